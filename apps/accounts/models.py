@@ -1,0 +1,75 @@
+"""Who acts, and what they did."""
+
+from django.contrib.auth.models import AbstractUser
+from django.db import models
+
+from apps.lib.ids import uuid7
+
+
+class Role(models.TextChoices):
+    """What a person or key may do; each includes the ones before it (permissions.py says what exactly)."""
+
+    VIEWER = "viewer", "Viewer"
+    EDITOR = "editor", "Editor"
+    SENDER = "sender", "Sender"
+    ADMIN = "admin", "Admin"
+
+
+class User(AbstractUser):
+    """A member of staff."""
+
+    uid = models.UUIDField(default=uuid7, unique=True, editable=False)
+    role = models.CharField(max_length=10, choices=Role, default=Role.VIEWER)
+    time_zone = models.CharField(max_length=64, default="UTC", help_text="An IANA name such as Europe/Berlin.")
+
+    class Meta(AbstractUser.Meta):
+        constraints = [models.CheckConstraint(condition=models.Q(role__in=Role.values), name="user_role_known")]
+
+
+class ApiKey(models.Model):
+    """A program's key: found by its prefix, compared by hash; the secret is shown once and never stored."""
+
+    uid = models.UUIDField(default=uuid7, unique=True, editable=False)
+    name = models.CharField(max_length=100)
+    prefix = models.CharField(max_length=16, unique=True)
+    hashed = models.CharField(max_length=64)  # SHA-256 of the secret: 256 random bits need no slow hash
+    scopes = models.JSONField(default=list)  # list of permissions.Scope values
+    created_by = models.ForeignKey(User, null=True, on_delete=models.SET_NULL, related_name="api_keys")
+    created_at = models.DateTimeField()
+    expires_at = models.DateTimeField(null=True, blank=True)
+    revoked_at = models.DateTimeField(null=True, blank=True)
+    last_used_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ["-id"]
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.prefix}…)"
+
+
+class AuditEntry(models.Model):
+    """One fact as it happened. Append-only: nothing in the product changes or deletes a row."""
+
+    at = models.DateTimeField()
+    kind = models.CharField(max_length=40)
+    actor_kind = models.CharField(max_length=10)
+    actor_id = models.CharField(max_length=64, blank=True)
+    actor_label = models.CharField(max_length=200, blank=True)
+    ip = models.GenericIPAddressField(null=True)
+    subject_type = models.CharField(max_length=40)
+    subject_id = models.CharField(max_length=64)
+    subject_label = models.CharField(max_length=200, blank=True)
+    data = models.JSONField(default=dict)
+
+    class Meta:
+        ordering = ["-id"]
+        verbose_name_plural = "audit entries"
+        indexes = [
+            # the history on a follower's, template's or campaign's page
+            models.Index(fields=["subject_type", "subject_id", "-id"], name="audit_subject"),
+            # the audit page filtered by person
+            models.Index(fields=["actor_kind", "actor_id", "-id"], name="audit_actor"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.at:%Y-%m-%d %H:%M} {self.kind} {self.subject_label}"

@@ -1,0 +1,33 @@
+"""The providers that are wired, by key and by channel."""
+
+from functools import cache
+
+from django.conf import settings
+from django.utils.module_loading import import_string
+
+from apps.channels.contract import Provider
+
+
+class UnknownProvider(LookupError):
+    """No such key in settings.PROVIDERS."""
+
+
+@cache
+def provider(key: str) -> type[Provider]:
+    """Imported on first use. Raises UnknownProvider."""
+    try:
+        found: type[Provider] = import_string(settings.PROVIDERS[key])
+    except KeyError:
+        known = ", ".join(sorted(settings.PROVIDERS))
+        raise UnknownProvider(f"There is no provider {key!r}. Known: {known}.") from None
+    if found.key != key:
+        raise UnknownProvider(f"{settings.PROVIDERS[key]} calls itself {found.key!r} but is wired as {key!r}.")
+    return found
+
+
+def providers() -> list[type[Provider]]:
+    return [provider(key) for key in settings.PROVIDERS]
+
+
+def for_channel(channel: str) -> list[type[Provider]]:
+    return [each for each in providers() if each.channel == channel]

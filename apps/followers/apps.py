@@ -1,0 +1,5 @@
+from django.apps import AppConfig
+
+
+class FollowersConfig(AppConfig):
+    name = "apps.followers"

@@ -1,0 +1,276 @@
+"""Whom we may write to, where, and what they said about it."""
+
+from django.db import models
+from django.db.models import Q
+from django.db.models.functions import Lower
+
+from apps.lib.ids import uuid7
+
+
+class Channel(models.TextChoices):
+    """How a message reaches a person."""
+
+    EMAIL = "email", "Email"
+    SMS = "sms", "SMS"
+    PUSH = "push", "Mobile push"
+    WEB_PUSH = "web_push", "Web push"
+    IN_APP = "in_app", "In-app"
+    WEBHOOK = "webhook", "Webhook"
+
+
+class Follower(models.Model):
+    """A person (or program) who lets us write. `subscribed` is the global word on commercial messages."""
+
+    uid = models.UUIDField(default=uuid7, unique=True, editable=False)
+    name = models.CharField(max_length=200, blank=True)
+    external_id = models.CharField(max_length=200, null=True, blank=True, unique=True)
+    language = models.CharField(max_length=35, default="en")  # BCP 47
+    time_zone = models.CharField(max_length=64, blank=True)  # IANA name; blank = the site's
+    subscribed = models.BooleanField(default=True)
+    subscribed_at = models.DateTimeField(null=True, blank=True)
+    unsubscribed_at = models.DateTimeField(null=True, blank=True)
+    metadata = models.JSONField(default=dict, blank=True)
+    tags = models.ManyToManyField("Tag", through="Tagging", related_name="followers")
+    created_at = models.DateTimeField()
+    updated_at = models.DateTimeField()
+
+    class Meta:
+        ordering = ["-id"]
+        indexes = [
+            # list page: search by name prefix, any case
+            models.Index(Lower("name"), name="follower_name_lower"),
+            # list page and API: only subscribed / only unsubscribed, newest first
+            models.Index(fields=["subscribed", "-id"], name="follower_subscribed"),
+        ]
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(subscribed=False) | Q(subscribed_at__isnull=False), name="follower_subscribed_has_a_time"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.name or str(self.uid)
+
+
+class AddressState(models.TextChoices):
+    UNCONFIRMED = "unconfirmed", "Unconfirmed"  # waiting for the double opt-in click; nothing but that mail is sent
+    ACTIVE = "active", "Active"
+    BOUNCED = "bounced", "Bounced"  # a hard bounce came back; also in Suppression
+    SUPPRESSED = "suppressed", "Suppressed"  # complaint, STOP or a person's decision; also in Suppression
+
+
+class Address(models.Model):
+    """One place to reach a follower. `key` is what makes two spellings the same (addresses.py)."""
+
+    uid = models.UUIDField(default=uuid7, unique=True, editable=False)
+    follower = models.ForeignKey(Follower, on_delete=models.CASCADE, related_name="addresses")
+    channel = models.CharField(max_length=10, choices=Channel)
+    value = models.CharField(max_length=500)
+    key = models.CharField(max_length=500)
+    state = models.CharField(max_length=12, choices=AddressState, default=AddressState.ACTIVE)
+    primary = models.BooleanField(default=True)
+    created_at = models.DateTimeField()
+    confirmed_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ["channel", "-primary", "id"]
+        verbose_name_plural = "addresses"
+        constraints = [
+            # one person per address: whoever says STOP there says it for that person
+            models.UniqueConstraint(fields=["channel", "key"], name="address_belongs_to_one"),
+            # planning joins the primary address of a channel; two would mean two copies
+            models.UniqueConstraint(
+                fields=["follower", "channel"], condition=Q(primary=True), name="address_one_primary"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.value
+
+
+class Tag(models.Model):
+    name = models.CharField(max_length=80)
+    slug = models.SlugField(max_length=80, unique=True, allow_unicode=True)
+    created_at = models.DateTimeField()
+
+    class Meta:
+        ordering = ["name"]
+        constraints = [models.UniqueConstraint(Lower("name"), name="tag_name_any_case")]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Tagging(models.Model):
+    follower = models.ForeignKey(Follower, on_delete=models.CASCADE, related_name="taggings")
+    tag = models.ForeignKey(Tag, on_delete=models.CASCADE, related_name="taggings")
+    created_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["tag", "follower"], name="tagging_once")]
+
+
+class Category(models.TextChoices):
+    CRITICAL = "critical", "Critical"  # can't be switched off
+    ACTION_REQUIRED = "action_required", "Action required"
+    INFORMATIONAL = "informational", "Informational"
+    MARKETING = "marketing", "Marketing"
+
+
+class DoubtPolicy(models.TextChoices):
+    """What happens to a message that was perhaps handed over when its sender died (RFC 1047)."""
+
+    RESEND = "resend", "Send again with the same Message-ID"
+    HOLD = "hold", "Hold for a person"
+
+
+class NotificationType(models.Model):
+    """A kind of message people can have an opinion about."""
+
+    key = models.SlugField(max_length=60, unique=True)
+    name = models.CharField(max_length=100)
+    description = models.CharField(max_length=300, blank=True)
+    # {"ru": {"name": ..., "description": ...}} for the preference center
+    translations = models.JSONField(default=dict, blank=True)
+    category = models.CharField(max_length=16, choices=Category, default=Category.INFORMATIONAL)
+    # Commercial messages obey the global opt-out and carry one-click unsubscribe; the others don't.
+    commercial = models.BooleanField(default=False)
+    channels = models.JSONField(default=list)  # channels it is offered on, e.g. ["email", "in_app"]
+    default_channels = models.JSONField(default=list)  # those that are on until the follower says otherwise
+    locked_channels = models.JSONField(default=list, blank=True)  # an admin's word: on, and read-only
+    doubt_policy = models.CharField(max_length=6, choices=DoubtPolicy, default=DoubtPolicy.RESEND)
+    active = models.BooleanField(default=True)
+    position = models.PositiveSmallIntegerField(default=100)
+
+    class Meta:
+        ordering = ["position", "name"]
+        constraints = [
+            models.CheckConstraint(
+                condition=~Q(category=Category.MARKETING) | Q(commercial=True), name="type_marketing_is_commercial"
+            ),
+            models.CheckConstraint(
+                condition=~Q(category=Category.CRITICAL) | Q(commercial=False), name="type_critical_is_not_commercial"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Preference(models.Model):
+    """A follower's own word on one cell of the matrix; no row = the default applies."""
+
+    follower = models.ForeignKey(Follower, on_delete=models.CASCADE, related_name="preferences")
+    notification_type = models.ForeignKey(NotificationType, on_delete=models.CASCADE, related_name="preferences")
+    channel = models.CharField(max_length=10, choices=Channel)
+    allowed = models.BooleanField()
+    updated_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["follower", "notification_type", "channel"], name="preference_one_per_cell")
+        ]
+
+
+class ChannelMute(models.Model):
+    """The follower switched a whole channel off."""
+
+    follower = models.ForeignKey(Follower, on_delete=models.CASCADE, related_name="channel_mutes")
+    channel = models.CharField(max_length=10, choices=Channel)
+    created_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["follower", "channel"], name="channel_mute_once")]
+
+
+class ConsentRecord(models.Model):
+    """Proof of what a follower agreed to or refused: when, how, under which wording. Append-only."""
+
+    follower = models.ForeignKey(Follower, on_delete=models.CASCADE, related_name="consent_records")
+    at = models.DateTimeField()
+    act = models.CharField(max_length=30)  # subscribed, unsubscribed, preferences_changed
+    source = models.CharField(max_length=30)  # preference_center, one_click, api, staff, import, command
+    scope = models.JSONField(default=dict)  # what exactly: {"all": true} or the cells with before and after
+    wording = models.CharField(max_length=40, blank=True)  # version of the text the person saw
+    reason = models.CharField(max_length=300, blank=True)
+    actor_kind = models.CharField(max_length=10)
+    actor_label = models.CharField(max_length=200, blank=True)
+    ip = models.GenericIPAddressField(null=True)
+    user_agent = models.CharField(max_length=300, blank=True)
+
+    class Meta:
+        ordering = ["-id"]
+
+
+class SuppressionReason(models.TextChoices):
+    MANUAL = "manual", "Added by staff"
+    HARD_BOUNCE = "hard_bounce", "Address does not exist"
+    COMPLAINT = "complaint", "Marked as spam"
+    STOP = "stop", "Replied STOP"
+
+
+class Suppression(models.Model):
+    """An address nothing is sent to, not even critical messages; kept by key so that imports can't revive it."""
+
+    channel = models.CharField(max_length=10, choices=Channel)
+    key = models.CharField(max_length=500)
+    reason = models.CharField(max_length=12, choices=SuppressionReason)
+    note = models.CharField(max_length=300, blank=True)
+    created_at = models.DateTimeField()
+
+    class Meta:
+        ordering = ["-id"]
+        constraints = [models.UniqueConstraint(fields=["channel", "key"], name="suppression_once")]
+
+    def __str__(self) -> str:
+        return self.key
+
+
+class ImportState(models.TextChoices):
+    UPLOADED = "uploaded", "Uploaded"  # the file is here; columns are not mapped yet
+    RUNNING = "running", "Running"
+    FINISHED = "finished", "Finished"
+    FAILED = "failed", "Failed"
+
+
+class Import(models.Model):
+    """One CSV file on its way in; `rows_done` is the checkpoint that a restarted worker goes on from."""
+
+    uid = models.UUIDField(default=uuid7, unique=True, editable=False)
+    file_name = models.CharField(max_length=200)
+    path = models.CharField(max_length=300)  # below MEDIA_ROOT
+    state = models.CharField(max_length=10, choices=ImportState, default=ImportState.UPLOADED)
+    dialect = models.JSONField(default=dict)  # encoding, delimiter
+    mapping = models.JSONField(default=dict)  # {"Column heading": "email" | "name" | ... | "metadata.<key>"}
+    options = models.JSONField(default=dict)  # tags to add, update existing or not, wording of the consent
+    rows_total = models.PositiveIntegerField(null=True, blank=True)
+    rows_done = models.PositiveIntegerField(default=0)
+    created = models.PositiveIntegerField(default=0)
+    updated = models.PositiveIntegerField(default=0)
+    unchanged = models.PositiveIntegerField(default=0)
+    refused = models.PositiveIntegerField(default=0)
+    error = models.CharField(max_length=300, blank=True)
+    owner = models.CharField(max_length=64, blank=True)  # lease of the worker that runs it
+    lease_until = models.DateTimeField(null=True, blank=True)
+    by_kind = models.CharField(max_length=10)
+    by_id = models.CharField(max_length=64, blank=True)
+    by_label = models.CharField(max_length=200, blank=True)
+    created_at = models.DateTimeField()
+    started_at = models.DateTimeField(null=True, blank=True)
+    finished_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ["-id"]
+
+
+class ImportProblem(models.Model):
+    """One refused row, with its line number, for the error file."""
+
+    job = models.ForeignKey(Import, on_delete=models.CASCADE, related_name="problems")
+    line = models.PositiveIntegerField()
+    message = models.CharField(max_length=300)
+    row = models.JSONField(default=dict)
+
+    class Meta:
+        ordering = ["line"]
+        constraints = [models.UniqueConstraint(fields=["job", "line"], name="import_problem_once_per_line")]

@@ -1,0 +1,35 @@
+"""Encryption of provider credentials at rest: Fernet with a list of keys, so that keys can be rotated."""
+
+import base64
+import hashlib
+import json
+from typing import Any
+
+from cryptography.fernet import Fernet, InvalidToken, MultiFernet
+from django.conf import settings
+
+
+class Undecryptable(ValueError):
+    """None of FIELD_KEYS opens this value: the key it was written with is missing."""
+
+
+def _fernet() -> MultiFernet:
+    # SHA-256 turns any long random text into a key of the right size; FIELD_KEYS are secrets, not passwords.
+    return MultiFernet(
+        [Fernet(base64.urlsafe_b64encode(hashlib.sha256(key.encode()).digest())) for key in settings.FIELD_KEYS]
+    )
+
+
+def encrypt(value: Any) -> str:
+    """A JSON-able value as text that only FIELD_KEYS open."""
+    return _fernet().encrypt(json.dumps(value).encode()).decode()
+
+
+def decrypt(text: str) -> Any:
+    """The value given to `encrypt`; {} for empty text. Raises Undecryptable."""
+    if not text:
+        return {}
+    try:
+        return json.loads(_fernet().decrypt(text.encode()))
+    except InvalidToken as error:
+        raise Undecryptable("None of FIELD_KEYS opens this value. Put the key it was written with back into FIELD_KEYS.") from error

@@ -1,0 +1,94 @@
+"""Facts: one list of what can happen, and `publish`, which tells everyone who asked in the same transaction."""
+
+import datetime as dt
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from enum import StrEnum
+from functools import cache
+from typing import Any
+
+from django.conf import settings
+from django.db import transaction
+from django.utils.module_loading import import_string
+
+from apps.lib.actor import Actor
+
+
+class Kind(StrEnum):
+    """`<noun>.<what happened>`; the words are shown by the API, so they never change."""
+
+    STAFF_CREATED = "staff.created"  # a staff account was made
+    STAFF_CHANGED = "staff.changed"  # role, name or state of a staff account
+    API_KEY_CREATED = "api_key.created"  # shown once, stored hashed
+    API_KEY_REVOKED = "api_key.revoked"
+    FOLLOWER_ADDED = "follower.added"
+    FOLLOWER_CHANGED = "follower.changed"  # data carries before and after of what changed
+    FOLLOWER_SUBSCRIBED = "follower.subscribed"  # global opt-in, first time or again
+    FOLLOWER_UNSUBSCRIBED = "follower.unsubscribed"  # global opt-out of everything commercial
+    FOLLOWER_TAGGED = "follower.tagged"
+    FOLLOWER_UNTAGGED = "follower.untagged"
+    TAG_CREATED = "tag.created"
+    TAG_DELETED = "tag.deleted"
+    PREFERENCES_CHANGED = "preferences.changed"  # matrix cells or channel switches; data carries before and after
+    ADDRESS_SUPPRESSED = "address.suppressed"  # no message leaves for this address any more
+    ADDRESS_RELEASED = "address.released"
+    IMPORT_STARTED = "import.started"
+    IMPORT_FINISHED = "import.finished"
+    TYPE_CHANGED = "notification_type.changed"
+    TEMPLATE_CREATED = "template.created"
+    TEMPLATE_CHANGED = "template.changed"  # a draft was edited
+    TEMPLATE_PUBLISHED = "template.published"
+    TEMPLATE_RESTORED = "template.restored"  # an older version became the draft
+    TEMPLATE_ARCHIVED = "template.archived"
+    LAYOUT_CHANGED = "layout.changed"
+    TEST_SENT = "template.test_sent"
+    PROVIDER_CHANGED = "provider_account.changed"
+    NOTIFICATION_CREATED = "notification.created"
+    NOTIFICATION_CANCELLED = "notification.cancelled"
+    NOTIFICATION_FINISHED = "notification.finished"
+    DELIVERY_FAILED = "delivery.failed"
+    DELIVERY_IN_DOUBT = "delivery.in_doubt"  # handed over perhaps; RFC 1047
+    DELIVERY_RETRIED = "delivery.retried"  # a person sent failed ones back into the queue
+    SEGMENT_CHANGED = "segment.changed"
+    SEGMENT_DELETED = "segment.deleted"
+    CAMPAIGN_CREATED = "campaign.created"
+    CAMPAIGN_CHANGED = "campaign.changed"
+    CAMPAIGN_SCHEDULED = "campaign.scheduled"
+    CAMPAIGN_UNSCHEDULED = "campaign.unscheduled"
+    CAMPAIGN_STARTED = "campaign.started"
+    CAMPAIGN_PAUSED = "campaign.paused"
+    CAMPAIGN_RESUMED = "campaign.resumed"
+    CAMPAIGN_CANCELLED = "campaign.cancelled"
+    CAMPAIGN_FINISHED = "campaign.finished"
+    CAMPAIGN_ARCHIVED = "campaign.archived"
+    CAMPAIGN_DELETED = "campaign.deleted"
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """Something that happened to `subject` (`subject_type`, its public id and a label people can read)."""
+
+    kind: Kind
+    by: Actor
+    at: dt.datetime
+    subject_type: str
+    subject_id: str
+    subject_label: str = ""
+    data: dict[str, Any] = field(default_factory=dict)
+
+
+@cache
+def _subscribers(kind: str) -> tuple[Callable[[Fact], None], ...]:
+    wired: dict[str, list[str]] = settings.EVENT_SUBSCRIBERS
+    return tuple(import_string(path) for path in [*wired.get(kind, []), *wired.get("*", [])])
+
+
+def publish(fact: Fact) -> None:
+    """Tell all subscribers, inside the transaction of the change: no fact without its change, and the reverse.
+
+    Raises RuntimeError outside a transaction, because then a crash could keep one and lose the other.
+    """
+    if not transaction.get_connection().in_atomic_block:
+        raise RuntimeError(f"{fact.kind} was published outside a transaction.")
+    for subscriber in _subscribers(fact.kind):
+        subscriber(fact)

@@ -1,0 +1,23 @@
+"""Tell a lane that there is work. Only this package knows django-q2."""
+
+from typing import Any
+
+from django_q.models import OrmQ
+from django_q.tasks import async_task
+
+from apps.lib.queue.lanes import Lane
+
+
+def announce(task: str, *, lane: Lane, **ids: Any) -> None:
+    """Put one call of the dotted path `task` into the lane, with keyword arguments that are ids only.
+
+    The row is written through the default connection, so inside `atomic()` it commits and rolls back with the
+    change it announces. A task may run twice or (if its lane is restarted at the wrong moment) late: it claims its
+    work from our tables and finds nothing to do the second time; the tick announces what was forgotten.
+    """
+    async_task(task, cluster=lane.value, **ids)
+
+
+def waiting(lane: Lane) -> int:
+    """How many wake-up calls lie in the lane (a handful: one per slice of work, never one per recipient)."""
+    return OrmQ.objects.filter(key=lane.value).count()

@@ -1,0 +1,56 @@
+"""Wall-clock time in a named zone to an instant, with the hours that daylight saving skips or repeats."""
+
+import datetime as dt
+from dataclasses import dataclass
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+
+class UnknownZone(ValueError):
+    """Not an IANA zone name such as Europe/Berlin."""
+
+
+class MissingTime(ValueError):
+    """The clocks jump over this time; `after` is the first wall time that exists again."""
+
+    def __init__(self, wall: dt.datetime, zone: str, after: dt.datetime) -> None:
+        self.after = after
+        super().__init__(
+            f"{wall:%d %B %Y %H:%M} does not exist in {zone}: the clocks go forward then. Choose {after:%H:%M} or later."
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """`instant` in UTC; `repeated` says that the wall time happens twice and the first one was taken."""
+
+    instant: dt.datetime
+    repeated: bool
+
+
+def zone(name: str) -> ZoneInfo:
+    """Raises UnknownZone. Offsets such as +03:00 are refused: they don't know daylight saving."""
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+        raise UnknownZone(f"{name!r} is not a time zone. Use a name such as Europe/Berlin.") from error
+
+
+def to_instant(wall: dt.datetime, zone_name: str) -> Moment:
+    """The UTC instant of a naive wall time. A time that happens twice means the first.
+
+    Raises MissingTime for a time that the clocks skip, UnknownZone.
+    """
+    tz = zone(zone_name)
+    wall = wall.replace(tzinfo=None, fold=0)
+    first = wall.replace(tzinfo=tz).astimezone(dt.UTC)
+    second = wall.replace(tzinfo=tz, fold=1).astimezone(dt.UTC)
+    if first > second:  # in a gap fold=0 reads with the offset before it, fold=1 with the one after (PEP 495)
+        after = wall
+        while not _exists(after, tz):  # at most one day (Apia, 2011), in minutes
+            after += dt.timedelta(minutes=1)
+        raise MissingTime(wall, zone_name, after)
+    return Moment(first, repeated=first != second)
+
+
+def _exists(wall: dt.datetime, tz: ZoneInfo) -> bool:
+    return wall.replace(tzinfo=tz).astimezone(dt.UTC).astimezone(tz).replace(tzinfo=None) == wall

@@ -1,0 +1,203 @@
+"""From "tell them" to "it was handed over": the books every send is kept in."""
+
+from django.db import models
+from django.db.models import Q
+
+from apps.content.models import Template, Version
+from apps.followers.models import Address, Channel, Follower, NotificationType
+from apps.lib.ids import uuid7
+from apps.lib.queue.lanes import Lane
+
+LANES = [(lane.value, lane.value) for lane in Lane]
+
+
+class ProviderAccount(models.Model):
+    """One way out: a provider (apps/channels) with its settings, in the order in which it is tried."""
+
+    uid = models.UUIDField(default=uuid7, unique=True, editable=False)
+    name = models.CharField(max_length=100)
+    provider = models.CharField(max_length=40)  # key in settings.PROVIDERS
+    channel = models.CharField(max_length=10, choices=Channel)
+    settings = models.TextField(blank=True)  # encrypted JSON (lib.crypto)
+    position = models.PositiveSmallIntegerField(default=10)
+    enabled = models.BooleanField(default=True)
+    created_at = models.DateTimeField()
+    # what the last hand-over attempt met; shown on the channel page
+    last_ok_at = models.DateTimeField(null=True, blank=True)
+    last_error = models.CharField(max_length=500, blank=True)
+    last_error_at = models.DateTimeField(null=True, blank=True)
+    # an account-level fault (refused password, server gone) keeps everybody away until then
+    paused_until = models.DateTimeField(null=True, blank=True)
+    failures = models.PositiveIntegerField(default=0)
+
+    class Meta:
+        ordering = ["channel", "position", "id"]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class TypeTemplate(models.Model):
+    """Which template speaks for a notification type when the caller names none."""
+
+    notification_type = models.OneToOneField(NotificationType, on_delete=models.CASCADE, related_name="type_template")
+    template = models.ForeignKey(Template, on_delete=models.PROTECT, related_name="+")
+
+
+class NotificationState(models.TextChoices):
+    PLANNING = "planning", "Planning"  # recipients are being frozen; nothing leaves yet
+    SENDING = "sending", "Sending"  # deliveries may be claimed
+    PAUSED = "paused", "Paused"
+    CANCELLED = "cancelled", "Cancelled"
+    DONE = "done", "Done"  # no delivery is waiting or in flight
+
+
+class Notification(models.Model):
+    """One intent to tell some people something, pinned to a published version."""
+
+    uid = models.UUIDField(default=uuid7, unique=True, editable=False)
+    notification_type = models.ForeignKey(NotificationType, on_delete=models.PROTECT, related_name="+")
+    version = models.ForeignKey(Version, on_delete=models.PROTECT, related_name="+")
+    channels = models.JSONField(default=list)  # each recipient gets one delivery per channel named here
+    data = models.JSONField(default=dict, blank=True)
+    # the caller's own name for this intent; the same one twice is one notification
+    dedup_key = models.CharField(max_length=255, null=True, blank=True)
+    source = models.CharField(max_length=20)  # api, campaign, staff, command
+    lane = models.CharField(max_length=13, choices=LANES)
+    state = models.CharField(max_length=9, choices=NotificationState, default=NotificationState.PLANNING)
+    created_at = models.DateTimeField()
+    send_at = models.DateTimeField()
+    expires_at = models.DateTimeField(null=True, blank=True)
+    planned_through = models.BigIntegerField(default=0)  # id of the last follower frozen
+    planned_at = models.DateTimeField(null=True, blank=True)  # all recipients frozen
+    finished_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ["-id"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["notification_type", "dedup_key"],
+                condition=Q(dedup_key__isnull=False),
+                name="notification_intended_once",
+            ),
+        ]
+        indexes = [
+            # which notifications a sender may claim from, and what the tick looks at
+            models.Index(
+                fields=["lane", "id"], condition=Q(state__in=["planning", "sending"]), name="notification_live"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.notification_type} {self.uid}"
+
+
+class Recipient(models.Model):
+    """A follower named by the caller of /notify, until planning has turned the name into deliveries."""
+
+    notification = models.ForeignKey(Notification, on_delete=models.CASCADE, related_name="recipients")
+    follower = models.ForeignKey(Follower, on_delete=models.CASCADE, related_name="+")
+    data = models.JSONField(null=True, blank=True)  # this person's own values, over the notification's
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["notification", "follower"], name="recipient_named_once")]
+
+
+class DeliveryStatus(models.TextChoices):
+    """One row's way. Only apps/notifications writes it; `sent` and after never go back."""
+
+    PENDING = "pending", "Waiting"  # due at `due_at`, also between two tries
+    QUEUED = "queued", "Being sent"  # claimed by a sender, with a lease
+    SENT = "sent", "Sent"  # the provider answered that it took the message
+    DELIVERED = "delivered", "Delivered"  # the provider reported that it arrived
+    FAILED = "failed", "Failed"  # refused for good, or tries used up; `reason` says which
+    SKIPPED = "skipped", "Skipped"  # the follower's word or ours; `reason` says whose
+    CANCELLED = "cancelled", "Cancelled"  # the notification was cancelled before its turn
+    IN_DOUBT = "in_doubt", "In doubt"  # handed over perhaps; held for a person
+
+
+class Delivery(models.Model):
+    """One message to one person on one channel: the outbox, and the truth about it."""
+
+    uid = models.UUIDField(default=uuid7, unique=True, editable=False)
+    notification = models.ForeignKey(Notification, on_delete=models.CASCADE, related_name="deliveries")
+    follower = models.ForeignKey(Follower, null=True, on_delete=models.SET_NULL, related_name="deliveries")
+    address = models.ForeignKey(Address, null=True, on_delete=models.SET_NULL, related_name="deliveries")
+    channel = models.CharField(max_length=10, choices=Channel)
+    status = models.CharField(max_length=9, choices=DeliveryStatus, default=DeliveryStatus.PENDING)
+    reason = models.CharField(max_length=40, blank=True)  # apps.followers.verdict.Reason, or an outcome's class
+    error = models.CharField(max_length=500, blank=True)  # what the provider said last
+    data = models.JSONField(null=True, blank=True)  # this person's own values, over the notification's
+    due_at = models.DateTimeField()
+    attempts = models.PositiveSmallIntegerField(default=0)  # counted before the work, so a poison row can't loop
+    lease_owner = models.CharField(max_length=64, blank=True)
+    lease_until = models.DateTimeField(null=True, blank=True)
+    account = models.ForeignKey(ProviderAccount, null=True, on_delete=models.SET_NULL, related_name="+")
+    provider_id = models.CharField(max_length=255, blank=True)  # the provider's own name for it
+    created_at = models.DateTimeField()
+    finished_at = models.DateTimeField(null=True, blank=True)  # when `status` became final
+
+    class Meta:
+        ordering = ["-id"]
+        verbose_name_plural = "deliveries"
+        constraints = [
+            models.UniqueConstraint(
+                fields=["notification", "address", "channel"],
+                condition=Q(address__isnull=False),
+                name="delivery_once_per_address",
+            ),
+            models.UniqueConstraint(
+                fields=["notification", "follower", "channel"],
+                condition=Q(address__isnull=True),
+                name="delivery_once_per_follower",
+            ),
+            models.CheckConstraint(condition=Q(status__in=DeliveryStatus.values), name="delivery_status_known"),
+        ]
+        indexes = [
+            # the claim: the next rows of one notification that are due
+            models.Index(fields=["notification", "due_at", "id"], condition=Q(status="pending"), name="delivery_due"),
+            # recovery: leases that ran out
+            models.Index(fields=["lease_until"], condition=Q(status="queued"), name="delivery_leased"),
+            # the names behind a number of the balance sheet, and a campaign's list of deliveries
+            models.Index(fields=["notification", "status", "-id"], name="delivery_by_status"),
+            # a follower's history
+            models.Index(fields=["follower", "-id"], name="delivery_of_follower"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.channel} {self.uid}"
+
+
+class DeliveryEvent(models.Model):
+    """What happened to a delivery on the way, other than the plain hand-over that `finished_at` tells. Append-only."""
+
+    delivery = models.ForeignKey(Delivery, on_delete=models.CASCADE, related_name="events")
+    at = models.DateTimeField()
+    kind = models.CharField(max_length=20)  # deferred, failed, in_doubt, recovered, retried
+    detail = models.JSONField(default=dict)
+    provider_event_id = models.CharField(max_length=255, null=True, blank=True, unique=True)
+
+    class Meta:
+        ordering = ["id"]
+
+
+class Tally(models.Model):
+    """How many deliveries of a notification stand where: moved in the same transaction as the rows themselves.
+
+    Sharded by writer so that senders don't wait for each other; one shard may be negative, the sum never is.
+    """
+
+    notification = models.ForeignKey(Notification, on_delete=models.CASCADE, related_name="tallies")
+    channel = models.CharField(max_length=10, choices=Channel)
+    status = models.CharField(max_length=9, choices=DeliveryStatus)
+    reason = models.CharField(max_length=40, blank=True)
+    shard = models.PositiveSmallIntegerField(default=0)
+    count = models.BigIntegerField(default=0)
+
+    class Meta:
+        verbose_name_plural = "tallies"
+        constraints = [
+            models.UniqueConstraint(
+                fields=["notification", "channel", "status", "reason", "shard"], name="tally_one_per_place"
+            )
+        ]

@@ -1,0 +1,71 @@
+"""Typed readers of the environment: a missing or wrong value stops the start and says what to write."""
+
+import os
+from pathlib import Path
+
+from django.core.exceptions import ImproperlyConfigured
+
+_MISSING = object()
+_TRUE = {"1", "true", "yes", "on"}
+_FALSE = {"0", "false", "no", "off"}
+
+
+def load_file(path: Path) -> None:
+    """Read NAME=value lines into the environment; what is already set there wins."""
+    if not path.exists():
+        return
+    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
+        line = line.strip()
+        if not line or line.startswith("#"):
+            continue
+        name, equals, value = line.partition("=")
+        if not equals:
+            raise ImproperlyConfigured(f"{path}, line {number}: expected NAME=value, got {line!r}.")
+        os.environ.setdefault(name.strip(), value.strip())
+
+
+def text(name: str, default: object = _MISSING) -> str:
+    """The value of `name`, or of the file that `name`_FILE points to (container secrets), or `default`."""
+    value = os.environ.get(name)
+    if value is None and (path := os.environ.get(f"{name}_FILE")):
+        try:
+            value = Path(path).read_text(encoding="utf-8").strip()
+        except OSError as error:
+            raise ImproperlyConfigured(f"{name}_FILE points to {path}, which can't be read: {error}.") from error
+    if value is not None:
+        return value
+    if default is _MISSING:
+        raise ImproperlyConfigured(f"{name} is not set. Set {name}, or {name}_FILE to a file that holds it.")
+    return str(default)
+
+
+def flag(name: str, default: bool) -> bool:
+    value = text(name, "yes" if default else "no").lower()
+    if value in _TRUE:
+        return True
+    if value in _FALSE:
+        return False
+    raise ImproperlyConfigured(f"{name}={value!r} is neither yes nor no. Use one of: 1, 0, true, false, yes, no, on, off.")
+
+
+def integer(name: str, default: int, *, least: int = 0) -> int:
+    value = text(name, default)
+    try:
+        number = int(value)
+    except ValueError:
+        raise ImproperlyConfigured(f"{name}={value!r} is not a whole number.") from None
+    if number < least:
+        raise ImproperlyConfigured(f"{name}={number} is too small; the least is {least}.")
+    return number
+
+
+def choice(name: str, default: str, options: tuple[str, ...]) -> str:
+    value = text(name, default)
+    if value not in options:
+        raise ImproperlyConfigured(f"{name}={value!r} is not one of: {', '.join(options)}.")
+    return value
+
+
+def listing(name: str, default: str = "") -> list[str]:
+    """Comma-separated words."""
+    return [part.strip() for part in text(name, default).split(",") if part.strip()]

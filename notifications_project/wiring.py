@@ -1,0 +1,48 @@
+"""Where apps that don't know each other meet, as dotted paths: providers, who hears a fact, what runs when."""
+
+# A provider is one file and one line here (docs/extend.md).
+PROVIDERS = {
+    "smtp": "apps.channels.smtp.Smtp",
+    "django_mail": "apps.channels.django_mail.DjangoMail",
+    "in_app": "apps.inbox.deliver.InApp",
+}
+
+# Each is called with the fact inside the transaction of the change: `subscriber(fact)`. "*" hears everything.
+EVENT_SUBSCRIBERS = {
+    "*": ["apps.accounts.audit.record"],
+}
+
+# The tick calls each one with `now=`; it looks in its tables for due work, claims it there and announces tasks.
+# Name: (dotted path, seconds between two looks).
+SCHEDULES = {
+    "campaigns due": ("apps.campaigns.launch.start_due", 1),
+    "launches to go on": ("apps.campaigns.launch.resume_stalled", 5),
+    "plans to go on": ("apps.notifications.plan.resume_stalled", 5),
+    "deliveries due": ("apps.notifications.send.announce_due", 1),
+    "expired leases": ("apps.notifications.recover.expired_leases", 5),
+    "imports to go on": ("apps.followers.imports.resume_stalled", 10),
+}
+
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": ["apps.api.auth.ApiKeyAuthentication", "apps.api.auth.StaffSession"],
+    "DEFAULT_PERMISSION_CLASSES": ["apps.api.auth.HasScope"],
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
+    "DEFAULT_PAGINATION_CLASS": "apps.api.paging.CursorPages",
+    "DEFAULT_FILTER_BACKENDS": ["django_filters.rest_framework.DjangoFilterBackend"],
+    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "EXCEPTION_HANDLER": "apps.api.errors.handle",
+    "UNAUTHENTICATED_USER": None,
+    "TEST_REQUEST_DEFAULT_FORMAT": "json",
+}
+SPECTACULAR = {
+    "TITLE": "Carillon API",
+    "DESCRIPTION": "Followers, templates, campaigns and notifications. Errors are problem+json (RFC 9457).",
+    "VERSION": "1",
+    "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+    "REDOC_DIST": "SIDECAR",
+    "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
+    "SERVE_INCLUDE_SCHEMA": False,
+    "COMPONENT_SPLIT_REQUEST": True,
+}

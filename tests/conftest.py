@@ -1,0 +1,73 @@
+"""A cast of people, and no internet."""
+
+import socket
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from tests.make import make_follower, make_staff
+
+_connect = socket.socket.connect
+
+
+def _only_this_machine(self: socket.socket, address: Any) -> None:
+    if isinstance(address, tuple) and address[0] not in {"127.0.0.1", "::1", "localhost"}:
+        raise RuntimeError(f"A test tried to reach {address[0]}. Tests talk to this machine only.")
+    _connect(self, address)
+
+
+@pytest.fixture(autouse=True)
+def no_internet(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(socket.socket, "connect", _only_this_machine)
+
+
+@pytest.fixture(autouse=True)
+def var_dir(settings: Any, tmp_path: Any) -> Iterator[None]:
+    settings.MEDIA_ROOT = tmp_path / "files"
+    settings.JOURNAL_DIR = tmp_path / "journal"
+    yield
+
+
+# ---- followers: Anna reads everything, Boris (Russian, Moscow) unsubscribed, Chen has a phone only, Dana has nothing
+@pytest.fixture
+def anna(db: None) -> Any:
+    return make_follower(email="anna@example.com", name="Anna Weber", language="en", time_zone="Europe/Berlin")
+
+
+@pytest.fixture
+def boris(db: None) -> Any:
+    return make_follower(
+        email="boris@example.com", name="Борис Иванов", language="ru", time_zone="Europe/Moscow", subscribed=False
+    )
+
+
+@pytest.fixture
+def chen(db: None) -> Any:
+    return make_follower(phone="+8613800138000", name="Chen Li", language="zh", time_zone="Asia/Shanghai")
+
+
+@pytest.fixture
+def dana(db: None) -> Any:
+    return make_follower(name="Dana Null")
+
+
+# ---- staff: one of each role
+@pytest.fixture
+def viewer(db: None) -> Any:
+    return make_staff("vera", role="viewer")
+
+
+@pytest.fixture
+def editor(db: None) -> Any:
+    return make_staff("edgar", role="editor")
+
+
+@pytest.fixture
+def sender(db: None) -> Any:
+    return make_staff("selma", role="sender")
+
+
+@pytest.fixture
+def admin(db: None) -> Any:
+    return make_staff("ada", role="admin")

@@ -1,0 +1,35 @@
+"""Plain `make_*` functions that reach a state by calling the domain."""
+
+import datetime as dt
+from typing import Any
+
+from django.utils import timezone
+
+from apps.accounts.models import User
+from apps.followers.contacts import add_follower
+from apps.followers.models import Follower, NotificationType
+from apps.lib.actor import Actor, ActorKind
+
+TESTER = Actor(ActorKind.SYSTEM, label="tests")
+
+
+def make_follower(*, now: dt.datetime | None = None, **fields: Any) -> Follower:
+    return add_follower(**fields, source="test", by=TESTER, now=now or timezone.now())
+
+
+def make_staff(username: str, *, role: str) -> User:
+    return User.objects.create_user(
+        username, f"{username}@staff.example", "correct-horse-battery", role=role, first_name=username.title()
+    )
+
+
+def make_type(key: str = "news", **fields: Any) -> NotificationType:
+    """A marketing type offered on e-mail and in-app, on by default on both, unless told otherwise."""
+    values: dict[str, Any] = {
+        "name": key.replace("_", " ").title(),
+        "category": "marketing",
+        "commercial": fields.get("category", "marketing") == "marketing",
+        "channels": ["email", "in_app"],
+        "default_channels": ["email", "in_app"],
+    }
+    return NotificationType.objects.create(key=key, **(values | fields))
