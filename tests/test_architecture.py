@@ -1,0 +1,158 @@
+"""The layers hold: in imports, in foreign keys, in names, and in what wiring promises."""
+
+import ast
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+from django.apps import apps
+from django.conf import settings
+from django.contrib.auth import get_user_model
+from django.core.management import call_command
+from django.db.models import Model
+from django.utils.module_loading import import_string
+from importlinter import cli
+
+from apps.channels.contract import Provider
+from apps.channels.registry import UnknownProvider, provider
+
+ROOT = Path(settings.BASE_DIR)
+MODULES = sorted(path for path in (ROOT / "apps").rglob("*.py") if "migrations" not in path.parts)
+# Names that say nothing about what happens inside, and so attract everything.
+VAGUE = {
+    "utils",
+    "util",
+    "helpers",
+    "helper",
+    "services",
+    "service",
+    "managers",
+    "manager",
+    "core",
+    "base",
+    "common",
+    "misc",
+}
+
+
+def layers() -> dict[str, int]:
+    """App label -> its layer, 0 at the top, read from the contract that import-linter checks."""
+    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
+    rows = next(contract["layers"] for contract in contracts if contract["type"] == "layers")
+    return {name.strip(): layer for layer, row in enumerate(rows) for name in row.split("|")}
+
+
+def points_wrongly(source: type[Model], target: type[Model]) -> bool:
+    """A key may stay inside its app or point down; up and sideways would tie layers that must not know each other.
+
+    The one way sideways is settings.AUTH_USER_MODEL: strangers may meet in the settings, and there it is named.
+    """
+    layer = layers()
+    ours, theirs = source._meta.app_label, target._meta.app_label
+    if ours == theirs or theirs not in layer:
+        return False
+    if target is get_user_model():
+        return layer[theirs] < layer[ours]
+    return layer[theirs] <= layer[ours]
+
+
+def keys_that_point_wrongly() -> list[str]:
+    return [
+        f"{model._meta.label}.{field.name} -> {field.related_model._meta.label}"
+        for model in apps.get_models(include_auto_created=True)
+        if model._meta.app_label in layers()
+        for field in model._meta.get_fields()
+        if field.is_relation
+        and not field.auto_created
+        and isinstance(field.related_model, type)
+        and points_wrongly(model, field.related_model)
+    ]
+
+
+def test_imports_follow_the_layers(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    status = cli.lint_imports(config_filename=str(ROOT / "pyproject.toml"), cache_dir=str(tmp_path), no_logo=True)
+    assert status == cli.EXIT_STATUS_SUCCESS, capsys.readouterr().out
+
+
+def test_every_app_has_a_layer() -> None:
+    here = {path.name for path in (ROOT / "apps").iterdir() if (path / "__init__.py").exists()}
+    assert here == set(layers())
+
+
+def test_no_foreign_key_points_up_or_sideways() -> None:
+    # import-linter can't see a key that is given as text ("campaigns.Campaign")
+    assert keys_that_point_wrongly() == []
+
+
+def test_a_key_that_points_up_or_sideways_would_be_seen() -> None:
+    campaign, follower = apps.get_model("campaigns", "Campaign"), apps.get_model("followers", "Follower")
+    template = apps.get_model("content", "Template")
+    assert points_wrongly(follower, campaign)
+    assert points_wrongly(follower, template)
+    assert not points_wrongly(campaign, follower)
+    assert not points_wrongly(follower, follower)
+
+
+def test_the_library_and_the_ways_out_have_no_tables() -> None:
+    assert [model for model in apps.get_models() if model.__module__.startswith(("apps.lib", "apps.channels"))] == []
+
+
+@pytest.mark.parametrize("name", ["dashboard", "subscriptions", "ops", "api", "analytics"])
+def test_faces_have_no_tables(name: str) -> None:
+    assert list(apps.get_app_config(name).get_models()) == []
+
+
+def test_no_module_has_a_name_that_says_nothing() -> None:
+    folders = {path for module in MODULES for path in module.relative_to(ROOT).parents}
+    names = [*(module.relative_to(ROOT) for module in MODULES), *folders]
+    assert [str(path) for path in names if path.stem in VAGUE] == []
+
+
+def test_every_module_opens_with_a_sentence() -> None:
+    silent = []
+    for module in MODULES:
+        source = module.read_text()
+        if not source.strip() or module.name in {"apps.py", "__init__.py"}:
+            continue
+        opening = (ast.get_docstring(ast.parse(source)) or "").strip()
+        # a capital letter (or a quoted name) first, and an end
+        if not re.match(r"[A-ZА-Я0-9`\"(]", opening) or not re.search(r"[.!?:…)`\"]", opening):
+            silent.append(str(module.relative_to(ROOT)))
+    assert silent == []
+
+
+def test_modules_stay_short_enough_to_read() -> None:
+    long = {str(path.relative_to(ROOT)): len(path.read_text().splitlines()) for path in MODULES}
+    assert {path: lines for path, lines in long.items() if lines >= 500} == {}
+
+
+@pytest.mark.django_db
+def test_the_migrations_say_all_that_the_models_say() -> None:
+    call_command("makemigrations", "--check", "--dry-run", verbosity=0)
+
+
+@pytest.mark.parametrize("key", sorted(settings.PROVIDERS))
+def test_a_wired_provider_is_there_under_its_own_key(key: str) -> None:
+    found = provider(key)
+    assert issubclass(found, Provider)
+    assert found.key == key
+    names = [setting.name for setting in found.settings]
+    assert len(names) == len(set(names))
+
+
+def test_a_provider_that_is_not_wired_is_refused_with_the_known_ones() -> None:
+    with pytest.raises(UnknownProvider, match="smtp"):
+        provider("pigeon")
+
+
+@pytest.mark.parametrize("path", sorted({path for wired in settings.EVENT_SUBSCRIBERS.values() for path in wired}))
+def test_a_wired_subscriber_can_be_called(path: str) -> None:
+    assert callable(import_string(path))
+
+
+@pytest.mark.parametrize("name", sorted(settings.SCHEDULES))
+def test_a_wired_schedule_can_be_called(name: str) -> None:
+    path, seconds = settings.SCHEDULES[name]
+    assert callable(import_string(path))
+    assert seconds > 0
