@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from types import TracebackType
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Generic, Self, TypeVar
 from uuid import UUID
 
 
@@ -60,7 +60,7 @@ class InAppMessage:
     link: str
 
 
-Message = Mail | InAppMessage
+M = TypeVar("M", contravariant=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,11 +80,11 @@ class BadSettings(ValueError):
     """The account's settings can't work; the text says which and what to write."""
 
 
-class Session(ABC):
+class Session(ABC, Generic[M]):
     """An open way out, used for one message after another by one thread, and closed at the end."""
 
     @abstractmethod
-    def send(self, message: Message) -> Outcome:
+    def send(self, message: M) -> Outcome:
         """Hand over one message. Never raises for what the other side does; a bug in our code may raise."""
 
     def close(self) -> None:  # noqa: B027  (most sessions hold nothing)
@@ -93,7 +93,9 @@ class Session(ABC):
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self.close()
 
 
@@ -109,5 +111,5 @@ class Provider(ABC):
 
     @classmethod
     @abstractmethod
-    def open(cls, settings: Mapping[str, Any]) -> Session:
+    def open(cls, settings: Mapping[str, Any]) -> Session[Any]:
         """A session for these settings. Connects at the first send, not here. Raises BadSettings."""

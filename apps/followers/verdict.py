@@ -1,7 +1,8 @@
 """May this message go to this person on this channel? One pure function, and its reason.
 
 The order is the law, first match decides (docs/consent.md explains each step to people):
-address unusable > type or channel not offered > critical > admin lock > global opt-out > channel switch > own cell > default.
+address unusable > type or channel not offered > critical > admin lock > global opt-out > channel switch >
+own cell > default.
 `apps/followers/verdict_sql.py` says the same set-wise; a property test keeps the two equal.
 """
 

@@ -32,4 +32,6 @@ def decrypt(text: str) -> Any:
     try:
         return json.loads(_fernet().decrypt(text.encode()))
     except InvalidToken as error:
-        raise Undecryptable("None of FIELD_KEYS opens this value. Put the key it was written with back into FIELD_KEYS.") from error
+        raise Undecryptable(
+            "None of FIELD_KEYS opens this value. Put the key it was written with back into FIELD_KEYS."
+        ) from error

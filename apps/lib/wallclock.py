@@ -15,7 +15,8 @@ class MissingTime(ValueError):
     def __init__(self, wall: dt.datetime, zone: str, after: dt.datetime) -> None:
         self.after = after
         super().__init__(
-            f"{wall:%d %B %Y %H:%M} does not exist in {zone}: the clocks go forward then. Choose {after:%H:%M} or later."
+            f"{wall:%d %B %Y %H:%M} does not exist in {zone}: the clocks go forward then. "
+            f"Choose {after:%H:%M} or later."
         )
 
 

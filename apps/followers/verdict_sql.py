@@ -1,0 +1,81 @@
+"""The verdict set-wise: the same rules as verdict.judge, as one SQL expression over many rows.
+
+tests/followers/test_verdict_sql.py compares the two on every combination of facts.
+"""
+
+from django.db.models import Case, CharField, Exists, F, FilteredRelation, OuterRef, Q, QuerySet, Value, When
+
+from apps.followers.models import (
+    AddressState,
+    Category,
+    Channel,
+    ChannelMute,
+    Follower,
+    NotificationType,
+    Preference,
+    Suppression,
+)
+from apps.followers.verdict import Reason, TypeFacts
+
+# In-app messages are stored with us and need no address.
+NEEDS_ADDRESS = frozenset(Channel) - {Channel.IN_APP}
+ALLOWING = (Reason.CRITICAL, Reason.LOCKED_ON, Reason.PREFERENCE_ON, Reason.DEFAULT_ON)
+
+
+def type_facts(kind: NotificationType, channel: str) -> TypeFacts:
+    """What the verdict needs to know of a notification type."""
+    return TypeFacts(
+        active=kind.active,
+        offered=channel in kind.channels,
+        critical=kind.category == Category.CRITICAL,
+        commercial=kind.commercial,
+        locked_on=channel in kind.locked_channels,
+        default_on=channel in kind.default_channels,
+    )
+
+
+def reason_case(kind: NotificationType, channel: str, *, follower: str, address: str) -> Case:
+    """The Reason as SQL text, for rows from which `follower` and `address` lead to those tables.
+
+    Both are lookups such as "follower" and "address" (a Delivery) or "" and "primary_address" (a Follower).
+    """
+    facts = type_facts(kind, channel)
+    follower_id = F(f"{follower}_id") if follower else F("pk")
+    on_follower = f"{follower}__" if follower else ""
+    whens: list[When] = []
+
+    def when(condition: Q | Exists, reason: Reason) -> None:
+        whens.append(When(condition, then=Value(reason.value)))
+
+    def otherwise(reason: Reason) -> Case:
+        return Case(*whens, default=Value(reason.value), output_field=CharField())
+
+    if channel in NEEDS_ADDRESS:
+        suppressed = Suppression.objects.filter(channel=channel, key=OuterRef(f"{address}__key"))
+        when(Q(**{f"{address}__id__isnull": True}), Reason.NO_ADDRESS)
+        when(Exists(suppressed) | Q(**{f"{address}__state": AddressState.SUPPRESSED}), Reason.ADDRESS_SUPPRESSED)
+        when(Q(**{f"{address}__state": AddressState.BOUNCED}), Reason.ADDRESS_BOUNCED)
+        when(Q(**{f"{address}__state": AddressState.UNCONFIRMED}), Reason.ADDRESS_UNCONFIRMED)
+    if not facts.active:
+        return otherwise(Reason.TYPE_INACTIVE)
+    if not facts.offered:
+        return otherwise(Reason.CHANNEL_NOT_OFFERED)
+    if facts.critical:
+        return otherwise(Reason.CRITICAL)
+    if facts.locked_on:
+        return otherwise(Reason.LOCKED_ON)
+    if facts.commercial:
+        when(Q(**{f"{on_follower}subscribed": False}), Reason.UNSUBSCRIBED)
+    outer = OuterRef(follower_id.name)
+    when(Exists(ChannelMute.objects.filter(follower=outer, channel=channel)), Reason.CHANNEL_OFF)
+    cell = Preference.objects.filter(follower=outer, notification_type=kind, channel=channel)
+    when(Exists(cell.filter(allowed=True)), Reason.PREFERENCE_ON)
+    when(Exists(cell.filter(allowed=False)), Reason.PREFERENCE_OFF)
+    return otherwise(Reason.DEFAULT_ON if facts.default_on else Reason.DEFAULT_OFF)
+
+
+def with_verdict(followers: QuerySet[Follower], kind: NotificationType, channel: str) -> QuerySet[Follower]:
+    """Adds `primary_address` (joined, may be absent) and `verdict` (a Reason value) to each follower."""
+    return followers.annotate(
+        primary_address=FilteredRelation("addresses", condition=Q(addresses__channel=channel, addresses__primary=True))
+    ).annotate(verdict=reason_case(kind, channel, follower="", address="primary_address"))
