@@ -1,0 +1,112 @@
+"""Who may do what: the roles of staff, the scopes of keys, and `requires`, which every staff page carries."""
+
+from collections.abc import Callable
+from enum import StrEnum
+from functools import wraps
+from typing import Any
+
+from django.contrib.auth.models import AnonymousUser
+from django.contrib.auth.views import redirect_to_login
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.shortcuts import resolve_url
+from django.utils import timezone
+
+from apps.accounts.models import Role, User
+from apps.lib import wallclock
+
+
+class Capability(StrEnum):
+    """What a page may ask for."""
+
+    VIEW = "view"  # see everything but secrets
+    EDIT = "edit"  # change content, followers and campaigns
+    SEND = "send"  # let messages leave
+    ADMINISTER = "administer"  # staff, keys, providers
+
+
+class Scope(StrEnum):
+    """What an API key may ask for."""
+
+    FOLLOWERS_READ = "followers:read"
+    FOLLOWERS_WRITE = "followers:write"
+    CONTENT_READ = "content:read"
+    CONTENT_WRITE = "content:write"
+    CAMPAIGNS_READ = "campaigns:read"
+    CAMPAIGNS_WRITE = "campaigns:write"
+    CAMPAIGNS_SEND = "campaigns:send"
+    NOTIFICATIONS_READ = "notifications:read"
+    NOTIFICATIONS_WRITE = "notifications:write"
+
+
+SCOPES_BY_CAPABILITY = {
+    Capability.VIEW: {
+        Scope.FOLLOWERS_READ,
+        Scope.CONTENT_READ,
+        Scope.CAMPAIGNS_READ,
+        Scope.NOTIFICATIONS_READ,
+    },
+    Capability.EDIT: {Scope.FOLLOWERS_WRITE, Scope.CONTENT_WRITE, Scope.CAMPAIGNS_WRITE},
+    Capability.SEND: {Scope.CAMPAIGNS_SEND, Scope.NOTIFICATIONS_WRITE},
+    Capability.ADMINISTER: set(),
+}
+
+# Each role has the capability in its place and those before it.
+_LADDER = dict(zip((Role.VIEWER, Role.EDITOR, Role.SENDER, Role.ADMIN), Capability, strict=True))
+
+
+def capabilities(role: str) -> set[Capability]:
+    """An unknown role has none."""
+    steps = list(_LADDER)
+    return {_LADDER[step] for step in steps[: steps.index(Role(role)) + 1]} if role in steps else set()
+
+
+def allowed(role: str, capability: Capability) -> bool:
+    return capability in capabilities(role)
+
+
+def scopes_of_role(role: str) -> set[Scope]:
+    """What a person of this role may do through the API, and the most that a key they issue may carry."""
+    return {scope for capability in capabilities(role) for scope in SCOPES_BY_CAPABILITY[capability]}
+
+
+def role_of(user: User | AnonymousUser) -> str:
+    """A superuser (made by `manage.py createsuperuser`) is an admin whatever the role field says; '' for nobody."""
+    if not user.is_authenticated or not user.is_active:
+        return ""
+    return Role.ADMIN if user.is_superuser else user.role
+
+
+def may(user: User | AnonymousUser, capability: Capability) -> bool:
+    return allowed(role_of(user), capability)
+
+
+View = Callable[..., HttpResponseBase]
+
+
+def requires(capability: Capability) -> Callable[[View], View]:
+    """Guard a staff page: log-in page for strangers, 403 for a role that may not; inside, times are in the user's zone.
+
+    A partial request of htmx is told to load the log-in page as a whole, instead of swapping it into a table.
+    """
+
+    def guard(view: View) -> View:
+        @wraps(view)
+        def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+            if not request.user.is_authenticated:
+                if request.headers.get("HX-Request"):
+                    return HttpResponse(headers={"HX-Redirect": resolve_url("dashboard:login")})
+                return redirect_to_login(request.get_full_path())
+            if not may(request.user, capability):
+                raise PermissionDenied(f"Your role ({request.user.get_role_display()}) does not include this.")
+            try:
+                zone = wallclock.zone(request.user.time_zone)
+            except wallclock.UnknownZone:  # typed in the Django admin, which doesn't know better
+                zone = wallclock.zone("UTC")
+            with timezone.override(zone):
+                return view(request, *args, **kwargs)
+
+        guarded.capability = capability  # type: ignore[attr-defined]  # tests walk the URLs and look
+        return guarded
+
+    return guard
