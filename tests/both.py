@@ -1,0 +1,158 @@
+"""`python -m tests.both`: all checks, then the whole suite on SQLite and on PostgreSQL side by side.
+
+`--lint` runs the checks only. Other arguments go to pytest (`python -m tests.both -k consent`).
+"""
+
+import os
+import re
+import signal
+import sqlite3
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType
+
+from tests import chromium, postgres
+
+ROOT = Path(__file__).resolve().parent.parent
+CODE = ["apps", "tests", "notifications_project", "manage.py"]
+CHECKS = {
+    "ruff check": ["-m", "ruff", "check", *CODE],
+    "ruff format": ["-m", "ruff", "format", "--check", *CODE],
+    "migrations": ["manage.py", "makemigrations", "--check", "--dry-run"],
+    "mypy": ["-m", "mypy"],
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One program of the run, with its output in a file of its own."""
+
+    name: str
+    ok: bool
+    output: str
+    seconds: float
+
+    def counts(self) -> str:
+        """pytest's closing line without its frame, such as "412 passed, 3 deselected"."""
+        found = re.findall(r"^=+ (.+?) in [\d.]+s.* =+$", self.output, re.MULTILINE)
+        return found[-1] if found else "did not finish"
+
+
+class Run:
+    """Starts programs in sessions of their own, so that Ctrl-C reaches this process only and it can tidy up."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.stopped = False
+        self._running: set[subprocess.Popen[bytes]] = set()
+
+    def stop(self, number: int, frame: FrameType | None) -> None:
+        self.stopped = True
+        for process in list(self._running):
+            self._end(process)
+
+    def _end(self, process: "subprocess.Popen[bytes]") -> None:
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+
+    def part(self, name: str, command: Sequence[str], **environment: str) -> Part:
+        path, started = self.folder / f"{name.replace(' ', '-').lower()}.log", time.monotonic()
+        if self.stopped:
+            return Part(name, False, "stopped", 0)
+        with path.open("wb") as output:
+            process = subprocess.Popen(
+                command,
+                cwd=ROOT,
+                env=os.environ | environment,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+            self._running.add(process)
+            code = process.wait()
+            self._end(process)  # what a killed test may have left behind
+            self._running.discard(process)
+        part = Part(name, code == 0, path.read_text(errors="replace"), time.monotonic() - started)
+        print(f"  {name}: {'ok' if part.ok else 'FAILED'} ({part.seconds:.0f} s)", flush=True)
+        return part
+
+
+def check(run: Run) -> list[Part]:
+    environment = {"CARILLON_MODE": "test", "VAR_DIR": str(run.folder / "var-checks")}
+    return [run.part(name, [sys.executable, *words], **environment) for name, words in CHECKS.items()]
+
+
+def suite(run: Run, name: str, url: str, marks: str, words: Sequence[str]) -> Part:
+    var_dir = run.folder / f"var-{name.split()[0].lower()}"
+    var_dir.mkdir()
+    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "--color=no", "--durations=5", *words]
+    return run.part(name, [*command, *(["-m", marks] if marks else [])], DATABASE_URL=url, VAR_DIR=str(var_dir))
+
+
+def main(words: Sequence[str]) -> int:
+    started = time.monotonic()
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="ct-", dir="/tmp")))
+        folder.chmod(0o755)
+        run = Run(folder)
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, run.stop)
+        if "--lint" in words:
+            return report(run, check(run), [], started)
+        with_browser = os.environ.get("BROWSER", "1") != "0"
+        if with_browser:
+            os.environ["CHROMIUM"] = chromium.find() or chromium.install()
+        url = os.environ.get("DATABASE_URL", "")
+        if not url.startswith(("postgres://", "postgresql://")):
+            socket_dir = folder / "pg"
+            socket_dir.mkdir(mode=0o755)
+            url = stack.enter_context(postgres.server(socket_dir, stopped=lambda: run.stopped))
+        name = postgres.version(url)
+        print(f"Checks, then the suite on SQLite {sqlite3.sqlite_version} and {name} ...", flush=True)
+        # The story in the browser is played once, on PostgreSQL, where it is watched by everything else as well.
+        small: Callable[[], Part] = lambda: suite(  # noqa: E731
+            run, f"SQLite {sqlite3.sqlite_version}", f"sqlite:///{folder}/test.sqlite3", "not browser", words
+        )
+        big: Callable[[], Part] = lambda: suite(run, name, url, "" if with_browser else "not browser", words)  # noqa: E731
+        with ThreadPoolExecutor(2) as pool:
+            second = pool.submit(big)
+            checks = check(run)
+            first = pool.submit(small)
+            suites = [first.result(), second.result()]
+        code = report(run, checks, suites, started)
+        if not with_browser:
+            print("The browser tests were left out (BROWSER=0).")
+        return code
+
+
+def report(run: Run, checks: Sequence[Part], suites: Sequence[Part], started: float) -> int:
+    """Whole output of what failed, pytest's closing lines of what passed, and one last line for each database."""
+    for part in [*checks, *suites]:
+        if not part.ok:
+            print(f"\n──── {part.name} ────\n{part.output}")
+        elif part in suites:
+            print(f"\n──── {part.name} ────\n" + "\n".join(part.output.splitlines()[-12:]))
+    print()
+    for part in suites:
+        print(f"{part.name}: {part.counts()}")
+    failed = [part.name for part in [*checks, *suites] if not part.ok]
+    if run.stopped:
+        print("Stopped.")
+        return 130
+    print(f"{'FAILED: ' + ', '.join(failed) if failed else 'All green'} ({time.monotonic() - started:.0f} s).")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main(sys.argv[1:]))
+    except (postgres.NoPostgres, chromium.NoChromium) as error:
+        sys.exit(f"make test: {error}")
