@@ -43,6 +43,7 @@ class Kind(StrEnum):
     LAYOUT_CHANGED = "layout.changed"
     TEST_SENT = "template.test_sent"
     PROVIDER_CHANGED = "provider_account.changed"
+    PROVIDER_TESTED = "provider_account.tested"  # a person tried it; data carries the server's answer
     NOTIFICATION_CREATED = "notification.created"
     NOTIFICATION_CANCELLED = "notification.cancelled"
     NOTIFICATION_FINISHED = "notification.finished"

@@ -1,0 +1,68 @@
+"""Try a provider account for real: one fixed message to an address that a person gives."""
+
+import datetime as dt
+from email.utils import make_msgid, parseaddr
+
+from django.conf import settings as site
+from django.db import transaction
+
+from apps.channels.contract import Mail, Outcome, Result
+from apps.channels.registry import provider
+from apps.followers.addresses import normalise
+from apps.followers.models import Channel
+from apps.lib.actor import Actor
+from apps.lib.events import Fact, Kind, publish
+from apps.lib.ids import uuid7
+from apps.notifications.accounts_out import note_success, settings_of
+from apps.notifications.models import ProviderAccount
+
+# A person waits in front of the page, so each answer gets at most this many seconds, whatever the account allows.
+PATIENCE = 15
+
+
+class NotTriable(ValueError):
+    """Accounts of this channel can't be tried with an address; the text says why."""
+
+
+def try_account(*, account: ProviderAccount, to: str, by: Actor, now: dt.datetime) -> Outcome:
+    """Send one test mail through exactly this account, enabled or not, and note how it went.
+
+    The hand-over happens outside any transaction. Success ends a pause of the account. Raises BadAddress, BadSettings
+    and NotTriable.
+    """
+    if account.channel != Channel.EMAIL:
+        raise NotTriable("Only e-mail accounts can be tried by writing to an address.")
+    address, _ = normalise(Channel.EMAIL, to)
+    values = settings_of(account)
+    sender = str(values.get("sender") or site.DEFAULT_FROM_EMAIL)
+    mail = Mail(
+        delivery=uuid7(),
+        message_id=make_msgid("test", domain=parseaddr(sender)[1].rpartition("@")[2] or "localhost"),
+        sender=sender,
+        to=address,
+        to_name="",
+        subject=f"Test of the account {account.name}",
+        text=f"This is a test from {site.SITE_NAME} ({site.SITE_URL}).\nThe account {account.name} can send e-mail.\n",
+        html="",
+        headers={"Auto-Submitted": "auto-generated"},  # RFC 3834: no vacation replies to a test
+        sent_at=now,
+    )
+    with provider(account.provider).open(values | {"timeout": PATIENCE}) as session:
+        outcome = session.send(mail)
+    with transaction.atomic():
+        if outcome.result == Result.ACCEPTED:
+            note_success(account, now=now)
+        elif outcome.result == Result.ACCOUNT:
+            ProviderAccount.objects.filter(pk=account.pk).update(last_error=outcome.detail[:500], last_error_at=now)
+        publish(
+            Fact(
+                Kind.PROVIDER_TESTED,
+                by=by,
+                at=now,
+                subject_type="provider_account",
+                subject_id=str(account.uid),
+                subject_label=account.name,
+                data={"result": outcome.result, "detail": outcome.detail},
+            )
+        )
+    return outcome
