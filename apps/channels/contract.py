@@ -87,7 +87,7 @@ class Session(ABC, Generic[M]):
     def send(self, message: M) -> Outcome:
         """Hand over one message. Never raises for what the other side does; a bug in our code may raise."""
 
-    def close(self) -> None:  # noqa: B027  (most sessions hold nothing)
+    def close(self) -> None:
         """Say good-bye; must not raise."""
 
     def __enter__(self) -> Self:

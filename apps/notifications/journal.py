@@ -1,0 +1,118 @@
+"""A sender's own append-only notes of each hand-over, on local disk: what its successor reads after a crash.
+
+One `write` per line costs about 1 µs and survives `kill -9` (the kernel has it); the rows in the database are then
+updated many at a time. The file is locked for as long as its owner lives, so an unlocked one belongs to the dead.
+"""
+
+import fcntl
+import json
+import os
+import secrets
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from django.conf import settings
+
+from apps.channels.contract import Outcome, Result
+
+
+@dataclass(slots=True)
+class Note:
+    """What the journal says about one delivery: being prepared, being handed over, or how that ended."""
+
+    handing_over: bool = False
+    outcome: Outcome | None = None
+
+
+class Journal:
+    """Opened by the sending process itself: a forked child that inherits the lock would keep a dead owner alive."""
+
+    def __init__(self) -> None:
+        folder = Path(settings.JOURNAL_DIR)
+        folder.mkdir(parents=True, exist_ok=True)
+        self.owner = f"{os.getpid()}-{secrets.token_hex(8)}"
+        self._path = folder / f"{self.owner}.journal"
+        self._fd = os.open(self._path, os.O_CREAT | os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC, 0o600)
+        fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+    def preparing(self, delivery_id: int) -> None:
+        self._write("P", delivery_id)
+
+    def handing_over(self, delivery_id: int) -> None:
+        self._write("H", delivery_id)
+
+    def ended(self, delivery_id: int, outcome: Outcome) -> None:
+        self._write(
+            "E",
+            delivery_id,
+            json.dumps(
+                [outcome.result, outcome.detail, outcome.provider_id, outcome.retry_after, outcome.charged],
+                ensure_ascii=True,
+            ),
+        )
+
+    def _write(self, mark: str, delivery_id: int, rest: str = "") -> None:
+        line = f"{mark} {delivery_id} {rest}\n".encode()
+        if os.write(self._fd, line) != len(line):
+            raise OSError(f"The journal {self._path} could not be written whole; is the disk full?")
+
+    def forget(self) -> None:
+        """Everything noted is in the database now."""
+        os.ftruncate(self._fd, 0)
+
+    def close(self) -> None:
+        self._path.unlink(missing_ok=True)
+        os.close(self._fd)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if error is None:
+            self.close()
+        else:
+            os.close(self._fd)  # unlocked, but kept: the recovery reads it
+
+
+def owners_here() -> set[str]:
+    """Owners whose journal lies on this machine, dead or alive."""
+    return {path.stem for path in Path(settings.JOURNAL_DIR).glob("*.journal")}
+
+
+def of_the_dead() -> Iterator[tuple[str, dict[int, Note]]]:
+    """(owner, what it noted) for every journal whose owner is gone; removed once the caller is done with it."""
+    for path in sorted(Path(settings.JOURNAL_DIR).glob("*.journal")):
+        try:
+            fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        except FileNotFoundError:
+            continue
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            yield path.stem, _read(path)
+            path.unlink(missing_ok=True)
+        except BlockingIOError:
+            continue  # its owner lives, or another process is recovering it
+        finally:
+            os.close(fd)
+
+
+def _read(path: Path) -> dict[int, Note]:
+    notes: dict[int, Note] = {}
+    for line in path.read_text("ascii", "replace").splitlines(keepends=True):
+        if not line.endswith("\n"):
+            break  # cut off by a full disk: the mark before it stands
+        mark, number, rest = line.rstrip("\n").split(" ", 2)
+        note = notes.setdefault(int(number), Note())
+        if mark == "P":
+            note.handing_over, note.outcome = False, None
+        elif mark == "H":
+            note.handing_over, note.outcome = True, None
+        elif mark == "E":
+            result, detail, provider_id, retry_after, charged = json.loads(rest)
+            note.outcome = Outcome(Result(result), detail, provider_id, retry_after, charged)
+    return notes

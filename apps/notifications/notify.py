@@ -1,0 +1,176 @@
+"""Tell some people something: one intent, validated, pinned to a published version, stored before it is answered."""
+
+import datetime as dt
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from django.db import IntegrityError, transaction
+
+from apps.channels.registry import providers
+from apps.content.drafts import published_version
+from apps.content.lint import BadData, check_data
+from apps.content.models import Version
+from apps.followers.models import Category, Follower, NotificationType
+from apps.lib.actor import Actor
+from apps.lib.events import Fact, Kind, publish
+from apps.lib.queue.announce import announce
+from apps.lib.queue.lanes import Lane
+from apps.notifications.models import Notification, NotificationState, Recipient, TypeTemplate
+from apps.notifications.plan import PLAN_TASK, SLICE, plan_recipients
+
+_LANES = {Category.CRITICAL: Lane.CRITICAL, Category.MARKETING: Lane.BULK}
+
+
+class NotNotifiable(ValueError):
+    """The request can't become a message; the text says what to change."""
+
+
+def lane_of(notification_type: NotificationType) -> Lane:
+    """Critical ones first, marketing last; the rest between, so that a code never waits behind a campaign."""
+    return _LANES.get(Category(notification_type.category), Lane.TRANSACTIONAL)
+
+
+def notify(
+    *,
+    notification_type: NotificationType,
+    recipients: Sequence[Follower] | Sequence[tuple[Follower, dict[str, Any]]],
+    version: Version | None = None,
+    channels: Sequence[str] | None = None,
+    data: dict[str, Any] | None = None,
+    send_at: dt.datetime | None = None,
+    expires_at: dt.datetime | None = None,
+    dedup_key: str | None = None,
+    source: str,
+    by: Actor,
+    now: dt.datetime,
+) -> Notification:
+    """Store the intent and announce the work; returns before anything is sent.
+
+    `recipients` may carry each person's own values, laid over `data`. `channels` defaults to all that the type
+    is offered on; each follower's preferences decide which of them are used. The same `dedup_key` for the same type
+    returns the notification that exists. Raises NotNotifiable.
+    """
+    if dedup_key and (existing := _known(notification_type, dedup_key)):
+        return existing
+    people = [each if isinstance(each, tuple) else (each, None) for each in recipients]
+    if not people:
+        raise NotNotifiable("There is nobody to notify. Name at least one recipient.")
+    version = version or _template_of(notification_type)
+    for _, own in people if any(own for _, own in people) else people[:1]:
+        _complete(version, {**(data or {}), **(own or {})})
+    try:
+        with transaction.atomic():
+            notification = open_notification(
+                notification_type=notification_type,
+                version=version,
+                channels=channels,
+                data=data,
+                send_at=send_at,
+                expires_at=expires_at,
+                dedup_key=dedup_key,
+                source=source,
+                lane=lane_of(notification_type),
+                by=by,
+                now=now,
+            )
+            named = {
+                follower.pk: Recipient(notification=notification, follower=follower, data=own)
+                for follower, own in people
+            }
+            Recipient.objects.bulk_create(named.values(), batch_size=1000)
+            if len(named) <= SLICE:
+                plan_recipients(notification=notification, now=now)
+            else:
+                announce(PLAN_TASK, lane=Lane(notification.lane), notification_id=notification.pk)
+    except IntegrityError:
+        # another request with the same key was faster
+        if dedup_key and (existing := _known(notification_type, dedup_key)):
+            return existing
+        raise
+    return notification
+
+
+def open_notification(
+    *,
+    notification_type: NotificationType,
+    version: Version,
+    channels: Sequence[str] | None = None,
+    data: dict[str, Any] | None = None,
+    send_at: dt.datetime | None = None,
+    expires_at: dt.datetime | None = None,
+    dedup_key: str | None = None,
+    source: str,
+    lane: Lane,
+    by: Actor,
+    now: dt.datetime,
+) -> Notification:
+    """A notification in state PLANNING, with nobody in it yet. Raises NotNotifiable."""
+    chosen = _channels(notification_type, channels)
+    if version.published_at is None:
+        raise NotNotifiable(f"{version} is a draft. Publish it first.")
+    if expires_at and expires_at <= max(send_at or now, now):
+        raise NotNotifiable("It would expire before it is sent. Choose a later expiry.")
+    with transaction.atomic():
+        notification = Notification.objects.create(
+            notification_type=notification_type,
+            version=version,
+            channels=chosen,
+            data=_complete(version, data or {}, required=False),
+            dedup_key=dedup_key,
+            source=source,
+            lane=lane.value,
+            state=NotificationState.PLANNING,
+            created_at=now,
+            send_at=max(send_at, now) if send_at else now,
+            expires_at=expires_at,
+        )
+        publish(
+            Fact(
+                Kind.NOTIFICATION_CREATED,
+                by,
+                now,
+                "notification",
+                str(notification.uid),
+                notification_type.name,
+                {"source": source, "channels": chosen, "version": str(version)},
+            )
+        )
+    return notification
+
+
+def _known(notification_type: NotificationType, dedup_key: str) -> Notification | None:
+    return Notification.objects.filter(notification_type=notification_type, dedup_key=dedup_key).first()
+
+
+def _template_of(notification_type: NotificationType) -> Version:
+    link = TypeTemplate.objects.filter(notification_type=notification_type).select_related("template").first()
+    if link is None:
+        raise NotNotifiable(
+            f"No template speaks for the type {notification_type.key}. Choose one on the type's page, or name one."
+        )
+    version = published_version(link.template)
+    if version is None:
+        raise NotNotifiable(f"The template {link.template.key} is not published yet. Publish it first.")
+    return version
+
+
+def _channels(notification_type: NotificationType, wanted: Iterable[str] | None) -> list[str]:
+    able = {provider.channel for provider in providers()}
+    chosen = list(dict.fromkeys(notification_type.channels if wanted is None else wanted))
+    if wanted is None:
+        chosen = [channel for channel in chosen if channel in able]
+    if unknown := [channel for channel in chosen if channel not in able]:
+        raise NotNotifiable(f"No provider sends on: {', '.join(unknown)}. Available: {', '.join(sorted(able))}.")
+    if not chosen:
+        raise NotNotifiable(f"The type {notification_type.key} is offered on no channel. Choose channels on its page.")
+    return chosen
+
+
+def _complete(version: Version, data: dict[str, Any], *, required: bool = True) -> dict[str, Any]:
+    """The data with defaults filled in. With `required=False` people may still bring what is missing."""
+    try:
+        return check_data(version, data)
+    except BadData as error:
+        if required:
+            raise NotNotifiable(str(error)) from error
+        return data

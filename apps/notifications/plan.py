@@ -1,0 +1,131 @@
+"""Freeze the recipients: one INSERT … SELECT per slice, consent judged in the same statement, one row per message."""
+
+import datetime as dt
+from collections import Counter
+
+from django.db import connection, transaction
+from django.db.models import Case, CharField, DateTimeField, Exists, F, OuterRef, QuerySet, Subquery, Value, When
+from django.utils import timezone
+
+from apps.followers.models import Follower
+from apps.followers.verdict_sql import ALLOWING, NEEDS_ADDRESS, with_verdict
+from apps.lib.ids import Uuid7
+from apps.lib.queue.announce import announce
+from apps.lib.queue.lanes import Lane
+from apps.notifications import books
+from apps.notifications.models import Delivery, DeliveryStatus, Notification, NotificationState, Recipient
+from apps.notifications.send import announce_senders
+
+F_ADDRESS = Delivery._meta.get_field("address").target_field  # the type of a NULL address
+SLICE = 2000
+PLAN_TASK = "apps.notifications.plan.plan"
+
+
+def freeze_slice(
+    *, notification: Notification, followers: QuerySet[Follower], now: dt.datetime, size: int = SLICE
+) -> bool:
+    """Turn the next `size` followers (by id) into deliveries; True when there may be more.
+
+    The checkpoint `planned_through` moves in the same transaction, so a killed planner loses and doubles nobody; two
+    planners wait for each other on the notification's row. Raises NotPlanning when it was cancelled meanwhile.
+    """
+    with transaction.atomic():
+        notification = (
+            Notification.objects.select_for_update().select_related("notification_type").get(pk=notification.pk)
+        )
+        if notification.planned_at or notification.state not in (NotificationState.PLANNING, NotificationState.PAUSED):
+            return False
+        rest = followers.filter(pk__gt=notification.planned_through).order_by("pk")
+        last = list(rest.values_list("pk", flat=True)[:size])
+        if not last:
+            return False
+        batch = followers.order_by().filter(pk__gt=notification.planned_through, pk__lte=last[-1])
+        deltas: Counter[books.Place] = Counter()
+        for channel in notification.channels:
+            deltas += _insert(notification, batch, channel, now)
+        books.shift(deltas)
+        Notification.objects.filter(pk=notification.pk).update(planned_through=last[-1])
+    return len(last) == size
+
+
+def _insert(
+    notification: Notification, followers: QuerySet[Follower], channel: str, now: dt.datetime
+) -> Counter[books.Place]:
+    """Insert one channel's deliveries and count where they stand."""
+    judged = with_verdict(followers, notification.notification_type, channel)
+    columns = {
+        "uid": Uuid7(),
+        "notification_id": Value(notification.pk),
+        "follower_id": F("pk"),
+        "address_id": F("primary_address__id") if channel in NEEDS_ADDRESS else Value(None, F_ADDRESS),
+        "channel": Value(channel),
+        "status": Case(
+            When(verdict__in=[reason.value for reason in ALLOWING], then=Value(DeliveryStatus.PENDING.value)),
+            default=Value(DeliveryStatus.SKIPPED.value),
+            output_field=CharField(),
+        ),
+        "reason": F("verdict"),
+        "data": Subquery(
+            Recipient.objects.filter(notification=notification, follower=OuterRef("pk")).values("data")[:1]
+        ),
+        "due_at": Value(notification.send_at, DateTimeField()),
+        "created_at": Value(now, DateTimeField()),
+        "finished_at": Case(
+            When(verdict__in=[reason.value for reason in ALLOWING], then=Value(None, DateTimeField())),
+            default=Value(now, DateTimeField()),
+        ),
+        "error": Value(""),
+        "attempts": Value(0),
+        "lease_owner": Value(""),
+        "provider_id": Value(""),
+    }
+    rows = judged.annotate(**{f"new_{name}": expression for name, expression in columns.items()})
+    sql, params = rows.values_list(*[f"new_{name}" for name in columns]).query.sql_with_params()
+    counted: Counter[books.Place] = Counter()
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"INSERT INTO {Delivery._meta.db_table} ({', '.join(columns)}) {sql} "
+            "ON CONFLICT DO NOTHING RETURNING status, reason",
+            params,
+        )
+        for status, reason in cursor.fetchall():
+            counted[books.Place(notification.pk, channel, status, reason)] += 1
+    return counted
+
+
+def finish_planning(*, notification: Notification, now: dt.datetime) -> None:
+    """Everyone is frozen: let the senders at it."""
+    with transaction.atomic():
+        planned = Notification.objects.filter(pk=notification.pk, planned_at__isnull=True)
+        if not planned.exclude(state=NotificationState.CANCELLED).update(planned_at=now):
+            return
+        Notification.objects.filter(pk=notification.pk, state=NotificationState.PLANNING).update(
+            state=NotificationState.SENDING
+        )
+        if not books.finish_if_done(notification.pk, now=now) and notification.send_at <= now:
+            announce_senders(Lane(notification.lane))
+
+
+def plan_recipients(*, notification: Notification, now: dt.datetime) -> None:
+    """Freeze the people the caller named."""
+    named = Recipient.objects.filter(notification=notification, follower=OuterRef("pk"))
+    followers = Follower.objects.filter(Exists(named))
+    while freeze_slice(notification=notification, followers=followers, now=now):
+        pass
+    finish_planning(notification=notification, now=now)
+
+
+def plan(*, notification_id: int, **_: object) -> None:
+    """Task: plan a notification that was too large to plan while its caller waited."""
+    plan_recipients(notification=Notification.objects.get(pk=notification_id), now=timezone.now())
+
+
+def resume_stalled(*, now: dt.datetime) -> None:
+    """Schedule: announce again what a killed planner left. Campaigns plan theirs (campaigns.launch)."""
+    left = Notification.objects.filter(
+        Exists(Recipient.objects.filter(notification=OuterRef("pk"))),
+        state=NotificationState.PLANNING,
+        created_at__lt=now - dt.timedelta(seconds=30),
+    )
+    for notification in left[:20]:
+        announce(PLAN_TASK, lane=Lane(notification.lane), notification_id=notification.pk)
