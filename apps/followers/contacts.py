@@ -1,0 +1,490 @@
+"""Adding, changing, finding and tagging followers: the only writer of their fields, addresses and tags.
+
+Nothing here brings back somebody who unsubscribed, or an address that is suppressed: that takes the person's own word
+(consent.py). Importing many at once has its own set-wise road with the same rules (imports.py).
+"""
+
+import datetime as dt
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, TypedDict, Unpack
+
+from django.conf import settings
+from django.db import IntegrityError, transaction
+from django.db.models import Q, QuerySet
+from django.utils.text import slugify
+
+from apps.followers import consent, fields
+from apps.followers.addresses import BadAddress, normalise
+from apps.followers.fields import BadFollower
+from apps.followers.models import (
+    Address,
+    AddressState,
+    Channel,
+    ConsentRecord,
+    Follower,
+    Suppression,
+    SuppressionReason,
+    Tag,
+    Tagging,
+)
+from apps.lib.actor import Actor
+from apps.lib.events import Fact, Kind, publish
+from apps.lib.wallclock import UnknownZone
+
+BATCH = 2000  # rows per statement in set-wise work
+
+
+class AddressTaken(BadFollower):
+    """Another follower has this address; an address belongs to one person."""
+
+    def __init__(self, field: str, follower: Follower) -> None:
+        self.follower = follower
+        super().__init__(
+            field, f"This {field} belongs to another follower already: {follower}. Change that one instead."
+        )
+
+
+class ExternalIdTaken(BadFollower):
+    """Another follower has this external id."""
+
+    def __init__(self, follower: Follower) -> None:
+        self.follower = follower
+        super().__init__("external_id", f"This external id belongs to another follower already: {follower}.")
+
+
+class TagTaken(BadFollower):
+    """A tag of this name exists, perhaps in other case."""
+
+    def __init__(self, tag: Tag) -> None:
+        self.tag = tag
+        super().__init__("tags", f"There is a tag {tag.name!r} already. Use that one.")
+
+
+# Everything the acts below may refuse with, for callers that show the sentence to a person.
+REFUSALS = (BadFollower, BadAddress, UnknownZone)
+
+
+class Changes(TypedDict, total=False):
+    """What `change_follower` takes; a key that is missing stays as it is. Empty text removes the value."""
+
+    email: str
+    phone: str
+    name: str
+    external_id: str | None
+    language: str
+    time_zone: str
+    tags: Iterable[str]  # names; the whole set
+    metadata: Mapping[str, Any]  # the whole object
+
+
+_CHANNEL_OF = {"email": Channel.EMAIL, "phone": Channel.SMS}
+
+
+# ---------------------------------------------------------------- one follower
+def add_follower(
+    *,
+    email: str = "",
+    phone: str = "",
+    name: str = "",
+    external_id: str | None = None,
+    language: str = "",
+    time_zone: str = "",
+    tags: Iterable[str] = (),
+    metadata: Mapping[str, Any] | None = None,
+    subscribed: bool = True,
+    wording: str = "",
+    source: str,
+    by: Actor,
+    now: dt.datetime,
+) -> Follower:
+    """A new follower with its addresses, tags and consent record. No address at all is fine: in-app reaches anyone.
+
+    `tags` are names, made when missing. `language` "" is the site's, `time_zone` "" follows the site's. `source` says
+    where the consent came from (staff, api, import, command ...), `wording` which text the person saw.
+    A suppressed address keeps its state. Raises BadAddress, AddressTaken, ExternalIdTaken, UnknownZone, BadFollower.
+    """
+    values: dict[str, Any] = {
+        "name": fields.name(name),
+        "external_id": fields.external_id(external_id),
+        "language": fields.language(language) or settings.LANGUAGE_CODE,
+        "time_zone": fields.time_zone(time_zone),
+        "metadata": fields.metadata(metadata or {}),
+    }
+    places = {
+        field: normalise(_CHANNEL_OF[field], text)
+        for field, text in (("email", email), ("phone", phone))
+        if text.strip()
+    }
+    names = fields.tag_names(tags)
+    with transaction.atomic():
+        with _clear_conflicts(places, values["external_id"]):
+            follower = Follower.objects.create(
+                **values,
+                subscribed=subscribed,
+                subscribed_at=now if subscribed else None,
+                unsubscribed_at=None if subscribed else now,
+                created_at=now,
+                updated_at=now,
+            )
+            for field, (value, key) in places.items():
+                channel = _CHANNEL_OF[field]
+                Address.objects.create(
+                    follower=follower,
+                    channel=channel,
+                    value=value,
+                    key=key,
+                    state=states_of(channel, [key]).get(key, AddressState.ACTIVE),
+                    created_at=now,
+                )
+        ConsentRecord.objects.create(
+            follower=follower,
+            at=now,
+            act="subscribed" if subscribed else "unsubscribed",
+            source=source,
+            scope={"all": True},
+            wording=wording,
+            actor_kind=by.kind,
+            actor_label=by.label[:200],
+        )
+        about = _about(follower, by, now)
+        publish(Fact(Kind.FOLLOWER_ADDED, **about, data={"source": source}))
+        if subscribed:
+            publish(Fact(Kind.FOLLOWER_SUBSCRIBED, **about, data={"source": source}))
+        if names:
+            tag(followers=[follower], tags=names, by=by, now=now)
+    return follower
+
+
+def change_follower(*, follower: Follower, by: Actor, now: dt.datetime, **changes: Unpack[Changes]) -> Follower:
+    """The follower with the given fields changed, read anew under a lock. Consent is changed in consent.py only.
+
+    A new e-mail or phone takes the place of the primary one and starts fresh: active, unless it is suppressed.
+    Publishes follower.changed with before and after of what really changed; nothing changed, no fact.
+    Raises BadAddress, AddressTaken, ExternalIdTaken, UnknownZone, BadFollower.
+    """
+    values: dict[str, Any] = {}
+    if "name" in changes:
+        values["name"] = fields.name(changes["name"])
+    if "external_id" in changes:
+        values["external_id"] = fields.external_id(changes["external_id"])
+    if "language" in changes:
+        values["language"] = fields.language(changes["language"]) or settings.LANGUAGE_CODE
+    if "time_zone" in changes:
+        values["time_zone"] = fields.time_zone(changes["time_zone"])
+    if "metadata" in changes:
+        values["metadata"] = fields.metadata(changes["metadata"])
+    places: dict[str, tuple[str, str] | None] = {}
+    if "email" in changes:
+        places["email"] = normalise(Channel.EMAIL, changes["email"]) if changes["email"].strip() else None
+    if "phone" in changes:
+        places["phone"] = normalise(Channel.SMS, changes["phone"]) if changes["phone"].strip() else None
+    names = fields.tag_names(changes["tags"]) if "tags" in changes else None
+
+    with transaction.atomic():
+        follower = Follower.objects.select_for_update().get(pk=follower.pk)
+        before = {key: getattr(follower, key) for key, value in values.items() if getattr(follower, key) != value}
+        after = {key: values[key] for key in before}
+        taken = {field: place for field, place in places.items() if place}
+        with _clear_conflicts(taken, values.get("external_id"), but=follower):
+            for key, value in after.items():
+                setattr(follower, key, value)
+            for field, place in places.items():
+                old = _replace_address(follower, _CHANNEL_OF[field], place, now)
+                if old != (place[0] if place else ""):
+                    before[field], after[field] = old, place[0] if place else ""
+            if after:
+                follower.updated_at = now
+                follower.save(update_fields=[*values, "updated_at"])
+        if after:
+            publish(Fact(Kind.FOLLOWER_CHANGED, **_about(follower, by, now), data={"before": before, "after": after}))
+        if names is not None:
+            _set_tags(follower, names, by, now)
+    return follower
+
+
+def upsert_follower(
+    *,
+    email: str = "",
+    phone: str = "",
+    name: str = "",
+    external_id: str | None = None,
+    language: str = "",
+    time_zone: str = "",
+    tags: Iterable[str] = (),
+    metadata: Mapping[str, Any] | None = None,
+    subscribed: bool = True,
+    wording: str = "",
+    source: str,
+    by: Actor,
+    now: dt.datetime,
+) -> tuple[Follower, bool]:
+    """`(follower, created)`: the one known by external id, else e-mail, else phone is changed, or a new one is added.
+
+    Empty values change nothing, tags are added to the present ones, metadata is merged by key. `subscribed=False`
+    unsubscribes the known follower; `subscribed=True` (the default) never subscribes one again.
+    Raises as `add_follower`; AddressTaken also when the address belongs to somebody with another external id.
+    """
+    known_id = fields.external_id(external_id)
+    with transaction.atomic():
+        follower = _known(known_id, email, phone)
+        if follower is None:
+            try:
+                with transaction.atomic():
+                    return add_follower(
+                        email=email,
+                        phone=phone,
+                        name=name,
+                        external_id=known_id,
+                        language=language,
+                        time_zone=time_zone,
+                        tags=tags,
+                        metadata=metadata,
+                        subscribed=subscribed,
+                        wording=wording,
+                        source=source,
+                        by=by,
+                        now=now,
+                    ), True
+            except (AddressTaken, ExternalIdTaken) as taken:  # added by someone else since we looked
+                follower = taken.follower
+        if known_id and follower.external_id and follower.external_id != known_id:
+            raise AddressTaken("email" if email else "phone", follower)
+        given: dict[str, Any] = {
+            "email": email,
+            "phone": phone,
+            "name": name,
+            "external_id": known_id,
+            "language": language,
+            "time_zone": time_zone,
+        }
+        changes: dict[str, Any] = {key: value for key, value in given.items() if value and value.strip()}
+        if metadata:
+            changes["metadata"] = follower.metadata | fields.metadata(metadata)
+        follower = change_follower(follower=follower, by=by, now=now, **changes)
+        tag(followers=[follower], tags=tags, by=by, now=now)
+        if not subscribed and follower.subscribed:
+            consent.unsubscribe(follower=follower, source=source, by=by, now=now, wording=wording)
+            follower.refresh_from_db()
+        return follower, False
+
+
+def find(text: str) -> QuerySet[Follower]:
+    """Followers whose name, e-mail, phone or external id contains the text, in any case; all of them for "".
+
+    SQLite folds the case of ASCII letters only, so the usual spellings of a name in other scripts are tried as well.
+    """
+    text = " ".join(text.split())
+    if not text:
+        return Follower.objects.all()
+    spellings = {text} if text.isascii() else {text, text.lower(), text.upper(), text.title()}
+    wanted = Q(external_id__icontains=text)
+    for spelling in spellings:
+        wanted |= Q(name__icontains=spelling)
+    keys = Q(key__contains=text.casefold())
+    digits = "".join(char for char in text if char.isdecimal())
+    if len(digits) >= 3 and not any(char.isalpha() for char in text):
+        keys |= Q(channel=Channel.SMS, key__contains=digits)
+    return Follower.objects.filter(wanted | Q(pk__in=Address.objects.filter(keys).values("follower")))
+
+
+def states_of(channel: str, keys: Iterable[str]) -> dict[str, AddressState]:
+    """The state that suppressed addresses have from the start, by key; keys that aren't suppressed are missing."""
+    return {
+        key: AddressState.BOUNCED if reason == SuppressionReason.HARD_BOUNCE else AddressState.SUPPRESSED
+        for key, reason in Suppression.objects.filter(channel=channel, key__in=list(keys)).values_list("key", "reason")
+    }
+
+
+# ---------------------------------------------------------------- tags
+def make_tag(*, name: str, by: Actor, now: dt.datetime) -> Tag:
+    """A new tag. Raises TagTaken when one of this name exists in any case, BadFollower for an empty or long name."""
+    names = fields.tag_names([name])
+    if not names:
+        raise BadFollower("tags", "A tag needs a name.")
+    if taken := _tags_by_name(names):
+        raise TagTaken(next(iter(taken.values())))
+    with transaction.atomic():
+        return ensure_tags(names, by=by, now=now)[0]
+
+
+def delete_tag(*, tag: Tag, by: Actor, now: dt.datetime) -> None:
+    """The tag goes, from everybody."""
+    with transaction.atomic():
+        count = Tagging.objects.filter(tag=tag).delete()[0]
+        publish(Fact(Kind.TAG_DELETED, by, now, "tag", tag.slug, tag.name, {"followers": count}))
+        tag.delete()
+
+
+def tag(*, followers: Iterable[Follower], tags: Iterable[str], by: Actor, now: dt.datetime) -> int:
+    """Put tags, by name and made when missing, on followers (a list or a queryset of any size, set-wise).
+
+    Returns how many were put on; those who have a tag already keep it. One follower: one fact about that follower;
+    many: one fact per tag with the number of followers. Raises BadFollower.
+    """
+    names = fields.tag_names(tags)
+    with transaction.atomic():
+        rows = ensure_tags(names, by=by, now=now)
+        count = dict.fromkeys((row.pk for row in rows), 0)
+        for ids in _batches_of_ids(followers if rows else []):
+            present = set(Tagging.objects.filter(tag__in=rows, follower__in=ids).values_list("tag_id", "follower_id"))
+            new = [
+                Tagging(tag=row, follower_id=pk, created_at=now)
+                for row in rows
+                for pk in ids
+                if (row.pk, pk) not in present
+            ]
+            Tagging.objects.bulk_create(new, ignore_conflicts=True)  # somebody else may tag at the same time
+            for tagging in new:
+                count[tagging.tag_id] += 1
+        _tell_of_tags(Kind.FOLLOWER_TAGGED, followers, [(row, count[row.pk]) for row in rows], by, now)
+    return sum(count.values())
+
+
+def untag(*, followers: Iterable[Follower], tags: Iterable[str], by: Actor, now: dt.datetime) -> int:
+    """Take tags, by name, off followers; the reverse of `tag`. Unknown names are nobody's tags and change nothing."""
+    with transaction.atomic():
+        rows = list(_tags_by_name(fields.tag_names(tags)).values())
+        count = dict.fromkeys((row.pk for row in rows), 0)
+        for ids in _batches_of_ids(followers if rows else []):
+            for row in rows:
+                count[row.pk] += Tagging.objects.filter(tag=row, follower__in=ids).delete()[0]
+        _tell_of_tags(Kind.FOLLOWER_UNTAGGED, followers, [(row, count[row.pk]) for row in rows], by, now)
+    return sum(count.values())
+
+
+def ensure_tags(names: Iterable[str], *, by: Actor, now: dt.datetime) -> list[Tag]:
+    """The tags of these names (as `fields.tag_names` gives them), made when missing. Inside a transaction."""
+    names = list(names)
+    found = _tags_by_name(names)
+    for name in names:
+        if name.casefold() in found:
+            continue
+        try:
+            with transaction.atomic():
+                made = Tag.objects.create(name=name, slug=_free_slug(name), created_at=now)
+        except IntegrityError:  # made by someone else since we looked
+            found |= _tags_by_name([name])
+            continue
+        found[name.casefold()] = made
+        publish(Fact(Kind.TAG_CREATED, by, now, "tag", made.slug, made.name))
+    return [found[name.casefold()] for name in names]
+
+
+def _slug(name: str) -> str:
+    return slugify(name.casefold(), allow_unicode=True)[:70].strip("-") or "tag"
+
+
+def _tags_by_name(names: Iterable[str]) -> dict[str, Tag]:
+    # The slug narrows the search on an index; the database's own idea of case ends at ASCII on SQLite.
+    wanted = {name.casefold() for name in names}
+    same_slug = Q(pk__in=[])
+    for slug in {_slug(name) for name in wanted}:
+        same_slug |= Q(slug=slug) | Q(slug__startswith=f"{slug}-")
+    return {row.name.casefold(): row for row in Tag.objects.filter(same_slug) if row.name.casefold() in wanted}
+
+
+def _free_slug(name: str) -> str:
+    # "C++" and "C#" both give "c": the second becomes "c-2".
+    slug = _slug(name)
+    taken = set(Tag.objects.filter(slug__startswith=slug).values_list("slug", flat=True))
+    number = 1
+    while (candidate := slug if number == 1 else f"{slug}-{number}") in taken:
+        number += 1
+    return candidate
+
+
+def _set_tags(follower: Follower, names: list[str], by: Actor, now: dt.datetime) -> None:
+    wanted = {name.casefold() for name in names}
+    gone = [row.name for row in follower.tags.all() if row.name.casefold() not in wanted]
+    untag(followers=[follower], tags=gone, by=by, now=now)
+    tag(followers=[follower], tags=names, by=by, now=now)
+
+
+def _batches_of_ids(followers: Iterable[Follower]) -> Iterator[list[int]]:
+    if isinstance(followers, QuerySet):
+        ids = list(followers.values_list("pk", flat=True))  # 8 bytes each: a million is no burden
+    else:
+        ids = [follower.pk for follower in followers]
+    for start in range(0, len(ids), BATCH):
+        yield ids[start : start + BATCH]
+
+
+def _tell_of_tags(
+    kind: Kind, followers: Iterable[Follower], counts: list[tuple[Tag, int]], by: Actor, now: dt.datetime
+) -> None:
+    changed = [(row, count) for row, count in counts if count]
+    if changed and isinstance(followers, list) and len(followers) == 1:
+        publish(Fact(kind, **_about(followers[0], by, now), data={"tags": [row.name for row, _ in changed]}))
+        return
+    for row, count in changed:
+        publish(Fact(kind, by, now, "tag", row.slug, row.name, {"followers": count}))
+
+
+# ---------------------------------------------------------------- pieces
+def _about(follower: Follower, by: Actor, now: dt.datetime) -> dict[str, Any]:
+    return {
+        "by": by,
+        "at": now,
+        "subject_type": "follower",
+        "subject_id": str(follower.uid),
+        "subject_label": str(follower),
+    }
+
+
+def _known(external_id: str | None, email: str, phone: str) -> Follower | None:
+    if external_id and (follower := Follower.objects.filter(external_id=external_id).first()):
+        return follower
+    for field, text in (("email", email), ("phone", phone)):
+        if text.strip():
+            channel = _CHANNEL_OF[field]
+            key = normalise(channel, text)[1]
+            if address := Address.objects.filter(channel=channel, key=key).select_related("follower").first():
+                return address.follower
+    return None
+
+
+def _replace_address(follower: Follower, channel: Channel, place: tuple[str, str] | None, now: dt.datetime) -> str:
+    """Make `place` the primary address of the channel, None = none. Returns the value that was primary before."""
+    rows = {row.key: row for row in follower.addresses.filter(channel=channel)}
+    primary = next((row for row in rows.values() if row.primary), None)
+    old = primary.value if primary else ""
+    if place is None:
+        if primary:
+            primary.delete()
+            if others := [row for row in rows.values() if row is not primary]:
+                Address.objects.filter(pk=others[0].pk).update(primary=True)
+        return old
+    value, key = place
+    fresh = {"value": value, "key": key, "primary": True}
+    if key in rows and rows[key] is not primary:  # one of the person's other addresses becomes the primary one
+        follower.addresses.filter(channel=channel, primary=True).update(primary=False)
+        Address.objects.filter(pk=rows[key].pk).update(**fresh)
+        return old
+    if primary and primary.key == key:  # the same address; at most spelled in another way
+        Address.objects.filter(pk=primary.pk).update(value=value)
+        return old
+    fresh |= {"state": states_of(channel, [key]).get(key, AddressState.ACTIVE), "confirmed_at": None}
+    if primary:
+        Address.objects.filter(pk=primary.pk).update(**fresh)
+    else:
+        Address.objects.create(follower=follower, channel=channel, created_at=now, **fresh)
+    return old
+
+
+@contextmanager
+def _clear_conflicts(
+    places: Mapping[str, tuple[str, str]], external_id: str | None, *, but: Follower | None = None
+) -> Iterator[None]:
+    """Two at once, or a plain repeat: the database's unique constraints decide, and this says who was there first."""
+    try:
+        with transaction.atomic():
+            yield
+    except IntegrityError:
+        others = Follower.objects.exclude(pk=but.pk) if but else Follower.objects.all()
+        if external_id and (holder := others.filter(external_id=external_id).first()):
+            raise ExternalIdTaken(holder) from None
+        for field, (_, key) in places.items():
+            if holder := others.filter(addresses__channel=_CHANNEL_OF[field], addresses__key=key).first():
+                raise AddressTaken(field, holder) from None
+        raise

@@ -1,0 +1,94 @@
+"""What may stand in a follower's fields: pure functions that tidy a value or refuse it with a clear sentence."""
+
+import json
+import re
+import unicodedata
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from apps.lib.wallclock import zone
+
+METADATA_MAX_BYTES = 16 * 1024
+TAG_MAX_CHARS = 80
+_TEXT_MAX_CHARS = 200
+# language, script, region and variants of BCP 47 (RFC 5646, section 2.1), without extensions and private use
+_LANGUAGE = re.compile(r"[a-z]{2,3}(-[a-z]{4})?(-([a-z]{2}|\d{3}))?(-([a-z\d]{5,8}|\d[a-z\d]{3}))*", re.IGNORECASE)
+_ESCAPED_NUL = re.compile(r"(?<!\\)(?:\\\\)*\\u0000")
+# invisible at the ends of a pasted cell: zero-width space and the byte order mark
+_INVISIBLE = "\u200b\ufeff"
+
+
+class BadFollower(ValueError):
+    """A value that a follower can't have. `field` names it."""
+
+    def __init__(self, field: str, message: str) -> None:
+        self.field = field
+        super().__init__(message)
+
+
+def name(value: str) -> str:
+    """One line; every kind of space (no-break spaces and line breaks, too) becomes one plain space."""
+    return _line("name", "The name", value)
+
+
+def external_id(value: str | None) -> str | None:
+    """The id the caller's own system knows the person by; empty means none."""
+    return _line("external_id", "The external id", value or "") or None
+
+
+def language(value: str) -> str:
+    """A BCP 47 tag in its usual case, such as pt-BR or zh-Hant-TW; pt_br is understood. "" stays ""."""
+    tag = value.strip().replace("_", "-")
+    if not tag:
+        return ""
+    if len(tag) > 35 or not _LANGUAGE.fullmatch(tag):
+        raise BadFollower("language", f"{value[:40]!r} is not a language tag. Use one such as en, ru or pt-BR.")
+    head, *rest = tag.lower().split("-")
+    return "-".join([head, *({2: part.upper(), 4: part.title()}.get(len(part), part) for part in rest)])
+
+
+def time_zone(value: str) -> str:
+    """An IANA zone name; "" stays "" and means the site's zone. Raises UnknownZone."""
+    value = value.strip()
+    return zone(value).key if value else ""
+
+
+def metadata(value: Any) -> dict[str, Any]:
+    """A JSON object of at most 16 kB."""
+    if not isinstance(value, Mapping) or not all(isinstance(key, str) for key in value):
+        raise BadFollower("metadata", 'Metadata must be a JSON object, such as {"plan": "pro"}.')
+    try:
+        text = json.dumps(value, ensure_ascii=False, allow_nan=False)
+        size = len(text.encode())
+    except (TypeError, ValueError, RecursionError) as error:
+        raise BadFollower(
+            "metadata", "Metadata must hold only text, numbers, true, false, null, lists and objects."
+        ) from error
+    if size > METADATA_MAX_BYTES:
+        raise BadFollower("metadata", f"Metadata may have 16,384 bytes as JSON; this has {size:,}.")
+    if _ESCAPED_NUL.search(text):
+        raise BadFollower("metadata", "Metadata contains a NUL character, which the database can't keep. Remove it.")
+    return dict(value)
+
+
+def tag_names(values: Iterable[str]) -> list[str]:
+    """Tidy, without empty ones, and each once in any case; the first spelling wins."""
+    names: dict[str, str] = {}
+    for value in values:
+        text = _line("tags", "The tag", value)
+        if len(text) > TAG_MAX_CHARS:
+            raise BadFollower(
+                "tags", f"The tag {text[:30]!r}… has {len(text)} characters; {TAG_MAX_CHARS} are allowed."
+            )
+        if text:
+            names.setdefault(text.casefold(), text)
+    return list(names.values())
+
+
+def _line(field: str, label: str, value: str) -> str:
+    text = " ".join(unicodedata.normalize("NFC", value).strip(_INVISIBLE).split())
+    if any(unicodedata.category(char) in {"Cc", "Cs"} for char in text):
+        raise BadFollower(field, f"{label} contains a control character. Remove it.")
+    if len(text) > _TEXT_MAX_CHARS:
+        raise BadFollower(field, f"{label} has {len(text)} characters; {_TEXT_MAX_CHARS} are allowed.")
+    return text
