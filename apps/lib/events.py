@@ -50,6 +50,7 @@ class Kind(StrEnum):
     DELIVERY_FAILED = "delivery.failed"
     DELIVERY_IN_DOUBT = "delivery.in_doubt"  # handed over perhaps; RFC 1047
     DELIVERY_RETRIED = "delivery.retried"  # a person sent failed ones back into the queue
+    INBOX_ITEM_READ = "inbox_item.read"  # a follower opened an in-app message for the first time
     SEGMENT_CHANGED = "segment.changed"
     SEGMENT_DELETED = "segment.deleted"
     CAMPAIGN_CREATED = "campaign.created"

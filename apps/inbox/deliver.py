@@ -1,0 +1,73 @@
+"""The provider that needs no network: an in-app message is handed over by storing it."""
+
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import urlsplit
+
+from django.utils import timezone
+from django.utils.text import Truncator
+
+from apps.channels.contract import InAppMessage, Outcome, Provider, Result, Session
+from apps.followers.models import Follower
+from apps.inbox.models import InboxItem
+
+TITLE = InboxItem._meta.get_field("title").max_length
+LINK = InboxItem._meta.get_field("link").max_length
+
+
+class InApp(Provider):
+    key = "in_app"
+    channel = "in_app"
+    label = "In-app inbox"
+    local = True
+
+    @classmethod
+    def open(cls, settings: Mapping[str, Any]) -> "InAppSession":
+        return InAppSession()
+
+
+class InAppSession(Session[InAppMessage]):
+    """Writes through the caller's connection, so inside `atomic()` the message and its record are one."""
+
+    def send(self, message: InAppMessage) -> Outcome:
+        """Store the message once, however often it is sent: `delivery` is unique in the database."""
+        title = message.title.strip()
+        if not title:
+            return Outcome(Result.PERMANENT_CONTENT, "An in-app message needs a title.")
+        if not is_safe_link(message.link):
+            return Outcome(
+                Result.PERMANENT_CONTENT,
+                f"The link must start with https://, http:// or / and have at most {LINK} characters: "
+                f"{message.link[:100]!r}.",
+            )
+        follower = Follower.objects.filter(uid=message.follower).first()
+        if follower is None:
+            return Outcome(Result.PERMANENT_RECIPIENT, "The follower is gone.")
+        item, _ = InboxItem.objects.get_or_create(
+            delivery=message.delivery,
+            defaults={
+                "follower": follower,
+                "category": message.category,
+                "title": Truncator(title).chars(TITLE),
+                "body": message.body,
+                "link": message.link,
+                "created_at": timezone.now(),
+            },
+        )
+        return Outcome(Result.ACCEPTED, provider_id=str(item.uid))
+
+
+def is_safe_link(link: str) -> bool:
+    """Nowhere, an http(s) address, or a path of this site; never a script, and nothing a browser reads otherwise."""
+    if not link:
+        return True
+    # browsers drop tabs and line breaks inside a URL and take a backslash for a slash (WHATWG URL)
+    if len(link) > LINK or "\\" in link or any(char <= " " or char == "\x7f" for char in link):
+        return False
+    try:
+        parts = urlsplit(link)
+    except ValueError:
+        return False
+    if parts.scheme:
+        return parts.scheme in {"http", "https"} and bool(parts.hostname)
+    return link.startswith("/") and not link.startswith("//")
