@@ -30,7 +30,9 @@ class Follower(models.Model):
     subscribed_at = models.DateTimeField(null=True, blank=True)
     unsubscribed_at = models.DateTimeField(null=True, blank=True)
     metadata = models.JSONField(default=dict, blank=True)
-    tags = models.ManyToManyField("Tag", through="Tagging", related_name="followers")
+    tags: "models.ManyToManyField[Tag, Tagging]" = models.ManyToManyField(
+        "Tag", through="Tagging", related_name="followers"
+    )
     created_at = models.DateTimeField()
     updated_at = models.DateTimeField()
 
@@ -50,6 +52,19 @@ class Follower(models.Model):
 
     def __str__(self) -> str:
         return self.name or str(self.uid)
+
+    @property
+    def email(self) -> str:
+        """The primary e-mail address, "" without one. Costs a query unless the addresses were prefetched."""
+        return self._primary(Channel.EMAIL)
+
+    @property
+    def phone(self) -> str:
+        """The primary phone number in E.164, "" without one."""
+        return self._primary(Channel.SMS)
+
+    def _primary(self, channel: Channel) -> str:
+        return next((row.value for row in self.addresses.all() if row.primary and row.channel == channel), "")
 
 
 class AddressState(models.TextChoices):
