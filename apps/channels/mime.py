@@ -47,8 +47,7 @@ def _address(name: str, spec: str) -> Address:
 def as_bytes(mail: Mail) -> bytes:
     """Headers and both bodies, CRLF line ends, no line over 998 octets. Raises BadHeader."""
     message = EmailMessage(policy=SMTPUTF8 if needs_smtputf8(mail.to) else SMTP)
-    sender_name, sender = parseaddr(mail.sender)
-    message["From"] = _address(_clean("From", sender_name), _clean("From", sender))
+    message["From"] = _address(*parseaddr(_clean("From", mail.sender)))
     message["To"] = _address(_clean("To", mail.to_name), _clean("To", mail.to))
     message["Subject"] = _clean("Subject", mail.subject)
     message.set_content(mail.text, cte="quoted-printable")

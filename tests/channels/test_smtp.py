@@ -1,0 +1,169 @@
+"""SMTP against a server that misbehaves in every way: what was it about, and may it be tried again?"""
+
+import datetime as dt
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from apps.channels.contract import BadSettings, Mail, Result
+from apps.channels.mime import as_bytes
+from apps.channels.smtp import Smtp
+from apps.lib.ids import uuid7
+from tests.receiver import DROP, Receiver, unused_port
+
+
+@pytest.fixture
+def receiver() -> Iterator[Receiver]:
+    with Receiver() as receiver:
+        yield receiver
+
+
+def a_mail(to: str = "anna@example.com", **fields: Any) -> Mail:
+    values: dict[str, Any] = {
+        "delivery": uuid7(),
+        "message_id": "<one@carillon.example>",
+        "sender": "Carillon <hello@carillon.example>",
+        "to": to,
+        "to_name": "Anna",
+        "subject": "Hello",
+        "text": "Hello Anna\n.\n..a line with dots\n",
+        "html": "<p>Hello Anna</p>",
+        "sent_at": dt.datetime(2026, 11, 21, 12, tzinfo=dt.UTC),
+    }
+    return Mail(**(values | fields))
+
+
+def test_mail_arrives_as_written_and_the_servers_words_are_kept(receiver: Receiver) -> None:
+    with Smtp.open(receiver.settings()) as session:
+        outcome = session.send(
+            a_mail(subject="Grüße 🎉 " + "ü" * 200, headers={"List-Unsubscribe": f"<https://e.test/{'x' * 300}>"})
+        )
+    assert outcome.result is Result.ACCEPTED
+    assert outcome.provider_id.startswith("2.0.0 Ok: queued as")
+    [arrived] = receiver.arrived
+    assert (arrived.sender, arrived.recipient) == ("hello@carillon.example", "anna@example.com")
+    mail = arrived.mail
+    assert mail["Subject"] == "Grüße 🎉 " + "ü" * 200
+    assert mail["Message-ID"] == "<one@carillon.example>"
+    assert mail["List-Unsubscribe"] == f"<https://e.test/{'x' * 300}>"
+    assert mail["Date"].datetime == dt.datetime(2026, 11, 21, 12, tzinfo=dt.UTC)
+    text = mail.get_body(("plain",)).get_content()
+    assert text.splitlines() == ["Hello Anna", ".", "..a line with dots"]
+    assert mail.get_body(("html",)).get_content().strip() == "<p>Hello Anna</p>"
+
+
+def test_one_connection_carries_many_mails_up_to_the_limit(receiver: Receiver) -> None:
+    with Smtp.open(receiver.settings(per_connection=2)) as session:
+        results = [session.send(a_mail()).result for _ in range(5)]
+    assert results == [Result.ACCEPTED] * 5
+    assert receiver.connections == 3
+
+
+@pytest.mark.parametrize(
+    ("stage", "answer", "result", "charged"),
+    [
+        ("MAIL", "451 4.3.0 later", Result.TRANSIENT, False),
+        ("MAIL", "550 5.7.1 we don't like you", Result.ACCOUNT, False),
+        ("RCPT", "450 4.2.0 greylisted", Result.TRANSIENT, True),
+        ("RCPT", "550 5.1.1 no such user", Result.PERMANENT_RECIPIENT, True),
+        ("RCPT", "421 4.3.2 shutting down", Result.TRANSIENT, False),
+        ("DATA", "451 4.3.0 later", Result.TRANSIENT, False),
+        ("DATA", "554 5.7.1 no", Result.PERMANENT_CONTENT, True),
+        ("DOT", "451 4.3.0 later", Result.TRANSIENT, True),
+        ("DOT", "554 5.7.1 looks like spam", Result.PERMANENT_CONTENT, True),
+        ("DOT", "421 4.3.2 shutting down", Result.TRANSIENT, False),
+        ("RCPT", "550-5.1.1 no\r\n550 5.1.1 such user", Result.PERMANENT_RECIPIENT, True),
+        ("RCPT", "999 what", Result.TRANSIENT, False),
+        ("RCPT", DROP, Result.TRANSIENT, False),
+        ("BODY", DROP, Result.IN_DOUBT, True),
+        ("DOT", "accept", Result.IN_DOUBT, True),
+        ("CONNECT", "554 5.7.1 go away", Result.ACCOUNT, False),
+        ("CONNECT", DROP, Result.ACCOUNT, False),
+    ],
+)
+def test_each_answer_is_charged_to_what_it_was_about(
+    receiver: Receiver, stage: str, answer: str, result: Result, charged: bool
+) -> None:
+    receiver.answers[stage] = answer
+    with Smtp.open(receiver.settings()) as session:
+        outcome = session.send(a_mail())
+        assert (outcome.result, outcome.charged) == (result, charged), outcome.detail
+        receiver.answers.clear()
+        assert session.send(a_mail("next@example.com")).result is Result.ACCEPTED, "a neighbour is not hurt"
+    assert receiver.recipients[-1] == "next@example.com"
+
+
+def test_a_connection_the_server_closed_while_idle_costs_nobody_anything(receiver: Receiver) -> None:
+    with Smtp.open(receiver.settings()) as session:
+        session.send(a_mail())
+        receiver.answers["MAIL"] = lambda _: DROP if receiver.connections == 1 else None
+        assert session.send(a_mail("boris@example.com")).result is Result.ACCEPTED
+    assert receiver.recipients == ["anna@example.com", "boris@example.com"]
+    assert receiver.connections == 2
+
+
+def test_a_wrong_password_is_the_accounts_fault_and_says_so(receiver: Receiver) -> None:
+    receiver.extensions.append("AUTH PLAIN LOGIN")
+    receiver.answers["AUTH"] = "535 5.7.8 bad credentials"
+    with Smtp.open(receiver.settings(username="u", password="wrong")) as session:
+        outcome = session.send(a_mail())
+    assert outcome.result is Result.ACCOUNT
+    assert "refused user name and password: 535 5.7.8 bad credentials" in outcome.detail
+    assert receiver.arrived == []
+
+
+def test_a_server_that_is_down_is_the_accounts_fault_and_names_the_server() -> None:
+    port = unused_port()
+    with Smtp.open({"host": "127.0.0.1", "port": port, "timeout": 2}) as session:
+        outcome = session.send(a_mail())
+    assert outcome.result is Result.ACCOUNT
+    assert f"127.0.0.1:{port} can't be reached" in outcome.detail
+
+
+def test_no_answer_after_the_whole_mail_is_doubt_not_failure(receiver: Receiver) -> None:
+    receiver.slowness = 1.5
+    with Smtp.open(receiver.settings(timeout=0.5)) as session:
+        outcome = session.send(a_mail())
+    assert outcome.result is Result.IN_DOUBT
+    assert "time" in outcome.detail
+
+
+def test_a_non_ascii_local_part_goes_out_unchanged_where_the_server_offers_smtputf8(receiver: Receiver) -> None:
+    with Smtp.open(receiver.settings()) as session:
+        assert session.send(a_mail("дмитрий@почта.рф")).result is Result.ACCEPTED
+        assert session.send(a_mail("anna@münchen.example")).result is Result.ACCEPTED
+    assert receiver.recipients == ["дмитрий@xn--80a1acny.xn--p1ai", "anna@xn--mnchen-3ya.example"]
+    assert "To: Anna <дмитрий@xn--80a1acny.xn--p1ai>" in receiver.arrived[0].raw
+
+
+def test_a_non_ascii_local_part_is_refused_with_the_reason_where_it_is_not_offered(receiver: Receiver) -> None:
+    receiver.extensions = ["8BITMIME"]
+    with Smtp.open(receiver.settings()) as session:
+        outcome = session.send(a_mail("дмитрий@example.com"))
+        assert session.send(a_mail()).result is Result.ACCEPTED
+    assert outcome.result is Result.PERMANENT_RECIPIENT
+    assert "SMTPUTF8" in outcome.detail
+    assert receiver.recipients == ["anna@example.com"]
+
+
+@pytest.mark.parametrize("field", ["subject", "to_name", "sender"])
+@pytest.mark.parametrize("break_", ["\r\n", "\n", "\r", "\x00", "\u2028"])
+def test_a_line_break_in_a_header_never_leaves(receiver: Receiver, field: str, break_: str) -> None:
+    good = {"subject": "Hi", "to_name": "Anna", "sender": "Carillon <hello@carillon.example>"}[field]
+    with Smtp.open(receiver.settings()) as session:
+        outcome = session.send(a_mail(**{field: f"x{break_}Bcc: victim@example.com {good}"}))
+    assert outcome.result is Result.PERMANENT_CONTENT
+    assert receiver.arrived == []
+
+
+def test_long_lines_and_long_words_stay_within_998_octets() -> None:
+    mail = a_mail(html="<p>" + "x" * 25_000 + "</p>", text="ж" * 5000, subject="w" * 900)
+    assert max(len(line) for line in as_bytes(mail).split(b"\r\n")) <= 998
+
+
+def test_missing_settings_are_named() -> None:
+    with pytest.raises(BadSettings, match="no host"):
+        Smtp.open({"host": ""})
+    with pytest.raises(BadSettings, match="Encryption 'ssl3'"):
+        Smtp.open({"host": "mail.example.com", "security": "ssl3"})
