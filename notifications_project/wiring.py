@@ -10,6 +10,7 @@ PROVIDERS = {
 # Each is called with the fact inside the transaction of the change: `subscriber(fact)`. "*" hears everything.
 EVENT_SUBSCRIBERS = {
     "*": ["apps.accounts.audit.record"],
+    "notification.finished": ["apps.campaigns.lifecycle.note_finished"],
 }
 
 # The tick calls each one with `now=`; it looks in its tables for due work, claims it there and announces tasks.

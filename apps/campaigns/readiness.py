@@ -1,0 +1,86 @@
+"""Is a campaign fit to go out? All that is wrong at once, each problem with the step where it is put right."""
+
+import datetime as dt
+from dataclasses import dataclass
+
+from apps.campaigns import audience, rules
+from apps.campaigns.models import Campaign, Segment
+from apps.content import lint
+from apps.content.models import Version, VersionState
+from apps.followers.models import Channel
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """`step` is the compose step to go back to: content, audience or schedule."""
+
+    step: str
+    message: str
+
+
+def current_version(campaign: Campaign) -> Version | None:
+    """What would go out: the draft if there is one, else the published version."""
+    wanted = [VersionState.DRAFT, VersionState.PUBLISHED]
+    return campaign.template.versions.filter(state__in=wanted).order_by("-number").first()
+
+
+def problems(campaign: Campaign, *, now: dt.datetime, starting: bool = False) -> list[Problem]:
+    """Everything that stands in the way. At the start of a scheduled run (`starting`) an audience that happens to be
+    empty is no problem: it is sent to nobody."""
+    return [
+        *_content(campaign),
+        *_audience(campaign, now=now, may_be_empty=starting),
+        *_times(campaign, now=now),
+    ]
+
+
+def _content(campaign: Campaign) -> list[Problem]:
+    found = []
+    kind = campaign.notification_type
+    if not kind.active:
+        found.append(f"The kind of message “{kind.name}” is switched off. Choose another one.")
+    if not campaign.channels:
+        found.append("Choose at least one channel.")
+    if refused := [Channel(channel).label for channel in campaign.channels if channel not in kind.channels]:
+        found.append(f"“{kind.name}” is not offered by {', '.join(map(str, refused))}. Choose other channels.")
+    version = current_version(campaign)
+    if version is None:
+        return [Problem("content", message) for message in [*found, "Write the message first."]]
+    words = {row.language: row.parts for row in version.translations.all()}
+    for channel in campaign.channels:
+        for language in sorted(words, key=lambda language: (language != version.default_language, language)):
+            if not any(map(str.strip, words[language].get(channel, {}).values())):
+                found.append(f"There are no words for {Channel(channel).label} in the language “{language}”.")
+    found += [str(problem) for problem in lint.problems(version)]
+    try:
+        lint.check_data(version, campaign.data)
+    except lint.BadData as error:
+        found.append(str(error))
+    return [Problem("content", message) for message in found]
+
+
+def _audience(campaign: Campaign, *, now: dt.datetime, may_be_empty: bool) -> list[Problem]:
+    if audience.is_empty(campaign.audience):
+        return [Problem("audience", "Choose who gets it.")]
+    try:
+        chosen = audience.validate(campaign.audience)
+        for segment in Segment.objects.filter(uid__in=[*chosen["segments"], *chosen["exclude_segments"]]):
+            _check_segment(segment)
+    except audience.BadAudience as error:
+        return [Problem("audience", str(error))]
+    if not may_be_empty and not audience.followers_of(chosen, now=now).exists():
+        return [Problem("audience", "Nobody matches this audience. Choose more, or exclude fewer.")]
+    return []
+
+
+def _check_segment(segment: Segment) -> None:
+    try:
+        rules.check_names(rules.parse(segment.rules))
+    except rules.BadRules as error:
+        raise audience.BadAudience(f"In the segment “{segment.name}”: {error}") from error
+
+
+def _times(campaign: Campaign, *, now: dt.datetime) -> list[Problem]:
+    if campaign.expires_at and campaign.expires_at <= max(campaign.send_at or now, now):
+        return [Problem("schedule", "It would expire before it is sent. Choose a later expiry.")]
+    return []

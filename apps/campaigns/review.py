@@ -1,0 +1,93 @@
+"""Who would get a campaign if it left now, who would not, and why: by the same verdict that planning uses."""
+
+import datetime as dt
+from dataclasses import dataclass
+
+from django.db.models import Count, Q, QuerySet
+from django.utils import timezone
+
+from apps.campaigns import audience, readiness
+from apps.campaigns.models import Campaign
+from apps.campaigns.readiness import Problem
+from apps.followers.models import Channel, Follower
+from apps.followers.verdict import EXPLANATIONS, Reason
+from apps.followers.verdict_sql import ALLOWING, with_verdict
+
+SAMPLE = 10
+
+
+@dataclass(frozen=True, slots=True)
+class ReasonCount:
+    """How many followers one rule decided about on one channel, with the first few of them."""
+
+    reason: str
+    explanation: str
+    allow: bool
+    count: int
+    samples: tuple[Follower, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ChannelReview:
+    channel: str
+    label: str
+    will_get: int
+    will_not: int
+    reasons: tuple[ReasonCount, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Review:
+    """`total` followers are in the audience, `reached` of them by at least one channel; `problems` stop the send."""
+
+    total: int
+    reached: int
+    channels: tuple[ChannelReview, ...]
+    problems: tuple[Problem, ...]
+
+
+def review(campaign: Campaign, *, now: dt.datetime | None = None) -> Review:
+    """Set-wise: a few queries whatever the size of the audience."""
+    now = now or timezone.now()
+    found = readiness.problems(campaign, now=now)
+    try:
+        followers = audience.followers_of(audience.validate(campaign.audience), now=now).order_by()
+    except audience.BadAudience:  # said among the problems
+        followers = Follower.objects.none()
+    channels = tuple(_channel(campaign, followers, channel) for channel in campaign.channels)
+    return Review(
+        total=followers.count(),
+        reached=followers.filter(_reached(campaign, followers)).count(),
+        channels=channels,
+        problems=tuple(found),
+    )
+
+
+def _reached(campaign: Campaign, followers: QuerySet[Follower]) -> Q:
+    anyone = Q(pk__in=[])
+    for channel in campaign.channels:
+        allowed = with_verdict(followers, campaign.notification_type, channel).filter(verdict__in=ALLOWING)
+        anyone |= Q(pk__in=allowed.values("pk"))
+    return anyone
+
+
+def _channel(campaign: Campaign, followers: QuerySet[Follower], channel: str) -> ChannelReview:
+    judged = with_verdict(followers, campaign.notification_type, channel)
+    counted = dict(judged.values_list("verdict").annotate(n=Count("pk")).order_by())
+    reasons = [
+        ReasonCount(
+            reason=reason,
+            explanation=EXPLANATIONS[Reason(reason)],
+            allow=reason in ALLOWING,
+            count=count,
+            samples=tuple(judged.filter(verdict=reason).order_by("name", "pk").prefetch_related("addresses")[:SAMPLE]),
+        )
+        for reason, count in sorted(counted.items(), key=lambda pair: -pair[1])
+    ]
+    return ChannelReview(
+        channel=channel,
+        label=str(Channel(channel).label),
+        will_get=sum(each.count for each in reasons if each.allow),
+        will_not=sum(each.count for each in reasons if not each.allow),
+        reasons=tuple(reasons),
+    )
