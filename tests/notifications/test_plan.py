@@ -1,0 +1,109 @@
+"""Freezing the recipients: everyone exactly once, each with the reason."""
+
+import datetime as dt
+from typing import Any
+
+import pytest
+from django.utils import timezone
+
+from apps.followers.models import Follower
+from apps.lib.queue.lanes import Lane
+from apps.notifications.models import Delivery, Notification
+from apps.notifications.notify import open_notification
+from apps.notifications.plan import finish_planning, freeze_slice
+from tests.make import TESTER, make_follower, make_type
+from tests.notifications.world import make_version, stands
+
+
+def opened(**fields: Any) -> Notification:
+    values: dict[str, Any] = {"channels": ["email"], "source": "test", "lane": Lane.BULK, "by": TESTER}
+    return open_notification(
+        notification_type=make_type(), version=make_version(), now=timezone.now(), **(values | fields)
+    )
+
+
+def plan_all(notification: Notification, size: int = 3) -> int:
+    slices = 1
+    while freeze_slice(notification=notification, followers=Follower.objects.all(), now=timezone.now(), size=size):
+        notification.refresh_from_db()
+        slices += 1
+    finish_planning(notification=notification, now=timezone.now())
+    notification.refresh_from_db()
+    return slices
+
+
+def test_each_person_gets_one_row_with_the_reason(
+    anna: Follower, boris: Follower, chen: Follower, dana: Follower
+) -> None:
+    notification = opened(channels=["email", "in_app"])
+    plan_all(notification)
+    rows = Delivery.objects.values_list("follower__name", "channel", "status", "reason")
+    assert set(rows) == {
+        ("Anna Weber", "email", "pending", "default_on"),
+        ("Anna Weber", "in_app", "pending", "default_on"),
+        ("Борис Иванов", "email", "skipped", "unsubscribed"),
+        ("Борис Иванов", "in_app", "skipped", "unsubscribed"),
+        ("Chen Li", "email", "skipped", "no_address"),
+        ("Chen Li", "in_app", "pending", "default_on"),
+        ("Dana Null", "email", "skipped", "no_address"),
+        ("Dana Null", "in_app", "pending", "default_on"),
+    }
+    assert stands(notification) == {"pending": 4, "skipped": 4}
+    assert notification.state == "sending"
+
+
+def test_slices_resume_after_the_last_one_and_two_planners_make_no_second_copy(db: None) -> None:
+    for number in range(10):
+        make_follower(email=f"p{number}@example.com")
+    notification = opened()
+    stale = Notification.objects.get(pk=notification.pk)
+    freeze_slice(notification=notification, followers=Follower.objects.all(), now=timezone.now(), size=4)
+    freeze_slice(notification=stale, followers=Follower.objects.all(), now=timezone.now(), size=4)
+    assert Delivery.objects.count() == 8, "the second planner goes on where the first stopped"
+    assert plan_all(notification) == 1
+    assert stands(notification) == {"pending": 10}
+    uids = list(Delivery.objects.order_by("id").values_list("uid", flat=True))
+    assert len(set(uids)) == 10
+    assert {uid.version for uid in uids} == {7}
+
+
+def test_planning_a_paused_notification_goes_on_and_a_cancelled_one_stops(db: None) -> None:
+    for number in range(6):
+        make_follower(email=f"p{number}@example.com")
+    paused, cancelled = opened(), open_notification_again()
+    Notification.objects.filter(pk=paused.pk).update(state="paused")
+    Notification.objects.filter(pk=cancelled.pk).update(state="cancelled")
+    plan_all(paused)
+    plan_all(cancelled)
+    assert (paused.state, stands(paused)) == ("paused", {"pending": 6})
+    assert (cancelled.state, stands(cancelled)) == ("cancelled", {})
+
+
+def open_notification_again() -> Notification:
+    first = Notification.objects.get()
+    return open_notification(
+        notification_type=first.notification_type, version=first.version, channels=["email"], source="test",
+        lane=Lane.BULK, by=TESTER, now=timezone.now(),
+    )  # fmt: skip
+
+
+def test_an_audience_of_nobody_is_done_at_once(db: None) -> None:
+    notification = opened()
+    plan_all(notification)
+    assert notification.state == "done"
+
+
+def test_a_later_moment_is_kept_on_every_row(anna: Follower) -> None:
+    later = timezone.now() + dt.timedelta(hours=3)
+    notification = opened(send_at=later)
+    plan_all(notification)
+    assert Delivery.objects.get().due_at == later
+
+
+@pytest.mark.parametrize("size", [1, 100])
+def test_the_slice_size_does_not_change_the_result(db: None, size: int) -> None:
+    for number in range(5):
+        make_follower(email=f"p{number}@example.com")
+    notification = opened()
+    plan_all(notification, size=size)
+    assert stands(notification) == {"pending": 5}

@@ -1,0 +1,100 @@
+"""A sender died: its journal says what it did, and nothing is lost, doubled or hidden."""
+
+import datetime as dt
+
+from django.utils import timezone
+
+from apps.channels.contract import Outcome, Result
+from apps.followers.models import Follower
+from apps.lib.queue.lanes import Lane
+from apps.notifications import outcomes, recover, send
+from apps.notifications.journal import Journal
+from apps.notifications.models import Delivery, Notification
+from tests.make import make_follower, make_type
+from tests.notifications.world import drain, make_due, make_version, stands, tell
+from tests.receiver import Receiver
+
+
+def claimed(count: int, journal: Journal) -> tuple[Notification, list[Delivery]]:
+    people = [make_follower(email=f"p{number}@example.com") for number in range(count)]
+    notification = tell(make_type(), people, version=make_version())
+    batch = send.claim(Lane.BULK, owner=journal.owner)
+    assert batch is not None
+    return notification, batch.rows
+
+
+def test_a_dead_senders_notes_are_booked_and_the_rest_goes_on(receiver: Receiver) -> None:
+    journal = Journal()
+    notification, rows = claimed(4, journal)
+    for row in rows[:3]:
+        journal.preparing(row.pk)
+        journal.handing_over(row.pk)
+    journal.ended(rows[0].pk, Outcome(Result.ACCEPTED, "250 ok", "q1"))
+    journal.ended(rows[1].pk, Outcome(Result.PERMANENT_RECIPIENT, "550 no"))
+
+    recover.expired_leases(now=timezone.now())
+    assert stands(notification) == {"queued": 4}, "its owner lives: nobody touches its rows"
+
+    journal.__exit__(RuntimeError, RuntimeError(), None)  # what kill -9 leaves: an unlocked file
+    recover.expired_leases(now=timezone.now())
+    assert stands(notification) == {"sent": 1, "failed": 1, "pending": 2}
+    by_pk = {row.pk: row for row in Delivery.objects.all()}
+    assert by_pk[rows[0].pk].provider_id == "q1"
+    assert (by_pk[rows[2].pk].attempts, by_pk[rows[3].pk].attempts) == (1, 0)
+    assert by_pk[rows[2].pk].events.get().kind == "in_doubt"
+    drain()
+    assert sorted(receiver.recipients) == sorted(row.address.value for row in rows[2:] if row.address)
+    assert stands(notification) == {"sent": 3, "failed": 1}
+
+
+def test_a_message_that_kills_its_sender_is_set_aside_after_three_starts(receiver: Receiver) -> None:
+    notification = tell(make_type(), [make_follower(email="poison@example.com")], version=make_version())
+    for _ in range(3):
+        make_due(notification)
+        journal = Journal()
+        batch = send.claim(Lane.BULK, owner=journal.owner)
+        assert batch is not None
+        journal.preparing(batch.rows[0].pk)
+        journal.__exit__(RuntimeError, RuntimeError(), None)
+        recover.expired_leases(now=timezone.now())
+    delivery = Delivery.objects.get()
+    assert (delivery.status, delivery.reason) == ("failed", "quarantined")
+    assert stands(notification) == {"failed": 1}
+    make_due(notification)
+    drain()
+    assert receiver.arrived == []
+
+
+def test_a_slow_old_owner_can_not_overwrite_its_successor(receiver: Receiver) -> None:
+    journal = Journal()
+    notification, rows = claimed(1, journal)
+    send.release(journal.owner, rows)
+    drain()
+    outcomes.record(journal.owner, [(rows[0], Outcome(Result.PERMANENT_RECIPIENT, "550 late news"))])
+    assert stands(notification) == {"sent": 1}
+
+
+def test_a_lost_machines_rows_are_in_doubt_after_a_quarter_of_an_hour(receiver: Receiver, anna: Follower) -> None:
+    notification = tell(make_type(), [anna], version=make_version())
+    assert send.claim(Lane.BULK, owner="elsewhere-1")
+    later = timezone.now() + dt.timedelta(minutes=14)
+    recover.expired_leases(now=later)
+    assert stands(notification) == {"queued": 1}
+    recover.expired_leases(now=later + dt.timedelta(minutes=3))
+    assert stands(notification) == {"pending": 1}
+    drain()
+    assert receiver.recipients == ["anna@example.com"]
+
+
+def test_a_journal_line_cut_off_by_a_full_disk_is_not_believed(receiver: Receiver) -> None:
+    journal = Journal()
+    notification, rows = claimed(1, journal)
+    journal.preparing(rows[0].pk)
+    journal.handing_over(rows[0].pk)
+    journal._write("E", rows[0].pk, '["accepted", "250 o')
+    path = journal._path
+    path.write_bytes(path.read_bytes()[:-1])
+    journal.__exit__(RuntimeError, RuntimeError(), None)
+    recover.expired_leases(now=timezone.now())
+    assert stands(notification) == {"pending": 1}
+    assert Delivery.objects.get().events.get().kind == "in_doubt"

@@ -1,0 +1,241 @@
+"""Sending for real to a receiver that keeps the truth: once each, only to those who still want it."""
+
+import datetime as dt
+from typing import Any
+
+import pytest
+from django.utils import timezone
+
+from apps.followers import consent
+from apps.followers.models import Follower
+from apps.inbox.models import InboxItem
+from apps.lib.queue.lanes import Lane
+from apps.notifications import control, send
+from apps.notifications.accounts_out import change_account
+from apps.notifications.models import Delivery, DeliveryEvent, ProviderAccount
+from tests.make import TESTER, make_follower, make_type
+from tests.notifications.world import drain, make_due, make_version, stands, tell
+from tests.receiver import Receiver, unused_port
+
+
+def people(count: int) -> list[Follower]:
+    return [make_follower(email=f"p{number}@example.com", name=f"P{number}") for number in range(count)]
+
+
+def test_everyone_gets_one_mail_and_the_notification_is_done(receiver: Receiver) -> None:
+    notification = tell(make_type(), people(12), version=make_version())
+    drain()
+    drain()
+    assert sorted(receiver.recipients) == sorted(f"p{number}@example.com" for number in range(12))
+    assert receiver.connections == 1
+    notification.refresh_from_db()
+    assert (notification.state, stands(notification)) == ("done", {"sent": 12})
+
+
+def test_the_mail_carries_the_way_out_only_where_it_is_commercial(receiver: Receiver, anna: Follower) -> None:
+    version = make_version()
+    tell(make_type("news"), [anna], version=version)
+    tell(make_type("receipt", category="informational"), [anna], version=version)
+    drain()
+    news, receipt = sorted((each.mail for each in receiver.arrived), key=lambda mail: "receipt" in mail["List-Id"])
+    assert news["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
+    assert "/p/unsubscribe/" in news["List-Unsubscribe"]
+    assert (news["Subject"], news["To"], news["Precedence"]) == (
+        "Hello Anna Weber",
+        "Anna Weber <anna@example.com>",
+        "bulk",
+    )
+    assert receipt["List-Unsubscribe"] is None
+    assert receipt["Auto-Submitted"] == "auto-generated"
+
+
+def test_an_opt_out_after_planning_wins(receiver: Receiver, anna: Follower) -> None:
+    kind, others = make_type(), people(2)
+    notification = tell(kind, [anna, *others], version=make_version())
+    now = timezone.now()
+    consent.unsubscribe(follower=anna, source="one_click", by=TESTER, now=now)
+    consent.suppress(channel="email", value="p0@example.com", reason="complaint", by=TESTER, now=now)
+    drain()
+    assert receiver.recipients == ["p1@example.com"]
+    assert stands(notification) == {"sent": 1, "skipped": 2}
+    assert set(notification.deliveries.filter(status="skipped").values_list("reason", flat=True)) == {
+        "unsubscribed",
+        "address_suppressed",
+    }
+
+
+def test_an_opt_out_while_a_claimed_slice_goes_out_wins_within_two_seconds(
+    receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(send, "FRESH_SECONDS", 0.0)
+    everyone = people(4)
+
+    def last_one_leaves(_: str) -> None:
+        # the receiver's thread has no transaction of the test's: mark it for the test's own connection
+        receiver.answers.clear()
+        leaving.append(everyone[-1])
+
+    leaving: list[Follower] = []
+    receiver.answers["RCPT"] = last_one_leaves
+    look = send._Sender._look_again
+
+    def look_again(self: Any) -> bool:
+        while leaving:
+            consent.unsubscribe(follower=leaving.pop(), source="one_click", by=TESTER, now=timezone.now())
+        return look(self)
+
+    monkeypatch.setattr(send._Sender, "_look_again", look_again)
+    notification = tell(make_type(), everyone, version=make_version())
+    drain()
+    assert receiver.recipients == ["p0@example.com", "p1@example.com", "p2@example.com"]
+    assert stands(notification) == {"sent": 3, "skipped": 1}
+
+
+def test_a_refused_address_fails_alone_and_a_busy_one_is_tried_again(receiver: Receiver) -> None:
+    answers = {"p0@example.com": "550 5.1.1 no such user", "p1@example.com": "450 4.2.0 greylisted"}
+    receiver.answers["RCPT"] = answers.get
+    notification = tell(make_type(), people(3), version=make_version())
+    drain()
+    assert receiver.recipients == ["p2@example.com"]
+    assert stands(notification) == {"failed": 1, "pending": 1, "sent": 1}
+    failed = notification.deliveries.get(status="failed")
+    assert (failed.reason, failed.error) == ("refused_recipient", "550 5.1.1 no such user (at RCPT)")
+    waiting = notification.deliveries.get(status="pending")
+    assert waiting.attempts == 1
+    assert waiting.due_at > timezone.now()
+    receiver.answers.clear()
+    make_due(notification)
+    drain()
+    assert receiver.recipients == ["p2@example.com", "p1@example.com"]
+    assert stands(notification) == {"failed": 1, "sent": 2}
+
+
+def test_a_busy_address_is_given_up_after_a_day(receiver: Receiver, anna: Follower) -> None:
+    receiver.answers["RCPT"] = "450 4.2.0 greylisted"
+    notification = tell(make_type(), [anna], version=make_version())
+    day = dt.timedelta(hours=24)
+    notification.send_at -= day
+    notification.save()
+    Delivery.objects.update(created_at=timezone.now() - day)
+    drain()
+    delivery = notification.deliveries.get()
+    assert (delivery.status, delivery.reason) == ("failed", "gave_up")
+
+
+def test_while_the_server_is_down_everything_waits_and_nobody_is_charged(receiver: Receiver) -> None:
+    account = ProviderAccount.objects.get(provider="smtp")
+    change_account(account=account, settings={"port": unused_port()}, by=TESTER, now=timezone.now())
+    notification = tell(make_type(), people(3), version=make_version())
+    drain()
+    drain()
+    assert stands(notification) == {"pending": 3}
+    assert set(notification.deliveries.values_list("attempts", flat=True)) == {0}
+    account.refresh_from_db()
+    assert "can't be reached" in account.last_error
+    assert account.paused_until > timezone.now()
+    change_account(account=account, settings={"port": receiver.port}, by=TESTER, now=timezone.now())
+    make_due(notification)
+    drain()
+    assert stands(notification) == {"sent": 3}
+
+
+def test_a_lost_answer_is_sent_again_once_with_the_same_message_id(receiver: Receiver, anna: Follower) -> None:
+    receiver.answers["DOT"] = "accept"
+    notification = tell(make_type(), [anna], version=make_version())
+    drain()
+    drain()
+    drain()
+    assert stands(notification) == {"in_doubt": 1}
+    assert len(receiver.arrived) == 2, "never a third copy"
+    assert len({each.message_id for each in receiver.arrived}) == 1
+    assert DeliveryEvent.objects.filter(kind="in_doubt").count() == 2
+
+
+def test_a_type_may_hold_doubtful_ones_for_a_person(receiver: Receiver, anna: Follower) -> None:
+    receiver.answers["DOT"] = "accept"
+    notification = tell(make_type(doubt_policy="hold"), [anna], version=make_version())
+    drain()
+    drain()
+    assert stands(notification) == {"in_doubt": 1}
+    assert len(receiver.arrived) == 1
+    receiver.answers.clear()
+    control.resolve_doubt(delivery=notification.deliveries.get(), action="resend", by=TESTER, now=timezone.now())
+    drain()
+    assert stands(notification) == {"sent": 1}
+
+
+def test_in_app_messages_arrive_once_in_the_inbox(receiver: Receiver, anna: Follower, dana: Follower) -> None:
+    notification = tell(make_type(), [anna, dana], version=make_version(), channels=["in_app", "email"])
+    drain()
+    assert sorted(InboxItem.objects.values_list("follower__name", "title")) == [
+        ("Anna Weber", "Hello"),
+        ("Dana Null", "Hello"),
+    ]
+    assert stands(notification) == {"sent": 3, "skipped": 1}
+
+
+def test_what_expired_in_the_queue_is_not_sent(receiver: Receiver, anna: Follower) -> None:
+    soon = timezone.now() + dt.timedelta(minutes=1)
+    notification = tell(make_type(), [anna], version=make_version(), expires_at=soon)
+    notification.expires_at = timezone.now()
+    notification.save()
+    drain()
+    assert (receiver.arrived, stands(notification)) == ([], {"skipped": 1})
+    assert notification.deliveries.get().reason == "expired"
+
+
+def test_a_message_that_can_not_be_made_fails_with_the_reason_and_the_others_go(receiver: Receiver) -> None:
+    body = "{% for a in (1..20000) %}{% for b in (1..20000) %}x{% endfor %}{% endfor %}"
+    version = make_version(body="{% if follower.name == 'P1' %}" + body + "{% endif %}ok")
+    notification = tell(make_type(), people(3), version=version)
+    drain()
+    assert sorted(receiver.recipients) == ["p0@example.com", "p2@example.com"]
+    failed = notification.deliveries.get(status="failed")
+    assert failed.reason == "refused_content"
+    assert failed.error
+
+
+def test_pause_stops_resume_goes_on_and_nobody_gets_two(receiver: Receiver) -> None:
+    notification = tell(make_type(), people(5), version=make_version())
+    control.pause(notification=notification, by=TESTER, now=timezone.now())
+    drain()
+    assert receiver.arrived == []
+    with pytest.raises(control.WrongState, match="paused"):
+        control.pause(notification=notification, by=TESTER, now=timezone.now())
+    control.resume(notification=notification, by=TESTER, now=timezone.now())
+    drain()
+    assert len(set(receiver.recipients)) == len(receiver.recipients) == 5
+
+
+def test_cancel_says_truthfully_what_it_stopped(receiver: Receiver) -> None:
+    notification = tell(make_type(), people(5), version=make_version())
+    batch = send.claim(Lane.BULK, owner="me", size=2)
+    assert batch is not None
+    result = control.cancel(notification=notification, by=TESTER, now=timezone.now())
+    assert result == {"cancelled": 3, "handed_off": 0, "in_flight": 2, "total": 5}
+    send.release("me", batch.rows)
+    drain()
+    assert (receiver.arrived, stands(notification)) == ([], {"cancelled": 5})
+    with pytest.raises(control.WrongState, match="cancelled"):
+        control.resume(notification=notification, by=TESTER, now=timezone.now())
+
+
+def test_only_the_failed_are_retried(receiver: Receiver) -> None:
+    receiver.answers["RCPT"] = {"p1@example.com": "550 5.1.1 mistake"}.get
+    notification = tell(make_type(), people(3), version=make_version())
+    drain()
+    receiver.answers.clear()
+    assert control.retry_failed(notification=notification, by=TESTER, now=timezone.now()) == 1
+    assert control.retry_failed(notification=notification, by=TESTER, now=timezone.now()) == 0
+    drain()
+    assert sorted(receiver.recipients) == ["p0@example.com", "p1@example.com", "p2@example.com"]
+    notification.refresh_from_db()
+    assert (notification.state, stands(notification)) == ("done", {"sent": 3})
+
+
+def test_a_code_does_not_wait_behind_a_campaign(receiver: Receiver, anna: Follower) -> None:
+    version = make_version()
+    tell(make_type("news"), people(3), version=version)
+    tell(make_type("otp", category="critical"), [anna], version=version)
+    send.send_lane(name="critical")
+    assert receiver.recipients == ["anna@example.com"]

@@ -1,0 +1,72 @@
+"""What the sending tests share: a receiver with an account that leads to it, a template, and a way to wait."""
+
+import datetime as dt
+from typing import Any
+
+from django.db.models import Count
+from django.utils import timezone
+
+from apps.content import drafts
+from apps.content.models import Version
+from apps.followers.models import Follower, NotificationType
+from apps.lib.queue.lanes import Lane
+from apps.notifications import accounts_out, books
+from apps.notifications.balance import balance
+from apps.notifications.models import Delivery, Notification, ProviderAccount
+from apps.notifications.notify import notify
+from apps.notifications.send import send_lane
+from tests.make import TESTER
+from tests.receiver import Receiver
+
+
+def make_version(key: str = "hello", *, body: str = "<p>Hello {{ follower.name }}</p>", **fields: Any) -> Version:
+    """A published template with an e-mail and an in-app part."""
+    parts = {
+        "email": {"subject": "Hello {{ follower.name }}", "html": body},
+        "in_app": {"title": "Hello", "body": "{{ follower.name }}"},
+    }
+    now = timezone.now()
+    template = drafts.create_template(
+        key=key, name=key.title(), translations={"en": parts}, by=TESTER, now=now, **fields
+    )
+    return drafts.publish(template=template, by=TESTER, now=now)
+
+
+def make_accounts(receiver: Receiver, **settings: Any) -> ProviderAccount:
+    """An SMTP account that leads to the receiver, and the inbox."""
+    now = timezone.now()
+    accounts_out.add_account(name="Inbox", provider_key="in_app", settings={}, by=TESTER, now=now)
+    values = receiver.settings(**settings)
+    return accounts_out.add_account(name="Receiver", provider_key="smtp", settings=values, by=TESTER, now=now)
+
+
+def tell(kind: NotificationType, people: list[Follower], **fields: Any) -> Notification:
+    """notify() by e-mail, now, in the tests' name."""
+    values: dict[str, Any] = {"channels": ["email"], "source": "test", "by": TESTER, "now": timezone.now()}
+    return notify(notification_type=kind, recipients=people, **(values | fields))
+
+
+def drain() -> None:
+    """What the workers do, in this process."""
+    for lane in Lane:
+        send_lane(name=lane.value)
+
+
+def make_due(notification: Notification) -> None:
+    """Let the time until the next try pass."""
+    Delivery.objects.filter(notification=notification, status="pending").update(
+        due_at=timezone.now() - dt.timedelta(seconds=1)
+    )
+    ProviderAccount.objects.update(paused_until=None)
+
+
+def stands(notification: Notification) -> dict[str, int]:
+    """Statuses by count, from the rows; and proof that the tallies say the same."""
+    rows = notification.deliveries.order_by().values_list("channel", "status", "reason").annotate(n=Count("pk"))
+    by_place = {(channel, status, reason): n for channel, status, reason, n in rows}
+    assert dict(balance(notification).rows) == by_place, "the balance sheet does not equal the rows"
+    assert (books.waiting(notification.pk) == 0) == (not {"pending", "queued"} & {s for _, s, _ in by_place})
+    counts: dict[str, int] = {}
+    for (_, status, _), n in by_place.items():
+        counts[status] = counts.get(status, 0) + n
+    return counts
