@@ -225,12 +225,14 @@ Q_CLUSTER = {
     "poll": 0.2,
     **_lane,
     "ALT_CLUSTERS": {
-        lane: {**_lane, "workers": env.integer(f"WORKERS_{lane.upper()}", workers, least=1)}
-        for lane, workers in {"critical": 1, "transactional": 1, "bulk": 2}.items()
+        lane: {**_lane, "workers": workers, "queue_limit": workers}
+        for lane, workers in {
+            "critical": env.integer("WORKERS_CRITICAL", 1, least=1),
+            "transactional": env.integer("WORKERS_TRANSACTIONAL", 1, least=1),
+            "bulk": env.integer("WORKERS_BULK", 2, least=1),
+        }.items()
     },
 }
-for _options in Q_CLUSTER["ALT_CLUSTERS"].values():
-    _options["queue_limit"] = _options["workers"]
 
 # ------------------------------------------------------------------ where strangers meet
 PROVIDERS = wiring.PROVIDERS

@@ -3,7 +3,7 @@
 tests/followers/test_verdict_sql.py compares the two on every combination of facts.
 """
 
-from django.db.models import Case, CharField, Exists, F, FilteredRelation, OuterRef, Q, QuerySet, Value, When
+from django.db.models import Case, CharField, Exists, FilteredRelation, OuterRef, Q, QuerySet, Value, When
 
 from apps.followers.models import (
     AddressState,
@@ -40,7 +40,6 @@ def reason_case(kind: NotificationType, channel: str, *, follower: str, address:
     Both are lookups such as "follower" and "address" (a Delivery) or "" and "primary_address" (a Follower).
     """
     facts = type_facts(kind, channel)
-    follower_id = F(f"{follower}_id") if follower else F("pk")
     on_follower = f"{follower}__" if follower else ""
     whens: list[When] = []
 
@@ -66,7 +65,7 @@ def reason_case(kind: NotificationType, channel: str, *, follower: str, address:
         return otherwise(Reason.LOCKED_ON)
     if facts.commercial:
         when(Q(**{f"{on_follower}subscribed": False}), Reason.UNSUBSCRIBED)
-    outer = OuterRef(follower_id.name)
+    outer = OuterRef(f"{follower}_id" if follower else "pk")
     when(Exists(ChannelMute.objects.filter(follower=outer, channel=channel)), Reason.CHANNEL_OFF)
     cell = Preference.objects.filter(follower=outer, notification_type=kind, channel=channel)
     when(Exists(cell.filter(allowed=True)), Reason.PREFERENCE_ON)

@@ -24,7 +24,7 @@ class Uuid7(Func):
 
     function = "carillon_uuid7"
     arity = 0
-    output_field = UUIDField()  # type: ignore[assignment]  # django-stubs types it as a cached property
+    output_field = UUIDField()
 
     def as_postgresql(self, compiler: Any, connection: Any, **context: Any) -> tuple[str, tuple[()]]:
         # gen_random_uuid() gives version 4; the first 48 bits become the time and bits 52/53 turn 4 into 7.

@@ -22,7 +22,8 @@ FIRST_PAUSE, LONGEST_PAUSE = 5, 60
 def settings_of(account: ProviderAccount) -> dict[str, Any]:
     """The account's settings with the provider's defaults filled in. Raises crypto.Undecryptable."""
     defaults = {field.name: field.default for field in provider(account.provider).settings}
-    return defaults | crypto.decrypt(account.settings)
+    stored: dict[str, Any] = crypto.decrypt(account.settings)
+    return defaults | stored
 
 
 def account_for(channel: str, *, now: dt.datetime) -> ProviderAccount | None:
