@@ -1,0 +1,47 @@
+"""What the forms of the staff pages have in common."""
+
+from typing import Any
+from zoneinfo import available_timezones
+
+from crispy_forms.helper import FormHelper
+from django import forms
+from django.core.exceptions import ValidationError
+
+from apps.lib import wallclock
+
+
+def plain_helper() -> FormHelper:
+    """Fields only: the template writes <form>, the token and the buttons."""
+    helper = FormHelper()
+    helper.form_tag = False
+    helper.disable_csrf = True
+    return helper
+
+
+class ZoneField(forms.CharField):
+    """An IANA zone name, typed with suggestions (a select of 600 is no help)."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        kwargs.setdefault("label", "Time zone")
+        super().__init__(max_length=64, **kwargs)
+        self.widget.attrs |= {"list": "zones", "placeholder": "Europe/Berlin", "autocomplete": "off"}
+
+    def clean(self, value: Any) -> str:
+        name: str = super().clean(value)
+        if name:
+            try:
+                wallclock.zone(name)
+            except wallclock.UnknownZone as error:
+                raise ValidationError(str(error)) from error
+        return name
+
+
+def zone_names() -> list[str]:
+    """For the <datalist id="zones"> that ZoneField suggests from."""
+    return sorted(name for name in available_timezones() if "/" in name and not name.startswith(("Etc/", "SystemV/")))
+
+
+def add_refusal(form: forms.Form, error: Exception, *, fallback: str | None = None) -> None:
+    """Put a domain's refusal beside the field it names (`error.field`), else at `fallback` or the top of the form."""
+    field = getattr(error, "field", fallback)
+    form.add_error(field if field in form.fields else None, str(error))

@@ -1,0 +1,127 @@
+"""What templates of all faces share: icons, badges, the menu, and the question who may do what."""
+
+import datetime as dt
+from functools import cache
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode
+
+from django import template
+from django.conf import settings
+from django.contrib.staticfiles import finders
+from django.utils import timezone
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString, mark_safe
+
+from apps.accounts.permissions import Capability, may
+from apps.dashboard import menu
+from apps.dashboard.forms import zone_names
+
+register = template.Library()
+
+ICONS = "vendor/bootstrap-icons-1.13.1"
+
+# The tone of every word that says how something stands: one list, so that the same word looks the same everywhere.
+TONES = {
+    "success": {
+        "sent",
+        "delivered",
+        "active",
+        "published",
+        "subscribed",
+        "finished",
+        "done",
+        "ok",
+        "create",
+        "created",
+    },
+    "primary": {"sending", "running", "queued", "planning", "update", "updated"},
+    "info": {"scheduled", "uploaded", "unconfirmed", "pending", "waiting", "stock"},
+    "warning": {"paused", "in_doubt", "skipped", "locked", "unsubscribed", "expired"},
+    "danger": {"failed", "bounced", "suppressed", "refused", "revoked", "critical"},
+}
+_TONE_OF = {word: tone for tone, words in TONES.items() for word in words}
+
+
+@cache
+def _svg(name: str) -> str:
+    path = finders.find(f"{ICONS}/{name}.svg")
+    if not path:
+        raise template.TemplateSyntaxError(f"There is no icon {name!r} in static/{ICONS}.")
+    drawing = Path(path).read_text()
+    return drawing[drawing.index(">") + 1 :].replace("</svg>", "").strip()
+
+
+@register.simple_tag
+def icon(name: str, css: str = "", label: str = "") -> SafeString:
+    """`{% icon "bell" %}` is decoration; with `label="..."` it is an image with a name."""
+    drawing = mark_safe(_svg(name))  # noqa: S308  # our own file
+    naming = format_html('role="img" aria-label="{}"', label) if label else mark_safe('aria-hidden="true"')
+    return format_html(
+        '<svg class="icon {}" width="16" height="16" fill="currentColor" viewBox="0 0 16 16" {}>{}</svg>',
+        css,
+        naming,
+        drawing,
+    )
+
+
+@register.simple_tag
+def badge(word: Any, label: Any = "") -> SafeString:
+    """`{% badge delivery.status delivery.get_status_display %}`: a coloured word; the colour is never the only sign."""
+    tone = _TONE_OF.get(str(word), "secondary")
+    return format_html('<span class="badge tone tone-{}">{}</span>', tone, label or str(word).replace("_", " "))
+
+
+@register.simple_tag(takes_context=True)
+def menu_sections(context: template.Context) -> list[tuple[str, list[menu.Entry]]]:
+    return menu.sections(context["request"])
+
+
+@register.filter
+def can(user: Any, capability: str) -> bool:
+    """`{% if request.user|can:"edit" %}`"""
+    return may(user, Capability(capability))
+
+
+@register.simple_tag
+def moment(value: dt.datetime | None, empty: str = "never") -> SafeString | str:
+    """An instant in the reader's zone, with the exact one for machines."""
+    if value is None:
+        return empty
+    local = timezone.localtime(value)
+    return format_html('<time datetime="{}">{}</time>', value.isoformat(), f"{local:%-d %b %Y, %H:%M}")
+
+
+@register.simple_tag(takes_context=True)
+def query(context: template.Context, **changes: Any) -> str:
+    """The page's own query string with some names set, or dropped when empty: `?{% query after=cursor %}`."""
+    values = context["request"].GET.copy()
+    for name, value in changes.items():
+        values.pop(name, None)
+        if value not in ("", None):
+            values[name] = str(value)
+    return values.urlencode()
+
+
+@register.simple_tag
+def querystring_of(**values: Any) -> str:
+    """`?{% querystring_of tag=tag.slug %}`: a query string from nothing, escaped."""
+    return urlencode({name: value for name, value in values.items() if value not in ("", None)})
+
+
+@register.simple_tag
+def zone_list() -> SafeString:
+    """Once on a page that has a ZoneField."""
+    options = format_html_join("", '<option value="{}">', ((name,) for name in zone_names()))
+    return format_html('<datalist id="zones">{}</datalist>', options)
+
+
+@register.simple_tag
+def site_name() -> str:
+    return settings.SITE_NAME
+
+
+@register.filter
+def percent(part: float, whole: float) -> int:
+    """Whole per cent, 0 when there is nothing yet; 100 only when all of it is there."""
+    return int(part * 100 / whole) if whole else 0

@@ -1,0 +1,83 @@
+// Small behaviour for pages that all work without it.
+(function () {
+  "use strict";
+  var confirmDialog = document.getElementById("confirm");
+
+  document.addEventListener("click", function (event) {
+    if (event.target.closest("[data-theme-toggle]")) window.toggleTheme();
+    var copy = event.target.closest("[data-copy]");
+    if (copy) {
+      var source = document.getElementById(copy.dataset.copy);
+      navigator.clipboard.writeText(source.value || source.textContent.trim()).then(function () {
+        copy.textContent = "Copied";
+      });
+    }
+  });
+
+  // <form data-confirm="Cancel this campaign?"> asks first; the button's own words become the answer.
+  document.addEventListener("submit", function (event) {
+    var form = event.target;
+    var button = event.submitter;
+    var question = (button && button.dataset.confirm) || form.dataset.confirm;
+    if (question && confirmDialog && !form.dataset.confirmed) {
+      event.preventDefault();
+      event.stopImmediatePropagation();
+      confirmDialog.querySelector("#confirm-question").textContent = question;
+      confirmDialog.querySelector("[value=yes]").textContent = (button && button.textContent.trim()) || "Continue";
+      confirmDialog.returnValue = "no";
+      confirmDialog.onclose = function () {
+        if (confirmDialog.returnValue !== "yes") return;
+        form.dataset.confirmed = "yes";
+        form.requestSubmit(button);
+      };
+      confirmDialog.showModal();
+      return;
+    }
+    // A second click while the first is under way is ignored; the server would refuse it too.
+    if (form.method === "post" && !form.hasAttribute("hx-post")) {
+      if (form.dataset.sent) { event.preventDefault(); return; }
+      form.dataset.sent = "yes";
+    }
+  }, true);
+
+  // Coming back with the browser's back button must not leave forms dead.
+  window.addEventListener("pageshow", function () {
+    document.querySelectorAll("form").forEach(function (form) {
+      delete form.dataset.sent;
+      delete form.dataset.confirmed;
+    });
+  });
+
+  // Good news leaves by itself, unless somebody reads it; warnings and errors stay.
+  document.querySelectorAll("[data-toast]").forEach(function (element) {
+    var lasting = element.dataset.toast === "error" || element.dataset.toast === "warning";
+    new bootstrap.Toast(element, { autohide: !lasting, delay: 8000, animation: false }).show();
+  });
+
+  // <input type="checkbox" data-check-all="name"> ticks all of that name; [data-needs-checked] shows how many.
+  function count(name) {
+    var boxes = document.querySelectorAll('input[type=checkbox][name="' + name + '"]');
+    var ticked = Array.prototype.filter.call(boxes, function (box) { return box.checked; }).length;
+    document.querySelectorAll('[data-needs-checked="' + name + '"]').forEach(function (element) {
+      element.hidden = ticked === 0;
+      var number = element.querySelector("[data-count]");
+      if (number) number.textContent = ticked;
+    });
+    var all = document.querySelector('[data-check-all="' + name + '"]');
+    if (all) {
+      all.checked = ticked > 0 && ticked === boxes.length;
+      all.indeterminate = ticked > 0 && ticked < boxes.length;
+    }
+  }
+  document.addEventListener("change", function (event) {
+    var all = event.target.dataset.checkAll;
+    if (all) {
+      document.querySelectorAll('input[type=checkbox][name="' + all + '"]').forEach(function (box) {
+        box.checked = event.target.checked;
+      });
+    }
+    if (event.target.type === "checkbox") count(all || event.target.name);
+    if (event.target.dataset.submitOnChange !== undefined) event.target.form.requestSubmit();
+  });
+  document.querySelectorAll("[data-check-all]").forEach(function (element) { count(element.dataset.checkAll); });
+})();
