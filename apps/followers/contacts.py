@@ -146,6 +146,7 @@ def add_follower(
             wording=wording,
             actor_kind=by.kind,
             actor_label=by.label[:200],
+            ip=by.ip or None,
         )
         about = _about(follower, by, now)
         publish(Fact(Kind.FOLLOWER_ADDED, **about, data={"source": source}))
