@@ -112,6 +112,11 @@ if _database["ENGINE"] == "django.db.backends.sqlite3":
         "init_command": "PRAGMA journal_mode=WAL;PRAGMA synchronous=NORMAL;PRAGMA cache_size=-20000;",
     }
     VAR_DIR.mkdir(parents=True, exist_ok=True)
+    if MODE == "test":
+        _database["TEST"] = {"NAME": VAR_DIR / "test.sqlite3"}  # a file: real locking, and other processes see it
+else:
+    # A server that swallows packets would otherwise hold a stopping process for two minutes.
+    _database["OPTIONS"] = {"connect_timeout": 10, **_database.get("OPTIONS", {})}
 DATABASES = {"default": _database}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 CACHES = {

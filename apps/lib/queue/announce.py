@@ -20,4 +20,5 @@ def announce(task: str, *, lane: Lane, **ids: Any) -> None:
 
 def waiting(lane: Lane) -> int:
     """How many wake-up calls lie in the lane (a handful: one per slice of work, never one per recipient)."""
-    return OrmQ.objects.filter(key=lane.value).count()
+    count: int = OrmQ.objects.filter(key=lane.value).count()
+    return count

@@ -1,0 +1,72 @@
+"""The process of one lane: a django-q2 cluster that dies as a whole and says when a task came through."""
+
+import logging
+import multiprocessing
+import os
+from collections.abc import Callable
+from typing import Any
+
+import psutil
+from django_q.cluster import Cluster
+from django_q.conf import Conf
+from django_q.signals import post_execute
+
+from apps.lib.queue.lanes import Lane
+from apps.lib.queue.parent import end_with_parent
+
+log = logging.getLogger("carillon.queue")
+
+
+class WrongLane(RuntimeError):
+    """The process was started for another lane than it is asked to work on."""
+
+
+def run(lane: Lane) -> int:
+    """Work through the lane until SIGTERM or SIGINT; the exit code is not 0 when the cluster died.
+
+    django-q2 reads its settings once, at import, and picks the lane by Q_CLUSTER_NAME in the environment. Raises
+    WrongLane if that is another one.
+    """
+    if lane.value != Conf.CLUSTER_NAME:
+        raise WrongLane(f"Start this process with Q_CLUSTER_NAME={lane} in its environment (manage.py worker does).")
+    multiprocessing.set_start_method("fork", force=True)  # Python 3.14 changed the default; django-q2 needs fork
+    # A killed main or sentinel would leave workers that go on taking tasks (measured), so each dies with its parent.
+    parent = [os.getpid()]
+    os.register_at_fork(
+        before=lambda: parent.__setitem__(0, os.getpid()), after_in_child=lambda: end_with_parent(parent[0])
+    )
+    cluster = Cluster()
+    cluster.start()
+    cluster.sentinel.join()
+    return 1 if cluster.sentinel.exitcode else 0
+
+
+def after_each_task(listener: Callable[[], None]) -> None:
+    """Call `listener` in the lane's process whenever a task ran, was recorded and left the queue.
+
+    That is the whole way through pusher, worker and monitor: a lane in which one of them hangs stays silent.
+    """
+
+    def heard(**kwargs: Any) -> None:
+        try:
+            listener()
+        except Exception:  # an error here would end django-q2's monitor, and with it the lane
+            log.exception("The lane could not say that it is alive.")
+
+    post_execute.connect(heard, weak=False, dispatch_uid="carillon-after-each-task")
+
+
+def working(main: int) -> bool:
+    """Whether any worker of the lane whose main process is `main` is in the middle of a task (by its title)."""
+    try:
+        family = psutil.Process(main).children(recursive=True)
+    except psutil.NoSuchProcess:
+        return False
+    return any(" processing " in _title(process) for process in family)
+
+
+def _title(process: psutil.Process) -> str:
+    try:
+        return " ".join(process.cmdline())
+    except psutil.Error:
+        return ""

@@ -1,0 +1,163 @@
+"""One supervised program: a process group that is started, asked to end, and killed as a whole."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import psutil
+from django.conf import settings
+
+from apps.lib.queue.parent import end_with_parent
+
+# What our programs are called in the process list; django-q2 renames its processes to "qcluster …".
+OUR_TITLES = ("manage.py", "qcluster", "granian")
+
+
+@dataclass(slots=True)
+class Group:
+    """A program in a session of its own. `note` is where it is written down for a later supervisor (or None).
+
+    If this process is killed, the kernel sends `death_signal` to the program's main process.
+    """
+
+    name: str
+    command: Sequence[str]
+    environment: Mapping[str, str] = field(default_factory=dict)
+    notes: Path | None = None
+    death_signal: int = signal.SIGKILL
+    process: "subprocess.Popen[bytes] | None" = None
+    started: float = 0.0
+
+    def start(self) -> None:
+        me = os.getpid()
+        self.process = subprocess.Popen(
+            self.command,
+            cwd=settings.BASE_DIR,
+            env=os.environ | self.environment,
+            stdin=subprocess.DEVNULL,
+            start_new_session=True,
+            # safe: this process has one thread, and the function only makes system calls
+            preexec_fn=lambda: end_with_parent(me, self.death_signal),
+        )
+        self.started = time.monotonic()
+        if self.notes:
+            _write_note(self._note(), self.process.pid)
+
+    def exit_code(self) -> int | None:
+        """None while the main process lives."""
+        return self.process.poll() if self.process else None
+
+    def ask_to_end(self) -> None:
+        """SIGTERM to the main process only: django-q2's workers would die in mid-task from it."""
+        if self.process and self.process.poll() is None:
+            self.process.terminate()
+
+    def kill(self) -> None:
+        """End every process of the group, helpers included, and forget it."""
+        if self.process:
+            with suppress(ProcessLookupError):
+                os.killpg(self.process.pid, signal.SIGKILL)
+            self.process.wait()
+            if self.notes:
+                self._note().unlink(missing_ok=True)
+            self.process = None
+
+    def _note(self) -> Path:
+        assert self.notes is not None and self.process is not None  # noqa: S101, PT018  (from start to kill)
+        return self.notes / f"{self.name}-{self.process.pid}.json"
+
+
+def manage(*words: str) -> list[str]:
+    return [sys.executable, str(settings.BASE_DIR / "manage.py"), *words]
+
+
+def end_all(groups: Sequence[Group], *, within: float, hurry: "Hurry") -> None:
+    """Ask all to end, wait at most `within` seconds (or until `hurry()`), then kill what is left of them."""
+    for group in groups:
+        group.ask_to_end()
+    deadline = time.monotonic() + within
+    while time.monotonic() < deadline and not hurry() and any(g.process and g.exit_code() is None for g in groups):
+        time.sleep(0.05)
+    for group in groups:
+        group.kill()
+
+
+class Hurry:
+    """SIGTERM, SIGINT and SIGHUP ask to stop; a second one asks not to wait."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+            signal.signal(number, self._heard)
+
+    def _heard(self, number: int, frame: object) -> None:
+        self.count += 1
+
+    def stopping(self) -> bool:
+        return self.count > 0
+
+    def __call__(self) -> bool:
+        return self.count > 1
+
+
+# ---------------------------------------------------------------- what a killed supervisor left behind
+def _write_note(path: Path, pid: int) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_suffix(".part")
+    me = psutil.Process()
+    part.write_text(
+        json.dumps(
+            {
+                "pid": pid,
+                "created": psutil.Process(pid).create_time(),
+                "supervisor": me.pid,
+                "supervisor_created": me.create_time(),
+            }
+        )
+    )
+    part.replace(path)
+
+
+def end_leftovers(notes: Path) -> list[int]:
+    """Kill the groups whose supervisor is dead, and only those; the pids that were killed."""
+    killed: list[int] = []
+    for path in sorted(notes.glob("*.json")):
+        try:
+            note = json.loads(path.read_text())
+            pid, created = int(note["pid"]), float(note["created"])
+            supervisor, its_start = int(note["supervisor"]), float(note["supervisor_created"])
+        except (OSError, ValueError, KeyError, TypeError):
+            path.unlink(missing_ok=True)  # half-written by a killed supervisor, or already gone
+            continue
+        if _is(supervisor, its_start):
+            continue  # another supervisor on this machine looks after it
+        for process in _members(pid, created):
+            with suppress(psutil.Error):
+                process.kill()
+                killed.append(process.pid)
+        path.unlink(missing_ok=True)
+    return killed
+
+
+def _is(pid: int, created: float) -> bool:
+    try:
+        return abs(psutil.Process(pid).create_time() - created) < 1
+    except psutil.Error:
+        return False
+
+
+def _members(group: int, created: float) -> Iterator[psutil.Process]:
+    """Processes of the session `group`, if it is still the one of that time and runs our programs."""
+    for process in psutil.process_iter():
+        with suppress(psutil.Error, ProcessLookupError, PermissionError):
+            if os.getsid(process.pid) == group and process.create_time() >= created - 1:
+                title = " ".join(process.cmdline())
+                if any(word in title for word in OUR_TITLES):
+                    yield process

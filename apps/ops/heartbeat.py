@@ -1,0 +1,128 @@
+"""Whether the lanes and the tick are alive: a canary is sent through each, and what came through is written down."""
+
+import datetime as dt
+import os
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from django.db.models import F, Max, Sum
+from django.utils import timezone
+
+from apps.lib.queue.announce import announce, waiting
+from apps.lib.queue.lanes import Lane
+from apps.ops.models import LaneHeartbeat
+
+TICK = "tick"
+GROUPS = (*(lane.value for lane in Lane), TICK)
+# A lane is replaced after 45 s of silence, so a healthy machine never shows a minute.
+TOO_OLD = 60
+FORGOTTEN_AFTER = dt.timedelta(minutes=10)
+# Busy lanes finish many tasks a second; once a second is enough to be seen alive.
+BEAT_AT_MOST_EVERY = 1.0
+
+_last_beat = 0.0
+
+
+def canary(**ids: Any) -> None:
+    """The task that is sent through an idle lane. Coming through the queue is all it has to do."""
+
+
+def send_canary(lane: Lane) -> None:
+    announce("apps.ops.heartbeat.canary", lane=lane)
+
+
+def beat() -> None:
+    """Called inside a supervised process after each finished task (lanes) or round (tick)."""
+    global _last_beat
+    supervisor, group = os.environ.get("CARILLON_SUPERVISOR"), os.environ.get("CARILLON_GROUP")
+    if not supervisor or time.monotonic() - _last_beat < BEAT_AT_MOST_EVERY:
+        return  # a lane that was started by hand has nobody who watches it
+    LaneHeartbeat.objects.filter(supervisor=supervisor, lane=group).update(beat_at=timezone.now())
+    _last_beat = time.monotonic()
+
+
+def begin(*, supervisor: str, group: str, now: dt.datetime, restart_reason: str = "") -> None:
+    """The supervisor starts this group, for the first time or (with a reason) again."""
+    again: dict[str, Any] = {"restarts": F("restarts") + 1, "restart_reason": restart_reason[:200]}
+    changed = LaneHeartbeat.objects.filter(supervisor=supervisor, lane=group).update(
+        started_at=now, beat_at=None, **(again if restart_reason else {})
+    )
+    if not changed:
+        LaneHeartbeat.objects.create(
+            supervisor=supervisor,
+            lane=group,
+            started_at=now,
+            restarts=1 if restart_reason else 0,
+            restart_reason=restart_reason[:200],
+        )
+
+
+def forget(*, supervisor: str) -> None:
+    """This supervisor ends; so does what it watched."""
+    LaneHeartbeat.objects.filter(supervisor=supervisor).delete()
+
+
+def forget_the_dead(*, now: dt.datetime) -> None:
+    """Drop what supervisors left that were killed."""
+    old = now - FORGOTTEN_AFTER
+    LaneHeartbeat.objects.filter(started_at__lt=old).exclude(beat_at__gte=old).delete()
+
+
+@dataclass(frozen=True, slots=True)
+class Beats:
+    """When this supervisor's group and when any supervisor's group of that name last showed life."""
+
+    own: dt.datetime | None
+    any: dt.datetime | None
+
+
+def beats(*, supervisor: str) -> Mapping[str, Beats]:
+    own: dict[str, dt.datetime | None] = {}
+    newest: dict[str, dt.datetime | None] = {}
+    for name, lane, at in LaneHeartbeat.objects.values_list("supervisor", "lane", "beat_at"):
+        if name == supervisor:
+            own[lane] = at
+        if at and (newest.get(lane) is None or at > newest[lane]):  # type: ignore[operator]
+            newest[lane] = at
+    return {group: Beats(own.get(group), newest.get(group)) for group in GROUPS}
+
+
+@dataclass(frozen=True, slots=True)
+class Sign:
+    """What people see about one group: `age` in seconds since its last sign of life, None if there never was one."""
+
+    group: str
+    age: int | None
+    waiting: int
+    restarts: int
+    reason: str
+
+    @property
+    def alive(self) -> bool:
+        return self.age is not None and self.age <= TOO_OLD
+
+
+def signs(*, now: dt.datetime) -> list[Sign]:
+    """One per group, of its youngest heartbeat on any machine."""
+    rows = {
+        row["lane"]: row
+        for row in LaneHeartbeat.objects.values("lane").annotate(beat=Max("beat_at"), again=Sum("restarts"))
+    }
+    reasons = dict(
+        LaneHeartbeat.objects.exclude(restart_reason="").order_by("started_at").values_list("lane", "restart_reason")
+    )
+    found = []
+    for group in GROUPS:
+        row = rows.get(group, {"beat": None, "again": 0})
+        found.append(
+            Sign(
+                group=group,
+                age=max(0, int((now - row["beat"]).total_seconds())) if row["beat"] else None,
+                waiting=0 if group == TICK else waiting(Lane(group)),
+                restarts=row["again"],
+                reason=reasons.get(group, ""),
+            )
+        )
+    return found

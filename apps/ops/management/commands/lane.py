@@ -1,0 +1,23 @@
+"""`manage.py lane <name>`, started by `manage.py worker`."""
+
+import sys
+from argparse import ArgumentParser
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+
+from apps.lib.queue.cluster import WrongLane, run
+from apps.lib.queue.lanes import Lane
+
+
+class Command(BaseCommand):
+    help = "Works through one lane until SIGTERM. `manage.py worker` starts one for each lane; use that."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("lane", choices=[lane.value for lane in Lane])
+
+    def handle(self, *args: Any, lane: str, **options: Any) -> None:
+        try:
+            sys.exit(run(Lane(lane)))
+        except WrongLane as error:
+            raise CommandError(str(error)) from error

@@ -1,0 +1,23 @@
+"""`manage.py worker`."""
+
+from argparse import ArgumentParser
+from typing import Any
+
+from django.core.management.base import BaseCommand
+
+from apps.ops.groups import Hurry
+from apps.ops.supervision import Supervisor, Timings
+
+
+class Command(BaseCommand):
+    help = "Does all background work: one cluster for each lane, and the tick; replaces what hangs. Stops on SIGTERM."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        default = Timings()
+        parser.add_argument("--canary-every", type=float, default=default.canary_every, metavar="SECONDS")
+        parser.add_argument("--stall-after", type=float, default=default.stall_after, metavar="SECONDS")
+        parser.add_argument("--stop-within", type=float, default=default.stop_within, metavar="SECONDS")
+
+    def handle(self, *args: Any, canary_every: float, stall_after: float, stop_within: float, **options: Any) -> None:
+        timings = Timings(canary_every=canary_every, stall_after=stall_after, stop_within=stop_within)
+        Supervisor(timings, Hurry()).run()

@@ -1,0 +1,23 @@
+"""Signs of life."""
+
+from django.db import models
+
+
+class LaneHeartbeat(models.Model):
+    """One process group under one supervisor, and when it last showed that it works.
+
+    The supervisor writes when and why it started the group; only the group itself writes `beat_at`.
+    """
+
+    supervisor = models.CharField(max_length=100)  # host:pid
+    lane = models.CharField(max_length=20)  # a queue lane, or "tick"
+    started_at = models.DateTimeField()
+    beat_at = models.DateTimeField(null=True)
+    restarts = models.PositiveIntegerField(default=0)
+    restart_reason = models.CharField(max_length=200, blank=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["supervisor", "lane"], name="one_heartbeat_per_group")]
+
+    def __str__(self) -> str:
+        return f"{self.lane} on {self.supervisor}"
