@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from django.utils import timezone
 from django_q.models import OrmQ
 from django_q.tasks import async_task
 
@@ -19,6 +20,9 @@ def announce(task: str, *, lane: Lane, **ids: Any) -> None:
 
 
 def waiting(lane: Lane) -> int:
-    """How many wake-up calls lie in the lane (a handful: one per slice of work, never one per recipient)."""
-    count: int = OrmQ.objects.filter(key=lane.value).count()
+    """How many wake-up calls nobody has taken yet (a handful: one per slice of work, never one per recipient).
+
+    One that was taken is locked until `retry` seconds later, even if its worker died: it wakes nobody until then.
+    """
+    count: int = OrmQ.objects.filter(key=lane.value, lock__lte=timezone.now()).count()
     return count
