@@ -6,6 +6,8 @@ from typing import Any
 from django.utils import timezone
 
 from apps.accounts.models import User
+from apps.content import drafts
+from apps.content.models import Template
 from apps.followers.contacts import add_follower
 from apps.followers.models import Follower, NotificationType
 from apps.lib.actor import Actor, ActorKind
@@ -33,3 +35,26 @@ def make_type(key: str = "news", **fields: Any) -> NotificationType:
         "default_channels": ["email", "in_app"],
     }
     return NotificationType.objects.create(key=key, **(values | fields))
+
+
+def make_template(
+    key: str = "letter",
+    *,
+    subject: str = "Hello {{ follower.name }}",
+    html: str = "<p>Hello {{ follower.name }}</p>",
+    title: str = "Hello",
+    publish: bool = True,
+    now: dt.datetime | None = None,
+    **fields: Any,
+) -> Template:
+    """A template with English e-mail and in-app words, published unless told otherwise."""
+    now = now or timezone.now()
+    parts = {
+        "email": {"subject": subject, "html": html},
+        "in_app": {"title": title, "body": "Hello", "link": "https://example.com/"},
+    }
+    values: dict[str, Any] = {"name": key.title(), "translations": {"en": parts}, "by": TESTER, "now": now}
+    template = drafts.create_template(key=key, **(values | fields))
+    if publish:
+        drafts.publish(template=template, by=TESTER, now=now)
+    return template

@@ -1,0 +1,288 @@
+"""Writing and publishing: every change of a template goes through one of these acts.
+
+A template has at most one draft, which is edited, and one published version, which new messages use. Published
+versions never change: restoring an old one copies its words into a new draft.
+"""
+
+import datetime as dt
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from django.contrib.auth import get_user_model
+from django.db import transaction
+
+from apps.content.lint import problems
+from apps.content.mail_html import text_of
+from apps.content.models import Layout, Template, Translation, Version, VersionState
+from apps.content.parts import CHANNEL_PARTS
+from apps.content.problems import NotPublishable, Problem
+from apps.lib.actor import Actor, ActorKind
+from apps.lib.events import Fact, Kind
+from apps.lib.events import publish as tell
+
+Words = Mapping[str, Mapping[str, str]]  # {"email": {"subject": …}, "in_app": {…}}
+_LANGUAGE = re.compile(r"[a-z]{2,3}(-[A-Za-z0-9]{2,8})*")
+_SAME: Any = object()  # "leave it as it is", where None means "none"
+
+
+class KeyTaken(ValueError):
+    """Another template has the key already."""
+
+
+class BadWords(ValueError):
+    """Translations of the wrong shape: an unknown language, channel or part."""
+
+
+def create_template(
+    *,
+    key: str,
+    name: str,
+    translations: Mapping[str, Words],
+    by: Actor,
+    now: dt.datetime,
+    description: str = "",
+    private: bool = False,
+    stock: bool = False,
+    variables: Iterable[Mapping[str, Any]] = (),
+    layout: Layout | None = None,
+    default_language: str = "en",
+) -> Template:
+    """A new template with its first draft. Raises KeyTaken, BadWords."""
+    words = {language: _checked(language, parts) for language, parts in translations.items()}
+    with transaction.atomic():
+        template, created = Template.objects.get_or_create(
+            key=key,
+            defaults={
+                "name": name,
+                "description": description,
+                "private": private,
+                "stock": stock,
+                "created_at": now,
+            },
+        )
+        if not created:
+            raise KeyTaken(f"There is already a template with the key {key}. Choose another key.")
+        version = _new_draft(template, by=by, now=now, default_language=default_language, layout=layout)
+        version.variables = list(variables)
+        version.save(update_fields=["variables"])
+        _write(version, words)
+        _tell(Kind.TEMPLATE_CREATED, template, by, now, version=version.number)
+    return template
+
+
+def edit_draft(
+    *,
+    template: Template,
+    by: Actor,
+    now: dt.datetime,
+    translations: Mapping[str, Words | None] | None = None,
+    variables: Iterable[Mapping[str, Any]] | None = None,
+    layout: Layout | None = _SAME,
+    default_language: str | None = None,
+    note: str | None = None,
+) -> Version:
+    """Change the draft, made from the published version when there is none yet; only what is given changes.
+
+    `translations` replaces whole languages; None for a language removes it. Raises BadWords.
+    """
+    words = {
+        language: None if parts is None else _checked(language, parts)
+        for language, parts in (translations or {}).items()
+    }
+    with transaction.atomic():
+        draft = _draft_of(template, by=by, now=now)
+        before = {translation.language: translation.parts for translation in draft.translations.all()}
+        if variables is not None:
+            draft.variables = list(variables)
+        if layout is not _SAME:
+            draft.layout = layout
+        if default_language is not None:
+            draft.default_language = default_language
+        if note is not None:
+            draft.note = note[:200]
+        draft.updated_at = now
+        draft.save()
+        gone = [language for language, parts in words.items() if parts is None]
+        draft.translations.filter(language__in=gone).delete()
+        _write(draft, {lang: _refreshed(before.get(lang), parts) for lang, parts in words.items() if parts is not None})
+        _tell(Kind.TEMPLATE_CHANGED, template, by, now, version=draft.number, languages=sorted(words))
+    return _fresh(draft)
+
+
+def publish(*, template: Template, by: Actor, now: dt.datetime) -> Version:
+    """Make the draft the version new messages use. Raises NotPublishable with everything that is wrong."""
+    with transaction.atomic():
+        draft = _locked(template).versions.filter(state=VersionState.DRAFT).select_related("layout", "template").first()
+        if draft is None:
+            raise NotPublishable([Problem(template.key, None, "there is no draft to publish. Change something first.")])
+        if found := problems(draft):
+            raise NotPublishable(found)
+        for translation in draft.translations.all():
+            _make_text(translation)
+        if draft.layout:
+            draft.layout_html = draft.layout.html
+            draft.layout_text = draft.layout.text if draft.layout.text.strip() else text_of(draft.layout.html)
+        template.versions.filter(state=VersionState.PUBLISHED).update(state=VersionState.SUPERSEDED)
+        draft.state, draft.published_at, draft.updated_at = VersionState.PUBLISHED, now, now
+        draft.save()
+        _tell(Kind.TEMPLATE_PUBLISHED, template, by, now, version=draft.number)
+    return _fresh(draft)
+
+
+def restore(*, version: Version, by: Actor, now: dt.datetime) -> Version:
+    """A draft with the words, variables and layout of an older version; a draft there is, is overwritten."""
+    template = version.template
+    with transaction.atomic():
+        draft = _draft_of(template, by=by, now=now)
+        if draft.pk == version.pk:
+            return draft
+        _copy(version, draft)
+        draft.note, draft.updated_at = f"Restored from version {version.number}", now
+        draft.save()
+        _tell(Kind.TEMPLATE_RESTORED, template, by, now, version=draft.number, restored=version.number)
+    return _fresh(draft)
+
+
+def discard_draft(*, template: Template, by: Actor, now: dt.datetime) -> None:
+    """Forget the unpublished changes. A template that was never published keeps its draft: it is all there is."""
+    with transaction.atomic():
+        if not _locked(template).versions.filter(state=VersionState.PUBLISHED).exists():
+            return
+        drafts = template.versions.filter(state=VersionState.DRAFT)
+        numbers = list(drafts.values_list("number", flat=True))
+        drafts.delete()
+        if numbers:
+            _tell(Kind.TEMPLATE_CHANGED, template, by, now, discarded=numbers[0])
+
+
+def copy_template(
+    *, template: Template, key: str, name: str, private: bool = False, by: Actor, now: dt.datetime
+) -> Template:
+    """A new template whose draft has the published words (or the draft's, before the first publishing).
+
+    Raises KeyTaken.
+    """
+    with transaction.atomic():
+        source = published_version(template) or template.versions.select_related("layout").get()
+        copy = create_template(
+            key=key, name=name, description=template.description, private=private, translations={}, by=by, now=now
+        )
+        draft = copy.versions.get()
+        _copy(source, draft)
+        draft.save()
+    return copy
+
+
+def rename_template(*, template: Template, name: str, description: str, by: Actor, now: dt.datetime) -> Template:
+    """Change what staff call it; the key that programs use never changes."""
+    with transaction.atomic():
+        before = {"name": template.name, "description": template.description}
+        template.name, template.description = name, description
+        template.save(update_fields=["name", "description"])
+        _tell(Kind.TEMPLATE_CHANGED, template, by, now, before=before, after={"name": name, "description": description})
+    return template
+
+
+def archive(*, template: Template, by: Actor, now: dt.datetime) -> None:
+    """Take it out of the library; running sends and its history keep it."""
+    with transaction.atomic():
+        template.archived_at = now
+        template.save(update_fields=["archived_at"])
+        _tell(Kind.TEMPLATE_ARCHIVED, template, by, now)
+
+
+def unarchive(*, template: Template, by: Actor, now: dt.datetime) -> None:
+    with transaction.atomic():
+        template.archived_at = None
+        template.save(update_fields=["archived_at"])
+        _tell(Kind.TEMPLATE_CHANGED, template, by, now, unarchived=True)
+
+
+def published_version(template: Template) -> Version | None:
+    """The version new messages use."""
+    return template.versions.filter(state=VersionState.PUBLISHED).select_related("layout", "template").first()
+
+
+def draft_version(template: Template) -> Version | None:
+    """The version that is being edited."""
+    return template.versions.filter(state=VersionState.DRAFT).select_related("layout", "template").first()
+
+
+# ---- pieces
+def _locked(template: Template) -> Template:
+    """Two people who save at once come one after the other."""
+    return Template.objects.select_for_update().get(pk=template.pk)
+
+
+def _draft_of(template: Template, *, by: Actor, now: dt.datetime) -> Version:
+    _locked(template)
+    draft = draft_version(template)
+    if draft is None:
+        published = published_version(template)
+        draft = _new_draft(template, by=by, now=now)
+        if published:
+            _copy(published, draft)
+            draft.save()
+    return draft
+
+
+def _new_draft(template: Template, *, by: Actor, now: dt.datetime, **fields: Any) -> Version:
+    newest = template.versions.order_by("-number").values_list("number", flat=True).first() or 0
+    author = get_user_model().objects.filter(uid=by.id).first() if by.kind is ActorKind.STAFF and by.id else None
+    return Version.objects.create(
+        template=template, number=newest + 1, created_by=author, created_at=now, updated_at=now, **fields
+    )
+
+
+def _copy(source: Version, draft: Version) -> None:
+    """Everything an author wrote; the draft's own row is saved by the caller."""
+    draft.variables, draft.layout, draft.default_language = source.variables, source.layout, source.default_language
+    draft.translations.all().delete()
+    _write(draft, {translation.language: translation.parts for translation in source.translations.all()})
+
+
+def _write(version: Version, words: Mapping[str, Words]) -> None:
+    for language, parts in words.items():
+        Translation.objects.update_or_create(version=version, language=language, defaults={"parts": parts})
+
+
+def _checked(language: str, parts: Words) -> dict[str, dict[str, str]]:
+    if not _LANGUAGE.fullmatch(language) or len(language) > 35:
+        raise BadWords(f"“{language}” is not a language tag. Use one such as en, ru or pt-BR.")
+    for channel, words in parts.items():
+        if channel not in CHANNEL_PARTS:
+            raise BadWords(f"There is no channel {channel}. Known: {', '.join(CHANNEL_PARTS)}.")
+        known = [part.name for part in CHANNEL_PARTS[channel].parts]
+        for name, text in words.items():
+            if name not in known:
+                raise BadWords(f"{channel} has no part {name}. Known: {', '.join(known)}.")
+            if not isinstance(text, str):
+                raise BadWords(f"{channel}.{name} must be text.")
+    return {
+        channel: {part.name: words.get(part.name, "").replace("\r\n", "\n") for part in CHANNEL_PARTS[channel].parts}
+        for channel, words in parts.items()
+    }
+
+
+def _refreshed(before: Words | None, parts: dict[str, dict[str, str]]) -> dict[str, dict[str, str]]:
+    """A text that was made from the HTML and never touched follows the HTML when that changes."""
+    old, new = (before or {}).get("email"), parts.get("email")
+    if old and new and old["html"] != new["html"] and old["text"] == new["text"] == text_of(old["html"]):
+        return {**parts, "email": {**new, "text": ""}}
+    return parts
+
+
+def _make_text(translation: Translation) -> None:
+    email = translation.parts.get("email")
+    if email and not email["text"].strip() and email["html"].strip():
+        email["text"] = text_of(email["html"])
+        translation.save(update_fields=["parts"])
+
+
+def _fresh(version: Version) -> Version:
+    return Version.objects.select_related("layout", "template").get(pk=version.pk)
+
+
+def _tell(kind: Kind, template: Template, by: Actor, now: dt.datetime, **data: Any) -> None:
+    tell(Fact(kind, by, now, "template", str(template.uid), template.name, data))

@@ -1,0 +1,26 @@
+"""The frames around e-mails: one act makes or changes one."""
+
+import datetime as dt
+
+from django.db import transaction
+
+from apps.content.lint import layout_problems
+from apps.content.models import Layout
+from apps.content.problems import NotPublishable
+from apps.lib.actor import Actor
+from apps.lib.events import Fact, Kind, publish
+
+
+def save_layout(*, key: str, name: str, html: str, text: str = "", by: Actor, now: dt.datetime) -> Layout:
+    """Make the layout or change the one with this key; published versions keep the frame they were published with.
+
+    Raises NotPublishable when `{{ content }}` is missing or the Liquid is wrong.
+    """
+    if found := layout_problems(html=html, text=text):
+        raise NotPublishable(found)
+    with transaction.atomic():
+        layout, created = Layout.objects.update_or_create(
+            key=key, defaults={"name": name, "html": html, "text": text, "updated_at": now}
+        )
+        publish(Fact(Kind.LAYOUT_CHANGED, by, now, "layout", layout.key, layout.name, {"created": created}))
+    return layout

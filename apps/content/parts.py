@@ -1,0 +1,56 @@
+"""What a message consists of on each channel: declared once, read by forms, lint, rendering and the API."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Kind(StrEnum):
+    """How a part is written, and so how it is rendered."""
+
+    LINE = "line"  # one line of plain text: subject, title
+    TEXT = "text"  # plain text of many lines
+    HTML = "html"  # values are escaped
+    LINK = "link"  # a web address or a path of this site
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    name: str
+    label: str
+    kind: Kind
+
+
+@dataclass(frozen=True, slots=True)
+class ChannelParts:
+    """`required`: groups of which at least one part must have words."""
+
+    label: str
+    parts: tuple[Part, ...]
+    required: tuple[tuple[str, ...], ...]
+
+    def __getitem__(self, name: str) -> Part:
+        return next(part for part in self.parts if part.name == name)
+
+
+# A channel more is an entry more.
+CHANNEL_PARTS = {
+    "email": ChannelParts(
+        label="Email",
+        parts=(
+            Part("subject", "Subject", Kind.LINE),
+            Part("preheader", "Preview line", Kind.LINE),
+            Part("html", "HTML", Kind.HTML),
+            Part("text", "Text", Kind.TEXT),
+        ),
+        required=(("subject",), ("html", "text")),
+    ),
+    "in_app": ChannelParts(
+        label="In-app",
+        parts=(
+            Part("title", "Title", Kind.LINE),
+            Part("body", "Body", Kind.TEXT),
+            Part("link", "Link", Kind.LINK),
+        ),
+        required=(("title",),),
+    ),
+}
