@@ -30,6 +30,10 @@ class KeyTaken(ValueError):
     """Another template has the key already."""
 
 
+class DraftChanged(ValueError):
+    """Somebody else saved since the page was opened; nothing was written."""
+
+
 class BadWords(ValueError):
     """Translations of the wrong shape: an unknown language, channel or part."""
 
@@ -81,16 +85,19 @@ def edit_draft(
     layout: Layout | None = _SAME,
     default_language: str | None = None,
     note: str | None = None,
+    seen: dt.datetime | None = None,
 ) -> Version:
     """Change the draft, made from the published version when there is none yet; only what is given changes.
 
-    `translations` replaces whole languages; None for a language removes it. Raises BadWords.
+    `translations` replaces whole languages; None for a language removes it. `seen` is the `updated_at` of the version
+    the editor looked at; a later save by somebody else raises DraftChanged. Raises BadWords.
     """
     words = {
         language: None if parts is None else _checked(language, parts)
         for language, parts in (translations or {}).items()
     }
     with transaction.atomic():
+        _check_seen(template, seen)
         draft = _draft_of(template, by=by, now=now)
         before = {translation.language: translation.parts for translation in draft.translations.all()}
         if variables is not None:
@@ -213,6 +220,14 @@ def draft_version(template: Template) -> Version | None:
 def _locked(template: Template) -> Template:
     """Two people who save at once come one after the other."""
     return Template.objects.select_for_update().get(pk=template.pk)
+
+
+def _check_seen(template: Template, seen: dt.datetime | None) -> None:
+    _locked(template)
+    current = draft_version(template) or published_version(template)
+    if seen and current and current.updated_at != seen:
+        what = "published" if current.state == VersionState.PUBLISHED else "saved"
+        raise DraftChanged(f"Version {current.number} was {what} at {current.updated_at:%H:%M:%S} UTC by somebody else.")
 
 
 def _draft_of(template: Template, *, by: Actor, now: dt.datetime) -> Version:
