@@ -227,7 +227,9 @@ def _check_seen(template: Template, seen: dt.datetime | None) -> None:
     current = draft_version(template) or published_version(template)
     if seen and current and current.updated_at != seen:
         what = "published" if current.state == VersionState.PUBLISHED else "saved"
-        raise DraftChanged(f"Version {current.number} was {what} at {current.updated_at:%H:%M:%S} UTC by somebody else.")
+        raise DraftChanged(
+            f"Version {current.number} was {what} at {current.updated_at:%H:%M:%S} UTC by somebody else."
+        )
 
 
 def _draft_of(template: Template, *, by: Actor, now: dt.datetime) -> Version:
