@@ -34,6 +34,7 @@ class Kind(StrEnum):
     ADDRESS_RELEASED = "address.released"
     IMPORT_STARTED = "import.started"
     IMPORT_FINISHED = "import.finished"
+    IMPORT_FAILED = "import.failed"  # given up; what was imported before stays
     TYPE_CHANGED = "notification_type.changed"
     TEMPLATE_CREATED = "template.created"
     TEMPLATE_CHANGED = "template.changed"  # a draft was edited
