@@ -350,12 +350,12 @@ def matrix(follower: Follower, language: str = "en") -> list[Row]:
         )
 
     return [
-        Row(kind.key, *_words_of(kind, language), kind.category, kind.commercial, [cell(kind, c) for c in channels])
+        Row(kind.key, *words_of(kind, language), kind.category, kind.commercial, [cell(kind, c) for c in channels])
         for kind in kinds
     ]
 
 
-def _words_of(kind: NotificationType, language: str) -> tuple[str, str]:
+def words_of(kind: NotificationType, language: str) -> tuple[str, str]:
     """Name and description: pt-BR, then pt, then the type's own."""
     for code in (language, language.split("-")[0]):
         if translated := kind.translations.get(code):
@@ -401,8 +401,8 @@ def suppress(
     return suppression
 
 
-def release(*, suppression: Suppression, by: Actor, now: dt.datetime) -> None:
-    """Take an address off the list. A second call finds nothing and changes nothing."""
+def release(*, suppression: Suppression, by: Actor, now: dt.datetime, note: str = "") -> None:
+    """Take an address off the list; `note` says why. A second call finds nothing and changes nothing."""
     with transaction.atomic():
         found = Suppression.objects.select_for_update().filter(channel=suppression.channel, key=suppression.key).first()
         if found is None:
@@ -410,13 +410,19 @@ def release(*, suppression: Suppression, by: Actor, now: dt.datetime) -> None:
         Address.objects.filter(
             channel=found.channel, key=found.key, state__in=(AddressState.BOUNCED, AddressState.SUPPRESSED)
         ).update(state=AddressState.ACTIVE)
+        found.note = note[:300]
         _tell_of(found, Kind.ADDRESS_RELEASED, "address_released", by, now)
         found.delete()
 
 
 def _tell_of(suppression: Suppression, kind: Kind, act: str, by: Actor, now: dt.datetime) -> None:
     """The fact belongs to the follower who has the address, so that it shows in that history; else to the entry."""
-    data = {"channel": suppression.channel, "address": suppression.key, "reason": suppression.reason}
+    data = {
+        "channel": suppression.channel,
+        "address": suppression.key,
+        "reason": suppression.reason,
+        "note": suppression.note,
+    }
     address = (
         Address.objects.filter(channel=suppression.channel, key=suppression.key).select_related("follower").first()
     )

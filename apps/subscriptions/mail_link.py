@@ -1,0 +1,47 @@
+"""The mail with the link: whoever reads the mailbox gets the way in."""
+
+import datetime as dt
+import logging
+
+from django.db import transaction
+from django.utils import timezone
+
+from apps.followers.models import Channel, Follower, NotificationType
+from apps.lib.actor import Actor, ActorKind
+from apps.notifications.models import Delivery
+from apps.notifications.notify import NotNotifiable, notify
+
+TYPE = "preference_link"
+PAUSE = dt.timedelta(minutes=10)
+
+log = logging.getLogger("carillon.subscriptions")
+
+
+def send(*, follower_id: int, now: dt.datetime | None = None, **_: object) -> bool:
+    """Task: mail the follower (0 = nobody) the link, at most once in ten minutes whoever asks. Says whether it did."""
+    now = now or timezone.now()
+    kind = NotificationType.objects.filter(key=TYPE).first()
+    with transaction.atomic():
+        # the lock makes two tasks at once see each other's notification
+        follower = Follower.objects.select_for_update().filter(pk=follower_id).first()
+        if follower is None:
+            return False
+        if kind is None:
+            log.error("No link was mailed: the notification type %r is missing. Run manage.py setup_site.", TYPE)
+            return False
+        recent = Delivery.objects.filter(follower=follower, created_at__gt=now - PAUSE)
+        if recent.filter(notification__notification_type=kind).exists():
+            return False
+        try:
+            notify(
+                notification_type=kind,
+                recipients=[follower],
+                channels=[Channel.EMAIL],
+                source="public_page",
+                by=Actor(ActorKind.FOLLOWER, id=str(follower.uid), label=str(follower)),
+                now=now,
+            )
+        except NotNotifiable as error:
+            log.error("No link was mailed: %s", error)
+            return False
+    return True

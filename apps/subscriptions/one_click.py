@@ -1,0 +1,47 @@
+"""The unsubscribe link of a message: one click for mail programs (RFC 8058), a button for people."""
+
+from django.http import HttpRequest, HttpResponse
+from django.utils import translation
+from django.views.decorators.http import require_http_methods
+
+from apps.followers.consent import words_of
+from apps.followers.models import Follower, NotificationType
+from apps.lib import tokens
+from apps.subscriptions import acts
+from apps.subscriptions.public import email_of, follower_of, own_link, proof, public_page, show
+from apps.subscriptions.wording import masked
+
+
+@public_page
+@require_http_methods(["GET", "HEAD", "POST"])
+def unsubscribe(request: HttpRequest, token: str) -> HttpResponse:
+    """GET asks and changes nothing, for scanners open every link. Any POST opts out: it is the person's word.
+
+    RFC 8058: a mail program posts `List-Unsubscribe=One-Click`, urlencoded or multipart, without cookie or log-in,
+    and wants a 2xx without redirect, now and on every repeat, also when the follower is gone.
+    """
+    payload = tokens.read("unsubscribe", token)
+    one_click = request.method == "POST" and request.POST.get("List-Unsubscribe") == "One-Click"
+    if request.method == "POST" and not Follower.objects.filter(uid=payload["f"]).exists():
+        return _short() if one_click else show(request, "unsubscribed", {"everything": True})
+    follower = follower_of(payload)
+    type_key = "" if request.POST.get("what") == "all" else payload["t"]
+    if request.method == "POST":
+        source = "one_click" if one_click else "preference_center"
+        acts.opt_out(follower=follower, type_key=type_key, proof=proof(request, follower, source))
+        if one_click:
+            return _short()
+    kind = NotificationType.objects.filter(key=payload["t"]).first()
+    email = email_of(follower)
+    context = {
+        "kind": words_of(kind, translation.get_language()) if kind else None,
+        "email": masked(email.value) if email else "",
+        "preferences": own_link("preferences", follower),
+        "everything": not follower.subscribed,
+        "out": acts.is_out(follower, payload["t"]),
+    }
+    return show(request, "unsubscribed" if request.method == "POST" else "unsubscribe", context)
+
+
+def _short() -> HttpResponse:
+    return HttpResponse("Unsubscribed.\n", content_type="text/plain; charset=utf-8")

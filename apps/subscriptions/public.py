@@ -1,0 +1,100 @@
+"""What all public pages share: no log-in and no cookie, a signed link for a key, the follower's own language."""
+
+import datetime as dt
+from collections.abc import Callable
+from contextlib import suppress
+from functools import wraps
+from typing import Any, TypedDict
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.urls import reverse
+from django.utils import timezone, translation
+from django.views.decorators.csrf import csrf_exempt
+
+from apps.followers.models import Address, Follower
+from apps.lib import tokens
+from apps.lib.actor import Actor, ActorKind
+from apps.lib.client_ip import client_ip
+from apps.subscriptions.wording import EDITION
+
+View = Callable[..., HttpResponse]
+
+
+class Proof(TypedDict):
+    """The part of every consent act that tells who said it, where and when."""
+
+    source: str
+    by: Actor
+    now: dt.datetime
+    wording: str
+    ip: str
+    user_agent: str
+
+
+def public_page(view: View) -> View:
+    """A bad link gets a friendly page; addresses with tokens are never passed on, stored or indexed.
+
+    Exempt from CSRF on purpose: there is no cookie that another site could ride on, the secret is the link itself,
+    and mail servers post without one (RFC 8058).
+    """
+
+    @csrf_exempt
+    @wraps(view)
+    def page(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        try:
+            response = view(request, *args, **kwargs)
+        except tokens.BadToken:
+            response = show(request, "bad_link", {}, status=404)
+        response["Referrer-Policy"] = "no-referrer"
+        response["Cache-Control"] = "no-store"
+        response["X-Robots-Tag"] = "noindex"
+        return response
+
+    return page
+
+
+def show(request: HttpRequest, name: str, context: dict[str, Any], *, status: int = 200) -> HttpResponse:
+    """templates/subscriptions/<name>.html with what each of them needs."""
+    context = {"site_name": settings.SITE_NAME, "site_address": settings.SITE_ADDRESS, **context}
+    return render(request, f"subscriptions/{name}.html", context, status=status)
+
+
+def follower_of(payload: Any) -> Follower:
+    """Whom the link was made for; from here on the page speaks that person's language, if it can.
+
+    Raises BadToken for somebody who is gone, so that a link tells nobody whether a person was ever here.
+    """
+    follower = Follower.objects.filter(uid=payload["f"]).first()
+    if follower is None:
+        raise tokens.BadToken("This link belongs to nobody any more.")
+    speak(follower)
+    return follower
+
+
+def speak(follower: Follower) -> None:
+    """Until the next request, where LocaleMiddleware decides anew; unknown languages leave its choice."""
+    with suppress(LookupError):
+        translation.activate(translation.get_supported_language_variant(follower.language.lower()))
+
+
+def own_link(name: str, follower: Follower) -> str:
+    """A page of the subscription center, for this follower."""
+    return reverse(f"subscriptions:{name}", args=[tokens.make("preferences", {"f": str(follower.uid)})])
+
+
+def email_of(follower: Follower) -> Address | None:
+    return follower.addresses.filter(channel="email", primary=True).first()
+
+
+def proof(request: HttpRequest, follower: Follower, source: str) -> Proof:
+    ip = client_ip(request)
+    return {
+        "source": source,
+        "by": Actor(ActorKind.FOLLOWER, id=str(follower.uid), label=str(follower), ip=ip),
+        "now": timezone.now(),
+        "wording": f"{EDITION}/{translation.get_language()}",
+        "ip": ip,
+        "user_agent": request.headers.get("User-Agent", ""),
+    }
