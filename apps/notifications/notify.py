@@ -80,6 +80,7 @@ def notify(
             Recipient.objects.bulk_create(named.values(), batch_size=1000)
             if len(named) <= SLICE:
                 plan_recipients(notification=notification, now=now)
+                notification.refresh_from_db(fields=["state", "planned_at", "planned_through", "finished_at"])
             else:
                 announce(PLAN_TASK, lane=Lane(notification.lane), notification_id=notification.pk)
     except IntegrityError:

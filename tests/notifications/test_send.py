@@ -12,7 +12,7 @@ from apps.inbox.models import InboxItem
 from apps.lib.queue.lanes import Lane
 from apps.notifications import control, send
 from apps.notifications.accounts_out import change_account
-from apps.notifications.models import Delivery, DeliveryEvent, ProviderAccount
+from apps.notifications.models import Delivery, DeliveryEvent, Notification, ProviderAccount
 from tests.make import TESTER, make_follower, make_type
 from tests.notifications.world import drain, make_due, make_version, stands, tell
 from tests.receiver import Receiver, unused_port
@@ -114,8 +114,7 @@ def test_a_busy_address_is_given_up_after_a_day(receiver: Receiver, anna: Follow
     receiver.answers["RCPT"] = "450 4.2.0 greylisted"
     notification = tell(make_type(), [anna], version=make_version())
     day = dt.timedelta(hours=24)
-    notification.send_at -= day
-    notification.save()
+    Notification.objects.update(send_at=notification.send_at - day)
     Delivery.objects.update(created_at=timezone.now() - day)
     drain()
     delivery = notification.deliveries.get()
@@ -177,8 +176,7 @@ def test_in_app_messages_arrive_once_in_the_inbox(receiver: Receiver, anna: Foll
 def test_what_expired_in_the_queue_is_not_sent(receiver: Receiver, anna: Follower) -> None:
     soon = timezone.now() + dt.timedelta(minutes=1)
     notification = tell(make_type(), [anna], version=make_version(), expires_at=soon)
-    notification.expires_at = timezone.now()
-    notification.save()
+    Notification.objects.update(expires_at=timezone.now())
     drain()
     assert (receiver.arrived, stands(notification)) == ([], {"skipped": 1})
     assert notification.deliveries.get().reason == "expired"
