@@ -1,0 +1,124 @@
+"""API keys: issued once, found by their prefix, compared by hash, narrowed by scopes, ended by expiry or revocation.
+
+A key reads `car_live_<8 characters>_<64 hex digits>`: the first part says whose it is in logs and lists, the last part
+is 256 random bits. Only the SHA-256 of the whole text is stored.
+"""
+
+import datetime as dt
+import hashlib
+import secrets
+from collections.abc import Collection
+
+from django.db import transaction
+from django.db.models import Q
+
+from apps.accounts.models import ApiKey, User
+from apps.accounts.permissions import Scope, role_of, scopes_of_role
+from apps.lib.actor import Actor, ActorKind
+from apps.lib.events import Fact, Kind, publish
+
+PREFIX = "car_live_"
+PREFIX_ALPHABET = "abcdefghijklmnopqrstuvwxyz234567"  # 8 of these: 40 bits
+# The exact moment of every call is nobody's business and would be a write per call.
+LAST_USED_EVERY = dt.timedelta(minutes=1)
+
+
+class BadKeyRequest(ValueError):
+    """A key can't be issued like this; `field` says which value, the message says what to do."""
+
+    def __init__(self, field: str, message: str) -> None:
+        self.field = field
+        super().__init__(message)
+
+
+class BadKey(ValueError):
+    """The key is not one of ours, or is not good any more; the message says which."""
+
+
+def issue(
+    *,
+    name: str,
+    scopes: Collection[str],
+    expires_at: dt.datetime | None = None,
+    by: Actor,
+    now: dt.datetime,
+) -> tuple[ApiKey, str]:
+    """A new key and its text, which can't be read again later. Staff give no more scopes than their role has.
+
+    Raises BadKeyRequest.
+    """
+    name = name.strip()
+    if not name:
+        raise BadKeyRequest("name", "Give the key a name that says which program uses it.")
+    if len(name) > 100:
+        raise BadKeyRequest("name", "The name may have 100 characters.")
+    if not scopes:
+        raise BadKeyRequest("scopes", "Choose at least one scope; a key without any can do nothing.")
+    if unknown := sorted(set(scopes) - set(Scope)):
+        raise BadKeyRequest("scopes", f"{unknown[0]!r} is not a scope. Scopes are: {', '.join(Scope)}.")
+    if expires_at is not None and expires_at <= now:
+        raise BadKeyRequest("expires_at", "The key would have expired already. Choose a later time.")
+    creator = User.objects.filter(uid=by.id).first() if by.kind == ActorKind.STAFF else None
+    if creator is not None and (beyond := sorted(set(scopes) - scopes_of_role(role_of(creator)))):
+        raise BadKeyRequest("scopes", f"Your role does not include {', '.join(beyond)}. Leave it out.")
+    prefix = _free_prefix()
+    text = f"{PREFIX}{prefix}_{secrets.token_hex(32)}"
+    with transaction.atomic():
+        key = ApiKey.objects.create(
+            name=name,
+            prefix=prefix,
+            hashed=_hash(text),
+            scopes=[scope.value for scope in Scope if scope in set(scopes)],
+            created_by=creator,
+            created_at=now,
+            expires_at=expires_at,
+        )
+        expiry = expires_at.isoformat() if expires_at else None
+        publish(_fact(Kind.API_KEY_CREATED, key, by, now, {"scopes": key.scopes, "expires_at": expiry}))
+    return key, text
+
+
+def revoke(*, key: ApiKey, by: Actor, now: dt.datetime) -> ApiKey:
+    """End a key at once; the next call with it is refused. Revoking it again changes nothing."""
+    with transaction.atomic():
+        if ApiKey.objects.filter(pk=key.pk, revoked_at__isnull=True).update(revoked_at=now):
+            publish(_fact(Kind.API_KEY_REVOKED, key, by, now))
+    key.refresh_from_db()
+    return key
+
+
+def authenticate(secret: str, *, now: dt.datetime) -> ApiKey:
+    """The key of this text. Raises BadKey: unknown, revoked, expired.
+
+    `last_used_at` moves at most once a minute.
+    """
+    prefix = secret.removeprefix(PREFIX).partition("_")[0]
+    # An over-long prefix (or a NUL, which PostgreSQL refuses) is nobody's; don't ask the database.
+    known = len(prefix) == 8 and prefix.isascii() and prefix.isalnum()
+    key = ApiKey.objects.filter(prefix=prefix).first() if known else None
+    # compared even when the prefix is unknown, so that the time taken does not tell
+    if not secrets.compare_digest(_hash(secret), key.hashed if key else "0" * 64) or key is None:
+        raise BadKey("This API key is not known. Check that it was copied whole.")
+    if key.revoked_at is not None:
+        raise BadKey("This API key was revoked. Ask an administrator for another one.")
+    if key.expires_at is not None and key.expires_at <= now:
+        raise BadKey(f"This API key expired on {key.expires_at:%Y-%m-%d %H:%M} UTC. Ask an administrator for another.")
+    stale = Q(last_used_at__isnull=True) | Q(last_used_at__lte=now - LAST_USED_EVERY)
+    if key.last_used_at is None or key.last_used_at <= now - LAST_USED_EVERY:
+        ApiKey.objects.filter(stale, pk=key.pk).update(last_used_at=now)
+    return key
+
+
+def _free_prefix() -> str:
+    while True:
+        prefix = "".join(secrets.choice(PREFIX_ALPHABET) for _ in range(8))
+        if not ApiKey.objects.filter(prefix=prefix).exists():
+            return prefix
+
+
+def _hash(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _fact(kind: Kind, key: ApiKey, by: Actor, now: dt.datetime, data: dict[str, object] | None = None) -> Fact:
+    return Fact(kind, by, now, "api_key", str(key.uid), str(key), data or {})
