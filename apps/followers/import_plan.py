@@ -221,16 +221,16 @@ class Known:
 def look_up(people: Sequence[Person], memory: Memory, *, job: Import | None = None) -> Known:
     """A handful of queries however many people. With `job`, the followers are locked and the memory of its earlier
     slices is read."""
-    by_channel = {channel: [p.keys[name] for p in people if name in p.keys] for name, channel in CHANNELS.items()}
-    found = [
-        address
-        for channel, keys in by_channel.items()
-        for address in Address.objects.filter(channel=channel, key__in=keys)
-    ]
-    external_ids = [person.keys["external_id"] for person in people if "external_id" in person.keys]
-    pks = {address.follower_id for address in found}
-    pks |= set(Follower.objects.filter(external_id__in=external_ids).values_list("pk", flat=True))
-    rows = Follower.objects.filter(pk__in=pks).order_by("pk")  # in one order, so that two imports can't deadlock
+    keys = {name: [person.keys[name] for person in people if name in person.keys] for name in _KEYS}
+    holders = {
+        (name, key): pk
+        for name, channel in CHANNELS.items()
+        for key, pk in Address.objects.filter(channel=channel, key__in=keys[name]).values_list("key", "follower_id")
+    }
+    for key, pk in Follower.objects.filter(external_id__in=keys["external_id"]).values_list("external_id", "pk"):
+        holders["external_id", str(key)] = pk
+    # locked in one order, so that two imports can't wait for each other
+    rows = Follower.objects.filter(pk__in=set(holders.values())).order_by("pk")
     followers = {row.pk: row for row in (rows.select_for_update() if job else rows)}
 
     addresses: dict[tuple[int, str], list[Address]] = {}
@@ -243,17 +243,12 @@ def look_up(people: Sequence[Person], memory: Memory, *, job: Import | None = No
         memory.lines_by_follower |= dict(
             ImportedFollower.objects.filter(job=job, follower__in=followers).values_list("follower_id", "line")
         )
-    names = {channel: name for name, channel in CHANNELS.items()}
-    owners = {
-        (names[Channel(row.channel)], row.key): followers[row.follower_id]
-        for row in found
-        if row.follower_id in followers
-    }
-    owners |= {("external_id", row.external_id): row for row in followers.values() if row.external_id}
+    # whoever was deleted between two of these queries is not there any more
+    owners = {place: followers[pk] for place, pk in holders.items() if pk in followers}
     states = {
         (name, key): state
         for name, channel in CHANNELS.items()
-        for key, state in states_of(channel, by_channel[channel]).items()
+        for key, state in states_of(channel, keys[name]).items()
     }
     return Known(owners, addresses, tags, states)
 

@@ -123,7 +123,7 @@ def preview(
     memory = Memory()
     shown: list[Decision] = []
     problems: list[Decision] = []
-    counts: Counter[str] = Counter(dict.fromkeys(Action, 0))
+    counts: Counter[str] = Counter({action.value: 0 for action in Action})
     rows = islice(_rows(job), PREVIEW_ROWS)
     while batch := list(islice(rows, SLICE)):
         people, refused_rows = judge_rows(batch, job.dialect["columns"], used, chosen)
