@@ -72,9 +72,10 @@ def pick_language(available: Collection[str], wanted: str, default: str) -> str:
 class Compiled:
     """A version ready to render; parts are parsed when they are first asked for, so one broken part breaks itself."""
 
-    def __init__(self, version: Version):
+    def __init__(self, version: Version, words: dict[str, dict[str, dict[str, str]]] | None = None):
+        """`words` stand in for the version's own translations, for a version that is not stored."""
         self.default_language = version.default_language
-        self.translations: dict[str, dict[str, dict[str, str]]] = {
+        self.translations: dict[str, dict[str, dict[str, str]]] = words or {
             translation.language: translation.parts for translation in version.translations.all()
         }
         self.layout_html, self.layout_text = _layout_of(version)

@@ -22,7 +22,19 @@ class Item:
     capability: Capability = Capability.VIEW
 
 
-ITEMS = (Item("Home", "dashboard:home", "house", ""),)
+ITEMS = (
+    Item("Home", "dashboard:home", "house", ""),
+    Item("Campaigns", "dashboard:campaigns", "megaphone", "Send"),
+    Item("Notifications", "dashboard:notifications", "bell", "Send"),
+    Item("Deliveries", "dashboard:deliveries", "send-check", "Send"),
+    Item("Segments", "dashboard:segments", "funnel", "Audience"),
+    Item("Suppression list", "dashboard:suppressions", "shield-check", "Audience"),
+    Item("Templates", "dashboard:templates", "file-earmark-text", "Content"),
+    Item("Layouts", "dashboard:layouts", "layout-text-window-reverse", "Content"),
+    Item("Message types", "dashboard:types", "sliders", "Content"),
+    Item("Audit log", "dashboard:audit", "journal-text", "Operate"),
+    Item("Channels", "dashboard:channels", "plug", "Administer", Capability.ADMINISTER),
+)
 
 
 @dataclass(frozen=True, slots=True)

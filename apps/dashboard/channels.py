@@ -1,0 +1,211 @@
+"""Channels: the provider accounts in the order they are tried; each form comes from what its provider declares."""
+
+from typing import Any
+
+from django import forms
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import path
+from django.utils import timezone
+from django.views.decorators.http import require_POST, require_safe
+
+from apps.accounts.actors import staff_actor
+from apps.accounts.permissions import Capability, requires
+from apps.channels.contract import BadSettings, Provider, Result, Setting
+from apps.channels.registry import UnknownProvider, provider, providers
+from apps.followers.addresses import BadAddress
+from apps.followers.models import Channel
+from apps.lib.crypto import Undecryptable
+from apps.notifications import accounts_out
+from apps.notifications.account_trial import NotTriable, try_account
+from apps.notifications.models import ProviderAccount
+
+KEEP = "Leave empty to keep the stored one."
+
+
+def field_for(setting: Setting, stored: dict[str, Any]) -> forms.Field:
+    """The form field of one declared setting. A secret is never shown again: empty keeps what is stored."""
+    known = {"label": setting.label, "required": setting.required, "help_text": setting.help}
+    match setting.kind:
+        case "integer":
+            return forms.IntegerField(**known, min_value=1)
+        case "flag":
+            return forms.BooleanField(**known | {"required": False})
+        case "choice":
+            return forms.ChoiceField(**known, choices=setting.options)
+        case "secret":
+            kept = bool(stored.get(setting.name))
+            known |= {"required": setting.required and not kept, "help_text": KEEP if kept else setting.help}
+            widget = forms.PasswordInput({"autocomplete": "new-password"}, render_value=False)
+            return forms.CharField(**known, strip=False, widget=widget)
+    return forms.CharField(**known, max_length=500)
+
+
+class AccountForm(forms.Form):
+    """Name and place of an account, then the settings its provider declares (as `s_<name>`)."""
+
+    name = forms.CharField(max_length=100, help_text="What your team calls it.")
+    position = forms.IntegerField(
+        min_value=1, max_value=1000, initial=10, label="Order", help_text="The lowest number is tried first."
+    )
+
+    def __init__(self, data: Any = None, *, kind: type[Provider], account: ProviderAccount | None = None) -> None:
+        self.kind = kind
+        stored: dict[str, Any] = {}
+        initial: dict[str, Any] = {"name": kind.label}
+        if account:
+            stored = accounts_out.settings_of(account)
+            initial = {"name": account.name, "position": account.position}
+        defaults = {setting.name: setting.default for setting in kind.settings}
+        initial |= {f"s_{name}": value for name, value in (defaults | stored).items()}
+        super().__init__(data, initial=initial)
+        for setting in kind.settings:
+            self.fields[f"s_{setting.name}"] = field_for(setting, stored)
+            if setting.kind == "secret":
+                self.initial.pop(f"s_{setting.name}", None)
+
+    def settings(self) -> dict[str, Any]:
+        """Values by the provider's own names; a secret left empty is absent."""
+        return {
+            setting.name: self.cleaned_data[f"s_{setting.name}"]
+            for setting in self.kind.settings
+            if setting.kind != "secret" or self.cleaned_data[f"s_{setting.name}"]
+        }
+
+
+class TryForm(forms.Form):
+    to = forms.EmailField(label="Send a test to")
+
+
+@requires(Capability.ADMINISTER)
+@require_safe
+def index(request: HttpRequest) -> HttpResponse:
+    now = timezone.now()
+    accounts = list(ProviderAccount.objects.all())
+    labels = {kind.key: kind.label for kind in providers()}
+    for account in accounts:
+        account.provider_label = labels.get(account.provider, account.provider)
+        account.health = health_of(account, now)
+    channels = [
+        {
+            "label": Channel(channel).label,
+            "accounts": [account for account in accounts if account.channel == channel],
+            "providers": [kind for kind in providers() if kind.channel == channel],
+        }
+        for channel in sorted({kind.channel for kind in providers()} | {account.channel for account in accounts})
+    ]
+    return render(request, "dashboard/channels/list.html", {"channels": channels})
+
+
+def health_of(account: ProviderAccount, now: Any) -> str:
+    """One word for the badge: off, paused, failing, good or unknown."""
+    if not account.enabled:
+        return "off"
+    if account.paused_until and account.paused_until > now:
+        return "paused"
+    if account.last_error_at and (account.last_ok_at is None or account.last_error_at > account.last_ok_at):
+        return "failing"
+    return "good" if account.last_ok_at else "unknown"
+
+
+@requires(Capability.ADMINISTER)
+def add(request: HttpRequest, key: str) -> HttpResponse:
+    try:
+        kind = provider(key)
+    except UnknownProvider as error:
+        messages.error(request, str(error))
+        return redirect("dashboard:channels")
+    form = AccountForm(request.POST or None, kind=kind)
+    if request.method == "POST" and form.is_valid():
+        values = form.cleaned_data
+        try:
+            account = accounts_out.add_account(
+                name=values["name"],
+                provider_key=key,
+                settings=form.settings(),
+                position=values["position"],
+                by=staff_actor(request),
+                now=timezone.now(),
+            )
+        except BadSettings as error:
+            form.add_error(None, str(error))
+        else:
+            messages.success(request, f"{account.name} was added. Send a test through it now.")
+            return redirect("dashboard:channel-account", account.uid)
+    return render(request, "dashboard/channels/edit.html", {"form": form, "kind": kind})
+
+
+@requires(Capability.ADMINISTER)
+def edit(request: HttpRequest, uid: Any) -> HttpResponse:
+    account = get_object_or_404(ProviderAccount, uid=uid)
+    try:
+        kind = provider(account.provider)
+        form = AccountForm(request.POST or None, kind=kind, account=account)
+    except (UnknownProvider, Undecryptable) as error:
+        messages.error(request, f"{account.name} can't be opened: {error}")
+        return redirect("dashboard:channels")
+    if request.method == "POST" and form.is_valid():
+        values = form.cleaned_data
+        try:
+            accounts_out.change_account(
+                account=account,
+                name=values["name"],
+                settings=form.settings(),
+                position=values["position"],
+                by=staff_actor(request),
+                now=timezone.now(),
+            )
+        except BadSettings as error:
+            form.add_error(None, str(error))
+        else:
+            messages.success(request, f"{values['name']} was saved.")
+            return redirect("dashboard:channel-account", account.uid)
+    context = {
+        "form": form,
+        "kind": kind,
+        "account": account,
+        "health": health_of(account, timezone.now()),
+        "try_form": TryForm(initial={"to": request.user.email}) if account.channel == Channel.EMAIL else None,
+    }
+    return render(request, "dashboard/channels/edit.html", context)
+
+
+@requires(Capability.ADMINISTER)
+@require_POST
+def switch(request: HttpRequest, uid: Any) -> HttpResponse:
+    account = get_object_or_404(ProviderAccount, uid=uid)
+    enabled = request.POST.get("enabled") == "1"
+    accounts_out.change_account(account=account, enabled=enabled, by=staff_actor(request), now=timezone.now())
+    messages.success(request, f"{account.name} is {'on' if enabled else 'off'}.")
+    return redirect("dashboard:channels")
+
+
+@requires(Capability.ADMINISTER)
+@require_POST
+def send_trial(request: HttpRequest, uid: Any) -> HttpResponse:
+    account = get_object_or_404(ProviderAccount, uid=uid)
+    form = TryForm(request.POST)
+    if not form.is_valid():
+        messages.error(request, "Write the address the test should go to, for example you@example.com.")
+        return redirect("dashboard:channel-account", account.uid)
+    to = form.cleaned_data["to"]
+    try:
+        outcome = try_account(account=account, to=to, by=staff_actor(request), now=timezone.now())
+    except (BadAddress, BadSettings, NotTriable, Undecryptable) as error:
+        messages.error(request, str(error))
+    else:
+        if outcome.result == Result.ACCEPTED:
+            messages.success(request, f"The server took the test for {to}. It said: {outcome.detail}")
+        else:
+            messages.error(request, f"The test for {to} was not taken. {outcome.detail}")
+    return redirect("dashboard:channel-account", account.uid)
+
+
+urlpatterns = [
+    path("channels/", index, name="channels"),
+    path("channels/add/<slug:key>/", add, name="channel-account-add"),
+    path("channels/<uuid:uid>/", edit, name="channel-account"),
+    path("channels/<uuid:uid>/switch/", switch, name="channel-account-switch"),
+    path("channels/<uuid:uid>/test/", send_trial, name="channel-account-test"),
+]

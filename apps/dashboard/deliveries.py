@@ -1,0 +1,219 @@
+"""Deliveries: one row per person and channel, why it went or not, and everything that happened on its way."""
+
+import datetime as dt
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import path
+from django.utils import timezone
+from django.views.decorators.http import require_POST, require_safe
+
+from apps.accounts.actors import staff_actor
+from apps.accounts.permissions import Capability, requires
+from apps.dashboard.paging import page_of
+from apps.followers.contacts import find
+from apps.followers.models import Channel
+from apps.notifications import control
+from apps.notifications.balance import deliveries_behind, explain
+from apps.notifications.models import Delivery, DeliveryEvent, DeliveryStatus, Notification, ProviderAccount
+
+# A search that names more people than this is no search for a person; the page says so.
+MOST_PEOPLE = 200
+# Beside the plain statuses, the two groups a balance sheet counts together.
+STATUSES = [
+    ("waiting", "Waiting or being sent"),
+    ("sent", "Sent or delivered"),
+    *(choice for choice in DeliveryStatus.choices if choice[0] != DeliveryStatus.SENT),
+]
+
+EVENT_TITLES = {
+    "deferred": "Not taken yet, tried again later",
+    "failed": "Refused",
+    "in_doubt": "Handed over perhaps: no answer came",
+    "crashed": "The sender died while preparing it",
+    "recovered": "Taken over from a sender that died",
+    "retried": "Sent back into the queue",
+    "settled": "Doubt settled: taken as sent",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One point of the trail. `tone` is a word `badge` knows."""
+
+    at: dt.datetime | None
+    title: str
+    text: str = ""
+    tone: str = ""
+
+
+def trail(delivery: Delivery, events: list[DeliveryEvent], accounts: dict[int, str]) -> list[Step]:
+    """The whole way of one delivery, oldest first, in words."""
+    steps = [Step(delivery.created_at, "Planned", decision(delivery))]
+    for event in events:
+        said = str(event.detail.get("said", "")) or _by(event.detail)
+        if attempt := event.detail.get("attempt"):
+            said = f"Attempt {attempt}{_through(event.detail.get('account'), accounts)}. {said}"
+        title = EVENT_TITLES.get(event.kind, event.kind.replace("_", " ").capitalize())
+        steps.append(Step(event.at, title, said, event.kind))
+    match delivery.status:
+        case DeliveryStatus.PENDING:
+            steps.append(Step(delivery.due_at, "Due", "It leaves as soon as its turn comes.", "pending"))
+        case DeliveryStatus.QUEUED:
+            steps.append(Step(None, "Being sent now", "", "queued"))
+        case DeliveryStatus.SENT | DeliveryStatus.DELIVERED:
+            through = _through(delivery.account_id, accounts)
+            said = f"Handed over{through} at attempt {delivery.attempts}." if delivery.attempts else ""
+            if delivery.provider_id:
+                said += f" The provider calls it {delivery.provider_id}."
+            steps.append(Step(delivery.finished_at, delivery.get_status_display(), said.strip(), delivery.status))
+        case DeliveryStatus.CANCELLED:
+            steps.append(Step(delivery.finished_at, "Cancelled", "The notification was cancelled before its turn."))
+        case DeliveryStatus.SKIPPED:
+            steps.append(Step(delivery.finished_at, "Not sent", explain(delivery.reason), "skipped"))
+        case DeliveryStatus.FAILED:
+            steps.append(Step(delivery.finished_at, "Failed for good", explain(delivery.reason), "failed"))
+        case DeliveryStatus.IN_DOUBT:
+            steps.append(Step(delivery.finished_at, "Held for a person", "Decide below what happens.", "in_doubt"))
+    return steps
+
+
+def decision(delivery: Delivery) -> str:
+    """Why it was allowed or not, in one sentence; outcomes that replaced the reason later leave only the fact."""
+    if delivery.status == DeliveryStatus.SKIPPED:
+        return f"Decided against: {explain(delivery.reason)}."
+    if delivery.status in (DeliveryStatus.FAILED, DeliveryStatus.IN_DOUBT) or delivery.reason == "retried":
+        return "Allowed to go."
+    return f"Allowed: {explain(delivery.reason)}." if delivery.reason else "Allowed to go."
+
+
+def _by(detail: dict[str, Any]) -> str:
+    return f"By {detail['by']}." if detail.get("by") else ""
+
+
+def _through(account: int | None, accounts: dict[int, str]) -> str:
+    return f" through {accounts[account]}" if account in accounts else ""
+
+
+@requires(Capability.VIEW)
+@require_safe
+def index(request: HttpRequest) -> HttpResponse:
+    status, channel, reason, text = (request.GET.get(name, "").strip() for name in ("status", "channel", "reason", "q"))
+    notification = _notification(request.GET.get("notification", ""))
+    if notification:
+        known = status if status in dict(STATUSES) else ""
+        rows = deliveries_behind(notification, known, reason, channel)
+    else:
+        rows = _among_all(status, channel, reason)
+    crowd = False
+    if text:
+        people = list(find(text).order_by().values_list("pk", flat=True)[: MOST_PEOPLE + 1])
+        crowd = len(people) > MOST_PEOPLE
+        rows = rows.filter(follower__in=people[:MOST_PEOPLE])
+    related = ("follower", "address", "notification__notification_type")
+    page = page_of(request, rows.select_related(*related))
+    for row in page.rows:
+        row.explained = explain(row.reason) if row.reason else ""
+    context = {
+        "page": page,
+        "status": status,
+        "statuses": STATUSES,
+        "channel": channel,
+        "channels": Channel.choices,
+        "reason": reason,
+        "reason_explained": explain(reason) if reason else "",
+        "text": text,
+        "crowd": crowd,
+        "most_people": MOST_PEOPLE,
+        "notification": notification,
+        "filtered": bool(status or channel or reason or text or notification),
+    }
+    return render(request, "dashboard/deliveries/list.html", context)
+
+
+def _among_all(status: str, channel: str, reason: str) -> Any:
+    groups = {
+        "waiting": [DeliveryStatus.PENDING, DeliveryStatus.QUEUED],
+        "sent": [DeliveryStatus.SENT, DeliveryStatus.DELIVERED],
+    }
+    rows = Delivery.objects.all()
+    if status in dict(STATUSES):
+        rows = rows.filter(status__in=groups.get(status, [status]))
+    if channel in Channel.values:
+        rows = rows.filter(channel=channel)
+    return rows.filter(reason=reason) if reason else rows
+
+
+def _notification(uid: str) -> Notification | None:
+    try:
+        return Notification.objects.select_related("notification_type").filter(uid=UUID(uid)).first()
+    except ValueError:
+        return None
+
+
+@requires(Capability.VIEW)
+@require_safe
+def detail(request: HttpRequest, uid: UUID) -> HttpResponse:
+    delivery = _delivery(uid)
+    events = list(delivery.events.all())
+    named = {delivery.account_id, *(event.detail.get("account") for event in events)} - {None}
+    accounts = dict(ProviderAccount.objects.filter(pk__in=named).values_list("pk", "name"))
+    context = {
+        "delivery": delivery,
+        "explained": explain(delivery.reason) if delivery.reason else "",
+        "steps": trail(delivery, events, accounts),
+        "account": accounts.get(delivery.account_id),
+    }
+    return render(request, "dashboard/deliveries/detail.html", context)
+
+
+def _delivery(uid: UUID) -> Delivery:
+    related = ("follower", "address", "notification__notification_type", "notification__version__template")
+    return get_object_or_404(Delivery.objects.select_related(*related), uid=uid)
+
+
+@requires(Capability.SEND)
+@require_POST
+def retry(request: HttpRequest, uid: UUID) -> HttpResponse:
+    delivery = _delivery(uid)
+    try:
+        moved = control.retry_delivery(delivery=delivery, by=staff_actor(request), now=timezone.now())
+    except control.WrongState as error:
+        messages.error(request, str(error))
+    else:
+        if moved:
+            messages.success(request, "It is back in the queue and leaves as soon as its turn comes.")
+        else:
+            messages.warning(request, "It is not failed any more; nothing was done.")
+    return redirect("dashboard:delivery", uid)
+
+
+@requires(Capability.SEND)
+@require_POST
+def settle(request: HttpRequest, uid: UUID) -> HttpResponse:
+    delivery = _delivery(uid)
+    action = "resend" if request.POST.get("action") == "resend" else "sent"
+    try:
+        moved = control.resolve_doubt(delivery=delivery, action=action, by=staff_actor(request), now=timezone.now())
+    except control.WrongState as error:
+        messages.error(request, str(error))
+    else:
+        if not moved:
+            messages.warning(request, "Somebody was faster: it is not in doubt any more.")
+        elif action == "resend":
+            messages.success(request, "It is sent again with the same Message-ID.")
+        else:
+            messages.success(request, "It counts as sent from now on.")
+    return redirect("dashboard:delivery", uid)
+
+
+urlpatterns = [
+    path("deliveries/", index, name="deliveries"),
+    path("deliveries/<uuid:uid>/", detail, name="delivery"),
+    path("deliveries/<uuid:uid>/retry/", retry, name="delivery-retry"),
+    path("deliveries/<uuid:uid>/settle/", settle, name="delivery-settle"),
+]

@@ -1,0 +1,139 @@
+"""Notifications: each intent to tell some people something, its balance sheet, and stopping or going on."""
+
+from collections.abc import Callable
+from typing import Any
+from uuid import UUID
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import path
+from django.utils import timezone
+from django.views.decorators.http import require_POST, require_safe
+
+from apps.accounts.actors import staff_actor
+from apps.accounts.permissions import Capability, requires
+from apps.dashboard.paging import page_of
+from apps.followers.models import Channel, NotificationType
+from apps.notifications import control
+from apps.notifications.balance import Balance, balance, explain
+from apps.notifications.models import DeliveryStatus, Notification, NotificationState
+
+
+@requires(Capability.VIEW)
+@require_safe
+def index(request: HttpRequest) -> HttpResponse:
+    state, kind = request.GET.get("state", ""), request.GET.get("type", "")
+    rows = Notification.objects.select_related("notification_type", "version__template")
+    if state in NotificationState.values:
+        rows = rows.filter(state=state)
+    if kind:
+        rows = rows.filter(notification_type__key=kind)
+    context = {
+        "page": page_of(request, rows),
+        "state": state,
+        "states": NotificationState.choices,
+        "kind": kind,
+        "kinds": NotificationType.objects.values_list("key", "name"),
+        "filtered": bool(state or kind),
+    }
+    return render(request, "dashboard/notifications/list.html", context)
+
+
+def sheet_lines(sheet: Balance) -> list[dict[str, Any]]:
+    """The balance sheet as lines that add up to the total; `query` opens the names behind each number."""
+    lines: list[dict[str, Any]] = [
+        {"label": "Sent", "count": sheet.sent, "status": "sent", "tone": "sent"},
+        {"label": "Waiting", "count": sheet.waiting, "status": "waiting", "tone": "pending"},
+    ]
+    for status, reasons in ((DeliveryStatus.FAILED, sheet.failed), (DeliveryStatus.SKIPPED, sheet.skipped)):
+        lines += [
+            {
+                "label": f"{status.label}: {explain(reason)}",
+                "count": count,
+                "status": status.value,
+                "reason": reason,
+                "tone": status.value,
+            }
+            for reason, count in reasons.items()
+        ]
+    lines += [
+        {"label": "In doubt", "count": sheet.in_doubt, "status": DeliveryStatus.IN_DOUBT.value, "tone": "in_doubt"},
+        {"label": "Cancelled", "count": sheet.cancelled, "status": DeliveryStatus.CANCELLED.value, "tone": "cancelled"},
+    ]
+    return [line for line in lines if line["count"] or line["status"] in ("sent", "waiting")]
+
+
+@requires(Capability.VIEW)
+@require_safe
+def detail(request: HttpRequest, uid: UUID) -> HttpResponse:
+    notification = _notification(uid)
+    sheet = balance(notification)
+    live = notification.state in control.LIVE
+    context = {
+        "notification": notification,
+        "sheet": sheet,
+        "lines": sheet_lines(sheet),
+        "channels": ", ".join(str(Channel(channel).label) for channel in notification.channels),
+        "failed": sum(sheet.failed.values()),
+        "may_pause": notification.state in (NotificationState.PLANNING, NotificationState.SENDING),
+        "may_resume": notification.state == NotificationState.PAUSED,
+        "live": live,
+        "may_retry": notification.state != NotificationState.CANCELLED,
+    }
+    template = "_progress" if request.headers.get("HX-Request") else "detail"
+    return render(request, f"dashboard/notifications/{template}.html", context)
+
+
+def _notification(uid: UUID) -> Notification:
+    return get_object_or_404(Notification.objects.select_related("notification_type", "version__template"), uid=uid)
+
+
+def _pause(request: HttpRequest, notification: Notification) -> str:
+    control.pause(notification=notification, by=staff_actor(request), now=timezone.now())
+    return "Paused. What was already in a sender's hands stops within seconds."
+
+
+def _resume(request: HttpRequest, notification: Notification) -> str:
+    control.resume(notification=notification, by=staff_actor(request), now=timezone.now())
+    return "It goes on where it stopped; nobody gets a second copy."
+
+
+def _cancel(request: HttpRequest, notification: Notification) -> str:
+    counts = control.cancel(notification=notification, by=staff_actor(request), now=timezone.now())
+    text = f"Cancelled {counts['cancelled']:,} of {counts['total']:,}; {counts['handed_off']:,} already handed over."
+    return f"{text} {counts['in_flight']:,} are in a sender's hands just now." if counts["in_flight"] else text
+
+
+def _retry(request: HttpRequest, notification: Notification) -> str:
+    moved = control.retry_failed(notification=notification, by=staff_actor(request), now=timezone.now())
+    return f"{moved:,} failed deliveries are back in the queue."
+
+
+ACTS: dict[str, Callable[[HttpRequest, Notification], str]] = {
+    "pause": _pause,
+    "resume": _resume,
+    "cancel": _cancel,
+    "retry": _retry,
+}
+
+
+@requires(Capability.SEND)
+@require_POST
+def act(request: HttpRequest, uid: UUID, verb: str) -> HttpResponse:
+    notification = _notification(uid)
+    try:
+        messages.success(request, ACTS[verb](request, notification))
+    except control.WrongState as error:
+        messages.error(request, str(error))
+    return redirect("dashboard:notification", uid)
+
+
+urlpatterns = [
+    path("notifications/", index, name="notifications"),
+    path("notifications/<uuid:uid>/", detail, name="notification"),
+    *(
+        path(f"notifications/<uuid:uid>/{verb}/", act, {"verb": verb}, name=f"notification-{verb}")
+        for verb in ("pause", "resume", "cancel", "retry")
+    ),
+]
