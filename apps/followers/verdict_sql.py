@@ -3,6 +3,8 @@
 tests/followers/test_verdict_sql.py compares the two on every combination of facts.
 """
 
+from typing import Any
+
 from django.db.models import Case, CharField, Exists, FilteredRelation, OuterRef, Q, QuerySet, Value, When
 
 from apps.followers.models import (
@@ -73,7 +75,7 @@ def reason_case(kind: NotificationType, channel: str, *, follower: str, address:
     return otherwise(Reason.DEFAULT_ON if facts.default_on else Reason.DEFAULT_OFF)
 
 
-def with_verdict(followers: QuerySet[Follower], kind: NotificationType, channel: str) -> QuerySet[Follower]:
+def with_verdict(followers: QuerySet[Follower], kind: NotificationType, channel: str) -> QuerySet[Any]:
     """Adds `primary_address` (joined, may be absent) and `verdict` (a Reason value) to each follower."""
     return followers.annotate(
         primary_address=FilteredRelation("addresses", condition=Q(addresses__channel=channel, addresses__primary=True))

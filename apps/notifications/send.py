@@ -17,7 +17,7 @@ from django.utils import timezone
 
 from apps.channels.contract import BadSettings, Outcome, Result, Session
 from apps.channels.registry import UnknownProvider, provider, providers
-from apps.content.render import RenderError
+from apps.content.problems import RenderError
 from apps.followers.verdict_sql import ALLOWING, reason_case
 from apps.lib.crypto import Undecryptable
 from apps.lib.queue.announce import announce, waiting
