@@ -1,0 +1,67 @@
+"""The library that comes with the product: sixteen templates in English and Russian, and the layout around them.
+
+They are read from `stock/<key>/`: `template.toml` (name, variables) and one file per language with its words.
+"""
+
+import datetime as dt
+import tomllib
+from pathlib import Path
+from typing import Any
+
+from django.db import transaction
+
+from apps.content.drafts import create_template, publish
+from apps.content.layouts import save_layout
+from apps.content.models import Layout, Template
+from apps.lib.actor import Actor
+
+FOLDER = Path(__file__).with_name("stock")
+LAYOUT = "standard"
+
+
+def keys() -> list[str]:
+    return sorted(path.parent.name for path in FOLDER.glob("*/template.toml"))
+
+
+def install(*, by: Actor, now: dt.datetime) -> list[Template]:
+    """Create and publish what is not there yet, by key; what staff have changed since stays as it is.
+
+    Returns the templates made by this call.
+    """
+    with transaction.atomic():
+        layout = Layout.objects.filter(key=LAYOUT).first() or save_layout(
+            key=LAYOUT,
+            name="Standard",
+            html=(FOLDER / "layouts" / f"{LAYOUT}.html").read_text("utf-8"),
+            text=(FOLDER / "layouts" / f"{LAYOUT}.txt").read_text("utf-8"),
+            by=by,
+            now=now,
+        )
+        present = set(Template.objects.values_list("key", flat=True))
+        return [_install_one(key, layout, by=by, now=now) for key in keys() if key not in present]
+
+
+def _install_one(key: str, layout: Layout, *, by: Actor, now: dt.datetime) -> Template:
+    about = _read(FOLDER / key / "template.toml")
+    words = {path.stem: _read(path) for path in sorted((FOLDER / key).glob("??.toml"))}
+    template = create_template(
+        key=key,
+        name=about["name"],
+        description=about["description"],
+        variables=about.get("variables", ()),
+        translations={language: _trimmed(parts) for language, parts in words.items()},
+        layout=layout,
+        stock=True,
+        by=by,
+        now=now,
+    )
+    publish(template=template, by=by, now=now)
+    return template
+
+
+def _read(path: Path) -> dict[str, Any]:
+    return tomllib.loads(path.read_text("utf-8"))
+
+
+def _trimmed(channels: dict[str, dict[str, str]]) -> dict[str, dict[str, str]]:
+    return {channel: {name: words.strip() for name, words in parts.items()} for channel, parts in channels.items()}
