@@ -11,6 +11,7 @@ PROVIDERS = {
 EVENT_SUBSCRIBERS = {
     "*": ["apps.accounts.audit.record"],
     "notification.finished": ["apps.campaigns.lifecycle.note_finished"],
+    "notification.cancelled": ["apps.campaigns.lifecycle.note_cancelled"],
 }
 
 # The tick calls each one with `now=`; it looks in its tables for due work, claims it there and announces tasks.

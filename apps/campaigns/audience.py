@@ -130,6 +130,23 @@ def _segments(audience: Audience, uids: list[str]) -> list[tuple[str, rules.Grou
 
 
 # ------------------------------------------------------------------ explaining
+def in_words(audience: Audience) -> tuple[list[str], list[str]]:
+    """Who is chosen and who is excluded, one phrase each: `the tag “VIP”`, `3 single people`."""
+    if audience.get("everyone"):
+        return ["everyone"], _phrases(audience, EXCLUDES)
+    return _phrases(audience, INCLUDES), _phrases(audience, EXCLUDES)
+
+
+def _phrases(audience: Audience, parts: tuple[str, ...]) -> list[str]:
+    tags, segments, followers = (audience.get(part, []) for part in parts)
+    phrases = [f"the tag “{name}”" for name in Tag.objects.filter(slug__in=tags).values_list("name", flat=True)]
+    names = Segment.objects.filter(uid__in=segments).values_list("name", flat=True)
+    phrases += [f"the segment “{name}”" for name in names]
+    if followers:
+        phrases.append("1 single person" if len(followers) == 1 else f"{len(followers):,} single people")
+    return phrases
+
+
 def explain(follower: Follower, audience: Audience, *, now: dt.datetime | None = None) -> Explanation:
     """Why this follower is (not) in the audience. An exclude beats everything else, and is then the only reason."""
     now = now or timezone.now()
@@ -173,4 +190,4 @@ def why_match(ids: list[int], group: rules.Group, *, now: dt.datetime) -> dict[i
 
 
 __all__ = ["Audience", "BadAudience", "BadRules", "Explanation", "count", "explain", "followers_of", "freeze"]
-__all__ += ["is_empty", "rules_to_q", "validate", "why_match"]
+__all__ += ["in_words", "is_empty", "rules_to_q", "validate", "why_match"]

@@ -20,6 +20,7 @@ from apps.campaigns.models import Campaign, CampaignState, Run
 from apps.campaigns.readiness import Problem, problems
 from apps.content import drafts
 from apps.content.models import Template, VersionState
+from apps.content.problems import NotPublishable
 from apps.followers.models import Channel, NotificationType
 from apps.lib import ids, wallclock
 from apps.lib.actor import SYSTEM, Actor, ActorKind
@@ -28,7 +29,7 @@ from apps.lib.queue.announce import announce
 from apps.lib.queue.lanes import Lane
 from apps.notifications import control
 from apps.notifications.balance import balance
-from apps.notifications.models import DeliveryStatus, Notification
+from apps.notifications.models import DeliveryStatus, Notification, NotificationState
 from apps.notifications.notify import NotNotifiable, open_notification
 
 LAUNCH_TASK = "apps.campaigns.launch.launch"
@@ -91,17 +92,20 @@ def create_campaign(
         if source is not None:
             words = drafts.copy_template(template=source, key=key, name=name, private=True, by=by, now=now)
         else:
-            words = drafts.create_template(
-                key=key,
-                name=name,
-                private=True,
-                translations=translations or {default_language: {}},
-                variables=variables,
-                layout=layout,
-                default_language=default_language,
-                by=by,
-                now=now,
-            )
+            try:
+                words = drafts.create_template(
+                    key=key,
+                    name=name,
+                    private=True,
+                    translations=translations or {default_language: {}},
+                    variables=variables,
+                    layout=layout,
+                    default_language=default_language,
+                    by=by,
+                    now=now,
+                )
+            except drafts.BadWords as error:
+                raise BadCampaign("translations", str(error)) from error
         author = User.objects.filter(uid=by.id).first() if by.kind == ActorKind.STAFF else None
         campaign = Campaign.objects.create(
             uid=uid,
@@ -146,21 +150,20 @@ def change_campaign(
                 "Somebody else changed this campaign since you opened it. Reload, then make your change again."
             )
         if words:
-            drafts.edit_draft(template=campaign.template, by=by, now=now, **words)
+            try:
+                drafts.edit_draft(template=campaign.template, by=by, now=now, **words)
+            except drafts.BadWords as error:
+                raise BadCampaign("translations", str(error)) from error
         campaign.refresh_from_db()
-        changed = {
-            name: {"before": before[name], "after": _plain(getattr(campaign, name))}
-            for name in columns
-            if before[name] != _plain(getattr(campaign, name))
+        after = {name: _plain(getattr(campaign, name)) for name in columns}
+        changed = [name for name in columns if before[name] != after[name]]
+        data: dict[str, Any] = {
+            side: {name: values[name] for name in changed} for side, values in (("before", before), ("after", after))
         }
+        if words:
+            data["content"] = sorted(words)
         if changed or words:
-            _tell(
-                Kind.CAMPAIGN_CHANGED,
-                campaign,
-                by=by,
-                now=now,
-                data={**changed, **({"content": True} if words else {})},
-            )
+            _tell(Kind.CAMPAIGN_CHANGED, campaign, by=by, now=now, data=data)
     return campaign
 
 
@@ -304,7 +307,7 @@ def _make_ready(campaign: Campaign, *, by: Actor, now: dt.datetime) -> None:
     if campaign.template.versions.filter(state=VersionState.DRAFT).exists():
         try:
             drafts.publish(template=campaign.template, by=by, now=now)
-        except drafts.NotPublishable as error:
+        except NotPublishable as error:
             found = [Problem("content", str(problem)) for problem in error.problems]
             raise CampaignNotReady(found) from error
 
@@ -340,7 +343,8 @@ def pause(*, campaign: Campaign, by: Actor, now: dt.datetime) -> dict[str, int]:
         notification = _locked(campaign)
         if notification is None or not _move(campaign, (S.SENDING,), S.PAUSED, now=now):
             raise WrongState(f"This campaign is {_state_now(campaign)}; only one that is sending can be paused.")
-        control.pause(notification=notification, by=by, now=now)
+        if notification.state != NotificationState.PAUSED:  # the notification has buttons of its own
+            control.pause(notification=notification, by=by, now=now)
         said = counts(notification)
         _tell(Kind.CAMPAIGN_PAUSED, campaign, by=by, now=now, data=said)
     return said
@@ -352,7 +356,8 @@ def resume(*, campaign: Campaign, by: Actor, now: dt.datetime) -> dict[str, int]
         notification = _locked(campaign)
         if notification is None or not _move(campaign, (S.PAUSED,), S.SENDING, now=now):
             raise WrongState(f"This campaign is {_state_now(campaign)}; only a paused one can be resumed.")
-        control.resume(notification=notification, by=by, now=now)
+        if notification.state == NotificationState.PAUSED:
+            control.resume(notification=notification, by=by, now=now)
         announce(LAUNCH_TASK, lane=Lane.BULK, run_id=notification.run.pk)  # it may have been paused while planning
         said = counts(notification)
         _tell(Kind.CAMPAIGN_RESUMED, campaign, by=by, now=now, data=said)
@@ -422,6 +427,13 @@ def note_finished(fact: Fact) -> None:
     run = Run.objects.filter(notification__uid=fact.subject_id).select_related("campaign").first()
     if run and _move(run.campaign, (S.SENDING,), S.SENT, now=fact.at):
         _tell(Kind.CAMPAIGN_FINISHED, run.campaign, by=fact.by, now=fact.at, data={"run": run.number})
+
+
+def note_cancelled(fact: Fact) -> None:
+    """Hears `notification.cancelled`: whoever stopped the notification itself has cancelled the campaign."""
+    run = Run.objects.filter(notification__uid=fact.subject_id).select_related("campaign").first()
+    if run and _move(run.campaign, (S.SENDING, S.PAUSED), S.CANCELLED, now=fact.at):
+        _tell(Kind.CAMPAIGN_CANCELLED, run.campaign, by=fact.by, now=fact.at)
 
 
 # ------------------------------------------------------------------ plumbing

@@ -46,11 +46,12 @@ def _content(campaign: Campaign) -> list[Problem]:
     version = current_version(campaign)
     if version is None:
         return [Problem("content", message) for message in [*found, "Write the message first."]]
-    words = {row.language: row.parts for row in version.translations.all()}
+    # other languages may lack a channel: their readers get the default language there
+    words = version.translations.filter(language=version.default_language).first()
     for channel in campaign.channels:
-        for language in sorted(words, key=lambda language: (language != version.default_language, language)):
-            if not any(map(str.strip, words[language].get(channel, {}).values())):
-                found.append(f"There are no words for {Channel(channel).label} in the language “{language}”.")
+        if words is None or not any(map(str.strip, words.parts.get(channel, {}).values())):
+            language = version.default_language
+            found.append(f"There are no words for {Channel(channel).label} in the default language “{language}”.")
     found += [str(problem) for problem in lint.problems(version)]
     try:
         lint.check_data(version, campaign.data)

@@ -22,7 +22,7 @@ class SegmentInUse(ValueError):
 def make_segment(*, name: str, rules: Any, description: str = "", by: Actor, now: dt.datetime) -> Segment:
     """Raises rules.BadRules, SegmentNameTaken."""
     segment = Segment(name=name.strip(), description=description, rules=rules, created_at=now, updated_at=now)
-    _save(segment, by=by, now=now, data={"created": True, "rules": rules})
+    _save(segment, by=by, now=now, data={"after": {"name": segment.name, "rules": rules}})
     return segment
 
 
@@ -42,9 +42,10 @@ def change_segment(
     segment.description = segment.description if description is None else description
     segment.updated_at = now
     after = {"name": segment.name, "rules": segment.rules, "description": segment.description}
-    changed = {key: {"before": before[key], "after": after[key]} for key in after if before[key] != after[key]}
+    changed = [key for key in after if before[key] != after[key]]
     if changed:
-        _save(segment, by=by, now=now, data=changed)
+        data = {"before": {key: before[key] for key in changed}, "after": {key: after[key] for key in changed}}
+        _save(segment, by=by, now=now, data=data)
     return segment
 
 
