@@ -248,6 +248,7 @@ SCHEDULES = wiring.SCHEDULES
 # ------------------------------------------------------------------ API
 REST_FRAMEWORK = wiring.REST_FRAMEWORK
 SPECTACULAR_SETTINGS = wiring.SPECTACULAR
+API_CALLS_PER_MINUTE = env.integer("API_CALLS_PER_MINUTE", 600, least=1)  # of each key, and of each member of staff
 
 SILENCED_SYSTEM_CHECKS: list[str] = []
 LOGGING = {
