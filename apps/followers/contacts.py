@@ -303,7 +303,7 @@ def make_tag(*, name: str, by: Actor, now: dt.datetime) -> Tag:
     names = fields.tag_names([name])
     if not names:
         raise BadFollower("tags", "A tag needs a name.")
-    if taken := _tags_by_name(names):
+    if taken := tags_by_name(names):
         raise TagTaken(next(iter(taken.values())))
     with transaction.atomic():
         return ensure_tags(names, by=by, now=now)[0]
@@ -345,7 +345,7 @@ def tag(*, followers: Iterable[Follower], tags: Iterable[str], by: Actor, now: d
 def untag(*, followers: Iterable[Follower], tags: Iterable[str], by: Actor, now: dt.datetime) -> int:
     """Take tags, by name, off followers; the reverse of `tag`. Unknown names are nobody's tags and change nothing."""
     with transaction.atomic():
-        rows = list(_tags_by_name(fields.tag_names(tags)).values())
+        rows = list(tags_by_name(fields.tag_names(tags)).values())
         count = dict.fromkeys((row.pk for row in rows), 0)
         for ids in _batches_of_ids(followers if rows else []):
             for row in rows:
@@ -357,7 +357,7 @@ def untag(*, followers: Iterable[Follower], tags: Iterable[str], by: Actor, now:
 def ensure_tags(names: Iterable[str], *, by: Actor, now: dt.datetime) -> list[Tag]:
     """The tags of these names (as `fields.tag_names` gives them), made when missing. Inside a transaction."""
     names = list(names)
-    found = _tags_by_name(names)
+    found = tags_by_name(names)
     for name in names:
         if name.casefold() in found:
             continue
@@ -365,7 +365,7 @@ def ensure_tags(names: Iterable[str], *, by: Actor, now: dt.datetime) -> list[Ta
             with transaction.atomic():
                 made = Tag.objects.create(name=name, slug=_free_slug(name), created_at=now)
         except IntegrityError:  # made by someone else since we looked
-            found |= _tags_by_name([name])
+            found |= tags_by_name([name])
             continue
         found[name.casefold()] = made
         publish(Fact(Kind.TAG_CREATED, by, now, "tag", made.slug, made.name))
@@ -376,9 +376,10 @@ def _slug(name: str) -> str:
     return slugify(name.casefold(), allow_unicode=True)[:70].strip("-") or "tag"
 
 
-def _tags_by_name(names: Iterable[str]) -> dict[str, Tag]:
+def tags_by_name(names: Iterable[str]) -> dict[str, Tag]:
+    """The tags that exist under these names in any case, by casefolded name."""
     # The slug narrows the search on an index; the database's own idea of case ends at ASCII on SQLite.
-    wanted = {name.casefold() for name in names}
+    wanted = {name.strip().casefold() for name in names}
     same_slug = Q(pk__in=[])
     for slug in {_slug(name) for name in wanted}:
         same_slug |= Q(slug=slug) | Q(slug__startswith=f"{slug}-")

@@ -51,12 +51,17 @@ from apps.lib.spreadsheet import inert
 
 __all__ = [
     "TARGETS",
+    "AlreadyStarted",
     "BadFile",
     "BadMapping",
+    "Preview",
+    "Taken",
+    "discard",
     "preview",
     "problems_csv",
     "resume_stalled",
     "run",
+    "slices",
     "start",
     "start_upload",
 ]
@@ -98,6 +103,13 @@ def start_upload(*, file: BinaryIO, file_name: str, by: Actor, now: dt.datetime)
         by_label=by.label[:200],
         created_at=now,
     )
+
+
+def discard(*, job: Import) -> None:
+    """Forget an upload that was never started, and its file. Raises AlreadyStarted."""
+    if not Import.objects.filter(pk=job.pk, state=ImportState.UPLOADED).delete()[0]:
+        raise AlreadyStarted("This import was started already, so its record stays.")
+    (Path(settings.MEDIA_ROOT) / job.path).unlink(missing_ok=True)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,56 @@
+"""`manage.py add_follower anna@example.com --name Anna --tag vip`."""
+
+import json
+from argparse import ArgumentParser
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+from django.utils import timezone
+
+from apps.followers import contacts
+from apps.lib.actor import command
+from apps.ops.terminal import console, plain
+
+
+class Command(BaseCommand):
+    help = "Add a follower. Give an email, a phone, or only a name (such a follower is reached in-app)."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("email", nargs="?", default="", help="email address")
+        parser.add_argument("--phone", default="", help="with + and the country code")
+        parser.add_argument("--name", default="")
+        parser.add_argument("--external-id", default=None, help="the id in your own system")
+        parser.add_argument("--language", default="", help="such as en, ru or pt-BR")
+        parser.add_argument("--time-zone", default="", help="such as Europe/Berlin")
+        parser.add_argument("--tag", action="append", default=[], metavar="NAME", help="may be repeated")
+        parser.add_argument("--metadata", default="{}", metavar="JSON", help='such as \'{"plan": "pro"}\'')
+        parser.add_argument("--unsubscribed", action="store_true", help="keep the person, send nothing commercial")
+
+    def handle(self, **options: Any) -> None:
+        if not any(options[name] for name in ("email", "phone", "name", "external_id")):
+            raise CommandError("Nobody to add: give an email, --phone, --name or --external-id.")
+        try:
+            metadata = json.loads(options["metadata"])
+        except json.JSONDecodeError as error:
+            raise CommandError(f"--metadata is not JSON: {error}.") from error
+        try:
+            follower = contacts.add_follower(
+                email=options["email"],
+                phone=options["phone"],
+                name=options["name"],
+                external_id=options["external_id"],
+                language=options["language"],
+                time_zone=options["time_zone"],
+                tags=options["tag"],
+                metadata=metadata,
+                subscribed=not options["unsubscribed"],
+                source="command",
+                by=command("add_follower"),
+                now=timezone.now(),
+            )
+        except contacts.REFUSALS as error:
+            raise CommandError(str(error)) from error
+        out = console(options)
+        word = "subscribed" if follower.subscribed else "unsubscribed"
+        name = follower.name or follower.email or follower.phone or follower.external_id
+        out.print(plain("Added ", "green"), plain(name, "bold"), plain(f" ({word}), id {follower.uid}."), sep="")

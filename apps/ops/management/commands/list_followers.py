@@ -1,0 +1,62 @@
+"""`manage.py list_followers --tag vip --search weber`."""
+
+from argparse import ArgumentParser
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+from rich import box
+from rich.table import Table
+
+from apps.followers import contacts, listing
+from apps.lib import keyset
+from apps.ops.terminal import console, moment, plain
+
+
+class Command(BaseCommand):
+    help = "List followers, newest first."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        state = parser.add_mutually_exclusive_group()
+        state.add_argument("--subscribed", dest="subscribed", action="store_const", const=True, default=None)
+        state.add_argument("--unsubscribed", dest="subscribed", action="store_const", const=False)
+        parser.add_argument(
+            "--tag", action="append", default=[], metavar="NAME", help="may be repeated: all are needed"
+        )
+        parser.add_argument("--language", default="", help="such as pt (takes pt-BR with it)")
+        parser.add_argument("--search", default="", metavar="TEXT", help="in name, email, phone and external id")
+        parser.add_argument("--limit", type=int, default=50)
+
+    def handle(self, **options: Any) -> None:
+        if options["limit"] < 1:
+            raise CommandError("--limit must be 1 or more.")
+        tags = contacts.tags_by_name(options["tag"])
+        if missing := [name for name in options["tag"] if name.strip().casefold() not in tags]:
+            raise CommandError(f"There is no tag {missing[0]!r}.")
+        found = listing.followers(
+            subscribed=options["subscribed"],
+            tags=[tag.slug for tag in tags.values()],
+            language=options["language"],
+            search=options["search"],
+        )
+        rows = keyset.page(found, size=options["limit"]).rows
+        out = console(options)
+        if not rows:
+            out.print(
+                "No followers match." if options["search"] or tags else "No followers yet: add_follower makes one."
+            )
+            return
+        table = Table(box=box.SIMPLE_HEAD, header_style="bold")
+        for heading in ("Name", "Email", "Phone", "Language", "Subscribed", "Tags", "Added"):
+            table.add_column(heading, overflow="fold")
+        for follower in rows:
+            table.add_row(
+                plain(follower.name),
+                plain(follower.email),
+                plain(follower.phone),
+                plain(follower.language),
+                plain("yes", "green") if follower.subscribed else plain("no", "yellow"),
+                plain(", ".join(tag.name for tag in follower.tags.all())),
+                plain(moment(follower.created_at)),
+            )
+        out.print(table)
+        out.print(f"{len(rows):,} of {keyset.count(found)}")
