@@ -1,0 +1,74 @@
+"""The public pages pass axe (WCAG 2.2 AA) on a desk and on a phone, in light and dark, and fit the screen."""
+
+from typing import Any
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from django.contrib.staticfiles import finders
+from django.test import Client
+from playwright.sync_api import Route, sync_playwright
+
+from apps.followers.models import Follower
+from tests import chromium
+from tests.make import make_type
+from tests.subscriptions.pages import preferences_path, unsubscribe_path, visit
+
+pytestmark = pytest.mark.browser
+SITE = "http://carillon.test"
+RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
+
+
+@pytest.fixture
+def answers(client: Client, anna: Follower, boris: Follower) -> dict[str, tuple[int, str]]:
+    """Pages made beforehand: the browser then needs no server and no database."""
+    make_type("security", category="critical", description="What you must know.")
+    news = make_type("news", description="What is new, twice a month.")
+    make_type("offers", channels=["email"], default_channels=[])
+    make_type("orders", category="informational", locked_channels=["email"])
+    saved = visit(client, preferences_path(anna)).flip("cell", "news:email").flip("channel", "in_app")
+    paths = {
+        "preferences": preferences_path(anna),
+        "unsubscribed": preferences_path(boris),
+        "saved": saved.press("Save my choices").url,
+        "one type": unsubscribe_path(anna, news),
+        "link": "/p/link/",
+        "bad link": "/p/preferences/nothing/",
+    }
+    pages = {name: client.get(path) for name, path in paths.items()}
+    pages |= {
+        "done": client.post(paths["one type"], {"what": "type"}),
+        "sent": client.post("/p/link/", {"email": "a@example.com"}),
+        "wrong": client.post("/p/link/", {"email": "a@"}),
+    }
+    return {name: (page.status_code, page.content.decode()) for name, page in pages.items()}
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [1440, 390])
+def test_no_public_page_has_a_fault(answers: Any, scheme: Any, width: int) -> None:
+    def serve(route: Route) -> None:
+        path = route.request.url.removeprefix(SITE)
+        if path.startswith("/static/"):
+            route.fulfill(path=finders.find(path.removeprefix("/static/")))
+        else:
+            status, body = answers[path.removeprefix("/").replace("%20", " ")]
+            route.fulfill(status=status, body=body, content_type="text/html")
+
+    faults, wide = {}, []
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium.find(), args=["--no-sandbox"])
+        page = browser.new_page(color_scheme=scheme, viewport={"width": width, "height": 900})
+        page.route("**/*", serve)
+        for name in answers:
+            page.goto(f"{SITE}/{name}")
+            page.evaluate("document.querySelectorAll('details').forEach(each => { each.open = true })")
+            found = Axe().run(page, options=RULES).response["violations"]
+            if found:
+                faults[name] = [(each["id"], [node["target"] for node in each["nodes"]]) for each in found]
+            if page.evaluate("document.documentElement.scrollWidth") > width:
+                wide.append(name)
+        background = page.evaluate("getComputedStyle(document.body).backgroundColor")
+        browser.close()
+    assert faults == {}
+    assert wide == []
+    assert background == {"light": "rgb(248, 249, 250)", "dark": "rgb(21, 24, 28)"}[scheme]
