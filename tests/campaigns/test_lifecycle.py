@@ -200,7 +200,7 @@ def test_send_pressed_twice_makes_one_run(campaign: Campaign) -> None:
 def test_a_cancelled_campaign_is_not_sent_again(campaign: Campaign) -> None:
     lifecycle.send_now(campaign=campaign, **ACT)
     lifecycle.cancel(campaign=campaign, **ACT)
-    with pytest.raises(WrongState, match="is cancelled. Copy it to send it again"):
+    with pytest.raises(WrongState, match=r"is cancelled\. Copy it to send it again"):
         lifecycle.send_now(campaign=campaign, **ACT)
 
 
@@ -235,7 +235,7 @@ def test_stopping_the_notification_itself_cancels_the_campaign(campaign: Campaig
 
 def test_archive_is_for_what_is_over_or_never_began(campaign: Campaign) -> None:
     run = lifecycle.send_now(campaign=campaign, **ACT)
-    with pytest.raises(WrongState, match="is sending. Cancel it first"):
+    with pytest.raises(WrongState, match=r"is sending\. Cancel it first"):
         lifecycle.archive(campaign=campaign, **ACT)
     lifecycle.cancel(campaign=campaign, **ACT)
     lifecycle.archive(campaign=campaign, **ACT)
