@@ -1,1 +1,135 @@
-"""System checks: settings and wiring that would lose or double messages are refused at start."""
+"""System checks: settings that would lose, double or silently stop work are refused before anything starts."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from django.conf import settings
+from django.core.checks import Error, register
+from django.utils.module_loading import import_string
+
+from apps.lib.queue.lanes import Lane
+
+# django-q2 prefers each of these over the ORM broker. Its Redis broker pops without a receipt: a crash loses the task.
+OTHER_BROKERS = ("broker_class", "iron_mq", "sqs")
+
+
+@register()
+def queue_is_safe(app_configs: Any, **kwargs: Any) -> list[Error]:
+    """What was measured to lose or repeat tasks (docs/architecture.md, the queue)."""
+    return [*_broker(settings.Q_CLUSTER), *_lanes(settings.Q_CLUSTER), *_no_pool(settings.DATABASES)]
+
+
+def _broker(cluster: Mapping[str, Any]) -> Iterator[Error]:
+    others = [name for name in OTHER_BROKERS if cluster.get(name)]
+    if cluster.get("orm") != "default" or others:
+        yield Error(
+            f"Q_CLUSTER uses {others[0] if others else repr(cluster.get('orm'))} as its broker.",
+            hint='Set "orm": "default". Only then is a task announced in the transaction of the change it belongs to.',
+            id="carillon.E001",
+        )
+    if cluster.get("catch_up", True):
+        yield Error(
+            "Q_CLUSTER catch_up is on.",
+            hint='Set "catch_up": False, or after an outage every missed run is made up for at once.',
+            id="carillon.E002",
+        )
+    missing = [lane.value for lane in Lane if lane.value not in cluster.get("ALT_CLUSTERS", {})]
+    if missing:
+        yield Error(
+            f"Q_CLUSTER['ALT_CLUSTERS'] has no {', '.join(missing)}.",
+            hint="Give each lane its cluster; without it the lane's process does not start.",
+            id="carillon.E003",
+        )
+
+
+def _lanes(cluster: Mapping[str, Any]) -> Iterator[Error]:
+    common = {name: value for name, value in cluster.items() if name != "ALT_CLUSTERS"}
+    for lane, options in cluster.get("ALT_CLUSTERS", {}).items():
+        yield from _lane(lane, {**common, **options})
+
+
+def _lane(lane: str, options: Mapping[str, Any]) -> Iterator[Error]:
+    workers, timeout = options.get("workers") or 1, options.get("timeout")
+    limit = options.get("queue_limit") or workers**2  # django-q2's default
+    if options.get("bulk", 1) != 1:
+        yield Error(
+            f"The lane {lane} takes {options['bulk']} tasks at once.",
+            hint='Set "bulk": 1. The retry clock of all of them starts when the first one does.',
+            id="carillon.E004",
+        )
+    if limit > workers:
+        yield Error(
+            f"The lane {lane} keeps {limit} tasks in memory for {workers} workers.",
+            hint="Set queue_limit to the number of workers; a task that waits in memory is given out a second time.",
+            id="carillon.E005",
+        )
+    if not options.get("max_attempts"):
+        yield Error(
+            f"The lane {lane} repeats a failing task for ever.",
+            hint="Set max_attempts to 1 or more (0 means without end).",
+            id="carillon.E006",
+        )
+    if not isinstance(timeout, int) or timeout <= 0:
+        yield Error(
+            f"The lane {lane} has timeout {timeout!r}.",
+            hint="Set it to whole seconds, longer than any slice; without it a hanging task blocks a worker for ever.",
+            id="carillon.E007",
+        )
+    elif options.get("retry", 60) <= timeout * (limit / workers + 1):
+        yield Error(
+            f"The lane {lane} gives a task out again after {options.get('retry', 60)} s, while it may still run.",
+            hint=f"Set retry above timeout * (queue_limit / workers + 1) = {timeout * (limit / workers + 1):.0f} s.",
+            id="carillon.E008",
+        )
+
+
+def _no_pool(databases: Mapping[str, Any]) -> Iterator[Error]:
+    for alias, database in databases.items():
+        if database.get("OPTIONS", {}).get("pool"):
+            yield Error(
+                f"The database {alias!r} uses psycopg's pool.",
+                hint="Take `pool` out of its options: a pool does not survive the fork of the workers (0 tasks run).",
+                id="carillon.E009",
+            )
+
+
+@register()
+def wiring_leads_somewhere(app_configs: Any, **kwargs: Any) -> list[Error]:
+    """Every dotted path of notifications_project/wiring.py, and the name each provider gives itself."""
+    paths = {f"PROVIDERS[{key!r}]": path for key, path in settings.PROVIDERS.items()}
+    for kind, subscribers in settings.EVENT_SUBSCRIBERS.items():
+        paths |= {f"EVENT_SUBSCRIBERS[{kind!r}][{number}]": path for number, path in enumerate(subscribers)}
+    paths |= {f"SCHEDULES[{name!r}]": path for name, (path, _) in settings.SCHEDULES.items()}
+    return [error for place, path in paths.items() for error in _leads_somewhere(place, path)] + list(_provider_keys())
+
+
+def _leads_somewhere(place: str, path: str) -> Iterator[Error]:
+    try:
+        found = import_string(path)
+    except ImportError as error:
+        yield Error(
+            f"{place} names {path!r}, which can't be imported: {error}.",
+            hint="Correct the path in notifications_project/wiring.py.",
+            id="carillon.E010",
+        )
+        return
+    if not callable(found):
+        yield Error(
+            f"{place} names {path!r}, which can't be called.",
+            hint="Name a function or class in notifications_project/wiring.py.",
+            id="carillon.E011",
+        )
+
+
+def _provider_keys() -> Iterator[Error]:
+    for key, path in settings.PROVIDERS.items():
+        try:
+            calls_itself = getattr(import_string(path), "key", None)
+        except ImportError:
+            continue  # told above
+        if calls_itself != key:
+            yield Error(
+                f"PROVIDERS[{key!r}] names {path!r}, which calls itself {calls_itself!r}.",
+                hint="Use the provider's own `key`: accounts store it.",
+                id="carillon.E012",
+            )

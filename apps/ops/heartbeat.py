@@ -18,6 +18,7 @@ TICK = "tick"
 GROUPS = (*(lane.value for lane in Lane), TICK)
 # A lane is replaced after 45 s of silence, so a healthy machine never shows a minute.
 TOO_OLD = 60
+ENOUGH_WAITING = 20
 FORGOTTEN_AFTER = dt.timedelta(minutes=10)
 # Busy lanes finish many tasks a second; once a second is enough to be seen alive.
 BEAT_AT_MOST_EVERY = 1.0
@@ -30,7 +31,9 @@ def canary(**ids: Any) -> None:
 
 
 def send_canary(lane: Lane) -> None:
-    announce("apps.ops.heartbeat.canary", lane=lane)
+    """Unless enough lies there already: what waits will do as well, and a dead lane's queue must stay short."""
+    if waiting(lane) < ENOUGH_WAITING:
+        announce("apps.ops.heartbeat.canary", lane=lane)
 
 
 def beat() -> None:

@@ -3,6 +3,7 @@
 import datetime as dt
 import logging
 import os
+import random
 import socket
 import time
 from collections.abc import Callable
@@ -50,7 +51,7 @@ class Watched:
 
     group: Group
     since: float = 0.0  # silence is counted from here at the earliest
-    canary_sent: bool = False
+    canary_at: float | None = None
     beat: dt.datetime | None = None
     any_beat: dt.datetime | None = None
     not_before: float = 0.0
@@ -86,7 +87,8 @@ class Supervisor:
         try:
             while not self.hurry.stopping():
                 self._round()
-                time.sleep(self.timings.look_every)
+                # Two machines whose looks and polls keep in step would give every canary to the same one (seen).
+                time.sleep(self.timings.look_every * random.uniform(0.5, 1.5))  # noqa: S311
         finally:
             end_all([each.group for each in self.watched.values()], within=self.timings.stop_within, hurry=self.hurry)
             self._ask_database(lambda: heartbeat.forget(supervisor=self.name))
@@ -97,7 +99,7 @@ class Supervisor:
         if not self._ask_database(self._with_database):
             # Nothing can come through without a database, so nobody is judged until it is back.
             for each in self.watched.values():
-                each.since, each.canary_sent = time.monotonic(), False
+                each.since, each.canary_at = time.monotonic(), None
 
     def _ask_database(self, act: Callable[[], None]) -> bool:
         """Whether the database answered."""
@@ -130,7 +132,7 @@ class Supervisor:
             if each.group.process is None and moment >= each.not_before:
                 heartbeat.begin(supervisor=self.name, group=name, now=timezone.now(), restart_reason=each.reason)
                 each.group.start()
-                each.since, each.canary_sent, each.beat = time.monotonic(), False, None
+                each.since, each.canary_at, each.beat = time.monotonic(), None, None
         beats = heartbeat.beats(supervisor=self.name)
         for name, each in self.watched.items():
             if each.group.process is None:
@@ -142,13 +144,15 @@ class Supervisor:
             self._judge(name, each)
 
     def _send_canary(self, lane: Lane, each: Watched, any_beat: dt.datetime | None) -> None:
-        """When nothing came through for a while; one at a time, so that a dead lane does not fill its queue.
+        """When nothing came through for a while, and again when it stays silent.
 
         Another machine's cluster may take ours; then the next goes out at the next look, until one comes to us.
         """
-        silent = time.monotonic() - max(each.since, each.seen) > self.timings.canary_every
-        if not each.canary_sent or (silent and any_beat != each.any_beat):
-            each.any_beat, each.canary_sent = any_beat, True
+        moment, pause = time.monotonic(), self.timings.canary_every
+        silent = moment - max(each.since, each.seen) > pause
+        taken = any_beat != each.any_beat
+        if each.canary_at is None or (silent and (taken or moment - each.canary_at > pause)):
+            each.any_beat, each.canary_at = any_beat, moment
             heartbeat.send_canary(lane)
 
     def _judge(self, name: str, each: Watched) -> None:

@@ -94,8 +94,7 @@ def _show_preview(out: Console, preview: imports.Preview) -> None:
     shown = {row.line: row for row in [*preview.rows, *preview.problems]}
     for line, row in sorted(shown.items()):
         changes = "; ".join(
-            f"{name}: {after}" if before is None else f"{name}: {before or '-'} → {after}"
-            for name, (before, after) in row.changes.items()
+            f"{name}: {before} → {after}" if before else f"{name}: {after}" for name, before, after in row.differences
         )
         table.add_row(str(line), plain(row.action.value, _COLOURS[row.action]), plain(row.note or changes))
     out.print(table)

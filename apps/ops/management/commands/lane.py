@@ -11,6 +11,7 @@ from apps.lib.queue.lanes import Lane
 
 
 class Command(BaseCommand):
+    requires_system_checks = []  # the supervisor has made them
     help = "Works through one lane until SIGTERM. `manage.py worker` starts one for each lane; use that."
 
     def add_arguments(self, parser: ArgumentParser) -> None:

@@ -1,0 +1,94 @@
+"""Our programs as real processes on the test's own database."""
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import psutil
+from django.conf import settings
+from django.db import connection
+
+
+def environment(folder: Path, **more: str) -> dict[str, str]:
+    """Of a program that works on the database of this test and keeps its files in `folder`."""
+    database = connection.settings_dict
+    if connection.vendor == "sqlite":
+        url = f"sqlite:///{database['NAME']}"
+    else:
+        place = f"{database['HOST']}:{database['PORT']}" if database["PORT"] else database["HOST"]
+        person = (
+            f"{database['USER']}:{quote(database['PASSWORD'], safe='')}" if database["PASSWORD"] else database["USER"]
+        )
+        host = database["OPTIONS"].get("host", "")
+        url = f"postgres://{person}@{place}/{database['NAME']}" + (f"?host={host}" if host else "")
+    return {**os.environ, "CARILLON_MODE": "test", "VAR_DIR": str(folder), "DATABASE_URL": url, **more}
+
+
+@contextmanager
+def program(folder: Path, *words: str, **more: str) -> Iterator["subprocess.Popen[bytes]"]:
+    """`manage.py <words>` in a session of its own; at the end it and all its descendants are gone."""
+    log = (folder / "program.log").open("ab")
+    process = subprocess.Popen(
+        [sys.executable, "manage.py", *words],
+        cwd=settings.BASE_DIR,
+        env=environment(folder, **more),
+        stdin=subprocess.DEVNULL,
+        stdout=log,
+        stderr=log,
+        start_new_session=True,
+    )
+    try:
+        yield process
+    finally:
+        left = [process.pid, *(each.pid for each in family(process.pid))]
+        for pid in left:
+            with suppress(psutil.Error):
+                psutil.Process(pid).kill()
+        process.wait()
+        log.close()
+        until(lambda: not alive(left), "all processes of the test are gone", within=10)
+
+
+def family(pid: int) -> list[psutil.Process]:
+    try:
+        return psutil.Process(pid).children(recursive=True)
+    except psutil.NoSuchProcess:
+        return []
+
+
+def titled(word: str, group: int) -> list[int]:
+    """Pids of the descendants of `group` whose title ends with `word` (idle, monitor, pusher)."""
+    found = []
+    for process in family(group):
+        try:
+            if " ".join(process.cmdline()).rstrip("\0 ").endswith(f" {word}"):
+                found.append(process.pid)
+        except psutil.Error:
+            continue
+    return found
+
+
+def alive(pids: list[int]) -> list[int]:
+    found = []
+    for pid in pids:
+        try:
+            if psutil.Process(pid).status() != psutil.STATUS_ZOMBIE:
+                found.append(pid)
+        except psutil.NoSuchProcess:
+            continue
+    return found
+
+
+def until(condition: Callable[[], Any], what: str, *, within: float) -> Any:
+    deadline = time.monotonic() + within
+    while time.monotonic() < deadline:
+        if value := condition():
+            return value
+        time.sleep(0.05)
+    raise AssertionError(f"Not within {within} s: {what}")

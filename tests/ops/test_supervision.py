@@ -1,0 +1,172 @@
+"""The supervisor with real clusters: whatever is killed, the lanes work again, and a stop is bounded."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+from django.conf import settings
+from django.utils import timezone
+
+from apps.lib.queue.announce import announce
+from apps.lib.queue.lanes import Lane
+from apps.ops.groups import end_leftovers
+from apps.ops.heartbeat import GROUPS
+from apps.ops.models import LaneHeartbeat
+from apps.ops.supervision import verdict
+from tests.ops.processes import alive, family, program, titled, until
+
+SHORT = ("worker", "--skip-checks", "--canary-every", "0.5", "--stall-after", "6", "--stop-within", "3")
+
+
+# ------------------------------------------------------------------ the decision
+def test_a_group_that_showed_life_lately_stays() -> None:
+    assert verdict(silence=44, stall_after=45, busy=lambda: False, task_timeout=120) == ""
+
+
+def test_an_idle_group_through_which_nothing_comes_is_replaced() -> None:
+    assert verdict(silence=46, stall_after=45, busy=lambda: False, task_timeout=120) == "nothing came through for 46 s"
+
+
+def test_a_group_that_is_merely_busy_stays() -> None:
+    assert verdict(silence=100, stall_after=45, busy=lambda: True, task_timeout=120) == ""
+
+
+def test_a_group_that_looks_busy_for_longer_than_a_task_may_last_is_replaced() -> None:
+    assert verdict(silence=136, stall_after=45, busy=lambda: True, task_timeout=120) != ""
+
+
+# ------------------------------------------------------------------ real processes
+def mains(folder: Path) -> dict[str, int]:
+    """Group name -> pid of its main process, from the supervisor's notes."""
+    return {path.stem.rsplit("-", 1)[0]: int(path.stem.rsplit("-", 1)[1]) for path in (folder / "run").glob("*.json")}
+
+
+def beating(supervisor: int) -> dict[str, Any]:
+    rows = LaneHeartbeat.objects.filter(supervisor__endswith=f":{supervisor}", beat_at__isnull=False)
+    return {row.lane: row for row in rows}
+
+
+def all_work(supervisor: int) -> None:
+    until(lambda: len(beating(supervisor)) == len(GROUPS), "every group shows life", within=20)
+
+
+def comes_through(lane: Lane) -> bool:
+    """A task put in now is taken, run and recorded."""
+    now = timezone.now()
+    announce("apps.ops.heartbeat.canary", lane=lane)
+    beats = LaneHeartbeat.objects.filter(lane=lane, beat_at__gt=now)
+    until(beats.exists, f"{lane} takes a task and finishes it", within=20)
+    return True
+
+
+@pytest.mark.slow
+def test_lanes_work_again_after_a_monitor_an_idle_worker_a_main_and_the_tick_were_killed(
+    transactional_db: None, tmp_path: Path
+) -> None:
+    with program(tmp_path, *SHORT) as supervisor:
+        all_work(supervisor.pid)
+        first = mains(tmp_path)
+        victims = {
+            "critical": titled("monitor", first["critical"]),
+            "transactional": titled("idle", first["transactional"]),
+            "bulk": [first["bulk"]],
+            "tick": [first["tick"]],
+        }
+        assert all(victims.values()), victims
+        for pid in chain.from_iterable(victims.values()):
+            os.kill(pid, signal.SIGKILL)
+        until(lambda: not set(mains(tmp_path).values()) & set(first.values()), "all are replaced", within=20)
+        all_work(supervisor.pid)
+        assert all(comes_through(lane) for lane in Lane)
+        rows = beating(supervisor.pid)
+        assert set(rows) == set(GROUPS)
+        assert all(row.restarts for row in rows.values())
+        assert "nothing came through" in rows["critical"].restart_reason
+        assert "nothing came through" in rows["transactional"].restart_reason
+        left = [pid for pid in first.values() if alive([pid])]
+        assert left == []
+
+
+@pytest.mark.slow
+def test_a_stop_is_bounded_even_when_a_worker_is_busy_and_the_whole_group_hears_it(
+    transactional_db: None, tmp_path: Path
+) -> None:
+    with program(tmp_path, *SHORT) as supervisor:
+        all_work(supervisor.pid)
+        done = tmp_path / "done"
+        # longer than --stall-after: busy, not hung
+        announce("tests.ops.tasks.nap", lane=Lane.CRITICAL, seconds=8, done=str(done))
+        announce("tests.ops.tasks.nap", lane=Lane.BULK, seconds=60, done=str(done))
+        until(done.exists, "the nap ends undisturbed", within=20)
+        assert beating(supervisor.pid)["critical"].restarts == 0
+        everyone = [supervisor.pid, *(each.pid for each in family(supervisor.pid))]
+        started = time.monotonic()
+        os.killpg(supervisor.pid, signal.SIGTERM)
+        supervisor.wait(10)
+        until(lambda: not alive(everyone), "every process is gone", within=3)
+        assert time.monotonic() - started < 8
+        assert mains(tmp_path) == {}
+        assert beating(supervisor.pid) == {}
+
+
+@pytest.mark.slow
+def test_a_killed_supervisor_leaves_nobody_working_and_two_at_once_leave_each_other_alone(
+    transactional_db: None, tmp_path: Path
+) -> None:
+    with program(tmp_path, *SHORT) as one, program(tmp_path, *SHORT) as two:
+        all_work(one.pid)
+        all_work(two.pid)
+        ones, twos = family(one.pid), family(two.pid)
+        one.kill()
+        one.wait()
+        until(lambda: not alive([each.pid for each in ones]), "its groups die with it", within=5)
+        assert len(alive([each.pid for each in twos])) == len(twos)
+        assert all(comes_through(lane) for lane in Lane)
+        assert {row.restarts for row in beating(two.pid).values()} == {0}
+
+
+def test_leftovers_of_a_dead_supervisor_are_ended_and_those_of_a_living_one_are_not(tmp_path: Path) -> None:
+    # what a group looks like where no kernel ends it with its parent; the words name it as one of ours
+    sleeper = [sys.executable, "-c", "import time; time.sleep(60)", "manage.py lane"]
+    orphan, watched, stranger = (subprocess.Popen(sleeper, start_new_session=True) for _ in range(3))
+    try:
+        me = psutil.Process()
+        note = {"supervisor": me.pid, "supervisor_created": me.create_time()}
+        for name, process, change in [
+            ("orphan", orphan, {"supervisor_created": 1.0}),
+            ("watched", watched, {}),
+            ("stranger", stranger, {"supervisor_created": 1.0, "created": time.time() + 60}),  # the pid was used again
+        ]:
+            created = psutil.Process(process.pid).create_time()
+            (tmp_path / f"{name}.json").write_text(json.dumps({"pid": process.pid, "created": created} | note | change))
+        (tmp_path / "torn.json").write_text("{")
+        assert end_leftovers(tmp_path) == [orphan.pid]
+        assert orphan.wait(5) == -signal.SIGKILL
+        assert watched.poll() is None
+        assert stranger.poll() is None
+        assert [path.name for path in tmp_path.glob("*.json")] == ["watched.json"]
+    finally:
+        for process in (orphan, watched, stranger):
+            process.kill()
+            process.wait()
+
+
+def test_a_lane_refuses_to_start_as_another_one() -> None:
+    done = subprocess.run(
+        [sys.executable, "manage.py", "lane", "bulk"],
+        cwd=settings.BASE_DIR,
+        env={**os.environ, "CARILLON_MODE": "test", "Q_CLUSTER_NAME": "critical"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert "Q_CLUSTER_NAME=bulk" in done.stderr
