@@ -1,0 +1,258 @@
+"""The forms of the compose steps. They check what was typed; lifecycle.py decides and stores."""
+
+import datetime as dt
+import uuid
+from contextlib import suppress
+from typing import Any
+
+from django import forms
+from django.core.exceptions import ValidationError
+from django.db.models import Q
+
+from apps.campaigns.models import Campaign, Segment
+from apps.channels.registry import providers
+from apps.content.models import Template, Version
+from apps.dashboard.content_forms import Editor, shown, typed
+from apps.dashboard.forms import ZoneField
+from apps.followers.addresses import BadAddress, normalise
+from apps.followers.models import Address, Channel, Follower, NotificationType, Tag
+from apps.lib import wallclock
+
+INCLUDES = ("tags", "segments", "followers")
+
+
+def channel_choices() -> list[tuple[str, str]]:
+    """Channels that some provider serves."""
+    served = {kind.channel for kind in providers()}
+    return [(value, str(label)) for value, label in Channel.choices if value in served]
+
+
+class BasicsForm(forms.Form):
+    name = forms.CharField(max_length=120, help_text="Only your team sees it.")
+    notification_type = forms.ModelChoiceField(
+        NotificationType.objects.filter(active=True),
+        to_field_name="key",
+        label="Kind of message",
+        empty_label=None,
+        help_text="Followers switch kinds on and off; it decides who may get this.",
+    )
+    channels = forms.MultipleChoiceField(widget=forms.CheckboxSelectMultiple)
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["channels"].choices = channel_choices()
+
+    def clean(self) -> dict[str, Any]:
+        values = super().clean() or {}
+        kind = values.get("notification_type")
+        if kind and (other := [each for each in values.get("channels", []) if each not in kind.channels]):
+            labels = ", ".join(str(Channel(each).label) for each in other)
+            self.add_error("channels", f"“{kind.name}” is not offered by {labels}. Choose other channels.")
+        return values
+
+
+class StartForm(BasicsForm):
+    template = forms.ModelChoiceField(
+        Template.objects.filter(private=False, archived_at=None),
+        to_field_name="uid",
+        required=False,
+        label="Start from",
+        empty_label="An empty page",
+        help_text="Its words are copied; the template stays as it is.",
+    )
+
+
+class ValuesForm(forms.Form):
+    """One field per declared variable: its value in this campaign."""
+
+    def __init__(self, version: Version, campaign: Campaign, data: Any = None) -> None:
+        super().__init__(data, prefix="value")
+        for row in version.variables:
+            name = row["name"]
+            hint = [row.get("description", ""), "" if row["type"] == "string" else f"A {row['type']}."]
+            if row.get("default") is not None:
+                hint.append(f"Left empty: {shown(row['default'])}.")
+            self.fields[name] = forms.CharField(
+                required=False,
+                label=f"{name}{'' if row.get('required') else ' (optional)'}",
+                help_text=" ".join(filter(None, hint)),
+                initial=shown(campaign.data.get(name)),
+            )
+        self.kinds = {row["name"]: row["type"] for row in version.variables}
+
+    def clean(self) -> dict[str, Any]:
+        values = super().clean() or {}
+        for name, kind in self.kinds.items():
+            try:
+                values[name] = typed(values.get(name, ""), kind)
+            except ValueError as error:
+                self.add_error(name, str(error))
+        return values
+
+    def data_given(self) -> dict[str, Any]:
+        return {name: value for name, value in self.cleaned_data.items() if value is not None}
+
+
+class ContentForms:
+    """Everything of the first step in one page: basics, words by language, variables and their values."""
+
+    def __init__(self, campaign: Campaign, version: Version, data: Any = None) -> None:
+        self.campaign, self.version = campaign, version
+        kind = campaign.notification_type
+        basics = {"name": campaign.name, "notification_type": kind.key, "channels": campaign.channels}
+        self.basics = BasicsForm(data, initial=basics)
+        self.editor = Editor(version, data)
+        self.values = ValuesForm(version, campaign, data)
+
+    def is_valid(self) -> bool:
+        return all([self.basics.is_valid(), self.values.is_valid(), self.editor.is_valid()])
+
+    def columns(self) -> dict[str, Any]:
+        return {**self.basics.cleaned_data, "data": self.values.data_given()}
+
+    def words(self) -> dict[str, Any]:
+        """What `change_campaign` takes; empty when the words are as they were, so that no needless draft is made."""
+        typed = self.editor.draft.cleaned_data
+        wanted = {
+            "translations": self.editor.words(),
+            "variables": self.editor.variables.declarations(),
+            "layout": typed["layout"],
+            "default_language": typed["default_language"],
+        }
+        version = self.version
+        saved = {
+            "translations": {row.language: row.parts for row in version.translations.all()},
+            "variables": version.variables,
+            "layout": version.layout,
+            "default_language": version.default_language,
+        }
+        return {} if wanted == saved else wanted
+
+
+class PeopleField(forms.CharField):
+    """Single followers, one per line, by e-mail, phone, external id or id; cleaned into their public ids."""
+
+    widget = forms.Textarea({"rows": 3, "placeholder": "anna@example.com"})
+
+    def clean(self, value: Any) -> list[str]:
+        found, unknown = [], []
+        for line in filter(None, (line.strip() for line in super().clean(value).splitlines())):
+            follower = find_one(line)
+            if follower is None:
+                unknown.append(line)
+            else:
+                found.append(str(follower.uid))
+        if unknown:
+            raise ValidationError(
+                f"Nobody is known as: {', '.join(unknown[:5])}. Check the spelling, or add them first."
+            )
+        return found
+
+    def prepare_value(self, value: Any) -> Any:
+        return "\n".join(names_of(value)) if isinstance(value, list) else value
+
+
+def find_one(text: str) -> Follower | None:
+    """The follower whose address, external id or id is exactly this."""
+    wanted = Q(external_id=text)
+    for channel in (Channel.EMAIL, Channel.SMS):
+        try:
+            _, key = normalise(channel, text)
+        except BadAddress:
+            continue
+        wanted |= Q(pk__in=Address.objects.filter(channel=channel, key=key).values("follower"))
+    with suppress(ValueError):
+        wanted |= Q(uid=uuid.UUID(text))
+    return Follower.objects.filter(wanted).first()
+
+
+def names_of(uids: list[str]) -> list[str]:
+    """How to write these followers in a PeopleField: by their e-mail where they have one."""
+    names = []
+    for follower in Follower.objects.filter(uid__in=uids).order_by("pk").prefetch_related("addresses"):
+        own = [address.value for address in follower.addresses.all() if address.channel in (Channel.EMAIL, Channel.SMS)]
+        names.append(own[0] if own else follower.external_id or str(follower.uid))
+    return names
+
+
+class AudienceForm(forms.Form):
+    everyone = forms.BooleanField(required=False, help_text="All followers, whatever is chosen below.")
+    tags = forms.MultipleChoiceField(required=False, widget=forms.CheckboxSelectMultiple)
+    segments = forms.MultipleChoiceField(required=False, widget=forms.CheckboxSelectMultiple)
+    followers = PeopleField(required=False, label="Single people")
+    exclude_tags = forms.MultipleChoiceField(required=False, widget=forms.CheckboxSelectMultiple, label="Tags")
+    exclude_segments = forms.MultipleChoiceField(required=False, widget=forms.CheckboxSelectMultiple, label="Segments")
+    exclude_followers = PeopleField(required=False, label="Single people")
+
+    def __init__(self, audience: dict[str, Any], data: Any = None) -> None:
+        super().__init__(data, initial=audience)
+        tags = list(Tag.objects.values_list("slug", "name"))
+        segments = [(str(segment.uid), segment.name) for segment in Segment.objects.all()]
+        for name in ("tags", "exclude_tags"):
+            self.fields[name].choices = tags
+        for name in ("segments", "exclude_segments"):
+            self.fields[name].choices = segments
+
+    def audience(self) -> dict[str, Any]:
+        return dict(self.cleaned_data)
+
+
+class MomentInput(forms.DateTimeInput):
+    input_type = "datetime-local"
+
+    def __init__(self) -> None:
+        super().__init__(format="%Y-%m-%dT%H:%M")
+
+
+class WallField(forms.DateTimeField):
+    """A wall time, kept naive: the zone stands in a field of its own."""
+
+    widget = MomentInput
+
+    def to_python(self, value: Any) -> dt.datetime | None:
+        if value in self.empty_values:
+            return None
+        try:
+            return dt.datetime.fromisoformat(str(value)).replace(tzinfo=None, second=0, microsecond=0)
+        except ValueError:
+            raise ValidationError("Write a date and a time, for example 2026-05-31 09:00.") from None
+
+    def prepare_value(self, value: Any) -> Any:
+        return value
+
+
+class ScheduleForm(forms.Form):
+    when = forms.ChoiceField(
+        choices=[("now", "As soon as somebody presses Send on the next page"), ("later", "At a date and time")],
+        widget=forms.RadioSelect,
+    )
+    wall = WallField(required=False, label="Date and time")
+    zone = ZoneField(required=False)
+    expires = WallField(
+        required=False,
+        label="Expires (optional)",
+        help_text="What has not left by then is not sent any more. In the same time zone.",
+    )
+
+    def clean(self) -> dict[str, Any]:
+        values = super().clean() or {}
+        if values.get("when") == "later" and not values.get("wall") and "wall" not in self.errors:
+            self.add_error("wall", "Choose a date and a time.")
+        if (values.get("wall") or values.get("expires")) and not values.get("zone") and "zone" not in self.errors:
+            self.add_error("zone", "Choose a time zone, for example Europe/Berlin.")
+        if values.get("expires") and values.get("zone"):
+            try:
+                values["expires_at"] = wallclock.to_instant(values["expires"], values["zone"]).instant
+            except (wallclock.MissingTime, wallclock.UnknownZone) as error:
+                self.add_error("expires", str(error))
+        return values
+
+
+class TestForm(forms.Form):
+    to = forms.CharField(max_length=254, required=False, label="Send a test to")
+
+    def clean_to(self) -> str:
+        try:
+            return normalise(Channel.EMAIL, self.cleaned_data["to"])[0]
+        except BadAddress as error:
+            raise ValidationError(str(error)) from error

@@ -1,0 +1,18 @@
+// The preview follows what is typed; without this file its button does the same.
+(function () {
+  "use strict";
+  var form = document.querySelector(".compose");
+  var refresh = document.getElementById("refresh");
+  if (!form || !refresh) return;
+  var timer = null;
+  function soon(event) {
+    if (event.target.id === "id_to") return;
+    window.clearTimeout(timer);
+    timer = window.setTimeout(function () { form.requestSubmit(refresh); }, 800);
+  }
+  form.addEventListener("input", soon);
+  // A submit that only fills the frame must not count as the page's own (app.js ignores a second one).
+  document.addEventListener("submit", function (event) {
+    if (event.target === form && event.submitter === refresh) delete form.dataset.sent;
+  });
+})();
