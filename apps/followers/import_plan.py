@@ -199,6 +199,24 @@ class Decision:
     follower: Follower | None = None
     changes: dict[str, tuple[Any, Any]] = field(default_factory=dict)
 
+    @property
+    def differences(self) -> list[tuple[str, str, str]]:
+        """`changes` for reading: (field, before, after) as text, each metadata key by itself."""
+        lines: list[tuple[str, str, str]] = []
+        for name, (before, after) in self.changes.items():
+            if name == "metadata":
+                old = before or {}
+                lines += [(f"metadata.{key}", _text(old.get(key)), _text(value)) for key, value in after.items()]
+            else:
+                lines.append((name, _text(before), _text(after)))
+        return lines
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return ", ".join(value) if isinstance(value, list) else str("" if value is None else value)
+
 
 @dataclass(slots=True)
 class Memory:

@@ -149,6 +149,9 @@ def test_the_preview_says_for_each_row_what_happens_and_why(cast: None) -> None:
         "metadata": ({"plan": None}, {"plan": "pro"}),
         "tags": ([], ["vip", "new"]),
     }
+    assert ("metadata.plan", "", "pro") in rows[2].differences
+    assert ("tags", "", "vip, new") in rows[2].differences
+    assert ("subscribed", "", "no") in rows[5].differences
     assert (rows[3].action, rows[3].note) == ("unchanged", "Unsubscribed, and stays so.")
     assert rows[4].changes["language"] == (None, "pt-BR")
     assert "suppression list" in rows[14].note
