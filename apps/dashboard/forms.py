@@ -41,7 +41,7 @@ def zone_names() -> list[str]:
     return sorted(name for name in available_timezones() if "/" in name and not name.startswith(("Etc/", "SystemV/")))
 
 
-def add_refusal(form: forms.Form, error: Exception, *, fallback: str | None = None) -> None:
-    """Put a domain's refusal beside the field it names (`error.field`), else at `fallback` or the top of the form."""
-    field = getattr(error, "field", fallback)
+def add_refusal(form: forms.Form, error: Exception) -> None:
+    """Put a domain's refusal beside the field it names (`error.field`), else at the top of the form."""
+    field = getattr(error, "field", None)
     form.add_error(field if field in form.fields else None, str(error))

@@ -27,6 +27,9 @@ ITEMS = (
     Item("Campaigns", "dashboard:campaigns", "megaphone", "Send"),
     Item("Notifications", "dashboard:notifications", "bell", "Send"),
     Item("Deliveries", "dashboard:deliveries", "send-check", "Send"),
+    Item("Followers", "dashboard:followers", "people", "Audience"),
+    Item("Imports", "dashboard:imports", "upload", "Audience"),
+    Item("Tags", "dashboard:tags", "tags", "Audience"),
     Item("Segments", "dashboard:segments", "funnel", "Audience"),
     Item("Suppression list", "dashboard:suppressions", "shield-check", "Audience"),
     Item("Templates", "dashboard:templates", "file-earmark-text", "Content"),
@@ -34,6 +37,8 @@ ITEMS = (
     Item("Message types", "dashboard:types", "sliders", "Content"),
     Item("Audit log", "dashboard:audit", "journal-text", "Operate"),
     Item("Channels", "dashboard:channels", "plug", "Administer", Capability.ADMINISTER),
+    Item("Staff", "dashboard:staff", "person-badge", "Administer", Capability.ADMINISTER),
+    Item("API keys", "dashboard:api-keys", "key", "Administer", Capability.ADMINISTER),
 )
 
 

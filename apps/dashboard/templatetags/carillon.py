@@ -16,6 +16,7 @@ from django.utils.safestring import SafeString, mark_safe
 from apps.accounts.permissions import Capability, may
 from apps.dashboard import menu
 from apps.dashboard.forms import zone_names
+from apps.followers.verdict import EXPLANATIONS
 
 register = template.Library()
 
@@ -119,6 +120,31 @@ def zone_list() -> SafeString:
 @register.simple_tag
 def site_name() -> str:
     return settings.SITE_NAME
+
+
+@register.filter
+def words(text: Any) -> str:
+    """`one_click` as "One click"."""
+    return str(text).replace("_", " ").capitalize()
+
+
+@register.filter
+def listed(value: Any) -> str:
+    """A list as people write it; `yes` and `no` for a switch."""
+    match value:
+        case bool():
+            return "yes" if value else "no"
+        case list() | tuple() | set():
+            return ", ".join(str(each) for each in value)
+        case dict():
+            return ", ".join(f"{name}: {each}" for name, each in value.items())
+    return str(value)
+
+
+@register.filter
+def reason_words(reason: str) -> str:
+    """Why a delivery was skipped or failed, as people say it."""
+    return EXPLANATIONS.get(reason) or reason.replace("_", " ")
 
 
 @register.filter

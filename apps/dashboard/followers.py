@@ -1,0 +1,269 @@
+"""Followers: the list with its filters, one person's page with everything known, adding and editing."""
+
+import json
+from typing import Any
+
+from crispy_forms.helper import FormHelper
+from crispy_forms.layout import Column, Field, Layout, Row
+from django import forms
+from django.conf import settings
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import path, reverse
+from django.utils import timezone
+from django.utils.http import url_has_allowed_host_and_scheme
+from django.views.decorators.http import require_POST, require_safe
+
+from apps.accounts.actors import staff_actor
+from apps.accounts.models import AuditEntry
+from apps.accounts.permissions import Capability, requires
+from apps.dashboard import once
+from apps.dashboard.audit import differences, sentence
+from apps.dashboard.forms import ZoneField, add_refusal, plain_helper
+from apps.dashboard.paging import page_of
+from apps.followers import consent, contacts, listing
+from apps.followers.addresses import BadAddress, normalise
+from apps.followers.models import Channel, Follower, Tag
+from apps.lib import keyset
+from apps.notifications.links import preferences_url
+
+LATEST = 50  # rows of each kind of history on a follower's page
+TAGS_OFFERED = 500  # in the filter; more are typed
+
+
+# ------------------------------------------------------------------ the list
+@require_safe
+@requires(Capability.VIEW)
+def index(request: HttpRequest) -> HttpResponse:
+    asked = {name: request.GET.get(name, "").strip() for name in ("q", "state", "tag", "language")}
+    rows = listing.followers(
+        search=asked["q"],
+        subscribed={"subscribed": True, "unsubscribed": False}.get(asked["state"]),
+        tags=[asked["tag"]] if asked["tag"] else [],
+        language=asked["language"],
+    )
+    page = page_of(request, rows)
+    for follower in page.rows:
+        follower.places = list(follower.addresses.all())  # type: ignore[attr-defined]
+    context = {
+        "page": page,
+        "count": keyset.count(rows),
+        "asked": asked,
+        "filtered": any(asked.values()),
+        "tags": Tag.objects.all()[:TAGS_OFFERED],
+    }
+    return render(request, "dashboard/followers/list.html", context)
+
+
+@require_POST
+@requires(Capability.EDIT)
+def bulk(request: HttpRequest) -> HttpResponse:
+    """Put a tag on the ticked followers, or take it off."""
+    back = request.POST.get("back", "")
+    if not url_has_allowed_host_and_scheme(back, allowed_hosts={request.get_host()}):
+        back = reverse("dashboard:followers")
+    name = request.POST.get("tag", "").strip()
+    ticked = [uid for uid in request.POST.getlist("follower") if _is_uid(uid)]
+    chosen = list(Follower.objects.filter(uid__in=ticked))
+    if not name or not chosen:
+        messages.error(request, "Tick some followers and type the name of a tag.")
+        return redirect(back)
+    removing = request.POST.get("do") == "untag"
+    act = contacts.untag if removing else contacts.tag
+    try:
+        changed = act(followers=chosen, tags=[name], by=staff_actor(request), now=timezone.now())
+    except contacts.BadFollower as error:
+        messages.error(request, str(error))
+        return redirect(back)
+    done = "taken off" if removing else "put on"
+    same = len(chosen) - changed
+    rest = f" {same} {'did not have' if removing else 'had'} it already." if same and not removing else ""
+    messages.success(request, f"The tag {name} was {done} {changed} follower{'' if changed == 1 else 's'}.{rest}")
+    return redirect(back)
+
+
+# ------------------------------------------------------------------ one person
+@require_safe
+@requires(Capability.VIEW)
+def detail(request: HttpRequest, uid: str) -> HttpResponse:
+    follower = _find(uid)
+    history = list(AuditEntry.objects.filter(subject_type="follower", subject_id=str(follower.uid))[:LATEST])
+    for entry in history:
+        entry.sentence = sentence(entry)  # type: ignore[attr-defined]
+        entry.lines = differences(entry.data)  # type: ignore[attr-defined]
+    matrix = consent.matrix(follower)
+    context = {
+        "follower": follower,
+        "addresses": list(follower.addresses.all()),
+        "tags": list(follower.tags.all()),
+        "metadata": json.dumps(follower.metadata, ensure_ascii=False, indent=2) if follower.metadata else "",
+        "matrix": matrix,
+        "channels": [cell.label for cell in matrix[0].cells] if matrix else [],
+        "muted": consent.muted_channels(follower),
+        "consents": follower.consent_records.all()[:LATEST],
+        "deliveries": follower.deliveries.select_related("notification__notification_type")[:LATEST],
+        "history": history,
+        "preferences_url": preferences_url(follower),
+        "site_zone": settings.TIME_ZONE,
+    }
+    return render(request, "dashboard/followers/detail.html", context)
+
+
+@require_POST
+@requires(Capability.EDIT)
+def unsubscribe(request: HttpRequest, uid: str) -> HttpResponse:
+    follower = _find(uid)
+    reason = request.POST.get("reason", "").strip()
+    changed = consent.unsubscribe(
+        follower=follower, source="staff", by=staff_actor(request), now=timezone.now(), reason=reason
+    )
+    if changed:
+        messages.success(request, f"{follower} is unsubscribed: no commercial message goes out from this moment.")
+    else:
+        messages.info(request, f"{follower} was unsubscribed already.")
+    return redirect("dashboard:follower", follower.uid)
+
+
+@require_POST
+@requires(Capability.EDIT)
+def resubscribe(request: HttpRequest, uid: str) -> HttpResponse:
+    follower = _find(uid)
+    changed = consent.resubscribe(follower=follower, source="staff", by=staff_actor(request), now=timezone.now())
+    if changed:
+        messages.success(request, f"{follower} is subscribed again. The consent record names you as the witness.")
+    else:
+        messages.info(request, f"{follower} was subscribed already.")
+    return redirect("dashboard:follower", follower.uid)
+
+
+# ------------------------------------------------------------------ adding and editing
+class FollowerForm(forms.Form):
+    name = forms.CharField(max_length=200, required=False)
+    email = forms.CharField(label="E-mail", max_length=500, required=False)
+    phone = forms.CharField(max_length=40, required=False, help_text="With the country code, such as +49 30 123456.")
+    external_id = forms.CharField(
+        label="External id", max_length=200, required=False, help_text="What your own system calls this person."
+    )
+    language = forms.CharField(max_length=35, required=False, help_text="Such as en, ru or pt-BR.")
+    time_zone = ZoneField(required=False, help_text="Empty: the site's zone.")
+    tags = forms.CharField(required=False, help_text="Separated by commas. New ones are made.")
+    metadata = forms.JSONField(
+        required=False,
+        widget=forms.Textarea(attrs={"rows": 5, "class": "form-control-code", "spellcheck": "false"}),
+        help_text='Anything else you know, as a JSON object: {"plan": "pro", "city": "Berlin"}',
+    )
+    subscribed = forms.BooleanField(
+        required=False, initial=True, label="Agreed to receive commercial messages", help_text="Kept as consent record."
+    )
+
+    def __init__(self, *args: Any, adding: bool, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if not adding:
+            del self.fields["subscribed"]  # changed by its own button, which keeps the proof
+        self.fields["tags"].widget.attrs["data-tags"] = "known-tags"
+        self.helper: FormHelper = plain_helper()
+        self.helper.layout = Layout(
+            "name",
+            Row(Column("email", css_class="col-md-6"), Column("phone", css_class="col-md-6")),
+            Row(Column("language", css_class="col-md-6"), Column("time_zone", css_class="col-md-6")),
+            Field("tags"),
+            "external_id",
+            Field("metadata"),
+            *(["subscribed"] if adding else []),
+        )
+
+    def clean_email(self) -> str:
+        return self._address("email", Channel.EMAIL)
+
+    def clean_phone(self) -> str:
+        return self._address("phone", Channel.SMS)
+
+    def _address(self, field: str, channel: Channel) -> str:
+        value: str = self.cleaned_data[field]
+        try:
+            return normalise(channel, value)[0] if value.strip() else ""
+        except BadAddress as error:
+            raise forms.ValidationError(str(error)) from error
+
+    def clean_tags(self) -> list[str]:
+        return [name for name in (part.strip() for part in self.cleaned_data["tags"].split(",")) if name]
+
+    def clean_metadata(self) -> Any:
+        return {} if self.cleaned_data["metadata"] is None else self.cleaned_data["metadata"]
+
+
+@requires(Capability.EDIT)
+def add(request: HttpRequest) -> HttpResponse:
+    if done := once.already(request):
+        return redirect(done)
+    form = FollowerForm(request.POST or None, adding=True, initial={"language": settings.LANGUAGE_CODE})
+    if request.method == "POST" and form.is_valid():
+        try:
+            follower = contacts.add_follower(
+                **form.cleaned_data, source="staff", by=staff_actor(request), now=timezone.now()
+            )
+        except contacts.REFUSALS as error:
+            add_refusal(form, error)
+        else:
+            messages.success(request, f"{follower} is added.")
+            url = reverse("dashboard:follower", args=[follower.uid])
+            once.remember(request, url)
+            return redirect(url)
+    return _form_page(request, form, {"heading": "Add a follower", "once": once.token()})
+
+
+@requires(Capability.EDIT)
+def edit(request: HttpRequest, uid: str) -> HttpResponse:
+    follower = _find(uid)
+    primary = {address.channel: address.value for address in follower.addresses.all() if address.primary}
+    initial = {
+        "name": follower.name,
+        "email": primary.get("email", ""),
+        "phone": primary.get("sms", ""),
+        "external_id": follower.external_id or "",
+        "language": follower.language,
+        "time_zone": follower.time_zone,
+        "tags": ", ".join(tag.name for tag in follower.tags.all()),
+        "metadata": follower.metadata or None,
+    }
+    form = FollowerForm(request.POST or None, adding=False, initial=initial)
+    if request.method == "POST" and form.is_valid():
+        # Only what this person changed: a field another tab changed meanwhile stays.
+        changes = {name: form.cleaned_data[name] for name in form.changed_data}
+        try:
+            contacts.change_follower(follower=follower, by=staff_actor(request), now=timezone.now(), **changes)
+        except contacts.REFUSALS as error:
+            add_refusal(form, error)
+        else:
+            messages.success(request, "Saved.")
+            return redirect("dashboard:follower", follower.uid)
+    return _form_page(request, form, {"heading": f"Edit {follower}", "follower": follower})
+
+
+def _form_page(request: HttpRequest, form: FollowerForm, context: dict[str, Any]) -> HttpResponse:
+    known = Tag.objects.values_list("name", flat=True)[:TAGS_OFFERED]
+    return render(request, "dashboard/followers/form.html", {"form": form, "known_tags": known, **context})
+
+
+def _find(uid: str) -> Follower:
+    return get_object_or_404(Follower.objects.prefetch_related("addresses", "tags"), uid=uid)
+
+
+def _is_uid(text: str) -> bool:
+    try:
+        forms.UUIDField().clean(text)
+    except forms.ValidationError:
+        return False
+    return True
+
+
+urlpatterns = [
+    path("followers/", index, name="followers"),
+    path("followers/add/", add, name="follower-add"),
+    path("followers/tagging/", bulk, name="followers-tagging"),
+    path("followers/<uuid:uid>/", detail, name="follower"),
+    path("followers/<uuid:uid>/edit/", edit, name="follower-edit"),
+    path("followers/<uuid:uid>/unsubscribe/", unsubscribe, name="follower-unsubscribe"),
+    path("followers/<uuid:uid>/resubscribe/", resubscribe, name="follower-resubscribe"),
+]

@@ -1,0 +1,57 @@
+"""Tags: all of them with how many people have each, making and deleting."""
+
+from django import forms
+from django.contrib import messages
+from django.db.models import Count, IntegerField, OuterRef, Subquery
+from django.db.models.functions import Coalesce
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import path
+from django.utils import timezone
+from django.views.decorators.http import require_POST
+
+from apps.accounts.actors import staff_actor
+from apps.accounts.permissions import Capability, may, requires
+from apps.dashboard.forms import add_refusal, plain_helper
+from apps.followers import contacts
+from apps.followers.models import Tag, Tagging
+
+
+class TagForm(forms.Form):
+    tags = forms.CharField(label="Name of the new tag", max_length=80)
+
+
+@requires(Capability.VIEW)
+def index(request: HttpRequest) -> HttpResponse:
+    form = TagForm(request.POST or None)
+    form.helper = plain_helper()  # type: ignore[attr-defined]
+    if request.method == "POST" and may(request.user, Capability.EDIT) and form.is_valid():
+        try:
+            tag = contacts.make_tag(name=form.cleaned_data["tags"], by=staff_actor(request), now=timezone.now())
+        except contacts.BadFollower as error:
+            add_refusal(form, error)
+        else:
+            messages.success(request, f"The tag {tag} is made. Put it on people from the list of followers.")
+            return redirect("dashboard:tags")
+    # a subquery reads the index of each tag; a join would group all taggings
+    held = Tagging.objects.filter(tag=OuterRef("pk")).order_by().values("tag").annotate(n=Count("pk")).values("n")
+    tags = Tag.objects.annotate(held=Coalesce(Subquery(held, output_field=IntegerField()), 0))
+    return render(request, "dashboard/tags/list.html", {"tags": tags, "form": form})
+
+
+@require_POST
+@requires(Capability.EDIT)
+def delete(request: HttpRequest, pk: int) -> HttpResponse:
+    tag = Tag.objects.filter(pk=pk).first()
+    if tag is None:
+        messages.info(request, "That tag was deleted already.")
+    else:
+        contacts.delete_tag(tag=tag, by=staff_actor(request), now=timezone.now())
+        messages.success(request, f"The tag {tag.name} is deleted and taken off everybody.")
+    return redirect("dashboard:tags")
+
+
+urlpatterns = [
+    path("tags/", index, name="tags"),
+    path("tags/<int:pk>/delete/", delete, name="tag-delete"),
+]
