@@ -23,7 +23,8 @@ from apps.ops.models import LaneHeartbeat
 from apps.ops.supervision import verdict
 from tests.ops.processes import alive, family, program, titled, until
 
-SHORT = ("worker", "--skip-checks", "--canary-every", "0.5", "--stall-after", "6", "--stop-within", "3")
+WORKER = ("worker", "--skip-checks", "--canary-every", "0.5", "--stop-within", "3")
+SHORT = (*WORKER, "--stall-after", "6")
 
 
 # ------------------------------------------------------------------ the decision
@@ -121,7 +122,8 @@ def test_a_stop_is_bounded_even_when_a_worker_is_busy_and_the_whole_group_hears_
 def test_a_killed_supervisor_leaves_nobody_working_and_two_at_once_leave_each_other_alone(
     transactional_db: None, tmp_path: Path
 ) -> None:
-    with program(tmp_path, *SHORT) as one, program(tmp_path, *SHORT) as two:
+    patient = (*WORKER, "--stall-after", "20")  # either one's clusters may take the other's canaries for a while
+    with program(tmp_path, *patient) as one, program(tmp_path, *patient) as two:
         all_work(one.pid)
         all_work(two.pid)
         ones, twos = family(one.pid), family(two.pid)
