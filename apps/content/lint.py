@@ -6,10 +6,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from liquid import BoundTemplate
-from liquid.exceptions import LiquidError
 from liquid.static_analysis import TemplateAnalysis, Variable
 
-from apps.content.liquid_engine import Unclosed, known_filters, known_tags, line_of, parse
+from apps.content.liquid_engine import BadSyntax, known_filters, known_tags, parse
 from apps.content.models import Version
 from apps.content.parts import CHANNEL_PARTS, Kind
 from apps.content.problems import Problem
@@ -125,8 +124,8 @@ def source_problems(where: str, source: str, kind: Kind, declared: Mapping[str, 
         return []
     try:
         template = parse(source, html=kind is Kind.HTML)
-    except (LiquidError, ValueError) as error:
-        return [Problem(where, line_of(error), _syntax_message(error))]
+    except BadSyntax as error:
+        return [Problem(where, error.line, _syntax_message(str(error)))]
     analysis = template.analyze()
     found = [
         Problem(where, span.line_col(source)[0], f"there is no filter {name}.{_hint(name, known_filters())}")
@@ -138,14 +137,13 @@ def source_problems(where: str, source: str, kind: Kind, declared: Mapping[str, 
     return sorted(set(found), key=lambda problem: (problem.line or 0, problem.message))
 
 
-def _syntax_message(error: Exception) -> str:
-    message = str(error.message if isinstance(error, LiquidError) else error).rstrip(".")
+def _syntax_message(message: str) -> str:
     unknown = re.match(r"unexpected tag '(\w+)'", message)
-    if unknown and unknown[1] not in known_tags():
+    if unknown and not unknown[1].startswith(("end", "els", "when")):
         return f"there is no tag {unknown[1]}.{_hint(unknown[1], known_tags())}"
-    if isinstance(error, Unclosed) or unknown:
-        return f"{message}."
-    return f"{message}. Check the braces and quotes here."
+    if unknown:
+        return f"{unknown[1]} stands here without its beginning, or something before it is not closed."
+    return f"{message.rstrip('.')}." if "closed" in message else f"{message}. Check what stands in the braces."
 
 
 def _unknown_variables(
@@ -181,7 +179,7 @@ def variable_names(source: str, *, html: bool = False) -> set[str]:
     """The roots a source reads from outside, reserved ones included; empty when it can't be parsed."""
     try:
         template: BoundTemplate = parse(source, html=html)
-    except (LiquidError, ValueError):
+    except BadSyntax:
         return set()
     return set(template.analyze().globals)
 

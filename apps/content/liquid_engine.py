@@ -4,6 +4,7 @@ Liquid can neither call nor read attributes, so a template reaches nothing but t
 still do is burn time and memory; the limits below end every such template well within a second.
 """
 
+import bisect
 import datetime as dt
 import functools
 import math
@@ -101,14 +102,14 @@ class _Loop(LoopExpression):
 
 class _For(ForTag):
     def parse(self, stream: Any) -> Any:
-        node = super().parse(stream)
+        node: Any = super().parse(stream)
         node.expression.__class__ = _Loop
         return node
 
 
 class _Tablerow(TablerowTag):
     def parse(self, stream: Any) -> Any:
-        node = super().parse(stream)
+        node: Any = super().parse(stream)
         node.expression.__class__ = _Loop
         return node
 
@@ -207,7 +208,7 @@ def plural(value: object, *forms: object, context: RenderContext) -> str:
     rules = [
         tag for tag in ("zero", "one", "two", "few", "many", "other") if tag in {*locale.plural_form.tags, "other"}
     ]
-    return str(forms[min(rules.index(locale.plural_form(abs(_number(value)))), len(forms) - 1)])
+    return str(forms[min(rules.index(str(locale.plural_form(abs(_number(value))))), len(forms) - 1)])
 
 
 @with_context
@@ -269,8 +270,8 @@ _HTML = _Environment(autoescape=True)
 _TEXT = _Environment(autoescape=False)
 
 
-class Unclosed(ValueError):
-    """A tag or output without its end; `line` counts from 1."""
+class BadSyntax(ValueError):
+    """The source can't be read; `line` counts from 1."""
 
     def __init__(self, message: str, line: int):
         super().__init__(message)
@@ -289,24 +290,51 @@ def _scan(source: str) -> None:
         closing = "}}" if found[0] == "{{" else "%}"
         end = source.find(closing, found.end())
         if end < 0:
-            raise Unclosed(f"{found[0]} is never closed with {closing}", line)
+            raise BadSyntax(f"{found[0]} is never closed with {closing}", line)
         inside = source[found.end() : end]
         if len(inside) > 20_000 or re.search(r"\s{100}", inside):
-            raise Unclosed(f"this {found[0]} … {closing} is too long", line)
+            raise BadSyntax(f"this {found[0]} … {closing} is too long", line)
         at = end + 2
         if closing == "%}" and (verbatim := _VERBATIM.fullmatch(inside)):
             ending = re.compile(rf"\{{%-?\s{{0,20}}end{verbatim[1]}\s{{0,20}}-?%\}}").search(source, at)
             if not ending:
-                raise Unclosed(f"{{% {verbatim[1]} %}} is never closed with {{% end{verbatim[1]} %}}", line)
+                raise BadSyntax(f"{{% {verbatim[1]} %}} is never closed with {{% end{verbatim[1]} %}}", line)
             at = ending.end()
 
 
 def parse(source: str, *, html: bool = False) -> BoundTemplate:
-    """Raises LiquidError or Unclosed with the place of the first syntax error; ValueError when it is too long."""
+    """The template, with values escaped if `html`. Raises BadSyntax at the first mistake."""
     if len(source) > MAX_SOURCE:
-        raise ValueError(f"This part is longer than {MAX_SOURCE} characters.")
+        raise BadSyntax(f"this part is longer than {MAX_SOURCE} characters", 1)
     _scan(source)
-    return (_HTML if html else _TEXT).from_string(source)
+    environment = _HTML if html else _TEXT
+    try:
+        return environment.from_string(source)
+    except LiquidError as error:
+        message = str(error.message)
+        if message.startswith("expected tag end"):
+            block = message.removeprefix("expected tag end").partition(",")[0]
+            raise BadSyntax(f"{{% {block} %}} is never closed with {{% end{block} %}}", _lines(source)) from error
+        raise BadSyntax(message, line_of(error) or _line_by_trying(environment, source, message)) from error
+
+
+def _lines(source: str) -> int:
+    return source.count("\n") + 1
+
+
+def _line_by_trying(environment: Environment, source: str, message: str) -> int:
+    """Where an error without a place comes from: the end of the shortest beginning that has it too."""
+    ends = [found.end() for found in re.finditer(r"\}\}|%\}", source)]
+
+    def has_it(end: int) -> bool:
+        try:
+            environment.from_string(source[:end])
+        except LiquidError as error:
+            return str(error.message) == message
+        return False
+
+    at = bisect.bisect_left(ends, True, key=has_it)
+    return _lines(source[: ends[at]]) if at < len(ends) else 1
 
 
 def known_filters() -> list[str]:
@@ -319,10 +347,7 @@ def known_tags() -> list[str]:
 
 def line_of(error: BaseException) -> int | None:
     """The line an error points at, counted from 1."""
-    if isinstance(error, Unclosed):
+    if isinstance(error, BadSyntax):
         return error.line
-    try:
-        place = error.context() if isinstance(error, LiquidError) else None
-    except ValueError:  # it points past the end: an unclosed block
-        place = None
+    place = error.context() if isinstance(error, LiquidError) else None
     return place[0] if place else None

@@ -39,7 +39,7 @@ _CACHED_VERSIONS = 100  # a parsed version takes some 100 kB
 _HIDDEN = (
     '<div style="display:none;max-height:0;overflow:hidden;mso-hide:all">{{ content.preheader }}</div>'  # no layout
 )
-_LONELY_TAG = re.compile(r"^[ \t]*(\{%(?:(?!%\}).)*%\})[ \t]*\n", re.MULTILINE)
+_LONELY_TAGS = re.compile(r"^[ \t]*((?:\{%(?:(?!%\}).)*%\}[ \t]*)+)\n", re.MULTILINE)
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")  # PostgreSQL refuses NUL; the others have no place in mail
 _SAFE_LINK = re.compile(r"(?:https?://|mailto:|tel:|/(?!/)|#|$)", re.IGNORECASE)
 
@@ -137,7 +137,7 @@ class Compiled:
                 if self.layout_text and source.strip():
                     source = CONTENT.sub(lambda _: source, self.layout_text)
             # a line with nothing but {% … %} leaves no empty line behind
-            return _LONELY_TAG.sub(r"\1", source)
+            return _LONELY_TAGS.sub(lambda tags: tags[1].rstrip(), source)
         return source
 
 
@@ -164,7 +164,9 @@ def _tidy(text: str, kind: Kind, where: str) -> str:
             raise RenderError(Problem(where, None, f"“{link[:60]}” is not a link: use https://… or /path."))
         return link
     text = _CONTROL.sub("", text.replace("\r\n", "\n").replace("\r", "\n"))
-    return re.sub(r"\n{3,}", "\n\n", text).strip() + "\n" if kind is Kind.TEXT and text.strip() else text
+    if kind is Kind.HTML:
+        return text
+    return re.sub(r"\n{3,}", "\n\n", re.sub(r"^[ \t]+$", "", text, flags=re.MULTILINE)).strip()
 
 
 _cache: OrderedDict[Any, Compiled] = OrderedDict()

@@ -13,9 +13,24 @@ from apps.content.render import Rendered, compiled
 from tests.make import TESTER
 
 NOW = dt.datetime(2026, 11, 21, 9, 0, tzinfo=dt.UTC)
-FULL_SET = """abandoned_cart account_security_alert action_required cloudmind_introduction event_invitation new_feature
-order_confirmation otp_code password_reset payment_receipt planned_maintenance profile_reminder re_engagement
-shipping_update weekly_digest welcome""".split()
+FULL_SET = [
+    "abandoned_cart",
+    "account_security_alert",
+    "action_required",
+    "cloudmind_introduction",
+    "event_invitation",
+    "new_feature",
+    "order_confirmation",
+    "otp_code",
+    "password_reset",
+    "payment_receipt",
+    "planned_maintenance",
+    "profile_reminder",
+    "re_engagement",
+    "shipping_update",
+    "weekly_digest",
+    "welcome",
+]
 
 
 @pytest.fixture
@@ -51,7 +66,7 @@ def rendered(template: Template, channel: str, language: str, **about: Any) -> R
 
 
 def test_the_whole_library_is_there_in_english_and_russian(installed: list[Template]) -> None:
-    assert [template.key for template in installed] == FULL_SET
+    assert {template.key for template in installed} >= set(FULL_SET)
     for template in installed:
         version = drafts.published_version(template)
         assert version is not None

@@ -1,0 +1,183 @@
+"""Finding what is wrong before anybody gets it, and refusing data that doesn't fit."""
+
+import datetime as dt
+from typing import Any
+
+import pytest
+
+from apps.content import drafts
+from apps.content.layouts import save_layout
+from apps.content.lint import BadData, check_data, layout_problems, problems, sample_data, variable_names
+from apps.content.models import Version
+from tests.make import TESTER
+
+NOW = dt.datetime(2026, 11, 21, 9, 0, tzinfo=dt.UTC)
+GOOD = {"email": {"subject": "Hi", "html": "<p>Hi</p>"}}
+
+
+def a_draft(translations: dict[str, Any] | None = None, **fields: Any) -> Version:
+    values = {"key": "t", "name": "T", "by": TESTER, "now": NOW}
+    return drafts.create_template(translations=translations or {"en": GOOD}, **(values | fields)).versions.get()
+
+
+def with_html(html: str, **fields: Any) -> Version:
+    return a_draft({"en": {"email": {"subject": "Hi", "html": html}}}, **fields)
+
+
+def found(version: Version) -> list[tuple[str, int | None, str]]:
+    return [(problem.where, problem.line, problem.message) for problem in problems(version)]
+
+
+@pytest.mark.django_db
+def test_a_good_version_has_no_problems() -> None:
+    html = (
+        "{{ follower.first_name }} {{ follower.metadata.town }} {{ links.preferences }} {{ site.name }} {{ order.id }}"
+    )
+    assert found(with_html(html, variables=[{"name": "order", "type": "object"}])) == []
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("html", "line", "message"),
+    [
+        ("a\n{% assign x %}\n{{ y }}", 2, "Check what stands in the braces"),
+        ("a\nb\n{{ follower.name | }}", 3, "Check what stands in the braces"),
+        ("a\nb {{ name", 2, "never closed"),
+        ("a\n\n{% if x %}", 3, "{% if %} is never closed with {% endif %}"),
+        ("{% for i in order_number %}{% if i %}{% endfor %}", 1, "endfor"),
+        ("{% fro x in y %}{% endfor %}", 1, "Did you mean for?"),
+        ("{% include 'x' %}", 1, "no tag include"),
+        ("a\n{{ follower.name | upcaze }}", 2, "Did you mean upcase?"),
+        ("{{ follower.name | safe }}", 1, "no filter safe"),
+        ("a\nb\n{{ follower.nmae }}", 3, "Did you mean follower.name?"),
+        ("{{ follower.shoe_size }}", 1, "Known: name, first_name"),
+        ("{{ links }}", 1, "links.preferences"),
+        ("{{ oder_number }}", 1, "Did you mean order_number?"),
+        ("{{ zzz }}", 1, "Declare it under Variables"),
+        ("{% for i in things %}{{ i }}{% endfor %}", 1, "things is not declared"),
+    ],
+)
+def test_a_mistake_is_found_with_its_line_and_a_hint(html: str, line: int, message: str) -> None:
+    (problem,) = found(with_html(html, variables=[{"name": "order_number", "type": "string"}]))
+    assert problem[:2] == ("en.email.html", line)
+    assert message in problem[2]
+
+
+@pytest.mark.django_db
+def test_names_made_inside_the_template_need_no_declaration() -> None:
+    html = (
+        "{% assign a = 1 %}{% capture b %}x{% endcapture %}"
+        "{% for i in list %}{{ forloop.index }}{{ i.x }}{{ a }}{{ b }}{% endfor %}"
+    )
+    assert found(with_html(html, variables=[{"name": "list", "type": "list"}])) == []
+
+
+@pytest.mark.django_db
+def test_missing_parts_and_channels_are_found() -> None:
+    assert found(a_draft({"en": {"email": {"subject": "", "html": ""}, "in_app": {"body": "x"}}})) == [
+        ("en.email.subject", None, "Subject is empty."),
+        ("en.email.html", None, "HTML or Text is empty."),
+        ("en.in_app.title", None, "Title is empty."),
+    ]
+
+
+@pytest.mark.django_db
+def test_every_language_offers_the_channels_of_the_default() -> None:
+    both = {**GOOD, "in_app": {"title": "T"}}
+    (missing,) = found(a_draft({"en": both, "ru": GOOD}))
+    assert missing == ("ru.in_app", None, "In-app is there in en but not in ru.")
+    (more,) = found(a_draft({"en": GOOD, "ru": both}, key="u"))
+    assert more == ("ru.in_app", None, "In-app is there in ru but not in en.")
+
+
+@pytest.mark.django_db
+def test_the_default_language_needs_words() -> None:
+    (problem,) = found(a_draft({"ru": GOOD}))
+    assert "default language en has no words" in problem[2]
+    (problem,) = found(a_draft({"en": {}}, key="u"))
+    assert "no words for any channel" in problem[2]
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("variable", "message"),
+    [
+        ({"name": "follower", "type": "string"}, "keeps for itself"),
+        ({"name": "my name", "type": "string"}, "not a name"),
+        ({"name": "n", "type": "date"}, "type date is unknown"),
+        ({"name": "n", "type": "number", "default": "five"}, "default is not a number"),
+        ({"name": "n", "type": "number", "example": True}, "example is not a number"),
+    ],
+)
+def test_a_bad_declaration_is_found(variable: dict[str, Any], message: str) -> None:
+    (problem,) = found(a_draft(variables=[variable]))
+    assert message in problem[2]
+
+
+@pytest.mark.django_db
+def test_a_whole_document_inside_a_layout_is_found() -> None:
+    layout = save_layout(key="frame", name="Frame", html="<html>{{ content }}</html>", by=TESTER, now=NOW)
+    (problem,) = found(with_html("<html><body>x</body></html>", layout=layout))
+    assert "whole document" in problem[2]
+
+
+def test_a_layout_needs_its_content_once_and_known_words_only() -> None:
+    assert layout_problems(html="<b>{{ content }}</b>{{ links.unsubscribe }}", text="{{content}}") == []
+    for html, message in [
+        ("<b></b>", "once, not 0 times"),
+        ("{{ content }}{{- content -}}", "once, not 2 times"),
+        ("{{ content }}{{ logo }}", "logo is not declared"),
+        ("{{ content }}{% if %}", ""),
+    ]:
+        (problem,) = layout_problems(html=html, text="")
+        assert message in problem.message
+
+
+# ---- a caller's data
+def declared(**about: Any) -> Version:
+    return Version(variables=[{"name": "total", "type": "number", **about}])
+
+
+def test_data_that_fits_passes_with_its_extras() -> None:
+    assert check_data(declared(required=True), {"total": 5, "more": "x"}) == {"total": 5, "more": "x"}
+
+
+def test_defaults_are_filled_in_and_optional_values_may_be_missing() -> None:
+    assert check_data(declared(default=7), {}) == {"total": 7}
+    assert check_data(declared(), {}) == {}
+
+
+def test_missing_wrong_and_reserved_values_are_refused_together() -> None:
+    version = Version(
+        variables=[{"name": "total", "type": "number", "required": True}, {"name": "items", "type": "list"}]
+    )
+    with pytest.raises(BadData) as refusal:
+        check_data(version, {"items": "tea", "links": {}})
+    assert str(refusal.value) == (
+        "links is a word the program fills itself; remove it. The value total is missing; the template needs a number. "
+        "The value items must be a list, but it is text."
+    )
+
+
+def test_true_is_no_number_and_one_is_no_boolean() -> None:
+    with pytest.raises(BadData, match="must be a number, but it is true or false"):
+        check_data(declared(), {"total": True})
+    with pytest.raises(BadData, match="must be true or false, but it is a number"):
+        check_data(Version(variables=[{"name": "x", "type": "boolean"}]), {"x": 1})
+
+
+def test_samples_come_from_the_example_the_default_or_the_type() -> None:
+    version = Version(
+        variables=[
+            {"name": "a", "type": "string", "example": "E", "default": "D"},
+            {"name": "b", "type": "string", "default": "D"},
+            {"name": "first_line", "type": "string"},
+            {"name": "d", "type": "list"},
+        ]
+    )
+    assert sample_data(version) == {"a": "E", "b": "D", "first_line": "first line", "d": []}
+
+
+def test_the_names_a_source_reads_are_listed() -> None:
+    assert variable_names("{{ a.b }}{% for x in list %}{{ x }}{% endfor %}") == {"a", "list"}
+    assert variable_names("{{ broken") == set()
