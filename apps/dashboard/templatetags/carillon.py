@@ -16,7 +16,7 @@ from django.utils.safestring import SafeString, mark_safe
 from apps.accounts.permissions import Capability, may
 from apps.dashboard import menu
 from apps.dashboard.forms import zone_names
-from apps.followers.verdict import EXPLANATIONS
+from apps.notifications.balance import explain
 
 register = template.Library()
 
@@ -144,7 +144,19 @@ def listed(value: Any) -> str:
 @register.filter
 def reason_words(reason: str) -> str:
     """Why a delivery was skipped or failed, as people say it."""
-    return EXPLANATIONS.get(reason) or reason.replace("_", " ")
+    return explain(reason)
+
+
+@register.filter
+def grouped(number: int) -> str:
+    """1234567 as 1,234,567."""
+    return f"{number:,}"
+
+
+@register.filter
+def plain(number: float) -> str:
+    """For attributes of drawings: a point, whatever the language."""
+    return f"{number:g}"
 
 
 @register.filter
