@@ -82,7 +82,7 @@ def _channel(campaign: Campaign, followers: QuerySet[Follower], channel: str) ->
             count=count,
             samples=tuple(judged.filter(verdict=reason).order_by("name", "pk").prefetch_related("addresses")[:SAMPLE]),
         )
-        for reason, count in sorted(counted.items(), key=lambda pair: -pair[1])
+        for reason, count in sorted(counted.items(), key=lambda pair: (pair[0] not in ALLOWING, -pair[1]))
     ]
     return ChannelReview(
         channel=channel,

@@ -105,6 +105,8 @@ def detail(request: HttpRequest, uid: UUID) -> HttpResponse:
     if campaign.state == CampaignState.DRAFT:
         step = "content" if may(request.user, Capability.EDIT) else "review"
         return redirect(f"dashboard:campaign-{step}", uid)
+    if request.headers.get("HX-Request") and request.GET.get("state") != campaign.state:
+        return HttpResponse(headers={"HX-Refresh": "true"})  # other buttons and no more polling: a page of its own
     values = {"campaign": campaign, **_progress(campaign)}
     if request.headers.get("HX-Request"):
         return render(request, "dashboard/campaigns/_progress.html", values)

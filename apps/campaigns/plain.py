@@ -1,0 +1,71 @@
+"""A message: a campaign in its plainest dress, one subject and one text by e-mail, to everyone or by tags."""
+
+import datetime as dt
+import re
+from collections.abc import Sequence
+from typing import Any
+
+from apps.campaigns import lifecycle
+from apps.campaigns.lifecycle import BadCampaign
+from apps.campaigns.models import Campaign
+from apps.followers.models import Channel, NotificationType
+from apps.lib.actor import Actor
+
+_MARKUP = re.compile(r"</?[a-z][^<>]*>", re.IGNORECASE)
+
+
+def create_message(
+    *,
+    subject: str,
+    content: str,
+    notification_type: NotificationType | None = None,
+    tags: Sequence[str] = (),
+    metadata: dict[str, Any] | None = None,
+    language: str = "en",
+    by: Actor,
+    now: dt.datetime,
+) -> Campaign:
+    """A draft that `lifecycle.send_now` sends. Content with a tag such as <p> is HTML, else text; both Liquid.
+
+    `tags` are slugs; without any it goes to everyone. Without a type it is the first commercial one.
+    Raises BadCampaign, audience.BadAudience.
+    """
+    if not subject.strip():
+        raise BadCampaign("subject", "Give the message a subject.")
+    if not content.strip():
+        raise BadCampaign("content", "The message is empty. Write something.")
+    part = "html" if is_html(content) else "text"
+    return lifecycle.create_campaign(
+        name=" ".join(subject.split())[:120],
+        notification_type=notification_type or usual_type(),
+        channels=[Channel.EMAIL.value],
+        translations={language: {"email": {"subject": subject, part: content}}},
+        default_language=language,
+        audience={"tags": list(tags)} if tags else {"everyone": True},
+        metadata=metadata,
+        by=by,
+        now=now,
+    )
+
+
+def is_html(content: str) -> bool:
+    """Whether the text has a tag in it; `a < b` and `<ann@example.com>` are plain text."""
+    return any("@" not in found[0] and "://" not in found[0].split(" ")[0] for found in _MARKUP.finditer(content))
+
+
+def usual_type() -> NotificationType:
+    """The first commercial type offered by e-mail, so that those who unsubscribed are skipped. Raises BadCampaign."""
+    for kind in NotificationType.objects.filter(active=True, commercial=True):
+        if Channel.EMAIL in kind.channels:
+            return kind
+    raise BadCampaign(
+        "type", "There is no commercial kind of message offered by e-mail. Make one first, or name a type."
+    )
+
+
+def words_of(campaign: Campaign) -> dict[str, str]:
+    """{"subject", "html", "text"} in the default language of the newest version; prefetch template__versions."""
+    version = max(campaign.template.versions.all(), key=lambda each: each.number)
+    parts = {each.language: each.parts for each in version.translations.all()}
+    email = parts.get(version.default_language, {}).get("email", {})
+    return {name: email.get(name, "") for name in ("subject", "html", "text")}
