@@ -189,7 +189,7 @@ def test_unsubscribing_from_everything_keeps_the_reason(client: Client, anna: Fo
     assert proof is not None
     assert (proof.act, proof.reason) == ("unsubscribed", "too_many: Every day is a lot")
     assert not after.has(LEAVE)
-    assert after.press(BACK).notice.startswith("You are subscribed again.")
+    assert visit(client, preferences_path(anna)).press(BACK).notice.startswith("You are subscribed again.")
     anna.refresh_from_db()
     assert anna.subscribed
 
