@@ -7,11 +7,14 @@ import pytest
 from django.test import Client
 from django_q.models import OrmQ
 
+from apps.content import stock
+from apps.content.drafts import published_version
 from apps.followers.models import Follower
+from apps.lib import tokens
 from apps.notifications.models import Delivery, TypeTemplate
 from apps.notifications.trial import preview
 from apps.subscriptions.mail_link import send
-from tests.make import make_template, make_type
+from tests.make import TESTER, make_template, make_type
 from tests.subscriptions.pages import visit
 
 NOW = dt.datetime(2026, 5, 4, 12, 0, tzinfo=dt.UTC)
@@ -58,6 +61,17 @@ def test_the_mail_goes_out_through_the_usual_books_and_carries_the_link(anna: Fo
     assert delivery.notification.source == "public_page"
     mail = preview(version=delivery.notification.version, notification_type=link_type, follower=anna)
     assert "/p/preferences/" in mail.parts["html"]
+
+
+@pytest.mark.parametrize(("language", "subject"), [("en", "Your link to"), ("ru", "Ссылка на ваши настройки")])
+def test_the_stock_words_carry_the_link_in_both_languages(anna: Follower, language: str, subject: str) -> None:
+    template = next(each for each in stock.install(by=TESTER, now=NOW) if each.key == "preference_link")
+    kind = make_type("preference_link", category="informational")
+    mail = preview(version=published_version(template), notification_type=kind, follower=anna, language=language).parts
+    assert mail["subject"].startswith(subject)
+    for part in ("html", "text"):
+        token = mail[part].partition("/p/preferences/")[2].partition("/")[0]
+        assert tokens.read("preferences", token) == {"f": str(anna.uid)}
 
 
 def test_an_unsubscribed_person_gets_the_link_too(boris: Follower, link_type: Any) -> None:
