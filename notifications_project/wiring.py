@@ -47,4 +47,16 @@ SPECTACULAR = {
     "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
     "SERVE_INCLUDE_SCHEMA": False,
     "COMPONENT_SPLIT_REQUEST": True,
+    "SCHEMA_PATH_PREFIX": "/api/v1",
+    # In the document each set of words has one name, wherever it is used.
+    "ENUM_NAME_OVERRIDES": {
+        "AddressState": "apps.followers.models.AddressState",
+        "CampaignState": "apps.campaigns.models.CampaignState",
+        "Category": "apps.followers.models.Category",
+        "Channel": "apps.followers.models.Channel",
+        "DeliveryStatus": "apps.notifications.models.DeliveryStatus",
+        "NotificationState": "apps.notifications.models.NotificationState",
+        "TagResult": "apps.api.v1.followers.TAG_RESULTS",
+        "VersionState": "apps.content.models.VersionState",
+    },
 }

@@ -1,6 +1,15 @@
-"""Addresses of this face."""
+"""Addresses of the API: version 1, its schema, and the page to try it on."""
 
-from django.urls import URLPattern
+from django.urls import include, path
+from drf_spectacular.views import SpectacularAPIView
+
+from apps.api.docs import TryIt
+from apps.api.errors import no_such_address
 
 app_name = "api"
-urlpatterns: list[URLPattern] = []
+urlpatterns = [
+    path("v1/", include("apps.api.v1.urls")),
+    path("v1/<path:rest>", no_such_address),
+    path("schema/", SpectacularAPIView.as_view(authentication_classes=[], throttle_classes=[]), name="schema"),
+    path("docs/", TryIt.as_view(), name="docs"),
+]

@@ -1,0 +1,68 @@
+"""Who calls: a program with its key, or staff with their session (on the try-it page); and what each may ask for."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from django.contrib.auth.models import AnonymousUser
+from django.utils import timezone
+from rest_framework.authentication import BaseAuthentication, SessionAuthentication
+from rest_framework.exceptions import AuthenticationFailed
+from rest_framework.permissions import BasePermission
+from rest_framework.request import Request
+
+from apps.accounts import keys
+from apps.accounts.actors import client_ip, key_actor, of_user
+from apps.accounts.permissions import Scope, role_of, scopes_of_role
+from apps.lib.actor import Actor
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """What `request.auth` is: the actor for the history, the scopes, and the name the allowance is kept under."""
+
+    actor: Actor
+    scopes: frozenset[Scope]
+    name: str
+
+
+class ApiKeyAuthentication(BaseAuthentication):
+    """`Authorization: Bearer car_live_…`."""
+
+    def authenticate(self, request: Request) -> tuple[AnonymousUser, Caller] | None:
+        header = request.headers.get("Authorization", "")
+        if not header:
+            return None
+        scheme, _, secret = header.partition(" ")
+        if scheme.lower() != "bearer":
+            raise AuthenticationFailed("Send the API key as “Authorization: Bearer <key>”.")
+        try:
+            key = keys.authenticate(secret.strip(), now=timezone.now())
+        except keys.BadKey as error:
+            raise AuthenticationFailed(str(error)) from error
+        scopes = frozenset(Scope(scope) for scope in key.scopes)
+        return AnonymousUser(), Caller(key_actor(key, request), scopes, f"key:{key.uid}")
+
+    def authenticate_header(self, request: Request) -> str:
+        return 'Bearer realm="Carillon API"'
+
+
+class StaffSession(SessionAuthentication):
+    """A logged-in member of staff, with the CSRF check; the role decides the scopes."""
+
+    def authenticate(self, request: Request) -> tuple[Any, Caller] | None:
+        found = super().authenticate(request)
+        if found is None:
+            return None
+        user = found[0]
+        return user, Caller(
+            of_user(user, ip=client_ip(request)), frozenset(scopes_of_role(role_of(user))), f"staff:{user.uid}"
+        )
+
+
+class HasScope(BasePermission):
+    """Each view declares `scopes = {"GET": Scope.X, ...}`; a method that declares none is open to nobody."""
+
+    def has_permission(self, request: Request, view: Any) -> bool:
+        scope = view.scopes.get("GET" if request.method == "HEAD" else request.method)
+        self.message = f"This needs the scope {scope}." if scope else "This address does not take that method."
+        return request.auth is not None and scope in request.auth.scopes

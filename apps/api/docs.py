@@ -1,0 +1,45 @@
+"""How the API describes itself: the schemes of authentication, and the page to try calls on."""
+
+from typing import Any
+
+from drf_spectacular.extensions import OpenApiAuthenticationExtension
+from drf_spectacular.views import SpectacularSwaggerSplitView
+
+from apps.api.auth import ApiKeyAuthentication, StaffSession
+
+
+class ApiKeyScheme(OpenApiAuthenticationExtension):
+    """How the schema describes API keys."""
+
+    target_class = ApiKeyAuthentication
+    name = "apiKey"
+
+    def get_security_definition(self, auto_schema: Any) -> dict[str, str]:
+        return {"type": "http", "scheme": "bearer", "bearerFormat": "car_live_…", "description": "An API key."}
+
+
+class StaffSessionScheme(OpenApiAuthenticationExtension):
+    """How the schema describes the session of the try-it page."""
+
+    target_class = StaffSession
+    name = "staffSession"
+
+    def get_security_definition(self, auto_schema: Any) -> dict[str, str]:
+        return {
+            "type": "apiKey",
+            "in": "cookie",
+            "name": "sessionid",
+            "description": "A logged-in member of staff; for trying calls on this page.",
+        }
+
+
+class TryIt(SpectacularSwaggerSplitView):
+    """Swagger UI from our own files; its script is a request of its own, so that no inline script is needed.
+
+    Open to everyone: the calls it makes need a key, or the session of a member of staff.
+    """
+
+    authentication_classes: list[Any] = []
+    throttle_classes: list[Any] = []
+    url_name = "api:schema"
+    template_name = "api/docs.html"

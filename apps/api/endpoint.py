@@ -1,0 +1,154 @@
+"""What every view of the API has in common: who calls, what they sent, pages, and a description for the schema."""
+
+import datetime as dt
+from collections.abc import Callable, Sequence
+from typing import Any, ClassVar, TypeVar
+
+from django.db.models import Model, QuerySet
+from django.utils import timezone
+from drf_spectacular.utils import OpenApiResponse, extend_schema, inline_serializer
+from rest_framework import serializers
+from rest_framework.exceptions import NotFound
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from apps.accounts.permissions import Scope
+from apps.api import errors
+from apps.api.limits import PerCaller, headers_of
+from apps.api.paging import PARAMETERS, CursorPages
+from apps.lib.actor import Actor
+
+Row = TypeVar("Row", bound=Model)
+
+
+class Strict(serializers.Serializer[Any]):
+    """A serializer that refuses what it does not know: a misspelt field must not be lost in silence."""
+
+    def to_internal_value(self, data: Any) -> Any:
+        values = super().to_internal_value(data)
+        known = [name for name, field in self.fields.items() if not field.read_only]
+        if unknown := [name for name in data if name not in known]:
+            fields = ", ".join(known) or "none"
+            raise serializers.ValidationError(
+                {name: [f"There is no field of this name here. Fields are: {fields}."] for name in unknown}
+            )
+        return values
+
+
+class Endpoint(APIView):
+    """A view: it translates and calls one act. `scopes` names what each method needs."""
+
+    scopes: ClassVar[dict[str, Scope]] = {}
+    throttle_classes = [PerCaller]
+    pagination_class = CursorPages
+    cost = 1  # calls of the caller's allowance that one request takes
+
+    @property
+    def by(self) -> Actor:
+        return self.request.auth.actor
+
+    @property
+    def now(self) -> dt.datetime:
+        return timezone.now()
+
+    def body(self, serializer: type[Strict], **options: Any) -> dict[str, Any]:
+        """The request's body, checked; only what was sent and what has a default."""
+        given = serializer(data=self.request.data, **options)
+        given.is_valid(raise_exception=True)
+        return given.validated_data
+
+    def query(self, serializer: type[Strict] = Strict) -> dict[str, Any]:
+        """The query parameters, checked, unknown ones refused; those of paging are paging's."""
+        params = self.request.query_params
+        names = {
+            name: params.getlist(name) if isinstance(field, serializers.ListField) else params.get(name)
+            for name, field in serializer().fields.items()
+            if name in params
+        }
+        extra = {name: params.get(name) for name in params if name not in names and name not in PARAMETERS}
+        given = serializer(data=names | extra)
+        given.is_valid(raise_exception=True)
+        return given.validated_data
+
+    def page(self, rows: QuerySet[Any], serializer: type[serializers.BaseSerializer[Any]], **context: Any) -> Response:
+        """One page of the rows."""
+        pages = CursorPages()
+        found = pages.paginate_queryset(rows, self.request, view=self)
+        return pages.get_paginated_response(serializer(found, many=True, context=context).data)
+
+    def finalize_response(self, request: Request, response: Response, *args: Any, **kwargs: Any) -> Response:
+        response = super().finalize_response(request, response, *args, **kwargs)
+        for name, value in headers_of(request).items():
+            response[name] = value
+        return response
+
+
+def one(rows: QuerySet[Row], **lookup: Any) -> Row:
+    """The row, or the same 404 whether it never was there or is not for this caller."""
+    found = rows.filter(**lookup).first()
+    if found is None:
+        raise NotFound
+    return found
+
+
+class FieldProblem(serializers.Serializer[Any]):
+    field = serializers.CharField(help_text="Such as `email` or `recipients.0.email`.")
+    detail = serializers.CharField()
+
+
+class Problem(serializers.Serializer[Any]):
+    """RFC 9457."""
+
+    type = serializers.CharField(help_text="Stable name of the kind of problem.")
+    title = serializers.CharField()
+    status = serializers.IntegerField()
+    detail = serializers.CharField(help_text="What is wrong and what to do.")
+    errors = FieldProblem(many=True, required=False)
+
+
+_ALWAYS = {
+    401: "No API key, or one that is not good.",
+    403: "The key lacks the scope.",
+    429: "Allowance spent; `Retry-After` says for how long.",
+}
+_SOMETIMES = {
+    400: "A value can't be taken; `errors` says which.",
+    404: "Unknown id.",
+    409: "The state of things forbids it; `detail` says what to do.",
+}
+View = TypeVar("View", bound=Callable[..., Any])
+
+
+def described(
+    tag: str,
+    name: str,
+    summary: str,
+    *,
+    answer: Any,
+    status: int = 200,
+    body: Any = None,
+    query: Any = None,
+    refuses: Sequence[int] = (),
+    details: str = "",
+) -> Callable[[View], View]:
+    """The method's entry in the OpenAPI document. `answer` None: 204 without a body."""
+    problems = {**_ALWAYS, **{code: _SOMETIMES[code] for code in refuses}}
+    responses = {status if answer is not None else 204: OpenApiResponse(answer, description="Done.")}
+    responses |= {
+        (code, errors.MEDIA_TYPE): OpenApiResponse(Problem, description=text) for code, text in sorted(problems.items())
+    }
+    return extend_schema(
+        operation_id=name,
+        tags=[tag],
+        summary=summary,
+        description=details or summary,
+        request=body,
+        parameters=[query] if query is not None else None,
+        responses=responses,
+    )
+
+
+def shape(name: str, **fields: Any) -> serializers.Serializer[Any]:
+    """A small answer that needs no class of its own."""
+    return inline_serializer(name, fields)

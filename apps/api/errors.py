@@ -1,0 +1,161 @@
+"""Every refusal as a problem document (RFC 9457): what kind, which status, one sentence, and the fields it is about."""
+
+import logging
+from collections.abc import Iterator
+from http import HTTPStatus
+from typing import Any
+
+from django.core.exceptions import PermissionDenied
+from django.core.signals import got_request_exception
+from django.http import Http404, HttpRequest, JsonResponse
+from rest_framework import exceptions
+from rest_framework.response import Response
+from rest_framework.views import exception_handler, set_rollback
+
+from apps.accounts.keys import BadKeyRequest
+from apps.campaigns.audience import BadAudience
+from apps.campaigns.lifecycle import BadCampaign, CampaignNotReady, StaleEdit
+from apps.campaigns.lifecycle import WrongState as CampaignInWrongState
+from apps.campaigns.rules import BadRules
+from apps.campaigns.segments import SegmentInUse, SegmentNameTaken
+from apps.content.drafts import BadWords, KeyTaken
+from apps.content.problems import NotPublishable, RenderError
+from apps.followers.addresses import BadAddress
+from apps.followers.consent import Locked, UnknownCell
+from apps.followers.contacts import AddressTaken, ExternalIdTaken, TagTaken
+from apps.followers.fields import BadFollower
+from apps.lib.wallclock import MissingTime, UnknownZone
+from apps.notifications.control import WrongState as NotificationInWrongState
+from apps.notifications.notify import NotNotifiable
+
+log = logging.getLogger("carillon.api")
+MEDIA_TYPE = "application/problem+json"
+
+# What the acts below may refuse with. 400: other values would do; 409: it is the state of things that forbids it.
+STATUS = {
+    BadAddress: 400,
+    BadAudience: 400,
+    BadCampaign: 400,
+    BadFollower: 400,
+    BadKeyRequest: 400,
+    BadRules: 400,
+    BadWords: 400,
+    MissingTime: 400,
+    NotNotifiable: 400,
+    RenderError: 400,
+    UnknownCell: 400,
+    UnknownZone: 400,
+    AddressTaken: 409,
+    CampaignInWrongState: 409,
+    CampaignNotReady: 409,
+    ExternalIdTaken: 409,
+    KeyTaken: 409,
+    Locked: 409,
+    NotificationInWrongState: 409,
+    NotPublishable: 409,
+    SegmentInUse: 409,
+    SegmentNameTaken: 409,
+    StaleEdit: 409,
+    TagTaken: 409,
+}
+# Where the field is not named by the exception itself.
+FIELD = {
+    BadAudience: "audience",
+    BadRules: "rules",
+    BadWords: "translations",
+    ExternalIdTaken: "external_id",
+    KeyTaken: "key",
+    SegmentNameTaken: "name",
+    UnknownZone: "time_zone",
+}
+TITLES = {
+    400: "The request can't be taken like this",
+    401: "No valid API key",
+    403: "Not allowed",
+    404: "Not found",
+    405: "Method not allowed",
+    406: "No such format",
+    409: "Not possible now",
+    415: "Send JSON",
+    429: "Too many requests",
+    500: "Something went wrong here",
+}
+
+
+def handle(error: Exception, context: dict[str, Any]) -> Response:
+    """DRF's exception handler: a problem document for whatever was raised in a view."""
+    if (status := _status_of(error)) is not None:
+        set_rollback()
+        return _respond(status, type(error).__name__, str(error), list(_fields_of(error)))
+    answer = exception_handler(error, context)
+    if answer is None:
+        return _unexpected(error, context)
+    if isinstance(error, exceptions.ValidationError):
+        fields = list(_flat(answer.data))
+        detail = fields[0]["detail"] if len(fields) == 1 else "Some fields can't be taken; errors says which and why."
+        return _respond(400, "Invalid", detail, fields)
+    if isinstance(error, Http404 | exceptions.NotFound):
+        detail = "There is nothing under this address, or you may not see it."
+    elif isinstance(error, PermissionDenied):
+        detail = str(error) or "You may not do this."
+    else:
+        detail = str(answer.data["detail"])
+    kind = HTTPStatus(answer.status_code).phrase.title().replace(" ", "")
+    return _respond(answer.status_code, kind, detail, headers=answer.headers)
+
+
+def no_such_address(request: HttpRequest, rest: str = "") -> JsonResponse:
+    """The answer for addresses below /api/v1/ that no view has."""
+    hint = " Leave out the slash at the end." if rest.endswith("/") else ""
+    body = _body(404, "NotFound", f"There is no such address in this API.{hint}")
+    return JsonResponse(body, status=404, content_type=MEDIA_TYPE)
+
+
+def _status_of(error: Exception) -> int | None:
+    return next((STATUS[kind] for kind in type(error).__mro__ if kind in STATUS), None)
+
+
+def _fields_of(error: Exception) -> Iterator[dict[str, str]]:
+    if isinstance(error, NotPublishable):
+        for problem in error.problems:
+            where = problem.where if problem.line is None else f"{problem.where}:{problem.line}"
+            yield {"field": where, "detail": problem.message}
+    elif isinstance(error, CampaignNotReady):
+        for missing in error.problems:
+            yield {"field": missing.step, "detail": missing.message}
+    elif isinstance(error, RenderError):
+        yield {"field": error.problem.where, "detail": error.problem.message}
+    elif field := getattr(error, "field", None) or FIELD.get(type(error)):
+        yield {"field": field, "detail": str(error)}
+
+
+def _flat(data: Any, path: str = "") -> Iterator[dict[str, str]]:
+    """DRF's nested errors as a list; a place in a list or an object is written `recipients.0.email`."""
+    if isinstance(data, dict):
+        for key, value in data.items():
+            yield from _flat(value, path if key == "non_field_errors" else f"{path}.{key}".lstrip("."))
+    elif isinstance(data, list):
+        for index, value in enumerate(data):
+            yield from _flat(value, f"{path}.{index}".lstrip(".") if isinstance(value, dict | list) else path)
+    else:
+        yield {"field": path, "detail": str(data)}
+
+
+def _unexpected(error: Exception, context: dict[str, Any]) -> Response:
+    log.error("%s %s failed", context["request"].method, context["request"].path, exc_info=error)
+    got_request_exception.send(sender=type(context["view"]), request=context["request"]._request)
+    set_rollback()
+    return _respond(500, "Unexpected", "It was recorded. Nothing of this request was stored; you can send it again.")
+
+
+def _body(status: int, kind: str, detail: str) -> dict[str, Any]:
+    words = "".join(f"-{letter.lower()}" if letter.isupper() else letter for letter in kind).lstrip("-")
+    return {"type": f"urn:carillon:problem:{words}", "title": TITLES[status], "status": status, "detail": detail}
+
+
+def _respond(
+    status: int, kind: str, detail: str, errors: list[dict[str, str]] | None = None, headers: Any = None
+) -> Response:
+    body = _body(status, kind, detail) | ({"errors": errors} if errors else {})
+    kept = {name: value for name, value in (headers or {}).items() if name in ("WWW-Authenticate", "Retry-After")}
+    return Response(body, status=status, headers=kept, content_type=MEDIA_TYPE)

@@ -1,0 +1,81 @@
+"""Rate limits that hold across processes and machines: a leaky bucket (GCRA) in one row per caller.
+
+An allowance of N calls per minute may be used at once, and then comes back evenly. One conditional UPDATE decides and
+counts, so two workers can't both spend the last call.
+"""
+
+import math
+import time
+from dataclasses import dataclass
+from typing import Any
+
+from django.conf import settings
+from django.db.models import F, FloatField, Value
+from django.db.models.functions import Greatest
+from rest_framework.request import Request
+from rest_framework.throttling import BaseThrottle
+
+from apps.api.models import Allowance
+
+WINDOW = 60.0  # seconds
+
+
+@dataclass(frozen=True, slots=True)
+class Spent:
+    """What a call left: `remaining` calls now, all of them again after `reset` seconds; `wait` > 0 means refused."""
+
+    limit: int
+    remaining: int
+    reset: int
+    wait: float
+
+    def headers(self) -> dict[str, str]:
+        """The fields of draft-ietf-httpapi-ratelimit-headers-07, in seconds from now."""
+        return {
+            "RateLimit-Limit": str(self.limit),
+            "RateLimit-Remaining": str(self.remaining),
+            "RateLimit-Reset": str(self.reset),
+            "RateLimit-Policy": f"{self.limit};w={WINDOW:.0f}",
+        }
+
+
+def spend(caller: str, *, calls: int, limit: int, now: float) -> Spent:
+    """Take `calls` from the caller's allowance of `limit` per minute, or say how long to wait. `now`: Unix time."""
+    cost = WINDOW * min(calls, limit) / limit
+    row = Allowance.objects.filter(caller=caller)
+    after = Greatest(F("spent_until"), Value(now), output_field=FloatField()) + Value(cost)
+    if not (taken := row.filter(spent_until__lte=now + WINDOW - cost).update(spent_until=after)):
+        _, taken = Allowance.objects.get_or_create(caller=caller, defaults={"spent_until": now + cost})
+    ahead = max(row.values_list("spent_until", flat=True).get() - now, 0.0)
+    return Spent(
+        limit=limit,
+        # a rounding error of floats must not hide a call
+        remaining=max(math.floor((WINDOW - ahead) * limit / WINDOW + 1e-6), 0),
+        reset=math.ceil(ahead),
+        wait=0.0 if taken else ahead + cost - WINDOW,
+    )
+
+
+class PerCaller(BaseThrottle):
+    """Each key and each member of staff has settings.API_CALLS_PER_MINUTE; a view's `cost` says how many it takes."""
+
+    spent: Spent
+
+    def allow_request(self, request: Request, view: Any) -> bool:
+        self.spent = spend(
+            request.auth.name,
+            calls=getattr(view, "cost", 1),
+            limit=settings.API_CALLS_PER_MINUTE,
+            now=time.time(),
+        )
+        request.spent = self.spent  # Endpoint writes it into the headers of every answer
+        return not self.spent.wait
+
+    def wait(self) -> float:
+        return self.spent.wait
+
+
+def headers_of(request: Any) -> dict[str, str]:
+    """The RateLimit fields of a call that was counted; nothing for one that was refused before."""
+    spent: Spent | None = getattr(request, "spent", None)
+    return spent.headers() if spent else {}

@@ -1,0 +1,197 @@
+"""Notify: tell some people something now or later; and what became of it."""
+
+import datetime as dt
+import uuid
+from typing import Any
+
+from django.db import transaction
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from apps.accounts.permissions import Scope
+from apps.api.endpoint import Endpoint, Strict, described, one
+from apps.api.v1.deliveries import BalanceOut, BehindQuery, DeliveryOut
+from apps.api.v1.followers import SOURCE, FollowerIn
+from apps.api.v1.people import find_or_add
+from apps.api.v1.tags import slugs, words_field
+from apps.api.v1.templates import type_of
+from apps.campaigns import audience
+from apps.content.drafts import published_version
+from apps.content.models import Template, Version
+from apps.followers.models import Follower
+from apps.notifications import control
+from apps.notifications.balance import balance, deliveries_behind
+from apps.notifications.models import Notification, NotificationState
+from apps.notifications.notify import notify
+
+MOST_NAMED, MOST_TAGGED = 1000, 10_000
+ROWS = Notification.objects.select_related("notification_type", "version__template")
+
+
+class NotificationOut(serializers.Serializer[Notification]):
+    id = serializers.UUIDField(source="uid")
+    type = serializers.CharField(source="notification_type.key")
+    template = serializers.CharField(source="version.template.key")
+    version = serializers.IntegerField(source="version.number")
+    channels = serializers.ListField(child=serializers.CharField())
+    data = serializers.DictField()
+    dedup_key = serializers.CharField(allow_null=True)
+    source = serializers.CharField()
+    state = serializers.ChoiceField(NotificationState.choices)
+    created_at = serializers.DateTimeField()
+    send_at = serializers.DateTimeField()
+    expires_at = serializers.DateTimeField(allow_null=True)
+    finished_at = serializers.DateTimeField(allow_null=True)
+
+
+class NotificationDetail(NotificationOut):
+    balance = serializers.SerializerMethodField()
+
+    def get_balance(self, notification: Notification) -> BalanceOut:
+        return balance(notification).as_dict()  # type: ignore[return-value]  # the annotation is for the schema
+
+
+class Person(FollowerIn):
+    """A known follower by `id` or `external_id`, or a person by address, who is added when unknown."""
+
+    id = serializers.UUIDField(required=False)
+    subscribed = serializers.BooleanField(
+        required=False, default=False, help_text="Of a person who is added: may we send commercial messages? "
+        "A known follower's word is never changed here.",
+    )  # fmt: skip
+    data = serializers.DictField(required=False, help_text="This person's own values, over `data`.")
+
+
+class NotifyIn(Strict):
+    type = serializers.CharField(max_length=60, help_text="Key of a notification type.")
+    recipients = serializers.ListField(child=Person(), required=False, default=list, max_length=MOST_NAMED)
+    tags = words_field(required=False, default=list, max_length=50, help_text="Everybody who has one of these.")
+    data = serializers.DictField(required=False, help_text="Values for the template's variables.")
+    channels = serializers.ListField(child=serializers.CharField(), required=False, allow_empty=False)
+    template = serializers.CharField(
+        required=False, max_length=80, help_text="Key of a published template; else the one that speaks for the type."
+    )
+    send_at = serializers.DateTimeField(required=False, default_timezone=dt.UTC)
+    expires_at = serializers.DateTimeField(required=False, default_timezone=dt.UTC)
+    dedup_key = serializers.CharField(
+        required=False, max_length=255, help_text="The same key for the same type again answers with the first one."
+    )
+
+
+class Accepted(serializers.Serializer[Notification]):
+    id = serializers.UUIDField(source="uid")
+    state = serializers.ChoiceField(NotificationState.choices)
+
+
+class Notify(Endpoint):
+    """Tell some people something."""
+
+    scopes = {"POST": Scope.NOTIFICATIONS_WRITE}
+
+    @described(
+        "Notifications", "notify", "Notify people", body=NotifyIn, answer=Accepted, status=202, refuses=(400, 409),
+        details="Stored before it is answered, sent in the background. Each recipient gets one delivery per channel; "
+        "those who must not get it are skipped with the reason.",
+    )  # fmt: skip
+    def post(self, request: Request) -> Response:
+        asked, now = self.body(NotifyIn), self.now
+        kind = type_of(asked.pop("type"))
+        version = _version(asked.pop("template", ""))
+        tagged = _tagged(asked.pop("tags"))
+        with transaction.atomic():  # people who are added stay only if the notification is taken
+            people = find_or_add(asked.pop("recipients"), source=SOURCE, by=self.by, now=now)
+            named = {follower.pk for follower, _ in people}
+            everyone = [*people, *((follower, {}) for follower in tagged if follower.pk not in named)]
+            made = notify(
+                notification_type=kind,
+                recipients=everyone,
+                version=version,
+                **asked,
+                source=SOURCE,
+                by=self.by,
+                now=now,
+            )
+        return Response(Accepted(made).data, status=202)
+
+
+def _version(key: str) -> Version | None:
+    if not key:
+        return None
+    template = Template.objects.filter(key=key, private=False).first()
+    if template is None or (version := published_version(template)) is None:
+        raise serializers.ValidationError({"template": [f"There is no published template {key!r}."]})
+    return version
+
+
+def _tagged(words: list[str]) -> list[Follower]:
+    found = list(audience.followers_of({"tags": slugs(words)})[: MOST_TAGGED + 1])
+    if len(found) > MOST_TAGGED:
+        raise serializers.ValidationError(
+            {"tags": [f"More than {MOST_TAGGED:,} followers have these tags. Send them a campaign instead."]}
+        )
+    return found
+
+
+class StateQuery(Strict):
+    type = serializers.CharField(required=False, max_length=60)
+    state = serializers.ChoiceField(NotificationState.choices, required=False)
+
+
+class Notifications(Endpoint):
+    """All notifications, those of campaigns among them."""
+
+    scopes = {"GET": Scope.NOTIFICATIONS_READ}
+
+    @described(
+        "Notifications", "notifications_list", "List notifications", query=StateQuery,
+        answer=NotificationOut(many=True), refuses=(400,),
+    )  # fmt: skip
+    def get(self, request: Request) -> Response:
+        asked = self.query(StateQuery)
+        rows = ROWS.filter(notification_type=type_of(asked.pop("type"))) if "type" in asked else ROWS
+        return self.page(rows.filter(**asked), NotificationOut)
+
+
+class OneNotification(Endpoint):
+    """One notification with its balance."""
+
+    scopes = {"GET": Scope.NOTIFICATIONS_READ}
+
+    @described("Notifications", "notifications_get", "Get a notification", answer=NotificationDetail, refuses=(404,))
+    def get(self, request: Request, uid: uuid.UUID) -> Response:
+        return Response(NotificationDetail(one(ROWS, uid=uid)).data)
+
+
+class CancelledOut(serializers.Serializer[Any]):
+    cancelled = serializers.IntegerField()
+    handed_off = serializers.IntegerField(help_text="Gone already.")
+    in_flight = serializers.IntegerField(help_text="Being handed over at this moment; can go either way.")
+    total = serializers.IntegerField()
+
+
+class CancelNotification(Endpoint):
+    """Stop what has not left yet."""
+
+    scopes = {"POST": Scope.NOTIFICATIONS_WRITE}
+
+    @described(
+        "Notifications", "notifications_cancel", "Cancel a notification", answer=CancelledOut, refuses=(404, 409),
+        details="Says truthfully how many were stopped and how many had left.",
+    )  # fmt: skip
+    def post(self, request: Request, uid: uuid.UUID) -> Response:
+        return Response(control.cancel(notification=one(ROWS, uid=uid), by=self.by, now=self.now))
+
+
+class NotificationDeliveries(Endpoint):
+    """The deliveries of one notification."""
+
+    scopes = {"GET": Scope.NOTIFICATIONS_READ}
+
+    @described(
+        "Notifications", "notifications_deliveries", "List a notification's deliveries", query=BehindQuery,
+        answer=DeliveryOut(many=True), refuses=(400, 404),
+    )  # fmt: skip
+    def get(self, request: Request, uid: uuid.UUID) -> Response:
+        rows = deliveries_behind(one(ROWS, uid=uid), **self.query(BehindQuery))
+        return self.page(rows.select_related("notification"), DeliveryOut)

@@ -1,0 +1,71 @@
+"""Tags: the words followers are sorted by."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from django.db.models import Q
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from apps.accounts.permissions import Scope
+from apps.api.endpoint import Endpoint, Strict, described, one
+from apps.followers import contacts
+from apps.followers.models import Tag
+
+
+class TagOut(serializers.Serializer[Tag]):
+    slug = serializers.CharField(help_text="Its id in addresses.")
+    name = serializers.CharField()
+    created_at = serializers.DateTimeField()
+
+
+class NewTag(Strict):
+    name = serializers.CharField(max_length=80)
+
+
+class Tags(Endpoint):
+    """All tags."""
+
+    scopes = {"GET": Scope.FOLLOWERS_READ, "POST": Scope.FOLLOWERS_WRITE}
+
+    @described("Tags", "tags_list", "List tags", answer=TagOut(many=True), refuses=(400,))
+    def get(self, request: Request) -> Response:
+        self.query()
+        return self.page(Tag.objects.all(), TagOut)
+
+    @described("Tags", "tags_create", "Make a tag", body=NewTag, answer=TagOut, status=201, refuses=(400, 409))
+    def post(self, request: Request) -> Response:
+        made = contacts.make_tag(**self.body(NewTag), by=self.by, now=self.now)
+        return Response(TagOut(made).data, status=201)
+
+
+class OneTag(Endpoint):
+    """One tag."""
+
+    scopes = {"GET": Scope.FOLLOWERS_READ, "DELETE": Scope.FOLLOWERS_WRITE}
+
+    @described("Tags", "tags_get", "Get a tag", answer=TagOut, refuses=(404,))
+    def get(self, request: Request, slug: str) -> Response:
+        return Response(TagOut(one(Tag.objects.all(), slug=slug)).data)
+
+    @described("Tags", "tags_delete", "Delete a tag and take it off everybody", answer=None, refuses=(404,))
+    def delete(self, request: Request, slug: str) -> Response:
+        contacts.delete_tag(tag=one(Tag.objects.all(), slug=slug), by=self.by, now=self.now)
+        return Response(status=204)
+
+
+def slugs(words: Iterable[str], *, field: str = "tags") -> list[str]:
+    """The slugs of tags given by name or slug; a word that is no tag is refused, so that a typo is not "nobody"."""
+    found: list[str] = []
+    for word in words:
+        tag = Tag.objects.filter(Q(slug=word) | Q(name__iexact=word)).order_by("pk").first()
+        if tag is None:
+            raise serializers.ValidationError({field: [f"There is no tag {word!r}. Make it first, or leave it out."]})
+        found.append(tag.slug)
+    return found
+
+
+def words_field(**options: Any) -> serializers.ListField:
+    """Tags by name or slug, as a list."""
+    return serializers.ListField(child=serializers.CharField(max_length=80), **options)

@@ -1,0 +1,87 @@
+"""Who gets in, and what each may do."""
+
+import datetime as dt
+
+import pytest
+from django.test import Client
+from django.utils import timezone
+from rest_framework.test import APIClient
+
+from apps.accounts import keys
+from apps.accounts.models import ApiKey, AuditEntry
+from apps.accounts.permissions import Scope
+from tests.make import TESTER
+
+FOLLOWERS = "/api/v1/followers"
+pytestmark = pytest.mark.django_db
+
+
+def test_nobody_gets_in_without_a_key(problem) -> None:
+    answer = APIClient().get(FOLLOWERS)
+    problem(answer, 401)
+    assert answer.headers["WWW-Authenticate"].startswith("Bearer")
+
+
+@pytest.mark.parametrize("header", ["Bearer nonsense", "Bearer", "Basic YTpi", "car_live_aaaaaaaa_" + "0" * 64])
+def test_a_header_that_is_no_good_key_is_refused(header: str, problem) -> None:
+    problem(APIClient().get(FOLLOWERS, headers={"Authorization": header}), 401)
+
+
+def test_a_revoked_and_an_expired_key_are_told_why(api, problem) -> None:
+    key = ApiKey.objects.get()
+    ApiKey.objects.update(expires_at=timezone.now() - dt.timedelta(seconds=1))
+    assert "expired" in problem(api.get(FOLLOWERS), 401)["detail"]
+    keys.revoke(key=key, by=TESTER, now=timezone.now())
+    assert "revoked" in problem(api.get(FOLLOWERS), 401)["detail"]
+
+
+def test_a_key_does_what_its_scopes_say_and_no_more(client_with, problem) -> None:
+    reader = client_with(Scope.FOLLOWERS_READ)
+    assert reader.get(FOLLOWERS).status_code == 200
+    assert "followers:write" in problem(reader.post(FOLLOWERS, {"name": "Eve"}), 403)["detail"]
+    writer = client_with(Scope.FOLLOWERS_WRITE)
+    assert writer.post(FOLLOWERS, {"name": "Eve"}).status_code == 201
+    problem(writer.get(FOLLOWERS), 403)
+
+
+def test_what_a_program_did_is_in_the_history_under_its_name(api) -> None:
+    api.post(FOLLOWERS, {"name": "Eve"})
+    entry = AuditEntry.objects.get(kind="follower.added")
+    assert (entry.actor_kind, entry.actor_id) == ("api_key", str(ApiKey.objects.get().uid))
+    assert "Shop" in entry.actor_label
+
+
+@pytest.mark.parametrize(
+    ("role", "reads", "adds", "sends"),
+    [("viewer", 200, 403, 403), ("editor", 200, 201, 403), ("sender", 200, 201, 404), ("admin", 200, 201, 404)],
+)
+def test_staff_may_do_by_session_what_their_role_says(
+    role: str, reads: int, adds: int, sends: int, request: Any
+) -> None:
+    client = APIClient()
+    client.force_login(request.getfixturevalue(role))
+    assert client.get(FOLLOWERS).status_code == reads
+    assert client.post(FOLLOWERS, {"name": "Eve"}).status_code == adds
+    missing = "/api/v1/messages/0190a000-0000-7000-8000-000000000000/send"
+    assert client.post(missing).status_code == sends
+
+
+def test_a_session_needs_the_csrf_token_to_write(editor, problem) -> None:
+    client = Client(enforce_csrf_checks=True)
+    client.force_login(editor)
+    answer = client.post(FOLLOWERS, {"name": "Eve"}, content_type="application/json")
+    assert "CSRF" in problem(answer, 403)["detail"]
+
+
+def test_a_key_needs_no_csrf_token(api) -> None:
+    strict = APIClient(enforce_csrf_checks=True)
+    strict.credentials(**api._credentials)
+    assert strict.post(FOLLOWERS, {"name": "Eve"}).status_code == 201
+
+
+def test_a_retired_member_of_staff_is_out(editor) -> None:
+    client = APIClient()
+    client.force_login(editor)
+    editor.is_active = False
+    editor.save()
+    assert client.get(FOLLOWERS).status_code == 401

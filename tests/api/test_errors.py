@@ -1,0 +1,84 @@
+"""Refusals all look the same and say what to do."""
+
+import logging
+
+import pytest
+from rest_framework.test import APIClient
+
+from apps.api import errors
+from apps.followers import contacts
+
+pytestmark = pytest.mark.django_db
+SOMEONE = "0190a000-0000-7000-8000-000000000000"
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        f"followers/{SOMEONE}",
+        f"followers/{SOMEONE}/preferences",
+        f"segments/{SOMEONE}",
+        f"templates/{SOMEONE}",
+        f"templates/{SOMEONE}/versions/1",
+        f"campaigns/{SOMEONE}",
+        f"campaigns/{SOMEONE}/balance",
+        f"messages/{SOMEONE}/deliveries",
+        f"notifications/{SOMEONE}",
+        f"deliveries/{SOMEONE}",
+        "tags/none",
+        "notification-types/none",
+        "followers/17",
+        "no-such-thing",
+    ],
+)
+def test_an_unknown_id_is_not_found(api, problem, path: str) -> None:
+    problem(api.get(f"/api/v1/{path}"), 404)
+
+
+def test_an_address_with_a_slash_too_many_is_told_so(api, problem) -> None:
+    assert "slash" in problem(api.get("/api/v1/followers/"), 404)["detail"]
+
+
+def test_a_misspelt_field_is_refused_with_the_right_ones(api, problem) -> None:
+    body = problem(api.post("/api/v1/followers", {"emial": "a@example.com"}), 400, field="emial")
+    assert "email" in body["errors"][0]["detail"]
+
+
+def test_a_misspelt_filter_is_refused(api, problem) -> None:
+    problem(api.get("/api/v1/followers?subscribd=true"), 400, field="subscribd")
+    problem(api.get("/api/v1/tags?name=x"), 400, field="name")
+    problem(api.get("/api/v1/followers?tags=nobody-has-this"), 400, field="tags")
+
+
+@pytest.mark.parametrize(("sent", "status"), [("{", 400), ("[]", 400), ('"x"', 400), ("null", 400)])
+def test_a_body_that_is_no_object_is_refused(api, problem, sent: str, status: int) -> None:
+    problem(api.post("/api/v1/followers", sent, content_type="application/json"), status)
+
+
+def test_another_media_type_and_another_method_are_refused(api, problem) -> None:
+    problem(api.post("/api/v1/followers", "name=Eve", content_type="application/x-www-form-urlencoded"), 415)
+    assert api.put("/api/v1/followers", {}).status_code in (403, 405)
+
+
+def test_the_place_in_a_list_is_named(api, problem) -> None:
+    body = {"type": "news", "recipients": [{"email": "a@example.com"}, {"emial": "b@example.com"}]}
+    problem(api.post("/api/v1/notify", body), 400, field="recipients.1.emial")
+
+
+def test_what_nobody_expected_is_recorded_and_answered_without_its_words(api, problem, monkeypatch, caplog) -> None:
+    def break_(**_: object) -> None:
+        raise ZeroDivisionError("secret words")
+
+    monkeypatch.setattr(contacts, "add_follower", break_)
+    quiet = APIClient(raise_request_exception=False)
+    quiet.credentials(**api._credentials)
+    with caplog.at_level(logging.ERROR, logger="carillon.api"):
+        body = problem(quiet.post("/api/v1/followers", {"name": "Eve"}), 500)
+    assert "secret" not in str(body)
+    assert "secret words" in caplog.text
+    with pytest.raises(ZeroDivisionError):
+        api.post("/api/v1/followers", {"name": "Eve"})
+
+
+def test_every_status_has_a_title() -> None:
+    assert set(errors.STATUS.values()) <= set(errors.TITLES)
