@@ -1,0 +1,140 @@
+"""Believable people for the demo world: names that fit their language, addresses that can't be anybody's."""
+
+import random
+import unicodedata
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+# language: (share, zones, women, men, surnames); "native/latin" where the address needs other letters
+_PEOPLE: dict[str, tuple[int, str, str, str, str]] = {
+    "en": (
+        30,
+        "Europe/London America/New_York America/Chicago America/Los_Angeles Australia/Sydney Asia/Singapore",
+        "Olivia Emma Grace Hannah Zoe Maya Ruth Chloe Alice Nora Isla Priya",
+        "Liam Noah Jack Oscar Henry Samuel Leo Owen Theo Adam Daniel Marcus",
+        "Smith Walker Hughes Bennett Carter Ellis Foster Grant Hayes Morgan Okafor Patel Reed Shaw Turner Ward",
+    ),
+    "ru": (
+        24,
+        "Europe/Moscow Asia/Yekaterinburg Asia/Novosibirsk Europe/Samara Asia/Almaty",
+        "Анна Мария Елена Ольга Наталья Екатерина Дарья Полина Татьяна Ксения Вера Юлия",
+        "Александр Дмитрий Сергей Михаил Иван Андрей Павел Никита Егор Кирилл Тимур Роман",
+        "Иванов Смирнов Кузнецов Попов Соколов Лебедев Козлов Новиков Морозов Волков Зайцев Орлов Фёдоров Белов",
+    ),
+    "de": (
+        14,
+        "Europe/Berlin Europe/Vienna Europe/Zurich",
+        "Lena Clara Johanna Katharina Greta Sabine Antje Frieda",
+        "Lukas Jonas Matthias Jürgen Stefan Björn Felix Tobias",
+        "Müller Schmidt Weber Becker Schäfer Köhler Krüger Vogel Brandt Lang",
+    ),
+    "es": (
+        10,
+        "Europe/Madrid America/Mexico_City America/Bogota America/Argentina/Buenos_Aires",
+        "Lucía Carmen Sofía Elena Marta Inés Paula",
+        "Alejandro Javier Diego Andrés Pablo Mateo Íñigo",
+        "García Fernández López Martínez Núñez Romero Ortega Delgado",
+    ),
+    "fr": (
+        8,
+        "Europe/Paris Europe/Brussels America/Montreal",
+        "Camille Léa Chloé Inès Manon Hélène",
+        "Hugo Louis Étienne Antoine Théo François",
+        "Martin Bernard Dubois Laurent Lefèvre Girard Fontaine",
+    ),
+    "pt-BR": (
+        6,
+        "America/Sao_Paulo America/Manaus",
+        "Ana Beatriz Camila Fernanda Júlia",
+        "João Pedro Rafael Thiago Caio",
+        "Silva Souza Oliveira Araújo Conceição Rocha",
+    ),
+    "pl": (
+        4,
+        "Europe/Warsaw",
+        "Zofia Agnieszka Małgorzata Ewa",
+        "Jakub Paweł Łukasz Tomasz",
+        "Nowak Wójcik Mazur Kaczmarek Zając",
+    ),
+    "zh": (
+        2,
+        "Asia/Shanghai Asia/Taipei",
+        "李娜/na.li 王芳/fang.wang 陈静/jing.chen",
+        "张伟/wei.zhang 刘洋/yang.liu 赵磊/lei.zhao",
+        "",
+    ),
+    "ja": (
+        2,
+        "Asia/Tokyo",
+        "佐藤 美咲/misaki.sato 鈴木 葵/aoi.suzuki",
+        "高橋 蓮/ren.takahashi 田中 大輔/daisuke.tanaka",
+        "",
+    ),
+}
+_DOMAINS = ("example.com", "example.org", "example.net")
+_CYRILLIC = dict(
+    zip(
+        "абвгдеёжзийклмнопрстуфхцчшщъыьэюя",
+        "a b v g d e yo zh z i y k l m n o p r s t u f kh ts ch sh shch _ y _ e yu ya".split(),
+        strict=True,
+    )
+)
+_LATIN = {"ł": "l", "ß": "ss", "ø": "o"}
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    name: str
+    email: str
+    language: str
+    time_zone: str
+    tags: list[str]
+    metadata: dict[str, Any]
+    days_ago: float = field(default=0)  # since when they follow
+
+
+def people(count: int, *, seed: int = 7) -> Iterator[Person]:
+    """Always the same people for the same seed; no address twice."""
+    chance = random.Random(seed)  # noqa: S311  # a story, not a secret
+    taken: set[str] = set()
+    languages = list(_PEOPLE)
+    shares = [_PEOPLE[language][0] for language in languages]
+    for number in range(count):
+        language = chance.choices(languages, shares)[0]
+        _, zones, *_names = _PEOPLE[language]
+        name, mailbox = _name(language, chance)
+        email = f"{mailbox}@{chance.choice(_DOMAINS)}"
+        if email in taken:
+            email = f"{mailbox}{number}@{chance.choice(_DOMAINS)}"
+        taken.add(email)
+        plan = chance.choices(("free", "pro", "team"), (60, 28, 12))[0]
+        tags = [tag for tag, share in (("Newsletter", 0.7), ("Beta testers", 0.12), ("Events", 0.25)) if chance.random() < share]
+        tags += ["Customers"] if plan != "free" else []
+        yield Person(
+            name=name,
+            email=email,
+            language=language,
+            time_zone=chance.choice(zones.split()),
+            tags=tags,
+            metadata={"plan": plan, "orders": 0 if plan == "free" else chance.randint(1, 24)},
+            days_ago=chance.uniform(0.1, 500),
+        )
+
+
+def _name(language: str, chance: random.Random) -> tuple[str, str]:
+    _, _, women, men, surnames = _PEOPLE[language]
+    woman = chance.random() < 0.5
+    first = chance.choice((women if woman else men).replace(" 美", "\xa0美").split(" "))
+    if not surnames:
+        name, _, mailbox = first.partition("/")
+        return name, mailbox
+    last = chance.choice(surnames.split())
+    if language == "ru" and woman:
+        last += "а"
+    return f"{first} {last}", f"{_ascii(first)}.{_ascii(last)}"
+
+
+def _ascii(word: str) -> str:
+    letters = "".join(_CYRILLIC.get(letter, _LATIN.get(letter, letter)) for letter in word.lower()).replace("_", "")
+    return unicodedata.normalize("NFKD", letters).encode("ascii", "ignore").decode()

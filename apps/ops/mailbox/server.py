@@ -1,0 +1,55 @@
+"""The SMTP side of the development mailbox."""
+
+import asyncio
+import datetime as dt
+import logging
+import signal
+from pathlib import Path
+
+from aiosmtpd.smtp import SMTP, Envelope, Session
+
+from apps.ops.mailbox import store
+
+log = logging.getLogger("carillon.mailbox")
+
+LARGEST = 32 * 1024 * 1024
+PRUNE_EVERY = 100
+
+
+class Keeper:
+    """aiosmtpd's handler: a mail is on disk before the sender hears 250."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.since_pruning = PRUNE_EVERY  # the first mail finds out whether there are too many
+
+    async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:
+        content = envelope.content
+        assert isinstance(content, bytes)  # noqa: S101  (decode_data is off)
+        letter = store.keep(
+            self.folder,
+            sender=envelope.mail_from or "",
+            recipients=envelope.rcpt_tos,
+            content=content,
+            now=dt.datetime.now(dt.UTC),
+        )
+        self.since_pruning += 1
+        if self.since_pruning >= PRUNE_EVERY:
+            self.since_pruning = 0
+            store.prune(self.folder)
+        return f"250 2.0.0 Kept as {letter.id}"
+
+
+async def serve(folder: Path, port: int) -> None:
+    """Accept mail on this machine's loopback until SIGTERM or SIGINT. Raises OSError when the port is taken."""
+    keeper, loop, stop = Keeper(folder), asyncio.get_running_loop(), asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+
+    def session() -> SMTP:
+        return SMTP(keeper, hostname="mailbox", enable_SMTPUTF8=True, decode_data=False, data_size_limit=LARGEST)
+
+    server = await loop.create_server(session, "127.0.0.1", port)
+    log.info("The development mailbox listens on 127.0.0.1:%d.", port)
+    async with server:
+        await stop.wait()

@@ -1,0 +1,119 @@
+"""Reading the development mailbox in the dashboard. In production these pages do not exist."""
+
+import re
+from collections.abc import Callable
+from functools import wraps
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
+from django.shortcuts import render
+from django.utils.html import escape
+from django.views.decorators.http import require_safe
+
+from apps.accounts.permissions import Capability, requires
+from apps.ops.mailbox import store
+
+PAGE = 50
+TABS = {"html": "HTML", "text": "Text", "headers": "Headers", "source": "Source"}
+# A mail is a stranger's page: it may show pictures and its own styles and open links elsewhere, nothing more.
+MAIL_CSP = (
+    "default-src 'none'; style-src 'unsafe-inline'; img-src data: https: http:; frame-ancestors 'self'; "
+    "sandbox allow-popups allow-popups-to-escape-sandbox"
+)
+_HEAD = re.compile(r"<head(\s[^>]*)?>", re.IGNORECASE)
+
+View = Callable[..., HttpResponseBase]
+
+
+def only_in_development(view: View) -> View:
+    @wraps(view)
+    def shown(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        if settings.PRODUCTION:
+            raise Http404("There is no mailbox in production.")
+        return view(request, *args, **kwargs)
+
+    return shown
+
+
+def folder() -> Path:
+    return Path(settings.VAR_DIR) / "mailbox"
+
+
+def _letter(id: str) -> tuple[store.Letter, bytes]:
+    found = store.letter(folder(), id)
+    if found is None:
+        raise Http404("This mail is not in the mailbox (any more).")
+    return found
+
+
+@only_in_development
+@requires(Capability.VIEW)
+@require_safe
+def index(request: HttpRequest) -> HttpResponse:
+    text = request.GET.get("q", "").strip()
+    before = request.GET.get("before", "")
+    found = list(islice(store.letters(folder(), text=text, before=before), PAGE + 1))
+    context = {
+        "letters": found[:PAGE],
+        "older": found[PAGE - 1].id if len(found) > PAGE else "",
+        "text": text,
+        "before": before,
+        "port": settings.MAILBOX_PORT,
+    }
+    return render(request, "ops/mailbox/list.html", context)
+
+
+@only_in_development
+@requires(Capability.VIEW)
+@require_safe
+def message(request: HttpRequest, id: str) -> HttpResponse:
+    letter, content = _letter(id)
+    html, text = store.body(content, "html"), store.body(content, "plain")
+    tab = request.GET.get("tab", "")
+    if tab not in TABS:
+        tab = "html" if html is not None else "text"
+    context = {
+        "letter": letter,
+        "tabs": TABS.items(),
+        "tab": tab,
+        "html": html,
+        "text": text,
+        "headers": [(name, str(value)) for name, value in store.parse(content).items()],
+        "source": content.decode("utf-8", "replace"),
+    }
+    return render(request, "ops/mailbox/message.html", context)
+
+
+@only_in_development
+@requires(Capability.VIEW)
+@require_safe
+def html(request: HttpRequest, id: str) -> HttpResponse:
+    """The mail's HTML as its own page for the frame, with its own policy; links open in a new tab."""
+    _, content = _letter(id)
+    page = store.body(content, "html")
+    if page is None:
+        page = f"<!doctype html><pre>{escape(store.body(content, 'plain') or '')}</pre>"
+    base = '<base target="_blank">'
+    # after <head>, because in front of the doctype it would put the browser into quirks mode
+    page, replaced = _HEAD.subn(lambda head: head.group() + base, page, count=1)
+    response = HttpResponse(page if replaced else base + page)
+    response["Content-Security-Policy"] = MAIL_CSP
+    response["X-Frame-Options"] = "SAMEORIGIN"
+    response["Referrer-Policy"] = "no-referrer"
+    return response
+
+
+@only_in_development
+@requires(Capability.VIEW)
+@require_safe
+def source(request: HttpRequest, id: str) -> HttpResponse:
+    """The bytes as they came, to save."""
+    letter, content = _letter(id)
+    return HttpResponse(
+        content,
+        content_type="message/rfc822",
+        headers={"Content-Disposition": f'attachment; filename="{letter.id}.eml"'},
+    )

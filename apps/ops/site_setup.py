@@ -1,0 +1,154 @@
+"""What every site needs before its first message: kinds of message, the stock templates, and the ways out."""
+
+import datetime as dt
+from dataclasses import dataclass
+
+from django.db import transaction
+
+from apps.content import stock
+from apps.content.models import Template
+from apps.followers.models import Category, Channel, NotificationType
+from apps.lib.actor import Actor
+from apps.notifications.accounts_out import ensure_default_accounts
+from apps.notifications.kinds import TypeValues, make_type
+
+BOTH = (Channel.EMAIL, Channel.IN_APP)
+
+# key: (the template that speaks for it, what it is)
+TYPES: dict[str, tuple[str, TypeValues]] = {
+    "security_alert": (
+        "account_security_alert",
+        TypeValues(
+            name="Security alerts",
+            description="Sign-ins from new devices, changed passwords. Can't be switched off, to keep your account safe.",
+            category=Category.CRITICAL,
+            channels=BOTH,
+            default_channels=BOTH,
+            position=10,
+            translations={
+                "ru": {
+                    "name": "Безопасность",
+                    "description": "Входы с новых устройств, смена пароля. Отключить нельзя: это защита вашего аккаунта.",
+                }
+            },
+        ),
+    ),
+    "transactional": (
+        "order_confirmation",
+        TypeValues(
+            name="Orders and payments",
+            description="Confirmations, receipts, shipping, codes: answers to what you did yourself.",
+            channels=BOTH,
+            default_channels=BOTH,
+            position=20,
+            translations={
+                "ru": {
+                    "name": "Заказы и платежи",
+                    "description": "Подтверждения, чеки, доставка, коды: ответы на ваши собственные действия.",
+                }
+            },
+        ),
+    ),
+    "alert": (
+        "planned_maintenance",
+        TypeValues(
+            name="Service alerts",
+            description="Interruptions, planned maintenance, and things that need your action.",
+            category=Category.ACTION_REQUIRED,
+            channels=BOTH,
+            default_channels=BOTH,
+            position=30,
+            translations={
+                "ru": {
+                    "name": "Работа сервиса",
+                    "description": "Перебои, плановые работы и то, что требует ваших действий.",
+                }
+            },
+        ),
+    ),
+    "reminder": (
+        "profile_reminder",
+        TypeValues(
+            name="Reminders",
+            description="Dates and tasks you may not want to forget.",
+            channels=BOTH,
+            default_channels=BOTH,
+            position=40,
+            translations={"ru": {"name": "Напоминания", "description": "Сроки и дела, о которых не хочется забыть."}},
+        ),
+    ),
+    "welcome": (
+        "welcome",
+        TypeValues(
+            name="Welcome",
+            description="The first steps after you have joined.",
+            channels=BOTH,
+            default_channels=BOTH,
+            position=50,
+            translations={"ru": {"name": "Первые шаги", "description": "Приветствие и помощь в начале."}},
+        ),
+    ),
+    "update": (
+        "new_feature",
+        TypeValues(
+            name="Product news",
+            description="New features and a digest of what happened.",
+            commercial=True,
+            channels=BOTH,
+            default_channels=BOTH,
+            position=60,
+            translations={"ru": {"name": "Новости продукта", "description": "Новые возможности и обзоры событий."}},
+        ),
+    ),
+    "promotion": (
+        "event_invitation",
+        TypeValues(
+            name="Offers and events",
+            description="Invitations, offers and campaigns.",
+            category=Category.MARKETING,
+            commercial=True,
+            channels=BOTH,
+            default_channels=(Channel.EMAIL,),
+            position=70,
+            translations={"ru": {"name": "Предложения и события", "description": "Приглашения, предложения и акции."}},
+        ),
+    ),
+    "preference_link": (
+        "preference_link",
+        TypeValues(
+            name="Link to these settings",
+            description="Sent when you ask for it on our page, and only then.",
+            channels=(Channel.EMAIL,),
+            default_channels=(Channel.EMAIL,),
+            locked_channels=(Channel.EMAIL,),
+            position=90,
+            translations={
+                "ru": {
+                    "name": "Ссылка на эти настройки",
+                    "description": "Приходит, только если вы сами запросили её на нашей странице.",
+                }
+            },
+        ),
+    ),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """What one run added: keys of types and templates."""
+
+    types: list[str]
+    templates: list[str]
+
+
+def set_up_site(*, by: Actor, now: dt.datetime) -> Made:
+    """Add what is missing, and nothing else: safe after every upgrade, and what staff changed stays as it is."""
+    with transaction.atomic():
+        templates = [template.key for template in stock.install(by=by, now=now)]
+        present = set(NotificationType.objects.values_list("key", flat=True))
+        missing = [key for key in TYPES if key not in present]
+        for key in missing:
+            template, values = TYPES[key]
+            make_type(key=key, values=values, template=Template.objects.get(key=template), by=by, now=now)
+        ensure_default_accounts(by=by, now=now)
+    return Made(types=missing, templates=templates)
