@@ -1,11 +1,14 @@
 """A cast of people, and no internet."""
 
+import os
 import socket
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from playwright.sync_api import Browser, sync_playwright
 
+from tests import chromium
 from tests.make import make_follower, make_staff
 
 _connect = socket.socket.connect
@@ -23,10 +26,9 @@ def no_internet(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(autouse=True)
-def var_dir(settings: Any, tmp_path: Any) -> Iterator[None]:
+def var_dir(settings: Any, tmp_path: Any) -> None:
     settings.MEDIA_ROOT = tmp_path / "files"
     settings.JOURNAL_DIR = tmp_path / "journal"
-    yield
 
 
 # ---- followers: Anna reads everything, Boris (Russian, Moscow) unsubscribed, Chen has a phone only, Dana has nothing
@@ -71,3 +73,14 @@ def sender(db: None) -> Any:
 @pytest.fixture
 def admin(db: None) -> Any:
     return make_staff("ada", role="admin")
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    path = os.environ.get("CHROMIUM") or chromium.find()
+    assert path, "No Chromium here. `make test` installs one; BROWSER=0 leaves these tests out."
+    # Django refuses database work in a thread that runs an event loop; playwright's loop does none of it.
+    os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "1"
+    with sync_playwright() as playwright:
+        arguments = ["--no-sandbox", "--disable-background-networking", "--disable-component-update", "--disable-sync"]
+        yield playwright.chromium.launch(executable_path=path, args=arguments)
