@@ -380,10 +380,14 @@ def tags_by_name(names: Iterable[str]) -> dict[str, Tag]:
     """The tags that exist under these names in any case, by casefolded name."""
     # The slug narrows the search on an index; the database's own idea of case ends at ASCII on SQLite.
     wanted = {name.strip().casefold() for name in names}
-    same_slug = Q(pk__in=[])
-    for slug in {_slug(name) for name in wanted}:
-        same_slug |= Q(slug=slug) | Q(slug__startswith=f"{slug}-")
-    return {row.name.casefold(): row for row in Tag.objects.filter(same_slug) if row.name.casefold() in wanted}
+    slugs = sorted({_slug(name) for name in wanted})
+    found: dict[str, Tag] = {}
+    for start in range(0, len(slugs), 100):  # SQLite takes at most 1,000 terms in one expression
+        same_slug = Q(pk__in=[])
+        for slug in slugs[start : start + 100]:
+            same_slug |= Q(slug=slug) | Q(slug__startswith=f"{slug}-")
+        found |= {tag.name.casefold(): tag for tag in Tag.objects.filter(same_slug)}
+    return {name: tag for name, tag in found.items() if name in wanted}
 
 
 def _free_slug(name: str) -> str:

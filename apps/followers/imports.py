@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, NoReturn
 
 from django.conf import settings
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, connection, transaction
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 
@@ -66,7 +66,11 @@ __all__ = [
     "start_upload",
 ]
 
-SLICE = 1000  # rows in one transaction: about half a second of the database's write lock on SQLite
+# Rows in one transaction, and a rest after it on SQLite, where a transaction keeps everybody else from writing. Web
+# writes beside an import on a busy machine, p95: 0.86 s with 1,000 rows and 10 ms, 0.25 s with these.
+SLICE = 250
+REST = 0.05  # seconds
+LOOK = 1000  # rows that the preview looks up at once
 PREVIEW_ROWS = 20_000  # beyond that the preview is a sample
 RUN_SECONDS = 8  # then the next task takes over, so that the lane stays open for others
 LEASE = dt.timedelta(seconds=60)
@@ -137,7 +141,7 @@ def preview(
     problems: list[Decision] = []
     counts: Counter[str] = Counter({action.value: 0 for action in Action})
     rows = islice(_rows(job), PREVIEW_ROWS)
-    while batch := list(islice(rows, SLICE)):
+    while batch := list(islice(rows, LOOK)):
         people, refused_rows = judge_rows(batch, job.dialect["columns"], used, chosen)
         decisions = _decide(people, refused_rows, memory, chosen)
         counts.update(decision.action.value for decision in decisions)
@@ -226,7 +230,8 @@ def slices(job_id: int) -> Iterator[Import]:
         while job.state == ImportState.RUNNING:
             _work(job)
             yield job
-            time.sleep(0.01)  # lets waiting web requests write on SQLite (worst wait 15 ms with it, 2.6 s without)
+            if connection.vendor == "sqlite":
+                time.sleep(REST)
     except GeneratorExit:
         _release(job)
         raise
