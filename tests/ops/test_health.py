@@ -1,0 +1,114 @@
+"""What load balancers and staff are told about the state of the whole."""
+
+import datetime as dt
+from typing import Any
+
+import pytest
+from django.db import OperationalError
+from django.test import Client
+from django.urls import reverse
+from django.utils import timezone
+
+from apps.lib.queue.announce import announce
+from apps.lib.queue.lanes import Lane
+from apps.ops import heartbeat
+from apps.ops.models import LaneHeartbeat
+
+
+def alive(*, but: str = "", seconds: int = 5) -> None:
+    """All groups showed life just now; `but` did so `seconds` ago."""
+    now = timezone.now()
+    for group in heartbeat.GROUPS:
+        heartbeat.begin(supervisor="here:1", group=group, now=now)
+        ago = seconds if group == but else 1
+        LaneHeartbeat.objects.filter(lane=group).update(beat_at=now - dt.timedelta(seconds=ago))
+
+
+def test_a_process_says_that_it_is_alive_without_a_database(client: Client) -> None:
+    assert client.get("/healthz").json() == {"status": "alive"}
+
+
+def test_ready_means_that_every_lane_showed_life(client: Client, db: None) -> None:
+    alive()
+    answer = client.get("/readyz")
+    assert answer.status_code == 200
+    assert answer.json()["groups"]["bulk"]["alive"] is True
+
+
+@pytest.mark.parametrize("seconds", [61, 3600])
+def test_one_silent_lane_means_not_ready(client: Client, db: None, seconds: int) -> None:
+    alive(but="bulk", seconds=seconds)
+    answer = client.get("/readyz")
+    assert answer.status_code == 503
+    groups = answer.json()["groups"]
+    assert [name for name, group in groups.items() if not group["alive"]] == ["bulk"]
+
+
+def test_no_worker_at_all_means_not_ready(client: Client, db: None) -> None:
+    assert client.get("/readyz").status_code == 503
+
+
+def test_one_living_machine_is_enough(client: Client, db: None) -> None:
+    alive(but="bulk", seconds=300)
+    heartbeat.begin(supervisor="there:2", group="bulk", now=timezone.now())
+    LaneHeartbeat.objects.filter(supervisor="there:2").update(beat_at=timezone.now())
+    assert client.get("/readyz").status_code == 200
+
+
+def test_a_database_that_does_not_answer_means_not_ready(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(**kwargs: Any) -> None:
+        raise OperationalError("connection refused")
+
+    monkeypatch.setattr("apps.ops.health.signs", refuse)
+    answer = client.get("/readyz")
+    assert answer.status_code == 503
+    assert answer.json()["database"] == "does not answer"
+
+
+def test_staff_see_what_runs_what_waits_and_why_something_was_replaced(client: Client, viewer: Any) -> None:
+    alive(but="bulk", seconds=90)
+    heartbeat.begin(
+        supervisor="here:1", group="tick", now=timezone.now(), restart_reason="nothing came through for 46 s"
+    )
+    announce("apps.ops.heartbeat.canary", lane=Lane.CRITICAL)
+    client.force_login(viewer)
+    page = client.get(reverse("ops:health")).content.decode()
+    assert "90 s ago" in page
+    assert "Replaced 1 time: nothing came through" in page
+    assert "not working" in page
+
+
+def test_strangers_do_not_see_the_card(client: Client, db: None) -> None:
+    assert client.get(reverse("ops:health")).status_code == 302
+
+
+# ------------------------------------------------------------------ the rows behind it
+def test_a_beat_is_written_for_the_group_the_process_belongs_to(db: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    for group in ("bulk", "critical"):
+        heartbeat.begin(supervisor="here:1", group=group, now=timezone.now())
+    monkeypatch.setenv("CARILLON_SUPERVISOR", "here:1")
+    monkeypatch.setenv("CARILLON_GROUP", "bulk")
+    monkeypatch.setattr(heartbeat, "_last_beat", 0.0)
+    heartbeat.beat()
+    assert [row.lane for row in LaneHeartbeat.objects.filter(beat_at__isnull=False)] == ["bulk"]
+
+
+def test_a_process_that_nobody_watches_writes_nothing(db: None, django_assert_num_queries: Any) -> None:
+    with django_assert_num_queries(0):
+        heartbeat.beat()
+
+
+def test_what_a_killed_supervisor_left_is_forgotten_after_a_while(db: None) -> None:
+    now = timezone.now()
+    heartbeat.begin(supervisor="dead:1", group="bulk", now=now - dt.timedelta(hours=1))
+    heartbeat.begin(supervisor="long:2", group="bulk", now=now - dt.timedelta(hours=1))
+    LaneHeartbeat.objects.filter(supervisor="long:2").update(beat_at=now)
+    heartbeat.begin(supervisor="new:3", group="bulk", now=now)
+    heartbeat.forget_the_dead(now=now)
+    assert set(LaneHeartbeat.objects.values_list("supervisor", flat=True)) == {"long:2", "new:3"}
+
+
+def test_no_canary_is_added_to_a_lane_where_enough_waits(db: None) -> None:
+    for _ in range(heartbeat.ENOUGH_WAITING + 5):
+        heartbeat.send_canary(Lane.BULK)
+    assert heartbeat.waiting(Lane.BULK) == heartbeat.ENOUGH_WAITING
