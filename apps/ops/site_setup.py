@@ -20,7 +20,7 @@ TYPES: dict[str, tuple[str, TypeValues]] = {
         "account_security_alert",
         TypeValues(
             name="Security alerts",
-            description="Sign-ins from new devices, changed passwords. Can't be switched off, to keep your account safe.",
+            description="New devices, changed passwords. Can't be switched off: it keeps your account safe.",
             category=Category.CRITICAL,
             channels=BOTH,
             default_channels=BOTH,
@@ -28,7 +28,7 @@ TYPES: dict[str, tuple[str, TypeValues]] = {
             translations={
                 "ru": {
                     "name": "Безопасность",
-                    "description": "Входы с новых устройств, смена пароля. Отключить нельзя: это защита вашего аккаунта.",
+                    "description": "Вход с нового устройства, смена пароля. Отключить нельзя: это защита аккаунта.",
                 }
             },
         ),

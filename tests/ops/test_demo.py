@@ -1,0 +1,114 @@
+"""The demo world and the groundwork of every site, made by the domain's own acts."""
+
+import io
+from typing import Any
+
+import pytest
+from django.core.management import CommandError, call_command
+from django.utils import timezone
+
+from apps.accounts.models import AuditEntry, User
+from apps.campaigns.models import Campaign, CampaignState
+from apps.content.models import Template
+from apps.followers.models import Address, Channel, ConsentRecord, Follower, NotificationType, Preference, Suppression
+from apps.notifications.kinds import template_of
+from apps.notifications.models import Notification, ProviderAccount
+from apps.ops import demo, site_setup
+from apps.ops.demo_people import people
+from tests.make import TESTER
+
+pytestmark = pytest.mark.django_db
+
+
+def run(name: str, *arguments: str) -> str:
+    out = io.StringIO()
+    call_command(name, *arguments, stdout=out)
+    return out.getvalue()
+
+
+def test_a_site_gets_its_types_templates_and_ways_out_once() -> None:
+    made = site_setup.set_up_site(by=TESTER, now=timezone.now())
+    assert set(made.types) == set(site_setup.TYPES)
+    for kind in NotificationType.objects.all():
+        template = template_of(kind)
+        assert template is not None
+        assert template.versions.filter(state="published").exists()
+        assert {"name", "description"} == set(kind.translations["ru"])
+    assert set(ProviderAccount.objects.values_list("channel", flat=True)) == {Channel.EMAIL, Channel.IN_APP}
+    assert NotificationType.objects.get(key="security_alert").category == "critical"
+
+    NotificationType.objects.filter(key="update").update(name="Ours")
+    again = site_setup.set_up_site(by=TESTER, now=timezone.now())
+    assert (again.types, again.templates) == ([], [])
+    assert NotificationType.objects.get(key="update").name == "Ours"
+
+
+def test_the_command_makes_the_first_administrator_and_refuses_a_second_of_the_name(settings: Any) -> None:
+    settings.PRODUCTION = True
+    said = run("setup_site", "--admin", "ada", "--email", "ada@example.com")
+    password = said.split("password ")[1].split()[0]
+    user = User.objects.get(username="ada")
+    assert user.role == "admin"
+    assert user.check_password(password)
+    with pytest.raises(CommandError, match="already an account named ada"):
+        run("setup_site", "--admin", "ada")
+
+
+def test_the_demo_people_are_many_distinct_and_nobody() -> None:
+    crowd = list(people(300))
+    assert len({person.email for person in crowd}) == 300
+    assert {person.email.partition("@")[2] for person in crowd} == {"example.com", "example.org", "example.net"}
+    assert all(person.email.isascii() for person in crowd)
+    assert len({person.language for person in crowd}) >= 8
+    assert list(people(300)) == crowd
+
+
+@pytest.fixture
+def world(monkeypatch: pytest.MonkeyPatch) -> demo.DemoWorld:
+    monkeypatch.setattr(demo, "FOLLOWERS", 130)  # 300 say no more and take longer
+    return demo.make_demo_world(now=timezone.now())
+
+
+def test_the_demo_world_has_everything_a_visitor_looks_for_and_is_made_once(world: demo.DemoWorld) -> None:
+    assert Follower.objects.count() == world.followers == demo.FOLLOWERS
+    assert ConsentRecord.objects.filter(act="subscribed").count() == demo.FOLLOWERS
+    assert Follower.objects.filter(subscribed=False).exists()
+    assert Preference.objects.exists()
+    assert Suppression.objects.exists()
+    assert Follower.objects.exclude(addresses__channel=Channel.EMAIL).exists()
+    assert Address.objects.filter(channel=Channel.SMS).exists()
+    assert Template.objects.filter(stock=True).count() == world.templates
+    assert {user.role for user in User.objects.all()} == {"viewer", "editor", "sender", "admin"}
+    assert list(Campaign.objects.order_by("id").values_list("state", flat=True)) == [
+        CampaignState.SENDING,
+        CampaignState.SCHEDULED,
+        CampaignState.DRAFT,
+    ]
+    assert Notification.objects.get().source == "campaign"
+    assert User.objects.get(username="admin").check_password(demo.PASSWORD)
+    kinds = set(AuditEntry.objects.values_list("kind", flat=True))
+    assert {"follower.added", "campaign.started", "template.published", "staff.created"} <= kinds
+
+    with pytest.raises(demo.DemoRefused, match="in use"):
+        demo.make_demo_world(now=timezone.now())
+    assert "no demo world was made" in run("demo")
+    assert Follower.objects.count() == world.followers
+
+
+def test_there_is_never_a_demo_world_in_production(settings: Any) -> None:
+    settings.PRODUCTION = True
+    with pytest.raises(CommandError, match="never made in production"):
+        run("demo")
+    assert not Follower.objects.exists()
+    assert not User.objects.exists()
+
+
+def test_a_fault_in_the_middle_leaves_nothing_behind(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*args: Any, **kwargs: Any) -> None:
+        raise OSError("disk full")
+
+    monkeypatch.setattr(demo, "FOLLOWERS", 5)
+    monkeypatch.setattr(demo, "_make_segments", fail)
+    with pytest.raises(OSError, match="disk full"):
+        demo.make_demo_world(now=timezone.now())
+    assert demo.is_empty()
