@@ -41,7 +41,7 @@ class AddressTaken(BadFollower):
     def __init__(self, field: str, follower: Follower) -> None:
         self.follower = follower
         super().__init__(
-            field, f"This {field} belongs to another follower already: {follower}. Change that one instead."
+            field, f"This {field} belongs to another follower already: {follower.label}. Change that one instead."
         )
 
 
@@ -50,7 +50,7 @@ class ExternalIdTaken(BadFollower):
 
     def __init__(self, follower: Follower) -> None:
         self.follower = follower
-        super().__init__("external_id", f"This external id belongs to another follower already: {follower}.")
+        super().__init__("external_id", f"This external id belongs to another follower already: {follower.label}.")
 
 
 class TagTaken(BadFollower):
@@ -434,7 +434,7 @@ def _about(follower: Follower, by: Actor, now: dt.datetime) -> dict[str, Any]:
         "at": now,
         "subject_type": "follower",
         "subject_id": str(follower.uid),
-        "subject_label": str(follower),
+        "subject_label": follower.label,
     }
 
 

@@ -294,14 +294,14 @@ def _refusal(person: Person, follower: Follower | None, known: Known, memory: Me
     if follower is None:
         return ""
     if line := memory.lines_by_follower.get(follower.pk):
-        return f"Line {line:,} of this file is about the same follower already: {follower}."
+        return f"Line {line:,} of this file is about the same follower already: {follower.label}."
     external_id = person.keys.get("external_id")
     if external_id and follower.external_id and follower.external_id != external_id:
         return f"This address belongs to the follower with the external id {follower.external_id!r}."
     for name, key in person.keys.items():
         owner = known.owners.get((name, key))
         if owner and owner.pk != follower.pk:
-            return f"This {_NAMES[name]} belongs to another follower already: {owner}."
+            return f"This {_NAMES[name]} belongs to another follower already: {owner.label}."
     try:
         fields.metadata(follower.metadata | person.metadata)
     except BadFollower as error:

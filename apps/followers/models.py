@@ -63,6 +63,11 @@ class Follower(models.Model):
         """The primary phone number in E.164, "" without one."""
         return self._primary(Channel.SMS)
 
+    @property
+    def label(self) -> str:
+        """What people know this follower by: the name, else an address, else an id."""
+        return self.name or self.email or self.phone or self.external_id or str(self.uid)
+
     def _primary(self, channel: Channel) -> str:
         return next((row.value for row in self.addresses.all() if row.primary and row.channel == channel), "")
 

@@ -110,6 +110,14 @@ def test_an_address_in_other_spelling_belongs_to_its_first_owner(anna: Follower)
     assert Follower.objects.count() == 1
 
 
+def test_somebody_without_a_name_is_called_by_the_address() -> None:
+    nameless = make_follower(email="x@example.com", phone="+49301234567")
+    assert nameless.label == "x@example.com"
+    assert AuditEntry.objects.get(kind="follower.added").subject_label == "x@example.com"
+    with pytest.raises(AddressTaken, match="already: x@example"):
+        contacts.add_follower(phone="+49301234567", source="api", **BY)
+
+
 def test_a_taken_phone_and_a_taken_external_id_are_told_apart(chen: Follower) -> None:
     contacts.change_follower(follower=chen, external_id="crm-9", **BY)
     with pytest.raises(AddressTaken) as phone:

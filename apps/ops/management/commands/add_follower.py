@@ -52,5 +52,6 @@ class Command(BaseCommand):
             raise CommandError(str(error)) from error
         out = console(options)
         word = "subscribed" if follower.subscribed else "unsubscribed"
-        name = follower.name or follower.email or follower.phone or follower.external_id
-        out.print(plain("Added ", "green"), plain(name, "bold"), plain(f" ({word}), id {follower.uid}."), sep="")
+        out.print(
+            plain("Added ", "green"), plain(follower.label, "bold"), plain(f" ({word}), id {follower.uid}."), sep=""
+        )
