@@ -176,3 +176,18 @@ def test_an_import_that_fails_half_way_ends_the_command_with_its_reason(
     monkeypatch.setattr(imports, "start", start_and_lose_the_file)
     with pytest.raises(CommandError, match="No such file"):
         run("import_followers", str(people))
+
+
+def test_an_import_that_a_worker_took_over_goes_on_without_the_command(
+    people: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started = imports.start
+
+    def start_and_let_a_worker_claim_it(**values: Any) -> Import:
+        job = started(**values)
+        Import.objects.filter(pk=job.pk).update(owner="a worker")
+        return job
+
+    monkeypatch.setattr(imports, "start", start_and_let_a_worker_claim_it)
+    with pytest.raises(CommandError, match="goes on in the background"):
+        run("import_followers", str(people))

@@ -107,8 +107,11 @@ def _run(out: Console, job: Import) -> Import:
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=out) as progress:
         bar = progress.add_task("Importing", total=job.rows_total)
-        for step in imports.slices(job.pk):
-            progress.update(bar, completed=step.rows_done)
+        try:
+            for step in imports.slices(job.pk):
+                progress.update(bar, completed=step.rows_done)
+        except imports.Taken as taken:  # this process slept for longer than its lease
+            raise CommandError(f"{taken} It goes on in the background.") from taken
     job.refresh_from_db()
     return job
 
