@@ -15,7 +15,7 @@ from django.utils import timezone
 
 from apps.accounts.models import User
 from apps.channels.contract import BadSettings
-from apps.followers.models import Channel, Follower
+from apps.followers.models import Channel
 from apps.lib.actor import command
 from apps.lib.crypto import Undecryptable
 from apps.notifications.accounts_out import change_account, settings_of
@@ -40,7 +40,9 @@ class Command(BaseCommand):
         hurry = Hurry()
         last_port = Path(settings.VAR_DIR) / "mailbox-port"
         mail_port = free_port(int(last_port.read_text()) if last_port.exists() else settings.MAILBOX_PORT)
-        wanted = os.environ.get("PORT")
+        wanted = os.environ.get("PORT", "")
+        if wanted and not wanted.isdecimal():
+            raise CommandError(f"PORT={wanted!r} is not a number.")
         port = int(wanted) if wanted else free_port(8000)
         if wanted and not is_free(port):
             raise CommandError(f"Port {port} is in use. Choose another: make run PORT={free_port(port)}")
@@ -67,13 +69,14 @@ class Command(BaseCommand):
         """In programs of their own, because they must see the ports that were chosen just now."""
         self.say("Preparing the database ...")
         self.manage("migrate", "--verbosity", "0")
-        self.manage("setup_site")
-        if not Follower.objects.exists() and not User.objects.exists():
+        self.manage("setup_site", quiet=True)
+        if demo.is_empty():
             self.say("Making the demo world (once) ...")
-            self.manage("demo")
+            self.manage("demo", quiet=True)
 
-    def manage(self, *words: str) -> None:
-        if subprocess.run(manage(*words), stdin=subprocess.DEVNULL, check=False).returncode:
+    def manage(self, *words: str, quiet: bool = False) -> None:
+        output = subprocess.DEVNULL if quiet else None
+        if subprocess.run(manage(*words), stdin=subprocess.DEVNULL, stdout=output, check=False).returncode:
             raise CommandError(f"manage.py {words[0]} failed; it says why above.")
 
     def watch(self, groups: list[Group], hurry: Hurry, port: int, site: str) -> None:
@@ -97,7 +100,7 @@ class Command(BaseCommand):
 
     def greet(self, site: str) -> None:
         lines = ["", f"  {settings.SITE_NAME} runs at {site}", f"  Mails that leave are read at {site}/mailbox/"]
-        people = User.objects.filter(username__in=demo.LOGINS).order_by("pk")
+        people = User.objects.filter(username__in=demo.STAFF).order_by("pk")
         if people:
             lines += ["", f"  Demo log-ins (password of all: {demo.PASSWORD})"]
             lines += [f"    {person.username:<10} {person.get_role_display()}" for person in people]
@@ -105,7 +108,7 @@ class Command(BaseCommand):
 
 
 def web_server(port: int) -> list[str]:
-    words = ["--interface", "wsgi", "--host", HERE, "--port", str(port), "--workers", "1", "--blocking-threads", "8"]
+    words = ["--interface", "wsgi", "--host", HERE, "--port", str(port), "--workers", "1", "--blocking-threads", "4"]
     words += ["--log-level", "warning", "--workers-kill-timeout", "5"]
     return [sys.executable, "-m", "granian", *words, "notifications_project.wsgi:application"]
 

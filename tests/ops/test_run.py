@@ -1,0 +1,46 @@
+"""`manage.py run` as a visitor meets it: from an empty database to the log-in page and mails in the mailbox."""
+
+import re
+import signal
+import socket
+import time
+import urllib.request
+from pathlib import Path
+
+import pytest
+
+from apps.notifications.accounts_out import settings_of
+from apps.notifications.models import ProviderAccount
+from apps.ops.demo import PASSWORD
+from apps.ops.mailbox import store
+from tests.ops.processes import alive, family, program, until
+
+
+@pytest.mark.slow
+def test_run_makes_the_demo_world_serves_it_sends_its_mail_and_ends_on_ctrl_c(
+    transactional_db: None, tmp_path: Path
+) -> None:
+    log = tmp_path / "program.log"
+    with socket.socket() as other:  # somebody else has the mailbox's port, so the next one is taken
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        taken = str(other.getsockname()[1])
+        free_web = int(taken) + 200
+        more = {"CARILLON_MODE": "development", "MAILBOX_PORT": taken, "PORT": str(free_web), "LOG_LEVEL": "WARNING"}
+        with program(tmp_path, "run", **more) as run:
+            until(lambda: "Ctrl-C stops" in log.read_text() or run.poll() is not None, "it greets", within=60)
+            words = log.read_text()
+            assert re.search(r"runs at http://127\.0\.0\.1:\d+", words), words
+            assert PASSWORD in words
+            with urllib.request.urlopen(f"http://127.0.0.1:{free_web}/login/") as answer:
+                assert answer.status == 200
+            (port,) = [settings_of(each)["port"] for each in ProviderAccount.objects.filter(provider="smtp")]
+            assert port != int(taken)
+            # the demo's first campaign leaves by SMTP as soon as the workers run
+            until(lambda: next(store.letters(tmp_path / "mailbox"), None), "a mail arrives", within=30)
+            everyone = [run.pid, *(each.pid for each in family(run.pid))]
+            started = time.monotonic()
+            run.send_signal(signal.SIGINT)
+            run.wait(30)
+            until(lambda: not alive(everyone), "every process is gone", within=5)
+            assert time.monotonic() - started < 30
