@@ -205,10 +205,9 @@ def plural(value: object, *forms: object, context: RenderContext) -> str:
     if not forms:
         raise FilterArgumentError("plural needs the forms of the word", token=None)
     locale = _reader(context)[0]
-    rules = [
-        tag for tag in ("zero", "one", "two", "few", "many", "other") if tag in {*locale.plural_form.tags, "other"}
-    ]
-    return str(forms[min(rules.index(str(locale.plural_form(abs(_number(value))))), len(forms) - 1)])
+    known = {*locale.plural_form.tags, "other"}
+    order = [str(tag) for tag in ("zero", "one", "two", "few", "many", "other") if tag in known]
+    return str(forms[min(order.index(str(locale.plural_form(abs(_number(value))))), len(forms) - 1)])
 
 
 @with_context
