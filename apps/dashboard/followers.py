@@ -138,6 +138,17 @@ def resubscribe(request: HttpRequest, uid: str) -> HttpResponse:
 
 
 # ------------------------------------------------------------------ adding and editing
+class ObjectField(forms.JSONField):
+    """A JSON object; an empty one is an empty field, in any script as people write it."""
+
+    widget = forms.Textarea(attrs={"rows": 5, "class": "form-control-code", "spellcheck": "false"})
+
+    def prepare_value(self, value: Any) -> Any:
+        if isinstance(value, dict):
+            return json.dumps(value, ensure_ascii=False, indent=2) if value else ""
+        return value if isinstance(value, str) else ""  # what was typed and could not be read stays
+
+
 class FollowerForm(forms.Form):
     name = forms.CharField(max_length=200, required=False)
     email = forms.CharField(label="E-mail", max_length=500, required=False)
@@ -148,9 +159,8 @@ class FollowerForm(forms.Form):
     language = forms.CharField(max_length=35, required=False, help_text="Such as en, ru or pt-BR.")
     time_zone = ZoneField(required=False, help_text="Empty: the site's zone.")
     tags = forms.CharField(required=False, help_text="Separated by commas. New ones are made.")
-    metadata = forms.JSONField(
+    metadata = ObjectField(
         required=False,
-        widget=forms.Textarea(attrs={"rows": 5, "class": "form-control-code", "spellcheck": "false"}),
         help_text='Anything else you know, as a JSON object: {"plan": "pro", "city": "Berlin"}',
     )
     subscribed = forms.BooleanField(
@@ -225,7 +235,7 @@ def edit(request: HttpRequest, uid: str) -> HttpResponse:
         "language": follower.language,
         "time_zone": follower.time_zone,
         "tags": ", ".join(tag.name for tag in follower.tags.all()),
-        "metadata": follower.metadata or None,
+        "metadata": follower.metadata,
     }
     form = FollowerForm(request.POST or None, adding=False, initial=initial)
     if request.method == "POST" and form.is_valid():
