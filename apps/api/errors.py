@@ -18,7 +18,8 @@ from apps.campaigns.lifecycle import BadCampaign, CampaignNotReady, StaleEdit
 from apps.campaigns.lifecycle import WrongState as CampaignInWrongState
 from apps.campaigns.rules import BadRules
 from apps.campaigns.segments import SegmentInUse, SegmentNameTaken
-from apps.content.drafts import BadWords, KeyTaken
+from apps.content.drafts import BadWords, DraftChanged, KeyTaken
+from apps.content.lint import BadData
 from apps.content.problems import NotPublishable, RenderError
 from apps.followers.addresses import BadAddress
 from apps.followers.consent import Locked, UnknownCell
@@ -36,6 +37,7 @@ STATUS = {
     BadAddress: 400,
     BadAudience: 400,
     BadCampaign: 400,
+    BadData: 400,
     BadFollower: 400,
     BadKeyRequest: 400,
     BadRules: 400,
@@ -48,6 +50,7 @@ STATUS = {
     AddressTaken: 409,
     CampaignInWrongState: 409,
     CampaignNotReady: 409,
+    DraftChanged: 409,
     ExternalIdTaken: 409,
     KeyTaken: 409,
     Locked: 409,
@@ -61,6 +64,7 @@ STATUS = {
 # Where the field is not named by the exception itself.
 FIELD = {
     BadAudience: "audience",
+    BadData: "data",
     BadRules: "rules",
     BadWords: "translations",
     ExternalIdTaken: "external_id",

@@ -4,24 +4,10 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from django.utils import timezone
 from rest_framework.test import APIClient
 
-from apps.accounts import keys
 from apps.accounts.permissions import Scope
-from tests.make import TESTER
-
-
-def make_client(*scopes: str) -> APIClient:
-    _, text = keys.issue(name="Shop", scopes=scopes, by=TESTER, now=timezone.now())
-    client = APIClient()
-    client.credentials(HTTP_AUTHORIZATION=f"Bearer {text}")
-    return client
-
-
-@pytest.fixture
-def client_with(db: None) -> Callable[..., APIClient]:
-    return make_client
+from tests.api.world import make_client
 
 
 @pytest.fixture

@@ -10,6 +10,7 @@ from rest_framework.test import APIClient
 from apps.accounts import keys
 from apps.accounts.models import ApiKey, AuditEntry
 from apps.accounts.permissions import Scope
+from tests.api.world import make_client
 from tests.make import TESTER
 
 FOLLOWERS = "/api/v1/followers"
@@ -35,11 +36,11 @@ def test_a_revoked_and_an_expired_key_are_told_why(api, problem) -> None:
     assert "revoked" in problem(api.get(FOLLOWERS), 401)["detail"]
 
 
-def test_a_key_does_what_its_scopes_say_and_no_more(client_with, problem) -> None:
-    reader = client_with(Scope.FOLLOWERS_READ)
+def test_a_key_does_what_its_scopes_say_and_no_more(problem) -> None:
+    reader = make_client(Scope.FOLLOWERS_READ)
     assert reader.get(FOLLOWERS).status_code == 200
     assert "followers:write" in problem(reader.post(FOLLOWERS, {"name": "Eve"}), 403)["detail"]
-    writer = client_with(Scope.FOLLOWERS_WRITE)
+    writer = make_client(Scope.FOLLOWERS_WRITE)
     assert writer.post(FOLLOWERS, {"name": "Eve"}).status_code == 201
     problem(writer.get(FOLLOWERS), 403)
 
@@ -55,9 +56,7 @@ def test_what_a_program_did_is_in_the_history_under_its_name(api) -> None:
     ("role", "reads", "adds", "sends"),
     [("viewer", 200, 403, 403), ("editor", 200, 201, 403), ("sender", 200, 201, 404), ("admin", 200, 201, 404)],
 )
-def test_staff_may_do_by_session_what_their_role_says(
-    role: str, reads: int, adds: int, sends: int, request: Any
-) -> None:
+def test_staff_may_do_by_session_what_their_role_says(role: str, reads: int, adds: int, sends: int, request) -> None:
     client = APIClient()
     client.force_login(request.getfixturevalue(role))
     assert client.get(FOLLOWERS).status_code == reads

@@ -1,8 +1,10 @@
 """Campaigns: compose, choose the audience, schedule or send, and steer while it is under way."""
 
+import datetime as dt
 import uuid
 from typing import Any
 
+from django.utils.dateparse import parse_datetime
 from rest_framework import serializers
 from rest_framework.exceptions import NotFound
 from rest_framework.request import Request
@@ -183,10 +185,13 @@ class When(Strict):
     wall = serializers.CharField(help_text="Wall-clock time in `zone`, without an offset: 2026-05-31T09:00.")
     zone = serializers.CharField(max_length=64, help_text="IANA name such as Europe/Berlin.")
 
-    def validate_wall(self, text: str) -> Any:
-        moment = serializers.DateTimeField(default_timezone=None).to_internal_value(text)
-        if moment.tzinfo is not None:
-            raise serializers.ValidationError("Give the time on the wall, without an offset; zone says where.")
+    def validate_wall(self, text: str) -> dt.datetime:
+        try:
+            moment = parse_datetime(text)
+        except ValueError:
+            moment = None
+        if moment is None or moment.tzinfo is not None:
+            raise serializers.ValidationError("Give the time on the wall, such as 2026-05-31T09:00, without an offset.")
         return moment
 
 

@@ -11,6 +11,7 @@ from apps.accounts.permissions import Scope
 from apps.api.endpoint import Endpoint, Strict, described, one
 from apps.api.v1.tags import slugs, words_field
 from apps.followers import consent, contacts, listing
+from apps.followers.addresses import BadAddress, normalise
 from apps.followers.models import AddressState, Channel, Follower
 
 FOLLOWERS = Follower.objects.prefetch_related("addresses", "tags")
@@ -28,8 +29,8 @@ class AddressOut(serializers.Serializer[Any]):
 class FollowerOut(serializers.Serializer[Follower]):
     id = serializers.UUIDField(source="uid")
     name = serializers.CharField()
-    email = serializers.SerializerMethodField(help_text="The primary one, or empty.")
-    phone = serializers.SerializerMethodField(help_text="E.164, the primary one, or empty.")
+    email = serializers.CharField(help_text="The primary one, or empty.")
+    phone = serializers.CharField(help_text="E.164, the primary one, or empty.")
     external_id = serializers.CharField(allow_null=True)
     language = serializers.CharField()
     time_zone = serializers.CharField(help_text="IANA name; empty means the site's.")
@@ -45,16 +46,6 @@ class FollowerOut(serializers.Serializer[Follower]):
     def get_tags(self, follower: Follower) -> list[str]:
         return [tag.name for tag in follower.tags.all()]
 
-    def get_email(self, follower: Follower) -> str:
-        return _primary(follower, Channel.EMAIL)
-
-    def get_phone(self, follower: Follower) -> str:
-        return _primary(follower, Channel.SMS)
-
-
-def _primary(follower: Follower, channel: str) -> str:
-    return next((each.value for each in follower.addresses.all() if each.channel == channel and each.primary), "")
-
 
 class FollowerIn(Strict):
     """All may be left out; a follower without an address is reached in-app only."""
@@ -67,6 +58,22 @@ class FollowerIn(Strict):
     time_zone = serializers.CharField(required=False, allow_blank=True, max_length=64, help_text="Europe/Berlin")
     tags = words_field(required=False, help_text="Names; made when missing. In a change: the whole set.")
     metadata = serializers.DictField(required=False, help_text="Your own values. In a change: the whole object.")
+
+    def validate_email(self, value: str) -> str:
+        return _checked(Channel.EMAIL, value)
+
+    def validate_phone(self, value: str) -> str:
+        return _checked(Channel.SMS, value)
+
+
+def _checked(channel: Channel, value: str) -> str:
+    """As it was sent; refused here so that the answer names the field."""
+    if value.strip():
+        try:
+            normalise(channel, value)
+        except BadAddress as error:
+            raise serializers.ValidationError(str(error)) from error
+    return value
 
 
 class NewFollower(FollowerIn):

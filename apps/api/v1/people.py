@@ -7,7 +7,7 @@ from typing import Any
 from rest_framework import serializers
 
 from apps.followers import contacts
-from apps.followers.addresses import BadAddress, normalise
+from apps.followers.addresses import normalise
 from apps.followers.models import Address, Channel, Follower
 from apps.lib.actor import Actor
 
@@ -89,8 +89,4 @@ class _Known:
 
 
 def _key(person: dict[str, Any], field: str) -> str:
-    """ "" for none and for a bad one: adding it will say what is wrong with it."""
-    try:
-        return normalise(_ADDRESSES[field], person[field])[1] if person.get(field, "").strip() else ""
-    except BadAddress:
-        return ""
+    return normalise(_ADDRESSES[field], person[field])[1] if person.get(field, "").strip() else ""

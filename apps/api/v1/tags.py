@@ -3,7 +3,6 @@
 from collections.abc import Iterable
 from typing import Any
 
-from django.db.models import Q
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -55,15 +54,17 @@ class OneTag(Endpoint):
         return Response(status=204)
 
 
-def slugs(words: Iterable[str], *, field: str = "tags") -> list[str]:
+def slugs(words: Iterable[str]) -> list[str]:
     """The slugs of tags given by name or slug; a word that is no tag is refused, so that a typo is not "nobody"."""
-    found: list[str] = []
-    for word in words:
-        tag = Tag.objects.filter(Q(slug=word) | Q(name__iexact=word)).order_by("pk").first()
-        if tag is None:
-            raise serializers.ValidationError({field: [f"There is no tag {word!r}. Make it first, or leave it out."]})
-        found.append(tag.slug)
-    return found
+    words = list(words)
+    by_name = contacts.tags_by_name(words)
+    by_slug = {tag.slug: tag for tag in Tag.objects.filter(slug__in=words)}
+    found = {word: by_slug.get(word) or by_name.get(word.strip().casefold()) for word in words}
+    if missing := [word for word, tag in found.items() if tag is None]:
+        raise serializers.ValidationError(
+            {"tags": [f"There is no tag {missing[0]!r}. Make it first, or leave it out."]}
+        )
+    return [tag.slug for tag in found.values() if tag is not None]
 
 
 def words_field(**options: Any) -> serializers.ListField:

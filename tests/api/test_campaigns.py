@@ -1,0 +1,215 @@
+"""Segments, campaigns and messages over the API."""
+
+import datetime as dt
+from typing import Any
+
+import pytest
+from django.utils import timezone
+
+from apps.campaigns.models import Campaign, Run
+from apps.notifications.models import Delivery
+from tests.api.world import make_client, plan, send_letter
+from tests.make import make_follower, make_template, make_type
+
+PATH = "/api/v1/campaigns"
+GERMANS = {"all": [{"field": "language", "op": "is", "value": "de"}]}
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def news() -> Any:
+    return make_type("news")
+
+
+@pytest.fixture
+def draft(api, news, anna) -> dict[str, Any]:
+    made = api.post(
+        PATH, {"name": "May", "type": "news", "template": str(make_template().uid), "audience": {"everyone": True}}
+    )
+    assert made.status_code == 201, made.json()
+    return made.json()
+
+
+# ---------------------------------------------------------------- segments
+def test_a_segment_counts_and_lists_who_is_in_it(api, problem, anna) -> None:
+    make_follower(name="Dieter", language="de")
+    made = api.post("/api/v1/segments", {"name": "Germans", "rules": GERMANS})
+    assert made.status_code == 201
+    path = f"/api/v1/segments/{made.json()['id']}"
+    assert api.get(f"{path}/count").json() == {"count": 1}
+    assert [each["name"] for each in api.get(f"{path}/followers").json()["results"]] == ["Dieter"]
+    assert api.post("/api/v1/segments/count", {"rules": {"not": GERMANS}}).json() == {"count": 1}
+    problem(api.post("/api/v1/segments", {"name": "Germans", "rules": GERMANS}), 409, field="name")
+    problem(api.post("/api/v1/segments/count", {"rules": {"all": [{"field": "shoe", "op": "is"}]}}), 400, field="rules")
+    assert api.patch(path, {"description": "By language"}).json()["description"] == "By language"
+    assert api.delete(path).status_code == 204
+
+
+def test_a_segment_that_a_draft_uses_is_not_deleted(api, problem, news) -> None:
+    segment = api.post("/api/v1/segments", {"name": "Germans", "rules": GERMANS}).json()["id"]
+    api.post(PATH, {"name": "May", "type": "news", "audience": {"segments": [segment]}})
+    assert "May" in problem(api.delete(f"/api/v1/segments/{segment}"), 409)["detail"]
+
+
+# ---------------------------------------------------------------- campaigns
+def test_a_campaign_is_composed_counted_sent_and_balanced(api, draft, boris) -> None:
+    path = f"{PATH}/{draft['id']}"
+    assert draft["channels"] == ["email", "in_app"]
+    counted = api.get(f"{path}/audience").json()
+    assert (counted["total"], counted["reached"], counted["problems"]) == (2, 1, [])
+    email = counted["channels"][0]
+    assert (email["will_get"], email["will_not"]) == (1, 1)
+    assert api.get(f"{path}/balance").json()["total"] == 0
+    sent = api.post(f"{path}/send")
+    assert (sent.status_code, sent.json()["state"]) == (202, "sending")
+    assert api.post(f"{path}/send").status_code == 202
+    assert Run.objects.count() == 1
+    plan()
+    balance = api.get(f"{path}/balance").json()
+    assert (balance["total"], balance["waiting"], balance["skipped"]) == (4, 2, {"unsubscribed": 2})
+    skipped = api.get(f"{path}/deliveries?status=skipped&channel=email").json()["results"]
+    assert [(each["follower"], each["reason"]) for each in skipped] == [(str(boris.uid), "unsubscribed")]
+    assert skipped[0]["explanation"]
+
+
+@pytest.mark.parametrize(
+    ("change", "field"),
+    [
+        ({"type": "none"}, "type"),
+        ({"name": " "}, "name"),
+        ({"channels": ["pigeon"]}, "channels"),
+        ({"audience": {"tags": ["none"]}}, "audience"),
+        ({"audience": {"people": []}}, "audience"),
+        ({"template": "0190a000-0000-7000-8000-000000000000"}, "template"),
+        ({"state": "sent"}, "state"),
+        ({"translations": {"en": {"pigeon": {}}}}, "translations"),
+    ],
+)
+def test_what_cannot_be_a_campaign_is_refused(api, problem, news, change: dict[str, Any], field: str) -> None:
+    problem(api.post(PATH, {"name": "May", "type": "news"} | change), 400, field=field)
+    assert not Campaign.objects.exists()
+
+
+def test_a_campaign_that_lacks_something_is_not_sent_and_says_all_of_it(api, problem, news) -> None:
+    made = api.post(PATH, {"name": "May", "type": "news"}).json()
+    body = problem(api.post(f"{PATH}/{made['id']}/send"), 409)
+    assert {each["field"] for each in body["errors"]} == {"content", "audience"}
+    assert api.get(f"{PATH}/{made['id']}").json()["state"] == "draft"
+
+
+def test_only_a_draft_changes_and_the_second_editor_is_told(api, problem, draft) -> None:
+    path = f"{PATH}/{draft['id']}"
+    assert api.patch(path, {"name": "June", "revision": draft["revision"]}).json()["name"] == "June"
+    problem(api.patch(path, {"name": "July", "revision": draft["revision"]}), 409)
+    api.post(f"{path}/send")
+    assert "Copy" in problem(api.patch(path, {"name": "July"}), 409)["detail"]
+    problem(api.delete(path), 409)
+
+
+def test_a_campaign_is_scheduled_by_wall_time_and_taken_off_again(api, problem, draft) -> None:
+    path = f"{PATH}/{draft['id']}"
+    year = timezone.now().year + 1
+    answer = api.post(f"{path}/schedule", {"wall": f"{year}-07-01T09:00", "zone": "Europe/Berlin"})
+    assert (answer.json()["state"], answer.json()["send_at"]) == ("scheduled", f"{year}-07-01T07:00:00Z")
+    assert api.post(f"{path}/unschedule").json()["state"] == "draft"
+    problem(api.post(f"{path}/unschedule"), 409)
+    assert api.delete(path).status_code == 204
+
+
+@pytest.mark.parametrize(
+    ("when", "field"),
+    [
+        ({"wall": "2020-01-01T09:00", "zone": "Europe/Berlin"}, "wall"),
+        ({"wall": "2031-03-30T02:30", "zone": "Europe/Berlin"}, "wall"),
+        ({"wall": "2031-05-01T09:00Z", "zone": "Europe/Berlin"}, "wall"),
+        ({"wall": "tomorrow", "zone": "Europe/Berlin"}, "wall"),
+        ({"wall": "2031-05-01T09:00", "zone": "+02:00"}, "zone"),
+        ({"wall": "2031-05-01T09:00"}, "zone"),
+    ],
+)
+def test_a_time_that_cannot_be_is_refused(api, problem, draft, when: dict[str, str], field: str) -> None:
+    problem(api.post(f"{PATH}/{draft['id']}/schedule", when), 400, field=field)
+
+
+def test_pause_resume_and_cancel_tell_the_truth(api, problem, anna) -> None:
+    path = f"{PATH}/{send_letter().uid}"
+    assert api.post(f"{path}/pause").json()["waiting"] == 2
+    problem(api.post(f"{path}/pause"), 409)
+    assert api.post(f"{path}/resume").status_code == 200
+    done = api.post(f"{path}/cancel").json()
+    assert (done["total"], done["cancelled"], done["handed_off"]) == (2, 2, 0)
+    problem(api.post(f"{path}/cancel"), 409)
+    assert api.get(f"{PATH}?state=cancelled").json()["results"][0]["id"] in path
+
+
+def test_to_write_is_not_to_send(problem, anna) -> None:
+    writer = make_client("campaigns:read", "campaigns:write")
+    make_type("news")
+    message = writer.post("/api/v1/messages", {"subject": "Hi", "content": "Hello"}).json()
+    problem(writer.post(f"/api/v1/messages/{message['id']}/send"), 403)
+    assert make_client("campaigns:send").post(f"/api/v1/messages/{message['id']}/send").status_code == 202
+
+
+# ---------------------------------------------------------------- messages
+def test_a_message_goes_to_everyone_and_the_unsubscribed_are_skipped(api, news, anna, boris) -> None:
+    sent = {"subject": "Hi {{ follower.first_name }}", "content": "<p>Hello</p>", "metadata": {"ref": 7}}
+    made = api.post("/api/v1/messages", sent)
+    assert made.status_code == 201
+    message = made.json()
+    assert {name: message[name] for name in sent} == sent
+    assert (message["status"], message["type"], message["tags"]) == ("draft", "news", [])
+    path = f"/api/v1/messages/{message['id']}"
+    assert api.get(path).json() == message
+    assert api.get("/api/v1/messages").json()["results"] == [message]
+    assert api.get(f"{path}/deliveries").json()["results"] == []
+    assert api.post(f"{path}/send").json()["status"] == "sending"
+    plan()
+    rows = api.get(f"{path}/deliveries").json()["results"]
+    assert {(each["follower"], each["status"], each["reason"]) for each in rows} == {
+        (str(anna.uid), "pending", "default_on"),
+        (str(boris.uid), "skipped", "unsubscribed"),
+    }
+
+
+def test_a_message_by_tags_goes_to_those_only(api, news, anna, boris) -> None:
+    api.post(f"/api/v1/followers/{anna.uid}/tags", {"tags": ["Early Birds"]})
+    made = api.post("/api/v1/messages", {"subject": "Hi", "content": "a < b", "tags": ["Early Birds"]}).json()
+    assert (made["tags"], made["content"]) == (["early-birds"], "a < b")
+    api.post(f"/api/v1/messages/{made['id']}/send")
+    plan()
+    assert Delivery.objects.get().follower == anna
+
+
+@pytest.mark.parametrize(
+    ("sent", "field"),
+    [
+        ({"subject": "", "content": "x"}, "subject"),
+        ({"subject": "x"}, "content"),
+        ({"subject": "x", "content": "  "}, "content"),
+        ({"subject": "x", "content": "x", "tags": ["none"]}, "tags"),
+        ({"subject": "x", "content": "x", "type": "none"}, "type"),
+        ({"subject": "x", "content": "x", "to": "all"}, "to"),
+    ],
+)
+def test_what_cannot_be_a_message_is_refused(api, problem, news, sent: dict[str, Any], field: str) -> None:
+    problem(api.post("/api/v1/messages", sent), 400, field=field)
+
+
+def test_without_a_commercial_type_a_message_needs_one(api, problem) -> None:
+    make_type("codes", category="informational")
+    sent = {"subject": "x", "content": "x"}
+    problem(api.post("/api/v1/messages", sent), 400, field="type")
+    assert api.post("/api/v1/messages", sent | {"type": "codes"}).status_code == 201
+
+
+def test_a_message_with_broken_words_says_where(api, problem, news, anna) -> None:
+    made = api.post("/api/v1/messages", {"subject": "Hi", "content": "{% if %}"}).json()
+    body = problem(api.post(f"/api/v1/messages/{made['id']}/send"), 409)
+    assert "en.email.text" in body["detail"]
+    assert not Run.objects.exists()
+
+
+def test_the_clock_of_a_schedule_is_the_servers(api, draft) -> None:
+    soon = timezone.now() + dt.timedelta(minutes=5)
+    when = {"wall": f"{soon:%Y-%m-%dT%H:%M:%S}", "zone": "UTC"}
+    assert api.post(f"{PATH}/{draft['id']}/schedule", when).json()["state"] == "scheduled"

@@ -1,0 +1,115 @@
+"""The API says all about itself, and every address is guarded."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.core.management import call_command
+from django.test import Client
+from django.urls import URLPattern, URLResolver, get_resolver
+from drf_spectacular.generators import SchemaGenerator
+
+from apps.accounts.permissions import Scope
+from apps.api import urls
+from apps.api.auth import HasScope
+from apps.api.errors import no_such_address
+from apps.api.limits import PerCaller
+
+SNAPSHOT = Path(__file__).with_name("openapi.yaml")
+METHODS = {"get", "post", "put", "patch", "delete"}
+
+
+def routes(resolver: Any = None, prefix: str = "/api/") -> Iterator[tuple[str, type[Any]]]:
+    for entry in resolver or urls.urlpatterns:
+        address = prefix + str(entry.pattern)
+        if isinstance(entry, URLResolver):
+            yield from routes(entry.url_patterns, address)
+        elif isinstance(entry, URLPattern) and entry.callback is not no_such_address:
+            yield address, entry.callback.cls
+
+
+V1 = sorted((address, view) for address, view in routes() if address.startswith("/api/v1/"))
+
+
+def gaps(view: type[Any], described: dict[str, Any]) -> list[str]:
+    """What a view lacks; `described` is its entry in the schema."""
+    methods = {name for name in METHODS if hasattr(view, name)}
+    lacks = [f"scope for {name}" for name in methods if not isinstance(view.scopes.get(name.upper()), Scope)]
+    lacks += [f"schema of {name}" for name in methods if not described.get(name, {}).get("summary")]
+    lacks += [f"problems of {name}" for name in methods if "429" not in described.get(name, {}).get("responses", {})]
+    if PerCaller not in view.throttle_classes:
+        lacks.append("throttle")
+    if HasScope not in view.permission_classes:
+        lacks.append("permission")
+    return lacks
+
+
+@pytest.fixture(scope="module")
+def schema() -> dict[str, Any]:
+    paths: dict[str, Any] = SchemaGenerator().get_schema(request=None, public=True)["paths"]
+    return paths
+
+
+@pytest.mark.parametrize(("address", "view"), V1)
+def test_every_view_has_scope_schema_and_throttle(address: str, view: type[Any], schema: dict[str, Any]) -> None:
+    plain = re.sub(r"<(?:\w+:)?(\w+)>", r"{\1}", address)
+    assert gaps(view, schema.get(plain, {})) == []
+
+
+def test_a_view_without_them_would_be_seen() -> None:
+    class Bare:
+        scopes: dict[str, Scope] = {}
+        throttle_classes: list[Any] = []
+        permission_classes: list[Any] = []
+
+        def get(self) -> None: ...
+
+    assert gaps(Bare, {}) == ["scope for get", "schema of get", "problems of get", "throttle", "permission"]
+
+
+def test_the_promised_eight_are_there(schema: dict[str, Any]) -> None:
+    for method, path in [
+        ("post", "followers"),
+        ("get", "followers"),
+        ("get", "followers/{uid}"),
+        ("post", "followers/{uid}/unsubscribe"),
+        ("post", "messages"),
+        ("get", "messages"),
+        ("post", "messages/{uid}/send"),
+        ("get", "messages/{uid}/deliveries"),
+    ]:
+        assert method in schema[f"/api/v1/{path}"]
+
+
+def test_nothing_below_the_api_escapes_the_walk() -> None:
+    includes = [entry for entry in get_resolver().url_patterns if str(entry.pattern) == "api/"]
+    assert len(includes) == 1
+    assert {address for address, _ in routes()} - {address for address, _ in V1} == {"/api/schema/", "/api/docs/"}
+
+
+def test_the_schema_is_the_one_that_was_agreed(tmp_path: Path) -> None:
+    # changed on purpose? manage.py spectacular --validate --fail-on-warn --file tests/api/openapi.yaml
+    now = tmp_path / "openapi.yaml"
+    call_command("spectacular", "--validate", "--fail-on-warn", "--file", str(now))
+    assert now.read_bytes() == SNAPSHOT.read_bytes(), "The API changed; the command above this line regenerates it."
+
+
+@pytest.mark.django_db
+def test_the_schema_is_served_as_yaml_and_json() -> None:
+    assert "yaml" in Client().get("/api/schema/").headers["Content-Type"]
+    assert Client().get("/api/schema/?format=json").json()["info"]["title"] == "Carillon API"
+
+
+@pytest.mark.django_db
+def test_the_try_it_page_has_no_inline_script_or_style_and_loads_nothing_from_elsewhere() -> None:
+    page = Client().get("/api/docs/")
+    html = page.content.decode()
+    assert page.status_code == 200
+    assert "<style" not in html
+    assert " style=" not in html
+    assert re.findall(r"<script(?![^>]*\bsrc=)", html) == []
+    assert not re.search(r"(src|href)=\"(https?:)?//", html)
+    assert "unsafe-inline" not in page.headers["Content-Security-Policy"]
+    assert Client().get("/api/docs/?script=").headers["Content-Type"].startswith("application/javascript")

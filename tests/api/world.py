@@ -1,0 +1,45 @@
+"""What the API tests share: callers with keys, and letters that were really sent."""
+
+from typing import Any
+
+from django.utils import timezone
+from rest_framework.test import APIClient
+
+from apps.accounts import keys
+from apps.campaigns import launch, lifecycle
+from apps.campaigns.models import Campaign, Run
+from apps.followers.models import NotificationType
+from apps.notifications import accounts_out
+from tests.make import TESTER, make_template, make_type
+
+
+def make_client(*scopes: str) -> APIClient:
+    _, text = keys.issue(name="Shop", scopes=scopes, by=TESTER, now=timezone.now())
+    client = APIClient()
+    client.credentials(HTTP_AUTHORIZATION=f"Bearer {text}")
+    return client
+
+
+def make_inbox() -> None:
+    accounts_out.add_account(name="Inbox", provider_key="in_app", settings={}, by=TESTER, now=timezone.now())
+
+
+def send_letter(*channels: str) -> Campaign:
+    """A campaign to everyone, planned; its deliveries wait for a sender."""
+    number = Campaign.objects.count()
+    common: dict[str, Any] = {"by": TESTER, "now": timezone.now()}
+    campaign = lifecycle.create_campaign(
+        name=f"Letter {number}",
+        notification_type=NotificationType.objects.filter(key="news").first() or make_type("news"),
+        channels=list(channels or ("email", "in_app")),
+        template=make_template(f"letter-{number}"),
+        audience={"everyone": True},
+        **common,
+    )
+    plan(lifecycle.send_now(campaign=campaign, **common))
+    return campaign
+
+
+def plan(run: Run | None = None) -> None:
+    """What the launcher does."""
+    launch.launch(run_id=(run or Run.objects.latest("pk")).pk)
