@@ -45,7 +45,9 @@ def flag(name: str, default: bool) -> bool:
         return True
     if value in _FALSE:
         return False
-    raise ImproperlyConfigured(f"{name}={value!r} is neither yes nor no. Use one of: 1, 0, true, false, yes, no, on, off.")
+    raise ImproperlyConfigured(
+        f"{name}={value!r} is neither yes nor no. Use one of: 1, 0, true, false, yes, no, on, off."
+    )
 
 
 def integer(name: str, default: int, *, least: int = 0) -> int:

@@ -219,7 +219,15 @@ JOURNAL_DIR = VAR_DIR / "journal"
 # ------------------------------------------------------------------ queue
 # The queue is only a wake-up call (docs/architecture.md): short tasks, ids only, safe to run twice.
 # retry > timeout * (queue_limit / workers + 1): the retry clock starts at dequeue and counts waiting in memory.
-_lane = {"workers": 1, "queue_limit": 1, "bulk": 1, "timeout": 120, "retry": 300, "max_attempts": 3, "ack_failures": True}
+_lane = {
+    "workers": 1,
+    "queue_limit": 1,
+    "bulk": 1,
+    "timeout": 120,
+    "retry": 300,
+    "max_attempts": 3,
+    "ack_failures": True,
+}
 Q_CLUSTER = {
     "name": "carillon",
     "orm": "default",
