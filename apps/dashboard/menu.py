@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from django.conf import settings
 from django.http import HttpRequest
 from django.urls import reverse
 
@@ -36,6 +37,8 @@ ITEMS = (
     Item("Layouts", "dashboard:layouts", "layout-text-window-reverse", "Content"),
     Item("Message types", "dashboard:types", "sliders", "Content"),
     Item("Audit log", "dashboard:audit", "journal-text", "Operate"),
+    # exists on development machines only
+    *([] if settings.PRODUCTION else [Item("Mailbox", "ops:mailbox", "inbox", "Operate")]),
     Item("Channels", "dashboard:channels", "plug", "Administer", Capability.ADMINISTER),
     Item("Staff", "dashboard:staff", "person-badge", "Administer", Capability.ADMINISTER),
     Item("API keys", "dashboard:api-keys", "key", "Administer", Capability.ADMINISTER),
