@@ -2,6 +2,7 @@
 
 from django import forms
 from django.contrib import messages
+from django.core.exceptions import PermissionDenied
 from django.db.models import Count, IntegerField, OuterRef, Subquery
 from django.db.models.functions import Coalesce
 from django.http import HttpRequest, HttpResponse
@@ -23,9 +24,11 @@ class TagForm(forms.Form):
 
 @requires(Capability.VIEW)
 def index(request: HttpRequest) -> HttpResponse:
+    if request.method == "POST" and not may(request.user, Capability.EDIT):
+        raise PermissionDenied("Your role does not include making tags.")
     form = TagForm(request.POST or None)
     form.helper = plain_helper()  # type: ignore[attr-defined]
-    if request.method == "POST" and may(request.user, Capability.EDIT) and form.is_valid():
+    if request.method == "POST" and form.is_valid():
         try:
             tag = contacts.make_tag(name=form.cleaned_data["tags"], by=staff_actor(request), now=timezone.now())
         except contacts.BadFollower as error:
