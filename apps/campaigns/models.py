@@ -1,5 +1,7 @@
 """Planned sending: whom, what, when, and each run of it."""
 
+import datetime as dt
+
 from django.conf import settings
 from django.db import models
 from django.db.models import Q
@@ -76,6 +78,11 @@ class Campaign(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def wall(self) -> dt.datetime | None:
+        """What the editor typed, without a zone, so that nothing on the way converts it."""
+        return self.send_at_wall.replace(tzinfo=None) if self.send_at_wall else None
 
 
 class Run(models.Model):

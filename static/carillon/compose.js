@@ -1,6 +1,10 @@
-// The preview follows what is typed; without this file its button does the same.
+// Composing: the preview follows what is typed. Without this file its button does the same.
 (function () {
   "use strict";
+  // Whoever writes a time means it.
+  var wall = document.getElementById("id_wall");
+  if (wall) wall.addEventListener("input", function () { document.querySelector("[name=when][value=later]").checked = true; });
+
   var form = document.querySelector(".compose");
   var refresh = document.getElementById("refresh");
   if (!form || !refresh) return;

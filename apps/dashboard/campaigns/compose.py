@@ -121,8 +121,8 @@ def schedule(request: HttpRequest, uid: UUID) -> HttpResponse:
     if campaign.state != CampaignState.DRAFT:
         return _not_a_draft(request, campaign)
     zone = campaign.send_at_zone or request.user.time_zone
-    initial = {"when": "later" if campaign.send_at_wall else "now", "zone": zone}
-    initial |= {"wall": _shown(campaign.send_at_wall)}
+    initial = {"when": "later" if campaign.wall else "now", "zone": zone}
+    initial |= {"wall": _shown(campaign.wall)}
     if campaign.expires_at:
         initial["expires"] = _shown(campaign.expires_at.astimezone(wallclock.zone(zone or "UTC")))
     form = ScheduleForm(request.POST or None, initial=initial)
@@ -155,10 +155,9 @@ def last_look(request: HttpRequest, uid: UUID) -> HttpResponse:
     result = review(campaign, now=now)
     problems = list(result.problems)
     moment = time_problem = None
-    if campaign.send_at_wall:
+    if campaign.wall:
         try:
-            wall = campaign.send_at_wall.replace(tzinfo=None)
-            moment = planned_moment(wall, campaign.send_at_zone, now=now)
+            moment = planned_moment(campaign.wall, campaign.send_at_zone, now=now)
         except BadCampaign as error:
             time_problem = str(error)
     values = {

@@ -236,6 +236,8 @@ class ScheduleForm(forms.Form):
 
     def clean(self) -> dict[str, Any]:
         values = super().clean() or {}
+        if values.get("when") == "now" and values.get("wall"):
+            self.add_error("when", "You also wrote a time. Choose “At a date and time”, or empty the time.")
         if values.get("when") == "later" and not values.get("wall") and "wall" not in self.errors:
             self.add_error("wall", "Choose a date and a time.")
         if (values.get("wall") or values.get("expires")) and not values.get("zone") and "zone" not in self.errors:

@@ -73,7 +73,7 @@ class Line:
     tone: str
     status: str
     reason: str
-    cells: list[tuple[str, int]]
+    cells: list[tuple[str, str, int]]  # channel, its label, how many
     total: int
 
 
@@ -91,8 +91,8 @@ def sheet_of(sheet: Balance) -> list[Line]:
     order = ["sent", "waiting", *DeliveryStatus.values]
     lines = []
     for group, told in sorted(keys, key=lambda key: (order.index(key[0]), key[1])):
-        cells = [(channel, places[group, told, channel]) for channel in channels]
-        total = sum(count for _, count in cells)
+        cells = [(channel, str(Channel(channel).label), places[group, told, channel]) for channel in channels]
+        total = sum(count for _, _, count in cells)
         label = {"sent": "Sent", "waiting": "Waiting"}.get(group) or str(DeliveryStatus(group).label)
         lines.append(Line(f"{label}: {explain(told)}" if told else label, group, group, told, cells, total))
     return lines
@@ -149,9 +149,9 @@ def _send(request: HttpRequest, campaign: Campaign, stamp: Any) -> str:
 
 
 def _schedule(request: HttpRequest, campaign: Campaign, stamp: Any) -> str:
-    if campaign.send_at_wall is None:
+    if campaign.wall is None:
         raise WrongState("This campaign has no time yet. Choose one in the schedule step, or send it now.")
-    wall, zone = campaign.send_at_wall.replace(tzinfo=None), campaign.send_at_zone
+    wall, zone = campaign.wall, campaign.send_at_zone
     lifecycle.schedule(campaign=campaign, wall=wall, zone=zone, **stamp)
     return f"{campaign.name} leaves on {wall:%-d %B %Y at %H:%M} ({zone})."
 
