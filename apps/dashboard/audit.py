@@ -14,6 +14,7 @@ from apps.accounts.permissions import Capability, requires
 from apps.dashboard.paging import page_of
 from apps.lib.actor import ActorKind
 from apps.lib.events import Kind
+from apps.notifications.balance import explain
 
 NOUNS = sorted({kind.value.partition(".")[0] for kind in Kind})
 
@@ -43,7 +44,8 @@ def differences(data: dict[str, Any]) -> list[Difference]:
         if isinstance(value, list) and len(value) == 2 and not any(isinstance(each, list | dict) for each in value):
             lines.append(Difference(_words(name), readable(value[0]), readable(value[1])))
         else:
-            lines.append(Difference(_words(name), None, readable(value)))
+            words = explain(value) if name == "reason" and isinstance(value, str) and value else readable(value)
+            lines.append(Difference(_words(name), None, words))
     return lines
 
 

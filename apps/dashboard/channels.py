@@ -8,6 +8,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import path
 from django.utils import timezone
+from django.utils.html import escape
 from django.views.decorators.http import require_POST, require_safe
 
 from apps.accounts.actors import staff_actor
@@ -26,7 +27,8 @@ KEEP = "Leave empty to keep the stored one."
 
 def field_for(setting: Setting, stored: dict[str, Any]) -> forms.Field:
     """The form field of one declared setting. A secret is never shown again: empty keeps what is stored."""
-    known = {"label": setting.label, "required": setting.required, "help_text": setting.help}
+    # a help text is HTML to Django, and "News <news@example.com>" is no tag
+    known = {"label": setting.label, "required": setting.required, "help_text": escape(setting.help)}
     match setting.kind:
         case "integer":
             return forms.IntegerField(**known, min_value=1)
@@ -36,7 +38,7 @@ def field_for(setting: Setting, stored: dict[str, Any]) -> forms.Field:
             return forms.ChoiceField(**known, choices=setting.options)
         case "secret":
             kept = bool(stored.get(setting.name))
-            known |= {"required": setting.required and not kept, "help_text": KEEP if kept else setting.help}
+            known |= {"required": setting.required and not kept, "help_text": KEEP if kept else escape(setting.help)}
             widget = forms.PasswordInput({"autocomplete": "new-password"}, render_value=False)
             return forms.CharField(**known, strip=False, widget=widget)
     return forms.CharField(**known, max_length=500)

@@ -92,7 +92,9 @@ class DraftForm(forms.Form):
     )
     note = forms.CharField(max_length=200, required=False, help_text="What changed and why; shown in the history.")
     seen = forms.CharField(required=False, widget=forms.HiddenInput)
-    add_language = forms.ChoiceField(required=False, label="Add a language")
+    add_language = forms.ChoiceField(
+        required=False, label="Add a language", widget=forms.Select({"class": "form-select form-select-sm"})
+    )
 
     def __init__(self, *args: Any, languages: list[str], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

@@ -78,7 +78,7 @@ def trail(delivery: Delivery, events: list[DeliveryEvent], accounts: dict[int, s
         case DeliveryStatus.FAILED:
             steps.append(Step(delivery.finished_at, "Failed for good", explain(delivery.reason), "failed"))
         case DeliveryStatus.IN_DOUBT:
-            steps.append(Step(delivery.finished_at, "Held for a person", "Decide below what happens.", "in_doubt"))
+            steps.append(Step(delivery.finished_at, "Held for a person", "A person decides what happens.", "in_doubt"))
     return steps
 
 

@@ -49,7 +49,8 @@ def sheet_lines(sheet: Balance) -> list[dict[str, Any]]:
     for status, reasons in ((DeliveryStatus.FAILED, sheet.failed), (DeliveryStatus.SKIPPED, sheet.skipped)):
         lines += [
             {
-                "label": f"{status.label}: {explain(reason)}",
+                "label": status.label,
+                "why": explain(reason),
                 "count": count,
                 "status": status.value,
                 "reason": reason,

@@ -246,7 +246,7 @@ def _try(request: HttpRequest, wish: Wish, *, to: str, now: dt.datetime) -> tupl
     said = outcome.detail or "It gave no reason."
     match outcome.result:
         case Result.ACCOUNT:
-            return False, f"Nothing can leave through this account. {said} Check it under Channels."
+            return False, f"Nothing can leave through this account. {said.rstrip('.')}. Check it under Channels."
         case Result.TRANSIENT | Result.THROTTLED:
             return False, f"Not taken now, perhaps later. The server said: {said}"
         case Result.IN_DOUBT:
