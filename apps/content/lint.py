@@ -9,6 +9,7 @@ from liquid import BoundTemplate
 from liquid.static_analysis import TemplateAnalysis, Variable
 
 from apps.content.liquid_engine import BadSyntax, known_filters, known_tags, parse
+from apps.content.mail_html import text_of
 from apps.content.models import Version
 from apps.content.parts import CHANNEL_PARTS, Kind
 from apps.content.problems import Problem
@@ -48,6 +49,7 @@ def problems(version: Version) -> list[Problem]:
             for part in CHANNEL_PARTS[channel].parts:
                 where = f"{language}.{channel}.{part.name}"
                 found += source_problems(where, words.get(part.name, ""), part.kind, declared)
+            found += _text_not_made(f"{language}.{channel}", words)
             if version.layout and "<html" in words.get("html", "").lower():
                 message = "is a whole document, and a layout would be put around it. Remove <html> or the layout."
                 found.append(Problem(f"{language}.{channel}.html", None, message))
@@ -99,6 +101,21 @@ def _missing_parts(where: str, channel: str, words: Mapping[str, str]) -> Iterat
         if not any(words.get(name, "").strip() for name in group):
             labels = " or ".join(description[name].label for name in group)
             yield Problem(f"{where}.{group[0]}", None, f"{labels} is empty.")
+
+
+def _text_not_made(where: str, words: Mapping[str, str]) -> Iterator[Problem]:
+    """A block begun in a hidden part and ended in a visible one is whole in the HTML and half in its text."""
+    html = words.get("html", "")
+    if words.get("text", "").strip() or not html.strip():
+        return
+    try:
+        parse(html, html=True)
+    except BadSyntax:
+        return  # told already
+    try:
+        parse(text_of(html))
+    except BadSyntax as error:
+        yield Problem(f"{where}.text", None, f"no text can be made from this HTML ({error}). Write it by hand.")
 
 
 # ---- a layout

@@ -14,10 +14,12 @@ import zoneinfo
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
+from uuid import UUID
 
 import babel
 from babel import dates, numbers
 from django.utils import timezone
+from django.utils.functional import Promise
 from liquid import BoundTemplate, Environment, RenderContext
 from liquid.builtin.expressions import LoopExpression
 from liquid.builtin.tags.for_tag import ForTag
@@ -43,7 +45,8 @@ class Unrenderable(Exception):
 def plain(value: object, depth: int = 0) -> Any:
     """A copy made of dict, list, str, int, float, bool and None only: what Liquid may see.
 
-    Dates become ISO 8601 text, decimals and UUIDs text, subclasses of str (safe strings!) lose their class.
+    Dates become ISO 8601 text; decimals, UUIDs and lazy translations text; subclasses of str (safe strings!) lose
+    their class.
     Raises Unrenderable for everything else: models, functions, files.
     """
     if depth > 12:
@@ -60,7 +63,7 @@ def plain(value: object, depth: int = 0) -> Any:
         return value.isoformat()
     if isinstance(value, int | float):
         return value + 0
-    if isinstance(value, Decimal) or type(value).__name__ in {"UUID", "__proxy__"}:
+    if isinstance(value, Decimal | UUID | Promise):
         return str(value)
     raise Unrenderable(f"{type(value).__name__} is not plain data (text, number, yes/no, list or object)")
 

@@ -17,60 +17,71 @@ _LIQUID = re.compile(
 )
 # What is not running text: comments, styles, titles, and the inside of tags.
 _NOT_TEXT = re.compile(r"<!--.*?-->|<(style|script|title|textarea)\b.*?</\1\s*>|<[a-zA-Z/!][^<>]*>", re.DOTALL | re.I)
-_MARK = re.compile(r"<!--liquid(\d+)x-->|liquid(\d+)x(?:=\"\")?")
+_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f]")  # lxml refuses them
 _INLINER = css_inline.CSSInliner(keep_at_rules=True, load_remote_stylesheets=False)
 _TEXT_RULES = ParserConfig(display_images=False, display_links=False)
 
 
-def _protect(html: str) -> tuple[str, list[str]]:
-    pieces: list[str] = []
+class _Protected:
+    """HTML whose pieces of Liquid are words for now; `restore` puts them back, also where they became comments."""
 
-    def mark(found: re.Match[str]) -> str:
-        pieces.append(found[0])
-        return f"liquid{len(pieces) - 1}x"
+    def __init__(self, html: str):
+        self.word = "liquid"
+        while self.word in html.lower():
+            self.word += "q"
+        self.pieces: list[str] = []
+        self.html = _LIQUID.sub(self._mark, html)
 
-    return _LIQUID.sub(mark, html), pieces
+    def _mark(self, found: re.Match[str]) -> str:
+        self.pieces.append(found[0])
+        return f"{self.word}{len(self.pieces) - 1}x"
 
+    def restore(self, text: str) -> str:
+        marks = rf'<!--{self.word}(\d+)x-->|{self.word}(\d+)x(?:="")?'
+        return re.sub(marks, lambda found: self.pieces[int(found[1] or found[2])], text)
 
-def _restore(text: str, pieces: list[str]) -> str:
-    return _MARK.sub(lambda found: pieces[int(found[1] or found[2])], text)
+    def with_comments(self) -> str:
+        """The marks in running text as comments, which may stand anywhere, also between the rows of a table."""
+        done, last = [], 0
+        for found in _NOT_TEXT.finditer(self.html):
+            done += [self._commented(self.html[last : found.start()]), found[0]]
+            last = found.end()
+        return "".join([*done, self._commented(self.html[last:])])
+
+    def _commented(self, text: str) -> str:
+        return re.sub(rf"{self.word}\d+x", r"<!--\g<0>-->", text)
+
+    def survived(self, before: str, after: str) -> bool:
+        """Rules may be copied into many tags, so only the marks in running text must keep number and order."""
+        in_text, anywhere = re.compile(rf"<!--{self.word}\d+x-->"), re.compile(rf"{self.word}\d+x")
+        return in_text.findall(before) == in_text.findall(after) and set(anywhere.findall(before)) == set(
+            anywhere.findall(after)
+        )
 
 
 def inline_styles(html: str) -> str:
     """The document with its `<style>` rules in the tags (Gmail and Outlook drop or ignore many of them).
 
-    Media queries stay. A document whose Liquid would not come out whole and in order is returned unchanged.
+    Media queries stay. A document whose styles can't be read, or whose Liquid would not come out whole and in order,
+    is returned unchanged.
     """
-    if "<style" not in html:
+    if "<style" not in html.lower():
         return html
-    marked, pieces = _protect(html)
-    commented, last = [], 0
-    for found in _NOT_TEXT.finditer(marked):
-        commented += [re.sub(r"liquid\d+x", r"<!--\g<0>-->", marked[last : found.start()]), found[0]]
-        last = found.end()
-    commented.append(re.sub(r"liquid\d+x", r"<!--\g<0>-->", marked[last:]))
-    source = "".join(commented)
-    inlined = _INLINER.inline(source)
-    if not _same_marks(source, inlined):
+    protected = _Protected(html)
+    source = protected.with_comments()
+    try:
+        inlined = _INLINER.inline(source)
+    except css_inline.InlineError:
         return html
-    return _restore(inlined, pieces)
-
-
-def _same_marks(before: str, after: str) -> bool:
-    """Rules may be copied into many tags, so only the marks in running text keep number and order."""
-    in_text = re.compile(r"<!--liquid\d+x-->")
-    everywhere = re.compile(r"liquid\d+x")
-    return in_text.findall(before) == in_text.findall(after) and set(everywhere.findall(before)) == set(
-        everywhere.findall(after)
-    )
+    return protected.restore(inlined) if protected.survived(source, inlined) else html
 
 
 def text_of(html: str) -> str:
     """Plain text of mail HTML, still a Liquid template: links as `words: address`, tables read row by row."""
-    marked, pieces = _protect(html)
-    if not marked.strip():
+    protected = _Protected(_CONTROL.sub("", html))
+    if not protected.html.strip():
         return ""
-    tree = lxml.html.document_fromstring(f"<div>{marked}</div>")
+    tree = lxml.html.document_fromstring(f"<div>{protected.html}</div>")
     for element in list(tree.iter()):
         if not isinstance(element.tag, str):
             continue
@@ -87,7 +98,7 @@ def text_of(html: str) -> str:
             element.clear(keep_tail=True)
     text = Inscriptis(tree, _TEXT_RULES).get_text()
     lines = [re.sub(r"[ \t]+", " ", line).strip() for line in text.splitlines()]
-    return _restore(re.sub(r"\n{3,}", "\n\n", "\n".join(lines)).strip(), pieces) + "\n"
+    return protected.restore(re.sub(r"\n{3,}", "\n\n", "\n".join(lines)).strip()) + "\n"
 
 
 def _append(element: lxml.html.HtmlElement, words: str) -> None:

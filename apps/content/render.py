@@ -129,8 +129,11 @@ class Compiled:
         words = self.translations[language][channel]
         source = words.get(part.name, "")
         if channel == "email" and part.name == "html" and source.strip():
-            framed = CONTENT.sub(lambda _: source, self.layout_html) if self.layout_html else _with_preheader(source)
-            return inline_styles(framed)
+            if self.layout_html:
+                source = CONTENT.sub(lambda _: source, self.layout_html)
+            elif words.get("preheader", "").strip():
+                source = _with_preheader(source)
+            return inline_styles(source)
         if part.kind is Kind.TEXT:
             if channel == "email":
                 source = source if source.strip() else text_of(words.get("html", ""))

@@ -121,6 +121,14 @@ def test_a_whole_document_inside_a_layout_is_found() -> None:
     assert "whole document" in problem[2]
 
 
+@pytest.mark.django_db
+def test_html_of_which_no_whole_text_can_be_made_needs_a_text_by_hand() -> None:
+    html = "<div style='display:none'>{% if x %}</div>seen{% endif %}"
+    (problem,) = found(with_html(html, variables=[{"name": "x", "type": "boolean"}]))
+    assert problem[0] == "en.email.text"
+    assert "Write it by hand" in problem[2]
+
+
 def test_a_layout_needs_its_content_once_and_known_words_only() -> None:
     assert layout_problems(html="<b>{{ content }}</b>{{ links.unsubscribe }}", text="{{content}}") == []
     for html, message in [

@@ -191,6 +191,20 @@ def test_a_text_keeps_loops_links_and_values() -> None:
     assert "* b & more" in rendered
 
 
+def test_odd_html_comes_through_both_tools_without_losing_liquid() -> None:
+    for odd in (
+        "liquid0x {{ a }}<style>p { color: red }</style><p>liquid0x</p>",
+        "<style>p { color: {{ a }} </style><table>{{ a }}<tr><td>x</table>",
+        "<style>@import 'https://example.com/x.css';</style>{{ a }}",
+        "<a href='{{ a }}'>\x0b\x00</a><style>",
+        "<style></style><?xml version='1.0' encoding='utf-8'?>{{ a }}<!-- {{ a }} --",
+    ):
+        inlined = inline_styles(odd)
+        assert inlined.count("{{ a }}") >= odd.count("{{ a }}")
+        assert inlined.count("liquid0x") == odd.count("liquid0x")
+        text_of(odd)
+
+
 # ---- what nobody can do
 def test_only_plain_data_reaches_a_template() -> None:
     moment = dt.datetime(2026, 1, 2, 3, 4, tzinfo=dt.UTC)
