@@ -109,9 +109,9 @@ class Campaigns(Endpoint):
         return Response(CampaignOut(made).data, status=201)
 
 
-def _named(field: str, rows: Any, uid: uuid.UUID) -> Any:
+def _named(field: str, rows: Any, id: uuid.UUID) -> Any:
     try:
-        return one(rows, uid=uid)
+        return one(rows, uid=id)
     except NotFound:
         raise serializers.ValidationError({field: ["There is nothing with this id."]}) from None
 
@@ -122,23 +122,23 @@ class OneCampaign(Endpoint):
     scopes = {"GET": Scope.CAMPAIGNS_READ, "PATCH": Scope.CAMPAIGNS_WRITE, "DELETE": Scope.CAMPAIGNS_WRITE}
 
     @described("Campaigns", "campaigns_get", "Get a campaign", answer=CampaignOut, refuses=(404,))
-    def get(self, request: Request, uid: uuid.UUID) -> Response:
-        return Response(CampaignOut(one(ROWS, uid=uid)).data)
+    def get(self, request: Request, id: uuid.UUID) -> Response:
+        return Response(CampaignOut(one(ROWS, uid=id)).data)
 
     @described(
         "Campaigns", "campaigns_change", "Change a draft", body=CampaignChanges, answer=CampaignOut,
         refuses=(400, 404, 409), details="Only what is sent changes.",
     )  # fmt: skip
-    def patch(self, request: Request, uid: uuid.UUID) -> Response:
-        campaign, changes = one(ROWS, uid=uid), self.body(CampaignChanges, partial=True)
+    def patch(self, request: Request, id: uuid.UUID) -> Response:
+        campaign, changes = one(ROWS, uid=id), self.body(CampaignChanges, partial=True)
         if "type" in changes:
             changes["notification_type"] = type_of(changes.pop("type"))
         changed = lifecycle.change_campaign(campaign=campaign, **changes, by=self.by, now=self.now)
         return Response(CampaignOut(changed).data)
 
     @described("Campaigns", "campaigns_delete", "Delete a draft", answer=None, refuses=(404, 409))
-    def delete(self, request: Request, uid: uuid.UUID) -> Response:
-        lifecycle.delete_draft(campaign=one(ROWS, uid=uid), by=self.by, now=self.now)
+    def delete(self, request: Request, id: uuid.UUID) -> Response:
+        lifecycle.delete_draft(campaign=one(ROWS, uid=id), by=self.by, now=self.now)
         return Response(status=204)
 
 
@@ -177,8 +177,8 @@ class AudienceCount(Endpoint):
         "Campaigns", "campaigns_audience", "Count who would get it now, and who not and why", answer=ReviewOut,
         refuses=(404,),
     )  # fmt: skip
-    def get(self, request: Request, uid: uuid.UUID) -> Response:
-        return Response(ReviewOut(review(one(ROWS, uid=uid), now=self.now)).data)
+    def get(self, request: Request, id: uuid.UUID) -> Response:
+        return Response(ReviewOut(review(one(ROWS, uid=id), now=self.now)).data)
 
 
 class When(Strict):
@@ -205,10 +205,10 @@ class Schedule(Endpoint):
         refuses=(400, 404, 409),
         details="A time that the clocks skip, or that has passed, is refused. One that happens twice means the first.",
     )  # fmt: skip
-    def post(self, request: Request, uid: uuid.UUID) -> Response:
-        campaign, asked = one(ROWS, uid=uid), self.body(When)
+    def post(self, request: Request, id: uuid.UUID) -> Response:
+        campaign, asked = one(ROWS, uid=id), self.body(When)
         lifecycle.schedule(campaign=campaign, **asked, by=self.by, now=self.now)
-        return Response(CampaignOut(one(ROWS, uid=uid)).data)
+        return Response(CampaignOut(one(ROWS, uid=id)).data)
 
 
 class Unschedule(Endpoint):
@@ -219,9 +219,9 @@ class Unschedule(Endpoint):
     @described(
         "Campaigns", "campaigns_unschedule", "Take a campaign off the schedule", answer=CampaignOut, refuses=(404, 409)
     )
-    def post(self, request: Request, uid: uuid.UUID) -> Response:
-        lifecycle.unschedule(campaign=one(ROWS, uid=uid), by=self.by, now=self.now)
-        return Response(CampaignOut(one(ROWS, uid=uid)).data)
+    def post(self, request: Request, id: uuid.UUID) -> Response:
+        lifecycle.unschedule(campaign=one(ROWS, uid=id), by=self.by, now=self.now)
+        return Response(CampaignOut(one(ROWS, uid=id)).data)
 
 
 class Send(Endpoint):
@@ -233,9 +233,9 @@ class Send(Endpoint):
         "Campaigns", "campaigns_send", "Send a campaign now", answer=CampaignOut, status=202, refuses=(404, 409),
         details="Answers at once; the work goes on in the background. A second call changes nothing.",
     )  # fmt: skip
-    def post(self, request: Request, uid: uuid.UUID) -> Response:
-        lifecycle.send_now(campaign=one(ROWS, uid=uid), by=self.by, now=self.now)
-        return Response(CampaignOut(one(ROWS, uid=uid)).data, status=202)
+    def post(self, request: Request, id: uuid.UUID) -> Response:
+        lifecycle.send_now(campaign=one(ROWS, uid=id), by=self.by, now=self.now)
+        return Response(CampaignOut(one(ROWS, uid=id)).data, status=202)
 
 
 class CountsOut(serializers.Serializer[Any]):
@@ -252,8 +252,8 @@ class Pause(Endpoint):
     scopes = {"POST": Scope.CAMPAIGNS_SEND}
 
     @described("Campaigns", "campaigns_pause", "Pause a campaign", answer=CountsOut, refuses=(404, 409))
-    def post(self, request: Request, uid: uuid.UUID) -> Response:
-        return Response(lifecycle.pause(campaign=one(ROWS, uid=uid), by=self.by, now=self.now))
+    def post(self, request: Request, id: uuid.UUID) -> Response:
+        return Response(lifecycle.pause(campaign=one(ROWS, uid=id), by=self.by, now=self.now))
 
 
 class Resume(Endpoint):
@@ -262,8 +262,8 @@ class Resume(Endpoint):
     scopes = {"POST": Scope.CAMPAIGNS_SEND}
 
     @described("Campaigns", "campaigns_resume", "Resume a paused campaign", answer=CountsOut, refuses=(404, 409))
-    def post(self, request: Request, uid: uuid.UUID) -> Response:
-        return Response(lifecycle.resume(campaign=one(ROWS, uid=uid), by=self.by, now=self.now))
+    def post(self, request: Request, id: uuid.UUID) -> Response:
+        return Response(lifecycle.resume(campaign=one(ROWS, uid=id), by=self.by, now=self.now))
 
 
 class Cancel(Endpoint):
@@ -275,8 +275,8 @@ class Cancel(Endpoint):
         "Campaigns", "campaigns_cancel", "Cancel a campaign", answer=CountsOut, refuses=(404, 409),
         details="Says truthfully how many were stopped and how many had left.",
     )  # fmt: skip
-    def post(self, request: Request, uid: uuid.UUID) -> Response:
-        return Response(lifecycle.cancel(campaign=one(ROWS, uid=uid), by=self.by, now=self.now))
+    def post(self, request: Request, id: uuid.UUID) -> Response:
+        return Response(lifecycle.cancel(campaign=one(ROWS, uid=id), by=self.by, now=self.now))
 
 
 class CampaignBalance(Endpoint):
@@ -285,8 +285,8 @@ class CampaignBalance(Endpoint):
     scopes = {"GET": Scope.CAMPAIGNS_READ}
 
     @described("Campaigns", "campaigns_balance", "Get the balance sheet", answer=BalanceOut, refuses=(404,))
-    def get(self, request: Request, uid: uuid.UUID) -> Response:
-        notification = newest_notification(one(ROWS, uid=uid))
+    def get(self, request: Request, id: uuid.UUID) -> Response:
+        notification = newest_notification(one(ROWS, uid=id))
         return Response((balance(notification) if notification else Balance()).as_dict())
 
 
@@ -299,8 +299,8 @@ class CampaignDeliveries(Endpoint):
         "Campaigns", "campaigns_deliveries", "List a campaign's deliveries", query=BehindQuery,
         answer=DeliveryOut(many=True), refuses=(400, 404),
     )  # fmt: skip
-    def get(self, request: Request, uid: uuid.UUID) -> Response:
-        notification, asked = newest_notification(one(ROWS, uid=uid)), self.query(BehindQuery)
+    def get(self, request: Request, id: uuid.UUID) -> Response:
+        notification, asked = newest_notification(one(ROWS, uid=id)), self.query(BehindQuery)
         rows = deliveries_behind(notification, **asked) if notification else Delivery.objects.none()
         return self.page(rows.select_related("notification", "follower", "address"), DeliveryOut)
 

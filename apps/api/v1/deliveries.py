@@ -92,5 +92,5 @@ class OneDelivery(Endpoint):
     scopes = {"GET": Scope.NOTIFICATIONS_READ}
 
     @described("Deliveries", "deliveries_get", "Get a delivery", answer=DeliveryDetail, refuses=(404,))
-    def get(self, request: Request, uid: uuid.UUID) -> Response:
-        return Response(DeliveryDetail(one(DELIVERIES.prefetch_related("events"), uid=uid)).data)
+    def get(self, request: Request, id: uuid.UUID) -> Response:
+        return Response(DeliveryDetail(one(DELIVERIES.prefetch_related("events"), uid=id)).data)

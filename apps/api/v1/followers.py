@@ -119,19 +119,19 @@ class OneFollower(Endpoint):
     scopes = {"GET": Scope.FOLLOWERS_READ, "PATCH": Scope.FOLLOWERS_WRITE}
 
     @described("Followers", "followers_get", "Get a follower", answer=FollowerOut, refuses=(404,))
-    def get(self, request: Request, uid: uuid.UUID) -> Response:
-        return Response(FollowerOut(one(FOLLOWERS, uid=uid)).data)
+    def get(self, request: Request, id: uuid.UUID) -> Response:
+        return Response(FollowerOut(one(FOLLOWERS, uid=id)).data)
 
     @described(
         "Followers", "followers_change", "Change a follower", body=FollowerIn, answer=FollowerOut,
         refuses=(400, 404, 409),
         details="Only what is sent changes. Consent is changed by unsubscribe, resubscribe and preferences.",
     )  # fmt: skip
-    def patch(self, request: Request, uid: uuid.UUID) -> Response:
-        follower = one(Follower.objects.all(), uid=uid)
+    def patch(self, request: Request, id: uuid.UUID) -> Response:
+        follower = one(Follower.objects.all(), uid=id)
         changes: Any = self.body(FollowerIn, partial=True)
         contacts.change_follower(follower=follower, **changes, by=self.by, now=self.now)
-        return Response(FollowerOut(one(FOLLOWERS, uid=uid)).data)
+        return Response(FollowerOut(one(FOLLOWERS, uid=id)).data)
 
 
 class Why(Strict):
@@ -150,10 +150,10 @@ class Unsubscribe(Endpoint):
         "Followers", "followers_unsubscribe", "Unsubscribe a follower from everything commercial", body=Why,
         answer=FollowerOut, refuses=(400, 404), details="Safe to repeat: the first time counts.",
     )  # fmt: skip
-    def post(self, request: Request, uid: uuid.UUID) -> Response:
-        follower = one(FOLLOWERS, uid=uid)
+    def post(self, request: Request, id: uuid.UUID) -> Response:
+        follower = one(FOLLOWERS, uid=id)
         consent.unsubscribe(follower=follower, **self.body(Why), source=SOURCE, by=self.by, now=self.now)
-        return Response(FollowerOut(one(FOLLOWERS, uid=uid)).data)
+        return Response(FollowerOut(one(FOLLOWERS, uid=id)).data)
 
 
 class Resubscribe(Endpoint):
@@ -165,10 +165,10 @@ class Resubscribe(Endpoint):
         "Followers", "followers_resubscribe", "Subscribe a follower again", body=Why, answer=FollowerOut,
         refuses=(400, 404), details="Only at the follower's own wish: it is written into the consent record.",
     )  # fmt: skip
-    def post(self, request: Request, uid: uuid.UUID) -> Response:
-        follower = one(FOLLOWERS, uid=uid)
+    def post(self, request: Request, id: uuid.UUID) -> Response:
+        follower = one(FOLLOWERS, uid=id)
         consent.resubscribe(follower=follower, **self.body(Why), source=SOURCE, by=self.by, now=self.now)
-        return Response(FollowerOut(one(FOLLOWERS, uid=uid)).data)
+        return Response(FollowerOut(one(FOLLOWERS, uid=id)).data)
 
 
 class Names(Strict):
@@ -183,10 +183,10 @@ class FollowerTags(Endpoint):
     @described(
         "Followers", "followers_tag", "Put tags on a follower", body=Names, answer=FollowerOut, refuses=(400, 404)
     )
-    def post(self, request: Request, uid: uuid.UUID) -> Response:
-        follower = one(Follower.objects.all(), uid=uid)
+    def post(self, request: Request, id: uuid.UUID) -> Response:
+        follower = one(Follower.objects.all(), uid=id)
         contacts.tag(followers=[follower], **self.body(Names), by=self.by, now=self.now)
-        return Response(FollowerOut(one(FOLLOWERS, uid=uid)).data)
+        return Response(FollowerOut(one(FOLLOWERS, uid=id)).data)
 
 
 class FollowerTag(Endpoint):
@@ -195,11 +195,11 @@ class FollowerTag(Endpoint):
     scopes = {"DELETE": Scope.FOLLOWERS_WRITE}
 
     @described("Followers", "followers_untag", "Take a tag off a follower", answer=FollowerOut, refuses=(404,))
-    def delete(self, request: Request, uid: uuid.UUID, slug: str) -> Response:
-        follower = one(Follower.objects.all(), uid=uid)
+    def delete(self, request: Request, id: uuid.UUID, slug: str) -> Response:
+        follower = one(Follower.objects.all(), uid=id)
         names = [tag.name for tag in follower.tags.filter(slug=slug)]
         contacts.untag(followers=[follower], tags=names, by=self.by, now=self.now)
-        return Response(FollowerOut(one(FOLLOWERS, uid=uid)).data)
+        return Response(FollowerOut(one(FOLLOWERS, uid=id)).data)
 
 
 class ManyTags(Strict):

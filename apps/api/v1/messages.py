@@ -87,8 +87,8 @@ class OneMessage(Endpoint):
     scopes = {"GET": Scope.CAMPAIGNS_READ}
 
     @described("Messages", "messages_get", "Get a message", answer=MessageOut, refuses=(404,))
-    def get(self, request: Request, uid: uuid.UUID) -> Response:
-        return Response(MessageOut(one(ROWS, uid=uid)).data)
+    def get(self, request: Request, id: uuid.UUID) -> Response:
+        return Response(MessageOut(one(ROWS, uid=id)).data)
 
 
 class SendMessage(Endpoint):
@@ -101,9 +101,9 @@ class SendMessage(Endpoint):
         details="Answers at once; the work goes on in the background. Unsubscribed followers get status skipped. "
         "A second call changes nothing.",
     )  # fmt: skip
-    def post(self, request: Request, uid: uuid.UUID) -> Response:
-        lifecycle.send_now(campaign=one(ROWS, uid=uid), by=self.by, now=self.now)
-        return Response(MessageOut(one(ROWS, uid=uid)).data, status=202)
+    def post(self, request: Request, id: uuid.UUID) -> Response:
+        lifecycle.send_now(campaign=one(ROWS, uid=id), by=self.by, now=self.now)
+        return Response(MessageOut(one(ROWS, uid=id)).data, status=202)
 
 
 class MessageDeliveries(Endpoint):
@@ -115,7 +115,7 @@ class MessageDeliveries(Endpoint):
         "Messages", "messages_deliveries", "List a message's deliveries", query=BehindQuery,
         answer=DeliveryOut(many=True), refuses=(400, 404),
     )  # fmt: skip
-    def get(self, request: Request, uid: uuid.UUID) -> Response:
-        notification, asked = newest_notification(one(ROWS, uid=uid)), self.query(BehindQuery)
+    def get(self, request: Request, id: uuid.UUID) -> Response:
+        notification, asked = newest_notification(one(ROWS, uid=id)), self.query(BehindQuery)
         rows = deliveries_behind(notification, **asked) if notification else Delivery.objects.none()
         return self.page(rows.select_related("notification", "follower", "address"), DeliveryOut)

@@ -159,8 +159,8 @@ class OneNotification(Endpoint):
     scopes = {"GET": Scope.NOTIFICATIONS_READ}
 
     @described("Notifications", "notifications_get", "Get a notification", answer=NotificationDetail, refuses=(404,))
-    def get(self, request: Request, uid: uuid.UUID) -> Response:
-        return Response(NotificationDetail(one(ROWS, uid=uid)).data)
+    def get(self, request: Request, id: uuid.UUID) -> Response:
+        return Response(NotificationDetail(one(ROWS, uid=id)).data)
 
 
 class CancelledOut(serializers.Serializer[Any]):
@@ -179,8 +179,8 @@ class CancelNotification(Endpoint):
         "Notifications", "notifications_cancel", "Cancel a notification", answer=CancelledOut, refuses=(404, 409),
         details="Says truthfully how many were stopped and how many had left.",
     )  # fmt: skip
-    def post(self, request: Request, uid: uuid.UUID) -> Response:
-        return Response(control.cancel(notification=one(ROWS, uid=uid), by=self.by, now=self.now))
+    def post(self, request: Request, id: uuid.UUID) -> Response:
+        return Response(control.cancel(notification=one(ROWS, uid=id), by=self.by, now=self.now))
 
 
 class NotificationDeliveries(Endpoint):
@@ -192,6 +192,6 @@ class NotificationDeliveries(Endpoint):
         "Notifications", "notifications_deliveries", "List a notification's deliveries", query=BehindQuery,
         answer=DeliveryOut(many=True), refuses=(400, 404),
     )  # fmt: skip
-    def get(self, request: Request, uid: uuid.UUID) -> Response:
-        rows = deliveries_behind(one(ROWS, uid=uid), **self.query(BehindQuery))
+    def get(self, request: Request, id: uuid.UUID) -> Response:
+        rows = deliveries_behind(one(ROWS, uid=id), **self.query(BehindQuery))
         return self.page(rows.select_related("notification"), DeliveryOut)

@@ -89,16 +89,16 @@ class Preferences(Endpoint):
         "Preferences", "preferences_get", "What reaches a follower, and why", query=LanguageQuery,
         answer=PreferencesOut, refuses=(400, 404),
     )  # fmt: skip
-    def get(self, request: Request, uid: uuid.UUID) -> Response:
+    def get(self, request: Request, id: uuid.UUID) -> Response:
         asked = self.query(LanguageQuery)
-        return _answer(one(Follower.objects.all(), uid=uid), **asked)
+        return _answer(one(Follower.objects.all(), uid=id), **asked)
 
     @described(
         "Preferences", "preferences_change", "Set several cells and channel switches", body=PreferencesIn,
         answer=PreferencesOut, refuses=(400, 404, 409), details="All or nothing; what is not named stays.",
     )  # fmt: skip
-    def patch(self, request: Request, uid: uuid.UUID) -> Response:
-        follower, said = one(Follower.objects.all(), uid=uid), self.body(PreferencesIn)
+    def patch(self, request: Request, id: uuid.UUID) -> Response:
+        follower, said = one(Follower.objects.all(), uid=id), self.body(PreferencesIn)
         cells = {(cell["type"], cell["channel"]): cell["allowed"] for cell in said["cells"]}
         consent.set_preferences(
             follower=follower, cells=cells, mutes=said["mutes"], source=SOURCE, by=self.by, now=self.now
@@ -115,8 +115,8 @@ class OneCell(Endpoint):
         "Preferences", "preferences_put_cell", "Set one cell", body=Word, answer=PreferencesOut,
         refuses=(400, 404, 409), details="409 when the type is critical or locked on by an administrator.",
     )  # fmt: skip
-    def put(self, request: Request, uid: uuid.UUID, type: str, channel: str) -> Response:
-        follower, said = one(Follower.objects.all(), uid=uid), self.body(Word)
+    def put(self, request: Request, id: uuid.UUID, type: str, channel: str) -> Response:
+        follower, said = one(Follower.objects.all(), uid=id), self.body(Word)
         consent.set_preferences(
             follower=follower, cells={(type, channel): said["allowed"]}, mutes={},
             source=SOURCE, by=self.by, now=self.now,
@@ -148,7 +148,7 @@ class Inbox(Endpoint):
         "Followers", "followers_inbox", "List a follower's in-app messages", query=InboxQuery,
         answer=InboxItemOut(many=True), refuses=(400, 404),
     )  # fmt: skip
-    def get(self, request: Request, uid: uuid.UUID) -> Response:
-        items = items_of(one(Follower.objects.all(), uid=uid))
+    def get(self, request: Request, id: uuid.UUID) -> Response:
+        items = items_of(one(Follower.objects.all(), uid=id))
         unread = self.query(InboxQuery)["unread"]
         return self.page(items if unread is None else items.filter(read_at__isnull=unread), InboxItemOut)

@@ -63,23 +63,23 @@ class OneSegment(Endpoint):
     scopes = {"GET": Scope.CAMPAIGNS_READ, "PATCH": Scope.CAMPAIGNS_WRITE, "DELETE": Scope.CAMPAIGNS_WRITE}
 
     @described("Segments", "segments_get", "Get a segment", answer=SegmentOut, refuses=(404,))
-    def get(self, request: Request, uid: uuid.UUID) -> Response:
-        return Response(SegmentOut(one(Segment.objects.all(), uid=uid)).data)
+    def get(self, request: Request, id: uuid.UUID) -> Response:
+        return Response(SegmentOut(one(Segment.objects.all(), uid=id)).data)
 
     @described(
         "Segments", "segments_change", "Change a segment", body=SegmentIn, answer=SegmentOut, refuses=(400, 404, 409)
     )
-    def patch(self, request: Request, uid: uuid.UUID) -> Response:
+    def patch(self, request: Request, id: uuid.UUID) -> Response:
         changes = self.body(SegmentIn, partial=True)
-        segment = one(Segment.objects.all(), uid=uid)
+        segment = one(Segment.objects.all(), uid=id)
         return Response(SegmentOut(segments.change_segment(segment=segment, **changes, by=self.by, now=self.now)).data)
 
     @described(
         "Segments", "segments_delete", "Delete a segment", answer=None, refuses=(404, 409),
         details="409 while a draft or scheduled campaign uses it.",
     )  # fmt: skip
-    def delete(self, request: Request, uid: uuid.UUID) -> Response:
-        segments.delete_segment(segment=one(Segment.objects.all(), uid=uid), by=self.by, now=self.now)
+    def delete(self, request: Request, id: uuid.UUID) -> Response:
+        segments.delete_segment(segment=one(Segment.objects.all(), uid=id), by=self.by, now=self.now)
         return Response(status=204)
 
 
@@ -103,9 +103,9 @@ class SegmentFollowers(Endpoint):
         answer=FollowerOut(many=True),
         refuses=(400, 404),
     )
-    def get(self, request: Request, uid: uuid.UUID) -> Response:
+    def get(self, request: Request, id: uuid.UUID) -> Response:
         self.query()
-        condition = audience.rules_to_q(one(Segment.objects.all(), uid=uid).rules, now=self.now)
+        condition = audience.rules_to_q(one(Segment.objects.all(), uid=id).rules, now=self.now)
         return self.page(FOLLOWERS.filter(condition), FollowerOut)
 
 
@@ -115,8 +115,8 @@ class SegmentCount(Endpoint):
     scopes = {"GET": Scope.CAMPAIGNS_READ}
 
     @described("Segments", "segments_count", "Count who is in a segment now", answer=CountOut, refuses=(404,))
-    def get(self, request: Request, uid: uuid.UUID) -> Response:
-        return Response({"count": _matching(one(Segment.objects.all(), uid=uid).rules, self).count()})
+    def get(self, request: Request, id: uuid.UUID) -> Response:
+        return Response({"count": _matching(one(Segment.objects.all(), uid=id).rules, self).count()})
 
 
 class RulesCount(Endpoint):

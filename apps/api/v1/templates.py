@@ -121,8 +121,8 @@ class OneTemplate(Endpoint):
     scopes = {"GET": Scope.CONTENT_READ}
 
     @described("Templates", "templates_get", "Get a template", answer=TemplateOut, refuses=(404,))
-    def get(self, request: Request, uid: uuid.UUID) -> Response:
-        return Response(TemplateOut(one(LIBRARY, uid=uid)).data)
+    def get(self, request: Request, id: uuid.UUID) -> Response:
+        return Response(TemplateOut(one(LIBRARY, uid=id)).data)
 
 
 class Draft(Endpoint):
@@ -134,8 +134,8 @@ class Draft(Endpoint):
         "Templates", "templates_edit_draft", "Edit the draft", body=DraftIn, answer=VersionOut, refuses=(400, 404, 409),
         details="Made from the published version when there is none. Nothing is sent with it before it is published.",
     )  # fmt: skip
-    def patch(self, request: Request, uid: uuid.UUID) -> Response:
-        template, changes = one(LIBRARY, uid=uid), self.body(DraftIn, partial=True)
+    def patch(self, request: Request, id: uuid.UUID) -> Response:
+        template, changes = one(LIBRARY, uid=id), self.body(DraftIn, partial=True)
         return Response(VersionOut(drafts.edit_draft(template=template, **changes, by=self.by, now=self.now)).data)
 
 
@@ -148,8 +148,8 @@ class Publish(Endpoint):
         "Templates", "templates_publish", "Publish the draft", answer=VersionOut, refuses=(404, 409),
         details="409 with every problem that keeps it from being sent, with its place and line.",
     )  # fmt: skip
-    def post(self, request: Request, uid: uuid.UUID) -> Response:
-        published = drafts.publish(template=one(LIBRARY, uid=uid), by=self.by, now=self.now)
+    def post(self, request: Request, id: uuid.UUID) -> Response:
+        published = drafts.publish(template=one(LIBRARY, uid=id), by=self.by, now=self.now)
         return Response(VersionOut(published).data)
 
 
@@ -161,8 +161,8 @@ class Archive(Endpoint):
     @described(
         "Templates", "templates_archive", "Take a template out of the library", answer=TemplateOut, refuses=(404,)
     )
-    def post(self, request: Request, uid: uuid.UUID) -> Response:
-        template = one(LIBRARY, uid=uid)
+    def post(self, request: Request, id: uuid.UUID) -> Response:
+        template = one(LIBRARY, uid=id)
         drafts.archive(template=template, by=self.by, now=self.now)
         return Response(TemplateOut(template).data)
 
@@ -175,9 +175,9 @@ class Versions(Endpoint):
     @described(
         "Templates", "versions_list", "List a template's versions", answer=VersionOut(many=True), refuses=(400, 404)
     )
-    def get(self, request: Request, uid: uuid.UUID) -> Response:
+    def get(self, request: Request, id: uuid.UUID) -> Response:
         self.query()
-        template = one(LIBRARY, uid=uid)
+        template = one(LIBRARY, uid=id)
         rows = Version.objects.filter(template=template).select_related("layout").prefetch_related("translations")
         return self.page(rows, VersionOut)
 
@@ -188,8 +188,8 @@ class OneVersion(Endpoint):
     scopes = {"GET": Scope.CONTENT_READ}
 
     @described("Templates", "versions_get", "Get a version", answer=VersionOut, refuses=(404,))
-    def get(self, request: Request, uid: uuid.UUID, number: int) -> Response:
-        return Response(VersionOut(_version(uid, number)).data)
+    def get(self, request: Request, id: uuid.UUID, number: int) -> Response:
+        return Response(VersionOut(_version(id, number)).data)
 
 
 class Restore(Endpoint):
@@ -200,8 +200,8 @@ class Restore(Endpoint):
     @described(
         "Templates", "versions_restore", "Make a draft with the words of a version", answer=VersionOut, refuses=(404,)
     )
-    def post(self, request: Request, uid: uuid.UUID, number: int) -> Response:
-        return Response(VersionOut(drafts.restore(version=_version(uid, number), by=self.by, now=self.now)).data)
+    def post(self, request: Request, id: uuid.UUID, number: int) -> Response:
+        return Response(VersionOut(drafts.restore(version=_version(id, number), by=self.by, now=self.now)).data)
 
 
 class PreviewIn(Strict):
@@ -228,8 +228,8 @@ class Preview(Endpoint):
     @described(
         "Templates", "versions_preview", "Preview a version", body=PreviewIn, answer=PreviewOut, refuses=(400, 404)
     )
-    def post(self, request: Request, uid: uuid.UUID, number: int) -> Response:
-        version, asked = _version(uid, number), self.body(PreviewIn)
+    def post(self, request: Request, id: uuid.UUID, number: int) -> Response:
+        version, asked = _version(id, number), self.body(PreviewIn)
         follower = asked.pop("follower", None)
         seen = trial.preview(
             version=version,
@@ -240,9 +240,9 @@ class Preview(Endpoint):
         return Response({"channel": seen.channel, "language": seen.language, "parts": seen.parts})
 
 
-def _version(uid: uuid.UUID, number: int) -> Version:
+def _version(id: uuid.UUID, number: int) -> Version:
     rows = Version.objects.filter(template__private=False).select_related("layout", "template")
-    return one(rows.prefetch_related("translations"), template__uid=uid, number=number)
+    return one(rows.prefetch_related("translations"), template__uid=id, number=number)
 
 
 def _type(template: Template, key: str) -> NotificationType:

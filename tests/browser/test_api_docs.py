@@ -1,0 +1,29 @@
+"""The try-it page in Chromium: it works under the strict policy, with nothing from outside."""
+
+from typing import Any
+
+import pytest
+from django.test import Client
+from playwright.sync_api import Page, expect
+
+from apps.accounts.models import User
+from apps.followers.models import Follower
+
+pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
+
+
+def test_staff_try_a_call_on_the_page_itself(live_server: Any, page: Page, client: Client, editor: User) -> None:
+    client.force_login(editor)
+    session = {"name": "sessionid", "value": client.cookies["sessionid"].value, "url": live_server.url}
+    page.context.add_cookies([session])  # type: ignore[list-item]
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    page.goto(f"{live_server.url}/api/docs/")
+    call = page.locator("#operations-Followers-followers_create")
+    call.locator(".opblock-summary-control").click()
+    call.get_by_role("button", name="Try it out").click()
+    call.locator("textarea").fill('{"name": "Eve"}')
+    call.get_by_role("button", name="Execute").click()
+    expect(call.locator(".live-responses-table tbody .response-col_status").first).to_contain_text("201")
+    assert Follower.objects.get().name == "Eve"
+    assert [url for url in asked if not url.startswith((live_server.url, "data:"))] == []
