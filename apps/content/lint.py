@@ -5,7 +5,6 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from liquid import BoundTemplate
 from liquid.static_analysis import TemplateAnalysis, Variable
 
 from apps.content.liquid_engine import BadSyntax, known_filters, known_tags, parse
@@ -190,15 +189,6 @@ def _unknown_member(where: str, line: int, root: str, use: Variable) -> Iterator
 def _hint(word: str, known: Iterable[str], before: str = "") -> str:
     close = difflib.get_close_matches(word, list(known), n=1, cutoff=0.6)
     return f" Did you mean {before}{close[0]}?" if close else ""
-
-
-def variable_names(source: str, *, html: bool = False) -> set[str]:
-    """The roots a source reads from outside, reserved ones included; empty when it can't be parsed."""
-    try:
-        template: BoundTemplate = parse(source, html=html)
-    except BadSyntax:
-        return set()
-    return set(template.analyze().globals)
 
 
 # ---- a caller's data

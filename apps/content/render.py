@@ -5,7 +5,6 @@ import threading
 from collections import OrderedDict
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 
 from liquid import BoundTemplate
@@ -80,12 +79,6 @@ class Compiled:
         }
         self.layout_html, self.layout_text = _layout_of(version)
         self._parsed: dict[tuple[str, str, str], BoundTemplate | None] = {}
-
-    @cached_property
-    def channels(self) -> list[str]:
-        """What the default language (or, without it, the first) has words for."""
-        parts = self.translations.get(self.default_language) or next(iter(self.translations.values()), {})
-        return [channel for channel in CHANNEL_PARTS if channel in parts]
 
     def render(self, channel: str, language: str, context: Mapping[str, Any]) -> Rendered:
         """The words for a reader of `language`. `context`: the caller's data, and `follower`, `site`, `links`.

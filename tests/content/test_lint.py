@@ -7,7 +7,7 @@ import pytest
 
 from apps.content import drafts
 from apps.content.layouts import save_layout
-from apps.content.lint import BadData, check_data, layout_problems, problems, sample_data, variable_names
+from apps.content.lint import BadData, check_data, layout_problems, problems, sample_data
 from apps.content.models import Version
 from tests.make import TESTER
 
@@ -184,8 +184,3 @@ def test_samples_come_from_the_example_the_default_or_the_type() -> None:
         ]
     )
     assert sample_data(version) == {"a": "E", "b": "D", "first_line": "first line", "d": []}
-
-
-def test_the_names_a_source_reads_are_listed() -> None:
-    assert variable_names("{{ a.b }}{% for x in list %}{{ x }}{% endfor %}") == {"a", "list"}
-    assert variable_names("{{ broken") == set()
