@@ -293,11 +293,16 @@ def start_scheduled(*, campaign: Campaign, now: dt.datetime) -> Run | None:
         due = Campaign.objects.filter(pk=campaign.pk, send_at__lte=now)
         if not _move(campaign, (S.SCHEDULED,), S.SENDING, now=now, rows=due):
             return None
-        if found := problems(campaign, now=now, starting=True):
-            _move(campaign, (S.SENDING,), S.SCHEDULED, now=now)
-            unschedule(campaign=campaign, by=SYSTEM, now=now, because=found)
-            return None
-        return _open_run(campaign, by=SYSTEM, now=now)
+        found = problems(campaign, now=now, starting=True)
+        if not found:
+            try:
+                with transaction.atomic():
+                    return _open_run(campaign, by=SYSTEM, now=now)
+            except CampaignNotReady as error:
+                found = error.problems
+        _move(campaign, (S.SENDING,), S.SCHEDULED, now=now)
+        unschedule(campaign=campaign, by=SYSTEM, now=now, because=found)
+        return None
 
 
 def _make_ready(campaign: Campaign, *, by: Actor, now: dt.datetime) -> None:

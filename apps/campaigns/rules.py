@@ -67,7 +67,7 @@ def _say(value: Any) -> str:
         return " or ".join(_say(one) for one in value)
     if isinstance(value, bool):
         return "true" if value else "false"
-    return f"“{value}”"
+    return f"“{value:g}”" if isinstance(value, float) else f"“{value}”"
 
 
 def _text(value: Any) -> str:

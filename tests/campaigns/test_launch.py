@@ -86,6 +86,20 @@ def test_one_that_cannot_go_out_any_more_is_a_draft_again_with_the_reason(anna: 
 
 
 @pytest.mark.django_db
+def test_a_time_that_comes_when_no_provider_is_left_makes_it_a_draft_again(anna: Any, settings: Any) -> None:
+    now = timezone.now()
+    campaign = make_campaign(now=now)
+    wall = (now + dt.timedelta(minutes=1)).replace(tzinfo=None)
+    lifecycle.schedule(campaign=campaign, wall=wall, zone="UTC", by=TESTER, now=now)
+    settings.PROVIDERS = {"in_app": settings.PROVIDERS["in_app"]}
+    launch.start_due(now=now + dt.timedelta(hours=1))
+    campaign.refresh_from_db()
+    assert campaign.state == CampaignState.DRAFT
+    assert "No provider sends on: email" in AuditEntry.objects.get(kind="campaign.unscheduled").data["problems"][0]
+    assert not Run.objects.exists()
+
+
+@pytest.mark.django_db
 def test_everyone_is_planned_once_in_slices_even_when_the_launcher_dies(monkeypatch: pytest.MonkeyPatch) -> None:
     make_world(90)
     campaign = make_campaign(notification_type=_news())
