@@ -1,0 +1,50 @@
+"""`manage.py create_cloudmind_message --language ru`."""
+
+from argparse import ArgumentParser
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+from django.utils import timezone
+
+from apps.campaigns import lifecycle
+from apps.campaigns.plain import usual_type
+from apps.content.drafts import published_version
+from apps.content.models import Template
+from apps.followers.models import Channel
+from apps.lib.actor import command
+from apps.ops.messages import REFUSALS, introduce, kind_of, slugs_of
+
+KEY = "cloudmind_introduction"
+
+
+class Command(BaseCommand):
+    help = "Make the CloudMind AI introduction from its stock template: a draft, to everyone or by tags."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--language", choices=["ru", "en"], default="en", help="of the words, whoever reads them")
+        parser.add_argument("--tag", action="append", default=[], metavar="NAME", help="may be repeated: one is enough")
+        parser.add_argument("--type", default="", metavar="KEY", help="kind of message; else the first commercial one")
+
+    def handle(self, **options: Any) -> None:
+        template = Template.objects.filter(key=KEY).first()
+        version = published_version(template) if template else None
+        if version is None:
+            raise CommandError("The stock templates are not installed yet. Run manage.py setup_site first.")
+        words = version.translations.get(language=options["language"])
+        tags = slugs_of(options["tag"])
+        try:
+            message = lifecycle.create_campaign(
+                name=words.parts["email"]["subject"][:120],
+                notification_type=kind_of(options["type"]) or usual_type(),
+                channels=[Channel.EMAIL.value],
+                translations={words.language: words.parts},
+                default_language=words.language,
+                variables=version.variables,
+                layout=version.layout,
+                audience={"tags": tags} if tags else {"everyone": True},
+                by=command("create_cloudmind_message"),
+                now=timezone.now(),
+            )
+        except REFUSALS as error:
+            raise CommandError(str(error)) from error
+        introduce(message, options)

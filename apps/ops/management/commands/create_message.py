@@ -1,0 +1,46 @@
+"""`manage.py create_message --subject "News" --file news.html --tag vip`."""
+
+import sys
+from argparse import ArgumentParser
+from pathlib import Path
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+from django.utils import timezone
+
+from apps.campaigns.plain import create_message
+from apps.lib.actor import command
+from apps.ops.messages import REFUSALS, introduce, kind_of, slugs_of
+
+
+class Command(BaseCommand):
+    help = "Write a message by e-mail: a draft, to everyone or to those with one of the tags."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--subject", required=True)
+        content = parser.add_mutually_exclusive_group(required=True)
+        content.add_argument("--content", help="HTML or plain text; {{ follower.name }} and the like are filled in")
+        content.add_argument("--file", metavar="PATH", help="a file with the content; - reads it from the input")
+        parser.add_argument("--tag", action="append", default=[], metavar="NAME", help="may be repeated: one is enough")
+        parser.add_argument("--type", default="", metavar="KEY", help="kind of message; else the first commercial one")
+
+    def handle(self, **options: Any) -> None:
+        try:
+            message = create_message(
+                subject=options["subject"],
+                content=options["content"] if options["file"] is None else _read(options["file"]),
+                notification_type=kind_of(options["type"]),
+                tags=slugs_of(options["tag"]),
+                by=command("create_message"),
+                now=timezone.now(),
+            )
+        except REFUSALS as error:
+            raise CommandError(str(error)) from error
+        introduce(message, options)
+
+
+def _read(name: str) -> str:
+    try:
+        return sys.stdin.read() if name == "-" else Path(name).read_text("utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        raise CommandError(f"{name} can't be read as UTF-8 text: {error}.") from error

@@ -1,0 +1,74 @@
+"""`manage.py list_messages --status sent`."""
+
+from argparse import ArgumentParser
+from collections import Counter
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+from django.db.models import Sum
+from rich import box
+from rich.table import Table
+
+from apps.campaigns.models import Campaign, CampaignState
+from apps.lib import keyset
+from apps.notifications.models import DeliveryStatus, Tally
+from apps.ops.terminal import console, moment, plain
+
+_COLOURS = {"sent": "green", "sending": "cyan", "scheduled": "cyan", "paused": "yellow", "cancelled": "red"}
+_GONE = (DeliveryStatus.SENT, DeliveryStatus.DELIVERED)
+
+
+class Command(BaseCommand):
+    help = "List messages and campaigns, newest first."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--status", choices=CampaignState.values)
+        parser.add_argument("--limit", type=int, default=50)
+
+    def handle(self, **options: Any) -> None:
+        if options["limit"] < 1:
+            raise CommandError("--limit must be 1 or more.")
+        found = Campaign.objects.select_related("notification_type")
+        if options["status"]:
+            found = found.filter(state=options["status"])
+        rows, out = keyset.page(found, size=options["limit"]).rows, console(options)
+        if not rows:
+            out.print("No messages match." if options["status"] else "No messages yet: create_message makes one.")
+            return
+        sent, all_ = _numbers(rows)
+        table = Table(box=box.SIMPLE_HEAD, header_style="bold")
+        for heading in ("Id", "Name", "Status", "Kind", "To", "Created", "Goes out"):
+            table.add_column(heading, overflow="fold")
+        table.add_column("Sent", justify="right")
+        for message in rows:
+            table.add_row(
+                plain(f"…{message.uid.hex[-8:]}"),
+                plain(message.name),
+                plain(message.get_state_display(), _COLOURS.get(message.state, "")),
+                plain(message.notification_type.key),
+                plain(_whom(message.audience)),
+                plain(moment(message.created_at)),
+                plain(moment(message.send_at)),
+                f"{sent[message.pk]:,} of {all_[message.pk]:,}" if message.pk in all_ else "",
+            )
+        out.print(table)
+        out.print(f"{len(rows):,} of {keyset.count(found)}")
+
+
+def _whom(audience: dict[str, Any]) -> str:
+    parts = [f"#{slug}" for slug in audience.get("tags", [])]
+    for noun in ("segments", "followers"):
+        if number := len(audience.get(noun, [])):
+            parts.append(f"{number} {noun}" if number > 1 else f"1 {noun[:-1]}")
+    return "everyone" if audience.get("everyone") else ", ".join(parts) or "nobody yet"
+
+
+def _numbers(messages: list[Campaign]) -> tuple[Counter[int], Counter[int]]:
+    """(sent, all) messages by campaign, from the tallies; campaigns that never started are missing from `all`."""
+    sent: Counter[int] = Counter()
+    all_: Counter[int] = Counter()
+    tallies = Tally.objects.filter(notification__run__campaign__in=messages)
+    for campaign, status, count in tallies.values_list("notification__run__campaign", "status").annotate(Sum("count")):
+        all_[campaign] += count
+        sent[campaign] += count if status in _GONE else 0
+    return sent, all_
