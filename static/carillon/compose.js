@@ -3,7 +3,9 @@
   "use strict";
   // Whoever writes a time means it.
   var wall = document.getElementById("id_wall");
-  if (wall) wall.addEventListener("input", function () { document.querySelector("[name=when][value=later]").checked = true; });
+  if (wall) wall.addEventListener("input", function () {
+    document.querySelector("[name=when][value=" + (wall.value ? "later" : "now") + "]").checked = true;
+  });
 
   var form = document.querySelector(".compose");
   var refresh = document.getElementById("refresh");

@@ -196,7 +196,9 @@ def _not_a_draft(request: HttpRequest, campaign: Campaign) -> HttpResponse:
 
 def _step(request: HttpRequest, campaign: Campaign, step: str, values: dict[str, Any]) -> HttpResponse:
     steps = [(name, label, reverse(f"dashboard:campaign-{name}", args=[campaign.uid])) for name, label in STEPS]
+    labels = [label for _, label in STEPS]
     values |= {"campaign": campaign, "step": step, "steps": steps, "saved": "saved" in request.GET}
+    values["next_label"] = dict(zip([name for name, _ in STEPS], labels[1:], strict=False)).get(step)
     return render(request, f"dashboard/campaigns/{step}.html", values)
 
 
