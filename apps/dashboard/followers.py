@@ -29,7 +29,8 @@ from apps.lib import keyset
 from apps.notifications.links import preferences_url
 
 LATEST = 50  # rows of each kind of history on a follower's page
-TAGS_OFFERED = 500  # in the filter; more are typed
+TAGS_OFFERED = 500  # in the filter
+TAGS_SUGGESTED = 20  # as buttons under the field; others are typed
 
 
 # ------------------------------------------------------------------ the list
@@ -171,7 +172,6 @@ class FollowerForm(forms.Form):
         super().__init__(*args, **kwargs)
         if not adding:
             del self.fields["subscribed"]  # changed by its own button, which keeps the proof
-        self.fields["tags"].widget.attrs["data-tags"] = "known-tags"
         self.helper: FormHelper = plain_helper()
         self.helper.layout = Layout(
             "name",
@@ -252,7 +252,7 @@ def edit(request: HttpRequest, uid: str) -> HttpResponse:
 
 
 def _form_page(request: HttpRequest, form: FollowerForm, context: dict[str, Any]) -> HttpResponse:
-    known = Tag.objects.values_list("name", flat=True)[:TAGS_OFFERED]
+    known = Tag.objects.values_list("name", flat=True)[:TAGS_SUGGESTED]
     return render(request, "dashboard/followers/form.html", {"form": form, "known_tags": known, **context})
 
 

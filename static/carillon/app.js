@@ -40,6 +40,32 @@
     }
   }, true);
 
+  // [data-suggests="id"] holds buttons that put their own words into a comma-separated field, or take them out.
+  document.querySelectorAll("[data-suggests]").forEach(function (box) {
+    var field = document.getElementById(box.dataset.suggests);
+    function names() {
+      return field.value.split(",").map(function (name) { return name.trim(); }).filter(Boolean);
+    }
+    function show() {
+      var lower = names().map(function (name) { return name.toLowerCase(); });
+      box.querySelectorAll("button").forEach(function (button) {
+        button.setAttribute("aria-pressed", String(lower.includes(button.textContent.toLowerCase())));
+      });
+    }
+    box.addEventListener("click", function (event) {
+      var button = event.target.closest("button");
+      if (!button) return;
+      var word = button.textContent;
+      var rest = names().filter(function (name) { return name.toLowerCase() !== word.toLowerCase(); });
+      field.value = (rest.length < names().length ? rest : rest.concat(word)).join(", ");
+      show();
+    });
+    field.addEventListener("input", show);
+    field.closest("div").after(box);
+    box.hidden = false;
+    show();
+  });
+
   // Coming back with the browser's back button must not leave forms dead.
   window.addEventListener("pageshow", function () {
     document.querySelectorAll("form").forEach(function (form) {
