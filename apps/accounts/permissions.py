@@ -5,12 +5,14 @@ from enum import StrEnum
 from functools import wraps
 from typing import Any
 
+from django.conf import settings
 from django.contrib.auth.models import AnonymousUser
 from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import resolve_url
-from django.utils import timezone
+from django.template.response import SimpleTemplateResponse
+from django.utils import timezone, translation
 
 from apps.accounts.models import Role, User
 from apps.lib import wallclock
@@ -103,8 +105,13 @@ def requires(capability: Capability) -> Callable[[View], View]:
                 zone = wallclock.zone(request.user.time_zone)
             except wallclock.UnknownZone:  # typed in the Django admin, which doesn't know better
                 zone = wallclock.zone("UTC")
-            with timezone.override(zone):
-                return view(request, *args, **kwargs)
+            # Staff pages are written in one language; a browser's wish must not translate half of them.
+            with timezone.override(zone), translation.override(settings.LANGUAGE_CODE):
+                response = view(request, *args, **kwargs)
+                if isinstance(response, SimpleTemplateResponse):  # would render itself later, outside of both
+                    response.render()
+            response.headers.setdefault("Content-Language", settings.LANGUAGE_CODE)
+            return response
 
         guarded.capability = capability  # type: ignore[attr-defined]  # tests walk the URLs and look
         return guarded

@@ -4,6 +4,7 @@ from typing import Any
 
 from crispy_forms.helper import FormHelper
 from django import forms
+from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth import update_session_auth_hash
 from django.contrib.auth import views
@@ -11,7 +12,7 @@ from django.contrib.auth.forms import AuthenticationForm
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import path, reverse_lazy
-from django.utils import timezone
+from django.utils import timezone, translation
 from django.utils.decorators import method_decorator
 
 from apps.accounts.actors import staff_actor
@@ -26,9 +27,15 @@ class LoginForm(AuthenticationForm):
         self.helper: FormHelper = plain_helper()
 
 
-login = views.LoginView.as_view(
+_login = views.LoginView.as_view(
     template_name="dashboard/accounts/login.html", authentication_form=LoginForm, redirect_authenticated_user=True
 )
+
+
+def login(request: HttpRequest) -> HttpResponse:
+    with translation.override(settings.LANGUAGE_CODE):  # like all staff pages
+        response: Any = _login(request)
+        return response.render() if hasattr(response, "render") else response
 
 
 @method_decorator(requires(Capability.VIEW), name="dispatch")

@@ -96,3 +96,12 @@ def test_pages_carry_a_strict_policy_and_nothing_inline(client, role, request):
     assert "unsafe" not in answer["Content-Security-Policy"]
     page = page_of(answer)
     assert not page.inline, page.inline
+
+
+def test_a_browser_that_asks_for_another_language_gets_no_half_translated_page(client, viewer):
+    russian = {"Accept-Language": "ru"}
+    refused = client.post("/login/", {"username": "vera", "password": "wrong"}, headers=russian).content.decode()
+    assert "Please enter a correct username" in refused
+    answer = as_role(client, viewer).get("/account/password/", headers=russian)
+    assert "Old password" in answer.content.decode()
+    assert answer["Content-Language"] == "en"
