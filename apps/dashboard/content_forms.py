@@ -246,7 +246,7 @@ class Editor:
     """All forms of one page, filled from a version and, after a POST, from what was typed."""
 
     def __init__(self, version: Version, data: Any = None) -> None:
-        words = {row.language: row.parts for row in version.translations.all()}
+        words = {row.language: row.parts for row in version.translations.all()} or {version.default_language: {}}
         languages = sorted(words, key=lambda tag: (tag != version.default_language, tag))
         self.draft = DraftForm(
             data,

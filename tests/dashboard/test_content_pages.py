@@ -264,3 +264,12 @@ def test_an_older_version_comes_back_as_the_draft_and_a_viewer_can_not_do_it(
     assert draft
     assert draft.translations.get().parts["email"]["subject"] == "Hello {{ follower.name }}"
     assert letter.versions.get(number=1).state == VersionState.SUPERSEDED
+
+
+def test_a_template_without_any_words_can_still_be_opened_and_filled(client: Client, editor: Any) -> None:
+    empty = drafts.create_template(key="empty", name="Empty", translations={}, by=TESTER, now=timezone.now())
+    as_role(client, editor)
+    save(client, empty, **{"t-en-in_app-title": "First words"})
+    draft = drafts.draft_version(empty)
+    assert draft
+    assert draft.translations.get().parts == {"in_app": {"title": "First words", "body": "", "link": ""}}
