@@ -31,9 +31,9 @@ class Page(HTMLParser):
             for name, value in attrs
             if name == "style" or name.startswith(("on", "hx-on")) or (value or "").lower().startswith("javascript:")
         ]
-        if tag in {"script", "style"} and "src" not in values and "nonce" not in values:
-            if values.get("type") != "application/json":
-                self.inline.append(f"<{tag}>")
+        data = values.get("type") == "application/json"
+        if tag in {"script", "style"} and not data and not {"src", "nonce"} & set(values):
+            self.inline.append(f"<{tag}>")
 
     def handle_data(self, data: str) -> None:
         self.text += f" {data}"
