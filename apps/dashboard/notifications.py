@@ -12,7 +12,8 @@ from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 
 from apps.accounts.actors import staff_actor
-from apps.accounts.permissions import Capability, requires
+from apps.accounts.permissions import Capability, may, requires
+from apps.campaigns.models import Campaign
 from apps.dashboard.paging import page_of
 from apps.followers.models import Channel, NotificationType
 from apps.notifications import control
@@ -71,12 +72,15 @@ def detail(request: HttpRequest, uid: UUID) -> HttpResponse:
     notification = _notification(uid)
     sheet = balance(notification)
     live = notification.state in control.LIVE
+    campaign = _campaign(notification)
     context = {
         "notification": notification,
         "sheet": sheet,
         "lines": sheet_lines(sheet),
         "channels": ", ".join(str(Channel(channel).label) for channel in notification.channels),
         "failed": sum(sheet.failed.values()),
+        "campaign": campaign,
+        "may_act": campaign is None and may(request.user, Capability.SEND),
         "may_pause": notification.state in (NotificationState.PLANNING, NotificationState.SENDING),
         "may_resume": notification.state == NotificationState.PAUSED,
         "live": live,
@@ -88,6 +92,11 @@ def detail(request: HttpRequest, uid: UUID) -> HttpResponse:
 
 def _notification(uid: UUID) -> Notification:
     return get_object_or_404(Notification.objects.select_related("notification_type", "version__template"), uid=uid)
+
+
+def _campaign(notification: Notification) -> Campaign | None:
+    """The campaign whose run this is: it has a state of its own, so it is stopped and resumed on its own page."""
+    return Campaign.objects.filter(runs__notification=notification).first()
 
 
 def _pause(request: HttpRequest, notification: Notification) -> str:
@@ -123,6 +132,9 @@ ACTS: dict[str, Callable[[HttpRequest, Notification], str]] = {
 @require_POST
 def act(request: HttpRequest, uid: UUID, verb: str) -> HttpResponse:
     notification = _notification(uid)
+    if campaign := _campaign(notification):
+        messages.error(request, f"This is a run of the campaign {campaign.name}. Stop, resume or retry it here.")
+        return redirect("dashboard:campaign", campaign.uid)
     try:
         messages.success(request, ACTS[verb](request, notification))
     except control.WrongState as error:

@@ -11,10 +11,12 @@ from django.utils import timezone
 from apps.accounts.models import AuditEntry
 from apps.content import drafts
 from apps.content.models import Version
+from apps.notifications.accounts_out import change_account
 from apps.notifications.models import ProviderAccount
 from tests.dashboard.pages import as_role, page_of
 from tests.make import TESTER, make_template
-from tests.receiver import Receiver
+from tests.notifications.world import make_accounts
+from tests.receiver import Receiver, unused_port
 
 RUSSIAN = {
     "email": {"subject": "Здравствуйте, {{ follower.first_name }}", "html": "<p>Привет</p>"},
@@ -164,8 +166,6 @@ def test_an_address_the_server_refuses_is_told_in_its_own_words(
 
 
 def test_a_wrong_password_is_told_as_such(client: Client, editor: Any, version: Version, receiver: Receiver) -> None:
-    from apps.notifications.accounts_out import change_account
-
     receiver.extensions.append("AUTH PLAIN")
     receiver.answers["AUTH"] = "535 5.7.8 Bad credentials"
     change_account(
@@ -181,9 +181,6 @@ def test_a_wrong_password_is_told_as_such(client: Client, editor: Any, version: 
 
 
 def test_a_server_that_is_down_is_told_as_such(client: Client, editor: Any, version: Version) -> None:
-    from tests.notifications.world import make_accounts
-    from tests.receiver import unused_port
-
     make_accounts(Receiver(), port=unused_port())
     said = send_test(as_role(client, editor), version, "me@staff.example")
     assert "Nothing can leave through this account" in said

@@ -7,6 +7,7 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
+from apps.campaigns import lifecycle
 from apps.content.models import Version
 from apps.followers.consent import unsubscribe
 from apps.followers.models import NotificationType
@@ -265,3 +266,23 @@ def test_what_was_judged_at_planning_is_judged_again_at_sending(
     assert "Decided against: unsubscribed from everything" in page.text
     assert stands(notification) == {"skipped": 1}
     assert control.retry_failed(notification=notification, by=TESTER, now=timezone.now()) == 0
+
+
+def test_a_campaigns_run_is_stopped_on_the_campaigns_own_page(
+    client: Client, sender: Any, news: NotificationType, receiver: Receiver, anna: Any
+) -> None:
+    words = {"email": {"subject": "Hello", "html": "<p>Hello</p>"}}
+    stamp: dict[str, Any] = {"by": TESTER, "now": timezone.now()}
+    campaign = lifecycle.create_campaign(
+        name="Autumn", notification_type=news, channels=["email"], translations={"en": words},
+        audience={"everyone": True}, **stamp,
+    )  # fmt: skip
+    run = lifecycle.send_now(campaign=campaign, **stamp)
+    as_role(client, sender)
+    page = page_of(client.get(reverse("dashboard:notification", args=[run.notification.uid])))
+    assert page.forms == {reverse("dashboard:logout")}
+    assert reverse("dashboard:campaign", args=[campaign.uid]) in page.links
+    answer = client.post(reverse("dashboard:notification-cancel", args=[run.notification.uid]), follow=True)
+    assert "This is a run of the campaign Autumn" in page_of(answer).text
+    run.notification.refresh_from_db()
+    assert run.notification.state != NotificationState.CANCELLED
