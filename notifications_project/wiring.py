@@ -29,7 +29,7 @@ REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": ["apps.api.auth.ApiKeyAuthentication", "apps.api.auth.StaffSession"],
     "DEFAULT_PERMISSION_CLASSES": ["apps.api.auth.HasScope"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
-    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
+    "DEFAULT_PARSER_CLASSES": ["apps.api.parsing.PlainJson"],
     "DEFAULT_PAGINATION_CLASS": "apps.api.paging.CursorPages",
     "DEFAULT_THROTTLE_CLASSES": ["apps.api.limits.PerCaller"],
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",

@@ -6,7 +6,7 @@ from typing import Any
 from django.contrib.auth.models import AnonymousUser
 from django.utils import timezone
 from rest_framework.authentication import BaseAuthentication, SessionAuthentication
-from rest_framework.exceptions import AuthenticationFailed
+from rest_framework.exceptions import AuthenticationFailed, MethodNotAllowed
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 
@@ -63,6 +63,10 @@ class HasScope(BasePermission):
     """Each view declares `scopes = {"GET": Scope.X, ...}`; a method that declares none is open to nobody."""
 
     def has_permission(self, request: Request, view: Any) -> bool:
+        if request.auth is None:
+            return False
         scope = view.scopes.get("GET" if request.method == "HEAD" else request.method)
-        self.message = f"This needs the scope {scope}." if scope else "This address does not take that method."
-        return request.auth is not None and scope in request.auth.scopes
+        if scope is None:
+            raise MethodNotAllowed(request.method)
+        self.message = f"This needs the scope {scope}."
+        return scope in request.auth.scopes

@@ -6,7 +6,7 @@ from typing import Any, ClassVar, TypeVar
 
 from django.db.models import Model, QuerySet
 from django.utils import timezone
-from drf_spectacular.utils import OpenApiResponse, extend_schema, inline_serializer
+from drf_spectacular.utils import OpenApiResponse, extend_schema
 from rest_framework import serializers
 from rest_framework.exceptions import NotFound
 from rest_framework.request import Request
@@ -86,7 +86,8 @@ class Endpoint(APIView):
 
 def one(rows: QuerySet[Row], **lookup: Any) -> Row:
     """The row, or the same 404 whether it never was there or is not for this caller."""
-    found = rows.filter(**lookup).first()
+    # PostgreSQL takes no NUL, not even to say that there is nothing
+    found = None if "\0" in "".join(map(str, lookup.values())) else rows.filter(**lookup).first()
     if found is None:
         raise NotFound
     return found
@@ -147,8 +148,3 @@ def described(
         parameters=[query] if query is not None else None,
         responses=responses,
     )
-
-
-def shape(name: str, **fields: Any) -> serializers.Serializer[Any]:
-    """A small answer that needs no class of its own."""
-    return inline_serializer(name, fields)

@@ -5,7 +5,8 @@ from collections.abc import Iterator
 from http import HTTPStatus
 from typing import Any
 
-from django.core.exceptions import PermissionDenied
+from django.conf import settings
+from django.core.exceptions import PermissionDenied, RequestDataTooBig
 from django.core.signals import got_request_exception
 from django.http import Http404, HttpRequest, JsonResponse
 from rest_framework import exceptions
@@ -80,6 +81,7 @@ TITLES = {
     405: "Method not allowed",
     406: "No such format",
     409: "Not possible now",
+    413: "Too large",
     415: "Send JSON",
     429: "Too many requests",
     500: "Something went wrong here",
@@ -91,6 +93,9 @@ def handle(error: Exception, context: dict[str, Any]) -> Response:
     if (status := _status_of(error)) is not None:
         set_rollback()
         return _respond(status, type(error).__name__, str(error), list(_fields_of(error)))
+    if isinstance(error, RequestDataTooBig):
+        most = settings.DATA_UPLOAD_MAX_MEMORY_SIZE
+        return _respond(413, "TooLarge", f"A request may have {most:,} bytes. Send it in parts.")
     answer = exception_handler(error, context)
     if answer is None:
         return _unexpected(error, context)

@@ -44,8 +44,11 @@ def spend(caller: str, *, calls: int, limit: int, now: float) -> Spent:
     cost = WINDOW * min(calls, limit) / limit
     row = Allowance.objects.filter(caller=caller)
     after = Greatest(F("spent_until"), Value(now), output_field=FloatField()) + Value(cost)
-    if not (taken := row.filter(spent_until__lte=now + WINDOW - cost).update(spent_until=after)):
-        _, taken = Allowance.objects.get_or_create(caller=caller, defaults={"spent_until": now + cost})
+    affordable = row.filter(spent_until__lte=now + WINDOW - cost)
+    taken = affordable.update(spent_until=after)
+    if not taken and not row.exists():  # the first call of all
+        Allowance.objects.get_or_create(caller=caller, defaults={"spent_until": 0.0})
+        taken = affordable.update(spent_until=after)
     ahead = max(row.values_list("spent_until", flat=True).get() - now, 0.0)
     return Spent(
         limit=limit,

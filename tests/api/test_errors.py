@@ -57,7 +57,10 @@ def test_a_body_that_is_no_object_is_refused(api, problem, sent: str, status: in
 
 def test_another_media_type_and_another_method_are_refused(api, problem) -> None:
     problem(api.post("/api/v1/followers", "name=Eve", content_type="application/x-www-form-urlencoded"), 415)
-    assert api.put("/api/v1/followers", {}).status_code in (403, 405)
+    answer = api.put("/api/v1/followers", {})
+    problem(answer, 405)
+    assert "POST" in answer.headers["Allow"]
+    problem(api.get("/api/v1/followers", headers={"Accept": "text/html"}), 406)
 
 
 def test_the_place_in_a_list_is_named(api, problem) -> None:
@@ -82,3 +85,33 @@ def test_what_nobody_expected_is_recorded_and_answered_without_its_words(api, pr
 
 def test_every_status_has_a_title() -> None:
     assert set(errors.STATUS.values()) <= set(errors.TITLES)
+
+
+@pytest.mark.parametrize(
+    ("sent", "says"),
+    [
+        ('{"metadata": {"a": "\\u0000"}}', "NUL"),
+        ('{"metadata": {"\\u0000": 1}}', "NUL"),
+        ('{"name": "\\ud800"}', "surrogate"),
+        ('{"metadata": ' + '{"a":' * 5000 + "1" + "}" * 5001, "nested"),
+        ('{"metadata": {"a": NaN}}', "JSON"),
+        (b'{"name": "\xff"}', "JSON"),
+    ],
+)
+def test_what_no_database_can_keep_is_refused(api, problem, sent: str | bytes, says: str) -> None:
+    body = problem(api.post("/api/v1/followers", sent, content_type="application/json"), 400)
+    assert says in body["detail"]
+
+
+def test_text_of_a_backslash_and_u0000_is_only_text(api) -> None:
+    assert api.post("/api/v1/followers", {"metadata": {"a": "\\u0000"}}).status_code == 201
+
+
+def test_a_body_that_is_too_large_is_refused_before_it_is_read(api, problem, settings) -> None:
+    settings.DATA_UPLOAD_MAX_MEMORY_SIZE = 20
+    problem(api.post("/api/v1/followers", {"name": "Eve" * 10}), 413)
+
+
+@pytest.mark.parametrize("path", ["tags/%00", "followers?search=%00", f"templates/{SOMEONE}/versions/{10**30}"])
+def test_strange_characters_and_numbers_in_the_address_do_no_harm(api, path: str) -> None:
+    assert api.get(f"/api/v1/{path}").status_code in (400, 404)

@@ -10,12 +10,15 @@ from django.core.management import call_command
 from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver
 from drf_spectacular.generators import SchemaGenerator
+from rest_framework.test import APIClient
 
 from apps.accounts.permissions import Scope
 from apps.api import urls
 from apps.api.auth import HasScope
 from apps.api.errors import no_such_address
 from apps.api.limits import PerCaller
+from apps.lib.ids import uuid7
+from tests.api.world import make_client
 
 SNAPSHOT = Path(__file__).with_name("openapi.yaml")
 METHODS = {"get", "post", "put", "patch", "delete"}
@@ -56,6 +59,17 @@ def schema() -> dict[str, Any]:
 def test_every_view_has_scope_schema_and_throttle(address: str, view: type[Any], schema: dict[str, Any]) -> None:
     plain = re.sub(r"<(?:\w+:)?(\w+)>", r"{\1}", address)
     assert gaps(view, schema.get(plain, {})) == []
+
+
+@pytest.mark.django_db
+def test_no_method_answers_a_stranger_or_a_key_that_lacks_its_scope() -> None:
+    stranger = APIClient()
+    lacking = {scope: make_client(*(other for other in Scope if other != scope)) for scope in Scope}
+    for address, view in V1:
+        path = re.sub(r"<uuid:\w+>", str(uuid7()), re.sub(r"<(str|int):\w+>", "1", address))
+        for method, scope in view.scopes.items():
+            assert stranger.generic(method, path).status_code == 401, (method, path)
+            assert lacking[scope].generic(method, path).status_code == 403, (method, path)
 
 
 def test_a_view_without_them_would_be_seen() -> None:

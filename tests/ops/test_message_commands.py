@@ -1,7 +1,9 @@
 """The commands for messages: what they make, what they print, and what they refuse."""
 
 import io
+import re
 import threading
+import time
 from pathlib import Path
 from typing import Any
 
@@ -160,7 +162,7 @@ def test_waiting_shows_the_progress_and_then_the_balance(boris) -> None:
     def work() -> None:
         try:
             while not (found := Run.objects.first()):
-                pass
+                time.sleep(0.02)
             launch.launch(run_id=found.pk)
             send_lane(name="bulk")
         finally:
@@ -172,11 +174,7 @@ def test_waiting_shows_the_progress_and_then_the_balance(boris) -> None:
     worker.join()
     assert "Done" in said
     assert "2/2" in said
-    rows = {
-        line.rsplit(maxsplit=1)[0].strip(): line.split()[-1]
-        for line in said.splitlines()
-        if line.strip()[-1:].isdigit()
-    }
+    rows = dict(re.findall(r"^ +(\S.*?) +(\d+) *$", said, re.MULTILINE))
     assert rows["sent"] == "1"
     assert rows["skipped: unsubscribed from everything"] == "1"
     assert rows["all"] == "2"

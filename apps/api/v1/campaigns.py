@@ -70,7 +70,7 @@ class NewCampaign(CampaignIn):
 
 class CampaignChanges(CampaignIn):
     expires_at = serializers.DateTimeField(required=False, allow_null=True)
-    revision = serializers.IntegerField(required=False, min_value=1)
+    revision = serializers.IntegerField(required=False, min_value=1, max_value=2**31 - 1)
 
 
 class CampaignQuery(Strict):
