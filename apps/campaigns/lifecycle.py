@@ -19,7 +19,8 @@ from apps.campaigns import audience as audiences
 from apps.campaigns.models import Campaign, CampaignState, Run
 from apps.campaigns.readiness import Problem, problems
 from apps.content import drafts
-from apps.content.models import Template, VersionState
+from apps.content.layouts import standard_layout
+from apps.content.models import Layout, Template, VersionState
 from apps.content.problems import NotPublishable
 from apps.followers.models import Channel, NotificationType
 from apps.lib import ids, wallclock
@@ -72,13 +73,15 @@ def create_campaign(
     copy_of: Campaign | None = None,
     translations: dict[str, Any] | None = None,
     variables: Any = (),
-    layout: Any = None,
+    layout: Layout | None = None,
     default_language: str = "en",
     audience: dict[str, Any] | None = None,
     data: dict[str, Any] | None = None,
     metadata: dict[str, Any] | None = None,
 ) -> Campaign:
     """A draft with words of its own: copied from a library template or from another campaign, given, or blank.
+
+    Without a layout, given or blank words get the standard one, so that no campaign goes out without a way to leave.
 
     Raises BadCampaign, audience.BadAudience.
     """
@@ -99,7 +102,7 @@ def create_campaign(
                     private=True,
                     translations=translations or {default_language: {}},
                     variables=variables,
-                    layout=layout,
+                    layout=layout or standard_layout(),
                     default_language=default_language,
                     by=by,
                     now=now,

@@ -10,6 +10,13 @@ from apps.content.problems import NotPublishable
 from apps.lib.actor import Actor
 from apps.lib.events import Fact, Kind, publish
 
+STANDARD = "standard"  # the stock library's
+
+
+def standard_layout() -> Layout | None:
+    """The frame that new words get unless somebody chooses another: it carries the way out and the postal address."""
+    return Layout.objects.filter(key=STANDARD).first()
+
 
 def save_layout(*, key: str, name: str, html: str, text: str = "", by: Actor, now: dt.datetime) -> Layout:
     """Make the layout or change the one with this key; published versions keep the frame they were published with.

@@ -1,4 +1,4 @@
-"""The library that comes with the product: sixteen templates in English and Russian, and the layout around them.
+"""The library that comes with the product: seventeen templates in English and Russian, and the layout around them.
 
 They are read from `stock/<key>/`: `template.toml` (name, variables) and one file per language with its words.
 """
@@ -11,12 +11,11 @@ from typing import Any
 from django.db import transaction
 
 from apps.content.drafts import create_template, publish
-from apps.content.layouts import save_layout
+from apps.content.layouts import STANDARD, save_layout
 from apps.content.models import Layout, Template
 from apps.lib.actor import Actor
 
 FOLDER = Path(__file__).with_name("stock")
-LAYOUT = "standard"
 
 
 def keys() -> list[str]:
@@ -29,11 +28,11 @@ def install(*, by: Actor, now: dt.datetime) -> list[Template]:
     Returns the templates made by this call.
     """
     with transaction.atomic():
-        layout = Layout.objects.filter(key=LAYOUT).first() or save_layout(
-            key=LAYOUT,
+        layout = Layout.objects.filter(key=STANDARD).first() or save_layout(
+            key=STANDARD,
             name="Standard",
-            html=(FOLDER / "layouts" / f"{LAYOUT}.html").read_text("utf-8"),
-            text=(FOLDER / "layouts" / f"{LAYOUT}.txt").read_text("utf-8"),
+            html=(FOLDER / "layouts" / f"{STANDARD}.html").read_text("utf-8"),
+            text=(FOLDER / "layouts" / f"{STANDARD}.txt").read_text("utf-8"),
             by=by,
             now=now,
         )
