@@ -10,6 +10,8 @@ from apps.campaigns.models import Campaign, Run
 from apps.notifications.models import Delivery
 from tests.api.world import make_client, plan, send_letter
 from tests.make import make_follower, make_template, make_type
+from tests.notifications.world import drain, make_accounts
+from tests.receiver import Receiver
 
 PATH = "/api/v1/campaigns"
 GERMANS = {"all": [{"field": "language", "op": "is", "value": "de"}]}
@@ -169,6 +171,21 @@ def test_a_message_goes_to_everyone_and_the_unsubscribed_are_skipped(api, news, 
         (str(anna.uid), "pending", "default_on"),
         (str(boris.uid), "skipped", "unsubscribed"),
     }
+
+
+def test_a_message_really_arrives(api, news, anna, boris) -> None:
+    with Receiver() as receiver:
+        make_accounts(receiver)
+        sent = {"subject": "Hi {{ follower.first_name }}", "content": "<p>Hello</p>"}
+        path = f"/api/v1/messages/{api.post('/api/v1/messages', sent).json()['id']}"
+        api.post(f"{path}/send")
+        plan()
+        drain()
+    assert receiver.recipients == ["anna@example.com"]
+    assert receiver.arrived[0].mail["Subject"] == "Hi Anna"
+    rows = api.get(f"{path}/deliveries").json()["results"]
+    assert {each["follower"]: each["status"] for each in rows} == {str(anna.uid): "sent", str(boris.uid): "skipped"}
+    assert api.get(path).json()["status"] == "sent"
 
 
 def test_a_message_by_tags_goes_to_those_only(api, news, anna, boris) -> None:
