@@ -79,6 +79,7 @@ class Endpoint(APIView):
 
     def finalize_response(self, request: Request, response: Response, *args: Any, **kwargs: Any) -> Response:
         response = super().finalize_response(request, response, *args, **kwargs)
+        response["Cache-Control"] = "no-store"  # personal data belongs in no cache on the way
         for name, value in headers_of(request).items():
             response[name] = value
         return response

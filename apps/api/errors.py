@@ -105,6 +105,8 @@ def handle(error: Exception, context: dict[str, Any]) -> Response:
         return _respond(400, "Invalid", detail, fields)
     if isinstance(error, Http404 | exceptions.NotFound):
         detail = "There is nothing under this address, or you may not see it."
+    elif isinstance(error, exceptions.NotAuthenticated):
+        detail = "Send an API key as “Authorization: Bearer <key>”. An administrator issues keys in the dashboard."
     elif isinstance(error, PermissionDenied):
         detail = str(error) or "You may not do this."
     else:

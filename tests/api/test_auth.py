@@ -19,7 +19,7 @@ pytestmark = pytest.mark.django_db
 
 def test_nobody_gets_in_without_a_key(problem) -> None:
     answer = APIClient().get(FOLLOWERS)
-    problem(answer, 401)
+    assert "Authorization: Bearer" in problem(answer, 401)["detail"]
     assert answer.headers["WWW-Authenticate"].startswith("Bearer")
 
 
@@ -39,6 +39,7 @@ def test_a_revoked_and_an_expired_key_are_told_why(api, problem) -> None:
 def test_a_key_does_what_its_scopes_say_and_no_more(problem) -> None:
     reader = make_client(Scope.FOLLOWERS_READ)
     assert reader.get(FOLLOWERS).status_code == 200
+    assert reader.get(FOLLOWERS).headers["Cache-Control"] == "no-store"
     assert "followers:write" in problem(reader.post(FOLLOWERS, {"name": "Eve"}), 403)["detail"]
     writer = make_client(Scope.FOLLOWERS_WRITE)
     assert writer.post(FOLLOWERS, {"name": "Eve"}).status_code == 201
