@@ -105,3 +105,11 @@ def test_a_browser_that_asks_for_another_language_gets_no_half_translated_page(c
     answer = as_role(client, viewer).get("/account/password/", headers=russian)
     assert "Old password" in answer.content.decode()
     assert answer["Content-Language"] == "en"
+
+
+def test_a_form_without_its_token_is_refused_in_words(viewer):
+    client = Client(enforce_csrf_checks=True)
+    client.force_login(viewer)
+    refused = client.post("/account/", {"name": "Vera"})
+    assert refused.status_code == 403
+    assert "Nothing was changed" in refused.content.decode()
