@@ -44,6 +44,11 @@ class Endpoint(APIView):
     pagination_class = CursorPages
     cost = 1  # calls of the caller's allowance that one request takes
 
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        super().initial(request, *args, **kwargs)
+        if "\0" in request.path:  # PostgreSQL takes none, not even to say that there is nothing
+            raise NotFound
+
     @property
     def by(self) -> Actor:
         return self.request.auth.actor
@@ -71,11 +76,11 @@ class Endpoint(APIView):
         given.is_valid(raise_exception=True)
         return given.validated_data
 
-    def page(self, rows: QuerySet[Any], serializer: type[serializers.BaseSerializer[Any]], **context: Any) -> Response:
+    def page(self, rows: QuerySet[Any], serializer: type[serializers.BaseSerializer[Any]]) -> Response:
         """One page of the rows."""
         pages = CursorPages()
         found = pages.paginate_queryset(rows, self.request, view=self)
-        return pages.get_paginated_response(serializer(found, many=True, context=context).data)
+        return pages.get_paginated_response(serializer(found, many=True).data)
 
     def finalize_response(self, request: Request, response: Response, *args: Any, **kwargs: Any) -> Response:
         response = super().finalize_response(request, response, *args, **kwargs)
@@ -87,8 +92,7 @@ class Endpoint(APIView):
 
 def one(rows: QuerySet[Row], **lookup: Any) -> Row:
     """The row, or the same 404 whether it never was there or is not for this caller."""
-    # PostgreSQL takes no NUL, not even to say that there is nothing
-    found = None if "\0" in "".join(map(str, lookup.values())) else rows.filter(**lookup).first()
+    found = rows.filter(**lookup).first()
     if found is None:
         raise NotFound
     return found

@@ -115,3 +115,8 @@ def test_a_body_that_is_too_large_is_refused_before_it_is_read(api, problem, set
 @pytest.mark.parametrize("path", ["tags/%00", "followers?search=%00", f"templates/{SOMEONE}/versions/{10**30}"])
 def test_strange_characters_and_numbers_in_the_address_do_no_harm(api, path: str) -> None:
     assert api.get(f"/api/v1/{path}").status_code in (400, 404)
+
+
+def test_strange_characters_in_the_address_of_a_write_do_no_harm(api, problem, anna) -> None:
+    problem(api.put(f"/api/v1/followers/{anna.uid}/preferences/%00/email", {"allowed": True}), 404)
+    problem(api.delete(f"/api/v1/followers/{anna.uid}/tags/%00"), 404)
