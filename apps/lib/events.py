@@ -46,12 +46,15 @@ class Kind(StrEnum):
     PROVIDER_CHANGED = "provider_account.changed"
     PROVIDER_TESTED = "provider_account.tested"  # a person tried it; data carries the server's answer
     NOTIFICATION_CREATED = "notification.created"
+    NOTIFICATION_PAUSED = "notification.paused"
+    NOTIFICATION_RESUMED = "notification.resumed"
     NOTIFICATION_CANCELLED = "notification.cancelled"
     NOTIFICATION_FINISHED = "notification.finished"
     DELIVERY_FAILED = "delivery.failed"
     DELIVERY_IN_DOUBT = "delivery.in_doubt"  # handed over perhaps; RFC 1047
     DELIVERY_RETRIED = "delivery.retried"  # a person sent failed ones back into the queue
     INBOX_ITEM_READ = "inbox_item.read"  # a follower opened an in-app message for the first time
+    DELIVERY_SETTLED = "delivery.settled"  # a person took one in doubt as sent
     SEGMENT_CHANGED = "segment.changed"
     SEGMENT_DELETED = "segment.deleted"
     CAMPAIGN_CREATED = "campaign.created"

@@ -25,7 +25,11 @@ class WrongState(ValueError):
 
 def pause(*, notification: Notification, by: Actor, now: dt.datetime) -> None:
     """No row is claimed from now on; what is already claimed stops within two seconds. Raises WrongState."""
-    _switch(notification, (NotificationState.PLANNING, NotificationState.SENDING), NotificationState.PAUSED, "paused")
+    with transaction.atomic():
+        _switch(
+            notification, (NotificationState.PLANNING, NotificationState.SENDING), NotificationState.PAUSED, "paused"
+        )
+        _tell(Kind.NOTIFICATION_PAUSED, notification, by, now)
 
 
 def resume(*, notification: Notification, by: Actor, now: dt.datetime) -> None:
@@ -34,6 +38,7 @@ def resume(*, notification: Notification, by: Actor, now: dt.datetime) -> None:
         row = Notification.objects.select_for_update().get(pk=notification.pk)
         state = NotificationState.SENDING if row.planned_at else NotificationState.PLANNING
         _switch(notification, (NotificationState.PAUSED,), state, "resumed")
+        _tell(Kind.NOTIFICATION_RESUMED, notification, by, now)
         if state == NotificationState.SENDING:
             announce_senders(Lane(row.lane))
 
@@ -46,9 +51,7 @@ def cancel(*, notification: Notification, by: Actor, now: dt.datetime) -> dict[s
     """
     with transaction.atomic():
         _switch(notification, LIVE, NotificationState.CANCELLED, "cancelled", finished_at=now)
-        publish(
-            Fact(Kind.NOTIFICATION_CANCELLED, by, now, "notification", str(notification.uid), str(notification), {})
-        )
+        _tell(Kind.NOTIFICATION_CANCELLED, notification, by, now)
         more = _cancel_chunk(notification.pk, now)
         if more:
             announce(CANCEL_TASK, lane=Lane.BULK, notification_id=notification.pk)
@@ -71,12 +74,13 @@ def cancel_rest(*, notification_id: int, **_: object) -> None:
 
 
 def _cancel_chunk(notification_id: int, now: dt.datetime) -> bool:
+    """True when there may be more."""
     rows = Delivery.objects.filter(notification=notification_id, status=DeliveryStatus.PENDING)
-    return _move(notification_id, rows, DeliveryStatus.CANCELLED, finished_at=now) == CHUNK
+    return len(_move(notification_id, rows, DeliveryStatus.CANCELLED, finished_at=now)) == CHUNK
 
 
-def _move(notification_id: int, rows: QuerySet[Delivery], status: DeliveryStatus, **changes: object) -> int:
-    """Set the status of up to CHUNK rows, keeping their reasons, and the tallies with them; how many it were."""
+def _move(notification_id: int, rows: QuerySet[Delivery], status: DeliveryStatus, **changes: object) -> list[int]:
+    """Set the status of up to CHUNK rows, and move the tallies with them; the ids of those rows."""
     with transaction.atomic():
         ids = list(rows.select_for_update().order_by("pk").values_list("pk", flat=True)[:CHUNK])
         mine = Delivery.objects.filter(pk__in=ids).order_by()
@@ -87,7 +91,7 @@ def _move(notification_id: int, rows: QuerySet[Delivery], status: DeliveryStatus
             deltas[books.Place(notification_id, channel, status.value, str(reason or why))] += count
         mine.update(status=status, **changes)
         books.shift(deltas)
-    return len(ids)
+    return ids
 
 
 def retry_failed(*, notification: Notification, by: Actor, now: dt.datetime) -> int:
@@ -111,15 +115,11 @@ def resolve_doubt(*, delivery: Delivery, action: str, by: Actor, now: dt.datetim
         raise ValueError(f"{action!r} is neither 'resend' nor 'sent'.")
     with transaction.atomic():
         moved = _move(delivery.notification_id, doubtful, DeliveryStatus.SENT, finished_at=now)
+        _note("settled", moved, by=by, now=now)
         if moved:
-            detail = {"action": action, "by": by.label}
-            DeliveryEvent.objects.create(delivery=delivery, at=now, kind="settled", detail=detail)
-            publish(
-                Fact(
-                    Kind.DELIVERY_RETRIED, by, now, "delivery", str(delivery.uid), str(delivery.follower or ""), detail
-                )
-            )
-    return moved
+            label = str(delivery.follower or "")
+            publish(Fact(Kind.DELIVERY_SETTLED, by, now, "delivery", str(delivery.uid), label, {"as": action}))
+    return len(moved)
 
 
 def _again(notification: Notification, rows: QuerySet[Delivery], *, by: Actor, now: dt.datetime) -> int:
@@ -127,32 +127,24 @@ def _again(notification: Notification, rows: QuerySet[Delivery], *, by: Actor, n
         current = Notification.objects.select_for_update().get(pk=notification.pk)
         if current.state == NotificationState.CANCELLED:
             raise WrongState("This notification was cancelled; nothing of it is sent any more.")
-        moved = total = 0
-        ids = list(rows.values_list("pk", flat=True)[: CHUNK * 20])
-        for start in range(0, len(ids), CHUNK):
-            part = Delivery.objects.filter(pk__in=ids[start : start + CHUNK])
-            # judged again at the claim, so the old reason need not be kept
-            moved = _move(
-                notification.pk, part, DeliveryStatus.PENDING,
-                reason="retried", due_at=now, attempts=0, finished_at=None, error="",
-            )  # fmt: skip
-            total += moved
+        fresh = {"reason": "retried", "due_at": now, "attempts": 0, "finished_at": None, "error": ""}
+        total = 0
+        while moved := _move(notification.pk, rows, DeliveryStatus.PENDING, **fresh):
+            _note("retried", moved, by=by, now=now)
+            total += len(moved)
         if total:
-            DeliveryEvent.objects.bulk_create(
-                [DeliveryEvent(delivery_id=pk, at=now, kind="retried", detail={"by": by.label}) for pk in ids],
-                batch_size=1000,
-            )
             Notification.objects.filter(pk=notification.pk, state=NotificationState.DONE).update(
                 state=NotificationState.SENDING, finished_at=None
             )
-            publish(
-                Fact(
-                    Kind.DELIVERY_RETRIED, by, now, "notification", str(notification.uid), str(notification),
-                    {"deliveries": total},
-                )
-            )  # fmt: skip
+            _tell(Kind.DELIVERY_RETRIED, notification, by, now, deliveries=total)
             announce_senders(Lane(notification.lane))
     return total
+
+
+def _note(kind: str, ids: list[int], *, by: Actor, now: dt.datetime) -> None:
+    DeliveryEvent.objects.bulk_create(
+        (DeliveryEvent(delivery_id=pk, at=now, kind=kind, detail={"by": by.label}) for pk in ids), batch_size=1000
+    )
 
 
 def _switch(
@@ -167,3 +159,8 @@ def _switch(
         current = Notification.objects.get(pk=notification.pk)
         raise WrongState(f"It is {current.get_state_display().lower()} and can't be {done}.")
     notification.refresh_from_db()
+
+
+def _tell(kind: Kind, notification: Notification, by: Actor, now: dt.datetime, **data: object) -> None:
+    label = notification.notification_type.name
+    publish(Fact(kind, by, now, "notification", str(notification.uid), label, data))
