@@ -11,10 +11,11 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from types import FrameType
 
@@ -94,7 +95,7 @@ def suite(run: Run, name: str, url: str, marks: str, words: Sequence[str]) -> Pa
     var_dir = run.folder / f"var-{name.split()[0].lower()}"
     var_dir.mkdir()
     command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "--color=no", "--durations=5", *words]
-    return run.part(name, [*command, *(["-m", marks] if marks else [])], DATABASE_URL=url, VAR_DIR=str(var_dir))
+    return run.part(name, [*command, "-m", marks], DATABASE_URL=url, VAR_DIR=str(var_dir))
 
 
 def main(words: Sequence[str]) -> int:
@@ -117,11 +118,16 @@ def main(words: Sequence[str]) -> int:
             url = stack.enter_context(postgres.server(socket_dir, stopped=lambda: run.stopped))
         name = postgres.version(url)
         print(f"Checks, then the suite on SQLite {sqlite3.sqlite_version} and {name} ...", flush=True)
-        # The story in the browser is played once, on PostgreSQL, where it is watched by everything else as well.
-        small: Callable[[], Part] = lambda: suite(  # noqa: E731
-            run, f"SQLite {sqlite3.sqlite_version}", f"sqlite:///{folder}/test.sqlite3", "not browser", words
+        # Chromium's share is done once, half here, half there: the looks on SQLite, the story on PostgreSQL.
+        small = partial(
+            suite,
+            run,
+            f"SQLite {sqlite3.sqlite_version}",
+            f"sqlite:///{folder}/test.sqlite3",
+            "looks or not browser" if with_browser else "not browser",
+            words,
         )
-        big: Callable[[], Part] = lambda: suite(run, name, url, "" if with_browser else "not browser", words)  # noqa: E731
+        big = partial(suite, run, name, url, "not looks" if with_browser else "not browser", words)
         with ThreadPoolExecutor(2) as pool:
             second = pool.submit(big)
             checks = check(run)

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from django.db import connections
 from playwright.sync_api import Browser, sync_playwright
 
 from tests import chromium
@@ -81,6 +82,9 @@ def browser() -> Iterator[Browser]:
     assert path, "No Chromium here. `make test` installs one; BROWSER=0 leaves these tests out."
     # Django refuses database work in a thread that runs an event loop; playwright's loop does none of it.
     os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "1"
+    # Django keeps other connections inside the loop than outside: none may stay open where nobody can close it.
+    connections.close_all()
     with sync_playwright() as playwright:
         arguments = ["--no-sandbox", "--disable-background-networking", "--disable-component-update", "--disable-sync"]
         yield playwright.chromium.launch(executable_path=path, args=arguments)
+        connections.close_all()
