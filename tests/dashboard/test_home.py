@@ -6,8 +6,9 @@ import pytest
 from django.utils import timezone
 
 from apps.analytics import reports
+from apps.campaigns import launch, lifecycle
 from tests.dashboard.pages import as_role, page_of
-from tests.make import make_follower, make_type
+from tests.make import TESTER, make_follower, make_type
 from tests.notifications.world import drain, make_version, tell
 
 
@@ -57,3 +58,19 @@ def test_the_page_asks_the_same_few_questions_however_much_there_is(
         assert client.get("/").status_code == 200
     with django_assert_max_num_queries(10):
         assert client.get("/live/").status_code == 200
+
+
+def test_a_campaign_that_goes_out_shows_how_far_it_is(client, viewer, receiver, anna, chen):
+    stamp = {"by": TESTER, "now": timezone.now()}
+    words = {"en": {"email": {"subject": "Hi", "html": "<p>Hi</p>"}, "in_app": {"title": "Hi"}}}
+    campaign = lifecycle.create_campaign(
+        name="Spring news", notification_type=make_type("news"), channels=["email", "in_app"], translations=words,
+        audience={"everyone": True}, **stamp,
+    )  # fmt: skip
+    run = lifecycle.send_now(campaign=campaign, **stamp)
+    launch.launch(run_id=run.pk)
+    going = as_role(client, viewer).get("/live/")
+    assert f"/campaigns/{campaign.uid}/" in page_of(going).links
+    assert "1 of 4 · 25 %" in page_of(going).text  # Chen has no e-mail; that one is decided already
+    drain()
+    assert "Nothing is going out" in page_of(client.get("/live/")).text
