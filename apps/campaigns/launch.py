@@ -20,6 +20,7 @@ from apps.notifications.models import NotificationState
 from apps.notifications.plan import finish_planning, freeze_slice
 
 LEASE = dt.timedelta(seconds=60)
+SLICE = 10_000  # followers per statement; each one pays anew for reading the tables a segment asks about
 WORK_SECONDS = 10.0  # a task is short, so that a stopping worker is soon empty
 logger = logging.getLogger("carillon.campaigns")
 
@@ -43,7 +44,7 @@ def launch(*, run_id: int, **_: object) -> None:
     # the run's own start, so that "within the last 7 days" means the same in every slice
     followers = audience.followers_of(run.audience, now=run.started_at)
     stop_at = time.monotonic() + WORK_SECONDS
-    while freeze_slice(notification=run.notification, followers=followers, now=timezone.now()):
+    while freeze_slice(notification=run.notification, followers=followers, now=timezone.now(), size=SLICE):
         if time.monotonic() > stop_at:
             Run.objects.filter(pk=run_id).update(lease_until=None)
             announce(lifecycle.LAUNCH_TASK, lane=Lane.BULK, run_id=run_id)
