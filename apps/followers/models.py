@@ -171,6 +171,10 @@ class NotificationType(models.Model):
             models.CheckConstraint(
                 condition=~Q(category=Category.CRITICAL) | Q(commercial=False), name="type_critical_is_not_commercial"
             ),
+            # a lock goes before the global opt-out (verdict.py), so what it locks must not be commercial
+            models.CheckConstraint(
+                condition=Q(commercial=False) | Q(locked_channels=[]), name="type_commercial_is_not_locked"
+            ),
         ]
 
     def __str__(self) -> str:

@@ -240,4 +240,8 @@ class Migration(migrations.Migration):
             model_name='follower',
             constraint=models.CheckConstraint(condition=models.Q(('subscribed', False), ('subscribed_at__isnull', False), _connector='OR'), name='follower_subscribed_has_a_time'),
         ),
+        migrations.AddConstraint(
+            model_name='notificationtype',
+            constraint=models.CheckConstraint(condition=models.Q(('commercial', False), ('locked_channels', []), _connector='OR'), name='type_commercial_is_not_locked'),
+        ),
     ]
