@@ -134,7 +134,7 @@ class _Server(socketserver.ThreadingTCPServer):
 
 
 class Receiver:
-    """`arrived` in order; `answers` by stage: CONNECT, AUTH, MAIL, RCPT, DATA, BODY, DOT ("accept": take, then drop)."""
+    """`arrived` in order; `answers` by stage: CONNECT, AUTH, MAIL, RCPT, DATA, BODY, DOT ("accept": take and drop)."""
 
     def __init__(self, port: int = 0, log: Path | None = None) -> None:
         self.arrived: list[Arrived] = []
