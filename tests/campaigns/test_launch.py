@@ -259,7 +259,8 @@ def _small_slices(monkeypatch: pytest.MonkeyPatch, die_after: int = 10**6) -> di
         if state["done"] >= state["die_after"]:
             raise SystemExit
         state["done"] += 1
-        return planning.freeze_slice(**values, size=20)
+        return planning.freeze_slice(**values)
 
+    monkeypatch.setattr(launch, "SLICE", 20)
     monkeypatch.setattr(launch, "freeze_slice", freeze)
     return state
