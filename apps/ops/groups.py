@@ -17,7 +17,7 @@ from django.conf import settings
 from apps.lib.queue.parent import end_with_parent
 
 # What our programs are called in the process list; django-q2 renames its processes to "qcluster …".
-OUR_TITLES = ("manage.py", "qcluster", "granian")
+OUR_TITLES = ("manage.py", "qcluster")
 
 
 @dataclass(slots=True)

@@ -109,22 +109,20 @@ class Sign:
 
 def signs(*, now: dt.datetime) -> list[Sign]:
     """One per group, of its youngest heartbeat on any machine."""
-    rows = {
-        row["lane"]: row
-        for row in LaneHeartbeat.objects.values("lane").annotate(beat=Max("beat_at"), again=Sum("restarts"))
-    }
+    by_group = LaneHeartbeat.objects.values_list("lane")
+    newest, restarts = dict(by_group.annotate(Max("beat_at"))), dict(by_group.annotate(Sum("restarts")))
     reasons = dict(
         LaneHeartbeat.objects.exclude(restart_reason="").order_by("started_at").values_list("lane", "restart_reason")
     )
     found = []
     for group in GROUPS:
-        row = rows.get(group, {"beat": None, "again": 0})
+        beat_at = newest.get(group)
         found.append(
             Sign(
                 group=group,
-                age=max(0, int((now - row["beat"]).total_seconds())) if row["beat"] else None,
+                age=max(0, int((now - beat_at).total_seconds())) if beat_at else None,
                 waiting=0 if group == TICK else waiting(Lane(group)),
-                restarts=row["again"],
+                restarts=restarts.get(group, 0),
                 reason=reasons.get(group, ""),
             )
         )
