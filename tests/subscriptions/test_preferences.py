@@ -39,6 +39,13 @@ def choices(follower: Follower) -> set[tuple[str, str, bool]]:
     return set(follower.preferences.values_list("notification_type__key", "channel", "allowed"))
 
 
+def lock_news() -> None:
+    """Only what is not commercial can be locked, so its kind changes with it."""
+    NotificationType.objects.filter(key="news").update(
+        category="informational", commercial=False, locked_channels=["email"]
+    )
+
+
 # ---- what is shown
 def test_the_page_shows_every_type_with_its_switches_and_reasons(client: Client, anna: Follower, kinds: Any) -> None:
     page = visit(client, preferences_path(anna))
@@ -138,7 +145,7 @@ def test_an_old_page_takes_back_nothing_that_was_said_elsewhere(client: Client, 
 
 def test_what_must_stay_on_is_ignored_and_said(client: Client, anna: Follower, kinds: Any) -> None:
     page = visit(client, preferences_path(anna))
-    NotificationType.objects.filter(key="news").update(locked_channels=["email"])  # while the page is open
+    lock_news()  # while the page is open
     after = page.flip("cell", "news:email").flip("cell", "news:in_app").press(SAVE)
     assert "This stays on, because it is necessary: News (Email)." in after.notice
     assert choices(anna) == {("news", "in_app", False)}
@@ -254,7 +261,7 @@ def test_undo_leaves_alone_what_was_locked_meanwhile(client: Client, anna: Follo
     visit(client, preferences_path(anna)).flip("cell", "news:email").flip("cell", "news:in_app").press(SAVE)
     page = visit(client, preferences_path(anna))
     page = page.flip("cell", "news:email").flip("cell", "news:in_app").press(SAVE)
-    NotificationType.objects.filter(key="news").update(locked_channels=["email"])
+    lock_news()
     assert page.press(UNDO).notice.startswith("Undone.")
     assert choices(anna) == {("news", "email", True), ("news", "in_app", False)}
 
