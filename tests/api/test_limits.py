@@ -3,7 +3,7 @@
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from django.db import connection, connections
+from django.db import connections
 
 from apps.api.limits import spend
 from apps.api.models import Allowance
@@ -66,7 +66,6 @@ def test_answers_say_what_is_left_and_a_refusal_how_long_to_wait(api, settings, 
     assert 29 <= int(third.headers["Retry-After"]) <= 30
 
 
-@pytest.mark.skipif(connection.vendor == "sqlite", reason="threads of one in-memory SQLite lock each other out")
 @pytest.mark.django_db(transaction=True)
 def test_two_at_the_same_moment_do_not_both_get_the_last_call() -> None:
     def call(_: int) -> bool:
