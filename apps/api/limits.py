@@ -46,7 +46,7 @@ def spend(caller: str, *, calls: int, limit: int, now: float) -> Spent:
     after = Greatest(F("spent_until"), Value(now), output_field=FloatField()) + Value(cost)
     affordable = row.filter(spent_until__lte=now + WINDOW - cost)
     taken = affordable.update(spent_until=after)
-    if not taken and not row.exists():  # the first call of all
+    if not taken:  # refused, or the first call of all: then somebody else may be making the row at this moment
         Allowance.objects.get_or_create(caller=caller, defaults={"spent_until": 0.0})
         taken = affordable.update(spent_until=after)
     ahead = max(row.values_list("spent_until", flat=True).get() - now, 0.0)
