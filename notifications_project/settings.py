@@ -204,7 +204,6 @@ IMPORT_MAX_BYTES = env.integer("IMPORT_MAX_BYTES", 500 * 1024 * 1024)
 
 # ------------------------------------------------------------------ mail
 # These fill the first provider account; staff may add others in the dashboard.
-EMAIL_URL_HELP = "EMAIL_HOST, EMAIL_PORT, EMAIL_HOST_USER, EMAIL_HOST_PASSWORD, EMAIL_USE_TLS, EMAIL_USE_SSL"
 EMAIL_HOST = env.text("EMAIL_HOST", "127.0.0.1")
 EMAIL_PORT = env.integer("EMAIL_PORT", 25 if PRODUCTION else 1025)
 EMAIL_HOST_USER = env.text("EMAIL_HOST_USER", "")
