@@ -9,6 +9,7 @@ from email.utils import parseaddr
 from typing import Any
 
 from apps.channels.contract import BadSettings, Mail, Outcome, Provider, Result, Session, Setting
+from apps.channels.dkim import BadKey, Signer
 from apps.channels.mime import BadHeader, as_bytes, envelope, needs_smtputf8
 
 SECURITY = (("none", "None"), ("starttls", "STARTTLS"), ("tls", "TLS from the start"))
@@ -35,6 +36,10 @@ class Smtp(Provider):
             default=500,
             help="Some servers close a connection after so many.",
         ),
+        Setting(
+            "dkim_selector", "DKIM selector", help="The name before ._domainkey in your DNS; empty = not signed here"
+        ),
+        Setting("dkim_key", "DKIM private key", kind="secret", help="PEM, RSA (2048 bits or more) or Ed25519"),
     )
 
     @classmethod
@@ -43,7 +48,20 @@ class Smtp(Provider):
             raise BadSettings("The SMTP account has no host. Enter the server's name, for example smtp.example.com.")
         if settings.get("security", "none") not in dict(SECURITY):
             raise BadSettings(f"Encryption {settings['security']!r} is not one of: {', '.join(dict(SECURITY))}.")
-        return SmtpSession(settings)
+        return SmtpSession(settings, _signer(settings))
+
+
+def _signer(settings: Mapping[str, Any]) -> Signer | None:
+    selector, key = settings.get("dkim_selector"), settings.get("dkim_key")
+    if not selector and not key:
+        return None
+    if not selector or not key:
+        raise BadSettings("DKIM needs both its selector and its private key. Fill in the other one, or empty both.")
+    domain = parseaddr(str(settings.get("sender", "")))[1].rpartition("@")[2]
+    try:
+        return Signer(domain=domain, selector=selector, key=key)
+    except (BadKey, UnicodeError) as error:
+        raise BadSettings(str(error)) from error
 
 
 def _said(code: int, text: bytes | str) -> str:
@@ -54,8 +72,9 @@ def _said(code: int, text: bytes | str) -> str:
 class SmtpSession(Session[Mail]):
     """Each step of the conversation is its own, so that an answer is charged to what it was about."""
 
-    def __init__(self, settings: Mapping[str, Any]) -> None:
+    def __init__(self, settings: Mapping[str, Any], signer: Signer | None) -> None:
         self._settings = settings
+        self._signer = signer
         self._where = f"{settings['host']}:{settings.get('port') or 25}"
         self._smtp: smtplib.SMTP | None = None
         self._sent = 0
@@ -113,6 +132,8 @@ class SmtpSession(Session[Mail]):
     def send(self, message: Mail) -> Outcome:
         try:
             content = as_bytes(message)
+            if self._signer:
+                content = self._signer.sign(content)
         except (BadHeader, ValueError) as error:
             return Outcome(Result.PERMANENT_CONTENT, f"The mail can't be written: {error}"[:500])
         if self._smtp is not None and self._sent >= int(self._settings.get("per_connection") or 500):
