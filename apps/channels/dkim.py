@@ -7,7 +7,6 @@ import base64
 import hashlib
 import re
 import time
-from collections.abc import Sequence
 
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
@@ -105,6 +104,7 @@ def _fields(head: bytes) -> dict[bytes, bytes]:
 
 def _body(body: bytes) -> bytes:
     """Relaxed (RFC 6376 3.4.4): runs of blanks are one, none at line ends, no empty lines at the end."""
-    lines: Sequence[bytes] = [_SPACES.sub(b" ", line).rstrip(b" ") for line in body.split(b"\r\n")]
-    text = b"\r\n".join(lines).rstrip(b"\r\n")
+    if b"  " in body or b"\t" in body:
+        body = _SPACES.sub(b" ", body)
+    text = body.replace(b" \r\n", b"\r\n").rstrip(b" \r\n")
     return text + b"\r\n" if text else b""
