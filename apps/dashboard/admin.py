@@ -19,7 +19,7 @@ BOOKS = {AuditEntry, ConsentRecord, Delivery, DeliveryEvent, Notification, Tally
 def has_permission(request: HttpRequest) -> bool:
     """Operators: superusers, and administrators that were marked as such (`is_staff`)."""
     user = request.user
-    return user.is_active and (user.is_superuser or (user.is_staff and may(user, Capability.ADMINISTER)))  # type: ignore[union-attr]
+    return user.is_active and (user.is_superuser or (user.is_staff and may(user, Capability.ADMINISTER)))
 
 
 class ForOperators:
@@ -78,7 +78,7 @@ class People(ForOperators, UserAdmin):
     list_display = ("username", "email", "role", "is_active", "is_superuser")
 
 
-admin.site.has_permission = has_permission  # type: ignore[method-assign]
+admin.site.has_permission = has_permission
 admin.site.site_header = admin.site.site_title = "Carillon tables"
 
 for config in apps.get_app_configs():

@@ -3,6 +3,7 @@
 import json
 from dataclasses import dataclass
 from typing import Any
+from uuid import UUID
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
@@ -71,6 +72,18 @@ def sentence(entry: AuditEntry) -> str:
     return entry.kind.replace(".", " ").replace("_", " ").capitalize()
 
 
+def _put_in_words(entries: list[Any]) -> None:
+    for entry in entries:
+        entry.sentence, entry.lines = sentence(entry), differences(entry.data)
+
+
+def history_of(subject_type: str, uid: UUID, *, most: int) -> list[AuditEntry]:
+    """What happened to one subject, newest first, each with its `sentence` and `lines`."""
+    entries = list(AuditEntry.objects.filter(subject_type=subject_type, subject_id=str(uid))[:most])
+    _put_in_words(entries)
+    return entries
+
+
 @requires(Capability.VIEW)
 @require_safe
 def index(request: HttpRequest) -> HttpResponse:
@@ -89,9 +102,7 @@ def index(request: HttpRequest) -> HttpResponse:
         subject_type, _, subject_id = subject.partition(":")
         rows = rows.filter(subject_type=subject_type, subject_id=subject_id)
     page = page_of(request, rows)
-    for entry in page.rows:
-        entry.sentence = sentence(entry)
-        entry.lines = differences(entry.data)
+    _put_in_words(page.rows)
     staff = User.objects.order_by("username").only("uid", "username", "first_name", "last_name")
     context = {
         "page": page,

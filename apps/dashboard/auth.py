@@ -71,7 +71,7 @@ def account(request: HttpRequest) -> HttpResponse:
     user: Any = request.user
     initial = {"name": user.get_full_name(), "email": user.email, "time_zone": user.time_zone}
     form = AccountForm(request.POST or None, initial=initial)
-    form.helper = plain_helper()  # type: ignore[attr-defined]
+    form.helper = plain_helper()
     if request.method == "POST" and form.is_valid():
         try:
             change_staff(user=user, by=staff_actor(request), now=timezone.now(), **form.cleaned_data)

@@ -21,6 +21,7 @@ from apps.content.parts import CHANNEL_PARTS
 from apps.content.problems import NotPublishable
 from apps.dashboard import difference
 from apps.dashboard.content_forms import Editor, NameForm, NewTemplateForm, language_name
+from apps.dashboard.forms import whole_number
 
 MOST_SHOWN = 300
 # What a new template starts with, so that the editor has a language to write in.
@@ -222,7 +223,7 @@ def history(request: HttpRequest, uid: UUID) -> HttpResponse:
     template = get_object_or_404(Template, uid=uid)
     versions = list(template.versions.select_related("created_by"))
     numbers = [version.number for version in versions]
-    old, new = (_number(request.GET.get(name, "")) for name in ("old", "new"))
+    old, new = (whole_number(request.GET.get(name, "")) for name in ("old", "new"))
     changes = None
     if old in numbers and new in numbers:
         changes = difference.changes(difference.texts_of(_version(uid, old)), difference.texts_of(_version(uid, new)))
@@ -234,10 +235,6 @@ def history(request: HttpRequest, uid: UUID) -> HttpResponse:
         "changes": changes,
     }
     return render(request, "dashboard/content/history.html", context)
-
-
-def _number(text: str) -> int:
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 9 else 0
 
 
 @requires(Capability.VIEW)

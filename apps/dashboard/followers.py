@@ -16,10 +16,9 @@ from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.http import require_POST, require_safe
 
 from apps.accounts.actors import staff_actor
-from apps.accounts.models import AuditEntry
 from apps.accounts.permissions import Capability, requires
 from apps.dashboard import once
-from apps.dashboard.audit import differences, sentence
+from apps.dashboard.audit import history_of
 from apps.dashboard.forms import ZoneField, add_refusal, plain_helper
 from apps.dashboard.paging import page_of
 from apps.followers import consent, contacts, listing
@@ -44,11 +43,8 @@ def index(request: HttpRequest) -> HttpResponse:
         tags=[asked["tag"]] if asked["tag"] else [],
         language=asked["language"],
     )
-    page = page_of(request, rows)
-    for follower in page.rows:
-        follower.places = list(follower.addresses.all())  # type: ignore[attr-defined]
     context = {
-        "page": page,
+        "page": page_of(request, rows),
         "count": keyset.count(rows),
         "asked": asked,
         "filtered": any(asked.values()),
@@ -89,10 +85,6 @@ def bulk(request: HttpRequest) -> HttpResponse:
 @requires(Capability.VIEW)
 def detail(request: HttpRequest, uid: str) -> HttpResponse:
     follower = _find(uid)
-    history = list(AuditEntry.objects.filter(subject_type="follower", subject_id=str(follower.uid))[:LATEST])
-    for entry in history:
-        entry.sentence = sentence(entry)  # type: ignore[attr-defined]
-        entry.lines = differences(entry.data)  # type: ignore[attr-defined]
     matrix = consent.matrix(follower)
     context = {
         "follower": follower,
@@ -104,7 +96,7 @@ def detail(request: HttpRequest, uid: str) -> HttpResponse:
         "muted": consent.muted_channels(follower),
         "consents": follower.consent_records.all()[:LATEST],
         "deliveries": follower.deliveries.select_related("notification__notification_type")[:LATEST],
-        "history": history,
+        "history": history_of("follower", follower.uid, most=LATEST),
         "preferences_url": preferences_url(follower),
         "site_zone": settings.TIME_ZONE,
     }

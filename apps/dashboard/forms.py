@@ -1,5 +1,6 @@
 """What the forms of the staff pages have in common."""
 
+from collections.abc import Iterable
 from typing import Any
 from zoneinfo import available_timezones
 
@@ -7,6 +8,8 @@ from crispy_forms.helper import FormHelper
 from django import forms
 from django.core.exceptions import ValidationError
 
+from apps.channels.registry import providers
+from apps.followers.models import Channel
 from apps.lib import wallclock
 
 
@@ -39,6 +42,17 @@ class ZoneField(forms.CharField):
 def zone_names() -> list[str]:
     """For the <datalist id="zones"> that ZoneField suggests from."""
     return sorted(name for name in available_timezones() if "/" in name and not name.startswith(("Etc/", "SystemV/")))
+
+
+def channel_choices(also: Iterable[str] = ()) -> list[tuple[str, str]]:
+    """Channels that some provider serves, and those named in `also`."""
+    offered = {kind.channel for kind in providers()} | set(also)
+    return [(value, str(label)) for value, label in Channel.choices if value in offered]
+
+
+def whole_number(text: str) -> int | None:
+    """What an address or a hidden field carries: a number the database can hold; None when it was written by hand."""
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 19 else None
 
 
 def add_refusal(form: forms.Form, error: Exception) -> None:

@@ -27,6 +27,7 @@ from apps.campaigns.segments import (
     delete_segment,
     make_segment,
 )
+from apps.dashboard.forms import whole_number
 from apps.followers.models import Channel, Follower, NotificationType, Tag
 
 SHOWN = 20
@@ -174,8 +175,7 @@ def _one_more(data: Any, prefix: str) -> Any:
     if data is None or data.get("add") != prefix:
         return data
     data = data.copy()
-    count = data.get(f"{prefix}-TOTAL_FORMS", "")
-    data[f"{prefix}-TOTAL_FORMS"] = str(int(count) + 1) if count.isascii() and count.isdigit() else "1"
+    data[f"{prefix}-TOTAL_FORMS"] = str((whole_number(data.get(f"{prefix}-TOTAL_FORMS", "")) or 0) + 1)
     return data
 
 

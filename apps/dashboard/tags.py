@@ -27,7 +27,7 @@ def index(request: HttpRequest) -> HttpResponse:
     if request.method == "POST" and not may(request.user, Capability.EDIT):
         raise PermissionDenied("Your role does not include making tags.")
     form = TagForm(request.POST or None)
-    form.helper = plain_helper()  # type: ignore[attr-defined]
+    form.helper = plain_helper()
     if request.method == "POST" and form.is_valid():
         try:
             tag = contacts.make_tag(name=form.cleaned_data["tags"], by=staff_actor(request), now=timezone.now())

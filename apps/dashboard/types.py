@@ -14,8 +14,8 @@ from django.views.decorators.http import require_safe
 
 from apps.accounts.actors import staff_actor
 from apps.accounts.permissions import Capability, may, requires
-from apps.channels.registry import providers
 from apps.content.models import Template
+from apps.dashboard.forms import channel_choices
 from apps.followers.models import Category, Channel, DoubtPolicy, NotificationType
 from apps.notifications.kinds import BadType, TypeValues, change_type, check, make_type, template_of, values_of
 from apps.notifications.models import TypeTemplate
@@ -27,12 +27,6 @@ CATEGORY_HELP = {
     Category.INFORMATIONAL: "good to know",
     Category.MARKETING: "always commercial",
 }
-
-
-def channel_choices(chosen: list[str]) -> list[tuple[str, str]]:
-    """Channels that some provider serves, and any this type already has."""
-    served = {kind.channel for kind in providers()} | set(chosen)
-    return [(value, label) for value, label in Channel.choices if value in served]
 
 
 class TypeForm(forms.Form):
@@ -84,7 +78,7 @@ class TypeForm(forms.Form):
             initial |= {f"name_{tag}": words.get("name", ""), f"description_{tag}": words.get("description", "")}
         super().__init__(data, initial={**initial, "template": speaks})
         for name in ("channels", "default_channels", "locked_channels"):
-            self.fields[name].choices = channel_choices(list(self.before.channels))
+            self.fields[name].choices = channel_choices(self.before.channels)
         if not may_administer:
             self.fields["locked_channels"].disabled = True
         offered = Template.objects.filter(private=False, archived_at=None)
@@ -156,41 +150,28 @@ def index(request: HttpRequest) -> HttpResponse:
 
 @requires(Capability.EDIT)
 def add(request: HttpRequest) -> HttpResponse:
-    form = TypeForm(request.POST or None, row=None, may_administer=may(request.user, Capability.ADMINISTER))
-    if request.method == "POST" and form.is_valid():
-        try:
-            made = make_type(
-                key=form.cleaned_data["key"],
-                values=form.values(),
-                template=form.cleaned_data["template"],
-                by=staff_actor(request),
-                now=timezone.now(),
-            )
-        except BadType as error:
-            form.add_error(error.field, str(error))
-        else:
-            messages.success(request, f"{made.name} was added.")
-            return redirect("dashboard:types")
-    return render(request, "dashboard/types/edit.html", {"form": form})
+    return _edit(request, None)
 
 
 @requires(Capability.EDIT)
 def edit(request: HttpRequest, key: str) -> HttpResponse:
-    row = get_object_or_404(NotificationType, key=key)
+    return _edit(request, get_object_or_404(NotificationType, key=key))
+
+
+def _edit(request: HttpRequest, row: NotificationType | None) -> HttpResponse:
     form = TypeForm(request.POST or None, row=row, may_administer=may(request.user, Capability.ADMINISTER))
     if request.method == "POST" and form.is_valid():
+        typed = {"values": form.values(), "template": form.cleaned_data["template"]}
+        stamp = {"by": staff_actor(request), "now": timezone.now()}
         try:
-            row = change_type(
-                notification_type=row,
-                values=form.values(),
-                template=form.cleaned_data["template"],
-                by=staff_actor(request),
-                now=timezone.now(),
-            )
+            if row:
+                saved = change_type(notification_type=row, **typed, **stamp)
+            else:
+                saved = make_type(key=form.cleaned_data["key"], **typed, **stamp)
         except BadType as error:
             form.add_error(error.field, str(error))
         else:
-            messages.success(request, f"{row.name} was saved.")
+            messages.success(request, f"{saved.name} was {'saved' if row else 'added'}.")
             return redirect("dashboard:types")
     return render(request, "dashboard/types/edit.html", {"form": form, "type": row})
 

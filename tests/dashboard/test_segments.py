@@ -70,6 +70,14 @@ def test_rows_become_rules_and_come_back_as_rows(client: Client, editor: Any) ->
         assert text in again
 
 
+def test_a_number_of_rows_that_was_written_by_hand_starts_again_at_one(client: Client, editor: Any) -> None:
+    as_role(client, editor)
+    for count in ("9" * 5000, "many", ""):
+        answer = client.post(reverse(ADD), typed(add="rows") | {"rows-TOTAL_FORMS": count})
+        assert answer.status_code == 200, count
+        assert len(answer.context["builder"].rows.forms) == 1
+
+
 def test_a_row_is_added_without_losing_what_was_typed(client: Client, editor: Any) -> None:
     as_role(client, editor)
     answer = client.post(reverse(ADD), typed(("language", "", "is", "ru"), add="rows"))

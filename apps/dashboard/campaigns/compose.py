@@ -27,7 +27,7 @@ from apps.campaigns.review import review
 from apps.content import lint
 from apps.dashboard.campaigns.forms import AudienceForm, ContentForms, ScheduleForm, StartForm, TestForm
 from apps.dashboard.campaigns.preview import channels_and_languages, send_a_test
-from apps.dashboard.forms import add_refusal, zone_names
+from apps.dashboard.forms import add_refusal, whole_number, zone_names
 from apps.followers.models import NotificationType
 from apps.lib import wallclock
 
@@ -176,8 +176,7 @@ def _campaign(uid: UUID) -> Campaign:
 
 
 def _change(request: HttpRequest, campaign: Campaign, **changes: Any) -> None:
-    seen = request.POST.get("revision", "")
-    revision = int(seen) if seen.isascii() and seen.isdigit() else None
+    revision = whole_number(request.POST.get("revision", ""))
     change_campaign(campaign=campaign, revision=revision, by=staff_actor(request), now=timezone.now(), **changes)
 
 

@@ -10,21 +10,14 @@ from django.core.exceptions import ValidationError
 from django.db.models import Q
 
 from apps.campaigns.models import Campaign, Segment
-from apps.channels.registry import providers
 from apps.content.models import Template, Version
 from apps.dashboard.content_forms import Editor, shown, typed
-from apps.dashboard.forms import ZoneField
+from apps.dashboard.forms import ZoneField, channel_choices
 from apps.followers.addresses import BadAddress, normalise
 from apps.followers.models import Address, Channel, Follower, NotificationType, Tag
 from apps.lib import wallclock
 
 INCLUDES = ("tags", "segments", "followers")
-
-
-def channel_choices() -> list[tuple[str, str]]:
-    """Channels that some provider serves."""
-    served = {kind.channel for kind in providers()}
-    return [(value, str(label)) for value, label in Channel.choices if value in served]
 
 
 class BasicsForm(forms.Form):

@@ -16,14 +16,13 @@ from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 
 from apps.accounts.actors import staff_actor
-from apps.accounts.models import AuditEntry
 from apps.accounts.permissions import Capability, may, requires
 from apps.campaigns import lifecycle
 from apps.campaigns.audience import BadAudience, in_words
 from apps.campaigns.lifecycle import BadCampaign, CampaignNotReady, WrongState
 from apps.campaigns.models import Campaign, CampaignState, Run
 from apps.campaigns.readiness import current_version
-from apps.dashboard import audit
+from apps.dashboard.audit import history_of
 from apps.dashboard.paging import page_of
 from apps.followers.models import Channel
 from apps.notifications.balance import Balance, balance, explain
@@ -110,10 +109,8 @@ def detail(request: HttpRequest, uid: UUID) -> HttpResponse:
     values = {"campaign": campaign, **_progress(campaign)}
     if request.headers.get("HX-Request"):
         return render(request, "dashboard/campaigns/_progress.html", values)
-    history = AuditEntry.objects.filter(subject_type="campaign", subject_id=str(uid))[:30]
-    for entry in history:
-        entry.sentence, entry.lines = audit.sentence(entry), audit.differences(entry.data)
-    values |= {"history": history, "audience": in_words(campaign.audience), "version": current_version(campaign)}
+    values |= {"history": history_of("campaign", uid, most=30)}
+    values |= {"audience": in_words(campaign.audience), "version": current_version(campaign)}
     values["channels"] = ", ".join(str(Channel(channel).label) for channel in campaign.channels)
     return render(request, "dashboard/campaigns/detail.html", values)
 
