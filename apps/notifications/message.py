@@ -7,9 +7,8 @@ from typing import Any
 from uuid import UUID
 
 from apps.channels.contract import InAppMessage, Mail
-from apps.content.models import Version
 from apps.content.render import Rendered, compiled
-from apps.followers.models import Category, Channel, Follower, NotificationType
+from apps.followers.models import Category, Channel, NotificationType
 from apps.notifications.models import Delivery
 from apps.notifications.recipient import context
 
@@ -18,31 +17,20 @@ class Unaddressed(ValueError):
     """The follower's address for this channel is gone."""
 
 
-def render(
-    *, version: Version, notification_type: NotificationType, follower: Follower, data: dict[str, Any], channel: str
-) -> Rendered:
-    """Raises content.render.RenderError."""
-    return compiled(version).render(channel, follower.language, context(follower, notification_type, data))
-
-
 def message_of(delivery: Delivery, *, account: Mapping[str, Any], now: dt.datetime) -> Mail | InAppMessage:
     """What the provider gets. Raises RenderError, Unaddressed."""
     notification, follower = delivery.notification, delivery.follower
     if follower is None:
         raise Unaddressed("The follower was deleted.")
-    rendered = render(
-        version=notification.version,
-        notification_type=notification.notification_type,
-        follower=follower,
-        data={**notification.data, **(delivery.data or {})},
-        channel=delivery.channel,
-    )
+    kind, data = notification.notification_type, {**notification.data, **(delivery.data or {})}
+    values = context(follower, kind, data)
+    rendered = compiled(notification.version).render(delivery.channel, follower.language, values)
     if delivery.channel == Channel.IN_APP:
         parts = rendered.parts
         return InAppMessage(
             delivery=delivery.uid,
             follower=follower.uid,
-            category=notification.notification_type.category,
+            category=kind.category,
             title=parts["title"],
             body=parts.get("body", ""),
             link=parts.get("link", ""),
@@ -55,8 +43,8 @@ def message_of(delivery: Delivery, *, account: Mapping[str, Any], now: dt.dateti
         to_name=follower.name,
         rendered=rendered,
         sender=str(account["sender"]),
-        notification_type=notification.notification_type,
-        links=context(follower, notification.notification_type, {})["links"],
+        notification_type=kind,
+        links=values["links"],
         group=str(notification.uid),
         now=now,
     )

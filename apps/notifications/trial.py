@@ -11,7 +11,7 @@ from apps.channels.mime import as_bytes
 from apps.channels.registry import provider
 from apps.content.lint import sample_data
 from apps.content.models import Version
-from apps.content.render import Rendered
+from apps.content.render import Rendered, compiled
 from apps.followers.addresses import normalise
 from apps.followers.models import Channel, Follower, NotificationType
 from apps.lib.actor import Actor
@@ -40,9 +40,7 @@ def preview(
     """
     person = _as_if(follower, language)
     values = {**sample_data(version), **(data or {})}
-    return message.render(
-        version=version, notification_type=notification_type, follower=person, data=values, channel=channel
-    )
+    return compiled(version).render(channel, person.language, context(person, notification_type, values))
 
 
 def exact_bytes(
