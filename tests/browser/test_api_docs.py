@@ -3,19 +3,17 @@
 from typing import Any
 
 import pytest
-from django.test import Client
 from playwright.sync_api import Page, expect
 
 from apps.accounts.models import User
 from apps.followers.models import Follower
+from tests import looks
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
 
-def test_staff_try_a_call_on_the_page_itself(live_server: Any, page: Page, client: Client, editor: User) -> None:
-    client.force_login(editor)
-    session = {"name": "sessionid", "value": client.cookies["sessionid"].value, "url": live_server.url}
-    page.context.add_cookies([session])  # type: ignore[list-item]
+def test_staff_try_a_call_on_the_page_itself(live_server: Any, page: Page, editor: User) -> None:
+    looks.log_in(page, live_server.url, editor)
     asked: list[str] = []
     page.on("request", lambda request: asked.append(request.url))
     page.goto(f"{live_server.url}/api/docs/")

@@ -4,8 +4,6 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
-from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 from playwright.sync_api import Browser, Page
@@ -14,12 +12,12 @@ from apps.content import drafts
 from apps.content.layouts import save_layout
 from apps.content.models import Template
 from apps.notifications.models import Delivery, Notification, ProviderAccount
+from tests import looks
 from tests.make import TESTER, make_template, make_type
 from tests.notifications.world import drain, tell
 from tests.receiver import Receiver
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
-RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]}
 WRONG = {
     "email": {"subject": "Заказ", "html": "<h1>Заказ</h1>\n<p>{{ folower.name }}</p>"},
     "in_app": {"title": "Заказ"},
@@ -38,19 +36,9 @@ def letter(receiver: Receiver) -> Template:
 
 @pytest.fixture
 def page(browser: Browser, live_server: Any, admin: Any) -> Iterator[Page]:
-    """A page of the logged-in administrator; what its console complains about fails the test."""
-    client = Client()
-    client.force_login(admin)
-    context = browser.new_context(base_url=live_server.url, viewport={"width": 1440, "height": 900})
-    context.set_default_timeout(10_000)
-    context.add_cookies([{"name": "sessionid", "value": client.cookies["sessionid"].value, "url": live_server.url}])
-    page = context.new_page()
-    complaints: list[str] = []
-    page.on("console", lambda said: complaints.append(f"{page.url}: {said.text}") if said.type == "error" else None)
-    page.on("pageerror", lambda error: complaints.append(f"{page.url}: {error}"))
-    yield page
-    context.close()
-    assert complaints == []
+    with looks.watched(browser, base_url=live_server.url, viewport={"width": 1440, "height": 900}) as page:
+        looks.log_in(page, live_server.url, admin)
+        yield page
 
 
 def test_the_editor_leads_to_the_line_of_a_problem_in_another_language(page: Page, letter: Template) -> None:
@@ -112,15 +100,11 @@ def test_no_page_of_content_and_deliveries_has_a_fault(
     }
     page.emulate_media(color_scheme=scheme)
     page.set_viewport_size({"width": width, "height": 900})
-    faults, wide = {}, []
+    faults = {}
     for name, path in paths.items():
         page.goto(path)
-        page.locator(".preview-here").wait_for(state="detached")  # the preview has come
         if name == "template":
             page.get_by_role("tab", name="Русский").click()
-        if found := Axe().run(page, options=RULES).response["violations"]:
-            faults[name] = [(each["id"], [node["target"] for node in each["nodes"]][:3]) for each in found]
-        if page.evaluate("document.documentElement.scrollWidth") > width:
-            wide.append(name)
+        if found := looks.faults(page):
+            faults[name] = found
     assert faults == {}
-    assert wide == []
