@@ -21,7 +21,7 @@ from apps.dashboard import once
 from apps.dashboard.audit import history_of
 from apps.dashboard.forms import ZoneField, add_refusal, plain_helper
 from apps.dashboard.paging import page_of
-from apps.followers import consent, contacts, listing
+from apps.followers import consent, contacts, listing, places
 from apps.followers.addresses import BadAddress, normalise
 from apps.followers.models import Channel, Follower, Tag
 from apps.lib import keyset
@@ -127,6 +127,36 @@ def resubscribe(request: HttpRequest, uid: str) -> HttpResponse:
         messages.success(request, f"{follower} is subscribed again. The consent record names you as the witness.")
     else:
         messages.info(request, f"{follower} was subscribed already.")
+    return redirect("dashboard:follower", follower.uid)
+
+
+@require_POST
+@requires(Capability.EDIT)
+def add_address(request: HttpRequest, uid: str) -> HttpResponse:
+    follower = _find(uid)
+    channel = Channel.SMS if request.POST.get("channel") == Channel.SMS else Channel.EMAIL
+    value, by = request.POST.get("value", ""), staff_actor(request)
+    try:
+        address = places.add_address(follower=follower, channel=channel, value=value, by=by, now=timezone.now())
+    except contacts.REFUSALS as error:
+        messages.error(request, str(error))
+    else:
+        used = "is written to" if address.primary else "is known; another one is written to"
+        messages.success(request, f"{address.value} {used}.")
+    return redirect("dashboard:follower", follower.uid)
+
+
+@require_POST
+@requires(Capability.EDIT)
+def change_address(request: HttpRequest, uid: str, address_uid: str) -> HttpResponse:
+    """Use this address, or forget it; a second press finds it done."""
+    follower = _find(uid)
+    address = follower.addresses.filter(uid=address_uid).first()
+    if address is not None and request.POST.get("do") in ("primary", "remove"):
+        act = {"primary": places.make_primary, "remove": places.remove_address}[request.POST["do"]]
+        act(address=address, by=staff_actor(request), now=timezone.now())
+        done = "is used from now on" if act is places.make_primary else "is forgotten"
+        messages.success(request, f"{address.value} {done}.")
     return redirect("dashboard:follower", follower.uid)
 
 
@@ -266,6 +296,8 @@ urlpatterns = [
     path("followers/tagging/", bulk, name="followers-tagging"),
     path("followers/<uuid:uid>/", detail, name="follower"),
     path("followers/<uuid:uid>/edit/", edit, name="follower-edit"),
+    path("followers/<uuid:uid>/addresses/", add_address, name="follower-addresses"),
+    path("followers/<uuid:uid>/addresses/<uuid:address_uid>/", change_address, name="follower-address"),
     path("followers/<uuid:uid>/unsubscribe/", unsubscribe, name="follower-unsubscribe"),
     path("followers/<uuid:uid>/resubscribe/", resubscribe, name="follower-resubscribe"),
 ]

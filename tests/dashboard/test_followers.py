@@ -176,3 +176,27 @@ def test_a_name_with_markup_is_only_text(client, viewer):
     as_role(client, viewer)
     for url in ("/followers/", f"/followers/{evil.uid}/"):
         assert not page_of(client.get(url)).inline
+
+
+# ------------------------------------------------------------------ several addresses
+def test_an_editor_adds_an_address_uses_it_and_forgets_the_other(client, editor, anna):
+    page = f"/followers/{anna.uid}/"
+    as_role(client, editor).post(f"{page}addresses/", {"channel": "email", "value": "anna@work.example"})
+    first, second = anna.addresses.order_by("pk")
+    assert (first.primary, second.primary) == (True, False)
+    client.post(f"{page}addresses/{second.uid}/", {"do": "primary"})
+    client.post(f"{page}addresses/{first.uid}/", {"do": "remove"})
+    client.post(f"{page}addresses/{first.uid}/", {"do": "remove"})
+    assert list(anna.addresses.values_list("value", "primary")) == [("anna@work.example", True)]
+
+
+@pytest.mark.parametrize(("value", "words"), [("boris@example.com", "Борис Иванов"), ("no address", "no address")])
+def test_an_address_that_can_not_be_had_is_refused_in_words(client, editor, viewer, anna, boris, value, words):
+    answer = as_role(client, editor).post(
+        f"/followers/{anna.uid}/addresses/", {"channel": "email", "value": value}, follow=True
+    )
+    assert words in page_of(answer).text
+    assert anna.addresses.count() == 1
+    assert (
+        as_role(client, viewer).post(f"/followers/{anna.uid}/addresses/", {"value": "x@example.org"}).status_code == 403
+    )
