@@ -1,4 +1,7 @@
-"""Whom we may write to, where, and what they said about it."""
+"""Whom we may write to, where, and what they said about it.
+
+A foreign key that a constraint begins with has that index and no other (`db_index=False`): the tables grow by millions.
+"""
 
 from django.db import models
 from django.db.models import Q
@@ -39,8 +42,6 @@ class Follower(models.Model):
     class Meta:
         ordering = ["-id"]
         indexes = [
-            # list page: search by name prefix, any case
-            models.Index(Lower("name"), name="follower_name_lower"),
             # list page and API: only subscribed / only unsubscribed, newest first
             models.Index(fields=["subscribed", "-id"], name="follower_subscribed"),
         ]
@@ -123,7 +124,7 @@ class Tag(models.Model):
 
 class Tagging(models.Model):
     follower = models.ForeignKey(Follower, on_delete=models.CASCADE, related_name="taggings")
-    tag = models.ForeignKey(Tag, on_delete=models.CASCADE, related_name="taggings")
+    tag = models.ForeignKey(Tag, on_delete=models.CASCADE, related_name="taggings", db_index=False)
     created_at = models.DateTimeField()
 
     class Meta:
@@ -184,7 +185,7 @@ class NotificationType(models.Model):
 class Preference(models.Model):
     """A follower's own word on one cell of the matrix; no row = the default applies."""
 
-    follower = models.ForeignKey(Follower, on_delete=models.CASCADE, related_name="preferences")
+    follower = models.ForeignKey(Follower, on_delete=models.CASCADE, related_name="preferences", db_index=False)
     notification_type = models.ForeignKey(NotificationType, on_delete=models.CASCADE, related_name="preferences")
     channel = models.CharField(max_length=10, choices=Channel)
     allowed = models.BooleanField()
@@ -199,7 +200,7 @@ class Preference(models.Model):
 class ChannelMute(models.Model):
     """The follower switched a whole channel off."""
 
-    follower = models.ForeignKey(Follower, on_delete=models.CASCADE, related_name="channel_mutes")
+    follower = models.ForeignKey(Follower, on_delete=models.CASCADE, related_name="channel_mutes", db_index=False)
     channel = models.CharField(max_length=10, choices=Channel)
     created_at = models.DateTimeField()
 
@@ -295,7 +296,7 @@ class Import(models.Model):
 class ImportedFollower(models.Model):
     """This file spoke about this follower on that line: its later lines about the same one are refused."""
 
-    job = models.ForeignKey(Import, on_delete=models.CASCADE, related_name="imported")
+    job = models.ForeignKey(Import, on_delete=models.CASCADE, related_name="imported", db_index=False)
     follower = models.ForeignKey(Follower, on_delete=models.CASCADE, related_name="imported")
     line = models.PositiveIntegerField()
 
@@ -306,7 +307,7 @@ class ImportedFollower(models.Model):
 class ImportProblem(models.Model):
     """One refused row, with its line number, for the error file."""
 
-    job = models.ForeignKey(Import, on_delete=models.CASCADE, related_name="problems")
+    job = models.ForeignKey(Import, on_delete=models.CASCADE, related_name="problems", db_index=False)
     line = models.PositiveIntegerField()
     message = models.CharField(max_length=300)
     row = models.JSONField(default=list)  # its cells, in the order of the file

@@ -11,7 +11,8 @@ class InboxItem(models.Model):
     """One in-app message. `delivery` is the public id of the delivery that brought it, so it arrives once."""
 
     uid = models.UUIDField(default=uuid7, unique=True, editable=False)
-    follower = models.ForeignKey(Follower, on_delete=models.CASCADE, related_name="inbox_items")
+    # both indexes below begin with it
+    follower = models.ForeignKey(Follower, on_delete=models.CASCADE, related_name="inbox_items", db_index=False)
     delivery = models.UUIDField(unique=True)
     category = models.CharField(max_length=16, choices=Category)
     title = models.CharField(max_length=200)

@@ -144,7 +144,7 @@ class Migration(migrations.Migration):
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('created_at', models.DateTimeField()),
                 ('follower', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='taggings', to='followers.follower')),
-                ('tag', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='taggings', to='followers.tag')),
+                ('tag', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='taggings', to='followers.tag')),
             ],
         ),
         migrations.AddField(
@@ -158,7 +158,7 @@ class Migration(migrations.Migration):
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('channel', models.CharField(choices=[('email', 'Email'), ('sms', 'SMS'), ('push', 'Mobile push'), ('web_push', 'Web push'), ('in_app', 'In-app'), ('webhook', 'Webhook')], max_length=10)),
                 ('created_at', models.DateTimeField()),
-                ('follower', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='channel_mutes', to='followers.follower')),
+                ('follower', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='channel_mutes', to='followers.follower')),
             ],
             options={
                 'constraints': [models.UniqueConstraint(fields=('follower', 'channel'), name='channel_mute_once')],
@@ -190,7 +190,7 @@ class Migration(migrations.Migration):
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('line', models.PositiveIntegerField()),
                 ('follower', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='imported', to='followers.follower')),
-                ('job', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='imported', to='followers.import')),
+                ('job', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='imported', to='followers.import')),
             ],
             options={
                 'constraints': [models.UniqueConstraint(fields=('job', 'follower'), name='imported_follower_once_per_file')],
@@ -203,7 +203,7 @@ class Migration(migrations.Migration):
                 ('line', models.PositiveIntegerField()),
                 ('message', models.CharField(max_length=300)),
                 ('row', models.JSONField(default=list)),
-                ('job', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='problems', to='followers.import')),
+                ('job', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='problems', to='followers.import')),
             ],
             options={
                 'ordering': ['line'],
@@ -217,7 +217,7 @@ class Migration(migrations.Migration):
                 ('channel', models.CharField(choices=[('email', 'Email'), ('sms', 'SMS'), ('push', 'Mobile push'), ('web_push', 'Web push'), ('in_app', 'In-app'), ('webhook', 'Webhook')], max_length=10)),
                 ('allowed', models.BooleanField()),
                 ('updated_at', models.DateTimeField()),
-                ('follower', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='preferences', to='followers.follower')),
+                ('follower', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='preferences', to='followers.follower')),
                 ('notification_type', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='preferences', to='followers.notificationtype')),
             ],
             options={
@@ -227,10 +227,6 @@ class Migration(migrations.Migration):
         migrations.AddConstraint(
             model_name='tagging',
             constraint=models.UniqueConstraint(fields=('tag', 'follower'), name='tagging_once'),
-        ),
-        migrations.AddIndex(
-            model_name='follower',
-            index=models.Index(django.db.models.functions.text.Lower('name'), name='follower_name_lower'),
         ),
         migrations.AddIndex(
             model_name='follower',

@@ -26,7 +26,7 @@ class Migration(migrations.Migration):
                 ('link', models.CharField(blank=True, max_length=500)),
                 ('created_at', models.DateTimeField()),
                 ('read_at', models.DateTimeField(blank=True, null=True)),
-                ('follower', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='inbox_items', to='followers.follower')),
+                ('follower', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='inbox_items', to='followers.follower')),
             ],
             options={
                 'ordering': ['-id'],
