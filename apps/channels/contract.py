@@ -1,6 +1,7 @@
 """What a provider is: it declares its settings, opens a session, and turns one message into one outcome."""
 
 import datetime as dt
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -8,6 +9,8 @@ from enum import StrEnum
 from types import TracebackType
 from typing import Any, ClassVar, Generic, Self, TypeVar
 from uuid import UUID
+
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]+")
 
 
 class Result(StrEnum):
@@ -32,6 +35,12 @@ class Outcome:
     retry_after: float | None = None
     # False where the fault was met before this recipient was named: it costs the recipient no attempt (RFC 5321 421)
     charged: bool = True
+
+    def __post_init__(self) -> None:
+        # PostgreSQL stores no NUL and no half characters; one odd answer must not keep its whole slice out of the books
+        for name, longest in (("detail", 500), ("provider_id", 255)):
+            said = getattr(self, name).encode("utf-8", "replace").decode()
+            object.__setattr__(self, name, _CONTROL.sub(" ", said)[:longest])
 
 
 @dataclass(frozen=True, slots=True)

@@ -146,7 +146,8 @@ def resubscribe(
 
 
 def _locked(follower: Follower) -> Follower:
-    return Follower.objects.select_for_update().get(pk=follower.pk)
+    # no_key: whoever leaves does not wait for a planner whose new deliveries refer to this row
+    return Follower.objects.select_for_update(no_key=True).get(pk=follower.pk)
 
 
 def _subscribe(row: Follower, subscribed: bool, proof: _Proof, reason: str, *, mirror: Follower) -> bool:

@@ -5,7 +5,7 @@ from typing import Any
 
 from django.conf import settings as site
 from django.db import transaction
-from django.db.models import F, Q
+from django.db.models import F, Q, QuerySet
 
 from apps.channels.contract import BadSettings, Provider
 from apps.channels.registry import provider
@@ -28,8 +28,17 @@ def settings_of(account: ProviderAccount) -> dict[str, Any]:
 
 def account_for(channel: str, *, now: dt.datetime) -> ProviderAccount | None:
     """The first account of the channel that is enabled and not paused."""
-    free = Q(paused_until__isnull=True) | Q(paused_until__lte=now)
-    return ProviderAccount.objects.filter(free, channel=channel, enabled=True).first()
+    return _free(now).filter(channel=channel).first()
+
+
+def open_channels(*, now: dt.datetime) -> list[str]:
+    """The channels on which something can go out now."""
+    return list(_free(now).order_by("channel").values_list("channel", flat=True).distinct())
+
+
+def _free(now: dt.datetime) -> QuerySet[ProviderAccount]:
+    rested = Q(paused_until__isnull=True) | Q(paused_until__lte=now)
+    return ProviderAccount.objects.filter(rested, enabled=True)
 
 
 def reopens_at(channel: str) -> dt.datetime | None:

@@ -65,10 +65,13 @@ def finish_if_done(notification_id: int, *, now: dt.datetime) -> bool:
     if waiting(notification_id) > 0:
         return False
     with transaction.atomic():
-        live = Notification.objects.filter(pk=notification_id, state=NotificationState.SENDING)
-        if not live.update(state=NotificationState.DONE, finished_at=now):
+        live = Notification.objects.select_for_update(of=("self",), no_key=True).select_related("notification_type")
+        notification = live.filter(pk=notification_id, state=NotificationState.SENDING).first()
+        # again, now that nobody else holds it: a person may have sent failed ones back into the queue meanwhile
+        if notification is None or waiting(notification_id) > 0:
             return False
-        notification = Notification.objects.select_related("notification_type").get(pk=notification_id)
+        notification.state, notification.finished_at = NotificationState.DONE, now
+        notification.save(update_fields=["state", "finished_at"])
         publish(
             Fact(
                 Kind.NOTIFICATION_FINISHED,

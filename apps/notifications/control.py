@@ -4,7 +4,7 @@ import datetime as dt
 from collections import Counter
 
 from django.db import transaction
-from django.db.models import Count, QuerySet
+from django.db.models import Count, Exists, OuterRef, QuerySet
 
 from apps.lib.actor import Actor
 from apps.lib.events import Fact, Kind, publish
@@ -12,10 +12,11 @@ from apps.lib.queue.announce import announce
 from apps.lib.queue.lanes import Lane
 from apps.notifications import books
 from apps.notifications.models import Delivery, DeliveryEvent, DeliveryStatus, Notification, NotificationState
-from apps.notifications.send import announce_senders
+from apps.notifications.send import EXPIRED, announce_senders
 
 CANCEL_TASK = "apps.notifications.control.cancel_rest"
 CHUNK = 5000  # rows per transaction: larger ones keep other writers of SQLite waiting
+LEFT_FOR = dt.timedelta(days=7)  # a cancelled notification is looked at for that long
 LIVE = (NotificationState.PLANNING, NotificationState.SENDING, NotificationState.PAUSED)
 
 
@@ -35,7 +36,7 @@ def pause(*, notification: Notification, by: Actor, now: dt.datetime) -> None:
 def resume(*, notification: Notification, by: Actor, now: dt.datetime) -> None:
     """Go on where it stopped; nobody gets a second copy. Raises WrongState."""
     with transaction.atomic():
-        row = Notification.objects.select_for_update().get(pk=notification.pk)
+        row = Notification.objects.select_for_update(no_key=True).get(pk=notification.pk)
         state = NotificationState.SENDING if row.planned_at else NotificationState.PLANNING
         _switch(notification, (NotificationState.PAUSED,), state, "resumed")
         _tell(Kind.NOTIFICATION_RESUMED, notification, by, now)
@@ -71,6 +72,23 @@ def cancel_rest(*, notification_id: int, **_: object) -> None:
     now = Notification.objects.get(pk=notification_id).finished_at
     while now and _cancel_chunk(notification_id, now):
         pass
+
+
+def close_leftovers(*, now: dt.datetime) -> None:
+    """Schedule: close waiting rows that no sender will claim, a chunk of each notification at a time.
+
+    Those that expired while their channel had no way out, and those that came back to waiting just as their
+    notification was cancelled, or whose `cancel_rest` was lost.
+    """
+    left = Exists(Delivery.objects.filter(notification=OuterRef("pk"), status=DeliveryStatus.PENDING))
+    recent = Notification.objects.filter(state=NotificationState.CANCELLED, finished_at__gte=now - LEFT_FOR)
+    for notification in recent.filter(left)[:20]:
+        _cancel_chunk(notification.pk, notification.finished_at or now)
+    overdue = Notification.objects.filter(state=NotificationState.SENDING, expires_at__lte=now)
+    for pk in overdue.filter(left).values_list("pk", flat=True)[:20]:
+        rows = Delivery.objects.filter(notification=pk, status=DeliveryStatus.PENDING)
+        _move(pk, rows, DeliveryStatus.SKIPPED, reason=EXPIRED, finished_at=now)
+        books.finish_if_done(pk, now=now)
 
 
 def _cancel_chunk(notification_id: int, now: dt.datetime) -> bool:
@@ -124,7 +142,7 @@ def resolve_doubt(*, delivery: Delivery, action: str, by: Actor, now: dt.datetim
 
 def _again(notification: Notification, rows: QuerySet[Delivery], *, by: Actor, now: dt.datetime) -> int:
     with transaction.atomic():
-        current = Notification.objects.select_for_update().get(pk=notification.pk)
+        current = Notification.objects.select_for_update(no_key=True).get(pk=notification.pk)
         if current.state == NotificationState.CANCELLED:
             raise WrongState("This notification was cancelled; nothing of it is sent any more.")
         fresh = {"reason": "retried", "due_at": now, "attempts": 0, "finished_at": None, "error": ""}

@@ -35,8 +35,10 @@ class Journal:
         folder.mkdir(parents=True, exist_ok=True)
         self.owner = f"{os.getpid()}-{secrets.token_hex(8)}"
         self._path = folder / f"{self.owner}.journal"
-        self._fd = os.open(self._path, os.O_CREAT | os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC, 0o600)
+        unseen = self._path.with_suffix(".new")  # until it is locked: the recovery would take it for a dead one's
+        self._fd = os.open(unseen, os.O_CREAT | os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC, 0o600)
         fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        unseen.rename(self._path)
 
     def preparing(self, delivery_id: int) -> None:
         self._write("P", delivery_id)
@@ -103,16 +105,15 @@ def of_the_dead() -> Iterator[tuple[str, dict[int, Note]]]:
 
 def _read(path: Path) -> dict[int, Note]:
     notes: dict[int, Note] = {}
-    for line in path.read_text("ascii", "replace").splitlines(keepends=True):
-        if not line.endswith("\n"):
-            break  # cut off by a full disk: the mark before it stands
-        mark, number, rest = line.rstrip("\n").split(" ", 2)
-        note = notes.setdefault(int(number), Note())
-        if mark == "P":
-            note.handing_over, note.outcome = False, None
-        elif mark == "H":
-            note.handing_over, note.outcome = True, None
-        elif mark == "E":
-            result, detail, provider_id, retry_after, charged = json.loads(rest)
+    for line in path.read_text("ascii", "replace").split("\n"):
+        try:
+            mark, number, rest = line.split(" ", 2)
+            delivery_id, ended = int(number), json.loads(rest) if mark == "E" else None
+        except ValueError:
+            break  # the end, or cut off by a full disk: the mark before it stands
+        note = notes.setdefault(delivery_id, Note())
+        note.handing_over, note.outcome = mark != "P", None
+        if ended:
+            result, detail, provider_id, retry_after, charged = ended
             note.outcome = Outcome(Result(result), detail, provider_id, retry_after, charged)
     return notes

@@ -86,6 +86,8 @@ class Notification(models.Model):
             models.Index(
                 fields=["lane", "id"], condition=Q(state__in=["planning", "sending"]), name="notification_live"
             ),
+            # cancelled ones that may still have waiting rows
+            models.Index(fields=["finished_at"], condition=Q(state="cancelled"), name="notification_cancelled"),
         ]
 
     def __str__(self) -> str:
@@ -154,8 +156,10 @@ class Delivery(models.Model):
             models.CheckConstraint(condition=Q(status__in=DeliveryStatus.values), name="delivery_status_known"),
         ]
         indexes = [
-            # the claim: the next rows of one notification that are due
-            models.Index(fields=["notification", "due_at", "id"], condition=Q(status="pending"), name="delivery_due"),
+            # the claim: the next rows of one notification that are due on a channel
+            models.Index(
+                fields=["notification", "channel", "due_at", "id"], condition=Q(status="pending"), name="delivery_due"
+            ),
             # recovery: leases that ran out
             models.Index(fields=["lease_until"], condition=Q(status="queued"), name="delivery_leased"),
             # the names behind a number of the balance sheet, and a campaign's list of deliveries

@@ -49,7 +49,7 @@ def decide(
     doubted_before: bool,
     now: dt.datetime,
 ) -> Next:
-    """The row's next place. `reason` is why it was allowed, `since` when it first was due."""
+    """The row's next place. `reason` is why it was allowed, `since` when it was first put off."""
     match outcome.result:
         case Result.ACCEPTED:
             return Next(DeliveryStatus.SENT, reason, now)
@@ -83,6 +83,7 @@ def record(owner: str, results: Sequence[tuple[Delivery, Outcome]], *, now: dt.d
     now = now or timezone.now()
     with transaction.atomic():
         held = held_by(owner, [delivery.pk for delivery, _ in results])
+        since = _put_off_since([d.pk for d, outcome in results if outcome.result == Result.TRANSIENT and d.pk in held])
         doubtful = [d.pk for d, outcome in results if outcome.result == Result.IN_DOUBT and d.pk in held]
         doubted = set(
             DeliveryEvent.objects.filter(delivery__in=doubtful, kind="in_doubt").values_list("delivery_id", flat=True)
@@ -101,14 +102,17 @@ def record(owner: str, results: Sequence[tuple[Delivery, Outcome]], *, now: dt.d
                 outcome,
                 reason=delivery.reason,
                 attempts=delivery.attempts,
-                since=max(notification.send_at, delivery.created_at),
+                since=since.get(delivery.pk, now),
                 expires_at=notification.expires_at,
                 doubt_policy=notification.notification_type.doubt_policy,
                 doubted_before=delivery.pk in doubted,
                 now=now,
             )
             if step.status == DeliveryStatus.PENDING and delivery.notification_id in cancelled:
-                step = replace(step, status=DeliveryStatus.CANCELLED)
+                if outcome.result == Result.IN_DOUBT:  # perhaps it left: "cancelled" would be a claim
+                    step = replace(step, status=DeliveryStatus.IN_DOUBT, reason="in_doubt")
+                else:
+                    step = replace(step, status=DeliveryStatus.CANCELLED)
             before.append(books.place(delivery))
             after.append(books.Place(delivery.notification_id, delivery.channel, step.status.value, step.reason))
             final = step.status != DeliveryStatus.PENDING
@@ -133,6 +137,21 @@ def record(owner: str, results: Sequence[tuple[Delivery, Outcome]], *, now: dt.d
         _update(rows)
         DeliveryEvent.objects.bulk_create(events)
         books.shift(books.moved(before, after))
+
+
+def _put_off_since(ids: Sequence[int]) -> dict[int, dt.datetime]:
+    """When each was first deferred since it was planned or a person sent it again; absent where it never was.
+
+    Not since it was due: time spent paused, or without a way out, is no time in which it was tried.
+    """
+    since: dict[int, dt.datetime] = {}
+    events = DeliveryEvent.objects.filter(delivery__in=ids, kind__in=("deferred", "retried")).order_by("pk")
+    for pk, kind, at in events.values_list("delivery_id", "kind", "at") if ids else ():
+        if kind == "retried":
+            since.pop(pk, None)
+        else:
+            since.setdefault(pk, at)
+    return since
 
 
 def held_by(owner: str, ids: Sequence[int]) -> set[int]:

@@ -30,9 +30,9 @@ def freeze_slice(
     planners wait for each other on the notification's row. Raises NotPlanning when it was cancelled meanwhile.
     """
     with transaction.atomic():
-        notification = (
-            Notification.objects.select_for_update().select_related("notification_type").get(pk=notification.pk)
-        )
+        # the type stays unlocked: people save their preferences meanwhile
+        locked = Notification.objects.select_for_update(of=("self",), no_key=True)
+        notification = locked.select_related("notification_type").get(pk=notification.pk)
         if notification.planned_at or notification.state not in (NotificationState.PLANNING, NotificationState.PAUSED):
             return False
         rest = followers.filter(pk__gt=notification.planned_through).order_by("pk")

@@ -7,16 +7,16 @@ import datetime as dt
 import logging
 import random
 import time
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Self
 
+from django.db import Error as DatabaseError
 from django.db import connection, transaction
-from django.db.models import Exists, F, OuterRef
+from django.db.models import Exists, F, OuterRef, QuerySet
 from django.utils import timezone
 
 from apps.channels.contract import BadSettings, Outcome, Result, Session
-from apps.channels.registry import UnknownProvider, provider, providers
+from apps.channels.registry import UnknownProvider, provider
 from apps.content.problems import RenderError
 from apps.followers.verdict_sql import ALLOWING, reason_case
 from apps.lib.crypto import Undecryptable
@@ -46,9 +46,10 @@ def announce_senders(lane: Lane) -> None:
 
 def announce_due(*, now: dt.datetime) -> None:
     """Schedule: wake lanes that have due work and no call waiting, and close notifications that are through."""
+    channels = accounts_out.open_channels(now=now)
     for lane in Lane:
         live = Notification.objects.filter(lane=lane.value, state=NotificationState.SENDING)
-        if live.filter(_has_due(now)).exists() and waiting(lane) == 0:
+        if any(live.filter(_has_due(channel, now)).exists() for channel in channels) and waiting(lane) == 0:
             announce_senders(lane)
         open_work = Delivery.objects.filter(notification=OuterRef("pk"), status__in=books.WAITING)
         for pk in live.exclude(Exists(open_work)).values_list("pk", flat=True)[:100]:
@@ -64,35 +65,43 @@ def send_lane(*, name: str, **_: object) -> None:
             batch = claim(lane, owner=journal.owner)
             if batch is None:
                 return
-            _Sender(batch, journal, ways).run()
-    announce(SEND_TASK, lane=lane, name=name)
+            _Sender(batch, journal, ways, until).run()
+    if waiting(lane) == 0:  # a call that waits already goes on; more calls than work would keep other tasks waiting
+        announce(SEND_TASK, lane=lane, name=name)
 
 
 # ------------------------------------------------------------------ claim
 @dataclass(slots=True)
 class Batch:
-    """Rows of one notification that `owner` holds, in the order in which they are sent."""
+    """Rows of one notification and channel that `owner` holds, in the order in which they are sent."""
 
     owner: str
     notification: Notification
     rows: list[Delivery]
 
 
-def _has_due(now: dt.datetime) -> Exists:
-    due = Delivery.objects.filter(notification=OuterRef("pk"), status=DeliveryStatus.PENDING, due_at__lte=now)
-    return Exists(due)
+def _due(channel: str, now: dt.datetime) -> QuerySet[Delivery]:
+    # each condition is in the index `delivery_due`: a million that can't go out now cost nothing
+    return Delivery.objects.filter(status=DeliveryStatus.PENDING, channel=channel, due_at__lte=now)
+
+
+def _has_due(channel: str, now: dt.datetime) -> Exists:
+    return Exists(_due(channel, now).filter(notification=OuterRef("pk")))
 
 
 def claim(lane: Lane, *, owner: str, size: int = CLAIM) -> Batch | None:
     """Take the next due rows of one notification; None when nothing is due that has a way out."""
     now = timezone.now()
-    channels = {each.channel for each in providers() if accounts_out.account_for(each.channel, now=now)}
-    live = Notification.objects.filter(_has_due(now), lane=lane.value, state=NotificationState.SENDING)
-    ids = list(live.order_by("pk").values_list("pk", flat=True)[:50])
+    live = Notification.objects.filter(lane=lane.value, state=NotificationState.SENDING).order_by("pk")
+    places = sorted(
+        (pk, channel)
+        for channel in accounts_out.open_channels(now=now)
+        for pk in live.filter(_has_due(channel, now)).values_list("pk", flat=True)[:50]
+    )
     if lane is Lane.BULK:
-        random.shuffle(ids)  # campaigns share the lane instead of queueing behind the largest
-    for pk in ids:
-        batch = _claim_from(pk, channels, owner=owner, size=size, now=now)
+        random.shuffle(places)  # campaigns share the lane instead of queueing behind the largest
+    for pk, channel in places:
+        batch = _claim_from(pk, channel, owner=owner, size=size, now=now)
         if batch and batch.rows:
             return batch
         if batch:  # everything claimed was skipped: it may have been the last
@@ -100,11 +109,9 @@ def claim(lane: Lane, *, owner: str, size: int = CLAIM) -> Batch | None:
     return None
 
 
-def _claim_from(pk: int, channels: Iterable[str], *, owner: str, size: int, now: dt.datetime) -> Batch | None:
+def _claim_from(pk: int, channel: str, *, owner: str, size: int, now: dt.datetime) -> Batch | None:
     with transaction.atomic():
-        due = Delivery.objects.filter(
-            notification=pk, status=DeliveryStatus.PENDING, due_at__lte=now, channel__in=channels
-        ).order_by("due_at", "pk")
+        due = _due(channel, now).filter(notification=pk).order_by("due_at", "pk")
         skip = connection.features.has_select_for_update_skip_locked  # SQLite has one writer at a time anyway
         ids = list(due.select_for_update(skip_locked=skip).values_list("pk", flat=True)[:size])
         if not ids:
@@ -192,15 +199,16 @@ class Ways:
 class _Sender:
     """Works off one batch. Whatever is left when it stops goes back to waiting, uncharged."""
 
-    def __init__(self, batch: Batch, journal: Journal, ways: Ways) -> None:
-        self._batch, self._journal, self._ways = batch, journal, ways
+    def __init__(self, batch: Batch, journal: Journal, ways: Ways, until: float) -> None:
+        """`until`: monotonic seconds; a slow server must not keep a task at work until the queue kills it."""
+        self._batch, self._journal, self._ways, self._until = batch, journal, ways, until
         self._left = list(batch.rows)
         self._results: list[tuple[Delivery, Outcome]] = []
         self._looked = self._flushed = time.monotonic()
 
     def run(self) -> None:
         try:
-            while self._left:
+            while self._left and time.monotonic() < self._until:
                 if time.monotonic() - self._looked > FRESH_SECONDS and not self._look_again():
                     break
                 if not self._left or not self._one(self._left.pop(0)):
@@ -222,23 +230,41 @@ class _Sender:
             return False
         row.account = way.account
         self._journal.preparing(row.pk)
-        try:
-            message = message_of(row, account=way.settings, now=timezone.now())
-        except (RenderError, Unaddressed) as error:
-            outcome = Outcome(Result.PERMANENT_CONTENT, str(error)[:500])
-        else:
-            if not way.local:  # a local hand-over is repeatable: doubt can't arise
-                self._journal.handing_over(row.pk)
-            outcome = way.session.send(message)
+        outcome, trust = self._hand_over(row, way)
+        self._results.append((row, outcome))  # first: the books shall know it even where the journal's disk is full
         self._journal.ended(row.pk, outcome)
-        self._results.append((row, outcome))
-        if outcome.result in (Result.ACCOUNT, Result.THROTTLED):
+        if not trust or outcome.result in (Result.ACCOUNT, Result.THROTTLED):
             self._flush()
             now, wait = timezone.now(), outcome.retry_after
             until = accounts_out.pause(way.account, detail=outcome.detail, now=now, seconds=wait)
             log.warning("%s is left alone until %s: %s", way.account, until, outcome.detail)
             self._ways.leave(row.channel)
         return True
+
+    def _hand_over(self, row: Delivery, way: Way) -> tuple[Outcome, bool]:
+        """How it ended, and whether the provider can be trusted with the next message: a bug costs one, not the slice.
+
+        The database's own errors pass: they say nothing about the message.
+        """
+        try:
+            message = message_of(row, account=way.settings, now=timezone.now())
+        except (RenderError, Unaddressed) as error:
+            return Outcome(Result.PERMANENT_CONTENT, str(error)), True
+        except (DatabaseError, MemoryError):
+            raise
+        except Exception as error:
+            log.exception("The message of delivery %s could not be made.", row.uid)
+            return Outcome(Result.PERMANENT_CONTENT, f"{type(error).__name__}: {error}"), True
+        if way.local:  # a local hand-over is repeatable: doubt can't arise
+            return way.session.send(message), True
+        self._journal.handing_over(row.pk)
+        try:
+            return way.session.send(message), True
+        except (DatabaseError, MemoryError):
+            raise
+        except Exception as error:
+            log.exception("The provider %s broke on delivery %s.", way.account.provider, row.uid)
+            return Outcome(Result.IN_DOUBT, f"{type(error).__name__}: {error}"), False
 
     def _look_again(self) -> bool:
         """Before going on after two seconds: is the notification still on, and may these people still be written to?"""

@@ -12,7 +12,7 @@ from apps.inbox.models import InboxItem
 from apps.lib.queue.lanes import Lane
 from apps.notifications import control, send
 from apps.notifications.accounts_out import change_account
-from apps.notifications.models import Delivery, DeliveryEvent, Notification, ProviderAccount
+from apps.notifications.models import DeliveryEvent, Notification, ProviderAccount
 from tests.make import TESTER, make_follower, make_type
 from tests.notifications.world import drain, make_due, make_version, stands, tell
 from tests.receiver import Receiver, unused_port
@@ -113,9 +113,10 @@ def test_a_refused_address_fails_alone_and_a_busy_one_is_tried_again(receiver: R
 def test_a_busy_address_is_given_up_after_a_day(receiver: Receiver, anna: Follower) -> None:
     receiver.answers["RCPT"] = "450 4.2.0 greylisted"
     notification = tell(make_type(), [anna], version=make_version())
-    day = dt.timedelta(hours=24)
-    Notification.objects.update(send_at=notification.send_at - day)
-    Delivery.objects.update(created_at=timezone.now() - day)
+    drain()
+    assert stands(notification) == {"pending": 1}
+    DeliveryEvent.objects.update(at=timezone.now() - dt.timedelta(hours=24))
+    make_due(notification)
     drain()
     delivery = notification.deliveries.get()
     assert (delivery.status, delivery.reason) == ("failed", "gave_up")

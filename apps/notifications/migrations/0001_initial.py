@@ -146,13 +146,17 @@ class Migration(migrations.Migration):
             model_name='notification',
             index=models.Index(condition=models.Q(('state__in', ['planning', 'sending'])), fields=['lane', 'id'], name='notification_live'),
         ),
+        migrations.AddIndex(
+            model_name='notification',
+            index=models.Index(condition=models.Q(('state', 'cancelled')), fields=['finished_at'], name='notification_cancelled'),
+        ),
         migrations.AddConstraint(
             model_name='notification',
             constraint=models.UniqueConstraint(condition=models.Q(('dedup_key__isnull', False)), fields=('notification_type', 'dedup_key'), name='notification_intended_once'),
         ),
         migrations.AddIndex(
             model_name='delivery',
-            index=models.Index(condition=models.Q(('status', 'pending')), fields=['notification', 'due_at', 'id'], name='delivery_due'),
+            index=models.Index(condition=models.Q(('status', 'pending')), fields=['notification', 'channel', 'due_at', 'id'], name='delivery_due'),
         ),
         migrations.AddIndex(
             model_name='delivery',
