@@ -10,8 +10,9 @@ PROVIDERS = {
 # Each is called with the fact inside the transaction of the change: `subscriber(fact)`. "*" hears everything.
 EVENT_SUBSCRIBERS = {
     "*": ["apps.accounts.audit.record"],
-    "notification.finished": ["apps.campaigns.lifecycle.note_finished"],
-    "notification.cancelled": ["apps.campaigns.lifecycle.note_cancelled"],
+    "notification.finished": ["apps.campaigns.lifecycle.follow"],
+    "notification.cancelled": ["apps.campaigns.lifecycle.follow"],
+    "delivery.retried": ["apps.campaigns.lifecycle.follow"],
 }
 
 # The tick calls each one with `now=`; it looks in its tables for due work, claims it there and announces tasks.
@@ -21,6 +22,7 @@ SCHEDULES = {
     "launches to go on": ("apps.campaigns.launch.resume_stalled", 5),
     "plans to go on": ("apps.notifications.plan.resume_stalled", 5),
     "deliveries due": ("apps.notifications.send.announce_due", 1),
+    "leftovers to close": ("apps.notifications.control.close_leftovers", 2),
     "expired leases": ("apps.notifications.recover.expired_leases", 5),
     "imports to go on": ("apps.followers.imports.resume_stalled", 10),
 }

@@ -5,7 +5,7 @@ cancelled. Each step is one conditional UPDATE on the state, so of two people wh
 finds it done.
 
 Locks are always taken in the same order, notification before campaign, because a sender that finishes the
-notification tells the campaign (`note_finished`) in the same transaction.
+notification tells the campaign (`follow`) in the same transaction.
 """
 
 import datetime as dt
@@ -376,7 +376,12 @@ def cancel(*, campaign: Campaign, by: Actor, now: dt.datetime) -> dict[str, int]
     """Stop for good. Returns `counts`, all 0 if it had not started. Raises WrongState."""
     with transaction.atomic():
         notification = _locked(campaign)
-        if not _move(campaign, (S.SCHEDULED, S.SENDING, S.PAUSED), S.CANCELLED, now=now):
+        moved = notification is None and _move(campaign, (S.SCHEDULED,), S.CANCELLED, now=now)
+        if not moved:
+            # it may have been started just now: its notification must not go out behind a cancelled campaign
+            notification = notification or _locked(campaign)
+            moved = notification is not None and _move(campaign, (S.SENDING, S.PAUSED), S.CANCELLED, now=now)
+        if not moved:
             raise WrongState(f"This campaign is {_state_now(campaign)}; there is nothing to cancel.")
         said = dict.fromkeys(("total", "handed_off", "in_flight", "waiting", "cancelled"), 0)
         if notification is not None:
@@ -414,8 +419,8 @@ def retry_failed(*, campaign: Campaign, by: Actor, now: dt.datetime) -> int:
         campaign.refresh_from_db()
         if notification is None or campaign.state not in (S.SENT, S.SENDING):
             raise WrongState(f"This campaign is {_state_now(campaign)}; failed messages are retried once it was sent.")
-        if number := control.retry_failed(notification=notification, by=by, now=now):
-            _move(campaign, (S.SENT,), S.SENDING, now=now)
+        number = control.retry_failed(notification=notification, by=by, now=now)
+        campaign.refresh_from_db()  # `follow` has set it going again
     return number
 
 
@@ -430,18 +435,22 @@ def archive(*, campaign: Campaign, by: Actor, now: dt.datetime) -> Campaign:
     return campaign
 
 
-def note_finished(fact: Fact) -> None:
-    """Hears `notification.finished` (wired in the project): the campaign behind it, if any, has been sent."""
+def follow(fact: Fact) -> None:
+    """Hears what happened to a notification itself (wired in the project): the campaign behind it, if any, keeps up.
+
+    A single delivery may be retried on its own page; then the campaign is sending again, and can be stopped.
+    """
+    wanted, to, told = _FOLLOWS[fact.kind]
     run = Run.objects.filter(notification__uid=fact.subject_id).select_related("campaign").first()
-    if run and _move(run.campaign, (S.SENDING,), S.SENT, now=fact.at):
-        _tell(Kind.CAMPAIGN_FINISHED, run.campaign, by=fact.by, now=fact.at, data={"run": run.number})
+    if run and _move(run.campaign, wanted, to, now=fact.at) and told:
+        _tell(told, run.campaign, by=fact.by, now=fact.at, data={"run": run.number})
 
 
-def note_cancelled(fact: Fact) -> None:
-    """Hears `notification.cancelled`: whoever stopped the notification itself has cancelled the campaign."""
-    run = Run.objects.filter(notification__uid=fact.subject_id).select_related("campaign").first()
-    if run and _move(run.campaign, (S.SENDING, S.PAUSED), S.CANCELLED, now=fact.at):
-        _tell(Kind.CAMPAIGN_CANCELLED, run.campaign, by=fact.by, now=fact.at)
+_FOLLOWS: dict[Kind, tuple[tuple[CampaignState, ...], CampaignState, Kind | None]] = {
+    Kind.NOTIFICATION_FINISHED: ((S.SENDING,), S.SENT, Kind.CAMPAIGN_FINISHED),
+    Kind.NOTIFICATION_CANCELLED: ((S.SENDING, S.PAUSED), S.CANCELLED, Kind.CAMPAIGN_CANCELLED),
+    Kind.DELIVERY_RETRIED: ((S.SENT, S.ARCHIVED), S.SENDING, None),
+}
 
 
 # ------------------------------------------------------------------ plumbing
@@ -459,7 +468,7 @@ def _move(
 def _locked(campaign: Campaign) -> Notification | None:
     """The notification of the campaign's latest run, locked first (see the top)."""
     runs = Run.objects.filter(campaign=campaign).order_by("-number")
-    return Notification.objects.select_for_update().filter(pk__in=runs.values("notification")[:1]).first()
+    return Notification.objects.select_for_update(no_key=True).filter(pk__in=runs.values("notification")[:1]).first()
 
 
 def _state_now(campaign: Campaign) -> str:

@@ -16,6 +16,7 @@ from apps.campaigns.segments import make_segment
 from apps.followers.models import NotificationType, Tag
 from apps.lib.queue.announce import waiting
 from apps.lib.queue.lanes import Lane
+from apps.notifications import control
 from apps.notifications import plan as planning
 from apps.notifications.balance import balance
 from apps.notifications.models import Delivery, Notification, NotificationState
@@ -207,6 +208,26 @@ def test_only_the_failed_are_sent_again_and_the_campaign_is_sent_once_more(recei
     campaign.refresh_from_db()
     assert campaign.state == CampaignState.SENT
     assert sorted(mail.recipient for mail in receiver.arrived) == ["anna@example.com", "gone@example.com"]
+
+
+@pytest.mark.parametrize("archived", [False, True])
+def test_a_delivery_retried_on_its_own_page_sets_its_campaign_going_again(
+    receiver: Receiver, anna: Any, archived: bool
+) -> None:
+    receiver.answers["RCPT"] = "550 5.1.1 no such user"
+    campaign = make_campaign(channels=["email"])
+    run = lifecycle.send_now(campaign=campaign, **act())
+    plan(run)
+    deliver()
+    if archived:
+        lifecycle.archive(campaign=campaign, **act())
+    receiver.answers.clear()
+    control.retry_delivery(delivery=run.notification.deliveries.get(), **act())
+    campaign.refresh_from_db()
+    assert campaign.state == CampaignState.SENDING
+    deliver()
+    campaign.refresh_from_db()
+    assert campaign.state == CampaignState.SENT
 
 
 @pytest.mark.django_db

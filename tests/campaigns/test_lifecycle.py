@@ -233,6 +233,24 @@ def test_stopping_the_notification_itself_cancels_the_campaign(campaign: Campaig
     assert campaign.state == CampaignState.CANCELLED
 
 
+def test_a_cancel_just_as_it_starts_stops_its_notification_too(
+    campaign: Campaign, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lifecycle.schedule(campaign=campaign, wall=JUNE, zone="UTC", **ACT)
+    look = lifecycle._locked
+
+    def started_meanwhile(one: Campaign) -> Notification | None:
+        monkeypatch.undo()
+        before = look(one)
+        lifecycle.start_scheduled(campaign=Campaign.objects.get(pk=one.pk), now=JUNE.replace(tzinfo=dt.UTC))
+        return before
+
+    monkeypatch.setattr(lifecycle, "_locked", started_meanwhile)
+    lifecycle.cancel(campaign=campaign, **ACT)
+    assert campaign.state == CampaignState.CANCELLED
+    assert Notification.objects.get().state == NotificationState.CANCELLED
+
+
 def test_archive_is_for_what_is_over_or_never_began(campaign: Campaign) -> None:
     run = lifecycle.send_now(campaign=campaign, **ACT)
     with pytest.raises(WrongState, match=r"is sending\. Cancel it first"):
