@@ -3,7 +3,6 @@
 Any page may show the panel: `{% include "dashboard/content/_preview_here.html" with version=version %}`.
 """
 
-import datetime as dt
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -27,8 +26,8 @@ from apps.content.models import Version
 from apps.content.parts import CHANNEL_PARTS
 from apps.content.problems import RenderError
 from apps.dashboard.content_forms import language_name
+from apps.dashboard.people import find_some, name_of
 from apps.followers.addresses import BadAddress
-from apps.followers.contacts import find
 from apps.followers.models import Category, Channel, Follower, NotificationType
 from apps.lib.crypto import Undecryptable
 from apps.notifications import trial
@@ -100,7 +99,7 @@ def wish_of(request: HttpRequest, uid: UUID) -> Wish:
     views = [name for name, _ in VIEWS.get(channel, ())]
     kind, data = _purpose(version)
     text = asked.get("follower", "").strip()
-    found = _people(text)
+    found = find_some(text)
     return Wish(
         version=version,
         notification_type=kind,
@@ -129,23 +128,6 @@ def _purpose(version: Version) -> tuple[NotificationType, dict[str, Any]]:
         kind = NotificationType.objects.filter(type_template__template=version.template).first()
         return kind or NotificationType(**SOME_TYPE), {}
     return campaign.notification_type, campaign.data
-
-
-def _people(text: str) -> list[Follower]:
-    """At most five followers for what was typed, an exact address first; a public id names exactly one."""
-    if not text:
-        return []
-    try:
-        return list(Follower.objects.filter(uid=UUID(text)))
-    except ValueError:
-        exact = list(Follower.objects.filter(addresses__key=text.casefold()).distinct()[:1])
-        return [*exact, *find(text).exclude(pk__in=[each.pk for each in exact])[: 5 - len(exact)]]
-
-
-def _named(follower: Follower) -> str:
-    """What finds exactly this follower again: an address, else the public id."""
-    address = follower.addresses.filter(primary=True).first()
-    return address.value if address else str(follower.uid)
 
 
 def rendered(wish: Wish) -> tuple[Any, str]:
@@ -186,7 +168,7 @@ def _panel(request: HttpRequest, wish: Wish, **more: Any) -> HttpResponse:
         "sizes": [(name, label, wish.query(size=name)) for name, label in SIZES],
         "others": [(other, wish.query(follower=str(other.uid))) for other in wish.others],
         "query": wish.query(),
-        "seen_by": _named(wish.follower) if wish.follower else wish.text,
+        "seen_by": name_of(wish.follower) if wish.follower else wish.text,
         "may_test": may(request.user, Capability.EDIT),
         "to": request.POST.get("to") or request.user.email,
         **more,
@@ -227,16 +209,17 @@ def download(request: HttpRequest, uid: UUID) -> HttpResponse:
 def send_test(request: HttpRequest, uid: UUID) -> HttpResponse:
     """One real mail, and the server's own words about it."""
     wish = wish_of(request, uid)
-    good, said = _try(request, wish, to=request.POST.get("to", "").strip(), now=timezone.now())
+    good, said = try_out(request, wish.known, to=request.POST.get("to", "").strip())
     if request.headers.get("HX-Request"):
         return _panel(request, wish, tested={"good": good, "said": said})
     (messages.success if good else messages.error)(request, said)
     return redirect(f"{reverse('dashboard:preview', args=[uid])}?{wish.query()}")
 
 
-def _try(request: HttpRequest, wish: Wish, *, to: str, now: dt.datetime) -> tuple[bool, str]:
+def try_out(request: HttpRequest, known: dict[str, Any], *, to: str) -> tuple[bool, str]:
+    """Really send what `known` says (as `Wish.known`): whether the server took it, and a sentence about that."""
     try:
-        outcome = trial.send_test(**wish.known, to=to, by=staff_actor(request), now=now)
+        outcome = trial.send_test(**known, to=to, by=staff_actor(request), now=timezone.now())
     except RenderError as error:
         return False, f"It can't be written yet. {error}"
     except (BadAddress, BadSettings, trial.NoWayOut, Undecryptable) as error:

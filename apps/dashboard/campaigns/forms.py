@@ -1,20 +1,18 @@
 """The forms of the compose steps. They check what was typed; lifecycle.py decides and stores."""
 
 import datetime as dt
-import uuid
-from contextlib import suppress
 from typing import Any
 
 from django import forms
 from django.core.exceptions import ValidationError
-from django.db.models import Q
 
 from apps.campaigns.models import Campaign, Segment
 from apps.content.models import Template, Version
 from apps.dashboard.content_forms import Editor, shown, typed
 from apps.dashboard.forms import ZoneField, channel_choices
+from apps.dashboard.people import find_one, name_of
 from apps.followers.addresses import BadAddress, normalise
-from apps.followers.models import Address, Channel, Follower, NotificationType, Tag
+from apps.followers.models import Channel, Follower, NotificationType, Tag
 from apps.lib import wallclock
 
 INCLUDES = ("tags", "segments", "followers")
@@ -142,30 +140,10 @@ class PeopleField(forms.CharField):
         return found
 
     def prepare_value(self, value: Any) -> Any:
-        return "\n".join(names_of(value)) if isinstance(value, list) else value
-
-
-def find_one(text: str) -> Follower | None:
-    """The follower whose address, external id or id is exactly this."""
-    wanted = Q(external_id=text)
-    for channel in (Channel.EMAIL, Channel.SMS):
-        try:
-            _, key = normalise(channel, text)
-        except BadAddress:
-            continue
-        wanted |= Q(pk__in=Address.objects.filter(channel=channel, key=key).values("follower"))
-    with suppress(ValueError):
-        wanted |= Q(uid=uuid.UUID(text))
-    return Follower.objects.filter(wanted).first()
-
-
-def names_of(uids: list[str]) -> list[str]:
-    """How to write these followers in a PeopleField: by their e-mail where they have one."""
-    names = []
-    for follower in Follower.objects.filter(uid__in=uids).order_by("pk").prefetch_related("addresses"):
-        own = [address.value for address in follower.addresses.all() if address.channel in (Channel.EMAIL, Channel.SMS)]
-        names.append(own[0] if own else follower.external_id or str(follower.uid))
-    return names
+        if not isinstance(value, list):
+            return value  # what was typed
+        known = Follower.objects.filter(uid__in=value).order_by("pk").prefetch_related("addresses")
+        return "\n".join(name_of(follower) for follower in known)
 
 
 class AudienceForm(forms.Form):
