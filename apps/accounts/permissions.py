@@ -4,6 +4,7 @@ from collections.abc import Callable
 from enum import StrEnum
 from functools import wraps
 from typing import Any
+from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.contrib.auth.models import AnonymousUser
@@ -86,6 +87,14 @@ def may(user: User | AnonymousUser, capability: Capability) -> bool:
 View = Callable[..., HttpResponseBase]
 
 
+def _page_of(request: HttpRequest) -> str:
+    """Where to go on after the log-in: an act has no page of its own, so it is the page with its button."""
+    if request.method in ("GET", "HEAD"):
+        return request.get_full_path()
+    came_from = urlsplit(request.headers.get("Referer", ""))
+    return came_from.path if came_from.netloc == request.get_host() else "/"
+
+
 def requires(capability: Capability) -> Callable[[View], View]:
     """Guard a staff page: log-in page for strangers, 403 for a role that may not; inside, times are in the user's zone.
 
@@ -98,7 +107,7 @@ def requires(capability: Capability) -> Callable[[View], View]:
             if not request.user.is_authenticated:
                 if request.headers.get("HX-Request"):
                     return HttpResponse(headers={"HX-Redirect": resolve_url("dashboard:login")})
-                return redirect_to_login(request.get_full_path())
+                return redirect_to_login(_page_of(request))
             if not may(request.user, capability):
                 raise PermissionDenied(f"Your role ({request.user.get_role_display()}) does not include this.")
             try:

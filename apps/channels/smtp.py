@@ -107,7 +107,8 @@ class SmtpSession(Session[Mail]):
         except smtplib.SMTPResponseException as error:
             return self._account_fault(f"{self._where} refused us: {_said(error.smtp_code, error.smtp_error)}")
         except (OSError, smtplib.SMTPException, UnicodeError) as error:
-            return self._account_fault(f"{self._where} can't be reached: {error or type(error).__name__}")
+            why = getattr(error, "strerror", None) or error or type(error).__name__
+            return self._account_fault(f"{self._where} can't be reached: {why}")
         self._sent = 0
         return smtp
 

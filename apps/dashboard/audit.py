@@ -30,7 +30,7 @@ class Difference:
 
 
 def differences(data: dict[str, Any]) -> list[Difference]:
-    """A fact's data, line by line: {"before": {…}, "after": {…}} by key, {"name": [old, new]} as a pair, else plain."""
+    """A fact's data, line by line: {"before": {…}, "after": {…}} by key, all else plain."""
     rest = dict(data)
     lines: list[Difference] = []
     before, after = rest.pop("before", {}), rest.pop("after", {})
@@ -42,18 +42,15 @@ def differences(data: dict[str, Any]) -> list[Difference]:
     else:
         lines.append(Difference("Value", readable(before), readable(after)))
     for name, value in rest.items():
-        if isinstance(value, list) and len(value) == 2 and not any(isinstance(each, list | dict) for each in value):
-            lines.append(Difference(_words(name), readable(value[0]), readable(value[1])))
-        else:
-            words = explain(value) if name == "reason" and isinstance(value, str) and value else readable(value)
-            lines.append(Difference(_words(name), None, words))
+        words = explain(value) if name == "reason" and isinstance(value, str) and value else readable(value)
+        lines.append(Difference(_words(name), None, words))
     return lines
 
 
 def readable(value: Any) -> str:
+    if value in (None, "", [], {}):
+        return "nothing"
     match value:
-        case None | "" | [] | {}:
-            return "nothing"
         case bool():
             return "yes" if value else "no"
         case str():

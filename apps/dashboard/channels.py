@@ -1,5 +1,6 @@
 """Channels: the provider accounts in the order they are tried; each form comes from what its provider declares."""
 
+from collections.abc import Iterable
 from typing import Any
 
 from django import forms
@@ -109,6 +110,22 @@ def health_of(account: ProviderAccount, now: Any) -> str:
     if account.last_error_at and (account.last_ok_at is None or account.last_error_at > account.last_ok_at):
         return "failing"
     return "good" if account.last_ok_at else "unknown"
+
+
+def hold_ups(channels: Iterable[str]) -> list[str]:
+    """Why messages wait: one sentence for each of these channels that has no account in working order just now."""
+    now, sentences = timezone.now(), []
+    for channel in channels:
+        label = Channel(channel).label
+        accounts = list(ProviderAccount.objects.filter(channel=channel, enabled=True))
+        health = {health_of(account, now) for account in accounts}
+        if not accounts:
+            sentences.append(f"No account for {label} is switched on. An administrator switches one on under Channels.")
+        elif health <= {"paused", "failing"}:
+            latest = max(accounts, key=lambda account: account.last_error_at or account.created_at)
+            said = latest.last_error.rstrip(".")
+            sentences.append(f"{label} can't leave just now: {said}. Nothing is lost: it goes out by itself later.")
+    return sentences
 
 
 @requires(Capability.ADMINISTER)

@@ -11,6 +11,7 @@ from django.utils.text import slugify
 from apps.content.models import Layout, Template, Version
 from apps.content.parts import CHANNEL_PARTS, Kind, Part
 from apps.content.problems import Problem
+from apps.dashboard.forms import KeyField
 
 # Shown in the "add a language" list; any other BCP 47 tag may be typed through the API.
 LANGUAGES = {
@@ -53,7 +54,7 @@ def source_area(rows: int) -> forms.Textarea:
 
 class NewTemplateForm(forms.Form):
     name = forms.CharField(max_length=120, help_text="What your team calls it, for example Order confirmation.")
-    key = forms.SlugField(
+    key = KeyField(
         max_length=80,
         required=False,
         help_text="What programs call it; made from the name when left empty. It can't be changed later.",

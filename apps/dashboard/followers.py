@@ -164,6 +164,7 @@ def change_address(request: HttpRequest, uid: str, address_uid: str) -> HttpResp
 class ObjectField(forms.JSONField):
     """A JSON object; an empty one is an empty field, in any script as people write it."""
 
+    default_error_messages = {"invalid": 'This can\'t be read. Write it like {"plan": "pro", "city": "Berlin"}.'}
     widget = forms.Textarea(attrs={"rows": 5, "class": "form-control-code", "spellcheck": "false"})
 
     def prepare_value(self, value: Any) -> Any:

@@ -39,6 +39,12 @@ class ZoneField(forms.CharField):
         return name
 
 
+class KeyField(forms.SlugField):
+    """What programs call a thing."""
+
+    default_error_messages = {"invalid": "Use the letters a to z, digits, - and _ only, for example order-shipped."}
+
+
 def zone_names() -> list[str]:
     """For the <datalist id="zones"> that ZoneField suggests from."""
     return sorted(name for name in available_timezones() if "/" in name and not name.startswith(("Etc/", "SystemV/")))

@@ -11,6 +11,8 @@ from django.views.decorators.http import require_safe
 
 from apps.accounts.permissions import Capability, requires
 from apps.analytics import reports
+from apps.dashboard.channels import hold_ups
+from apps.followers.models import Channel
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +64,8 @@ def live(request: HttpRequest) -> HttpResponse:
 
 def _now() -> dict[str, Any]:
     waiting = reports.waiting()
-    return {"sending": reports.sending(), "waiting": waiting, "waiting_total": sum(waiting.values())}
+    held = hold_ups(channel for channel in Channel if channel.label in waiting)
+    return {"sending": reports.sending(), "waiting": waiting, "waiting_total": sum(waiting.values()), "hold_ups": held}
 
 
 urlpatterns = [

@@ -26,6 +26,10 @@ SHOWN = 15  # rows of the preview
 class UploadForm(forms.Form):
     file = forms.FileField(
         label="CSV file",
+        error_messages={
+            "required": "Choose a file first.",
+            "empty": "The file is empty. Save the table as CSV again, with the headings in its first line.",
+        },
         widget=forms.FileInput(attrs={"accept": ".csv,text/csv,text/plain", "class": "form-control"}),
     )
 

@@ -19,6 +19,7 @@ from apps.content.models import Layout, Version
 from apps.content.problems import NotPublishable, RenderError
 from apps.content.render import Compiled
 from apps.dashboard.content_forms import source_area
+from apps.dashboard.forms import KeyField
 from apps.dashboard.preview import MAIL_POLICY, SOME_TYPE
 from apps.followers.models import Channel, Follower, NotificationType
 from apps.notifications.recipient import context
@@ -66,7 +67,7 @@ class LayoutForm(forms.Form):
 
 
 class NewLayoutForm(LayoutForm):
-    key = forms.SlugField(max_length=60, help_text="What programs call it. It can't be changed later.")
+    key = KeyField(max_length=60, help_text="What programs call it. It can't be changed later.")
     field_order = ["name", "key"]
 
     def clean_key(self) -> str:

@@ -14,6 +14,7 @@ from django.views.decorators.http import require_POST, require_safe
 from apps.accounts.actors import staff_actor
 from apps.accounts.permissions import Capability, may, requires
 from apps.campaigns.models import Campaign
+from apps.dashboard.channels import hold_ups
 from apps.dashboard.paging import page_of
 from apps.followers.models import Channel, NotificationType
 from apps.notifications import control
@@ -84,6 +85,7 @@ def detail(request: HttpRequest, uid: UUID) -> HttpResponse:
         "may_pause": notification.state in (NotificationState.PLANNING, NotificationState.SENDING),
         "may_resume": notification.state == NotificationState.PAUSED,
         "live": live,
+        "hold_ups": hold_ups(notification.channels) if live and sheet.waiting else [],
         "may_retry": notification.state != NotificationState.CANCELLED,
     }
     template = "_progress" if request.headers.get("HX-Request") else "detail"

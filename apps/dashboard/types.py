@@ -15,7 +15,7 @@ from django.views.decorators.http import require_safe
 from apps.accounts.actors import staff_actor
 from apps.accounts.permissions import Capability, may, requires
 from apps.content.models import Template
-from apps.dashboard.forms import channel_choices
+from apps.dashboard.forms import KeyField, channel_choices
 from apps.followers.models import Category, Channel, DoubtPolicy, NotificationType
 from apps.notifications.kinds import BadType, TypeValues, change_type, check, make_type, template_of, values_of
 from apps.notifications.models import TypeTemplate
@@ -89,7 +89,7 @@ class TypeForm(forms.Form):
                 max_length=300, required=False, label=f"Description ({language})"
             )
         if row is None:
-            self.fields["key"] = forms.SlugField(
+            self.fields["key"] = KeyField(
                 max_length=60, help_text="What programs call it, for example order-shipped. It can't be changed later."
             )
             self.order_fields(["name", "key"])

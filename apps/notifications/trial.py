@@ -5,6 +5,7 @@ from typing import Any
 
 from django.conf import settings
 from django.db import transaction
+from django.utils import timezone
 
 from apps.channels.contract import Mail, Outcome
 from apps.channels.mime import as_bytes
@@ -78,7 +79,7 @@ def send_test(
     if account is None:
         again = accounts_out.reopens_at(Channel.EMAIL)
         raise NoWayOut(
-            f"The e-mail account is left alone after a fault and is tried again at {again:%H:%M:%S} UTC."
+            f"The e-mail account is left alone after a fault; try again after {timezone.localtime(again):%H:%M:%S}."
             if again
             else "No e-mail account is enabled. Add or enable one under Channels."
         )

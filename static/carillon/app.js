@@ -33,6 +33,7 @@
       confirmDialog.showModal();
       return;
     }
+    if (form.method === "post" && form.closest("main.main")) keep(form);
     // A second click while the first is under way is ignored; the server would refuse it too.
     if (form.method === "post" && !form.hasAttribute("hx-post")) {
       if (form.dataset.sent) { event.preventDefault(); return; }
@@ -65,6 +66,43 @@
     box.hidden = false;
     show();
   });
+
+  // What was typed is kept in this tab until a staff page answers. When the log-in page or a refusal came instead,
+  // because the session was over, it is put back into the form as soon as its page is open again.
+  function keep(form) {
+    if (form.querySelector("[type=password], [type=file]")) return;
+    var typed = Array.from(new FormData(form)).filter(function (pair) { return pair[0] !== "csrfmiddlewaretoken"; });
+    var kept = { page: location.pathname, action: form.getAttribute("action"), typed: typed };
+    try { sessionStorage.setItem("kept", JSON.stringify(kept)); } catch (full) { sessionStorage.removeItem("kept"); }
+  }
+  function giveBack() {
+    var kept = JSON.parse(sessionStorage.getItem("kept") || "null");
+    if (!kept) return;
+    if (!document.querySelector("main.main")) {
+      kept.unsaved = true;
+      sessionStorage.setItem("kept", JSON.stringify(kept));
+      return;
+    }
+    if (kept.unsaved && kept.page !== location.pathname) return;
+    sessionStorage.removeItem("kept");
+    var form = Array.from(document.querySelectorAll("main form[method=post]")).find(function (form) {
+      return form.getAttribute("action") === kept.action;
+    });
+    if (!kept.unsaved || !form) return;
+    kept.typed.forEach(function (pair) {
+      var total = /-TOTAL_FORMS$/.test(pair[0]) && form.elements[pair[0]];
+      var more = total && form.querySelector('[data-add-row="' + pair[0].replace("-TOTAL_FORMS", "") + '"]');
+      while (more && Number(total.value) < Number(pair[1])) more.click();
+    });
+    Array.from(form.elements).forEach(function (field) {
+      var values = kept.typed.filter(function (pair) { return pair[0] === field.name; }).map(function (pair) { return pair[1]; });
+      if (field.type === "checkbox" || field.type === "radio") field.checked = values.includes(field.value);
+      else if (field.type === "select-multiple") Array.from(field.options).forEach(function (option) { option.selected = values.includes(option.value); });
+      else if (field.type !== "submit" && values.length) field.value = values[0];
+    });
+    document.getElementById("given-back").hidden = false;
+  }
+  document.addEventListener("DOMContentLoaded", giveBack);
 
   // Coming back with the browser's back button must not leave forms dead.
   window.addEventListener("pageshow", function () {

@@ -19,6 +19,14 @@ def test_a_stranger_is_sent_to_the_log_in_page_and_back_to_where_they_wanted_to_
     assert client.get("/account/").status_code == 200
 
 
+def test_who_pressed_a_button_after_the_session_was_over_comes_back_to_the_page_with_the_button(client, db):
+    page = "http://testserver/campaigns/?state=draft"
+    pressed = client.post("/account/", {"name": "Ada"}, headers={"Referer": page})
+    assert pressed["Location"] == "/login/?next=/campaigns/"
+    foreign = client.post("/account/", {"name": "Ada"}, headers={"Referer": "https://evil.example/x/"})
+    assert foreign["Location"] == "/login/?next=/"
+
+
 def test_a_partial_request_of_a_stranger_loads_the_log_in_page_as_a_whole(client, db):
     answer = client.get("/", headers={"HX-Request": "true"})
     assert answer["HX-Redirect"] == "/login/"

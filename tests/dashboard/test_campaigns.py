@@ -12,8 +12,10 @@ from apps.campaigns import lifecycle
 from apps.campaigns.models import Campaign, CampaignState, Run
 from apps.campaigns.segments import make_segment
 from apps.dashboard.campaigns.page import sheet_of
+from apps.followers.models import Category, Channel
+from apps.notifications.accounts_out import pause
 from apps.notifications.balance import balance
-from apps.notifications.models import Delivery
+from apps.notifications.models import Delivery, ProviderAccount
 from tests.campaigns.drafts import make_campaign, plan
 from tests.dashboard.pages import as_role, page_of
 from tests.make import TESTER, make_template, make_type
@@ -296,6 +298,33 @@ def test_the_page_refreshes_itself_while_it_is_sending_and_stops_after(
     over = client.get(f"{url('campaign', campaign)}?state=sending", headers={"HX-Request": "true"})
     assert over.headers["HX-Refresh"] == "true"
     assert b'hx-trigger="every 2s"' not in client.get(url("campaign", campaign)).content
+
+
+def test_a_mail_server_that_is_down_is_named_where_the_waiting_is_seen(
+    client: Client, viewer: Any, campaign: Campaign
+) -> None:
+    now = timezone.now()
+    account = ProviderAccount.objects.create(name="Main", provider="smtp", channel=Channel.EMAIL, created_at=now)
+    plan(lifecycle.send_now(campaign=campaign, by=TESTER, now=now))
+    pages = [url("campaign", campaign), reverse("dashboard:home"), reverse("dashboard:home-live")]
+    pages.append(reverse("dashboard:notification", args=[campaign.runs.get().notification.uid]))
+    as_role(client, viewer)
+    for address in pages:
+        assert "can't leave just now" not in page_of(client.get(address)).text
+    pause(account, detail="mail.example:25 can't be reached: Connection refused", now=now)
+    for address in pages:
+        text = page_of(client.get(address)).text
+        assert "Email can't leave just now: mail.example:25 can't be reached: Connection refused." in text
+        assert "it goes out by itself later" in text
+    ProviderAccount.objects.update(enabled=False)
+    assert "No account for Email is switched on" in page_of(client.get(pages[0])).text
+
+
+def test_a_new_campaign_does_not_begin_as_a_kind_that_nobody_can_refuse(client: Client, editor: Any) -> None:
+    make_type("security", category=Category.CRITICAL, commercial=False, position=1)
+    make_type("news", position=2)
+    page = as_role(client, editor).get(reverse("dashboard:campaign-add"))
+    assert page.context["form"]["notification_type"].value() == "news"
 
 
 def test_pause_resume_and_cancel_say_what_they_did(client: Client, sender: Any, campaign: Campaign) -> None:

@@ -36,7 +36,9 @@ STEPS = (("content", "Content"), ("audience", "Audience"), ("schedule", "Schedul
 
 @requires(Capability.EDIT)
 def add(request: HttpRequest) -> HttpResponse:
-    first = NotificationType.objects.filter(active=True).first()
+    # A kind that can't be refused is chosen on purpose, never because it stood first.
+    kinds = NotificationType.objects.filter(active=True)
+    first = kinds.filter(commercial=True).first() or kinds.first()
     initial = {
         "notification_type": request.GET.get("type") or (first.key if first else None),
         "template": request.GET.get("template"),

@@ -23,6 +23,7 @@ from apps.campaigns.lifecycle import BadCampaign, CampaignNotReady, WrongState
 from apps.campaigns.models import Campaign, CampaignState, Run
 from apps.campaigns.readiness import current_version
 from apps.dashboard.audit import history_of
+from apps.dashboard.channels import hold_ups
 from apps.dashboard.paging import page_of
 from apps.followers.models import Channel
 from apps.notifications.balance import Balance, balance, explain
@@ -132,6 +133,7 @@ def _progress(campaign: Campaign) -> dict[str, Any]:
         "settled": settled,
         "failed": sum(sheet.failed.values()),
         "skipped": sum(sheet.skipped.values()),
+        "hold_ups": hold_ups(campaign.channels) if sheet.waiting and campaign.state == CampaignState.SENDING else [],
     }
 
 
