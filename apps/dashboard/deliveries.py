@@ -18,7 +18,7 @@ from apps.dashboard.paging import page_of
 from apps.followers.contacts import find
 from apps.followers.models import Channel
 from apps.notifications import control
-from apps.notifications.balance import deliveries_behind, explain
+from apps.notifications.balance import deliveries_behind, explain, narrow
 from apps.notifications.models import Delivery, DeliveryEvent, DeliveryStatus, Notification, ProviderAccount
 
 # A search that names more people than this is no search for a person; the page says so.
@@ -104,11 +104,11 @@ def _through(account: int | None, accounts: dict[int, str]) -> str:
 def index(request: HttpRequest) -> HttpResponse:
     status, channel, reason, text = (request.GET.get(name, "").strip() for name in ("status", "channel", "reason", "q"))
     notification = _notification(request.GET.get("notification", ""))
+    known = status if status in dict(STATUSES) else ""
     if notification:
-        known = status if status in dict(STATUSES) else ""
         rows = deliveries_behind(notification, known, reason, channel)
     else:
-        rows = _among_all(status, channel, reason)
+        rows = narrow(Delivery.objects.all(), known, reason, channel if channel in Channel.values else "")
     crowd = False
     if text:
         people = list(find(text).order_by().values_list("pk", flat=True)[: MOST_PEOPLE + 1])
@@ -133,19 +133,6 @@ def index(request: HttpRequest) -> HttpResponse:
         "filtered": bool(status or channel or reason or text or notification),
     }
     return render(request, "dashboard/deliveries/list.html", context)
-
-
-def _among_all(status: str, channel: str, reason: str) -> Any:
-    groups = {
-        "waiting": [DeliveryStatus.PENDING, DeliveryStatus.QUEUED],
-        "sent": [DeliveryStatus.SENT, DeliveryStatus.DELIVERED],
-    }
-    rows = Delivery.objects.all()
-    if status in dict(STATUSES):
-        rows = rows.filter(status__in=groups.get(status, [status]))
-    if channel in Channel.values:
-        rows = rows.filter(channel=channel)
-    return rows.filter(reason=reason) if reason else rows
 
 
 def _notification(uid: str) -> Notification | None:

@@ -18,6 +18,12 @@ OTHER_EXPLANATIONS = {
     "retried": "sent back into the queue by a person",
 }
 
+# What a balance sheet counts together.
+GROUPS = {
+    "waiting": (DeliveryStatus.PENDING, DeliveryStatus.QUEUED),
+    "sent": (DeliveryStatus.SENT, DeliveryStatus.DELIVERED),
+}
+
 
 def explain(reason: str) -> str:
     """A reason code in words."""
@@ -47,7 +53,7 @@ class Balance:
 
     @property
     def sent(self) -> int:
-        return self._of(DeliveryStatus.SENT, DeliveryStatus.DELIVERED)
+        return self._of(*GROUPS["sent"])
 
     @property
     def failed(self) -> dict[str, int]:
@@ -67,7 +73,7 @@ class Balance:
 
     @property
     def waiting(self) -> int:
-        return self._of(DeliveryStatus.PENDING, DeliveryStatus.QUEUED)
+        return self._of(*GROUPS["waiting"])
 
     @property
     def by_channel(self) -> dict[str, "Balance"]:
@@ -101,14 +107,15 @@ def balance(notification: Notification) -> Balance:
 def deliveries_behind(
     notification: Notification, status: str = "", reason: str = "", channel: str = ""
 ) -> QuerySet[Delivery]:
-    """The names behind a number, newest first; `status` may also be "waiting" (pending and queued) or "sent"."""
+    """The names behind a number, newest first; narrowed as by `narrow`."""
     rows = Delivery.objects.filter(notification=notification).select_related("follower", "address").order_by("-pk")
-    groups = {
-        "waiting": [DeliveryStatus.PENDING, DeliveryStatus.QUEUED],
-        "sent": [DeliveryStatus.SENT, DeliveryStatus.DELIVERED],
-    }
+    return narrow(rows, status, reason, channel)
+
+
+def narrow(rows: QuerySet[Delivery], status: str = "", reason: str = "", channel: str = "") -> QuerySet[Delivery]:
+    """`status` may also be "waiting" (pending and queued), and "sent" takes the delivered with it."""
     if status:
-        rows = rows.filter(status__in=groups.get(status, [status]))
+        rows = rows.filter(status__in=GROUPS[status]) if status in GROUPS else rows.filter(status=status)
     if reason:
         rows = rows.filter(reason=reason)
     return rows.filter(channel=channel) if channel else rows

@@ -97,7 +97,7 @@ class Notification(models.Model):
 class Recipient(models.Model):
     """A follower named by the caller of /notify, until planning has turned the name into deliveries."""
 
-    notification = models.ForeignKey(Notification, on_delete=models.CASCADE, related_name="recipients")
+    notification = models.ForeignKey(Notification, on_delete=models.CASCADE, related_name="recipients", db_index=False)
     follower = models.ForeignKey(Follower, on_delete=models.CASCADE, related_name="+")
     data = models.JSONField(null=True, blank=True)  # this person's own values, over the notification's
 
@@ -122,8 +122,11 @@ class Delivery(models.Model):
     """One message to one person on one channel: the outbox, and the truth about it."""
 
     uid = models.UUIDField(default=uuid7, unique=True, editable=False)
-    notification = models.ForeignKey(Notification, on_delete=models.CASCADE, related_name="deliveries")
-    follower = models.ForeignKey(Follower, null=True, on_delete=models.SET_NULL, related_name="deliveries")
+    # written by the million: foreign keys that an index below begins with have no other
+    notification = models.ForeignKey(Notification, on_delete=models.CASCADE, related_name="deliveries", db_index=False)
+    follower = models.ForeignKey(
+        Follower, null=True, on_delete=models.SET_NULL, related_name="deliveries", db_index=False
+    )
     address = models.ForeignKey(Address, null=True, on_delete=models.SET_NULL, related_name="deliveries")
     channel = models.CharField(max_length=10, choices=Channel)
     status = models.CharField(max_length=9, choices=DeliveryStatus, default=DeliveryStatus.PENDING)
@@ -162,8 +165,14 @@ class Delivery(models.Model):
             ),
             # recovery: leases that ran out
             models.Index(fields=["lease_until"], condition=Q(status="queued"), name="delivery_leased"),
-            # the names behind a number of the balance sheet, and a campaign's list of deliveries
+            # the names behind a number of the balance sheet
             models.Index(fields=["notification", "status", "-id"], name="delivery_by_status"),
+            # a campaign's list of deliveries, newest first
+            models.Index(fields=["notification", "-id"], name="delivery_of_notification"),
+            # the list of all deliveries: the rare ones that a person looks for (an index for each, because SQLite
+            # does not see that one status is among two)
+            models.Index(fields=["-id"], condition=Q(status="failed"), name="delivery_failed"),
+            models.Index(fields=["-id"], condition=Q(status="in_doubt"), name="delivery_in_doubt"),
             # a follower's history
             models.Index(fields=["follower", "-id"], name="delivery_of_follower"),
         ]
