@@ -49,6 +49,10 @@ SPECTACULAR = {
     "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
     "SERVE_INCLUDE_SCHEMA": False,
     "COMPONENT_SPLIT_REQUEST": True,
+    "POSTPROCESSING_HOOKS": [
+        "drf_spectacular.hooks.postprocess_schema_enums",
+        "apps.api.docs.say_that_unknown_fields_are_refused",
+    ],
     "SCHEMA_PATH_PREFIX": "/api/v1",
     # In the document each set of words has one name, wherever it is used.
     "ENUM_NAME_OVERRIDES": {
@@ -58,6 +62,7 @@ SPECTACULAR = {
         "Channel": "apps.followers.models.Channel",
         "DeliveryStatus": "apps.notifications.models.DeliveryStatus",
         "NotificationState": "apps.notifications.models.NotificationState",
+        "SuppressionReason": "apps.followers.models.SuppressionReason",
         "TagResult": "apps.api.v1.followers.TAG_RESULTS",
         "VersionState": "apps.content.models.VersionState",
     },

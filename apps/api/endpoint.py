@@ -9,6 +9,7 @@ from django.utils import timezone
 from drf_spectacular.utils import OpenApiResponse, extend_schema
 from rest_framework import serializers
 from rest_framework.exceptions import NotFound
+from rest_framework.negotiation import DefaultContentNegotiation
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
@@ -36,12 +37,21 @@ class Strict(serializers.Serializer[Any]):
         return values
 
 
+class OnlyJson(DefaultContentNegotiation):
+    """`?format=` chooses nothing: it is an unknown field like any other."""
+
+    def filter_renderers(self, renderers: Any, format: str) -> Any:
+        return renderers
+
+
 class Endpoint(APIView):
     """A view: it translates and calls one act. `scopes` names what each method needs."""
 
     scopes: ClassVar[dict[str, Scope]] = {}
+    http_method_names = ["get", "post", "put", "patch", "delete", "head"]  # type: ignore[misc]
     throttle_classes = [PerCaller]
     pagination_class = CursorPages
+    content_negotiation_class = OnlyJson
     cost = 1  # calls of the caller's allowance that one request takes
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:

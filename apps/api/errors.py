@@ -9,6 +9,7 @@ from django.conf import settings
 from django.core.exceptions import PermissionDenied, RequestDataTooBig
 from django.core.signals import got_request_exception
 from django.http import Http404, HttpRequest, JsonResponse
+from django.views.decorators.csrf import csrf_exempt
 from rest_framework import exceptions
 from rest_framework.response import Response
 from rest_framework.views import exception_handler, set_rollback
@@ -64,6 +65,7 @@ STATUS = {
 }
 # Where the field is not named by the exception itself.
 FIELD = {
+    BadAddress: "address",
     BadAudience: "audience",
     BadData: "data",
     BadRules: "rules",
@@ -109,12 +111,19 @@ def handle(error: Exception, context: dict[str, Any]) -> Response:
         detail = "Send an API key as “Authorization: Bearer <key>”. An administrator issues keys in the dashboard."
     elif isinstance(error, PermissionDenied):
         detail = str(error) or "You may not do this."
+    elif isinstance(error, exceptions.MethodNotAllowed):
+        detail = f"Use another method here: {', '.join(context['view'].allowed_methods)}."
+    elif isinstance(error, exceptions.NotAcceptable):
+        detail = "Answers are JSON. Send “Accept: application/json”, or no Accept header."
+    elif isinstance(error, exceptions.UnsupportedMediaType):
+        detail = "Send the body as JSON, with “Content-Type: application/json”."
     else:
         detail = str(answer.data["detail"])
     kind = HTTPStatus(answer.status_code).phrase.title().replace(" ", "")
     return _respond(answer.status_code, kind, detail, headers=answer.headers)
 
 
+@csrf_exempt  # no cookie is believed here, and the page that Django answers with instead is no problem document
 def no_such_address(request: HttpRequest, rest: str = "") -> JsonResponse:
     """The answer for addresses below /api/v1/ that no view has."""
     hint = " Leave out the slash at the end." if rest.endswith("/") else ""

@@ -31,7 +31,7 @@ from apps.lib.queue.lanes import Lane
 from apps.notifications import control
 from apps.notifications.balance import balance
 from apps.notifications.models import DeliveryStatus, Notification, NotificationState
-from apps.notifications.notify import NotNotifiable, open_notification
+from apps.notifications.notify import FARTHEST_YEARS, NotNotifiable, open_notification
 
 LAUNCH_TASK = "apps.campaigns.launch.launch"
 S = CampaignState
@@ -195,6 +195,9 @@ def _checked(given: dict[str, Any], *, now: dt.datetime) -> dict[str, Any]:
             raise BadCampaign(name, f"“{name}” must be an object of names and values.")
     if "audience" in columns:
         columns["audience"] = audiences.validate(columns["audience"])
+    expiry = columns.get("expires_at")
+    if expiry and abs(expiry.year - now.year) > FARTHEST_YEARS:
+        raise BadCampaign("expires_at", f"Choose an expiry within the next {FARTHEST_YEARS} years.")
     if "wall" in columns:
         wall, zone = columns.pop("wall"), columns.pop("zone", "")
         if wall is not None:
@@ -204,7 +207,9 @@ def _checked(given: dict[str, Any], *, now: dt.datetime) -> dict[str, Any]:
 
 
 def planned_moment(wall: dt.datetime, zone: str, *, now: dt.datetime) -> wallclock.Moment:
-    """The instant of a wall time. Raises BadCampaign: no such zone, a time that the clocks skip, the past."""
+    """The instant of a wall time. Raises BadCampaign: no such zone, a time that the clocks skip, the past, too far."""
+    if abs(wall.year - now.year) > FARTHEST_YEARS:  # near the ends of the calendar no zone can be reckoned with
+        raise BadCampaign("wall", f"Choose a time within the next {FARTHEST_YEARS} years.")
     try:
         moment = wallclock.to_instant(wall, zone)
     except wallclock.UnknownZone as error:

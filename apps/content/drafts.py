@@ -271,6 +271,8 @@ def _checked(language: str, parts: Words) -> dict[str, dict[str, str]]:
         if channel not in CHANNEL_PARTS:
             raise BadWords(f"There is no channel {channel}. Known: {', '.join(CHANNEL_PARTS)}.")
         known = [part.name for part in CHANNEL_PARTS[channel].parts]
+        if not isinstance(words, Mapping):
+            raise BadWords(f"{channel} must be an object of its parts: {', '.join(known)}.")
         for name, text in words.items():
             if name not in known:
                 raise BadWords(f"{channel} has no part {name}. Known: {', '.join(known)}.")

@@ -116,6 +116,8 @@ def add_follower(
         for field, text in (("email", email), ("phone", phone))
         if text.strip()
     }
+    if not (places or values["name"] or values["external_id"]):
+        raise BadFollower("email", "Nobody to add: give an email, a phone, a name or an external id.")
     names = fields.tag_names(tags)
     with transaction.atomic():
         with _clear_conflicts(places, values["external_id"]):

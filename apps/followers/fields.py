@@ -9,6 +9,7 @@ from typing import Any
 from apps.lib.wallclock import zone
 
 METADATA_MAX_BYTES = 16 * 1024
+METADATA_MAX_DEPTH = 8
 TAG_MAX_CHARS = 80
 _TEXT_MAX_CHARS = 200
 # language, script, region and variants of BCP 47 (RFC 5646, section 2.1), without extensions and private use
@@ -54,7 +55,7 @@ def time_zone(value: str) -> str:
 
 
 def metadata(value: Any) -> dict[str, Any]:
-    """A JSON object of at most 16 kB."""
+    """A JSON object of at most 16 kB and METADATA_MAX_DEPTH levels: templates must be able to read it."""
     if not isinstance(value, Mapping) or not all(isinstance(key, str) for key in value):
         raise BadFollower("metadata", 'Metadata must be a JSON object, such as {"plan": "pro"}.')
     try:
@@ -66,9 +67,16 @@ def metadata(value: Any) -> dict[str, Any]:
         ) from error
     if size > METADATA_MAX_BYTES:
         raise BadFollower("metadata", f"Metadata may have 16,384 bytes as JSON; this has {size:,}.")
+    if _depth(value) > METADATA_MAX_DEPTH:
+        raise BadFollower("metadata", f"Metadata may be nested {METADATA_MAX_DEPTH} levels deep. Make it flatter.")
     if _ESCAPED_NUL.search(text):
         raise BadFollower("metadata", "Metadata contains a NUL character, which the database can't keep. Remove it.")
     return dict(value)
+
+
+def _depth(value: Any) -> int:
+    inner = value.values() if isinstance(value, Mapping) else value if isinstance(value, list | tuple) else None
+    return 0 if inner is None else 1 + max(map(_depth, inner), default=0)
 
 
 def tag_names(values: Iterable[str]) -> list[str]:

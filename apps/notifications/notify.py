@@ -18,6 +18,7 @@ from apps.lib.queue.lanes import Lane
 from apps.notifications.models import Notification, NotificationState, Recipient, TypeTemplate
 from apps.notifications.plan import PLAN_TASK, SLICE, plan_recipients
 
+FARTHEST_YEARS = 10  # a moment at the end of the calendar can't be shown in every zone
 _LANES = {Category.CRITICAL: Lane.CRITICAL, Category.MARKETING: Lane.BULK}
 
 
@@ -111,6 +112,8 @@ def open_notification(
         raise NotNotifiable(f"{version} is a draft. Publish it first.")
     if expires_at and expires_at <= max(send_at or now, now):
         raise NotNotifiable("It would expire before it is sent. Choose a later expiry.")
+    if any(moment and moment.year > now.year + FARTHEST_YEARS for moment in (send_at, expires_at)):
+        raise NotNotifiable(f"Choose times within the next {FARTHEST_YEARS} years.")
     with transaction.atomic():
         notification = Notification.objects.create(
             notification_type=notification_type,

@@ -230,3 +230,25 @@ def test_the_clock_of_a_schedule_is_the_servers(api, draft) -> None:
     soon = timezone.now() + dt.timedelta(minutes=5)
     when = {"wall": f"{soon:%Y-%m-%dT%H:%M:%S}", "zone": "UTC"}
     assert api.post(f"{PATH}/{draft['id']}/schedule", when).json()["state"] == "scheduled"
+
+
+@pytest.mark.parametrize(
+    ("wall", "zone"), [("9999-12-31T23:59", "America/Los_Angeles"), ("0001-01-01T00:00", "Asia/Tokyo")]
+)
+def test_a_time_at_the_end_of_the_calendar_is_refused(api, problem, draft, wall: str, zone: str) -> None:
+    problem(api.post(f"{PATH}/{draft['id']}/schedule", {"wall": wall, "zone": zone}), 400, field="wall")
+    problem(api.patch(f"{PATH}/{draft['id']}", {"expires_at": "9999-12-31T23:59:59Z"}), 400, field="expires_at")
+
+
+def test_words_that_are_no_object_are_refused(api, problem, draft) -> None:
+    sent = {"translations": {"en": {"email": "Hello"}}}
+    assert "subject" in problem(api.patch(f"{PATH}/{draft['id']}", sent), 400, field="translations")["detail"]
+
+
+def test_the_failed_ones_are_sent_again_and_the_campaign_is_archived(api, problem, anna) -> None:
+    path = f"{PATH}/{send_letter('email').uid}"
+    assert "Cancel it first" in problem(api.post(f"{path}/archive"), 409)["detail"]
+    assert api.post(f"{path}/retry").json() == {"retried": 0}
+    api.post(f"{path}/cancel")
+    problem(api.post(f"{path}/retry"), 409)
+    assert api.post(f"{path}/archive").json()["state"] == "archived"

@@ -90,7 +90,7 @@ def test_every_status_has_a_title() -> None:
 @pytest.mark.parametrize(
     ("sent", "says"),
     [
-        ('{"metadata": {"a": "\\u0000"}}', "NUL"),
+        ('{"name": "Eve", "metadata": {"a": "\\u0000"}}', "NUL"),
         ('{"metadata": {"\\u0000": 1}}', "NUL"),
         ('{"name": "\\ud800"}', "surrogate"),
         ('{"metadata": ' + '{"a":' * 5000 + "1" + "}" * 5001, "nested"),
@@ -104,7 +104,7 @@ def test_what_no_database_can_keep_is_refused(api, problem, sent: str | bytes, s
 
 
 def test_text_of_a_backslash_and_u0000_is_only_text(api) -> None:
-    assert api.post("/api/v1/followers", {"metadata": {"a": "\\u0000"}}).status_code == 201
+    assert api.post("/api/v1/followers", {"name": "Eve", "metadata": {"a": "\\u0000"}}).status_code == 201
 
 
 def test_a_body_that_is_too_large_is_refused_before_it_is_read(api, problem, settings) -> None:
@@ -120,3 +120,30 @@ def test_strange_characters_and_numbers_in_the_address_do_no_harm(api, path: str
 def test_strange_characters_in_the_address_of_a_write_do_no_harm(api, problem, anna) -> None:
     problem(api.put(f"/api/v1/followers/{anna.uid}/preferences/%00/email", {"allowed": True}), 404)
     problem(api.delete(f"/api/v1/followers/{anna.uid}/tags/%00"), 404)
+
+
+def test_a_wrong_address_with_a_body_is_told_in_a_problem_document_too(api, problem) -> None:
+    strict = APIClient(enforce_csrf_checks=True)
+    strict.credentials(**api._credentials)
+    problem(strict.post("/api/v1/folowers", {"name": "Eve"}), 404)
+
+
+def test_what_to_send_instead_is_said(api, problem) -> None:
+    assert "GET, POST" in problem(api.delete("/api/v1/followers"), 405)["detail"]
+    assert "OPTIONS" not in api.options("/api/v1/followers").headers["Allow"]
+    assert "application/json" in problem(api.get("/api/v1/followers", headers={"Accept": "text/html"}), 406)["detail"]
+    assert "application/json" in problem(api.post("/api/v1/followers", "a", content_type="text/xml"), 415)["detail"]
+    problem(api.get("/api/v1/followers?format=xml"), 400, field="format")
+
+
+def test_nobody_at_all_is_not_added(api, problem) -> None:
+    problem(api.post("/api/v1/followers", {}), 400, field="email")
+    problem(api.post("/api/v1/followers", {"tags": ["vip"], "name": " "}), 400, field="email")
+
+
+def test_data_too_deep_for_a_template_is_refused(api, problem) -> None:
+    deep: object = 1
+    for _ in range(8):
+        deep = {"a": deep}
+    assert api.post("/api/v1/followers", {"name": "Eve", "metadata": deep}).status_code == 201
+    problem(api.post("/api/v1/followers", {"name": "Eve", "metadata": {"a": deep}}), 400, field="metadata")

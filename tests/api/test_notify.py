@@ -7,7 +7,7 @@ import pytest
 from apps.followers.models import Follower
 from apps.notifications.models import Delivery, Notification, TypeTemplate
 from apps.notifications.send import send_lane
-from tests.api.world import make_inbox
+from tests.api.world import make_inbox, send_letter
 from tests.make import make_follower, make_template, make_type
 
 pytestmark = pytest.mark.django_db
@@ -107,6 +107,8 @@ def test_a_recipient_that_cannot_be_is_named_and_nobody_is_told(api, problem, re
         ({"channels": ["pigeon"]}, None),
         ({"data": {}}, None),
         ({"expires_at": "2020-01-01T00:00:00Z"}, None),
+        ({"expires_at": "9999-12-31T23:59:59Z"}, None),
+        ({"send_at": "9999-12-31T23:59:59Z"}, None),
     ],
 )
 def test_what_cannot_be_sent_is_refused_and_nobody_is_added(api, problem, change: Any, field: str | None) -> None:
@@ -121,6 +123,20 @@ def test_a_notification_is_cancelled_once(api, problem, anna) -> None:
     problem(api.post(f"{path}/cancel"), 409)
     assert {each["status"] for each in api.get(f"{path}/deliveries").json()["results"]} == {"cancelled"}
     assert api.get("/api/v1/notifications?state=cancelled&type=orders").json()["results"][0]["id"] == made["id"]
+
+
+def test_a_notification_is_paused_and_goes_on(api, problem, anna) -> None:
+    path = f"/api/v1/notifications/{tell(api, {'id': str(anna.uid)}).json()['id']}"
+    problem(api.post(f"{path}/resume"), 409)
+    assert api.post(f"{path}/pause").json()["state"] == "paused"
+    assert api.post(f"{path}/resume").json()["state"] == "sending"
+
+
+@pytest.mark.parametrize("act", ["pause", "resume", "cancel"])
+def test_a_campaigns_run_is_steered_on_the_campaign_only(api, problem, anna, act: str) -> None:
+    campaign = send_letter("email")
+    path = f"/api/v1/notifications/{Notification.objects.get().uid}"
+    assert str(campaign.uid) in problem(api.post(f"{path}/{act}"), 409)["detail"]
 
 
 def test_deliveries_are_found_and_told_in_full(api, problem, anna, boris) -> None:

@@ -83,6 +83,11 @@ def test_a_view_without_them_would_be_seen() -> None:
     assert gaps(Bare, {}) == ["scope for get", "schema of get", "problems of get", "throttle", "permission"]
 
 
+def test_the_schema_says_that_unknown_fields_are_refused() -> None:
+    schemas = SchemaGenerator().get_schema(request=None, public=True)["components"]["schemas"]
+    assert schemas["NewFollowerRequest"]["additionalProperties"] is False
+
+
 def test_the_promised_eight_are_there(schema: dict[str, Any]) -> None:
     for method, path in [
         ("post", "followers"),

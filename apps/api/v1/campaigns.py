@@ -279,6 +279,35 @@ class Cancel(Endpoint):
         return Response(lifecycle.cancel(campaign=one(ROWS, uid=id), by=self.by, now=self.now))
 
 
+class RetriedOut(serializers.Serializer[Any]):
+    retried = serializers.IntegerField()
+
+
+class Retry(Endpoint):
+    """The failed ones again."""
+
+    scopes = {"POST": Scope.CAMPAIGNS_SEND}
+
+    @described(
+        "Campaigns", "campaigns_retry", "Send the failed messages again", answer=RetriedOut, refuses=(404, 409),
+        details="Only those with status failed; nobody gets a second copy.",
+    )  # fmt: skip
+    def post(self, request: Request, id: uuid.UUID) -> Response:
+        number = lifecycle.retry_failed(campaign=one(ROWS, uid=id), by=self.by, now=self.now)
+        return Response({"retried": number})
+
+
+class Archive(Endpoint):
+    """Out of sight."""
+
+    scopes = {"POST": Scope.CAMPAIGNS_WRITE}
+
+    @described("Campaigns", "campaigns_archive", "Archive a campaign", answer=CampaignOut, refuses=(404, 409))
+    def post(self, request: Request, id: uuid.UUID) -> Response:
+        archived = lifecycle.archive(campaign=one(ROWS, uid=id), by=self.by, now=self.now)
+        return Response(CampaignOut(archived).data)
+
+
 class CampaignBalance(Endpoint):
     """Where its messages stand."""
 

@@ -17,6 +17,7 @@ from apps.api.v1.people import find_or_add
 from apps.api.v1.tags import slugs, words_field
 from apps.api.v1.templates import type_of
 from apps.campaigns import audience
+from apps.campaigns.models import Run
 from apps.content.drafts import published_version
 from apps.content.models import Template, Version
 from apps.followers.models import Follower
@@ -163,6 +164,15 @@ class OneNotification(Endpoint):
         return Response(NotificationDetail(one(ROWS, uid=id)).data)
 
 
+def _steered(id: uuid.UUID) -> Notification:
+    """The notification, unless it is a campaign's run: that has a state of its own, and the two must not disagree."""
+    notification = one(ROWS, uid=id)
+    if run := Run.objects.filter(notification=notification).select_related("campaign").first():
+        uid = run.campaign.uid
+        raise control.WrongState(f"This is a run of the campaign {uid}. Pause, resume or cancel that campaign.")
+    return notification
+
+
 class CancelledOut(serializers.Serializer[Any]):
     cancelled = serializers.IntegerField()
     handed_off = serializers.IntegerField(help_text="Gone already.")
@@ -180,7 +190,37 @@ class CancelNotification(Endpoint):
         details="Says truthfully how many were stopped and how many had left.",
     )  # fmt: skip
     def post(self, request: Request, id: uuid.UUID) -> Response:
-        return Response(control.cancel(notification=one(ROWS, uid=id), by=self.by, now=self.now))
+        return Response(control.cancel(notification=_steered(id), by=self.by, now=self.now))
+
+
+class PauseNotification(Endpoint):
+    """Stop for now."""
+
+    scopes = {"POST": Scope.NOTIFICATIONS_WRITE}
+
+    @described(
+        "Notifications", "notifications_pause", "Pause a notification", answer=NotificationDetail, refuses=(404, 409),
+        details="What is already being handed over still goes, for two seconds at most.",
+    )  # fmt: skip
+    def post(self, request: Request, id: uuid.UUID) -> Response:
+        notification = _steered(id)
+        control.pause(notification=notification, by=self.by, now=self.now)
+        return Response(NotificationDetail(notification).data)
+
+
+class ResumeNotification(Endpoint):
+    """Go on."""
+
+    scopes = {"POST": Scope.NOTIFICATIONS_WRITE}
+
+    @described(
+        "Notifications", "notifications_resume", "Resume a paused notification", answer=NotificationDetail,
+        refuses=(404, 409),
+    )  # fmt: skip
+    def post(self, request: Request, id: uuid.UUID) -> Response:
+        notification = _steered(id)
+        control.resume(notification=notification, by=self.by, now=self.now)
+        return Response(NotificationDetail(notification).data)
 
 
 class NotificationDeliveries(Endpoint):
