@@ -126,6 +126,26 @@ def test_values_of_variables_are_asked_for_and_checked(client: Client, editor: A
     assert campaign.data == {"places": 12}
 
 
+@pytest.mark.parametrize(
+    ("typed", "kept", "shown"),
+    [
+        ("Share it\r\n\r\n  Look at it ", ["Share it", "Look at it"], "Share it\nLook at it"),
+        ('["[1] one", "two"]', ["[1] one", "two"], '["[1] one", "two"]'),
+        ('[{"name": "Tea"}]', [{"name": "Tea"}], '[{"name": "Tea"}]'),
+    ],
+)
+def test_a_list_is_written_one_per_line(
+    client: Client, editor: Any, anna: Any, typed: str, kept: list[Any], shown: str
+) -> None:
+    campaign = make_campaign(variables=[{"name": "points", "type": "list"}])
+    as_role(client, editor)
+    row = {"v-TOTAL_FORMS": "1", "v-INITIAL_FORMS": "1", "v-0-name": "points", "v-0-type": "list"}
+    client.post(url("campaign-content", campaign), typed_content(campaign, **row, **{"value-points": typed}))
+    campaign.refresh_from_db()
+    assert campaign.data == {"points": kept}
+    assert client.get(url("campaign-content", campaign)).context["page"].values["points"].value() == shown
+
+
 def test_the_second_editor_keeps_the_words_and_is_told(client: Client, editor: Any, campaign: Campaign) -> None:
     as_role(client, editor)
     typed = typed_content(campaign, **{"t-en-email-subject": "Mine"})

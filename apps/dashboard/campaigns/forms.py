@@ -53,29 +53,43 @@ class StartForm(BasicsForm):
     )
 
 
+def lines(value: Any) -> str:
+    """A list of plain words one per line; anything else as JSON."""
+    plain = isinstance(value, list) and all(isinstance(each, str) and each.splitlines() == [each] for each in value)
+    return "\n".join(value) if plain and not (value and value[0].startswith("[")) else shown(value)
+
+
 class ValuesForm(forms.Form):
     """One field per declared variable: its value in this campaign."""
 
     def __init__(self, version: Version, campaign: Campaign, data: Any = None) -> None:
         super().__init__(data, prefix="value")
         for row in version.variables:
-            name = row["name"]
-            hint = [row.get("description", ""), "" if row["type"] == "string" else f"A {row['type']}."]
-            if row.get("default") is not None:
+            name, is_list = row["name"], row["type"] == "list"
+            hint = [
+                row.get("description", ""),
+                {"string": "", "list": "One per line."}.get(row["type"], f"A {row['type']}."),
+            ]
+            if row.get("default") not in (None, "", [], {}):
                 hint.append(f"Left empty: {shown(row['default'])}.")
             self.fields[name] = forms.CharField(
                 required=False,
                 label=f"{name}{'' if row.get('required') else ' (optional)'}",
                 help_text=" ".join(filter(None, hint)),
-                initial=shown(campaign.data.get(name)),
+                initial=lines(campaign.data.get(name)) if is_list else shown(campaign.data.get(name)),
+                widget=forms.Textarea({"rows": 3}) if is_list else None,
             )
         self.kinds = {row["name"]: row["type"] for row in version.variables}
 
     def clean(self) -> dict[str, Any]:
         values = super().clean() or {}
         for name, kind in self.kinds.items():
+            text = values.get(name, "")
+            if kind == "list" and not text.startswith("["):
+                values[name] = [line.strip() for line in text.splitlines() if line.strip()] or None
+                continue
             try:
-                values[name] = typed(values.get(name, ""), kind)
+                values[name] = typed(text, kind)
             except ValueError as error:
                 self.add_error(name, str(error))
         return values
