@@ -56,6 +56,7 @@ SPECTACULAR = {
     "SCHEMA_PATH_PREFIX": "/api/v1",
     # In the document each set of words has one name, wherever it is used.
     "ENUM_NAME_OVERRIDES": {
+        "AddableChannel": "apps.api.v1.addresses.ADDABLE",
         "AddressState": "apps.followers.models.AddressState",
         "CampaignState": "apps.campaigns.models.CampaignState",
         "Category": "apps.followers.models.Category",

@@ -114,6 +114,20 @@ def test_tags_come_and_go(api, problem, anna) -> None:
     assert list(Tag.objects.values_list("slug", flat=True)) == ["vip"]
 
 
+def test_addresses_are_added_used_and_forgotten(api, problem, anna, boris) -> None:
+    path = f"{PATH}/{anna.uid}/addresses"
+    body = api.post(path, {"channel": "email", "value": "anna@work.example"}).json()
+    assert body["email"] == "anna@example.com"
+    first, second = (each["id"] for each in body["addresses"])
+    assert api.post(f"{path}/{second}/primary").json()["email"] == "anna@work.example"
+    assert len(api.delete(f"{path}/{first}").json()["addresses"]) == 1
+    problem(api.delete(f"{path}/{first}"), 404)
+    problem(api.post(f"{PATH}/{boris.uid}/addresses/{second}/primary"), 404)
+    problem(api.post(path, {"channel": "email", "value": "boris@example.com"}), 409)
+    problem(api.post(path, {"channel": "email", "value": "nowhere"}), 400)
+    problem(api.post(path, {"channel": "in_app", "value": "x"}), 400, "channel")
+
+
 def test_many_are_tagged_in_one_call_with_a_result_for_each(api, problem, anna, boris) -> None:
     stranger = "0190a000-0000-7000-8000-000000000000"
     sent = {"action": "add", "tags": ["VIP"], "followers": [str(anna.uid), stranger, "x", str(boris.uid)]}

@@ -3,6 +3,7 @@
 from django.urls import path
 
 from apps.api.v1 import (
+    addresses,
     campaigns,
     deliveries,
     followers,
@@ -22,6 +23,9 @@ urlpatterns = [
     path("followers/<uuid:id>", followers.OneFollower.as_view()),
     path("followers/<uuid:id>/unsubscribe", followers.Unsubscribe.as_view()),
     path("followers/<uuid:id>/resubscribe", followers.Resubscribe.as_view()),
+    path("followers/<uuid:id>/addresses", addresses.Addresses.as_view()),
+    path("followers/<uuid:id>/addresses/<uuid:address>", addresses.OneAddress.as_view()),
+    path("followers/<uuid:id>/addresses/<uuid:address>/primary", addresses.Primary.as_view()),
     path("followers/<uuid:id>/tags", followers.FollowerTags.as_view()),
     path("followers/<uuid:id>/tags/<str:slug>", followers.FollowerTag.as_view()),
     path("followers/<uuid:id>/preferences", preferences.Preferences.as_view()),
