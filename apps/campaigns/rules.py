@@ -10,6 +10,7 @@ import datetime as dt
 import math
 import re
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import reduce
 from operator import or_
@@ -121,22 +122,26 @@ def _days(value: Any) -> int:
 
 
 def _date(value: Any) -> str:
-    try:
-        if isinstance(value, str) and (parse_date(value) or parse_datetime(value)):
+    if isinstance(value, str):
+        with suppress(ValueError, OverflowError):
+            for end in (False, True):
+                _day(value, end=end)
             return value
-    except ValueError:
-        pass
     raise BadRules("needs a date such as 2026-05-31")
 
 
 def _day(value: str, *, end: bool) -> dt.datetime:
-    """The instant a date (in the site's zone) begins or ends, or the very moment if a time was given."""
+    """The instant a date (in the site's zone) begins or ends, or the very moment if a time was given.
+
+    Raises ValueError for what is no date, OverflowError for one that UTC has no date for.
+    """
     zone = wallclock.zone(settings.TIME_ZONE)
-    if (day := parse_date(value)) is not None:
-        return dt.datetime.combine(day + dt.timedelta(days=int(end)), dt.time(), zone)
     moment = parse_datetime(value)
-    assert moment is not None  # noqa: S101  (checked by _date)
-    return moment if moment.tzinfo else moment.replace(tzinfo=zone)
+    if day := parse_date(value):
+        moment = dt.datetime.combine(day + dt.timedelta(days=int(end)), dt.time(), zone)
+    if moment is None:
+        raise ValueError(f"{value!r} is no date.")
+    return (moment if moment.tzinfo else moment.replace(tzinfo=zone)).astimezone(dt.UTC)
 
 
 def _flag(value: Any) -> bool:

@@ -65,6 +65,11 @@ def test_nobody_is_found_twice_however_many_tags_and_addresses_match() -> None:
         ),
         ({"all": [{"field": "created_at", "op": "before", "value": "31.5.2026"}]}, "needs a date such as 2026-05-31"),
         ({"all": [{"field": "created_at", "op": "before", "value": "2026-02-31"}]}, "needs a date such as 2026-05-31"),
+        ({"all": [{"field": "created_at", "op": "after", "value": "9999-12-31"}]}, "needs a date such as 2026-05-31"),
+        (
+            {"all": [{"field": "created_at", "op": "before", "value": "0001-01-01T00:00+12:00"}]},
+            "needs a date such as 2026-05-31",
+        ),
         ({"all": [{"field": "created_at", "op": "within_days", "value": 0}]}, "needs a whole number of days"),
         ({"all": [{"field": "has_channel", "op": "is", "value": "fax"}]}, "needs a channel: email, sms"),
         ({"all": [{"field": "preference", "op": "is", "value": "on"}]}, 'needs {"type": key'),
