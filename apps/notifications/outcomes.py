@@ -167,7 +167,8 @@ def _update(rows: Sequence[tuple[Any, ...]]) -> None:
     with connection.cursor() as cursor:
         # executemany: psycopg pipelines it, SQLite prepares it once; bulk_update's CASE is 3 times slower (measured)
         cursor.executemany(
-            f"UPDATE {Delivery._meta.db_table} SET status=%s, reason=%s, error=%s, due_at=%s, "  # noqa: S608
+            f"UPDATE {Delivery._meta.db_table} "  # noqa: S608  # a name of ours, no value
+            "SET status=%s, reason=%s, error=%s, due_at=%s, "
             "attempts=attempts-%s, account_id=%s, provider_id=%s, finished_at=%s, lease_owner='', lease_until=NULL "
             "WHERE id=%s",
             [tuple(adapt(v) if isinstance(v, dt.datetime) else v for v in row) for row in rows],

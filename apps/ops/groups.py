@@ -70,7 +70,6 @@ class Group:
             self.process = None
 
     def _note(self) -> Path:
-        assert self.notes is not None and self.process is not None  # noqa: S101, PT018  (from start to kill)
         return self.notes / f"{self.name}-{self.process.pid}.json"
 
 

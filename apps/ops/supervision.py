@@ -88,7 +88,7 @@ class Supervisor:
             while not self.hurry.stopping():
                 self._round()
                 # Two machines whose looks and polls keep in step would give every canary to the same one (seen).
-                time.sleep(self.timings.look_every * random.uniform(0.5, 1.5))  # noqa: S311
+                time.sleep(self.timings.look_every * random.uniform(0.5, 1.5))  # noqa: S311  # not a secret
         finally:
             end_all([each.group for each in self.watched.values()], within=self.timings.stop_within, hurry=self.hurry)
             self._ask_database(lambda: heartbeat.forget(supervisor=self.name))
@@ -157,7 +157,6 @@ class Supervisor:
 
     def _judge(self, name: str, each: Watched) -> None:
         process = each.group.process
-        assert process is not None  # noqa: S101  (the caller looked)
         reason = verdict(
             silence=time.monotonic() - max(each.since, each.seen),
             stall_after=self.timings.stall_after,
