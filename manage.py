@@ -13,6 +13,13 @@ def main() -> None:
         raise SystemExit(
             "Django is not installed in this Python. Run `make run` once, or use .venv/bin/python manage.py."
         ) from error
+    from django.conf import settings
+    from django.core.exceptions import ImproperlyConfigured
+
+    try:
+        settings.INSTALLED_APPS  # noqa: B018  (reads the settings now, so that a wrong value is told in one sentence)
+    except ImproperlyConfigured as error:
+        raise SystemExit(f"Carillon does not start: {error}") from error
     execute_from_command_line(sys.argv)
 
 

@@ -191,3 +191,11 @@ def test_an_import_that_a_worker_took_over_goes_on_without_the_command(
     monkeypatch.setattr(imports, "start", start_and_let_a_worker_claim_it)
     with pytest.raises(CommandError, match="goes on in the background"):
         run("import_followers", str(people))
+
+
+def test_a_list_fits_into_a_narrow_terminal(db: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    run("add_follower", "johanna.weber@example.org", "--name", "Johanna Weber", "--tag", "Newsletter")
+    said = run("list_followers")
+    assert "johanna.weber@example.org" in said  # in one piece
+    assert all(len(line) <= 80 for line in said.splitlines())

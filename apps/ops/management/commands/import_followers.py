@@ -45,7 +45,8 @@ class Command(BaseCommand):
             with options["file"].open("rb") as file:
                 job = imports.start_upload(file=file, file_name=options["file"].name, by=by, now=timezone.now())
         except (OSError, imports.BadFile) as error:
-            raise CommandError(f"{options['file']}: {error}") from error
+            said = error.strerror if isinstance(error, OSError) else error
+            raise CommandError(f"{options['file']}: {said}") from error
         try:
             mapping = _mapping(job, options["map"])
             _show_mapping(out, job, mapping)

@@ -9,7 +9,7 @@ from rich.table import Table
 
 from apps.followers import contacts, listing
 from apps.lib import keyset
-from apps.ops.terminal import console, moment, plain
+from apps.ops.terminal import console, plain
 
 
 class Command(BaseCommand):
@@ -46,17 +46,17 @@ class Command(BaseCommand):
             )
             return
         table = Table(box=box.SIMPLE_HEAD, header_style="bold")
-        for heading in ("Name", "Email", "Phone", "Language", "Subscribed", "Tags", "Added"):
+        table.add_column("Name", overflow="fold")
+        table.add_column("Reached at", overflow="fold", ratio=1)  # the widest; all of it fits into 80 columns
+        for heading in ("Tags", "Lang", "Subscribed"):
             table.add_column(heading, overflow="fold")
         for follower in rows:
             table.add_row(
                 plain(follower.name),
-                plain(follower.email),
-                plain(follower.phone),
+                plain("\n".join(filter(None, (follower.email, follower.phone)))),
+                plain(", ".join(tag.name for tag in follower.tags.all())),
                 plain(follower.language),
                 plain("yes", "green") if follower.subscribed else plain("no", "yellow"),
-                plain(", ".join(tag.name for tag in follower.tags.all())),
-                plain(moment(follower.created_at)),
             )
         out.print(table)
         out.print(f"{len(rows):,} of {keyset.count(found)}")

@@ -28,7 +28,7 @@ class Command(BaseCommand):
     def handle(self, **options: Any) -> None:
         if options["limit"] < 1:
             raise CommandError("--limit must be 1 or more.")
-        found = Campaign.objects.select_related("notification_type")
+        found = Campaign.objects.all()
         if options["status"]:
             found = found.filter(state=options["status"])
         rows, out = keyset.page(found, size=options["limit"]).rows, console(options)
@@ -37,17 +37,17 @@ class Command(BaseCommand):
             return
         sent, all_ = _numbers(rows)
         table = Table(box=box.SIMPLE_HEAD, header_style="bold")
-        for heading in ("Id", "Name", "Status", "Kind", "To", "Created", "Goes out"):
+        table.add_column("Id", no_wrap=True)  # send_message takes it
+        for heading in ("Name", "Status", "To"):
             table.add_column(heading, overflow="fold")
-        table.add_column("Sent", justify="right")
+        table.add_column("Goes out", no_wrap=True)
+        table.add_column("Sent", justify="right", no_wrap=True)
         for message in rows:
             table.add_row(
                 plain(f"…{message.uid.hex[-8:]}"),
                 plain(message.name),
                 plain(message.get_state_display(), _COLOURS.get(message.state, "")),
-                plain(message.notification_type.key),
                 plain(_whom(message.audience)),
-                plain(moment(message.created_at)),
                 plain(moment(message.send_at)),
                 f"{sent[message.pk]:,} of {all_[message.pk]:,}" if message.pk in all_ else "",
             )

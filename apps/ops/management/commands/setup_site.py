@@ -32,7 +32,8 @@ class Command(BaseCommand):
         if not options["admin"]:
             return
         if User.objects.filter(username=options["admin"]).exists():
-            raise CommandError(f"There is already an account named {options['admin']}; it was left as it is.")
+            out.print(plain(f"There is already an account named {options['admin']}; it was left as it is."))
+            return
         password = secrets.token_urlsafe(15)
         try:
             create_staff(
