@@ -75,8 +75,16 @@ def reason_case(kind: NotificationType, channel: str, *, follower: str, address:
     return otherwise(Reason.DEFAULT_ON if facts.default_on else Reason.DEFAULT_OFF)
 
 
-def with_verdict(followers: QuerySet[Follower], kind: NotificationType, channel: str) -> QuerySet[Any]:
-    """Adds `primary_address` (joined, may be absent) and `verdict` (a Reason value) to each follower."""
-    return followers.annotate(
-        primary_address=FilteredRelation("addresses", condition=Q(addresses__channel=channel, addresses__primary=True))
-    ).annotate(verdict=reason_case(kind, channel, follower="", address="primary_address"))
+def with_verdict(
+    followers: QuerySet[Follower], kind: NotificationType, channel: str, *, among: range | None = None
+) -> QuerySet[Any]:
+    """Adds `primary_address` (joined, may be absent) and `verdict` (a Reason value) to each follower.
+
+    `among`: the primary keys between which all of them lie. Said about the addresses too, because PostgreSQL does not
+    conclude it, and would read the whole table for each slice.
+    """
+    primary = Q(addresses__channel=channel, addresses__primary=True)
+    if among is not None:
+        primary &= Q(addresses__follower_id__gte=among.start, addresses__follower_id__lt=among.stop)
+    joined = followers.annotate(primary_address=FilteredRelation("addresses", condition=primary))
+    return joined.annotate(verdict=reason_case(kind, channel, follower="", address="primary_address"))

@@ -39,20 +39,21 @@ def freeze_slice(
         last = list(rest.values_list("pk", flat=True)[:size])
         if not last:
             return False
-        batch = followers.order_by().filter(pk__gt=notification.planned_through, pk__lte=last[-1])
+        among = range(notification.planned_through + 1, last[-1] + 1)
+        batch = followers.order_by().filter(pk__gte=among.start, pk__lt=among.stop)
         deltas: Counter[books.Place] = Counter()
         for channel in notification.channels:
-            deltas += _insert(notification, batch, channel, now)
+            deltas += _insert(notification, batch, among, channel, now)
         books.shift(deltas)
         Notification.objects.filter(pk=notification.pk).update(planned_through=last[-1])
     return len(last) == size
 
 
 def _insert(
-    notification: Notification, followers: QuerySet[Follower], channel: str, now: dt.datetime
+    notification: Notification, followers: QuerySet[Follower], among: range, channel: str, now: dt.datetime
 ) -> Counter[books.Place]:
     """Insert one channel's deliveries and count where they stand."""
-    judged = with_verdict(followers, notification.notification_type, channel)
+    judged = with_verdict(followers, notification.notification_type, channel, among=among)
     columns = {
         "uid": Uuid7(),
         "notification_id": Value(notification.pk),
