@@ -11,6 +11,8 @@ from playwright.sync_api import Browser, sync_playwright
 
 from tests import chromium
 from tests.make import make_follower, make_staff
+from tests.notifications.world import make_accounts
+from tests.receiver import Receiver
 
 _connect = socket.socket.connect
 
@@ -53,6 +55,14 @@ def chen(db: None) -> Any:
 @pytest.fixture
 def dana(db: None) -> Any:
     return make_follower(name="Dana Null")
+
+
+@pytest.fixture
+def receiver(db: None) -> Iterator[Receiver]:
+    """A mail server of ours, with an account that leads to it and one for the inbox."""
+    with Receiver() as receiver:
+        make_accounts(receiver)
+        yield receiver
 
 
 # ---- staff: one of each role

@@ -10,8 +10,7 @@ from apps.campaigns.models import Campaign, Run
 from apps.notifications.models import Delivery
 from tests.api.world import make_client, plan, send_letter
 from tests.make import make_follower, make_template, make_type
-from tests.notifications.world import drain, make_accounts
-from tests.receiver import Receiver
+from tests.notifications.world import drain
 
 PATH = "/api/v1/campaigns"
 GERMANS = {"all": [{"field": "language", "op": "is", "value": "de"}]}
@@ -173,14 +172,12 @@ def test_a_message_goes_to_everyone_and_the_unsubscribed_are_skipped(api, news, 
     }
 
 
-def test_a_message_really_arrives(api, news, anna, boris) -> None:
-    with Receiver() as receiver:
-        make_accounts(receiver)
-        sent = {"subject": "Hi {{ follower.first_name }}", "content": "<p>Hello</p>"}
-        path = f"/api/v1/messages/{api.post('/api/v1/messages', sent).json()['id']}"
-        api.post(f"{path}/send")
-        plan()
-        drain()
+def test_a_message_really_arrives(api, news, anna, boris, receiver) -> None:
+    sent = {"subject": "Hi {{ follower.first_name }}", "content": "<p>Hello</p>"}
+    path = f"/api/v1/messages/{api.post('/api/v1/messages', sent).json()['id']}"
+    api.post(f"{path}/send")
+    plan()
+    drain()
     assert receiver.recipients == ["anna@example.com"]
     assert receiver.arrived[0].mail["Subject"] == "Hi Anna"
     rows = api.get(f"{path}/deliveries").json()["results"]

@@ -10,7 +10,8 @@ from apps.campaigns import launch, lifecycle
 from apps.campaigns.models import Campaign, Run
 from apps.followers.models import NotificationType
 from apps.notifications import accounts_out
-from tests.make import TESTER, make_template, make_type
+from tests.campaigns.drafts import make_campaign
+from tests.make import TESTER, make_template
 
 
 def make_client(*scopes: str) -> APIClient:
@@ -27,16 +28,11 @@ def make_inbox() -> None:
 def send_letter(*channels: str) -> Campaign:
     """A campaign to everyone, planned; its deliveries wait for a sender."""
     number = Campaign.objects.count()
-    common: dict[str, Any] = {"by": TESTER, "now": timezone.now()}
-    campaign = lifecycle.create_campaign(
-        name=f"Letter {number}",
-        notification_type=NotificationType.objects.filter(key="news").first() or make_type("news"),
-        channels=list(channels or ("email", "in_app")),
-        template=make_template(f"letter-{number}"),
-        audience={"everyone": True},
-        **common,
-    )
-    plan(lifecycle.send_now(campaign=campaign, **common))
+    fields: dict[str, Any] = {"channels": list(channels or ("email", "in_app")), "translations": None}
+    if known := NotificationType.objects.filter(key="news").first():
+        fields["notification_type"] = known
+    campaign = make_campaign(f"Letter {number}", template=make_template(f"letter-{number}"), **fields)
+    plan(lifecycle.send_now(campaign=campaign, by=TESTER, now=timezone.now()))
     return campaign
 
 

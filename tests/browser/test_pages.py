@@ -8,43 +8,27 @@ from django.utils import timezone
 from playwright.sync_api import Browser
 
 from apps.accounts.models import User
-from apps.campaigns import launch, lifecycle
+from apps.campaigns import lifecycle
 from apps.campaigns.models import Campaign
 from apps.dashboard import menu
 from apps.followers.models import Follower
 from tests import looks
+from tests.campaigns.drafts import make_campaign, plan
 from tests.make import TESTER, make_type
-from tests.notifications.world import drain, make_accounts
+from tests.notifications.world import drain
 from tests.receiver import Receiver
 
 pytestmark = [pytest.mark.browser, pytest.mark.looks, pytest.mark.django_db(transaction=True)]
 
 
 @pytest.fixture
-def pages(live_server: Any, anna: Follower, boris: Follower, admin: User) -> dict[str, str]:
+def pages(live_server: Any, receiver: Receiver, anna: Follower, boris: Follower, admin: User) -> dict[str, str]:
     """Paths of pages with something on them, by name."""
-    now = timezone.now()
     kind = make_type("news")
-    words = {
-        "email": {
-            "subject": "Hello {{ follower.name }}",
-            "html": "<p style='color:#343A40'>Hello {{ follower.name }}</p>",
-        },
-        "in_app": {"title": "Hello"},
-    }
-    stamp: dict[str, Any] = {"by": TESTER, "now": now}
-    draft, sent = (
-        lifecycle.create_campaign(
-            name=name, notification_type=kind, channels=["email", "in_app"], translations={"en": words},
-            audience={"everyone": True}, **stamp,
-        )
-        for name in ("A draft", "A sent one")
-    )  # fmt: skip
-    with Receiver() as receiver:
-        make_accounts(receiver)
-        run = lifecycle.send_now(campaign=sent, **stamp)
-        launch.launch(run_id=run.pk)
-        drain()
+    draft, sent = (make_campaign(name, notification_type=kind) for name in ("A draft", "A sent one"))
+    run = lifecycle.send_now(campaign=sent, by=TESTER, now=timezone.now())
+    plan(run)
+    drain()
     assert Campaign.objects.get(pk=sent.pk).state == "sent"
     found = {item.label: reverse(item.url_name) for item in menu.ITEMS}
     found |= {f"compose: {step}": reverse(f"dashboard:campaign-{step}", args=[draft.uid])

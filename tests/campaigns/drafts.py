@@ -1,4 +1,4 @@
-"""Campaigns in the state a test starts from, and the work of the bulk lane done in the test's own process."""
+"""Campaigns in the state a test starts from, and their launcher's work done in the test's own process."""
 
 import datetime as dt
 from typing import Any
@@ -8,8 +8,6 @@ from django.utils import timezone
 from apps.campaigns import launch
 from apps.campaigns.lifecycle import create_campaign
 from apps.campaigns.models import Campaign, Run
-from apps.lib.queue.lanes import Lane
-from apps.notifications import send
 from tests.make import TESTER, make_type
 
 WORDS = {
@@ -30,8 +28,3 @@ def make_campaign(name: str = "Spring news", *, now: dt.datetime | None = None, 
 
 def plan(run: Run) -> None:
     launch.launch(run_id=run.pk)
-
-
-def deliver() -> None:
-    """What the senders of the bulk lane would do."""
-    send.send_lane(name=Lane.BULK.value)

@@ -2,7 +2,6 @@
 
 import datetime as dt
 import threading
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -20,18 +19,11 @@ from apps.notifications import control
 from apps.notifications import plan as planning
 from apps.notifications.balance import balance
 from apps.notifications.models import Delivery, Notification, NotificationState
-from tests.campaigns.drafts import deliver, make_campaign, plan
+from tests.campaigns.drafts import make_campaign, plan
 from tests.campaigns.world import make_world
 from tests.make import TESTER, make_follower
-from tests.notifications.world import make_accounts, stands
+from tests.notifications.world import drain, stands
 from tests.receiver import Receiver
-
-
-@pytest.fixture
-def receiver(db: None) -> Iterator[Receiver]:
-    with Receiver() as receiver:
-        make_accounts(receiver)
-        yield receiver
 
 
 def act() -> dict[str, Any]:
@@ -43,7 +35,7 @@ def test_a_campaign_goes_out_and_is_sent_when_the_last_message_is(receiver: Rece
     run = lifecycle.send_now(campaign=campaign, **act())
     plan(run)
     assert stands(run.notification) == {"pending": 2, "skipped": 2}  # Boris unsubscribed from both channels
-    deliver()
+    drain()
     campaign.refresh_from_db()
     assert campaign.state == CampaignState.SENT
     assert stands(run.notification) == {"sent": 2, "skipped": 2}
@@ -170,12 +162,12 @@ def test_cancel_in_the_middle_of_sending_tells_who_already_got_it(receiver: Rece
     run = lifecycle.send_now(campaign=campaign, **act())
     plan(run)
     Delivery.objects.filter(channel="email").update(due_at=timezone.now() + dt.timedelta(hours=1))
-    deliver()  # the six in-app ones
+    drain()  # the six in-app ones
     counts = lifecycle.cancel(campaign=campaign, **act())
     assert counts == {"total": 12, "handed_off": 6, "in_flight": 0, "waiting": 0, "cancelled": 6}
     assert stands(run.notification) == {"sent": 6, "cancelled": 6}
     Delivery.objects.filter(channel="email").update(due_at=timezone.now())
-    deliver()
+    drain()
     assert receiver.arrived == []
 
 
@@ -184,10 +176,10 @@ def test_a_paused_campaign_sends_nothing_and_resumes_where_it_was(receiver: Rece
     run = lifecycle.send_now(campaign=campaign, **act())
     lifecycle.pause(campaign=campaign, **act())
     plan(run)  # planning may go on while it is paused
-    deliver()
+    drain()
     assert stands(run.notification) == {"pending": 1}
     assert lifecycle.resume(campaign=campaign, **act())["waiting"] == 1
-    deliver()
+    drain()
     campaign.refresh_from_db()
     assert campaign.state == CampaignState.SENT
     assert len(receiver.arrived) == 1
@@ -199,12 +191,12 @@ def test_only_the_failed_are_sent_again_and_the_campaign_is_sent_once_more(recei
     campaign = make_campaign(channels=["email"])
     run = lifecycle.send_now(campaign=campaign, **act())
     plan(run)
-    deliver()
+    drain()
     assert stands(run.notification) == {"sent": 1, "failed": 1}
     receiver.answers.clear()
     assert lifecycle.retry_failed(campaign=campaign, **act()) == 1
     assert campaign.state == CampaignState.SENDING
-    deliver()
+    drain()
     campaign.refresh_from_db()
     assert campaign.state == CampaignState.SENT
     assert sorted(mail.recipient for mail in receiver.arrived) == ["anna@example.com", "gone@example.com"]
@@ -218,14 +210,14 @@ def test_a_delivery_retried_on_its_own_page_sets_its_campaign_going_again(
     campaign = make_campaign(channels=["email"])
     run = lifecycle.send_now(campaign=campaign, **act())
     plan(run)
-    deliver()
+    drain()
     if archived:
         lifecycle.archive(campaign=campaign, **act())
     receiver.answers.clear()
     control.retry_delivery(delivery=run.notification.deliveries.get(), **act())
     campaign.refresh_from_db()
     assert campaign.state == CampaignState.SENDING
-    deliver()
+    drain()
     campaign.refresh_from_db()
     assert campaign.state == CampaignState.SENT
 

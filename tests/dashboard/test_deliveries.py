@@ -13,6 +13,7 @@ from apps.followers.consent import unsubscribe
 from apps.followers.models import NotificationType
 from apps.notifications import control
 from apps.notifications.models import Delivery, Notification, NotificationState
+from tests.campaigns.drafts import make_campaign
 from tests.dashboard.pages import as_role, page_of
 from tests.make import TESTER, make_follower, make_type
 from tests.notifications.world import drain, make_version, stands, tell
@@ -271,13 +272,8 @@ def test_what_was_judged_at_planning_is_judged_again_at_sending(
 def test_a_campaigns_run_is_stopped_on_the_campaigns_own_page(
     client: Client, sender: Any, news: NotificationType, receiver: Receiver, anna: Any
 ) -> None:
-    words = {"email": {"subject": "Hello", "html": "<p>Hello</p>"}}
-    stamp: dict[str, Any] = {"by": TESTER, "now": timezone.now()}
-    campaign = lifecycle.create_campaign(
-        name="Autumn", notification_type=news, channels=["email"], translations={"en": words},
-        audience={"everyone": True}, **stamp,
-    )  # fmt: skip
-    run = lifecycle.send_now(campaign=campaign, **stamp)
+    campaign = make_campaign("Autumn", notification_type=news)
+    run = lifecycle.send_now(campaign=campaign, by=TESTER, now=timezone.now())
     as_role(client, sender)
     page = page_of(client.get(reverse("dashboard:notification", args=[run.notification.uid])))
     assert page.forms == {reverse("dashboard:logout")}

@@ -6,7 +6,8 @@ import pytest
 from django.utils import timezone
 
 from apps.analytics import reports
-from apps.campaigns import launch, lifecycle
+from apps.campaigns import lifecycle
+from tests.campaigns.drafts import make_campaign, plan
 from tests.dashboard.pages import as_role, page_of
 from tests.make import TESTER, make_follower, make_type
 from tests.notifications.world import drain, make_version, tell
@@ -62,13 +63,8 @@ def test_the_page_asks_the_same_few_questions_however_much_there_is(
 
 def test_a_campaign_that_goes_out_shows_how_far_it_is(client, viewer, receiver, anna, chen):
     stamp = {"by": TESTER, "now": timezone.now()}
-    words = {"en": {"email": {"subject": "Hi", "html": "<p>Hi</p>"}, "in_app": {"title": "Hi"}}}
-    campaign = lifecycle.create_campaign(
-        name="Spring news", notification_type=make_type("news"), channels=["email", "in_app"], translations=words,
-        audience={"everyone": True}, **stamp,
-    )  # fmt: skip
-    run = lifecycle.send_now(campaign=campaign, **stamp)
-    launch.launch(run_id=run.pk)
+    campaign = make_campaign()
+    plan(lifecycle.send_now(campaign=campaign, **stamp))
     going = as_role(client, viewer).get("/live/")
     assert f"/campaigns/{campaign.uid}/" in page_of(going).links
     assert "1 of 4 · 25 %" in page_of(going).text  # Chen has no e-mail; that one is decided already

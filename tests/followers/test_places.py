@@ -11,7 +11,7 @@ from apps.followers.models import Address, Follower
 from apps.followers.places import add_address, make_primary, remove_address
 from tests.make import TESTER, make_type
 from tests.notifications.world import drain as send_all
-from tests.notifications.world import make_accounts, make_version, tell
+from tests.notifications.world import make_version, tell
 from tests.receiver import Receiver
 
 
@@ -47,28 +47,24 @@ def test_the_same_address_again_changes_nothing_and_somebody_elses_is_refused(an
     assert len(states(anna)) == 1
 
 
-def test_messages_go_to_the_one_that_is_primary_when_they_are_planned(anna: Follower) -> None:
-    with Receiver() as receiver:
-        make_accounts(receiver)
-        second = add(anna, "anna@work.example")
-        kind, version = make_type(), make_version()
-        tell(kind, [anna], version=version)
-        make_primary(address=second, by=TESTER, now=timezone.now())
-        tell(kind, [anna], version=version)
-        send_all()
+def test_messages_go_to_the_one_that_is_primary_when_they_are_planned(anna: Follower, receiver: Receiver) -> None:
+    second = add(anna, "anna@work.example")
+    kind, version = make_type(), make_version()
+    tell(kind, [anna], version=version)
+    make_primary(address=second, by=TESTER, now=timezone.now())
+    tell(kind, [anna], version=version)
+    send_all()
     assert sorted(receiver.recipients) == ["anna@example.com", "anna@work.example"]
 
 
-def test_a_removed_address_gets_nothing_any_more_and_the_other_takes_over(anna: Follower) -> None:
-    with Receiver() as receiver:
-        make_accounts(receiver)
-        add(anna, "anna@work.example")
-        kind, version = make_type(), make_version()
-        waiting = tell(kind, [anna], version=version)
-        remove_address(address=anna.addresses.get(primary=True), by=TESTER, now=timezone.now())
-        assert states(anna) == [("anna@work.example", True, "active")]
-        tell(kind, [anna], version=version)
-        send_all()
+def test_a_removed_address_gets_nothing_any_more_and_the_other_takes_over(anna: Follower, receiver: Receiver) -> None:
+    add(anna, "anna@work.example")
+    kind, version = make_type(), make_version()
+    waiting = tell(kind, [anna], version=version)
+    remove_address(address=anna.addresses.get(primary=True), by=TESTER, now=timezone.now())
+    assert states(anna) == [("anna@work.example", True, "active")]
+    tell(kind, [anna], version=version)
+    send_all()
     assert receiver.recipients == ["anna@work.example"]
     assert waiting.deliveries.get().reason == "no_address"
 
