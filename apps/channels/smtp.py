@@ -48,6 +48,15 @@ class Smtp(Provider):
             raise BadSettings("The SMTP account has no host. Enter the server's name, for example smtp.example.com.")
         if settings.get("security", "none") not in dict(SECURITY):
             raise BadSettings(f"Encryption {settings['security']!r} is not one of: {', '.join(dict(SECURITY))}.")
+        sender = parseaddr(str(settings.get("sender", "")))[1]
+        try:
+            ready = envelope(sender).isascii()
+        except UnicodeError:  # a domain that IDNA can't write
+            ready = False
+        if not ready or "@" not in sender:
+            raise BadSettings(
+                f"The From address “{sender}” can't be used: it needs a domain, and plain letters before the @."
+            )
         return SmtpSession(settings, _signer(settings))
 
 

@@ -103,6 +103,13 @@ def test_a_connection_the_server_closed_while_idle_costs_nobody_anything(receive
     assert receiver.connections == 2
 
 
+@pytest.mark.parametrize("sender", ["", "News", "News <né@example.com>", "News <news@exämple..com>"])
+def test_a_sender_no_mail_can_be_from_is_refused_at_once(receiver: Receiver, sender: str) -> None:
+    with pytest.raises(BadSettings, match="From address"):
+        Smtp.open(receiver.settings(sender=sender))
+    assert Smtp.open(receiver.settings(sender="News <news@exämple.com>"))
+
+
 def test_a_wrong_password_is_the_accounts_fault_and_says_so(receiver: Receiver) -> None:
     receiver.extensions.append("AUTH PLAIN LOGIN")
     receiver.answers["AUTH"] = "535 5.7.8 bad credentials"
@@ -115,7 +122,7 @@ def test_a_wrong_password_is_the_accounts_fault_and_says_so(receiver: Receiver) 
 
 def test_a_server_that_is_down_is_the_accounts_fault_and_names_the_server() -> None:
     port = unused_port()
-    with Smtp.open({"host": "127.0.0.1", "port": port, "timeout": 2}) as session:
+    with Smtp.open({"host": "127.0.0.1", "port": port, "timeout": 2, "sender": "news@example.com"}) as session:
         outcome = session.send(a_mail())
     assert outcome.result is Result.ACCOUNT
     assert f"127.0.0.1:{port} can't be reached" in outcome.detail
