@@ -66,9 +66,9 @@ class Release(Strict):
 
 
 class ReleaseSuppression(Endpoint):
-    """Off the list."""
+    """Off the list. It lets messages leave again, so it needs more than editing followers, as on the dashboard."""
 
-    scopes = {"POST": Scope.FOLLOWERS_WRITE}
+    scopes = {"POST": Scope.NOTIFICATIONS_WRITE}
 
     @described(
         "Suppressions", "suppressions_release", "Take an address off the list", body=Release, answer=None,
