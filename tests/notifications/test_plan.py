@@ -1,11 +1,14 @@
 """Freezing the recipients: everyone exactly once, each with the reason."""
 
 import datetime as dt
+import threading
 from typing import Any
 
 import pytest
+from django.db import connection, transaction
 from django.utils import timezone
 
+from apps.followers import consent
 from apps.followers.models import Follower
 from apps.lib.queue.lanes import Lane
 from apps.notifications.models import Delivery, Notification
@@ -107,3 +110,27 @@ def test_the_slice_size_does_not_change_the_result(db: None, size: int) -> None:
     notification = opened()
     plan_all(notification, size=size)
     assert stands(notification) == {"pending": 5}
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.skipif(connection.vendor == "sqlite", reason="SQLite has one writer at a time")
+def test_who_opts_out_does_not_wait_for_a_planner() -> None:
+    anna, notification = make_follower(email="anna@example.com"), opened()
+
+    def opt_out() -> None:
+        now = timezone.now()
+        cells = {("news", "in_app"): False}
+        consent.set_preferences(follower=anna, cells=cells, mutes={}, source="test", by=TESTER, now=now)
+        consent.unsubscribe(follower=anna, source="test", by=TESTER, now=now)
+        connection.close()
+
+    leaving = threading.Thread(target=opt_out)
+    with transaction.atomic():
+        freeze_slice(notification=notification, followers=Follower.objects.all(), now=timezone.now())
+        leaving.start()
+        leaving.join(5)
+        waits = leaving.is_alive()
+    leaving.join()
+    assert not waits
+    anna.refresh_from_db()
+    assert not anna.subscribed
