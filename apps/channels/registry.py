@@ -27,7 +27,3 @@ def provider(key: str) -> type[Provider]:
 
 def providers() -> list[type[Provider]]:
     return [provider(key) for key in settings.PROVIDERS]
-
-
-def for_channel(channel: str) -> list[type[Provider]]:
-    return [each for each in providers() if each.channel == channel]

@@ -136,22 +136,9 @@ def add(request: HttpRequest, key: str) -> HttpResponse:
         messages.error(request, str(error))
         return redirect("dashboard:channels")
     form = AccountForm(request.POST or None, kind=kind)
-    if request.method == "POST" and form.is_valid():
-        values = form.cleaned_data
-        try:
-            account = accounts_out.add_account(
-                name=values["name"],
-                provider_key=key,
-                settings=form.settings(),
-                position=values["position"],
-                by=staff_actor(request),
-                now=timezone.now(),
-            )
-        except BadSettings as error:
-            form.add_error(None, str(error))
-        else:
-            messages.success(request, f"{account.name} was added. Send a test through it now.")
-            return redirect("dashboard:channel-account", account.uid)
+    if request.method == "POST" and form.is_valid() and (account := _saved(request, form)):
+        messages.success(request, f"{account.name} was added. Send a test through it now.")
+        return redirect("dashboard:channel-account", account.uid)
     return render(request, "dashboard/channels/edit.html", {"form": form, "kind": kind})
 
 
@@ -164,22 +151,9 @@ def edit(request: HttpRequest, uid: Any) -> HttpResponse:
     except (UnknownProvider, Undecryptable) as error:
         messages.error(request, f"{account.name} can't be opened: {error}")
         return redirect("dashboard:channels")
-    if request.method == "POST" and form.is_valid():
-        values = form.cleaned_data
-        try:
-            accounts_out.change_account(
-                account=account,
-                name=values["name"],
-                settings=form.settings(),
-                position=values["position"],
-                by=staff_actor(request),
-                now=timezone.now(),
-            )
-        except BadSettings as error:
-            form.add_error(None, str(error))
-        else:
-            messages.success(request, f"{values['name']} was saved.")
-            return redirect("dashboard:channel-account", account.uid)
+    if request.method == "POST" and form.is_valid() and _saved(request, form, account):
+        messages.success(request, f"{form.cleaned_data['name']} was saved.")
+        return redirect("dashboard:channel-account", account.uid)
     context = {
         "form": form,
         "kind": kind,
@@ -188,6 +162,19 @@ def edit(request: HttpRequest, uid: Any) -> HttpResponse:
         "try_form": TryForm(initial={"to": request.user.email}) if account.channel == Channel.EMAIL else None,
     }
     return render(request, "dashboard/channels/edit.html", context)
+
+
+def _saved(request: HttpRequest, form: AccountForm, account: ProviderAccount | None = None) -> ProviderAccount | None:
+    """The account as it was typed, or None with the refusal on the form."""
+    typed = {"name": form.cleaned_data["name"], "position": form.cleaned_data["position"], "settings": form.settings()}
+    stamp = {"by": staff_actor(request), "now": timezone.now()}
+    try:
+        if account:
+            return accounts_out.change_account(account=account, **typed, **stamp)
+        return accounts_out.add_account(provider_key=form.kind.key, **typed, **stamp)
+    except BadSettings as error:
+        form.add_error(None, str(error))
+        return None
 
 
 @requires(Capability.ADMINISTER)

@@ -354,9 +354,9 @@ def test_pause_resume_and_cancel_say_what_they_did(client: Client, sender: Any, 
         page_of(client.post(url(f"campaign-{verb}", campaign), follow=True)).text
         for verb in ("pause", "resume", "cancel", "cancel")
     ]
-    assert "Paused. 2 of 4 wait; 0 were already handed off." in said[0]
+    assert "Paused. 2 of 4 wait; 0 were already handed over." in said[0]
     assert "It goes on with the 2 that wait" in said[1]
-    assert "Cancelled 2 of 4; 0 already handed off." in said[2]
+    assert "Cancelled 2 of 4; 0 already handed over." in said[2]
     assert "there is nothing to cancel" in said[3]
     client.post(url("campaign-archive", campaign), follow=True)
     assert "Spring news" not in page_of(client.get(reverse("dashboard:campaigns"))).text

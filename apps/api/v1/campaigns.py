@@ -4,6 +4,7 @@ import datetime as dt
 import uuid
 from typing import Any
 
+from django.db.models import QuerySet
 from django.utils.dateparse import parse_datetime
 from rest_framework import serializers
 from rest_framework.exceptions import NotFound
@@ -329,12 +330,17 @@ class CampaignDeliveries(Endpoint):
         answer=DeliveryOut(many=True), refuses=(400, 404),
     )  # fmt: skip
     def get(self, request: Request, id: uuid.UUID) -> Response:
-        notification, asked = newest_notification(one(ROWS, uid=id)), self.query(BehindQuery)
-        rows = deliveries_behind(notification, **asked) if notification else Delivery.objects.none()
-        return self.page(rows.select_related("notification", "follower", "address"), DeliveryOut)
+        return self.page(deliveries_of(one(ROWS, uid=id), **self.query(BehindQuery)), DeliveryOut)
 
 
 def newest_notification(campaign: Campaign) -> Notification | None:
     """What the newest run of the campaign sends; None before the first."""
     run = campaign.runs.select_related("notification").first()
     return run.notification if run else None
+
+
+def deliveries_of(campaign: Campaign, **asked: str) -> QuerySet[Delivery]:
+    """The messages of its newest run, narrowed as by BehindQuery."""
+    notification = newest_notification(campaign)
+    rows = deliveries_behind(notification, **asked) if notification else Delivery.objects.none()
+    return rows.select_related("notification", "follower", "address")

@@ -9,15 +9,13 @@ from rest_framework.response import Response
 
 from apps.accounts.permissions import Scope
 from apps.api.endpoint import Endpoint, Strict, described, one
-from apps.api.v1.campaigns import newest_notification
+from apps.api.v1.campaigns import deliveries_of
 from apps.api.v1.deliveries import BehindQuery, DeliveryOut
 from apps.api.v1.tags import slugs, words_field
 from apps.api.v1.templates import type_of
 from apps.campaigns import lifecycle
 from apps.campaigns.models import Campaign, CampaignState
 from apps.campaigns.plain import create_message, words_of
-from apps.notifications.balance import deliveries_behind
-from apps.notifications.models import Delivery
 
 ROWS = Campaign.objects.select_related("notification_type").prefetch_related("template__versions__translations")
 
@@ -116,6 +114,4 @@ class MessageDeliveries(Endpoint):
         answer=DeliveryOut(many=True), refuses=(400, 404),
     )  # fmt: skip
     def get(self, request: Request, id: uuid.UUID) -> Response:
-        notification, asked = newest_notification(one(ROWS, uid=id)), self.query(BehindQuery)
-        rows = deliveries_behind(notification, **asked) if notification else Delivery.objects.none()
-        return self.page(rows.select_related("notification", "follower", "address"), DeliveryOut)
+        return self.page(deliveries_of(one(ROWS, uid=id), **self.query(BehindQuery)), DeliveryOut)

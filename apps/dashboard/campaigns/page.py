@@ -163,7 +163,7 @@ def _unschedule(request: HttpRequest, campaign: Campaign, stamp: Any) -> str:
 def _pause(request: HttpRequest, campaign: Campaign, stamp: Any) -> str:
     counts = lifecycle.pause(campaign=campaign, **stamp)
     return (
-        f"Paused. {counts['waiting']:,} of {counts['total']:,} wait; {counts['handed_off']:,} were already handed off."
+        f"Paused. {counts['waiting']:,} of {counts['total']:,} wait; {counts['handed_off']:,} were already handed over."
     )
 
 
@@ -176,7 +176,7 @@ def _cancel(request: HttpRequest, campaign: Campaign, stamp: Any) -> str:
     counts = lifecycle.cancel(campaign=campaign, **stamp)
     if not counts["total"]:
         return f"{campaign.name} was cancelled before anything was sent."
-    text = f"Cancelled {counts['cancelled']:,} of {counts['total']:,}; {counts['handed_off']:,} already handed off."
+    text = f"Cancelled {counts['cancelled']:,} of {counts['total']:,}; {counts['handed_off']:,} already handed over."
     return f"{text} {counts['in_flight']:,} are being handed over just now." if counts["in_flight"] else text
 
 
