@@ -30,7 +30,9 @@ class Difference:
 
 
 def differences(data: dict[str, Any]) -> list[Difference]:
-    """A fact's data, line by line: {"before": {…}, "after": {…}} by key, all else plain."""
+    """A fact's data, line by line: {"before": {…}, "after": {…}} by key, all else plain.
+
+    Nothing before at all means that it was made just then: there is no change to show."""
     rest = dict(data)
     lines: list[Difference] = []
     before, after = rest.pop("before", {}), rest.pop("after", {})
@@ -38,7 +40,7 @@ def differences(data: dict[str, Any]) -> list[Difference]:
         for name in sorted(before.keys() | after.keys()):
             old, new = before.get(name), after.get(name)
             if old != new:
-                lines.append(Difference(_words(name), readable(old), readable(new)))
+                lines.append(Difference(_words(name), readable(old) if before else None, readable(new)))
     else:
         lines.append(Difference("Value", readable(before), readable(after)))
     for name, value in rest.items():

@@ -1,4 +1,4 @@
-"""What was typed survives the end of a session, in Chromium."""
+"""Composing in Chromium: what was typed survives the end of a session, and the keyboard reaches every field."""
 
 import re
 from typing import Any
@@ -39,3 +39,24 @@ def test_what_was_typed_when_the_session_ended_is_in_the_form_after_the_log_in(
     expect(page.get_by_text("Saved. Nothing is sent yet.")).to_be_visible()
     expect(page.get_by_text("What you typed is in the form again")).to_be_hidden()
     expect(page.get_by_label("Subject")).to_have_value("An hour of work")
+
+
+# A field that the sticky buttons cover whole; a tall one may reach below them.
+COVERED = """() => { const field = document.activeElement, box = field.getBoundingClientRect();
+    const buttons = document.querySelector(".editor-actions");
+    const covered = !buttons.contains(field) && box.top + 12 > buttons.getBoundingClientRect().top;
+    return covered ? field.id || field.tagName : null }"""
+
+
+def test_no_field_of_the_composer_hides_behind_its_buttons_from_the_keyboard(
+    page: Page, live_server: Any, admin: User, anna: Any
+) -> None:
+    looks.log_in(page, live_server.url, admin)
+    page.emulate_media(reduced_motion="reduce")  # no smooth scrolling: where it is now is where it stays
+    page.goto(live_server.url + reverse("dashboard:campaign-content", args=[make_campaign().uid]))
+    page.locator("#id_name").focus()
+    covered = []
+    for _ in range(22):
+        page.keyboard.press("Tab")
+        covered.append(page.evaluate(COVERED))
+    assert set(covered) == {None}
