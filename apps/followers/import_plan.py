@@ -247,9 +247,9 @@ def look_up(people: Sequence[Person], memory: Memory, *, job: Import | None = No
     }
     for key, pk in Follower.objects.filter(external_id__in=keys["external_id"]).values_list("external_id", "pk"):
         holders["external_id", str(key)] = pk
-    # locked in one order, so that two imports can't wait for each other
+    # locked in one order, so that two imports can't wait for each other; no_key, so that planning can't wait for either
     rows = Follower.objects.filter(pk__in=set(holders.values())).order_by("pk")
-    followers = {row.pk: row for row in (rows.select_for_update() if job else rows)}
+    followers = {row.pk: row for row in (rows.select_for_update(no_key=True) if job else rows)}
 
     addresses: dict[tuple[int, str], list[Address]] = {}
     for address in Address.objects.filter(follower__in=followers):
