@@ -232,18 +232,20 @@ def test_a_time_is_kept_as_it_was_typed_and_scheduled_by_a_sender(
     client: Client, editor: Any, sender: Any, campaign: Campaign
 ) -> None:
     as_role(client, editor)
-    typed = {"when": "later", "wall": "2099-10-25T02:30", "zone": "Europe/Berlin", "expires": "2099-10-26T09:00"}
+    october = dt.date(timezone.now().year + 1, 10, 31)
+    day = october - dt.timedelta(days=october.isoweekday() % 7)  # its last Sunday: the clocks go back
+    typed = {"when": "later", "wall": f"{day}T02:30", "zone": "Europe/Berlin", "expires": f"{october}T09:00"}
     client.post(url("campaign-schedule", campaign), {**typed, "go": "next"})
     text = page_of(client.get(url("campaign-review", campaign))).text
-    assert "25 October 2099, 02:30 in Europe/Berlin" in text
+    assert f"{day:%-d %B %Y}, 02:30 in Europe/Berlin" in text
     assert "This hour happens twice on that day; the first one is meant." in text
-    assert b'value="2099-10-25T02:30"' in client.get(url("campaign-schedule", campaign)).content
+    assert f'value="{day}T02:30"'.encode() in client.get(url("campaign-schedule", campaign)).content
     assert client.post(url("campaign-book", campaign)).status_code == 403
     as_role(client, sender)
     assert client.post(url("campaign-book", campaign)).url == url("campaign", campaign)
     campaign.refresh_from_db()
     assert campaign.state == CampaignState.SCHEDULED
-    assert campaign.send_at == dt.datetime(2099, 10, 25, 0, 30, tzinfo=dt.UTC)
+    assert campaign.send_at == dt.datetime.combine(day, dt.time(0, 30), dt.UTC)
     answer = client.get(url("campaign-content", campaign), follow=True)
     assert "Take it off the schedule to change it" in page_of(answer).text
     client.post(url("campaign-unschedule", campaign))
