@@ -46,6 +46,8 @@ class Smtp(Provider):
     def open(cls, settings: Mapping[str, Any]) -> "SmtpSession":
         if not settings.get("host"):
             raise BadSettings("The SMTP account has no host. Enter the server's name, for example smtp.example.com.")
+        if int(settings.get("port") or 25) > 65535:
+            raise BadSettings(f"There is no port {settings['port']}. Mail servers mostly listen on 587, 465 or 25.")
         if settings.get("security", "none") not in dict(SECURITY):
             raise BadSettings(f"Encryption {settings['security']!r} is not one of: {', '.join(dict(SECURITY))}.")
         sender = parseaddr(str(settings.get("sender", "")))[1]

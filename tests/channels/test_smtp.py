@@ -172,5 +172,7 @@ def test_long_lines_and_long_words_stay_within_998_octets() -> None:
 def test_missing_settings_are_named() -> None:
     with pytest.raises(BadSettings, match="no host"):
         Smtp.open({"host": ""})
+    with pytest.raises(BadSettings, match="no port 99999"):
+        Smtp.open({"host": "mail.example", "port": 99999, "sender": "a@example.com"})
     with pytest.raises(BadSettings, match="Encryption 'ssl3'"):
         Smtp.open({"host": "mail.example.com", "security": "ssl3"})
