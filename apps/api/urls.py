@@ -1,6 +1,6 @@
 """Addresses of the API: version 1, its schema, and the page to try it on."""
 
-from django.urls import include, path
+from django.urls import include, path, re_path
 from drf_spectacular.views import SpectacularAPIView
 
 from apps.api.docs import TryIt
@@ -9,7 +9,7 @@ from apps.api.errors import no_such_address
 app_name = "api"
 urlpatterns = [
     path("v1/", include("apps.api.v1.urls")),
-    path("v1/<path:rest>", no_such_address),
+    re_path(r"^v1/(?P<rest>[\s\S]*)\Z", no_such_address),  # a line break in an address, too
     path("schema/", SpectacularAPIView.as_view(authentication_classes=[], throttle_classes=[]), name="schema"),
     path("docs/", TryIt.as_view(), name="docs"),
 ]

@@ -147,3 +147,8 @@ def test_data_too_deep_for_a_template_is_refused(api, problem) -> None:
         deep = {"a": deep}
     assert api.post("/api/v1/followers", {"name": "Eve", "metadata": deep}).status_code == 201
     problem(api.post("/api/v1/followers", {"name": "Eve", "metadata": {"a": deep}}), 400, field="metadata")
+
+
+@pytest.mark.parametrize("path", ["", "followers/a%0Ab", "messages/%0A"])
+def test_no_address_below_the_api_is_answered_with_a_page(api, problem, path: str) -> None:
+    problem(api.get(f"/api/v1/{path}"), 404)
