@@ -135,7 +135,7 @@ def test_the_whole_story(site: str, page: Page, tmp_path: Path) -> None:
     anna = Follower.objects.get(name="Anna Weber")
     assert list(anna.preferences.values_list("channel", "allowed")) == [("in_app", False)]
     mine.get_by_role("button", name="Undo").click()
-    until(lambda: not anna.preferences.exists(), "the choice is taken back", within=10)
+    until(lambda: not anna.preferences.exists(), "the choice is taken back", within=30)
 
     # -- and unsubscribes with one click: opening the link only asks, the button does it
     with page.context.expect_page() as opened:
@@ -144,7 +144,7 @@ def test_the_whole_story(site: str, page: Page, tmp_path: Path) -> None:
     assert not anna.preferences.filter(allowed=False).exists()
     leaving.get_by_role("button", name="Stop these emails").click()
     left = anna.preferences.filter(channel="email", allowed=False, notification_type__key="promotion")
-    until(left.exists, "Anna has left", within=10)
+    until(left.exists, "Anna has left", within=30)
 
     _the_same_over_the_api(site)
 

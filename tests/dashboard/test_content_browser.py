@@ -75,6 +75,7 @@ def test_the_preview_follows_the_choices_and_sends_a_real_test(
     page.get_by_role("button", name="Send test").click()
     page.get_by_text("The server took the test for me@staff.example").wait_for()
     assert receiver.recipients == ["me@staff.example"]
+    page.wait_for_load_state()  # the script that sends the form when a choice changes comes last
     page.get_by_label("Channel").select_option("in_app")
     page.get_by_role("article", name="In-app message").wait_for()
 
