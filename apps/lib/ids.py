@@ -12,11 +12,14 @@ from django.dispatch import receiver
 
 
 def uuid7() -> uuid.UUID:
-    """48 bits of milliseconds, then 74 random bits."""
-    value = (time.time_ns() // 1_000_000) << 80 | int.from_bytes(os.urandom(10), "big")
-    value = value & ~(0xF << 76) | 0x7 << 76
-    value = value & ~(0x3 << 62) | 0x2 << 62
-    return uuid.UUID(int=value)
+    """48 bits of milliseconds, 12 bits of their fraction (RFC 9562 6.2, method 3), then 62 random bits.
+
+    The fraction keeps ids of one process in order: a list of ids made in the same millisecond is still in their order.
+    """
+    millis, rest = divmod(time.time_ns(), 1_000_000)
+    fraction = rest * 4096 // 1_000_000
+    random = int.from_bytes(os.urandom(8), "big") & ~(0x3 << 62)
+    return uuid.UUID(int=millis << 80 | 0x7 << 76 | fraction << 64 | 0x2 << 62 | random)
 
 
 class Uuid7(Func):
