@@ -48,12 +48,17 @@ def log_in(page: Page, site: str, user: User) -> None:
     page.context.add_cookies([{"name": "sessionid", "value": client.cookies["sessionid"].value, "url": site}])
 
 
+def settled(page: Page) -> None:
+    """htmx has fetched, and has given life to what it brought: for some 20 ms new forms don't listen yet."""
+    expect(page.locator(".htmx-request, .htmx-added, .htmx-settling, .htmx-swapping")).to_have_count(0)
+
+
 def faults(page: Page, *, tags: tuple[str, ...] = WCAG) -> list[Any]:
     """Each rule of axe that is broken with the first places, and "too wide" when the page scrolls to the side.
 
     Parts that htmx fetches are waited for.
     """
-    expect(page.locator(".htmx-request")).to_have_count(0)
+    settled(page)
     page.evaluate(Axe().axe_script)
     found: list[Any] = page.evaluate(RUN, list(tags))
     if page.evaluate("document.documentElement.scrollWidth > window.innerWidth"):

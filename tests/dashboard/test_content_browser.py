@@ -69,13 +69,15 @@ def test_the_preview_follows_the_choices_and_sends_a_real_test(
     page.get_by_role("button", name="Show").click()
     frame = page.frame_locator("iframe[title='The e-mail as Anna Weber sees it']")
     frame.get_by_text("Hello Anna Weber").wait_for()
+    looks.settled(page)
     page.get_by_role("link", name="Exact bytes").click()
     page.get_by_text("To: Anna Weber <anna@example.com>").wait_for()
+    looks.settled(page)
     page.get_by_label("Send a real test to").fill("me@staff.example")
     page.get_by_role("button", name="Send test").click()
     page.get_by_text("The server took the test for me@staff.example").wait_for()
     assert receiver.recipients == ["me@staff.example"]
-    page.wait_for_load_state()  # the script that sends the form when a choice changes comes last
+    looks.settled(page)
     page.get_by_label("Channel").select_option("in_app")
     page.get_by_role("article", name="In-app message").wait_for()
 
