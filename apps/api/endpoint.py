@@ -48,7 +48,7 @@ class Endpoint(APIView):
     """A view: it translates and calls one act. `scopes` names what each method needs."""
 
     scopes: ClassVar[dict[str, Scope]] = {}
-    http_method_names = ["get", "post", "put", "patch", "delete", "head"]  # type: ignore[misc]
+    http_method_names = ["get", "post", "put", "patch", "delete", "head"]
     throttle_classes = [PerCaller]
     pagination_class = CursorPages
     content_negotiation_class = OnlyJson

@@ -135,13 +135,13 @@ def _claim_from(pk: int, channel: str, *, owner: str, size: int, now: dt.datetim
 def skip_denied(notification: Notification, rows: list[Delivery], *, now: dt.datetime) -> list[Delivery]:
     """Judge again, now; those that may not go any more are skipped with the reason. Returns the rest, in order.
 
-    In the transaction of the caller, which holds the rows.
+    The rows are of one channel. In the transaction of the caller, which holds the rows.
     """
-    verdicts: dict[int, str] = {}
-    for channel in {row.channel for row in rows}:
-        case = reason_case(notification.notification_type, channel, follower="follower", address="address")
-        judged = Delivery.objects.filter(pk__in=[row.pk for row in rows if row.channel == channel])
-        verdicts |= dict(judged.annotate(verdict=case).values_list("pk", "verdict"))
+    if not rows:
+        return []
+    case = reason_case(notification.notification_type, rows[0].channel, follower="follower", address="address")
+    judged = Delivery.objects.filter(pk__in=[row.pk for row in rows])
+    verdicts: dict[int, str] = dict(judged.annotate(verdict=case).values_list("pk", "verdict"))
     allowing = {reason.value for reason in ALLOWING}
     if notification.expires_at and notification.expires_at <= now:
         verdicts = dict.fromkeys(verdicts, EXPIRED)
