@@ -1,4 +1,4 @@
-"""What a provider is: it declares its settings, opens a session, and turns one message into one outcome."""
+"""What a provider is: it declares its settings, opens a session, and turns each message into one outcome."""
 
 import datetime as dt
 import re
@@ -7,8 +7,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from types import TracebackType
-from typing import Any, ClassVar, Generic, Self, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, Protocol, Self, TypeVar
 from uuid import UUID
+
+if TYPE_CHECKING:
+    from apps.channels.mime import Pieces
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]+")
 
@@ -54,7 +57,7 @@ class Mail:
     to_name: str
     subject: str
     text: str
-    html: str
+    html: "str | Pieces"  # pieces when it comes from a template: what is the same for everyone is encoded once
     headers: Mapping[str, str] = field(default_factory=dict)
     sent_at: dt.datetime | None = None
 
@@ -69,7 +72,7 @@ class InAppMessage:
     link: str
 
 
-M = TypeVar("M", contravariant=True)
+M = TypeVar("M")
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,12 +92,41 @@ class BadSettings(ValueError):
     """The account's settings can't work; the text says which and what to write."""
 
 
+class Flow(Protocol[M]):
+    """Where a session takes its messages from, and whom it tells what became of them.
+
+    Every message that was taken is given to `ended` or to `give_back`, once.
+    """
+
+    def take(self, *, wait: bool) -> M | None:
+        """The next message; None when the session should stop, or (without `wait`) when none is ready just now.
+
+        A session that still owes an answer asks without waiting, reads the answer, and then asks again.
+        """
+
+    def leaving(self, message: M) -> None:
+        """Say this right before the first byte leaves that may make the other side accept it: from here on a crash
+        leaves doubt (RFC 1047)."""
+
+    def ended(self, message: M, outcome: Outcome) -> None:
+        """How it ended. After ACCOUNT or THROTTLED the flow gives no more."""
+
+    def give_back(self, message: M) -> None:
+        """Nothing of it was accepted and nothing was learned about it: it waits for another session, uncharged."""
+
+
 class Session(ABC, Generic[M]):
-    """An open way out, used for one message after another by one thread, and closed at the end."""
+    """An open way out, used by one thread, and closed at the end."""
 
     @abstractmethod
     def send(self, message: M) -> Outcome:
         """Hand over one message. Never raises for what the other side does; a bug in our code may raise."""
+
+    def work(self, flow: Flow[M]) -> None:
+        """Hand over what the flow gives until it gives no more. Pipelining and batches override this."""
+        while (message := flow.take(wait=True)) is not None:
+            flow.leaving(message)
+            flow.ended(message, self.send(message))
 
     def close(self) -> None:
         """Say good-bye; must not raise."""
@@ -117,8 +149,15 @@ class Provider(ABC):
     settings: ClassVar[tuple[Setting, ...]] = ()
     # True where a hand-over and its record are one database transaction, so that doubt can't arise
     local: ClassVar[bool] = False
+    # True where the provider refuses a second message with the same delivery id, so that doubt may go elsewhere
+    idempotent: ClassVar[bool] = False
 
     @classmethod
     @abstractmethod
     def open(cls, settings: Mapping[str, Any]) -> Session[Any]:
         """A session for these settings. Connects at the first send, not here. Raises BadSettings."""
+
+    @classmethod
+    def connections(cls, settings: Mapping[str, Any]) -> int:
+        """How many sessions one sender process may have open at once."""
+        return int(settings.get("connections") or 1)

@@ -57,7 +57,7 @@ class DjangoMailSession(Session[Mail]):
             connection=self._connection,
         )
         if message.html:
-            mail.attach_alternative(message.html, "text/html")
+            mail.attach_alternative(str(message.html), "text/html")
         try:
             sent = self._connection.send_messages([mail])
         except BadHeaderError as error:

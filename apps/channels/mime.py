@@ -18,10 +18,35 @@ _DOT_ATOM = re.compile(r"[^\s()<>\[\]:;@\\,\".]+(\.[^\s()<>\[\]:;@\\,\".]+)*")
 _ANY_NEWLINE = re.compile(rb"\r\n|\r|\n")
 _LONGEST = 900  # octets a header line may have here; RFC 5322 allows 998
 
+# Where a tracked link's token goes. As long as a token is (notifications/links.py), so that lines keep their length.
+STAMP = "CARILLON-STAMP-".ljust(75, "x")
+
 # Quoted-printable never holds "=_", so no body can hold this.
 _BOUNDARY = b"=_carillon"
 _QP = b"; charset=utf-8\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\n"
 _TEXT, _HTML = b"Content-Type: text/plain" + _QP, b"Content-Type: text/html" + _QP
+
+
+class Static(str):
+    """A piece of a template that is the same for every reader. Encoded at most once, whoever asks first."""
+
+    __slots__ = ("_quoted",)
+
+
+class Pieces:
+    """A rendered text as the pieces it was put together from: `Static` ones and, between them, the reader's own.
+
+    `str()` is the whole text. `stamp` takes the place of STAMP, which stands in the static pieces of tracked links.
+    """
+
+    __slots__ = ("pieces", "stamp")
+
+    def __init__(self, pieces: "list[str]", stamp: str = "") -> None:
+        self.pieces, self.stamp = pieces, stamp
+
+    def __str__(self) -> str:
+        whole = "".join(self.pieces)
+        return whole.replace(STAMP, self.stamp) if self.stamp else whole
 
 
 class BadHeader(ValueError):
@@ -54,7 +79,7 @@ def as_bytes(mail: Mail) -> bytes:
         (
             head, b'Content-Type: multipart/alternative; boundary="', _BOUNDARY, b'"\r\n',
             b"\r\n--", _BOUNDARY, b"\r\n", _TEXT, _quoted(mail.text),
-            b"\r\n--", _BOUNDARY, b"\r\n", _HTML, _quoted(mail.html),
+            b"\r\n--", _BOUNDARY, b"\r\n", _HTML, _quoted(str(mail.html)),
             b"\r\n--", _BOUNDARY, b"--\r\n",
         )
     )  # fmt: skip
