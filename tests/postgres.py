@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -61,56 +61,67 @@ def _as_somebody(folder: Path) -> tuple[list[str], dict[str, object]]:
     return [], {"user": NOBODY, "group": NOBODY, "extra_groups": []}
 
 
+# What a crash would lose is thrown away at the end of a test run anyway, so nothing waits for the disk.
+QUICK = ("fsync=off", "synchronous_commit=off", "full_page_writes=off", "max_connections=60")
+
+
+class Server:
+    """PostgreSQL in `folder` (a short path: sockets allow about 100 bytes), listening on a socket in there only.
+
+    `stopped` lets a waiting start be given up. Raises NoPostgres.
+    """
+
+    def __init__(self, folder: Path, *, options: Sequence[str] = (), stopped: Callable[[], bool] = lambda: False):
+        self._programs = find_programs() or install_programs()
+        self._before, self._rights = _as_somebody(folder)
+        self._folder, self._options, self._stopped = folder, options, stopped
+        self._process: subprocess.Popen[bytes] | None = None
+        self.log, self.data = folder / "postgres.log", folder / "data"
+        self.url = f"postgres://carillon@/postgres?host={folder}"
+        self.log.touch()
+        self.log.chmod(0o666)
+        initdb = ["initdb", "-D", str(self.data), "-U", "carillon", "-A", "trust", "-E", "UTF8", "--locale=C"]
+        if self._run([*initdb, "--no-sync"]).wait():
+            raise NoPostgres(f"PostgreSQL's initdb failed:\n{self.log.read_text()}")
+
+    def _run(self, words: Sequence[str]) -> "subprocess.Popen[bytes]":
+        command = [*self._before, str(self._programs / words[0]), *words[1:]]
+        with self.log.open("ab") as output:
+            common = {"stdin": subprocess.DEVNULL, "stdout": output, "stderr": output, "cwd": self._folder}
+            return subprocess.Popen(command, start_new_session=True, **common, **self._rights)  # type: ignore[call-overload,no-any-return]
+
+    def start(self) -> None:
+        options = [word for option in ("listen_addresses=", *self._options) for word in ("-c", option)]
+        self._process = self._run(["postgres", "-D", str(self.data), "-k", str(self._folder), *options])
+        deadline = time.monotonic() + 30
+        while time.monotonic() < deadline and self._process.poll() is None and not self._stopped():
+            try:
+                psycopg.connect(self.url, connect_timeout=3).close()
+                return
+            except psycopg.OperationalError:
+                time.sleep(0.1)
+        raise NoPostgres(f"PostgreSQL did not start:\n{self.log.read_text()}")
+
+    def stop(self, how: int = signal.SIGINT) -> None:
+        """SIGINT is "fast": it rolls back and leaves. SIGQUIT is "immediate": it falls over, and its start recovers."""
+        if self._process and self._process.poll() is None:
+            self._process.send_signal(how)
+            try:
+                self._process.wait(10)
+            except subprocess.TimeoutExpired:
+                self._process.kill()
+                self._process.wait()
+
+
 @contextmanager
 def server(folder: Path, *, stopped: Callable[[], bool] = lambda: False) -> Iterator[str]:
-    """Start PostgreSQL in `folder` (a short path: sockets allow about 100 bytes), give its URL, stop it at the end.
-
-    It listens on a socket in that folder only. `stopped` lets a waiting start be given up. Raises NoPostgres.
-    """
-    programs = find_programs() or install_programs()
-    before, rights = _as_somebody(folder)
-    log, data = folder / "postgres.log", folder / "data"
-    log.touch()
-    log.chmod(0o666)
-    with log.open("ab") as output:
-        initdb = [*before, str(programs / "initdb"), "-D", str(data), "-U", "carillon", "-A", "trust", "-E", "UTF8"]
-        initdb += ["--locale=C", "--no-sync"]
-        common = {"stdin": subprocess.DEVNULL, "stdout": output, "stderr": output, "cwd": folder, **rights}
-        if subprocess.run(initdb, check=False, start_new_session=True, **common).returncode:  # type: ignore[call-overload]
-            raise NoPostgres(f"PostgreSQL's initdb failed:\n{log.read_text()}")
-        # What a crash would lose is thrown away at the end anyway, so nothing waits for the disk.
-        quick = [
-            "listen_addresses=",
-            "fsync=off",
-            "synchronous_commit=off",
-            "full_page_writes=off",
-            "max_connections=60",
-        ]
-        command = [*before, str(programs / "postgres"), "-D", str(data), "-k", str(folder)]
-        command += [word for option in quick for word in ("-c", option)]
-        process = subprocess.Popen(command, start_new_session=True, **common)  # type: ignore[call-overload]
+    """A quick one for a test run: gives its URL, and ends it at the end. Raises NoPostgres."""
+    postgres = Server(folder, options=QUICK, stopped=stopped)
     try:
-        _wait(process, folder, log, stopped)
-        yield f"postgres://carillon@/postgres?host={folder}"
+        postgres.start()
+        yield postgres.url
     finally:
-        if process.poll() is None:
-            process.send_signal(signal.SIGINT)  # "fast": rolls back and leaves
-            try:
-                process.wait(10)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
-
-
-def _wait(process: "subprocess.Popen[bytes]", folder: Path, log: Path, stopped: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 30
-    while time.monotonic() < deadline and process.poll() is None and not stopped():
-        try:
-            psycopg.connect(host=str(folder), user="carillon", dbname="postgres", connect_timeout=3).close()
-            return
-        except psycopg.OperationalError:
-            time.sleep(0.1)
-    raise NoPostgres(f"PostgreSQL did not start:\n{log.read_text()}")
+        postgres.stop()
 
 
 def version(url: str) -> str:
