@@ -50,6 +50,7 @@ class Campaign(models.Model):
     channels = models.JSONField(default=list)
     data = models.JSONField(default=dict, blank=True)  # values for the template's variables
     metadata = models.JSONField(default=dict, blank=True)  # the integrator's own
+    tracking = models.BooleanField(default=True)  # count opens and clicks of those who allow it
     # {"everyone": bool, "tags": [slug], "segments": [uid], "followers": [uid],
     #  "exclude_tags": [slug], "exclude_segments": [uid], "exclude_followers": [uid]}
     audience = models.JSONField(default=dict)
@@ -58,6 +59,9 @@ class Campaign(models.Model):
     send_at_zone = models.CharField(max_length=64, blank=True)
     send_at = models.DateTimeField(null=True, blank=True)
     expires_at = models.DateTimeField(null=True, blank=True)
+    # how fast: messages a second, or evenly over so many seconds; neither = as fast as it goes
+    rate = models.FloatField(null=True, blank=True)
+    spread = models.PositiveIntegerField(null=True, blank=True)
     created_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
     created_at = models.DateTimeField()
     updated_at = models.DateTimeField()
@@ -69,6 +73,9 @@ class Campaign(models.Model):
             models.CheckConstraint(condition=Q(state__in=CampaignState.values), name="campaign_state_known"),
             models.CheckConstraint(
                 condition=~Q(state="scheduled") | Q(send_at__isnull=False), name="campaign_scheduled_has_a_time"
+            ),
+            models.CheckConstraint(
+                condition=Q(rate__isnull=True) | Q(rate__gt=0, spread__isnull=True), name="campaign_rate_or_spread"
             ),
         ]
         indexes = [

@@ -32,6 +32,8 @@ class Follower(models.Model):
     subscribed = models.BooleanField(default=True)
     subscribed_at = models.DateTimeField(null=True, blank=True)
     unsubscribed_at = models.DateTimeField(null=True, blank=True)
+    # may we count whether this person opens and clicks? asked when a mail is made and when a click is stored
+    measured = models.BooleanField(default=True)
     metadata = models.JSONField(default=dict, blank=True)
     tags: "models.ManyToManyField[Tag, Tagging]" = models.ManyToManyField(
         "Tag", through="Tagging", related_name="followers"

@@ -1,12 +1,22 @@
 """Signed links: a token names a purpose and a row, never expires unless asked, and survives key rotation."""
 
+import base64
+import hmac
+from collections.abc import Iterable
+from functools import lru_cache
 from typing import Any
 
+from django.conf import settings
 from django.core import signing
+
+HALF = 16  # bytes of a token of `pair` that prove it: 128 bits
 
 
 class BadToken(ValueError):
     """The token was altered, cut, made for another purpose, or is older than allowed."""
+
+    def __init__(self, text: str = "This link is not complete or was changed. Open it again from the message.") -> None:
+        super().__init__(text)
 
 
 def make(purpose: str, payload: Any) -> str:
@@ -19,4 +29,42 @@ def read(purpose: str, token: str, *, max_age: int | None = None) -> Any:
     try:
         return signing.loads(token, salt=f"carillon.{purpose}", max_age=max_age)
     except signing.BadSignature as error:
-        raise BadToken("This link is not complete or was changed. Open it again from the message.") from error
+        raise BadToken from error
+
+
+def pair(purpose: str, payload: bytes) -> tuple[str, str]:
+    """Two tokens of the same payload, neither of which tells the other: for links that different people may hold.
+
+    One HMAC makes both, each with a half of it: a mail has two and is made in 100 µs, of which `make` would take 30.
+    """
+    proof = _proof(purpose, settings.SECRET_KEY, payload)
+    return _text(payload + proof[:HALF]), _text(payload + proof[HALF:])
+
+
+def read_pair(purpose: str, token: str, *, second: bool) -> bytes:
+    """The payload of `pair`, if this is the token of that half. Raises BadToken. Compares in constant time."""
+    try:
+        raw = base64.urlsafe_b64decode(token + "=" * (-len(token) % 4))
+    except ValueError as error:
+        raise BadToken from error
+    payload, half = raw[:-HALF], raw[-HALF:]
+    if not payload or _text(raw) != token:  # one spelling each: decoding forgives foreign characters and loose bits
+        raise BadToken
+    part = slice(HALF, None) if second else slice(HALF)
+    keys: Iterable[str] = (settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS)
+    if not any(hmac.compare_digest(_proof(purpose, key, payload)[part], half) for key in keys):
+        raise BadToken
+    return payload
+
+
+def _proof(purpose: str, secret: str, payload: bytes) -> bytes:
+    return hmac.digest(_key(purpose, secret), payload, "sha256")
+
+
+@lru_cache(maxsize=32)
+def _key(purpose: str, secret: str) -> bytes:
+    return hmac.digest(secret.encode(), f"carillon.{purpose}".encode(), "sha256")
+
+
+def _text(raw: bytes) -> str:
+    return base64.urlsafe_b64encode(raw).rstrip(b"=").decode()

@@ -1,6 +1,9 @@
 """The links a message carries: signed, never expiring, and opening them changes nothing."""
 
 from functools import cache
+from struct import Struct
+from typing import NamedTuple
+from uuid import UUID
 
 from django.conf import settings
 from django.urls import reverse
@@ -8,16 +11,76 @@ from django.urls import reverse
 from apps.followers.models import Follower, NotificationType
 from apps.lib import tokens
 
+_PURPOSE = "stamp"
+_PAYLOAD = Struct(">16s16sII")  # delivery, follower, notification type, version
+_NO_DELIVERY = UUID(int=0)
+
+
+class Stamp(NamedTuple):
+    """One message's two tokens, 75 characters each. Who was forwarded a link of a mail holds the first one only."""
+
+    tracking: str  # in the links to click and the open pixel: it opens nothing of the follower's
+    managing: str  # in the links to the follower's own pages
+
+
+class Mark(NamedTuple):
+    """What a token names. `notification_type` and `version` are primary keys, 0 for none."""
+
+    delivery: UUID
+    follower: UUID
+    notification_type: int
+    version: int
+
+
+def stamp(*, delivery: UUID, follower: UUID, notification_type: int, version: int) -> Stamp:
+    payload = _PAYLOAD.pack(delivery.bytes, follower.bytes, notification_type, version)
+    return Stamp(*tokens.pair(_PURPOSE, payload))
+
+
+def read_tracking(token: str) -> Mark:
+    """Raises BadToken."""
+    return _mark(tokens.read_pair(_PURPOSE, token, second=False))
+
+
+def read_managing(token: str) -> Mark:
+    """Raises BadToken."""
+    return _mark(tokens.read_pair(_PURPOSE, token, second=True))
+
+
+def stamped_preferences_url(stamp: Stamp) -> str:
+    """The follower's subscription center."""
+    return _absolute("subscriptions:preferences", stamp.managing)
+
+
+def stamped_unsubscribe_url(stamp: Stamp) -> str:
+    """One-click target (RFC 8058): a POST there opts out of the message's type, a GET only asks."""
+    return _absolute("subscriptions:unsubscribe", stamp.managing)
+
 
 def preferences_url(follower: Follower) -> str:
-    """The follower's subscription center."""
-    return _absolute("subscriptions:preferences", tokens.make("preferences", {"f": str(follower.uid)}))
+    """The same outside of any message, as a preview or a member of staff shows it."""
+    return stamped_preferences_url(_undelivered(follower, None))
 
 
 def unsubscribe_url(follower: Follower, notification_type: NotificationType) -> str:
-    """One-click target (RFC 8058): a POST there opts out of this type, a GET only asks."""
-    token = tokens.make("unsubscribe", {"f": str(follower.uid), "t": notification_type.key})
-    return _absolute("subscriptions:unsubscribe", token)
+    return stamped_unsubscribe_url(_undelivered(follower, notification_type))
+
+
+def managing_token(follower: Follower) -> str:
+    """For a link within the follower's own pages."""
+    return _undelivered(follower, None).managing
+
+
+def _undelivered(follower: Follower, kind: NotificationType | None) -> Stamp:
+    # the type of a layout's preview is not stored and has no key
+    return stamp(delivery=_NO_DELIVERY, follower=follower.uid, notification_type=(kind and kind.pk) or 0, version=0)
+
+
+def _mark(payload: bytes) -> Mark:
+    if len(payload) != _PAYLOAD.size:
+        raise tokens.BadToken
+    delivery, follower, notification_type, version = _PAYLOAD.unpack(payload)
+    return Mark(UUID(bytes=delivery), UUID(bytes=follower), notification_type, version)
 
 
 def _absolute(name: str, token: str) -> str:

@@ -68,6 +68,8 @@ class Notification(models.Model):
     created_at = models.DateTimeField()
     send_at = models.DateTimeField()
     expires_at = models.DateTimeField(null=True, blank=True)
+    # whether its mails carry the open pixel and links that count, to followers who let themselves be measured
+    tracked = models.BooleanField(default=False)
     planned_through = models.BigIntegerField(default=0)  # id of the last follower frozen
     planned_at = models.DateTimeField(null=True, blank=True)  # all recipients frozen
     finished_at = models.DateTimeField(null=True, blank=True)
@@ -141,6 +143,9 @@ class Delivery(models.Model):
     provider_id = models.CharField(max_length=255, blank=True)  # the provider's own name for it
     created_at = models.DateTimeField()
     finished_at = models.DateTimeField(null=True, blank=True)  # when `status` became final
+    # the first time each; track.py writes them and the rows of Engagement they sum up
+    opened_at = models.DateTimeField(null=True, blank=True)
+    clicked_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
         ordering = ["-id"]
@@ -212,5 +217,56 @@ class Tally(models.Model):
         constraints = [
             models.UniqueConstraint(
                 fields=["notification", "channel", "status", "reason", "shard"], name="tally_one_per_place"
+            )
+        ]
+
+
+class EngagementKind(models.TextChoices):
+    OPEN = "open", "Opened"  # the pixel was loaded: by the person's mail program, or by a machine before it
+    CLICK = "click", "Clicked"
+
+
+class Engagement(models.Model):
+    """One load of the pixel or one click, as it came in. Append-only.
+
+    Without the IP address: nothing here asks where somebody was, and what is not kept can't get lost.
+    """
+
+    delivery = models.ForeignKey(Delivery, on_delete=models.CASCADE, related_name="engagements")
+    kind = models.CharField(max_length=5, choices=EngagementKind)
+    link = models.PositiveSmallIntegerField(null=True, blank=True)  # its number in the version, for a click
+    at = models.DateTimeField()
+    user_agent = models.CharField(max_length=200, blank=True)
+
+    class Meta:
+        ordering = ["id"]
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(kind="open", link__isnull=True) | Q(kind="click", link__isnull=False),
+                name="engagement_click_has_a_link",
+            )
+        ]
+
+
+class EngagementTally(models.Model):
+    """How many people opened or clicked, and how often: moved in the transaction of the rows, sharded like Tally.
+
+    Link 0 is the message as a whole.
+    """
+
+    notification = models.ForeignKey(
+        Notification, on_delete=models.CASCADE, related_name="engagement_tallies", db_index=False
+    )
+    kind = models.CharField(max_length=5, choices=EngagementKind)
+    link = models.PositiveSmallIntegerField(default=0)
+    shard = models.PositiveSmallIntegerField(default=0)
+    people = models.BigIntegerField(default=0)
+    times = models.BigIntegerField(default=0)
+
+    class Meta:
+        verbose_name_plural = "engagement tallies"
+        constraints = [
+            models.UniqueConstraint(
+                fields=["notification", "kind", "link", "shard"], name="engagement_tally_one_per_place"
             )
         ]

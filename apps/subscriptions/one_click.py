@@ -6,9 +6,8 @@ from django.views.decorators.http import require_http_methods
 
 from apps.followers.consent import words_of
 from apps.followers.models import Follower, NotificationType
-from apps.lib import tokens
 from apps.subscriptions import acts
-from apps.subscriptions.public import email_of, follower_of, own_link, proof, public_page, show
+from apps.subscriptions.public import email_of, follower_of, own_link, proof, public_page, read_link, show
 from apps.subscriptions.wording import masked
 
 
@@ -20,25 +19,25 @@ def unsubscribe(request: HttpRequest, token: str) -> HttpResponse:
     RFC 8058: a mail program posts `List-Unsubscribe=One-Click`, urlencoded or multipart, without cookie or log-in,
     and wants a 2xx without redirect, now and on every repeat, also when the follower is gone.
     """
-    payload = tokens.read("unsubscribe", token)
+    link = read_link("unsubscribe", token)
     one_click = request.method == "POST" and request.POST.get("List-Unsubscribe") == "One-Click"
-    if request.method == "POST" and not Follower.objects.filter(uid=payload["f"]).exists():
+    if request.method == "POST" and not Follower.objects.filter(uid=link.follower).exists():
         return _short() if one_click else show(request, "unsubscribed", {"everything": True})
-    follower = follower_of(payload)
-    type_key = "" if request.POST.get("what") == "all" else payload["t"]
+    follower = follower_of(link)
+    type_key = "" if request.POST.get("what") == "all" else link.type_key
     if request.method == "POST":
         source = "one_click" if one_click else "preference_center"
         acts.opt_out(follower=follower, type_key=type_key, proof=proof(request, follower, source))
         if one_click:
             return _short()
-    kind = NotificationType.objects.filter(key=payload["t"]).first()
+    kind = NotificationType.objects.filter(key=link.type_key).first()
     email = email_of(follower)
     context = {
         "kind": words_of(kind, translation.get_language()) if kind else None,
         "email": masked(email.value) if email else "",
         "preferences": own_link("preferences", follower),
         "everything": not follower.subscribed,
-        "out": acts.is_out(follower, payload["t"]),
+        "out": acts.is_out(follower, link.type_key),
     }
     return show(request, "unsubscribed" if request.method == "POST" else "unsubscribe", context)
 

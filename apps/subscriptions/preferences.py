@@ -12,9 +12,8 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from apps.followers.consent import Cell, Row, Words, matrix, muted_channels
 from apps.followers.models import Category, Channel, Follower
-from apps.lib import tokens
 from apps.subscriptions import acts, forms, intent
-from apps.subscriptions.public import follower_of, proof, public_page, show
+from apps.subscriptions.public import follower_of, proof, public_page, read_link, show
 from apps.subscriptions.wording import CHANNELS, NOTES, REASONS, masked
 
 _SOURCE = "preference_center"
@@ -24,7 +23,7 @@ _SOURCE = "preference_center"
 @require_http_methods(["GET", "HEAD", "POST"])
 def preferences(request: HttpRequest, token: str) -> HttpResponse:
     """The page, and saving what was moved on it."""
-    follower = follower_of(tokens.read("preferences", token))
+    follower = follower_of(read_link("preferences", token))
     if request.method != "POST":
         return _page(request, token, follower, forms.Fields(follower=follower))
     fields = forms.Fields(request.POST, follower=follower)
@@ -43,7 +42,7 @@ def preferences(request: HttpRequest, token: str) -> HttpResponse:
 @public_page
 @require_POST
 def unsubscribe_all(request: HttpRequest, token: str) -> HttpResponse:
-    follower = follower_of(tokens.read("preferences", token))
+    follower = follower_of(read_link("preferences", token))
     saved = acts.save(
         follower=follower,
         words=Words(subscribed=False),
@@ -57,7 +56,7 @@ def unsubscribe_all(request: HttpRequest, token: str) -> HttpResponse:
 @public_page
 @require_POST
 def resubscribe(request: HttpRequest, token: str) -> HttpResponse:
-    follower = follower_of(tokens.read("preferences", token))
+    follower = follower_of(read_link("preferences", token))
     saved = acts.save(
         follower=follower, words=Words(subscribed=True), fields={}, proof=proof(request, follower, _SOURCE)
     )
@@ -67,7 +66,7 @@ def resubscribe(request: HttpRequest, token: str) -> HttpResponse:
 @public_page
 @require_POST
 def undo(request: HttpRequest, token: str) -> HttpResponse:
-    follower = follower_of(tokens.read("preferences", token))
+    follower = follower_of(read_link("preferences", token))
     undone = acts.undo(follower=follower, token=request.POST.get("undo", ""), proof=proof(request, follower, _SOURCE))
     return _back(token, "undone" if undone else "too_late")
 

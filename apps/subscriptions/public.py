@@ -3,8 +3,10 @@
 import datetime as dt
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import dataclass
 from functools import wraps
 from typing import Any, TypedDict
+from uuid import UUID
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
@@ -13,10 +15,11 @@ from django.urls import reverse
 from django.utils import timezone, translation
 from django.views.decorators.csrf import csrf_exempt
 
-from apps.followers.models import Address, Follower
+from apps.followers.models import Address, Follower, NotificationType
 from apps.lib import tokens
 from apps.lib.actor import Actor, ActorKind
 from apps.lib.client_ip import client_ip
+from apps.notifications.links import managing_token, read_managing
 from apps.subscriptions.wording import EDITION
 
 View = Callable[..., HttpResponse]
@@ -61,12 +64,31 @@ def show(request: HttpRequest, name: str, context: dict[str, Any], *, status: in
     return render(request, f"subscriptions/{name}.html", context, status=status)
 
 
-def follower_of(payload: Any) -> Follower:
+@dataclass(frozen=True, slots=True)
+class Link:
+    """What a link to these pages names: whom, and the type of message it stood in ("" for none)."""
+
+    follower: UUID
+    type_key: str
+
+
+def read_link(page: str, token: str) -> Link:
+    """The managing token of a message, or the link of `page` as it was made before there were such. Raises BadToken."""
+    try:
+        mark = read_managing(token)
+    except tokens.BadToken:
+        payload = tokens.read(page, token)
+        return Link(UUID(payload["f"]), payload.get("t", ""))
+    kind = NotificationType.objects.filter(pk=mark.notification_type).first()
+    return Link(mark.follower, kind.key if kind else "")
+
+
+def follower_of(link: Link) -> Follower:
     """Whom the link was made for; from here on the page speaks that person's language, if it can.
 
     Raises BadToken for somebody who is gone, so that a link tells nobody whether a person was ever here.
     """
-    follower = Follower.objects.filter(uid=payload["f"]).first()
+    follower = Follower.objects.filter(uid=link.follower).first()
     if follower is None:
         raise tokens.BadToken("This link belongs to nobody any more.")
     speak(follower)
@@ -81,7 +103,7 @@ def speak(follower: Follower) -> None:
 
 def own_link(name: str, follower: Follower) -> str:
     """A page of the subscription center, for this follower."""
-    return reverse(f"subscriptions:{name}", args=[tokens.make("preferences", {"f": str(follower.uid)})])
+    return reverse(f"subscriptions:{name}", args=[managing_token(follower)])
 
 
 def email_of(follower: Follower) -> Address | None:
