@@ -22,7 +22,7 @@ from apps.dashboard.content_forms import source_area
 from apps.dashboard.forms import KeyField
 from apps.dashboard.preview import MAIL_POLICY, SOME_TYPE
 from apps.followers.models import Channel, Follower, NotificationType
-from apps.notifications.recipient import context
+from apps.notifications.recipient import preview_context
 
 SAMPLE = {
     "en": {
@@ -133,7 +133,7 @@ def _saved(request: HttpRequest, form: Any, key: str) -> Layout | None:
 def frame(request: HttpRequest, key: str) -> HttpResponse:
     """The layout around sample words, for a made-up follower."""
     layout = get_object_or_404(Layout, key=key)
-    values = context(Follower(name="Alex Example", language="en"), NotificationType(**SOME_TYPE), {})
+    values = preview_context(Follower(name="Alex Example", language="en"), NotificationType(**SOME_TYPE), {})
     try:
         shown = Compiled(Version(layout=layout), words=SAMPLE).render(Channel.EMAIL, "en", values)
     except RenderError as error:

@@ -1,18 +1,20 @@
 """What people may do to a notification on its way: pause, resume, cancel, retry, settle a doubt."""
 
 import datetime as dt
+import time
 from collections import Counter
 
 from django.db import transaction
-from django.db.models import Count, Exists, OuterRef, QuerySet
+from django.db.models import Count, Exists, OuterRef, QuerySet, Sum
 
 from apps.lib.actor import Actor
 from apps.lib.events import Fact, Kind, publish
 from apps.lib.queue.announce import announce
 from apps.lib.queue.lanes import Lane
 from apps.notifications import books
+from apps.notifications.claim import EXPIRED
 from apps.notifications.models import Delivery, DeliveryEvent, DeliveryStatus, Notification, NotificationState
-from apps.notifications.send import EXPIRED, announce_senders
+from apps.notifications.send import announce_senders
 
 CANCEL_TASK = "apps.notifications.control.cancel_rest"
 CHUNK = 5000  # rows per transaction: larger ones keep other writers of SQLite waiting
@@ -182,3 +184,16 @@ def _switch(
 def _tell(kind: Kind, notification: Notification, by: Actor, now: dt.datetime, **data: object) -> None:
     label = notification.notification_type.name
     publish(Fact(kind, by, now, "notification", str(notification.uid), label, data))
+
+
+def wait_until_still(notification: Notification, *, seconds: float = 3.0) -> bool:
+    """After a pause or a cancel was committed: until no sender holds a row of it any more, so that the answer to the
+    person who asked is true. Senders look for it ten times a second; False if one still waits for a server's answer.
+    """
+    until = time.monotonic() + seconds
+    queued = notification.tallies.filter(status=DeliveryStatus.QUEUED)
+    while queued.aggregate(n=Sum("count"))["n"]:
+        if time.monotonic() > until:
+            return False
+        time.sleep(0.05)
+    return True

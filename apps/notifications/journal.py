@@ -8,6 +8,7 @@ import fcntl
 import json
 import os
 import secrets
+import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,10 +28,18 @@ class Note:
     outcome: Outcome | None = None
 
 
+class NotWritten(RuntimeError):
+    """The journal could not be written: without it nothing may leave."""
+
+
 class Journal:
-    """Opened by the sending process itself: a forked child that inherits the lock would keep a dead owner alive."""
+    """Opened by the sending process itself: a forked child that inherits the lock would keep a dead owner alive.
+
+    Its threads share it; the last one to leave closes it.
+    """
 
     def __init__(self) -> None:
+        self._lock, self._users, self._clean = threading.Lock(), 1, True
         folder = Path(settings.JOURNAL_DIR)
         folder.mkdir(parents=True, exist_ok=True)
         self.owner = f"{os.getpid()}-{secrets.token_hex(8)}"
@@ -42,6 +51,10 @@ class Journal:
 
     def preparing(self, delivery_id: int) -> None:
         self._write("P", delivery_id)
+
+    def prepared(self, delivery_id: int) -> None:
+        """Its words are made, or it was given back: should this process die now, the message is not to blame."""
+        self._write("B", delivery_id)
 
     def handing_over(self, delivery_id: int) -> None:
         self._write("H", delivery_id)
@@ -58,16 +71,26 @@ class Journal:
 
     def _write(self, mark: str, delivery_id: int, rest: str = "") -> None:
         line = f"{mark} {delivery_id} {rest}\n".encode()
-        if os.write(self._fd, line) != len(line):
-            raise OSError(f"The journal {self._path} could not be written whole; is the disk full?")
+        try:
+            written = os.write(self._fd, line)
+        except OSError as error:
+            raise NotWritten(f"The journal {self._path} can't be written: {error.strerror}.") from error
+        if written != len(line):
+            raise NotWritten(f"The journal {self._path} could not be written whole; is the disk full?")
 
-    def forget(self) -> None:
-        """Everything noted is in the database now."""
-        os.ftruncate(self._fd, 0)
+    def share(self) -> None:
+        with self._lock:
+            self._users += 1
 
-    def close(self) -> None:
-        self._path.unlink(missing_ok=True)
-        os.close(self._fd)
+    def leave(self, *, clean: bool) -> None:
+        """The last one closes it: away with it if all went well, else unlocked, for the recovery to read."""
+        with self._lock:
+            self._users -= 1
+            self._clean &= clean
+            if self._users == 0:
+                if self._clean:
+                    self._path.unlink(missing_ok=True)
+                os.close(self._fd)
 
     def __enter__(self) -> Self:
         return self
@@ -75,10 +98,7 @@ class Journal:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if error is None:
-            self.close()
-        else:
-            os.close(self._fd)  # unlocked, but kept: the recovery reads it
+        self.leave(clean=error is None)
 
 
 def owners_here() -> set[str]:
@@ -111,6 +131,9 @@ def _read(path: Path) -> dict[int, Note]:
             delivery_id, ended = int(number), json.loads(rest) if mark == "E" else None
         except ValueError:
             break  # the end, or cut off by a full disk: the mark before it stands
+        if mark == "B":
+            notes.pop(delivery_id, None)
+            continue
         note = notes.setdefault(delivery_id, Note())
         note.handing_over, note.outcome = mark != "P", None
         if ended:

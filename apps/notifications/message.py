@@ -3,13 +3,15 @@
 import datetime as dt
 from collections.abc import Mapping
 from email.utils import parseaddr
+from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
 from apps.channels.contract import InAppMessage, Mail
 from apps.content.render import Rendered, compiled
 from apps.followers.models import Category, Channel, NotificationType
-from apps.notifications.models import Delivery
+from apps.notifications import links
+from apps.notifications.claim import Row
 from apps.notifications.recipient import context
 
 
@@ -17,34 +19,41 @@ class Unaddressed(ValueError):
     """The follower's address for this channel is gone."""
 
 
-def message_of(delivery: Delivery, *, account: Mapping[str, Any], now: dt.datetime) -> Mail | InAppMessage:
-    """What the provider gets. Raises RenderError, Unaddressed."""
-    notification, follower = delivery.notification, delivery.follower
-    if follower is None:
+def message_of(row: Row, *, account: Mapping[str, Any], now: dt.datetime) -> Mail | InAppMessage:
+    """What the provider gets. Asks no database: `claim` fetched everything. Raises RenderError, Unaddressed."""
+    notification, person = row.notification, row.person
+    if person is None:
         raise Unaddressed("The follower was deleted.")
-    kind, data = notification.notification_type, {**notification.data, **(delivery.data or {})}
-    values = context(follower, kind, data)
-    rendered = compiled(notification.version).render(delivery.channel, follower.language, values)
-    if delivery.channel == Channel.IN_APP:
-        parts = rendered.parts
+    kind, version = notification.notification_type, notification.version
+    stamp = links.stamp(delivery=row.uid, follower=person.uid, notification_type=kind.pk, version=version.pk)
+    leave = links.stamped_unsubscribe_url(stamp) if kind.commercial else ""
+    values = context(
+        person,
+        {**notification.data, **row.data} if row.data else notification.data,
+        preferences=links.stamped_preferences_url(stamp),
+        unsubscribe=leave,
+    )
+    words = compiled(version)
+    if row.channel == Channel.IN_APP:
+        parts = words.render(row.channel, person.language, values).parts
         return InAppMessage(
-            delivery=delivery.uid,
-            follower=follower.uid,
+            delivery=row.uid,
+            follower=person.uid,
             category=kind.category,
             title=parts["title"],
             body=parts.get("body", ""),
             link=parts.get("link", ""),
         )
-    if delivery.address is None:
+    if not row.address:
         raise Unaddressed("The follower's address was removed.")
     return mail(
-        uid=delivery.uid,
-        to=delivery.address.value,
-        to_name=follower.name,
-        rendered=rendered,
+        uid=row.uid,
+        to=row.address,
+        to_name=person.name,
+        rendered=words.render("email", person.language, values),
         sender=str(account["sender"]),
         notification_type=kind,
-        links=values["links"],
+        unsubscribe=leave,
         group=str(notification.uid),
         now=now,
     )
@@ -58,7 +67,7 @@ def mail(
     rendered: Rendered,
     sender: str,
     notification_type: NotificationType,
-    links: Mapping[str, str],
+    unsubscribe: str,
     group: str,
     now: dt.datetime,
 ) -> Mail:
@@ -67,15 +76,14 @@ def mail(
     List-Unsubscribe with List-Unsubscribe-Post (RFC 8058) on commercial mail only; List-Id (RFC 2919) names the kind of
     message; Auto-Submitted (RFC 3834) keeps vacation replies away; the Message-ID is the same on every try.
     """
-    domain = parseaddr(sender)[1].rpartition("@")[2] or "localhost"
-    domain = domain if domain.isascii() else domain.encode("idna").decode()
+    domain = _domain_of(sender)
     headers = {
         "List-Id": f"<{notification_type.key}.{domain}>",
         "Auto-Submitted": "auto-generated",
         "Feedback-ID": f"{group}:{notification_type.key}:carillon",
     }
-    if links.get("unsubscribe"):
-        headers["List-Unsubscribe"] = f"<{links['unsubscribe']}>"
+    if unsubscribe:
+        headers["List-Unsubscribe"] = f"<{unsubscribe}>"
         headers["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"
     if notification_type.category == Category.MARKETING:
         headers["Precedence"] = "bulk"
@@ -91,3 +99,9 @@ def mail(
         headers=headers,
         sent_at=now,
     )
+
+
+@lru_cache(maxsize=32)
+def _domain_of(sender: str) -> str:
+    domain = parseaddr(sender)[1].rpartition("@")[2] or "localhost"
+    return domain if domain.isascii() else domain.encode("idna").decode()

@@ -1,7 +1,9 @@
 """What an answer means for a delivery: decided by a pure function, recorded for many rows in one transaction."""
 
 import datetime as dt
+import json
 import random
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -14,6 +16,7 @@ from apps.followers.models import DoubtPolicy
 from apps.lib.actor import SYSTEM
 from apps.lib.events import Fact, Kind, publish
 from apps.notifications import books
+from apps.notifications.claim import Ended, Row, held_by
 from apps.notifications.models import Delivery, DeliveryEvent, DeliveryStatus, Notification, NotificationState
 
 # Full jitter between 5 s and 15 min, for at most a day (or until the message expires).
@@ -72,71 +75,108 @@ def decide(
             return Next(DeliveryStatus.PENDING, reason, due, "deferred", outcome.charged)
 
 
-def record(owner: str, results: Sequence[tuple[Delivery, Outcome]], *, now: dt.datetime | None = None) -> None:
+def record(owner: str, results: Sequence[Ended], *, now: dt.datetime | None = None) -> None:
     """Write down how hand-overs ended, for rows that `owner` still holds.
 
-    A slow owner whose rows were taken over writes nothing (the count of held rows is the fence). The deliveries carry
-    `notification` and its type.
+    A slow owner whose rows were taken over writes nothing: status and owner are the fence.
     """
     if not results:
         return
     now = now or timezone.now()
+    accepted = [each for each in results if each[1].result is Result.ACCEPTED]
+    others = [each for each in results if each[1].result is not Result.ACCEPTED]
     with transaction.atomic():
-        held = held_by(owner, [delivery.pk for delivery, _ in results])
-        since = _put_off_since([d.pk for d, outcome in results if outcome.result == Result.TRANSIENT and d.pk in held])
-        doubtful = [d.pk for d, outcome in results if outcome.result == Result.IN_DOUBT and d.pk in held]
-        doubted = set(
-            DeliveryEvent.objects.filter(delivery__in=doubtful, kind="in_doubt").values_list("delivery_id", flat=True)
+        deltas = _sent(owner, accepted, now)
+        deltas.update(_decided(owner, others, now))  # not `+`, which drops what goes below zero
+        books.shift(deltas)
+
+
+def _sent(owner: str, accepted: Sequence[Ended], now: dt.datetime) -> Counter[books.Place]:
+    """The plain hand-over, for many rows in one statement; what it does to the tallies."""
+    deltas: Counter[books.Place] = Counter()
+    if not accepted:
+        return deltas
+    columns = [[row.pk, row.account_id, outcome.provider_id] for row, outcome in accepted]
+    if connection.vendor == "postgresql":
+        values = "unnest(%s::bigint[], %s::bigint[], %s::text[]) AS done(id, account, name)"
+        params: list[Any] = list(map(list, zip(*columns, strict=True)))
+    else:
+        values = (
+            "(SELECT json_extract(value, '$[0]') AS id, json_extract(value, '$[1]') AS account, "
+            "json_extract(value, '$[2]') AS name FROM json_each(%s)) AS done"
         )
-        cancelled = set(
-            Notification.objects.filter(
-                pk__in={delivery.notification_id for delivery, _ in results}, state=NotificationState.CANCELLED
-            ).values_list("pk", flat=True)
+        params = [json.dumps(columns)]
+    table = Delivery._meta.db_table
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"UPDATE {table} SET status='sent', error='', account_id=done.account, provider_id=done.name, "  # noqa: S608
+            f"finished_at=%s, lease_owner='', lease_until=NULL FROM {values} "
+            f"WHERE {table}.id=done.id AND {table}.status='queued' AND {table}.lease_owner=%s "
+            f"RETURNING {table}.notification_id, {table}.channel, {table}.reason",
+            [connection.ops.adapt_datetimefield_value(now), *params, owner],
         )
-        before, after, rows, events = [], [], [], []
-        for delivery, outcome in results:
-            if delivery.pk not in held:
-                continue
-            notification = delivery.notification
-            step = decide(
-                outcome,
-                reason=delivery.reason,
-                attempts=delivery.attempts,
-                since=since.get(delivery.pk, now),
-                expires_at=notification.expires_at,
-                doubt_policy=notification.notification_type.doubt_policy,
-                doubted_before=delivery.pk in doubted,
-                now=now,
+        for (notification, channel, reason), count in Counter(cursor.fetchall()).items():
+            deltas[books.Place(notification, channel, DeliveryStatus.QUEUED.value, reason)] -= count
+            deltas[books.Place(notification, channel, DeliveryStatus.SENT.value, reason)] += count
+    return deltas
+
+
+def _decided(owner: str, results: Sequence[Ended], now: dt.datetime) -> Counter[books.Place]:
+    """Everything but the plain hand-over: rows, events and facts; what it does to the tallies."""
+    if not results:
+        return Counter()
+    held = held_by(owner, [row.pk for row, _ in results])
+    results = [(row, outcome) for row, outcome in results if row.pk in held]
+    since = _put_off_since([row.pk for row, outcome in results if outcome.result is Result.TRANSIENT])
+    doubtful = [row.pk for row, outcome in results if outcome.result is Result.IN_DOUBT]
+    doubted = set(
+        DeliveryEvent.objects.filter(delivery__in=doubtful, kind="in_doubt").values_list("delivery_id", flat=True)
+    )
+    of = {row.notification.pk for row, _ in results}
+    cancelled = set(
+        Notification.objects.filter(pk__in=of, state=NotificationState.CANCELLED).values_list("pk", flat=True)
+    )
+    before, after, rows, events = [], [], [], []
+    for row, outcome in results:
+        notification = row.notification
+        step = decide(
+            outcome,
+            reason=row.reason,
+            attempts=row.attempts,
+            since=since.get(row.pk, now),
+            expires_at=notification.expires_at,
+            doubt_policy=notification.notification_type.doubt_policy,
+            doubted_before=row.pk in doubted,
+            now=now,
+        )
+        if step.status == DeliveryStatus.PENDING and notification.pk in cancelled:
+            if outcome.result == Result.IN_DOUBT:  # perhaps it left: "cancelled" would be a claim
+                step = replace(step, status=DeliveryStatus.IN_DOUBT, reason="in_doubt")
+            else:
+                step = replace(step, status=DeliveryStatus.CANCELLED)
+        before.append(row.place())
+        after.append(row.place()._replace(status=step.status.value, reason=step.reason))
+        rows.append(
+            (
+                step.status.value,
+                step.reason,
+                outcome.detail,
+                step.due_at,
+                0 if step.charged else 1,
+                row.account_id,
+                outcome.provider_id,
+                None if step.status == DeliveryStatus.PENDING else now,
+                row.pk,
             )
-            if step.status == DeliveryStatus.PENDING and delivery.notification_id in cancelled:
-                if outcome.result == Result.IN_DOUBT:  # perhaps it left: "cancelled" would be a claim
-                    step = replace(step, status=DeliveryStatus.IN_DOUBT, reason="in_doubt")
-                else:
-                    step = replace(step, status=DeliveryStatus.CANCELLED)
-            before.append(books.place(delivery))
-            after.append(books.Place(delivery.notification_id, delivery.channel, step.status.value, step.reason))
-            final = step.status != DeliveryStatus.PENDING
-            rows.append(
-                (
-                    step.status.value,
-                    step.reason,
-                    "" if step.status == DeliveryStatus.SENT else outcome.detail[:500],
-                    step.due_at,
-                    0 if step.charged else 1,
-                    delivery.account_id,
-                    outcome.provider_id[:255],
-                    now if final else None,
-                    delivery.pk,
-                )
-            )
-            if step.event:
-                detail = {"said": outcome.detail, "attempt": delivery.attempts, "account": delivery.account_id}
-                events.append(DeliveryEvent(delivery=delivery, at=now, kind=step.event, detail=detail))
-            if step.status in (DeliveryStatus.FAILED, DeliveryStatus.IN_DOUBT):
-                _tell(delivery, step, outcome, now)
-        _update(rows)
-        DeliveryEvent.objects.bulk_create(events)
-        books.shift(books.moved(before, after))
+        )
+        if step.event:
+            detail = {"said": outcome.detail, "attempt": row.attempts, "account": row.account_id}
+            events.append(DeliveryEvent(delivery_id=row.pk, at=now, kind=step.event, detail=detail))
+        if step.status in (DeliveryStatus.FAILED, DeliveryStatus.IN_DOUBT):
+            _tell(row, step, outcome, now)
+    _update(rows)
+    DeliveryEvent.objects.bulk_create(events)
+    return books.moved(before, after)
 
 
 def _put_off_since(ids: Sequence[int]) -> dict[int, dt.datetime]:
@@ -154,12 +194,6 @@ def _put_off_since(ids: Sequence[int]) -> dict[int, dt.datetime]:
     return since
 
 
-def held_by(owner: str, ids: Sequence[int]) -> set[int]:
-    """Of these rows, the ones that `owner` has claimed and nobody took over; locked until the transaction ends."""
-    rows = Delivery.objects.filter(pk__in=ids, status=DeliveryStatus.QUEUED, lease_owner=owner)
-    return set(rows.select_for_update().order_by("pk").values_list("pk", flat=True))
-
-
 def _update(rows: Sequence[tuple[Any, ...]]) -> None:
     if not rows:
         return
@@ -175,7 +209,7 @@ def _update(rows: Sequence[tuple[Any, ...]]) -> None:
         )
 
 
-def _tell(delivery: Delivery, step: Next, outcome: Outcome, now: dt.datetime) -> None:
+def _tell(row: Row, step: Next, outcome: Outcome, now: dt.datetime) -> None:
     kind = Kind.DELIVERY_FAILED if step.status == DeliveryStatus.FAILED else Kind.DELIVERY_IN_DOUBT
-    data = {"channel": delivery.channel, "reason": step.reason, "said": outcome.detail}
-    publish(Fact(kind, SYSTEM, now, "delivery", str(delivery.uid), str(delivery.follower or ""), data))
+    data = {"channel": row.channel, "reason": step.reason, "said": outcome.detail}
+    publish(Fact(kind, SYSTEM, now, "delivery", str(row.uid), row.label, data))

@@ -2,17 +2,18 @@
 
 import datetime as dt
 import logging
+from typing import Any
 
 from django.db import transaction
+from django.db.models.functions import Now
 from django.utils import timezone
 
 from apps.channels.contract import Outcome, Result
 from apps.lib.actor import SYSTEM
 from apps.lib.events import Fact, Kind, publish
-from apps.notifications import books, outcomes
+from apps.notifications import books, claim, outcomes
 from apps.notifications.journal import Note, of_the_dead, owners_here
 from apps.notifications.models import Delivery, DeliveryEvent, DeliveryStatus
-from apps.notifications.send import release
 
 log = logging.getLogger("carillon.recover")
 
@@ -25,7 +26,8 @@ def expired_leases(*, now: dt.datetime) -> None:
     """Schedule: dead senders of this machine at once, those of lost machines after their lease and a quarter hour."""
     for owner, notes in of_the_dead():
         _take_over(owner, notes)
-    lost = Delivery.objects.filter(status=DeliveryStatus.QUEUED, lease_until__lt=now - ELSEWHERE)
+    # by the clock of the database, as the lease was
+    lost = Delivery.objects.filter(status=DeliveryStatus.QUEUED, lease_until__lt=Now() - ELSEWHERE)
     for owner in set(lost.values_list("lease_owner", flat=True)[:1000]) - owners_here():
         log.warning("The journal of %s is lost with its machine; what it held is in doubt", owner)
         held = Delivery.objects.filter(status=DeliveryStatus.QUEUED, lease_owner=owner).values_list("pk", flat=True)
@@ -33,11 +35,7 @@ def expired_leases(*, now: dt.datetime) -> None:
 
 
 def _take_over(owner: str, notes: dict[int, Note]) -> None:
-    held = list(
-        Delivery.objects.filter(status=DeliveryStatus.QUEUED, lease_owner=owner).select_related(
-            "follower", "notification__notification_type", "account"
-        )
-    )
+    held = claim.held_rows(owner)
     if not held:
         return
     known, untouched, crashed = [], [], []
@@ -57,28 +55,27 @@ def _take_over(owner: str, notes: dict[int, Note]) -> None:
         owner, len(held), len(known), len(untouched), len(crashed),
     )  # fmt: skip
     outcomes.record(owner, known)
-    release(owner, untouched)
+    claim.release(owner, untouched)
     for row in crashed:
         _count_crash(owner, row)
-    for pk in {row.notification_id for row in held}:
+    for pk in {row.notification.pk for row in held}:
         books.finish_if_done(pk, now=timezone.now())
 
 
-def _count_crash(owner: str, row: Delivery) -> None:
+def _count_crash(owner: str, row: claim.Row) -> None:
     """It never left, but its sender died while preparing it: again, unless that keeps happening."""
     now = timezone.now()
     with transaction.atomic():
-        if not outcomes.held_by(owner, [row.pk]):
+        if not claim.held_by(owner, [row.pk]):
             return
-        crashes = 1 + DeliveryEvent.objects.filter(delivery=row, kind="crashed").count()
+        crashes = 1 + DeliveryEvent.objects.filter(delivery=row.pk, kind="crashed").count()
         said = f"The sender died while preparing this message ({crashes} of {MOST_CRASHES})."
-        DeliveryEvent.objects.create(delivery=row, at=now, kind="crashed", detail={"owner": owner, "said": said})
-        before = books.place(row)
-        row.status, row.due_at = DeliveryStatus.PENDING, now + dt.timedelta(seconds=5)
+        DeliveryEvent.objects.create(delivery_id=row.pk, at=now, kind="crashed", detail={"owner": owner, "said": said})
+        change: dict[str, Any] = {"status": DeliveryStatus.PENDING.value, "due_at": now + dt.timedelta(seconds=5)}
         if crashes >= MOST_CRASHES:
-            row.status, row.reason, row.finished_at = DeliveryStatus.FAILED, "quarantined", now
-            data = {"channel": row.channel, "reason": row.reason, "said": said}
-            publish(Fact(Kind.DELIVERY_FAILED, SYSTEM, now, "delivery", str(row.uid), str(row.follower or ""), data))
-        row.error, row.lease_owner, row.lease_until = said, "", None
-        row.save()
-        books.shift(books.moved([before], [books.place(row)]))
+            change = {"status": DeliveryStatus.FAILED.value, "reason": "quarantined", "finished_at": now}
+            data = {"channel": row.channel, "reason": "quarantined", "said": said}
+            publish(Fact(Kind.DELIVERY_FAILED, SYSTEM, now, "delivery", str(row.uid), row.label, data))
+        Delivery.objects.filter(pk=row.pk).update(error=said, lease_owner="", lease_until=None, **change)
+        to = row.place()._replace(status=change["status"], reason=change.get("reason", row.reason))
+        books.shift(books.moved([row.place()], [to]))

@@ -1,41 +1,40 @@
 """Send what is due: claim a slice, look again whether each may go, hand over outside any transaction, record.
 
-Read it from `send_lane` down. Who claims owns the rows until its lease runs out; the journal knows what it did.
+Read it from `send_lane` down. One thread, this one, has the database; others (hand_over.py) talk to the servers.
+Who claims owns the rows until its lease runs out (claim.py); the journal knows what it did.
 """
 
 import datetime as dt
 import logging
-import random
 import time
-from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any
 
-from django.db import Error as DatabaseError
-from django.db import connection, transaction
-from django.db.models import Exists, F, OuterRef, QuerySet
+from django.db.models import Exists, OuterRef
 from django.utils import timezone
 
-from apps.channels.contract import BadSettings, Outcome, Result, Session
+from apps.channels.contract import BadSettings, Result, Session
 from apps.channels.registry import UnknownProvider, provider
-from apps.content.problems import RenderError
-from apps.followers.verdict_sql import ALLOWING, reason_case
 from apps.lib.crypto import Undecryptable
 from apps.lib.queue.announce import announce, waiting
 from apps.lib.queue.lanes import Lane
-from apps.notifications import accounts_out, books, outcomes, recipient
+from apps.notifications import accounts_out, books, claim, outcomes
+from apps.notifications.hand_over import Connection, Line, work
 from apps.notifications.journal import Journal
-from apps.notifications.message import Unaddressed, message_of
-from apps.notifications.models import Delivery, DeliveryStatus, Notification, NotificationState, ProviderAccount
+from apps.notifications.message import message_of
+from apps.notifications.models import Delivery, Notification, NotificationState
 
 log = logging.getLogger("carillon.send")
 
 SEND_TASK = "apps.notifications.send.send_lane"
-CLAIM = 100  # rows per claim; a claim of 100 costs 49 µs a row
 WORK_SECONDS = 8.0  # a task works that long, then announces the next
-LEASE = dt.timedelta(seconds=60)
-FRESH_SECONDS = 2.0  # consent, pause and cancel are looked at again after this long
-FLUSH_ROWS, FLUSH_SECONDS = 50, 0.5
-EXPIRED = "expired"
+PATIENCE = 3.0  # and waits that long for answers; whoever waits longer books its answer alone
+FIRST_CLAIM, LARGEST_CLAIM = 100, 1000  # rows; then what goes out in AHEAD_SECONDS. A claim of 100 costs 49 µs a row
+AHEAD_SECONDS = 0.5
+STATE_SECONDS = 0.1  # pause and cancel are looked for this often
+FRESH_SECONDS = 2.0  # consent of those who wait in this process, too
+FLUSH_SECONDS = 0.5
+WIDEN_SECONDS = 0.25  # more connections are opened this often, while this process mostly waits for answers
+MOSTLY_WAITING = 0.6  # of one core's time
 
 
 def announce_senders(lane: Lane) -> None:
@@ -49,7 +48,7 @@ def announce_due(*, now: dt.datetime) -> None:
     channels = accounts_out.open_channels(now=now)
     for lane in Lane:
         live = Notification.objects.filter(lane=lane.value, state=NotificationState.SENDING)
-        if any(live.filter(_has_due(channel, now)).exists() for channel in channels) and waiting(lane) == 0:
+        if any(live.filter(claim.has_due(channel, now)).exists() for channel in channels) and waiting(lane) == 0:
             announce_senders(lane)
         open_work = Delivery.objects.filter(notification=OuterRef("pk"), status__in=books.WAITING)
         for pk in live.exclude(Exists(open_work)).values_list("pk", flat=True)[:100]:
@@ -60,254 +59,135 @@ def send_lane(*, name: str, **_: object) -> None:
     """Task: send what is due in the lane for a few seconds; finding nothing is normal."""
     lane = Lane(name)
     until = time.monotonic() + WORK_SECONDS
-    with Journal() as journal, Ways() as ways:
+    with Journal() as journal:
         while time.monotonic() < until:
-            batch = claim(lane, owner=journal.owner)
+            batch = claim.claim(lane, owner=journal.owner, size=FIRST_CLAIM)
             if batch is None:
                 return
-            _Sender(batch, journal, ways, until).run()
+            _Shift(lane, batch, journal, until).run()
     if waiting(lane) == 0:  # a call that waits already goes on; more calls than work would keep other tasks waiting
         announce(SEND_TASK, lane=lane, name=name)
 
 
-# ------------------------------------------------------------------ claim
-@dataclass(slots=True)
-class Batch:
-    """Rows of one notification and channel that `owner` holds, in the order in which they are sent."""
+class _Shift:
+    """One account at work: its rows are claimed ahead, handed over by its connections, and booked."""
 
-    owner: str
-    notification: Notification
-    rows: list[Delivery]
-
-
-def _due(channel: str, now: dt.datetime) -> QuerySet[Delivery]:
-    # each condition is in the index `delivery_due`: a million that can't go out now cost nothing
-    return Delivery.objects.filter(status=DeliveryStatus.PENDING, channel=channel, due_at__lte=now)
-
-
-def _has_due(channel: str, now: dt.datetime) -> Exists:
-    return Exists(_due(channel, now).filter(notification=OuterRef("pk")))
-
-
-def claim(lane: Lane, *, owner: str, size: int = CLAIM) -> Batch | None:
-    """Take the next due rows of one notification; None when nothing is due that has a way out."""
-    now = timezone.now()
-    live = Notification.objects.filter(lane=lane.value, state=NotificationState.SENDING).order_by("pk")
-    places = sorted(
-        (pk, channel)
-        for channel in accounts_out.open_channels(now=now)
-        for pk in live.filter(_has_due(channel, now)).values_list("pk", flat=True)[:50]
-    )
-    if lane is Lane.BULK:
-        random.shuffle(places)  # campaigns share the lane instead of queueing behind the largest
-    for pk, channel in places:
-        batch = _claim_from(pk, channel, owner=owner, size=size, now=now)
-        if batch and batch.rows:
-            return batch
-        if batch:  # everything claimed was skipped: it may have been the last
-            books.finish_if_done(pk, now=now)
-    return None
-
-
-def _claim_from(pk: int, channel: str, *, owner: str, size: int, now: dt.datetime) -> Batch | None:
-    with transaction.atomic():
-        due = _due(channel, now).filter(notification=pk).order_by("due_at", "pk")
-        skip = connection.features.has_select_for_update_skip_locked  # SQLite has one writer at a time anyway
-        ids = list(due.select_for_update(skip_locked=skip).values_list("pk", flat=True)[:size])
-        if not ids:
-            return None
-        notification = Notification.objects.select_related("notification_type", "version__template").get(pk=pk)
-        if notification.state != NotificationState.SENDING:
-            return None
-        rows = list(Delivery.objects.filter(pk__in=ids).select_related("follower", "address").order_by("due_at", "pk"))
-        allowed = skip_denied(notification, rows, now=now)
-        Delivery.objects.filter(pk__in=[row.pk for row in allowed]).update(
-            status=DeliveryStatus.QUEUED, lease_owner=owner, lease_until=now + LEASE, attempts=F("attempts") + 1
-        )
-        before = [books.place(row) for row in allowed]
-        for row in allowed:
-            row.status, row.attempts, row.notification = DeliveryStatus.QUEUED, row.attempts + 1, notification
-        books.shift(books.moved(before, [books.place(row) for row in allowed]))
-    recipient.prepare(row.follower for row in allowed if row.follower)
-    return Batch(owner, notification, allowed)
-
-
-def skip_denied(notification: Notification, rows: list[Delivery], *, now: dt.datetime) -> list[Delivery]:
-    """Judge again, now; those that may not go any more are skipped with the reason. Returns the rest, in order.
-
-    The rows are of one channel. In the transaction of the caller, which holds the rows.
-    """
-    if not rows:
-        return []
-    case = reason_case(notification.notification_type, rows[0].channel, follower="follower", address="address")
-    judged = Delivery.objects.filter(pk__in=[row.pk for row in rows])
-    verdicts: dict[int, str] = dict(judged.annotate(verdict=case).values_list("pk", "verdict"))
-    allowing = {reason.value for reason in ALLOWING}
-    if notification.expires_at and notification.expires_at <= now:
-        verdicts = dict.fromkeys(verdicts, EXPIRED)
-    denied = [row for row in rows if verdicts[row.pk] not in allowing]
-    before = [books.place(row) for row in denied]
-    for row in denied:
-        row.status, row.reason, row.finished_at = DeliveryStatus.SKIPPED, verdicts[row.pk], now
-        row.lease_owner, row.lease_until = "", None
-        row.save(update_fields=["status", "reason", "finished_at", "lease_owner", "lease_until"])
-    books.shift(books.moved(before, [books.place(row) for row in denied]))
-    return [row for row in rows if verdicts[row.pk] in allowing]
-
-
-# ------------------------------------------------------------------ hand over
-@dataclass(frozen=True, slots=True)
-class Way:
-    """An account with its settings opened, and the session its messages go through."""
-
-    account: ProviderAccount
-    settings: dict[str, Any]
-    session: Session[Any]
-    local: bool
-
-
-class Ways:
-    """The sessions a task has open, one per channel, closed when it ends."""
-
-    def __init__(self) -> None:
-        self._open: dict[str, Way] = {}
-
-    def out(self, channel: str) -> Way | None:
-        """None when no account of the channel can be used now."""
-        while channel not in self._open:
-            account = accounts_out.account_for(channel, now=timezone.now())
-            if account is None:
-                return None
-            try:
-                kind, settings = provider(account.provider), accounts_out.settings_of(account)
-                self._open[channel] = Way(account, settings, kind.open(settings), kind.local)
-            except (BadSettings, UnknownProvider, Undecryptable) as error:
-                accounts_out.pause(account, detail=str(error), now=timezone.now())
-        return self._open[channel]
-
-    def leave(self, channel: str) -> None:
-        self._open.pop(channel).session.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        for channel in list(self._open):
-            self.leave(channel)
-
-
-class _Sender:
-    """Works off one batch. Whatever is left when it stops goes back to waiting, uncharged."""
-
-    def __init__(self, batch: Batch, journal: Journal, ways: Ways, until: float) -> None:
+    def __init__(self, lane: Lane, batch: claim.Batch, journal: Journal, until: float) -> None:
         """`until`: monotonic seconds; a slow server must not keep a task at work until the queue kills it."""
-        self._batch, self._journal, self._ways, self._until = batch, journal, ways, until
-        self._left = list(batch.rows)
-        self._results: list[tuple[Delivery, Outcome]] = []
-        self._looked = self._flushed = time.monotonic()
+        self._lane, self._account, self._owner, self._until = lane, batch.account, journal.owner, until
+        self._left = batch.rows
+        self._settings: dict[str, Any] = {}
+        self._line = Line(journal=journal, make=self._message, local=False)
+        self._connections: list[Connection] = []
+        self._most = 1
+        self._began = self._flushed = self._looked = self._fresh = self._widened = self._claimed = time.monotonic()
+        self._used = time.process_time()
+        self._done = 0
+
+    def _message(self, row: claim.Row) -> Any:
+        row.account_id = self._account.pk
+        return message_of(row, account=self._settings, now=timezone.now())
 
     def run(self) -> None:
         try:
-            while self._left and time.monotonic() < self._until:
-                if time.monotonic() - self._looked > FRESH_SECONDS and not self._look_again():
-                    break
-                if not self._left or not self._one(self._left.pop(0)):
-                    break
-                if len(self._results) >= FLUSH_ROWS or time.monotonic() - self._flushed > FLUSH_SECONDS:
-                    self._flush()
+            kind, self._settings = provider(self._account.provider), accounts_out.settings_of(self._account)
+            self._line.local, self._most = kind.local, kind.connections(self._settings)
+            first = kind.open(self._settings)
+        except (BadSettings, UnknownProvider, Undecryptable) as error:
+            claim.release(self._owner, self._left)
+            accounts_out.pause(self._account, detail=str(error), now=timezone.now())
+            return
+        try:
+            self._line.put(self._left)
+            if kind.local:
+                with first:
+                    self._work_here(first)
+            else:
+                self._connections.append(Connection(self._line, first))
+                self._work_apart()
         finally:
-            # also on the way out of an error: the journal then keeps what is known of the row in hand
-            self._flush()
-            release(self._batch.owner, self._left)
-        self._journal.forget()
-        books.finish_if_done(self._batch.notification.pk, now=timezone.now())
+            self._line.close()
+            self._wait_for_answers()
+            self._book(last=True)
+            claim.release(self._owner, self._line.withdraw())
+        if fault := self._line.fault:
+            now = timezone.now()
+            until = accounts_out.pause(self._account, detail=fault.detail, now=now, seconds=fault.retry_after)
+            log.warning("%s is left alone until %s: %s", self._account, until, fault.detail)
+        if self._line.error:
+            raise self._line.error
 
-    def _one(self, row: Delivery) -> bool:
-        """Hand over one message; False when its channel has no way out any more."""
-        way = self._ways.out(row.channel)
-        if way is None:
-            self._left.insert(0, row)
+    def _work_here(self, session: Session[Any]) -> None:
+        """Local hand-overs are transactions of our own: this thread makes them."""
+        work(self._line, session)
+        while self._line.open and time.monotonic() < self._until:
+            self._book()
+            if not self._claim_ahead():
+                break
+            work(self._line, session)
+
+    def _work_apart(self) -> None:
+        """Keep the line filled and the books true while the connections hand over."""
+        while self._line.open and time.monotonic() < self._until:
+            short = self._line.waiting() < self._ahead() // 2
+            found = short and time.monotonic() >= self._claimed and self._claim_ahead()
+            quiet = self._line.quiet()
+            if quiet or time.monotonic() - self._flushed > FLUSH_SECONDS or self._line.full():
+                self._book()
+            if quiet and not found:
+                break
+            self._look_again()
+            self._widen()
+            self._line.wait(STATE_SECONDS)
+
+    def _ahead(self) -> int:
+        """How many rows go out in AHEAD_SECONDS at the pace so far."""
+        pace = self._done / max(time.monotonic() - self._began, 0.1)
+        return int(min(max(pace * AHEAD_SECONDS, FIRST_CLAIM), LARGEST_CLAIM))
+
+    def _claim_ahead(self) -> bool:
+        batch = claim.claim(self._lane, owner=self._owner, size=self._ahead(), account=self._account)
+        if batch is None:
+            self._claimed = time.monotonic() + STATE_SECONDS  # the next one may be on its way: ask again, not at once
             return False
-        row.account = way.account
-        self._journal.preparing(row.pk)
-        outcome, trust = self._hand_over(row, way)
-        self._results.append((row, outcome))  # first: the books shall know it even where the journal's disk is full
-        self._journal.ended(row.pk, outcome)
-        if not trust or outcome.result in (Result.ACCOUNT, Result.THROTTLED):
-            self._flush()
-            now, wait = timezone.now(), outcome.retry_after
-            until = accounts_out.pause(way.account, detail=outcome.detail, now=now, seconds=wait)
-            log.warning("%s is left alone until %s: %s", way.account, until, outcome.detail)
-            self._ways.leave(row.channel)
+        self._line.put(batch.rows)
         return True
 
-    def _hand_over(self, row: Delivery, way: Way) -> tuple[Outcome, bool]:
-        """How it ended, and whether the provider can be trusted with the next message: a bug costs one, not the slice.
+    def _look_again(self) -> None:
+        """Are the notifications still on, and may those who wait here still be written to?"""
+        now = time.monotonic()
+        if now - self._looked > STATE_SECONDS:
+            self._looked = now
+            if stopped := claim.stopped(self._line.notifications()):
+                claim.release(self._owner, self._line.withdraw(stopped))
+        if now - self._fresh > FRESH_SECONDS:
+            waiting = self._line.withdraw()
+            self._line.put(claim.still_wanted(self._owner, waiting, now=timezone.now()), first=True)
+            self._fresh = time.monotonic()
 
-        The database's own errors pass: they say nothing about the message.
-        """
-        try:
-            message = message_of(row, account=way.settings, now=timezone.now())
-        except (RenderError, Unaddressed) as error:
-            return Outcome(Result.PERMANENT_CONTENT, str(error)), True
-        except (DatabaseError, MemoryError):
-            raise
-        except Exception as error:
-            log.exception("The message of delivery %s could not be made.", row.uid)
-            return Outcome(Result.PERMANENT_CONTENT, f"{type(error).__name__}: {error}"), True
-        if way.local:  # a local hand-over is repeatable: doubt can't arise
-            return way.session.send(message), True
-        self._journal.handing_over(row.pk)
-        try:
-            return way.session.send(message), True
-        except (DatabaseError, MemoryError):
-            raise
-        except Exception as error:
-            log.exception("The provider %s broke on delivery %s.", way.account.provider, row.uid)
-            return Outcome(Result.IN_DOUBT, f"{type(error).__name__}: {error}"), False
+    def _widen(self) -> None:
+        """More connections while rows wait and this process mostly waits for answers."""
+        now, used = time.monotonic(), time.process_time()
+        if now - self._widened < WIDEN_SECONDS:
+            return
+        share = (used - self._used) / (now - self._widened)
+        self._widened, self._used = now, used
+        if share < MOSTLY_WAITING and self._line.waiting():
+            kind, have = provider(self._account.provider), len(self._connections)
+            for _ in range(min(have, self._most - have)):
+                self._connections.append(Connection(self._line, kind.open(self._settings)))
 
-    def _look_again(self) -> bool:
-        """Before going on after two seconds: is the notification still on, and may these people still be written to?"""
-        self._flush()
-        batch, now = self._batch, timezone.now()
-        self._looked = time.monotonic()
-        with transaction.atomic():
-            held = outcomes.held_by(batch.owner, [row.pk for row in self._left])
-            self._left = [row for row in self._left if row.pk in held]
-            batch.notification.refresh_from_db(fields=["state", "expires_at"])
-            if batch.notification.state != NotificationState.SENDING:
-                return False
-            self._left = skip_denied(batch.notification, self._left, now=now)
-            Delivery.objects.filter(pk__in=[row.pk for row in self._left]).update(lease_until=now + LEASE)
-        return True
+    def _wait_for_answers(self) -> None:
+        until = time.monotonic() + PATIENCE
+        for connection in self._connections:
+            connection.join(max(0.0, until - time.monotonic()))
 
-    def _flush(self) -> None:
+    def _book(self, *, last: bool = False) -> None:
         self._flushed = time.monotonic()
-        results, self._results = self._results, []
-        outcomes.record(self._batch.owner, results)
-        for account in {row.account for row, outcome in results if outcome.result is Result.ACCEPTED and row.account}:
-            accounts_out.note_success(account, now=timezone.now())
-
-
-def release(owner: str, rows: list[Delivery]) -> None:
-    """Give back rows that were claimed and not handed over: waiting again, or cancelled with their notification."""
-    with transaction.atomic():
-        held = outcomes.held_by(owner, [row.pk for row in rows])
-        mine = [row for row in rows if row.pk in held]
-        before = [books.place(row) for row in mine]
-        by_notification: dict[int, list[Delivery]] = {}
-        for row in mine:
-            by_notification.setdefault(row.notification_id, []).append(row)
-        for pk, group in by_notification.items():
-            cancelled = Notification.objects.filter(pk=pk, state=NotificationState.CANCELLED).exists()
-            status = DeliveryStatus.CANCELLED if cancelled else DeliveryStatus.PENDING
-            Delivery.objects.filter(pk__in=[row.pk for row in group]).update(
-                status=status,
-                attempts=F("attempts") - 1,
-                lease_owner="",
-                lease_until=None,
-                finished_at=timezone.now() if cancelled else None,
-            )
-            for row in group:
-                row.status = status
-        books.shift(books.moved(before, [books.place(row) for row in mine]))
+        results = self._line.results(last=last)
+        self._done += len(results)
+        outcomes.record(self._owner, results)
+        if any(outcome.result is Result.ACCEPTED for _, outcome in results):
+            accounts_out.note_success(self._account, now=timezone.now())
+        for pk in {row.notification.pk for row, _ in results}:
+            books.finish_if_done(pk, now=timezone.now())

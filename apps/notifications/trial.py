@@ -19,7 +19,8 @@ from apps.lib.actor import Actor
 from apps.lib.events import Fact, Kind, publish
 from apps.lib.ids import uuid7
 from apps.notifications import accounts_out, message
-from apps.notifications.recipient import context
+from apps.notifications.links import unsubscribe_url
+from apps.notifications.recipient import preview_context
 
 
 class NoWayOut(RuntimeError):
@@ -41,7 +42,7 @@ def preview(
     """
     person = _as_if(follower, language)
     values = {**sample_data(version), **(data or {})}
-    return compiled(version).render(channel, person.language, context(person, notification_type, values))
+    return compiled(version).render(channel, person.language, preview_context(person, notification_type, values))
 
 
 def exact_bytes(
@@ -110,7 +111,7 @@ def _mail(
         version=version, notification_type=notification_type, follower=person, language=language, data=data
     )
     parts = {**rendered.parts, "subject": prefix + rendered.parts["subject"]}
-    links = context(person, notification_type, {})["links"]
+    leave = unsubscribe_url(person, notification_type) if notification_type.commercial else ""
     own = person.addresses.filter(channel=Channel.EMAIL, primary=True).first() if person.pk else None
     return message.mail(
         uid=uuid7(),
@@ -119,7 +120,7 @@ def _mail(
         rendered=Rendered(rendered.channel, rendered.language, parts),
         sender=sender,
         notification_type=notification_type,
-        links=links,
+        unsubscribe=leave,
         group="test",
         now=now,
     )

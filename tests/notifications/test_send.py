@@ -10,7 +10,7 @@ from apps.followers import consent
 from apps.followers.models import Follower
 from apps.inbox.models import InboxItem
 from apps.lib.queue.lanes import Lane
-from apps.notifications import control, send
+from apps.notifications import claim, control, send
 from apps.notifications.accounts_out import change_account
 from apps.notifications.models import DeliveryEvent, Notification, ProviderAccount
 from tests.make import TESTER, make_follower, make_type
@@ -68,23 +68,16 @@ def test_an_opt_out_while_a_claimed_slice_goes_out_wins_within_two_seconds(
     receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(send, "FRESH_SECONDS", 0.0)
-    everyone = people(4)
+    monkeypatch.setattr(send, "STATE_SECONDS", 0.01)
+    receiver.slowness = 0.1  # so that the last one still waits in the sender when it opts out
+    everyone, look = people(4), claim.still_wanted
 
-    def last_one_leaves(_: str) -> None:
-        # the receiver's thread has no transaction of the test's: mark it for the test's own connection
-        receiver.answers.clear()
-        leaving.append(everyone[-1])
+    def first_the_last_one_leaves(*args: Any, **others: Any) -> Any:
+        if everyone[-1].subscribed:  # by the test's own connection: the receiver's thread has no transaction of it
+            consent.unsubscribe(follower=everyone[-1], source="one_click", by=TESTER, now=timezone.now())
+        return look(*args, **others)
 
-    leaving: list[Follower] = []
-    receiver.answers["RCPT"] = last_one_leaves
-    look = send._Sender._look_again
-
-    def look_again(self: Any) -> bool:
-        while leaving:
-            consent.unsubscribe(follower=leaving.pop(), source="one_click", by=TESTER, now=timezone.now())
-        return look(self)
-
-    monkeypatch.setattr(send._Sender, "_look_again", look_again)
+    monkeypatch.setattr(claim, "still_wanted", first_the_last_one_leaves)
     notification = tell(make_type(), everyone, version=make_version())
     drain()
     assert receiver.recipients == ["p0@example.com", "p1@example.com", "p2@example.com"]
@@ -208,11 +201,11 @@ def test_pause_stops_resume_goes_on_and_nobody_gets_two(receiver: Receiver) -> N
 
 def test_cancel_says_truthfully_what_it_stopped(receiver: Receiver) -> None:
     notification = tell(make_type(), people(5), version=make_version())
-    batch = send.claim(Lane.BULK, owner="me", size=2)
+    batch = claim.claim(Lane.BULK, owner="me", size=2)
     assert batch is not None
     result = control.cancel(notification=notification, by=TESTER, now=timezone.now())
     assert result == {"cancelled": 3, "handed_off": 0, "in_flight": 2, "total": 5}
-    send.release("me", batch.rows)
+    claim.release("me", batch.rows)
     drain()
     assert (receiver.arrived, stands(notification)) == ([], {"cancelled": 5})
     with pytest.raises(control.WrongState, match="cancelled"):

@@ -1,0 +1,237 @@
+"""Which rows a sender holds: taken with a lease, judged again as they are taken, given back when they don't go."""
+
+import datetime as dt
+import random
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from django.db import connection, transaction
+from django.db.models import Case, DateTimeField, Exists, ExpressionWrapper, F, OuterRef, QuerySet, Value
+from django.db.models.expressions import Combinable
+from django.db.models.functions import Now
+from django.utils import timezone
+
+from apps.channels.contract import Outcome
+from apps.content.render import compiled
+from apps.followers.models import Channel
+from apps.followers.verdict_sql import ALLOWING, reason_case
+from apps.lib.queue.lanes import Lane
+from apps.notifications import accounts_out, books, recipient
+from apps.notifications.models import Delivery, DeliveryStatus, Notification, NotificationState, ProviderAccount
+from apps.notifications.recipient import Person
+
+LEASE = dt.timedelta(seconds=60)
+EXPIRED = "expired"
+_ALLOWING = frozenset(reason.value for reason in ALLOWING)
+_COLUMNS = (
+    "pk", "uid", "notification_id", "channel", "reason", "attempts", "data", "account_id", "address__value",
+    "follower_id",
+    *(f"follower__{column}" for column in recipient.COLUMNS[1:]),
+)  # fmt: skip
+
+
+@dataclass(slots=True)
+class Row:
+    """A delivery that this process holds, with all that its message is made of: no model, for a million are made."""
+
+    pk: int
+    uid: UUID
+    notification: Notification
+    channel: str
+    reason: str
+    attempts: int
+    data: Any
+    account_id: int | None
+    address: str
+    person: Person | None  # None: the follower was deleted
+
+    @property
+    def domain(self) -> str:
+        return self.address.rpartition("@")[2].lower()
+
+    @property
+    def label(self) -> str:
+        """What the audit log calls it; as Follower.__str__."""
+        return (self.person.name or str(self.person.uid)) if self.person else ""
+
+    def place(self) -> books.Place:
+        return books.Place(self.notification.pk, self.channel, DeliveryStatus.QUEUED.value, self.reason)
+
+
+@dataclass(slots=True)
+class Batch:
+    """Rows of one notification that `owner` holds, in the order in which they are sent, and the way they go."""
+
+    account: ProviderAccount
+    rows: list[Row]
+
+
+# ------------------------------------------------------------------ take
+def due(channel: str, now: dt.datetime) -> QuerySet[Delivery]:
+    # each condition is in the index `delivery_due`: a million that can't go out now cost nothing
+    return Delivery.objects.filter(status=DeliveryStatus.PENDING, channel=channel, due_at__lte=now)
+
+
+def has_due(channel: str, now: dt.datetime) -> Exists:
+    return Exists(due(channel, now).filter(notification=OuterRef("pk")))
+
+
+def claim(lane: Lane, *, owner: str, size: int, account: ProviderAccount | None = None) -> Batch | None:
+    """Take the next due rows of one notification; None when nothing is due that has a way out.
+
+    `account`: only what may go through this one.
+    """
+    now = timezone.now()
+    live = Notification.objects.filter(lane=lane.value, state=NotificationState.SENDING).order_by("pk")
+    channels = [account.channel] if account else accounts_out.open_channels(now=now)
+    places = sorted(
+        (pk, channel)
+        for channel in channels
+        for pk in live.filter(has_due(channel, now)).values_list("pk", flat=True)[:50]
+    )
+    if lane is Lane.BULK:
+        random.shuffle(places)  # campaigns share the lane instead of queueing behind the largest
+    for pk, channel in places:
+        way = account or accounts_out.account_for(channel, now=now)
+        rows = _claim_from(pk, way, owner=owner, size=size, now=now) if way else None
+        if way and rows:
+            return Batch(way, rows)
+        if rows is not None:  # everything claimed was skipped: it may have been the last
+            books.finish_if_done(pk, now=now)
+    return None
+
+
+def _claim_from(pk: int, account: ProviderAccount, *, owner: str, size: int, now: dt.datetime) -> list[Row] | None:
+    """None: nothing was there to take; an empty list: what was there may not go any more."""
+    with transaction.atomic():
+        notification = Notification.objects.select_related("notification_type", "version__template").get(pk=pk)
+        if notification.state != NotificationState.SENDING:
+            return None
+        found = due(account.channel, now).filter(notification=pk).order_by("due_at", "pk")
+        skip = connection.features.has_select_for_update_skip_locked  # SQLite has one writer at a time anyway
+        ids = list(found.select_for_update(skip_locked=skip).values_list("pk", flat=True)[:size])
+        if not ids:
+            return None
+        judged = _judged(notification, account.channel, ids, now=now)
+        _skip(judged, now=now)
+        rows = [row for row, verdict in judged if verdict in _ALLOWING]
+        for row in rows:
+            row.attempts += 1
+        after = [row.place() for row in rows]
+        before = [place._replace(status=DeliveryStatus.PENDING.value) for place in after]
+        Delivery.objects.filter(pk__in=[row.pk for row in rows]).update(
+            status=DeliveryStatus.QUEUED, lease_owner=owner, lease_until=lease_end(), attempts=F("attempts") + 1
+        )
+        books.shift(books.moved(before, after))
+    words = compiled(notification.version)  # parsed here: the threads that hand over have no database
+    if asked := getattr(words, "follower_fields", {"phone", "tags"}) - (
+        {"email"} if account.channel == Channel.EMAIL else set()
+    ):
+        recipient.complete([row.person for row in rows if row.person], fields=asked)
+    return rows
+
+
+def lease_end() -> Combinable:
+    """By the clock of the database: those of two machines may differ by more than a lease."""
+    return ExpressionWrapper(Now() + Value(LEASE), output_field=DateTimeField())
+
+
+def _judged(
+    notification: Notification, channel: str, ids: Collection[int], *, now: dt.datetime
+) -> list[tuple[Row, str]]:
+    """The rows in order, each with what the rules say now."""
+    verdict: Case | Value = reason_case(notification.notification_type, channel, follower="follower", address="address")
+    if notification.expires_at and notification.expires_at <= now:
+        verdict = Value(EXPIRED)
+    asked = Delivery.objects.filter(pk__in=ids).order_by("due_at", "pk").annotate(verdict=verdict)
+    return [(_row(found, notification), found[-1]) for found in asked.values_list(*_COLUMNS, "verdict")]
+
+
+def _row(found: Sequence[Any], notification: Notification) -> Row:
+    pk, uid, _, channel, reason, attempts, data, account, address, follower, *known = found[: len(_COLUMNS)]
+    person = Person(follower, *known) if follower else None
+    if person and address:
+        person.addresses[channel] = address
+    return Row(pk, uid, notification, channel, reason, attempts, data, account, address or "", person)
+
+
+def _skip(judged: Iterable[tuple[Row, str]], *, now: dt.datetime, held: bool = False) -> None:
+    """Those that may not go any more are skipped with the reason. In the caller's transaction, which holds the rows."""
+    denied = [(row, verdict) for row, verdict in judged if verdict not in _ALLOWING]
+    before, after = [], []
+    for row, verdict in denied:
+        Delivery.objects.filter(pk=row.pk).update(
+            status=DeliveryStatus.SKIPPED, reason=verdict, finished_at=now, lease_owner="", lease_until=None
+        )
+        place = row.place()
+        before.append(place if held else place._replace(status=DeliveryStatus.PENDING.value))
+        after.append(place._replace(status=DeliveryStatus.SKIPPED.value, reason=verdict))
+    books.shift(books.moved(before, after))
+
+
+# ------------------------------------------------------------------ hold
+def held_by(owner: str, ids: Iterable[int]) -> set[int]:
+    """Of these rows, the ones that `owner` has claimed and nobody took over; locked until the transaction ends."""
+    rows = Delivery.objects.filter(pk__in=list(ids), status=DeliveryStatus.QUEUED, lease_owner=owner)
+    return set(rows.select_for_update().order_by("pk").values_list("pk", flat=True))
+
+
+def held_rows(owner: str) -> list[Row]:
+    """All that `owner` holds, for whoever takes over from it."""
+    rows = Delivery.objects.filter(status=DeliveryStatus.QUEUED, lease_owner=owner).order_by("pk")
+    found = list(rows.values_list(*_COLUMNS))
+    kinds = Notification.objects.select_related("notification_type").in_bulk({each[2] for each in found})
+    return [_row(each, kinds[each[2]]) for each in found]
+
+
+def still_wanted(owner: str, rows: Sequence[Row], *, now: dt.datetime) -> list[Row]:
+    """Of rows that wait in this process, those that may still go, their lease renewed; the others are skipped."""
+    wanted: list[Row] = []
+    with transaction.atomic():
+        held = held_by(owner, (row.pk for row in rows))
+        for notification in {row.notification.pk: row.notification for row in rows}.values():
+            notification.refresh_from_db(fields=["expires_at"])
+            for channel in {row.channel for row in rows if row.notification is notification}:
+                mine = [
+                    row.pk
+                    for row in rows
+                    if row.notification is notification and row.channel == channel and row.pk in held
+                ]
+                judged = _judged(notification, channel, mine, now=now)
+                _skip(judged, now=now, held=True)
+                wanted += [row for row, verdict in judged if verdict in _ALLOWING]
+        Delivery.objects.filter(pk__in=[row.pk for row in wanted]).update(lease_until=lease_end())
+    allowed = {row.pk for row in wanted}
+    return [row for row in rows if row.pk in allowed]
+
+
+def stopped(notifications: Collection[int]) -> set[int]:
+    """Those of them that a person has paused or cancelled."""
+    stopped = Notification.objects.filter(pk__in=notifications).exclude(state=NotificationState.SENDING)
+    return set(stopped.values_list("pk", flat=True))
+
+
+# ------------------------------------------------------------------ give back
+def release(owner: str, rows: Iterable[Row]) -> None:
+    """Rows that were claimed and not handed over: waiting again, uncharged, or cancelled with their notification."""
+    by_pk = {row.pk: row for row in rows}
+    if not by_pk:
+        return
+    with transaction.atomic():
+        mine = [by_pk[pk] for pk in sorted(held_by(owner, by_pk))]
+        of = {row.notification.pk for row in mine}
+        cancelled = Notification.objects.filter(pk__in=of, state=NotificationState.CANCELLED)
+        gone = set(cancelled.values_list("pk", flat=True))
+        after = []
+        for status, finished in ((DeliveryStatus.PENDING, None), (DeliveryStatus.CANCELLED, timezone.now())):
+            group = [row for row in mine if (row.notification.pk in gone) == (finished is not None)]
+            after += [row.place()._replace(status=status.value) for row in group]
+            Delivery.objects.filter(pk__in=[row.pk for row in group]).update(
+                status=status, attempts=F("attempts") - 1, lease_owner="", lease_until=None, finished_at=finished
+            )
+        books.shift(books.moved([row.place() for row in mine], after))
+
+
+Ended = tuple[Row, Outcome]

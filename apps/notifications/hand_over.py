@@ -1,0 +1,237 @@
+"""Between the one thread that has the database and those that talk to servers: rows go in, outcomes come out."""
+
+import logging
+import threading
+from collections import deque
+from collections.abc import Callable
+from typing import Any
+from uuid import UUID
+
+from django.db import Error as DatabaseError
+from django.db import connection
+
+from apps.channels.contract import Flow, Outcome, Result, Session
+from apps.content.problems import RenderError
+from apps.notifications import outcomes
+from apps.notifications.claim import Ended, Row, release
+from apps.notifications.journal import Journal, NotWritten
+from apps.notifications.message import Unaddressed
+
+log = logging.getLogger("carillon.send")
+
+FLUSH_ROWS = 250  # results that wake the thread with the database
+FAULTS = (Result.ACCOUNT, Result.THROTTLED)
+OUR_OWN = (DatabaseError, MemoryError, NotWritten)  # what says nothing about the message or the provider
+
+
+class Line:
+    """The rows that wait for a connection, and the results that wait for the database."""
+
+    def __init__(self, *, journal: Journal, make: Callable[[Row], Any], local: bool) -> None:
+        """`make` turns a row into the provider's message. Raises RenderError, Unaddressed; asks no database.
+
+        `local`: worked off by the thread with the database itself, so nobody waits for more rows, and a hand-over is
+        repeatable, so that doubt can't arise.
+        """
+        self.journal, self.make, self.local = journal, make, local
+        self.fault: Outcome | None = None  # the account can't go on
+        self.error: BaseException | None = None  # nor can this process
+        self._lock = threading.Lock()
+        self._rows_came, self._news = threading.Condition(self._lock), threading.Condition(self._lock)
+        self._ready: deque[Row] = deque()
+        self._ended: list[Ended] = []
+        self._in_hand = 0
+        self.open, self._left_alone = True, False
+
+    # ---- the side of the database
+    def put(self, rows: list[Row], *, first: bool = False) -> None:
+        with self._lock:
+            if first:
+                self._ready.extendleft(reversed(rows))
+            else:
+                self._ready.extend(rows)
+            self._rows_came.notify_all()
+
+    def withdraw(self, notifications: set[int] | None = None) -> list[Row]:
+        """Take back what nobody has in hand yet: all, or what belongs to these notifications."""
+        with self._lock:
+            rows, self._ready = self._ready, deque()
+            taken: list[Row] = []
+            for row in rows:
+                gone = notifications is None or row.notification.pk in notifications
+                (taken if gone else self._ready).append(row)
+        return taken
+
+    def results(self, *, last: bool = False) -> list[Ended]:
+        """What has ended since. After the `last` time every connection books what it still has in hand by itself."""
+        with self._lock:
+            self._left_alone = last
+            results, self._ended = self._ended, []
+        return results
+
+    def waiting(self) -> int:
+        return len(self._ready)
+
+    def notifications(self) -> set[int]:
+        with self._lock:
+            return {row.notification.pk for row in self._ready}
+
+    def quiet(self) -> bool:
+        """Nothing waits and nothing is in hand."""
+        with self._lock:
+            return not self._ready and not self._in_hand
+
+    def full(self) -> bool:
+        """Enough results for a transaction."""
+        return len(self._ended) >= FLUSH_ROWS
+
+    def wait(self, seconds: float) -> None:
+        """Until results are worth a transaction, all is done, or the time is over."""
+        with self._lock:
+            if self.open and not self.full() and (self._ready or self._in_hand):
+                self._news.wait(seconds)
+
+    def close(self) -> None:
+        """Give no more; messages in hand still end."""
+        with self._lock:
+            self._close()
+
+    def _close(self) -> None:
+        self.open = False
+        self._rows_came.notify_all()
+        self._news.notify_all()
+
+    # ---- the side of a connection
+    def next(self, *, wait: bool) -> Row | None:
+        with self._lock:
+            while wait and not self.local and self.open and not self._ready:
+                self._rows_came.wait()
+            if not self.open or not self._ready:
+                return None
+            self._in_hand += 1
+            return self._ready.popleft()
+
+    def back(self, row: Row) -> None:
+        with self._lock:
+            self._in_hand -= 1
+            alone = self._left_alone
+            if not alone:
+                self._ready.appendleft(row)
+                self._rows_came.notify()
+        if alone:
+            release(self.journal.owner, [row])
+
+    def ended(self, row: Row, outcome: Outcome) -> None:
+        with self._lock:
+            self._in_hand -= 1
+            alone = self._left_alone
+            if not alone:
+                self._ended.append((row, outcome))
+                if outcome.result in FAULTS and self.open:
+                    self.fault = outcome
+                    self._close()
+                elif len(self._ended) == FLUSH_ROWS or not (self._ready or self._in_hand):
+                    self._news.notify()
+        if alone:
+            outcomes.record(self.journal.owner, [(row, outcome)])
+
+    def broke(self, error: BaseException) -> None:
+        """The process can't go on, or the provider has a bug and can't be trusted with the next message."""
+        with self._lock:
+            if isinstance(error, OUR_OWN):
+                self.error = self.error or error
+            else:
+                self.fault = self.fault or Outcome(Result.ACCOUNT, f"{type(error).__name__}: {error}", charged=False)
+            self._close()
+
+
+class Hand(Flow[Any]):
+    """One connection's share of a line: what it has taken and not yet ended."""
+
+    def __init__(self, line: Line) -> None:
+        self._line = line
+        self._taken: dict[UUID, Row] = {}
+        self._left: set[UUID] = set()
+
+    def take(self, *, wait: bool) -> Any:
+        line = self._line
+        while (row := line.next(wait=wait)) is not None:
+            self._taken[row.uid] = row
+            line.journal.preparing(row.pk)
+            try:
+                message = line.make(row)
+            except (RenderError, Unaddressed) as error:
+                self._end(row.uid, Outcome(Result.PERMANENT_CONTENT, str(error)))
+            except OUR_OWN:
+                raise
+            except Exception as error:  # a bug costs this message, not the slice
+                log.exception("The message of delivery %s could not be made.", row.uid)
+                self._end(row.uid, Outcome(Result.PERMANENT_CONTENT, f"{type(error).__name__}: {error}"))
+            else:
+                line.journal.prepared(row.pk)
+                return message
+        return None
+
+    def leaving(self, message: Any) -> None:
+        if not self._line.local:
+            self._line.journal.handing_over(self._taken[message.delivery].pk)
+            self._left.add(message.delivery)
+
+    def ended(self, message: Any, outcome: Outcome) -> None:
+        self._end(message.delivery, outcome)
+
+    def give_back(self, message: Any) -> None:
+        row = self._taken[message.delivery]
+        self._line.journal.prepared(row.pk)
+        del self._taken[message.delivery]
+        self._left.discard(message.delivery)
+        self._line.back(row)
+
+    def _end(self, uid: UUID, outcome: Outcome) -> None:
+        row = self._taken.pop(uid)
+        self._left.discard(uid)
+        self._line.ended(row, outcome)  # first: the books shall know it even where the journal's disk is full
+        self._line.journal.ended(row.pk, outcome)
+
+    def broke(self, error: BaseException) -> None:
+        """The session raised. What may have left is in doubt."""
+        log.error("A connection broke.", exc_info=error)
+        said = f"{type(error).__name__}: {error}"
+        for uid, row in self._taken.items():
+            if uid in self._left:
+                self._line.ended(row, Outcome(Result.IN_DOUBT, said))
+            elif isinstance(error, OUR_OWN):
+                self._line.back(row)
+            else:
+                self._line.ended(row, Outcome(Result.TRANSIENT, said))
+        self._line.broke(error)
+
+
+def work(line: Line, session: Session[Any]) -> None:
+    """Let the session work the line off. Never raises: the line knows what went wrong."""
+    hand = Hand(line)
+    try:
+        session.work(hand)
+    except BaseException as error:  # noqa: BLE001  # whatever it is, the line hears of it
+        hand.broke(error)
+
+
+class Connection(threading.Thread):
+    """One session at work in a thread of its own."""
+
+    def __init__(self, line: Line, session: Session[Any]) -> None:
+        # a daemon: a stopping process does not wait ten minutes for the answer to a final dot
+        super().__init__(name="connection", daemon=True)
+        self._line, self._session = line, session
+        line.journal.share()
+        self.start()
+
+    def run(self) -> None:
+        clean = False
+        try:
+            with self._session:
+                work(self._line, self._session)
+            clean = True
+        finally:
+            self._line.journal.leave(clean=clean)
+            connection.close()  # one that was left alone has booked its last result itself
