@@ -23,6 +23,7 @@ SCHEDULES = {
     "plans to go on": ("apps.notifications.plan.resume_stalled", 5),
     "deliveries due": ("apps.notifications.send.announce_due", 1),
     "leftovers to close": ("apps.notifications.control.close_leftovers", 2),
+    "slowed domains": ("apps.notifications.limits.forget_recovered", 60),
     "expired leases": ("apps.notifications.recover.expired_leases", 5),
     "imports to go on": ("apps.followers.imports.resume_stalled", 10),
 }

@@ -45,6 +45,10 @@ class Kind(StrEnum):
     TEST_SENT = "template.test_sent"
     PROVIDER_CHANGED = "provider_account.changed"
     PROVIDER_TESTED = "provider_account.tested"  # a person tried it; data carries the server's answer
+    PROVIDER_STOPPED = "provider_account.stopped"  # the breaker opened: it is left alone for a minute and longer
+    PROVIDER_RECOVERED = "provider_account.recovered"  # its probe was taken
+    PROVIDER_RESET = "provider_account.reset"  # a person's word: use it again at once
+    DOMAIN_LIMIT_CHANGED = "domain_limit.changed"  # how fast a receiving domain is written to
     NOTIFICATION_CREATED = "notification.created"
     NOTIFICATION_PAUSED = "notification.paused"
     NOTIFICATION_RESUMED = "notification.resumed"

@@ -1,22 +1,29 @@
 """The ways out: provider accounts in the order in which they are tried, and when one is left alone."""
 
 import datetime as dt
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, astuple, dataclass
 from typing import Any
 
 from django.conf import settings as site
 from django.db import transaction
-from django.db.models import F, Q, QuerySet
+from django.db.models import Q, QuerySet
 
-from apps.channels.contract import BadSettings, Provider
+from apps.channels.contract import BadSettings, Outcome, Provider, Result
 from apps.channels.registry import provider
 from apps.followers.models import Channel
 from apps.lib import crypto
-from apps.lib.actor import Actor
+from apps.lib.actor import SYSTEM, Actor
 from apps.lib.events import Fact, Kind, publish
+from apps.lib.queue.lanes import Lane
+from apps.notifications import breaker
 from apps.notifications.models import ProviderAccount
 
-# A fault of the account keeps everybody away for 5 s, then 10 s … up to a minute; then one slice tries again.
-FIRST_PAUSE, LONGEST_PAUSE = 5, 60
+# What went well is written down that often, a change or a fault at once: a row for each flush would be a hot spot.
+TOLD_EVERY = 10.0
+TIRED_AFTER = 3  # tries through one account; then another one may have better luck
+_told: dict[int, tuple[float, int]] = {}  # account: when this process last told (monotonic), tries since
 
 
 def settings_of(account: ProviderAccount) -> dict[str, Any]:
@@ -26,9 +33,17 @@ def settings_of(account: ProviderAccount) -> dict[str, Any]:
     return defaults | stored
 
 
-def account_for(channel: str, *, now: dt.datetime) -> ProviderAccount | None:
-    """The first account of the channel that is enabled and not paused."""
-    return _free(now).filter(channel=channel).first()
+def account_for(
+    channel: str, *, now: dt.datetime, lane: str = "", besides: int | None = None
+) -> ProviderAccount | None:
+    """The first account of the channel that can be used now: enabled, not paused, open or capped.
+
+    One that is to be probed counts as usable; limits.grant lets a single message through it. Critical messages may go
+    where the day's volume is used up, if there is no other way. `besides`: any but this one.
+    """
+    usable = [each for each in _free(now).filter(channel=channel) if each.pk != besides]
+    spare = usable if lane == Lane.CRITICAL else []
+    return next((each for each in usable if not _capped(each, now)), None) or next(iter(spare), None)
 
 
 def open_channels(*, now: dt.datetime) -> list[str]:
@@ -38,7 +53,8 @@ def open_channels(*, now: dt.datetime) -> list[str]:
 
 def _free(now: dt.datetime) -> QuerySet[ProviderAccount]:
     rested = Q(paused_until__isnull=True) | Q(paused_until__lte=now)
-    return ProviderAccount.objects.filter(rested, enabled=True)
+    unprobed = Q(probing_until__isnull=True) | Q(probing_until__lte=now)
+    return ProviderAccount.objects.filter(rested, unprobed, enabled=True)
 
 
 def reopens_at(channel: str) -> dt.datetime | None:
@@ -47,18 +63,114 @@ def reopens_at(channel: str) -> dt.datetime | None:
     return account.paused_until if account else None
 
 
+def _capped(account: ProviderAccount, now: dt.datetime) -> bool:
+    return account.capped_until is not None and account.capped_until > now
+
+
+def other_way(account: ProviderAccount, *, attempts: int, last_account: int | None, now: dt.datetime) -> Any:
+    """Another account for a message that this one put off three times and more; None where there is none, or no need.
+
+    Never for one in doubt: such a message only waits again where its type says "send again" or a person did, and it
+    carries the same Message-ID whatever way it takes.
+    """
+    if attempts < TIRED_AFTER or last_account != account.pk:
+        return None
+    return account_for(account.channel, now=now, besides=account.pk)
+
+
+# ------------------------------------------------------------------ what hand-overs met
+def note(account: ProviderAccount, outcomes: Sequence[Outcome], *, now: dt.datetime) -> dt.datetime | None:
+    """Book what a flush's hand-overs say about the account; until when it is left alone, None if it can go on.
+
+    In a transaction of its own, or none. What went well is written at most every TOLD_EVERY seconds.
+    """
+    told_at, tries = _told.get(account.pk, (0.0, 0))
+    calm = all(map(breaker.works, outcomes)) and not (account.failures or account.tripped_at or account.paused_until)
+    if calm and time.monotonic() - told_at < TOLD_EVERY:
+        _told[account.pk] = (told_at, tries + len(outcomes))
+        return None
+    _told[account.pk] = (time.monotonic(), 0)
+    with transaction.atomic():
+        row = ProviderAccount.objects.select_for_update(no_key=True).get(pk=account.pk)
+        before = state_of(row)
+        state = breaker.after(before, outcomes, now=now, tries=tries)
+        if any(map(breaker.works, outcomes)):
+            row.last_ok_at = now
+        if faults := [each for each in outcomes if not breaker.works(each)]:
+            row.last_error, row.last_error_at = faults[-1].detail[:500], now
+        _put(row, state)
+        if state.tripped_at and state.trips != before.trips:
+            row.probing_until = None
+            if not before.tripped_at:
+                data = {"why": state.trouble, "said": row.last_error}
+                publish(_fact(Kind.PROVIDER_STOPPED, row, by=SYSTEM, now=now, data=data))
+        elif before.tripped_at and not state.tripped_at:
+            row.probing_until = None
+            publish(_fact(Kind.PROVIDER_RECOVERED, row, by=SYSTEM, now=now, data={}))
+        row.save(update_fields=[*_MOVED, "probing_until", "last_ok_at", "last_error", "last_error_at"])
+    for name in (*_MOVED, "probing_until"):
+        setattr(account, name, getattr(row, name))
+    return row.paused_until if row.paused_until and row.paused_until > now else None
+
+
+def note_success(account: ProviderAccount, *, now: dt.datetime, count: int = 1) -> None:
+    """So many messages were taken."""
+    note(account, [Outcome(Result.ACCEPTED)] * count, now=now)
+
+
 def pause(account: ProviderAccount, *, detail: str, now: dt.datetime, seconds: float | None = None) -> dt.datetime:
-    """Leave the account alone for a while: as long as the provider asked, else twice as long as last time."""
-    wait = seconds if seconds is not None else min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** min(account.failures, 10))
-    until = now + dt.timedelta(seconds=wait)
-    ProviderAccount.objects.filter(pk=account.pk).update(
-        paused_until=until, failures=F("failures") + 1, last_error=detail[:500], last_error_at=now
-    )
-    return until
+    """Leave the account alone: as long as the provider asked, else by the breaker."""
+    asked = Outcome(Result.ACCOUNT if seconds is None else Result.THROTTLED, detail, retry_after=seconds)
+    return note(account, [asked], now=now) or now
 
 
-def note_success(account: ProviderAccount, *, now: dt.datetime) -> None:
-    ProviderAccount.objects.filter(pk=account.pk).update(last_ok_at=now, paused_until=None, failures=0)
+_MOVED = (
+    "failures", "paused_until", "tripped_at", "trips", "trouble", "window_at", "window_tries", "window_faults",
+)  # fmt: skip
+
+
+def state_of(account: ProviderAccount) -> breaker.State:
+    return breaker.State(*(getattr(account, name) for name in _MOVED))
+
+
+def _put(account: ProviderAccount, state: breaker.State) -> None:
+    for name, value in zip(_MOVED, astuple(state), strict=True):
+        setattr(account, name, value)
+
+
+def take_probe(account: ProviderAccount, *, now: dt.datetime) -> bool:
+    """Of all senders, one may try an account that was left alone: true for that one."""
+    free = Q(probing_until__isnull=True) | Q(probing_until__lte=now)
+    rested = Q(paused_until__isnull=True) | Q(paused_until__lte=now)
+    due = ProviderAccount.objects.filter(free, rested, pk=account.pk, tripped_at__isnull=False)
+    return bool(due.update(probing_until=now + breaker.PROBE_LEASE))
+
+
+def leave_probe(account: ProviderAccount) -> None:
+    """The probe had nothing to send."""
+    ProviderAccount.objects.filter(pk=account.pk, tripped_at__isnull=False).update(probing_until=None)
+
+
+def reset(*, account: ProviderAccount, by: Actor, now: dt.datetime) -> None:
+    """A person's word: use it again at once, as if nothing had happened."""
+    with transaction.atomic():
+        row = ProviderAccount.objects.select_for_update(no_key=True).get(pk=account.pk)
+        _put(row, breaker.State())
+        row.probing_until = None
+        row.save(update_fields=[*_MOVED, "probing_until"])
+        publish(_fact(Kind.PROVIDER_RESET, row, by=by, now=now, data={"said": row.last_error}))
+
+
+# ------------------------------------------------------------------ what staff set
+@dataclass(frozen=True, slots=True)
+class AccountLimits:
+    """What may leave through an account: a second, a UTC day, and how a new sender begins. None = no limit."""
+
+    rate: float | None = None
+    daily: int | None = None
+    warmup_start: dt.date | None = None
+    warmup_first: int | None = None
+    warmup_growth: float = 1.5
 
 
 def add_account(
@@ -87,6 +199,7 @@ def change_account(
     settings: dict[str, Any] | None = None,
     position: int | None = None,
     enabled: bool | None = None,
+    limits: "AccountLimits | None" = None,
     by: Actor,
     now: dt.datetime,
 ) -> ProviderAccount:
@@ -103,8 +216,13 @@ def change_account(
             if value is not None and value != getattr(account, field):
                 changed[field] = [getattr(account, field), value]
                 setattr(account, field, value)
+        for field, value in asdict(limits).items() if limits else ():
+            if value != getattr(account, field):
+                changed[field] = [str(getattr(account, field)), str(value)]
+                setattr(account, field, value)
         if changed:
-            account.paused_until, account.failures = None, 0
+            _put(account, breaker.State())
+            account.probing_until = account.capped_until = None
             account.save()
             _tell(account, by=by, now=now, data=changed)
     return account
@@ -136,4 +254,8 @@ def _check(kind: type[Provider], values: dict[str, Any]) -> None:
 
 
 def _tell(account: ProviderAccount, *, by: Actor, now: dt.datetime, data: dict[str, Any]) -> None:
-    publish(Fact(Kind.PROVIDER_CHANGED, by, now, "provider_account", str(account.uid), account.name, data))
+    publish(_fact(Kind.PROVIDER_CHANGED, account, by=by, now=now, data=data))
+
+
+def _fact(kind: Kind, account: ProviderAccount, *, by: Actor, now: dt.datetime, data: dict[str, Any]) -> Fact:
+    return Fact(kind, by, now, "provider_account", str(account.uid), account.name, data)

@@ -22,6 +22,13 @@ class ProviderAccount(models.Model):
     position = models.PositiveSmallIntegerField(default=10)
     enabled = models.BooleanField(default=True)
     created_at = models.DateTimeField()
+    # what may leave through it (limits.py): messages a second, and a UTC day with a slow start for a new sender
+    rate = models.FloatField(null=True, blank=True)
+    daily = models.PositiveIntegerField(null=True, blank=True)
+    warmup_start = models.DateField(null=True, blank=True)
+    warmup_first = models.PositiveIntegerField(null=True, blank=True)  # the first day's volume
+    warmup_growth = models.FloatField(default=1.5)  # each day as many times the day before
+    capped_until = models.DateTimeField(null=True, blank=True)  # today's volume is used up
     # what the last hand-over attempt met; shown on the channel page
     last_ok_at = models.DateTimeField(null=True, blank=True)
     last_error = models.CharField(max_length=500, blank=True)
@@ -29,9 +36,22 @@ class ProviderAccount(models.Model):
     # an account-level fault (refused password, server gone) keeps everybody away until then
     paused_until = models.DateTimeField(null=True, blank=True)
     failures = models.PositiveIntegerField(default=0)
+    # the circuit breaker (breaker.py): open since, how many times in a row, why; one message tries it at a time
+    tripped_at = models.DateTimeField(null=True, blank=True)
+    trips = models.PositiveSmallIntegerField(default=0)
+    trouble = models.CharField(max_length=200, blank=True)
+    probing_until = models.DateTimeField(null=True, blank=True)
+    # tries and faults of the last minute; senders add theirs at most every ten seconds, or with a fault
+    window_at = models.DateTimeField(null=True, blank=True)
+    window_tries = models.PositiveIntegerField(default=0)
+    window_faults = models.PositiveIntegerField(default=0)
 
     class Meta:
         ordering = ["channel", "position", "id"]
+        constraints = [
+            models.CheckConstraint(condition=Q(rate__isnull=True) | Q(rate__gt=0), name="account_rate_moves"),
+            models.CheckConstraint(condition=Q(warmup_growth__gte=1), name="account_warmup_grows"),
+        ]
 
     def __str__(self) -> str:
         return self.name
@@ -73,10 +93,13 @@ class Notification(models.Model):
     planned_through = models.BigIntegerField(default=0)  # id of the last follower frozen
     planned_at = models.DateTimeField(null=True, blank=True)  # all recipients frozen
     finished_at = models.DateTimeField(null=True, blank=True)
+    rate = models.FloatField(null=True, blank=True)  # at most so many messages a second; null = as fast as it goes
+    spread = models.PositiveIntegerField(null=True, blank=True)  # seconds over which it goes out evenly; makes `rate`
 
     class Meta:
         ordering = ["-id"]
         constraints = [
+            models.CheckConstraint(condition=Q(rate__isnull=True) | Q(rate__gt=0), name="notification_rate_moves"),
             models.UniqueConstraint(
                 fields=["notification_type", "dedup_key"],
                 condition=Q(dedup_key__isnull=False),
@@ -218,6 +241,77 @@ class Tally(models.Model):
             models.UniqueConstraint(
                 fields=["notification", "channel", "status", "reason", "shard"], name="tally_one_per_place"
             )
+        ]
+        indexes = [
+            # the page of what was not delivered, and a replay's next notification (two, as for the deliveries)
+            models.Index(fields=["notification"], condition=Q(status="failed"), name="tally_failed"),
+            models.Index(fields=["notification"], condition=Q(status="in_doubt"), name="tally_in_doubt"),
+        ]
+
+
+class Pace(models.Model):
+    """How far one limit is used up, for all processes. A row that lies in the past says the same as no row."""
+
+    key = models.CharField(max_length=300, primary_key=True)  # account:3, notification:7, domain:example.com, ...
+    free_at = models.FloatField(default=0)  # Unix time at which all that was given out is paid for (GCRA)
+    day = models.DateField(null=True, blank=True)  # UTC; what `used` counts
+    used = models.PositiveIntegerField(default=0)
+
+
+class DomainLimit(models.Model):
+    """Staff's word on how fast a receiving domain may be written to, by all accounts together."""
+
+    domain = models.CharField(max_length=253, unique=True)
+    per_minute = models.FloatField()
+    created_at = models.DateTimeField()
+
+    class Meta:
+        ordering = ["domain"]
+        constraints = [models.CheckConstraint(condition=Q(per_minute__gt=0), name="domain_limit_moves")]
+
+    def __str__(self) -> str:
+        return self.domain
+
+
+class SlowDomain(models.Model):
+    """A domain that asked an account to slow down. The pace rises by itself with every quiet minute (slowing.py)."""
+
+    account = models.ForeignKey(ProviderAccount, on_delete=models.CASCADE, related_name="slow_domains", db_index=False)
+    domain = models.CharField(max_length=253)
+    rate = models.FloatField()  # messages a second at `heard_at`
+    goal = models.FloatField()  # the pace before it was slowed: reached again, the row means nothing any more
+    said = models.CharField(max_length=500)
+    slowed_at = models.DateTimeField()
+    heard_at = models.DateTimeField()  # its last such answer
+
+    class Meta:
+        ordering = ["domain"]
+        constraints = [models.UniqueConstraint(fields=["account", "domain"], name="slow_domain_once")]
+
+    def __str__(self) -> str:
+        return self.domain
+
+
+class Replay(models.Model):
+    """A person's order to send undelivered ones again: those of one notification, or all of a type. Worked off in
+    chunks (replay.py); `moved` is true at every moment."""
+
+    uid = models.UUIDField(default=uuid7, unique=True, editable=False)
+    notification = models.ForeignKey(Notification, null=True, on_delete=models.CASCADE, related_name="replays")
+    notification_type = models.ForeignKey(NotificationType, on_delete=models.CASCADE, related_name="+")
+    status = models.CharField(max_length=9, choices=DeliveryStatus)  # failed or in_doubt
+    reason = models.CharField(max_length=40, blank=True)  # '' = whatever the reason
+    by = models.CharField(max_length=200)  # the label of who ordered it
+    started_at = models.DateTimeField()  # what ended after that is not meant: it may just have failed again
+    position = models.BigIntegerField(default=0)  # id of the last notification that is through
+    moved = models.PositiveIntegerField(default=0)
+    finished_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ["-id"]
+        indexes = [
+            # the tick: orders whose task was lost
+            models.Index(fields=["started_at"], condition=Q(finished_at__isnull=True), name="replay_open"),
         ]
 
 

@@ -12,7 +12,7 @@ from apps.followers.verdict_sql import ALLOWING, NEEDS_ADDRESS, with_verdict
 from apps.lib.ids import Uuid7
 from apps.lib.queue.announce import announce
 from apps.lib.queue.lanes import Lane
-from apps.notifications import books
+from apps.notifications import books, limits
 from apps.notifications.models import Delivery, DeliveryStatus, Notification, NotificationState, Recipient
 from apps.notifications.send import announce_senders
 
@@ -100,6 +100,7 @@ def finish_planning(*, notification: Notification, now: dt.datetime) -> None:
         planned = Notification.objects.filter(pk=notification.pk, planned_at__isnull=True)
         if not planned.exclude(state=NotificationState.CANCELLED).update(planned_at=now):
             return
+        limits.spread_out(notification=notification)
         Notification.objects.filter(pk=notification.pk, state=NotificationState.PLANNING).update(
             state=NotificationState.SENDING
         )
