@@ -78,6 +78,7 @@ def create_campaign(
     audience: dict[str, Any] | None = None,
     data: dict[str, Any] | None = None,
     metadata: dict[str, Any] | None = None,
+    tracking: bool = True,
 ) -> Campaign:
     """A draft with words of its own: copied from a library template or from another campaign, given, or blank.
 
@@ -87,8 +88,8 @@ def create_campaign(
     """
     uid = ids.uuid7()
     key = f"campaign-{uid.hex}"
-    columns = {"name": name, "channels": channels, "audience": audience or {}, "data": data or {}}
-    columns |= {"metadata": metadata or {}}
+    columns: dict[str, Any] = {"name": name, "channels": channels, "audience": audience or {}, "data": data or {}}
+    columns |= {"metadata": metadata or {}, "tracking": tracking}
     clean = _checked(columns, now=now)
     with transaction.atomic():
         source = copy_of.template if copy_of else template
@@ -125,7 +126,9 @@ def create_campaign(
 
 
 CONTENT = ("translations", "variables", "layout", "default_language")
-COLUMNS = ("name", "notification_type", "channels", "audience", "data", "metadata", "expires_at", "wall", "zone")
+COLUMNS = (
+    "name", "notification_type", "channels", "audience", "data", "metadata", "tracking", "expires_at", "wall", "zone",
+)  # fmt: skip
 
 
 def change_campaign(
@@ -335,6 +338,7 @@ def _open_run(campaign: Campaign, *, by: Actor, now: dt.datetime) -> Run:
             channels=campaign.channels,
             data=campaign.data,
             expires_at=campaign.expires_at,
+            tracked=campaign.tracking,
             source="campaign",
             lane=Lane.BULK,
             by=by,

@@ -5,7 +5,7 @@ Nothing here brings back somebody who unsubscribed, or an address that is suppre
 """
 
 import datetime as dt
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, TypedDict, Unpack
 
@@ -74,11 +74,20 @@ class Changes(TypedDict, total=False):
     external_id: str | None
     language: str
     time_zone: str
+    measured: bool
     tags: Iterable[str]  # names; the whole set
     metadata: Mapping[str, Any]  # the whole object
 
 
 _CHANNEL_OF = {"email": Channel.EMAIL, "phone": Channel.SMS}
+_CHECKED: dict[str, Callable[[Any], Any]] = {
+    "name": fields.name,
+    "external_id": fields.external_id,
+    "language": lambda tag: fields.language(tag) or settings.LANGUAGE_CODE,
+    "time_zone": fields.time_zone,
+    "measured": bool,
+    "metadata": fields.metadata,
+}
 
 
 # ---------------------------------------------------------------- one follower
@@ -166,17 +175,8 @@ def change_follower(*, follower: Follower, by: Actor, now: dt.datetime, **change
     Publishes follower.changed with before and after of what really changed; nothing changed, no fact.
     Raises BadAddress, AddressTaken, ExternalIdTaken, UnknownZone, BadFollower.
     """
-    values: dict[str, Any] = {}
-    if "name" in changes:
-        values["name"] = fields.name(changes["name"])
-    if "external_id" in changes:
-        values["external_id"] = fields.external_id(changes["external_id"])
-    if "language" in changes:
-        values["language"] = fields.language(changes["language"]) or settings.LANGUAGE_CODE
-    if "time_zone" in changes:
-        values["time_zone"] = fields.time_zone(changes["time_zone"])
-    if "metadata" in changes:
-        values["metadata"] = fields.metadata(changes["metadata"])
+    given: dict[str, Any] = {**changes}
+    values = {name: checked(given[name]) for name, checked in _CHECKED.items() if name in given}
     places: dict[str, tuple[str, str] | None] = {}
     if "email" in changes:
         places["email"] = normalise(Channel.EMAIL, changes["email"]) if changes["email"].strip() else None

@@ -42,6 +42,15 @@ class BasicsForm(forms.Form):
         return values
 
 
+class DetailsForm(BasicsForm):
+    tracking = forms.BooleanField(
+        required=False,
+        label="Count opens and clicks",
+        help_text="Links go through this site, and a tiny image tells when the mail is opened. "
+        "Of followers who don't want that nothing is counted.",
+    )
+
+
 class StartForm(BasicsForm):
     template = forms.ModelChoiceField(
         Template.objects.filter(private=False, archived_at=None),
@@ -105,7 +114,7 @@ class ContentForms:
         self.campaign, self.version = campaign, version
         kind = campaign.notification_type
         basics = {"name": campaign.name, "notification_type": kind.key, "channels": campaign.channels}
-        self.basics = BasicsForm(data, initial=basics)
+        self.basics = DetailsForm(data, initial=basics | {"tracking": campaign.tracking})
         self.editor = Editor(version, data)
         self.values = ValuesForm(version, campaign, data)
 

@@ -234,6 +234,7 @@ def copy(request: HttpRequest, uid: UUID) -> HttpResponse:
         "channels": source.channels,
         "data": source.data,
         "metadata": source.metadata,
+        "tracking": source.tracking,
     }
     stamp = {"copy_of": source, "by": staff_actor(request), "now": timezone.now()}
     try:
