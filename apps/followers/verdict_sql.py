@@ -5,7 +5,19 @@ tests/followers/test_verdict_sql.py compares the two on every combination of fac
 
 from typing import Any
 
-from django.db.models import Case, CharField, Exists, FilteredRelation, OuterRef, Q, QuerySet, Value, When
+from django.db.models import (
+    BooleanField,
+    Case,
+    CharField,
+    FilteredRelation,
+    OuterRef,
+    Q,
+    QuerySet,
+    Subquery,
+    Value,
+    When,
+)
+from django.db.models.functions import Coalesce
 
 from apps.followers.models import (
     AddressState,
@@ -45,16 +57,17 @@ def reason_case(kind: NotificationType, channel: str, *, follower: str, address:
     on_follower = f"{follower}__" if follower else ""
     whens: list[When] = []
 
-    def when(condition: Q | Exists, reason: Reason) -> None:
+    def when(condition: Q, reason: Reason) -> None:
         whens.append(When(condition, then=Value(reason.value)))
 
-    def otherwise(reason: Reason) -> Case:
-        return Case(*whens, default=Value(reason.value), output_field=CharField())
+    def otherwise(reason: Reason | Coalesce) -> Case:
+        default = Value(reason.value) if isinstance(reason, Reason) else reason
+        return Case(*whens, default=default, output_field=CharField())
 
     if channel in NEEDS_ADDRESS:
         suppressed = Suppression.objects.filter(channel=channel, key=OuterRef(f"{address}__key"))
         when(Q(**{f"{address}__id__isnull": True}), Reason.NO_ADDRESS)
-        when(Exists(suppressed) | Q(**{f"{address}__state": AddressState.SUPPRESSED}), Reason.ADDRESS_SUPPRESSED)
+        when(_there_is(suppressed) | Q(**{f"{address}__state": AddressState.SUPPRESSED}), Reason.ADDRESS_SUPPRESSED)
         when(Q(**{f"{address}__state": AddressState.BOUNCED}), Reason.ADDRESS_BOUNCED)
         when(Q(**{f"{address}__state": AddressState.UNCONFIRMED}), Reason.ADDRESS_UNCONFIRMED)
     if not facts.active:
@@ -68,11 +81,24 @@ def reason_case(kind: NotificationType, channel: str, *, follower: str, address:
     if facts.commercial:
         when(Q(**{f"{on_follower}subscribed": False}), Reason.UNSUBSCRIBED)
     outer = OuterRef(f"{follower}_id" if follower else "pk")
-    when(Exists(ChannelMute.objects.filter(follower=outer, channel=channel)), Reason.CHANNEL_OFF)
+    when(_there_is(ChannelMute.objects.filter(follower=outer, channel=channel)), Reason.CHANNEL_OFF)
     cell = Preference.objects.filter(follower=outer, notification_type=kind, channel=channel)
-    when(Exists(cell.filter(allowed=True)), Reason.PREFERENCE_ON)
-    when(Exists(cell.filter(allowed=False)), Reason.PREFERENCE_OFF)
-    return otherwise(Reason.DEFAULT_ON if facts.default_on else Reason.DEFAULT_OFF)
+    chosen = Case(
+        When(allowed=True, then=Value(Reason.PREFERENCE_ON.value)),
+        default=Value(Reason.PREFERENCE_OFF.value),
+        output_field=CharField(),
+    )
+    default = Reason.DEFAULT_ON if facts.default_on else Reason.DEFAULT_OFF
+    return otherwise(Coalesce(Subquery(cell.values_list(chosen)), Value(default.value)))
+
+
+def _there_is(rows: QuerySet[Any]) -> Q:
+    """Whether there is such a row, of which a constraint allows one.
+
+    As a value and not as EXISTS: for that PostgreSQL may read the whole table into a hash first, once for each claim
+    (100,000 preferences: 90 µs per message in a claim of 500, against 20 with one look into the index for each).
+    """
+    return Q(Subquery(rows.order_by().values_list(Value(True, output_field=BooleanField()))))
 
 
 def with_verdict(
