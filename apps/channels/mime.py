@@ -27,10 +27,16 @@ _QP = b"; charset=utf-8\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\n"
 _TEXT, _HTML = b"Content-Type: text/plain" + _QP, b"Content-Type: text/html" + _QP
 
 
+_WIDTH = 75  # octets of a line of a body, one more is for the "=" of a soft line break
+_SOFT = b"=\r\n"
+_STAMP = STAMP.encode()
+
+
 class Static(str):
     """A piece of a template that is the same for every reader. Encoded at most once, whoever asks first."""
 
     __slots__ = ("_quoted",)
+    _quoted: tuple[bytes, int, int | None]
 
 
 class Pieces:
@@ -43,6 +49,9 @@ class Pieces:
 
     def __init__(self, pieces: "list[str]", stamp: str = "") -> None:
         self.pieces, self.stamp = pieces, stamp
+
+    def __bool__(self) -> bool:
+        return any(self.pieces)
 
     def __str__(self) -> str:
         whole = "".join(self.pieces)
@@ -75,11 +84,12 @@ def as_bytes(mail: Mail) -> bytes:
     head = "\r\n".join(lines).encode()
     if not mail.html:
         return b"".join((head, _TEXT, _quoted(mail.text)))
+    html = _quoted_pieces(mail.html) if isinstance(mail.html, Pieces) else _quoted(mail.html)
     return b"".join(
         (
             head, b'Content-Type: multipart/alternative; boundary="', _BOUNDARY, b'"\r\n',
             b"\r\n--", _BOUNDARY, b"\r\n", _TEXT, _quoted(mail.text),
-            b"\r\n--", _BOUNDARY, b"\r\n", _HTML, _quoted(str(mail.html)),
+            b"\r\n--", _BOUNDARY, b"\r\n", _HTML, html,
             b"\r\n--", _BOUNDARY, b"--\r\n",
         )
     )  # fmt: skip
@@ -90,6 +100,54 @@ def _quoted(text: str) -> bytes:
     data = _ANY_NEWLINE.sub(b"\r\n", text.encode("utf-8", "replace"))
     # b2a_qp ends its soft breaks as it finds the first line ended, so there must be one
     return b2a_qp(data if data.endswith(b"\r\n") else data + b"\r\n", istext=True)
+
+
+def _quoted_pieces(html: Pieces) -> bytes:
+    """The same put together from pieces: a static one is encoded once, and starts a new line where it doesn't fit."""
+    lines: list[bytes] = []
+    column = 0
+    for piece in html.pieces:
+        if type(piece) is Static:
+            try:
+                data, head, tail = piece._quoted
+            except AttributeError:
+                data, head, tail = piece._quoted = _measured(_quoted_static(piece))
+        elif (
+            len(piece) <= _WIDTH
+            and piece.isascii()
+            and piece.isprintable()
+            and not piece.endswith(" ")
+            and "=" not in piece
+        ):
+            data, head, tail = piece.encode(), len(piece), None
+        else:
+            data, head, tail = _measured(_quoted_part(piece))
+        if column and column + head > _WIDTH:
+            lines.append(_SOFT)
+            column = 0
+        lines.append(data)
+        column = column + head if tail is None else tail
+    if column or not lines:
+        lines.append(b"\r\n")
+    body = b"".join(lines)
+    return body.replace(_STAMP, html.stamp.encode()) if html.stamp else body
+
+
+def _quoted_static(text: str) -> bytes:
+    """STAMP has a line for itself: what takes its place may then have any letters in it."""
+    return (_SOFT + _STAMP + _SOFT).join(map(_quoted_part, text.split(STAMP)))
+
+
+def _quoted_part(text: str) -> bytes:
+    """Fit to have anything before and after it: a blank at its end is encoded, since a line end may follow."""
+    data = _ANY_NEWLINE.sub(b"\r\n", text.encode("utf-8", "replace"))
+    return b2a_qp(data + b"\r\n", istext=True)[:-2]
+
+
+def _measured(data: bytes) -> tuple[bytes, int, int | None]:
+    """With the lengths of its first line, and of its last if there is more than one."""
+    head = data.find(b"\r\n")
+    return (data, len(data), None) if head < 0 else (data, head, len(data) - data.rfind(b"\r\n") - 2)
 
 
 def _line(name: str, value: str) -> str:

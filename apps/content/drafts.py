@@ -14,9 +14,10 @@ from django.db import transaction
 
 from apps.content.lint import problems
 from apps.content.mail_html import text_of
-from apps.content.models import Layout, Template, Translation, Version, VersionState
+from apps.content.models import Layout, Link, Template, Translation, Version, VersionState
 from apps.content.parts import CHANNEL_PARTS
 from apps.content.problems import NotPublishable, Problem
+from apps.content.render import Compiled
 from apps.lib.actor import Actor, ActorKind
 from apps.lib.events import Fact, Kind
 from apps.lib.events import publish as tell
@@ -133,6 +134,8 @@ def publish(*, template: Template, by: Actor, now: dt.datetime) -> Version:
         template.versions.filter(state=VersionState.PUBLISHED).update(state=VersionState.SUPERSEDED)
         draft.state, draft.published_at, draft.updated_at = VersionState.PUBLISHED, now, now
         draft.save()
+        links = enumerate(Compiled(draft).mail_links(), start=1)
+        Link.objects.bulk_create(Link(version=draft, number=number, url=url) for number, url in links)
         _tell(Kind.TEMPLATE_PUBLISHED, template, by, now, version=draft.number)
     return _fresh(draft)
 

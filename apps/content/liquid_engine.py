@@ -13,7 +13,7 @@ import time
 import zoneinfo
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from decimal import Decimal
-from typing import Any
+from typing import Any, TextIO, cast
 from uuid import UUID
 
 import babel
@@ -21,14 +21,17 @@ from babel import dates, numbers
 from django.utils import timezone
 from django.utils.functional import Promise
 from liquid import BoundTemplate, Environment, RenderContext
+from liquid.builtin.content import ContentNode, Literal
 from liquid.builtin.expressions import LoopExpression
 from liquid.builtin.tags.for_tag import ForTag
 from liquid.builtin.tags.tablerow_tag import TablerowTag
-from liquid.exceptions import FilterArgumentError, LiquidError, LoopIterationLimitError
+from liquid.exceptions import FilterArgumentError, LiquidError, LoopIterationLimitError, OutputStreamLimitError
 from liquid.filter import with_context
 
+from apps.channels.mime import Static
+
 MAX_SOURCE = 500_000  # characters of one part
-MAX_OUTPUT = 1_000_000  # bytes of one rendered part; Gmail clips at 102 kB, so this is for logs and bombs
+MAX_OUTPUT = 1_000_000  # characters of one rendered part; Gmail clips at 102 kB, so this is for logs and bombs
 MAX_ITERATIONS = 20_000  # of all loops of one part together
 MAX_LOCALS = 200_000  # bytes of all assigned values
 MAX_STRING = 200_000  # characters a filter may make
@@ -36,6 +39,8 @@ MAX_SECONDS = 0.5  # of processor time for one part; an ordinary one takes 0.000
 
 # What a hostile or unlucky template raises besides LiquidError: bad numbers, odd dates, deep nesting.
 FAILURES = (LiquidError, ArithmeticError, ValueError, TypeError, LookupError, RecursionError, AttributeError)
+
+_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")  # PostgreSQL refuses NUL; the others have no place in mail
 
 
 class Unrenderable(Exception):
@@ -68,6 +73,43 @@ def plain(value: object, depth: int = 0) -> Any:
     raise Unrenderable(f"{type(value).__name__} is not plain data (text, number, yes/no, list or object)")
 
 
+def clean(text: str) -> str:
+    """Without control characters, and every line break a plain one."""
+    if text.isprintable():  # the name of nearly everybody; the test takes a tenth of the work
+        return text
+    return _CONTROL.sub("", text.replace("\r\n", "\n").replace("\r", "\n"))
+
+
+# ---- pieces
+class _Collector:
+    """What a template writes, kept in pieces, up to a limit."""
+
+    __slots__ = ("limit", "pieces", "size")
+
+    def __init__(self, limit: int) -> None:
+        self.limit, self.size = limit, 0
+        self.pieces: list[str] = []
+
+    def write(self, text: str) -> int:
+        self.size += len(text)
+        if self.size > self.limit:
+            raise OutputStreamLimitError(f"more than {MAX_OUTPUT} characters come out", token=None)
+        self.pieces.append(text)
+        return len(text)
+
+    def getvalue(self) -> str:
+        return "".join(self.pieces)
+
+
+class _Content(Literal):
+    """The author's own words: the same for every reader, so they are cleaned here and encoded once."""
+
+    def parse(self, stream: Any) -> ContentNode:
+        node = super().parse(stream)
+        node.text = Static(clean(node.text))
+        return node
+
+
 # ---- limits
 class _Context(RenderContext):
     """Counts the rounds of all loops together: python-liquid itself only multiplies the nested ones."""
@@ -88,9 +130,20 @@ class _Context(RenderContext):
             raise LiquidError(f"rendering takes longer than {MAX_SECONDS} s", token=token)
         return super().filter(name, token)
 
+    def get_buffer(self, buf: Any = None) -> Any:
+        return _Collector(MAX_OUTPUT - (buf.size if type(buf) is _Collector else 0))
 
-class _Template(BoundTemplate):
+
+class Parsed(BoundTemplate):
+    """A part, ready to be written for one reader after the other."""
+
     context_class = _Context
+
+    def pieces(self, values: Mapping[str, Any]) -> list[str]:
+        """The words in pieces, clean: `Static` ones, and between them what differs from reader to reader."""
+        buffer = _Collector(MAX_OUTPUT)
+        self.render_with_context(_Context(self, globals=values), cast(TextIO, buffer))
+        return [piece if type(piece) is Static else clean(piece) for piece in buffer.pieces]
 
 
 class _Loop(LoopExpression):
@@ -248,7 +301,7 @@ def _moment(value: object) -> dt.date | None:
 
 # ---- the two environments
 class _Environment(Environment):
-    template_class = _Template
+    template_class = Parsed
     loop_iteration_limit = MAX_ITERATIONS
     local_namespace_limit = MAX_LOCALS
     output_stream_limit = MAX_OUTPUT
@@ -261,6 +314,7 @@ class _Environment(Environment):
             del self.tags[tag]
         del self.filters["safe"]  # would let a follower's own data into the mail as HTML
         del self.filters["escapejs"]  # marks its result safe as well, and mail runs no scripts
+        self.add_tag(_Content)
         self.add_tag(_For)
         self.add_tag(_Tablerow)
         for function in (number, money, plural, date):
@@ -304,14 +358,14 @@ def _scan(source: str) -> None:
             at = ending.end()
 
 
-def parse(source: str, *, html: bool = False) -> BoundTemplate:
+def parse(source: str, *, html: bool = False) -> Parsed:
     """The template, with values escaped if `html`. Raises BadSyntax at the first mistake."""
     if len(source) > MAX_SOURCE:
         raise BadSyntax(f"this part is longer than {MAX_SOURCE} characters", 1)
     _scan(source)
     environment = _HTML if html else _TEXT
     try:
-        return environment.from_string(source)
+        return cast(Parsed, environment.from_string(source))
     except LiquidError as error:
         message = str(error.message)
         if message.startswith("expected tag end"):

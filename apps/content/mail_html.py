@@ -12,7 +12,7 @@ import lxml.html
 from inscriptis import Inscriptis
 from inscriptis.model.config import ParserConfig
 
-_LIQUID = re.compile(
+LIQUID = re.compile(
     r"\{%-?\s*(?P<block>raw|comment|doc)\s*-?%\}.*?\{%-?\s*end(?P=block)\s*-?%\}|\{%.*?%\}|\{\{.*?\}\}", re.DOTALL
 )
 # What is not running text: comments, styles, titles, and the inside of tags.
@@ -30,7 +30,7 @@ class _Protected:
         while self.word in html.lower():
             self.word += "q"
         self.pieces: list[str] = []
-        self.html = _LIQUID.sub(self._mark, html)
+        self.html = LIQUID.sub(self._mark, html)
 
     def _mark(self, found: re.Match[str]) -> str:
         self.pieces.append(found[0])

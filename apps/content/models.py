@@ -97,3 +97,18 @@ class Translation(models.Model):
 
     def __str__(self) -> str:
         return f"{self.version} {self.language}"
+
+
+class Link(models.Model):
+    """A web address that a published version's e-mails lead to. A tracked link can lead to nothing else."""
+
+    version = models.ForeignKey(Version, on_delete=models.CASCADE, related_name="links")
+    number = models.PositiveIntegerField()
+    url = models.CharField(max_length=2000)
+
+    class Meta:
+        ordering = ["number"]
+        constraints = [models.UniqueConstraint(fields=["version", "number"], name="link_number_once")]
+
+    def __str__(self) -> str:
+        return self.url

@@ -5,11 +5,12 @@ import threading
 from collections import OrderedDict
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
-from liquid import BoundTemplate
-
-from apps.content.liquid_engine import FAILURES, Unrenderable, line_of, parse, plain
+from apps.channels.mime import Pieces
+from apps.content.links import links_in, tracked
+from apps.content.liquid_engine import FAILURES, Parsed, Unrenderable, line_of, parse, plain
 from apps.content.mail_html import inline_styles, text_of
 from apps.content.models import Version, VersionState
 from apps.content.parts import CHANNEL_PARTS, Kind, Part
@@ -39,17 +40,20 @@ _HIDDEN = (
     '<div style="display:none;max-height:0;overflow:hidden;mso-hide:all">{{ content.preheader }}</div>'  # no layout
 )
 _LONELY_TAGS = re.compile(r"^[ \t]*((?:\{%(?:(?!%\}).)*%\}[ \t]*)+)\n", re.MULTILINE)
-_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")  # PostgreSQL refuses NUL; the others have no place in mail
+_ONLY_BLANKS = re.compile(r"^[ \t]+$", re.MULTILINE)
 _SAFE_LINK = re.compile(r"(?:https?://|mailto:|tel:|/(?!/)|#|$)", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
 class Rendered:
-    """One message's words. `parts` has every part of the channel, "" where the version has no words for it."""
+    """One message's words. `parts` has every part of the channel, empty where the version has no words for it.
+
+    All are str, but the HTML of `render_mail`, which is `Pieces`.
+    """
 
     channel: str
     language: str
-    parts: dict[str, str]
+    parts: dict[str, Any]
 
 
 def pick_language(available: Collection[str], wanted: str, default: str) -> str:
@@ -78,44 +82,103 @@ class Compiled:
             translation.language: translation.parts for translation in version.translations.all()
         }
         self.layout_html, self.layout_text = _layout_of(version)
-        self._parsed: dict[tuple[str, str, str], BoundTemplate | None] = {}
+        stored = version.pk is not None and version.state != VersionState.DRAFT
+        self.links: dict[str, int] = dict(version.links.values_list("url", "number")) if stored else {}
+        self._parsed: dict[tuple[str, str, str, bool], Parsed | None] = {}
+        self._languages: dict[tuple[str, str], str] = {}
 
     def render(self, channel: str, language: str, context: Mapping[str, Any]) -> Rendered:
         """The words for a reader of `language`. `context`: the caller's data, and `follower`, `site`, `links`.
 
         Raises RenderError: no words for the channel, a broken template, data that isn't plain, a limit reached.
         """
-        offering = [tag for tag, parts in self.translations.items() if channel in parts]
-        if channel not in CHANNEL_PARTS or not offering:
-            raise RenderError(Problem(channel, None, "this version has no words for this channel."))
-        language = pick_language(offering, language, self.default_language)
+        language = self._language(channel, language)
         try:
             values = plain(context)
         except Unrenderable as error:
             raise RenderError(Problem(f"{language}.{channel}", None, f"{error}.")) from error
+        parts = self._render(channel, language, values)
+        return Rendered(channel, language, {name: str(text) for name, text in parts.items()})
+
+    def render_mail(self, language: str, context: Mapping[str, Any], *, stamp: str = "") -> Rendered:
+        """The same for an e-mail that is sent, with the HTML in `Pieces`.
+
+        `context` is what `plain` made or what JSON holds; it is not looked through again for every reader. With a
+        `stamp` (a token of the length of mime.STAMP) the stored links lead through us and a pixel tells of opening.
+        """
+        language = self._language("email", language)
+        parts = self._render("email", language, dict(context), stamp)
+        return Rendered("email", language, parts)
+
+    def _language(self, channel: str, wanted: str) -> str:
+        key = (channel, wanted)
+        if key not in self._languages:
+            offering = [tag for tag, parts in self.translations.items() if channel in parts]
+            if channel not in CHANNEL_PARTS or not offering:
+                raise RenderError(Problem(channel, None, "this version has no words for this channel."))
+            self._languages[key] = pick_language(offering, wanted, self.default_language)
+        return self._languages[key]
+
+    def _render(self, channel: str, language: str, values: dict[str, Any], stamp: str = "") -> dict[str, Any]:
         content = values["content"] = {"language": language, "subject": "", "preheader": ""}
-        parts: dict[str, str] = {}
+        parts: dict[str, Any] = {}
         for part in CHANNEL_PARTS[channel].parts:
-            parts[part.name] = self._render_part(channel, language, part, values)
+            parts[part.name] = self._render_part(channel, language, part, values, stamp)
             if part.name in content:
                 content[part.name] = parts[part.name]
-        return Rendered(channel, language, parts)
+        return parts
 
-    def _render_part(self, channel: str, language: str, part: Part, values: dict[str, Any]) -> str:
-        where = f"{language}.{channel}.{part.name}"
-        key = (language, channel, part.name)
-        lines_are_the_authors = part.kind is not Kind.HTML and not (channel == "email" and self.layout_text)
+    def _render_part(self, channel: str, language: str, part: Part, values: dict[str, Any], stamp: str) -> str | Pieces:
         try:
-            if key not in self._parsed:
-                source = self._source(language, channel, part)
-                self._parsed[key] = parse(source, html=part.kind is Kind.HTML) if source else None
-            template = self._parsed[key]
-            text = template.render(values) if template else ""
+            template = self._template(channel, language, part, stamped=bool(stamp) and part.kind is Kind.HTML)
+            pieces = template.pieces(values) if template else []
         except FAILURES as error:
+            lines_are_the_authors = part.kind is not Kind.HTML and not (channel == "email" and self.layout_text)
             message = str(getattr(error, "message", None) or error or type(error).__name__)
             line = line_of(error) if lines_are_the_authors else None
-            raise RenderError(Problem(where, line, f"{message}.")) from error
-        return _tidy(text, part.kind, where)
+            raise RenderError(Problem(f"{language}.{channel}.{part.name}", line, f"{message}.")) from error
+        if part.kind is Kind.HTML:
+            return Pieces(pieces, stamp)
+        return _tidy("".join(pieces), part.kind, f"{language}.{channel}.{part.name}")
+
+    def _template(self, channel: str, language: str, part: Part, *, stamped: bool = False) -> Parsed | None:
+        key = (language, channel, part.name, stamped)
+        if key not in self._parsed:
+            source = self._source(language, channel, part)
+            if stamped and source:
+                source = tracked(source, self.links)
+            self._parsed[key] = parse(source, html=part.kind is Kind.HTML) if source else None
+        return self._parsed[key]
+
+    def mail_links(self) -> list[str]:
+        """The web addresses that are the same for everyone in its e-mails, of all languages, each once."""
+        html = CHANNEL_PARTS["email"]["html"]
+        offering = [tag for tag, channels in self.translations.items() if "email" in channels]
+        found = (link for tag in offering for link in links_in(self._source(tag, "email", html)))
+        return list(dict.fromkeys(found))
+
+    @cached_property
+    def follower_fields(self) -> frozenset[str]:
+        """What of `follower` any part may show; all of it where that can't be told (`{% assign f = follower %}`)."""
+        everything = frozenset(RESERVED["follower"])
+        used: set[str] = set()
+        for language, channels in self.translations.items():
+            for channel in channels.keys() & CHANNEL_PARTS.keys():
+                for part in CHANNEL_PARTS[channel].parts:
+                    try:
+                        template = self._template(channel, language, part)
+                    except FAILURES:
+                        return everything
+                    if template is None:
+                        continue
+                    analysis = template.analyze()
+                    if "date" in analysis.filters:
+                        used.add("time_zone")
+                    for use in analysis.variables.get("follower", ()):
+                        if len(use.segments) < 2 or not isinstance(use.segments[1], str):
+                            return everything
+                        used.add(use.segments[1])
+        return everything & used
 
     def _source(self, language: str, channel: str, part: Part) -> str:
         """The Liquid to parse: the author's words, in their layout, styles inlined."""
@@ -153,16 +216,17 @@ def _with_preheader(html: str) -> str:
 
 def _tidy(text: str, kind: Kind, where: str) -> str:
     if kind is Kind.LINE:
-        return _CONTROL.sub("", " ".join(text.split()))  # CR and LF in a subject would start a new header
+        return " ".join(text.split())  # CR and LF in a subject would start a new header
     if kind is Kind.LINK:
-        link = _CONTROL.sub("", "".join(text.split()))
+        link = "".join(text.split())
         if not _SAFE_LINK.match(link):
             raise RenderError(Problem(where, None, f"“{link[:60]}” is not a link: use https://… or /path."))
         return link
-    text = _CONTROL.sub("", text.replace("\r\n", "\n").replace("\r", "\n"))
-    if kind is Kind.HTML:
-        return text
-    return re.sub(r"\n{3,}", "\n\n", re.sub(r"^[ \t]+$", "", text, flags=re.MULTILINE)).strip()
+    if " \n" in text or "\t\n" in text:
+        text = _ONLY_BLANKS.sub("", text)
+    while "\n\n\n" in text:
+        text = text.replace("\n\n\n", "\n\n")
+    return text.strip()
 
 
 _cache: OrderedDict[Any, Compiled] = OrderedDict()

@@ -1,0 +1,67 @@
+"""The links of an e-mail: found when it is published, led through us in a tracked mail, looked up when clicked."""
+
+import re
+from collections.abc import Iterator, Mapping
+from functools import lru_cache
+from html import unescape
+
+from django.conf import settings
+
+from apps.channels.mime import STAMP
+from apps.content.mail_html import LIQUID
+from apps.content.models import Link
+
+_TAG = re.compile(r"""<a(?:rea)?(?=\s)(?:"[^"]*"|'[^']*'|[^"'<>])*+>""", re.IGNORECASE)
+_ATTRIBUTE = re.compile(r"""([^\s"'=<>/]+)\s*=\s*(?:"([^"]*)"|'([^']*)'|([^\s"'>]+))""")
+_WEB = re.compile(r"https?://[^\s/?#\x00-\x1f\x7f][^\s\x00-\x1f\x7f]*", re.IGNORECASE)
+_END = re.compile(r"</body\s*>", re.IGNORECASE)
+_LONGEST = Link._meta.get_field("url").max_length or 0
+
+# Not hidden: some programs don't load what nobody would see.
+_PIXEL = '<img src="{}/o/{}.gif" width="1" height="1" alt="" style="border:0;width:1px;height:1px">'
+
+
+def links_in(html: str) -> list[str]:
+    """The web addresses that are the same for every reader, in order, as often as they stand there."""
+    return [url for _, _, url in _found(html)]
+
+
+def tracked(html: str, numbers: Mapping[str, int]) -> str:
+    """The source with these links leading through us, and the pixel at its end. STAMP stands for the token."""
+    done, last = [], 0
+    for start, end, url in _found(html):
+        if url in numbers:
+            done += [html[last:start], f"{settings.SITE_URL}/c/{STAMP}/{numbers[url]}"]
+            last = end
+    html = "".join([*done, html[last:]])
+    ends = [found.start() for found in _END.finditer(html)]
+    at = ends[-1] if ends else len(html)
+    return html[:at] + _PIXEL.format(settings.SITE_URL, STAMP) + html[at:]
+
+
+def target(version_id: int, number: int) -> str | None:
+    """Where a link of a published version leads."""
+    return _targets(version_id).get(number)
+
+
+@lru_cache(maxsize=1000)  # versions never change; a hundred links take some 20 kB
+def _targets(version_id: int) -> dict[int, str]:
+    return dict(Link.objects.filter(version=version_id).values_list("number", "url"))
+
+
+def forget() -> None:
+    """For tests, where a primary key may come back."""
+    _targets.cache_clear()
+
+
+def _found(html: str) -> Iterator[tuple[int, int, str]]:
+    """Where each static href stands and what it says. Liquid is blanked out, so a `>` in it ends no tag."""
+    blanked = LIQUID.sub(lambda found: "\0" * len(found[0]), html)
+    for tag in _TAG.finditer(blanked):
+        for attribute in _ATTRIBUTE.finditer(blanked, tag.start(), tag.end()):
+            if attribute[1].lower() == "href":
+                which = attribute.lastindex or 0
+                url = unescape(attribute[which]).strip()
+                if _WEB.fullmatch(url) and len(url) <= _LONGEST:
+                    yield *attribute.span(which), url
+                break
