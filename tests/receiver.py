@@ -8,15 +8,17 @@ import json
 import os
 import socket
 import socketserver
+import ssl
 import sys
 import threading
 import time
-from collections.abc import Callable
+from base64 import b64decode, b64encode
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from email import message_from_bytes
 from email.policy import default
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 DROP = "drop"
 Answer = str | Callable[[str], str | None] | None
@@ -41,68 +43,132 @@ class Arrived:
 class _Conversation(socketserver.StreamRequestHandler):
     server: "_Server"
     timeout = 120
+    disable_nagle_algorithm = True
 
     def handle(self) -> None:
         receiver = self.server.receiver
         receiver.connections += 1
+        self.unsaid = b""
         try:
+            if receiver.tls and receiver.tls_from_the_start:
+                self._encrypt(receiver.tls)
             self._converse(receiver)
-        except (ConnectionError, TimeoutError, BrokenPipeError):
+        except (ConnectionError, TimeoutError, ssl.SSLError):
             return
+        finally:
+            if isinstance(self.request, ssl.SSLSocket):
+                self.request.close()
 
+    def _encrypt(self, context: ssl.SSLContext) -> None:
+        self.request = context.wrap_socket(self.request, server_side=True)
+        self.setup()
+
+    # Answers are kept until the client waits for them, as real servers do; `chunks` says in what pieces they go then.
     def _say(self, text: str) -> None:
-        self.wfile.write(text.encode() + b"\r\n")
+        self.unsaid += text.encode("utf-8", "surrogateescape") + b"\r\n"
+
+    def _flush(self) -> None:
+        chunks = self.server.receiver.chunks
+        while self.unsaid:
+            size = next(chunks, len(self.unsaid)) if chunks else len(self.unsaid)
+            piece, self.unsaid = self.unsaid[:size], self.unsaid[size:]
+            self.wfile.write(piece)
+
+    def _more_waits(self) -> bool:
+        """Has the client said more than what was answered?"""
+        self.connection.settimeout(0)
+        try:
+            return bool(self.rfile.peek(1))  # type: ignore[attr-defined]
+        except (BlockingIOError, ssl.SSLWantReadError):
+            return False
+        finally:
+            self.connection.settimeout(self.timeout)
+
+    def _line(self, longest: int) -> bytes:
+        if self.unsaid and not self._more_waits():
+            self._flush()
+        return bytes(self.rfile.readline(longest))
 
     def _answer(self, stage: str, argument: str, good: str) -> bool:
         """True if the good answer was given; raises ConnectionError to drop."""
         scripted = self.server.receiver.answers.get(stage)
         text = scripted(argument) if callable(scripted) else scripted
         if text == DROP:
-            raise ConnectionError
+            self._hang_up()
         self._say(text or good)
+        if text and text.startswith("421"):
+            self._hang_up()
         return not text
+
+    def _hang_up(self) -> NoReturn:
+        self._flush()
+        raise ConnectionError
 
     def _converse(self, receiver: "Receiver") -> None:
         if not self._answer("CONNECT", "", "220 receiver.test ESMTP"):
+            self._flush()
             return
         sender = recipient = None
-        while line := self.rfile.readline(4096):
+        while line := self._line(4096):
             if not line.endswith(b"\r\n"):
                 self._say("500 5.5.2 Lines end with CRLF")
                 continue
             verb, _, rest = line.decode("utf-8", "surrogateescape").strip().partition(" ")
             receiver.heard.append(f"{verb} {rest}".strip())
+            may_be_followed = "PIPELINING" in receiver.extensions and verb in ("MAIL", "RCPT", "RSET")
+            if not may_be_followed and self._more_waits():
+                receiver.hasty.append(verb)
             match verb.upper():
                 case "EHLO":
-                    extensions = ["receiver.test", "SIZE 20000000", *receiver.extensions]
-                    for name in extensions[:-1]:
-                        self._say(f"250-{name}")
-                    self._say(f"250 {extensions[-1]}")
+                    extensions = ["receiver.test", *receiver.extensions]
+                    if receiver.largest:
+                        extensions.insert(1, f"SIZE {receiver.largest}")
+                    if receiver.tls and not isinstance(self.request, ssl.SSLSocket):
+                        extensions.append("STARTTLS")
+                    self._answer("EHLO", rest, "\r\n".join([*(f"250-{x}" for x in extensions), "250 HELP"]))
                 case "HELO" | "RSET" | "NOOP":
                     sender = recipient = None
-                    self._say("250 OK")
+                    self._answer(verb, rest, "250 OK")
+                case "STARTTLS" if receiver.tls:
+                    self._answer("STARTTLS", rest, "220 Go ahead")
+                    self._flush()
+                    self._encrypt(receiver.tls)
                 case "AUTH":
-                    self._answer("AUTH", rest, "235 2.7.0 OK")
-                case "MAIL":
+                    self._log_in(receiver, rest)
+                case "MAIL" if sender is None:
                     if self._answer("MAIL", rest, "250 2.1.0 OK"):
                         sender = _path(rest)
                 case "RCPT" if sender is not None:
                     if self._answer("RCPT", _path(rest), "250 2.1.5 OK"):
                         recipient = _path(rest)
-                case "DATA" if recipient is not None:
-                    if not self._answer("DATA", recipient, "354 Go ahead"):
+                case "DATA" if recipient is not None or (sender is not None and receiver.takes_data_for_nobody):
+                    if not self._answer("DATA", recipient or "", "354 Go ahead"):
                         continue
                     self._data(receiver, str(sender), recipient)
                     sender = recipient = None
                 case "QUIT":
                     self._say("221 Bye")
+                    self._flush()
                     return
                 case _:
                     self._say("503 5.5.1 Bad sequence of commands")
 
-    def _data(self, receiver: "Receiver", sender: str, recipient: str) -> None:
+    def _log_in(self, receiver: "Receiver", rest: str) -> None:
+        way, _, first = rest.partition(" ")
+        if way == "PLAIN":
+            _, name, password = b64decode(first).decode().split("\0")
+        else:
+            words = []
+            for question in ("Username:", "Password:"):
+                self._say(f"334 {b64encode(question.encode()).decode()}")
+                words.append(b64decode(self._line(4096)).decode())
+            name, password = words
+        receiver.logins.append((way, name, password))
+        self._answer("AUTH", rest, "235 2.7.0 OK")
+
+    def _data(self, receiver: "Receiver", sender: str, recipient: str | None) -> None:
         lines = []
-        while (line := self.rfile.readline(200_000)) != b".\r\n":
+        while (line := self._line(200_000)) != b".\r\n":
             if not line:
                 raise ConnectionError
             if len(line) > 1000 or not line.endswith(b"\r\n"):
@@ -112,15 +178,23 @@ class _Conversation(socketserver.StreamRequestHandler):
             if receiver.answers.get("BODY") == DROP:
                 raise ConnectionError
         content = b"".join(lines)
+        if recipient is None:  # RFC 2920 3.2
+            if content:
+                receiver.hasty.append("content for nobody")
+            self._say("554 5.5.1 No valid recipients")
+            return
         text = receiver.answers.get("DOT")
         text = text(recipient) if callable(text) else text
         if text and text != DROP and not text.startswith("accept"):
             self._say(text)
+            if text.startswith("421"):
+                self._hang_up()
             return
         receiver.keep(sender, recipient, content)
         if text:  # taken, and the answer is lost
             raise ConnectionError
-        time.sleep(receiver.slowness)
+        if receiver.slowness:
+            time.sleep(receiver.slowness)
         self._say("250 2.0.0 Ok: queued as " + os.urandom(5).hex())
 
 
@@ -134,13 +208,23 @@ class _Server(socketserver.ThreadingTCPServer):
 
 
 class Receiver:
-    """`arrived` in order; `answers` by stage: CONNECT, AUTH, MAIL, RCPT, DATA, BODY, DOT ("accept": take and drop)."""
+    """`arrived` in order; `answers` by stage: CONNECT, EHLO, STARTTLS, AUTH, MAIL, RCPT, DATA, BODY, DOT, RSET.
+
+    At DOT, "accept" takes the mail and drops the connection. An answer of 421 closes it.
+    """
 
     def __init__(self, port: int = 0, log: Path | None = None) -> None:
         self.arrived: list[Arrived] = []
         self.heard: list[str] = []
         self.answers: dict[str, Answer] = {}
-        self.extensions = ["8BITMIME", "SMTPUTF8", "ENHANCEDSTATUSCODES"]
+        self.extensions = ["PIPELINING", "8BITMIME", "SMTPUTF8", "ENHANCEDSTATUSCODES"]
+        self.largest = 20_000_000  # bytes of a mail, offered as SIZE; 0: not offered
+        self.takes_data_for_nobody = False  # answers 354 though the recipient was refused, as RFC 2920 3.1 allows
+        self.tls: ssl.SSLContext | None = None
+        self.tls_from_the_start = False
+        self.chunks: Iterator[int] | None = None  # the sizes of the pieces in which answers go out
+        self.hasty: list[str] = []  # commands after which more came before it might
+        self.logins: list[tuple[str, str, str]] = []  # way, name, password
         self.connections = 0
         self.slowness = 0.0
         self._log = open(log, "a", buffering=1) if log else None  # noqa: SIM115

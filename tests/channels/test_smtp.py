@@ -128,12 +128,21 @@ def test_a_server_that_is_down_is_the_accounts_fault_and_names_the_server() -> N
     assert f"127.0.0.1:{port} can't be reached" in outcome.detail
 
 
-def test_no_answer_after_the_whole_mail_is_doubt_not_failure(receiver: Receiver) -> None:
+def test_no_answer_after_the_whole_mail_is_doubt_not_failure(
+    receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("apps.channels.smtp.DOT_SECONDS", 0.5)
     receiver.slowness = 1.5
     with Smtp.open(receiver.settings(timeout=0.5)) as session:
         outcome = session.send(a_mail())
     assert outcome.result is Result.IN_DOUBT
     assert "time" in outcome.detail
+
+
+def test_the_final_dot_is_answered_when_the_server_is_ready(receiver: Receiver) -> None:
+    receiver.slowness = 1.0
+    with Smtp.open(receiver.settings(timeout=0.5)) as session:
+        assert session.send(a_mail()).result is Result.ACCEPTED
 
 
 def test_a_non_ascii_local_part_goes_out_unchanged_where_the_server_offers_smtputf8(receiver: Receiver) -> None:

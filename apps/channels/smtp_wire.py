@@ -1,0 +1,207 @@
+"""One connection to an SMTP server: reaching it, TLS, logging in, bytes out and answers in (RFC 5321).
+
+A blocking socket: it gives the interpreter away while it waits, so that connections in threads are all it takes.
+What an answer means for a message is decided in smtp.py.
+"""
+
+import re
+import socket
+import ssl
+import time
+from base64 import b64encode
+from functools import lru_cache
+
+LONGEST_ANSWER = 64 * 1024  # bytes; RFC 5321 4.5.3.1.5 asks for 512 a line, some servers tell stories
+LONGEST_RECORD = 16 * 1024  # RFC 8446 5.1: what TLS seals and sends in one piece
+NO_ANSWER = 0  # the code of what is no answer: three digits are missing, or it never ends
+GOODBYE_SECONDS = 5.0  # nothing depends on the answer to QUIT
+
+Answer = tuple[int, bytes]
+_HOST_NAME = re.compile(r"[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+")
+
+
+class Unwilling(Exception):
+    """The server can't be worked with; the text says why, to be read after its name."""
+
+
+class CutShort(OSError):
+    """The connection took only the first `taken` bytes of a write."""
+
+    def __init__(self, taken: int, why: OSError) -> None:
+        super().__init__(*why.args)
+        self.taken = taken
+
+
+def said(answer: Answer) -> str:
+    """An answer in one line of at most 500 characters."""
+    code, text = answer
+    words = " ".join(text.decode("utf-8", "replace").split())
+    return (f"{code} {words}" if code else f"no answer but “{words}”")[:500]
+
+
+@lru_cache(maxsize=1)
+def _own_name() -> str:
+    """This machine's full name, looked up once: a lookup may take seconds."""
+    name = socket.getfqdn()
+    return name if _HOST_NAME.fullmatch(name) else ""
+
+
+class Wire:
+    """`offers` are the extensions of the server's EHLO, by upper-case name, with their parameters."""
+
+    def __init__(self, host: str, port: int, *, timeout: float, tls: ssl.SSLContext | None = None) -> None:
+        """Connect, through TLS from the start if `tls`. Raises OSError; UnicodeError for a name that is none."""
+        self._host, self._timeout = host, timeout
+        self._socket = socket.create_connection((host, port), timeout)
+        self._patience = timeout  # what the socket is set to now
+        self._unread = b""
+        # a command must not wait in the kernel until the last one is acknowledged (40 ms with delayed ACKs)
+        self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self._sealed = tls is not None
+        if tls:
+            self._socket = tls.wrap_socket(self._socket, server_hostname=host)
+        self.offers: dict[str, str] = {}
+        self.pipelining = False
+        self.largest: int | None = None  # bytes; 0 where the server counts but has no limit, None where it does not
+
+    # ---- before the first message
+    def greet(self) -> None:
+        """Hear the greeting and introduce ourselves. Raises Unwilling, OSError."""
+        answer = self.answer()
+        if answer[0] != 220:
+            raise Unwilling(f"refused us: {said(answer)}")
+        self._introduce()
+
+    def _introduce(self) -> None:
+        name = _own_name() or _literal(self._socket.getsockname()[0])
+        code, text = answer = self.ask(f"EHLO {name}")
+        self.offers = {}
+        if code == 250:
+            for line in text.decode("ascii", "replace").split("\n")[1:]:
+                keyword, _, parameters = line.replace("AUTH=", "AUTH ").strip().partition(" ")
+                self.offers[keyword.upper()] = f"{self.offers.get(keyword.upper(), '')} {parameters}".strip()
+        elif 500 <= code <= 599:  # older than 1995, or a proxy that knows no better: no extensions
+            answer = self.ask(f"HELO {name}")
+        if answer[0] != 250:
+            raise Unwilling(f"refused us: {said(answer)}")
+        self.pipelining = "PIPELINING" in self.offers
+        size = self.offers.get("SIZE")
+        self.largest = None if size is None else int(size) if size.isdecimal() else 0
+
+    def start_tls(self, tls: ssl.SSLContext) -> None:
+        """Go on encrypted (RFC 3207). Raises Unwilling, OSError."""
+        if "STARTTLS" not in self.offers:
+            raise Unwilling("does not offer STARTTLS. Check the encryption.")
+        answer = self.ask("STARTTLS")
+        if answer[0] != 220:
+            raise Unwilling(f"refused us: {said(answer)}")
+        # Whatever came in the clear after its yes may be put in by somebody on the way: it must not be taken for an
+        # answer that came encrypted. What was offered before is forgotten for the same reason (RFC 3207 4.2).
+        self._unread = b""
+        self._socket = tls.wrap_socket(self._socket, server_hostname=self._host)
+        self._sealed = True
+        self._introduce()
+
+    def log_in(self, username: str, password: str) -> None:
+        """AUTH with what the server offers (RFC 4954). Raises Unwilling, OSError."""
+        ways = self.offers.get("AUTH", "").upper().split()
+        if "PLAIN" in ways:
+            answer = self.ask(f"AUTH PLAIN {_base64(f'{chr(0)}{username}{chr(0)}{password}')}")
+        elif "LOGIN" in ways:
+            answer = self.ask("AUTH LOGIN")
+            for word in (username, password):
+                if answer[0] == 334:
+                    answer = self.ask(_base64(word))
+        else:
+            raise Unwilling("offers neither AUTH PLAIN nor AUTH LOGIN. Check the encryption and the user name.")
+        if answer[0] != 235:
+            raise Unwilling(f"refused user name and password: {said(answer)}")
+
+    # ---- bytes out, answers in
+    def ask(self, command: str) -> Answer:
+        self.write(f"{command}\r\n".encode())
+        return self.answer()
+
+    def write(self, data: bytes) -> None:
+        """Raises CutShort, which knows how much is on its way."""
+        taken = 0
+        try:
+            if self._patience != self._timeout:
+                self._wait_at_most(self._timeout)
+            if not self._sealed:
+                taken = self._socket.send(data)
+            rest = memoryview(data)
+            while taken < len(data):
+                # One record at a time: the other side can read either all of a record or nothing, so when this
+                # raises, what it was raised for has not been read.
+                taken += self._socket.send(rest[taken : taken + LONGEST_RECORD])
+        except OSError as error:
+            raise CutShort(taken, error) from error
+
+    @property
+    def spoke_unasked(self) -> bool:
+        """More was said than was asked for, as far as it has been read. Look where no answer is owed."""
+        return bool(self._unread)
+
+    def answer(self, patience: float | None = None) -> Answer:
+        """The next answer within `patience` seconds (or the usual ones): its last line's code (in a good one all are
+        the same) and all its text. Raises OSError where the connection is gone or silent."""
+        patience = patience or self._timeout
+        texts: list[bytes] = []
+        size, until = 0, 0.0
+        while True:
+            end = self._unread.find(b"\n")
+            if end < 0:
+                if size + len(self._unread) > LONGEST_ANSWER:
+                    return NO_ANSWER, b"an answer longer than 64 kB"
+                # the first wait is the common one; only an answer in pieces needs a clock
+                left = until - time.monotonic() if until else patience
+                until = until or time.monotonic() + patience
+                self._unread += self._receive(left)
+                continue
+            line, self._unread = self._unread[:end], self._unread[end + 1 :]
+            size += end + 1
+            if size > LONGEST_ANSWER:
+                return NO_ANSWER, b"an answer longer than 64 kB"
+            if not (len(line) >= 3 and line[:3].isdigit()):
+                return NO_ANSWER, line
+            texts.append(line[4:])
+            if line[3:4] != b"-":
+                return int(line[:3]), b"\n".join(texts) if len(texts) > 1 else texts[0]
+
+    def _receive(self, seconds: float) -> bytes:
+        if seconds <= 0:
+            raise TimeoutError("timed out")
+        if self._patience != seconds:
+            self._wait_at_most(seconds)
+        data = self._socket.recv(4096)
+        if not data:
+            raise ConnectionError("it closed the connection")
+        return data
+
+    def _wait_at_most(self, seconds: float) -> None:
+        self._socket.settimeout(seconds)
+        self._patience = seconds
+
+    # ---- the end
+    def quit(self, first: bytes = b"") -> None:
+        """Say good-bye, after `first`, and close. Never raises."""
+        try:
+            self.write(first + b"QUIT\r\n")
+            for _ in range(first.count(b"\n") + 1):
+                self.answer(GOODBYE_SECONDS)
+        except OSError:
+            pass
+        self.close()
+
+    def close(self) -> None:
+        self._socket.close()
+
+
+def _literal(address: str) -> str:
+    """An IP address where a name belongs (RFC 5321 4.1.3)."""
+    return f"[IPv6:{address}]" if ":" in address else f"[{address}]"
+
+
+def _base64(text: str) -> str:
+    return b64encode(text.encode()).decode()
