@@ -3,6 +3,11 @@
 # A provider is one file and one line here (docs/extend.md).
 PROVIDERS = {
     "smtp": "apps.channels.smtp.Smtp",
+    "amazon_ses": "apps.channels.esp_ses.AmazonSes",
+    "brevo": "apps.channels.esp_brevo.Brevo",
+    "mailgun": "apps.channels.esp_mailgun.Mailgun",
+    "postmark": "apps.channels.esp_postmark.Postmark",
+    "sendgrid": "apps.channels.esp_sendgrid.SendGrid",
     "django_mail": "apps.channels.django_mail.DjangoMail",
     "in_app": "apps.inbox.deliver.InApp",
 }
@@ -12,7 +17,7 @@ EVENT_SUBSCRIBERS = {
     "*": ["apps.accounts.audit.record"],
     "notification.finished": ["apps.campaigns.lifecycle.follow"],
     "notification.cancelled": ["apps.campaigns.lifecycle.follow"],
-    "delivery.retried": ["apps.campaigns.lifecycle.follow"],
+    "notification.reopened": ["apps.campaigns.lifecycle.follow"],
 }
 
 # The tick calls each one with `now=`; it looks in its tables for due work, claims it there and announces tasks.
@@ -23,6 +28,7 @@ SCHEDULES = {
     "plans to go on": ("apps.notifications.plan.resume_stalled", 5),
     "deliveries due": ("apps.notifications.send.announce_due", 1),
     "leftovers to close": ("apps.notifications.control.close_leftovers", 2),
+    "replays to go on": ("apps.notifications.control.resume_replays", 10),
     "slowed domains": ("apps.notifications.limits.forget_recovered", 60),
     "expired leases": ("apps.notifications.recover.expired_leases", 5),
     "imports to go on": ("apps.followers.imports.resume_stalled", 10),

@@ -1,0 +1,44 @@
+"""SendGrid: up to 1,000 recipients a call, merged by its substitutions.
+
+django-anymail no longer tests against SendGrid itself (its issue 432) and warns whenever it is used.
+"""
+
+import re
+import warnings
+from typing import Any
+
+from anymail.backends.sendgrid import EmailBackend
+from anymail.exceptions import AnymailNotSupportedWarning
+
+from apps.channels.contract import Setting
+from apps.channels.esp import Esp, EspSession, settings_of_esp
+from apps.channels.esp_merge import Syntax
+
+warnings.filterwarnings("ignore", category=AnymailNotSupportedWarning)  # said in docs/operate.md, not in every log
+
+
+# It replaces plain text, so any will do that is unlikely in a mail and means nothing in HTML.
+FIELD = Syntax(before="-c.", after="-", opening="-c.f")
+
+
+class SendGridSession(EspSession):
+    syntax = FIELD
+    longest_own = 9_000  # of 10,000 bytes a recipient
+    theirs = re.compile(r'"field":\s*"personalizations\.\d+\.to')
+    ours = re.compile(r'"field":\s*"from|verified sender', re.I)
+
+    def backend(self, **common: Any) -> EmailBackend:
+        as_field = f"{FIELD.before}{{}}{FIELD.after}"
+        return EmailBackend(api_key=self.settings["api_key"], merge_field_format=as_field, **common)
+
+
+class SendGrid(Esp):
+    key = "sendgrid"
+    label = "SendGrid"
+    most = 1000
+    session = SendGridSession
+    settings = settings_of_esp(
+        Setting("api_key", "API key", kind="secret", required=True, help="It needs the permission Mail Send."),
+        most=most,
+        url="https://api.sendgrid.com/v3/",
+    )
