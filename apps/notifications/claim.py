@@ -189,19 +189,18 @@ def held_rows(owner: str) -> list[Row]:
 def still_wanted(owner: str, rows: Sequence[Row], *, now: dt.datetime) -> list[Row]:
     """Of rows that wait in this process, those that may still go, their lease renewed; the others are skipped."""
     wanted: list[Row] = []
+    groups: dict[tuple[int, str], list[Row]] = {}
     with transaction.atomic():
         held = held_by(owner, (row.pk for row in rows))
-        for notification in {row.notification.pk: row.notification for row in rows}.values():
+        for row in rows:
+            if row.pk in held:  # each claim has read the notification anew: its number says which one it is
+                groups.setdefault((row.notification.pk, row.channel), []).append(row)
+        for (_, channel), group in groups.items():
+            notification = group[0].notification
             notification.refresh_from_db(fields=["expires_at"])
-            for channel in {row.channel for row in rows if row.notification is notification}:
-                mine = [
-                    row.pk
-                    for row in rows
-                    if row.notification is notification and row.channel == channel and row.pk in held
-                ]
-                judged = _judged(notification, channel, mine, now=now)
-                _skip(judged, now=now, held=True)
-                wanted += [row for row, verdict in judged if verdict in _ALLOWING]
+            judged = _judged(notification, channel, [row.pk for row in group], now=now)
+            _skip(judged, now=now, held=True)
+            wanted += [row for row, verdict in judged if verdict in _ALLOWING]
         Delivery.objects.filter(pk__in=[row.pk for row in wanted]).update(lease_until=lease_end())
     allowed = {row.pk for row in wanted}
     return [row for row in rows if row.pk in allowed]
