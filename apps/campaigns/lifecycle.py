@@ -447,7 +447,7 @@ def archive(*, campaign: Campaign, by: Actor, now: dt.datetime) -> Campaign:
 def follow(fact: Fact) -> None:
     """Hears what happened to a notification itself (wired in the project): the campaign behind it, if any, keeps up.
 
-    A single delivery may be retried on its own page; then the campaign is sending again, and can be stopped.
+    Some of it may be sent again from another page; then the campaign is sending again, and can be stopped.
     """
     wanted, to, told = _FOLLOWS[fact.kind]
     run = Run.objects.filter(notification__uid=fact.subject_id).select_related("campaign").first()
@@ -458,7 +458,7 @@ def follow(fact: Fact) -> None:
 _FOLLOWS: dict[Kind, tuple[tuple[CampaignState, ...], CampaignState, Kind | None]] = {
     Kind.NOTIFICATION_FINISHED: ((S.SENDING,), S.SENT, Kind.CAMPAIGN_FINISHED),
     Kind.NOTIFICATION_CANCELLED: ((S.SENDING, S.PAUSED), S.CANCELLED, Kind.CAMPAIGN_CANCELLED),
-    Kind.DELIVERY_RETRIED: ((S.SENT, S.ARCHIVED), S.SENDING, None),
+    Kind.NOTIFICATION_REOPENED: ((S.SENT, S.ARCHIVED), S.SENDING, None),
 }
 
 

@@ -53,6 +53,7 @@ class Kind(StrEnum):
     NOTIFICATION_PAUSED = "notification.paused"
     NOTIFICATION_RESUMED = "notification.resumed"
     NOTIFICATION_CANCELLED = "notification.cancelled"
+    NOTIFICATION_REOPENED = "notification.reopened"  # it was finished, and some of it is sent again
     NOTIFICATION_FINISHED = "notification.finished"
     DELIVERY_FAILED = "delivery.failed"
     DELIVERY_IN_DOUBT = "delivery.in_doubt"  # handed over perhaps; RFC 1047

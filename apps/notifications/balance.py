@@ -12,7 +12,7 @@ OTHER_EXPLANATIONS = {
     "expired": "it expired before its turn",
     "refused_recipient": "the receiving server refused the address",
     "refused_content": "the message could not be made or was refused",
-    "gave_up": "tried for a day without success",
+    "gave_up": "tried again and again until its time was over",
     "quarantined": "its sender died three times while preparing it",
     "in_doubt": "handed over perhaps; the answer was lost",
     "retried": "sent back into the queue by a person",

@@ -12,16 +12,19 @@ from django.db import connection, transaction
 from django.utils import timezone
 
 from apps.channels.contract import Outcome, Result
-from apps.followers.models import DoubtPolicy
+from apps.followers.models import Category, DoubtPolicy
 from apps.lib.actor import SYSTEM
 from apps.lib.events import Fact, Kind, publish
 from apps.notifications import books
 from apps.notifications.claim import Ended, Row, held_by
 from apps.notifications.models import Delivery, DeliveryEvent, DeliveryStatus, Notification, NotificationState
 
-# Full jitter between 5 s and 15 min, for at most a day (or until the message expires).
+# Full jitter between 5 s and 15 min.
 SHORTEST_RETRY, LONGEST_RETRY = 5.0, 900.0
-GIVE_UP_AFTER = dt.timedelta(hours=24)
+# For how long, unless the message expires before: a receipt or an alert of yesterday still says something, one of last
+# week does harm; a newsletter outlives a receiver's weekend (mail services try between 8 and 84 h). A code that is
+# worthless after ten minutes says so itself, by `expires_at`.
+GIVE_UP_AFTER, GIVE_UP_MARKETING_AFTER = dt.timedelta(hours=24), dt.timedelta(hours=72)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +51,7 @@ def decide(
     attempts: int,
     since: dt.datetime,
     expires_at: dt.datetime | None,
+    category: str,
     doubt_policy: str,
     doubted_before: bool,
     now: dt.datetime,
@@ -70,7 +74,8 @@ def decide(
         case Result.TRANSIENT:
             wait = outcome.retry_after or retry_delay(attempts)
             due = now + dt.timedelta(seconds=wait)
-            if due > min(since + GIVE_UP_AFTER, expires_at or dt.datetime.max.replace(tzinfo=dt.UTC)):
+            window = GIVE_UP_MARKETING_AFTER if category == Category.MARKETING else GIVE_UP_AFTER
+            if due > min(since + window, expires_at or dt.datetime.max.replace(tzinfo=dt.UTC)):
                 return Next(DeliveryStatus.FAILED, "gave_up", now, "failed")
             return Next(DeliveryStatus.PENDING, reason, due, "deferred", outcome.charged)
 
@@ -145,6 +150,7 @@ def _decided(owner: str, results: Sequence[Ended], now: dt.datetime) -> Counter[
             attempts=row.attempts,
             since=since.get(row.pk, now),
             expires_at=notification.expires_at,
+            category=notification.notification_type.category,
             doubt_policy=notification.notification_type.doubt_policy,
             doubted_before=row.pk in doubted,
             now=now,

@@ -1,6 +1,7 @@
 """When an account is left alone, tried again, and passed over for the next one."""
 
 import datetime as dt
+import itertools
 import time
 from typing import Any
 
@@ -48,7 +49,7 @@ def test_a_server_that_restarts_is_back_in_use_within_seconds() -> None:
 
 def test_it_opens_after_five_errors_in_a_row_and_doubles_to_a_quarter_hour() -> None:
     tried, state = outage(7000)
-    assert [later - sooner for sooner, later in zip(tried, tried[1:], strict=False)] == [
+    assert [later - sooner for sooner, later in itertools.pairwise(tried)] == [
         5, 10, 20, 40, 60, 120, 240, 480, *[900] * 7,
     ]  # fmt: skip
     assert state.word(at(8000)) == "closed"

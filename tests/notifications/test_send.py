@@ -103,12 +103,18 @@ def test_a_refused_address_fails_alone_and_a_busy_one_is_tried_again(receiver: R
     assert stands(notification) == {"failed": 1, "sent": 2}
 
 
-def test_a_busy_address_is_given_up_after_a_day(receiver: Receiver, anna: Follower) -> None:
+@pytest.mark.parametrize(("category", "hours"), [("informational", 24), ("critical", 24), ("marketing", 72)])
+def test_a_busy_address_is_given_up_when_the_time_of_its_category_is_over(
+    receiver: Receiver, anna: Follower, category: str, hours: int
+) -> None:
     receiver.answers["RCPT"] = "450 4.2.0 greylisted"
-    notification = tell(make_type(), [anna], version=make_version())
-    drain()
-    assert stands(notification) == {"pending": 1}
-    DeliveryEvent.objects.update(at=timezone.now() - dt.timedelta(hours=24))
+    notification = tell(make_type(category=category), [anna], version=make_version())
+    for past in (0, hours - 1):
+        DeliveryEvent.objects.update(at=timezone.now() - dt.timedelta(hours=past))
+        make_due(notification)
+        drain()
+        assert stands(notification) == {"pending": 1}
+    DeliveryEvent.objects.update(at=timezone.now() - dt.timedelta(hours=hours))
     make_due(notification)
     drain()
     delivery = notification.deliveries.get()
