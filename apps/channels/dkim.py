@@ -21,7 +21,6 @@ SIGNED = (
     b"list-id", b"list-unsubscribe", b"list-unsubscribe-post", b"feedback-id", b"auto-submitted",
 )  # fmt: skip
 SMALLEST_RSA = 2048  # Gmail and Microsoft take smaller ones for unsigned
-_SPACES = re.compile(rb"[ \t]+")
 _PEM = re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----(.+?)-----END", re.DOTALL)
 
 
@@ -94,17 +93,25 @@ def _load(text: str) -> RSAPrivateKey | Ed25519PrivateKey:
 def _fields(head: bytes) -> dict[bytes, bytes]:
     """Each header field that is signed, relaxed (RFC 6376 3.4.2); ours stand once, so the last is the only one."""
     fields = {}
-    for field in re.split(rb"\r\n(?![ \t])", head):
+    for field in head.replace(b"\r\n ", b" ").replace(b"\r\n\t", b" ").split(b"\r\n"):
         name, _, value = field.partition(b":")
         name = name.strip().lower()
         if name in SIGNED:
-            fields[name] = name + b":" + _SPACES.sub(b" ", value.replace(b"\r\n", b"")).strip()
+            fields[name] = name + b":" + _relaxed(value).strip()
     return fields
 
 
 def _body(body: bytes) -> bytes:
     """Relaxed (RFC 6376 3.4.4): runs of blanks are one, none at line ends, no empty lines at the end."""
-    if b"  " in body or b"\t" in body:
-        body = _SPACES.sub(b" ", body)
+    body = _relaxed(body)
     text = body.replace(b" \r\n", b"\r\n").rstrip(b" \r\n")
     return text + b"\r\n" if text else b""
+
+
+def _relaxed(text: bytes) -> bytes:
+    """Runs of blanks are one."""
+    if b"\t" in text:
+        text = text.replace(b"\t", b" ")
+    while b"  " in text:  # a pass takes 3 µs, a regular expression 60
+        text = text.replace(b"  ", b" ")
+    return text

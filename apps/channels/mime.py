@@ -5,8 +5,8 @@ would be what a campaign waits for. tests/channels/test_mime.py reads every resu
 """
 
 import re
+from base64 import b64encode
 from binascii import b2a_qp
-from email.header import Header
 from email.utils import format_datetime, parseaddr
 from functools import lru_cache
 
@@ -77,7 +77,7 @@ def as_bytes(mail: Mail) -> bytes:
     """Headers and bodies with CRLF line ends; bodies in lines of at most 76 octets. Raises BadHeader."""
     lines = [_line("Message-ID", mail.message_id)]
     if mail.sent_at:
-        lines.append(f"Date: {format_datetime(mail.sent_at)}")
+        lines.append(f"Date: {_date(mail.sent_at.replace(microsecond=0))}")
     lines += [_line(name, value) for name, value in mail.headers.items()]
     lines += [_from(mail.sender), _mailbox("To", mail.to_name, mail.to), _words("Subject", mail.subject)]
     lines.append("MIME-Version: 1.0\r\n")
@@ -95,9 +95,14 @@ def as_bytes(mail: Mail) -> bytes:
     )  # fmt: skip
 
 
+def _wire(text: str) -> bytes:
+    data = text.encode("utf-8", "replace")
+    return _ANY_NEWLINE.sub(b"\r\n", data) if b"\r" in data else data.replace(b"\n", b"\r\n")
+
+
 def _quoted(text: str) -> bytes:
     """Quoted-printable (RFC 2045 6.7); a line break of any kind becomes CRLF."""
-    data = _ANY_NEWLINE.sub(b"\r\n", text.encode("utf-8", "replace"))
+    data = _wire(text)
     # b2a_qp ends its soft breaks as it finds the first line ended, so there must be one
     return b2a_qp(data if data.endswith(b"\r\n") else data + b"\r\n", istext=True)
 
@@ -140,8 +145,7 @@ def _quoted_static(text: str) -> bytes:
 
 def _quoted_part(text: str) -> bytes:
     """Fit to have anything before and after it: a blank at its end is encoded, since a line end may follow."""
-    data = _ANY_NEWLINE.sub(b"\r\n", text.encode("utf-8", "replace"))
-    return b2a_qp(data + b"\r\n", istext=True)[:-2]
+    return b2a_qp(_wire(text) + b"\r\n", istext=True)[:-2]
 
 
 def _measured(data: bytes) -> tuple[bytes, int, int | None]:
@@ -152,13 +156,13 @@ def _measured(data: bytes) -> tuple[bytes, int, int | None]:
 
 def _line(name: str, value: str) -> str:
     """A header that machines read, written in one piece: folding would put encoded words into long URLs."""
-    if _UNSAFE.search(value) or not value.isascii():
+    if not (value.isascii() and value.isprintable()):
         raise BadHeader(f"{name} may hold printable ASCII only, got {value!r}.")
     return f"{name}: {value}"
 
 
 def _clean(name: str, value: str) -> str:
-    if _UNSAFE.search(value):
+    if not value.isprintable() and _UNSAFE.search(value):
         raise BadHeader(f"{name} may not hold line breaks or control characters, got {value!r}.")
     return value
 
@@ -171,7 +175,16 @@ def _words(name: str, value: str) -> str:
 
 
 def _encoded(value: str, name: str) -> str:
-    return Header(value.encode("utf-8", "replace").decode(), "utf-8", header_name=name).encode(linesep="\r\n")
+    """Base64 words of whole characters; no line is longer than 76 octets, the name of the header counted in."""
+    words, data, room = [], b"", (76 - len(name) - 2 - 12) // 4 * 3
+    for character in value:
+        octets = character.encode("utf-8", "replace")
+        if len(data) + len(octets) > room:
+            words.append(data)
+            data, room = b"", 45
+        data += octets
+    words.append(data)
+    return "\r\n ".join(f"=?utf-8?b?{b64encode(word).decode()}?=" for word in words)
 
 
 def _mailbox(name: str, display: str, address: str) -> str:
@@ -188,6 +201,9 @@ def _mailbox(name: str, display: str, address: str) -> str:
         quoted = display if plain else '"' + display.replace("\\", "\\\\").replace('"', '\\"') + '"'
         return f"{name}: {quoted} <{spec}>"
     return f"{name}: {_encoded(display, name)}\r\n <{spec}>"
+
+
+_date = lru_cache(maxsize=64)(format_datetime)
 
 
 @lru_cache(maxsize=32)

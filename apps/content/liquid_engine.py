@@ -11,9 +11,9 @@ import math
 import re
 import time
 import zoneinfo
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
-from typing import Any, TextIO, cast
+from typing import Any, cast
 from uuid import UUID
 
 import babel
@@ -21,12 +21,24 @@ from babel import dates, numbers
 from django.utils import timezone
 from django.utils.functional import Promise
 from liquid import BoundTemplate, Environment, RenderContext
-from liquid.builtin.content import ContentNode, Literal
-from liquid.builtin.expressions import LoopExpression
+from liquid.ast import BlockNode, Node
+from liquid.builtin.content import ContentNode
+from liquid.builtin.expressions import FilteredExpression, LoopExpression, Path
+from liquid.builtin.output import OutputNode
 from liquid.builtin.tags.for_tag import ForTag
 from liquid.builtin.tags.tablerow_tag import TablerowTag
-from liquid.exceptions import FilterArgumentError, LiquidError, LoopIterationLimitError, OutputStreamLimitError
+from liquid.exceptions import (
+    FilterArgumentError,
+    LiquidError,
+    LiquidInterrupt,
+    LiquidSyntaxError,
+    LoopIterationLimitError,
+    OutputStreamLimitError,
+)
+from liquid.expression import Expression
 from liquid.filter import with_context
+from liquid.stringify import to_liquid_string
+from markupsafe import escape
 
 from apps.channels.mime import Static
 
@@ -101,13 +113,78 @@ class _Collector:
         return "".join(self.pieces)
 
 
-class _Content(Literal):
-    """The author's own words: the same for every reader, so they are cleaned here and encoded once."""
+# ---- quicker nodes
+# What python-liquid's parser made, with the same meaning and without what we never use (disabled tags, streams,
+# suppressed blocks that write all the same): a newsletter took 260 µs and takes 70 µs.
+class _Words(ContentNode):
+    __slots__ = ()
 
-    def parse(self, stream: Any) -> ContentNode:
-        node = super().parse(stream)
-        node.text = Static(clean(node.text))
-        return node
+    def render(self, context: RenderContext, buffer: Any) -> int:
+        return buffer.write(self.text)
+
+
+class _Value(OutputNode):
+    __slots__ = ()
+
+    def render(self, context: RenderContext, buffer: Any) -> int:
+        value = self.expression.evaluate(context)
+        if type(value) is str:
+            return buffer.write(escape(value) if context.autoescape else value)
+        return buffer.write(to_liquid_string(value, context.autoescape))
+
+
+class _Path(Path):
+    """Names only, as in `follower.first_name`."""
+
+    __slots__ = ()
+
+    def evaluate(self, context: RenderContext) -> object:
+        root, *members = self.path
+        for names in context.scope._maps:
+            if root in names:
+                value: Any = names[root]
+                break
+        else:
+            return super().evaluate(context)  # it knows what is undefined
+        for name in members:
+            if type(value) is not dict or name not in value:
+                return super().evaluate(context)  # it knows what else has members
+            value = value[name]
+        return value
+
+
+class _Block(BlockNode):
+    __slots__ = ()
+
+    def render(self, context: RenderContext, buffer: Any) -> int:
+        if self.blank:
+            return super().render(context, buffer)
+        before = buffer.size
+        for node in self.nodes:
+            node.render(context, buffer)
+        return buffer.size - before
+
+
+def _quicken(nodes: Iterable[Node]) -> None:
+    for node in nodes:
+        if type(node) is ContentNode:
+            node.__class__ = _Words
+            node.text = Static(clean(node.text))  # the same for every reader, so it is cleaned here and encoded once
+        elif type(node) is OutputNode:
+            node.__class__ = _Value
+            if type(node.expression) is FilteredExpression and not node.expression.filters:
+                node.expression = node.expression.left
+        elif type(node) is BlockNode:
+            node.__class__ = _Block
+        _quicken_expressions(node.expressions())
+        _quicken(node.children(None))
+
+
+def _quicken_expressions(expressions: Iterable[Expression]) -> None:
+    for expression in expressions:
+        if type(expression) is Path and all(type(name) is str for name in expression.path):
+            expression.__class__ = _Path
+        _quicken_expressions(expression.children())
 
 
 # ---- limits
@@ -139,11 +216,30 @@ class Parsed(BoundTemplate):
 
     context_class = _Context
 
-    def pieces(self, values: Mapping[str, Any]) -> list[str]:
+    def __init__(self, *args: Any, **kwargs: Any):
+        super().__init__(*args, **kwargs)
+        _quicken(self.nodes)
+        words = [node.text for node in self.nodes if type(node) is _Words]
+        self._fixed = words if len(words) == len(self.nodes) else None
+
+    def pieces(self, values: dict[str, Any]) -> list[str]:
         """The words in pieces, clean: `Static` ones, and between them what differs from reader to reader."""
-        buffer = _Collector(MAX_OUTPUT)
-        self.render_with_context(_Context(self, globals=values), cast(TextIO, buffer))
+        if self._fixed is not None:
+            return list(self._fixed)
+        context, buffer = _Context(self, globals=values), _Collector(MAX_OUTPUT)
+        for node in self.nodes:
+            try:
+                node.render(context, buffer)
+            except LiquidInterrupt as interrupt:
+                self.env.error(LiquidSyntaxError(f"unexpected '{interrupt}'", token=node.token))
+            except LiquidError as error:
+                self.env.error(error, token=node.token)
+        if "".join([piece for piece in buffer.pieces if type(piece) is not Static]).isprintable():
+            return buffer.pieces
         return [piece if type(piece) is Static else clean(piece) for piece in buffer.pieces]
+
+    def render(self, *args: Any, **kwargs: Any) -> str:
+        return "".join(self.pieces(dict(*args, **kwargs)))
 
 
 class _Loop(LoopExpression):
@@ -314,7 +410,6 @@ class _Environment(Environment):
             del self.tags[tag]
         del self.filters["safe"]  # would let a follower's own data into the mail as HTML
         del self.filters["escapejs"]  # marks its result safe as well, and mail runs no scripts
-        self.add_tag(_Content)
         self.add_tag(_For)
         self.add_tag(_Tablerow)
         for function in (number, money, plural, date):
