@@ -4,7 +4,8 @@ import datetime as dt
 from collections import Counter
 
 from django.db import connection, transaction
-from django.db.models import Case, CharField, DateTimeField, Exists, F, OuterRef, QuerySet, Subquery, Value, When
+from django.db.models import BigIntegerField, Count, DateTimeField, Exists, F, Max, OuterRef, QuerySet, Subquery, Value
+from django.db.models.functions import Cast
 from django.utils import timezone
 
 from apps.followers.models import Follower
@@ -13,10 +14,9 @@ from apps.lib.ids import Uuid7
 from apps.lib.queue.announce import announce
 from apps.lib.queue.lanes import Lane
 from apps.notifications import books, limits
-from apps.notifications.models import Delivery, DeliveryStatus, Notification, NotificationState, Recipient
+from apps.notifications.models import Delivery, Notification, NotificationState, Recipient
 from apps.notifications.send import announce_senders
 
-F_ADDRESS = Delivery._meta.get_field("address").target_field  # the type of a NULL address
 SLICE = 2000
 PLAN_TASK = "apps.notifications.plan.plan"
 
@@ -36,62 +36,57 @@ def freeze_slice(
         if notification.planned_at or notification.state not in (NotificationState.PLANNING, NotificationState.PAUSED):
             return False
         rest = followers.filter(pk__gt=notification.planned_through).order_by("pk")
-        last = list(rest.values_list("pk", flat=True)[:size])
-        if not last:
+        slice_ = rest.values("pk")[:size].aggregate(last=Max("pk"), count=Count("pk"))
+        if not slice_["count"]:
             return False
-        among = range(notification.planned_through + 1, last[-1] + 1)
+        among = range(notification.planned_through + 1, slice_["last"] + 1)
         batch = followers.order_by().filter(pk__gte=among.start, pk__lt=among.stop)
         deltas: Counter[books.Place] = Counter()
         for channel in notification.channels:
             deltas += _insert(notification, batch, among, channel, now)
         books.shift(deltas)
-        Notification.objects.filter(pk=notification.pk).update(planned_through=last[-1])
-    return len(last) == size
+        Notification.objects.filter(pk=notification.pk).update(planned_through=slice_["last"])
+    return bool(slice_["count"] == size)
 
 
 def _insert(
     notification: Notification, followers: QuerySet[Follower], among: range, channel: str, now: dt.datetime
 ) -> Counter[books.Place]:
     """Insert one channel's deliveries and count where they stand."""
-    judged = with_verdict(followers, notification.notification_type, channel, among=among)
+    named = Recipient.objects.filter(notification=notification, follower=OuterRef("pk"))
     columns = {
         "uid": Uuid7(),
         "notification_id": Value(notification.pk),
         "follower_id": F("pk"),
-        "address_id": F("primary_address__id") if channel in NEEDS_ADDRESS else Value(None, F_ADDRESS),
+        "address_id": F("primary_address__id") if channel in NEEDS_ADDRESS else Cast(Value(None), BigIntegerField()),
         "channel": Value(channel),
-        "status": Case(
-            When(verdict__in=[reason.value for reason in ALLOWING], then=Value(DeliveryStatus.PENDING.value)),
-            default=Value(DeliveryStatus.SKIPPED.value),
-            output_field=CharField(),
-        ),
         "reason": F("verdict"),
-        "data": Subquery(
-            Recipient.objects.filter(notification=notification, follower=OuterRef("pk")).values("data")[:1]
-        ),
+        "data": Subquery(named.values("data")[:1]),
         "due_at": Value(notification.send_at, DateTimeField()),
         "created_at": Value(now, DateTimeField()),
-        "finished_at": Case(
-            When(verdict__in=[reason.value for reason in ALLOWING], then=Value(None, DateTimeField())),
-            default=Value(now, DateTimeField()),
-        ),
         "error": Value(""),
         "attempts": Value(0),
         "lease_owner": Value(""),
         "provider_id": Value(""),
     }
+    judged = with_verdict(followers, notification.notification_type, channel, among=among)
     rows = judged.annotate(**{f"new_{name}": expression for name, expression in columns.items()})
     sql, params = rows.values_list(*[f"new_{name}" for name in columns]).query.sql_with_params()
-    counted: Counter[books.Place] = Counter()
+    names = ", ".join(columns)
+    allowed = "reason IN ({})".format(", ".join(f"'{reason.value}'" for reason in ALLOWING))
     with connection.cursor() as cursor:
+        # MATERIALIZED: judged once per row, else once for each column that asks (10 of 34 µs per row).
+        # The deferred foreign keys are 10 of the 22 µs that are left, the 12 indexes 7, the judging 4.
         cursor.execute(
-            f"INSERT INTO {Delivery._meta.db_table} ({', '.join(columns)}) {sql} "
-            "ON CONFLICT DO NOTHING RETURNING status, reason",
+            f"WITH judged ({names}) AS MATERIALIZED ({sql}) "  # noqa: S608  # names and reasons of ours, no value
+            f"INSERT INTO {Delivery._meta.db_table} ({names}, status, finished_at) "
+            f"SELECT {names}, CASE WHEN {allowed} THEN 'pending' ELSE 'skipped' END, "
+            f"CASE WHEN {allowed} THEN NULL ELSE created_at END "
+            "FROM judged WHERE true ON CONFLICT DO NOTHING RETURNING status, reason",  # SQLite needs the WHERE here
             params,
         )
-        for status, reason in cursor.fetchall():
-            counted[books.Place(notification.pk, channel, status, reason)] += 1
-    return counted
+        born = Counter(cursor.fetchall())
+    return Counter({books.Place(notification.pk, channel, *stands): count for stands, count in born.items()})
 
 
 def finish_planning(*, notification: Notification, now: dt.datetime) -> None:
