@@ -8,7 +8,7 @@ from typing import Any
 from uuid import UUID
 
 from django.db import connection, transaction
-from django.db.models import Case, DateTimeField, Exists, ExpressionWrapper, F, OuterRef, QuerySet, Value
+from django.db.models import Case, DateTimeField, Exists, ExpressionWrapper, F, OuterRef, Q, QuerySet, Value
 from django.db.models.expressions import Combinable
 from django.db.models.functions import Now
 from django.utils import timezone
@@ -17,13 +17,15 @@ from apps.channels.contract import Outcome
 from apps.content.render import compiled
 from apps.followers.models import Channel
 from apps.followers.verdict_sql import ALLOWING, reason_case
+from apps.lib.clock import database_now
 from apps.lib.queue.lanes import Lane
-from apps.notifications import accounts_out, books, recipient
+from apps.notifications import accounts_out, books, limits, recipient
 from apps.notifications.models import Delivery, DeliveryStatus, Notification, NotificationState, ProviderAccount
 from apps.notifications.recipient import Person
 
 LEASE = dt.timedelta(seconds=60)
 EXPIRED = "expired"
+TIRED_AFTER = 3  # tries through one account; then another one may have better luck
 _ALLOWING = frozenset(reason.value for reason in ALLOWING)
 _COLUMNS = (
     "pk", "uid", "notification_id", "channel", "reason", "attempts", "data", "account_id", "address__value",
@@ -79,44 +81,67 @@ def has_due(channel: str, now: dt.datetime) -> Exists:
 
 
 def claim(lane: Lane, *, owner: str, size: int, account: ProviderAccount | None = None) -> Batch | None:
-    """Take the next due rows of one notification; None when nothing is due that has a way out.
+    """Take the next due rows of one notification; None when nothing is due that has a way out and may go now.
 
     `account`: only what may go through this one.
     """
-    now = timezone.now()
+    now = database_now()
     live = Notification.objects.filter(lane=lane.value, state=NotificationState.SENDING).order_by("pk")
-    channels = [account.channel] if account else accounts_out.open_channels(now=now)
+    ways: dict[str, list[tuple[ProviderAccount, Q]]] = {}
+    for channel in [account.channel] if account else accounts_out.open_channels(now=now):
+        found = _ways(channel, lane, now=now)
+        ways[channel] = [way for way in found if account is None or way[0].pk == account.pk]
     places = sorted(
-        (pk, channel)
-        for channel in channels
-        for pk in live.filter(has_due(channel, now)).values_list("pk", flat=True)[:50]
+        (pk, channel) for channel in ways for pk in live.filter(has_due(channel, now)).values_list("pk", flat=True)[:50]
     )
     if lane is Lane.BULK:
         random.shuffle(places)  # campaigns share the lane instead of queueing behind the largest
     for pk, channel in places:
-        way = account or accounts_out.account_for(channel, now=now)
-        rows = _claim_from(pk, way, owner=owner, size=size, now=now) if way else None
-        if way and rows:
-            return Batch(way, rows)
-        if rows is not None:  # everything claimed was skipped: it may have been the last
-            books.finish_if_done(pk, now=now)
+        for way, which in ways[channel]:
+            rows = _claim_from(pk, way, which, owner=owner, size=size, now=now)
+            if rows:
+                return Batch(way, rows)
+            if rows is not None:  # everything claimed was skipped: it may have been the last
+                books.finish_if_done(pk, now=now)
     return None
 
 
-def _claim_from(pk: int, account: ProviderAccount, *, owner: str, size: int, now: dt.datetime) -> list[Row] | None:
+def _ways(channel: str, lane: Lane, *, now: dt.datetime) -> list[tuple[ProviderAccount, Q]]:
+    """The account to go through now, and a second one for what the first has put off three times and more.
+
+    Never for what is in doubt: such a message only waits again where its type says "send again" or a person did, and
+    it carries the same Message-ID whatever way it takes.
+    """
+    first = accounts_out.account_for(channel, now=now, lane=lane.value)
+    if first is None:
+        return []
+    other = accounts_out.account_for(channel, now=now, lane=lane.value, besides=first.pk)
+    if other is None:
+        return [(first, Q())]
+    tired = Q(attempts__gte=TIRED_AFTER, account=first)
+    return [(first, ~tired | Q(account=None)), (other, tired)]
+
+
+def _claim_from(
+    pk: int, account: ProviderAccount, which: Q, *, owner: str, size: int, now: dt.datetime
+) -> list[Row] | None:
     """None: nothing was there to take; an empty list: what was there may not go any more."""
     with transaction.atomic():
         notification = Notification.objects.select_related("notification_type", "version__template").get(pk=pk)
         if notification.state != NotificationState.SENDING:
             return None
-        found = due(account.channel, now).filter(notification=pk).order_by("due_at", "pk")
+        granted = limits.grant(notification=notification, account=account, wanted=size, now=now).count
+        found = due(account.channel, now).filter(which, notification=pk).order_by("due_at", "pk")
         skip = connection.features.has_select_for_update_skip_locked  # SQLite has one writer at a time anyway
-        ids = list(found.select_for_update(skip_locked=skip).values_list("pk", flat=True)[:size])
-        if not ids:
-            return None
-        judged = _judged(notification, account.channel, ids, now=now)
+        # an event's foreign key does not wait for it
+        free = found.select_for_update(skip_locked=skip, no_key=True)
+        ids = list(free.values_list("pk", flat=True)[:granted]) if granted else []
+        judged = _judged(notification, account.channel, ids, now=now) if ids else []
         _skip(judged, now=now)
         rows = [row for row, verdict in judged if verdict in _ALLOWING]
+        if account.channel == Channel.EMAIL and rows:
+            rows = _in_turn(notification, account, rows, now=now)
+        limits.give_back(notification=notification, account=account, count=granted - len(rows))
         for row in rows:
             row.attempts += 1
         after = [row.place() for row in rows]
@@ -125,12 +150,21 @@ def _claim_from(pk: int, account: ProviderAccount, *, owner: str, size: int, now
             status=DeliveryStatus.QUEUED, lease_owner=owner, lease_until=lease_end(), attempts=F("attempts") + 1
         )
         books.shift(books.moved(before, after))
+    if not ids:
+        return None
     words = compiled(notification.version)  # parsed here: the threads that hand over have no database
-    if asked := getattr(words, "follower_fields", {"phone", "tags"}) - (
-        {"email"} if account.channel == Channel.EMAIL else set()
-    ):
+    if asked := words.follower_fields - ({"email"} if account.channel == Channel.EMAIL else set()):
         recipient.complete([row.person for row in rows if row.person], fields=asked)
     return rows
+
+
+def _in_turn(notification: Notification, account: ProviderAccount, rows: list[Row], *, now: dt.datetime) -> list[Row]:
+    """Those whose domains may be written to now; the others wait for their turn, uncharged."""
+    pairs = [(row.pk, row.domain) for row in rows]
+    turn = limits.sort_out(notification=notification, account=account, rows=pairs, now=now)
+    later = [Delivery(pk=pk, due_at=due_at) for pk, due_at in turn.later.items()]
+    Delivery.objects.bulk_update(later, ["due_at"], batch_size=200)
+    return [row for row in rows if row.pk in turn.go]
 
 
 def lease_end() -> Combinable:
@@ -161,10 +195,11 @@ def _skip(judged: Iterable[tuple[Row, str]], *, now: dt.datetime, held: bool = F
     """Those that may not go any more are skipped with the reason. In the caller's transaction, which holds the rows."""
     denied = [(row, verdict) for row, verdict in judged if verdict not in _ALLOWING]
     before, after = [], []
-    for row, verdict in denied:
-        Delivery.objects.filter(pk=row.pk).update(
-            status=DeliveryStatus.SKIPPED, reason=verdict, finished_at=now, lease_owner="", lease_until=None
+    for reason in {verdict for _, verdict in denied}:
+        Delivery.objects.filter(pk__in=[row.pk for row, verdict in denied if verdict == reason]).update(
+            status=DeliveryStatus.SKIPPED, reason=reason, finished_at=now, lease_owner="", lease_until=None
         )
+    for row, verdict in denied:
         place = row.place()
         before.append(place if held else place._replace(status=DeliveryStatus.PENDING.value))
         after.append(place._replace(status=DeliveryStatus.SKIPPED.value, reason=verdict))
@@ -175,7 +210,7 @@ def _skip(judged: Iterable[tuple[Row, str]], *, now: dt.datetime, held: bool = F
 def held_by(owner: str, ids: Iterable[int]) -> set[int]:
     """Of these rows, the ones that `owner` has claimed and nobody took over; locked until the transaction ends."""
     rows = Delivery.objects.filter(pk__in=list(ids), status=DeliveryStatus.QUEUED, lease_owner=owner)
-    return set(rows.select_for_update().order_by("pk").values_list("pk", flat=True))
+    return set(rows.select_for_update(no_key=True).order_by("pk").values_list("pk", flat=True))
 
 
 def held_rows(owner: str) -> list[Row]:

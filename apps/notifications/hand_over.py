@@ -20,7 +20,7 @@ from apps.notifications.message import Unaddressed
 log = logging.getLogger("carillon.send")
 
 FLUSH_ROWS = 250  # results that wake the thread with the database
-FAULTS = (Result.ACCOUNT, Result.THROTTLED)
+FAULTS = (Result.ACCOUNT, Result.THROTTLED)  # the next message would fare no better
 OUR_OWN = (DatabaseError, MemoryError, NotWritten)  # what says nothing about the message or the provider
 
 
@@ -34,8 +34,8 @@ class Line:
         repeatable, so that doubt can't arise.
         """
         self.journal, self.make, self.local = journal, make, local
-        self.fault: Outcome | None = None  # the account can't go on
-        self.error: BaseException | None = None  # nor can this process
+        self.fault: str = ""  # the provider has a bug
+        self.error: BaseException | None = None  # this process can't go on
         self._lock = threading.Lock()
         self._rows_came, self._news = threading.Condition(self._lock), threading.Condition(self._lock)
         self._ready: deque[Row] = deque()
@@ -127,8 +127,7 @@ class Line:
             alone = self._left_alone
             if not alone:
                 self._ended.append((row, outcome))
-                if outcome.result in FAULTS and self.open:
-                    self.fault = outcome
+                if outcome.result in FAULTS:
                     self._close()
                 elif len(self._ended) == FLUSH_ROWS or not (self._ready or self._in_hand):
                     self._news.notify()
@@ -141,7 +140,7 @@ class Line:
             if isinstance(error, OUR_OWN):
                 self.error = self.error or error
             else:
-                self.fault = self.fault or Outcome(Result.ACCOUNT, f"{type(error).__name__}: {error}", charged=False)
+                self.fault = f"{type(error).__name__}: {error}"
             self._close()
 
 

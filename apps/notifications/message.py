@@ -46,11 +46,12 @@ def message_of(row: Row, *, account: Mapping[str, Any], now: dt.datetime) -> Mai
         )
     if not row.address:
         raise Unaddressed("The follower's address was removed.")
+    measured = notification.tracked and person.measured
     return mail(
         uid=row.uid,
         to=row.address,
         to_name=person.name,
-        rendered=words.render("email", person.language, values),
+        rendered=words.render_mail(person.language, values, stamp=stamp.tracking if measured else ""),
         sender=str(account["sender"]),
         notification_type=kind,
         unsubscribe=leave,

@@ -17,7 +17,7 @@ from apps.channels.registry import UnknownProvider, provider
 from apps.lib.crypto import Undecryptable
 from apps.lib.queue.announce import announce, waiting
 from apps.lib.queue.lanes import Lane
-from apps.notifications import accounts_out, books, claim, outcomes
+from apps.notifications import accounts_out, books, claim, limits, outcomes
 from apps.notifications.hand_over import Connection, Line, work
 from apps.notifications.journal import Journal
 from apps.notifications.message import message_of
@@ -94,7 +94,7 @@ class _Shift:
             self._line.local, self._most = kind.local, kind.connections(self._settings)
             first = kind.open(self._settings)
         except (BadSettings, UnknownProvider, Undecryptable) as error:
-            claim.release(self._owner, self._left)
+            self._give_back(self._left)
             accounts_out.pause(self._account, detail=str(error), now=timezone.now())
             return
         try:
@@ -109,11 +109,9 @@ class _Shift:
             self._line.close()
             self._wait_for_answers()
             self._book(last=True)
-            claim.release(self._owner, self._line.withdraw())
-        if fault := self._line.fault:
-            now = timezone.now()
-            until = accounts_out.pause(self._account, detail=fault.detail, now=now, seconds=fault.retry_after)
-            log.warning("%s is left alone until %s: %s", self._account, until, fault.detail)
+            self._give_back(self._line.withdraw())
+        if self._line.fault:
+            accounts_out.pause(self._account, detail=self._line.fault, now=timezone.now())
         if self._line.error:
             raise self._line.error
 
@@ -159,7 +157,7 @@ class _Shift:
         if now - self._looked > STATE_SECONDS:
             self._looked = now
             if stopped := claim.stopped(self._line.notifications()):
-                claim.release(self._owner, self._line.withdraw(stopped))
+                self._give_back(self._line.withdraw(stopped))
         if now - self._fresh > FRESH_SECONDS:
             waiting = self._line.withdraw()
             self._line.put(claim.still_wanted(self._owner, waiting, now=timezone.now()), first=True)
@@ -187,7 +185,19 @@ class _Shift:
         results = self._line.results(last=last)
         self._done += len(results)
         outcomes.record(self._owner, results)
-        if any(outcome.result is Result.ACCEPTED for _, outcome in results):
-            accounts_out.note_success(self._account, now=timezone.now())
+        if not results:
+            return
+        now = timezone.now()
+        if until := accounts_out.note(self._account, [outcome for _, outcome in results], now=now):
+            log.warning("%s is left alone until %s: %s", self._account, until, self._account.last_error)
+            self._line.close()
+        others = [(row.domain, outcome) for row, outcome in results if outcome.result is not Result.ACCEPTED]
+        limits.heard(account=self._account, results=others, now=now)
         for pk in {row.notification.pk for row, _ in results}:
-            books.finish_if_done(pk, now=timezone.now())
+            books.finish_if_done(pk, now=now)
+
+    def _give_back(self, rows: list[claim.Row]) -> None:
+        claim.release(self._owner, rows)
+        for notification in {row.notification.pk: row.notification for row in rows}.values():
+            count = sum(row.notification.pk == notification.pk for row in rows)
+            limits.give_back(notification=notification, account=self._account, count=count)
