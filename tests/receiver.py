@@ -69,6 +69,7 @@ class _Conversation(socketserver.StreamRequestHandler):
 
     def _flush(self) -> None:
         chunks = self.server.receiver.chunks
+        self.server.receiver.turns += 1
         while self.unsaid:
             size = next(chunks, len(self.unsaid)) if chunks else len(self.unsaid)
             piece, self.unsaid = self.unsaid[:size], self.unsaid[size:]
@@ -98,7 +99,7 @@ class _Conversation(socketserver.StreamRequestHandler):
         self._say(text or good)
         if text and text.startswith("421"):
             self._hang_up()
-        return not text
+        return not text or text[0] == good[0]
 
     def _hang_up(self) -> NoReturn:
         self._flush()
@@ -224,6 +225,7 @@ class Receiver:
         self.tls_from_the_start = False
         self.chunks: Iterator[int] | None = None  # the sizes of the pieces in which answers go out
         self.hasty: list[str] = []  # commands after which more came before it might
+        self.turns = 0  # how often a client had to wait for answers
         self.logins: list[tuple[str, str, str]] = []  # way, name, password
         self.connections = 0
         self.slowness = 0.0

@@ -128,8 +128,14 @@ class _Single(Flow[Mail]):
         message, self._message = self._message, None
         return message
 
+    def leaving(self, message: Mail) -> None:
+        """Whoever sends one message waits for it, and sees a crash."""
+
     def ended(self, message: Mail, outcome: Outcome) -> None:
         self.outcome = outcome
+
+    def give_back(self, message: Mail) -> None:
+        """Stays uncharged."""
 
 
 @lru_cache(maxsize=32)

@@ -2,14 +2,15 @@
 
 import datetime as dt
 from collections.abc import Iterator
-from typing import Any
 
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
-from apps.channels.contract import BadSettings, Mail, Result
+from apps.channels.contract import BadSettings, Result
 from apps.channels.mime import as_bytes
-from apps.channels.smtp import Smtp
-from apps.lib.ids import uuid7
+from apps.channels.smtp import Smtp, wire_form
+from tests.channels.basket import Basket, a_mail
 from tests.receiver import DROP, Receiver, unused_port
 
 
@@ -17,21 +18,6 @@ from tests.receiver import DROP, Receiver, unused_port
 def receiver() -> Iterator[Receiver]:
     with Receiver() as receiver:
         yield receiver
-
-
-def a_mail(to: str = "anna@example.com", **fields: Any) -> Mail:
-    values: dict[str, Any] = {
-        "delivery": uuid7(),
-        "message_id": "<one@carillon.example>",
-        "sender": "Carillon <hello@carillon.example>",
-        "to": to,
-        "to_name": "Anna",
-        "subject": "Hello",
-        "text": "Hello Anna\n.\n..a line with dots\n",
-        "html": "<p>Hello Anna</p>",
-        "sent_at": dt.datetime(2026, 11, 21, 12, tzinfo=dt.UTC),
-    }
-    return Mail(**(values | fields))
 
 
 def test_mail_arrives_as_written_and_the_servers_words_are_kept(receiver: Receiver) -> None:
@@ -58,6 +44,64 @@ def test_one_connection_carries_many_mails_up_to_the_limit(receiver: Receiver) -
         results = [session.send(a_mail()).result for _ in range(5)]
     assert results == [Result.ACCEPTED] * 5
     assert receiver.connections == 3
+
+
+@pytest.mark.parametrize("pipelining", [True, False], ids=["pipelined", "lock-step"])
+def test_a_flow_goes_out_in_order_over_connections_of_so_many_mails(receiver: Receiver, pipelining: bool) -> None:
+    if not pipelining:
+        receiver.extensions.remove("PIPELINING")
+    everybody = [f"p{number}@example.com" for number in range(7)]
+    basket = Basket(a_mail(to) for to in everybody)
+    with Smtp.open(receiver.settings(per_connection=3)) as session:
+        session.work(basket)
+        assert basket.empty_handed
+        assert {outcome.result for outcome in basket.outcomes.values()} == {Result.ACCEPTED}
+        session.work(Basket([a_mail("later@example.com")]))
+    assert receiver.recipients == [*everybody, "later@example.com"]
+    assert receiver.connections == 3
+    assert receiver.heard.count("QUIT") == 3
+    assert receiver.hasty == [], "a command came before it might"
+
+
+@pytest.mark.parametrize(("pipelining", "turns_a_mail"), [(True, 1), (False, 4)])
+def test_a_mail_costs_one_round_trip_as_the_next_envelope_goes_with_its_content(
+    receiver: Receiver, pipelining: bool, turns_a_mail: int
+) -> None:
+    if not pipelining:
+        receiver.extensions.remove("PIPELINING")
+    with Smtp.open(receiver.settings()) as session:
+        session.send(a_mail())
+        before = receiver.turns
+        session.work(Basket(a_mail(f"p{number}@example.com") for number in range(10)))
+    first_envelope, quit_ = (1, 1) if pipelining else (0, 1)
+    assert receiver.turns - before == first_envelope + turns_a_mail * 10 + quit_
+
+
+def test_a_mail_that_can_not_be_written_costs_only_itself(receiver: Receiver) -> None:
+    basket = Basket([a_mail("anna@example.com"), a_mail("b@example.com", subject="x\ny"), a_mail("chen@example.com")])
+    with Smtp.open(receiver.settings()) as session:
+        session.work(basket)
+    assert basket.outcomes["b@example.com"].result is Result.PERMANENT_CONTENT
+    assert receiver.recipients == ["anna@example.com", "chen@example.com"]
+
+
+def test_a_session_whose_flow_broke_begins_anew(receiver: Receiver) -> None:
+    """The journal's disk may be full just when a mail should leave; the server then waits for content."""
+
+    class FullDisk(Basket):
+        def leaving(self, message: object) -> None:
+            raise OSError("No space left on device")
+
+    with Smtp.open(receiver.settings()) as session:
+        with pytest.raises(OSError, match="No space"):
+            session.work(FullDisk([a_mail("anna@example.com"), a_mail("boris@example.com")]))
+        assert session.send(a_mail("chen@example.com")).result is Result.ACCEPTED
+    assert receiver.recipients == ["chen@example.com"]
+
+
+@pytest.mark.parametrize(("asked", "may"), [("", 4), (1, 1), ("20", 20), (500, 50), (-3, 1)])
+def test_a_sender_opens_as_many_connections_as_the_account_says_up_to_fifty(asked: object, may: int) -> None:
+    assert Smtp.connections({"connections": asked}) == may
 
 
 @pytest.mark.parametrize(
@@ -171,6 +215,55 @@ def test_a_line_break_in_a_header_never_leaves(receiver: Receiver, field: str, b
         outcome = session.send(a_mail(**{field: f"x{break_}Bcc: victim@example.com {good}"}))
     assert outcome.result is Result.PERMANENT_CONTENT
     assert receiver.arrived == []
+
+
+@pytest.mark.parametrize("to", ["a@example.com>\r\nRCPT TO:<victim@example.com", "a@e.test> SIZE=1 <", "a b@e.test"])
+def test_an_address_can_not_bring_commands_with_it(receiver: Receiver, to: str) -> None:
+    with Smtp.open(receiver.settings()) as session:
+        assert session.send(a_mail(to)).result is Result.PERMANENT_CONTENT
+    assert receiver.heard == []
+
+
+@given(st.lists(st.sampled_from([b"\r", b"\n", b"\r\n", b".", b"..", b"x", b"\x85", b"\x0c"])).map(b"".join))
+@example(b".\r\nMAIL FROM:<smuggler@example.com>")
+@example(b"one\r.\rtwo\n.\nthree\r\n.\r\nfour")
+def test_no_bare_line_end_and_no_lone_dot_ever_leaves(content: bytes) -> None:
+    sent = wire_form(content) + b"\r\n"
+    assert sent.count(b"\n") == sent.count(b"\r") == sent.count(b"\r\n")
+    lines = sent.split(b"\r\n")[:-1]
+    assert b"." not in lines
+    assert [line[1:] if line.startswith(b".") else line for line in lines] == (content.splitlines() or [b""])
+
+
+def test_eight_bits_are_announced_only_where_they_are(receiver: Receiver) -> None:
+    with Smtp.open(receiver.settings()) as session:
+        session.work(Basket([a_mail("anna@example.com", text="Grüße"), a_mail("дмитрий@example.com")]))
+    first, second = [line for line in receiver.heard if line.startswith("MAIL")]
+    assert "BODY" not in first
+    assert "SMTPUTF8" not in first
+    assert "SMTPUTF8 BODY=8BITMIME" in second
+
+
+def test_a_mail_larger_than_the_server_takes_is_not_even_offered(receiver: Receiver) -> None:
+    receiver.largest = 2000
+    everybody = ["anna@example.com", "boris@example.com", "chen@example.com"]
+    basket = Basket(a_mail(to, text="x" * (3000 if "boris" in to else 3)) for to in everybody)
+    with Smtp.open(receiver.settings()) as session:
+        session.work(basket)
+    outcome = basket.outcomes["boris@example.com"]
+    assert outcome.result is Result.PERMANENT_CONTENT
+    assert "takes at most 2000" in outcome.detail
+    assert receiver.recipients == ["anna@example.com", "chen@example.com"]
+    assert len([line for line in receiver.heard if line.startswith("MAIL")]) == 2
+
+
+@pytest.mark.parametrize("largest", [0, 20_000_000])
+def test_the_size_is_told_where_the_server_asks_for_it(receiver: Receiver, largest: int) -> None:
+    receiver.largest = largest
+    with Smtp.open(receiver.settings()) as session:
+        session.send(a_mail())
+    [told] = [line.partition("SIZE=")[2] for line in receiver.heard if line.startswith("MAIL")]
+    assert told == (str(receiver.arrived[0].size + 1) if largest else ""), "one dot of a line is doubled"
 
 
 def test_long_lines_and_long_words_stay_within_998_octets() -> None:
