@@ -4,7 +4,7 @@ PYTHON ?= $(shell for name in python3 python3.14 python3.13 python3.12 python3.1
 	$$name -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo $$name; break; }; done)
 RUN := .venv/bin/python
 
-.PHONY: help run test lint fmt clean
+.PHONY: help run test bench lint fmt clean
 .DEFAULT_GOAL := help
 
 help: ## Show this list
@@ -16,12 +16,15 @@ run: .env ## Start everything on this machine: web, workers, development mailbox
 test: tools ## Run all checks and the whole suite on SQLite and PostgreSQL (BROWSER=0 leaves Chromium out)
 	@exec $(RUN) -m tests.both $(ARGS)
 
+bench: bench-tools ## Measure how fast it sends, beside other ways, and write docs/performance.md (ARGS="--quick rate dkim")
+	@exec $(RUN) -m bench $(ARGS)
+
 lint: tools ## Only the checks: ruff, mypy, missing migrations
 	@exec $(RUN) -m tests.both --lint
 
 fmt: tools ## Put the code into shape
-	@$(RUN) -m ruff check --fix --quiet apps tests notifications_project manage.py
-	@$(RUN) -m ruff format apps tests notifications_project manage.py
+	@$(RUN) -m ruff check --fix --quiet apps tests bench notifications_project manage.py
+	@$(RUN) -m ruff format apps tests bench notifications_project manage.py
 
 clean: ## Remove what can be made again; var/ (your data) and .env stay
 	@rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
@@ -43,11 +46,13 @@ define install
 		printf '%s' "$(call fingerprint,$(1))" > .venv/$(2); }
 endef
 
-.PHONY: venv packages tools
+.PHONY: venv packages tools bench-tools
 packages: venv
 	$(call install,requirements.txt,installed)
 tools: packages
 	$(call install,requirements.txt requirements-dev.txt,installed-dev)
+bench-tools: packages
+	$(call install,requirements.txt bench/requirements.txt,installed-bench)
 
 # A .venv whose Python is gone or was upgraded in place has no pip any more: make it anew.
 venv:

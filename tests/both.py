@@ -22,7 +22,7 @@ from types import FrameType
 from tests import chromium, postgres
 
 ROOT = Path(__file__).resolve().parent.parent
-CODE = ["apps", "tests", "notifications_project", "manage.py"]
+CODE = ["apps", "tests", "bench", "notifications_project", "manage.py"]
 CHECKS = {
     "ruff check": ["-m", "ruff", "check", *CODE],
     "ruff format": ["-m", "ruff", "format", "--check", *CODE],

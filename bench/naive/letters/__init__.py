@@ -1,0 +1,1 @@
+"""Readers, and a letter to each."""

@@ -1,0 +1,265 @@
+"""The product as it runs in production: its settings, its processes, its tables full of people, and its campaigns."""
+
+import subprocess
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from bench import newsletter
+from bench.processes import HERE, ROOT, DidNotWork, Program, python, running, wait_for
+
+if TYPE_CHECKING:
+    from apps.notifications.models import Notification
+
+NEWSLETTER, LARGE = "newsletter", "size-{}"  # tags: six of ten people, and the first N
+HOLDERS = "Members"  # a segment
+
+
+def environment(*, url: str, folder: Path) -> dict[str, str]:
+    """Production mode behind a proxy that speaks TLS; everything else as it comes."""
+    return {
+        "CARILLON_MODE": "production",
+        "SECRET_KEY": "bench-" * 10,
+        "FIELD_KEYS": "bench-" * 6,
+        "DATABASE_URL": url,
+        "VAR_DIR": str(folder / "var"),
+        "SITE_NAME": "The Garden Society",
+        "SITE_URL": "https://news.example.org",
+        "ALLOWED_HOSTS": f"{HERE},news.example.org",
+        "PROXY_COUNT": "1",
+        "DEFAULT_FROM_EMAIL": newsletter.SENDER,
+        "LOG_LEVEL": "ERROR",
+        "DJANGO_SETTINGS_MODULE": "notifications_project.settings",
+    }
+
+
+def prepare() -> None:
+    """Tables and what every site has, through the product's own commands; then Django in this process, too."""
+    for words in (("migrate", "--verbosity", "0"), ("setup_site",)):
+        command = python("manage.py", *words)
+        done = subprocess.run(command, cwd=ROOT, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+        if done.returncode:
+            raise DidNotWork(f"manage.py {words[0]} failed:\n{done.stdout}{done.stderr}")
+    import django
+
+    django.setup()
+
+
+@contextmanager
+def worker(folder: Path) -> Iterator[Program]:
+    """`manage.py worker` as it is started in production, ready when each lane has let a canary through."""
+    from apps.ops import heartbeat
+    from apps.ops.models import LaneHeartbeat
+
+    with running(python("manage.py", "worker"), log=folder / "worker.log", within=40) as program:
+        alive = LaneHeartbeat.objects.filter(beat_at__isnull=False)
+        wait_for(lambda: alive.count() == len(heartbeat.GROUPS), "the worker's lanes", within=60, every=0.2)
+        yield program
+
+
+@contextmanager
+def web(folder: Path, port: int) -> Iterator[Program]:
+    from apps.ops.management.commands.run import web_server
+
+    with running(web_server(port), log=folder / "web.log", port=port) as program:
+        yield program
+
+
+# ------------------------------------------------------------------ people
+def _insert(model: Any, source: str, /, **given: str) -> None:
+    """INSERT … SELECT with an SQL expression for each column in `given`, and the model's defaults for the others."""
+    from django.db import connection
+
+    from apps.lib.ids import Uuid7
+
+    columns, values = dict(given), []
+    for field in model._meta.concrete_fields:
+        if field.column == "uid":
+            columns.setdefault("uid", Uuid7().as_postgresql(None, None)[0])
+        elif not field.primary_key and field.column not in columns:
+            columns[field.column] = "%s"
+            values.append(field.get_db_prep_save(field.get_default(), connection))
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"INSERT INTO {model._meta.db_table} ({', '.join(map(connection.ops.quote_name, columns))}) "
+            f"SELECT {', '.join(columns.values())} {source}",
+            values,
+        )
+
+
+def fill(people: int, *, sizes: Sequence[int]) -> None:
+    """People with an address, tags, metadata and a consent record; `sizes` are tags on the first N of them."""
+    from django.db import connection, transaction
+    from django.utils import timezone
+
+    from apps.campaigns.segments import make_segment
+    from apps.followers.contacts import make_tag
+    from apps.followers.models import Address, ConsentRecord, Follower, Tagging
+    from apps.lib.actor import command
+
+    by, now = command("bench"), timezone.now()
+    with transaction.atomic():
+        numbers = f"FROM generate_series(1, {people}) n"
+        _insert(
+            Follower,
+            numbers,
+            id="n",
+            name=newsletter.READER_NAME,
+            metadata=newsletter.READER_METADATA,
+            language="'en'",
+            subscribed_at="now()",
+            created_at="now() - mod(n, 700) * interval '1 day'",
+            updated_at="now()",
+        )
+        email = newsletter.READER_EMAIL
+        _insert(Address, numbers, follower_id="n", channel="'email'", value=email, key=email, created_at="now()")
+        _insert(
+            ConsentRecord,
+            numbers,
+            follower_id="n",
+            at="now()",
+            act="'subscribed'",
+            source="'import'",
+            actor_kind="'system'",
+        )
+        tags = {NEWSLETTER: f"{numbers} WHERE mod(n, 10) < 6"}
+        tags |= {LARGE.format(size): f"FROM generate_series(1, {size}) n" for size in sizes}
+        for name, chosen in tags.items():
+            tag = make_tag(name=name, by=by, now=now)
+            _insert(Tagging, chosen, follower_id="n", tag_id=str(tag.pk), created_at="now()")
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT setval(pg_get_serial_sequence('followers_follower', 'id'), %s)", [people])
+    rules = {"all": [{"field": "metadata.plan", "op": "in", "value": ["pro", "team"]}]}
+    make_segment(name=HOLDERS, rules=rules, by=by, now=now)
+    with connection.cursor() as cursor:
+        cursor.execute("VACUUM ANALYZE")
+
+
+# ------------------------------------------------------------------ the way out
+def send_through(port: int, **settings: Any) -> None:
+    """The e-mail account hands over to that port from now on; settings not named are the product's defaults."""
+    from django.utils import timezone
+
+    from apps.lib.actor import command
+    from apps.notifications import accounts_out
+    from apps.notifications.models import ProviderAccount
+
+    given = {"host": HERE, "port": port, "security": "none", "dkim_selector": "", "dkim_key": "", **settings}
+    account = ProviderAccount.objects.get(channel="email")  # setup_site made it
+    accounts_out.change_account(account=account, settings=given, by=command("bench"), now=timezone.now())
+
+
+# ------------------------------------------------------------------ campaigns
+def forget_campaigns() -> None:
+    """The next campaign finds the tables as the first one did."""
+    from django.db import connection
+
+    with connection.cursor() as cursor:
+        cursor.execute("TRUNCATE notifications_notification, campaigns_campaign CASCADE")
+
+
+def press_send(audience: Mapping[str, Any]) -> "Notification":
+    """A new campaign with the newsletter, written and sent as staff do it."""
+    from django.utils import timezone
+
+    from apps.campaigns import lifecycle
+    from apps.content import drafts
+    from apps.content.models import Template
+    from apps.followers.models import NotificationType
+    from apps.lib.actor import command
+
+    by, now = command("bench"), timezone.now()
+    template = Template.objects.filter(key="bench-newsletter").first() or drafts.create_template(
+        key="bench-newsletter",
+        name="Newsletter",
+        translations={
+            "en": {
+                "email": {"subject": newsletter.SUBJECT, "html": newsletter.html(), "text": newsletter.text()},
+            }
+        },
+        by=by,
+        now=now,
+    )
+    campaign = lifecycle.create_campaign(
+        name="Spring",
+        notification_type=NotificationType.objects.get(key="promotion"),
+        template=template,
+        channels=["email"],
+        audience=dict(audience),
+        by=by,
+        now=now,
+    )
+    return lifecycle.send_now(campaign=campaign, by=by, now=timezone.now()).notification
+
+
+def first(size: int) -> dict[str, Any]:
+    return {"tags": [LARGE.format(size)]}
+
+
+def state_of(notification: "Notification") -> str:
+    notification.refresh_from_db(fields=["state", "planned_at"])
+    return notification.state
+
+
+def booked(notification: "Notification") -> int:
+    """How many are handed over, as the books have it: a few rows of sums."""
+    from django.db.models import Sum
+
+    return notification.tallies.filter(status="sent").aggregate(n=Sum("count"))["n"] or 0
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """A finished campaign. `seconds`: from "send" to the last mail booked; `rate`: from the first booked to the last."""
+
+    recipients: int
+    seconds: float
+    planning: float
+    rate: float
+
+
+def run_campaign(audience: Mapping[str, Any], *, within: float, look: Callable[[int], None] | None = None) -> Sent:
+    """Send to the audience and wait for the last one; `look` is told twice a second how many are booked.
+
+    Raises DidNotWork when one was not handed over.
+    """
+    from django.db.models import Count
+
+    notification = press_send(audience)
+    deadline = time.monotonic() + within
+    while state_of(notification) != "done":
+        if look:
+            look(booked(notification))
+        if time.monotonic() > deadline:
+            places = dict(notification.deliveries.values_list("status").annotate(n=Count("pk")))
+            raise DidNotWork(f"The campaign was not through after {within:.0f} s: {notification.state}, {places}.")
+        time.sleep(0.5 if look else 0.2)
+    return _result(notification)
+
+
+def _result(notification: "Notification") -> Sent:
+    from django.db import connection
+
+    with connection.cursor() as cursor:
+        # `finished_at` is when the result was booked, many rows in one transaction; what was booked first was handed
+        # over before our clock starts, so it does not count
+        cursor.execute(
+            "SELECT count(*), count(*) FILTER (WHERE finished_at > first), min(first), max(finished_at), "
+            "count(*) FILTER (WHERE status <> 'sent') FROM notifications_delivery, "
+            "(SELECT min(finished_at) AS first FROM notifications_delivery WHERE notification_id = %s) f "
+            "WHERE notification_id = %s",
+            [notification.pk, notification.pk],
+        )
+        recipients, counted, began, ended, others = cursor.fetchone()
+    if others or not recipients:
+        raise DidNotWork(f"{others} of {recipients} mails were not handed over.")
+    start = notification.created_at
+    return Sent(
+        recipients,
+        (ended - start).total_seconds(),
+        (notification.planned_at - start).total_seconds() if notification.planned_at else 0.0,
+        counted / (ended - began).total_seconds(),
+    )
