@@ -16,6 +16,7 @@ from django.db.models import F
 
 from apps.accounts.models import User
 from apps.campaigns import audience as audiences
+from apps.campaigns import pacing
 from apps.campaigns.models import Campaign, CampaignState, Run
 from apps.campaigns.readiness import Problem, problems
 from apps.content import drafts
@@ -127,7 +128,8 @@ def create_campaign(
 
 CONTENT = ("translations", "variables", "layout", "default_language")
 COLUMNS = (
-    "name", "notification_type", "channels", "audience", "data", "metadata", "tracking", "expires_at", "wall", "zone",
+    "name", "notification_type", "channels", "audience", "data", "metadata", "tracking", "expires_at", "rate", "spread",
+    "wall", "zone",
 )  # fmt: skip
 
 
@@ -201,6 +203,9 @@ def _checked(given: dict[str, Any], *, now: dt.datetime) -> dict[str, Any]:
     expiry = columns.get("expires_at")
     if expiry and abs(expiry.year - now.year) > FARTHEST_YEARS:
         raise BadCampaign("expires_at", f"Choose an expiry within the next {FARTHEST_YEARS} years.")
+    if found := pacing.wrong(columns):
+        raise BadCampaign(*found)
+    columns |= pacing.instead(columns)
     if "wall" in columns:
         wall, zone = columns.pop("wall"), columns.pop("zone", "")
         if wall is not None:
@@ -339,6 +344,8 @@ def _open_run(campaign: Campaign, *, by: Actor, now: dt.datetime) -> Run:
             data=campaign.data,
             expires_at=campaign.expires_at,
             tracked=campaign.tracking,
+            rate=campaign.rate,
+            spread=campaign.spread,
             source="campaign",
             lane=Lane.BULK,
             by=by,

@@ -6,6 +6,7 @@ from django.conf import settings
 from django.db import models
 from django.db.models import Q
 
+from apps.campaigns import pacing
 from apps.content.models import Template
 from apps.followers.models import NotificationType
 from apps.lib.ids import uuid7
@@ -85,6 +86,10 @@ class Campaign(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def pace(self) -> str:
+        return pacing.words(self.rate, self.spread)
 
     @property
     def wall(self) -> dt.datetime | None:

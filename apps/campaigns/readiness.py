@@ -84,4 +84,8 @@ def _check_segment(segment: Segment) -> None:
 def _times(campaign: Campaign, *, now: dt.datetime) -> list[Problem]:
     if campaign.expires_at and campaign.expires_at <= max(campaign.send_at or now, now):
         return [Problem("schedule", "It would expire before it is sent. Choose a later expiry.")]
+    start = max(campaign.send_at or now, now)
+    if campaign.expires_at and campaign.spread and campaign.expires_at < start + dt.timedelta(seconds=campaign.spread):
+        text = "It would expire while it still goes out. Choose a later expiry, or let it go out over a shorter time."
+        return [Problem("schedule", text)]
     return []

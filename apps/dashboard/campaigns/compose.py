@@ -127,16 +127,13 @@ def schedule(request: HttpRequest, uid: UUID) -> HttpResponse:
     initial |= {"wall": _shown(campaign.wall)}
     if campaign.expires_at:
         initial["expires"] = _shown(campaign.expires_at.astimezone(wallclock.zone(zone or "UTC")))
+    initial["pace"] = "rate" if campaign.rate else "spread" if campaign.spread else "fast"
+    initial |= {"rate": campaign.rate, "hours": campaign.spread and round(campaign.spread / 3600, 4)}
     form = ScheduleForm(request.POST or None, initial=initial)
     stale = False
     if request.method == "POST" and form.is_valid():
-        typed = form.cleaned_data
-        later = typed["when"] == "later"
         try:
-            _change(
-                request, campaign, wall=typed["wall"] if later else None, zone=typed["zone"],
-                expires_at=typed.get("expires_at"),
-            )  # fmt: skip
+            _change(request, campaign, **form.columns())
         except StaleEdit:
             stale = True
         except (BadCampaign, WrongState) as error:

@@ -6,6 +6,7 @@ from typing import Any
 from django import forms
 from django.core.exceptions import ValidationError
 
+from apps.campaigns import pacing
 from apps.campaigns.models import Campaign, Segment
 from apps.content.models import Template, Version
 from apps.dashboard.content_forms import Editor, shown, typed
@@ -227,6 +228,24 @@ class ScheduleForm(forms.Form):
         label="Expires (optional)",
         help_text="What has not left by then is not sent any more. In the same time zone.",
     )
+    pace = forms.ChoiceField(
+        choices=[
+            ("fast", "As fast as it goes"),
+            ("rate", "At most so many messages a second"),
+            ("spread", "Evenly over some hours"),
+        ],
+        initial="fast",
+        required=False,
+        widget=forms.RadioSelect,
+    )
+    rate = forms.FloatField(
+        required=False, min_value=pacing.SLOWEST, max_value=pacing.FASTEST, label="Messages a second",
+        help_text="All channels together. 0.5 is one every two seconds.",
+    )  # fmt: skip
+    hours = forms.FloatField(
+        required=False, min_value=pacing.SHORTEST / 3600, max_value=pacing.LONGEST / 3600, label="Hours",
+        help_text="For example 6. A shop or a hotline behind the links is not overrun.",
+    )  # fmt: skip
 
     def clean(self) -> dict[str, Any]:
         values = super().clean() or {}
@@ -236,12 +255,29 @@ class ScheduleForm(forms.Form):
             self.add_error("wall", "Choose a date and a time.")
         if (values.get("wall") or values.get("expires")) and not values.get("zone") and "zone" not in self.errors:
             self.add_error("zone", "Choose a time zone, for example Europe/Berlin.")
+        for pace, name, missing in (("rate", "rate", "how many a second"), ("spread", "hours", "over how many hours")):
+            if values.get("pace") == pace and values.get(name) is None and name not in self.errors:
+                self.add_error(name, f"Write {missing}.")
+            if values.get("pace") != pace and values.get(name) is not None:
+                self.add_error("pace", f"You also wrote {missing}. Choose that, or empty the field.")
         if values.get("expires") and values.get("zone"):
             try:
                 values["expires_at"] = wallclock.to_instant(values["expires"], values["zone"]).instant
             except (wallclock.MissingTime, wallclock.UnknownZone) as error:
                 self.add_error("expires", str(error))
         return values
+
+    def columns(self) -> dict[str, Any]:
+        """What `change_campaign` takes."""
+        typed = self.cleaned_data
+        hours = typed["hours"]
+        return {
+            "wall": typed["wall"] if typed["when"] == "later" else None,
+            "zone": typed["zone"],
+            "expires_at": typed.get("expires_at"),
+            "rate": typed["rate"],
+            "spread": None if hours is None else round(hours * 3600),
+        }
 
 
 class TestForm(forms.Form):
