@@ -1,11 +1,14 @@
 """The site's addresses, one include per face."""
 
 from django.contrib import admin
-from django.urls import include, path
+from django.urls import include, path, re_path
+
+from apps.subscriptions.tracking import refused
 
 urlpatterns = [
     path("", include("apps.dashboard.urls")),
     path("", include("apps.ops.urls")),
+    re_path(r"^[co]/", refused),  # what the middleware of apps/subscriptions/tracking.py did not answer
     path("p/", include("apps.subscriptions.urls")),
     path("api/", include("apps.api.urls")),
     path("admin/", admin.site.urls),

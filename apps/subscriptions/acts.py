@@ -29,11 +29,11 @@ def save(
     *,
     follower: Follower,
     words: Words,
-    fields: Mapping[str, str],
+    fields: Mapping[str, Any],
     reason: str = "",
     proof: Proof,
 ) -> Saved:
-    """Store words, and `fields` (language, time_zone), together or not at all.
+    """Store words, and `fields` (language, time_zone, measured), together or not at all.
 
     Raises what consent.set_preferences and contacts.change_follower raise.
     """
@@ -55,7 +55,7 @@ def save(
     return Saved(tokens.make(_UNDO, {"f": str(follower.uid), "words": change.before.as_json(), "fields": were}))
 
 
-def readable_undo(follower: Follower, token: str) -> tuple[Words, dict[str, str]] | None:
+def readable_undo(follower: Follower, token: str) -> tuple[Words, dict[str, Any]] | None:
     """What the token would bring back; None when it is too old, changed, or another person's."""
     try:
         payload = tokens.read(_UNDO, token, max_age=UNDO_SECONDS)

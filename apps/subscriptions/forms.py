@@ -30,13 +30,17 @@ class Fields(forms.Form):
         for field in self.fields.values():
             field.widget.attrs["class"] = "form-select"
 
-    def moved(self) -> dict[str, str]:
-        """Those that differ from what the page showed (`<name>_was`)."""
-        return {
+    def moved(self) -> dict[str, Any]:
+        """Those that differ from what the page showed (`<name>_was`), and the switch `measured` likewise."""
+        moved = {
             name: value
             for name, value in self.cleaned_data.items()
             if value != self.data.get(f"{name}_was", self.initial[name])
         }
+        # an unticked box is not sent: only a page that showed it can mean it
+        if "measured_was" in self.data and (on := "measured" in self.data) != (self.data["measured_was"] == "on"):
+            moved["measured"] = on
+        return moved
 
 
 class Reason(forms.Form):

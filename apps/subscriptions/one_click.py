@@ -5,7 +5,7 @@ from django.utils import translation
 from django.views.decorators.http import require_http_methods
 
 from apps.followers.consent import words_of
-from apps.followers.models import Follower, NotificationType
+from apps.followers.models import Follower
 from apps.subscriptions import acts
 from apps.subscriptions.public import email_of, follower_of, own_link, proof, public_page, read_link, show
 from apps.subscriptions.wording import masked
@@ -24,20 +24,21 @@ def unsubscribe(request: HttpRequest, token: str) -> HttpResponse:
     if request.method == "POST" and not Follower.objects.filter(uid=link.follower).exists():
         return _short() if one_click else show(request, "unsubscribed", {"everything": True})
     follower = follower_of(link)
-    type_key = "" if request.POST.get("what") == "all" else link.type_key
+    kind = link.kind()
+    type_key = kind.key if kind else ""
     if request.method == "POST":
         source = "one_click" if one_click else "preference_center"
-        acts.opt_out(follower=follower, type_key=type_key, proof=proof(request, follower, source))
+        wanted = "" if request.POST.get("what") == "all" else type_key
+        acts.opt_out(follower=follower, type_key=wanted, proof=proof(request, follower, source))
         if one_click:
             return _short()
-    kind = NotificationType.objects.filter(key=link.type_key).first()
     email = email_of(follower)
     context = {
         "kind": words_of(kind, translation.get_language()) if kind else None,
         "email": masked(email.value) if email else "",
         "preferences": own_link("preferences", follower),
         "everything": not follower.subscribed,
-        "out": acts.is_out(follower, link.type_key),
+        "out": acts.is_out(follower, type_key),
     }
     return show(request, "unsubscribed" if request.method == "POST" else "unsubscribe", context)
 

@@ -66,21 +66,25 @@ def show(request: HttpRequest, name: str, context: dict[str, Any], *, status: in
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """What a link to these pages names: whom, and the type of message it stood in ("" for none)."""
+    """Whom a link to these pages names, and the type of message it stood in, by id or key."""
 
     follower: UUID
-    type_key: str
+    type_id: int = 0
+    type_key: str = ""
+
+    def kind(self) -> NotificationType | None:
+        named = {"pk": self.type_id} if self.type_id else {"key": self.type_key}
+        return NotificationType.objects.filter(**named).first()
 
 
 def read_link(page: str, token: str) -> Link:
-    """The managing token of a message, or the link of `page` as it was made before there were such. Raises BadToken."""
+    """The managing token of a message, or the link to `page` as it was made before there were such. Raises BadToken."""
     try:
         mark = read_managing(token)
     except tokens.BadToken:
         payload = tokens.read(page, token)
-        return Link(UUID(payload["f"]), payload.get("t", ""))
-    kind = NotificationType.objects.filter(pk=mark.notification_type).first()
-    return Link(mark.follower, kind.key if kind else "")
+        return Link(UUID(payload["f"]), type_key=payload.get("t", ""))
+    return Link(mark.follower, type_id=mark.notification_type)
 
 
 def follower_of(link: Link) -> Follower:

@@ -6,8 +6,11 @@ from typing import Any
 import pytest
 import time_machine
 from django.test import Client
+from django.utils import timezone
 
+from apps.accounts.models import AuditEntry
 from apps.followers.consent import matrix, set_preferences
+from apps.followers.contacts import change_follower
 from apps.followers.models import ChannelMute, ConsentRecord, Follower, NotificationType, Preference
 from apps.lib import tokens
 from tests.make import TESTER, make_follower, make_type
@@ -229,6 +232,34 @@ def test_undo_restores_exactly_what_was(client: Client, anna: Follower, kinds: A
     stored = everything_stored()
     changed.press(UNDO)  # pressed twice
     assert everything_stored() == stored
+
+
+def test_a_person_says_no_to_being_measured_and_takes_it_back(client: Client, anna: Follower, kinds: Any) -> None:
+    page = visit(client, preferences_path(anna)).flip("measured", "on").press(SAVE)
+    anna.refresh_from_db()
+    assert not anna.measured
+    assert not page.switch("measured", "on").checked
+    told = AuditEntry.objects.filter(kind="follower.changed", subject_id=str(anna.uid)).latest("pk")
+    assert (told.actor_kind, told.data) == ("follower", {"before": {"measured": True}, "after": {"measured": False}})
+    page.press(UNDO)
+    anna.refresh_from_db()
+    assert anna.measured
+
+
+def test_a_page_that_was_opened_before_takes_back_no_word_about_being_measured(
+    client: Client, anna: Follower, kinds: Any
+) -> None:
+    old = visit(client, preferences_path(anna))
+    visit(client, preferences_path(anna)).flip("measured", "on").press(SAVE)
+    old.flip("cell", "news:email").press(SAVE)
+    # nor does a form that knew no such switch
+    client.post(preferences_path(anna), {"language": "en", "time_zone": "Europe/Berlin"})
+    anna.refresh_from_db()
+    assert not anna.measured
+    change_follower(follower=anna, measured=True, by=TESTER, now=timezone.now())
+    client.post(preferences_path(anna), {"language": "en", "time_zone": "Europe/Berlin"})
+    anna.refresh_from_db()
+    assert anna.measured
 
 
 def test_undo_of_leaving_comes_back(client: Client, anna: Follower, kinds: Any) -> None:
