@@ -4,7 +4,7 @@ PYTHON ?= $(shell for name in python3 python3.14 python3.13 python3.12 python3.1
 	$$name -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo $$name; break; }; done)
 RUN := .venv/bin/python
 
-.PHONY: help run test bench lint fmt clean
+.PHONY: help run test bench chaos lint fmt clean
 .DEFAULT_GOAL := help
 
 help: ## Show this list
@@ -18,6 +18,9 @@ test: tools ## Run all checks and the whole suite on SQLite and PostgreSQL (BROW
 
 bench: bench-tools ## Measure how fast it sends, beside other ways, and write docs/performance.md (ARGS="--quick rate dkim")
 	@exec $(RUN) -m bench $(ARGS)
+
+chaos: tools ## Kill and starve it for half an hour, and see what docs/reliability.md promises kept (ARGS="kills --seed 8")
+	@exec $(RUN) -m tests.chaos $(ARGS)
 
 lint: tools ## Only the checks: ruff, mypy, missing migrations
 	@exec $(RUN) -m tests.both --lint
