@@ -147,12 +147,15 @@ class Delivery(models.Model):
     """One message to one person on one channel: the outbox, and the truth about it."""
 
     uid = models.UUIDField(default=uuid7, unique=True, editable=False)
-    # written by the million: foreign keys that an index below begins with have no other
+    # Written by the million, and no update can be HOT while `status` is in indexes: every index costs three writes in
+    # a delivery's life. A foreign key that an index below begins with has no other.
     notification = models.ForeignKey(Notification, on_delete=models.CASCADE, related_name="deliveries", db_index=False)
     follower = models.ForeignKey(
         Follower, null=True, on_delete=models.SET_NULL, related_name="deliveries", db_index=False
     )
-    address = models.ForeignKey(Address, null=True, on_delete=models.SET_NULL, related_name="deliveries")
+    address = models.ForeignKey(
+        Address, null=True, on_delete=models.SET_NULL, related_name="deliveries", db_index=False
+    )
     channel = models.CharField(max_length=10, choices=Channel)
     status = models.CharField(max_length=9, choices=DeliveryStatus, default=DeliveryStatus.PENDING)
     reason = models.CharField(max_length=40, blank=True)  # apps.followers.verdict.Reason, or an outcome's class
@@ -162,7 +165,8 @@ class Delivery(models.Model):
     attempts = models.PositiveSmallIntegerField(default=0)  # counted before the work, so a poison row can't loop
     lease_owner = models.CharField(max_length=64, blank=True)
     lease_until = models.DateTimeField(null=True, blank=True)
-    account = models.ForeignKey(ProviderAccount, null=True, on_delete=models.SET_NULL, related_name="+")
+    # no index: nobody asks for an account's deliveries, and deleting one rewrites most rows whatever finds them
+    account = models.ForeignKey(ProviderAccount, null=True, on_delete=models.SET_NULL, related_name="+", db_index=False)
     provider_id = models.CharField(max_length=255, blank=True)  # the provider's own name for it
     created_at = models.DateTimeField()
     finished_at = models.DateTimeField(null=True, blank=True)  # when `status` became final
@@ -174,8 +178,9 @@ class Delivery(models.Model):
         ordering = ["-id"]
         verbose_name_plural = "deliveries"
         constraints = [
+            # the address first: the same index finds the rows of an address that is deleted
             models.UniqueConstraint(
-                fields=["notification", "address", "channel"],
+                fields=["address", "notification", "channel"],
                 condition=Q(address__isnull=False),
                 name="delivery_once_per_address",
             ),
