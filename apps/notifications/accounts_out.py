@@ -22,7 +22,6 @@ from apps.notifications.models import ProviderAccount
 
 # What went well is written down that often, a change or a fault at once: a row for each flush would be a hot spot.
 TOLD_EVERY = 10.0
-TIRED_AFTER = 3  # tries through one account; then another one may have better luck
 _told: dict[int, tuple[float, int]] = {}  # account: when this process last told (monotonic), tries since
 
 
@@ -65,17 +64,6 @@ def reopens_at(channel: str) -> dt.datetime | None:
 
 def _capped(account: ProviderAccount, now: dt.datetime) -> bool:
     return account.capped_until is not None and account.capped_until > now
-
-
-def other_way(account: ProviderAccount, *, attempts: int, last_account: int | None, now: dt.datetime) -> Any:
-    """Another account for a message that this one put off three times and more; None where there is none, or no need.
-
-    Never for one in doubt: such a message only waits again where its type says "send again" or a person did, and it
-    carries the same Message-ID whatever way it takes.
-    """
-    if attempts < TIRED_AFTER or last_account != account.pk:
-        return None
-    return account_for(account.channel, now=now, besides=account.pk)
 
 
 # ------------------------------------------------------------------ what hand-overs met

@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 from django.db import transaction
-from django.utils import timezone
 
 from apps.accounts.models import AuditEntry
 from apps.channels.contract import Outcome, Result
@@ -194,16 +193,3 @@ def test_the_next_account_takes_over_while_the_first_is_left_alone(
     assert accounts_out.account_for("email", now=last + dt.timedelta(seconds=5)) == account
     last = fail(account, 4, last)
     assert accounts_out.account_for("email", now=last + dt.timedelta(seconds=59)) == second
-
-
-def test_a_message_that_one_account_put_off_three_times_tries_the_other(
-    receiver: Receiver, account: ProviderAccount
-) -> None:
-    now = timezone.now()
-    assert accounts_out.other_way(account, attempts=3, last_account=account.pk, now=now) is None, "there is no other"
-    second = accounts_out.add_account(
-        name="Second", provider_key="smtp", settings=receiver.settings(), position=20, by=TESTER, now=now
-    )
-    assert accounts_out.other_way(account, attempts=3, last_account=account.pk, now=now) == second
-    assert accounts_out.other_way(account, attempts=2, last_account=account.pk, now=now) is None
-    assert accounts_out.other_way(account, attempts=4, last_account=second.pk, now=now) is None, "it was there already"
