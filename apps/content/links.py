@@ -12,7 +12,10 @@ from apps.content.mail_html import LIQUID
 from apps.content.models import Link
 
 _TAG = re.compile(r"""<a(?:rea)?(?=\s)(?:"[^"]*"|'[^']*'|[^"'<>])*+>""", re.IGNORECASE)
-_ATTRIBUTE = re.compile(r"""([^\s"'=<>/]+)\s*=\s*(?:"([^"]*)"|'([^']*)'|([^\s"'>]+))""")
+_ATTRIBUTE = re.compile(
+    r"""(?<=[\s"'/\0])([^\s"'=<>/\0]++)\s*+=\s*+(?:"([^"]*)"|'([^']*)'|([^\s"'>]+))"""  # linear in any source
+)
+_REFERENCE = re.compile(r"&(?:#\d+|#x[0-9a-f]+|\w+);", re.IGNORECASE)  # browsers read ?a=1&copy=2 in an href as it is
 _WEB = re.compile(r"https?://[^\s/?#\x00-\x1f\x7f][^\s\x00-\x1f\x7f]*", re.IGNORECASE)
 _END = re.compile(r"</body\s*>", re.IGNORECASE)
 _LONGEST = Link._meta.get_field("url").max_length or 0
@@ -59,9 +62,9 @@ def _found(html: str) -> Iterator[tuple[int, int, str]]:
     blanked = LIQUID.sub(lambda found: "\0" * len(found[0]), html)
     for tag in _TAG.finditer(blanked):
         for attribute in _ATTRIBUTE.finditer(blanked, tag.start(), tag.end()):
-            if attribute[1].lower() == "href":
-                which = attribute.lastindex or 0
-                url = unescape(attribute[which]).strip()
-                if _WEB.fullmatch(url) and len(url) <= _LONGEST:
-                    yield *attribute.span(which), url
-                break
+            if attribute[1].lower() != "href":
+                continue
+            which = attribute.lastindex or 0
+            url = _REFERENCE.sub(lambda found: unescape(found[0]), attribute[which]).strip()
+            if _WEB.fullmatch(url) and len(url) <= _LONGEST:
+                yield *attribute.span(which), url

@@ -139,14 +139,14 @@ class _Path(Path):
     __slots__ = ()
 
     def evaluate(self, context: RenderContext) -> object:
-        root, *members = self.path
+        value: Any = None
         for names in context.scope._maps:
-            if root in names:
-                value: Any = names[root]
+            if self.path[0] in names:
+                value = names[self.path[0]]
                 break
         else:
             return super().evaluate(context)  # it knows what is undefined
-        for name in members:
+        for name in self.path[1:]:
             if type(value) is not dict or name not in value:
                 return super().evaluate(context)  # it knows what else has members
             value = value[name]
@@ -158,11 +158,11 @@ class _Block(BlockNode):
 
     def render(self, context: RenderContext, buffer: Any) -> int:
         if self.blank:
-            return super().render(context, buffer)
+            buffer = _Collector(MAX_OUTPUT)  # rendered for what it assigns; its line breaks are not wanted
         before = buffer.size
         for node in self.nodes:
             node.render(context, buffer)
-        return buffer.size - before
+        return 0 if self.blank else buffer.size - before
 
 
 def _quicken(nodes: Iterable[Node]) -> None:

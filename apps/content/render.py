@@ -40,7 +40,6 @@ _HIDDEN = (
     '<div style="display:none;max-height:0;overflow:hidden;mso-hide:all">{{ content.preheader }}</div>'  # no layout
 )
 _LONELY_TAGS = re.compile(r"^[ \t]*((?:\{%(?:(?!%\}).)*%\}[ \t]*)+)\n", re.MULTILINE)
-_ONLY_BLANKS = re.compile(r"^[ \t]+$", re.MULTILINE)
 _SAFE_LINK = re.compile(r"(?:https?://|mailto:|tel:|/(?!/)|#|$)", re.IGNORECASE)
 
 
@@ -145,7 +144,7 @@ class Compiled:
         key = (language, channel, part.name, stamped)
         if key not in self._parsed:
             source = self._source(language, channel, part)
-            if stamped and source:
+            if stamped and source.strip():
                 source = tracked(source, self.links)
             self._parsed[key] = parse(source, html=part.kind is Kind.HTML) if source else None
         return self._parsed[key]
@@ -223,7 +222,7 @@ def _tidy(text: str, kind: Kind, where: str) -> str:
             raise RenderError(Problem(where, None, f"“{link[:60]}” is not a link: use https://… or /path."))
         return link
     if " \n" in text or "\t\n" in text:
-        text = _ONLY_BLANKS.sub("", text)
+        text = "\n".join([line if line.strip(" \t") else "" for line in text.split("\n")])
     while "\n\n\n" in text:
         text = text.replace("\n\n\n", "\n\n")
     return text.strip()
