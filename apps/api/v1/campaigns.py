@@ -13,13 +13,14 @@ from rest_framework.response import Response
 
 from apps.accounts.permissions import Scope
 from apps.api.endpoint import Endpoint, Strict, described, one
-from apps.api.v1.deliveries import BalanceOut, BehindQuery, DeliveryOut
+from apps.api.v1.deliveries import BalanceOut, BehindQuery, DeliveryOut, EngagementOut
 from apps.api.v1.templates import WordsIn, type_of
 from apps.campaigns import lifecycle
 from apps.campaigns.models import Campaign, CampaignState
 from apps.campaigns.review import review
 from apps.content.models import Template
 from apps.notifications.balance import Balance, balance, deliveries_behind
+from apps.notifications.engagement import Attention, engagement
 from apps.notifications.models import Delivery, Notification
 
 ROWS = Campaign.objects.select_related("notification_type", "template")
@@ -38,12 +39,24 @@ class CampaignOut(serializers.Serializer[Campaign]):
     audience = serializers.DictField(help_text=AUDIENCE)
     data = serializers.DictField()
     metadata = serializers.DictField()
+    tracking = serializers.BooleanField(help_text="Count opens and clicks of those who allow it.")
     send_at = serializers.DateTimeField(allow_null=True)
     zone = serializers.CharField(source="send_at_zone", help_text="The zone in which the time was chosen.")
     expires_at = serializers.DateTimeField(allow_null=True)
+    rate = serializers.FloatField(allow_null=True, help_text="At most so many messages a second.")
+    spread = serializers.IntegerField(allow_null=True, help_text="Seconds over which it goes out evenly.")
     revision = serializers.IntegerField(help_text="Send it back with a change, and a change in between is a 409.")
     created_at = serializers.DateTimeField()
     updated_at = serializers.DateTimeField()
+
+
+class CampaignDetail(CampaignOut):
+    engagement = serializers.SerializerMethodField()
+
+    def get_engagement(self, campaign: Campaign) -> EngagementOut:
+        notification = newest_notification(campaign)
+        told = engagement(notification) if notification else Attention()
+        return told.as_dict()  # type: ignore[return-value]  # the annotation is for the schema
 
 
 class CampaignIn(WordsIn):
@@ -55,6 +68,9 @@ class CampaignIn(WordsIn):
     audience = serializers.DictField(required=False, help_text=AUDIENCE)
     data = serializers.DictField(required=False, help_text="Values for the variables.")
     metadata = serializers.DictField(required=False, help_text="Your own values.")
+    tracking = serializers.BooleanField(
+        required=False, help_text="Count opens and clicks of those who allow it. Of a new campaign: true."
+    )
 
 
 class NewCampaign(CampaignIn):
@@ -71,6 +87,12 @@ class NewCampaign(CampaignIn):
 
 class CampaignChanges(CampaignIn):
     expires_at = serializers.DateTimeField(required=False, allow_null=True)
+    rate = serializers.FloatField(
+        required=False, allow_null=True, help_text="At most so many messages a second; replaces `spread`."
+    )
+    spread = serializers.IntegerField(
+        required=False, allow_null=True, help_text="Seconds over which it goes out evenly; replaces `rate`."
+    )
     revision = serializers.IntegerField(required=False, min_value=1, max_value=2**31 - 1)
 
 
@@ -122,9 +144,9 @@ class OneCampaign(Endpoint):
 
     scopes = {"GET": Scope.CAMPAIGNS_READ, "PATCH": Scope.CAMPAIGNS_WRITE, "DELETE": Scope.CAMPAIGNS_WRITE}
 
-    @described("Campaigns", "campaigns_get", "Get a campaign", answer=CampaignOut, refuses=(404,))
+    @described("Campaigns", "campaigns_get", "Get a campaign", answer=CampaignDetail, refuses=(404,))
     def get(self, request: Request, id: uuid.UUID) -> Response:
-        return Response(CampaignOut(one(ROWS, uid=id)).data)
+        return Response(CampaignDetail(one(ROWS, uid=id)).data)
 
     @described(
         "Campaigns", "campaigns_change", "Change a draft", body=CampaignChanges, answer=CampaignOut,

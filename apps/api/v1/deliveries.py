@@ -30,6 +30,10 @@ class DeliveryOut(serializers.Serializer[Delivery]):
     due_at = serializers.DateTimeField()
     created_at = serializers.DateTimeField()
     finished_at = serializers.DateTimeField(allow_null=True)
+    opened_at = serializers.DateTimeField(
+        allow_null=True, help_text="The first time, as far as the mail says and the follower lets it be counted."
+    )
+    clicked_at = serializers.DateTimeField(allow_null=True, help_text="The first time.")
 
     def get_explanation(self, delivery: Delivery) -> str:
         return explain(delivery.reason) if delivery.reason else ""
@@ -69,6 +73,23 @@ class BalanceOut(serializers.Serializer[Balance]):
     in_doubt = serializers.IntegerField(help_text="Handed over perhaps (RFC 1047).")
     cancelled = serializers.IntegerField()
     waiting = serializers.IntegerField()
+
+
+class LinkOut(serializers.Serializer[Any]):
+    number = serializers.IntegerField()
+    url = serializers.CharField()
+    people = serializers.IntegerField(help_text="Deliveries in which it was clicked.")
+    times = serializers.IntegerField(help_text="Clicks.")
+
+
+class EngagementOut(serializers.Serializer[Any]):
+    """Of followers who let themselves be measured; image proxies open mails by themselves."""
+
+    opened = serializers.IntegerField(help_text="Deliveries that were opened, those that were clicked among them.")
+    opens = serializers.IntegerField(help_text="Loads of the pixel.")
+    clicked = serializers.IntegerField(help_text="Deliveries in which something was clicked.")
+    clicks = serializers.IntegerField()
+    links = LinkOut(many=True, help_text="All links of its words, by number.")
 
 
 class Deliveries(Endpoint):

@@ -37,6 +37,7 @@ class FollowerOut(serializers.Serializer[Follower]):
     subscribed = serializers.BooleanField(help_text="The word on everything commercial.")
     subscribed_at = serializers.DateTimeField(allow_null=True)
     unsubscribed_at = serializers.DateTimeField(allow_null=True)
+    measured = serializers.BooleanField(help_text="Whether opens and clicks of theirs may be counted.")
     tags = serializers.SerializerMethodField(help_text="Names.")
     metadata = serializers.DictField()
     addresses = AddressOut(many=True)
@@ -74,6 +75,12 @@ def _checked(channel: Channel, value: str) -> str:
         except BadAddress as error:
             raise serializers.ValidationError(str(error)) from error
     return value
+
+
+class FollowerChanges(FollowerIn):
+    measured = serializers.BooleanField(
+        required=False, help_text="Whether opens and clicks of theirs may be counted; theirs to say, as a preference."
+    )
 
 
 class NewFollower(FollowerIn):
@@ -123,13 +130,13 @@ class OneFollower(Endpoint):
         return Response(FollowerOut(one(FOLLOWERS, uid=id)).data)
 
     @described(
-        "Followers", "followers_change", "Change a follower", body=FollowerIn, answer=FollowerOut,
+        "Followers", "followers_change", "Change a follower", body=FollowerChanges, answer=FollowerOut,
         refuses=(400, 404, 409),
         details="Only what is sent changes. Consent is changed by unsubscribe, resubscribe and preferences.",
     )  # fmt: skip
     def patch(self, request: Request, id: uuid.UUID) -> Response:
         follower = one(Follower.objects.all(), uid=id)
-        changes: Any = self.body(FollowerIn, partial=True)
+        changes: Any = self.body(FollowerChanges, partial=True)
         contacts.change_follower(follower=follower, **changes, by=self.by, now=self.now)
         return Response(FollowerOut(one(FOLLOWERS, uid=id)).data)
 

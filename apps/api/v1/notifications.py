@@ -11,7 +11,7 @@ from rest_framework.response import Response
 
 from apps.accounts.permissions import Scope
 from apps.api.endpoint import Endpoint, Strict, described, one
-from apps.api.v1.deliveries import BalanceOut, BehindQuery, DeliveryOut
+from apps.api.v1.deliveries import BalanceOut, BehindQuery, DeliveryOut, EngagementOut
 from apps.api.v1.followers import SOURCE, FollowerIn
 from apps.api.v1.people import find_or_add
 from apps.api.v1.tags import slugs, words_field
@@ -23,6 +23,7 @@ from apps.content.models import Template, Version
 from apps.followers.models import Follower
 from apps.notifications import control
 from apps.notifications.balance import balance, deliveries_behind
+from apps.notifications.engagement import engagement
 from apps.notifications.models import Notification, NotificationState
 from apps.notifications.notify import notify
 
@@ -43,14 +44,19 @@ class NotificationOut(serializers.Serializer[Notification]):
     created_at = serializers.DateTimeField()
     send_at = serializers.DateTimeField()
     expires_at = serializers.DateTimeField(allow_null=True)
+    tracked = serializers.BooleanField(help_text="Its mails count opens and clicks.")
     finished_at = serializers.DateTimeField(allow_null=True)
 
 
 class NotificationDetail(NotificationOut):
     balance = serializers.SerializerMethodField()
+    engagement = serializers.SerializerMethodField()
 
     def get_balance(self, notification: Notification) -> BalanceOut:
         return balance(notification).as_dict()  # type: ignore[return-value]  # the annotation is for the schema
+
+    def get_engagement(self, notification: Notification) -> EngagementOut:
+        return engagement(notification).as_dict()  # type: ignore[return-value]
 
 
 class Person(FollowerIn):
@@ -75,6 +81,9 @@ class NotifyIn(Strict):
     )
     send_at = serializers.DateTimeField(required=False, default_timezone=dt.UTC)
     expires_at = serializers.DateTimeField(required=False, default_timezone=dt.UTC)
+    tracked = serializers.BooleanField(
+        required=False, default=False, help_text="Count opens and clicks of its mails, of those who allow it."
+    )
     dedup_key = serializers.CharField(
         required=False, max_length=255, help_text="The same key for the same type again answers with the first one."
     )
