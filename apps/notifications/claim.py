@@ -17,6 +17,7 @@ from apps.channels.contract import Outcome
 from apps.content.render import compiled
 from apps.followers.models import Channel
 from apps.followers.verdict_sql import ALLOWING, reason_case
+from apps.lib import among  # noqa: F401  (the lookup `pk__among`)
 from apps.lib.clock import database_now
 from apps.lib.queue.lanes import Lane
 from apps.notifications import accounts_out, books, limits, recipient
@@ -135,7 +136,7 @@ def _claim_from(
         skip = connection.features.has_select_for_update_skip_locked  # SQLite has one writer at a time anyway
         # an event's foreign key does not wait for it
         free = found.select_for_update(skip_locked=skip, no_key=True)
-        ids = list(free.values_list("pk", flat=True)[:granted]) if granted else []
+        ids = set(free.values_list("pk", flat=True)[:granted]) if granted else set()
         judged = _judged(notification, account.channel, ids, now=now) if ids else []
         _skip(judged, now=now)
         rows = [row for row, verdict in judged if verdict in _ALLOWING]
@@ -146,7 +147,7 @@ def _claim_from(
             row.attempts += 1
         after = [row.place() for row in rows]
         before = [place._replace(status=DeliveryStatus.PENDING.value) for place in after]
-        Delivery.objects.filter(pk__in=[row.pk for row in rows]).update(
+        Delivery.objects.filter(pk__among={row.pk for row in rows}).update(
             status=DeliveryStatus.QUEUED, lease_owner=owner, lease_until=lease_end(), attempts=F("attempts") + 1
         )
         books.shift(books.moved(before, after))
@@ -172,14 +173,12 @@ def lease_end() -> Combinable:
     return ExpressionWrapper(Now() + Value(LEASE), output_field=DateTimeField())
 
 
-def _judged(
-    notification: Notification, channel: str, ids: Collection[int], *, now: dt.datetime
-) -> list[tuple[Row, str]]:
+def _judged(notification: Notification, channel: str, ids: set[int], *, now: dt.datetime) -> list[tuple[Row, str]]:
     """The rows in order, each with what the rules say now."""
     verdict: Case | Value = reason_case(notification.notification_type, channel, follower="follower", address="address")
     if notification.expires_at and notification.expires_at <= now:
         verdict = Value(EXPIRED)
-    asked = Delivery.objects.filter(pk__in=ids).order_by("due_at", "pk").annotate(verdict=verdict)
+    asked = Delivery.objects.filter(pk__among=ids).order_by("due_at", "pk").annotate(verdict=verdict)
     return [(_row(found, notification), found[-1]) for found in asked.values_list(*_COLUMNS, "verdict")]
 
 
@@ -196,7 +195,7 @@ def _skip(judged: Iterable[tuple[Row, str]], *, now: dt.datetime, held: bool = F
     denied = [(row, verdict) for row, verdict in judged if verdict not in _ALLOWING]
     before, after = [], []
     for reason in {verdict for _, verdict in denied}:
-        Delivery.objects.filter(pk__in=[row.pk for row, verdict in denied if verdict == reason]).update(
+        Delivery.objects.filter(pk__among={row.pk for row, verdict in denied if verdict == reason}).update(
             status=DeliveryStatus.SKIPPED, reason=reason, finished_at=now, lease_owner="", lease_until=None
         )
     for row, verdict in denied:
@@ -209,7 +208,7 @@ def _skip(judged: Iterable[tuple[Row, str]], *, now: dt.datetime, held: bool = F
 # ------------------------------------------------------------------ hold
 def held_by(owner: str, ids: Iterable[int]) -> set[int]:
     """Of these rows, the ones that `owner` has claimed and nobody took over; locked until the transaction ends."""
-    rows = Delivery.objects.filter(pk__in=list(ids), status=DeliveryStatus.QUEUED, lease_owner=owner)
+    rows = Delivery.objects.filter(pk__among=set(ids), status=DeliveryStatus.QUEUED, lease_owner=owner)
     return set(rows.select_for_update(no_key=True).order_by("pk").values_list("pk", flat=True))
 
 
@@ -233,10 +232,10 @@ def still_wanted(owner: str, rows: Sequence[Row], *, now: dt.datetime) -> list[R
         for (_, channel), group in groups.items():
             notification = group[0].notification
             notification.refresh_from_db(fields=["expires_at"])
-            judged = _judged(notification, channel, [row.pk for row in group], now=now)
+            judged = _judged(notification, channel, {row.pk for row in group}, now=now)
             _skip(judged, now=now, held=True)
             wanted += [row for row, verdict in judged if verdict in _ALLOWING]
-        Delivery.objects.filter(pk__in=[row.pk for row in wanted]).update(lease_until=lease_end())
+        Delivery.objects.filter(pk__among={row.pk for row in wanted}).update(lease_until=lease_end())
     allowed = {row.pk for row in wanted}
     return [row for row in rows if row.pk in allowed]
 
@@ -262,7 +261,7 @@ def release(owner: str, rows: Iterable[Row]) -> None:
         for status, finished in ((DeliveryStatus.PENDING, None), (DeliveryStatus.CANCELLED, timezone.now())):
             group = [row for row in mine if (row.notification.pk in gone) == (finished is not None)]
             after += [row.place()._replace(status=status.value) for row in group]
-            Delivery.objects.filter(pk__in=[row.pk for row in group]).update(
+            Delivery.objects.filter(pk__among={row.pk for row in group}).update(
                 status=status, attempts=F("attempts") - 1, lease_owner="", lease_until=None, finished_at=finished
             )
         books.shift(books.moved([row.place() for row in mine], after))

@@ -167,7 +167,6 @@ class Hand(Flow[Any]):
                 log.exception("The message of delivery %s could not be made.", row.uid)
                 self._end(row.uid, Outcome(Result.PERMANENT_CONTENT, f"{type(error).__name__}: {error}"))
             else:
-                line.journal.prepared(row.pk)
                 return message
         return None
 
@@ -181,7 +180,7 @@ class Hand(Flow[Any]):
 
     def give_back(self, message: Any) -> None:
         row = self._taken[message.delivery]
-        self._line.journal.prepared(row.pk)
+        self._line.journal.given_back(row.pk)
         del self._taken[message.delivery]
         self._left.discard(message.delivery)
         self._line.back(row)

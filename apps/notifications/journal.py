@@ -52,8 +52,8 @@ class Journal:
     def preparing(self, delivery_id: int) -> None:
         self._write("P", delivery_id)
 
-    def prepared(self, delivery_id: int) -> None:
-        """Its words are made, or it was given back: should this process die now, the message is not to blame."""
+    def given_back(self, delivery_id: int) -> None:
+        """It goes on as if it had never been taken."""
         self._write("B", delivery_id)
 
     def handing_over(self, delivery_id: int) -> None:
