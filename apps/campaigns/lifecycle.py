@@ -371,7 +371,8 @@ def pause(*, campaign: Campaign, by: Actor, now: dt.datetime) -> dict[str, int]:
             control.pause(notification=notification, by=by, now=now)
         said = counts(notification)
         _tell(Kind.CAMPAIGN_PAUSED, campaign, by=by, now=now, data=said)
-    return said
+    control.wait_until_still(notification)
+    return counts(notification)
 
 
 def resume(*, campaign: Campaign, by: Actor, now: dt.datetime) -> dict[str, int]:
@@ -406,6 +407,8 @@ def cancel(*, campaign: Campaign, by: Actor, now: dt.datetime) -> dict[str, int]
             # those beyond the first chunk are marked by a task, and are as cancelled as the others
             said |= {"cancelled": said["cancelled"] + said["waiting"], "waiting": 0}
         _tell(Kind.CAMPAIGN_CANCELLED, campaign, by=by, now=now, data=said)
+    if notification is not None:
+        control.wait_until_still(notification)
     return said
 
 

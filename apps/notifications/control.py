@@ -4,7 +4,7 @@ import datetime as dt
 import time
 from collections import Counter
 
-from django.db import transaction
+from django.db import connection, transaction
 from django.db.models import Count, Exists, OuterRef, QuerySet, Sum
 from django.utils import timezone
 
@@ -40,12 +40,13 @@ class WrongState(ValueError):
 
 
 def pause(*, notification: Notification, by: Actor, now: dt.datetime) -> None:
-    """No row is claimed from now on; what is already claimed stops within two seconds. Raises WrongState."""
+    """Nothing leaves any more once this has returned, but what is in hand at a slow server. Raises WrongState."""
     with transaction.atomic():
         _switch(
             notification, (NotificationState.PLANNING, NotificationState.SENDING), NotificationState.PAUSED, "paused"
         )
         _tell(Kind.NOTIFICATION_PAUSED, notification, by, now)
+    wait_until_still(notification)
 
 
 def resume(*, notification: Notification, by: Actor, now: dt.datetime) -> None:
@@ -71,6 +72,7 @@ def cancel(*, notification: Notification, by: Actor, now: dt.datetime) -> dict[s
         more = _cancel_chunk(notification.pk, now)
         if more:
             announce(CANCEL_TASK, lane=Lane.BULK, notification_id=notification.pk)
+    wait_until_still(notification)
     counts: Counter[str] = Counter()
     for tally in notification.tallies.all():
         counts[tally.status] += tally.count
@@ -303,14 +305,13 @@ def _tell(kind: Kind, notification: Notification, by: Actor, now: dt.datetime, *
     publish(Fact(kind, by, now, "notification", str(notification.uid), label, data))
 
 
-def wait_until_still(notification: Notification, *, seconds: float = 3.0) -> bool:
-    """After a pause or a cancel was committed: until no sender holds a row of it any more, so that the answer to the
-    person who asked is true. Senders look for it ten times a second; False if one still waits for a server's answer.
+def wait_until_still(notification: Notification, *, seconds: float = 3.0) -> None:
+    """After a pause or a cancel was committed: until no sender holds a row of it any more, so that the answer to who
+    asked is true. Senders look ten times a second; one that waits for a server's answer is not waited for longer.
     """
+    if connection.in_atomic_block:
+        return  # not committed yet: the senders can't see it
     until = time.monotonic() + seconds
     queued = notification.tallies.filter(status=DeliveryStatus.QUEUED)
-    while queued.aggregate(n=Sum("count"))["n"]:
-        if time.monotonic() > until:
-            return False
+    while queued.aggregate(n=Sum("count"))["n"] and time.monotonic() < until:
         time.sleep(0.05)
-    return True
