@@ -1,8 +1,10 @@
 """Channels: the provider accounts in the order they are tried; each form comes from what its provider declares."""
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Any
 
+from crispy_forms.layout import Div, Fieldset, Layout
 from django import forms
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
@@ -16,12 +18,13 @@ from apps.accounts.actors import staff_actor
 from apps.accounts.permissions import Capability, requires
 from apps.channels.contract import BadSettings, Provider, Result, Setting
 from apps.channels.registry import UnknownProvider, provider, providers
+from apps.dashboard.forms import plain_helper
 from apps.followers.addresses import BadAddress
 from apps.followers.models import Channel
 from apps.lib.crypto import Undecryptable
-from apps.notifications import accounts_out
+from apps.notifications import accounts_out, limits
 from apps.notifications.account_trial import NotTriable, try_account
-from apps.notifications.models import ProviderAccount
+from apps.notifications.models import DomainLimit, ProviderAccount, SlowDomain
 
 KEEP = "Leave empty to keep the stored one."
 
@@ -45,6 +48,13 @@ def field_for(setting: Setting, stored: dict[str, Any]) -> forms.Field:
     return forms.CharField(**known, max_length=500)
 
 
+LIMITS = ("rate", "daily", "warmup_start", "warmup_first", "warmup_growth")
+_LIMITS = Fieldset(
+    "How much may leave",
+    Div(*(Div(name, css_class="col-sm-6") for name in LIMITS), css_class="row"),
+)
+
+
 class AccountForm(forms.Form):
     """Name and place of an account, then the settings its provider declares (as `s_<name>`)."""
 
@@ -53,6 +63,27 @@ class AccountForm(forms.Form):
         min_value=1, max_value=1000, initial=10, label="Order", help_text="The lowest number is tried first."
     )
 
+    rate = forms.FloatField(
+        required=False, min_value=0.01, max_value=100_000, label="Messages a second",
+        help_text="At most; empty = as fast as the server takes them. Codes and receipts go first.",
+    )  # fmt: skip
+    daily = forms.IntegerField(
+        required=False, min_value=1, max_value=2_000_000_000, label="Messages a day",
+        help_text="At most, counted from midnight UTC. The rest takes the next account, or waits.",
+    )  # fmt: skip
+    warmup_start = forms.DateField(
+        required=False, label="Warm-up from", widget=forms.DateInput({"type": "date"}, format="%Y-%m-%d"),
+        help_text="A new sender's first day. Receivers trust who grows slowly.",
+    )  # fmt: skip
+    warmup_first = forms.IntegerField(
+        required=False, min_value=1, max_value=2_000_000_000, label="Messages on that day",
+        help_text="50 to 100 are usual.",
+    )  # fmt: skip
+    warmup_growth = forms.FloatField(
+        required=False, min_value=1, max_value=5, initial=1.5, label="Growth",
+        help_text="Each day so many times the day before, up to the messages a day.",
+    )  # fmt: skip
+
     def __init__(self, data: Any = None, *, kind: type[Provider], account: ProviderAccount | None = None) -> None:
         self.kind = kind
         stored: dict[str, Any] = {}
@@ -60,6 +91,7 @@ class AccountForm(forms.Form):
         if account:
             stored = accounts_out.settings_of(account)
             initial = {"name": account.name, "position": account.position}
+            initial |= {name: getattr(account, name) for name in LIMITS}
         defaults = {setting.name: setting.default for setting in kind.settings}
         initial |= {f"s_{name}": value for name, value in (defaults | stored).items()}
         super().__init__(data, initial=initial)
@@ -67,6 +99,23 @@ class AccountForm(forms.Form):
             self.fields[f"s_{setting.name}"] = field_for(setting, stored)
             if setting.kind == "secret":
                 self.initial.pop(f"s_{setting.name}", None)
+        for name in LIMITS if kind.local else ():
+            del self.fields[name]
+        self.helper = plain_helper()
+        places = [*(f"s_{setting.name}" for setting in kind.settings), "position"]
+        self.helper.layout = Layout("name", *places, *([_LIMITS] if not kind.local else []))
+
+    def clean(self) -> dict[str, Any]:
+        values = super().clean() or {}
+        pair = {name: values.get(name) for name in ("warmup_start", "warmup_first")}
+        for name, value in pair.items():
+            if value is None and any(pair.values()) and name not in self.errors:
+                self.add_error(name, "A warm-up needs its first day and how much goes out on it.")
+        return values
+
+    def limits(self) -> accounts_out.AccountLimits:
+        typed = {name: self.cleaned_data.get(name) for name in LIMITS}
+        return accounts_out.AccountLimits(**typed | {"warmup_growth": typed["warmup_growth"] or 1.5})
 
     def settings(self) -> dict[str, Any]:
         """Values by the provider's own names; a secret left empty is absent."""
@@ -81,15 +130,27 @@ class TryForm(forms.Form):
     to = forms.EmailField(label="Send a test to")
 
 
+class DomainForm(forms.Form):
+    """How fast all accounts together may write to a receiving domain."""
+
+    domain = forms.CharField(max_length=253, widget=forms.TextInput({"placeholder": "example.com"}))
+    per_minute = forms.FloatField(label="Messages a minute")
+
+
 @requires(Capability.ADMINISTER)
 @require_safe
 def index(request: HttpRequest) -> HttpResponse:
+    return _list(request)
+
+
+def _list(request: HttpRequest, domain_form: DomainForm | None = None) -> HttpResponse:
     now = timezone.now()
     accounts = list(ProviderAccount.objects.all())
     labels = {kind.key: kind.label for kind in providers()}
     for account in accounts:
         account.provider_label = labels.get(account.provider, account.provider)
         account.health = health_of(account, now)
+        account.slowed = len(slowed(account, now))
     channels = [
         {
             "label": Channel(channel).label,
@@ -98,13 +159,18 @@ def index(request: HttpRequest) -> HttpResponse:
         }
         for channel in sorted({kind.channel for kind in providers()} | {account.channel for account in accounts})
     ]
-    return render(request, "dashboard/channels/list.html", {"channels": channels})
+    domains = {"domains": DomainLimit.objects.all(), "domain_form": domain_form or DomainForm()}
+    return render(request, "dashboard/channels/list.html", {"channels": channels} | domains)
 
 
 def health_of(account: ProviderAccount, now: Any) -> str:
-    """One word for the badge: off, paused, failing, good or unknown."""
+    """One word for the badge: off, open, trying, paused, capped, failing, good or unknown."""
     if not account.enabled:
         return "off"
+    if account.tripped_at:
+        return "open" if accounts_out.state_of(account).word(now) == "open" else "trying"
+    if account.capped_until and account.capped_until > now:
+        return "capped"
     if account.paused_until and account.paused_until > now:
         return "paused"
     if account.last_error_at and (account.last_ok_at is None or account.last_error_at > account.last_ok_at):
@@ -121,11 +187,42 @@ def hold_ups(channels: Iterable[str]) -> list[str]:
         health = {health_of(account, now) for account in accounts}
         if not accounts:
             sentences.append(f"No account for {label} is switched on. An administrator switches one on under Channels.")
-        elif health <= {"paused", "failing"}:
+        elif health == {"capped"}:
+            again = min(account.capped_until for account in accounts)
+            sentences.append(f"Today's volume of {label} is used up. It goes on at {_clock(again)}.")
+        elif health <= {"paused", "failing", "open", "trying", "capped"}:
             latest = max(accounts, key=lambda account: account.last_error_at or account.created_at)
             said = latest.last_error.rstrip(".")
             sentences.append(f"{label} can't leave just now: {said}. Nothing is lost: it goes out by itself later.")
+        for account in accounts if "good" in health else ():
+            if account.tripped_at:
+                sentences.append(
+                    f"{account.name} is out of use since {_clock(account.tripped_at)}: {account.trouble}. "
+                    f"{label} takes the next account."
+                )
     return sentences
+
+
+def _clock(moment: Any) -> str:
+    return f"{timezone.localtime(moment):%H:%M on %d %B}"
+
+
+@dataclass(frozen=True, slots=True)
+class Slowed:
+    """A domain that asked to be written to less: how fast it is now, and how fast it was."""
+
+    row: SlowDomain
+    pace: str
+    goal: str
+
+
+def slowed(account: ProviderAccount, now: Any) -> list[Slowed]:
+    found = [(row, limits.pace_of(row, now)) for row in account.slow_domains.all()]
+    return [Slowed(row, _pace(rate), _pace(row.goal)) for row, rate in found if rate]
+
+
+def _pace(rate: float) -> str:
+    return f"{rate:.3g} a second" if rate >= 2 else f"{rate * 60:.3g} a minute"
 
 
 @requires(Capability.ADMINISTER)
@@ -154,11 +251,15 @@ def edit(request: HttpRequest, uid: Any) -> HttpResponse:
     if request.method == "POST" and form.is_valid() and _saved(request, form, account):
         messages.success(request, f"{form.cleaned_data['name']} was saved.")
         return redirect("dashboard:channel-account", account.uid)
+    now = timezone.now()
     context = {
         "form": form,
         "kind": kind,
         "account": account,
-        "health": health_of(account, timezone.now()),
+        "health": health_of(account, now),
+        "slowed": slowed(account, now),
+        "cap": limits.daily_cap(account, today=now.date()),
+        "used": limits.used_today(account, today=now.date()),
         "try_form": TryForm(initial={"to": request.user.email}) if account.channel == Channel.EMAIL else None,
     }
     return render(request, "dashboard/channels/edit.html", context)
@@ -166,7 +267,8 @@ def edit(request: HttpRequest, uid: Any) -> HttpResponse:
 
 def _saved(request: HttpRequest, form: AccountForm, account: ProviderAccount | None = None) -> ProviderAccount | None:
     """The account as it was typed, or None with the refusal on the form."""
-    typed = {"name": form.cleaned_data["name"], "position": form.cleaned_data["position"], "settings": form.settings()}
+    typed = {name: form.cleaned_data[name] for name in ("name", "position")}
+    typed |= {"settings": form.settings(), "limits": form.limits()}
     stamp = {"by": staff_actor(request), "now": timezone.now()}
     try:
         if account:
@@ -208,8 +310,56 @@ def send_trial(request: HttpRequest, uid: Any) -> HttpResponse:
     return redirect("dashboard:channel-account", account.uid)
 
 
+@requires(Capability.ADMINISTER)
+@require_POST
+def reset(request: HttpRequest, uid: Any) -> HttpResponse:
+    account = get_object_or_404(ProviderAccount, uid=uid)
+    accounts_out.reset(account=account, by=staff_actor(request), now=timezone.now())
+    messages.success(request, f"{account.name} is used again from now on.")
+    return redirect("dashboard:channel-account", account.uid)
+
+
+@requires(Capability.ADMINISTER)
+@require_POST
+def unslow(request: HttpRequest, uid: Any) -> HttpResponse:
+    account, domain = get_object_or_404(ProviderAccount, uid=uid), request.POST.get("domain", "")
+    if limits.reset_domain(account=account, domain=domain, by=staff_actor(request), now=timezone.now()):
+        messages.success(request, f"{domain} is written to as before.")
+    else:
+        messages.warning(request, "That domain is not slowed any more.")
+    return redirect("dashboard:channel-account", account.uid)
+
+
+@requires(Capability.ADMINISTER)
+@require_POST
+def limit_domain(request: HttpRequest) -> HttpResponse:
+    form = DomainForm(request.POST)
+    if not form.is_valid():
+        return _list(request, form)
+    try:
+        limit = limits.set_domain_limit(**form.cleaned_data, by=staff_actor(request), now=timezone.now())
+    except limits.BadLimit as error:
+        form.add_error(None, str(error))
+        return _list(request, form)
+    messages.success(request, f"{limit.domain} gets at most {limit.per_minute:g} messages a minute.")
+    return redirect("dashboard:channels")
+
+
+@requires(Capability.ADMINISTER)
+@require_POST
+def unlimit_domain(request: HttpRequest, pk: int) -> HttpResponse:
+    limit = get_object_or_404(DomainLimit, pk=pk)
+    limits.remove_domain_limit(limit=limit, by=staff_actor(request), now=timezone.now())
+    messages.success(request, f"{limit.domain} has no limit any more.")
+    return redirect("dashboard:channels")
+
+
 urlpatterns = [
     path("channels/", index, name="channels"),
+    path("channels/domains/", limit_domain, name="domain-limit"),
+    path("channels/domains/<int:pk>/remove/", unlimit_domain, name="domain-unlimit"),
+    path("channels/<uuid:uid>/reset/", reset, name="channel-account-reset"),
+    path("channels/<uuid:uid>/unslow/", unslow, name="channel-account-unslow"),
     path("channels/add/<slug:key>/", add, name="channel-account-add"),
     path("channels/<uuid:uid>/", edit, name="channel-account"),
     path("channels/<uuid:uid>/switch/", switch, name="channel-account-switch"),

@@ -162,7 +162,14 @@ class AccountLimits:
 
 
 def add_account(
-    *, name: str, provider_key: str, settings: dict[str, Any], position: int = 10, by: Actor, now: dt.datetime
+    *,
+    name: str,
+    provider_key: str,
+    settings: dict[str, Any],
+    position: int = 10,
+    limits: AccountLimits | None = None,
+    by: Actor,
+    now: dt.datetime,
 ) -> ProviderAccount:
     """Raises BadSettings, UnknownProvider."""
     kind = provider(provider_key)
@@ -175,6 +182,7 @@ def add_account(
             settings=crypto.encrypt(settings),
             position=position,
             created_at=now,
+            **asdict(limits or AccountLimits()),
         )
         _tell(account, by=by, now=now, data={"added": True, "settings": sorted(settings)})
     return account
@@ -187,7 +195,7 @@ def change_account(
     settings: dict[str, Any] | None = None,
     position: int | None = None,
     enabled: bool | None = None,
-    limits: "AccountLimits | None" = None,
+    limits: AccountLimits | None = None,
     by: Actor,
     now: dt.datetime,
 ) -> ProviderAccount:

@@ -74,7 +74,8 @@ def _after_one(state: State, outcome: Outcome, now: dt.datetime) -> State:
         if outcome.retry_after is None:
             return _open(state, state.trouble, now)
     elif works(outcome):
-        return replace(state, errors=0, paused_until=None)
+        # one that was on its way ends no pause: the provider may have asked for it
+        return replace(state, errors=0, paused_until=state.paused_until if resting else None)
     if outcome.result is Result.THROTTLED and outcome.retry_after is not None:
         until = now + dt.timedelta(seconds=outcome.retry_after)  # it asked, so it works
         return replace(state, paused_until=max(until, state.paused_until or until))

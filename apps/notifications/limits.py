@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from django.db import connection, transaction
 
 from apps.channels.contract import Outcome
+from apps.followers.addresses import BadAddress, normalise
+from apps.followers.models import Channel
 from apps.lib.actor import Actor
 from apps.lib.events import Fact, Kind, publish
 from apps.lib.queue.lanes import Lane
@@ -260,6 +262,35 @@ def reset_domain(*, account: ProviderAccount, domain: str, by: Actor, now: dt.da
             data = {"domain": domain, "pace": "as before"}
             publish(Fact(Kind.PROVIDER_CHANGED, by, now, "provider_account", str(account.uid), account.name, data))
     return bool(gone)
+
+
+class BadLimit(ValueError):
+    """A limit that can't be set; the text says what to write."""
+
+
+def set_domain_limit(*, domain: str, per_minute: float, by: Actor, now: dt.datetime) -> DomainLimit:
+    """All accounts together write to the domain at most so often. Raises BadLimit."""
+    try:
+        name = normalise(Channel.EMAIL, f"postmaster@{domain.strip().lstrip('@')}")[0].rpartition("@")[2].lower()
+    except BadAddress as error:
+        raise BadLimit(f"{domain.strip()} is no domain. Write one like example.com.") from error
+    if not 1 / 60 <= per_minute <= 600_000:
+        raise BadLimit("Choose between one message an hour (0.0167) and 600,000 a minute.")
+    with transaction.atomic():
+        values = {"per_minute": per_minute, "created_at": now}
+        limit, _ = DomainLimit.objects.update_or_create(domain=name, defaults=values)
+        publish(_domain_fact(limit, by, now, per_minute=per_minute))
+    return limit
+
+
+def remove_domain_limit(*, limit: DomainLimit, by: Actor, now: dt.datetime) -> None:
+    with transaction.atomic():
+        publish(_domain_fact(limit, by, now, per_minute=None))
+        limit.delete()
+
+
+def _domain_fact(limit: DomainLimit, by: Actor, now: dt.datetime, **data: object) -> Fact:
+    return Fact(Kind.DOMAIN_LIMIT_CHANGED, by, now, "domain_limit", limit.domain, limit.domain, data)
 
 
 class _Seen:

@@ -8,9 +8,11 @@ from django.urls import reverse
 from django.utils import timezone
 
 from apps.accounts.models import AuditEntry
+from apps.channels.contract import Outcome, Result
 from apps.channels.registry import providers
+from apps.notifications import accounts_out, limits
 from apps.notifications.accounts_out import add_account, settings_of
-from apps.notifications.models import ProviderAccount
+from apps.notifications.models import DomainLimit, ProviderAccount
 from tests.dashboard.pages import as_role, page_of
 from tests.make import TESTER
 from tests.receiver import Receiver
@@ -157,3 +159,96 @@ def test_an_account_whose_key_is_lost_is_explained(
     settings.FIELD_KEYS = ["another-key"]
     answer = as_role(client, admin).get(reverse("dashboard:channel-account", args=[account.uid]), follow=True)
     assert "Put the key it was written with back into FIELD_KEYS" in page_of(answer).text
+
+
+# ------------------------------------------------------------------ how much may leave
+def test_limits_are_typed_beside_the_settings_and_stay(client: Client, admin: Any, account: ProviderAccount) -> None:
+    url = reverse("dashboard:channel-account", args=[account.uid])
+    typed = {"rate": "2.5", "daily": "5000", "warmup_start": "2026-05-01", "warmup_first": "50", "warmup_growth": ""}
+    as_role(client, admin).post(url, VALUES | typed)
+    account.refresh_from_db()
+    assert (account.rate, account.daily, account.warmup_first, account.warmup_growth) == (2.5, 5000, 50, 1.5)
+    assert b'value="2026-05-01"' in client.get(url).content
+    client.post(url, VALUES | {"rate": ""})
+    account.refresh_from_db()
+    assert (account.rate, account.daily, account.warmup_start) == (None, None, None)
+
+
+@pytest.mark.parametrize("typed", [{"rate": "0"}, {"daily": "-1"}, {"warmup_first": "50"}, {"warmup_growth": "0.5"}])
+def test_limits_that_can_not_be_are_refused(
+    client: Client, admin: Any, account: ProviderAccount, typed: dict[str, str]
+) -> None:
+    url = reverse("dashboard:channel-account", args=[account.uid])
+    assert as_role(client, admin).post(url, VALUES | typed).status_code == 200
+    account.refresh_from_db()
+    assert (account.rate, account.daily, account.warmup_first, account.warmup_growth) == (None, None, None, 1.5)
+
+
+def test_the_inbox_has_no_limits_to_set(client: Client, admin: Any, receiver: Receiver) -> None:
+    inbox = ProviderAccount.objects.get(provider="in_app")
+    url = reverse("dashboard:channel-account", args=[inbox.uid])
+    assert "rate" not in as_role(client, admin).get(url).context["form"].fields
+    assert client.post(url, {"name": "Box", "position": "3"}).status_code == 302
+
+
+def test_an_account_out_of_use_says_since_when_why_and_when_it_is_tried(
+    client: Client, admin: Any, account: ProviderAccount
+) -> None:
+    now = timezone.now()
+    for _ in range(5):
+        account.refresh_from_db()
+        now = max(now, account.paused_until or now)
+        accounts_out.pause(account, detail="smtp.example.com:587 can't be reached", now=now)
+    as_role(client, admin)
+    url = reverse("dashboard:channel-account", args=[account.uid])
+    page = page_of(client.get(url))
+    assert "Out of use" in page.text
+    assert "5 errors of the account in a row" in page.text
+    assert "with one message" in page.text
+    reset = reverse("dashboard:channel-account-reset", args=[account.uid])
+    assert reset in page.forms
+    assert "is used again from now on" in page_of(client.post(reset, follow=True)).text
+    account.refresh_from_db()
+    assert account.tripped_at is None
+    assert AuditEntry.objects.get(kind="provider_account.reset").actor_label == "Ada"
+
+
+def test_a_slowed_domain_is_shown_with_its_words_and_freed_by_a_person(
+    client: Client, admin: Any, account: ProviderAccount
+) -> None:
+    said = Outcome(Result.TRANSIENT, "421 4.7.28 too much mail from you (at RCPT)")
+    limits.heard(account=account, results=[("gmail.example", said)], now=timezone.now())
+    as_role(client, admin)
+    assert "1 slowed domain" in page_of(client.get(reverse("dashboard:channels"))).text
+    url = reverse("dashboard:channel-account", args=[account.uid])
+    page = page_of(client.get(url))
+    assert "421 4.7.28 too much mail" in page.text
+    assert "60 a minute" in page.text
+    unslow = reverse("dashboard:channel-account-unslow", args=[account.uid])
+    assert "is written to as before" in page_of(client.post(unslow, {"domain": "gmail.example"}, follow=True)).text
+    assert "not slowed any more" in page_of(client.post(unslow, {"domain": "gmail.example"}, follow=True)).text
+
+
+def test_a_receiving_domain_gets_a_limit_and_loses_it(client: Client, admin: Any, account: ProviderAccount) -> None:
+    as_role(client, admin)
+    url = reverse("dashboard:domain-limit")
+    assert "is no domain" in page_of(client.post(url, {"domain": "not a domain", "per_minute": "5"})).text
+    assert "Choose between" in page_of(client.post(url, {"domain": "example.com", "per_minute": "0"})).text
+    client.post(url, {"domain": "@Example.COM", "per_minute": "90"})
+    limit = DomainLimit.objects.get()
+    assert (limit.domain, limit.per_minute) == ("example.com", 90)
+    client.post(url, {"domain": "example.com", "per_minute": "30"})
+    assert DomainLimit.objects.get().per_minute == 30, "the new one replaces the old one"
+    client.post(reverse("dashboard:domain-unlimit", args=[limit.pk]))
+    assert not DomainLimit.objects.exists()
+    assert AuditEntry.objects.filter(kind="domain_limit.changed").count() == 3
+
+
+@pytest.mark.parametrize("role", ["viewer", "sender"])
+def test_only_an_administrator_sets_limits(client: Client, request: Any, account: ProviderAccount, role: str) -> None:
+    as_role(client, request.getfixturevalue(role))
+    limit = DomainLimit.objects.create(domain="example.com", per_minute=5, created_at=timezone.now())
+    urls = [reverse(f"dashboard:channel-account-{name}", args=[account.uid]) for name in ("reset", "unslow")]
+    for url in [*urls, reverse("dashboard:domain-limit"), reverse("dashboard:domain-unlimit", args=[limit.pk])]:
+        assert client.post(url).status_code == 403
+        assert client.get(url).status_code in (403, 405)
