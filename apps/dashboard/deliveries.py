@@ -14,15 +14,17 @@ from django.views.decorators.http import require_POST, require_safe
 
 from apps.accounts.actors import staff_actor
 from apps.accounts.permissions import Capability, requires
+from apps.content.models import Link
 from apps.dashboard.paging import page_of
 from apps.followers.contacts import find
 from apps.followers.models import Channel
 from apps.notifications import control
 from apps.notifications.balance import deliveries_behind, explain, narrow
-from apps.notifications.models import Delivery, DeliveryEvent, DeliveryStatus, Notification, ProviderAccount
+from apps.notifications.models import Delivery, DeliveryEvent, DeliveryStatus, Engagement, Notification, ProviderAccount
 
 # A search that names more people than this is no search for a person; the page says so.
 MOST_PEOPLE = 200
+LATEST = 50  # opens and clicks on a delivery's page
 # Beside the plain statuses, the two groups a balance sheet counts together.
 STATUSES = [
     ("waiting", "Waiting or being sent"),
@@ -154,8 +156,19 @@ def detail(request: HttpRequest, uid: UUID) -> HttpResponse:
         "explained": explain(delivery.reason) if delivery.reason else "",
         "steps": trail(delivery, events, accounts),
         "account": accounts.get(delivery.account_id),
+        "engagements": _engagements(delivery),
+        "latest": LATEST,
     }
     return render(request, "dashboard/deliveries/detail.html", context)
+
+
+def _engagements(delivery: Delivery) -> list[Engagement]:
+    """The latest, newest first, each with the address that was clicked."""
+    rows = list(delivery.engagements.order_by("-pk")[:LATEST])
+    urls = dict(Link.objects.filter(version=delivery.notification.version_id).values_list("number", "url"))
+    for row in rows:
+        row.url = urls.get(row.link, "")
+    return rows
 
 
 def _delivery(uid: UUID) -> Delivery:

@@ -13,6 +13,7 @@ from apps.campaigns.models import Campaign, CampaignState, Run
 from apps.campaigns.segments import make_segment
 from apps.dashboard.campaigns.page import sheet_of
 from apps.followers.models import Category, Channel
+from apps.notifications import books, track
 from apps.notifications.accounts_out import pause
 from apps.notifications.balance import balance
 from apps.notifications.models import Delivery, ProviderAccount
@@ -391,3 +392,52 @@ def test_the_list_costs_the_same_for_one_and_for_many(
         page = page_of(client.get(reverse("dashboard:campaigns")))
     assert "0 of 4" in page.text
     assert "Campaign 3" in page_of(client.get(f"{reverse('dashboard:campaigns')}?q=campaign+3")).text
+
+
+# ------------------------------------------------------------------ opens and clicks
+LINKS = {"en": {"email": {"subject": "Hi", "html": '<p><a href="https://example.com/a">A</a></p>'}}}
+
+
+def test_the_page_tells_who_opened_and_clicked(client: Client, viewer: Any, anna: Any, boris: Any) -> None:
+    campaign = make_campaign(translations=LINKS, channels=["email"])
+    plan(lifecycle.send_now(campaign=campaign, by=TESTER, now=timezone.now()))
+    mine = Delivery.objects.get(follower=anna)
+    as_role(client, viewer)
+    page = page_of(client.get(url("campaign", campaign)))
+    assert "Opened 0" in page.text
+    assert "% of" not in page.text  # of nothing
+    books.shift(books.moved([books.place(mine)], [books.place(mine)._replace(status="sent")]))
+    track.store([track.Event(mine.uid, link, timezone.now(), "Mozilla/5.0") for link in (0, 1, 1)])
+    page = page_of(client.get(url("campaign", campaign)))
+    for said in (
+        "Opened 1 100.0 % of 1 sent",
+        "Clicked 1 100.0 % of 1 sent",
+        "Clicks in all 2",
+        "https://example.com/a",
+    ):
+        assert said in page.text
+    page = page_of(client.get(reverse("dashboard:delivery", args=[mine.uid])))
+    assert page.text.count("Mozilla/5.0") == 3
+    assert "Clicked" in page.text
+    assert "https://example.com/a" in page.text
+
+
+def test_a_campaign_that_counts_nothing_says_so(client: Client, sender: Any, anna: Any) -> None:
+    campaign = make_campaign(translations=LINKS, channels=["email"])
+    as_role(client, sender)
+    page = page_of(client.get(url("campaign-content", campaign)))
+    assert "Count opens and clicks" in page.text
+    client.post(url("campaign-content", campaign), typed_content(campaign))  # a box that is not ticked is not sent
+    campaign.refresh_from_db()
+    assert not campaign.tracking
+    client.post(url("campaign-content", campaign), typed_content(campaign, tracking="on"))
+    campaign.refresh_from_db()
+    assert campaign.tracking
+    client.post(url("campaign-content", campaign), typed_content(campaign))
+    plan(lifecycle.send_now(campaign=Campaign.objects.get(), by=TESTER, now=timezone.now()))
+    assert not Delivery.objects.filter(notification__tracked=True).exists()
+    page = page_of(client.get(url("campaign", campaign)))
+    assert "Opens and clicks not counted" in page.text
+    assert "Opens in all" not in page.text
+    client.post(url("campaign-copy", campaign))
+    assert not Campaign.objects.latest("pk").tracking

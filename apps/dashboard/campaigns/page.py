@@ -27,6 +27,7 @@ from apps.dashboard.channels import hold_ups
 from apps.dashboard.paging import page_of
 from apps.followers.models import Channel
 from apps.notifications.balance import Balance, balance, explain
+from apps.notifications.engagement import engagement
 from apps.notifications.models import DeliveryStatus, Tally
 
 DONE = {DeliveryStatus.SENT, DeliveryStatus.DELIVERED}
@@ -121,6 +122,7 @@ def _progress(campaign: Campaign) -> dict[str, Any]:
     if run is None:
         return {"run": None, "live": campaign.state == CampaignState.SCHEDULED}
     sheet = balance(run.notification)
+    mailed = sheet.by_channel[Channel.EMAIL].sent if Channel.EMAIL in sheet.by_channel else 0
     settled = sheet.total - sheet.waiting
     return {
         "run": run,
@@ -128,6 +130,8 @@ def _progress(campaign: Campaign) -> dict[str, Any]:
         "planning": run.notification.planned_at is None and campaign.state in LIVE,
         "live": campaign.state == CampaignState.SENDING,
         "sheet": sheet,
+        "engagement": engagement(run.notification) if run.notification.tracked else None,
+        "mailed": mailed,
         "lines": sheet_of(sheet),
         "sheet_channels": [Channel(channel).label for channel in sorted(sheet.by_channel)],
         "settled": settled,

@@ -163,3 +163,9 @@ def plain(number: float) -> str:
 def percent(part: float, whole: float) -> int:
     """Whole per cent, 0 when there is nothing yet; 100 only when all of it is there."""
     return int(part * 100 / whole) if whole else 0
+
+
+@register.filter
+def rate(part: float, whole: float) -> str:
+    """Per cent with a tenth: two clicks in a thousand are news."""
+    return f"{part * 100 / whole if whole else 0:.1f}"
