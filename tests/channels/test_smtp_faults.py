@@ -81,6 +81,9 @@ def test_a_fault_is_charged_to_what_it_was_about_and_its_neighbours_go_out_once(
             assert basket.outcomes[FIRST].result is basket.outcomes[LAST].result is Result.ACCEPTED
     arrived = expected == SENT or (stage, fault) == ("DOT", "drop")
     assert receiver.recipients == [FIRST, *([HURT] if arrived else []), LAST]
+    if stage != "CONNECT":
+        closes = fault in ("421", "drop", "garbage")
+        assert receiver.connections == (2 if closes else 1), "one goes on talking where sense is talked"
     if fault not in ("drop", "garbage") and expected != SENT:
         assert FAULTS[fault].splitlines()[-1] in outcome.detail, "the server's own words are kept"
 
@@ -190,6 +193,9 @@ def test_any_chunking_of_the_answers_gives_the_same_outcomes() -> None:
 
 
 # ---- servers that are too odd for the receiver
+GOES_ON = "…"
+
+
 class Parrot:
     """Says the same to each command, whatever came before. With BODY, it reads no content."""
 
@@ -222,7 +228,8 @@ class Parrot:
                         self.say("DOT")
 
             def say(self, verb: str) -> None:
-                self.wfile.write(parrot.words.get(verb, "502 What?").encode("latin-1") + b"\r\n")
+                words = parrot.words.get(verb, "502 What?") + "\r\n"
+                self.wfile.write(words.partition(GOES_ON)[0].encode("latin-1"))
 
         class Server(socketserver.ThreadingTCPServer):
             allow_reuse_address = daemon_threads = True
@@ -292,6 +299,13 @@ def test_what_a_server_says_unasked_between_two_mails_is_not_taken_for_an_answer
     with Parrot(DOT="250 OK\r\n421 4.4.2 idle for too long") as parrot, Smtp.open(parrot.settings()) as session:
         assert [session.send(a_mail(to)).result for to in (FIRST, LAST)] == [Result.ACCEPTED] * 2
     assert parrot.heard.count("DOT") == parrot.heard.count("CONNECT") == 2
+
+
+def test_an_answer_without_end_is_given_up_for_its_length_not_after_ten_minutes() -> None:
+    with Parrot(DOT="250 " + "x" * 100_000 + GOES_ON) as parrot, Smtp.open(parrot.settings()) as session:
+        outcome = session.send(a_mail(FIRST))
+    assert outcome.result is Result.IN_DOUBT
+    assert "longer than 64 kB" in outcome.detail
 
 
 def test_content_the_server_does_not_take_can_not_have_arrived(monkeypatch: pytest.MonkeyPatch) -> None:
