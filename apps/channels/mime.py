@@ -16,6 +16,7 @@ _UNSAFE = re.compile(r"[\x00-\x1f\x7f\x85\u2028\u2029]")
 _ATOMS = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~ -]*")  # RFC 5322 phrase without quotes
 _DOT_ATOM = re.compile(r"[^\s()<>\[\]:;@\\,\".]+(\.[^\s()<>\[\]:;@\\,\".]+)*")
 _ANY_NEWLINE = re.compile(rb"\r\n|\r|\n")
+_LATE_BLANK = re.compile(rb"(?<=[^\r\n]{73})(?==(?:20|09)\r\n)")
 _LONGEST = 900  # octets a header line may have here; RFC 5322 allows 998
 
 # Where a tracked link's token goes. As long as a token is (notifications/links.py), so that lines keep their length.
@@ -103,8 +104,16 @@ def _wire(text: str) -> bytes:
 def _quoted(text: str) -> bytes:
     """Quoted-printable (RFC 2045 6.7); a line break of any kind becomes CRLF."""
     data = _wire(text)
-    # b2a_qp ends its soft breaks as it finds the first line ended, so there must be one
-    return b2a_qp(data if data.endswith(b"\r\n") else data + b"\r\n", istext=True)
+    return _in_lines(data if data.endswith(b"\r\n") else data + b"\r\n")
+
+
+def _in_lines(data: bytes) -> bytes:
+    """`data` must end a line: b2a_qp ends its soft breaks as it finds the first line ended."""
+    lines = b2a_qp(data, istext=True)
+    # it writes a blank at a line's end as =20 without asking whether that still fits
+    if b"=20\r\n" in lines or b"=09\r\n" in lines:
+        lines = _LATE_BLANK.sub(b"=\r\n", lines)
+    return lines
 
 
 def _quoted_pieces(html: Pieces) -> bytes:
@@ -132,9 +141,9 @@ def _quoted_pieces(html: Pieces) -> bytes:
             column = 0
         lines.append(data)
         column = column + head if tail is None else tail
-    if column or not lines:
-        lines.append(b"\r\n")
     body = b"".join(lines)
+    if not body.endswith(b"\r\n") or body.endswith(_SOFT):
+        body += b"\r\n"
     return body.replace(_STAMP, html.stamp.encode()) if html.stamp else body
 
 
@@ -145,7 +154,7 @@ def _quoted_static(text: str) -> bytes:
 
 def _quoted_part(text: str) -> bytes:
     """Fit to have anything before and after it: a blank at its end is encoded, since a line end may follow."""
-    return b2a_qp(_wire(text) + b"\r\n", istext=True)[:-2]
+    return _in_lines(_wire(text) + b"\r\n")[:-2]
 
 
 def _measured(data: bytes) -> tuple[bytes, int, int | None]:

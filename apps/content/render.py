@@ -144,7 +144,7 @@ class Compiled:
         key = (language, channel, part.name, stamped)
         if key not in self._parsed:
             source = self._source(language, channel, part)
-            if stamped and source.strip():
+            if stamped and source.strip() and self._template(channel, language, part):  # raises for what is broken
                 source = tracked(source, self.links)
             self._parsed[key] = parse(source, html=part.kind is Kind.HTML) if source else None
         return self._parsed[key]

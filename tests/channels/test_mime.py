@@ -1,5 +1,7 @@
 """What we write by hand, Python's own parser reads back exactly, whatever the names, subjects and bodies."""
 
+import base64
+import re
 from email import message_from_bytes
 from email.policy import default
 from typing import Any
@@ -8,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from apps.channels.mime import BadHeader, as_bytes
+from apps.channels.mime import BadHeader, Pieces, Static, as_bytes
 from tests.channels.test_smtp import a_mail
 
 PRINTABLE = st.text(
@@ -69,6 +71,35 @@ def test_bodies_stay_within_76_octets_a_line_whatever_the_words() -> None:
     body = data.partition(b"\r\n\r\n")[2]
     assert max(map(len, body.split(b"\r\n"))) <= 76
     assert data.isascii()
+
+
+def test_a_blank_at_a_lines_end_never_makes_it_too_long() -> None:
+    """It is written as =20: where the line was full already, that made 78 octets."""
+    for length in range(60, 160):
+        for blank in (" ", "\t"):
+            for words in ("x" * length + blank + "\nnext", "ж" * (length // 6) + "y" * (length % 6) + blank):
+                body = as_bytes(a_mail(text=words, html=Pieces(["<p>", words, Static(words), "</p>"])))
+                assert max(map(len, body.partition(b"\r\n\r\n")[2].split(b"\r\n"))) <= 76
+                mail = message_from_bytes(body, policy=default)
+                assert mail.get_body(("plain",)).get_content().replace("\r\n", "\n") == words + "\n"
+                assert mail.get_body(("html",)).get_content().replace("\r\n", "\n") == f"<p>{words * 2}</p>\n"
+
+
+def test_a_long_name_is_words_of_whole_characters_in_lines_of_76() -> None:
+    data = as_bytes(a_mail(to_name="🎉" * 80, subject="Ж" + "x" * 300))
+    head = data.partition(b"\r\n\r\n")[0]
+    assert max(map(len, head.split(b"\r\n"))) <= 76
+    for word in re.findall(rb"=\?utf-8\?b\?(.*?)\?=", head):
+        assert base64.b64decode(word, validate=True).decode()
+
+
+@pytest.mark.parametrize(
+    "value", ["a\r\nBcc: eve@example.com", "a\nb", "a\rb", "a\x00b", "a\x0bb", "a\x85b", "a\u2028b"]
+)
+@pytest.mark.parametrize("field", ["subject", "to_name", "to", "message_id", "sender", "header"])
+def test_no_value_can_start_a_second_header(field: str, value: str) -> None:
+    with pytest.raises(BadHeader):
+        as_bytes(a_mail(headers={"List-Id": value}) if field == "header" else a_mail(**{field: value}))
 
 
 def test_text_alone_is_one_part() -> None:
