@@ -151,6 +151,7 @@ class Hand(Flow[Any]):
         self._line = line
         self._taken: dict[UUID, Row] = {}
         self._left: set[UUID] = set()
+        self._making: UUID | None = None
 
     def take(self, *, wait: bool) -> Any:
         line = self._line
@@ -158,7 +159,9 @@ class Hand(Flow[Any]):
             self._taken[row.uid] = row
             line.journal.preparing(row.pk)
             try:
+                self._making = row.uid
                 message = line.make(row)
+                self._making = None
             except (RenderError, Unaddressed) as error:
                 self._end(row.uid, Outcome(Result.PERMANENT_CONTENT, str(error)))
             except OUR_OWN:
@@ -198,6 +201,8 @@ class Hand(Flow[Any]):
         for uid, row in self._taken.items():
             if uid in self._left:
                 self._line.ended(row, Outcome(Result.IN_DOUBT, said))
+            elif uid == self._making and isinstance(error, MemoryError):
+                continue  # it stays held and noted: for the recovery it is a crash, and the third one sets it aside
             elif isinstance(error, OUR_OWN):
                 self._line.back(row)
             else:
