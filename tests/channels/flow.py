@@ -1,4 +1,4 @@
-"""A flow of messages for a session, which sees to it that the session keeps the rules of the contract."""
+"""A flow that lets a session hold many messages at once, and sees to it that the session keeps the rules of the contract."""
 
 from collections import deque
 from collections.abc import Sequence

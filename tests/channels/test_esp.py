@@ -11,8 +11,8 @@ import pytest
 
 from apps.channels.contract import BadSettings, Mail, Outcome, Result
 from apps.channels.registry import provider
+from tests.channels.basket import a_mail
 from tests.channels.flow import Handed
-from tests.channels.test_smtp import a_mail
 from tests.fake_esp import DIALECTS, GARBAGE, HALF, KEY, LOST, SAYS, SILENT, Answer, Deaf, FakeEsp
 from tests.receiver import unused_port
 

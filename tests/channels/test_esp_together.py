@@ -13,8 +13,8 @@ from apps.channels.contract import Mail, Outcome, Result
 from apps.channels.esp import EspSession
 from apps.channels.mime import STAMP, Pieces, Static
 from apps.channels.registry import provider
+from tests.channels.basket import a_mail
 from tests.channels.flow import Handed
-from tests.channels.test_smtp import a_mail
 from tests.fake_esp import DIALECTS, LOST, SAYS, Answer, Arrived, FakeEsp
 
 MERGING = ["mailgun", "sendgrid", "amazon_ses"]  # the others write each message of a call out whole
