@@ -12,6 +12,7 @@ from apps.campaigns import lifecycle
 from apps.campaigns.models import Campaign
 from apps.dashboard import menu
 from apps.followers.models import Follower
+from apps.notifications import track
 from tests import looks
 from tests.campaigns.drafts import make_campaign, plan
 from tests.make import TESTER, make_type
@@ -20,15 +21,27 @@ from tests.receiver import Receiver
 
 pytestmark = [pytest.mark.browser, pytest.mark.looks, pytest.mark.django_db(transaction=True)]
 
+AGENT = "Mozilla/5.0 (Windows NT 5.1; rv:11.0) Gecko Firefox/11.0 (via ggpht.com GoogleImageProxy)"
+LINKS = "".join(
+    f'<p><a href="https://example.com/{path}">Read on</a></p>' for path in ("a", "b?" + "x=1&amp;" * 30, "c")
+)
+LINKED = {
+    "translations": {
+        "en": {"email": {"subject": "News", "html": f"<p>Hello</p>{LINKS}"}, "in_app": {"title": "News", "body": "All"}}
+    }
+}
+
 
 @pytest.fixture
 def pages(live_server: Any, receiver: Receiver, anna: Follower, boris: Follower, admin: User) -> dict[str, str]:
     """Paths of pages with something on them, by name."""
     kind = make_type("news")
-    draft, sent = (make_campaign(name, notification_type=kind) for name in ("A draft", "A sent one"))
+    draft, sent = (make_campaign(name, notification_type=kind, **LINKED) for name in ("A draft", "A sent one"))
     run = lifecycle.send_now(campaign=sent, by=TESTER, now=timezone.now())
     plan(run)
     drain()
+    mail = run.notification.deliveries.get(channel="email", follower=anna)
+    track.store([track.Event(mail.uid, link, timezone.now(), AGENT) for link in (0, 0, 1, 1, 2)])
     assert Campaign.objects.get(pk=sent.pk).state == "sent"
     found = {item.label: reverse(item.url_name) for item in menu.ITEMS}
     found |= {f"compose: {step}": reverse(f"dashboard:campaign-{step}", args=[draft.uid])
@@ -36,7 +49,7 @@ def pages(live_server: Any, receiver: Receiver, anna: Follower, boris: Follower,
     found |= {
         "campaign": reverse("dashboard:campaign", args=[sent.uid]),
         "follower": reverse("dashboard:follower", args=[anna.uid]),
-        "delivery": reverse("dashboard:delivery", args=[run.notification.deliveries.first().uid]),
+        "delivery": reverse("dashboard:delivery", args=[mail.uid]),
     }
     return found
 

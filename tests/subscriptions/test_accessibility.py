@@ -31,6 +31,7 @@ def answers(client: Client, anna: Follower, boris: Follower) -> dict[str, tuple[
         "one type": unsubscribe_path(anna, news),
         "link": "/p/link/",
         "bad link": "/p/preferences/nothing/",
+        "bad click": "/c/nothing/1",
     }
     pages = {name: client.get(path) for name, path in paths.items()}
     pages |= {

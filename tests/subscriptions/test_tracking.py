@@ -1,17 +1,25 @@
 """A mail's links lead where its author said and nowhere else; opening them is counted and opens nothing."""
 
+import re
+from html import unescape
 from typing import Any
 
 import pytest
+from django.conf import settings
 from django.test import Client, override_settings
+from django.utils import timezone
 
 from apps.content.links import forget
 from apps.content.models import Link
+from apps.followers.contacts import change_follower
 from apps.followers.models import Follower
+from apps.lib.buffer import Buffer
 from apps.notifications import links, track
+from apps.notifications.engagement import engagement
 from apps.notifications.models import Delivery, Notification
-from tests.make import make_type
-from tests.notifications.world import make_version, tell
+from tests.make import TESTER, make_follower, make_type
+from tests.notifications.world import drain, make_version, tell
+from tests.receiver import Receiver
 from tests.subscriptions.pages import everything_stored
 
 ODD = "https://user@example.com:8443/a%2Fb/%zz;x=1?q=%D0%B0+b&amp;c=[1]|{2}&amp;d='ä'#§"
@@ -62,6 +70,34 @@ def test_a_click_leads_on_and_is_taken_down(
     assert [(each.delivery, each.link, each.user_agent) for each in kept] == [
         (letter.deliveries.get().uid, 1, "Mozilla/5.0")
     ]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_mail_that_was_really_sent_counts_what_its_reader_does(
+    client: Client, receiver: Receiver, anna: Follower, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    buffer = Buffer(track.store, every=0.01)
+    monkeypatch.setattr(track, "events", buffer)
+    forget()
+    silent = make_follower(email="silent@example.com")
+    change_follower(follower=silent, measured=False, by=TESTER, now=timezone.now())
+    sent = tell(make_type("news"), [anna, silent], version=make_version(body=BODY), tracked=True)
+    drain()
+    addresses = {}
+    for mail in receiver.arrived:
+        html = mail.mail.get_body(("html",)).get_content()
+        addresses[mail.recipient] = [unescape(url) for url in re.findall(r'(?:href|src)="([^"]+)"', html)]
+    shop, odd, image = (url.removeprefix(settings.SITE_URL) for url in addresses["anna@example.com"])
+    assert client.get(image).content.startswith(b"GIF89a")
+    assert client.get(shop)["Location"] == "https://example.com/shop?a=1&b=%20"
+    assert client.get(odd)["Location"] == SENT_TO
+    buffer.close()
+    told = engagement(sent)
+    assert (told.opened, told.opens, told.clicked, told.clicks) == (1, 1, 1, 2)
+    assert [link.people for link in told.links] == [1, 1]
+    # the other one's mail has the author's own links and no image
+    assert addresses["silent@example.com"][0] == "https://example.com/shop?a=1&b=%20"
+    assert not [url for url in addresses["silent@example.com"] if url.startswith(settings.SITE_URL)]
 
 
 def test_an_odd_address_arrives_as_its_author_wrote_it(client: Client, token: str, kept: Any) -> None:
