@@ -17,10 +17,18 @@ from apps.accounts.permissions import Capability, requires
 from apps.content.models import Link
 from apps.dashboard.paging import page_of
 from apps.followers.contacts import find
-from apps.followers.models import Channel
+from apps.followers.models import Channel, NotificationType
 from apps.notifications import control
 from apps.notifications.balance import deliveries_behind, explain, narrow
-from apps.notifications.models import Delivery, DeliveryEvent, DeliveryStatus, Engagement, Notification, ProviderAccount
+from apps.notifications.models import (
+    Delivery,
+    DeliveryEvent,
+    DeliveryStatus,
+    Engagement,
+    Notification,
+    NotificationState,
+    ProviderAccount,
+)
 
 # A search that names more people than this is no search for a person; the page says so.
 MOST_PEOPLE = 200
@@ -107,10 +115,14 @@ def index(request: HttpRequest) -> HttpResponse:
     status, channel, reason, text = (request.GET.get(name, "").strip() for name in ("status", "channel", "reason", "q"))
     notification = _notification(request.GET.get("notification", ""))
     known = status if status in dict(STATUSES) else ""
+    programs = NotificationType.objects.filter(key=request.GET.get("programs", "")).first()
     if notification:
         rows = deliveries_behind(notification, known, reason, channel)
     else:
         rows = narrow(Delivery.objects.all(), known, reason, channel if channel in Channel.values else "")
+    if programs:  # what the page "Undelivered" counts together
+        rows = rows.filter(notification__notification_type=programs).exclude(notification__source=control.CAMPAIGN)
+        rows = rows.exclude(notification__state=NotificationState.CANCELLED)
     crowd = False
     if text:
         people = list(find(text).order_by().values_list("pk", flat=True)[: MOST_PEOPLE + 1])
@@ -132,7 +144,8 @@ def index(request: HttpRequest) -> HttpResponse:
         "crowd": crowd,
         "most_people": MOST_PEOPLE,
         "notification": notification,
-        "filtered": bool(status or channel or reason or text or notification),
+        "programs": programs,
+        "filtered": bool(status or channel or reason or text or notification or programs),
     }
     return render(request, "dashboard/deliveries/list.html", context)
 

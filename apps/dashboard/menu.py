@@ -28,6 +28,7 @@ ITEMS = (
     Item("Campaigns", "dashboard:campaigns", "megaphone", "Send"),
     Item("Notifications", "dashboard:notifications", "bell", "Send"),
     Item("Deliveries", "dashboard:deliveries", "send-check", "Send"),
+    Item("Undelivered", "dashboard:undelivered", "exclamation-octagon", "Send"),
     Item("Followers", "dashboard:followers", "people", "Audience"),
     Item("Imports", "dashboard:imports", "upload", "Audience"),
     Item("Tags", "dashboard:tags", "tags", "Audience"),

@@ -21,6 +21,7 @@ from apps.dashboard import (
     suppressions,
     tags,
     types,
+    undelivered,
 )
 
 app_name = "dashboard"
@@ -38,6 +39,7 @@ urlpatterns: list[URLPattern] = [
     *types.urlpatterns,
     *notifications.urlpatterns,
     *deliveries.urlpatterns,
+    *undelivered.urlpatterns,
     *suppressions.urlpatterns,
     *audit.urlpatterns,
     *channels.urlpatterns,

@@ -165,10 +165,10 @@ def replay(
     with transaction.atomic():
         if notification:
             _refuse_cancelled(notification)
-        count = undelivered_of(order).aggregate(n=Sum("count"))["n"] or 0
+        count = left_of(order)
         same = Replay.objects.filter(notification=notification, notification_type=kind, finished_at=None)
         if not count or same.filter(status=status, reason=reason).exists():
-            return int(count)
+            return count
         order.by = by.label[:200]
         order.save()
         label, subject = (
@@ -179,7 +179,12 @@ def replay(
         publish(Fact(Kind.DELIVERY_RETRIED, by, now, subject[0], str(subject[1]), label, data))
         if _replay_chunk(order.pk, now=now):
             announce(REPLAY_TASK, lane=Lane.BULK, replay_id=order.pk)
-    return int(count)
+    return count
+
+
+def left_of(order: Replay) -> int:
+    """How many it still means; those among them that failed again since are not sent a third time."""
+    return undelivered_of(order).aggregate(n=Sum("count"))["n"] or 0
 
 
 def undelivered_of(order: Replay) -> QuerySet[Tally]:

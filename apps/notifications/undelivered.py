@@ -1,0 +1,57 @@
+"""What did not arrive and may want a person: failed and doubtful deliveries, grouped by reason and by who sent them."""
+
+from dataclasses import dataclass
+
+from django.db.models import QuerySet, Sum
+
+from apps.notifications.control import CAMPAIGN
+from apps.notifications.models import DeliveryStatus, Notification, NotificationState, Tally
+
+STATUSES = (DeliveryStatus.IN_DOUBT, DeliveryStatus.FAILED)
+MOST = 200  # campaigns' notifications with something undelivered, the newest ones
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Deliveries with one status and reason: of one notification of a campaign, or of a type that programs sent."""
+
+    status: str
+    reason: str
+    type_key: str
+    type_name: str
+    count: int
+    notification: Notification | None = None
+
+    @property
+    def may_go_again(self) -> bool:
+        return self.notification is None or self.notification.state != NotificationState.CANCELLED
+
+
+def groups(*, status: str = "", kind: str = "") -> list[Group]:
+    """From the tallies, never by counting deliveries; the most first within a reason. `kind` is a type's key."""
+    found: list[Group] = []
+    for each in STATUSES:  # one by one: each has its partial index
+        if status in ("", each):
+            places = Tally.objects.filter(status=each.value)
+            places = places.filter(notification__notification_type__key=kind) if kind else places
+            found += [*_of_campaigns(each, places), *_of_programs(each, places)]
+    return sorted(found, key=lambda group: (group.status != DeliveryStatus.IN_DOUBT, group.reason, -group.count))
+
+
+def _of_campaigns(status: DeliveryStatus, places: QuerySet[Tally]) -> list[Group]:
+    sums = places.filter(notification__source=CAMPAIGN).values_list("notification", "reason").annotate(n=Sum("count"))
+    rows = list(sums.filter(n__gt=0).order_by("-notification")[:MOST])
+    notifications = Notification.objects.select_related("notification_type").in_bulk([pk for pk, _, _ in rows])
+    return [
+        Group(status.value, reason, sent.notification_type.key, sent.notification_type.name, count, sent)
+        for pk, reason, count in rows
+        if (sent := notifications[pk])
+    ]
+
+
+def _of_programs(status: DeliveryStatus, places: QuerySet[Tally]) -> list[Group]:
+    """Not of cancelled ones: nothing of them is sent any more."""
+    open_ = places.exclude(notification__source=CAMPAIGN).exclude(notification__state=NotificationState.CANCELLED)
+    of = ("notification__notification_type__key", "notification__notification_type__name", "reason")
+    sums = open_.values_list(*of).annotate(n=Sum("count")).filter(n__gt=0).order_by(*of)
+    return [Group(status.value, reason, key, name, count) for key, name, reason, count in sums]
