@@ -11,7 +11,7 @@ import math
 import re
 import time
 import zoneinfo
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from typing import Any, cast
 from uuid import UUID
@@ -21,10 +21,7 @@ from babel import dates, numbers
 from django.utils import timezone
 from django.utils.functional import Promise
 from liquid import BoundTemplate, Environment, RenderContext
-from liquid.ast import BlockNode, Node
-from liquid.builtin.content import ContentNode
-from liquid.builtin.expressions import FilteredExpression, LoopExpression, Path
-from liquid.builtin.output import OutputNode
+from liquid.builtin.expressions import LoopExpression
 from liquid.builtin.tags.for_tag import ForTag
 from liquid.builtin.tags.tablerow_tag import TablerowTag
 from liquid.exceptions import (
@@ -33,17 +30,13 @@ from liquid.exceptions import (
     LiquidInterrupt,
     LiquidSyntaxError,
     LoopIterationLimitError,
-    OutputStreamLimitError,
 )
-from liquid.expression import Expression
 from liquid.filter import with_context
-from liquid.stringify import to_liquid_string
-from markupsafe import escape
 
 from apps.channels.mime import Static
+from apps.content.pieces import MAX_OUTPUT, Collector, Words, clean, quicken
 
 MAX_SOURCE = 500_000  # characters of one part
-MAX_OUTPUT = 1_000_000  # characters of one rendered part; Gmail clips at 102 kB, so this is for logs and bombs
 MAX_ITERATIONS = 20_000  # of all loops of one part together
 MAX_LOCALS = 200_000  # bytes of all assigned values
 MAX_STRING = 200_000  # characters a filter may make
@@ -51,8 +44,6 @@ MAX_SECONDS = 0.5  # of processor time for one part; an ordinary one takes 0.000
 
 # What a hostile or unlucky template raises besides LiquidError: bad numbers, odd dates, deep nesting.
 FAILURES = (LiquidError, ArithmeticError, ValueError, TypeError, LookupError, RecursionError, AttributeError)
-
-_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")  # PostgreSQL refuses NUL; the others have no place in mail
 
 
 class Unrenderable(Exception):
@@ -85,108 +76,6 @@ def plain(value: object, depth: int = 0) -> Any:
     raise Unrenderable(f"{type(value).__name__} is not plain data (text, number, yes/no, list or object)")
 
 
-def clean(text: str) -> str:
-    """Without control characters, and every line break a plain one."""
-    if text.isprintable():  # the name of nearly everybody; the test takes a tenth of the work
-        return text
-    return _CONTROL.sub("", text.replace("\r\n", "\n").replace("\r", "\n"))
-
-
-# ---- pieces
-class _Collector:
-    """What a template writes, kept in pieces, up to a limit."""
-
-    __slots__ = ("limit", "pieces", "size")
-
-    def __init__(self, limit: int) -> None:
-        self.limit, self.size = limit, 0
-        self.pieces: list[str] = []
-
-    def write(self, text: str) -> int:
-        self.size += len(text)
-        if self.size > self.limit:
-            raise OutputStreamLimitError(f"more than {MAX_OUTPUT} characters come out", token=None)
-        self.pieces.append(text)
-        return len(text)
-
-    def getvalue(self) -> str:
-        return "".join(self.pieces)
-
-
-# ---- quicker nodes
-# What python-liquid's parser made, with the same meaning and without what we never use (disabled tags, streams,
-# suppressed blocks that write all the same): a newsletter took 260 µs and takes 70 µs.
-class _Words(ContentNode):
-    __slots__ = ()
-
-    def render(self, context: RenderContext, buffer: Any) -> int:
-        return buffer.write(self.text)
-
-
-class _Value(OutputNode):
-    __slots__ = ()
-
-    def render(self, context: RenderContext, buffer: Any) -> int:
-        value = self.expression.evaluate(context)
-        if type(value) is str:
-            return buffer.write(escape(value) if context.autoescape else value)
-        return buffer.write(to_liquid_string(value, context.autoescape))
-
-
-class _Path(Path):
-    """Names only, as in `follower.first_name`."""
-
-    __slots__ = ()
-
-    def evaluate(self, context: RenderContext) -> object:
-        value: Any = None
-        for names in context.scope._maps:
-            if self.path[0] in names:
-                value = names[self.path[0]]
-                break
-        else:
-            return super().evaluate(context)  # it knows what is undefined
-        for name in self.path[1:]:
-            if type(value) is not dict or name not in value:
-                return super().evaluate(context)  # it knows what else has members
-            value = value[name]
-        return value
-
-
-class _Block(BlockNode):
-    __slots__ = ()
-
-    def render(self, context: RenderContext, buffer: Any) -> int:
-        if self.blank:
-            buffer = _Collector(MAX_OUTPUT)  # rendered for what it assigns; its line breaks are not wanted
-        before = buffer.size
-        for node in self.nodes:
-            node.render(context, buffer)
-        return 0 if self.blank else buffer.size - before
-
-
-def _quicken(nodes: Iterable[Node]) -> None:
-    for node in nodes:
-        if type(node) is ContentNode:
-            node.__class__ = _Words
-            node.text = Static(clean(node.text))  # the same for every reader, so it is cleaned here and encoded once
-        elif type(node) is OutputNode:
-            node.__class__ = _Value
-            if type(node.expression) is FilteredExpression and not node.expression.filters:
-                node.expression = node.expression.left
-        elif type(node) is BlockNode:
-            node.__class__ = _Block
-        _quicken_expressions(node.expressions())
-        _quicken(node.children(None))
-
-
-def _quicken_expressions(expressions: Iterable[Expression]) -> None:
-    for expression in expressions:
-        if type(expression) is Path and all(type(name) is str for name in expression.path):
-            expression.__class__ = _Path
-        _quicken_expressions(expression.children())
-
-
 # ---- limits
 class _Context(RenderContext):
     """Counts the rounds of all loops together: python-liquid itself only multiplies the nested ones."""
@@ -208,7 +97,7 @@ class _Context(RenderContext):
         return super().filter(name, token)
 
     def get_buffer(self, buf: Any = None) -> Any:
-        return _Collector(MAX_OUTPUT - (buf.size if type(buf) is _Collector else 0))
+        return Collector(buf.size if type(buf) is Collector else 0)
 
 
 class Parsed(BoundTemplate):
@@ -218,15 +107,15 @@ class Parsed(BoundTemplate):
 
     def __init__(self, *args: Any, **kwargs: Any):
         super().__init__(*args, **kwargs)
-        _quicken(self.nodes)
-        words = [node.text for node in self.nodes if type(node) is _Words]
+        quicken(self.nodes)
+        words = [node.text for node in self.nodes if type(node) is Words]
         self._fixed = words if len(words) == len(self.nodes) else None
 
     def pieces(self, values: dict[str, Any]) -> list[str]:
         """The words in pieces, clean: `Static` ones, and between them what differs from reader to reader."""
         if self._fixed is not None:
             return list(self._fixed)
-        context, buffer = _Context(self, globals=values), _Collector(MAX_OUTPUT)
+        context, buffer = _Context(self, globals=values), Collector()
         for node in self.nodes:
             try:
                 node.render(context, buffer)

@@ -15,8 +15,9 @@ from apps.channels.dkim import Signer
 from apps.channels.mime import STAMP, Pieces, Static, as_bytes
 from apps.content import drafts, stock
 from apps.content.lint import sample_data
-from apps.content.liquid_engine import FAILURES, MAX_OUTPUT, _Environment, clean, parse, plain
+from apps.content.liquid_engine import FAILURES, _Environment, parse, plain
 from apps.content.models import Template
+from apps.content.pieces import MAX_OUTPUT, clean
 from apps.content.problems import RenderError
 from apps.content.render import compiled
 from tests.channels.test_dkim import KEYS, LIST, accepted
