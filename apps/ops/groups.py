@@ -22,9 +22,10 @@ OUR_TITLES = ("manage.py", "qcluster")
 
 @dataclass(slots=True)
 class Group:
-    """A program in a session of its own. `note` is where it is written down for a later supervisor (or None).
+    """A program in a session of its own. `notes` is where it is written down for a later supervisor (or None).
 
-    If this process is killed, the kernel sends `death_signal` to the program's main process.
+    If this process is killed, the kernel sends `death_signal` to the program's main process. `works_below`: all its
+    work is done by child processes.
     """
 
     name: str
@@ -32,6 +33,7 @@ class Group:
     environment: Mapping[str, str] = field(default_factory=dict)
     notes: Path | None = None
     death_signal: int = signal.SIGKILL
+    works_below: bool = False
     process: "subprocess.Popen[bytes] | None" = None
     started: float = 0.0
 
@@ -54,6 +56,13 @@ class Group:
         """None while the main process lives."""
         return self.process.poll() if self.process else None
 
+    def over(self) -> bool:
+        """Nothing of it works any more. A main process that hears two SIGTERMs at once may hang with nobody left below
+        it (django-q2 waits for a lock that it holds itself): 25 s of a stop were spent on that."""
+        if self.process is None or self.exit_code() is not None:
+            return True
+        return self.works_below and not _children(self.process.pid)
+
     def ask_to_end(self) -> None:
         """SIGTERM to the main process only: django-q2's workers would die in mid-task from it."""
         if self.process and self.process.poll() is None:
@@ -73,6 +82,14 @@ class Group:
         return self.notes / f"{self.name}-{self.process.pid}.json"
 
 
+def _children(pid: int) -> list[psutil.Process]:
+    try:
+        below = psutil.Process(pid).children()
+        return [each for each in below if each.status() != psutil.STATUS_ZOMBIE]
+    except psutil.Error:
+        return []
+
+
 def manage(*words: str) -> list[str]:
     return [sys.executable, str(settings.BASE_DIR / "manage.py"), *words]
 
@@ -82,7 +99,7 @@ def end_all(groups: Sequence[Group], *, within: float, hurry: "Hurry") -> None:
     for group in groups:
         group.ask_to_end()
     deadline = time.monotonic() + within
-    while time.monotonic() < deadline and not hurry() and any(g.process and g.exit_code() is None for g in groups):
+    while time.monotonic() < deadline and not hurry() and not all(group.over() for group in groups):
         time.sleep(0.05)
     for group in groups:
         group.kill()

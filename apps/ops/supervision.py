@@ -77,6 +77,7 @@ class Supervisor:
             environment={"CARILLON_SUPERVISOR": self.name, "CARILLON_GROUP": name}
             | ({"Q_CLUSTER_NAME": name} if lane else {}),
             notes=self.notes,
+            works_below=lane,
         )
 
     def run(self) -> None:

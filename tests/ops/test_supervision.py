@@ -17,7 +17,7 @@ from django.utils import timezone
 
 from apps.lib.queue.announce import announce
 from apps.lib.queue.lanes import Lane
-from apps.ops.groups import end_leftovers
+from apps.ops.groups import Group, end_all, end_leftovers
 from apps.ops.heartbeat import GROUPS
 from apps.ops.models import LaneHeartbeat
 from apps.ops.supervision import verdict
@@ -162,6 +162,23 @@ def test_leftovers_of_a_dead_supervisor_are_ended_and_those_of_a_living_one_are_
         for process in (orphan, watched, stranger):
             process.kill()
             process.wait()
+
+
+def test_a_stop_waits_for_work_below_a_main_process_but_not_for_one_that_hangs_alone() -> None:
+    deaf = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print(flush=True); time.sleep(60)"
+    parent = f"import subprocess, sys; subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(1.5)']); {deaf}"
+    for code, patience in ((deaf, (0, 1)), (parent, (1, 5))):
+        group = Group("lane", [sys.executable, "-c", code], works_below=True)
+        group.start()
+        try:
+            process = psutil.Process(group.process.pid)
+            until(lambda p=process: "sleep(60)" in " ".join(p.cmdline()), "it is what it shall be", within=5)
+            until(lambda p=process, c=code: p.children() or c == deaf, "it has its child", within=5)
+            started = time.monotonic()
+            end_all([group], within=20, hurry=lambda: False)
+            assert patience[0] <= time.monotonic() - started < patience[1]
+        finally:
+            group.kill()
 
 
 def test_a_lane_refuses_to_start_as_another_one() -> None:
