@@ -131,9 +131,8 @@ class EspSession(Session[Mail]):
 
     # ---- many messages
     def work(self, flow: Flow[Mail]) -> None:
-        left: Mail | None = None
-        while (mail := left or flow.take(wait=True)) is not None:
-            left = None
+        mail: Mail | None
+        while (mail := flow.take(wait=True)) is not None:
             calls: dict[Hashable, list[Mail]] = {}
             count = 0
             while mail is not None:
@@ -149,8 +148,8 @@ class EspSession(Session[Mail]):
             groups = [group for alike in calls.values() for group in self._fitting(alike)]
             while groups and self._hand_over(flow, groups.pop(0)):
                 pass
-            for mail in (mail for group in groups for mail in group):
-                flow.give_back(mail)
+            for untouched in (mail for group in groups for mail in group):
+                flow.give_back(untouched)
 
     def _unsendable(self, mail: Mail) -> Outcome | None:
         """The strictness of mime.py for all: an ESP may let pass what smuggles in a header."""
@@ -177,12 +176,12 @@ class EspSession(Session[Mail]):
         call: dict[str, Mail] = {}
         size = 0
         for mail in mails:
-            whole = self.syntax is None or not call
+            whole, address = self.syntax is None or not call, envelope(mail.to).lower()
             own = 2000 + esp_merge.as_json(str(mail.html) + mail.text) if whole else esp_merge.weight(mail)
-            if call and (size + own > self.largest or mail.to.lower() in call):
+            if call and (size + own > self.largest or address in call):
                 yield list(call.values())
                 call, size = {}, 0
-            call[mail.to.lower()] = mail
+            call[address] = mail
             size += own
         if call:
             yield list(call.values())

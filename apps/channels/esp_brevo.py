@@ -28,7 +28,7 @@ class _Backend(EmailBackend):  # type: ignore[misc]
 class BrevoSession(EspSession):
     tracks = False  # an account's switch there
     theirs = re.compile(r"\bto\b|recipient|blacklisted", re.I)
-    ours = re.compile(r"sender|\bfrom\b|\bip\b|credits|account", re.I)
+    ours = re.compile(r"sender|credits|account", re.I)
 
     def backend(self, **common: Any) -> _Backend:
         return _Backend(api_key=self.settings["api_key"], **common)

@@ -15,7 +15,7 @@ from apps.channels.esp_merge import Syntax
 class MailgunSession(EspSession):
     syntax = Syntax(before="%recipient.", after="%", opening="%recipient", shy="%")
     theirs = re.compile(r"\bto\b\W* parameter|not a valid (recipient|address)", re.I)
-    ours = re.compile(r"\bfrom\b\W* parameter|not allowed to send|domain", re.I)
+    ours = re.compile(r"\bfrom\b\W* parameter|not allowed to send|domain not found", re.I)
 
     def backend(self, **common: Any) -> EmailBackend:
         return EmailBackend(

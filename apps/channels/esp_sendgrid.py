@@ -5,12 +5,14 @@ django-anymail no longer tests against SendGrid itself (its issue 432) and warns
 
 import re
 import warnings
+from collections.abc import Sequence
 from typing import Any
 
 from anymail.backends.sendgrid import EmailBackend
 from anymail.exceptions import AnymailNotSupportedWarning
+from anymail.message import AnymailMessage
 
-from apps.channels.contract import Setting
+from apps.channels.contract import Mail, Outcome, Result, Setting
 from apps.channels.esp import Esp, EspSession, settings_of_esp
 from apps.channels.esp_merge import Syntax
 
@@ -30,6 +32,11 @@ class SendGridSession(EspSession):
     def backend(self, **common: Any) -> EmailBackend:
         as_field = f"{FIELD.before}{{}}{FIELD.after}"
         return EmailBackend(api_key=self.settings["api_key"], merge_field_format=as_field, **common)
+
+    def read(self, response: Any, message: AnymailMessage, mails: Sequence[Mail]) -> Outcome | list[Outcome]:
+        if 200 <= response.status_code < 300 and response.text:  # it accepts without a word: this is somebody else
+            return Outcome(Result.IN_DOUBT, self.clean(f"SendGrid gave an answer we can't read: {response.text}"))
+        return super().read(response, message, mails)
 
 
 class SendGrid(Esp):

@@ -1,4 +1,4 @@
-"""A flow that lets a session hold many messages at once, and sees to it that the session keeps the rules of the contract."""
+"""A flow that lets a session hold many messages at once, and watches that each is ended or given back once."""
 
 from collections import deque
 from collections.abc import Sequence
