@@ -161,6 +161,24 @@ def test_numbers_money_dates_and_plurals_follow_the_reader(source: str, language
     assert " ".join(text.split()) == " ".join(expected.split())
 
 
+def test_one_moment_is_told_to_each_reader_by_the_clock_on_their_own_wall() -> None:
+    template = parse('{{ "2026-11-20T23:30:00+00:00" | date: "short time" }}')
+    told = [
+        template.render({"content": {"language": "en"}, "follower": {"time_zone": zone}})
+        for zone in ("Europe/Berlin", "America/New_York", "Europe/Berlin")
+    ]
+    assert [" ".join(text.split()) for text in told] == [
+        "11/21/26, 12:30 AM",
+        "11/20/26, 6:30 PM",
+        "11/21/26, 12:30 AM",
+    ]
+
+
+def test_a_number_of_a_thousand_digits_is_refused() -> None:
+    with pytest.raises(FAILURES, match="too long"):
+        parse("{{ n | number }}").render({"n": "0" * 1000 + "1"})
+
+
 # ---- HTML without harm to the Liquid in it
 def test_moving_styles_into_tags_keeps_loops_in_tables_and_comparisons() -> None:
     source = (
