@@ -19,6 +19,7 @@ log = logging.getLogger("carillon.recover")
 
 # A sender on another machine can't be asked; its journal may come back with it, so it is waited for this long.
 ELSEWHERE = dt.timedelta(minutes=15)
+CRASH_PAUSE = dt.timedelta(seconds=5)
 MOST_CRASHES = 3  # a message that was in hand at that many crashes is set aside
 
 
@@ -56,13 +57,14 @@ def _take_over(owner: str, notes: dict[int, Note]) -> None:
     )  # fmt: skip
     outcomes.record(owner, known)
     claim.release(owner, untouched)
-    for row in crashed:
-        _count_crash(owner, row)
+    for place, row in enumerate(crashed, start=1):
+        # connections prepare side by side, and one message did it: tried again apart, the others get through
+        _count_crash(owner, row, wait=place * CRASH_PAUSE)
     for pk in {row.notification.pk for row in held}:
         books.finish_if_done(pk, now=timezone.now())
 
 
-def _count_crash(owner: str, row: claim.Row) -> None:
+def _count_crash(owner: str, row: claim.Row, *, wait: dt.timedelta) -> None:
     """It never left, but its sender died while preparing it: again, unless that keeps happening."""
     now = timezone.now()
     with transaction.atomic():
@@ -71,7 +73,7 @@ def _count_crash(owner: str, row: claim.Row) -> None:
         crashes = 1 + DeliveryEvent.objects.filter(delivery=row.pk, kind="crashed").count()
         said = f"The sender died while preparing this message ({crashes} of {MOST_CRASHES})."
         DeliveryEvent.objects.create(delivery_id=row.pk, at=now, kind="crashed", detail={"owner": owner, "said": said})
-        change: dict[str, Any] = {"status": DeliveryStatus.PENDING.value, "due_at": now + dt.timedelta(seconds=5)}
+        change: dict[str, Any] = {"status": DeliveryStatus.PENDING.value, "due_at": now + wait}
         if crashes >= MOST_CRASHES:
             change = {"status": DeliveryStatus.FAILED.value, "reason": "quarantined", "finished_at": now}
             data = {"channel": row.channel, "reason": "quarantined", "said": said}

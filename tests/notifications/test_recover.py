@@ -1,6 +1,7 @@
 """A sender died: its journal says what it did, and nothing is lost, doubled or hidden."""
 
 import datetime as dt
+from itertools import pairwise
 
 from django.utils import timezone
 
@@ -63,6 +64,18 @@ def test_a_message_that_kills_its_sender_is_set_aside_after_three_starts(receive
     make_due(notification)
     drain()
     assert receiver.arrived == []
+
+
+def test_messages_that_were_prepared_side_by_side_with_a_poison_are_tried_again_apart(receiver: Receiver) -> None:
+    journal = Journal()
+    _, rows = claimed(3, journal)
+    for row in rows:
+        journal.preparing(row.pk)
+    journal.__exit__(RuntimeError, RuntimeError(), None)
+    recover.expired_leases(now=timezone.now())
+    due = sorted(Delivery.objects.values_list("due_at", flat=True))
+    pauses = [later - earlier for earlier, later in pairwise(due)]
+    assert min(pauses) >= recover.CRASH_PAUSE, "claimed together, an innocent one would be blamed three times, too"
 
 
 def test_a_slow_old_owner_can_not_overwrite_its_successor(receiver: Receiver) -> None:
