@@ -16,7 +16,7 @@ from apps.ops.models import LaneHeartbeat
 
 TICK = "tick"
 GROUPS = (*(lane.value for lane in Lane), TICK)
-# A lane is replaced after 45 s of silence, so a healthy machine never shows a minute.
+# A lane is replaced after 30 s of silence, so a healthy machine never shows a minute.
 TOO_OLD = 60
 ENOUGH_WAITING = 20
 FORGOTTEN_AFTER = dt.timedelta(minutes=10)

@@ -27,7 +27,7 @@ class Timings:
     """All in seconds. Slices of work last up to 20 s; `stop_within` leaves room for one and stays under 30."""
 
     canary_every: float = 10
-    stall_after: float = 45
+    stall_after: float = 30  # with starting anew that is less than a minute, on a busy machine too (45 took 65)
     stop_within: float = 25
     longest_pause: float = 30  # between two starts of a group that does not hold
     look_every: float = 0.5
