@@ -222,7 +222,8 @@ def slowed(account: ProviderAccount, now: Any) -> list[Slowed]:
 
 
 def _pace(rate: float) -> str:
-    return f"{rate:.3g} a second" if rate >= 2 else f"{rate * 60:.3g} a minute"
+    number, unit = (rate, "second") if rate >= 2 else (rate * 60, "minute")
+    return f"{round(number):,} a {unit}" if number >= 10 else f"{number:.2g} a {unit}"
 
 
 @requires(Capability.ADMINISTER)

@@ -237,6 +237,16 @@ def test_a_time_at_the_end_of_the_calendar_is_refused(api, problem, draft, wall:
     problem(api.patch(f"{PATH}/{draft['id']}", {"expires_at": "9999-12-31T23:59:59Z"}), 400, field="expires_at")
 
 
+def test_a_campaign_is_told_how_fast_to_go(api, problem, draft) -> None:
+    path = f"{PATH}/{draft['id']}"
+    assert (draft["rate"], draft["spread"]) == (None, None)
+    assert api.patch(path, {"rate": 2.5}).json()["rate"] == 2.5
+    changed = api.patch(path, {"spread": 3600}).json()
+    assert (changed["rate"], changed["spread"]) == (None, 3600)
+    problem(api.patch(path, {"rate": 0}), 400, field="rate")
+    problem(api.patch(path, {"rate": 1, "spread": 3600}), 400, field="spread")
+
+
 def test_words_that_are_no_object_are_refused(api, problem, draft) -> None:
     sent = {"translations": {"en": {"email": "Hello"}}}
     assert "subject" in problem(api.patch(f"{PATH}/{draft['id']}", sent), 400, field="translations")["detail"]

@@ -132,7 +132,18 @@ def test_a_notification_is_paused_and_goes_on(api, problem, anna) -> None:
     assert api.post(f"{path}/resume").json()["state"] == "sending"
 
 
-@pytest.mark.parametrize("act", ["pause", "resume", "cancel"])
+def test_the_failed_ones_of_a_notification_are_sent_again(api, problem, anna, receiver) -> None:
+    receiver.answers["RCPT"] = "550 5.1.1 no such user"
+    path = f"/api/v1/notifications/{tell(api, {'id': str(anna.uid)}, channels=['email']).json()['id']}"
+    assert api.post(f"{path}/retry").json() == {"retried": 0}
+    send_lane(name="transactional")
+    assert api.post(f"{path}/retry").json() == {"retried": 1}
+    assert api.get(f"{path}/deliveries").json()["results"][0]["status"] == "pending"
+    api.post(f"{path}/cancel")
+    problem(api.post(f"{path}/retry"), 409)
+
+
+@pytest.mark.parametrize("act", ["pause", "resume", "cancel", "retry"])
 def test_a_campaigns_run_is_steered_on_the_campaign_only(api, problem, anna, act: str) -> None:
     campaign = send_letter("email")
     path = f"/api/v1/notifications/{Notification.objects.get().uid}"

@@ -13,7 +13,7 @@ from rest_framework.response import Response
 
 from apps.accounts.permissions import Scope
 from apps.api.endpoint import Endpoint, Strict, described, one
-from apps.api.v1.deliveries import BalanceOut, BehindQuery, DeliveryOut, EngagementOut
+from apps.api.v1.deliveries import BalanceOut, BehindQuery, DeliveryOut, EngagementOut, RetriedOut
 from apps.api.v1.templates import WordsIn, type_of
 from apps.campaigns import lifecycle
 from apps.campaigns.models import Campaign, CampaignState
@@ -302,10 +302,6 @@ class Cancel(Endpoint):
         return Response(lifecycle.cancel(campaign=one(ROWS, uid=id), by=self.by, now=self.now))
 
 
-class RetriedOut(serializers.Serializer[Any]):
-    retried = serializers.IntegerField()
-
-
 class Retry(Endpoint):
     """The failed ones again."""
 
@@ -313,7 +309,7 @@ class Retry(Endpoint):
 
     @described(
         "Campaigns", "campaigns_retry", "Send the failed messages again", answer=RetriedOut, refuses=(404, 409),
-        details="Only those with status failed; nobody gets a second copy.",
+        details="Only those with status failed; nobody gets a second copy. Many go back in the background.",
     )  # fmt: skip
     def post(self, request: Request, id: uuid.UUID) -> Response:
         number = lifecycle.retry_failed(campaign=one(ROWS, uid=id), by=self.by, now=self.now)

@@ -75,6 +75,10 @@ class BalanceOut(serializers.Serializer[Balance]):
     waiting = serializers.IntegerField()
 
 
+class RetriedOut(serializers.Serializer[Any]):
+    retried = serializers.IntegerField(help_text="Messages that go out again.")
+
+
 class LinkOut(serializers.Serializer[Any]):
     number = serializers.IntegerField()
     url = serializers.CharField()

@@ -11,7 +11,7 @@ from rest_framework.response import Response
 
 from apps.accounts.permissions import Scope
 from apps.api.endpoint import Endpoint, Strict, described, one
-from apps.api.v1.deliveries import BalanceOut, BehindQuery, DeliveryOut, EngagementOut
+from apps.api.v1.deliveries import BalanceOut, BehindQuery, DeliveryOut, EngagementOut, RetriedOut
 from apps.api.v1.followers import SOURCE, FollowerIn
 from apps.api.v1.people import find_or_add
 from apps.api.v1.tags import slugs, words_field
@@ -230,6 +230,20 @@ class ResumeNotification(Endpoint):
         notification = _steered(id)
         control.resume(notification=notification, by=self.by, now=self.now)
         return Response(NotificationDetail(notification).data)
+
+
+class RetryNotification(Endpoint):
+    """The failed ones again."""
+
+    scopes = {"POST": Scope.NOTIFICATIONS_WRITE}
+
+    @described(
+        "Notifications", "notifications_retry", "Send the failed messages again", answer=RetriedOut, refuses=(404, 409),
+        details="Only those with status failed; nobody gets a second copy. Many go back in the background.",
+    )  # fmt: skip
+    def post(self, request: Request, id: uuid.UUID) -> Response:
+        number = control.retry_failed(notification=_steered(id), by=self.by, now=self.now)
+        return Response({"retried": number})
 
 
 class NotificationDeliveries(Endpoint):

@@ -74,6 +74,7 @@ urlpatterns = [
     path("notifications/<uuid:id>/pause", notifications.PauseNotification.as_view()),
     path("notifications/<uuid:id>/resume", notifications.ResumeNotification.as_view()),
     path("notifications/<uuid:id>/cancel", notifications.CancelNotification.as_view()),
+    path("notifications/<uuid:id>/retry", notifications.RetryNotification.as_view()),
     path("notifications/<uuid:id>/deliveries", notifications.NotificationDeliveries.as_view()),
     path("deliveries", deliveries.Deliveries.as_view()),
     path("deliveries/<uuid:id>", deliveries.OneDelivery.as_view()),
