@@ -8,9 +8,10 @@ from typing import Any
 from uuid import UUID
 
 from django.db import connection, transaction
-from django.db.models import Case, DateTimeField, Exists, ExpressionWrapper, F, OuterRef, Q, QuerySet, Value
+from django.db.models import Case, DateTimeField, ExpressionWrapper, F, OuterRef, Q, QuerySet, Subquery, Value
 from django.db.models.expressions import Combinable
 from django.db.models.functions import Now
+from django.db.models.lookups import LessThanOrEqual
 from django.utils import timezone
 
 from apps.channels.contract import Outcome
@@ -77,8 +78,14 @@ def due(channel: str, now: dt.datetime) -> QuerySet[Delivery]:
     return Delivery.objects.filter(status=DeliveryStatus.PENDING, channel=channel, due_at__lte=now)
 
 
-def has_due(channel: str, now: dt.datetime) -> Exists:
-    return Exists(due(channel, now).filter(notification=OuterRef("pk")))
+def has_due(channel: str, now: dt.datetime) -> LessThanOrEqual:
+    """Of notifications: those with a row that is due on the channel.
+
+    Asked for the earliest and not whether there is any: for EXISTS PostgreSQL reads all that wait (a million in one
+    campaign: 0.7 s for each claim); for this, in any state of its statistics, one entry of `delivery_due`.
+    """
+    waiting = Delivery.objects.filter(notification=OuterRef("pk"), channel=channel, status=DeliveryStatus.PENDING)
+    return LessThanOrEqual(Subquery(waiting.order_by("due_at").values("due_at")[:1]), now)
 
 
 def claim(lane: Lane, *, owner: str, size: int, account: ProviderAccount | None = None) -> Batch | None:

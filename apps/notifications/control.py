@@ -5,7 +5,7 @@ import time
 from collections import Counter
 
 from django.db import connection, transaction
-from django.db.models import Count, Exists, OuterRef, QuerySet, Sum
+from django.db.models import Count, QuerySet, Sum
 from django.utils import timezone
 
 from apps.followers.models import NotificationType
@@ -97,12 +97,11 @@ def close_leftovers(*, now: dt.datetime) -> None:
     Those that expired while their channel had no way out, and those that came back to waiting just as their
     notification was cancelled, or whose `cancel_rest` was lost.
     """
-    left = Exists(Delivery.objects.filter(notification=OuterRef("pk"), status=DeliveryStatus.PENDING))
-    recent = Notification.objects.filter(state=NotificationState.CANCELLED, finished_at__gte=now - LEFT_FOR)
-    for notification in recent.filter(left)[:20]:
+    left = Notification.objects.alias(left=books.standing(DeliveryStatus.PENDING)).filter(left__gt=0)
+    for notification in left.filter(state=NotificationState.CANCELLED, finished_at__gte=now - LEFT_FOR)[:20]:
         _cancel_chunk(notification.pk, notification.finished_at or now)
-    overdue = Notification.objects.filter(state=NotificationState.SENDING, expires_at__lte=now)
-    for pk in overdue.filter(left).values_list("pk", flat=True)[:20]:
+    overdue = left.filter(state=NotificationState.SENDING, expires_at__lte=now)
+    for pk in overdue.values_list("pk", flat=True)[:20]:
         rows = Delivery.objects.filter(notification=pk, status=DeliveryStatus.PENDING)
         _move(pk, rows, DeliveryStatus.SKIPPED, reason=EXPIRED, finished_at=now)
         books.finish_if_done(pk, now=now)

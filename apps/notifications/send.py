@@ -9,7 +9,6 @@ import logging
 import time
 from typing import Any
 
-from django.db.models import Exists, OuterRef
 from django.utils import timezone
 
 from apps.channels.contract import BadSettings, Result, Session
@@ -21,7 +20,7 @@ from apps.notifications import accounts_out, books, claim, limits, outcomes
 from apps.notifications.hand_over import Connection, Line, work
 from apps.notifications.journal import Journal
 from apps.notifications.message import message_of
-from apps.notifications.models import Delivery, Notification, NotificationState
+from apps.notifications.models import Notification, NotificationState
 
 log = logging.getLogger("carillon.send")
 
@@ -50,8 +49,8 @@ def announce_due(*, now: dt.datetime) -> None:
         live = Notification.objects.filter(lane=lane.value, state=NotificationState.SENDING)
         if any(live.filter(claim.has_due(channel, now)).exists() for channel in channels) and waiting(lane) == 0:
             announce_senders(lane)
-        open_work = Delivery.objects.filter(notification=OuterRef("pk"), status__in=books.WAITING)
-        for pk in live.exclude(Exists(open_work)).values_list("pk", flat=True)[:100]:
+        through = live.alias(left=books.standing(*books.WAITING)).filter(left=0)
+        for pk in through.values_list("pk", flat=True)[:100]:
             books.finish_if_done(pk, now=now)
 
 

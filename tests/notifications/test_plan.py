@@ -1,6 +1,7 @@
 """Freezing the recipients: everyone exactly once, each with the reason."""
 
 import datetime as dt
+import json
 import threading
 from typing import Any
 
@@ -11,6 +12,7 @@ from django.utils import timezone
 from apps.followers import consent
 from apps.followers.models import Follower
 from apps.lib.queue.lanes import Lane
+from apps.notifications.claim import has_due
 from apps.notifications.models import Delivery, Notification
 from apps.notifications.notify import open_notification
 from apps.notifications.plan import finish_planning, freeze_slice
@@ -134,3 +136,25 @@ def test_who_opts_out_does_not_wait_for_a_planner() -> None:
     assert not waits
     anna.refresh_from_db()
     assert not anna.subscribed
+
+
+@pytest.mark.skipif(connection.vendor == "sqlite", reason="SQLite always goes by the index")
+def test_looking_for_due_work_reads_one_row_of_a_notification_however_many_wait(anna: Follower) -> None:
+    notification = opened(channels=["in_app"])
+    plan_all(notification)
+    own = ("id", "uid", "follower_id")
+    names = ", ".join(field.column for field in Delivery._meta.concrete_fields if field.column not in own)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"INSERT INTO notifications_delivery (uid, {names}) SELECT gen_random_uuid(), {names} "  # noqa: S608
+            "FROM notifications_delivery, generate_series(1, 20000)"
+        )
+        cursor.execute("ANALYZE notifications_delivery")
+    live = Notification.objects.filter(state="sending", lane="bulk").filter(has_due("in_app", timezone.now()))
+    assert live.get() == notification
+    steps = _steps(json.loads(live.order_by("pk")[:50].explain(analyze=True, format="json"))[0]["Plan"])
+    assert [step["Actual Rows"] for step in steps if step.get("Relation Name") == "notifications_delivery"] == [1]
+
+
+def _steps(plan: dict[str, Any]) -> list[dict[str, Any]]:
+    return [plan, *(step for child in plan.get("Plans", []) for step in _steps(child))]
