@@ -53,7 +53,7 @@ endef
 packages: venv
 	$(call install,requirements.txt,installed)
 tools: packages
-	$(call install,requirements.txt requirements-dev.txt,installed-dev)
+	$(call install,requirements.txt requirements-ses.txt requirements-dev.txt,installed-dev)
 bench-tools: packages
 	$(call install,requirements.txt bench/requirements.txt,installed-bench)
 
