@@ -21,6 +21,7 @@ from apps.channels.smtp_wire import Answer, CutShort, Unwilling, Wire, said
 SECURITY = (("none", "None"), ("starttls", "STARTTLS"), ("tls", "TLS from the start"))
 CONNECTIONS, MOST_CONNECTIONS = 4, 50
 DOT_SECONDS = 600.0  # RFC 5321 4.5.3.2.6: who gives up earlier sends again what the server goes on to accept
+LONELY_SECONDS = 5.0  # a message whose envelope went along waits that long for the answer to the one before
 
 _LINE_WITH_DOT = re.compile(rb"\n\.")
 _DOT = b"\r\n.\r\n"
@@ -186,7 +187,13 @@ class SmtpSession(Session[Mail]):
                 if isinstance(outcome, Wire):
                     following = self._next(flow, wait=False) if self._may_overlap(outcome) else None
                     flow.leaving(letter.mail)
-                    outcome = self._hand_over(outcome, letter, following)
+                    wire = outcome
+                    cut = self._hand_over(wire, letter, following)
+                    if following and not cut and not wire.speaks_within(LONELY_SECONDS):
+                        # its envelope is out, its content is not: another connection may be faster than this server
+                        flow.give_back(following.mail)
+                        following = None
+                    outcome = cut or self._answer(wire, drop=following is None and self._announced is not None)
                 flow.ended(letter.mail, outcome)
                 letter = following or self._next(flow, wait=True)
         except BaseException:  # the server may be waiting for content; whoever comes next must not talk into that
@@ -362,8 +369,8 @@ class SmtpSession(Session[Mail]):
             options += b" SIZE=%d" % size
         return b"MAIL FROM:<%b>%b\r\nRCPT TO:<%b>\r\nDATA\r\n" % (letter.sender, options, letter.recipient)
 
-    def _hand_over(self, wire: Wire, letter: _Letter, following: _Letter | None) -> Outcome:
-        """The content, behind it the envelope of the following one, and the answer to the content."""
+    def _hand_over(self, wire: Wire, letter: _Letter, following: _Letter | None) -> Outcome | None:
+        """The content and behind it the envelope of the following one; how it ended if it could not be said whole."""
         envelope = self._commands(wire, following) if following else b""
         if isinstance(envelope, Outcome):
             envelope = b""
@@ -375,17 +382,21 @@ class SmtpSession(Session[Mail]):
             if cut.taken < len(letter.content) + len(_DOT):  # the final dot never left: safe to try again
                 self._drop()
                 return Outcome(Result.TRANSIENT, f"{self._where} broke off at body: {cut}", charged=False)
+        return None
+
+    def _answer(self, wire: Wire, *, drop: bool) -> Outcome:
+        """What the server says to the content. `drop`: it waits for another content that won't come."""
         try:
             answer = wire.answer(self._dot_timeout)
         except OSError as error:
             self._drop()
             return Outcome(Result.IN_DOUBT, f"{self._where} got the whole mail and did not answer: {error}")
+        if drop or (answer[0] != 250 and not _goes_on(answer)):
+            self._drop()
         if answer[0] == 250:
             self._sent += 1
             words = said(answer)
             return Outcome(Result.ACCEPTED, words, provider_id=words[4:])
-        if not _goes_on(answer):
-            self._drop()
         return _refused("dot", answer)
 
 

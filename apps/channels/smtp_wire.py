@@ -5,6 +5,7 @@ What an answer means for a message is decided in smtp.py.
 """
 
 import re
+import select
 import socket
 import ssl
 import time
@@ -142,6 +143,12 @@ class Wire:
     def spoke_unasked(self) -> bool:
         """More was said than was asked for, as far as it has been read. Look where no answer is owed."""
         return bool(self._unread)
+
+    def speaks_within(self, seconds: float) -> bool:
+        """Whether something of an answer is there by then, or the end of the connection."""
+        if self._unread or (isinstance(self._socket, ssl.SSLSocket) and self._socket.pending()):
+            return True
+        return bool(select.select([self._socket], [], [], seconds)[0])
 
     def answer(self, patience: float | None = None) -> Answer:
         """The next answer within `patience` seconds (or the usual ones): its last line's code (in a good one all are

@@ -1,0 +1,113 @@
+"""Several connections at once: the books stay right whoever waits, stops or answers late."""
+
+import threading
+from typing import Any
+
+import pytest
+from django.conf import settings as site
+from django.db import close_old_connections
+from django.utils import timezone
+
+from apps.channels import smtp
+from apps.followers.models import Follower
+from apps.lib.queue.lanes import Lane
+from apps.notifications import control, send
+from apps.notifications.accounts_out import change_account
+from apps.notifications.models import Delivery, Notification, ProviderAccount
+from tests.make import TESTER, make_follower, make_type
+from tests.notifications.world import make_version, stands, tell
+from tests.ops.processes import until
+from tests.receiver import Receiver
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def people(count: int) -> list[Follower]:
+    return [make_follower(email=f"p{number}@example.com") for number in range(count)]
+
+
+def connections(count: int) -> None:
+    account = ProviderAccount.objects.get(provider="smtp")
+    change_account(account=account, settings={"connections": count}, by=TESTER, now=timezone.now())
+
+
+def in_a_thread(act: Any) -> threading.Thread:
+    def run() -> None:
+        try:
+            act()
+        finally:
+            close_old_connections()
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    return thread
+
+
+def test_who_waits_for_one_answer_keeps_neither_the_others_nor_the_task(
+    receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(send, "WORK_SECONDS", 1.0)
+    monkeypatch.setattr(send, "PATIENCE", 0.1)
+    monkeypatch.setattr(send, "WIDEN_SECONDS", 0.05)
+    monkeypatch.setattr(smtp, "LONELY_SECONDS", 0.2)
+    connections(2)
+    answered = threading.Event()
+
+    def slow_for_the_first(recipient: str) -> None:
+        if recipient == "p0@example.com":
+            answered.wait(30)
+
+    receiver.answers["DOT"] = slow_for_the_first
+    notification = tell(make_type(), people(8), version=make_version())
+    send.send_lane(name=Lane.BULK)
+    assert stands(notification) == {"sent": 7, "queued": 1}, "the task is over, one answer is still to come"
+    assert len(list(site.JOURNAL_DIR.glob("*.journal"))) == 1, "and what is known of it is kept"
+    answered.set()
+    until(lambda: stands(notification) == {"sent": 8}, "the late answer is booked by whoever waited for it", within=30)
+    until(lambda: not list(site.JOURNAL_DIR.iterdir()), "the journal is put away", within=30)
+    assert sorted(receiver.recipients) == sorted(f"p{number}@example.com" for number in range(8))
+
+
+def test_more_connections_are_opened_while_the_server_keeps_us_waiting(
+    receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(send, "WIDEN_SECONDS", 0.02)
+    monkeypatch.setattr(send, "STATE_SECONDS", 0.02)
+    connections(4)
+    receiver.slowness = 0.05
+    notification = tell(make_type(), people(40), version=make_version())
+    send.send_lane(name=Lane.BULK)
+    assert stands(notification) == {"sent": 40}
+    assert len(set(receiver.recipients)) == len(receiver.recipients) == 40
+    assert 1 < receiver.connections <= 4
+
+
+def test_when_pause_has_returned_nothing_more_leaves(receiver: Receiver) -> None:
+    connections(2)
+    receiver.slowness = 0.02
+    notification = tell(make_type(), people(200), version=make_version())
+    sender = in_a_thread(lambda: send.send_lane(name=Lane.BULK))
+    until(lambda: len(receiver.arrived) > 5, "some have left", within=30)
+    control.pause(notification=notification, by=TESTER, now=timezone.now())
+    left = len(receiver.arrived)
+    sender.join()
+    assert len(receiver.arrived) == left < 200
+    assert stands(notification) == {"sent": left, "pending": 200 - left}
+    assert set(Delivery.objects.filter(status="pending").values_list("attempts", flat=True)) == {0}, "uncharged"
+    receiver.slowness = 0.0
+    control.resume(notification=Notification.objects.get(), by=TESTER, now=timezone.now())
+    send.send_lane(name=Lane.BULK)
+    assert len(set(receiver.recipients)) == len(receiver.recipients) == 200
+
+
+def test_when_cancel_has_returned_nothing_more_leaves_ever(receiver: Receiver) -> None:
+    receiver.slowness = 0.02
+    notification = tell(make_type(), people(50), version=make_version())
+    sender = in_a_thread(lambda: send.send_lane(name=Lane.BULK))
+    until(lambda: len(receiver.arrived) > 5, "some have left", within=30)
+    said = control.cancel(notification=notification, by=TESTER, now=timezone.now())
+    left = len(receiver.arrived)
+    sender.join()
+    send.send_lane(name=Lane.BULK)
+    assert len(receiver.arrived) == left == said["handed_off"]
+    assert stands(notification) == {"sent": left, "cancelled": 50 - left}
