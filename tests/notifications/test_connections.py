@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 from django.conf import settings as site
-from django.db import close_old_connections
+from django.db import connection
 from django.utils import timezone
 
 from apps.channels import smtp
@@ -36,7 +36,7 @@ def in_a_thread(act: Any) -> threading.Thread:
         try:
             act()
         finally:
-            close_old_connections()
+            connection.close()
 
     thread = threading.Thread(target=run)
     thread.start()
