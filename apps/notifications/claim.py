@@ -22,7 +22,14 @@ from apps.lib import among  # noqa: F401  (the lookup `pk__among`)
 from apps.lib.clock import database_now
 from apps.lib.queue.lanes import Lane
 from apps.notifications import accounts_out, books, limits, recipient
-from apps.notifications.models import Delivery, DeliveryStatus, Notification, NotificationState, ProviderAccount
+from apps.notifications.models import (
+    Delivery,
+    DeliveryEvent,
+    DeliveryStatus,
+    Notification,
+    NotificationState,
+    ProviderAccount,
+)
 from apps.notifications.recipient import Person
 
 LEASE = dt.timedelta(seconds=60)
@@ -198,17 +205,28 @@ def _row(found: Sequence[Any], notification: Notification) -> Row:
 
 
 def _skip(judged: Iterable[tuple[Row, str]], *, now: dt.datetime, held: bool = False) -> None:
-    """Those that may not go any more are skipped with the reason. In the caller's transaction, which holds the rows."""
+    """Those that may not go any more are skipped with the reason. In the caller's transaction, which holds the rows.
+
+    One that was in doubt before has perhaps arrived: it stays in doubt, because "skipped" would be a claim.
+    """
     denied = [(row, verdict) for row, verdict in judged if verdict not in _ALLOWING]
-    before, after = [], []
-    for reason in {verdict for _, verdict in denied}:
-        Delivery.objects.filter(pk__among={row.pk for row, verdict in denied if verdict == reason}).update(
-            status=DeliveryStatus.SKIPPED, reason=reason, finished_at=now, lease_owner="", lease_until=None
+    if not denied:
+        return
+    doubts = DeliveryEvent.objects.filter(delivery__in=[row.pk for row, _ in denied], kind="in_doubt")
+    doubted = set(doubts.values_list("delivery_id", flat=True))
+    ends = {
+        row.pk: (DeliveryStatus.IN_DOUBT, "in_doubt") if row.pk in doubted else (DeliveryStatus.SKIPPED, verdict)
+        for row, verdict in denied
+    }
+    for status, reason in set(ends.values()):
+        Delivery.objects.filter(pk__among={pk for pk, end in ends.items() if end == (status, reason)}).update(
+            status=status, reason=reason, finished_at=now, lease_owner="", lease_until=None
         )
-    for row, verdict in denied:
-        place = row.place()
+    before, after = [], []
+    for row, _ in denied:
+        place, (status, reason) = row.place(), ends[row.pk]
         before.append(place if held else place._replace(status=DeliveryStatus.PENDING.value))
-        after.append(place._replace(status=DeliveryStatus.SKIPPED.value, reason=verdict))
+        after.append(place._replace(status=status.value, reason=reason))
     books.shift(books.moved(before, after))
 
 

@@ -6,12 +6,13 @@ from itertools import pairwise
 from django.utils import timezone
 
 from apps.channels.contract import Outcome, Result
+from apps.followers import consent
 from apps.followers.models import Follower
 from apps.lib.queue.lanes import Lane
 from apps.notifications import claim, outcomes, recover
 from apps.notifications.journal import Journal
 from apps.notifications.models import Delivery, Notification
-from tests.make import make_follower, make_type
+from tests.make import TESTER, make_follower, make_type
 from tests.notifications.world import drain, make_due, make_version, stands, tell
 from tests.receiver import Receiver
 
@@ -64,6 +65,19 @@ def test_a_message_that_kills_its_sender_is_set_aside_after_three_starts(receive
     make_due(notification)
     drain()
     assert receiver.arrived == []
+
+
+def test_a_doubtful_message_to_somebody_who_left_meanwhile_stays_in_doubt(receiver: Receiver) -> None:
+    journal = Journal()
+    notification, rows = claimed(2, journal)
+    journal.handing_over(rows[0].pk)
+    journal.__exit__(RuntimeError, RuntimeError(), None)
+    recover.expired_leases(now=timezone.now())
+    assert stands(notification) == {"pending": 2}
+    for follower in Follower.objects.all():
+        consent.unsubscribe(follower=follower, source="one_click", by=TESTER, now=timezone.now())
+    drain()
+    assert stands(notification) == {"in_doubt": 1, "skipped": 1}, "it has perhaps arrived: skipped would be a claim"
 
 
 def test_messages_that_were_prepared_side_by_side_with_a_poison_are_tried_again_apart(receiver: Receiver) -> None:
