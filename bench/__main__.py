@@ -41,7 +41,7 @@ def main() -> int:
         here[2] = here[2].replace("PostgreSQL", server.version, 1)
         print("\n".join(here), flush=True)
         os.environ |= site.environment(url=server.make("carillon"), folder=folder)
-        site.prepare()
+        site.prepare(folder)
         bench = Bench(folder, server, QUICK if asked.quick else FULL, asked.recipients)
         bench.fill(chosen)
         for name in chosen:

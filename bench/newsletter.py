@@ -59,7 +59,8 @@ def text() -> str:
 # The reader with the number `n`, in SQL, for INSERT … SELECT from generate_series.
 READER_NAME = "'Zoë' || mod(n, 31) || ' O''Hara' || mod(n, 17)"
 # half of them at three large domains, the rest at a hundred
-READER_EMAIL = "'person' || n || '@' || CASE WHEN mod(n, 2) = 0 THEN 'mail' || mod(n, 3) ELSE 'dest' || mod(n, 101) END || '.example.net'"
+READER_EMAIL = """'person' || n || '@'
+    || CASE WHEN mod(n, 2) = 0 THEN 'mail' || mod(n, 3) ELSE 'dest' || mod(n, 101) END || '.example.net'"""
 READER_METADATA = """jsonb_build_object(
     'city', (array['São Paulo', 'Köln', 'Москва', 'Oslo'])[mod(n, 4) + 1], 'since', (2010 + mod(n, 15))::text,
     'plan', (array['free', 'pro', 'team'])[mod(n, 3) + 1], 'items', (

@@ -55,7 +55,7 @@ def _prepare(bench: Bench, environment: dict[str, str], letters: int) -> None:
     with psycopg.connect(bench.database.url("letters"), autocommit=True) as connection:
         reader = f"{newsletter.READER_EMAIL}, {newsletter.READER_NAME}, {newsletter.READER_METADATA}"
         source = f"generate_series(1, {letters}) n"
-        connection.execute(f"INSERT INTO letters_reader (email, name, metadata) SELECT {reader} FROM {source}")  # type: ignore[arg-type]
+        connection.execute(f"INSERT INTO letters_reader (email, name, metadata) SELECT {reader} FROM {source}")
         connection.execute("INSERT INTO letters_letter (reader_id) SELECT id FROM letters_reader")
         connection.execute("VACUUM ANALYZE")
 
@@ -70,7 +70,7 @@ def tasks(bench: Bench, *, port: int, letters: int, kept: bool) -> Told:
     ):
 
         def left(table: str, where: str = "true") -> int:
-            found = connection.execute(f"SELECT count(*) FROM {table} WHERE {where}").fetchone()  # type: ignore[arg-type]
+            found = connection.execute(f"SELECT count(*) FROM {table} WHERE {where}").fetchone()
             assert found
             return int(found[0])
 
@@ -83,7 +83,8 @@ def tasks(bench: Bench, *, port: int, letters: int, kept: bool) -> Told:
         began = json.loads(_call(environment, "-m", "bench.naive.send", "tasks"))["began"]
         wait_for(lambda: not left("letters_letter", "sent_at IS NULL"), "the last letter", within=180, every=0.2)
         found: Any = connection.execute(
-            "SELECT extract(epoch FROM min(sent_at))::float, extract(epoch FROM max(sent_at))::float FROM letters_letter"
+            "SELECT extract(epoch FROM min(sent_at))::float, extract(epoch FROM max(sent_at))::float "
+            "FROM letters_letter"
         ).fetchone()
     first, last = found
     return Told(letters / (last - began), (letters - 1) / (last - first))

@@ -36,8 +36,9 @@ def environment(*, url: str, folder: Path) -> dict[str, str]:
     }
 
 
-def prepare() -> None:
+def prepare(folder: Path) -> None:
     """Tables and what every site has, through the product's own commands; then Django in this process, too."""
+    (folder / "var" / "static").mkdir(parents=True)
     for words in (("migrate", "--verbosity", "0"), ("setup_site",)):
         command = python("manage.py", *words)
         done = subprocess.run(command, cwd=ROOT, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
@@ -213,7 +214,7 @@ def booked(notification: "Notification") -> int:
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """A finished campaign. `seconds`: from "send" to the last mail booked; `rate`: from the first booked to the last."""
+    """A finished campaign. `seconds`: from "send" to the last one booked; `rate`: from the first booked to the last."""
 
     recipients: int
     seconds: float

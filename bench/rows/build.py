@@ -26,12 +26,14 @@ def sample() -> Sample:
     """One newsletter as it leaves."""
     from django.utils import timezone
 
+    from apps.channels.contract import Mail
     from apps.channels.mime import as_bytes
     from apps.notifications.message import message_of
 
     claimed.plan(1000)
     rows = next(claimed.claims("bench-sample", 1))
     mail = message_of(rows[0], account=claimed.account_settings(), now=timezone.now())
+    assert isinstance(mail, Mail)
     site.forget_campaigns()
     return Sample(len(as_bytes(mail)), str(mail.html).count("/c/"), "List-Unsubscribe-Post" in mail.headers)
 

@@ -25,7 +25,9 @@ def keys() -> dict[str, str]:
 def measure(bench: Bench) -> Row:
     """The same campaign unsigned and with each kind of key, in turns."""
     rates: dict[str, list[float]] = {}
-    ways = {"unsigned": {}} | {name: {"dkim_selector": "bench", "dkim_key": key} for name, key in keys().items()}
+    ways: dict[str, dict[str, str]] = {"unsigned": {}} | {
+        name: {"dkim_selector": "bench", "dkim_key": key} for name, key in keys().items()
+    }
     with mailservers.sink(bench.folder) as sink, site.worker(bench.folder):
         for _ in range(bench.sizes.rounds):
             for name, settings in ways.items():

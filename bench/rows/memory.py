@@ -28,7 +28,7 @@ def measure(bench: Bench) -> Row:
             Line("steepest growth of any process, per 100,000 mails", f"{steepest:+.1f} MB", "~ 0", steepest < 5),
         ],
         [
-            f"{len(watched.memory)} processes, each looked at twice a second from “send” to the end, planning included; "
+            f"{len(watched.memory)} processes, looked at twice a second from “send” to the end, planning included; "
             f"the line leaves out the first {WARM:.0%} of the mails. {len(slopes)} lived long enough for one."
         ],
     )

@@ -30,8 +30,8 @@ def measure(bench: Bench) -> Row:
     for name, told, letters in (("CONN_MAX_AGE=600", kept, sizes.naive), ("defaults", plain, sizes.naive_defaults)):
         alone = median([each.steady for each in told])
         notes.append(
-            f"One task each, {name}: {spread([each.whole for each in told], 1)} mails/s ({alone:.1f} from the first sent "
-            f"to the last: {steady / alone:.0f}× by that measure); {letters} letters."
+            f"One task each, {name}: {spread([each.whole for each in told], 1)} mails/s ({alone:.1f} from the first "
+            f"sent to the last: {steady / alone:.0f}× by that measure); {letters} letters."
         )
     return Row(
         [

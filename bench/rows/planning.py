@@ -7,7 +7,7 @@ from bench.report import Line, Row, at_most
 
 
 def measure(bench: Bench) -> Row:
-    """From “send” until everybody is frozen, by the worker, with a tag and a segment; what is sent then is cancelled."""
+    """From “send” until everybody is frozen, by the worker, with tags and a segment; the sending is cancelled."""
     from django.utils import timezone
 
     from apps.campaigns import lifecycle
