@@ -60,14 +60,13 @@ def _pause(world: World, findings: Findings, run: Run, people: int) -> None:
 
 def _cancel(world: World, findings: Findings, run: Run, people: int) -> None:
     world.until(lambda: world.arrived(run) > people * 0.3, "a third has left", within=120)
+    connections = _open_connections(world)
     status, said = world.call("POST", f"/campaigns/{run.campaign.uid}/cancel")
     at = time.time()
     findings.add("cancel is answered", bar="200", measured=status, kept=status == 200)
     time.sleep(10)
     later = [each.at - at for each in world.log.read().of(run.notification.uid) if each.at > at]
-    # what was being handed over at that moment is named in the answer as "in_flight"
-    in_hand = _open_connections(world)
-    findings.at_most("mails after the 200 of cancel (those in hand)", len(later), in_hand)
+    findings.at_most(f"mails after the 200 of cancel ({connections} connections)", len(later), connections)
     findings.note("the last of them", f"{max(later, default=0.0):.2f} s after; the answer said {said}")
     sheet, copies = world.sheet(run), world.log.copies(run.notification.uid)
     fine = sheet.total == people and sheet.waiting == 0 and sheet.sent == len(copies)

@@ -21,7 +21,8 @@ FAULTS = {
     "DOT accept": 0.001,
 }  # fmt: skip
 REFUSED = ("RCPT 5xx", "DOT 5xx")
-FORGOTTEN = ("DOT accept", "DOT garbage")  # the answer was none: nobody can know (RFC 1047)
+# No answer to a mail that had left whole: nobody can know (RFC 1047). A short one has left when its first line is read.
+FORGOTTEN = ("DOT accept", "DOT garbage", "BODY drop")
 
 
 def faults(world: World, findings: Findings, asked: Namespace) -> None:
