@@ -113,7 +113,7 @@ def _in_lines(data: bytes) -> bytes:
     lines = b2a_qp(data, istext=True)
     # it writes a blank at a line's end as =20 without asking whether that still fits
     for end, too_late in _LATE_BLANKS.items():
-        if end in lines:
+        if len(lines) > _WIDTH + 2 and end in lines:
             lines = too_late.sub(b"=\r\n" + end, lines)
     return lines
 
@@ -137,7 +137,7 @@ def _quoted_pieces(html: Pieces) -> bytes:
         ):
             data, head, tail = piece.encode(), len(piece), None
         else:
-            data, head, tail = _measured(_quoted_part(piece))
+            data, head, tail = _quoted_short(piece) if len(piece) <= _WIDTH else _measured(_quoted_part(piece))
         if column and column + head > _WIDTH:
             lines.append(_SOFT)
             column = 0
@@ -157,6 +157,12 @@ def _quoted_static(text: str) -> bytes:
 def _quoted_part(text: str) -> bytes:
     """Fit to have anything before and after it: a blank at its end is encoded, since a line end may follow."""
     return _in_lines(_wire(text) + b"\r\n")[:-2]
+
+
+@lru_cache(maxsize=2000)
+def _quoted_short(text: str) -> tuple[bytes, int, int | None]:
+    """Many readers share their city, the price of an article, their first name."""
+    return _measured(_quoted_part(text))
 
 
 def _measured(data: bytes) -> tuple[bytes, int, int | None]:
