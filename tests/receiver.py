@@ -75,18 +75,18 @@ class _Conversation(socketserver.StreamRequestHandler):
             piece, self.unsaid = self.unsaid[:size], self.unsaid[size:]
             self.wfile.write(piece)
 
-    def _more_waits(self) -> bool:
-        """Has the client said more than what was answered?"""
+    def _said_more(self) -> bytes:
+        """What the client has said already beyond what was read."""
         self.connection.settimeout(0)
         try:
-            return bool(self.rfile.peek(1))  # type: ignore[attr-defined]
+            return bytes(self.rfile.peek(1))  # type: ignore[attr-defined]
         except (BlockingIOError, ssl.SSLWantReadError):
-            return False
+            return b""
         finally:
             self.connection.settimeout(self.timeout)
 
     def _line(self, longest: int) -> bytes:
-        if self.unsaid and not self._more_waits():
+        if self.unsaid and b"\n" not in self._said_more():
             self._flush()
         return bytes(self.rfile.readline(longest))
 
@@ -117,7 +117,7 @@ class _Conversation(socketserver.StreamRequestHandler):
             verb, _, rest = line.decode("utf-8", "surrogateescape").strip().partition(" ")
             receiver.heard.append(f"{verb} {rest}".strip())
             may_be_followed = "PIPELINING" in receiver.extensions and verb in ("MAIL", "RCPT", "RSET")
-            if not may_be_followed and self._more_waits():
+            if not may_be_followed and self._said_more():
                 receiver.hasty.append(verb)
             match verb.upper():
                 case "EHLO":
