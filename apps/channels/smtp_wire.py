@@ -148,7 +148,9 @@ class Wire:
         """Whether something of an answer is there by then, or the end of the connection."""
         if self._unread or (isinstance(self._socket, ssl.SSLSocket) and self._socket.pending()):
             return True
-        return bool(select.select([self._socket], [], [], seconds)[0])
+        poll = select.poll()  # select() can't watch a descriptor above 1023
+        poll.register(self._socket, select.POLLIN)
+        return bool(poll.poll(seconds * 1000))
 
     def answer(self, patience: float | None = None) -> Answer:
         """The next answer within `patience` seconds (or the usual ones): its last line's code (in a good one all are

@@ -1,13 +1,14 @@
 """SMTP against a server that misbehaves in every way: what was it about, and may it be tried again?"""
 
 import datetime as dt
+import time
 from collections.abc import Iterator
 
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from apps.channels.contract import BadSettings, Result
+from apps.channels.contract import BadSettings, Mail, Result
 from apps.channels.mime import as_bytes
 from apps.channels.smtp import Smtp, wire_form
 from tests.channels.basket import Basket, a_mail
@@ -75,6 +76,27 @@ def test_a_mail_costs_one_round_trip_as_the_next_envelope_goes_with_its_content(
         session.work(Basket(a_mail(f"p{number}@example.com") for number in range(10)))
     first_envelope, quit_ = (1, 1) if pipelining else (0, 1)
     assert receiver.turns - before == first_envelope + turns_a_mail * 10 + quit_
+
+
+def test_a_mail_whose_envelope_waits_behind_a_slow_answer_is_given_back_and_goes_out_once(
+    receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Watched(Basket):
+        returned: list[str] = []
+
+        def give_back(self, message: Mail) -> None:
+            self.returned.append(message.to)
+            super().give_back(message)
+
+    monkeypatch.setattr("apps.channels.smtp.LONELY_SECONDS", 0.1)
+    receiver.answers["DOT"] = lambda to: time.sleep(0.5) if to == "anna@example.com" else None
+    everybody = ["anna@example.com", "boris@example.com", "chen@example.com"]
+    basket = Watched(a_mail(to) for to in everybody)
+    with Smtp.open(receiver.settings()) as session:
+        session.work(basket)
+    assert basket.returned == ["boris@example.com"]
+    assert basket.empty_handed
+    assert receiver.recipients == everybody
 
 
 def test_a_mail_that_can_not_be_written_costs_only_itself(receiver: Receiver) -> None:
