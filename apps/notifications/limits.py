@@ -6,6 +6,8 @@ deliveries, domains, tallies; `heard` and `give_back` outside a claim are transa
 """
 
 import datetime as dt
+import math
+import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -24,6 +26,9 @@ from apps.notifications.warmup import warmup_cap
 # A row that was put behind its domain's queue comes back on time, give or take the tick and a busy sender: five
 # seconds' worth may go at once, or such a row would be put behind again.
 DOMAIN_BURST = 5.0
+# A slow notification that waits for its turn is woken by the tick: two seconds late, it is still at its rate.
+NOTIFICATION_BURST = 2.0
+LONGEST_NAP = 1.0  # a sender that waits for one limit does nothing for the others of its lane
 REMEMBERED_SECONDS = 60.0
 
 
@@ -85,7 +90,23 @@ def grant(*, notification: Notification, account: ProviderAccount | None, wanted
 def _nothing(account: ProviderAccount | None, again_at: dt.datetime, reason: str, now: dt.datetime) -> Grant:
     if account and account.tripped_at:
         accounts_out.leave_probe(account)
+    if reason == "rate":
+        _turn[0] = min(_turn[0], time.monotonic() + max(0.0, (again_at - now).total_seconds()))
     return Grant(0, max(again_at, now), reason)
+
+
+def sleep_until_turn(until: float) -> bool:
+    """Wait for the first rate that has refused a claim of this process since the last call; False, at once, where none
+    has, or its turn comes later than LONGEST_NAP or `until` (monotonic). Outside any transaction: a sender that waits
+    here keeps to the rate and keeps its connections; one that leaves is woken by the tick."""
+    turn, _turn[0] = _turn[0], math.inf
+    if turn >= min(until, time.monotonic() + LONGEST_NAP):
+        return False
+    time.sleep(max(0.0, turn - time.monotonic()))
+    return True
+
+
+_turn = [math.inf]  # the earliest, monotonic
 
 
 def give_back(*, notification: Notification, account: ProviderAccount | None, count: int) -> None:
@@ -110,7 +131,7 @@ def give_back(*, notification: Notification, account: ProviderAccount | None, co
 def _rates(notification: Notification, account: ProviderAccount | None) -> list[paces.Limit]:
     limits = []
     if notification.rate:
-        limits.append(paces.limit(f"notification:{notification.pk}", notification.rate))
+        limits.append(paces.limit(f"notification:{notification.pk}", notification.rate, burst=NOTIFICATION_BURST))
     if account and account.rate:
         limits.append(paces.limit(_key(account), account.rate, lane=Lane(notification.lane)))
     return limits

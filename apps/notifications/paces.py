@@ -15,8 +15,8 @@ from django.db import transaction
 from apps.lib.queue.lanes import Lane
 from apps.notifications.models import Pace
 
-# What a limit lets out at once. Half a second evens out the claims of several senders; below two a second it is one.
-BURST_SECONDS = 0.5
+# How late a sender may come without falling behind the rate; and what goes at once after a rest.
+BURST_SECONDS = 1.0
 # Fewer than a quarter second's worth is not worth a claim (about 5 ms): it waits until there is so much.
 CHUNK_SECONDS = 0.25
 # The others may run a limit into debt that bulk then pays back: a code never waits behind a campaign.
@@ -49,7 +49,8 @@ class Limit:
 
 
 def limit(key: str, rate: float, *, lane: Lane = Lane.BULK, burst: float = BURST_SECONDS) -> Limit:
-    return Limit(key, rate, _TURN[lane] * max(burst, 1 / rate))
+    """One message, and `burst` seconds' worth, at once; more in lanes that go first."""
+    return Limit(key, rate, _TURN[lane] * (1 / rate + burst))
 
 
 def hold(keys: Iterable[str]) -> dict[str, Pace]:
