@@ -116,9 +116,10 @@ class Parsed(BoundTemplate):
         if self._fixed is not None:
             return list(self._fixed)
         context, buffer = _Context(self, globals=values), Collector()
+        output: Any = buffer  # all that a node asks of it
         for node in self.nodes:
             try:
-                node.render(context, buffer)
+                node.render(context, output)
             except LiquidInterrupt as interrupt:
                 self.env.error(LiquidSyntaxError(f"unexpected '{interrupt}'", token=node.token))
             except LiquidError as error:
@@ -193,7 +194,7 @@ def _refuse_over(size: int) -> None:
 # ---- filters that know the reader's language and zone
 def _language(context: RenderContext) -> str:
     content: Any = context.globals.get("content") or {}
-    return content.get("language", "")
+    return str(content.get("language", ""))
 
 
 def _time_zone(context: RenderContext) -> dt.tzinfo:

@@ -57,7 +57,8 @@ class Words(ContentNode):
     __slots__ = ()
 
     def render(self, context: RenderContext, buffer: Any) -> int:
-        return buffer.write(self.text)
+        written: int = buffer.write(self.text)
+        return written
 
 
 class _Value(OutputNode):
@@ -65,9 +66,12 @@ class _Value(OutputNode):
 
     def render(self, context: RenderContext, buffer: Any) -> int:
         value = self.expression.evaluate(context)
-        if type(value) is str:
-            return buffer.write(escape(value) if context.autoescape else value)
-        return buffer.write(to_liquid_string(value, context.autoescape))
+        if type(value) is not str:
+            value = to_liquid_string(value, context.autoescape)
+        elif context.autoescape:
+            value = escape(value)
+        written: int = buffer.write(value)
+        return written
 
 
 class _Path(Path):
@@ -76,14 +80,15 @@ class _Path(Path):
     __slots__ = ()
 
     def evaluate(self, context: RenderContext) -> object:
+        path: Any = self.path
         value: Any = None
         for names in context.scope._maps:
-            if self.path[0] in names:
-                value = names[self.path[0]]
+            if path[0] in names:
+                value = names[path[0]]
                 break
         else:
             return super().evaluate(context)  # it knows what is undefined
-        for name in self.path[1:]:
+        for name in path[1:]:
             if type(value) is not dict or name not in value:
                 return super().evaluate(context)  # it knows what else has members
             value = value[name]
@@ -102,6 +107,9 @@ class _Block(BlockNode):
         return 0 if self.blank else buffer.size - before
 
 
+_NOTHING: Any = None  # our tags include no other templates, so none asks the context for them
+
+
 def quicken(nodes: Iterable[Node]) -> None:
     """Make the nodes below and these quick."""
     for node in nodes:
@@ -115,7 +123,7 @@ def quicken(nodes: Iterable[Node]) -> None:
         elif type(node) is BlockNode:
             node.__class__ = _Block
         _quicken_expressions(node.expressions())
-        quicken(node.children(None))
+        quicken(node.children(_NOTHING))
 
 
 def _quicken_expressions(expressions: Iterable[Expression]) -> None:
