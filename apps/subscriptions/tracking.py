@@ -28,7 +28,8 @@ _LOOKS = ("GET", "HEAD")
 def straight(get_response: Callable[[HttpRequest], HttpResponseBase]) -> Callable[[HttpRequest], HttpResponseBase]:
     """Middleware: these addresses are answered before sessions, languages, cookies and the rest, which they don't need.
 
-    Behind all of it two processes answered 2,600 clicks a second, and so 9,500. What is refused goes on to `refused`.
+    A click costs 155 µs of processor time so, storing included, and 405 behind all of it: 8,300 a second from two
+    processes instead of 2,600. What is refused goes on to `refused`.
     """
 
     def middleware(request: HttpRequest) -> HttpResponseBase:
