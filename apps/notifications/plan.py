@@ -18,6 +18,9 @@ from apps.notifications.models import Delivery, Notification, NotificationState,
 from apps.notifications.send import announce_senders
 
 SLICE = 2000
+# From so many rows on the database is told to count anew: until its next own look, up to a minute later, it would take
+# the table for what it was before and read all that wait for each claim (69 s of its time for 20,000 mails, once).
+MANY = 10_000
 PLAN_TASK = "apps.notifications.plan.plan"
 
 
@@ -102,6 +105,9 @@ def finish_planning(*, notification: Notification, now: dt.datetime) -> None:
         )
         if not books.finish_if_done(notification.pk, now=now) and notification.send_at <= now:
             announce_senders(Lane(notification.lane))
+    if connection.vendor == "postgresql" and books.waiting(notification.pk) > MANY:
+        with connection.cursor() as cursor:  # some 0.3 s; whoever is at it already does as well
+            cursor.execute(f"ANALYZE (SKIP_LOCKED) {Delivery._meta.db_table}")
 
 
 def plan_recipients(*, notification: Notification, now: dt.datetime) -> None:
