@@ -78,7 +78,9 @@ def grant(*, notification: Notification, account: ProviderAccount | None, wanted
             count = min(count, max(0, cap - day.used))
         if count == 0:
             tomorrow = dt.datetime.combine(now.date() + dt.timedelta(days=1), dt.time(), dt.UTC)
-            ProviderAccount.objects.filter(pk=account.pk).update(capped_until=tomorrow)
+            # whoever has the account's row may wait for the rates that are held here: then the next claim says it
+            if ProviderAccount.objects.select_for_update(skip_locked=True, no_key=True).filter(pk=account.pk):
+                ProviderAccount.objects.filter(pk=account.pk).update(capped_until=tomorrow)
             return _nothing(account, tomorrow, "daily", now)
         day.used += count
     for rate in rates:
