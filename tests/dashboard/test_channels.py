@@ -217,16 +217,16 @@ def test_a_slowed_domain_is_shown_with_its_words_and_freed_by_a_person(
     client: Client, admin: Any, account: ProviderAccount
 ) -> None:
     said = Outcome(Result.TRANSIENT, "421 4.7.28 too much mail from you (at RCPT)")
-    limits.heard(account=account, results=[("gmail.example", said)], now=timezone.now())
+    limits.heard(account=account, results=[("slow.example", said)], now=timezone.now())
     as_role(client, admin)
     assert "1 slowed domain" in page_of(client.get(reverse("dashboard:channels"))).text
     url = reverse("dashboard:channel-account", args=[account.uid])
     page = page_of(client.get(url))
     assert "421 4.7.28 too much mail" in page.text
-    assert "60 a minute" in page.text
+    assert "was 2 a second" in page.text
     unslow = reverse("dashboard:channel-account-unslow", args=[account.uid])
-    assert "is written to as before" in page_of(client.post(unslow, {"domain": "gmail.example"}, follow=True)).text
-    assert "not slowed any more" in page_of(client.post(unslow, {"domain": "gmail.example"}, follow=True)).text
+    assert "is written to as before" in page_of(client.post(unslow, {"domain": "slow.example"}, follow=True)).text
+    assert "not slowed any more" in page_of(client.post(unslow, {"domain": "slow.example"}, follow=True)).text
 
 
 def test_a_receiving_domain_gets_a_limit_and_loses_it(client: Client, admin: Any, account: ProviderAccount) -> None:
