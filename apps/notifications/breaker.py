@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from apps.channels.contract import Outcome, Result
+from apps.notifications.slowing import asks_to_slow
 
 FIRST_PAUSE = 5.0  # seconds; doubles with each error in a row
 ERRORS_IN_A_ROW = 5
@@ -43,9 +44,10 @@ class State:
 
 
 def is_fault(outcome: Outcome) -> bool:
-    """The account's fault or its server's; a recipient's or a message's own refusal proves that the account works."""
+    """The account's fault or its server's; a recipient's or a message's own refusal proves that the account works, and
+    a domain that wants less gets less (slowing.py)."""
     if outcome.result is Result.TRANSIENT:
-        return not outcome.charged
+        return not outcome.charged and not asks_to_slow(outcome)
     return outcome.result in (Result.ACCOUNT, Result.IN_DOUBT)
 
 

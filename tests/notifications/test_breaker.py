@@ -100,6 +100,12 @@ def test_what_recipients_refuse_never_counts() -> None:
     assert (state.word(at(30)), state.faults) == ("closed", 0)
 
 
+def test_a_domain_that_wants_less_does_not_put_the_account_out_of_use() -> None:
+    less = Outcome(Result.TRANSIENT, "421 4.7.28 unusual rate of mail (at RCPT)", charged=False)
+    state = after(State(), [less] * 50, now=NOW)
+    assert after(state, [less] * 50, now=at(30)).word(at(30)) == "closed"
+
+
 def test_the_probe_decides() -> None:
     opened = State(errors=5, paused_until=at(60), tripped_at=NOW, trips=1, trouble="x")
     assert after(opened, [TAKEN], now=at(30)) == opened, "one that was on its way when it opened says nothing"
