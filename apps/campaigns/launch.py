@@ -19,7 +19,8 @@ from apps.lib.queue.lanes import Lane
 from apps.notifications.models import NotificationState
 from apps.notifications.plan import finish_planning, freeze_slice
 
-LEASE = dt.timedelta(seconds=60)
+LEASE = dt.timedelta(seconds=20)  # renewed with every slice, of less than a second
+UNHEARD = dt.timedelta(seconds=10)  # a call that a killed lane had taken wakes nobody for 5 minutes
 SLICE = 10_000  # followers per statement; each one pays anew for reading the tables a segment asks about
 WORK_SECONDS = 10.0  # a task is short, so that a stopping worker is soon empty
 logger = logging.getLogger("carillon.campaigns")
@@ -57,7 +58,7 @@ def launch(*, run_id: int, **_: object) -> None:
 def resume_stalled(*, now: dt.datetime) -> None:
     """Schedule: wake up launches whose launcher died, or whose wake-up call was lost."""
     stalled = Run.objects.filter(
-        Q(lease_until__lte=now) | Q(lease_until__isnull=True, started_at__lte=now - LEASE),
+        Q(lease_until__lte=now) | Q(lease_until__isnull=True, started_at__lte=now - UNHEARD),
         notification__planned_at__isnull=True,
         notification__state__in=[NotificationState.PLANNING, NotificationState.PAUSED],
     )

@@ -121,6 +121,16 @@ def test_everyone_is_planned_once_in_slices_even_when_the_launcher_dies(monkeypa
 
 
 @pytest.mark.django_db
+def test_a_launch_whose_call_was_lost_with_its_lane_is_announced_again_within_seconds() -> None:
+    run = lifecycle.send_now(campaign=make_campaign(notification_type=_news()), **act())
+    before = waiting(Lane.BULK)
+    launch.resume_stalled(now=run.started_at + dt.timedelta(seconds=5))
+    assert waiting(Lane.BULK) == before, "it may still be on its way"
+    launch.resume_stalled(now=run.started_at + dt.timedelta(seconds=15))
+    assert waiting(Lane.BULK) == before + 1
+
+
+@pytest.mark.django_db
 def test_a_long_launch_gives_way_and_goes_on_in_the_next_task(monkeypatch: pytest.MonkeyPatch) -> None:
     make_world(90)
     run = lifecycle.send_now(campaign=make_campaign(notification_type=_news()), **act())
