@@ -122,6 +122,7 @@ def test_everyone_is_planned_once_in_slices_even_when_the_launcher_dies(monkeypa
 
 @pytest.mark.django_db
 def test_a_launch_whose_call_was_lost_with_its_lane_is_announced_again_within_seconds() -> None:
+    make_world(3)
     run = lifecycle.send_now(campaign=make_campaign(notification_type=_news()), **act())
     before = waiting(Lane.BULK)
     launch.resume_stalled(now=run.started_at + dt.timedelta(seconds=5))
