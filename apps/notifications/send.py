@@ -62,6 +62,8 @@ def send_lane(*, name: str, **_: object) -> None:
         while time.monotonic() < until:
             batch = claim.claim(lane, owner=journal.owner, size=FIRST_CLAIM)
             if batch is None:
+                if limits.sleep_until_turn(until):
+                    continue
                 return
             _Shift(lane, batch, journal, until).run()
     if waiting(lane) == 0:  # a call that waits already goes on; more calls than work would keep other tasks waiting
@@ -131,7 +133,7 @@ class _Shift:
             quiet = self._line.quiet()
             if quiet or time.monotonic() - self._flushed > FLUSH_SECONDS or self._line.full():
                 self._book()
-            if quiet and not found:
+            if quiet and not found and not limits.sleep_until_turn(self._until):
                 break
             self._look_again()
             self._widen()
