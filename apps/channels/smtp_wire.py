@@ -56,6 +56,7 @@ class Wire:
         self._socket = socket.create_connection((host, port), timeout)
         self._patience = timeout  # what the socket is set to now
         self._unread = b""
+        self._poll: select.poll | None = None
         # a command must not wait in the kernel until the last one is acknowledged (40 ms with delayed ACKs)
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._sealed = tls is not None
@@ -100,7 +101,7 @@ class Wire:
         # answer that came encrypted. What was offered before is forgotten for the same reason (RFC 3207 4.2).
         self._unread = b""
         self._socket = tls.wrap_socket(self._socket, server_hostname=self._host)
-        self._sealed = True
+        self._sealed, self._poll = True, None
         self._introduce()
 
     def log_in(self, username: str, password: str) -> None:
@@ -148,9 +149,10 @@ class Wire:
         """Whether something of an answer is there by then, or the end of the connection."""
         if self._unread or (isinstance(self._socket, ssl.SSLSocket) and self._socket.pending()):
             return True
-        poll = select.poll()  # select() can't watch a descriptor above 1023
-        poll.register(self._socket, select.POLLIN)
-        return bool(poll.poll(seconds * 1000))
+        if self._poll is None:
+            self._poll = select.poll()  # select() can't watch a descriptor above 1023
+            self._poll.register(self._socket, select.POLLIN)
+        return bool(self._poll.poll(seconds * 1000))
 
     def answer(self, patience: float | None = None) -> Answer:
         """The next answer within `patience` seconds (or the usual ones): its last line's code (in a good one all are

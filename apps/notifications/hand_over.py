@@ -42,6 +42,8 @@ class Line:
         self._ended: list[Ended] = []
         self._in_hand = 0
         self.open, self._left_alone = True, False
+        self._hands = 0  # connections at work
+        self.crowded = False  # the server did not want one of them
 
     # ---- the side of the database
     def put(self, rows: list[Row], *, first: bool = False) -> None:
@@ -134,6 +136,19 @@ class Line:
         if alone:
             outcomes.record(self.journal.owner, [(row, outcome)])
 
+    def join(self) -> None:
+        with self._lock:
+            self._hands += 1
+
+    def others_go_on(self) -> bool:
+        """True for a connection that may leave because others are at work; the last one has to stay."""
+        with self._lock:
+            if self._hands < 2:
+                return False
+            self._hands -= 1
+            self.crowded = True
+            return True
+
     def broke(self, error: BaseException) -> None:
         """The process can't go on, or the provider has a bug and can't be trusted with the next message."""
         with self._lock:
@@ -151,11 +166,13 @@ class Hand(Flow[Any]):
         self._line = line
         self._taken: dict[UUID, Row] = {}
         self._left: set[UUID] = set()
+        self._over = False
+        line.join()
         self._making: UUID | None = None
 
     def take(self, *, wait: bool) -> Any:
         line = self._line
-        while (row := line.next(wait=wait)) is not None:
+        while not self._over and (row := line.next(wait=wait)) is not None:
             self._taken[row.uid] = row
             line.journal.preparing(row.pk)
             try:
@@ -179,6 +196,10 @@ class Hand(Flow[Any]):
             self._left.add(message.delivery)
 
     def ended(self, message: Any, outcome: Outcome) -> None:
+        if outcome.result is Result.ACCOUNT and self._line.others_go_on():
+            self._over = True  # servers allow only so many connections, and say so only to the one too many
+            self.give_back(message)
+            return
         self._end(message.delivery, outcome)
 
     def give_back(self, message: Any) -> None:

@@ -171,7 +171,7 @@ class _Shift:
             return
         share = (used - self._used) / (now - self._widened)
         self._widened, self._used = now, used
-        if share < MOSTLY_WAITING and self._line.waiting():
+        if share < MOSTLY_WAITING and self._line.waiting() and not self._line.crowded:
             kind, have = provider(self._account.provider), len(self._connections)
             for _ in range(min(have, self._most - have)):
                 self._connections.append(Connection(self._line, kind.open(self._settings)))

@@ -82,6 +82,21 @@ def test_more_connections_are_opened_while_the_server_keeps_us_waiting(
     assert 1 < receiver.connections <= 4
 
 
+def test_a_server_that_allows_fewer_connections_is_served_by_fewer(
+    receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(send, "WIDEN_SECONDS", 0.02)
+    monkeypatch.setattr(send, "STATE_SECONDS", 0.02)
+    connections(4)
+    receiver.slowness = 0.05
+    receiver.answers["CONNECT"] = lambda _: "421 4.7.0 too many connections" if receiver.connections > 2 else None
+    notification = tell(make_type(), people(30), version=make_version())
+    send.send_lane(name=Lane.BULK)
+    assert stands(notification) == {"sent": 30}
+    assert receiver.connections > 2, "a third was tried"
+    assert ProviderAccount.objects.get(provider="smtp").failures == 0, "and the account is not to blame"
+
+
 def test_when_pause_has_returned_nothing_more_leaves(receiver: Receiver) -> None:
     connections(2)
     receiver.slowness = 0.02
