@@ -212,8 +212,7 @@ def _skip(judged: Iterable[tuple[Row, str]], *, now: dt.datetime, held: bool = F
     denied = [(row, verdict) for row, verdict in judged if verdict not in _ALLOWING]
     if not denied:
         return
-    doubts = DeliveryEvent.objects.filter(delivery__in=[row.pk for row, _ in denied], kind="in_doubt")
-    doubted = set(doubts.values_list("delivery_id", flat=True))
+    doubted = doubted_among(row.pk for row, _ in denied)
     ends = {
         row.pk: (DeliveryStatus.IN_DOUBT, "in_doubt") if row.pk in doubted else (DeliveryStatus.SKIPPED, verdict)
         for row, verdict in denied
@@ -228,6 +227,12 @@ def _skip(judged: Iterable[tuple[Row, str]], *, now: dt.datetime, held: bool = F
         before.append(place if held else place._replace(status=DeliveryStatus.PENDING.value))
         after.append(place._replace(status=status.value, reason=reason))
     books.shift(books.moved(before, after))
+
+
+def doubted_among(ids: Iterable[int]) -> set[int]:
+    """Those of them that have been in doubt before."""
+    events = DeliveryEvent.objects.filter(delivery__in=list(ids), kind="in_doubt")
+    return set(events.values_list("delivery_id", flat=True))
 
 
 # ------------------------------------------------------------------ hold
@@ -282,14 +287,28 @@ def release(owner: str, rows: Iterable[Row]) -> None:
         of = {row.notification.pk for row in mine}
         cancelled = Notification.objects.filter(pk__in=of, state=NotificationState.CANCELLED)
         gone = set(cancelled.values_list("pk", flat=True))
-        after = []
-        for status, finished in ((DeliveryStatus.PENDING, None), (DeliveryStatus.CANCELLED, timezone.now())):
-            group = [row for row in mine if (row.notification.pk in gone) == (finished is not None)]
-            after += [row.place()._replace(status=status.value) for row in group]
-            Delivery.objects.filter(pk__among={row.pk for row in group}).update(
-                status=status, attempts=F("attempts") - 1, lease_owner="", lease_until=None, finished_at=finished
+        doubted = doubted_among(row.pk for row in mine if row.notification.pk in gone)
+        ends: dict[tuple[DeliveryStatus, str | None], list[Row]] = {}
+        for row in mine:
+            if row.notification.pk not in gone:
+                end: tuple[DeliveryStatus, str | None] = (DeliveryStatus.PENDING, None)
+            elif row.pk in doubted:  # "cancelled" would be a claim
+                end = (DeliveryStatus.IN_DOUBT, "in_doubt")
+            else:
+                end = (DeliveryStatus.CANCELLED, None)
+            ends.setdefault(end, []).append(row)
+        before, after = [], []
+        for (status, reason), group in ends.items():
+            finished = None if status == DeliveryStatus.PENDING else timezone.now()
+            change: dict[str, Any] = {"status": status, "finished_at": finished} | (
+                {"reason": reason} if reason else {}
             )
-        books.shift(books.moved([row.place() for row in mine], after))
+            before += [row.place() for row in group]
+            after += [row.place()._replace(status=status.value, reason=reason or row.reason) for row in group]
+            Delivery.objects.filter(pk__among={row.pk for row in group}).update(
+                attempts=F("attempts") - 1, lease_owner="", lease_until=None, **change
+            )
+        books.shift(books.moved(before, after))
 
 
 Ended = tuple[Row, Outcome]

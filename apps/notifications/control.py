@@ -14,7 +14,7 @@ from apps.lib.events import Fact, Kind, publish
 from apps.lib.queue.announce import announce, waiting
 from apps.lib.queue.lanes import Lane
 from apps.notifications import books
-from apps.notifications.claim import EXPIRED
+from apps.notifications.claim import EXPIRED, doubted_among
 from apps.notifications.models import (
     Delivery,
     DeliveryEvent,
@@ -114,18 +114,24 @@ def _cancel_chunk(notification_id: int, now: dt.datetime) -> bool:
 
 
 def _move(notification_id: int, rows: QuerySet[Delivery], status: DeliveryStatus, **changes: object) -> list[int]:
-    """Set the status of up to CHUNK rows, and move the tallies with them; the ids of those rows."""
+    """Set the status of up to CHUNK rows, and move the tallies with them; the ids of those rows.
+
+    What is closed unsent stays in doubt where it was before: it has perhaps arrived.
+    """
     with transaction.atomic():
-        ids = list(rows.select_for_update().order_by("pk").values_list("pk", flat=True)[:CHUNK])
-        mine = Delivery.objects.filter(pk__in=ids).order_by()
-        reason = changes.get("reason")
+        ids = set(rows.select_for_update(no_key=True).order_by("pk").values_list("pk", flat=True)[:CHUNK])
+        doubted = doubted_among(ids) if status in (DeliveryStatus.CANCELLED, DeliveryStatus.SKIPPED) else set()
         deltas: Counter[books.Place] = Counter()
-        for channel, old, why, count in mine.values_list("channel", "status", "reason").annotate(n=Count("pk")):
-            deltas[books.Place(notification_id, channel, old, why)] -= count
-            deltas[books.Place(notification_id, channel, status.value, str(reason or why))] += count
-        mine.update(status=status, **changes)
+        doubtful = {**changes, "status": DeliveryStatus.IN_DOUBT, "reason": "in_doubt"}
+        for those, change in ((ids - doubted, {**changes, "status": status}), (doubted, doubtful)):
+            mine = Delivery.objects.filter(pk__among=those).order_by()
+            for channel, old, why, count in mine.values_list("channel", "status", "reason").annotate(n=Count("pk")):
+                deltas[books.Place(notification_id, channel, old, why)] -= count
+                place = books.Place(notification_id, channel, str(change["status"]), str(change.get("reason") or why))
+                deltas[place] += count
+            mine.update(**change)
         books.shift(deltas)
-    return ids
+    return sorted(ids)
 
 
 def retry_failed(*, notification: Notification, by: Actor, now: dt.datetime, reason: str = "") -> int:

@@ -224,3 +224,18 @@ def test_calls_do_not_become_more_than_the_work(receiver: Receiver, monkeypatch:
     send.send_lane(name=Lane.BULK)
     send.send_lane(name=Lane.BULK)
     assert announce.waiting(Lane.BULK) == 1
+
+
+@pytest.mark.parametrize("held", [False, True])
+def test_what_was_in_doubt_before_is_not_called_cancelled(receiver: Receiver, anna: Follower, held: bool) -> None:
+    notification = tell(make_type(), [anna, make_follower(email="late@example.com")], version=make_version())
+    Delivery.objects.filter(address__value="late@example.com").update(due_at=timezone.now() + dt.timedelta(hours=1))
+    batch = claim.claim(Lane.BULK, owner="me", size=1)
+    assert batch
+    outcomes.record("me", [(batch.rows[0], Outcome(Result.IN_DOUBT, "no answer"))])
+    assert stands(notification) == {"pending": 2}, "it would be sent once more"
+    again = claim.claim(Lane.BULK, owner="me", size=1) if held else None
+    control.cancel(notification=notification, **act())
+    if again:
+        claim.release("me", again.rows)
+    assert stands(notification) == {"in_doubt": 1, "cancelled": 1}
