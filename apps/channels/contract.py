@@ -72,6 +72,16 @@ class InAppMessage:
     link: str
 
 
+@dataclass(frozen=True, slots=True)
+class SmsMessage:
+    """One text message to one phone. `media`: public https addresses of pictures (MMS), none for plain SMS."""
+
+    delivery: UUID
+    to: str  # E.164, with +
+    body: str
+    media: tuple[str, ...] = ()
+
+
 M = TypeVar("M")
 
 
