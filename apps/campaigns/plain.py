@@ -59,7 +59,7 @@ def usual_type() -> NotificationType:
         if Channel.EMAIL in kind.channels:
             return kind
     raise BadCampaign(
-        "type", "There is no commercial kind of message offered by e-mail. Make one first, or name a type."
+        "type", "There is no commercial message type offered by e-mail. Make one first, or name a type."
     )
 
 

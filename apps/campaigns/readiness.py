@@ -38,7 +38,7 @@ def _content(campaign: Campaign) -> list[Problem]:
     found = []
     kind = campaign.notification_type
     if not kind.active:
-        found.append(f"The kind of message “{kind.name}” is switched off. Choose another one.")
+        found.append(f"The message type “{kind.name}” is switched off. Choose another one.")
     if not campaign.channels:
         found.append("Choose at least one channel.")
     if refused := [Channel(channel).label for channel in campaign.channels if channel not in kind.channels]:

@@ -34,7 +34,7 @@ from apps.notifications import trial
 
 VIEWS = {"email": (("html", "HTML"), ("text", "Text"), ("source", "Exact bytes")), "in_app": (("card", "Card"),)}
 SIZES = (("wide", "Computer"), ("narrow", "Phone"))
-# What stands in where no kind of message is known yet: the strictest one, so that the footer shows all links.
+# What stands in where no message type is known yet: the strictest one, so that the footer shows all links.
 SOME_TYPE = {"key": "preview", "name": "Preview", "category": Category.MARKETING, "commercial": True}
 # A mail is a stranger's page: no script, no form, no way out of its frame; images may come from anywhere, as in a
 # mail program. `sandbox` holds when somebody opens the address outside the frame.
@@ -121,7 +121,7 @@ def channels_of(version: Version) -> list[str]:
 
 
 def _purpose(version: Version) -> tuple[NotificationType, dict[str, Any]]:
-    """The kind of message this version is for, and the values its campaign gives to it."""
+    """The message type this version is for, and the values its campaign gives to it."""
     try:
         campaign = version.template.campaign
     except ObjectDoesNotExist:

@@ -1,4 +1,4 @@
-"""Kinds of message: what followers can have an opinion about, with its category, channels and template."""
+"""Message types: what followers can have an opinion about, with its category, channels and template."""
 
 from typing import Any
 
@@ -98,7 +98,7 @@ class TypeForm(forms.Form):
         category: str = self.cleaned_data["category"]
         if category == Category.CRITICAL != self.before.category and not self.may_administer:
             # a critical message passes every preference of every follower
-            raise ValidationError("Only an administrator can make a kind of message critical.")
+            raise ValidationError("Only an administrator can make a message type critical.")
         return category
 
     def clean(self) -> dict[str, Any]:

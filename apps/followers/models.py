@@ -148,7 +148,7 @@ class DoubtPolicy(models.TextChoices):
 
 
 class NotificationType(models.Model):
-    """A kind of message people can have an opinion about."""
+    """A message type: what people can have an opinion about."""
 
     key = models.SlugField(max_length=60, unique=True)
     name = models.CharField(max_length=100)

@@ -1,4 +1,4 @@
-"""Kinds of message: make and change a notification type, and say which template speaks for it."""
+"""Message types: make and change a notification type, and say which template speaks for it."""
 
 import datetime as dt
 from collections.abc import Mapping, Sequence
@@ -42,7 +42,7 @@ class TypeValues:
 def check(values: TypeValues) -> None:
     """The rules the database also keeps, and those it can't. Raises BadType with what to do."""
     if not values.name.strip():
-        raise BadType("name", "Give this kind of message a name; followers read it in their preferences.")
+        raise BadType("name", "Give this message type a name; followers read it in their preferences.")
     if values.category not in Category.values:
         raise BadType("category", f"{values.category!r} is not one of: {', '.join(Category.values)}.")
     if values.doubt_policy not in DoubtPolicy.values:
@@ -82,7 +82,7 @@ def make_type(
     except IntegrityError:
         if not NotificationType.objects.filter(key=key).exists():
             raise
-        raise BadType("key", f"There is already a kind of message with the key {key}.") from None
+        raise BadType("key", f"There is already a message type with the key {key}.") from None
     return made
 
 

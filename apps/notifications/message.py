@@ -74,8 +74,8 @@ def mail(
 ) -> Mail:
     """The e-mail with the headers mailbox providers ask for.
 
-    List-Unsubscribe with List-Unsubscribe-Post (RFC 8058) on commercial mail only; List-Id (RFC 2919) names the kind of
-    message; Auto-Submitted (RFC 3834) keeps vacation replies away; the Message-ID is the same on every try.
+    List-Unsubscribe with List-Unsubscribe-Post (RFC 8058) on commercial mail only; List-Id (RFC 2919) names the message
+    type; Auto-Submitted (RFC 3834) keeps vacation replies away; the Message-ID is the same on every try.
     """
     domain = _domain_of(sender)
     headers = {

@@ -25,7 +25,7 @@ def kind_of(key: str) -> NotificationType | None:
     kind = NotificationType.objects.filter(key=key).first()
     if kind is None:
         known = ", ".join(NotificationType.objects.values_list("key", flat=True)) or "none yet"
-        raise CommandError(f"There is no kind of message {key!r}. Known: {known}.")
+        raise CommandError(f"There is no message type {key!r}. Known: {known}.")
     return kind
 
 

@@ -1,4 +1,4 @@
-"""What every site needs before its first message: kinds of message, the stock templates, and the ways out."""
+"""What every site needs before its first message: message types, the stock templates, and the ways out."""
 
 import datetime as dt
 from dataclasses import dataclass

@@ -80,7 +80,7 @@ def test_the_whole_story(site: str, page: Page, tmp_path: Path) -> None:
     page.goto(f"{site}/campaigns/")
     page.get_by_role("link", name=re.compile("New campaign|Compose")).first.click()
     page.get_by_label("Name", exact=False).first.fill("Spring news")
-    page.get_by_label("Kind of message").select_option("promotion")
+    page.get_by_label("Message type").select_option("promotion")
     page.get_by_role("button", name=re.compile("Start|Create|Next|Continue")).first.click()
     page.get_by_label("Subject").first.fill("Hello {{ follower.first_name }}, {{ offr }} inside")
     page.get_by_label("HTML").first.fill("<h1>Dear {{ follower.name }}</h1><p>{{ offr }}</p>")

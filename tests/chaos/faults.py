@@ -26,7 +26,7 @@ FORGOTTEN = ("DOT accept", "DOT garbage", "BODY drop")
 
 
 def faults(world: World, findings: Findings, asked: Namespace) -> None:
-    """One campaign whose kind of message is sent again when in doubt, one whose kind is held for a person."""
+    """One campaign whose message type is sent again when in doubt, one whose type is held for a person."""
     half = asked.messages // 2
     make_crowd(half, tag="again")
     make_crowd(half, tag="held", first=half)

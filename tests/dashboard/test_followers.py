@@ -98,7 +98,7 @@ def test_the_page_of_a_person_shows_addresses_verdicts_messages_and_history(
         page = page_of(client.get(f"/followers/{anna.uid}/"))
     for said in (
         "anna@example.com Active",
-        "switched this kind of message off",
+        "switched this message type off",
         "news on email: off",
         "Follower added",
     ):

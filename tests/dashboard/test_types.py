@@ -1,4 +1,4 @@
-"""Kinds of message in the dashboard: their rules are told at the field that breaks them."""
+"""Message types in the dashboard: their rules are told at the field that breaks them."""
 
 from typing import Any
 
@@ -89,7 +89,7 @@ def test_an_editor_may_still_change_the_words_of_a_critical_type(client: Client,
 def test_a_key_that_is_taken_is_refused(client: Client, editor: Any) -> None:
     make_type("order-shipped")
     answer = as_role(client, editor).post(reverse("dashboard:type-add"), VALUES)
-    assert "already a kind of message with the key order-shipped" in page_of(answer).text
+    assert "already a message type with the key order-shipped" in page_of(answer).text
     assert NotificationType.objects.count() == 1
 
 

@@ -86,7 +86,7 @@ def test_what_cannot_be_a_message_is_refused(words: list[str], said: str) -> Non
 
 
 def test_without_a_commercial_type_the_command_says_what_is_missing() -> None:
-    with pytest.raises(CommandError, match="no commercial kind of message"):
+    with pytest.raises(CommandError, match="no commercial message type"):
         run("create_message", "--subject", "x", "--content", "x")
 
 

@@ -52,7 +52,7 @@ class Suppressions(Endpoint):
     @described(
         "Suppressions", "suppressions_add", "Send nothing to an address any more", body=NewSuppression,
         answer=SuppressionOut, status=201, refuses=(400,),
-        details="At once and for every kind of message, critical ones too. An address that is on the list already "
+        details="At once and for every message type, critical ones too. An address that is on the list already "
         "stays as it is.",
     )  # fmt: skip
     def post(self, request: Request) -> Response:

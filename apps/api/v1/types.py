@@ -1,4 +1,4 @@
-"""Notification types: the kinds of message people can have an opinion about."""
+"""Notification types ("message types" in the dashboard): what people can have an opinion about."""
 
 from rest_framework import serializers
 from rest_framework.request import Request

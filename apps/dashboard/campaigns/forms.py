@@ -24,7 +24,7 @@ class BasicsForm(forms.Form):
     notification_type = forms.ModelChoiceField(
         NotificationType.objects.filter(active=True),
         to_field_name="key",
-        label="Kind of message",
+        label="Message type",
         empty_label=None,
         help_text="Followers switch kinds on and off; it decides who may get this.",
     )

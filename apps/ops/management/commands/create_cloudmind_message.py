@@ -23,7 +23,7 @@ class Command(BaseCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--language", choices=["ru", "en"], default="en", help="of the words, whoever reads them")
         parser.add_argument("--tag", action="append", default=[], metavar="NAME", help="may be repeated: one is enough")
-        parser.add_argument("--type", default="", metavar="KEY", help="kind of message; else the first commercial one")
+        parser.add_argument("--type", default="", metavar="KEY", help="message type; else the first commercial one")
 
     def handle(self, **options: Any) -> None:
         template = Template.objects.filter(key=KEY).first()

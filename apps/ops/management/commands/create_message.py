@@ -22,7 +22,7 @@ class Command(BaseCommand):
         content.add_argument("--content", help="HTML or plain text; {{ follower.name }} and the like are filled in")
         content.add_argument("--file", metavar="PATH", help="a file with the content; - reads it from the input")
         parser.add_argument("--tag", action="append", default=[], metavar="NAME", help="may be repeated: one is enough")
-        parser.add_argument("--type", default="", metavar="KEY", help="kind of message; else the first commercial one")
+        parser.add_argument("--type", default="", metavar="KEY", help="message type; else the first commercial one")
 
     def handle(self, **options: Any) -> None:
         try:

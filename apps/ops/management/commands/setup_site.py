@@ -16,7 +16,7 @@ from apps.ops.terminal import console, plain
 
 class Command(BaseCommand):
     help = (
-        "Add the kinds of message, stock templates and sending accounts that are missing. "
+        "Add the message types, stock templates and sending accounts that are missing. "
         "Run it after the first migrate and after every upgrade; it never changes what is there."
     )
 
@@ -27,7 +27,7 @@ class Command(BaseCommand):
     def handle(self, **options: Any) -> None:
         by, now, out = command("setup_site"), timezone.now(), console(options)
         made = set_up_site(by=by, now=now)
-        for what, keys in (("kinds of message", made.types), ("templates", made.templates)):
+        for what, keys in (("message types", made.types), ("templates", made.templates)):
             out.print(plain(f"Added {len(keys)} {what}: {', '.join(keys)}." if keys else f"All {what} are there."))
         if not options["admin"]:
             return
