@@ -65,11 +65,11 @@ def grant(*, notification: Notification, account: ProviderAccount | None, wanted
     rows = paces.hold([each.key for each in rates] + ([_key(account)] if account and cap is not None else []))
     moment, count = now.timestamp(), wanted
     for rate in rates:
-        free_at = rows[rate.key].free_at
-        count = min(count, rate.available(free_at, moment))
-        chunk = min(wanted, rate.chunk)
-        if count < chunk:
+        free_at, chunk = rows[rate.key].free_at, min(wanted, rate.chunk)
+        available = rate.available(free_at, moment)
+        if available < chunk:  # its own: what a slower rate leaves is less than a fast one's chunk
             return _nothing(account, _moment(rate.ready_at(free_at, chunk)), "rate", now)
+        count = min(count, available)
     if account and cap is not None:
         day = rows[_key(account)]
         if day.day != now.date():

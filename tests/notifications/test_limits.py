@@ -69,6 +69,14 @@ def test_a_notification_goes_out_at_its_rate_however_often_it_is_asked(notificat
     assert 10 * 60 <= went <= 10 * 60 + 21, "ten a second for a minute, and at most two seconds' worth at once"
 
 
+def test_a_slow_notification_goes_at_its_rate_through_a_fast_account(
+    notification: Notification, account: ProviderAccount
+) -> None:
+    notification.rate, account.rate = 20.0, 200.0
+    went = sum(take(notification, account, 500, after(step * 0.05)).count for step in range(20 * 60))
+    assert 20 * 60 <= went <= 20 * 60 + 41
+
+
 def test_who_gets_none_is_told_when_to_ask_again(notification: Notification) -> None:
     notification.rate = 0.1
     assert take(notification, None, 500, NOW) == limits.Grant(1)
