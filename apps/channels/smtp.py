@@ -179,26 +179,39 @@ class SmtpSession(Session[Mail]):
         return single.outcome
 
     def work(self, flow: Flow[Mail]) -> None:
+        following: _Letter | None = None  # its envelope goes with the content of `letter`
         try:
             letter = self._next(flow, wait=True)
             while letter:
-                following = None
+                after = None  # written while the server is busy with `letter`: then nobody waits for anybody
                 outcome = self._open(letter)
                 if isinstance(outcome, Wire):
-                    following = self._next(flow, wait=False) if self._may_overlap(outcome) else None
-                    flow.leaving(letter.mail)
                     wire = outcome
-                    cut = self._hand_over(wire, letter, following)
-                    if following and not cut and not wire.speaks_within(LONELY_SECONDS):
-                        # its envelope is out, its content is not: another connection may be faster than this server
-                        flow.give_back(following.mail)
-                        following = None
+                    overlap = self._may_overlap(wire)
+                    if overlap and following is None:
+                        following = self._next(flow, wait=False)
+                    flow.leaving(letter.mail)
+                    cut = self._hand_over(wire, letter, following if overlap else None)
+                    if following and not cut:
+                        after = self._next(flow, wait=False)
+                        if not wire.speaks_within(LONELY_SECONDS):
+                            # their contents are not out: another connection may be faster than this server
+                            self._give_back(flow, after, following)
+                            following = after = None
                     outcome = cut or self._answer(wire, drop=following is None and self._announced is not None)
                 flow.ended(letter.mail, outcome)
-                letter = following or self._next(flow, wait=True)
+                if outcome.result is Result.ACCOUNT:  # they would fare no better
+                    self._give_back(flow, after, following)
+                    following = after = None
+                letter, following = following or self._next(flow, wait=True), after
         except BaseException:  # the server may be waiting for content; whoever comes next must not talk into that
             self._drop()
             raise
+
+    def _give_back(self, flow: Flow[Mail], *letters: _Letter | None) -> None:
+        for letter in letters:
+            if letter:
+                flow.give_back(letter.mail)
 
     def close(self) -> None:
         if self._wire is not None:
