@@ -212,8 +212,10 @@ class Hand(Flow[Any]):
     def _end(self, uid: UUID, outcome: Outcome) -> None:
         row = self._taken.pop(uid)
         self._left.discard(uid)
-        self._line.ended(row, outcome)  # first: the books shall know it even where the journal's disk is full
-        self._line.journal.ended(row.pk, outcome)
+        try:  # first: from here on a kill or a database that is away makes no doubt of it
+            self._line.journal.ended(row.pk, outcome)
+        finally:  # the books shall know it even where the journal's disk is full
+            self._line.ended(row, outcome)
 
     def broke(self, error: BaseException) -> None:
         """The session raised. What may have left is in doubt."""
@@ -255,7 +257,7 @@ class Connection(threading.Thread):
         try:
             with self._session:
                 work(self._line, self._session)
-            clean = True
+            clean = not (self._line.error or self._line.fault)  # the line's own thread may be gone and not hear of it
         finally:
             self._line.journal.leave(clean=clean)
             connection.close()  # one that was left alone has booked its last result itself

@@ -5,13 +5,13 @@ from typing import Any
 
 import pytest
 from django.conf import settings as site
-from django.db import connection
+from django.db import OperationalError, connection
 from django.utils import timezone
 
 from apps.channels import smtp
 from apps.followers.models import Follower
 from apps.lib.queue.lanes import Lane
-from apps.notifications import control, send
+from apps.notifications import control, outcomes, recover, send
 from apps.notifications.accounts_out import change_account
 from apps.notifications.models import Delivery, Notification, ProviderAccount
 from tests.make import TESTER, make_follower, make_type
@@ -66,6 +66,35 @@ def test_who_waits_for_one_answer_keeps_neither_the_others_nor_the_task(
     until(lambda: stands(notification) == {"sent": 8}, "the late answer is booked by whoever waited for it", within=30)
     until(lambda: not list(site.JOURNAL_DIR.iterdir()), "the journal is put away", within=30)
     assert sorted(receiver.recipients) == sorted(f"p{number}@example.com" for number in range(8))
+
+
+def test_a_late_answer_that_the_database_does_not_take_is_kept_for_the_recovery(
+    receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(send, "PATIENCE", 0.1)
+    monkeypatch.setattr(send, "WORK_SECONDS", 0.5)
+    answered, refused, record = threading.Event(), threading.Event(), outcomes.record
+
+    def not_from_a_connection(*args: Any, **others: Any) -> None:
+        if threading.current_thread().name == "connection":
+            refused.set()
+            raise OperationalError("The server closed the connection.")
+        record(*args, **others)
+
+    monkeypatch.setattr(outcomes, "record", not_from_a_connection)
+
+    def late(_: str) -> None:
+        answered.wait(30)
+
+    receiver.answers["DOT"] = late
+    notification = tell(make_type(), people(1), version=make_version())
+    send.send_lane(name=Lane.BULK)
+    answered.set()
+    assert refused.wait(30)
+    until(lambda: not [each for each in threading.enumerate() if each.name == "connection"], "it has left", within=30)
+    recover.expired_leases(now=timezone.now())
+    assert stands(notification) == {"sent": 1}, "its journal has the answer"
+    assert receiver.recipients == ["p0@example.com"]
 
 
 def test_more_connections_are_opened_while_the_server_keeps_us_waiting(
