@@ -1,7 +1,6 @@
 """Notifications: each intent to tell some people something, its balance sheet, and stopping or going on."""
 
 from collections.abc import Callable
-from typing import Any
 from uuid import UUID
 
 from django.contrib import messages
@@ -14,12 +13,13 @@ from django.views.decorators.http import require_POST, require_safe
 from apps.accounts.actors import staff_actor
 from apps.accounts.permissions import Capability, may, requires
 from apps.campaigns.models import Campaign
+from apps.dashboard.balance_sheet import lines_of
 from apps.dashboard.channels import hold_ups
 from apps.dashboard.paging import page_of
 from apps.followers.models import Channel, NotificationType
 from apps.notifications import control
-from apps.notifications.balance import Balance, balance, explain
-from apps.notifications.models import DeliveryStatus, Notification, NotificationState
+from apps.notifications.balance import balance
+from apps.notifications.models import Notification, NotificationState
 
 
 @requires(Capability.VIEW)
@@ -42,31 +42,6 @@ def index(request: HttpRequest) -> HttpResponse:
     return render(request, "dashboard/notifications/list.html", context)
 
 
-def sheet_lines(sheet: Balance) -> list[dict[str, Any]]:
-    """The balance sheet as lines that add up to the total; `query` opens the names behind each number."""
-    lines: list[dict[str, Any]] = [
-        {"label": "Sent", "count": sheet.sent, "status": "sent", "tone": "sent"},
-        {"label": "Waiting", "count": sheet.waiting, "status": "waiting", "tone": "pending"},
-    ]
-    for status, reasons in ((DeliveryStatus.FAILED, sheet.failed), (DeliveryStatus.SKIPPED, sheet.skipped)):
-        lines += [
-            {
-                "label": status.label,
-                "why": explain(reason),
-                "count": count,
-                "status": status.value,
-                "reason": reason,
-                "tone": status.value,
-            }
-            for reason, count in reasons.items()
-        ]
-    lines += [
-        {"label": "In doubt", "count": sheet.in_doubt, "status": DeliveryStatus.IN_DOUBT.value, "tone": "in_doubt"},
-        {"label": "Cancelled", "count": sheet.cancelled, "status": DeliveryStatus.CANCELLED.value, "tone": "cancelled"},
-    ]
-    return [line for line in lines if line["count"] or line["status"] in ("sent", "waiting")]
-
-
 @requires(Capability.VIEW)
 @require_safe
 def detail(request: HttpRequest, uid: UUID) -> HttpResponse:
@@ -77,7 +52,7 @@ def detail(request: HttpRequest, uid: UUID) -> HttpResponse:
     context = {
         "notification": notification,
         "sheet": sheet,
-        "lines": sheet_lines(sheet),
+        "lines": lines_of(sheet),
         "channels": ", ".join(str(Channel(channel).label) for channel in notification.channels),
         "failed": sum(sheet.failed.values()),
         "campaign": campaign,

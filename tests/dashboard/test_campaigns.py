@@ -11,7 +11,7 @@ from django.utils import timezone
 from apps.campaigns import lifecycle
 from apps.campaigns.models import Campaign, CampaignState, Run
 from apps.campaigns.segments import make_segment
-from apps.dashboard.campaigns.page import sheet_of
+from apps.dashboard.balance_sheet import lines_of
 from apps.followers.models import Category, Channel
 from apps.notifications import books, track
 from apps.notifications.accounts_out import pause
@@ -296,7 +296,7 @@ def test_every_number_of_the_balance_sheet_opens_its_names(client: Client, viewe
     page = page_of(client.get(url("campaign", campaign)))
     assert not page.inline
     assert "2 of 4 settled" in page.text
-    lines = sheet_of(balance(run.notification))
+    lines = lines_of(balance(run.notification))
     assert sum(line.total for line in lines) == 4 == Delivery.objects.count()
     names = reverse("dashboard:deliveries")
     for line in lines:

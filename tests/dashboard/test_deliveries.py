@@ -183,10 +183,10 @@ def test_the_balance_sheet_adds_up_and_each_number_opens_its_names(
 ) -> None:
     context = as_role(client, viewer).get(reverse("dashboard:notification", args=[sent.uid])).context
     lines = context["lines"]
-    assert sum(line["count"] for line in lines) == context["sheet"].total == 4
+    assert sum(line.total for line in lines) == context["sheet"].total == 4
     for line in lines:
-        behind = names(client, notification=str(sent.uid), status=line["status"], reason=line.get("reason", ""))
-        assert len(behind) == line["count"], line["label"]
+        behind = names(client, notification=str(sent.uid), status=line.status, reason=line.reason)
+        assert len(behind) == line.total, line.label
 
 
 def test_a_sender_pauses_resumes_and_cancels_and_the_answer_is_truthful(

@@ -1,8 +1,6 @@
 """The list of campaigns, the page of one while it is under way and after, and what people may do to it."""
 
-from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
@@ -23,10 +21,11 @@ from apps.campaigns.lifecycle import BadCampaign, CampaignNotReady, WrongState
 from apps.campaigns.models import Campaign, CampaignState, Run
 from apps.campaigns.readiness import current_version
 from apps.dashboard.audit import history_of
+from apps.dashboard.balance_sheet import lines_of
 from apps.dashboard.channels import hold_ups
 from apps.dashboard.paging import page_of
 from apps.followers.models import Channel
-from apps.notifications.balance import Balance, balance, explain
+from apps.notifications.balance import balance
 from apps.notifications.engagement import engagement
 from apps.notifications.models import DeliveryStatus, Tally
 
@@ -66,39 +65,6 @@ def _numbers(campaigns: list[Campaign]) -> dict[int, dict[str, int]]:
     return found
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
-    """One line of the balance sheet: a number per channel, each opening its names."""
-
-    label: str
-    tone: str
-    status: str
-    reason: str
-    cells: list[tuple[str, str, int]]  # channel, its label, how many
-    total: int
-
-
-def sheet_of(sheet: Balance) -> list[Line]:
-    """Lines that add up to the total in every column."""
-    channels = sorted(sheet.by_channel)
-    groups = {DeliveryStatus.DELIVERED.value: "sent", DeliveryStatus.QUEUED.value: "waiting"}
-    groups |= {DeliveryStatus.SENT.value: "sent", DeliveryStatus.PENDING.value: "waiting"}
-    places: Counter[tuple[str, str, str]] = Counter()
-    for (channel, status, reason), count in sheet.rows.items():
-        group = groups.get(status, status)
-        told = reason if status in (DeliveryStatus.SKIPPED, DeliveryStatus.FAILED) else ""
-        places[group, told, channel] += count
-    keys = {("sent", ""), ("waiting", ""), *((group, told) for group, told, _ in places)}
-    order = ["sent", "waiting", *DeliveryStatus.values]
-    lines = []
-    for group, told in sorted(keys, key=lambda key: (order.index(key[0]), key[1])):
-        cells = [(channel, str(Channel(channel).label), places[group, told, channel]) for channel in channels]
-        total = sum(count for _, _, count in cells)
-        label = {"sent": "Sent", "waiting": "Waiting"}.get(group) or str(DeliveryStatus(group).label)
-        lines.append(Line(f"{label}: {explain(told)}" if told else label, group, group, told, cells, total))
-    return lines
-
-
 @requires(Capability.VIEW)
 @require_safe
 def detail(request: HttpRequest, uid: UUID) -> HttpResponse:
@@ -132,8 +98,7 @@ def _progress(campaign: Campaign) -> dict[str, Any]:
         "sheet": sheet,
         "engagement": engagement(run.notification) if run.notification.tracked else None,
         "mailed": mailed,
-        "lines": sheet_of(sheet),
-        "sheet_channels": [Channel(channel).label for channel in sorted(sheet.by_channel)],
+        "lines": lines_of(sheet),
         "settled": settled,
         "failed": sum(sheet.failed.values()),
         "skipped": sum(sheet.skipped.values()),
