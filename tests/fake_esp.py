@@ -354,7 +354,7 @@ class _Handler(BaseHTTPRequestHandler):
             self._answer(fault)
             return
         try:
-            mails, answer = DIALECTS[self.path.split("/")[1]](fake, call)
+            mails, answer = fake.dialects[self.path.split("/")[1]](fake, call)
         except Refused as refused:
             self._answer(refused.answer)
             return
@@ -413,8 +413,10 @@ class _Server(ThreadingHTTPServer):
 
 
 class FakeEsp:
+    dialects: dict[str, Any] = DIALECTS
+
     def __init__(self) -> None:
-        self.arrived: list[Arrived] = []
+        self.arrived: list[Any] = []  # Arrived
         self.calls: list[Call] = []
         self.complaints: list[str] = []
         self.faults: list[Answer | str | None] = []

@@ -4,15 +4,12 @@ django-anymail knows how each ESP wants to be asked; this knows what may be trie
 settings, the words its refusals use, and how it takes many messages in one call.
 """
 
-import datetime as dt
-import json
 import re
 from abc import abstractmethod
 from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from email.utils import parseaddr, parsedate_to_datetime
+from email.utils import parseaddr
 from typing import Any, ClassVar
-from urllib.parse import urlsplit
 
 from anymail.exceptions import AnymailAPIError, AnymailError, AnymailInvalidAddress
 from anymail.message import AnymailMessage
@@ -20,17 +17,12 @@ from anymail.utils import EmailAddress
 
 from apps.channels import esp_merge
 from apps.channels.contract import BadSettings, Flow, Mail, Outcome, Provider, Result, Session, Setting
-from apps.channels.esp_wire import Body, Wire, root_of
 from apps.channels.mime import BadHeader, as_bytes, envelope, needs_smtputf8
+from apps.channels.web import Caller, check, words_of
+from apps.channels.web_wire import Body, Wire
 
 CALL = 100  # messages in one call, unless the account says otherwise: that many are in doubt if its answer is lost
 CONNECTIONS = 2
-CONNECT_SECONDS = 10
-
-# What became of the request, whoever says so: RFC 9110, and 52x of the proxy that many ESPs sit behind
-GATEWAY_LOST_THE_ANSWER = {502, 504, 520, 524}
-NOT_TAKEN_NOBODYS_FAULT = {408, 425, 503, 521, 522, 523}
-OUR_ACCOUNT = {401, 402, 403, 404, 405, 407}
 
 
 class Esp(Provider):
@@ -42,13 +34,7 @@ class Esp(Provider):
 
     @classmethod
     def open(cls, settings: Mapping[str, Any]) -> "EspSession":
-        for setting in cls.settings:
-            value = str(settings.get(setting.name) or "")
-            if setting.required and not value:
-                raise BadSettings(f"The {cls.label} account has no {setting.label}.")
-            if setting.kind == "secret" and (not value.isascii() or re.search(r"[\s\x00-\x1f\x7f]", value)):
-                raise BadSettings(f"The {setting.label} holds a blank, a line break or other than plain letters.")
-        _check_url(str(settings.get("api_url") or ""))
+        check(cls, settings)
         _check_sender(str(settings.get("sender") or ""))
         return cls.session(cls, settings)
 
@@ -75,12 +61,6 @@ def settings_of_esp(*own: Setting, most: int, url: str) -> tuple[Setting, ...]:
     )
 
 
-def _check_url(url: str) -> None:
-    parts = urlsplit(url)
-    if url and parts.scheme != "https" and parts.hostname not in ("127.0.0.1", "localhost"):
-        raise BadSettings(f"The address of the API must begin with https://, got “{url}”: it carries your key.")
-
-
 def _check_sender(sender: str) -> None:
     address = parseaddr(sender)[1]
     try:
@@ -94,7 +74,7 @@ def _check_sender(sender: str) -> None:
         )
 
 
-class EspSession(Session[Mail]):
+class EspSession(Caller, Session[Mail]):
     """A connection that is kept between calls."""
 
     syntax: ClassVar[esp_merge.Syntax | None] = None  # None: in a call of many, each message is written out whole
@@ -107,12 +87,8 @@ class EspSession(Session[Mail]):
     ours: ClassVar[re.Pattern[str]]  # … and this about our account; else it is about what we wrote
 
     def __init__(self, kind: type[Esp], settings: Mapping[str, Any]) -> None:
-        self.name, self.settings = kind.label, settings
+        super().__init__(kind, settings)
         self.batch = min(int(settings.get("batch") or CALL), kind.most)
-        secrets = [str(settings.get(each.name) or "") for each in kind.settings if each.kind == "secret"]
-        self._secrets = [secret for secret in secrets if secret]
-        seconds = float(settings.get("timeout") or 60)
-        self.patience = (min(CONNECT_SECONDS, seconds), seconds)
         self._backend = self.connect()
 
     # ---- what an ESP fills in
@@ -124,7 +100,6 @@ class EspSession(Session[Mail]):
         return {**mail.headers, "Message-ID": mail.message_id}
 
     def judge(self, words: str) -> Result:
-        """What a refusal is about."""
         if self.ours.search(words):
             return Result.ACCOUNT
         return Result.PERMANENT_RECIPIENT if self.theirs.search(words) else Result.PERMANENT_CONTENT
@@ -232,7 +207,7 @@ class EspSession(Session[Mail]):
             response = message.anymail_status.esp_response
         except AnymailAPIError as error:
             if error.response is None:
-                return self._broken(error)
+                return self.broken(error)
             response = error.response
         except AnymailInvalidAddress as error:
             return Outcome(Result.PERMANENT_RECIPIENT, self.clean(str(error)))
@@ -301,34 +276,6 @@ class EspSession(Session[Mail]):
                 return Outcome(Result.PERMANENT_RECIPIENT, detail)
         return Outcome(Result.IN_DOUBT, f"{self.name} gave an answer that tells nothing of this one: {detail}")
 
-    def refused(self, status: int, headers: Mapping[str, str], text: str) -> Outcome:
-        """What an HTTP error means for all in the call."""
-        detail = self.clean(f"{status} {words_of(text)}")
-        after = _seconds(headers.get("Retry-After"))
-        if status == 429 or (status == 503 and after is not None):
-            return Outcome(Result.THROTTLED, detail, retry_after=after, charged=False)
-        if status in GATEWAY_LOST_THE_ANSWER:
-            return Outcome(Result.IN_DOUBT, detail)
-        if status >= 500 or status in NOT_TAKEN_NOBODYS_FAULT:
-            return Outcome(Result.TRANSIENT, detail, charged=status not in NOT_TAKEN_NOBODYS_FAULT)
-        result = Result.ACCOUNT if status < 400 or status in OUR_ACCOUNT else self.judge(text)
-        return Outcome(result, detail, charged=result != Result.ACCOUNT)
-
-    def _broken(self, error: Exception) -> Outcome:
-        """No answer. What the connection had taken of the request tells whether anybody can have accepted it."""
-        why, body = root_of(error), self.body()
-        if body.left:
-            return Outcome(Result.IN_DOUBT, self.clean(f"{self.name} got the whole call and did not answer: {why}"))
-        if body.begun:
-            return Outcome(Result.TRANSIENT, self.clean(f"{self.name} broke off in mid-call: {why}"), charged=False)
-        return Outcome(Result.ACCOUNT, self.clean(f"{self.name} can't be reached: {why}"), charged=False)
-
-    def clean(self, said: str) -> str:
-        """Without our keys: an ESP may quote them in its answer."""
-        for secret in self._secrets:
-            said = said.replace(secret, "•••")
-        return " ".join(said.split())
-
     # ---- the wire
     def connect(self) -> Any:
         common = {"timeout": self.patience, "ignore_recipient_status": True}
@@ -346,32 +293,3 @@ class EspSession(Session[Mail]):
 
     def close(self) -> None:
         self._backend.close()
-
-
-def words_of(text: str) -> str:
-    """What an ESP says in its JSON, without the brackets."""
-    try:
-        return _words(json.loads(text))
-    except ValueError:
-        return text
-
-
-def _words(answer: Any) -> str:
-    if isinstance(answer, dict):
-        said = next((answer[key] for key in ("errors", "message", "Message", "error") if answer.get(key)), None)
-        return _words(said) if said is not None else json.dumps(answer)
-    return "; ".join(map(_words, answer)) if isinstance(answer, list) else str(answer)
-
-
-def _seconds(retry_after: str | None) -> float | None:
-    """RFC 9110 10.2.3: seconds or a date."""
-    if not retry_after:
-        return None
-    if retry_after.strip().isdigit():
-        return float(retry_after)
-    try:
-        until = parsedate_to_datetime(retry_after)
-    except ValueError:
-        return None
-    until = until if until.tzinfo else until.replace(tzinfo=dt.UTC)
-    return max(0.0, (until - dt.datetime.now(dt.UTC)).total_seconds())

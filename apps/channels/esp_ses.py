@@ -13,8 +13,8 @@ from anymail.message import AnymailMessage
 from apps.channels.contract import BadSettings, Mail, Outcome, Result, Setting
 from apps.channels.esp import Esp, EspSession, settings_of_esp
 from apps.channels.esp_merge import Syntax
-from apps.channels.esp_wire import Body
 from apps.channels.mime import as_bytes, envelope
+from apps.channels.web_wire import Body
 
 THROTTLED = {"TooManyRequestsException", "ThrottlingException", "Throttling", "LimitExceededException"}
 OURS = {

@@ -22,7 +22,7 @@ class Body(io.BytesIO):
 
 
 class Wire(requests.Session):
-    """A kept connection to one ESP. Doesn't follow redirects: those would show our key to somebody else."""
+    """A kept connection to one provider. Doesn't follow redirects: those would show our key to somebody else."""
 
     def __init__(self) -> None:
         super().__init__()

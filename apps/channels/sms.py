@@ -1,0 +1,156 @@
+"""What all SMS providers share: one call a message, and a refusal's code that tells whom it is about."""
+
+import json
+import re
+from abc import abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+from urllib.parse import urlencode
+
+import requests
+
+from apps.channels.contract import BadSettings, Outcome, Provider, Result, Session, Setting, SmsMessage
+from apps.channels.web import GATEWAY_LOST_THE_ANSWER, Caller, check
+from apps.channels.web_wire import Body, Wire
+
+CONNECTIONS = 2
+E164 = re.compile(r"\+[1-9][0-9]{6,14}")
+_ONE_NAME = re.compile(r"[\w-]*", re.ASCII)
+
+
+class Sms(Provider):
+    """A provider that takes one text message a call."""
+
+    channel = "sms"
+    session: ClassVar["type[SmsSession]"]
+    in_path: ClassVar[str]  # the setting that stands in the address of the API
+
+    @classmethod
+    def open(cls, settings: Mapping[str, Any]) -> "SmsSession":
+        check(cls, settings)
+        if not _ONE_NAME.fullmatch(str(settings.get(cls.in_path) or "")):
+            label = next(each.label for each in cls.settings if each.name == cls.in_path)
+            raise BadSettings(f"The {label} has other than letters and digits. Copy it from {cls.label}'s console.")
+        return cls.session(cls, settings)
+
+    @classmethod
+    def connections(cls, settings: Mapping[str, Any]) -> int:
+        return int(settings.get("connections") or CONNECTIONS)
+
+
+SENDER = Setting(
+    "sender",
+    "Sender",
+    required=True,
+    help="A number with its country code (+49…), a short code, or a name of up to 11 letters where that is allowed.",
+)
+
+
+def settings_of_sms(*own: Setting, url: str) -> tuple[Setting, ...]:
+    """The provider's own settings and those that all have."""
+    return (
+        *own,
+        Setting("status_url", "Address for delivery reports", help="Where the provider posts them. Empty = nowhere."),
+        Setting("api_url", "Address of the API", default=url, help="Another one for another region."),
+        Setting("timeout", "Seconds to wait for an answer", kind="integer", default=30),
+        Setting("connections", "Calls at the same time", kind="integer", default=CONNECTIONS),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One request: `form` or `json` is its body."""
+
+    path: str
+    form: list[tuple[str, str]] = field(default_factory=list)
+    json: dict[str, Any] | None = None
+
+
+class Unsendable(ValueError):
+    """The provider has no way to say this; the text says what."""
+
+
+class SmsSession(Caller, Session[SmsMessage]):
+    """A connection that is kept between messages."""
+
+    # a second text costs money and cannot be told from the first, so an inner error counts as perhaps taken
+    doubtful = GATEWAY_LOST_THE_ANSWER | {500}
+    codes: ClassVar[Mapping[str, Result]] = {}  # what a refusal is about by its code; the others: what we wrote
+
+    def __init__(self, kind: type[Provider], settings: Mapping[str, Any]) -> None:
+        super().__init__(kind, settings)
+        self.url = str(settings["api_url"]).rstrip("/")
+        self.wire = Wire()
+
+    # ---- what a provider fills in
+    @abstractmethod
+    def headers(self) -> dict[str, str]:
+        """Who we are."""
+
+    @abstractmethod
+    def call(self, message: SmsMessage) -> Call:
+        """How it wants to be asked. Raises Unsendable."""
+
+    @abstractmethod
+    def taken(self, answer: dict[str, Any]) -> str:
+        """Its id of the message, from an answer of success; empty where there is none."""
+
+    @abstractmethod
+    def code(self, answer: dict[str, Any]) -> str:
+        """The code of a refusal."""
+
+    # ---- one message
+    def send(self, message: SmsMessage) -> Outcome:
+        if not E164.fullmatch(message.to):
+            return Outcome(Result.PERMANENT_RECIPIENT, f"{message.to} is not a phone number with its country code.")
+        self.wire.body = Body()
+        try:
+            if not (message.body.strip() or message.media):
+                raise Unsendable("The text is empty.")
+            message.body.encode()  # half a surrogate pair is no text
+            call = self.call(message)
+        except (Unsendable, UnicodeError) as error:
+            return Outcome(Result.PERMANENT_CONTENT, f"The message can't be sent: {error}")
+        content = urlencode(call.form) if call.json is None else json.dumps(call.json)
+        kind = "application/x-www-form-urlencoded" if call.json is None else "application/json"
+        headers = {**self.headers(), "Content-Type": kind, "Accept": "application/json"}
+        try:
+            response = self.wire.post(
+                self.url + call.path, data=content.encode(), headers=headers, timeout=self.patience
+            )
+        except requests.RequestException as error:
+            return self.broken(error)
+        return self.read(response)
+
+    def read(self, response: requests.Response) -> Outcome:
+        if not 200 <= response.status_code < 300:
+            return self.refused(response.status_code, response.headers, response.text)
+        if name := self.taken(as_dict(response.text)):
+            return Outcome(Result.ACCEPTED, str(response.status_code), provider_id=name)
+        said = f"{self.name} gave an answer we can't read: {response.status_code} {response.text}"
+        return Outcome(Result.IN_DOUBT, self.clean(said))
+
+    def judge(self, words: str) -> Result:
+        return self.codes.get(self.code(as_dict(words)), Result.PERMANENT_CONTENT)
+
+    def report_to(self, message: SmsMessage) -> str:
+        """Where its delivery reports go: they may be there before we have noted the provider's id."""
+        url = str(self.settings.get("status_url") or "")
+        return f"{url}{'&' if '?' in url else '?'}delivery={message.delivery}" if url else ""
+
+    # ---- the wire
+    def body(self) -> Body:
+        return self.wire.body
+
+    def close(self) -> None:
+        self.wire.close()
+
+
+def as_dict(text: str) -> dict[str, Any]:
+    """The JSON object of an answer; nothing where it is something else."""
+    try:
+        answer = json.loads(text)
+    except ValueError:
+        return {}
+    return answer if isinstance(answer, dict) else {}

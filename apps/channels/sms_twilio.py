@@ -1,0 +1,77 @@
+"""Twilio Programmable Messaging: SMS and MMS of up to ten pictures."""
+
+import base64
+from collections.abc import Mapping
+from typing import Any
+
+from apps.channels.contract import BadSettings, Result, Setting, SmsMessage
+from apps.channels.sms import SENDER, Call, Sms, SmsSession, Unsendable, settings_of_sms
+
+MOST_MEDIA = 10
+
+# Twilio's error dictionary. What forbids only this pair of numbers (21408, 21608, 21612) is not here: it says nothing
+# bad of the recipient's number, and nothing about other messages.
+CODES = {
+    **dict.fromkeys(
+        # not a number, can't be reached, a short code, our own number, opted out, not mobile, a landline
+        ("21211", "21214", "21217", "21265", "21266", "21610", "21614", "21635"),
+        Result.PERMANENT_RECIPIENT,
+    ),
+    **dict.fromkeys(
+        # who we are: credentials, a closed account; what we send from: not ours, not for SMS, an empty service
+        ("20003", "20005", "20403", "21212", "21603", "21606", "21659", "21660", "21661", "21701", "21703", "21705"),
+        Result.ACCOUNT,
+    ),
+    **dict.fromkeys(
+        # too much at once: messages a second, a number's queue, a day's
+        ("14107", "20429", "21611", "63038"),
+        Result.THROTTLED,
+    ),
+}
+
+
+class TwilioSession(SmsSession):
+    codes = CODES
+
+    def headers(self) -> dict[str, str]:
+        pair = f"{self.settings['account_sid']}:{self.settings['auth_token']}"
+        return {"Authorization": f"Basic {base64.b64encode(pair.encode()).decode()}"}
+
+    def call(self, message: SmsMessage) -> Call:
+        if len(message.media) > MOST_MEDIA:
+            raise Unsendable(f"Twilio sends at most {MOST_MEDIA} pictures in one message.")
+        form = [("To", message.to), ("Body", message.body)]
+        if service := self.settings.get("messaging_service"):
+            form.append(("MessagingServiceSid", str(service)))
+        if sender := self.settings.get("sender"):
+            form.append(("From", str(sender)))
+        form += [("MediaUrl", url) for url in message.media]
+        if url := self.report_to(message):
+            form.append(("StatusCallback", url))
+        return Call(f"/2010-04-01/Accounts/{self.settings['account_sid']}/Messages.json", form=form)
+
+    def taken(self, answer: dict[str, Any]) -> str:
+        return str(answer.get("sid") or "")
+
+    def code(self, answer: dict[str, Any]) -> str:
+        return str(answer.get("code"))
+
+
+class Twilio(Sms):
+    key = "twilio"
+    label = "Twilio"
+    session = TwilioSession
+    in_path = "account_sid"
+    settings = settings_of_sms(
+        Setting("account_sid", "Account SID", required=True, help="Begins with AC."),
+        Setting("auth_token", "Auth token", kind="secret", required=True),
+        Setting("sender", SENDER.label, help=SENDER.help),
+        Setting("messaging_service", "Messaging service SID", help="Begins with MG; it chooses among its senders."),
+        url="https://api.twilio.com",
+    )
+
+    @classmethod
+    def open(cls, settings: Mapping[str, Any]) -> SmsSession:
+        if not (settings.get("sender") or settings.get("messaging_service")):
+            raise BadSettings("Twilio needs a sender or a messaging service. Fill in one of them.")
+        return super().open(settings)
