@@ -9,7 +9,7 @@ import json
 import os
 import secrets
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -106,26 +106,34 @@ def owners_here() -> set[str]:
     return {path.stem for path in Path(settings.JOURNAL_DIR).glob("*.journal")}
 
 
-def of_the_dead() -> Iterator[tuple[str, dict[int, Note]]]:
-    """(owner, what it noted) for every journal whose owner is gone; removed once the caller is done with it."""
+def of_the_dead(take_over: Callable[[str, dict[int, Note]], None]) -> None:
+    """Give (owner, what it noted) of every journal whose owner is gone to `take_over`; it is removed if that went well.
+
+    One that can't be booked is kept, and keeps no other waiting: what was raised first is raised in the end.
+    """
+    failed: Exception | None = None
     for path in sorted(Path(settings.JOURNAL_DIR).glob("*.journal")):
         try:
             fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
         except FileNotFoundError:
             continue
-        try:
-            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            yield path.stem, _read(path)
-            path.unlink(missing_ok=True)
-        except BlockingIOError:
-            continue  # its owner lives, or another process is recovering it
-        finally:
-            os.close(fd)
+        with open(fd, encoding="ascii", errors="replace", newline="\n") as file:
+            try:
+                fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                continue  # its owner lives, or another process is recovering it
+            try:
+                take_over(path.stem, _read(file))  # not by its name: its owner may have put it away meanwhile
+                path.unlink(missing_ok=True)
+            except Exception as error:  # noqa: BLE001  (raised in the end)
+                failed = failed or error
+    if failed:
+        raise failed
 
 
-def _read(path: Path) -> dict[int, Note]:
+def _read(lines: Iterable[str]) -> dict[int, Note]:
     notes: dict[int, Note] = {}
-    for line in path.read_text("ascii", "replace").split("\n"):
+    for line in lines:
         try:
             mark, number, rest = line.split(" ", 2)
             delivery_id, ended = int(number), json.loads(rest) if mark == "E" else None

@@ -25,14 +25,13 @@ MOST_CRASHES = 3  # a message that was in hand at that many crashes is set aside
 
 def expired_leases(*, now: dt.datetime) -> None:
     """Schedule: dead senders of this machine at once, those of lost machines after their lease and a quarter hour."""
-    for owner, notes in of_the_dead():
-        _take_over(owner, notes)
     # by the clock of the database, as the lease was
     lost = Delivery.objects.filter(status=DeliveryStatus.QUEUED, lease_until__lt=Now() - ELSEWHERE)
     for owner in set(lost.values_list("lease_owner", flat=True)[:1000]) - owners_here():
         log.warning("The journal of %s is lost with its machine; what it held is in doubt", owner)
         held = Delivery.objects.filter(status=DeliveryStatus.QUEUED, lease_owner=owner).values_list("pk", flat=True)
         _take_over(owner, {pk: Note(handing_over=True) for pk in held})
+    of_the_dead(_take_over)
 
 
 def _take_over(owner: str, notes: dict[int, Note]) -> None:

@@ -2,7 +2,10 @@
 
 import datetime as dt
 from itertools import pairwise
+from typing import Any
 
+import pytest
+from django.db import DataError
 from django.utils import timezone
 
 from apps.channels.contract import Outcome, Result
@@ -90,6 +93,32 @@ def test_messages_that_were_prepared_side_by_side_with_a_poison_are_tried_again_
     due = sorted(Delivery.objects.values_list("due_at", flat=True))
     pauses = [later - earlier for earlier, later in pairwise(due)]
     assert min(pauses) >= recover.CRASH_PAUSE, "claimed together, an innocent one would be blamed three times, too"
+
+
+def test_a_journal_that_can_not_be_booked_is_kept_and_holds_up_no_other(
+    receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second = sorted((Journal(), Journal()), key=lambda journal: journal.owner)
+    _, rows = claimed(2, first)
+    claim.release(first.owner, rows[1:])
+    assert claim.claim(Lane.BULK, owner=second.owner, size=100)
+    for journal, row in zip((first, second), rows, strict=True):
+        journal.ended(row.pk, Outcome(Result.ACCEPTED, "250 ok"))
+        journal.__exit__(RuntimeError, RuntimeError(), None)
+    record = outcomes.record
+
+    def not_the_first(owner: str, *args: Any, **others: Any) -> None:
+        if owner == first.owner:
+            raise DataError
+        record(owner, *args, **others)
+
+    monkeypatch.setattr(outcomes, "record", not_the_first)
+    with pytest.raises(DataError):
+        recover.expired_leases(now=timezone.now())
+    assert dict(Delivery.objects.values_list("pk", "status")) == {rows[0].pk: "queued", rows[1].pk: "sent"}
+    monkeypatch.undo()
+    recover.expired_leases(now=timezone.now())
+    assert set(Delivery.objects.values_list("status", flat=True)) == {"sent"}
 
 
 def test_a_slow_old_owner_can_not_overwrite_its_successor(receiver: Receiver) -> None:
