@@ -13,6 +13,7 @@ from uuid import UUID
 if TYPE_CHECKING:
     from apps.channels.mime import Pieces
 
+LONGEST_WAIT = 86_400.0  # seconds; some say "in the year 9999", and no date can be that far off
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]+")
 
 
@@ -30,7 +31,7 @@ class Result(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """`detail` is what the provider said, at most 500 characters; `retry_after` in seconds."""
+    """`detail` is what the provider said, at most 500 characters; `retry_after` in seconds, at most a day."""
 
     result: Result
     detail: str = ""
@@ -44,6 +45,8 @@ class Outcome:
         for name, longest in (("detail", 500), ("provider_id", 255)):
             said = getattr(self, name).encode("utf-8", "replace").decode()
             object.__setattr__(self, name, _CONTROL.sub(" ", said)[:longest])
+        if self.retry_after is not None:
+            object.__setattr__(self, "retry_after", min(max(0.0, self.retry_after), LONGEST_WAIT))
 
 
 @dataclass(frozen=True, slots=True)
