@@ -94,9 +94,13 @@ class _Shift:
             kind, self._settings = provider(self._account.provider), accounts_out.settings_of(self._account)
             self._line.local, self._most = kind.local, kind.connections(self._settings)
             first = kind.open(self._settings)
-        except (BadSettings, UnknownProvider, Undecryptable) as error:
+        except Exception as error:  # a bug, too: it costs its account a pause, else the lane would end here each time
+            told = isinstance(error, (BadSettings, UnknownProvider, Undecryptable))
+            if not told:
+                log.exception("%s can't be opened.", self._account)
             self._give_back(self._left)
-            accounts_out.pause(self._account, detail=str(error), now=timezone.now())
+            detail = str(error) if told else f"{type(error).__name__}: {error}"
+            accounts_out.pause(self._account, detail=detail, now=timezone.now())
             return
         try:
             self._line.put(self._left)

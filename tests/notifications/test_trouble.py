@@ -8,13 +8,13 @@ import pytest
 from django.conf import settings as site
 from django.utils import timezone
 
-from apps.channels.contract import Mail, Outcome, Result
-from apps.channels.smtp import SmtpSession
+from apps.channels.contract import Mail, Outcome, Result, Session
+from apps.channels.smtp import Smtp, SmtpSession
 from apps.followers.models import Follower
 from apps.lib.queue import announce
 from apps.lib.queue.lanes import Lane
 from apps.notifications import books, claim, control, outcomes, recover, send
-from apps.notifications.accounts_out import change_account
+from apps.notifications.accounts_out import add_account, change_account
 from apps.notifications.journal import Journal, NotWritten
 from apps.notifications.models import Delivery, DeliveryEvent, Notification, NotificationState, ProviderAccount
 from tests.make import TESTER, make_follower, make_type
@@ -50,6 +50,38 @@ def test_a_slow_server_does_not_keep_a_task_at_work_until_the_queue_kills_it(
     monkeypatch.setattr(send, "WORK_SECONDS", 8.0)
     drain()
     assert sorted(receiver.recipients) == sorted(f"p{number}@example.com" for number in range(12))
+
+
+def test_an_account_that_can_not_be_opened_is_left_alone_and_the_next_one_used(
+    receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add_account(name="Second", provider_key="smtp", settings=receiver.settings(port=receiver.port), **act())
+    opened, tried = Smtp.open, []
+
+    def at_first_a_bug(settings: Any) -> Any:
+        tried.append(settings)
+        if len(tried) == 1:
+            raise KeyError("a bug")
+        return opened(settings)
+
+    monkeypatch.setattr(Smtp, "open", at_first_a_bug)
+    notification = tell(make_type(), people(3), version=make_version())
+    drain()
+    assert stands(notification) == {"sent": 3}
+    assert "a bug" in ProviderAccount.objects.get(name="Receiver").last_error
+
+
+@pytest.mark.parametrize("seconds", [1e12, -5.0])
+def test_a_provider_that_says_come_back_in_the_year_9999_is_tried_again_tomorrow(
+    receiver: Receiver, anna: Follower, monkeypatch: pytest.MonkeyPatch, seconds: float
+) -> None:
+    busy = Outcome(Result.THROTTLED, "429", retry_after=seconds)
+    monkeypatch.setattr(SmtpSession, "send", lambda *_: busy)
+    monkeypatch.setattr(SmtpSession, "work", Session.work)
+    notification = tell(make_type(), [anna], version=make_version())
+    drain()
+    assert stands(notification) == {"pending": 1}
+    assert notification.deliveries.get().due_at <= timezone.now() + dt.timedelta(days=1)
 
 
 def test_a_provider_that_breaks_on_one_message_costs_that_one_only(
