@@ -8,7 +8,7 @@ from django.db.models import BigAutoField, Lookup
 
 @BigAutoField.register_lookup
 class Among(Lookup):
-    """For integers; give a set, for a list is looked through value by value. It took 20 µs a row of each claim."""
+    """For integers; give a set, for a list is looked through value by value. `__in` took 20 µs a row of each claim."""
 
     lookup_name = "among"
     prepare_rhs = False

@@ -2,11 +2,11 @@
 
 import datetime as dt
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from django.db import connection, transaction
-from django.db.models import Count, OuterRef, Subquery, Sum
+from django.db.models import Count, Model, OuterRef, Subquery, Sum
 from django.db.models.functions import Coalesce
 
 from apps.lib.actor import SYSTEM
@@ -37,15 +37,18 @@ def shift(deltas: Mapping[Place, int]) -> None:
     if not moved:
         return
     shard = _own_shard()
-    rows = [(*where, shard, delta) for where, delta in moved]
-    table = Tally._meta.db_table
-    marks = ", ".join(["(%s, %s, %s, %s, %s, %s)"] * len(rows))
+    keys = ("notification_id", "channel", "status", "reason", "shard")
+    add(Tally, keys, ("count",), [(*where, shard, delta) for where, delta in moved])
+
+
+def add(model: type[Model], keys: Sequence[str], sums: Sequence[str], rows: Sequence[Sequence[int | str]]) -> None:
+    """Add to rows that hold sums, made where they are missing. Each of `rows` has the values of `keys`, then `sums`."""
+    table, mark = model._meta.db_table, f"({', '.join(['%s'] * len([*keys, *sums]))})"
+    added = ", ".join(f"{name} = {table}.{name} + excluded.{name}" for name in sums)
     with connection.cursor() as cursor:
         cursor.execute(
-            f"INSERT INTO {table} "  # noqa: S608  # a name of ours and marks, no value
-            f"(notification_id, channel, status, reason, shard, count) VALUES {marks} "
-            "ON CONFLICT (notification_id, channel, status, reason, shard) "
-            f"DO UPDATE SET count = {table}.count + excluded.count",
+            f"INSERT INTO {table} ({', '.join([*keys, *sums])}) "  # noqa: S608  # names of ours and marks, no value
+            f"VALUES {', '.join([mark] * len(rows))} ON CONFLICT ({', '.join(keys)}) DO UPDATE SET {added}",
             [value for row in rows for value in row],
         )
 

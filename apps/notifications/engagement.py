@@ -1,6 +1,6 @@
 """How many opened and clicked: from the tallies, exact at every moment and never counted."""
 
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 
 from django.db.models import Sum
 
@@ -29,16 +29,7 @@ class Attention:
     links: list[LinkClicks] = field(default_factory=list)
 
     def as_dict(self) -> dict[str, object]:
-        links = [
-            {"number": link.number, "url": link.url, "people": link.people, "times": link.times} for link in self.links
-        ]
-        return {
-            "opened": self.opened,
-            "opens": self.opens,
-            "clicked": self.clicked,
-            "clicks": self.clicks,
-            "links": links,
-        }
+        return asdict(self)
 
 
 def engagement(notification: Notification) -> Attention:

@@ -15,7 +15,7 @@ from django.db import connection, transaction
 from django.db.models import Count
 
 from apps.lib.buffer import Buffer
-from apps.notifications.books import SHARDS
+from apps.notifications import books
 from apps.notifications.models import Delivery, Engagement, EngagementKind, EngagementTally
 
 USER_AGENT = 200  # characters kept
@@ -108,19 +108,9 @@ def _mark(firsts: dict[int, Delivery]) -> None:
 
 def _add(people: Counter[Place], times: Counter[Place]) -> None:
     # sorted: two writers touching the same tallies lock them in the same order
-    rows = [(*where, os.getpid() % SHARDS, people[where], times[where]) for where in sorted({*people, *times})]
-    if not rows:
-        return
-    table = EngagementTally._meta.db_table
-    marks = ", ".join(["(%s, %s, %s, %s, %s, %s)"] * len(rows))
-    with connection.cursor() as cursor:
-        cursor.execute(
-            f"INSERT INTO {table} "  # noqa: S608  # a name of ours and marks, no value
-            f"(notification_id, kind, link, shard, people, times) VALUES {marks} "
-            "ON CONFLICT (notification_id, kind, link, shard) "
-            f"DO UPDATE SET people = {table}.people + excluded.people, times = {table}.times + excluded.times",
-            [value for row in rows for value in row],
-        )
+    rows = [(*where, os.getpid() % books.SHARDS, people[where], times[where]) for where in sorted({*people, *times})]
+    if rows:
+        books.add(EngagementTally, ("notification_id", "kind", "link", "shard"), ("people", "times"), rows)
 
 
 events: Buffer[Event] = Buffer(store)
