@@ -3,7 +3,6 @@
 import datetime as dt
 import logging
 import sys
-from collections.abc import Iterator
 from email.utils import format_datetime
 from pathlib import Path
 from typing import Any
@@ -14,7 +13,7 @@ from apps.channels.contract import BadSettings, Mail, Outcome, Result
 from apps.channels.registry import provider
 from tests.channels.basket import a_mail
 from tests.channels.flow import Handed
-from tests.fake_esp import DIALECTS, GARBAGE, HALF, KEY, LOST, SAYS, SILENT, Answer, Deaf, FakeEsp
+from tests.fake_esp import GARBAGE, HALF, KEY, LOST, SAYS, SILENT, Answer, Deaf, FakeEsp
 from tests.receiver import unused_port
 
 LIST = {
@@ -24,17 +23,6 @@ LIST = {
     "Feedback-ID": "1:news:carillon",
 }
 WRITES_ITS_OWN_ID = {"brevo", "amazon_ses"}
-
-
-@pytest.fixture(params=DIALECTS)
-def esp(request: pytest.FixtureRequest) -> str:
-    return str(request.param)
-
-
-@pytest.fixture
-def fake() -> Iterator[FakeEsp]:
-    with FakeEsp() as fake:
-        yield fake
 
 
 def sent(fake: FakeEsp, esp: str, *mails: Mail, **settings: Any) -> list[Outcome]:

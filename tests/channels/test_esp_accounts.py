@@ -1,9 +1,7 @@
 """An administrator sets up an ESP account on the channel page and tries it; nobody sees the key again."""
 
-from collections.abc import Iterator
 from typing import Any
 
-import pytest
 from django.test import Client
 from django.urls import reverse
 
@@ -11,18 +9,7 @@ from apps.channels.registry import provider
 from apps.notifications.accounts_out import settings_of
 from apps.notifications.models import ProviderAccount
 from tests.dashboard.pages import as_role, page_of
-from tests.fake_esp import DIALECTS, KEY, SAYS, FakeEsp
-
-
-@pytest.fixture(params=DIALECTS)
-def esp(request: pytest.FixtureRequest) -> str:
-    return str(request.param)
-
-
-@pytest.fixture
-def fake() -> Iterator[FakeEsp]:
-    with FakeEsp() as fake:
-        yield fake
+from tests.fake_esp import KEY, SAYS, FakeEsp
 
 
 def typed(fake: FakeEsp, esp: str, **more: Any) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """Many messages in one call: each reader gets to the letter what a call of their own would have brought."""
 
 import string
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -15,7 +15,7 @@ from apps.channels.mime import STAMP, Pieces, Static, envelope
 from apps.channels.registry import provider
 from tests.channels.basket import a_mail
 from tests.channels.flow import Handed
-from tests.fake_esp import DIALECTS, LOST, SAYS, Answer, Arrived, FakeEsp
+from tests.fake_esp import LOST, SAYS, Answer, Arrived, FakeEsp
 
 MERGING = ["mailgun", "sendgrid", "amazon_ses"]  # the others write each message of a call out whole
 NEWSLETTER = [
@@ -25,17 +25,6 @@ NEWSLETTER = [
     Static(' – yours</p><a href="https://c.example/u/'),
     Static(f'">bye</a><img src="https://c.example/o/{STAMP}.gif">'),
 ]  # fmt: skip
-
-
-@pytest.fixture(params=DIALECTS)
-def esp(request: pytest.FixtureRequest) -> str:
-    return str(request.param)
-
-
-@pytest.fixture
-def fake() -> Iterator[FakeEsp]:
-    with FakeEsp() as fake:
-        yield fake
 
 
 def letter(number: int, static: Sequence[Static] = tuple(NEWSLETTER), **fields: Any) -> Mail:
