@@ -16,7 +16,7 @@ from apps.followers.models import Category, DoubtPolicy
 from apps.lib.actor import SYSTEM
 from apps.lib.events import Fact, Kind, publish
 from apps.notifications import books
-from apps.notifications.claim import Ended, Row, held_by
+from apps.notifications.claim import Ended, Row, doubted_among, held_by
 from apps.notifications.models import Delivery, DeliveryEvent, DeliveryStatus, Notification, NotificationState
 
 # Full jitter between 5 s and 15 min.
@@ -133,10 +133,7 @@ def _decided(owner: str, results: Sequence[Ended], now: dt.datetime) -> Counter[
     held = held_by(owner, [row.pk for row, _ in results])
     results = [(row, outcome) for row, outcome in results if row.pk in held]
     since = _put_off_since([row.pk for row, outcome in results if outcome.result is Result.TRANSIENT])
-    doubtful = [row.pk for row, outcome in results if outcome.result is Result.IN_DOUBT]
-    doubted = set(
-        DeliveryEvent.objects.filter(delivery__in=doubtful, kind="in_doubt").values_list("delivery_id", flat=True)
-    )
+    doubted = doubted_among(row.pk for row, outcome in results if outcome.result is Result.IN_DOUBT)
     of = {row.notification.pk for row, _ in results}
     cancelled = set(
         Notification.objects.filter(pk__in=of, state=NotificationState.CANCELLED).values_list("pk", flat=True)
