@@ -10,6 +10,9 @@ PROVIDERS = {
     "sendgrid": "apps.channels.esp_sendgrid.SendGrid",
     "django_mail": "apps.channels.django_mail.DjangoMail",
     "in_app": "apps.inbox.deliver.InApp",
+    "twilio": "apps.channels.sms_twilio.Twilio",
+    "vonage": "apps.channels.sms_vonage.Vonage",
+    "sinch": "apps.channels.sms_sinch.Sinch",
 }
 
 # Each is called with the fact inside the transaction of the change: `subscriber(fact)`. "*" hears everything.

@@ -53,4 +53,5 @@ CHANNEL_PARTS = {
         ),
         required=(("title",),),
     ),
+    "sms": ChannelParts(label="SMS", parts=(Part("body", "Message", Kind.TEXT),), required=(("body",),)),
 }

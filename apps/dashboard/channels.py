@@ -127,7 +127,15 @@ class AccountForm(forms.Form):
 
 
 class TryForm(forms.Form):
+    """Where a test of an account goes; the domain says what is wrong with a phone number."""
+
     to = forms.EmailField(label="Send a test to")
+
+    def __init__(self, data: Any = None, *, channel: str, **kwargs: Any) -> None:
+        super().__init__(data, **kwargs)
+        if channel == Channel.SMS:
+            phone = forms.TextInput({"type": "tel", "autocomplete": "tel", "placeholder": "+49 151 12345678"})
+            self.fields["to"] = forms.CharField(label="Send a test to", max_length=40, widget=phone)
 
 
 class DomainForm(forms.Form):
@@ -261,9 +269,16 @@ def edit(request: HttpRequest, uid: Any) -> HttpResponse:
         "slowed": slowed(account, now),
         "cap": limits.daily_cap(account, today=now.date()),
         "used": limits.used_today(account, today=now.date()),
-        "try_form": TryForm(initial={"to": request.user.email}) if account.channel == Channel.EMAIL else None,
+        "try_form": _try_form(request, account),
     }
     return render(request, "dashboard/channels/edit.html", context)
+
+
+def _try_form(request: HttpRequest, account: ProviderAccount) -> TryForm | None:
+    if account.channel not in (Channel.EMAIL, Channel.SMS):
+        return None
+    initial = {"to": request.user.email} if account.channel == Channel.EMAIL else {}
+    return TryForm(channel=account.channel, initial=initial)
 
 
 def _saved(request: HttpRequest, form: AccountForm, account: ProviderAccount | None = None) -> ProviderAccount | None:
@@ -294,9 +309,10 @@ def switch(request: HttpRequest, uid: Any) -> HttpResponse:
 @require_POST
 def send_trial(request: HttpRequest, uid: Any) -> HttpResponse:
     account = get_object_or_404(ProviderAccount, uid=uid)
-    form = TryForm(request.POST)
+    form = TryForm(request.POST, channel=account.channel)
     if not form.is_valid():
-        messages.error(request, "Write the address the test should go to, for example you@example.com.")
+        example = "phone number" if account.channel == Channel.SMS else "address"
+        messages.error(request, f"Write the {example} the test should go to.")
         return redirect("dashboard:channel-account", account.uid)
     to = form.cleaned_data["to"]
     try:

@@ -22,6 +22,7 @@ from apps.accounts.actors import staff_actor
 from apps.accounts.permissions import Capability, may, requires
 from apps.channels.contract import BadSettings, Result
 from apps.channels.mime import BadHeader
+from apps.channels.segments import segments
 from apps.content.models import Version
 from apps.content.parts import CHANNEL_PARTS
 from apps.content.problems import RenderError
@@ -32,7 +33,11 @@ from apps.followers.models import Category, Channel, Follower, NotificationType
 from apps.lib.crypto import Undecryptable
 from apps.notifications import trial
 
-VIEWS = {"email": (("html", "HTML"), ("text", "Text"), ("source", "Exact bytes")), "in_app": (("card", "Card"),)}
+VIEWS = {
+    "email": (("html", "HTML"), ("text", "Text"), ("source", "Exact bytes")),
+    "in_app": (("card", "Card"),),
+    "sms": (("phone", "Phone"),),
+}
 SIZES = (("wide", "Computer"), ("narrow", "Phone"))
 # What stands in where no message type is known yet: the strictest one, so that the footer shows all links.
 SOME_TYPE = {"key": "preview", "name": "Preview", "category": Category.MARKETING, "commercial": True}
@@ -161,6 +166,7 @@ def _panel(request: HttpRequest, wish: Wish, **more: Any) -> HttpResponse:
         "result": result,
         "error": error,
         "source": source,
+        "cost": segments(result.parts["body"]) if result and wish.channel == Channel.SMS else None,
         "languages": languages,
         "shown_language": language_name(result.language) if result else "",
         "channels": [(channel, CHANNEL_PARTS[channel].label) for channel in channels_of(wish.version)],

@@ -7,7 +7,7 @@ from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
-from apps.channels.contract import InAppMessage, Mail
+from apps.channels.contract import InAppMessage, Mail, SmsMessage
 from apps.content.render import Rendered, compiled
 from apps.followers.models import Category, Channel, NotificationType
 from apps.notifications import links
@@ -19,7 +19,7 @@ class Unaddressed(ValueError):
     """The follower's address for this channel is gone."""
 
 
-def message_of(row: Row, *, account: Mapping[str, Any], now: dt.datetime) -> Mail | InAppMessage:
+def message_of(row: Row, *, account: Mapping[str, Any], now: dt.datetime) -> Mail | InAppMessage | SmsMessage:
     """What the provider gets. Asks no database: `claim` fetched everything. Raises RenderError, Unaddressed."""
     notification, person = row.notification, row.person
     if person is None:
@@ -46,6 +46,9 @@ def message_of(row: Row, *, account: Mapping[str, Any], now: dt.datetime) -> Mai
         )
     if not row.address:
         raise Unaddressed("The follower's address was removed.")
+    if row.channel == Channel.SMS:
+        parts = words.render(row.channel, person.language, values).parts
+        return SmsMessage(delivery=row.uid, to=row.address, body=parts["body"])
     measured = notification.tracked and person.measured
     return mail(
         uid=row.uid,

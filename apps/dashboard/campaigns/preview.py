@@ -16,6 +16,7 @@ from apps.accounts.actors import staff_actor
 from apps.accounts.permissions import Capability, may, requires
 from apps.campaigns.models import Campaign
 from apps.campaigns.readiness import current_version
+from apps.channels.segments import segments
 from apps.content import drafts
 from apps.content.models import Version
 from apps.content.problems import RenderError
@@ -82,9 +83,10 @@ def _rendered(campaign: Campaign, data: dict[str, Any], asked: Any) -> dict[str,
         return {"problem": "There are no words yet."}
     channel = asked.get("preview_channel") or next(iter(campaign.channels), Channel.EMAIL.value)
     try:
-        return {"channel": channel, "parts": trial.preview(**known, channel=channel).parts}
+        parts = trial.preview(**known, channel=channel).parts
     except RenderError as error:
         return {"problem": str(error)}
+    return {"channel": channel, "parts": parts, "cost": segments(parts["body"]) if channel == Channel.SMS else None}
 
 
 def send_a_test(request: HttpRequest, campaign: Campaign, *, to: str) -> None:
