@@ -114,6 +114,10 @@ def claim(lane: Lane, *, owner: str, size: int, account: ProviderAccount | None 
     for pk, channel in places:
         for way, which in ways[channel]:
             rows = _claim_from(pk, way, which, owner=owner, size=size, now=now)
+            if rows and stopped({pk}):  # as they were taken: whoever stopped it saw none to wait for, and has returned
+                release(owner, rows)
+                limits.give_back(notification=rows[0].notification, account=way, count=len(rows))
+                break
             if rows:
                 return Batch(way, rows)
             if rows is not None:  # everything claimed was skipped: it may have been the last

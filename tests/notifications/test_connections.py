@@ -11,7 +11,7 @@ from django.utils import timezone
 from apps.channels import smtp
 from apps.followers.models import Follower
 from apps.lib.queue.lanes import Lane
-from apps.notifications import control, outcomes, recover, send
+from apps.notifications import control, limits, outcomes, recover, send
 from apps.notifications.accounts_out import change_account
 from apps.notifications.models import Delivery, Notification, ProviderAccount
 from tests.make import TESTER, make_follower, make_type
@@ -144,6 +144,29 @@ def test_when_pause_has_returned_nothing_more_leaves(receiver: Receiver) -> None
     control.resume(notification=Notification.objects.get(), by=TESTER, now=timezone.now())
     send.send_lane(name=Lane.BULK)
     assert len(set(receiver.recipients)) == len(receiver.recipients) == 200
+
+
+@pytest.mark.skipif(connection.vendor == "sqlite", reason="SQLite has one writer at a time")
+@pytest.mark.parametrize("stop", [control.pause, control.cancel])
+def test_what_is_claimed_while_it_is_stopped_does_not_leave(
+    receiver: Receiver, monkeypatch: pytest.MonkeyPatch, stop: Any
+) -> None:
+    notification = tell(make_type(), people(3), version=make_version())
+    grant, claiming, stopped = limits.grant, threading.Event(), threading.Event()
+
+    def slow(**asked: Any) -> limits.Grant:  # it has seen that the notification is on
+        claiming.set()
+        stopped.wait(30)
+        return grant(**asked)
+
+    monkeypatch.setattr(limits, "grant", slow)
+    sender = in_a_thread(lambda: send.send_lane(name=Lane.BULK))
+    assert claiming.wait(30)
+    stop(notification=notification, by=TESTER, now=timezone.now())
+    stopped.set()
+    sender.join()
+    assert receiver.arrived == [], "whoever stopped it was told that nothing is on its way"
+    assert sum(stands(notification).values()) == 3
 
 
 def test_when_cancel_has_returned_nothing_more_leaves_ever(receiver: Receiver) -> None:
