@@ -58,9 +58,7 @@ def usual_type() -> NotificationType:
     for kind in NotificationType.objects.filter(active=True, commercial=True):
         if Channel.EMAIL in kind.channels:
             return kind
-    raise BadCampaign(
-        "type", "There is no commercial message type offered by e-mail. Make one first, or name a type."
-    )
+    raise BadCampaign("type", "There is no commercial message type offered by e-mail. Make one first, or name a type.")
 
 
 def words_of(campaign: Campaign) -> dict[str, str]:

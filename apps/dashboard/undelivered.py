@@ -5,7 +5,7 @@ from typing import Any
 from uuid import UUID
 
 from django.contrib import messages
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import path
 from django.utils import timezone
@@ -104,7 +104,7 @@ def _notification(uid: str) -> Notification:
     try:
         return get_object_or_404(Notification.objects.select_related("notification_type"), uid=UUID(uid))
     except ValueError:
-        return get_object_or_404(Notification, pk=None)
+        raise Http404 from None
 
 
 urlpatterns = [

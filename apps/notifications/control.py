@@ -176,12 +176,9 @@ def replay(
             return count
         order.by = by.label[:200]
         order.save()
-        label, subject = (
-            kind.name,
-            ("notification", notification.uid) if notification else ("notification_type", kind.key),
-        )
+        subject, key = ("notification", notification.uid) if notification else ("notification_type", kind.key)
         data = {"deliveries": count, "status": status, "reason": reason}
-        publish(Fact(Kind.DELIVERY_RETRIED, by, now, subject[0], str(subject[1]), label, data))
+        publish(Fact(Kind.DELIVERY_RETRIED, by, now, subject, str(key), kind.name, data))
         if _replay_chunk(order.pk, now=now):
             announce(REPLAY_TASK, lane=Lane.BULK, replay_id=order.pk)
     return count
