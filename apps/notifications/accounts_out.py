@@ -72,6 +72,11 @@ def note(account: ProviderAccount, outcomes: Sequence[Outcome], *, now: dt.datet
 
     In a transaction of its own, or none. What went well is written at most every TOLD_EVERY seconds.
     """
+    outcomes = list(filter(breaker.concerns, outcomes))
+    if not outcomes:
+        if account.tripped_at:
+            leave_probe(account)
+        return None
     told_at, tries = _told.get(account.pk, (0.0, 0))
     calm = all(map(breaker.works, outcomes)) and not (account.failures or account.tripped_at or account.paused_until)
     if calm and time.monotonic() - told_at < TOLD_EVERY:

@@ -43,6 +43,11 @@ class State:
         return "open" if self.paused_until and self.paused_until > now else "half_open"
 
 
+def concerns(outcome: Outcome) -> bool:
+    """Whether the account was asked at all: a message that could not be made never came there."""
+    return outcome.charged or outcome.result is not Result.PERMANENT_CONTENT
+
+
 def is_fault(outcome: Outcome) -> bool:
     """The account's fault or its server's; a recipient's or a message's own refusal proves that the account works, and
     a domain that wants less gets less (slowing.py)."""

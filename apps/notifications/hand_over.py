@@ -180,12 +180,12 @@ class Hand(Flow[Any]):
                 message = line.make(row)
                 self._making = None
             except (RenderError, Unaddressed) as error:
-                self._end(row.uid, Outcome(Result.PERMANENT_CONTENT, str(error)))
+                self._end(row.uid, unmade(str(error)))
             except OUR_OWN:
                 raise
             except Exception as error:  # a bug costs this message, not the slice
                 log.exception("The message of delivery %s could not be made.", row.uid)
-                self._end(row.uid, Outcome(Result.PERMANENT_CONTENT, f"{type(error).__name__}: {error}"))
+                self._end(row.uid, unmade(f"{type(error).__name__}: {error}"))
             else:
                 return message
         return None
@@ -231,6 +231,11 @@ class Hand(Flow[Any]):
             else:
                 self._line.ended(row, Outcome(Result.TRANSIENT, said))
         self._line.broke(error)
+
+
+def unmade(why: str) -> Outcome:
+    """Uncharged: the provider was not asked, so it says nothing about the account (breaker.concerns)."""
+    return Outcome(Result.PERMANENT_CONTENT, why, charged=False)
 
 
 def work(line: Line, session: Session[Any]) -> None:

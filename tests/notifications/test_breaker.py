@@ -10,11 +10,12 @@ from django.db import transaction
 
 from apps.accounts.models import AuditEntry
 from apps.channels.contract import Outcome, Result
-from apps.notifications import accounts_out, breaker, limits
+from apps.notifications import accounts_out, breaker, limits, send
 from apps.notifications.breaker import State, after
+from apps.notifications.message import Unaddressed
 from apps.notifications.models import ProviderAccount
 from tests.make import TESTER, make_follower, make_type
-from tests.notifications.world import make_version, tell
+from tests.notifications.world import drain, make_version, stands, tell
 from tests.receiver import Receiver
 
 NOW = dt.datetime(2026, 5, 31, 12, tzinfo=dt.UTC)
@@ -199,3 +200,25 @@ def test_the_next_account_takes_over_while_the_first_is_left_alone(
     assert accounts_out.account_for("email", now=last + dt.timedelta(seconds=5)) == account
     last = fail(account, 4, last)
     assert accounts_out.account_for("email", now=last + dt.timedelta(seconds=59)) == second
+
+
+def test_a_message_of_ours_that_can_not_be_made_says_nothing_about_the_account(
+    receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ProviderAccount.objects.filter(provider="smtp").update(tripped_at=NOW, trips=3, paused_until=NOW, trouble="gone")
+    monkeypatch.setattr(send, "message_of", make_nothing)
+    notification = tell(make_type(), [make_follower(email="anna@example.com")], version=make_version())
+    drain()
+    assert stands(notification) == {"failed": 1}
+    account = ProviderAccount.objects.get(provider="smtp")
+    assert (account.trips, account.last_ok_at, account.last_error) == (3, None, ""), "nobody has asked it anything"
+    assert account.probing_until is None, "the next message may ask"
+    monkeypatch.undo()
+    again = tell(make_type("again"), [make_follower(email="ben@example.com")], version=make_version("again"))
+    drain()
+    assert stands(again) == {"sent": 1}
+    assert ProviderAccount.objects.get(provider="smtp").tripped_at is None
+
+
+def make_nothing(*_: Any, **__: Any) -> Any:
+    raise Unaddressed("The follower's address was removed.")
