@@ -17,6 +17,7 @@ from tests.fake_esp import LOST, Answer
 from tests.fake_sms import SAYS, FakeSms
 from tests.make import TESTER, make_follower, make_type
 from tests.notifications.world import drain, stands, tell
+from tests.subscriptions.pages import preferences_path, visit
 
 BODY = "Hi {{ follower.first_name }}: {{ follower.phone }}\n{% if false %}never{% endif %}Bye & thanks"
 
@@ -134,3 +135,14 @@ def test_the_preview_tells_what_a_text_costs_and_which_character_makes_it_dearer
     assert "instead of 160" not in english
     russian = page_of(client.get(url, {"channel": "sms", "language": "ru"})).text
     assert "П р и в е т are not in the alphabet of SMS: because of them a segment holds 70 characters" in russian
+
+
+def test_the_preference_center_has_a_column_for_sms_that_says_when_there_is_no_number(client: Client, db: None) -> None:
+    a_type()
+    with_phone = make_follower(email="with@example.com", phone="+4915112340001")
+    without = make_follower(email="without@example.com")
+    page = visit(client, preferences_path(with_phone)).text
+    assert "SMS" in page
+    assert "••• 01" in page
+    assert "no address of yours" not in page
+    assert "SMS: we have no address of yours for this." in visit(client, preferences_path(without)).text
