@@ -40,6 +40,7 @@ class Journal:
 
     def __init__(self) -> None:
         self._lock, self._users, self._clean = threading.Lock(), 1, True
+        self._torn = False
         folder = Path(settings.JOURNAL_DIR)
         folder.mkdir(parents=True, exist_ok=True)
         self.owner = f"{os.getpid()}-{secrets.token_hex(8)}"
@@ -71,11 +72,14 @@ class Journal:
 
     def _write(self, mark: str, delivery_id: int, rest: str = "") -> None:
         line = f"{mark} {delivery_id} {rest}\n".encode()
+        if self._torn:
+            raise NotWritten(f"The journal {self._path} has a torn line; what stands behind it would not be read.")
         try:
             written = os.write(self._fd, line)
         except OSError as error:
             raise NotWritten(f"The journal {self._path} can't be written: {error.strerror}.") from error
         if written != len(line):
+            self._torn = True
             raise NotWritten(f"The journal {self._path} could not be written whole; is the disk full?")
 
     def share(self) -> None:

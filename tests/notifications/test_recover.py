@@ -1,6 +1,7 @@
 """A sender died: its journal says what it did, and nothing is lost, doubled or hidden."""
 
 import datetime as dt
+import os
 from itertools import pairwise
 from typing import Any
 
@@ -13,7 +14,7 @@ from apps.followers import consent
 from apps.followers.models import Follower
 from apps.lib.queue.lanes import Lane
 from apps.notifications import claim, outcomes, recover
-from apps.notifications.journal import Journal
+from apps.notifications.journal import Journal, NotWritten
 from apps.notifications.models import Delivery, Notification
 from tests.make import TESTER, make_follower, make_type
 from tests.notifications.world import drain, make_due, make_version, stands, tell
@@ -156,3 +157,21 @@ def test_a_journal_line_cut_off_by_a_full_disk_is_not_believed(receiver: Receive
     recover.expired_leases(now=timezone.now())
     assert stands(notification) == {"pending": 1}
     assert Delivery.objects.get().events.get().kind == "in_doubt"
+
+
+def test_after_a_line_that_was_cut_off_nothing_more_may_leave(
+    receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    journal = Journal()
+    notification, rows = claimed(2, journal)
+    journal.preparing(rows[1].pk)
+    with monkeypatch.context() as full:
+        write = os.write
+        full.setattr(os, "write", lambda fd, line: write(fd, line[:3]))
+        with pytest.raises(NotWritten):
+            journal.preparing(rows[0].pk)
+    with pytest.raises(NotWritten):  # there is room again, but behind the torn line it would not be read
+        journal.handing_over(rows[1].pk)
+    journal.__exit__(RuntimeError, RuntimeError(), None)
+    recover.expired_leases(now=timezone.now())
+    assert stands(notification) == {"pending": 2}
