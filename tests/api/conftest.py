@@ -7,12 +7,29 @@ import pytest
 from rest_framework.test import APIClient
 
 from apps.accounts.permissions import Scope
+from apps.followers.models import Follower, NotificationType
 from tests.api.world import make_client
+from tests.make import make_template, make_type
 
 
 @pytest.fixture
 def api(db: None) -> APIClient:
     return make_client(*Scope)
+
+
+@pytest.fixture
+def news() -> NotificationType:
+    return make_type("news")
+
+
+@pytest.fixture
+def draft(api: APIClient, news: NotificationType, anna: Follower) -> dict[str, Any]:
+    """A campaign to everyone, as the API made it."""
+    fields = {"name": "May", "type": "news", "template": str(make_template().uid), "audience": {"everyone": True}}
+    made = api.post("/api/v1/campaigns", fields)
+    assert made.status_code == 201, made.json()
+    draft: dict[str, Any] = made.json()
+    return draft
 
 
 @pytest.fixture

@@ -9,26 +9,12 @@ from django.utils import timezone
 from apps.campaigns.models import Campaign, Run
 from apps.notifications.models import Delivery
 from tests.api.world import make_client, plan, send_letter
-from tests.make import make_follower, make_template, make_type
+from tests.make import make_follower, make_type
 from tests.notifications.world import drain
 
 PATH = "/api/v1/campaigns"
 GERMANS = {"all": [{"field": "language", "op": "is", "value": "de"}]}
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def news() -> Any:
-    return make_type("news")
-
-
-@pytest.fixture
-def draft(api, news, anna) -> dict[str, Any]:
-    made = api.post(
-        PATH, {"name": "May", "type": "news", "template": str(make_template().uid), "audience": {"everyone": True}}
-    )
-    assert made.status_code == 201, made.json()
-    return made.json()
 
 
 # ---------------------------------------------------------------- segments

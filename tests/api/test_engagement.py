@@ -1,29 +1,15 @@
 """Opens and clicks over the API: asked for, refused, told."""
 
-from typing import Any
-
 import pytest
 from django.utils import timezone
 
 from apps.notifications import track
 from apps.notifications.models import Delivery
 from tests.api.world import plan
-from tests.make import make_template, make_type
+from tests.make import make_template
 
 PATH = "/api/v1/campaigns"
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def news() -> Any:
-    return make_type("news")
-
-
-@pytest.fixture
-def draft(api, news, anna) -> dict[str, Any]:
-    return api.post(
-        PATH, {"name": "May", "type": "news", "template": str(make_template().uid), "audience": {"everyone": True}}
-    ).json()
 
 
 def test_a_campaign_tells_who_opened_and_clicked(api, news, anna) -> None:
