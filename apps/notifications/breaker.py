@@ -14,6 +14,7 @@ from apps.channels.contract import Outcome, Result
 from apps.notifications.slowing import asks_to_slow
 
 FIRST_PAUSE = 5.0  # seconds; doubles with each error in a row
+SHORTEST_PAUSE = 1.0  # whatever was asked for: with none, the same messages would come back at once, again and again
 ERRORS_IN_A_ROW = 5
 WINDOW = dt.timedelta(seconds=60)
 ENOUGH_TRIES, TOO_MANY_FAULTS = 20, 0.5
@@ -84,7 +85,7 @@ def _after_one(state: State, outcome: Outcome, now: dt.datetime) -> State:
         # one that was on its way ends no pause: the provider may have asked for it
         return replace(state, errors=0, paused_until=state.paused_until if resting else None)
     if outcome.result is Result.THROTTLED and outcome.retry_after is not None:
-        until = now + dt.timedelta(seconds=outcome.retry_after)  # it asked, so it works
+        until = now + dt.timedelta(seconds=max(SHORTEST_PAUSE, outcome.retry_after))  # it asked, so it works
         return replace(state, paused_until=max(until, state.paused_until or until))
     if resting or outcome.result not in (Result.ACCOUNT, Result.THROTTLED):
         return state

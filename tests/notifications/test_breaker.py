@@ -56,6 +56,11 @@ def test_it_opens_after_five_errors_in_a_row_and_doubles_to_a_quarter_hour() -> 
     assert after(state, [GONE], now=at(8000)).paused_until == at(8005), "it begins from the beginning"
 
 
+def test_a_provider_that_says_try_again_in_no_time_gets_a_second() -> None:
+    busy = Outcome(Result.THROTTLED, "429", retry_after=0.0, charged=False)  # or a date, by a clock behind ours
+    assert after(State(), [busy], now=NOW).paused_until == at(1)
+
+
 def test_errors_that_come_together_are_one() -> None:
     state = after(State(), [GONE] * 20, now=NOW)
     assert (state.errors, state.word(NOW)) == (1, "closed")
