@@ -165,7 +165,10 @@ class _Shift:
                 self._give_back(self._line.withdraw(stopped))
         if now - self._fresh > FRESH_SECONDS:
             waiting = self._line.withdraw()
-            self._line.put(claim.still_wanted(self._owner, waiting, now=timezone.now()), first=True)
+            wanted = claim.still_wanted(self._owner, waiting, now=timezone.now())
+            self._line.put(wanted, first=True)
+            kept = {row.pk for row in wanted}
+            self._give_back_tokens([row for row in waiting if row.pk not in kept])
             self._fresh = time.monotonic()
 
     def _widen(self) -> None:
@@ -203,6 +206,10 @@ class _Shift:
 
     def _give_back(self, rows: list[claim.Row]) -> None:
         claim.release(self._owner, rows)
+        self._give_back_tokens(rows)
+
+    def _give_back_tokens(self, rows: list[claim.Row]) -> None:
+        """Of rates and days, for what did not leave."""
         for notification in {row.notification.pk: row.notification for row in rows}.values():
             count = sum(row.notification.pk == notification.pk for row in rows)
             limits.give_back(notification=notification, account=self._account, count=count)

@@ -9,9 +9,10 @@ from django.utils import timezone
 from apps.followers import consent
 from apps.followers.models import Follower
 from apps.inbox.models import InboxItem
+from apps.lib.clock import database_now
 from apps.lib.queue.lanes import Lane
-from apps.notifications import claim, control, send
-from apps.notifications.accounts_out import change_account
+from apps.notifications import claim, control, limits, send
+from apps.notifications.accounts_out import AccountLimits, change_account
 from apps.notifications.models import DeliveryEvent, Notification, ProviderAccount
 from tests.make import TESTER, make_follower, make_type
 from tests.notifications.world import drain, make_due, make_version, stands, tell
@@ -69,6 +70,8 @@ def test_an_opt_out_while_a_claimed_slice_goes_out_wins_within_two_seconds(
 ) -> None:
     monkeypatch.setattr(send, "FRESH_SECONDS", 0.0)
     monkeypatch.setattr(send, "STATE_SECONDS", 0.01)
+    account, now = ProviderAccount.objects.get(provider="smtp"), timezone.now()
+    account = change_account(account=account, limits=AccountLimits(daily=50), by=TESTER, now=now)
     receiver.slowness = 0.1  # so that the last one still waits in the sender when it opts out
     everyone, look = people(4), claim.still_wanted
 
@@ -82,6 +85,7 @@ def test_an_opt_out_while_a_claimed_slice_goes_out_wins_within_two_seconds(
     drain()
     assert receiver.recipients == ["p0@example.com", "p1@example.com", "p2@example.com"]
     assert stands(notification) == {"sent": 3, "skipped": 1}
+    assert limits.used_today(account, today=database_now().date()) == 3, "the day has lost nothing by the one who left"
 
 
 def test_a_refused_address_fails_alone_and_a_busy_one_is_tried_again(receiver: Receiver) -> None:
