@@ -97,10 +97,7 @@ _SAYING = ("errors", "message", "Message", "detail", "text", "error")  # where p
 
 def _words(answer: Any) -> str:
     if isinstance(answer, dict):
-        said = next(
-            (answer[key] for key in ("errors", "message", "Message", "detail", "text", "error") if answer.get(key)),
-            None,
-        )
+        said = next((answer[key] for key in _SAYING if answer.get(key)), None)
         return _words(said) if said is not None else json.dumps(answer)
     return "; ".join(map(_words, answer)) if isinstance(answer, list) else str(answer)
 

@@ -13,7 +13,7 @@ from apps.followers.models import Channel
 from apps.lib.actor import Actor
 from apps.lib.events import Fact, Kind, publish
 from apps.lib.ids import uuid7
-from apps.notifications.accounts_out import note_success, reset, settings_of
+from apps.notifications.accounts_out import note, reset, settings_of
 from apps.notifications.models import ProviderAccount
 
 # A person waits in front of the page, so each answer gets at most this many seconds, whatever the account allows.
@@ -45,7 +45,7 @@ def try_account(*, account: ProviderAccount, to: str, by: Actor, now: dt.datetim
         if outcome.result == Result.ACCEPTED and (account.tripped_at or account.paused_until):
             reset(account=account, by=by, now=now)
         if outcome.result == Result.ACCEPTED:
-            note_success(account, now=now)
+            note(account, [outcome], now=now)
         elif outcome.result == Result.ACCOUNT:
             ProviderAccount.objects.filter(pk=account.pk).update(last_error=outcome.detail[:500], last_error_at=now)
         publish(

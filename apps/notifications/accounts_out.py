@@ -106,11 +106,6 @@ def note(account: ProviderAccount, outcomes: Sequence[Outcome], *, now: dt.datet
     return row.paused_until if row.paused_until and row.paused_until > now else None
 
 
-def note_success(account: ProviderAccount, *, now: dt.datetime, count: int = 1) -> None:
-    """So many messages were taken."""
-    note(account, [Outcome(Result.ACCEPTED)] * count, now=now)
-
-
 def pause(account: ProviderAccount, *, detail: str, now: dt.datetime, seconds: float | None = None) -> dt.datetime:
     """Leave the account alone: as long as the provider asked, else by the breaker."""
     asked = Outcome(Result.ACCOUNT if seconds is None else Result.THROTTLED, detail, retry_after=seconds)

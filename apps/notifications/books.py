@@ -27,10 +27,6 @@ class Place(NamedTuple):
     reason: str
 
 
-def place(delivery: Delivery) -> Place:
-    return Place(delivery.notification_id, delivery.channel, delivery.status, delivery.reason)
-
-
 def shift(deltas: Mapping[Place, int]) -> None:
     """Add to the tallies. In the transaction of the rows it counts."""
     moved = [(where, delta) for where, delta in deltas.items() if delta]

@@ -406,7 +406,8 @@ def test_the_page_tells_who_opened_and_clicked(client: Client, viewer: Any, anna
     page = page_of(client.get(url("campaign", campaign)))
     assert "Opened 0" in page.text
     assert "% of" not in page.text  # of nothing
-    books.shift(books.moved([books.place(mine)], [books.place(mine)._replace(status="sent")]))
+    place = books.Place(mine.notification_id, mine.channel, mine.status, mine.reason)
+    books.shift(books.moved([place], [place._replace(status="sent")]))
     track.store([track.Event(mine.uid, link, timezone.now(), "Mozilla/5.0") for link in (0, 1, 1)])
     page = page_of(client.get(url("campaign", campaign)))
     for said in (
