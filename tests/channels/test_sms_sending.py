@@ -12,6 +12,7 @@ from apps.content import drafts
 from apps.content.models import Version
 from apps.notifications.accounts_out import add_account
 from apps.notifications.models import ProviderAccount
+from tests.campaigns.drafts import make_campaign
 from tests.dashboard.pages import as_role, page_of
 from tests.fake_esp import LOST, Answer
 from tests.fake_sms import SAYS, FakeSms
@@ -134,7 +135,21 @@ def test_the_preview_tells_what_a_text_costs_and_which_character_makes_it_dearer
     assert "1 segment, and room for 138 more characters in it." in english
     assert "instead of 160" not in english
     russian = page_of(client.get(url, {"channel": "sms", "language": "ru"})).text
-    assert "П р и в е т are not in the alphabet of SMS: because of them a segment holds 70 characters" in russian
+    assert (
+        "“П” “р” “и” “в” “е” “т” are not in the alphabet of SMS: because of them a segment holds 70 characters"
+        in russian
+    )
+
+
+def test_the_preview_of_a_campaign_tells_it_too(client: Client, viewer: Any) -> None:
+    campaign = make_campaign()
+    words = {"en": {"sms": {"body": "It’s ready, {{ follower.name }}"}}}
+    drafts.edit_draft(template=campaign.template, translations=words, by=TESTER, now=timezone.now())
+    url = reverse("dashboard:campaign-preview", args=[campaign.uid])
+    page = page_of(as_role(client, viewer).get(url, {"preview_channel": "sms"})).text
+    assert "It’s ready, Alex Example" in page
+    assert "1 segment, and room for 46 more characters in it." in page
+    assert "“’” is not in the alphabet of SMS: because of it a segment holds 70 characters" in page
 
 
 def test_the_preference_center_has_a_column_for_sms_that_says_when_there_is_no_number(client: Client, db: None) -> None:
