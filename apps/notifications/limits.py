@@ -117,7 +117,8 @@ def give_back(*, notification: Notification, account: ProviderAccount | None, co
         return
     if account and account.tripped_at:
         accounts_out.leave_probe(account)
-    rates, counted = _rates(notification, account), account and (account.daily or account.warmup_first)
+    rates = _rates(notification, account)
+    counted = account and daily_cap(account, today=dt.datetime.now(dt.UTC).date()) is not None
     if not rates and not counted:
         return
     with transaction.atomic():

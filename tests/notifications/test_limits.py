@@ -96,6 +96,15 @@ def test_what_did_not_leave_is_given_back(notification: Notification, account: P
     assert take(notification, account, 40, NOW).count == 40
 
 
+def test_when_the_warm_up_is_over_nothing_is_counted_and_nothing_given_back(
+    notification: Notification, account: ProviderAccount, django_assert_num_queries: Any
+) -> None:
+    account.warmup_start, account.warmup_first, account.warmup_growth = dt.date(2020, 1, 1), 100, 1.5
+    with django_assert_num_queries(0):  # a row locked here and not in the grant would be locked in another order
+        assert limits.grant(notification=notification, account=account, wanted=500, now=NOW).count == 500
+        limits.give_back(notification=notification, account=account, count=40)
+
+
 def test_an_account_keeps_something_for_a_code_while_a_campaign_uses_it_up(
     notification: Notification, account: ProviderAccount
 ) -> None:
