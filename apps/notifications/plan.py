@@ -30,7 +30,7 @@ def freeze_slice(
     """Turn the next `size` followers (by id) into deliveries; True when there may be more.
 
     The checkpoint `planned_through` moves in the same transaction, so a killed planner loses and doubles nobody; two
-    planners wait for each other on the notification's row. Raises NotPlanning when it was cancelled meanwhile.
+    planners wait for each other on the notification's row. False, too, when it was cancelled meanwhile.
     """
     with transaction.atomic():
         # the type stays unlocked: people save their preferences meanwhile
