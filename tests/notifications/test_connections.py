@@ -11,7 +11,7 @@ from django.utils import timezone
 from apps.channels import smtp
 from apps.followers.models import Follower
 from apps.lib.queue.lanes import Lane
-from apps.notifications import control, limits, outcomes, recover, send
+from apps.notifications import claim, control, limits, outcomes, recover, send
 from apps.notifications.accounts_out import change_account
 from apps.notifications.models import Delivery, Notification, ProviderAccount
 from tests.make import TESTER, make_follower, make_type
@@ -97,6 +97,32 @@ def test_a_late_answer_that_the_database_does_not_take_is_kept_for_the_recovery(
     recover.expired_leases(now=timezone.now())
     assert stands(notification) == {"sent": 1}, "its journal has the answer"
     assert receiver.recipients == ["p0@example.com"]
+
+
+def test_what_the_database_did_not_take_is_booked_by_the_recovery_and_not_sent_again(
+    receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def away(*_: Any, **__: Any) -> None:
+        raise OperationalError("The server closed the connection.")
+
+    connections(2)
+    receiver.slowness = 0.05
+    notification = tell(make_type(), people(6), version=make_version())
+    with monkeypatch.context() as outage:
+        outage.setattr(outcomes, "record", away)
+        outage.setattr(claim, "release", away)
+        outage.setattr(send, "FLUSH_SECONDS", 0.1)
+        outage.setattr(send, "WIDEN_SECONDS", 0.02)
+        outage.setattr(send, "STATE_SECONDS", 0.02)
+        with pytest.raises(OperationalError):
+            send.send_lane(name=Lane.BULK)
+    left = len(receiver.arrived)
+    assert stands(notification) == {"queued": 6}
+    recover.expired_leases(now=timezone.now())
+    assert stands(notification) == {"sent": left, "pending": 6 - left}
+    send.send_lane(name=Lane.BULK)
+    assert sorted(receiver.recipients) == [f"p{number}@example.com" for number in range(6)]
+    assert stands(notification) == {"sent": 6}
 
 
 def test_more_connections_are_opened_while_the_server_keeps_us_waiting(
