@@ -79,6 +79,9 @@ class Batch:
     rows: list[Row]
 
 
+Ended = tuple[Row, Outcome]  # how a row's hand-over ended
+
+
 # ------------------------------------------------------------------ take
 def due(channel: str, now: dt.datetime) -> QuerySet[Delivery]:
     # each condition is in the index `delivery_due`: a million that can't go out now cost nothing
@@ -313,6 +316,3 @@ def release(owner: str, rows: Iterable[Row]) -> None:
                 attempts=F("attempts") - 1, lease_owner="", lease_until=None, **change
             )
         books.shift(books.moved(before, after))
-
-
-Ended = tuple[Row, Outcome]
