@@ -119,7 +119,7 @@ def test_what_the_database_did_not_take_is_booked_by_the_recovery_and_not_sent_a
     left = len(receiver.arrived)
     assert stands(notification) == {"queued": 6}
     recover.expired_leases(now=timezone.now())
-    assert stands(notification) == {"sent": left, "pending": 6 - left}
+    assert stands(notification)["sent"] == left > 0
     send.send_lane(name=Lane.BULK)
     assert sorted(receiver.recipients) == [f"p{number}@example.com" for number in range(6)]
     assert stands(notification) == {"sent": 6}
