@@ -9,6 +9,7 @@ import json
 import os
 import secrets
 import threading
+import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +19,9 @@ from typing import Self
 from django.conf import settings
 
 from apps.channels.contract import Outcome, Result
+
+# The database may commit a dead sender's last claim after the first look at its journal: so long it is looked at again.
+SETTLED = 10.0
 
 
 @dataclass(slots=True)
@@ -111,9 +115,10 @@ def owners_here() -> set[str]:
 
 
 def of_the_dead(take_over: Callable[[str, dict[int, Note]], None]) -> None:
-    """Give (owner, what it noted) of every journal whose owner is gone to `take_over`; it is removed if that went well.
+    """Give (owner, what it noted) of every journal whose owner is gone to `take_over`.
 
-    One that can't be booked is kept, and keeps no other waiting: what was raised first is raised in the end.
+    It is removed when that went well and its owner's last words are SETTLED seconds old. One that can't be booked is
+    kept, and keeps no other waiting: what was raised first is raised in the end.
     """
     failed: Exception | None = None
     for path in sorted(Path(settings.JOURNAL_DIR).glob("*.journal")):
@@ -128,7 +133,8 @@ def of_the_dead(take_over: Callable[[str, dict[int, Note]], None]) -> None:
                 continue  # its owner lives, or another process is recovering it
             try:
                 take_over(path.stem, _read(file))  # not by its name: its owner may have put it away meanwhile
-                path.unlink(missing_ok=True)
+                if time.time() - os.fstat(fd).st_mtime > SETTLED:
+                    path.unlink(missing_ok=True)
             except Exception as error:  # noqa: BLE001  (raised in the end)
                 failed = failed or error
     if failed:

@@ -53,6 +53,15 @@ def test_a_dead_senders_notes_are_booked_and_the_rest_goes_on(receiver: Receiver
     assert stands(notification) == {"sent": 3, "failed": 1}
 
 
+def test_a_claim_that_is_committed_after_its_senders_death_is_undone_at_once(receiver: Receiver) -> None:
+    journal = Journal()
+    journal.__exit__(RuntimeError, RuntimeError(), None)
+    recover.expired_leases(now=timezone.now())
+    notification, _ = claimed(2, journal)  # the database had its COMMIT and was slow
+    recover.expired_leases(now=timezone.now())
+    assert stands(notification) == {"pending": 2}, "not in doubt after a quarter of an hour"
+
+
 def test_a_message_that_kills_its_sender_is_set_aside_after_three_starts(receiver: Receiver) -> None:
     notification = tell(make_type(), [make_follower(email="poison@example.com")], version=make_version())
     for _ in range(3):

@@ -1,6 +1,7 @@
 """What goes wrong beside the message: slow servers, bugs, full disks, lost calls. Nothing gets stuck or untrue."""
 
 import datetime as dt
+import os
 import time
 from typing import Any
 
@@ -15,7 +16,7 @@ from apps.lib.queue import announce
 from apps.lib.queue.lanes import Lane
 from apps.notifications import books, claim, control, outcomes, recover, send
 from apps.notifications.accounts_out import add_account, change_account
-from apps.notifications.journal import Journal, NotWritten
+from apps.notifications.journal import SETTLED, Journal, NotWritten
 from apps.notifications.models import Delivery, DeliveryEvent, Notification, NotificationState, ProviderAccount
 from tests.make import TESTER, make_follower, make_type
 from tests.notifications.world import drain, make_due, make_version, stands, tell
@@ -162,6 +163,9 @@ def test_an_unreadable_journal_does_not_keep_the_others_from_being_read(receiver
     (site.JOURNAL_DIR / "0-first.journal").write_bytes(b"\x00\x00\nP x\nE 1 {\n")
     recover.expired_leases(now=timezone.now())
     assert stands(notification) == {"pending": 1}
+    for path in site.JOURNAL_DIR.iterdir():
+        os.utime(path, (0, time.time() - SETTLED))
+    recover.expired_leases(now=timezone.now())
     assert not list(site.JOURNAL_DIR.iterdir())
 
 
