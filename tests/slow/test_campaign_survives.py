@@ -77,8 +77,9 @@ def test_nothing_is_lost_nobody_is_written_to_twice_and_leaving_counts_at_once(j
     late = [one for one in log.kept if one.recipient in left and one.at > left[one.recipient] + 5]
     assert late == [], "mail to somebody who had left for more than 5 seconds"
     assert sheet.total == PEOPLE
-    assert sheet.sent == len(copies), "the balance sheet equals the receiver's log"
-    assert sheet.skipped.get("preference_off", 0) == PEOPLE - len(copies)
+    # one of the killed sender's doubtful ones may be among those who left: perhaps it has arrived
+    assert sheet.sent <= len(copies) <= sheet.sent + sheet.in_doubt, "the balance sheet equals the receiver's log"
+    assert sheet.skipped.get("preference_off", 0) == PEOPLE - sheet.sent - sheet.in_doubt
     assert set(copies) >= {f"p{n}@example.com" for n in range(PEOPLE)} - set(left), "somebody was lost"
     assert sum(copies.values()) - len(copies) <= log.cut_off(), "more doubles than transactions that were cut off"
     assert max(copies.values()) <= 2
