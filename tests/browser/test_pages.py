@@ -48,6 +48,7 @@ def pages(live_server: Any, receiver: Receiver, anna: Follower, boris: Follower,
               for step in ("content", "audience", "schedule", "review")}  # fmt: skip
     found |= {
         "campaign": reverse("dashboard:campaign", args=[sent.uid]),
+        "notification": reverse("dashboard:notification", args=[run.notification.uid]),
         "follower": reverse("dashboard:follower", args=[anna.uid]),
         "delivery": reverse("dashboard:delivery", args=[mail.uid]),
     }
