@@ -404,12 +404,11 @@ def cancel(*, campaign: Campaign, by: Actor, now: dt.datetime) -> dict[str, int]
         if notification is not None:
             control.cancel(notification=notification, by=by, now=now)
             said = counts(notification)
-            # those beyond the first chunk are marked by a task, and are as cancelled as the others
-            said |= {"cancelled": said["cancelled"] + said["waiting"], "waiting": 0}
         _tell(Kind.CAMPAIGN_CANCELLED, campaign, by=by, now=now, data=said)
-    if notification is not None:
-        control.wait_until_still(notification)
-    return said
+    if notification is None:
+        return said
+    control.wait_until_still(notification)
+    return counts(notification)
 
 
 def counts(notification: Notification) -> dict[str, int]:
@@ -418,6 +417,7 @@ def counts(notification: Notification) -> dict[str, int]:
     `in_flight` ones are being handed over at this moment (at most a slice per sender) and can still go either way.
     """
     rows = balance(notification).rows
+    over = notification.state == NotificationState.CANCELLED  # a task marks the rest: as cancelled as the others
 
     def of(*statuses: DeliveryStatus) -> int:
         return sum(count for (_, status, _), count in rows.items() if status in statuses)
@@ -426,8 +426,8 @@ def counts(notification: Notification) -> dict[str, int]:
         "total": sum(rows.values()),
         "handed_off": of(DeliveryStatus.SENT, DeliveryStatus.DELIVERED, DeliveryStatus.IN_DOUBT),
         "in_flight": of(DeliveryStatus.QUEUED),
-        "waiting": of(DeliveryStatus.PENDING),
-        "cancelled": of(DeliveryStatus.CANCELLED),
+        "waiting": 0 if over else of(DeliveryStatus.PENDING),
+        "cancelled": of(DeliveryStatus.CANCELLED, *([DeliveryStatus.PENDING] if over else [])),
     }
 
 

@@ -49,7 +49,12 @@ def stop(world: World, findings: Findings, asked: Namespace) -> None:
 
 
 def _living(processes: list[psutil.Process]) -> list[psutil.Process]:
-    return [each for each in processes if each.is_running() and each.status() != psutil.STATUS_ZOMBIE]
+    living = []
+    for each in processes:
+        with suppress(psutil.NoSuchProcess):
+            if each.status() != psutil.STATUS_ZOMBIE:
+                living.append(each)
+    return living
 
 
 def schedules(world: World, findings: Findings, asked: Namespace) -> None:
