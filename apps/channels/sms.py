@@ -1,5 +1,6 @@
 """What all SMS providers share: one call a message, and a refusal's code that tells whom it is about."""
 
+import datetime as dt
 import json
 import re
 from abc import abstractmethod
@@ -11,6 +12,7 @@ from urllib.parse import urlencode
 import requests
 
 from apps.channels.contract import BadSettings, Outcome, Provider, Result, Session, Setting, SmsMessage
+from apps.channels.sms_answers import Answer, Posted
 from apps.channels.web import GATEWAY_LOST_THE_ANSWER, Caller, check
 from apps.channels.web_wire import Body, Wire
 
@@ -33,6 +35,11 @@ class Sms(Provider):
             label = next(each.label for each in cls.settings if each.name == cls.in_path)
             raise BadSettings(f"The {label} has other than letters and digits. Copy it from {cls.label}'s console.")
         return cls.session(cls, settings)
+
+    @classmethod
+    @abstractmethod
+    def heard(cls, settings: Mapping[str, Any], posted: Posted, *, now: dt.datetime) -> Answer | None:
+        """What a phone answered, from the provider's request; None for anything else it tells. Raises Forged."""
 
     @classmethod
     def connections(cls, settings: Mapping[str, Any]) -> int:
@@ -80,7 +87,8 @@ class SmsSession(Caller, Session[SmsMessage]):
 
     def __init__(self, kind: type[Provider], settings: Mapping[str, Any]) -> None:
         super().__init__(kind, settings)
-        self.url = str(settings["api_url"]).rstrip("/")
+        usual = next(each.default for each in kind.settings if each.name == "api_url")
+        self.url = str(settings.get("api_url") or usual).rstrip("/")
         self.wire = Wire()
 
     # ---- what a provider fills in

@@ -1,10 +1,13 @@
 """Sinch (SMS REST API): SMS, and MMS of one picture where Sinch has it (the USA)."""
 
+import datetime as dt
 import re
+from collections.abc import Mapping
 from typing import Any
 
 from apps.channels.contract import Result, Setting, SmsMessage
 from apps.channels.sms import SENDER, Call, Sms, SmsSession, Unsendable, as_dict, settings_of_sms
+from apps.channels.sms_answers import Answer, Posted, check_age, check_hmac, number
 
 # Sinch has one code for whatever is badly formed; only its text says which field.
 BADLY_FORMED = ("syntax_invalid_parameter_format", "syntax_constraint_violation")
@@ -57,5 +60,17 @@ class Sinch(Sms):
         Setting("service_plan_id", "Service plan id", required=True),
         Setting("api_token", "API token", kind="secret", required=True),
         SENDER,
+        Setting("callback_secret", "Callback secret", kind="secret", help="Proves that an answer comes from Sinch."),
         url="https://eu.sms.api.sinch.com",
     )
+
+    @classmethod
+    def heard(cls, settings: Mapping[str, Any], posted: Posted, *, now: dt.datetime) -> Answer | None:
+        name = "x-sinch-webhook-signature"
+        nonce, stamp = (posted.headers.get(f"{name}-{part}", "") for part in ("nonce", "timestamp"))
+        signed = posted.body + f".{nonce}.{stamp}".encode()
+        check_hmac(str(settings.get("callback_secret") or ""), signed, posted.headers.get(name, ""), how="sha256")
+        check_age(stamp, now)
+        told = as_dict(posted.body.decode("utf-8", "replace"))
+        sender = number(told.get("from"))
+        return Answer(sender, str(told.get("body"))) if sender and told.get("type") == "mo_text" else None

@@ -1,11 +1,14 @@
 """Twilio Programmable Messaging: SMS and MMS of up to ten pictures."""
 
 import base64
+import datetime as dt
 from collections.abc import Mapping
 from typing import Any
+from urllib.parse import parse_qsl, urlsplit
 
 from apps.channels.contract import BadSettings, Result, Setting, SmsMessage
 from apps.channels.sms import SENDER, Call, Sms, SmsSession, Unsendable, settings_of_sms
+from apps.channels.sms_answers import Answer, Forged, Posted, check_hmac, number
 
 MOST_MEDIA = 10
 
@@ -75,3 +78,21 @@ class Twilio(Sms):
         if not (settings.get("sender") or settings.get("messaging_service")):
             raise BadSettings("Twilio needs a sender or a messaging service. Fill in one of them.")
         return super().open(settings)
+
+    @classmethod
+    def heard(cls, settings: Mapping[str, Any], posted: Posted, *, now: dt.datetime) -> Answer | None:
+        pairs = parse_qsl(posted.body.decode("utf-8", "replace"), keep_blank_values=True)
+        said = "".join(name + value for name, value in sorted(set(pairs)))
+        token, given = str(settings.get("auth_token") or ""), posted.headers.get("X-Twilio-Signature", "")
+        try:
+            check_hmac(token, (posted.url + said).encode(), given, how="sha1")
+        except Forged:  # Twilio signs some addresses without the port that it calls
+            check_hmac(token, (_without_port(posted.url) + said).encode(), given, how="sha1")
+        form = dict(pairs)
+        sender = number(form.get("From"))
+        return Answer(sender, form["Body"]) if sender and "Body" in form else None
+
+
+def _without_port(url: str) -> str:
+    parts = urlsplit(url)
+    return parts._replace(netloc=parts.hostname or "").geturl()

@@ -1,10 +1,14 @@
 """Vonage (Messages API): SMS, and MMS of one picture."""
 
 import base64
+import datetime as dt
+import hashlib
+from collections.abc import Mapping
 from typing import Any
 
 from apps.channels.contract import Result, Setting, SmsMessage
 from apps.channels.sms import SENDER, Call, Sms, SmsSession, Unsendable, as_dict, settings_of_sms
+from apps.channels.sms_answers import Answer, Forged, Posted, check_age, check_hmac, number
 
 # Vonage's list for the Messages API. 1120 and 1160 forbid this pair of numbers only, so they are not here.
 CODES = {
@@ -66,5 +70,30 @@ class Vonage(Sms):
         Setting("api_key", "API key", required=True),
         Setting("api_secret", "API secret", kind="secret", required=True),
         SENDER,
+        Setting("signature_secret", "Signature secret", kind="secret", help="Proves that an answer comes from Vonage."),
         url="https://api.nexmo.com",
     )
+
+    @classmethod
+    def heard(cls, settings: Mapping[str, Any], posted: Posted, *, now: dt.datetime) -> Answer | None:
+        """Signed by a token (RFC 7519, HS256) that holds the hash of the body; its signature alone proves no body."""
+        signed, _, signature = posted.headers.get("Authorization", "").removeprefix("Bearer ").rpartition(".")
+        head, _, claims = signed.partition(".")
+        if _token_part(head).get("alg") != "HS256":
+            raise Forged("It has no token of HS256.")
+        given = signature.replace("-", "+").replace("_", "/") + "=" * (-len(signature) % 4)
+        check_hmac(str(settings.get("signature_secret") or ""), signed.encode(), given, how="sha256")
+        said = _token_part(claims)
+        check_age(said.get("iat"), now)
+        if str(said.get("payload_hash")).lower() != hashlib.sha256(posted.body).hexdigest():
+            raise Forged("Its body is not the one that was signed.")
+        told = as_dict(posted.body.decode("utf-8", "replace"))
+        sender = number(told.get("from"))
+        return Answer(sender, str(told["text"])) if sender and "text" in told else None
+
+
+def _token_part(part: str) -> dict[str, Any]:
+    try:
+        return as_dict(base64.urlsafe_b64decode(part + "=" * (-len(part) % 4)).decode("utf-8", "replace"))
+    except ValueError:
+        return {}

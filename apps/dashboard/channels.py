@@ -6,10 +6,11 @@ from typing import Any
 
 from crispy_forms.layout import Div, Fieldset, Layout
 from django import forms
+from django.conf import settings
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
-from django.urls import path
+from django.urls import path, reverse
 from django.utils import timezone
 from django.utils.html import escape
 from django.views.decorators.http import require_POST, require_safe
@@ -270,6 +271,9 @@ def edit(request: HttpRequest, uid: Any) -> HttpResponse:
         "cap": limits.daily_cap(account, today=now.date()),
         "used": limits.used_today(account, today=now.date()),
         "try_form": _try_form(request, account),
+        "answers_url": settings.SITE_URL + reverse("subscriptions:sms-answers", args=[account.uid])
+        if account.channel == Channel.SMS
+        else "",
     }
     return render(request, "dashboard/channels/edit.html", context)
 

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from apps.subscriptions import ask_link, one_click, preferences
+from apps.subscriptions import ask_link, one_click, preferences, sms_answers
 
 app_name = "subscriptions"
 urlpatterns = [
@@ -12,4 +12,5 @@ urlpatterns = [
     path("preferences/<str:token>/undo/", preferences.undo, name="undo"),
     path("unsubscribe/<str:token>/", one_click.unsubscribe, name="unsubscribe"),
     path("link/", ask_link.ask, name="link"),
+    path("sms/<uuid:account>/", sms_answers.answered, name="sms-answers"),
 ]

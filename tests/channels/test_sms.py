@@ -228,7 +228,7 @@ def test_after_an_account_fault_the_rest_stays_untouched(kind: type[Sms], fake: 
 
 
 def test_settings_that_can_not_work_are_refused_at_once(kind: type[Sms], fake: FakeSms) -> None:
-    [secret] = [each.name for each in kind.settings if each.kind == "secret"]
+    [secret] = [each.name for each in kind.settings if each.kind == "secret" and each.required]
     for changes, says in [
         ({secret: ""}, "has no"),
         ({secret: f"{KEY}\n"}, "blank"),
@@ -239,6 +239,13 @@ def test_settings_that_can_not_work_are_refused_at_once(kind: type[Sms], fake: F
     ]:
         with pytest.raises(BadSettings, match=says):
             kind.open(fake.settings(kind.key, **changes))
+
+
+def test_an_account_without_an_address_of_the_api_uses_the_usual_one(kind: type[Sms], fake: FakeSms) -> None:
+    values = fake.settings(kind.key)
+    del values["api_url"]
+    for settings in (values, values | {"api_url": ""}):
+        assert kind.open(settings).url.startswith("https://")
 
 
 def test_twilio_may_choose_the_sender_itself(fake: FakeSms) -> None:

@@ -1,0 +1,88 @@
+"""What a phone answers: proof that the provider sends it, and whether it means stop, start or help."""
+
+import base64
+import datetime as dt
+import hashlib
+import hmac
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+FRESH = dt.timedelta(minutes=5)  # an older signature may be somebody's copy
+
+
+class Forged(PermissionError):
+    """Nothing proves that the provider sent this; the text says what is missing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Posted:
+    """A request of a provider. `url` as the provider knows it, `headers` in any case, `body` to the byte."""
+
+    url: str
+    headers: Mapping[str, str]
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """`sender` in E.164."""
+
+    sender: str
+    text: str
+
+
+class Word(StrEnum):
+    STOP = "stop"
+    START = "start"
+    HELP = "help"
+
+
+# The words of US carriers and of the FCC (47 CFR 64.1200(a)(10)), and what the same is in other languages.
+_WORDS = {
+    Word.STOP: (
+        "stop, stopall, stop all, unsubscribe, cancel, end, quit, revoke, opt out, optout, "
+        "stopp, abmelden, abbestellen, arret, arrêt, arreter, arrêter, desabonner, désabonner, baja, alto, parar, "
+        "cancelar, sair, annulla, ferma, avsluta, стоп, отписка, отписаться, отмена, 停止, 退订"
+    ),
+    Word.START: "start, yes, unstop, subscribe, anmelden, demarrer, démarrer, alta, iniciar, старт, подписаться, 开始",
+    Word.HELP: "help, info, hilfe, aide, ayuda, ajuda, aiuto, помощь, справка, 帮助",
+}
+WORDS = {said.strip(): word for word, all_said in _WORDS.items() for said in all_said.split(",")}
+
+
+def word_of(text: str) -> Word | None:
+    """What the whole message means, whatever its case and punctuation; None: a person should read it."""
+    return WORDS.get(" ".join(re.sub(r"[\W_]+", " ", text.casefold()).split()))
+
+
+def number(said: object) -> str:
+    """Providers write numbers with a plus or without."""
+    digits = str(said or "").removeprefix("+")
+    return f"+{digits}" if digits.isascii() and digits.isdigit() else ""
+
+
+def same(ours: bytes, theirs: str) -> bool:
+    """Compares base64 signatures without telling by its time how much of them fits."""
+    return hmac.compare_digest(base64.b64encode(ours), theirs.encode("utf-8", "replace"))
+
+
+def check_hmac(secret: str, signed: bytes, given: str, *, how: str) -> None:
+    """Raises Forged."""
+    if not secret:
+        raise Forged("The account has no secret to check signatures with.")
+    if not given:
+        raise Forged("It has no signature.")
+    if not same(hmac.new(secret.encode(), signed, getattr(hashlib, how)).digest(), given):
+        raise Forged("Its signature is wrong.")
+
+
+def check_age(stamp: object, now: dt.datetime) -> None:
+    """`stamp` in seconds since 1970. Raises Forged."""
+    try:
+        age = now.timestamp() - float(str(stamp))
+    except ValueError:
+        raise Forged("It does not say when it was signed.") from None
+    if not abs(age) <= FRESH.total_seconds():
+        raise Forged("It was not signed just now.")

@@ -1,0 +1,189 @@
+"""A phone answers STOP or START: signed by the provider it changes consent at once, forged it changes nothing."""
+
+import base64
+import hashlib
+import hmac
+import json
+import time
+from typing import Any
+from urllib.parse import urlencode
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+from django.utils import timezone
+
+from apps.channels.sms_answers import Answer, Forged, Posted, Word, word_of
+from apps.channels.sms_twilio import Twilio
+from apps.followers import consent
+from apps.followers.models import Address, Follower, Suppression
+from apps.notifications.accounts_out import add_account
+from apps.notifications.models import ProviderAccount
+from tests.dashboard.pages import as_role, page_of
+from tests.make import TESTER, make_follower
+
+PHONE, SECRET = "+4915112340001", "the-secret-of-the-account"
+SETTINGS: dict[str, dict[str, Any]] = {
+    "twilio": {"account_sid": "AC01", "auth_token": SECRET, "sender": "+491511"},
+    "vonage": {"api_key": "ab12", "api_secret": "x", "signature_secret": SECRET, "sender": "+491511"},
+    "sinch": {"service_plan_id": "ab12", "api_token": "x", "callback_secret": SECRET, "sender": "+491511"},
+}
+
+
+@pytest.fixture(params=SETTINGS)
+def account(request: pytest.FixtureRequest, db: None) -> ProviderAccount:
+    key = str(request.param)
+    return add_account(name=key, provider_key=key, settings=SETTINGS[key], by=TESTER, now=timezone.now())
+
+
+@pytest.fixture
+def anna(db: None) -> Follower:
+    return make_follower(name="Anna", phone=PHONE)
+
+
+def signature(signed: bytes, how: Any, secret: str = SECRET) -> str:
+    return base64.b64encode(hmac.new(secret.encode(), signed, how).digest()).decode()
+
+
+def part(said: dict[str, Any]) -> str:
+    return base64.urlsafe_b64encode(json.dumps(said).encode()).decode().rstrip("=")
+
+
+class Phone:
+    """Posts as the account's provider does."""
+
+    def __init__(self, client: Client, account: ProviderAccount, site: str) -> None:
+        self.client, self.kind, self.site = client, account.provider, site
+        self.path = reverse("subscriptions:sms-answers", args=[account.uid])
+
+    def says(self, text: str, *, altered: bool = False, secret: str = SECRET, age: int = 0) -> int:
+        stamp = int(time.time()) - age
+        if self.kind == "twilio":
+            form = {"From": PHONE, "To": "+491511", "Body": text, "MessageSid": "SM1"}
+            signed = f"{self.site}{self.path}" + "".join(key + form[key] for key in sorted(form))
+            headers = {"X-Twilio-Signature": signature(signed.encode(), hashlib.sha1, secret)}
+            body, kind = urlencode(form).encode(), "application/x-www-form-urlencoded"
+        elif self.kind == "vonage":
+            body = json.dumps({"from": PHONE[1:], "channel": "sms", "text": text}).encode()
+            claims = {"iat": stamp, "payload_hash": hashlib.sha256(body).hexdigest()}
+            token = f"{part({'alg': 'HS256', 'typ': 'JWT'})}.{part(claims)}"
+            sealed = hmac.new(secret.encode(), token.encode(), hashlib.sha256).digest()
+            sealed_text = base64.urlsafe_b64encode(sealed).decode().rstrip("=")
+            headers, kind = {"Authorization": f"Bearer {token}.{sealed_text}"}, "application/json"
+        else:
+            body = json.dumps({"type": "mo_text", "from": PHONE[1:], "body": text}).encode()
+            signed_bytes = body + f".n0nce.{stamp}".encode()
+            headers, kind = (
+                {
+                    "x-sinch-webhook-signature": signature(signed_bytes, hashlib.sha256, secret),
+                    "x-sinch-webhook-signature-nonce": "n0nce",
+                    "x-sinch-webhook-signature-timestamp": str(stamp),
+                },
+                "application/json",
+            )
+        if altered:
+            body = body.replace(PHONE[1:].encode(), b"4915112349999")
+        return self.client.post(self.path, body, content_type=kind, headers=headers).status_code
+
+
+@pytest.fixture
+def phone(client: Client, account: ProviderAccount, settings: Any) -> Phone:
+    return Phone(client, account, settings.SITE_URL)
+
+
+def stopped() -> list[tuple[str, str]]:
+    return list(Suppression.objects.values_list("key", "reason"))
+
+
+def test_stop_and_start_change_consent_at_once_and_twice_is_once(phone: Phone, anna: Follower) -> None:
+    for _ in range(2):
+        assert phone.says("Stop.") == 200
+        assert stopped() == [(PHONE, "stop")]
+    assert Address.objects.get(follower=anna).state == "suppressed"
+    for _ in range(2):
+        assert phone.says("СТАРТ!") == 200
+        assert stopped() == []
+    assert Address.objects.get(follower=anna).state == "active"
+
+
+def test_a_number_that_nobody_here_has_is_stopped_too(phone: Phone) -> None:
+    assert phone.says("ARRÊT") == 200
+    assert stopped() == [(PHONE, "stop")]
+
+
+@pytest.mark.parametrize("text", ["Hello", "HELP", "please don't stop", "", "\ud7ff"])
+def test_what_is_no_known_word_changes_nothing(phone: Phone, anna: Follower, text: str) -> None:
+    assert phone.says(text) == 200
+    assert stopped() == []
+
+
+def test_start_does_not_undo_what_staff_decided(phone: Phone, anna: Follower) -> None:
+    consent.suppress(channel="sms", value=PHONE, reason="manual", by=TESTER, now=timezone.now())
+    assert phone.says("START") == 200
+    assert stopped() == [(PHONE, "manual")]
+
+
+@pytest.mark.parametrize("change", [{"altered": True}, {"secret": "another"}])
+def test_what_the_provider_did_not_sign_is_refused(phone: Phone, anna: Follower, change: dict[str, Any]) -> None:
+    assert phone.says("STOP", **change) == 403
+    assert stopped() == []
+
+
+@pytest.mark.parametrize("account", ["vonage", "sinch"], indirect=True)  # Twilio signs no time
+@pytest.mark.parametrize("age", [400, -400])
+def test_what_was_not_signed_just_now_is_refused(phone: Phone, anna: Follower, age: int) -> None:
+    assert phone.says("STOP", age=age) == 403
+    assert stopped() == []
+
+
+@pytest.mark.parametrize("kind", ["vonage", "sinch"])
+def test_an_account_without_a_secret_believes_nobody(kind: str, client: Client, db: None, settings: Any) -> None:
+    values = {name: value for name, value in SETTINGS[kind].items() if value != SECRET}
+    account = add_account(name=kind, provider_key=kind, settings=values, by=TESTER, now=timezone.now())
+    assert Phone(client, account, settings.SITE_URL).says("STOP", secret="") == 403
+    assert stopped() == []
+
+
+def test_looking_at_the_address_changes_nothing(client: Client, phone: Phone) -> None:
+    assert client.get(phone.path).status_code == 405
+    assert client.post(phone.path).status_code == 403
+
+
+def test_twilios_own_example_is_believed_and_with_one_letter_changed_it_is_not() -> None:
+    form = {
+        "CallSid": "CA1234567890ABCDE", "Caller": "+14158675309", "Digits": "1234", "From": "+14158675309",
+        "To": "+18005551212",
+    }  # fmt: skip
+    headers = {"X-Twilio-Signature": "RSOYDt4T1cUTdK1PDd93/VVr8B8="}
+    posted = Posted("https://mycompany.com/myapp.php?foo=1&bar=2", headers, urlencode(form).encode())
+    assert Twilio.heard({"auth_token": "12345"}, posted, now=timezone.now()) is None, "it is a call, not a text"
+    with_port = Posted("https://mycompany.com:443/myapp.php?foo=1&bar=2", headers, urlencode(form).encode())
+    assert Twilio.heard({"auth_token": "12345"}, with_port, now=timezone.now()) is None
+    altered = Posted(posted.url, headers, urlencode(form | {"Digits": "1235"}).encode())
+    with pytest.raises(Forged):
+        Twilio.heard({"auth_token": "12345"}, altered, now=timezone.now())
+
+
+@pytest.mark.parametrize(
+    ("text", "word"),
+    [
+        ("STOP", Word.STOP), (" stop!! ", Word.STOP), ("Opt-Out", Word.STOP), ("arret", Word.STOP), ("Стоп", Word.STOP),
+        ("StopAll", Word.STOP), ("REVOKE", Word.STOP), ("unstop", Word.START), ("Yes", Word.START),
+        ("info?", Word.HELP),
+        ("stop it please", None), ("", None), ("nonstop", None),
+    ],
+)  # fmt: skip
+def test_a_word_is_known_in_any_case_and_with_any_punctuation_but_only_alone(text: str, word: Word | None) -> None:
+    assert word_of(text) is word
+
+
+def test_the_accounts_page_tells_where_answers_go(client: Client, admin: Any, account: ProviderAccount) -> None:
+    page = page_of(as_role(client, admin).get(reverse("dashboard:channel-account", args=[account.uid])))
+    assert f"/p/sms/{account.uid}/" in page.text
+
+
+def test_an_answer_is_a_number_and_a_text() -> None:
+    body = urlencode({"From": PHONE, "Body": "Hi"}).encode()
+    given = signature(f"https://x.example/yBodyHiFrom{PHONE}".encode(), hashlib.sha1)
+    posted = Posted("https://x.example/y", {"X-Twilio-Signature": given}, body)
+    assert Twilio.heard({"auth_token": SECRET}, posted, now=timezone.now()) == Answer(PHONE, "Hi")
