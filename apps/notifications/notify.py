@@ -2,6 +2,7 @@
 
 import datetime as dt
 from collections.abc import Iterable, Sequence
+from itertools import chain
 from typing import Any
 
 from django.db import IntegrityError, transaction
@@ -116,7 +117,7 @@ def open_notification(
     now: dt.datetime,
 ) -> Notification:
     """A notification in state PLANNING, with nobody in it yet. Raises NotNotifiable."""
-    chosen = _channels(notification_type, channels)
+    chosen = _channels(notification_type, version, channels)
     if version.published_at is None:
         raise NotNotifiable(f"{version} is a draft. Publish it first.")
     if expires_at and expires_at <= max(send_at or now, now):
@@ -170,15 +171,20 @@ def _template_of(notification_type: NotificationType) -> Version:
     return version
 
 
-def _channels(notification_type: NotificationType, wanted: Iterable[str] | None) -> list[str]:
+def _channels(notification_type: NotificationType, version: Version, wanted: Iterable[str] | None) -> list[str]:
+    """Those asked for; else those of the type on which something can be sent and the version has words."""
     able = {provider.channel for provider in providers()}
     chosen = list(dict.fromkeys(notification_type.channels if wanted is None else wanted))
     if wanted is None:
-        chosen = [channel for channel in chosen if channel in able]
+        spoken = set(chain.from_iterable(version.translations.values_list("parts", flat=True)))
+        chosen = [channel for channel in chosen if channel in able and channel in spoken]
     if unknown := [channel for channel in chosen if channel not in able]:
         raise NotNotifiable(f"No provider sends on: {', '.join(unknown)}. Available: {', '.join(sorted(able))}.")
     if not chosen:
-        raise NotNotifiable(f"The type {notification_type.key} is offered on no channel. Choose channels on its page.")
+        raise NotNotifiable(
+            f"The type {notification_type.key} is offered on no channel that the template has words for. Choose channels "
+            "on its page, or write the words."
+        )
     return chosen
 
 

@@ -103,3 +103,9 @@ def test_a_later_notification_waits_for_its_time(receiver: Receiver, anna: Follo
     assert receiver.recipients == ["anna@example.com"]
     notification.refresh_from_db()
     assert notification.state == "done"
+
+
+def test_a_channel_the_template_has_no_words_for_is_not_chosen_by_itself(receiver: Receiver, anna: Follower) -> None:
+    kind = make_type(channels=["email", "in_app", "sms"])
+    notification = tell(kind, [anna], version=make_version(), channels=None)
+    assert notification.channels == ["email", "in_app"]
