@@ -182,8 +182,8 @@ def _channels(notification_type: NotificationType, version: Version, wanted: Ite
         raise NotNotifiable(f"No provider sends on: {', '.join(unknown)}. Available: {', '.join(sorted(able))}.")
     if not chosen:
         raise NotNotifiable(
-            f"The type {notification_type.key} is offered on no channel that the template has words for. Choose channels "
-            "on its page, or write the words."
+            f"The type {notification_type.key} is offered on no channel that the template has words for. "
+            "Choose channels on its page, or write the words."
         )
     return chosen
 
