@@ -7,11 +7,14 @@ from urllib.parse import quote, unquote
 import pytest
 from django.test import Client
 from django.urls import get_resolver, reverse
+from django.utils import timezone
 
 from apps.followers.models import Follower
 from apps.lib import tokens
+from apps.notifications import accounts_out
+from apps.notifications.models import ProviderAccount
 from apps.subscriptions import urls
-from tests.make import make_type
+from tests.make import TESTER, make_type
 from tests.subscriptions.pages import everything_stored, preferences_path, visit
 
 AGENTS = (
@@ -27,11 +30,17 @@ AGENTS = (
 )
 
 
+def make_sms_account() -> ProviderAccount:
+    values = {"account_sid": "AC1", "auth_token": "secret", "sender": "+4915112345678"}
+    return accounts_out.add_account(name="Texts", provider_key="twilio", settings=values, by=TESTER, now=timezone.now())
+
+
 def paths_of(follower: Follower) -> list[str]:
     """Every public address, filled in for the follower; a new one without a rule here fails."""
     for_token = {
         "preferences": tokens.make("preferences", {"f": str(follower.uid)}),
         "unsubscribe": tokens.make("unsubscribe", {"f": str(follower.uid), "t": "news"}),
+        "sms": str(make_sms_account().uid),
     }
     paths = []
     for pattern in urls.urlpatterns:
@@ -70,6 +79,7 @@ def test_all_public_addresses_are_known_to_this_test(anna: Follower) -> None:
 
 @pytest.mark.parametrize("method", ["put", "patch", "delete"])
 def test_other_methods_are_refused(client: Client, anna: Follower, method: str) -> None:
+    paths = paths_of(anna)
     before = everything_stored()
-    assert {getattr(client, method)(path).status_code for path in paths_of(anna)} == {405}
+    assert {getattr(client, method)(path).status_code for path in paths} == {405}
     assert everything_stored() == before
