@@ -162,8 +162,6 @@ class Provider(ABC):
     settings: ClassVar[tuple[Setting, ...]] = ()
     # True where a hand-over and its record are one database transaction, so that doubt can't arise
     local: ClassVar[bool] = False
-    # True where the provider refuses a second message with the same delivery id, so that doubt may go elsewhere
-    idempotent: ClassVar[bool] = False
 
     @classmethod
     @abstractmethod

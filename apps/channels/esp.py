@@ -10,6 +10,7 @@ from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from email.utils import parseaddr
 from typing import Any, ClassVar
+from uuid import UUID
 
 from anymail.exceptions import AnymailAPIError, AnymailError, AnymailInvalidAddress
 from anymail.message import AnymailMessage
@@ -63,8 +64,9 @@ def settings_of_esp(*own: Setting, most: int, url: str) -> tuple[Setting, ...]:
 
 def _check_sender(sender: str) -> None:
     address = parseaddr(sender)[1]
+    empty = Mail(UUID(int=0), message_id="", sender=sender, to="a@example.com", to_name="", subject="", text="", html="")
     try:
-        as_bytes(Mail(sender=sender, to="a@example.com", delivery=None, message_id="", to_name="", subject="", text="", html=""))  # type: ignore[arg-type]  # fmt: skip  # noqa: E501
+        as_bytes(empty)
         ready = not needs_smtputf8(address)
     except (BadHeader, UnicodeError):
         ready = False

@@ -12,7 +12,7 @@ from apps.channels.contract import Mail, Outcome, Result, Setting
 from apps.channels.esp import Esp, EspSession, settings_of_esp
 
 
-class _Payload(BrevoPayload):  # type: ignore[misc]
+class _Payload(BrevoPayload):  # type: ignore[misc]  # anymail has no types
     def serialize_json(self, data: Any) -> Any:
         for version in data.get("messageVersions", ()):
             subject, text, html = self.message.whole[version["to"][0]["email"]]
@@ -20,7 +20,7 @@ class _Payload(BrevoPayload):  # type: ignore[misc]
         return super().serialize_json(data)
 
 
-class _Backend(EmailBackend):  # type: ignore[misc]
+class _Backend(EmailBackend):  # type: ignore[misc]  # anymail has no types
     def build_message_payload(self, message: AnymailMessage, defaults: dict[str, Any]) -> _Payload:
         return _Payload(message, defaults, self)
 

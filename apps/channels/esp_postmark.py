@@ -16,7 +16,7 @@ LATER = {100}  # maintenance
 INACTIVE = 406
 
 
-class _Payload(PostmarkPayload):  # type: ignore[misc]
+class _Payload(PostmarkPayload):  # type: ignore[misc]  # anymail has no types
     def data_for_recipient(self, to: Any) -> dict[str, Any]:
         subject, text, html = self.message.whole[to.addr_spec]
         own = {"Subject": subject, "TextBody": text} | ({"HtmlBody": html} if html else {})
@@ -24,7 +24,7 @@ class _Payload(PostmarkPayload):  # type: ignore[misc]
         return common | own
 
 
-class _Backend(EmailBackend):  # type: ignore[misc]
+class _Backend(EmailBackend):  # type: ignore[misc]  # anymail has no types
     def build_message_payload(self, message: AnymailMessage, defaults: dict[str, Any]) -> _Payload:
         return _Payload(message, defaults, self)
 

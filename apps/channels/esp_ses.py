@@ -30,7 +30,7 @@ STATUSES = {
 }  # fmt: skip
 
 
-class _Written(AnymailMessage):  # type: ignore[misc]
+class _Written(AnymailMessage):  # type: ignore[misc]  # anymail has no types
     """Written out by mime.py: Django would fold long headers, and an unsubscribe address should stay in one piece."""
 
     mail: Mail

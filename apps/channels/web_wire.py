@@ -30,8 +30,8 @@ class Wire(requests.Session):
         self.auth = _as_it_is  # or requests would look for a password in ~/.netrc and put it in place of our key
 
     def send(self, request: requests.PreparedRequest, **options: Any) -> requests.Response:
-        content = request.body or b""
-        self.body = Body(content.encode() if isinstance(content, str) else bytes(content))  # type: ignore[arg-type]
+        content: Any = request.body or b""  # text or bytes: we give no files
+        self.body = Body(content.encode() if isinstance(content, str) else bytes(content))
         request.body = self.body
         return super().send(request, **options | {"allow_redirects": False})
 

@@ -56,7 +56,7 @@ class NotificationDetail(NotificationOut):
         return balance(notification).as_dict()  # type: ignore[return-value]  # the annotation is for the schema
 
     def get_engagement(self, notification: Notification) -> EngagementOut:
-        return engagement(notification).as_dict()  # type: ignore[return-value]
+        return engagement(notification).as_dict()  # type: ignore[return-value]  # as above
 
 
 class Person(FollowerIn):
