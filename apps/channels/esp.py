@@ -64,7 +64,9 @@ def settings_of_esp(*own: Setting, most: int, url: str) -> tuple[Setting, ...]:
 
 def _check_sender(sender: str) -> None:
     address = parseaddr(sender)[1]
-    empty = Mail(UUID(int=0), message_id="", sender=sender, to="a@example.com", to_name="", subject="", text="", html="")
+    empty = Mail(
+        UUID(int=0), message_id="", sender=sender, to="a@example.com", to_name="", subject="", text="", html=""
+    )
     try:
         as_bytes(empty)
         ready = not needs_smtputf8(address)
