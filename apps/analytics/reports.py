@@ -72,7 +72,7 @@ def waiting() -> dict[str, int]:
     """Deliveries that wait or are being sent, by channel (its label); paused ones are not in the way of anybody."""
     live = Tally.objects.filter(
         notification__state__in=(NotificationState.PLANNING, NotificationState.SENDING),
-        status__in=(DeliveryStatus.PENDING, DeliveryStatus.QUEUED),
+        status__in=(DeliveryStatus.PENDING, DeliveryStatus.HELD, DeliveryStatus.QUEUED),
     )
     found = live.values_list("channel").annotate(Sum("count"))
     return {Channel(channel).label: count for channel, count in found if count}

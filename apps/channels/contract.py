@@ -29,9 +29,22 @@ class Result(StrEnum):
     IN_DOUBT = "in_doubt"  # the message left and no answer came (RFC 1047)
 
 
+class Remedy(StrEnum):
+    """What a refusal of the recipient means for the address."""
+
+    NONE = ""  # nothing: the provider refused for a reason that may pass
+    BOUNCED = "bounced"  # the address does not exist: on the suppression list with it
+    STOPPED = "stopped"  # the person opted out with the provider: likewise
+    GONE = "gone"  # the token of a device or browser is dead: away with it, and with nothing else
+
+
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """`detail` is what the provider said, at most 500 characters; `retry_after` in seconds, at most a day."""
+    """`detail` is what the provider said, at most 500 characters; `retry_after` in seconds, at most a day.
+
+    `remedy` goes with PERMANENT_RECIPIENT. `gone_since` (Unix seconds) is when the service noticed that a token is
+    dead: one that was registered again since is not.
+    """
 
     result: Result
     detail: str = ""
@@ -39,6 +52,8 @@ class Outcome:
     retry_after: float | None = None
     # False where the fault was met before this recipient was named: it costs the recipient no attempt (RFC 5321 421)
     charged: bool = True
+    remedy: Remedy = Remedy.NONE
+    gone_since: float | None = None
 
     def __post_init__(self) -> None:
         # PostgreSQL stores no NUL and no half characters; one odd answer must not keep its whole slice out of the books
@@ -83,6 +98,44 @@ class SmsMessage:
     to: str  # E.164, with +
     body: str
     media: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class PushMessage:
+    """One notification to one device or browser. `token` is its registration token or push endpoint."""
+
+    delivery: UUID
+    token: str
+    details: Mapping[str, Any]  # of the address: a browser's keys, a token's environment (apps.followers.devices)
+    title: str
+    body: str
+    link: str = ""
+    image: str = ""
+    collapse: str = ""  # a later message with the same one replaces it; at most 32 letters of base64url (RFC 8030)
+    ttl: int | None = None  # seconds for which it is worth delivering; None = as long as the service likes
+    urgent: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class WebhookMessage:
+    """One signed POST to a follower's own address. `details` of the address hold the encrypted secret."""
+
+    delivery: UUID
+    url: str
+    details: Mapping[str, Any]
+    type: str  # dot-separated, such as notification.order_shipped
+    timestamp: dt.datetime
+    data: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class VoiceMessage:
+    """One call in which `body` is spoken. `to` in E.164, `language` as BCP 47."""
+
+    delivery: UUID
+    to: str
+    body: str
+    language: str
 
 
 M = TypeVar("M")
@@ -162,6 +215,8 @@ class Provider(ABC):
     settings: ClassVar[tuple[Setting, ...]] = ()
     # True where a hand-over and its record are one database transaction, so that doubt can't arise
     local: ClassVar[bool] = False
+    # which addresses of the channel it can reach: those whose `via` says the same
+    via: ClassVar[str] = ""
 
     @classmethod
     @abstractmethod

@@ -1,6 +1,6 @@
 """What a message consists of on each channel: declared once, read by forms, lint, rendering and the API."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 
@@ -32,6 +32,17 @@ class ChannelParts:
         return next(part for part in self.parts if part.name == name)
 
 
+_ALERT = ChannelParts(
+    label="Mobile push",
+    parts=(
+        Part("title", "Title", Kind.LINE),
+        Part("body", "Body", Kind.TEXT),
+        Part("link", "Link", Kind.LINK),
+        Part("image", "Picture", Kind.LINK),
+    ),
+    required=(("title", "body"),),
+)
+
 # A channel more is an entry more.
 CHANNEL_PARTS = {
     "email": ChannelParts(
@@ -53,5 +64,13 @@ CHANNEL_PARTS = {
         ),
         required=(("title",),),
     ),
-    "sms": ChannelParts(label="SMS", parts=(Part("body", "Message", Kind.TEXT),), required=(("body",),)),
+    "sms": ChannelParts(
+        label="SMS",
+        parts=(Part("body", "Message", Kind.TEXT), Part("media", "Picture (MMS)", Kind.LINK)),
+        required=(("body", "media"),),
+    ),
+    "push": _ALERT,
+    "web_push": replace(_ALERT, label="Web push"),
+    "webhook": replace(_ALERT, label="Webhook", parts=_ALERT.parts[:3]),
+    "voice": ChannelParts(label="Voice call", parts=(Part("body", "Spoken text", Kind.TEXT),), required=(("body",),)),
 }

@@ -10,10 +10,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from django.db import transaction
+from django.db.models import Q
 
 from apps.channels.registry import providers
 from apps.followers.addresses import normalise
 from apps.followers.models import (
+    EVERYWHERE,
     Address,
     AddressState,
     Category,
@@ -25,6 +27,7 @@ from apps.followers.models import (
     Preference,
     Suppression,
     SuppressionReason,
+    channel_of_address,
 )
 from apps.followers.verdict import EXPLANATIONS, AddressFacts, FollowerFacts, Reason, judge
 from apps.followers.verdict_sql import NEEDS_ADDRESS, type_facts
@@ -365,14 +368,18 @@ def words_of(kind: NotificationType, language: str) -> tuple[str, str]:
 
 
 def _address_facts(follower: Follower, channels: Iterable[Channel]) -> dict[str, AddressFacts]:
-    primary = {address.channel: address for address in follower.addresses.filter(primary=True)}
+    usable: dict[str, Address] = {}
+    for address in follower.addresses.filter(Q(primary=True) | Q(channel__in=EVERYWHERE)):
+        if address.channel not in usable or address.state == AddressState.ACTIVE:
+            usable[address.channel] = address
     facts = {}
     for channel in channels:
-        address = primary.get(channel)
+        place = channel_of_address(channel)
+        found = usable.get(place)
         facts[channel.value] = AddressFacts(
             needed=channel in NEEDS_ADDRESS,
-            state=address.state if address else "",
-            suppressed=address is not None and Suppression.objects.filter(channel=channel, key=address.key).exists(),
+            state=found.state if found else "",
+            suppressed=found is not None and Suppression.objects.filter(channel=place, key=found.key).exists(),
         )
     return facts
 

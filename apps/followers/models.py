@@ -3,6 +3,8 @@
 A foreign key that a constraint begins with has that index and no other (`db_index=False`): the tables grow by millions.
 """
 
+import datetime as dt
+
 from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Lower
@@ -19,6 +21,16 @@ class Channel(models.TextChoices):
     WEB_PUSH = "web_push", "Web push"
     IN_APP = "in_app", "In-app"
     WEBHOOK = "webhook", "Webhook"
+    VOICE = "voice", "Voice call"
+
+
+# Where a person has many addresses of a kind, each of them gets the message.
+EVERYWHERE = frozenset({Channel.PUSH, Channel.WEB_PUSH, Channel.WEBHOOK})
+
+
+def channel_of_address(channel: str) -> str:
+    """Which of a person's addresses a channel goes to: a call goes to the number that texts go to."""
+    return Channel.SMS if channel == Channel.VOICE else channel
 
 
 class Follower(models.Model):
@@ -80,6 +92,8 @@ class AddressState(models.TextChoices):
     ACTIVE = "active", "Active"
     BOUNCED = "bounced", "Bounced"  # a hard bounce came back; also in Suppression
     SUPPRESSED = "suppressed", "Suppressed"  # complaint, STOP or a person's decision; also in Suppression
+    # a device or browser that is no more: kept because its deliveries refer to it, and as if it were not there
+    GONE = "gone", "Gone"
 
 
 class Address(models.Model):
@@ -88,12 +102,16 @@ class Address(models.Model):
     uid = models.UUIDField(default=uuid7, unique=True, editable=False)
     follower = models.ForeignKey(Follower, on_delete=models.CASCADE, related_name="addresses")
     channel = models.CharField(max_length=10, choices=Channel)
-    value = models.CharField(max_length=500)
+    value = models.CharField(max_length=2000)  # a push token or endpoint is long
     key = models.CharField(max_length=500)
     state = models.CharField(max_length=12, choices=AddressState, default=AddressState.ACTIVE)
-    primary = models.BooleanField(default=True)
+    primary = models.BooleanField(default=True)  # never for channels that go EVERYWHERE
+    via = models.CharField(max_length=10, blank=True)  # the service that knows the token: fcm, apns; else ""
+    # what else is needed to reach it (devices.py): a browser's keys, a webhook's encrypted secret; null for most
+    details = models.JSONField(null=True, blank=True)
     created_at = models.DateTimeField()
     confirmed_at = models.DateTimeField(null=True, blank=True)
+    seen_at = models.DateTimeField(null=True, blank=True)  # a device: when it last said that it is there
 
     class Meta:
         ordering = ["channel", "-primary", "id"]
@@ -164,6 +182,15 @@ class NotificationType(models.Model):
     doubt_policy = models.CharField(max_length=6, choices=DoubtPolicy, default=DoubtPolicy.RESEND)
     active = models.BooleanField(default=True)
     position = models.PositiveSmallIntegerField(default=100)
+    schema = models.JSONField(null=True, blank=True)  # JSON Schema (2020-12) of the data of a call; null = any
+    lifetime = models.PositiveIntegerField(null=True, blank=True)  # seconds after which it is worthless
+    digest = models.BooleanField(default=False)  # may wait for a follower's digest and be gathered there
+    # at most so many to one follower in so many seconds, for each throttle key of the callers; the rest is skipped
+    throttle_count = models.PositiveSmallIntegerField(null=True, blank=True)
+    throttle_seconds = models.PositiveIntegerField(null=True, blank=True)
+    # one channel after the other, until one reached the follower, instead of all at once: ["push", "sms"]
+    fallback = models.JSONField(default=list, blank=True)
+    fallback_after = models.PositiveIntegerField(default=300)  # seconds that each of them gets
 
     class Meta:
         ordering = ["position", "name"]
@@ -177,6 +204,14 @@ class NotificationType(models.Model):
             # a lock goes before the global opt-out (verdict.py), so what it locks must not be commercial
             models.CheckConstraint(
                 condition=Q(commercial=False) | Q(locked_channels=[]), name="type_commercial_is_not_locked"
+            ),
+            models.CheckConstraint(
+                condition=~Q(category=Category.CRITICAL) | Q(digest=False), name="type_critical_is_not_digested"
+            ),
+            models.CheckConstraint(
+                condition=Q(throttle_count__isnull=True, throttle_seconds__isnull=True)
+                | Q(throttle_count__gt=0, throttle_seconds__gt=0),
+                name="type_throttle_is_whole",
             ),
         ]
 
@@ -208,6 +243,32 @@ class ChannelMute(models.Model):
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["follower", "channel"], name="channel_mute_once")]
+
+
+class Cadence(models.TextChoices):
+    """How often a follower wants what may wait."""
+
+    INSTANT = "instant", "At once"
+    HOURLY = "hourly", "Every hour"
+    DAILY = "daily", "Once a day"
+    WEEKLY = "weekly", "Once a week"
+
+
+class Rhythm(models.Model):
+    """When a follower wants to be written to. No row: at any time, everything at once."""
+
+    follower = models.OneToOneField(Follower, on_delete=models.CASCADE, related_name="rhythm", primary_key=True)
+    # {"0": ["22:00", "07:00"]}: by the weekday on which it begins (Monday is 0), in the follower's zone; an end that is
+    # not after the start is on the next day
+    quiet = models.JSONField(default=dict, blank=True)
+    cadence = models.CharField(max_length=7, choices=Cadence, default=Cadence.INSTANT)
+    digest_at = models.TimeField(default=dt.time(8))  # of daily and weekly digests
+    digest_weekday = models.PositiveSmallIntegerField(default=0)  # of weekly ones; Monday is 0
+    snoozed_until = models.DateTimeField(null=True, blank=True)
+    updated_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [models.CheckConstraint(condition=Q(digest_weekday__lte=6), name="rhythm_weekday_exists")]
 
 
 class ConsentRecord(models.Model):

@@ -49,7 +49,10 @@ EXPLANATIONS = {
 
 @dataclass(frozen=True, slots=True)
 class AddressFacts:
-    """`state` is an AddressState value, or "" where the channel needs an address and the follower has none."""
+    """`state` is an AddressState value, or "" where the channel needs an address and the follower has none.
+
+    Of several devices the best one's: it is enough that one can be reached.
+    """
 
     needed: bool
     state: str
@@ -86,7 +89,7 @@ class Verdict:
 def judge(address: AddressFacts, kind: TypeFacts, follower: FollowerFacts) -> Verdict:
     """The decision and the rule that made it. No I/O, no clock: judged again at the moment of sending."""
     if address.needed:
-        if not address.state:
+        if address.state in ("", "gone"):
             return Verdict(False, Reason.NO_ADDRESS)
         if address.suppressed or address.state == "suppressed":
             return Verdict(False, Reason.ADDRESS_SUPPRESSED)

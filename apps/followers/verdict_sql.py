@@ -20,6 +20,7 @@ from django.db.models import (
 from django.db.models.functions import Coalesce
 
 from apps.followers.models import (
+    EVERYWHERE,
     AddressState,
     Category,
     Channel,
@@ -28,6 +29,7 @@ from apps.followers.models import (
     NotificationType,
     Preference,
     Suppression,
+    channel_of_address,
 )
 from apps.followers.verdict import Reason, TypeFacts
 
@@ -65,8 +67,8 @@ def reason_case(kind: NotificationType, channel: str, *, follower: str, address:
         return Case(*whens, default=default, output_field=CharField())
 
     if channel in NEEDS_ADDRESS:
-        suppressed = Suppression.objects.filter(channel=channel, key=OuterRef(f"{address}__key"))
-        when(Q(**{f"{address}__id__isnull": True}), Reason.NO_ADDRESS)
+        suppressed = Suppression.objects.filter(channel=channel_of_address(channel), key=OuterRef(f"{address}__key"))
+        when(Q(**{f"{address}__id__isnull": True}) | Q(**{f"{address}__state": AddressState.GONE}), Reason.NO_ADDRESS)
         when(_there_is(suppressed) | Q(**{f"{address}__state": AddressState.SUPPRESSED}), Reason.ADDRESS_SUPPRESSED)
         when(Q(**{f"{address}__state": AddressState.BOUNCED}), Reason.ADDRESS_BOUNCED)
         when(Q(**{f"{address}__state": AddressState.UNCONFIRMED}), Reason.ADDRESS_UNCONFIRMED)
@@ -106,10 +108,16 @@ def with_verdict(
 ) -> QuerySet[Any]:
     """Adds `primary_address` (joined, may be absent) and `verdict` (a Reason value) to each follower.
 
+    On a channel that goes EVERYWHERE a follower comes once for each address that is not gone.
+
     `among`: the primary keys between which all of them lie. Said about the addresses too, because PostgreSQL does not
     conclude it, and would read the whole table for each slice.
     """
-    primary = Q(addresses__channel=channel, addresses__primary=True)
+    primary = Q(addresses__channel=channel_of_address(channel))
+    if channel in EVERYWHERE:
+        primary &= Q(addresses__state__in=[state for state in AddressState if state != AddressState.GONE])
+    else:
+        primary &= Q(addresses__primary=True)
     if among is not None:
         primary &= Q(addresses__follower_id__gte=among.start, addresses__follower_id__lt=among.stop)
     joined = followers.annotate(primary_address=FilteredRelation("addresses", condition=primary))

@@ -33,16 +33,23 @@ def settings_of(account: ProviderAccount) -> dict[str, Any]:
 
 
 def account_for(
-    channel: str, *, now: dt.datetime, lane: str = "", besides: int | None = None
+    channel: str, *, now: dt.datetime, lane: str = "", via: str = "", besides: int | None = None
 ) -> ProviderAccount | None:
     """The first account of the channel that can be used now: enabled, not paused, open or capped.
 
     One that is to be probed counts as usable; limits.grant lets a single message through it. Critical messages may go
-    where the day's volume is used up, if there is no other way. `besides`: any but this one.
+    where the day's volume is used up, if there is no other way. `via`: the service that has to know the
+    address. `besides`: any but this one.
     """
-    usable = [each for each in _free(now).filter(channel=channel) if each.pk != besides]
+    free = _free(now).filter(channel=channel)
+    usable = [each for each in free if each.pk != besides and provider(each.provider).via == via]
     spare = usable if lane == Lane.CRITICAL else []
     return next((each for each in usable if not _capped(each, now)), None) or next(iter(spare), None)
+
+
+def services(channel: str, *, now: dt.datetime) -> list[str]:
+    """Whose addresses can be reached on the channel now: "" where all accounts reach all of them."""
+    return list(dict.fromkeys(provider(account.provider).via for account in _free(now).filter(channel=channel)))
 
 
 def open_channels(*, now: dt.datetime) -> list[str]:

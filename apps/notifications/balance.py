@@ -20,7 +20,7 @@ OTHER_EXPLANATIONS = {
 
 # What a balance sheet counts together.
 GROUPS = {
-    "waiting": (DeliveryStatus.PENDING, DeliveryStatus.QUEUED),
+    "waiting": (DeliveryStatus.PENDING, DeliveryStatus.HELD, DeliveryStatus.QUEUED),
     "sent": (DeliveryStatus.SENT, DeliveryStatus.DELIVERED),
 }
 

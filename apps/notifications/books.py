@@ -15,7 +15,7 @@ from apps.notifications.models import Delivery, DeliveryStatus, Notification, No
 
 SHARDS = 8
 LOCKS = 7411  # the first half of our advisory locks' keys; the second is the shard
-WAITING = (DeliveryStatus.PENDING, DeliveryStatus.QUEUED)
+WAITING = (DeliveryStatus.PENDING, DeliveryStatus.HELD, DeliveryStatus.QUEUED)
 
 
 class Place(NamedTuple):

@@ -38,7 +38,7 @@ TIRED_AFTER = 3  # tries through one account; then another one may have better l
 _ALLOWING = frozenset(reason.value for reason in ALLOWING)
 _COLUMNS = (
     "pk", "uid", "notification_id", "channel", "reason", "attempts", "data", "account_id", "address__value",
-    "follower_id",
+    "address__details", "follower_id",
     *(f"follower__{column}" for column in recipient.COLUMNS[1:]),
 )  # fmt: skip
 
@@ -56,6 +56,7 @@ class Row:
     data: Any
     account_id: int | None
     address: str
+    details: Any  # of the address: what its channel needs to reach it
     person: Person | None  # None: the follower was deleted
 
     @property
@@ -131,17 +132,23 @@ def claim(lane: Lane, *, owner: str, size: int, account: ProviderAccount | None 
 def _ways(channel: str, lane: Lane, *, now: dt.datetime) -> list[tuple[ProviderAccount, Q]]:
     """The account to go through now, and a second one for what the first has put off three times and more.
 
-    Never for what is in doubt: such a message only waits again where its type says "send again" or a person did, and
-    it carries the same Message-ID whatever way it takes.
+    For each service where a channel has several (FCM, APNs), as each address is known to one of them only.
+    A second one never for what is in doubt: such a message only waits again where its type says "send again" or a
+    person did, and it carries the same Message-ID whatever way it takes.
     """
-    first = accounts_out.account_for(channel, now=now, lane=lane.value)
-    if first is None:
-        return []
-    other = accounts_out.account_for(channel, now=now, lane=lane.value, besides=first.pk)
-    if other is None:
-        return [(first, Q())]
-    tired = Q(attempts__gte=TIRED_AFTER, account=first)
-    return [(first, ~tired | Q(account=None)), (other, tired)]
+    ways: list[tuple[ProviderAccount, Q]] = []
+    for via in accounts_out.services(channel, now=now):
+        theirs = Q(address__via=via) if via else Q()
+        first = accounts_out.account_for(channel, now=now, lane=lane.value, via=via)
+        if first is None:
+            continue
+        other = accounts_out.account_for(channel, now=now, lane=lane.value, via=via, besides=first.pk)
+        if other is None:
+            ways.append((first, theirs))
+        else:
+            tired = Q(attempts__gte=TIRED_AFTER, account=first)
+            ways += [(first, theirs & (~tired | Q(account=None))), (other, theirs & tired)]
+    return ways
 
 
 def _claim_from(
@@ -209,11 +216,11 @@ def _judged(notification: Notification, channel: str, ids: set[int], *, now: dt.
 
 
 def _row(found: Sequence[Any], notification: Notification) -> Row:
-    pk, uid, _, channel, reason, attempts, data, account, address, follower, *known = found[: len(_COLUMNS)]
+    pk, uid, _, channel, reason, attempts, data, account, address, details, follower, *known = found[: len(_COLUMNS)]
     person = Person(follower, *known) if follower else None
     if person and address:
         person.addresses[channel] = address
-    return Row(pk, uid, notification, channel, reason, attempts, data, account, address or "", person)
+    return Row(pk, uid, notification, channel, reason, attempts, data, account, address or "", details, person)
 
 
 def _skip(judged: Iterable[tuple[Row, str]], *, now: dt.datetime, held: bool = False) -> None:

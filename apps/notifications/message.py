@@ -7,7 +7,7 @@ from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
-from apps.channels.contract import InAppMessage, Mail, SmsMessage
+from apps.channels.contract import InAppMessage, Mail, PushMessage, SmsMessage, VoiceMessage, WebhookMessage
 from apps.content.render import Rendered, compiled
 from apps.followers.models import Category, Channel, NotificationType
 from apps.notifications import links
@@ -19,7 +19,11 @@ class Unaddressed(ValueError):
     """The follower's address for this channel is gone."""
 
 
-def message_of(row: Row, *, account: Mapping[str, Any], now: dt.datetime) -> Mail | InAppMessage | SmsMessage:
+Message = Mail | InAppMessage | SmsMessage | PushMessage | WebhookMessage | VoiceMessage
+URGENT = (Category.CRITICAL, Category.ACTION_REQUIRED)
+
+
+def message_of(row: Row, *, account: Mapping[str, Any], now: dt.datetime) -> Message:
     """What the provider gets. Asks no database: `claim` fetched everything. Raises RenderError, Unaddressed."""
     notification, person = row.notification, row.person
     if person is None:
@@ -46,9 +50,8 @@ def message_of(row: Row, *, account: Mapping[str, Any], now: dt.datetime) -> Mai
         )
     if not row.address:
         raise Unaddressed("The follower's address was removed.")
-    if row.channel == Channel.SMS:
-        parts = words.render(row.channel, person.language, values).parts
-        return SmsMessage(delivery=row.uid, to=row.address, body=parts["body"])
+    if row.channel != Channel.EMAIL:
+        return _short(row, words.render(row.channel, person.language, values).parts, person.language, now)
     measured = notification.tracked and person.measured
     return mail(
         uid=row.uid,
@@ -61,6 +64,47 @@ def message_of(row: Row, *, account: Mapping[str, Any], now: dt.datetime) -> Mai
         group=str(notification.uid),
         now=now,
     )
+
+
+def _short(
+    row: Row, parts: Mapping[str, str], language: str, now: dt.datetime
+) -> SmsMessage | PushMessage | WebhookMessage | VoiceMessage:
+    notification = row.notification
+    match row.channel:
+        case Channel.SMS:
+            media = (parts["media"],) if parts.get("media") else ()
+            return SmsMessage(delivery=row.uid, to=row.address, body=parts.get("body", ""), media=media)
+        case Channel.VOICE:
+            return VoiceMessage(delivery=row.uid, to=row.address, body=parts["body"], language=language)
+        case Channel.PUSH | Channel.WEB_PUSH:
+            expires = notification.expires_at
+            return PushMessage(
+                delivery=row.uid,
+                token=row.address,
+                details=row.details or {},
+                title=parts.get("title", ""),
+                body=parts.get("body", ""),
+                link=parts.get("link", ""),
+                image=parts.get("image", ""),
+                collapse=notification.uid.hex,
+                ttl=max(0, round((expires - now).total_seconds())) if expires else None,
+                urgent=notification.notification_type.category in URGENT,
+            )
+        case Channel.WEBHOOK:
+            return WebhookMessage(
+                delivery=row.uid,
+                url=row.address,
+                details=row.details or {},
+                type=f"notification.{notification.notification_type.key}",
+                timestamp=notification.created_at,
+                data={
+                    "notification": str(notification.uid),
+                    "follower": str(row.person.uid) if row.person else "",
+                    **{name: words for name, words in parts.items() if words},
+                    "data": {**notification.data, **(row.data or {})},
+                },
+            )
+    raise Unaddressed(f"Nothing is known about messages for {row.channel}.")
 
 
 def mail(

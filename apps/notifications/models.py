@@ -95,6 +95,10 @@ class Notification(models.Model):
     finished_at = models.DateTimeField(null=True, blank=True)
     rate = models.FloatField(null=True, blank=True)  # at most so many messages a second; null = as fast as it goes
     spread = models.PositiveIntegerField(null=True, blank=True)  # seconds over which it goes out evenly; makes `rate`
+    throttle_key = models.CharField(max_length=120, blank=True)  # what the type's throttle counts apart
+    # the type's at the time: one channel after the other, and the seconds that each of them gets
+    fallback = models.JSONField(default=list, blank=True)
+    fallback_after = models.PositiveIntegerField(default=300)
 
     class Meta:
         ordering = ["-id"]
@@ -134,6 +138,7 @@ class DeliveryStatus(models.TextChoices):
     """One row's way. Only apps/notifications writes it; `sent` and after never go back."""
 
     PENDING = "pending", "Waiting"  # due at `due_at`, also between two tries
+    HELD = "held", "Held for a digest"  # gathered with others at `due_at` (digest.py)
     QUEUED = "queued", "Being sent"  # claimed by a sender, with a lease
     SENT = "sent", "Sent"  # the provider answered that it took the message
     DELIVERED = "delivered", "Delivered"  # the provider reported that it arrived
@@ -186,7 +191,8 @@ class Delivery(models.Model):
             ),
             models.UniqueConstraint(
                 fields=["notification", "follower", "channel"],
-                condition=Q(address__isnull=True),
+                # not where one person has many addresses: those that are deleted leave many rows behind
+                condition=Q(address__isnull=True) & ~Q(channel__in=["push", "web_push", "webhook"]),
                 name="delivery_once_per_follower",
             ),
             models.CheckConstraint(condition=Q(status__in=DeliveryStatus.values), name="delivery_status_known"),
@@ -196,6 +202,8 @@ class Delivery(models.Model):
             models.Index(
                 fields=["notification", "channel", "due_at", "id"], condition=Q(status="pending"), name="delivery_due"
             ),
+            # digests to be made
+            models.Index(fields=["due_at", "id"], condition=Q(status="held"), name="delivery_held"),
             # recovery: leases that ran out
             models.Index(fields=["lease_until"], condition=Q(status="queued"), name="delivery_leased"),
             # the names behind a number of the balance sheet
@@ -212,6 +220,58 @@ class Delivery(models.Model):
 
     def __str__(self) -> str:
         return f"{self.channel} {self.uid}"
+
+
+class CapOutcome(models.TextChoices):
+    """What becomes of a message that would be one too many."""
+
+    DEFER = "defer", "Wait until it may go"
+    DIGEST = "digest", "Wait and be gathered"
+    DROP = "drop", "Is skipped"
+
+
+class Cap(models.Model):
+    """At most `limit` messages to one follower in a window. Critical ones count and pass."""
+
+    name = models.CharField(max_length=100, unique=True)
+    channels = models.JSONField(default=list)  # those that are counted together
+    commercial = models.BooleanField(default=True)  # only commercial messages count; else all
+    limit = models.PositiveSmallIntegerField()
+    days = models.PositiveSmallIntegerField(
+        null=True, blank=True
+    )  # calendar days in the follower's zone, today's first
+    seconds = models.PositiveIntegerField(null=True, blank=True)  # or a rolling window
+    outcome = models.CharField(max_length=6, choices=CapOutcome, default=CapOutcome.DEFER)
+    enabled = models.BooleanField(default=True)
+    created_at = models.DateTimeField()
+
+    class Meta:
+        ordering = ["name"]
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(days__isnull=True, seconds__gt=0) | Q(seconds__isnull=True, days__gt=0),
+                name="cap_has_one_window",
+            ),
+            models.CheckConstraint(condition=Q(limit__gt=0), name="cap_lets_some_pass"),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Use(models.Model):
+    """A delivery that counts towards a cap or a throttle, from its claim on. Written under the follower's row lock."""
+
+    follower = models.ForeignKey(Follower, on_delete=models.CASCADE, related_name="+", db_index=False)
+    bucket = models.CharField(max_length=200)  # cap:<id>, or throttle:<type id>:<key>
+    delivery = models.ForeignKey("Delivery", on_delete=models.CASCADE, related_name="uses")
+    at = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            # counts of one follower, too; and a delivery that is tried again counts once
+            models.UniqueConstraint(fields=["follower", "bucket", "at", "delivery"], name="use_once"),
+        ]
 
 
 class DeliveryEvent(models.Model):
