@@ -21,7 +21,6 @@ from apps.followers.models import (
     Category,
     Channel,
     ChannelMute,
-    ConsentRecord,
     Follower,
     NotificationType,
     Preference,
@@ -29,6 +28,7 @@ from apps.followers.models import (
     SuppressionReason,
     channel_of_address,
 )
+from apps.followers.proof import Proof, locked
 from apps.followers.verdict import EXPLANATIONS, AddressFacts, FollowerFacts, Reason, judge
 from apps.followers.verdict_sql import NEEDS_ADDRESS, type_facts
 from apps.lib.actor import Actor
@@ -82,37 +82,6 @@ class Change:
         return self.before != self.after
 
 
-@dataclass(frozen=True, slots=True)
-class _Proof:
-    """Who said it, where and how: the same for every record of one act."""
-
-    source: str
-    by: Actor
-    now: dt.datetime
-    wording: str
-    ip: str
-    user_agent: str
-
-    def record(self, follower: Follower, act: str, scope: dict[str, Any], reason: str = "") -> None:
-        ConsentRecord.objects.create(
-            follower=follower,
-            at=self.now,
-            act=act,
-            source=self.source,
-            scope=scope,
-            wording=self.wording,
-            reason=reason[:300],
-            actor_kind=self.by.kind,
-            actor_label=self.by.label[:200],
-            ip=self.ip or self.by.ip or None,
-            user_agent=self.user_agent[:300],
-        )
-
-    def tell(self, kind: Kind, follower: Follower, data: dict[str, Any]) -> None:
-        data = {"source": self.source, **data}
-        publish(Fact(kind, self.by, self.now, "follower", str(follower.uid), str(follower), data))
-
-
 # ------------------------------------------------------------------ the global word
 def unsubscribe(
     *,
@@ -126,9 +95,9 @@ def unsubscribe(
     user_agent: str = "",
 ) -> bool:
     """Opt out of everything commercial. Says whether that changed anything."""
-    proof = _Proof(source, by, now, wording, ip, user_agent)
+    proof = Proof(source, by, now, wording, ip, user_agent)
     with transaction.atomic():
-        return _subscribe(_locked(follower), False, proof, reason, mirror=follower)
+        return _subscribe(locked(follower), False, proof, reason, mirror=follower)
 
 
 def resubscribe(
@@ -143,17 +112,12 @@ def resubscribe(
     user_agent: str = "",
 ) -> bool:
     """Take the global opt-out back; cells and switches stay as they were. Says whether that changed anything."""
-    proof = _Proof(source, by, now, wording, ip, user_agent)
+    proof = Proof(source, by, now, wording, ip, user_agent)
     with transaction.atomic():
-        return _subscribe(_locked(follower), True, proof, reason, mirror=follower)
+        return _subscribe(locked(follower), True, proof, reason, mirror=follower)
 
 
-def _locked(follower: Follower) -> Follower:
-    # no_key: whoever leaves does not wait for a planner whose new deliveries refer to this row
-    return Follower.objects.select_for_update(no_key=True).get(pk=follower.pk)
-
-
-def _subscribe(row: Follower, subscribed: bool, proof: _Proof, reason: str, *, mirror: Follower) -> bool:
+def _subscribe(row: Follower, subscribed: bool, proof: Proof, reason: str, *, mirror: Follower) -> bool:
     """`mirror` is the caller's object, which may be stale."""
     changed = row.subscribed != subscribed
     if changed:
@@ -193,14 +157,14 @@ def set_preferences(
 
     Raises UnknownCell for a type or channel that is not there, Locked for cells that can't be switched off.
     """
-    proof = _Proof(source, by, now, wording, ip, user_agent)
+    proof = Proof(source, by, now, wording, ip, user_agent)
     with transaction.atomic():
-        row = _locked(follower)
+        row = locked(follower)
         kinds = _known(cells, mutes)
-        if locked := [
+        if forced := [
             cell for cell, allowed in cells.items() if allowed is False and _always_on(kinds[cell[0]], cell[1])
         ]:
-            raise Locked(locked)
+            raise Locked(forced)
         was_cells, now_cells = _set_cells(row, cells, kinds, now)
         was_mutes, now_mutes = _set_mutes(row, mutes, now)
         if now_cells or now_mutes:
@@ -435,7 +399,7 @@ def _tell_of(suppression: Suppression, kind: Kind, act: str, by: Actor, now: dt.
         Address.objects.filter(channel=suppression.channel, key=suppression.key).select_related("follower").first()
     )
     if address:
-        proof = _Proof(by.kind.value, by, now, "", "", "")
+        proof = Proof(by.kind.value, by, now, "", "", "")
         proof.record(address.follower, act, data, suppression.note)
         proof.tell(kind, address.follower, data)
     else:

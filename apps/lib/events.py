@@ -30,6 +30,8 @@ class Kind(StrEnum):
     TAG_CREATED = "tag.created"
     TAG_DELETED = "tag.deleted"
     PREFERENCES_CHANGED = "preferences.changed"  # matrix cells or channel switches; data carries before and after
+    RHYTHM_CHANGED = "rhythm.changed"  # quiet hours, digests, snooze; data carries before and after
+    PHONE_CODE_SENT = "phone_code.sent"  # somebody wants to confirm a number; data carries the provider's answer
     ADDRESS_SUPPRESSED = "address.suppressed"  # no message leaves for this address any more
     ADDRESS_RELEASED = "address.released"
     IMPORT_STARTED = "import.started"
