@@ -5,7 +5,7 @@ import time
 from collections import Counter
 
 from django.db import connection, transaction
-from django.db.models import Count, QuerySet, Sum
+from django.db.models import QuerySet, Sum
 from django.utils import timezone
 
 from apps.followers.models import NotificationType
@@ -14,7 +14,7 @@ from apps.lib.events import Fact, Kind, publish
 from apps.lib.queue.announce import announce, waiting
 from apps.lib.queue.lanes import Lane
 from apps.notifications import books
-from apps.notifications.claim import EXPIRED, doubted_among
+from apps.notifications.claim import EXPIRED
 from apps.notifications.models import (
     Delivery,
     DeliveryEvent,
@@ -24,13 +24,13 @@ from apps.notifications.models import (
     Replay,
     Tally,
 )
+from apps.notifications.moves import CHUNK, move
 from apps.notifications.send import announce_senders
 
 CANCEL_TASK = "apps.notifications.control.cancel_rest"
 REPLAY_TASK = "apps.notifications.control.replay_rest"
 CAMPAIGN = "campaign"  # Notification.source of what a campaign sent: ordered again notification by notification
 WORK_SECONDS = 8.0
-CHUNK = 5000  # rows per transaction: larger ones keep other writers of SQLite waiting
 LEFT_FOR = dt.timedelta(days=7)  # a cancelled notification is looked at for that long
 LIVE = (NotificationState.PLANNING, NotificationState.SENDING, NotificationState.PAUSED)
 
@@ -103,35 +103,14 @@ def close_leftovers(*, now: dt.datetime) -> None:
     overdue = left.filter(state=NotificationState.SENDING, expires_at__lte=now)
     for pk in overdue.values_list("pk", flat=True)[:20]:
         rows = Delivery.objects.filter(notification=pk, status=DeliveryStatus.PENDING)
-        _move(pk, rows, DeliveryStatus.SKIPPED, reason=EXPIRED, finished_at=now)
+        move(rows, DeliveryStatus.SKIPPED, reason=EXPIRED, finished_at=now)
         books.finish_if_done(pk, now=now)
 
 
 def _cancel_chunk(notification_id: int, now: dt.datetime) -> bool:
     """True when there may be more."""
     rows = Delivery.objects.filter(notification=notification_id, status=DeliveryStatus.PENDING)
-    return len(_move(notification_id, rows, DeliveryStatus.CANCELLED, finished_at=now)) == CHUNK
-
-
-def _move(notification_id: int, rows: QuerySet[Delivery], status: DeliveryStatus, **changes: object) -> list[int]:
-    """Set the status of up to CHUNK rows, and move the tallies with them; the ids of those rows.
-
-    What is closed unsent stays in doubt where it was before: it has perhaps arrived.
-    """
-    with transaction.atomic():
-        ids = set(rows.select_for_update(no_key=True).order_by("pk").values_list("pk", flat=True)[:CHUNK])
-        doubted = doubted_among(ids) if status in (DeliveryStatus.CANCELLED, DeliveryStatus.SKIPPED) else set()
-        deltas: Counter[books.Place] = Counter()
-        doubtful = {**changes, "status": DeliveryStatus.IN_DOUBT, "reason": "in_doubt"}
-        for those, change in ((ids - doubted, {**changes, "status": status}), (doubted, doubtful)):
-            mine = Delivery.objects.filter(pk__among=those).order_by()
-            for channel, old, why, count in mine.values_list("channel", "status", "reason").annotate(n=Count("pk")):
-                deltas[books.Place(notification_id, channel, old, why)] -= count
-                place = books.Place(notification_id, channel, str(change["status"]), str(change.get("reason") or why))
-                deltas[place] += count
-            mine.update(**change)
-        books.shift(deltas)
-    return sorted(ids)
+    return len(move(rows, DeliveryStatus.CANCELLED, finished_at=now)) == CHUNK
 
 
 def retry_failed(*, notification: Notification, by: Actor, now: dt.datetime, reason: str = "") -> int:
@@ -248,7 +227,7 @@ def resolve_doubt(*, delivery: Delivery, action: str, by: Actor, now: dt.datetim
     if action != "sent":
         raise ValueError(f"{action!r} is neither 'resend' nor 'sent'.")
     with transaction.atomic():
-        moved = _move(delivery.notification_id, doubtful, DeliveryStatus.SENT, finished_at=now)
+        moved = move(doubtful, DeliveryStatus.SENT, finished_at=now)
         _note("settled", moved, by=by.label, now=now)
         if moved:
             label = str(delivery.follower or "")
@@ -277,7 +256,7 @@ def _requeue(notification_id: int, rows: QuerySet[Delivery], *, label: str, now:
     if notification.state == NotificationState.CANCELLED:
         return []
     fresh = {"reason": "retried", "due_at": now, "attempts": 0, "finished_at": None, "error": ""}
-    moved = _move(notification_id, rows, DeliveryStatus.PENDING, **fresh)
+    moved = move(rows, DeliveryStatus.PENDING, **fresh)
     _note("retried", moved, by=label, now=now)
     if moved:
         done = Notification.objects.filter(pk=notification_id, state=NotificationState.DONE)
