@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 from django.conf import settings
 from django.db import transaction
 
+from apps.followers.fields import BadFollower
 from apps.followers.models import Cadence, Follower, Rhythm
 from apps.followers.proof import Proof, locked
 from apps.lib.actor import Actor
@@ -23,14 +24,6 @@ from apps.lib.wallclock import UnknownZone, zone
 LONGEST_SNOOZE = dt.timedelta(days=366)
 WEEKDAYS = tuple("0123456")  # Monday is 0
 _CLOCK = re.compile(r"([01]\d|2[0-3]):[0-5]\d")
-
-
-class BadRhythm(ValueError):
-    """A rhythm nobody can have. `field` names the value, the text says what to write."""
-
-    def __init__(self, field: str, message: str) -> None:
-        self.field = field
-        super().__init__(message)
 
 
 class Wishes(TypedDict, total=False):
@@ -78,7 +71,7 @@ def set_rhythm(
     user_agent: str = "",
     **wishes: Unpack[Wishes],
 ) -> Turn:
-    """Store what the follower wishes: only what is given, all or nothing. Raises BadRhythm."""
+    """Store what the follower wishes: only what is given, all or nothing. Raises BadFollower."""
     checked: dict[str, Any] = {name: _CHECKED[name](value, now) for name, value in wishes.items()}
     with transaction.atomic():
         person = locked(follower)
@@ -126,12 +119,12 @@ def _quiet(value: Mapping[str, Sequence[str]] | None, now: dt.datetime) -> dict[
     checked = {}
     for day, span in sorted((value or {}).items()):
         if day not in WEEKDAYS:
-            raise BadRhythm("quiet", f"{day!r} is not a weekday. Use 0 (Monday) to 6 (Sunday).")
+            raise BadFollower("quiet", f"{day!r} is not a weekday. Use 0 (Monday) to 6 (Sunday).")
         if not isinstance(span, list | tuple) or len(span) != 2:
-            raise BadRhythm("quiet", 'Quiet hours need a start and an end, such as ["22:00", "07:00"].')
+            raise BadFollower("quiet", 'Quiet hours need a start and an end, such as ["22:00", "07:00"].')
         start, end = (_clock("quiet", each) for each in span)
         if start == end:
-            raise BadRhythm(
+            raise BadFollower(
                 "quiet", f"Quiet hours from {start:%H:%M} to {end:%H:%M} have no length. Choose another end."
             )
         checked[day] = [f"{start:%H:%M}", f"{end:%H:%M}"]
@@ -142,7 +135,7 @@ def _cadence(value: str | None, now: dt.datetime) -> str:
     if value is None:
         return Cadence.INSTANT.value
     if value not in Cadence.values:
-        raise BadRhythm("cadence", f"{value!r} is not a cadence. Use one of: {', '.join(Cadence.values)}.")
+        raise BadFollower("cadence", f"{value!r} is not a cadence. Use one of: {', '.join(Cadence.values)}.")
     return Cadence(value).value
 
 
@@ -154,7 +147,7 @@ def _digest_weekday(value: int | None, now: dt.datetime) -> int:
     if value is None:
         return 0
     if value not in range(7):
-        raise BadRhythm("digest_weekday", f"{value} is not a weekday. Use 0 (Monday) to 6 (Sunday).")
+        raise BadFollower("digest_weekday", f"{value} is not a weekday. Use 0 (Monday) to 6 (Sunday).")
     return value
 
 
@@ -162,9 +155,9 @@ def _snoozed_until(value: dt.datetime | None, now: dt.datetime) -> dt.datetime |
     if value is None:
         return None
     if value <= now:
-        raise BadRhythm("snoozed_until", "A pause must end in the future. Choose a later moment.")
+        raise BadFollower("snoozed_until", "A pause must end in the future. Choose a later moment.")
     if value > now + LONGEST_SNOOZE:
-        raise BadRhythm("snoozed_until", "A pause ends within a year. Choose an earlier day, or unsubscribe.")
+        raise BadFollower("snoozed_until", "A pause ends within a year. Choose an earlier day, or unsubscribe.")
     return value
 
 
@@ -172,7 +165,7 @@ def _clock(field: str, value: Any) -> dt.time:
     if isinstance(value, dt.time):
         return value.replace(second=0, microsecond=0, tzinfo=None)
     if not isinstance(value, str) or not _CLOCK.fullmatch(value):
-        raise BadRhythm(field, f"{value!r} is not a time of day. Write it as HH:MM, such as 08:30.")
+        raise BadFollower(field, f"{value!r} is not a time of day. Write it as HH:MM, such as 08:30.")
     return dt.time.fromisoformat(value)
 
 

@@ -7,8 +7,9 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from apps.accounts.models import AuditEntry
+from apps.followers.fields import BadFollower
 from apps.followers.models import ConsentRecord, Follower, Rhythm
-from apps.followers.rhythm import BadRhythm, as_json, from_json, rhythm_of, set_rhythm, zone_of
+from apps.followers.rhythm import as_json, from_json, rhythm_of, set_rhythm, zone_of
 from tests.make import TESTER
 
 NOW = dt.datetime(2026, 5, 4, 12, 0, tzinfo=dt.UTC)
@@ -65,7 +66,7 @@ def test_giving_back_what_was_undoes_it_and_leaves_nothing_behind(anna: Follower
     ],
 )
 def test_what_nobody_can_wish_is_refused_and_nothing_is_kept(anna: Follower, field: str, value: Any, help: str) -> None:
-    with pytest.raises(BadRhythm) as refused:
+    with pytest.raises(BadFollower) as refused:
         wish(anna, **{"cadence": "daily", field: value})
     assert help in str(refused.value)
     assert refused.value.field == field
