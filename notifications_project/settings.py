@@ -217,6 +217,15 @@ DEFAULT_FROM_EMAIL = env.text("DEFAULT_FROM_EMAIL", f"{SITE_NAME} <hello@carillo
 MAILBOX_PORT = env.integer("MAILBOX_PORT", 1025)
 JOURNAL_DIR = VAR_DIR / "journal"
 
+# ------------------------------------------------------------------ push
+# Hosts that browsers' push endpoints may be on, or below: the address comes from the browser, and we post to it.
+PUSH_SERVICES = env.listing(
+    "PUSH_SERVICES",
+    "fcm.googleapis.com,push.services.mozilla.com,push.apple.com,notify.windows.com"
+    + ("" if PRODUCTION else ",127.0.0.1"),
+)
+DEVICE_IDLE_DAYS = env.integer("DEVICE_IDLE_DAYS", 270)  # a device not seen for so long is forgotten; 0 = never
+
 # ------------------------------------------------------------------ queue
 # The queue is only a wake-up call (docs/architecture.md): short tasks, ids only, safe to run twice.
 # retry > timeout * (queue_limit / workers + 1): the retry clock starts at dequeue and counts waiting in memory.
@@ -258,6 +267,7 @@ SCHEDULES = wiring.SCHEDULES
 REST_FRAMEWORK = wiring.REST_FRAMEWORK
 SPECTACULAR_SETTINGS = wiring.SPECTACULAR
 API_CALLS_PER_MINUTE = env.integer("API_CALLS_PER_MINUTE", 600, least=1)  # of each key, and of each member of staff
+IDEMPOTENCY_HOURS = env.integer("IDEMPOTENCY_HOURS", 24, least=24)  # how long an answer can be asked for again
 
 SILENCED_SYSTEM_CHECKS: list[str] = []
 LOGGING = {

@@ -34,6 +34,8 @@ SCHEDULES = {
     "replays to go on": ("apps.notifications.control.resume_replays", 10),
     "slowed domains": ("apps.notifications.limits.forget_recovered", 60),
     "expired leases": ("apps.notifications.recover.expired_leases", 5),
+    "idle devices": ("apps.followers.devices.forget_idle", 60),
+    "answers to forget": ("apps.api.idempotency.forget", 600),
     "imports to go on": ("apps.followers.imports.resume_stalled", 10),
 }
 
@@ -62,6 +64,7 @@ SPECTACULAR = {
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",
         "apps.api.docs.say_that_unknown_fields_are_refused",
+        "apps.api.docs.say_that_writes_take_a_key",
     ],
     "SCHEMA_PATH_PREFIX": "/api/v1",
     # In the document each set of words has one name, wherever it is used.

@@ -116,6 +116,10 @@ class Address(models.Model):
     class Meta:
         ordering = ["channel", "-primary", "id"]
         verbose_name_plural = "addresses"
+        indexes = [
+            # devices that were not seen for long (devices.forget_idle); no other address has a time there
+            models.Index(fields=["seen_at"], condition=Q(seen_at__isnull=False), name="address_idle"),
+        ]
         constraints = [
             # one person per address: whoever says STOP there says it for that person
             models.UniqueConstraint(fields=["channel", "key"], name="address_belongs_to_one"),

@@ -34,6 +34,8 @@ class Kind(StrEnum):
     PHONE_CODE_SENT = "phone_code.sent"  # somebody wants to confirm a number; data carries the provider's answer
     ADDRESS_SUPPRESSED = "address.suppressed"  # no message leaves for this address any more
     ADDRESS_RELEASED = "address.released"
+    DEVICE_REGISTERED = "device.registered"  # a phone or a browser takes messages from now on
+    DEVICE_GONE = "device.gone"  # removed, dead or idle; data says why
     IMPORT_STARTED = "import.started"
     IMPORT_FINISHED = "import.finished"
     IMPORT_FAILED = "import.failed"  # given up; what was imported before stays
