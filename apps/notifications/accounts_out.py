@@ -11,7 +11,7 @@ from django.db import transaction
 from django.db.models import Q, QuerySet
 
 from apps.channels.contract import BadSettings, Outcome, Provider, Result
-from apps.channels.registry import provider
+from apps.channels.registry import UnknownProvider, provider
 from apps.followers.models import Channel
 from apps.lib import crypto
 from apps.lib.actor import SYSTEM, Actor
@@ -32,24 +32,33 @@ def settings_of(account: ProviderAccount) -> dict[str, Any]:
     return defaults | stored
 
 
-def account_for(
-    channel: str, *, now: dt.datetime, lane: str = "", via: str = "", besides: int | None = None
-) -> ProviderAccount | None:
+def account_for(channel: str, *, now: dt.datetime, lane: str = "", via: str = "") -> ProviderAccount | None:
     """The first account of the channel that can be used now: enabled, not paused, open or capped.
 
     One that is to be probed counts as usable; limits.grant lets a single message through it. Critical messages may go
     where the day's volume is used up, if there is no other way. `via`: the service that has to know the
-    address. `besides`: any but this one.
+    address.
     """
-    free = _free(now).filter(channel=channel)
-    usable = [each for each in free if each.pk != besides and provider(each.provider).via == via]
-    spare = usable if lane == Lane.CRITICAL else []
-    return next((each for each in usable if not _capped(each, now)), None) or next(iter(spare), None)
+    return next(iter(services(channel, now=now, lane=lane).get(via, [])), None)
 
 
-def services(channel: str, *, now: dt.datetime) -> list[str]:
-    """Whose addresses can be reached on the channel now: "" where all accounts reach all of them."""
-    return list(dict.fromkeys(provider(account.provider).via for account in _free(now).filter(channel=channel)))
+def services(channel: str, *, now: dt.datetime, lane: str = "") -> dict[str, list[ProviderAccount]]:
+    """The accounts that can be used now, in their order, by the service whose addresses they reach ("": all)."""
+    free = list(_free(now).filter(channel=channel))
+    usable = [each for each in free if not _capped(each, now)]
+    if lane == Lane.CRITICAL:
+        usable += [each for each in free if _capped(each, now)]
+    found: dict[str, list[ProviderAccount]] = {}
+    for account in usable:
+        found.setdefault(_via(account), []).append(account)
+    return found
+
+
+def _via(account: ProviderAccount) -> str:
+    try:
+        return provider(account.provider).via
+    except UnknownProvider:  # whoever opens it says so
+        return ""
 
 
 def open_channels(*, now: dt.datetime) -> list[str]:

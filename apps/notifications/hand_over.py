@@ -39,6 +39,7 @@ class Line:
         self._lock = threading.Lock()
         self._rows_came, self._news = threading.Condition(self._lock), threading.Condition(self._lock)
         self._ready: deque[Row] = deque()
+        self._of: set[int] = set()
         self._ended: list[Ended] = []
         self._in_hand = 0
         self.open, self._left_alone = True, False
@@ -47,7 +48,9 @@ class Line:
 
     # ---- the side of the database
     def put(self, rows: list[Row], *, first: bool = False) -> None:
+        of = {row.notification.pk for row in rows}
         with self._lock:
+            self._of |= of
             if first:
                 self._ready.extendleft(reversed(rows))
             else:
@@ -75,6 +78,11 @@ class Line:
         return len(self._ready)
 
     def notifications(self) -> set[int]:
+        """Those whose rows wait or have waited here: asked ten times a second, so nobody looks through the rows."""
+        return self._of
+
+    def waiting_of(self) -> set[int]:
+        """The notifications of the rows that wait."""
         with self._lock:
             return {row.notification.pk for row in self._ready}
 

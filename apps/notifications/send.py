@@ -201,7 +201,7 @@ class _Shift:
             self._line.close()
         others = [(row.domain, outcome) for row, outcome in results if outcome.result is not Result.ACCEPTED]
         limits.heard(account=self._account, results=others, now=now)
-        for pk in {row.notification.pk for row, _ in results}:
+        for pk in {row.notification.pk for row, _ in results} - self._line.waiting_of():
             books.finish_if_done(pk, now=now)
 
     def _give_back(self, rows: list[claim.Row]) -> None:
