@@ -6,6 +6,8 @@ from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from drf_spectacular.views import SpectacularSwaggerSplitView
 
 from apps.api.auth import ApiKeyAuthentication, StaffSession
+from apps.api.errors import MEDIA_TYPE
+from apps.api.idempotency import HEADER, LONGEST, METHODS
 
 
 class ApiKeyScheme(OpenApiAuthenticationExtension):
@@ -38,6 +40,29 @@ def say_that_unknown_fields_are_refused(result: dict[str, Any], **_: Any) -> dic
     for name, schema in result["components"]["schemas"].items():
         if name.endswith("Request"):
             schema["additionalProperties"] = False
+    return result
+
+
+def say_that_writes_take_a_key(result: dict[str, Any], **_: Any) -> dict[str, Any]:
+    """The Idempotency-Key is done once for every write (idempotency.py), and so is its description."""
+    result["components"]["parameters"] = {
+        "IdempotencyKey": {
+            "name": HEADER,
+            "in": "header",
+            "schema": {"type": "string", "minLength": 1, "maxLength": LONGEST},
+            "description": "A name of yours for this call, for example a UUID. Sent again with the same body, the call "
+            "is not done again: you get the first answer with `Idempotency-Replayed: true`. 409 while the first one is "
+            "still being worked on, 422 when the body is another. Refusals are not kept.",
+        }
+    }
+    problem = {"schema": {"$ref": "#/components/schemas/Problem"}}
+    for path in result["paths"].values():
+        for method in path.keys() & {each.lower() for each in METHODS}:
+            path[method].setdefault("parameters", []).append({"$ref": "#/components/parameters/IdempotencyKey"})
+            responses = path[method]["responses"]
+            for status, text in (("409", "The first call with this key goes on."), ("422", "The key is used already.")):
+                responses.setdefault(status, {"content": {MEDIA_TYPE: problem}, "description": text})
+            path[method]["responses"] = dict(sorted(responses.items()))
     return result
 
 

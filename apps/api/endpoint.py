@@ -2,6 +2,7 @@
 
 import datetime as dt
 from collections.abc import Callable, Sequence
+from functools import cached_property, partial
 from typing import Any, ClassVar, TypeVar
 
 from django.db.models import Model, QuerySet
@@ -15,10 +16,11 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from apps.accounts.permissions import Scope
-from apps.api import errors
+from apps.api import errors, idempotency
 from apps.api.limits import PerCaller, headers_of
 from apps.api.paging import PARAMETERS, CursorPages
 from apps.lib.actor import Actor
+from apps.lib.ids import uuid7
 
 Row = TypeVar("Row", bound=Model)
 
@@ -53,11 +55,19 @@ class Endpoint(APIView):
     pagination_class = CursorPages
     content_negotiation_class = OnlyJson
     cost = 1  # calls of the caller's allowance that one request takes
+    one_transaction = True  # with an Idempotency-Key: the work and its answer are stored together
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         super().initial(request, *args, **kwargs)
         if "\0" in request.path:  # PostgreSQL takes none, not even to say that there is nothing
             raise NotFound
+        if request.method in idempotency.METHODS and idempotency.HEADER in request.headers:
+            name = request.method.lower()
+            setattr(self, name, partial(idempotency.once, self, getattr(self, name)))
+
+    @cached_property
+    def request_id(self) -> str:
+        return str(uuid7())
 
     @property
     def by(self) -> Actor:
@@ -94,6 +104,7 @@ class Endpoint(APIView):
 
     def finalize_response(self, request: Request, response: Response, *args: Any, **kwargs: Any) -> Response:
         response = super().finalize_response(request, response, *args, **kwargs)
+        response["X-Request-Id"] = self.request_id
         response["Cache-Control"] = "no-store"  # personal data belongs in no cache on the way
         for name, value in headers_of(request).items():
             response[name] = value

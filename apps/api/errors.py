@@ -15,6 +15,7 @@ from rest_framework.response import Response
 from rest_framework.views import exception_handler, set_rollback
 
 from apps.accounts.keys import BadKeyRequest
+from apps.api.idempotency import BadIdempotencyKey, KeyReused, StillRunning
 from apps.campaigns.audience import BadAudience
 from apps.campaigns.lifecycle import BadCampaign, CampaignNotReady, StaleEdit
 from apps.campaigns.lifecycle import WrongState as CampaignInWrongState
@@ -41,6 +42,7 @@ STATUS = {
     BadCampaign: 400,
     BadData: 400,
     BadFollower: 400,
+    BadIdempotencyKey: 400,
     BadKeyRequest: 400,
     BadRules: 400,
     BadWords: 400,
@@ -61,7 +63,9 @@ STATUS = {
     SegmentInUse: 409,
     SegmentNameTaken: 409,
     StaleEdit: 409,
+    StillRunning: 409,
     TagTaken: 409,
+    KeyReused: 422,
 }
 # Where the field is not named by the exception itself.
 FIELD = {
@@ -85,6 +89,7 @@ TITLES = {
     409: "Not possible now",
     413: "Too large",
     415: "Send JSON",
+    422: "This key was used for something else",
     429: "Too many requests",
     500: "Something went wrong here",
 }
@@ -94,7 +99,8 @@ def handle(error: Exception, context: dict[str, Any]) -> Response:
     """DRF's exception handler: a problem document for whatever was raised in a view."""
     if (status := _status_of(error)) is not None:
         set_rollback()
-        return _respond(status, type(error).__name__, str(error), list(_fields_of(error)))
+        headers = getattr(error, "headers", None)
+        return _respond(status, type(error).__name__, str(error), list(_fields_of(error)), headers)
     if isinstance(error, RequestDataTooBig):
         most = settings.DATA_UPLOAD_MAX_MEMORY_SIZE
         return _respond(413, "TooLarge", f"A request may have {most:,} bytes. Send it in parts.")
@@ -162,8 +168,9 @@ def _flat(data: Any, path: str = "") -> Iterator[dict[str, str]]:
 
 
 def _unexpected(error: Exception, context: dict[str, Any]) -> Response:
-    log.error("%s %s failed", context["request"].method, context["request"].path, exc_info=error)
-    got_request_exception.send(sender=type(context["view"]), request=context["request"]._request)
+    request, view = context["request"], context["view"]
+    log.error("%s %s failed (request %s)", request.method, request.path, view.request_id, exc_info=error)
+    got_request_exception.send(sender=type(view), request=request._request)
     set_rollback()
     return _respond(500, "Unexpected", "It was recorded. Nothing of this request was stored; you can send it again.")
 

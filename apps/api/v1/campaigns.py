@@ -273,6 +273,7 @@ class Pause(Endpoint):
     """Stop for now."""
 
     scopes = {"POST": Scope.CAMPAIGNS_SEND}
+    one_transaction = False  # waits for the senders to see it
 
     @described("Campaigns", "campaigns_pause", "Pause a campaign", answer=CountsOut, refuses=(404, 409))
     def post(self, request: Request, id: uuid.UUID) -> Response:
@@ -293,6 +294,7 @@ class Cancel(Endpoint):
     """Stop for good."""
 
     scopes = {"POST": Scope.CAMPAIGNS_SEND}
+    one_transaction = False  # waits for the senders to see it
 
     @described(
         "Campaigns", "campaigns_cancel", "Cancel a campaign", answer=CountsOut, refuses=(404, 409),

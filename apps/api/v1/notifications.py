@@ -193,6 +193,7 @@ class CancelNotification(Endpoint):
     """Stop what has not left yet."""
 
     scopes = {"POST": Scope.NOTIFICATIONS_WRITE}
+    one_transaction = False  # waits for the senders to see it
 
     @described(
         "Notifications", "notifications_cancel", "Cancel a notification", answer=CancelledOut, refuses=(404, 409),
@@ -206,6 +207,7 @@ class PauseNotification(Endpoint):
     """Stop for now."""
 
     scopes = {"POST": Scope.NOTIFICATIONS_WRITE}
+    one_transaction = False  # waits for the senders to see it
 
     @described(
         "Notifications", "notifications_pause", "Pause a notification", answer=NotificationDetail, refuses=(404, 409),

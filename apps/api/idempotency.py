@@ -1,0 +1,147 @@
+"""A write that is repeated with the same Idempotency-Key happens once, and is answered as the first time.
+
+The claim of the key is committed before the work begins, so the second caller sees it. The answer is stored in the
+transaction of the work: a process that dies leaves both or neither, and whoever takes the key over later does work that
+was never done. Acts that take several transactions (`Endpoint.one_transaction` False: pause and cancel, which wait for
+senders to see them) look at the state themselves, so their second run says that it has happened already.
+
+draft-ietf-httpapi-idempotency-key-header-07. Refusals and faults are not stored: the same key may try again.
+"""
+
+import datetime as dt
+import hashlib
+import json
+from collections.abc import Callable
+from contextlib import nullcontext
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from django.conf import settings
+from django.db import transaction
+from django.http import HttpResponse
+from rest_framework.renderers import JSONRenderer
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from apps.api.models import IdempotentCall
+from apps.lib.crypto import decrypt, encrypt
+
+if TYPE_CHECKING:
+    from apps.api.endpoint import Endpoint
+
+HEADER = "Idempotency-Key"
+METHODS = ("POST", "PUT", "PATCH", "DELETE")
+LONGEST = 255
+# The slowest write takes seconds. After that its process is dead, and if not, its work is rolled back at the end.
+LOCK = dt.timedelta(minutes=5)
+
+
+class BadIdempotencyKey(ValueError):
+    """Not a key: empty, too long, or with characters that can't be seen."""
+
+    field = HEADER
+
+
+class KeyReused(ValueError):
+    """The same key came with another body."""
+
+    field = HEADER
+
+
+class StillRunning(ValueError):
+    """The first call with this key has not been answered yet."""
+
+    headers: ClassVar[dict[str, str]] = {"Retry-After": "1"}
+
+
+def once(
+    view: "Endpoint", handler: Callable[..., Response], request: Request, *args: Any, **kwargs: Any
+) -> HttpResponse | Response:
+    """What the handler answers, or what it answered to the first call with this key.
+
+    Raises BadIdempotencyKey, KeyReused (before StillRunning: another body is wrong however long one waits).
+    """
+    mine = _call(view, request)
+    found = _claim(mine)
+    if found.body != mine.body:
+        raise KeyReused("This key was used with another body. Take a new key for another request.")
+    if found.status is not None:
+        return _replayed(found)
+    if found.request_id != mine.request_id and not _taken_over(found, mine):
+        raise StillRunning("The first call with this key is still being worked on. Ask again in a second.")
+    try:
+        with transaction.atomic() if view.one_transaction else nullcontext():
+            return _worked(handler(request, *args, **kwargs), mine)
+    finally:
+        # answered ones are kept; what was refused, or went wrong, may be tried again with the same key
+        _running(mine).delete()
+
+
+def forget(*, now: dt.datetime) -> None:
+    """Schedule: keys older than settings.IDEMPOTENCY_HOURS."""
+    IdempotentCall.objects.filter(created_at__lt=now - dt.timedelta(hours=settings.IDEMPOTENCY_HOURS)).delete()
+
+
+def _call(view: "Endpoint", request: Request) -> IdempotentCall:
+    key = request.headers[HEADER].strip()
+    if not 1 <= len(key) <= LONGEST or not (key.isascii() and key.isprintable()):
+        raise BadIdempotencyKey(
+            f"Send 1 to {LONGEST} printable ASCII characters, for example a UUID, or no such header."
+        )
+    # the ids are part of the path, so a key that is used for two campaigns is two keys
+    scope = "\n".join((request.auth.name, str(request.method), request.path, key))
+    body = json.dumps(request.data, sort_keys=True, separators=(",", ":"))
+    return IdempotentCall(
+        scope=_digest(scope),
+        body=_digest(body),
+        request_id=view.request_id,
+        locked_until=view.now + LOCK,
+        created_at=view.now,
+    )
+
+
+def _claim(mine: IdempotentCall) -> IdempotentCall:
+    """The row of this key: ours, or the one that was there."""
+    for _ in range(3):
+        IdempotentCall.objects.bulk_create([mine], ignore_conflicts=True)
+        if found := IdempotentCall.objects.filter(scope=mine.scope).first():
+            return found
+        # refused and let go by the other one, between our two statements
+    raise StillRunning("Other calls with this key come and go. Ask again in a second.")
+
+
+def _taken_over(found: IdempotentCall, mine: IdempotentCall) -> bool:
+    left = _running(found).filter(locked_until__lte=mine.created_at)
+    return bool(left.update(request_id=mine.request_id, locked_until=mine.locked_until))
+
+
+def _running(call: IdempotentCall) -> Any:
+    return IdempotentCall.objects.filter(scope=call.scope, request_id=call.request_id, status__isnull=True)
+
+
+def _worked(response: Response, mine: IdempotentCall) -> HttpResponse | Response:
+    if not 200 <= response.status_code < 300:
+        return response
+    text = JSONRenderer().render(response.data).decode() if response.data is not None else ""
+    # encrypted: an answer may hold what is shown only once, such as the secret of a webhook
+    if not _running(mine).update(status=response.status_code, answer=encrypt(text)):
+        # slower than LOCK, and another one has begun: what is not stored is not done either
+        raise StillRunning("This took too long, and another call with this key went on. Ask again in a second.")
+    return _response(response.status_code, text)
+
+
+def _replayed(found: IdempotentCall) -> HttpResponse:
+    response = _response(found.status or 200, decrypt(found.answer))
+    response["Idempotency-Replayed"] = "true"
+    response["X-Original-Request-Id"] = found.request_id
+    return response
+
+
+def _response(status: int, text: str) -> HttpResponse:
+    response = HttpResponse(text, status=status, content_type="application/json")
+    if not text:
+        del response["Content-Type"]
+    return response
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
