@@ -264,13 +264,19 @@ class Use(models.Model):
 
     follower = models.ForeignKey(Follower, on_delete=models.CASCADE, related_name="+", db_index=False)
     bucket = models.CharField(max_length=200)  # cap:<id>, or throttle:<type id>:<key>
-    delivery = models.ForeignKey("Delivery", on_delete=models.CASCADE, related_name="uses")
+    delivery = models.ForeignKey("Delivery", on_delete=models.CASCADE, related_name="uses", db_index=False)
     at = models.DateTimeField()
 
     class Meta:
         constraints = [
-            # counts of one follower, too; and a delivery that is tried again counts once
-            models.UniqueConstraint(fields=["follower", "bucket", "at", "delivery"], name="use_once"),
+            # a delivery that is tried again counts once
+            models.UniqueConstraint(fields=["delivery", "bucket"], name="use_once"),
+        ]
+        indexes = [
+            # a claim: what its followers have got in a window
+            models.Index(fields=["follower", "bucket", "at"], name="use_of_follower"),
+            # the schedule: those that are in no window any more
+            models.Index(fields=["at"], name="use_by_age"),
         ]
 
 
