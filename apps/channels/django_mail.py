@@ -10,6 +10,7 @@ from django.core.mail.message import BadHeaderError
 
 from apps.channels.contract import BadSettings, Mail, Outcome, Provider, Result, Session, Setting
 from apps.channels.mime import needs_smtputf8
+from apps.channels.smtp import remedy_of
 
 
 class DjangoMail(Provider):
@@ -65,7 +66,8 @@ class DjangoMailSession(Session[Mail]):
         except smtplib.SMTPRecipientsRefused as error:
             code, text = next(iter(error.recipients.values()))
             result = Result.PERMANENT_RECIPIENT if code >= 500 else Result.TRANSIENT
-            return Outcome(result, f"{code} {text.decode('utf-8', 'replace')}"[:500])
+            words = text.decode("utf-8", "replace")
+            return Outcome(result, f"{code} {words}", remedy=remedy_of(code, words))
         except smtplib.SMTPAuthenticationError as error:
             return Outcome(Result.ACCOUNT, str(error)[:500], charged=False)
         except smtplib.SMTPResponseException as error:

@@ -7,7 +7,7 @@ from typing import Any
 from anymail.backends.postmark import EmailBackend, PostmarkPayload
 from anymail.message import AnymailMessage
 
-from apps.channels.contract import Mail, Outcome, Result, Setting
+from apps.channels.contract import Mail, Outcome, Remedy, Result, Setting
 from apps.channels.esp import Esp, EspSession, settings_of_esp
 
 # https://postmarkapp.com/developer/api/overview#error-codes
@@ -72,7 +72,9 @@ class PostmarkSession(EspSession):
             return Outcome(Result.ACCOUNT, detail, charged=False)
         if code in LATER:
             return Outcome(Result.TRANSIENT, detail, charged=False)
-        result = Result.PERMANENT_RECIPIENT if code == INACTIVE else self.judge(words)
+        if code == INACTIVE:  # bounced, complained or taken off by a person there: Postmark writes to it no more
+            return Outcome(Result.PERMANENT_RECIPIENT, detail, remedy=Remedy.BOUNCED)
+        result = self.judge(words)
         return Outcome(result, detail, charged=result != Result.ACCOUNT)
 
 

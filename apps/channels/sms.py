@@ -5,13 +5,13 @@ import json
 import re
 from abc import abstractmethod
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar
 from urllib.parse import urlencode
 
 import requests
 
-from apps.channels.contract import BadSettings, Outcome, Provider, Result, Session, Setting, SmsMessage
+from apps.channels.contract import BadSettings, Outcome, Provider, Remedy, Result, Session, Setting, SmsMessage
 from apps.channels.sms_answers import Answer, Posted
 from apps.channels.web import GATEWAY_LOST_THE_ANSWER, Caller, check
 from apps.channels.web_wire import Body, Wire
@@ -84,6 +84,7 @@ class SmsSession(Caller, Session[SmsMessage]):
     # a second text costs money and cannot be told from the first, so an inner error counts as perhaps taken
     doubtful = GATEWAY_LOST_THE_ANSWER | {500}
     codes: ClassVar[Mapping[str, Result]] = {}  # what a refusal is about by its code; the others: what we wrote
+    remedies: ClassVar[Mapping[str, Remedy]] = {}  # the codes that say for good what is with the number
 
     def __init__(self, kind: type[Provider], settings: Mapping[str, Any]) -> None:
         super().__init__(kind, settings)
@@ -138,6 +139,12 @@ class SmsSession(Caller, Session[SmsMessage]):
             return Outcome(Result.ACCEPTED, str(response.status_code), provider_id=name)
         said = f"{self.name} gave an answer we can't read: {response.status_code} {response.text}"
         return Outcome(Result.IN_DOUBT, self.clean(said))
+
+    def refused(self, status: int, headers: Mapping[str, str], text: str) -> Outcome:
+        outcome = super().refused(status, headers, text)
+        if outcome.result is not Result.PERMANENT_RECIPIENT:
+            return outcome
+        return replace(outcome, remedy=self.remedies.get(self.code(as_dict(text)), Remedy.NONE))
 
     def judge(self, words: str) -> Result:
         return self.codes.get(self.code(as_dict(words)), Result.PERMANENT_CONTENT)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
-from apps.channels.contract import BadSettings, Result, Setting, SmsMessage
+from apps.channels.contract import BadSettings, Remedy, Result, Setting, SmsMessage
 from apps.channels.sms import SENDER, Call, Sms, SmsSession, Unsendable, settings_of_sms
 from apps.channels.sms_answers import Answer, Forged, Posted, check_hmac, number
 
@@ -32,9 +32,17 @@ CODES = {
     ),
 }
 
+# Not a number, not a mobile one, a landline; in a report: a number that nobody has. Not 30003 (switched off) nor 30006,
+# which may be the carrier's: those numbers live.
+REMEDIES = {
+    **dict.fromkeys(("21211", "21217", "21614", "21635", "30005"), Remedy.BOUNCED),
+    "21610": Remedy.STOPPED,
+}
+
 
 class TwilioSession(SmsSession):
     codes = CODES
+    remedies = REMEDIES
 
     def headers(self) -> dict[str, str]:
         pair = f"{self.settings['account_sid']}:{self.settings['auth_token']}"

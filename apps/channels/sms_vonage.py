@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Mapping
 from typing import Any
 
-from apps.channels.contract import Result, Setting, SmsMessage
+from apps.channels.contract import Remedy, Result, Setting, SmsMessage
 from apps.channels.sms import SENDER, Call, Sms, SmsSession, Unsendable, as_dict, settings_of_sms
 from apps.channels.sms_answers import Answer, Forged, Posted, check_age, check_hmac, number
 
@@ -18,11 +18,14 @@ CODES = {
     **dict.fromkeys(("1060", "1070", "1080", "1140", "1420"), Result.ACCOUNT),
     "1000": Result.THROTTLED,
 }
+# On Vonage's list of those who get nothing; missing, illegal, invalid numbers
+REMEDIES = {"1050": Remedy.STOPPED, **dict.fromkeys(("1170", "1250", "1430"), Remedy.BOUNCED)}
 FIELDS = {"to": Result.PERMANENT_RECIPIENT, "from": Result.ACCOUNT}
 
 
 class VonageSession(SmsSession):
     codes = CODES
+    remedies = REMEDIES
 
     def headers(self) -> dict[str, str]:
         pair = f"{self.settings['api_key']}:{self.settings['api_secret']}"

@@ -13,7 +13,7 @@ from email.utils import parseaddr
 from functools import lru_cache
 from typing import Any
 
-from apps.channels.contract import BadSettings, Flow, Mail, Outcome, Provider, Result, Session, Setting
+from apps.channels.contract import BadSettings, Flow, Mail, Outcome, Provider, Remedy, Result, Session, Setting
 from apps.channels.dkim import BadKey, Signer
 from apps.channels.mime import BadHeader, as_bytes, envelope, needs_smtputf8
 from apps.channels.smtp_wire import Answer, CutShort, Unwilling, Wire, said
@@ -24,6 +24,7 @@ DOT_SECONDS = 600.0  # RFC 5321 4.5.3.2.6: who gives up earlier sends again what
 LONELY_SECONDS = 5.0  # a message whose envelope went along waits that long for the answer to the one before
 
 _LINE_WITH_DOT = re.compile(rb"\n\.")
+_NO_SUCH_MAILBOX = re.compile(r"^(?:5\d\d[ -])?5\.1\.(?:1|6|10)(?![.\d])")
 _DOT = b"\r\n.\r\n"
 _RSET, _LONE_DOT = b"RSET\r\n", b".\r\n"
 _AMENDS = {b"": (), _RSET: (("RSET", range(200, 300)),), _LONE_DOT: (("RSET", range(200, 600)),)}
@@ -430,4 +431,16 @@ def _refused(stage: str, answer: Answer) -> Outcome:
         return Outcome(Result.TRANSIENT, detail, charged=stage in ("RCPT", "dot"))
     if stage == "MAIL" and code not in (552, 554):  # our sender is refused: no other recipient would fare better
         return Outcome(Result.ACCOUNT, detail, charged=False)
-    return Outcome(Result.PERMANENT_RECIPIENT if stage == "RCPT" else Result.PERMANENT_CONTENT, detail)
+    if stage == "RCPT":
+        return Outcome(Result.PERMANENT_RECIPIENT, detail, remedy=remedy_of(code, said(answer)))
+    return Outcome(Result.PERMANENT_CONTENT, detail)
+
+
+def remedy_of(code: int, words: str) -> Remedy:
+    """Whether a refused recipient does not exist, and never will: only where the server says so by RFC 3463.
+
+    5.1.1 no such mailbox, 5.1.6 moved away, 5.1.10 the domain takes no mail (RFC 7505). Not 5.7.x, which is about what
+    the server thinks of us, nor 5.2.x (full, switched off for now), nor 5.1.2, which a broken resolver says of good
+    domains, nor a 550 without a code, with which many servers refuse spam.
+    """
+    return Remedy.BOUNCED if code in (550, 551, 553) and _NO_SUCH_MAILBOX.search(words) else Remedy.NONE

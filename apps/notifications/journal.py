@@ -18,7 +18,7 @@ from typing import Self
 
 from django.conf import settings
 
-from apps.channels.contract import Outcome, Result
+from apps.channels.contract import Outcome, Remedy, Result
 
 # The database may commit a dead sender's last claim after the first look at its journal: so long it is looked at again.
 SETTLED = 10.0
@@ -69,10 +69,13 @@ class Journal:
             "E",
             delivery_id,
             json.dumps(
-                [outcome.result, outcome.detail, outcome.provider_id, outcome.retry_after, outcome.charged],
+                [
+                    outcome.result, outcome.detail, outcome.provider_id, outcome.retry_after, outcome.charged,
+                    outcome.remedy, outcome.gone_since,
+                ],
                 ensure_ascii=True,
             ),
-        )
+        )  # fmt: skip
 
     def _write(self, mark: str, delivery_id: int, rest: str = "") -> None:
         line = f"{mark} {delivery_id} {rest}\n".encode()
@@ -155,6 +158,9 @@ def _read(lines: Iterable[str]) -> dict[int, Note]:
         note = notes.setdefault(delivery_id, Note())
         note.handing_over, note.outcome = mark != "P", None
         if ended:
-            result, detail, provider_id, retry_after, charged = ended
-            note.outcome = Outcome(Result(result), detail, provider_id, retry_after, charged)
+            result, detail, provider_id, retry_after, charged, *more = ended
+            remedy, gone_since = more or ("", None)  # a line of before there were remedies ends here
+            note.outcome = Outcome(
+                Result(result), detail, provider_id, retry_after, charged, Remedy(remedy), gone_since
+            )
     return notes

@@ -198,7 +198,7 @@ def test_a_paused_campaign_sends_nothing_and_resumes_where_it_was(receiver: Rece
 
 def test_only_the_failed_are_sent_again_and_the_campaign_is_sent_once_more(receiver: Receiver, anna: Any) -> None:
     make_follower(email="gone@example.com")
-    receiver.answers["RCPT"] = lambda address: "550 5.1.1 no such user" if "gone" in address else None
+    receiver.answers["RCPT"] = lambda address: "550 5.7.1 no such user" if "gone" in address else None
     campaign = make_campaign(channels=["email"])
     run = lifecycle.send_now(campaign=campaign, **act())
     plan(run)
@@ -217,7 +217,7 @@ def test_only_the_failed_are_sent_again_and_the_campaign_is_sent_once_more(recei
 def test_a_delivery_retried_on_its_own_page_sets_its_campaign_going_again(
     receiver: Receiver, anna: Any, archived: bool
 ) -> None:
-    receiver.answers["RCPT"] = "550 5.1.1 no such user"
+    receiver.answers["RCPT"] = "550 5.7.1 no such user"
     campaign = make_campaign(channels=["email"])
     run = lifecycle.send_now(campaign=campaign, **act())
     plan(run)

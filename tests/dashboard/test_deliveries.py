@@ -36,7 +36,7 @@ def sent(
 ) -> Notification:
     """Anna got it, Boris had unsubscribed, Dana has no address, and Emil's server refused him."""
     emil = make_follower(email="emil@example.com", name="Emil Refused")
-    receiver.answers["RCPT"] = lambda address: "550 5.1.1 No such user" if address == "emil@example.com" else None
+    receiver.answers["RCPT"] = lambda address: "550 5.7.1 No such user" if address == "emil@example.com" else None
     notification = tell(news, [anna, boris, dana, emil], version=version)
     drain()
     notification.refresh_from_db()

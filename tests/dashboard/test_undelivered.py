@@ -23,7 +23,7 @@ URL, AGAIN = "dashboard:undelivered", "dashboard:undelivered-again"
 @pytest.fixture
 def receipts(receiver: Receiver) -> Notification:
     """Three that a program sent: two refused, one in doubt."""
-    receiver.answers["RCPT"] = lambda address: "550 5.1.1 no such user" if address.startswith("gone") else None
+    receiver.answers["RCPT"] = lambda address: "550 5.7.1 no such user" if address.startswith("gone") else None
     receiver.answers["DOT"] = "accept"
     people = [make_follower(email=f"{name}@example.com") for name in ("gone1", "gone2", "perhaps")]
     kind = make_type("receipt", category="informational", doubt_policy="hold")
@@ -37,7 +37,7 @@ def receipts(receiver: Receiver) -> Notification:
 @pytest.fixture
 def campaign(receipts: Notification, receiver: Receiver) -> Campaign:
     """A campaign to the same three, with one refused."""
-    receiver.answers["RCPT"] = {"gone1@example.com": "550 5.1.1 no such user"}.get
+    receiver.answers["RCPT"] = {"gone1@example.com": "550 5.7.1 no such user"}.get
     campaign = make_campaign("Spring news", channels=["email"])
     plan(lifecycle.send_now(campaign=campaign, by=TESTER, now=receipts.created_at))
     drain()

@@ -89,14 +89,14 @@ def test_an_opt_out_while_a_claimed_slice_goes_out_wins_within_two_seconds(
 
 
 def test_a_refused_address_fails_alone_and_a_busy_one_is_tried_again(receiver: Receiver) -> None:
-    answers = {"p0@example.com": "550 5.1.1 no such user", "p1@example.com": "450 4.2.0 greylisted"}
+    answers = {"p0@example.com": "550 5.7.1 no such user", "p1@example.com": "450 4.2.0 greylisted"}
     receiver.answers["RCPT"] = answers.get
     notification = tell(make_type(), people(3), version=make_version())
     drain()
     assert receiver.recipients == ["p2@example.com"]
     assert stands(notification) == {"failed": 1, "pending": 1, "sent": 1}
     failed = notification.deliveries.get(status="failed")
-    assert (failed.reason, failed.error) == ("refused_recipient", "550 5.1.1 no such user (at RCPT)")
+    assert (failed.reason, failed.error) == ("refused_recipient", "550 5.7.1 no such user (at RCPT)")
     waiting = notification.deliveries.get(status="pending")
     assert waiting.attempts == 1
     assert waiting.due_at > timezone.now()
@@ -223,7 +223,7 @@ def test_cancel_says_truthfully_what_it_stopped(receiver: Receiver) -> None:
 
 
 def test_only_the_failed_are_retried(receiver: Receiver) -> None:
-    receiver.answers["RCPT"] = {"p1@example.com": "550 5.1.1 mistake"}.get
+    receiver.answers["RCPT"] = {"p1@example.com": "550 5.7.1 mistake"}.get
     notification = tell(make_type(), people(3), version=make_version())
     drain()
     receiver.answers.clear()

@@ -129,11 +129,11 @@ def test_a_bug_in_making_one_message_costs_that_one_only(receiver: Receiver, mon
 
 
 def test_an_answer_no_database_can_keep_is_kept_without_what_it_can_not(receiver: Receiver) -> None:
-    receiver.answers["RCPT"] = lambda address: "550 5.1.1 no\x00such user" if "p0" in address else None
+    receiver.answers["RCPT"] = lambda address: "550 5.7.1 no\x00such user" if "p0" in address else None
     notification = tell(make_type(), people(2), version=make_version())
     drain()
     assert stands(notification) == {"sent": 1, "failed": 1}
-    assert notification.deliveries.get(status="failed").error == "550 5.1.1 no such user (at RCPT)"
+    assert notification.deliveries.get(status="failed").error == "550 5.7.1 no such user (at RCPT)"
 
 
 # ------------------------------------------------------------------ the journal
@@ -220,7 +220,7 @@ def test_what_perhaps_left_is_in_doubt_and_not_cancelled(receiver: Receiver, ann
 
 
 def test_one_sent_again_after_days_has_a_day_to_get_through(receiver: Receiver, anna: Follower) -> None:
-    receiver.answers["RCPT"] = "550 5.1.1 no such user"
+    receiver.answers["RCPT"] = "550 5.7.1 no such user"
     notification = tell(make_type(), [anna], version=make_version())
     drain()
     days = timezone.now() - dt.timedelta(days=3)
@@ -236,7 +236,7 @@ def test_one_sent_again_after_days_has_a_day_to_get_through(receiver: Receiver, 
 def test_a_retry_just_as_the_last_one_ends_is_not_left_in_a_closed_notification(
     receiver: Receiver, anna: Follower, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    receiver.answers["RCPT"] = "550 5.1.1 no such user"
+    receiver.answers["RCPT"] = "550 5.7.1 no such user"
     notification = tell(make_type(), [anna], version=make_version())
     drain()
     Notification.objects.update(state=NotificationState.SENDING)

@@ -1,0 +1,36 @@
+"""What a refusal of the recipient does to the address, in the transaction that books the refusal."""
+
+import datetime as dt
+from collections.abc import Iterable
+
+from apps.channels.contract import Outcome, Remedy, Result
+from apps.followers import consent, devices
+from apps.followers.addresses import BadAddress
+from apps.followers.models import SuppressionReason, channel_of_address
+from apps.lib.actor import SYSTEM
+
+_REASONS = {Remedy.BOUNCED: SuppressionReason.HARD_BOUNCE, Remedy.STOPPED: SuppressionReason.STOP}
+
+
+def apply(refusals: Iterable[tuple[str, str, Outcome]], *, now: dt.datetime) -> None:
+    """`refusals`: (channel, address, outcome). Only where the provider said that it is about the recipient.
+
+    In the order of the addresses: two senders that meet the same dead ones would else wait for each other in a ring.
+    """
+    for channel, address, outcome in sorted(refusals, key=lambda each: each[:2]):
+        if outcome.result is not Result.PERMANENT_RECIPIENT or not address:
+            continue
+        if outcome.remedy is Remedy.GONE:
+            devices.gone(channel=channel, value=address, since=outcome.gone_since, now=now)
+        elif reason := _REASONS.get(outcome.remedy):
+            try:
+                consent.suppress(
+                    channel=channel_of_address(channel),
+                    value=address,
+                    reason=reason,
+                    note=outcome.detail,
+                    by=SYSTEM,
+                    now=now,
+                )
+            except BadAddress:  # no rule of ours would let it in now; then nothing goes there either
+                continue
