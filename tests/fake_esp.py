@@ -428,7 +428,7 @@ class FakeEsp:
         self._server = _Server(("127.0.0.1", 0), _Handler)
         self._server.fake = self
         self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True)
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.005,), daemon=True)
 
     def settings(self, esp: str, **more: Any) -> dict[str, Any]:
         """Settings of an account that leads here."""

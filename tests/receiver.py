@@ -234,7 +234,7 @@ class Receiver:
         self._server = _Server(("127.0.0.1", port), _Conversation)
         self._server.receiver = self
         self.host, self.port = self._server.server_address[:2]
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.005,), daemon=True)
 
     def keep(self, sender: str, recipient: str, content: bytes) -> None:
         message_id = ""

@@ -238,7 +238,7 @@ class Parrot:
                 """The other side went away: what else."""
 
         self._server = Server(("127.0.0.1", 0), Conversation)
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.005,), daemon=True)
 
     def settings(self, **more: Any) -> dict[str, Any]:
         host, port = self._server.server_address[:2]

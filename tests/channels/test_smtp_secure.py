@@ -85,7 +85,7 @@ def test_content_whose_last_record_left_is_known_to_have_left(
         return send(self, data, *flags)
 
     basket = Basket([mail, a_mail("boris@example.com")])
-    with Smtp.open(receiver.settings(security="starttls")) as session, monkeypatch.context() as patch:
+    with Smtp.open(receiver.settings(security="starttls", timeout=1)) as session, monkeypatch.context() as patch:
         patch.setattr(ssl.SSLSocket, "send", breaks_in_the_envelope)
         session.work(basket)
     assert receiver.recipients == ["anna@example.com"]
