@@ -275,6 +275,29 @@ class Rhythm(models.Model):
         constraints = [models.CheckConstraint(condition=Q(digest_weekday__lte=6), name="rhythm_weekday_exists")]
 
 
+class PhoneCode(models.Model):
+    """A number that somebody says is theirs, and the code that was sent there; nobody's address until it is typed."""
+
+    follower = models.ForeignKey(Follower, on_delete=models.CASCADE, related_name="phone_codes", db_index=False)
+    value = models.CharField(max_length=20)  # E.164
+    code_hash = models.CharField(max_length=64, blank=True)  # keyed; blank until the code is on its way
+    tries = models.PositiveSmallIntegerField(default=0)
+    ip = models.GenericIPAddressField(null=True)
+    created_at = models.DateTimeField()
+    failed_at = models.DateTimeField(null=True, blank=True)  # no provider took it
+    ended_at = models.DateTimeField(null=True, blank=True)  # typed right, or not wanted any more
+
+    class Meta:
+        indexes = [
+            # the latest one of a follower; and how many were asked for lately, by whom, for which number, from where
+            models.Index(fields=["follower", "-created_at"], name="phone_code_latest"),
+            models.Index(fields=["value", "created_at"], name="phone_code_of_number"),
+            models.Index(fields=["ip", "created_at"], name="phone_code_of_place"),
+            # those that are over and go
+            models.Index(fields=["created_at"], name="phone_code_old"),
+        ]
+
+
 class ConsentRecord(models.Model):
     """Proof of what a follower agreed to or refused: when, how, under which wording. Append-only."""
 
