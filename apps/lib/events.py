@@ -40,6 +40,8 @@ class Kind(StrEnum):
     IMPORT_FINISHED = "import.finished"
     IMPORT_FAILED = "import.failed"  # given up; what was imported before stays
     TYPE_CHANGED = "notification_type.changed"
+    CAP_CHANGED = "cap.changed"  # how many messages one follower gets in a window; data carries before and after
+    CAP_REMOVED = "cap.removed"
     TEMPLATE_CREATED = "template.created"
     TEMPLATE_CHANGED = "template.changed"  # a draft was edited
     TEMPLATE_PUBLISHED = "template.published"
@@ -57,12 +59,15 @@ class Kind(StrEnum):
     NOTIFICATION_PAUSED = "notification.paused"
     NOTIFICATION_RESUMED = "notification.resumed"
     NOTIFICATION_CANCELLED = "notification.cancelled"
+    NOTIFICATION_RETRACTED = "notification.retracted"  # cancelled, and taken back where that can be done
     NOTIFICATION_REOPENED = "notification.reopened"  # it was finished, and some of it is sent again
     NOTIFICATION_FINISHED = "notification.finished"
     DELIVERY_FAILED = "delivery.failed"
     DELIVERY_IN_DOUBT = "delivery.in_doubt"  # handed over perhaps; RFC 1047
     DELIVERY_RETRIED = "delivery.retried"  # a person sent failed ones back into the queue
     INBOX_ITEM_READ = "inbox_item.read"  # a follower opened an in-app message for the first time
+    INBOX_ITEM_CHANGED = "inbox_item.changed"  # unread again, archived or back; data says which
+    INBOX_READ = "inbox.read"  # a follower read all that was new
     DELIVERY_SETTLED = "delivery.settled"  # a person took one in doubt as sent
     SEGMENT_CHANGED = "segment.changed"
     SEGMENT_DELETED = "segment.deleted"
@@ -77,6 +82,12 @@ class Kind(StrEnum):
     CAMPAIGN_FINISHED = "campaign.finished"
     CAMPAIGN_ARCHIVED = "campaign.archived"
     CAMPAIGN_DELETED = "campaign.deleted"
+    EVENT_RULE_CHANGED = "event_rule.changed"  # made, changed, switched on or off
+    EVENT_RULE_DELETED = "event_rule.deleted"
+    RECURRING_CHANGED = "recurring.changed"
+    RECURRING_PAUSED = "recurring.paused"
+    RECURRING_RESUMED = "recurring.resumed"
+    RECURRING_DELETED = "recurring.deleted"
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,9 @@ from apps.notifications.models import Delivery, DeliveryStatus, Notification, Ta
 
 OTHER_EXPLANATIONS = {
     "expired": "it expired before its turn",
+    "expired_while_waiting": "it expired while it waited for its time",
+    "reached_elsewhere": "got through on another channel",
+    "in_digest": "went out as part of a digest",
     "refused_recipient": "the receiving server refused the address",
     "refused_content": "the message could not be made or was refused",
     "gave_up": "tried again and again until its time was over",

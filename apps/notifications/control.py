@@ -1,4 +1,4 @@
-"""What people may do to a notification on its way: pause, resume, cancel, retry, settle a doubt."""
+"""What people may do to a notification on its way: pause, resume, cancel, retract, retry, settle a doubt."""
 
 import datetime as dt
 import time
@@ -13,8 +13,8 @@ from apps.lib.actor import SYSTEM, Actor
 from apps.lib.events import Fact, Kind, publish
 from apps.lib.queue.announce import announce, waiting
 from apps.lib.queue.lanes import Lane
-from apps.notifications import books
-from apps.notifications.claim import EXPIRED
+from apps.notifications import books, moves
+from apps.notifications.decide import Why
 from apps.notifications.models import (
     Delivery,
     DeliveryEvent,
@@ -24,7 +24,6 @@ from apps.notifications.models import (
     Replay,
     Tally,
 )
-from apps.notifications.moves import CHUNK, move
 from apps.notifications.send import announce_senders
 
 CANCEL_TASK = "apps.notifications.control.cancel_rest"
@@ -32,6 +31,7 @@ REPLAY_TASK = "apps.notifications.control.replay_rest"
 CAMPAIGN = "campaign"  # Notification.source of what a campaign sent: ordered again notification by notification
 WORK_SECONDS = 8.0
 LEFT_FOR = dt.timedelta(days=7)  # a cancelled notification is looked at for that long
+UNTAKEN = (DeliveryStatus.PENDING, DeliveryStatus.HELD)  # no sender holds them
 LIVE = (NotificationState.PLANNING, NotificationState.SENDING, NotificationState.PAUSED)
 
 
@@ -66,18 +66,39 @@ def cancel(*, notification: Notification, by: Actor, now: dt.datetime) -> dict[s
     Rows in flight are at most one slice per sender; those not yet handed over join the cancelled ones within seconds.
     Raises WrongState.
     """
+    _cancel(notification, LIVE, by, now)
+    return _come_to(notification)
+
+
+def retract(*, notification: Notification, by: Actor, now: dt.datetime) -> dict[str, int]:
+    """Cancel what has not left, and take back what can be: the inbox hears the fact and removes its messages.
+
+    Whatever its state, and again: what has left on other channels can't be called back. Returns what cancel() does;
+    the inbox knows how many it removed (inbox.removal).
+    """
+    if notification.state != NotificationState.CANCELLED:
+        _cancel(notification, (*LIVE, NotificationState.DONE), by, now)
+    with transaction.atomic():  # after the senders have let go: a message that was being stored is there by now
+        _tell(Kind.NOTIFICATION_RETRACTED, notification, by, now)
+    return _come_to(notification)
+
+
+def _cancel(notification: Notification, allowed: tuple[NotificationState, ...], by: Actor, now: dt.datetime) -> None:
     with transaction.atomic():
-        _switch(notification, LIVE, NotificationState.CANCELLED, "cancelled", finished_at=now)
+        _switch(notification, allowed, NotificationState.CANCELLED, "cancelled", finished_at=now)
         _tell(Kind.NOTIFICATION_CANCELLED, notification, by, now)
-        more = _cancel_chunk(notification.pk, now)
-        if more:
+        if _cancel_chunk(notification.pk, now):
             announce(CANCEL_TASK, lane=Lane.BULK, notification_id=notification.pk)
     wait_until_still(notification)
+
+
+def _come_to(notification: Notification) -> dict[str, int]:
+    """What a cancelled notification has come to; those that the task will mark count as cancelled."""
     counts: Counter[str] = Counter()
     for tally in notification.tallies.all():
         counts[tally.status] += tally.count
     return {
-        "cancelled": counts[DeliveryStatus.CANCELLED] + counts[DeliveryStatus.PENDING],
+        "cancelled": counts[DeliveryStatus.CANCELLED] + sum(counts[status] for status in UNTAKEN),
         "handed_off": counts[DeliveryStatus.SENT] + counts[DeliveryStatus.DELIVERED] + counts[DeliveryStatus.IN_DOUBT],
         "in_flight": counts[DeliveryStatus.QUEUED],
         "total": sum(counts.values()),
@@ -97,20 +118,21 @@ def close_leftovers(*, now: dt.datetime) -> None:
     Those that expired while their channel had no way out, and those that came back to waiting just as their
     notification was cancelled, or whose `cancel_rest` was lost.
     """
-    left = Notification.objects.alias(left=books.standing(DeliveryStatus.PENDING)).filter(left__gt=0)
+    left = Notification.objects.alias(left=books.standing(*UNTAKEN)).filter(left__gt=0)
     for notification in left.filter(state=NotificationState.CANCELLED, finished_at__gte=now - LEFT_FOR)[:20]:
         _cancel_chunk(notification.pk, notification.finished_at or now)
     overdue = left.filter(state=NotificationState.SENDING, expires_at__lte=now)
     for pk in overdue.values_list("pk", flat=True)[:20]:
-        rows = Delivery.objects.filter(notification=pk, status=DeliveryStatus.PENDING)
-        move(rows, DeliveryStatus.SKIPPED, reason=EXPIRED, finished_at=now)
+        for status, reason in ((DeliveryStatus.PENDING, Why.EXPIRED), (DeliveryStatus.HELD, Why.EXPIRED_WHILE_WAITING)):
+            rows = Delivery.objects.filter(notification=pk, status=status)
+            moves.move(rows, DeliveryStatus.SKIPPED, reason=reason.value, finished_at=now)
         books.finish_if_done(pk, now=now)
 
 
 def _cancel_chunk(notification_id: int, now: dt.datetime) -> bool:
     """True when there may be more."""
-    rows = Delivery.objects.filter(notification=notification_id, status=DeliveryStatus.PENDING)
-    return len(move(rows, DeliveryStatus.CANCELLED, finished_at=now)) == CHUNK
+    rows = Delivery.objects.filter(notification=notification_id, status__in=UNTAKEN)
+    return len(moves.move(rows, DeliveryStatus.CANCELLED, finished_at=now)) == moves.CHUNK
 
 
 def retry_failed(*, notification: Notification, by: Actor, now: dt.datetime, reason: str = "") -> int:
@@ -213,7 +235,7 @@ def _replay_chunk(pk: int, *, now: dt.datetime) -> bool:
             rows = rows.filter(reason=order.reason) if order.reason else rows
             moved = _requeue(next_one, rows, label=order.by, now=now)
             order.moved += len(moved)
-            if len(moved) < CHUNK:
+            if len(moved) < moves.CHUNK:
                 order.position, order.finished_at = next_one, now if order.notification_id else None
         order.save(update_fields=["moved", "position", "finished_at"])
     return order.finished_at is None
@@ -227,7 +249,7 @@ def resolve_doubt(*, delivery: Delivery, action: str, by: Actor, now: dt.datetim
     if action != "sent":
         raise ValueError(f"{action!r} is neither 'resend' nor 'sent'.")
     with transaction.atomic():
-        moved = move(doubtful, DeliveryStatus.SENT, finished_at=now)
+        moved = moves.move(doubtful, DeliveryStatus.SENT, finished_at=now)
         _note("settled", moved, by=by.label, now=now)
         if moved:
             label = str(delivery.follower or "")
@@ -256,7 +278,7 @@ def _requeue(notification_id: int, rows: QuerySet[Delivery], *, label: str, now:
     if notification.state == NotificationState.CANCELLED:
         return []
     fresh = {"reason": "retried", "due_at": now, "attempts": 0, "finished_at": None, "error": ""}
-    moved = move(rows, DeliveryStatus.PENDING, **fresh)
+    moved = moves.move(rows, DeliveryStatus.PENDING, **fresh)
     _note("retried", moved, by=label, now=now)
     if moved:
         done = Notification.objects.filter(pk=notification_id, state=NotificationState.DONE)

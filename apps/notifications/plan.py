@@ -13,7 +13,7 @@ from apps.followers.verdict_sql import ALLOWING, NEEDS_ADDRESS, with_verdict
 from apps.lib.ids import Uuid7
 from apps.lib.queue.announce import announce
 from apps.lib.queue.lanes import Lane
-from apps.notifications import books, limits
+from apps.notifications import books, fallback, limits
 from apps.notifications.models import Delivery, Notification, NotificationState, Recipient
 from apps.notifications.send import announce_senders
 
@@ -46,7 +46,7 @@ def freeze_slice(
         # by name: a segment's rules may read whole tables, and are not asked again for each channel
         batch = Follower.objects.order_by().filter(pk__gte=among.start, pk__lt=among.stop, pk__among=set(chosen))
         deltas: Counter[books.Place] = Counter()
-        for channel in notification.channels:
+        for channel in fallback.in_order(notification):
             deltas += _insert(notification, batch, among, channel, now)
         books.shift(deltas)
         Notification.objects.filter(pk=notification.pk).update(planned_through=chosen[-1])
@@ -66,7 +66,7 @@ def _insert(
         "channel": Value(channel),
         "reason": F("verdict"),
         "data": Subquery(named.values("data")[:1]),
-        "due_at": Value(notification.send_at, DateTimeField()),
+        "due_at": fallback.first_due(notification, channel),
         "created_at": Value(now, DateTimeField()),
         "error": Value(""),
         "attempts": Value(0),

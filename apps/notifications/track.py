@@ -1,7 +1,7 @@
 """Opens and clicks: taken by the web process at once, stored in batches, counted where they are stored.
 
-Nothing that decides about sending reads them, so a killed web process may lose its last 0.3 seconds of them; a word
-about consent never goes this way.
+About sending they say one thing: who opened it needs no fallback on another channel. So a killed web process may lose
+its last 0.3 seconds of them; a word about consent never goes this way.
 """
 
 import datetime as dt
@@ -13,9 +13,10 @@ from uuid import UUID
 
 from django.db import connection, transaction
 from django.db.models import Count
+from django.utils import timezone
 
 from apps.lib.buffer import Buffer
-from apps.notifications import books
+from apps.notifications import books, fallback
 from apps.notifications.models import Delivery, Engagement, EngagementKind, EngagementTally
 
 USER_AGENT = 200  # characters kept
@@ -81,7 +82,9 @@ def store(events: Sequence[Event]) -> None:
                 people[Place(row.notification_id, EngagementKind.OPEN.value, 0)] += 1
         Engagement.objects.bulk_create(raw)
         _mark(firsts)
+        spared = fallback.reached(deliveries=firsts, now=timezone.now())
         _add(people, times)
+        books.shift(spared)
 
 
 def _so_far(deliveries: Sequence[int]) -> Counter[tuple[int, int]]:

@@ -115,7 +115,7 @@ def test_doubtful_ones_keep_their_message_id(
 def test_an_order_under_way_is_shown_with_how_far_it_is(
     client: Client, sender: Any, receipts: Notification, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(control, "CHUNK", 1)
+    monkeypatch.setattr("apps.notifications.moves.CHUNK", 1)
     as_role(client, sender).post(reverse(AGAIN), {"status": "failed", "reason": "", "type": "receipt"})
     assert "1 of 2 are back in the queue, ordered by Selma" in page_of(client.get(reverse(URL))).text
     control.replay_rest(replay_id=Replay.objects.get().pk)

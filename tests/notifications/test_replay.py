@@ -37,7 +37,7 @@ def failed(receiver: Receiver, news: NotificationType) -> Notification:
 
 @pytest.fixture
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(control, "CHUNK", 2)
+    monkeypatch.setattr("apps.notifications.moves.CHUNK", 2)
 
 
 def test_a_large_order_goes_chunk_by_chunk_and_says_how_far_it_is(failed: Notification, small: None) -> None:

@@ -201,7 +201,7 @@ def test_what_expires_without_a_way_out_is_closed(receiver: Receiver, anna: Foll
 
 # ------------------------------------------------------------------ people's hands
 def test_rows_left_behind_by_a_cancel_are_cancelled_too(receiver: Receiver, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(control, "CHUNK", 1)
+    monkeypatch.setattr("apps.notifications.moves.CHUNK", 1)
     notification = tell(make_type(), people(3), version=make_version())
     control.cancel(notification=notification, **act())  # and the call for the rest gets lost
     assert stands(notification) == {"cancelled": 1, "pending": 2}
