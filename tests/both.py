@@ -1,5 +1,6 @@
 """`python -m tests.both`: all checks, then the whole suite on SQLite and on PostgreSQL side by side.
 
+Tests that ask for no database are the same on both (half of all), so they run once, as a part of their own.
 `--lint` runs the checks only. Other arguments go to pytest (`python -m tests.both -k consent`).
 """
 
@@ -15,7 +16,6 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from types import FrameType
 
@@ -23,6 +23,7 @@ from tests import chromium, postgres
 
 ROOT = Path(__file__).resolve().parent.parent
 CODE = ["apps", "tests", "bench", "notifications_project", "manage.py"]
+NOTHING_CHOSEN = 5  # pytest's exit code
 CHECKS = {
     "ruff check": ["-m", "ruff", "check", *CODE],
     "ruff format": ["-m", "ruff", "format", "--check", *CODE],
@@ -39,11 +40,12 @@ class Part:
     ok: bool
     output: str
     seconds: float
+    empty: bool = False  # nothing of it was asked for
 
     def counts(self) -> str:
         """pytest's closing line without its frame, such as "412 passed, 3 deselected"."""
         found = re.findall(r"^=+ (.+?) in [\d.]+s.* =+$", self.output, re.MULTILINE)
-        return found[-1] if found else "did not finish"
+        return found[-1] if found else "none chosen" if self.empty else "did not finish"
 
 
 class Run:
@@ -81,7 +83,8 @@ class Run:
             code = process.wait()
             self._end(process)  # what a killed test may have left behind
             self._running.discard(process)
-        part = Part(name, code == 0, path.read_text(errors="replace"), time.monotonic() - started)
+        output, seconds, empty = path.read_text(errors="replace"), time.monotonic() - started, code == NOTHING_CHOSEN
+        part = Part(name, code == 0 or empty, output, seconds, empty)
         print(f"  {name}: {'ok' if part.ok else 'FAILED'} ({part.seconds:.0f} s)", flush=True)
         return part
 
@@ -119,20 +122,14 @@ def main(words: Sequence[str]) -> int:
         name = postgres.version(url)
         print(f"Checks, then the suite on SQLite {sqlite3.sqlite_version} and {name} ...", flush=True)
         # Chromium's share is done once, half here, half there: the looks on SQLite, the story on PostgreSQL.
-        small = partial(
-            suite,
-            run,
-            f"SQLite {sqlite3.sqlite_version}",
-            f"sqlite:///{folder}/test.sqlite3",
-            "looks or not browser" if with_browser else "not browser",
-            words,
-        )
-        big = partial(suite, run, name, url, "not looks" if with_browser else "not browser", words)
+        here, there = ("looks or not browser", "not looks") if with_browser else ("not browser", "not browser")
+        small = f"sqlite:///{folder}/test.sqlite3"
         with ThreadPoolExecutor(2) as pool:
-            second = pool.submit(big)
+            second = pool.submit(suite, run, name, url, f"({there}) and not once", words)
             checks = check(run)
-            first = pool.submit(small)
-            suites = [first.result(), second.result()]
+            first = pool.submit(suite, run, f"SQLite {sqlite3.sqlite_version}", small, f"({here}) and not once", words)
+            once = pool.submit(suite, run, "No database", small, "once", words)  # by whoever is free first
+            suites = [first.result(), second.result(), once.result()]
         code = report(run, checks, suites, started)
         if not with_browser:
             print("The browser tests were left out (BROWSER=0).")
@@ -150,6 +147,8 @@ def report(run: Run, checks: Sequence[Part], suites: Sequence[Part], started: fl
     for part in suites:
         print(f"{part.name}: {part.counts()}")
     failed = [part.name for part in [*checks, *suites] if not part.ok]
+    if suites and all(part.empty for part in suites):
+        failed.append("no test is called so")
     if run.stopped:
         print("Stopped.")
         return 130

@@ -24,6 +24,18 @@ def _only_this_machine(self: socket.socket, address: Any) -> None:
     _connect(self, address)
 
 
+_DATABASE = {"db", "transactional_db", "live_server"}
+
+
+@pytest.hookimpl(tryfirst=True)  # before pytest's own, which looks at -m
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """A test that asks for no database gets none (pytest-django sees to it), so it need not run on each."""
+    for item in items:
+        asks = item.get_closest_marker("django_db") or _DATABASE & set(getattr(item, "fixturenames", ()))
+        if not asks and not item.get_closest_marker("each"):
+            item.add_marker("once")
+
+
 @pytest.fixture(autouse=True)
 def no_internet(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(socket.socket, "connect", _only_this_machine)

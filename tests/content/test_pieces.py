@@ -71,6 +71,7 @@ def library(db: None) -> list[Template]:
     return stock.install(by=TESTER, now=NOW)
 
 
+@pytest.mark.once  # 7 s of writing; the database only holds the templates
 def test_every_template_in_every_language_for_every_odd_name(library: list[Template], signers: list[Signer]) -> None:
     for template in library:
         version = drafts.published_version(template)

@@ -130,6 +130,7 @@ def manage(tmp_path: Path, *words: str, **environment: str) -> "subprocess.Compl
     )
 
 
+@pytest.mark.each
 def test_the_shipped_production_settings_have_no_warning(tmp_path: Path) -> None:
     done = manage(tmp_path, "check", "--deploy", "--fail-level", "WARNING", **PRODUCTION)
     assert "no issues (0 silenced)" in done.stdout, done.stdout + done.stderr
