@@ -202,6 +202,7 @@ STORAGES = {
 }
 MEDIA_ROOT = VAR_DIR / "files"
 DATA_UPLOAD_MAX_MEMORY_SIZE = 5 * 1024 * 1024
+EVENT_DAYS = env.integer("EVENT_DAYS", 90, least=1)  # an integrator's event is kept so long after it was worked off
 IMPORT_MAX_BYTES = env.integer("IMPORT_MAX_BYTES", 500 * 1024 * 1024)
 
 # ------------------------------------------------------------------ mail
@@ -225,6 +226,9 @@ PUSH_SERVICES = env.listing(
     + ("" if PRODUCTION else ",127.0.0.1"),
 )
 DEVICE_IDLE_DAYS = env.integer("DEVICE_IDLE_DAYS", 270)  # a device not seen for so long is forgotten; 0 = never
+
+# Addresses that strangers give us (webhooks, push endpoints) may lead to this machine: for trying things out only.
+ALLOW_LOOPBACK = env.flag("ALLOW_LOOPBACK", not PRODUCTION)
 
 # ------------------------------------------------------------------ queue
 # The queue is only a wake-up call (docs/architecture.md): short tasks, ids only, safe to run twice.

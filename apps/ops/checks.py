@@ -133,3 +133,17 @@ def _provider_keys() -> Iterator[Error]:
                 hint="Use the provider's own `key`: accounts store it.",
                 id="carillon.E012",
             )
+
+
+@register()
+def nobody_can_make_us_call_ourselves(app_configs: Any, **kwargs: Any) -> list[Error]:
+    """In production, whoever gives us an address must not reach what only this machine can."""
+    if not (settings.PRODUCTION and settings.ALLOW_LOOPBACK):
+        return []
+    return [
+        Error(
+            "ALLOW_LOOPBACK is on in production.",
+            hint="Take ALLOW_LOOPBACK out of the environment: a webhook's address could name our own services.",
+            id="carillon.E013",
+        )
+    ]

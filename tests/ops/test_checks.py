@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from django.conf import settings as site
 
-from apps.ops.checks import queue_is_safe, wiring_leads_somewhere
+from apps.ops.checks import nobody_can_make_us_call_ourselves, queue_is_safe, wiring_leads_somewhere
 
 
 def ids(errors: list[Any]) -> set[str]:
@@ -155,3 +155,12 @@ def test_the_mailbox_and_run_refuse_production(tmp_path: Path) -> None:
         done = manage(tmp_path, *words, **PRODUCTION)
         assert done.returncode == 1
         assert "production" in done.stderr
+
+
+def test_addresses_of_strangers_may_lead_to_this_machine_only_where_nothing_is_real(settings: Any) -> None:
+    settings.ALLOW_LOOPBACK, settings.PRODUCTION = True, False
+    assert nobody_can_make_us_call_ourselves(None) == []
+    settings.PRODUCTION = True
+    assert ids(nobody_can_make_us_call_ourselves(None)) == {"carillon.E013"}
+    settings.ALLOW_LOOPBACK = False
+    assert nobody_can_make_us_call_ourselves(None) == []

@@ -1,0 +1,224 @@
+"""Requests to addresses that strangers give us: never into a private network, and never past a limit of time or size.
+
+Whoever names an address could name the cloud's metadata service or our own database (server-side request forgery). So
+the name is looked up here, every address it has must be public, and the connection goes to the one that was judged: a
+second lookup may answer otherwise (DNS rebinding). TLS still checks the name. Redirects are never followed.
+"""
+
+import http.client
+import ipaddress
+import socket
+import ssl
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import NamedTuple
+from urllib.parse import urlsplit
+
+from django.conf import settings
+
+TIMEOUT = 20.0  # seconds for the whole answer; Standard Webhooks asks for 15 to 30
+CONNECT_SECONDS = 10.0
+LARGEST = 65_536  # bytes of an answer: we read what was wrong, not pages
+KEPT = 32  # connections
+FRESH_SECONDS = 60.0  # so long a name's address is believed
+
+# What no list of private networks has: the old local IPv6, addresses that hide an IPv4 one, and Azure's own server
+_NOT_PUBLIC = tuple(
+    ipaddress.ip_network(each)
+    for each in (
+        "100.64.0.0/10", "168.63.129.16/32", "192.88.99.0/24", "::/96", "64:ff9b:1::/48", "2001::/32", "2002::/16",
+        "fec0::/10",
+    )
+)  # fmt: skip
+_NAT64 = ipaddress.ip_network("64:ff9b::/96")  # RFC 6052: the public way to an IPv4 address behind it
+
+
+class Forbidden(ValueError):
+    """We don't write to this address; the text says why."""
+
+
+class NoAnswer(OSError):
+    """The server could not be reached, or did not answer in time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """`headers` in lower case; `text` is the beginning of the body, at most LARGEST bytes."""
+
+    status: int
+    headers: Mapping[str, str]
+    text: str
+
+
+class _Place(NamedTuple):
+    secure: bool
+    host: str
+    port: int
+    path: str
+
+
+def check(url: str) -> None:
+    """Judge an address's form, without the network: https, a plain name, no password in it. Raises Forbidden."""
+    _place(url)
+
+
+def is_public(address: str) -> bool:
+    """Whether an IP address is one of the open internet."""
+    ip = ipaddress.ip_address(address.partition("%")[0])
+    if isinstance(ip, ipaddress.IPv6Address):
+        if ip.ipv4_mapped:
+            return is_public(str(ip.ipv4_mapped))
+        if ip in _NAT64:
+            return is_public(str(ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF)))
+    hidden = any(ip in network for network in _NOT_PUBLIC if network.version == ip.version)
+    return ip.is_global and not (ip.is_multicast or ip.is_reserved or hidden)
+
+
+def _place(url: str) -> _Place:
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+        host = (parts.hostname or "").encode("idna").decode()
+    except (ValueError, UnicodeError) as error:
+        raise Forbidden(f"This is not an address of the web: {error}.") from error
+    if any(letter <= " " or letter == "\x7f" for letter in url) or not (parts.path + parts.query).isascii():
+        raise Forbidden("The address holds blanks, or letters that must be written as %xx.")
+    if parts.username is not None or parts.password is not None:
+        raise Forbidden("The address holds a user name or a password. Leave them out.")
+    if not host:
+        raise Forbidden("The address has no host. Write it as https://example.com/path.")
+    secure = parts.scheme == "https"
+    if not secure and not (parts.scheme == "http" and _is_loopback(host) and settings.ALLOW_LOOPBACK):
+        raise Forbidden("The address must begin with https://.")
+    path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+    return _Place(secure, host, port if port is not None else 443 if secure else 80, path)
+
+
+def _is_loopback(host: str) -> bool:
+    return host in ("localhost", "127.0.0.1", "::1")
+
+
+def _address_of(host: str, port: int) -> str:
+    """Where the name leads. Raises Forbidden where one of its addresses is private, NoAnswer where it has none."""
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError) as error:
+        raise NoAnswer(f"The name {host} leads nowhere: {error}") from error
+    addresses = [str(each[4][0]) for each in found]
+    for address in addresses:
+        allowed = settings.ALLOW_LOOPBACK and ipaddress.ip_address(address.partition("%")[0]).is_loopback
+        if not allowed and not is_public(address):
+            raise Forbidden(f"The name {host} leads to {address}, which is not in the open internet.")
+    if not addresses:
+        raise NoAnswer(f"The name {host} leads nowhere.")
+    return addresses[0]
+
+
+class _Connection(http.client.HTTPConnection):
+    """To one judged address, under the name it was judged for."""
+
+    patience = TIMEOUT
+
+    def __init__(self, place: _Place, address: str, tls: ssl.SSLContext | None) -> None:
+        super().__init__(place.host, place.port)
+        self.default_port = 443 if tls else 80  # is not named in the header Host
+        self.judged_at = time.monotonic()
+        self.used = False
+        self._address, self._tls = address, tls
+        self._raw: socket.socket | None = None
+
+    def connect(self) -> None:
+        self._raw = sock = socket.create_connection((self._address, self.port), min(CONNECT_SECONDS, self.patience))
+        sock.settimeout(self.patience)
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self.sock = self._tls.wrap_socket(sock, server_hostname=self.host) if self._tls else sock
+        self._raw = self.sock
+
+    def cut(self) -> None:
+        """From another thread: whoever reads or writes here gets an end."""
+        if self._raw:
+            with suppress(OSError):
+                socket.socket.shutdown(self._raw, socket.SHUT_RDWR)
+
+
+class Outside:
+    """Keeps a few connections open. Used by one thread; close it at the end."""
+
+    def __init__(self, *, timeout: float = TIMEOUT, tls: ssl.SSLContext | None = None) -> None:
+        """`timeout` in seconds for a whole answer; `tls` for other than the usual authorities."""
+        self._timeout = timeout
+        self._tls = tls
+        self._kept: OrderedDict[tuple[bool, str, int], _Connection] = OrderedDict()
+
+    def post(self, url: str, body: bytes, headers: Mapping[str, str]) -> Reply:
+        """Raises Forbidden (this address never), NoAnswer (it may or may not have been taken)."""
+        place = _place(url)
+        connection = self._connection(place)
+        try:
+            try:
+                return self._ask(connection, place, body, headers)
+            except NoAnswer as error:
+                if not connection.used or isinstance(error.__cause__, TimeoutError):
+                    raise
+            # the other side had closed the kept one: it did not read this
+            connection = self._connection(place, fresh=True)
+            return self._ask(connection, place, body, headers)
+        except BaseException:
+            self._forget(place)
+            raise
+
+    def close(self) -> None:
+        for connection in self._kept.values():
+            connection.close()
+        self._kept.clear()
+
+    def _connection(self, place: _Place, *, fresh: bool = False) -> _Connection:
+        key = place[:3]
+        kept = self._kept.get(key)
+        if kept and (fresh or time.monotonic() - kept.judged_at > FRESH_SECONDS):
+            self._forget(place)
+            kept = None
+        if kept is None:
+            if place.secure and self._tls is None:
+                self._tls = ssl.create_default_context()
+            address = _address_of(place.host, place.port)
+            kept = self._kept[key] = _Connection(place, address, self._tls if place.secure else None)
+            kept.patience = self._timeout
+        self._kept.move_to_end(key)
+        while len(self._kept) > KEPT:
+            self._kept.popitem(last=False)[1].close()
+        return kept
+
+    def _forget(self, place: _Place) -> None:
+        if connection := self._kept.pop(place[:3], None):
+            connection.close()
+
+    def _ask(self, connection: _Connection, place: _Place, body: bytes, headers: Mapping[str, str]) -> Reply:
+        # a time-out of a socket is for each read: who sends a byte a second would keep us for ever
+        late = threading.Event()
+        deadline = threading.Timer(self._timeout, lambda: (late.set(), connection.cut()))
+        deadline.daemon = True
+        deadline.start()
+        try:
+            connection.request("POST", place.path, body=body, headers=dict(headers))
+            with connection.getresponse() as response:
+                text = response.read(LARGEST).decode("utf-8", "replace")
+                whole = response.isclosed() or response.length == 0
+                reply = Reply(response.status, {name.lower(): value for name, value in response.getheaders()}, text)
+            if not whole:
+                connection.close()
+        except (OSError, http.client.HTTPException) as error:
+            connection.close()
+            if late.is_set() or isinstance(error, TimeoutError):
+                raise NoAnswer(f"{place.host} did not answer within {self._timeout:g} s.") from TimeoutError()
+            raise NoAnswer(f"{place.host} gave no answer: {type(error).__name__}: {error}") from error
+        finally:
+            deadline.cancel()
+        if late.is_set():  # cut off in the middle, which looks like an end
+            raise NoAnswer(f"{place.host} did not answer within {self._timeout:g} s.") from TimeoutError()
+        connection.used = True
+        return reply
