@@ -291,8 +291,11 @@ django.setup()
 from django.db import transaction
 from apps.lib.clock import database_now
 from apps.notifications import paces
-until, total, keys = float(sys.argv[1]), 0, sys.argv[2:]
+total, keys = 0, sys.argv[1:]
 limits = [paces.limit(key, {"a": 200.0, "b": 150.0}[key]) for key in keys]
+database_now()
+print("ready", flush=True)
+until = float(input())
 while (now := database_now().timestamp()) < until:
     with transaction.atomic():
         rows = paces.hold(keys)
@@ -309,16 +312,23 @@ print(total)
 
 @pytest.mark.django_db(transaction=True)
 def test_two_processes_together_never_exceed_the_rate(tmp_path: Path) -> None:
-    seconds, began = 5, database_now().timestamp()
+    seconds = 2
     drawing = [
         subprocess.Popen(
-            [sys.executable, "-c", DRAW, str(began + seconds), *keys],
+            [sys.executable, "-c", DRAW, *keys],
             env=environment(tmp_path, DJANGO_SETTINGS_MODULE="notifications_project.settings"),
+            stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
         )
         for keys in (["a", "b"], ["b", "a"])  # asked for in another order, and yet nobody waits for ever
     ]
+    assert [each.stdout and each.stdout.readline() for each in drawing] == ["ready\n"] * 2
+    began = database_now().timestamp()
+    for each in drawing:
+        assert each.stdin
+        each.stdin.write(f"{began + seconds}\n")
+        each.stdin.flush()
     counts = [int(each.communicate(timeout=60)[0]) for each in drawing]
     assert all(counts), "both had a share"
     patience = paces.limit("b", 150.0).patience
