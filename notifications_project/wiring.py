@@ -13,6 +13,10 @@ PROVIDERS = {
     "twilio": "apps.channels.sms_twilio.Twilio",
     "vonage": "apps.channels.sms_vonage.Vonage",
     "sinch": "apps.channels.sms_sinch.Sinch",
+    "fcm": "apps.channels.fcm.Fcm",
+    "apns": "apps.channels.apns.Apns",
+    "web_push": "apps.channels.web_push.WebPush",
+    "webhook": "apps.channels.webhook.Webhook",
 }
 
 # Each is called with the fact inside the transaction of the change: `subscriber(fact)`. "*" hears everything.
@@ -28,6 +32,11 @@ EVENT_SUBSCRIBERS = {
 SCHEDULES = {
     "campaigns due": ("apps.campaigns.launch.start_due", 1),
     "launches to go on": ("apps.campaigns.launch.resume_stalled", 5),
+    "recurring due": ("apps.campaigns.occurrences.start_due", 1),
+    "occurrences to go on": ("apps.campaigns.occurrences.resume_stalled", 5),
+    "clocks of new zones": ("apps.campaigns.recurring.add_new_zones", 60),
+    "events to work off": ("apps.campaigns.events.announce_due", 2),
+    "old events": ("apps.campaigns.events.forget_old", 3600),
     "plans to go on": ("apps.notifications.plan.resume_stalled", 5),
     "deliveries due": ("apps.notifications.send.announce_due", 1),
     "leftovers to close": ("apps.notifications.control.close_leftovers", 2),

@@ -152,6 +152,7 @@ class Setting:
     required: bool = False
     options: tuple[tuple[str, str], ...] = ()
     help: str = ""
+    lines: bool = False  # a secret of many lines: a PEM, a JSON file
 
 
 class BadSettings(ValueError):
@@ -222,6 +223,16 @@ class Provider(ABC):
     @abstractmethod
     def open(cls, settings: Mapping[str, Any]) -> Session[Any]:
         """A session for these settings. Connects at the first send, not here. Raises BadSettings."""
+
+    @classmethod
+    def completed(cls, settings: Mapping[str, Any], *, before: Mapping[str, Any]) -> dict[str, Any]:
+        """The settings to keep, with what the provider makes itself; `before`: those that were kept until now."""
+        return dict(settings)
+
+    @classmethod
+    def shown(cls, settings: Mapping[str, Any]) -> dict[str, str]:
+        """What the account's page tells people to use elsewhere, by its label: a public key. No secrets."""
+        return {}
 
     @classmethod
     def connections(cls, settings: Mapping[str, Any]) -> int:

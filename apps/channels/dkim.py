@@ -5,15 +5,15 @@ dkimpy, which verifies our signatures in the tests, signs RSA in pure Python: 7.
 
 import base64
 import hashlib
-import re
 import time
 
-from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import padding
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_der_private_key
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+from apps.channels.pem import BadPem, private_key
 
 # What a reader or a mailbox provider acts on. RFC 8058 asks for both List-Unsubscribe headers to be signed.
 SIGNED = (
@@ -21,7 +21,6 @@ SIGNED = (
     b"list-id", b"list-unsubscribe", b"list-unsubscribe-post", b"feedback-id", b"auto-submitted",
 )  # fmt: skip
 SMALLEST_RSA = 2048  # Gmail and Microsoft take smaller ones for unsigned
-_PEM = re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----(.+?)-----END", re.DOTALL)
 
 
 class BadKey(ValueError):
@@ -74,13 +73,10 @@ class Signer:
 
 
 def _load(text: str) -> RSAPrivateKey | Ed25519PrivateKey:
-    found = _PEM.search(text)
-    if not found:
-        raise BadKey("The DKIM key is not PEM. Paste the whole file, from -----BEGIN PRIVATE KEY----- to the END line.")
     try:
-        key = load_der_private_key(base64.b64decode(found[1]), password=None)
-    except (ValueError, TypeError, UnsupportedAlgorithm) as error:
-        raise BadKey(f"The DKIM key can't be read: {error}. Paste it again, without a password.") from error
+        key = private_key(text)
+    except BadPem as error:
+        raise BadKey(f"The DKIM key {error}") from error
     if isinstance(key, RSAPrivateKey):
         if key.key_size < SMALLEST_RSA:
             raise BadKey(f"The DKIM key has {key.key_size} bits; mailbox providers want at least {SMALLEST_RSA}.")

@@ -44,7 +44,7 @@ class Caller(ABC):
     def refused(self, status: int, headers: Mapping[str, str], text: str) -> Outcome:
         """What an HTTP error means for all in the call."""
         detail = self.clean(f"{status} {words_of(text)}")
-        after = _seconds(headers.get("Retry-After"))
+        after = seconds_of(headers.get("Retry-After"))
         if status == 429 or (status == 503 and after is not None):
             return Outcome(Result.THROTTLED, detail, retry_after=after, charged=False)
         if status in self.doubtful:
@@ -76,7 +76,11 @@ def check(kind: type[Provider], settings: Mapping[str, Any]) -> None:
         value = str(settings.get(setting.name) or "")
         if setting.required and not value:
             raise BadSettings(f"The {kind.label} account has no {setting.label}.")
-        if setting.kind == "secret" and (not value.isascii() or re.search(r"[\s\x00-\x1f\x7f]", value)):
+        if (
+            setting.kind == "secret"
+            and not setting.lines
+            and (not value.isascii() or re.search(r"[\s\x00-\x1f\x7f]", value))
+        ):
             raise BadSettings(f"The {setting.label} holds a blank, a line break or other than plain letters.")
     url = str(settings.get("api_url") or "")
     parts = urlsplit(url)
@@ -102,7 +106,7 @@ def _words(answer: Any) -> str:
     return "; ".join(map(_words, answer)) if isinstance(answer, list) else str(answer)
 
 
-def _seconds(retry_after: str | None) -> float | None:
+def seconds_of(retry_after: str | None) -> float | None:
     """RFC 9110 10.2.3: seconds or a date."""
     if not retry_after:
         return None

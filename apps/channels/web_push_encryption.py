@@ -11,11 +11,9 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
-from cryptography.hazmat.primitives.serialization import (
-    Encoding,
-    PublicFormat,
-    load_pem_private_key,
-)
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+from apps.channels.pem import private_key
 
 RECORD = 4096  # the record and its header; push services need not take more (RFC 8030 7.2)
 LONGEST = RECORD - 86 - 1 - 16  # 3993 bytes of plaintext: less the header, the end mark and the tag of AES-GCM
@@ -102,10 +100,10 @@ class Vapid:
         """A PEM, or the number itself in base64url as other tools write it. Raises BadKeys."""
         try:
             if "-----BEGIN" in text:
-                key = load_pem_private_key(text.encode(), password=None)
+                key = private_key(text)
             else:
                 key = ec.derive_private_key(int.from_bytes(unbase64(text)), CURVE)
-        except (ValueError, TypeError):
+        except ValueError:
             raise BadKeys("It is neither a PEM nor 32 bytes in base64url.") from None
         if not isinstance(key, ec.EllipticCurvePrivateKey) or key.curve.name != CURVE.name:
             raise BadKeys("It is not of the curve P-256.")

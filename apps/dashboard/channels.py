@@ -44,6 +44,8 @@ def field_for(setting: Setting, stored: dict[str, Any]) -> forms.Field:
         case "secret":
             kept = bool(stored.get(setting.name))
             known |= {"required": setting.required and not kept, "help_text": KEEP if kept else escape(setting.help)}
+            if setting.lines:
+                return forms.CharField(**known, widget=forms.Textarea({"rows": 4, "autocomplete": "off"}))
             widget = forms.PasswordInput({"autocomplete": "new-password"}, render_value=False)
             return forms.CharField(**known, strip=False, widget=widget)
     return forms.CharField(**known, max_length=500)
@@ -271,6 +273,7 @@ def edit(request: HttpRequest, uid: Any) -> HttpResponse:
         "cap": limits.daily_cap(account, today=now.date()),
         "used": limits.used_today(account, today=now.date()),
         "try_form": _try_form(request, account),
+        "shown": kind.shown(accounts_out.settings_of(account)),
         "answers_url": settings.SITE_URL + reverse("subscriptions:sms-answers", args=[account.uid])
         if account.channel == Channel.SMS
         else "",

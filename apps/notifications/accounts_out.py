@@ -189,6 +189,7 @@ def add_account(
 ) -> ProviderAccount:
     """Raises BadSettings, UnknownProvider."""
     kind = provider(provider_key)
+    given, settings = sorted(settings), kind.completed(settings, before={})
     _check(kind, settings)
     with transaction.atomic():
         account = ProviderAccount.objects.create(
@@ -200,7 +201,7 @@ def add_account(
             created_at=now,
             **asdict(limits or AccountLimits()),
         )
-        _tell(account, by=by, now=now, data={"added": True, "settings": sorted(settings)})
+        _tell(account, by=by, now=now, data={"added": True, "settings": given})
     return account
 
 
@@ -220,8 +221,9 @@ def change_account(
         account = ProviderAccount.objects.select_for_update().get(pk=account.pk)
         changed: dict[str, Any] = {}
         if settings is not None:
-            merged = settings_of(account) | settings
-            _check(provider(account.provider), merged)
+            kind, before = provider(account.provider), settings_of(account)
+            merged = kind.completed(before | settings, before=before)
+            _check(kind, merged)
             account.settings = crypto.encrypt(merged)
             changed["settings"] = sorted(settings)  # names only: values may be secrets
         for field, value in (("name", name), ("position", position), ("enabled", enabled)):
