@@ -4,6 +4,7 @@ import re
 import threading
 from collections import OrderedDict
 from collections.abc import Collection, Mapping
+from copy import copy
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -148,6 +149,14 @@ class Compiled:
                 source = tracked(source, self.links)
             self._parsed[key] = parse(source, html=part.kind is Kind.HTML) if source else None
         return self._parsed[key]
+
+    @cached_property
+    def bare(self) -> "Compiled":
+        """The same words without their layout: as part of another message they need no header and no footer."""
+        other = copy(self)
+        other.layout_html = other.layout_text = ""
+        other._parsed = {}
+        return other
 
     def mail_links(self) -> list[str]:
         """The web addresses that are the same for everyone in its e-mails, of all languages, each once."""

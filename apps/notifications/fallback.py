@@ -33,6 +33,12 @@ class _Seen(NamedTuple):
     status: str
     reason: str
     got_through: bool
+    due_at: dt.datetime
+    attempts: int
+
+    @property
+    def untried(self) -> bool:
+        return self.status in _WAITING and not self.attempts
 
     @property
     def lost(self) -> bool:
@@ -142,7 +148,10 @@ def standings(
             standing = Standing.REACHED
         else:
             standing = Standing.TRYING if hopeful else Standing.NONE
-        found[follower] = standing, _turn(notification, len(hopeful))
+        # one that waits for its hour, untried, gets its time from then on: or all of the chain would leave at 08:00
+        hours = [each.due_at for each in seen if each.channel in hopeful and each.untried]
+        given = dt.timedelta(seconds=notification.fallback_after)
+        found[follower] = standing, max([_turn(notification, len(hopeful)), *(hour + given for hour in hours)])
     return found
 
 
@@ -160,9 +169,9 @@ def _of_chains(deliveries: Collection[int]) -> dict[Notification, dict[str, set[
 def _look(notification: Notification, followers: Collection[int]) -> dict[int, list[_Seen]]:
     """All that these people get of it, on every channel."""
     rows = Delivery.objects.filter(notification=notification, follower__in=followers).order_by()
-    columns = ("pk", "follower_id", "channel", "status", "reason", "opened_at", "clicked_at")
+    columns = ("pk", "follower_id", "channel", "status", "reason", "opened_at", "clicked_at", "due_at", "attempts")
     found: dict[int, list[_Seen]] = defaultdict(list)
-    for pk, follower, channel, status, reason, opened, clicked in rows.values_list(*columns):
+    for pk, follower, channel, status, reason, opened, clicked, *tries in rows.values_list(*columns):
         got_through = status == DeliveryStatus.DELIVERED or bool(opened or clicked)
-        found[follower].append(_Seen(pk, follower, channel, status, reason, got_through))
+        found[follower].append(_Seen(pk, follower, channel, status, reason, got_through, *tries))
     return found
