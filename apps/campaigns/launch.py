@@ -1,19 +1,22 @@
 """From "its time has come" to "everyone is frozen": start what is due, and plan a run in slices that survive a kill.
 
 The checkpoint is the notification's `planned_through`, moved by freeze_slice in the transaction of the rows it made.
-The lease on the run only keeps two launchers from doing the same work at once; should both be at it, they wait for
-each other on the notification's row and nobody is planned twice.
+The lease on the run (or on the occurrence of a recurring one) only keeps two launchers from doing the same work
+at once; should both be at it, they wait for each other on the notification's row and nobody is planned twice.
 """
 
 import datetime as dt
 import logging
 import time
+from collections.abc import Callable
+from typing import TypeVar
 
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from apps.campaigns import audience, lifecycle
-from apps.campaigns.models import Campaign, CampaignState, Run
+from apps.campaigns.models import Campaign, CampaignState, Occurrence, Run
+from apps.followers.models import Follower
 from apps.lib.queue.announce import announce
 from apps.lib.queue.lanes import Lane
 from apps.notifications.models import NotificationState
@@ -23,6 +26,7 @@ LEASE = dt.timedelta(seconds=20)  # renewed with every slice, of less than a sec
 UNHEARD = dt.timedelta(seconds=10)  # a call that a killed lane had taken wakes nobody for 5 minutes
 SLICE = 10_000  # followers per statement; each one pays anew for reading the tables a segment asks about
 WORK_SECONDS = 10.0  # a task is short, so that a stopping worker is soon empty
+Row = TypeVar("Row", Run, Occurrence)
 logger = logging.getLogger("carillon.campaigns")
 
 
@@ -37,30 +41,46 @@ def start_due(*, now: dt.datetime) -> None:
 
 def launch(*, run_id: int, **_: object) -> None:
     """Task: freeze the run's audience for at most 10 s, then announce itself again. A second one finds it leased."""
+    if freeze_for_a_while(Run.objects.filter(pk=run_id), _followers_of):
+        announce(lifecycle.LAUNCH_TASK, lane=Lane.BULK, run_id=run_id)
+
+
+def _followers_of(run: Run) -> QuerySet[Follower]:
+    # the run's own start, so that "within the last 7 days" means the same in every slice
+    return audience.followers_of(run.audience, now=run.started_at)
+
+
+def freeze_for_a_while(rows: QuerySet[Row], followers_of: Callable[[Row], QuerySet[Follower]]) -> bool:
+    """Plan the notification of the one row for at most 10 s; True when there is more to do and nobody at it."""
     now = timezone.now()
     free = Q(lease_until__isnull=True) | Q(lease_until__lte=now)
-    if not Run.objects.filter(free, pk=run_id, notification__planned_at__isnull=True).update(lease_until=now + LEASE):
-        return
-    run = Run.objects.select_related("notification").get(pk=run_id)
-    # the run's own start, so that "within the last 7 days" means the same in every slice
-    followers = audience.followers_of(run.audience, now=run.started_at)
+    if not rows.filter(free, notification__isnull=False, notification__planned_at=None).update(lease_until=now + LEASE):
+        return False
+    row = rows.select_related("notification").get()
+    followers, notification = followers_of(row), row.notification
+    assert notification is not None  # noqa: S101  # asked for above
     stop_at = time.monotonic() + WORK_SECONDS
-    while freeze_slice(notification=run.notification, followers=followers, now=timezone.now(), size=SLICE):
+    while freeze_slice(notification=notification, followers=followers, now=timezone.now(), size=SLICE):
         if time.monotonic() > stop_at:
-            Run.objects.filter(pk=run_id).update(lease_until=None)
-            announce(lifecycle.LAUNCH_TASK, lane=Lane.BULK, run_id=run_id)
-            return
-        Run.objects.filter(pk=run_id).update(lease_until=timezone.now() + LEASE)
-    finish_planning(notification=run.notification, now=timezone.now())
-    Run.objects.filter(pk=run_id).update(lease_until=None)
+            rows.update(lease_until=None)
+            return True
+        rows.update(lease_until=timezone.now() + LEASE)
+    finish_planning(notification=notification, now=timezone.now())
+    rows.update(lease_until=None)
+    return False
 
 
-def resume_stalled(*, now: dt.datetime) -> None:
-    """Schedule: wake up launches whose launcher died, or whose wake-up call was lost."""
-    stalled = Run.objects.filter(
+def stalled(rows: QuerySet[Row], *, now: dt.datetime) -> list[int]:
+    """The keys of launches that nobody is at."""
+    found = rows.filter(
         Q(lease_until__lte=now) | Q(lease_until__isnull=True, started_at__lte=now - UNHEARD),
         notification__planned_at__isnull=True,
         notification__state__in=[NotificationState.PLANNING, NotificationState.PAUSED],
     )
-    for run_id in stalled.values_list("pk", flat=True)[:20]:
+    return list(found.values_list("pk", flat=True)[:20])
+
+
+def resume_stalled(*, now: dt.datetime) -> None:
+    """Schedule: wake up launches whose launcher died, or whose wake-up call was lost."""
+    for run_id in stalled(Run.objects.all(), now=now):
         announce(lifecycle.LAUNCH_TASK, lane=Lane.BULK, run_id=run_id)

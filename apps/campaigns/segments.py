@@ -5,7 +5,7 @@ from typing import Any
 
 from django.db import IntegrityError, transaction
 
-from apps.campaigns import rules
+from apps.campaigns import recurring, rules
 from apps.campaigns.models import Campaign, CampaignState, Segment
 from apps.lib.actor import Actor
 from apps.lib.events import Fact, Kind, publish
@@ -66,6 +66,8 @@ def delete_segment(*, segment: Segment, by: Actor, now: dt.datetime) -> None:
     with transaction.atomic():
         for campaign in campaigns_using(segment):
             raise SegmentInUse(f"The campaign “{campaign.name}” uses this segment. Take it out of its audience first.")
+        for name in others_using(segment):
+            raise SegmentInUse(f"{name} uses this segment. Take it out there first.")
         publish(_fact(Kind.SEGMENT_DELETED, segment, by=by, now=now, data={"rules": segment.rules}))
         segment.delete()
 
@@ -78,6 +80,12 @@ def campaigns_using(segment: Segment) -> list[Campaign]:
         for campaign in Campaign.objects.filter(state__in=live)
         if uid in campaign.audience.get("segments", []) or uid in campaign.audience.get("exclude_segments", [])
     ]
+
+
+def others_using(segment: Segment) -> list[str]:
+    """Rules of events and recurring notifications that name it, as sentences begin."""
+    rules_of_events = [f"The rule “{rule.name}”" for rule in segment.event_rules.all()]
+    return [*rules_of_events, *(f"The recurring “{row.name}”" for row in recurring.using(str(segment.uid)))]
 
 
 def _fact(kind: Kind, segment: Segment, *, by: Actor, now: dt.datetime, data: dict[str, Any]) -> Fact:

@@ -1,0 +1,107 @@
+"""Events: what happened in an integrator's own system, stored with the call to work it off, and forgotten later."""
+
+import datetime as dt
+import json
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from django.conf import settings
+from django.db import IntegrityError, transaction
+
+from apps.campaigns.models import Event
+from apps.followers.models import Follower
+from apps.lib.queue.announce import announce
+from apps.lib.queue.lanes import Lane
+
+WORK_TASK = "apps.campaigns.reactions.work_off"
+NAME = re.compile(r"[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*")
+MAX_NAME = 100
+MAX_DATA = 256 * 1024  # bytes of JSON
+AHEAD = dt.timedelta(minutes=10)  # clocks differ
+CHUNK = 1000
+
+
+class BadEvent(ValueError):
+    """It can't have happened like this; `field` is the one to change."""
+
+    def __init__(self, field: str, message: str) -> None:
+        super().__init__(message)
+        self.field = field
+
+
+@dataclass(frozen=True, slots=True)
+class NewEvent:
+    """`follower` None: it is about nobody in particular. `occurred_at` None: now."""
+
+    name: str
+    follower: Follower | None = None
+    data: dict[str, Any] = field(default_factory=dict)
+    occurred_at: dt.datetime | None = None
+    dedup_id: str | None = None
+
+
+def check(event: NewEvent, *, now: dt.datetime) -> None:
+    """Raises BadEvent."""
+    if len(event.name) > MAX_NAME or not NAME.fullmatch(event.name):
+        raise BadEvent("name", f"{event.name!r} is no name of an event. Write words with dots, such as order.created.")
+    if len(json.dumps(event.data)) > MAX_DATA:
+        raise BadEvent("data", f"The data has more than {MAX_DATA // 1024} kB. Send what messages need.")
+    if event.occurred_at and event.occurred_at > now + AHEAD:
+        raise BadEvent("occurred_at", "That is in the future. Send the event when it has happened.")
+
+
+def record(*, events: Sequence[NewEvent], now: dt.datetime) -> list[tuple[Event, bool]]:
+    """Store them and announce the work; for each the row, and whether it is new (False: its `dedup_id` was known).
+
+    Who sent them is in the request's log and not in the audit trail: there may be millions. Raises BadEvent for the
+    first that can't be taken, and stores none then.
+    """
+    for event in events:
+        check(event, now=now)
+    with transaction.atomic():
+        stored = [_store(event, now) for event in events]
+        if any(new for _, new in stored):
+            announce(WORK_TASK, lane=Lane.TRANSACTIONAL)
+    return stored
+
+
+def _store(event: NewEvent, now: dt.datetime) -> tuple[Event, bool]:
+    known = Event.objects.filter(name=event.name, dedup_id=event.dedup_id)
+    if event.dedup_id and (row := known.first()):
+        return row, False
+    try:
+        with transaction.atomic():
+            row = Event.objects.create(
+                name=event.name,
+                follower=event.follower,
+                data=event.data,
+                occurred_at=event.occurred_at or now,
+                received_at=now,
+                dedup_id=event.dedup_id or None,
+                due_at=now,
+            )
+    except IntegrityError:
+        if event.dedup_id and (row := known.first()):  # another request was faster
+            return row, False
+        raise
+    return row, True
+
+
+def announce_due(*, now: dt.datetime) -> None:
+    """Schedule: wake somebody up for events whose call was lost, or whose second try is due."""
+    if Event.objects.filter(due_at__lte=now - dt.timedelta(seconds=2)).order_by("due_at").exists():
+        announce(WORK_TASK, lane=Lane.TRANSACTIONAL)
+
+
+def forget_old(*, now: dt.datetime) -> None:
+    """Schedule: delete what was worked off and is older than EVENT_DAYS, a thousand at a time.
+
+    The notifications made of them stay.
+    """
+    old = Event.objects.filter(received_at__lt=now - dt.timedelta(days=settings.EVENT_DAYS), due_at=None)
+    while chosen := list(old.order_by("received_at").values_list("pk", flat=True)[:CHUNK]):
+        Event.objects.filter(pk__in=chosen).delete()
+        if len(chosen) < CHUNK:
+            return

@@ -1,0 +1,237 @@
+"""When a recurring notification is due: wall-clock cadences in a zone, true also where clocks change. Pure reckoning.
+
+A time that the clocks skip means the first moment after the gap, one that happens twice the first of both. A month
+without the chosen day means its last day. Of cron lines Debian's rules hold (cron(8)): fixed times as above, while
+those whose minute or hour begins with * run at what the clocks really show, also twice or not at all.
+"""
+
+import calendar
+import datetime as dt
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import groupby, islice
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from cronsim import CronSim, CronSimError
+
+from apps.lib import wallclock
+
+KINDS = ("daily", "weekly", "monthly", "cron")
+WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
+MOST_TIMES = 24
+_TIME = re.compile(r"([01]\d|2[0-3]):([0-5]\d)")
+_ANY_DAY = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
+_NEEDS = {"daily": {"times"}, "weekly": {"times", "weekdays"}, "monthly": {"times", "days"}, "cron": {"cron"}}
+
+
+class BadCadence(ValueError):
+    """It can't be meant like this; `field` is always cadence, the text says what to change."""
+
+    field = "cadence"
+
+
+@dataclass(frozen=True, slots=True)
+class Cadence:
+    """`weekdays` 0 to 6 from Monday, `days` of the month 1 to 31, `times` in order; `cron` has five fields."""
+
+    kind: str
+    times: tuple[dt.time, ...] = ()
+    weekdays: frozenset[int] = frozenset()
+    days: frozenset[int] = frozenset()
+    cron: str = ""
+
+
+# ------------------------------------------------------------------ reading and telling
+def parse(data: Any) -> Cadence:
+    """{"kind": "daily", "times": ["09:00"]}, with "weekdays": ["monday"] for weekly and "days": [1, 31] for monthly;
+    or {"kind": "cron", "cron": "0 9 * * 1-5"}. Raises BadCadence."""
+    if not isinstance(data, dict) or data.get("kind") not in KINDS:
+        raise BadCadence(f"A cadence has a kind: {', '.join(KINDS)}.")
+    kind = data["kind"]
+    given = {name for name, value in data.items() if name != "kind" and value not in ([], "", None)}
+    if extra := given - _NEEDS[kind]:
+        raise BadCadence(f"A {kind} cadence takes no {', '.join(sorted(map(str, extra)))}.")
+    if missing := _NEEDS[kind] - given:
+        raise BadCadence(f"A {kind} cadence needs {', '.join(sorted(missing))}.")
+    if kind == "cron":
+        return Cadence(kind, cron=_cron_text(data["cron"]))
+    return Cadence(
+        kind,
+        times=tuple(sorted({_time(text) for text in _list(data, "times")})),
+        weekdays=frozenset(_weekday(name) for name in _list(data, "weekdays")),
+        days=frozenset(_day(day) for day in _list(data, "days")),
+    )
+
+
+def _list(data: dict[str, Any], name: str) -> list[Any]:
+    values = data.get(name) or []
+    if not isinstance(values, list) or len(values) > 31 or (name == "times" and len(values) > MOST_TIMES):
+        raise BadCadence(f"“{name}” must be a list of at most {MOST_TIMES if name == 'times' else 31}.")
+    return values
+
+
+def _time(text: Any) -> dt.time:
+    if not isinstance(text, str) or not (found := _TIME.fullmatch(text)):
+        raise BadCadence(f"{text!r} is not a time of the day. Write it as 09:00.")
+    return dt.time(int(found[1]), int(found[2]))
+
+
+def _weekday(name: Any) -> int:
+    if not isinstance(name, str) or name.lower() not in WEEKDAYS:
+        raise BadCadence(f"{name!r} is not a weekday. Use: {', '.join(WEEKDAYS)}.")
+    return WEEKDAYS.index(name.lower())
+
+
+def _day(day: Any) -> int:
+    if not isinstance(day, int) or isinstance(day, bool) or not 1 <= day <= 31:
+        raise BadCadence(f"{day!r} is not a day of the month. Use 1 to 31; 31 is always the last.")
+    return day
+
+
+def _cron_text(text: Any) -> str:
+    if not isinstance(text, str) or len(text) > 100 or len(text.split()) != 5:
+        raise BadCadence("Cron takes five fields: minute, hour, day of the month, month, weekday; such as 0 9 * * 1-5.")
+    text = " ".join(str(text).split())
+    try:
+        next(CronSim(text, _ANY_DAY))
+    except (CronSimError, ValueError) as error:
+        raise BadCadence(f"Cron does not understand “{text}”: {error}.") from error
+    except StopIteration:
+        raise BadCadence(f"“{text}” never comes: there is no such day.") from None
+    return text
+
+
+def as_data(cadence: Cadence) -> dict[str, Any]:
+    """The reverse of `parse`, in one fixed form."""
+    if cadence.kind == "cron":
+        return {"kind": "cron", "cron": cadence.cron}
+    data: dict[str, Any] = {"kind": cadence.kind, "times": [f"{time:%H:%M}" for time in cadence.times]}
+    if cadence.weekdays:
+        data["weekdays"] = [WEEKDAYS[day] for day in sorted(cadence.weekdays)]
+    if cadence.days:
+        data["days"] = sorted(cadence.days)
+    return data
+
+
+def sentence(cadence: Cadence) -> str:
+    """`every Monday and Friday at 09:00`."""
+    if cadence.kind == "cron":
+        return f"{CronSim(cadence.cron, _ANY_DAY).explain()} (cron {cadence.cron})"
+    days = {
+        "daily": "every day",
+        "weekly": f"every {_and([WEEKDAYS[day].capitalize() for day in sorted(cadence.weekdays)])}",
+        "monthly": f"every month on day {_and([str(day) for day in sorted(cadence.days)])}",
+    }[cadence.kind]
+    return f"{days} at {_and([f'{time:%H:%M}' for time in cadence.times])}"
+
+
+def _and(words: list[str]) -> str:
+    return " and ".join(part for part in (", ".join(words[:-1]), *words[-1:]) if part)
+
+
+# ------------------------------------------------------------------ reckoning
+def occurrences(cadence: Cadence, *, zone: str, after: dt.datetime) -> Iterator[dt.datetime]:
+    """The instants (UTC) after `after`, without end and strictly increasing. Raises wallclock.UnknownZone."""
+    last = after
+    for instant in _by_cron(cadence, zone, after) if cadence.kind == "cron" else _by_wall(cadence, zone, after):
+        if instant > last:  # two wall times in one gap mean the same moment
+            yield instant
+            last = instant
+
+
+def first(cadence: Cadence, *, zone: str, after: dt.datetime) -> dt.datetime | None:
+    """The next one; None for a cron line that never comes again."""
+    return next(occurrences(cadence, zone=zone, after=after), None)
+
+
+def coming(cadence: Cadence, *, zone: str, after: dt.datetime, count: int) -> list[dt.datetime]:
+    return list(islice(occurrences(cadence, zone=zone, after=after), count))
+
+
+def _by_wall(cadence: Cadence, zone: str, after: dt.datetime) -> Iterator[dt.datetime]:
+    # the day before, too: a time in a gap at midnight may belong to it
+    day = after.astimezone(wallclock.zone(zone)).date() - dt.timedelta(days=1)
+    while True:
+        if _is_day(cadence, day):
+            for time in cadence.times:
+                yield instant_of(dt.datetime.combine(day, time), zone)
+        day += dt.timedelta(days=1)
+
+
+def _is_day(cadence: Cadence, day: dt.date) -> bool:
+    match cadence.kind:
+        case "weekly":
+            return day.weekday() in cadence.weekdays
+        case "monthly":
+            last = calendar.monthrange(day.year, day.month)[1]
+            return day.day in cadence.days or (day.day == last and max(cadence.days) > last)
+    return True
+
+
+def instant_of(wall: dt.datetime, zone: str) -> dt.datetime:
+    """The instant of a naive wall time: the first of two, or the first moment after a gap."""
+    try:
+        return wallclock.to_instant(wall, zone).instant
+    except wallclock.MissingTime as missing:
+        return wallclock.to_instant(missing.after, zone).instant
+
+
+def _by_cron(cadence: Cadence, zone: str, after: dt.datetime) -> Iterator[dt.datetime]:
+    """cronsim knows the calendar; the clocks are reckoned here, since by its own it lost 03:00 on Lord Howe, where
+    they move by half an hour."""
+    tz = wallclock.zone(zone)
+    goes_on = any(field.startswith("*") for field in cadence.cron.split()[:2])  # through a repeated hour
+    day = after.astimezone(tz).date() - dt.timedelta(days=not goes_on)
+    walls = CronSim(cadence.cron, dt.datetime.combine(day, dt.time()) - dt.timedelta(minutes=1))
+    for _, of_one_day in groupby(walls, key=dt.datetime.date):
+        if goes_on:
+            yield from sorted({instant for wall in of_one_day for instant in _all_of(wall, tz)})
+        else:
+            yield from (instant_of(wall, zone) for wall in of_one_day)
+
+
+def _all_of(wall: dt.datetime, tz: ZoneInfo) -> Iterator[dt.datetime]:
+    """The instants at which clocks show this time: one, two, or none in a gap."""
+    for fold in (0, 1):
+        instant = wall.replace(tzinfo=tz, fold=fold).astimezone(dt.UTC)
+        if instant.astimezone(tz).replace(tzinfo=None, fold=0) == wall:
+            yield instant
+
+
+# ------------------------------------------------------------------ deciding
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """What to do about a time that has come: `at` is the latest one that did; it is sent, or was missed."""
+
+    at: dt.datetime
+    missed: bool
+
+
+_LOOKS = tuple(dt.timedelta(days=days) for days in (0.1, 2, 62, 800))
+
+
+def turn(
+    cadence: Cadence, *, zone: str, planned: dt.datetime, now: dt.datetime, send_missed: bool, tolerance: int
+) -> Turn:
+    """`planned` has come; of several that came meanwhile only the latest counts, and nobody gets all of them at once.
+
+    Up to `tolerance` seconds late is in time. Later than that it was missed, unless `send_missed`.
+    """
+    latest = planned
+    for look in _LOOKS:  # not all minutes of a year one by one
+        since = max(planned, now - look)
+        found = [at for at in _until(cadence, zone, since, now) if at <= now]
+        if found or since == planned:
+            latest = found[-1] if found else planned
+            break
+    late = (now - latest).total_seconds() > tolerance
+    return Turn(latest, missed=late and not send_missed)
+
+
+def _until(cadence: Cadence, zone: str, since: dt.datetime, now: dt.datetime) -> Iterator[dt.datetime]:
+    for at in occurrences(cadence, zone=zone, after=since):
+        if at > now:
+            return
+        yield at
