@@ -2,6 +2,7 @@
 
 import logging
 import threading
+import time
 from collections import deque
 from collections.abc import Callable
 from typing import Any
@@ -20,6 +21,9 @@ from apps.notifications.message import Unaddressed
 log = logging.getLogger("carillon.send")
 
 FLUSH_ROWS = 250  # results that wake the thread with the database
+# Where a server takes a mail in less than QUICK seconds, MADE_AT_ONCE are made one after the other: what the processor
+# needs for making is still at hand then. A person's pause waits for those, 40 ms at most.
+MADE_AT_ONCE, QUICK = 8, 0.005
 FAULTS = (Result.ACCOUNT, Result.THROTTLED)  # the next message would fare no better
 OUR_OWN = (DatabaseError, MemoryError, NotWritten)  # what says nothing about the message or the provider
 
@@ -43,7 +47,7 @@ class Line:
         self._ended: list[Ended] = []
         self._in_hand = 0
         self.open, self._left_alone = True, False
-        self._hands = 0  # connections at work
+        self._hands: list[Hand] = []  # connections at work
         self.crowded = False  # the server did not want one of them
 
     # ---- the side of the database
@@ -58,10 +62,12 @@ class Line:
             self._rows_came.notify_all()
 
     def withdraw(self, notifications: set[int] | None = None) -> list[Row]:
-        """Take back what nobody has in hand yet: all, or what belongs to these notifications."""
+        """Take back what no session has taken yet: all, or what belongs to these notifications."""
         with self._lock:
+            made = [row for hand in self._hands for row in hand.unmake(notifications)]
+            self._in_hand -= len(made)
             rows, self._ready = self._ready, deque()
-            taken: list[Row] = []
+            taken: list[Row] = made
             for row in rows:
                 gone = notifications is None or row.notification.pk in notifications
                 (taken if gone else self._ready).append(row)
@@ -115,11 +121,19 @@ class Line:
     def next(self, *, wait: bool) -> Row | None:
         with self._lock:
             while wait and not self.local and self.open and not self._ready:
-                self._rows_came.wait()
+                for hand in self._hands:  # one that waits for an answer keeps nothing from one that is free
+                    self._ready.extend(hand.unmake())
+                self._in_hand -= len(self._ready)
+                if not self._ready:
+                    self._rows_came.wait()
             if not self.open or not self._ready:
                 return None
             self._in_hand += 1
             return self._ready.popleft()
+
+    def share(self) -> int:
+        """How many a hand may make at once without another one going short."""
+        return len(self._ready) // (2 * max(len(self._hands), 1))
 
     def back(self, row: Row) -> None:
         with self._lock:
@@ -144,16 +158,21 @@ class Line:
         if alone:
             outcomes.record(self.journal.owner, [(row, outcome)])
 
-    def join(self) -> None:
+    def join(self, hand: "Hand") -> None:
         with self._lock:
-            self._hands += 1
+            self._hands.append(hand)
 
-    def others_go_on(self) -> bool:
+    def made(self, hand: "Hand") -> Any:
+        """What this hand has made first; None where nothing is left of it."""
+        with self._lock:
+            return hand.made.popleft()[1] if hand.made else None
+
+    def others_go_on(self, hand: "Hand") -> bool:
         """True for a connection that may leave because others are at work; the last one has to stay."""
         with self._lock:
-            if self._hands < 2:
+            if len(self._hands) < 2:
                 return False
-            self._hands -= 1
+            self._hands.remove(hand)
             self.crowded = True
             return True
 
@@ -175,12 +194,27 @@ class Hand(Flow[Any]):
         self._taken: dict[UUID, Row] = {}
         self._left: set[UUID] = set()
         self._over = False
-        line.join()
         self._making: UUID | None = None
+        self.made: deque[tuple[Row, Any]] = deque()  # what the session has not taken yet; under the line's lock
+        self._began, self._since = time.monotonic(), 0  # the last time some were made, and how many have ended since
+        line.join(self)
 
     def take(self, *, wait: bool) -> Any:
-        line = self._line
-        while not self._over and (row := line.next(wait=wait)) is not None:
+        while not self._over and self._line.open:
+            if (message := self._line.made(self)) is not None:
+                return message
+            if not self._make(wait=wait):
+                break
+        self.put_back()
+        return None
+
+    def _make(self, *, wait: bool) -> bool:
+        """The next message; some more where they go quickly. False: there is none."""
+        line, now = self._line, time.monotonic()
+        quick, self._began, self._since = now - self._began < self._since * QUICK, now, 0
+        wanted = min(MADE_AT_ONCE, max(1, line.share())) if quick and not line.local else 1
+        fresh: list[tuple[Row, Any]] = []
+        while not self._over and len(fresh) < wanted and (row := line.next(wait=wait and not fresh)):
             self._taken[row.uid] = row
             line.journal.preparing(row.pk)
             try:
@@ -195,8 +229,24 @@ class Hand(Flow[Any]):
                 log.exception("The message of delivery %s could not be made.", row.uid)
                 self._end(row.uid, unmade(f"{type(error).__name__}: {error}"))
             else:
-                return message
-        return None
+                if wanted > 1:  # a crash in the making of the next one is not the fault of this one
+                    line.journal.given_back(row.pk)
+                fresh.append((row, message))
+        self.made.extend(fresh)
+        return bool(fresh)
+
+    def put_back(self) -> None:
+        """What was made and will not be sent here."""
+        while (message := self._line.made(self)) is not None:
+            self.give_back(message)
+
+    def unmake(self, notifications: set[int] | None = None) -> list[Row]:
+        """What was made and not taken by the session, for the line, which holds its lock."""
+        gone = {row.uid: row for row, _ in self.made if notifications is None or row.notification.pk in notifications}
+        self.made = deque(each for each in self.made if each[0].uid not in gone)
+        for uid in gone:
+            del self._taken[uid]
+        return list(gone.values())
 
     def leaving(self, message: Any) -> None:
         if not self._line.local:
@@ -204,7 +254,7 @@ class Hand(Flow[Any]):
             self._left.add(message.delivery)
 
     def ended(self, message: Any, outcome: Outcome) -> None:
-        if outcome.result is Result.ACCOUNT and self._line.others_go_on():
+        if outcome.result is Result.ACCOUNT and self._line.others_go_on(self):
             self._over = True  # servers allow only so many connections, and say so only to the one too many
             self.give_back(message)
             return
@@ -218,6 +268,7 @@ class Hand(Flow[Any]):
         self._line.back(row)
 
     def _end(self, uid: UUID, outcome: Outcome) -> None:
+        self._since += 1
         row = self._taken.pop(uid)
         self._left.discard(uid)
         try:  # first: from here on a kill or a database that is away makes no doubt of it
@@ -228,6 +279,7 @@ class Hand(Flow[Any]):
     def broke(self, error: BaseException) -> None:
         """The session raised. What may have left is in doubt."""
         log.error("A connection broke.", exc_info=error)
+        self.put_back()
         said = f"{type(error).__name__}: {error}"
         for uid, row in self._taken.items():
             if uid in self._left:
@@ -251,6 +303,7 @@ def work(line: Line, session: Session[Any]) -> None:
     hand = Hand(line)
     try:
         session.work(hand)
+        hand.put_back()
     except BaseException as error:  # noqa: BLE001  # whatever it is, the line hears of it
         hand.broke(error)
 
