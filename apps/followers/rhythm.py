@@ -8,7 +8,7 @@ import datetime as dt
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, TypedDict, Unpack
+from typing import Any, Protocol, TypedDict, Unpack
 from zoneinfo import ZoneInfo
 
 from django.conf import settings
@@ -52,7 +52,13 @@ def rhythm_of(follower: Follower) -> Rhythm:
     return Rhythm.objects.filter(follower=follower).first() or Rhythm(follower=follower)
 
 
-def zone_of(follower: Follower) -> ZoneInfo:
+class Zoned(Protocol):
+    """A follower, or what a sender knows of one."""
+
+    time_zone: str
+
+
+def zone_of(follower: Zoned) -> ZoneInfo:
     """The follower's zone, else the site's: also where the name is unknown here, for it must not mean "at any time"."""
     try:
         return zone(follower.time_zone or settings.TIME_ZONE)

@@ -55,3 +55,22 @@ def to_instant(wall: dt.datetime, zone_name: str) -> Moment:
 
 def _exists(wall: dt.datetime, tz: ZoneInfo) -> bool:
     return wall.replace(tzinfo=tz).astimezone(dt.UTC).astimezone(tz).replace(tzinfo=None) == wall
+
+
+def instant(wall: dt.datetime, tz: ZoneInfo, *, last: bool = False) -> dt.datetime:
+    """The UTC instant of a naive wall time, whatever the clocks do; for what recurs, where nobody can be asked.
+
+    A time that is skipped means the first moment after the gap, one that happens twice the first, or with `last` the
+    second.
+    """
+    first = wall.replace(tzinfo=tz, fold=0).astimezone(dt.UTC)
+    second = wall.replace(tzinfo=tz, fold=1).astimezone(dt.UTC)
+    if first <= second:
+        return second if last else first
+    before, after = second, first  # the gap's end is between the two (PEP 495)
+    offset = before.astimezone(tz).utcoffset()
+    while after - before > dt.timedelta(seconds=1):
+        middle = before + (after - before) // 2
+        middle = middle.replace(microsecond=0)
+        before, after = (middle, after) if middle.astimezone(tz).utcoffset() == offset else (before, middle)
+    return after

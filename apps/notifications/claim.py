@@ -2,13 +2,14 @@
 
 import datetime as dt
 import random
+import time
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
 from django.db import connection, transaction
-from django.db.models import Case, DateTimeField, ExpressionWrapper, F, OuterRef, Q, QuerySet, Subquery, Value
+from django.db.models import DateTimeField, ExpressionWrapper, F, OuterRef, Q, QuerySet, Subquery, Value
 from django.db.models.expressions import Combinable
 from django.db.models.functions import Now
 from django.db.models.lookups import LessThanOrEqual
@@ -22,9 +23,11 @@ from apps.lib import among  # noqa: F401  (the lookup `pk__among`)
 from apps.lib.clock import database_now
 from apps.lib.plain_rows import fetch, parsed, uuid
 from apps.lib.queue.lanes import Lane
-from apps.notifications import accounts_out, books, limits, recipient
+from apps.notifications import accounts_out, books, caps, facts, fallback, limits, recipient
+from apps.notifications.decide import Act, Decision
 from apps.notifications.models import (
     Delivery,
+    DeliveryEvent,
     DeliveryStatus,
     Notification,
     NotificationState,
@@ -34,7 +37,8 @@ from apps.notifications.moves import doubted_among
 from apps.notifications.recipient import Person
 
 LEASE = dt.timedelta(seconds=60)
-EXPIRED = "expired"
+WAITS = "waits"  # the event of a row that is put off, {"reason", "until"}
+LOOKING = 0.5  # seconds after which a claim that finds only what may not go now leaves it to the next
 TIRED_AFTER = 3  # tries through one account; then another one may have better luck
 _ALLOWING = frozenset(reason.value for reason in ALLOWING)
 _COLUMNS = (
@@ -105,7 +109,7 @@ def claim(lane: Lane, *, owner: str, size: int, account: ProviderAccount | None 
 
     `account`: only what may go through this one.
     """
-    now = database_now()
+    now, until = database_now(), time.monotonic() + LOOKING
     live = Notification.objects.filter(lane=lane.value, state=NotificationState.SENDING).order_by("pk")
     ways: dict[str, list[tuple[ProviderAccount, Q]]] = {}
     for channel in [account.channel] if account else accounts_out.open_channels(now=now):
@@ -119,13 +123,16 @@ def claim(lane: Lane, *, owner: str, size: int, account: ProviderAccount | None 
     for pk, channel in places:
         for way, which in ways[channel]:
             rows = _claim_from(pk, way, which, owner=owner, size=size, now=now)
+            looked = rows is not None
+            while rows == [] and time.monotonic() < until:  # a whole country may be asleep
+                rows = _claim_from(pk, way, which, owner=owner, size=size, now=now)
             if rows and stopped({pk}):  # as they were taken: whoever stopped it saw none to wait for, and has returned
                 release(owner, rows)
                 limits.give_back(notification=rows[0].notification, account=way, count=len(rows))
                 break
             if rows:
                 return Batch(way, rows)
-            if rows is not None:  # everything claimed was skipped: it may have been the last
+            if looked:  # everything claimed was skipped or put off: it may have been the last
                 books.finish_if_done(pk, now=now)
     return None
 
@@ -163,11 +170,13 @@ def _claim_from(
         # an event's foreign key does not wait for it
         free = found.select_for_update(skip_locked=skip, no_key=True)
         ids = set(free.values_list("pk", flat=True)[:granted]) if granted else set()
-        judged = _judged(notification, account.channel, ids, now=now) if ids else []
-        _skip(judged, now=now)
-        rows = [row for row, verdict in judged if verdict in _ALLOWING]
+        judged = _judged(notification, account.channel, ids) if ids else []
+        people = [row.person for row, verdict in judged if row.person and verdict in _ALLOWING]
+        ledger = caps.open_ledger(notification, account.channel, people, now=now, lock=True)
+        rows = _decided(notification, account.channel, judged, ledger=ledger, now=now)
         if account.channel == Channel.EMAIL and rows:
             rows = _in_turn(notification, account, rows, now=now)
+        ledger.store((row.pk, row.person) for row in rows if row.person)
         limits.give_back(notification=notification, account=account, count=granted - len(rows))
         for row in rows:
             row.attempts += 1
@@ -199,11 +208,9 @@ def lease_end() -> Combinable:
     return ExpressionWrapper(Now() + Value(LEASE), output_field=DateTimeField())
 
 
-def _judged(notification: Notification, channel: str, ids: set[int], *, now: dt.datetime) -> list[tuple[Row, str]]:
-    """The rows in order, each with what the rules say now."""
-    verdict: Case | Value = reason_case(notification.notification_type, channel, follower="follower", address="address")
-    if notification.expires_at and notification.expires_at <= now:
-        verdict = Value(EXPIRED)
+def _judged(notification: Notification, channel: str, ids: set[int]) -> list[tuple[Row, str]]:
+    """The rows in order, each with what the rules of consent say now."""
+    verdict = reason_case(notification.notification_type, channel, follower="follower", address="address")
     if connection.vendor == "postgresql":
         with connection.cursor() as cursor:
             # a thousand of a million people are looked up one by one (6 ms); left to itself it reads all of them
@@ -227,28 +234,78 @@ def _row(found: Sequence[Any], notification: Notification) -> Row:
     )
 
 
-def _skip(judged: Iterable[tuple[Row, str]], *, now: dt.datetime, held: bool = False) -> None:
-    """Those that may not go any more are skipped with the reason. In the caller's transaction, which holds the rows.
+def _decided(
+    notification: Notification,
+    channel: str,
+    judged: Sequence[tuple[Row, str]],
+    *,
+    ledger: caps.Ledger | None,
+    now: dt.datetime,
+    held: bool = False,
+) -> list[Row]:
+    """Those that go now; the others are skipped, wait or are held for a digest. In the transaction that holds them.
+
+    `held`: they are claimed and charged for already, and wait in this process.
+    """
+    asked = [facts.Asked(row.person, verdict, row.attempts > held) for row, verdict in judged]
+    decided = facts.decisions(notification, channel, asked, ledger=ledger, now=now)
+    fates = [(row, fate) for (row, _), fate in zip(judged, decided, strict=True)]
+    _skip([(row, fate.reason) for row, fate in fates if fate.act is Act.SKIP], now=now, held=held)
+    _put_off([(row, fate) for row, fate in fates if fate.act in (Act.WAIT, Act.HOLD)], now=now, held=held)
+    return [row for row, fate in fates if fate.act is Act.SEND]
+
+
+def _skip(denied: Sequence[tuple[Row, str]], *, now: dt.datetime, held: bool) -> None:
+    """Those that may not go any more are skipped with the reason.
 
     One that was in doubt before has perhaps arrived: it stays in doubt, because "skipped" would be a claim.
     """
-    denied = [(row, verdict) for row, verdict in judged if verdict not in _ALLOWING]
     if not denied:
         return
     doubted = doubted_among(row.pk for row, _ in denied)
     ends = {
-        row.pk: (DeliveryStatus.IN_DOUBT, "in_doubt") if row.pk in doubted else (DeliveryStatus.SKIPPED, verdict)
-        for row, verdict in denied
+        row.pk: (DeliveryStatus.IN_DOUBT, "in_doubt") if row.pk in doubted else (DeliveryStatus.SKIPPED, str(reason))
+        for row, reason in denied
     }
     for status, reason in set(ends.values()):
         Delivery.objects.filter(pk__among={pk for pk, end in ends.items() if end == (status, reason)}).update(
             status=status, reason=reason, finished_at=now, lease_owner="", lease_until=None
         )
+    if denied[0][0].notification.fallback:
+        fallback.advance(deliveries=ends.keys() - doubted, now=now)
     before, after = [], []
     for row, _ in denied:
         place, (status, reason) = row.place(), ends[row.pk]
         before.append(place if held else place._replace(status=DeliveryStatus.PENDING.value))
         after.append(place._replace(status=status.value, reason=reason))
+    books.shift(books.moved(before, after))
+
+
+def _put_off(later: Sequence[tuple[Row, Decision]], *, now: dt.datetime, held: bool) -> None:
+    """Waiting until their time, or held for their digest, uncharged; each new reason and time is an event."""
+    if not later:
+        return
+    ids = {row.pk for row, _ in later}
+    said = DeliveryEvent.objects.filter(delivery__in=ids, kind=WAITS).order_by("pk")
+    last = dict(said.values_list("delivery_id", "detail"))
+    ends: dict[DeliveryStatus, set[int]] = {}
+    events, before, after = [], [], []
+    for row, fate in later:
+        status = DeliveryStatus.HELD if fate.act is Act.HOLD else DeliveryStatus.PENDING
+        ends.setdefault(status, set()).add(row.pk)
+        detail = {"reason": str(fate.reason), "until": fate.at.isoformat() if fate.at else ""}
+        if fate.reason != facts.NOT_NOW and last.get(row.pk) != detail:
+            events.append(DeliveryEvent(delivery_id=row.pk, at=now, kind=WAITS, detail=detail))
+        place = row.place()
+        before.append(place if held else place._replace(status=DeliveryStatus.PENDING.value))
+        after.append(place._replace(status=status.value))
+    due_at = [Delivery(pk=row.pk, due_at=fate.at or now) for row, fate in later]
+    Delivery.objects.bulk_update(due_at, ["due_at"], batch_size=200)
+    for status, those in ends.items():
+        Delivery.objects.filter(pk__among=those).update(
+            status=status, attempts=F("attempts") - int(held), lease_owner="", lease_until=None
+        )
+    DeliveryEvent.objects.bulk_create(events, batch_size=1000)
     books.shift(books.moved(before, after))
 
 
@@ -268,7 +325,8 @@ def held_rows(owner: str) -> list[Row]:
 
 
 def still_wanted(owner: str, rows: Sequence[Row], *, now: dt.datetime) -> list[Row]:
-    """Of rows that wait in this process, those that may still go, their lease renewed; the others are skipped."""
+    """Of rows that wait in this process, those that may still go, their lease renewed; the others are skipped or put
+    off. Their places under a cap they have."""
     wanted: list[Row] = []
     groups: dict[tuple[int, str], list[Row]] = {}
     with transaction.atomic():
@@ -279,9 +337,8 @@ def still_wanted(owner: str, rows: Sequence[Row], *, now: dt.datetime) -> list[R
         for (_, channel), group in groups.items():
             notification = group[0].notification
             notification.refresh_from_db(fields=["expires_at"])
-            judged = _judged(notification, channel, {row.pk for row in group}, now=now)
-            _skip(judged, now=now, held=True)
-            wanted += [row for row, verdict in judged if verdict in _ALLOWING]
+            judged = _judged(notification, channel, {row.pk for row in group})
+            wanted += _decided(notification, channel, judged, ledger=None, now=now, held=True)
         Delivery.objects.filter(pk__among={row.pk for row in wanted}).update(lease_until=lease_end())
     allowed = {row.pk for row in wanted}
     return [row for row in rows if row.pk in allowed]

@@ -1,17 +1,18 @@
 """Send it now, later, or not at all? One pure function, and its reason.
 
-The order is the law, first match decides:
+The order is the law, first match decides (docs/consent.md explains it to people):
 consent (followers/verdict.py) > expiry > fallback > snooze > quiet hours > digest > throttle > cap.
 Critical messages are asked for consent (their address), expiry and fallback, and pass the rest.
 """
 
 import datetime as dt
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
-from zoneinfo import ZoneInfo
 
+from apps.followers.models import Cadence
 from apps.followers.verdict import Verdict
+from apps.notifications.habits import Habits, digest_time, quiet_until
+from apps.notifications.models import CapOutcome
 
 
 class Act(StrEnum):
@@ -35,24 +36,25 @@ class Why(StrEnum):
     CAPPED = "capped"
 
 
+EXPLANATIONS = {
+    Why.EXPIRED: "it expired before its turn",
+    Why.EXPIRED_WHILE_WAITING: "it would be worthless by the time it may go",
+    Why.REACHED_ELSEWHERE: "an earlier channel got through",
+    Why.EARLIER_CHANNEL: "an earlier channel still has time to get through",
+    Why.SNOOZED: "paused all messages for a while",
+    Why.QUIET_HOURS: "has quiet hours",
+    Why.DIGEST: "wants it with others in a digest",
+    Why.THROTTLED: "got as many of this kind as may come in so short a time",
+    Why.CAPPED: "got as many messages as a limit allows",
+}
+
+
 class Standing(StrEnum):
     """What the channels before this one in a chain have come to, all their deliveries taken together."""
 
     NONE = "none"  # there are none, or all have failed
     TRYING = "trying"  # one may still get through
     REACHED = "reached"  # delivered, opened, clicked or read
-
-
-@dataclass(frozen=True, slots=True)
-class Habits:
-    """A follower's rhythm, as it applies. `quiet`: weekday on which it begins (Monday 0) to local start and end."""
-
-    zone: ZoneInfo
-    quiet: Mapping[int, tuple[dt.time, dt.time]] = field(default_factory=dict)
-    cadence: str = "instant"
-    digest_at: dt.time = dt.time(8)
-    digest_weekday: int = 0
-    snoozed_until: dt.datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +67,7 @@ class Limit:
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """All that a decision depends on besides the time."""
+    """All that a decision depends on besides the time. Collected by facts.py."""
 
     verdict: Verdict
     critical: bool
@@ -84,9 +86,44 @@ class Facts:
 class Decision:
     act: Act
     reason: str  # a Why, or the verdict's Reason
-    at: dt.datetime | None = None
+    at: dt.datetime | None = None  # of WAIT and HOLD: later than now
 
 
 def decide(facts: Facts, *, now: dt.datetime) -> Decision:
     """What to do with one message at this moment. No I/O: the preview and the sender ask the same function."""
-    raise NotImplementedError
+    expires = facts.expires_at
+    if not facts.verdict.allow:
+        return Decision(Act.SKIP, facts.verdict.reason)
+    if expires and expires <= now:
+        return Decision(Act.SKIP, Why.EXPIRED)
+    if facts.earlier is Standing.REACHED:
+        return Decision(Act.SKIP, Why.REACHED_ELSEWHERE)
+    if facts.earlier is Standing.TRYING and facts.chain_at and now < facts.chain_at:
+        # not skipped where that is too late: the earlier channel may fail before
+        return Decision(Act.WAIT, Why.EARLIER_CHANNEL, min(facts.chain_at, expires or facts.chain_at))
+    if facts.critical:
+        return Decision(Act.SEND, facts.verdict.reason)
+    if habits := facts.habits:
+        if not facts.silent and habits.snoozed_until and now < habits.snoozed_until:
+            return _later(facts, Why.SNOOZED, habits.snoozed_until, gather=True)
+        if not facts.silent and (end := quiet_until(habits, now)):
+            calm = end + habits.lag
+            return _later(facts, Why.QUIET_HOURS, end if expires and end < expires <= calm else calm, gather=True)
+        # a boundary that has passed is not waited for again: that is how a digest lets go what it doesn't take
+        if facts.digestible and habits.cadence != Cadence.INSTANT:
+            boundary = digest_time(habits, facts.due_since)
+            if now < boundary:
+                return _later(facts, Why.DIGEST, boundary, gather=True)
+    if facts.throttled:
+        return Decision(Act.SKIP, Why.THROTTLED)
+    if cap := facts.capped:
+        if cap.outcome == CapOutcome.DROP:
+            return Decision(Act.SKIP, Why.CAPPED)
+        return _later(facts, Why.CAPPED, cap.free_at, gather=cap.outcome == CapOutcome.DIGEST)
+    return Decision(Act.SEND, facts.verdict.reason)
+
+
+def _later(facts: Facts, why: Why, at: dt.datetime, *, gather: bool) -> Decision:
+    if facts.expires_at and at >= facts.expires_at:
+        return Decision(Act.SKIP, Why.EXPIRED_WHILE_WAITING)
+    return Decision(Act.HOLD if gather and facts.digestible else Act.WAIT, why, at)
