@@ -29,7 +29,9 @@ from apps.followers.consent import Locked, UnknownCell
 from apps.followers.contacts import AddressTaken, ExternalIdTaken, TagTaken
 from apps.followers.fields import BadFollower
 from apps.lib.wallclock import MissingTime, UnknownZone
+from apps.notifications.cap_rules import BadCap
 from apps.notifications.control import WrongState as NotificationInWrongState
+from apps.notifications.kinds import BadType
 from apps.notifications.notify import NotNotifiable
 
 log = logging.getLogger("carillon.api")
@@ -40,11 +42,13 @@ STATUS = {
     BadAddress: 400,
     BadAudience: 400,
     BadCampaign: 400,
+    BadCap: 400,
     BadData: 400,
     BadFollower: 400,
     BadIdempotencyKey: 400,
     BadKeyRequest: 400,
     BadRules: 400,
+    BadType: 400,
     BadWords: 400,
     MissingTime: 400,
     NotNotifiable: 400,

@@ -37,6 +37,7 @@ ITEMS = (
     Item("Templates", "dashboard:templates", "file-earmark-text", "Content"),
     Item("Layouts", "dashboard:layouts", "layout-text-window-reverse", "Content"),
     Item("Message types", "dashboard:types", "sliders", "Content"),
+    Item("Caps", "dashboard:caps", "bell-slash", "Content"),
     Item("Audit log", "dashboard:audit", "journal-text", "Operate"),
     # exists on development machines only
     *([] if settings.PRODUCTION else [Item("Mailbox", "ops:mailbox", "inbox", "Operate")]),

@@ -1,5 +1,6 @@
 """Message types: what followers can have an opinion about, with its category, channels and template."""
 
+import json
 from typing import Any
 
 from django import forms
@@ -21,6 +22,7 @@ from apps.notifications.kinds import BadType, TypeValues, change_type, check, ma
 from apps.notifications.models import TypeTemplate
 
 OTHER_LANGUAGES = [(tag, name) for tag, name in settings.LANGUAGES if tag != "en"]
+CHAIN = [f"fallback_{place}" for place in range(1, 5)]  # as many as a form should ask for
 CATEGORY_HELP = {
     Category.CRITICAL: "can't be switched off by followers",
     Category.ACTION_REQUIRED: "asks the follower to do something",
@@ -65,6 +67,37 @@ class TypeForm(forms.Form):
         empty_label="None: the caller names one",
         help_text="Speaks for this kind when a program sends it without naming a template.",
     )
+    lifetime = forms.IntegerField(
+        required=False,
+        min_value=1,
+        label="Worthless after (seconds)",
+        help_text="300 is five minutes, 86400 a day. What waits longer is not sent. Empty: it keeps.",
+    )
+    digest = forms.BooleanField(
+        required=False,
+        label="May wait for a digest",
+        help_text="Followers who want a digest get it there, gathered with others. Critical messages never wait.",
+    )
+    throttle_count = forms.IntegerField(
+        required=False,
+        min_value=1,
+        label="At most so many",
+        help_text="To one follower. What is more is skipped; callers may count apart by a throttle key.",
+    )
+    throttle_seconds = forms.IntegerField(required=False, min_value=1, label="In so many seconds")
+    fallback_after = forms.IntegerField(
+        required=False,
+        min_value=1,
+        label="Seconds that each of them gets",
+        help_text="Then the next one is tried, unless it arrived.",
+    )
+    schema = forms.CharField(
+        required=False,
+        strip=False,
+        label="JSON Schema of the data",
+        widget=forms.Textarea(attrs={"rows": 8, "spellcheck": "false", "class": "font-monospace"}),
+        help_text="Draft 2020-12. A call whose data does not fit is refused, and told where. Empty: anything goes.",
+    )
     active = forms.BooleanField(required=False, help_text="Off: nothing of this kind is sent to anyone.")
     position = forms.IntegerField(min_value=0, max_value=32767, label="Order in the preference center")
 
@@ -76,9 +109,15 @@ class TypeForm(forms.Form):
         for tag, _ in OTHER_LANGUAGES:
             words = (self.before.translations or {}).get(tag, {})
             initial |= {f"name_{tag}": words.get("name", ""), f"description_{tag}": words.get("description", "")}
-        super().__init__(data, initial={**initial, "template": speaks})
+        initial["schema"] = json.dumps(self.before.schema, indent=2, ensure_ascii=False) if self.before.schema else ""
+        chain = dict(zip(CHAIN, self.before.fallback, strict=False))
+        super().__init__(data, initial={**initial, **chain, "template": speaks})
         for name in ("channels", "default_channels", "locked_channels"):
             self.fields[name].choices = channel_choices(self.before.channels)
+        for place, name in enumerate(CHAIN):
+            choices = [("", "no other" if place else "all channels at once"), *channel_choices(self.before.channels)]
+            label = f"{place + 1}. channel" if place else "Try one channel after the other, first"
+            self.fields[name] = forms.ChoiceField(choices=choices, required=False, label=label)
         if not may_administer:
             self.fields["locked_channels"].disabled = True
         offered = Template.objects.filter(private=False, archived_at=None)
@@ -101,13 +140,22 @@ class TypeForm(forms.Form):
             raise ValidationError("Only an administrator can make a message type critical.")
         return category
 
+    def clean_schema(self) -> Any:
+        text = self.cleaned_data["schema"].strip()
+        try:
+            return json.loads(text) if text else None
+        except RecursionError as error:
+            raise ValidationError("It is nested too deeply.") from error
+        except json.JSONDecodeError as error:
+            raise ValidationError(f"Line {error.lineno}, column {error.colno}: {error.msg}.") from error
+
     def clean(self) -> dict[str, Any]:
         values = super().clean() or {}
         if not self.errors:
             try:
                 check(self.values())
             except BadType as error:
-                self.add_error(error.field, str(error))
+                self.add_error(error.field if error.field in self.fields else CHAIN[0], str(error))
         return values
 
     def values(self) -> TypeValues:
@@ -116,9 +164,18 @@ class TypeForm(forms.Form):
         for tag, _ in OTHER_LANGUAGES:
             translations[tag] = {"name": typed[f"name_{tag}"], "description": typed[f"description_{tag}"]}
         return TypeValues(
-            **{name: typed[name] for name in TypeValues.__dataclass_fields__ if name != "translations"},
+            **{
+                name: typed[name]
+                for name in TypeValues.__dataclass_fields__
+                if name in typed and name != "fallback_after"
+            },
+            fallback_after=typed["fallback_after"] or self.before.fallback_after,
+            fallback=[typed[name] for name in CHAIN if typed[name]],
             translations={tag: words for tag, words in translations.items() if any(words.values())},
         )
+
+    def chain(self) -> list[forms.BoundField]:
+        return [self[name] for name in CHAIN]
 
     def words_of_others(self) -> list[forms.BoundField]:
         """The fields of the other languages, for the template."""
@@ -169,7 +226,7 @@ def _edit(request: HttpRequest, row: NotificationType | None) -> HttpResponse:
             else:
                 saved = make_type(key=form.cleaned_data["key"], **typed, **stamp)
         except BadType as error:
-            form.add_error(error.field, str(error))
+            form.add_error(error.field if error.field in form.fields else CHAIN[0], str(error))
         else:
             messages.success(request, f"{saved.name} was {'saved' if row else 'added'}.")
             return redirect("dashboard:types")

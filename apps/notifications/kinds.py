@@ -11,7 +11,10 @@ from apps.content.models import Template
 from apps.followers.models import Category, Channel, DoubtPolicy, NotificationType
 from apps.lib.actor import Actor
 from apps.lib.events import Fact, Kind, publish
+from apps.notifications.data_schema import BadSchema, check_schema
 from apps.notifications.models import TypeTemplate
+
+YEAR = 366 * 24 * 3600  # seconds
 
 
 class BadType(ValueError):
@@ -37,6 +40,13 @@ class TypeValues:
     active: bool = True
     position: int = 100
     translations: Mapping[str, Mapping[str, str]] | None = None
+    schema: Mapping[str, Any] | None = None
+    lifetime: int | None = None  # seconds, as the ones below
+    digest: bool = False
+    throttle_count: int | None = None
+    throttle_seconds: int | None = None
+    fallback: Sequence[str] = ()
+    fallback_after: int = 300
 
 
 def check(values: TypeValues) -> None:
@@ -63,6 +73,30 @@ def check(values: TypeValues) -> None:
     if values.locked_channels and values.commercial:
         # a lock goes before the global opt-out (followers/verdict.py)
         raise BadType("locked_channels", "Commercial messages can't be locked on: people must be able to refuse them.")
+    _check_sending(values)
+
+
+def _check_sending(values: TypeValues) -> None:
+    if values.schema is not None:
+        try:
+            check_schema(values.schema)
+        except BadSchema as error:
+            raise BadType("schema", str(error)) from error
+    if values.digest and values.category == Category.CRITICAL:
+        raise BadType("digest", "Critical messages go at once, so they can't wait for a digest. Untick it.")
+    if (values.throttle_count is None) != (values.throttle_seconds is None):
+        missing = "throttle_count" if values.throttle_count is None else "throttle_seconds"
+        raise BadType(missing, "A throttle is a number of messages and a time: give both, or neither.")
+    for field, most in (("lifetime", YEAR), ("throttle_seconds", YEAR), ("throttle_count", 1000)):
+        number = getattr(values, field)
+        if number is not None and not 1 <= number <= most:
+            raise BadType(field, f"Give a number from 1 to {most:,}, or none.")
+    if len(values.fallback) == 1 or len(set(values.fallback)) < len(values.fallback):
+        raise BadType("fallback", "Name two or more different channels, or none: then all are used at once.")
+    if extra := sorted(set(values.fallback) - set(values.channels)):
+        raise BadType("fallback", f"{', '.join(extra)} can't be in the chain: this kind is not offered there.")
+    if not 1 <= values.fallback_after <= YEAR:
+        raise BadType("fallback_after", f"Give a number from 1 to {YEAR:,}.")
 
 
 def _labels(channels: Sequence[str]) -> str:
@@ -136,6 +170,7 @@ def _columns(values: TypeValues) -> dict[str, Any]:
             channels=list(values.channels),
             default_channels=list(values.default_channels),
             locked_channels=list(values.locked_channels),
+            fallback=list(values.fallback),
             translations={language: dict(words) for language, words in (values.translations or {}).items()},
         )
     )

@@ -2,6 +2,7 @@
 
 import datetime as dt
 from collections.abc import Iterable, Sequence
+from enum import StrEnum
 from itertools import chain
 from typing import Any
 
@@ -16,6 +17,8 @@ from apps.lib.actor import Actor
 from apps.lib.events import Fact, Kind, publish
 from apps.lib.queue.announce import announce
 from apps.lib.queue.lanes import Lane
+from apps.notifications.data_schema import Unfit, check_fit
+from apps.notifications.fallback import chain_of
 from apps.notifications.models import Notification, NotificationState, Recipient, TypeTemplate
 from apps.notifications.plan import PLAN_TASK, SLICE, plan_recipients
 
@@ -27,8 +30,26 @@ class NotNotifiable(ValueError):
     """The request can't become a message; the text says what to change."""
 
 
-def lane_of(notification_type: NotificationType) -> Lane:
+class BadValue(NotNotifiable):
+    """One value of `data` is not what the type asks for; `field` is its path, such as `data.items.0.price`."""
+
+    def __init__(self, field: str, message: str) -> None:
+        super().__init__(message)
+        self.field = field
+
+
+class Priority(StrEnum):
+    """The caller's word on the lane. Critical is not among them: that is a property of the type, and audited there."""
+
+    HIGH = "high"
+    NORMAL = "normal"
+    LOW = "low"
+
+
+def lane_of(notification_type: NotificationType, priority: str = Priority.NORMAL) -> Lane:
     """Critical ones first, marketing last; the rest between, so that a code never waits behind a campaign."""
+    if notification_type.category != Category.CRITICAL and priority != Priority.NORMAL:
+        return Lane.TRANSACTIONAL if priority == Priority.HIGH else Lane.BULK
     return _LANES.get(Category(notification_type.category), Lane.TRANSACTIONAL)
 
 
@@ -42,6 +63,8 @@ def notify(
     send_at: dt.datetime | None = None,
     expires_at: dt.datetime | None = None,
     dedup_key: str | None = None,
+    throttle_key: str = "",
+    priority: str = Priority.NORMAL,
     tracked: bool = False,
     rate: float | None = None,
     spread: int | None = None,
@@ -53,7 +76,7 @@ def notify(
 
     `recipients` may carry each person's own values, laid over `data`. `channels` defaults to all that the type
     is offered on; each follower's preferences decide which of them are used. The same `dedup_key` for the same type
-    returns the notification that exists. Raises NotNotifiable.
+    returns the notification that exists. Each person's data is checked by the type's JSON Schema. Raises NotNotifiable.
     """
     if dedup_key and (existing := _known(notification_type, dedup_key)):
         return existing
@@ -61,8 +84,10 @@ def notify(
     if not people:
         raise NotNotifiable("There is nobody to notify. Name at least one recipient.")
     version = version or _template_of(notification_type)
-    for _, own in people if any(own for _, own in people) else people[:1]:
-        _complete(version, {**(data or {}), **(own or {})})
+    for person, own in people if any(own for _, own in people) else people[:1]:
+        merged = {**(data or {}), **(own or {})}
+        _fit(notification_type, merged, person if own else None)
+        _complete(version, merged)
     try:
         with transaction.atomic():
             notification = open_notification(
@@ -73,11 +98,12 @@ def notify(
                 send_at=send_at,
                 expires_at=expires_at,
                 dedup_key=dedup_key,
+                throttle_key=throttle_key,
                 tracked=tracked,
                 rate=rate,
                 spread=spread,
                 source=source,
-                lane=lane_of(notification_type),
+                lane=lane_of(notification_type, priority),
                 by=by,
                 now=now,
             )
@@ -108,6 +134,7 @@ def open_notification(
     send_at: dt.datetime | None = None,
     expires_at: dt.datetime | None = None,
     dedup_key: str | None = None,
+    throttle_key: str = "",
     tracked: bool = False,
     rate: float | None = None,
     spread: int | None = None,
@@ -116,7 +143,9 @@ def open_notification(
     by: Actor,
     now: dt.datetime,
 ) -> Notification:
-    """A notification in state PLANNING, with nobody in it yet. Raises NotNotifiable."""
+    """A notification in state PLANNING, with nobody in it yet. Unless told otherwise it expires at the end of the
+    type's lifetime. Raises NotNotifiable.
+    """
     chosen = _channels(notification_type, version, channels)
     if version.published_at is None:
         raise NotNotifiable(f"{version} is a draft. Publish it first.")
@@ -124,6 +153,9 @@ def open_notification(
         raise NotNotifiable("It would expire before it is sent. Choose a later expiry.")
     if any(moment and moment.year > now.year + FARTHEST_YEARS for moment in (send_at, expires_at)):
         raise NotNotifiable(f"Choose times within the next {FARTHEST_YEARS} years.")
+    starts = max(send_at or now, now)
+    if expires_at is None and notification_type.lifetime:
+        expires_at = starts + dt.timedelta(seconds=notification_type.lifetime)
     with transaction.atomic():
         notification = Notification.objects.create(
             notification_type=notification_type,
@@ -131,6 +163,7 @@ def open_notification(
             channels=chosen,
             data=_complete(version, data or {}, required=False),
             dedup_key=dedup_key,
+            throttle_key=throttle_key,
             tracked=tracked,
             rate=rate,
             spread=spread,
@@ -138,8 +171,10 @@ def open_notification(
             lane=lane.value,
             state=NotificationState.PLANNING,
             created_at=now,
-            send_at=max(send_at, now) if send_at else now,
+            send_at=starts,
             expires_at=expires_at,
+            fallback=chain_of(notification_type.fallback, chosen),
+            fallback_after=notification_type.fallback_after,
         )
         publish(
             Fact(
@@ -186,6 +221,20 @@ def _channels(notification_type: NotificationType, version: Version, wanted: Ite
             "Choose channels on its page, or write the words."
         )
     return chosen
+
+
+def _fit(notification_type: NotificationType, data: dict[str, Any], person: Follower | None) -> None:
+    """`person`: whose own values are among them."""
+    if notification_type.schema is None:
+        return
+    try:
+        check_fit(notification_type.schema, data)
+    except Unfit as error:
+        whose = f" for {person.name or person.uid}" if person else ""
+        raise BadValue(
+            f"data.{error.path}".rstrip("."),
+            f"The data{whose} does not fit the type {notification_type.key}: {error}. Its JSON Schema says what does.",
+        ) from error
 
 
 def _complete(version: Version, data: dict[str, Any], *, required: bool = True) -> dict[str, Any]:

@@ -111,3 +111,41 @@ def test_the_list_needs_few_queries(client: Client, viewer: Any, django_assert_m
     as_role(client, viewer)
     with django_assert_max_num_queries(8):
         client.get(reverse("dashboard:types"))
+
+
+def test_an_editor_says_how_a_type_is_sent_and_what_its_data_is(client: Client, editor: Any) -> None:
+    rules = {
+        "schema": '{"type": "object",\n "required": ["order"]}', "lifetime": "3600", "digest": "on",
+        "throttle_count": "2", "throttle_seconds": "60", "fallback_1": "in_app", "fallback_2": "email",
+        "fallback_after": "120",
+    }  # fmt: skip
+    as_role(client, editor).post(reverse("dashboard:type-add"), VALUES | rules)
+    made = NotificationType.objects.get()
+    assert made.schema == {"type": "object", "required": ["order"]}
+    assert (made.lifetime, made.digest, made.throttle_count, made.throttle_seconds) == (3600, True, 2, 60)
+    assert (made.fallback, made.fallback_after) == (["in_app", "email"], 120)
+    form = client.get(reverse("dashboard:type", args=[made.key])).context["form"]
+    assert (form["fallback_1"].value(), form["fallback_2"].value(), form["fallback_3"].value()) == (
+        "in_app",
+        "email",
+        None,
+    )
+    assert "&quot;required&quot;: [" in str(form["schema"])
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"schema": "{"}, "Line 1, column 2: Expecting property name"),
+        ({"schema": '{"type": "objekt"}'}, "At type"),
+        ({"throttle_count": "2"}, "give both, or neither"),
+        ({"fallback_1": "email"}, "two or more different channels"),
+        ({"category": "critical", "digest": "on"}, "wait for a digest"),
+    ],
+)
+def test_rules_that_can_not_be_are_refused_at_their_field(
+    client: Client, admin: Any, changes: dict[str, Any], message: str
+) -> None:
+    answer = as_role(client, admin).post(reverse("dashboard:type-add"), VALUES | changes)
+    assert message in page_of(answer).text
+    assert not NotificationType.objects.exists()

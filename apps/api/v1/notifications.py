@@ -24,8 +24,8 @@ from apps.followers.models import Follower
 from apps.notifications import control
 from apps.notifications.balance import balance, deliveries_behind
 from apps.notifications.engagement import engagement
-from apps.notifications.models import Notification, NotificationState
-from apps.notifications.notify import notify
+from apps.notifications.models import LANES, Notification, NotificationState
+from apps.notifications.notify import Priority, notify
 
 MOST_NAMED, MOST_TAGGED = 1000, 10_000
 ROWS = Notification.objects.select_related("notification_type", "version__template")
@@ -39,6 +39,8 @@ class NotificationOut(serializers.Serializer[Notification]):
     channels = serializers.ListField(child=serializers.CharField())
     data = serializers.DictField()
     dedup_key = serializers.CharField(allow_null=True)
+    throttle_key = serializers.CharField()
+    lane = serializers.ChoiceField(LANES)
     source = serializers.CharField()
     state = serializers.ChoiceField(NotificationState.choices)
     created_at = serializers.DateTimeField()
@@ -75,12 +77,22 @@ class NotifyIn(Strict):
     recipients = serializers.ListField(child=Person(), required=False, default=list, max_length=MOST_NAMED)
     tags = words_field(required=False, default=list, max_length=50, help_text="Everybody who has one of these.")
     data = serializers.DictField(required=False, help_text="Values for the template's variables.")
+    segment = serializers.UUIDField(required=False, help_text="Everybody in it at this moment.")
     channels = serializers.ListField(child=serializers.CharField(), required=False, allow_empty=False)
     template = serializers.CharField(
         required=False, max_length=80, help_text="Key of a published template; else the one that speaks for the type."
     )
     send_at = serializers.DateTimeField(required=False, default_timezone=dt.UTC)
-    expires_at = serializers.DateTimeField(required=False, default_timezone=dt.UTC)
+    expires_at = serializers.DateTimeField(
+        required=False, default_timezone=dt.UTC, help_text="Else at the end of the type's lifetime, if it has one."
+    )
+    priority = serializers.ChoiceField(
+        list(Priority), required=False, default=Priority.NORMAL.value, help_text="`high` goes before campaigns, "
+        "`low` among them; `normal` as the type's category says. A critical type is always first.",
+    )  # fmt: skip
+    throttle_key = serializers.CharField(
+        required=False, max_length=120, help_text="What the type's throttle counts apart, such as an order's number."
+    )
     tracked = serializers.BooleanField(
         required=False, default=False, help_text="Count opens and clicks of its mails, of those who allow it."
     )
@@ -108,11 +120,11 @@ class Notify(Endpoint):
         asked, now = self.body(NotifyIn), self.now
         kind = type_of(asked.pop("type"))
         version = _version(asked.pop("template", ""))
-        tagged = _tagged(asked.pop("tags"))
+        crowd = _crowd(asked.pop("tags"), asked.pop("segment", None))
         with transaction.atomic():  # people who are added stay only if the notification is taken
             people = find_or_add(asked.pop("recipients"), source=SOURCE, by=self.by, now=now)
             named = {follower.pk for follower, _ in people}
-            everyone = [*people, *((follower, {}) for follower in tagged if follower.pk not in named)]
+            everyone = [*people, *((follower, {}) for follower in crowd if follower.pk not in named)]
             made = notify(
                 notification_type=kind,
                 recipients=everyone,
@@ -134,11 +146,18 @@ def _version(key: str) -> Version | None:
     return version
 
 
-def _tagged(words: list[str]) -> list[Follower]:
-    found = list(audience.followers_of({"tags": slugs(words)})[: MOST_TAGGED + 1])
+def _crowd(words: list[str], segment: uuid.UUID | None) -> list[Follower]:
+    """Who has one of the tags or is in the segment. Raises BadAudience for an unknown segment."""
+    if not words and segment is None:
+        return []
+    chosen = {"tags": slugs(words)} if words else {}
+    if segment is not None:
+        chosen |= audience.validate({"segments": [str(segment)]})
+    found = list(audience.followers_of(chosen)[: MOST_TAGGED + 1])
     if len(found) > MOST_TAGGED:
+        field = "tags" if words else "segment"
         raise serializers.ValidationError(
-            {"tags": [f"More than {MOST_TAGGED:,} followers have these tags. Send them a campaign instead."]}
+            {field: [f"More than {MOST_TAGGED:,} followers are meant. Send them a campaign instead."]}
         )
     return found
 
