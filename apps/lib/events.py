@@ -36,6 +36,9 @@ class Kind(StrEnum):
     ADDRESS_RELEASED = "address.released"
     DEVICE_REGISTERED = "device.registered"  # a phone or a browser takes messages from now on
     DEVICE_GONE = "device.gone"  # removed, dead or idle; data says why
+    WEBHOOK_ADDED = "webhook.added"  # a follower's messages are posted to an address
+    WEBHOOK_REMOVED = "webhook.removed"
+    WEBHOOK_SECRET_CHANGED = "webhook.secret_changed"  # noqa: S105  # for a day messages carry both signatures
     IMPORT_STARTED = "import.started"
     IMPORT_FINISHED = "import.finished"
     IMPORT_FAILED = "import.failed"  # given up; what was imported before stays

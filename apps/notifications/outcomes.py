@@ -16,7 +16,7 @@ from apps.followers.models import Category, DoubtPolicy
 from apps.lib.actor import SYSTEM
 from apps.lib.among import as_array
 from apps.lib.events import Fact, Kind, publish
-from apps.notifications import books, remedies
+from apps.notifications import books, fallback, remedies
 from apps.notifications.claim import Ended, Row, held_by
 from apps.notifications.models import Delivery, DeliveryEvent, DeliveryStatus, Notification, NotificationState
 from apps.notifications.moves import doubted_among
@@ -149,7 +149,7 @@ def _decided(owner: str, results: Sequence[Ended], now: dt.datetime) -> Counter[
     cancelled = set(
         Notification.objects.filter(pk__in=of, state=NotificationState.CANCELLED).values_list("pk", flat=True)
     )
-    before, after, rows, events = [], [], [], []
+    before, after, rows, events, failed = [], [], [], [], []
     for row, outcome in results:
         notification = row.notification
         step = decide(
@@ -188,8 +188,11 @@ def _decided(owner: str, results: Sequence[Ended], now: dt.datetime) -> Counter[
             events.append(DeliveryEvent(delivery_id=row.pk, at=now, kind=step.event, detail=detail))
         if step.status in (DeliveryStatus.FAILED, DeliveryStatus.IN_DOUBT):
             _tell(row, step, outcome, now)
+        if step.status == DeliveryStatus.FAILED and notification.fallback:
+            failed.append(row.pk)
     _update(rows)
     DeliveryEvent.objects.bulk_create(events)
+    fallback.advance(deliveries=failed, now=now)
     remedies.apply(((row.channel, row.address, outcome) for row, outcome in results), now=now)
     return books.moved(before, after)
 
