@@ -5,6 +5,7 @@ from django.urls import path
 from apps.api.v1 import (
     addresses,
     campaigns,
+    caps,
     deliveries,
     followers,
     messages,
@@ -16,6 +17,7 @@ from apps.api.v1 import (
     tags,
     templates,
     types,
+    webhooks,
 )
 
 urlpatterns = [
@@ -32,6 +34,9 @@ urlpatterns = [
     path("followers/<uuid:id>/preferences", preferences.Preferences.as_view()),
     path("followers/<uuid:id>/preferences/<str:type>/<str:channel>", preferences.OneCell.as_view()),
     path("followers/<uuid:id>/rhythm", rhythm.FollowerRhythm.as_view()),
+    path("followers/<uuid:id>/webhooks", webhooks.Webhooks.as_view()),
+    path("followers/<uuid:id>/webhooks/<uuid:webhook>", webhooks.OneWebhook.as_view()),
+    path("followers/<uuid:id>/webhooks/<uuid:webhook>/secret", webhooks.WebhookSecret.as_view()),
     path("followers/<uuid:id>/inbox", preferences.Inbox.as_view()),
     path("tags", tags.Tags.as_view()),
     path("tags/<str:slug>", tags.OneTag.as_view()),
@@ -53,6 +58,8 @@ urlpatterns = [
     path("templates/<uuid:id>/versions/<int:number>", templates.OneVersion.as_view()),
     path("templates/<uuid:id>/versions/<int:number>/restore", templates.Restore.as_view()),
     path("templates/<uuid:id>/versions/<int:number>/preview", templates.Preview.as_view()),
+    path("caps", caps.Caps.as_view()),
+    path("caps/<uuid:id>", caps.OneCap.as_view()),
     path("campaigns", campaigns.Campaigns.as_view()),
     path("campaigns/<uuid:id>", campaigns.OneCampaign.as_view()),
     path("campaigns/<uuid:id>/audience", campaigns.AudienceCount.as_view()),
