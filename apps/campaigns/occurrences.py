@@ -58,14 +58,15 @@ def strike(*, clock: RecurringZone, now: dt.datetime) -> Occurrence | None:
         wall = turn.at.astimezone(wallclock.zone(zone)).replace(tzinfo=dt.UTC)
         occurrence = Occurrence(recurring=row, zone=clock.zone, at=turn.at, wall=wall, started_at=now)
         occurrence.audience = audience.freeze(row.audience)
+        meant = followers_of(occurrence).exists()
+        if not meant and row.zone_mode == ZoneMode.FOLLOWER:
+            return None  # dozens of zones without anybody would fill the history
         if turn.missed:
             occurrence.problem = "Nobody was at work at that time, and it was too late afterwards."
-        elif followers_of(occurrence).exists():
-            occurrence.notification, occurrence.problem = _open(row, occurrence, now=now)
-        elif row.zone_mode == ZoneMode.FOLLOWER:
-            return None  # dozens of zones without anybody would fill the history
-        else:
+        elif not meant:
             occurrence.problem = "Nobody was in the audience."
+        else:
+            occurrence.notification, occurrence.problem = _open(row, occurrence, now=now)
         occurrence.save()
         if occurrence.notification:
             announce(LAUNCH_TASK, lane=Lane.BULK, occurrence_id=occurrence.pk)
