@@ -6,10 +6,11 @@ from typing import Any
 
 from django.db import transaction
 
-from apps.followers import consent
+from apps.followers import consent, rhythm
 from apps.followers.consent import Key, Words
 from apps.followers.contacts import change_follower
 from apps.followers.models import Channel, Follower
+from apps.followers.rhythm import Wishes
 from apps.lib import tokens
 from apps.subscriptions.public import Proof
 
@@ -30,12 +31,13 @@ def save(
     follower: Follower,
     words: Words,
     fields: Mapping[str, Any],
+    wishes: Wishes | None = None,
     reason: str = "",
     proof: Proof,
 ) -> Saved:
-    """Store words, and `fields` (language, time_zone, measured), together or not at all.
+    """Store words, `fields` (language, time_zone, measured) and `wishes` (rhythm.py), together or not at all.
 
-    Raises what consent.set_preferences and contacts.change_follower raise.
+    Raises what consent.set_preferences, contacts.change_follower and rhythm.set_rhythm raise.
     """
     with transaction.atomic():
         change = consent.set_preferences(
@@ -50,12 +52,14 @@ def save(
         if were:
             changes: Any = {name: fields[name] for name in were}
             change_follower(follower=follower, by=proof["by"], now=proof["now"], **changes)
-    if not change and not were:
+        turn = rhythm.set_rhythm(follower=follower, **proof, **wishes) if wishes else None
+    if not change and not were and not turn:
         return Saved("")
-    return Saved(tokens.make(_UNDO, {"f": str(follower.uid), "words": change.before.as_json(), "fields": were}))
+    before = {"words": change.before.as_json(), "fields": were, "wishes": rhythm.as_json(turn.before) if turn else {}}
+    return Saved(tokens.make(_UNDO, {"f": str(follower.uid), **before}))
 
 
-def readable_undo(follower: Follower, token: str) -> tuple[Words, dict[str, Any]] | None:
+def readable_undo(follower: Follower, token: str) -> tuple[Words, dict[str, Any], Wishes] | None:
     """What the token would bring back; None when it is too old, changed, or another person's."""
     try:
         payload = tokens.read(_UNDO, token, max_age=UNDO_SECONDS)
@@ -63,7 +67,7 @@ def readable_undo(follower: Follower, token: str) -> tuple[Words, dict[str, Any]
         return None
     if payload["f"] != str(follower.uid):
         return None
-    return Words.from_json(payload["words"]), payload["fields"]
+    return Words.from_json(payload["words"]), payload["fields"], rhythm.from_json(payload.get("wishes", {}))
 
 
 def undo(*, follower: Follower, token: str, proof: Proof) -> bool:
@@ -74,10 +78,14 @@ def undo(*, follower: Follower, token: str, proof: Proof) -> bool:
     found = readable_undo(follower, token)
     if found is None:
         return False
-    words, fields = found
+    words, fields, wishes = found
+    if (pause := wishes.get("snoozed_until")) and pause <= proof["now"]:
+        wishes["snoozed_until"] = None  # it would be over by now
     editable = {(row.key, cell.channel) for row in consent.matrix(follower) for cell in row.cells if cell.editable}
     cells: dict[Key, bool | None] = {key: said for key, said in words.cells.items() if key in editable}
-    save(follower=follower, words=Words(cells, words.mutes, words.subscribed), fields=fields, proof=proof)
+    save(
+        follower=follower, words=Words(cells, words.mutes, words.subscribed), fields=fields, wishes=wishes, proof=proof
+    )
     return True
 
 

@@ -1,7 +1,8 @@
 """The fields of the public pages: they check what was typed and save nothing."""
 
+import datetime as dt
 from typing import Any
-from zoneinfo import available_timezones
+from zoneinfo import ZoneInfo, available_timezones
 
 from django import forms
 from django.conf import settings
@@ -9,11 +10,15 @@ from django.utils.translation import get_language_info
 from django.utils.translation import gettext_lazy as _
 
 from apps.followers.addresses import BadAddress, normalise
+from apps.followers.fields import BadFollower
 from apps.followers.models import Channel, Follower
+from apps.lib.wallclock import instant
 from apps.subscriptions.wording import REASONS
 
 # The rest of the IANA list are old names and offsets.
 _AREAS = ("Africa", "America", "Antarctica", "Asia", "Atlantic", "Australia", "Europe", "Indian", "Pacific")
+
+_MORNING = dt.time(8)  # when a pause of days ends
 
 
 class Fields(forms.Form):
@@ -41,6 +46,32 @@ class Fields(forms.Form):
         if "measured_was" in self.data and (on := "measured" in self.data) != (self.data["measured_was"] == "on"):
             moved["measured"] = on
         return moved
+
+
+class Pause(forms.Form):
+    """For how long nothing should come. The buttons and the day are one field each; the buttons go first."""
+
+    until = forms.CharField(required=False)
+    day = forms.DateField(required=False)
+
+    def until_when(self, zone: ZoneInfo, *, now: dt.datetime) -> dt.datetime | None:
+        """None ends the pause. Raises BadFollower for what is no day."""
+        self.is_valid()
+        local = now.astimezone(zone)
+        match self.cleaned_data.get("until", ""):
+            case "end":
+                return None
+            case "hour":
+                return now + dt.timedelta(hours=1)
+            case "tomorrow":
+                day = local.date() + dt.timedelta(days=1)
+            case "week":
+                day = local.date() + dt.timedelta(days=7)
+            case _:
+                day = self.cleaned_data.get("day")
+        if day is None:
+            raise BadFollower("snoozed_until", "No day was chosen.")
+        return instant(dt.datetime.combine(day, _MORNING), zone)
 
 
 class Reason(forms.Form):

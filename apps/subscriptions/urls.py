@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from apps.subscriptions import ask_link, one_click, preferences, sms_answers
+from apps.subscriptions import ask_link, browsers, one_click, phone, preferences, sms_answers
 
 app_name = "subscriptions"
 urlpatterns = [
@@ -10,6 +10,14 @@ urlpatterns = [
     path("preferences/<str:token>/unsubscribe/", preferences.unsubscribe_all, name="unsubscribe-all"),
     path("preferences/<str:token>/resubscribe/", preferences.resubscribe, name="resubscribe"),
     path("preferences/<str:token>/undo/", preferences.undo, name="undo"),
+    path("preferences/<str:token>/pause/", preferences.pause, name="pause"),
+    path("preferences/<str:token>/phone/", phone.ask, name="phone"),
+    path("preferences/<str:token>/phone/confirm/", phone.confirm, name="phone-confirm"),
+    path("preferences/<str:token>/phone/remove/", phone.remove, name="phone-remove"),
+    path("preferences/<str:token>/browsers/", browsers.connect, name="browsers"),
+    path("preferences/<str:token>/browsers/remove/", browsers.remove, name="browser-remove"),
+    # below /p/, for a service worker may not serve pages above its own address
+    path("push-worker.js", browsers.worker, name="push-worker"),
     path("unsubscribe/<str:token>/", one_click.unsubscribe, name="unsubscribe"),
     path("link/", ask_link.ask, name="link"),
     path("sms/<uuid:account>/", sms_answers.answered, name="sms-answers"),

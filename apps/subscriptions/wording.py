@@ -1,9 +1,13 @@
 """The sentences of the public pages that depend on data; the others stand in the templates."""
 
-from django.utils.translation import gettext_lazy as _
-from django.utils.translation import pgettext_lazy
+import datetime as dt
 
-from apps.followers.models import Channel
+from django.utils.formats import date_format
+from django.utils.translation import gettext, pgettext_lazy
+from django.utils.translation import gettext_lazy as _
+
+from apps.followers.models import Cadence, Channel
+from apps.followers.phones import Answer
 from apps.followers.verdict import Reason
 
 # The edition of these pages' text, kept with every consent record as proof of what the person saw.
@@ -17,6 +21,7 @@ CHANNELS = {
     Channel.WEB_PUSH: _("Browser"),
     Channel.IN_APP: _("In-app"),
     Channel.WEBHOOK: _("Webhook"),
+    Channel.VOICE: _("Phone call"),
 }
 
 # Why a cell can't be changed, or why it does not do what its switch says.
@@ -29,6 +34,33 @@ NOTES = {
     Reason.LOCKED_ON: _("always on, because it is required."),
     Reason.UNSUBSCRIBED: _("off while you are unsubscribed from everything."),
     Reason.CHANNEL_OFF: _("off while you have this channel switched off."),
+}
+
+# Where something can be done about it.
+NO_ADDRESS = {
+    Channel.SMS: _("no phone yet – add one below."),
+    Channel.VOICE: _("no phone yet – add one below."),
+    Channel.WEB_PUSH: _("no browser yet – add this one below."),
+    Channel.PUSH: _("no phone with our app yet – it connects itself when you log in there."),
+}
+
+CADENCES = {
+    Cadence.INSTANT: _("At once"),
+    Cadence.HOURLY: _("Once an hour, together"),
+    Cadence.DAILY: _("Once a day, together"),
+    Cadence.WEEKLY: _("Once a week, together"),
+}
+
+PAUSED = _("Nothing but necessary messages until %(when)s (%(zone)s). The others wait until then.")
+QUIET = _("Your quiet hours: nothing but necessary messages until %(when)s (%(zone)s).")
+BAD_PAUSE = _("Choose a day from tomorrow on, at most a year ahead.")
+
+BAD_NUMBER = _("This is no phone number. Write it with + and the country code, such as +49 30 1234567.")
+TOO_MANY_CODES = _("We sent a code not long ago. Use that one, or try again later.")
+CODE_ANSWERS = {
+    Answer.WRONG: _("This is not the code we sent. Look again."),
+    Answer.OVER: _("This code is not good any more. Let us send you another one."),
+    Answer.TAKEN: _("This number belongs to somebody else here. Please write to us."),
 }
 
 # Code kept with the opt-out, and what the person reads.
@@ -46,3 +78,14 @@ def masked(value: str) -> str:
     if at:
         return f"{local[0] if len(local) > 1 else ''}•••@{domain}"
     return f"••• {value[-2:]}"
+
+
+def moment(at: dt.datetime, *, now: dt.datetime) -> str:
+    """When, as people say it: 14:30, tomorrow 08:00, 24 May 08:00. Both in the reader's zone."""
+    clock = f"{at:%H:%M}"
+    if at.date() == now.date():
+        return clock
+    if at.date() == now.date() + dt.timedelta(days=1):
+        tomorrow = gettext("tomorrow")
+        return f"{tomorrow} {clock}"
+    return f"{date_format(at, 'j E' if at.year == now.year else 'j E Y')} {clock}"

@@ -341,5 +341,5 @@ def test_types_cost_no_extra_queries(
 ) -> None:
     for number in range(20):
         make_type(f"more-{number}")
-    with django_assert_max_num_queries(8):
+    with django_assert_max_num_queries(9):
         client.get(preferences_path(anna))

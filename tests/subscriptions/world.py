@@ -1,0 +1,38 @@
+"""A browser that can be written to: an account for web push, and a subscription as a browser makes it."""
+
+import base64
+import os
+from typing import Any
+
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from django.utils import timezone
+
+from apps.followers import devices
+from apps.followers.models import Address, Follower
+from apps.notifications import accounts_out
+from apps.notifications.models import ProviderAccount
+from tests.make import TESTER
+
+
+def make_web_push() -> ProviderAccount:
+    return accounts_out.add_account(
+        name="Browsers", provider_key="web_push", settings={"subject": "mailto:ops@carillon.test"},
+        by=TESTER, now=timezone.now(),
+    )  # fmt: skip
+
+
+def subscription(name: str = "one") -> dict[str, str]:
+    """What `PushSubscription.toJSON()` says, flat."""
+    public = ec.generate_private_key(ec.SECP256R1()).public_key()
+    point = public.public_bytes(Encoding.X962, PublicFormat.UncompressedPoint)
+    return {"endpoint": f"https://push.test/send/{name}", "p256dh": _text(point), "auth": _text(os.urandom(16))}
+
+
+def connect_browser(follower: Follower, name: str = "one", **fields: Any) -> Address:
+    values = {"label": "Chrome · Linux", **subscription(name), **fields}
+    return devices.register_browser(follower=follower, **values, by=TESTER, now=timezone.now())
+
+
+def _text(raw: bytes) -> str:
+    return base64.urlsafe_b64encode(raw).rstrip(b"=").decode()
