@@ -58,7 +58,9 @@ class Outcome:
     def __post_init__(self) -> None:
         # PostgreSQL stores no NUL and no half characters; one odd answer must not keep its whole slice out of the books
         for name, longest in (("detail", 500), ("provider_id", 255)):
-            said = getattr(self, name).encode("utf-8", "replace").decode()
+            if (as_it_is := getattr(self, name)).isprintable() and len(as_it_is) <= longest:
+                continue
+            said = as_it_is.encode("utf-8", "replace").decode()
             object.__setattr__(self, name, _CONTROL.sub(" ", said)[:longest])
         if self.retry_after is not None:
             object.__setattr__(self, "retry_after", min(max(0.0, self.retry_after), LONGEST_WAIT))
