@@ -40,6 +40,7 @@ SCHEDULES = {
     "plans to go on": ("apps.notifications.plan.resume_stalled", 5),
     "deliveries due": ("apps.notifications.send.announce_due", 1),
     "leftovers to close": ("apps.notifications.control.close_leftovers", 2),
+    "digests due": ("apps.notifications.digest.announce_due", 3),
     "replays to go on": ("apps.notifications.control.resume_replays", 10),
     "slowed domains": ("apps.notifications.limits.forget_recovered", 60),
     "expired leases": ("apps.notifications.recover.expired_leases", 5),

@@ -65,7 +65,7 @@ def stands(notification: Notification) -> dict[str, int]:
     rows = notification.deliveries.order_by().values_list("channel", "status", "reason").annotate(n=Count("pk"))
     by_place = {(channel, status, reason): n for channel, status, reason, n in rows}
     assert dict(balance(notification).rows) == by_place, "the balance sheet does not equal the rows"
-    assert (books.waiting(notification.pk) == 0) == (not {"pending", "queued"} & {s for _, s, _ in by_place})
+    assert (books.waiting(notification.pk) == 0) == (not {*books.WAITING} & {s for _, s, _ in by_place})
     counts: dict[str, int] = {}
     for (_, status, _), n in by_place.items():
         counts[status] = counts.get(status, 0) + n

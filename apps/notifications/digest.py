@@ -1,0 +1,224 @@
+"""Digests: what was held for a follower's hour goes out together, as one message.
+
+A held row's `due_at` is that hour (claim.py puts it there). When it has come, `flush` takes some people's rows, judges
+them again, and in the same transaction closes them and opens the message that has them all: so nothing is lost or sent
+twice, wherever a process dies. A row that is alone goes back to waiting and is sent as the message it is.
+"""
+
+import datetime as dt
+import time
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from django.db import connection, transaction
+from django.db.models import Q, QuerySet
+from django.utils import timezone
+
+from apps.content import stock
+from apps.content.drafts import published_version
+from apps.content.models import Template, Version
+from apps.content.render import compiled
+from apps.followers.models import Category, Follower, NotificationType
+from apps.followers.verdict_sql import ALLOWING, reason_case
+from apps.lib import among  # noqa: F401  (the lookup `pk__among`)
+from apps.lib.actor import SYSTEM
+from apps.lib.queue.announce import announce, waiting
+from apps.lib.queue.lanes import Lane
+from apps.notifications import books, digest_items, moves, recipient
+from apps.notifications.decide import Why
+from apps.notifications.fallback import IN_DIGEST
+from apps.notifications.models import Delivery, DeliveryEvent, DeliveryStatus, Notification, NotificationState
+from apps.notifications.notify import lane_of, open_notification
+from apps.notifications.plan import finish_planning
+
+SOURCE = "digest"  # Notification.source
+TEMPLATE = "digest"  # of all types but those with a template digest_<key> of their own
+FLUSH_TASK = "apps.notifications.digest.flush_due"
+WORK_SECONDS = 8.0
+PEOPLE = 200  # per transaction
+LOOKED_AT = 1000  # due rows among which a flush looks for people whom no other flush has
+RENDERED = 100  # items of a digest; the rest is counted in `omitted`
+_ALLOWING = frozenset(reason.value for reason in ALLOWING)
+
+
+class _Group(NamedTuple):
+    """What becomes one digest."""
+
+    kind: NotificationType
+    follower: int
+    channel: str
+    address: int | None
+
+
+@dataclass(slots=True)
+class _Found:
+    """What becomes of the rows of one transaction."""
+
+    denied: dict[str, list[Delivery]] = field(default_factory=lambda: defaultdict(list))  # by reason
+    alone: list[Delivery] = field(default_factory=list)
+    gathered: dict[_Group, list[Delivery]] = field(default_factory=dict)
+    items: dict[_Group, list[dict[str, Any]]] = field(default_factory=dict)
+
+
+def announce_due(*, now: dt.datetime) -> None:
+    """Schedule: wake a worker for the digests whose hour has come."""
+    if due(now)[:1] and waiting(Lane.TRANSACTIONAL) == 0:
+        announce(FLUSH_TASK, lane=Lane.TRANSACTIONAL)
+
+
+def flush_due(**_: object) -> None:
+    """Task: make digests for a few seconds, then announce the rest."""
+    until = time.monotonic() + WORK_SECONDS
+    while flush(now=timezone.now()):
+        if time.monotonic() > until:
+            announce(FLUSH_TASK, lane=Lane.TRANSACTIONAL)
+            return
+
+
+def due(now: dt.datetime) -> QuerySet[Delivery]:
+    """Those of a paused notification wait until it goes on."""
+    held = Delivery.objects.filter(status=DeliveryStatus.HELD, due_at__lte=now)
+    return held.filter(notification__state=NotificationState.SENDING).order_by("due_at", "pk")
+
+
+def flush(*, now: dt.datetime, people: int = PEOPLE) -> bool:
+    """Make the digests of the next people, in one transaction; True when there may be more.
+
+    A person is locked meanwhile: two flushes don't make two digests of what belongs into one.
+    """
+    with transaction.atomic():
+        rows = _take(people, now)
+        if not rows:
+            return False
+        versions: dict[int, Version | None] = {}
+        found = _sort_out(rows, versions, now=now)
+        deltas: Counter[books.Place] = Counter()
+        for reason, denied in found.denied.items():
+            deltas.update(_moved(denied, DeliveryStatus.SKIPPED, reason=reason, finished_at=now))
+        deltas.update(_moved(found.alone, DeliveryStatus.PENDING, due_at=now))
+        gathered = [row for members in found.gathered.values() for row in members]
+        deltas.update(_moved(gathered, DeliveryStatus.SKIPPED, reason=IN_DIGEST, finished_at=now))
+        opened = _open(found, versions, deltas, now=now)
+        books.shift(deltas)
+        for notification in opened:
+            finish_planning(notification=notification, now=now)
+    for pk in {row.notification_id for row in rows}:
+        books.finish_if_done(pk, now=now)
+    return True
+
+
+def _take(people: int, now: dt.datetime) -> list[Delivery]:
+    """All that is due of some people, locked; and what belongs to nobody any more, for the claim to close."""
+    looked_at = set(due(now).values_list("follower_id", flat=True)[:LOOKED_AT])
+    skip = connection.features.has_select_for_update_skip_locked  # SQLite has one writer at a time anyway
+    free = Follower.objects.filter(pk__among=looked_at - {None}).order_by("pk")
+    mine = list(free.select_for_update(skip_locked=skip, no_key=True).values_list("pk", flat=True)[:people])
+    theirs = Q(follower__in=mine) | Q(follower=None) if None in looked_at else Q(follower__in=mine)
+    locked = due(now).filter(theirs).select_for_update(of=("self",), no_key=True).select_related("follower")
+    # the order of the people first: where it is cut, one of them gets a second digest
+    rows = list(locked.order_by("follower_id", "notification__created_at", "pk")[: moves.CHUNK])
+    related = Notification.objects.select_related("notification_type", "version")
+    notifications = related.in_bulk({row.notification_id for row in rows})
+    for row in rows:
+        row.notification = notifications[row.notification_id]
+    return rows
+
+
+def _moved(rows: Iterable[Delivery], status: DeliveryStatus, **changes: object) -> Counter[books.Place]:
+    ids = {row.pk for row in rows}
+    return moves.moved(Delivery.objects.filter(pk__among=ids), status, **changes)[1] if ids else Counter()
+
+
+# ------------------------------------------------------------------ what becomes of each row
+def _sort_out(rows: Sequence[Delivery], versions: dict[int, Version | None], *, now: dt.datetime) -> _Found:
+    found, groups, verdicts = _Found(), defaultdict(list), _verdicts(rows)
+    for row in rows:
+        notification, verdict = row.notification, verdicts.get(row.pk)
+        if row.follower_id is None or verdict is None:
+            found.alone.append(row)
+        elif verdict not in _ALLOWING:
+            found.denied[verdict].append(row)
+        elif notification.expires_at and notification.expires_at <= now:
+            found.denied[Why.EXPIRED_WHILE_WAITING.value].append(row)
+        else:
+            row.reason = verdict
+            kind = notification.notification_type
+            groups[_Group(kind, row.follower_id, row.channel, row.address_id)].append(row)
+    people = {row.follower.pk: recipient.Person(*(getattr(row.follower, name) for name in recipient.COLUMNS))
+              for row in rows if row.follower}  # fmt: skip
+    recipient.complete(list(people.values()), fields=["email", "phone", "tags"])
+    for group, members in groups.items():
+        if len(members) > 1 and _may_be_gathered(group, versions, now=now):
+            members, items, broken = digest_items.made_of(members, people[group.follower], most=RENDERED)
+            found.alone += broken  # the sender says what is wrong with each
+            if len(members) > 1:
+                found.gathered[group], found.items[group] = members, items
+                continue
+        found.alone += members
+    return found
+
+
+def _verdicts(rows: Sequence[Delivery]) -> dict[int, str]:
+    """What consent says now, by row: somebody may have switched the type off since."""
+    asked: dict[tuple[NotificationType, str], set[int]] = defaultdict(set)
+    for row in rows:
+        if row.follower_id is not None:
+            asked[row.notification.notification_type, row.channel].add(row.pk)
+    verdicts: dict[int, str] = {}
+    for (kind, channel), ids in asked.items():
+        judged = Delivery.objects.filter(pk__among=ids).order_by()
+        verdict = reason_case(kind, channel, follower="follower", address="address")
+        verdicts.update(judged.annotate(verdict=verdict).values_list("pk", "verdict"))
+    return verdicts
+
+
+def _may_be_gathered(group: _Group, versions: dict[int, Version | None], *, now: dt.datetime) -> bool:
+    """Never what has become critical meanwhile, nor where the digest has no words: that goes one by one."""
+    kind = group.kind
+    if kind.category == Category.CRITICAL:
+        return False
+    if kind.pk not in versions:
+        versions[kind.pk] = version_for(kind, now=now)
+    version = versions[kind.pk]
+    return version is not None and any(group.channel in parts for parts in compiled(version).translations.values())
+
+
+def version_for(kind: NotificationType, *, now: dt.datetime) -> Version | None:
+    """The published words of the type's digests: its own template's, else those that come with the product."""
+    own = Template.objects.filter(key=f"{TEMPLATE}_{kind.key}", archived_at=None).first()
+    return (own and published_version(own)) or published_version(stock.ensure(TEMPLATE, by=SYSTEM, now=now))
+
+
+def _open(
+    found: _Found, versions: dict[int, Version | None], deltas: Counter[books.Place], *, now: dt.datetime
+) -> list[Notification]:
+    """One notification for each type and channel, with one delivery for each group; `deltas` learns of them."""
+    tracked: dict[tuple[NotificationType, str], bool] = {}
+    for group, members in found.gathered.items():
+        place = (group.kind, group.channel)
+        tracked[place] = tracked.get(place, False) or any(row.notification.tracked for row in members)
+    opened = {
+        (kind, channel): open_notification(
+            notification_type=kind, version=version, channels=[channel], tracked=tracked[kind, channel], source=SOURCE,
+            lane=lane_of(kind), by=SYSTEM, now=now,
+        )
+        for kind, channel in tracked if (version := versions[kind.pk])
+    }  # fmt: skip
+    digests: list[Delivery] = []
+    events: list[DeliveryEvent] = []
+    for group, members in found.gathered.items():
+        notification, items = opened[group.kind, group.channel], found.items[group]
+        data = {"items": items, "total": len(members), "omitted": len(members) - len(items)}
+        digest = Delivery(
+            notification=notification, follower_id=group.follower, address_id=group.address, channel=group.channel,
+            status=DeliveryStatus.PENDING, reason=members[-1].reason, data=data, due_at=now, created_at=now,
+        )  # fmt: skip
+        digests.append(digest)
+        deltas[books.Place(notification.pk, group.channel, DeliveryStatus.PENDING.value, digest.reason)] += 1
+        detail = {"digest": str(digest.uid)}
+        events += (DeliveryEvent(delivery=row, at=now, kind=IN_DIGEST, detail=detail) for row in members)
+    Delivery.objects.bulk_create(digests, batch_size=500)
+    DeliveryEvent.objects.bulk_create(events, batch_size=1000)
+    return list(opened.values())

@@ -1,0 +1,295 @@
+"""What was held for somebody's hour goes out together: nothing lost, nothing twice, no word of consent forgotten."""
+
+import datetime as dt
+import os
+import re
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from django.db import connection
+from django.utils import timezone
+
+from apps.content.drafts import published_version
+from apps.content.models import Template
+from apps.followers import consent
+from apps.followers.models import Follower, NotificationType
+from apps.notifications import control, digest
+from apps.notifications.models import Delivery, DeliveryEvent, DeliveryStatus, Notification
+from apps.notifications.moves import move
+from tests.make import TESTER, make_follower, make_template, make_type
+from tests.notifications.world import drain, stands, tell
+from tests.receiver import Receiver
+
+WORDS = {
+    "en": {
+        "email": {"subject": "Order {{ number }}", "text": "It is on its way to {{ follower.first_name }}."},
+        "in_app": {"title": "Order {{ number }}", "body": "On its way", "link": "https://example.com/{{ number }}"},
+    },
+    "ru": {
+        "email": {"subject": "Заказ {{ number }}", "text": "Уже в пути."},
+        "in_app": {"title": "Заказ {{ number }}", "body": "Уже в пути"},
+    },
+}
+NUMBER = {"name": "number", "type": "number", "example": 7}
+
+
+@pytest.fixture
+def orders(db: None) -> NotificationType:
+    make_template("order", translations=WORDS, variables=[NUMBER])
+    return make_type("orders", category="informational", digest=True)
+
+
+def hold(kind: NotificationType, people: list[Follower], number: object, **fields: Any) -> Notification:
+    """Told, and held for an hour that has come, as the claim does it."""
+    version = published_version(Template.objects.get(key="order"))
+    notification = tell(kind, people, version=version, data={"number": number}, **fields)
+    rows = Delivery.objects.filter(notification=notification, status="pending")
+    move(rows, DeliveryStatus.HELD, due_at=timezone.now())
+    return notification
+
+
+def flush_all(**fields: Any) -> None:
+    while digest.flush(now=timezone.now(), **fields):
+        pass
+
+
+def made() -> Delivery:
+    return Delivery.objects.get(notification__source="digest")
+
+
+def test_what_waited_for_one_person_becomes_one_message_in_order(
+    orders: NotificationType, anna: Follower, receiver: Receiver
+) -> None:
+    sent = [hold(orders, [anna], number) for number in (1, 2, 3)]
+    Notification.objects.filter(pk=sent[2].pk).update(created_at=sent[0].created_at - dt.timedelta(minutes=1))
+    flush_all()
+    one = made()
+    assert one.data["total"] == 3
+    assert one.data["omitted"] == 0
+    assert [item["title"] for item in one.data["items"]] == ["Order 3", "Order 1", "Order 2"], "as it happened"
+    assert one.data["items"][1] == {
+        "title": "Order 1",
+        "body": "It is on its way to Anna.",
+        "link": "https://example.com/1",
+        "at": sent[0].created_at.isoformat(),
+        "data": {"number": 1},
+    }
+    for notification in sent:
+        assert stands(notification) == {"skipped": 1}
+        row = notification.deliveries.get()
+        assert (row.reason, row.events.get().detail) == ("in_digest", {"digest": str(one.uid)})
+        notification.refresh_from_db()
+        assert notification.state == "done"
+    drain()
+    (mail,) = [each.mail for each in receiver.arrived]
+    assert mail["subject"] == "3 messages for you: Order 3"
+    assert "It is on its way to Anna." in mail.get_body(("plain",)).get_content()
+    assert stands(one.notification) == {"sent": 1}
+
+
+def test_each_reader_gets_the_words_of_the_own_language(orders: NotificationType, anna: Follower) -> None:
+    boris = make_follower(email="b@example.com", name="Борис", language="ru")
+    for number in (1, 2):
+        hold(orders, [anna, boris], number)
+    flush_all(people=1)
+    titles = {row.follower_id: row.data["items"][0]["title"] for row in Delivery.objects.exclude(data=None)}
+    assert titles == {anna.pk: "Order 1", boris.pk: "Заказ 1"}
+
+
+def test_one_that_is_alone_goes_out_as_the_message_it_is(
+    orders: NotificationType, anna: Follower, receiver: Receiver
+) -> None:
+    notification = hold(orders, [anna], 7)
+    flush_all()
+    assert stands(notification) == {"pending": 1}
+    assert not Notification.objects.filter(source="digest").exists()
+    drain()
+    assert [each.mail["subject"] for each in receiver.arrived] == ["Order 7"]
+
+
+def test_what_is_not_due_yet_stays_and_types_and_channels_are_not_mixed(
+    orders: NotificationType, anna: Follower
+) -> None:
+    other = make_type("alerts", category="informational", digest=True)
+    for kind in (orders, other):
+        for number in (1, 2):
+            hold(kind, [anna], number, channels=["email", "in_app"])
+    later = hold(orders, [anna], 3)
+    later.deliveries.update(due_at=timezone.now() + dt.timedelta(hours=1))
+    flush_all()
+    assert stands(later) == {"held": 1}
+    rows = Delivery.objects.filter(notification__source="digest")
+    places = {(row.notification.notification_type.key, row.channel, row.data["total"]) for row in rows}
+    assert places == {(key, channel, 2) for key in ("orders", "alerts") for channel in ("email", "in_app")}
+    assert len(rows) == 4
+
+
+def test_consent_and_expiry_are_judged_again(orders: NotificationType, anna: Follower, boris: Follower) -> None:
+    first, second = hold(orders, [anna, boris], 1), hold(orders, [anna, boris], 2)
+    over = hold(orders, [anna], 3)
+    Notification.objects.filter(pk=over.pk).update(expires_at=timezone.now() - dt.timedelta(seconds=1))
+    consent.set_preferences(
+        follower=boris, cells={("orders", "email"): False}, mutes={}, source="test", by=TESTER, now=timezone.now()
+    )
+    flush_all()
+    assert (made().follower, made().data["total"]) == (anna, 2)
+    assert over.deliveries.get().reason == "expired_while_waiting"
+    for notification in (first, second):
+        assert notification.deliveries.get(follower=boris).reason == "preference_off"
+        assert stands(notification) == {"skipped": 2}
+
+
+def test_a_digest_of_nothing_sends_nothing(orders: NotificationType, anna: Follower) -> None:
+    hold(orders, [anna], 1), hold(orders, [anna], 2)
+    NotificationType.objects.update(active=False)
+    flush_all()
+    assert not Notification.objects.filter(source="digest").exists()
+    assert set(Delivery.objects.values_list("status", "reason")) == {("skipped", "type_inactive")}
+
+
+def test_what_is_paused_waits_and_what_is_cancelled_is_out(orders: NotificationType, anna: Follower) -> None:
+    paused, cancelled, *_ = (hold(orders, [anna], number) for number in (1, 2, 3, 4))
+    control.pause(notification=paused, by=TESTER, now=timezone.now())
+    assert control.cancel(notification=cancelled, by=TESTER, now=timezone.now())["cancelled"] == 1
+    assert stands(cancelled) == {"cancelled": 1}
+    flush_all()
+    assert [item["title"] for item in made().data["items"]] == ["Order 3", "Order 4"]
+    assert stands(paused) == {"held": 1}
+    control.resume(notification=paused, by=TESTER, now=timezone.now())
+    flush_all()
+    assert stands(paused) == {"pending": 1}
+
+
+def test_only_so_many_are_shown_and_the_others_are_counted(
+    orders: NotificationType, anna: Follower, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(digest, "RENDERED", 2)
+    for number in (1, 2, 3):
+        hold(orders, [anna], number)
+    flush_all()
+    assert (len(made().data["items"]), made().data["total"], made().data["omitted"]) == (2, 3, 1)
+
+
+def test_where_the_digest_has_no_words_messages_go_one_by_one(orders: NotificationType, anna: Follower) -> None:
+    make_template("digest_orders", translations={"en": {"in_app": {"title": "Orders"}}})
+    sent = [hold(orders, [anna], number) for number in (1, 2)]
+    flush_all()
+    assert [stands(each) for each in sent] == [{"pending": 1}] * 2
+
+
+def test_one_that_can_not_be_rendered_keeps_no_other_back(orders: NotificationType, anna: Follower) -> None:
+    make_template("broken", subject="{{ 6 | divided_by: number }}", variables=[NUMBER])
+    bad = published_version(Template.objects.get(key="broken"))
+    good = [hold(orders, [anna], number) for number in (1, 2)]
+    broken = hold(orders, [anna], 3)
+    Notification.objects.filter(pk=broken.pk).update(version=bad, data={"number": 0})
+    flush_all()
+    assert stands(broken) == {"pending": 1}, "its sender says what is wrong with it"
+    assert [stands(each) for each in good] == [{"skipped": 1}] * 2
+
+
+def test_a_type_may_have_a_digest_of_its_own(orders: NotificationType, anna: Follower) -> None:
+    make_template("digest_orders", subject="{{ total }} orders", variables=[NUMBER | {"name": "total"}])
+    hold(orders, [anna], 1), hold(orders, [anna], 2)
+    flush_all()
+    assert made().notification.version.template.key == "digest_orders"
+
+
+def test_rows_of_a_deleted_person_are_left_to_the_claim(orders: NotificationType, anna: Follower) -> None:
+    hold(orders, [anna], 1)
+    anna.delete()
+    flush_all()
+    assert Delivery.objects.get().status == "pending"
+
+
+def test_a_process_that_dies_on_the_way_has_changed_nothing(
+    orders: NotificationType, anna: Follower, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sent = [hold(orders, [anna], number) for number in (1, 2)]
+
+    def die(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    for step in ("finish_planning", "_open", "_moved"):
+        with monkeypatch.context() as patch:
+            patch.setattr(digest, step, die)
+            with pytest.raises(KeyboardInterrupt):
+                digest.flush(now=timezone.now())
+        assert [stands(each) for each in sent] == [{"held": 1}, {"held": 1}], step
+        assert not Notification.objects.filter(source="digest").exists(), step
+    flush_all()
+    flush_all()
+    assert made().data["total"] == 2
+
+
+def test_what_expires_while_it_is_held_is_closed_and_says_so(orders: NotificationType, anna: Follower) -> None:
+    notification = hold(orders, [anna], 1)
+    soon = timezone.now() + dt.timedelta(hours=1)
+    Notification.objects.filter(pk=notification.pk).update(expires_at=soon)
+    notification.deliveries.update(due_at=soon)
+    control.close_leftovers(now=soon)
+    assert notification.deliveries.get().reason == "expired_while_waiting"
+    assert stands(notification) == {"skipped": 1}
+
+
+# ------------------------------------------------------------------ two at once
+FLUSHER = """
+import django
+django.setup()
+from django.utils import timezone
+from apps.notifications import digest
+print("ready", flush=True)
+while True:
+    digest.flush(now=timezone.now(), people=3)
+"""
+
+
+@pytest.fixture
+def flushers(transactional_db: None) -> Iterator[list["subprocess.Popen[str]"]]:
+    name = connection.settings_dict["NAME"]
+    url = re.sub(r"@([^/]*)/[^?]*", rf"@\1/{name}", os.environ["DATABASE_URL"])
+    running = [
+        subprocess.Popen([sys.executable, "-c", FLUSHER], env=os.environ | {"DATABASE_URL": url}, stdout=-1, text=True)
+        for _ in range(2)
+    ]
+    try:
+        for process in running:
+            assert process.stdout
+            assert process.stdout.readline() == "ready\n"
+        yield running
+    finally:
+        for process in running:
+            process.kill()
+            process.communicate()
+
+
+@pytest.mark.skipif(connection.vendor == "sqlite", reason="SQLite has one writer at a time")
+def test_two_processes_flush_while_items_arrive_and_each_is_in_one_digest(
+    flushers: list["subprocess.Popen[str]"],
+) -> None:
+    make_template("order", translations=WORDS, variables=[NUMBER])
+    orders = make_type("orders", category="informational", digest=True)
+    people = [make_follower(name=f"P{number}") for number in range(12)]
+    sent = [hold(orders, people, number, channels=["in_app"]) for number in range(15)]
+    until = time.monotonic() + 20
+    while Delivery.objects.filter(status="held").exists() and time.monotonic() < until:
+        time.sleep(0.05)
+    assert [process.poll() for process in flushers] == [None, None]
+    rows = Delivery.objects.filter(notification__in=sent)
+    gathered = rows.filter(reason="in_digest")
+    assert gathered.exists()
+    assert gathered.count() + rows.filter(status="pending").count() == len(people) * len(sent)
+    events = DeliveryEvent.objects.filter(kind="in_digest")
+    assert sorted(events.values_list("delivery", flat=True)) == sorted(gathered.values_list("pk", flat=True))
+    digests = Delivery.objects.filter(notification__source="digest")
+    for row in digests:
+        mine = events.filter(detail__digest=str(row.uid))
+        assert mine.count() == row.data["total"] == len(row.data["items"])
+        assert set(mine.values_list("delivery__follower", flat=True)) == {row.follower_id}
+    assert sum(row.data["total"] for row in digests) == gathered.count()
+    for notification in Notification.objects.all():
+        stands(notification)
