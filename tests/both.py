@@ -1,6 +1,7 @@
 """`python -m tests.both`: all checks, then the whole suite on SQLite and on PostgreSQL side by side.
 
-Tests that ask for no database are the same on both (half of all), so they run once, as a part of their own.
+Tests that ask for no database are the same on both (half of all), so they run once, as a part of their own; so do the
+few that are marked as such (on SQLite).
 `--lint` runs the checks only. Other arguments go to pytest (`python -m tests.both -k consent`).
 """
 
@@ -128,7 +129,7 @@ def main(words: Sequence[str]) -> int:
             second = pool.submit(suite, run, name, url, f"({there}) and not once", words)
             checks = check(run)
             first = pool.submit(suite, run, f"SQLite {sqlite3.sqlite_version}", small, f"({here}) and not once", words)
-            once = pool.submit(suite, run, "No database", small, "once", words)  # by whoever is free first
+            once = pool.submit(suite, run, "Run once", small, f"({here}) and once", words)  # by whoever is free first
             suites = [first.result(), second.result(), once.result()]
         code = report(run, checks, suites, started)
         if not with_browser:

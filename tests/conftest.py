@@ -1,5 +1,6 @@
 """A cast of people, and no internet."""
 
+import gc
 import os
 import socket
 from collections.abc import Iterator
@@ -34,6 +35,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         asks = item.get_closest_marker("django_db") or _DATABASE & set(getattr(item, "fixturenames", ()))
         if not asks and not item.get_closest_marker("each"):
             item.add_marker("once")
+
+
+def pytest_collection_finish() -> None:
+    """What Django and the tests are made of stays to the end: looking through it for garbage took a tenth of the time."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(100_000, 20, 50)
 
 
 @pytest.fixture(autouse=True)

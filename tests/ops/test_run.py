@@ -17,6 +17,7 @@ from tests.ops.processes import alive, family, program, until
 
 
 @pytest.mark.slow
+@pytest.mark.once  # a visitor's `make run` is on SQLite; the demo world is made on both in test_demo.py
 def test_run_makes_the_demo_world_serves_it_sends_its_mail_and_ends_on_ctrl_c(
     transactional_db: None, tmp_path: Path
 ) -> None:

@@ -100,6 +100,7 @@ def test_lanes_work_again_after_a_monitor_an_idle_worker_a_main_and_the_tick_wer
 
 
 @pytest.mark.slow
+@pytest.mark.once  # signals and processes: 13 s that are the same on each database
 def test_a_stop_is_bounded_even_when_a_worker_is_busy_and_the_whole_group_hears_it(
     transactional_db: None, tmp_path: Path
 ) -> None:
@@ -122,6 +123,7 @@ def test_a_stop_is_bounded_even_when_a_worker_is_busy_and_the_whole_group_hears_
 
 
 @pytest.mark.slow
+@pytest.mark.once
 def test_a_killed_supervisor_leaves_nobody_working_and_two_at_once_leave_each_other_alone(
     transactional_db: None, tmp_path: Path
 ) -> None:
