@@ -38,7 +38,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_collection_finish() -> None:
-    """What Django and the tests are made of stays to the end: looking through it for garbage took a tenth of the time."""
+    """What Django and the tests are made of stays: looking through it for garbage took a tenth of the time."""
     gc.collect()
     gc.freeze()
     gc.set_threshold(100_000, 20, 50)
