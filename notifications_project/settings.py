@@ -281,5 +281,7 @@ LOGGING = {
     "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["console"], "level": env.text("LOG_LEVEL", "WARNING")},
-    "loggers": {"carillon": {"level": env.text("LOG_LEVEL", "INFO")}, "axes": {"level": "ERROR"}},
+    # what speaks to Apple logs device tokens from INFO on, and our own token at DEBUG
+    "loggers": dict.fromkeys(("httpx", "httpcore", "hpack"), {"level": "WARNING"})
+    | {"carillon": {"level": env.text("LOG_LEVEL", "INFO")}, "axes": {"level": "ERROR"}},
 }

@@ -85,10 +85,10 @@ class ProviderToken:
     _token: str = ""
     _issued: int = 0
 
-    def current(self) -> str:
-        now = int(time.time())
+    def current(self, now: int) -> str:
+        """The one of the half hour that `now` (Unix seconds) lies in."""
+        begun = now - now % TOKEN_SECONDS
         with self._lock:
-            begun = now - now % TOKEN_SECONDS
             if self._issued < begun:
                 self._sign(begun)
             return self._token
@@ -144,7 +144,7 @@ class ApnsSession(Caller, Session[PushMessage]):
         if never := unsendable(message, content):
             return never
         self._body = _Body(b"")
-        token = self.token.current()
+        token = self.token.current(int(time.time()))
         try:
             response = self._post(message, as_json(content), token)
             if reason_of(response) == "ExpiredProviderToken":
@@ -167,10 +167,10 @@ class ApnsSession(Caller, Session[PushMessage]):
         self._body = _Body(content)
         try:
             return self._connected().post(url, content=self._body, headers=headers)
-        except httpx.RemoteProtocolError as error:
-            if not _untouched(error):
+        except (httpx.ReadError, httpx.WriteError, httpx.RemoteProtocolError) as error:
+            if self._body.begun and not _untouched(error):
                 raise
-        self.close()
+        self.close()  # Apple ended the connection before this message was on it
         return self._connected().post(url, content=self._body, headers=headers)
 
     def _connected(self) -> httpx.Client:

@@ -1,6 +1,5 @@
 """TLS and logging in: whom the session talks to, and to whom it tells a password."""
 
-import datetime as dt
 import ssl
 from collections.abc import Iterator
 from ipaddress import ip_address
@@ -8,39 +7,13 @@ from pathlib import Path
 
 import pytest
 from cryptography import x509
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from apps.channels.contract import Mail, Result
 from apps.channels.mime import as_bytes
 from apps.channels.smtp import Smtp, wire_form
+from tests.certificate import certificate
 from tests.channels.basket import Basket, a_mail
 from tests.receiver import Receiver
-
-
-def certificate(folder: Path, *, of: x509.GeneralName) -> ssl.SSLContext:
-    """A server's context whose certificate signs itself, kept as `folder`/ca.pem."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "receiver.test")])
-    now = dt.datetime.now(dt.UTC)
-    made = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(1)
-        .not_valid_before(now - dt.timedelta(days=1))
-        .not_valid_after(now + dt.timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName([of]), critical=False)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-        .sign(key, hashes.SHA256())
-    )
-    (folder / "ca.pem").write_bytes(made.public_bytes(Encoding.PEM))
-    (folder / "key.pem").write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(folder / "ca.pem", folder / "key.pem")
-    return context
 
 
 @pytest.fixture
