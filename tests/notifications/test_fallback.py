@@ -179,7 +179,7 @@ def test_the_claim_is_told_how_the_earlier_channels_stand(
 ) -> None:
     notification = told(kind, emil, channels=["email", "sms"])
     notification.deliveries.filter(channel="email").update(status=before)
-    asked = {"notification": notification, "followers": [emil.pk]}
+    asked: dict[str, Any] = {"notification": notification, "followers": [emil.pk]}
     assert fallback.standings(channel="sms", **asked) == {emil.pk: (standing, notification.send_at + turn * SOON)}
     assert fallback.standings(channel="email", **asked) == {}, "the first one waits for nobody"
 
