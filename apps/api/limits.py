@@ -10,8 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.conf import settings
-from django.db.models import F, FloatField, Value
-from django.db.models.functions import Greatest
+from django.db import connection
 from rest_framework.request import Request
 from rest_framework.throttling import BaseThrottle
 
@@ -42,14 +41,14 @@ class Spent:
 def spend(caller: str, *, calls: int, limit: int, now: float) -> Spent:
     """Take `calls` from the caller's allowance of `limit` per minute, or say how long to wait. `now`: Unix time."""
     cost = WINDOW * min(calls, limit) / limit
-    row = Allowance.objects.filter(caller=caller)
-    after = Greatest(F("spent_until"), Value(now), output_field=FloatField()) + Value(cost)
-    affordable = row.filter(spent_until__lte=now + WINDOW - cost)
-    taken = affordable.update(spent_until=after)
-    if not taken:  # refused, or the first call of all: then somebody else may be making the row at this moment
-        Allowance.objects.get_or_create(caller=caller, defaults={"spent_until": 0.0})
-        taken = affordable.update(spent_until=after)
-    ahead = max(row.values_list("spent_until", flat=True).get() - now, 0.0)
+    until = _take(caller, cost, now)
+    taken = until is not None
+    if until is None:  # refused, or the first call of all: then somebody else may be making the row at this moment
+        row, _ = Allowance.objects.get_or_create(caller=caller, defaults={"spent_until": 0.0})
+        until = _take(caller, cost, now)
+        taken = until is not None
+        until = row.spent_until if until is None else until
+    ahead = max(until - now, 0.0)
     return Spent(
         limit=limit,
         # a rounding error of floats must not hide a call
@@ -57,6 +56,19 @@ def spend(caller: str, *, calls: int, limit: int, now: float) -> Spent:
         reset=math.ceil(ahead),
         wait=0.0 if taken else ahead + cost - WINDOW,
     )
+
+
+def _take(caller: str, cost: float, now: float) -> float | None:
+    """One statement that decides, counts and says what is spent now; None: not affordable, or nobody by that name."""
+    table, greatest = Allowance._meta.db_table, "MAX" if connection.vendor == "sqlite" else "GREATEST"
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"UPDATE {table} SET spent_until = {greatest}(spent_until, %s) + %s "  # noqa: S608  # names of ours
+            "WHERE caller = %s AND spent_until <= %s RETURNING spent_until",
+            [now, cost, caller, now + WINDOW - cost],
+        )
+        found = cursor.fetchone()
+    return found[0] if found else None
 
 
 class PerCaller(BaseThrottle):

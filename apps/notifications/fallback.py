@@ -64,12 +64,12 @@ def first_due(notification: Notification, channel: str) -> Case | Value:
     Where those were skipped at birth they take no time: nothing would come of waiting.
     """
     position = notification.fallback.index(channel) if channel in notification.fallback else 0
-    born = Delivery.objects.filter(notification=notification, follower=OuterRef("pk"), status=DeliveryStatus.PENDING)
-    before = born.filter(channel__in=notification.fallback[:position]).order_by().values("follower")
-    tried = Coalesce(Subquery(before.annotate(n=Count("channel", distinct=True)).values("n")), 0)
     at_once = Value(notification.send_at, DateTimeField())
     if not position:
         return at_once
+    born = Delivery.objects.filter(notification=notification, follower=OuterRef("pk"), status=DeliveryStatus.PENDING)
+    before = born.filter(channel__in=notification.fallback[:position]).order_by().values("follower")
+    tried = Coalesce(Subquery(before.annotate(n=Count("channel", distinct=True)).values("n")), 0)
     turns = [When(Exact(tried, number), then=Value(_turn(notification, number))) for number in range(1, position + 1)]
     return Case(*turns, default=at_once, output_field=DateTimeField())
 

@@ -9,9 +9,8 @@ from typing import Any
 from django.db import IntegrityError, transaction
 
 from apps.channels.registry import providers
-from apps.content.drafts import published_version
 from apps.content.lint import BadData, check_data
-from apps.content.models import Version
+from apps.content.models import Version, VersionState
 from apps.followers.models import Category, Follower, NotificationType
 from apps.lib.actor import Actor
 from apps.lib.events import Fact, Kind, publish
@@ -20,7 +19,7 @@ from apps.lib.queue.lanes import Lane
 from apps.notifications.data_schema import Unfit, check_fit
 from apps.notifications.fallback import chain_of
 from apps.notifications.models import Notification, NotificationState, Recipient, TypeTemplate
-from apps.notifications.plan import PLAN_TASK, SLICE, plan_recipients
+from apps.notifications.plan import PLAN_TASK, SLICE, plan_named
 
 FARTHEST_YEARS = 10  # a moment at the end of the calendar can't be shown in every zone
 _LANES = {Category.CRITICAL: Lane.CRITICAL, Category.MARKETING: Lane.BULK}
@@ -113,8 +112,7 @@ def notify(
             }
             Recipient.objects.bulk_create(named.values(), batch_size=1000)
             if len(named) <= SLICE:
-                plan_recipients(notification=notification, now=now)
-                notification.refresh_from_db(fields=["state", "planned_at", "planned_through", "finished_at"])
+                plan_named(notification=notification, people=named, now=now)
             else:
                 announce(PLAN_TASK, lane=Lane(notification.lane), notification_id=notification.pk)
     except IntegrityError:
@@ -156,7 +154,7 @@ def open_notification(
     starts = max(send_at or now, now)
     if expires_at is None and notification_type.lifetime:
         expires_at = starts + dt.timedelta(seconds=notification_type.lifetime)
-    with transaction.atomic():
+    with transaction.atomic(savepoint=False):
         notification = Notification.objects.create(
             notification_type=notification_type,
             version=version,
@@ -195,15 +193,16 @@ def _known(notification_type: NotificationType, dedup_key: str) -> Notification 
 
 
 def _template_of(notification_type: NotificationType) -> Version:
-    link = TypeTemplate.objects.filter(notification_type=notification_type).select_related("template").first()
+    links = TypeTemplate.objects.filter(notification_type=notification_type)
+    published = Version.objects.filter(state=VersionState.PUBLISHED, template__in=links.values("template"))
+    if version := published.select_related("template").first():
+        return version
+    link = links.select_related("template").first()
     if link is None:
         raise NotNotifiable(
             f"No template speaks for the type {notification_type.key}. Choose one on the type's page, or name one."
         )
-    version = published_version(link.template)
-    if version is None:
-        raise NotNotifiable(f"The template {link.template.key} is not published yet. Publish it first.")
-    return version
+    raise NotNotifiable(f"The template {link.template.key} is not published yet. Publish it first.")
 
 
 def _channels(notification_type: NotificationType, version: Version, wanted: Iterable[str] | None) -> list[str]:

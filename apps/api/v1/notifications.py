@@ -18,8 +18,7 @@ from apps.api.v1.tags import slugs, words_field
 from apps.api.v1.templates import type_of
 from apps.campaigns import audience
 from apps.campaigns.models import Run
-from apps.content.drafts import published_version
-from apps.content.models import Template, Version
+from apps.content.models import Version, VersionState
 from apps.followers.models import Follower
 from apps.notifications import control
 from apps.notifications.balance import balance, deliveries_behind
@@ -140,8 +139,9 @@ class Notify(Endpoint):
 def _version(key: str) -> Version | None:
     if not key:
         return None
-    template = Template.objects.filter(key=key, private=False).first()
-    if template is None or (version := published_version(template)) is None:
+    published = Version.objects.filter(state=VersionState.PUBLISHED, template__key=key, template__private=False)
+    version = published.select_related("template").first()
+    if version is None:
         raise serializers.ValidationError({"template": [f"There is no published template {key!r}."]})
     return version
 

@@ -59,12 +59,15 @@ class _Known:
     def __init__(self, people: list[dict[str, Any]]) -> None:
         rows = Follower.objects.all()
         uids = [person["id"] for person in people if "id" in person]
-        self.by_uid: dict[uuid.UUID, Follower] = {row.uid: row for row in rows.filter(uid__in=uids)}
+        self.by_uid: dict[uuid.UUID, Follower] = {row.uid: row for row in rows.filter(uid__in=uids)} if uids else {}
         outside = [person["external_id"] for person in people if person.get("external_id")]
-        self.by_external_id = {row.external_id: row for row in rows.filter(external_id__in=outside)}
+        known = rows.filter(external_id__in=outside) if outside else ()
+        self.by_external_id = {row.external_id: row for row in known}
         self.by_key: dict[tuple[str, str], Follower] = {}
         for field, channel in _ADDRESSES.items():
             keys = [key for person in people if (key := _key(person, field))]
+            if not keys:  # the ORM takes 0.3 ms to find out that nothing is in an empty list
+                continue
             for address in Address.objects.filter(channel=channel, key__in=keys).select_related("follower"):
                 self.by_key[channel, address.key] = address.follower
 
