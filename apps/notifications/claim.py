@@ -146,7 +146,8 @@ def _ways(channel: str, lane: Lane, *, now: dt.datetime) -> list[tuple[ProviderA
     """
     ways: list[tuple[ProviderAccount, Q]] = []
     for via, accounts in accounts_out.services(channel, now=now, lane=lane.value).items():
-        theirs = Q(address__via=via) if via else Q()
+        # and rows whose address is gone: some way has to find out and skip them
+        theirs = Q(address__via=via) | Q(address=None) if via else Q()
         first, other = accounts[0], next(iter(accounts[1:]), None)
         if other is None:
             ways.append((first, theirs))
