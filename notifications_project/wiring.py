@@ -24,7 +24,9 @@ EVENT_SUBSCRIBERS = {
     "*": ["apps.accounts.audit.record"],
     "notification.finished": ["apps.campaigns.lifecycle.follow"],
     "notification.cancelled": ["apps.campaigns.lifecycle.follow"],
+    "notification.retracted": ["apps.inbox.removal.on_retracted"],
     "notification.reopened": ["apps.campaigns.lifecycle.follow"],
+    "rhythm.changed": ["apps.notifications.rouse.rouse"],
 }
 
 # The tick calls each one with `now=`; it looks in its tables for due work, claims it there and announces tasks.
@@ -43,10 +45,18 @@ SCHEDULES = {
     "digests due": ("apps.notifications.digest.announce_due", 3),
     "replays to go on": ("apps.notifications.control.resume_replays", 10),
     "slowed domains": ("apps.notifications.limits.forget_recovered", 60),
+    "uses to forget": ("apps.notifications.caps.forget_old", 600),
     "expired leases": ("apps.notifications.recover.expired_leases", 5),
     "idle devices": ("apps.followers.devices.forget_idle", 60),
     "answers to forget": ("apps.api.idempotency.forget", 600),
     "imports to go on": ("apps.followers.imports.resume_stalled", 10),
+}
+
+# What lib.crypto has encrypted, for `manage.py rotate_keys`: (model, field, keys within it where it is JSON).
+ENCRYPTED = {
+    "provider accounts": ("notifications.ProviderAccount", "settings", ()),
+    "addresses": ("followers.Address", "details", ("secret", "old_secret")),  # of webhooks
+    "answers of the API": ("api.IdempotentCall", "answer", ()),
 }
 
 REST_FRAMEWORK = {
@@ -85,9 +95,13 @@ SPECTACULAR = {
         "Category": "apps.followers.models.Category",
         "Channel": "apps.followers.models.Channel",
         "DeliveryStatus": "apps.notifications.models.DeliveryStatus",
+        "EventResult": "apps.campaigns.models.OutcomeResult",
+        "MissedPolicy": "apps.campaigns.models.Missed",
         "NotificationState": "apps.notifications.models.NotificationState",
         "SuppressionReason": "apps.followers.models.SuppressionReason",
+        "RuleTarget": "apps.campaigns.models.RuleTarget",
         "TagResult": "apps.api.v1.followers.TAG_RESULTS",
         "VersionState": "apps.content.models.VersionState",
+        "ZoneMode": "apps.campaigns.models.ZoneMode",
     },
 }

@@ -19,13 +19,21 @@ class InboxItem(models.Model):
     body = models.TextField(blank=True)
     link = models.CharField(max_length=500, blank=True)
     created_at = models.DateTimeField()
+    # the follower's words about it; each can be taken back, and none implies another
     read_at = models.DateTimeField(null=True, blank=True)
+    archived_at = models.DateTimeField(null=True, blank=True)
+    removed_at = models.DateTimeField(null=True, blank=True)  # retracted: kept, so that it can't arrive again
 
     class Meta:
         ordering = ["-id"]
         indexes = [
             models.Index(fields=["follower", "-id"], name="inbox_of_follower"),  # the list, newest first
-            models.Index(fields=["follower"], condition=Q(read_at__isnull=True), name="inbox_unread"),  # the badge
+            # the badge
+            models.Index(
+                fields=["follower"],
+                condition=Q(read_at__isnull=True, archived_at__isnull=True, removed_at__isnull=True),
+                name="inbox_new",
+            ),
         ]
 
     def __str__(self) -> str:

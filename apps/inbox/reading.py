@@ -1,4 +1,7 @@
-"""Reading the inbox: what is there, how much is new, and that it was read."""
+"""Reading the inbox: what is there, how much is new, and what the follower said about it.
+
+Who read a message here needs it on no other channel: the fallbacks that wait are called off in the same transaction.
+"""
 
 import datetime as dt
 
@@ -7,17 +10,24 @@ from django.db.models import QuerySet
 
 from apps.followers.models import Follower
 from apps.inbox.models import InboxItem
+from apps.lib import among  # noqa: F401  (the lookup `pk__among`)
 from apps.lib.actor import Actor
 from apps.lib.events import Fact, Kind, publish
+from apps.notifications import fallback
 
 
 def items_of(follower: Follower) -> QuerySet[InboxItem]:
-    """Everything in the follower's inbox, newest first."""
-    return InboxItem.objects.filter(follower=follower)
+    """Everything in the follower's inbox, newest first, archived or not."""
+    return InboxItem.objects.filter(follower=follower, removed_at__isnull=True)
+
+
+def new_of(follower: Follower) -> QuerySet[InboxItem]:
+    """What the badge counts: neither read nor archived."""
+    return items_of(follower).filter(read_at__isnull=True, archived_at__isnull=True)
 
 
 def unread_count(follower: Follower) -> int:
-    return items_of(follower).filter(read_at__isnull=True).count()
+    return new_of(follower).count()
 
 
 def mark_read(*, item: InboxItem, by: Actor, now: dt.datetime) -> bool:
@@ -26,5 +36,39 @@ def mark_read(*, item: InboxItem, by: Actor, now: dt.datetime) -> bool:
         changed = bool(InboxItem.objects.filter(pk=item.pk, read_at__isnull=True).update(read_at=now))
         if changed:
             publish(Fact(Kind.INBOX_ITEM_READ, by, now, "inbox_item", str(item.uid), item.title))
+            fallback.read(deliveries=[item.delivery], now=now)
     item.refresh_from_db(fields=["read_at"])
+    return changed
+
+
+def mark_unread(*, item: InboxItem, by: Actor, now: dt.datetime) -> bool:
+    """As if it were new; what its reading called off stays so. Says whether that changed anything."""
+    return _change(item, "read_at", None, by, now)
+
+
+def archive(*, item: InboxItem, archived: bool, by: Actor, now: dt.datetime) -> bool:
+    """Out of the way, or back. Says whether that changed anything."""
+    return _change(item, "archived_at", now if archived else None, by, now)
+
+
+def read_all(*, follower: Follower, by: Actor, now: dt.datetime) -> int:
+    """Everything that is new at this moment has been read; how many that were."""
+    with transaction.atomic():
+        new = dict(new_of(follower).select_for_update().order_by("pk").values_list("pk", "delivery"))
+        if new:
+            InboxItem.objects.filter(pk__among=set(new)).update(read_at=now)
+            data = {"items": len(new)}
+            publish(Fact(Kind.INBOX_READ, by, now, "follower", str(follower.uid), follower.label, data))
+            fallback.read(deliveries=list(new.values()), now=now)
+    return len(new)
+
+
+def _change(item: InboxItem, field: str, value: dt.datetime | None, by: Actor, now: dt.datetime) -> bool:
+    with transaction.atomic():
+        rows = InboxItem.objects.filter(pk=item.pk, **{f"{field}__isnull": value is not None})
+        changed = bool(rows.update(**{field: value}))
+        if changed:
+            data = {field.removesuffix("_at"): value is not None}
+            publish(Fact(Kind.INBOX_ITEM_CHANGED, by, now, "inbox_item", str(item.uid), item.title, data))
+    item.refresh_from_db(fields=[field])
     return changed
