@@ -17,8 +17,13 @@ from rest_framework.views import exception_handler, set_rollback
 from apps.accounts.keys import BadKeyRequest
 from apps.api.idempotency import BadIdempotencyKey, KeyReused, StillRunning
 from apps.campaigns.audience import BadAudience
+from apps.campaigns.conditions import BadConditions
+from apps.campaigns.event_rules import BadRule, RuleNameTaken
+from apps.campaigns.events import BadEvent
 from apps.campaigns.lifecycle import BadCampaign, CampaignNotReady, StaleEdit
 from apps.campaigns.lifecycle import WrongState as CampaignInWrongState
+from apps.campaigns.recurrence import BadCadence
+from apps.campaigns.recurring import BadRecurring, RecurringNameTaken
 from apps.campaigns.rules import BadRules
 from apps.campaigns.segments import SegmentInUse, SegmentNameTaken
 from apps.content.drafts import BadWords, DraftChanged, KeyTaken
@@ -41,12 +46,17 @@ MEDIA_TYPE = "application/problem+json"
 STATUS = {
     BadAddress: 400,
     BadAudience: 400,
+    BadCadence: 400,
     BadCampaign: 400,
     BadCap: 400,
+    BadConditions: 400,
     BadData: 400,
+    BadEvent: 400,
     BadFollower: 400,
     BadIdempotencyKey: 400,
     BadKeyRequest: 400,
+    BadRecurring: 400,
+    BadRule: 400,
     BadRules: 400,
     BadType: 400,
     BadWords: 400,
@@ -64,6 +74,8 @@ STATUS = {
     Locked: 409,
     NotificationInWrongState: 409,
     NotPublishable: 409,
+    RecurringNameTaken: 409,
+    RuleNameTaken: 409,
     SegmentInUse: 409,
     SegmentNameTaken: 409,
     StaleEdit: 409,
@@ -112,7 +124,7 @@ def handle(error: Exception, context: dict[str, Any]) -> Response:
     if answer is None:
         return _unexpected(error, context)
     if isinstance(error, exceptions.ValidationError):
-        fields = list(_flat(answer.data))
+        fields = list(flat(answer.data))
         detail = fields[0]["detail"] if len(fields) == 1 else "Some fields can't be taken; errors says which and why."
         return _respond(400, "Invalid", detail, fields)
     if isinstance(error, Http404 | exceptions.NotFound):
@@ -159,14 +171,14 @@ def _fields_of(error: Exception) -> Iterator[dict[str, str]]:
         yield {"field": field, "detail": str(error)}
 
 
-def _flat(data: Any, path: str = "") -> Iterator[dict[str, str]]:
+def flat(data: Any, path: str = "") -> Iterator[dict[str, str]]:
     """DRF's nested errors as a list; a place in a list or an object is written `recipients.0.email`."""
     if isinstance(data, dict):
         for key, value in data.items():
-            yield from _flat(value, path if key == "non_field_errors" else f"{path}.{key}".lstrip("."))
+            yield from flat(value, path if key == "non_field_errors" else f"{path}.{key}".lstrip("."))
     elif isinstance(data, list):
         for index, value in enumerate(data):
-            yield from _flat(value, f"{path}.{index}".lstrip(".") if isinstance(value, dict | list) else path)
+            yield from flat(value, f"{path}.{index}".lstrip(".") if isinstance(value, dict | list) else path)
     else:
         yield {"field": path, "detail": str(data)}
 

@@ -93,14 +93,14 @@ def _day(day: Any) -> int:
 def _cron_text(text: Any) -> str:
     if not isinstance(text, str) or len(text) > 100 or len(text.split()) != 5:
         raise BadCadence("Cron takes five fields: minute, hour, day of the month, month, weekday; such as 0 9 * * 1-5.")
-    text = " ".join(str(text).split())
+    line = " ".join(text.split())
     try:
-        next(CronSim(text, _ANY_DAY))
+        next(CronSim(line, _ANY_DAY))
     except (CronSimError, ValueError) as error:
-        raise BadCadence(f"Cron does not understand “{text}”: {error}.") from error
+        raise BadCadence(f"Cron does not understand “{line}”: {error}.") from error
     except StopIteration:
-        raise BadCadence(f"“{text}” never comes: there is no such day.") from None
-    return text
+        raise BadCadence(f"“{line}” never comes: there is no such day.") from None
+    return line
 
 
 def as_data(cadence: Cadence) -> dict[str, Any]:
@@ -152,11 +152,12 @@ def coming(cadence: Cadence, *, zone: str, after: dt.datetime, count: int) -> li
 
 def _by_wall(cadence: Cadence, zone: str, after: dt.datetime) -> Iterator[dt.datetime]:
     # the day before, too: a time in a gap at midnight may belong to it
-    day = after.astimezone(wallclock.zone(zone)).date() - dt.timedelta(days=1)
+    tz = wallclock.zone(zone)
+    day = after.astimezone(tz).date() - dt.timedelta(days=1)
     while True:
         if _is_day(cadence, day):
             for time in cadence.times:
-                yield instant_of(dt.datetime.combine(day, time), zone)
+                yield wallclock.instant(dt.datetime.combine(day, time), tz)
         day += dt.timedelta(days=1)
 
 
@@ -170,14 +171,6 @@ def _is_day(cadence: Cadence, day: dt.date) -> bool:
     return True
 
 
-def instant_of(wall: dt.datetime, zone: str) -> dt.datetime:
-    """The instant of a naive wall time: the first of two, or the first moment after a gap."""
-    try:
-        return wallclock.to_instant(wall, zone).instant
-    except wallclock.MissingTime as missing:
-        return wallclock.to_instant(missing.after, zone).instant
-
-
 def _by_cron(cadence: Cadence, zone: str, after: dt.datetime) -> Iterator[dt.datetime]:
     """cronsim knows the calendar; the clocks are reckoned here, since by its own it lost 03:00 on Lord Howe, where
     they move by half an hour."""
@@ -189,7 +182,7 @@ def _by_cron(cadence: Cadence, zone: str, after: dt.datetime) -> Iterator[dt.dat
         if goes_on:
             yield from sorted({instant for wall in of_one_day for instant in _all_of(wall, tz)})
         else:
-            yield from (instant_of(wall, zone) for wall in of_one_day)
+            yield from (wallclock.instant(wall, tz) for wall in of_one_day)
 
 
 def _all_of(wall: dt.datetime, tz: ZoneInfo) -> Iterator[dt.datetime]:

@@ -33,7 +33,7 @@ def cron(line: str) -> recurrence.Cadence:
 
 def year(cadence: recurrence.Cadence, zone: str) -> list[dt.datetime]:
     """All of 2026, as the zone counts it."""
-    begin, end = (recurrence.instant_of(dt.datetime(each, 1, 1), zone) for each in (2026, 2027))
+    begin, end = (dt.datetime(each, 1, 1, tzinfo=wallclock.zone(zone)).astimezone(UTC) for each in (2026, 2027))
     found = []
     for moment in recurrence.occurrences(cadence, zone=zone, after=begin - dt.timedelta(microseconds=1)):
         if moment >= end:
