@@ -267,6 +267,7 @@ Q_CLUSTER = {
 PROVIDERS = wiring.PROVIDERS
 EVENT_SUBSCRIBERS = wiring.EVENT_SUBSCRIBERS
 SCHEDULES = wiring.SCHEDULES
+ENCRYPTED = wiring.ENCRYPTED
 
 # ------------------------------------------------------------------ API
 REST_FRAMEWORK = wiring.REST_FRAMEWORK

@@ -8,16 +8,20 @@ from typing import Any
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 from django.conf import settings
 
+_CLOSED = "None of FIELD_KEYS opens this value. Put the key it was written with back into FIELD_KEYS."
+
 
 class Undecryptable(ValueError):
     """None of FIELD_KEYS opens this value: the key it was written with is missing."""
 
 
-def _fernet() -> MultiFernet:
+def _keys() -> list[Fernet]:
     # SHA-256 turns any long random text into a key of the right size; FIELD_KEYS are secrets, not passwords.
-    return MultiFernet(
-        [Fernet(base64.urlsafe_b64encode(hashlib.sha256(key.encode()).digest())) for key in settings.FIELD_KEYS]
-    )
+    return [Fernet(base64.urlsafe_b64encode(hashlib.sha256(key.encode()).digest())) for key in settings.FIELD_KEYS]
+
+
+def _fernet() -> MultiFernet:
+    return MultiFernet(_keys())
 
 
 def encrypt(value: Any) -> str:
@@ -32,6 +36,22 @@ def decrypt(text: str) -> Any:
     try:
         return json.loads(_fernet().decrypt(text.encode()))
     except InvalidToken as error:
-        raise Undecryptable(
-            "None of FIELD_KEYS opens this value. Put the key it was written with back into FIELD_KEYS."
-        ) from error
+        raise Undecryptable(_CLOSED) from error
+
+
+def rewritten(text: str) -> str | None:
+    """The same value, written with the first key; None where the first key opens it already, or where there is none.
+
+    Raises Undecryptable.
+    """
+    first, *_ = _keys()
+    try:
+        if text:
+            first.decrypt(text.encode())
+        return None
+    except InvalidToken:
+        pass
+    try:
+        return _fernet().rotate(text.encode()).decode()
+    except InvalidToken as error:
+        raise Undecryptable(_CLOSED) from error

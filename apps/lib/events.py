@@ -39,6 +39,7 @@ class Kind(StrEnum):
     WEBHOOK_ADDED = "webhook.added"  # a follower's messages are posted to an address
     WEBHOOK_REMOVED = "webhook.removed"
     WEBHOOK_SECRET_CHANGED = "webhook.secret_changed"  # noqa: S105  # for a day messages carry both signatures
+    SMS_ANSWERED = "sms.answered"  # a phone answered something that a person should read, or asked for help
     IMPORT_STARTED = "import.started"
     IMPORT_FINISHED = "import.finished"
     IMPORT_FAILED = "import.failed"  # given up; what was imported before stays
@@ -57,6 +58,7 @@ class Kind(StrEnum):
     PROVIDER_STOPPED = "provider_account.stopped"  # the breaker opened: it is left alone for a minute and longer
     PROVIDER_RECOVERED = "provider_account.recovered"  # its probe was taken
     PROVIDER_RESET = "provider_account.reset"  # a person's word: use it again at once
+    FIELD_KEYS_ROTATED = "field_keys.rotated"  # what is encrypted was written anew with the first key
     DOMAIN_LIMIT_CHANGED = "domain_limit.changed"  # how fast a receiving domain is written to
     NOTIFICATION_CREATED = "notification.created"
     NOTIFICATION_PAUSED = "notification.paused"
