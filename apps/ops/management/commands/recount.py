@@ -1,0 +1,35 @@
+"""`manage.py recount <notification or campaign id>`."""
+
+from typing import Any
+from uuid import UUID
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.utils import timezone
+
+from apps.notifications import books
+from apps.notifications.models import Notification
+
+
+class Command(BaseCommand):
+    help = "Counts a notification's deliveries anew and sets its numbers right. Nothing should ever need it."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("id", type=UUID, nargs="*", help="id of a notification, or of a campaign for all its runs")
+        parser.add_argument("--all", action="store_true", help="every notification")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        asked = Notification.objects.order_by("pk")
+        if not options["all"]:
+            if not options["id"]:
+                raise CommandError("Name the id of a notification or a campaign, or say --all.")
+            asked = asked.filter(uid__in=options["id"]) | asked.filter(run__campaign__uid__in=options["id"])
+        found = list(asked.distinct().values_list("pk", "uid"))
+        if not found:
+            raise CommandError("There is no such notification or campaign. Its page shows its id.")
+        wrong = 0
+        for pk, uid in found:
+            for place, delta in sorted(books.rebuild(pk).items()):
+                wrong += 1
+                self.stdout.write(f"{uid}  {place.channel}  {place.status}  {place.reason or '-'}  {delta:+}")
+            books.finish_if_done(pk, now=timezone.now())
+        self.stdout.write(f"{len(found)} counted, {wrong} numbers were wrong and are right now.")
