@@ -152,7 +152,7 @@ def test_quiet_hours_that_run_are_said_in_the_readers_words(client: Client, bori
     assert "Ваши тихие часы" not in visit(client, preferences_path(boris)).text
     now.move_to(dt.datetime(2026, 5, 5, 20, 30, tzinfo=dt.UTC))  # 23:30 in Moscow
     page = visit(client, preferences_path(boris))
-    assert "Ваши тихие часы: только обязательные сообщения — до: завтра 07:00 (Europe/Moscow)." in page.text
+    assert "Ваши тихие часы: только необходимые сообщения — до: завтра 07:00 (Europe/Moscow)." in page.text
     assert not page.has("Закончить паузу")
 
 
