@@ -11,13 +11,13 @@ from uuid import UUID
 from django.db import connection, transaction
 from django.db.models import DateTimeField, ExpressionWrapper, F, OuterRef, Q, QuerySet, Subquery, Value
 from django.db.models.expressions import Combinable
-from django.db.models.functions import Now
-from django.db.models.lookups import LessThanOrEqual
+from django.db.models.functions import Coalesce, Now
+from django.db.models.lookups import Exact, LessThanOrEqual
 from django.utils import timezone
 
 from apps.channels.contract import Outcome
 from apps.content.render import compiled
-from apps.followers.models import Channel
+from apps.followers.models import Address, Channel
 from apps.followers.verdict_sql import ALLOWING, reason_case
 from apps.lib import among  # noqa: F401  (the lookup `pk__among`)
 from apps.lib.clock import database_now
@@ -146,8 +146,7 @@ def _ways(channel: str, lane: Lane, *, now: dt.datetime) -> list[tuple[ProviderA
     """
     ways: list[tuple[ProviderAccount, Q]] = []
     for via, accounts in accounts_out.services(channel, now=now, lane=lane.value).items():
-        # and rows whose address is gone: some way has to find out and skip them
-        theirs = Q(address__via=via) | Q(address=None) if via else Q()
+        theirs = _known_to(via) if via else Q()
         first, other = accounts[0], next(iter(accounts[1:]), None)
         if other is None:
             ways.append((first, theirs))
@@ -155,6 +154,15 @@ def _ways(channel: str, lane: Lane, *, now: dt.datetime) -> list[tuple[ProviderA
             tired = Q(attempts__gte=TIRED_AFTER, account=first)
             ways += [(first, theirs & (~tired | Q(account=None))), (other, theirs & tired)]
     return ways
+
+
+def _known_to(via: str) -> Q:
+    """Rows whose address the service knows; and those that have none any more: somebody has to see it and skip them.
+
+    As a value of each row: a join can't be locked where it may be empty, and for IN all addresses would be read.
+    """
+    theirs = Subquery(Address.objects.filter(pk=OuterRef("address_id")).order_by().values("via"))
+    return Q(Exact(Coalesce(theirs, Value(via)), via))
 
 
 def _claim_from(
