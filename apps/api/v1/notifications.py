@@ -20,6 +20,7 @@ from apps.campaigns import audience
 from apps.campaigns.models import Run
 from apps.content.models import Version, VersionState
 from apps.followers.models import Follower
+from apps.inbox.removal import removed_of
 from apps.notifications import control
 from apps.notifications.balance import balance, deliveries_behind
 from apps.notifications.engagement import engagement
@@ -220,6 +221,27 @@ class CancelNotification(Endpoint):
     )  # fmt: skip
     def post(self, request: Request, id: uuid.UUID) -> Response:
         return Response(control.cancel(notification=_steered(id), by=self.by, now=self.now))
+
+
+class RetractedOut(CancelledOut):
+    removed = serializers.IntegerField(help_text="In-app messages taken out of inboxes; among those handed off.")
+
+
+class RetractNotification(Endpoint):
+    """Stop it, and take back what can be taken back."""
+
+    scopes = {"POST": Scope.NOTIFICATIONS_WRITE}
+    one_transaction = False  # waits for the senders to see it
+
+    @described(
+        "Notifications", "notifications_retract", "Retract a notification", answer=RetractedOut, refuses=(404, 409),
+        details="Cancels what has not left, held for a digest or waiting as a fallback included, and removes its "
+        "in-app messages. Mails, texts and pushes that have left can't be called back. Also when it is done.",
+    )  # fmt: skip
+    def post(self, request: Request, id: uuid.UUID) -> Response:
+        notification = _steered(id)
+        counts = control.retract(notification=notification, by=self.by, now=self.now)
+        return Response(counts | {"removed": removed_of(notification)})
 
 
 class PauseNotification(Endpoint):

@@ -1,4 +1,4 @@
-"""Preferences: what reaches a follower on which channel, why, and the follower's own words; and the inbox."""
+"""Preferences: what reaches a follower on which channel, why, and the follower's own words."""
 
 import uuid
 from typing import Any
@@ -13,7 +13,6 @@ from apps.api.v1.followers import SOURCE
 from apps.followers import consent
 from apps.followers.models import Category, Channel, Follower
 from apps.followers.verdict import Reason
-from apps.inbox.reading import items_of
 
 
 class CellOut(serializers.Serializer[consent.Cell]):
@@ -122,33 +121,3 @@ class OneCell(Endpoint):
             source=SOURCE, by=self.by, now=self.now,
         )  # fmt: skip
         return _answer(follower)
-
-
-class InboxItemOut(serializers.Serializer[Any]):
-    id = serializers.UUIDField(source="uid")
-    delivery = serializers.UUIDField()
-    category = serializers.ChoiceField(Category.choices)
-    title = serializers.CharField()
-    body = serializers.CharField()
-    link = serializers.CharField()
-    created_at = serializers.DateTimeField()
-    read_at = serializers.DateTimeField(allow_null=True)
-
-
-class InboxQuery(Strict):
-    unread = serializers.BooleanField(required=False, allow_null=True, default=None)
-
-
-class Inbox(Endpoint):
-    """The in-app messages of one follower."""
-
-    scopes = {"GET": Scope.FOLLOWERS_READ}
-
-    @described(
-        "Followers", "followers_inbox", "List a follower's in-app messages", query=InboxQuery,
-        answer=InboxItemOut(many=True), refuses=(400, 404),
-    )  # fmt: skip
-    def get(self, request: Request, id: uuid.UUID) -> Response:
-        items = items_of(one(Follower.objects.all(), uid=id))
-        unread = self.query(InboxQuery)["unread"]
-        return self.page(items if unread is None else items.filter(read_at__isnull=unread), InboxItemOut)
