@@ -95,6 +95,7 @@ SPECTACULAR = {
         "Category": "apps.followers.models.Category",
         "Channel": "apps.followers.models.Channel",
         "DeliveryStatus": "apps.notifications.models.DeliveryStatus",
+        "DeviceChannel": "apps.api.v1.devices.CHANNELS",
         "EventResult": "apps.campaigns.models.OutcomeResult",
         "MissedPolicy": "apps.campaigns.models.Missed",
         "NotificationState": "apps.notifications.models.NotificationState",
