@@ -6,13 +6,23 @@ import re
 from abc import abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeVar
 from urllib.parse import urlencode
 
 import requests
 
-from apps.channels.contract import BadSettings, Outcome, Provider, Remedy, Result, Session, Setting, SmsMessage
-from apps.channels.sms_answers import Answer, Posted
+from apps.channels.contract import (
+    BadSettings,
+    Outcome,
+    Provider,
+    Remedy,
+    Result,
+    Session,
+    Setting,
+    SmsMessage,
+    VoiceMessage,
+)
+from apps.channels.sms_answers import Answer, Posted, Report
 from apps.channels.web import GATEWAY_LOST_THE_ANSWER, Caller, check
 from apps.channels.web_wire import Body, Wire
 
@@ -25,11 +35,12 @@ class Sms(Provider):
     """A provider that takes one text message a call."""
 
     channel = "sms"
-    session: ClassVar["type[SmsSession]"]
+    session: ClassVar["type[PhoneSession[Any]]"]
     in_path: ClassVar[str]  # the setting that stands in the address of the API
+    answers_in_place: ClassVar[bool] = False  # its request for us can be answered with a text
 
     @classmethod
-    def open(cls, settings: Mapping[str, Any]) -> "SmsSession":
+    def open(cls, settings: Mapping[str, Any]) -> "PhoneSession[Any]":
         check(cls, settings)
         if not _ONE_NAME.fullmatch(str(settings.get(cls.in_path) or "")):
             label = next(each.label for each in cls.settings if each.name == cls.in_path)
@@ -38,8 +49,8 @@ class Sms(Provider):
 
     @classmethod
     @abstractmethod
-    def heard(cls, settings: Mapping[str, Any], posted: Posted, *, now: dt.datetime) -> Answer | None:
-        """What a phone answered, from the provider's request; None for anything else it tells. Raises Forged."""
+    def heard(cls, settings: Mapping[str, Any], posted: Posted, *, now: dt.datetime) -> Answer | Report | None:
+        """What the provider's request tells: an answer, or a message's end; None for the rest. Raises Forged."""
 
     @classmethod
     def connections(cls, settings: Mapping[str, Any]) -> int:
@@ -54,11 +65,19 @@ SENDER = Setting(
 )
 
 
-def settings_of_sms(*own: Setting, url: str) -> tuple[Setting, ...]:
-    """The provider's own settings and those that all have."""
+HELP_TEXT = "Reply STOP to get no more messages from us, START to get them again."
+
+
+def settings_of_sms(*own: Setting, url: str, help_text: str = HELP_TEXT) -> tuple[Setting, ...]:
+    """The provider's own settings and those that all have. `help_text`: none for whoever answers HELP itself."""
     return (
         *own,
-        Setting("status_url", "Address for delivery reports", help="Where the provider posts them. Empty = nowhere."),
+        Setting("help_text", "Answer to HELP", default=help_text, help="Empty = none."),
+        Setting(
+            "status_url",
+            "Address for delivery reports",
+            help="Where the provider posts them. Empty = here, on a site that is reached by https.",
+        ),
         Setting("api_url", "Address of the API", default=url, help="Another one for another region."),
         Setting("timeout", "Seconds to wait for an answer", kind="integer", default=30),
         Setting("connections", "Calls at the same time", kind="integer", default=CONNECTIONS),
@@ -78,8 +97,11 @@ class Unsendable(ValueError):
     """The provider has no way to say this; the text says what."""
 
 
-class SmsSession(Caller, Session[SmsMessage]):
-    """A connection that is kept between messages."""
+P = TypeVar("P", SmsMessage, VoiceMessage)
+
+
+class PhoneSession(Caller, Session[P]):
+    """A connection that is kept between messages, each of which goes to one number."""
 
     # a second text costs money and cannot be told from the first, so an inner error counts as perhaps taken
     doubtful = GATEWAY_LOST_THE_ANSWER | {500}
@@ -98,7 +120,7 @@ class SmsSession(Caller, Session[SmsMessage]):
         """Who we are."""
 
     @abstractmethod
-    def call(self, message: SmsMessage) -> Call:
+    def call(self, message: P) -> Call:
         """How it wants to be asked. Raises Unsendable."""
 
     @abstractmethod
@@ -109,13 +131,16 @@ class SmsSession(Caller, Session[SmsMessage]):
     def code(self, answer: dict[str, Any]) -> str:
         """The code of a refusal."""
 
+    def says_something(self, message: P) -> bool:
+        return bool(message.body.strip())
+
     # ---- one message
-    def send(self, message: SmsMessage) -> Outcome:
+    def send(self, message: P) -> Outcome:
         if not E164.fullmatch(message.to):
             return Outcome(Result.PERMANENT_RECIPIENT, f"{message.to} is not a phone number with its country code.")
         self.wire.body = Body()
         try:
-            if not (message.body.strip() or message.media):
+            if not self.says_something(message):
                 raise Unsendable("The text is empty.")
             message.body.encode()  # half a surrogate pair is no text
             call = self.call(message)
@@ -149,7 +174,7 @@ class SmsSession(Caller, Session[SmsMessage]):
     def judge(self, words: str) -> Result:
         return self.codes.get(self.code(as_dict(words)), Result.PERMANENT_CONTENT)
 
-    def report_to(self, message: SmsMessage) -> str:
+    def report_to(self, message: P) -> str:
         """Where its delivery reports go: they may be there before we have noted the provider's id."""
         url = str(self.settings.get("status_url") or "")
         return f"{url}{'&' if '?' in url else '?'}delivery={message.delivery}" if url else ""
@@ -160,6 +185,13 @@ class SmsSession(Caller, Session[SmsMessage]):
 
     def close(self) -> None:
         self.wire.close()
+
+
+class SmsSession(PhoneSession[SmsMessage]):
+    """For texts, and pictures without one."""
+
+    def says_something(self, message: SmsMessage) -> bool:
+        return bool(message.media) or super().says_something(message)
 
 
 def as_dict(text: str) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""What a phone answers: proof that the provider sends it, and whether it means stop, start or help."""
+"""What SMS providers tell us: what a phone answered, and what became of a message; believed only with their proof."""
 
 import base64
 import datetime as dt
@@ -8,6 +8,9 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from uuid import UUID
+
+from apps.channels.contract import Remedy
 
 FRESH = dt.timedelta(minutes=5)  # an older signature may be somebody's copy
 
@@ -27,10 +30,41 @@ class Posted:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """`sender` in E.164."""
+    """`sender` in E.164; `name` is the provider's id of the text."""
 
     sender: str
     text: str
+    name: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What became of a message of ours: it arrived, or never will. What is still on its way is not told.
+
+    `delivery` as we named it to the provider, `name` as the provider names it.
+    """
+
+    delivery: UUID
+    name: str
+    arrived: bool
+    said: str = ""
+    remedy: Remedy = Remedy.NONE
+
+    @property
+    def event(self) -> str:
+        """The same for each copy of this report."""
+        return f"{self.name}:{'delivered' if self.arrived else 'failed'}"
+
+
+def report(
+    delivery: object, name: object, arrived: bool | None, said: str = "", remedy: Remedy = Remedy.NONE
+) -> Report | None:
+    """The report, or None where it tells nothing final or names no delivery of ours."""
+    try:
+        ours = UUID(str(delivery))
+    except ValueError:
+        return None
+    return None if arrived is None or not name else Report(ours, str(name), arrived, said, remedy)
 
 
 class Word(StrEnum):

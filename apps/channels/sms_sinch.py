@@ -7,12 +7,15 @@ from typing import Any
 
 from apps.channels.contract import Result, Setting, SmsMessage
 from apps.channels.sms import SENDER, Call, Sms, SmsSession, Unsendable, as_dict, settings_of_sms
-from apps.channels.sms_answers import Answer, Posted, check_age, check_hmac, number
+from apps.channels.sms_answers import Answer, Posted, Report, check_age, check_hmac, number, report
 
 # Sinch has one code for whatever is badly formed; only its text says which field.
 BADLY_FORMED = ("syntax_invalid_parameter_format", "syntax_constraint_violation")
 SENDERS = re.compile(r"originator|sender|[`'\"\[]from\b", re.I)
 RECIPIENTS = re.compile(r"msisdn|recipient|phone number|[`'\"\[]to\b", re.I)
+# "Unknown" is none: the network took the message and says no more. "Deleted" may be a number that nobody has, or a
+# person who opted out there; which of them Sinch doesn't say, so the number stays.
+ENDS = {"Delivered": True, **dict.fromkeys(("Failed", "Aborted", "Cancelled", "Rejected", "Deleted", "Expired"), False)}
 
 
 class SinchSession(SmsSession):
@@ -65,12 +68,19 @@ class Sinch(Sms):
     )
 
     @classmethod
-    def heard(cls, settings: Mapping[str, Any], posted: Posted, *, now: dt.datetime) -> Answer | None:
+    def heard(cls, settings: Mapping[str, Any], posted: Posted, *, now: dt.datetime) -> Answer | Report | None:
         name = "x-sinch-webhook-signature"
         nonce, stamp = (posted.headers.get(f"{name}-{part}", "") for part in ("nonce", "timestamp"))
         signed = posted.body + f".{nonce}.{stamp}".encode()
         check_hmac(str(settings.get("callback_secret") or ""), signed, posted.headers.get(name, ""), how="sha256")
         check_age(stamp, now)
         told = as_dict(posted.body.decode("utf-8", "replace"))
+        if str(told.get("type")).startswith("recipient_delivery_report"):
+            status = str(told.get("status"))
+            return report(
+                told.get("client_reference"), told.get("batch_id"), ENDS.get(status), f"{status} {told.get('code')}"
+            )
         sender = number(told.get("from"))
-        return Answer(sender, str(told.get("body"))) if sender and told.get("type") == "mo_text" else None
+        if not sender or told.get("type") != "mo_text":
+            return None
+        return Answer(sender, str(told.get("body")), str(told.get("id") or ""))

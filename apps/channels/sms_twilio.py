@@ -7,8 +7,8 @@ from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 from apps.channels.contract import BadSettings, Remedy, Result, Setting, SmsMessage
-from apps.channels.sms import SENDER, Call, Sms, SmsSession, Unsendable, settings_of_sms
-from apps.channels.sms_answers import Answer, Forged, Posted, check_hmac, number
+from apps.channels.sms import SENDER, Call, PhoneSession, Sms, SmsSession, Unsendable, settings_of_sms
+from apps.channels.sms_answers import Answer, Forged, Posted, Report, check_hmac, number, report
 
 MOST_MEDIA = 10
 
@@ -73,32 +73,53 @@ class Twilio(Sms):
     label = "Twilio"
     session = TwilioSession
     in_path = "account_sid"
+    answers_in_place = True
     settings = settings_of_sms(
         Setting("account_sid", "Account SID", required=True, help="Begins with AC."),
         Setting("auth_token", "Auth token", kind="secret", required=True),
         Setting("sender", SENDER.label, help=SENDER.help),
         Setting("messaging_service", "Messaging service SID", help="Begins with MG; it chooses among its senders."),
         url="https://api.twilio.com",
+        help_text="",  # Twilio has its own, unless that is switched off there
     )
 
     @classmethod
-    def open(cls, settings: Mapping[str, Any]) -> SmsSession:
+    def open(cls, settings: Mapping[str, Any]) -> PhoneSession[Any]:
         if not (settings.get("sender") or settings.get("messaging_service")):
             raise BadSettings("Twilio needs a sender or a messaging service. Fill in one of them.")
         return super().open(settings)
 
     @classmethod
-    def heard(cls, settings: Mapping[str, Any], posted: Posted, *, now: dt.datetime) -> Answer | None:
-        pairs = parse_qsl(posted.body.decode("utf-8", "replace"), keep_blank_values=True)
-        said = "".join(name + value for name, value in sorted(set(pairs)))
-        token, given = str(settings.get("auth_token") or ""), posted.headers.get("X-Twilio-Signature", "")
-        try:
-            check_hmac(token, (posted.url + said).encode(), given, how="sha1")
-        except Forged:  # Twilio signs some addresses without the port that it calls
-            check_hmac(token, (_without_port(posted.url) + said).encode(), given, how="sha1")
-        form = dict(pairs)
+    def heard(cls, settings: Mapping[str, Any], posted: Posted, *, now: dt.datetime) -> Answer | Report | None:
+        form = signed_form(settings, posted)
+        if status := form.get("MessageStatus"):
+            code = form.get("ErrorCode", "")
+            return report(
+                delivery_in(posted.url),
+                form.get("MessageSid"),
+                {"delivered": True, "read": True, "undelivered": False, "failed": False}.get(status),
+                f"{status} {code}".strip(),
+                REMEDIES.get(code, Remedy.NONE),
+            )
         sender = number(form.get("From"))
-        return Answer(sender, form["Body"]) if sender and "Body" in form else None
+        return Answer(sender, form["Body"], form.get("MessageSid", "")) if sender and "Body" in form else None
+
+
+def signed_form(settings: Mapping[str, Any], posted: Posted) -> dict[str, str]:
+    """The fields of a request that Twilio has signed. Raises Forged."""
+    pairs = parse_qsl(posted.body.decode("utf-8", "replace"), keep_blank_values=True)
+    said = "".join(name + value for name, value in sorted(set(pairs)))
+    token, given = str(settings.get("auth_token") or ""), posted.headers.get("X-Twilio-Signature", "")
+    try:
+        check_hmac(token, (posted.url + said).encode(), given, how="sha1")
+    except Forged:  # Twilio signs some addresses without the port that it calls
+        check_hmac(token, (_without_port(posted.url) + said).encode(), given, how="sha1")
+    return dict(pairs)
+
+
+def delivery_in(url: str) -> str:
+    """Which message a report is about: we wrote it into the address, and Twilio signs that."""
+    return dict(parse_qsl(urlsplit(url).query)).get("delivery", "")
 
 
 def _without_port(url: str) -> str:

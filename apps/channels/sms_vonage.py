@@ -8,7 +8,7 @@ from typing import Any
 
 from apps.channels.contract import Remedy, Result, Setting, SmsMessage
 from apps.channels.sms import SENDER, Call, Sms, SmsSession, Unsendable, as_dict, settings_of_sms
-from apps.channels.sms_answers import Answer, Forged, Posted, check_age, check_hmac, number
+from apps.channels.sms_answers import Answer, Forged, Posted, Report, check_age, check_hmac, number, report
 
 # Vonage's list for the Messages API. 1120 and 1160 forbid this pair of numbers only, so they are not here.
 CODES = {
@@ -52,9 +52,7 @@ class VonageSession(SmsSession):
         return str(answer.get("message_uuid") or "")
 
     def code(self, answer: dict[str, Any]) -> str:
-        """The list's number stands behind the # of the problem's type, in some answers as its title."""
-        behind = str(answer.get("type")).rpartition("#")[2]
-        return behind if behind.isdigit() else str(answer.get("title"))
+        return code_of(answer)
 
     def judge(self, words: str) -> Result:
         wrong = as_dict(words).get("invalid_parameters")
@@ -78,7 +76,7 @@ class Vonage(Sms):
     )
 
     @classmethod
-    def heard(cls, settings: Mapping[str, Any], posted: Posted, *, now: dt.datetime) -> Answer | None:
+    def heard(cls, settings: Mapping[str, Any], posted: Posted, *, now: dt.datetime) -> Answer | Report | None:
         """Signed by a token (RFC 7519, HS256) that holds the hash of the body; its signature alone proves no body."""
         signed, _, signature = posted.headers.get("Authorization", "").removeprefix("Bearer ").rpartition(".")
         head, _, claims = signed.partition(".")
@@ -91,8 +89,27 @@ class Vonage(Sms):
         if str(said.get("payload_hash")).lower() != hashlib.sha256(posted.body).hexdigest():
             raise Forged("Its body is not the one that was signed.")
         told = as_dict(posted.body.decode("utf-8", "replace"))
+        if status := told.get("status"):
+            problem = told.get("error")
+            wrong: dict[str, Any] = problem if isinstance(problem, dict) else {}
+            code = code_of(wrong)
+            return report(
+                told.get("client_ref"),
+                told.get("message_uuid"),
+                {"delivered": True, "read": True, "rejected": False, "undeliverable": False}.get(str(status)),
+                f"{status} {code} {wrong.get('detail') or ''}".strip(),
+                REMEDIES.get(code, Remedy.NONE),
+            )
         sender = number(told.get("from"))
-        return Answer(sender, str(told["text"])) if sender and "text" in told else None
+        if not sender or "text" not in told:
+            return None
+        return Answer(sender, str(told["text"]), str(told.get("message_uuid") or ""))
+
+
+def code_of(problem: Mapping[str, Any]) -> str:
+    """The list's number stands behind the # of the problem's type, in some answers as its title."""
+    behind = str(problem.get("type") or "").rpartition("#")[2]
+    return behind if behind.isdigit() else str(problem.get("title") or "")
 
 
 def _token_part(part: str) -> dict[str, Any]:

@@ -65,6 +65,11 @@ def signatures(*, name: str, timestamp: int, body: bytes, shared: Sequence[str],
     return " ".join(found)
 
 
+def new_key() -> str:
+    """To sign with for all addresses."""
+    return "whsk_" + base64.b64encode(Ed25519PrivateKey.generate().private_bytes_raw()).decode()
+
+
 def public_key(key: str) -> str:
     """What receivers check v1a with (whpk_…). Raises BadSecret."""
     return "whpk_" + base64.b64encode(_key(key).public_key().public_bytes_raw()).decode()
@@ -101,7 +106,7 @@ class Webhook(Provider):
             "signing_key",
             "Ed25519 key",
             kind="secret",
-            help="whsk_… to sign with (v1a) beside each address's own secret; empty = the secrets alone.",
+            help="whsk_… to sign with (v1a) beside each address's own secret; empty = one is made.",
         ),
         Setting("timeout", "Seconds to wait for an answer", kind="integer", default=PATIENCE),
         Setting("connections", "Calls at the same time", kind="integer", default=CONNECTIONS),
@@ -115,6 +120,15 @@ class Webhook(Provider):
             except BadSecret as error:
                 raise BadSettings(f"The Ed25519 key can't be used. {error}") from error
         return WebhookSession(settings)
+
+    @classmethod
+    def completed(cls, settings: Mapping[str, Any], *, before: Mapping[str, Any]) -> dict[str, Any]:
+        """Makes the key where there is none."""
+        return {**settings, "signing_key": settings.get("signing_key") or new_key()}
+
+    @classmethod
+    def shown(cls, settings: Mapping[str, Any]) -> dict[str, str]:
+        return {"Public key": public_key(str(settings["signing_key"]))} if settings.get("signing_key") else {}
 
     @classmethod
     def connections(cls, settings: Mapping[str, Any]) -> int:

@@ -6,11 +6,10 @@ from typing import Any
 
 from crispy_forms.layout import Div, Fieldset, Layout
 from django import forms
-from django.conf import settings
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
-from django.urls import path, reverse
+from django.urls import path
 from django.utils import timezone
 from django.utils.html import escape
 from django.views.decorators.http import require_POST, require_safe
@@ -23,7 +22,7 @@ from apps.dashboard.forms import plain_helper
 from apps.followers.addresses import BadAddress
 from apps.followers.models import Channel
 from apps.lib.crypto import Undecryptable
-from apps.notifications import accounts_out, limits
+from apps.notifications import accounts_out, limits, links
 from apps.notifications.account_trial import NotTriable, try_account
 from apps.notifications.models import DomainLimit, ProviderAccount, SlowDomain
 
@@ -274,9 +273,7 @@ def edit(request: HttpRequest, uid: Any) -> HttpResponse:
         "used": limits.used_today(account, today=now.date()),
         "try_form": _try_form(request, account),
         "shown": kind.shown(accounts_out.settings_of(account)),
-        "answers_url": settings.SITE_URL + reverse("subscriptions:sms-answers", args=[account.uid])
-        if account.channel == Channel.SMS
-        else "",
+        "answers_url": links.reports_url(account.uid) if account.channel in (Channel.SMS, Channel.VOICE) else "",
     }
     return render(request, "dashboard/channels/edit.html", context)
 

@@ -41,8 +41,11 @@ STATUSES = [
 ]
 
 EVENT_TITLES = {
+    "waits": "Put off",
     "deferred": "Not taken yet, tried again later",
     "failed": "Refused",
+    "delivered": "The provider reported that it arrived",
+    "undelivered": "The provider reported that it could not deliver it",
     "in_doubt": "Handed over perhaps: no answer came",
     "crashed": "The sender died while preparing it",
     "recovered": "Taken over from a sender that died",
@@ -65,7 +68,7 @@ def trail(delivery: Delivery, events: list[DeliveryEvent], accounts: dict[int, s
     """The whole way of one delivery, oldest first, in words."""
     steps = [Step(delivery.created_at, "Planned", decision(delivery))]
     for event in events:
-        said = str(event.detail.get("said", "")) or _by(event.detail)
+        said = str(event.detail.get("said", "")) or _by(event.detail) or _waits(event.detail)
         if attempt := event.detail.get("attempt"):
             said = f"Attempt {attempt}{_through(event.detail.get('account'), accounts)}. {said}"
         title = EVENT_TITLES.get(event.kind, event.kind.replace("_", " ").capitalize())
@@ -73,6 +76,8 @@ def trail(delivery: Delivery, events: list[DeliveryEvent], accounts: dict[int, s
     match delivery.status:
         case DeliveryStatus.PENDING:
             steps.append(Step(delivery.due_at, "Due", "It leaves as soon as its turn comes.", "pending"))
+        case DeliveryStatus.HELD:
+            steps.append(Step(delivery.due_at, "Goes out with others", "Unless it is alone then.", "held"))
         case DeliveryStatus.QUEUED:
             steps.append(Step(None, "Being sent now", "", "queued"))
         case DeliveryStatus.SENT | DeliveryStatus.DELIVERED:
@@ -103,6 +108,13 @@ def decision(delivery: Delivery) -> str:
 
 def _by(detail: dict[str, Any]) -> str:
     return f"By {detail['by']}." if detail.get("by") else ""
+
+
+def _waits(detail: dict[str, Any]) -> str:
+    if "until" not in detail:
+        return ""
+    until = timezone.localtime(dt.datetime.fromisoformat(detail["until"]))
+    return f"Until {until:%d %B %Y %H:%M}: {explain(str(detail.get('reason', '')))}."
 
 
 def _through(account: int | None, accounts: dict[int, str]) -> str:

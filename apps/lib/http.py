@@ -200,7 +200,12 @@ class Outside:
     def _ask(self, connection: _Connection, place: _Place, body: bytes, headers: Mapping[str, str]) -> Reply:
         # a time-out of a socket is for each read: who sends a byte a second would keep us for ever
         late = threading.Event()
-        deadline = threading.Timer(self._timeout, lambda: (late.set(), connection.cut()))
+
+        def cut() -> None:
+            late.set()
+            connection.cut()
+
+        deadline = threading.Timer(self._timeout, cut)
         deadline.daemon = True
         deadline.start()
         try:

@@ -17,7 +17,7 @@ from apps.lib import crypto
 from apps.lib.actor import SYSTEM, Actor
 from apps.lib.events import Fact, Kind, publish
 from apps.lib.queue.lanes import Lane
-from apps.notifications import breaker
+from apps.notifications import breaker, links
 from apps.notifications.models import ProviderAccount
 
 # What went well is written down that often, a change or a fault at once: a row for each flush would be a hot spot.
@@ -30,6 +30,14 @@ def settings_of(account: ProviderAccount) -> dict[str, Any]:
     defaults = {field.name: field.default for field in provider(account.provider).settings}
     stored: dict[str, Any] = crypto.decrypt(account.settings)
     return defaults | stored
+
+
+def settings_in_use(account: ProviderAccount) -> dict[str, Any]:
+    """The same, with the address for its provider's reports where one can reach us and none was given."""
+    values = settings_of(account)
+    if "status_url" in values and not values["status_url"] and site.SITE_URL.startswith("https://"):
+        values["status_url"] = links.reports_url(account.uid)
+    return values
 
 
 def account_for(channel: str, *, now: dt.datetime, lane: str = "", via: str = "") -> ProviderAccount | None:

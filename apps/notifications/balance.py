@@ -5,20 +5,26 @@ from dataclasses import dataclass, field
 
 from django.db.models import QuerySet, Sum
 
-from apps.followers.verdict import EXPLANATIONS
+from apps.followers import verdict
+from apps.notifications import decide
 from apps.notifications.models import Delivery, DeliveryStatus, Notification, Tally
 
 OTHER_EXPLANATIONS = {
-    "expired": "it expired before its turn",
-    "expired_while_waiting": "it expired while it waited for its time",
-    "reached_elsewhere": "got through on another channel",
     "in_digest": "went out as part of a digest",
     "refused_recipient": "the receiving server refused the address",
     "refused_content": "the message could not be made or was refused",
+    "undelivered": "the provider took it and reported that it could not deliver it",
+    "reported": "the provider reported that it arrived",
     "gave_up": "tried again and again until its time was over",
     "quarantined": "its sender died three times while preparing it",
     "in_doubt": "handed over perhaps; the answer was lost",
     "retried": "sent back into the queue by a person",
+}
+
+_WORDS: dict[str, str] = {
+    **{reason.value: words for reason, words in verdict.EXPLANATIONS.items()},
+    **{reason.value: words for reason, words in decide.EXPLANATIONS.items()},
+    **OTHER_EXPLANATIONS,
 }
 
 # What a balance sheet counts together.
@@ -30,8 +36,7 @@ GROUPS = {
 
 def explain(reason: str) -> str:
     """A reason code in words."""
-    words: dict[str, str] = {key.value: text for key, text in EXPLANATIONS.items()}
-    return words.get(reason) or OTHER_EXPLANATIONS.get(reason, reason.replace("_", " "))
+    return _WORDS.get(reason, reason.replace("_", " "))
 
 
 @dataclass(slots=True)

@@ -71,6 +71,11 @@ def managing_token(follower: Follower) -> str:
     return _undelivered(follower, None).managing
 
 
+def reports_url(account: UUID) -> str:
+    """Where a provider posts what phones answer and what became of messages."""
+    return settings.SITE_URL + reverse("subscriptions:sms-answers", args=[account])
+
+
 def _undelivered(follower: Follower, kind: NotificationType | None) -> Stamp:
     # the type of a layout's preview is not stored and has no key
     return stamp(delivery=_NO_DELIVERY, follower=follower.uid, notification_type=(kind and kind.pk) or 0, version=0)

@@ -91,7 +91,7 @@ class _Shift:
 
     def run(self) -> None:
         try:
-            kind, self._settings = provider(self._account.provider), accounts_out.settings_of(self._account)
+            kind, self._settings = provider(self._account.provider), accounts_out.settings_in_use(self._account)
             self._line.local, self._most = kind.local, kind.connections(self._settings)
             first = kind.open(self._settings)
         except Exception as error:  # a bug, too: it costs its account a pause, else the lane would end here each time

@@ -9,13 +9,13 @@ from typing import Any
 
 import pytest
 from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from standardwebhooks import Webhook as Judge
 from standardwebhooks import WebhookVerificationError
 
 from apps.channels import webhook
 from apps.channels.contract import BadSettings, Outcome, Remedy, Result, WebhookMessage
-from apps.channels.webhook import Webhook, new_secret, public_key, sealed, signatures
+from apps.channels.webhook import Webhook, new_secret, sealed, signatures
 from apps.lib.crypto import encrypt
 from apps.lib.ids import uuid7
 from apps.notifications import breaker
@@ -136,14 +136,15 @@ def test_while_a_secret_changes_both_open_it_and_later_only_the_new_one(fake: Fa
 
 
 def test_with_an_ed25519_key_everybody_who_knows_its_public_half_can_check(fake: FakeReceiver, secret: str) -> None:
-    seed = Ed25519PrivateKey.generate().private_bytes_raw()
-    key = "whsk_" + base64.b64encode(seed).decode()
-    sent(a_message(to(fake), secret), signing_key=key)
+    account = Webhook.completed({}, before={})
+    assert Webhook.completed(account, before=account) == account, "it is made once"
+    sent(a_message(to(fake), secret), **account)
     [call] = fake.calls
     assert judged(call, secret)
     v1, v1a = call.headers["webhook-signature"].split()
     assert (v1[:3], v1a[:4]) == ("v1,", "v1a,")
-    verifier = Ed25519PublicKey.from_public_bytes(base64.b64decode(public_key(key).removeprefix("whpk_")))
+    [shown] = Webhook.shown(account).values()
+    verifier = Ed25519PublicKey.from_public_bytes(base64.b64decode(shown.removeprefix("whpk_")))
     signed = f"{call.headers['webhook-id']}.{call.headers['webhook-timestamp']}.".encode() + call.body
     signature = base64.b64decode(v1a.removeprefix("v1a,"))
     verifier.verify(signature, signed)

@@ -1,10 +1,8 @@
 """A phone answers STOP or START: signed by the provider it changes consent at once, forged it changes nothing."""
 
-import base64
 import hashlib
-import hmac
-import json
-import time
+import re
+from collections.abc import Iterator
 from typing import Any
 from urllib.parse import urlencode
 
@@ -13,6 +11,7 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
+from apps.accounts.models import AuditEntry
 from apps.channels.sms_answers import Answer, Forged, Posted, Word, word_of
 from apps.channels.sms_twilio import Twilio
 from apps.followers import consent
@@ -20,14 +19,9 @@ from apps.followers.models import Address, Follower, Suppression
 from apps.notifications.accounts_out import add_account
 from apps.notifications.models import ProviderAccount
 from tests.dashboard.pages import as_role, page_of
+from tests.fake_sms import FakeSms
 from tests.make import TESTER, make_follower
-
-PHONE, SECRET = "+4915112340001", "the-secret-of-the-account"
-SETTINGS: dict[str, dict[str, Any]] = {
-    "twilio": {"account_sid": "AC01", "auth_token": SECRET, "sender": "+491511"},
-    "vonage": {"api_key": "ab12", "api_secret": "x", "signature_secret": SECRET, "sender": "+491511"},
-    "sinch": {"service_plan_id": "ab12", "api_token": "x", "callback_secret": SECRET, "sender": "+491511"},
-}
+from tests.subscriptions.phone import PHONE, SECRET, SETTINGS, Phone, signature
 
 
 @pytest.fixture(params=SETTINGS)
@@ -39,51 +33,6 @@ def account(request: pytest.FixtureRequest, db: None) -> ProviderAccount:
 @pytest.fixture
 def anna(db: None) -> Follower:
     return make_follower(name="Anna", phone=PHONE)
-
-
-def signature(signed: bytes, how: Any, secret: str = SECRET) -> str:
-    return base64.b64encode(hmac.new(secret.encode(), signed, how).digest()).decode()
-
-
-def part(said: dict[str, Any]) -> str:
-    return base64.urlsafe_b64encode(json.dumps(said).encode()).decode().rstrip("=")
-
-
-class Phone:
-    """Posts as the account's provider does."""
-
-    def __init__(self, client: Client, account: ProviderAccount, site: str) -> None:
-        self.client, self.kind, self.site = client, account.provider, site
-        self.path = reverse("subscriptions:sms-answers", args=[account.uid])
-
-    def says(self, text: str, *, altered: bool = False, secret: str = SECRET, age: int = 0) -> int:
-        stamp = int(time.time()) - age
-        if self.kind == "twilio":
-            form = {"From": PHONE, "To": "+491511", "Body": text, "MessageSid": "SM1"}
-            signed = f"{self.site}{self.path}" + "".join(key + form[key] for key in sorted(form))
-            headers = {"X-Twilio-Signature": signature(signed.encode(), hashlib.sha1, secret)}
-            body, kind = urlencode(form).encode(), "application/x-www-form-urlencoded"
-        elif self.kind == "vonage":
-            body = json.dumps({"from": PHONE[1:], "channel": "sms", "text": text}).encode()
-            claims = {"iat": stamp, "payload_hash": hashlib.sha256(body).hexdigest()}
-            token = f"{part({'alg': 'HS256', 'typ': 'JWT'})}.{part(claims)}"
-            sealed = hmac.new(secret.encode(), token.encode(), hashlib.sha256).digest()
-            sealed_text = base64.urlsafe_b64encode(sealed).decode().rstrip("=")
-            headers, kind = {"Authorization": f"Bearer {token}.{sealed_text}"}, "application/json"
-        else:
-            body = json.dumps({"type": "mo_text", "from": PHONE[1:], "body": text}).encode()
-            signed_bytes = body + f".n0nce.{stamp}".encode()
-            headers, kind = (
-                {
-                    "x-sinch-webhook-signature": signature(signed_bytes, hashlib.sha256, secret),
-                    "x-sinch-webhook-signature-nonce": "n0nce",
-                    "x-sinch-webhook-signature-timestamp": str(stamp),
-                },
-                "application/json",
-            )
-        if altered:
-            body = body.replace(PHONE[1:].encode(), b"4915112349999")
-        return self.client.post(self.path, body, content_type=kind, headers=headers).status_code
 
 
 @pytest.fixture
@@ -112,9 +61,45 @@ def test_a_number_that_nobody_here_has_is_stopped_too(phone: Phone) -> None:
 
 
 @pytest.mark.parametrize("text", ["Hello", "HELP", "please don't stop", "", "\ud7ff"])
-def test_what_is_no_known_word_changes_nothing(phone: Phone, anna: Follower, text: str) -> None:
-    assert phone.says(text) == 200
+def test_what_is_no_known_word_changes_nothing_and_is_kept_for_staff_once(
+    phone: Phone, anna: Follower, text: str
+) -> None:
+    for _ in range(2):
+        assert phone.says(text) == 200
     assert stopped() == []
+    kept = AuditEntry.objects.get(kind="sms.answered")
+    assert (kept.subject_label, kept.data["text"]) == (PHONE, text)
+    phone.says(text, name="SM2")
+    assert AuditEntry.objects.filter(kind="sms.answered").count() == 2
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[FakeSms]:
+    with FakeSms() as server:
+        yield server
+
+
+@pytest.mark.parametrize("kind", SETTINGS)
+def test_help_is_answered_once_even_for_who_has_stopped(
+    kind: str, client: Client, db: None, settings: Any, server: FakeSms
+) -> None:
+    values = {**server.settings(kind), **{n: v for n, v in SETTINGS[kind].items() if v == SECRET}, "help_text": "A & B"}
+    if kind == "twilio":
+        values["auth_token"] = SECRET
+    account = add_account(name=kind, provider_key=kind, settings=values, by=TESTER, now=timezone.now())
+    phone = Phone(client, account, settings.SITE_URL)
+    server.arrived.clear()
+    phone.says("STOP", name="SM0")
+    assert "Message" not in phone.text, "the carrier confirms"
+    said = []
+    for _ in range(2):
+        assert phone.says("Hilfe!") == 200
+        said += re.findall("<Message>(.*)</Message>", phone.text)
+    if kind == "twilio":
+        assert (said, server.arrived) == (["A &amp; B"], [])
+    else:
+        assert said == []
+        assert [(each.to, each.body) for each in server.arrived] == [(PHONE, "A & B")]
 
 
 def test_start_does_not_undo_what_staff_decided(phone: Phone, anna: Follower) -> None:
