@@ -1,6 +1,7 @@
 """Followers: the list with its filters, one person's page with everything known, adding and editing."""
 
 import json
+from calendar import day_abbr, day_name
 from typing import Any
 
 from crispy_forms.helper import FormHelper
@@ -23,7 +24,9 @@ from apps.dashboard.forms import ZoneField, add_refusal, plain_helper
 from apps.dashboard.paging import page_of
 from apps.followers import consent, contacts, listing, places
 from apps.followers.addresses import BadAddress, normalise
-from apps.followers.models import Channel, Follower, Tag
+from apps.followers.devices import CHANNELS as DEVICES
+from apps.followers.models import AddressState, Cadence, Channel, Follower, Tag
+from apps.followers.rhythm import rhythm_of
 from apps.lib import keyset
 from apps.notifications.links import preferences_url
 
@@ -86,9 +89,12 @@ def bulk(request: HttpRequest) -> HttpResponse:
 def detail(request: HttpRequest, uid: str) -> HttpResponse:
     follower = _find(uid)
     matrix = consent.matrix(follower)
+    addresses = list(follower.addresses.all())
     context = {
         "follower": follower,
-        "addresses": list(follower.addresses.all()),
+        "addresses": [each for each in addresses if each.channel not in DEVICES],
+        "devices": [each for each in addresses if each.channel in DEVICES and each.state != AddressState.GONE],
+        **_rhythm(follower),
         "tags": list(follower.tags.all()),
         "metadata": json.dumps(follower.metadata, ensure_ascii=False, indent=2) if follower.metadata else "",
         "matrix": matrix,
@@ -101,6 +107,22 @@ def detail(request: HttpRequest, uid: str) -> HttpResponse:
         "site_zone": settings.TIME_ZONE,
     }
     return render(request, "dashboard/followers/detail.html", context)
+
+
+def _rhythm(follower: Follower) -> dict[str, Any]:
+    """What the person said about time, in words; "" or None where nothing was said."""
+    rhythm = rhythm_of(follower)
+    days: dict[str, list[str]] = {}
+    for day, (start, end) in sorted(rhythm.quiet.items()):
+        days.setdefault(f"{start}–{end}", []).append(day_abbr[int(day)])
+    quiet = [f"{span} {'every day' if len(names) == 7 else ', '.join(names)}" for span, names in days.items()]
+    digest = rhythm.get_cadence_display()
+    if rhythm.cadence in (Cadence.DAILY, Cadence.WEEKLY):
+        digest += f", {rhythm.digest_at:%H:%M}"
+    if rhythm.cadence == Cadence.WEEKLY:
+        digest += f" on {day_name[rhythm.digest_weekday]}"
+    pause = rhythm.snoozed_until if rhythm.snoozed_until and rhythm.snoozed_until > timezone.now() else None
+    return {"quiet": quiet, "digest": digest, "pause": pause}
 
 
 @require_POST
@@ -151,7 +173,7 @@ def add_address(request: HttpRequest, uid: str) -> HttpResponse:
 def change_address(request: HttpRequest, uid: str, address_uid: str) -> HttpResponse:
     """Use this address, or forget it; a second press finds it done."""
     follower = _find(uid)
-    address = follower.addresses.filter(uid=address_uid).first()
+    address = follower.addresses.filter(uid=address_uid, channel__in=places.FIELDS).first()
     if address is not None and request.POST.get("do") in ("primary", "remove"):
         act = {"primary": places.make_primary, "remove": places.remove_address}[request.POST["do"]]
         act(address=address, by=staff_actor(request), now=timezone.now())

@@ -6,9 +6,9 @@ from contextlib import contextmanager
 
 from django.db import IntegrityError, transaction
 
-from apps.followers.addresses import normalise
+from apps.followers.addresses import BadAddress, normalise
 from apps.followers.contacts import AddressTaken, states_of
-from apps.followers.models import Address, AddressState, Channel, Follower
+from apps.followers.models import EVERYWHERE, Address, AddressState, Channel, Follower
 from apps.lib.actor import Actor
 from apps.lib.events import Fact, Kind, publish
 
@@ -45,7 +45,12 @@ def add_address(*, follower: Follower, channel: str, value: str, by: Actor, now:
 
 
 def make_primary(*, address: Address, by: Actor, now: dt.datetime) -> None:
-    """Messages on this channel go to this address from now on; those planned before keep the one they have."""
+    """Messages on this channel go to this address from now on; those planned before keep the one they have.
+
+    Raises BadAddress for one of a channel where each address gets every message.
+    """
+    if address.channel in EVERYWHERE:
+        raise BadAddress("Every device and every webhook gets each message: none of them goes first.")
     with _changing(address.follower, by, now) as row:
         others = row.addresses.filter(channel=address.channel, primary=True).exclude(pk=address.pk)
         others.update(primary=False)
@@ -57,7 +62,9 @@ def remove_address(*, address: Address, by: Actor, now: dt.datetime) -> None:
     with _changing(address.follower, by, now) as row:
         same_channel = row.addresses.filter(channel=address.channel)
         same_channel.filter(pk=address.pk).delete()
-        if not same_channel.filter(primary=True).exists() and (heir := same_channel.order_by("pk").first()):
+        if address.channel in EVERYWHERE or same_channel.filter(primary=True).exists():
+            return
+        if heir := same_channel.order_by("pk").first():
             Address.objects.filter(pk=heir.pk).update(primary=True)
 
 
@@ -76,5 +83,7 @@ def _changing(follower: Follower, by: Actor, now: dt.datetime) -> Iterator[Follo
 
 
 def _written(follower: Follower) -> list[str]:
-    rows = follower.addresses.order_by("channel", "-primary", "pk").values_list("value", "primary")
-    return [f"{value} (primary)" if primary else value for value, primary in rows]
+    # not the devices: their tokens are no business of the history's readers
+    rows = follower.addresses.exclude(channel__in=(Channel.PUSH, Channel.WEB_PUSH))
+    pairs = rows.order_by("channel", "-primary", "pk").values_list("value", "primary")
+    return [f"{value} (primary)" if primary else value for value, primary in pairs]

@@ -1,11 +1,15 @@
 """The pages about followers, as the roles see them."""
 
+import datetime as dt
+
 import pytest
 from django.utils import timezone
 
 from apps.followers import consent
-from apps.followers.contacts import tag
+from apps.followers.contacts import change_follower, tag
+from apps.followers.devices import register_app
 from apps.followers.models import Follower, Tag
+from apps.followers.rhythm import set_rhythm
 from apps.notifications.links import read_managing
 from tests.dashboard.pages import as_role, page_of
 from tests.make import TESTER, make_follower, make_type
@@ -83,6 +87,32 @@ def test_tagging_without_ticks_or_with_a_foreign_way_back_is_harmless(client, ed
 
 
 # ------------------------------------------------------------------ one person
+def test_the_page_says_when_and_where_a_person_wants_to_be_written_to(client, viewer, anna):
+    now = timezone.now()
+    as_role(client, viewer)
+    said_nothing = page_of(client.get(f"/followers/{anna.uid}/")).text
+    assert "Quiet hours None. What may wait At once Measured Opens and clicks may be counted." in said_nothing
+    register_app(follower=anna, service="fcm", token="secret-token", label="Anna's Pixel", by=TESTER, now=now)
+    change_follower(follower=anna, measured=False, by=TESTER, now=now)
+    set_rhythm(
+        follower=anna, quiet={"4": ["22:00", "09:00"], "5": ["22:00", "09:00"], "6": ["20:00", "07:00"]},
+        cadence="weekly", digest_at="18:30", digest_weekday=4, snoozed_until=now + dt.timedelta(hours=1),
+        source="preference_center", by=TESTER, now=now,
+    )  # fmt: skip
+    page = page_of(client.get(f"/followers/{anna.uid}/"))
+    for said in (
+        "nothing but critical messages",
+        "22:00–09:00 Fri, Sat",
+        "20:00–07:00 Sun",
+        "Once a week, 18:30 on Friday",
+        "neither opens nor clicks are counted",
+        "Anna's Pixel Mobile push, last seen",
+        "cadence: weekly",
+    ):
+        assert said in page.text
+    assert "secret-token" not in page.text
+
+
 def test_the_page_of_a_person_shows_addresses_verdicts_messages_and_history(
     client, viewer, receiver, anna, django_assert_max_num_queries
 ):

@@ -7,6 +7,7 @@ from apps.accounts.models import AuditEntry
 from apps.followers import consent
 from apps.followers.addresses import BadAddress
 from apps.followers.contacts import AddressTaken
+from apps.followers.devices import register_app
 from apps.followers.models import Address, Follower
 from apps.followers.places import add_address, make_primary, remove_address
 from tests.make import TESTER, make_type
@@ -74,3 +75,13 @@ def test_a_suppressed_address_comes_back_suppressed(anna: Follower) -> None:
     consent.suppress(channel="email", value="anna@old.example", reason="complaint", by=TESTER, now=now)
     add(anna, "anna@old.example")
     assert states(anna)[-1] == ("anna@old.example", False, "suppressed")
+
+
+def test_devices_go_one_by_one_and_none_of_them_is_the_first(anna: Follower) -> None:
+    one, other = (
+        register_app(follower=anna, service="fcm", token=token, by=TESTER, now=timezone.now()) for token in ("a", "b")
+    )
+    with pytest.raises(BadAddress):
+        make_primary(address=one, by=TESTER, now=timezone.now())
+    remove_address(address=one, by=TESTER, now=timezone.now())
+    assert list(anna.addresses.filter(channel="push").values_list("value", "primary")) == [(other.value, False)]
