@@ -38,8 +38,8 @@ class Why(StrEnum):
 
 EXPLANATIONS = {
     Why.EXPIRED: "it expired before its turn",
-    Why.EXPIRED_WHILE_WAITING: "it would be worthless by the time it may go",
-    Why.REACHED_ELSEWHERE: "an earlier channel got through",
+    Why.EXPIRED_WHILE_WAITING: "it expires before the time it may go",
+    Why.REACHED_ELSEWHERE: "got through on another channel",
     Why.EARLIER_CHANNEL: "an earlier channel still has time to get through",
     Why.SNOOZED: "paused all messages for a while",
     Why.QUIET_HOURS: "has quiet hours",

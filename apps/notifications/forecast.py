@@ -1,0 +1,112 @@
+"""What would happen to a message for this follower at that moment: asked of what the sender asks, nothing is stored."""
+
+import datetime as dt
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from apps.channels.segments import Segments, segments
+from apps.content.drafts import published_version
+from apps.content.problems import RenderError
+from apps.followers.models import Channel, Follower, NotificationType
+from apps.followers.verdict_sql import ALLOWING, with_verdict
+from apps.notifications import accounts_out, caps, facts
+from apps.notifications.balance import explain
+from apps.notifications.decide import Act, Decision, Standing
+from apps.notifications.fallback import chain_of
+from apps.notifications.models import Notification, ProviderAccount, TypeTemplate
+from apps.notifications.notify import lane_of
+from apps.notifications.recipient import person_of
+from apps.notifications.trial import preview
+
+SAYINGS = {Act.SEND: "It goes", Act.SKIP: "It does not go", Act.WAIT: "It waits", Act.HOLD: "It waits for a digest"}
+_BEST = {reason: place for place, reason in enumerate(ALLOWING)}
+
+
+@dataclass(frozen=True, slots=True)
+class Forecast:
+    """`planned_at`: when it leaves, as far as can be known now; None when it doesn't. `account`: the way it would take
+    then; None when none is open, or nothing leaves. `segments`: what the type's own template costs as a text message.
+    """
+
+    decision: Decision
+    explanation: str
+    planned_at: dt.datetime | None
+    account: ProviderAccount | None
+    segments: Segments | None
+
+
+def forecast(
+    *,
+    follower: Follower,
+    notification_type: NotificationType,
+    channel: str,
+    at: dt.datetime,
+    data: Mapping[str, Any] | None = None,
+    throttle_key: str = "",
+    expires_at: dt.datetime | None = None,
+) -> Forecast:
+    """A message that is first due `at`, by what is known now. Of several devices the best one's."""
+    kind = notification_type
+    if expires_at is None and kind.lifetime:
+        expires_at = at + dt.timedelta(seconds=kind.lifetime)
+    notification = Notification(
+        notification_type=kind,
+        send_at=at,
+        expires_at=expires_at,
+        throttle_key=throttle_key,
+        fallback=chain_of(kind.fallback, kind.channels),
+        fallback_after=kind.fallback_after,
+    )
+    person = person_of(follower)
+    verdict, via = _verdict(follower, kind, channel)
+    [decision] = facts.decisions(
+        notification,
+        channel,
+        [facts.Asked(person, verdict)],
+        ledger=caps.open_ledger(notification, channel, [person], now=at, lock=False),
+        now=at,
+        chain=_chain(follower, notification, channel),
+    )
+    planned_at = at if decision.act is Act.SEND else decision.at
+    lane, account = lane_of(kind), None
+    if planned_at:
+        account = accounts_out.account_for(channel, now=planned_at, lane=lane.value, via=via)
+    explanation = f"{SAYINGS[decision.act]}: {explain(decision.reason)}."
+    if planned_at and account is None:
+        explanation += " No account of the channel could take it then."
+    costs = _segments(follower, kind, data) if channel == Channel.SMS else None
+    return Forecast(decision, explanation, planned_at, account, costs)
+
+
+def _verdict(follower: Follower, kind: NotificationType, channel: str) -> tuple[str, str]:
+    """The Reason, and the service that knows the address."""
+    rows = with_verdict(Follower.objects.filter(pk=follower.pk).order_by(), kind, channel)
+    found = rows.values_list("verdict", "primary_address__via")
+    verdict, via = min(found, key=lambda row: _BEST.get(row[0], len(_BEST)))
+    return verdict, via or ""
+
+
+def _chain(follower: Follower, notification: Notification, channel: str) -> dict[int, tuple[Standing, dt.datetime]]:
+    """As it stands when the rows are born: the channels before this one that may be used get their time first."""
+    chain = notification.fallback
+    if channel not in chain[1:]:
+        return {}
+    before = chain[: chain.index(channel)]
+    hopeful = sum(_verdict(follower, notification.notification_type, each)[0] in _BEST for each in before)
+    turn = notification.send_at + dt.timedelta(seconds=hopeful * notification.fallback_after)
+    return {follower.pk: (Standing.TRYING if hopeful else Standing.NONE, turn)}
+
+
+def _segments(follower: Follower, kind: NotificationType, data: Mapping[str, Any] | None) -> Segments | None:
+    own = TypeTemplate.objects.filter(notification_type=kind).select_related("template").first()
+    version = published_version(own.template) if own else None
+    if version is None:
+        return None
+    values = dict(data or {})
+    try:
+        rendered = preview(version=version, notification_type=kind, channel=Channel.SMS, follower=follower, data=values)
+    except RenderError:
+        return None
+    body = rendered.parts.get("body", "")
+    return segments(body) if body else None
