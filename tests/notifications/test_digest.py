@@ -11,12 +11,13 @@ from typing import Any
 
 import pytest
 from django.db import connection
+from django.db.models import F
 from django.utils import timezone
 
 from apps.content.drafts import published_version
 from apps.content.models import Template
 from apps.followers import consent
-from apps.followers.models import Follower, NotificationType
+from apps.followers.models import Follower, NotificationType, Rhythm
 from apps.notifications import control, digest
 from apps.notifications.models import Delivery, DeliveryEvent, DeliveryStatus, Notification
 from apps.notifications.moves import move
@@ -96,6 +97,37 @@ def test_what_waited_for_one_person_becomes_one_message_in_order(
     assert mail["subject"] == "3 messages for you: Order 3"
     assert "It is on its way to Anna." in mail.get_body(("plain",)).get_content()
     assert stands(one.notification) == {"sent": 1}
+
+
+def a_day_later() -> None:
+    """As if all that was done now had been done yesterday."""
+    day = dt.timedelta(days=1)
+    Notification.objects.update(send_at=F("send_at") - day, created_at=F("created_at") - day)
+    Delivery.objects.filter(status="held").update(due_at=F("due_at") - day)
+
+
+def test_whoever_wants_it_once_a_day_gets_one_message_a_day(
+    orders: NotificationType, anna: Follower, receiver: Receiver
+) -> None:
+    Rhythm.objects.create(follower=anna, cadence="daily", updated_at=timezone.now())
+    version = published_version(Template.objects.get(key="order"))
+
+    def told(*numbers: int) -> list[Notification]:
+        sent = [tell(orders, [anna], version=version, data={"number": number}) for number in numbers]
+        drain()
+        assert [stands(each) for each in sent] == [{"held": 1}] * len(sent)
+        a_day_later()
+        return sent
+
+    told(1, 2)
+    flush_all()
+    drain()
+    assert [each.mail["subject"] for each in receiver.arrived] == ["2 messages for you: Order 1"]
+    (alone,) = told(3)
+    flush_all()
+    drain()
+    assert stands(alone) == {"sent": 1}, "its hour has come: it is not held for the next one"
+    assert receiver.arrived[1].mail["subject"] == "Order 3"
 
 
 def test_each_reader_gets_the_words_of_the_own_language(orders: NotificationType, anna: Follower) -> None:
