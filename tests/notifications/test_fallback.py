@@ -14,7 +14,8 @@ from apps.notifications import books, fallback, track
 from apps.notifications.decide import Standing
 from apps.notifications.models import Delivery, Notification
 from tests.make import TESTER, make_follower, make_template, make_type
-from tests.notifications.world import stands, tell
+from tests.notifications.world import drain, make_due, make_version, stands, tell
+from tests.receiver import Receiver
 
 CHAIN = ["in_app", "email", "sms"]
 SOON = dt.timedelta(seconds=600)
@@ -189,3 +190,67 @@ def test_what_went_into_a_digest_may_still_get_through(kind: NotificationType, e
     notification.deliveries.filter(channel="email").update(status="skipped", reason="in_digest")
     found = fallback.standings(notification=notification, channel="sms", followers=[emil.pk])
     assert found[emil.pk][0] is Standing.TRYING
+
+
+# ------------------------------------------------------------------ as the senders do it
+@pytest.fixture
+def mail_first(receiver: Receiver) -> NotificationType:
+    return make_type("hint", category="informational", fallback=["email", "in_app"], fallback_after=600)
+
+
+def hinted(kind: NotificationType, person: Follower) -> Notification:
+    version = make_version("hint")
+    return tell(kind, [person], version=version, channels=["in_app", "email"])
+
+
+def test_a_refused_mail_is_made_up_for_by_the_inbox_at_once(
+    mail_first: NotificationType, anna: Follower, receiver: Receiver
+) -> None:
+    receiver.answers["RCPT"] = "550 5.1.1 nobody of that name"
+    notification = hinted(mail_first, anna)
+    drain()
+    drain()
+    assert stands(notification) == {"failed": 1, "sent": 1}
+    assert notification.deliveries.get(status="sent").channel == "in_app"
+
+
+def test_a_mail_that_was_taken_has_its_time_and_then_the_inbox_has_it(
+    mail_first: NotificationType, anna: Follower, receiver: Receiver
+) -> None:
+    notification = hinted(mail_first, anna)
+    drain()
+    assert stands(notification) == {"sent": 1, "pending": 1}
+    make_due(notification)  # not its turn: the mail's time is not over
+    drain()
+    assert stands(notification) == {"sent": 1, "pending": 1}
+    Notification.objects.update(send_at=notification.send_at - SOON)
+    make_due(notification)
+    drain()
+    assert stands(notification) == {"sent": 2}
+
+
+def test_a_fallback_that_was_switched_off_meanwhile_is_not_sent(
+    mail_first: NotificationType, anna: Follower, receiver: Receiver
+) -> None:
+    receiver.answers["RCPT"] = "550 5.1.1 nobody of that name"
+    notification = hinted(mail_first, anna)
+    consent.set_preferences(
+        follower=anna, cells={("hint", "in_app"): False}, mutes={}, source="test", by=TESTER, now=timezone.now()
+    )
+    drain()
+    drain()
+    assert stands(notification) == {"failed": 1, "skipped": 1}
+    assert row(notification, "in_app").reason == "preference_off"
+
+
+def test_a_first_channel_that_was_switched_off_meanwhile_gives_way_at_once(
+    mail_first: NotificationType, anna: Follower, receiver: Receiver
+) -> None:
+    notification = hinted(mail_first, anna)
+    consent.set_preferences(
+        follower=anna, cells={("hint", "email"): False}, mutes={}, source="test", by=TESTER, now=timezone.now()
+    )
+    drain()
+    drain()
+    assert stands(notification) == {"skipped": 1, "sent": 1}
+    assert not receiver.arrived
