@@ -48,6 +48,7 @@ SCHEDULES = {
     "uses to forget": ("apps.notifications.caps.forget_old", 600),
     "expired leases": ("apps.notifications.recover.expired_leases", 5),
     "idle devices": ("apps.followers.devices.forget_idle", 60),
+    "phone numbers to forget": ("apps.followers.phones.forget_old", 600),
     "answers to forget": ("apps.api.idempotency.forget", 600),
     "imports to go on": ("apps.followers.imports.resume_stalled", 10),
 }

@@ -48,7 +48,6 @@ def ask(*, follower: Follower, number: str, ip: str = "", now: dt.datetime) -> P
     value, _key = normalise(Channel.SMS, number)
     with transaction.atomic():
         row = locked(follower)
-        PhoneCode.objects.filter(created_at__lt=now - DAY).delete()
         lately = PhoneCode.objects.filter(created_at__gt=now - DAY)
         limits = [
             (lately.filter(follower=row, created_at__gt=now - PAUSE), 1),
@@ -127,6 +126,11 @@ def remove(*, follower: Follower, by: Actor, now: dt.datetime) -> None:
         follower.phone_codes.filter(ended_at=None).update(ended_at=now)
         if address := follower.addresses.filter(channel=Channel.SMS, primary=True).first():
             places.remove_address(address=address, by=by, now=now)
+
+
+def forget_old(*, now: dt.datetime) -> int:
+    """Numbers that were asked for more than a day ago, confirmed or not: no limit counts them any more."""
+    return PhoneCode.objects.filter(created_at__lt=now - DAY).delete()[0]
 
 
 def _hash(row: PhoneCode, code: str) -> str:

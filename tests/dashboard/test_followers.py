@@ -107,7 +107,7 @@ def test_the_page_says_when_and_where_a_person_wants_to_be_written_to(client, vi
         "Once a week, 18:30 on Friday",
         "neither opens nor clicks are counted",
         "Anna's Pixel Mobile push, last seen",
-        "cadence: weekly",
+        "Cadence: instant → weekly",
     ):
         assert said in page.text
     assert "secret-token" not in page.text
