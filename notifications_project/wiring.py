@@ -17,6 +17,7 @@ PROVIDERS = {
     "apns": "apps.channels.apns.Apns",
     "web_push": "apps.channels.web_push.WebPush",
     "webhook": "apps.channels.webhook.Webhook",
+    "twilio_voice": "apps.channels.voice.TwilioVoice",
 }
 
 # Each is called with the fact inside the transaction of the change: `subscriber(fact)`. "*" hears everything.

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qs
 from uuid import UUID
+from xml.etree import ElementTree
 
 from tests.fake_esp import KEY, Answer, Call, FakeEsp, Refused
 
@@ -54,6 +55,18 @@ def _twilio(fake: FakeEsp, call: Call) -> tuple[list[Text], Any]:
     sender = one.get("MessagingServiceSid") or one["From"]
     text = Text(one["To"], sender, one["Body"], form.get("MediaUrl", []), delivery, report)
     return [_known(fake, "twilio", text)], Answer(201, {"sid": f"SM{len(fake.calls)}", "status": "queued"})
+
+
+def _twilio_voice(fake: FakeEsp, call: Call) -> tuple[list[Text], Any]:
+    assert call.path == f"/twilio_voice/2010-04-01/Accounts/{NAME}/Calls.json"
+    _basic(call, "twilio")
+    one = {name: values[0] for name, values in parse_qs(call.body.decode(), strict_parsing=True).items()}
+    assert set(one) <= {"To", "From", "Twiml", "Timeout", "StatusCallback", "StatusCallbackEvent"}
+    [say] = ElementTree.fromstring(one["Twiml"])  # noqa: S314  (our own)
+    assert say.tag == "Say"
+    report = one.get("StatusCallback", "")
+    spoken = Text(one["To"], one["From"], say.text or "", [say.attrib["language"]], report.rpartition("=")[2], report)
+    return [_known(fake, "twilio", spoken)], Answer(201, {"sid": f"CA{len(fake.calls)}", "status": "queued"})
 
 
 def _vonage(fake: FakeEsp, call: Call) -> tuple[list[Text], Any]:
@@ -137,11 +150,12 @@ SAYS = {
 
 
 class FakeSms(FakeEsp):
-    dialects = {"twilio": _twilio, "vonage": _vonage, "sinch": _sinch}
+    dialects = {"twilio": _twilio, "twilio_voice": _twilio_voice, "vonage": _vonage, "sinch": _sinch}
 
     def settings(self, esp: str, **more: Any) -> dict[str, Any]:
         own = {
             "twilio": {"account_sid": NAME, "auth_token": KEY},
+            "twilio_voice": {"account_sid": NAME, "auth_token": KEY},
             "vonage": {"api_key": NAME, "api_secret": KEY},
             "sinch": {"service_plan_id": NAME, "api_token": KEY},
         }[esp]

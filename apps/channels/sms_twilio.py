@@ -40,13 +40,18 @@ REMEDIES = {
 }
 
 
+def as_twilio(settings: Mapping[str, Any]) -> dict[str, str]:
+    """Who we are."""
+    pair = f"{settings['account_sid']}:{settings['auth_token']}"
+    return {"Authorization": f"Basic {base64.b64encode(pair.encode()).decode()}"}
+
+
 class TwilioSession(SmsSession):
     codes = CODES
     remedies = REMEDIES
 
     def headers(self) -> dict[str, str]:
-        pair = f"{self.settings['account_sid']}:{self.settings['auth_token']}"
-        return {"Authorization": f"Basic {base64.b64encode(pair.encode()).decode()}"}
+        return as_twilio(self.settings)
 
     def call(self, message: SmsMessage) -> Call:
         if len(message.media) > MOST_MEDIA:
