@@ -26,9 +26,12 @@ class Item:
 ITEMS = (
     Item("Home", "dashboard:home", "house", ""),
     Item("Campaigns", "dashboard:campaigns", "megaphone", "Send"),
+    Item("Recurring", "dashboard:recurring", "calendar-event", "Send"),
     Item("Notifications", "dashboard:notifications", "bell", "Send"),
     Item("Deliveries", "dashboard:deliveries", "send-check", "Send"),
     Item("Undelivered", "dashboard:undelivered", "exclamation-octagon", "Send"),
+    Item("Events", "dashboard:events", "lightning", "Send"),
+    Item("Event rules", "dashboard:event-rules", "signpost-split", "Send"),
     Item("Followers", "dashboard:followers", "people", "Audience"),
     Item("Imports", "dashboard:imports", "upload", "Audience"),
     Item("Tags", "dashboard:tags", "tags", "Audience"),

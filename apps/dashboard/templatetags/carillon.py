@@ -35,6 +35,7 @@ TONES = {
         "ok",
         "create",
         "created",
+        "notified",
     },
     "primary": {"sending", "running", "queued", "planning", "update", "updated"},
     "info": {"scheduled", "uploaded", "unconfirmed", "pending", "waiting", "stock"},
