@@ -36,5 +36,8 @@ def lines_of(sheet: Balance) -> list[Line]:
         cells = [(channel, label, places[group, reason, channel]) for channel, label in channels]
         label = group.capitalize() if group in GROUPS else str(DeliveryStatus(group).label)
         total = sum(count for _, _, count in cells)
-        lines.append(Line(label, explain(reason) if reason else "", group, reason, cells, total))
+        why = explain(reason) if reason else ""
+        if group == "waiting" and sheet.held:
+            why = f"{sheet.held:,} of them for a digest"
+        lines.append(Line(label, why, group, reason, cells, total))
     return lines

@@ -20,6 +20,7 @@ from apps.followers.contacts import find
 from apps.followers.models import Channel, NotificationType
 from apps.notifications import control
 from apps.notifications.balance import deliveries_behind, explain, narrow
+from apps.notifications.digest import SOURCE
 from apps.notifications.models import (
     Delivery,
     DeliveryEvent,
@@ -51,17 +52,19 @@ EVENT_TITLES = {
     "recovered": "Taken over from a sender that died",
     "retried": "Sent back into the queue",
     "settled": "Doubt settled: taken as sent",
+    "in_digest": "Gathered into a digest",
 }
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One point of the trail. `tone` is a word `badge` knows."""
+    """One point of the trail. `tone` is a word `badge` knows, `digest` the public id of the delivery that has it."""
 
     at: dt.datetime | None
     title: str
     text: str = ""
     tone: str = ""
+    digest: str = ""
 
 
 def trail(delivery: Delivery, events: list[DeliveryEvent], accounts: dict[int, str]) -> list[Step]:
@@ -72,7 +75,7 @@ def trail(delivery: Delivery, events: list[DeliveryEvent], accounts: dict[int, s
         if attempt := event.detail.get("attempt"):
             said = f"Attempt {attempt}{_through(event.detail.get('account'), accounts)}. {said}"
         title = EVENT_TITLES.get(event.kind, event.kind.replace("_", " ").capitalize())
-        steps.append(Step(event.at, title, said, event.kind))
+        steps.append(Step(event.at, title, said, event.kind, str(event.detail.get("digest", ""))))
     match delivery.status:
         case DeliveryStatus.PENDING:
             steps.append(Step(delivery.due_at, "Due", "It leaves as soon as its turn comes.", "pending"))
@@ -183,6 +186,7 @@ def detail(request: HttpRequest, uid: UUID) -> HttpResponse:
         "account": accounts.get(delivery.account_id),
         "engagements": _engagements(delivery),
         "latest": LATEST,
+        "gathered": delivery.data if delivery.notification.source == SOURCE else None,
     }
     return render(request, "dashboard/deliveries/detail.html", context)
 

@@ -1,5 +1,6 @@
 """Notifications: each intent to tell some people something, its balance sheet, and stopping or going on."""
 
+import datetime as dt
 from collections.abc import Callable
 from uuid import UUID
 
@@ -17,6 +18,7 @@ from apps.dashboard.balance_sheet import lines_of
 from apps.dashboard.channels import hold_ups
 from apps.dashboard.paging import page_of
 from apps.followers.models import Channel, NotificationType
+from apps.inbox.removal import removed_of
 from apps.notifications import control
 from apps.notifications.balance import balance
 from apps.notifications.models import Notification, NotificationState
@@ -54,6 +56,8 @@ def detail(request: HttpRequest, uid: UUID) -> HttpResponse:
         "sheet": sheet,
         "lines": lines_of(sheet),
         "channels": ", ".join(str(Channel(channel).label) for channel in notification.channels),
+        "chain": ", then ".join(str(Channel(channel).label) for channel in notification.fallback),
+        "turn": dt.timedelta(seconds=notification.fallback_after),
         "failed": sum(sheet.failed.values()),
         "campaign": campaign,
         "may_act": campaign is None and may(request.user, Capability.SEND),
@@ -92,6 +96,14 @@ def _cancel(request: HttpRequest, notification: Notification) -> str:
     return f"{text} {counts['in_flight']:,} are in a sender's hands just now." if counts["in_flight"] else text
 
 
+def _retract(request: HttpRequest, notification: Notification) -> str:
+    counts = control.retract(notification=notification, by=staff_actor(request), now=timezone.now())
+    removed = removed_of(notification)
+    left = counts["handed_off"] - removed
+    text = f"Cancelled {counts['cancelled']:,}, removed {removed:,} from inboxes."
+    return f"{text} {left:,} have left and can't be called back." if left else text
+
+
 def _retry(request: HttpRequest, notification: Notification) -> str:
     moved = control.retry_failed(notification=notification, by=staff_actor(request), now=timezone.now())
     return f"{moved:,} failed deliveries are back in the queue."
@@ -101,6 +113,7 @@ ACTS: dict[str, Callable[[HttpRequest, Notification], str]] = {
     "pause": _pause,
     "resume": _resume,
     "cancel": _cancel,
+    "retract": _retract,
     "retry": _retry,
 }
 
@@ -122,8 +135,5 @@ def act(request: HttpRequest, uid: UUID, verb: str) -> HttpResponse:
 urlpatterns = [
     path("notifications/", index, name="notifications"),
     path("notifications/<uuid:uid>/", detail, name="notification"),
-    *(
-        path(f"notifications/<uuid:uid>/{verb}/", act, {"verb": verb}, name=f"notification-{verb}")
-        for verb in ("pause", "resume", "cancel", "retry")
-    ),
+    *(path(f"notifications/<uuid:uid>/{verb}/", act, {"verb": verb}, name=f"notification-{verb}") for verb in ACTS),
 ]

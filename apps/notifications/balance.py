@@ -84,6 +84,11 @@ class Balance:
         return self._of(*GROUPS["waiting"])
 
     @property
+    def held(self) -> int:
+        """Of those that wait, the ones for a digest."""
+        return self._of(DeliveryStatus.HELD)
+
+    @property
     def by_channel(self) -> dict[str, "Balance"]:
         parts: dict[str, Balance] = {}
         for (channel, status, reason), count in self.rows.items():

@@ -11,8 +11,9 @@ from apps.campaigns import lifecycle
 from apps.content.models import Version
 from apps.followers.consent import unsubscribe
 from apps.followers.models import NotificationType
-from apps.notifications import control
-from apps.notifications.models import Delivery, Notification, NotificationState
+from apps.notifications import control, digest
+from apps.notifications.models import Delivery, DeliveryStatus, Notification, NotificationState
+from apps.notifications.moves import move
 from tests.campaigns.drafts import make_campaign
 from tests.dashboard.pages import as_role, page_of
 from tests.make import TESTER, make_follower, make_type
@@ -282,3 +283,43 @@ def test_a_campaigns_run_is_stopped_on_the_campaigns_own_page(
     assert "This is a run of the campaign Autumn" in page_of(answer).text
     run.notification.refresh_from_db()
     assert run.notification.state != NotificationState.CANCELLED
+
+
+# ---------------------------------------------------------------- digests, chains, taking back
+@pytest.fixture
+def held(news: NotificationType, version: Version, receiver: Receiver, anna: Any) -> list[Notification]:
+    """Two mails that wait for Anna's hour, which has come."""
+    told = [tell(news, [anna], version=version) for _ in range(2)]
+    move(Delivery.objects.all(), DeliveryStatus.HELD, due_at=timezone.now())
+    return told
+
+
+def test_what_is_held_says_so_and_what_was_gathered_leads_to_its_digest(
+    client: Client, viewer: Any, held: list[Notification]
+) -> None:
+    as_role(client, viewer)
+    one = reverse("dashboard:delivery", args=[held[0].deliveries.get().uid])
+    assert "1 of them for a digest" in page_of(client.get(reverse("dashboard:notification", args=[held[0].uid]))).text
+    assert "Held for a digest" in page_of(client.get(one)).text
+    digest.flush(now=timezone.now())
+    gathered = Delivery.objects.get(notification__source="digest")
+    page = page_of(client.get(one))
+    assert "went out as part of a digest" in page.text
+    assert (digest_page := reverse("dashboard:delivery", args=[gathered.uid])) in page.links
+    assert "What it gathers 2 messages Hello Anna Weber Hello Anna Weber" in page_of(client.get(digest_page)).text
+
+
+def test_a_notification_is_taken_back_on_its_page_by_those_who_may_send(
+    client: Client, viewer: Any, sender: Any, version: Version, receiver: Receiver, anna: Any
+) -> None:
+    kind = make_type("hint", category="informational", fallback=["in_app", "email"])
+    notification = tell(kind, [anna], version=version, channels=["in_app", "email"])
+    drain()
+    url, act = (reverse(f"dashboard:notification{part}", args=[notification.uid]) for part in ("", "-retract"))
+    page = page_of(as_role(client, viewer).get(url))
+    assert "In-app, then Email" in page.text
+    assert act not in page.forms
+    assert client.post(act).status_code == 403
+    assert act in page_of(as_role(client, sender).get(url)).forms
+    assert "Cancelled 1, removed 1 from inboxes." in page_of(client.post(act, follow=True)).text
+    assert stands(notification) == {"sent": 1, "cancelled": 1}
