@@ -16,7 +16,7 @@ from bench.bench import FULL, QUICK, Bench
 from bench.processes import DidNotWork
 
 ROWS = (
-    "rate", "naive", "post_office", "latency", "dkim", "cpu", "memory", "planning", "lanes", "build", "books",
+    "rate", "naive", "post_office", "latency", "dkim", "cpu", "memory", "planning", "lanes", "notify", "build", "books",
 )  # fmt: skip
 
 

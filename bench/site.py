@@ -63,9 +63,10 @@ def worker(folder: Path) -> Iterator[Program]:
 
 @contextmanager
 def web(folder: Path, port: int) -> Iterator[Program]:
-    from apps.ops.management.commands.run import web_server
-
-    with running(web_server(port), log=folder / "web.log", port=port) as program:
+    """As docs/operate.md starts it."""
+    words = ["--interface", "wsgi", "--host", HERE, "--port", str(port), "--workers", "2", "--blocking-threads", "4"]
+    command = python("-m", "granian", *words, "--log-level", "warning", "notifications_project.wsgi:application")
+    with running(command, log=folder / "web.log", port=port) as program:
         yield program
 
 

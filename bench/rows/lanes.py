@@ -11,17 +11,17 @@ from pathlib import Path
 from bench import mailservers, site
 from bench.bench import Bench
 from bench.processes import HERE, DidNotWork, free_port, percentile, wait_for
-from bench.report import Line, Row, at_most
+from bench.report import Row, at_most
 
 PAUSE = (0.1, 0.25)  # seconds between two codes: some 340 a minute, of the 600 that a key may call
 ENOUGH = 50  # codes
-BAR = 2.0
+BAR, IDLE_BAR = 2.0, 0.5  # seconds from the call to the hand-over
 
 
 def measure(bench: Bench) -> Row:
     """Codes ordered by API from the web server, each timed from the call to the receiver's last byte: first with
     nothing else to do, then while a campaign drains through the same receiver."""
-    key = _key()
+    key = make_key()
     site.forget_campaigns()
     port = free_port()
     with (
@@ -47,7 +47,8 @@ def measure(bench: Bench) -> Row:
         [
             at_most("one-time code while a campaign drains, p95", percentile(busy, 0.95), BAR, unit=" s",
                     shown=f"{percentile(busy, 0.95):.2f} s"),
-            Line("one-time code on an idle site, p95", f"{percentile(idle, 0.95):.2f} s"),
+            at_most("one-time code on an idle site, p95", percentile(idle, 0.95), IDLE_BAR, unit=" s",
+                    shown=f"{percentile(idle, 0.95):.2f} s"),
         ],
         [
             f"{name}: p50 {percentile(found, 0.5):.2f} s, p95 {percentile(found, 0.95):.2f} s, most {max(found):.2f} s "
@@ -58,7 +59,8 @@ def measure(bench: Bench) -> Row:
     )  # fmt: skip
 
 
-def _key() -> str:
+def make_key() -> str:
+    """A key that may notify, and the template of a code."""
     from django.utils import timezone
 
     from apps.accounts import keys
