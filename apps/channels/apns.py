@@ -247,7 +247,7 @@ def reason_of(response: httpx.Response) -> str:
     return str(as_dict(response.text).get("reason") or "") if response.status_code == 403 else ""
 
 
-def _untouched(error: httpx.RemoteProtocolError) -> bool:
+def _untouched(error: httpx.HTTPError) -> bool:
     """The connection was ended (GOAWAY) before any message of it was looked at: those can go through another one.
 
     RFC 9113 6.8: nothing above the last stream was processed. Where some were, httpx sees to the others itself.

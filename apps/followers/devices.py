@@ -21,7 +21,7 @@ from apps.lib.actor import SYSTEM, Actor
 from apps.lib.events import Fact, Kind, publish
 
 MOST = 100  # of one follower: each of them gets every message
-BATCH = 500  # idle ones that go in one transaction
+BATCH = 500  # idle ones that go at a time
 CHANNELS = (Channel.PUSH, Channel.WEB_PUSH)
 SERVICES = ("fcm", "apns")
 ENVIRONMENTS = ("production", "sandbox")
@@ -143,32 +143,25 @@ def _register(follower: Follower, device: _Device, by: Actor, now: dt.datetime) 
         if known and known.follower_id != follower.pk:
             _remove(known, "registered by another follower", by, now)
             known = None
-        if known and known.state != AddressState.GONE:
-            fresh = {"via": device.via, "details": device.details, "seen_at": now}
-            Address.objects.filter(pk=known.pk).update(**fresh)
+        new = known is None or known.state == AddressState.GONE
+        if new and devices_of(follower).count() >= MOST:
+            raise TooManyDevices
+        fresh = {"via": device.via, "details": device.details, "seen_at": now}
+        fresh |= {"state": AddressState.ACTIVE} if new else {}
+        if known is None:
+            fixed = {"follower": follower, "channel": device.channel, "value": device.value, "key": key}
+            try:
+                with transaction.atomic():
+                    known = Address.objects.create(**fixed, **fresh, primary=False, created_at=now)
+            except IntegrityError:  # another follower registered it since we looked; whoever comes last has it
+                return _register(follower, device, by, now)
+        else:
             for name, value in fresh.items():
                 setattr(known, name, value)
-            return known
-        if devices_of(follower).count() >= MOST:
-            raise TooManyDevices
-        fields = {"value": device.value, "via": device.via, "details": device.details, "seen_at": now}
-        fields |= {"follower": follower, "state": AddressState.ACTIVE, "primary": False}
-        if known:
-            Address.objects.filter(pk=known.pk).update(**fields)
-            known.refresh_from_db()
-            row = known
-        else:
-            row = _created(device, key, fields, now)
-        publish(_fact(Kind.DEVICE_REGISTERED, row, by, now, {}))
-    return row
-
-
-def _created(device: _Device, key: str, fields: dict[str, Any], now: dt.datetime) -> Address:
-    try:
-        with transaction.atomic():
-            return Address.objects.create(channel=device.channel, key=key, created_at=now, **fields)
-    except IntegrityError:  # it registered for somebody else since we looked, and will again
-        raise BadDevice("token", "This device is being registered by somebody else. Try again.") from None
+            known.save(update_fields=list(fresh))
+        if new:
+            publish(_fact(Kind.DEVICE_REGISTERED, known, by, now, {}))
+    return known
 
 
 # ------------------------------------------------------------------ going
@@ -202,21 +195,20 @@ def forget_idle(*, now: dt.datetime) -> int:
     if not settings.DEVICE_IDLE_DAYS:
         return 0
     before = now - dt.timedelta(days=settings.DEVICE_IDLE_DAYS)
-    with transaction.atomic():
-        idle = Address.objects.filter(channel__in=CHANNELS, seen_at__lt=before).select_related("follower")
-        rows = list(idle.order_by("seen_at")[:BATCH])
-        for row in rows:
-            _remove(row, f"not seen since {row.seen_at:%Y-%m-%d}", SYSTEM, now)
+    idle = Address.objects.filter(channel__in=CHANNELS, seen_at__lt=before).select_related("follower")
+    rows = list(idle.order_by("seen_at")[:BATCH])
+    for row in rows:  # a transaction each: with many rows in one, a sender that books refusals could wait in a ring
+        with transaction.atomic():
+            _remove(row, f"not seen since {row.seen_at:%Y-%m-%d}", SYSTEM, now, seen_at=row.seen_at)
     return len(rows)
 
 
-def _remove(row: Address, why: str, by: Actor, now: dt.datetime) -> None:
-    if Address.objects.filter(pk=row.pk).delete()[0] and row.state != AddressState.GONE:
+def _remove(row: Address, why: str, by: Actor, now: dt.datetime, **still: Any) -> None:
+    if Address.objects.filter(pk=row.pk, **still).delete()[0] and row.state != AddressState.GONE:
         publish(_fact(Kind.DEVICE_GONE, row, by, now, {"why": why}))
 
 
 def _fact(kind: Kind, row: Address, by: Actor, now: dt.datetime, data: dict[str, Any]) -> Fact:
     """About the follower; the token is no business of the history's readers."""
-    details = row.details or {}
-    about = {"channel": row.channel, "via": row.via, "device": details.get("label") or details.get("platform") or ""}
+    about = {"channel": row.channel, "via": row.via, "device": row.label}
     return Fact(kind, by, now, "follower", str(row.follower.uid), row.follower.label, about | data)

@@ -130,7 +130,15 @@ class Address(models.Model):
         ]
 
     def __str__(self) -> str:
-        return self.value
+        return self.label
+
+    @property
+    def label(self) -> str:
+        """What people read. A token is all that it takes to write to a device, so a device goes by its name."""
+        if self.channel not in (Channel.PUSH, Channel.WEB_PUSH):
+            return self.value
+        details = self.details or {}
+        return str(details.get("label") or details.get("platform") or Channel(self.channel).label)
 
 
 class Tag(models.Model):

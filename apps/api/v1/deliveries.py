@@ -21,7 +21,7 @@ class DeliveryOut(serializers.Serializer[Delivery]):
     notification = serializers.UUIDField(source="notification.uid")
     follower = serializers.UUIDField(source="follower.uid", default=None, allow_null=True)
     channel = serializers.ChoiceField(Channel.choices)
-    address = serializers.CharField(source="address.value", default="")
+    address = serializers.CharField(source="address.label", default="", help_text="Of a device its name.")
     status = serializers.ChoiceField(DeliveryStatus.choices)
     reason = serializers.CharField()
     explanation = serializers.SerializerMethodField(help_text="The reason in words.")

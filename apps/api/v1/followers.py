@@ -21,7 +21,7 @@ SOURCE = "api"
 class AddressOut(serializers.Serializer[Any]):
     id = serializers.UUIDField(source="uid")
     channel = serializers.ChoiceField(Channel.choices)
-    value = serializers.CharField()
+    value = serializers.CharField(source="label", help_text="Of a device its name.")
     state = serializers.ChoiceField(AddressState.choices)
     primary = serializers.BooleanField()
 
