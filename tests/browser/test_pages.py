@@ -1,5 +1,6 @@
 """Staff pages in Chromium: no accessibility fault (WCAG 2.2 AA), nothing the policy refuses, nothing too wide."""
 
+import datetime as dt
 from typing import Any
 
 import pytest
@@ -8,14 +9,17 @@ from django.utils import timezone
 from playwright.sync_api import Browser
 
 from apps.accounts.models import User
-from apps.campaigns import lifecycle
+from apps.campaigns import event_rules, events, lifecycle, occurrences, reactions, recurring
+from apps.campaigns.event_rules import RuleValues
 from apps.campaigns.models import Campaign
+from apps.campaigns.recurring import RecurringValues
 from apps.dashboard import menu
-from apps.followers.models import Follower
+from apps.followers.models import Follower, NotificationType
 from apps.notifications import track
+from apps.notifications.models import TypeTemplate
 from tests import looks
 from tests.campaigns.drafts import make_campaign, plan
-from tests.make import TESTER, make_type
+from tests.make import TESTER, make_template, make_type
 from tests.notifications.world import drain
 from tests.receiver import Receiver
 
@@ -52,7 +56,30 @@ def pages(live_server: Any, receiver: Receiver, anna: Follower, boris: Follower,
         "follower": reverse("dashboard:follower", args=[anna.uid]),
         "delivery": reverse("dashboard:delivery", args=[mail.uid]),
     }
-    return found
+    return found | _happening(anna, kind)
+
+
+def _happening(anna: Follower, kind: NotificationType) -> dict[str, str]:
+    """An event that a rule answered, and something that recurs and was sent."""
+    now = timezone.now()
+    TypeTemplate.objects.create(notification_type=kind, template=make_template("paid"))
+    asked = {"all": [{"field": "data.total", "op": "greater", "value": 100}]}
+    values = RuleValues(name="A rule", event="order.*", notification_type=kind, conditions=asked)
+    rule = event_rules.make_rule(values=values, by=TESTER, now=now)
+    data = {"total": 120, "items": [{"sku": "lamp", "note": "x" * 120}]}
+    [(event, _)] = events.record(events=[events.NewEvent("order.paid", anna, data)], now=now)
+    reactions.work_off()
+    cadence, everyone = {"kind": "daily", "times": ["09:00"]}, {"everyone": True}
+    again = RecurringValues(name="Each day", notification_type=kind, audience=everyone, cadence=cadence, missed="once")
+    row = recurring.make_recurring(values=again, by=TESTER, now=now - dt.timedelta(days=2))
+    occurrences.start_due(now=now)
+    assert row.occurrences.count() == event.outcomes.count() == 1
+    return {
+        "event": reverse("dashboard:event", args=[event.uid]),
+        "rule": reverse("dashboard:event-rule", args=[rule.uid]),
+        "recurring one": reverse("dashboard:recurring-one", args=[row.uid]),
+        "recurring, edited": reverse("dashboard:recurring-edit", args=[row.uid]),
+    }
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
