@@ -21,7 +21,7 @@ from apps.channels.push import LONGEST_TTL, as_json, unsendable
 from apps.channels.sms import as_dict
 from apps.channels.web import Caller, check
 
-CONNECTIONS = 8
+CONNECTIONS = 10  # each waits for an answer most of the time
 # Apple wants a token to be used for 20 to 60 minutes. All processes begin a new one at the same moments.
 TOKEN_SECONDS = 1800
 LONGEST_COLLAPSE = 64  # bytes

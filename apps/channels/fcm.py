@@ -19,7 +19,7 @@ from apps.channels.sms import as_dict
 from apps.channels.web import Caller, check
 from apps.channels.web_wire import Body, Wire
 
-CONNECTIONS = 4
+CONNECTIONS = 10  # each waits for an answer most of the time
 QUOTA_WAIT = 60.0  # seconds; Google asks for a minute at least where it names no time
 NOT_A_TOKEN = "not a valid fcm registration token"  # noqa: S105
 

@@ -19,7 +19,7 @@ from apps.channels.web import Caller, check
 from apps.channels.web_push_encryption import LONGEST, BadKeys, Browser, Vapid, encrypt, new_private_key
 from apps.channels.web_wire import Body, Wire
 
-CONNECTIONS = 4
+CONNECTIONS = 10  # each waits for an answer most of the time
 # RFC 8292 2: a day at most. Signing takes 0.1 ms and some services count requests by token, so one is used for hours.
 TOKEN_SECONDS, TOKEN_USED = 12 * 3600, 6 * 3600
 # Origin and key of ours that were believed there: from then on a refusal of the key is about that subscription, which

@@ -1,16 +1,18 @@
 """Web push against a push service of ours: the browser reads it, and a subscription goes when its service says so."""
 
+import json
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from pywebpush import webpush
 
 from apps.channels.contract import BadSettings, Outcome, PushMessage, Remedy, Result
 from apps.channels.web_push import WebPush, keys_of, public_key_of
 from apps.channels.web_push_encryption import LONGEST, new_private_key
 from tests.channels.push_messages import a_push, sent
 from tests.fake_esp import LOST, Answer
-from tests.fake_push import Browser, FakePush
+from tests.fake_push import SUBJECT, Browser, FakePush
 from tests.receiver import unused_port
 
 
@@ -120,6 +122,20 @@ def test_after_a_change_of_keys_each_browser_is_written_to_with_the_key_it_subsc
     assert [each.result for each in outcomes] == [Result.ACCEPTED] * 2 + [Result.PERMANENT_RECIPIENT]
     assert outcomes[2].remedy is Remedy.NONE
     assert len(fake.calls) == 2
+
+
+def test_a_sender_of_other_people_is_understood_by_the_same_browser(fake: FakePush) -> None:
+    browser = fake.browser()
+    answer = webpush(
+        {"endpoint": browser.endpoint, "keys": browser.keys()},
+        json.dumps({"title": "Theirs", "delivery": "1"}),
+        vapid_private_key=new_private_key(),
+        vapid_claims={"sub": SUBJECT},
+        headers={"Urgency": "normal"},
+    )
+    assert answer.status_code == 201
+    assert put(fake, to(browser, title="Ours"))[0].result is Result.ACCEPTED
+    assert [shown.title for shown in fake.arrived] == ["Theirs", "Ours"]
 
 
 def test_one_signature_serves_many_messages_to_a_service(fake: FakePush) -> None:
