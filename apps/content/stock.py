@@ -1,4 +1,4 @@
-"""The library that comes with the product: eighteen templates in English and Russian, and the layout around them.
+"""The library that comes with the product: nineteen templates in English and Russian, and the layout around them.
 
 They are read from `stock/<key>/`: `template.toml` (name, variables) and one file per language with its words.
 """

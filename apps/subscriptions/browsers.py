@@ -3,11 +3,12 @@
 import re
 
 from django.conf import settings
+from django.db import transaction
 from django.http import FileResponse, HttpRequest, HttpResponse
 from django.views.decorators.http import require_POST, require_safe
 
 from apps.followers import devices
-from apps.followers.models import Channel
+from apps.subscriptions import new_way
 from apps.subscriptions.page import SOURCE, back
 from apps.subscriptions.public import follower_of, proof, public_page, read_link
 
@@ -26,23 +27,25 @@ def connect(request: HttpRequest, token: str) -> HttpResponse:
     follower = follower_of(read_link("preferences", token))
     said, sent = proof(request, follower, SOURCE), request.POST
     try:
-        devices.register_browser(
-            follower=follower,
-            endpoint=sent.get("endpoint", ""),
-            p256dh=sent.get("p256dh", ""),
-            auth=sent.get("auth", ""),
-            server_key=sent.get("server_key", ""),
-            label=name_of(said["user_agent"]),
-            by=said["by"],
-            now=said["now"],
-        )
+        with transaction.atomic():
+            known = {row.key: row for row in devices.devices_of(follower)}
+            row = devices.register_browser(
+                follower=follower,
+                endpoint=sent.get("endpoint", ""),
+                p256dh=sent.get("p256dh", ""),
+                auth=sent.get("auth", ""),
+                server_key=sent.get("server_key", ""),
+                label=name_of(said["user_agent"]),
+                by=said["by"],
+                now=said["now"],
+            )
+            before = known.get(devices.key_of(sent.get("replaces", "")))
+            if before and before.pk != row.pk:
+                devices.unregister(device=before, by=said["by"], now=said["now"])
+            elif row.key not in known:
+                new_way.tell(follower, "browser", (row.details or {}).get("label", ""), proof=said)
     except devices.BadDevice as error:
         return HttpResponse(str(error), status=400, content_type="text/plain; charset=utf-8")
-    old = sent.get("replaces", "")
-    if old and old != sent["endpoint"]:
-        key = devices.key_of(old)
-        if before := follower.addresses.filter(channel=Channel.WEB_PUSH, key=key).first():
-            devices.unregister(device=before, by=said["by"], now=said["now"])
     return HttpResponse(status=204)
 
 

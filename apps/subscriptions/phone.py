@@ -1,5 +1,6 @@
 """The phone on the preference page: name a number, type the code that was sent there, forget the number."""
 
+from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.views.decorators.http import require_POST
 
@@ -7,9 +8,10 @@ from apps.followers import phones
 from apps.followers.addresses import BadAddress
 from apps.lib.queue.announce import announce
 from apps.lib.queue.lanes import Lane
+from apps.subscriptions import new_way
 from apps.subscriptions.page import SOURCE, back, page
 from apps.subscriptions.public import follower_of, proof, public_page, read_link
-from apps.subscriptions.wording import BAD_NUMBER, CODE_ANSWERS, TOO_MANY_CODES
+from apps.subscriptions.wording import BAD_NUMBER, CODE_ANSWERS, TOO_MANY_CODES, masked
 
 
 @public_page
@@ -34,7 +36,10 @@ def ask(request: HttpRequest, token: str) -> HttpResponse:
 def confirm(request: HttpRequest, token: str) -> HttpResponse:
     follower = follower_of(read_link("preferences", token))
     said = proof(request, follower, SOURCE)
-    answer = phones.confirm(follower=follower, code=request.POST.get("code", "")[:20], **said)
+    with transaction.atomic():
+        answer = phones.confirm(follower=follower, code=request.POST.get("code", "")[:20], **said)
+        if answer is phones.Answer.CONFIRMED:
+            new_way.tell(follower, "phone", masked(follower.phone), proof=said)
     if answer is phones.Answer.CONFIRMED:
         return back(token, "phone", part="phone")
     part = "code" if answer is phones.Answer.WRONG else "number"

@@ -21,6 +21,7 @@ FULL_SET = [
     "digest",
     "event_invitation",
     "new_feature",
+    "new_way_in",
     "order_confirmation",
     "otp_code",
     "password_reset",

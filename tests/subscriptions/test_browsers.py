@@ -9,13 +9,16 @@ from urllib.parse import parse_qs
 import pytest
 import time_machine
 from django.test import Client
+from django.utils import timezone
 from playwright.sync_api import Browser, Page, expect
 
 from apps.followers import devices
 from apps.followers.models import Follower
 from apps.notifications.browser_push import vapid_public_key
+from apps.notifications.models import Delivery
+from apps.ops.site_setup import set_up_site
 from tests import looks
-from tests.make import make_type
+from tests.make import TESTER, make_type
 from tests.subscriptions.pages import preferences_path, visit
 from tests.subscriptions.world import connect_browser, make_web_push, subscription
 
@@ -40,6 +43,7 @@ def connect(client: Client, follower: Follower, name: str = "one", **fields: str
 
 
 def test_a_browser_connects_and_each_visit_keeps_it_known(client: Client, anna: Follower) -> None:
+    set_up_site(by=TESTER, now=timezone.now())
     with time_machine.travel(dt.datetime(2026, 5, 4, tzinfo=dt.UTC), tick=False) as clock:
         assert connect(client, anna).status_code == 204
         clock.shift(dt.timedelta(days=3))
@@ -49,6 +53,9 @@ def test_a_browser_connects_and_each_visit_keeps_it_known(client: Client, anna: 
     page = visit(client, preferences_path(anna))
     assert "Firefox · Android" in page.text
     assert "last here on 7 May 2026" in page.text
+    # one mail tells the person, so that whoever has the link of a forwarded mail can't do that unnoticed
+    mail = Delivery.objects.get(follower=anna)
+    assert (mail.channel, mail.notification.data["label"]) == ("email", "Firefox · Android")
 
 
 def test_a_subscription_that_was_renewed_takes_the_place_of_the_old_one(client: Client, anna: Follower) -> None:

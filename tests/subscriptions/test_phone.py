@@ -15,6 +15,8 @@ from apps.followers import consent, phones
 from apps.followers.addresses import BadAddress
 from apps.followers.models import ConsentRecord, Follower, PhoneCode
 from apps.notifications import accounts_out
+from apps.notifications.models import Delivery
+from apps.ops.site_setup import set_up_site
 from apps.subscriptions.phone_code import send
 from tests.fake_esp import Answer
 from tests.fake_sms import FakeSms
@@ -78,6 +80,7 @@ def test_a_number_is_confirmed_by_its_code_and_forgotten_again(client: Client, a
     assert (text.to, anna.phone) == (NUMBER, "")
     assert "is your Carillon code." in text.body
     assert code_in(text.body) not in str(list(PhoneCode.objects.values()))
+    set_up_site(by=TESTER, now=NOW)
     done = page.press(CONFIRM, code=f" {code_in(text.body)} ")
     assert "Your phone number is confirmed." in done.notice
     address = anna.addresses.get(channel="sms")
@@ -88,6 +91,10 @@ def test_a_number_is_confirmed_by_its_code_and_forgotten_again(client: Client, a
     assert proof.ip == "127.0.0.1"
     told = AuditEntry.objects.get(kind="phone_code.sent")
     assert (told.data["to"], told.data["result"]) == ("••• 78", "accepted")
+    # who has the link of a forwarded mail can't do that unnoticed
+    mail = Delivery.objects.get(follower=anna)
+    assert (mail.channel, mail.notification.notification_type.key) == ("email", "security_alert")
+    assert (mail.notification.data["what"], mail.notification.data["label"]) == ("phone", "••• 78")
     gone = done.press(FORGET)
     assert "Your phone number is forgotten." in gone.notice
     assert not anna.addresses.filter(channel="sms").exists()

@@ -1,0 +1,42 @@
+"""The mail that says that a phone or a browser was added: whoever holds a forwarded link must not do it unnoticed."""
+
+import logging
+from typing import Literal
+
+from apps.content.drafts import published_version
+from apps.content.models import Template
+from apps.followers.models import Channel, Follower, NotificationType
+from apps.notifications.notify import NotNotifiable, notify
+from apps.subscriptions.public import Proof, email_of
+
+TYPE, TEMPLATE = "security_alert", "new_way_in"
+
+log = logging.getLogger("carillon.subscriptions")
+
+
+def tell(follower: Follower, what: Literal["phone", "browser"], label: str, *, proof: Proof) -> bool:
+    """Inside the transaction of the change. False where no mail is on its way: no address, or no such type here."""
+    kind = NotificationType.objects.filter(key=TYPE).first()
+    template = Template.objects.filter(key=TEMPLATE).first()
+    version = published_version(template) if template else None
+    if email_of(follower) is None:
+        return False
+    if kind is None or version is None:
+        log.error("Nobody was told: %r or %r is missing. Run manage.py setup_site.", TYPE, TEMPLATE)
+        return False
+    about = {"what": what, "label": label, "happened_at": proof["now"].isoformat(), "ip_address": proof["ip"]}
+    try:
+        notify(
+            notification_type=kind,
+            version=version,
+            recipients=[follower],
+            channels=[Channel.EMAIL],
+            data=about,
+            source="public_page",
+            by=proof["by"],
+            now=proof["now"],
+        )
+    except NotNotifiable as error:
+        log.error("Nobody was told: %s", error)
+        return False
+    return True
