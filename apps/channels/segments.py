@@ -1,5 +1,6 @@
 """How many segments a text message is paid for, and which characters make it dearer (3GPP TS 23.038 and 23.040)."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 # Without the escape character, which is no letter of anybody's.
@@ -41,3 +42,8 @@ def segments(text: str) -> Segments:
             count, room = count + 1, TOGETHER[encoding]
         room -= width
     return Segments(encoding, count, units, room, outside)
+
+
+def cost_of(parts: Mapping[str, str]) -> Segments | None:
+    """Of the parts of a text; None for one with a picture, which is no SMS but an MMS."""
+    return None if parts.get("media") else segments(parts.get("body", ""))

@@ -22,7 +22,7 @@ from apps.accounts.actors import staff_actor
 from apps.accounts.permissions import Capability, may, requires
 from apps.channels.contract import BadSettings, Result
 from apps.channels.mime import BadHeader
-from apps.channels.segments import segments
+from apps.channels.segments import cost_of
 from apps.content.models import Version
 from apps.content.parts import CHANNEL_PARTS
 from apps.content.problems import RenderError
@@ -166,7 +166,7 @@ def _panel(request: HttpRequest, wish: Wish, **more: Any) -> HttpResponse:
         "result": result,
         "error": error,
         "source": source,
-        "cost": segments(result.parts["body"]) if result and wish.channel == Channel.SMS else None,
+        "cost": cost_of(result.parts) if result and wish.channel == Channel.SMS else None,
         "languages": languages,
         "shown_language": language_name(result.language) if result else "",
         "channels": [(channel, CHANNEL_PARTS[channel].label) for channel in channels_of(wish.version)],

@@ -141,6 +141,17 @@ def test_the_preview_tells_what_a_text_costs_and_which_character_makes_it_dearer
     )
 
 
+def test_a_text_with_a_picture_is_no_sms_and_is_not_counted_in_segments(client: Client, viewer: Any) -> None:
+    as_role(client, viewer)
+    words = {"en": {"sms": {"media": "https://carillon.example/m/cat.png"}}}
+    made = drafts.create_template(key="cat", name="Cat", translations=words, by=TESTER, now=timezone.now())
+    version = drafts.publish(template=made, by=TESTER, now=timezone.now())
+    page = page_of(client.get(reverse("dashboard:preview", args=[version.uid]), {"channel": "sms"})).text
+    assert "https://carillon.example/m/cat.png" in page
+    assert "The picture makes it an MMS" in page
+    assert "segment" not in page
+
+
 def test_the_preview_of_a_campaign_tells_it_too(client: Client, viewer: Any) -> None:
     campaign = make_campaign()
     words = {"en": {"sms": {"body": "It’s ready, {{ follower.name }}"}}}
@@ -159,5 +170,5 @@ def test_the_preference_center_has_a_column_for_sms_that_says_when_there_is_no_n
     page = visit(client, preferences_path(with_phone)).text
     assert "SMS" in page
     assert "••• 01" in page
-    assert "no address of yours" not in page
-    assert "SMS: we have no address of yours for this." in visit(client, preferences_path(without)).text
+    assert "no phone yet" not in page
+    assert "SMS: no phone yet – add one below." in visit(client, preferences_path(without)).text

@@ -16,7 +16,7 @@ from apps.accounts.actors import staff_actor
 from apps.accounts.permissions import Capability, may, requires
 from apps.campaigns.models import Campaign
 from apps.campaigns.readiness import current_version
-from apps.channels.segments import segments
+from apps.channels.segments import cost_of
 from apps.content import drafts
 from apps.content.models import Version
 from apps.content.problems import RenderError
@@ -86,7 +86,7 @@ def _rendered(campaign: Campaign, data: dict[str, Any], asked: Any) -> dict[str,
         parts = trial.preview(**known, channel=channel).parts
     except RenderError as error:
         return {"problem": str(error)}
-    return {"channel": channel, "parts": parts, "cost": segments(parts["body"]) if channel == Channel.SMS else None}
+    return {"channel": channel, "parts": parts, "cost": cost_of(parts) if channel == Channel.SMS else None}
 
 
 def send_a_test(request: HttpRequest, campaign: Campaign, *, to: str) -> None:
