@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 
 from bench import mailservers, site
 from bench.bench import Bench
-from bench.processes import HERE, DidNotWork, free_port, percentile, wait_for
+from bench.processes import HERE, DidNotWork, cpu, free_port, percentile, wait_for
 from bench.report import Line, Row, at_most
 from bench.rows.lanes import make_key
 
@@ -25,14 +25,21 @@ def measure(bench: Bench) -> Row:
 
     site.forget_campaigns()
     port, seconds = free_port(), bench.sizes.calling
-    with mailservers.sink(bench.folder) as sink, site.web(bench.folder, port), site.worker(bench.folder):
+    with (
+        mailservers.sink(bench.folder) as sink,
+        site.web(bench.folder, port) as web,
+        site.worker(bench.folder) as worker,
+    ):
         site.send_through(sink.port)
         keys = [make_key() for _ in range(KEYS)]
         _call(port, keys, seconds=2, repeatable=False)  # the first calls load modules and open connections
+        programs = {"web": web.pid, "database": bench.database.pid, "workers": worker.pid}
+        before = {name: cpu(pid) for name, pid in programs.items()}
         plain = _call(port, keys, seconds=seconds, repeatable=False)
         ended, open_still = time.monotonic(), Notification.objects.exclude(state="done")
         wait_for(lambda: not open_still.exists(), "the last notification", within=300, every=0.2)
         behind = time.monotonic() - ended
+        cost = {name: (cpu(pid) - before[name]) / len(plain) * 1000 for name, pid in programs.items()}
         keyed = _call(port, keys, seconds=seconds, repeatable=True)
     return Row(
         [
@@ -44,6 +51,7 @@ def measure(bench: Bench) -> Row:
             f"{name}: p50 {percentile(found, 0.5):.0f} ms, p95 {percentile(found, 0.95):.0f} ms, most "
             f"{max(found):.0f} ms of {len(found):,} calls." for name, found in (("Plain", plain), ("With a key", keyed))
         ]
+        + [f"CPU of one call with all that follows: {', '.join(f'{name} {ms:.1f} ms' for name, ms in cost.items())}."]
         + [f"Each call tells one known person something by e-mail; the last was handed over {behind:.1f} s after the "
            "calls had ended. The caller is a program on the same cores."],
     )  # fmt: skip
