@@ -20,13 +20,17 @@ from apps.channels.contract import BadSettings, Provider, Result, Setting
 from apps.channels.registry import UnknownProvider, provider, providers
 from apps.dashboard.forms import plain_helper
 from apps.followers.addresses import BadAddress
-from apps.followers.models import Channel
+from apps.followers.models import Address, Channel
 from apps.lib.crypto import Undecryptable
 from apps.notifications import accounts_out, limits, links
-from apps.notifications.account_trial import NotTriable, try_account
+from apps.notifications.account_trial import REGISTERED, devices, try_account
 from apps.notifications.models import DomainLimit, ProviderAccount, SlowDomain
 
 KEEP = "Leave empty to keep the stored one."
+WHERE = {
+    Channel.EMAIL: "Write the address", Channel.SMS: "Write the phone number", Channel.VOICE: "Write the phone number",
+    Channel.WEBHOOK: "Write the address", Channel.IN_APP: "Name the follower",
+}  # fmt: skip
 
 
 def field_for(setting: Setting, stored: dict[str, Any]) -> forms.Field:
@@ -129,15 +133,47 @@ class AccountForm(forms.Form):
 
 
 class TryForm(forms.Form):
-    """Where a test of an account goes; the domain says what is wrong with a phone number."""
+    """Where a test of an account goes; the domain says what is wrong with a phone number or a token."""
 
-    to = forms.EmailField(label="Send a test to")
+    to = forms.CharField(label="Send a test to", max_length=2000)
 
-    def __init__(self, data: Any = None, *, channel: str, **kwargs: Any) -> None:
+    def __init__(self, data: Any = None, *, account: ProviderAccount, **kwargs: Any) -> None:
         super().__init__(data, **kwargs)
-        if channel == Channel.SMS:
-            phone = forms.TextInput({"type": "tel", "autocomplete": "tel", "placeholder": "+49 151 12345678"})
-            self.fields["to"] = forms.CharField(label="Send a test to", max_length=40, widget=phone)
+        self.channel = account.channel
+        match account.channel:
+            case Channel.EMAIL:
+                self.fields["to"] = forms.EmailField(label="Send a test to")
+            case Channel.SMS | Channel.VOICE:
+                phone = {"type": "tel", "autocomplete": "tel", "placeholder": "+49 151 12345678"}
+                self.fields["to"].widget = forms.TextInput(phone)
+            case Channel.WEBHOOK:
+                self.fields["to"].widget = forms.URLInput({"placeholder": "https://example.com/hook"})
+                self.fields["to"].help_text = "The address of a follower's webhook is signed with its secret."
+            case Channel.IN_APP:
+                self.fields["to"].label = "Put a test into the inbox of"
+                self.fields["to"].help_text = "A follower's email, name or external id."
+            case _:
+                self._choose(devices(account))
+
+    def _choose(self, found: list[Address]) -> None:
+        """A device that is registered; for an app also its token, as a developer copies it from the log."""
+        choices = [(str(each.uid), f"{each.follower}: {each.label}") for each in found]
+        by_token = self.channel == Channel.PUSH
+        empty = "Choose a device" if choices else "No device is registered yet"
+        self.fields["to"] = forms.ChoiceField(
+            label="Send a test to", choices=[("", empty), *choices], required=not by_token
+        )
+        if by_token:
+            self.fields["token"] = forms.CharField(label="Or to this token", max_length=2000, required=False)
+
+    def place(self) -> str:
+        return str(self.cleaned_data.get("token") or self.cleaned_data["to"])
+
+    def shown(self) -> str:
+        """Where it went, for people to read: a token is nothing to show."""
+        if self.channel in REGISTERED:
+            return str(dict(self.fields["to"].choices).get(self.cleaned_data["to"] or "none", "the token"))
+        return self.place()
 
 
 class DomainForm(forms.Form):
@@ -278,11 +314,9 @@ def edit(request: HttpRequest, uid: Any) -> HttpResponse:
     return render(request, "dashboard/channels/edit.html", context)
 
 
-def _try_form(request: HttpRequest, account: ProviderAccount) -> TryForm | None:
-    if account.channel not in (Channel.EMAIL, Channel.SMS):
-        return None
+def _try_form(request: HttpRequest, account: ProviderAccount) -> TryForm:
     initial = {"to": request.user.email} if account.channel == Channel.EMAIL else {}
-    return TryForm(channel=account.channel, initial=initial)
+    return TryForm(account=account, initial=initial)
 
 
 def _saved(request: HttpRequest, form: AccountForm, account: ProviderAccount | None = None) -> ProviderAccount | None:
@@ -313,15 +347,14 @@ def switch(request: HttpRequest, uid: Any) -> HttpResponse:
 @require_POST
 def send_trial(request: HttpRequest, uid: Any) -> HttpResponse:
     account = get_object_or_404(ProviderAccount, uid=uid)
-    form = TryForm(request.POST, channel=account.channel)
-    if not form.is_valid():
-        example = "phone number" if account.channel == Channel.SMS else "address"
-        messages.error(request, f"Write the {example} the test should go to.")
-        return redirect("dashboard:channel-account", account.uid)
-    to = form.cleaned_data["to"]
     try:
-        outcome = try_account(account=account, to=to, by=staff_actor(request), now=timezone.now())
-    except (BadAddress, BadSettings, NotTriable, Undecryptable) as error:
+        form = TryForm(request.POST, account=account)
+        if not form.is_valid():
+            messages.error(request, f"{WHERE.get(account.channel, 'Choose the device')} the test should go to.")
+            return redirect("dashboard:channel-account", account.uid)
+        to = form.shown()
+        outcome = try_account(account=account, to=form.place(), by=staff_actor(request), now=timezone.now())
+    except (BadAddress, BadSettings, UnknownProvider, Undecryptable) as error:
         messages.error(request, str(error))
     else:
         if outcome.result == Result.ACCEPTED:

@@ -1,4 +1,4 @@
-"""Try a provider account for real: one fixed message to an address that a person gives."""
+"""Try a provider account for real: one fixed message to an address or a device that a person gives."""
 
 import datetime as dt
 from email.utils import make_msgid, parseaddr
@@ -6,10 +6,21 @@ from email.utils import make_msgid, parseaddr
 from django.conf import settings as site
 from django.db import transaction
 
-from apps.channels.contract import Mail, Outcome, Result, SmsMessage
+from apps.channels.contract import (
+    InAppMessage,
+    Mail,
+    Outcome,
+    PushMessage,
+    Result,
+    SmsMessage,
+    VoiceMessage,
+    WebhookMessage,
+)  # fmt: skip
 from apps.channels.registry import provider
-from apps.followers.addresses import normalise
-from apps.followers.models import Channel
+from apps.channels.webhook import new_secret, sealed
+from apps.followers.addresses import BadAddress, normalise
+from apps.followers.contacts import find
+from apps.followers.models import Address, AddressState, Channel
 from apps.lib.actor import Actor
 from apps.lib.events import Fact, Kind, publish
 from apps.lib.ids import uuid7
@@ -20,25 +31,28 @@ from apps.notifications.models import ProviderAccount
 PATIENCE = 15
 
 
-class NotTriable(ValueError):
-    """Accounts of this channel can't be tried with an address; the text says why."""
+# Where a channel's addresses are registered and not written by hand
+REGISTERED = (Channel.PUSH, Channel.WEB_PUSH)
+OFFERED = 50
+
+
+def devices(account: ProviderAccount) -> list[Address]:
+    """The devices that the account can reach, the one that was there last first; at most OFFERED."""
+    known = Address.objects.filter(channel=account.channel, via=provider(account.provider).via)
+    there = known.exclude(state=AddressState.GONE).select_related("follower")
+    return list(there.order_by("-seen_at", "-pk")[:OFFERED])
 
 
 def try_account(*, account: ProviderAccount, to: str, by: Actor, now: dt.datetime) -> Outcome:
     """Send one test message through exactly this account, enabled or not, and note how it went.
 
-    `to` is an e-mail address or a phone number. The hand-over happens outside any transaction. Success ends a pause of
-    the account. Raises BadAddress, BadSettings and NotTriable.
+    `to` is an e-mail address, a phone number, a URL, the public id of a device (for apps also a token as the app has
+    it), or whatever finds one follower (in-app). The hand-over happens outside any transaction and is no delivery: what
+    the answer says of the address has no consequence for it. Success ends a pause of the account. Raises BadAddress
+    and BadSettings.
     """
-    if account.channel not in (Channel.EMAIL, Channel.SMS):
-        raise NotTriable("Only accounts for email and SMS can be tried by writing to an address.")
-    address, _ = normalise(account.channel, to)
     values = settings_of(account)
-    message: Mail | SmsMessage
-    if account.channel == Channel.SMS:
-        message = SmsMessage(uuid7(), address, f"Test from {site.SITE_NAME}: the account {account.name} can send SMS.")
-    else:
-        message = _mail(account, address, sender=str(values.get("sender") or site.DEFAULT_FROM_EMAIL), now=now)
+    message = _message(account, to.strip(), sender=str(values.get("sender") or site.DEFAULT_FROM_EMAIL), now=now)
     with provider(account.provider).open(values | {"timeout": PATIENCE}) as session:
         outcome = session.send(message)
     with transaction.atomic():
@@ -60,6 +74,35 @@ def try_account(*, account: ProviderAccount, to: str, by: Actor, now: dt.datetim
             )
         )
     return outcome
+
+
+_Message = Mail | SmsMessage | VoiceMessage | PushMessage | WebhookMessage | InAppMessage
+
+
+def _message(account: ProviderAccount, to: str, *, sender: str, now: dt.datetime) -> _Message:
+    """Raises BadAddress."""
+    name, said = uuid7(), f"Test from {site.SITE_NAME}: the account {account.name} works."
+    match account.channel:
+        case Channel.EMAIL:
+            return _mail(account, normalise(Channel.EMAIL, to)[0], sender=sender, now=now)
+        case Channel.SMS:
+            return SmsMessage(name, normalise(Channel.SMS, to)[0], said)
+        case Channel.VOICE:
+            return VoiceMessage(name, normalise(Channel.SMS, to)[0], said, "en")
+        case Channel.WEBHOOK:
+            known = Address.objects.filter(channel=Channel.WEBHOOK, value=to).exclude(state=AddressState.GONE).first()
+            details = known.details or {} if known else sealed(new_secret())
+            return WebhookMessage(name, to, details, "carillon.test", now, {"text": said})
+        case Channel.IN_APP:
+            people = list(find(to)[:2]) if to else []
+            if len(people) != 1:
+                raise BadAddress(f"{to!r} finds {'several followers' if people else 'no follower'}. Write their email.")
+            return InAppMessage(name, people[0].uid, "informational", f"Test of {account.name}", said, "")
+    device = next((each for each in devices(account) if str(each.uid) == to), None)
+    if device is None and (account.channel == Channel.WEB_PUSH or not to):
+        raise BadAddress("Choose one of the registered devices: none of them has been there under this name lately.")
+    token, details = (device.value, device.details or {}) if device else (to, {})
+    return PushMessage(name, token, details, title=f"Test of {account.name}", body=said, ttl=3600)
 
 
 def _mail(account: ProviderAccount, to: str, *, sender: str, now: dt.datetime) -> Mail:

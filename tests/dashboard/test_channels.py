@@ -8,12 +8,19 @@ from django.urls import reverse
 from django.utils import timezone
 
 from apps.accounts.models import AuditEntry
+from apps.channels import web_push
 from apps.channels.contract import Outcome, Result
 from apps.channels.registry import providers
+from apps.followers import devices
+from apps.followers.models import Follower, Suppression
+from apps.inbox.models import InboxItem
 from apps.notifications import accounts_out, limits
 from apps.notifications.accounts_out import add_account, settings_of
-from apps.notifications.models import DomainLimit, ProviderAccount
+from apps.notifications.models import Delivery, DomainLimit, ProviderAccount
+from tests.channels.test_webhook import FakeReceiver
 from tests.dashboard.pages import as_role, page_of
+from tests.fake_push import FakePush
+from tests.fake_sms import FakeSms
 from tests.make import TESTER
 from tests.receiver import Receiver
 
@@ -151,6 +158,60 @@ def test_a_wrong_address_is_refused_before_anything_is_sent(client: Client, admi
     url = reverse("dashboard:channel-account-test", args=[tried.uid])
     assert "Write the address" in page_of(as_role(client, admin).post(url, {"to": "me"}, follow=True)).text
     assert receiver.connections == 0
+
+
+def tried(client: Client, kind: str, values: Any, to: dict[str, str]) -> str:
+    """What the page says after a test through a new account."""
+    account = add_account(name="Trial", provider_key=kind, settings=values, by=TESTER, now=timezone.now())
+    assert "Send a real test" in client.get(reverse("dashboard:channel-account", args=[account.uid])).content.decode()
+    url = reverse("dashboard:channel-account-test", args=[account.uid])
+    said = page_of(client.post(url, to, follow=True)).text
+    assert not Suppression.objects.exists()
+    assert not Delivery.objects.exists(), "a test is no delivery"
+    return said
+
+
+def test_an_app_is_tried_on_a_registered_device_or_a_pasted_token(client: Client, admin: Any, anna: Follower) -> None:
+    as_role(client, admin)
+    now = timezone.now()
+    phone = devices.register_app(follower=anna, service="fcm", token="a" * 40, label="Anna's phone", by=TESTER, now=now)
+    with FakePush() as fake:
+        said = tried(client, "fcm", fake.settings("fcm"), {"to": str(phone.uid)})
+        assert "took the test for Anna Weber: Anna's phone" in said
+        assert "a" * 40 not in said, "a token is all it takes to write to a device"
+        assert "took the test for the token" in tried(client, "fcm", fake.settings("fcm"), {"token": "b" * 40})
+        assert "Choose one of the registered devices" in tried(client, "fcm", fake.settings("fcm"), {})
+        fake.bad["b" * 40] = "unregistered"
+        assert "was not taken. 404" in tried(client, "fcm", fake.settings("fcm"), {"token": "b" * 40})
+    assert [shown.token for shown in fake.arrived] == ["a" * 40, "b" * 40]
+    phone.refresh_from_db()
+    assert phone.state == "active"
+
+
+def test_a_browser_a_webhook_a_number_and_an_inbox_are_tried(client: Client, admin: Any, anna: Follower) -> None:
+    as_role(client, admin)
+    with FakePush() as fake:
+        browser, values = fake.browser(), fake.settings("web_push")
+        key = web_push.public_key_of(values)
+        stamp = {"by": TESTER, "now": timezone.now()}
+        row = devices.register_browser(
+            follower=anna, endpoint=browser.endpoint, server_key=key, label="Firefox", **browser.keys(), **stamp
+        )
+        assert "took the test for Anna Weber: Firefox" in tried(client, "web_push", values, {"to": str(row.uid)})
+        assert "Choose the device" in tried(client, "web_push", values, {"to": "another"})
+    assert len(fake.arrived) == 1
+    with FakeReceiver() as hook:
+        assert f"took the test for {hook.url}/hook" in tried(client, "webhook", {}, {"to": f"{hook.url}/hook"})
+        assert "was not taken" in tried(client, "webhook", {}, {"to": "http://10.0.0.1/hook"})
+    assert len(hook.calls) == 1
+    with FakeSms() as sms:
+        values = sms.settings("twilio_voice")
+        assert "took the test" in tried(client, "twilio_voice", values, {"to": "+49 1511 2340001"})
+        assert "is not a phone number" in tried(client, "twilio_voice", values, {"to": "12"})
+    assert [text.to for text in sms.arrived] == ["+4915112340001"]
+    assert "took the test for anna@example.com" in tried(client, "in_app", {}, {"to": "anna@example.com"})
+    assert "finds no follower" in tried(client, "in_app", {}, {"to": "nobody@example.com"})
+    assert InboxItem.objects.get().follower == anna
 
 
 def test_an_account_whose_key_is_lost_is_explained(
