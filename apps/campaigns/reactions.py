@@ -29,7 +29,7 @@ from apps.lib.queue.lanes import Lane
 from apps.notifications.models import Notification
 from apps.notifications.notify import NotNotifiable, notify
 
-WORK_SECONDS = 8.0  # a task is short, so that a stopping worker is soon empty
+WORK_SECONDS = 0.5  # a task is short: senders of one-time messages wait for their turn in the same lane
 AGAIN = dt.timedelta(minutes=1)  # an event that could not be worked off at all
 MOST_TOLD = 1000  # members of a segment; more is a campaign
 SOURCE = "event"
@@ -38,7 +38,7 @@ logger = logging.getLogger("carillon.events")
 
 # ------------------------------------------------------------------ working off
 def work_off(**_: object) -> None:
-    """Task: work off events for at most 8 s, oldest first, then announce itself again. Any number may run at once."""
+    """Task: work off events for half a second, oldest first, then announce itself again. Any number may run at once."""
     stop_at = time.monotonic() + WORK_SECONDS
     while _next():
         if time.monotonic() > stop_at:

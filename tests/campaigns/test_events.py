@@ -295,11 +295,22 @@ def test_old_events_are_forgotten_when_they_were_worked_off(settings: Any, anna:
 @pytest.mark.django_db
 def test_a_call_that_was_lost_is_made_again() -> None:
     event = happen()
-    before = waiting(Lane.TRANSACTIONAL)
     events.announce_due(now=event.received_at)
-    assert waiting(Lane.TRANSACTIONAL) == before
+    assert waiting(Lane.TRANSACTIONAL) == 1
     events.announce_due(now=event.received_at + dt.timedelta(seconds=3))
-    assert waiting(Lane.TRANSACTIONAL) == before + 1
+    assert waiting(Lane.TRANSACTIONAL) == 2
+
+
+@pytest.mark.django_db
+def test_a_thousand_events_are_a_few_calls_so_that_others_get_their_turn() -> None:
+    for _ in range(10):
+        happen()
+    events.announce_due(now=timezone.now() + dt.timedelta(minutes=1))
+    assert waiting(Lane.TRANSACTIONAL) == events.FEW
+    reactions.work_off()
+    assert not Event.objects.exclude(due_at=None).exists()
+    happen()  # whatever waits there now was meant for others
+    assert waiting(Lane.TRANSACTIONAL) == events.FEW + 1
 
 
 # ------------------------------------------------------------------ rules
