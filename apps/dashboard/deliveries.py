@@ -117,7 +117,7 @@ def _waits(detail: dict[str, Any]) -> str:
     if "until" not in detail:
         return ""
     until = timezone.localtime(dt.datetime.fromisoformat(detail["until"]))
-    return f"Until {until:%d %B %Y %H:%M}: {explain(str(detail.get('reason', '')))}."
+    return f"Until {until:%-d %b %Y, %H:%M}: {explain(str(detail.get('reason', '')))}."
 
 
 def _through(account: int | None, accounts: dict[int, str]) -> str:

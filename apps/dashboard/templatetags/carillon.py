@@ -38,7 +38,7 @@ TONES = {
         "notified",
     },
     "primary": {"sending", "running", "queued", "planning", "update", "updated"},
-    "info": {"scheduled", "uploaded", "unconfirmed", "pending", "waiting", "stock"},
+    "info": {"scheduled", "uploaded", "unconfirmed", "pending", "waiting", "held", "stock"},
     "warning": {"paused", "in_doubt", "skipped", "locked", "unsubscribed", "expired"},
     "danger": {"failed", "bounced", "suppressed", "refused", "revoked", "critical"},
 }
