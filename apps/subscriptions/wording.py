@@ -12,7 +12,7 @@ from apps.followers.verdict import Reason
 
 # The edition of these pages' text, kept with every consent record as proof of what the person saw.
 # Raise it whenever a sentence about agreeing or refusing changes its meaning.
-EDITION = "public-pages-1"
+EDITION = "public-pages-2"
 
 CHANNELS = {
     Channel.EMAIL: _("Email"),

@@ -42,7 +42,7 @@ def test_the_same_quiet_hours_every_day_take_two_times(client: Client, anna: Fol
     assert (value(after, "quiet"), value(after, "quiet_to")) == ("same", "07:00")
     proof = ConsentRecord.objects.filter(follower=anna).first()
     assert proof is not None
-    assert (proof.act, proof.source, proof.wording) == ("rhythm_changed", "preference_center", "public-pages-1/en")
+    assert (proof.act, proof.source, proof.wording) == ("rhythm_changed", "preference_center", "public-pages-2/en")
     after.press(SAVE, quiet="never")
     assert not Rhythm.objects.exists()
 

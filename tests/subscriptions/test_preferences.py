@@ -114,7 +114,7 @@ def test_switches_that_were_moved_are_saved_and_confirmed(client: Client, anna: 
     assert "In-app: off while you have this channel switched off." in after.text
     proof = ConsentRecord.objects.filter(follower=anna).first()
     assert proof is not None
-    assert (proof.act, proof.source, proof.wording) == ("preferences_changed", "preference_center", "public-pages-1/en")
+    assert (proof.act, proof.source, proof.wording) == ("preferences_changed", "preference_center", "public-pages-2/en")
     assert proof.ip == "127.0.0.1"
 
 
