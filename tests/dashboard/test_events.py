@@ -126,7 +126,9 @@ def test_something_recurring_is_looked_at_made_paused_and_changed(client: Client
     occurrences.start_due(now=due)
     shown = page_of(client.get(answer.url))
     assert "Every Monday at 09:00 and 18:00, in Europe/Berlin" in shown.text
-    assert reverse("dashboard:notification", args=[Notification.objects.get().uid]) in shown.links
+    notification = reverse("dashboard:notification", args=[Notification.objects.get().uid])
+    assert notification in shown.links
+    assert answer.url in page_of(client.get(notification)).links
     assert "every Monday at 09:00" in page_of(client.get(reverse("dashboard:recurring"))).text
     client.post(reverse("dashboard:recurring-pause", args=[row.uid]))
     assert "It is paused" in page_of(client.get(answer.url)).text
