@@ -46,8 +46,7 @@ def report(*, told: Report, account: ProviderAccount, now: dt.datetime) -> bool:
     A sender that still holds the row finds at its own booking that it holds it no more. Raises TooEarly.
     """
     with transaction.atomic():
-        rows = Delivery.objects.select_for_update(of=("self",), no_key=True).select_related("follower", "address")
-        row = rows.filter(uid=told.delivery, channel=account.channel).first()
+        row = _locked(told, account)
         if row is None:
             return False
         to = moves(told, status=row.status, provider_id=row.provider_id, attempts=row.attempts)
@@ -78,6 +77,19 @@ def report(*, told: Report, account: ProviderAccount, now: dt.datetime) -> bool:
     if was in _OPEN:
         books.finish_if_done(row.notification_id, now=now)
     return True
+
+
+def _locked(told: Report, account: ProviderAccount) -> Delivery | None:
+    """The delivery, and first those that its end may call or call off: two reports about one chain would else each
+    hold what the other one wants."""
+    known = Delivery.objects.filter(uid=told.delivery, channel=account.channel).select_related("notification").first()
+    if known is None:
+        return None
+    rows = Delivery.objects.filter(pk=known.pk)
+    if known.notification.fallback and known.follower_id:
+        rows = Delivery.objects.filter(notification=known.notification_id, follower=known.follower_id)
+    list(rows.select_for_update(no_key=True).order_by("pk").values_list("pk"))
+    return Delivery.objects.select_related("follower", "address").filter(pk=known.pk).first()
 
 
 def _move(row: Delivery, told: Report, to: DeliveryStatus, account: ProviderAccount, now: dt.datetime) -> Any:
