@@ -85,6 +85,7 @@ def page(
         ],
         "fields": fields or forms.Fields(follower=follower),
         "hours": hours or RhythmForm(rhythm=rhythm),
+        "zone": zone_of(follower).key,
         "silence": _silence(follower, rhythm, now),
         "pause_until": rhythm.snoozed_until if rhythm.snoozed_until and rhythm.snoozed_until > now else None,
         "phone": _phone(follower, places, now) if offered & {Channel.SMS, Channel.VOICE} else None,
