@@ -18,7 +18,7 @@ log = logging.getLogger("carillon.subscriptions")
 
 
 def tell(follower: Follower, what: Literal["phone", "browser"], label: str, *, proof: Proof) -> bool:
-    """Inside the transaction of the change. False where no mail is on its way: no address, no such type here, or too many."""
+    """Inside the transaction of the change. False when no mail is on its way: no address, no such type, too many."""
     kind = NotificationType.objects.filter(key=TYPE).first()
     template = Template.objects.filter(key=TEMPLATE).first()
     version = published_version(template) if template else None
