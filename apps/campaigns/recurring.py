@@ -18,6 +18,7 @@ from apps.followers.models import Channel, Follower, NotificationType
 from apps.lib import wallclock
 from apps.lib.actor import Actor
 from apps.lib.events import Fact, Kind, publish
+from apps.notifications.data_schema import Unfit, check_fit
 from apps.notifications.kinds import template_of
 
 LONGEST_TOLERANCE = 7 * 24 * 3600
@@ -201,7 +202,9 @@ def _version(kind: NotificationType, template: Template | None, data: Mapping[st
         raise BadRecurring("template", f"The template {template.key} is not published. Publish it first.")
     try:
         lint.check_data(version, data)
-    except lint.BadData as error:
+        if kind.schema is not None:
+            check_fit(kind.schema, data)
+    except (lint.BadData, Unfit) as error:
         raise BadRecurring("data", str(error)) from error
     return version
 

@@ -189,6 +189,7 @@ def test_a_change_counts_from_the_next_time_on(anna: Follower) -> None:
     ("fields", "field"),
     [
         ({"audience": {}}, "audience"),
+        ({"data": {"offer": 1}}, "data"),
         ({"channels": ["sms"]}, "channels"),
         ({"zone_mode": "named"}, "zone"),
         ({"zone": "Europe/Berlin"}, "zone"),
@@ -198,8 +199,10 @@ def test_a_change_counts_from_the_next_time_on(anna: Follower) -> None:
     ],
 )
 def test_what_can_not_be_sent_is_refused_beside_its_field(fields: dict[str, Any], field: str) -> None:
+    schema = {"type": "object", "properties": {"offer": {"type": "string"}}}
+    kind = make_type("digest", category="informational", schema=schema)
     with pytest.raises(BadRecurring) as refused:
-        make(**fields)
+        make(notification_type=kind, **fields)
     assert refused.value.field == field
     assert not Recurring.objects.exists()
 
