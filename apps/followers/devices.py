@@ -35,7 +35,7 @@ class BadDevice(BadFollower):
     """A device that nothing can be sent to. `field` names what is wrong with it."""
 
 
-class TooManyDevices(BadFollower):
+class TooManyDevices(BadDevice):
     """The follower has as many as one may have."""
 
     def __init__(self) -> None:
