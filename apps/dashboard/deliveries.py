@@ -20,8 +20,8 @@ from apps.followers.contacts import find
 from apps.followers.models import Channel, NotificationType
 from apps.notifications import control
 from apps.notifications.balance import deliveries_behind, explain, narrow
-from apps.notifications.digest import SOURCE
 from apps.notifications.models import (
+    DIGEST,
     Delivery,
     DeliveryEvent,
     DeliveryStatus,
@@ -186,7 +186,7 @@ def detail(request: HttpRequest, uid: UUID) -> HttpResponse:
         "account": accounts.get(delivery.account_id),
         "engagements": _engagements(delivery),
         "latest": LATEST,
-        "gathered": delivery.data if delivery.notification.source == SOURCE else None,
+        "gathered": delivery.data if delivery.notification.source == DIGEST else None,
     }
     return render(request, "dashboard/deliveries/detail.html", context)
 

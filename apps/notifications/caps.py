@@ -18,7 +18,7 @@ from apps.followers.rhythm import zone_of
 from apps.lib import among  # noqa: F401  (the lookup `pk__among`)
 from apps.lib.wallclock import instant
 from apps.notifications.decide import Limit
-from apps.notifications.models import Cap, CapOutcome, DeliveryStatus, Notification, Use
+from apps.notifications.models import DIGEST, Cap, CapOutcome, DeliveryStatus, Notification, Use
 from apps.notifications.recipient import Person
 
 COUNTING = (DeliveryStatus.QUEUED, DeliveryStatus.SENT, DeliveryStatus.DELIVERED, DeliveryStatus.IN_DOUBT)
@@ -54,7 +54,8 @@ def buckets_of(notification: Notification, channel: str) -> list[Bucket]:
         )
         if channel in channels and (kind.commercial or not commercial)
     ]
-    if kind.throttle_count and kind.throttle_seconds:
+    # a digest that is skipped would take all that it gathered with it: being one message, it is throttled enough
+    if kind.throttle_count and kind.throttle_seconds and notification.source != DIGEST:
         window = _window(None, kind.throttle_seconds)
         found.append(Bucket(f"throttle:{kind.pk}:{notification.throttle_key}", kind.throttle_count, window))
     return found

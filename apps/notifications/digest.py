@@ -29,11 +29,17 @@ from apps.lib.queue.lanes import Lane
 from apps.notifications import books, digest_items, moves, recipient
 from apps.notifications.decide import Why
 from apps.notifications.fallback import IN_DIGEST
-from apps.notifications.models import Delivery, DeliveryEvent, DeliveryStatus, Notification, NotificationState
+from apps.notifications.models import (
+    DIGEST,
+    Delivery,
+    DeliveryEvent,
+    DeliveryStatus,
+    Notification,
+    NotificationState,
+)
 from apps.notifications.notify import lane_of, open_notification
 from apps.notifications.plan import finish_planning
 
-SOURCE = "digest"  # Notification.source
 TEMPLATE = "digest"  # of all types but those with a template digest_<key> of their own
 FLUSH_TASK = "apps.notifications.digest.flush_due"
 WORK_SECONDS = 8.0
@@ -201,7 +207,7 @@ def _open(
         tracked[place] = tracked.get(place, False) or any(row.notification.tracked for row in members)
     opened = {
         (kind, channel): open_notification(
-            notification_type=kind, version=version, channels=[channel], tracked=tracked[kind, channel], source=SOURCE,
+            notification_type=kind, version=version, channels=[channel], tracked=tracked[kind, channel], source=DIGEST,
             lane=lane_of(kind), by=SYSTEM, now=now,
         )
         for kind, channel in tracked if (version := versions[kind.pk])

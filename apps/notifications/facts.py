@@ -13,11 +13,10 @@ from apps.notifications.caps import Ledger
 from apps.notifications.decide import Act, Decision, Facts, Standing, decide
 from apps.notifications.fallback import standings
 from apps.notifications.habits import Habits, habits_of
-from apps.notifications.models import Notification
+from apps.notifications.models import DIGEST, Notification
 from apps.notifications.recipient import Person
 
 SILENT = frozenset({Channel.IN_APP, Channel.WEBHOOK})  # stored or told to a program at once; disturbs nobody
-DIGEST = "digest"  # Notification.source of what gathers others
 AGAIN = dt.timedelta(seconds=0.25)  # another sender is at the same follower: it is through by then
 NOT_NOW = ""  # the reason then; nobody is told
 

@@ -72,6 +72,9 @@ class NotificationState(models.TextChoices):
     DONE = "done", "Done"  # no delivery is waiting or in flight
 
 
+DIGEST = "digest"  # Notification.source of what gathers others (digest.py)
+
+
 class Notification(models.Model):
     """One intent to tell some people something, pinned to a published version."""
 
@@ -82,7 +85,7 @@ class Notification(models.Model):
     data = models.JSONField(default=dict, blank=True)
     # the caller's own name for this intent; the same one twice is one notification
     dedup_key = models.CharField(max_length=255, null=True, blank=True)
-    source = models.CharField(max_length=20)  # api, campaign, staff, command
+    source = models.CharField(max_length=20)  # api, campaign, staff, command, digest
     lane = models.CharField(max_length=13, choices=LANES)
     state = models.CharField(max_length=9, choices=NotificationState, default=NotificationState.PLANNING)
     created_at = models.DateTimeField()

@@ -130,6 +130,20 @@ def test_whoever_wants_it_once_a_day_gets_one_message_a_day(
     assert receiver.arrived[1].mail["subject"] == "Order 3"
 
 
+def test_a_digest_is_sent_where_a_throttle_would_skip_one_message_more(
+    orders: NotificationType, anna: Follower, receiver: Receiver
+) -> None:
+    NotificationType.objects.update(throttle_count=1, throttle_seconds=3600)
+    orders.refresh_from_db()
+    version = published_version(Template.objects.get(key="order"))
+    tell(orders, [anna], version=version, data={"number": 1})
+    drain()
+    hold(orders, [anna], 2), hold(orders, [anna], 3)
+    flush_all()
+    drain()
+    assert [each.mail["subject"] for each in receiver.arrived] == ["Order 1", "2 messages for you: Order 2"]
+
+
 def test_each_reader_gets_the_words_of_the_own_language(orders: NotificationType, anna: Follower) -> None:
     boris = make_follower(email="b@example.com", name="Борис", language="ru")
     for number in (1, 2):
