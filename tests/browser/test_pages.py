@@ -54,6 +54,7 @@ def pages(live_server: Any, receiver: Receiver, anna: Follower, boris: Follower,
         "campaign": reverse("dashboard:campaign", args=[sent.uid]),
         "notification": reverse("dashboard:notification", args=[run.notification.uid]),
         "follower": reverse("dashboard:follower", args=[anna.uid]),
+        "forecast": reverse("dashboard:follower-forecast", args=[anna.uid]) + "?type=news&channel=email",
         "delivery": reverse("dashboard:delivery", args=[mail.uid]),
     }
     return found | _happening(anna, kind)
