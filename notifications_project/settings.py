@@ -283,6 +283,6 @@ LOGGING = {
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["console"], "level": env.text("LOG_LEVEL", "WARNING")},
     # what speaks to Apple logs device tokens from INFO on, and our own token at DEBUG
-    "loggers": dict.fromkeys(("httpx", "httpcore", "hpack"), {"level": "WARNING"})
+    "loggers": {name: {"level": "WARNING"} for name in ("httpx", "httpcore", "hpack")}
     | {"carillon": {"level": env.text("LOG_LEVEL", "INFO")}, "axes": {"level": "ERROR"}},
 }
