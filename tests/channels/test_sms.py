@@ -130,23 +130,33 @@ def test_a_refusal_is_understood_in_the_providers_own_words(
 
 
 @pytest.mark.parametrize(
-    ("code", "result"),
+    ("code", "result", "remedy"),
     [
-        (21610, Result.PERMANENT_RECIPIENT),
-        (21211, Result.PERMANENT_RECIPIENT),
-        (21614, Result.PERMANENT_RECIPIENT),
-        (21635, Result.PERMANENT_RECIPIENT),
-        (21612, Result.PERMANENT_CONTENT),
-        (21620, Result.PERMANENT_CONTENT),
-        (21659, Result.ACCOUNT),
-        (20005, Result.ACCOUNT),
-        (63038, Result.THROTTLED),
-        (99999, Result.PERMANENT_CONTENT),
+        (21610, Result.PERMANENT_RECIPIENT, "stopped"),
+        (21211, Result.PERMANENT_RECIPIENT, "bounced"),
+        (21614, Result.PERMANENT_RECIPIENT, "bounced"),
+        (21635, Result.PERMANENT_RECIPIENT, "bounced"),
+        (21214, Result.PERMANENT_RECIPIENT, ""),  # can't be reached: today
+        (21612, Result.PERMANENT_CONTENT, ""),
+        (21620, Result.PERMANENT_CONTENT, ""),
+        (21659, Result.ACCOUNT, ""),
+        (20005, Result.ACCOUNT, ""),
+        (63038, Result.THROTTLED, ""),
+        (99999, Result.PERMANENT_CONTENT, ""),
     ],
 )
-def test_twilios_codes_tell_whom_a_refusal_is_about(fake: FakeSms, code: int, result: Result) -> None:
+def test_twilios_codes_tell_whom_a_refusal_is_about(fake: FakeSms, code: int, result: Result, remedy: str) -> None:
     fake.faults = [Answer(400, {"code": code, "message": "no", "status": 400})]
-    assert [each.result for each in sent(fake, Twilio, a_text())] == [result]
+    [outcome] = sent(fake, Twilio, a_text())
+    assert (outcome.result, outcome.remedy) == (result, remedy)
+
+
+@pytest.mark.parametrize(
+    ("code", "remedy"), [(1050, "stopped"), (1170, "bounced"), (1250, "bounced"), (1430, "bounced"), (1040, "")]
+)
+def test_vonages_codes_tell_what_is_with_a_number(fake: FakeSms, code: int, remedy: str) -> None:
+    fake.faults = [Answer(422, {"type": f"https://developer.vonage.com/api-errors/messages#{code}", "title": "x"})]
+    assert [each.remedy for each in sent(fake, Vonage, a_text())] == [remedy]
 
 
 @pytest.mark.parametrize(
