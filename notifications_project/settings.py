@@ -228,7 +228,7 @@ PUSH_SERVICES = env.listing(
 )
 DEVICE_IDLE_DAYS = env.integer("DEVICE_IDLE_DAYS", 270)  # a device not seen for so long is forgotten; 0 = never
 
-# Addresses that strangers give us (webhooks, push endpoints) may lead to this machine: for trying things out only.
+# Webhooks may lead to this machine: for trying things out only.
 ALLOW_LOOPBACK = env.flag("ALLOW_LOOPBACK", not PRODUCTION)
 
 # ------------------------------------------------------------------ queue
