@@ -14,7 +14,7 @@ from django.utils import timezone
 from apps.channels.contract import BadSettings, Result, Session
 from apps.channels.registry import UnknownProvider, provider
 from apps.lib.crypto import Undecryptable
-from apps.lib.queue.announce import announce, waiting
+from apps.lib.queue.announce import announce, answer_all, waiting
 from apps.lib.queue.lanes import Lane
 from apps.notifications import accounts_out, books, claim, limits, outcomes
 from apps.notifications.hand_over import Connection, Line, work
@@ -58,6 +58,8 @@ def send_lane(*, name: str, **_: object) -> None:
     """Task: send what is due in the lane for a few seconds; finding nothing is normal."""
     lane = Lane(name)
     until = time.monotonic() + WORK_SECONDS
+    if lane is not Lane.BULK:  # there two are called, and both shall come
+        answer_all(SEND_TASK, lane=lane)
     with Journal() as journal:
         while time.monotonic() < until:
             batch = claim.claim(lane, owner=journal.owner, size=FIRST_CLAIM)

@@ -26,3 +26,15 @@ def waiting(lane: Lane) -> int:
     """
     count: int = OrmQ.objects.filter(key=lane.value, lock__lte=timezone.now()).count()
     return count
+
+
+def answer_all(task: str, *, lane: Lane) -> None:
+    """Whoever begins only now to look for work takes the calls that wait for it out of the lane.
+
+    A call is committed together with the work it announces, so who can see the call finds the work. Left alone, each
+    one would cost a process some 15 ms to find nothing: with a hundred messages a second more than the messages.
+    """
+    waits = OrmQ.objects.filter(key=lane.value, lock__lte=timezone.now())
+    same = [row.pk for row in waits[:1000] if row.func() == task]
+    if same:  # not those that another process has taken meanwhile
+        waits.filter(pk__in=same).delete()
