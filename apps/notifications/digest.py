@@ -122,9 +122,13 @@ def _take(people: int, now: dt.datetime) -> list[Delivery]:
     free = Follower.objects.filter(pk__among=looked_at - {None}).order_by("pk")
     mine = list(free.select_for_update(skip_locked=skip, no_key=True).values_list("pk", flat=True)[:people])
     theirs = Q(follower__in=mine) | Q(follower=None) if None in looked_at else Q(follower__in=mine)
-    locked = due(now).filter(theirs).select_for_update(of=("self",), no_key=True).select_related("follower")
     # the order of the people first: where it is cut, one of them gets a second digest
-    rows = list(locked.order_by("follower_id", "notification__created_at", "pk")[: moves.CHUNK])
+    found = due(now).filter(theirs).order_by("follower_id", "notification__created_at", "pk")
+    asked = Delivery.objects.filter(pk__among=set(found.values_list("pk", flat=True)[: moves.CHUNK]))
+    # locked in the order of all who lock many: a cancel may be at the same rows
+    locked = asked.filter(status=DeliveryStatus.HELD).select_for_update(no_key=True).order_by("pk")
+    taken = Delivery.objects.filter(pk__among=set(locked.values_list("pk", flat=True))).select_related("follower")
+    rows = list(taken.order_by("notification__created_at", "pk"))
     related = Notification.objects.select_related("notification_type", "version")
     notifications = related.in_bulk({row.notification_id for row in rows})
     for row in rows:
