@@ -41,11 +41,11 @@ EXPLANATIONS = {
     Why.EXPIRED_WHILE_WAITING: "it expires before the time it may go",
     Why.REACHED_ELSEWHERE: "got through on another channel",
     Why.EARLIER_CHANNEL: "an earlier channel still has time to get through",
-    Why.SNOOZED: "paused all messages for a while",
-    Why.QUIET_HOURS: "has quiet hours",
-    Why.DIGEST: "wants it with others in a digest",
-    Why.THROTTLED: "got as many of this kind as may come in so short a time",
-    Why.CAPPED: "got as many messages as a limit allows",
+    Why.SNOOZED: "the follower paused messages for a while",
+    Why.QUIET_HOURS: "the follower has quiet hours",
+    Why.DIGEST: "the follower wants it with others in a digest",
+    Why.THROTTLED: "the follower got as many of this kind as may come in so short a time",
+    Why.CAPPED: "the follower got as many messages as a cap allows",
 }
 
 

@@ -32,7 +32,7 @@ def test_a_viewer_asks_what_would_happen_and_reads_why_and_when(client, viewer, 
     assert "4 May 2026, 12:00:00 in Europe/Berlin" in noon
     assert "Mail" in noon
     night = page_of(client.get(f"{url}?type=news&channel=email&at=2026-05-04T23:00")).text
-    assert "It waits: has quiet hours" in night
+    assert "It waits: the follower has quiet hours" in night
     assert "5 May 2026, 09:0" in night
     refused = page_of(client.get(f"{url}?type=news&channel=email&at=9999-12-31T23:59")).text
     assert "within 10 years" in refused
