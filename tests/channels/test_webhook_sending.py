@@ -4,6 +4,8 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from django.test import Client
+from django.urls import reverse
 from django.utils import timezone
 from standardwebhooks import Webhook as Judge
 
@@ -12,9 +14,11 @@ from apps.content import drafts
 from apps.content.models import Version
 from apps.followers import webhooks
 from apps.followers.models import Address, Follower
+from apps.notifications import accounts_out
 from apps.notifications.accounts_out import add_account
 from apps.notifications.models import ProviderAccount
 from tests.channels.test_webhook import FakeReceiver
+from tests.dashboard.pages import as_role, page_of
 from tests.fake_esp import Answer
 from tests.make import TESTER, make_follower, make_type
 from tests.notifications.world import drain, make_due, stands, tell
@@ -92,3 +96,13 @@ def test_a_receiver_that_is_always_broken_keeps_nobody_else_waiting(fake: FakeRe
     assert stands(notification) == {"pending": 20, "sent": 4}
     account = ProviderAccount.objects.get()
     assert (account.tripped_at, account.paused_until, account.window_faults) == (None, None, 0)
+
+
+def test_the_accounts_page_shows_the_public_half_of_its_key_only(
+    client: Client, admin: Any, fake: FakeReceiver
+) -> None:
+    account = ProviderAccount.objects.get()
+    key = accounts_out.settings_of(account)["signing_key"]
+    page = page_of(as_role(client, admin).get(reverse("dashboard:channel-account", args=[account.uid])))
+    assert webhook.public_key(key) in page.text
+    assert key not in client.get(reverse("dashboard:channel-account", args=[account.uid])).content.decode()
