@@ -27,6 +27,7 @@ from apps.channels.registry import provider
 from apps.followers.models import Category, Channel, DoubtPolicy
 from apps.lib.ids import uuid7
 from apps.notifications import breaker
+from apps.notifications.claim import TIRED_AFTER
 from apps.notifications.models import DeliveryStatus
 from apps.notifications.outcomes import Next, decide
 from tests import fake_push, fake_sms
@@ -349,7 +350,7 @@ def consequence(outcome: Outcome) -> Consequence:
     else:
         wait = (step.due_at - NOW).total_seconds()
         retry = f"after {wait:g} s, as asked" if outcome.retry_after else "after 5 s and more, each time longer"
-        failover = "after three tries"
+        failover = f"after {TIRED_AFTER} tries"
     fallback = "at once" if step.status == DeliveryStatus.FAILED else "when its time is up"
     suppression = {Remedy.NONE: "no", Remedy.GONE: "this token or URL goes"}.get(
         outcome.remedy, "the address, for good"

@@ -145,8 +145,8 @@ FOREVER, ONE_LEFT, NOT = "the address, for good", "this token or URL goes", "no"
 # (result, asked for a time): sent again, another account, next channel
 FOLLOWS = {
     (Result.THROTTLED, True): ("when it asked for (17 s)", "at once; this account rests 17 s", "when its time is up"),
-    (Result.TRANSIENT, True): ("after 17 s, as asked", "after three tries", "when its time is up"),
-    (Result.TRANSIENT, False): ("after 5 s and more, each time longer", "after three tries", "when its time is up"),
+    (Result.TRANSIENT, True): ("after 17 s, as asked", "after 3 tries", "when its time is up"),
+    (Result.TRANSIENT, False): ("after 5 s and more, each time longer", "after 3 tries", "when its time is up"),
     (Result.IN_DOUBT, False): (
         "once, same id; or held, as the type says", "no: it may have arrived", "when its time is up",
     ),
