@@ -55,6 +55,8 @@ def strike(*, clock: RecurringZone, now: dt.datetime) -> Occurrence | None:
         next_at = recurring.next_time(row, clock.zone, after=now)
         if not RecurringZone.objects.filter(pk=clock.pk, next_at=planned).update(next_at=next_at):
             return None
+        if row.occurrences.filter(zone=clock.zone, at=turn.at).exists():
+            return None  # a change that waited for the last strike set the clock by a time before it
         wall = turn.at.astimezone(wallclock.zone(zone)).replace(tzinfo=dt.UTC)
         occurrence = Occurrence(recurring=row, zone=clock.zone, at=turn.at, wall=wall, started_at=now)
         occurrence.audience = audience.freeze(row.audience)

@@ -87,6 +87,16 @@ def test_a_crash_between_claim_and_notification_loses_and_doubles_nothing(
     assert occurrences.strike(clock=clock, now=nine) is None  # the other tick, with what it read before
 
 
+def test_a_clock_that_was_set_back_behind_its_last_strike_does_not_strike_twice(anna: Follower) -> None:
+    row = make()
+    nine = MONDAY.replace(hour=9)
+    assert len(look(nine)) == 1
+    evening = values(notification_type=row.notification_type, name="Evening")
+    recurring.change_recurring(recurring=row, values=evening, by=TESTER, now=nine - dt.timedelta(seconds=1))
+    assert look(nine + dt.timedelta(seconds=1)) == []
+    assert RecurringZone.objects.get().next_at == nine + dt.timedelta(days=1)
+
+
 def test_a_launch_whose_call_was_lost_is_found_again(anna: Follower, monkeypatch: pytest.MonkeyPatch) -> None:
     make()
     now = timezone.now()
