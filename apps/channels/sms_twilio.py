@@ -46,6 +46,11 @@ def as_twilio(settings: Mapping[str, Any]) -> dict[str, str]:
     return {"Authorization": f"Basic {base64.b64encode(pair.encode()).decode()}"}
 
 
+SHARED_KEY = Setting(
+    "shared_key", "Shared key for webhooks", kind="secret", help="Only where Twilio signs its requests with one."
+)
+
+
 class TwilioSession(SmsSession):
     codes = CODES
     remedies = REMEDIES
@@ -83,6 +88,7 @@ class Twilio(Sms):
         Setting("account_sid", "Account SID", required=True, help="Begins with AC."),
         Setting("auth_token", "Auth token", kind="secret", required=True),
         Setting("sender", SENDER.label, help=SENDER.help),
+        SHARED_KEY,
         Setting("messaging_service", "Messaging service SID", help="Begins with MG; it chooses among its senders."),
         url="https://api.twilio.com",
         help_text="",  # Twilio has its own, unless that is switched off there
@@ -111,14 +117,17 @@ class Twilio(Sms):
 
 
 def signed_form(settings: Mapping[str, Any], posted: Posted) -> dict[str, str]:
-    """The fields of a request that Twilio has signed. Raises Forged."""
+    """The fields of a request that Twilio has signed: with the auth token, or with a key for webhooks where the request
+    says so (https://www.twilio.com/docs/usage/webhooks/webhooks-security). Raises Forged."""
     pairs = parse_qsl(posted.body.decode("utf-8", "replace"), keep_blank_values=True)
     said = "".join(name + value for name, value in sorted(set(pairs)))
-    token, given = str(settings.get("auth_token") or ""), posted.headers.get("X-Twilio-Signature", "")
+    keyed = "algorithm=HMAC_SHA256" in posted.headers.get("X-Twilio-Webhooks-Signature-Settings", "")
+    secret, how = str(settings.get("shared_key" if keyed else "auth_token") or ""), "sha256" if keyed else "sha1"
+    given = posted.headers.get("X-Twilio-Signature", "")
     try:
-        check_hmac(token, (posted.url + said).encode(), given, how="sha1")
+        check_hmac(secret, (posted.url + said).encode(), given, how=how)
     except Forged:  # Twilio signs some addresses without the port that it calls
-        check_hmac(token, (_without_port(posted.url) + said).encode(), given, how="sha1")
+        check_hmac(secret, (_without_port(posted.url) + said).encode(), given, how=how)
     return dict(pairs)
 
 

@@ -8,7 +8,7 @@ from xml.sax.saxutils import escape, quoteattr
 from apps.channels.contract import Remedy, Result, Setting, VoiceMessage
 from apps.channels.sms import Call, PhoneSession, Sms, Unsendable, settings_of_sms
 from apps.channels.sms_answers import Posted, Report, report
-from apps.channels.sms_twilio import CODES, as_twilio, delivery_in, signed_form
+from apps.channels.sms_twilio import CODES, SHARED_KEY, as_twilio, delivery_in, signed_form
 
 LONGEST = 4000  # characters that one request may hold of TwiML
 RING_SECONDS = 30
@@ -77,6 +77,7 @@ class TwilioVoice(Sms):
             Setting("account_sid", "Account SID", required=True, help="Begins with AC."),
             Setting("auth_token", "Auth token", kind="secret", required=True),
             Setting("sender", "Caller's number", required=True, help="A number of the account, with its country code."),
+            SHARED_KEY,
             url="https://api.twilio.com",
         )
         if setting.name != "help_text"  # nobody can answer a call with a word

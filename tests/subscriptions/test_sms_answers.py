@@ -10,6 +10,7 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
+from twilio.request_validator import RequestValidator
 
 from apps.accounts.models import AuditEntry
 from apps.channels.sms_answers import Answer, Forged, Posted, Word, word_of
@@ -147,6 +148,18 @@ def test_twilios_own_example_is_believed_and_with_one_letter_changed_it_is_not()
     altered = Posted(posted.url, headers, urlencode(form | {"Digits": "1235"}).encode())
     with pytest.raises(Forged):
         Twilio.heard({"auth_token": "12345"}, altered, now=timezone.now())
+
+
+def test_twilios_key_for_webhooks_is_used_where_the_request_says_so() -> None:
+    url, form = "https://x.example/y?delivery=1", {"From": PHONE, "Body": "Hi", "MessageSid": "SM1"}
+    given = RequestValidator("shared").compute_signature(url, form, "HMAC_SHA256")
+    headers = {"X-Twilio-Signature": given, "X-Twilio-Webhooks-Signature-Settings": "key=k1,algorithm=HMAC_SHA256"}
+    posted = Posted(url, headers, urlencode(form).encode())
+    values = {"auth_token": SECRET, "shared_key": "shared"}
+    assert Twilio.heard(values, posted, now=timezone.now()) == Answer(PHONE, "Hi", "SM1")
+    for wrong in ({"auth_token": "shared"}, {"auth_token": "shared", "shared_key": "other"}):
+        with pytest.raises(Forged):
+            Twilio.heard(wrong, posted, now=timezone.now())
 
 
 @pytest.mark.parametrize(
