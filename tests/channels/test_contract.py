@@ -252,7 +252,10 @@ class Pigeon(Provider):
 
 
 @pytest.mark.django_db
-def test_a_new_provider_takes_one_class_and_one_line(settings: Any, client: Client) -> None:
+def test_a_new_provider_takes_one_class_and_one_line(
+    settings: Any, client: Client, request: pytest.FixtureRequest
+) -> None:
+    request.addfinalizer(provider.cache_clear)
     settings.PROVIDERS = {**site.PROVIDERS, "pigeon": "tests.channels.test_contract.Pigeon"}
     assert wiring_leads_somewhere(None) == []
     kind = provider("pigeon")
