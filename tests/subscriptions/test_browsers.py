@@ -9,18 +9,16 @@ from urllib.parse import parse_qs
 import pytest
 import time_machine
 from django.test import Client
-from django.utils import timezone
 from playwright.sync_api import Browser, Page, expect
 
 from apps.followers import devices
 from apps.followers.models import Follower
 from apps.notifications.browser_push import vapid_public_key
 from apps.notifications.models import Delivery
-from apps.ops.site_setup import set_up_site
 from tests import looks
-from tests.make import TESTER, make_type
+from tests.make import make_type
 from tests.subscriptions.pages import preferences_path, visit
-from tests.subscriptions.world import connect_browser, make_web_push, subscription
+from tests.subscriptions.world import connect_browser, make_warning, make_web_push, subscription
 
 DISCONNECT = "Disconnect"
 FIREFOX = "Mozilla/5.0 (Android 15; Mobile; rv:140.0) Gecko/140.0 Firefox/140.0"
@@ -43,7 +41,7 @@ def connect(client: Client, follower: Follower, name: str = "one", **fields: str
 
 
 def test_a_browser_connects_and_each_visit_keeps_it_known(client: Client, anna: Follower) -> None:
-    set_up_site(by=TESTER, now=timezone.now())
+    make_warning()
     with time_machine.travel(dt.datetime(2026, 5, 4, tzinfo=dt.UTC), tick=False) as clock:
         assert connect(client, anna).status_code == 204
         clock.shift(dt.timedelta(days=3))

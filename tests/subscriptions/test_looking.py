@@ -64,6 +64,8 @@ def test_looking_at_any_public_address_changes_nothing(client: Client, anna: Fol
             response = getattr(client, method)(spelling, body or None, headers={"user-agent": agent})
             assert response.status_code in (200, 405), spelling
             assert not response.cookies
+            if response.status_code == 405:
+                break  # no page, for nobody
     assert everything_stored() == before
 
 

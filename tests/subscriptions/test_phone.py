@@ -16,12 +16,12 @@ from apps.followers.addresses import BadAddress
 from apps.followers.models import ConsentRecord, Follower, PhoneCode
 from apps.notifications import accounts_out
 from apps.notifications.models import Delivery
-from apps.ops.site_setup import set_up_site
 from apps.subscriptions.phone_code import send
 from tests.fake_esp import Answer
 from tests.fake_sms import FakeSms
 from tests.make import TESTER, make_follower, make_type
 from tests.subscriptions.pages import Page, preferences_path, visit
+from tests.subscriptions.world import make_warning
 
 NOW = dt.datetime(2026, 5, 4, 12, 0, tzinfo=dt.UTC)
 NUMBER = "+4915112345678"
@@ -80,7 +80,7 @@ def test_a_number_is_confirmed_by_its_code_and_forgotten_again(client: Client, a
     assert (text.to, anna.phone) == (NUMBER, "")
     assert "is your Carillon code." in text.body
     assert code_in(text.body) not in str(list(PhoneCode.objects.values()))
-    set_up_site(by=TESTER, now=NOW)
+    make_warning()
     done = page.press(CONFIRM, code=f" {code_in(text.body)} ")
     assert "Your phone number is confirmed." in done.notice
     address = anna.addresses.get(channel="sms")

@@ -12,7 +12,8 @@ from apps.followers import devices
 from apps.followers.models import Address, Follower
 from apps.notifications import accounts_out
 from apps.notifications.models import ProviderAccount
-from tests.make import TESTER
+from apps.subscriptions import new_way
+from tests.make import TESTER, make_template, make_type
 
 
 def make_web_push() -> ProviderAccount:
@@ -20,6 +21,12 @@ def make_web_push() -> ProviderAccount:
         name="Browsers", provider_key="web_push", settings={"subject": "mailto:ops@carillon.test"},
         by=TESTER, now=timezone.now(),
     )  # fmt: skip
+
+
+def make_warning() -> None:
+    """What the mail about a new phone or browser is made of."""
+    make_template(new_way.TEMPLATE)
+    make_type(new_way.TYPE, category="critical", channels=["email"], default_channels=["email"])
 
 
 def subscription(name: str = "one") -> dict[str, str]:
