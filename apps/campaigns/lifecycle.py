@@ -426,8 +426,8 @@ def counts(notification: Notification) -> dict[str, int]:
         "total": sum(rows.values()),
         "handed_off": of(DeliveryStatus.SENT, DeliveryStatus.DELIVERED, DeliveryStatus.IN_DOUBT),
         "in_flight": of(DeliveryStatus.QUEUED),
-        "waiting": 0 if over else of(DeliveryStatus.PENDING),
-        "cancelled": of(DeliveryStatus.CANCELLED, *([DeliveryStatus.PENDING] if over else [])),
+        "waiting": 0 if over else of(*control.UNTAKEN),
+        "cancelled": of(DeliveryStatus.CANCELLED, *(control.UNTAKEN if over else ())),
     }
 
 

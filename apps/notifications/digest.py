@@ -28,7 +28,7 @@ from apps.lib.queue.announce import announce, waiting
 from apps.lib.queue.lanes import Lane
 from apps.notifications import books, digest_items, moves, recipient
 from apps.notifications.decide import Why
-from apps.notifications.fallback import IN_DIGEST
+from apps.notifications.fallback import CHAINED, IN_DIGEST
 from apps.notifications.models import (
     DIGEST,
     Delivery,
@@ -220,7 +220,9 @@ def _open(
     events: list[DeliveryEvent] = []
     for group, members in found.gathered.items():
         notification, items = opened[group.kind, group.channel], found.items[group]
-        data = {"items": items, "total": len(members), "omitted": len(members) - len(items)}
+        data: dict[str, Any] = {"items": items, "total": len(members), "omitted": len(members) - len(items)}
+        if chained := [row.pk for row in members if row.notification.fallback]:
+            data[CHAINED] = chained
         digest = Delivery(
             notification=notification, follower_id=group.follower, address_id=group.address, channel=group.channel,
             status=DeliveryStatus.PENDING, reason=members[-1].reason, data=data, due_at=now, created_at=now,

@@ -18,10 +18,11 @@ from django.db.models.lookups import Exact
 
 from apps.notifications import books
 from apps.notifications.decide import Standing, Why
-from apps.notifications.models import Delivery, DeliveryStatus, Notification
+from apps.notifications.models import DIGEST, Delivery, DeliveryStatus, Notification
 from apps.notifications.moves import moved
 
 IN_DIGEST = "in_digest"  # skipped as a message of its own: it is in a digest, and may still get through there
+CHAINED = "chained"  # in a digest's data: the rows it gathered that have a chain, for they get through with it
 _WAITING = (DeliveryStatus.PENDING, DeliveryStatus.HELD)
 _LOST = (DeliveryStatus.FAILED, DeliveryStatus.SKIPPED, DeliveryStatus.CANCELLED)
 
@@ -108,8 +109,10 @@ def reached(*, deliveries: Collection[int], now: dt.datetime) -> Counter[books.P
     In the caller's transaction, which adds what is returned to the tallies as its last act. A message outside the
     chain (an inbox beside push and SMS) spares its fallbacks, not its first channel.
     """
+    digests = Delivery.objects.filter(pk__among=set(deliveries), notification__source=DIGEST)
+    gathered = {pk for pks in digests.values_list(f"data__{CHAINED}", flat=True) for pk in pks or ()}
     elsewhere = Q(pk__in=[])
-    for notification, channels in _of_chains(deliveries).items():
+    for notification, channels in _of_chains({*deliveries, *gathered}).items():
         chain = notification.fallback
         for channel, followers in channels.items():
             others = [each for each in chain if each != channel] if channel in chain else chain[1:]

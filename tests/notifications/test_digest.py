@@ -14,11 +14,12 @@ from django.db import connection
 from django.db.models import F
 from django.utils import timezone
 
+from apps.campaigns import lifecycle
 from apps.content.drafts import published_version
 from apps.content.models import Template
 from apps.followers import consent
 from apps.followers.models import Follower, NotificationType, Rhythm
-from apps.notifications import control, digest
+from apps.notifications import control, digest, track
 from apps.notifications.models import Delivery, DeliveryEvent, DeliveryStatus, Notification
 from apps.notifications.moves import move
 from tests.make import TESTER, make_follower, make_template, make_type
@@ -44,11 +45,14 @@ def orders(db: None) -> NotificationType:
     return make_type("orders", category="informational", digest=True)
 
 
-def hold(kind: NotificationType, people: list[Follower], number: object, **fields: Any) -> Notification:
+def hold(
+    kind: NotificationType, people: list[Follower], number: object, *, only: str = "", **fields: Any
+) -> Notification:
     """Told, and held for an hour that has come, as the claim does it."""
     version = published_version(Template.objects.get(key="order"))
     notification = tell(kind, people, version=version, data={"number": number}, **fields)
     rows = Delivery.objects.filter(notification=notification, status="pending")
+    rows = rows.filter(channel=only) if only else rows
     move(rows, DeliveryStatus.HELD, due_at=timezone.now())
     return notification
 
@@ -250,6 +254,29 @@ def test_a_type_may_have_a_digest_of_its_own(orders: NotificationType, anna: Fol
     hold(orders, [anna], 1), hold(orders, [anna], 2)
     flush_all()
     assert made().notification.version.template.key == "digest_orders"
+
+
+def test_who_opens_a_digest_is_spared_the_fallbacks_of_what_it_gathers(
+    orders: NotificationType, anna: Follower
+) -> None:
+    NotificationType.objects.update(fallback=["email", "in_app"])
+    orders.refresh_from_db()
+    sent = [hold(orders, [anna], number, channels=["email", "in_app"], only="email") for number in (1, 2)]
+    flush_all()
+    assert [stands(each) for each in sent] == [{"skipped": 1, "pending": 1}] * 2
+    track.store([track.Event(made().uid, 0, timezone.now(), "a mail program")])
+    for notification in sent:
+        assert notification.deliveries.get(channel="in_app").reason == "reached_elsewhere"
+        assert stands(notification) == {"skipped": 2}
+
+
+def test_a_campaign_counts_what_is_held_as_waiting_and_then_as_cancelled(
+    orders: NotificationType, anna: Follower
+) -> None:
+    notification = hold(orders, [anna], 1)
+    assert lifecycle.counts(notification)["waiting"] == 1
+    control.cancel(notification=notification, by=TESTER, now=timezone.now())
+    assert lifecycle.counts(notification)["cancelled"] == 1
 
 
 def test_rows_of_a_deleted_person_are_left_to_the_claim(orders: NotificationType, anna: Follower) -> None:
