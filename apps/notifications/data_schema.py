@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from jsonschema import Draft202012Validator, FormatChecker
 from jsonschema.exceptions import SchemaError, best_match
-from referencing import Registry, Resource
+from referencing import Registry
 from referencing.exceptions import Unresolvable
 from referencing.jsonschema import DRAFT202012
 
@@ -31,15 +31,17 @@ class Unfit(ValueError):
         self.path = path
 
 
-# jsonschema checks these two only with packages that do little more
-@_FORMATS.checks("date-time", raises=ValueError)
 def _is_moment(value: object) -> bool:
     return not isinstance(value, str) or ("T" in value.upper() and dt.datetime.fromisoformat(value).tzinfo is not None)
 
 
-@_FORMATS.checks("uri", raises=ValueError)
 def _is_uri(value: object) -> bool:
     return not isinstance(value, str) or (bool(urlsplit(value).scheme) and not set(value) & set(' <>"{}|\\^`'))
+
+
+# jsonschema checks these two only with packages that do little more
+_FORMATS.checks("date-time", raises=ValueError)(_is_moment)
+_FORMATS.checks("uri", raises=ValueError)(_is_uri)
 
 
 def check_schema(schema: Any) -> None:
@@ -62,7 +64,7 @@ def check_schema(schema: Any) -> None:
     except SchemaError as error:
         where = ".".join(map(str, error.absolute_path))
         raise BadSchema(f"{f'At {where}: ' if where else ''}{error.message[:_SAID]}") from None
-    whole = Resource(contents=schema, specification=DRAFT202012)
+    whole = DRAFT202012.create_resource(schema)
     resolver = Registry().with_resource("", whole).crawl().resolver()
     for ref in _refs(schema):
         try:
