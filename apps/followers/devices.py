@@ -146,8 +146,7 @@ def _register(follower: Follower, device: _Device, by: Actor, now: dt.datetime) 
         new = known is None or known.state == AddressState.GONE
         if new and devices_of(follower).count() >= MOST:
             raise TooManyDevices
-        fresh = {"via": device.via, "details": device.details, "seen_at": now}
-        fresh |= {"state": AddressState.ACTIVE} if new else {}
+        fresh = {"via": device.via, "details": device.details, "seen_at": now, "state": AddressState.ACTIVE}
         if known is None:
             fixed = {"follower": follower, "channel": device.channel, "value": device.value, "key": key}
             try:
@@ -156,9 +155,11 @@ def _register(follower: Follower, device: _Device, by: Actor, now: dt.datetime) 
             except IntegrityError:  # another follower registered it since we looked; whoever comes last has it
                 return _register(follower, device, by, now)
         else:
+            # not locked before: who books a refusal locks deliveries and then the address, a removal does so too
+            if not Address.objects.filter(pk=known.pk).update(**fresh):
+                return _register(follower, device, by, now)
             for name, value in fresh.items():
                 setattr(known, name, value)
-            known.save(update_fields=list(fresh))
         if new:
             publish(_fact(Kind.DEVICE_REGISTERED, known, by, now, {}))
     return known
