@@ -41,8 +41,8 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     return clock
 
 
-def wish(follower: Follower, **wishes: Any) -> None:
-    set_rhythm(follower=follower, source="test", by=TESTER, now=NIGHT, **wishes)
+def wish(follower: Follower, *, now: dt.datetime = NIGHT, **wishes: Any) -> None:
+    set_rhythm(follower=follower, source="test", by=TESTER, now=now, **wishes)
 
 
 def cap(most: int, **fields: Any) -> Cap:
@@ -270,9 +270,14 @@ RHYTHMS = st.fixed_dictionaries(
         "quiet": st.dictionaries(st.integers(0, 6).map(str), SPANS, max_size=7),
         "cadence": st.sampled_from(["hourly", "daily", "weekly"]),
         "digest_at": TIMES,
-        "snoozed_until": st.integers(1, 12).map(lambda hours: NIGHT + hours * HOUR),
+        "snoozed_until": st.integers(1, 12),  # hours after the first message
     },
 )
+ZONES = ["Australia/Lord_Howe", "Pacific/Apia", "America/St_Johns", "Africa/Casablanca", "America/New_York", ""]
+CHANGES = [dt.datetime.fromisoformat(each) for each in (  # of their clocks, in 2026
+    "2026-02-15T02:00Z", "2026-03-08T05:30Z", "2026-03-08T07:00Z", "2026-03-22T02:00Z", "2026-04-04T15:00Z",
+    "2026-10-03T15:30Z", "2026-11-01T04:30Z", "2026-11-01T06:00Z",
+)]  # fmt: skip
 KINDS = st.fixed_dictionaries(
     {"category": st.sampled_from(["critical", "informational", "marketing"])},
     optional={"digest": st.just(True), "active": st.just(False), "default_channels": st.just([])},
@@ -281,17 +286,19 @@ KINDS = st.fixed_dictionaries(
 
 @settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
-    rhythm=RHYTHMS, fields=KINDS, channel=st.sampled_from(["email", "in_app", "sms"]), minutes=st.integers(0, 10_080),
-    zone=st.sampled_from(["Pacific/Apia", "America/St_Johns", ""]), muted=st.booleans(),
+    rhythm=RHYTHMS, fields=KINDS, channel=st.sampled_from(["email", "in_app", "sms"]), minutes=st.integers(0, 1440),
+    change=st.sampled_from(CHANGES),
+    zone=st.sampled_from(ZONES), muted=st.booleans(),
     allowed=st.none() | st.booleans(), lives=st.none() | st.integers(1, 40), most=st.none() | st.integers(1, 2),
     outcome=st.sampled_from(["defer", "digest", "drop"]), throttle=st.booleans(),
 )  # fmt: skip
 def test_the_forecast_says_what_the_claim_then_does(
-    clock: Clock, words: Any, rhythm: Any, fields: Any, channel: str, minutes: int, zone: str, muted: bool,
+    clock: Clock, words: Any, rhythm: Any, fields: Any, channel: str, minutes: int,
+    change: dt.datetime, zone: str, muted: bool,
     allowed: bool | None, lives: int | None, most: int | None, outcome: str, throttle: bool,
 ) -> None:  # fmt: skip
     with transaction.atomic():
-        clock.now = NIGHT
+        clock.now = change - 12 * HOUR
         digest = {"digest": False} if fields["category"] == "critical" else {}
         pace = {"throttle_count": 1, "throttle_seconds": 7200} if throttle else {}
         channels = {"channels": ["email", "in_app", "sms"], "default_channels": ["email", "in_app", "sms"]}
@@ -301,7 +308,9 @@ def test_the_forecast_says_what_the_claim_then_does(
             cap(most, channels=[channel], outcome=outcome, seconds=4 * 3600)
         if most or throttle:
             _told(kind, person, channel, words, clock)  # so that something has been counted
-        wish(person, **rhythm)
+        if hours := rhythm.get("snoozed_until"):
+            rhythm = {**rhythm, "snoozed_until": clock.now + hours * HOUR}
+        wish(person, now=clock.now, **rhythm)
         if muted:
             consent.set_preferences(
                 follower=person, cells={}, mutes={channel: True}, source="test", by=TESTER, now=NIGHT
@@ -309,7 +318,7 @@ def test_the_forecast_says_what_the_claim_then_does(
         if allowed is not None and fields["category"] != "critical":
             cells = {("any", channel): allowed}
             consent.set_preferences(follower=person, cells=cells, mutes={}, source="test", by=TESTER, now=NIGHT)
-        clock.now = NIGHT + dt.timedelta(minutes=minutes)
+        clock.now += dt.timedelta(minutes=minutes)
         expires_at = clock.now + lives * HOUR if lives else None
         said = forecast(follower=person, notification_type=kind, channel=channel, at=clock.now, expires_at=expires_at)
         notification = _told(kind, person, channel, words, clock, expires_at=expires_at)
