@@ -2,6 +2,7 @@
 
 import smtplib
 from collections.abc import Mapping
+from contextlib import suppress
 from email.utils import formataddr
 from typing import Any
 
@@ -60,6 +61,18 @@ class DjangoMailSession(Session[Mail]):
         if message.html:
             mail.attach_alternative(str(message.html), "text/html")
         try:
+            opened = self._connection.open()
+        except OSError as error:  # smtplib's own errors, too: nothing was said about a mail yet
+            self.close()
+            return Outcome(Result.ACCOUNT, f"The mail server can't be used: {error}"[:500], charged=False)
+        try:
+            return self._sent(mail)
+        finally:
+            if opened:
+                self.close()
+
+    def _sent(self, mail: EmailMultiAlternatives) -> Outcome:
+        try:
             sent = self._connection.send_messages([mail])
         except BadHeaderError as error:
             return Outcome(Result.PERMANENT_CONTENT, str(error)[:500])
@@ -68,8 +81,6 @@ class DjangoMailSession(Session[Mail]):
             result = Result.PERMANENT_RECIPIENT if code >= 500 else Result.TRANSIENT
             words = text.decode("utf-8", "replace")
             return Outcome(result, f"{code} {words}", remedy=remedy_of(code, words))
-        except smtplib.SMTPAuthenticationError as error:
-            return Outcome(Result.ACCOUNT, str(error)[:500], charged=False)
         except smtplib.SMTPResponseException as error:
             result = Result.PERMANENT_CONTENT if error.smtp_code >= 500 else Result.TRANSIENT
             return Outcome(result, str(error)[:500])
@@ -80,4 +91,5 @@ class DjangoMailSession(Session[Mail]):
         return Outcome(Result.ACCEPTED) if sent else Outcome(Result.TRANSIENT, "The backend sent nothing.")
 
     def close(self) -> None:
-        self._connection.close()
+        with suppress(OSError):
+            self._connection.close()

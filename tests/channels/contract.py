@@ -11,7 +11,7 @@ import tempfile
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
@@ -68,6 +68,7 @@ class Side:
     message: Callable[[int], Any]
     meets: Callable[[Fault], tuple[dict[str, Any], Any]]
     arrived: Callable[[], int]
+    answers: dict[str, Any] = field(default_factory=dict)  # of a mail server, by stage
 
     @property
     def kind(self) -> type[Provider]:
@@ -235,7 +236,7 @@ def _mail_server(key: str, stack: ExitStack) -> Side:
             _DjangosOwn.place["port"] = receiver.port
         return a_mail(f"p{number}@example.com")
 
-    return Side(key, values, message, meets, lambda: len(receiver.arrived))
+    return Side(key, values, message, meets, lambda: len(receiver.arrived), receiver.answers)
 
 
 # How each provider's other side is made. One that is local has none: its database is ours.

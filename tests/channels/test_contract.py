@@ -140,6 +140,16 @@ def test_each_fault_is_understood_charged_and_told_without_secrets(
     contract.tells_no_secret(sides(key), outcome)
 
 
+def test_djangos_backend_leaves_no_doubt_about_a_mail_that_was_never_begun(sides: Any) -> None:
+    side = sides("django_mail")
+    for answer in ("drop", "554 5.3.2 go away"):
+        message = side.message(0)
+        side.answers["CONNECT"] = answer
+        with side.kind.open(side.settings) as session:
+            outcome = session.send(message)
+        assert (outcome.result, outcome.charged) == (Result.ACCOUNT, False), outcome.detail
+
+
 # ------------------------------------------------------------------ what follows
 FOREVER, ONE_LEFT, NOT = "the address, for good", "this token or URL goes", "no"
 # (result, asked for a time): sent again, another account, next channel
