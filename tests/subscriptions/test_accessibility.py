@@ -52,7 +52,6 @@ def answers(client: Client, anna: Follower, boris: Follower, settings: Any) -> d
     busy = make_busy()
     paths = {
         "preferences": preferences_path(anna),
-        "busy": f"{preferences_path(busy)}?done=code",
         "unsubscribed": preferences_path(boris),
         "saved": saved.press("Save my choices").url,
         "one type": unsubscribe_path(anna, news),
@@ -65,7 +64,7 @@ def answers(client: Client, anna: Follower, boris: Follower, settings: Any) -> d
         "done": client.post(paths["one type"], {"what": "type"}),
         "sent": client.post("/p/link/", {"email": "a@example.com"}),
         "wrong": client.post("/p/link/", {"email": "a@"}),
-        "wrong hours": client.post(preferences_path(busy), WRONG_HOURS),
+        "busy and wrong": client.post(preferences_path(busy), WRONG_HOURS),
     }
     return {name: (page.status_code, page.content.decode()) for name, page in pages.items()}
 
