@@ -183,7 +183,7 @@ def index(request: HttpRequest) -> HttpResponse:
             "when": f"{recurrence.sentence(recurrence.parse(row.cadence))}, {clock_of(row)}",
             "next_at": min((clock.next_at for clock in row.zones.all() if clock.next_at), default=None),
         }
-        for row in ROWS
+        for row in ROWS.all()
     ]
     return render(request, "dashboard/recurring/list.html", {"rows": rows})
 

@@ -141,6 +141,7 @@ def test_something_recurring_is_looked_at_made_paused_and_changed(client: Client
     assert "each follower's own clock" in page_of(client.get(answer.url)).text
     client.post(reverse("dashboard:recurring-delete", args=[row.uid]))
     assert not Recurring.objects.exists()
+    assert "Nothing recurs yet" in page_of(client.get(reverse("dashboard:recurring"))).text
 
 
 @pytest.mark.parametrize(
