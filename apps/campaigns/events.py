@@ -12,7 +12,7 @@ from django.db import IntegrityError, transaction
 
 from apps.campaigns.models import Event
 from apps.followers.models import Follower
-from apps.lib.queue.announce import announce, waiting
+from apps.lib.queue.announce import announce
 from apps.lib.queue.lanes import Lane
 
 WORK_TASK = "apps.campaigns.reactions.work_off"
@@ -21,7 +21,6 @@ MAX_NAME = 100
 MAX_DATA = 256 * 1024  # bytes of JSON
 AHEAD = dt.timedelta(minutes=10)  # clocks differ
 CHUNK = 1000
-FEW = 3  # calls waiting in the lane: more of them would only keep others there from their turn
 UNHEARD = dt.timedelta(seconds=3)
 
 
@@ -63,10 +62,8 @@ def record(*, events: Sequence[NewEvent], now: dt.datetime) -> list[tuple[Event,
     for event in events:
         check(event, now=now)
     with transaction.atomic():
-        # of a thousand at once a few calls work off all
-        called = waiting(Lane.TRANSACTIONAL) >= FEW and Event.objects.filter(due_at__lte=now).exists()
         stored = [_store(event, now) for event in events]
-        if any(new for _, new in stored) and not called:
+        if any(new for _, new in stored):
             announce(WORK_TASK, lane=Lane.TRANSACTIONAL)
     return stored
 
@@ -96,7 +93,7 @@ def _store(event: NewEvent, now: dt.datetime) -> tuple[Event, bool]:
 def announce_due(*, now: dt.datetime) -> None:
     """Schedule: wake somebody up for events whose call was lost, or whose second try is due."""
     earliest = Event.objects.filter(due_at__isnull=False).order_by("due_at").values_list("due_at", flat=True).first()
-    if earliest and earliest <= now - UNHEARD and waiting(Lane.TRANSACTIONAL) < FEW:
+    if earliest and earliest <= now - UNHEARD:
         announce(WORK_TASK, lane=Lane.TRANSACTIONAL)
 
 

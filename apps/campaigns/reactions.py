@@ -24,7 +24,7 @@ from apps.content.drafts import published_version
 from apps.content.models import Version
 from apps.followers.models import Follower
 from apps.lib.actor import SYSTEM
-from apps.lib.queue.announce import announce
+from apps.lib.queue.announce import announce, answer_all
 from apps.lib.queue.lanes import Lane
 from apps.notifications.models import Notification
 from apps.notifications.notify import NotNotifiable, notify
@@ -39,6 +39,7 @@ logger = logging.getLogger("carillon.events")
 # ------------------------------------------------------------------ working off
 def work_off(**_: object) -> None:
     """Task: work off events for half a second, oldest first, then announce itself again. Any number may run at once."""
+    answer_all(WORK_TASK, lane=Lane.TRANSACTIONAL)
     stop_at = time.monotonic() + WORK_SECONDS
     while _next():
         if time.monotonic() > stop_at:
