@@ -99,6 +99,35 @@ def test_what_comes_at_night_waits_for_the_morning_uncharged_and_says_why_once(
     assert [each.pk for each in take()] == [row.pk], "now it goes"
 
 
+def test_an_unknown_zone_means_the_sites_and_never_at_any_time(
+    clock: Clock, kind: NotificationType, words: Any, settings: Any
+) -> None:
+    settings.TIME_ZONE = "Asia/Tokyo"  # eight in the morning there
+    sleeper = make_follower(email="s@example.com")
+    wish(sleeper, quiet={str(day): ["07:30", "08:30"] for day in range(7)})
+    Follower.objects.filter(pk=sleeper.pk).update(time_zone="Mars/Olympus_Mons")  # of a later edition of the zones
+    row = only(send(kind, [sleeper], clock, version=words))
+    assert row.status == "pending"
+    assert HOUR / 2 <= row.due_at - NIGHT <= HOUR / 2 + dt.timedelta(minutes=2)
+
+
+def test_a_channel_of_a_chain_waits_for_the_one_before_it_and_goes_when_that_is_lost(clock: Clock, words: Any) -> None:
+    kind = make_type(
+        "code", category="informational", channels=["sms", "email"], default_channels=["sms", "email"],
+        fallback=["sms", "email"], fallback_after=600,
+    )  # fmt: skip
+    person = make_follower(email="p@example.com", phone="+493012345678")
+    notification = send(kind, [person], clock, version=words, channels=["sms", "email"])
+    sms, email = (notification.deliveries.get(channel=channel) for channel in ("sms", "email"))
+    assert (sms.status, email.status) == ("queued", "pending")
+    Delivery.objects.filter(pk=email.pk).update(due_at=clock.now)
+    assert take() == []
+    assert email.events.get().detail == {"reason": "earlier_channel", "until": email.due_at.isoformat()}
+    Delivery.objects.filter(pk=sms.pk).update(status="failed", reason="refused_recipient")
+    Delivery.objects.filter(pk=email.pk).update(due_at=clock.now)
+    assert [row.pk for row in take()] == [email.pk]
+
+
 def test_what_may_be_gathered_is_held_and_the_notification_stays_open(clock: Clock, words: Any) -> None:
     sleeper = make_follower(email="s@example.com")
     wish(sleeper, quiet=NIGHTS)
