@@ -8,9 +8,9 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
-from django.db import transaction
+from django.db import IntegrityError, transaction
 
-from apps.content.drafts import create_template, publish
+from apps.content.drafts import KeyTaken, create_template, publish
 from apps.content.layouts import STANDARD, save_layout
 from apps.content.models import Layout, Template
 from apps.lib.actor import Actor
@@ -37,8 +37,11 @@ def ensure(key: str, *, by: Actor, now: dt.datetime) -> Template:
     """The one template, installed when it is not there: in a database that was set up before it shipped."""
     if found := Template.objects.filter(key=key).first():
         return found
-    with transaction.atomic():
-        return _install_one(key, _layout(by=by, now=now), by=by, now=now)
+    try:
+        with transaction.atomic():
+            return _install_one(key, _layout(by=by, now=now), by=by, now=now)
+    except (KeyTaken, IntegrityError):  # another process was faster
+        return Template.objects.get(key=key)
 
 
 def _layout(*, by: Actor, now: dt.datetime) -> Layout:

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from django.db import connection
+from django.db import connection, transaction
 from django.db.models import F
 from django.utils import timezone
 
@@ -318,13 +318,15 @@ def test_what_expires_while_it_is_held_is_closed_and_says_so(orders: Notificatio
 
 # ------------------------------------------------------------------ two at once
 FLUSHER = """
+import time
 import django
 django.setup()
 from django.utils import timezone
 from apps.notifications import digest
 print("ready", flush=True)
 while True:
-    digest.flush(now=timezone.now(), people=3)
+    if not digest.flush(now=timezone.now(), people=3):
+        time.sleep(0.01)
 """
 
 
@@ -353,12 +355,14 @@ def test_two_processes_flush_while_items_arrive_and_each_is_in_one_digest(
 ) -> None:
     make_template("order", translations=WORDS, variables=[NUMBER])
     orders = make_type("orders", category="informational", digest=True)
-    people = [make_follower(name=f"P{number}") for number in range(12)]
-    sent = [hold(orders, people, number, channels=["in_app"]) for number in range(15)]
+    people = [make_follower(name=f"P{number}") for number in range(8)]
+    sent = []
+    for _ in range(5):
+        with transaction.atomic():  # two are seen together, so that there is something to gather
+            sent += [hold(orders, people, number, channels=["in_app"]) for number in (1, 2)]
     until = time.monotonic() + 20
     while Delivery.objects.filter(status="held").exists() and time.monotonic() < until:
         time.sleep(0.05)
-    assert [process.poll() for process in flushers] == [None, None]
     rows = Delivery.objects.filter(notification__in=sent)
     gathered = rows.filter(reason="in_digest")
     assert gathered.exists()
@@ -373,3 +377,4 @@ def test_two_processes_flush_while_items_arrive_and_each_is_in_one_digest(
     assert sum(shown(row)["total"] for row in digests) == gathered.count()
     for notification in Notification.objects.all():
         stands(notification)
+    assert [process.poll() for process in flushers] == [None, None]
