@@ -7,7 +7,7 @@ from uuid import UUID
 from django.db import connection
 from django.db.models import QuerySet
 
-_scan = json.JSONDecoder().scan_once
+_decode = json.JSONDecoder().raw_decode
 
 
 def fetch(rows: QuerySet[Any, Any]) -> list[tuple[Any, ...]]:
@@ -15,7 +15,8 @@ def fetch(rows: QuerySet[Any, Any]) -> list[tuple[Any, ...]]:
     sql, params = rows.query.sql_with_params()
     with connection.cursor() as cursor:
         cursor.execute(sql, params)
-        return cursor.fetchall()
+        found: list[tuple[Any, ...]] = cursor.fetchall()
+    return found
 
 
 def uuid(value: Any) -> UUID:
@@ -25,4 +26,4 @@ def uuid(value: Any) -> UUID:
 
 def parsed(text: str | None) -> Any:
     """Of a JSON column, which has no blanks around it: what json.loads does about those takes as long as the rest."""
-    return _scan(text, 0)[0] if text is not None else None
+    return _decode(text)[0] if text is not None else None
