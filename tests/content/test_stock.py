@@ -74,9 +74,9 @@ def test_the_whole_library_is_there_in_english_and_russian(installed: list[Templ
         assert version is not None
         assert template.stock
         assert problems(version) == []
-        for translation in version.translations.all():
-            spoken = {"email", "in_app", "sms", "push", "web_push"} if template.key == "digest" else {"email", "in_app"}
-            assert set(translation.parts) == spoken
+        spoken = [set(translation.parts) for translation in version.translations.all()]
+        assert spoken[0] == spoken[1] >= {"email", "in_app"}
+        assert template.key != "digest" or spoken[0] >= {"sms", "push", "web_push"}
         assert [translation.language for translation in version.translations.all()] == ["en", "ru"]
 
 
