@@ -42,11 +42,10 @@ def test_a_slow_server_does_not_keep_a_task_at_work_until_the_queue_kills_it(
     monkeypatch.setattr(send, "WORK_SECONDS", 0.3)
     receiver.slowness = 0.1
     notification = tell(make_type(), people(12), version=make_version())
-    began = time.monotonic()
     send.send_lane(name=Lane.BULK)
-    assert time.monotonic() - began < 0.9
     counts = stands(notification)
-    assert counts["sent"] + counts["pending"] == 12
+    assert counts["sent"] + counts["pending"] == 12, "it has left some to the next task"
+    assert counts["pending"]
     receiver.slowness = 0.0
     monkeypatch.setattr(send, "WORK_SECONDS", 8.0)
     drain()
