@@ -44,8 +44,8 @@ def test_a_slow_server_does_not_keep_a_task_at_work_until_the_queue_kills_it(
     notification = tell(make_type(), people(12), version=make_version())
     send.send_lane(name=Lane.BULK)
     counts = stands(notification)
-    assert counts["sent"] + counts["pending"] == 12, "it has left some to the next task"
-    assert counts["pending"]
+    assert set(counts) <= {"sent", "pending"}
+    assert counts["pending"], "it has left some to the next task"
     receiver.slowness = 0.0
     monkeypatch.setattr(send, "WORK_SECONDS", 8.0)
     drain()
