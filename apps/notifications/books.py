@@ -2,7 +2,7 @@
 
 import datetime as dt
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from django.db import connection, transaction
@@ -116,25 +116,29 @@ def standing(*statuses: str) -> Coalesce:
 
 def finish_if_done(notification_id: int, *, now: dt.datetime) -> bool:
     """Close a notification that has nothing left to send: once, whoever notices first."""
-    if waiting(notification_id) > 0:
-        return False
+    return bool(finish_all_done([notification_id], now=now))
+
+
+def finish_all_done(notifications: Collection[int], *, now: dt.datetime) -> set[int]:
+    """The same for many: those that were closed."""
+    if not (through := set(notifications) - going_on(notifications)):
+        return set()
     with transaction.atomic():
         live = Notification.objects.select_for_update(of=("self",), no_key=True).select_related("notification_type")
-        notification = live.filter(pk=notification_id, state=NotificationState.SENDING).first()
-        # again, now that nobody else holds it: a person may have sent failed ones back into the queue meanwhile
-        if notification is None or waiting(notification_id) > 0:
-            return False
-        notification.state, notification.finished_at = NotificationState.DONE, now
-        notification.save(update_fields=["state", "finished_at"])
-        publish(
-            Fact(
-                Kind.NOTIFICATION_FINISHED,
-                SYSTEM,
-                now,
-                "notification",
-                str(notification.uid),
-                notification.notification_type.name,
-                {"source": notification.source},
-            )
-        )
-    return True
+        held = {each.pk: each for each in live.filter(pk__in=through, state=NotificationState.SENDING).order_by("pk")}
+        # again, now that nobody else holds them: a person may have sent failed ones back into the queue meanwhile
+        done = held.keys() - going_on(held)
+        Notification.objects.filter(pk__in=done).update(state=NotificationState.DONE, finished_at=now)
+        for pk in sorted(done):
+            about, data = held[pk].notification_type.name, {"source": held[pk].source}
+            publish(Fact(Kind.NOTIFICATION_FINISHED, SYSTEM, now, "notification", str(held[pk].uid), about, data))
+    return done
+
+
+def going_on(notifications: Collection[int]) -> set[int]:
+    """Those of them with deliveries that are still to come or in flight."""
+    if not notifications:
+        return set()
+    tallies = Tally.objects.filter(notification__in=list(notifications), status__in=WAITING).order_by()
+    left = tallies.values("notification").annotate(n=Sum("count")).filter(n__gt=0)
+    return set(left.values_list("notification", flat=True))

@@ -139,14 +139,20 @@ def _strictness(limit: Limit) -> tuple[bool, dt.datetime]:
 
 
 def open_ledger(
-    notification: Notification, channel: str, people: Iterable[Person], *, now: dt.datetime, lock: bool
+    notification: Notification,
+    channel: str,
+    people: Iterable[Person],
+    *,
+    buckets: list[Bucket],
+    now: dt.datetime,
+    lock: bool,
 ) -> Ledger:
     """What these people have got so far. With `lock` in the claim's transaction, which then counts alone.
 
     Whoever's row another transaction holds is `busy` and not waited for: an import holds thousands for a second, and a
     change of an address holds a follower and waits for the deliveries that a claim holds.
     """
-    ledger = Ledger(notification, channel, now, buckets_of(notification, channel))
+    ledger = Ledger(notification, channel, now, buckets)
     known = {person.pk: person for person in people}
     if not ledger.buckets or not known:
         return ledger

@@ -3,7 +3,7 @@
 import datetime as dt
 import random
 import time
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -79,7 +79,7 @@ class Row:
 
 @dataclass(slots=True)
 class Batch:
-    """Rows of one notification that `owner` holds, in the order in which they are sent, and the way they go."""
+    """Rows that `owner` holds, in the order in which they are sent, and the way they go."""
 
     account: ProviderAccount
     rows: list[Row]
@@ -105,9 +105,9 @@ def has_due(channel: str, now: dt.datetime) -> LessThanOrEqual:
 
 
 def claim(lane: Lane, *, owner: str, size: int, account: ProviderAccount | None = None) -> Batch | None:
-    """Take the next due rows of one notification; None when nothing is due that has a way out and may go now.
+    """Take the next due rows; None when nothing is due that has a way out and may go now.
 
-    `account`: only what may go through this one.
+    Those of one notification, or of many small ones of a type. `account`: only what may go through this one.
     """
     now, until = database_now(), time.monotonic() + LOOKING
     live = Notification.objects.filter(lane=lane.value, state=NotificationState.SENDING).order_by("pk")
@@ -115,26 +115,44 @@ def claim(lane: Lane, *, owner: str, size: int, account: ProviderAccount | None 
     for channel in [account.channel] if account else accounts_out.open_channels(now=now):
         found = _ways(channel, lane, now=now)
         ways[channel] = [way for way in found if account is None or way[0].pk == account.pk]
-    places = sorted(
-        (pk, channel) for channel in ways for pk in live.filter(has_due(channel, now)).values_list("pk", flat=True)[:50]
-    )
+    places = [
+        (pks, channel)
+        for channel in ways
+        for pks in _together(live.filter(has_due(channel, now)), apart=lane is Lane.BULK)
+    ]
     if lane is Lane.BULK:
         random.shuffle(places)  # campaigns share the lane instead of queueing behind the largest
-    for pk, channel in places:
+    else:
+        places.sort()
+    for pks, channel in places:
         for way, which in ways[channel]:
-            rows = _claim_from(pk, way, which, owner=owner, size=size, now=now)
+            rows = _claim_from(pks, way, which, owner=owner, size=size, now=now)
             looked = rows is not None
             while rows == [] and time.monotonic() < until:  # a whole country may be asleep
-                rows = _claim_from(pk, way, which, owner=owner, size=size, now=now)
-            if rows and stopped({pk}):  # as they were taken: whoever stopped it saw none to wait for, and has returned
-                release(owner, rows)
-                limits.give_back(notification=rows[0].notification, account=way, count=len(rows))
-                break
+                rows = _claim_from(pks, way, which, owner=owner, size=size, now=now)
+            # as they were taken: whoever stopped it saw none to wait for, and has returned
+            if rows and (gone := stopped({row.notification.pk for row in rows})):
+                back = [row for row in rows if row.notification.pk in gone]
+                release(owner, back)
+                limits.give_back(notification=back[0].notification, account=way, count=len(back))
+                rows = [row for row in rows if row.notification.pk not in gone]
             if rows:
                 return Batch(way, rows)
             if looked:  # everything claimed was skipped or put off: it may have been the last
-                books.finish_if_done(pk, now=now)
+                books.finish_all_done(pks, now=now)
     return None
+
+
+def _together(due_ones: QuerySet[Notification], *, apart: bool) -> list[list[int]]:
+    """Which notifications are claimed from at once: a program's single messages come by the hundred, each of them a
+    notification, and a claim for each (some 20 statements) would cost more than the messages."""
+    found = due_ones.values_list("pk", "notification_type_id", "rate")[: 50 if apart else 500]
+    if apart:
+        return [[pk] for pk, _, _ in found]
+    groups: dict[Any, list[int]] = {}
+    for pk, kind, rate in found:
+        groups.setdefault(("alone", pk) if rate else kind, []).append(pk)
+    return list(groups.values())
 
 
 def _ways(channel: str, lane: Lane, *, now: dt.datetime) -> list[tuple[ProviderAccount, Q]]:
@@ -166,23 +184,29 @@ def _known_to(via: str) -> Q:
 
 
 def _claim_from(
-    pk: int, account: ProviderAccount, which: Q, *, owner: str, size: int, now: dt.datetime
+    pks: Sequence[int], account: ProviderAccount, which: Q, *, owner: str, size: int, now: dt.datetime
 ) -> list[Row] | None:
-    """None: nothing was there to take; an empty list: what was there may not go any more."""
+    """From notifications of one type. None: nothing was there to take; an empty list: what was there may not go."""
     with transaction.atomic():
-        notification = Notification.objects.select_related("notification_type", "version__template").get(pk=pk)
-        if notification.state != NotificationState.SENDING:
+        wanted = Notification.objects.select_related("notification_type", "version__template").order_by("pk")
+        live = list(wanted.filter(pk__in=pks, state=NotificationState.SENDING))
+        if not live:
             return None
+        notification = live[0]  # what is said of it below is true of all of them
+        if buckets := caps.buckets_of(notification, account.channel):
+            live = [notification]  # a ledger counts messages of one notification
+        of = {each.pk: each for each in live}
         granted = limits.grant(notification=notification, account=account, wanted=size, now=now).count
-        found = due(account.channel, now).filter(which, notification=pk).order_by("due_at", "pk")
+        mine = Q(notification__in=of) if len(of) > 1 else Q(notification=notification)  # which has an index in order
+        found = due(account.channel, now).filter(which, mine).order_by("due_at", "pk")
         skip = connection.features.has_select_for_update_skip_locked  # SQLite has one writer at a time anyway
         # an event's foreign key does not wait for it
         free = found.select_for_update(skip_locked=skip, no_key=True)
         ids = set(free.values_list("pk", flat=True)[:granted]) if granted else set()
-        judged = _judged(notification, account.channel, ids) if ids else []
+        judged = _judged(of, account.channel, ids) if ids else []
         people = [row.person for row, verdict in judged if row.person and verdict in _ALLOWING]
-        ledger = caps.open_ledger(notification, account.channel, people, now=now, lock=True)
-        rows = _decided(notification, account.channel, judged, ledger=ledger, now=now)
+        ledger = caps.open_ledger(notification, account.channel, people, buckets=buckets, now=now, lock=True)
+        rows = _decided(account.channel, judged, ledger=ledger, now=now)
         if account.channel == Channel.EMAIL and rows:
             rows = _in_turn(notification, account, rows, now=now)
         ledger.store((row.pk, row.person) for row in rows if row.person)
@@ -197,9 +221,11 @@ def _claim_from(
         books.shift(books.moved(before, after))
     if not ids:
         return None
-    words = compiled(notification.version)  # parsed here: the threads that hand over have no database
-    if asked := words.follower_fields - ({"email"} if account.channel == Channel.EMAIL else set()):
-        recipient.complete([row.person for row in rows if row.person], fields=asked)
+    for version in {row.notification.version for row in rows}:
+        words = compiled(version)  # parsed here: the threads that hand over have no database
+        if asked := words.follower_fields - ({"email"} if account.channel == Channel.EMAIL else set()):
+            people = [row.person for row in rows if row.person and row.notification.version == version]
+            recipient.complete(people, fields=asked)
     return rows
 
 
@@ -217,16 +243,17 @@ def lease_end() -> Combinable:
     return ExpressionWrapper(Now() + Value(LEASE), output_field=DateTimeField())
 
 
-def _judged(notification: Notification, channel: str, ids: set[int]) -> list[tuple[Row, str]]:
-    """The rows in order, each with what the rules of consent say now."""
-    verdict = reason_case(notification.notification_type, channel, follower="follower", address="address")
+def _judged(of: Mapping[int, Notification], channel: str, ids: set[int]) -> list[tuple[Row, str]]:
+    """The rows in order, each with what the rules of consent say now. `of`: their notifications, all of one type."""
+    kind = next(iter(of.values())).notification_type
+    verdict = reason_case(kind, channel, follower="follower", address="address")
     if connection.vendor == "postgresql":
         with connection.cursor() as cursor:
             # a thousand of a million people are looked up one by one (6 ms); left to itself it reads all of them
             # anew for each claim of so many (36 ms of 120,000 people), because it takes the disk for a spinning one
             cursor.execute("SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off")
     asked = Delivery.objects.filter(pk__among=ids).order_by("due_at", "pk").annotate(verdict=verdict)
-    return [(_row(found, notification), found[-1]) for found in fetch(asked.values_list(*_COLUMNS, "verdict"))]
+    return [(_row(found, of[found[2]]), found[-1]) for found in fetch(asked.values_list(*_COLUMNS, "verdict"))]
 
 
 def _row(found: Sequence[Any], notification: Notification) -> Row:
@@ -244,7 +271,6 @@ def _row(found: Sequence[Any], notification: Notification) -> Row:
 
 
 def _decided(
-    notification: Notification,
     channel: str,
     judged: Sequence[tuple[Row, str]],
     *,
@@ -256,9 +282,16 @@ def _decided(
 
     `held`: they are claimed and charged for already, and wait in this process.
     """
-    asked = [facts.Asked(row.person, verdict, row.attempts > held) for row, verdict in judged]
-    decided = facts.decisions(notification, channel, asked, ledger=ledger, now=now)
-    fates = [(row, fate) for (row, _), fate in zip(judged, decided, strict=True)]
+    habits = facts.habits_of_all({row.person.pk: row.person for row, _ in judged if row.person})
+    groups: dict[int, list[tuple[Row, str]]] = {}
+    for row, verdict in judged:
+        groups.setdefault(row.notification.pk, []).append((row, verdict))
+    fates: list[tuple[Row, Decision]] = []
+    for group in groups.values():
+        asked = [facts.Asked(row.person, verdict, row.attempts > held) for row, verdict in group]
+        notification = group[0][0].notification
+        decided = facts.decisions(notification, channel, asked, habits=habits, ledger=ledger, now=now)
+        fates += zip((row for row, _ in group), decided, strict=True)
     _skip([(row, fate.reason) for row, fate in fates if fate.act is Act.SKIP], now=now, held=held)
     _put_off([(row, fate) for row, fate in fates if fate.act in (Act.WAIT, Act.HOLD)], now=now, held=held)
     return [row for row, fate in fates if fate.act is Act.SEND]
@@ -280,7 +313,7 @@ def _skip(denied: Sequence[tuple[Row, str]], *, now: dt.datetime, held: bool) ->
         Delivery.objects.filter(pk__among={pk for pk, end in ends.items() if end == (status, reason)}).update(
             status=status, reason=reason, finished_at=now, lease_owner="", lease_until=None
         )
-    if denied[0][0].notification.fallback:
+    if any(row.notification.fallback for row, _ in denied):
         fallback.advance(deliveries=ends.keys() - doubted, now=now)
     before, after = [], []
     for row, _ in denied:
@@ -341,13 +374,15 @@ def still_wanted(owner: str, rows: Sequence[Row], *, now: dt.datetime) -> list[R
     with transaction.atomic():
         held = held_by(owner, (row.pk for row in rows))
         for row in rows:
-            if row.pk in held:  # each claim has read the notification anew: its number says which one it is
-                groups.setdefault((row.notification.pk, row.channel), []).append(row)
+            if row.pk in held:
+                groups.setdefault((row.notification.notification_type_id, row.channel), []).append(row)
         for (_, channel), group in groups.items():
-            notification = group[0].notification
-            notification.refresh_from_db(fields=["expires_at"])
-            judged = _judged(notification, channel, {row.pk for row in group})
-            wanted += _decided(notification, channel, judged, ledger=None, now=now, held=True)
+            # each claim has read its notification anew: the number says which one it is
+            of = {row.notification.pk: row.notification for row in group}
+            for pk, expires_at in Notification.objects.filter(pk__in=of).values_list("pk", "expires_at"):
+                of[pk].expires_at = expires_at
+            judged = _judged(of, channel, {row.pk for row in group})
+            wanted += _decided(channel, judged, ledger=None, now=now, held=True)
         Delivery.objects.filter(pk__among={row.pk for row in wanted}).update(lease_until=lease_end())
     allowed = {row.pk for row in wanted}
     return [row for row in rows if row.pk in allowed]

@@ -34,18 +34,19 @@ def decisions(
     channel: str,
     asked: Sequence[Asked],
     *,
+    habits: dict[int, Habits],
     ledger: Ledger | None,
     now: dt.datetime,
     chain: dict[int, tuple[Standing, dt.datetime]] | None = None,
 ) -> list[Decision]:
     """What to do with each, in order; those that go are counted in the ledger before the next is asked about.
 
-    One query for the rhythms, one more where the channel is not the first of a chain. `ledger` None: caps and throttle
-    are not asked (it counts already). `chain`: what is to be assumed about the channels before, else it is looked up.
+    One query where the channel is not the first of a chain. `habits`: of `habits_of_all`. `ledger` None: caps and
+    throttle are not asked (it counts already). `chain`: what is to be assumed about the channels before, else it is
+    looked up.
     """
     kind = notification.notification_type
     people = {each.person.pk: each.person for each in asked if each.person}
-    habits = habits_of_all(people)
     if chain is None:
         chain = standings(notification=notification, channel=channel, followers=people) if notification.pk else {}
     gathered = kind.digest and channel not in SILENT and notification.source != DIGEST

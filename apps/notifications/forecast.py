@@ -64,7 +64,10 @@ def forecast(
         notification,
         channel,
         [facts.Asked(person, verdict)],
-        ledger=caps.open_ledger(notification, channel, [person], now=at, lock=False),
+        habits=facts.habits_of_all({person.pk: person}),
+        ledger=caps.open_ledger(
+            notification, channel, [person], buckets=caps.buckets_of(notification, channel), now=at, lock=False
+        ),
         now=at,
         chain=_chain(follower, notification, channel),
     )

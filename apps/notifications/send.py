@@ -50,8 +50,7 @@ def announce_due(*, now: dt.datetime) -> None:
         if any(live.filter(claim.has_due(channel, now)).exists() for channel in channels) and waiting(lane) == 0:
             announce_senders(lane)
         through = live.alias(left=books.standing(*books.WAITING)).filter(left=0)
-        for pk in through.values_list("pk", flat=True)[:100]:
-            books.finish_if_done(pk, now=now)
+        books.finish_all_done(list(through.values_list("pk", flat=True)[:100]), now=now)
 
 
 def send_lane(*, name: str, **_: object) -> None:
@@ -203,8 +202,7 @@ class _Shift:
             self._line.close()
         others = [(row.domain, outcome) for row, outcome in results if outcome.result is not Result.ACCEPTED]
         limits.heard(account=self._account, results=others, now=now)
-        for pk in {row.notification.pk for row, _ in results} - self._line.waiting_of():
-            books.finish_if_done(pk, now=now)
+        books.finish_all_done({row.notification.pk for row, _ in results} - self._line.waiting_of(), now=now)
 
     def _give_back(self, rows: list[claim.Row]) -> None:
         claim.release(self._owner, rows)

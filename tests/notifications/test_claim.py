@@ -5,9 +5,10 @@ from typing import Any
 from django.utils import timezone
 
 from apps.lib.queue.lanes import Lane
-from apps.notifications import claim
-from tests.make import make_follower, make_type
-from tests.notifications.world import make_version, tell
+from apps.notifications import claim, control
+from apps.notifications.models import Cap
+from tests.make import TESTER, make_follower, make_type
+from tests.notifications.world import make_version, stands, tell
 from tests.receiver import Receiver
 
 
@@ -22,3 +23,43 @@ def test_rows_of_two_claims_of_one_notification_are_all_looked_at_again(db: None
         held += batch.rows
     wanted = claim.still_wanted("me", held, now=timezone.now())
     assert [row.address for row in wanted] == [person.email for person in people]
+
+
+def test_single_messages_of_a_type_are_claimed_together_each_with_its_own_words(db: None, receiver: Receiver) -> None:
+    kind, version = make_type(key="code", category="informational"), make_version()
+    people = [make_follower(email=f"p{n}@example.com") for n in range(4)]
+    told = [tell(kind, [person], version=version, data={"n": n}) for n, person in enumerate(people)]
+    other = tell(make_type(key="other", category="informational"), people[:1], version=version)
+    control.pause(notification=told[1], by=TESTER, now=timezone.now())
+    taken: list[Any] = []
+    while batch := claim.claim(Lane.TRANSACTIONAL, owner="me", size=100):
+        taken.append({(row.address, row.notification.pk, row.notification.data.get("n")) for row in batch.rows})
+        if any(row.notification == other for row in batch.rows):
+            assert len(batch.rows) == 1, "another type has rules of its own"
+    assert taken[0] == {(people[n].email, told[n].pk, n) for n in (0, 2, 3)}
+    assert stands(told[1]) == {"pending": 1}
+
+
+def test_a_hundred_single_messages_cost_hardly_more_statements_than_one(
+    db: None, receiver: Receiver, django_assert_max_num_queries: Any
+) -> None:
+    kind, version = make_type(key="code", category="informational"), make_version()
+    person = make_follower(email="p@example.com")
+    for _ in range(20):
+        tell(kind, [person], version=version)
+    with django_assert_max_num_queries(25):
+        batch = claim.claim(Lane.TRANSACTIONAL, owner="me", size=100)
+    assert batch
+    assert len(batch.rows) == 20
+
+
+def test_a_cap_is_kept_where_single_messages_come_together(db: None, receiver: Receiver) -> None:
+    Cap.objects.create(
+        name="Two a day", channels=["email"], commercial=False, limit=2, seconds=86_400, created_at=timezone.now()
+    )
+    kind, version = make_type(key="code", category="informational"), make_version()
+    person = make_follower(email="p@example.com")
+    told = [tell(kind, [person], version=version) for _ in range(4)]
+    for _ in range(6):
+        claim.claim(Lane.TRANSACTIONAL, owner="me", size=100)
+    assert sorted(next(iter(stands(each))) for each in told) == ["pending", "pending", "queued", "queued"]

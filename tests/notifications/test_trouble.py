@@ -239,15 +239,15 @@ def test_a_retry_just_as_the_last_one_ends_is_not_left_in_a_closed_notification(
     notification = tell(make_type(), [anna], version=make_version())
     drain()
     Notification.objects.update(state=NotificationState.SENDING)
-    count = books.waiting
+    look = books.going_on
 
-    def retried_meanwhile(pk: int) -> int:
+    def retried_meanwhile(pks: list[int]) -> set[int]:
         monkeypatch.undo()
-        waiting = count(pk)
+        found = look(pks)
         control.retry_failed(notification=notification, **act())
-        return waiting
+        return found
 
-    monkeypatch.setattr(books, "waiting", retried_meanwhile)
+    monkeypatch.setattr(books, "going_on", retried_meanwhile)
     assert not books.finish_if_done(notification.pk, now=timezone.now())
     notification.refresh_from_db()
     assert (notification.state, stands(notification)) == (NotificationState.SENDING, {"pending": 1})
