@@ -139,7 +139,10 @@ class Compiled:
             raise RenderError(Problem(f"{language}.{channel}.{part.name}", line, f"{message}.")) from error
         if part.kind is Kind.HTML:
             return Pieces(pieces, stamp)
-        return _tidy("".join(pieces), part.kind, f"{language}.{channel}.{part.name}")
+        text = "".join(pieces)
+        if channel == "sms":
+            text = text.translate(_BREAKABLE)
+        return _tidy(text, part.kind, f"{language}.{channel}.{part.name}")
 
     def _template(self, channel: str, language: str, part: Part, *, stamped: bool = False) -> Parsed | None:
         key = (language, channel, part.name, stamped)
@@ -237,6 +240,9 @@ def _tidy(text: str, kind: Kind, where: str) -> str:
     return text.strip()
 
 
+# Times ("10:00 PM") and amounts come with spaces that don't break. GSM-7 lacks them: with one of them a text message
+# is counted by 70 letters and not by 160, and may cost three times as much.
+_BREAKABLE = dict.fromkeys((0xA0, 0x202F), " ")
 _cache: OrderedDict[Any, Compiled] = OrderedDict()
 _lock = threading.Lock()
 

@@ -4,6 +4,7 @@ import datetime as dt
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, astuple, dataclass
+from email.utils import parseaddr
 from typing import Any
 
 from django.conf import settings as site
@@ -251,7 +252,9 @@ def change_account(
 
 
 def ensure_default_accounts(*, by: Actor, now: dt.datetime) -> None:
-    """The in-app channel, and an SMTP account from the EMAIL_… settings, where the channel has no account yet."""
+    """A way out for each channel that needs nobody's contract, where it has no account yet: an SMTP account from the
+    EMAIL_… settings, the inbox, web push with a key pair of its own, and webhooks.
+    """
     security = "tls" if site.EMAIL_USE_SSL else "starttls" if site.EMAIL_USE_TLS else "none"
     if not ProviderAccount.objects.filter(channel=Channel.EMAIL).exists():
         smtp = {
@@ -264,8 +267,14 @@ def ensure_default_accounts(*, by: Actor, now: dt.datetime) -> None:
             "timeout": site.EMAIL_TIMEOUT,
         }
         add_account(name="E-mail", provider_key="smtp", settings=smtp, by=by, now=now)
-    if not ProviderAccount.objects.filter(channel=Channel.IN_APP).exists():
-        add_account(name="Inbox", provider_key="in_app", settings={}, by=by, now=now)
+    contact = {"subject": f"mailto:{parseaddr(site.DEFAULT_FROM_EMAIL)[1]}"}
+    for name, key, settings in (
+        ("Inbox", "in_app", {}),
+        ("Browsers", "web_push", contact),
+        ("Webhooks", "webhook", {}),
+    ):
+        if not ProviderAccount.objects.filter(channel=provider(key).channel).exists():
+            add_account(name=name, provider_key=key, settings=settings, by=by, now=now)
 
 
 def _check(kind: type[Provider], values: dict[str, Any]) -> None:

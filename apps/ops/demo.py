@@ -19,6 +19,7 @@ from apps.followers.contacts import add_follower
 from apps.followers.models import Channel, Follower, NotificationType, SuppressionReason
 from apps.lib.actor import Actor, ActorKind, command
 from apps.ops.demo_people import people
+from apps.ops.demo_rules import let_some_choose_hours, let_things_happen, make_rules
 from apps.ops.site_setup import set_up_site
 
 FOLLOWERS = 300
@@ -63,8 +64,11 @@ def make_demo_world(*, now: dt.datetime) -> DemoWorld:
         staff = {name: _make_staff(name, by=by, now=now) for name in STAFF}
         followers = _make_followers(by=by, now=now)
         _let_some_speak(followers, now=now)
+        let_some_choose_hours(followers, now=now)
         segments = _make_segments(by=staff["editor"], now=now)
         campaigns = _make_campaigns(segments, editor=staff["editor"], sender=staff["sender"], now=now)
+        make_rules(segments, by=staff["sender"], now=now)
+        let_things_happen(followers, now=now)
     return DemoWorld(len(followers), len(segments), len(templates), len(campaigns))
 
 

@@ -13,8 +13,12 @@ from apps.notifications.accounts_out import ensure_default_accounts
 from apps.notifications.kinds import TypeValues, make_type
 
 BOTH = (Channel.EMAIL, Channel.IN_APP)
+PUSHED = (*BOTH, Channel.PUSH, Channel.WEB_PUSH)
+TEXTED = (*BOTH, Channel.SMS, Channel.PUSH, Channel.WEB_PUSH)
+DAY = 24 * 3600  # seconds
 
-# key: (the template that speaks for it, what it is)
+# key: (the template that speaks for it, what it is). A text costs money and wakes people: only what is critical goes
+# there unasked. A device or a webhook is there because somebody registered it, so that it is on says what they expect.
 TYPES: dict[str, tuple[str, TypeValues]] = {
     "security_alert": (
         "account_security_alert",
@@ -22,8 +26,9 @@ TYPES: dict[str, tuple[str, TypeValues]] = {
             name="Security alerts",
             description="New devices, changed passwords. Can't be switched off: it keeps your account safe.",
             category=Category.CRITICAL,
-            channels=BOTH,
-            default_channels=BOTH,
+            channels=TEXTED,
+            default_channels=TEXTED,
+            lifetime=DAY,
             position=10,
             translations={
                 "ru": {
@@ -33,18 +38,36 @@ TYPES: dict[str, tuple[str, TypeValues]] = {
             },
         ),
     ),
+    "code": (
+        "otp_code",
+        TypeValues(
+            name="One-time codes",
+            description="For signing in and confirming. Can't be switched off: you asked for the code.",
+            category=Category.CRITICAL,
+            channels=(Channel.EMAIL, Channel.SMS),
+            default_channels=(Channel.EMAIL, Channel.SMS),
+            lifetime=600,
+            position=15,
+            translations={
+                "ru": {
+                    "name": "Одноразовые коды",
+                    "description": "Для входа и подтверждения. Отключить нельзя: код вы запросили сами.",
+                }
+            },
+        ),
+    ),
     "transactional": (
         "order_confirmation",
         TypeValues(
             name="Orders and payments",
-            description="Confirmations, receipts, shipping, codes: answers to what you did yourself.",
-            channels=BOTH,
-            default_channels=BOTH,
+            description="Confirmations, receipts, shipping: answers to what you did yourself.",
+            channels=(*TEXTED, Channel.WEBHOOK),
+            default_channels=(*PUSHED, Channel.WEBHOOK),
             position=20,
             translations={
                 "ru": {
                     "name": "Заказы и платежи",
-                    "description": "Подтверждения, чеки, доставка, коды: ответы на ваши собственные действия.",
+                    "description": "Подтверждения, чеки, доставка: ответы на ваши собственные действия.",
                 }
             },
         ),
@@ -55,8 +78,8 @@ TYPES: dict[str, tuple[str, TypeValues]] = {
             name="Service alerts",
             description="Interruptions, planned maintenance, and things that need your action.",
             category=Category.ACTION_REQUIRED,
-            channels=BOTH,
-            default_channels=BOTH,
+            channels=(*TEXTED, Channel.WEBHOOK),
+            default_channels=(*PUSHED, Channel.WEBHOOK),
             position=30,
             translations={
                 "ru": {
@@ -71,8 +94,9 @@ TYPES: dict[str, tuple[str, TypeValues]] = {
         TypeValues(
             name="Reminders",
             description="Dates and tasks you may not want to forget.",
-            channels=BOTH,
-            default_channels=BOTH,
+            channels=TEXTED,
+            default_channels=PUSHED,
+            digest=True,
             position=40,
             translations={"ru": {"name": "Напоминания", "description": "Сроки и дела, о которых не хочется забыть."}},
         ),
@@ -94,8 +118,9 @@ TYPES: dict[str, tuple[str, TypeValues]] = {
             name="Product news",
             description="New features and a digest of what happened.",
             commercial=True,
-            channels=BOTH,
+            channels=PUSHED,
             default_channels=BOTH,
+            digest=True,
             position=60,
             translations={"ru": {"name": "Новости продукта", "description": "Новые возможности и обзоры событий."}},
         ),
@@ -107,7 +132,7 @@ TYPES: dict[str, tuple[str, TypeValues]] = {
             description="Invitations, offers and campaigns.",
             category=Category.MARKETING,
             commercial=True,
-            channels=BOTH,
+            channels=PUSHED,
             default_channels=(Channel.EMAIL,),
             position=70,
             translations={"ru": {"name": "Предложения и события", "description": "Приглашения, предложения и акции."}},
@@ -142,7 +167,10 @@ class Made:
 
 
 def set_up_site(*, by: Actor, now: dt.datetime) -> Made:
-    """Add what is missing, and nothing else: safe after every upgrade, and what staff changed stays as it is."""
+    """Add what is missing, and nothing else: safe after every upgrade, and what staff changed stays as it is.
+
+    So a type that is there is offered on no channel more, even if it came with fewer than it comes with today.
+    """
     with transaction.atomic():
         templates = [template.key for template in stock.install(by=by, now=now)]
         present = set(NotificationType.objects.values_list("key", flat=True))

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from apps.channels.segments import GSM_7, UCS_2, segments
 from apps.content import drafts, stock
 from apps.content.lint import problems, sample_data
 from apps.content.models import Template
@@ -33,6 +34,7 @@ FULL_SET = [
     "weekly_digest",
     "welcome",
 ]
+UNMADE = re.compile(r"\{\{|\{%|%\}|\}\}|liquid\d+x|None|\[\{")
 
 
 @pytest.fixture
@@ -67,6 +69,12 @@ def rendered(template: Template, channel: str, language: str, **about: Any) -> R
     return compiled(version).render(channel, language, {**sample_data(version), **person(language, **about)})
 
 
+def channels_of(template: Template) -> set[str]:
+    version = drafts.published_version(template)
+    assert version is not None
+    return set(version.translations.get(language="en").parts)
+
+
 def test_the_whole_library_is_there_in_english_and_russian(installed: list[Template]) -> None:
     assert {template.key for template in installed} >= set(FULL_SET)
     for template in installed:
@@ -88,12 +96,17 @@ def test_every_message_renders_whole(installed: list[Template]) -> None:
                 inbox = rendered(template, "in_app", language, name=name).parts
                 place = f"{template.key} {language} {name}"
                 for text in (*mail.values(), *inbox.values()):
-                    assert not re.search(r"\{\{|\{%|%\}|\}\}|liquid\d+x|None|\[\{", text), place
+                    assert not UNMADE.search(text), place
                 assert mail["subject"], place
                 assert mail["preheader"], place
                 assert "\n" not in mail["subject"], place
                 assert inbox["title"], place
                 assert inbox["body"].strip(), place
+                for channel in channels_of(template) - {"email", "in_app"}:
+                    short = rendered(template, channel, language, name=name).parts
+                    assert not UNMADE.search("".join(short.values())), f"{place} {channel}"
+                    assert short["body"].strip(), f"{place} {channel}"
+                    assert channel == "sms" or short["title"].strip(), f"{place} {channel}"
                 assert len(mail["html"].encode()) < 102_000, place
                 assert "<b>Eve" not in mail["html"], place
                 assert "https://carillon.example/p/preferences/abc/" in mail["html"], place
@@ -137,3 +150,14 @@ def test_numbers_dates_and_plurals_follow_the_language(installed: list[Template]
     works = next(template for template in installed if template.key == "planned_maintenance")
     assert "December 6, 2026" in rendered(works, "email", "en").parts["subject"]  # 22:00 UTC is the 6th in Moscow
     assert "6 декабря 2026" in rendered(works, "email", "ru").parts["subject"]
+
+
+def test_an_english_text_message_costs_one_segment_and_a_russian_one_two(installed: list[Template]) -> None:
+    texted = [each for each in installed if "sms" in channels_of(each) and each.key != "digest"]
+    assert len(texted) >= 9
+    for template in texted:
+        for language, encoding, most in (("en", GSM_7, 1), ("ru", UCS_2, 2)):
+            body = rendered(template, "sms", language).parts["body"]
+            cost = segments(body)
+            assert cost.encoding == encoding, f"{template.key}: {cost.outside}"
+            assert cost.count <= most, body

@@ -8,16 +8,31 @@ from django.core.management import CommandError, call_command
 from django.utils import timezone
 
 from apps.accounts.models import AuditEntry, User
-from apps.campaigns.models import Campaign, CampaignState
+from apps.campaigns import reactions
+from apps.campaigns.models import Campaign, CampaignState, Event, EventOutcome, EventRule, Recurring
+from apps.campaigns.recurring import coming
+from apps.content.drafts import published_version
 from apps.content.models import Template
-from apps.followers.models import Address, Channel, ConsentRecord, Follower, NotificationType, Preference, Suppression
+from apps.followers.models import (
+    Address,
+    Channel,
+    ConsentRecord,
+    Follower,
+    NotificationType,
+    Preference,
+    Rhythm,
+    Suppression,
+)
+from apps.notifications.browser_push import vapid_public_key
 from apps.notifications.kinds import template_of
-from apps.notifications.models import Notification, ProviderAccount
+from apps.notifications.models import Cap, Notification, ProviderAccount
 from apps.ops import demo, site_setup
 from apps.ops.demo_people import people
 from tests.make import TESTER
 
 pytestmark = pytest.mark.django_db
+
+OUT_OF_THE_BOX = {Channel.EMAIL, Channel.IN_APP, Channel.WEB_PUSH, Channel.WEBHOOK}
 
 
 def run(name: str, *arguments: str) -> str:
@@ -32,15 +47,24 @@ def test_a_site_gets_its_types_templates_and_ways_out_once() -> None:
     for kind in NotificationType.objects.all():
         template = template_of(kind)
         assert template is not None
-        assert template.versions.filter(state="published").exists()
+        version = published_version(template)
+        assert version is not None
+        for translation in version.translations.all():
+            # where it is offered and has no words nothing would ever come
+            assert set(kind.channels) <= set(translation.parts), kind.key
+        assert Channel.SMS not in kind.default_channels or kind.category == "critical"
         assert {"name", "description"} == set(kind.translations["ru"])
-    assert set(ProviderAccount.objects.values_list("channel", flat=True)) == {Channel.EMAIL, Channel.IN_APP}
+    assert set(ProviderAccount.objects.values_list("channel", flat=True)) == OUT_OF_THE_BOX
     assert NotificationType.objects.get(key="security_alert").category == "critical"
+    assert NotificationType.objects.get(key="code").lifetime == 600
+    assert vapid_public_key()
 
-    NotificationType.objects.filter(key="update").update(name="Ours")
+    ours = {"name": "Ours", "channels": [Channel.EMAIL], "default_channels": [Channel.EMAIL]}
+    NotificationType.objects.filter(key="update").update(**ours)
     again = site_setup.set_up_site(by=TESTER, now=timezone.now())
     assert (again.types, again.templates) == ([], [])
-    assert NotificationType.objects.get(key="update").name == "Ours"
+    assert NotificationType.objects.filter(key="update", **ours).exists()
+    assert ProviderAccount.objects.count() == len(OUT_OF_THE_BOX)
 
 
 def test_the_command_makes_the_first_administrator_and_leaves_one_that_is_there(settings: Any) -> None:
@@ -86,7 +110,14 @@ def test_the_demo_world_has_everything_a_visitor_looks_for_and_is_made_once(worl
         CampaignState.DRAFT,
     ]
     assert Notification.objects.get().source == "campaign"
+    assert Rhythm.objects.filter(cadence="daily").exists()
+    assert Cap.objects.exists()
+    assert EventRule.objects.count() == 2
+    assert coming(Recurring.objects.get(), after=timezone.now())
     assert User.objects.get(username="admin").check_password(demo.PASSWORD)
+    while Event.objects.filter(due_at__isnull=False).exists():  # half a second at a time
+        reactions.work_off()
+    assert set(EventOutcome.objects.values_list("result", flat=True)) == {"notified", "not_matched"}
     kinds = set(AuditEntry.objects.values_list("kind", flat=True))
     assert {"follower.added", "campaign.started", "template.published", "staff.created"} <= kinds
 
