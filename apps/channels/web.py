@@ -9,7 +9,7 @@ from email.utils import parsedate_to_datetime
 from typing import Any, ClassVar
 from urllib.parse import urlsplit
 
-from apps.channels.contract import BadSettings, Outcome, Provider, Result
+from apps.channels.contract import LONGEST_WAIT, BadSettings, Outcome, Provider, Result
 from apps.channels.web_wire import Body, root_of
 
 CONNECT_SECONDS = 10
@@ -92,7 +92,7 @@ def words_of(text: str) -> str:
     """What a provider says in its JSON, without the brackets."""
     try:
         return _words(json.loads(text))
-    except ValueError:
+    except (ValueError, RecursionError):
         return text
 
 
@@ -107,14 +107,14 @@ def _words(answer: Any) -> str:
 
 
 def seconds_of(retry_after: str | None) -> float | None:
-    """RFC 9110 10.2.3: seconds or a date."""
+    """RFC 9110 10.2.3: seconds or a date. None for whatever else a stranger's server says."""
     if not retry_after:
         return None
-    if retry_after.strip().isdigit():
-        return float(retry_after)
     try:
+        if retry_after.strip().isdecimal():
+            return min(float(retry_after), LONGEST_WAIT)
         until = parsedate_to_datetime(retry_after)
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
     until = until if until.tzinfo else until.replace(tzinfo=dt.UTC)
     return max(0.0, (until - dt.datetime.now(dt.UTC)).total_seconds())

@@ -211,12 +211,12 @@ class Outside:
         try:
             connection.request("POST", place.path, body=body, headers=dict(headers))
             with connection.getresponse() as response:
-                text = response.read(LARGEST).decode("utf-8", "replace")
+                text = _beginning(response).decode("utf-8", "replace")
                 whole = response.isclosed() or response.length == 0
                 reply = Reply(response.status, {name.lower(): value for name, value in response.getheaders()}, text)
             if not whole:
                 connection.close()
-        except (OSError, http.client.HTTPException) as error:
+        except (OSError, ValueError, http.client.HTTPException) as error:  # ValueError: a chunk of less than no bytes
             connection.close()
             if late.is_set() or isinstance(error, TimeoutError):
                 raise NoAnswer(f"{place.host} did not answer within {self._timeout:g} s.") from TimeoutError()
@@ -227,3 +227,13 @@ class Outside:
             raise NoAnswer(f"{place.host} did not answer within {self._timeout:g} s.") from TimeoutError()
         connection.used = True
         return reply
+
+
+def _beginning(response: http.client.HTTPResponse) -> bytes:
+    """At most LARGEST bytes. Not by read(): of a chunk that says it has -1 bytes that reads all there ever comes."""
+    parts: list[bytes] = []
+    left = LARGEST
+    while left and (part := response.read1(left)):
+        parts.append(part[:left])
+        left -= len(parts[-1])
+    return b"".join(parts)

@@ -3,6 +3,8 @@
 import base64
 import datetime as dt
 import json
+import socket
+import threading
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -181,6 +183,32 @@ def test_each_answer_is_charged_to_the_receiver_and_never_to_the_account(
     assert (outcome.result, outcome.remedy) == (result, Remedy(remedy)), outcome.detail
     assert not breaker.is_fault(outcome)
     assert len(fake.calls) == 1, "no redirect is followed, nothing is tried again behind our back"
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        b"Retry-After: \xb2\r\n\r\n",
+        b"Retry-After: Mon, 99999999999999999999 Jan 2027 00:00:00 GMT\r\n\r\n",
+        b"\r\n" + b"[" * 60_000,
+        b"Transfer-Encoding: chunked\r\n\r\n-5\r\nnothing",
+    ],
+    ids=["no number", "no date", "brackets", "less than nothing"],
+)
+def test_nothing_that_a_receiver_says_breaks_the_connection_that_others_share(said: bytes, secret: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def answer() -> None:
+            connection, _ = listener.accept()
+            with connection:
+                connection.recv(65_536)
+                connection.sendall(b"HTTP/1.1 503 Busy\r\nConnection: close\r\n" + said)
+
+        server = threading.Thread(target=answer)
+        server.start()
+        [outcome] = sent(a_message(f"http://127.0.0.1:{listener.getsockname()[1]}/", secret))
+        server.join()
+    assert outcome.result is Result.TRANSIENT
 
 
 @pytest.mark.parametrize("status", [429, 502, 503, 504])
