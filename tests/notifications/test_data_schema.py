@@ -4,7 +4,19 @@ from typing import Any
 
 import pytest
 
+from apps.notifications import data_schema
 from apps.notifications.data_schema import BadSchema, Unfit, check_fit, check_schema
+
+
+def _nested(levels: int, name: str) -> Any:
+    return {name: _nested(levels - 1, name)} if levels else {}
+
+
+def _doubled(levels: int) -> dict[str, Any]:
+    """A few lines that ask for the same part 2 to the power of `levels` times."""
+    parts = {f"p{n}": {"allOf": [{"$ref": f"#/$defs/p{n + 1}"}] * 2} for n in range(levels)}
+    return {"$ref": "#/$defs/p0", "$defs": {**parts, f"p{levels}": {}}}
+
 
 ORDER = {
     "type": "object",
@@ -59,8 +71,44 @@ def test_what_does_not_fit_is_named_by_its_path(data: dict[str, Any], path: str,
         ({"const": "\0"}, "NUL"),
         ({"const": "\ud800"}, "half of a character"),
         ({"const": "x" * 20_000}, "20,000 are possible"),
+        ({"properties": {"a": {"pattern": "a{99999999999999999999}"}}}, "too large"),
+        ({"items": {"patternProperties": {"^a": {}}}}, "patternProperties"),
+        ({"items": {"$schema": "https://json-schema.org/draft/2020-12/schema"}}, "inside"),
+        (_nested(300, "not"), "nested too deeply"),
     ],
 )
 def test_what_is_no_usable_schema_is_refused(schema: Any, says: str) -> None:
     with pytest.raises(BadSchema, match=says):
         check_schema(schema)
+
+
+def test_a_schema_that_would_be_checked_for_years_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(data_schema, "SECONDS", 0.05)
+    with pytest.raises(BadSchema, match="too long"):
+        check_schema(_doubled(60))
+
+
+@pytest.mark.parametrize(
+    ("rule", "value"),
+    [
+        ({"pattern": "^(a|aa)+$"}, "a" * 90 + "!"),
+        ({"multipleOf": 0.5}, 10**400),
+        ({"$ref": "#/$defs/again"}, _nested(500, "a")),
+    ],
+)
+def test_data_that_can_not_be_checked_does_not_fit(
+    rule: dict[str, Any], value: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(data_schema, "SECONDS", 0.05)
+    schema = {"properties": {"a": rule}, "$defs": {"again": {"properties": {"a": {"$ref": "#/$defs/again"}}}}}
+    check_schema(schema)
+    with pytest.raises(Unfit, match="can't be checked"):
+        check_fit(schema, {"a": value})
+
+
+def test_many_objects_are_compared_at_once() -> None:
+    schema = {"properties": {"a": {"uniqueItems": True}}}
+    rows = [{"n": n} for n in range(3000)]
+    check_fit(schema, {"a": rows})
+    with pytest.raises(Unfit, match="non-unique"):
+        check_fit(schema, {"a": [{"n": 1, "m": 2}, {"m": 2, "n": 1}]})
