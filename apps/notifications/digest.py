@@ -1,8 +1,9 @@
 """Digests: what was held for a follower's hour goes out together, as one message.
 
-A held row's `due_at` is that hour (claim.py puts it there). When it has come, `flush` takes some people's rows, judges
-them again, and in the same transaction closes them and opens the message that has them all: so nothing is lost or sent
-twice, wherever a process dies. A row that is alone goes back to waiting and is sent as the message it is.
+A held row's `due_at` is that hour (claim.py puts it there). When it has come, `flush` takes some people's rows, decides
+again about each, and in the same transaction closes them and opens the message that has them all: so nothing is lost
+or sent twice, wherever a process dies. A row that is alone goes back to waiting and is sent as the message it is; one
+whose hour is another by now (a pause that ends at night, quiet hours that end before the digest's) stays held.
 """
 
 import datetime as dt
@@ -21,13 +22,14 @@ from apps.content.drafts import published_version
 from apps.content.models import Template, Version
 from apps.content.render import compiled
 from apps.followers.models import Category, Follower, NotificationType
-from apps.followers.verdict_sql import ALLOWING, reason_case
+from apps.followers.verdict_sql import reason_case
 from apps.lib import among  # noqa: F401  (the lookup `pk__among`)
 from apps.lib.actor import SYSTEM
-from apps.lib.queue.announce import announce, waiting
+from apps.lib.queue.announce import announce, answer_all
 from apps.lib.queue.lanes import Lane
-from apps.notifications import books, digest_items, moves, recipient
-from apps.notifications.decide import Why
+from apps.notifications import books, digest_items, facts, moves, recipient
+from apps.notifications.claim import WAITS
+from apps.notifications.decide import Act, Decision, Why
 from apps.notifications.fallback import CHAINED, IN_DIGEST
 from apps.notifications.models import (
     DIGEST,
@@ -42,11 +44,11 @@ from apps.notifications.plan import finish_planning
 
 TEMPLATE = "digest"  # of all types but those with a template digest_<key> of their own
 FLUSH_TASK = "apps.notifications.digest.flush_due"
+LANE = Lane.BULK  # at eight it has work for minutes, and a worker of the others would be missing to single messages
 WORK_SECONDS = 8.0
 PEOPLE = 200  # per transaction
 LOOKED_AT = 1000  # due rows among which a flush looks for people whom no other flush has
 RENDERED = 100  # items of a digest; the rest is counted in `omitted`
-_ALLOWING = frozenset(reason.value for reason in ALLOWING)
 
 
 class _Group(NamedTuple):
@@ -63,6 +65,7 @@ class _Found:
     """What becomes of the rows of one transaction."""
 
     denied: dict[str, list[Delivery]] = field(default_factory=lambda: defaultdict(list))  # by reason
+    later: list[tuple[Delivery, Decision]] = field(default_factory=list)
     alone: list[Delivery] = field(default_factory=list)
     gathered: dict[_Group, list[Delivery]] = field(default_factory=dict)
     items: dict[_Group, list[dict[str, Any]]] = field(default_factory=dict)
@@ -70,16 +73,17 @@ class _Found:
 
 def announce_due(*, now: dt.datetime) -> None:
     """Schedule: wake a worker for the digests whose hour has come."""
-    if due(now)[:1] and waiting(Lane.TRANSACTIONAL) == 0:
-        announce(FLUSH_TASK, lane=Lane.TRANSACTIONAL)
+    if due(now)[:1]:  # whatever else waits in the lane: on a busy day that is always something
+        announce(FLUSH_TASK, lane=LANE)
 
 
 def flush_due(**_: object) -> None:
     """Task: make digests for a few seconds, then announce the rest."""
+    answer_all(FLUSH_TASK, lane=LANE)
     until = time.monotonic() + WORK_SECONDS
     while flush(now=timezone.now()):
         if time.monotonic() > until:
-            announce(FLUSH_TASK, lane=Lane.TRANSACTIONAL)
+            announce(FLUSH_TASK, lane=LANE)
             return
 
 
@@ -103,6 +107,7 @@ def flush(*, now: dt.datetime, people: int = PEOPLE) -> bool:
         deltas: Counter[books.Place] = Counter()
         for reason, denied in found.denied.items():
             deltas.update(_moved(denied, DeliveryStatus.SKIPPED, reason=reason, finished_at=now))
+        _hold_on(found.later, now=now)
         deltas.update(_moved(found.alone, DeliveryStatus.PENDING, due_at=now))
         gathered = [row for members in found.gathered.values() for row in members]
         deltas.update(_moved(gathered, DeliveryStatus.SKIPPED, reason=IN_DIGEST, finished_at=now))
@@ -141,23 +146,41 @@ def _moved(rows: Iterable[Delivery], status: DeliveryStatus, **changes: object) 
     return moves.moved(Delivery.objects.filter(pk__among=ids), status, **changes)[1] if ids else Counter()
 
 
+def _hold_on(later: Sequence[tuple[Delivery, Decision]], *, now: dt.datetime) -> None:
+    """Another hour, with its reason."""
+    for row, fate in later:
+        row.due_at = fate.at or now
+    Delivery.objects.bulk_update([row for row, _ in later], ["due_at"], batch_size=200)
+    details = ((row, {"reason": str(fate.reason), "until": row.due_at.isoformat()}) for row, fate in later)
+    events = [DeliveryEvent(delivery=row, at=now, kind=WAITS, detail=detail) for row, detail in details]
+    DeliveryEvent.objects.bulk_create(events, batch_size=1000)
+
+
 # ------------------------------------------------------------------ what becomes of each row
 def _sort_out(rows: Sequence[Delivery], versions: dict[int, Version | None], *, now: dt.datetime) -> _Found:
     found, groups, verdicts = _Found(), defaultdict(list), _verdicts(rows)
-    for row in rows:
-        notification, verdict = row.notification, verdicts.get(row.pk)
-        if row.follower_id is None or verdict is None:
-            found.alone.append(row)
-        elif verdict not in _ALLOWING:
-            found.denied[verdict].append(row)
-        elif notification.expires_at and notification.expires_at <= now:
-            found.denied[Why.EXPIRED_WHILE_WAITING.value].append(row)
-        else:
-            row.reason = verdict
-            kind = notification.notification_type
-            groups[_Group(kind, row.follower_id, row.channel, row.address_id)].append(row)
     people = {row.follower.pk: recipient.Person(*(getattr(row.follower, name) for name in recipient.COLUMNS))
               for row in rows if row.follower}  # fmt: skip
+    habits = facts.habits_of_all(people)
+    for row in rows:
+        verdict = verdicts.get(row.pk)
+        if row.follower_id is None or verdict is None:
+            found.alone.append(row)
+            continue
+        asked = [facts.Asked(people[row.follower_id], verdict)]
+        # no ledger: what is counted is the digest. No chain: who was reached elsewhere has no row here any more
+        [fate] = facts.decisions(row.notification, row.channel, asked, habits=habits, ledger=None, now=now, chain={})
+        match fate.act:
+            case Act.SKIP:
+                reason = Why.EXPIRED_WHILE_WAITING if fate.reason == Why.EXPIRED else fate.reason
+                found.denied[str(reason)].append(row)
+            case Act.HOLD:
+                found.later.append((row, fate))
+            case Act.WAIT:
+                found.alone.append(row)
+            case Act.SEND:
+                row.reason, kind = verdict, row.notification.notification_type
+                groups[_Group(kind, row.follower_id, row.channel, row.address_id)].append(row)
     recipient.complete(list(people.values()), fields=["email", "phone", "tags"])
     for group, members in groups.items():
         if len(members) > 1 and _may_be_gathered(group, versions, now=now):
@@ -185,9 +208,9 @@ def _verdicts(rows: Sequence[Delivery]) -> dict[int, str]:
 
 
 def _may_be_gathered(group: _Group, versions: dict[int, Version | None], *, now: dt.datetime) -> bool:
-    """Never what has become critical meanwhile, nor where the digest has no words: that goes one by one."""
+    """Not what is critical or not to be gathered by now, nor where the digest has no words: that goes one by one."""
     kind = group.kind
-    if kind.category == Category.CRITICAL:
+    if kind.category == Category.CRITICAL or not kind.digest:
         return False
     if kind.pk not in versions:
         versions[kind.pk] = version_for(kind, now=now)

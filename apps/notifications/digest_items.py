@@ -1,5 +1,6 @@
 """What a digest shows of each message in it: its own words, in the reader's language."""
 
+import logging
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Any
@@ -16,6 +17,7 @@ from apps.notifications.recipient import Person
 BODY = 500  # characters of an item's text: a digest is a list, and a hundred whole letters would be no mail any more
 _LINKED = (Channel.IN_APP, Channel.PUSH, Channel.WEB_PUSH)  # a mail's own links stand in its text
 
+log = logging.getLogger("carillon.digest")
 Item = dict[str, Any]  # {"title", "body", "link", "at", "data"}
 Rows = list[Delivery]
 
@@ -32,6 +34,9 @@ def made_of(
             if len(items) < most:
                 items.append(_item(row, person))
         except RenderError:
+            broken.append(row)
+        except Exception:  # a bug costs this message, not everybody's digest
+            log.exception("The item of delivery %s could not be made.", row.uid)
             broken.append(row)
         else:
             good.append(row)

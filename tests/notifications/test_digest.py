@@ -13,13 +13,16 @@ import pytest
 from django.db import connection, transaction
 from django.db.models import F
 from django.utils import timezone
+from django_q.models import OrmQ
 
 from apps.campaigns import lifecycle
 from apps.content.drafts import published_version
 from apps.content.models import Template
 from apps.followers import consent
 from apps.followers.models import Follower, NotificationType, Rhythm
-from apps.notifications import control, digest, track
+from apps.lib.queue.announce import announce
+from apps.lib.queue.lanes import Lane
+from apps.notifications import control, digest, digest_items, track
 from apps.notifications.models import Delivery, DeliveryEvent, DeliveryStatus, Notification
 from apps.notifications.moves import move
 from tests.make import TESTER, make_follower, make_template, make_type
@@ -314,6 +317,62 @@ def test_what_expires_while_it_is_held_is_closed_and_says_so(orders: Notificatio
     control.close_leftovers(now=soon)
     assert notification.deliveries.get().reason == "expired_while_waiting"
     assert stands(notification) == {"skipped": 1}
+
+
+def test_a_digest_is_made_at_the_readers_hour_and_not_within_quiet_hours(
+    orders: NotificationType, anna: Follower
+) -> None:
+    nights = {str(day): ["22:00", "07:00"] for day in range(7)}
+    Rhythm.objects.create(follower=anna, quiet=nights, cadence="daily", updated_at=timezone.now())  # at 08:00
+    Follower.objects.update(time_zone="UTC")
+    midnight = timezone.now().replace(hour=0, minute=0, second=0, microsecond=0) + dt.timedelta(days=1)
+    sent = [hold(orders, [anna], number) for number in (1, 2)]
+    Notification.objects.update(send_at=midnight - dt.timedelta(hours=1))
+
+    def due_then(moment: dt.datetime) -> set[dt.datetime]:
+        Delivery.objects.update(due_at=moment)
+        digest.flush(now=moment)
+        return set(Delivery.objects.filter(status="held").values_list("due_at", flat=True))
+
+    (morning,) = due_then(midnight)
+    assert midnight + dt.timedelta(hours=7) <= morning <= midnight + dt.timedelta(hours=7, minutes=2)
+    breakfast = midnight + dt.timedelta(hours=8)
+    assert due_then(morning) == {breakfast}
+    assert [stands(each) for each in sent] == [{"held": 1}] * 2
+    assert sent[0].deliveries.get().events.last().detail == {"reason": "digest", "until": breakfast.isoformat()}
+    assert due_then(breakfast) == set()
+    assert shown()["total"] == 2
+
+
+def test_a_type_that_is_not_gathered_any_more_goes_one_by_one(orders: NotificationType, anna: Follower) -> None:
+    sent = [hold(orders, [anna], number) for number in (1, 2)]
+    NotificationType.objects.update(digest=False)
+    flush_all()
+    assert [stands(each) for each in sent] == [{"pending": 1}] * 2
+
+
+def test_a_bug_in_the_making_of_one_item_keeps_no_other_back(
+    orders: NotificationType, anna: Follower, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sent = [hold(orders, [anna], number) for number in (1, 2, 3)]
+    item = digest_items._item
+
+    def stumbles(row: Delivery, person: Any) -> Any:
+        return item(row, person) if row.notification != sent[0] else 1 / 0
+
+    monkeypatch.setattr(digest_items, "_item", stumbles)
+    flush_all()
+    assert [stands(each) for each in sent] == [{"pending": 1}, {"skipped": 1}, {"skipped": 1}]
+
+
+def test_a_lane_with_other_calls_waiting_does_not_put_digests_off(orders: NotificationType, anna: Follower) -> None:
+    hold(orders, [anna], 1)
+    announce("apps.notifications.send.send_lane", lane=Lane.BULK, name="bulk")
+    digest.announce_due(now=timezone.now())
+    assert [call.func() for call in OrmQ.objects.order_by("pk")][-1] == digest.FLUSH_TASK
+    digest.announce_due(now=timezone.now())
+    digest.flush_due()
+    assert digest.FLUSH_TASK not in [call.func() for call in OrmQ.objects.all()], "one look answers all calls"
 
 
 # ------------------------------------------------------------------ two at once
