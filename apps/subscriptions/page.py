@@ -2,7 +2,7 @@
 
 import datetime as dt
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
 from typing import Any
 from urllib.parse import urlencode
@@ -41,11 +41,15 @@ def back(token: str, done: str, undo: str = "", kept: list[str] | None = None, *
 
 @dataclass(frozen=True, slots=True)
 class _Note:
-    """One reason, for all the cells of a row that share it."""
+    """One reason, for all the cells of a row that share it, or for whole columns."""
 
     id: str
     channels: list[str]
     text: str
+
+    @property
+    def labels(self) -> list[str]:
+        return [str(CHANNELS[Channel(channel)]) for channel in self.channels]
 
 
 def page(
@@ -60,11 +64,16 @@ def page(
 ) -> HttpResponse:
     """The whole page. `problem`: the part that refused something, and what it says."""
     now = timezone.now()
+    addresses = list(follower.addresses.exclude(state=AddressState.GONE))
     rows = matrix(follower, translation.get_language())
+    if all(address.channel != Channel.WEBHOOK for address in addresses):
+        # nobody can add one here, and hardly anybody knows what it is: programs have them
+        rows = [replace(row, cells=[cell for cell in row.cells if cell.channel != Channel.WEBHOOK]) for row in rows]
+    nowhere = {cell.channel: cell for row in rows for cell in row.cells if cell.offered and _is_nowhere(cell)}
+    ways = _notes("no-way", nowhere.values())
     columns = [(cell.channel, CHANNELS[Channel(cell.channel)]) for cell in rows[0].cells] if rows else []
     muted = muted_channels(follower)
     rhythm = rhythm_of(follower)
-    addresses = list(follower.addresses.exclude(state=AddressState.GONE))
     places = {
         address.channel: masked(address.value)
         for address in addresses
@@ -78,7 +87,8 @@ def page(
         "follower": follower,
         "place": ", ".join(places.values()),
         "columns": columns,
-        "rows": [_row(row) for row in rows],
+        "rows": [_row(row, ways) for row in rows],
+        "ways": ways,
         "switches": [
             {"name": name, "label": label, "on": name not in muted, "place": places.get(channel_of_address(name), "")}
             for name, label in columns
@@ -135,9 +145,14 @@ def _browsers(addresses: Iterable[Address]) -> dict[str, Any]:
     return {"known": known, "server_key": vapid_public_key() or ""}
 
 
-def _row(row: Row) -> dict[str, Any]:
-    notes = _notes(row)
-    note_of = {channel: note.id for note, channels in notes for channel in channels}
+def _is_nowhere(cell: Cell) -> bool:
+    return cell.reason is Reason.NO_ADDRESS
+
+
+def _row(row: Row, ways: Iterable[_Note]) -> dict[str, Any]:
+    """`ways`: what is said once, of whole columns: that there is no address to write to."""
+    notes = _notes(f"note-{row.key}", (cell for cell in row.cells if not _is_nowhere(cell)))
+    note_of = {channel: note.id for note in [*ways, *notes] for channel in note.channels}
     return {
         "key": row.key,
         "name": row.name,
@@ -151,24 +166,23 @@ def _row(row: Row) -> dict[str, Any]:
                 "editable": cell.editable,
                 "wanted": cell.wanted,
                 "idle": cell.wanted and not cell.on,  # on, but something else keeps it quiet
+                "nowhere": _is_nowhere(cell),
                 "note": note_of.get(cell.channel, ""),
             }
             for cell in row.cells
         ],
-        "notes": [note for note, _channels in notes],
+        "notes": notes,
     }
 
 
-def _notes(row: Row) -> list[tuple[_Note, list[str]]]:
+def _notes(prefix: str, cells: Iterable[Cell]) -> list[_Note]:
     def words(cell: Cell) -> str:
-        if cell.reason is Reason.NO_ADDRESS:
+        if _is_nowhere(cell):
             return str(NO_ADDRESS.get(Channel(cell.channel), NOTES[cell.reason]))
         return str(NOTES[cell.reason])
 
-    unusual = sorted((cell for cell in row.cells if cell.offered and cell.reason in NOTES), key=words)
-    notes = []
-    for number, (text, cells) in enumerate(groupby(unusual, key=words)):
-        same = list(cells)
-        labels = [str(CHANNELS[Channel(cell.channel)]) for cell in same]
-        notes.append((_Note(f"note-{row.key}-{number}", labels, text), [cell.channel for cell in same]))
-    return notes
+    unusual = sorted((cell for cell in cells if cell.offered and cell.reason in NOTES), key=words)
+    return [
+        _Note(f"{prefix}-{number}", [cell.channel for cell in same], text)
+        for number, (text, same) in enumerate(groupby(unusual, key=words))
+    ]

@@ -12,6 +12,7 @@ from apps.accounts.models import AuditEntry
 from apps.followers.consent import matrix, set_preferences
 from apps.followers.contacts import change_follower
 from apps.followers.models import ChannelMute, ConsentRecord, Follower, NotificationType, Preference
+from apps.followers.webhooks import add_webhook
 from apps.lib import tokens
 from tests.make import TESTER, make_follower, make_type
 from tests.subscriptions.pages import everything_stored, preferences_path, visit
@@ -66,6 +67,25 @@ def test_the_page_shows_every_type_with_its_switches_and_reasons(client: Client,
     fixed = [each for each in page.html.iter("input") if each.get("disabled") is not None]
     assert [each.get("name") for each in fixed] == [None] * 3  # security twice, orders by e-mail
     assert all(each.get("aria-describedby") for each in fixed)
+
+
+def test_a_channel_that_reaches_nobody_yet_says_so_once_and_a_webhook_is_shown_to_those_who_have_one(
+    client: Client, anna: Follower
+) -> None:
+    """With seven channels the same three sentences stood under each type: ten screens on a phone."""
+    for key in ("orders", "alerts"):
+        make_type(
+            key, category="informational", channels=["email", "web_push", "webhook"], default_channels=["web_push"]
+        )
+    page = visit(client, preferences_path(anna))
+    assert page.text.count("Browser: no browser yet – add this one below.") == 1
+    [reason] = {page.switch("cell", f"{key}:web_push").get("aria-describedby") for key in ("orders", "alerts")}
+    assert page.html.get_element_by_id(reason).text_content().startswith("Browser")
+    assert "Webhook" not in page.text
+    add_webhook(follower=anna, url="https://anna.example/hook", by=TESTER, now=timezone.now())
+    page = visit(client, preferences_path(anna))
+    page.flip("cell", "orders:webhook").press(SAVE)
+    assert choices(anna) == {("orders", "webhook", True)}
 
 
 def test_a_forwarded_link_shows_no_address_and_no_name(client: Client, kinds: Any) -> None:
