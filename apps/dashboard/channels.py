@@ -7,6 +7,7 @@ from typing import Any
 from crispy_forms.layout import Div, Fieldset, Layout
 from django import forms
 from django.contrib import messages
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import path
@@ -24,8 +25,9 @@ from apps.followers.models import Address, Channel
 from apps.lib.crypto import Undecryptable
 from apps.notifications import accounts_out, limits, links
 from apps.notifications.account_trial import REGISTERED, devices, try_account
-from apps.notifications.models import DomainLimit, ProviderAccount, SlowDomain
+from apps.notifications.models import DeliveryStatus, DomainLimit, Notification, ProviderAccount, SlowDomain
 
+HEAD = 1000  # rows looked at
 KEEP = "Leave empty to keep the stored one."
 WHERE = {
     Channel.EMAIL: "Write the address", Channel.SMS: "Write the phone number", Channel.VOICE: "Write the phone number",
@@ -224,8 +226,11 @@ def health_of(account: ProviderAccount, now: Any) -> str:
     return "good" if account.last_ok_at else "unknown"
 
 
-def hold_ups(channels: Iterable[str]) -> list[str]:
-    """Why messages wait: one sentence for each of these channels that has no account in working order just now."""
+def hold_ups(channels: Iterable[str], *, devices: QuerySet[Address] | None = None) -> list[str]:
+    """Why messages wait: one sentence for each of these channels that has no account in working order just now.
+
+    `devices`: where pushes are to go; then also for each service that knows some of them and has no account.
+    """
     now, sentences = timezone.now(), []
     for channel in channels:
         label = Channel(channel).label
@@ -240,6 +245,12 @@ def hold_ups(channels: Iterable[str]) -> list[str]:
             latest = max(accounts, key=lambda account: account.last_error_at or account.created_at)
             said = latest.last_error.rstrip(".")
             sentences.append(f"{label} can't leave just now: {said}. Nothing is lost: it goes out by itself later.")
+        for service in _unserved(channel, accounts) if accounts and devices is not None else ():
+            if devices.filter(channel=channel, via=service.via).exists():
+                sentences.append(
+                    f"No account for {service.label} is switched on: nothing goes to its devices, and what is for them "
+                    "waits until it expires. An administrator adds one under Channels."
+                )
         for account in accounts if "good" in health else ():
             if account.tripped_at:
                 sentences.append(
@@ -247,6 +258,18 @@ def hold_ups(channels: Iterable[str]) -> list[str]:
                     f"{label} takes the next account."
                 )
     return sentences
+
+
+def _unserved(channel: str, accounts: Iterable[ProviderAccount]) -> list[type[Provider]]:
+    """Those services of the channel whose addresses nobody else can write to, and that have none of the accounts."""
+    used = {account.provider for account in accounts}
+    return [kind for kind in providers() if kind.channel == channel and kind.via and kind.key not in used]
+
+
+def next_devices(notification: Notification) -> QuerySet[Address]:
+    """The devices that are next. What nobody can take stays at the head of the line, however long the line is."""
+    line = notification.deliveries.filter(status=DeliveryStatus.PENDING, channel=Channel.PUSH)
+    return Address.objects.filter(deliveries__in=line.order_by("due_at", "id").values("pk")[:HEAD])
 
 
 def _clock(moment: Any) -> str:

@@ -12,6 +12,7 @@ from apps.campaigns import lifecycle
 from apps.campaigns.models import Campaign, CampaignState, Run
 from apps.campaigns.segments import make_segment
 from apps.dashboard.balance_sheet import lines_of
+from apps.followers.devices import register_app
 from apps.followers.models import Category, Channel
 from apps.notifications import books, track
 from apps.notifications.accounts_out import pause
@@ -341,6 +342,28 @@ def test_a_mail_server_that_is_down_is_named_where_the_waiting_is_seen(
         assert "it goes out by itself later" in text
     ProviderAccount.objects.update(enabled=False)
     assert "No account for Email is switched on" in page_of(client.get(pages[0])).text
+
+
+def test_devices_of_a_service_without_an_account_are_named_before_the_campaign_leaves_and_while_they_wait(
+    client: Client, sender: Any, anna: Any
+) -> None:
+    """With FCM alone nothing goes to Apple's devices; until now they waited in silence until the message expired."""
+    now = timezone.now()
+    ProviderAccount.objects.create(name="Google", provider="fcm", channel=Channel.PUSH, created_at=now)
+    kind = make_type(channels=["push"], default_channels=["push"])
+    words = {"en": {"push": {"title": "News", "body": "Read it"}}}
+    pushed = make_campaign(notification_type=kind, channels=["push"], translations=words)
+    said = "No account for Apple Push Notification service is switched on"
+    as_role(client, sender)
+    register_app(follower=anna, service="fcm", token="f" * 100, by=TESTER, now=now)
+    assert "No account" not in page_of(client.get(url("campaign-review", pushed))).text
+    register_app(follower=anna, service="apns", token="a" * 64, by=TESTER, now=now)
+    assert said in page_of(client.get(url("campaign-review", pushed))).text
+    plan(lifecycle.send_now(campaign=pushed, by=TESTER, now=now))
+    pages = [url("campaign", pushed), reverse("dashboard:notification", args=[pushed.runs.get().notification.uid])]
+    assert all(said in page_of(client.get(page)).text for page in pages)
+    ProviderAccount.objects.create(name="Apple", provider="apns", channel=Channel.PUSH, created_at=now)
+    assert all("No account" not in page_of(client.get(page)).text for page in pages)
 
 
 def test_a_new_campaign_does_not_begin_as_a_kind_that_nobody_can_refuse(client: Client, editor: Any) -> None:

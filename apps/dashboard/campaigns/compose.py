@@ -1,9 +1,11 @@
 """Composing: four steps, each at its own address and each saved by itself, so that work is never lost."""
 
+import datetime as dt
 from typing import Any
 from uuid import UUID
 
 from django.contrib import messages
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import path, reverse
@@ -27,8 +29,9 @@ from apps.campaigns.review import review
 from apps.content import lint
 from apps.dashboard.campaigns.forms import AudienceForm, ContentForms, ScheduleForm, StartForm, TestForm
 from apps.dashboard.campaigns.preview import channels_and_languages, send_a_test
+from apps.dashboard.channels import hold_ups
 from apps.dashboard.forms import add_refusal, whole_number, zone_names
-from apps.followers.models import NotificationType
+from apps.followers.models import Address, AddressState, NotificationType
 from apps.lib import wallclock
 
 STEPS = (("content", "Content"), ("audience", "Audience"), ("schedule", "Schedule"), ("review", "Review"))
@@ -165,8 +168,18 @@ def last_look(request: HttpRequest, uid: UUID) -> HttpResponse:
         "moment": moment,
         "time_problem": time_problem,
         "version": version,
+        "hold_ups": hold_ups(campaign.channels, devices=_devices(campaign, now)),
     }
     return _step(request, campaign, "review", values)
+
+
+def _devices(campaign: Campaign, now: dt.datetime) -> QuerySet[Address]:
+    """Those of its audience."""
+    try:
+        people = audiences.followers_of(audiences.validate(campaign.audience), now=now)
+    except audiences.BadAudience:  # said among the problems
+        return Address.objects.none()
+    return Address.objects.filter(state=AddressState.ACTIVE, follower__in=people.order_by().values("pk"))
 
 
 # ------------------------------------------------------------------ what the steps share
