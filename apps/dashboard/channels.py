@@ -25,6 +25,7 @@ from apps.followers.models import Address, Channel
 from apps.lib.crypto import Undecryptable
 from apps.notifications import accounts_out, limits, links
 from apps.notifications.account_trial import REGISTERED, devices, try_account
+from apps.notifications.balance import Balance
 from apps.notifications.models import DeliveryStatus, DomainLimit, Notification, ProviderAccount, SlowDomain
 
 HEAD = 1000  # rows looked at
@@ -266,7 +267,13 @@ def _unserved(channel: str, accounts: Iterable[ProviderAccount]) -> list[type[Pr
     return [kind for kind in providers() if kind.channel == channel and kind.via and kind.key not in used]
 
 
-def next_devices(notification: Notification) -> QuerySet[Address]:
+def hold_ups_of(notification: Notification, sheet: Balance) -> list[str]:
+    """The same for what waits of one notification."""
+    waiting = [channel for channel, part in sheet.by_channel.items() if part.waiting]
+    return hold_ups(waiting, devices=_next_devices(notification))
+
+
+def _next_devices(notification: Notification) -> QuerySet[Address]:
     """The devices that are next. What nobody can take stays at the head of the line, however long the line is."""
     line = notification.deliveries.filter(status=DeliveryStatus.PENDING, channel=Channel.PUSH)
     return Address.objects.filter(deliveries__in=line.order_by("due_at", "id").values("pk")[:HEAD])

@@ -15,7 +15,7 @@ from apps.accounts.actors import staff_actor
 from apps.accounts.permissions import Capability, may, requires
 from apps.campaigns.models import Campaign
 from apps.dashboard.balance_sheet import lines_of
-from apps.dashboard.channels import hold_ups, next_devices
+from apps.dashboard.channels import hold_ups_of
 from apps.dashboard.paging import page_of
 from apps.followers.models import Channel, NotificationType
 from apps.inbox.removal import removed_of
@@ -64,9 +64,7 @@ def detail(request: HttpRequest, uid: UUID) -> HttpResponse:
         "may_pause": notification.state in (NotificationState.PLANNING, NotificationState.SENDING),
         "may_resume": notification.state == NotificationState.PAUSED,
         "live": live,
-        "hold_ups": hold_ups(notification.channels, devices=next_devices(notification))
-        if live and sheet.waiting
-        else [],
+        "hold_ups": hold_ups_of(notification, sheet) if live else [],
         "may_retry": notification.state != NotificationState.CANCELLED,
     }
     template = "_progress" if request.headers.get("HX-Request") else "detail"

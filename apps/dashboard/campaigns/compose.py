@@ -168,7 +168,9 @@ def last_look(request: HttpRequest, uid: UUID) -> HttpResponse:
         "moment": moment,
         "time_problem": time_problem,
         "version": version,
-        "hold_ups": hold_ups(campaign.channels, devices=_devices(campaign, now)),
+        "hold_ups": hold_ups(
+            (each.channel for each in result.channels if each.will_get), devices=_devices(campaign, now)
+        ),
     }
     return _step(request, campaign, "review", values)
 

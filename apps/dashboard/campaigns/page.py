@@ -22,7 +22,7 @@ from apps.campaigns.models import Campaign, CampaignState, Run
 from apps.campaigns.readiness import current_version
 from apps.dashboard.audit import history_of
 from apps.dashboard.balance_sheet import lines_of
-from apps.dashboard.channels import hold_ups, next_devices
+from apps.dashboard.channels import hold_ups_of
 from apps.dashboard.paging import page_of
 from apps.followers.models import Channel
 from apps.notifications.balance import balance
@@ -102,9 +102,7 @@ def _progress(campaign: Campaign) -> dict[str, Any]:
         "settled": settled,
         "failed": sum(sheet.failed.values()),
         "skipped": sum(sheet.skipped.values()),
-        "hold_ups": hold_ups(campaign.channels, devices=next_devices(run.notification))
-        if sheet.waiting and campaign.state == CampaignState.SENDING
-        else [],
+        "hold_ups": hold_ups_of(run.notification, sheet) if campaign.state == CampaignState.SENDING else [],
     }
 
 
