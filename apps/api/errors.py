@@ -33,6 +33,7 @@ from apps.followers.addresses import BadAddress
 from apps.followers.consent import Locked, UnknownCell
 from apps.followers.contacts import AddressTaken, ExternalIdTaken, TagTaken
 from apps.followers.fields import BadFollower
+from apps.followers.webhooks import WebhookKnown
 from apps.lib.wallclock import MissingTime, UnknownZone
 from apps.notifications.cap_rules import BadCap
 from apps.notifications.control import WrongState as NotificationInWrongState
@@ -81,6 +82,7 @@ STATUS = {
     StaleEdit: 409,
     StillRunning: 409,
     TagTaken: 409,
+    WebhookKnown: 409,
     KeyReused: 422,
 }
 # Where the field is not named by the exception itself.

@@ -78,7 +78,8 @@ def _condition(row: Any, number: int) -> Condition:
     here = f"Condition {number}"
     if not isinstance(row, dict) or not set(row) <= {"field", "op", "value"}:
         raise BadConditions(f'{here} must be {{"field": ..., "op": ..., "value": ...}}.')
-    if (op := row.get("op")) not in OPS:
+    op = row.get("op")
+    if not isinstance(op, str) or op not in OPS:
         raise BadConditions(f"{here} can't be compared by {op!r}. Use one of: {', '.join(OPS)}.")
     value = row.get("value")
     if op in ("exists", "not_exists"):

@@ -18,8 +18,10 @@ from apps.followers.models import Channel, Follower, NotificationType
 from apps.lib import wallclock
 from apps.lib.actor import Actor
 from apps.lib.events import Fact, Kind, publish
+from apps.notifications import control
 from apps.notifications.data_schema import Unfit, check_fit
 from apps.notifications.kinds import template_of
+from apps.notifications.models import Notification, NotificationState
 
 LONGEST_TOLERANCE = 7 * 24 * 3600
 FARTHEST_YEARS = 10
@@ -94,8 +96,12 @@ def resume(*, recurring: Recurring, by: Actor, now: dt.datetime) -> Recurring:
 
 
 def delete_recurring(*, recurring: Recurring, by: Actor, now: dt.datetime) -> None:
-    """What it sent stays in the books."""
+    """What it sent stays in the books; what is just being planned is cancelled, for nobody would go on with it."""
     with transaction.atomic():
+        recurring = Recurring.objects.select_for_update(no_key=True).get(pk=recurring.pk)  # a strike ends first
+        half = Notification.objects.filter(occurrence__recurring=recurring, planned_at=None)
+        for notification in half.exclude(state=NotificationState.CANCELLED):
+            control.cancel(notification=notification, by=by, now=now)
         publish(_fact(Kind.RECURRING_DELETED, recurring, {"before": _described(recurring)}, by=by, now=now))
         recurring.delete()
 
@@ -226,7 +232,10 @@ def _columns(values: RecurringValues, *, now: dt.datetime) -> dict[str, Any]:
     if (values.zone_mode == ZoneMode.NAMED) != bool(values.zone):
         raise BadRecurring("zone", "Name a zone, and only if it goes by a named zone.")
     if values.zone:
-        wallclock.zone(values.zone)
+        try:
+            wallclock.zone(values.zone)
+        except wallclock.UnknownZone as error:
+            raise BadRecurring("zone", str(error)) from error
     if values.missed not in Missed.values:
         raise BadRecurring("missed", f"Choose one of: {', '.join(Missed.values)}.")
     if not 0 <= values.tolerance <= LONGEST_TOLERANCE:

@@ -109,7 +109,7 @@ def as_number(value: Any) -> float | None:
         return None
     try:
         number = float(value)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):  # OverflowError: 400 digits
         return None
     return number if math.isfinite(number) else None
 

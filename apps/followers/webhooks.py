@@ -21,6 +21,15 @@ LONGEST = 2000  # letters
 OVERLAP = dt.timedelta(hours=24)  # we sign with the old secret, too, while its owner changes it
 
 
+class WebhookKnown(ValueError):
+    """The follower has this very address."""
+
+    field = "url"
+
+    def __init__(self) -> None:
+        super().__init__("This follower's messages are posted there already. Give it a new secret where that is lost.")
+
+
 def webhooks_of(follower: Follower) -> QuerySet[Address]:
     """Those that are called, the oldest first."""
     return follower.addresses.filter(channel=Channel.WEBHOOK).exclude(state=AddressState.GONE).order_by("pk")
@@ -29,7 +38,8 @@ def webhooks_of(follower: Follower) -> QuerySet[Address]:
 def add_webhook(*, follower: Follower, url: str, by: Actor, now: dt.datetime) -> tuple[Address, str]:
     """The address and its secret, which is shown this once. One that had answered 410 comes back with a new secret.
 
-    Raises BadFollower for what is no https address, AddressTaken where it is called already.
+    Raises BadFollower for what is no https address, WebhookKnown where it is called already, AddressTaken where it is
+    for another follower.
     """
     url = url.strip()
     if len(url) > LONGEST:
@@ -44,6 +54,8 @@ def add_webhook(*, follower: Follower, url: str, by: Actor, now: dt.datetime) ->
         follower = Follower.objects.select_for_update(no_key=True).get(pk=follower.pk)
         known = Address.objects.filter(channel=Channel.WEBHOOK, key=key).select_related("follower").first()
         if known and known.state != AddressState.GONE:
+            if known.follower_id == follower.pk:
+                raise WebhookKnown
             raise AddressTaken("url", known.follower)
         if known and known.follower_id != follower.pk:  # what waits there was written to somebody else
             known.delete()

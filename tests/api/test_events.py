@@ -145,3 +145,4 @@ def test_a_cadence_can_be_looked_at_before_it_is_used(api: APIClient, problem: P
     answer = api.post(f"{V1}/recurring/preview", {**asked, "after": "2026-03-07T12:00:00Z"}).json()
     assert answer["coming"][:2] == ["2026-03-08T07:00:00Z", "2026-03-09T06:30:00Z"]
     problem(api.post(f"{V1}/recurring/preview", {"cadence": {}}), 400, "cadence")
+    problem(api.post(f"{V1}/recurring/preview", {**asked, "zone": "Mars"}), 400, "zone")

@@ -101,6 +101,7 @@ def test_a_recipient_that_cannot_be_is_named_and_nobody_is_told(api, problem, re
         ({"type": "none"}, "type"),
         ({"template": "none"}, "template"),
         ({"tags": ["none"]}, "tags"),
+        ({"segment": "01a1fede-6a73-7f95-9a65-bc889ea8d46a"}, "segment"),
         ({"send_at": "tomorrow"}, "send_at"),
         ({"priority": 1}, "priority"),
         ({"recipients": []}, None),

@@ -31,6 +31,8 @@ def test_one_that_can_not_be_called_or_is_taken_is_refused(api: Any, problem: An
     refused = problem(api.post(path, {"url": "http://10.0.0.1/"}), 400)
     assert refused["errors"][0]["field"] == "url"
     made = api.post(path, {"url": URL}).json()
+    again = problem(api.post(path, {"url": URL}), 409, "url")
+    assert "another follower" not in again["detail"]
     boris = make_follower(name="Boris")
     problem(api.post(f"/api/v1/followers/{boris.uid}/webhooks", {"url": URL}), 409)
     problem(api.delete(f"/api/v1/followers/{boris.uid}/webhooks/{made['id']}"), 404)

@@ -148,12 +148,15 @@ def _version(key: str) -> Version | None:
 
 
 def _crowd(words: list[str], segment: uuid.UUID | None) -> list[Follower]:
-    """Who has one of the tags or is in the segment. Raises BadAudience for an unknown segment."""
+    """Who has one of the tags or is in the segment."""
     if not words and segment is None:
         return []
     chosen = {"tags": slugs(words)} if words else {}
     if segment is not None:
-        chosen |= audience.validate({"segments": [str(segment)]})
+        try:
+            chosen |= audience.validate({"segments": [str(segment)]})
+        except audience.BadAudience as error:
+            raise serializers.ValidationError({"segment": [str(error)]}) from error
     found = list(audience.followers_of(chosen)[: MOST_TAGGED + 1])
     if len(found) > MOST_TAGGED:
         field = "tags" if words else "segment"

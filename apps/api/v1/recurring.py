@@ -206,7 +206,10 @@ class PreviewCadence(Endpoint):
     def post(self, request: Request) -> Response:
         asked = self.body(CadenceIn)
         cadence = recurrence.parse(asked["cadence"])
-        zone = wallclock.zone(asked["zone"]).key if asked["zone"] else recurring.known_zone("")
+        try:
+            zone = wallclock.zone(asked["zone"]).key if asked["zone"] else recurring.known_zone("")
+        except wallclock.UnknownZone as error:
+            raise serializers.ValidationError({"zone": [str(error)]}) from error
         after = asked.get("after") or self.now
         coming = recurrence.coming(cadence, zone=zone, after=after, count=5)
         return Response(CadenceOut({"sentence": recurrence.sentence(cadence), "coming": coming}).data)
