@@ -124,7 +124,7 @@ def test_a_recurring_notification_is_made_paused_resumed_and_says_what_it_sent(
     assert len(body["coming"]) == 5
     problem(api.post(f"{V1}/recurring", {**fields, "cadence": NINE}), 409, "name")
     problem(api.patch(address, {"cadence": {"kind": "cron", "cron": "x"}}), 400, "cadence")
-    problem(api.patch(address, {"zone": "Berlin"}), 400, "time_zone")
+    problem(api.patch(address, {"zone": "Berlin"}), 400, "zone")
     assert api.post(f"{address}/pause").json()["next_at"] is None
     assert api.post(f"{address}/resume").json()["next_at"] == body["next_at"]
     clock = RecurringZone.objects.get()
