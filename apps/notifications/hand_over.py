@@ -162,6 +162,11 @@ class Line:
         with self._lock:
             self._hands.append(hand)
 
+    def keep(self, hand: "Hand", fresh: list[tuple[Row, Any]]) -> None:
+        """What this hand has just made; another may be taking back what it made before."""
+        with self._lock:
+            hand.made.extend(fresh)
+
     def made(self, hand: "Hand") -> Any:
         """What this hand has made first; None where nothing is left of it."""
         with self._lock:
@@ -232,7 +237,7 @@ class Hand(Flow[Any]):
                 if wanted > 1:  # a crash in the making of the next one is not the fault of this one
                     line.journal.given_back(row.pk)
                 fresh.append((row, message))
-        self.made.extend(fresh)
+        line.keep(self, fresh)
         return bool(fresh)
 
     def put_back(self) -> None:

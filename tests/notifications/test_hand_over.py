@@ -1,12 +1,17 @@
 """What happens to messages in hand when a sender can't go on."""
 
+import threading
+from collections import deque
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from django.utils import timezone
 
 from apps.lib.queue.lanes import Lane
-from apps.notifications import recover, send
+from apps.notifications import claim, recover, send
+from apps.notifications.hand_over import Hand, Line
+from apps.notifications.journal import Journal
 from apps.notifications.models import Delivery
 from tests.make import make_follower, make_type
 from tests.notifications.world import drain, make_due, make_version, stands, tell
@@ -36,3 +41,43 @@ def test_a_message_that_eats_all_memory_is_set_aside_and_the_others_go(
     assert stands(notification) == {"failed": 1, "sent": 3}
     assert Delivery.objects.get(status="failed").reason == "quarantined"
     assert sorted(receiver.recipients) == [f"p{number}@example.com" for number in range(1, 4)]
+
+
+def test_what_is_made_while_another_takes_back_what_was_made_is_not_lost(receiver: Receiver) -> None:
+    tell(make_type(), [make_follower(email=f"p{number}@example.com") for number in range(2)], version=make_version())
+    with Journal() as journal:
+        batch = claim.claim(Lane.BULK, owner=journal.owner, size=10)
+        assert batch
+        taken, may_go_on = threading.Event(), threading.Event()
+
+        def slowly(row: claim.Row) -> claim.Row:
+            taken.set()
+            may_go_on.wait(5)
+            return row
+
+        line = Line(journal=journal, make=slowly, local=False)
+        line.put(batch.rows)
+        hand = Hand(line)
+        maker = threading.Thread(target=hand._make, kwargs={"wait": False})
+
+        class Looked(deque[Any]):
+            """The message is finished just as somebody has looked through what was made, and puts the rest back."""
+
+            looks = 0
+
+            def __iter__(self) -> Iterator[Any]:
+                yield from list(super().__iter__())
+                self.looks += 1
+                if self.looks < 2:
+                    return
+                may_go_on.set()
+                maker.join(0.2)
+
+        hand.made = Looked()
+        maker.start()
+        taken.wait(5)
+        taken_back = line.withdraw()
+        maker.join()
+        taken_back += line.withdraw()
+        assert {row.pk for row in taken_back} == {row.pk for row in batch.rows}
+        assert line.quiet()
