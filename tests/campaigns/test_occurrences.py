@@ -111,6 +111,21 @@ def test_a_launch_whose_call_was_lost_is_found_again(anna: Follower, monkeypatch
     assert len(called) == 1
 
 
+def test_who_deletes_it_stops_what_was_about_to_go_and_leaves_what_went(anna: Follower) -> None:
+    row = make()
+    nine = MONDAY.replace(hour=9)
+    [gone] = look(nine)
+    occurrences.start_due(now=nine + dt.timedelta(days=1))  # its people are not frozen yet
+    half = Notification.objects.get(planned_at=None)
+    recurring.delete_recurring(recurring=row, by=TESTER, now=timezone.now())
+    half.refresh_from_db()
+    assert half.state == "cancelled", "nobody would go on with it, nor close it"
+    assert gone.notification
+    gone.notification.refresh_from_db()
+    assert gone.notification.state == "sending"
+    occurrences.launch_occurrence(occurrence_id=gone.pk)
+
+
 def test_everybody_gets_it_at_their_own_nine() -> None:
     zones = {"Anna": "Europe/Berlin", "Chen": "Asia/Shanghai", "Nora": "America/New_York", "Site": ""}
     for name, zone in zones.items():
