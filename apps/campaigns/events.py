@@ -12,6 +12,7 @@ from django.db import IntegrityError, transaction
 
 from apps.campaigns.models import Event
 from apps.followers.models import Follower
+from apps.lib import among  # noqa: F401  (the lookup `pk__among`)
 from apps.lib.queue.announce import announce
 from apps.lib.queue.lanes import Lane
 
@@ -20,7 +21,7 @@ NAME = re.compile(r"[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*")
 MAX_NAME = 100
 MAX_DATA = 256 * 1024  # bytes of JSON
 AHEAD = dt.timedelta(minutes=10)  # clocks differ
-CHUNK = 1000
+CHUNK = 5000  # forgotten at once; every 10 s, 500 a second
 UNHEARD = dt.timedelta(seconds=3)
 
 
@@ -98,12 +99,10 @@ def announce_due(*, now: dt.datetime) -> None:
 
 
 def forget_old(*, now: dt.datetime) -> None:
-    """Schedule: delete what was worked off and is older than EVENT_DAYS, a thousand at a time.
+    """Schedule: delete what was worked off and is older than EVENT_DAYS, so many at a time: the tick has other work.
 
     The notifications made of them stay.
     """
     old = Event.objects.filter(received_at__lt=now - dt.timedelta(days=settings.EVENT_DAYS), due_at=None)
-    while chosen := list(old.order_by("received_at").values_list("pk", flat=True)[:CHUNK]):
-        Event.objects.filter(pk__in=chosen).delete()
-        if len(chosen) < CHUNK:
-            return
+    chosen = set(old.order_by("received_at").values_list("pk", flat=True)[:CHUNK])
+    Event.objects.filter(pk__among=chosen).delete()

@@ -295,6 +295,22 @@ def test_old_events_are_forgotten_when_they_were_worked_off(settings: Any, anna:
 
 
 @pytest.mark.django_db
+def test_the_tick_does_not_stand_still_while_millions_of_events_are_forgotten(
+    settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.EVENT_DAYS = 30
+    monkeypatch.setattr(events, "CHUNK", 2)
+    for _ in range(5):
+        happen()
+    Event.objects.update(received_at=NOW, due_at=None)
+    left = []
+    for _ in range(4):
+        events.forget_old(now=NOW + dt.timedelta(days=31))
+        left.append(Event.objects.count())
+    assert left == [3, 1, 0, 0]
+
+
+@pytest.mark.django_db
 def test_a_call_that_was_lost_is_made_again() -> None:
     event = happen()
     events.announce_due(now=event.received_at)
