@@ -289,6 +289,7 @@ def test_a_campaigns_run_is_stopped_on_the_campaigns_own_page(
 @pytest.fixture
 def held(news: NotificationType, version: Version, receiver: Receiver, anna: Any) -> list[Notification]:
     """Two mails that wait for Anna's hour, which has come."""
+    NotificationType.objects.update(digest=True)
     told = [tell(news, [anna], version=version) for _ in range(2)]
     move(Delivery.objects.all(), DeliveryStatus.HELD, due_at=timezone.now())
     return told
