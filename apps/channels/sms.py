@@ -198,6 +198,6 @@ def as_dict(text: str) -> dict[str, Any]:
     """The JSON object of an answer; nothing where it is something else."""
     try:
         answer = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
     return answer if isinstance(answer, dict) else {}

@@ -36,6 +36,10 @@ class Answer:
     text: str
     name: str = ""
 
+    def __post_init__(self) -> None:
+        # PostgreSQL stores no NUL and no half characters; a STOP with one behind it must not be lost
+        object.__setattr__(self, "text", self.text.encode("utf-8", "replace").decode().replace("\0", " "))
+
 
 @dataclass(frozen=True, slots=True)
 class Report:

@@ -61,6 +61,12 @@ def test_a_number_that_nobody_here_has_is_stopped_too(phone: Phone) -> None:
     assert stopped() == [(PHONE, "stop")]
 
 
+@pytest.mark.parametrize("account", ["vonage", "sinch"], indirect=True)  # a form can't say such a thing
+def test_stop_counts_with_half_an_emoji_and_a_nul_behind_it(phone: Phone) -> None:
+    assert phone.says("STOP \ud83d\0") == 200
+    assert stopped() == [(PHONE, "stop")]
+
+
 @pytest.mark.parametrize("text", ["Hello", "HELP", "please don't stop", "", "\ud7ff"])
 def test_what_is_no_known_word_changes_nothing_and_is_kept_for_staff_once(
     phone: Phone, anna: Follower, text: str
