@@ -18,6 +18,7 @@ from apps.followers import consent, fields
 from apps.followers.addresses import BadAddress, normalise
 from apps.followers.fields import BadFollower
 from apps.followers.models import (
+    EVERYWHERE,
     Address,
     AddressState,
     Channel,
@@ -284,7 +285,7 @@ def find(text: str) -> QuerySet[Follower]:
     wanted = Q(external_id__icontains=text)
     for spelling in spellings:
         wanted |= Q(name__icontains=spelling)
-    keys = Q(key__contains=text.casefold())
+    keys = ~Q(channel__in=EVERYWHERE) & Q(key__contains=text.casefold())  # the keys of those are digests
     digits = "".join(char for char in text if char.isdecimal())
     if len(digits) >= 3 and not any(char.isalpha() for char in text):
         keys |= Q(channel=Channel.SMS, key__contains=digits)

@@ -10,6 +10,7 @@ from apps.followers import contacts
 from apps.followers.addresses import BadAddress
 from apps.followers.contacts import AddressTaken, BadFollower, ExternalIdTaken, TagTaken
 from apps.followers.models import Address, ConsentRecord, Follower, Suppression, Tag, Tagging
+from apps.followers.webhooks import add_webhook
 from apps.lib.wallclock import UnknownZone
 from tests.make import TESTER, make_follower
 
@@ -271,6 +272,11 @@ def test_search_looks_at_name_email_phone_and_external_id_in_any_case(
     contacts.change_follower(follower=dana, external_id="CRM-D", **BY)
     cast = {"anna": anna, "boris": boris, "chen": chen, "dana": dana}
     assert list(contacts.find(text)) == ([cast[found]] if found else [])
+
+
+def test_a_search_finds_nobody_by_the_digest_of_a_device(anna: Follower) -> None:
+    add_webhook(follower=anna, url="https://anna.example/hook", **BY)
+    assert not contacts.find("256").exists()
 
 
 def test_an_empty_search_finds_everybody(anna: Follower, dana: Follower) -> None:
