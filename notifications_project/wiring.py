@@ -28,6 +28,7 @@ EVENT_SUBSCRIBERS = {
     "notification.retracted": ["apps.inbox.removal.on_retracted"],
     "notification.reopened": ["apps.campaigns.lifecycle.follow"],
     "rhythm.changed": ["apps.notifications.rouse.rouse"],
+    "follower.changed": ["apps.notifications.rouse.rouse"],
 }
 
 # The tick calls each one with `now=`; it looks in its tables for due work, claims it there and announces tasks.

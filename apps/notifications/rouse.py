@@ -1,21 +1,21 @@
-"""A follower changed the rhythm: what waited by the old one is asked again at once."""
+"""A follower changed the rhythm, or the zone it goes by: what waited by the old one is asked again at once."""
 
-from django.db.models import Exists, OuterRef
+from django.db.models import Exists, OuterRef, Q
 
-from apps.lib.events import Fact
-from apps.notifications import books, moves
+from apps.lib import among  # noqa: F401  (the lookup `pk__among`)
+from apps.lib.events import Fact, Kind
 from apps.notifications.claim import WAITS
 from apps.notifications.models import Delivery, DeliveryEvent, DeliveryStatus
 
 
 def rouse(fact: Fact) -> None:
-    """Subscriber, in the transaction of the change. The next claim decides: not earlier than the follower wishes now,
-    and not later."""
+    """Subscriber, in the transaction of the change. The next claim or digest decides: not earlier than the follower
+    wishes now, and not later."""
+    if fact.kind == Kind.FOLLOWER_CHANGED and "time_zone" not in fact.data.get("after", {}):
+        return
     put_off = DeliveryEvent.objects.filter(delivery=OuterRef("pk"), kind=WAITS)
-    theirs = Delivery.objects.filter(follower__uid=fact.subject_id, due_at__gt=fact.at).order_by()
     # one that was tried has its own time for the next try, and one that nobody put off is not due yet
-    waiting = theirs.filter(Exists(put_off), status=DeliveryStatus.PENDING, attempts=0)
-    locked = waiting.select_for_update(of=("self",), no_key=True).order_by("pk").values_list("pk", flat=True)
+    waiting = Q(status=DeliveryStatus.HELD) | Q(Exists(put_off), status=DeliveryStatus.PENDING, attempts=0)
+    theirs = Delivery.objects.filter(waiting, follower__uid=fact.subject_id, due_at__gt=fact.at)
+    locked = theirs.select_for_update(of=("self",), no_key=True).order_by("pk").values_list("pk", flat=True)
     Delivery.objects.filter(pk__among=set(locked)).update(due_at=fact.at)
-    _, deltas = moves.moved(theirs.filter(status=DeliveryStatus.HELD), DeliveryStatus.PENDING, due_at=fact.at)
-    books.shift(deltas)

@@ -10,10 +10,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from apps.followers import consent
+from apps.followers.contacts import change_follower
 from apps.followers.models import Follower, NotificationType
 from apps.followers.rhythm import set_rhythm
 from apps.lib.queue.lanes import Lane
-from apps.notifications import caps, claim
+from apps.notifications import caps, claim, digest
 from apps.notifications.decide import Act
 from apps.notifications.forecast import Forecast, forecast
 from apps.notifications.models import Cap, Delivery, DeliveryEvent, Notification, ProviderAccount, Use
@@ -164,13 +165,30 @@ def test_who_ends_a_snooze_gets_what_waited_at_once(clock: Clock, kind: Notifica
     person = make_follower(email="s@example.com")
     wish(person, snoozed_until=NIGHT + 5 * DAY)
     waits = send(kind, [person], clock, version=words)
-    gathered = send(make_type("news", digest=True), [person], clock, version=words)
+    news = make_type("news", digest=True)
+    gathered = [send(news, [person], clock, version=words) for _ in range(2)]
     later = tell(kind, [person], now=clock.now, version=words, send_at=NIGHT + DAY)
-    assert {only(waits).status, only(gathered).status} == {"pending", "held"}
+    assert {only(each).status for each in (waits, *gathered)} == {"pending", "held"}
     wish(person, snoozed_until=None)
+    digest.flush(now=clock.now)
     take()
-    assert [only(each).status for each in (waits, gathered, later)] == ["queued", "queued", "pending"]
-    assert stands(gathered) == {"queued": 1}
+    assert [only(each).status for each in (waits, later)] == ["queued", "pending"]
+    assert [stands(each) for each in gathered] == [{"skipped": 1}] * 2, "together, as they waited"
+    assert stands(Notification.objects.get(source="digest")) == {"queued": 1}
+
+
+def test_who_moves_to_another_zone_is_written_to_by_its_clock(clock: Clock, kind: NotificationType, words: Any) -> None:
+    person = make_follower(email="z@example.com")
+    wish(person, quiet=NIGHTS)
+    waits = send(kind, [person], clock, version=words)
+    gathered = send(make_type("news", digest=True), [person], clock, version=words)
+    assert {only(waits).due_at > clock.now, only(gathered).status == "held"} == {True}
+    change_follower(follower=person, name="Zoe", by=TESTER, now=clock.now)
+    assert only(waits).due_at > clock.now
+    change_follower(follower=person, time_zone="Asia/Tokyo", by=TESTER, now=clock.now)  # eight in the morning there
+    digest.flush(now=clock.now)
+    take()
+    assert [only(each).status for each in (waits, gathered)] == ["queued", "queued"]
 
 
 def test_however_many_people_without_a_rhythm_a_claim_makes_as_many_statements(
