@@ -153,6 +153,8 @@ class ApnsSession(Caller, Session[PushMessage]):
             return self.broken(error)
         if response.status_code == 200:
             return Outcome(Result.ACCEPTED, "200", provider_id=response.headers.get("apns-id", ""))
+        if (reason := str(as_dict(response.text).get("reason") or "")) in blamed(message.details):
+            return Outcome(Result.PERMANENT_RECIPIENT, f"{response.status_code} {reason}")
         if response.status_code >= 500:  # Apple asks for another connection then
             self.close()
         return self.refused(response.status_code, response.headers, response.text)
@@ -219,6 +221,14 @@ def judged(status: int, reason: str) -> tuple[Result, Remedy] | None:
     if reason == "Forbidden" or status in (400, 413):
         return Result.PERMANENT_CONTENT, Remedy.NONE
     return None
+
+
+def blamed(details: Mapping[str, Any]) -> tuple[str, ...]:
+    """Reasons that are this device's own where it named an app or the sandbox: anybody's app may name one that our key
+    is not good for, and that must not stop the account for all others."""
+    topic = ("BadTopic", "TopicDisallowed") if details.get("topic") else ()
+    sandbox = details.get("environment") == "sandbox"
+    return topic + (("BadEnvironmentKeyIdInToken", "BadEnvironmentKeyInToken") if sandbox else ())
 
 
 def content_of(message: PushMessage) -> dict[str, Any]:

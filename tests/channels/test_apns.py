@@ -102,6 +102,22 @@ def test_each_of_apples_reasons_is_charged_to_what_it_is_about_and_only_dead_tok
     assert fake.connections == (2 if answer.status >= 500 else 1)
 
 
+@pytest.mark.parametrize(
+    ("details", "status", "reason"),
+    [
+        ({"topic": "com.example.other"}, 400, "TopicDisallowed"),
+        ({"environment": "sandbox"}, 403, "BadEnvironmentKeyInToken"),
+    ],
+)
+def test_what_a_device_says_of_itself_is_not_charged_to_the_account(
+    fake: FakeApns, details: dict[str, str], status: int, reason: str
+) -> None:
+    fake.faults = [says(status, reason), says(status, reason)]
+    theirs, ours = put(fake, to(details=details), to())
+    assert (theirs.result, theirs.remedy) == (Result.PERMANENT_RECIPIENT, Remedy.NONE)
+    assert ours.result is Result.ACCOUNT
+
+
 def test_a_provider_token_that_is_too_old_is_made_anew_once(fake: FakeApns) -> None:
     with Apns.open(fake.settings()) as session:
         assert session.send(to()).result is Result.ACCEPTED
