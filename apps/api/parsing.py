@@ -19,12 +19,14 @@ class PlainJson(JSONParser):
     ) -> Any:
         try:
             data = super().parse(stream, media_type, parser_context)
-            text = json.dumps(data, ensure_ascii=False)
+            text = json.dumps(data, ensure_ascii=False, allow_nan=False)
             text.encode()
         except RecursionError as error:
             raise ParseError("The body is nested too deeply.") from error
         except UnicodeEncodeError as error:
             raise ParseError("The body has half of a surrogate pair (\\ud800 to \\udfff). Send it whole.") from error
+        except ValueError as error:  # 1e999 is JSON, and infinite to Python
+            raise ParseError("The body has a number that is too large.") from error
         if _NUL.search(text):
             raise ParseError("The body has a NUL character (\\u0000), which can't be stored.")
         return data

@@ -21,6 +21,7 @@ NAME = re.compile(r"[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*")
 MAX_NAME = 100
 MAX_DATA = 256 * 1024  # bytes of JSON
 AHEAD = dt.timedelta(minutes=10)  # clocks differ
+FARTHEST_YEARS = 10
 CHUNK = 5000  # forgotten at once; every 10 s, 500 a second
 UNHEARD = dt.timedelta(seconds=3)
 
@@ -52,6 +53,8 @@ def check(event: NewEvent, *, now: dt.datetime) -> None:
         raise BadEvent("data", f"The data has more than {MAX_DATA // 1024} kB. Send what messages need.")
     if event.occurred_at and event.occurred_at > now + AHEAD:
         raise BadEvent("occurred_at", "That is in the future. Send the event when it has happened.")
+    if event.occurred_at and event.occurred_at.year < now.year - FARTHEST_YEARS:  # year 1 can't be shown in every zone
+        raise BadEvent("occurred_at", f"That is more than {FARTHEST_YEARS} years ago.")
 
 
 def record(*, events: Sequence[NewEvent], now: dt.datetime) -> list[tuple[Event, bool]]:

@@ -23,7 +23,7 @@ from apps.lib.wallclock import UnknownZone, zone
 
 LONGEST_SNOOZE = dt.timedelta(days=366)
 WEEKDAYS = tuple("0123456")  # Monday is 0
-_CLOCK = re.compile(r"([01]\d|2[0-3]):[0-5]\d")
+_CLOCK = re.compile(r"([01]\d|2[0-3]):[0-5]\d", re.ASCII)
 
 
 class Wishes(TypedDict, total=False):

@@ -95,6 +95,7 @@ def test_every_status_has_a_title() -> None:
         ('{"name": "\\ud800"}', "surrogate"),
         ('{"metadata": ' + '{"a":' * 5000 + "1" + "}" * 5001, "nested"),
         ('{"metadata": {"a": NaN}}', "JSON"),
+        ('{"metadata": {"a": 1e999}}', "too large"),
         (b'{"name": "\xff"}', "JSON"),
     ],
 )

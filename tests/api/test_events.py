@@ -146,3 +146,4 @@ def test_a_cadence_can_be_looked_at_before_it_is_used(api: APIClient, problem: P
     assert answer["coming"][:2] == ["2026-03-08T07:00:00Z", "2026-03-09T06:30:00Z"]
     problem(api.post(f"{V1}/recurring/preview", {"cadence": {}}), 400, "cadence")
     problem(api.post(f"{V1}/recurring/preview", {**asked, "zone": "Mars"}), 400, "zone")
+    problem(api.post(f"{V1}/recurring/preview", {**asked, "after": "9999-12-31T00:00:00Z"}), 400, "after")

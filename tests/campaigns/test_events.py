@@ -274,6 +274,7 @@ def test_the_same_event_twice_is_one_and_another_name_is_another(anna: Follower)
         (NewEvent("x" * 101), "name"),
         (NewEvent("order.paid", data={"x": "y" * events.MAX_DATA}), "data"),
         (NewEvent("order.paid", occurred_at=NOW + dt.timedelta(hours=1)), "occurred_at"),
+        (NewEvent("order.paid", occurred_at=dt.datetime.min.replace(tzinfo=dt.UTC)), "occurred_at"),
     ],
 )
 def test_an_event_that_can_not_be_is_refused_beside_its_field(event: NewEvent, field: str) -> None:
@@ -292,6 +293,26 @@ def test_old_events_are_forgotten_when_they_were_worked_off(settings: Any, anna:
     Event.objects.filter(pk=young.pk).update(received_at=NOW + dt.timedelta(days=20))
     events.forget_old(now=NOW + dt.timedelta(days=31))
     assert set(Event.objects.all()) == {waiting_, young}
+
+
+@pytest.mark.django_db
+def test_an_event_that_another_worker_could_work_off_stays_worked_off(
+    anna: Follower, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    event, react = happen(follower=anna), reactions._react
+
+    def fail(*_: Any, **__: Any) -> None:
+        raise RuntimeError
+
+    def meanwhile(*_: Any) -> None:
+        monkeypatch.setattr(reactions, "_react", react)
+        assert reactions._next()
+
+    monkeypatch.setattr(reactions, "_react", fail)
+    monkeypatch.setattr(reactions.logger, "exception", meanwhile)
+    assert reactions._next()
+    event.refresh_from_db()
+    assert event.due_at is None
 
 
 @pytest.mark.django_db

@@ -60,6 +60,7 @@ def test_giving_back_what_was_undoes_it_and_leaves_nothing_behind(anna: Follower
         ("quiet", {"0": [22, 7]}, "Write it as HH:MM"),
         ("cadence", "yearly", "instant, hourly, daily, weekly"),
         ("digest_at", "8", "Write it as HH:MM"),
+        ("digest_at", "0\N{ARABIC-INDIC DIGIT THREE}:00", "Write it as HH:MM"),
         ("digest_weekday", 7, "0 (Monday) to 6 (Sunday)"),
         ("snoozed_until", NOW, "in the future"),
         ("snoozed_until", NOW + dt.timedelta(days=367), "within a year"),

@@ -211,5 +211,7 @@ class PreviewCadence(Endpoint):
         except wallclock.UnknownZone as error:
             raise serializers.ValidationError({"zone": [str(error)]}) from error
         after = asked.get("after") or self.now
+        if abs(after.year - self.now.year) > recurring.FARTHEST_YEARS:
+            raise serializers.ValidationError({"after": [f"Choose a time within {recurring.FARTHEST_YEARS} years."]})
         coming = recurrence.coming(cadence, zone=zone, after=after, count=5)
         return Response(CadenceOut({"sentence": recurrence.sentence(cadence), "coming": coming}).data)
