@@ -14,7 +14,7 @@ from playwright.sync_api import Browser, Page, expect
 from apps.followers import devices
 from apps.followers.models import Follower
 from apps.notifications.browser_push import vapid_public_key
-from apps.notifications.models import Delivery
+from apps.notifications.models import Delivery, ProviderAccount
 from tests import looks
 from tests.make import make_type
 from tests.subscriptions.pages import preferences_path, visit
@@ -91,6 +91,12 @@ def test_a_browser_is_disconnected_without_javascript(client: Client, anna: Foll
 def test_the_page_loads_one_script_of_our_own_and_only_for_this(client: Client, anna: Follower) -> None:
     [script] = visit(client, preferences_path(anna)).html.iter("script")
     assert (script.get("src"), script.text) == ("/static/carillon/push.js", None)
+
+
+def test_the_page_opens_when_our_own_key_can_not_be_read(client: Client, anna: Follower) -> None:
+    ProviderAccount.objects.update(settings="lost")
+    assert vapid_public_key() is None
+    assert client.get(preferences_path(anna)).status_code == 200
 
 
 def test_the_service_worker_may_serve_the_public_pages_and_is_asked_for_anew(client: Client) -> None:
