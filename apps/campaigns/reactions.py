@@ -62,7 +62,8 @@ def _next() -> bool:
         if chosen is None or connection.needs_rollback or not connection.is_usable():
             raise
         logger.exception("Event %s could not be worked off; it is tried again in a minute.", chosen.uid)
-        Event.objects.filter(pk=chosen.pk).update(due_at=now + AGAIN)
+        # unless somebody else has worked it off meanwhile
+        Event.objects.filter(pk=chosen.pk, due_at=chosen.due_at).update(due_at=now + AGAIN)
     return chosen is not None
 
 

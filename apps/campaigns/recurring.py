@@ -160,10 +160,12 @@ def known_zone(name: str) -> str:
 
 
 def _set_clocks(recurring: Recurring, *, now: dt.datetime) -> None:
-    """Each clock's next time anew, after a change of anything."""
+    """Each clock's next time anew, after a change of anything; one that is to strike just now still does."""
     zones = _zones(recurring)
-    RecurringZone.objects.filter(recurring=recurring).exclude(zone__in=zones).delete()
-    for zone in zones:
+    clocks = RecurringZone.objects.filter(recurring=recurring)
+    clocks.exclude(zone__in=zones).delete()
+    due = set(clocks.filter(next_at__lte=now).values_list("zone", flat=True)) if recurring.active else set()
+    for zone in zones - due:
         next_at = next_time(recurring, zone, after=now)
         RecurringZone.objects.update_or_create(recurring=recurring, zone=zone, defaults={"next_at": next_at})
 

@@ -108,6 +108,8 @@ def decide(facts: Facts, *, now: dt.datetime) -> Decision:
             return _later(facts, Why.SNOOZED, habits.snoozed_until, gather=True)
         if not facts.silent and (end := quiet_until(habits, now)):
             calm = end + habits.lag
+            if quiet_until(habits, calm):  # less than two minutes a day are left to this follower
+                calm = end
             return _later(facts, Why.QUIET_HOURS, end if expires and end < expires <= calm else calm, gather=True)
         # a boundary that has passed is not waited for again: that is how a digest lets go what it doesn't take
         if facts.digestible and habits.cadence != Cadence.INSTANT:

@@ -115,8 +115,7 @@ def flush(*, now: dt.datetime, people: int = PEOPLE) -> bool:
         books.shift(deltas)
         for notification in opened:
             finish_planning(notification=notification, now=now)
-    for pk in {row.notification_id for row in rows}:
-        books.finish_if_done(pk, now=now)
+    books.finish_all_done({row.notification_id for row in rows}, now=now)
     return True
 
 

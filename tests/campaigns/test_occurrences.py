@@ -126,6 +126,16 @@ def test_who_deletes_it_stops_what_was_about_to_go_and_leaves_what_went(anna: Fo
     occurrences.launch_occurrence(occurrence_id=gone.pk)
 
 
+def test_a_change_at_the_very_moment_takes_no_time_away_but_a_pause_does(anna: Follower) -> None:
+    row = make()
+    nine = MONDAY.replace(hour=9)
+    moment, change = nine + dt.timedelta(seconds=1), values(notification_type=row.notification_type, name="Dawn")
+    recurring.change_recurring(recurring=row, values=change, by=TESTER, now=moment)
+    assert [each.at for each in look(moment)] == [nine]
+    recurring.pause(recurring=row, by=TESTER, now=moment + dt.timedelta(days=1))
+    assert look(moment + dt.timedelta(days=1)) == []
+
+
 def test_everybody_gets_it_at_their_own_nine() -> None:
     zones = {"Anna": "Europe/Berlin", "Chen": "Asia/Shanghai", "Nora": "America/New_York", "Site": ""}
     for name, zone in zones.items():

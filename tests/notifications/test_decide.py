@@ -94,6 +94,15 @@ def test_cases_of_one_rule(fields: dict[str, Any], decision: Decision) -> None:
     assert decide(facts(**fields), now=NOW) == decision
 
 
+def test_whoever_leaves_one_minute_a_day_is_written_to_in_it() -> None:
+    """Up to two minutes later, as for the others, would be in the next night, and so each day."""
+    nearly_always = {day: (dt.time(0, 1), dt.time(0, 0)) for day in range(7)}
+    wishes = habits(quiet=nearly_always, lag=dt.timedelta(seconds=90))
+    midnight = NOW + HOUR
+    assert decide(facts(habits=wishes), now=NOW) == Decision(Act.WAIT, Why.QUIET_HOURS, midnight)
+    assert decide(facts(habits=wishes), now=midnight).act is Act.SEND
+
+
 def test_every_reason_has_its_words() -> None:
     assert set(EXPLANATIONS) == set(Why)
 
