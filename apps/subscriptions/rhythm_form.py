@@ -86,7 +86,7 @@ class RhythmForm(forms.Form):
         try:
             shown = json.loads(self.data.get("rhythm_was", ""))
             was = {name: shown[name] for name in _NAMES}
-        except (ValueError, KeyError, TypeError):
+        except (ValueError, KeyError, TypeError, RecursionError):
             return {}
         return Wishes(
             **{name: value for name, value in self.cleaned_data.items() if name in was and was[name] != value}

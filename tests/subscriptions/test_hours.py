@@ -127,6 +127,15 @@ def test_a_pause_is_one_press_and_said_in_words(
     assert rhythm_of(anna).snoozed_until == until.replace(tzinfo=dt.UTC)
 
 
+@pytest.mark.parametrize("was", ["", "null", "[1]", "[" * 5000])
+def test_what_no_page_of_ours_shows_changes_no_rhythm(client: Client, anna: Follower, was: str) -> None:
+    wish(anna, quiet=EVERY_NIGHT)
+    assert client.post(preferences_path(anna), {
+        "language": "en", "rhythm_was": was, "quiet": "never", "cadence": "instant", "digest_weekday": "0",
+    }).status_code == 303  # fmt: skip
+    assert rhythm_of(anna).quiet == EVERY_NIGHT
+
+
 def test_a_pause_lasts_until_a_day_of_ones_own_choice(client: Client, anna: Follower) -> None:
     visit(client, preferences_path(anna)).press("Pause until then", day="2026-12-24")
     assert rhythm_of(anna).snoozed_until == dt.datetime(2026, 12, 24, 7, 0, tzinfo=dt.UTC)
