@@ -43,16 +43,18 @@ class Bucket:
         return instant(dt.datetime.combine(used.astimezone(zone).date() + self.window, dt.time()), zone)
 
 
-def buckets_of(notification: Notification, channel: str) -> list[Bucket]:
-    """Those that a message of this notification counts in. One query of a table with a handful of rows."""
+def enabled() -> list[Cap]:
+    """A handful of rows."""
+    return list(Cap.objects.filter(enabled=True))
+
+
+def buckets_of(notification: Notification, channel: str, caps: Iterable[Cap]) -> list[Bucket]:
+    """Those that a message of this notification counts in."""
     kind = notification.notification_type
-    columns = ("pk", "limit", "days", "seconds", "outcome", "channels", "commercial")
     found = [
-        Bucket(f"cap:{pk}", most, _window(days, seconds), bool(days), outcome)
-        for pk, most, days, seconds, outcome, channels, commercial in Cap.objects.filter(enabled=True).values_list(
-            *columns
-        )
-        if channel in channels and (kind.commercial or not commercial)
+        Bucket(f"cap:{cap.pk}", cap.limit, _window(cap.days, cap.seconds), bool(cap.days), cap.outcome)
+        for cap in caps
+        if channel in cap.channels and (kind.commercial or not cap.commercial)
     ]
     # a digest that is skipped would take all that it gathered with it: being one message, it is throttled enough
     if kind.throttle_count and kind.throttle_seconds and notification.source != DIGEST:
@@ -143,7 +145,7 @@ def open_ledger(
     channel: str,
     people: Iterable[Person],
     *,
-    buckets: list[Bucket],
+    caps: Iterable[Cap],
     now: dt.datetime,
     lock: bool,
 ) -> Ledger:
@@ -152,7 +154,7 @@ def open_ledger(
     Whoever's row another transaction holds is `busy` and not waited for: an import holds thousands for a second, and a
     change of an address holds a follower and waits for the deliveries that a claim holds.
     """
-    ledger = Ledger(notification, channel, now, buckets)
+    ledger = Ledger(notification, channel, now, buckets_of(notification, channel, caps))
     known = {person.pk: person for person in people}
     if not ledger.buckets or not known:
         return ledger

@@ -26,6 +26,7 @@ from apps.lib.queue.lanes import Lane
 from apps.notifications import accounts_out, books, caps, facts, fallback, limits, recipient
 from apps.notifications.decide import Act, Decision
 from apps.notifications.models import (
+    Cap,
     Delivery,
     DeliveryEvent,
     DeliveryStatus,
@@ -115,10 +116,12 @@ def claim(lane: Lane, *, owner: str, size: int, account: ProviderAccount | None 
     for channel in [account.channel] if account else accounts_out.open_channels(now=now):
         found = _ways(channel, lane, now=now)
         ways[channel] = [way for way in found if account is None or way[0].pk == account.pk]
+    limited = caps.enabled()
+    capped = {channel for cap in limited for channel in cap.channels}
     places = [
         (pks, channel)
         for channel in ways
-        for pks in _together(live.filter(has_due(channel, now)), apart=lane is Lane.BULK)
+        for pks in _together(live.filter(has_due(channel, now)), apart=lane is Lane.BULK or channel in capped)
     ]
     if lane is Lane.BULK:
         random.shuffle(places)  # campaigns share the lane instead of queueing behind the largest
@@ -126,10 +129,10 @@ def claim(lane: Lane, *, owner: str, size: int, account: ProviderAccount | None 
         places.sort()
     for pks, channel in places:
         for way, which in ways[channel]:
-            rows = _claim_from(pks, way, which, owner=owner, size=size, now=now)
+            rows = _claim_from(pks, way, which, owner=owner, size=size, limited=limited, now=now)
             looked = rows is not None
             while rows == [] and time.monotonic() < until:  # a whole country may be asleep
-                rows = _claim_from(pks, way, which, owner=owner, size=size, now=now)
+                rows = _claim_from(pks, way, which, owner=owner, size=size, limited=limited, now=now)
             # as they were taken: whoever stopped it saw none to wait for, and has returned
             if rows and (gone := stopped({row.notification.pk for row in rows})):
                 back = [row for row in rows if row.notification.pk in gone]
@@ -145,13 +148,14 @@ def claim(lane: Lane, *, owner: str, size: int, account: ProviderAccount | None 
 
 def _together(due_ones: QuerySet[Notification], *, apart: bool) -> list[list[int]]:
     """Which notifications are claimed from at once: a program's single messages come by the hundred, each of them a
-    notification, and a claim for each (some 20 statements) would cost more than the messages."""
-    found = due_ones.values_list("pk", "notification_type_id", "rate")[: 50 if apart else 500]
-    if apart:
-        return [[pk] for pk, _, _ in found]
-    groups: dict[Any, list[int]] = {}
-    for pk, kind, rate in found:
-        groups.setdefault(("alone", pk) if rate else kind, []).append(pk)
+    notification, and a claim for each (some 20 statements) would cost more than the messages.
+
+    Not those with a rate of their own, nor where caps or a throttle count each notification as one.
+    """
+    columns = ("pk", "notification_type_id", "rate", "notification_type__throttle_count")
+    groups: dict[tuple[int, int], list[int]] = {}
+    for pk, kind, *limited in due_ones.values_list(*columns)[: 50 if apart else 500]:
+        groups.setdefault((kind, pk if apart or any(limited) else 0), []).append(pk)
     return list(groups.values())
 
 
@@ -184,17 +188,25 @@ def _known_to(via: str) -> Q:
 
 
 def _claim_from(
-    pks: Sequence[int], account: ProviderAccount, which: Q, *, owner: str, size: int, now: dt.datetime
+    pks: Sequence[int],
+    account: ProviderAccount,
+    which: Q,
+    *,
+    owner: str,
+    size: int,
+    limited: Sequence[Cap],
+    now: dt.datetime,
 ) -> list[Row] | None:
-    """From notifications of one type. None: nothing was there to take; an empty list: what was there may not go."""
+    """From one notification, or several that are not limited (`_together`).
+
+    None: nothing was there to take; an empty list: what was there may not go any more.
+    """
     with transaction.atomic():
         wanted = Notification.objects.select_related("notification_type", "version__template").order_by("pk")
         live = list(wanted.filter(pk__in=pks, state=NotificationState.SENDING))
         if not live:
             return None
         notification = live[0]  # what is said of it below is true of all of them
-        if buckets := caps.buckets_of(notification, account.channel):
-            live = [notification]  # a ledger counts messages of one notification
         of = {each.pk: each for each in live}
         granted = limits.grant(notification=notification, account=account, wanted=size, now=now).count
         mine = Q(notification__in=of) if len(of) > 1 else Q(notification=notification)  # which has an index in order
@@ -205,7 +217,7 @@ def _claim_from(
         ids = set(free.values_list("pk", flat=True)[:granted]) if granted else set()
         judged = _judged(of, account.channel, ids) if ids else []
         people = [row.person for row, verdict in judged if row.person and verdict in _ALLOWING]
-        ledger = caps.open_ledger(notification, account.channel, people, buckets=buckets, now=now, lock=True)
+        ledger = caps.open_ledger(notification, account.channel, people, caps=limited, now=now, lock=True)
         rows = _decided(account.channel, judged, ledger=ledger, now=now)
         if account.channel == Channel.EMAIL and rows:
             rows = _in_turn(notification, account, rows, now=now)

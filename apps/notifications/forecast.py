@@ -65,9 +65,7 @@ def forecast(
         channel,
         [facts.Asked(person, verdict)],
         habits=facts.habits_of_all({person.pk: person}),
-        ledger=caps.open_ledger(
-            notification, channel, [person], buckets=caps.buckets_of(notification, channel), now=at, lock=False
-        ),
+        ledger=caps.open_ledger(notification, channel, [person], caps=caps.enabled(), now=at, lock=False),
         now=at,
         chain=_chain(follower, notification, channel),
     )

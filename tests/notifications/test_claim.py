@@ -1,14 +1,16 @@
 """Rows that a sender holds and has not begun: none of them may fall between two looks."""
 
+import datetime as dt
 from typing import Any
 
 from django.utils import timezone
 
+from apps.followers.models import Follower, NotificationType, Rhythm
 from apps.lib.queue.lanes import Lane
 from apps.notifications import claim, control
-from apps.notifications.models import Cap
+from apps.notifications.models import Cap, Notification
 from tests.make import TESTER, make_follower, make_type
-from tests.notifications.world import make_version, stands, tell
+from tests.notifications.world import drain, make_version, stands, tell
 from tests.receiver import Receiver
 
 
@@ -63,3 +65,27 @@ def test_a_cap_is_kept_where_single_messages_come_together(db: None, receiver: R
     for _ in range(6):
         claim.claim(Lane.TRANSACTIONAL, owner="me", size=100)
     assert sorted(next(iter(stands(each))) for each in told) == ["pending", "pending", "queued", "queued"]
+
+
+def test_a_throttle_holds_beside_a_digest_of_its_type(anna: Follower, boris: Follower, receiver: Receiver) -> None:
+    kind, version = make_type(key="orders", category="informational", digest=True), make_version()
+    gathered = tell(kind, [anna], version=version)
+    Notification.objects.filter(pk=gathered.pk).update(source="digest")
+    NotificationType.objects.update(throttle_count=1, throttle_seconds=3600)
+    kind.refresh_from_db()
+    sent = [tell(kind, [boris], version=version) for _ in range(3)]
+    drain()
+    assert sum(stands(each).get("sent", 0) for each in sent) == 1
+
+
+def test_one_that_may_not_go_keeps_the_next_one_from_nothing(
+    anna: Follower, boris: Follower, receiver: Receiver
+) -> None:
+    kind, version, now = make_type(key="orders", category="informational"), make_version(), timezone.now()
+    Cap.objects.create(name="c", channels=["email"], commercial=False, limit=5, days=1, created_at=now)
+    Rhythm.objects.create(follower=anna, snoozed_until=now + dt.timedelta(days=1), updated_at=now)
+    tell(kind, [anna], version=version)
+    second = tell(kind, [boris], version=version)
+    batch = claim.claim(Lane.TRANSACTIONAL, owner="me", size=10)
+    assert batch
+    assert [row.notification for row in batch.rows] == [second]

@@ -203,7 +203,6 @@ def test_however_many_people_without_a_rhythm_a_claim_makes_as_many_statements(
         counts.append(len(made))
     assert counts[1] == counts[2]
     assert sum("followers_rhythm" in each["sql"] for each in made) == 1
-    assert sum("notifications_cap" in each["sql"] for each in made) == 1
     assert not any("notifications_use" in each["sql"] for each in made)
 
 
