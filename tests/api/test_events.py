@@ -10,7 +10,7 @@ from apps.campaigns import occurrences, reactions
 from apps.campaigns.models import Event, RecurringZone
 from apps.followers.models import Follower
 from apps.notifications.models import Notification, TypeTemplate
-from tests.api.world import make_inbox
+from tests.api.world import make_client, make_inbox
 from tests.make import make_template, make_type
 
 pytestmark = pytest.mark.django_db
@@ -102,6 +102,7 @@ def test_a_rule_is_tried_changed_and_deleted(
         {"follower": "Anna Weber", "channel": "in_app", "status": "pending", "reason": "default_on"}
     ]
     assert api.post(f"{address}/test", {"data": {"total": 20}}).json()["result"] == "not_matched"
+    problem(make_client("campaigns:read").post(f"{address}/test", {"follower": str(anna.uid)}), 403)
     assert not Notification.objects.exists()
     assert api.patch(address, {"active": False, "event": "order.paid"}).json()["active"] is False
     problem(api.patch(address, {"event": "*"}), 400, "event")

@@ -5,6 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 from rest_framework import serializers
+from rest_framework.exceptions import PermissionDenied
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -153,9 +154,12 @@ class TestEventRule(Endpoint):
 
     @described(
         "Events", "event_rules_test", "Try a rule without sending", body=SampleIn, answer=RehearsalOut,
-        refuses=(400, 404), details="Does all that a real event would do, looks at it, and takes it back.",
+        refuses=(400, 404), details="Does all that a real event would do, looks at it, and takes it back. It tells "
+        "who would get it and what the rule reads of them, so it needs followers:read, too.",
     )  # fmt: skip
     def post(self, request: Request, id: uuid.UUID) -> Response:
+        if Scope.FOLLOWERS_READ not in request.auth.scopes:
+            raise PermissionDenied(f"This needs the scope {Scope.FOLLOWERS_READ}, too.")
         rule, asked, now = one(ROWS, uid=id), self.body(SampleIn), self.now
         follower = Follower.objects.filter(uid=asked["follower"]).first() if "follower" in asked else None
         if "follower" in asked and follower is None:
