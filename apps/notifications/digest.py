@@ -226,17 +226,19 @@ def version_for(kind: NotificationType, *, now: dt.datetime) -> Version | None:
 def _open(
     found: _Found, versions: dict[int, Version | None], deltas: Counter[books.Place], *, now: dt.datetime
 ) -> list[Notification]:
-    """One notification for each type and channel, with one delivery for each group; `deltas` learns of them."""
-    tracked: dict[tuple[NotificationType, str], bool] = {}
+    """One notification for each type and channel, with one delivery for each group; `deltas` learns of them.
+
+    A digest lives as long as the last of what it gathers: it may have to wait, for a cap or a way out.
+    """
+    places: dict[tuple[NotificationType, str], list[Notification]] = defaultdict(list)
     for group, members in found.gathered.items():
-        place = (group.kind, group.channel)
-        tracked[place] = tracked.get(place, False) or any(row.notification.tracked for row in members)
+        places[group.kind, group.channel] += (row.notification for row in members)
     opened = {
         (kind, channel): open_notification(
-            notification_type=kind, version=version, channels=[channel], tracked=tracked[kind, channel], source=DIGEST,
-            lane=lane_of(kind), by=SYSTEM, now=now,
+            notification_type=kind, version=version, channels=[channel], tracked=any(each.tracked for each in gathered),
+            expires_at=_last_end(gathered), source=DIGEST, lane=lane_of(kind), by=SYSTEM, now=now,
         )
-        for kind, channel in tracked if (version := versions[kind.pk])
+        for (kind, channel), gathered in places.items() if (version := versions[kind.pk])
     }  # fmt: skip
     digests: list[Delivery] = []
     events: list[DeliveryEvent] = []
@@ -256,3 +258,8 @@ def _open(
     Delivery.objects.bulk_create(digests, batch_size=500)
     DeliveryEvent.objects.bulk_create(events, batch_size=1000)
     return list(opened.values())
+
+
+def _last_end(notifications: Iterable[Notification]) -> dt.datetime | None:
+    ends = [each.expires_at for each in notifications]
+    return None if None in ends else max(end for end in ends if end)

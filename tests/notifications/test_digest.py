@@ -344,6 +344,17 @@ def test_a_digest_is_made_at_the_readers_hour_and_not_within_quiet_hours(
     assert shown()["total"] == 2
 
 
+def test_a_digest_lives_as_long_as_the_last_of_what_it_gathers(orders: NotificationType, anna: Follower) -> None:
+    now = timezone.now()
+    for hours in (1, 2):
+        hold(orders, [anna], hours, expires_at=now + dt.timedelta(hours=hours))
+    flush_all()
+    assert made().notification.expires_at == now + dt.timedelta(hours=2)
+    hold(orders, [anna], 3, expires_at=now + dt.timedelta(hours=1)), hold(orders, [anna], 4)
+    flush_all()
+    assert Notification.objects.filter(source="digest").latest("pk").expires_at is None, "one has no end"
+
+
 def test_a_type_that_is_not_gathered_any_more_goes_one_by_one(orders: NotificationType, anna: Follower) -> None:
     sent = [hold(orders, [anna], number) for number in (1, 2)]
     NotificationType.objects.update(digest=False)
