@@ -5,6 +5,7 @@ yet. What the provider said stands in the audit log; who gets no text asks for a
 """
 
 import datetime as dt
+from dataclasses import replace
 
 from django.conf import settings
 from django.db import transaction
@@ -44,6 +45,8 @@ def send(*, code_id: int, now: dt.datetime | None = None, **_: object) -> bool:
     for account in services(Channel.SMS, now=now, lane=Lane.CRITICAL).get("", []):
         with provider(account.provider).open(settings_of(account) | {"timeout": PATIENCE}) as session:
             outcome = session.send(message)
+        # a provider may quote the text, and what it said is for staff to read
+        outcome = replace(outcome, detail=outcome.detail.replace(code, "•" * len(code)))
         note(account, [outcome], now=now)
         if outcome.result not in _ELSEWHERE:
             break

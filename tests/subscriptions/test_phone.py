@@ -181,6 +181,17 @@ def test_another_account_sends_it_when_the_first_one_can_not(client: Client, ann
     assert AuditEntry.objects.get(kind="phone_code.sent").data["account"] == "sinch"
 
 
+def test_staff_read_no_code_in_what_a_provider_quotes(
+    anna: Follower, fake: FakeSms, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(phones.secrets, "randbelow", lambda _: 123_456)
+    fake.faults = [Answer(200, {"quoted": "123456 is your code."})]
+    send(code_id=phones.ask(follower=anna, number=NUMBER, now=NOW).pk)
+    detail = AuditEntry.objects.get(kind="phone_code.sent").data["detail"]
+    assert "quoted" in detail
+    assert "123456" not in detail
+
+
 def test_the_page_says_when_no_text_could_be_sent(client: Client, anna: Follower, fake: FakeSms) -> None:
     fake.bad = {NUMBER: "recipient"}
     asked(client, anna)
