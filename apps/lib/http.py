@@ -26,12 +26,12 @@ LARGEST = 65_536  # bytes of an answer: we read what was wrong, not pages
 KEPT = 32  # connections
 FRESH_SECONDS = 60.0  # so long a name's address is believed
 
-# What no list of private networks has: the old local IPv6, addresses that hide an IPv4 one, and Azure's own server
+# What no list of private networks has: the old local IPv6, addresses that hide an IPv4 one, and the own servers of Azure and Oracle
 _NOT_PUBLIC = tuple(
     ipaddress.ip_network(each)
     for each in (
-        "100.64.0.0/10", "168.63.129.16/32", "192.88.99.0/24", "::/96", "64:ff9b:1::/48", "2001::/32", "2002::/16",
-        "fec0::/10",
+        "100.64.0.0/10", "168.63.129.16/32", "192.0.0.0/24", "192.88.99.0/24", "::/96", "64:ff9b:1::/48", "2001::/32",
+        "2002::/16", "fec0::/10",
     )
 )  # fmt: skip
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")  # RFC 6052: the public way to an IPv4 address behind it

@@ -34,6 +34,7 @@ from apps.lib.http import Forbidden, NoAnswer, Outside, check, is_public
         ("192.168.1.1", False),
         ("169.254.169.254", False),  # the clouds' metadata
         ("168.63.129.16", False),  # Azure's
+        ("192.0.0.192", False),  # Oracle's
         ("100.64.0.1", False),  # carriers
         ("100.100.100.200", False),
         ("192.0.2.1", False),
