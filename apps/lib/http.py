@@ -26,7 +26,7 @@ LARGEST = 65_536  # bytes of an answer: we read what was wrong, not pages
 KEPT = 32  # connections
 FRESH_SECONDS = 60.0  # so long a name's address is believed
 
-# What no list of private networks has: the old local IPv6, addresses that hide an IPv4 one, and the own servers of Azure and Oracle
+# What no list of private networks has: the old local IPv6, addresses that hide an IPv4 one, and servers of clouds' own
 _NOT_PUBLIC = tuple(
     ipaddress.ip_network(each)
     for each in (
