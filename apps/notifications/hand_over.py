@@ -5,6 +5,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 from uuid import UUID
 
@@ -284,7 +285,8 @@ class Hand(Flow[Any]):
     def broke(self, error: BaseException) -> None:
         """The session raised. What may have left is in doubt."""
         log.error("A connection broke.", exc_info=error)
-        self.put_back()
+        with suppress(NotWritten):  # then nothing leaves any more, and the line has to hear of it all the same
+            self.put_back()
         said = f"{type(error).__name__}: {error}"
         for uid, row in self._taken.items():
             if uid in self._left:

@@ -3,6 +3,7 @@
 import threading
 from collections import deque
 from collections.abc import Iterator
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -11,7 +12,7 @@ from django.utils import timezone
 from apps.lib.queue.lanes import Lane
 from apps.notifications import claim, recover, send
 from apps.notifications.hand_over import Hand, Line
-from apps.notifications.journal import Journal
+from apps.notifications.journal import Journal, NotWritten
 from apps.notifications.models import Delivery
 from tests.make import make_follower, make_type
 from tests.notifications.world import drain, make_due, make_version, stands, tell
@@ -81,3 +82,18 @@ def test_what_is_made_while_another_takes_back_what_was_made_is_not_lost(receive
         taken_back += line.withdraw()
         assert {row.pk for row in taken_back} == {row.pk for row in batch.rows}
         assert line.quiet()
+
+
+def test_a_line_hears_of_a_broken_journal_also_where_messages_are_made_ahead(receiver: Receiver) -> None:
+    tell(make_type(), [make_follower(email=f"p{number}@example.com") for number in range(2)], version=make_version())
+    with Journal() as journal:
+        batch = claim.claim(Lane.BULK, owner=journal.owner, size=10)
+        assert batch
+        line = Line(journal=journal, make=lambda row: SimpleNamespace(delivery=row.uid), local=False)
+        line.put(batch.rows)
+        hand = Hand(line)
+        assert hand._make(wait=False)
+        journal._torn = True
+        hand.broke(NotWritten("The disk is full."))
+        assert isinstance(line.error, NotWritten)
+        assert {row.pk for row in line.withdraw()} == {row.pk for row in batch.rows}
