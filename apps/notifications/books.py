@@ -128,7 +128,7 @@ def finish_all_done(notifications: Collection[int], *, now: dt.datetime) -> set[
         held = {each.pk: each for each in live.filter(pk__in=through, state=NotificationState.SENDING).order_by("pk")}
         # again, now that nobody else holds them: a person may have sent failed ones back into the queue meanwhile
         done = held.keys() - going_on(held)
-        Notification.objects.filter(pk__in=done).update(state=NotificationState.DONE, finished_at=now)
+        Notification.objects.filter(pk__in=done).update(state=NotificationState.DONE, finished_at=now, wakes_at=None)
         for pk in sorted(done):
             about, data = held[pk].notification_type.name, {"source": held[pk].source}
             publish(Fact(Kind.NOTIFICATION_FINISHED, SYSTEM, now, "notification", str(held[pk].uid), about, data))

@@ -111,7 +111,7 @@ def claim(lane: Lane, *, owner: str, size: int, account: ProviderAccount | None 
     Those of one notification, or of many small ones of a type. `account`: only what may go through this one.
     """
     now, until = database_now(), time.monotonic() + LOOKING
-    live = Notification.objects.filter(lane=lane.value, state=NotificationState.SENDING).order_by("pk")
+    live = Notification.objects.filter(lane=lane.value, state=NotificationState.SENDING, wakes_at=None).order_by("pk")
     ways: dict[str, list[tuple[ProviderAccount, Q]]] = {}
     for channel in [account.channel] if account else accounts_out.open_channels(now=now):
         found = _ways(channel, lane, now=now)

@@ -302,7 +302,7 @@ def _switch(
     **changes: object,
 ) -> None:
     live = Notification.objects.filter(pk=notification.pk, state__in=allowed)
-    if not live.update(state=state, **changes):
+    if not live.update(state=state, wakes_at=None, **changes):
         current = Notification.objects.get(pk=notification.pk)
         raise WrongState(f"It is {current.get_state_display().lower()} and can't be {done}.")
     notification.refresh_from_db()

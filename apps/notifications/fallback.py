@@ -16,7 +16,7 @@ from django.db.models import Case, Count, DateTimeField, OuterRef, Q, Subquery, 
 from django.db.models.functions import Coalesce
 from django.db.models.lookups import Exact
 
-from apps.notifications import books
+from apps.notifications import books, sleep
 from apps.notifications.decide import Standing, Why
 from apps.notifications.models import DIGEST, Delivery, DeliveryStatus, Notification
 from apps.notifications.moves import moved
@@ -100,7 +100,8 @@ def advance(*, deliveries: Collection[int], now: dt.datetime) -> None:
         # attempts=0: one that was tried has its own time for the next try
         early = Delivery.objects.filter(pk__in=wake, status=DeliveryStatus.PENDING, attempts=0, due_at__gt=now)
         locked = early.select_for_update(no_key=True).order_by("pk").values_list("pk", flat=True)
-        Delivery.objects.filter(pk__in=list(locked)).update(due_at=now)
+        if Delivery.objects.filter(pk__in=list(locked)).update(due_at=now):
+            sleep.wake([notification.pk])
 
 
 def reached(*, deliveries: Collection[int], now: dt.datetime) -> Counter[books.Place]:

@@ -95,6 +95,8 @@ class Notification(models.Model):
     tracked = models.BooleanField(default=False)
     planned_through = models.BigIntegerField(default=0)  # id of the last follower frozen
     planned_at = models.DateTimeField(null=True, blank=True)  # all recipients frozen
+    # nothing of it is due before: claims don't look at it until then (sleep.py); null = awake
+    wakes_at = models.DateTimeField(null=True, blank=True)
     finished_at = models.DateTimeField(null=True, blank=True)
     rate = models.FloatField(null=True, blank=True)  # at most so many messages a second; null = as fast as it goes
     spread = models.PositiveIntegerField(null=True, blank=True)  # seconds over which it goes out evenly; makes `rate`
@@ -114,9 +116,21 @@ class Notification(models.Model):
             ),
         ]
         indexes = [
-            # which notifications a sender may claim from, and what the tick looks at
+            # those on their way: what the dashboard counts, and plans to go on with
             models.Index(
                 fields=["lane", "id"], condition=Q(state__in=["planning", "sending"]), name="notification_live"
+            ),
+            # which of them a sender may claim from, which are through, and which may sleep
+            models.Index(
+                fields=["lane", "id"], condition=Q(state="sending", wakes_at__isnull=True), name="notification_awake"
+            ),
+            # whose hour has come
+            models.Index(fields=["wakes_at"], condition=Q(wakes_at__isnull=False), name="notification_asleep"),
+            # leftovers: those that expire, asleep or not
+            models.Index(
+                fields=["expires_at"],
+                condition=Q(state="sending", expires_at__isnull=False),
+                name="notification_expiring",
             ),
             # cancelled ones that may still have waiting rows
             models.Index(fields=["finished_at"], condition=Q(state="cancelled"), name="notification_cancelled"),

@@ -7,7 +7,7 @@ from django.db import transaction
 from django.db.models import Count, QuerySet
 
 from apps.lib import among  # noqa: F401  (the lookup `pk__among`)
-from apps.notifications import books
+from apps.notifications import books, sleep
 from apps.notifications.models import Delivery, DeliveryEvent, DeliveryStatus
 
 CHUNK = 5000  # rows per transaction: larger ones keep other writers of SQLite waiting
@@ -42,6 +42,7 @@ def moved(rows: QuerySet[Delivery], status: DeliveryStatus, **changes: object) -
             place = books.Place(notification, channel, str(change["status"]), str(change.get("reason") or why))
             deltas[place] += count
         mine.update(**change)
+    sleep.wake({place.notification for place in deltas})  # more may be due now, or nothing be left
     return sorted(ids), deltas
 
 

@@ -4,6 +4,7 @@ from django.db.models import Exists, OuterRef, Q
 
 from apps.lib import among  # noqa: F401  (the lookup `pk__among`)
 from apps.lib.events import Fact, Kind
+from apps.notifications import sleep
 from apps.notifications.claim import WAITS
 from apps.notifications.models import Delivery, DeliveryEvent, DeliveryStatus
 
@@ -17,5 +18,7 @@ def rouse(fact: Fact) -> None:
     # one that was tried has its own time for the next try, and one that nobody put off is not due yet
     waiting = Q(status=DeliveryStatus.HELD) | Q(Exists(put_off), status=DeliveryStatus.PENDING, attempts=0)
     theirs = Delivery.objects.filter(waiting, follower__uid=fact.subject_id, due_at__gt=fact.at)
-    locked = theirs.select_for_update(of=("self",), no_key=True).order_by("pk").values_list("pk", flat=True)
-    Delivery.objects.filter(pk__among=set(locked)).update(due_at=fact.at)
+    locked = theirs.select_for_update(of=("self",), no_key=True).order_by("pk")
+    found = dict(locked.values_list("pk", "notification_id"))
+    Delivery.objects.filter(pk__among=set(found)).update(due_at=fact.at)
+    sleep.wake(set(found.values()))

@@ -46,7 +46,7 @@ def announce_due(*, now: dt.datetime) -> None:
     """Schedule: wake lanes that have due work and no call waiting, and close notifications that are through."""
     channels = accounts_out.open_channels(now=now)
     for lane in Lane:
-        live = Notification.objects.filter(lane=lane.value, state=NotificationState.SENDING)
+        live = Notification.objects.filter(lane=lane.value, state=NotificationState.SENDING, wakes_at=None)
         if any(live.filter(claim.has_due(channel, now)).exists() for channel in channels) and waiting(lane) == 0:
             announce_senders(lane)
         through = live.alias(left=books.standing(*books.WAITING)).filter(left=0)
