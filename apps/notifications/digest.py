@@ -160,7 +160,7 @@ def _sort_out(rows: Sequence[Delivery], versions: dict[int, Version | None], *, 
     found, groups, verdicts = _Found(), defaultdict(list), _verdicts(rows)
     people = {row.follower.pk: recipient.Person(*(getattr(row.follower, name) for name in recipient.COLUMNS))
               for row in rows if row.follower}  # fmt: skip
-    habits = facts.habits_of_all(people)
+    habits, doubted = facts.habits_of_all(people), moves.doubted_among(row.pk for row in rows)
     for row in rows:
         verdict = verdicts.get(row.pk)
         if row.follower_id is None or verdict is None:
@@ -175,11 +175,11 @@ def _sort_out(rows: Sequence[Delivery], versions: dict[int, Version | None], *, 
                 found.denied[str(reason)].append(row)
             case Act.HOLD:
                 found.later.append((row, fate))
-            case Act.WAIT:
-                found.alone.append(row)
-            case Act.SEND:
+            case Act.SEND if row.pk not in doubted:
                 row.reason, kind = verdict, row.notification.notification_type
                 groups[_Group(kind, row.follower_id, row.channel, row.address_id)].append(row)
+            case _:  # one that has perhaps arrived goes as itself, by the same Message-ID
+                found.alone.append(row)
     recipient.complete(list(people.values()), fields=["email", "phone", "tags"])
     for group, members in groups.items():
         if len(members) > 1 and _may_be_gathered(group, versions, now=now):

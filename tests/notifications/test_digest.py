@@ -355,6 +355,16 @@ def test_a_digest_lives_as_long_as_the_last_of_what_it_gathers(orders: Notificat
     assert Notification.objects.filter(source="digest").latest("pk").expires_at is None, "one has no end"
 
 
+def test_one_that_has_perhaps_arrived_and_is_sent_again_goes_as_itself(
+    orders: NotificationType, anna: Follower
+) -> None:
+    doubted, *others = (hold(orders, [anna], number) for number in (1, 2, 3))
+    DeliveryEvent.objects.create(delivery=doubted.deliveries.get(), at=timezone.now(), kind="in_doubt")
+    flush_all()
+    assert stands(doubted) == {"pending": 1}
+    assert [stands(each) for each in others] == [{"skipped": 1}] * 2
+
+
 def test_a_type_that_is_not_gathered_any_more_goes_one_by_one(orders: NotificationType, anna: Follower) -> None:
     sent = [hold(orders, [anna], number) for number in (1, 2)]
     NotificationType.objects.update(digest=False)
