@@ -154,7 +154,7 @@ def _together(due_ones: QuerySet[Notification], *, apart: bool) -> list[list[int
     """
     columns = ("pk", "notification_type_id", "rate", "notification_type__throttle_count")
     groups: dict[tuple[int, int], list[int]] = {}
-    for pk, kind, *limited in due_ones.values_list(*columns)[: 50 if apart else 500]:
+    for pk, kind, *limited in due_ones.values_list(*columns)[:500]:
         groups.setdefault((kind, pk if apart or any(limited) else 0), []).append(pk)
     return list(groups.values())
 

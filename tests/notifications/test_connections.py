@@ -144,6 +144,7 @@ def test_a_server_that_allows_fewer_connections_is_served_by_fewer(
 ) -> None:
     monkeypatch.setattr(send, "WIDEN_SECONDS", 0.02)
     monkeypatch.setattr(send, "STATE_SECONDS", 0.02)
+    monkeypatch.setattr(send, "MOST_CONNECTIONS", 4)
     connections(4)
     receiver.slowness = 0.05
     receiver.answers["CONNECT"] = lambda _: "421 4.7.0 too many connections" if receiver.connections > 2 else None
