@@ -20,9 +20,9 @@ from apps.campaigns import conditions, event_rules, reactions
 from apps.campaigns.event_rules import BadRule, RuleNameTaken, RuleValues
 from apps.campaigns.models import Event, EventRule, RuleTarget, Segment
 from apps.content.models import Template
-from apps.dashboard.forms import add_refusal, channel_choices, whole_number
+from apps.dashboard.forms import WhatIsSent, add_refusal, channel_choices, whole_number
 from apps.dashboard.people import find_one
-from apps.followers.models import Follower, NotificationType
+from apps.followers.models import Follower
 
 UNITS = {"seconds": 1, "minutes": 60, "hours": 3600, "days": 86400}
 
@@ -45,7 +45,7 @@ class ConditionForm(forms.Form):
 ConditionRows = formset_factory(ConditionForm, extra=1, max_num=conditions.MOST)
 
 
-class RuleForm(forms.Form):
+class RuleForm(WhatIsSent):
     name = forms.CharField(max_length=120, help_text="Only your team sees it.")
     event = forms.CharField(
         max_length=102, label="When this happens", help_text="Such as order.created, or order.* for all that begin so."
@@ -55,20 +55,6 @@ class RuleForm(forms.Form):
         initial="all",
         required=False,
         widget=forms.RadioSelect,
-    )
-    notification_type = forms.ModelChoiceField(
-        NotificationType.objects.all(), to_field_name="key", label="Message type", empty_label=None
-    )
-    template = forms.ModelChoiceField(
-        Template.objects.filter(private=False, archived_at=None),
-        to_field_name="uid",
-        required=False,
-        empty_label="The one that speaks for the type",
-    )
-    channels = forms.MultipleChoiceField(
-        widget=forms.CheckboxSelectMultiple,
-        required=False,
-        help_text="None: all of the type that the template has words for.",
     )
     to = forms.ChoiceField(
         choices=RuleTarget.choices, initial=RuleTarget.FOLLOWER, widget=forms.RadioSelect, label="Who is told"

@@ -9,7 +9,8 @@ from django import forms
 from django.core.exceptions import ValidationError
 
 from apps.channels.registry import providers
-from apps.followers.models import Channel
+from apps.content.models import Template
+from apps.followers.models import Channel, NotificationType
 from apps.lib import wallclock
 
 
@@ -43,6 +44,25 @@ class KeyField(forms.SlugField):
     """What programs call a thing."""
 
     default_error_messages = {"invalid": "Use the letters a to z, digits, - and _ only, for example order-shipped."}
+
+
+class WhatIsSent(forms.Form):
+    """Of whatever makes notifications by itself."""
+
+    notification_type = forms.ModelChoiceField(
+        NotificationType.objects.all(), to_field_name="key", label="Message type", empty_label=None
+    )
+    template = forms.ModelChoiceField(
+        Template.objects.filter(private=False, archived_at=None),
+        to_field_name="uid",
+        required=False,
+        empty_label="The one that speaks for the type",
+    )
+    channels = forms.MultipleChoiceField(
+        widget=forms.CheckboxSelectMultiple,
+        required=False,
+        help_text="None: all of the type that the template has words for.",
+    )
 
 
 def zone_names() -> list[str]:

@@ -25,30 +25,15 @@ from apps.campaigns.recurrence import WEEKDAYS, BadCadence
 from apps.campaigns.recurring import BadRecurring, RecurringNameTaken, RecurringValues
 from apps.content.models import Template
 from apps.dashboard.campaigns.forms import AudienceForm, WallField
-from apps.dashboard.forms import ZoneField, add_refusal, channel_choices
+from apps.dashboard.forms import WhatIsSent, ZoneField, add_refusal, channel_choices
 from apps.dashboard.paging import page_of
-from apps.followers.models import NotificationType
 from apps.lib import wallclock
 
 ROWS = Recurring.objects.select_related("notification_type", "template").prefetch_related("zones")
 
 
-class RecurringForm(forms.Form):
+class RecurringForm(WhatIsSent):
     name = forms.CharField(max_length=120, help_text="Only your team sees it.")
-    notification_type = forms.ModelChoiceField(
-        NotificationType.objects.all(), to_field_name="key", label="Message type", empty_label=None
-    )
-    template = forms.ModelChoiceField(
-        Template.objects.filter(private=False, archived_at=None),
-        to_field_name="uid",
-        required=False,
-        empty_label="The one that speaks for the type",
-    )
-    channels = forms.MultipleChoiceField(
-        widget=forms.CheckboxSelectMultiple,
-        required=False,
-        help_text="None: all of the type that the template has words for.",
-    )
     data = forms.CharField(
         required=False,
         label="Values",

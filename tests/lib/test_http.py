@@ -1,6 +1,5 @@
 """Requests to strangers' addresses reach the open internet only, and nobody can keep us waiting."""
 
-import datetime as dt
 import socket
 import ssl
 import threading
@@ -13,11 +12,10 @@ from typing import Any
 
 import pytest
 from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
 
 from apps.lib import http
 from apps.lib.http import Forbidden, NoAnswer, Outside, check, is_public
+from tests.certificate import certificate
 
 
 @pytest.mark.parametrize(
@@ -249,38 +247,12 @@ def test_a_server_that_is_away_or_talks_nonsense_is_no_answer(outside: Outside) 
         outside.post(url, b"", {})
 
 
-@pytest.fixture(scope="module")
-def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """For hooks.example, by itself."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "hooks.example")])
-    now = dt.datetime.now(dt.UTC)
-    made = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(1)
-        .not_valid_before(now - dt.timedelta(days=1))
-        .not_valid_after(now + dt.timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName([x509.DNSName("hooks.example")]), critical=False)
-        .sign(key, hashes.SHA256())
-    )
-    path = tmp_path_factory.mktemp("tls") / "both.pem"
-    private = key.private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    )
-    path.write_bytes(private + made.public_bytes(serialization.Encoding.PEM))
-    return path
-
-
 def test_tls_checks_the_name_though_the_connection_goes_to_an_address(
-    monkeypatch: pytest.MonkeyPatch, certificate: Path
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     lookup(monkeypatch, ["127.0.0.1"])
-    ours = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    ours.load_cert_chain(certificate)
-    trusting = ssl.create_default_context(cafile=str(certificate))
+    ours = certificate(tmp_path, of=x509.DNSName("hooks.example"))
+    trusting = ssl.create_default_context(cafile=str(tmp_path / "ca.pem"))
     with serving(lambda to: to.say(200), ours) as server:
         port = server.server_port
         assert Outside(tls=trusting).post(f"https://hooks.example:{port}/", b"", {}).status == 200
