@@ -138,7 +138,8 @@ def _statement(
     notification: Notification, chosen: set[int], among: range, channel: str, now: dt.datetime
 ) -> tuple[str, tuple[Any, ...]]:
     # by name: a segment's rules may read whole tables, and are not asked again for each channel
-    batch = Follower.objects.order_by().filter(pk__gte=among.start, pk__lt=among.stop, pk__among=chosen)
+    people = Follower.objects.filter(pk__gte=among.start, pk__lt=among.stop, pk__among=chosen)
+    batch = people.order_by("pk")  # rows that are due at once leave in this order
     named = Recipient.objects.filter(notification=notification, follower=OuterRef("pk"))
     columns = {
         "uid": Uuid7(),
