@@ -7,7 +7,7 @@ from typing import Any
 
 from liquid.static_analysis import TemplateAnalysis, Variable
 
-from apps.content.liquid_engine import BadSyntax, known_filters, known_tags, parse
+from apps.content.liquid_engine import BadSyntax, Unrenderable, known_filters, known_tags, parse, plain
 from apps.content.mail_html import text_of
 from apps.content.models import Version
 from apps.content.parts import CHANNEL_PARTS, Kind
@@ -199,6 +199,11 @@ def check_data(version: Version, data: Mapping[str, Any]) -> dict[str, Any]:
     missing or of the wrong type in one sentence each.
     """
     faults = [f"{name} is a word the program fills itself; remove it." for name in RESERVED if name in data]
+    for name, value in data.items():
+        try:
+            plain(value, depth=1)
+        except Unrenderable as error:  # else it is found when the message is made
+            faults.append(f"The value {name} can't be used: {error}.")
     values = dict(data)
     for variable in version.variables:
         name, kind = variable["name"], variable.get("type", "string")

@@ -184,3 +184,12 @@ def test_samples_come_from_the_example_the_default_or_the_type() -> None:
         ]
     )
     assert sample_data(version) == {"a": "E", "b": "D", "first_line": "first line", "d": []}
+
+
+def test_data_that_no_template_may_see_is_refused_before_anybody_is_told() -> None:
+    deep: dict[str, object] = {}
+    for _ in range(11):
+        deep = {"in": deep}
+    assert check_data(declared(), {"more": deep})
+    with pytest.raises(BadData, match=r"The value more can't be used: .*12 levels"):
+        check_data(declared(), {"more": {"in": deep}})
