@@ -170,9 +170,9 @@ class ApnsSession(Caller, Session[PushMessage]):
         try:
             return self._connected().post(url, content=self._body, headers=headers)
         except (httpx.ReadError, httpx.WriteError, httpx.RemoteProtocolError) as error:
-            if self._body.begun and not _untouched(error):
+            if self._body.left and not _untouched(error):
                 raise
-        self.close()  # Apple ended the connection before this message was on it
+        self.close()  # Apple ended the connection before it had the whole message, so it can't have taken it
         return self._connected().post(url, content=self._body, headers=headers)
 
     def _connected(self) -> httpx.Client:
