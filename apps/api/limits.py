@@ -54,7 +54,8 @@ def spend(caller: str, *, calls: int, limit: int, now: float) -> Spent:
         # a rounding error of floats must not hide a call
         remaining=max(math.floor((WINDOW - ahead) * limit / WINDOW + 1e-6), 0),
         reset=math.ceil(ahead),
-        wait=0.0 if taken else ahead + cost - WINDOW,
+        # never 0 for who was refused: the row may have been read before somebody else took the last call
+        wait=0.0 if taken else max(ahead + cost - WINDOW, 0.1),
     )
 
 
