@@ -42,20 +42,19 @@ def spend(caller: str, *, calls: int, limit: int, now: float) -> Spent:
     """Take `calls` from the caller's allowance of `limit` per minute, or say how long to wait. `now`: Unix time."""
     cost = WINDOW * min(calls, limit) / limit
     until = _take(caller, cost, now)
-    taken = until is not None
     if until is None:  # refused, or the first call of all: then somebody else may be making the row at this moment
-        row, _ = Allowance.objects.get_or_create(caller=caller, defaults={"spent_until": 0.0})
+        Allowance.objects.get_or_create(caller=caller, defaults={"spent_until": 0.0})
         until = _take(caller, cost, now)
-        taken = until is not None
-        until = row.spent_until if until is None else until
+    taken = until is not None
+    if until is None:  # read after the refusal, so the wait can't come out as none
+        until = Allowance.objects.values_list("spent_until", flat=True).get(caller=caller)
     ahead = max(until - now, 0.0)
     return Spent(
         limit=limit,
         # a rounding error of floats must not hide a call
         remaining=max(math.floor((WINDOW - ahead) * limit / WINDOW + 1e-6), 0),
         reset=math.ceil(ahead),
-        # never 0 for who was refused: the row may have been read before somebody else took the last call
-        wait=0.0 if taken else max(ahead + cost - WINDOW, 0.1),
+        wait=0.0 if taken else ahead + cost - WINDOW,
     )
 
 

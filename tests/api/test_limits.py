@@ -5,6 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from django.db import connections
 
+from apps.api import limits
 from apps.api.limits import spend
 from apps.api.models import Allowance
 
@@ -64,6 +65,25 @@ def test_answers_say_what_is_left_and_a_refusal_how_long_to_wait(api, settings, 
     assert 29 <= int(first.headers["RateLimit-Reset"]) <= 30
     problem(third, 429)
     assert 29 <= int(third.headers["Retry-After"]) <= 30
+
+
+def test_who_is_refused_because_another_took_the_last_call_meanwhile_is_told_to_wait(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for _ in range(5):
+        take(1000)
+    tried: list[float | None] = []
+
+    def beaten(caller: str, cost: float, now: float) -> float | None:
+        if not tried:  # the first look fails for another reason; then somebody takes the last call
+            tried.append(None)
+            return None
+        take_one(caller, cost, now)
+        return take_one(caller, cost, now)
+
+    take_one = limits._take
+    monkeypatch.setattr(limits, "_take", beaten)
+    assert take(1000).wait == pytest.approx(10)
 
 
 @pytest.mark.django_db(transaction=True)
