@@ -45,8 +45,7 @@ def account_for(channel: str, *, now: dt.datetime, lane: str = "", via: str = ""
     """The first account of the channel that can be used now: enabled, not paused, open or capped.
 
     One that is to be probed counts as usable; limits.grant lets a single message through it. Critical messages may go
-    where the day's volume is used up, if there is no other way. `via`: the service that has to know the
-    address.
+    where the day's volume is used up, if there is no other way. `via`: the service that has to know the address.
     """
     return next(iter(services(channel, now=now, lane=lane).get(via, [])), None)
 

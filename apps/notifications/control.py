@@ -122,11 +122,12 @@ def close_leftovers(*, now: dt.datetime) -> None:
     for notification in left.filter(state=NotificationState.CANCELLED, finished_at__gte=now - LEFT_FOR)[:20]:
         _cancel_chunk(notification.pk, notification.finished_at or now)
     overdue = left.filter(state=NotificationState.SENDING, expires_at__lte=now)
-    for pk in overdue.values_list("pk", flat=True)[:20]:
+    expired = list(overdue.values_list("pk", flat=True)[:20])
+    for pk in expired:
         for status, reason in ((DeliveryStatus.PENDING, Why.EXPIRED), (DeliveryStatus.HELD, Why.EXPIRED_WHILE_WAITING)):
             rows = Delivery.objects.filter(notification=pk, status=status)
             moves.move(rows, DeliveryStatus.SKIPPED, reason=reason.value, finished_at=now)
-        books.finish_if_done(pk, now=now)
+    books.finish_all_done(expired, now=now)
 
 
 def _cancel_chunk(notification_id: int, now: dt.datetime) -> bool:

@@ -59,8 +59,7 @@ def _take_over(owner: str, notes: dict[int, Note]) -> None:
     for place, row in enumerate(crashed, start=1):
         # connections prepare side by side, and one message did it: tried again apart, the others get through
         _count_crash(owner, row, wait=place * CRASH_PAUSE)
-    for pk in {row.notification.pk for row in held}:
-        books.finish_if_done(pk, now=timezone.now())
+    books.finish_all_done({row.notification.pk for row in held}, now=timezone.now())
 
 
 def _count_crash(owner: str, row: claim.Row, *, wait: dt.timedelta) -> None:

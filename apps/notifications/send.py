@@ -7,6 +7,7 @@ Who claims owns the rows until its lease runs out (claim.py); the journal knows 
 import datetime as dt
 import logging
 import time
+from collections import Counter
 from typing import Any
 
 from django.db import connection as database
@@ -214,6 +215,6 @@ class _Shift:
 
     def _give_back_tokens(self, rows: list[claim.Row]) -> None:
         """Of rates and days, for what did not leave."""
-        for notification in {row.notification.pk: row.notification for row in rows}.values():
-            count = sum(row.notification.pk == notification.pk for row in rows)
-            limits.give_back(notification=notification, account=self._account, count=count)
+        of = {row.notification.pk: row.notification for row in rows}
+        for pk, count in Counter(row.notification.pk for row in rows).items():
+            limits.give_back(notification=of[pk], account=self._account, count=count)
