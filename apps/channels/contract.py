@@ -54,6 +54,8 @@ class Outcome:
     charged: bool = True
     remedy: Remedy = Remedy.NONE
     gone_since: float | None = None
+    # the service did not take our key, for this recipient at least: TRANSIENT until somebody knows whose fault it is
+    key_refused: bool = False
 
     def __post_init__(self) -> None:
         # PostgreSQL stores no NUL and no half characters; one odd answer must not keep its whole slice out of the books

@@ -22,9 +22,7 @@ from apps.channels.web_wire import Body, Wire
 CONNECTIONS = 10  # each waits for an answer most of the time
 # RFC 8292 2: a day at most. Signing takes 0.1 ms and some services count requests by token, so one is used for hours.
 TOKEN_SECONDS, TOKEN_USED = 12 * 3600, 6 * 3600
-# Origin and key of ours that were believed there: from then on a refusal of the key is about that subscription, which
-# was made with another one. Anybody can hand such a one in, and it must not stop the account.
-_believed: set[tuple[str, str]] = set()
+# Of a subscription that was made with another key, or of ours being wrong: one answer does not tell (key_refusals.py).
 KEY_REFUSED = (400, 401, 403)
 LONGEST_TOPIC = 32  # letters of base64url (RFC 8030 5.4)
 
@@ -123,11 +121,8 @@ class WebPushSession(Caller, Session[PushMessage]):
         except requests.RequestException as error:
             return _not_ours(self.broken(error))
         if response.status_code in (200, 201, 202, 204):
-            _believed.add((origin, key.public))
             place = response.headers.get("Location", "")
             return Outcome(Result.ACCEPTED, str(response.status_code), provider_id=place)
-        if response.status_code in KEY_REFUSED and (origin, key.public) in _believed:
-            return Outcome(Result.PERMANENT_RECIPIENT, self.clean(f"{response.status_code} {response.text}"))
         return self.refused(response.status_code, response.headers, response.text)
 
     def refused(self, status: int, headers: Mapping[str, str], text: str) -> Outcome:
@@ -138,7 +133,7 @@ class WebPushSession(Caller, Session[PushMessage]):
         if status == 413:
             return Outcome(Result.PERMANENT_CONTENT, said)
         if status in KEY_REFUSED:
-            return Outcome(Result.ACCOUNT, said, charged=False)
+            return Outcome(Result.TRANSIENT, said, key_refused=True)
         return _not_ours(super().refused(status, headers, text))
 
     def _authorization(self, origin: str, key: Vapid) -> str:

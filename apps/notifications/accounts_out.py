@@ -168,8 +168,8 @@ def reset(*, account: ProviderAccount, by: Actor, now: dt.datetime) -> None:
     with transaction.atomic():
         row = ProviderAccount.objects.select_for_update(no_key=True).get(pk=account.pk)
         _put(row, breaker.State())
-        row.probing_until = None
-        row.save(update_fields=[*_MOVED, "probing_until"])
+        row.probing_until, row.key_refusers = None, []
+        row.save(update_fields=[*_MOVED, "probing_until", "key_refusers"])
         publish(_fact(Kind.PROVIDER_RESET, row, by=by, now=now, data={"said": row.last_error}))
 
 
@@ -244,7 +244,8 @@ def change_account(
                 setattr(account, field, value)
         if changed:
             _put(account, breaker.State())
-            account.probing_until = account.capped_until = None
+            account.probing_until = account.capped_until = account.key_taken_at = None
+            account.key_refusers = []
             account.save()
             _tell(account, by=by, now=now, data=changed)
     return account

@@ -18,7 +18,7 @@ from apps.channels.registry import UnknownProvider, provider
 from apps.lib.crypto import Undecryptable
 from apps.lib.queue.announce import announce, answer_all, waiting
 from apps.lib.queue.lanes import Lane
-from apps.notifications import accounts_out, books, claim, limits, outcomes
+from apps.notifications import accounts_out, books, claim, key_refusals, limits, outcomes
 from apps.notifications.hand_over import Connection, Line, work
 from apps.notifications.journal import Journal
 from apps.notifications.message import message_of
@@ -198,6 +198,7 @@ class _Shift:
         self._flushed = time.monotonic()
         results = self._line.results(last=last)
         self._done += len(results)
+        results = key_refusals.judged(self._account, results, now=timezone.now())
         outcomes.record(self._owner, results)
         if not results:
             return

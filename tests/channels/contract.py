@@ -21,7 +21,7 @@ import pytest
 from django.conf import settings as site
 from django.core.mail.backends.smtp import EmailBackend
 
-from apps.channels import apns, fcm_token, web_push, webhook
+from apps.channels import apns, fcm_token, webhook
 from apps.channels.contract import BadSettings, Outcome, Provider, Remedy, Result, VoiceMessage
 from apps.channels.registry import provider
 from apps.followers.models import Category, Channel, DoubtPolicy
@@ -155,10 +155,8 @@ def _apns(key: str, stack: ExitStack) -> Side:
 def _web_push(key: str, stack: ExitStack) -> Side:
     words = {Fault.RECIPIENT: Answer(410, ""), Fault.CONTENT: Answer(413, ""), Fault.ACCOUNT: Answer(403, "no key")}
     fake = stack.enter_context(FakePush())
-    believed = stack.enter_context(mock.patch.object(web_push, "_believed", set()))
 
     def message(number: int) -> Any:
-        believed.clear()  # after a success a refused key is the subscription's fault
         browser = fake.browser()
         return a_push(browser.endpoint, details=browser.keys() | {"server_key": ""})
 

@@ -51,7 +51,8 @@ MAIL_SERVER = {Fault.THROTTLED: LATER}
 # A second text or call costs money and can't be told from the first.
 SMS = {Fault.BROKEN: DOUBT}
 # The server belongs to one recipient, so nothing it does is the account's fault. A webhook's id tells a second copy.
-WEB_PUSH = {Fault.THROTTLED: LATER, Fault.UNREACHABLE: LATER}
+# A push service that does not take our key may have met a forged subscription (key_refusals.py).
+WEB_PUSH = {Fault.THROTTLED: LATER, Fault.UNREACHABLE: LATER, Fault.ACCOUNT: LATER}
 WEBHOOK = dict.fromkeys(set(Fault) - {Fault.RECIPIENT}, LATER)
 OTHERWISE: dict[str, Mapping[Fault, tuple[Result, bool]]] = {
     "smtp": MAIL_SERVER, "django_mail": MAIL_SERVER, "twilio": SMS, "vonage": SMS, "sinch": SMS, "twilio_voice": SMS,

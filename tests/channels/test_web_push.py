@@ -23,9 +23,8 @@ def server() -> Iterator[FakePush]:
 
 
 @pytest.fixture
-def fake(server: FakePush, monkeypatch: pytest.MonkeyPatch) -> FakePush:
+def fake(server: FakePush) -> FakePush:
     server.calls, server.arrived, server.faults, server.bad = [], [], [], {}
-    monkeypatch.setattr("apps.channels.web_push._believed", set())
     return server
 
 
@@ -70,9 +69,9 @@ def test_a_message_without_an_end_waits_four_weeks_and_one_that_is_not_urgent_ma
         (404, Result.PERMANENT_RECIPIENT, Remedy.GONE),
         (410, Result.PERMANENT_RECIPIENT, Remedy.GONE),
         (413, Result.PERMANENT_CONTENT, Remedy.NONE),
-        (400, Result.ACCOUNT, Remedy.NONE),
-        (401, Result.ACCOUNT, Remedy.NONE),
-        (403, Result.ACCOUNT, Remedy.NONE),
+        (400, Result.TRANSIENT, Remedy.NONE),
+        (401, Result.TRANSIENT, Remedy.NONE),
+        (403, Result.TRANSIENT, Remedy.NONE),
         (429, Result.TRANSIENT, Remedy.NONE),
         (500, Result.TRANSIENT, Remedy.NONE),
         (502, Result.TRANSIENT, Remedy.NONE),
@@ -90,6 +89,7 @@ def test_each_answer_is_charged_to_what_it_is_about_and_only_the_services_word_e
     first, then = put(fake, to(fake.browser()), to(fake.browser()))
     assert (first.result, first.remedy) == (result, remedy), first.detail
     assert first.retry_after == (17 if status in (429, 503) else None)
+    assert first.key_refused == (status in (400, 401, 403)), "whose fault that is, one answer does not tell"
     assert then.result is Result.ACCEPTED, "a neighbour is not hurt"
 
 
@@ -100,14 +100,6 @@ def test_a_service_that_is_away_makes_its_own_browsers_wait_and_keeps_them(fake:
     assert (lost.result, lost.remedy) == (Result.IN_DOUBT, Remedy.NONE)
     assert (gone.result, gone.remedy, gone.charged) == (Result.TRANSIENT, Remedy.NONE, True)
     assert well.result is Result.ACCEPTED
-
-
-def test_a_subscription_made_with_another_key_does_not_stop_an_account_that_is_believed(fake: FakePush) -> None:
-    other = fake.browser(server_key=public_key_of({"private_key": new_private_key()}))
-    forged = a_push(other.endpoint, details=other.keys())  # it does not say with which key it subscribed
-    said, refused, well = put(fake, to(fake.browser()), forged, to(fake.browser()))
-    assert (refused.result, refused.remedy) == (Result.PERMANENT_RECIPIENT, Remedy.NONE)
-    assert said.result is well.result is Result.ACCEPTED
 
 
 def test_after_a_change_of_keys_each_browser_is_written_to_with_the_key_it_subscribed_with(fake: FakePush) -> None:
