@@ -58,3 +58,8 @@ def make_template(
     if publish:
         drafts.publish(template=template, by=TESTER, now=now)
     return template
+
+
+def nested(levels: int) -> dict[str, Any]:
+    """Objects in each other."""
+    return {"in": nested(levels - 1)} if levels > 1 else {"in": "here"}

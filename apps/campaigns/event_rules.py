@@ -9,10 +9,12 @@ from django.db import IntegrityError, transaction
 
 from apps.campaigns import conditions, events
 from apps.campaigns.models import EventRule, RuleTarget, Segment
+from apps.content.drafts import published_version, wordless
 from apps.content.models import Template
 from apps.followers.models import Channel, NotificationType
 from apps.lib.actor import Actor
 from apps.lib.events import Fact, Kind, publish
+from apps.notifications.kinds import template_of
 
 LONGEST_DELAY = 366 * 24 * 3600
 MOST_VARIABLES = 100
@@ -61,6 +63,10 @@ def check(values: RuleValues) -> None:
     if unknown := [channel for channel in values.channels if channel not in values.notification_type.channels]:
         labels = ", ".join(str(Channel(one).label) if one in Channel.values else one for one in unknown)
         raise BadRule("channels", f"{values.notification_type.name} is not offered on {labels}.")
+    template = values.template or template_of(values.notification_type)
+    version = template and published_version(template)  # what is not published yet can be told only then
+    if version and (fault := wordless(version, values.channels)):
+        raise BadRule("channels", fault)
     if len(values.mapping) > MOST_VARIABLES:
         raise BadRule("mapping", f"Map at most {MOST_VARIABLES} variables.")
     for variable, path in values.mapping.items():

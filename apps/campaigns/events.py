@@ -11,6 +11,7 @@ from django.conf import settings
 from django.db import IntegrityError, transaction
 
 from apps.campaigns.models import Event
+from apps.content.liquid_engine import Unrenderable, plain
 from apps.followers.models import Follower
 from apps.lib import among  # noqa: F401  (the lookup `pk__among`)
 from apps.lib.queue.announce import announce
@@ -51,6 +52,10 @@ def check(event: NewEvent, *, now: dt.datetime) -> None:
         raise BadEvent("name", f"{event.name!r} is no name of an event. Write words with dots, such as order.created.")
     if len(json.dumps(event.data)) > MAX_DATA:
         raise BadEvent("data", f"The data has more than {MAX_DATA // 1024} kB. Send what messages need.")
+    try:
+        plain(event.data, depth=2)  # a rule without a mapping shows templates the whole event, as `event.data`
+    except Unrenderable as error:
+        raise BadEvent("data", "The data is nested more than 10 levels deep, which no template reads.") from error
     if event.occurred_at and event.occurred_at > now + AHEAD:
         raise BadEvent("occurred_at", "That is in the future. Send the event when it has happened.")
     if event.occurred_at and event.occurred_at.year < now.year - FARTHEST_YEARS:  # year 1 can't be shown in every zone

@@ -12,7 +12,7 @@ from apps.campaigns import audience as audiences
 from apps.campaigns import recurrence
 from apps.campaigns.models import Missed, Recurring, RecurringZone, ZoneMode
 from apps.content import lint
-from apps.content.drafts import published_version
+from apps.content.drafts import published_version, wordless
 from apps.content.models import Template, Version
 from apps.followers.models import Channel, Follower, NotificationType
 from apps.lib import wallclock
@@ -228,7 +228,9 @@ def _columns(values: RecurringValues, *, now: dt.datetime) -> dict[str, Any]:
     if unknown := [channel for channel in values.channels if channel not in values.notification_type.channels]:
         labels = ", ".join(str(Channel(one).label) if one in Channel.values else one for one in unknown)
         raise BadRecurring("channels", f"{values.notification_type.name} is not offered on {labels}.")
-    _version(values.notification_type, values.template, values.data)
+    version = _version(values.notification_type, values.template, values.data)
+    if fault := wordless(version, values.channels):
+        raise BadRecurring("channels", fault)
     if values.zone_mode not in ZoneMode.values:
         raise BadRecurring("zone_mode", f"Choose one of: {', '.join(ZoneMode.values)}.")
     if (values.zone_mode == ZoneMode.NAMED) != bool(values.zone):

@@ -7,7 +7,10 @@ versions never change: restoring an old one copies its words into a new draft.
 import datetime as dt
 import re
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
+from itertools import chain
 from typing import Any
+from uuid import UUID
 
 from django.contrib.auth import get_user_model
 from django.db import transaction
@@ -217,6 +220,30 @@ def published_version(template: Template) -> Version | None:
 def draft_version(template: Template) -> Version | None:
     """The version that is being edited."""
     return template.versions.filter(state=VersionState.DRAFT).select_related("layout", "template").first()
+
+
+def spoken(version: Version) -> frozenset[str]:
+    """The channels that a published version has words for."""
+    return _spoken(version.uid)
+
+
+def wordless(version: Version, channels: Iterable[str]) -> str:
+    """What is wrong with sending a published version on these channels; "" if it has words for each of them."""
+    missing = [channel for channel in channels if channel not in spoken(version)]
+    if not missing:
+        return ""
+    there, lacking = (", ".join(map(_label, names)) for names in (sorted(spoken(version)), missing))
+    return f"The template {version.template.key} has no words for {lacking}, only for {there}."
+
+
+@lru_cache(maxsize=1000)  # what is published never changes, and the words may have 100 kB
+def _spoken(version: UUID) -> frozenset[str]:
+    parts = Translation.objects.filter(version__uid=version).values_list("parts", flat=True)
+    return frozenset(chain.from_iterable(parts))
+
+
+def _label(channel: str) -> str:
+    return CHANNEL_PARTS[channel].label if channel in CHANNEL_PARTS else channel
 
 
 # ---- pieces

@@ -7,6 +7,7 @@ from typing import Any
 
 from django.utils.text import Truncator
 
+from apps.content.liquid_engine import Unrenderable, plain
 from apps.content.problems import RenderError
 from apps.content.render import Compiled, compiled
 from apps.followers.models import Channel, Follower
@@ -61,8 +62,15 @@ def _item(row: Delivery, person: Person) -> Item:
         "body": Truncator(body).chars(BODY) if title else "",
         "link": link,
         "at": notification.created_at.isoformat(),
-        "data": data,
+        "data": _shown(data),
     }
+
+
+def _shown(data: dict[str, Any]) -> dict[str, Any]:
+    """The data, three levels further down than in a message of its own; none where that is too deep for a template."""
+    with suppress(Unrenderable):
+        return dict(plain(data, depth=3))
+    return {}
 
 
 def _unsubscribe(row: Delivery, follower: Follower) -> str:

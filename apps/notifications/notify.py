@@ -3,12 +3,12 @@
 import datetime as dt
 from collections.abc import Iterable, Sequence
 from enum import StrEnum
-from itertools import chain
 from typing import Any
 
 from django.db import IntegrityError, transaction
 
 from apps.channels.registry import providers
+from apps.content.drafts import spoken, wordless
 from apps.content.lint import BadData, check_data
 from apps.content.models import Version, VersionState
 from apps.followers.models import Category, Follower, NotificationType
@@ -26,15 +26,18 @@ _LANES = {Category.CRITICAL: Lane.CRITICAL, Category.MARKETING: Lane.BULK}
 
 
 class NotNotifiable(ValueError):
-    """The request can't become a message; the text says what to change."""
+    """The request can't become a message; the text says what to change, and `field` where, if it is one value."""
+
+    def __init__(self, message: str, field: str = "") -> None:
+        super().__init__(message)
+        self.field = field
 
 
 class BadValue(NotNotifiable):
     """One value of `data` is not what the type asks for; `field` is its path, such as `data.items.0.price`."""
 
     def __init__(self, field: str, message: str) -> None:
-        super().__init__(message)
-        self.field = field
+        super().__init__(message, field)
 
 
 class Priority(StrEnum):
@@ -144,9 +147,9 @@ def open_notification(
     """A notification in state PLANNING, with nobody in it yet. Unless told otherwise it expires at the end of the
     type's lifetime. Raises NotNotifiable.
     """
-    chosen = _channels(notification_type, version, channels)
     if version.published_at is None:
         raise NotNotifiable(f"{version} is a draft. Publish it first.")
+    chosen = _channels(notification_type, version, channels)
     if expires_at and expires_at <= max(send_at or now, now):
         raise NotNotifiable("It would expire before it is sent. Choose a later expiry.")
     if any(moment and moment.year > now.year + FARTHEST_YEARS for moment in (send_at, expires_at)):
@@ -210,10 +213,12 @@ def _channels(notification_type: NotificationType, version: Version, wanted: Ite
     able = {provider.channel for provider in providers()}
     chosen = list(dict.fromkeys(notification_type.channels if wanted is None else wanted))
     if wanted is None:
-        spoken = set(chain.from_iterable(version.translations.values_list("parts", flat=True)))
-        chosen = [channel for channel in chosen if channel in able and channel in spoken]
+        chosen = [channel for channel in chosen if channel in able and channel in spoken(version)]
     if unknown := [channel for channel in chosen if channel not in able]:
-        raise NotNotifiable(f"No provider sends on: {', '.join(unknown)}. Available: {', '.join(sorted(able))}.")
+        offered = ", ".join(sorted(able))
+        raise NotNotifiable(f"No provider sends on: {', '.join(unknown)}. Available: {offered}.", "channels")
+    if fault := wordless(version, chosen):
+        raise NotNotifiable(fault, "channels")
     if not chosen:
         raise NotNotifiable(
             f"The type {notification_type.key} is offered on no channel that the template has words for. "
@@ -242,5 +247,5 @@ def _complete(version: Version, data: dict[str, Any], *, required: bool = True) 
         return check_data(version, data)
     except BadData as error:
         if required:
-            raise NotNotifiable(str(error)) from error
+            raise NotNotifiable(str(error), "data") from error
         return data

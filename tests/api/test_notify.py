@@ -8,7 +8,7 @@ from apps.followers.models import Follower
 from apps.notifications.models import Delivery, Notification, TypeTemplate
 from apps.notifications.send import send_lane
 from tests.api.world import make_inbox, send_letter
-from tests.make import make_follower, make_template, make_type
+from tests.make import make_follower, make_template, make_type, nested
 
 pytestmark = pytest.mark.django_db
 STRANGER = "0190a000-0000-7000-8000-000000000000"
@@ -105,8 +105,10 @@ def test_a_recipient_that_cannot_be_is_named_and_nobody_is_told(api, problem, re
         ({"send_at": "tomorrow"}, "send_at"),
         ({"priority": 1}, "priority"),
         ({"recipients": []}, None),
-        ({"channels": ["pigeon"]}, None),
-        ({"data": {}}, None),
+        ({"channels": ["pigeon"]}, "channels"),
+        ({"channels": ["email", "sms"]}, "channels"),
+        ({"data": {}}, "data"),
+        ({"data": {"order": "A-17", "more": nested(12)}}, "data"),
         ({"expires_at": "2020-01-01T00:00:00Z"}, None),
         ({"expires_at": "9999-12-31T23:59:59Z"}, None),
         ({"send_at": "9999-12-31T23:59:59Z"}, None),

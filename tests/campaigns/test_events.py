@@ -21,7 +21,7 @@ from apps.lib.queue.announce import announce, waiting
 from apps.lib.queue.lanes import Lane
 from apps.notifications import accounts_out
 from apps.notifications.models import Delivery, Notification, TypeTemplate
-from tests.make import TESTER, make_template, make_type
+from tests.make import TESTER, make_template, make_type, nested
 
 NOW = dt.datetime(2026, 6, 1, 12, tzinfo=dt.UTC)
 PAID = {"number": "A-17", "total": 120.5, "gift": True, "items": [{"sku": "lamp"}], "status": "Paid"}
@@ -273,6 +273,7 @@ def test_the_same_event_twice_is_one_and_another_name_is_another(anna: Follower)
         (NewEvent("order paid"), "name"),
         (NewEvent("x" * 101), "name"),
         (NewEvent("order.paid", data={"x": "y" * events.MAX_DATA}), "data"),
+        (NewEvent("order.paid", data=nested(11)), "data"),
         (NewEvent("order.paid", occurred_at=NOW + dt.timedelta(hours=1)), "occurred_at"),
         (NewEvent("order.paid", occurred_at=dt.datetime.min.replace(tzinfo=dt.UTC)), "occurred_at"),
     ],
@@ -282,6 +283,15 @@ def test_an_event_that_can_not_be_is_refused_beside_its_field(event: NewEvent, f
         events.record(events=[event], now=NOW)
     assert refused.value.field == field
     assert not Event.objects.exists()
+
+
+@pytest.mark.django_db
+@pytest.mark.usefixtures("inbox")
+def test_data_as_deep_as_an_event_may_be_reaches_the_template(anna: Follower) -> None:
+    make_rule()
+    event = happen(follower=anna, data=nested(10))
+    reactions.work_off()
+    assert [outcome.result for outcome in event.outcomes.all()] == ["notified"]
 
 
 @pytest.mark.django_db
@@ -389,6 +399,18 @@ def test_a_rule_that_can_not_be_is_refused_beside_its_field(fields: dict[str, An
     with pytest.raises(BadRule) as refused:
         make_rule(**fields)
     assert refused.value.field == field
+
+
+@pytest.mark.django_db
+def test_a_rule_names_no_channel_that_its_template_has_no_words_for(anna: Follower) -> None:
+    kind = make_type("alarms", channels=["in_app", "sms"])
+    silent, unknown = make_template("silent"), make_template("unknown", publish=False)
+    make_rule(notification_type=kind, template=unknown, channels=["in_app", "sms"])
+    make_rule(notification_type=kind, template=silent, channels=["in_app"])
+    make_rule(notification_type=kind, template=silent)
+    with pytest.raises(BadRule, match="silent has no words for SMS, only for Email, In-app") as refused:
+        make_rule(notification_type=kind, template=silent, channels=["in_app", "sms"])
+    assert refused.value.field == "channels"
 
 
 @pytest.mark.django_db

@@ -14,7 +14,7 @@ from apps.campaigns.segments import SegmentInUse, delete_segment, make_segment
 from apps.followers.models import Follower
 from apps.notifications import accounts_out
 from apps.notifications.models import Delivery, Notification, TypeTemplate
-from tests.make import TESTER, make_follower, make_template, make_type
+from tests.make import TESTER, make_follower, make_template, make_type, nested
 
 pytestmark = pytest.mark.django_db
 MONDAY = dt.datetime(2026, 6, 1, 6, tzinfo=dt.UTC)
@@ -225,6 +225,8 @@ def test_a_change_counts_from_the_next_time_on(anna: Follower) -> None:
     [
         ({"audience": {}}, "audience"),
         ({"data": {"offer": 1}}, "data"),
+        ({"data": {"more": nested(12)}}, "data"),
+        ({"channels": ["push"]}, "channels"),
         ({"channels": ["sms"]}, "channels"),
         ({"zone_mode": "named"}, "zone"),
         ({"zone": "Europe/Berlin"}, "zone"),
@@ -235,7 +237,8 @@ def test_a_change_counts_from_the_next_time_on(anna: Follower) -> None:
 )
 def test_what_can_not_be_sent_is_refused_beside_its_field(fields: dict[str, Any], field: str) -> None:
     schema = {"type": "object", "properties": {"offer": {"type": "string"}}}
-    kind = make_type("digest", category="informational", schema=schema)
+    channels = ["email", "in_app", "sms"]
+    kind = make_type("digest", category="informational", schema=schema, channels=channels)
     with pytest.raises(BadRecurring) as refused:
         make(notification_type=kind, **fields)
     assert refused.value.field == field

@@ -78,7 +78,7 @@ def kind(db: None) -> NotificationType:
 
 @pytest.fixture
 def words(db: None) -> Any:
-    return make_version("words")
+    return make_version("words", also={"sms": {"body": "Hello"}})
 
 
 # ------------------------------------------------------------------ rhythm

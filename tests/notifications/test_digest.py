@@ -18,6 +18,7 @@ from django_q.models import OrmQ
 from apps.campaigns import lifecycle
 from apps.content.drafts import published_version
 from apps.content.models import Template
+from apps.content.render import compiled
 from apps.followers import consent
 from apps.followers.models import Follower, NotificationType, Rhythm
 from apps.lib.queue.announce import announce
@@ -25,7 +26,7 @@ from apps.lib.queue.lanes import Lane
 from apps.notifications import control, digest, digest_items, track
 from apps.notifications.models import Delivery, DeliveryEvent, DeliveryStatus, Notification
 from apps.notifications.moves import move
-from tests.make import TESTER, make_follower, make_template, make_type
+from tests.make import TESTER, make_follower, make_template, make_type, nested
 from tests.notifications.world import drain, stands, tell
 from tests.receiver import Receiver
 
@@ -53,7 +54,7 @@ def hold(
 ) -> Notification:
     """Told, and held for an hour that has come, as the claim does it."""
     version = published_version(Template.objects.get(key="order"))
-    notification = tell(kind, people, version=version, data={"number": number}, **fields)
+    notification = tell(kind, people, version=version, **{"data": {"number": number}} | fields)
     rows = Delivery.objects.filter(notification=notification, status="pending")
     rows = rows.filter(channel=only) if only else rows
     move(rows, DeliveryStatus.HELD, due_at=timezone.now())
@@ -250,6 +251,20 @@ def test_one_that_can_not_be_rendered_keeps_no_other_back(orders: NotificationTy
     flush_all()
     assert stands(broken) == {"pending": 1}, "its sender says what is wrong with it"
     assert [stands(each) for each in good] == [{"skipped": 1}] * 2
+
+
+def test_data_that_is_too_deep_for_a_list_is_left_out_of_it_and_its_words_stay(
+    orders: NotificationType, anna: Follower
+) -> None:
+    for data in ({"more": nested(8)}, {"more": nested(9)}):
+        hold(orders, [anna], 1, data={"number": 1} | data, channels=["in_app"])
+    flush_all()
+    assert [(item["title"], "more" in item["data"]) for item in shown()["items"]] == [
+        ("Order 1", True),
+        ("Order 1", False),
+    ]
+    version, context = made().notification.version, shown() | {"follower": {}, "site": {}, "links": {}}
+    assert "Order 1" in compiled(version).render("in_app", "en", context).parts["body"]
 
 
 def test_a_type_may_have_a_digest_of_its_own(orders: NotificationType, anna: Follower) -> None:

@@ -19,11 +19,18 @@ from tests.make import TESTER
 from tests.receiver import Receiver
 
 
-def make_version(key: str = "hello", *, body: str = "<p>Hello {{ follower.name }}</p>", **fields: Any) -> Version:
-    """A published template with an e-mail and an in-app part."""
+def make_version(
+    key: str = "hello",
+    *,
+    body: str = "<p>Hello {{ follower.name }}</p>",
+    also: dict[str, Any] | None = None,
+    **fields: Any,
+) -> Version:
+    """A published template with an e-mail and an in-app part, and those of other channels (`also`)."""
     parts = {
         "email": {"subject": "Hello {{ follower.name }}", "html": body},
         "in_app": {"title": "Hello", "body": "{{ follower.name }}"},
+        **(also or {}),
     }
     now = timezone.now()
     template = drafts.create_template(
