@@ -77,6 +77,8 @@ class Endpoint(APIView):
         super().initial(request, *args, **kwargs)
         if "\0" in request.path:  # PostgreSQL takes none, not even to say that there is nothing
             raise NotFound
+        if getattr(type(self), str(request.method).lower(), None) in _BODILESS:
+            self.body(Strict)  # has no fields
         if request.method in idempotency.METHODS and idempotency.HEADER in request.headers:
             name = request.method.lower()
             setattr(self, name, partial(idempotency.once, self, getattr(self, name)))
@@ -161,6 +163,7 @@ _SOMETIMES = {
     409: "The state of things forbids it; `detail` says what to do.",
 }
 View = TypeVar("View", bound=Callable[..., Any])
+_BODILESS: set[Callable[..., Any]] = set()  # methods that write and take no body
 
 
 def described(
@@ -175,18 +178,29 @@ def described(
     refuses: Sequence[int] = (),
     details: str = "",
 ) -> Callable[[View], View]:
-    """The method's entry in the OpenAPI document. `answer` None: 204 without a body."""
-    problems = {**_ALWAYS, **{code: _SOMETIMES[code] for code in refuses}}
-    responses = {status if answer is not None else 204: OpenApiResponse(answer, description="Done.")}
-    responses |= {
-        (code, errors.MEDIA_TYPE): OpenApiResponse(Problem, description=text) for code, text in sorted(problems.items())
-    }
-    return extend_schema(
-        operation_id=name,
-        tags=[tag],
-        summary=summary,
-        description=details or summary,
-        request=body,
-        parameters=[query] if query is not None else None,
-        responses=responses,
-    )
+    """The method's entry in the OpenAPI document. `answer` None: 204 without a body. `body` None: what is sent in one
+    is refused, field by field.
+    """
+
+    def enter(view: View) -> View:
+        bodiless = body is None and view.__name__.upper() in idempotency.METHODS
+        if bodiless:
+            _BODILESS.add(view)
+        refused = [*refuses, 400] if bodiless else refuses
+        problems = {**_ALWAYS, **{code: _SOMETIMES[code] for code in refused}}
+        responses = {status if answer is not None else 204: OpenApiResponse(answer, description="Done.")}
+        responses |= {
+            (code, errors.MEDIA_TYPE): OpenApiResponse(Problem, description=text)
+            for code, text in sorted(problems.items())
+        }
+        return extend_schema(
+            operation_id=name,
+            tags=[tag],
+            summary=summary,
+            description=details or summary,
+            request=body,
+            parameters=[query] if query is not None else None,
+            responses=responses,
+        )(view)
+
+    return enter

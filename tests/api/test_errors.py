@@ -7,6 +7,8 @@ from rest_framework.test import APIClient
 
 from apps.api import errors
 from apps.followers import contacts
+from apps.notifications.models import Notification
+from tests.notifications.world import make_version, tell
 
 pytestmark = pytest.mark.django_db
 SOMEONE = "0190a000-0000-7000-8000-000000000000"
@@ -42,6 +44,25 @@ def test_an_address_with_a_slash_too_many_is_told_so(api, problem) -> None:
 def test_a_misspelt_field_is_refused_with_the_right_ones(api, problem) -> None:
     body = problem(api.post("/api/v1/followers", {"emial": "a@example.com"}), 400, field="emial")
     assert "email" in body["errors"][0]["detail"]
+
+
+@pytest.mark.parametrize("act", ["pause", "cancel", "retract", "retry", "resume"])
+def test_what_takes_no_body_refuses_one_and_does_nothing(api, problem, news, anna, act: str) -> None:
+    one = tell(news, [anna], version=make_version(), channels=["in_app"])
+    path = f"/api/v1/notifications/{one.uid}/{act}"
+    for key in ({}, {"Idempotency-Key": "once"}):
+        body = problem(api.post(path, {"why": "x"}, headers=key), 400, field="why")
+        assert "Fields are: none" in body["detail"]
+    problem(api.post(path, "[]", content_type="application/json"), 400)
+    assert Notification.objects.get().state == one.state
+
+
+def test_what_takes_no_body_takes_an_empty_one_and_none(api, anna) -> None:
+    path = f"/api/v1/followers/{anna.uid}/tags/vip"
+    for sent in ("", "{}"):
+        assert api.delete(path, sent, content_type="application/json").status_code == 200
+    assert api.delete(path).status_code == 200
+    assert api.delete(path, {"why": "x"}).status_code == 400
 
 
 def test_a_misspelt_filter_is_refused(api, problem) -> None:
