@@ -35,15 +35,16 @@ class Remedy(StrEnum):
     NONE = ""  # nothing: the provider refused for a reason that may pass
     BOUNCED = "bounced"  # the address does not exist: on the suppression list with it
     STOPPED = "stopped"  # the person opted out with the provider: likewise
-    GONE = "gone"  # the token of a device or browser is dead: away with it, and with nothing else
+    GONE = "gone"  # the token of a device or browser is dead: away with it, and with nothing else; a webhook goes off
+    FAILING = "failing"  # a webhook's own server failed: where that goes on for days, it is switched off
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """`detail` is what the provider said, at most 500 characters; `retry_after` in seconds, at most a day.
 
-    `remedy` goes with PERMANENT_RECIPIENT. `gone_since` (Unix seconds) is when the service noticed that a token is
-    dead: one that was registered again since is not.
+    `remedy` goes with PERMANENT_RECIPIENT, FAILING with TRANSIENT too. `gone_since` (Unix seconds) is when the service
+    noticed that a token is dead: one that was registered again since is not.
     """
 
     result: Result

@@ -168,9 +168,9 @@ class WebhookSession(Session[WebhookMessage]):
         try:
             reply = self._outside.post(message.url, body, headers)
         except Forbidden as error:
-            return Outcome(Result.PERMANENT_RECIPIENT, str(error))
+            return Outcome(Result.PERMANENT_RECIPIENT, str(error), remedy=Remedy.FAILING)
         except NoAnswer as error:
-            return Outcome(Result.TRANSIENT, str(error))
+            return Outcome(Result.TRANSIENT, str(error), remedy=Remedy.FAILING)
         return _read(message.url, reply.status, reply.headers, reply.text)
 
     def close(self) -> None:
@@ -201,7 +201,7 @@ def _read(url: str, status: int, headers: Mapping[str, str], text: str) -> Outco
     after = seconds_of(headers.get("retry-after"))
     if status in BUSY:
         _rest(url, REST_SECONDS if after is None else after)
-    return Outcome(Result.TRANSIENT, detail, retry_after=after)
+    return Outcome(Result.TRANSIENT, detail, retry_after=after, remedy=Remedy.FAILING)
 
 
 def _rest(url: str, seconds: float) -> None:

@@ -247,6 +247,7 @@ SOURCES = {
     Reason.ADDRESS_UNCONFIRMED: "address",
     Reason.ADDRESS_BOUNCED: "address",
     Reason.ADDRESS_SUPPRESSED: "address",
+    Reason.ADDRESS_OFF: "address",
     Reason.TYPE_INACTIVE: "type",
     Reason.CHANNEL_NOT_OFFERED: "type",
     Reason.CRITICAL: "type",

@@ -173,7 +173,7 @@ def unregister(*, device: Address, by: Actor, now: dt.datetime) -> None:
 
 
 def gone(*, channel: str, value: str, since: float | None = None, by: Actor = SYSTEM, now: dt.datetime) -> bool:
-    """The service said that the token, the endpoint or the webhook's address is dead; whether that took it away.
+    """The service said that the token or the endpoint is dead; whether that took it away.
 
     Not one that was registered again after `since` (Unix seconds), when the service noticed; APNs tells it. The row
     stays as a tombstone: its deliveries refer to it, and the same token may come back to life.

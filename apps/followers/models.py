@@ -94,6 +94,7 @@ class AddressState(models.TextChoices):
     SUPPRESSED = "suppressed", "Suppressed"  # complaint, STOP or a person's decision; also in Suppression
     # a device or browser that is no more: kept because its deliveries refer to it, and as if it were not there
     GONE = "gone", "Gone"
+    OFF = "off", "Switched off"  # a webhook: by a person, or because its calls failed for days; see Webhook
 
 
 class Address(models.Model):
@@ -139,6 +140,45 @@ class Address(models.Model):
             return self.value
         details = self.details or {}
         return str(details.get("label") or details.get("platform") or Channel(self.channel).label)
+
+
+class OffReason(models.TextChoices):
+    """Why a webhook is switched off."""
+
+    FAILING = "failing", "Its calls failed for days"
+    GONE = "gone", "It answered 410 Gone"
+    PERSON = "person", "Switched off by hand"
+
+
+class Webhook(models.Model):
+    """How the calls of an address of the channel webhook went; made with it (webhook_calls.py)."""
+
+    address = models.OneToOneField(Address, on_delete=models.CASCADE, primary_key=True, related_name="webhook")
+    succeeded_at = models.DateTimeField(null=True, blank=True)  # to the minute
+    answer = models.CharField(max_length=300, blank=True)  # the last one, or why there was none
+    answered_at = models.DateTimeField(null=True, blank=True)
+    # the first failure since the last success, and on how many days (UTC) there was one since
+    failing_since = models.DateTimeField(null=True, blank=True)
+    failed_on = models.DateField(null=True, blank=True)
+    failed_days = models.PositiveSmallIntegerField(default=0)
+    off_at = models.DateTimeField(null=True, blank=True)  # with it the address's state is OFF
+    off_reason = models.CharField(max_length=7, choices=OffReason, blank=True)
+
+    class Meta:
+        indexes = [
+            # the list page: those that are switched off, those that fail; most do neither
+            models.Index(fields=["address"], condition=Q(off_at__isnull=False), name="webhook_off"),
+            models.Index(fields=["address"], condition=Q(failing_since__isnull=False), name="webhook_failing"),
+        ]
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(off_at__isnull=True, off_reason="") | Q(off_at__isnull=False) & ~Q(off_reason=""),
+                name="webhook_off_has_a_reason",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.address.value
 
 
 class Tag(models.Model):

@@ -17,6 +17,7 @@ class Reason(StrEnum):
     ADDRESS_UNCONFIRMED = "address_unconfirmed"
     ADDRESS_BOUNCED = "address_bounced"
     ADDRESS_SUPPRESSED = "address_suppressed"
+    ADDRESS_OFF = "address_off"
     TYPE_INACTIVE = "type_inactive"
     CHANNEL_NOT_OFFERED = "channel_not_offered"
     CRITICAL = "critical"
@@ -34,6 +35,7 @@ EXPLANATIONS = {
     Reason.ADDRESS_UNCONFIRMED: "has not confirmed the address yet",
     Reason.ADDRESS_BOUNCED: "mail to this address came back",
     Reason.ADDRESS_SUPPRESSED: "the address is on the suppression list",
+    Reason.ADDRESS_OFF: "the webhook is switched off",
     Reason.TYPE_INACTIVE: "this message type is switched off for everyone",
     Reason.CHANNEL_NOT_OFFERED: "this message type is not offered on this channel",
     Reason.CRITICAL: "critical messages always go out",
@@ -97,6 +99,8 @@ def judge(address: AddressFacts, kind: TypeFacts, follower: FollowerFacts) -> Ve
             return Verdict(False, Reason.ADDRESS_BOUNCED)
         if address.state == "unconfirmed":
             return Verdict(False, Reason.ADDRESS_UNCONFIRMED)
+        if address.state == "off":
+            return Verdict(False, Reason.ADDRESS_OFF)
     if not kind.active:
         return Verdict(False, Reason.TYPE_INACTIVE)
     if not kind.offered:

@@ -72,6 +72,7 @@ def reason_case(kind: NotificationType, channel: str, *, follower: str, address:
         when(_there_is(suppressed) | Q(**{f"{address}__state": AddressState.SUPPRESSED}), Reason.ADDRESS_SUPPRESSED)
         when(Q(**{f"{address}__state": AddressState.BOUNCED}), Reason.ADDRESS_BOUNCED)
         when(Q(**{f"{address}__state": AddressState.UNCONFIRMED}), Reason.ADDRESS_UNCONFIRMED)
+        when(Q(**{f"{address}__state": AddressState.OFF}), Reason.ADDRESS_OFF)
     if not facts.active:
         return otherwise(Reason.TYPE_INACTIVE)
     if not facts.offered:

@@ -11,7 +11,8 @@ from apps.channels.webhook import new_secret, sealed
 from apps.followers.contacts import AddressTaken
 from apps.followers.devices import key_of
 from apps.followers.fields import BadFollower
-from apps.followers.models import Address, AddressState, Channel, Follower
+from apps.followers.models import Address, AddressState, Channel, Follower, OffReason, Webhook
+from apps.followers.webhook_calls import UNTRIED
 from apps.lib.actor import Actor
 from apps.lib.events import Fact, Kind, publish
 from apps.lib.http import Forbidden, check
@@ -31,12 +32,14 @@ class WebhookKnown(ValueError):
 
 
 def webhooks_of(follower: Follower) -> QuerySet[Address]:
-    """Those that are called, the oldest first."""
-    return follower.addresses.filter(channel=Channel.WEBHOOK).exclude(state=AddressState.GONE).order_by("pk")
+    """The oldest first, those that are switched off too; each with its `webhook`."""
+    return follower.addresses.filter(channel=Channel.WEBHOOK).select_related("webhook").order_by("pk")
 
 
 def add_webhook(*, follower: Follower, url: str, by: Actor, now: dt.datetime) -> tuple[Address, str]:
-    """The address and its secret, which is shown this once. One that had answered 410 comes back with a new secret.
+    """The address and its secret, which is shown this once. One that is switched off comes back with a new secret.
+
+    Where it answered 410, another follower may have it, too.
 
     Raises BadFollower for what is no https address, WebhookKnown where it is called already, AddressTaken where it is
     for another follower.
@@ -52,22 +55,22 @@ def add_webhook(*, follower: Follower, url: str, by: Actor, now: dt.datetime) ->
     fields = {"state": AddressState.ACTIVE, "details": sealed(secret), "created_at": now, "seen_at": None}
     with transaction.atomic():
         follower = Follower.objects.select_for_update(no_key=True).get(pk=follower.pk)
-        known = Address.objects.filter(channel=Channel.WEBHOOK, key=key).select_related("follower").first()
-        if known and known.state != AddressState.GONE:
-            if known.follower_id == follower.pk:
-                raise WebhookKnown
-            raise AddressTaken("url", known.follower)
-        if known and known.follower_id != follower.pk:  # what waits there was written to somebody else
-            known.delete()
+        known = Address.objects.filter(channel=Channel.WEBHOOK, key=key).select_related("follower", "webhook").first()
+        if known and known.follower_id != follower.pk:
+            if known.webhook.off_reason != OffReason.GONE:
+                raise AddressTaken("url", known.follower)
+            known.delete()  # and not moved: what waits there was written to somebody else
             known = None
-        if webhooks_of(follower).count() >= MOST:
-            raise BadFollower("url", f"This follower has {MOST} webhooks already. Remove one first.")
-        if known:
-            Address.objects.filter(pk=known.pk).update(**fields)
-            known.refresh_from_db()
-            row = known
-        else:
+        if known is None:
+            if webhooks_of(follower).count() >= MOST:
+                raise BadFollower("url", f"This follower has {MOST} webhooks already. Remove one first.")
             row = _created(follower, url, key, fields)
+        elif known.state != AddressState.OFF:
+            raise WebhookKnown
+        else:
+            Webhook.objects.filter(pk=known.pk).update(**UNTRIED)  # first, as whoever hears answers
+            Address.objects.filter(pk=known.pk).update(**fields)
+            row = Address.objects.select_related("follower", "webhook").get(pk=known.pk)
         publish(_fact(Kind.WEBHOOK_ADDED, row, by, now))
     return row, secret
 
@@ -75,9 +78,11 @@ def add_webhook(*, follower: Follower, url: str, by: Actor, now: dt.datetime) ->
 def _created(follower: Follower, url: str, key: str, fields: Mapping[str, Any]) -> Address:
     try:
         with transaction.atomic():
-            return Address.objects.create(
+            row = Address.objects.create(
                 follower=follower, channel=Channel.WEBHOOK, value=url, key=key, primary=False, **fields
             )
+            Webhook.objects.create(address=row)
+            return row
     except IntegrityError:  # another follower's, since we looked
         raise AddressTaken("url", Address.objects.get(channel=Channel.WEBHOOK, key=key).follower) from None
 

@@ -38,6 +38,8 @@ class Kind(StrEnum):
     DEVICE_GONE = "device.gone"  # removed, dead or idle; data says why
     WEBHOOK_ADDED = "webhook.added"  # a follower's messages are posted to an address
     WEBHOOK_REMOVED = "webhook.removed"
+    WEBHOOK_SWITCHED_OFF = "webhook.switched_off"  # by hand, or because its calls failed for days; data says why
+    WEBHOOK_SWITCHED_ON = "webhook.switched_on"
     WEBHOOK_SECRET_CHANGED = "webhook.secret_changed"  # noqa: S105  # for a day messages carry both signatures
     SMS_ANSWERED = "sms.answered"  # a phone answered something that a person should read, or asked for help
     IMPORT_STARTED = "import.started"

@@ -95,6 +95,7 @@ def record(owner: str, results: Sequence[Ended], *, now: dt.datetime | None = No
     with transaction.atomic():
         deltas = _sent(owner, accepted, now)
         deltas.update(_decided(owner, others, now))  # not `+`, which drops what goes below zero
+        remedies.answered(((row.channel, row.address, outcome) for row, outcome in results), now=now)
         books.shift(deltas)
 
 

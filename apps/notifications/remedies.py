@@ -6,7 +6,8 @@ from collections.abc import Iterable
 from apps.channels.contract import Outcome, Remedy, Result
 from apps.followers import consent, devices
 from apps.followers.addresses import BadAddress
-from apps.followers.models import SuppressionReason, channel_of_address
+from apps.followers.models import Channel, SuppressionReason, channel_of_address
+from apps.followers.webhook_calls import Answer, heard
 from apps.lib.actor import SYSTEM
 
 _REASONS = {Remedy.BOUNCED: SuppressionReason.HARD_BOUNCE, Remedy.STOPPED: SuppressionReason.STOP}
@@ -20,6 +21,8 @@ def apply(refusals: Iterable[tuple[str, str, Outcome]], *, now: dt.datetime) -> 
     for channel, address, outcome in sorted(refusals, key=lambda each: each[:2]):
         if outcome.result is not Result.PERMANENT_RECIPIENT or not address:
             continue
+        if channel == Channel.WEBHOOK:
+            continue  # what its answers say, good ones too, is heard in `answered`
         if outcome.remedy is Remedy.GONE:
             devices.gone(channel=channel, value=address, since=outcome.gone_since, now=now)
         elif reason := _REASONS.get(outcome.remedy):
@@ -34,3 +37,15 @@ def apply(refusals: Iterable[tuple[str, str, Outcome]], *, now: dt.datetime) -> 
                 )
             except BadAddress:  # no rule of ours would let it in now; then nothing goes there either
                 continue
+
+
+def answered(calls: Iterable[tuple[str, str, Outcome]], *, now: dt.datetime) -> None:
+    """(channel, address, outcome) of all that was handed over: what webhooks answered is remembered."""
+    answers = []
+    for channel, address, outcome in calls:
+        if channel != Channel.WEBHOOK:
+            continue
+        if (good := outcome.result is Result.ACCEPTED) or outcome.remedy is not Remedy.NONE:
+            answers.append(Answer(address, good, outcome.remedy is Remedy.GONE, outcome.detail))
+    if answers:
+        heard(answers, now=now)

@@ -30,6 +30,7 @@ NOTES = {
     Reason.ADDRESS_UNCONFIRMED: _("your address is not confirmed yet."),
     Reason.ADDRESS_BOUNCED: _("messages to your address came back, so we stopped."),
     Reason.ADDRESS_SUPPRESSED: _("we no longer write to this address."),
+    Reason.ADDRESS_OFF: _("this address is switched off."),
     Reason.CRITICAL: _("always on, because you need to know."),
     Reason.LOCKED_ON: _("always on, because it is required."),
     Reason.UNSUBSCRIBED: _("off while you are unsubscribed from everything."),

@@ -24,6 +24,7 @@ from django.core.mail.backends.smtp import EmailBackend
 from apps.channels import apns, fcm_token, webhook
 from apps.channels.contract import BadSettings, Outcome, Provider, Remedy, Result, VoiceMessage
 from apps.channels.registry import provider
+from apps.followers import webhook_calls
 from apps.followers.models import Category, Channel, DoubtPolicy
 from apps.lib.ids import uuid7
 from apps.notifications import breaker
@@ -351,9 +352,11 @@ def consequence(outcome: Outcome) -> Consequence:
         retry = f"after {wait:g} s, as asked" if outcome.retry_after else "after 5 s and more, each time longer"
         failover = f"after {TIRED_AFTER} tries"
     fallback = "at once" if step.status == DeliveryStatus.FAILED else "when its time is up"
-    suppression = {Remedy.NONE: "no", Remedy.GONE: "this token or URL goes"}.get(
-        outcome.remedy, "the address, for good"
-    )
+    suppression = {
+        Remedy.NONE: "no",
+        Remedy.GONE: "this token goes, a URL is switched off",
+        Remedy.FAILING: f"the URL is switched off after {webhook_calls.FAILING.days} days of it",
+    }.get(outcome.remedy, "the address, for good")
     return Consequence(understood, retry, failover, fallback, suppression)
 
 

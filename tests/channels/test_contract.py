@@ -134,7 +134,8 @@ def test_each_fault_is_understood_charged_and_told_without_secrets(
     outcome = seen[key, fault]
     expected = OTHERWISE.get(key, {}).get(fault, USUAL[fault])
     assert (outcome.result, outcome.charged) == expected, outcome.detail
-    assert outcome.remedy == (DEAD.get(key, Remedy.NONE) if fault is Fault.RECIPIENT else Remedy.NONE)
+    otherwise = Remedy.FAILING if key == "webhook" else Remedy.NONE
+    assert outcome.remedy == (DEAD.get(key, Remedy.NONE) if fault is Fault.RECIPIENT else otherwise)
     if fault is Fault.THROTTLED:
         assert outcome.retry_after == (17 if key in ASKS_FOR_A_TIME else None)
     assert outcome.detail, "a person can read what happened"
@@ -152,7 +153,8 @@ def test_djangos_backend_leaves_no_doubt_about_a_mail_that_was_never_begun(sides
 
 
 # ------------------------------------------------------------------ what follows
-FOREVER, ONE_LEFT, NOT = "the address, for good", "this token or URL goes", "no"
+FOREVER, ONE_LEFT, NOT = "the address, for good", "this token goes, a URL is switched off", "no"
+AFTER_DAYS = "the URL is switched off after 5 days of it"
 # (result, asked for a time): sent again, another account, next channel
 FOLLOWS = {
     (Result.THROTTLED, True): ("when it asked for (17 s)", "at once; this account rests 17 s", "when its time is up"),
@@ -176,7 +178,8 @@ def test_each_fault_has_its_consequences_for_message_account_channel_and_address
     follows = consequence(outcome)
     asked = outcome.retry_after is not None
     assert (follows.retry, follows.failover, follows.fallback) == FOLLOWS[outcome.result, asked]
-    assert follows.suppression == {Remedy.NONE: NOT, Remedy.GONE: ONE_LEFT}.get(outcome.remedy, FOREVER)
+    one = {Remedy.NONE: NOT, Remedy.GONE: ONE_LEFT, Remedy.FAILING: AFTER_DAYS}
+    assert follows.suppression == one.get(outcome.remedy, FOREVER)
 
 
 @pytest.mark.parametrize("remedy", [Remedy.NONE, Remedy.BOUNCED])

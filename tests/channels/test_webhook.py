@@ -159,19 +159,19 @@ def test_with_an_ed25519_key_everybody_who_knows_its_public_half_can_check(fake:
     [
         (Answer(200, {}), Result.ACCEPTED, ""),
         (Answer(204), Result.ACCEPTED, ""),
-        (Answer(301, "", {"Location": "http://127.0.0.1:1/"}), Result.TRANSIENT, ""),
-        (Answer(304), Result.TRANSIENT, ""),
-        (Answer(400, {"error": "no"}), Result.TRANSIENT, ""),
-        (Answer(401, ""), Result.TRANSIENT, ""),
-        (Answer(404, ""), Result.TRANSIENT, ""),
+        (Answer(301, "", {"Location": "http://127.0.0.1:1/"}), Result.TRANSIENT, "failing"),
+        (Answer(304), Result.TRANSIENT, "failing"),
+        (Answer(400, {"error": "no"}), Result.TRANSIENT, "failing"),
+        (Answer(401, ""), Result.TRANSIENT, "failing"),
+        (Answer(404, ""), Result.TRANSIENT, "failing"),
         (Answer(410, ""), Result.PERMANENT_RECIPIENT, "gone"),
-        (Answer(429, ""), Result.TRANSIENT, ""),
-        (Answer(500, "oops"), Result.TRANSIENT, ""),
-        (Answer(502, ""), Result.TRANSIENT, ""),
-        (Answer(503, ""), Result.TRANSIENT, ""),
-        (Answer(504, ""), Result.TRANSIENT, ""),
-        (LOST, Result.TRANSIENT, ""),
-        (SILENT, Result.TRANSIENT, ""),
+        (Answer(429, ""), Result.TRANSIENT, "failing"),
+        (Answer(500, "oops"), Result.TRANSIENT, "failing"),
+        (Answer(502, ""), Result.TRANSIENT, "failing"),
+        (Answer(503, ""), Result.TRANSIENT, "failing"),
+        (Answer(504, ""), Result.TRANSIENT, "failing"),
+        (LOST, Result.TRANSIENT, "failing"),
+        (SILENT, Result.TRANSIENT, "failing"),
         (GARBAGE, Result.ACCEPTED, ""),  # what stands behind a 200 is its own affair
     ],
 )
@@ -238,7 +238,7 @@ def test_an_address_in_a_private_network_is_refused_without_a_call(
     settings.ALLOW_LOOPBACK = False
     for url in ("https://127.0.0.1:9/", "https://[::ffff:169.254.169.254]/latest", to(fake)):
         [outcome] = sent(a_message(url, secret))
-        assert (outcome.result, outcome.remedy) == (Result.PERMANENT_RECIPIENT, Remedy.NONE)
+        assert (outcome.result, outcome.remedy) == (Result.PERMANENT_RECIPIENT, Remedy.FAILING)
     assert fake.calls == []
 
 

@@ -13,7 +13,7 @@ from apps.channels import webhook
 from apps.content import drafts
 from apps.content.models import Version
 from apps.followers import webhooks
-from apps.followers.models import Address, Follower
+from apps.followers.models import Address, Follower, Webhook
 from apps.notifications import accounts_out
 from apps.notifications.accounts_out import add_account
 from apps.notifications.models import ProviderAccount
@@ -74,14 +74,20 @@ def test_one_that_answers_410_is_never_called_again_and_one_that_broke_is(fake: 
     first = tell(a_type("a"), [anna], version=version, channels=["webhook"])
     drain()
     assert stands(first) == {"failed": 1}
-    assert Address.objects.get(follower=anna).state == "gone"
+    assert Address.objects.get(follower=anna).state == "off"
+    assert Webhook.objects.get(address__follower=anna).off_reason == "gone"
     fake.faults = [Answer(500, "")]
     then = tell(a_type("b"), [anna, boris], version=version, channels=["webhook"])
     drain()
     assert stands(then) == {"skipped": 1, "pending": 1}
+    assert then.deliveries.get(status="skipped").reason == "address_off"
+    broken = Webhook.objects.get(address__follower=boris)
+    assert (broken.answer, bool(broken.failing_since), broken.off_at) == ("500", True, None)
     make_due(then)
     drain()
     assert stands(then) == {"skipped": 1, "sent": 1}
+    broken.refresh_from_db()
+    assert (broken.answer, broken.failing_since, bool(broken.succeeded_at)) == ("200", None, True)
     assert [call.path[6:] for call in fake.calls] == ["dead", "broken", "broken"]
     assert fake.calls[1].headers["webhook-id"] == fake.calls[2].headers["webhook-id"]
 

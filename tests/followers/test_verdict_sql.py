@@ -24,7 +24,7 @@ KINDS = [
 def _everybody(kind: NotificationType) -> dict[int, tuple[AddressFacts, FollowerFacts]]:
     """One follower for every combination of facts."""
     now, expected = timezone.now(), {}
-    states = ["", "unconfirmed", "active", "bounced", "suppressed"]
+    states = ["", "unconfirmed", "active", "bounced", "suppressed", "off"]
     combinations = itertools.product(states, [False, True], [False, True], [False, True], [None, False, True])
     for number, (state, listed, subscribed, muted, own) in enumerate(combinations):
         if listed and not state:
@@ -56,7 +56,7 @@ def test_both_spellings_agree_on_every_combination_of_facts(db: None, fields: di
         pk: judge(address, type_facts(kind, "email"), person).reason.value
         for pk, (address, person) in everybody.items()
     }
-    assert len(judged) == 5 * 24 - 12
+    assert len(judged) == 6 * 24 - 12
 
 
 def test_a_channel_without_addresses_asks_for_none(db: None) -> None:

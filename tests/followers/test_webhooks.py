@@ -7,7 +7,7 @@ import pytest
 from django.utils import timezone
 
 from apps.accounts.models import AuditEntry
-from apps.followers import devices, webhooks
+from apps.followers import webhook_calls, webhooks
 from apps.followers.contacts import AddressTaken
 from apps.followers.fields import BadFollower
 from apps.followers.models import Address, Follower
@@ -64,10 +64,10 @@ def test_a_follower_has_only_so_many(anna: Follower, monkeypatch: pytest.MonkeyP
 
 
 @pytest.mark.parametrize("whose", ["anna", "boris"])
-def test_one_that_answered_410_is_silent_until_it_is_added_again(anna: Follower, whose: str) -> None:
+def test_one_that_answered_410_is_off_until_it_is_added_again(anna: Follower, whose: str) -> None:
     first, secret = webhooks.add_webhook(follower=anna, url=URL, **act())
-    assert devices.gone(channel="webhook", value=URL, now=timezone.now())
-    assert list(webhooks.webhooks_of(anna)) == []
+    webhook_calls.heard([webhook_calls.Answer(URL, good=False, gone=True, said="410")], now=timezone.now())
+    assert [row.state for row in webhooks.webhooks_of(anna)] == ["off"]
     person = anna if whose == "anna" else make_follower(name="Boris")
     again, fresh = webhooks.add_webhook(follower=person, url=URL, **act())
     assert (again.pk == first.pk) == (whose == "anna"), "what waits there was written to Anna"

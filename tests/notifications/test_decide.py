@@ -184,7 +184,10 @@ def test_switching_anything_off_never_makes_a_message_go(
 
 
 @given(
-    base=FACTS, kind=KINDS, person=WORDS, state=st.sampled_from(["", "gone", "suppressed", "bounced", "unconfirmed"])
+    base=FACTS,
+    kind=KINDS,
+    person=WORDS,
+    state=st.sampled_from(["", "gone", "suppressed", "bounced", "unconfirmed", "off"]),
 )
 def test_no_message_not_even_a_critical_one_goes_to_an_address_that_is_out(
     base: Facts, kind: TypeFacts, person: FollowerFacts, state: str
