@@ -109,6 +109,7 @@ SPECTACULAR = {
         "RuleTarget": "apps.campaigns.models.RuleTarget",
         "TagResult": "apps.api.v1.followers.TAG_RESULTS",
         "VersionState": "apps.content.models.VersionState",
+        "WebhookState": "apps.followers.webhook_calls.Standing",
         "ZoneMode": "apps.campaigns.models.ZoneMode",
     },
 }

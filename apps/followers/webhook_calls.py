@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from django.db import connection, transaction
-from django.db.models import Q
+from django.db.models import Q, QuerySet, TextChoices
 
 from apps.followers.devices import key_of
 from apps.followers.models import Address, AddressState, Channel, OffReason, Webhook
@@ -27,6 +27,37 @@ UNTRIED = {
     "succeeded_at": None, "answer": "", "answered_at": None, "failing_since": None, "failed_on": None,
     "failed_days": 0, "off_at": None, "off_reason": "",
 }  # fmt: skip
+
+
+class Standing(TextChoices):
+    """How a webhook stands, in one word."""
+
+    GOOD = "good", "Works"
+    FAILING = "failing", "Failing"  # since its last success
+    OFF = "off", "Switched off"
+    UNTRIED = "untried", "Not called yet"
+
+
+_STANDS = {
+    Standing.GOOD: Q(off_at=None, failing_since=None, succeeded_at__isnull=False),
+    Standing.FAILING: Q(off_at=None, failing_since__isnull=False),
+    Standing.OFF: Q(off_at__isnull=False),
+    Standing.UNTRIED: Q(off_at=None, failing_since=None, succeeded_at=None),
+}
+
+
+def listed(standing: str = "") -> QuerySet[Webhook]:
+    """Those that stand so, or all; each with its address and follower."""
+    rows = Webhook.objects.select_related("address__follower")
+    return rows.filter(_STANDS[Standing(standing)]) if standing else rows
+
+
+def standing_of(row: Webhook) -> Standing:
+    if row.off_at:
+        return Standing.OFF
+    if row.failing_since:
+        return Standing.FAILING
+    return Standing.GOOD if row.succeeded_at else Standing.UNTRIED
 
 
 class Answer(NamedTuple):

@@ -81,7 +81,7 @@ def _created(follower: Follower, url: str, key: str, fields: Mapping[str, Any]) 
             row = Address.objects.create(
                 follower=follower, channel=Channel.WEBHOOK, value=url, key=key, primary=False, **fields
             )
-            Webhook.objects.create(address=row)
+            Webhook.objects.create(address=row)  # and is row.webhook
             return row
     except IntegrityError:  # another follower's, since we looked
         raise AddressTaken("url", Address.objects.get(channel=Channel.WEBHOOK, key=key).follower) from None

@@ -1,10 +1,13 @@
 """A follower's webhooks over the API."""
 
+import datetime as dt
 from typing import Any
 
 import pytest
+from django.utils import timezone
 
 from apps.followers.models import Follower
+from apps.followers.webhook_calls import Answer, heard
 from tests.make import make_follower
 
 pytestmark = pytest.mark.django_db
@@ -18,7 +21,8 @@ def test_a_webhook_is_added_listed_without_its_secret_changed_and_removed(api: A
     made = added.json()
     assert made["secret"].startswith("whsec_")
     [listed] = api.get(path).json()["results"]
-    assert listed == {name: made[name] for name in ("id", "url", "created_at")}
+    assert listed == {name: value for name, value in made.items() if name != "secret"}
+    assert (listed["url"], listed["follower"], listed["state"]) == (URL, str(anna.uid), "untried")
     changed = api.post(f"{path}/{made['id']}/secret").json()
     assert changed["secret"] not in ("", made["secret"])
     assert api.delete(f"{path}/{made['id']}").status_code == 204
@@ -37,3 +41,23 @@ def test_one_that_can_not_be_called_or_is_taken_is_refused(api: Any, problem: An
     problem(api.post(f"/api/v1/followers/{boris.uid}/webhooks", {"url": URL}), 409)
     problem(api.delete(f"/api/v1/followers/{boris.uid}/webhooks/{made['id']}"), 404)
     problem(api.post(f"/api/v1/followers/{boris.uid}/webhooks/{made['id']}/secret"), 404)
+
+
+def test_one_that_failed_for_days_is_found_and_switched_on_again(api: Any, problem: Any, anna: Follower) -> None:
+    path = f"/api/v1/followers/{anna.uid}/webhooks"
+    made = api.post(path, {"url": URL}).json()
+    api.post(path, {"url": f"{URL}/other"})
+    now = timezone.now()
+    for days in range(6, 0, -1):
+        heard([Answer(URL, good=False, gone=False, said="500 oops")], now=now - dt.timedelta(days=days))
+    [off] = api.get("/api/v1/webhooks?state=off").json()["results"]
+    assert (off["id"], off["off_reason"], off["answer"]) == (made["id"], "failing", "500 oops")
+    assert off["failing_since"]
+    assert len(api.get("/api/v1/webhooks").json()["results"]) == 2
+    problem(api.get("/api/v1/webhooks?state=broken"), 400, "state")
+    for _ in range(2):
+        on = api.post(f"{path}/{made['id']}/switch-on").json()
+        assert (on["state"], on["failing_since"], on["off_at"], on["off_reason"]) == ("untried", None, None, "")
+    off = api.post(f"{path}/{made['id']}/switch-off").json()
+    assert (off["state"], off["off_reason"]) == ("off", "person")
+    problem(api.post(f"/api/v1/followers/{make_follower(name='Dana').uid}/webhooks/{made['id']}/switch-on"), 404)
