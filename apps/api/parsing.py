@@ -1,32 +1,25 @@
-"""JSON in: not too deep, and only characters that every database can keep."""
+"""JSON in, as every database can keep it."""
 
-import json
-import re
 from collections.abc import Mapping
 from typing import IO, Any
 
 from rest_framework.exceptions import ParseError
 from rest_framework.parsers import JSONParser
 
-_NUL = re.compile(r"(?<!\\)(?:\\\\)*\\u0000")  # escaped, as json.dumps writes it; not a backslash before u0000
+from apps.lib import plain_json
 
 
 class PlainJson(JSONParser):
-    """NUL and halves of surrogate pairs are JSON, but no text that PostgreSQL can store."""
+    """Refuses what is JSON and can't be kept."""
 
     def parse(
         self, stream: IO[bytes], media_type: str | None = None, parser_context: Mapping[str, Any] | None = None
     ) -> Any:
         try:
             data = super().parse(stream, media_type, parser_context)
-            text = json.dumps(data, ensure_ascii=False, allow_nan=False)
-            text.encode()
+            plain_json.check(data)
         except RecursionError as error:
             raise ParseError("The body is nested too deeply.") from error
-        except UnicodeEncodeError as error:
-            raise ParseError("The body has half of a surrogate pair (\\ud800 to \\udfff). Send it whole.") from error
-        except ValueError as error:  # 1e999 is JSON, and infinite to Python
-            raise ParseError("The body has a number that is too large.") from error
-        if _NUL.search(text):
-            raise ParseError("The body has a NUL character (\\u0000), which can't be stored.")
+        except plain_json.BadJson as error:
+            raise ParseError(f"The body {error}.") from error
         return data

@@ -12,6 +12,7 @@ from apps.content.models import Layout, Template, Version
 from apps.content.parts import CHANNEL_PARTS, Kind, Part
 from apps.content.problems import Problem
 from apps.dashboard.forms import KeyField
+from apps.lib import plain_json
 
 # Shown in the "add a language" list; any other BCP 47 tag may be typed through the API.
 LANGUAGES = {
@@ -221,8 +222,8 @@ def typed(text: str, kind: str) -> Any:
     if kind == "string":
         return text
     try:
-        value = json.loads(text)
-    except ValueError:
+        value = plain_json.read(text)
+    except plain_json.BadJson:
         value = None
     wanted: dict[str, tuple[type | tuple[type, ...], str]] = {
         "number": ((int, float), "Write a number, for example 12.5."),

@@ -20,7 +20,7 @@ from apps.campaigns import conditions, event_rules, reactions
 from apps.campaigns.event_rules import BadRule, RuleNameTaken, RuleValues
 from apps.campaigns.models import Event, EventRule, RuleTarget, Segment
 from apps.content.models import Template
-from apps.dashboard.forms import WhatIsSent, add_refusal, channel_choices, whole_number
+from apps.dashboard.forms import JsonField, WhatIsSent, add_refusal, channel_choices, whole_number
 from apps.dashboard.people import find_one
 from apps.followers.models import Follower
 
@@ -138,9 +138,7 @@ class SampleForm(forms.Form):
     follower = forms.CharField(
         max_length=320, required=False, label="Follower", help_text="E-mail, phone, external id or id."
     )
-    data = forms.CharField(
-        required=False, widget=forms.Textarea({"rows": 5, "class": "font-monospace", "spellcheck": "false"})
-    )
+    data = JsonField(required=False, rows=5, example='{"number": "A-17"}')
 
     def clean_follower(self) -> Follower | None:
         text = self.cleaned_data["follower"].strip()
@@ -148,15 +146,6 @@ class SampleForm(forms.Form):
         if text and found is None:
             raise ValidationError(f"Nobody is known as {text}.")
         return found
-
-    def clean_data(self) -> dict[str, Any]:
-        try:
-            data = json.loads(self.cleaned_data["data"] or "{}")
-        except ValueError as error:
-            raise ValidationError(f"This is not JSON: {error}.") from error
-        if not isinstance(data, dict):
-            raise ValidationError('Write an object: {"number": "A-17"}.')
-        return data
 
 
 @requires(Capability.VIEW)
@@ -210,11 +199,10 @@ def _show(request: HttpRequest, rule: Any, form: RuleForm, sample: SampleForm | 
     return render(request, "dashboard/event_rules/edit.html", values)
 
 
-def _sample(rule: EventRule) -> dict[str, str]:
+def _sample(rule: EventRule) -> dict[str, Any]:
     """The last event that the rule was asked about, or an empty one."""
     last = Event.objects.filter(outcomes__rule=rule).order_by("-pk").first()
-    data = json.dumps(last.data, ensure_ascii=False, indent=2) if last else "{}"
-    return {"happened": last.name if last else rule.event.removesuffix(".*"), "data": data}
+    return {"happened": last.name if last else rule.event.removesuffix(".*"), "data": last.data if last else "{}"}
 
 
 def _save(request: HttpRequest, form: RuleForm, rule: EventRule | None) -> EventRule | None:

@@ -20,7 +20,7 @@ from apps.accounts.actors import staff_actor
 from apps.accounts.permissions import Capability, requires
 from apps.dashboard import once
 from apps.dashboard.audit import history_of
-from apps.dashboard.forms import ZoneField, add_refusal, plain_helper
+from apps.dashboard.forms import JsonField, ZoneField, add_refusal, plain_helper
 from apps.dashboard.paging import page_of
 from apps.followers import consent, contacts, listing, places
 from apps.followers.addresses import BadAddress, normalise
@@ -183,18 +183,6 @@ def change_address(request: HttpRequest, uid: str, address_uid: str) -> HttpResp
 
 
 # ------------------------------------------------------------------ adding and editing
-class ObjectField(forms.JSONField):
-    """A JSON object; an empty one is an empty field, in any script as people write it."""
-
-    default_error_messages = {"invalid": 'This can\'t be read. Write it like {"plan": "pro", "city": "Berlin"}.'}
-    widget = forms.Textarea(attrs={"rows": 5, "class": "form-control-code", "spellcheck": "false"})
-
-    def prepare_value(self, value: Any) -> Any:
-        if isinstance(value, dict):
-            return json.dumps(value, ensure_ascii=False, indent=2) if value else ""
-        return value if isinstance(value, str) else ""  # what was typed and could not be read stays
-
-
 class FollowerForm(forms.Form):
     name = forms.CharField(max_length=200, required=False)
     email = forms.CharField(label="E-mail", max_length=500, required=False)
@@ -205,8 +193,10 @@ class FollowerForm(forms.Form):
     language = forms.CharField(max_length=35, required=False, help_text="Such as en, ru or pt-BR.")
     time_zone = ZoneField(required=False, help_text="Empty: the site's zone.")
     tags = forms.CharField(required=False, help_text="Separated by commas. New ones are made.")
-    metadata = ObjectField(
+    metadata = JsonField(
         required=False,
+        rows=5,
+        example='{"plan": "pro", "city": "Berlin"}',
         help_text='Anything else you know, as a JSON object: {"plan": "pro", "city": "Berlin"}',
     )
     subscribed = forms.BooleanField(
@@ -243,9 +233,6 @@ class FollowerForm(forms.Form):
 
     def clean_tags(self) -> list[str]:
         return [name for name in (part.strip() for part in self.cleaned_data["tags"].split(",")) if name]
-
-    def clean_metadata(self) -> Any:
-        return {} if self.cleaned_data["metadata"] is None else self.cleaned_data["metadata"]
 
 
 @requires(Capability.EDIT)

@@ -1,5 +1,6 @@
 """What the forms of the staff pages have in common."""
 
+import json
 from collections.abc import Iterable
 from typing import Any
 from zoneinfo import available_timezones
@@ -11,7 +12,7 @@ from django.core.exceptions import ValidationError
 from apps.channels.registry import providers
 from apps.content.models import Template
 from apps.followers.models import Channel, NotificationType
-from apps.lib import wallclock
+from apps.lib import plain_json, wallclock
 
 
 def plain_helper() -> FormHelper:
@@ -44,6 +45,41 @@ class KeyField(forms.SlugField):
     """What programs call a thing."""
 
     default_error_messages = {"invalid": "Use the letters a to z, digits, - and _ only, for example order-shipped."}
+
+
+class JsonField(forms.Field):
+    """JSON as people type it. With an `example` it is an object like that one, and nothing typed is an empty one;
+    without, it is anything, and nothing typed is None.
+    """
+
+    def __init__(self, *, example: str = "", rows: int = 4, **kwargs: Any) -> None:
+        attrs = {"rows": rows, "class": "font-monospace", "spellcheck": "false"}
+        super().__init__(widget=forms.Textarea(attrs), **kwargs)
+        self.example = example
+
+    def to_python(self, value: Any) -> Any:
+        if not (text := (value or "").strip()):
+            return {} if self.example else None
+        try:
+            data = plain_json.read(text)
+        except plain_json.BadJson as error:
+            raise ValidationError(f"This {error}.") from error
+        if self.example and not isinstance(data, dict):
+            raise ValidationError(f"Write an object: {self.example}.")
+        return data
+
+    def prepare_value(self, value: Any) -> str:
+        """What was typed stays as it was."""
+        if isinstance(value, str):
+            return value
+        return json.dumps(value, ensure_ascii=False, indent=2) if value else ""
+
+    def has_changed(self, initial: Any, data: Any) -> bool:
+        """As JSON: to Python 1 and true are the same."""
+        try:
+            return json.dumps(initial, sort_keys=True) != json.dumps(self.to_python(data), sort_keys=True)
+        except ValidationError:
+            return True
 
 
 class WhatIsSent(forms.Form):

@@ -1,14 +1,12 @@
 """Recurring notifications: what goes out again and again, when it does next, and what it did."""
 
 import datetime as dt
-import json
 import re
 from typing import Any
 from uuid import UUID
 
 from django import forms
 from django.contrib import messages
-from django.core.exceptions import ValidationError
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import path
@@ -25,7 +23,7 @@ from apps.campaigns.recurrence import WEEKDAYS, BadCadence
 from apps.campaigns.recurring import BadRecurring, RecurringNameTaken, RecurringValues
 from apps.content.models import Template
 from apps.dashboard.campaigns.forms import AudienceForm, WallField
-from apps.dashboard.forms import WhatIsSent, ZoneField, add_refusal, channel_choices
+from apps.dashboard.forms import JsonField, WhatIsSent, ZoneField, add_refusal, channel_choices
 from apps.dashboard.paging import page_of
 from apps.lib import wallclock
 
@@ -34,10 +32,11 @@ ROWS = Recurring.objects.select_related("notification_type", "template").prefetc
 
 class RecurringForm(WhatIsSent):
     name = forms.CharField(max_length=120, help_text="Only your team sees it.")
-    data = forms.CharField(
+    data = JsonField(
         required=False,
         label="Values",
-        widget=forms.Textarea({"rows": 3, "class": "font-monospace", "spellcheck": "false"}),
+        rows=3,
+        example='{"offer": "Spring"}',
         help_text='For the template\'s variables, as JSON: {"offer": "Spring"}.',
     )
     kind = forms.ChoiceField(
@@ -86,15 +85,6 @@ class RecurringForm(WhatIsSent):
             self.fields["template"].queryset |= Template.objects.filter(pk=row.template.pk)
         self.audience = AudienceForm(row.audience if row else {}, data)
 
-    def clean_data(self) -> dict[str, Any]:
-        try:
-            data = json.loads(self.cleaned_data["data"] or "{}")
-        except ValueError as error:
-            raise ValidationError(f"This is not JSON: {error}.") from error
-        if not isinstance(data, dict):
-            raise ValidationError('Write an object: {"offer": "Spring"}.')
-        return data
-
     def clean_days(self) -> list[Any]:
         return [int(word) if word.isdecimal() else word for word in _words(self.cleaned_data["days"])]
 
@@ -137,7 +127,7 @@ def _initial(row: Recurring) -> dict[str, Any]:
         "notification_type": row.notification_type.key,
         "template": row.template and row.template.uid,
         "channels": row.channels,
-        "data": json.dumps(row.data, ensure_ascii=False) if row.data else "",
+        "data": row.data,
         "kind": cadence["kind"],
         "times": ", ".join(cadence.get("times", [])),
         "weekdays": cadence.get("weekdays", []),

@@ -1,6 +1,5 @@
 """Segments: saved questions about followers, built row by row, with the answer beside them."""
 
-import json
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,7 +26,7 @@ from apps.campaigns.segments import (
     delete_segment,
     make_segment,
 )
-from apps.dashboard.forms import whole_number
+from apps.dashboard.forms import JsonField, whole_number
 from apps.followers.models import Channel, Follower, NotificationType, Tag
 
 SHOWN = 20
@@ -118,10 +117,10 @@ class SegmentForm(forms.Form):
         widget=forms.RadioSelect,
         required=False,
     )
-    source = forms.CharField(
+    source = JsonField(
         required=False,
         label="Rules as JSON",
-        widget=forms.Textarea({"rows": 14, "class": "font-monospace", "spellcheck": "false"}),
+        rows=14,
         help_text="These rules are nested, which the builder can't show.",
     )
 
@@ -137,19 +136,17 @@ class Builder:
         if segment:
             initial |= {"name": segment.name, "description": segment.description}
         if self.nested:
-            initial["source"] = json.dumps(saved, ensure_ascii=False, indent=2)
+            initial["source"] = saved
         self.form = SegmentForm(data, initial=initial)
+        self.form.fields["source"].required = self.nested
         lines, without = ([], []) if self.nested else (saved.get(word, []), saved.get("not", {}).get("any", []))
         self.rows = RuleFormSet(_one_more(data, "rows"), prefix="rows", initial=[_row(rule) for rule in lines])
         self.unless = RuleFormSet(_one_more(data, "unless"), prefix="unless", initial=[_row(rule) for rule in without])
 
     def rules(self) -> Any:
-        """What was built. Raises BadRules for JSON that is none; rules.parse judges the rest."""
+        """What was built; None for JSON that is none, and rules.parse judges the rest."""
         if self.nested:
-            try:
-                return json.loads(self.form.cleaned_data["source"])
-            except ValueError as error:
-                raise BadRules(f"The rules are not JSON: {error}.") from error
+            return self.form.cleaned_data.get("source")
         for rows in (self.rows, self.unless):
             rows.is_valid()
         made: dict[str, Any] = {}
@@ -238,15 +235,11 @@ def _edit(request: HttpRequest, segment: Segment | None) -> HttpResponse:
     builder = Builder(segment, request.POST or None)
     matches, looking = None, "add" in request.POST or "show" in request.POST
     if request.method == "POST":
-        valid = builder.form.is_valid()
-        try:
-            made = builder.rules()
-        except BadRules as error:
-            made, matches = None, Matches(problem=str(error))
+        valid, made = builder.form.is_valid(), builder.rules()
         if valid and not looking and made is not None and (saved := _save(request, builder, segment, made)):
             return redirect("dashboard:segment", saved.uid)
         if looking:
-            builder.form.errors.clear()  # a name is not needed to look
+            builder.form.errors.pop("name", None)  # it is not needed to look
         matches = matches or (matches_of(made) if made else None)
     elif segment is not None:
         matches = matches_of(segment.rules)

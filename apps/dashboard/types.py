@@ -1,6 +1,5 @@
 """Message types: what followers can have an opinion about, with its category, channels and template."""
 
-import json
 from typing import Any
 
 from django import forms
@@ -16,7 +15,7 @@ from django.views.decorators.http import require_safe
 from apps.accounts.actors import staff_actor
 from apps.accounts.permissions import Capability, may, requires
 from apps.content.models import Template
-from apps.dashboard.forms import KeyField, channel_choices
+from apps.dashboard.forms import JsonField, KeyField, channel_choices
 from apps.followers.models import Category, Channel, DoubtPolicy, NotificationType
 from apps.notifications.kinds import BadType, TypeValues, change_type, check, make_type, template_of, values_of
 from apps.notifications.models import TypeTemplate
@@ -91,11 +90,10 @@ class TypeForm(forms.Form):
         label="Seconds that each of them gets",
         help_text="Then the next one is tried, unless it arrived.",
     )
-    schema = forms.CharField(
+    schema = JsonField(
         required=False,
-        strip=False,
         label="JSON Schema of the data",
-        widget=forms.Textarea(attrs={"rows": 8, "spellcheck": "false", "class": "font-monospace"}),
+        rows=8,
         help_text="Draft 2020-12. A call whose data does not fit is refused, and told where. Empty: anything goes.",
     )
     active = forms.BooleanField(required=False, help_text="Off: nothing of this kind is sent to anyone.")
@@ -109,7 +107,6 @@ class TypeForm(forms.Form):
         for tag, _ in OTHER_LANGUAGES:
             words = (self.before.translations or {}).get(tag, {})
             initial |= {f"name_{tag}": words.get("name", ""), f"description_{tag}": words.get("description", "")}
-        initial["schema"] = json.dumps(self.before.schema, indent=2, ensure_ascii=False) if self.before.schema else ""
         chain = dict(zip(CHAIN, self.before.fallback, strict=False))
         super().__init__(data, initial={**initial, **chain, "template": speaks})
         for name in ("channels", "default_channels", "locked_channels"):
@@ -139,15 +136,6 @@ class TypeForm(forms.Form):
             # a critical message passes every preference of every follower
             raise ValidationError("Only an administrator can make a message type critical.")
         return category
-
-    def clean_schema(self) -> Any:
-        text = self.cleaned_data["schema"].strip()
-        try:
-            return json.loads(text) if text else None
-        except RecursionError as error:
-            raise ValidationError("It is nested too deeply.") from error
-        except json.JSONDecodeError as error:
-            raise ValidationError(f"Line {error.lineno}, column {error.colno}: {error.msg}.") from error
 
     def clean(self) -> dict[str, Any]:
         values = super().clean() or {}

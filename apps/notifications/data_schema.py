@@ -22,6 +22,8 @@ from referencing import Registry
 from referencing.exceptions import Unresolvable
 from referencing.jsonschema import DRAFT202012
 
+from apps.lib import plain_json
+
 MOST = 20_000  # characters
 _SAID = 200  # characters of the library's sentence: it repeats the value, and that may be long
 SECONDS = 5.0  # for one check; 5 MB of objects take 0.9 s, of bare numbers 2.4 s
@@ -70,14 +72,11 @@ def check_schema(schema: Any) -> None:
 
 def _check_schema(schema: Mapping[str, Any]) -> None:
     try:
-        text = json.dumps(schema, allow_nan=False, ensure_ascii=False)
-        text.encode()
-    except ValueError as error:  # UnicodeEncodeError is one
-        raise BadSchema("It has NaN, Infinity or half of a character, which can't be stored.") from error
-    if "\\u0000" in text:
-        raise BadSchema("It has a NUL character (\\u0000), which can't be stored.")
-    if len(text) > MOST:
-        raise BadSchema(f"It has {len(text):,} characters. {MOST:,} are possible; check the outer parts only.")
+        plain_json.check(schema)
+    except plain_json.BadJson as error:
+        raise BadSchema(f"It {error}.") from error
+    if (size := len(json.dumps(schema, ensure_ascii=False))) > MOST:
+        raise BadSchema(f"It has {size:,} characters. {MOST:,} are possible; check the outer parts only.")
     if schema.get("$schema", Draft202012Validator.META_SCHEMA["$id"]) != Draft202012Validator.META_SCHEMA["$id"]:
         raise BadSchema(f"Leave out $schema, or write {Draft202012Validator.META_SCHEMA['$id']}.")
     for keyword in ("$schema", "patternProperties"):  # the library would check these parts without our limits

@@ -151,6 +151,8 @@ def test_a_declared_variable_with_type_and_example_is_kept(client: Client, edito
         ({"v-0-name": "", "v-0-example": "x"}, "has no name"),
         ({"v-0-name": "total", "v-0-type": "number", "v-0-example": "many"}, "Write a number"),
         ({"v-0-name": "items", "v-0-type": "list", "v-0-default": "a, b"}, "Write a JSON list"),
+        ({"v-0-name": "items", "v-0-type": "list", "v-0-default": "[NaN]"}, "Write a JSON list"),
+        ({"v-0-name": "items", "v-0-type": "list", "v-0-example": "[" * 5000}, "Write a JSON list"),
     ],
 )
 def test_a_wrong_variable_is_refused_beside_its_field_and_nothing_is_saved(

@@ -60,6 +60,9 @@ def test_a_rule_is_built_row_by_row_tried_and_its_answer_read(client: Client, se
     assert not Notification.objects.exists()
     wrong = client.post(reverse("dashboard:event-rule-test", args=[rule.uid]), sample | {"data": "[", "follower": "x"})
     assert "This is not JSON" in page_of(wrong).text
+    for evil, said in (('{"total": Infinity}', "Infinity is no number"), ('{"a":' * 5000, "nested too deeply")):
+        answer = client.post(reverse("dashboard:event-rule-test", args=[rule.uid]), sample | {"data": evil})
+        assert said in page_of(answer).text
 
     events.record(events=[NewEvent("order.paid", anna, {"total": 20})], now=timezone.now())
     reactions.work_off()
@@ -152,6 +155,11 @@ def test_something_recurring_is_looked_at_made_paused_and_changed(client: Client
         ({"kind": "monthly", "days": "x"}, "not a day of the month"),
         ({"zone": "Berlin"}, "is not a time zone"),
         ({"data": "["}, "This is not JSON"),
+        ({"data": '{"offer": NaN}'}, "NaN is no number"),
+        ({"data": '{"offer": 1e999}'}, "number that is too large"),
+        ({"data": '{"offer": "\\u0000"}'}, "NUL"),
+        ({"data": "[" * 5000}, "nested too deeply"),
+        ({"data": "[1]"}, "Write an object"),
     ],
 )
 def test_what_can_not_recur_is_refused_in_words(client: Client, sender: Any, fields: dict[str, str], said: str) -> None:

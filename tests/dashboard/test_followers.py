@@ -176,8 +176,10 @@ def test_a_follower_is_added_once_even_when_the_form_is_sent_twice(client, edito
         ({"email": "ANNA@example.com"}, "belongs to another follower already: Anna Weber"),
         ({"time_zone": "Mars/Base"}, "is not a time zone"),
         ({"language": "klingonese!"}, "is not a language tag"),
-        ({"metadata": "[1]"}, "must be a JSON object"),
-        ({"metadata": "{"}, "Write it like"),
+        ({"metadata": "[1]"}, "Write an object"),
+        ({"metadata": "{"}, "not JSON"),
+        ({"metadata": '{"x": -Infinity}'}, "-Infinity is no number"),
+        ({"metadata": "[" * 5000}, "nested too deeply"),
     ],
 )
 def test_a_bad_value_is_refused_in_words_and_nothing_typed_is_lost(client, editor, anna, fields, words):

@@ -123,7 +123,13 @@ def test_nested_rules_are_edited_as_json(client: Client, editor: Any) -> None:
     as_role(client, editor)
     where = reverse("dashboard:segment", args=[segment.uid])
     assert "Rules as JSON" in page_of(client.get(where)).text
-    assert "are not JSON" in page_of(client.post(where, {"name": "Deep", "source": "{"})).text
+    assert "This is not JSON" in page_of(client.post(where, {"name": "Deep", "source": "{"})).text
+    for looking in ({}, {"show": ""}):
+        assert (
+            "NaN is no number" in page_of(client.post(where, {"name": "Deep", "source": '{"all": NaN}'} | looking)).text
+        )
+    assert "nested too deeply" in page_of(client.post(where, {"name": "Deep", "source": "[" * 5000})).text
+    assert "This field is required" in page_of(client.post(where, {"name": "Deep", "source": ""})).text
     client.post(where, {"name": "Deep", "source": '{"all": [{"field": "tag", "op": "exists"}]}'})
     segment.refresh_from_db()
     assert segment.rules == {"all": [{"field": "tag", "op": "exists"}]}

@@ -136,7 +136,9 @@ def test_an_editor_says_how_a_type_is_sent_and_what_its_data_is(client: Client, 
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"schema": "{"}, "Line 1, column 2: Expecting property name"),
+        ({"schema": "{"}, "This is not JSON: Expecting property name enclosed in double quotes: line 1 column 2"),
+        ({"schema": '{"const": NaN}'}, "NaN is no number"),
+        ({"schema": "[" * 5000}, "nested too deeply"),
         ({"schema": '{"type": "objekt"}'}, "At type"),
         ({"throttle_count": "2"}, "give both, or neither"),
         ({"fallback_1": "email"}, "two or more different channels"),

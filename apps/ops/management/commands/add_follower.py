@@ -1,6 +1,5 @@
 """`manage.py add_follower anna@example.com --name Anna --tag vip`."""
 
-import json
 from argparse import ArgumentParser
 from typing import Any
 
@@ -8,6 +7,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
 from apps.followers import contacts
+from apps.lib import plain_json
 from apps.lib.actor import command
 from apps.ops.terminal import console, plain
 
@@ -30,9 +30,9 @@ class Command(BaseCommand):
         if not any(options[name] for name in ("email", "phone", "name", "external_id")):
             raise CommandError("Nobody to add: give an email, --phone, --name or --external-id.")
         try:
-            metadata = json.loads(options["metadata"])
-        except json.JSONDecodeError as error:
-            raise CommandError(f"--metadata is not JSON: {error}.") from error
+            metadata = plain_json.read(options["metadata"])
+        except plain_json.BadJson as error:
+            raise CommandError(f"--metadata {error}.") from error
         try:
             follower = contacts.add_follower(
                 email=options["email"],

@@ -1,0 +1,51 @@
+"""JSON from outside: not too deep, and only numbers and characters that every database can keep."""
+
+import json
+import re
+from typing import Any
+
+MOST_LEVELS = 100  # Python gives up at some 900, and at fewer when it is shown by a page than when it came in
+_NUL = re.compile(r"(?<!\\)(?:\\\\)*\\u0000")  # escaped, as json.dumps writes it; not a backslash before u0000
+
+
+class BadJson(ValueError):
+    """What is wrong with it, as the rest of a sentence: "is nested too deeply"."""
+
+
+def read(text: str) -> Any:
+    """What the text says. Raises BadJson."""
+    try:
+        data = json.loads(text, parse_constant=_refuse)
+    except RecursionError as error:
+        raise BadJson("is nested too deeply") from error
+    except ValueError as error:  # also a number of more than 4,300 digits
+        raise BadJson(f"is not JSON: {error}") from error
+    check(data)
+    return data
+
+
+def check(data: Any) -> None:
+    """Raises BadJson for what `json.loads` takes and PostgreSQL does not."""
+    try:
+        text = json.dumps(data, ensure_ascii=False, allow_nan=False)
+        text.encode()
+    except RecursionError as error:
+        raise BadJson("is nested too deeply") from error
+    except UnicodeEncodeError as error:
+        raise BadJson("has half of a surrogate pair (\\ud800 to \\udfff); send it whole") from error
+    except ValueError as error:  # 1e999 is JSON, and infinite to Python
+        raise BadJson("has NaN, Infinity or a number that is too large") from error
+    if _NUL.search(text):
+        raise BadJson("has a NUL character (\\u0000), which can't be stored")
+    # who has few brackets has no depth: most calls are not walked through
+    if text.count("[") + text.count("{") > MOST_LEVELS and _is_deep(data, MOST_LEVELS):
+        raise BadJson("is nested too deeply")
+
+
+def _refuse(constant: str) -> None:
+    raise ValueError(f"{constant} is no number")
+
+
+def _is_deep(data: Any, left: int) -> bool:
+    inner = data.values() if isinstance(data, dict) else data if isinstance(data, list) else ()
+    return left < 0 or any(_is_deep(each, left - 1) for each in inner)
