@@ -46,7 +46,7 @@ class ServiceAccount:
             found = json.loads(text)
             names = ("project_id", "client_email", "private_key", "token_uri")
             project, email, pem, url = (str(found[name]) for name in names)
-        except (ValueError, KeyError, TypeError):
+        except (ValueError, KeyError, TypeError, RecursionError):
             raise BadSettings("This is no service account: paste the whole JSON file of its key.") from None
         try:
             key = private_key(pem)

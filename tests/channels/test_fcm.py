@@ -183,6 +183,7 @@ def test_settings_that_can_not_work_are_refused_at_once(fake: FakePush) -> None:
     for changes in (
         {"service_account": ""},
         {"service_account": "not json"},
+        {"service_account": "[" * 5000},
         {"service_account": json.dumps(account | {"private_key": "x"})},
         {"service_account": json.dumps(account | {"token_uri": "http://oauth.example/"})},
         {"service_account": json.dumps({"type": "service_account"})},
