@@ -355,29 +355,37 @@ def suppress(
 ) -> Suppression:
     """Nothing is sent to this address any more, whoever has it or gets it. Raises BadAddress.
 
-    An address that is suppressed already keeps its first reason.
+    An address that is suppressed already keeps its first reason, but for a bounce: the address may turn out to exist
+    (remedies.refute), and then somebody's word must not go with it.
     """
     _, key = normalise(channel, value)
+    said = {"reason": SuppressionReason(reason), "note": note[:300], "created_at": now}
+    bounced = said["reason"] == SuppressionReason.HARD_BOUNCE
     with transaction.atomic():
-        suppression, created = Suppression.objects.get_or_create(
-            channel=channel,
-            key=key,
-            defaults={"reason": SuppressionReason(reason), "note": note[:300], "created_at": now},
-        )
-        if created:
-            bounced = suppression.reason == SuppressionReason.HARD_BOUNCE
+        # locked, so that who releases it at this moment has done so before it is looked at
+        rows = Suppression.objects.select_for_update()
+        suppression, created = rows.get_or_create(channel=channel, key=key, defaults=said)
+        if outweighed := suppression.reason == SuppressionReason.HARD_BOUNCE and not bounced:
+            for name, value in said.items():
+                setattr(suppression, name, value)
+            suppression.save()
+        if created or outweighed:
             # an unconfirmed one stays so: the list alone stops it, and a release must not confirm it
-            Address.objects.filter(channel=channel, key=key, state=AddressState.ACTIVE).update(
-                state=AddressState.BOUNCED if bounced else AddressState.SUPPRESSED
+            stopped = Address.objects.filter(
+                channel=channel, key=key, state__in=(AddressState.ACTIVE, AddressState.BOUNCED)
             )
+            stopped.update(state=AddressState.BOUNCED if bounced else AddressState.SUPPRESSED)
             _tell_of(suppression, Kind.ADDRESS_SUPPRESSED, "address_suppressed", by, now)
     return suppression
 
 
 def release(*, suppression: Suppression, by: Actor, now: dt.datetime, note: str = "") -> None:
-    """Take an address off the list; `note` says why. A second call finds nothing and changes nothing."""
+    """Take an address off the list; `note` says why. A second call finds nothing and changes nothing, nor does one
+    about an entry that is there for another reason by now.
+    """
     with transaction.atomic():
-        found = Suppression.objects.select_for_update().filter(channel=suppression.channel, key=suppression.key).first()
+        rows = Suppression.objects.filter(channel=suppression.channel, key=suppression.key, reason=suppression.reason)
+        found = rows.select_for_update().first()
         if found is None:
             return
         Address.objects.filter(

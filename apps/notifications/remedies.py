@@ -2,11 +2,12 @@
 
 import datetime as dt
 from collections.abc import Iterable
+from contextlib import suppress
 
 from apps.channels.contract import Outcome, Remedy, Result
 from apps.followers import consent, devices
-from apps.followers.addresses import BadAddress
-from apps.followers.models import Channel, SuppressionReason, channel_of_address
+from apps.followers.addresses import BadAddress, normalise
+from apps.followers.models import Channel, Suppression, SuppressionReason, channel_of_address
 from apps.followers.webhook_calls import Answer, heard
 from apps.lib.actor import SYSTEM
 
@@ -37,6 +38,19 @@ def apply(refusals: Iterable[tuple[str, str, Outcome]], *, now: dt.datetime) -> 
                 )
             except BadAddress:  # no rule of ours would let it in now; then nothing goes there either
                 continue
+
+
+def refute(*, channel: str, address: str, said_at: dt.datetime, now: dt.datetime) -> None:
+    """A message arrived of which a report had said at `said_at` that its address does not exist: off the list with it.
+
+    Only what that report put there, which has its very moment. What other messages met stays, and so does a STOP: it
+    is somebody's word, and no network's arrival takes that back.
+    """
+    place = channel_of_address(channel)
+    rows = Suppression.objects.filter(channel=place, reason=SuppressionReason.HARD_BOUNCE, created_at=said_at)
+    with suppress(BadAddress):  # then it was never put there
+        if entry := rows.filter(key=normalise(place, address)[1]).first():
+            consent.release(suppression=entry, note="The message did arrive.", by=SYSTEM, now=now)
 
 
 def answered(calls: Iterable[tuple[str, str, Outcome]], *, now: dt.datetime) -> None:

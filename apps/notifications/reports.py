@@ -5,7 +5,7 @@ from typing import Any
 
 from django.db import transaction
 
-from apps.channels.contract import Outcome, Result
+from apps.channels.contract import Outcome, Remedy, Result
 from apps.channels.sms_answers import Report
 from apps.lib.actor import SYSTEM
 from apps.lib.events import Fact, Kind, publish
@@ -60,6 +60,8 @@ def report(*, told: Report, account: ProviderAccount, now: dt.datetime) -> bool:
                 "detail": {"said": told.said, "account": account.pk, "reason": row.reason},
             },
         )
+        if fresh:
+            _tell_of_address(row, told, to, now=now)
         if to is None or not fresh:
             return False
         deltas = _move(row, told, to, account, now)
@@ -67,9 +69,6 @@ def report(*, told: Report, account: ProviderAccount, now: dt.datetime) -> bool:
             deltas.update(fallback.reached(deliveries=[row.pk], now=now))
         else:
             fallback.advance(deliveries=[row.pk], now=now)
-            if row.address:
-                refusal = Outcome(Result.PERMANENT_RECIPIENT, told.said, remedy=told.remedy)
-                remedies.apply([(row.channel, row.address.value, refusal)], now=now)
             data = {"channel": row.channel, "reason": UNDELIVERED, "said": told.said}
             label = str(row.follower or "")
             publish(Fact(Kind.DELIVERY_FAILED, SYSTEM, now, "delivery", str(row.uid), label, data))
@@ -77,6 +76,24 @@ def report(*, told: Report, account: ProviderAccount, now: dt.datetime) -> bool:
     if was in _OPEN:
         books.finish_if_done(row.notification_id, now=now)
     return True
+
+
+def _tell_of_address(row: Delivery, told: Report, to: DeliveryStatus | None, *, now: dt.datetime) -> None:
+    """What the report says of the address, the same in any order of reports.
+
+    That it does not exist is a network's guess: it counts where the message failed by it, and no longer than until
+    that message arrives. That somebody stopped it there is that person's word: it counts whatever became of it.
+    """
+    if row.address is None:
+        return
+    channel, address = row.channel, row.address.value
+    if told.arrived:
+        failures = DeliveryEvent.objects.filter(delivery=row.pk, kind=UNDELIVERED)
+        for said_at in failures.values_list("at", flat=True):
+            remedies.refute(channel=channel, address=address, said_at=said_at, now=now)
+    elif to == DeliveryStatus.FAILED or told.remedy is Remedy.STOPPED:
+        refusal = Outcome(Result.PERMANENT_RECIPIENT, told.said, remedy=told.remedy)
+        remedies.apply([(channel, address, refusal)], now=now)
 
 
 def _locked(told: Report, account: ProviderAccount) -> Delivery | None:

@@ -10,6 +10,7 @@ from apps.accounts.models import AuditEntry
 from apps.channels.contract import Outcome, Result
 from apps.content import drafts
 from apps.content.models import Version
+from apps.followers import consent
 from apps.followers.models import Follower, NotificationType, Suppression
 from apps.lib.ids import uuid7
 from apps.lib.queue.lanes import Lane
@@ -234,6 +235,54 @@ def test_only_a_number_that_is_dead_or_has_stopped_goes_on_the_list(
     assert Reporter(client, account, settings.SITE_URL)(row, NEVER, code=code) == 200
     assert stands(row.notification) == {"failed": 1}
     assert list(Suppression.objects.values_list("key", "reason")) == ([(PHONE, reason)] if reason else [])
+
+
+@pytest.mark.parametrize(
+    ("code", "left"),
+    [("30005", ""), ("21610", "stop")],  # nobody's number; a word of the person
+)
+@pytest.mark.parametrize("order", [(NEVER, ARRIVED), (ARRIVED, NEVER), (NEVER, ARRIVED, NEVER, ARRIVED)])
+def test_who_got_the_message_has_a_number_and_who_stopped_stays_so_in_any_order(
+    client: Client, twilio: ProviderAccount, anna: Follower, version: Version, settings: Any,
+    code: str, left: str, order: tuple[int, ...],
+) -> None:  # fmt: skip
+    row, say = (
+        send(tell(a_type(), [anna], version=version, channels=["sms"])),
+        Reporter(client, twilio, settings.SITE_URL),
+    )
+    for which in order:
+        assert say(row, which, code=code if which == NEVER else "") == 200
+    assert stands(row.notification) == {"delivered": 1}
+    assert list(Suppression.objects.values_list("reason", flat=True)) == ([left] if left else [])
+    assert anna.addresses.get().state == ("suppressed" if left else "active")
+
+
+def test_a_message_that_arrives_takes_back_only_what_its_own_report_said(
+    client: Client, twilio: ProviderAccount, anna: Follower, version: Version, settings: Any
+) -> None:
+    say, kind = Reporter(client, twilio, settings.SITE_URL), a_type()
+    first, second = (send(tell(kind, [anna], version=version, channels=["sms"])) for _ in range(2))
+    assert say(first, NEVER, code="30005") == 200
+    assert say(second, ARRIVED) == 200
+    assert Suppression.objects.get().reason == "hard_bounce", "it may have arrived before the number was given up"
+    assert say(first, ARRIVED) == 200
+    assert not Suppression.objects.exists()
+
+
+def test_a_stop_outlives_the_bounce_that_it_came_after(
+    client: Client, twilio: ProviderAccount, anna: Follower, version: Version, settings: Any
+) -> None:
+    row, say = (
+        send(tell(a_type(), [anna], version=version, channels=["sms"])),
+        Reporter(client, twilio, settings.SITE_URL),
+    )
+    assert say(row, NEVER, code="30005") == 200
+    assert anna.addresses.get().state == "bounced"
+    consent.suppress(channel="sms", value=PHONE, reason="stop", note="STOP", by=TESTER, now=timezone.now())
+    consent.suppress(channel="sms", value=PHONE, reason="hard_bounce", by=TESTER, now=timezone.now())
+    assert say(row, ARRIVED) == 200
+    assert [(each.reason, each.note) for each in Suppression.objects.all()] == [("stop", "STOP")]
+    assert anna.addresses.get().state == "suppressed"
 
 
 def test_a_text_that_failed_calls_the_next_channel_and_one_that_arrived_calls_it_off(
