@@ -1,5 +1,6 @@
 """The first page: what is going out now, what waits, how it went, and who is new."""
 
+import datetime as dt
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +14,7 @@ from apps.accounts.permissions import Capability, requires
 from apps.analytics import reports
 from apps.dashboard.channels import hold_ups
 from apps.followers.models import Channel
+from apps.followers.webhook_calls import stopped_since
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +53,7 @@ def home(request: HttpRequest) -> HttpResponse:
         "bars": bars(days),
         "totals": {name: sum(getattr(day, name) for day in days) for name in ("sent", "failed", "skipped", "total")},
         "audience": reports.audience(now=now),
+        "webhooks_off": stopped_since(now - dt.timedelta(days=7)),
     }
     return render(request, "dashboard/home/home.html", context)
 

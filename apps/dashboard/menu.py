@@ -37,6 +37,7 @@ ITEMS = (
     Item("Tags", "dashboard:tags", "tags", "Audience"),
     Item("Segments", "dashboard:segments", "funnel", "Audience"),
     Item("Suppression list", "dashboard:suppressions", "shield-check", "Audience"),
+    Item("Webhooks", "dashboard:webhooks", "link-45deg", "Audience"),
     Item("Templates", "dashboard:templates", "file-earmark-text", "Content"),
     Item("Layouts", "dashboard:layouts", "layout-text-window-reverse", "Content"),
     Item("Message types", "dashboard:types", "sliders", "Content"),

@@ -27,6 +27,7 @@ from apps.dashboard import (
     tags,
     types,
     undelivered,
+    webhooks,
 )
 
 app_name = "dashboard"
@@ -51,6 +52,7 @@ urlpatterns: list[URLPattern] = [
     *events.urlpatterns,
     *event_rules.urlpatterns,
     *suppressions.urlpatterns,
+    *webhooks.urlpatterns,
     *audit.urlpatterns,
     *channels.urlpatterns,
     *staff.urlpatterns,

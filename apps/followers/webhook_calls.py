@@ -52,6 +52,11 @@ def listed(standing: str = "") -> QuerySet[Webhook]:
     return rows.filter(_STANDS[Standing(standing)]) if standing else rows
 
 
+def stopped_since(since: dt.datetime) -> int:
+    """How many were switched off since, and not by hand."""
+    return Webhook.objects.filter(off_at__gte=since).exclude(off_reason=OffReason.PERSON).count()
+
+
 def standing_of(row: Webhook) -> Standing:
     if row.off_at:
         return Standing.OFF

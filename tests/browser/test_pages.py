@@ -14,6 +14,7 @@ from apps.campaigns.event_rules import RuleValues
 from apps.campaigns.models import Campaign
 from apps.campaigns.recurring import RecurringValues
 from apps.dashboard import menu
+from apps.followers import webhooks
 from apps.followers.models import Follower, NotificationType
 from apps.notifications import track
 from apps.notifications.models import TypeTemplate
@@ -45,6 +46,7 @@ def pages(live_server: Any, receiver: Receiver, anna: Follower, boris: Follower,
     plan(run)
     drain()
     mail = run.notification.deliveries.get(channel="email", follower=anna)
+    webhooks.add_webhook(follower=anna, url=f"https://example.com/{'x' * 120}", by=TESTER, now=timezone.now())
     track.store([track.Event(mail.uid, link, timezone.now(), AGENT) for link in (0, 0, 1, 1, 2)])
     assert Campaign.objects.get(pk=sent.pk).state == "sent"
     found = {item.label: reverse(item.url_name) for item in menu.ITEMS}

@@ -36,11 +36,12 @@ TONES = {
         "create",
         "created",
         "notified",
+        "good",
     },
     "primary": {"sending", "running", "queued", "planning", "update", "updated"},
     "info": {"scheduled", "uploaded", "unconfirmed", "pending", "waiting", "held", "stock"},
-    "warning": {"paused", "in_doubt", "skipped", "locked", "unsubscribed", "expired"},
-    "danger": {"failed", "bounced", "suppressed", "refused", "revoked", "critical"},
+    "warning": {"paused", "in_doubt", "skipped", "locked", "unsubscribed", "expired", "off"},
+    "danger": {"failed", "bounced", "suppressed", "refused", "revoked", "critical", "failing"},
 }
 _TONE_OF = {word: tone for tone, words in TONES.items() for word in words}
 
