@@ -47,18 +47,20 @@ def account_for(channel: str, *, now: dt.datetime, lane: str = "", via: str = ""
     One that is to be probed counts as usable; limits.grant lets a single message through it. Critical messages may go
     where the day's volume is used up, if there is no other way. `via`: the service that has to know the address.
     """
-    return next(iter(services(channel, now=now, lane=lane).get(via, [])), None)
+    found = services(now=now, lane=lane, channel=channel).get((channel, via))
+    return found[0] if found else None
 
 
-def services(channel: str, *, now: dt.datetime, lane: str = "") -> dict[str, list[ProviderAccount]]:
-    """The accounts that can be used now, in their order, by the service whose addresses they reach ("": all)."""
-    free = list(_free(now).filter(channel=channel))
+def services(*, now: dt.datetime, lane: str = "", channel: str = "") -> dict[tuple[str, str], list[ProviderAccount]]:
+    """The accounts that can be used now, in their order, by channel and the service whose addresses they reach ("":
+    all). `channel`: of this one only."""
+    free = list(_free(now).filter(channel=channel) if channel else _free(now))
     usable = [each for each in free if not _capped(each, now)]
     if lane == Lane.CRITICAL:
         usable += [each for each in free if _capped(each, now)]
-    found: dict[str, list[ProviderAccount]] = {}
+    found: dict[tuple[str, str], list[ProviderAccount]] = {}
     for account in usable:
-        found.setdefault(_via(account), []).append(account)
+        found.setdefault((account.channel, _via(account)), []).append(account)
     return found
 
 

@@ -32,8 +32,11 @@ OUR_OWN = (DatabaseError, MemoryError, NotWritten)  # what says nothing about th
 class Line:
     """The rows that wait for a connection, and the results that wait for the database."""
 
-    def __init__(self, *, journal: Journal, make: Callable[[Row], Any], local: bool) -> None:
+    def __init__(
+        self, *, journal: Journal, make: Callable[[Row], Any], local: bool, news: threading.Event | None = None
+    ) -> None:
         """`make` turns a row into the provider's message. Raises RenderError, Unaddressed; asks no database.
+        `news` is set when results are worth a transaction or all is done.
 
         `local`: worked off by the thread with the database itself, so nobody waits for more rows, and a hand-over is
         repeatable, so that doubt can't arise.
@@ -42,9 +45,8 @@ class Line:
         self.fault: str = ""  # the provider has a bug
         self.error: BaseException | None = None  # this process can't go on
         self._lock = threading.Lock()
-        self._rows_came, self._news = threading.Condition(self._lock), threading.Condition(self._lock)
+        self._rows_came, self._news = threading.Condition(self._lock), news or threading.Event()
         self._ready: deque[Row] = deque()
-        self._of: set[int] = set()
         self._ended: list[Ended] = []
         self._in_hand = 0
         self.open, self._left_alone = True, False
@@ -53,9 +55,7 @@ class Line:
 
     # ---- the side of the database
     def put(self, rows: list[Row], *, first: bool = False) -> None:
-        of = {row.notification.pk for row in rows}
         with self._lock:
-            self._of |= of
             if first:
                 self._ready.extendleft(reversed(rows))
             else:
@@ -85,13 +85,10 @@ class Line:
         return len(self._ready)
 
     def notifications(self) -> set[int]:
-        """Those whose rows wait or have waited here: asked ten times a second, so nobody looks through the rows."""
-        return self._of
-
-    def waiting_of(self) -> set[int]:
-        """The notifications of the rows that wait."""
+        """Those of the rows that no session has taken yet."""
         with self._lock:
-            return {row.notification.pk for row in self._ready}
+            made = {row.notification.pk for hand in self._hands for row, _ in hand.made}
+            return made | {row.notification.pk for row in self._ready}
 
     def quiet(self) -> bool:
         """Nothing waits and nothing is in hand."""
@@ -102,12 +99,6 @@ class Line:
         """Enough results for a transaction."""
         return len(self._ended) >= FLUSH_ROWS
 
-    def wait(self, seconds: float) -> None:
-        """Until results are worth a transaction, all is done, or the time is over."""
-        with self._lock:
-            if self.open and not self.full() and (self._ready or self._in_hand):
-                self._news.wait(seconds)
-
     def close(self) -> None:
         """Give no more; messages in hand still end."""
         with self._lock:
@@ -116,7 +107,7 @@ class Line:
     def _close(self) -> None:
         self.open = False
         self._rows_came.notify_all()
-        self._news.notify_all()
+        self._news.set()
 
     # ---- the side of a connection
     def next(self, *, wait: bool) -> Row | None:
@@ -155,7 +146,7 @@ class Line:
                 if outcome.result in FAULTS:
                     self._close()
                 elif len(self._ended) == FLUSH_ROWS or not (self._ready or self._in_hand):
-                    self._news.notify()
+                    self._news.set()
         if alone:
             outcomes.record(self.journal.owner, [(row, outcome)])
 

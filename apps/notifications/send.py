@@ -6,14 +6,16 @@ Who claims owns the rows until its lease runs out (claim.py); the journal knows 
 
 import datetime as dt
 import logging
+import threading
 import time
 from collections import Counter
+from contextlib import ExitStack
 from typing import Any
 
 from django.db import connection as database
 from django.utils import timezone
 
-from apps.channels.contract import BadSettings, Result, Session
+from apps.channels.contract import BadSettings, Result
 from apps.channels.registry import UnknownProvider, provider
 from apps.lib.crypto import Undecryptable
 from apps.lib.queue.announce import announce, answer_all, waiting
@@ -22,7 +24,7 @@ from apps.notifications import accounts_out, books, claim, key_refusals, limits,
 from apps.notifications.hand_over import Connection, Line, work
 from apps.notifications.journal import Journal
 from apps.notifications.message import message_of
-from apps.notifications.models import Notification, NotificationState
+from apps.notifications.models import Notification, NotificationState, ProviderAccount
 
 log = logging.getLogger("carillon.send")
 
@@ -31,7 +33,11 @@ WORK_SECONDS = 8.0  # a task works that long, then announces the next
 PATIENCE = 3.0  # and waits that long for answers; whoever waits longer books its answer alone
 FIRST_CLAIM, LARGEST_CLAIM = 100, 1000  # rows; then what goes out in AHEAD_SECONDS. A claim of 100 costs 49 µs a row
 AHEAD_SECONDS = 1.0
-STATE_SECONDS = 0.1  # pause and cancel are looked for this often
+STATE_SECONDS = 0.1  # pause and cancel are looked for this often, and so is work where all that was due is in hand
+OTHERS_SECONDS = 0.5  # while there is more than enough for the accounts at work: how often the others are thought of
+# Where messages come one by one, a sender that has found some again and again stays for the next ones: another task
+# and another connection for each would cost more than they do.
+LINGER_SECONDS = 0.3
 FRESH_SECONDS = 2.0  # consent of those who wait in this process, too
 FLUSH_SECONDS = 0.5
 WIDEN_SECONDS = 0.25  # more connections are opened this often, while this process mostly waits for answers
@@ -51,131 +57,195 @@ def announce_due(*, now: dt.datetime) -> None:
     """Schedule: wake lanes that have due work and no call waiting, and close notifications that are through."""
     channels = accounts_out.open_channels(now=now)
     for lane in Lane:
-        live = Notification.objects.filter(lane=lane.value, state=NotificationState.SENDING, wakes_at=None)
-        if any(live.filter(claim.has_due(channel, now)).exists() for channel in channels) and waiting(lane) == 0:
+        if claim.places(lane, channels, now=now, most=1) and waiting(lane) == 0:
             announce_senders(lane)
-        through = live.alias(left=books.standing(*books.WAITING)).filter(left=0)
-        books.finish_all_done(list(through.values_list("pk", flat=True)[:100]), now=now)
+    live = Notification.objects.filter(state=NotificationState.SENDING, wakes_at=None)
+    through = live.alias(left=books.standing(*books.WAITING)).filter(left=0)
+    books.finish_all_done(list(through.values_list("pk", flat=True)[:400]), now=now)
 
 
 def send_lane(*, name: str, **_: object) -> None:
     """Task: send what is due in the lane for a few seconds; finding nothing is normal."""
     lane = Lane(name)
-    until = time.monotonic() + WORK_SECONDS
     if lane is not Lane.BULK:  # there two are called, and both shall come
         answer_all(SEND_TASK, lane=lane)
     with Journal() as journal:
-        while time.monotonic() < until:
-            batch = claim.claim(lane, owner=journal.owner, size=FIRST_CLAIM)
-            if batch is None:
-                if limits.sleep_until_turn(until):
-                    continue
-                return
-            _Shift(lane, batch, journal, until).run()
-    if waiting(lane) == 0:  # a call that waits already goes on; more calls than work would keep other tasks waiting
+        through = _Sender(lane, journal).run()
+    if not through and waiting(lane) == 0:  # a call that waits already goes on; more would keep other tasks waiting
         announce(SEND_TASK, lane=lane, name=name)
 
 
-class _Shift:
-    """One account at work: its rows are claimed ahead, handed over by its connections, and booked."""
+class _Sender:
+    """The thread with the database: it claims for all accounts of a lane, and each has its shift meanwhile.
 
-    def __init__(self, lane: Lane, batch: claim.Batch, journal: Journal, until: float) -> None:
-        """`until`: monotonic seconds; a slow server must not keep a task at work until the queue kills it."""
-        self._lane, self._account, self._owner, self._until = lane, batch.account, journal.owner, until
-        self._left = batch.rows
-        self._settings: dict[str, Any] = {}
-        self._line = Line(journal=journal, make=self._message, local=False)
+    Side by side, because a code by SMS must not wait until the e-mails before it are gone.
+    """
+
+    def __init__(self, lane: Lane, journal: Journal) -> None:
+        self._lane, self._journal = lane, journal
+        self._shifts: dict[int, _Shift] = {}  # by account
+        self._news = threading.Event()
+        self._errors: list[BaseException] = []
+        self._looked = self._again = self._others = time.monotonic()
+        self._found: float | None = None  # when a claim has last found rows
+        self._all_in_hand = self._trickles = False
+
+    def run(self) -> bool:
+        """True when nothing was left to do; False when the time is over.
+
+        A slow server must not keep a task at work until the queue kills it.
+        """
+        until, through = time.monotonic() + WORK_SECONDS, False
+        try:
+            while not through and not self._errors and time.monotonic() < until:
+                self._news.clear()
+                found = self._claim()
+                for shift in self._shifts.values():
+                    shift.go_on()
+                self._look_again()
+                self._see_off()
+                if not found and not self._quiet():
+                    self._news.wait(STATE_SECONDS)
+                elif not found:
+                    through = self._nothing_comes(until)
+        finally:
+            for shift in self._shifts.values():
+                shift.close()
+            patience = time.monotonic() + PATIENCE
+            for shift in self._shifts.values():
+                self._errors += shift.end(until=patience)
+        if self._errors:
+            raise self._errors[0]
+        return through
+
+    def _quiet(self) -> bool:
+        return all(shift.quiet() for shift in self._shifts.values())
+
+    def _claim(self) -> bool:
+        """Rows for one shift; False where there are none, or nobody needs any."""
+        now, room = time.monotonic(), {account: shift.room() for account, shift in self._shifts.items()}
+        if now < (self._again if any(room.values()) or not room else self._others):
+            return False
+        idle = self._quiet()
+        batch = claim.claim(self._lane, owner=self._journal.owner, size=FIRST_CLAIM, room=room)
+        now = time.monotonic()
+        self._all_in_hand = batch is None and all(room.values())  # the accounts with enough were not asked
+        if batch is None:
+            self._again, self._others = now + STATE_SECONDS, now + OTHERS_SECONDS
+            return False
+        self._trickles = self._trickles or (idle and self._found is not None)
+        self._found, self._again = now, now + (STATE_SECONDS if batch.last else 0.0)
+        self._others = self._again
+        if shift := self._shifts.get(batch.account.pk) or self._open(batch):
+            shift.put(batch.rows)
+        return True
+
+    def _open(self, batch: claim.Batch) -> "_Shift | None":
+        account = batch.account
+        try:
+            shift = self._shifts[account.pk] = _Shift(account, self._journal, self._news)
+        except Exception as error:  # a bug, too: it costs its account a pause, else the lane would end here each time
+            told = isinstance(error, (BadSettings, UnknownProvider, Undecryptable))
+            if not told:
+                log.exception("%s can't be opened.", account)
+            _give_back(self._journal.owner, account, batch.rows)
+            detail = str(error) if told else f"{type(error).__name__}: {error}"
+            accounts_out.pause(account, detail=detail, now=timezone.now())
+            return None
+        return shift
+
+    def _look_again(self) -> None:
+        """Are the notifications still on?"""
+        now = time.monotonic()
+        if now - self._looked > STATE_SECONDS:
+            self._looked = now
+            held = set().union(*(shift.notifications() for shift in self._shifts.values()))
+            if held and (stopped := claim.stopped(held)):
+                for shift in self._shifts.values():
+                    shift.withdraw(stopped)
+
+    def _see_off(self) -> None:
+        """Shifts whose account can't go on end when their connections have; the account may get another one."""
+        for account, shift in list(self._shifts.items()):
+            if shift.over():
+                del self._shifts[account]
+                self._errors += shift.end(until=0.0)
+
+    def _nothing_comes(self, until: float) -> bool:
+        """Nothing is in hand. True: nothing is due either; else some time has passed."""
+        if limits.sleep_until_turn(until) or not (self._trickles or self._all_in_hand):
+            self._again = 0.0
+        elif not self._trickles or time.monotonic() - (self._found or 0.0) > LINGER_SECONDS:
+            return self._all_in_hand
+        else:
+            time.sleep(max(0.0, self._again - time.monotonic()))
+        return False
+
+
+class _Shift:
+    """One account at work: its rows are handed over by its connections, and booked."""
+
+    def __init__(self, account: ProviderAccount, journal: Journal, news: threading.Event) -> None:
+        """Raises BadSettings, UnknownProvider, Undecryptable, and what a provider with a bug does."""
+        self._account, self._owner = account, journal.owner
+        self._kind, self._settings = provider(account.provider), accounts_out.settings_in_use(account)
+        self._line = Line(journal=journal, make=self._message, local=self._kind.local, news=news)
+        self._most = min(self._kind.connections(self._settings), MOST_CONNECTIONS)
         self._connections: list[Connection] = []
-        self._most = 1
-        self._began = self._flushed = self._looked = self._fresh = self._widened = self._claimed = time.monotonic()
+        self._began = self._flushed = self._fresh = self._widened = time.monotonic()
         self._used = time.process_time()
+        self._closed: float | None = None
         self._done = 0
+        first = self._kind.open(self._settings)
+        self._here = ExitStack()
+        if self._kind.local:
+            self._session = self._here.enter_context(first)
+        else:
+            self._connections.append(Connection(self._line, first))
 
     def _message(self, row: claim.Row) -> Any:
         row.account_id = self._account.pk
         return message_of(row, account=self._settings, now=timezone.now())
 
-    def run(self) -> None:
-        try:
-            kind, self._settings = provider(self._account.provider), accounts_out.settings_in_use(self._account)
-            self._line.local, self._most = kind.local, min(kind.connections(self._settings), MOST_CONNECTIONS)
-            first = kind.open(self._settings)
-        except Exception as error:  # a bug, too: it costs its account a pause, else the lane would end here each time
-            told = isinstance(error, (BadSettings, UnknownProvider, Undecryptable))
-            if not told:
-                log.exception("%s can't be opened.", self._account)
-            self._give_back(self._left)
-            detail = str(error) if told else f"{type(error).__name__}: {error}"
-            accounts_out.pause(self._account, detail=detail, now=timezone.now())
-            return
-        try:
-            self._line.put(self._left)
-            if kind.local:
-                with first:
-                    self._work_here(first)
-            else:
-                self._connections.append(Connection(self._line, first))
-                self._work_apart()
-        finally:
-            self._line.close()
-            self._wait_for_answers()
-            self._book(last=True)
-            self._give_back(self._line.withdraw())
-        if self._line.fault:
-            accounts_out.pause(self._account, detail=self._line.fault, now=timezone.now())
-        if self._line.error:
-            raise self._line.error
-
-    def _work_here(self, session: Session[Any]) -> None:
-        """Local hand-overs are transactions of our own: this thread makes them."""
-        work(self._line, session)
-        while self._line.open and time.monotonic() < self._until:
-            self._book()
-            if not self._claim_ahead():
-                break
-            work(self._line, session)
-
-    def _work_apart(self) -> None:
-        """Keep the line filled and the books true while the connections hand over."""
-        while self._line.open and time.monotonic() < self._until:
-            short = self._line.waiting() < self._ahead() // 2
-            found = short and time.monotonic() >= self._claimed and self._claim_ahead()
-            quiet = self._line.quiet()
-            if quiet or time.monotonic() - self._flushed > FLUSH_SECONDS or self._line.full():
-                self._book()
-            if quiet and not found and not limits.sleep_until_turn(self._until):
-                break
-            self._look_again()
-            self._widen()
-            self._line.wait(STATE_SECONDS)
-
-    def _ahead(self) -> int:
-        """How many rows go out in AHEAD_SECONDS at the pace so far."""
+    # ---- what waits here
+    def room(self) -> int:
+        """How many more rows it can use: none, or what goes out in AHEAD_SECONDS at the pace so far."""
         pace = self._done / max(time.monotonic() - self._began, 0.1)
-        return int(min(max(pace * AHEAD_SECONDS, FIRST_CLAIM), LARGEST_CLAIM))
+        ahead = int(min(max(pace * AHEAD_SECONDS, FIRST_CLAIM), LARGEST_CLAIM))
+        return ahead if self._line.open and self._line.waiting() < ahead // 2 else 0
 
-    def _claim_ahead(self) -> bool:
-        batch = claim.claim(self._lane, owner=self._owner, size=self._ahead(), account=self._account)
-        if batch is None:
-            self._claimed = time.monotonic() + STATE_SECONDS  # the next one may be on its way: ask again, not at once
-            return False
-        self._line.put(batch.rows)
-        return True
+    def put(self, rows: list[claim.Row]) -> None:
+        self._line.put(rows)
 
-    def _look_again(self) -> None:
-        """Are the notifications still on, and may those who wait here still be written to?"""
-        now = time.monotonic()
-        if now - self._looked > STATE_SECONDS:
-            self._looked = now
-            if stopped := claim.stopped(self._line.notifications()):
-                self._give_back(self._line.withdraw(stopped))
-        if now - self._fresh > FRESH_SECONDS:
-            waiting = self._line.withdraw()
-            wanted = claim.still_wanted(self._owner, waiting, now=timezone.now())
-            self._line.put(wanted, first=True)
-            kept = {row.pk for row in wanted}
-            self._give_back_tokens([row for row in waiting if row.pk not in kept])
-            self._fresh = time.monotonic()
+    def quiet(self) -> bool:
+        """Nothing is in hand, and its connections wait for more."""
+        return self._line.open and self._line.quiet()
+
+    def notifications(self) -> set[int]:
+        return self._line.notifications()
+
+    def withdraw(self, notifications: set[int]) -> None:
+        _give_back(self._owner, self._account, self._line.withdraw(notifications))
+
+    # ---- work
+    def go_on(self) -> None:
+        """Keep the books true, and the rows fresh, while the connections hand over."""
+        if self._kind.local:
+            work(self._line, self._session)  # transactions of our own: this thread makes them
+        if self._line.quiet() or time.monotonic() - self._flushed > FLUSH_SECONDS or self._line.full():
+            self._book()
+        if time.monotonic() - self._fresh > FRESH_SECONDS:
+            self._refresh()
+        self._widen()
+
+    def _refresh(self) -> None:
+        """May those who wait here still be written to?"""
+        waiting = self._line.withdraw()
+        wanted = claim.still_wanted(self._owner, waiting, now=timezone.now())
+        self._line.put(wanted, first=True)
+        kept = {row.pk for row in wanted}
+        _return_tokens(self._account, [row for row in waiting if row.pk not in kept])
+        self._fresh = time.monotonic()
 
     def _widen(self) -> None:
         """More connections while rows wait and this process mostly waits for answers."""
@@ -184,15 +254,10 @@ class _Shift:
             return
         share = (used - self._used) / (now - self._widened)
         self._widened, self._used = now, used
-        if share < MOSTLY_WAITING and self._line.waiting() and not self._line.crowded:
-            kind, have = provider(self._account.provider), len(self._connections)
+        if share < MOSTLY_WAITING and self._line.waiting() and self._line.open and not self._line.crowded:
+            have = len(self._connections)
             for _ in range(min(have, self._most - have)):
-                self._connections.append(Connection(self._line, kind.open(self._settings)))
-
-    def _wait_for_answers(self) -> None:
-        until = time.monotonic() + PATIENCE
-        for connection in self._connections:
-            connection.join(max(0.0, until - time.monotonic()))
+                self._connections.append(Connection(self._line, self._kind.open(self._settings)))
 
     def _book(self, *, last: bool = False) -> None:
         self._flushed = time.monotonic()
@@ -208,14 +273,41 @@ class _Shift:
             self._line.close()
         others = [(row.domain, outcome) for row, outcome in results if outcome.result is not Result.ACCEPTED]
         limits.heard(account=self._account, results=others, now=now)
-        books.finish_all_done({row.notification.pk for row, _ in results} - self._line.waiting_of(), now=now)
+        books.finish_all_done({row.notification.pk for row, _ in results} - self._line.notifications(), now=now)
 
-    def _give_back(self, rows: list[claim.Row]) -> None:
-        claim.release(self._owner, rows)
-        self._give_back_tokens(rows)
+    # ---- the end
+    def close(self) -> None:
+        self._line.close()
 
-    def _give_back_tokens(self, rows: list[claim.Row]) -> None:
-        """Of rates and days, for what did not leave."""
-        of = {row.notification.pk: row.notification for row in rows}
-        for pk, count in Counter(row.notification.pk for row in rows).items():
-            limits.give_back(notification=of[pk], account=self._account, count=count)
+    def over(self) -> bool:
+        """It can't go on, and its connections have ended or had their time to."""
+        if self._line.open:
+            return False
+        self._closed = self._closed or time.monotonic()
+        late = time.monotonic() - self._closed > PATIENCE
+        return late or not any(connection.is_alive() for connection in self._connections)
+
+    def end(self, *, until: float) -> list[BaseException]:
+        """Wait for answers until then (monotonic), book them, give the rest back. What keeps this process from going
+        on."""
+        self._line.close()
+        for connection in self._connections:
+            connection.join(max(0.0, until - time.monotonic()))
+        self._here.close()
+        self._book(last=True)
+        _give_back(self._owner, self._account, self._line.withdraw())
+        if self._line.fault:
+            accounts_out.pause(self._account, detail=self._line.fault, now=timezone.now())
+        return [self._line.error] if self._line.error else []
+
+
+def _give_back(owner: str, account: ProviderAccount, rows: list[claim.Row]) -> None:
+    claim.release(owner, rows)
+    _return_tokens(account, rows)
+
+
+def _return_tokens(account: ProviderAccount, rows: list[claim.Row]) -> None:
+    """Of rates and days, for what did not leave."""
+    of = {row.notification.pk: row.notification for row in rows}
+    for pk, count in Counter(row.notification.pk for row in rows).items():
+        limits.give_back(notification=of[pk], account=account, count=count)

@@ -42,7 +42,7 @@ def send(*, code_id: int, now: dt.datetime | None = None, **_: object) -> bool:
     message = SmsMessage(uuid7(), asked.value, body)
     outcome = Outcome(Result.ACCOUNT, "No provider account for SMS can be used now.")
     account = None
-    for account in services(Channel.SMS, now=now, lane=Lane.CRITICAL).get("", []):
+    for account in services(now=now, lane=Lane.CRITICAL, channel=Channel.SMS).get((Channel.SMS, ""), []):
         with provider(account.provider).open(settings_of(account) | {"timeout": PATIENCE}) as session:
             outcome = session.send(message)
         # a provider may quote the text, and what it said is for staff to read

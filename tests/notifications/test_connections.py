@@ -46,7 +46,7 @@ def in_a_thread(act: Any) -> threading.Thread:
 def test_who_waits_for_one_answer_keeps_neither_the_others_nor_the_task(
     receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(send, "WORK_SECONDS", 1.0)
+    monkeypatch.setattr(send, "WORK_SECONDS", 2.0)
     monkeypatch.setattr(send, "PATIENCE", 0.1)
     monkeypatch.setattr(send, "WIDEN_SECONDS", 0.05)
     monkeypatch.setattr(smtp, "LONELY_SECONDS", 0.2)

@@ -1,7 +1,6 @@
 """Freezing the recipients: everyone exactly once, each with the reason."""
 
 import datetime as dt
-import json
 import threading
 from typing import Any
 
@@ -12,12 +11,11 @@ from django.utils import timezone
 from apps.followers import consent
 from apps.followers.models import Follower
 from apps.lib.queue.lanes import Lane
-from apps.notifications.claim import has_due
 from apps.notifications.models import Delivery, Notification
 from apps.notifications.notify import open_notification
 from apps.notifications.plan import finish_planning, freeze_slice
 from tests.make import TESTER, make_follower, make_type
-from tests.notifications.world import make_version, stands
+from tests.notifications.world import make_version, places_explained, stands
 
 
 def opened(**fields: Any) -> Notification:
@@ -150,11 +148,6 @@ def test_looking_for_due_work_reads_one_row_of_a_notification_however_many_wait(
             "FROM notifications_delivery, generate_series(1, 20000)"
         )
         cursor.execute("ANALYZE notifications_delivery")
-    live = Notification.objects.filter(state="sending", lane="bulk").filter(has_due("in_app", timezone.now()))
-    assert live.get() == notification
-    steps = _steps(json.loads(live.order_by("pk")[:50].explain(analyze=True, format="json"))[0]["Plan"])
+    found, steps = places_explained(Lane.BULK, "in_app")
+    assert found == [notification.pk]
     assert [step["Actual Rows"] for step in steps if step.get("Relation Name") == "notifications_delivery"] == [1]
-
-
-def _steps(plan: dict[str, Any]) -> list[dict[str, Any]]:
-    return [plan, *(step for child in plan.get("Plans", []) for step in _steps(child))]

@@ -3,14 +3,16 @@
 import datetime as dt
 from typing import Any
 
+from django.db import connection
 from django.db.models import Count
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from apps.content import drafts
 from apps.content.models import Version
 from apps.followers.models import Follower, NotificationType
 from apps.lib.queue.lanes import Lane
-from apps.notifications import accounts_out, books
+from apps.notifications import accounts_out, books, claim
 from apps.notifications.balance import balance
 from apps.notifications.models import Delivery, Notification, ProviderAccount
 from apps.notifications.notify import notify
@@ -77,3 +79,22 @@ def stands(notification: Notification) -> dict[str, int]:
     for (_, status, _), n in by_place.items():
         counts[status] = counts.get(status, 0) + n
     return counts
+
+
+def places_explained(lane: Lane, channel: str) -> tuple[list[int], list[dict[str, Any]]]:
+    """The notifications in which a claim finds something due, and the steps in which the database found them."""
+    with CaptureQueriesContext(connection) as asked:
+        found = claim.places(lane, [channel], now=timezone.now())
+    sql = asked.captured_queries[-1]["sql"]
+    with connection.cursor() as cursor:
+        if connection.vendor == "postgresql":
+            cursor.execute(f"EXPLAIN (ANALYZE, FORMAT JSON) {sql}")
+            steps = _steps(cursor.fetchone()[0][0]["Plan"])
+        else:
+            cursor.execute(f"EXPLAIN QUERY PLAN {sql}")
+            steps = [{"Index Name": word} for *_, detail in cursor.fetchall() for word in detail.split()]
+    return [pk for pk, *_ in found], steps
+
+
+def _steps(plan: dict[str, Any]) -> list[dict[str, Any]]:
+    return [plan, *(step for child in plan.get("Plans", []) for step in _steps(child))]
