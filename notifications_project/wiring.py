@@ -20,7 +20,7 @@ PROVIDERS = {
     "twilio_voice": "apps.channels.voice.TwilioVoice",
 }
 
-# Each is called with the fact inside the transaction of the change: `subscriber(fact)`. "*" hears everything.
+# Each is called with the facts inside the transaction of the change: `subscriber(facts)`. "*" hears everything.
 EVENT_SUBSCRIBERS = {
     "*": ["apps.accounts.audit.record"],
     "notification.finished": ["apps.campaigns.lifecycle.follow"],

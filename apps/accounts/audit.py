@@ -1,20 +1,25 @@
 """The audit trail: every published fact becomes one row, in the same transaction."""
 
+from collections.abc import Sequence
+
 from apps.accounts.models import AuditEntry
 from apps.lib.events import Fact
 
 
-def record(fact: Fact) -> None:
+def record(facts: Sequence[Fact]) -> None:
     """Wired to all facts in notifications_project/wiring.py."""
-    AuditEntry.objects.create(
-        at=fact.at,
-        kind=fact.kind,
-        actor_kind=fact.by.kind,
-        actor_id=fact.by.id,
-        actor_label=fact.by.label[:200],
-        ip=fact.by.ip or None,
-        subject_type=fact.subject_type,
-        subject_id=fact.subject_id,
-        subject_label=fact.subject_label[:200],
-        data=fact.data,
+    AuditEntry.objects.bulk_create(
+        AuditEntry(
+            at=fact.at,
+            kind=fact.kind,
+            actor_kind=fact.by.kind,
+            actor_id=fact.by.id,
+            actor_label=fact.by.label[:200],
+            ip=fact.by.ip or None,
+            subject_type=fact.subject_type,
+            subject_id=fact.subject_id,
+            subject_label=fact.subject_label[:200],
+            data=fact.data,
+        )
+        for fact in facts
     )

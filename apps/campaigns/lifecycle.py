@@ -9,6 +9,7 @@ notification tells the campaign (`follow`) in the same transaction.
 """
 
 import datetime as dt
+from collections.abc import Sequence
 from typing import Any
 
 from django.db import transaction
@@ -31,6 +32,7 @@ from apps.lib.queue.announce import announce
 from apps.lib.queue.lanes import Lane
 from apps.notifications import control
 from apps.notifications.balance import balance
+from apps.notifications.control import CAMPAIGN
 from apps.notifications.models import DeliveryStatus, Notification, NotificationState
 from apps.notifications.notify import FARTHEST_YEARS, NotNotifiable, open_notification
 
@@ -346,7 +348,7 @@ def _open_run(campaign: Campaign, *, by: Actor, now: dt.datetime) -> Run:
             tracked=campaign.tracking,
             rate=campaign.rate,
             spread=campaign.spread,
-            source="campaign",
+            source=CAMPAIGN,
             lane=Lane.BULK,
             by=by,
             now=now,
@@ -454,15 +456,20 @@ def archive(*, campaign: Campaign, by: Actor, now: dt.datetime) -> Campaign:
     return campaign
 
 
-def follow(fact: Fact) -> None:
-    """Hears what happened to a notification itself (wired in the project): the campaign behind it, if any, keeps up.
+def follow(facts: Sequence[Fact]) -> None:
+    """Hears what happened to notifications themselves (wired in the project): the campaigns behind them keep up.
 
-    Some of it may be sent again from another page; then the campaign is sending again, and can be stopped.
+    Some of one may be sent again from another page; then the campaign is sending again, and can be stopped.
     """
-    wanted, to, told = _FOLLOWS[fact.kind]
-    run = Run.objects.filter(notification__uid=fact.subject_id).select_related("campaign").first()
-    if run and _move(run.campaign, wanted, to, now=fact.at) and told:
-        _tell(told, run.campaign, by=fact.by, now=fact.at, data={"run": run.number})
+    by_campaigns = {fact.subject_id: fact for fact in facts if fact.data.get("source", CAMPAIGN) == CAMPAIGN}
+    if not by_campaigns:  # a program's messages end by the hundred
+        return
+    runs = Run.objects.filter(notification__uid__in=by_campaigns).select_related("campaign", "notification")
+    for run in runs.order_by("pk"):
+        fact = by_campaigns[str(run.notification.uid)]
+        wanted, to, told = _FOLLOWS[fact.kind]
+        if _move(run.campaign, wanted, to, now=fact.at) and told:
+            _tell(told, run.campaign, by=fact.by, now=fact.at, data={"run": run.number})
 
 
 _FOLLOWS: dict[Kind, tuple[tuple[CampaignState, ...], CampaignState, Kind | None]] = {

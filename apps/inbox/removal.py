@@ -1,15 +1,18 @@
 """Retracted notifications leave the inbox."""
 
+from collections.abc import Sequence
+
 from apps.followers.models import Channel
 from apps.inbox.models import InboxItem
 from apps.lib.events import Fact
 from apps.notifications.models import Delivery, Notification
 
 
-def on_retracted(fact: Fact) -> None:
+def on_retracted(facts: Sequence[Fact]) -> None:
     """Subscriber: take its messages out of all inboxes, read or not. In the transaction of the fact."""
-    brought = Delivery.objects.filter(notification__uid=fact.subject_id, channel=Channel.IN_APP).values("uid")
-    InboxItem.objects.filter(delivery__in=brought, removed_at__isnull=True).update(removed_at=fact.at)
+    for fact in facts:
+        brought = Delivery.objects.filter(notification__uid=fact.subject_id, channel=Channel.IN_APP).values("uid")
+        InboxItem.objects.filter(delivery__in=brought, removed_at__isnull=True).update(removed_at=fact.at)
 
 
 def removed_of(notification: Notification) -> int:

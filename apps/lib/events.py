@@ -1,7 +1,7 @@
 """Facts: one list of what can happen, and `publish`, which tells everyone who asked in the same transaction."""
 
 import datetime as dt
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cache
@@ -110,18 +110,27 @@ class Fact:
     data: dict[str, Any] = field(default_factory=dict)
 
 
+Subscriber = Callable[[Sequence[Fact]], None]
+
+
 @cache
-def _subscribers(kind: str) -> tuple[Callable[[Fact], None], ...]:
+def _subscribers(kind: str) -> tuple[Subscriber, ...]:
     wired: dict[str, list[str]] = settings.EVENT_SUBSCRIBERS
     return tuple(import_string(path) for path in [*wired.get(kind, []), *wired.get("*", [])])
 
 
-def publish(fact: Fact) -> None:
+def publish(*facts: Fact) -> None:
     """Tell all subscribers, inside the transaction of the change: no fact without its change, and the reverse.
 
-    Raises RuntimeError outside a transaction, because then a crash could keep one and lose the other.
+    Facts that come together are told together: to write down the ends of a hundred small notifications one by one took
+    longer than to send them. Raises RuntimeError outside a transaction, because then a crash could keep one and lose
+    the other.
     """
-    if not transaction.get_connection().in_atomic_block:
-        raise RuntimeError(f"{fact.kind} was published outside a transaction.")
-    for subscriber in _subscribers(fact.kind):
-        subscriber(fact)
+    told: dict[Subscriber, list[Fact]] = {}
+    for fact in facts:
+        if not transaction.get_connection().in_atomic_block:
+            raise RuntimeError(f"{fact.kind} was published outside a transaction.")
+        for subscriber in _subscribers(fact.kind):
+            told.setdefault(subscriber, []).append(fact)
+    for subscriber, heard in told.items():
+        subscriber(heard)

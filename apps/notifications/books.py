@@ -129,10 +129,13 @@ def finish_all_done(notifications: Collection[int], *, now: dt.datetime) -> set[
         # again, now that nobody else holds them: a person may have sent failed ones back into the queue meanwhile
         done = held.keys() - going_on(held)
         Notification.objects.filter(pk__in=done).update(state=NotificationState.DONE, finished_at=now, wakes_at=None)
-        for pk in sorted(done):
-            about, data = held[pk].notification_type.name, {"source": held[pk].source}
-            publish(Fact(Kind.NOTIFICATION_FINISHED, SYSTEM, now, "notification", str(held[pk].uid), about, data))
+        publish(*(_finished(held[pk], now) for pk in sorted(done)))
     return done
+
+
+def _finished(notification: Notification, now: dt.datetime) -> Fact:
+    about, data = notification.notification_type.name, {"source": notification.source}
+    return Fact(Kind.NOTIFICATION_FINISHED, SYSTEM, now, "notification", str(notification.uid), about, data)
 
 
 def going_on(notifications: Collection[int]) -> set[int]:

@@ -1,5 +1,7 @@
 """A follower changed the rhythm, or the zone it goes by: what waited by the old one is asked again at once."""
 
+from collections.abc import Sequence
+
 from django.db.models import Exists, OuterRef, Q
 
 from apps.lib import among  # noqa: F401  (the lookup `pk__among`)
@@ -9,9 +11,14 @@ from apps.notifications.claim import WAITS
 from apps.notifications.models import Delivery, DeliveryEvent, DeliveryStatus
 
 
-def rouse(fact: Fact) -> None:
+def rouse(facts: Sequence[Fact]) -> None:
     """Subscriber, in the transaction of the change. The next claim or digest decides: not earlier than the follower
     wishes now, and not later."""
+    for fact in facts:
+        _rouse(fact)
+
+
+def _rouse(fact: Fact) -> None:
     if fact.kind == Kind.FOLLOWER_CHANGED and "time_zone" not in fact.data.get("after", {}):
         return
     put_off = DeliveryEvent.objects.filter(delivery=OuterRef("pk"), kind=WAITS)
