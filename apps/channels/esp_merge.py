@@ -87,12 +87,8 @@ def merge(mails: Sequence[Mail], syntax: Syntax) -> Merged:
         stamp = field(tuple(body.stamp for body in bodies)) if bodies[0].stamp else STAMP
         for place, piece in enumerate(bodies[0].pieces):
             static = isinstance(piece, Static)
-            html.append(piece.replace(STAMP, stamp) if static else field(tuple(_own(body, place) for body in bodies)))
+            html.append(piece.replace(STAMP, stamp) if static else field(tuple(body.pieces[place] for body in bodies)))
     subject = field(tuple(mail.subject for mail in mails))
     text = field(tuple(mail.text for mail in mails))
     data = [{name: values[row] for values, name in names.items()} for row in range(len(mails))]
     return Merged(subject, text, "".join(html), data)
-
-
-def _own(body: Pieces, place: int) -> str:
-    return body.pieces[place].replace(STAMP, body.stamp) if body.stamp else body.pieces[place]

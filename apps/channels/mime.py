@@ -5,8 +5,7 @@ would be what a campaign waits for. tests/channels/test_mime.py reads every resu
 """
 
 import re
-from base64 import b64encode
-from binascii import b2a_qp
+from binascii import b2a_base64, b2a_qp
 from email.utils import format_datetime, parseaddr
 from functools import lru_cache
 
@@ -38,7 +37,7 @@ class Static(str):
     """A piece of a template that is the same for every reader. Encoded at most once, whoever asks first."""
 
     __slots__ = ("_quoted",)
-    _quoted: tuple[bytes, int, int | None]
+    _quoted: tuple[bytes, int, int | None, bool]  # as `_measured`, and whether STAMP is in it
 
 
 class Pieces:
@@ -56,8 +55,9 @@ class Pieces:
         return any(self.pieces)
 
     def __str__(self) -> str:
-        whole = "".join(self.pieces)
-        return whole.replace(STAMP, self.stamp) if self.stamp else whole
+        if not self.stamp:
+            return "".join(self.pieces)
+        return "".join([p.replace(STAMP, self.stamp) if type(p) is Static else p for p in self.pieces])
 
 
 class BadHeader(ValueError):
@@ -121,32 +121,28 @@ def _in_lines(data: bytes) -> bytes:
 def _quoted_pieces(html: Pieces) -> bytes:
     """The same put together from pieces: a static one is encoded once, and starts a new line where it doesn't fit."""
     lines: list[bytes] = []
-    column = 0
+    column, stamp = 0, html.stamp.encode()
     for piece in html.pieces:
         if type(piece) is Static:
             try:
-                data, head, tail = piece._quoted
+                data, head, tail, stamped = piece._quoted
             except AttributeError:
-                data, head, tail = piece._quoted = _measured(_quoted_static(piece))
-        elif (
-            len(piece) <= _WIDTH
-            and piece.isascii()
-            and piece.isprintable()
-            and not piece.endswith(" ")
-            and "=" not in piece
-        ):
+                data, head, tail, stamped = piece._quoted = (*_measured(_quoted_static(piece)), STAMP in piece)
+            if stamped and stamp:
+                data = data.replace(_STAMP, stamp)
+        elif len(piece) > _WIDTH:
+            data, head, tail = _measured(_quoted_part(piece))
+        elif piece.isascii() and piece.isprintable() and "=" not in piece and not piece.endswith(" "):
             data, head, tail = piece.encode(), len(piece), None
         else:
-            data, head, tail = _quoted_short(piece) if len(piece) <= _WIDTH else _measured(_quoted_part(piece))
+            data, head, tail = _quoted_short(piece)
         if column and column + head > _WIDTH:
             lines.append(_SOFT)
             column = 0
         lines.append(data)
         column = column + head if tail is None else tail
     body = b"".join(lines)
-    if not body.endswith(b"\r\n") or body.endswith(_SOFT):
-        body += b"\r\n"
-    return body.replace(_STAMP, html.stamp.encode()) if html.stamp else body
+    return body if body.endswith(b"\r\n") and not body.endswith(_SOFT) else body + b"\r\n"
 
 
 def _quoted_static(text: str) -> bytes:
@@ -194,6 +190,8 @@ def _words(name: str, value: str) -> str:
 def _encoded(value: str, name: str) -> str:
     """Base64 words of whole characters; no line is longer than 76 octets, the name of the header counted in."""
     words, data, room = [], b"", (76 - len(name) - 2 - 12) // 4 * 3
+    if len(whole := value.encode("utf-8", "replace")) <= room:  # nearly every name
+        return f"=?utf-8?b?{b2a_base64(whole, newline=False).decode()}?="
     for character in value:
         octets = character.encode("utf-8", "replace")
         if len(data) + len(octets) > room:
@@ -201,7 +199,7 @@ def _encoded(value: str, name: str) -> str:
             data, room = b"", 45
         data += octets
     words.append(data)
-    return "\r\n ".join(f"=?utf-8?b?{b64encode(word).decode()}?=" for word in words)
+    return "\r\n ".join(f"=?utf-8?b?{b2a_base64(word, newline=False).decode()}?=" for word in words)
 
 
 def _mailbox(name: str, display: str, address: str) -> str:

@@ -34,10 +34,10 @@ from liquid.exceptions import (
 from liquid.filter import with_context
 
 from apps.channels.mime import Static
-from apps.content.pieces import MAX_OUTPUT, Collector, Words, clean, quicken
+from apps.content.as_python import Writer, as_python
+from apps.content.pieces import MAX_ITERATIONS, MAX_OUTPUT, Collector, Words, clean, quicken, too_many_rounds
 
 MAX_SOURCE = 500_000  # characters of one part
-MAX_ITERATIONS = 20_000  # of all loops of one part together
 MAX_LOCALS = 200_000  # bytes of all assigned values
 MAX_STRING = 200_000  # characters a filter may make
 MAX_SECONDS = 0.5  # of processor time for one part; an ordinary one takes 0.0002
@@ -88,7 +88,7 @@ class _Context(RenderContext):
     def raise_for_loop_limit(self, length: int = 1) -> None:
         self.rounds += length
         if self.rounds > MAX_ITERATIONS:
-            raise LoopIterationLimitError(f"more than {MAX_ITERATIONS} rounds of loops", token=None)
+            too_many_rounds()
 
     def filter(self, name: str, token: Any = None) -> Callable[..., object]:
         # Loops and output are bounded by counts; only filters do work that grows with the data.
@@ -122,7 +122,18 @@ class Parsed(BoundTemplate):
         """The words in pieces, clean: `Static` ones, and between them what differs from reader to reader."""
         if self._fixed is not None:
             return list(self._fixed)
-        context, buffer = _Context(self, globals=values), Collector()
+        return self._write(values, self._context) if self._write else self._walked(values)
+
+    @functools.cached_property
+    def _write(self) -> Writer | None:
+        return as_python(self.env, self.nodes)
+
+    def _context(self, values: dict[str, Any]) -> _Context:
+        return _Context(self, globals=values)
+
+    def _walked(self, values: dict[str, Any]) -> list[str]:
+        """Node by node: a template so long that compiling it would take longer."""
+        context, buffer = self._context(values), Collector()
         output: Any = buffer  # all that a node asks of it
         for node in self.nodes:
             try:
@@ -131,8 +142,6 @@ class Parsed(BoundTemplate):
                 self.env.error(LiquidSyntaxError(f"unexpected '{interrupt}'", token=node.token))
             except LiquidError as error:
                 self.env.error(error, token=node.token)
-        if "".join([piece for piece in buffer.pieces if type(piece) is not Static]).isprintable():
-            return buffer.pieces
         return [piece if type(piece) is Static else clean(piece) for piece in buffer.pieces]
 
     def render(self, *args: Any, **kwargs: Any) -> str:
