@@ -1,9 +1,12 @@
 """A webhook that fails for days is switched off and says why; one that fails now and then goes on."""
 
 import datetime as dt
+import threading
+from collections.abc import Callable
 from typing import Any
 
 import pytest
+from django.db import connection, transaction
 from django.utils import timezone
 
 from apps.accounts.models import AuditEntry
@@ -108,3 +111,41 @@ def test_one_that_is_switched_off_comes_back_when_its_follower_adds_it_and_nobod
         webhooks.add_webhook(follower=make_follower(name="Dana"), url=URL, **by)
     again, _ = webhooks.add_webhook(follower=row.follower, url=URL, **by)
     assert (again.pk, again.state, again.webhook.failing_since) == (row.pk, "active", None)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_senders_that_hear_the_same_ones_while_staff_switch_and_remove_them_never_wait_in_a_ring() -> None:
+    owner = make_follower(name="Partner")
+    urls = [f"{URL}/{number}" for number in range(6)]
+    rows = [webhooks.add_webhook(follower=owner, url=url, by=TESTER, now=MONDAY)[0] for url in urls]
+    errors: list[str] = []
+
+    def hear(order: list[str]) -> None:
+        for turn in range(10):
+            with transaction.atomic():
+                for url in order:  # one after the other, as rows that stay locked until the end
+                    heard([Answer(url, good=False, gone=turn % 3 == 0, said="no")], now=MONDAY + turn * DAY)
+
+    def switch() -> None:
+        for turn in range(10):
+            for row in rows[1:]:
+                webhook_calls.switch_on(webhook=row, by=TESTER, now=MONDAY + turn * DAY)
+        webhooks.remove_webhook(webhook=rows[0], by=TESTER, now=MONDAY)
+
+    def run(act: Callable[[], None]) -> None:
+        try:
+            act()
+        except Exception as error:  # noqa: BLE001  (the test tells what it was)
+            errors.append(repr(error))
+        finally:
+            connection.close()
+
+    acts: list[Callable[[], None]] = [lambda: hear(urls), lambda: hear(urls[::-1]), switch]
+    threads = [threading.Thread(target=run, args=(act,)) for act in acts]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(30)
+    assert errors == []
+    standing = [(row.state == "off") == bool(row.webhook.off_at) for row in webhooks.webhooks_of(owner)]
+    assert standing == [True] * 5
