@@ -18,6 +18,7 @@ from apps.channels.push_services import BadEndpoint, origin_of
 from apps.channels.web import Caller, check
 from apps.channels.web_push_encryption import LONGEST, BadKeys, Browser, Vapid, encrypt, new_private_key
 from apps.channels.web_wire import Body, Wire
+from apps.lib.http import Forbidden
 
 CONNECTIONS = 10  # each waits for an answer most of the time
 # RFC 8292 2: a day at most. Signing takes 0.1 ms and some services count requests by token, so one is used for hours.
@@ -94,7 +95,7 @@ class WebPushSession(Caller, Session[PushMessage]):
 
     def __init__(self, settings: Mapping[str, Any], keys: list[Vapid], subject: str) -> None:
         super().__init__(WebPush, settings)
-        self.keys, self.subject, self.wire = keys, subject, Wire()
+        self.keys, self.subject, self.wire = keys, subject, Wire(outside=True)
         self._signed: dict[tuple[str, str], tuple[float, str]] = {}  # by origin and key: until when it is used
 
     def send(self, message: PushMessage) -> Outcome:
@@ -118,6 +119,8 @@ class WebPushSession(Caller, Session[PushMessage]):
             response = self.wire.post(
                 message.token, data=encrypt(as_json(content), browser), headers=headers, timeout=self.patience
             )
+        except Forbidden as error:
+            return Outcome(Result.PERMANENT_RECIPIENT, str(error))
         except requests.RequestException as error:
             return _not_ours(self.broken(error))
         if response.status_code in (200, 201, 202, 204):

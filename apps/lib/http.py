@@ -102,7 +102,7 @@ def _is_loopback(host: str) -> bool:
     return host in ("localhost", "127.0.0.1", "::1")
 
 
-def _address_of(host: str, port: int) -> str:
+def address_of(host: str, port: int) -> str:
     """Where the name leads. Raises Forbidden where one of its addresses is private, NoAnswer where it has none."""
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
@@ -185,7 +185,7 @@ class Outside:
         if kept is None:
             if place.secure and self._tls is None:
                 self._tls = ssl.create_default_context()
-            address = _address_of(place.host, place.port)
+            address = address_of(place.host, place.port)
             kept = self._kept[key] = _Connection(place, address, self._tls if place.secure else None)
             kept.patience = self._timeout
         self._kept.move_to_end(key)

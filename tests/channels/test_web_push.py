@@ -1,6 +1,7 @@
 """Web push against a push service of ours: the browser reads it, and a subscription goes when its service says so."""
 
 import json
+import socket
 from collections.abc import Iterator
 from typing import Any
 
@@ -13,6 +14,7 @@ from apps.channels.web_push_encryption import LONGEST, new_private_key
 from tests.channels.push_messages import a_push, sent
 from tests.fake_esp import LOST, Answer
 from tests.fake_push import SUBJECT, Browser, FakePush
+from tests.lib.test_http import lookup
 from tests.receiver import unused_port
 
 
@@ -141,6 +143,33 @@ def test_one_signature_serves_many_messages_to_a_service(fake: FakePush) -> None
 def test_an_endpoint_that_is_none_is_never_called(fake: FakePush, endpoint: str) -> None:
     browser = Browser(endpoint)
     assert [each.result for each in put(fake, to(browser))] == [Result.PERMANENT_RECIPIENT]
+
+
+def test_a_service_whose_name_leads_into_a_private_network_is_not_called(
+    fake: FakePush, settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.PUSH_SERVICES, settings.ALLOW_LOOPBACK = ["push.example"], False
+    lookup(monkeypatch, ["10.0.0.5"])
+    monkeypatch.setattr(socket.socket, "connect", lambda *_: pytest.fail("it was called"))
+    [outcome] = put(fake, to(Browser("https://eu.push.example/x")))
+    assert (outcome.result, outcome.remedy) == (Result.PERMANENT_RECIPIENT, Remedy.NONE)
+    assert "not in the open internet" in outcome.detail
+
+
+def test_the_connection_goes_to_the_address_that_was_judged(
+    fake: FakePush, settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.PUSH_SERVICES, settings.ALLOW_LOOPBACK = ["push.example"], False
+    asked, called = lookup(monkeypatch, ["93.184.215.14"], ["127.0.0.1"]), []
+
+    def refuse(_: socket.socket, address: Any) -> None:
+        called.append(address)
+        raise ConnectionRefusedError("no")
+
+    monkeypatch.setattr(socket.socket, "connect", refuse)
+    [outcome] = put(fake, to(Browser("https://eu.push.example/x")))
+    assert (outcome.result, outcome.charged) == (Result.TRANSIENT, True)
+    assert (called, asked) == ([("93.184.215.14", 443)], ["eu.push.example"])
 
 
 def test_a_message_that_is_too_large_or_says_nothing_never_leaves(fake: FakePush) -> None:
