@@ -359,7 +359,7 @@ def suppress(
     (remedies.refute), and then somebody's word must not go with it.
     """
     _, key = normalise(channel, value)
-    said = {"reason": SuppressionReason(reason), "note": note[:300], "created_at": now}
+    said: dict[str, Any] = {"reason": SuppressionReason(reason), "note": note[:300], "created_at": now}
     bounced = said["reason"] == SuppressionReason.HARD_BOUNCE
     with transaction.atomic():
         # locked, so that who releases it at this moment has done so before it is looked at

@@ -93,11 +93,22 @@ def due(now: dt.datetime) -> QuerySet[Delivery]:
     return held.filter(notification__state=NotificationState.SENDING).order_by("due_at", "pk")
 
 
+class _Stopped(Exception):
+    """Of what was gathered something is not to go now."""
+
+
 def flush(*, now: dt.datetime, people: int = PEOPLE) -> bool:
     """Make the digests of the next people, in one transaction; True when there may be more.
 
     A person is locked meanwhile: two flushes don't make two digests of what belongs into one.
     """
+    try:
+        return _flush(now=now, people=people)
+    except _Stopped:
+        return True  # all as before; the next look finds what is still to go
+
+
+def _flush(*, now: dt.datetime, people: int) -> bool:
     with transaction.atomic():
         rows = _take(people, now)
         if not rows:
@@ -115,8 +126,22 @@ def flush(*, now: dt.datetime, people: int = PEOPLE) -> bool:
         books.shift(deltas)
         for notification in opened:
             finish_planning(notification=notification, now=now)
+        if not _all_sending({row.notification_id for row in gathered}):
+            raise _Stopped
     books.finish_all_done({row.notification_id for row in rows}, now=now)
     return True
+
+
+def _all_sending(notifications: set[int]) -> bool:
+    """Whether none of them was paused or cancelled since their rows were taken; they stay so until this is committed.
+
+    Never waits, for a cancel locks the notification before its rows: of one that is locked, that is taken for said. It
+    is asked last, so that flushes of one large campaign don't stand in each other's way.
+    """
+    skip = connection.features.has_select_for_update_skip_locked
+    going = Notification.objects.filter(pk__among=notifications, state=NotificationState.SENDING).order_by("pk")
+    locked = going.select_for_update(skip_locked=skip, no_key=True).values_list("pk", flat=True)
+    return set(locked) == notifications
 
 
 def _take(people: int, now: dt.datetime) -> list[Delivery]:

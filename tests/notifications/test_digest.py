@@ -5,6 +5,7 @@ import os
 import re
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -412,6 +413,54 @@ def test_a_lane_with_other_calls_waiting_does_not_put_digests_off(orders: Notifi
 
 
 # ------------------------------------------------------------------ two at once
+@pytest.mark.skipif(connection.vendor == "sqlite", reason="SQLite has one writer at a time")
+@pytest.mark.parametrize("act", [control.pause, control.cancel])
+def test_what_is_stopped_while_its_digest_is_being_made_is_not_in_it(
+    transactional_db: None, monkeypatch: pytest.MonkeyPatch, act: Any
+) -> None:
+    make_template("order", translations=WORDS, variables=[NUMBER])
+    orders, anna = make_type("orders", category="informational", digest=True), make_follower(name="Anna")
+    stopped, other, third = (hold(orders, [anna], number, channels=["in_app"]) for number in (1, 2, 3))
+    opening = digest._open
+
+    def stop_and_open(*args: Any, **fields: Any) -> Any:
+        if not stopper.ident:
+            stopper.start()
+            while stopper.is_alive() and not it_waits():  # a pause goes through, a cancel waits for our rows
+                time.sleep(0.01)
+        return opening(*args, **fields)
+
+    def it_waits() -> bool:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT 1 FROM pg_locks WHERE NOT granted AND pid = ANY(%s)", [pids])
+            return cursor.fetchone() is not None
+
+    def stop() -> None:
+        try:
+            connection.ensure_connection()
+            pids.append(connection.connection.info.backend_pid)
+            act(notification=stopped, by=TESTER, now=timezone.now())
+        except Exception as error:  # noqa: BLE001  (told below)
+            errors.append(error)
+        finally:
+            connection.close()
+
+    errors: list[Exception] = []
+    pids: list[int] = []
+    stopper = threading.Thread(target=stop)
+    monkeypatch.setattr(digest, "_open", stop_and_open)
+    flush_all()
+    stopper.join()
+    assert errors == []
+    assert [item["title"] for item in shown()["items"]] == ["Order 2", "Order 3"]
+    assert [stands(each) for each in (other, third)] == [{"skipped": 1}] * 2
+    if act is control.pause:
+        assert stands(stopped) == {"held": 1}
+        control.resume(notification=stopped, by=TESTER, now=timezone.now())
+        flush_all()
+        assert stands(stopped) == {"pending": 1}
+
+
 FLUSHER = """
 import time
 import django
