@@ -10,6 +10,7 @@ from functools import cached_property
 from typing import Any
 
 from apps.channels.mime import Pieces
+from apps.content.blank_lines import tidied, tidy
 from apps.content.links import links_in, tracked
 from apps.content.liquid_engine import FAILURES, Parsed, Unrenderable, line_of, parse, plain
 from apps.content.mail_html import inline_styles, text_of
@@ -139,6 +140,8 @@ class Compiled:
             raise RenderError(Problem(f"{language}.{channel}.{part.name}", line, f"{message}.")) from error
         if part.kind is Kind.HTML:
             return Pieces(pieces, stamp)
+        if channel == "email" and part.kind is Kind.TEXT:
+            return tidied(pieces)
         text = "".join(pieces)
         if channel == "sms":
             text = text.translate(_BREAKABLE)
@@ -233,11 +236,7 @@ def _tidy(text: str, kind: Kind, where: str) -> str:
         if not _SAFE_LINK.match(link):
             raise RenderError(Problem(where, None, f"“{link[:60]}” is not a link: use https://… or /path."))
         return link
-    if " \n" in text or "\t\n" in text:
-        text = "\n".join([line if line.strip(" \t") else "" for line in text.split("\n")])
-    while "\n\n\n" in text:
-        text = text.replace("\n\n\n", "\n\n")
-    return text.strip()
+    return tidy(text)
 
 
 # Times ("10:00 PM") and amounts come with spaces that don't break. GSM-7 lacks them: with one of them a text message

@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 from liquid import BoundTemplate
 
 from apps.channels.dkim import Signer
-from apps.channels.mime import STAMP, Pieces, Static, as_bytes
+from apps.channels.mime import STAMP, Joined, Pieces, Static, as_bytes
 from apps.content import drafts, stock
 from apps.content.as_python import as_python
+from apps.content.blank_lines import tidied, tidy
 from apps.content.lint import sample_data
 from apps.content.liquid_engine import FAILURES, _Environment, line_of, parse, plain
 from apps.content.models import Template
@@ -97,7 +98,7 @@ def test_every_template_in_every_language_for_every_odd_name(library: list[Templ
                     assert "".join(str(read["Subject"]).split()) == "".join(subject.split())
                     assert bodies(data) == (ended(parts["text"]), ended(str(html)))
                     if stamp:
-                        tokens = re.findall("[co]/" + TOKEN + r"[/.]", data.replace(b"=\r\n", b"").decode())
+                        tokens = re.findall("[co]/" + TOKEN + r"(?:/|=2E)", data.replace(b"=\r\n", b"").decode())
                         assert len(tokens) == str(html).count(TOKEN) >= 1
                         assert STAMP not in str(html) or name == STAMP
                     if number == 0:
@@ -141,6 +142,29 @@ def test_a_static_piece_is_encoded_once() -> None:
     assert piece._quoted is kept
     assert kept[0] in first
     assert kept[0] in second
+
+
+BLANKS = st.lists(st.sampled_from(["a", " ", "\t", "\n", "\n\n\n", "b c", " \n", "\xa0"]), max_size=5).map("".join)
+
+
+@settings(max_examples=500)
+@given(pieces=st.lists(st.one_of(BLANKS, BLANKS.map(Static)), max_size=7))
+def test_blank_lines_are_put_in_order_piece_by_piece_as_in_the_whole(pieces: list[str]) -> None:
+    text = tidied(pieces)
+    assert text == tidy("".join(pieces))
+    if isinstance(text, Joined):
+        assert text == "".join(text.pieces)
+        read = bodies(as_bytes(a_mail(text=text, html="")))[0]
+        assert read == ended(text) == bodies(as_bytes(a_mail(text=str(text), html="")))[0]
+
+
+def test_a_text_is_written_from_its_pieces_and_what_all_readers_share_is_encoded_once() -> None:
+    template = parse("Hello {{ name }}!\n\n{% for i in list %}* {{ i }}\n{% endfor %}\n\n" + "Many words. " * 9 + "\n")
+    texts = [tidied(template.pieces({"name": name, "list": [1, 2]})) for name in ("Zoë", "Anna")]
+    assert [text.partition(" words")[0] for text in texts] == ["Hello Zoë!\n\n* 1\n* 2\n\nMany", "Hello Anna!\n\n* 1\n* 2\n\nMany"]
+    assert all(isinstance(text, Joined) for text in texts)
+    assert texts[0].pieces[-1] is texts[1].pieces[-1]  # type: ignore[attr-defined]
+    assert not isinstance(tidied(["Hello ", "Anna \n \n of ", "Bern"]), Joined)
 
 
 # ---- any template: the same with python-liquid's own nodes
