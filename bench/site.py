@@ -98,8 +98,8 @@ def fill(people: int, *, sizes: Sequence[int]) -> None:
     from django.utils import timezone
 
     from apps.campaigns.segments import make_segment
-    from apps.followers.contacts import make_tag
     from apps.followers.models import Address, ConsentRecord, Follower, Tagging
+    from apps.followers.tagging import make_tag
     from apps.lib.actor import command
 
     by, now = command("bench"), timezone.now()
@@ -167,7 +167,7 @@ def press_send(audience: Mapping[str, Any]) -> "Notification":
     """A new campaign with the newsletter, written and sent as staff do it."""
     from django.utils import timezone
 
-    from apps.campaigns import lifecycle
+    from apps.campaigns import compose, lifecycle
     from apps.content import drafts
     from apps.content.models import Template
     from apps.followers.models import NotificationType
@@ -185,7 +185,7 @@ def press_send(audience: Mapping[str, Any]) -> "Notification":
         by=by,
         now=now,
     )
-    campaign = lifecycle.create_campaign(
+    campaign = compose.create_campaign(
         name="Spring",
         notification_type=NotificationType.objects.get(key="promotion"),
         template=template,

@@ -17,11 +17,12 @@ from rest_framework.views import exception_handler, set_rollback
 from apps.accounts.keys import BadKeyRequest
 from apps.api.idempotency import BadIdempotencyKey, KeyReused, StillRunning
 from apps.campaigns.audience import BadAudience
+from apps.campaigns.compose import BadCampaign, StaleEdit
+from apps.campaigns.compose import WrongState as CampaignInWrongState
 from apps.campaigns.conditions import BadConditions
 from apps.campaigns.event_rules import BadRule, RuleNameTaken
 from apps.campaigns.events import BadEvent
-from apps.campaigns.lifecycle import BadCampaign, CampaignNotReady, StaleEdit
-from apps.campaigns.lifecycle import WrongState as CampaignInWrongState
+from apps.campaigns.lifecycle import CampaignNotReady
 from apps.campaigns.recurrence import BadCadence
 from apps.campaigns.recurring import BadRecurring, RecurringNameTaken
 from apps.campaigns.rules import BadRules
@@ -31,8 +32,9 @@ from apps.content.lint import BadData
 from apps.content.problems import NotPublishable, RenderError
 from apps.followers.addresses import BadAddress
 from apps.followers.consent import Locked, UnknownCell
-from apps.followers.contacts import AddressTaken, ExternalIdTaken, TagTaken
+from apps.followers.contacts import AddressTaken, ExternalIdTaken
 from apps.followers.fields import BadFollower
+from apps.followers.tagging import TagTaken
 from apps.followers.webhooks import WebhookKnown
 from apps.lib.wallclock import MissingTime, UnknownZone
 from apps.notifications.cap_rules import BadCap

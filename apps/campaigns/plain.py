@@ -5,8 +5,8 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-from apps.campaigns import lifecycle
-from apps.campaigns.lifecycle import BadCampaign
+from apps.campaigns import compose
+from apps.campaigns.compose import BadCampaign
 from apps.campaigns.models import Campaign
 from apps.followers.models import Channel, NotificationType
 from apps.lib.actor import Actor
@@ -35,7 +35,7 @@ def create_message(
     if not content.strip():
         raise BadCampaign("content", "The message is empty. Write something.")
     part = "html" if is_html(content) else "text"
-    return lifecycle.create_campaign(
+    return compose.create_campaign(
         name=" ".join(subject.split())[:120],
         notification_type=notification_type or usual_type(),
         channels=[Channel.EMAIL.value],

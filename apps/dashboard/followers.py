@@ -22,7 +22,7 @@ from apps.dashboard import once
 from apps.dashboard.audit import history_of
 from apps.dashboard.forms import JsonField, ZoneField, add_refusal, plain_helper
 from apps.dashboard.paging import page_of
-from apps.followers import consent, contacts, listing, places
+from apps.followers import consent, contacts, listing, places, tagging
 from apps.followers.addresses import BadAddress, normalise
 from apps.followers.devices import CHANNELS as DEVICES
 from apps.followers.models import AddressState, Cadence, Channel, Follower, Tag
@@ -70,7 +70,7 @@ def bulk(request: HttpRequest) -> HttpResponse:
         messages.error(request, "Tick some followers and type the name of a tag.")
         return redirect(back)
     removing = request.POST.get("do") == "untag"
-    act = contacts.untag if removing else contacts.tag
+    act = tagging.untag if removing else tagging.tag
     try:
         changed = act(followers=chosen, tags=[name], by=staff_actor(request), now=timezone.now())
     except contacts.BadFollower as error:

@@ -14,7 +14,8 @@ from django.views.decorators.http import require_POST
 from apps.accounts.actors import staff_actor
 from apps.accounts.permissions import Capability, may, requires
 from apps.dashboard.forms import add_refusal, plain_helper
-from apps.followers import contacts
+from apps.followers import tagging
+from apps.followers.fields import BadFollower
 from apps.followers.models import Tag, Tagging
 
 
@@ -30,8 +31,8 @@ def index(request: HttpRequest) -> HttpResponse:
     form.helper = plain_helper()
     if request.method == "POST" and form.is_valid():
         try:
-            tag = contacts.make_tag(name=form.cleaned_data["tags"], by=staff_actor(request), now=timezone.now())
-        except contacts.BadFollower as error:
+            tag = tagging.make_tag(name=form.cleaned_data["tags"], by=staff_actor(request), now=timezone.now())
+        except BadFollower as error:
             add_refusal(form, error)
         else:
             messages.success(request, f"The tag {tag} is made. Put it on people from the list of followers.")
@@ -49,7 +50,7 @@ def delete(request: HttpRequest, pk: int) -> HttpResponse:
     if tag is None:
         messages.info(request, "That tag was deleted already.")
     else:
-        contacts.delete_tag(tag=tag, by=staff_actor(request), now=timezone.now())
+        tagging.delete_tag(tag=tag, by=staff_actor(request), now=timezone.now())
         messages.success(request, f"The tag {tag.name} is deleted and taken off everybody.")
     return redirect("dashboard:tags")
 

@@ -1,4 +1,4 @@
-"""Adding, changing, finding and tagging followers: the only writer of their fields, addresses and tags.
+"""Adding, changing and finding followers: the only writer of their fields. Their tags are put on in tagging.py.
 
 Nothing here brings back somebody who unsubscribed, or an address that is suppressed: that takes the person's own word
 (consent.py). Importing many at once has its own set-wise road with the same rules (imports.py).
@@ -12,7 +12,6 @@ from typing import Any, TypedDict, Unpack
 from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.db.models import Q, QuerySet
-from django.utils.text import slugify
 
 from apps.followers import consent, fields
 from apps.followers.addresses import BadAddress, normalise
@@ -26,14 +25,11 @@ from apps.followers.models import (
     Follower,
     Suppression,
     SuppressionReason,
-    Tag,
-    Tagging,
 )
+from apps.followers.tagging import set_tags, tag
 from apps.lib.actor import Actor
 from apps.lib.events import Fact, Kind, publish
 from apps.lib.wallclock import UnknownZone
-
-BATCH = 2000  # rows per statement in set-wise work
 
 
 class AddressTaken(BadFollower):
@@ -52,14 +48,6 @@ class ExternalIdTaken(BadFollower):
     def __init__(self, follower: Follower) -> None:
         self.follower = follower
         super().__init__("external_id", f"This external id belongs to another follower already: {follower.label}.")
-
-
-class TagTaken(BadFollower):
-    """A tag of this name exists, perhaps in other case."""
-
-    def __init__(self, tag: Tag) -> None:
-        self.tag = tag
-        super().__init__("tags", f"There is a tag {tag.name!r} already. Use that one.")
 
 
 # Everything the acts below may refuse with, for callers that show the sentence to a person.
@@ -203,7 +191,7 @@ def change_follower(*, follower: Follower, by: Actor, now: dt.datetime, **change
         if after:
             publish(Fact(Kind.FOLLOWER_CHANGED, **_about(follower, by, now), data={"before": before, "after": after}))
         if names is not None:
-            _set_tags(follower, names, by, now)
+            set_tags(follower=follower, names=names, by=by, now=now)
     return follower
 
 
@@ -298,136 +286,6 @@ def states_of(channel: str, keys: Iterable[str]) -> dict[str, AddressState]:
         key: AddressState.BOUNCED if reason == SuppressionReason.HARD_BOUNCE else AddressState.SUPPRESSED
         for key, reason in Suppression.objects.filter(channel=channel, key__in=list(keys)).values_list("key", "reason")
     }
-
-
-# ---------------------------------------------------------------- tags
-def make_tag(*, name: str, by: Actor, now: dt.datetime) -> Tag:
-    """A new tag. Raises TagTaken when one of this name exists in any case, BadFollower for an empty or long name."""
-    names = fields.tag_names([name])
-    if not names:
-        raise BadFollower("tags", "A tag needs a name.")
-    if taken := tags_by_name(names):
-        raise TagTaken(next(iter(taken.values())))
-    with transaction.atomic():
-        return ensure_tags(names, by=by, now=now)[0]
-
-
-def delete_tag(*, tag: Tag, by: Actor, now: dt.datetime) -> None:
-    """The tag goes, from everybody."""
-    with transaction.atomic():
-        count = Tagging.objects.filter(tag=tag).delete()[0]
-        publish(Fact(Kind.TAG_DELETED, by, now, "tag", tag.slug, tag.name, {"followers": count}))
-        tag.delete()
-
-
-def tag(*, followers: Iterable[Follower], tags: Iterable[str], by: Actor, now: dt.datetime) -> int:
-    """Put tags, by name and made when missing, on followers (a list or a queryset of any size, set-wise).
-
-    Returns how many were put on; those who have a tag already keep it. One follower: one fact about that follower;
-    many: one fact per tag with the number of followers. Raises BadFollower.
-    """
-    names = fields.tag_names(tags)
-    with transaction.atomic():
-        rows = ensure_tags(names, by=by, now=now)
-        count = dict.fromkeys((row.pk for row in rows), 0)
-        for ids in _batches_of_ids(followers if rows else []):
-            present = set(Tagging.objects.filter(tag__in=rows, follower__in=ids).values_list("tag_id", "follower_id"))
-            new = [
-                Tagging(tag=row, follower_id=pk, created_at=now)
-                for row in rows
-                for pk in ids
-                if (row.pk, pk) not in present
-            ]
-            Tagging.objects.bulk_create(new, ignore_conflicts=True)  # somebody else may tag at the same time
-            for tagging in new:
-                count[tagging.tag_id] += 1
-        _tell_of_tags(Kind.FOLLOWER_TAGGED, followers, [(row, count[row.pk]) for row in rows], by, now)
-    return sum(count.values())
-
-
-def untag(*, followers: Iterable[Follower], tags: Iterable[str], by: Actor, now: dt.datetime) -> int:
-    """Take tags, by name, off followers; the reverse of `tag`. Unknown names are nobody's tags and change nothing."""
-    with transaction.atomic():
-        rows = list(tags_by_name(fields.tag_names(tags)).values())
-        count = dict.fromkeys((row.pk for row in rows), 0)
-        for ids in _batches_of_ids(followers if rows else []):
-            for row in rows:
-                count[row.pk] += Tagging.objects.filter(tag=row, follower__in=ids).delete()[0]
-        _tell_of_tags(Kind.FOLLOWER_UNTAGGED, followers, [(row, count[row.pk]) for row in rows], by, now)
-    return sum(count.values())
-
-
-def ensure_tags(names: Iterable[str], *, by: Actor, now: dt.datetime) -> list[Tag]:
-    """The tags of these names (as `fields.tag_names` gives them), made when missing. Inside a transaction."""
-    names = list(names)
-    found = tags_by_name(names)
-    for name in names:
-        if name.casefold() in found:
-            continue
-        try:
-            with transaction.atomic():
-                made = Tag.objects.create(name=name, slug=_free_slug(name), created_at=now)
-        except IntegrityError:  # made by someone else since we looked
-            found |= tags_by_name([name])
-            continue
-        found[name.casefold()] = made
-        publish(Fact(Kind.TAG_CREATED, by, now, "tag", made.slug, made.name))
-    return [found[name.casefold()] for name in names]
-
-
-def _slug(name: str) -> str:
-    return slugify(name.casefold(), allow_unicode=True)[:70].strip("-") or "tag"
-
-
-def tags_by_name(names: Iterable[str]) -> dict[str, Tag]:
-    """The tags that exist under these names in any case, by casefolded name."""
-    # The slug narrows the search on an index; the database's own idea of case ends at ASCII on SQLite.
-    wanted = {name.strip().casefold() for name in names}
-    slugs = sorted({_slug(name) for name in wanted})
-    found: dict[str, Tag] = {}
-    for start in range(0, len(slugs), 100):  # SQLite takes at most 1,000 terms in one expression
-        same_slug = Q(pk__in=[])
-        for slug in slugs[start : start + 100]:
-            same_slug |= Q(slug=slug) | Q(slug__startswith=f"{slug}-")
-        found |= {tag.name.casefold(): tag for tag in Tag.objects.filter(same_slug)}
-    return {name: tag for name, tag in found.items() if name in wanted}
-
-
-def _free_slug(name: str) -> str:
-    # "C++" and "C#" both give "c": the second becomes "c-2".
-    slug = _slug(name)
-    taken = set(Tag.objects.filter(slug__startswith=slug).values_list("slug", flat=True))
-    number = 1
-    while (candidate := slug if number == 1 else f"{slug}-{number}") in taken:
-        number += 1
-    return candidate
-
-
-def _set_tags(follower: Follower, names: list[str], by: Actor, now: dt.datetime) -> None:
-    wanted = {name.casefold() for name in names}
-    gone = [row.name for row in follower.tags.all() if row.name.casefold() not in wanted]
-    untag(followers=[follower], tags=gone, by=by, now=now)
-    tag(followers=[follower], tags=names, by=by, now=now)
-
-
-def _batches_of_ids(followers: Iterable[Follower]) -> Iterator[list[int]]:
-    if isinstance(followers, QuerySet):
-        ids = list(followers.values_list("pk", flat=True))  # 8 bytes each: a million is no burden
-    else:
-        ids = [follower.pk for follower in followers]
-    for start in range(0, len(ids), BATCH):
-        yield ids[start : start + BATCH]
-
-
-def _tell_of_tags(
-    kind: Kind, followers: Iterable[Follower], counts: list[tuple[Tag, int]], by: Actor, now: dt.datetime
-) -> None:
-    changed = [(row, count) for row, count in counts if count]
-    if changed and isinstance(followers, list) and len(followers) == 1:
-        publish(Fact(kind, **_about(followers[0], by, now), data={"tags": [row.name for row, _ in changed]}))
-        return
-    for row, count in changed:
-        publish(Fact(kind, by, now, "tag", row.slug, row.name, {"followers": count}))
 
 
 # ---------------------------------------------------------------- pieces

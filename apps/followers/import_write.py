@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from django.conf import settings
 
 from apps.followers import consent
-from apps.followers.contacts import ensure_tags, states_of
+from apps.followers.contacts import states_of
 from apps.followers.fields import tag_names
 from apps.followers.import_plan import CHANNELS, Action, Decision, Options, Person
 from apps.followers.models import (
@@ -19,6 +19,7 @@ from apps.followers.models import (
     ImportProblem,
     Tagging,
 )
+from apps.followers.tagging import ensure_tags
 from apps.lib.actor import Actor
 
 _BATCH = 250  # rows per CASE of bulk_update: longer ones cost more than they save

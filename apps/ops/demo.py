@@ -10,7 +10,7 @@ from django.db import transaction
 
 from apps.accounts.models import Role, User
 from apps.accounts.staff import create_staff
-from apps.campaigns import lifecycle
+from apps.campaigns import compose, lifecycle
 from apps.campaigns.models import Campaign, Segment
 from apps.campaigns.segments import make_segment
 from apps.content.models import Template
@@ -154,7 +154,7 @@ def _make_segments(*, by: Actor, now: dt.datetime) -> dict[str, Segment]:
 
 
 def _make_campaigns(segments: dict[str, Segment], *, editor: Actor, sender: Actor, now: dt.datetime) -> list[Campaign]:
-    news = lifecycle.create_campaign(
+    news = compose.create_campaign(
         name="Shared dashboards are here",
         notification_type=NotificationType.objects.get(key="update"),
         template=Template.objects.get(key="new_feature"),
@@ -171,7 +171,7 @@ def _make_campaigns(segments: dict[str, Segment], *, editor: Actor, sender: Acto
     )
     lifecycle.send_now(campaign=news, by=sender, now=now)
 
-    meeting = lifecycle.create_campaign(
+    meeting = compose.create_campaign(
         name="Invitation to the user meeting",
         notification_type=NotificationType.objects.get(key="promotion"),
         template=Template.objects.get(key="event_invitation"),
@@ -191,7 +191,7 @@ def _make_campaigns(segments: dict[str, Segment], *, editor: Actor, sender: Acto
     at_ten = dt.datetime.combine((now + dt.timedelta(days=3)).date(), dt.time(10, 0))
     lifecycle.schedule(campaign=meeting, wall=at_ten, zone="Europe/Berlin", by=sender, now=now)
 
-    back = lifecycle.create_campaign(
+    back = compose.create_campaign(
         name="Shall we stay in touch?",
         notification_type=NotificationType.objects.get(key="promotion"),
         template=Template.objects.get(key="re_engagement"),

@@ -7,10 +7,11 @@ from typing import Any
 from django.core.management.base import CommandError
 
 from apps.campaigns.audience import BadAudience
-from apps.campaigns.lifecycle import BadCampaign, CampaignNotReady, WrongState
+from apps.campaigns.compose import BadCampaign, WrongState
+from apps.campaigns.lifecycle import CampaignNotReady
 from apps.campaigns.models import Campaign
 from apps.content.drafts import BadWords
-from apps.followers import contacts
+from apps.followers import tagging
 from apps.followers.models import NotificationType
 from apps.ops.terminal import console, plain
 
@@ -32,7 +33,7 @@ def kind_of(key: str) -> NotificationType | None:
 def slugs_of(names: Iterable[str]) -> list[str]:
     """The slugs of tags by name. Raises CommandError for one that is not there."""
     names = list(names)
-    found = contacts.tags_by_name(names)
+    found = tagging.tags_by_name(names)
     if missing := [name for name in names if name.strip().casefold() not in found]:
         raise CommandError(f"There is no tag {missing[0]!r}.")
     return [tag.slug for tag in found.values()]

@@ -6,7 +6,7 @@ from typing import Any
 from django.utils import timezone
 
 from apps.campaigns import launch
-from apps.campaigns.lifecycle import create_campaign
+from apps.campaigns.compose import create_campaign
 from apps.campaigns.models import Campaign, Run
 from tests.make import TESTER, make_type
 

@@ -8,8 +8,9 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
-from apps.campaigns import lifecycle, pacing
-from apps.campaigns.lifecycle import BadCampaign, CampaignNotReady
+from apps.campaigns import compose, lifecycle, pacing
+from apps.campaigns.compose import BadCampaign
+from apps.campaigns.lifecycle import CampaignNotReady
 from apps.campaigns.models import Campaign
 from tests.campaigns.drafts import make_campaign, plan
 from tests.dashboard.pages import as_role, page_of
@@ -56,22 +57,22 @@ def test_a_pace_is_said_in_words(rate: float | None, spread: int | None, words: 
 )
 def test_a_pace_that_can_not_be_is_refused_at_its_field(campaign: Campaign, changes: Any, field: str) -> None:
     with pytest.raises(BadCampaign) as refused:
-        lifecycle.change_campaign(campaign=campaign, **changes, **act())
+        compose.change_campaign(campaign=campaign, **changes, **act())
     assert refused.value.field == field
 
 
 def test_one_pace_replaces_the_other(campaign: Campaign) -> None:
-    lifecycle.change_campaign(campaign=campaign, rate=5.0, **act())
-    lifecycle.change_campaign(campaign=campaign, spread=3600, **act())
+    compose.change_campaign(campaign=campaign, rate=5.0, **act())
+    compose.change_campaign(campaign=campaign, spread=3600, **act())
     assert (campaign.rate, campaign.spread) == (None, 3600)
-    lifecycle.change_campaign(campaign=campaign, spread=None, **act())
+    compose.change_campaign(campaign=campaign, spread=None, **act())
     assert (campaign.rate, campaign.spread, campaign.pace) == (None, None, "")
 
 
 def test_a_campaign_spread_over_an_hour_knows_its_rate_when_everyone_is_frozen(campaign: Campaign) -> None:
     for number in range(9):
         make_follower(email=f"p{number}@example.com")
-    lifecycle.change_campaign(campaign=campaign, spread=3600, **act())
+    compose.change_campaign(campaign=campaign, spread=3600, **act())
     run = lifecycle.send_now(campaign=campaign, **act())
     assert run.notification.rate is None
     plan(run)
@@ -81,10 +82,10 @@ def test_a_campaign_spread_over_an_hour_knows_its_rate_when_everyone_is_frozen(c
 
 def test_a_campaign_that_would_expire_while_it_goes_out_is_not_sent(campaign: Campaign) -> None:
     soon = timezone.now() + dt.timedelta(hours=1)
-    lifecycle.change_campaign(campaign=campaign, spread=7200, expires_at=soon, **act())
+    compose.change_campaign(campaign=campaign, spread=7200, expires_at=soon, **act())
     with pytest.raises(CampaignNotReady, match="while it still goes out"):
         lifecycle.send_now(campaign=campaign, **act())
-    lifecycle.change_campaign(campaign=campaign, spread=1800, **act())
+    compose.change_campaign(campaign=campaign, spread=1800, **act())
     assert lifecycle.send_now(campaign=campaign, **act()).notification.spread == 1800
 
 

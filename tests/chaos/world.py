@@ -25,7 +25,7 @@ from django.utils import timezone
 
 from apps.accounts.keys import issue
 from apps.accounts.permissions import Scope
-from apps.campaigns import lifecycle
+from apps.campaigns import compose, lifecycle
 from apps.campaigns.models import Campaign, Run
 from apps.followers.models import Address, Follower, NotificationType, Tag, Tagging
 from apps.notifications import accounts_out
@@ -174,7 +174,7 @@ class World:
     ) -> Campaign:
         parts = {"email": {"subject": name + " for {{ follower.name }}", "html": BODY}}
         values: dict[str, Any] = {"channels": ["email"], "data": {"since": "spring", "story": STORY}} | more
-        return lifecycle.create_campaign(
+        return compose.create_campaign(
             name=name,
             notification_type=kind,
             translations={"en": parts},

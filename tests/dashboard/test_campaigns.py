@@ -8,7 +8,7 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
-from apps.campaigns import lifecycle
+from apps.campaigns import compose, lifecycle
 from apps.campaigns.models import Campaign, CampaignState, Run
 from apps.campaigns.segments import make_segment
 from apps.dashboard.balance_sheet import lines_of
@@ -151,7 +151,7 @@ def test_a_list_is_written_one_per_line(
 def test_the_second_editor_keeps_the_words_and_is_told(client: Client, editor: Any, campaign: Campaign) -> None:
     as_role(client, editor)
     typed = typed_content(campaign, **{"t-en-email-subject": "Mine"})
-    lifecycle.change_campaign(campaign=campaign, name="Theirs", by=TESTER, now=timezone.now())
+    compose.change_campaign(campaign=campaign, name="Theirs", by=TESTER, now=timezone.now())
     answer = client.post(url("campaign-content", campaign), typed)
     assert "Somebody else saved this campaign while you worked on it" in page_of(answer).text
     assert b'value="Mine"' in answer.content

@@ -6,10 +6,11 @@ import pytest
 from django.utils import timezone
 
 from apps.followers import consent
-from apps.followers.contacts import change_follower, tag
+from apps.followers.contacts import change_follower
 from apps.followers.devices import register_app
 from apps.followers.models import Follower, Tag
 from apps.followers.rhythm import set_rhythm
+from apps.followers.tagging import tag
 from apps.notifications.links import read_managing
 from tests.dashboard.pages import as_role, page_of
 from tests.make import TESTER, make_follower, make_type

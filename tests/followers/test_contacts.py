@@ -1,4 +1,4 @@
-"""Followers: adding, changing, adding again, finding and tagging."""
+"""Followers: adding, changing, adding again and finding."""
 
 import datetime as dt
 from typing import Any
@@ -8,8 +8,8 @@ import pytest
 from apps.accounts.models import AuditEntry
 from apps.followers import contacts
 from apps.followers.addresses import BadAddress
-from apps.followers.contacts import AddressTaken, BadFollower, ExternalIdTaken, TagTaken
-from apps.followers.models import Address, ConsentRecord, Follower, Suppression, Tag, Tagging
+from apps.followers.contacts import AddressTaken, BadFollower, ExternalIdTaken
+from apps.followers.models import Address, ConsentRecord, Follower, Suppression
 from apps.followers.webhooks import add_webhook
 from apps.lib.wallclock import UnknownZone
 from tests.make import TESTER, make_follower
@@ -281,39 +281,3 @@ def test_a_search_finds_nobody_by_the_digest_of_a_device(anna: Follower) -> None
 
 def test_an_empty_search_finds_everybody(anna: Follower, dana: Follower) -> None:
     assert set(contacts.find("  ")) == {anna, dana}
-
-
-# ---------------------------------------------------------------- tags
-def test_a_tag_is_unique_in_any_case_and_its_slug_keeps_its_alphabet() -> None:
-    tag = contacts.make_tag(name=" Друзья  дома ", **BY)
-    assert (tag.name, tag.slug) == ("Друзья дома", "друзья-дома")
-    with pytest.raises(TagTaken) as caught:
-        contacts.make_tag(name="ДРУЗЬЯ ДОМА", **BY)
-    assert caught.value.tag == tag
-    with pytest.raises(BadFollower, match="needs a name"):
-        contacts.make_tag(name=" \u00a0", **BY)
-
-
-def test_tags_that_differ_only_in_signs_are_different_tags() -> None:
-    slugs = [contacts.make_tag(name=name, **BY).slug for name in ("C", "C++", "C#", "🔥")]
-    assert slugs == ["c", "c-2", "c-3", "tag"]
-    assert Tag.objects.count() == 4
-
-
-def test_tagging_many_is_set_wise_and_repeating_it_changes_nothing(django_assert_max_num_queries: Any) -> None:
-    for number in range(30):
-        make_follower(name=f"Person {number}")
-    with django_assert_max_num_queries(20):
-        assert contacts.tag(followers=Follower.objects.all(), tags=["beta", "news"], **BY) == 60
-    assert contacts.tag(followers=Follower.objects.all(), tags=["BETA"], **BY) == 0
-    assert facts("follower.tagged") == [{"followers": 30}, {"followers": 30}]
-    assert contacts.untag(followers=Follower.objects.all(), tags=["beta", "unknown"], **BY) == 30
-    assert Tagging.objects.count() == 30
-
-
-def test_a_deleted_tag_leaves_its_followers(anna: Follower) -> None:
-    contacts.tag(followers=[anna], tags=["gone"], **BY)
-    contacts.delete_tag(tag=Tag.objects.get(), **BY)
-    assert facts("tag.deleted") == [{"followers": 1}]
-    anna.refresh_from_db()
-    assert tags_of(anna) == []

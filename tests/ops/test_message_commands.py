@@ -16,7 +16,7 @@ from apps.accounts.models import AuditEntry
 from apps.campaigns import launch
 from apps.campaigns.models import Campaign, Run
 from apps.campaigns.plain import is_html, words_of
-from apps.followers import contacts
+from apps.followers import tagging
 from apps.notifications import accounts_out
 from apps.notifications.send import send_lane
 from apps.ops.site_setup import set_up_site
@@ -57,7 +57,7 @@ def test_a_message_is_written_and_the_next_step_named() -> None:
 def test_the_content_may_be_in_a_file_and_the_audience_by_tags(anna, tmp_path: Path) -> None:
     make_type("news")
     make_type("offers")
-    contacts.tag(followers=[anna], tags=["Early Birds"], by=TESTER, now=timezone.now())
+    tagging.tag(followers=[anna], tags=["Early Birds"], by=TESTER, now=timezone.now())
     path = tmp_path / "may.html"
     path.write_text("<h1>Май</h1>", "utf-8")
     run("create_message", "--subject", "Май", "--file", str(path), "--tag", "early birds", "--type", "offers")

@@ -13,7 +13,7 @@ from django.conf import settings
 from django.test import Client
 from django.utils import timezone
 
-from apps.campaigns import lifecycle
+from apps.campaigns import compose, lifecycle
 from apps.followers.models import Follower
 from apps.notifications.balance import balance
 from apps.notifications.links import unsubscribe_url
@@ -51,7 +51,7 @@ def test_nothing_is_lost_nobody_is_written_to_twice_and_leaving_counts_at_once(j
         make_crowd(PEOPLE)
         kind = make_type("news")
         parts = {"email": {"subject": "Hello {{ follower.name }}", "html": "<p>Hello {{ follower.name }}</p>"}}
-        campaign = lifecycle.create_campaign(
+        campaign = compose.create_campaign(
             name="Five thousand", notification_type=kind, channels=["email"], translations={"en": parts},
             audience={"everyone": True}, by=TESTER, now=timezone.now(),
         )  # fmt: skip

@@ -15,7 +15,7 @@ from apps.accounts.permissions import Scope
 from apps.api.endpoint import Endpoint, Strict, described, one
 from apps.api.v1.deliveries import BalanceOut, BehindQuery, DeliveryOut, EngagementOut, RetriedOut
 from apps.api.v1.templates import WordsIn, type_of
-from apps.campaigns import lifecycle
+from apps.campaigns import compose, lifecycle
 from apps.campaigns.models import Campaign, CampaignState
 from apps.campaigns.review import review
 from apps.content.models import Template
@@ -128,7 +128,7 @@ class Campaigns(Endpoint):
         for name, rows in (("template", library), ("copy_of", Campaign.objects.all())):
             if name in asked:
                 asked[name] = _named(name, rows, asked[name])
-        made = lifecycle.create_campaign(notification_type=kind, **asked, by=self.by, now=self.now)
+        made = compose.create_campaign(notification_type=kind, **asked, by=self.by, now=self.now)
         return Response(CampaignOut(made).data, status=201)
 
 
@@ -156,12 +156,12 @@ class OneCampaign(Endpoint):
         campaign, changes = one(ROWS, uid=id), self.body(CampaignChanges, partial=True)
         if "type" in changes:
             changes["notification_type"] = type_of(changes.pop("type"))
-        changed = lifecycle.change_campaign(campaign=campaign, **changes, by=self.by, now=self.now)
+        changed = compose.change_campaign(campaign=campaign, **changes, by=self.by, now=self.now)
         return Response(CampaignOut(changed).data)
 
     @described("Campaigns", "campaigns_delete", "Delete a draft", answer=None, refuses=(404, 409))
     def delete(self, request: Request, id: uuid.UUID) -> Response:
-        lifecycle.delete_draft(campaign=one(ROWS, uid=id), by=self.by, now=self.now)
+        compose.delete_draft(campaign=one(ROWS, uid=id), by=self.by, now=self.now)
         return Response(status=204)
 
 

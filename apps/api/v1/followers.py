@@ -10,7 +10,7 @@ from rest_framework.response import Response
 from apps.accounts.permissions import Scope
 from apps.api.endpoint import Endpoint, Strict, described, one
 from apps.api.v1.tags import slugs, words_field
-from apps.followers import consent, contacts, listing
+from apps.followers import consent, contacts, listing, tagging
 from apps.followers.addresses import BadAddress, normalise
 from apps.followers.models import AddressState, Channel, Follower
 
@@ -192,7 +192,7 @@ class FollowerTags(Endpoint):
     )
     def post(self, request: Request, id: uuid.UUID) -> Response:
         follower = one(Follower.objects.all(), uid=id)
-        contacts.tag(followers=[follower], **self.body(Names), by=self.by, now=self.now)
+        tagging.tag(followers=[follower], **self.body(Names), by=self.by, now=self.now)
         return Response(FollowerOut(one(FOLLOWERS, uid=id)).data)
 
 
@@ -205,7 +205,7 @@ class FollowerTag(Endpoint):
     def delete(self, request: Request, id: uuid.UUID, slug: str) -> Response:
         follower = one(Follower.objects.all(), uid=id)
         names = [tag.name for tag in follower.tags.filter(slug=slug)]
-        contacts.untag(followers=[follower], tags=names, by=self.by, now=self.now)
+        tagging.untag(followers=[follower], tags=names, by=self.by, now=self.now)
         return Response(FollowerOut(one(FOLLOWERS, uid=id)).data)
 
 
@@ -243,7 +243,7 @@ class BulkTags(Endpoint):
         asked = self.body(ManyTags)
         uids = {text: _uid(text) for text in asked["followers"]}
         found = {row.uid: row for row in Follower.objects.filter(uid__in={uid for uid in uids.values() if uid})}
-        act = contacts.tag if asked["action"] == "add" else contacts.untag
+        act = tagging.tag if asked["action"] == "add" else tagging.untag
         changed = act(followers=list(found.values()), tags=asked["tags"], by=self.by, now=self.now)
         results = [
             {"follower": text, "status": "done" if uids[text] in found else "not_found"} for text in asked["followers"]

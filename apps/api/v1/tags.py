@@ -9,7 +9,7 @@ from rest_framework.response import Response
 
 from apps.accounts.permissions import Scope
 from apps.api.endpoint import Endpoint, Strict, described, one
-from apps.followers import contacts
+from apps.followers import tagging
 from apps.followers.models import Tag
 
 
@@ -35,7 +35,7 @@ class Tags(Endpoint):
 
     @described("Tags", "tags_create", "Make a tag", body=NewTag, answer=TagOut, status=201, refuses=(400, 409))
     def post(self, request: Request) -> Response:
-        made = contacts.make_tag(**self.body(NewTag), by=self.by, now=self.now)
+        made = tagging.make_tag(**self.body(NewTag), by=self.by, now=self.now)
         return Response(TagOut(made).data, status=201)
 
 
@@ -50,14 +50,14 @@ class OneTag(Endpoint):
 
     @described("Tags", "tags_delete", "Delete a tag and take it off everybody", answer=None, refuses=(404,))
     def delete(self, request: Request, slug: str) -> Response:
-        contacts.delete_tag(tag=one(Tag.objects.all(), slug=slug), by=self.by, now=self.now)
+        tagging.delete_tag(tag=one(Tag.objects.all(), slug=slug), by=self.by, now=self.now)
         return Response(status=204)
 
 
 def slugs(words: Iterable[str]) -> list[str]:
     """The slugs of tags given by name or slug; a word that is no tag is refused, so that a typo is not "nobody"."""
     words = list(words)
-    by_name = contacts.tags_by_name(words)
+    by_name = tagging.tags_by_name(words)
     by_slug = {tag.slug: tag for tag in Tag.objects.filter(slug__in=words)}
     found = {word: by_slug.get(word) or by_name.get(word.strip().casefold()) for word in words}
     if missing := [word for word, tag in found.items() if tag is None]:

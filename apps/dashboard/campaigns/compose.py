@@ -15,14 +15,7 @@ from django.views.decorators.http import require_safe
 from apps.accounts.actors import staff_actor
 from apps.accounts.permissions import Capability, requires
 from apps.campaigns import audience as audiences
-from apps.campaigns.lifecycle import (
-    BadCampaign,
-    StaleEdit,
-    WrongState,
-    change_campaign,
-    create_campaign,
-    planned_moment,
-)
+from apps.campaigns.compose import BadCampaign, StaleEdit, WrongState, change_campaign, create_campaign, planned_moment
 from apps.campaigns.models import Campaign, CampaignState
 from apps.campaigns.readiness import current_version
 from apps.campaigns.review import review

@@ -1,4 +1,4 @@
-"""The forms of the compose steps. They check what was typed; lifecycle.py decides and stores."""
+"""The forms of the compose steps. They check what was typed; compose.py and lifecycle.py decide and store."""
 
 import datetime as dt
 from typing import Any

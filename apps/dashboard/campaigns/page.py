@@ -15,9 +15,10 @@ from django.views.decorators.http import require_POST, require_safe
 
 from apps.accounts.actors import staff_actor
 from apps.accounts.permissions import Capability, may, requires
-from apps.campaigns import lifecycle
+from apps.campaigns import compose, lifecycle
 from apps.campaigns.audience import BadAudience, in_words
-from apps.campaigns.lifecycle import BadCampaign, CampaignNotReady, WrongState
+from apps.campaigns.compose import BadCampaign, WrongState
+from apps.campaigns.lifecycle import CampaignNotReady
 from apps.campaigns.models import Campaign, CampaignState, Run
 from apps.campaigns.readiness import current_version
 from apps.dashboard.audit import history_of
@@ -207,9 +208,9 @@ def copy(request: HttpRequest, uid: UUID) -> HttpResponse:
     }
     stamp = {"copy_of": source, "by": staff_actor(request), "now": timezone.now()}
     try:
-        made = lifecycle.create_campaign(**fields, audience=source.audience, **stamp)
+        made = compose.create_campaign(**fields, audience=source.audience, **stamp)
     except BadAudience as error:  # a tag or segment of then is gone by now
-        made = lifecycle.create_campaign(**fields, **stamp)
+        made = compose.create_campaign(**fields, **stamp)
         messages.warning(request, f"The audience was left out: {error}")
     messages.success(request, f"{made.name} is a new draft.")
     return redirect("dashboard:campaign-content", made.uid)
@@ -220,7 +221,7 @@ def copy(request: HttpRequest, uid: UUID) -> HttpResponse:
 def delete(request: HttpRequest, uid: UUID) -> HttpResponse:
     campaign = _campaign(uid)
     try:
-        lifecycle.delete_draft(campaign=campaign, by=staff_actor(request), now=timezone.now())
+        compose.delete_draft(campaign=campaign, by=staff_actor(request), now=timezone.now())
     except WrongState as error:
         messages.error(request, str(error))
         return redirect("dashboard:campaign", uid)

@@ -6,7 +6,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
-from apps.campaigns import lifecycle
+from apps.campaigns import compose
 from apps.campaigns.plain import usual_type
 from apps.content.drafts import published_version
 from apps.content.models import Template
@@ -33,7 +33,7 @@ class Command(BaseCommand):
         words = version.translations.get(language=options["language"])
         tags = slugs_of(options["tag"])
         try:
-            message = lifecycle.create_campaign(
+            message = compose.create_campaign(
                 name=words.parts["email"]["subject"][:120],
                 notification_type=kind_of(options["type"]) or usual_type(),
                 channels=[Channel.EMAIL.value],

@@ -7,7 +7,7 @@ from django.core.management.base import BaseCommand, CommandError
 from rich import box
 from rich.table import Table
 
-from apps.followers import contacts, listing
+from apps.followers import listing, tagging
 from apps.lib import keyset
 from apps.ops.terminal import console, plain
 
@@ -29,7 +29,7 @@ class Command(BaseCommand):
     def handle(self, **options: Any) -> None:
         if options["limit"] < 1:
             raise CommandError("--limit must be 1 or more.")
-        tags = contacts.tags_by_name(options["tag"])
+        tags = tagging.tags_by_name(options["tag"])
         if missing := [name for name in options["tag"] if name.strip().casefold() not in tags]:
             raise CommandError(f"There is no tag {missing[0]!r}.")
         found = listing.followers(
