@@ -263,12 +263,12 @@ class _Shift:
         self._flushed = time.monotonic()
         results = self._line.results(last=last)
         self._done += len(results)
-        results = key_refusals.judged(self._account, results, now=timezone.now())
+        results, heard = key_refusals.judged(self._account, results, now=timezone.now())
         outcomes.record(self._owner, results)
         if not results:
             return
         now = timezone.now()
-        if until := accounts_out.note(self._account, [outcome for _, outcome in results], now=now):
+        if until := accounts_out.note(self._account, heard, now=now):
             log.warning("%s is left alone until %s: %s", self._account, until, self._account.last_error)
             self._line.close()
         others = [(row.domain, outcome) for row, outcome in results if outcome.result is not Result.ACCEPTED]

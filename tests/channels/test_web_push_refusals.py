@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from django.db.models import F
 from django.utils import timezone
 
 from apps.content import drafts
@@ -48,7 +49,7 @@ def browser(google: FakePush, follower: Follower, *, refused: str = "") -> None:
 
 
 def news(version: Version, people: list[Follower], key: str = "shipped") -> Any:
-    kind = make_type(key=key, channels=["web_push"], default_channels=["web_push"])
+    kind = make_type(key=key, category="informational", channels=["web_push"], default_channels=["web_push"])
     return tell(kind, people, version=version, channels=["web_push"])
 
 
@@ -129,3 +130,28 @@ def test_new_settings_or_a_persons_word_start_anew(google: FakePush, version: Ve
         drain()
         assert not rests()
         ProviderAccount.objects.update(key_refusers=[])
+
+
+def test_an_account_that_rests_is_not_kept_so_by_those_who_were_refused(
+    google: FakePush, version: Version, dana: Follower
+) -> None:
+    people = [make_follower(name=f"P{number}") for number in range(3)]
+    for each in people * 3:
+        browser(google, each, refused="403")
+    forged = news(version, people)
+
+    def after(minutes: int) -> None:
+        """The account is tried again, with whatever is due first."""
+        sooner = {"due_at": F("due_at") - dt.timedelta(minutes=minutes)}
+        forged.deliveries.filter(status="pending").update(**sooner)
+        ProviderAccount.objects.update(paused_until=None)
+        drain()
+
+    for _ in range(6):
+        after(minutes=65)
+    assert ProviderAccount.objects.get().tripped_at, "one message at a time, and theirs come first"
+    browser(google, dana)
+    honest = news(version, [dana], "honest")
+    for _ in range(4):
+        after(minutes=14)
+    assert (stands(honest), rests()) == ({"sent": 1}, False)
