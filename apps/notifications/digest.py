@@ -97,6 +97,12 @@ class _Stopped(Exception):
     """Of what was gathered something is not to go now."""
 
 
+def held_until(notification: Notification) -> dt.datetime | None:
+    """When the last of what it has held goes into a digest; None when nothing is held."""
+    held = Delivery.objects.filter(notification=notification, status=DeliveryStatus.HELD)
+    return held.order_by("-due_at", "-pk").values_list("due_at", flat=True).first()
+
+
 def flush(*, now: dt.datetime, people: int = PEOPLE) -> bool:
     """Make the digests of the next people, in one transaction; True when there may be more.
 

@@ -17,7 +17,8 @@ from apps.followers.models import Category, Channel
 from apps.notifications import books, track
 from apps.notifications.accounts_out import pause
 from apps.notifications.balance import balance
-from apps.notifications.models import Delivery, ProviderAccount
+from apps.notifications.models import Delivery, DeliveryStatus, ProviderAccount
+from apps.notifications.moves import move
 from tests.campaigns.drafts import make_campaign, plan
 from tests.dashboard.pages import as_role, page_of
 from tests.make import TESTER, make_template, make_type
@@ -307,6 +308,22 @@ def test_every_number_of_the_balance_sheet_opens_its_names(client: Client, viewe
     shown = page_of(client.get(f"{names}?notification={run.notification.uid}&status=skipped&reason=unsubscribed"))
     assert "Борис Иванов" in shown.text
     assert "Anna Weber" not in shown.text
+
+
+def test_what_waits_for_a_digest_is_told_with_how_long_it_takes(
+    client: Client, viewer: Any, campaign: Campaign, chen: Any
+) -> None:
+    plan(lifecycle.send_now(campaign=campaign, by=TESTER, now=timezone.now()))
+    as_role(client, viewer)
+    assert "digest" not in page_of(client.get(url("campaign", campaign))).text
+    friday = dt.datetime(2027, 6, 4, 15, tzinfo=dt.UTC)
+    for days, row in enumerate(Delivery.objects.filter(channel="in_app", status="pending").order_by("pk")):
+        move(Delivery.objects.filter(pk=row.pk), DeliveryStatus.HELD, due_at=friday - dt.timedelta(days=days))
+    text = page_of(client.get(url("campaign", campaign))).text
+    assert "2 messages wait for digests, as their readers wish: the last until 4 Jun 2027, 15:00" in text
+    move(Delivery.objects.filter(due_at=friday), DeliveryStatus.PENDING)
+    text = page_of(client.get(url("campaign", campaign))).text
+    assert "One message waits for a digest, as its reader wishes: until 3 Jun 2027" in text
 
 
 def test_the_page_refreshes_itself_while_it_is_sending_and_stops_after(

@@ -27,6 +27,7 @@ from apps.dashboard.channels import hold_ups_of
 from apps.dashboard.paging import page_of
 from apps.followers.models import Channel
 from apps.notifications.balance import balance
+from apps.notifications.digest import held_until
 from apps.notifications.engagement import engagement
 from apps.notifications.models import DeliveryStatus, Tally
 
@@ -104,6 +105,7 @@ def _progress(campaign: Campaign) -> dict[str, Any]:
         "failed": sum(sheet.failed.values()),
         "skipped": sum(sheet.skipped.values()),
         "hold_ups": hold_ups_of(run.notification, sheet) if campaign.state == CampaignState.SENDING else [],
+        "held_until": held_until(run.notification) if sheet.held and campaign.state == CampaignState.SENDING else None,
     }
 
 
