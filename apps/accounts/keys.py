@@ -16,11 +16,13 @@ from apps.accounts.models import ApiKey, User
 from apps.accounts.permissions import Scope, role_of, scopes_of_role
 from apps.lib.actor import Actor, ActorKind
 from apps.lib.events import Fact, Kind, publish
+from apps.lib.kept import Kept
 
 PREFIX = "car_live_"
 PREFIX_ALPHABET = "abcdefghijklmnopqrstuvwxyz234567"  # 8 of these: 40 bits
 # The exact moment of every call is nobody's business and would be a write per call.
 LAST_USED_EVERY = dt.timedelta(minutes=1)
+_BY_PREFIX = Kept(lambda prefix: ApiKey.objects.filter(prefix=prefix), "prefix")
 
 
 class BadKeyRequest(ValueError):
@@ -95,7 +97,7 @@ def authenticate(secret: str, *, now: dt.datetime) -> ApiKey:
     prefix = secret.removeprefix(PREFIX).partition("_")[0]
     # An over-long prefix (or a NUL, which PostgreSQL refuses) is nobody's; don't ask the database.
     known = len(prefix) == 8 and prefix.isascii() and prefix.isalnum()
-    key = ApiKey.objects.filter(prefix=prefix).first() if known else None
+    key = _BY_PREFIX.first(prefix=prefix) if known else None
     # compared even when the prefix is unknown, so that the time taken does not tell
     if not secrets.compare_digest(_hash(secret), key.hashed if key else "0" * 64) or key is None:
         raise BadKey("This API key is not known. Check that it was copied whole.")

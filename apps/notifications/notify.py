@@ -90,32 +90,35 @@ def notify(
         merged = {**(data or {}), **(own or {})}
         _fit(notification_type, merged, person if own else None)
         _complete(version, merged)
+    notification = _drafted(
+        notification_type=notification_type,
+        version=version,
+        channels=channels,
+        data=data,
+        send_at=send_at,
+        expires_at=expires_at,
+        dedup_key=dedup_key,
+        throttle_key=throttle_key,
+        tracked=tracked,
+        rate=rate,
+        spread=spread,
+        source=source,
+        lane=lane_of(notification_type, priority),
+        now=now,
+    )
+    named = {follower.pk: own for follower, own in people}
+    own_data = any(named.values())
+    if at_once := len(named) <= SLICE:
+        notification.state = NotificationState.SENDING
+        notification.planned_at, notification.planned_through = now, max(named)
     try:
-        with transaction.atomic():
-            notification = open_notification(
-                notification_type=notification_type,
-                version=version,
-                channels=channels,
-                data=data,
-                send_at=send_at,
-                expires_at=expires_at,
-                dedup_key=dedup_key,
-                throttle_key=throttle_key,
-                tracked=tracked,
-                rate=rate,
-                spread=spread,
-                source=source,
-                lane=lane_of(notification_type, priority),
-                by=by,
-                now=now,
-            )
-            named = {
-                follower.pk: Recipient(notification=notification, follower=follower, data=own)
-                for follower, own in people
-            }
-            Recipient.objects.bulk_create(named.values(), batch_size=1000)
-            if len(named) <= SLICE:
-                plan_named(notification=notification, people=named, now=now)
+        with transaction.atomic(savepoint=bool(dedup_key)):  # for what is caught below; nothing else is raised in here
+            _store(notification, by=by)
+            if own_data or not at_once:
+                rows = (Recipient(notification=notification, follower_id=pk, data=own) for pk, own in named.items())
+                Recipient.objects.bulk_create(rows, batch_size=1000)
+            if at_once:
+                plan_named(notification=notification, people=named, own_data=own_data, now=now)
             else:
                 announce(PLAN_TASK, lane=Lane(notification.lane), notification_id=notification.pk)
     except IntegrityError:
@@ -126,7 +129,17 @@ def notify(
     return notification
 
 
-def open_notification(
+def open_notification(*, by: Actor, **values: Any) -> Notification:
+    """A notification in state PLANNING, with nobody in it yet. `values` as for `notify`, and its `lane`. Unless told
+    otherwise it expires at the end of the type's lifetime. Raises NotNotifiable.
+    """
+    notification = _drafted(**values)
+    with transaction.atomic(savepoint=False):
+        _store(notification, by=by)
+    return notification
+
+
+def _drafted(
     *,
     notification_type: NotificationType,
     version: Version,
@@ -141,12 +154,9 @@ def open_notification(
     spread: int | None = None,
     source: str,
     lane: Lane,
-    by: Actor,
     now: dt.datetime,
 ) -> Notification:
-    """A notification in state PLANNING, with nobody in it yet. Unless told otherwise it expires at the end of the
-    type's lifetime. Raises NotNotifiable.
-    """
+    """Checked and not stored."""
     if version.published_at is None:
         raise NotNotifiable(f"{version} is a draft. Publish it first.")
     chosen = _channels(notification_type, version, channels)
@@ -157,38 +167,38 @@ def open_notification(
     starts = max(send_at or now, now)
     if expires_at is None and notification_type.lifetime:
         expires_at = starts + dt.timedelta(seconds=notification_type.lifetime)
-    with transaction.atomic(savepoint=False):
-        notification = Notification.objects.create(
-            notification_type=notification_type,
-            version=version,
-            channels=chosen,
-            data=_complete(version, data or {}, required=False),
-            dedup_key=dedup_key,
-            throttle_key=throttle_key,
-            tracked=tracked,
-            rate=rate,
-            spread=spread,
-            source=source,
-            lane=lane.value,
-            state=NotificationState.PLANNING,
-            created_at=now,
-            send_at=starts,
-            expires_at=expires_at,
-            fallback=chain_of(notification_type.fallback, chosen),
-            fallback_after=notification_type.fallback_after,
-        )
-        publish(
-            Fact(
-                Kind.NOTIFICATION_CREATED,
-                by,
-                now,
-                "notification",
-                str(notification.uid),
-                notification_type.name,
-                {"source": source, "channels": chosen, "version": str(version)},
-            )
-        )
-    return notification
+    return Notification(
+        notification_type=notification_type,
+        version=version,
+        channels=chosen,
+        data=_complete(version, data or {}, required=False),
+        dedup_key=dedup_key,
+        throttle_key=throttle_key,
+        tracked=tracked,
+        rate=rate,
+        spread=spread,
+        source=source,
+        lane=lane.value,
+        state=NotificationState.PLANNING,
+        created_at=now,
+        send_at=starts,
+        expires_at=expires_at,
+        fallback=chain_of(notification_type.fallback, chosen),
+        fallback_after=notification_type.fallback_after,
+    )
+
+
+def _store(notification: Notification, *, by: Actor) -> None:
+    notification.save(force_insert=True)
+    about = notification.notification_type.name
+    said = {
+        "source": notification.source,
+        "channels": notification.channels,
+        "version": str(notification.version),
+    }
+    publish(
+        Fact(Kind.NOTIFICATION_CREATED, by, notification.created_at, "notification", str(notification.uid), about, said)
+    )
 
 
 def _known(notification_type: NotificationType, dedup_key: str) -> Notification | None:

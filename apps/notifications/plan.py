@@ -8,7 +8,7 @@ from functools import lru_cache
 from typing import Any
 
 from django.db import connection, transaction
-from django.db.models import BigIntegerField, DateTimeField, Exists, F, OuterRef, QuerySet, Subquery, Value
+from django.db.models import BigIntegerField, DateTimeField, Exists, F, JSONField, OuterRef, QuerySet, Subquery, Value
 from django.db.models.functions import Cast
 from django.utils import timezone
 
@@ -31,9 +31,16 @@ PLAN_TASK = "apps.notifications.plan.plan"
 
 
 def freeze_slice(
-    *, notification: Notification, followers: QuerySet[Follower], now: dt.datetime, size: int = SLICE
+    *,
+    notification: Notification,
+    followers: QuerySet[Follower],
+    own_data: bool = False,
+    now: dt.datetime,
+    size: int = SLICE,
 ) -> bool:
     """Turn the next `size` followers (by id) into deliveries; True when there may be more.
+
+    `own_data`: their rows among the notification's recipients may carry some.
 
     The checkpoint `planned_through` moves in the same transaction, so a killed planner loses and doubles nobody; two
     planners wait for each other on the notification's row. False, too, when it was cancelled meanwhile.
@@ -48,21 +55,19 @@ def freeze_slice(
         chosen = list(rest.values_list("pk", flat=True)[:size])
         if not chosen:
             return False
-        _freeze(notification, chosen, range(notification.planned_through + 1, chosen[-1] + 1), now)
+        _freeze(notification, chosen, range(notification.planned_through + 1, chosen[-1] + 1), own_data, now)
         Notification.objects.filter(pk=notification.pk).update(planned_through=chosen[-1])
     return len(chosen) == size
 
 
-def plan_named(*, notification: Notification, people: Collection[int], now: dt.datetime) -> None:
-    """Freeze up to SLICE followers in the transaction that has just made the notification and named them.
+def plan_named(*, notification: Notification, people: Collection[int], own_data: bool, now: dt.datetime) -> None:
+    """Freeze up to SLICE followers in the transaction that has just made the notification, as planned through the
+    last of them. `own_data`: they are among its recipients, which are read for what each of them brings.
 
     Nobody else can see it yet, so nothing is locked or asked again: half the statements of `plan_recipients`.
     """
     chosen = sorted(people)
-    deltas = _freeze(notification, chosen, range(chosen[0], chosen[-1] + 1), now)
-    notification.planned_at, notification.planned_through = now, chosen[-1]
-    notification.state = NotificationState.SENDING
-    notification.save(update_fields=["planned_at", "planned_through", "state"])
+    deltas = _freeze(notification, chosen, range(chosen[0], chosen[-1] + 1), own_data, now)
     limits.spread_out(notification=notification)
     if not any(place.status in books.WAITING for place in deltas):
         books.finish_if_done(notification.pk, now=now)
@@ -71,23 +76,26 @@ def plan_named(*, notification: Notification, people: Collection[int], now: dt.d
         announce_senders(Lane(notification.lane))
 
 
-def _freeze(notification: Notification, chosen: list[int], among: range, now: dt.datetime) -> Counter[books.Place]:
+def _freeze(
+    notification: Notification, chosen: list[int], among: range, own_data: bool, now: dt.datetime
+) -> Counter[books.Place]:
     """Their deliveries on all channels, and where they stand; `among`: all of them lie there."""
     deltas: Counter[books.Place] = Counter()
     for channel in fallback.in_order(notification):
-        deltas += _insert(notification, set(chosen), among, channel, now)
+        deltas += _insert(notification, set(chosen), among, channel, own_data, now)
     books.shift(deltas)
     return deltas
 
 
 def _insert(
-    notification: Notification, chosen: set[int], among: range, channel: str, now: dt.datetime
+    notification: Notification, chosen: set[int], among: range, channel: str, own_data: bool, now: dt.datetime
 ) -> Counter[books.Place]:
     """Insert one channel's deliveries and count where they stand."""
     if channel in notification.fallback[1:]:
-        sql, params = _statement(notification, chosen, among, channel, now)
+        sql, params = _statement(notification, chosen, among, channel, own_data, now)
     else:
-        sql, kept = _kept(type_facts(notification.notification_type, channel), channel, connection.vendor)
+        facts = type_facts(notification.notification_type, channel)
+        sql, kept = _kept(facts, channel, own_data, connection.vendor)
         real = {
             _NOTIFICATION: notification.pk,
             _TYPE: notification.notification_type_id,
@@ -110,7 +118,7 @@ _SEND_AT, _NOW = dt.datetime(1901, 1, 1, tzinfo=dt.UTC), dt.datetime(1902, 1, 1,
 
 
 @lru_cache(maxsize=256)
-def _kept(facts: TypeFacts, channel: str, vendor: str) -> tuple[str, tuple[Any, ...]]:
+def _kept(facts: TypeFacts, channel: str, own_data: bool, vendor: str) -> tuple[str, tuple[Any, ...]]:
     """The statement with stand-ins: to put it together anew took a third of the time of a call to notify one person."""
     kind = NotificationType(
         pk=_TYPE,
@@ -122,7 +130,7 @@ def _kept(facts: TypeFacts, channel: str, vendor: str) -> tuple[str, tuple[Any, 
         default_channels=[channel] if facts.default_on else [],
     )
     any_such = Notification(pk=_NOTIFICATION, notification_type=kind, send_at=_SEND_AT)
-    return _statement(any_such, {_PERSON}, range(_FROM, _TO), channel, _NOW)
+    return _statement(any_such, {_PERSON}, range(_FROM, _TO), channel, own_data, _NOW)
 
 
 def _many(ids: set[int]) -> Any:
@@ -135,7 +143,7 @@ def _moment(value: dt.datetime) -> Any:
 
 
 def _statement(
-    notification: Notification, chosen: set[int], among: range, channel: str, now: dt.datetime
+    notification: Notification, chosen: set[int], among: range, channel: str, own_data: bool, now: dt.datetime
 ) -> tuple[str, tuple[Any, ...]]:
     # by name: a segment's rules may read whole tables, and are not asked again for each channel
     people = Follower.objects.filter(pk__gte=among.start, pk__lt=among.stop, pk__among=chosen)
@@ -148,7 +156,7 @@ def _statement(
         "address_id": F("primary_address__id") if channel in NEEDS_ADDRESS else Cast(Value(None), BigIntegerField()),
         "channel": Value(channel),
         "reason": F("verdict"),
-        "data": Subquery(named.values("data")[:1]),
+        "data": Subquery(named.values("data")[:1]) if own_data else Cast(Value(None), JSONField()),
         "due_at": fallback.first_due(notification, channel),
         "created_at": Value(now, DateTimeField()),
         "error": Value(""),
@@ -194,7 +202,7 @@ def plan_recipients(*, notification: Notification, now: dt.datetime) -> None:
     """Freeze the people the caller named."""
     named = Recipient.objects.filter(notification=notification, follower=OuterRef("pk"))
     followers = Follower.objects.filter(Exists(named))
-    while freeze_slice(notification=notification, followers=followers, now=now):
+    while freeze_slice(notification=notification, followers=followers, own_data=True, now=now):
         pass
     finish_planning(notification=notification, now=now)
 

@@ -21,6 +21,7 @@ from apps.campaigns.models import Run
 from apps.content.models import Version, VersionState
 from apps.followers.models import Follower
 from apps.inbox.removal import removed_of
+from apps.lib.kept import Kept
 from apps.notifications import control
 from apps.notifications.balance import balance, deliveries_behind
 from apps.notifications.engagement import engagement
@@ -140,11 +141,17 @@ class Notify(Endpoint):
 def _version(key: str) -> Version | None:
     if not key:
         return None
-    published = Version.objects.filter(state=VersionState.PUBLISHED, template__key=key, template__private=False)
-    version = published.select_related("template").first()
-    if version is None:
-        raise serializers.ValidationError({"template": [f"There is no published template {key!r}."]})
-    return version
+    if version := _PUBLISHED.first(key=key):
+        return version
+    raise serializers.ValidationError({"template": [f"There is no published template {key!r}."]})
+
+
+_PUBLISHED = Kept(
+    lambda key: Version.objects.filter(
+        state=VersionState.PUBLISHED, template__key=key, template__private=False
+    ).select_related("template"),
+    "key",
+)
 
 
 def _crowd(words: list[str], segment: uuid.UUID | None) -> list[Follower]:

@@ -2,6 +2,7 @@
 
 import datetime as dt
 import uuid
+from collections.abc import Iterable
 from typing import Any
 
 from rest_framework import serializers
@@ -10,8 +11,12 @@ from apps.followers import contacts
 from apps.followers.addresses import normalise
 from apps.followers.models import Address, Channel, Follower
 from apps.lib.actor import Actor
+from apps.lib.kept import Kept
 
 People = list[tuple[Follower, dict[str, Any]]]
+_BY_KEY = Kept(
+    lambda channel, key: Address.objects.filter(channel=channel, key=key).select_related("follower"), "channel", "key"
+)
 _ADDRESSES = {"email": Channel.EMAIL, "phone": Channel.SMS}
 
 
@@ -68,8 +73,12 @@ class _Known:
             keys = [key for person in people if (key := _key(person, field))]
             if not keys:  # the ORM takes 0.3 ms to find out that nothing is in an empty list
                 continue
-            for address in Address.objects.filter(channel=channel, key__in=keys).select_related("follower"):
-                self.by_key[channel, address.key] = address.follower
+            if len(keys) == 1:
+                one = _BY_KEY.first(channel=channel.value, key=keys[0])
+                found: Iterable[Address] = [one] if one else []
+            else:
+                found = Address.objects.filter(channel=channel, key__in=keys).select_related("follower")
+            self.by_key |= {(channel, address.key): address.follower for address in found}
 
     def of(self, person: dict[str, Any]) -> Follower | None:
         if "id" in person:

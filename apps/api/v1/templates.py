@@ -4,7 +4,6 @@ import uuid
 from typing import Any
 
 from rest_framework import serializers
-from rest_framework.exceptions import NotFound
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -13,6 +12,7 @@ from apps.api.endpoint import Endpoint, Strict, described, one
 from apps.content import drafts
 from apps.content.models import Layout, Template, Version, VersionState
 from apps.followers.models import Channel, Follower, NotificationType
+from apps.lib.kept import Kept
 from apps.notifications import trial
 from apps.notifications.models import TypeTemplate
 
@@ -256,7 +256,9 @@ def _type(template: Template, key: str) -> NotificationType:
 
 def type_of(key: str) -> NotificationType:
     """The notification type with this key; an unknown one is refused as a bad value of `type`."""
-    try:
-        return one(NotificationType.objects.all(), key=key)
-    except NotFound:
-        raise serializers.ValidationError({"type": [f"There is no notification type {key!r}."]}) from None
+    if found := _BY_KEY.first(key=key):
+        return found
+    raise serializers.ValidationError({"type": [f"There is no notification type {key!r}."]})
+
+
+_BY_KEY = Kept(lambda key: NotificationType.objects.filter(key=key), "key")
