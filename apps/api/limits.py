@@ -15,6 +15,7 @@ from rest_framework.request import Request
 from rest_framework.throttling import BaseThrottle
 
 from apps.api.models import Allowance
+from apps.lib.prepared import run_prepared
 
 WINDOW = 60.0  # seconds
 
@@ -61,14 +62,12 @@ def spend(caller: str, *, calls: int, limit: int, now: float) -> Spent:
 def _take(caller: str, cost: float, now: float) -> float | None:
     """One statement that decides, counts and says what is spent now; None: not affordable, or nobody by that name."""
     table, greatest = Allowance._meta.db_table, "MAX" if connection.vendor == "sqlite" else "GREATEST"
-    with connection.cursor() as cursor:
-        cursor.execute(
-            f"UPDATE {table} SET spent_until = {greatest}(spent_until, %s) + %s "  # noqa: S608  # names of ours
-            "WHERE caller = %s AND spent_until <= %s RETURNING spent_until",
-            [now, cost, caller, now + WINDOW - cost],
-        )
-        found = cursor.fetchone()
-    return found[0] if found else None
+    found = run_prepared(
+        f"UPDATE {table} SET spent_until = {greatest}(spent_until, %s) + %s "  # noqa: S608  # names of ours
+        "WHERE caller = %s AND spent_until <= %s RETURNING spent_until",
+        [now, cost, caller, now + WINDOW - cost],
+    )
+    return found[0][0] if found else None
 
 
 class PerCaller(BaseThrottle):

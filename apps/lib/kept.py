@@ -11,6 +11,8 @@ from django.db import connection
 from django.db.models import Model, QuerySet
 from django.db.models.query import get_related_populators
 
+from apps.lib.prepared import run_prepared
+
 M = TypeVar("M", bound=Model)
 _MARK = "kept:"
 
@@ -26,10 +28,8 @@ class Kept(Generic[M]):
     def first(self, **values: str) -> M | None:
         sql, marked, built = self._made(connection.vendor)
         real = {_MARK + name: value for name, value in values.items()}
-        with connection.cursor() as cursor:
-            cursor.execute(sql, [real.get(each, each) if type(each) is str else each for each in marked])
-            found = cursor.fetchone()
-        return built(found) if found else None
+        found = run_prepared(sql, [real.get(each, each) if type(each) is str else each for each in marked])
+        return built(found[0]) if found else None
 
     def _make(self, vendor: str) -> tuple[str, Sequence[Any], Callable[[Sequence[Any]], M]]:
         """The statement, its parameters with marks for the texts, and what makes a row into objects."""

@@ -11,6 +11,7 @@ from django.db.models.functions import Coalesce
 
 from apps.lib.actor import SYSTEM
 from apps.lib.events import Fact, Kind, publish
+from apps.lib.prepared import run_prepared
 from apps.notifications.models import Delivery, DeliveryStatus, Notification, NotificationState, Tally
 
 SHARDS = 8
@@ -41,12 +42,16 @@ def add(model: type[Model], keys: Sequence[str], sums: Sequence[str], rows: Sequ
     """Add to rows that hold sums, made where they are missing. Each of `rows` has the values of `keys`, then `sums`."""
     table, mark = model._meta.db_table, f"({', '.join(['%s'] * len([*keys, *sums]))})"
     added = ", ".join(f"{name} = {table}.{name} + excluded.{name}" for name in sums)
-    with connection.cursor() as cursor:
-        cursor.execute(
-            f"INSERT INTO {table} ({', '.join([*keys, *sums])}) "  # noqa: S608  # names of ours and marks, no value
-            f"VALUES {', '.join([mark] * len(rows))} ON CONFLICT ({', '.join(keys)}) DO UPDATE SET {added}",
-            [value for row in rows for value in row],
-        )
+    statement = (
+        f"INSERT INTO {table} ({', '.join([*keys, *sums])}) "  # noqa: S608  # names of ours and marks, no value
+        f"VALUES {', '.join([mark] * len(rows))} ON CONFLICT ({', '.join(keys)}) DO UPDATE SET {added}"
+    )
+    values = [value for row in rows for value in row]
+    if len(rows) == 1:
+        run_prepared(statement, values)
+    else:
+        with connection.cursor() as cursor:
+            cursor.execute(statement, values)
 
 
 def _own_shard() -> int:
@@ -57,13 +62,9 @@ def _own_shard() -> int:
     """
     if connection.vendor == "sqlite":  # one writer at a time
         return 0
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT shard FROM generate_series(0, %s) AS shard WHERE pg_try_advisory_xact_lock(%s, shard) LIMIT 1",
-            [SHARDS - 1, LOCKS],
-        )
-        if found := cursor.fetchone():
-            return int(found[0])
+    free = "SELECT shard FROM generate_series(0, %s) AS shard WHERE pg_try_advisory_xact_lock(%s, shard) LIMIT 1"
+    if found := run_prepared(free, [SHARDS - 1, LOCKS]):
+        return int(found[0][0])
     return _wait_for_shard(0)  # nobody waits while it holds one, and tallies are the last thing a transaction locks
 
 

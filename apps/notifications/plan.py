@@ -17,6 +17,7 @@ from apps.followers.verdict import TypeFacts
 from apps.followers.verdict_sql import ALLOWING, NEEDS_ADDRESS, type_facts, with_verdict
 from apps.lib.among import as_array
 from apps.lib.ids import Uuid7
+from apps.lib.prepared import run_prepared
 from apps.lib.queue.announce import announce
 from apps.lib.queue.lanes import Lane
 from apps.notifications import books, fallback, limits
@@ -106,9 +107,14 @@ def _insert(
             _moment(_NOW): _moment(now),
         }
         params = tuple(real.get(param, param) for param in kept)
-    with connection.cursor() as cursor:
-        cursor.execute(sql, params)
-        born = Counter(cursor.fetchall())
+    if (
+        len(among) == 1
+    ):  # their ids, too, lie in a row: a plan that is kept could read all between two that are far apart
+        born = Counter(run_prepared(sql, params))
+    else:
+        with connection.cursor() as cursor:
+            cursor.execute(sql, params)
+            born = Counter(cursor.fetchall())
     return Counter({books.Place(notification.pk, channel, *stands): count for stands, count in born.items()})
 
 

@@ -1,0 +1,24 @@
+"""Statements that PostgreSQL keeps planned in each connection: of a small one, the plan is most of the work.
+
+Only for what goes by unique keys to a row or two, whatever the values: a plan that is kept does not know them, and does
+not learn that a table has grown by a million rows until PostgreSQL has counted anew (a minute at most). All others are
+planned for the values they have, as Django does it.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import psycopg
+from django.db import connection
+
+
+def run_prepared(sql: str, params: Sequence[Any]) -> list[tuple[Any, ...]]:
+    """The rows of the statement. As any other statement where the connection's `prepare_threshold` is unset, and on
+    SQLite."""
+    with connection.cursor() as cursor:  # looks after the connection
+        if connection.vendor != "postgresql" or connection.connection.prepare_threshold is None:
+            cursor.execute(sql, params)
+            return cursor.fetchall() if cursor.description else []
+        with connection.wrap_database_errors, psycopg.Cursor(connection.connection) as planned:
+            planned.execute(sql, params, prepare=True)
+            return planned.fetchall() if planned.description else []
