@@ -207,3 +207,17 @@ def test_when_cancel_has_returned_nothing_more_leaves_ever(receiver: Receiver) -
     send.send_lane(name=Lane.BULK)
     assert len(receiver.arrived) == left == said["handed_off"]
     assert stands(notification) == {"sent": left, "cancelled": 50 - left}
+
+
+def test_a_message_of_another_channel_does_not_wait_until_the_mails_before_it_are_gone(receiver: Receiver) -> None:
+    connections(1)
+    receiver.slowness = 0.02
+    kind, version = make_type("orders", category="informational", channels=["email", "in_app"]), make_version()
+    crowd = people(150)
+    tell(kind, crowd, version=version)
+    late = tell(kind, crowd[:1], version=version, channels=["in_app"])
+    sender = in_a_thread(lambda: send.send_lane(name=Lane.TRANSACTIONAL))
+    until(lambda: stands(late) == {"sent": 1}, "the inbox has it", within=30)
+    still = len(receiver.arrived)
+    sender.join()
+    assert still < len(receiver.arrived) == 150
