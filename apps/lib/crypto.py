@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import json
+from functools import cache
 from typing import Any
 
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
@@ -16,8 +17,13 @@ class Undecryptable(ValueError):
 
 
 def _keys() -> list[Fernet]:
+    return [_key(key) for key in settings.FIELD_KEYS]
+
+
+@cache
+def _key(secret: str) -> Fernet:
     # SHA-256 turns any long random text into a key of the right size; FIELD_KEYS are secrets, not passwords.
-    return [Fernet(base64.urlsafe_b64encode(hashlib.sha256(key.encode()).digest())) for key in settings.FIELD_KEYS]
+    return Fernet(base64.urlsafe_b64encode(hashlib.sha256(secret.encode()).digest()))
 
 
 def _fernet() -> MultiFernet:
