@@ -40,7 +40,7 @@ class Kept(Generic[M]):
         info, select = compiler.klass_info, compiler.select
         model, chosen = info["model"], info["select_fields"]
         names = [select[place][0].target.attname for place in chosen]
-        related = get_related_populators(info, select, connection.alias)
+        related = get_related_populators(info, select, connection.alias)  # type: ignore[call-arg]  # stubs of Django 6
         converters = compiler.get_converters([expression for expression, *_ in select])
 
         def built(found: Sequence[Any]) -> M:
