@@ -4,6 +4,7 @@ Written out by hand, because the `email` package takes 1 to 2 ms for a newslette
 would be what a campaign waits for. tests/channels/test_mime.py reads every result back with that package.
 """
 
+import datetime as dt
 import re
 from binascii import b2a_base64, b2a_qp
 from email.utils import format_datetime, parseaddr
@@ -15,6 +16,7 @@ from apps.channels.contract import Mail
 _UNSAFE = re.compile(r"[\x00-\x1f\x7f\x85\u2028\u2029]")
 _ATOMS = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~ -]*")  # RFC 5322 phrase without quotes
 _DOT_ATOM = re.compile(r"[^\s()<>\[\]:;@\\,\".]+(\.[^\s()<>\[\]:;@\\,\".]+)*")
+_FIRST_DOTS, _LINE_WITH_DOT = re.compile(rb"^\.+", re.MULTILINE), re.compile(rb"\n\.")
 _ANY_NEWLINE = re.compile(rb"\r\n|\r|\n")
 # The end comes first: looking back from every place in a text would take 0.3 ms.
 _LATE_BLANKS = {end: re.compile(end + rb"(?<=[^\r\n]{76}\r\n)") for end in (b"=20\r\n", b"=09\r\n")}
@@ -85,10 +87,15 @@ def envelope(address: str) -> str:
 
 
 def as_bytes(mail: Mail) -> bytes:
-    """Headers and bodies with CRLF line ends; bodies in lines of at most 76 octets. Raises BadHeader."""
+    """Headers and bodies with CRLF line ends, and nowhere a lone CR or LF; bodies in lines of at most 76 octets.
+
+    No line starts with a dot, which SMTP would have to double: to look for them and for line ends in every mail took
+    17 µs, and where one was found 30 more. What one server takes for a line end and another does not lets a second mail
+    be smuggled in behind a dot; here there is neither. Raises BadHeader.
+    """
     lines = [_line("Message-ID", mail.message_id)]
     if mail.sent_at:
-        lines.append(f"Date: {_date(mail.sent_at.replace(microsecond=0))}")
+        lines.append(f"Date: {_date(int(mail.sent_at.timestamp()))}")
     lines += [_line(name, value) for name, value in mail.headers.items()]
     lines += [_from(mail.sender), _mailbox("To", mail.to_name, mail.to), _words("Subject", mail.subject)]
     lines.append("MIME-Version: 1.0\r\n")
@@ -115,7 +122,7 @@ def _wire(text: str) -> bytes:
 def _quoted(text: str) -> bytes:
     """Quoted-printable (RFC 2045 6.7); a line break of any kind becomes CRLF."""
     data = _wire(text)
-    return _in_lines(data if data.endswith(b"\r\n") else data + b"\r\n")
+    return _undotted(_in_lines(data if data.endswith(b"\r\n") else data + b"\r\n"))
 
 
 def _in_lines(data: bytes) -> bytes:
@@ -142,7 +149,7 @@ def _quoted_pieces(pieces: list[str], stamp: str = "") -> bytes:
                 data = data.replace(_STAMP, token)
         elif len(piece) > _WIDTH:
             data, head, tail = _measured(_quoted_part(piece))
-        elif piece.isascii() and piece.isprintable() and "=" not in piece and not piece.endswith(" "):
+        elif piece.isascii() and piece.isprintable() and "=" not in piece and piece[-1:] != " " and piece[:1] != ".":
             data, head, tail = piece.encode(), len(piece), None
         else:
             data, head, tail = _quoted_short(piece)
@@ -156,16 +163,20 @@ def _quoted_pieces(pieces: list[str], stamp: str = "") -> bytes:
 
 
 def _quoted_static(text: str) -> bytes:
-    """STAMP has a line for itself: what takes its place may then have any letters in it.
-
-    No line starts with a dot, as behind the stamp of an open pixel: SMTP doubles it, which took 35 µs for each mail.
-    """
-    return (_SOFT + _STAMP + _SOFT).join(map(_quoted_part, text.split(STAMP))).replace(b"\n.", b"\n=2E=\r\n")
+    """STAMP has a line for itself: what takes its place may then have any letters in it."""
+    return (_SOFT + _STAMP + _SOFT).join(map(_quoted_part, text.split(STAMP)))
 
 
 def _quoted_part(text: str) -> bytes:
     """Fit to have anything before and after it: a blank at its end is encoded, since a line end may follow."""
-    return _in_lines(_wire(text) + b"\r\n")[:-2]
+    return _undotted(_in_lines(_wire(text) + b"\r\n"))[:-2]
+
+
+def _undotted(lines: bytes) -> bytes:
+    """Each dot at a line's start stands encoded in a line of its own: the others keep their length."""
+    if lines.startswith(b".") or _LINE_WITH_DOT.search(lines):
+        return _FIRST_DOTS.sub(lambda dots: b"=2E=\r\n" * len(dots[0]), lines)
+    return lines
 
 
 @lru_cache(maxsize=2000)
@@ -231,7 +242,9 @@ def _mailbox(name: str, display: str, address: str) -> str:
     return f"{name}: {_encoded(display, name)}\r\n <{spec}>"
 
 
-_date = lru_cache(maxsize=64)(format_datetime)
+@lru_cache(maxsize=64)
+def _date(seconds: int) -> str:
+    return format_datetime(dt.datetime.fromtimestamp(seconds, dt.UTC))
 
 
 @lru_cache(maxsize=32)

@@ -40,7 +40,7 @@ ODD = [
 def lines_are_in_order(data: bytes) -> bytes:
     """CRLF only, nothing but ASCII, no line too long; returns the body."""
     assert data.isascii()
-    assert not re.search(rb"(?<!\r)\n|\r(?!\n)", data)
+    assert not re.search(rb"(?<!\r)\n|\r(?!\n)|\n\.", data)
     head, _, body = data.partition(b"\r\n\r\n")
     assert max(map(len, head.split(b"\r\n"))) <= 998
     assert max(map(len, body.split(b"\r\n"))) <= 76
@@ -161,7 +161,10 @@ def test_blank_lines_are_put_in_order_piece_by_piece_as_in_the_whole(pieces: lis
 def test_a_text_is_written_from_its_pieces_and_what_all_readers_share_is_encoded_once() -> None:
     template = parse("Hello {{ name }}!\n\n{% for i in list %}* {{ i }}\n{% endfor %}\n\n" + "Many words. " * 9 + "\n")
     texts = [tidied(template.pieces({"name": name, "list": [1, 2]})) for name in ("Zoë", "Anna")]
-    assert [text.partition(" words")[0] for text in texts] == ["Hello Zoë!\n\n* 1\n* 2\n\nMany", "Hello Anna!\n\n* 1\n* 2\n\nMany"]
+    assert [text.partition(" words")[0] for text in texts] == [
+        "Hello Zoë!\n\n* 1\n* 2\n\nMany",
+        "Hello Anna!\n\n* 1\n* 2\n\nMany",
+    ]
     assert all(isinstance(text, Joined) for text in texts)
     assert texts[0].pieces[-1] is texts[1].pieces[-1]  # type: ignore[attr-defined]
     assert not isinstance(tidied(["Hello ", "Anna \n \n of ", "Bern"]), Joined)
