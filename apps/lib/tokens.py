@@ -58,12 +58,15 @@ def read_pair(purpose: str, token: str, *, second: bool) -> bytes:
 
 
 def _proof(purpose: str, secret: str, payload: bytes) -> bytes:
-    return hmac.digest(_key(purpose, secret), payload, "sha256")
+    proof = _started(purpose, secret).copy()  # with the key from the start it takes three times as long
+    proof.update(payload)
+    return proof.digest()
 
 
 @lru_cache(maxsize=32)
-def _key(purpose: str, secret: str) -> bytes:
-    return hmac.digest(secret.encode(), f"carillon.{purpose}".encode(), "sha256")
+def _started(purpose: str, secret: str) -> hmac.HMAC:
+    key = hmac.digest(secret.encode(), f"carillon.{purpose}".encode(), "sha256")
+    return hmac.new(key, digestmod="sha256")
 
 
 def _text(raw: bytes) -> str:
