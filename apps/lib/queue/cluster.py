@@ -11,6 +11,7 @@ from django_q.cluster import Cluster
 from django_q.conf import Conf
 from django_q.signals import post_execute
 
+from apps.lib.garbage import settle
 from apps.lib.queue.lanes import Lane
 from apps.lib.queue.parent import end_with_parent
 
@@ -40,6 +41,7 @@ def run(lane: Lane) -> int:
     os.register_at_fork(
         before=lambda: parent.__setitem__(0, os.getpid()), after_in_child=lambda: end_with_parent(parent[0])
     )
+    settle()
     cluster = Cluster()
     cluster.start()
     cluster.sentinel.join()

@@ -6,8 +6,10 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
+from apps.channels.registry import providers
 from apps.lib.queue.cluster import WrongLane, run
 from apps.lib.queue.lanes import Lane
+from apps.notifications import send  # noqa: F401
 
 
 class Command(BaseCommand):
@@ -18,6 +20,7 @@ class Command(BaseCommand):
         parser.add_argument("lane", choices=[lane.value for lane in Lane])
 
     def handle(self, *args: Any, lane: str, **options: Any) -> None:
+        providers()  # loaded once, before the processes that do the work are forked; as senders are, above
         try:
             sys.exit(run(Lane(lane)))
         except WrongLane as error:
