@@ -5,7 +5,7 @@ import random
 import time
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from django.db import connection, transaction
@@ -87,6 +87,15 @@ class Batch:
     last: bool = False  # nothing else was due, as far as the claim has looked
 
 
+class _Taken(NamedTuple):
+    """`found` were there, at most as many as were asked for; of them `rows` may go. `spent`: the account has nothing to
+    give to any notification now."""
+
+    found: int = 0
+    rows: Sequence[Row] = ()
+    spent: bool = False
+
+
 Ended = tuple[Row, Outcome]  # how a row's hand-over ended
 
 
@@ -138,13 +147,19 @@ def claim(lane: Lane, *, owner: str, size: int, room: Mapping[int, int] | None =
     ways = _ways(lane, full={account for account, left in room.items() if not left}, now=now)
     limited = caps.enabled() if ways else []
     groups = _together(lane, ways, limited=limited, now=now)
+    spent: set[int] = set()  # asked once: 500 notifications behind a rate that is used up were a second of the database
     for done, (pks, channel) in enumerate(groups, start=1):
         for way, which in ways[channel]:
+            if way.pk in spent:
+                continue
             wanted = room.get(way.pk, size)
-            rows = _claim_from(pks, way, which, owner=owner, size=wanted, limited=limited, now=now)
-            looked = rows is not None
-            while rows == [] and time.monotonic() < until:  # a whole country may be asleep
-                rows = _claim_from(pks, way, which, owner=owner, size=wanted, limited=limited, now=now)
+            taken = _claim_from(pks, way, which, owner=owner, size=wanted, limited=limited, now=now)
+            looked = taken.found > 0
+            while taken.found and not taken.rows and time.monotonic() < until:  # a whole country may be asleep
+                taken = _claim_from(pks, way, which, owner=owner, size=wanted, limited=limited, now=now)
+            if taken.spent:
+                spent.add(way.pk)
+            rows = list(taken.rows)
             # as they were taken: whoever stopped it saw none to wait for, and has returned
             if rows and (gone := stopped({row.notification.pk for row in rows})):
                 back = [row for row in rows if row.notification.pk in gone]
@@ -152,7 +167,7 @@ def claim(lane: Lane, *, owner: str, size: int, room: Mapping[int, int] | None =
                 limits.give_back(notification=back[0].notification, account=way, count=len(back))
                 rows = [row for row in rows if row.notification.pk not in gone]
             if rows:
-                return Batch(way, rows, last=len(rows) < wanted and done == len(groups))
+                return Batch(way, rows, last=taken.found < wanted and done == len(groups))
             if looked:  # everything claimed was skipped or put off: it may have been the last
                 books.finish_all_done(pks, now=now)
     return None
@@ -217,16 +232,13 @@ def _claim_from(
     size: int,
     limited: Sequence[Cap],
     now: dt.datetime,
-) -> list[Row] | None:
-    """From one notification, or several that are not limited (`_together`).
-
-    None: nothing was there to take; an empty list: what was there may not go any more.
-    """
+) -> _Taken:
+    """From one notification, or several that are not limited (`_together`)."""
     with transaction.atomic():
         wanted = Notification.objects.select_related("notification_type", "version__template").order_by("pk")
         live = list(wanted.filter(pk__in=pks, state=NotificationState.SENDING))
         if not live:
-            return None
+            return _Taken()
         notification = live[0]  # what is said of it below is true of all of them
         of = {each.pk: each for each in live}
         granted = limits.grant(notification=notification, account=account, wanted=size, now=now).count
@@ -253,13 +265,13 @@ def _claim_from(
         )
         books.shift(books.moved(before, after))
     if not ids:
-        return None
+        return _Taken(spent=not granted and notification.rate is None)
     for version in {row.notification.version for row in rows}:
         words = compiled(version)  # parsed here: the threads that hand over have no database
         if asked := words.follower_fields - ({"email"} if account.channel == Channel.EMAIL else set()):
             people = [row.person for row in rows if row.person and row.notification.version == version]
             recipient.complete(people, fields=asked)
-    return rows
+    return _Taken(len(ids), rows)
 
 
 def _in_turn(notification: Notification, account: ProviderAccount, rows: list[Row], *, now: dt.datetime) -> list[Row]:

@@ -8,7 +8,9 @@ from django.utils import timezone
 from apps.followers.models import Follower, NotificationType, Rhythm
 from apps.lib.queue.lanes import Lane
 from apps.notifications import claim, control
-from apps.notifications.models import Cap, Notification
+from apps.notifications.accounts_out import AccountLimits, change_account
+from apps.notifications.limits import set_domain_limit
+from apps.notifications.models import Cap, Notification, ProviderAccount
 from tests.make import TESTER, make_follower, make_type
 from tests.notifications.world import drain, make_version, stands, tell
 from tests.receiver import Receiver
@@ -89,3 +91,26 @@ def test_one_that_may_not_go_keeps_the_next_one_from_nothing(
     batch = claim.claim(Lane.TRANSACTIONAL, owner="me", size=10)
     assert batch
     assert [row.notification for row in batch.rows] == [second]
+
+
+def test_a_claim_is_not_the_last_one_where_some_that_it_found_have_to_wait(db: None, receiver: Receiver) -> None:
+    set_domain_limit(domain="slow.example", per_minute=0.1, by=TESTER, now=timezone.now())
+    people = [make_follower(email=f"p{n}@{'slow' if n % 2 else 'quick'}.example") for n in range(9)]
+    tell(make_type(), people, version=make_version())
+    claims: list[tuple[int, bool]] = []
+    while batch := claim.claim(Lane.BULK, owner="me", size=4):
+        claims.append((len(batch.rows), batch.last))
+    assert claims == [(3, False), (2, False), (1, True)]
+
+
+def test_an_account_whose_rate_is_used_up_is_not_asked_for_each_notification(
+    db: None, receiver: Receiver, django_assert_max_num_queries: Any
+) -> None:
+    account, now = ProviderAccount.objects.get(provider="smtp"), timezone.now()
+    change_account(account=account, limits=AccountLimits(rate=0.1), by=TESTER, now=now)
+    kind, version, person = make_type(), make_version(), make_follower(email="p@example.com")
+    for _ in range(20):
+        tell(kind, [person], version=version)
+    assert claim.claim(Lane.BULK, owner="me", size=1)
+    with django_assert_max_num_queries(20):
+        assert claim.claim(Lane.BULK, owner="me", size=1) is None
