@@ -40,6 +40,7 @@ from apps.content.pieces import MAX_ITERATIONS, MAX_OUTPUT, Collector, Value, Wo
 
 LONGEST = 1000  # nodes and expressions; a newsletter has 50, for which Python takes 1.3 ms: twice what parsing takes
 DEEPEST = 4  # loops in loops; python-liquid counts more than 16
+UNWATCHED = 1000  # nodes and expressions in all rounds of a loop; for more of them the clock is looked at in each round
 SHORT = 40  # characters of words that are put together with the values around them: fewer pieces to look at
 
 Writer = Callable[[dict[str, Any], Callable[[dict[str, Any]], RenderContext]], list[str]]
@@ -298,11 +299,13 @@ class _Source:
         else:
             self._line(f"rounds += {length}")
             self._line(f"if rounds > {MAX_ITERATIONS}: too_many_rounds()")
+        context = "(context := context or new(names))"
+        self._line(f"if {length} > {UNWATCHED // _size([node], 0)}: {each} = {context}.in_time({each})")
         if not self._loops:
             self._counted = _asks_for_forloop(node)
         if self._counted:
             parents = [variable for name, variable in self._loops if name == "forloop"]
-            parent = parents[-1] if parents else "(context := context or new(names)).parentloop()"
+            parent = parents[-1] if parents else f"{context}.parentloop()"
             name = repr(f"{loop.identifier}-{loop.iterable}")
             self._line(f"{each} = {counter} = ForLoop({name}, iter({each}), {length}, {parent})")
         self._loops += [("forloop", counter if self._counted else "None"), (str(loop.identifier), item)]

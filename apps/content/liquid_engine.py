@@ -11,7 +11,7 @@ import math
 import re
 import time
 import zoneinfo
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from typing import Any, cast
 from uuid import UUID
@@ -91,10 +91,18 @@ class _Context(RenderContext):
             too_many_rounds()
 
     def filter(self, name: str, token: Any = None) -> Callable[..., object]:
-        # Loops and output are bounded by counts; only filters do work that grows with the data.
+        self.hurry(token)  # filters do work that grows with the data
+        return super().filter(name, token)
+
+    def hurry(self, token: Any = None) -> None:
         if time.monotonic() - self.began > MAX_SECONDS / 2:
             self._refuse_long_work(token)
-        return super().filter(name, token)
+
+    def in_time(self, things: Iterable[Any]) -> Iterator[Any]:
+        """The rounds of a loop: their number is bounded, and not what each of them holds."""
+        for thing in things:
+            self.hurry()
+            yield thing
 
     def _refuse_long_work(self, token: Any) -> None:
         """Only work counts, not waiting for a processor. Looked at late: that clock took 6 % of a sender's time."""
@@ -137,6 +145,7 @@ class Parsed(BoundTemplate):
         output: Any = buffer  # all that a node asks of it
         for node in self.nodes:
             try:
+                context.hurry(node.token)
                 node.render(context, output)
             except LiquidInterrupt as interrupt:
                 self.env.error(LiquidSyntaxError(f"unexpected '{interrupt}'", token=node.token))

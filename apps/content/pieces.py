@@ -108,11 +108,12 @@ class _Path(Path):
 class _Block(BlockNode):
     __slots__ = ()
 
-    def render(self, context: RenderContext, buffer: Any) -> int:
+    def render(self, context: Any, buffer: Any) -> int:
         if self.blank:
             buffer = Collector()  # rendered for what it assigns; its line breaks are not wanted
         before = buffer.size
         for node in self.nodes:
+            context.hurry(node.token)
             node.render(context, buffer)
         return 0 if self.blank else buffer.size - before
 

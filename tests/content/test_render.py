@@ -253,6 +253,8 @@ BOMBS = [
     "{% assign n = 9 %}{% for i in (1..60) %}{% assign n = n | times: n %}{% endfor %}{{ n }}",
     "{% for i in (1..99) %}{% capture a %}{{ a }}{{ a }}xxxxxxxxxx{% endcapture %}{% endfor %}",
     "{% for i in (1..15000) %}{% assign z = big | split: '<' | sort_natural | uniq | join: ',' %}{% endfor %}",
+    "{% for i in (1..20000) %}" + "{{ follower[follower[nothing]] }}" * 200 + "{% endfor %}",
+    "{% for i in (1..20000) %}" + "{{ nothing }}" * 5_000 + "{% endfor %}",
     "{{ '1e99999999' | number }}",
     "{{ '1e99999999' | ceil }}",
     "{{" * 20_000,
