@@ -101,7 +101,8 @@ class _Sender:
                 self._news.clear()
                 found = self._claim()
                 for shift in self._shifts.values():
-                    shift.go_on()
+                    if shift.go_on():  # the next channel of a chain may be due, or all that waited for a probe
+                        self._all_in_hand = False
                 self._look_again()
                 self._see_off()
                 if not found and not self._quiet():
@@ -175,8 +176,8 @@ class _Sender:
         """Nothing is in hand. True: nothing is due either; else some time has passed."""
         if limits.sleep_until_turn(until) or not (self._trickles or self._all_in_hand):
             self._again = 0.0
-        elif not self._trickles or time.monotonic() - (self._found or 0.0) > LINGER_SECONDS:
-            return self._all_in_hand
+        elif self._all_in_hand and not (self._trickles and time.monotonic() - (self._found or 0.0) < LINGER_SECONDS):
+            return True
         else:
             time.sleep(max(0.0, self._again - time.monotonic()))
         return False
@@ -228,15 +229,17 @@ class _Shift:
         _give_back(self._owner, self._account, self._line.withdraw(notifications))
 
     # ---- work
-    def go_on(self) -> None:
-        """Keep the books true, and the rows fresh, while the connections hand over."""
-        if self._kind.local:
+    def go_on(self) -> bool:
+        """Keep the books true, and the rows fresh, while the connections hand over. True where something was booked."""
+        booked = 0
+        if self._kind.local and self._line.waiting():
             work(self._line, self._session)  # transactions of our own: this thread makes them
         if self._line.quiet() or time.monotonic() - self._flushed > FLUSH_SECONDS or self._line.full():
-            self._book()
+            booked = self._book()
         if time.monotonic() - self._fresh > FRESH_SECONDS:
             self._refresh()
         self._widen()
+        return booked > 0
 
     def _refresh(self) -> None:
         """May those who wait here still be written to?"""
@@ -259,14 +262,15 @@ class _Shift:
             for _ in range(min(have, self._most - have)):
                 self._connections.append(Connection(self._line, self._kind.open(self._settings)))
 
-    def _book(self, *, last: bool = False) -> None:
+    def _book(self, *, last: bool = False) -> int:
+        """How many results there were."""
         self._flushed = time.monotonic()
         results = self._line.results(last=last)
         self._done += len(results)
         results, heard = key_refusals.judged(self._account, results, now=timezone.now())
         outcomes.record(self._owner, results)
         if not results:
-            return
+            return 0
         now = timezone.now()
         if until := accounts_out.note(self._account, heard, now=now):
             log.warning("%s is left alone until %s: %s", self._account, until, self._account.last_error)
@@ -274,6 +278,7 @@ class _Shift:
         others = [(row.domain, outcome) for row, outcome in results if outcome.result is not Result.ACCEPTED]
         limits.heard(account=self._account, results=others, now=now)
         books.finish_all_done({row.notification.pk for row, _ in results} - self._line.notifications(), now=now)
+        return len(results)
 
     # ---- the end
     def close(self) -> None:

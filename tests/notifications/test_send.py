@@ -1,6 +1,7 @@
 """Sending for real to a receiver that keeps the truth: once each, only to those who still want it."""
 
 import datetime as dt
+import threading
 from typing import Any
 
 import pytest
@@ -241,3 +242,36 @@ def test_a_code_does_not_wait_behind_a_campaign(receiver: Receiver, anna: Follow
     tell(make_type("otp", category="critical"), [anna], version=version)
     send.send_lane(name="critical")
     assert receiver.recipients == ["anna@example.com"]
+
+
+@pytest.fixture
+def found_nothing(receiver: Receiver, monkeypatch: pytest.MonkeyPatch) -> threading.Event:
+    """The receiver answers when the sender has looked for more and found nothing; until then this is not set."""
+    look, event = claim.claim, threading.Event()
+
+    def heard(*args: Any, **others: Any) -> claim.Batch | None:
+        if (batch := look(*args, **others)) is None:
+            event.set()
+        return batch
+
+    monkeypatch.setattr(claim, "claim", heard)
+    return event
+
+
+def test_what_an_answer_makes_due_goes_in_the_same_task(
+    receiver: Receiver, anna: Follower, found_nothing: threading.Event
+) -> None:
+    receiver.answers["RCPT"] = lambda _: "550 5.1.1 nobody of that name" if found_nothing.wait(30) else None
+    kind = make_type("hint", category="informational", fallback=["email", "in_app"], fallback_after=600)
+    notification = tell(kind, [anna], version=make_version(), channels=["in_app", "email"])
+    send.send_lane(name="transactional")
+    assert stands(notification) == {"failed": 1, "sent": 1}
+
+
+def test_all_that_waited_for_a_probe_goes_in_the_same_task(receiver: Receiver, found_nothing: threading.Event) -> None:
+    receiver.answers["RCPT"] = lambda _: None if found_nothing.wait(30) else "450 4.2.0 nobody has looked"
+    rested = timezone.now() - dt.timedelta(minutes=1)
+    ProviderAccount.objects.filter(provider="smtp").update(tripped_at=rested, trips=1, paused_until=rested)
+    notification = tell(make_type(), people(4), version=make_version())
+    send.send_lane(name="bulk")
+    assert stands(notification) == {"sent": 4}
