@@ -224,7 +224,7 @@ def draft_version(template: Template) -> Version | None:
 
 def spoken(version: Version) -> frozenset[str]:
     """The channels that a published version has words for."""
-    return _spoken(version.uid)
+    return _spoken(version.uid, version.published_at)
 
 
 def wordless(version: Version, channels: Iterable[str]) -> str:
@@ -236,8 +236,9 @@ def wordless(version: Version, channels: Iterable[str]) -> str:
     return f"The template {version.template.key} has no words for {lacking}, only for {there}."
 
 
-@lru_cache(maxsize=1000)  # what is published never changes, and the words may have 100 kB
-def _spoken(version: UUID) -> frozenset[str]:
+# What is published never changes, and the words may have 100 kB. One that was rolled back has a moment of its own.
+@lru_cache(maxsize=1000)
+def _spoken(version: UUID, _published_at: dt.datetime | None) -> frozenset[str]:
     parts = Translation.objects.filter(version__uid=version).values_list("parts", flat=True)
     return frozenset(chain.from_iterable(parts))
 

@@ -4,6 +4,7 @@ import datetime as dt
 from typing import Any
 
 import pytest
+from django.db import transaction
 
 from apps.accounts.models import AuditEntry
 from apps.content import drafts
@@ -189,3 +190,18 @@ def test_an_archived_template_leaves_the_library_and_comes_back() -> None:
 def test_a_layout_needs_a_place_for_the_body() -> None:
     with pytest.raises(NotPublishable, match="content"):
         save_layout(key="frame", name="Frame", html="<b>nothing</b>", by=TESTER, now=NOW)
+
+
+@pytest.mark.django_db
+def test_the_channels_of_a_publishing_that_was_rolled_back_are_forgotten() -> None:
+    template = create()
+    with transaction.atomic():  # a campaign that starts publishes its words, and may be refused after that
+        first = drafts.publish(template=template, by=TESTER, now=NOW)
+        assert drafts.wordless(first, ["sms"])
+        transaction.set_rollback(True)
+    drafts.edit_draft(
+        template=template, translations={"en": {**english(), "sms": {"body": "Hello"}}}, by=TESTER, now=NOW
+    )
+    second = drafts.publish(template=template, by=TESTER, now=NOW + dt.timedelta(minutes=1))
+    assert second.uid == first.uid
+    assert drafts.wordless(second, ["sms"]) == ""
