@@ -376,7 +376,7 @@ def _in_braces(words: str) -> str:
 
 def _asks_for_forloop(node: Node) -> bool:
     def asks(expression: Expression) -> bool:
-        named = isinstance(expression, Path) and expression.path[0] == "forloop"
-        return named or any(map(asks, expression.children()))
+        root = expression.path[0] if isinstance(expression, Path) else ""
+        return root == "forloop" or isinstance(root, Path) or any(map(asks, expression.children()))
 
     return any(map(asks, node.expressions())) or any(map(_asks_for_forloop, node.children(_NOTHING)))

@@ -289,6 +289,7 @@ def test_quicker_nodes_and_python_write_what_python_liquid_writes(
         ("{% for i in list %}x{% endfor %}" * 2000, False),
         ("{% for a in list %}{% for b in list %}{{ forloop.parentloop.index }}{{ forloop.last }}{% endfor %}"
          "{{ forloop.index }}{% endfor %}", True),
+        ("{% assign it = 'forloop' %}{% for i in list %}{{ [it].index }}{% endfor %}", True),
         ("{{ '{' }}{ {{ name }} }{% raw %}{{ x }}{% endraw %}\\ \\n 'q' \"q\"", True),
         ("{% if n > 2 and list contains 'two' %}yes{% elsif name <= 3 %}{% endif %}{% if name < 3 %}{% endif %}", True),
         ("\n\n{{ n | divided_by: 0 }}", True),
