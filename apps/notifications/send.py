@@ -84,6 +84,7 @@ class _Sender:
     def __init__(self, lane: Lane, journal: Journal) -> None:
         self._lane, self._journal = lane, journal
         self._shifts: dict[int, _Shift] = {}  # by account
+        self._leaving: list[_Shift] | None = None  # who was at work when the time was over
         self._news = threading.Event()
         self._errors: list[BaseException] = []
         self._looked = self._again = self._others = time.monotonic()
@@ -97,7 +98,7 @@ class _Sender:
         """
         until, through = time.monotonic() + WORK_SECONDS, False
         try:
-            while not through and not self._errors and time.monotonic() < until:
+            while not (through or self._errors or self._is_over(until)):
                 self._news.clear()
                 found = self._claim()
                 for shift in self._shifts.values():
@@ -118,6 +119,18 @@ class _Sender:
         if self._errors:
             raise self._errors[0]
         return through
+
+    def _is_over(self, until: float) -> bool:
+        """The time is, and all who were at work then have had theirs to get their answers: meanwhile the others go on,
+        as a code must not wait for another account's slow server."""
+        if time.monotonic() < until:
+            return False
+        if self._leaving is None:
+            self._leaving, self._again = [*self._shifts.values()], until + STATE_SECONDS
+            self._others = self._again  # most are gone by then, and the next task is for all
+            for shift in self._leaving:
+                shift.close()
+        return not any(shift in self._leaving for shift in self._shifts.values())
 
     def _quiet(self) -> bool:
         return all(shift.quiet() for shift in self._shifts.values())

@@ -11,7 +11,7 @@ from django.utils import timezone
 from apps.channels import smtp
 from apps.followers.models import Follower
 from apps.lib.queue.lanes import Lane
-from apps.notifications import claim, control, limits, outcomes, recover, send
+from apps.notifications import claim, control, hand_over, limits, outcomes, recover, send
 from apps.notifications.accounts_out import change_account
 from apps.notifications.models import Delivery, Notification, ProviderAccount
 from tests.make import TESTER, make_follower, make_type
@@ -221,3 +221,29 @@ def test_a_message_of_another_channel_does_not_wait_until_the_mails_before_it_ar
     still = len(receiver.arrived)
     sender.join()
     assert still < len(receiver.arrived) == 150
+
+
+def test_what_comes_while_a_task_that_is_over_waits_for_a_slow_server_does_not_wait_with_it(
+    receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(send, "WORK_SECONDS", 0.2)
+    monkeypatch.setattr(send, "PATIENCE", 10.0)
+    over, answered, close = threading.Event(), threading.Event(), hand_over.Line.close
+
+    def closed(line: hand_over.Line) -> None:
+        close(line)
+        over.set()
+
+    monkeypatch.setattr(hand_over.Line, "close", closed)
+    receiver.answers["DOT"] = lambda _: None if answered.wait(30) else "450 4.2.0 nobody came"
+    kind, version = make_type("orders", category="informational", channels=["email", "in_app"]), make_version()
+    crowd = people(1)
+    slow = tell(kind, crowd, version=version)
+    sender = in_a_thread(lambda: send.send_lane(name=Lane.TRANSACTIONAL))
+    assert over.wait(30)
+    late = tell(kind, crowd, version=version, channels=["in_app"])
+    until(lambda: stands(late) == {"sent": 1}, "the inbox has it", within=8)
+    assert stands(slow) == {"queued": 1}
+    answered.set()
+    sender.join()
+    assert stands(slow) == {"sent": 1}
