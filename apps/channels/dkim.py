@@ -5,6 +5,7 @@ dkimpy, which verifies our signatures in the tests, signs RSA in pure Python: 7.
 
 import base64
 import hashlib
+import re
 import time
 
 from cryptography.hazmat.primitives import hashes
@@ -20,11 +21,12 @@ SIGNED = (
     b"from", b"to", b"subject", b"date", b"message-id", b"mime-version", b"content-type",
     b"list-id", b"list-unsubscribe", b"list-unsubscribe-post", b"feedback-id", b"auto-submitted",
 )  # fmt: skip
+_SELECTOR = re.compile(r"[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*")  # RFC 6376 3.1; it stands in a header as it is
 SMALLEST_RSA = 2048  # Gmail and Microsoft take smaller ones for unsigned
 
 
 class BadKey(ValueError):
-    """Not a private key that DKIM can use; the text says what to do."""
+    """Not a private key or a selector that DKIM can use; the text says what to do."""
 
 
 class Signer:
@@ -32,6 +34,8 @@ class Signer:
 
     def __init__(self, *, domain: str, selector: str, key: str) -> None:
         """`key` is PEM, with or without its line breaks. Raises BadKey."""
+        if not _SELECTOR.fullmatch(selector):
+            raise BadKey("The DKIM selector may hold letters, digits, hyphens, underscores and dots between them.")
         self._key = _load(key)
         algorithm = b"rsa-sha256" if isinstance(self._key, RSAPrivateKey) else b"ed25519-sha256"
         self._start = b"v=1; a=%b; c=relaxed/relaxed; d=%b; s=%b; t=" % (

@@ -105,6 +105,14 @@ def test_a_key_that_can_not_be_used_is_refused_with_the_reason(key: str, says: s
         Signer(domain="carillon.example", selector="bell", key=key)
 
 
+@pytest.mark.parametrize("selector", ["bell\n.\nMAIL", "bell; d=other.example", "a..b", "бой"])
+def test_a_selector_that_is_no_name_is_refused(selector: str) -> None:
+    """It stands in a header, where nobody looks for line ends and dots any more."""
+    with pytest.raises(BadKey, match="selector"):
+        Signer(domain="carillon.example", selector=selector, key=KEYS["ed25519"])
+    assert Signer(domain="carillon.example", selector="k1._s-2", key=KEYS["ed25519"])
+
+
 def test_an_smtp_account_signs_what_it_sends(signer: Signer) -> None:
     with Receiver() as receiver:
         settings = receiver.settings(dkim_selector="bell", dkim_key=KEYS["ed25519"])
