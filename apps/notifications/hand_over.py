@@ -314,7 +314,11 @@ class Connection(threading.Thread):
         super().__init__(name="connection", daemon=True)
         self._line, self._session = line, session
         line.journal.share()
-        self.start()
+        try:
+            self.start()
+        except RuntimeError:  # no more threads
+            line.journal.leave(clean=True)
+            raise
 
     def run(self) -> None:
         clean = False

@@ -272,8 +272,12 @@ class _Shift:
         self._widened, self._used = now, used
         if share < MOSTLY_WAITING and self._line.waiting() and self._line.open and not self._line.crowded:
             have = len(self._connections)
-            for _ in range(min(have, self._most - have)):
-                self._connections.append(Connection(self._line, self._kind.open(self._settings)))
+            try:
+                for _ in range(min(have, self._most - have)):
+                    self._connections.append(Connection(self._line, self._kind.open(self._settings)))
+            except Exception:  # a bug, or no more threads: the other accounts have nothing to do with it
+                log.exception("%s gets no more than %d connections.", self._account, len(self._connections))
+                self._most = len(self._connections)
 
     def _book(self, *, last: bool = False) -> int:
         """How many results there were."""

@@ -139,6 +139,29 @@ def test_more_connections_are_opened_while_the_server_keeps_us_waiting(
     assert 1 < receiver.connections <= 4
 
 
+def test_where_no_more_threads_can_be_started_those_at_work_have_to_do(
+    receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(send, "WIDEN_SECONDS", 0.02)
+    monkeypatch.setattr(send, "STATE_SECONDS", 0.02)
+    started: list[threading.Thread] = []
+
+    def only_the_first(thread: threading.Thread) -> None:
+        started.append(thread)
+        if len(started) > 1:
+            raise RuntimeError("can't start new thread")
+        threading.Thread.start(thread)
+
+    monkeypatch.setattr(hand_over.Connection, "start", only_the_first)
+    connections(4)
+    receiver.slowness = 0.02
+    notification = tell(make_type(), people(20), version=make_version())
+    send.send_lane(name=Lane.BULK)
+    assert stands(notification) == {"sent": 20}
+    assert len(started) == 2, "it was tried, once"
+    assert not list(site.JOURNAL_DIR.iterdir()), "and the journal is put away"
+
+
 def test_a_server_that_allows_fewer_connections_is_served_by_fewer(
     receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
