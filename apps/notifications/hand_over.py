@@ -167,7 +167,7 @@ class Line:
     def others_go_on(self, hand: "Hand") -> bool:
         """True for a connection that may leave because others are at work; the last one has to stay."""
         with self._lock:
-            if len(self._hands) < 2:
+            if self.local or len(self._hands) < 2:  # hands of a local line come one after the other
                 return False
             self._hands.remove(hand)
             self.crowded = True

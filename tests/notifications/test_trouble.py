@@ -12,6 +12,7 @@ from django.utils import timezone
 from apps.channels.contract import Mail, Outcome, Result, Session
 from apps.channels.smtp import Smtp, SmtpSession
 from apps.followers.models import Follower
+from apps.inbox.deliver import InAppSession
 from apps.lib.queue import announce
 from apps.lib.queue.lanes import Lane
 from apps.notifications import books, claim, control, outcomes, recover, send
@@ -82,6 +83,24 @@ def test_a_provider_that_says_come_back_in_the_year_9999_is_tried_again_tomorrow
     drain()
     assert stands(notification) == {"pending": 1}
     assert notification.deliveries.get().due_at <= timezone.now() + dt.timedelta(days=1)
+
+
+def test_a_local_account_that_refuses_is_left_alone_also_when_it_has_worked_before(
+    receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stores, sent = InAppSession.send, []
+
+    def refuse_from_the_second_on(session: InAppSession, message: Any) -> Outcome:
+        sent.append(message)
+        return stores(session, message) if len(sent) == 1 else Outcome(Result.ACCOUNT, "no room", charged=False)
+
+    monkeypatch.setattr(InAppSession, "send", refuse_from_the_second_on)
+    version, crowd = make_version(), people(2)
+    for key in ("first", "second"):
+        last = tell(make_type(key, category="informational"), crowd[:1], version=version, channels=["in_app"])
+    send.send_lane(name=Lane.TRANSACTIONAL)
+    assert (len(sent), stands(last)) == (2, {"pending": 1})
+    assert ProviderAccount.objects.get(provider="in_app").paused_until
 
 
 def test_a_provider_that_breaks_on_one_message_costs_that_one_only(
