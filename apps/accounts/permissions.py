@@ -10,7 +10,7 @@ from django.conf import settings
 from django.contrib.auth.models import AnonymousUser
 from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import PermissionDenied
-from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import resolve_url
 from django.template.response import SimpleTemplateResponse
 from django.utils import timezone, translation
@@ -110,6 +110,8 @@ def requires(capability: Capability) -> Callable[[View], View]:
                 return redirect_to_login(_page_of(request))
             if not may(request.user, capability):
                 raise PermissionDenied(f"Your role ({request.user.get_role_display()}) does not include this.")
+            if "\0" in request.path or "%00" in request.META["QUERY_STRING"]:
+                raise Http404("There is nothing with a NUL in it.")  # PostgreSQL takes none, not even to say so
             try:
                 zone = wallclock.zone(request.user.time_zone)
             except wallclock.UnknownZone:  # typed in the Django admin, which doesn't know better

@@ -27,6 +27,12 @@ def test_the_list_is_searched_by_a_part_of_the_address(client: Client, viewer: A
     assert "No such address" in page_of(client.get(url, {"reason": "complaint"})).text
 
 
+@pytest.mark.parametrize("name", ["suppressions", "webhooks"])
+def test_a_search_for_what_no_database_holds_finds_nothing(client: Client, viewer: Any, name: str) -> None:
+    as_role(client, viewer)
+    assert client.get(reverse(f"dashboard:{name}"), {"q": "a\0b"}).status_code == 404
+
+
 def test_the_list_names_the_follower_who_has_the_address(client: Client, viewer: Any, anna: Any) -> None:
     suppress(channel="email", value="anna@example.com", reason="complaint", by=TESTER, now=timezone.now())
     assert "Anna Weber" in page_of(as_role(client, viewer).get(reverse("dashboard:suppressions"))).text
