@@ -60,20 +60,24 @@ def services(*, now: dt.datetime, lane: str = "", channel: str = "") -> dict[tup
         usable += [each for each in free if _capped(each, now)]
     found: dict[tuple[str, str], list[ProviderAccount]] = {}
     for account in usable:
-        found.setdefault((account.channel, _via(account)), []).append(account)
+        found.setdefault((account.channel, via(account)), []).append(account)
     return found
 
 
-def _via(account: ProviderAccount) -> str:
+def via(account: ProviderAccount) -> str:
+    """The service that has to know an address it reaches; "" where it reaches all of its channel."""
     try:
         return provider(account.provider).via
     except UnknownProvider:  # whoever opens it says so
         return ""
 
 
-def open_channels(*, now: dt.datetime) -> list[str]:
-    """The channels on which something can go out now."""
-    return list(_free(now).order_by("channel").values_list("channel", flat=True).distinct())
+def reach(*, now: dt.datetime, lane: str) -> dict[str, set[str]]:
+    """The channels on which something can go out now, each with the services whose addresses can be reached."""
+    found: dict[str, set[str]] = {}
+    for channel, service in services(now=now, lane=lane):
+        found.setdefault(channel, set()).add(service)
+    return found
 
 
 def _free(now: dt.datetime) -> QuerySet[ProviderAccount]:

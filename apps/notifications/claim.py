@@ -40,6 +40,7 @@ from apps.notifications.recipient import Person
 LEASE = dt.timedelta(seconds=60)
 WAITS = "waits"  # the event of a row that is put off, {"reason", "until"}
 LOOKING = 0.5  # seconds after which a claim that finds only what may not go now leaves it to the next
+FEW = 20  # rows of a notification that are looked at for a service
 TIRED_AFTER = 3  # tries through one account; then another one may have better luck
 _ALLOWING = frozenset(reason.value for reason in ALLOWING)
 _COLUMNS = (
@@ -109,31 +110,46 @@ Group = tuple[list[int], str]  # notifications that are claimed from at once, an
 
 
 def places(
-    lane: Lane, channels: Iterable[str], *, now: dt.datetime, most: int = 500
+    lane: Lane, reach: Mapping[str, Collection[str]], *, now: dt.datetime, most: int = 500
 ) -> list[tuple[int, int, bool, str]]:
     """Where something is due: (notification, its type, has limits of its own, channel); the oldest `most` of each
-    channel.
+    channel. `reach`: by channel, the services whose addresses can be reached ("": all).
 
     By hand and in one statement: the ORM took 1.5 ms to write one for each channel, for every claim. Asked for the
     earliest row and not whether there is any: for EXISTS PostgreSQL reads all that wait (a million in one campaign:
     0.7 s for each claim); for this, in any state of its statistics, one entry of `delivery_due`.
+
+    Where only some services can be reached, their phones are looked for among the earliest FEW rows: 500 messages for
+    those of a service at rest kept all from the others. Whoever has more waiting is claimed from in any case.
     """
+    deliveries, moment = Delivery._meta.db_table, connection.ops.adapt_datetimefield_value(now)
+    waiting = f"FROM {deliveries} d WHERE d.notification_id = n.id AND d.channel = %s AND d.status = 'pending'"
     one = (
         "SELECT * FROM (SELECT n.id, n.notification_type_id, "  # noqa: S608  # names of ours and marks, no value
         "n.rate IS NOT NULL OR coalesce(t.throttle_count, 0) > 0 AS apart, %s AS channel "
         f"FROM {Notification._meta.db_table} n "
         f"JOIN {NotificationType._meta.db_table} t ON t.id = n.notification_type_id "
         "WHERE n.lane = %s AND n.state = 'sending' AND n.wakes_at IS NULL "
-        f"AND (SELECT d.due_at FROM {Delivery._meta.db_table} d WHERE d.notification_id = n.id "
-        "AND d.channel = %s AND d.status = 'pending' ORDER BY d.due_at LIMIT 1) <= %s "
+        f"AND (SELECT d.due_at {waiting} ORDER BY d.due_at LIMIT 1) <= %s {{theirs}}"
         "ORDER BY n.id LIMIT %s) AS due"
     )
-    moment = connection.ops.adapt_datetimefield_value(now)
-    params = [[channel, lane.value, channel, moment, most] for channel in channels]
-    if not params:
+    asked, params = [], []
+    for channel, services in reach.items():
+        theirs, values = "", []
+        if "" not in services:
+            theirs = (
+                f"AND (SELECT count(*) = {FEW} OR max(CASE WHEN a.via IS NULL "  # noqa: S608
+                f"OR a.via IN ({', '.join(['%s'] * len(services))}) THEN 1 ELSE 0 END) = 1 "
+                f"FROM (SELECT d.address_id {waiting} AND d.due_at <= %s ORDER BY d.due_at LIMIT {FEW}) AS early "
+                f"LEFT JOIN {Address._meta.db_table} a ON a.id = early.address_id) "
+            )
+            values = [*services, channel, moment]
+        asked.append(one.format(theirs=theirs))
+        params += [channel, lane.value, channel, moment, *values, most]
+    if not asked:
         return []
     with connection.cursor() as cursor:
-        cursor.execute(" UNION ALL ".join([one] * len(params)), [value for each in params for value in each])
+        cursor.execute(" UNION ALL ".join(asked), params)
         return [(pk, kind, bool(apart), channel) for pk, kind, apart, channel in cursor.fetchall()]
 
 
@@ -146,7 +162,8 @@ def claim(lane: Lane, *, owner: str, size: int, room: Mapping[int, int] | None =
     now, until, room = database_now(), time.monotonic() + LOOKING, room or {}
     ways = _ways(lane, full={account for account, left in room.items() if not left}, now=now)
     limited = caps.enabled() if ways else []
-    groups = _together(lane, ways, limited=limited, now=now)
+    reach = {channel: {accounts_out.via(account) for account, _ in found} for channel, found in ways.items()}
+    groups = _together(lane, reach, limited=limited, now=now)
     spent: set[int] = set()  # asked once: 500 notifications behind a rate that is used up were a second of the database
     for done, (pks, channel) in enumerate(groups, start=1):
         for way, which in ways[channel]:
@@ -173,7 +190,9 @@ def claim(lane: Lane, *, owner: str, size: int, room: Mapping[int, int] | None =
     return None
 
 
-def _together(lane: Lane, channels: Iterable[str], *, limited: Sequence[Cap], now: dt.datetime) -> list[Group]:
+def _together(
+    lane: Lane, reach: Mapping[str, Collection[str]], *, limited: Sequence[Cap], now: dt.datetime
+) -> list[Group]:
     """Which notifications are claimed from at once: a program's single messages come by the hundred, each of them a
     notification, and a claim for each (some 20 statements) would cost more than the messages.
 
@@ -181,7 +200,7 @@ def _together(lane: Lane, channels: Iterable[str], *, limited: Sequence[Cap], no
     """
     capped = {channel for cap in limited for channel in cap.channels}
     found: dict[tuple[str, int, int], list[int]] = {}
-    for pk, kind, apart, channel in places(lane, channels, now=now):
+    for pk, kind, apart, channel in places(lane, reach, now=now):
         alone = apart or lane is Lane.BULK or channel in capped
         found.setdefault((channel, kind, pk if alone else 0), []).append(pk)
     groups = [(pks, channel) for (channel, _, _), pks in found.items()]

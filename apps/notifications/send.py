@@ -55,9 +55,9 @@ def announce_senders(lane: Lane) -> None:
 
 def announce_due(*, now: dt.datetime) -> None:
     """Schedule: wake lanes that have due work and no call waiting, and close notifications that are through."""
-    channels = accounts_out.open_channels(now=now)
     for lane in Lane:
-        if claim.places(lane, channels, now=now, most=1) and waiting(lane) == 0:
+        reach = accounts_out.reach(now=now, lane=lane.value)
+        if claim.places(lane, reach, now=now, most=1) and waiting(lane) == 0:
             announce_senders(lane)
     live = Notification.objects.filter(state=NotificationState.SENDING, wakes_at=None)
     through = live.alias(left=books.standing(*books.WAITING)).filter(left=0)

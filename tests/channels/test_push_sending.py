@@ -1,6 +1,7 @@
 """A notification leaves for phones and browsers: each of a person's devices gets it, dead ones go, live ones stay."""
 
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from apps.content import drafts
 from apps.content.models import Version
 from apps.followers import devices
 from apps.followers.models import Address, Follower
+from apps.notifications import claim
 from apps.notifications.accounts_out import add_account, change_account, settings_of
 from apps.notifications.browser_push import vapid_public_key
 from apps.notifications.models import ProviderAccount
@@ -171,3 +173,20 @@ def test_an_account_makes_its_own_keys_and_shows_the_public_one(client: Client, 
     assert settings_of(row)["previous_key"] == private
     change_account(account=row, enabled=False, by=TESTER, now=timezone.now())
     assert vapid_public_key() is None
+
+
+def test_what_waits_for_phones_of_a_service_at_rest_keeps_nothing_from_those_of_another(
+    google: FakePush, apple: FakeApns, version: Version, anna: Follower, dana: Follower, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    resting = account("fcm", google.settings("fcm"))
+    account("apns", apple.settings())
+    change_account(account=resting, enabled=False, by=TESTER, now=timezone.now())
+    phone(anna, "pixel")
+    phone(dana, IPHONE)
+    monkeypatch.setattr(claim, "places", partial(claim.places, most=3))
+    kind = a_type(category="informational")
+    waiting = [tell(kind, [anna], version=version, channels=["push"]) for _ in range(3)]
+    last = tell(kind, [dana], version=version, channels=["push"])
+    drain()
+    assert stands(last) == {"sent": 1}
+    assert [stands(each) for each in waiting] == [{"pending": 1}] * 3

@@ -84,7 +84,7 @@ def stands(notification: Notification) -> dict[str, int]:
 def places_explained(lane: Lane, channel: str) -> tuple[list[int], list[dict[str, Any]]]:
     """The notifications in which a claim finds something due, and the steps in which the database found them."""
     with CaptureQueriesContext(connection) as asked:
-        found = claim.places(lane, [channel], now=timezone.now())
+        found = claim.places(lane, {channel: {""}}, now=timezone.now())
     sql = asked.captured_queries[-1]["sql"]
     with connection.cursor() as cursor:
         if connection.vendor == "postgresql":
