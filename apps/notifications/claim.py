@@ -3,6 +3,7 @@
 import datetime as dt
 import random
 import time
+from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -203,12 +204,10 @@ def _together(
     for pk, kind, apart, channel in places(lane, reach, now=now):
         alone = apart or lane is Lane.BULK or channel in capped
         found.setdefault((channel, kind, pk if alone else 0), []).append(pk)
-    groups = [(pks, channel) for (channel, _, _), pks in found.items()]
-    if lane is Lane.BULK:
-        random.shuffle(groups)  # campaigns share the lane instead of queueing behind the largest
-    else:
-        groups.sort()
-    return groups
+    # types, and campaigns, share the lane instead of queueing behind the largest; of a type the oldest go first
+    turns: dict[tuple[object, ...], float] = defaultdict(random.random)
+    shared = sorted(found.items(), key=lambda each: (turns[each[0] if lane is Lane.BULK else each[0][:2]], each[1]))
+    return [(pks, channel) for (channel, _, _), pks in shared]
 
 
 def _ways(lane: Lane, *, full: Collection[int], now: dt.datetime) -> dict[str, list[tuple[ProviderAccount, Q]]]:

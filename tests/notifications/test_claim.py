@@ -114,3 +114,16 @@ def test_an_account_whose_rate_is_used_up_is_not_asked_for_each_notification(
     assert claim.claim(Lane.BULK, owner="me", size=1)
     with django_assert_max_num_queries(20):
         assert claim.claim(Lane.BULK, owner="me", size=1) is None
+
+
+def test_a_single_message_does_not_wait_until_a_large_notification_before_it_is_through(
+    db: None, receiver: Receiver
+) -> None:
+    crowd, version = [make_follower(email=f"p{n}@example.com") for n in range(30)], make_version()
+    tell(make_type(key="terms", category="informational"), crowd, version=version)
+    receipt = tell(make_type(key="receipt", category="informational"), crowd[:1], version=version)
+    claims = 0
+    while stands(receipt) == {"pending": 1}:
+        assert claim.claim(Lane.TRANSACTIONAL, owner="me", size=1)
+        claims += 1
+    assert claims < 30
