@@ -29,13 +29,21 @@ from liquid.exceptions import (
     LiquidError,
     LiquidInterrupt,
     LiquidSyntaxError,
-    LoopIterationLimitError,
 )
 from liquid.filter import with_context
 
 from apps.channels.mime import Static
 from apps.content.as_python import Writer, as_python
-from apps.content.pieces import MAX_ITERATIONS, MAX_OUTPUT, Collector, Words, clean, quicken, too_many_rounds
+from apps.content.pieces import (
+    MAX_ITERATIONS,
+    MAX_OUTPUT,
+    Collector,
+    Words,
+    clean,
+    quicken,
+    refuse_long_range,
+    too_many_rounds,
+)
 
 MAX_SOURCE = 500_000  # characters of one part
 MAX_LOCALS = 200_000  # bytes of all assigned values
@@ -163,7 +171,7 @@ class _Loop(LoopExpression):
     __slots__ = ()
 
     def _to_iter(self, obj: object, context: RenderContext) -> tuple[Iterator[Any], int]:
-        _refuse_long_range(obj)
+        refuse_long_range(obj)
         return super()._to_iter(obj, context)
 
 
@@ -181,17 +189,12 @@ class _Tablerow(TablerowTag):
         return node
 
 
-def _refuse_long_range(value: object) -> None:
-    if isinstance(value, range) and value[-1:] and value[-1] - value[0] >= MAX_ITERATIONS:
-        raise LoopIterationLimitError(f"a range of more than {MAX_ITERATIONS} numbers", token=None)
-
-
 def _bounded(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
     """The filter with its input and output measured; `replace` multiplies, so it is measured before it works."""
 
     @functools.wraps(function)
     def wrapper(value: Any, *args: Any, **kwargs: Any) -> Any:
-        _refuse_long_range(value)
+        refuse_long_range(value)
         if isinstance(value, int) and abs(value) > 10**30:
             raise FilterArgumentError("the number is too big", token=None)
         if name == "replace" and len(args) == 2:

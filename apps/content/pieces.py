@@ -9,10 +9,10 @@ import re
 from collections.abc import Iterable
 from typing import Any, NoReturn
 
-from liquid import RenderContext
+from liquid import RenderContext, Token
 from liquid.ast import BlockNode, Node
 from liquid.builtin.content import ContentNode
-from liquid.builtin.expressions import FilteredExpression, Path
+from liquid.builtin.expressions import FilteredExpression, Path, logical
 from liquid.builtin.output import OutputNode
 from liquid.exceptions import LoopIterationLimitError, OutputStreamLimitError
 from liquid.expression import Expression
@@ -40,6 +40,17 @@ def too_long() -> NoReturn:
 
 def too_many_rounds() -> NoReturn:
     raise LoopIterationLimitError(f"more than {MAX_ITERATIONS} rounds of loops", token=None)
+
+
+def refuse_long_range(value: object) -> None:
+    if isinstance(value, range) and value[-1:] and value[-1] - value[0] >= MAX_ITERATIONS:
+        raise LoopIterationLimitError(f"a range of more than {MAX_ITERATIONS} numbers", token=None)
+
+
+def contains(token: Token, left: object, right: object) -> bool:
+    """python-liquid's own, which walks a range from end to end to find that a text is not in it."""
+    refuse_long_range(left)
+    return logical._contains(token, left, right)
 
 
 class Collector:
@@ -105,6 +116,13 @@ class _Path(Path):
         return value
 
 
+class Contains(logical.ContainsExpression):
+    __slots__ = ()
+
+    def evaluate(self, context: RenderContext) -> object:
+        return contains(self.token, self.left.evaluate(context), self.right.evaluate(context))
+
+
 class _Block(BlockNode):
     __slots__ = ()
 
@@ -141,4 +159,6 @@ def _quicken_expressions(expressions: Iterable[Expression]) -> None:
     for expression in expressions:
         if type(expression) is Path and all(type(name) is str for name in expression.path):
             expression.__class__ = _Path
+        elif type(expression) is logical.ContainsExpression:
+            expression.__class__ = Contains
         _quicken_expressions(expression.children())

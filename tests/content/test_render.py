@@ -247,6 +247,8 @@ BOMBS = [
     "{% for i in (1..300) %}{% for j in (1..300) %}{% for k in (1..300) %}x{% endfor %}{% endfor %}{% endfor %}",
     "{% for i in (1..19000) %}{{ big }}{% endfor %}",
     '{{ (1..99999999) | join: "," }}',
+    "{% if (1..100000000) contains 'x' %}{% endif %}",
+    "{{ 1 if (1..100000000) contains 'x' }}",
     '{{ big | split: "" | join: big }}',
     "{{ big | replace: '<', big }}",
     "{% assign s = 'xxxxxxxxxx' %}{% for i in (1..60) %}{% assign s = s | append: s %}{% endfor %}",
