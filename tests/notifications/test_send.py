@@ -275,3 +275,21 @@ def test_all_that_waited_for_a_probe_goes_in_the_same_task(receiver: Receiver, f
     notification = tell(make_type(), people(4), version=make_version())
     send.send_lane(name="bulk")
     assert stands(notification) == {"sent": 4}
+
+
+def test_what_the_sender_stores_itself_it_takes_in_small_slices_as_all_others_wait_meanwhile(
+    receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(send, "FIRST_CLAIM", 4)
+    look, slices = claim.claim, []
+
+    def counted(*args: Any, **others: Any) -> claim.Batch | None:
+        if batch := look(*args, **others):
+            slices.append(len(batch.rows))
+        return batch
+
+    monkeypatch.setattr(claim, "claim", counted)
+    notification = tell(make_type(), people(20), version=make_version(), channels=["in_app"])
+    send.send_lane(name="bulk")
+    assert stands(notification) == {"sent": 20}
+    assert slices == [4] * 5
