@@ -225,7 +225,7 @@ class _Shift:
     def room(self) -> int:
         """How many more rows it can use: none, or what goes out in AHEAD_SECONDS at the pace so far."""
         pace = self._done / max(time.monotonic() - self._began, 0.1)
-        most = FIRST_CLAIM if self._kind.local else LARGEST_CLAIM  # while this thread hands over itself, all others wait
+        most = FIRST_CLAIM if self._kind.local else LARGEST_CLAIM  # this thread's work keeps all others
         ahead = int(min(max(pace * AHEAD_SECONDS, FIRST_CLAIM), most))
         return ahead if self._line.open and self._line.waiting() < ahead // 2 else 0
 
