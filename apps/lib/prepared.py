@@ -20,5 +20,9 @@ def run_prepared(sql: str, params: Sequence[Any]) -> list[tuple[Any, ...]]:
             cursor.execute(sql, params)
             return cursor.fetchall() if cursor.description else []
         with connection.wrap_database_errors, psycopg.Cursor(connection.connection) as planned:
-            planned.execute(sql, params, prepare=True)
+            try:
+                planned.execute(sql, params, prepare=True)
+            except psycopg.errors.FeatureNotSupported:  # a migration has changed a column's type since it was planned
+                connection.close_at = 0.0  # the next call or task begins with a connection that has no plans
+                raise
             return planned.fetchall() if planned.description else []
