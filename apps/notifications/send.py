@@ -126,8 +126,9 @@ class _Sender:
         if time.monotonic() < until:
             return False
         if self._leaving is None:
-            self._leaving, self._again = [*self._shifts.values()], until + STATE_SECONDS
-            self._others = self._again  # most are gone by then, and the next task is for all
+            self._leaving = [*self._shifts.values()]
+            # most are gone by then, and the next task is for all
+            self._again = self._others = time.monotonic() + STATE_SECONDS
             for shift in self._leaving:
                 shift.close()
         return not any(shift in self._leaving for shift in self._shifts.values())
