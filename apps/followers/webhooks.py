@@ -59,7 +59,7 @@ def add_webhook(*, follower: Follower, url: str, by: Actor, now: dt.datetime) ->
         if known and known.follower_id != follower.pk:
             if known.webhook.off_reason != OffReason.GONE:
                 raise AddressTaken("url", known.follower)
-            known.delete()  # and not moved: what waits there was written to somebody else
+            remove_webhook(webhook=known, by=by, now=now)  # not moved: what waits there was written to somebody else
             known = None
         if known is None:
             if webhooks_of(follower).count() >= MOST:

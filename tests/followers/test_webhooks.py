@@ -73,6 +73,8 @@ def test_one_that_answered_410_is_off_until_it_is_added_again(anna: Follower, wh
     assert (again.pk == first.pk) == (whose == "anna"), "what waits there was written to Anna"
     assert fresh != secret
     assert [row.state for row in webhooks.webhooks_of(person)] == ["active"]
+    taken_from = AuditEntry.objects.filter(kind="webhook.removed").values_list("subject_id", flat=True)
+    assert list(taken_from) == ([] if whose == "anna" else [str(anna.uid)]), "her history says where it went"
 
 
 def test_a_new_secret_leaves_the_old_one_good_for_a_day(anna: Follower) -> None:
