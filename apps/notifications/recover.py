@@ -19,7 +19,9 @@ log = logging.getLogger("carillon.recover")
 
 # A sender on another machine can't be asked; its journal may come back with it, so it is waited for this long.
 ELSEWHERE = dt.timedelta(minutes=15)
-CRASH_PAUSE = dt.timedelta(seconds=5)
+# Apart from each other; after the first crash most of them are innocent, and a killed sender had several in hand: at
+# five seconds each, the last of six came half a minute late.
+FIRST_CRASH_PAUSE, CRASH_PAUSE = dt.timedelta(seconds=1), dt.timedelta(seconds=5)
 MOST_CRASHES = 3  # a message that was in hand at that many crashes is set aside
 
 
@@ -58,12 +60,13 @@ def _take_over(owner: str, notes: dict[int, Note]) -> None:
     claim.release(owner, untouched)
     for place, row in enumerate(crashed, start=1):
         # connections prepare side by side, and one message did it: tried again apart, the others get through
-        _count_crash(owner, row, wait=place * CRASH_PAUSE)
+        _count_crash(owner, row, place=place)
     books.finish_all_done({row.notification.pk for row in held}, now=timezone.now())
 
 
-def _count_crash(owner: str, row: claim.Row, *, wait: dt.timedelta) -> None:
-    """It never left, but its sender died while preparing it: again, unless that keeps happening."""
+def _count_crash(owner: str, row: claim.Row, *, place: int) -> None:
+    """It never left, but its sender died while preparing it: again, unless that keeps happening. `place`: among those
+    it was preparing."""
     now = timezone.now()
     with transaction.atomic():
         if not claim.held_by(owner, [row.pk]):
@@ -71,6 +74,7 @@ def _count_crash(owner: str, row: claim.Row, *, wait: dt.timedelta) -> None:
         crashes = 1 + DeliveryEvent.objects.filter(delivery=row.pk, kind="crashed").count()
         said = f"The sender died while preparing this message ({crashes} of {MOST_CRASHES})."
         DeliveryEvent.objects.create(delivery_id=row.pk, at=now, kind="crashed", detail={"owner": owner, "said": said})
+        wait = place * (FIRST_CRASH_PAUSE if crashes == 1 else CRASH_PAUSE)
         change: dict[str, Any] = {"status": DeliveryStatus.PENDING.value, "due_at": now + wait}
         if crashes >= MOST_CRASHES:
             change = {"status": DeliveryStatus.FAILED.value, "reason": "quarantined", "finished_at": now}
