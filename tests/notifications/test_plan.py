@@ -55,6 +55,16 @@ def test_each_person_gets_one_row_with_the_reason(
     assert notification.state == "sending"
 
 
+def test_who_has_a_message_already_gets_no_second_one_and_the_others_of_the_slice_get_theirs(db: None) -> None:
+    people = [make_follower(email=f"p{number}@example.com") for number in range(3)]
+    notification = opened()
+    freeze_slice(notification=notification, followers=Follower.objects.filter(pk=people[1].pk), now=timezone.now())
+    Notification.objects.update(planned_through=0)
+    plan_all(notification)
+    assert sorted(Delivery.objects.values_list("follower", flat=True)) == [person.pk for person in people]
+    assert stands(notification) == {"pending": 3}
+
+
 def test_slices_resume_after_the_last_one_and_two_planners_make_no_second_copy(db: None) -> None:
     for number in range(10):
         make_follower(email=f"p{number}@example.com")
