@@ -121,7 +121,8 @@ def _insert(
 def _rows(sql: str, params: Sequence[Any]) -> list[tuple[Any, ...]]:
     with connection.cursor() as cursor:
         cursor.execute(sql, params)
-        return cursor.fetchall()
+        found: list[tuple[Any, ...]] = cursor.fetchall()
+    return found
 
 
 # To look for each row in every unique index before it is written takes PostgreSQL a tenth of the time, and almost never
