@@ -1,6 +1,5 @@
 """Google's access token for a service account: asked for once an hour, whatever number of connections want it."""
 
-import json
 import threading
 import time
 from dataclasses import dataclass, field
@@ -14,6 +13,7 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from apps.channels.contract import BadSettings
 from apps.channels.pem import BadPem, private_key
 from apps.channels.web_wire import Wire
+from apps.lib import plain_json
 
 SCOPE = "https://www.googleapis.com/auth/firebase.messaging"
 GRANT = "urn:ietf:params:oauth:grant-type:jwt-bearer"
@@ -43,10 +43,10 @@ class ServiceAccount:
     def read(cls, text: str) -> "ServiceAccount":
         """Raises BadSettings."""
         try:
-            found = json.loads(text)
+            found = plain_json.read(text)
             names = ("project_id", "client_email", "private_key", "token_uri")
             project, email, pem, url = (str(found[name]) for name in names)
-        except (ValueError, KeyError, TypeError, RecursionError):
+        except (ValueError, KeyError, TypeError):  # BadJson is a ValueError
             raise BadSettings("This is no service account: paste the whole JSON file of its key.") from None
         try:
             key = private_key(pem)

@@ -4,7 +4,7 @@ For the handful that every call of the API makes; one took 0.6 ms and takes 0.25
 """
 
 from collections.abc import Callable, Sequence
-from functools import lru_cache
+from functools import cached_property
 from typing import Any, Generic, TypeVar
 
 from django.db import connection
@@ -23,15 +23,15 @@ class Kept(Generic[M]):
     def __init__(self, rows: Callable[..., QuerySet[M]], *names: str) -> None:
         """`rows` takes the `names` and puts each of them, as it is, where a text is compared."""
         self._rows, self._names = rows, names
-        self._made = lru_cache(maxsize=2)(self._make)  # a database's own, and tests have two
 
     def first(self, **values: str) -> M | None:
-        sql, marked, built = self._made(connection.vendor)
+        sql, marked, built = self._made
         real = {_MARK + name: value for name, value in values.items()}
         found = run_prepared(sql, [real.get(each, each) if type(each) is str else each for each in marked])
         return built(found[0]) if found else None
 
-    def _make(self, vendor: str) -> tuple[str, Sequence[Any], Callable[[Sequence[Any]], M]]:
+    @cached_property
+    def _made(self) -> tuple[str, Sequence[Any], Callable[[Sequence[Any]], M]]:
         """The statement, its parameters with marks for the texts, and what makes a row into objects."""
         rows = self._rows(**{name: _MARK + name for name in self._names})[:1]
         compiler: Any = rows.query.get_compiler(connection=connection)

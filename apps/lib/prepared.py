@@ -11,14 +11,15 @@ from typing import Any
 import psycopg
 from django.db import connection
 
+from apps.lib.plain_rows import run
+
 
 def run_prepared(sql: str, params: Sequence[Any]) -> list[tuple[Any, ...]]:
     """The rows of the statement. As any other statement where the connection's `prepare_threshold` is unset, and on
     SQLite."""
-    with connection.cursor() as cursor:  # looks after the connection
+    with connection.cursor():  # looks after the connection
         if connection.vendor != "postgresql" or connection.connection.prepare_threshold is None:
-            cursor.execute(sql, params)
-            return cursor.fetchall() if cursor.description else []
+            return run(sql, params)
         with connection.wrap_database_errors, psycopg.Cursor(connection.connection) as planned:
             try:
                 planned.execute(sql, params, prepare=True)

@@ -11,6 +11,7 @@ from django.db.models.functions import Coalesce
 
 from apps.lib.actor import SYSTEM
 from apps.lib.events import Fact, Kind, publish
+from apps.lib.plain_rows import run
 from apps.lib.prepared import run_prepared
 from apps.notifications.models import Delivery, DeliveryStatus, Notification, NotificationState, Tally
 
@@ -46,12 +47,8 @@ def add(model: type[Model], keys: Sequence[str], sums: Sequence[str], rows: Sequ
         f"INSERT INTO {table} ({', '.join([*keys, *sums])}) "  # noqa: S608  # names of ours and marks, no value
         f"VALUES {', '.join([mark] * len(rows))} ON CONFLICT ({', '.join(keys)}) DO UPDATE SET {added}"
     )
-    values = [value for row in rows for value in row]
-    if len(rows) == 1:
-        run_prepared(statement, values)
-    else:
-        with connection.cursor() as cursor:
-            cursor.execute(statement, values)
+    act = run_prepared if len(rows) == 1 else run
+    act(statement, [value for row in rows for value in row])
 
 
 def _own_shard() -> int:

@@ -22,7 +22,7 @@ from apps.followers.models import Address, Channel, NotificationType
 from apps.followers.verdict_sql import ALLOWING, reason_case
 from apps.lib import among  # noqa: F401  (the lookup `pk__among`)
 from apps.lib.clock import database_now
-from apps.lib.plain_rows import fetch, parsed, uuid
+from apps.lib.plain_rows import fetch, parsed, run, uuid
 from apps.lib.queue.lanes import Lane
 from apps.notifications import accounts_out, books, caps, facts, fallback, limits, recipient
 from apps.notifications.decide import Act, Decision
@@ -139,7 +139,7 @@ def places(
         theirs, values = "", []
         if "" not in services:
             theirs = (
-                f"AND (SELECT count(*) = {FEW} OR max(CASE WHEN a.via IS NULL "  # noqa: S608
+                f"AND (SELECT count(*) = {FEW} OR max(CASE WHEN a.via IS NULL "  # noqa: S608  # as above
                 f"OR a.via IN ({', '.join(['%s'] * len(services))}) THEN 1 ELSE 0 END) = 1 "
                 f"FROM (SELECT d.address_id {waiting} AND d.due_at <= %s ORDER BY d.due_at LIMIT {FEW}) AS early "
                 f"LEFT JOIN {Address._meta.db_table} a ON a.id = early.address_id) "
@@ -149,9 +149,8 @@ def places(
         params += [channel, lane.value, channel, moment, *values, most]
     if not asked:
         return []
-    with connection.cursor() as cursor:
-        cursor.execute(" UNION ALL ".join(asked), params)
-        return [(pk, kind, bool(apart), channel) for pk, kind, apart, channel in cursor.fetchall()]
+    found = run(" UNION ALL ".join(asked), params)
+    return [(pk, kind, bool(apart), channel) for pk, kind, apart, channel in found]
 
 
 def claim(lane: Lane, *, owner: str, size: int, room: Mapping[int, int] | None = None) -> Batch | None:

@@ -3,7 +3,7 @@
 import datetime as dt
 import json
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from functools import lru_cache
 from typing import Any
 
@@ -17,6 +17,7 @@ from apps.followers.verdict import TypeFacts
 from apps.followers.verdict_sql import ALLOWING, NEEDS_ADDRESS, type_facts, with_verdict
 from apps.lib.among import as_array
 from apps.lib.ids import Uuid7
+from apps.lib.plain_rows import run
 from apps.lib.prepared import run_prepared
 from apps.lib.queue.announce import announce
 from apps.lib.queue.lanes import Lane
@@ -112,17 +113,10 @@ def _insert(
     else:
         try:
             with transaction.atomic():
-                born = Counter(_rows(sql.replace(_UNLESS_KNOWN, ""), params))
+                born = Counter(run(sql.replace(_UNLESS_KNOWN, ""), params))
         except IntegrityError:  # some have theirs already
-            born = Counter(_rows(sql, params))
+            born = Counter(run(sql, params))
     return Counter({books.Place(notification.pk, channel, *stands): count for stands, count in born.items()})
-
-
-def _rows(sql: str, params: Sequence[Any]) -> list[tuple[Any, ...]]:
-    with connection.cursor() as cursor:
-        cursor.execute(sql, params)
-        found: list[tuple[Any, ...]] = cursor.fetchall()
-    return found
 
 
 # To look for each row in every unique index before it is written takes PostgreSQL a tenth of the time, and almost never
