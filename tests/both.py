@@ -1,7 +1,7 @@
 """`python -m tests.both`: all checks, then the whole suite on SQLite and on PostgreSQL side by side.
 
 Tests that ask for no database are the same on both (half of all), so they run once, as a part of their own; so do the
-few that are marked as such (on SQLite).
+few that are marked as such (on SQLite), those that start programs beside the suites.
 `--lint` runs the checks only. Other arguments go to pytest (`python -m tests.both -k consent`).
 """
 

@@ -88,6 +88,7 @@ _TOOLS: dict[str, Any] = {
     "LiquidError": LiquidError,
     "LiquidInterrupt": LiquidInterrupt,
     "LiquidSyntaxError": LiquidSyntaxError,
+    "Static": Static,
     "at_most": logical._le,
     "clean": clean,
     "contains": contains,
@@ -118,7 +119,7 @@ def as_python(env: Environment, nodes: Sequence[Node]) -> Writer | None:
     except (SyntaxError, RecursionError, MemoryError):  # what Python says to too many parentheses
         return None
     known = {**_TOOLS, **source.known}
-    exec(code, known)  # noqa: S102
+    exec(code, known)  # noqa: S102  # of a template's own text it holds `repr` of str only
     return cast(Writer, known["write"])
 
 
@@ -177,7 +178,6 @@ class _Source:
         self._line("except LiquidError as error:")
         self._line(f"    {error}(error, token={token})")
         self._line("return [p if type(p) is Static else clean(p) for p in out]" if mixed else "return out")
-        self.known["Static"] = Static
 
     # ---- lines
     def _line(self, words: str) -> None:

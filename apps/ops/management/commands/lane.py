@@ -10,7 +10,7 @@ from django.urls import get_resolver
 from apps.channels.registry import providers
 from apps.lib.queue.cluster import WrongLane, run
 from apps.lib.queue.lanes import Lane
-from apps.notifications import send  # noqa: F401
+from apps.notifications import send  # noqa: F401  # loaded before the forks, as below
 
 
 class Command(BaseCommand):
@@ -24,7 +24,7 @@ class Command(BaseCommand):
         # Loaded once, before the processes that do the work are forked. A mail's links need the addresses of all pages,
         # and those 320 modules: each sender took 0.7 s to load them while its first mail waited.
         providers()
-        get_resolver().reverse_dict  # noqa: B018
+        get_resolver().reverse_dict  # noqa: B018  # asked for what it loads
         try:
             sys.exit(run(Lane(lane)))
         except WrongLane as error:
