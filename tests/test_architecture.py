@@ -122,11 +122,6 @@ def test_every_module_opens_with_a_sentence() -> None:
     assert silent == []
 
 
-def test_modules_stay_short_enough_to_read() -> None:
-    long = {str(path.relative_to(ROOT)): len(path.read_text().splitlines()) for path in MODULES}
-    assert {path: lines for path, lines in long.items() if lines >= 500} == {}
-
-
 @pytest.mark.django_db
 def test_the_migrations_say_all_that_the_models_say() -> None:
     call_command("makemigrations", "--check", "--dry-run", verbosity=0)
