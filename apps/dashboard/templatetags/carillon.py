@@ -13,6 +13,7 @@ from django.utils import timezone
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
 
+from apps import __version__
 from apps.accounts.permissions import Capability, may
 from apps.dashboard import menu
 from apps.dashboard.forms import zone_names
@@ -78,6 +79,12 @@ def badge(word: Any, label: Any = "") -> SafeString:
 @register.simple_tag(takes_context=True)
 def menu_sections(context: template.Context) -> list[tuple[str, list[menu.Entry]]]:
     return menu.sections(context["request"])
+
+
+@register.simple_tag
+def carillon_version() -> str:
+    """Name what this site runs, such as "0.9.0"."""
+    return __version__
 
 
 @register.filter
