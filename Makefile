@@ -22,12 +22,13 @@ bench: bench-tools ## Measure how fast it sends, beside other ways, and write do
 chaos: tools ## Kill and starve it for half an hour, and see what docs/reliability.md promises kept (ARGS="kills --seed 8")
 	@exec $(RUN) -m tests.chaos $(ARGS)
 
-lint: tools ## Only the checks: ruff, mypy, missing migrations
-	@exec $(RUN) -m tests.both --lint
+lint: tools ## Only the checks: ruff, djade, node, mypy, missing migrations (ARGS="types")
+	@exec $(RUN) -m tests.both --lint $(ARGS)
 
-fmt: tools ## Put the code into shape
+fmt: tools ## Put code and templates into shape
 	@$(RUN) -m ruff check --fix --quiet apps tests bench notifications_project manage.py
 	@$(RUN) -m ruff format apps tests bench notifications_project manage.py
+	@find templates -name '*.html' | xargs .venv/bin/djade --target-version 5.2
 
 clean: ## Remove what can be made again; var/ (your data) and .env stay
 	@rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

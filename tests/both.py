@@ -2,7 +2,8 @@
 
 Tests that ask for no database are the same on both (half of all), so they run once, as a part of their own; so do the
 few that are marked as such (on SQLite), those that start programs beside the suites.
-`--lint` runs the checks only. Other arguments go to pytest (`python -m tests.both -k consent`).
+`--lint` runs the checks only, or those whose names follow (tests/checks.py). Other arguments go to pytest
+(`python -m tests.both -k consent`).
 """
 
 import os
@@ -13,24 +14,17 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 
-from tests import chromium, postgres
+from tests import checks, chromium, postgres
 
 ROOT = Path(__file__).resolve().parent.parent
-CODE = ["apps", "tests", "bench", "notifications_project", "manage.py"]
 NOTHING_CHOSEN = 5  # pytest's exit code
-CHECKS = {
-    "ruff check": ["-m", "ruff", "check", *CODE],
-    "ruff format": ["-m", "ruff", "format", "--check", *CODE],
-    "migrations": ["manage.py", "makemigrations", "--check", "--dry-run"],
-    "mypy": ["-m", "mypy"],
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +36,11 @@ class Part:
     output: str
     seconds: float
     empty: bool = False  # nothing of it was asked for
+
+    def verdict(self) -> str:
+        if self.empty:
+            return "left out"
+        return "ok" if self.ok else "FAILED"
 
     def counts(self) -> str:
         """pytest's closing line without its frame, such as "412 passed, 3 deselected"."""
@@ -86,13 +85,13 @@ class Run:
             self._running.discard(process)
         output, seconds, empty = path.read_text(errors="replace"), time.monotonic() - started, code == NOTHING_CHOSEN
         part = Part(name, code == 0 or empty, output, seconds, empty)
-        print(f"  {name}: {'ok' if part.ok else 'FAILED'} ({part.seconds:.0f} s)", flush=True)
+        print(f"  {name}: {part.verdict()} ({part.seconds:.0f} s)", flush=True)
         return part
 
 
-def check(run: Run) -> list[Part]:
+def check(run: Run, commands: Mapping[str, Sequence[str]]) -> list[Part]:
     environment = {"CARILLON_MODE": "test", "VAR_DIR": str(run.folder / "var-checks")}
-    return [run.part(name, [sys.executable, *words], **environment) for name, words in CHECKS.items()]
+    return [run.part(name, command, **environment) for name, command in commands.items()]
 
 
 def suite(run: Run, name: str, url: str, marks: str, words: Sequence[str]) -> Part:
@@ -111,7 +110,8 @@ def main(words: Sequence[str]) -> int:
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, run.stop)
         if "--lint" in words:
-            return report(run, check(run), [], started)
+            names = [word for word in words if word != "--lint"]
+            return report(run, check(run, checks.commands(names)), [], started)
         with_browser = os.environ.get("BROWSER", "1") != "0"
         if with_browser:
             os.environ["CHROMIUM"] = chromium.find() or chromium.install()
@@ -129,27 +129,30 @@ def main(words: Sequence[str]) -> int:
             # beside the two, because mostly they wait for processes to start and end; then the rest that runs once
             programs = pool.submit(suite, run, "Programs once", small, f"({here}) and once and slow", words)
             second = pool.submit(suite, run, name, url, f"({there}) and not once", words)
-            checks = check(run)
+            checked = check(run, checks.commands())
             first = pool.submit(suite, run, f"SQLite {sqlite3.sqlite_version}", small, f"({here}) and not once", words)
             once = pool.submit(suite, run, "Run once", small, f"({here}) and once and not slow", words)
             suites = [first.result(), second.result(), programs.result(), once.result()]
-        code = report(run, checks, suites, started)
+        code = report(run, checked, suites, started)
         if not with_browser:
             print("The browser tests were left out (BROWSER=0).")
         return code
 
 
-def report(run: Run, checks: Sequence[Part], suites: Sequence[Part], started: float) -> int:
+def report(run: Run, checked: Sequence[Part], suites: Sequence[Part], started: float) -> int:
     """Whole output of what failed, pytest's closing lines of what passed, and one last line for each database."""
-    for part in [*checks, *suites]:
+    for part in [*checked, *suites]:
         if not part.ok:
             print(f"\n──── {part.name} ────\n{part.output}")
         elif part in suites:
             print(f"\n──── {part.name} ────\n" + "\n".join(part.output.splitlines()[-12:]))
     print()
+    for part in checked:
+        if part.empty:
+            print(part.output.strip())
     for part in suites:
         print(f"{part.name}: {part.counts()}")
-    failed = [part.name for part in [*checks, *suites] if not part.ok]
+    failed = [part.name for part in [*checked, *suites] if not part.ok]
     if suites and all(part.empty for part in suites):
         failed.append("no test is called so")
     if run.stopped:
@@ -162,5 +165,5 @@ def report(run: Run, checks: Sequence[Part], suites: Sequence[Part], started: fl
 if __name__ == "__main__":
     try:
         sys.exit(main(sys.argv[1:]))
-    except (postgres.NoPostgres, chromium.NoChromium) as error:
+    except (checks.NoSuchCheck, postgres.NoPostgres, chromium.NoChromium) as error:
         sys.exit(f"make test: {error}")
