@@ -10,10 +10,14 @@ import pytest
 from django.db import connections
 from playwright.sync_api import Browser, sync_playwright
 
+from apps.campaigns import launch, reactions
 from apps.content import links
+from apps.followers import imports
+from apps.notifications import control, digest, send
 from tests import chromium
 from tests.make import make_follower, make_staff
 from tests.notifications.world import make_accounts
+from tests.patience import PATIENCE
 from tests.receiver import Receiver
 
 _connect = socket.socket.connect
@@ -53,6 +57,15 @@ def no_internet(monkeypatch: pytest.MonkeyPatch) -> None:
 def var_dir(settings: Any, tmp_path: Any) -> None:
     settings.MEDIA_ROOT = tmp_path / "files"
     settings.JOURNAL_DIR = tmp_path / "journal"
+
+
+@pytest.fixture(autouse=True)
+def nothing_is_cut_short(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Tasks of tests are over when nothing is left to do, however long that takes here."""
+    for module in (send, digest, control, imports, launch, reactions):
+        name = "RUN_SECONDS" if module is imports else "WORK_SECONDS"
+        monkeypatch.setattr(module, name, PATIENCE)
+    monkeypatch.setattr(send, "PATIENCE", PATIENCE)
 
 
 @pytest.fixture(autouse=True)

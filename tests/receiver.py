@@ -20,6 +20,8 @@ from email.policy import default
 from pathlib import Path
 from typing import Any, NoReturn
 
+from tests.patience import PATIENCE
+
 DROP = "drop"
 Answer = str | Callable[[str], str | None] | None
 
@@ -42,7 +44,7 @@ class Arrived:
 
 class _Conversation(socketserver.StreamRequestHandler):
     server: "_Server"
-    timeout = 120
+    timeout = 2 * PATIENCE
     disable_nagle_algorithm = True
 
     def handle(self) -> None:
@@ -261,7 +263,7 @@ class Receiver:
             "port": self.port,
             "security": "none",
             "sender": "Carillon <hello@carillon.example>",
-            "timeout": 5,
+            "timeout": PATIENCE,
         } | more
 
     def __enter__(self) -> "Receiver":

@@ -30,6 +30,7 @@ CANCEL_TASK = "apps.notifications.control.cancel_rest"
 REPLAY_TASK = "apps.notifications.control.replay_rest"
 CAMPAIGN = "campaign"  # Notification.source of what a campaign sent: ordered again notification by notification
 WORK_SECONDS = 8.0
+STILL_SECONDS = 3.0  # whoever pauses or cancels waits that long for what is in hand
 LEFT_FOR = dt.timedelta(days=7)  # a cancelled notification is looked at for that long
 UNTAKEN = (DeliveryStatus.PENDING, DeliveryStatus.HELD)  # no sender holds them
 LIVE = (NotificationState.PLANNING, NotificationState.SENDING, NotificationState.PAUSED)
@@ -314,13 +315,13 @@ def _tell(kind: Kind, notification: Notification, by: Actor, now: dt.datetime, *
     publish(Fact(kind, by, now, "notification", str(notification.uid), label, data))
 
 
-def wait_until_still(notification: Notification, *, seconds: float = 3.0) -> None:
+def wait_until_still(notification: Notification) -> None:
     """After a pause or a cancel was committed: until no sender holds a row of it any more, so that the answer to who
     asked is true. Senders look ten times a second; one that waits for a server's answer is not waited for longer.
     """
     if connection.in_atomic_block:
         return  # not committed yet: the senders can't see it
-    until = time.monotonic() + seconds
+    until = time.monotonic() + STILL_SECONDS
     queued = notification.tallies.filter(status=DeliveryStatus.QUEUED)
     while queued.aggregate(n=Sum("count"))["n"] and time.monotonic() < until:
         time.sleep(0.05)

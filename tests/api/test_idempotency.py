@@ -31,7 +31,8 @@ from apps.followers.models import Follower, Tag
 from apps.notifications.models import Notification, TypeTemplate
 from tests.api.world import make_client, make_inbox
 from tests.make import TESTER, make_follower, make_template, make_type
-from tests.ops.processes import environment, until
+from tests.ops.processes import environment
+from tests.patience import until
 from tests.receiver import unused_port
 
 pytestmark = pytest.mark.django_db
@@ -218,7 +219,7 @@ def test_two_hundred_threads_with_one_key_make_one_notification(tmp_path: Path) 
         answers.append(answer)
 
     with web(tmp_path, port):
-        until(lambda: listening(port), "the web server listens", within=60)
+        until(lambda: listening(port), "the web server listens")
         threads = [threading.Thread(target=insist) for _ in range(200)]
         for thread in threads:
             thread.start()

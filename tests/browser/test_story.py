@@ -18,7 +18,8 @@ from apps.accounts import keys
 from apps.accounts.permissions import Scope
 from apps.followers.models import Follower
 from tests.make import TESTER, make_staff
-from tests.ops.processes import program, until
+from tests.ops.processes import program
+from tests.patience import until
 from tests.receiver import unused_port
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.django_db(transaction=True)]
@@ -39,7 +40,7 @@ def site(tmp_path: Path) -> Iterator[str]:
     address = f"http://127.0.0.1:{port}"
     ports = {"PORT": str(port), "MAILBOX_PORT": str(unused_port()), "SITE_URL": address}
     with program(tmp_path, "run", **ports):
-        until(lambda: _answers(f"{address}/readyz"), "the site is ready", within=60)
+        until(lambda: _answers(f"{address}/readyz"), "the site is ready")
         yield address
 
 
@@ -135,7 +136,7 @@ def test_the_whole_story(site: str, page: Page, tmp_path: Path) -> None:
     anna = Follower.objects.get(name="Anna Weber")
     assert list(anna.preferences.values_list("channel", "allowed")) == [("in_app", False)]
     mine.get_by_role("button", name="Undo").click()
-    until(lambda: not anna.preferences.exists(), "the choice is taken back", within=30)
+    until(lambda: not anna.preferences.exists(), "the choice is taken back")
 
     # -- and unsubscribes with one click: opening the link only asks, the button does it
     with page.context.expect_page() as opened:
@@ -144,7 +145,7 @@ def test_the_whole_story(site: str, page: Page, tmp_path: Path) -> None:
     assert not anna.preferences.filter(allowed=False).exists()
     leaving.get_by_role("button", name="Stop these emails").click()
     left = anna.preferences.filter(channel="email", allowed=False, notification_type__key="promotion")
-    until(left.exists, "Anna has left", within=30)
+    until(left.exists, "Anna has left")
 
     _the_same_over_the_api(site)
 
@@ -171,5 +172,5 @@ def _the_same_over_the_api(site: str) -> None:
         found: list[Any] = call(f"/messages/{message['id']}/deliveries")["results"]
         return found if found and all(each["status"] in ("sent", "skipped", "failed") for each in found) else []
 
-    found = until(deliveries, "the message is on its way", within=30)
+    found = until(deliveries, "the message is on its way")
     assert {each["status"] for each in found} == {"sent", "skipped"}

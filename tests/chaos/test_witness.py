@@ -9,7 +9,7 @@ import pytest
 
 from tests.chaos.log import Log
 from tests.chaos.receiver import Witness, fate
-from tests.ops.processes import until
+from tests.patience import until
 
 
 @pytest.mark.parametrize(
@@ -37,14 +37,14 @@ def test_a_transaction_is_open_from_mail_until_its_answer_was_read(tmp_path: Pat
         if "answer" in steps:
             client.getreply()
         if "wait" in steps:  # the answer has come, and nobody reads it
-            until(lambda: Log(path).read().kept, "the mail is kept", within=5)
+            until(lambda: Log(path).read().kept, "the mail is kept")
             time.sleep(0.05)
         if "quit" in steps:
             client.quit()
         else:
             client.file.close()  # type: ignore[union-attr]
             client.sock.close()  # type: ignore[union-attr]
-        ends = until(lambda: Log(path).read().ends, "the connection has ended", within=5)
+        ends = until(lambda: Log(path).read().ends, "the connection has ended")
     assert [end.open for end in ends] == [cut_off]
     assert len(Log(path).read().kept) == ("content" in steps)
 

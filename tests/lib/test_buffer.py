@@ -12,7 +12,7 @@ import pytest
 from django.db import OperationalError
 
 from apps.lib.buffer import Buffer
-from tests.ops.processes import until
+from tests.patience import until
 
 
 class Store:
@@ -47,7 +47,7 @@ def test_what_a_hundred_threads_add_is_written_once_in_batches() -> None:
         thread.start()
     for thread in threads:
         thread.join()
-    until(lambda: len(store.kept) == 10_000, "the writing", within=20)
+    until(lambda: len(store.kept) == 10_000, "the writing")
     assert sorted(store.kept) == list(range(10_000))
     assert max(store.sizes) <= 100
 
@@ -57,8 +57,8 @@ def test_an_idle_buffer_has_no_thread_and_starts_one_again() -> None:
     buffer = buffer_of(store.write)
     for number in range(3):
         buffer.add(number)
-        until(lambda: store.kept[-1:] == [number], "the writing", within=20)  # noqa: B023
-        until(lambda: not any(thread.name == "buffer" for thread in threading.enumerate()), "its end", within=20)
+        until(lambda: store.kept[-1:] == [number], "the writing")  # noqa: B023
+        until(lambda: not any(thread.name == "buffer" for thread in threading.enumerate()), "its end")
     assert store.kept == [0, 1, 2]
 
 
@@ -67,11 +67,11 @@ def test_while_the_database_is_away_the_newest_are_kept_and_written_when_it_is_b
     store.error = OperationalError("the server closed the connection")
     buffer = buffer_of(store.write, most=50, at_once=10)
     buffer.add(0)
-    until(lambda: store.tries > 3, "the writing", within=20)  # the first is in hand by now
+    until(lambda: store.tries > 3, "the writing")  # the first is in hand by now
     for number in range(1, 200):
         buffer.add(number)
     store.error = None
-    until(lambda: store.kept[-1:] == [199], "the writing", within=20)
+    until(lambda: store.kept[-1:] == [199], "the writing")
     assert store.kept[0] == 0
     assert store.kept == sorted(set(store.kept))
     assert set(range(150, 200)) <= set(store.kept)
@@ -83,10 +83,10 @@ def test_what_can_never_be_stored_does_not_keep_the_others_out(caplog: pytest.Lo
     store.error = ValueError("never")
     buffer = buffer_of(store.write)
     buffer.add(1)
-    until(lambda: store.tries == 1 and "dropped" in caplog.text, "the writing", within=20)
+    until(lambda: store.tries == 1 and "dropped" in caplog.text, "the writing")
     store.error = None
     buffer.add(2)
-    until(lambda: store.kept == [2], "the writing", within=20)
+    until(lambda: store.kept == [2], "the writing")
 
 
 def test_closing_writes_what_waits_at_once() -> None:

@@ -17,7 +17,7 @@ from apps.notifications.notify import open_notification
 from apps.notifications.plan import finish_planning, freeze_slice
 from tests.make import TESTER, make_follower, make_type
 from tests.notifications.world import make_version, stands
-from tests.ops.processes import until
+from tests.patience import until
 
 STATUSES = ("pending", "queued", "sent", "skipped", "failed")
 
@@ -98,7 +98,7 @@ def test_a_rebuild_counts_what_a_writer_is_about_to_commit_once() -> None:
     with transaction.atomic():
         freeze_slice(notification=notification, followers=Follower.objects.all(), now=timezone.now())
         rebuilder.start()
-        until(_somebody_waits_for_a_shard, "the rebuilder to wait for us", within=30)
+        until(_somebody_waits_for_a_shard, "the rebuilder to wait for us")
     rebuilder.join()
     assert stands(notification) == {"pending": 1}
 

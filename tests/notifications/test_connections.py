@@ -1,6 +1,8 @@
 """Several connections at once: the books stay right whoever waits, stops or answers late."""
 
 import threading
+import time
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -16,7 +18,7 @@ from apps.notifications.accounts_out import change_account
 from apps.notifications.models import Delivery, Notification, ProviderAccount
 from tests.make import TESTER, make_follower, make_type
 from tests.notifications.world import make_version, stands, tell
-from tests.ops.processes import until
+from tests.patience import FOREVER, PATIENCE, Clock, until
 from tests.receiver import Receiver
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -43,10 +45,20 @@ def in_a_thread(act: Any) -> threading.Thread:
     return thread
 
 
+def hold(condition: Callable[[], bool]) -> Callable[[str], None]:
+    """An answer to the final dot that comes when the condition holds."""
+
+    def wait(_: str) -> None:
+        until(condition, "what the server waits for")
+
+    return wait
+
+
 def test_who_waits_for_one_answer_keeps_neither_the_others_nor_the_task(
     receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(send, "WORK_SECONDS", 2.0)
+    clock = Clock()
+    monkeypatch.setattr(send, "time", clock)
     monkeypatch.setattr(send, "PATIENCE", 0.1)
     monkeypatch.setattr(send, "WIDEN_SECONDS", 0.05)
     monkeypatch.setattr(smtp, "LONELY_SECONDS", 0.2)
@@ -55,26 +67,30 @@ def test_who_waits_for_one_answer_keeps_neither_the_others_nor_the_task(
 
     def slow_for_the_first(recipient: str) -> None:
         if recipient == "p0@example.com":
-            answered.wait(30)
+            answered.wait(PATIENCE)
 
     receiver.answers["DOT"] = slow_for_the_first
     notification = tell(make_type(), people(8), version=make_version())
-    send.send_lane(name=Lane.BULK)
+    sent = notification.deliveries.filter(status="sent")
+    sender = in_a_thread(lambda: send.send_lane(name=Lane.BULK))
+    until(lambda: sent.count() == 7, "the others do not wait")
+    clock.ahead += FOREVER
+    sender.join()
     assert stands(notification) == {"sent": 7, "queued": 1}, "the task is over, one answer is still to come"
     assert len(list(site.JOURNAL_DIR.glob("*.journal"))) == 1, "and what is known of it is kept"
     answered.set()
-    sent = notification.deliveries.filter(status="sent")
-    until(lambda: sent.count() == 8, "the late answer is booked by whoever waited for it", within=30)
+    until(lambda: sent.count() == 8, "the late answer is booked by whoever waited for it")
     assert stands(notification) == {"sent": 8}
-    until(lambda: not list(site.JOURNAL_DIR.iterdir()), "the journal is put away", within=30)
+    until(lambda: not list(site.JOURNAL_DIR.iterdir()), "the journal is put away")
     assert sorted(receiver.recipients) == sorted(f"p{number}@example.com" for number in range(8))
 
 
 def test_a_late_answer_that_the_database_does_not_take_is_kept_for_the_recovery(
     receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    clock = Clock()
+    monkeypatch.setattr(send, "time", clock)
     monkeypatch.setattr(send, "PATIENCE", 0.1)
-    monkeypatch.setattr(send, "WORK_SECONDS", 0.5)
     answered, refused, record = threading.Event(), threading.Event(), outcomes.record
 
     def not_from_a_connection(*args: Any, **others: Any) -> None:
@@ -86,14 +102,15 @@ def test_a_late_answer_that_the_database_does_not_take_is_kept_for_the_recovery(
     monkeypatch.setattr(outcomes, "record", not_from_a_connection)
 
     def late(_: str) -> None:
-        answered.wait(30)
+        clock.ahead += FOREVER
+        answered.wait(PATIENCE)
 
     receiver.answers["DOT"] = late
     notification = tell(make_type(), people(1), version=make_version())
     send.send_lane(name=Lane.BULK)
     answered.set()
-    assert refused.wait(30)
-    until(lambda: not [each for each in threading.enumerate() if each.name == "connection"], "it has left", within=30)
+    assert refused.wait(PATIENCE)
+    until(lambda: not [each for each in threading.enumerate() if each.name == "connection"], "it has left")
     recover.expired_leases(now=timezone.now())
     assert stands(notification) == {"sent": 1}, "its journal has the answer"
     assert receiver.recipients == ["p0@example.com"]
@@ -131,7 +148,7 @@ def test_more_connections_are_opened_while_the_server_keeps_us_waiting(
     monkeypatch.setattr(send, "WIDEN_SECONDS", 0.02)
     monkeypatch.setattr(send, "STATE_SECONDS", 0.02)
     connections(4)
-    receiver.slowness = 0.05
+    receiver.answers["DOT"] = hold(lambda: receiver.connections > 1)
     notification = tell(make_type(), people(40), version=make_version())
     send.send_lane(name=Lane.BULK)
     assert stands(notification) == {"sent": 40}
@@ -154,7 +171,7 @@ def test_where_no_more_threads_can_be_started_those_at_work_have_to_do(
 
     monkeypatch.setattr(hand_over.Connection, "start", only_the_first)
     connections(4)
-    receiver.slowness = 0.02
+    receiver.answers["DOT"] = hold(lambda: len(started) > 1)
     notification = tell(make_type(), people(20), version=make_version())
     send.send_lane(name=Lane.BULK)
     assert stands(notification) == {"sent": 20}
@@ -169,7 +186,7 @@ def test_a_server_that_allows_fewer_connections_is_served_by_fewer(
     monkeypatch.setattr(send, "STATE_SECONDS", 0.02)
     monkeypatch.setattr(send, "MOST_CONNECTIONS", 4)
     connections(4)
-    receiver.slowness = 0.05
+    receiver.answers["DOT"] = hold(lambda: receiver.connections > 2)
     receiver.answers["CONNECT"] = lambda _: "421 4.7.0 too many connections" if receiver.connections > 2 else None
     notification = tell(make_type(), people(30), version=make_version())
     send.send_lane(name=Lane.BULK)
@@ -178,19 +195,36 @@ def test_a_server_that_allows_fewer_connections_is_served_by_fewer(
     assert ProviderAccount.objects.get(provider="smtp").failures == 0, "and the account is not to blame"
 
 
-def test_when_pause_has_returned_nothing_more_leaves(receiver: Receiver) -> None:
+def slow_down_before(stopping: threading.Event, receiver: Receiver) -> None:
+    """After ten mails the server holds each until somebody stops the sending, and a while longer.
+
+    So not all have left before that, however slow we are, and the few that are in hand then may still leave.
+    """
+
+    def answer(_: str) -> None:
+        if len(receiver.arrived) >= 10:
+            stopping.wait(PATIENCE)
+            time.sleep(0.2)
+
+    receiver.answers["DOT"] = answer
+
+
+def test_when_pause_has_returned_nothing_more_leaves(receiver: Receiver, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(control, "STILL_SECONDS", PATIENCE)
     connections(2)
-    receiver.slowness = 0.02
+    stopping = threading.Event()
+    slow_down_before(stopping, receiver)
     notification = tell(make_type(), people(200), version=make_version())
     sender = in_a_thread(lambda: send.send_lane(name=Lane.BULK))
-    until(lambda: len(receiver.arrived) > 5, "some have left", within=30)
+    until(lambda: len(receiver.arrived) > 5, "some have left")
+    stopping.set()
     control.pause(notification=notification, by=TESTER, now=timezone.now())
     left = len(receiver.arrived)
     sender.join()
     assert len(receiver.arrived) == left < 200
     assert stands(notification) == {"sent": left, "pending": 200 - left}
     assert set(Delivery.objects.filter(status="pending").values_list("attempts", flat=True)) == {0}, "uncharged"
-    receiver.slowness = 0.0
+    receiver.answers.clear()
     control.resume(notification=Notification.objects.get(), by=TESTER, now=timezone.now())
     send.send_lane(name=Lane.BULK)
     assert len(set(receiver.recipients)) == len(receiver.recipients) == 200
@@ -206,12 +240,12 @@ def test_what_is_claimed_while_it_is_stopped_does_not_leave(
 
     def slow(**asked: Any) -> limits.Grant:  # it has seen that the notification is on
         claiming.set()
-        stopped.wait(30)
+        stopped.wait(PATIENCE)
         return grant(**asked)
 
     monkeypatch.setattr(limits, "grant", slow)
     sender = in_a_thread(lambda: send.send_lane(name=Lane.BULK))
-    assert claiming.wait(30)
+    assert claiming.wait(PATIENCE)
     stop(notification=notification, by=TESTER, now=timezone.now())
     stopped.set()
     sender.join()
@@ -219,11 +253,14 @@ def test_what_is_claimed_while_it_is_stopped_does_not_leave(
     assert sum(stands(notification).values()) == 3
 
 
-def test_when_cancel_has_returned_nothing_more_leaves_ever(receiver: Receiver) -> None:
-    receiver.slowness = 0.02
+def test_when_cancel_has_returned_nothing_more_leaves_ever(receiver: Receiver, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(control, "STILL_SECONDS", PATIENCE)
+    stopping = threading.Event()
+    slow_down_before(stopping, receiver)
     notification = tell(make_type(), people(50), version=make_version())
     sender = in_a_thread(lambda: send.send_lane(name=Lane.BULK))
-    until(lambda: len(receiver.arrived) > 5, "some have left", within=30)
+    until(lambda: len(receiver.arrived) > 5, "some have left")
+    stopping.set()
     said = control.cancel(notification=notification, by=TESTER, now=timezone.now())
     left = len(receiver.arrived)
     sender.join()
@@ -234,14 +271,21 @@ def test_when_cancel_has_returned_nothing_more_leaves_ever(receiver: Receiver) -
 
 def test_a_message_of_another_channel_does_not_wait_until_the_mails_before_it_are_gone(receiver: Receiver) -> None:
     connections(1)
-    receiver.slowness = 0.02
+    arrived_in_the_inbox = threading.Event()
+
+    def answer(_: str) -> None:
+        if len(receiver.arrived) >= 10:
+            arrived_in_the_inbox.wait(PATIENCE)
+
+    receiver.answers["DOT"] = answer
     kind, version = make_type("orders", category="informational", channels=["email", "in_app"]), make_version()
     crowd = people(150)
     tell(kind, crowd, version=version)
     late = tell(kind, crowd[:1], version=version, channels=["in_app"])
     sender = in_a_thread(lambda: send.send_lane(name=Lane.TRANSACTIONAL))
-    until(lambda: stands(late) == {"sent": 1}, "the inbox has it", within=30)
+    until(lambda: stands(late) == {"sent": 1}, "the inbox has it")
     still = len(receiver.arrived)
+    arrived_in_the_inbox.set()
     sender.join()
     assert still < len(receiver.arrived) == 150
 
@@ -249,8 +293,8 @@ def test_a_message_of_another_channel_does_not_wait_until_the_mails_before_it_ar
 def test_what_comes_while_a_task_that_is_over_waits_for_a_slow_server_does_not_wait_with_it(
     receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(send, "WORK_SECONDS", 0.2)
-    monkeypatch.setattr(send, "PATIENCE", 10.0)
+    clock = Clock()
+    monkeypatch.setattr(send, "time", clock)
     over, answered, close = threading.Event(), threading.Event(), hand_over.Line.close
 
     def closed(line: hand_over.Line) -> None:
@@ -258,14 +302,19 @@ def test_what_comes_while_a_task_that_is_over_waits_for_a_slow_server_does_not_w
         over.set()
 
     monkeypatch.setattr(hand_over.Line, "close", closed)
-    receiver.answers["DOT"] = lambda _: None if answered.wait(30) else "450 4.2.0 nobody came"
+
+    def slow_server(_: str) -> str | None:
+        clock.ahead += FOREVER
+        return None if answered.wait(PATIENCE) else "450 4.2.0 nobody came"
+
+    receiver.answers["DOT"] = slow_server
     kind, version = make_type("orders", category="informational", channels=["email", "in_app"]), make_version()
     crowd = people(1)
     slow = tell(kind, crowd, version=version)
     sender = in_a_thread(lambda: send.send_lane(name=Lane.TRANSACTIONAL))
-    assert over.wait(30)
+    assert over.wait(PATIENCE)
     late = tell(kind, crowd, version=version, channels=["in_app"])
-    until(lambda: stands(late) == {"sent": 1}, "the inbox has it", within=8)
+    until(lambda: stands(late) == {"sent": 1}, "the inbox has it")
     assert stands(slow) == {"queued": 1}
     answered.set()
     sender.join()

@@ -3,16 +3,16 @@
 import os
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
 from urllib.parse import quote
 
 import psutil
 from django.conf import settings
 from django.db import connection
+
+from tests.patience import until
 
 
 def environment(folder: Path, **more: str) -> dict[str, str]:
@@ -52,7 +52,7 @@ def program(folder: Path, *words: str, **more: str) -> Iterator["subprocess.Pope
                 psutil.Process(pid).kill()
         process.wait()
         log.close()
-        until(lambda: not alive(left), "all processes of the test are gone", within=10)
+        until(lambda: not alive(left), "all processes of the test are gone")
 
 
 def family(pid: int) -> list[psutil.Process]:
@@ -83,12 +83,3 @@ def alive(pids: list[int]) -> list[int]:
         except psutil.NoSuchProcess:
             continue
     return found
-
-
-def until(condition: Callable[[], Any], what: str, *, within: float) -> Any:
-    deadline = time.monotonic() + within
-    while time.monotonic() < deadline:
-        if value := condition():
-            return value
-        time.sleep(0.05)
-    raise AssertionError(f"Not within {within} s: {what}")

@@ -12,7 +12,8 @@ from django.urls import reverse
 from django.utils import timezone
 
 from apps.ops.mailbox import store
-from tests.ops.processes import program, until
+from tests.ops.processes import program
+from tests.patience import until
 
 
 @pytest.fixture
@@ -56,7 +57,7 @@ def test_a_mail_is_on_disk_before_the_sender_hears_250(transactional_db: None, t
             with socket.socket() as attempt:
                 return attempt.connect_ex(("127.0.0.1", port)) == 0
 
-        until(answers, "the mailbox listens", within=10)
+        until(answers, "the mailbox listens")
         with smtplib.SMTP("127.0.0.1", port) as smtp:
             smtp.ehlo()
             assert smtp.has_extn("smtputf8")

@@ -13,7 +13,8 @@ from apps.notifications.accounts_out import settings_of
 from apps.notifications.models import ProviderAccount
 from apps.ops.demo import PASSWORD
 from apps.ops.mailbox import store
-from tests.ops.processes import alive, family, program, until
+from tests.ops.processes import alive, family, program
+from tests.patience import until
 
 
 @pytest.mark.slow
@@ -29,7 +30,7 @@ def test_run_makes_the_demo_world_serves_it_sends_its_mail_and_ends_on_ctrl_c(
         free_web = int(taken) + 200
         more = {"CARILLON_MODE": "development", "MAILBOX_PORT": taken, "PORT": str(free_web), "LOG_LEVEL": "WARNING"}
         with program(tmp_path, "run", **more) as run:
-            until(lambda: "Ctrl-C stops" in log.read_text() or run.poll() is not None, "it greets", within=60)
+            until(lambda: "Ctrl-C stops" in log.read_text() or run.poll() is not None, "it greets")
             words = log.read_text()
             assert re.search(r"runs at http://127\.0\.0\.1:\d+", words), words
             assert PASSWORD in words
@@ -38,10 +39,10 @@ def test_run_makes_the_demo_world_serves_it_sends_its_mail_and_ends_on_ctrl_c(
             (port,) = [settings_of(each)["port"] for each in ProviderAccount.objects.filter(provider="smtp")]
             assert port != int(taken)
             # the demo's first campaign leaves by SMTP as soon as the workers run
-            until(lambda: next(store.letters(tmp_path / "mailbox"), None), "a mail arrives", within=30)
+            until(lambda: next(store.letters(tmp_path / "mailbox"), None), "a mail arrives")
             everyone = [run.pid, *(each.pid for each in family(run.pid))]
             started = time.monotonic()
             run.send_signal(signal.SIGINT)
             run.wait(30)
-            until(lambda: not alive(everyone), "every process is gone", within=5)
+            until(lambda: not alive(everyone), "every process is gone")
             assert time.monotonic() - started < 30

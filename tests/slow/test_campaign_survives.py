@@ -22,7 +22,8 @@ from tests.chaos.receiver import Witness
 from tests.chaos.world import make_crowd
 from tests.make import TESTER, make_type
 from tests.notifications.world import make_accounts
-from tests.ops.processes import program, until
+from tests.ops.processes import program
+from tests.patience import until
 
 PEOPLE, LEAVING = 5000, 100
 
@@ -40,7 +41,7 @@ def _kill_a_busy_sender(journals: Path) -> None:
     def busy() -> list[Path]:
         return [path for path in journals.glob("*.journal") if path.stat().st_size]
 
-    until(lambda: bool(busy()), "a sender has a message in hand", within=20)
+    until(lambda: bool(busy()), "a sender has a message in hand")
     os.kill(int(busy()[0].name.split("-")[0]), signal.SIGKILL)
 
 
@@ -57,7 +58,7 @@ def test_nothing_is_lost_nobody_is_written_to_twice_and_leaving_counts_at_once(j
         )  # fmt: skip
         run = lifecycle.send_now(campaign=campaign, by=TESTER, now=timezone.now())
 
-        until(lambda: len(log.read().kept) > 500, "the first 500 mails have arrived", within=60)
+        until(lambda: len(log.read().kept) > 500, "the first 500 mails have arrived")
         _kill_a_busy_sender(journals)
         left: dict[str, float] = {}
         for person in random.sample(list(Follower.objects.prefetch_related("addresses")), LEAVING):
@@ -70,7 +71,7 @@ def test_nothing_is_lost_nobody_is_written_to_twice_and_leaving_counts_at_once(j
             campaign.refresh_from_db()
             return campaign.state
 
-        until(lambda: state() == "sent", "the campaign has finished by itself", within=120)
+        until(lambda: state() == "sent", "the campaign has finished by itself")
 
     copies = log.read().copies(run.notification.uid)
     sheet = balance(run.notification)

@@ -16,8 +16,22 @@ class Command(BaseCommand):
         default = Timings()
         parser.add_argument("--canary-every", type=float, default=default.canary_every, metavar="SECONDS")
         parser.add_argument("--stall-after", type=float, default=default.stall_after, metavar="SECONDS")
+        parser.add_argument("--start-within", type=float, default=default.start_within, metavar="SECONDS")
         parser.add_argument("--stop-within", type=float, default=default.stop_within, metavar="SECONDS")
 
-    def handle(self, *args: Any, canary_every: float, stall_after: float, stop_within: float, **options: Any) -> None:
-        timings = Timings(canary_every=canary_every, stall_after=stall_after, stop_within=stop_within)
+    def handle(
+        self,
+        *args: Any,
+        canary_every: float,
+        stall_after: float,
+        start_within: float,
+        stop_within: float,
+        **options: Any,
+    ) -> None:
+        timings = Timings(
+            canary_every=canary_every,
+            stall_after=stall_after,
+            start_within=start_within,
+            stop_within=stop_within,
+        )
         Supervisor(timings, Hurry()).run()
