@@ -289,6 +289,6 @@ LOGGING = {
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["console"], "level": env.text("LOG_LEVEL", "WARNING")},
     # what speaks to Apple logs device tokens from INFO on, and our own token at DEBUG
-    "loggers": {name: {"level": "WARNING"} for name in ("httpx", "httpcore", "hpack")}
+    "loggers": {name: {"level": "WARNING"} for name in ("httpx2", "httpcore2", "hpack")}
     | {"carillon": {"level": env.text("LOG_LEVEL", "INFO")}, "axes": {"level": "ERROR"}},
 }

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-import httpx
+import httpx2
 import jwt
 from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
 
@@ -110,7 +110,7 @@ _tokens: dict[tuple[str, str, str], ProviderToken] = {}
 
 
 class _Body:
-    """The body of a request, which notes how much of it the connection took (web_wire.Body for httpx).
+    """The body of a request, which notes how much of it the connection took (web_wire.Body for httpx2).
 
     The stream ends after its last block, so the other side can have the whole message only when `left` is true.
     """
@@ -137,7 +137,7 @@ class ApnsSession(Caller, Session[PushMessage]):
         }
         self.token, self._client, self._body = token, None, _Body(b"")
 
-    _client: httpx.Client | None
+    _client: httpx2.Client | None
 
     def send(self, message: PushMessage) -> Outcome:
         content = content_of(message)
@@ -149,7 +149,7 @@ class ApnsSession(Caller, Session[PushMessage]):
             response = self._post(message, as_json(content), token)
             if reason_of(response) == "ExpiredProviderToken":
                 response = self._post(message, as_json(content), self.token.renewed(token))
-        except httpx.HTTPError as error:
+        except httpx2.HTTPError as error:
             return self.broken(error)
         if response.status_code == 200:
             return Outcome(Result.ACCEPTED, "200", provider_id=response.headers.get("apns-id", ""))
@@ -159,7 +159,7 @@ class ApnsSession(Caller, Session[PushMessage]):
             self.close()
         return self.refused(response.status_code, response.headers, response.text)
 
-    def _post(self, message: PushMessage, content: bytes, token: str) -> httpx.Response:
+    def _post(self, message: PushMessage, content: bytes, token: str) -> httpx2.Response:
         environment = "sandbox" if message.details.get("environment") == "sandbox" else "production"
         url = f"{self.urls[environment]}/3/device/{message.token}"
         topic = str(message.details.get("topic") or self.settings["topic"])
@@ -169,16 +169,16 @@ class ApnsSession(Caller, Session[PushMessage]):
         self._body = _Body(content)
         try:
             return self._connected().post(url, content=self._body, headers=headers)
-        except (httpx.ReadError, httpx.WriteError, httpx.RemoteProtocolError) as error:
+        except (httpx2.ReadError, httpx2.WriteError, httpx2.RemoteProtocolError) as error:
             if self._body.left and not _untouched(error):
                 raise
         self.close()  # Apple ended the connection before it had the whole message, so it can't have taken it
         return self._connected().post(url, content=self._body, headers=headers)
 
-    def _connected(self) -> httpx.Client:
+    def _connected(self) -> httpx2.Client:
         if self._client is None:
             connect, read = self.patience
-            self._client = httpx.Client(http1=False, http2=True, timeout=httpx.Timeout(read, connect=connect))
+            self._client = httpx2.Client(http1=False, http2=True, timeout=httpx2.Timeout(read, connect=connect))
         return self._client
 
     def refused(self, status: int, headers: Mapping[str, str], text: str) -> Outcome:
@@ -253,14 +253,14 @@ def headers_of(message: PushMessage) -> dict[str, str]:
     return headers
 
 
-def reason_of(response: httpx.Response) -> str:
+def reason_of(response: httpx2.Response) -> str:
     return str(as_dict(response.text).get("reason") or "") if response.status_code == 403 else ""
 
 
-def _untouched(error: httpx.HTTPError) -> bool:
+def _untouched(error: httpx2.HTTPError) -> bool:
     """The connection was ended (GOAWAY) before any message of it was looked at: those can go through another one.
 
-    RFC 9113 6.8: nothing above the last stream was processed. Where some were, httpx sees to the others itself.
+    RFC 9113 6.8: nothing above the last stream was processed. Where some were, httpx2 sees to the others itself.
     """
     said: tuple[Any, ...] = getattr(error.__cause__, "args", ())
     return any(getattr(each, "last_stream_id", None) == 0 for each in said)

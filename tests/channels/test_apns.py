@@ -1,5 +1,6 @@
 """APNs against a server that speaks HTTP/2 over TLS: its reasons, its tokens, and connections that end."""
 
+import logging
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -191,3 +192,13 @@ def test_settings_that_can_not_work_are_refused_at_once(fake: FakeApns) -> None:
             Apns.open(fake.settings(**changes))
     one_line = fake.settings()["private_key"].replace("\n", " ")
     assert Apns.open(fake.settings(private_key=one_line))
+
+
+def test_what_speaks_to_apple_logs_no_device_token(fake: FakeApns, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG)  # of the root, as LOG_LEVEL=DEBUG does
+    put(fake, to())
+    names = logging.root.manager.loggerDict
+    spoke = [name for name in names if name.startswith(("http", "h2", "hpack"))]
+    loud = [name for name in spoke if logging.getLogger(name).isEnabledFor(logging.INFO)]
+    assert {"httpx2", "httpcore2.http2", "hpack.hpack"} <= set(spoke)
+    assert loud == []
