@@ -90,6 +90,7 @@ SPECTACULAR = {
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",
         "apps.api.docs.say_that_unknown_fields_are_refused",
+        "apps.api.docs.join_wrapped_lines",
         "apps.api.docs.say_that_writes_take_a_key",
     ],
     "SCHEMA_PATH_PREFIX": "/api/v1",

@@ -1,5 +1,6 @@
 """How the API describes itself: the schemes of authentication, and the page to try calls on."""
 
+import re
 from typing import Any
 
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
@@ -8,6 +9,9 @@ from drf_spectacular.views import SpectacularSwaggerSplitView
 from apps.api.auth import ApiKeyAuthentication, StaffSession
 from apps.api.errors import MEDIA_TYPE
 from apps.api.idempotency import HEADER, LONGEST, METHODS
+
+# A line break inside a paragraph.
+_WRAPPED = re.compile(r"(?<!\n)\n(?![\n*])")
 
 
 class ApiKeyScheme(OpenApiAuthenticationExtension):
@@ -40,6 +44,17 @@ def say_that_unknown_fields_are_refused(result: dict[str, Any], **_: Any) -> dic
     for name, schema in result["components"]["schemas"].items():
         if name.endswith("Request"):
             schema["additionalProperties"] = False
+    return result
+
+
+def join_wrapped_lines(result: dict[str, Any], **_: Any) -> dict[str, Any]:
+    """Describe each schema without the line breaks that its docstring has in our source.
+
+    Paragraphs stay apart, and so do the values that drf-spectacular lists by lines with a star.
+    """
+    for schema in result["components"]["schemas"].values():
+        if "description" in schema:
+            schema["description"] = _WRAPPED.sub(" ", schema["description"])
     return result
 
 

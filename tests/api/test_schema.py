@@ -15,6 +15,7 @@ from rest_framework.test import APIClient
 from apps.accounts.permissions import Scope
 from apps.api import urls
 from apps.api.auth import HasScope
+from apps.api.docs import join_wrapped_lines
 from apps.api.errors import no_such_address
 from apps.api.limits import PerCaller
 from apps.lib.ids import uuid7
@@ -86,6 +87,13 @@ def test_a_view_without_them_would_be_seen() -> None:
 def test_the_schema_says_that_unknown_fields_are_refused() -> None:
     schemas = SchemaGenerator().get_schema(request=None, public=True)["components"]["schemas"]
     assert schemas["NewFollowerRequest"]["additionalProperties"] is False
+
+
+def test_a_description_is_not_broken_where_the_source_is() -> None:
+    described = {"One": {"description": "It says\nwhat.\n\nAnd\nwhy."}}
+    listed = {"Two": {"description": "* `a` - A\n* `b` - B"}, "Three": {}}
+    schemas = join_wrapped_lines({"components": {"schemas": described | listed}})
+    assert schemas["components"]["schemas"] == {"One": {"description": "It says what.\n\nAnd why."}} | listed
 
 
 def test_the_promised_eight_are_there(schema: dict[str, Any]) -> None:
