@@ -26,14 +26,14 @@ def plan(size: int) -> None:
 def claims(owner: str, size: int) -> Iterator[list[Any]]:
     """All that is due, in claims of at most `size` rows."""
     from apps.lib.queue.lanes import Lane
-    from apps.notifications.claim import claim
+    from apps.notifications.sending.claim import claim
 
     while batch := claim(Lane.BULK, owner=owner, size=size):
         yield batch.rows
 
 
 def account_settings() -> dict[str, Any]:
-    from apps.notifications.accounts_out import settings_of
+    from apps.notifications.accounts.routing import settings_of
     from apps.notifications.models import ProviderAccount
 
     return settings_of(ProviderAccount.objects.get(channel="email"))

@@ -97,9 +97,9 @@ def fill(people: int, *, sizes: Sequence[int]) -> None:
     from django.db import connection, transaction
     from django.utils import timezone
 
-    from apps.campaigns.segments import make_segment
+    from apps.campaigns.audience.segments import make_segment
     from apps.followers.models import Address, ConsentRecord, Follower, Tagging
-    from apps.followers.tagging import make_tag
+    from apps.followers.people.tagging import make_tag
     from apps.lib.actor import command
 
     by, now = command("bench"), timezone.now()
@@ -146,12 +146,12 @@ def send_through(port: int, **settings: Any) -> None:
     from django.utils import timezone
 
     from apps.lib.actor import command
-    from apps.notifications import accounts_out
+    from apps.notifications.accounts import edit
     from apps.notifications.models import ProviderAccount
 
     given = {"host": HERE, "port": port, "security": "none", "dkim_selector": "", "dkim_key": "", **settings}
     account = ProviderAccount.objects.get(channel="email")  # setup_site made it
-    accounts_out.change_account(account=account, settings=given, by=command("bench"), now=timezone.now())
+    edit.change_account(account=account, settings=given, by=command("bench"), now=timezone.now())
 
 
 # ------------------------------------------------------------------ campaigns

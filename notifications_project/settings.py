@@ -154,7 +154,7 @@ AXES_FAILURE_LIMIT = 7
 AXES_COOLOFF_TIME = 0.25  # hours
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
 AXES_RESET_ON_SUCCESS = True
-AXES_LOCKOUT_TEMPLATE = "dashboard/accounts/locked_out.html"
+AXES_LOCKOUT_TEMPLATE = "dashboard/administer/auth/locked_out.html"
 AXES_VERBOSE = False
 # How many proxies in front append to X-Forwarded-For; 0 means the header is not believed at all.
 PROXY_COUNT = env.integer("PROXY_COUNT", 0)

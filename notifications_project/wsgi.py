@@ -5,7 +5,7 @@ import os
 from django.core.wsgi import get_wsgi_application
 from django.urls import get_resolver
 
-from apps.lib.garbage import settle
+from apps.lib.processes.gc_tuning import settle
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "notifications_project.settings")
 application = get_wsgi_application()

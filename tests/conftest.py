@@ -10,10 +10,14 @@ import pytest
 from django.db import connections
 from playwright.sync_api import Browser, sync_playwright
 
-from apps.campaigns import launch, reactions
+from apps.campaigns import launch
+from apps.campaigns.events import run_rules
 from apps.content import links
-from apps.followers import imports
-from apps.notifications import control, digest, send
+from apps.followers.imports import job
+from apps.notifications import replay
+from apps.notifications.digests import flush
+from apps.notifications.sending import sender as sending_sender
+from apps.notifications.sending import shift
 from tests import chromium
 from tests.make import make_follower, make_staff
 from tests.notifications.world import make_accounts
@@ -62,10 +66,10 @@ def var_dir(settings: Any, tmp_path: Any) -> None:
 @pytest.fixture(autouse=True)
 def nothing_is_cut_short(monkeypatch: pytest.MonkeyPatch) -> None:
     """Tasks of tests are over when nothing is left to do, however long that takes here."""
-    for module in (send, digest, control, imports, launch, reactions):
-        name = "RUN_SECONDS" if module is imports else "WORK_SECONDS"
+    for module in (sending_sender, flush, replay, job, launch, run_rules):
+        name = "RUN_SECONDS" if module is job else "WORK_SECONDS"
         monkeypatch.setattr(module, name, PATIENCE)
-    monkeypatch.setattr(send, "PATIENCE", PATIENCE)
+    monkeypatch.setattr(shift, "PATIENCE", PATIENCE)
 
 
 @pytest.fixture(autouse=True)

@@ -17,7 +17,7 @@ import jwt
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 
-from apps.channels.web_push_encryption import CURVE, base64url, new_private_key, unbase64
+from apps.channels.push.web_push_encryption import CURVE, base64url, new_private_key, unbase64
 from tests.fake_esp import Answer, Call, FakeEsp, Refused
 
 PROJECT = "carillon-test"

@@ -8,8 +8,8 @@ from django.utils import timezone
 from apps.accounts.models import User
 from apps.content import drafts
 from apps.content.models import Template
-from apps.followers.contacts import add_follower
 from apps.followers.models import Follower, NotificationType
+from apps.followers.people.contacts import add_follower
 from apps.lib.actor import Actor, ActorKind
 
 TESTER = Actor(ActorKind.SYSTEM, label="tests")

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from apps.accounts.models import AuditEntry
-from apps.lib.events import Fact
+from apps.lib.facts import Fact
 
 
 def record(facts: Sequence[Fact]) -> None:

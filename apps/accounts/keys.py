@@ -15,8 +15,8 @@ from django.db.models import Q
 from apps.accounts.models import ApiKey, User
 from apps.accounts.permissions import Scope, role_of, scopes_of_role
 from apps.lib.actor import Actor, ActorKind
-from apps.lib.events import Fact, Kind, publish
-from apps.lib.kept import Kept
+from apps.lib.facts import Fact, Kind, publish
+from apps.lib.sql.compiled_query import Kept
 
 PREFIX = "car_live_"
 PREFIX_ALPHABET = "abcdefghijklmnopqrstuvwxyz234567"  # 8 of these: 40 bits

@@ -10,7 +10,7 @@ from django.db import IntegrityError, transaction
 from apps.accounts.models import Role, User
 from apps.lib import wallclock
 from apps.lib.actor import Actor
-from apps.lib.events import Fact, Kind, publish
+from apps.lib.facts import Fact, Kind, publish
 
 
 class BadStaff(ValueError):

@@ -10,8 +10,8 @@ from django.db.models.functions import TruncDate
 
 from apps.campaigns.models import Campaign, CampaignState, Run
 from apps.followers.models import Channel, Follower
-from apps.notifications.balance import Balance
 from apps.notifications.models import DeliveryStatus, Notification, NotificationState, Tally
+from apps.notifications.reports.balance import Balance
 
 OUTCOMES = {
     "sent": {DeliveryStatus.SENT, DeliveryStatus.DELIVERED},

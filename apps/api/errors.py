@@ -16,31 +16,31 @@ from rest_framework.views import exception_handler, set_rollback
 
 from apps.accounts.keys import BadKeyRequest
 from apps.api.idempotency import BadIdempotencyKey, KeyReused, StillRunning
-from apps.campaigns.audience import BadAudience
+from apps.campaigns.audience.audience import BadAudience
+from apps.campaigns.audience.language import BadRules
+from apps.campaigns.audience.segments import SegmentInUse, SegmentNameTaken
 from apps.campaigns.compose import BadCampaign, StaleEdit
 from apps.campaigns.compose import WrongState as CampaignInWrongState
-from apps.campaigns.conditions import BadConditions
-from apps.campaigns.event_rules import BadRule, RuleNameTaken
-from apps.campaigns.events import BadEvent
+from apps.campaigns.events.conditions import BadConditions
+from apps.campaigns.events.rules import BadRule, RuleNameTaken
+from apps.campaigns.events.store import BadEvent
 from apps.campaigns.lifecycle import CampaignNotReady
-from apps.campaigns.recurrence import BadCadence
-from apps.campaigns.recurring import BadRecurring, RecurringNameTaken
-from apps.campaigns.rules import BadRules
-from apps.campaigns.segments import SegmentInUse, SegmentNameTaken
+from apps.campaigns.recurring.edit import BadRecurring, RecurringNameTaken
+from apps.campaigns.recurring.recurrence import BadCadence
 from apps.content.drafts import BadWords, DraftChanged, KeyTaken
 from apps.content.lint import BadData
 from apps.content.problems import NotPublishable, RenderError
 from apps.followers.addresses import BadAddress
-from apps.followers.consent import Locked, UnknownCell
-from apps.followers.contacts import AddressTaken, ExternalIdTaken
-from apps.followers.fields import BadFollower
-from apps.followers.tagging import TagTaken
-from apps.followers.webhooks import WebhookKnown
+from apps.followers.consent.acts import Locked, UnknownCell
+from apps.followers.devices.webhooks import WebhookKnown
+from apps.followers.people.contacts import AddressTaken, ExternalIdTaken
+from apps.followers.people.tagging import TagTaken
+from apps.followers.profile_fields import BadFollower
 from apps.lib.wallclock import MissingTime, UnknownZone
-from apps.notifications.cap_rules import BadCap
 from apps.notifications.control import WrongState as NotificationInWrongState
-from apps.notifications.kinds import BadType
+from apps.notifications.decide.cap_rules import BadCap
 from apps.notifications.notify import NotNotifiable
+from apps.notifications.types.edit import BadType
 
 log = logging.getLogger("carillon.api")
 MEDIA_TYPE = "application/problem+json"

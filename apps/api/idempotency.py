@@ -24,7 +24,7 @@ from rest_framework.response import Response
 
 from apps.api.models import IdempotentCall
 from apps.lib.crypto import decrypt, encrypt
-from apps.lib.prepared import run_prepared
+from apps.lib.sql.prepared import run_prepared
 
 if TYPE_CHECKING:
     from apps.api.endpoint import Endpoint

@@ -15,7 +15,7 @@ from rest_framework.request import Request
 from rest_framework.throttling import BaseThrottle
 
 from apps.api.models import Allowance
-from apps.lib.prepared import run_prepared
+from apps.lib.sql.prepared import run_prepared
 
 WINDOW = 60.0  # seconds
 

@@ -10,7 +10,7 @@ from rest_framework.pagination import BasePagination
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from apps.lib import keyset
+from apps.lib.sql import keyset
 
 DEFAULT, MOST = 50, 200
 

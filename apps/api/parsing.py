@@ -6,7 +6,7 @@ from typing import IO, Any
 from rest_framework.exceptions import ParseError
 from rest_framework.parsers import JSONParser
 
-from apps.lib import plain_json
+from apps.lib import strict_json
 
 
 class PlainJson(JSONParser):
@@ -17,9 +17,9 @@ class PlainJson(JSONParser):
     ) -> Any:
         try:
             data = super().parse(stream, media_type, parser_context)
-            plain_json.check(data)
+            strict_json.check(data)
         except RecursionError as error:
             raise ParseError("The body is nested too deeply.") from error
-        except plain_json.BadJson as error:
+        except strict_json.BadJson as error:
             raise ParseError(f"The body {error}.") from error
         return data

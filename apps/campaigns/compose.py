@@ -7,8 +7,8 @@ from django.db import transaction
 from django.db.models import F
 
 from apps.accounts.models import User
-from apps.campaigns import audience as audiences
 from apps.campaigns import pacing
+from apps.campaigns.audience import audience as audiences
 from apps.campaigns.models import Campaign, CampaignState
 from apps.content import drafts
 from apps.content.layouts import standard_layout
@@ -16,7 +16,7 @@ from apps.content.models import Layout, Template
 from apps.followers.models import Channel, NotificationType
 from apps.lib import ids, wallclock
 from apps.lib.actor import Actor, ActorKind
-from apps.lib.events import Fact, Kind, publish
+from apps.lib.facts import Fact, Kind, publish
 from apps.notifications.notify import FARTHEST_YEARS
 
 S = CampaignState

@@ -14,7 +14,8 @@ from typing import TypeVar
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 
-from apps.campaigns import audience, lifecycle
+from apps.campaigns import lifecycle
+from apps.campaigns.audience import audience
 from apps.campaigns.models import Campaign, CampaignState, Occurrence, Run
 from apps.followers.models import Follower
 from apps.lib.queue.announce import announce

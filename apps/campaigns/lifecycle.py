@@ -14,7 +14,7 @@ from typing import Any
 
 from django.db import transaction
 
-from apps.campaigns import audience as audiences
+from apps.campaigns.audience import audience as audiences
 from apps.campaigns.compose import WrongState, not_a_draft, planned_moment, tell
 from apps.campaigns.models import Campaign, CampaignState, Run
 from apps.campaigns.readiness import Problem, problems
@@ -22,14 +22,14 @@ from apps.content import drafts
 from apps.content.models import VersionState
 from apps.content.problems import NotPublishable
 from apps.lib.actor import SYSTEM, Actor
-from apps.lib.events import Fact, Kind
+from apps.lib.facts import Fact, Kind
 from apps.lib.queue.announce import announce
 from apps.lib.queue.lanes import Lane
-from apps.notifications import control
-from apps.notifications.balance import balance
+from apps.notifications import control, replay
 from apps.notifications.control import CAMPAIGN
 from apps.notifications.models import DeliveryStatus, Notification, NotificationState
 from apps.notifications.notify import NotNotifiable, open_notification
+from apps.notifications.reports.balance import balance
 
 LAUNCH_TASK = "apps.campaigns.launch.launch"
 S = CampaignState
@@ -235,7 +235,7 @@ def retry_failed(*, campaign: Campaign, by: Actor, now: dt.datetime) -> int:
         campaign.refresh_from_db()
         if notification is None or campaign.state not in (S.SENT, S.SENDING):
             raise WrongState(f"This campaign is {_state_now(campaign)}; failed messages are retried once it was sent.")
-        number = control.retry_failed(notification=notification, by=by, now=now)
+        number = replay.retry_failed(notification=notification, by=by, now=now)
         campaign.refresh_from_db()  # `follow` has set it going again
     return number
 

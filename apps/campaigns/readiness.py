@@ -3,7 +3,8 @@
 import datetime as dt
 from dataclasses import dataclass
 
-from apps.campaigns import audience, rules
+from apps.campaigns.audience import audience
+from apps.campaigns.audience import language as audience_language
 from apps.campaigns.models import Campaign, Segment
 from apps.content import lint
 from apps.content.models import Version, VersionState
@@ -76,8 +77,8 @@ def _audience(campaign: Campaign, *, now: dt.datetime, may_be_empty: bool) -> li
 
 def _check_segment(segment: Segment) -> None:
     try:
-        rules.check_names(rules.parse(segment.rules))
-    except rules.BadRules as error:
+        audience_language.check_names(audience_language.parse(segment.rules))
+    except audience_language.BadRules as error:
         raise audience.BadAudience(f"In the segment “{segment.name}”: {error}") from error
 
 

@@ -6,12 +6,13 @@ from dataclasses import dataclass
 from django.db.models import Count, Q, QuerySet
 from django.utils import timezone
 
-from apps.campaigns import audience, readiness
+from apps.campaigns import readiness
+from apps.campaigns.audience import audience
 from apps.campaigns.models import Campaign
 from apps.campaigns.readiness import Problem
+from apps.followers.consent.verdict import EXPLANATIONS, Reason
+from apps.followers.consent.verdict_sql import ALLOWING, with_verdict
 from apps.followers.models import Channel, Follower
-from apps.followers.verdict import EXPLANATIONS, Reason
-from apps.followers.verdict_sql import ALLOWING, with_verdict
 
 SAMPLE = 10
 

@@ -1,17 +1,12 @@
-"""What a provider is: it declares its settings, opens a session, and turns each message into one outcome."""
+"""What every provider keeps to: declared settings, sessions that hand over, outcomes that say what may follow."""
 
-import datetime as dt
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, ClassVar, Generic, Protocol, Self, TypeVar
-from uuid import UUID
-
-if TYPE_CHECKING:
-    from apps.channels.mime import Pieces
+from typing import Any, ClassVar, Generic, Protocol, Self, TypeVar
 
 LONGEST_WAIT = 86_400.0  # seconds; some say "in the year 9999", and no date can be that far off
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]+")
@@ -67,80 +62,6 @@ class Outcome:
             object.__setattr__(self, name, _CONTROL.sub(" ", said)[:longest])
         if self.retry_after is not None:
             object.__setattr__(self, "retry_after", min(max(0.0, self.retry_after), LONGEST_WAIT))
-
-
-@dataclass(frozen=True, slots=True)
-class Mail:
-    """One e-mail to one person. Header values are plain text; providers encode. `to` is a bare address."""
-
-    delivery: UUID
-    message_id: str  # with angle brackets; the same on every try
-    sender: str  # "Name <address>"
-    to: str
-    to_name: str
-    subject: str
-    text: str
-    html: "str | Pieces"  # pieces when it comes from a template: what is the same for everyone is encoded once
-    headers: Mapping[str, str] = field(default_factory=dict)
-    sent_at: dt.datetime | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class InAppMessage:
-    delivery: UUID
-    follower: UUID
-    category: str
-    title: str
-    body: str
-    link: str
-
-
-@dataclass(frozen=True, slots=True)
-class SmsMessage:
-    """One text message to one phone. `media`: public https addresses of pictures (MMS), none for plain SMS."""
-
-    delivery: UUID
-    to: str  # E.164, with +
-    body: str
-    media: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class PushMessage:
-    """One notification to one device or browser. `token` is its registration token or push endpoint."""
-
-    delivery: UUID
-    token: str
-    details: Mapping[str, Any]  # of the address: a browser's keys, a token's environment (apps.followers.devices)
-    title: str
-    body: str
-    link: str = ""
-    image: str = ""
-    collapse: str = ""  # a later message with the same one replaces it; at most 32 letters of base64url (RFC 8030)
-    ttl: int | None = None  # seconds for which it is worth delivering; None = as long as the service likes
-    urgent: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class WebhookMessage:
-    """One signed POST to a follower's own address. `details` of the address hold the encrypted secret."""
-
-    delivery: UUID
-    url: str
-    details: Mapping[str, Any]
-    type: str  # dot-separated, such as notification.order_shipped
-    timestamp: dt.datetime
-    data: Mapping[str, Any]
-
-
-@dataclass(frozen=True, slots=True)
-class VoiceMessage:
-    """One call in which `body` is spoken. `to` in E.164, `language` as BCP 47."""
-
-    delivery: UUID
-    to: str
-    body: str
-    language: str
 
 
 M = TypeVar("M")

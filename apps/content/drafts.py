@@ -15,15 +15,15 @@ from uuid import UUID
 from django.contrib.auth import get_user_model
 from django.db import transaction
 
+from apps.content.channel_parts import CHANNEL_PARTS
 from apps.content.lint import problems
 from apps.content.mail_html import text_of
 from apps.content.models import Layout, Link, Template, Translation, Version, VersionState
-from apps.content.parts import CHANNEL_PARTS
 from apps.content.problems import NotPublishable, Problem
 from apps.content.render import Compiled
 from apps.lib.actor import Actor, ActorKind
-from apps.lib.events import Fact, Kind
-from apps.lib.events import publish as tell
+from apps.lib.facts import Fact, Kind
+from apps.lib.facts import publish as tell
 
 Words = Mapping[str, Mapping[str, str]]  # {"email": {"subject": …}, "in_app": {…}}
 _LANGUAGE = re.compile(r"[a-z]{2,3}(-[A-Za-z0-9]{2,8})*")

@@ -8,7 +8,7 @@ from apps.content.lint import layout_problems
 from apps.content.models import Layout
 from apps.content.problems import NotPublishable
 from apps.lib.actor import Actor
-from apps.lib.events import Fact, Kind, publish
+from apps.lib.facts import Fact, Kind, publish
 
 STANDARD = "standard"  # the stock library's
 

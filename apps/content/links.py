@@ -7,7 +7,7 @@ from html import unescape
 
 from django.conf import settings
 
-from apps.channels.mime import STAMP
+from apps.channels.pieces import STAMP
 from apps.content.mail_html import LIQUID
 from apps.content.models import Link
 

@@ -9,13 +9,13 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from apps.channels.mime import Pieces
-from apps.content.blank_lines import tidied, tidy
+from apps.channels.pieces import Pieces
+from apps.content.channel_parts import CHANNEL_PARTS, Kind, Part
 from apps.content.links import links_in, tracked
-from apps.content.liquid_engine import FAILURES, Parsed, Unrenderable, line_of, parse, plain
+from apps.content.liquid.blank_lines import tidied, tidy
+from apps.content.liquid.parse import FAILURES, Parsed, Unrenderable, line_of, parse, plain
 from apps.content.mail_html import inline_styles, text_of
 from apps.content.models import Version, VersionState
-from apps.content.parts import CHANNEL_PARTS, Kind, Part
 from apps.content.problems import Problem, RenderError
 
 # What every template may use, and data can't replace. The caller of `render` fills all but `content`.

@@ -2,33 +2,12 @@
 
 from django.urls import URLPattern
 
-from apps.dashboard import (
-    audit,
-    auth,
-    campaigns,
-    caps,
-    channels,
-    content,
-    deliveries,
-    event_rules,
-    events,
-    followers,
-    forecasts,
-    home,
-    imports,
-    keys,
-    layouts,
-    notifications,
-    preview,
-    recurring,
-    segments,
-    staff,
-    suppressions,
-    tags,
-    types,
-    undelivered,
-    webhooks,
-)
+from apps.dashboard.administer import api_keys, auth, channels, staff
+from apps.dashboard.audience import followers, forecasts, imports, segments, suppressions, tags, webhooks
+from apps.dashboard.content import caps, layouts, message_types, preview, templates
+from apps.dashboard.operate import audit
+from apps.dashboard.send import campaigns, deliveries, event_rules, events, notifications, recurring, undelivered
+from apps.dashboard.shell import home
 
 app_name = "dashboard"
 urlpatterns: list[URLPattern] = [
@@ -40,10 +19,10 @@ urlpatterns: list[URLPattern] = [
     *imports.urlpatterns,
     *tags.urlpatterns,
     *segments.urlpatterns,
-    *content.urlpatterns,
+    *templates.urlpatterns,
     *layouts.urlpatterns,
     *preview.urlpatterns,
-    *types.urlpatterns,
+    *message_types.urlpatterns,
     *caps.urlpatterns,
     *notifications.urlpatterns,
     *deliveries.urlpatterns,
@@ -56,5 +35,5 @@ urlpatterns: list[URLPattern] = [
     *audit.urlpatterns,
     *channels.urlpatterns,
     *staff.urlpatterns,
-    *keys.urlpatterns,
+    *api_keys.urlpatterns,
 ]

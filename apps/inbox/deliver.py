@@ -7,7 +7,8 @@ from urllib.parse import urlsplit
 from django.utils import timezone
 from django.utils.text import Truncator
 
-from apps.channels.contract import InAppMessage, Outcome, Provider, Result, Session
+from apps.channels.contract import Outcome, Provider, Result, Session
+from apps.channels.messages import InAppMessage
 from apps.followers.models import Follower
 from apps.inbox.models import InboxItem
 

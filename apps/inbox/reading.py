@@ -10,10 +10,10 @@ from django.db.models import QuerySet
 
 from apps.followers.models import Follower
 from apps.inbox.models import InboxItem
-from apps.lib import among  # noqa: F401  (the lookup `pk__among`)
 from apps.lib.actor import Actor
-from apps.lib.events import Fact, Kind, publish
-from apps.notifications import fallback
+from apps.lib.facts import Fact, Kind, publish
+from apps.lib.sql import in_array  # noqa: F401  (the lookup `pk__among`)
+from apps.notifications.decide import fallback
 
 
 def items_of(follower: Follower) -> QuerySet[InboxItem]:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from apps.followers.models import Channel
 from apps.inbox.models import InboxItem
-from apps.lib.events import Fact
+from apps.lib.facts import Fact
 from apps.notifications.models import Delivery, Notification
 
 

@@ -5,19 +5,20 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from apps.channels.segments import Segments, segments
+from apps.channels.sms.segments import Segments, segments
 from apps.content.drafts import published_version
 from apps.content.problems import RenderError
+from apps.followers.consent.verdict_sql import ALLOWING, with_verdict
 from apps.followers.models import Channel, Follower, NotificationType
-from apps.followers.verdict_sql import ALLOWING, with_verdict
-from apps.notifications import accounts_out, caps, facts
-from apps.notifications.balance import explain
-from apps.notifications.decide import Act, Decision, Standing
-from apps.notifications.fallback import chain_of
+from apps.notifications.accounts import routing
+from apps.notifications.decide import caps, gather
+from apps.notifications.decide.decision import Act, Decision, Standing
+from apps.notifications.decide.fallback import chain_of
+from apps.notifications.messages.person import person_of
 from apps.notifications.models import Notification, ProviderAccount, TypeTemplate
 from apps.notifications.notify import lane_of
-from apps.notifications.recipient import person_of
-from apps.notifications.trial import preview
+from apps.notifications.preview import preview
+from apps.notifications.reports.balance import explain
 
 SAYINGS = {Act.SEND: "It goes", Act.SKIP: "It does not go", Act.WAIT: "It waits", Act.HOLD: "It waits for a digest"}
 _BEST = {reason: place for place, reason in enumerate(ALLOWING)}
@@ -60,11 +61,11 @@ def forecast(
     )
     person = person_of(follower)
     verdict, via = _verdict(follower, kind, channel)
-    [decision] = facts.decisions(
+    [decision] = gather.decisions(
         notification,
         channel,
-        [facts.Asked(person, verdict)],
-        habits=facts.habits_of_all({person.pk: person}),
+        [gather.Asked(person, verdict)],
+        habits=gather.habits_of_all({person.pk: person}),
         ledger=caps.open_ledger(notification, channel, [person], caps=caps.enabled(), now=at, lock=False),
         now=at,
         chain=_chain(follower, notification, channel),
@@ -72,7 +73,7 @@ def forecast(
     planned_at = at if decision.act is Act.SEND else decision.at
     lane, account = lane_of(kind), None
     if planned_at:
-        account = accounts_out.account_for(channel, now=planned_at, lane=lane.value, via=via)
+        account = routing.account_for(channel, now=planned_at, lane=lane.value, via=via)
     explanation = f"{SAYINGS[decision.act]}: {explain(decision.reason)}."
     if planned_at and account is None:
         explanation += " No account of the channel could take it then."

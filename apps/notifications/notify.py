@@ -13,13 +13,13 @@ from apps.content.lint import BadData, check_data
 from apps.content.models import Version, VersionState
 from apps.followers.models import Category, Follower, NotificationType
 from apps.lib.actor import Actor
-from apps.lib.events import Fact, Kind, publish
+from apps.lib.facts import Fact, Kind, publish
 from apps.lib.queue.announce import announce
 from apps.lib.queue.lanes import Lane
-from apps.notifications.data_schema import Unfit, check_fit
-from apps.notifications.fallback import chain_of
+from apps.notifications.decide.fallback import chain_of
 from apps.notifications.models import Notification, NotificationState, Recipient, TypeTemplate
 from apps.notifications.plan import PLAN_TASK, SLICE, plan_named
+from apps.notifications.types.data_schema import Unfit, check_fit
 
 FARTHEST_YEARS = 10  # a moment at the end of the calendar can't be shown in every zone
 _LANES = {Category.CRITICAL: Lane.CRITICAL, Category.MARKETING: Lane.BULK}

@@ -12,18 +12,20 @@ from django.db.models import BigIntegerField, DateTimeField, Exists, F, JSONFiel
 from django.db.models.functions import Cast
 from django.utils import timezone
 
+from apps.followers.consent.verdict import TypeFacts
+from apps.followers.consent.verdict_sql import ALLOWING, NEEDS_ADDRESS, type_facts, with_verdict
 from apps.followers.models import Category, Follower, NotificationType
-from apps.followers.verdict import TypeFacts
-from apps.followers.verdict_sql import ALLOWING, NEEDS_ADDRESS, type_facts, with_verdict
-from apps.lib.among import as_array
 from apps.lib.ids import Uuid7
-from apps.lib.plain_rows import run
-from apps.lib.prepared import run_prepared
 from apps.lib.queue.announce import announce
 from apps.lib.queue.lanes import Lane
-from apps.notifications import books, fallback, limits
+from apps.lib.sql.in_array import as_array
+from apps.lib.sql.prepared import run_prepared
+from apps.lib.sql.raw import run
+from apps.notifications.books import tallies
+from apps.notifications.books.wake import announce_senders
+from apps.notifications.decide import fallback
+from apps.notifications.limits import grant
 from apps.notifications.models import Delivery, Notification, NotificationState, Recipient
-from apps.notifications.send import announce_senders
 
 SLICE = 2000
 # From so many rows on the database is told to count anew: until its next own look, up to a minute later, it would take
@@ -70,9 +72,9 @@ def plan_named(*, notification: Notification, people: Collection[int], own_data:
     """
     chosen = sorted(people)
     deltas = _freeze(notification, chosen, range(chosen[0], chosen[-1] + 1), own_data, now)
-    limits.spread_out(notification=notification)
-    if not any(place.status in books.WAITING for place in deltas):
-        books.finish_if_done(notification.pk, now=now)
+    grant.spread_out(notification=notification)
+    if not any(place.status in tallies.WAITING for place in deltas):
+        tallies.finish_if_done(notification.pk, now=now)
         notification.refresh_from_db(fields=["state", "finished_at"])
     elif notification.send_at <= now:
         announce_senders(Lane(notification.lane))
@@ -80,18 +82,18 @@ def plan_named(*, notification: Notification, people: Collection[int], own_data:
 
 def _freeze(
     notification: Notification, chosen: list[int], among: range, own_data: bool, now: dt.datetime
-) -> Counter[books.Place]:
+) -> Counter[tallies.Place]:
     """Their deliveries on all channels, and where they stand; `among`: all of them lie there."""
-    deltas: Counter[books.Place] = Counter()
+    deltas: Counter[tallies.Place] = Counter()
     for channel in fallback.in_order(notification):
         deltas += _insert(notification, set(chosen), among, channel, own_data, now)
-    books.shift(deltas)
+    tallies.shift(deltas)
     return deltas
 
 
 def _insert(
     notification: Notification, chosen: set[int], among: range, channel: str, own_data: bool, now: dt.datetime
-) -> Counter[books.Place]:
+) -> Counter[tallies.Place]:
     """Insert one channel's deliveries and count where they stand."""
     if channel in notification.fallback[1:]:
         sql, params = _statement(notification, chosen, among, channel, own_data, now)
@@ -116,7 +118,7 @@ def _insert(
                 born = Counter(run(sql.replace(_UNLESS_KNOWN, ""), params))
         except IntegrityError:  # some have theirs already
             born = Counter(run(sql, params))
-    return Counter({books.Place(notification.pk, channel, *stands): count for stands, count in born.items()})
+    return Counter({tallies.Place(notification.pk, channel, *stands): count for stands, count in born.items()})
 
 
 # To look for each row in every unique index before it is written takes PostgreSQL a tenth of the time, and almost never
@@ -198,13 +200,13 @@ def finish_planning(*, notification: Notification, now: dt.datetime) -> None:
         planned = Notification.objects.filter(pk=notification.pk, planned_at__isnull=True)
         if not planned.exclude(state=NotificationState.CANCELLED).update(planned_at=now):
             return
-        limits.spread_out(notification=notification)
+        grant.spread_out(notification=notification)
         Notification.objects.filter(pk=notification.pk, state=NotificationState.PLANNING).update(
             state=NotificationState.SENDING
         )
-        if not books.finish_if_done(notification.pk, now=now) and notification.send_at <= now:
+        if not tallies.finish_if_done(notification.pk, now=now) and notification.send_at <= now:
             announce_senders(Lane(notification.lane))
-    if connection.vendor == "postgresql" and books.waiting(notification.pk) > MANY:
+    if connection.vendor == "postgresql" and tallies.waiting(notification.pk) > MANY:
         with connection.cursor() as cursor:  # some 0.3 s; whoever is at it already does as well
             cursor.execute(f"ANALYZE (SKIP_LOCKED) {Delivery._meta.db_table}")
 

@@ -14,7 +14,7 @@ from pathlib import Path
 import psutil
 from django.conf import settings
 
-from apps.lib.queue.parent import end_with_parent
+from apps.lib.processes.parent import end_with_parent
 
 # What our programs are called in the process list; django-q2 renames its processes to "qcluster …".
 OUR_TITLES = ("manage.py", "qcluster")

@@ -14,7 +14,7 @@ from django.db.models import Model, Q
 
 from apps.lib.actor import Actor
 from apps.lib.crypto import Undecryptable, rewritten
-from apps.lib.events import Fact, Kind, publish
+from apps.lib.facts import Fact, Kind, publish
 
 BATCH = 200  # rows locked at once: 20 ms of arithmetic
 

@@ -9,8 +9,8 @@ from apps.content import stock
 from apps.content.models import Template
 from apps.followers.models import Category, Channel, NotificationType
 from apps.lib.actor import Actor
-from apps.notifications.accounts_out import ensure_default_accounts
-from apps.notifications.kinds import TypeValues, make_type
+from apps.notifications.accounts.edit import ensure_default_accounts
+from apps.notifications.types.edit import TypeValues, make_type
 
 BOTH = (Channel.EMAIL, Channel.IN_APP)
 PUSHED = (*BOTH, Channel.PUSH, Channel.WEB_PUSH)

@@ -6,7 +6,7 @@ from django.views.decorators.http import require_http_methods
 from apps.followers.models import Address, Channel
 from apps.lib.queue.announce import announce, waiting
 from apps.lib.queue.lanes import Lane
-from apps.subscriptions import forms
+from apps.subscriptions.center import forms
 from apps.subscriptions.public import public_page, show
 
 # More unanswered requests than people make: the rest get the same page and no mail, and other mail keeps its lane.

@@ -4,11 +4,11 @@ from django.http import HttpRequest, HttpResponse
 from django.utils import translation
 from django.views.decorators.http import require_http_methods
 
-from apps.followers.consent import words_of
+from apps.followers.consent.matrix import words_of
 from apps.followers.models import Follower
-from apps.subscriptions import acts
+from apps.subscriptions.center import acts
+from apps.subscriptions.center.wording import masked
 from apps.subscriptions.public import email_of, follower_of, own_link, proof, public_page, read_link, show
-from apps.subscriptions.wording import masked
 
 
 @public_page

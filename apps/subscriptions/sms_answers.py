@@ -15,19 +15,20 @@ from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_POST
 
 from apps.accounts.models import AuditEntry
-from apps.channels.contract import BadSettings, Result, SmsMessage
+from apps.channels.contract import BadSettings, Result
+from apps.channels.messages import SmsMessage
 from apps.channels.registry import provider
-from apps.channels.sms import Sms
-from apps.channels.sms_answers import Answer, Forged, Posted, Report, Word, word_of
-from apps.followers import consent
+from apps.channels.sms.answers import Answer, Forged, Posted, Report, Word, word_of
+from apps.channels.sms.session import Sms
 from apps.followers.addresses import BadAddress
+from apps.followers.consent import suppression
 from apps.followers.models import Channel, Suppression, SuppressionReason
 from apps.lib.actor import Actor, ActorKind
-from apps.lib.events import Fact, Kind, publish
+from apps.lib.facts import Fact, Kind, publish
 from apps.lib.ids import uuid7
-from apps.notifications import reports
-from apps.notifications.accounts_out import settings_of
+from apps.notifications.accounts.routing import settings_of
 from apps.notifications.models import ProviderAccount
+from apps.notifications.sending import provider_reports
 
 log = logging.getLogger("carillon.answers")
 
@@ -53,8 +54,8 @@ def answered(request: HttpRequest, account: UUID) -> HttpResponse:
     said = ""
     if isinstance(heard, Report):
         try:
-            reports.report(told=heard, account=row, now=timezone.now())
-        except reports.TooEarly:
+            provider_reports.report(told=heard, account=row, now=timezone.now())
+        except provider_reports.TooEarly:
             return HttpResponse(status=503, headers={"Retry-After": "30"})
     elif heard:
         said = _obey(heard, row, kind, values)
@@ -69,14 +70,14 @@ def _obey(answer: Answer, account: ProviderAccount, kind: type[Sms], values: dic
         case Word.STOP:
             stamp: dict[str, Any] = {"reason": SuppressionReason.STOP, "note": answer.text, "by": by, "now": now}
             with suppress(BadAddress):  # a short code or the like: we don't write to those
-                consent.suppress(channel=Channel.SMS, value=answer.sender, **stamp)
+                suppression.suppress(channel=Channel.SMS, value=answer.sender, **stamp)
         case Word.START:
             # takes back only what STOP did: staff's own entries stay
             stopped = Suppression.objects.filter(
                 channel=Channel.SMS, key=answer.sender, reason=SuppressionReason.STOP
             ).first()
             if stopped:
-                consent.release(suppression=stopped, note=answer.text, by=by, now=now)
+                suppression.release(suppression=stopped, note=answer.text, by=by, now=now)
         case _:
             with transaction.atomic():
                 # one at a time, so that of two copies of a request one finds the other's note

@@ -15,8 +15,8 @@ from django.utils import timezone
 
 from apps.content.links import target
 from apps.lib.tokens import BadToken
-from apps.notifications import track
-from apps.notifications.links import Mark, read_tracking
+from apps.notifications.engagement import store
+from apps.notifications.messages.links import Mark, read_tracking
 from apps.subscriptions.public import public_page, show
 
 PIXEL = base64.b64decode("R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAICRAEAOw==")  # 1×1, transparent, 43 bytes
@@ -85,5 +85,5 @@ def _image(request: HttpRequest, mark: Mark | None) -> HttpResponse:
 
 def _note(request: HttpRequest, mark: Mark, link: int) -> None:
     if request.method == "GET":  # HEAD is a program that looks where a link leads
-        agent = request.META.get("HTTP_USER_AGENT", "")[: track.USER_AGENT]
-        track.events.add(track.Event(mark.delivery, link, timezone.now(), agent))
+        agent = request.META.get("HTTP_USER_AGENT", "")[: store.USER_AGENT]
+        store.events.add(store.Event(mark.delivery, link, timezone.now(), agent))

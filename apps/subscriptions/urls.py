@@ -2,7 +2,8 @@
 
 from django.urls import path
 
-from apps.subscriptions import ask_link, browsers, one_click, phone, preferences, sms_answers
+from apps.subscriptions import ask_link, one_click, sms_answers
+from apps.subscriptions.center import browsers, phone, preferences
 
 app_name = "subscriptions"
 urlpatterns = [

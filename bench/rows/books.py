@@ -16,8 +16,8 @@ OWNER = "bench-books"
 def measure(bench: Bench) -> Row:
     """Each way books the same rows of a planned campaign, in turns; what it can lose by a kill is by construction."""
     from apps.channels.contract import Outcome, Result
-    from apps.notifications import outcomes
-    from apps.notifications.journal import Journal
+    from apps.notifications.sending import outcomes
+    from apps.notifications.sending.journal import Journal
 
     taken = Outcome(Result.ACCEPTED, "250 2.0.0 Ok: queued", "2.0.0 Ok: queued")
     times: dict[tuple[int, bool], list[float]] = {way: [] for way in WAYS}

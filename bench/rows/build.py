@@ -26,9 +26,9 @@ def sample() -> Sample:
     """One newsletter as it leaves."""
     from django.utils import timezone
 
-    from apps.channels.contract import Mail
-    from apps.channels.mime import as_bytes
-    from apps.notifications.message import message_of
+    from apps.channels.mail.mime import as_bytes
+    from apps.channels.messages import Mail
+    from apps.notifications.messages.message import message_of
 
     claimed.plan(1000)
     rows = next(claimed.claims("bench-sample", 1))
@@ -56,11 +56,11 @@ def measure(bench: Bench) -> Row:
     from django.utils import timezone
 
     from apps.channels.contract import Outcome, Result
-    from apps.channels.dkim import Signer
-    from apps.channels.mime import as_bytes
-    from apps.notifications import outcomes
-    from apps.notifications.journal import Journal
-    from apps.notifications.message import message_of
+    from apps.channels.mail.dkim import Signer
+    from apps.channels.mail.mime import as_bytes
+    from apps.notifications.messages.message import message_of
+    from apps.notifications.sending import outcomes
+    from apps.notifications.sending.journal import Journal
 
     claimed.plan(bench.sizes.micro)
     settings, now, found = claimed.account_settings(), timezone.now(), {}

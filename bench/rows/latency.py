@@ -6,9 +6,10 @@ import time
 import uuid
 from collections.abc import Callable, Sequence
 
-from apps.channels.contract import Mail, Outcome, Result
-from apps.channels.mime import as_bytes
-from apps.channels.smtp import Smtp
+from apps.channels.contract import Outcome, Result
+from apps.channels.mail.mime import as_bytes
+from apps.channels.mail.smtp import Smtp
+from apps.channels.messages import Mail
 from bench import mailservers, newsletter, site
 from bench.bench import Bench
 from bench.processes import HERE, DidNotWork, median, spread

@@ -3,7 +3,7 @@
 import pytest
 from django.utils import timezone
 
-from apps.notifications import track
+from apps.notifications.engagement import store
 from apps.notifications.models import Delivery
 from tests.api.world import plan
 from tests.make import make_template
@@ -25,7 +25,7 @@ def test_a_campaign_tells_who_opened_and_clicked(api, news, anna) -> None:
     delivery = Delivery.objects.get(channel="email")
     assert delivery.notification.tracked
     at = timezone.now()
-    track.store([track.Event(delivery.uid, link, at, "Mozilla/5.0") for link in (0, 2, 2)])
+    store.store([store.Event(delivery.uid, link, at, "Mozilla/5.0") for link in (0, 2, 2)])
     told = api.get(f"{PATH}/{made['id']}").json()["engagement"]
     assert told["links"] == [
         {"number": 1, "url": "https://example.com/a", "people": 0, "times": 0},

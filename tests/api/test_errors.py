@@ -6,7 +6,7 @@ import pytest
 from rest_framework.test import APIClient
 
 from apps.api import errors
-from apps.followers import contacts
+from apps.followers.people import contacts
 from apps.notifications.models import Notification
 from tests.notifications.world import make_version, tell
 

@@ -9,7 +9,7 @@ from apps.accounts import keys
 from apps.campaigns import launch, lifecycle
 from apps.campaigns.models import Campaign, Run
 from apps.followers.models import NotificationType
-from apps.notifications import accounts_out
+from apps.notifications.accounts import edit
 from tests.campaigns.drafts import make_campaign
 from tests.make import TESTER, make_template
 
@@ -22,7 +22,7 @@ def make_client(*scopes: str) -> APIClient:
 
 
 def make_inbox() -> None:
-    accounts_out.add_account(name="Inbox", provider_key="in_app", settings={}, by=TESTER, now=timezone.now())
+    edit.add_account(name="Inbox", provider_key="in_app", settings={}, by=TESTER, now=timezone.now())
 
 
 def send_letter(*channels: str) -> Campaign:

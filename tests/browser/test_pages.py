@@ -9,14 +9,16 @@ from django.utils import timezone
 from playwright.sync_api import Browser
 
 from apps.accounts.models import User
-from apps.campaigns import event_rules, events, lifecycle, occurrences, reactions, recurring
-from apps.campaigns.event_rules import RuleValues
+from apps.campaigns import lifecycle
+from apps.campaigns.events import rules, run_rules, store
+from apps.campaigns.events.rules import RuleValues
 from apps.campaigns.models import Campaign
-from apps.campaigns.recurring import RecurringValues
-from apps.dashboard import menu
-from apps.followers import webhooks
+from apps.campaigns.recurring import edit, occurrences
+from apps.campaigns.recurring.edit import RecurringValues
+from apps.dashboard.shell import menu
+from apps.followers.devices import webhooks
 from apps.followers.models import Follower, NotificationType
-from apps.notifications import track
+from apps.notifications.engagement import store as engagement_store
 from apps.notifications.models import TypeTemplate
 from tests import looks
 from tests.campaigns.drafts import make_campaign, plan
@@ -47,7 +49,7 @@ def pages(live_server: Any, receiver: Receiver, anna: Follower, boris: Follower,
     drain()
     mail = run.notification.deliveries.get(channel="email", follower=anna)
     webhooks.add_webhook(follower=anna, url=f"https://example.com/{'x' * 120}", by=TESTER, now=timezone.now())
-    track.store([track.Event(mail.uid, link, timezone.now(), AGENT) for link in (0, 0, 1, 1, 2)])
+    engagement_store.store([engagement_store.Event(mail.uid, link, timezone.now(), AGENT) for link in (0, 0, 1, 1, 2)])
     assert Campaign.objects.get(pk=sent.pk).state == "sent"
     found = {item.label: reverse(item.url_name) for item in menu.ITEMS}
     found |= {f"compose: {step}": reverse(f"dashboard:campaign-{step}", args=[draft.uid])
@@ -68,13 +70,13 @@ def _happening(anna: Follower, kind: NotificationType) -> dict[str, str]:
     TypeTemplate.objects.create(notification_type=kind, template=make_template("paid"))
     asked = {"all": [{"field": "data.total", "op": "greater", "value": 100}]}
     values = RuleValues(name="A rule", event="order.*", notification_type=kind, conditions=asked)
-    rule = event_rules.make_rule(values=values, by=TESTER, now=now)
+    rule = rules.make_rule(values=values, by=TESTER, now=now)
     data = {"total": 120, "items": [{"sku": "lamp", "note": "x" * 120}]}
-    [(event, _)] = events.record(events=[events.NewEvent("order.paid", anna, data)], now=now)
-    reactions.work_off()
+    [(event, _)] = store.record(events=[store.NewEvent("order.paid", anna, data)], now=now)
+    run_rules.work_off()
     cadence, everyone = {"kind": "daily", "times": ["09:00"]}, {"everyone": True}
     again = RecurringValues(name="Each day", notification_type=kind, audience=everyone, cadence=cadence, missed="once")
-    row = recurring.make_recurring(values=again, by=TESTER, now=now - dt.timedelta(days=2))
+    row = edit.make_recurring(values=again, by=TESTER, now=now - dt.timedelta(days=2))
     occurrences.start_due(now=now)
     assert row.occurrences.count() == event.outcomes.count() == 1
     return {

@@ -8,12 +8,13 @@ import pytest
 from django.db import connection
 from django.utils import timezone
 
-from apps.campaigns import event_rules, events, occurrences, reactions, recurring
-from apps.campaigns.event_rules import RuleValues
-from apps.campaigns.events import NewEvent
+from apps.campaigns.events import rules, run_rules, store
+from apps.campaigns.events.rules import RuleValues
+from apps.campaigns.events.store import NewEvent
 from apps.campaigns.models import Event, EventOutcome, Occurrence, RecurringZone
-from apps.campaigns.recurring import RecurringValues
-from apps.notifications import accounts_out
+from apps.campaigns.recurring import edit, occurrences
+from apps.campaigns.recurring.edit import RecurringValues
+from apps.notifications.accounts import edit as accounts_edit
 from apps.notifications.models import Delivery, Notification, TypeTemplate
 from tests.make import TESTER, make_follower, make_template, make_type
 
@@ -44,18 +45,18 @@ def at_once(call: Callable[[], object]) -> None:
 @pytest.mark.django_db(transaction=True)
 def test_four_workers_and_four_ticks_send_each_thing_once() -> None:
     now = timezone.now()
-    accounts_out.add_account(name="Inbox", provider_key="in_app", settings={}, by=TESTER, now=now)
+    accounts_edit.add_account(name="Inbox", provider_key="in_app", settings={}, by=TESTER, now=now)
     kind = make_type("orders", category="informational")
     TypeTemplate.objects.create(notification_type=kind, template=make_template("paid"))
     people = [make_follower(name=f"In {zone}", time_zone=zone) for zone in ZONES]
 
     for number in range(2):
         values = RuleValues(name=f"Rule {number}", event="order.*", notification_type=kind, channels=["in_app"])
-        event_rules.make_rule(values=values, by=TESTER, now=now)
-    events.record(events=[NewEvent("order.paid", people[0], {"n": n}) for n in range(EVENTS)], now=now)
+        rules.make_rule(values=values, by=TESTER, now=now)
+    store.record(events=[NewEvent("order.paid", people[0], {"n": n}) for n in range(EVENTS)], now=now)
     for _ in range(EVENTS):  # each call works for half a second at most
         if Event.objects.exclude(due_at=None).exists():
-            at_once(reactions.work_off)
+            at_once(run_rules.work_off)
     assert not Event.objects.exclude(due_at=None).exists()
     assert EventOutcome.objects.filter(result="notified").count() == 2 * EVENTS
     assert Notification.objects.count() == Delivery.objects.count() == 2 * EVENTS
@@ -64,7 +65,7 @@ def test_four_workers_and_four_ticks_send_each_thing_once() -> None:
         name="Often", notification_type=kind, channels=["in_app"], audience={"everyone": True}, zone_mode="follower",
         cadence={"kind": "cron", "cron": "*/15 * * * *"},
     )  # fmt: skip
-    recurring.make_recurring(values=again, by=TESTER, now=now)
+    edit.make_recurring(values=again, by=TESTER, now=now)
     due = RecurringZone.objects.latest("next_at").next_at
     assert due is not None
     at_once(lambda: occurrences.start_due(now=due))

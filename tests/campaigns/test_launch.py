@@ -10,15 +10,15 @@ from django.utils import timezone
 
 from apps.accounts.models import AuditEntry
 from apps.campaigns import launch, lifecycle
+from apps.campaigns.audience.segments import make_segment
 from apps.campaigns.models import Campaign, CampaignState, Run
-from apps.campaigns.segments import make_segment
 from apps.followers.models import NotificationType, Tag
 from apps.lib.queue.announce import waiting
 from apps.lib.queue.lanes import Lane
-from apps.notifications import control
 from apps.notifications import plan as planning
-from apps.notifications.balance import balance
+from apps.notifications import replay
 from apps.notifications.models import Delivery, Notification, NotificationState
+from apps.notifications.reports.balance import balance
 from tests.campaigns.drafts import make_campaign, plan
 from tests.campaigns.world import make_world
 from tests.make import TESTER, make_follower
@@ -225,7 +225,7 @@ def test_a_delivery_retried_on_its_own_page_sets_its_campaign_going_again(
     if archived:
         lifecycle.archive(campaign=campaign, **act())
     receiver.answers.clear()
-    control.retry_delivery(delivery=run.notification.deliveries.get(), **act())
+    replay.retry_delivery(delivery=run.notification.deliveries.get(), **act())
     campaign.refresh_from_db()
     assert campaign.state == CampaignState.SENDING
     drain()

@@ -8,10 +8,10 @@ from django.utils import timezone
 
 from apps.accounts.models import AuditEntry
 from apps.campaigns import compose, lifecycle
+from apps.campaigns.audience.segments import SegmentInUse, delete_segment, make_segment
 from apps.campaigns.compose import BadCampaign, StaleEdit, WrongState
 from apps.campaigns.lifecycle import CampaignNotReady
 from apps.campaigns.models import Campaign, CampaignState, Run
-from apps.campaigns.segments import SegmentInUse, delete_segment, make_segment
 from apps.content.models import Template, VersionState
 from apps.lib.actor import Actor, ActorKind
 from apps.notifications import control

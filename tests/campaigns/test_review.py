@@ -8,7 +8,8 @@ from django.utils import timezone
 from apps.campaigns import lifecycle, readiness
 from apps.campaigns.models import Campaign
 from apps.campaigns.review import review
-from apps.followers.consent import set_preferences, suppress
+from apps.followers.consent.acts import set_preferences
+from apps.followers.consent.suppression import suppress
 from apps.followers.models import Follower, NotificationType
 from apps.notifications.models import Delivery, DeliveryStatus
 from tests.campaigns.drafts import make_campaign, plan

@@ -5,7 +5,8 @@ from collections.abc import Iterable
 from typing import Any
 from uuid import UUID
 
-from apps.channels.contract import Flow, Mail, Outcome, Result
+from apps.channels.contract import Flow, Outcome, Result
+from apps.channels.messages import Mail
 from apps.lib.ids import uuid7
 
 

@@ -21,22 +21,24 @@ import pytest
 from django.conf import settings as site
 from django.core.mail.backends.smtp import EmailBackend
 
-from apps.channels import apns, fcm_token, webhook
-from apps.channels.contract import BadSettings, Outcome, Provider, Remedy, Result, VoiceMessage
+from apps.channels.contract import BadSettings, Outcome, Provider, Remedy, Result
+from apps.channels.https import webhook
+from apps.channels.messages import VoiceMessage
+from apps.channels.push import apns, fcm_token
 from apps.channels.registry import provider
-from apps.followers import webhook_calls
+from apps.followers.devices import webhook_calls
 from apps.followers.models import Category, Channel, DoubtPolicy
 from apps.lib.ids import uuid7
-from apps.notifications import breaker
-from apps.notifications.claim import TIRED_AFTER
+from apps.notifications.accounts import breaker
 from apps.notifications.models import DeliveryStatus
-from apps.notifications.outcomes import Next, decide
+from apps.notifications.sending.choose import TIRED_AFTER
+from apps.notifications.sending.outcomes import Next, decide
 from tests import fake_push, fake_sms
 from tests.channels.basket import a_mail
 from tests.channels.flow import Handed
+from tests.channels.https.test_webhook import FakeReceiver, a_message
 from tests.channels.push_messages import a_push
-from tests.channels.test_sms import a_text
-from tests.channels.test_webhook import FakeReceiver, a_message
+from tests.channels.sms.test_session import a_text
 from tests.fake_apns import FakeApns, says
 from tests.fake_esp import DIALECTS, SAYS, SILENT, Answer, FakeEsp
 from tests.fake_push import FakePush

@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from apps.channels.contract import Outcome, PushMessage, Session
+from apps.channels.contract import Outcome, Session
+from apps.channels.messages import PushMessage
 from apps.lib.ids import uuid7
 
 PHONE = "device-1"

@@ -10,24 +10,16 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
-from apps.channels.contract import (
-    BadSettings,
-    InAppMessage,
-    Mail,
-    Outcome,
-    Provider,
-    Remedy,
-    Result,
-    Session,
-    Setting,
-)  # fmt: skip
+from apps.channels.contract import BadSettings, Outcome, Provider, Remedy, Result, Session, Setting
+from apps.channels.messages import InAppMessage, Mail  # fmt: skip
 from apps.channels.registry import provider, providers
 from apps.content.drafts import published_version
 from apps.followers.models import Suppression
 from apps.lib.ids import uuid7
 from apps.lib.queue.lanes import Lane
-from apps.notifications import accounts_out, claim, outcomes
+from apps.notifications.accounts import edit, health, routing
 from apps.notifications.models import ProviderAccount
+from apps.notifications.sending import claim, outcomes
 from apps.ops.checks import wiring_leads_somewhere
 from tests.channels import contract
 from tests.channels.basket import a_mail
@@ -100,7 +92,7 @@ def test_it_declares_what_pages_and_forms_need(key: str) -> None:
 def test_settings_without_one_that_is_required_are_refused_by_its_label(key: str, db: None, sides: Any) -> None:
     def check(kind: type[Provider], values: dict[str, Any]) -> None:
         stamp = {"by": TESTER, "now": timezone.now()}
-        accounts_out.add_account(name="Trial", provider_key=kind.key, settings=values, **stamp)
+        edit.add_account(name="Trial", provider_key=kind.key, settings=values, **stamp)
 
     contract.names_what_is_missing(provider(key), sides(key).settings, check)
     assert not ProviderAccount.objects.exists()
@@ -189,7 +181,7 @@ def test_the_consequences_are_what_the_books_then_show(db: None, result: Result,
     for number, name in enumerate(("First", "Second")):
         values = {"host": "127.0.0.1", "port": 25, "security": "none", "sender": "a@example.com"}
         stamp = {"position": number + 1, "by": TESTER, "now": timezone.now()}
-        accounts_out.add_account(name=name, provider_key="smtp", settings=values, **stamp)
+        edit.add_account(name=name, provider_key="smtp", settings=values, **stamp)
     chain = ["email", "sms"]
     kind = make_type(
         "alert", category="informational", channels=chain, default_channels=chain, fallback=chain, fallback_after=600
@@ -207,13 +199,13 @@ def test_the_consequences_are_what_the_books_then_show(db: None, result: Result,
     )  # fmt: skip
     now = timezone.now()
     outcomes.record("me", [(row, outcome)], now=now)
-    accounts_out.note(account, [outcome], now=now)
+    health.note(account, [outcome], now=now)
 
     follows, mail = consequence(outcome), notification.deliveries.get(channel="email")
     assert (mail.status == "failed") == follows.retry.startswith("no")
     if mail.status == "pending":
         assert (mail.due_at - now).total_seconds() >= (17 if asked else 5 if result is Result.TRANSIENT else 0)
-    free = accounts_out.account_for("email", now=now)
+    free = routing.account_for("email", now=now)
     assert free
     assert (free.name == "Second") == follows.failover.startswith("at once")
     text = notification.deliveries.get(channel="sms")

@@ -13,8 +13,8 @@ from typing import Any
 from django.db import transaction
 from django.utils import timezone
 
+from apps.campaigns.audience.segments import make_segment
 from apps.campaigns.models import Run
-from apps.campaigns.segments import make_segment
 from apps.content.drafts import published_version
 from apps.followers.models import Follower, NotificationType
 from apps.notifications.models import Delivery, DeliveryEvent, Notification

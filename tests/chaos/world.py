@@ -28,9 +28,9 @@ from apps.accounts.permissions import Scope
 from apps.campaigns import compose, lifecycle
 from apps.campaigns.models import Campaign, Run
 from apps.followers.models import Address, Follower, NotificationType, Tag, Tagging
-from apps.notifications import accounts_out
-from apps.notifications.balance import Balance, balance
+from apps.notifications.accounts import edit
 from apps.notifications.models import Notification
+from apps.notifications.reports.balance import Balance, balance
 from tests.chaos.log import Log
 from tests.make import TESTER, make_type
 from tests.receiver import unused_port
@@ -111,7 +111,7 @@ class World:
         sender = {"sender": "Carillon <hello@carillon.example>", "security": "none"}
         values = {"host": "127.0.0.1", "port": self.port, "timeout": 20, **sender, **settings}
         now = timezone.now()
-        accounts_out.add_account(name="Receiver", provider_key="smtp", settings=values, by=TESTER, now=now)
+        edit.add_account(name="Receiver", provider_key="smtp", settings=values, by=TESTER, now=now)
 
     def start_web(self) -> None:
         port = self.site.rpartition(":")[2]

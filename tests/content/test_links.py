@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from apps.channels.mime import STAMP
+from apps.channels.pieces import STAMP
 from apps.content import drafts
 from apps.content.layouts import save_layout
 from apps.content.links import forget, links_in, target, tracked

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from apps.channels.segments import GSM_7, UCS_2, segments
+from apps.channels.sms.segments import GSM_7, UCS_2, segments
 from apps.content import drafts, stock
 from apps.content.lint import problems, sample_data
 from apps.content.models import Template

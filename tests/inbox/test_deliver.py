@@ -6,7 +6,8 @@ from uuid import uuid4
 
 import pytest
 
-from apps.channels.contract import InAppMessage, Result
+from apps.channels.contract import Result
+from apps.channels.messages import InAppMessage
 from apps.followers.models import Follower
 from apps.inbox.deliver import InApp
 from apps.inbox.models import InboxItem

@@ -4,7 +4,7 @@ import datetime as dt
 from uuid import uuid4
 
 from apps.accounts.models import AuditEntry
-from apps.channels.contract import InAppMessage
+from apps.channels.messages import InAppMessage
 from apps.followers.models import Follower
 from apps.inbox.deliver import InApp
 from apps.inbox.models import InboxItem

@@ -8,7 +8,7 @@ import pytest
 from django.db import connection, transaction
 from django.utils import timezone
 
-from apps.followers import consent
+from apps.followers.consent import acts
 from apps.followers.models import Follower
 from apps.lib.queue.lanes import Lane
 from apps.notifications.models import Delivery, Notification
@@ -130,8 +130,8 @@ def test_who_opts_out_does_not_wait_for_a_planner() -> None:
     def opt_out() -> None:
         now = timezone.now()
         cells = {("news", "in_app"): False}
-        consent.set_preferences(follower=anna, cells=cells, mutes={}, source="test", by=TESTER, now=now)
-        consent.unsubscribe(follower=anna, source="test", by=TESTER, now=now)
+        acts.set_preferences(follower=anna, cells=cells, mutes={}, source="test", by=TESTER, now=now)
+        acts.unsubscribe(follower=anna, source="test", by=TESTER, now=now)
         connection.close()
 
     leaving = threading.Thread(target=opt_out)

@@ -12,11 +12,13 @@ from apps.content import drafts
 from apps.content.models import Version
 from apps.followers.models import Follower, NotificationType
 from apps.lib.queue.lanes import Lane
-from apps.notifications import accounts_out, books, claim
-from apps.notifications.balance import balance
+from apps.notifications.accounts import edit
+from apps.notifications.books import tallies
 from apps.notifications.models import Delivery, Notification, ProviderAccount
 from apps.notifications.notify import notify
-from apps.notifications.send import send_lane
+from apps.notifications.reports.balance import balance
+from apps.notifications.sending import choose
+from apps.notifications.sending.sender import send_lane
 from tests.make import TESTER
 from tests.receiver import Receiver
 
@@ -44,9 +46,9 @@ def make_version(
 def make_accounts(receiver: Receiver, **settings: Any) -> ProviderAccount:
     """An SMTP account that leads to the receiver, and the inbox."""
     now = timezone.now()
-    accounts_out.add_account(name="Inbox", provider_key="in_app", settings={}, by=TESTER, now=now)
+    edit.add_account(name="Inbox", provider_key="in_app", settings={}, by=TESTER, now=now)
     values = receiver.settings(**settings)
-    return accounts_out.add_account(name="Receiver", provider_key="smtp", settings=values, by=TESTER, now=now)
+    return edit.add_account(name="Receiver", provider_key="smtp", settings=values, by=TESTER, now=now)
 
 
 def tell(kind: NotificationType, people: list[Follower], **fields: Any) -> Notification:
@@ -74,7 +76,7 @@ def stands(notification: Notification) -> dict[str, int]:
     rows = notification.deliveries.order_by().values_list("channel", "status", "reason").annotate(n=Count("pk"))
     by_place = {(channel, status, reason): n for channel, status, reason, n in rows}
     assert dict(balance(notification).rows) == by_place, "the balance sheet does not equal the rows"
-    assert (books.waiting(notification.pk) == 0) == (not {*books.WAITING} & {s for _, s, _ in by_place})
+    assert (tallies.waiting(notification.pk) == 0) == (not {*tallies.WAITING} & {s for _, s, _ in by_place})
     counts: dict[str, int] = {}
     for (_, status, _), n in by_place.items():
         counts[status] = counts.get(status, 0) + n
@@ -84,7 +86,7 @@ def stands(notification: Notification) -> dict[str, int]:
 def places_explained(lane: Lane, channel: str) -> tuple[list[int], list[dict[str, Any]]]:
     """The notifications in which a claim finds something due, and the steps in which the database found them."""
     with CaptureQueriesContext(connection) as asked:
-        found = claim.places(lane, {channel: {""}}, now=timezone.now())
+        found = choose.places(lane, {channel: {""}}, now=timezone.now())
     sql = asked.captured_queries[-1]["sql"]
     with connection.cursor() as cursor:
         if connection.vendor == "postgresql":

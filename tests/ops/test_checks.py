@@ -99,7 +99,7 @@ def test_wiring_that_names_no_function_is_refused(settings: Any) -> None:
 
 
 def test_a_provider_under_another_name_is_refused(settings: Any) -> None:
-    settings.PROVIDERS = {"mail": "apps.channels.smtp.Smtp"}
+    settings.PROVIDERS = {"mail": "apps.channels.mail.smtp.Smtp"}
     assert ids(wiring_leads_somewhere(None)) == {"carillon.E012"}
 
 

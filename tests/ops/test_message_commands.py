@@ -15,10 +15,10 @@ from django.utils import timezone
 from apps.accounts.models import AuditEntry
 from apps.campaigns import launch
 from apps.campaigns.models import Campaign, Run
-from apps.campaigns.plain import is_html, words_of
-from apps.followers import tagging
-from apps.notifications import accounts_out
-from apps.notifications.send import send_lane
+from apps.campaigns.simple_message import is_html, words_of
+from apps.followers.people import tagging
+from apps.notifications.accounts import edit
+from apps.notifications.sending.sender import send_lane
 from apps.ops.site_setup import set_up_site
 from tests.make import TESTER, make_follower, make_type
 
@@ -151,7 +151,7 @@ def test_a_message_that_nobody_would_get_is_refused_with_the_reason() -> None:
 @pytest.mark.django_db(transaction=True)
 def test_waiting_shows_the_progress_and_then_the_balance(boris) -> None:
     make_type("news", channels=["email", "in_app"])
-    accounts_out.add_account(name="Inbox", provider_key="in_app", settings={}, by=TESTER, now=timezone.now())
+    edit.add_account(name="Inbox", provider_key="in_app", settings={}, by=TESTER, now=timezone.now())
     make_follower(name="Eve")
     message = write()
     Campaign.objects.update(channels=["in_app"])

@@ -14,7 +14,7 @@ from apps.accounts.models import AuditEntry
 from apps.api.models import IdempotentCall
 from apps.followers.models import Address, Channel
 from apps.lib import crypto
-from apps.notifications import accounts_out
+from apps.notifications.accounts import edit, routing
 from apps.notifications.models import ProviderAccount
 from apps.ops import rotation
 from tests.make import TESTER, make_follower
@@ -33,7 +33,7 @@ def opened() -> tuple[Any, ...]:
     """All secrets, as whoever has the keys of this moment reads them."""
     details = Address.objects.get(channel=Channel.WEBHOOK).details
     return (
-        [accounts_out.settings_of(each)["password"] for each in ProviderAccount.objects.order_by("pk")],
+        [routing.settings_of(each)["password"] for each in ProviderAccount.objects.order_by("pk")],
         [crypto.decrypt(details[name]) for name in ("secret", "old_secret")],
         crypto.decrypt(IdempotentCall.objects.get().answer),
     )
@@ -52,7 +52,7 @@ def secrets(settings: Any) -> tuple[Any, ...]:
             "username": "u",
             "password": f"p{number}",
         }
-        accounts_out.add_account(name=f"Mail {number}", provider_key="smtp", settings=values, by=TESTER, now=now)
+        edit.add_account(name=f"Mail {number}", provider_key="smtp", settings=values, by=TESTER, now=now)
     follower = make_follower(email="anna@example.com")
     details = {"secret": crypto.encrypt("whsec_b"), "old_secret": crypto.encrypt("whsec_a"), "old_until": 5.0}
     Address.objects.create(
@@ -109,7 +109,7 @@ def test_what_no_key_opens_is_named_and_kept_and_the_rest_is_done(settings: Any,
     settings.FIELD_KEYS = [NEW, OLD, LOST]
     run()
     settings.FIELD_KEYS = [NEW]
-    assert accounts_out.settings_of(ProviderAccount.objects.get(pk=lost.pk))["password"] == "p0"
+    assert routing.settings_of(ProviderAccount.objects.get(pk=lost.pk))["password"] == "p0"
     assert opened()[1:] == secrets[1:]
 
 
@@ -121,5 +121,5 @@ def test_whoever_encrypts_is_known_here() -> None:
     """A new encrypted field needs a line in settings.ENCRYPTED, and then a name here."""
     command = ["grep", "-rlE", r"crypto\.encrypt\(|crypto import .*\bencrypt\b", "--include=*.py", "apps"]
     found = subprocess.run(command, cwd=site.BASE_DIR, capture_output=True, text=True, check=True).stdout
-    writers = {"apps/notifications/accounts_out.py", "apps/channels/webhook.py", "apps/api/idempotency.py"}
+    writers = {"apps/notifications/accounts/edit.py", "apps/channels/https/webhook.py", "apps/api/idempotency.py"}
     assert {str(Path(line)) for line in found.split()} == writers

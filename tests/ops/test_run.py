@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from apps.notifications.accounts_out import settings_of
+from apps.notifications.accounts.routing import settings_of
 from apps.notifications.models import ProviderAccount
-from apps.ops.demo import PASSWORD
+from apps.ops.demo.world import PASSWORD
 from apps.ops.mailbox import store
 from tests.ops.processes import alive, family, program
 from tests.patience import until

@@ -15,8 +15,8 @@ from django.utils import timezone
 
 from apps.campaigns import compose, lifecycle
 from apps.followers.models import Follower
-from apps.notifications.balance import balance
-from apps.notifications.links import unsubscribe_url
+from apps.notifications.messages.links import unsubscribe_url
+from apps.notifications.reports.balance import balance
 from tests.chaos.log import Log
 from tests.chaos.receiver import Witness
 from tests.chaos.world import make_crowd

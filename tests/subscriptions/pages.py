@@ -7,7 +7,7 @@ from django.apps import apps
 from django.test import Client
 
 from apps.followers.models import Follower
-from apps.notifications.links import preferences_url, unsubscribe_url
+from apps.notifications.messages.links import preferences_url, unsubscribe_url
 
 
 class Page:

@@ -10,9 +10,9 @@ from django_q.models import OrmQ
 from apps.content import stock
 from apps.content.drafts import published_version
 from apps.followers.models import Follower
-from apps.notifications.links import read_managing
+from apps.notifications.messages.links import read_managing
 from apps.notifications.models import Delivery, TypeTemplate
-from apps.notifications.trial import preview
+from apps.notifications.preview import preview
 from apps.subscriptions.mail_link import send
 from tests.make import TESTER, make_template, make_type
 from tests.subscriptions.pages import visit

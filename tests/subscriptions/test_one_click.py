@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from apps.followers.consent import matrix, own_words
+from apps.followers.consent.matrix import matrix, own_words
 from apps.followers.models import ConsentRecord, Follower, NotificationType
 from apps.lib import tokens
 from tests.make import make_type

@@ -10,13 +10,14 @@ from apps.accounts.models import AuditEntry
 from apps.channels.contract import Outcome, Result
 from apps.content import drafts
 from apps.content.models import Version
-from apps.followers import consent
+from apps.followers.consent import suppression
 from apps.followers.models import Follower, NotificationType, Suppression
 from apps.lib.ids import uuid7
 from apps.lib.queue.lanes import Lane
-from apps.notifications import claim, outcomes
-from apps.notifications.accounts_out import add_account, settings_in_use
+from apps.notifications.accounts.edit import add_account
+from apps.notifications.accounts.routing import settings_in_use
 from apps.notifications.models import Delivery, DeliveryEvent, Notification, ProviderAccount
+from apps.notifications.sending import claim, outcomes
 from tests.fake_esp import LOST
 from tests.fake_sms import FakeSms
 from tests.make import TESTER, make_follower, make_type
@@ -278,8 +279,8 @@ def test_a_stop_outlives_the_bounce_that_it_came_after(
     )
     assert say(row, NEVER, code="30005") == 200
     assert anna.addresses.get().state == "bounced"
-    consent.suppress(channel="sms", value=PHONE, reason="stop", note="STOP", by=TESTER, now=timezone.now())
-    consent.suppress(channel="sms", value=PHONE, reason="hard_bounce", by=TESTER, now=timezone.now())
+    suppression.suppress(channel="sms", value=PHONE, reason="stop", note="STOP", by=TESTER, now=timezone.now())
+    suppression.suppress(channel="sms", value=PHONE, reason="hard_bounce", by=TESTER, now=timezone.now())
     assert say(row, ARRIVED) == 200
     assert [(each.reason, each.note) for each in Suppression.objects.all()] == [("stop", "STOP")]
     assert anna.addresses.get().state == "suppressed"

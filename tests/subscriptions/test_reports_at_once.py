@@ -7,10 +7,10 @@ import pytest
 from django.db import connection
 from django.utils import timezone
 
-from apps.channels.sms_answers import Report
-from apps.notifications import reports
-from apps.notifications.accounts_out import add_account
+from apps.channels.sms.answers import Report
+from apps.notifications.accounts.edit import add_account
 from apps.notifications.models import Delivery, DeliveryEvent
+from apps.notifications.sending import provider_reports
 from tests.fake_sms import FakeSms
 from tests.make import TESTER, make_follower
 from tests.notifications.world import drain, stands, tell
@@ -37,7 +37,7 @@ def test_copies_and_contradictions_at_the_same_moment_end_as_one_after_the_other
         try:
             for row in rows if arrived else reversed(rows):
                 told = Report(row.uid, row.provider_id, arrived, "said")
-                reports.report(told=told, account=account, now=timezone.now())
+                provider_reports.report(told=told, account=account, now=timezone.now())
         except Exception as error:  # noqa: BLE001  (told below)
             errors.append(error)
         finally:

@@ -13,11 +13,11 @@ from django.utils import timezone
 from twilio.request_validator import RequestValidator
 
 from apps.accounts.models import AuditEntry
-from apps.channels.sms_answers import Answer, Forged, Posted, Word, word_of
-from apps.channels.sms_twilio import Twilio
-from apps.followers import consent
+from apps.channels.sms.answers import Answer, Forged, Posted, Word, word_of
+from apps.channels.sms.twilio import Twilio
+from apps.followers.consent import suppression
 from apps.followers.models import Address, Follower, Suppression
-from apps.notifications.accounts_out import add_account
+from apps.notifications.accounts.edit import add_account
 from apps.notifications.models import ProviderAccount
 from tests.dashboard.pages import as_role, page_of
 from tests.fake_sms import FakeSms
@@ -110,7 +110,7 @@ def test_help_is_answered_once_even_for_who_has_stopped(
 
 
 def test_start_does_not_undo_what_staff_decided(phone: Phone, anna: Follower) -> None:
-    consent.suppress(channel="sms", value=PHONE, reason="manual", by=TESTER, now=timezone.now())
+    suppression.suppress(channel="sms", value=PHONE, reason="manual", by=TESTER, now=timezone.now())
     assert phone.says("START") == 200
     assert stopped() == [(PHONE, "manual")]
 

@@ -11,11 +11,12 @@ from django.utils import timezone
 
 from apps.content.links import forget
 from apps.content.models import Link
-from apps.followers.contacts import change_follower
 from apps.followers.models import Follower
+from apps.followers.people.contacts import change_follower
 from apps.lib.buffer import Buffer
-from apps.notifications import links, track
-from apps.notifications.engagement import engagement
+from apps.notifications.engagement import store
+from apps.notifications.engagement.counts import engagement
+from apps.notifications.messages import links
 from apps.notifications.models import Delivery, Notification
 from tests.make import TESTER, make_follower, make_type
 from tests.notifications.world import drain, make_version, tell
@@ -28,14 +29,14 @@ BODY = f'<p><a href="https://example.com/shop?a=1&amp;b=%20">Shop</a> <a href="{
 
 
 @pytest.fixture
-def kept(monkeypatch: pytest.MonkeyPatch) -> list[track.Event]:
+def kept(monkeypatch: pytest.MonkeyPatch) -> list[store.Event]:
     """What would be stored."""
 
-    class Kept(list[track.Event]):
+    class Kept(list[store.Event]):
         add = list.append
 
     events = Kept()
-    monkeypatch.setattr(track, "events", events)
+    monkeypatch.setattr(store, "events", events)
     forget()
     return events
 
@@ -61,7 +62,7 @@ def stamp_of(delivery: Delivery, **fields: Any) -> links.Stamp:
 
 
 def test_a_click_leads_on_and_is_taken_down(
-    client: Client, letter: Notification, token: str, kept: list[track.Event]
+    client: Client, letter: Notification, token: str, kept: list[store.Event]
 ) -> None:
     answer = client.get(f"/c/{token}/1", headers={"user-agent": "Mozilla/5.0"})
     assert (answer.status_code, answer["Location"]) == (302, "https://example.com/shop?a=1&b=%20")
@@ -76,8 +77,8 @@ def test_a_click_leads_on_and_is_taken_down(
 def test_a_mail_that_was_really_sent_counts_what_its_reader_does(
     client: Client, receiver: Receiver, anna: Follower, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    buffer = Buffer(track.store, every=0.01)
-    monkeypatch.setattr(track, "events", buffer)
+    buffer = Buffer(store.store, every=0.01)
+    monkeypatch.setattr(store, "events", buffer)
     forget()
     silent = make_follower(email="silent@example.com")
     change_follower(follower=silent, measured=False, by=TESTER, now=timezone.now())
@@ -105,7 +106,7 @@ def test_an_odd_address_arrives_as_its_author_wrote_it(client: Client, token: st
 
 
 def test_the_image_is_an_image_and_is_never_kept(
-    client: Client, letter: Notification, token: str, kept: list[track.Event]
+    client: Client, letter: Notification, token: str, kept: list[store.Event]
 ) -> None:
     answer = client.get(f"/o/{token}.gif")
     assert (answer.status_code, answer["Content-Type"], answer["Cache-Control"]) == (200, "image/gif", "no-store")

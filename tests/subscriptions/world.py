@@ -8,16 +8,16 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from django.utils import timezone
 
-from apps.followers import devices
+from apps.followers.devices import register
 from apps.followers.models import Address, Follower
-from apps.notifications import accounts_out
+from apps.notifications.accounts import edit
 from apps.notifications.models import ProviderAccount
 from apps.subscriptions import new_way
 from tests.make import TESTER, make_template, make_type
 
 
 def make_web_push() -> ProviderAccount:
-    return accounts_out.add_account(
+    return edit.add_account(
         name="Browsers", provider_key="web_push", settings={"subject": "mailto:ops@carillon.test"},
         by=TESTER, now=timezone.now(),
     )  # fmt: skip
@@ -38,7 +38,7 @@ def subscription(name: str = "one") -> dict[str, str]:
 
 def connect_browser(follower: Follower, name: str = "one", **fields: Any) -> Address:
     values = {"label": "Chrome · Linux", **subscription(name), **fields}
-    return devices.register_browser(follower=follower, **values, by=TESTER, now=timezone.now())
+    return register.register_browser(follower=follower, **values, by=TESTER, now=timezone.now())
 
 
 def _text(raw: bytes) -> str:

@@ -2,29 +2,20 @@
 
 from django.urls import path
 
-from apps.api.v1 import (
+from apps.api.v1.audience import (
     addresses,
-    campaigns,
-    caps,
-    decisions,
-    deliveries,
     devices,
-    event_rules,
-    events,
     followers,
     inbox,
-    messages,
-    notifications,
     preferences,
-    recurring,
     rhythm,
     segments,
     suppressions,
     tags,
-    templates,
-    types,
     webhooks,
 )
+from apps.api.v1.content import caps, templates, types
+from apps.api.v1.send import campaigns, decisions, deliveries, event_rules, events, messages, notifications, recurring
 
 urlpatterns = [
     path("followers", followers.Followers.as_view()),

@@ -15,9 +15,9 @@ from django.utils.safestring import SafeString, mark_safe
 
 from apps import __version__
 from apps.accounts.permissions import Capability, may
-from apps.dashboard import menu
-from apps.dashboard.forms import zone_names
-from apps.notifications.balance import explain
+from apps.dashboard.shell import menu
+from apps.dashboard.shell.forms import zone_names
+from apps.notifications.reports.balance import explain
 
 register = template.Library()
 

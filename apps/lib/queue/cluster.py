@@ -11,9 +11,9 @@ from django_q.cluster import Cluster
 from django_q.conf import Conf
 from django_q.signals import post_execute
 
-from apps.lib.garbage import settle
+from apps.lib.processes.gc_tuning import settle
+from apps.lib.processes.parent import end_with_parent
 from apps.lib.queue.lanes import Lane
-from apps.lib.queue.parent import end_with_parent
 
 log = logging.getLogger("carillon.queue")
 

@@ -6,8 +6,8 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
-from apps.followers import contacts
-from apps.lib import plain_json
+from apps.followers.people import contacts
+from apps.lib import strict_json
 from apps.lib.actor import command
 from apps.ops.terminal import console, plain
 
@@ -30,8 +30,8 @@ class Command(BaseCommand):
         if not any(options[name] for name in ("email", "phone", "name", "external_id")):
             raise CommandError("Nobody to add: give an email, --phone, --name or --external-id.")
         try:
-            metadata = plain_json.read(options["metadata"])
-        except plain_json.BadJson as error:
+            metadata = strict_json.read(options["metadata"])
+        except strict_json.BadJson as error:
             raise CommandError(f"--metadata {error}.") from error
         try:
             follower = contacts.add_follower(

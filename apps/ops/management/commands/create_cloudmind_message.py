@@ -7,7 +7,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
 from apps.campaigns import compose
-from apps.campaigns.plain import usual_type
+from apps.campaigns.simple_message import usual_type
 from apps.content.drafts import published_version
 from apps.content.models import Template
 from apps.followers.models import Channel

@@ -8,7 +8,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
-from apps.campaigns.plain import create_message
+from apps.campaigns.simple_message import create_message
 from apps.lib.actor import command
 from apps.ops.messages import REFUSALS, introduce, kind_of, slugs_of
 

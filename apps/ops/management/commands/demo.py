@@ -6,7 +6,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
-from apps.ops.demo import PASSWORD, STAFF, DemoRefused, is_empty, make_demo_world
+from apps.ops.demo.world import PASSWORD, STAFF, DemoRefused, is_empty, make_demo_world
 from apps.ops.terminal import console, plain
 
 

@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from apps.followers import imports
+from apps.followers.imports import job as imports
 from apps.followers.models import Import, ImportState
 from apps.lib.actor import command
 from apps.ops.terminal import console, plain

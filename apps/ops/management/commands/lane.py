@@ -10,7 +10,7 @@ from django.urls import get_resolver
 from apps.channels.registry import providers
 from apps.lib.queue.cluster import WrongLane, run
 from apps.lib.queue.lanes import Lane
-from apps.notifications import send  # noqa: F401  # loaded before the forks, as below
+from apps.notifications.sending import sender  # noqa: F401  # loaded before the forks, as below
 
 
 class Command(BaseCommand):

@@ -7,8 +7,8 @@ from django.core.management.base import BaseCommand, CommandError
 from rich import box
 from rich.table import Table
 
-from apps.followers import listing, tagging
-from apps.lib import keyset
+from apps.followers.people import search, tagging
+from apps.lib.sql import keyset
 from apps.ops.terminal import console, plain
 
 
@@ -32,7 +32,7 @@ class Command(BaseCommand):
         tags = tagging.tags_by_name(options["tag"])
         if missing := [name for name in options["tag"] if name.strip().casefold() not in tags]:
             raise CommandError(f"There is no tag {missing[0]!r}.")
-        found = listing.followers(
+        found = search.followers(
             subscribed=options["subscribed"],
             tags=[tag.slug for tag in tags.values()],
             language=options["language"],

@@ -10,7 +10,7 @@ from rich import box
 from rich.table import Table
 
 from apps.campaigns.models import Campaign, CampaignState
-from apps.lib import keyset
+from apps.lib.sql import keyset
 from apps.notifications.models import DeliveryStatus, Tally
 from apps.ops.terminal import console, moment, plain
 

@@ -6,7 +6,7 @@ from uuid import UUID
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 
-from apps.notifications import books
+from apps.notifications.books import tallies
 from apps.notifications.models import Notification
 
 
@@ -28,8 +28,8 @@ class Command(BaseCommand):
             raise CommandError("There is no such notification or campaign. Its page shows its id.")
         wrong = 0
         for pk, uid in found:
-            for place, delta in sorted(books.rebuild(pk).items()):
+            for place, delta in sorted(tallies.rebuild(pk).items()):
                 wrong += 1
                 self.stdout.write(f"{uid}  {place.channel}  {place.status}  {place.reason or '-'}  {delta:+}")
-            books.finish_if_done(pk, now=timezone.now())
+            tallies.finish_if_done(pk, now=timezone.now())
         self.stdout.write(f"{len(found)} counted, {wrong} numbers were wrong and are right now.")

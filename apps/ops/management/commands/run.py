@@ -18,9 +18,10 @@ from apps.channels.contract import BadSettings
 from apps.followers.models import Channel
 from apps.lib.actor import command
 from apps.lib.crypto import Undecryptable
-from apps.notifications.accounts_out import change_account, settings_of
+from apps.notifications.accounts.edit import change_account
+from apps.notifications.accounts.routing import settings_of
 from apps.notifications.models import ProviderAccount
-from apps.ops import demo
+from apps.ops.demo import world
 from apps.ops.groups import Group, Hurry, end_all, manage
 
 HERE = "127.0.0.1"
@@ -70,7 +71,7 @@ class Command(BaseCommand):
         self.say("Preparing the database ...")
         self.manage("migrate", "--verbosity", "0")
         self.manage("setup_site", quiet=True)
-        if demo.is_empty():
+        if world.is_empty():
             self.say("Making the demo world (once) ...")
             self.manage("demo", quiet=True)
 
@@ -100,9 +101,9 @@ class Command(BaseCommand):
 
     def greet(self, site: str) -> None:
         lines = ["", f"  {settings.SITE_NAME} runs at {site}", f"  Mails that leave are read at {site}/mailbox/"]
-        people = User.objects.filter(username__in=demo.STAFF).order_by("pk")
+        people = User.objects.filter(username__in=world.STAFF).order_by("pk")
         if people:
-            lines += ["", f"  Demo log-ins (password of all: {demo.PASSWORD})"]
+            lines += ["", f"  Demo log-ins (password of all: {world.PASSWORD})"]
             lines += [f"    {person.username:<10} {person.get_role_display()}" for person in people]
         self.say("\n".join([*lines, "", "  Ctrl-C stops everything.", ""]))
 

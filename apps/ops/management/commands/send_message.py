@@ -14,8 +14,8 @@ from rich.table import Table
 from apps.campaigns import lifecycle
 from apps.campaigns.models import Run
 from apps.lib.actor import command
-from apps.notifications.balance import Balance, balance, explain
 from apps.notifications.models import NotificationState
+from apps.notifications.reports.balance import Balance, balance, explain
 from apps.ops.messages import REFUSALS, message_of
 from apps.ops.terminal import console, plain
 

@@ -7,7 +7,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand
 from django.utils.module_loading import import_string
 
-from apps.lib.every import Job, loop
+from apps.lib.processes.ticking import Job, loop
 from apps.ops import heartbeat
 from apps.ops.groups import Hurry
 

@@ -1,0 +1,1 @@
+"""Endpoints for people: followers, addresses, devices, preferences, segments."""

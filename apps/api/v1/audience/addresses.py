@@ -1,0 +1,65 @@
+"""A follower's addresses: add one more, use another, forget one."""
+
+import uuid
+
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from apps.accounts.permissions import Scope
+from apps.api.endpoint import Endpoint, Strict, described, one
+from apps.api.v1.audience.followers import FOLLOWERS, FollowerOut
+from apps.followers.models import Address, Channel, Follower
+from apps.followers.people import further_addresses
+
+ADDABLE = [(channel.value, channel.label) for channel in (Channel.EMAIL, Channel.SMS)]
+
+
+class NewAddress(Strict):
+    channel = serializers.ChoiceField(ADDABLE)
+    value = serializers.CharField(max_length=320)
+
+
+class Addresses(Endpoint):
+    """The addresses of one follower."""
+
+    scopes = {"POST": Scope.FOLLOWERS_WRITE}
+
+    @described(
+        "Followers", "followers_add_address", "Give a follower one more address", body=NewAddress, answer=FollowerOut,
+        refuses=(400, 404, 409),
+        details="The first of its channel is the primary one, which is written to. One that is there already stays.",
+    )  # fmt: skip
+    def post(self, request: Request, id: uuid.UUID) -> Response:
+        follower = one(Follower.objects.all(), uid=id)
+        further_addresses.add_address(follower=follower, **self.body(NewAddress), by=self.by, now=self.now)
+        return Response(FollowerOut(one(FOLLOWERS, uid=id)).data)
+
+
+class OneAddress(Endpoint):
+    """One address of one follower."""
+
+    scopes = {"DELETE": Scope.FOLLOWERS_WRITE}
+
+    @described(
+        "Followers", "followers_remove_address", "Forget an address", answer=FollowerOut, refuses=(404,),
+        details="Messages that wait for it are skipped. If it was primary, the oldest other one takes over.",
+    )  # fmt: skip
+    def delete(self, request: Request, id: uuid.UUID, address: uuid.UUID) -> Response:
+        further_addresses.remove_address(address=_address(id, address), by=self.by, now=self.now)
+        return Response(FollowerOut(one(FOLLOWERS, uid=id)).data)
+
+
+class Primary(Endpoint):
+    """The address that is written to."""
+
+    scopes = {"POST": Scope.FOLLOWERS_WRITE}
+
+    @described("Followers", "followers_use_address", "Write to this address", answer=FollowerOut, refuses=(404,))
+    def post(self, request: Request, id: uuid.UUID, address: uuid.UUID) -> Response:
+        further_addresses.make_primary(address=_address(id, address), by=self.by, now=self.now)
+        return Response(FollowerOut(one(FOLLOWERS, uid=id)).data)
+
+
+def _address(follower: uuid.UUID, address: uuid.UUID) -> Address:
+    return one(Address.objects.select_related("follower"), uid=address, follower__uid=follower)

@@ -1,0 +1,260 @@
+"""Followers: add, find, change, unsubscribe, tag."""
+
+import uuid
+from typing import Any
+
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from apps.accounts.permissions import Scope
+from apps.api.endpoint import Endpoint, Strict, described, one
+from apps.api.v1.audience.tags import slugs, words_field
+from apps.followers.addresses import BadAddress, normalise
+from apps.followers.consent import acts
+from apps.followers.models import AddressState, Channel, Follower
+from apps.followers.people import contacts, tagging
+from apps.followers.people import search as people_search
+
+FOLLOWERS = Follower.objects.prefetch_related("addresses", "tags")
+SOURCE = "api"
+
+
+class AddressOut(serializers.Serializer[Any]):
+    id = serializers.UUIDField(source="uid")
+    channel = serializers.ChoiceField(Channel.choices)
+    value = serializers.CharField(source="label", help_text="Of a device its name.")
+    state = serializers.ChoiceField(AddressState.choices)
+    primary = serializers.BooleanField()
+
+
+class FollowerOut(serializers.Serializer[Follower]):
+    id = serializers.UUIDField(source="uid")
+    name = serializers.CharField()
+    email = serializers.CharField(help_text="The primary one, or empty.")
+    phone = serializers.CharField(help_text="E.164, the primary one, or empty.")
+    external_id = serializers.CharField(allow_null=True)
+    language = serializers.CharField()
+    time_zone = serializers.CharField(help_text="IANA name; empty means the site's.")
+    subscribed = serializers.BooleanField(help_text="The word on everything commercial.")
+    subscribed_at = serializers.DateTimeField(allow_null=True)
+    unsubscribed_at = serializers.DateTimeField(allow_null=True)
+    measured = serializers.BooleanField(help_text="Whether opens and clicks of theirs may be counted.")
+    tags = serializers.SerializerMethodField(help_text="Names.")
+    metadata = serializers.DictField()
+    addresses = AddressOut(many=True)
+    created_at = serializers.DateTimeField()
+    updated_at = serializers.DateTimeField()
+
+    def get_tags(self, follower: Follower) -> list[str]:
+        return [tag.name for tag in follower.tags.all()]
+
+
+class FollowerIn(Strict):
+    """All may be left out; a follower without an address is reached in-app only."""
+
+    email = serializers.CharField(required=False, allow_blank=True, max_length=320)
+    phone = serializers.CharField(required=False, allow_blank=True, max_length=40, help_text="Such as +49 30 901820.")
+    name = serializers.CharField(required=False, allow_blank=True, max_length=200)
+    external_id = serializers.CharField(required=False, allow_null=True, allow_blank=True, max_length=200)
+    language = serializers.CharField(required=False, allow_blank=True, max_length=35, help_text="BCP 47: en, pt-BR.")
+    time_zone = serializers.CharField(required=False, allow_blank=True, max_length=64, help_text="Europe/Berlin")
+    tags = words_field(required=False, help_text="Names; made when missing. In a change: the whole set.")
+    metadata = serializers.DictField(required=False, help_text="Your own values. In a change: the whole object.")
+
+    def validate_email(self, value: str) -> str:
+        return _checked(Channel.EMAIL, value)
+
+    def validate_phone(self, value: str) -> str:
+        return _checked(Channel.SMS, value)
+
+
+def _checked(channel: Channel, value: str) -> str:
+    """As it was sent; refused here so that the answer names the field."""
+    if value.strip():
+        try:
+            normalise(channel, value)
+        except BadAddress as error:
+            raise serializers.ValidationError(str(error)) from error
+    return value
+
+
+class FollowerChanges(FollowerIn):
+    measured = serializers.BooleanField(
+        required=False, help_text="Whether opens and clicks of theirs may be counted; theirs to say, as a preference."
+    )
+
+
+class NewFollower(FollowerIn):
+    subscribed = serializers.BooleanField(default=True)
+
+
+class FollowerQuery(Strict):
+    subscribed = serializers.BooleanField(required=False, allow_null=True, default=None)
+    tags = words_field(required=False, default=list, help_text="Repeat it; all of them are needed.")
+    search = serializers.CharField(required=False, default="", max_length=200, help_text="Name, address, external id.")
+    language = serializers.CharField(required=False, default="", max_length=35, help_text="pt takes pt-BR with it.")
+
+
+class Followers(Endpoint):
+    """All followers."""
+
+    scopes = {"GET": Scope.FOLLOWERS_READ, "POST": Scope.FOLLOWERS_WRITE}
+
+    @described(
+        "Followers",
+        "followers_list",
+        "List followers",
+        query=FollowerQuery,
+        answer=FollowerOut(many=True),
+        refuses=(400,),
+    )
+    def get(self, request: Request) -> Response:
+        asked = self.query(FollowerQuery)
+        return self.page(people_search.followers(**asked | {"tags": slugs(asked["tags"])}), FollowerOut)
+
+    @described(
+        "Followers", "followers_create", "Add a follower", body=NewFollower, answer=FollowerOut, status=201,
+        refuses=(400, 409), details="An address or external id that somebody has already is refused with 409.",
+    )  # fmt: skip
+    def post(self, request: Request) -> Response:
+        added = contacts.add_follower(**self.body(NewFollower), source=SOURCE, by=self.by, now=self.now)
+        return Response(FollowerOut(added).data, status=201)
+
+
+class OneFollower(Endpoint):
+    """One follower."""
+
+    scopes = {"GET": Scope.FOLLOWERS_READ, "PATCH": Scope.FOLLOWERS_WRITE}
+
+    @described("Followers", "followers_get", "Get a follower", answer=FollowerOut, refuses=(404,))
+    def get(self, request: Request, id: uuid.UUID) -> Response:
+        return Response(FollowerOut(one(FOLLOWERS, uid=id)).data)
+
+    @described(
+        "Followers", "followers_change", "Change a follower", body=FollowerChanges, answer=FollowerOut,
+        refuses=(400, 404, 409),
+        details="Only what is sent changes. Consent is changed by unsubscribe, resubscribe and preferences.",
+    )  # fmt: skip
+    def patch(self, request: Request, id: uuid.UUID) -> Response:
+        follower = one(Follower.objects.all(), uid=id)
+        changes: Any = self.body(FollowerChanges, partial=True)
+        contacts.change_follower(follower=follower, **changes, by=self.by, now=self.now)
+        return Response(FollowerOut(one(FOLLOWERS, uid=id)).data)
+
+
+class Why(Strict):
+    reason = serializers.CharField(required=False, default="", allow_blank=True, max_length=300)
+    wording = serializers.CharField(
+        required=False, default="", allow_blank=True, max_length=40, help_text="Version of the text the person saw."
+    )
+
+
+class Unsubscribe(Endpoint):
+    """The global opt-out."""
+
+    scopes = {"POST": Scope.FOLLOWERS_WRITE}
+
+    @described(
+        "Followers", "followers_unsubscribe", "Unsubscribe a follower from everything commercial", body=Why,
+        answer=FollowerOut, refuses=(400, 404), details="Safe to repeat: the first time counts.",
+    )  # fmt: skip
+    def post(self, request: Request, id: uuid.UUID) -> Response:
+        follower = one(FOLLOWERS, uid=id)
+        acts.unsubscribe(follower=follower, **self.body(Why), source=SOURCE, by=self.by, now=self.now)
+        return Response(FollowerOut(one(FOLLOWERS, uid=id)).data)
+
+
+class Resubscribe(Endpoint):
+    """The way back, at the follower's own wish."""
+
+    scopes = {"POST": Scope.FOLLOWERS_WRITE}
+
+    @described(
+        "Followers", "followers_resubscribe", "Subscribe a follower again", body=Why, answer=FollowerOut,
+        refuses=(400, 404), details="Only at the follower's own wish: it is written into the consent record.",
+    )  # fmt: skip
+    def post(self, request: Request, id: uuid.UUID) -> Response:
+        follower = one(FOLLOWERS, uid=id)
+        acts.resubscribe(follower=follower, **self.body(Why), source=SOURCE, by=self.by, now=self.now)
+        return Response(FollowerOut(one(FOLLOWERS, uid=id)).data)
+
+
+class Names(Strict):
+    tags = words_field(allow_empty=False, max_length=50, help_text="Names; made when missing.")
+
+
+class FollowerTags(Endpoint):
+    """The tags of one follower."""
+
+    scopes = {"POST": Scope.FOLLOWERS_WRITE}
+
+    @described(
+        "Followers", "followers_tag", "Put tags on a follower", body=Names, answer=FollowerOut, refuses=(400, 404)
+    )
+    def post(self, request: Request, id: uuid.UUID) -> Response:
+        follower = one(Follower.objects.all(), uid=id)
+        tagging.tag(followers=[follower], **self.body(Names), by=self.by, now=self.now)
+        return Response(FollowerOut(one(FOLLOWERS, uid=id)).data)
+
+
+class FollowerTag(Endpoint):
+    """One tag of one follower."""
+
+    scopes = {"DELETE": Scope.FOLLOWERS_WRITE}
+
+    @described("Followers", "followers_untag", "Take a tag off a follower", answer=FollowerOut, refuses=(404,))
+    def delete(self, request: Request, id: uuid.UUID, slug: str) -> Response:
+        follower = one(Follower.objects.all(), uid=id)
+        names = [tag.name for tag in follower.tags.filter(slug=slug)]
+        tagging.untag(followers=[follower], tags=names, by=self.by, now=self.now)
+        return Response(FollowerOut(one(FOLLOWERS, uid=id)).data)
+
+
+class ManyTags(Strict):
+    action = serializers.ChoiceField(["add", "remove"])
+    tags = words_field(allow_empty=False, max_length=50)
+    followers = serializers.ListField(child=serializers.CharField(), allow_empty=False, max_length=1000)
+
+
+TAG_RESULTS = [("done", "Done"), ("not_found", "Not found")]
+
+
+class ManyTagsResult(serializers.Serializer[Any]):
+    follower = serializers.CharField(help_text="As it was sent.")
+    status = serializers.ChoiceField(TAG_RESULTS)
+
+
+class ManyTagsOut(serializers.Serializer[Any]):
+    changed = serializers.IntegerField(help_text="Tags put on or taken off; those that were so already don't count.")
+    results = ManyTagsResult(many=True)
+
+
+class BulkTags(Endpoint):
+    """Tags of many followers."""
+
+    scopes = {"POST": Scope.FOLLOWERS_WRITE}
+    cost = 10
+
+    @described(
+        "Followers", "followers_tag_many", "Put tags on, or take them off, up to 1,000 followers", body=ManyTags,
+        answer=ManyTagsOut, refuses=(400,),
+        details="Answers with a result for each follower, in the order given. Takes ten calls of the allowance.",
+    )  # fmt: skip
+    def post(self, request: Request) -> Response:
+        asked = self.body(ManyTags)
+        uids = {text: _uid(text) for text in asked["followers"]}
+        found = {row.uid: row for row in Follower.objects.filter(uid__in={uid for uid in uids.values() if uid})}
+        act = tagging.tag if asked["action"] == "add" else tagging.untag
+        changed = act(followers=list(found.values()), tags=asked["tags"], by=self.by, now=self.now)
+        results = [
+            {"follower": text, "status": "done" if uids[text] in found else "not_found"} for text in asked["followers"]
+        ]
+        return Response({"changed": changed, "results": results})
+
+
+def _uid(text: str) -> uuid.UUID | None:
+    try:
+        return uuid.UUID(text)
+    except ValueError:
+        return None

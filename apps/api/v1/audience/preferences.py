@@ -1,0 +1,123 @@
+"""Preferences: what reaches a follower on which channel, why, and the follower's own words."""
+
+import uuid
+from typing import Any
+
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from apps.accounts.permissions import Scope
+from apps.api.endpoint import Endpoint, Strict, described, one
+from apps.api.v1.audience.followers import SOURCE
+from apps.followers.consent import acts, matrix
+from apps.followers.consent.verdict import Reason
+from apps.followers.models import Category, Channel, Follower
+
+
+class CellOut(serializers.Serializer[matrix.Cell]):
+    channel = serializers.ChoiceField(Channel.choices)
+    offered = serializers.BooleanField()
+    on = serializers.BooleanField(help_text="What happens today.")
+    own = serializers.BooleanField(
+        allow_null=True, help_text="The follower's own word; null: none, the default applies."
+    )
+    reason = serializers.ChoiceField([(reason.value, reason.value) for reason in Reason])
+    explanation = serializers.CharField()
+    source = serializers.ChoiceField(
+        ["address", "type", "admin", "follower", "channel", "cell", "default"], help_text="The level that decided."
+    )
+    editable = serializers.BooleanField()
+
+
+class RowOut(serializers.Serializer[matrix.Row]):
+    type = serializers.CharField(source="key")
+    name = serializers.CharField()
+    description = serializers.CharField()
+    category = serializers.ChoiceField(Category.choices)
+    commercial = serializers.BooleanField()
+    cells = CellOut(many=True)
+
+
+class PreferencesOut(serializers.Serializer[Any]):
+    subscribed = serializers.BooleanField()
+    muted_channels = serializers.ListField(child=serializers.ChoiceField(Channel.choices))
+    types = RowOut(many=True)
+
+
+class CellIn(Strict):
+    type = serializers.CharField()
+    channel = serializers.CharField()
+    allowed = serializers.BooleanField(
+        allow_null=True, help_text="null takes the word back: the default applies again."
+    )
+
+
+class PreferencesIn(Strict):
+    cells = serializers.ListField(child=CellIn(), required=False, default=list, max_length=500)
+    mutes = serializers.DictField(
+        child=serializers.BooleanField(), required=False, default=dict, help_text='Channel switches: {"email": true}.'
+    )
+
+
+class Word(Strict):
+    allowed = serializers.BooleanField(
+        allow_null=True, help_text="null takes the word back: the default applies again."
+    )
+
+
+class LanguageQuery(Strict):
+    language = serializers.CharField(required=False, default="", max_length=35, help_text="Of names and descriptions.")
+
+
+def _answer(follower: Follower, language: str = "") -> Response:
+    seen = {
+        "subscribed": follower.subscribed,
+        "muted_channels": sorted(matrix.muted_channels(follower)),
+        "types": matrix.matrix(follower, language or follower.language),
+    }
+    return Response(PreferencesOut(seen).data)
+
+
+class Preferences(Endpoint):
+    """The matrix of one follower."""
+
+    scopes = {"GET": Scope.FOLLOWERS_READ, "PATCH": Scope.FOLLOWERS_WRITE}
+
+    @described(
+        "Preferences", "preferences_get", "What reaches a follower, and why", query=LanguageQuery,
+        answer=PreferencesOut, refuses=(400, 404),
+    )  # fmt: skip
+    def get(self, request: Request, id: uuid.UUID) -> Response:
+        asked = self.query(LanguageQuery)
+        return _answer(one(Follower.objects.all(), uid=id), **asked)
+
+    @described(
+        "Preferences", "preferences_change", "Set several cells and channel switches", body=PreferencesIn,
+        answer=PreferencesOut, refuses=(400, 404, 409), details="All or nothing; what is not named stays.",
+    )  # fmt: skip
+    def patch(self, request: Request, id: uuid.UUID) -> Response:
+        follower, said = one(Follower.objects.all(), uid=id), self.body(PreferencesIn)
+        cells = {(cell["type"], cell["channel"]): cell["allowed"] for cell in said["cells"]}
+        acts.set_preferences(
+            follower=follower, cells=cells, mutes=said["mutes"], source=SOURCE, by=self.by, now=self.now
+        )
+        return _answer(follower)
+
+
+class OneCell(Endpoint):
+    """One cell of the matrix."""
+
+    scopes = {"PUT": Scope.FOLLOWERS_WRITE}
+
+    @described(
+        "Preferences", "preferences_put_cell", "Set one cell", body=Word, answer=PreferencesOut,
+        refuses=(400, 404, 409), details="409 when the type is critical or locked on by an administrator.",
+    )  # fmt: skip
+    def put(self, request: Request, id: uuid.UUID, type: str, channel: str) -> Response:
+        follower, said = one(Follower.objects.all(), uid=id), self.body(Word)
+        acts.set_preferences(
+            follower=follower, cells={(type, channel): said["allowed"]}, mutes={},
+            source=SOURCE, by=self.by, now=self.now,
+        )  # fmt: skip
+        return _answer(follower)

@@ -1,0 +1,133 @@
+"""Segments: saved questions about followers, and who answers them now."""
+
+import uuid
+from typing import Any
+
+from django.db.models import QuerySet
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from apps.accounts.permissions import Scope
+from apps.api.endpoint import Endpoint, Strict, described, one
+from apps.api.v1.audience.followers import FOLLOWERS, FollowerOut
+from apps.campaigns.audience import audience, segments
+from apps.campaigns.models import Segment
+from apps.followers.models import Follower
+
+RULES = 'A group of rules: {"all": [{"field": "language", "op": "is", "value": "en"}]}.'
+
+
+class SegmentOut(serializers.Serializer[Segment]):
+    id = serializers.UUIDField(source="uid")
+    name = serializers.CharField()
+    description = serializers.CharField()
+    rules = serializers.DictField(help_text=RULES)
+    created_at = serializers.DateTimeField()
+    updated_at = serializers.DateTimeField()
+
+
+class SegmentIn(Strict):
+    name = serializers.CharField(max_length=100)
+    rules = serializers.DictField(help_text=RULES)
+    description = serializers.CharField(required=False, allow_blank=True, max_length=300)
+
+
+class Segments(Endpoint):
+    """All segments."""
+
+    scopes = {"GET": Scope.CAMPAIGNS_READ, "POST": Scope.CAMPAIGNS_WRITE}
+
+    @described("Segments", "segments_list", "List segments", answer=SegmentOut(many=True), refuses=(400,))
+    def get(self, request: Request) -> Response:
+        self.query()
+        return self.page(Segment.objects.all(), SegmentOut)
+
+    @described(
+        "Segments",
+        "segments_create",
+        "Make a segment",
+        body=SegmentIn,
+        answer=SegmentOut,
+        status=201,
+        refuses=(400, 409),
+    )
+    def post(self, request: Request) -> Response:
+        made = segments.make_segment(**self.body(SegmentIn), by=self.by, now=self.now)
+        return Response(SegmentOut(made).data, status=201)
+
+
+class OneSegment(Endpoint):
+    """One segment."""
+
+    scopes = {"GET": Scope.CAMPAIGNS_READ, "PATCH": Scope.CAMPAIGNS_WRITE, "DELETE": Scope.CAMPAIGNS_WRITE}
+
+    @described("Segments", "segments_get", "Get a segment", answer=SegmentOut, refuses=(404,))
+    def get(self, request: Request, id: uuid.UUID) -> Response:
+        return Response(SegmentOut(one(Segment.objects.all(), uid=id)).data)
+
+    @described(
+        "Segments", "segments_change", "Change a segment", body=SegmentIn, answer=SegmentOut, refuses=(400, 404, 409)
+    )
+    def patch(self, request: Request, id: uuid.UUID) -> Response:
+        changes = self.body(SegmentIn, partial=True)
+        segment = one(Segment.objects.all(), uid=id)
+        return Response(SegmentOut(segments.change_segment(segment=segment, **changes, by=self.by, now=self.now)).data)
+
+    @described(
+        "Segments", "segments_delete", "Delete a segment", answer=None, refuses=(404, 409),
+        details="409 while a draft or scheduled campaign uses it.",
+    )  # fmt: skip
+    def delete(self, request: Request, id: uuid.UUID) -> Response:
+        segments.delete_segment(segment=one(Segment.objects.all(), uid=id), by=self.by, now=self.now)
+        return Response(status=204)
+
+
+class CountOut(serializers.Serializer[Any]):
+    count = serializers.IntegerField()
+
+
+class RulesIn(Strict):
+    rules = serializers.DictField(help_text=RULES)
+
+
+class SegmentFollowers(Endpoint):
+    """Who is in a segment now."""
+
+    scopes = {"GET": Scope.FOLLOWERS_READ}
+
+    @described(
+        "Segments",
+        "segments_followers",
+        "List who is in a segment now",
+        answer=FollowerOut(many=True),
+        refuses=(400, 404),
+    )
+    def get(self, request: Request, id: uuid.UUID) -> Response:
+        self.query()
+        condition = audience.rules_to_q(one(Segment.objects.all(), uid=id).rules, now=self.now)
+        return self.page(FOLLOWERS.filter(condition), FollowerOut)
+
+
+class SegmentCount(Endpoint):
+    """How many are in a segment now."""
+
+    scopes = {"GET": Scope.CAMPAIGNS_READ}
+
+    @described("Segments", "segments_count", "Count who is in a segment now", answer=CountOut, refuses=(404,))
+    def get(self, request: Request, id: uuid.UUID) -> Response:
+        return Response({"count": _matching(one(Segment.objects.all(), uid=id).rules, self).count()})
+
+
+class RulesCount(Endpoint):
+    """How many a question would find, before it is saved."""
+
+    scopes = {"POST": Scope.CAMPAIGNS_READ}
+
+    @described("Segments", "segments_try", "Count who matches rules", body=RulesIn, answer=CountOut, refuses=(400,))
+    def post(self, request: Request) -> Response:
+        return Response({"count": _matching(self.body(RulesIn)["rules"], self).count()})
+
+
+def _matching(rules: Any, view: Endpoint) -> QuerySet[Follower]:
+    return Follower.objects.filter(audience.rules_to_q(rules, now=view.now)).order_by()

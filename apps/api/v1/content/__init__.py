@@ -1,0 +1,1 @@
+"""Endpoints for what is said: templates, message types, caps."""

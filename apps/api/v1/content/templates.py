@@ -1,0 +1,264 @@
+"""Templates and their versions: write, publish, restore, look at them as somebody would."""
+
+import uuid
+from typing import Any
+
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from apps.accounts.permissions import Scope
+from apps.api.endpoint import Endpoint, Strict, described, one
+from apps.content import drafts
+from apps.content.models import Layout, Template, Version, VersionState
+from apps.followers.models import Channel, Follower, NotificationType
+from apps.lib.sql.compiled_query import Kept
+from apps.notifications import preview
+from apps.notifications.models import TypeTemplate
+
+WORDS = 'Per language and channel: {"en": {"email": {"subject": "Hello", "html": "<p>…</p>"}}}. Liquid.'
+VARIABLES = '[{"name": "order_id", "type": "string", "required": true, "example": "A-17"}]'
+LIBRARY = Template.objects.filter(private=False).prefetch_related("versions")
+
+
+class TemplateOut(serializers.Serializer[Template]):
+    id = serializers.UUIDField(source="uid")
+    key = serializers.CharField()
+    name = serializers.CharField()
+    description = serializers.CharField()
+    stock = serializers.BooleanField(help_text="Came with the product.")
+    published = serializers.SerializerMethodField(help_text="Number of the version new messages use.")
+    draft = serializers.SerializerMethodField(help_text="Number of the version that is edited.")
+    created_at = serializers.DateTimeField()
+    archived_at = serializers.DateTimeField(allow_null=True)
+
+    def get_published(self, template: Template) -> int | None:
+        return _number(template, VersionState.PUBLISHED)
+
+    def get_draft(self, template: Template) -> int | None:
+        return _number(template, VersionState.DRAFT)
+
+
+def _number(template: Template, state: VersionState) -> int | None:
+    return next((version.number for version in template.versions.all() if version.state == state), None)
+
+
+class VersionOut(serializers.Serializer[Version]):
+    id = serializers.UUIDField(source="uid")
+    number = serializers.IntegerField()
+    state = serializers.ChoiceField(VersionState.choices)
+    default_language = serializers.CharField()
+    variables = serializers.ListField(child=serializers.DictField())
+    layout = serializers.CharField(source="layout.key", default=None, allow_null=True)
+    translations = serializers.SerializerMethodField(help_text=WORDS)
+    note = serializers.CharField()
+    created_at = serializers.DateTimeField()
+    updated_at = serializers.DateTimeField()
+    published_at = serializers.DateTimeField(allow_null=True)
+
+    def get_translations(self, version: Version) -> dict[str, Any]:
+        return {each.language: each.parts for each in version.translations.all()}
+
+
+class WordsIn(Strict):
+    translations = serializers.DictField(child=serializers.DictField(allow_null=True), required=False, help_text=WORDS)
+    variables = serializers.ListField(child=serializers.DictField(), required=False, help_text=VARIABLES)
+    layout = serializers.SlugRelatedField(
+        "key", queryset=Layout.objects.all(), required=False, allow_null=True, help_text="Key of a layout; null: none."
+    )
+    default_language = serializers.CharField(required=False, max_length=35)
+
+
+class NewTemplate(WordsIn):
+    key = serializers.SlugField(max_length=80)
+    name = serializers.CharField(max_length=120)
+    description = serializers.CharField(required=False, allow_blank=True, max_length=300)
+    translations = serializers.DictField(child=serializers.DictField(), help_text=WORDS)
+
+
+class DraftIn(WordsIn):
+    """A language that is sent replaces that language whole; null removes it."""
+
+    note = serializers.CharField(required=False, allow_blank=True, max_length=200)
+    seen = serializers.DateTimeField(
+        required=False, help_text="`updated_at` of what you read; a change by somebody else since then is a 409."
+    )
+
+
+class TemplateQuery(Strict):
+    archived = serializers.BooleanField(required=False, default=False)
+
+
+class Templates(Endpoint):
+    """The library."""
+
+    scopes = {"GET": Scope.CONTENT_READ, "POST": Scope.CONTENT_WRITE}
+
+    @described(
+        "Templates",
+        "templates_list",
+        "List templates",
+        query=TemplateQuery,
+        answer=TemplateOut(many=True),
+        refuses=(400,),
+    )
+    def get(self, request: Request) -> Response:
+        archived = self.query(TemplateQuery)["archived"]
+        return self.page(LIBRARY.filter(archived_at__isnull=not archived), TemplateOut)
+
+    @described(
+        "Templates", "templates_create", "Make a template with a first draft", body=NewTemplate, answer=TemplateOut,
+        status=201, refuses=(400, 409),
+    )  # fmt: skip
+    def post(self, request: Request) -> Response:
+        made = drafts.create_template(**self.body(NewTemplate), by=self.by, now=self.now)
+        return Response(TemplateOut(made).data, status=201)
+
+
+class OneTemplate(Endpoint):
+    """One template."""
+
+    scopes = {"GET": Scope.CONTENT_READ}
+
+    @described("Templates", "templates_get", "Get a template", answer=TemplateOut, refuses=(404,))
+    def get(self, request: Request, id: uuid.UUID) -> Response:
+        return Response(TemplateOut(one(LIBRARY, uid=id)).data)
+
+
+class Draft(Endpoint):
+    """The draft of a template."""
+
+    scopes = {"PATCH": Scope.CONTENT_WRITE}
+
+    @described(
+        "Templates", "templates_edit_draft", "Edit the draft", body=DraftIn, answer=VersionOut, refuses=(400, 404, 409),
+        details="Made from the published version when there is none. Nothing is sent with it before it is published.",
+    )  # fmt: skip
+    def patch(self, request: Request, id: uuid.UUID) -> Response:
+        template, changes = one(LIBRARY, uid=id), self.body(DraftIn, partial=True)
+        return Response(VersionOut(drafts.edit_draft(template=template, **changes, by=self.by, now=self.now)).data)
+
+
+class Publish(Endpoint):
+    """The draft becomes what is sent."""
+
+    scopes = {"POST": Scope.CONTENT_WRITE}
+
+    @described(
+        "Templates", "templates_publish", "Publish the draft", answer=VersionOut, refuses=(404, 409),
+        details="409 with every problem that keeps it from being sent, with its place and line.",
+    )  # fmt: skip
+    def post(self, request: Request, id: uuid.UUID) -> Response:
+        published = drafts.publish(template=one(LIBRARY, uid=id), by=self.by, now=self.now)
+        return Response(VersionOut(published).data)
+
+
+class Archive(Endpoint):
+    """Out of the library."""
+
+    scopes = {"POST": Scope.CONTENT_WRITE}
+
+    @described(
+        "Templates", "templates_archive", "Take a template out of the library", answer=TemplateOut, refuses=(404,)
+    )
+    def post(self, request: Request, id: uuid.UUID) -> Response:
+        template = one(LIBRARY, uid=id)
+        drafts.archive(template=template, by=self.by, now=self.now)
+        return Response(TemplateOut(template).data)
+
+
+class Versions(Endpoint):
+    """The history of a template."""
+
+    scopes = {"GET": Scope.CONTENT_READ}
+
+    @described(
+        "Templates", "versions_list", "List a template's versions", answer=VersionOut(many=True), refuses=(400, 404)
+    )
+    def get(self, request: Request, id: uuid.UUID) -> Response:
+        self.query()
+        template = one(LIBRARY, uid=id)
+        rows = Version.objects.filter(template=template).select_related("layout").prefetch_related("translations")
+        return self.page(rows, VersionOut)
+
+
+class OneVersion(Endpoint):
+    """One version."""
+
+    scopes = {"GET": Scope.CONTENT_READ}
+
+    @described("Templates", "versions_get", "Get a version", answer=VersionOut, refuses=(404,))
+    def get(self, request: Request, id: uuid.UUID, number: int) -> Response:
+        return Response(VersionOut(_version(id, number)).data)
+
+
+class Restore(Endpoint):
+    """An older version's words in a new draft."""
+
+    scopes = {"POST": Scope.CONTENT_WRITE}
+
+    @described(
+        "Templates", "versions_restore", "Make a draft with the words of a version", answer=VersionOut, refuses=(404,)
+    )
+    def post(self, request: Request, id: uuid.UUID, number: int) -> Response:
+        return Response(VersionOut(drafts.restore(version=_version(id, number), by=self.by, now=self.now)).data)
+
+
+class PreviewIn(Strict):
+    channel = serializers.ChoiceField(Channel.choices, default="email")
+    follower = serializers.UUIDField(required=False, help_text="Seen as this follower; else as a made-up one.")
+    language = serializers.CharField(required=False, default="", max_length=35)
+    data = serializers.DictField(required=False, help_text="Missing values come from the variables' examples.")
+    type = serializers.CharField(
+        required=False, help_text="Key of the notification type; needed when no type uses this template."
+    )
+
+
+class PreviewOut(serializers.Serializer[Any]):
+    channel = serializers.CharField()
+    language = serializers.CharField()
+    parts = serializers.DictField(child=serializers.CharField())
+
+
+class Preview(Endpoint):
+    """What somebody would see; nothing is sent."""
+
+    scopes = {"POST": Scope.CONTENT_READ}
+
+    @described(
+        "Templates", "versions_preview", "Preview a version", body=PreviewIn, answer=PreviewOut, refuses=(400, 404)
+    )
+    def post(self, request: Request, id: uuid.UUID, number: int) -> Response:
+        version, asked = _version(id, number), self.body(PreviewIn)
+        follower = asked.pop("follower", None)
+        seen = preview.preview(
+            version=version,
+            notification_type=_type(version.template, asked.pop("type", "")),
+            follower=one(Follower.objects.all(), uid=follower) if follower else None,
+            **asked,
+        )
+        return Response({"channel": seen.channel, "language": seen.language, "parts": seen.parts})
+
+
+def _version(id: uuid.UUID, number: int) -> Version:
+    rows = Version.objects.filter(template__private=False).select_related("layout", "template")
+    return one(rows.prefetch_related("translations"), template__uid=id, number=number)
+
+
+def _type(template: Template, key: str) -> NotificationType:
+    if key:
+        return type_of(key)
+    link = TypeTemplate.objects.filter(template=template).select_related("notification_type").first()
+    if link is None:
+        raise serializers.ValidationError({"type": ["No notification type uses this template yet. Name one."]})
+    return link.notification_type
+
+
+def type_of(key: str) -> NotificationType:
+    """The notification type with this key; an unknown one is refused as a bad value of `type`."""
+    if found := _BY_KEY.first(key=key):
+        return found
+    raise serializers.ValidationError({"type": [f"There is no notification type {key!r}."]})
+
+
+_BY_KEY = Kept(lambda key: NotificationType.objects.filter(key=key), "key")

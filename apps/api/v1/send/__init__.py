@@ -1,0 +1,1 @@
+"""Endpoints for what is sent: notifications, campaigns, events, what recurs."""

@@ -1,0 +1,366 @@
+"""Campaigns: compose, choose the audience, schedule or send, and steer while it is under way."""
+
+import datetime as dt
+import uuid
+from typing import Any
+
+from django.db.models import QuerySet
+from django.utils.dateparse import parse_datetime
+from rest_framework import serializers
+from rest_framework.exceptions import NotFound
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from apps.accounts.permissions import Scope
+from apps.api.endpoint import Endpoint, Strict, described, one
+from apps.api.v1.content.templates import WordsIn, type_of
+from apps.api.v1.send.deliveries import BalanceOut, BehindQuery, DeliveryOut, EngagementOut, RetriedOut
+from apps.campaigns import compose, lifecycle
+from apps.campaigns.models import Campaign, CampaignState
+from apps.campaigns.review import review
+from apps.content.models import Template
+from apps.notifications.engagement.counts import Attention, engagement
+from apps.notifications.models import Delivery, Notification
+from apps.notifications.reports.balance import Balance, balance, deliveries_behind
+
+ROWS = Campaign.objects.select_related("notification_type", "template")
+AUDIENCE = (
+    '{"everyone": true} or any of tags (slugs), segments and followers (ids), '
+    "less exclude_tags, exclude_segments, exclude_followers."
+)
+
+
+class CampaignOut(serializers.Serializer[Campaign]):
+    id = serializers.UUIDField(source="uid")
+    name = serializers.CharField()
+    state = serializers.ChoiceField(CampaignState.choices)
+    type = serializers.CharField(source="notification_type.key")
+    channels = serializers.ListField(child=serializers.CharField())
+    audience = serializers.DictField(help_text=AUDIENCE)
+    data = serializers.DictField()
+    metadata = serializers.DictField()
+    tracking = serializers.BooleanField(help_text="Count opens and clicks of those who allow it.")
+    send_at = serializers.DateTimeField(allow_null=True)
+    zone = serializers.CharField(source="send_at_zone", help_text="The zone in which the time was chosen.")
+    expires_at = serializers.DateTimeField(allow_null=True)
+    rate = serializers.FloatField(allow_null=True, help_text="At most so many messages a second.")
+    spread = serializers.IntegerField(allow_null=True, help_text="Seconds over which it goes out evenly.")
+    revision = serializers.IntegerField(help_text="Send it back with a change, and a change in between is a 409.")
+    created_at = serializers.DateTimeField()
+    updated_at = serializers.DateTimeField()
+
+
+class CampaignDetail(CampaignOut):
+    engagement = serializers.SerializerMethodField()
+
+    def get_engagement(self, campaign: Campaign) -> EngagementOut:
+        notification = newest_notification(campaign)
+        told = engagement(notification) if notification else Attention()
+        return told.as_dict()  # type: ignore[return-value]  # the annotation is for the schema
+
+
+class CampaignIn(WordsIn):
+    name = serializers.CharField(max_length=120)
+    type = serializers.CharField(max_length=60, help_text="Key of a notification type.")
+    channels = serializers.ListField(
+        child=serializers.CharField(), required=False, help_text="Of a new campaign: those of the type."
+    )
+    audience = serializers.DictField(required=False, help_text=AUDIENCE)
+    data = serializers.DictField(required=False, help_text="Values for the variables.")
+    metadata = serializers.DictField(required=False, help_text="Your own values.")
+    tracking = serializers.BooleanField(
+        required=False, help_text="Count opens and clicks of those who allow it. Of a new campaign: true."
+    )
+
+
+class NewCampaign(CampaignIn):
+    """Its words come from a library template, from another campaign, or from `translations`."""
+
+    template = serializers.UUIDField(required=False)
+    copy_of = serializers.UUIDField(required=False)
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        if sum(name in attrs for name in ("template", "copy_of", "translations")) > 1:
+            raise serializers.ValidationError("Give only one of template, copy_of and translations.")
+        return attrs
+
+
+class CampaignChanges(CampaignIn):
+    expires_at = serializers.DateTimeField(required=False, allow_null=True)
+    rate = serializers.FloatField(
+        required=False, allow_null=True, help_text="At most so many messages a second; replaces `spread`."
+    )
+    spread = serializers.IntegerField(
+        required=False, allow_null=True, help_text="Seconds over which it goes out evenly; replaces `rate`."
+    )
+    revision = serializers.IntegerField(required=False, min_value=1, max_value=2**31 - 1)
+
+
+class CampaignQuery(Strict):
+    state = serializers.ChoiceField(CampaignState.choices, required=False)
+
+
+class Campaigns(Endpoint):
+    """All campaigns."""
+
+    scopes = {"GET": Scope.CAMPAIGNS_READ, "POST": Scope.CAMPAIGNS_WRITE}
+
+    @described(
+        "Campaigns",
+        "campaigns_list",
+        "List campaigns",
+        query=CampaignQuery,
+        answer=CampaignOut(many=True),
+        refuses=(400,),
+    )
+    def get(self, request: Request) -> Response:
+        return self.page(ROWS.filter(**self.query(CampaignQuery)), CampaignOut)
+
+    @described(
+        "Campaigns", "campaigns_create", "Make a campaign", body=NewCampaign, answer=CampaignOut, status=201,
+        refuses=(400, 409), details="A draft; nothing is sent before schedule or send.",
+    )  # fmt: skip
+    def post(self, request: Request) -> Response:
+        asked = self.body(NewCampaign)
+        kind = type_of(asked.pop("type"))
+        asked.setdefault("channels", list(kind.default_channels or kind.channels))
+        library = Template.objects.filter(private=False, archived_at__isnull=True)
+        for name, rows in (("template", library), ("copy_of", Campaign.objects.all())):
+            if name in asked:
+                asked[name] = _named(name, rows, asked[name])
+        made = compose.create_campaign(notification_type=kind, **asked, by=self.by, now=self.now)
+        return Response(CampaignOut(made).data, status=201)
+
+
+def _named(field: str, rows: Any, id: uuid.UUID) -> Any:
+    try:
+        return one(rows, uid=id)
+    except NotFound:
+        raise serializers.ValidationError({field: ["There is nothing with this id."]}) from None
+
+
+class OneCampaign(Endpoint):
+    """One campaign."""
+
+    scopes = {"GET": Scope.CAMPAIGNS_READ, "PATCH": Scope.CAMPAIGNS_WRITE, "DELETE": Scope.CAMPAIGNS_WRITE}
+
+    @described("Campaigns", "campaigns_get", "Get a campaign", answer=CampaignDetail, refuses=(404,))
+    def get(self, request: Request, id: uuid.UUID) -> Response:
+        return Response(CampaignDetail(one(ROWS, uid=id)).data)
+
+    @described(
+        "Campaigns", "campaigns_change", "Change a draft", body=CampaignChanges, answer=CampaignOut,
+        refuses=(400, 404, 409), details="Only what is sent changes.",
+    )  # fmt: skip
+    def patch(self, request: Request, id: uuid.UUID) -> Response:
+        campaign, changes = one(ROWS, uid=id), self.body(CampaignChanges, partial=True)
+        if "type" in changes:
+            changes["notification_type"] = type_of(changes.pop("type"))
+        changed = compose.change_campaign(campaign=campaign, **changes, by=self.by, now=self.now)
+        return Response(CampaignOut(changed).data)
+
+    @described("Campaigns", "campaigns_delete", "Delete a draft", answer=None, refuses=(404, 409))
+    def delete(self, request: Request, id: uuid.UUID) -> Response:
+        compose.delete_draft(campaign=one(ROWS, uid=id), by=self.by, now=self.now)
+        return Response(status=204)
+
+
+class ReasonOut(serializers.Serializer[Any]):
+    reason = serializers.CharField()
+    explanation = serializers.CharField()
+    allow = serializers.BooleanField()
+    count = serializers.IntegerField()
+
+
+class ChannelReviewOut(serializers.Serializer[Any]):
+    channel = serializers.CharField()
+    will_get = serializers.IntegerField()
+    will_not = serializers.IntegerField()
+    reasons = ReasonOut(many=True)
+
+
+class MissingOut(serializers.Serializer[Any]):
+    step = serializers.CharField(help_text="content, audience or schedule")
+    message = serializers.CharField()
+
+
+class ReviewOut(serializers.Serializer[Any]):
+    total = serializers.IntegerField(help_text="Followers in the audience now.")
+    reached = serializers.IntegerField(help_text="Those whom at least one channel reaches.")
+    channels = ChannelReviewOut(many=True)
+    problems = MissingOut(many=True, help_text="What keeps it from being sent.")
+
+
+class AudienceCount(Endpoint):
+    """Who would get it if it left now."""
+
+    scopes = {"GET": Scope.CAMPAIGNS_READ}
+
+    @described(
+        "Campaigns", "campaigns_audience", "Count who would get it now, and who not and why", answer=ReviewOut,
+        refuses=(404,),
+    )  # fmt: skip
+    def get(self, request: Request, id: uuid.UUID) -> Response:
+        return Response(ReviewOut(review(one(ROWS, uid=id), now=self.now)).data)
+
+
+class When(Strict):
+    wall = serializers.CharField(help_text="Wall-clock time in `zone`, without an offset: 2026-05-31T09:00.")
+    zone = serializers.CharField(max_length=64, help_text="IANA name such as Europe/Berlin.")
+
+    def validate_wall(self, text: str) -> dt.datetime:
+        try:
+            moment = parse_datetime(text)
+        except ValueError:
+            moment = None
+        if moment is None or moment.tzinfo is not None:
+            raise serializers.ValidationError("Give the time on the wall, such as 2026-05-31T09:00, without an offset.")
+        return moment
+
+
+class Schedule(Endpoint):
+    """Send later."""
+
+    scopes = {"POST": Scope.CAMPAIGNS_SEND}
+
+    @described(
+        "Campaigns", "campaigns_schedule", "Schedule a campaign", body=When, answer=CampaignOut,
+        refuses=(400, 404, 409),
+        details="A time that the clocks skip, or that has passed, is refused. One that happens twice means the first.",
+    )  # fmt: skip
+    def post(self, request: Request, id: uuid.UUID) -> Response:
+        campaign, asked = one(ROWS, uid=id), self.body(When)
+        lifecycle.schedule(campaign=campaign, **asked, by=self.by, now=self.now)
+        return Response(CampaignOut(one(ROWS, uid=id)).data)
+
+
+class Unschedule(Endpoint):
+    """Back to draft."""
+
+    scopes = {"POST": Scope.CAMPAIGNS_SEND}
+
+    @described(
+        "Campaigns", "campaigns_unschedule", "Take a campaign off the schedule", answer=CampaignOut, refuses=(404, 409)
+    )
+    def post(self, request: Request, id: uuid.UUID) -> Response:
+        lifecycle.unschedule(campaign=one(ROWS, uid=id), by=self.by, now=self.now)
+        return Response(CampaignOut(one(ROWS, uid=id)).data)
+
+
+class Send(Endpoint):
+    """Send now."""
+
+    scopes = {"POST": Scope.CAMPAIGNS_SEND}
+
+    @described(
+        "Campaigns", "campaigns_send", "Send a campaign now", answer=CampaignOut, status=202, refuses=(404, 409),
+        details="Answers at once; the work goes on in the background. A second call changes nothing.",
+    )  # fmt: skip
+    def post(self, request: Request, id: uuid.UUID) -> Response:
+        lifecycle.send_now(campaign=one(ROWS, uid=id), by=self.by, now=self.now)
+        return Response(CampaignOut(one(ROWS, uid=id)).data, status=202)
+
+
+class CountsOut(serializers.Serializer[Any]):
+    total = serializers.IntegerField()
+    handed_off = serializers.IntegerField(help_text="Gone already.")
+    in_flight = serializers.IntegerField(help_text="Being handed over at this moment; can go either way.")
+    waiting = serializers.IntegerField()
+    cancelled = serializers.IntegerField()
+
+
+class Pause(Endpoint):
+    """Stop for now."""
+
+    scopes = {"POST": Scope.CAMPAIGNS_SEND}
+    one_transaction = False  # waits for the senders to see it
+
+    @described("Campaigns", "campaigns_pause", "Pause a campaign", answer=CountsOut, refuses=(404, 409))
+    def post(self, request: Request, id: uuid.UUID) -> Response:
+        return Response(lifecycle.pause(campaign=one(ROWS, uid=id), by=self.by, now=self.now))
+
+
+class Resume(Endpoint):
+    """Go on."""
+
+    scopes = {"POST": Scope.CAMPAIGNS_SEND}
+
+    @described("Campaigns", "campaigns_resume", "Resume a paused campaign", answer=CountsOut, refuses=(404, 409))
+    def post(self, request: Request, id: uuid.UUID) -> Response:
+        return Response(lifecycle.resume(campaign=one(ROWS, uid=id), by=self.by, now=self.now))
+
+
+class Cancel(Endpoint):
+    """Stop for good."""
+
+    scopes = {"POST": Scope.CAMPAIGNS_SEND}
+    one_transaction = False  # waits for the senders to see it
+
+    @described(
+        "Campaigns", "campaigns_cancel", "Cancel a campaign", answer=CountsOut, refuses=(404, 409),
+        details="Says truthfully how many were stopped and how many had left.",
+    )  # fmt: skip
+    def post(self, request: Request, id: uuid.UUID) -> Response:
+        return Response(lifecycle.cancel(campaign=one(ROWS, uid=id), by=self.by, now=self.now))
+
+
+class Retry(Endpoint):
+    """The failed ones again."""
+
+    scopes = {"POST": Scope.CAMPAIGNS_SEND}
+
+    @described(
+        "Campaigns", "campaigns_retry", "Send the failed messages again", answer=RetriedOut, refuses=(404, 409),
+        details="Only those with status failed; nobody gets a second copy. Many go back in the background.",
+    )  # fmt: skip
+    def post(self, request: Request, id: uuid.UUID) -> Response:
+        number = lifecycle.retry_failed(campaign=one(ROWS, uid=id), by=self.by, now=self.now)
+        return Response({"retried": number})
+
+
+class Archive(Endpoint):
+    """Out of sight."""
+
+    scopes = {"POST": Scope.CAMPAIGNS_WRITE}
+
+    @described("Campaigns", "campaigns_archive", "Archive a campaign", answer=CampaignOut, refuses=(404, 409))
+    def post(self, request: Request, id: uuid.UUID) -> Response:
+        archived = lifecycle.archive(campaign=one(ROWS, uid=id), by=self.by, now=self.now)
+        return Response(CampaignOut(archived).data)
+
+
+class CampaignBalance(Endpoint):
+    """Where its messages stand."""
+
+    scopes = {"GET": Scope.CAMPAIGNS_READ}
+
+    @described("Campaigns", "campaigns_balance", "Get the balance sheet", answer=BalanceOut, refuses=(404,))
+    def get(self, request: Request, id: uuid.UUID) -> Response:
+        notification = newest_notification(one(ROWS, uid=id))
+        return Response((balance(notification) if notification else Balance()).as_dict())
+
+
+class CampaignDeliveries(Endpoint):
+    """Its messages."""
+
+    scopes = {"GET": Scope.CAMPAIGNS_READ}
+
+    @described(
+        "Campaigns", "campaigns_deliveries", "List a campaign's deliveries", query=BehindQuery,
+        answer=DeliveryOut(many=True), refuses=(400, 404),
+    )  # fmt: skip
+    def get(self, request: Request, id: uuid.UUID) -> Response:
+        return self.page(deliveries_of(one(ROWS, uid=id), **self.query(BehindQuery)), DeliveryOut)
+
+
+def newest_notification(campaign: Campaign) -> Notification | None:
+    """What the newest run of the campaign sends; None before the first."""
+    run = campaign.runs.select_related("notification").first()
+    return run.notification if run else None
+
+
+def deliveries_of(campaign: Campaign, **asked: str) -> QuerySet[Delivery]:
+    """The messages of its newest run, narrowed as by BehindQuery."""
+    notification = newest_notification(campaign)
+    rows = deliveries_behind(notification, **asked) if notification else Delivery.objects.none()
+    return rows.select_related("notification", "follower", "address")

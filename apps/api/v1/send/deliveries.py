@@ -1,0 +1,121 @@
+"""Deliveries: one message to one person on one channel, and what became of it."""
+
+import uuid
+from typing import Any
+
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from apps.accounts.permissions import Scope
+from apps.api.endpoint import Endpoint, Strict, described, one
+from apps.followers.models import Channel
+from apps.notifications.models import Delivery, DeliveryStatus
+from apps.notifications.reports.balance import Balance, explain
+
+DELIVERIES = Delivery.objects.select_related("notification", "follower", "address")
+
+
+class DeliveryOut(serializers.Serializer[Delivery]):
+    id = serializers.UUIDField(source="uid")
+    notification = serializers.UUIDField(source="notification.uid")
+    follower = serializers.UUIDField(source="follower.uid", default=None, allow_null=True)
+    channel = serializers.ChoiceField(Channel.choices)
+    address = serializers.CharField(source="address.label", default="", help_text="Of a device its name.")
+    status = serializers.ChoiceField(DeliveryStatus.choices)
+    reason = serializers.CharField()
+    explanation = serializers.SerializerMethodField(help_text="The reason in words.")
+    error = serializers.CharField(help_text="What the provider said last.")
+    attempts = serializers.IntegerField()
+    due_at = serializers.DateTimeField()
+    created_at = serializers.DateTimeField()
+    finished_at = serializers.DateTimeField(allow_null=True)
+    opened_at = serializers.DateTimeField(
+        allow_null=True, help_text="The first time, as far as the mail says and the follower lets it be counted."
+    )
+    clicked_at = serializers.DateTimeField(allow_null=True, help_text="The first time.")
+
+    def get_explanation(self, delivery: Delivery) -> str:
+        return explain(delivery.reason) if delivery.reason else ""
+
+
+class EventOut(serializers.Serializer[Any]):
+    at = serializers.DateTimeField()
+    kind = serializers.CharField()
+    detail = serializers.DictField()
+
+
+class DeliveryDetail(DeliveryOut):
+    events = EventOut(many=True)
+
+
+class BehindQuery(Strict):
+    status = serializers.ChoiceField([*DeliveryStatus.values, "waiting"], required=False, default="")
+    reason = serializers.CharField(required=False, default="", max_length=40)
+    channel = serializers.ChoiceField(Channel.choices, required=False, default="")
+
+
+class DeliveryQuery(Strict):
+    status = serializers.ChoiceField(DeliveryStatus.choices, required=False)
+    reason = serializers.CharField(required=False, max_length=40)
+    channel = serializers.ChoiceField(Channel.choices, required=False)
+    follower = serializers.UUIDField(required=False)
+    notification = serializers.UUIDField(required=False)
+
+
+class BalanceOut(serializers.Serializer[Balance]):
+    """total = sent + failed + skipped + in_doubt + cancelled + waiting, at every moment."""
+
+    total = serializers.IntegerField()
+    sent = serializers.IntegerField()
+    failed = serializers.DictField(child=serializers.IntegerField(), help_text="By reason.")
+    skipped = serializers.DictField(child=serializers.IntegerField(), help_text="By reason.")
+    in_doubt = serializers.IntegerField(help_text="Handed over perhaps (RFC 1047).")
+    cancelled = serializers.IntegerField()
+    waiting = serializers.IntegerField()
+
+
+class RetriedOut(serializers.Serializer[Any]):
+    retried = serializers.IntegerField(help_text="Messages that go out again.")
+
+
+class LinkOut(serializers.Serializer[Any]):
+    number = serializers.IntegerField()
+    url = serializers.CharField()
+    people = serializers.IntegerField(help_text="Deliveries in which it was clicked.")
+    times = serializers.IntegerField(help_text="Clicks.")
+
+
+class EngagementOut(serializers.Serializer[Any]):
+    """Of followers who let themselves be measured; image proxies open mails by themselves."""
+
+    opened = serializers.IntegerField(help_text="Deliveries that were opened, those that were clicked among them.")
+    opens = serializers.IntegerField(help_text="Loads of the pixel.")
+    clicked = serializers.IntegerField(help_text="Deliveries in which something was clicked.")
+    clicks = serializers.IntegerField()
+    links = LinkOut(many=True, help_text="All links of its words, by number.")
+
+
+class Deliveries(Endpoint):
+    """All deliveries."""
+
+    scopes = {"GET": Scope.NOTIFICATIONS_READ}
+
+    @described(
+        "Deliveries", "deliveries_list", "List deliveries", query=DeliveryQuery, answer=DeliveryOut(many=True),
+        refuses=(400,),
+    )  # fmt: skip
+    def get(self, request: Request) -> Response:
+        lookups = {"follower": "follower__uid", "notification": "notification__uid"}
+        asked = {lookups.get(name, name): value for name, value in self.query(DeliveryQuery).items()}
+        return self.page(DELIVERIES.filter(**asked), DeliveryOut)
+
+
+class OneDelivery(Endpoint):
+    """One delivery with what happened to it."""
+
+    scopes = {"GET": Scope.NOTIFICATIONS_READ}
+
+    @described("Deliveries", "deliveries_get", "Get a delivery", answer=DeliveryDetail, refuses=(404,))
+    def get(self, request: Request, id: uuid.UUID) -> Response:
+        return Response(DeliveryDetail(one(DELIVERIES.prefetch_related("events"), uid=id)).data)

@@ -1,0 +1,313 @@
+"""Notify: tell some people something now or later; and what became of it."""
+
+import datetime as dt
+import uuid
+from typing import Any
+
+from django.db import transaction
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from apps.accounts.permissions import Scope
+from apps.api.endpoint import Endpoint, Strict, described, one
+from apps.api.v1.audience.followers import SOURCE, FollowerIn
+from apps.api.v1.audience.people import find_or_add
+from apps.api.v1.audience.tags import slugs, words_field
+from apps.api.v1.content.templates import type_of
+from apps.api.v1.send.deliveries import BalanceOut, BehindQuery, DeliveryOut, EngagementOut, RetriedOut
+from apps.campaigns.audience import audience
+from apps.campaigns.models import Run
+from apps.content.models import Version, VersionState
+from apps.followers.models import Follower
+from apps.inbox.removal import removed_of
+from apps.lib.sql.compiled_query import Kept
+from apps.notifications import control, replay
+from apps.notifications.engagement.counts import engagement
+from apps.notifications.models import LANES, Notification, NotificationState
+from apps.notifications.notify import Priority, notify
+from apps.notifications.reports.balance import balance, deliveries_behind
+
+MOST_NAMED, MOST_TAGGED = 1000, 10_000
+ROWS = Notification.objects.select_related("notification_type", "version__template")
+
+
+class NotificationOut(serializers.Serializer[Notification]):
+    id = serializers.UUIDField(source="uid")
+    type = serializers.CharField(source="notification_type.key")
+    template = serializers.CharField(source="version.template.key")
+    version = serializers.IntegerField(source="version.number")
+    channels = serializers.ListField(child=serializers.CharField())
+    data = serializers.DictField()
+    dedup_key = serializers.CharField(allow_null=True)
+    throttle_key = serializers.CharField()
+    lane = serializers.ChoiceField(LANES)
+    source = serializers.CharField()
+    state = serializers.ChoiceField(NotificationState.choices)
+    created_at = serializers.DateTimeField()
+    send_at = serializers.DateTimeField()
+    expires_at = serializers.DateTimeField(allow_null=True)
+    tracked = serializers.BooleanField(help_text="Its mails count opens and clicks.")
+    finished_at = serializers.DateTimeField(allow_null=True)
+
+
+class NotificationDetail(NotificationOut):
+    balance = serializers.SerializerMethodField()
+    engagement = serializers.SerializerMethodField()
+
+    def get_balance(self, notification: Notification) -> BalanceOut:
+        return balance(notification).as_dict()  # type: ignore[return-value]  # the annotation is for the schema
+
+    def get_engagement(self, notification: Notification) -> EngagementOut:
+        return engagement(notification).as_dict()  # type: ignore[return-value]  # as above
+
+
+class Person(FollowerIn):
+    """A known follower by `id` or `external_id`, or a person by address, who is added when unknown."""
+
+    id = serializers.UUIDField(required=False)
+    subscribed = serializers.BooleanField(
+        required=False, default=False, help_text="Of a person who is added: may we send commercial messages? "
+        "A known follower's word is never changed here.",
+    )  # fmt: skip
+    data = serializers.DictField(required=False, help_text="This person's own values, over `data`.")
+
+
+class NotifyIn(Strict):
+    type = serializers.CharField(max_length=60, help_text="Key of a notification type.")
+    recipients = serializers.ListField(child=Person(), required=False, default=list, max_length=MOST_NAMED)
+    tags = words_field(required=False, default=list, max_length=50, help_text="Everybody who has one of these.")
+    data = serializers.DictField(required=False, help_text="Values for the template's variables.")
+    segment = serializers.UUIDField(required=False, help_text="Everybody in it at this moment.")
+    channels = serializers.ListField(child=serializers.CharField(), required=False, allow_empty=False)
+    template = serializers.CharField(
+        required=False, max_length=80, help_text="Key of a published template; else the one that speaks for the type."
+    )
+    send_at = serializers.DateTimeField(required=False, default_timezone=dt.UTC)
+    expires_at = serializers.DateTimeField(
+        required=False, default_timezone=dt.UTC, help_text="Else at the end of the type's lifetime, if it has one."
+    )
+    priority = serializers.ChoiceField(
+        list(Priority), required=False, default=Priority.NORMAL.value, help_text="`high` goes before campaigns, "
+        "`low` among them; `normal` as the type's category says. A critical type is always first.",
+    )  # fmt: skip
+    throttle_key = serializers.CharField(
+        required=False, max_length=120, help_text="What the type's throttle counts apart, such as an order's number."
+    )
+    tracked = serializers.BooleanField(
+        required=False, default=False, help_text="Count opens and clicks of its mails, of those who allow it."
+    )
+    dedup_key = serializers.CharField(
+        required=False, max_length=255, help_text="The same key for the same type again answers with the first one."
+    )
+
+
+class Accepted(serializers.Serializer[Notification]):
+    id = serializers.UUIDField(source="uid")
+    state = serializers.ChoiceField(NotificationState.choices)
+
+
+class Notify(Endpoint):
+    """Tell some people something."""
+
+    scopes = {"POST": Scope.NOTIFICATIONS_WRITE}
+
+    @described(
+        "Notifications", "notify", "Notify people", body=NotifyIn, answer=Accepted, status=202, refuses=(400, 409),
+        details="Stored before it is answered, sent in the background. Each recipient gets one delivery per channel; "
+        "those who must not get it are skipped with the reason.",
+    )  # fmt: skip
+    def post(self, request: Request) -> Response:
+        asked, now = self.body(NotifyIn), self.now
+        kind = type_of(asked.pop("type"))
+        version = _version(asked.pop("template", ""))
+        crowd = _crowd(asked.pop("tags"), asked.pop("segment", None))
+        with transaction.atomic():  # people who are added stay only if the notification is taken
+            people = find_or_add(asked.pop("recipients"), source=SOURCE, by=self.by, now=now)
+            named = {follower.pk for follower, _ in people}
+            everyone = [*people, *((follower, {}) for follower in crowd if follower.pk not in named)]
+            made = notify(
+                notification_type=kind,
+                recipients=everyone,
+                version=version,
+                **asked,
+                source=SOURCE,
+                by=self.by,
+                now=now,
+            )
+        return Response(Accepted(made).data, status=202)
+
+
+def _version(key: str) -> Version | None:
+    if not key:
+        return None
+    if version := _PUBLISHED.first(key=key):
+        return version
+    raise serializers.ValidationError({"template": [f"There is no published template {key!r}."]})
+
+
+_PUBLISHED = Kept(
+    lambda key: Version.objects.filter(
+        state=VersionState.PUBLISHED, template__key=key, template__private=False
+    ).select_related("template"),
+    "key",
+)
+
+
+def _crowd(words: list[str], segment: uuid.UUID | None) -> list[Follower]:
+    """Who has one of the tags or is in the segment."""
+    if not words and segment is None:
+        return []
+    chosen = {"tags": slugs(words)} if words else {}
+    if segment is not None:
+        try:
+            chosen |= audience.validate({"segments": [str(segment)]})
+        except audience.BadAudience as error:
+            raise serializers.ValidationError({"segment": [str(error)]}) from error
+    found = list(audience.followers_of(chosen)[: MOST_TAGGED + 1])
+    if len(found) > MOST_TAGGED:
+        field = "tags" if words else "segment"
+        raise serializers.ValidationError(
+            {field: [f"More than {MOST_TAGGED:,} followers are meant. Send them a campaign instead."]}
+        )
+    return found
+
+
+class StateQuery(Strict):
+    type = serializers.CharField(required=False, max_length=60)
+    state = serializers.ChoiceField(NotificationState.choices, required=False)
+
+
+class Notifications(Endpoint):
+    """All notifications, those of campaigns among them."""
+
+    scopes = {"GET": Scope.NOTIFICATIONS_READ}
+
+    @described(
+        "Notifications", "notifications_list", "List notifications", query=StateQuery,
+        answer=NotificationOut(many=True), refuses=(400,),
+    )  # fmt: skip
+    def get(self, request: Request) -> Response:
+        asked = self.query(StateQuery)
+        rows = ROWS.filter(notification_type=type_of(asked.pop("type"))) if "type" in asked else ROWS
+        return self.page(rows.filter(**asked), NotificationOut)
+
+
+class OneNotification(Endpoint):
+    """One notification with its balance."""
+
+    scopes = {"GET": Scope.NOTIFICATIONS_READ}
+
+    @described("Notifications", "notifications_get", "Get a notification", answer=NotificationDetail, refuses=(404,))
+    def get(self, request: Request, id: uuid.UUID) -> Response:
+        return Response(NotificationDetail(one(ROWS, uid=id)).data)
+
+
+def _steered(id: uuid.UUID) -> Notification:
+    """The notification, unless it is a campaign's run: that has a state of its own, and the two must not disagree."""
+    notification = one(ROWS, uid=id)
+    if run := Run.objects.filter(notification=notification).select_related("campaign").first():
+        uid = run.campaign.uid
+        raise control.WrongState(f"This is a run of the campaign {uid}. Pause, resume or cancel that campaign.")
+    return notification
+
+
+class CancelledOut(serializers.Serializer[Any]):
+    cancelled = serializers.IntegerField()
+    handed_off = serializers.IntegerField(help_text="Gone already.")
+    in_flight = serializers.IntegerField(help_text="Being handed over at this moment; can go either way.")
+    total = serializers.IntegerField()
+
+
+class CancelNotification(Endpoint):
+    """Stop what has not left yet."""
+
+    scopes = {"POST": Scope.NOTIFICATIONS_WRITE}
+    one_transaction = False  # waits for the senders to see it
+
+    @described(
+        "Notifications", "notifications_cancel", "Cancel a notification", answer=CancelledOut, refuses=(404, 409),
+        details="Says truthfully how many were stopped and how many had left.",
+    )  # fmt: skip
+    def post(self, request: Request, id: uuid.UUID) -> Response:
+        return Response(control.cancel(notification=_steered(id), by=self.by, now=self.now))
+
+
+class RetractedOut(CancelledOut):
+    removed = serializers.IntegerField(help_text="In-app messages taken out of inboxes; among those handed off.")
+
+
+class RetractNotification(Endpoint):
+    """Stop it, and take back what can be taken back."""
+
+    scopes = {"POST": Scope.NOTIFICATIONS_WRITE}
+    one_transaction = False  # waits for the senders to see it
+
+    @described(
+        "Notifications", "notifications_retract", "Retract a notification", answer=RetractedOut, refuses=(404, 409),
+        details="Cancels what has not left, held for a digest or waiting as a fallback included, and removes its "
+        "in-app messages. Mails, texts and pushes that have left can't be called back. Also when it is done.",
+    )  # fmt: skip
+    def post(self, request: Request, id: uuid.UUID) -> Response:
+        notification = _steered(id)
+        counts = control.retract(notification=notification, by=self.by, now=self.now)
+        return Response(counts | {"removed": removed_of(notification)})
+
+
+class PauseNotification(Endpoint):
+    """Stop for now."""
+
+    scopes = {"POST": Scope.NOTIFICATIONS_WRITE}
+    one_transaction = False  # waits for the senders to see it
+
+    @described(
+        "Notifications", "notifications_pause", "Pause a notification", answer=NotificationDetail, refuses=(404, 409),
+        details="What is already being handed over still goes, for two seconds at most.",
+    )  # fmt: skip
+    def post(self, request: Request, id: uuid.UUID) -> Response:
+        notification = _steered(id)
+        control.pause(notification=notification, by=self.by, now=self.now)
+        return Response(NotificationDetail(notification).data)
+
+
+class ResumeNotification(Endpoint):
+    """Go on."""
+
+    scopes = {"POST": Scope.NOTIFICATIONS_WRITE}
+
+    @described(
+        "Notifications", "notifications_resume", "Resume a paused notification", answer=NotificationDetail,
+        refuses=(404, 409),
+    )  # fmt: skip
+    def post(self, request: Request, id: uuid.UUID) -> Response:
+        notification = _steered(id)
+        control.resume(notification=notification, by=self.by, now=self.now)
+        return Response(NotificationDetail(notification).data)
+
+
+class RetryNotification(Endpoint):
+    """The failed ones again."""
+
+    scopes = {"POST": Scope.NOTIFICATIONS_WRITE}
+
+    @described(
+        "Notifications", "notifications_retry", "Send the failed messages again", answer=RetriedOut, refuses=(404, 409),
+        details="Only those with status failed; nobody gets a second copy. Many go back in the background.",
+    )  # fmt: skip
+    def post(self, request: Request, id: uuid.UUID) -> Response:
+        number = replay.retry_failed(notification=_steered(id), by=self.by, now=self.now)
+        return Response({"retried": number})
+
+
+class NotificationDeliveries(Endpoint):
+    """The deliveries of one notification."""
+
+    scopes = {"GET": Scope.NOTIFICATIONS_READ}
+
+    @described(
+        "Notifications", "notifications_deliveries", "List a notification's deliveries", query=BehindQuery,
+        answer=DeliveryOut(many=True), refuses=(400, 404),
+    )  # fmt: skip
+    def get(self, request: Request, id: uuid.UUID) -> Response:
+        rows = deliveries_behind(one(ROWS, uid=id), **self.query(BehindQuery))
+        return self.page(rows.select_related("notification"), DeliveryOut)

@@ -1,0 +1,217 @@
+"""Recurring notifications: sent again and again, by the site's, a named or each follower's own clock."""
+
+import datetime as dt
+import uuid
+from dataclasses import replace
+from typing import Any
+
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from apps.accounts.permissions import Scope
+from apps.api.endpoint import Endpoint, Strict, described, one
+from apps.api.v1.content.templates import type_of
+from apps.api.v1.send.campaigns import AUDIENCE
+from apps.api.v1.send.event_rules import template_named
+from apps.campaigns.models import Missed, Occurrence, Recurring, ZoneMode
+from apps.campaigns.recurring import edit, recurrence
+from apps.campaigns.recurring.edit import RecurringValues
+from apps.lib import wallclock
+
+ROWS = Recurring.objects.select_related("notification_type", "template").prefetch_related("zones")
+CADENCE = (
+    '{"kind": "daily", "times": ["09:00"]}; weekly with "weekdays": ["monday"]; monthly with "days": [1, 31], 31 being '
+    'the last; or {"kind": "cron", "cron": "0 9 * * 1-5"}.'
+)
+
+
+class RecurringOut(serializers.Serializer[Recurring]):
+    id = serializers.UUIDField(source="uid")
+    name = serializers.CharField()
+    type = serializers.CharField(source="notification_type.key")
+    template = serializers.CharField(source="template.key", default=None, allow_null=True)
+    channels = serializers.ListField(child=serializers.CharField())
+    audience = serializers.DictField(help_text=AUDIENCE)
+    data = serializers.DictField()
+    cadence = serializers.DictField(help_text=CADENCE)
+    zone_mode = serializers.ChoiceField(ZoneMode.choices)
+    zone = serializers.CharField()
+    missed = serializers.ChoiceField(Missed.choices)
+    tolerance = serializers.IntegerField()
+    starts_at = serializers.DateTimeField(allow_null=True)
+    ends_at = serializers.DateTimeField(allow_null=True)
+    active = serializers.BooleanField()
+    next_at = serializers.SerializerMethodField(help_text="By the first clock that strikes; null: paused or over.")
+    created_at = serializers.DateTimeField()
+    updated_at = serializers.DateTimeField()
+
+    def get_next_at(self, row: Recurring) -> dt.datetime | None:
+        return min((clock.next_at for clock in row.zones.all() if clock.next_at), default=None)
+
+
+class RecurringDetail(RecurringOut):
+    coming = serializers.SerializerMethodField(help_text="The next five times in the site's or the named zone.")
+
+    def get_coming(self, row: Recurring) -> list[dt.datetime]:
+        return edit.coming(row, after=dt.datetime.now(dt.UTC))
+
+
+class RecurringIn(Strict):
+    name = serializers.CharField(max_length=120)
+    type = serializers.CharField(max_length=60, help_text="Key of a notification type.")
+    audience = serializers.DictField(help_text=AUDIENCE)
+    cadence = serializers.DictField(help_text=CADENCE)
+    template = serializers.CharField(
+        required=False, allow_null=True, max_length=80, help_text="Key; else the one that speaks for the type."
+    )
+    channels = serializers.ListField(child=serializers.CharField(), required=False, help_text="[]: the type's.")
+    data = serializers.DictField(required=False, help_text="Values for the template's variables.")
+    zone_mode = serializers.ChoiceField(ZoneMode.choices, required=False, help_text="Whose clock it goes by.")
+    zone = serializers.CharField(required=False, allow_blank=True, max_length=64, help_text="Of the mode `named`.")
+    missed = serializers.ChoiceField(
+        Missed.choices, required=False, help_text="A time at which nobody was at work: skip it, or send once when back."
+    )
+    tolerance = serializers.IntegerField(
+        required=False, min_value=0, max_value=edit.LONGEST_TOLERANCE, help_text="Up to so late it is in time."
+    )
+    starts_at = serializers.DateTimeField(required=False, allow_null=True, default_timezone=dt.UTC)
+    ends_at = serializers.DateTimeField(required=False, allow_null=True, default_timezone=dt.UTC)
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        if "type" in attrs:
+            attrs["notification_type"] = type_of(attrs.pop("type"))
+        if attrs.get("template"):
+            attrs["template"] = template_named(attrs["template"])
+        return attrs
+
+
+class AllRecurring(Endpoint):
+    """All recurring notifications."""
+
+    scopes = {"GET": Scope.CAMPAIGNS_READ, "POST": Scope.CAMPAIGNS_SEND}
+
+    @described(
+        "Recurring", "recurring_list", "List recurring notifications", answer=RecurringOut(many=True), refuses=(400,)
+    )
+    def get(self, request: Request) -> Response:
+        self.query()
+        return self.page(ROWS, RecurringOut)
+
+    @described(
+        "Recurring", "recurring_create", "Send something again and again", body=RecurringIn, answer=RecurringDetail,
+        status=201, refuses=(400, 409), details="Active at once; the first time is the next one of its cadence.",
+    )  # fmt: skip
+    def post(self, request: Request) -> Response:
+        made = edit.make_recurring(values=RecurringValues(**self.body(RecurringIn)), by=self.by, now=self.now)
+        return Response(RecurringDetail(made).data, status=201)
+
+
+class OneRecurring(Endpoint):
+    """One recurring notification."""
+
+    scopes = {"GET": Scope.CAMPAIGNS_READ, "PATCH": Scope.CAMPAIGNS_SEND, "DELETE": Scope.CAMPAIGNS_SEND}
+
+    @described("Recurring", "recurring_get", "Get a recurring notification", answer=RecurringDetail, refuses=(404,))
+    def get(self, request: Request, id: uuid.UUID) -> Response:
+        return Response(RecurringDetail(one(ROWS, uid=id)).data)
+
+    @described(
+        "Recurring", "recurring_change", "Change a recurring notification", body=RecurringIn, answer=RecurringDetail,
+        refuses=(400, 404, 409), details="Only what is sent changes. Counts from the next time on.",
+    )  # fmt: skip
+    def patch(self, request: Request, id: uuid.UUID) -> Response:
+        row = one(ROWS, uid=id)
+        values = replace(edit.values_of(row), **self.body(RecurringIn, partial=True))
+        changed = edit.change_recurring(recurring=row, values=values, by=self.by, now=self.now)
+        return Response(RecurringDetail(changed).data)
+
+    @described(
+        "Recurring", "recurring_delete", "Delete a recurring notification", answer=None, refuses=(404,),
+        details="What is on its way goes on; cancel its notification to stop that.",
+    )  # fmt: skip
+    def delete(self, request: Request, id: uuid.UUID) -> Response:
+        edit.delete_recurring(recurring=one(ROWS, uid=id), by=self.by, now=self.now)
+        return Response(status=204)
+
+
+class PauseRecurring(Endpoint):
+    """Begin nothing more for now."""
+
+    scopes = {"POST": Scope.CAMPAIGNS_SEND}
+
+    @described("Recurring", "recurring_pause", "Pause it", answer=RecurringDetail, refuses=(404,))
+    def post(self, request: Request, id: uuid.UUID) -> Response:
+        row = edit.pause(recurring=one(ROWS, uid=id), by=self.by, now=self.now)
+        return Response(RecurringDetail(row).data)
+
+
+class ResumeRecurring(Endpoint):
+    """Go on with the next time."""
+
+    scopes = {"POST": Scope.CAMPAIGNS_SEND}
+
+    @described(
+        "Recurring", "recurring_resume", "Go on", answer=RecurringDetail, refuses=(404,),
+        details="With the next time; those of the pause are not made up for.",
+    )  # fmt: skip
+    def post(self, request: Request, id: uuid.UUID) -> Response:
+        row = edit.resume(recurring=one(ROWS, uid=id), by=self.by, now=self.now)
+        return Response(RecurringDetail(row).data)
+
+
+class OccurrenceOut(serializers.Serializer[Occurrence]):
+    at = serializers.DateTimeField(help_text="When it was due.")
+    zone = serializers.CharField(help_text="By which clock; empty: the site's.")
+    started_at = serializers.DateTimeField()
+    notification = serializers.UUIDField(source="notification.uid", default=None, allow_null=True)
+    problem = serializers.CharField(help_text="Why nothing was sent.")
+
+
+class Occurrences(Endpoint):
+    """What a recurring notification has sent."""
+
+    scopes = {"GET": Scope.CAMPAIGNS_READ}
+
+    @described(
+        "Recurring", "recurring_occurrences", "List what it has sent", answer=OccurrenceOut(many=True),
+        refuses=(400, 404),
+    )  # fmt: skip
+    def get(self, request: Request, id: uuid.UUID) -> Response:
+        self.query()
+        rows = Occurrence.objects.filter(recurring=one(ROWS, uid=id)).select_related("notification")
+        return self.page(rows, OccurrenceOut)
+
+
+class CadenceIn(Strict):
+    cadence = serializers.DictField(help_text=CADENCE)
+    zone = serializers.CharField(required=False, default="", max_length=64, help_text="Else the site's.")
+    after = serializers.DateTimeField(required=False, default_timezone=dt.UTC, help_text="Else now.")
+
+
+class CadenceOut(serializers.Serializer[Any]):
+    sentence = serializers.CharField()
+    coming = serializers.ListField(child=serializers.DateTimeField(), help_text="The next five times.")
+
+
+class PreviewCadence(Endpoint):
+    """When a cadence would strike."""
+
+    scopes = {"POST": Scope.CAMPAIGNS_READ}
+
+    @described(
+        "Recurring", "recurring_preview", "See when a cadence strikes", body=CadenceIn, answer=CadenceOut,
+        refuses=(400,),
+    )  # fmt: skip
+    def post(self, request: Request) -> Response:
+        asked = self.body(CadenceIn)
+        cadence = recurrence.parse(asked["cadence"])
+        try:
+            zone = wallclock.zone(asked["zone"]).key if asked["zone"] else edit.known_zone("")
+        except wallclock.UnknownZone as error:
+            raise serializers.ValidationError({"zone": [str(error)]}) from error
+        after = asked.get("after") or self.now
+        if abs(after.year - self.now.year) > edit.FARTHEST_YEARS:
+            raise serializers.ValidationError({"after": [f"Choose a time within {edit.FARTHEST_YEARS} years."]})
+        coming = recurrence.coming(cadence, zone=zone, after=after, count=5)
+        return Response(CadenceOut({"sentence": recurrence.sentence(cadence), "coming": coming}).data)

@@ -1,0 +1,1 @@
+"""Events of integrators: stored, matched with rules, turned into notifications."""

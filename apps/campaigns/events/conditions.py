@@ -1,0 +1,195 @@
+"""What must be true of an event: conditions on its data and its follower, judged without a database, told in English.
+
+`{"all": [...]}` or `{"any": [...]}` of `{"field": "data.total", "op": "greater", "value": 100}`; nothing at all is
+always true. A field is a path into the event as `document` shows it. Every condition is true or false: what is not
+there is not equal to, not greater than and does not contain anything. Letter case does not count.
+"""
+
+import datetime as dt
+from dataclasses import dataclass
+from typing import Any
+
+from apps.campaigns.audience.language import as_number
+from apps.followers.models import Follower
+
+MOST = 30
+MAX_TEXT = 200
+ROOTS = ("data", "follower", "event")
+OPS = {
+    "is": "is",
+    "is_not": "is not",
+    "greater": "is more than",
+    "less": "is less than",
+    "contains": "contains",
+    "exists": "is there",
+    "not_exists": "is not there",
+}
+MISSING: Any = object()
+
+
+class BadConditions(ValueError):
+    """They can't be judged; the text names the condition and says what to write instead."""
+
+    field = "conditions"
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    field: str
+    op: str
+    value: Any = None
+
+    def __str__(self) -> str:
+        said = f"{self.field} {OPS[self.op]}"
+        return said if self.value is None else f"{said} {_say(self.value)}"
+
+
+@dataclass(frozen=True, slots=True)
+class Conditions:
+    """All (or any) of `parts`; without parts it is always true."""
+
+    every: bool
+    parts: tuple[Condition, ...]
+
+    def __str__(self) -> str:
+        return (" and " if self.every else " or ").join(map(str, self.parts)) or "always"
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """`because` says what decided, as a sentence without a full stop."""
+
+    matches: bool
+    because: str
+
+
+# ------------------------------------------------------------------ reading
+def parse(data: Any) -> Conditions:
+    """Raises BadConditions."""
+    if not isinstance(data, dict) or not set(data) <= {"all", "any"} or len(data) > 1:
+        raise BadConditions('Conditions are {"all": [...]} or {"any": [...]}.')
+    rows = data.get("all", data.get("any", []))
+    if not isinstance(rows, list) or len(rows) > MOST:
+        raise BadConditions(f"Conditions are a list of at most {MOST}.")
+    return Conditions("any" not in data, tuple(_condition(row, number) for number, row in enumerate(rows, start=1)))
+
+
+def _condition(row: Any, number: int) -> Condition:
+    here = f"Condition {number}"
+    if not isinstance(row, dict) or not set(row) <= {"field", "op", "value"}:
+        raise BadConditions(f'{here} must be {{"field": ..., "op": ..., "value": ...}}.')
+    op = row.get("op")
+    if not isinstance(op, str) or op not in OPS:
+        raise BadConditions(f"{here} can't be compared by {op!r}. Use one of: {', '.join(OPS)}.")
+    value = row.get("value")
+    if op in ("exists", "not_exists"):
+        value = None
+    elif op in ("greater", "less"):
+        value = as_number(value)
+        if value is None:
+            raise BadConditions(f"{here} ({OPS[op]}) needs a number.")
+    elif not isinstance(value, str | int | float | bool) or value == "" or len(str(value)) > MAX_TEXT:
+        raise BadConditions(
+            f"{here} ({OPS[op]}) needs a text of at most {MAX_TEXT} characters, a number, or true or false."
+        )
+    return Condition(path(row.get("field"), here), op, value)
+
+
+def path(text: Any, here: str) -> str:
+    """A checked path into `document`. Raises BadConditions."""
+    parts = text.split(".") if isinstance(text, str) else []
+    if len(parts) < 2 or parts[0] not in ROOTS or not all(parts) or len(text) > MAX_TEXT:
+        raise BadConditions(f"{here}: {text!r} is not a field. Write data.total, follower.language or event.name.")
+    return ".".join(parts)
+
+
+# ------------------------------------------------------------------ judging
+def document(*, name: str, occurred_at: dt.datetime, data: dict[str, Any], follower: Follower | None) -> dict[str, Any]:
+    """The event as it came, as paths see it: {"event", "data", "follower"}; without a follower that is empty."""
+    person = follower and {
+        "id": str(follower.uid),
+        "name": follower.name,
+        "email": follower.email,
+        "phone": follower.phone,
+        "external_id": follower.external_id,
+        "language": follower.language,
+        "time_zone": follower.time_zone,
+        "subscribed": follower.subscribed,
+        "tags": [tag.slug for tag in follower.tags.all()],
+        "metadata": follower.metadata,
+    }
+    return {
+        "event": {"name": name, "occurred_at": occurred_at.isoformat()},
+        "data": data,
+        "follower": person or {},
+    }
+
+
+def value_at(document: Any, path: str) -> Any:
+    """What is there: `data.items.0.price`; MISSING where nothing is, or null."""
+    found = document
+    for step in path.split("."):
+        if isinstance(found, dict):
+            found = found.get(step, MISSING)
+        elif isinstance(found, list) and step.isdecimal() and len(step) < 6 and int(step) < len(found):
+            found = found[int(step)]
+        else:
+            return MISSING
+    return MISSING if found is None else found
+
+
+def judge(conditions: Conditions, document: dict[str, Any]) -> Judgement:
+    """Whether they are true of it, and what decided: the first false one of all, or the first true one of any."""
+    if not conditions.parts:
+        return Judgement(True, "it always applies")
+    for condition in conditions.parts:
+        if holds(condition, document) != conditions.every:
+            text = str(condition)
+            return Judgement(not conditions.every, text if not conditions.every else _denied(condition, document))
+    if conditions.every:
+        return Judgement(True, str(conditions))
+    return Judgement(False, f"none of these: {conditions}")
+
+
+def _denied(condition: Condition, document: dict[str, Any]) -> str:
+    found = value_at(document, condition.field)
+    said = "is not there" if found is MISSING else f"is {_say(found)}"
+    return f"{condition.field} {said}, and this asks: {condition}"
+
+
+def holds(condition: Condition, document: dict[str, Any]) -> bool:
+    found, value = value_at(document, condition.field), condition.value
+    match condition.op:
+        case "exists":
+            return found is not MISSING
+        case "not_exists":
+            return found is MISSING
+        case "is":
+            return _same(found, value)
+        case "is_not":
+            return not _same(found, value)
+        case "contains":
+            if isinstance(found, list):
+                return any(_same(each, value) for each in found)
+            return isinstance(found, str) and _text(value) in found.casefold()
+    number = as_number(found) if isinstance(found, int | float) else None
+    return number is not None and (number > value if condition.op == "greater" else number < value)
+
+
+def _same(found: Any, value: Any) -> bool:
+    if isinstance(found, bool) or isinstance(value, bool):
+        return _text(found) == _text(value)
+    if isinstance(found, int | float):
+        return as_number(value) == found
+    return isinstance(found, str) and found.casefold() == _text(value)
+
+
+def _text(value: Any) -> str:
+    return str(value).casefold()
+
+
+def _say(value: Any) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    text = f"{value:g}" if isinstance(value, float) else str(value)
+    return f"“{text if len(text) <= 60 else f'{text[:59]}…'}”"

@@ -1,0 +1,190 @@
+"""From an event to what is sent because of it: each rule that names it is judged on the event as it came.
+
+One transaction takes an event off the list and writes what each rule made of it, together with the notifications. So a
+worker that dies leaves the event as it was, and a second worker finds it worked off. Each rule has a savepoint of its
+own: one that fails never stands in the way of the others.
+"""
+
+import datetime as dt
+import logging
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from django.db import Error as DatabaseError
+from django.db import connection, transaction
+from django.utils import timezone
+
+from apps.campaigns.audience import audience
+from apps.campaigns.events import conditions
+from apps.campaigns.events.rules import applies_to
+from apps.campaigns.events.store import WORK_TASK
+from apps.campaigns.models import Event, EventOutcome, EventRule, OutcomeResult, RuleTarget
+from apps.content.drafts import published_version
+from apps.content.models import Version
+from apps.followers.models import Follower
+from apps.lib.actor import SYSTEM
+from apps.lib.queue.announce import announce, answer_all
+from apps.lib.queue.lanes import Lane
+from apps.notifications.models import Notification
+from apps.notifications.notify import NotNotifiable, notify
+
+WORK_SECONDS = 0.5  # a task is short: senders of one-time messages wait for their turn in the same lane
+AGAIN = dt.timedelta(minutes=1)  # an event that could not be worked off at all
+MOST_TOLD = 1000  # members of a segment; more is a campaign
+SOURCE = "event"
+logger = logging.getLogger("carillon.events")
+
+
+# ------------------------------------------------------------------ working off
+def work_off(**_: object) -> None:
+    """Task: work off events for half a second, oldest first, then announce itself again. Any number may run at once."""
+    answer_all(WORK_TASK, lane=Lane.TRANSACTIONAL)
+    stop_at = time.monotonic() + WORK_SECONDS
+    while _next():
+        if time.monotonic() > stop_at:
+            announce(WORK_TASK, lane=Lane.TRANSACTIONAL)
+            return
+
+
+def _next() -> bool:
+    """Work off the next event; False when there is none."""
+    now = timezone.now()
+    skip = connection.features.has_select_for_update_skip_locked  # SQLite has one writer at a time anyway
+    due = Event.objects.filter(due_at__lte=now).order_by("due_at", "id")
+    chosen: Event | None = None
+    try:
+        with transaction.atomic():
+            chosen = due.select_for_update(skip_locked=skip, no_key=True).first()
+            if chosen is not None and Event.objects.filter(pk=chosen.pk, due_at=chosen.due_at).update(due_at=None):
+                _react(chosen, now=now)
+    except Exception:
+        if chosen is None or connection.needs_rollback or not connection.is_usable():
+            raise
+        logger.exception("Event %s could not be worked off; it is tried again in a minute.", chosen.uid)
+        # unless somebody else has worked it off meanwhile
+        Event.objects.filter(pk=chosen.pk, due_at=chosen.due_at).update(due_at=now + AGAIN)
+    return chosen is not None
+
+
+def _react(event: Event, *, now: dt.datetime) -> None:
+    EventOutcome.objects.bulk_create(
+        EventOutcome(event=event, rule=rule, rule_name=rule.name, **outcome_of(rule, event, now=now).columns())
+        for rule in rules_for(event.name)
+    )
+
+
+def rules_for(name: str) -> Iterator[EventRule]:
+    """Those that are switched on and name this event."""
+    rules = EventRule.objects.filter(active=True).select_related("notification_type", "template", "segment")
+    return (rule for rule in rules.order_by("pk") if applies_to(rule.event, name))
+
+
+# ------------------------------------------------------------------ one rule
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a rule made of an event, and why, in a sentence."""
+
+    result: OutcomeResult
+    because: str
+    notification: Notification | None = None
+
+    def columns(self) -> dict[str, Any]:
+        return {"result": self.result, "because": self.because[:500], "notification": self.notification}
+
+
+def outcome_of(rule: EventRule, event: Event, *, now: dt.datetime) -> Outcome:
+    """Judge the rule and notify. Never raises, except when the database itself is in trouble."""
+    try:
+        seen = conditions.document(
+            name=event.name, occurred_at=event.occurred_at, data=event.data, follower=event.follower
+        )
+        judgement = conditions.judge(conditions.parse(rule.conditions), seen)
+        if not judgement.matches:
+            return Outcome(OutcomeResult.NOT_MATCHED, judgement.because)
+        with transaction.atomic():
+            return Outcome(OutcomeResult.NOTIFIED, judgement.because, _notify(rule, event, seen, now=now))
+    except (NotNotifiable, conditions.BadConditions) as error:
+        return Outcome(OutcomeResult.FAILED, str(error))
+    except DatabaseError:
+        raise
+    except Exception as error:  # a fault of ours in one rule must not hold up the others
+        logger.exception("The rule %s failed for the event %s.", rule.uid, event.uid)
+        return Outcome(OutcomeResult.FAILED, f"Something went wrong here ({type(error).__name__}); it was logged.")
+
+
+def _notify(rule: EventRule, event: Event, seen: dict[str, Any], *, now: dt.datetime) -> Notification:
+    if not rule.notification_type.active:
+        raise NotNotifiable(f"The message type “{rule.notification_type.name}” is switched off.")
+    return notify(
+        notification_type=rule.notification_type,
+        recipients=_told(rule, event, now),
+        version=_version(rule),
+        channels=rule.channels or None,
+        data=data_for(rule, event, seen),
+        send_at=event.occurred_at + dt.timedelta(seconds=rule.delay) if rule.delay else None,
+        dedup_key=f"event:{event.uid}:{rule.uid}",
+        throttle_key=throttle_key_of(rule, seen),
+        source=SOURCE,
+        by=SYSTEM,
+        now=now,
+    )
+
+
+def _told(rule: EventRule, event: Event, now: dt.datetime) -> list[Follower]:
+    if rule.to == RuleTarget.FOLLOWER:
+        if event.follower is None:
+            raise NotNotifiable("The event names nobody, and the rule tells the person it is about.")
+        return [event.follower]
+    assert rule.segment is not None  # noqa: S101  # the database says so
+    people = list(audience.followers_of({"segments": [str(rule.segment.uid)]}, now=now)[: MOST_TOLD + 1])
+    if not people:
+        raise NotNotifiable(f"Nobody is in the segment “{rule.segment.name}”.")
+    if len(people) > MOST_TOLD:
+        raise NotNotifiable(f"More than {MOST_TOLD:,} followers are in “{rule.segment.name}”. Send them a campaign.")
+    return people
+
+
+def _version(rule: EventRule) -> Version | None:
+    if rule.template is None:
+        return None
+    version = published_version(rule.template)
+    if version is None:
+        raise NotNotifiable(f"The template {rule.template.key} is not published. Publish it first.")
+    return version
+
+
+def data_for(rule: EventRule, event: Event, seen: dict[str, Any]) -> dict[str, Any]:
+    """The template's variables: what the rule maps; else all data as it came, and the whole event as `event`."""
+    if not rule.mapping:
+        return {**event.data, "event": {**seen["event"], "id": str(event.uid), "data": event.data}}
+    found = {variable: conditions.value_at(seen, path) for variable, path in rule.mapping.items()}
+    return {variable: value for variable, value in found.items() if value is not conditions.MISSING}
+
+
+def throttle_key_of(rule: EventRule, seen: dict[str, Any]) -> str:
+    found = conditions.value_at(seen, rule.throttle_key) if rule.throttle_key else ""
+    return "" if found is conditions.MISSING else str(found)[:120]
+
+
+# ------------------------------------------------------------------ trying
+@dataclass(frozen=True, slots=True)
+class Rehearsal:
+    """What an event would do. `messages`: (label of the follower, channel, status, reason), the first of them."""
+
+    outcome: Outcome
+    data: dict[str, Any] = field(default_factory=dict)
+    send_at: dt.datetime | None = None
+    messages: tuple[tuple[str, str, str, str], ...] = ()
+
+
+def rehearse(*, rule: EventRule, event: Event, now: dt.datetime, shown: int = 20) -> Rehearsal:
+    """Do to a sample event (not stored) exactly what would be done to a real one, look at it, and take it all back."""
+    with transaction.atomic():
+        outcome = outcome_of(rule, event, now=now)
+        made = outcome.notification
+        found = made.deliveries.select_related("follower").order_by("pk")[:shown] if made else []
+        rows = tuple((row.follower.label if row.follower else "", row.channel, row.status, row.reason) for row in found)
+        transaction.set_rollback(True)
+    return Rehearsal(outcome, made.data if made else {}, made.send_at if made else None, rows)

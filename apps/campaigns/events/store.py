@@ -1,0 +1,116 @@
+"""Events: what happened in an integrator's own system, stored with the call to work it off, and forgotten later."""
+
+import datetime as dt
+import json
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from django.conf import settings
+from django.db import IntegrityError, transaction
+
+from apps.campaigns.models import Event
+from apps.content.liquid.parse import Unrenderable, plain
+from apps.followers.models import Follower
+from apps.lib.queue.announce import announce
+from apps.lib.queue.lanes import Lane
+from apps.lib.sql import in_array  # noqa: F401  (the lookup `pk__among`)
+
+WORK_TASK = "apps.campaigns.events.run_rules.work_off"
+NAME = re.compile(r"[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*")
+MAX_NAME = 100
+MAX_DATA = 256 * 1024  # bytes of JSON
+AHEAD = dt.timedelta(minutes=10)  # clocks differ
+FARTHEST_YEARS = 10
+CHUNK = 5000  # forgotten at once; every 10 s, 500 a second
+UNHEARD = dt.timedelta(seconds=3)
+
+
+class BadEvent(ValueError):
+    """It can't have happened like this; `field` is the one to change."""
+
+    def __init__(self, field: str, message: str) -> None:
+        super().__init__(message)
+        self.field = field
+
+
+@dataclass(frozen=True, slots=True)
+class NewEvent:
+    """`follower` None: it is about nobody in particular. `occurred_at` None: now."""
+
+    name: str
+    follower: Follower | None = None
+    data: dict[str, Any] = field(default_factory=dict)
+    occurred_at: dt.datetime | None = None
+    dedup_id: str | None = None
+
+
+def check(event: NewEvent, *, now: dt.datetime) -> None:
+    """Raises BadEvent."""
+    if len(event.name) > MAX_NAME or not NAME.fullmatch(event.name):
+        raise BadEvent("name", f"{event.name!r} is no name of an event. Write words with dots, such as order.created.")
+    if len(json.dumps(event.data)) > MAX_DATA:
+        raise BadEvent("data", f"The data has more than {MAX_DATA // 1024} kB. Send what messages need.")
+    try:
+        plain(event.data, depth=2)  # a rule without a mapping shows templates the whole event, as `event.data`
+    except Unrenderable as error:
+        raise BadEvent("data", "The data is nested more than 10 levels deep, which no template reads.") from error
+    if event.occurred_at and event.occurred_at > now + AHEAD:
+        raise BadEvent("occurred_at", "That is in the future. Send the event when it has happened.")
+    if event.occurred_at and event.occurred_at.year < now.year - FARTHEST_YEARS:  # year 1 can't be shown in every zone
+        raise BadEvent("occurred_at", f"That is more than {FARTHEST_YEARS} years ago.")
+
+
+def record(*, events: Sequence[NewEvent], now: dt.datetime) -> list[tuple[Event, bool]]:
+    """Store them and announce the work; for each the row, and whether it is new (False: its `dedup_id` was known).
+
+    Who sent them is in the request's log and not in the audit trail: there may be millions. Raises BadEvent for the
+    first that can't be taken, and stores none then.
+    """
+    for event in events:
+        check(event, now=now)
+    with transaction.atomic():
+        stored = [_store(event, now) for event in events]
+        if any(new for _, new in stored):
+            announce(WORK_TASK, lane=Lane.TRANSACTIONAL)
+    return stored
+
+
+def _store(event: NewEvent, now: dt.datetime) -> tuple[Event, bool]:
+    known = Event.objects.filter(name=event.name, dedup_id=event.dedup_id)
+    if event.dedup_id and (row := known.first()):
+        return row, False
+    try:
+        with transaction.atomic():
+            row = Event.objects.create(
+                name=event.name,
+                follower=event.follower,
+                data=event.data,
+                occurred_at=event.occurred_at or now,
+                received_at=now,
+                dedup_id=event.dedup_id or None,
+                due_at=now,
+            )
+    except IntegrityError:
+        if event.dedup_id and (row := known.first()):  # another request was faster
+            return row, False
+        raise
+    return row, True
+
+
+def announce_due(*, now: dt.datetime) -> None:
+    """Schedule: wake somebody up for events whose call was lost, or whose second try is due."""
+    earliest = Event.objects.filter(due_at__isnull=False).order_by("due_at").values_list("due_at", flat=True).first()
+    if earliest and earliest <= now - UNHEARD:
+        announce(WORK_TASK, lane=Lane.TRANSACTIONAL)
+
+
+def forget_old(*, now: dt.datetime) -> None:
+    """Schedule: delete what was worked off and is older than EVENT_DAYS, so many at a time: the tick has other work.
+
+    The notifications made of them stay.
+    """
+    old = Event.objects.filter(received_at__lt=now - dt.timedelta(days=settings.EVENT_DAYS), due_at=None)
+    chosen = set(old.order_by("received_at").values_list("pk", flat=True)[:CHUNK])
+    Event.objects.filter(pk__among=chosen).delete()

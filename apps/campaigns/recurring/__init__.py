@@ -1,0 +1,1 @@
+"""What is sent again and again: its clock, and each occurrence."""

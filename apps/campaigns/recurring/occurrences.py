@@ -1,0 +1,131 @@
+"""From "its time has come" to a notification on its way: each time of each clock once, or the reason why not.
+
+One transaction moves the clock's `next_at` on and writes the occurrence with its notification. Whoever dies before it
+commits leaves the clock as it was, and it is found again; of two who look at once one finds that the clock has moved.
+"""
+
+import datetime as dt
+import logging
+from typing import Any
+
+from django.db import transaction
+from django.db.models import Exists, OuterRef, QuerySet
+
+from apps.campaigns import launch
+from apps.campaigns.audience import audience
+from apps.campaigns.models import Missed, Occurrence, Recurring, RecurringZone, ZoneMode
+from apps.campaigns.recurring import edit, recurrence
+from apps.content.models import Version
+from apps.followers.models import Category, Follower
+from apps.lib import wallclock
+from apps.lib.actor import SYSTEM
+from apps.lib.queue.announce import announce
+from apps.lib.queue.lanes import Lane
+from apps.notifications.models import Delivery, Notification
+from apps.notifications.notify import NotNotifiable, open_notification
+
+LAUNCH_TASK = "apps.campaigns.recurring.occurrences.launch_occurrence"
+SOURCE = "recurring"
+AT_ONCE = 100  # clocks that strike in one look
+YOUNG = dt.timedelta(days=30)  # older launches that stand still were left so by a person
+logger = logging.getLogger("carillon.recurring")
+
+
+def start_due(*, now: dt.datetime) -> None:
+    """Schedule: begin every occurrence whose time has come. Safe when several run at once."""
+    for clock in RecurringZone.objects.filter(next_at__lte=now).order_by("next_at")[:AT_ONCE]:
+        try:
+            strike(clock=clock, now=now)
+        except Exception:  # one that can't start must not hold up the others
+            logger.exception("The clock %s could not strike; it is tried again.", clock)
+
+
+def strike(*, clock: RecurringZone, now: dt.datetime) -> Occurrence | None:
+    """Its time has come: send, or write down why not. None when somebody else was faster, or nobody is meant."""
+    with transaction.atomic():
+        rows = Recurring.objects.select_related("notification_type", "template")
+        # whoever changes or pauses it waits for this, or has moved the clock
+        row = rows.select_for_update(of=("self",), no_key=True).get(pk=clock.recurring_id)
+        planned = RecurringZone.objects.get(pk=clock.pk).next_at
+        if planned is None or planned > now:
+            return None
+        zone = edit.known_zone(clock.zone)
+        cadence, send_missed = recurrence.parse(row.cadence), row.missed == Missed.ONCE
+        turn = recurrence.turn(
+            cadence, zone=zone, planned=planned, now=now, send_missed=send_missed, tolerance=row.tolerance
+        )
+        next_at = edit.next_time(row, clock.zone, after=now)
+        if not RecurringZone.objects.filter(pk=clock.pk, next_at=planned).update(next_at=next_at):
+            return None
+        if row.occurrences.filter(zone=clock.zone, at=turn.at).exists():
+            return None  # a change that waited for the last strike set the clock by a time before it
+        wall = turn.at.astimezone(wallclock.zone(zone)).replace(tzinfo=dt.UTC)
+        occurrence = Occurrence(recurring=row, zone=clock.zone, at=turn.at, wall=wall, started_at=now)
+        occurrence.audience = audience.freeze(row.audience)
+        meant = followers_of(occurrence).exists()
+        if not meant and row.zone_mode == ZoneMode.FOLLOWER:
+            return None  # dozens of zones without anybody would fill the history
+        if turn.missed:
+            occurrence.problem = "Nobody was at work at that time, and it was too late afterwards."
+        elif not meant:
+            occurrence.problem = "Nobody was in the audience."
+        else:
+            occurrence.notification, occurrence.problem = _open(row, occurrence, now=now)
+        occurrence.save()
+        if occurrence.notification:
+            announce(LAUNCH_TASK, lane=Lane.BULK, occurrence_id=occurrence.pk)
+    return occurrence
+
+
+def _open(row: Recurring, occurrence: Occurrence, *, now: dt.datetime) -> tuple[Notification | None, str]:
+    kind = row.notification_type
+    if not kind.active:
+        return None, f"The message type “{kind.name}” is switched off."
+    try:
+        version: Version = edit.version_of(row)
+        with transaction.atomic():
+            return open_notification(
+                notification_type=kind,
+                version=version,
+                channels=row.channels or None,
+                data=row.data,
+                dedup_key=f"recurring:{row.uid}:{occurrence.zone}:{occurrence.at:%Y-%m-%dT%H:%MZ}",
+                source=SOURCE,
+                lane=Lane.CRITICAL if kind.category == Category.CRITICAL else Lane.BULK,  # planned, as a campaign
+                by=SYSTEM,
+                now=now,
+            ), ""
+    except (NotNotifiable, edit.BadRecurring) as error:
+        return None, str(error)[:500]
+
+
+# ------------------------------------------------------------------ whom
+def followers_of(occurrence: Any) -> QuerySet[Follower]:
+    """The audience, of each follower's own zone only those whose clock it is.
+
+    Whoever has changed zones since another clock struck for the same wall time has got it already.
+    """
+    people = audience.followers_of(occurrence.audience, now=occurrence.started_at)
+    if occurrence.recurring.zone_mode != ZoneMode.FOLLOWER:
+        return people
+    round_ = Occurrence.objects.filter(recurring=occurrence.recurring, wall=occurrence.wall)
+    earlier = round_.filter(notification__isnull=False).exclude(zone=occurrence.zone)
+    if occurrence.pk:
+        earlier = earlier.filter(pk__lt=occurrence.pk)
+    people = people.filter(time_zone=occurrence.zone)
+    if done := list(earlier.values_list("notification", flat=True)):
+        people = people.exclude(Exists(Delivery.objects.filter(follower=OuterRef("pk"), notification__in=done)))
+    return people
+
+
+def launch_occurrence(*, occurrence_id: int, **_: object) -> None:
+    """Task: freeze the audience for a while, then announce itself again. A second one finds it leased."""
+    if launch.freeze_for_a_while(Occurrence.objects.filter(pk=occurrence_id), followers_of):
+        announce(LAUNCH_TASK, lane=Lane.BULK, occurrence_id=occurrence_id)
+
+
+def resume_stalled(*, now: dt.datetime) -> None:
+    """Schedule: wake up launches whose launcher died, or whose wake-up call was lost."""
+    young = Occurrence.objects.filter(started_at__gt=now - YOUNG)
+    for occurrence_id in launch.stalled(young, now=now):
+        announce(LAUNCH_TASK, lane=Lane.BULK, occurrence_id=occurrence_id)

@@ -1,0 +1,1 @@
+"""Mail by the APIs of email service providers."""

@@ -1,0 +1,1 @@
+"""Mail by SMTP and by Django's backends: the wire, the MIME, the signature."""

@@ -1,0 +1,96 @@
+"""Any of Django's e-mail backends (console, file, or a third party's), one message per call."""
+
+import smtplib
+from collections.abc import Mapping
+from contextlib import suppress
+from email.utils import formataddr
+from typing import Any
+
+from django.core.mail import EmailMultiAlternatives, get_connection
+from django.core.mail.message import BadHeaderError
+
+from apps.channels.contract import BadSettings, Outcome, Provider, Result, Session, Setting
+from apps.channels.mail.mime import needs_smtputf8
+from apps.channels.mail.smtp import remedy_of
+from apps.channels.messages import Mail
+
+
+class DjangoMail(Provider):
+    key = "django_mail"
+    channel = "email"
+    label = "Django e-mail backend"
+    settings = (
+        Setting(
+            "backend",
+            "Backend",
+            default="django.core.mail.backends.smtp.EmailBackend",
+            required=True,
+            help="Dotted path of the class; it reads Django's own EMAIL_… settings.",
+        ),
+        Setting("sender", "From", required=True, help="For example News <news@example.com>"),
+    )
+
+    @classmethod
+    def open(cls, settings: Mapping[str, Any]) -> "DjangoMailSession":
+        try:
+            return DjangoMailSession(get_connection(settings["backend"]))
+        except (ImportError, KeyError) as error:
+            raise BadSettings(f"There is no e-mail backend {settings.get('backend')!r}: {error}.") from error
+
+
+class DjangoMailSession(Session[Mail]):
+    """One message per `send_messages`: given several, Django does not tell which of them failed."""
+
+    def __init__(self, connection: Any) -> None:
+        self._connection = connection
+
+    def send(self, message: Mail) -> Outcome:
+        if needs_smtputf8(message.to):
+            # Django 5.2 rewrites such a local part into an encoded word, which is somebody else's mailbox.
+            return Outcome(
+                Result.PERMANENT_RECIPIENT,
+                f"Django's e-mail backends can't write to {message.to}: it has letters outside ASCII before the @.",
+            )
+        mail = EmailMultiAlternatives(
+            message.subject,
+            message.text,
+            message.sender,
+            [formataddr((message.to_name, message.to))],
+            headers={**message.headers, "Message-ID": message.message_id},
+            connection=self._connection,
+        )
+        if message.html:
+            mail.attach_alternative(str(message.html), "text/html")
+        try:
+            opened = self._connection.open()
+        except OSError as error:  # smtplib's own errors, too: nothing was said about a mail yet
+            self.close()
+            return Outcome(Result.ACCOUNT, f"The mail server can't be used: {error}"[:500], charged=False)
+        try:
+            return self._sent(mail)
+        finally:
+            if opened:
+                self.close()
+
+    def _sent(self, mail: EmailMultiAlternatives) -> Outcome:
+        try:
+            sent = self._connection.send_messages([mail])
+        except BadHeaderError as error:
+            return Outcome(Result.PERMANENT_CONTENT, str(error)[:500])
+        except smtplib.SMTPRecipientsRefused as error:
+            code, text = next(iter(error.recipients.values()))
+            result = Result.PERMANENT_RECIPIENT if code >= 500 else Result.TRANSIENT
+            words = text.decode("utf-8", "replace")
+            return Outcome(result, f"{code} {words}", remedy=remedy_of(code, words))
+        except smtplib.SMTPResponseException as error:
+            result = Result.PERMANENT_CONTENT if error.smtp_code >= 500 else Result.TRANSIENT
+            return Outcome(result, str(error)[:500])
+        except smtplib.SMTPServerDisconnected as error:
+            return Outcome(Result.IN_DOUBT, str(error)[:500])
+        except OSError as error:
+            return Outcome(Result.ACCOUNT, f"The mail server can't be reached: {error}"[:500], charged=False)
+        return Outcome(Result.ACCEPTED) if sent else Outcome(Result.TRANSIENT, "The backend sent nothing.")
+
+    def close(self) -> None:
+        with suppress(OSError):
+            self._connection.close()

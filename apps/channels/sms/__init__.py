@@ -1,0 +1,1 @@
+"""Text messages and calls by phone providers."""

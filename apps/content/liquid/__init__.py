@@ -1,0 +1,1 @@
+"""The template language: Liquid with every limit set, compiled to Python."""

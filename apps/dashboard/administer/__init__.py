@@ -1,0 +1,1 @@
+"""The section Administer of the menu, and signing in."""

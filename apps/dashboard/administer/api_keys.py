@@ -1,0 +1,97 @@
+"""API keys: issued with scopes, their secret shown once, revoked. For administrators."""
+
+import datetime as dt
+from typing import Any
+
+from django import forms
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import path, reverse
+from django.utils import timezone
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_POST, require_safe
+
+from apps.accounts import keys
+from apps.accounts.actors import staff_actor
+from apps.accounts.models import ApiKey
+from apps.accounts.permissions import Capability, Scope, requires
+from apps.dashboard.shell import double_submit
+from apps.dashboard.shell.forms import add_refusal, plain_helper
+
+
+class KeyForm(forms.Form):
+    name = forms.CharField(max_length=100, help_text="Which program uses it, such as “Shop backend”.")
+    scopes = forms.MultipleChoiceField(
+        choices=[(scope.value, scope.value) for scope in Scope],
+        widget=forms.CheckboxSelectMultiple,
+        help_text="Give only what the program needs.",
+    )
+    expires_at = forms.DateField(
+        label="Last day",
+        required=False,
+        widget=forms.DateInput(attrs={"type": "date"}),
+        help_text="Empty: the key works until it is revoked.",
+    )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.helper = plain_helper()
+
+    def clean_expires_at(self) -> dt.date | None:
+        day: dt.date | None = self.cleaned_data["expires_at"]
+        if day and day < timezone.localdate():
+            raise forms.ValidationError("This day is over. Choose today or a later day.")
+        return day
+
+
+@require_safe
+@requires(Capability.ADMINISTER)
+def index(request: HttpRequest) -> HttpResponse:
+    rows = ApiKey.objects.select_related("created_by")
+    return render(request, "dashboard/administer/api_keys/list.html", {"keys": rows, "now": timezone.now()})
+
+
+@never_cache
+@requires(Capability.ADMINISTER)
+def add(request: HttpRequest) -> HttpResponse:
+    """The answer to a good post shows the secret; it is nowhere else, so a repeated post leads to the list."""
+    if done := double_submit.already(request):
+        messages.info(
+            request, "That key was issued already. Its secret was shown once; issue another key if it is lost."
+        )
+        return redirect(done)
+    form = KeyForm(request.POST or None)
+    if request.method == "POST" and form.is_valid():
+        day = form.cleaned_data["expires_at"]
+        end = day and timezone.make_aware(dt.datetime.combine(day, dt.time.max))
+        try:
+            key, secret = keys.issue(
+                name=form.cleaned_data["name"],
+                scopes=form.cleaned_data["scopes"],
+                expires_at=end,
+                by=staff_actor(request),
+                now=timezone.now(),
+            )
+        except keys.BadKeyRequest as error:
+            add_refusal(form, error)
+        else:
+            double_submit.remember(request, reverse("dashboard:api-keys"))
+            return render(request, "dashboard/administer/api_keys/issued.html", {"key": key, "secret": secret})
+    return render(request, "dashboard/administer/api_keys/form.html", {"form": form, "once": double_submit.token()})
+
+
+@require_POST
+@requires(Capability.ADMINISTER)
+def revoke(request: HttpRequest, uid: str) -> HttpResponse:
+    key = get_object_or_404(ApiKey, uid=uid)
+    keys.revoke(key=key, by=staff_actor(request), now=timezone.now())
+    messages.success(request, f"The key {key.name} works no longer.")
+    return redirect("dashboard:api-keys")
+
+
+urlpatterns = [
+    path("api-keys/", index, name="api-keys"),
+    path("api-keys/add/", add, name="api-key-add"),
+    path("api-keys/<uuid:uid>/revoke/", revoke, name="api-key-revoke"),
+]

@@ -1,0 +1,93 @@
+"""Coming in, going out, and one's own account."""
+
+from typing import Any
+
+from crispy_forms.helper import FormHelper
+from django import forms
+from django.conf import settings
+from django.contrib import messages
+from django.contrib.auth import update_session_auth_hash, views
+from django.contrib.auth.forms import AuthenticationForm
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import path, reverse_lazy
+from django.utils import timezone, translation
+from django.utils.decorators import method_decorator
+
+from apps.accounts.actors import staff_actor
+from apps.accounts.permissions import Capability, requires
+from apps.accounts.staff import BadStaff, change_staff
+from apps.dashboard.shell.forms import ZoneField, plain_helper
+
+
+class LoginForm(AuthenticationForm):
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.helper: FormHelper = plain_helper()
+
+
+_login = views.LoginView.as_view(
+    template_name="dashboard/administer/auth/login.html",
+    authentication_form=LoginForm,
+    redirect_authenticated_user=True,
+)
+
+
+def login(request: HttpRequest) -> HttpResponse:
+    with translation.override(settings.LANGUAGE_CODE):  # like all staff pages
+        response: Any = _login(request)
+        return response.render() if hasattr(response, "render") else response
+
+
+@method_decorator(requires(Capability.VIEW), name="dispatch")
+class PasswordChange(views.PasswordChangeView):
+    template_name = "dashboard/administer/auth/password.html"
+    success_url = reverse_lazy("dashboard:account")
+
+    def get_form(self, form_class: Any = None) -> Any:
+        form = super().get_form(form_class)
+        form.helper = plain_helper()
+        return form
+
+    def form_valid(self, form: Any) -> HttpResponse:
+        # Through the act, so that the history knows; then the session is kept alive under the new password.
+        user = change_staff(
+            user=form.user,
+            password=form.cleaned_data["new_password1"],
+            by=staff_actor(self.request),
+            now=timezone.now(),
+        )
+        update_session_auth_hash(self.request, user)
+        messages.success(self.request, "Your password is changed. Other sessions of yours are logged out.")
+        return redirect(self.get_success_url())
+
+
+class AccountForm(forms.Form):
+    name = forms.CharField(max_length=150, required=False)
+    email = forms.EmailField(label="E-mail")
+    time_zone = ZoneField(required=True, help_text="Times on all pages are shown in this zone.")
+
+
+@requires(Capability.VIEW)
+def account(request: HttpRequest) -> HttpResponse:
+    user: Any = request.user
+    initial = {"name": user.get_full_name(), "email": user.email, "time_zone": user.time_zone}
+    form = AccountForm(request.POST or None, initial=initial)
+    form.helper = plain_helper()
+    if request.method == "POST" and form.is_valid():
+        try:
+            change_staff(user=user, by=staff_actor(request), now=timezone.now(), **form.cleaned_data)
+        except BadStaff as error:
+            form.add_error(error.field, str(error))
+        else:
+            messages.success(request, "Saved.")
+            return redirect("dashboard:account")
+    return render(request, "dashboard/administer/auth/account.html", {"form": form})
+
+
+urlpatterns = [
+    path("login/", login, name="login"),
+    path("logout/", views.LogoutView.as_view(), name="logout"),
+    path("account/", account, name="account"),
+    path("account/password/", PasswordChange.as_view(), name="password-change"),
+]

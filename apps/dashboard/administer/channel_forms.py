@@ -1,0 +1,170 @@
+"""Forms of the channel pages: an account built from what its provider declares, a test message, a domain's limit."""
+
+from typing import Any
+
+from crispy_forms.layout import Div, Fieldset, Layout
+from django import forms
+from django.utils.html import escape
+
+from apps.channels.contract import Provider, Setting
+from apps.dashboard.shell.forms import plain_helper
+from apps.followers.models import Address, Channel
+from apps.notifications.accounts import edit, routing
+from apps.notifications.accounts.try_out import REGISTERED, devices
+from apps.notifications.models import ProviderAccount
+
+KEEP = "Leave empty to keep the stored one."
+WHERE = {
+    Channel.EMAIL: "Write the address", Channel.SMS: "Write the phone number", Channel.VOICE: "Write the phone number",
+    Channel.WEBHOOK: "Write the address", Channel.IN_APP: "Name the follower",
+}  # fmt: skip
+
+
+def field_for(setting: Setting, stored: dict[str, Any]) -> forms.Field:
+    """The form field of one declared setting. A secret is never shown again: empty keeps what is stored."""
+    # a help text is HTML to Django, and "News <news@example.com>" is no tag
+    known = {"label": setting.label, "required": setting.required, "help_text": escape(setting.help)}
+    match setting.kind:
+        case "integer":
+            return forms.IntegerField(**known, min_value=1)
+        case "flag":
+            return forms.BooleanField(**known | {"required": False})
+        case "choice":
+            return forms.ChoiceField(**known, choices=setting.options)
+        case "secret":
+            kept = bool(stored.get(setting.name))
+            known |= {"required": setting.required and not kept, "help_text": KEEP if kept else escape(setting.help)}
+            if setting.lines:
+                return forms.CharField(**known, widget=forms.Textarea({"rows": 4, "autocomplete": "off"}))
+            widget = forms.PasswordInput({"autocomplete": "new-password"}, render_value=False)
+            return forms.CharField(**known, strip=False, widget=widget)
+    return forms.CharField(**known, max_length=500)
+
+
+LIMITS = ("rate", "daily", "warmup_start", "warmup_first", "warmup_growth")
+_LIMITS = Fieldset(
+    "How much may leave",
+    Div(*(Div(name, css_class="col-sm-6") for name in LIMITS), css_class="row"),
+)
+
+
+class AccountForm(forms.Form):
+    """Name and place of an account, then the settings its provider declares (as `s_<name>`)."""
+
+    name = forms.CharField(max_length=100, help_text="What your team calls it.")
+    position = forms.IntegerField(
+        min_value=1, max_value=1000, initial=10, label="Order", help_text="The lowest number is tried first."
+    )
+
+    rate = forms.FloatField(
+        required=False, min_value=0.01, max_value=100_000, label="Messages a second",
+        help_text="At most; empty = as fast as the server takes them. Codes and receipts go first.",
+    )  # fmt: skip
+    daily = forms.IntegerField(
+        required=False, min_value=1, max_value=2_000_000_000, label="Messages a day",
+        help_text="At most, counted from midnight UTC. The rest takes the next account, or waits.",
+    )  # fmt: skip
+    warmup_start = forms.DateField(
+        required=False, label="Warm-up from", widget=forms.DateInput({"type": "date"}, format="%Y-%m-%d"),
+        help_text="A new sender's first day. Receivers trust who grows slowly.",
+    )  # fmt: skip
+    warmup_first = forms.IntegerField(
+        required=False, min_value=1, max_value=2_000_000_000, label="Messages on that day",
+        help_text="50 to 100 are usual.",
+    )  # fmt: skip
+    warmup_growth = forms.FloatField(
+        required=False, min_value=1, max_value=5, initial=1.5, label="Growth",
+        help_text="Each day so many times the day before, up to the messages a day.",
+    )  # fmt: skip
+
+    def __init__(self, data: Any = None, *, kind: type[Provider], account: ProviderAccount | None = None) -> None:
+        self.kind = kind
+        stored: dict[str, Any] = {}
+        initial: dict[str, Any] = {"name": kind.label}
+        if account:
+            stored = routing.settings_of(account)
+            initial = {"name": account.name, "position": account.position}
+            initial |= {name: getattr(account, name) for name in LIMITS}
+        defaults = {setting.name: setting.default for setting in kind.settings}
+        initial |= {f"s_{name}": value for name, value in (defaults | stored).items()}
+        super().__init__(data, initial=initial)
+        for setting in kind.settings:
+            self.fields[f"s_{setting.name}"] = field_for(setting, stored)
+            if setting.kind == "secret":
+                self.initial.pop(f"s_{setting.name}", None)
+        for name in LIMITS if kind.local else ():
+            del self.fields[name]
+        self.helper = plain_helper()
+        places = [*(f"s_{setting.name}" for setting in kind.settings), "position"]
+        self.helper.layout = Layout("name", *places, *([_LIMITS] if not kind.local else []))
+
+    def clean(self) -> dict[str, Any]:
+        values = super().clean() or {}
+        pair = {name: values.get(name) for name in ("warmup_start", "warmup_first")}
+        for name, value in pair.items():
+            if value is None and any(pair.values()) and name not in self.errors:
+                self.add_error(name, "A warm-up needs its first day and how much goes out on it.")
+        return values
+
+    def limits(self) -> edit.AccountLimits:
+        typed = {name: self.cleaned_data.get(name) for name in LIMITS}
+        return edit.AccountLimits(**typed | {"warmup_growth": typed["warmup_growth"] or 1.5})
+
+    def settings(self) -> dict[str, Any]:
+        """Values by the provider's own names; a secret left empty is absent."""
+        return {
+            setting.name: self.cleaned_data[f"s_{setting.name}"]
+            for setting in self.kind.settings
+            if setting.kind != "secret" or self.cleaned_data[f"s_{setting.name}"]
+        }
+
+
+class TryForm(forms.Form):
+    """Where a test of an account goes; the domain says what is wrong with a phone number or a token."""
+
+    to = forms.CharField(label="Send a test to", max_length=2000)
+
+    def __init__(self, data: Any = None, *, account: ProviderAccount, **kwargs: Any) -> None:
+        super().__init__(data, **kwargs)
+        self.channel = account.channel
+        match account.channel:
+            case Channel.EMAIL:
+                self.fields["to"] = forms.EmailField(label="Send a test to")
+            case Channel.SMS | Channel.VOICE:
+                phone = {"type": "tel", "autocomplete": "tel", "placeholder": "+49 151 12345678"}
+                self.fields["to"].widget = forms.TextInput(phone)
+            case Channel.WEBHOOK:
+                self.fields["to"].widget = forms.URLInput({"placeholder": "https://example.com/hook"})
+                self.fields["to"].help_text = "The address of a follower's webhook is signed with its secret."
+            case Channel.IN_APP:
+                self.fields["to"].label = "Put a test into the inbox of"
+                self.fields["to"].help_text = "A follower's email, name or external id."
+            case _:
+                self._choose(devices(account))
+
+    def _choose(self, found: list[Address]) -> None:
+        """A device that is registered; for an app also its token, as a developer copies it from the log."""
+        choices = [(str(each.uid), f"{each.follower}: {each.label}") for each in found]
+        by_token = self.channel == Channel.PUSH
+        empty = "Choose a device" if choices else "No device is registered yet"
+        self.fields["to"] = forms.ChoiceField(
+            label="Send a test to", choices=[("", empty), *choices], required=not by_token
+        )
+        if by_token:
+            self.fields["token"] = forms.CharField(label="Or to this token", max_length=2000, required=False)
+
+    def place(self) -> str:
+        return str(self.cleaned_data.get("token") or self.cleaned_data["to"])
+
+    def shown(self) -> str:
+        """Where it went, for people to read: a token is nothing to show."""
+        if self.channel in REGISTERED:
+            return str(dict(self.fields["to"].choices).get(self.cleaned_data["to"] or "none", "the token"))
+        return self.place()
+
+
+class DomainForm(forms.Form):
+    """How fast all accounts together may write to a receiving domain."""
+
+    domain = forms.CharField(max_length=253, widget=forms.TextInput({"placeholder": "example.com"}))
+    per_minute = forms.FloatField(label="Messages a minute")

@@ -1,0 +1,298 @@
+"""The channel pages: accounts, their health and limits, slowed domains, test messages."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from django.contrib import messages
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import path
+from django.utils import timezone
+from django.views.decorators.http import require_POST, require_safe
+
+from apps.accounts.actors import staff_actor
+from apps.accounts.permissions import Capability, requires
+from apps.channels.contract import BadSettings, Provider, Result
+from apps.channels.registry import UnknownProvider, provider, providers
+from apps.dashboard.administer.channel_forms import WHERE, AccountForm, DomainForm, TryForm
+from apps.followers.addresses import BadAddress
+from apps.followers.models import Address, Channel
+from apps.lib.crypto import Undecryptable
+from apps.notifications.accounts import edit as accounts_edit
+from apps.notifications.accounts import health as accounts_health
+from apps.notifications.accounts import routing
+from apps.notifications.accounts.try_out import try_account
+from apps.notifications.limits import domains as limits_domains
+from apps.notifications.limits import grant
+from apps.notifications.messages import links
+from apps.notifications.models import DeliveryStatus, DomainLimit, Notification, ProviderAccount, SlowDomain
+from apps.notifications.reports.balance import Balance
+
+HEAD = 1000  # rows looked at
+
+
+@requires(Capability.ADMINISTER)
+@require_safe
+def index(request: HttpRequest) -> HttpResponse:
+    return _list(request)
+
+
+def _list(request: HttpRequest, domain_form: DomainForm | None = None) -> HttpResponse:
+    now = timezone.now()
+    accounts = list(ProviderAccount.objects.all())
+    labels = {kind.key: kind.label for kind in providers()}
+    for account in accounts:
+        account.provider_label = labels.get(account.provider, account.provider)
+        account.health = health_of(account, now)
+        account.slowed = len(slowed(account, now))
+    channels = [
+        {
+            "label": Channel(channel).label,
+            "accounts": [account for account in accounts if account.channel == channel],
+            "providers": [kind for kind in providers() if kind.channel == channel],
+        }
+        for channel in sorted({kind.channel for kind in providers()} | {account.channel for account in accounts})
+    ]
+    domains = {"domains": DomainLimit.objects.all(), "domain_form": domain_form or DomainForm()}
+    return render(request, "dashboard/administer/channels/list.html", {"channels": channels} | domains)
+
+
+def health_of(account: ProviderAccount, now: Any) -> str:
+    """One word for the badge: off, open, trying, paused, capped, failing, good or unknown."""
+    if not account.enabled:
+        return "off"
+    if account.tripped_at:
+        return "open" if accounts_health.state_of(account).word(now) == "open" else "trying"
+    if account.capped_until and account.capped_until > now:
+        return "capped"
+    if account.paused_until and account.paused_until > now:
+        return "paused"
+    if account.last_error_at and (account.last_ok_at is None or account.last_error_at > account.last_ok_at):
+        return "failing"
+    return "good" if account.last_ok_at else "unknown"
+
+
+def hold_ups(channels: Iterable[str], *, devices: QuerySet[Address] | None = None) -> list[str]:
+    """Why messages wait: one sentence for each of these channels that has no account in working order just now.
+
+    `devices`: where pushes are to go; then also for each service that knows some of them and has no account.
+    """
+    now, sentences = timezone.now(), []
+    for channel in channels:
+        label = Channel(channel).label
+        accounts = list(ProviderAccount.objects.filter(channel=channel, enabled=True))
+        health = {health_of(account, now) for account in accounts}
+        if not accounts:
+            sentences.append(f"No account for {label} is switched on. An administrator switches one on under Channels.")
+        elif health == {"capped"}:
+            again = min(account.capped_until for account in accounts)
+            sentences.append(f"Today's volume of {label} is used up. It goes on at {_clock(again)}.")
+        elif health <= {"paused", "failing", "open", "trying", "capped"}:
+            latest = max(accounts, key=lambda account: account.last_error_at or account.created_at)
+            said = latest.last_error.rstrip(".")
+            sentences.append(f"{label} can't leave just now: {said}. Nothing is lost: it goes out by itself later.")
+        for service in _unserved(channel, accounts) if accounts and devices is not None else ():
+            if devices.filter(channel=channel, via=service.via).exists():
+                sentences.append(
+                    f"No account for {service.label} is switched on: nothing goes to its devices, and what is for them "
+                    "waits until it expires. An administrator adds one under Channels."
+                )
+        for account in accounts if "good" in health else ():
+            if account.tripped_at:
+                sentences.append(
+                    f"{account.name} is out of use since {_clock(account.tripped_at)}: {account.trouble}. "
+                    f"{label} takes the next account."
+                )
+    return sentences
+
+
+def _unserved(channel: str, accounts: Iterable[ProviderAccount]) -> list[type[Provider]]:
+    """Those services of the channel whose addresses nobody else can write to, and that have none of the accounts."""
+    used = {account.provider for account in accounts}
+    return [kind for kind in providers() if kind.channel == channel and kind.via and kind.key not in used]
+
+
+def hold_ups_of(notification: Notification, sheet: Balance) -> list[str]:
+    """The same for what waits of one notification."""
+    waiting = [channel for channel, part in sheet.by_channel.items() if part.waiting]
+    return hold_ups(waiting, devices=_next_devices(notification))
+
+
+def _next_devices(notification: Notification) -> QuerySet[Address]:
+    """The devices that are next. What nobody can take stays at the head of the line, however long the line is."""
+    line = notification.deliveries.filter(status=DeliveryStatus.PENDING, channel=Channel.PUSH)
+    return Address.objects.filter(deliveries__in=line.order_by("due_at", "id").values("pk")[:HEAD])
+
+
+def _clock(moment: Any) -> str:
+    return f"{timezone.localtime(moment):%H:%M on %d %B}"
+
+
+@dataclass(frozen=True, slots=True)
+class Slowed:
+    """A domain that asked to be written to less: how fast it is now, and how fast it was."""
+
+    row: SlowDomain
+    pace: str
+    goal: str
+
+
+def slowed(account: ProviderAccount, now: Any) -> list[Slowed]:
+    found = [(row, limits_domains.pace_of(row, now)) for row in account.slow_domains.all()]
+    return [Slowed(row, _pace(rate), _pace(row.goal)) for row, rate in found if rate]
+
+
+def _pace(rate: float) -> str:
+    number, unit = (rate, "second") if rate >= 2 else (rate * 60, "minute")
+    return f"{round(number):,} a {unit}" if number >= 10 else f"{number:.2g} a {unit}"
+
+
+@requires(Capability.ADMINISTER)
+def add(request: HttpRequest, key: str) -> HttpResponse:
+    try:
+        kind = provider(key)
+    except UnknownProvider as error:
+        messages.error(request, str(error))
+        return redirect("dashboard:channels")
+    form = AccountForm(request.POST or None, kind=kind)
+    if request.method == "POST" and form.is_valid() and (account := _saved(request, form)):
+        messages.success(request, f"{account.name} was added. Send a test through it now.")
+        return redirect("dashboard:channel-account", account.uid)
+    return render(request, "dashboard/administer/channels/edit.html", {"form": form, "kind": kind})
+
+
+@requires(Capability.ADMINISTER)
+def edit(request: HttpRequest, uid: Any) -> HttpResponse:
+    account = get_object_or_404(ProviderAccount, uid=uid)
+    try:
+        kind = provider(account.provider)
+        form = AccountForm(request.POST or None, kind=kind, account=account)
+    except (UnknownProvider, Undecryptable) as error:
+        messages.error(request, f"{account.name} can't be opened: {error}")
+        return redirect("dashboard:channels")
+    if request.method == "POST" and form.is_valid() and _saved(request, form, account):
+        messages.success(request, f"{form.cleaned_data['name']} was saved.")
+        return redirect("dashboard:channel-account", account.uid)
+    now = timezone.now()
+    context = {
+        "form": form,
+        "kind": kind,
+        "account": account,
+        "health": health_of(account, now),
+        "slowed": slowed(account, now),
+        "cap": grant.daily_cap(account, today=now.date()),
+        "used": grant.used_today(account, today=now.date()),
+        "try_form": _try_form(request, account),
+        "shown": kind.shown(routing.settings_of(account)),
+        "answers_url": links.reports_url(account.uid) if account.channel in (Channel.SMS, Channel.VOICE) else "",
+    }
+    return render(request, "dashboard/administer/channels/edit.html", context)
+
+
+def _try_form(request: HttpRequest, account: ProviderAccount) -> TryForm:
+    initial = {"to": request.user.email} if account.channel == Channel.EMAIL else {}
+    return TryForm(account=account, initial=initial)
+
+
+def _saved(request: HttpRequest, form: AccountForm, account: ProviderAccount | None = None) -> ProviderAccount | None:
+    """The account as it was typed, or None with the refusal on the form."""
+    typed = {name: form.cleaned_data[name] for name in ("name", "position")}
+    typed |= {"settings": form.settings(), "limits": form.limits()}
+    stamp = {"by": staff_actor(request), "now": timezone.now()}
+    try:
+        if account:
+            return accounts_edit.change_account(account=account, **typed, **stamp)
+        return accounts_edit.add_account(provider_key=form.kind.key, **typed, **stamp)
+    except BadSettings as error:
+        form.add_error(None, str(error))
+        return None
+
+
+@requires(Capability.ADMINISTER)
+@require_POST
+def switch(request: HttpRequest, uid: Any) -> HttpResponse:
+    account = get_object_or_404(ProviderAccount, uid=uid)
+    enabled = request.POST.get("enabled") == "1"
+    accounts_edit.change_account(account=account, enabled=enabled, by=staff_actor(request), now=timezone.now())
+    messages.success(request, f"{account.name} is {'on' if enabled else 'off'}.")
+    return redirect("dashboard:channels")
+
+
+@requires(Capability.ADMINISTER)
+@require_POST
+def send_trial(request: HttpRequest, uid: Any) -> HttpResponse:
+    account = get_object_or_404(ProviderAccount, uid=uid)
+    try:
+        form = TryForm(request.POST, account=account)
+        if not form.is_valid():
+            messages.error(request, f"{WHERE.get(account.channel, 'Choose the device')} the test should go to.")
+            return redirect("dashboard:channel-account", account.uid)
+        to = form.shown()
+        outcome = try_account(account=account, to=form.place(), by=staff_actor(request), now=timezone.now())
+    except (BadAddress, BadSettings, UnknownProvider, Undecryptable) as error:
+        messages.error(request, str(error))
+    else:
+        if outcome.result == Result.ACCEPTED:
+            messages.success(request, f"The server took the test for {to}. It said: {outcome.detail}")
+        else:
+            messages.error(request, f"The test for {to} was not taken. {outcome.detail}")
+    return redirect("dashboard:channel-account", account.uid)
+
+
+@requires(Capability.ADMINISTER)
+@require_POST
+def reset(request: HttpRequest, uid: Any) -> HttpResponse:
+    account = get_object_or_404(ProviderAccount, uid=uid)
+    accounts_health.reset(account=account, by=staff_actor(request), now=timezone.now())
+    messages.success(request, f"{account.name} is used again from now on.")
+    return redirect("dashboard:channel-account", account.uid)
+
+
+@requires(Capability.ADMINISTER)
+@require_POST
+def unslow(request: HttpRequest, uid: Any) -> HttpResponse:
+    account, domain = get_object_or_404(ProviderAccount, uid=uid), request.POST.get("domain", "")
+    if limits_domains.reset_domain(account=account, domain=domain, by=staff_actor(request), now=timezone.now()):
+        messages.success(request, f"{domain} is written to as before.")
+    else:
+        messages.warning(request, "That domain is not slowed any more.")
+    return redirect("dashboard:channel-account", account.uid)
+
+
+@requires(Capability.ADMINISTER)
+@require_POST
+def limit_domain(request: HttpRequest) -> HttpResponse:
+    form = DomainForm(request.POST)
+    if not form.is_valid():
+        return _list(request, form)
+    try:
+        limit = limits_domains.set_domain_limit(**form.cleaned_data, by=staff_actor(request), now=timezone.now())
+    except limits_domains.BadLimit as error:
+        form.add_error(None, str(error))
+        return _list(request, form)
+    messages.success(request, f"{limit.domain} gets at most {limit.per_minute:g} messages a minute.")
+    return redirect("dashboard:channels")
+
+
+@requires(Capability.ADMINISTER)
+@require_POST
+def unlimit_domain(request: HttpRequest, pk: int) -> HttpResponse:
+    limit = get_object_or_404(DomainLimit, pk=pk)
+    limits_domains.remove_domain_limit(limit=limit, by=staff_actor(request), now=timezone.now())
+    messages.success(request, f"{limit.domain} has no limit any more.")
+    return redirect("dashboard:channels")
+
+
+urlpatterns = [
+    path("channels/", index, name="channels"),
+    path("channels/domains/", limit_domain, name="domain-limit"),
+    path("channels/domains/<int:pk>/remove/", unlimit_domain, name="domain-unlimit"),
+    path("channels/<uuid:uid>/reset/", reset, name="channel-account-reset"),
+    path("channels/<uuid:uid>/unslow/", unslow, name="channel-account-unslow"),
+    path("channels/add/<slug:key>/", add, name="channel-account-add"),
+    path("channels/<uuid:uid>/", edit, name="channel-account"),
+    path("channels/<uuid:uid>/switch/", switch, name="channel-account-switch"),
+    path("channels/<uuid:uid>/test/", send_trial, name="channel-account-test"),
+]

@@ -1,0 +1,115 @@
+"""Staff: who may come in, and what they may do. For administrators."""
+
+from typing import Any
+
+from django import forms
+from django.contrib import messages
+from django.contrib.auth.password_validation import password_validators_help_texts
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import path
+from django.utils import timezone
+from django.views.decorators.http import require_POST, require_safe
+
+from apps.accounts.actors import staff_actor
+from apps.accounts.models import Role, User
+from apps.accounts.permissions import Capability, requires
+from apps.accounts.staff import BadStaff, change_staff, create_staff
+from apps.dashboard.shell.forms import ZoneField, add_refusal, plain_helper
+
+ROLES = {
+    Role.VIEWER: "sees everything but secrets",
+    Role.EDITOR: "also changes followers, content and campaigns",
+    Role.SENDER: "also sends, schedules, pauses and cancels",
+    Role.ADMIN: "also manages staff, API keys and channels",
+}
+
+
+class StaffForm(forms.Form):
+    username = forms.CharField(
+        label="User name", max_length=150, help_text="For logging in; it can't be changed later."
+    )
+    name = forms.CharField(max_length=150, required=False)
+    email = forms.EmailField(label="E-mail")
+    role = forms.ChoiceField(
+        choices=[(role.value, f"{role.label}: {what}") for role, what in ROLES.items()], widget=forms.RadioSelect
+    )
+    time_zone = ZoneField(initial="UTC", help_text="Times on all pages are shown to this person in this zone.")
+    password = forms.CharField(
+        widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
+        help_text=" ".join(password_validators_help_texts()),
+    )
+
+    def __init__(self, *args: Any, changing: bool = False, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.helper = plain_helper()
+        if changing:
+            del self.fields["username"]
+            self.fields["password"].required = False
+            self.fields["password"].label = "New password"
+            self.fields["password"].help_text = "Leave empty to keep the present one."
+
+
+@require_safe
+@requires(Capability.ADMINISTER)
+def index(request: HttpRequest) -> HttpResponse:
+    people = User.objects.order_by("-is_active", "username")
+    return render(request, "dashboard/administer/staff/list.html", {"people": people, "roles": ROLES})
+
+
+@requires(Capability.ADMINISTER)
+def add(request: HttpRequest) -> HttpResponse:
+    form = StaffForm(request.POST or None, initial={"role": Role.VIEWER})
+    if request.method == "POST" and form.is_valid():
+        try:
+            user = create_staff(**form.cleaned_data, by=staff_actor(request), now=timezone.now())
+        except BadStaff as error:
+            add_refusal(form, error)
+        else:
+            messages.success(request, f"{user.username} can log in now. Hand over the password in person.")
+            return redirect("dashboard:staff")
+    return render(request, "dashboard/administer/staff/form.html", {"form": form})
+
+
+@requires(Capability.ADMINISTER)
+def edit(request: HttpRequest, uid: str) -> HttpResponse:
+    person = get_object_or_404(User, uid=uid)
+    initial = {
+        "name": person.get_full_name(),
+        "email": person.email,
+        "role": person.role,
+        "time_zone": person.time_zone,
+    }
+    form = StaffForm(request.POST or None, initial=initial, changing=True)
+    if request.method == "POST" and form.is_valid():
+        try:
+            change_staff(user=person, by=staff_actor(request), now=timezone.now(), **form.cleaned_data)
+        except BadStaff as error:
+            add_refusal(form, error)
+        else:
+            messages.success(request, "Saved.")
+            return redirect("dashboard:staff")
+    return render(request, "dashboard/administer/staff/form.html", {"form": form, "person": person})
+
+
+@require_POST
+@requires(Capability.ADMINISTER)
+def switch(request: HttpRequest, uid: str) -> HttpResponse:
+    """Deactivate or activate; which of the two is said, so that a second click changes nothing."""
+    person = get_object_or_404(User, uid=uid)
+    active = request.POST.get("active") == "yes"
+    try:
+        change_staff(user=person, active=active, by=staff_actor(request), now=timezone.now())
+    except BadStaff as error:
+        messages.error(request, str(error))
+    else:
+        messages.success(request, f"{person.username} {'can log in again' if active else 'can no longer log in'}.")
+    return redirect("dashboard:staff")
+
+
+urlpatterns = [
+    path("staff/", index, name="staff"),
+    path("staff/add/", add, name="staff-add"),
+    path("staff/<uuid:uid>/", edit, name="staff-edit"),
+    path("staff/<uuid:uid>/switch/", switch, name="staff-switch"),
+]

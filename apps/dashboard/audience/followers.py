@@ -1,0 +1,319 @@
+"""Followers: the list with its filters, one person's page with everything known, adding and editing."""
+
+import json
+from calendar import day_abbr, day_name
+from typing import Any
+
+from crispy_forms.helper import FormHelper
+from crispy_forms.layout import Column, Field, Layout, Row
+from django import forms
+from django.conf import settings
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import path, reverse
+from django.utils import timezone
+from django.utils.http import url_has_allowed_host_and_scheme
+from django.views.decorators.http import require_POST, require_safe
+
+from apps.accounts.actors import staff_actor
+from apps.accounts.permissions import Capability, requires
+from apps.dashboard.operate.audit import history_of
+from apps.dashboard.shell import double_submit
+from apps.dashboard.shell.forms import JsonField, ZoneField, add_refusal, plain_helper
+from apps.dashboard.shell.paging import page_of
+from apps.followers.addresses import BadAddress, normalise
+from apps.followers.consent import acts
+from apps.followers.consent import matrix as consent_matrix
+from apps.followers.consent.rhythm import rhythm_of
+from apps.followers.devices.register import CHANNELS as DEVICES
+from apps.followers.models import AddressState, Cadence, Channel, Follower, Tag
+from apps.followers.people import contacts, further_addresses, search, tagging
+from apps.lib.sql import keyset
+from apps.notifications.messages.links import preferences_url
+
+LATEST = 50  # rows of each kind of history on a follower's page
+TAGS_OFFERED = 500  # in the filter
+TAGS_SUGGESTED = 20  # as buttons under the field; others are typed
+
+
+# ------------------------------------------------------------------ the list
+@require_safe
+@requires(Capability.VIEW)
+def index(request: HttpRequest) -> HttpResponse:
+    asked = {name: request.GET.get(name, "").strip() for name in ("q", "state", "tag", "language")}
+    rows = search.followers(
+        search=asked["q"],
+        subscribed={"subscribed": True, "unsubscribed": False}.get(asked["state"]),
+        tags=[asked["tag"]] if asked["tag"] else [],
+        language=asked["language"],
+    )
+    context = {
+        "page": page_of(request, rows),
+        "count": keyset.count(rows),
+        "asked": asked,
+        "filtered": any(asked.values()),
+        "tags": Tag.objects.all()[:TAGS_OFFERED],
+    }
+    return render(request, "dashboard/audience/followers/list.html", context)
+
+
+@require_POST
+@requires(Capability.EDIT)
+def bulk(request: HttpRequest) -> HttpResponse:
+    """Put a tag on the ticked followers, or take it off."""
+    back = request.POST.get("back", "")
+    if not url_has_allowed_host_and_scheme(back, allowed_hosts={request.get_host()}):
+        back = reverse("dashboard:followers")
+    name = request.POST.get("tag", "").strip()
+    ticked = [uid for uid in request.POST.getlist("follower") if _is_uid(uid)]
+    chosen = list(Follower.objects.filter(uid__in=ticked))
+    if not name or not chosen:
+        messages.error(request, "Tick some followers and type the name of a tag.")
+        return redirect(back)
+    removing = request.POST.get("do") == "untag"
+    act = tagging.untag if removing else tagging.tag
+    try:
+        changed = act(followers=chosen, tags=[name], by=staff_actor(request), now=timezone.now())
+    except contacts.BadFollower as error:
+        messages.error(request, str(error))
+        return redirect(back)
+    done = "taken off" if removing else "put on"
+    same = len(chosen) - changed
+    rest = f" {same} {'did not have' if removing else 'had'} it already." if same and not removing else ""
+    messages.success(request, f"The tag {name} was {done} {changed} follower{'' if changed == 1 else 's'}.{rest}")
+    return redirect(back)
+
+
+# ------------------------------------------------------------------ one person
+@require_safe
+@requires(Capability.VIEW)
+def detail(request: HttpRequest, uid: str) -> HttpResponse:
+    follower = _find(uid)
+    matrix = consent_matrix.matrix(follower)
+    addresses = list(follower.addresses.all())
+    context = {
+        "follower": follower,
+        "addresses": [each for each in addresses if each.channel not in DEVICES],
+        "devices": [each for each in addresses if each.channel in DEVICES and each.state != AddressState.GONE],
+        **_rhythm(follower),
+        "tags": list(follower.tags.all()),
+        "metadata": json.dumps(follower.metadata, ensure_ascii=False, indent=2) if follower.metadata else "",
+        "matrix": matrix,
+        "channels": [cell.label for cell in matrix[0].cells] if matrix else [],
+        "muted": consent_matrix.muted_channels(follower),
+        "consents": follower.consent_records.all()[:LATEST],
+        "deliveries": follower.deliveries.select_related("notification__notification_type")[:LATEST],
+        "history": history_of("follower", follower.uid, most=LATEST),
+        "preferences_url": preferences_url(follower),
+        "site_zone": settings.TIME_ZONE,
+    }
+    return render(request, "dashboard/audience/followers/detail.html", context)
+
+
+def _rhythm(follower: Follower) -> dict[str, Any]:
+    """What the person said about time, in words; "" or None where nothing was said."""
+    rhythm = rhythm_of(follower)
+    days: dict[str, list[str]] = {}
+    for day, (start, end) in sorted(rhythm.quiet.items()):
+        days.setdefault(f"{start}–{end}", []).append(day_abbr[int(day)])
+    quiet = [f"{span} {'every day' if len(names) == 7 else ', '.join(names)}" for span, names in days.items()]
+    digest = rhythm.get_cadence_display()
+    if rhythm.cadence in (Cadence.DAILY, Cadence.WEEKLY):
+        digest += f", {rhythm.digest_at:%H:%M}"
+    if rhythm.cadence == Cadence.WEEKLY:
+        digest += f" on {day_name[rhythm.digest_weekday]}"
+    pause = rhythm.snoozed_until if rhythm.snoozed_until and rhythm.snoozed_until > timezone.now() else None
+    return {"quiet": quiet, "digest": digest, "pause": pause}
+
+
+@require_POST
+@requires(Capability.EDIT)
+def unsubscribe(request: HttpRequest, uid: str) -> HttpResponse:
+    follower = _find(uid)
+    reason = request.POST.get("reason", "").strip()
+    changed = acts.unsubscribe(
+        follower=follower, source="staff", by=staff_actor(request), now=timezone.now(), reason=reason
+    )
+    if changed:
+        messages.success(request, f"{follower} is unsubscribed: no commercial message goes out from this moment.")
+    else:
+        messages.info(request, f"{follower} was unsubscribed already.")
+    return redirect("dashboard:follower", follower.uid)
+
+
+@require_POST
+@requires(Capability.EDIT)
+def resubscribe(request: HttpRequest, uid: str) -> HttpResponse:
+    follower = _find(uid)
+    changed = acts.resubscribe(follower=follower, source="staff", by=staff_actor(request), now=timezone.now())
+    if changed:
+        messages.success(request, f"{follower} is subscribed again. The consent record names you as the witness.")
+    else:
+        messages.info(request, f"{follower} was subscribed already.")
+    return redirect("dashboard:follower", follower.uid)
+
+
+@require_POST
+@requires(Capability.EDIT)
+def add_address(request: HttpRequest, uid: str) -> HttpResponse:
+    follower = _find(uid)
+    channel = Channel.SMS if request.POST.get("channel") == Channel.SMS else Channel.EMAIL
+    value, by = request.POST.get("value", ""), staff_actor(request)
+    try:
+        address = further_addresses.add_address(
+            follower=follower, channel=channel, value=value, by=by, now=timezone.now()
+        )
+    except contacts.REFUSALS as error:
+        messages.error(request, str(error))
+    else:
+        used = "is written to" if address.primary else "is known; another one is written to"
+        messages.success(request, f"{address.value} {used}.")
+    return redirect("dashboard:follower", follower.uid)
+
+
+@require_POST
+@requires(Capability.EDIT)
+def change_address(request: HttpRequest, uid: str, address_uid: str) -> HttpResponse:
+    """Use this address, or forget it; a second press finds it done."""
+    follower = _find(uid)
+    address = follower.addresses.filter(uid=address_uid, channel__in=further_addresses.FIELDS).first()
+    if address is not None and request.POST.get("do") in ("primary", "remove"):
+        act = {"primary": further_addresses.make_primary, "remove": further_addresses.remove_address}[
+            request.POST["do"]
+        ]
+        act(address=address, by=staff_actor(request), now=timezone.now())
+        done = "is used from now on" if act is further_addresses.make_primary else "is forgotten"
+        messages.success(request, f"{address.value} {done}.")
+    return redirect("dashboard:follower", follower.uid)
+
+
+# ------------------------------------------------------------------ adding and editing
+class FollowerForm(forms.Form):
+    name = forms.CharField(max_length=200, required=False)
+    email = forms.CharField(label="E-mail", max_length=500, required=False)
+    phone = forms.CharField(max_length=40, required=False, help_text="With the country code, such as +49 30 123456.")
+    external_id = forms.CharField(
+        label="External id", max_length=200, required=False, help_text="What your own system calls this person."
+    )
+    language = forms.CharField(max_length=35, required=False, help_text="Such as en, ru or pt-BR.")
+    time_zone = ZoneField(required=False, help_text="Empty: the site's zone.")
+    tags = forms.CharField(required=False, help_text="Separated by commas. New ones are made.")
+    metadata = JsonField(
+        required=False,
+        rows=5,
+        example='{"plan": "pro", "city": "Berlin"}',
+        help_text='Anything else you know, as a JSON object: {"plan": "pro", "city": "Berlin"}',
+    )
+    subscribed = forms.BooleanField(
+        required=False, initial=True, label="Agreed to receive commercial messages", help_text="Kept as consent record."
+    )
+
+    def __init__(self, *args: Any, adding: bool, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if not adding:
+            del self.fields["subscribed"]  # changed by its own button, which keeps the proof
+        self.helper: FormHelper = plain_helper()
+        self.helper.layout = Layout(
+            "name",
+            Row(Column("email", css_class="col-md-6"), Column("phone", css_class="col-md-6")),
+            Row(Column("language", css_class="col-md-6"), Column("time_zone", css_class="col-md-6")),
+            Field("tags"),
+            "external_id",
+            Field("metadata"),
+            *(["subscribed"] if adding else []),
+        )
+
+    def clean_email(self) -> str:
+        return self._address("email", Channel.EMAIL)
+
+    def clean_phone(self) -> str:
+        return self._address("phone", Channel.SMS)
+
+    def _address(self, field: str, channel: Channel) -> str:
+        value: str = self.cleaned_data[field]
+        try:
+            return normalise(channel, value)[0] if value.strip() else ""
+        except BadAddress as error:
+            raise forms.ValidationError(str(error)) from error
+
+    def clean_tags(self) -> list[str]:
+        return [name for name in (part.strip() for part in self.cleaned_data["tags"].split(",")) if name]
+
+
+@requires(Capability.EDIT)
+def add(request: HttpRequest) -> HttpResponse:
+    if done := double_submit.already(request):
+        return redirect(done)
+    form = FollowerForm(request.POST or None, adding=True, initial={"language": settings.LANGUAGE_CODE})
+    if request.method == "POST" and form.is_valid():
+        try:
+            follower = contacts.add_follower(
+                **form.cleaned_data, source="staff", by=staff_actor(request), now=timezone.now()
+            )
+        except contacts.REFUSALS as error:
+            add_refusal(form, error)
+        else:
+            messages.success(request, f"{follower} is added.")
+            url = reverse("dashboard:follower", args=[follower.uid])
+            double_submit.remember(request, url)
+            return redirect(url)
+    return _form_page(request, form, {"heading": "Add a follower", "once": double_submit.token()})
+
+
+@requires(Capability.EDIT)
+def edit(request: HttpRequest, uid: str) -> HttpResponse:
+    follower = _find(uid)
+    primary = {address.channel: address.value for address in follower.addresses.all() if address.primary}
+    initial = {
+        "name": follower.name,
+        "email": primary.get("email", ""),
+        "phone": primary.get("sms", ""),
+        "external_id": follower.external_id or "",
+        "language": follower.language,
+        "time_zone": follower.time_zone,
+        "tags": ", ".join(tag.name for tag in follower.tags.all()),
+        "metadata": follower.metadata,
+    }
+    form = FollowerForm(request.POST or None, adding=False, initial=initial)
+    if request.method == "POST" and form.is_valid():
+        # Only what this person changed: a field another tab changed meanwhile stays.
+        changes = {name: form.cleaned_data[name] for name in form.changed_data}
+        try:
+            contacts.change_follower(follower=follower, by=staff_actor(request), now=timezone.now(), **changes)
+        except contacts.REFUSALS as error:
+            add_refusal(form, error)
+        else:
+            messages.success(request, "Saved.")
+            return redirect("dashboard:follower", follower.uid)
+    return _form_page(request, form, {"heading": f"Edit {follower}", "follower": follower})
+
+
+def _form_page(request: HttpRequest, form: FollowerForm, context: dict[str, Any]) -> HttpResponse:
+    known = Tag.objects.values_list("name", flat=True)[:TAGS_SUGGESTED]
+    return render(request, "dashboard/audience/followers/form.html", {"form": form, "known_tags": known, **context})
+
+
+def _find(uid: str) -> Follower:
+    return get_object_or_404(Follower.objects.prefetch_related("addresses", "tags"), uid=uid)
+
+
+def _is_uid(text: str) -> bool:
+    try:
+        forms.UUIDField().clean(text)
+    except forms.ValidationError:
+        return False
+    return True
+
+
+urlpatterns = [
+    path("followers/", index, name="followers"),
+    path("followers/add/", add, name="follower-add"),
+    path("followers/tagging/", bulk, name="followers-tagging"),
+    path("followers/<uuid:uid>/", detail, name="follower"),
+    path("followers/<uuid:uid>/edit/", edit, name="follower-edit"),
+    path("followers/<uuid:uid>/addresses/", add_address, name="follower-addresses"),
+    path("followers/<uuid:uid>/addresses/<uuid:address_uid>/", change_address, name="follower-address"),
+    path("followers/<uuid:uid>/unsubscribe/", unsubscribe, name="follower-unsubscribe"),
+    path("followers/<uuid:uid>/resubscribe/", resubscribe, name="follower-resubscribe"),
+]

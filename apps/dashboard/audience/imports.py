@@ -1,0 +1,180 @@
+"""Importing followers: upload, name the columns, see what would happen, start, watch, fetch what was refused."""
+
+from typing import Any
+
+from crispy_forms.layout import Layout
+from django import forms
+from django.conf import settings
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.template.defaultfilters import filesizeformat
+from django.urls import path
+from django.utils import timezone
+from django.views.decorators.http import require_POST, require_safe
+
+from apps.accounts.actors import staff_actor
+from apps.accounts.permissions import Capability, may, requires
+from apps.dashboard.shell.forms import plain_helper
+from apps.dashboard.shell.paging import page_of
+from apps.followers.imports import job as imports_job
+from apps.followers.models import Import, ImportState
+
+SHOWN = 15  # rows of the preview
+
+
+class UploadForm(forms.Form):
+    file = forms.FileField(
+        label="CSV file",
+        error_messages={
+            "required": "Choose a file first.",
+            "empty": "The file is empty. Save the table as CSV again, with the headings in its first line.",
+        },
+        widget=forms.FileInput(attrs={"accept": ".csv,text/csv,text/plain", "class": "form-control"}),
+    )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["file"].help_text = (
+            f"The first line names the columns. Up to {filesizeformat(settings.IMPORT_MAX_BYTES)}; "
+            "commas, semicolons and tabs are understood, so is a file saved by Excel as CSV."
+        )
+        self.helper = plain_helper()
+
+
+class MappingForm(forms.Form):
+    """A choice per column, named by its place in the file, and the options for all rows."""
+
+    tags = forms.CharField(
+        label="Put these tags on everybody in the file", required=False, help_text="Separated by commas."
+    )
+    update = forms.BooleanField(
+        label="Change followers that exist already",
+        required=False,
+        initial=True,
+        help_text="Otherwise they stay as they are. Either way nobody who unsubscribed is subscribed again.",
+    )
+    wording = forms.CharField(
+        label="Which consent text did these people see?",
+        required=False,
+        max_length=40,
+        help_text="Such as “newsletter form, May 2026”. Kept in the consent record of each.",
+    )
+
+    def __init__(self, *args: Any, job: Import, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.columns: list[str] = job.dialect["columns"]
+        for number, column in enumerate(self.columns):
+            own = f"metadata.{column.strip()[:60]}"
+            self.fields[f"column-{number}"] = forms.ChoiceField(
+                label=column,
+                choices=[*imports_job.TARGETS.items(), (own, "Keep as metadata")],
+                initial=job.mapping.get(column, "ignore"),
+                widget=forms.Select(attrs={"class": "form-select form-select-sm"}),
+            )
+        self.helper = plain_helper()
+        self.helper.layout = Layout("tags", "update", "wording")
+
+    def column_fields(self) -> list[Any]:
+        return [self[f"column-{number}"] for number in range(len(self.columns))]
+
+    def mapping(self) -> dict[str, str]:
+        values = self.cleaned_data if self.is_bound else {name: field.initial for name, field in self.fields.items()}
+        return {column: values[f"column-{number}"] for number, column in enumerate(self.columns)}
+
+    def options(self) -> dict[str, Any]:
+        if not self.is_bound:
+            return {}
+        data = self.cleaned_data
+        tags = [name for name in (part.strip() for part in data["tags"].split(",")) if name]
+        return {"tags": tags, "update": data["update"], "wording": data["wording"]}
+
+
+@require_safe
+@requires(Capability.VIEW)
+def index(request: HttpRequest) -> HttpResponse:
+    return render(request, "dashboard/audience/imports/list.html", {"page": page_of(request, Import.objects.all())})
+
+
+@requires(Capability.EDIT)
+def add(request: HttpRequest) -> HttpResponse:
+    form = UploadForm(request.POST or None, request.FILES or None)
+    if request.method == "POST" and form.is_valid():
+        file = form.cleaned_data["file"]
+        try:
+            job = imports_job.start_upload(file=file, file_name=file.name, by=staff_actor(request), now=timezone.now())
+        except imports_job.BadFile as error:
+            form.add_error("file", str(error))
+        else:
+            return redirect("dashboard:import", job.uid)
+    return render(request, "dashboard/audience/imports/add.html", {"form": form})
+
+
+@requires(Capability.VIEW)
+def detail(request: HttpRequest, uid: str) -> HttpResponse:
+    """Before the start: columns and preview. After it: progress, then the result."""
+    job = get_object_or_404(Import, uid=uid)
+    if job.state == ImportState.UPLOADED and may(request.user, Capability.EDIT):
+        return _mapping(request, job)
+    problems = job.problems.all()[:SHOWN] if job.refused else []
+    return render(request, "dashboard/audience/imports/detail.html", {"job": job, "problems": problems})
+
+
+def _mapping(request: HttpRequest, job: Import) -> HttpResponse:
+    form = MappingForm(request.POST or None, job=job)
+    preview, refusal = None, ""
+    if not form.is_bound or form.is_valid():
+        try:
+            if request.POST.get("do") == "start":
+                imports_job.start(
+                    job=job,
+                    mapping=form.mapping(),
+                    options=form.options(),
+                    by=staff_actor(request),
+                    now=timezone.now(),
+                )
+                return redirect("dashboard:import", job.uid)
+            preview = imports_job.preview(job, form.mapping(), SHOWN, options=form.options())
+        except imports_job.BadMapping as error:
+            refusal = str(error)
+        except imports_job.AlreadyStarted as error:
+            messages.info(request, str(error))
+            return redirect("dashboard:import", job.uid)
+    context = {"job": job, "form": form, "preview": preview, "refusal": refusal}
+    return render(request, "dashboard/audience/imports/mapping.html", context)
+
+
+@require_POST
+@requires(Capability.EDIT)
+def discard(request: HttpRequest, uid: str) -> HttpResponse:
+    job = Import.objects.filter(uid=uid).first()
+    if job is None:
+        return redirect("dashboard:imports")
+    try:
+        imports_job.discard(job=job)
+    except imports_job.AlreadyStarted as error:
+        messages.error(request, str(error))
+        return redirect("dashboard:import", uid)
+    messages.success(request, f"{job.file_name} is discarded; nothing was imported.")
+    return redirect("dashboard:imports")
+
+
+@require_safe
+@requires(Capability.VIEW)
+def problems(request: HttpRequest, uid: str) -> StreamingHttpResponse:
+    """The refused rows as a file that can be mended and uploaded again."""
+    job = get_object_or_404(Import, uid=uid)
+    return StreamingHttpResponse(
+        imports_job.problems_csv(job),
+        content_type="text/csv; charset=utf-8",
+        headers={"Content-Disposition": f'attachment; filename="refused-{job.uid}.csv"'},
+    )
+
+
+urlpatterns = [
+    path("imports/", index, name="imports"),
+    path("imports/add/", add, name="import-add"),
+    path("imports/<uuid:uid>/", detail, name="import"),
+    path("imports/<uuid:uid>/discard/", discard, name="import-discard"),
+    path("imports/<uuid:uid>/refused.csv", problems, name="import-problems"),
+]

@@ -1,0 +1,108 @@
+"""The suppression list: addresses nothing is sent to, how they came there, and letting one go again."""
+
+from typing import Any
+
+from django import forms
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import path
+from django.utils import timezone
+from django.views.decorators.http import require_POST, require_safe
+
+from apps.accounts.actors import staff_actor
+from apps.accounts.permissions import Capability, requires
+from apps.dashboard.shell.paging import page_of
+from apps.followers.addresses import BadAddress
+from apps.followers.consent.suppression import release, suppress
+from apps.followers.models import Address, Channel, Suppression, SuppressionReason
+
+
+class AddForm(forms.Form):
+    channel = forms.ChoiceField(choices=[(Channel.EMAIL, Channel.EMAIL.label), (Channel.SMS, Channel.SMS.label)])
+    value = forms.CharField(max_length=500, label="Address", help_text="An e-mail address, or a number such as +4930…")
+    note = forms.CharField(max_length=300, required=False, help_text="Why; shown in the list.")
+
+
+class ReleaseForm(forms.Form):
+    reason = forms.CharField(
+        max_length=300, label="Why may we write to this address again?", widget=forms.Textarea({"rows": 2})
+    )
+
+
+@requires(Capability.VIEW)
+@require_safe
+def index(request: HttpRequest) -> HttpResponse:
+    text = request.GET.get("q", "").strip()
+    reason = request.GET.get("reason", "")
+    rows = Suppression.objects.all()
+    if text:
+        rows = rows.filter(key__contains=text.casefold())
+    if reason in SuppressionReason.values:
+        rows = rows.filter(reason=reason)
+    page = page_of(request, rows)
+    _name_owners(page.rows)
+    context = {
+        "page": page,
+        "text": text,
+        "reason": reason,
+        "reasons": SuppressionReason.choices,
+        "filtered": bool(text or reason),
+    }
+    return render(request, "dashboard/audience/suppressions/list.html", context)
+
+
+def _name_owners(rows: list[Suppression]) -> None:
+    """Put the follower who has the address beside each row, in one query."""
+    addresses = Address.objects.filter(key__in=[row.key for row in rows]).select_related("follower")
+    owners = {(address.channel, address.key): address.follower for address in addresses}
+    for row in rows:
+        row.owner = owners.get((row.channel, row.key))
+
+
+@requires(Capability.EDIT)
+def add(request: HttpRequest) -> HttpResponse:
+    form = AddForm(request.POST or None)
+    if request.method == "POST" and form.is_valid():
+        try:
+            row = suppress(
+                **form.cleaned_data, reason=SuppressionReason.MANUAL, by=staff_actor(request), now=timezone.now()
+            )
+        except BadAddress as error:
+            form.add_error("value", str(error))
+        else:
+            messages.success(request, f"Nothing is sent to {row.key} any more.")
+            return redirect("dashboard:suppressions")
+    return render(request, "dashboard/audience/suppressions/add.html", {"form": form})
+
+
+@requires(Capability.SEND)
+@require_safe
+def ask_release(request: HttpRequest, pk: int) -> HttpResponse:
+    return _release_page(request, get_object_or_404(Suppression, pk=pk), ReleaseForm())
+
+
+# To let an address go is to let messages leave for it, so it asks for more than editing.
+@requires(Capability.SEND)
+@require_POST
+def let_go(request: HttpRequest, pk: int) -> HttpResponse:
+    row = get_object_or_404(Suppression, pk=pk)
+    form = ReleaseForm(request.POST)
+    if not form.is_valid():
+        return _release_page(request, row, form)
+    release(suppression=row, note=form.cleaned_data["reason"], by=staff_actor(request), now=timezone.now())
+    messages.success(request, f"{row.key} was released; messages may go there again.")
+    return redirect("dashboard:suppressions")
+
+
+def _release_page(request: HttpRequest, row: Suppression, form: Any) -> HttpResponse:
+    _name_owners([row])
+    return render(request, "dashboard/audience/suppressions/release.html", {"row": row, "form": form})
+
+
+urlpatterns = [
+    path("suppressions/", index, name="suppressions"),
+    path("suppressions/add/", add, name="suppression-add"),
+    path("suppressions/<int:pk>/release/", ask_release, name="suppression-release"),
+    path("suppressions/<int:pk>/released/", let_go, name="suppression-let-go"),
+]

@@ -1,0 +1,61 @@
+"""Tags: all of them with how many people have each, making and deleting."""
+
+from django import forms
+from django.contrib import messages
+from django.core.exceptions import PermissionDenied
+from django.db.models import Count, IntegerField, OuterRef, Subquery
+from django.db.models.functions import Coalesce
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import path
+from django.utils import timezone
+from django.views.decorators.http import require_POST
+
+from apps.accounts.actors import staff_actor
+from apps.accounts.permissions import Capability, may, requires
+from apps.dashboard.shell.forms import add_refusal, plain_helper
+from apps.followers.models import Tag, Tagging
+from apps.followers.people import tagging
+from apps.followers.profile_fields import BadFollower
+
+
+class TagForm(forms.Form):
+    tags = forms.CharField(label="Name of the new tag", max_length=80)
+
+
+@requires(Capability.VIEW)
+def index(request: HttpRequest) -> HttpResponse:
+    if request.method == "POST" and not may(request.user, Capability.EDIT):
+        raise PermissionDenied("Your role does not include making tags.")
+    form = TagForm(request.POST or None)
+    form.helper = plain_helper()
+    if request.method == "POST" and form.is_valid():
+        try:
+            tag = tagging.make_tag(name=form.cleaned_data["tags"], by=staff_actor(request), now=timezone.now())
+        except BadFollower as error:
+            add_refusal(form, error)
+        else:
+            messages.success(request, f"The tag {tag} is made. Put it on people from the list of followers.")
+            return redirect("dashboard:tags")
+    # a subquery reads the index of each tag; a join would group all taggings
+    held = Tagging.objects.filter(tag=OuterRef("pk")).order_by().values("tag").annotate(n=Count("pk")).values("n")
+    tags = Tag.objects.annotate(held=Coalesce(Subquery(held, output_field=IntegerField()), 0))
+    return render(request, "dashboard/audience/tags/list.html", {"tags": tags, "form": form})
+
+
+@require_POST
+@requires(Capability.EDIT)
+def delete(request: HttpRequest, pk: int) -> HttpResponse:
+    tag = Tag.objects.filter(pk=pk).first()
+    if tag is None:
+        messages.info(request, "That tag was deleted already.")
+    else:
+        tagging.delete_tag(tag=tag, by=staff_actor(request), now=timezone.now())
+        messages.success(request, f"The tag {tag.name} is deleted and taken off everybody.")
+    return redirect("dashboard:tags")
+
+
+urlpatterns = [
+    path("tags/", index, name="tags"),
+    path("tags/<int:pk>/delete/", delete, name="tag-delete"),
+]

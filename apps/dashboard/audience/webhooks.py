@@ -1,0 +1,127 @@
+"""Webhooks: how each stands, switched off and on, given a new secret, added and removed; of one follower, or of all."""
+
+from collections.abc import Callable
+from typing import Any
+
+from django.contrib import messages
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import path, reverse
+from django.utils import timezone
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_POST, require_safe
+
+from apps.accounts.actors import staff_actor
+from apps.accounts.permissions import Capability, requires
+from apps.dashboard.shell import double_submit
+from apps.dashboard.shell.paging import page_of
+from apps.followers.devices import webhook_calls, webhooks
+from apps.followers.devices.webhook_calls import Standing
+from apps.followers.models import Address, Channel, Follower, Webhook
+from apps.followers.people.contacts import REFUSALS
+
+
+@require_safe
+@requires(Capability.VIEW)
+def index(request: HttpRequest) -> HttpResponse:
+    asked = request.GET.get("state", "")
+    asked = asked if asked in Standing.values else ""
+    text = request.GET.get("q", "").strip()
+    rows = webhook_calls.listed(asked)
+    if text:
+        rows = rows.filter(address__value__icontains=text)
+    return _page(request, rows, {"asked": asked, "text": text, "states": Standing.choices})
+
+
+@require_safe
+@requires(Capability.VIEW)
+def of_follower(request: HttpRequest, uid: str) -> HttpResponse:
+    follower = get_object_or_404(Follower.objects.prefetch_related("addresses"), uid=uid)
+    rows = webhook_calls.listed().filter(address__follower=follower)
+    return _page(request, rows, {"follower": follower, "most": webhooks.MOST})
+
+
+def _page(request: HttpRequest, rows: QuerySet[Webhook], context: dict[str, Any]) -> HttpResponse:
+    page = page_of(request, rows)
+    for row in page.rows:
+        row.standing = webhook_calls.standing_of(row)
+        row.once = double_submit.token()
+    return render(
+        request, "dashboard/audience/webhooks/list.html", {"page": page, "once": double_submit.token(), **context}
+    )
+
+
+@never_cache
+@require_POST
+@requires(Capability.EDIT)
+def add(request: HttpRequest, uid: str) -> HttpResponse:
+    """The answer shows the secret, this once."""
+    follower = get_object_or_404(Follower, uid=uid)
+    if done := _already(request):
+        return done
+    url = request.POST.get("url", "")
+    try:
+        row, secret = webhooks.add_webhook(follower=follower, url=url, by=staff_actor(request), now=timezone.now())
+    except (*REFUSALS, webhooks.WebhookKnown) as error:
+        messages.error(request, str(error))
+        return redirect("dashboard:follower-webhooks", follower.uid)
+    return _secret_page(request, row, secret)
+
+
+@never_cache
+@require_POST
+@requires(Capability.EDIT)
+def rotate(request: HttpRequest, uid: str) -> HttpResponse:
+    row = _find(uid)
+    if done := _already(request):
+        return done
+    secret = webhooks.rotate_secret(webhook=row, by=staff_actor(request), now=timezone.now())
+    return _secret_page(request, row, secret, rotated=True)
+
+
+@require_POST
+@requires(Capability.EDIT)
+def change(request: HttpRequest, uid: str) -> HttpResponse:
+    """Off, on, or away with it; a second press finds it done."""
+    row = Address.objects.filter(uid=uid, channel=Channel.WEBHOOK).select_related("follower").first()
+    if row is not None and request.POST.get("do") in _ACTS:
+        act, done = _ACTS[request.POST["do"]]
+        act(webhook=row, by=staff_actor(request), now=timezone.now())
+        messages.success(request, f"{row.value} {done}.")
+    if row is None or request.POST.get("back") == "all":
+        return redirect("dashboard:webhooks")
+    return redirect("dashboard:follower-webhooks", row.follower.uid)
+
+
+_ACTS: dict[str, tuple[Callable[..., object], str]] = {
+    "off": (webhook_calls.switch_off, "is switched off: messages for it are skipped"),
+    "on": (webhook_calls.switch_on, "is called again from now on"),
+    "remove": (webhooks.remove_webhook, "is forgotten"),
+}
+
+
+def _already(request: HttpRequest) -> HttpResponse | None:
+    if done := double_submit.already(request):
+        messages.info(request, "The secret was shown once. Make another one if it is lost.")
+        return redirect(done)
+    return None
+
+
+def _secret_page(request: HttpRequest, row: Address, secret: str, *, rotated: bool = False) -> HttpResponse:
+    double_submit.remember(request, reverse("dashboard:follower-webhooks", args=[row.follower.uid]))
+    context = {"webhook": row, "secret": secret, "rotated": rotated}
+    return render(request, "dashboard/audience/webhooks/secret.html", context)
+
+
+def _find(uid: str) -> Address:
+    return get_object_or_404(Address.objects.select_related("follower"), uid=uid, channel=Channel.WEBHOOK)
+
+
+urlpatterns = [
+    path("webhooks/", index, name="webhooks"),
+    path("webhooks/<uuid:uid>/", change, name="webhook"),
+    path("webhooks/<uuid:uid>/secret/", rotate, name="webhook-secret"),
+    path("followers/<uuid:uid>/webhooks/", of_follower, name="follower-webhooks"),
+    path("followers/<uuid:uid>/webhooks/add/", add, name="follower-webhook-add"),
+]

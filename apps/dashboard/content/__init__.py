@@ -1,0 +1,1 @@
+"""The section Content of the menu."""

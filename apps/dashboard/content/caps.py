@@ -1,0 +1,127 @@
+"""Caps: how many messages one follower gets in a window; list, add, change, remove."""
+
+from typing import Any
+
+from django import forms
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import path
+from django.utils import timezone
+from django.views.decorators.http import require_POST, require_safe
+
+from apps.accounts.actors import staff_actor
+from apps.accounts.permissions import Capability, requires
+from apps.dashboard.shell.forms import channel_choices
+from apps.followers.models import Channel
+from apps.notifications.decide.cap_rules import BadCap, CapValues, change_cap, make_cap, remove_cap, values_of
+from apps.notifications.models import Cap, CapOutcome
+
+UNITS = {"hours": 3600, "minutes": 60, "seconds": 1}
+
+
+class CapForm(forms.Form):
+    name = forms.CharField(max_length=100, help_text="Shown as the reason why a message waits.")
+    limit = forms.IntegerField(min_value=1, label="At most so many messages to one follower")
+    window = forms.IntegerField(min_value=1, label="In a window of")
+    unit = forms.ChoiceField(
+        label="Of which unit",
+        choices=[("days", "calendar days in the follower's zone, today the first"), *((unit, unit) for unit in UNITS)],
+        help_text="Hours, minutes and seconds look back from each message.",
+    )
+    channels = forms.MultipleChoiceField(
+        widget=forms.CheckboxSelectMultiple,
+        label="Counted together",
+        required=False,
+        help_text="A cap for each channel apart is several caps.",
+    )
+    commercial = forms.BooleanField(
+        required=False,
+        label="Commercial messages only",
+        help_text="Not ticked: all count. Critical ones always pass.",
+    )
+    outcome = forms.ChoiceField(
+        choices=CapOutcome.choices,
+        label="One too many",
+        help_text="What can't be gathered, because its type is never in digests, waits.",
+    )
+    enabled = forms.BooleanField(required=False, help_text="Off: it stops nothing, and counts nothing.")
+
+    def __init__(self, data: Any = None, *, cap: Cap | None) -> None:
+        before = values_of(cap) if cap else CapValues(name="", channels=["email"], limit=3, days=1)
+        initial = {name: getattr(before, name) for name in ("name", "limit", "channels", "commercial", "outcome")}
+        window, unit = _window(before)
+        super().__init__(data, initial={**initial, "enabled": before.enabled, "window": window, "unit": unit})
+        self.fields["channels"].choices = channel_choices(before.channels)
+
+    def values(self) -> CapValues:
+        typed = dict(self.cleaned_data)
+        window, unit = typed.pop("window"), typed.pop("unit")
+        if unit == "days":
+            return CapValues(**typed, days=window)
+        return CapValues(**typed, seconds=window * UNITS[unit])
+
+
+def _window(values: CapValues) -> tuple[int, str]:
+    """In the largest unit that says it in whole numbers."""
+    if values.days is not None:
+        return values.days, "days"
+    seconds = values.seconds or 1
+    unit = next(unit for unit, size in UNITS.items() if seconds % size == 0)
+    return seconds // UNITS[unit], unit
+
+
+@requires(Capability.VIEW)
+@require_safe
+def index(request: HttpRequest) -> HttpResponse:
+    caps = list(Cap.objects.all())
+    for cap in caps:
+        window, unit = _window(values_of(cap))
+        what = "calendar days" if unit == "days" else unit
+        cap.rule = f"{cap.limit} in {window} {what.removesuffix('s') if window == 1 else what}"
+        cap.labels = [str(Channel(channel).label) for channel in cap.channels]
+    return render(request, "dashboard/content/caps/list.html", {"caps": caps})
+
+
+@requires(Capability.EDIT)
+def add(request: HttpRequest) -> HttpResponse:
+    return _edit(request, None)
+
+
+@requires(Capability.EDIT)
+def edit(request: HttpRequest, uid: str) -> HttpResponse:
+    return _edit(request, get_object_or_404(Cap, uid=uid))
+
+
+def _edit(request: HttpRequest, cap: Cap | None) -> HttpResponse:
+    form = CapForm(request.POST or None, cap=cap)
+    if request.method == "POST" and form.is_valid():
+        stamp = {"by": staff_actor(request), "now": timezone.now()}
+        try:
+            if cap:
+                saved = change_cap(cap=cap, values=form.values(), **stamp)
+            else:
+                saved = make_cap(values=form.values(), **stamp)
+        except BadCap as error:
+            form.add_error(error.field if error.field in form.fields else "window", str(error))
+        else:
+            messages.success(request, f"{saved.name} was {'saved' if cap else 'added'}.")
+            return redirect("dashboard:caps")
+    return render(request, "dashboard/content/caps/edit.html", {"form": form, "cap": cap})
+
+
+@require_POST
+@requires(Capability.EDIT)
+def remove(request: HttpRequest, uid: str) -> HttpResponse:
+    cap = get_object_or_404(Cap, uid=uid)
+    remove_cap(cap=cap, by=staff_actor(request), now=timezone.now())
+    messages.success(request, f"{cap.name} was removed.")
+    return redirect("dashboard:caps")
+
+
+urlpatterns = [
+    path("caps/", index, name="caps"),
+    path("caps/add/", add, name="cap-add"),
+    path("caps/<uuid:uid>/", edit, name="cap"),
+    path("caps/<uuid:uid>/remove/", remove, name="cap-remove"),
+]

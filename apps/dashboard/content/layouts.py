@@ -1,0 +1,149 @@
+"""Layouts: the frames around e-mails, edited beside a preview with sample words."""
+
+from typing import Any
+
+from csp.decorators import csp
+from django import forms
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import path
+from django.utils import timezone
+from django.views.decorators.clickjacking import xframe_options_sameorigin
+from django.views.decorators.http import require_safe
+
+from apps.accounts.actors import staff_actor
+from apps.accounts.permissions import Capability, may, requires
+from apps.content.layouts import save_layout
+from apps.content.models import Layout, Version
+from apps.content.problems import NotPublishable, RenderError
+from apps.content.render import Compiled
+from apps.dashboard.content.preview import MAIL_POLICY, SOME_TYPE
+from apps.dashboard.content.template_forms import source_area
+from apps.dashboard.shell.forms import KeyField
+from apps.followers.models import Channel, Follower, NotificationType
+from apps.notifications.messages.person import preview_context
+
+SAMPLE = {
+    "en": {
+        "email": {
+            "subject": "How a message looks in this layout",
+            "preheader": "The grey line after the subject.",
+            "html": "<h1>A headline</h1><p>Hello {{ follower.first_name }}, this is a paragraph as long as they "
+            "usually are: two or three sentences, and then a link to <a href='https://example.com/'>read more</a>.</p>"
+            "<ul><li>One thing</li><li>Another thing</li></ul>",
+            "text": "Hello {{ follower.first_name }}, this is a paragraph.",
+        }
+    }
+}
+START = """<!doctype html>
+<html lang="{{ content.language }}">
+<head>
+<meta charset="utf-8"><meta name="viewport" content="width=device-width">
+<title>{{ content.subject }}</title>
+</head>
+<body>
+{{ content }}
+<p><a href="{{ links.preferences }}">Your settings</a>{% if links.unsubscribe != "" %}
+  · <a href="{{ links.unsubscribe }}">Unsubscribe</a>{% endif %}</p>
+<p>{{ site.name }}, {{ site.address }}</p>
+</body>
+</html>
+"""
+
+
+class LayoutForm(forms.Form):
+    name = forms.CharField(max_length=100)
+    html = forms.CharField(
+        label="HTML", strip=False, widget=source_area(24), help_text="Liquid, with {{ content }} where the words go."
+    )
+    text = forms.CharField(
+        label="Plain text",
+        strip=False,
+        required=False,
+        widget=source_area(6),
+        help_text="Left empty, it is made from the HTML.",
+    )
+
+
+class NewLayoutForm(LayoutForm):
+    key = KeyField(max_length=60, help_text="What programs call it. It can't be changed later.")
+    field_order = ["name", "key"]
+
+    def clean_key(self) -> str:
+        key: str = self.cleaned_data["key"]
+        if Layout.objects.filter(key=key).exists():
+            raise forms.ValidationError(f"There is already a layout with the key {key}. Choose another key.")
+        return key
+
+
+@requires(Capability.VIEW)
+@require_safe
+def index(request: HttpRequest) -> HttpResponse:
+    return render(request, "dashboard/content/layouts/list.html", {"layouts": Layout.objects.all()})
+
+
+@requires(Capability.EDIT)
+def create(request: HttpRequest) -> HttpResponse:
+    form = NewLayoutForm(request.POST or None, initial={"html": START})
+    if request.method == "POST" and form.is_valid() and (layout := _saved(request, form, form.cleaned_data["key"])):
+        return redirect("dashboard:layout", layout.key)
+    return render(request, "dashboard/content/layouts/edit.html", {"form": form})
+
+
+@requires(Capability.VIEW)
+def edit(request: HttpRequest, key: str) -> HttpResponse:
+    """Everybody may look; only editors may save."""
+    layout = get_object_or_404(Layout, key=key)
+    editing = may(request.user, Capability.EDIT)
+    data = request.POST if request.method == "POST" and editing else None
+    form = LayoutForm(data, initial={"name": layout.name, "html": layout.html, "text": layout.text})
+    if not editing:
+        for field in form.fields.values():
+            field.disabled = True
+    if form.is_bound and form.is_valid() and _saved(request, form, key):
+        return redirect("dashboard:layout", key)
+    return render(request, "dashboard/content/layouts/edit.html", {"form": form, "layout": layout, "editing": editing})
+
+
+def _saved(request: HttpRequest, form: Any, key: str) -> Layout | None:
+    """The saved layout, or None with the problems at their fields."""
+    values = form.cleaned_data
+    html, text = (values[name].replace("\r\n", "\n") for name in ("html", "text"))
+    try:
+        layout = save_layout(
+            key=key, name=values["name"], html=html, text=text, by=staff_actor(request), now=timezone.now()
+        )
+    except NotPublishable as error:
+        for problem in error.problems:
+            field = problem.where.removeprefix("layout.")
+            line = f"Line {problem.line}: " if problem.line else ""
+            form.add_error(field if field in form.fields else None, f"{line}{problem.message}")
+        return None
+    messages.success(
+        request, f"{layout.name} is saved. What is published already keeps the layout it was published with."
+    )
+    return layout
+
+
+@requires(Capability.VIEW)
+@require_safe
+@xframe_options_sameorigin
+@csp(MAIL_POLICY)
+def frame(request: HttpRequest, key: str) -> HttpResponse:
+    """The layout around sample words, for a made-up follower."""
+    layout = get_object_or_404(Layout, key=key)
+    values = preview_context(Follower(name="Alex Example", language="en"), NotificationType(**SOME_TYPE), {})
+    try:
+        shown = Compiled(Version(layout=layout), words=SAMPLE).render(Channel.EMAIL, "en", values)
+    except RenderError as error:
+        return HttpResponse(str(error), content_type="text/plain; charset=utf-8")
+    return HttpResponse(shown.parts["html"])
+
+
+urlpatterns = [
+    path("layouts/", index, name="layouts"),
+    path("new-layout/", create, name="layout-new"),
+    path("layouts/<slug:key>/", edit, name="layout"),
+    path("layouts/<slug:key>/frame/", frame, name="layout-frame"),
+]

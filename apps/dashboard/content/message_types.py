@@ -1,0 +1,232 @@
+"""Message types: what followers can have an opinion about, with its category, channels and template."""
+
+from typing import Any
+
+from django import forms
+from django.conf import settings
+from django.contrib import messages
+from django.core.exceptions import ValidationError
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import path
+from django.utils import timezone
+from django.views.decorators.http import require_safe
+
+from apps.accounts.actors import staff_actor
+from apps.accounts.permissions import Capability, may, requires
+from apps.content.models import Template
+from apps.dashboard.shell.forms import JsonField, KeyField, channel_choices
+from apps.followers.models import Category, Channel, DoubtPolicy, NotificationType
+from apps.notifications.models import TypeTemplate
+from apps.notifications.types.edit import BadType, TypeValues, change_type, check, make_type, template_of, values_of
+
+OTHER_LANGUAGES = [(tag, name) for tag, name in settings.LANGUAGES if tag != "en"]
+CHAIN = [f"fallback_{place}" for place in range(1, 5)]  # as many as a form should ask for
+CATEGORY_HELP = {
+    Category.CRITICAL: "can't be switched off by followers",
+    Category.ACTION_REQUIRED: "asks the follower to do something",
+    Category.INFORMATIONAL: "good to know",
+    Category.MARKETING: "always commercial",
+}
+
+
+class TypeForm(forms.Form):
+    name = forms.CharField(max_length=100, help_text="Followers read it in their preferences.")
+    description = forms.CharField(
+        max_length=300, required=False, help_text="One sentence for followers: what it is and how often it comes."
+    )
+    category = forms.ChoiceField(choices=[(each, f"{each.label}: {CATEGORY_HELP[each]}") for each in Category])
+    commercial = forms.BooleanField(
+        required=False,
+        help_text="Obeys the global opt-out and carries one-click unsubscribe. Marketing always is; critical never.",
+    )
+    channels = forms.MultipleChoiceField(widget=forms.CheckboxSelectMultiple, label="Offered on", required=False)
+    default_channels = forms.MultipleChoiceField(
+        widget=forms.CheckboxSelectMultiple,
+        label="On by default",
+        required=False,
+        help_text="Until the follower says otherwise.",
+    )
+    locked_channels = forms.MultipleChoiceField(
+        widget=forms.CheckboxSelectMultiple,
+        label="Locked on",
+        required=False,
+        help_text="Followers see it but can't switch it off. Only administrators change this.",
+    )
+    doubt_policy = forms.ChoiceField(
+        choices=DoubtPolicy.choices,
+        label="When a hand-over is in doubt",
+        help_text="The connection broke after the message left: it may have arrived or not.",
+    )
+    template = forms.ModelChoiceField(
+        Template.objects.none(),
+        to_field_name="uid",
+        required=False,
+        label="Template",
+        empty_label="None: the caller names one",
+        help_text="Speaks for this kind when a program sends it without naming a template.",
+    )
+    lifetime = forms.IntegerField(
+        required=False,
+        min_value=1,
+        label="Worthless after (seconds)",
+        help_text="300 is five minutes, 86400 a day. What waits longer is not sent. Empty: it keeps.",
+    )
+    digest = forms.BooleanField(
+        required=False,
+        label="May wait for a digest",
+        help_text="Followers who want a digest get it there, gathered with others. Critical messages never wait.",
+    )
+    throttle_count = forms.IntegerField(
+        required=False,
+        min_value=1,
+        label="At most so many",
+        help_text="To one follower. What is more is skipped; callers may count apart by a throttle key.",
+    )
+    throttle_seconds = forms.IntegerField(required=False, min_value=1, label="In so many seconds")
+    fallback_after = forms.IntegerField(
+        required=False,
+        min_value=1,
+        label="Seconds that each of them gets",
+        help_text="Then the next one is tried, unless it arrived.",
+    )
+    schema = JsonField(
+        required=False,
+        label="JSON Schema of the data",
+        rows=8,
+        help_text="Draft 2020-12. A call whose data does not fit is refused, and told where. Empty: anything goes.",
+    )
+    active = forms.BooleanField(required=False, help_text="Off: nothing of this kind is sent to anyone.")
+    position = forms.IntegerField(min_value=0, max_value=32767, label="Order in the preference center")
+
+    def __init__(self, data: Any = None, *, row: NotificationType | None, may_administer: bool) -> None:
+        self.row, self.may_administer = row, may_administer
+        self.before = values_of(row) if row else TypeValues(name="", channels=["email"], default_channels=["email"])
+        speaks = template_of(row) if row else None
+        initial = {name: getattr(self.before, name) for name in TypeValues.__dataclass_fields__}
+        for tag, _ in OTHER_LANGUAGES:
+            words = (self.before.translations or {}).get(tag, {})
+            initial |= {f"name_{tag}": words.get("name", ""), f"description_{tag}": words.get("description", "")}
+        chain = dict(zip(CHAIN, self.before.fallback, strict=False))
+        super().__init__(data, initial={**initial, **chain, "template": speaks})
+        for name in ("channels", "default_channels", "locked_channels"):
+            self.fields[name].choices = channel_choices(self.before.channels)
+        for place, name in enumerate(CHAIN):
+            choices = [("", "no other" if place else "all channels at once"), *channel_choices(self.before.channels)]
+            label = f"{place + 1}. channel" if place else "Try one channel after the other, first"
+            self.fields[name] = forms.ChoiceField(choices=choices, required=False, label=label)
+        if not may_administer:
+            self.fields["locked_channels"].disabled = True
+        offered = Template.objects.filter(private=False, archived_at=None)
+        self.fields["template"].queryset = offered | Template.objects.filter(pk=speaks.pk if speaks else None)
+        for tag, language in OTHER_LANGUAGES:
+            self.fields[f"name_{tag}"] = forms.CharField(max_length=100, required=False, label=f"Name ({language})")
+            self.fields[f"description_{tag}"] = forms.CharField(
+                max_length=300, required=False, label=f"Description ({language})"
+            )
+        if row is None:
+            self.fields["key"] = KeyField(
+                max_length=60, help_text="What programs call it, for example order-shipped. It can't be changed later."
+            )
+            self.order_fields(["name", "key"])
+
+    def clean_category(self) -> str:
+        category: str = self.cleaned_data["category"]
+        if category == Category.CRITICAL != self.before.category and not self.may_administer:
+            # a critical message passes every preference of every follower
+            raise ValidationError("Only an administrator can make a message type critical.")
+        return category
+
+    def clean(self) -> dict[str, Any]:
+        values = super().clean() or {}
+        if not self.errors:
+            try:
+                check(self.values())
+            except BadType as error:
+                self.add_error(error.field if error.field in self.fields else CHAIN[0], str(error))
+        return values
+
+    def values(self) -> TypeValues:
+        typed = self.cleaned_data
+        translations = {language: dict(words) for language, words in (self.before.translations or {}).items()}
+        for tag, _ in OTHER_LANGUAGES:
+            translations[tag] = {"name": typed[f"name_{tag}"], "description": typed[f"description_{tag}"]}
+        return TypeValues(
+            **{
+                name: typed[name]
+                for name in TypeValues.__dataclass_fields__
+                if name in typed and name != "fallback_after"
+            },
+            fallback_after=typed["fallback_after"] or self.before.fallback_after,
+            fallback=[typed[name] for name in CHAIN if typed[name]],
+            translations={tag: words for tag, words in translations.items() if any(words.values())},
+        )
+
+    def chain(self) -> list[forms.BoundField]:
+        return [self[name] for name in CHAIN]
+
+    def words_of_others(self) -> list[forms.BoundField]:
+        """The fields of the other languages, for the template."""
+        return [self[f"{part}_{tag}"] for tag, _ in OTHER_LANGUAGES for part in ("name", "description")]
+
+
+@requires(Capability.VIEW)
+@require_safe
+def index(request: HttpRequest) -> HttpResponse:
+    rows = list(NotificationType.objects.all())
+    speaks = {
+        spoken.notification_type_id: spoken.template for spoken in TypeTemplate.objects.select_related("template")
+    }
+    for row in rows:
+        row.speaks = speaks.get(row.pk)
+        row.cells = [
+            {
+                "label": Channel(channel).label,
+                "state": "locked"
+                if channel in row.locked_channels
+                else "on"
+                if channel in row.default_channels
+                else "off",
+            }
+            for channel in row.channels
+        ]
+    return render(
+        request,
+        "dashboard/content/message_types/list.html",
+        {"types": rows, "may_edit": may(request.user, Capability.EDIT)},
+    )
+
+
+@requires(Capability.EDIT)
+def add(request: HttpRequest) -> HttpResponse:
+    return _edit(request, None)
+
+
+@requires(Capability.EDIT)
+def edit(request: HttpRequest, key: str) -> HttpResponse:
+    return _edit(request, get_object_or_404(NotificationType, key=key))
+
+
+def _edit(request: HttpRequest, row: NotificationType | None) -> HttpResponse:
+    form = TypeForm(request.POST or None, row=row, may_administer=may(request.user, Capability.ADMINISTER))
+    if request.method == "POST" and form.is_valid():
+        typed = {"values": form.values(), "template": form.cleaned_data["template"]}
+        stamp = {"by": staff_actor(request), "now": timezone.now()}
+        try:
+            if row:
+                saved = change_type(notification_type=row, **typed, **stamp)
+            else:
+                saved = make_type(key=form.cleaned_data["key"], **typed, **stamp)
+        except BadType as error:
+            form.add_error(error.field if error.field in form.fields else CHAIN[0], str(error))
+        else:
+            messages.success(request, f"{saved.name} was {'saved' if row else 'added'}.")
+            return redirect("dashboard:types")
+    return render(request, "dashboard/content/message_types/edit.html", {"form": form, "type": row})
+
+
+urlpatterns = [
+    path("types/", index, name="types"),
+    path("add-type/", add, name="type-add"),
+    path("types/<slug:key>/", edit, name="type"),
+]

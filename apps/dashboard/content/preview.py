@@ -1,0 +1,253 @@
+"""See a version as a chosen follower, language and channel before anyone gets it, and send a real test of it.
+
+Any page may show the panel: `{% include "dashboard/content/templates/_preview_here.html" with version=version %}`.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from csp.constants import NONE, SELF
+from csp.decorators import csp
+from django.contrib import messages
+from django.core.exceptions import ObjectDoesNotExist
+from django.http import HttpRequest, HttpResponse, QueryDict
+from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import path, reverse
+from django.utils import timezone
+from django.views.decorators.clickjacking import xframe_options_sameorigin
+from django.views.decorators.http import require_POST, require_safe
+
+from apps.accounts.actors import staff_actor
+from apps.accounts.permissions import Capability, may, requires
+from apps.channels.contract import BadSettings, Result
+from apps.channels.mail.mime import BadHeader
+from apps.channels.sms.segments import cost_of
+from apps.content.channel_parts import CHANNEL_PARTS
+from apps.content.models import Version
+from apps.content.problems import RenderError
+from apps.dashboard.content.template_forms import language_name
+from apps.dashboard.shell.find_follower import find_some, name_of
+from apps.followers.addresses import BadAddress
+from apps.followers.models import Category, Channel, Follower, NotificationType
+from apps.lib.crypto import Undecryptable
+from apps.notifications import preview
+
+VIEWS = {
+    "email": (("html", "HTML"), ("text", "Text"), ("source", "Exact bytes")),
+    "in_app": (("card", "Card"),),
+    "sms": (("phone", "Phone"),),
+}
+SIZES = (("wide", "Computer"), ("narrow", "Phone"))
+# What stands in where no message type is known yet: the strictest one, so that the footer shows all links.
+SOME_TYPE = {"key": "preview", "name": "Preview", "category": Category.MARKETING, "commercial": True}
+# A mail is a stranger's page: no script, no form, no way out of its frame; images may come from anywhere, as in a
+# mail program. `sandbox` holds when somebody opens the address outside the frame.
+MAIL_POLICY = {
+    "default-src": [NONE],
+    "style-src": ["'unsafe-inline'"],
+    "img-src": ["data:", "https:", "http:"],
+    "form-action": [NONE],
+    "base-uri": [NONE],
+    "frame-ancestors": [SELF],
+    "sandbox": ["allow-popups"],
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What the person in front of the page wants to see."""
+
+    version: Version
+    notification_type: NotificationType
+    data: dict[str, Any]
+    follower: Follower | None
+    others: list[Follower]  # also match what was typed
+    text: str
+    language: str  # "" = the follower's own
+    channel: str
+    view: str
+    size: str
+
+    def query(self, **changes: str) -> str:
+        """The same wish as a query string, with some names set otherwise."""
+        values = {
+            "follower": str(self.follower.uid) if self.follower else "",
+            "language": self.language,
+            "channel": self.channel,
+            "view": self.view,
+            "size": self.size,
+        }
+        query = QueryDict(mutable=True)
+        query.update({name: value for name, value in (values | changes).items() if value})
+        return query.urlencode()
+
+    @property
+    def known(self) -> dict[str, Any]:
+        """The arguments that the functions of `trial` share."""
+        return {
+            "version": self.version,
+            "notification_type": self.notification_type,
+            "follower": self.follower,
+            "language": self.language,
+            "data": self.data,
+        }
+
+
+def wish_of(request: HttpRequest, uid: UUID) -> Wish:
+    asked = request.POST if request.method == "POST" else request.GET
+    version = get_object_or_404(Version.objects.select_related("template", "layout"), uid=uid)
+    offered = channels_of(version)
+    channel = asked.get("channel", "")
+    if channel not in offered:
+        channel = offered[0] if offered else Channel.EMAIL
+    views = [name for name, _ in VIEWS.get(channel, ())]
+    kind, data = _purpose(version)
+    text = asked.get("follower", "").strip()
+    found = find_some(text)
+    return Wish(
+        version=version,
+        notification_type=kind,
+        data=data,
+        follower=found[0] if found else None,
+        others=found[1:],
+        text=text,
+        language=asked.get("language", ""),
+        channel=channel,
+        view=asked.get("view", "") if asked.get("view", "") in views else (views or ["text"])[0],
+        size=asked.get("size", "") if asked.get("size", "") in dict(SIZES) else "wide",
+    )
+
+
+def channels_of(version: Version) -> list[str]:
+    """Channels any language of this version has words for, in the order of the parts."""
+    with_words = {channel for row in version.translations.all() for channel in row.parts}
+    return [channel for channel in CHANNEL_PARTS if channel in with_words]
+
+
+def _purpose(version: Version) -> tuple[NotificationType, dict[str, Any]]:
+    """The message type this version is for, and the values its campaign gives to it."""
+    try:
+        campaign = version.template.campaign
+    except ObjectDoesNotExist:
+        kind = NotificationType.objects.filter(type_template__template=version.template).first()
+        return kind or NotificationType(**SOME_TYPE), {}
+    return campaign.notification_type, campaign.data
+
+
+def rendered(wish: Wish) -> tuple[Any, str]:
+    """What it looks like, or None and why it can't be shown."""
+    try:
+        return preview.preview(**wish.known, channel=wish.channel), ""
+    except RenderError as error:
+        return None, str(error)
+
+
+@requires(Capability.VIEW)
+@require_safe
+def panel(request: HttpRequest, uid: UUID) -> HttpResponse:
+    """The panel alone for htmx, a page of its own for everybody else."""
+    return _panel(request, wish_of(request, uid))
+
+
+def _panel(request: HttpRequest, wish: Wish, **more: Any) -> HttpResponse:
+    result, error = rendered(wish)
+    source = ""
+    if result and wish.view == "source":
+        try:
+            content = preview.exact_bytes(**wish.known, now=timezone.now())
+            source = content.decode("utf-8", "replace").replace("\r\n", "\n")
+        except (RenderError, BadHeader) as problem:
+            error = str(problem)
+    languages = [(row.language, language_name(row.language)) for row in wish.version.translations.all()]
+    context = {
+        "wish": wish,
+        "version": wish.version,
+        "result": result,
+        "error": error,
+        "source": source,
+        "cost": cost_of(result.parts) if result and wish.channel == Channel.SMS else None,
+        "languages": languages,
+        "shown_language": language_name(result.language) if result else "",
+        "channels": [(channel, CHANNEL_PARTS[channel].label) for channel in channels_of(wish.version)],
+        "views": [(name, label, wish.query(view=name)) for name, label in VIEWS.get(wish.channel, ())],
+        "sizes": [(name, label, wish.query(size=name)) for name, label in SIZES],
+        "others": [(other, wish.query(follower=str(other.uid))) for other in wish.others],
+        "query": wish.query(),
+        "seen_by": name_of(wish.follower) if wish.follower else wish.text,
+        "may_test": may(request.user, Capability.EDIT),
+        "to": request.POST.get("to") or request.user.email,
+        **more,
+    }
+    name = "_preview" if request.headers.get("HX-Request") else "preview"
+    return render(request, f"dashboard/content/templates/{name}.html", context)
+
+
+@requires(Capability.VIEW)
+@require_safe
+@xframe_options_sameorigin
+@csp(MAIL_POLICY)
+def frame(request: HttpRequest, uid: UUID) -> HttpResponse:
+    """The e-mail's HTML as it would go out."""
+    result, error = rendered(wish_of(request, uid))
+    if result is None:
+        return HttpResponse(error, content_type="text/plain; charset=utf-8")
+    return HttpResponse(result.parts.get("html") or "<p>This version has no HTML.</p>")
+
+
+@requires(Capability.VIEW)
+@require_safe
+def download(request: HttpRequest, uid: UUID) -> HttpResponse:
+    """The exact bytes as a file that mail programs open."""
+    wish = wish_of(request, uid)
+    try:
+        content = preview.exact_bytes(**wish.known, now=timezone.now())
+    except (RenderError, BadHeader) as error:
+        messages.error(request, str(error))
+        return redirect(f"{reverse('dashboard:preview', args=[uid])}?{wish.query()}")
+    name = f"{wish.version.template.key}-v{wish.version.number}.eml"
+    disposition = f'attachment; filename="{name}"'
+    return HttpResponse(content, content_type="message/rfc822", headers={"Content-Disposition": disposition})
+
+
+@requires(Capability.EDIT)
+@require_POST
+def send_test(request: HttpRequest, uid: UUID) -> HttpResponse:
+    """One real mail, and the server's own words about it."""
+    wish = wish_of(request, uid)
+    good, said = try_out(request, wish.known, to=request.POST.get("to", "").strip())
+    if request.headers.get("HX-Request"):
+        return _panel(request, wish, tested={"good": good, "said": said})
+    (messages.success if good else messages.error)(request, said)
+    return redirect(f"{reverse('dashboard:preview', args=[uid])}?{wish.query()}")
+
+
+def try_out(request: HttpRequest, known: dict[str, Any], *, to: str) -> tuple[bool, str]:
+    """Really send what `known` says (as `Wish.known`): whether the server took it, and a sentence about that."""
+    try:
+        outcome = preview.send_test(**known, to=to, by=staff_actor(request), now=timezone.now())
+    except RenderError as error:
+        return False, f"It can't be written yet. {error}"
+    except (BadAddress, BadSettings, preview.NoWayOut, Undecryptable) as error:
+        return False, str(error)
+    if outcome.result == Result.ACCEPTED:
+        return True, f"The server took the test for {to}. It said: {outcome.detail or 'nothing more'}"
+    said = outcome.detail or "It gave no reason."
+    match outcome.result:
+        case Result.ACCOUNT:
+            return False, f"Nothing can leave through this account. {said.rstrip('.')}. Check it under Channels."
+        case Result.TRANSIENT | Result.THROTTLED:
+            return False, f"Not taken now, perhaps later. The server said: {said}"
+        case Result.IN_DOUBT:
+            return False, f"It was handed over, but no answer came: look into the mailbox of {to}. {said}"
+        case Result.PERMANENT_RECIPIENT:
+            return False, f"The server will not take mail for {to}. It said: {said}"
+    return False, f"This message will not be taken. {said}"
+
+
+urlpatterns = [
+    path("preview/<uuid:uid>/", panel, name="preview"),
+    path("preview/<uuid:uid>/frame/", frame, name="preview-frame"),
+    path("preview/<uuid:uid>/message.eml", download, name="preview-download"),
+    path("preview/<uuid:uid>/test/", send_test, name="preview-test"),
+]

@@ -1,0 +1,286 @@
+"""Templates: the library, the editor of a draft, publishing, and the history of what was said before."""
+
+from typing import Any
+from uuid import UUID
+
+from django.contrib import messages
+from django.db.models import Prefetch, Q
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import path
+from django.utils import timezone
+from django.utils.dateparse import parse_datetime
+from django.views.decorators.http import require_POST, require_safe
+
+from apps.accounts.actors import staff_actor
+from apps.accounts.permissions import Capability, may, requires
+from apps.content import drafts
+from apps.content.channel_parts import CHANNEL_PARTS
+from apps.content.lint import problems as lint
+from apps.content.models import Template, Translation, Version, VersionState
+from apps.content.problems import NotPublishable
+from apps.dashboard.content import version_diff
+from apps.dashboard.content.template_forms import Editor, NameForm, NewTemplateForm, language_name
+from apps.dashboard.shell.forms import whole_number
+
+MOST_SHOWN = 300
+# What a new template starts with, so that the editor has a language to write in.
+BLANK: dict[str, dict[str, Any]] = {"en": {}}
+
+
+# ---------------------------------------------------------------- library
+@requires(Capability.VIEW)
+@require_safe
+def library(request: HttpRequest) -> HttpResponse:
+    text, show = request.GET.get("q", "").strip(), request.GET.get("show", "")
+    rows = Template.objects.filter(private=False)
+    rows = rows.filter(archived_at__isnull=show != "archived")
+    if show in ("stock", "own"):
+        rows = rows.filter(stock=show == "stock")
+    if text:
+        rows = rows.filter(Q(name__icontains=text) | Q(key__icontains=text) | Q(description__icontains=text))
+    current = Version.objects.filter(state__in=(VersionState.DRAFT, VersionState.PUBLISHED)).prefetch_related(
+        Prefetch("translations", Translation.objects.only("version_id", "language"))
+    )
+    found = list(rows.prefetch_related(Prefetch("versions", current, to_attr="current"))[: MOST_SHOWN + 1])
+    for template in found:
+        states = {version.state: version for version in template.current}
+        template.published, template.draft = states.get(VersionState.PUBLISHED), states.get(VersionState.DRAFT)
+        shown = template.published or template.draft
+        template.languages = [row.language for row in shown.translations.all()] if shown else []
+    context = {
+        "templates": found[:MOST_SHOWN],
+        "more": len(found) > MOST_SHOWN,
+        "text": text,
+        "show": show,
+        "filtered": bool(text or show),
+    }
+    return render(request, "dashboard/content/templates/library.html", context)
+
+
+@requires(Capability.EDIT)
+def create(request: HttpRequest) -> HttpResponse:
+    form = NewTemplateForm(request.POST or None, initial={"copy_of": request.GET.get("copy")})
+    if request.method == "POST" and form.is_valid():
+        values = form.cleaned_data
+        act = {"by": staff_actor(request), "now": timezone.now()}
+        try:
+            template = _made(values, act)
+        except drafts.KeyTaken as error:
+            form.add_error("key", str(error))
+        else:
+            messages.success(request, f"{template.name} is here as a draft. Nobody gets it until you publish it.")
+            return redirect("dashboard:template", template.uid)
+    return render(request, "dashboard/content/templates/create.html", {"form": form})
+
+
+def _made(values: dict[str, Any], act: dict[str, Any]) -> Template:
+    key, name = values["key"], values["name"]
+    if source := values["copy_of"]:
+        return drafts.copy_template(template=source, key=key, name=name, **act)
+    return drafts.create_template(key=key, name=name, description=values["description"], translations=BLANK, **act)
+
+
+# ---------------------------------------------------------------- editor
+def _current(template: Template) -> Version:
+    """The draft; without one the published version, whose words the next draft starts from."""
+    versions = template.versions.select_related("layout").prefetch_related("translations")
+    return (
+        versions.filter(state=VersionState.DRAFT).first()
+        or versions.filter(state=VersionState.PUBLISHED).first()
+        or versions.latest("number")
+    )
+
+
+@requires(Capability.VIEW)
+@require_safe
+def show(request: HttpRequest, uid: UUID) -> HttpResponse:
+    """The editor for those who may edit; for the others, and in the archive, the same words to read."""
+    template = get_object_or_404(Template, uid=uid)
+    version = _current(template)
+    if template.archived_at or not may(request.user, Capability.EDIT):
+        return _reading(request, version)
+    return _editing(request, version, Editor(version))
+
+
+def _editing(request: HttpRequest, version: Version, editor: Editor, **more: Any) -> HttpResponse:
+    found = lint(version) if not more.get("conflict") else []
+    context = {
+        "template": version.template,
+        "version": version,
+        "editor": editor,
+        "problems": found,
+        "homeless": editor.show_problems(found),
+        "published": version.template.versions.filter(state=VersionState.PUBLISHED).first(),
+        "draft": version.state == VersionState.DRAFT,
+        "name_form": NameForm(initial={"name": version.template.name, "description": version.template.description}),
+        **more,
+    }
+    return render(request, "dashboard/content/templates/editor.html", context)
+
+
+@requires(Capability.EDIT)
+@require_POST
+def save(request: HttpRequest, uid: UUID) -> HttpResponse:
+    """Save the draft, and publish it or open a new language if that button was pressed."""
+    template = get_object_or_404(Template, uid=uid, archived_at=None)
+    version = _current(template)
+    editor = Editor(version, request.POST)
+    if not editor.is_valid():
+        return _editing(request, version, editor, invalid=True)
+    values = editor.draft.cleaned_data
+    act = {"by": staff_actor(request), "now": timezone.now()}
+    try:
+        version = drafts.edit_draft(
+            template=template,
+            translations=editor.words(),
+            variables=editor.variables.declarations(),
+            layout=values["layout"],
+            default_language=values["default_language"],
+            note=values["note"],
+            seen=parse_datetime(values["seen"] or ""),
+            **act,
+        )
+    except drafts.DraftChanged as error:
+        return _conflict(request, template, editor, str(error))
+    if request.POST.get("then") == "publish":
+        try:
+            version = drafts.publish(template=template, **act)
+        except NotPublishable as error:
+            return _editing(request, _current(template), Editor(_current(template)), refused=error.problems)
+        messages.success(request, f"Version {version.number} is published; new messages use it from now on.")
+    else:
+        messages.success(request, "The draft is saved.")
+    return redirect("dashboard:template", uid)
+
+
+def _conflict(request: HttpRequest, template: Template, editor: Editor, said: str) -> HttpResponse:
+    """Somebody else saved in between: show what saving again would change of theirs, with what was typed kept."""
+    theirs = _current(template)
+    values = editor.draft.cleaned_data
+    mine = version_diff.texts(
+        {language: parts for language, parts in editor.words().items() if parts is not None},
+        variables=editor.variables.declarations(),
+        layout=values["layout"].name if values["layout"] else "",
+        default_language=values["default_language"],
+    )
+    # saving again is then a decision that was made with theirs in sight
+    editor.draft.data = editor.draft.data.copy()
+    editor.draft.data["seen"] = theirs.updated_at.isoformat()
+    changes = version_diff.changes(version_diff.texts_of(theirs), mine)
+    return _editing(request, theirs, editor, conflict=said, changes=changes)
+
+
+@requires(Capability.EDIT)
+@require_POST
+def rename(request: HttpRequest, uid: UUID) -> HttpResponse:
+    template = get_object_or_404(Template, uid=uid)
+    form = NameForm(request.POST)
+    if form.is_valid():
+        drafts.rename_template(template=template, **form.cleaned_data, by=staff_actor(request), now=timezone.now())
+        messages.success(request, "The name is saved.")
+    else:
+        messages.error(request, "A template needs a name of at most 120 characters.")
+    return redirect("dashboard:template", uid)
+
+
+@requires(Capability.EDIT)
+@require_POST
+def discard(request: HttpRequest, uid: UUID) -> HttpResponse:
+    drafts.discard_draft(template=get_object_or_404(Template, uid=uid), by=staff_actor(request), now=timezone.now())
+    messages.success(request, "The draft is gone; the published version is as it was.")
+    return redirect("dashboard:template", uid)
+
+
+@requires(Capability.EDIT)
+@require_POST
+def unarchive(request: HttpRequest, uid: UUID) -> HttpResponse:
+    template = get_object_or_404(Template, uid=uid)
+    drafts.unarchive(template=template, by=staff_actor(request), now=timezone.now())
+    messages.success(request, f"{template.name} is back in the library.")
+    return redirect("dashboard:template", uid)
+
+
+@requires(Capability.EDIT)
+@require_POST
+def archive(request: HttpRequest, uid: UUID) -> HttpResponse:
+    template = get_object_or_404(Template, uid=uid)
+    drafts.archive(template=template, by=staff_actor(request), now=timezone.now())
+    messages.success(request, f"{template.name} is in the archive; running sends keep using it.")
+    return redirect("dashboard:templates")
+
+
+# ---------------------------------------------------------------- history
+def _version(uid: UUID, number: Any) -> Version:
+    rows = Version.objects.select_related("template", "layout").prefetch_related("translations")
+    return get_object_or_404(rows, template__uid=uid, number=number)
+
+
+@requires(Capability.VIEW)
+@require_safe
+def history(request: HttpRequest, uid: UUID) -> HttpResponse:
+    """All versions, and what differs between two of them (`?old=` and `?new=`, numbers)."""
+    template = get_object_or_404(Template, uid=uid)
+    versions = list(template.versions.select_related("created_by"))
+    numbers = [version.number for version in versions]
+    old, new = (whole_number(request.GET.get(name, "")) for name in ("old", "new"))
+    changes = None
+    if old in numbers and new in numbers:
+        changes = version_diff.changes(
+            version_diff.texts_of(_version(uid, old)), version_diff.texts_of(_version(uid, new))
+        )
+    context = {
+        "template": template,
+        "versions": versions,
+        "old": old if changes is not None else (numbers[1] if len(numbers) > 1 else numbers[0]),
+        "new": new if changes is not None else numbers[0],
+        "changes": changes,
+    }
+    return render(request, "dashboard/content/templates/history.html", context)
+
+
+@requires(Capability.VIEW)
+@require_safe
+def version_page(request: HttpRequest, uid: UUID, number: int) -> HttpResponse:
+    return _reading(request, _version(uid, number))
+
+
+def _reading(request: HttpRequest, version: Version) -> HttpResponse:
+    words = [
+        {
+            "language": row.language,
+            "name": language_name(row.language),
+            "texts": [
+                {"label": f"{known.label}: {part.label}", "text": row.parts[channel].get(part.name, "")}
+                for channel, known in CHANNEL_PARTS.items()
+                if channel in row.parts
+                for part in known.parts
+            ],
+        }
+        for row in version.translations.all()
+    ]
+    context = {"template": version.template, "version": version, "words": words}
+    return render(request, "dashboard/content/templates/version.html", context)
+
+
+@requires(Capability.EDIT)
+@require_POST
+def restore(request: HttpRequest, uid: UUID, number: int) -> HttpResponse:
+    drafts.restore(version=_version(uid, number), by=staff_actor(request), now=timezone.now())
+    messages.success(request, f"The draft has the words of version {number} again. Publish it to use them.")
+    return redirect("dashboard:template", uid)
+
+
+urlpatterns = [
+    path("templates/", library, name="templates"),
+    path("templates/new/", create, name="template-new"),
+    path("templates/<uuid:uid>/", show, name="template"),
+    path("templates/<uuid:uid>/save/", save, name="template-save"),
+    path("templates/<uuid:uid>/rename/", rename, name="template-rename"),
+    path("templates/<uuid:uid>/discard/", discard, name="template-discard"),
+    path("templates/<uuid:uid>/archive/", archive, name="template-archive"),
+    path("templates/<uuid:uid>/unarchive/", unarchive, name="template-unarchive"),
+    path("templates/<uuid:uid>/history/", history, name="template-history"),
+    path("templates/<uuid:uid>/history/<int:number>/", version_page, name="template-version"),
+    path("templates/<uuid:uid>/history/<int:number>/restore/", restore, name="template-restore"),
+]

@@ -1,0 +1,1 @@
+"""The section Operate of the menu."""

@@ -1,0 +1,98 @@
+"""What a campaign looks like: rendered for a chosen follower, in a frame with rules of its own, and test mails."""
+
+from typing import Any
+from uuid import UUID
+
+from csp.decorators import csp
+from django.contrib import messages
+from django.db import transaction
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, render
+from django.urls import path
+from django.utils import timezone
+from django.views.decorators.clickjacking import xframe_options_sameorigin
+
+from apps.accounts.actors import staff_actor
+from apps.accounts.permissions import Capability, may, requires
+from apps.campaigns.models import Campaign
+from apps.campaigns.readiness import current_version
+from apps.channels.sms.segments import cost_of
+from apps.content import drafts
+from apps.content.models import Version
+from apps.content.problems import RenderError
+from apps.dashboard.content.preview import MAIL_POLICY, try_out
+from apps.dashboard.content.template_forms import language_name
+from apps.dashboard.send.campaigns.forms import ContentForms
+from apps.dashboard.shell.find_follower import find_some
+from apps.followers.models import Channel
+from apps.notifications import preview as notifications_preview
+
+
+def channels_and_languages(campaign: Campaign, version: Version) -> dict[str, Any]:
+    """The choices of a preview."""
+    languages = sorted(row.language for row in version.translations.all())
+    languages.sort(key=lambda tag: tag != version.default_language)
+    return {
+        "preview_channels": [(channel, Channel(channel).label) for channel in campaign.channels],
+        "preview_languages": [(tag, language_name(tag)) for tag in languages],
+    }
+
+
+@requires(Capability.VIEW)
+@xframe_options_sameorigin
+@csp(MAIL_POLICY)
+def preview(request: HttpRequest, uid: UUID) -> HttpResponse:
+    """GET shows what is saved; POST what is typed in the content step, without keeping it."""
+    campaign = get_object_or_404(Campaign.objects.select_related("notification_type", "template"), uid=uid)
+    asked = request.POST if request.method == "POST" else request.GET
+    if request.method == "POST" and may(request.user, Capability.EDIT):
+        values = _as_typed(request, campaign, asked)
+    else:
+        values = _rendered(campaign, campaign.data, asked)
+    return render(request, "dashboard/send/campaigns/preview.html", values)
+
+
+def _as_typed(request: HttpRequest, campaign: Campaign, asked: Any) -> dict[str, Any]:
+    version = current_version(campaign)
+    forms = ContentForms(campaign, version, request.POST) if version else None
+    if forms is None or not forms.is_valid():
+        return {"problem": "Something in the form is not right yet; the preview follows once it is."}
+    with transaction.atomic():
+        # rendering reads a stored draft: store this one, look at it, take it back
+        if words := forms.words():
+            drafts.edit_draft(template=campaign.template, by=staff_actor(request), now=timezone.now(), **words)
+        values = _rendered(campaign, forms.values.data_given(), asked)
+        transaction.set_rollback(True)
+    return values
+
+
+def _known(campaign: Campaign, data: dict[str, Any], asked: Any) -> dict[str, Any]:
+    """The arguments that the functions of `trial` share."""
+    return {
+        "version": current_version(campaign),
+        "notification_type": campaign.notification_type,
+        "follower": next(iter(find_some(asked.get("preview_as", ""), most=1)), None),
+        "language": asked.get("preview_language", ""),
+        "data": data,
+    }
+
+
+def _rendered(campaign: Campaign, data: dict[str, Any], asked: Any) -> dict[str, Any]:
+    known = _known(campaign, data, asked)
+    if known["version"] is None:
+        return {"problem": "There are no words yet."}
+    channel = asked.get("preview_channel") or next(iter(campaign.channels), Channel.EMAIL.value)
+    try:
+        parts = notifications_preview.preview(**known, channel=channel).parts
+    except RenderError as error:
+        return {"problem": str(error)}
+    return {"channel": channel, "parts": parts, "cost": cost_of(parts) if channel == Channel.SMS else None}
+
+
+def send_a_test(request: HttpRequest, campaign: Campaign, *, to: str) -> None:
+    """Send what is saved to one address and tell, in a message, what the server said."""
+    good, said = try_out(request, _known(campaign, campaign.data, request.POST), to=to)
+    (messages.success if good else messages.error)(request, said)
+
+
+urlpatterns = [path("campaigns/<uuid:uid>/preview/", preview, name="campaign-preview")]

@@ -1,0 +1,257 @@
+"""Rules of events: "when this happens, tell them that", with a box to try them in."""
+
+import json
+from typing import Any
+from uuid import UUID
+
+from django import forms
+from django.contrib import messages
+from django.core.exceptions import PermissionDenied, ValidationError
+from django.forms import formset_factory
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import path
+from django.utils import timezone
+from django.views.decorators.http import require_POST, require_safe
+
+from apps.accounts.actors import staff_actor
+from apps.accounts.permissions import Capability, may, requires
+from apps.campaigns.events import conditions, run_rules
+from apps.campaigns.events import rules as events_rules
+from apps.campaigns.events.rules import BadRule, RuleNameTaken, RuleValues
+from apps.campaigns.models import Event, EventRule, RuleTarget, Segment
+from apps.content.models import Template
+from apps.dashboard.shell.find_follower import find_one
+from apps.dashboard.shell.forms import JsonField, WhatIsSent, add_refusal, channel_choices, whole_number
+from apps.followers.models import Follower
+
+UNITS = {"seconds": 1, "minutes": 60, "hours": 3600, "days": 86400}
+
+
+class ConditionForm(forms.Form):
+    """One line; an empty one counts for nothing."""
+
+    field = forms.CharField(required=False, max_length=conditions.MAX_TEXT)
+    op = forms.ChoiceField(required=False, choices=list(conditions.OPS.items()))
+    value = forms.CharField(required=False, max_length=conditions.MAX_TEXT)
+
+    def condition(self) -> dict[str, Any] | None:
+        typed = self.cleaned_data
+        field, op, value = typed.get("field", "").strip(), typed.get("op") or "is", typed.get("value", "").strip()
+        if not field:
+            return None
+        return {"field": field, "op": op} if "exists" in op else {"field": field, "op": op, "value": value}
+
+
+ConditionRows = formset_factory(ConditionForm, extra=1, max_num=conditions.MOST)
+
+
+class RuleForm(WhatIsSent):
+    name = forms.CharField(max_length=120, help_text="Only your team sees it.")
+    event = forms.CharField(
+        max_length=102, label="When this happens", help_text="Such as order.created, or order.* for all that begin so."
+    )
+    match = forms.ChoiceField(
+        choices=[("all", "All of these are true"), ("any", "At least one of these is true")],
+        initial="all",
+        required=False,
+        widget=forms.RadioSelect,
+    )
+    to = forms.ChoiceField(
+        choices=RuleTarget.choices, initial=RuleTarget.FOLLOWER, widget=forms.RadioSelect, label="Who is told"
+    )
+    segment = forms.ModelChoiceField(
+        Segment.objects.all(), to_field_name="uid", required=False, empty_label="No segment", help_text="Up to 1,000."
+    )
+    mapping = forms.CharField(
+        required=False,
+        label="Variables",
+        widget=forms.Textarea({"rows": 4, "class": "font-monospace", "spellcheck": "false"}),
+        help_text="One per line: order_number = data.number. Left empty, the template gets all data of the event, and "
+        "the event itself as event.",
+    )
+    delay = forms.IntegerField(min_value=0, initial=0, required=False, label="Wait", help_text="After it happened.")
+    unit = forms.ChoiceField(choices=[(unit, unit.capitalize()) for unit in UNITS], initial="minutes", label="Unit")
+    throttle_key = forms.CharField(
+        max_length=conditions.MAX_TEXT,
+        required=False,
+        label="Throttle by",
+        help_text="Such as data.number: what the type's throttle counts apart.",
+    )
+    active = forms.BooleanField(required=False, initial=True, help_text="Off: it is not asked.")
+
+    def __init__(self, rule: EventRule | None, data: Any = None) -> None:
+        super().__init__(data, initial=_initial(rule) if rule else None)
+        self.fields["channels"].choices = channel_choices(rule.channels if rule else ())
+        if rule and rule.template:
+            self.fields["template"].queryset |= Template.objects.filter(pk=rule.template.pk)
+        asked = rule.conditions if rule else {}
+        saved = asked.get("all", asked.get("any", []))
+        self.rows = ConditionRows(_one_more(data), prefix="rows", initial=saved)
+
+    def clean_mapping(self) -> dict[str, str]:
+        found = {}
+        for line in filter(None, (line.strip() for line in self.cleaned_data["mapping"].splitlines())):
+            variable, equals, where = line.partition("=")
+            if not equals:
+                raise ValidationError(f"{line!r} has no =. Write order_number = data.number.")
+            found[variable.strip()] = where.strip()
+        return found
+
+    def values(self) -> RuleValues:
+        """Whether they go together is the domain's own business."""
+        self.rows.is_valid()
+        typed = dict(self.cleaned_data)
+        asked = [condition for row in self.rows if (condition := row.condition()) is not None]
+        typed["conditions"] = {typed.pop("match") or "all": asked} if asked else {}
+        typed.pop("match", None)
+        typed["delay"] = (typed["delay"] or 0) * UNITS[typed.pop("unit")]
+        return RuleValues(**typed)
+
+
+def _initial(rule: EventRule) -> dict[str, Any]:
+    unit = max((unit for unit in UNITS if rule.delay % UNITS[unit] == 0), key=lambda unit: UNITS[unit])
+    values = {name: getattr(rule, name) for name in RuleValues.__dataclass_fields__}
+    return values | {
+        "notification_type": rule.notification_type.key,
+        "template": rule.template and rule.template.uid,
+        "segment": rule.segment and rule.segment.uid,
+        "match": "any" if "any" in rule.conditions else "all",
+        "mapping": "\n".join(f"{variable} = {where}" for variable, where in rule.mapping.items()),
+        "delay": rule.delay // UNITS[unit],
+        "unit": unit if rule.delay else "minutes",
+    }
+
+
+def _one_more(data: Any) -> Any:
+    """The posted rows, with an empty one at the end if "Add a condition" was pressed."""
+    if data is None or "add" not in data:
+        return data
+    data = data.copy()
+    data["rows-TOTAL_FORMS"] = str((whole_number(data.get("rows-TOTAL_FORMS", "")) or 0) + 1)
+    return data
+
+
+class SampleForm(forms.Form):
+    """An event that never happened."""
+
+    happened = forms.CharField(max_length=100, required=False, label="Event")
+    follower = forms.CharField(
+        max_length=320, required=False, label="Follower", help_text="E-mail, phone, external id or id."
+    )
+    data = JsonField(required=False, rows=5, example='{"number": "A-17"}')
+
+    def clean_follower(self) -> Follower | None:
+        text = self.cleaned_data["follower"].strip()
+        found = find_one(text) if text else None
+        if text and found is None:
+            raise ValidationError(f"Nobody is known as {text}.")
+        return found
+
+
+@requires(Capability.VIEW)
+@require_safe
+def index(request: HttpRequest) -> HttpResponse:
+    rules = [(rule, in_words(rule)) for rule in EventRule.objects.select_related("notification_type", "segment")]
+    return render(request, "dashboard/send/event_rules/list.html", {"rules": rules})
+
+
+def in_words(rule: EventRule) -> str:
+    asked = conditions.parse(rule.conditions)
+    return f"if {asked}" if asked.parts else "always"
+
+
+@requires(Capability.SEND)
+def add(request: HttpRequest) -> HttpResponse:
+    return _edit(request, None)
+
+
+@requires(Capability.VIEW)
+def page(request: HttpRequest, uid: UUID) -> HttpResponse:
+    """Whoever may not let messages leave sees the same page, without a button to save."""
+    return _edit(request, _rule(uid))
+
+
+def _rule(uid: UUID) -> EventRule:
+    return get_object_or_404(EventRule.objects.select_related("notification_type", "template", "segment"), uid=uid)
+
+
+def _edit(request: HttpRequest, rule: EventRule | None) -> HttpResponse:
+    may_save = may(request.user, Capability.SEND)
+    if request.method == "POST" and not may_save:
+        raise PermissionDenied("Your role can look at rules and try them.")
+    form = RuleForm(rule, request.POST or None)
+    if request.method == "POST" and "add" in request.POST:
+        form.errors.clear()
+    elif request.method == "POST" and form.is_valid() and (saved := _save(request, form, rule)):
+        return redirect("dashboard:event-rule", saved.uid)
+    return _show(request, rule, form, SampleForm(initial=_sample(rule)) if rule else None, None)
+
+
+def _show(request: HttpRequest, rule: Any, form: RuleForm, sample: SampleForm | None, found: Any) -> HttpResponse:
+    values = {
+        "rule": rule,
+        "form": form,
+        "sample": sample,
+        "found": found,
+        "sent": json.dumps(found.data, ensure_ascii=False, indent=2) if found and found.data else "",
+        "may_save": may(request.user, Capability.SEND),
+    }
+    return render(request, "dashboard/send/event_rules/edit.html", values)
+
+
+def _sample(rule: EventRule) -> dict[str, Any]:
+    """The last event that the rule was asked about, or an empty one."""
+    last = Event.objects.filter(outcomes__rule=rule).order_by("-pk").first()
+    return {"happened": last.name if last else rule.event.removesuffix(".*"), "data": last.data if last else "{}"}
+
+
+def _save(request: HttpRequest, form: RuleForm, rule: EventRule | None) -> EventRule | None:
+    stamp = {"by": staff_actor(request), "now": timezone.now()}
+    try:
+        values = form.values()
+        if rule:
+            saved = events_rules.change_rule(rule=rule, values=values, **stamp)
+        else:
+            saved = events_rules.make_rule(values=values, **stamp)
+    except (BadRule, RuleNameTaken, conditions.BadConditions) as error:
+        add_refusal(form, error)
+        return None
+    messages.success(request, f"{saved.name} was saved.")
+    return saved
+
+
+@requires(Capability.VIEW)
+@require_POST
+def try_out(request: HttpRequest, uid: UUID) -> HttpResponse:
+    """The saved rule and a sample; nothing is stored or sent."""
+    rule, sample, found = _rule(uid), SampleForm(request.POST), None
+    if sample.is_valid():
+        typed, now = sample.cleaned_data, timezone.now()
+        event = Event(
+            name=typed["happened"] or rule.event.removesuffix(".*"),
+            follower=typed["follower"],
+            data=typed["data"],
+            occurred_at=now,
+            received_at=now,
+        )
+        found = run_rules.rehearse(rule=rule, event=event, now=now)
+    return _show(request, rule, RuleForm(rule), sample, found)
+
+
+@requires(Capability.SEND)
+@require_POST
+def delete(request: HttpRequest, uid: UUID) -> HttpResponse:
+    rule = _rule(uid)
+    events_rules.delete_rule(rule=rule, by=staff_actor(request), now=timezone.now())
+    messages.success(request, f"{rule.name} was deleted. What it made of events stays.")
+    return redirect("dashboard:event-rules")
+
+
+urlpatterns = [
+    path("event-rules/", index, name="event-rules"),
+    path("add-event-rule/", add, name="event-rule-add"),
+    path("event-rules/<uuid:uid>/", page, name="event-rule"),
+    path("event-rules/<uuid:uid>/test/", try_out, name="event-rule-test"),
+    path("event-rules/<uuid:uid>/delete/", delete, name="event-rule-delete"),
+]

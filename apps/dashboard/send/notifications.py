@@ -1,0 +1,139 @@
+"""Notifications: each intent to tell some people something, its balance sheet, and stopping or going on."""
+
+import datetime as dt
+from collections.abc import Callable
+from uuid import UUID
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import path
+from django.utils import timezone
+from django.views.decorators.http import require_POST, require_safe
+
+from apps.accounts.actors import staff_actor
+from apps.accounts.permissions import Capability, may, requires
+from apps.campaigns.models import Campaign
+from apps.dashboard.administer.channels import hold_ups_of
+from apps.dashboard.shell.balance_sheet import lines_of
+from apps.dashboard.shell.paging import page_of
+from apps.followers.models import Channel, NotificationType
+from apps.inbox.removal import removed_of
+from apps.notifications import control, replay
+from apps.notifications.models import Notification, NotificationState
+from apps.notifications.reports.balance import balance
+
+
+@requires(Capability.VIEW)
+@require_safe
+def index(request: HttpRequest) -> HttpResponse:
+    state, kind = request.GET.get("state", ""), request.GET.get("type", "")
+    rows = Notification.objects.select_related("notification_type", "version__template")
+    if state in NotificationState.values:
+        rows = rows.filter(state=state)
+    if kind:
+        rows = rows.filter(notification_type__key=kind)
+    context = {
+        "page": page_of(request, rows),
+        "state": state,
+        "states": NotificationState.choices,
+        "kind": kind,
+        "kinds": NotificationType.objects.values_list("key", "name"),
+        "filtered": bool(state or kind),
+    }
+    return render(request, "dashboard/send/notifications/list.html", context)
+
+
+@requires(Capability.VIEW)
+@require_safe
+def detail(request: HttpRequest, uid: UUID) -> HttpResponse:
+    notification = _notification(uid)
+    sheet = balance(notification)
+    live = notification.state in control.LIVE
+    campaign = _campaign(notification)
+    context = {
+        "notification": notification,
+        "sheet": sheet,
+        "lines": lines_of(sheet),
+        "channels": ", ".join(str(Channel(channel).label) for channel in notification.channels),
+        "chain": ", then ".join(str(Channel(channel).label) for channel in notification.fallback),
+        "turn": dt.timedelta(seconds=notification.fallback_after),
+        "failed": sum(sheet.failed.values()),
+        "campaign": campaign,
+        "may_act": campaign is None and may(request.user, Capability.SEND),
+        "may_pause": notification.state in (NotificationState.PLANNING, NotificationState.SENDING),
+        "may_resume": notification.state == NotificationState.PAUSED,
+        "live": live,
+        "hold_ups": hold_ups_of(notification, sheet) if live else [],
+        "may_retry": notification.state != NotificationState.CANCELLED,
+    }
+    template = "_progress" if request.headers.get("HX-Request") else "detail"
+    return render(request, f"dashboard/send/notifications/{template}.html", context)
+
+
+def _notification(uid: UUID) -> Notification:
+    return get_object_or_404(Notification.objects.select_related("notification_type", "version__template"), uid=uid)
+
+
+def _campaign(notification: Notification) -> Campaign | None:
+    """The campaign whose run this is: it has a state of its own, so it is stopped and resumed on its own page."""
+    return Campaign.objects.filter(runs__notification=notification).first()
+
+
+def _pause(request: HttpRequest, notification: Notification) -> str:
+    control.pause(notification=notification, by=staff_actor(request), now=timezone.now())
+    return "Paused. What was already in a sender's hands stops within seconds."
+
+
+def _resume(request: HttpRequest, notification: Notification) -> str:
+    control.resume(notification=notification, by=staff_actor(request), now=timezone.now())
+    return "It goes on where it stopped; nobody gets a second copy."
+
+
+def _cancel(request: HttpRequest, notification: Notification) -> str:
+    counts = control.cancel(notification=notification, by=staff_actor(request), now=timezone.now())
+    text = f"Cancelled {counts['cancelled']:,} of {counts['total']:,}; {counts['handed_off']:,} already handed over."
+    return f"{text} {counts['in_flight']:,} are in a sender's hands just now." if counts["in_flight"] else text
+
+
+def _retract(request: HttpRequest, notification: Notification) -> str:
+    counts = control.retract(notification=notification, by=staff_actor(request), now=timezone.now())
+    removed = removed_of(notification)
+    left = counts["handed_off"] - removed
+    text = f"Cancelled {counts['cancelled']:,}, removed {removed:,} from inboxes."
+    return f"{text} {left:,} have left and can't be called back." if left else text
+
+
+def _retry(request: HttpRequest, notification: Notification) -> str:
+    moved = replay.retry_failed(notification=notification, by=staff_actor(request), now=timezone.now())
+    return f"{moved:,} failed deliveries are back in the queue."
+
+
+ACTS: dict[str, Callable[[HttpRequest, Notification], str]] = {
+    "pause": _pause,
+    "resume": _resume,
+    "cancel": _cancel,
+    "retract": _retract,
+    "retry": _retry,
+}
+
+
+@requires(Capability.SEND)
+@require_POST
+def act(request: HttpRequest, uid: UUID, verb: str) -> HttpResponse:
+    notification = _notification(uid)
+    if campaign := _campaign(notification):
+        messages.error(request, f"This is a run of the campaign {campaign.name}. Stop, resume or retry it here.")
+        return redirect("dashboard:campaign", campaign.uid)
+    try:
+        messages.success(request, ACTS[verb](request, notification))
+    except control.WrongState as error:
+        messages.error(request, str(error))
+    return redirect("dashboard:notification", uid)
+
+
+urlpatterns = [
+    path("notifications/", index, name="notifications"),
+    path("notifications/<uuid:uid>/", detail, name="notification"),
+    *(path(f"notifications/<uuid:uid>/{verb}/", act, {"verb": verb}, name=f"notification-{verb}") for verb in ACTS),
+]

@@ -1,0 +1,274 @@
+"""Recurring notifications: what goes out again and again, when it does next, and what it did."""
+
+import datetime as dt
+import re
+from typing import Any
+from uuid import UUID
+
+from django import forms
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import path
+from django.utils import timezone
+from django.views.decorators.http import require_POST, require_safe
+
+from apps.accounts.actors import staff_actor
+from apps.accounts.permissions import Capability, requires
+from apps.campaigns.audience import audience as audiences
+from apps.campaigns.audience.audience import BadAudience
+from apps.campaigns.models import Missed, Recurring, ZoneMode
+from apps.campaigns.recurring import edit as recurring_edit
+from apps.campaigns.recurring import recurrence
+from apps.campaigns.recurring.edit import BadRecurring, RecurringNameTaken, RecurringValues
+from apps.campaigns.recurring.recurrence import WEEKDAYS, BadCadence
+from apps.content.models import Template
+from apps.dashboard.send.campaigns.forms import AudienceForm, WallField
+from apps.dashboard.shell.forms import JsonField, WhatIsSent, ZoneField, add_refusal, channel_choices
+from apps.dashboard.shell.paging import page_of
+from apps.lib import wallclock
+
+ROWS = Recurring.objects.select_related("notification_type", "template").prefetch_related("zones")
+
+
+class RecurringForm(WhatIsSent):
+    name = forms.CharField(max_length=120, help_text="Only your team sees it.")
+    data = JsonField(
+        required=False,
+        label="Values",
+        rows=3,
+        example='{"offer": "Spring"}',
+        help_text='For the template\'s variables, as JSON: {"offer": "Spring"}.',
+    )
+    kind = forms.ChoiceField(
+        choices=[("daily", "Every day"), ("weekly", "Every week"), ("monthly", "Every month"), ("cron", "A cron line")],
+        initial="daily",
+        widget=forms.RadioSelect,
+        label="How often",
+    )
+    times = forms.CharField(required=False, initial="09:00", help_text="One or more, with commas: 09:00, 18:00.")
+    weekdays = forms.MultipleChoiceField(
+        choices=[(day, day.capitalize()) for day in WEEKDAYS], required=False, widget=forms.CheckboxSelectMultiple
+    )
+    days = forms.CharField(
+        required=False, label="Days of the month", help_text="For example 1, 15, 31. 31 is always the last day."
+    )
+    cron = forms.CharField(
+        required=False,
+        label="Cron line",
+        max_length=100,
+        help_text="Minute, hour, day of the month, month, weekday: 0 9 * * 1-5.",
+    )
+    zone_mode = forms.ChoiceField(
+        choices=ZoneMode.choices, initial=ZoneMode.SITE, widget=forms.RadioSelect, label="Whose clock"
+    )
+    zone = ZoneField(required=False, label="Named zone")
+    starts = WallField(required=False, label="Not before (optional)", help_text="In the named zone, else the site's.")
+    ends = WallField(required=False, label="Not after (optional)")
+    missed = forms.ChoiceField(
+        choices=Missed.choices,
+        initial=Missed.SKIP,
+        widget=forms.RadioSelect,
+        label="If nobody was at work",
+        help_text="Workers were down at that time.",
+    )
+    tolerance = forms.IntegerField(
+        min_value=0,
+        max_value=recurring_edit.LONGEST_TOLERANCE // 60,
+        initial=15,
+        label="Minutes that still count as in time",
+    )
+
+    def __init__(self, row: Recurring | None, data: Any = None) -> None:
+        super().__init__(data, initial=_initial(row) if row else None)
+        self.fields["channels"].choices = channel_choices(row.channels if row else ())
+        if row and row.template:
+            self.fields["template"].queryset |= Template.objects.filter(pk=row.template.pk)
+        self.audience = AudienceForm(row.audience if row else {}, data)
+
+    def clean_days(self) -> list[Any]:
+        return [int(word) if word.isdecimal() else word for word in _words(self.cleaned_data["days"])]
+
+    def clean_times(self) -> list[str]:
+        return _words(self.cleaned_data["times"])
+
+    def cadence(self) -> dict[str, Any]:
+        """What belongs to the kind; what else was typed there is of no account."""
+        typed = self.cleaned_data
+        wanted = {"daily": ["times"], "weekly": ["times", "weekdays"], "monthly": ["times", "days"], "cron": ["cron"]}
+        return {"kind": typed["kind"], **{name: typed[name] for name in wanted[typed["kind"]]}}
+
+    def values(self) -> RecurringValues:
+        """Whether they go together is the domain's own business."""
+        typed = self.cleaned_data
+        zone = wallclock.zone(recurring_edit.known_zone(typed["zone"]))
+        moments = {
+            f"{name}_at": wallclock.instant(typed[name], zone) if typed[name] else None for name in ("starts", "ends")
+        }
+        plain = ("name", "notification_type", "template", "channels", "data", "zone_mode", "missed")
+        return RecurringValues(
+            **{name: typed[name] for name in plain},
+            **moments,
+            zone=typed["zone"] if typed["zone_mode"] == ZoneMode.NAMED else "",
+            tolerance=typed["tolerance"] * 60,
+            cadence=self.cadence(),
+            audience=self.audience.audience(),
+        )
+
+
+def _words(text: str) -> list[str]:
+    return [word for word in re.split(r"[\s,;]+", text) if word]
+
+
+def _initial(row: Recurring) -> dict[str, Any]:
+    zone = wallclock.zone(recurring_edit.known_zone(row.zone))
+    cadence = row.cadence
+    return {
+        "name": row.name,
+        "notification_type": row.notification_type.key,
+        "template": row.template and row.template.uid,
+        "channels": row.channels,
+        "data": row.data,
+        "kind": cadence["kind"],
+        "times": ", ".join(cadence.get("times", [])),
+        "weekdays": cadence.get("weekdays", []),
+        "days": ", ".join(map(str, cadence.get("days", []))),
+        "cron": cadence.get("cron", ""),
+        "zone_mode": row.zone_mode,
+        "zone": row.zone,
+        "missed": row.missed,
+        "tolerance": row.tolerance // 60,
+        "starts": row.starts_at and row.starts_at.astimezone(zone).replace(tzinfo=None),
+        "ends": row.ends_at and row.ends_at.astimezone(zone).replace(tzinfo=None),
+    }
+
+
+def clock_of(row: Recurring) -> str:
+    """Whose clock it goes by, after "at 09:00 "."""
+    if row.zone_mode == ZoneMode.FOLLOWER:
+        return "by each follower's own clock"
+    return f"in {recurring_edit.known_zone(row.zone)}"
+
+
+@requires(Capability.VIEW)
+@require_safe
+def index(request: HttpRequest) -> HttpResponse:
+    rows = [
+        {
+            "row": row,
+            "when": f"{recurrence.sentence(recurrence.parse(row.cadence))}, {clock_of(row)}",
+            "next_at": min((clock.next_at for clock in row.zones.all() if clock.next_at), default=None),
+        }
+        for row in ROWS.all()
+    ]
+    return render(request, "dashboard/send/recurring/list.html", {"rows": rows})
+
+
+@requires(Capability.VIEW)
+@require_safe
+def detail(request: HttpRequest, uid: UUID) -> HttpResponse:
+    row = get_object_or_404(ROWS, uid=uid)
+    chosen, without = audiences.in_words(row.audience)
+    context = {
+        "row": row,
+        "when": recurrence.sentence(recurrence.parse(row.cadence)),
+        "clock": clock_of(row),
+        "coming": _local(recurring_edit.coming(row, after=timezone.now()), row.zone) if row.active else [],
+        "zone": recurring_edit.known_zone(row.zone),
+        "zones": sum(1 for clock in row.zones.all() if clock.next_at),
+        "chosen": chosen,
+        "without": without,
+        "tolerance": row.tolerance // 60,
+        "page": page_of(request, row.occurrences.select_related("notification")),
+    }
+    return render(request, "dashboard/send/recurring/detail.html", context)
+
+
+def _local(moments: list[dt.datetime], zone: str) -> list[str]:
+    """In the zone that it goes by, which is perhaps not the reader's."""
+    tz = wallclock.zone(recurring_edit.known_zone(zone))
+    return [f"{moment.astimezone(tz):%A, %-d %B %Y, %H:%M}" for moment in moments]
+
+
+@requires(Capability.SEND)
+def add(request: HttpRequest) -> HttpResponse:
+    return _edit(request, None)
+
+
+@requires(Capability.SEND)
+def edit(request: HttpRequest, uid: UUID) -> HttpResponse:
+    return _edit(request, get_object_or_404(ROWS, uid=uid))
+
+
+def _edit(request: HttpRequest, row: Recurring | None) -> HttpResponse:
+    """One address for looking and saving: the button says which (`show`, or neither)."""
+    form, coming = RecurringForm(row, request.POST or None), None
+    if request.method == "POST":
+        valid = form.is_valid() & form.audience.is_valid()
+        if "show" in request.POST:
+            coming = _look(form)
+            form.audience.errors.clear()
+        elif valid and (saved := _save(request, form, row)):
+            return redirect("dashboard:recurring-one", saved.uid)
+    return render(request, "dashboard/send/recurring/edit.html", {"row": row, "form": form, "coming": coming})
+
+
+def _look(form: RecurringForm) -> list[str]:
+    """The next five times of what was typed so far."""
+    if any(name in form.errors for name in ("kind", "times", "weekdays", "days", "cron", "zone")):
+        return []
+    zone = form.cleaned_data["zone"]
+    try:
+        cadence = recurrence.parse(form.cadence())
+    except BadCadence as error:
+        form.errors.clear()
+        form.add_error(None, str(error))
+        return []
+    form.errors.clear()  # a name is not needed to look
+    found = recurrence.coming(cadence, zone=recurring_edit.known_zone(zone), after=timezone.now(), count=5)
+    return _local(found, zone)
+
+
+def _save(request: HttpRequest, form: RecurringForm, row: Recurring | None) -> Recurring | None:
+    stamp = {"by": staff_actor(request), "now": timezone.now()}
+    try:
+        values = form.values()
+        if row:
+            saved = recurring_edit.change_recurring(recurring=row, values=values, **stamp)
+        else:
+            saved = recurring_edit.make_recurring(values=values, **stamp)
+    except (BadRecurring, RecurringNameTaken, BadCadence, BadAudience) as error:
+        add_refusal(form, error)
+        return None
+    messages.success(request, f"{saved.name} was saved.")
+    return saved
+
+
+@requires(Capability.SEND)
+@require_POST
+def act(request: HttpRequest, uid: UUID, verb: str) -> HttpResponse:
+    row = get_object_or_404(ROWS, uid=uid)
+    stamp = {"by": staff_actor(request), "now": timezone.now()}
+    if verb == "delete":
+        recurring_edit.delete_recurring(recurring=row, **stamp)
+        messages.success(request, f"{row.name} was deleted. What it sent stays in the books.")
+        return redirect("dashboard:recurring")
+    if verb == "pause":
+        recurring_edit.pause(recurring=row, **stamp)
+        messages.success(request, "Paused. What is on its way goes on; stop that on its notification.")
+    else:
+        recurring_edit.resume(recurring=row, **stamp)
+        messages.success(request, "It goes on with the next time.")
+    return redirect("dashboard:recurring-one", uid)
+
+
+urlpatterns = [
+    path("recurring/", index, name="recurring"),
+    path("add-recurring/", add, name="recurring-add"),
+    path("recurring/<uuid:uid>/", detail, name="recurring-one"),
+    path("recurring/<uuid:uid>/edit/", edit, name="recurring-edit"),
+    *(
+        path(f"recurring/<uuid:uid>/{verb}/", act, {"verb": verb}, name=f"recurring-{verb}")
+        for verb in ("pause", "resume", "delete")
+    ),
+]

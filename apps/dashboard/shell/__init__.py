@@ -1,0 +1,1 @@
+"""What all staff pages share: the menu, forms, pages of a list, and the home page."""

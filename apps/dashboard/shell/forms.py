@@ -1,0 +1,123 @@
+"""What the forms of the staff pages have in common."""
+
+import json
+from collections.abc import Iterable
+from typing import Any
+from zoneinfo import available_timezones
+
+from crispy_forms.helper import FormHelper
+from django import forms
+from django.core.exceptions import ValidationError
+
+from apps.channels.registry import providers
+from apps.content.models import Template
+from apps.followers.models import Channel, NotificationType
+from apps.lib import strict_json, wallclock
+
+
+def plain_helper() -> FormHelper:
+    """Fields only: the template writes <form>, the token and the buttons."""
+    helper = FormHelper()
+    helper.form_tag = False
+    helper.disable_csrf = True
+    return helper
+
+
+class ZoneField(forms.CharField):
+    """An IANA zone name, typed with suggestions (a select of 600 is no help)."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        kwargs.setdefault("label", "Time zone")
+        super().__init__(max_length=64, **kwargs)
+        self.widget.attrs |= {"list": "zones", "placeholder": "Europe/Berlin", "autocomplete": "off"}
+
+    def clean(self, value: Any) -> str:
+        name: str = super().clean(value)
+        if name:
+            try:
+                wallclock.zone(name)
+            except wallclock.UnknownZone as error:
+                raise ValidationError(str(error)) from error
+        return name
+
+
+class KeyField(forms.SlugField):
+    """What programs call a thing."""
+
+    default_error_messages = {"invalid": "Use the letters a to z, digits, - and _ only, for example order-shipped."}
+
+
+class JsonField(forms.Field):
+    """JSON as people type it. With an `example` it is an object like that one, and nothing typed is an empty one;
+    without, it is anything, and nothing typed is None.
+    """
+
+    def __init__(self, *, example: str = "", rows: int = 4, **kwargs: Any) -> None:
+        attrs = {"rows": rows, "class": "font-monospace", "spellcheck": "false"}
+        super().__init__(widget=forms.Textarea(attrs), **kwargs)
+        self.example = example
+
+    def to_python(self, value: Any) -> Any:
+        if not (text := (value or "").strip()):
+            return {} if self.example else None
+        try:
+            data = strict_json.read(text)
+        except strict_json.BadJson as error:
+            raise ValidationError(f"This {error}.") from error
+        if self.example and not isinstance(data, dict):
+            raise ValidationError(f"Write an object: {self.example}.")
+        return data
+
+    def prepare_value(self, value: Any) -> str:
+        """What was typed stays as it was."""
+        if isinstance(value, str):
+            return value
+        return json.dumps(value, ensure_ascii=False, indent=2) if value else ""
+
+    def has_changed(self, initial: Any, data: Any) -> bool:
+        """As JSON: to Python 1 and true are the same."""
+        try:
+            return json.dumps(initial, sort_keys=True) != json.dumps(self.to_python(data), sort_keys=True)
+        except ValidationError:
+            return True
+
+
+class WhatIsSent(forms.Form):
+    """Of whatever makes notifications by itself."""
+
+    notification_type = forms.ModelChoiceField(
+        NotificationType.objects.all(), to_field_name="key", label="Message type", empty_label=None
+    )
+    template = forms.ModelChoiceField(
+        Template.objects.filter(private=False, archived_at=None),
+        to_field_name="uid",
+        required=False,
+        empty_label="The one that speaks for the type",
+    )
+    channels = forms.MultipleChoiceField(
+        widget=forms.CheckboxSelectMultiple,
+        required=False,
+        help_text="None: all of the type that the template has words for.",
+    )
+
+
+def zone_names() -> list[str]:
+    """For the <datalist id="zones"> that ZoneField suggests from."""
+    return sorted(name for name in available_timezones() if "/" in name and not name.startswith(("Etc/", "SystemV/")))
+
+
+def channel_choices(also: Iterable[str] = ()) -> list[tuple[str, str]]:
+    """Channels that some provider serves, and those named in `also`."""
+    offered = {kind.channel for kind in providers()} | set(also)
+    return [(value, str(label)) for value, label in Channel.choices if value in offered]
+
+
+def whole_number(text: str) -> int | None:
+    """What an address or a hidden field carries: a number the database can hold; None when it was written by hand."""
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 19 else None
+
+
+def add_refusal(form: forms.Form, error: Exception) -> None:
+    """Put a domain's refusal beside the field it names (`error.field`), else at the top of the form."""
+    field = getattr(error, "field", None)
+    form.add_error(field if field in form.fields else None, str(error))

@@ -1,0 +1,77 @@
+"""The first page: what is going out now, what waits, how it went, and who is new."""
+
+import datetime as dt
+from dataclasses import dataclass
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.urls import path
+from django.utils import timezone
+from django.views.decorators.http import require_safe
+
+from apps.accounts.permissions import Capability, requires
+from apps.analytics import reports
+from apps.dashboard.administer.channels import hold_ups
+from apps.followers.devices.webhook_calls import stopped_since
+from apps.followers.models import Channel
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """One day of the chart in its own units: 100 high, parts from the ground up."""
+
+    day: reports.Day
+    x: int
+    parts: list[tuple[str, float, float]]  # (css class, y, height)
+
+
+def bars(days: list[reports.Day]) -> list[Bar]:
+    highest = max((day.total for day in days), default=0) or 1
+    drawn = []
+    for place, day in enumerate(days):
+        ground, parts = 100.0, []
+        for css, count in (("bar", day.sent), ("bar-failed", day.failed), ("bar-skipped", day.skipped)):
+            height = round(count * 100 / highest, 2)
+            if count:
+                height = max(height, 1.5)  # a few among thousands still show
+                ground -= height
+                parts.append((css, round(ground, 2), height))
+        drawn.append(Bar(day, place * 100 + 18, parts))
+    return drawn
+
+
+@require_safe
+@requires(Capability.VIEW)
+def home(request: HttpRequest) -> HttpResponse:
+    now = timezone.now()
+    days = reports.last_days(now=now, zone=timezone.get_current_timezone())
+    context = {
+        **_now(),
+        "upcoming": reports.upcoming(),
+        "days": days,
+        "bars": bars(days),
+        "totals": {name: sum(getattr(day, name) for day in days) for name in ("sent", "failed", "skipped", "total")},
+        "audience": reports.audience(now=now),
+        "webhooks_off": stopped_since(now - dt.timedelta(days=7)),
+    }
+    return render(request, "dashboard/shell/home/home.html", context)
+
+
+@require_safe
+@requires(Capability.VIEW)
+def live(request: HttpRequest) -> HttpResponse:
+    """The parts of the first page that move, fetched every few seconds: only the cheap ones."""
+    return render(request, "dashboard/shell/home/live.html", _now())
+
+
+def _now() -> dict[str, Any]:
+    waiting = reports.waiting()
+    held = hold_ups(channel for channel in Channel if channel.label in waiting)
+    return {"sending": reports.sending(), "waiting": waiting, "waiting_total": sum(waiting.values()), "hold_ups": held}
+
+
+urlpatterns = [
+    path("", home, name="home"),
+    path("live/", live, name="home-live"),
+]

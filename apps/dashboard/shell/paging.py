@@ -1,0 +1,17 @@
+"""The page of a list that a request asks for with `?after=` or `?before=`."""
+
+from typing import TypeVar
+
+from django.db.models import Model, QuerySet
+from django.http import HttpRequest
+
+from apps.dashboard.shell.forms import whole_number
+from apps.lib.sql import keyset
+
+Row = TypeVar("Row", bound=Model)
+
+
+def page_of(request: HttpRequest, rows: QuerySet[Row]) -> keyset.Page[Row]:
+    """A cursor that is not a number is a hand-written one: the first page is the answer."""
+    after, before = (whole_number(request.GET.get(name, "")) for name in ("after", "before"))
+    return keyset.page(rows, after=after, before=before)

@@ -1,0 +1,185 @@
+"""When a follower wants to be written to: quiet hours, how often what may wait comes, and a pause.
+
+No row means the defaults, and a row that says nothing else is deleted. What follows from it for one message is decided
+in notifications/decide.py.
+"""
+
+import datetime as dt
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol, TypedDict, Unpack
+from zoneinfo import ZoneInfo
+
+from django.conf import settings
+from django.db import transaction
+
+from apps.followers.consent.record import Proof, locked
+from apps.followers.models import Cadence, Follower, Rhythm
+from apps.followers.profile_fields import BadFollower
+from apps.lib.actor import Actor
+from apps.lib.facts import Kind
+from apps.lib.wallclock import UnknownZone, zone
+
+LONGEST_SNOOZE = dt.timedelta(days=366)
+WEEKDAYS = tuple("0123456")  # Monday is 0
+_CLOCK = re.compile(r"([01]\d|2[0-3]):[0-5]\d", re.ASCII)
+
+
+class Wishes(TypedDict, total=False):
+    """What `set_rhythm` takes; a key that is missing stays as it is, None brings the default back."""
+
+    quiet: Mapping[str, Sequence[str]] | None  # {"0": ["22:00", "07:00"]}: all of them, by weekday (Monday is "0")
+    cadence: str | None
+    digest_at: dt.time | str | None
+    digest_weekday: int | None
+    snoozed_until: dt.datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """What really changed; `before` given back to `set_rhythm` undoes it."""
+
+    before: Wishes
+    after: Wishes
+
+    def __bool__(self) -> bool:
+        return bool(self.after)
+
+
+def rhythm_of(follower: Follower) -> Rhythm:
+    """What the follower said, or the defaults (then not stored). One query."""
+    return Rhythm.objects.filter(follower=follower).first() or Rhythm(follower=follower)
+
+
+class Zoned(Protocol):
+    """A follower, or what a sender knows of one."""
+
+    time_zone: str
+
+
+def zone_of(follower: Zoned) -> ZoneInfo:
+    """The follower's zone, else the site's: also where the name is unknown here, for it must not mean "at any time"."""
+    try:
+        return zone(follower.time_zone or settings.TIME_ZONE)
+    except UnknownZone:
+        return zone(settings.TIME_ZONE)
+
+
+def set_rhythm(
+    *,
+    follower: Follower,
+    source: str,
+    by: Actor,
+    now: dt.datetime,
+    wording: str = "",
+    ip: str = "",
+    user_agent: str = "",
+    **wishes: Unpack[Wishes],
+) -> Turn:
+    """Store what the follower wishes: only what is given, all or nothing. Raises BadFollower."""
+    checked: dict[str, Any] = {name: _CHECKED[name](value, now) for name, value in wishes.items()}
+    with transaction.atomic():
+        person = locked(follower)
+        row = rhythm_of(person)
+        was = {name: getattr(row, name) for name, value in checked.items() if getattr(row, name) != value}
+        if not was:
+            return Turn({}, {})
+        new = {name: checked[name] for name in was}
+        for name, value in new.items():
+            setattr(row, name, value)
+        if all(getattr(row, name) == getattr(_UNSAID, name) for name in _CHECKED):
+            row.delete()
+        else:
+            row.updated_at = now
+            row.save()
+        scope = {"before": as_json(was), "after": as_json(new)}
+        proof = Proof(source, by, now, wording, ip, user_agent)
+        proof.record(person, "rhythm_changed", scope)
+        proof.tell(Kind.RHYTHM_CHANGED, person, scope)
+    return Turn(Wishes(**was), Wishes(**new))  # type: ignore[typeddict-item]  # the names are those of `wishes`
+
+
+def as_json(wishes: Mapping[str, Any]) -> dict[str, Any]:
+    """Wishes as the API shows them: times as HH:MM, moments in ISO 8601."""
+    return {name: _text(value) for name, value in wishes.items()}
+
+
+def from_json(wishes: Mapping[str, Any]) -> Wishes:
+    """The reverse of `as_json`."""
+    moment = wishes.get("snoozed_until")
+    return Wishes(**{**wishes, **({"snoozed_until": dt.datetime.fromisoformat(moment)} if moment else {})})  # type: ignore[typeddict-item]  # as stored by as_json
+
+
+def _text(value: Any) -> Any:
+    match value:
+        case dt.datetime():
+            return value.isoformat()
+        case dt.time():
+            return f"{value:%H:%M}"
+    return value
+
+
+# ------------------------------------------------------------------ what may be wished
+def _quiet(value: Mapping[str, Sequence[str]] | None, now: dt.datetime) -> dict[str, list[str]]:
+    checked = {}
+    for day, span in sorted((value or {}).items()):
+        if day not in WEEKDAYS:
+            raise BadFollower("quiet", f"{day!r} is not a weekday. Use 0 (Monday) to 6 (Sunday).")
+        if not isinstance(span, list | tuple) or len(span) != 2:
+            raise BadFollower("quiet", 'Quiet hours need a start and an end, such as ["22:00", "07:00"].')
+        start, end = (_clock("quiet", each) for each in span)
+        if start == end:
+            raise BadFollower(
+                "quiet", f"Quiet hours from {start:%H:%M} to {end:%H:%M} have no length. Choose another end."
+            )
+        checked[day] = [f"{start:%H:%M}", f"{end:%H:%M}"]
+    return checked
+
+
+def _cadence(value: str | None, now: dt.datetime) -> str:
+    if value is None:
+        return Cadence.INSTANT.value
+    if value not in Cadence.values:
+        raise BadFollower("cadence", f"{value!r} is not a cadence. Use one of: {', '.join(Cadence.values)}.")
+    return Cadence(value).value
+
+
+def _digest_at(value: dt.time | str | None, now: dt.datetime) -> dt.time:
+    return _UNSAID.digest_at if value is None else _clock("digest_at", value)
+
+
+def _digest_weekday(value: int | None, now: dt.datetime) -> int:
+    if value is None:
+        return 0
+    if value not in range(7):
+        raise BadFollower("digest_weekday", f"{value} is not a weekday. Use 0 (Monday) to 6 (Sunday).")
+    return value
+
+
+def _snoozed_until(value: dt.datetime | None, now: dt.datetime) -> dt.datetime | None:
+    if value is None:
+        return None
+    if value <= now:
+        raise BadFollower("snoozed_until", "A pause must end in the future. Choose a later moment.")
+    if value > now + LONGEST_SNOOZE:
+        raise BadFollower("snoozed_until", "A pause ends within a year. Choose an earlier day, or unsubscribe.")
+    return value
+
+
+def _clock(field: str, value: Any) -> dt.time:
+    if isinstance(value, dt.time):
+        return value.replace(second=0, microsecond=0, tzinfo=None)
+    if not isinstance(value, str) or not _CLOCK.fullmatch(value):
+        raise BadFollower(field, f"{value!r} is not a time of day. Write it as HH:MM, such as 08:30.")
+    return dt.time.fromisoformat(value)
+
+
+_CHECKED: dict[str, Callable[[Any, dt.datetime], Any]] = {
+    "quiet": _quiet,
+    "cadence": _cadence,
+    "digest_at": _digest_at,
+    "digest_weekday": _digest_weekday,
+    "snoozed_until": _snoozed_until,
+}
+_UNSAID = Rhythm()

@@ -1,0 +1,125 @@
+"""The verdict set-wise: the same rules as verdict.judge, as one SQL expression over many rows.
+
+tests/followers/consent/test_verdict_sql.py compares the two on every combination of facts.
+"""
+
+from typing import Any
+
+from django.db.models import (
+    BooleanField,
+    Case,
+    CharField,
+    FilteredRelation,
+    OuterRef,
+    Q,
+    QuerySet,
+    Subquery,
+    Value,
+    When,
+)
+from django.db.models.functions import Coalesce
+
+from apps.followers.consent.verdict import Reason, TypeFacts
+from apps.followers.models import (
+    EVERYWHERE,
+    AddressState,
+    Category,
+    Channel,
+    ChannelMute,
+    Follower,
+    NotificationType,
+    Preference,
+    Suppression,
+    channel_of_address,
+)
+
+# In-app messages are stored with us and need no address.
+NEEDS_ADDRESS = frozenset(Channel) - {Channel.IN_APP}
+ALLOWING = (Reason.CRITICAL, Reason.LOCKED_ON, Reason.PREFERENCE_ON, Reason.DEFAULT_ON)
+
+
+def type_facts(kind: NotificationType, channel: str) -> TypeFacts:
+    """What the verdict needs to know of a notification type."""
+    return TypeFacts(
+        active=kind.active,
+        offered=channel in kind.channels,
+        critical=kind.category == Category.CRITICAL,
+        commercial=kind.commercial,
+        locked_on=channel in kind.locked_channels,
+        default_on=channel in kind.default_channels,
+    )
+
+
+def reason_case(kind: NotificationType, channel: str, *, follower: str, address: str) -> Case:
+    """The Reason as SQL text, for rows from which `follower` and `address` lead to those tables.
+
+    Both are lookups such as "follower" and "address" (a Delivery) or "" and "primary_address" (a Follower).
+    """
+    facts = type_facts(kind, channel)
+    on_follower = f"{follower}__" if follower else ""
+    whens: list[When] = []
+
+    def when(condition: Q, reason: Reason) -> None:
+        whens.append(When(condition, then=Value(reason.value)))
+
+    def otherwise(reason: Reason | Coalesce) -> Case:
+        default = Value(reason.value) if isinstance(reason, Reason) else reason
+        return Case(*whens, default=default, output_field=CharField())
+
+    if channel in NEEDS_ADDRESS:
+        suppressed = Suppression.objects.filter(channel=channel_of_address(channel), key=OuterRef(f"{address}__key"))
+        when(Q(**{f"{address}__id__isnull": True}) | Q(**{f"{address}__state": AddressState.GONE}), Reason.NO_ADDRESS)
+        when(_there_is(suppressed) | Q(**{f"{address}__state": AddressState.SUPPRESSED}), Reason.ADDRESS_SUPPRESSED)
+        when(Q(**{f"{address}__state": AddressState.BOUNCED}), Reason.ADDRESS_BOUNCED)
+        when(Q(**{f"{address}__state": AddressState.UNCONFIRMED}), Reason.ADDRESS_UNCONFIRMED)
+        when(Q(**{f"{address}__state": AddressState.OFF}), Reason.ADDRESS_OFF)
+    if not facts.active:
+        return otherwise(Reason.TYPE_INACTIVE)
+    if not facts.offered:
+        return otherwise(Reason.CHANNEL_NOT_OFFERED)
+    if facts.critical:
+        return otherwise(Reason.CRITICAL)
+    if facts.locked_on:
+        return otherwise(Reason.LOCKED_ON)
+    if facts.commercial:
+        when(Q(**{f"{on_follower}subscribed": False}), Reason.UNSUBSCRIBED)
+    outer = OuterRef(f"{follower}_id" if follower else "pk")
+    when(_there_is(ChannelMute.objects.filter(follower=outer, channel=channel)), Reason.CHANNEL_OFF)
+    cell = Preference.objects.filter(follower=outer, notification_type=kind, channel=channel)
+    chosen = Case(
+        When(allowed=True, then=Value(Reason.PREFERENCE_ON.value)),
+        default=Value(Reason.PREFERENCE_OFF.value),
+        output_field=CharField(),
+    )
+    default = Reason.DEFAULT_ON if facts.default_on else Reason.DEFAULT_OFF
+    return otherwise(Coalesce(Subquery(cell.values_list(chosen)), Value(default.value)))
+
+
+def _there_is(rows: QuerySet[Any]) -> Q:
+    """Whether there is such a row, of which a constraint allows one.
+
+    As a value and not as EXISTS: for that PostgreSQL may read the whole table into a hash first, once for each claim
+    (100,000 preferences: 90 µs per message in a claim of 500, against 20 with one look into the index for each).
+    """
+    return Q(Subquery(rows.order_by().values_list(Value(True, output_field=BooleanField()))))
+
+
+def with_verdict(
+    followers: QuerySet[Follower], kind: NotificationType, channel: str, *, among: range | None = None
+) -> QuerySet[Any]:
+    """Adds `primary_address` (joined, may be absent) and `verdict` (a Reason value) to each follower.
+
+    On a channel that goes EVERYWHERE a follower comes once for each address that is not gone.
+
+    `among`: the primary keys between which all of them lie. Said about the addresses too, because PostgreSQL does not
+    conclude it, and would read the whole table for each slice.
+    """
+    primary = Q(addresses__channel=channel_of_address(channel))
+    if channel in EVERYWHERE:
+        primary &= Q(addresses__state__in=[state for state in AddressState if state != AddressState.GONE])
+    else:
+        primary &= Q(addresses__primary=True)
+    if among is not None:
+        primary &= Q(addresses__follower_id__gte=among.start, addresses__follower_id__lt=among.stop)
+    joined = followers.annotate(primary_address=FilteredRelation("addresses", condition=primary))
+    return joined.annotate(verdict=reason_case(kind, channel, follower="", address="primary_address"))

@@ -1,0 +1,1 @@
+"""Phones, browsers and webhooks that register themselves, and what becomes of dead ones."""

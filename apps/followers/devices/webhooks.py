@@ -1,0 +1,111 @@
+"""A follower's own web addresses, to which messages are posted with a signature: added, given a new secret, removed."""
+
+import datetime as dt
+from collections.abc import Mapping
+from typing import Any
+
+from django.db import IntegrityError, transaction
+from django.db.models import QuerySet
+
+from apps.channels.https.webhook import new_secret, sealed
+from apps.followers.devices.register import key_of
+from apps.followers.devices.webhook_calls import UNTRIED
+from apps.followers.models import Address, AddressState, Channel, Follower, OffReason, Webhook
+from apps.followers.people.contacts import AddressTaken
+from apps.followers.profile_fields import BadFollower
+from apps.lib.actor import Actor
+from apps.lib.facts import Fact, Kind, publish
+from apps.lib.outside_http import Forbidden, check
+
+MOST = 20  # of one follower: each of them gets every message
+LONGEST = 2000  # letters
+OVERLAP = dt.timedelta(hours=24)  # we sign with the old secret, too, while its owner changes it
+
+
+class WebhookKnown(ValueError):
+    """The follower has this very address."""
+
+    field = "url"
+
+    def __init__(self) -> None:
+        super().__init__("This follower's messages are posted there already. Give it a new secret where that is lost.")
+
+
+def webhooks_of(follower: Follower) -> QuerySet[Address]:
+    """The oldest first, those that are switched off too; each with its `webhook`."""
+    return follower.addresses.filter(channel=Channel.WEBHOOK).select_related("webhook").order_by("pk")
+
+
+def add_webhook(*, follower: Follower, url: str, by: Actor, now: dt.datetime) -> tuple[Address, str]:
+    """The address and its secret, which is shown this once. One that is switched off comes back with a new secret.
+
+    Where it answered 410, another follower may have it, too.
+
+    Raises BadFollower for what is no https address, WebhookKnown where it is called already, AddressTaken where it is
+    for another follower.
+    """
+    url = url.strip()
+    if len(url) > LONGEST:
+        raise BadFollower("url", f"The address is longer than {LONGEST} letters.")
+    try:
+        check(url)
+    except Forbidden as error:
+        raise BadFollower("url", str(error)) from error
+    secret, key = new_secret(), key_of(url)
+    fields = {"state": AddressState.ACTIVE, "details": sealed(secret), "created_at": now, "seen_at": None}
+    with transaction.atomic():
+        follower = Follower.objects.select_for_update(no_key=True).get(pk=follower.pk)
+        known = Address.objects.filter(channel=Channel.WEBHOOK, key=key).select_related("follower", "webhook").first()
+        if known and known.follower_id != follower.pk:
+            if known.webhook.off_reason != OffReason.GONE:
+                raise AddressTaken("url", known.follower)
+            remove_webhook(webhook=known, by=by, now=now)  # not moved: what waits there was written to somebody else
+            known = None
+        if known is None:
+            if webhooks_of(follower).count() >= MOST:
+                raise BadFollower("url", f"This follower has {MOST} webhooks already. Remove one first.")
+            row = _created(follower, url, key, fields)
+        elif known.state != AddressState.OFF:
+            raise WebhookKnown
+        else:
+            Webhook.objects.filter(pk=known.pk).update(**UNTRIED)  # first, as whoever hears answers
+            Address.objects.filter(pk=known.pk).update(**fields)
+            row = Address.objects.select_related("follower", "webhook").get(pk=known.pk)
+        publish(_fact(Kind.WEBHOOK_ADDED, row, by, now))
+    return row, secret
+
+
+def _created(follower: Follower, url: str, key: str, fields: Mapping[str, Any]) -> Address:
+    try:
+        with transaction.atomic():
+            row = Address.objects.create(
+                follower=follower, channel=Channel.WEBHOOK, value=url, key=key, primary=False, **fields
+            )
+            Webhook.objects.create(address=row)  # and is row.webhook
+            return row
+    except IntegrityError:  # another follower's, since we looked
+        raise AddressTaken("url", Address.objects.get(channel=Channel.WEBHOOK, key=key).follower) from None
+
+
+def rotate_secret(*, webhook: Address, by: Actor, now: dt.datetime) -> str:
+    """A new secret, shown this once. For OVERLAP messages carry the signatures of both."""
+    secret = new_secret()
+    with transaction.atomic():
+        row = Address.objects.select_for_update(no_key=True, of=("self",)).select_related("follower")
+        locked = row.get(pk=webhook.pk)
+        old = str((locked.details or {}).get("secret") or "")
+        locked.details = sealed(secret, old=old, old_until=(now + OVERLAP).timestamp())
+        locked.save(update_fields=["details"])
+        publish(_fact(Kind.WEBHOOK_SECRET_CHANGED, locked, by, now))
+    return secret
+
+
+def remove_webhook(*, webhook: Address, by: Actor, now: dt.datetime) -> None:
+    """Messages that wait for it are skipped."""
+    with transaction.atomic():
+        if Address.objects.filter(pk=webhook.pk).delete()[0]:
+            publish(_fact(Kind.WEBHOOK_REMOVED, webhook, by, now))
+
+
+def _fact(kind: Kind, row: Address, by: Actor, now: dt.datetime) -> Fact:
+    return Fact(kind, by, now, "follower", str(row.follower.uid), row.follower.label, {"url": row.value})

@@ -1,0 +1,1 @@
+"""Imports: a file of followers is read, planned, and written in slices."""

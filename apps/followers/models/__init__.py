@@ -1,0 +1,44 @@
+"""Whom we may write to, and what they said. Import from here."""
+
+from apps.followers.models.channels import EVERYWHERE, Channel, channel_of_address
+from apps.followers.models.consent import (
+    Cadence,
+    ChannelMute,
+    ConsentRecord,
+    PhoneCode,
+    Preference,
+    Rhythm,
+    Suppression,
+    SuppressionReason,
+)
+from apps.followers.models.imports import Import, ImportedFollower, ImportProblem, ImportState
+from apps.followers.models.people import Address, AddressState, Follower, OffReason, Tag, Tagging, Webhook
+from apps.followers.models.types import Category, DoubtPolicy, NotificationType
+
+__all__ = [
+    "EVERYWHERE",
+    "Address",
+    "AddressState",
+    "Cadence",
+    "Category",
+    "Channel",
+    "ChannelMute",
+    "ConsentRecord",
+    "DoubtPolicy",
+    "Follower",
+    "Import",
+    "ImportProblem",
+    "ImportState",
+    "ImportedFollower",
+    "NotificationType",
+    "OffReason",
+    "PhoneCode",
+    "Preference",
+    "Rhythm",
+    "Suppression",
+    "SuppressionReason",
+    "Tag",
+    "Tagging",
+    "Webhook",
+    "channel_of_address",
+]

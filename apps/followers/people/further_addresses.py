@@ -1,0 +1,89 @@
+"""A follower's further addresses: add one, make it the one that is used, take it away."""
+
+import datetime as dt
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from django.db import IntegrityError, transaction
+
+from apps.followers.addresses import BadAddress, normalise
+from apps.followers.models import EVERYWHERE, Address, AddressState, Channel, Follower
+from apps.followers.people.contacts import AddressTaken, states_of
+from apps.lib.actor import Actor
+from apps.lib.facts import Fact, Kind, publish
+
+FIELDS = {Channel.EMAIL: "email", Channel.SMS: "phone"}
+
+
+def add_address(*, follower: Follower, channel: str, value: str, by: Actor, now: dt.datetime) -> Address:
+    """One more e-mail address or phone number; the first of its channel becomes the primary one, which is written to.
+
+    One that the follower has already is returned as it is. A suppressed address starts suppressed.
+    Raises BadAddress, AddressTaken.
+    """
+    kind = Channel(channel)
+    value, key = normalise(kind, value)
+    with _changing(follower, by, now) as row:
+        if known := row.addresses.filter(channel=kind, key=key).first():
+            return known
+        try:
+            with transaction.atomic():
+                return Address.objects.create(
+                    follower=row,
+                    channel=kind,
+                    value=value,
+                    key=key,
+                    state=states_of(kind, [key]).get(key, AddressState.ACTIVE),
+                    primary=not row.addresses.filter(channel=kind, primary=True).exists(),
+                    created_at=now,
+                )
+        except IntegrityError:
+            holder = Follower.objects.filter(addresses__channel=kind, addresses__key=key).first()
+            if holder is None:
+                raise
+            raise AddressTaken(FIELDS.get(kind, kind.value), holder) from None
+
+
+def make_primary(*, address: Address, by: Actor, now: dt.datetime) -> None:
+    """Messages on this channel go to this address from now on; those planned before keep the one they have.
+
+    Raises BadAddress for one of a channel where each address gets every message.
+    """
+    if address.channel in EVERYWHERE:
+        raise BadAddress("Every device and every webhook gets each message: none of them goes first.")
+    with _changing(address.follower, by, now) as row:
+        others = row.addresses.filter(channel=address.channel, primary=True).exclude(pk=address.pk)
+        others.update(primary=False)
+        Address.objects.filter(pk=address.pk).update(primary=True)
+
+
+def remove_address(*, address: Address, by: Actor, now: dt.datetime) -> None:
+    """Forget the address; messages that wait for it are skipped. If it was primary, the oldest other one takes over."""
+    with _changing(address.follower, by, now) as row:
+        same_channel = row.addresses.filter(channel=address.channel)
+        same_channel.filter(pk=address.pk).delete()
+        if address.channel in EVERYWHERE or same_channel.filter(primary=True).exists():
+            return
+        if heir := same_channel.order_by("pk").first():
+            Address.objects.filter(pk=heir.pk).update(primary=True)
+
+
+@contextmanager
+def _changing(follower: Follower, by: Actor, now: dt.datetime) -> Iterator[Follower]:
+    """The follower under a lock; afterwards one fact tells the addresses before and after, if they differ."""
+    with transaction.atomic():
+        row = Follower.objects.select_for_update().get(pk=follower.pk)
+        before = _written(row)
+        yield row
+        after = _written(row)
+        if before != after:
+            Follower.objects.filter(pk=row.pk).update(updated_at=now)
+            data = {"before": {"addresses": before}, "after": {"addresses": after}}
+            publish(Fact(Kind.FOLLOWER_CHANGED, by, now, "follower", str(row.uid), row.label, data))
+
+
+def _written(follower: Follower) -> list[str]:
+    # not the devices: their tokens are no business of the history's readers
+    rows = follower.addresses.exclude(channel__in=(Channel.PUSH, Channel.WEB_PUSH))
+    pairs = rows.order_by("channel", "-primary", "pk").values_list("value", "primary")
+    return [f"{value} (primary)" if primary else value for value, primary in pairs]

@@ -1,0 +1,155 @@
+"""Tags: making them, putting them on followers and taking them off, one or a million. The only writer of them."""
+
+import datetime as dt
+from collections.abc import Iterable, Iterator
+
+from django.db import IntegrityError, transaction
+from django.db.models import Q, QuerySet
+from django.utils.text import slugify
+
+from apps.followers import profile_fields
+from apps.followers.models import Follower, Tag, Tagging
+from apps.followers.profile_fields import BadFollower
+from apps.lib.actor import Actor
+from apps.lib.facts import Fact, Kind, publish
+
+BATCH = 2000  # rows per statement in set-wise work
+
+
+class TagTaken(BadFollower):
+    """A tag of this name exists, perhaps in other case."""
+
+    def __init__(self, tag: Tag) -> None:
+        self.tag = tag
+        super().__init__("tags", f"There is a tag {tag.name!r} already. Use that one.")
+
+
+def make_tag(*, name: str, by: Actor, now: dt.datetime) -> Tag:
+    """A new tag. Raises TagTaken when one of this name exists in any case, BadFollower for an empty or long name."""
+    names = profile_fields.tag_names([name])
+    if not names:
+        raise BadFollower("tags", "A tag needs a name.")
+    if taken := tags_by_name(names):
+        raise TagTaken(next(iter(taken.values())))
+    with transaction.atomic():
+        return ensure_tags(names, by=by, now=now)[0]
+
+
+def delete_tag(*, tag: Tag, by: Actor, now: dt.datetime) -> None:
+    """The tag goes, from everybody."""
+    with transaction.atomic():
+        count = Tagging.objects.filter(tag=tag).delete()[0]
+        publish(Fact(Kind.TAG_DELETED, by, now, "tag", tag.slug, tag.name, {"followers": count}))
+        tag.delete()
+
+
+def tag(*, followers: Iterable[Follower], tags: Iterable[str], by: Actor, now: dt.datetime) -> int:
+    """Put tags, by name and made when missing, on followers (a list or a queryset of any size, set-wise).
+
+    Returns how many were put on; those who have a tag already keep it. One follower: one fact about that follower;
+    many: one fact per tag with the number of followers. Raises BadFollower.
+    """
+    names = profile_fields.tag_names(tags)
+    with transaction.atomic():
+        rows = ensure_tags(names, by=by, now=now)
+        count = dict.fromkeys((row.pk for row in rows), 0)
+        for ids in _batches_of_ids(followers if rows else []):
+            present = set(Tagging.objects.filter(tag__in=rows, follower__in=ids).values_list("tag_id", "follower_id"))
+            new = [
+                Tagging(tag=row, follower_id=pk, created_at=now)
+                for row in rows
+                for pk in ids
+                if (row.pk, pk) not in present
+            ]
+            Tagging.objects.bulk_create(new, ignore_conflicts=True)  # somebody else may tag at the same time
+            for tagging in new:
+                count[tagging.tag_id] += 1
+        _tell_of_tags(Kind.FOLLOWER_TAGGED, followers, [(row, count[row.pk]) for row in rows], by, now)
+    return sum(count.values())
+
+
+def untag(*, followers: Iterable[Follower], tags: Iterable[str], by: Actor, now: dt.datetime) -> int:
+    """Take tags, by name, off followers; the reverse of `tag`. Unknown names are nobody's tags and change nothing."""
+    with transaction.atomic():
+        rows = list(tags_by_name(profile_fields.tag_names(tags)).values())
+        count = dict.fromkeys((row.pk for row in rows), 0)
+        for ids in _batches_of_ids(followers if rows else []):
+            for row in rows:
+                count[row.pk] += Tagging.objects.filter(tag=row, follower__in=ids).delete()[0]
+        _tell_of_tags(Kind.FOLLOWER_UNTAGGED, followers, [(row, count[row.pk]) for row in rows], by, now)
+    return sum(count.values())
+
+
+def set_tags(*, follower: Follower, names: list[str], by: Actor, now: dt.datetime) -> None:
+    """These and no others."""
+    wanted = {name.casefold() for name in names}
+    gone = [row.name for row in follower.tags.all() if row.name.casefold() not in wanted]
+    untag(followers=[follower], tags=gone, by=by, now=now)
+    tag(followers=[follower], tags=names, by=by, now=now)
+
+
+def tags_by_name(names: Iterable[str]) -> dict[str, Tag]:
+    """The tags that exist under these names in any case, by casefolded name."""
+    # The slug narrows the search on an index; the database's own idea of case ends at ASCII on SQLite.
+    wanted = {name.strip().casefold() for name in names}
+    slugs = sorted({_slug(name) for name in wanted})
+    found: dict[str, Tag] = {}
+    for start in range(0, len(slugs), 100):  # SQLite takes at most 1,000 terms in one expression
+        same_slug = Q(pk__in=[])
+        for slug in slugs[start : start + 100]:
+            same_slug |= Q(slug=slug) | Q(slug__startswith=f"{slug}-")
+        found |= {tag.name.casefold(): tag for tag in Tag.objects.filter(same_slug)}
+    return {name: tag for name, tag in found.items() if name in wanted}
+
+
+def ensure_tags(names: Iterable[str], *, by: Actor, now: dt.datetime) -> list[Tag]:
+    """The tags of these names (as `fields.tag_names` gives them), made when missing. Inside a transaction."""
+    names = list(names)
+    found = tags_by_name(names)
+    for name in names:
+        if name.casefold() in found:
+            continue
+        try:
+            with transaction.atomic():
+                made = Tag.objects.create(name=name, slug=_free_slug(name), created_at=now)
+        except IntegrityError:  # made by someone else since we looked
+            found |= tags_by_name([name])
+            continue
+        found[name.casefold()] = made
+        publish(Fact(Kind.TAG_CREATED, by, now, "tag", made.slug, made.name))
+    return [found[name.casefold()] for name in names]
+
+
+def _free_slug(name: str) -> str:
+    # "C++" and "C#" both give "c": the second becomes "c-2".
+    slug = _slug(name)
+    taken = set(Tag.objects.filter(slug__startswith=slug).values_list("slug", flat=True))
+    number = 1
+    while (candidate := slug if number == 1 else f"{slug}-{number}") in taken:
+        number += 1
+    return candidate
+
+
+def _slug(name: str) -> str:
+    return slugify(name.casefold(), allow_unicode=True)[:70].strip("-") or "tag"
+
+
+def _batches_of_ids(followers: Iterable[Follower]) -> Iterator[list[int]]:
+    if isinstance(followers, QuerySet):
+        ids = list(followers.values_list("pk", flat=True))  # 8 bytes each: a million is no burden
+    else:
+        ids = [follower.pk for follower in followers]
+    for start in range(0, len(ids), BATCH):
+        yield ids[start : start + BATCH]
+
+
+def _tell_of_tags(
+    kind: Kind, followers: Iterable[Follower], counts: list[tuple[Tag, int]], by: Actor, now: dt.datetime
+) -> None:
+    changed = [(row, count) for row, count in counts if count]
+    if changed and isinstance(followers, list) and len(followers) == 1:
+        [one], names = followers, [row.name for row, _ in changed]
+        publish(Fact(kind, by, now, "follower", str(one.uid), one.label, {"tags": names}))
+        return
+    for row, count in changed:
+        publish(Fact(kind, by, now, "tag", row.slug, row.name, {"followers": count}))

@@ -1,0 +1,1 @@
+"""Long-lived processes: their parents, their ticking, their garbage collector."""

@@ -1,0 +1,1 @@
+"""Statements: arrays in conditions, compiled queries, prepared plans, rows without models, keyset pages."""

@@ -1,0 +1,106 @@
+"""What hand-overs say about an account: when it is left alone, probed, and used again."""
+
+import datetime as dt
+import time
+from collections.abc import Sequence
+from dataclasses import astuple
+from typing import Any
+
+from django.db import transaction
+from django.db.models import Q
+
+from apps.channels.contract import Outcome, Result
+from apps.lib.actor import SYSTEM, Actor
+from apps.lib.facts import Fact, Kind, publish
+from apps.notifications.accounts import breaker
+from apps.notifications.models import ProviderAccount
+
+# What went well is written down that often, a change or a fault at once: a row for each flush would be a hot spot.
+TOLD_EVERY = 10.0
+_told: dict[int, tuple[float, int]] = {}  # account: when this process last told (monotonic), tries since
+
+
+def note(account: ProviderAccount, outcomes: Sequence[Outcome], *, now: dt.datetime) -> dt.datetime | None:
+    """Book what a flush's hand-overs say about the account; until when it is left alone, None if it can go on.
+
+    In a transaction of its own, or none. What went well is written at most every TOLD_EVERY seconds.
+    """
+    outcomes = list(filter(breaker.concerns, outcomes))
+    if not outcomes:
+        if account.tripped_at:
+            leave_probe(account)
+        return None
+    told_at, tries = _told.get(account.pk, (0.0, 0))
+    calm = all(map(breaker.works, outcomes)) and not (account.failures or account.tripped_at or account.paused_until)
+    if calm and time.monotonic() - told_at < TOLD_EVERY:
+        _told[account.pk] = (told_at, tries + len(outcomes))
+        return None
+    _told[account.pk] = (time.monotonic(), 0)
+    with transaction.atomic():
+        row = ProviderAccount.objects.select_for_update(no_key=True).get(pk=account.pk)
+        before = state_of(row)
+        state = breaker.after(before, outcomes, now=now, tries=tries)
+        if any(map(breaker.works, outcomes)):
+            row.last_ok_at = now
+        if faults := [each for each in outcomes if not breaker.works(each)]:
+            row.last_error, row.last_error_at = faults[-1].detail[:500], now
+        put_state(row, state)
+        if state.tripped_at and state.trips != before.trips:
+            row.probing_until = None
+            if not before.tripped_at:
+                data = {"why": state.trouble, "said": row.last_error}
+                publish(account_fact(Kind.PROVIDER_STOPPED, row, by=SYSTEM, now=now, data=data))
+        elif before.tripped_at and not state.tripped_at:
+            row.probing_until = None
+            publish(account_fact(Kind.PROVIDER_RECOVERED, row, by=SYSTEM, now=now, data={}))
+        row.save(update_fields=[*_MOVED, "probing_until", "last_ok_at", "last_error", "last_error_at"])
+    for name in (*_MOVED, "probing_until"):
+        setattr(account, name, getattr(row, name))
+    return row.paused_until if row.paused_until and row.paused_until > now else None
+
+
+def pause(account: ProviderAccount, *, detail: str, now: dt.datetime, seconds: float | None = None) -> dt.datetime:
+    """Leave the account alone: as long as the provider asked, else by the breaker."""
+    asked = Outcome(Result.ACCOUNT if seconds is None else Result.THROTTLED, detail, retry_after=seconds)
+    return note(account, [asked], now=now) or now
+
+
+_MOVED = (
+    "failures", "paused_until", "tripped_at", "trips", "trouble", "window_at", "window_tries", "window_faults",
+)  # fmt: skip
+
+
+def state_of(account: ProviderAccount) -> breaker.State:
+    return breaker.State(*(getattr(account, name) for name in _MOVED))
+
+
+def put_state(account: ProviderAccount, state: breaker.State) -> None:
+    for name, value in zip(_MOVED, astuple(state), strict=True):
+        setattr(account, name, value)
+
+
+def take_probe(account: ProviderAccount, *, now: dt.datetime) -> bool:
+    """Of all senders, one may try an account that was left alone: true for that one."""
+    free = Q(probing_until__isnull=True) | Q(probing_until__lte=now)
+    rested = Q(paused_until__isnull=True) | Q(paused_until__lte=now)
+    due = ProviderAccount.objects.filter(free, rested, pk=account.pk, tripped_at__isnull=False)
+    return bool(due.update(probing_until=now + breaker.PROBE_LEASE))
+
+
+def leave_probe(account: ProviderAccount) -> None:
+    """The probe had nothing to send."""
+    ProviderAccount.objects.filter(pk=account.pk, tripped_at__isnull=False).update(probing_until=None)
+
+
+def reset(*, account: ProviderAccount, by: Actor, now: dt.datetime) -> None:
+    """A person's word: use it again at once, as if nothing had happened."""
+    with transaction.atomic():
+        row = ProviderAccount.objects.select_for_update(no_key=True).get(pk=account.pk)
+        put_state(row, breaker.State())
+        row.probing_until, row.key_refusers = None, []
+        row.save(update_fields=[*_MOVED, "probing_until", "key_refusers"])
+        publish(account_fact(Kind.PROVIDER_RESET, row, by=by, now=now, data={"said": row.last_error}))
+
+
+def account_fact(kind: Kind, account: ProviderAccount, *, by: Actor, now: dt.datetime, data: dict[str, Any]) -> Fact:
+    return Fact(kind, by, now, "provider_account", str(account.uid), account.name, data)

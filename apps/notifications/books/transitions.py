@@ -1,0 +1,52 @@
+"""Rows that change their status where no sender holds them, and their tallies with them."""
+
+from collections import Counter
+from collections.abc import Iterable
+
+from django.db import transaction
+from django.db.models import Count, QuerySet
+
+from apps.lib.sql import in_array  # noqa: F401  (the lookup `pk__among`)
+from apps.notifications.books import sleep, tallies
+from apps.notifications.models import Delivery, DeliveryEvent, DeliveryStatus
+
+CHUNK = 5000  # rows per transaction: larger ones keep other writers of SQLite waiting
+_UNSENT = (DeliveryStatus.CANCELLED, DeliveryStatus.SKIPPED)
+Moved = tuple[list[int], Counter[tallies.Place]]
+
+
+def move(rows: QuerySet[Delivery], status: DeliveryStatus, **changes: object) -> list[int]:
+    """Set the status of up to CHUNK rows, and move the tallies with them; the ids of those rows."""
+    with transaction.atomic():
+        ids, deltas = moved(rows, status, **changes)
+        tallies.shift(deltas)
+    return ids
+
+
+def moved(rows: QuerySet[Delivery], status: DeliveryStatus, **changes: object) -> Moved:
+    """The same in the caller's transaction; what it does to the tallies is the caller's to write, as its last act.
+
+    What is closed unsent stays in doubt where it was before: it has perhaps arrived.
+    """
+    ids = set(rows.select_for_update(of=("self",), no_key=True).order_by("pk").values_list("pk", flat=True)[:CHUNK])
+    doubted = doubted_among(ids) if status in _UNSENT else set()
+    deltas: Counter[tallies.Place] = Counter()
+    doubtful = {**changes, "status": DeliveryStatus.IN_DOUBT, "reason": "in_doubt"}
+    for those, change in ((ids - doubted, {**changes, "status": status}), (doubted, doubtful)):
+        if not those:
+            continue
+        mine = Delivery.objects.filter(pk__among=those).order_by()
+        columns = ("notification_id", "channel", "status", "reason")
+        for notification, channel, old, why, count in mine.values_list(*columns).annotate(n=Count("pk")):
+            deltas[tallies.Place(notification, channel, old, why)] -= count
+            place = tallies.Place(notification, channel, str(change["status"]), str(change.get("reason") or why))
+            deltas[place] += count
+        mine.update(**change)
+    sleep.wake({place.notification for place in deltas})  # more may be due now, or nothing be left
+    return sorted(ids), deltas
+
+
+def doubted_among(ids: Iterable[int]) -> set[int]:
+    """Those of them that have been in doubt before."""
+    events = DeliveryEvent.objects.filter(delivery__in=list(ids), kind="in_doubt")
+    return set(events.values_list("delivery_id", flat=True))

@@ -1,0 +1,114 @@
+"""Caps: how many messages one follower gets in a window; made, changed and removed here, counted in caps.py."""
+
+import datetime as dt
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+from django.db import IntegrityError, transaction
+
+from apps.followers.models import Channel
+from apps.lib.actor import Actor
+from apps.lib.facts import Fact, Kind, publish
+from apps.notifications.models import Cap, CapOutcome
+
+MOST_DAYS = 366
+MOST_SECONDS = MOST_DAYS * 24 * 3600
+
+
+class BadCap(ValueError):
+    """These values can't go together; `field` is the one to change."""
+
+    def __init__(self, field: str, message: str) -> None:
+        super().__init__(message)
+        self.field = field
+
+
+@dataclass(frozen=True, slots=True)
+class CapValues:
+    """All that staff decide about a cap. One of `days` (calendar days of the follower) and `seconds` (rolling)."""
+
+    name: str
+    channels: Sequence[str]
+    limit: int
+    days: int | None = None
+    seconds: int | None = None
+    commercial: bool = True
+    outcome: str = CapOutcome.DEFER
+    enabled: bool = True
+
+
+def make_cap(*, values: CapValues, by: Actor, now: dt.datetime) -> Cap:
+    """It counts from now on: what was sent before it was made is not known to it. Raises BadCap."""
+    check(values)
+    try:
+        with transaction.atomic():
+            cap = Cap.objects.create(**_columns(values), created_at=now)
+            _tell(cap, {"before": {}, "after": _columns(values)}, by=by, now=now)
+    except IntegrityError:
+        raise _taken(values.name) from None
+    return cap
+
+
+def change_cap(*, cap: Cap, values: CapValues, by: Actor, now: dt.datetime) -> Cap:
+    """What it has counted stays counted. Raises BadCap. Nothing is written when nothing differs."""
+    check(values)
+    try:
+        with transaction.atomic():
+            row = Cap.objects.select_for_update().get(pk=cap.pk)
+            before, after = _columns(values_of(row)), _columns(values)
+            changed = [name for name in after if before[name] != after[name]]
+            if changed:
+                for name in changed:
+                    setattr(row, name, after[name])
+                row.save(update_fields=changed)
+                data = {"before": {name: before[name] for name in changed}, "after": {n: after[n] for n in changed}}
+                _tell(row, data, by=by, now=now)
+    except IntegrityError:
+        raise _taken(values.name) from None
+    return row
+
+
+def remove_cap(*, cap: Cap, by: Actor, now: dt.datetime) -> None:
+    """What waits under it goes when it comes due."""
+    with transaction.atomic():
+        publish(Fact(Kind.CAP_REMOVED, by, now, "cap", str(cap.uid), cap.name, {"before": _columns(values_of(cap))}))
+        Cap.objects.filter(pk=cap.pk).delete()
+
+
+def values_of(cap: Cap) -> CapValues:
+    return CapValues(**{name: getattr(cap, name) for name in CapValues.__dataclass_fields__})
+
+
+def check(values: CapValues) -> None:
+    """Raises BadCap with what to do."""
+    if not values.name.strip():
+        raise BadCap("name", "Give the cap a name; it is shown as the reason why a message waits.")
+    if not values.channels:
+        raise BadCap("channels", "Choose at least one channel; those chosen are counted together.")
+    if unknown := sorted(set(values.channels) - set(Channel.values)):
+        raise BadCap("channels", f"{', '.join(unknown)} is not one of: {', '.join(Channel.values)}.")
+    if not 1 <= values.limit <= 1000:
+        raise BadCap("limit", "Let 1 to 1,000 messages pass. To send none, switch the type off.")
+    if (values.days is None) == (values.seconds is None):
+        raise BadCap("days", "Give either calendar days or seconds.")
+    if values.days is not None and not 1 <= values.days <= MOST_DAYS:
+        raise BadCap("days", f"Give 1 to {MOST_DAYS} days.")
+    if values.seconds is not None and not 1 <= values.seconds <= MOST_SECONDS:
+        raise BadCap("seconds", f"Give 1 to {MOST_SECONDS:,} seconds.")
+    if values.outcome not in CapOutcome.values:
+        raise BadCap("outcome", f"{values.outcome!r} is not one of: {', '.join(CapOutcome.values)}.")
+
+
+def _columns(values: CapValues) -> dict[str, Any]:
+    # in the channels' own order, so that the same choice is the same list
+    chosen = [channel for channel in Channel.values if channel in values.channels]
+    return asdict(replace(values, name=values.name.strip(), channels=chosen))
+
+
+def _taken(name: str) -> BadCap:
+    return BadCap("name", f"There is already a cap called “{name.strip()}”. Choose another name.")
+
+
+def _tell(cap: Cap, data: dict[str, Any], *, by: Actor, now: dt.datetime) -> None:
+    publish(Fact(Kind.CAP_CHANGED, by, now, "cap", str(cap.uid), cap.name, data))

@@ -1,0 +1,131 @@
+"""Send it now, later, or not at all? One pure function, and its reason.
+
+The order is the law, first match decides (docs/consent.md explains it to people):
+consent (followers/verdict.py) > expiry > fallback > snooze > quiet hours > digest > throttle > cap.
+Critical messages are asked for consent (their address), expiry and fallback, and pass the rest.
+"""
+
+import datetime as dt
+from dataclasses import dataclass
+from enum import StrEnum
+
+from apps.followers.consent.verdict import Verdict
+from apps.followers.models import Cadence
+from apps.notifications.decide.quiet_hours import Habits, digest_time, quiet_until
+from apps.notifications.models import CapOutcome
+
+
+class Act(StrEnum):
+    SEND = "send"
+    SKIP = "skip"  # for good
+    WAIT = "wait"  # due again at `at`
+    HOLD = "hold"  # for a digest that is made at `at`
+
+
+class Why(StrEnum):
+    """Reasons besides those of the verdict; stored with the delivery or its event, and shown to people."""
+
+    EXPIRED = "expired"
+    EXPIRED_WHILE_WAITING = "expired_while_waiting"  # in quiet hours, a snooze, a digest or under a cap
+    REACHED_ELSEWHERE = "reached_elsewhere"  # an earlier channel of the chain got through
+    EARLIER_CHANNEL = "earlier_channel"  # an earlier channel of the chain still has time
+    SNOOZED = "snoozed"
+    QUIET_HOURS = "quiet_hours"
+    DIGEST = "digest"
+    THROTTLED = "throttled"
+    CAPPED = "capped"
+
+
+EXPLANATIONS = {
+    Why.EXPIRED: "it expired before its turn",
+    Why.EXPIRED_WHILE_WAITING: "it expires before the time it may go",
+    Why.REACHED_ELSEWHERE: "got through on another channel",
+    Why.EARLIER_CHANNEL: "an earlier channel still has time to get through",
+    Why.SNOOZED: "the follower paused messages for a while",
+    Why.QUIET_HOURS: "the follower has quiet hours",
+    Why.DIGEST: "the follower wants it with others in a digest",
+    Why.THROTTLED: "the follower got as many of this kind as may come in so short a time",
+    Why.CAPPED: "the follower got as many messages as a cap allows",
+}
+
+
+class Standing(StrEnum):
+    """What the channels before this one in a chain have come to, all their deliveries taken together."""
+
+    NONE = "none"  # there are none, or all have failed
+    TRYING = "trying"  # one may still get through
+    REACHED = "reached"  # delivered, opened, clicked or read
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """A cap that is used up for this follower. `free_at`: when the next one may go."""
+
+    free_at: dt.datetime
+    outcome: str  # CapOutcome
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """All that a decision depends on besides the time. Collected by facts.py."""
+
+    verdict: Verdict
+    critical: bool
+    silent: bool  # the channel disturbs nobody: quiet hours and snooze don't hold it
+    digestible: bool  # the type may be gathered, and this is not itself a digest
+    due_since: dt.datetime  # when it was first meant to go
+    expires_at: dt.datetime | None = None
+    earlier: Standing = Standing.NONE
+    chain_at: dt.datetime | None = None  # when this channel of a chain has its turn at the latest
+    habits: Habits | None = None  # None: never said anything
+    throttled: bool = False
+    capped: Limit | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    act: Act
+    reason: str  # a Why, or the verdict's Reason
+    at: dt.datetime | None = None  # of WAIT and HOLD: later than now
+
+
+def decide(facts: Facts, *, now: dt.datetime) -> Decision:
+    """What to do with one message at this moment. No I/O: the preview and the sender ask the same function."""
+    expires = facts.expires_at
+    if not facts.verdict.allow:
+        return Decision(Act.SKIP, facts.verdict.reason)
+    if expires and expires <= now:
+        return Decision(Act.SKIP, Why.EXPIRED)
+    if facts.earlier is Standing.REACHED:
+        return Decision(Act.SKIP, Why.REACHED_ELSEWHERE)
+    if facts.earlier is Standing.TRYING and facts.chain_at and now < facts.chain_at:
+        # not skipped where that is too late: the earlier channel may fail before
+        return Decision(Act.WAIT, Why.EARLIER_CHANNEL, min(facts.chain_at, expires or facts.chain_at))
+    if facts.critical:
+        return Decision(Act.SEND, facts.verdict.reason)
+    if habits := facts.habits:
+        if not facts.silent and habits.snoozed_until and now < habits.snoozed_until:
+            return _later(facts, Why.SNOOZED, habits.snoozed_until, gather=True)
+        if not facts.silent and (end := quiet_until(habits, now)):
+            calm = end + habits.lag
+            if quiet_until(habits, calm):  # less than two minutes a day are left to this follower
+                calm = end
+            return _later(facts, Why.QUIET_HOURS, end if expires and end < expires <= calm else calm, gather=True)
+        # a boundary that has passed is not waited for again: that is how a digest lets go what it doesn't take
+        if facts.digestible and habits.cadence != Cadence.INSTANT:
+            boundary = digest_time(habits, facts.due_since)
+            if now < boundary:
+                return _later(facts, Why.DIGEST, boundary, gather=True)
+    if facts.throttled:
+        return Decision(Act.SKIP, Why.THROTTLED)
+    if cap := facts.capped:
+        if cap.outcome == CapOutcome.DROP:
+            return Decision(Act.SKIP, Why.CAPPED)
+        return _later(facts, Why.CAPPED, cap.free_at, gather=cap.outcome == CapOutcome.DIGEST)
+    return Decision(Act.SEND, facts.verdict.reason)
+
+
+def _later(facts: Facts, why: Why, at: dt.datetime, *, gather: bool) -> Decision:
+    if facts.expires_at and at >= facts.expires_at:
+        return Decision(Act.SKIP, Why.EXPIRED_WHILE_WAITING)
+    return Decision(Act.HOLD if gather and facts.digestible else Act.WAIT, why, at)

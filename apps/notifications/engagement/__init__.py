@@ -1,0 +1,1 @@
+"""Opens and clicks: stored as they come in, counted for reading."""

@@ -1,0 +1,1 @@
+"""How fast messages may leave: by notification, account, day and receiving domain."""

@@ -1,0 +1,1 @@
+"""A delivery as the message its channel hands over."""

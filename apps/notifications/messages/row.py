@@ -1,0 +1,69 @@
+"""A delivery that a sender holds, as plain values: with all that its message is made of."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from apps.channels.contract import Outcome
+from apps.lib.sql import in_array  # noqa: F401  (the lookup `pk__among`)
+from apps.lib.sql.raw import parsed, uuid
+from apps.notifications.books import tallies
+from apps.notifications.messages import person as messages_person
+from apps.notifications.messages.person import Person
+from apps.notifications.models import (
+    DeliveryStatus,
+    Notification,
+)
+
+COLUMNS = (
+    "pk", "uid", "notification_id", "channel", "reason", "attempts", "data", "account_id", "address__value",
+    "address__details", "follower_id",
+    *(f"follower__{column}" for column in messages_person.COLUMNS[1:]),
+)  # fmt: skip
+
+
+@dataclass(slots=True)
+class Row:
+    """A delivery that this process holds, with all that its message is made of: no model, for a million are made."""
+
+    pk: int
+    uid: UUID
+    notification: Notification
+    channel: str
+    reason: str
+    attempts: int
+    data: Any
+    account_id: int | None
+    address: str
+    details: Any  # of the address: what its channel needs to reach it
+    person: Person | None  # None: the follower was deleted
+
+    @property
+    def domain(self) -> str:
+        return self.address.rpartition("@")[2].lower()
+
+    @property
+    def label(self) -> str:
+        """What the audit log calls it; as Follower.__str__."""
+        return (self.person.name or str(self.person.uid)) if self.person else ""
+
+    def place(self) -> tallies.Place:
+        return tallies.Place(self.notification.pk, self.channel, DeliveryStatus.QUEUED.value, self.reason)
+
+
+Ended = tuple[Row, Outcome]  # how a row's hand-over ended
+
+
+def row_of(found: Sequence[Any], notification: Notification) -> Row:
+    pk, uid, _, channel, reason, attempts, data, account, address, details, follower, *known = found[: len(COLUMNS)]
+    person = None
+    if follower:
+        who, name, language, zone, external_id, metadata, measured = known
+        person = Person(follower, uuid(who), name, language, zone, external_id, parsed(metadata), bool(measured))
+        if address:
+            person.addresses[channel] = address
+    own = parsed(data)
+    return Row(
+        pk, uuid(uid), notification, channel, reason, attempts, own, account, address or "", parsed(details), person
+    )

@@ -1,0 +1,58 @@
+"""Opens and clicks as they came in, and their sums."""
+
+from django.db import models
+from django.db.models import Q
+
+from apps.notifications.models.deliveries import Delivery
+from apps.notifications.models.notifications import Notification
+
+
+class EngagementKind(models.TextChoices):
+    OPEN = "open", "Opened"  # the pixel was loaded: by the person's mail program, or by a machine before it
+    CLICK = "click", "Clicked"
+
+
+class Engagement(models.Model):
+    """One load of the pixel or one click, as it came in. Append-only.
+
+    Without the IP address: nothing here asks where somebody was, and what is not kept can't get lost.
+    """
+
+    delivery = models.ForeignKey(Delivery, on_delete=models.CASCADE, related_name="engagements")
+    kind = models.CharField(max_length=5, choices=EngagementKind)
+    link = models.PositiveSmallIntegerField(null=True, blank=True)  # its number in the version, for a click
+    at = models.DateTimeField()
+    user_agent = models.CharField(max_length=200, blank=True)
+
+    class Meta:
+        ordering = ["id"]
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(kind="open", link__isnull=True) | Q(kind="click", link__isnull=False),
+                name="engagement_click_has_a_link",
+            )
+        ]
+
+
+class EngagementTally(models.Model):
+    """How many people opened or clicked, and how often: moved in the transaction of the rows, sharded like Tally.
+
+    Link 0 is the message as a whole.
+    """
+
+    notification = models.ForeignKey(
+        Notification, on_delete=models.CASCADE, related_name="engagement_tallies", db_index=False
+    )
+    kind = models.CharField(max_length=5, choices=EngagementKind)
+    link = models.PositiveSmallIntegerField(default=0)
+    shard = models.PositiveSmallIntegerField(default=0)
+    people = models.BigIntegerField(default=0)
+    times = models.BigIntegerField(default=0)
+
+    class Meta:
+        verbose_name_plural = "engagement tallies"
+        constraints = [
+            models.UniqueConstraint(
+                fields=["notification", "kind", "link", "shard"], name="engagement_tally_one_per_place"
+            )
+        ]

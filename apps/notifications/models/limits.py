@@ -1,0 +1,110 @@
+"""Limits: caps per person, paces of accounts and domains, and what is used up of each."""
+
+from django.db import models
+from django.db.models import Q
+
+from apps.followers.models import Follower
+from apps.lib.ids import uuid7
+from apps.notifications.models.accounts import ProviderAccount
+
+
+class CapOutcome(models.TextChoices):
+    """What becomes of a message that would be one too many."""
+
+    DEFER = "defer", "Wait until it may go"
+    DIGEST = "digest", "Wait and be gathered"
+    DROP = "drop", "Is skipped"
+
+
+class Cap(models.Model):
+    """At most `limit` messages to one follower in a window. Critical ones count and pass."""
+
+    uid = models.UUIDField(default=uuid7, unique=True, editable=False)
+    name = models.CharField(max_length=100, unique=True)
+    channels = models.JSONField(default=list)  # those that are counted together
+    commercial = models.BooleanField(default=True)  # only commercial messages count; else all
+    limit = models.PositiveSmallIntegerField()
+    days = models.PositiveSmallIntegerField(
+        null=True, blank=True
+    )  # calendar days in the follower's zone, today's first
+    seconds = models.PositiveIntegerField(null=True, blank=True)  # or a rolling window
+    outcome = models.CharField(max_length=6, choices=CapOutcome, default=CapOutcome.DEFER)
+    enabled = models.BooleanField(default=True)
+    created_at = models.DateTimeField()
+
+    class Meta:
+        ordering = ["name"]
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(days__isnull=True, seconds__gt=0) | Q(seconds__isnull=True, days__gt=0),
+                name="cap_has_one_window",
+            ),
+            models.CheckConstraint(condition=Q(limit__gt=0), name="cap_lets_some_pass"),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Use(models.Model):
+    """A delivery that counts towards a cap or a throttle, from its claim on. Written under the follower's row lock."""
+
+    follower = models.ForeignKey(Follower, on_delete=models.CASCADE, related_name="+", db_index=False)
+    bucket = models.CharField(max_length=200)  # cap:<id>, or throttle:<type id>:<key>
+    delivery = models.ForeignKey("Delivery", on_delete=models.CASCADE, related_name="uses", db_index=False)
+    at = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            # a delivery that is tried again counts once
+            models.UniqueConstraint(fields=["delivery", "bucket"], name="use_once"),
+        ]
+        indexes = [
+            # a claim: what its followers have got in a window
+            models.Index(fields=["follower", "bucket", "at"], name="use_of_follower"),
+            # the schedule: those that are in no window any more
+            models.Index(fields=["at"], name="use_by_age"),
+        ]
+
+
+class Pace(models.Model):
+    """How far one limit is used up, for all processes. A row that lies in the past says the same as no row."""
+
+    key = models.CharField(max_length=300, primary_key=True)  # account:3, notification:7, domain:example.com, ...
+    free_at = models.FloatField(default=0)  # Unix time at which all that was given out is paid for (GCRA)
+    day = models.DateField(null=True, blank=True)  # UTC; what `used` counts
+    used = models.PositiveIntegerField(default=0)
+
+
+class DomainLimit(models.Model):
+    """Staff's word on how fast a receiving domain may be written to, by all accounts together."""
+
+    domain = models.CharField(max_length=253, unique=True)
+    per_minute = models.FloatField()
+    created_at = models.DateTimeField()
+
+    class Meta:
+        ordering = ["domain"]
+        constraints = [models.CheckConstraint(condition=Q(per_minute__gt=0), name="domain_limit_moves")]
+
+    def __str__(self) -> str:
+        return self.domain
+
+
+class SlowDomain(models.Model):
+    """A domain that asked an account to slow down. The pace rises by itself with every quiet minute (slowing.py)."""
+
+    account = models.ForeignKey(ProviderAccount, on_delete=models.CASCADE, related_name="slow_domains", db_index=False)
+    domain = models.CharField(max_length=253)
+    rate = models.FloatField()  # messages a second at `heard_at`
+    goal = models.FloatField()  # the pace before it was slowed: reached again, the row means nothing any more
+    said = models.CharField(max_length=500)
+    slowed_at = models.DateTimeField()
+    heard_at = models.DateTimeField()  # its last such answer
+
+    class Meta:
+        ordering = ["domain"]
+        constraints = [models.UniqueConstraint(fields=["account", "domain"], name="slow_domain_once")]
+
+    def __str__(self) -> str:
+        return self.domain

@@ -1,0 +1,187 @@
+"""Send again what was not delivered: one message, those of a notification, or all of a type; settle a doubt."""
+
+import datetime as dt
+import time
+
+from django.db import transaction
+from django.db.models import QuerySet, Sum
+from django.utils import timezone
+
+from apps.followers.models import NotificationType
+from apps.lib.actor import SYSTEM, Actor
+from apps.lib.facts import Fact, Kind, publish
+from apps.lib.queue.announce import announce, waiting
+from apps.lib.queue.lanes import Lane
+from apps.notifications.books import transitions
+from apps.notifications.books.wake import announce_senders
+from apps.notifications.control import CAMPAIGN, WrongState, _tell
+from apps.notifications.models import (
+    Delivery,
+    DeliveryEvent,
+    DeliveryStatus,
+    Notification,
+    NotificationState,
+    Replay,
+    Tally,
+)
+
+REPLAY_TASK = "apps.notifications.replay.replay_rest"
+WORK_SECONDS = 8.0
+
+
+def retry_failed(*, notification: Notification, by: Actor, now: dt.datetime, reason: str = "") -> int:
+    """Send the failed ones, and only those, back into the queue; how many it will be.
+
+    The first chunk moves at once, the rest in a task. Raises WrongState while it is cancelled.
+    """
+    failed = DeliveryStatus.FAILED
+    return replay(notification=notification, kind=None, status=failed, reason=reason, by=by, now=now)
+
+
+def retry_delivery(*, delivery: Delivery, by: Actor, now: dt.datetime) -> int:
+    """One failed delivery back into the queue; 0 if it is not failed any more."""
+    failed = Delivery.objects.filter(pk=delivery.pk, status=DeliveryStatus.FAILED)
+    return _again(delivery.notification, failed, by=by, now=now)
+
+
+def replay(
+    *,
+    notification: Notification | None,
+    kind: NotificationType | None,
+    status: str,
+    reason: str,
+    by: Actor,
+    now: dt.datetime,
+) -> int:
+    """Order failed or doubtful ones to be sent again: those of a notification, or all of a kind that no campaign sent.
+
+    Returns how many it will be. While the same order is being worked off, a second one changes nothing. Raises
+    WrongState while the notification is cancelled.
+    """
+    kind = notification.notification_type if notification else kind
+    assert kind is not None  # noqa: S101  (one of the two is given)
+    order = Replay(notification=notification, notification_type=kind, status=status, reason=reason, started_at=now)
+    with transaction.atomic():
+        if notification:
+            _refuse_cancelled(notification)
+        count = left_of(order)
+        same = Replay.objects.filter(notification=notification, notification_type=kind, finished_at=None)
+        if not count or same.filter(status=status, reason=reason).exists():
+            return count
+        order.by = by.label[:200]
+        order.save()
+        subject, key = ("notification", notification.uid) if notification else ("notification_type", kind.key)
+        data = {"deliveries": count, "status": status, "reason": reason}
+        publish(Fact(Kind.DELIVERY_RETRIED, by, now, subject, str(key), kind.name, data))
+        if _replay_chunk(order.pk, now=now):
+            announce(REPLAY_TASK, lane=Lane.BULK, replay_id=order.pk)
+    return count
+
+
+def left_of(order: Replay) -> int:
+    """How many it still means; those among them that failed again since are not sent a third time."""
+    return undelivered_of(order).aggregate(n=Sum("count"))["n"] or 0
+
+
+def undelivered_of(order: Replay) -> QuerySet[Tally]:
+    """The tallies of what the order means."""
+    places = Tally.objects.filter(status=order.status, notification__notification_type=order.notification_type)
+    if order.reason:
+        places = places.filter(reason=order.reason)
+    if order.notification_id:
+        return places.filter(notification=order.notification_id)
+    return places.exclude(notification__source=CAMPAIGN).exclude(notification__state=NotificationState.CANCELLED)
+
+
+def replay_rest(*, replay_id: int, **_: object) -> None:
+    """Task: work an order off for a few seconds, then announce the rest."""
+    until = time.monotonic() + WORK_SECONDS
+    while _replay_chunk(replay_id, now=timezone.now()):
+        if time.monotonic() > until:
+            announce(REPLAY_TASK, lane=Lane.BULK, replay_id=replay_id)
+            return
+
+
+def resume_replays(*, now: dt.datetime) -> None:
+    """Schedule: orders whose task was lost."""
+    waiting_since = now - dt.timedelta(seconds=30)
+    for pk in Replay.objects.filter(finished_at=None, started_at__lt=waiting_since).values_list("pk", flat=True)[:20]:
+        if waiting(Lane.BULK) == 0:  # two at work on one order wait for each other; nobody is sent twice
+            announce(REPLAY_TASK, lane=Lane.BULK, replay_id=pk)
+
+
+def _replay_chunk(pk: int, *, now: dt.datetime) -> bool:
+    """The next rows of the order, with its progress in the same transaction; True when there may be more."""
+    with transaction.atomic():
+        order = Replay.objects.select_for_update().filter(pk=pk, finished_at=None).first()
+        if order is None:
+            return False
+        places = undelivered_of(order).filter(notification__gt=order.position, count__gt=0)
+        next_one = places.order_by("notification").values_list("notification", flat=True).first()
+        if next_one is None:
+            order.finished_at = now
+        else:
+            # what failed after the order is not meant: it may have been sent again by it
+            rows = Delivery.objects.filter(
+                notification=next_one, status=order.status, finished_at__lte=order.started_at
+            )
+            rows = rows.filter(reason=order.reason) if order.reason else rows
+            moved = _requeue(next_one, rows, label=order.by, now=now)
+            order.moved += len(moved)
+            if len(moved) < transitions.CHUNK:
+                order.position, order.finished_at = next_one, now if order.notification_id else None
+        order.save(update_fields=["moved", "position", "finished_at"])
+    return order.finished_at is None
+
+
+def resolve_doubt(*, delivery: Delivery, action: str, by: Actor, now: dt.datetime) -> int:
+    """A person decides about a delivery in doubt: "resend" it, or take it as "sent". 0 if somebody was faster."""
+    doubtful = Delivery.objects.filter(pk=delivery.pk, status=DeliveryStatus.IN_DOUBT)
+    if action == "resend":
+        return _again(delivery.notification, doubtful, by=by, now=now)
+    if action != "sent":
+        raise ValueError(f"{action!r} is neither 'resend' nor 'sent'.")
+    with transaction.atomic():
+        moved = transitions.move(doubtful, DeliveryStatus.SENT, finished_at=now)
+        _note("settled", moved, by=by.label, now=now)
+        if moved:
+            label = str(delivery.follower or "")
+            publish(Fact(Kind.DELIVERY_SETTLED, by, now, "delivery", str(delivery.uid), label, {"as": action}))
+    return len(moved)
+
+
+def _again(notification: Notification, rows: QuerySet[Delivery], *, by: Actor, now: dt.datetime) -> int:
+    with transaction.atomic():
+        _refuse_cancelled(notification)
+        moved = _requeue(notification.pk, rows, label=by.label, now=now)
+        if moved:
+            _tell(Kind.DELIVERY_RETRIED, notification, by, now, deliveries=len(moved))
+    return len(moved)
+
+
+def _refuse_cancelled(notification: Notification) -> None:
+    current = Notification.objects.select_for_update(no_key=True).get(pk=notification.pk)
+    if current.state == NotificationState.CANCELLED:
+        raise WrongState("This notification was cancelled; nothing of it is sent any more.")
+
+
+def _requeue(notification_id: int, rows: QuerySet[Delivery], *, label: str, now: dt.datetime) -> list[int]:
+    """Up to CHUNK rows back to waiting, and their notification back to sending; none of a cancelled one."""
+    notification = Notification.objects.select_for_update(of=("self",), no_key=True).get(pk=notification_id)
+    if notification.state == NotificationState.CANCELLED:
+        return []
+    fresh = {"reason": "retried", "due_at": now, "attempts": 0, "finished_at": None, "error": ""}
+    moved = transitions.move(rows, DeliveryStatus.PENDING, **fresh)
+    _note("retried", moved, by=label, now=now)
+    if moved:
+        done = Notification.objects.filter(pk=notification_id, state=NotificationState.DONE)
+        if done.update(state=NotificationState.SENDING, finished_at=None):
+            _tell(Kind.NOTIFICATION_REOPENED, notification, SYSTEM, now)
+        announce_senders(Lane(notification.lane))
+    return moved
+
+
+def _note(kind: str, ids: list[int], *, by: str, now: dt.datetime) -> None:
+    DeliveryEvent.objects.bulk_create(
+        (DeliveryEvent(delivery_id=pk, at=now, kind=kind, detail={"by": by}) for pk in ids), batch_size=1000
+    )

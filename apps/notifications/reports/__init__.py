@@ -1,0 +1,1 @@
+"""What became of a notification and its messages, for people who look."""

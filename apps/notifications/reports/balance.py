@@ -1,0 +1,134 @@
+"""The balance sheet: audience = sent + failed + skipped + in doubt + cancelled + waiting, exact at every moment."""
+
+from collections import Counter
+from dataclasses import dataclass, field
+
+from django.db.models import QuerySet, Sum
+
+from apps.followers.consent import verdict
+from apps.notifications.decide import decision
+from apps.notifications.models import Delivery, DeliveryStatus, Notification, Tally
+
+OTHER_EXPLANATIONS = {
+    "in_digest": "went out as part of a digest",
+    "refused_recipient": "the receiving server refused the address",
+    "refused_content": "the message could not be made or was refused",
+    "undelivered": "the provider took it and reported that it could not deliver it",
+    "reported": "the provider reported that it arrived",
+    "gave_up": "tried again and again until its time was over",
+    "quarantined": "its sender died three times while preparing it",
+    "in_doubt": "handed over perhaps; the answer was lost",
+    "retried": "sent back into the queue by a person",
+}
+
+_WORDS: dict[str, str] = {
+    **{reason.value: words for reason, words in verdict.EXPLANATIONS.items()},
+    **{reason.value: words for reason, words in decision.EXPLANATIONS.items()},
+    **OTHER_EXPLANATIONS,
+}
+
+# What a balance sheet counts together.
+GROUPS = {
+    "waiting": (DeliveryStatus.PENDING, DeliveryStatus.HELD, DeliveryStatus.QUEUED),
+    "sent": (DeliveryStatus.SENT, DeliveryStatus.DELIVERED),
+}
+
+
+def explain(reason: str) -> str:
+    """A reason code in words."""
+    return _WORDS.get(reason, reason.replace("_", " "))
+
+
+@dataclass(slots=True)
+class Balance:
+    """Counts of deliveries. `skipped` and `failed` by reason; `rows` has every (channel, status, reason)."""
+
+    rows: Counter[tuple[str, str, str]] = field(default_factory=Counter)
+
+    def _of(self, *statuses: DeliveryStatus) -> int:
+        return sum(count for (_, status, _), count in self.rows.items() if status in statuses)
+
+    def _reasons(self, status: DeliveryStatus) -> dict[str, int]:
+        reasons: Counter[str] = Counter()
+        for (_, each, reason), count in self.rows.items():
+            if each == status:
+                reasons[reason] += count
+        return dict(reasons.most_common())
+
+    @property
+    def total(self) -> int:
+        return sum(self.rows.values())
+
+    @property
+    def sent(self) -> int:
+        return self._of(*GROUPS["sent"])
+
+    @property
+    def failed(self) -> dict[str, int]:
+        return self._reasons(DeliveryStatus.FAILED)
+
+    @property
+    def skipped(self) -> dict[str, int]:
+        return self._reasons(DeliveryStatus.SKIPPED)
+
+    @property
+    def in_doubt(self) -> int:
+        return self._of(DeliveryStatus.IN_DOUBT)
+
+    @property
+    def cancelled(self) -> int:
+        return self._of(DeliveryStatus.CANCELLED)
+
+    @property
+    def waiting(self) -> int:
+        return self._of(*GROUPS["waiting"])
+
+    @property
+    def held(self) -> int:
+        """Of those that wait, the ones for a digest."""
+        return self._of(DeliveryStatus.HELD)
+
+    @property
+    def by_channel(self) -> dict[str, "Balance"]:
+        parts: dict[str, Balance] = {}
+        for (channel, status, reason), count in self.rows.items():
+            parts.setdefault(channel, Balance()).rows[channel, status, reason] += count
+        return parts
+
+    def as_dict(self) -> dict[str, object]:
+        return {
+            "total": self.total,
+            "sent": self.sent,
+            "failed": self.failed,
+            "skipped": self.skipped,
+            "in_doubt": self.in_doubt,
+            "cancelled": self.cancelled,
+            "waiting": self.waiting,
+        }
+
+
+def balance(notification: Notification) -> Balance:
+    """From the tallies (a few rows), never by counting deliveries."""
+    sums = Tally.objects.filter(notification=notification).values_list("channel", "status", "reason")
+    sheet = Balance()
+    for channel, status, reason, count in sums.annotate(n=Sum("count")).order_by():
+        if count:
+            sheet.rows[channel, status, reason] = count
+    return sheet
+
+
+def deliveries_behind(
+    notification: Notification, status: str = "", reason: str = "", channel: str = ""
+) -> QuerySet[Delivery]:
+    """The names behind a number, newest first; narrowed as by `narrow`."""
+    rows = Delivery.objects.filter(notification=notification).select_related("follower", "address").order_by("-pk")
+    return narrow(rows, status, reason, channel)
+
+
+def narrow(rows: QuerySet[Delivery], status: str = "", reason: str = "", channel: str = "") -> QuerySet[Delivery]:
+    """`status` may also be "waiting" (pending and queued), and "sent" takes the delivered with it."""
+    if status:
+        rows = rows.filter(status__in=GROUPS[status]) if status in GROUPS else rows.filter(status=status)
+    if reason:
+        rows = rows.filter(reason=reason)
+    return rows.filter(channel=channel) if channel else rows

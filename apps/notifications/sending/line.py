@@ -1,0 +1,332 @@
+"""Between the one thread that has the database and those that talk to servers: rows go in, outcomes come out."""
+
+import logging
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any
+from uuid import UUID
+
+from django.db import Error as DatabaseError
+from django.db import connection
+
+from apps.channels.contract import Flow, Outcome, Result, Session
+from apps.content.problems import RenderError
+from apps.notifications.messages.message import Unaddressed
+from apps.notifications.messages.row import Ended, Row
+from apps.notifications.sending import outcomes
+from apps.notifications.sending.held import release
+from apps.notifications.sending.journal import Journal, NotWritten
+
+log = logging.getLogger("carillon.send")
+
+FLUSH_ROWS = 250  # results that wake the thread with the database
+# Where a server takes a mail in less than QUICK seconds, MADE_AT_ONCE are made one after the other: what the processor
+# needs for making is still at hand then. A person's pause waits for those, 40 ms at most.
+MADE_AT_ONCE, QUICK = 8, 0.005
+FAULTS = (Result.ACCOUNT, Result.THROTTLED)  # the next message would fare no better
+OUR_OWN = (DatabaseError, MemoryError, NotWritten)  # what says nothing about the message or the provider
+
+
+class Line:
+    """The rows that wait for a connection, and the results that wait for the database."""
+
+    def __init__(
+        self, *, journal: Journal, make: Callable[[Row], Any], local: bool, news: threading.Event | None = None
+    ) -> None:
+        """`make` turns a row into the provider's message. Raises RenderError, Unaddressed; asks no database.
+        `news` is set when results are worth a transaction or all is done.
+
+        `local`: worked off by the thread with the database itself, so nobody waits for more rows, and a hand-over is
+        repeatable, so that doubt can't arise.
+        """
+        self.journal, self.make, self.local = journal, make, local
+        self.fault: str = ""  # the provider has a bug
+        self.error: BaseException | None = None  # this process can't go on
+        self._lock = threading.Lock()
+        self._rows_came, self._news = threading.Condition(self._lock), news or threading.Event()
+        self._ready: deque[Row] = deque()
+        self._ended: list[Ended] = []
+        self._in_hand = 0
+        self.open, self._left_alone = True, False
+        self._hands: list[Hand] = []  # connections at work
+        self.crowded = False  # the server did not want one of them
+
+    # ---- the side of the database
+    def put(self, rows: list[Row], *, first: bool = False) -> None:
+        with self._lock:
+            if first:
+                self._ready.extendleft(reversed(rows))
+            else:
+                self._ready.extend(rows)
+            self._rows_came.notify_all()
+
+    def withdraw(self, notifications: set[int] | None = None) -> list[Row]:
+        """Take back what no session has taken yet: all, or what belongs to these notifications."""
+        with self._lock:
+            made = [row for hand in self._hands for row in hand.unmake(notifications)]
+            self._in_hand -= len(made)
+            rows, self._ready = self._ready, deque()
+            taken: list[Row] = made
+            for row in rows:
+                gone = notifications is None or row.notification.pk in notifications
+                (taken if gone else self._ready).append(row)
+        return taken
+
+    def results(self, *, last: bool = False) -> list[Ended]:
+        """What has ended since. After the `last` time every connection books what it still has in hand by itself."""
+        with self._lock:
+            self._left_alone = last
+            results, self._ended = self._ended, []
+        return results
+
+    def waiting(self) -> int:
+        return len(self._ready)
+
+    def notifications(self) -> set[int]:
+        """Those of the rows that no session has taken yet."""
+        with self._lock:
+            made = {row.notification.pk for hand in self._hands for row, _ in hand.made}
+            return made | {row.notification.pk for row in self._ready}
+
+    def quiet(self) -> bool:
+        """Nothing waits and nothing is in hand."""
+        with self._lock:
+            return not self._ready and not self._in_hand
+
+    def full(self) -> bool:
+        """Enough results for a transaction."""
+        return len(self._ended) >= FLUSH_ROWS
+
+    def close(self) -> None:
+        """Give no more; messages in hand still end."""
+        with self._lock:
+            self._close()
+
+    def _close(self) -> None:
+        self.open = False
+        self._rows_came.notify_all()
+        self._news.set()
+
+    # ---- the side of a connection
+    def next(self, *, wait: bool) -> Row | None:
+        with self._lock:
+            while wait and not self.local and self.open and not self._ready:
+                for hand in self._hands:  # one that waits for an answer keeps nothing from one that is free
+                    self._ready.extend(hand.unmake())
+                self._in_hand -= len(self._ready)
+                if not self._ready:
+                    self._rows_came.wait()
+            if not self.open or not self._ready:
+                return None
+            self._in_hand += 1
+            return self._ready.popleft()
+
+    def share(self) -> int:
+        """How many a hand may make at once without another one going short."""
+        return len(self._ready) // (2 * max(len(self._hands), 1))
+
+    def back(self, row: Row) -> None:
+        with self._lock:
+            self._in_hand -= 1
+            alone = self._left_alone
+            if not alone:
+                self._ready.appendleft(row)
+                self._rows_came.notify()
+        if alone:
+            release(self.journal.owner, [row])
+
+    def ended(self, row: Row, outcome: Outcome) -> None:
+        with self._lock:
+            self._in_hand -= 1
+            alone = self._left_alone
+            if not alone:
+                self._ended.append((row, outcome))
+                if outcome.result in FAULTS:
+                    self._close()
+                elif len(self._ended) == FLUSH_ROWS or not (self._ready or self._in_hand):
+                    self._news.set()
+        if alone:
+            outcomes.record(self.journal.owner, [(row, outcome)])
+
+    def join(self, hand: "Hand") -> None:
+        with self._lock:
+            self._hands.append(hand)
+
+    def keep(self, hand: "Hand", fresh: list[tuple[Row, Any]]) -> None:
+        """What this hand has just made; another may be taking back what it made before."""
+        with self._lock:
+            hand.made.extend(fresh)
+
+    def made(self, hand: "Hand") -> Any:
+        """What this hand has made first; None where nothing is left of it."""
+        with self._lock:
+            return hand.made.popleft()[1] if hand.made else None
+
+    def others_go_on(self, hand: "Hand") -> bool:
+        """True for a connection that may leave because others are at work; the last one has to stay."""
+        with self._lock:
+            if self.local or len(self._hands) < 2:  # hands of a local line come one after the other
+                return False
+            self._hands.remove(hand)
+            self.crowded = True
+            return True
+
+    def broke(self, error: BaseException) -> None:
+        """The process can't go on, or the provider has a bug and can't be trusted with the next message."""
+        with self._lock:
+            if isinstance(error, OUR_OWN):
+                self.error = self.error or error
+            else:
+                self.fault = f"{type(error).__name__}: {error}"
+            self._close()
+
+
+class Hand(Flow[Any]):
+    """One connection's share of a line: what it has taken and not yet ended."""
+
+    def __init__(self, line: Line) -> None:
+        self._line = line
+        self._taken: dict[UUID, Row] = {}
+        self._left: set[UUID] = set()
+        self._over = False
+        self._making: UUID | None = None
+        self.made: deque[tuple[Row, Any]] = deque()  # what the session has not taken yet; under the line's lock
+        self._began, self._since = time.monotonic(), 0  # the last time some were made, and how many have ended since
+        line.join(self)
+
+    def take(self, *, wait: bool) -> Any:
+        while not self._over and self._line.open:
+            if (message := self._line.made(self)) is not None:
+                return message
+            if not self._make(wait=wait):
+                break
+        self.put_back()
+        return None
+
+    def _make(self, *, wait: bool) -> bool:
+        """The next message; some more where they go quickly. False: there is none."""
+        line, now = self._line, time.monotonic()
+        quick, self._began, self._since = now - self._began < self._since * QUICK, now, 0
+        wanted = min(MADE_AT_ONCE, max(1, line.share())) if quick and not line.local else 1
+        fresh: list[tuple[Row, Any]] = []
+        while not self._over and len(fresh) < wanted and (row := line.next(wait=wait and not fresh)):
+            self._taken[row.uid] = row
+            line.journal.preparing(row.pk)
+            try:
+                self._making = row.uid
+                message = line.make(row)
+                self._making = None
+            except (RenderError, Unaddressed) as error:
+                self._end(row.uid, unmade(str(error)))
+            except OUR_OWN:
+                raise
+            except Exception as error:  # a bug costs this message, not the slice
+                log.exception("The message of delivery %s could not be made.", row.uid)
+                self._end(row.uid, unmade(f"{type(error).__name__}: {error}"))
+            else:
+                if wanted > 1:  # a crash in the making of the next one is not the fault of this one
+                    line.journal.given_back(row.pk)
+                fresh.append((row, message))
+        line.keep(self, fresh)
+        return bool(fresh)
+
+    def put_back(self) -> None:
+        """What was made and will not be sent here."""
+        while (message := self._line.made(self)) is not None:
+            self.give_back(message)
+
+    def unmake(self, notifications: set[int] | None = None) -> list[Row]:
+        """What was made and not taken by the session, for the line, which holds its lock."""
+        gone = {row.uid: row for row, _ in self.made if notifications is None or row.notification.pk in notifications}
+        self.made = deque(each for each in self.made if each[0].uid not in gone)
+        for uid in gone:
+            del self._taken[uid]
+        return list(gone.values())
+
+    def leaving(self, message: Any) -> None:
+        if not self._line.local:
+            self._line.journal.handing_over(self._taken[message.delivery].pk)
+            self._left.add(message.delivery)
+
+    def ended(self, message: Any, outcome: Outcome) -> None:
+        if outcome.result is Result.ACCOUNT and self._line.others_go_on(self):
+            self._over = True  # servers allow only so many connections, and say so only to the one too many
+            self.give_back(message)
+            return
+        self._end(message.delivery, outcome)
+
+    def give_back(self, message: Any) -> None:
+        row = self._taken[message.delivery]
+        self._line.journal.given_back(row.pk)
+        del self._taken[message.delivery]
+        self._left.discard(message.delivery)
+        self._line.back(row)
+
+    def _end(self, uid: UUID, outcome: Outcome) -> None:
+        self._since += 1
+        row = self._taken.pop(uid)
+        self._left.discard(uid)
+        try:  # first: from here on a kill or a database that is away makes no doubt of it
+            self._line.journal.ended(row.pk, outcome)
+        finally:  # the books shall know it even where the journal's disk is full
+            self._line.ended(row, outcome)
+
+    def broke(self, error: BaseException) -> None:
+        """The session raised. What may have left is in doubt."""
+        log.error("A connection broke.", exc_info=error)
+        with suppress(NotWritten):  # then nothing leaves any more, and the line has to hear of it all the same
+            self.put_back()
+        said = f"{type(error).__name__}: {error}"
+        for uid, row in self._taken.items():
+            if uid in self._left:
+                self._line.ended(row, Outcome(Result.IN_DOUBT, said))
+            elif uid == self._making and isinstance(error, MemoryError):
+                continue  # it stays held and noted: for the recovery it is a crash, and the third one sets it aside
+            elif isinstance(error, OUR_OWN):
+                self._line.back(row)
+            else:
+                self._line.ended(row, Outcome(Result.TRANSIENT, said))
+        self._line.broke(error)
+
+
+def unmade(why: str) -> Outcome:
+    """Uncharged: the provider was not asked, so it says nothing about the account (breaker.concerns)."""
+    return Outcome(Result.PERMANENT_CONTENT, why, charged=False)
+
+
+def work(line: Line, session: Session[Any]) -> None:
+    """Let the session work the line off. Never raises: the line knows what went wrong."""
+    hand = Hand(line)
+    try:
+        session.work(hand)
+        hand.put_back()
+    except BaseException as error:  # noqa: BLE001  # whatever it is, the line hears of it
+        hand.broke(error)
+
+
+class Connection(threading.Thread):
+    """One session at work in a thread of its own."""
+
+    def __init__(self, line: Line, session: Session[Any]) -> None:
+        # a daemon: a stopping process does not wait ten minutes for the answer to a final dot
+        super().__init__(name="connection", daemon=True)
+        self._line, self._session = line, session
+        line.journal.share()
+        try:
+            self.start()
+        except RuntimeError:  # no more threads
+            line.journal.leave(clean=True)
+            raise
+
+    def run(self) -> None:
+        clean = False
+        try:
+            with self._session:
+                work(self._line, self._session)
+            clean = not (self._line.error or self._line.fault)  # the line's own thread may be gone and not hear of it
+        finally:
+            self._line.journal.leave(clean=clean)
+            connection.close()  # one that was left alone has booked its last result itself

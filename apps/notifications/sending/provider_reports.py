@@ -1,0 +1,131 @@
+"""What a provider reports of a message it took: that it arrived, or never will. In any order, each counts once."""
+
+import datetime as dt
+from typing import Any
+
+from django.db import transaction
+
+from apps.channels.contract import Outcome, Remedy, Result
+from apps.channels.sms.answers import Report
+from apps.lib.actor import SYSTEM
+from apps.lib.facts import Fact, Kind, publish
+from apps.notifications.books import tallies
+from apps.notifications.books.transitions import moved
+from apps.notifications.decide import fallback
+from apps.notifications.models import Delivery, DeliveryEvent, DeliveryStatus, ProviderAccount
+from apps.notifications.sending import remedies
+
+UNDELIVERED = "undelivered"  # the reason of what failed by a report
+REPORTED = "reported"  # … and of what was given up or in doubt, and did arrive
+_OPEN = (DeliveryStatus.PENDING, DeliveryStatus.QUEUED)
+
+
+class TooEarly(RuntimeError):
+    """Nobody can say yet which try the report is about: the provider should come again."""
+
+
+def moves(told: Report, *, status: str, provider_id: str, attempts: int) -> DeliveryStatus | None:
+    """Where the report takes a delivery; None: nowhere. Raises TooEarly.
+
+    Who has it has it: "delivered" goes before whatever else was told, by this provider or the next, and spares a try
+    that still waits. "Failed" is about one try, so it must name the one we hold; and before the hand-over is booked
+    there is no name yet.
+    """
+    if status in (DeliveryStatus.DELIVERED, DeliveryStatus.SKIPPED, DeliveryStatus.CANCELLED, DeliveryStatus.HELD):
+        return None
+    if told.arrived:
+        return DeliveryStatus.DELIVERED
+    if status == DeliveryStatus.QUEUED and attempts > 1:
+        raise TooEarly
+    if status in (DeliveryStatus.SENT, DeliveryStatus.IN_DOUBT, DeliveryStatus.QUEUED):
+        return DeliveryStatus.FAILED if provider_id in ("", told.name) else None
+    return None
+
+
+def report(*, told: Report, account: ProviderAccount, now: dt.datetime) -> bool:
+    """Book it; whether it changed anything. One that came before, or is about no delivery of ours, does not.
+
+    A sender that still holds the row finds at its own booking that it holds it no more. Raises TooEarly.
+    """
+    with transaction.atomic():
+        row = _locked(told, account)
+        if row is None:
+            return False
+        to = moves(told, status=row.status, provider_id=row.provider_id, attempts=row.attempts)
+        was = row.status
+        _, fresh = DeliveryEvent.objects.get_or_create(
+            provider_event_id=f"{account.pk}:{told.event}"[:255],
+            defaults={
+                "delivery": row,
+                "at": now,
+                "kind": "delivered" if told.arrived else UNDELIVERED,
+                "detail": {"said": told.said, "account": account.pk, "reason": row.reason},
+            },
+        )
+        if fresh:
+            _tell_of_address(row, told, to, now=now)
+        if to is None or not fresh:
+            return False
+        deltas = _move(row, told, to, account, now)
+        if to == DeliveryStatus.DELIVERED:
+            deltas.update(fallback.reached(deliveries=[row.pk], now=now))
+        else:
+            fallback.advance(deliveries=[row.pk], now=now)
+            data = {"channel": row.channel, "reason": UNDELIVERED, "said": told.said}
+            label = str(row.follower or "")
+            publish(Fact(Kind.DELIVERY_FAILED, SYSTEM, now, "delivery", str(row.uid), label, data))
+        tallies.shift(deltas)
+    if was in _OPEN:
+        tallies.finish_if_done(row.notification_id, now=now)
+    return True
+
+
+def _tell_of_address(row: Delivery, told: Report, to: DeliveryStatus | None, *, now: dt.datetime) -> None:
+    """What the report says of the address, the same in any order of reports.
+
+    That it does not exist is a network's guess: it counts where the message failed by it, and no longer than until
+    that message arrives. That somebody stopped it there is that person's word: it counts whatever became of it.
+    """
+    if row.address is None:
+        return
+    channel, address = row.channel, row.address.value
+    if told.arrived:
+        failures = DeliveryEvent.objects.filter(delivery=row.pk, kind=UNDELIVERED)
+        for said_at in failures.values_list("at", flat=True):
+            remedies.refute(channel=channel, address=address, said_at=said_at, now=now)
+    elif to == DeliveryStatus.FAILED or told.remedy is Remedy.STOPPED:
+        refusal = Outcome(Result.PERMANENT_RECIPIENT, told.said, remedy=told.remedy)
+        remedies.apply([(channel, address, refusal)], now=now)
+
+
+def _locked(told: Report, account: ProviderAccount) -> Delivery | None:
+    """The delivery, and first those that its end may call or call off: two reports about one chain would else each
+    hold what the other one wants."""
+    known = Delivery.objects.filter(uid=told.delivery, channel=account.channel).select_related("notification").first()
+    if known is None:
+        return None
+    rows = Delivery.objects.filter(pk=known.pk)
+    if known.notification.fallback and known.follower_id:
+        rows = Delivery.objects.filter(notification=known.notification_id, follower=known.follower_id)
+    list(rows.select_for_update(no_key=True).order_by("pk").values_list("pk"))
+    return Delivery.objects.select_related("follower", "address").filter(pk=known.pk).first()
+
+
+def _move(row: Delivery, told: Report, to: DeliveryStatus, account: ProviderAccount, now: dt.datetime) -> Any:
+    """The row as the report has it; what that does to the tallies."""
+    changes: dict[str, Any] = {"finished_at": now, "lease_owner": "", "lease_until": None}
+    if row.status != DeliveryStatus.SENT:
+        changes |= {"provider_id": told.name, "account": account}
+    if to == DeliveryStatus.FAILED:
+        changes |= {"reason": UNDELIVERED, "error": told.said}
+    else:
+        changes |= {"error": "", "reason": _allowed(row)}
+    return moved(Delivery.objects.filter(pk=row.pk), to, **changes)[1]
+
+
+def _allowed(row: Delivery) -> str:
+    """Why it was sent: of one that had failed by a report, the reason that it had before."""
+    if row.status not in (DeliveryStatus.FAILED, DeliveryStatus.IN_DOUBT):
+        return row.reason
+    failed = DeliveryEvent.objects.filter(delivery=row.pk, kind=UNDELIVERED).order_by("-pk").first()
+    return str(failed.detail["reason"]) if failed and row.reason == UNDELIVERED else REPORTED

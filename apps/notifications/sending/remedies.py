@@ -1,0 +1,66 @@
+"""What a refusal of the recipient does to the address, in the transaction that books the refusal."""
+
+import datetime as dt
+from collections.abc import Iterable
+from contextlib import suppress
+
+from apps.channels.contract import Outcome, Remedy, Result
+from apps.followers.addresses import BadAddress, normalise
+from apps.followers.consent import suppression
+from apps.followers.devices import register
+from apps.followers.devices.webhook_calls import Answer, heard
+from apps.followers.models import Channel, Suppression, SuppressionReason, channel_of_address
+from apps.lib.actor import SYSTEM
+
+_REASONS = {Remedy.BOUNCED: SuppressionReason.HARD_BOUNCE, Remedy.STOPPED: SuppressionReason.STOP}
+
+
+def apply(refusals: Iterable[tuple[str, str, Outcome]], *, now: dt.datetime) -> None:
+    """`refusals`: (channel, address, outcome). Only where the provider said that it is about the recipient.
+
+    In the order of the addresses: two senders that meet the same dead ones would else wait for each other in a ring.
+    """
+    for channel, address, outcome in sorted(refusals, key=lambda each: each[:2]):
+        if outcome.result is not Result.PERMANENT_RECIPIENT or not address:
+            continue
+        if channel == Channel.WEBHOOK:
+            continue  # what its answers say, good ones too, is heard in `answered`
+        if outcome.remedy is Remedy.GONE:
+            register.gone(channel=channel, value=address, since=outcome.gone_since, now=now)
+        elif reason := _REASONS.get(outcome.remedy):
+            try:
+                suppression.suppress(
+                    channel=channel_of_address(channel),
+                    value=address,
+                    reason=reason,
+                    note=outcome.detail,
+                    by=SYSTEM,
+                    now=now,
+                )
+            except BadAddress:  # no rule of ours would let it in now; then nothing goes there either
+                continue
+
+
+def refute(*, channel: str, address: str, said_at: dt.datetime, now: dt.datetime) -> None:
+    """A message arrived of which a report had said at `said_at` that its address does not exist: off the list with it.
+
+    Only what that report put there, which has its very moment. What other messages met stays, and so does a STOP: it
+    is somebody's word, and no network's arrival takes that back.
+    """
+    place = channel_of_address(channel)
+    rows = Suppression.objects.filter(channel=place, reason=SuppressionReason.HARD_BOUNCE, created_at=said_at)
+    with suppress(BadAddress):  # then it was never put there
+        if entry := rows.filter(key=normalise(place, address)[1]).first():
+            suppression.release(suppression=entry, note="The message did arrive.", by=SYSTEM, now=now)
+
+
+def answered(calls: Iterable[tuple[str, str, Outcome]], *, now: dt.datetime) -> None:
+    """(channel, address, outcome) of all that was handed over: what webhooks answered is remembered."""
+    answers = []
+    for channel, address, outcome in calls:
+        if channel != Channel.WEBHOOK:
+            continue
+        if (good := outcome.result is Result.ACCEPTED) or outcome.remedy is not Remedy.NONE:
+            answers.append(Answer(address, good, outcome.remedy is Remedy.GONE, outcome.detail))
+    if answers:
+        heard(answers, now=now)

@@ -1,0 +1,175 @@
+"""One account at work: its rows are handed over by its connections, and booked."""
+
+import logging
+import threading
+import time
+from collections import Counter
+from contextlib import ExitStack
+from typing import Any
+
+from django.db import connection as database
+from django.utils import timezone
+
+from apps.channels.contract import Result
+from apps.channels.registry import provider
+from apps.notifications.accounts import health, routing
+from apps.notifications.books import tallies
+from apps.notifications.limits import domains, grant
+from apps.notifications.messages.message import message_of
+from apps.notifications.messages.row import Row
+from apps.notifications.models import ProviderAccount
+from apps.notifications.sending import held, key_refusals, outcomes
+from apps.notifications.sending.journal import Journal
+from apps.notifications.sending.line import Connection, Line, work
+
+log = logging.getLogger("carillon.send")
+PATIENCE = 3.0  # and waits that long for answers; whoever waits longer books its answer alone
+FIRST_CLAIM, LARGEST_CLAIM = 100, 1000  # rows; then what goes out in AHEAD_SECONDS. A claim of 100 costs 49 µs a row
+AHEAD_SECONDS = 1.0
+FRESH_SECONDS = 2.0  # consent of those who wait in this process, too
+FLUSH_SECONDS = 0.5
+WIDEN_SECONDS = 0.25  # more connections are opened this often, while this process mostly waits for answers
+MOSTLY_WAITING = 0.6  # of one core's time
+# A killed sender doubles a message for each of its connections. A site on SQLite is small and gives up some pace for
+# less of that: with four, 10 kills doubled 12 mails.
+MOST_CONNECTIONS = 2 if database.vendor == "sqlite" else 1000
+
+
+class Shift:
+    """One account at work: its rows are handed over by its connections, and booked."""
+
+    def __init__(self, account: ProviderAccount, journal: Journal, news: threading.Event) -> None:
+        """Raises BadSettings, UnknownProvider, Undecryptable, and what a provider with a bug does."""
+        self._account, self._owner = account, journal.owner
+        self._kind, self._settings = provider(account.provider), routing.settings_in_use(account)
+        self._line = Line(journal=journal, make=self._message, local=self._kind.local, news=news)
+        self._most = min(self._kind.connections(self._settings), MOST_CONNECTIONS)
+        self._connections: list[Connection] = []
+        self._began = self._flushed = self._fresh = self._widened = time.monotonic()
+        self._used = time.process_time()
+        self._closed: float | None = None
+        self._done = 0
+        first = self._kind.open(self._settings)
+        self._here = ExitStack()
+        if self._kind.local:
+            self._session = self._here.enter_context(first)
+        else:
+            self._connections.append(Connection(self._line, first))
+
+    def _message(self, row: Row) -> Any:
+        row.account_id = self._account.pk
+        return message_of(row, account=self._settings, now=timezone.now())
+
+    # ---- what waits here
+    def room(self) -> int:
+        """How many more rows it can use: none, or what goes out in AHEAD_SECONDS at the pace so far."""
+        pace = self._done / max(time.monotonic() - self._began, 0.1)
+        most = FIRST_CLAIM if self._kind.local else LARGEST_CLAIM  # this thread's work keeps all others
+        ahead = int(min(max(pace * AHEAD_SECONDS, FIRST_CLAIM), most))
+        return ahead if self._line.open and self._line.waiting() < ahead // 2 else 0
+
+    def put(self, rows: list[Row]) -> None:
+        self._line.put(rows)
+
+    def quiet(self) -> bool:
+        """Nothing is in hand, and its connections wait for more."""
+        return self._line.open and self._line.quiet()
+
+    def notifications(self) -> set[int]:
+        return self._line.notifications()
+
+    def withdraw(self, notifications: set[int]) -> None:
+        give_back(self._owner, self._account, self._line.withdraw(notifications))
+
+    # ---- work
+    def go_on(self) -> bool:
+        """Keep the books true, and the rows fresh, while the connections hand over. True where something was booked."""
+        booked = 0
+        if self._kind.local and self._line.waiting():
+            work(self._line, self._session)  # transactions of our own: this thread makes them
+        if self._line.quiet() or time.monotonic() - self._flushed > FLUSH_SECONDS or self._line.full():
+            booked = self._book()
+        if time.monotonic() - self._fresh > FRESH_SECONDS:
+            self._refresh()
+        self._widen()
+        return booked > 0
+
+    def _refresh(self) -> None:
+        """May those who wait here still be written to?"""
+        waiting = self._line.withdraw()
+        wanted = held.still_wanted(self._owner, waiting, now=timezone.now())
+        self._line.put(wanted, first=True)
+        kept = {row.pk for row in wanted}
+        _return_tokens(self._account, [row for row in waiting if row.pk not in kept])
+        self._fresh = time.monotonic()
+
+    def _widen(self) -> None:
+        """More connections while rows wait and this process mostly waits for answers."""
+        now, used = time.monotonic(), time.process_time()
+        if now - self._widened < WIDEN_SECONDS:
+            return
+        share = (used - self._used) / (now - self._widened)
+        self._widened, self._used = now, used
+        if share < MOSTLY_WAITING and self._line.waiting() and self._line.open and not self._line.crowded:
+            have = len(self._connections)
+            try:
+                for _ in range(min(have, self._most - have)):
+                    self._connections.append(Connection(self._line, self._kind.open(self._settings)))
+            except Exception:  # a bug, or no more threads: the other accounts have nothing to do with it
+                log.exception("%s gets no more than %d connections.", self._account, len(self._connections))
+                self._most = len(self._connections)
+
+    def _book(self, *, last: bool = False) -> int:
+        """How many results there were."""
+        self._flushed = time.monotonic()
+        results = self._line.results(last=last)
+        self._done += len(results)
+        results, heard = key_refusals.judged(self._account, results, now=timezone.now())
+        outcomes.record(self._owner, results)
+        if not results:
+            return 0
+        now = timezone.now()
+        if until := health.note(self._account, heard, now=now):
+            log.warning("%s is left alone until %s: %s", self._account, until, self._account.last_error)
+            self._line.close()
+        others = [(row.domain, outcome) for row, outcome in results if outcome.result is not Result.ACCEPTED]
+        domains.heard(account=self._account, results=others, now=now)
+        tallies.finish_all_done({row.notification.pk for row, _ in results} - self._line.notifications(), now=now)
+        return len(results)
+
+    # ---- the end
+    def close(self) -> None:
+        self._line.close()
+
+    def over(self) -> bool:
+        """It can't go on, and its connections have ended or had their time to."""
+        if self._line.open:
+            return False
+        self._closed = self._closed or time.monotonic()
+        late = time.monotonic() - self._closed > PATIENCE
+        return late or not any(connection.is_alive() for connection in self._connections)
+
+    def end(self, *, until: float) -> list[BaseException]:
+        """Wait for answers until then (monotonic), book them, give the rest back. What keeps this process from going
+        on."""
+        self._line.close()
+        for connection in self._connections:
+            connection.join(max(0.0, until - time.monotonic()))
+        self._here.close()
+        self._book(last=True)
+        give_back(self._owner, self._account, self._line.withdraw())
+        if self._line.fault:
+            health.pause(self._account, detail=self._line.fault, now=timezone.now())
+        return [self._line.error] if self._line.error else []
+
+
+def give_back(owner: str, account: ProviderAccount, rows: list[Row]) -> None:
+    held.release(owner, rows)
+    _return_tokens(account, rows)
+
+
+def _return_tokens(account: ProviderAccount, rows: list[Row]) -> None:
+    """Of rates and days, for what did not leave."""
+    of = {row.notification.pk: row.notification for row in rows}
+    for pk, count in Counter(row.notification.pk for row in rows).items():
+        grant.give_back(notification=of[pk], account=account, count=count)

@@ -1,0 +1,1 @@
+"""Message types: what they ask of their data, and how staff change them."""

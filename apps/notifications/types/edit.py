@@ -1,0 +1,201 @@
+"""Message types: make and change a notification type, and say which template speaks for it."""
+
+import datetime as dt
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+from django.db import IntegrityError, transaction
+
+from apps.content.models import Template
+from apps.followers.models import Category, Channel, DoubtPolicy, NotificationType
+from apps.lib.actor import Actor
+from apps.lib.facts import Fact, Kind, publish
+from apps.notifications.models import TypeTemplate
+from apps.notifications.types.data_schema import BadSchema, check_schema
+
+YEAR = 366 * 24 * 3600  # seconds
+
+
+class BadType(ValueError):
+    """These values can't go together; `field` is the one to change."""
+
+    def __init__(self, field: str, message: str) -> None:
+        super().__init__(message)
+        self.field = field
+
+
+@dataclass(frozen=True, slots=True)
+class TypeValues:
+    """All that staff decide about a type. `translations`: {"ru": {"name", "description"}}."""
+
+    name: str
+    description: str = ""
+    category: str = Category.INFORMATIONAL
+    commercial: bool = False
+    channels: Sequence[str] = ()
+    default_channels: Sequence[str] = ()
+    locked_channels: Sequence[str] = ()
+    doubt_policy: str = DoubtPolicy.RESEND
+    active: bool = True
+    position: int = 100
+    translations: Mapping[str, Mapping[str, str]] | None = None
+    schema: Mapping[str, Any] | None = None
+    lifetime: int | None = None  # seconds, as the ones below
+    digest: bool = False
+    throttle_count: int | None = None
+    throttle_seconds: int | None = None
+    fallback: Sequence[str] = ()
+    fallback_after: int = 300
+
+
+def check(values: TypeValues) -> None:
+    """The rules the database also keeps, and those it can't. Raises BadType with what to do."""
+    if not values.name.strip():
+        raise BadType("name", "Give this message type a name; followers read it in their preferences.")
+    if values.category not in Category.values:
+        raise BadType("category", f"{values.category!r} is not one of: {', '.join(Category.values)}.")
+    if values.doubt_policy not in DoubtPolicy.values:
+        raise BadType("doubt_policy", f"{values.doubt_policy!r} is not one of: {', '.join(DoubtPolicy.values)}.")
+    if values.category == Category.MARKETING and not values.commercial:
+        raise BadType("commercial", "Marketing is always commercial: it obeys the global opt-out. Tick Commercial.")
+    if values.category == Category.CRITICAL and values.commercial:
+        raise BadType(
+            "commercial", "Critical messages can't be switched off, so they can't be commercial. Untick Commercial."
+        )
+    if not values.channels:
+        raise BadType("channels", "Choose at least one channel; without one nothing of this kind can be sent.")
+    if unknown := sorted(set(values.channels) - set(Channel.values)):
+        raise BadType("channels", f"{', '.join(unknown)} is not one of: {', '.join(Channel.values)}.")
+    for field, what in (("default_channels", "on by default"), ("locked_channels", "locked")):
+        if extra := sorted(set(getattr(values, field)) - set(values.channels)):
+            raise BadType(field, f"{_labels(extra)} can't be {what}: this kind is not offered there.")
+    if values.locked_channels and values.commercial:
+        # a lock goes before the global opt-out (followers/verdict.py)
+        raise BadType("locked_channels", "Commercial messages can't be locked on: people must be able to refuse them.")
+    _check_sending(values)
+
+
+def _check_sending(values: TypeValues) -> None:
+    if values.schema is not None:
+        try:
+            check_schema(values.schema)
+        except BadSchema as error:
+            raise BadType("schema", str(error)) from error
+    if values.digest and values.category == Category.CRITICAL:
+        raise BadType("digest", "Critical messages go at once, so they can't wait for a digest. Untick it.")
+    if (values.throttle_count is None) != (values.throttle_seconds is None):
+        missing = "throttle_count" if values.throttle_count is None else "throttle_seconds"
+        raise BadType(missing, "A throttle is a number of messages and a time: give both, or neither.")
+    for field, most in (("lifetime", YEAR), ("throttle_seconds", YEAR), ("throttle_count", 1000)):
+        number = getattr(values, field)
+        if number is not None and not 1 <= number <= most:
+            raise BadType(field, f"Give a number from 1 to {most:,}, or none.")
+    if len(values.fallback) == 1 or len(set(values.fallback)) < len(values.fallback):
+        raise BadType("fallback", "Name two or more different channels, or none: then all are used at once.")
+    if extra := sorted(set(values.fallback) - set(values.channels)):
+        raise BadType("fallback", f"{', '.join(extra)} can't be in the chain: this kind is not offered there.")
+    if not 1 <= values.fallback_after <= YEAR:
+        raise BadType("fallback_after", f"Give a number from 1 to {YEAR:,}.")
+
+
+def _labels(channels: Sequence[str]) -> str:
+    return ", ".join(str(Channel(channel).label) for channel in channels)
+
+
+def make_type(
+    *, key: str, values: TypeValues, template: Template | None = None, by: Actor, now: dt.datetime
+) -> NotificationType:
+    """Raises BadType, also for a key that is taken."""
+    check(values)
+    try:
+        with transaction.atomic():
+            made = NotificationType.objects.create(key=key, **_columns(values))
+            _speak(made, template)
+            _tell(made, before={}, after=_described(values, template), by=by, now=now)
+    except IntegrityError:
+        if not NotificationType.objects.filter(key=key).exists():
+            raise
+        raise BadType("key", f"There is already a message type with the key {key}.") from None
+    return made
+
+
+def change_type(
+    *,
+    notification_type: NotificationType,
+    values: TypeValues,
+    template: Template | None,
+    by: Actor,
+    now: dt.datetime,
+) -> NotificationType:
+    """What followers chose stays as it is. Raises BadType. Nothing is written when nothing differs."""
+    check(values)
+    with transaction.atomic():
+        row = NotificationType.objects.select_for_update().get(pk=notification_type.pk)
+        spoken = TypeTemplate.objects.filter(notification_type=row).select_related("template").first()
+        before = _described(values_of(row), spoken.template if spoken else None)
+        after = _described(values, template)
+        changed = [name for name in after if before[name] != after[name]]
+        if changed:
+            columns = _columns(values)
+            for name, value in columns.items():
+                setattr(row, name, value)
+            row.save(update_fields=list(columns))
+            _speak(row, template)
+            _tell(
+                row,
+                before={name: before[name] for name in changed},
+                after={name: after[name] for name in changed},
+                by=by,
+                now=now,
+            )
+    return row
+
+
+def values_of(row: NotificationType) -> TypeValues:
+    return TypeValues(**{name: getattr(row, name) for name in TypeValues.__dataclass_fields__})
+
+
+def template_of(notification_type: NotificationType) -> Template | None:
+    """The template that speaks for this type when a caller names none."""
+    spoken = TypeTemplate.objects.filter(notification_type=notification_type).select_related("template").first()
+    return spoken.template if spoken else None
+
+
+def _columns(values: TypeValues) -> dict[str, Any]:
+    # lists, not tuples: that is what comes back from JSON, and what a comparison must meet
+    return asdict(
+        replace(
+            values,
+            channels=list(values.channels),
+            default_channels=list(values.default_channels),
+            locked_channels=list(values.locked_channels),
+            fallback=list(values.fallback),
+            translations={language: dict(words) for language, words in (values.translations or {}).items()},
+        )
+    )
+
+
+def _described(values: TypeValues, template: Template | None) -> dict[str, Any]:
+    return _columns(values) | {"template": template.key if template else None}
+
+
+def _speak(row: NotificationType, template: Template | None) -> None:
+    if template is None:
+        TypeTemplate.objects.filter(notification_type=row).delete()
+    else:
+        TypeTemplate.objects.update_or_create(notification_type=row, defaults={"template": template})
+
+
+def _tell(row: NotificationType, *, before: dict[str, Any], after: dict[str, Any], by: Actor, now: dt.datetime) -> None:
+    publish(
+        Fact(
+            Kind.TYPE_CHANGED,
+            by=by,
+            at=now,
+            subject_type="notification_type",
+            subject_id=row.key,
+            subject_label=row.name,
+            data={"before": before, "after": after},
+        )
+    )

@@ -1,0 +1,1 @@
+"""The demo world of a first `make run`."""

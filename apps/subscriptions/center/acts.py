@@ -1,0 +1,110 @@
+"""What can be done with a link: save choices, take them back, opt out. Each is one transaction."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from django.db import transaction
+
+from apps.followers.consent import acts, matrix, rhythm
+from apps.followers.consent.acts import Words
+from apps.followers.consent.matrix import Key
+from apps.followers.consent.rhythm import Wishes
+from apps.followers.models import Channel, Follower
+from apps.followers.people.contacts import change_follower
+from apps.lib import tokens
+from apps.subscriptions.public import Proof
+
+# An undo is for a slip noticed at once. Later it would bring back choices nobody remembers.
+UNDO_SECONDS = 24 * 3600
+_UNDO = "preferences-undo"
+
+
+@dataclass(frozen=True, slots=True)
+class Saved:
+    """`undo` is the signed way back, "" when nothing changed."""
+
+    undo: str
+
+
+def save(
+    *,
+    follower: Follower,
+    words: Words,
+    fields: Mapping[str, Any],
+    wishes: Wishes | None = None,
+    reason: str = "",
+    proof: Proof,
+) -> Saved:
+    """Store words, `fields` (language, time_zone, measured) and `wishes` (rhythm.py), together or not at all.
+
+    Raises what consent.set_preferences, contacts.change_follower and rhythm.set_rhythm raise.
+    """
+    with transaction.atomic():
+        change = acts.set_preferences(
+            follower=follower,
+            cells=words.cells,
+            mutes=words.mutes,
+            subscribed=words.subscribed,
+            reason=reason,
+            **proof,
+        )
+        were = {name: getattr(follower, name) for name, value in fields.items() if getattr(follower, name) != value}
+        if were:
+            changes: Any = {name: fields[name] for name in were}
+            change_follower(follower=follower, by=proof["by"], now=proof["now"], **changes)
+        turn = rhythm.set_rhythm(follower=follower, **proof, **wishes) if wishes else None
+    if not change and not were and not turn:
+        return Saved("")
+    before = {"words": change.before.as_json(), "fields": were, "wishes": rhythm.as_json(turn.before) if turn else {}}
+    return Saved(tokens.make(_UNDO, {"f": str(follower.uid), **before}))
+
+
+def readable_undo(follower: Follower, token: str) -> tuple[Words, dict[str, Any], Wishes] | None:
+    """What the token would bring back; None when it is too old, changed, or another person's."""
+    try:
+        payload = tokens.read(_UNDO, token, max_age=UNDO_SECONDS)
+    except tokens.BadToken:
+        return None
+    if payload["f"] != str(follower.uid):
+        return None
+    return Words.from_json(payload["words"]), payload["fields"], rhythm.from_json(payload.get("wishes", {}))
+
+
+def undo(*, follower: Follower, token: str, proof: Proof) -> bool:
+    """Put everything back as it was before that save. False when the token is no longer good.
+
+    Cells that were taken away or locked in the meantime stay as they are.
+    """
+    found = readable_undo(follower, token)
+    if found is None:
+        return False
+    words, fields, wishes = found
+    if (pause := wishes.get("snoozed_until")) and pause <= proof["now"]:
+        wishes["snoozed_until"] = None  # it would be over by now
+    editable = {(row.key, cell.channel) for row in matrix.matrix(follower) for cell in row.cells if cell.editable}
+    cells: dict[Key, bool | None] = {key: said for key, said in words.cells.items() if key in editable}
+    save(
+        follower=follower, words=Words(cells, words.mutes, words.subscribed), fields=fields, wishes=wishes, proof=proof
+    )
+    return True
+
+
+def opt_out(*, follower: Follower, type_key: str, proof: Proof) -> None:
+    """Off with the type the mail was about, on e-mail: that is what the person is looking at. "" means everything.
+
+    Where that cell can't be said (the type is gone, or locked) everything commercial goes off: somebody who asks to
+    be left alone must not be ignored because of how we are set up.
+    """
+    if type_key:
+        try:
+            acts.set_preferences(follower=follower, cells={(type_key, Channel.EMAIL): False}, mutes={}, **proof)
+            return
+        except (acts.UnknownCell, acts.Locked):
+            pass
+    acts.unsubscribe(follower=follower, **proof)
+
+
+def is_out(follower: Follower, type_key: str) -> bool:
+    """Did the person already say what `opt_out` would say?"""
+    return not follower.subscribed or matrix.own_words(follower).get((type_key, Channel.EMAIL)) is False

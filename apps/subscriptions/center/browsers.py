@@ -1,0 +1,77 @@
+"""The browser of the preference page: connect it for web push, keep it known, disconnect it; and its service worker."""
+
+import re
+
+from django.conf import settings
+from django.db import transaction
+from django.http import FileResponse, HttpRequest, HttpResponse
+from django.views.decorators.http import require_POST, require_safe
+
+from apps.followers.devices import register
+from apps.subscriptions import new_way
+from apps.subscriptions.center.page import SOURCE, back
+from apps.subscriptions.public import follower_of, proof, public_page, read_link
+
+# In this order: each names the ones before it in its user agent, too.
+_BROWSERS = (("Edg", "Edge"), ("OPR", "Opera"), ("Firefox", "Firefox"), ("Chrome", "Chrome"), ("Safari", "Safari"))
+_SYSTEMS = ("Android", "iPhone", "iPad", "Windows", "Macintosh", "Linux")
+
+
+@public_page
+@require_POST
+def connect(request: HttpRequest, token: str) -> HttpResponse:
+    """The browser's subscription, as the page and the service worker send it: at first, on each visit, and renewed.
+
+    `replaces` is the endpoint that this one follows. 204, or 400 with the reason.
+    """
+    follower = follower_of(read_link("preferences", token))
+    said, sent = proof(request, follower, SOURCE), request.POST
+    try:
+        with transaction.atomic():
+            known = {row.key: row for row in register.devices_of(follower)}
+            row = register.register_browser(
+                follower=follower,
+                endpoint=sent.get("endpoint", ""),
+                p256dh=sent.get("p256dh", ""),
+                auth=sent.get("auth", ""),
+                server_key=sent.get("server_key", ""),
+                label=name_of(said["user_agent"]),
+                by=said["by"],
+                now=said["now"],
+            )
+            before = known.get(register.key_of(sent.get("replaces", "")))
+            if before and before.pk != row.pk:
+                register.unregister(device=before, by=said["by"], now=said["now"])
+            elif row.key not in known:
+                new_way.tell(follower, "browser", (row.details or {}).get("label", ""), proof=said)
+    except register.BadDevice as error:
+        return HttpResponse(str(error), status=400, content_type="text/plain; charset=utf-8")
+    return HttpResponse(status=204)
+
+
+@public_page
+@require_POST
+def remove(request: HttpRequest, token: str) -> HttpResponse:
+    """Nothing more to that browser; a second press finds it done."""
+    follower = follower_of(read_link("preferences", token))
+    said = proof(request, follower, SOURCE)
+    known = {str(row.uid): row for row in register.devices_of(follower)}
+    if row := known.get(request.POST.get("device", "")):
+        register.unregister(device=row, by=said["by"], now=said["now"])
+    return back(token, "disconnected", part="browsers")
+
+
+@require_safe
+def worker(request: HttpRequest) -> FileResponse:
+    """The service worker's script. Asked for anew on each visit, so that a faulty one does not stay."""
+    script = (settings.BASE_DIR / "static/carillon/push-worker.js").open("rb")
+    answer = FileResponse(script, content_type="text/javascript")
+    answer["Cache-Control"] = "no-cache"
+    return answer
+
+
+def name_of(user_agent: str) -> str:
+    """Firefox on Android: enough to tell one's own browsers apart."""
+    browser = next((name for mark, name in _BROWSERS if f"{mark}/" in user_agent), "")
+    system = next((name for name in _SYSTEMS if re.search(rf"\b{name}\b", user_agent)), "")
+    return " · ".join(filter(None, (browser, system.replace("Macintosh", "Mac"))))

@@ -1,0 +1,127 @@
+"""The fields of the public pages: they check what was typed and save nothing."""
+
+import datetime as dt
+from typing import Any
+from zoneinfo import ZoneInfo, available_timezones
+
+from django import forms
+from django.conf import settings
+from django.utils.translation import get_language_info
+from django.utils.translation import gettext_lazy as _
+
+from apps.followers.addresses import BadAddress, normalise
+from apps.followers.models import Channel, Follower
+from apps.followers.profile_fields import BadFollower
+from apps.lib.wallclock import instant
+from apps.subscriptions.center.wording import REASONS
+
+# The rest of the IANA list are old names and offsets.
+_AREAS = ("Africa", "America", "Antarctica", "Asia", "Atlantic", "Australia", "Europe", "Indian", "Pacific")
+
+_MORNING = dt.time(8)  # when a pause of days ends
+
+
+class Fields(forms.Form):
+    """Language and time zone. What the follower has now is always among the choices."""
+
+    language = forms.ChoiceField(label=_("Language"))
+    time_zone = forms.ChoiceField(label=_("Time zone"), required=False)
+
+    def __init__(self, *args: Any, follower: Follower, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.initial = {"language": follower.language, "time_zone": follower.time_zone}
+        self.fields["language"].choices = _languages(follower.language)
+        self.fields["time_zone"].choices = _zones(follower.time_zone)
+        for field in self.fields.values():
+            field.widget.attrs["class"] = "form-select"
+
+    def moved(self) -> dict[str, Any]:
+        """Those that differ from what the page showed (`<name>_was`), and the switch `measured` likewise."""
+        moved = {
+            name: value
+            for name, value in self.cleaned_data.items()
+            if value != self.data.get(f"{name}_was", self.initial[name])
+        }
+        # an unticked box is not sent: only a page that showed it can mean it
+        if "measured_was" in self.data and (on := "measured" in self.data) != (self.data["measured_was"] == "on"):
+            moved["measured"] = on
+        return moved
+
+
+class Pause(forms.Form):
+    """For how long nothing should come. The buttons and the day are one field each; the buttons go first."""
+
+    until = forms.CharField(required=False)
+    day = forms.DateField(required=False)
+
+    def until_when(self, zone: ZoneInfo, *, now: dt.datetime) -> dt.datetime | None:
+        """None ends the pause. Raises BadFollower for what is no day."""
+        self.is_valid()
+        local = now.astimezone(zone)
+        match self.cleaned_data.get("until", ""):
+            case "end":
+                return None
+            case "hour":
+                return now + dt.timedelta(hours=1)
+            case "tomorrow":
+                day = local.date() + dt.timedelta(days=1)
+            case "week":
+                day = local.date() + dt.timedelta(days=7)
+            case _:
+                day = self.cleaned_data.get("day")
+        if day is None:
+            raise BadFollower("snoozed_until", "No day was chosen.")
+        return instant(dt.datetime.combine(day, _MORNING), zone)
+
+
+class Reason(forms.Form):
+    """Why somebody leaves; all of it is optional."""
+
+    why = forms.ChoiceField(choices=list(REASONS.items()), required=False, widget=forms.RadioSelect)
+    words = forms.CharField(max_length=250, required=False, widget=forms.Textarea)
+
+    def text(self) -> str:
+        """ "too_many: their own words"; whatever was not understood is left out, for it must not stop an opt-out."""
+        self.is_valid()
+        said = (self.cleaned_data.get("why", ""), " ".join(self.cleaned_data.get("words", "").split()))
+        return ": ".join(part for part in said if part)
+
+
+class Ask(forms.Form):
+    """The address somebody wants the link for."""
+
+    email = forms.CharField(
+        label=_("Your email address"),
+        max_length=320,
+        widget=forms.EmailInput(attrs={"autocomplete": "email", "class": "form-control"}),
+        error_messages={"required": _("Type the address our messages come to.")},
+    )
+
+    def clean_email(self) -> str:
+        try:
+            return normalise(Channel.EMAIL, self.cleaned_data["email"])[1]
+        except BadAddress:
+            raise forms.ValidationError(
+                _("This does not look like an email address. It needs an @, such as name@example.com.")
+            ) from None
+
+
+def _languages(current: str) -> list[tuple[str, str]]:
+    choices = dict(settings.LANGUAGES)
+    if current not in choices:
+        try:
+            choices[current] = get_language_info(current.lower())["name_local"]
+        except KeyError:
+            choices[current] = current
+    return list(choices.items())
+
+
+def _zones(current: str) -> list[tuple[str, Any]]:
+    groups: dict[str, list[tuple[str, str]]] = {area: [] for area in _AREAS}
+    for name in sorted(available_timezones()):
+        area, _slash, place = name.partition("/")
+        if place and area in groups:
+            groups[area].append((name, place.replace("_", " ").replace("/", " / ")))
+    known = {name for names in groups.values() for name, _label in names}
+    other = [(current, current)] if current and current not in known else []
+    return [("", _("Same as this site (%(zone)s)") % {"zone": settings.TIME_ZONE}), *other, *groups.items()]

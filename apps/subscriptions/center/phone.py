@@ -1,0 +1,55 @@
+"""The phone on the preference page: name a number, type the code that was sent there, forget the number."""
+
+from django.db import transaction
+from django.http import HttpRequest, HttpResponse
+from django.views.decorators.http import require_POST
+
+from apps.followers.addresses import BadAddress
+from apps.followers.devices import phones
+from apps.lib.queue.announce import announce
+from apps.lib.queue.lanes import Lane
+from apps.subscriptions import new_way
+from apps.subscriptions.center.page import SOURCE, back, page
+from apps.subscriptions.center.wording import BAD_NUMBER, CODE_ANSWERS, TOO_MANY_CODES, masked
+from apps.subscriptions.public import follower_of, proof, public_page, read_link
+
+
+@public_page
+@require_POST
+def ask(request: HttpRequest, token: str) -> HttpResponse:
+    """Send a code to the number."""
+    follower = follower_of(read_link("preferences", token))
+    said = proof(request, follower, SOURCE)
+    number = request.POST.get("number", "")[:40]
+    try:
+        code = phones.ask(follower=follower, number=number, ip=said["ip"], now=said["now"])
+    except BadAddress:
+        return page(request, token, follower, problem=("number", BAD_NUMBER), status=400)
+    except phones.TooManyCodes:
+        return page(request, token, follower, problem=("number", TOO_MANY_CODES), status=429)
+    announce("apps.subscriptions.center.phone_code.send", lane=Lane.CRITICAL, code_id=code.pk)
+    return back(token, "code", part="phone")
+
+
+@public_page
+@require_POST
+def confirm(request: HttpRequest, token: str) -> HttpResponse:
+    follower = follower_of(read_link("preferences", token))
+    said = proof(request, follower, SOURCE)
+    with transaction.atomic():
+        answer = phones.confirm(follower=follower, code=request.POST.get("code", "")[:20], **said)
+        if answer is phones.Answer.CONFIRMED:
+            new_way.tell(follower, "phone", masked(follower.phone), proof=said)
+    if answer is phones.Answer.CONFIRMED:
+        return back(token, "phone", part="phone")
+    part = "code" if answer is phones.Answer.WRONG else "number"
+    return page(request, token, follower, problem=(part, CODE_ANSWERS[answer]), status=400)
+
+
+@public_page
+@require_POST
+def remove(request: HttpRequest, token: str) -> HttpResponse:
+    follower = follower_of(read_link("preferences", token))
+    said = proof(request, follower, SOURCE)
+    phones.remove(follower=follower, by=said["by"], now=said["now"])
+    return back(token, "no_phone", part="phone")

@@ -1,0 +1,66 @@
+"""The text with the code for a phone number: whoever reads that phone types it, and the number is theirs.
+
+It goes past the books of notifications on purpose: those write to addresses of followers, and this number is not one
+yet. What the provider said stands in the audit log; who gets no text asks for another one.
+"""
+
+import datetime as dt
+from dataclasses import replace
+
+from django.conf import settings
+from django.db import transaction
+from django.utils import timezone, translation
+from django.utils.translation import gettext
+
+from apps.channels.contract import Outcome, Result
+from apps.channels.messages import SmsMessage
+from apps.channels.registry import provider
+from apps.followers.devices import phones
+from apps.followers.models import Channel, Follower
+from apps.lib.actor import Actor, ActorKind
+from apps.lib.facts import Fact, Kind, publish
+from apps.lib.ids import uuid7
+from apps.lib.queue.lanes import Lane
+from apps.notifications.accounts.health import note
+from apps.notifications.accounts.routing import services, settings_of
+from apps.subscriptions.center.wording import masked
+from apps.subscriptions.public import speak
+
+PATIENCE = 15  # seconds for one provider: a person waits
+_ELSEWHERE = (Result.ACCOUNT, Result.THROTTLED, Result.TRANSIENT)  # another account may do better, and nothing has left
+
+
+def send(*, code_id: int, now: dt.datetime | None = None, **_: object) -> bool:
+    """Task: make the code and hand it over, once however often the task runs. Says whether a provider took it."""
+    now = now or timezone.now()
+    issued = phones.issue(code_id=code_id, now=now)
+    if issued is None:
+        return False
+    asked, code = issued
+    with translation.override(None):
+        speak(asked.follower)
+        words = {"code": code, "site": settings.SITE_NAME}
+        body = gettext("%(code)s is your %(site)s code. It is good for ten minutes.") % words
+    message = SmsMessage(uuid7(), asked.value, body)
+    outcome = Outcome(Result.ACCOUNT, "No provider account for SMS can be used now.")
+    account = None
+    for account in services(now=now, lane=Lane.CRITICAL, channel=Channel.SMS).get((Channel.SMS, ""), []):
+        with provider(account.provider).open(settings_of(account) | {"timeout": PATIENCE}) as session:
+            outcome = session.send(message)
+        # a provider may quote the text, and what it said is for staff to read
+        outcome = replace(outcome, detail=outcome.detail.replace(code, "•" * len(code)))
+        note(account, [outcome], now=now)
+        if outcome.result not in _ELSEWHERE:
+            break
+    taken = outcome.result in (Result.ACCEPTED, Result.IN_DOUBT)
+    with transaction.atomic():
+        if not taken:
+            phones.failed(code=asked, now=now)
+        data = {"to": masked(message.to), "account": account.name if account else ""}
+        publish(_fact(asked.follower, data | {"result": outcome.result.value, "detail": outcome.detail}, now))
+    return taken
+
+
+def _fact(follower: Follower, data: dict[str, str], now: dt.datetime) -> Fact:
+    by = Actor(ActorKind.FOLLOWER, id=str(follower.uid), label=str(follower))
+    return Fact(Kind.PHONE_CODE_SENT, by, now, "follower", str(follower.uid), follower.label, data)

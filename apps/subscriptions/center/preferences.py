@@ -1,0 +1,85 @@
+"""The subscription center: everything one person may say about being written to, behind a signed link."""
+
+from django.http import HttpRequest, HttpResponse
+from django.utils import timezone
+from django.views.decorators.http import require_http_methods, require_POST
+
+from apps.followers.consent.acts import Words
+from apps.followers.consent.matrix import matrix
+from apps.followers.consent.rhythm import Wishes, rhythm_of, zone_of
+from apps.followers.profile_fields import BadFollower
+from apps.subscriptions.center import acts, forms, intent
+from apps.subscriptions.center.page import SOURCE, back, page
+from apps.subscriptions.center.rhythm_form import RhythmForm
+from apps.subscriptions.center.wording import BAD_PAUSE
+from apps.subscriptions.public import follower_of, proof, public_page, read_link
+
+
+@public_page
+@require_http_methods(["GET", "HEAD", "POST"])
+def preferences(request: HttpRequest, token: str) -> HttpResponse:
+    """The page, and saving what was moved on it."""
+    follower = follower_of(read_link("preferences", token))
+    if request.method != "POST":
+        return page(request, token, follower)
+    fields = forms.Fields(request.POST, follower=follower)
+    hours = RhythmForm(request.POST, rhythm=rhythm_of(follower)) if "rhythm_was" in request.POST else None
+    if not fields.is_valid() or (hours and not hours.is_valid()):
+        return page(request, token, follower, fields=fields, hours=hours, status=400)
+    meant = intent.read(request.POST, matrix(follower))
+    saved = acts.save(
+        follower=follower,
+        words=Words(meant.cells, meant.mutes),
+        fields=fields.moved(),
+        wishes=hours.wishes() if hours else None,
+        proof=proof(request, follower, SOURCE),
+    )
+    return back(token, "saved", saved.undo, kept=[intent.name_of(key) for key in meant.kept])
+
+
+@public_page
+@require_POST
+def pause(request: HttpRequest, token: str) -> HttpResponse:
+    """Nothing for a while, or the end of that."""
+    follower = follower_of(read_link("preferences", token))
+    try:
+        until = forms.Pause(request.POST).until_when(zone_of(follower), now=timezone.now())
+        wishes = Wishes(snoozed_until=until)
+        saved = acts.save(
+            follower=follower, words=Words(), fields={}, wishes=wishes, proof=proof(request, follower, SOURCE)
+        )
+    except BadFollower:
+        return page(request, token, follower, problem=("pause", BAD_PAUSE), status=400)
+    return back(token, "saved", saved.undo)
+
+
+@public_page
+@require_POST
+def unsubscribe_all(request: HttpRequest, token: str) -> HttpResponse:
+    follower = follower_of(read_link("preferences", token))
+    saved = acts.save(
+        follower=follower,
+        words=Words(subscribed=False),
+        fields={},
+        reason=forms.Reason(request.POST).text(),
+        proof=proof(request, follower, SOURCE),
+    )
+    return back(token, "out", saved.undo)
+
+
+@public_page
+@require_POST
+def resubscribe(request: HttpRequest, token: str) -> HttpResponse:
+    follower = follower_of(read_link("preferences", token))
+    saved = acts.save(
+        follower=follower, words=Words(subscribed=True), fields={}, proof=proof(request, follower, SOURCE)
+    )
+    return back(token, "in", saved.undo)
+
+
+@public_page
+@require_POST
+def undo(request: HttpRequest, token: str) -> HttpResponse:
+    follower = follower_of(read_link("preferences", token))
+    undone = acts.undo(follower=follower, token=request.POST.get("undo", ""), proof=proof(request, follower, SOURCE))
+    return back(token, "undone" if undone else "too_late")

@@ -1,0 +1,96 @@
+"""The import wizard: nothing happens before the start, and everything refused can be fetched."""
+
+import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
+
+from apps.followers.imports import job as imports_job
+from apps.followers.models import Follower, Import
+from tests.dashboard.pages import as_role, page_of
+
+FILE = "Email,Name,City\nnew@example.com,New One,Oslo\nanna@example.com,Anna Changed,Rome\nbroken,Nobody,Paris\n"
+
+
+def upload(client, text=FILE, name="fair.csv"):
+    return client.post("/imports/add/", {"file": SimpleUploadedFile(name, text.encode())})
+
+
+@pytest.fixture
+def job(client, editor, anna):
+    return Import.objects.get(uid=upload(as_role(client, editor))["Location"].split("/")[2])
+
+
+def test_the_columns_are_guessed_and_the_preview_says_what_would_happen(client, job):
+    page = page_of(client.get(f"/imports/{job.uid}/"))
+    for said in ("Create 1", "Update 1", "Refused 1", "Line 4", "Anna Weber → Anna Changed", "new@example.com"):
+        assert said in page.text
+    assert not page.inline
+    assert Follower.objects.count() == 1
+
+
+def test_another_choice_of_columns_is_shown_without_changing_anything(client, job):
+    choice = {"column-0": "email", "column-1": "ignore", "column-2": "metadata.City", "do": "preview", "update": "on"}
+    page = page_of(client.post(f"/imports/{job.uid}/", choice))
+    assert "Anna Changed" not in page.text
+    assert "City: Oslo" in page.text
+    refused = page_of(client.post(f"/imports/{job.uid}/", choice | {"column-0": "ignore"}))
+    assert "Map a column to email, phone or external_id" in refused.text
+    assert Import.objects.get().state == "uploaded"
+
+
+def test_the_start_is_once_the_progress_shows_and_the_refused_rows_can_be_fetched(client, job, viewer):
+    url = f"/imports/{job.uid}/"
+    choice = {
+        "column-0": "email", "column-1": "name", "column-2": "metadata.City", "do": "start", "update": "on",
+        "tags": "fair, 2026",
+    }  # fmt: skip
+    assert client.post(url, choice)["Location"] == url
+    assert client.post(url, choice).status_code == 200  # the second click lands on the progress page
+    running = client.get(url)
+    assert 'hx-trigger="every 1s"' in running.content.decode()
+    assert "0 of 3 rows" in page_of(running).text
+    list(imports_job.slices(job.pk))
+    as_role(client, viewer)
+    done = client.get(url)
+    assert "every 1s" not in done.content.decode()
+    assert "Created 1 Updated 1 Unchanged 0 Refused 1" in page_of(done).text
+    new = Follower.objects.get(addresses__key="new@example.com")
+    assert (new.metadata, new.tags.count()) == ({"City": "Oslo"}, 2)
+    file = client.get(f"{url}refused.csv")
+    assert file["Content-Disposition"].startswith("attachment")
+    text = b"".join(file.streaming_content).decode()
+    assert "broken,Nobody,Paris" in text
+    assert "4," in text
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("", "empty"),
+        ("Email\nann\x00a@example.com\n", "Line 2"),
+        ('Email,Name\n"anna@example.com,Anna\n', "Line 2"),
+        ("PK\x03\x04", "Excel"),
+    ],
+)
+def test_a_file_that_is_no_table_is_refused_with_the_place(client, editor, text, words):
+    answer = upload(as_role(client, editor), text)
+    assert answer.status_code == 200
+    assert words in answer.content.decode()
+    assert not Import.objects.exists()
+
+
+def test_a_discarded_upload_is_gone_and_a_started_one_stays(client, job):
+    client.post(f"/imports/{job.uid}/discard/")
+    assert not Import.objects.exists()
+    assert client.post(f"/imports/{job.uid}/discard/")["Location"] == "/imports/"
+    started = upload(client)["Location"]
+    client.post(started, {"column-0": "email", "column-1": "name", "column-2": "ignore", "do": "start", "update": "on"})
+    assert "started already" in page_of(client.post(f"{started}discard/", follow=True)).text
+    assert Import.objects.get().state == "running"
+
+
+def test_a_viewer_sees_that_a_file_waits_but_not_its_rows(client, job, viewer):
+    page = page_of(as_role(client, viewer).get(f"/imports/{job.uid}/"))
+    assert "not chosen yet" in page.text
+    assert "new@example.com" not in page.text
+    assert client.post(f"/imports/{job.uid}/", {"do": "start"}).status_code == 200
+    assert Import.objects.get().state == "uploaded"

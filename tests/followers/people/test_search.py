@@ -1,0 +1,82 @@
+"""The list of followers: filters, pages and what they cost."""
+
+from typing import Any
+
+import pytest
+
+from apps.followers.models import Follower
+from apps.followers.people import search
+from apps.lib.sql import keyset
+from tests.make import make_follower
+
+pytestmark = pytest.mark.django_db
+
+
+def test_filters_narrow_together_and_nobody_is_listed_twice() -> None:
+    one = make_follower(name="One", language="pt-BR", tags=["vip", "beta"], email="one@example.com")
+    two = make_follower(name="Two", language="pt", tags=["vip"])
+    off = make_follower(name="Off", language="en", tags=["vip", "beta"], subscribed=False)
+    assert list(search.followers()) == [off, two, one]
+    assert list(search.followers(subscribed=True)) == [two, one]
+    assert list(search.followers(subscribed=False)) == [off]
+    assert list(search.followers(language="pt")) == [two, one]
+    assert list(search.followers(language="PT-br")) == [one]
+    assert list(search.followers(tags=["vip", "beta"])) == [off, one]
+    assert list(search.followers(tags=["vip"], subscribed=True, search="one@")) == [one]
+    assert list(search.followers(tags=["unknown"])) == []
+
+
+def test_a_long_list_costs_three_queries(django_assert_num_queries: Any) -> None:
+    for number in range(20):
+        make_follower(
+            name=f"P{number}", email=f"p{number}@example.com", phone=f"+4930123450{number:02}", tags=["a", "b"]
+        )
+    with django_assert_num_queries(3):
+        for row in keyset.page(search.followers()).rows:
+            assert row.email
+            assert row.phone
+            assert len(row.tags.all()) == 2
+
+
+def test_a_follower_without_addresses_has_empty_ones(dana: Follower) -> None:
+    assert (dana.email, dana.phone) == ("", "")
+
+
+def test_pages_lead_forth_and_back_without_a_gap() -> None:
+    for number in range(7):
+        make_follower(name=str(number))
+    everyone = Follower.objects.all()
+    first = keyset.page(everyone, size=3)
+    second = keyset.page(everyone, size=3, after=first.next)
+    last = keyset.page(everyone, size=3, after=second.next)
+    assert [[row.name for row in page.rows] for page in (first, second, last)] == [
+        ["6", "5", "4"],
+        ["3", "2", "1"],
+        ["0"],
+    ]
+    assert (first.previous, last.next) == (None, None)
+    assert keyset.page(everyone, size=3, before=last.previous).rows == second.rows
+    back = keyset.page(everyone, size=3, before=second.previous)
+    assert (back.rows, back.previous, back.next) == (first.rows, None, first.next)
+
+
+def test_rows_that_come_and_go_meanwhile_shift_nothing() -> None:
+    rows = [make_follower(name=str(number)) for number in range(4)]
+    first = keyset.page(Follower.objects.all(), size=2)
+    make_follower(name="new")
+    rows[2].delete()  # the very row the next page starts after
+    assert [row.name for row in keyset.page(Follower.objects.all(), size=2, after=first.next).rows] == ["1", "0"]
+
+
+def test_a_page_beyond_an_end_leads_back() -> None:
+    rows = [make_follower(name=str(number)) for number in range(2)]
+    beyond = keyset.page(Follower.objects.all(), after=rows[0].pk)
+    assert (beyond.rows, beyond.next) == ([], None)
+    assert keyset.page(Follower.objects.all(), before=beyond.previous).rows == rows[::-1]
+    beyond = keyset.page(Follower.objects.all(), before=rows[1].pk)
+    assert keyset.page(Follower.objects.all(), after=beyond.next).rows == rows[::-1]
+
+
+def test_a_count_stops_at_its_limit(anna: Follower, dana: Follower) -> None:
+    assert str(keyset.count(search.followers())) == "2"
+    assert str(keyset.count(Follower.objects.all(), limit=1)) == "1+"

@@ -1,0 +1,258 @@
+"""One channel after the other, until one got through; never wider than consent."""
+
+import datetime as dt
+from typing import Any
+from uuid import UUID
+
+import pytest
+from django.utils import timezone
+
+from apps.content.drafts import published_version
+from apps.followers.consent import acts
+from apps.followers.models import Follower, NotificationType
+from apps.notifications.books import tallies
+from apps.notifications.decide import fallback
+from apps.notifications.decide.decision import Standing
+from apps.notifications.engagement import store
+from apps.notifications.models import Delivery, Notification
+from tests.make import TESTER, make_follower, make_template, make_type
+from tests.notifications.world import drain, make_due, make_version, stands, tell
+from tests.receiver import Receiver
+
+CHAIN = ["in_app", "email", "sms"]
+SOON = dt.timedelta(seconds=600)
+
+
+@pytest.fixture
+def kind(db: None) -> NotificationType:
+    return make_type(
+        "code", category="informational", channels=CHAIN, default_channels=CHAIN, fallback=CHAIN, fallback_after=600
+    )
+
+
+@pytest.fixture
+def emil(db: None) -> Follower:
+    return make_follower(email="emil@example.com", phone="+4915112345678", name="Emil")
+
+
+def told(kind: NotificationType, *people: Follower, channels: list[str] = CHAIN, **fields: Any) -> Notification:
+    words = {"in_app": {"title": "Hi"}, "email": {"subject": "Hi", "text": "Hi"}, "sms": {"body": "Hi"}}
+    version = published_version(make_template("code", translations={"en": words}))
+    return tell(kind, list(people), version=version, channels=channels, **fields)
+
+
+def row(notification: Notification, channel: str) -> Delivery:
+    return notification.deliveries.get(channel=channel)
+
+
+def waits(notification: Notification) -> dict[str, int]:
+    """Seconds after the beginning at which each waiting row is due."""
+    rows = notification.deliveries.filter(status="pending")
+    return {each.channel: round((each.due_at - notification.send_at).total_seconds()) for each in rows}
+
+
+def lose(notification: Notification, channel: str, *, status: str = "failed") -> None:
+    """As a sender books a refusal for good."""
+    gone = row(notification, channel)
+    deltas = tallies.moved(
+        [tallies.Place(notification.pk, channel, gone.status, gone.reason)],
+        [tallies.Place(notification.pk, channel, status, "refused_recipient")],
+    )
+    Delivery.objects.filter(pk=gone.pk).update(status=status, reason="refused_recipient")
+    fallback.advance(deliveries=[gone.pk], now=timezone.now())
+    tallies.shift(deltas)
+
+
+def arrive(notification: Notification, channel: str, status: str) -> Delivery:
+    """As a sender books that it was handed over, or a provider reports that it arrived."""
+    rows = notification.deliveries.filter(channel=channel)
+    before = [tallies.Place(notification.pk, channel, each.status, each.reason) for each in rows]
+    tallies.shift(tallies.moved(before, [place._replace(status=status) for place in before]))
+    rows.update(status=status)
+    return rows.get()
+
+
+def test_each_channel_of_a_chain_waits_for_the_time_of_those_before_it(kind: NotificationType, emil: Follower) -> None:
+    notification = told(kind, emil)
+    assert (notification.fallback, notification.fallback_after) == (CHAIN, 600)
+    assert waits(notification) == {"in_app": 0, "email": 600, "sms": 1200}
+
+
+def test_a_channel_that_was_skipped_at_birth_takes_no_time(
+    kind: NotificationType, emil: Follower, anna: Follower
+) -> None:
+    acts.set_preferences(
+        follower=emil, cells={("code", "in_app"): False}, mutes={}, source="test", by=TESTER, now=timezone.now()
+    )
+    his = told(kind, emil)
+    assert waits(his) == {"email": 0, "sms": 600}
+    assert row(his, "in_app").reason == "preference_off"
+    assert stands(his) == {"pending": 2, "skipped": 1}
+
+
+def test_a_chain_covers_only_the_channels_the_message_goes_out_on(kind: NotificationType, emil: Follower) -> None:
+    notification = told(kind, emil, channels=["sms", "email"])
+    assert notification.fallback == ["email", "sms"]
+    assert waits(notification) == {"email": 0, "sms": 600}
+    alone = tell(kind, [emil], version=notification.version, channels=["sms"])
+    assert (alone.fallback, waits(alone)) == ([], {"sms": 0})
+
+
+def test_a_channel_outside_the_chain_goes_at_once(kind: NotificationType, emil: Follower) -> None:
+    NotificationType.objects.update(fallback=["email", "sms"])
+    kind.refresh_from_db()
+    assert waits(told(kind, emil)) == {"in_app": 0, "email": 0, "sms": 600}
+
+
+def test_a_failure_for_good_makes_the_next_channel_due_now_and_only_that(
+    kind: NotificationType, emil: Follower
+) -> None:
+    notification = told(kind, emil)
+    lose(notification, "email")
+    assert waits(notification) == {"in_app": 0, "sms": 1200}, "the first one may still get through"
+    lose(notification, "in_app")
+    assert row(notification, "sms").due_at <= timezone.now()
+    assert stands(notification) == {"failed": 2, "pending": 1}
+
+
+def test_a_try_that_was_put_off_keeps_its_own_time(kind: NotificationType, emil: Follower) -> None:
+    notification = told(kind, emil)
+    notification.deliveries.filter(channel="email").update(attempts=1)
+    lose(notification, "in_app")
+    assert waits(notification)["email"] == 600
+
+
+def test_whoever_was_reached_gets_nothing_on_the_later_channels(
+    kind: NotificationType, emil: Follower, anna: Follower
+) -> None:
+    notification = told(kind, emil)
+    hers = told_again(notification, anna)
+    first = arrive(notification, "in_app", "delivered")
+    tallies.shift(fallback.reached(deliveries=[first.pk], now=timezone.now()))
+    assert {(each.channel, each.status, each.reason) for each in notification.deliveries.all()} == {
+        ("in_app", "delivered", "default_on"),
+        ("email", "skipped", "reached_elsewhere"),
+        ("sms", "skipped", "reached_elsewhere"),
+    }
+    assert stands(notification) == {"delivered": 1, "skipped": 2}
+    assert set(waits(hers)) == {"in_app", "email"}, "another person's message waits as before"
+
+
+def told_again(notification: Notification, *people: Follower) -> Notification:
+    return tell(notification.notification_type, list(people), version=notification.version, channels=CHAIN)
+
+
+def test_a_late_success_of_the_first_channel_calls_off_the_next_one(kind: NotificationType, emil: Follower) -> None:
+    notification = told(kind, emil, channels=["email", "sms"])
+    mail = arrive(notification, "email", "sent")
+    notification.deliveries.filter(channel="sms").update(due_at=timezone.now())  # its time has come, nobody took it yet
+    assert stands(notification) == {"sent": 1, "pending": 1}
+    store.store([store.Event(mail.uid, 0, timezone.now(), "a mail program")])
+    assert row(notification, "sms").reason == "reached_elsewhere"
+    assert stands(notification) == {"sent": 1, "skipped": 1}
+
+
+def test_reading_in_the_inbox_spares_the_fallbacks_beside_it_but_not_their_first(
+    kind: NotificationType, emil: Follower
+) -> None:
+    NotificationType.objects.update(fallback=["email", "sms"])
+    kind.refresh_from_db()
+    notification = told(kind, emil)
+    item = arrive(notification, "in_app", "sent")
+    fallback.read(deliveries=[item.uid], now=timezone.now())
+    assert stands(notification) == {"delivered": 1, "pending": 1, "skipped": 1}
+    assert set(waits(notification)) == {"email"}
+    fallback.read(deliveries=[item.uid, UUID(int=7)], now=timezone.now())
+    assert stands(notification) == {"delivered": 1, "pending": 1, "skipped": 1}, "once and twice is the same"
+
+
+@pytest.mark.parametrize(
+    ("before", "standing", "turn"),
+    [
+        ("pending", Standing.TRYING, 1),
+        ("sent", Standing.TRYING, 1),
+        ("in_doubt", Standing.TRYING, 1),
+        ("delivered", Standing.REACHED, 1),
+        ("failed", Standing.NONE, 0),
+        ("cancelled", Standing.NONE, 0),
+    ],
+)
+def test_the_claim_is_told_how_the_earlier_channels_stand(
+    kind: NotificationType, emil: Follower, before: str, standing: Standing, turn: int
+) -> None:
+    notification = told(kind, emil, channels=["email", "sms"])
+    notification.deliveries.filter(channel="email").update(status=before)
+    asked: dict[str, Any] = {"notification": notification, "followers": [emil.pk]}
+    assert fallback.standings(channel="sms", **asked) == {emil.pk: (standing, notification.send_at + turn * SOON)}
+    assert fallback.standings(channel="email", **asked) == {}, "the first one waits for nobody"
+
+
+def test_what_went_into_a_digest_may_still_get_through(kind: NotificationType, emil: Follower) -> None:
+    notification = told(kind, emil, channels=["email", "sms"])
+    notification.deliveries.filter(channel="email").update(status="skipped", reason="in_digest")
+    found = fallback.standings(notification=notification, channel="sms", followers=[emil.pk])
+    assert found[emil.pk][0] is Standing.TRYING
+
+
+# ------------------------------------------------------------------ as the senders do it
+@pytest.fixture
+def mail_first(receiver: Receiver) -> NotificationType:
+    return make_type("hint", category="informational", fallback=["email", "in_app"], fallback_after=600)
+
+
+def hinted(kind: NotificationType, person: Follower) -> Notification:
+    version = make_version("hint")
+    return tell(kind, [person], version=version, channels=["in_app", "email"])
+
+
+def test_a_refused_mail_is_made_up_for_by_the_inbox_at_once(
+    mail_first: NotificationType, anna: Follower, receiver: Receiver
+) -> None:
+    receiver.answers["RCPT"] = "550 5.1.1 nobody of that name"
+    notification = hinted(mail_first, anna)
+    drain()
+    drain()
+    assert stands(notification) == {"failed": 1, "sent": 1}
+    assert notification.deliveries.get(status="sent").channel == "in_app"
+
+
+def test_a_mail_that_was_taken_has_its_time_and_then_the_inbox_has_it(
+    mail_first: NotificationType, anna: Follower, receiver: Receiver
+) -> None:
+    notification = hinted(mail_first, anna)
+    drain()
+    assert stands(notification) == {"sent": 1, "pending": 1}
+    make_due(notification)  # not its turn: the mail's time is not over
+    drain()
+    assert stands(notification) == {"sent": 1, "pending": 1}
+    Notification.objects.update(send_at=notification.send_at - SOON)
+    make_due(notification)
+    drain()
+    assert stands(notification) == {"sent": 2}
+
+
+def test_a_fallback_that_was_switched_off_meanwhile_is_not_sent(
+    mail_first: NotificationType, anna: Follower, receiver: Receiver
+) -> None:
+    receiver.answers["RCPT"] = "550 5.1.1 nobody of that name"
+    notification = hinted(mail_first, anna)
+    acts.set_preferences(
+        follower=anna, cells={("hint", "in_app"): False}, mutes={}, source="test", by=TESTER, now=timezone.now()
+    )
+    drain()
+    drain()
+    assert stands(notification) == {"failed": 1, "skipped": 1}
+    assert row(notification, "in_app").reason == "preference_off"
+
+
+def test_a_first_channel_that_was_switched_off_meanwhile_gives_way_at_once(
+    mail_first: NotificationType, anna: Follower, receiver: Receiver
+) -> None:
+    notification = hinted(mail_first, anna)
+    acts.set_preferences(
+        follower=anna, cells={("hint", "email"): False}, mutes={}, source="test", by=TESTER, now=timezone.now()
+    )
+    drain()
+    drain()
+    assert stands(notification) == {"skipped": 1, "sent": 1}
+    assert not receiver.arrived

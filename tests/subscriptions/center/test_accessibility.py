@@ -1,0 +1,94 @@
+"""The public pages pass axe (WCAG 2.2 AA) on a desk and on a phone, in light and dark, and fit the screen."""
+
+import datetime as dt
+from typing import Any
+
+import pytest
+from django.contrib.staticfiles import finders
+from django.test import Client
+from django.utils import timezone
+from playwright.sync_api import Browser, Route
+
+from apps.followers.consent.rhythm import Wishes, set_rhythm
+from apps.followers.devices import phones
+from apps.followers.models import Follower
+from tests import looks
+from tests.make import TESTER, make_follower, make_type
+from tests.subscriptions.pages import preferences_path, unsubscribe_path, visit
+from tests.subscriptions.world import connect_browser, make_web_push
+
+pytestmark = pytest.mark.browser
+SITE = "http://carillon.test"
+
+
+WRONG_HOURS = {
+    "language": "en", "time_zone": "", "rhythm_was": "{}", "cadence": "daily", "digest_weekday": "0",
+    "quiet": "same", "quiet_from": "22:00", "quiet_to": "22:00",
+}  # fmt: skip
+
+
+def make_busy() -> Follower:
+    """Somebody who said all that can be said."""
+    now = timezone.now()
+    busy = make_follower(email="busy@example.com", phone="+4915112345678")
+    wishes: Wishes = {"quiet": {"0": ["22:00", "07:00"]}, "cadence": "weekly", "snoozed_until": now + dt.timedelta(2)}
+    set_rhythm(follower=busy, source="test", by=TESTER, now=now, **wishes)
+    phones.issue(code_id=phones.ask(follower=busy, number="+4915112345679", now=now).pk, now=now)
+    connect_browser(busy)
+    return busy
+
+
+@pytest.fixture
+def answers(client: Client, anna: Follower, boris: Follower, settings: Any) -> dict[str, tuple[int, str]]:
+    """Pages made beforehand: the browser then needs no server and no database."""
+    settings.PUSH_SERVICES = ["push.test"]
+    make_web_push()
+    everywhere = ["email", "in_app", "sms", "push", "web_push"]
+    make_type("security", category="critical", description="What you must know.", channels=everywhere)
+    news = make_type("news", description="What is new, twice a month.")
+    make_type("offers", channels=["email"], default_channels=[])
+    make_type("orders", category="informational", locked_channels=["email"])
+    saved = visit(client, preferences_path(anna)).flip("cell", "news:email").flip("channel", "in_app")
+    busy = make_busy()
+    paths = {
+        "preferences": preferences_path(anna),
+        "unsubscribed": preferences_path(boris),
+        "saved": saved.press("Save my choices").url,
+        "one type": unsubscribe_path(anna, news),
+        "link": "/p/link/",
+        "bad link": "/p/preferences/nothing/",
+        "bad click": "/c/nothing/1",
+    }
+    pages = {name: client.get(path) for name, path in paths.items()}
+    pages |= {
+        "done": client.post(paths["one type"], {"what": "type"}),
+        "sent": client.post("/p/link/", {"email": "a@example.com"}),
+        "wrong": client.post("/p/link/", {"email": "a@"}),
+        "busy and wrong": client.post(preferences_path(busy), WRONG_HOURS),
+    }
+    return {name: (page.status_code, page.content.decode()) for name, page in pages.items()}
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [1440, 390])
+def test_no_public_page_has_a_fault(browser: Browser, answers: Any, scheme: Any, width: int) -> None:
+    def serve(route: Route) -> None:
+        path = route.request.url.removeprefix(SITE)
+        if path.startswith("/static/"):
+            route.fulfill(path=finders.find(path.removeprefix("/static/")))
+        else:
+            status, body = answers[path.removeprefix("/").replace("%20", " ")]
+            route.fulfill(status=status, body=body, content_type="text/html")
+
+    faults = {}
+    page = browser.new_page(color_scheme=scheme, viewport={"width": width, "height": 900})
+    page.route("**/*", serve)
+    for name in answers:
+        page.goto(f"{SITE}/{name}")
+        page.evaluate("document.querySelectorAll('details').forEach(each => { each.open = true })")
+        if found := looks.faults(page, tags=(*looks.WCAG, "best-practice")):
+            faults[name] = found
+    background = page.evaluate("getComputedStyle(document.body).backgroundColor")
+    page.close()
+    assert faults == {}
+    assert background == {"light": "rgb(248, 249, 250)", "dark": "rgb(21, 24, 28)"}[scheme]

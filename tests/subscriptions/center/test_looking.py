@@ -1,0 +1,87 @@
+"""Scanners open every link of every mail, in every way: nothing may change by looking."""
+
+from itertools import cycle
+from typing import Any
+from urllib.parse import quote, unquote
+
+import pytest
+from django.test import Client
+from django.urls import get_resolver, reverse
+from django.utils import timezone
+
+from apps.followers.models import Follower
+from apps.lib import tokens
+from apps.notifications.accounts import edit
+from apps.notifications.models import ProviderAccount
+from apps.subscriptions import urls
+from tests.make import TESTER, make_type
+from tests.subscriptions.pages import everything_stored, preferences_path, visit
+
+AGENTS = (
+    "GoogleImageProxy",
+    "Mozilla/5.0 (compatible; Barracuda Sentinel)",
+    "Mimecast-Link-Scanner",
+    "ProofPoint URL Defense",
+    "SafeLinks/1.0",
+    "facebookexternalhit/1.1",
+    "Slackbot-LinkExpanding 1.0",
+    "curl/8.5.0",
+    "",
+)
+
+
+def make_sms_account() -> ProviderAccount:
+    values = {"account_sid": "AC1", "auth_token": "secret", "sender": "+4915112345678"}
+    return edit.add_account(name="Texts", provider_key="twilio", settings=values, by=TESTER, now=timezone.now())
+
+
+def paths_of(follower: Follower) -> list[str]:
+    """Every public address, filled in for the follower; a new one without a rule here fails."""
+    for_token = {
+        "preferences": tokens.make("preferences", {"f": str(follower.uid)}),
+        "unsubscribe": tokens.make("unsubscribe", {"f": str(follower.uid), "t": "news"}),
+        "sms": str(make_sms_account().uid),
+    }
+    paths = []
+    for pattern in urls.urlpatterns:
+        route = str(pattern.pattern)
+        args = [for_token[route.split("/")[0]]] if "<" in route else []
+        paths.append(reverse(f"subscriptions:{pattern.name}", args=args))
+    return paths
+
+
+@pytest.mark.parametrize("method", ["get", "head", "options"])
+def test_looking_at_any_public_address_changes_nothing(client: Client, anna: Follower, method: str) -> None:
+    make_type("news")
+    paths = paths_of(anna)
+    saved = visit(client, preferences_path(anna)).flip("cell", "news:email").press("Save my choices")
+    paths.append(saved.url)  # the page that offers to undo
+    before = everything_stored()
+    for path in paths:
+        spellings = (path, quote(unquote(path), safe="/:?=&"), path.replace(":", "%3A"), f"{path}?what=all")
+        for agent, spelling in zip(AGENTS, cycle(spellings), strict=False):
+            body: dict[str, Any] = {"List-Unsubscribe": "One-Click", "what": "all"} if method == "get" else {}
+            response = getattr(client, method)(spelling, body or None, headers={"user-agent": agent})
+            assert response.status_code in (200, 405), spelling
+            assert not response.cookies
+            if response.status_code == 405:
+                break  # no page, for nobody
+    assert everything_stored() == before
+
+
+def test_links_with_encoded_colons_work(client: Client, anna: Follower) -> None:
+    make_type("news")
+    assert client.get(preferences_path(anna).replace(":", "%3A")).status_code == 200
+
+
+def test_all_public_addresses_are_known_to_this_test(anna: Follower) -> None:
+    known = {name for name in get_resolver().namespace_dict["subscriptions"][1].reverse_dict if isinstance(name, str)}
+    assert len(paths_of(anna)) == len(known)
+
+
+@pytest.mark.parametrize("method", ["put", "patch", "delete"])
+def test_other_methods_are_refused(client: Client, anna: Follower, method: str) -> None:
+    paths = paths_of(anna)
+    before = everything_stored()
+    assert {getattr(client, method)(path).status_code for path in paths} == {405}
+    assert everything_stored() == before
