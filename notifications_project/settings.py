@@ -202,10 +202,12 @@ STATIC_ROOT = VAR_DIR / "static"
 STATICFILES_DIRS = [BASE_DIR / "static"]
 # Development and tests serve the files as they lie there; production serves hashed names with far expiry.
 WHITENOISE_USE_FINDERS = WHITENOISE_AUTOREFRESH = not PRODUCTION
-_static_backend = "CompressedManifestStaticFilesStorage" if PRODUCTION else "CompressedStaticFilesStorage"
+_static_backend = "whitenoise.storage.CompressedStaticFilesStorage"
+if PRODUCTION:
+    _static_backend = "notifications_project.hashed_static.HashedModules"
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
-    "staticfiles": {"BACKEND": f"whitenoise.storage.{_static_backend}"},
+    "staticfiles": {"BACKEND": _static_backend},
 }
 MEDIA_ROOT = VAR_DIR / "files"
 DATA_UPLOAD_MAX_MEMORY_SIZE = 5 * 1024 * 1024

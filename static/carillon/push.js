@@ -1,8 +1,8 @@
 // The preference page's part for this browser: connect it, keep it known on each visit, disconnect it.
-"use strict";
-(() => {
-  const part = document.getElementById("browsers");
-  if (!part || !("serviceWorker" in navigator) || !("PushManager" in window) || !("Notification" in window)) return;
+const part = document.getElementById("browsers");
+const able = "serviceWorker" in navigator && "PushManager" in window && "Notification" in window;
+
+function start() {
   const { worker, connect, serverKey } = part.dataset;
   const button = part.querySelector("button[data-connect]");
   const said = part.querySelector("[data-said]");
@@ -70,5 +70,8 @@
     });
     await send(subscription);
   }
+
   visit().catch(() => (button.hidden = !serverKey));
-})();
+}
+
+if (part && able) start();

@@ -91,6 +91,7 @@ def test_a_browser_is_disconnected_without_javascript(client: Client, anna: Foll
 def test_the_page_loads_one_script_of_our_own_and_only_for_this(client: Client, anna: Follower) -> None:
     [script] = visit(client, preferences_path(anna)).html.iter("script")
     assert (script.get("src"), script.text) == ("/static/carillon/push.js", None)
+    assert script.get("type") == "module"
 
 
 def test_the_page_opens_when_our_own_key_can_not_be_read(client: Client, anna: Follower) -> None:

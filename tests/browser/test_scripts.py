@@ -1,0 +1,136 @@
+"""What the scripts of static/carillon add to pages, in Chromium; test_composing.py has the rest."""
+
+import re
+from typing import Any
+
+import pytest
+from django.urls import reverse
+from playwright.sync_api import Page, expect
+
+from apps.accounts.models import User
+from apps.followers.models import Follower, Tag
+from tests import looks
+from tests.campaigns.drafts import make_campaign
+from tests.make import make_follower
+
+pytestmark = [pytest.mark.browser, pytest.mark.looks, pytest.mark.django_db(transaction=True)]
+
+
+@pytest.fixture
+def staff(page: Page, live_server: Any, admin: User) -> Page:
+    looks.log_in(page, live_server.url, admin)
+    return page
+
+
+def go(page: Page, live_server: Any, name: str, *args: Any) -> None:
+    page.goto(live_server.url + reverse(f"dashboard:{name}", args=args))
+
+
+def test_the_theme_is_switched_and_remembered(staff: Page, live_server: Any) -> None:
+    root = staff.locator("html")
+    staff.emulate_media(color_scheme="light")
+    go(staff, live_server, "home")
+    expect(root).to_have_attribute("data-bs-theme", "light")
+    staff.get_by_label("Switch between light and dark").click()
+    expect(root).to_have_attribute("data-bs-theme", "dark")
+    staff.reload()
+    expect(root).to_have_attribute("data-bs-theme", "dark")
+
+
+def test_a_question_comes_first_and_no_leaves_everything_as_it_was(staff: Page, live_server: Any) -> None:
+    make_follower(email="anna@example.com", tags=["readers"])
+    go(staff, live_server, "tags")
+    delete = staff.get_by_role("button", name=re.compile("Delete"))
+    delete.click()
+    dialog = staff.get_by_role("dialog")
+    expect(dialog).to_contain_text("Delete the tag “readers” and take it off 1 follower?")
+    dialog.get_by_role("button", name="Cancel").click()
+    expect(dialog).to_be_hidden()
+    assert Tag.objects.filter(name="readers").exists()
+    delete.click()
+    dialog.locator("[value=yes]").click()
+    toast = staff.locator("[data-toast]")
+    expect(toast).to_be_visible()
+    assert not Tag.objects.filter(name="readers").exists()
+
+
+def test_ticks_are_counted_and_one_tick_takes_all(staff: Page, live_server: Any) -> None:
+    for number in range(3):
+        make_follower(email=f"f{number}@example.com")
+    go(staff, live_server, "followers")
+    fields = staff.locator("[data-needs-checked]")
+    every = staff.get_by_label("Tick all on this page")
+    each = staff.locator("[name=follower]")
+    expect(fields).to_be_hidden()
+    each.first.check()
+    expect(fields).to_be_visible()
+    expect(fields.locator("[data-count]")).to_have_text("1")
+    assert every.evaluate("box => box.indeterminate")
+    every.check()
+    expect(each.last).to_be_checked()
+    expect(fields.locator("[data-count]")).to_have_text("3")
+    every.uncheck()
+    expect(fields).to_be_hidden()
+
+
+def test_a_filter_that_is_chosen_is_applied(staff: Page, live_server: Any, anna: Follower) -> None:
+    go(staff, live_server, "followers")
+    staff.get_by_label("Subscription").select_option("unsubscribed")
+    expect(staff).to_have_url(re.compile("state=unsubscribed"))
+    expect(staff.locator("main")).not_to_contain_text("Anna Weber")
+
+
+def test_known_tags_are_put_in_and_taken_out(staff: Page, live_server: Any, anna: Follower) -> None:
+    make_follower(email="eva@example.com", tags=["readers", "writers"])
+    go(staff, live_server, "follower-edit", anna.uid)
+    field = staff.locator("#id_tags")
+    readers = staff.get_by_role("button", name="readers")
+    field.fill("new")
+    readers.click()
+    staff.get_by_role("button", name="writers").click()
+    expect(field).to_have_value("new, readers, writers")
+    expect(readers).to_have_attribute("aria-pressed", "true")
+    readers.click()
+    expect(field).to_have_value("new, writers")
+    field.fill("Readers")
+    expect(readers).to_have_attribute("aria-pressed", "true")
+
+
+def test_a_key_is_copied(staff: Page, live_server: Any) -> None:
+    staff.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    go(staff, live_server, "api-key-add")
+    staff.locator("#id_name").fill("a program")
+    staff.locator("[name=scopes]").first.check()
+    staff.locator("main form button.btn-primary").click()
+    copy = staff.locator("[data-copy]")
+    copy.click()
+    expect(copy).to_have_text("Copied")
+    shown = staff.get_by_label("The key").input_value()
+    assert staff.evaluate("navigator.clipboard.readText()") == shown
+
+
+def test_who_writes_a_time_or_a_pace_means_it(staff: Page, live_server: Any, anna: Follower) -> None:
+    go(staff, live_server, "campaign-schedule", make_campaign().uid)
+    staff.locator("#id_wall").fill("2031-01-01T09:00")
+    expect(staff.locator("[name=when][value=later]")).to_be_checked()
+    staff.locator("#id_wall").fill("")
+    expect(staff.locator("[name=when][value=now]")).to_be_checked()
+    staff.locator("#id_rate").fill("20")
+    expect(staff.locator("[name=pace][value=rate]")).to_be_checked()
+    staff.locator("#id_hours").fill("3")
+    expect(staff.locator("[name=pace][value=spread]")).to_be_checked()
+    expect(staff.locator("#id_rate")).to_have_value("")
+    staff.locator("[name=pace][value=fast]").check()
+    expect(staff.locator("#id_hours")).to_have_value("")
+
+
+def test_a_problem_leads_to_its_line(staff: Page, live_server: Any, anna: Follower) -> None:
+    words = {"en": {"email": {"subject": "News", "html": "<p>Hello</p>\n<p>{{ offr }}</p>\nEnd"}}}
+    campaign = make_campaign(channels=["email"], translations=words)
+    go(staff, live_server, "campaign-content", campaign.uid)
+    staff.locator("[data-jump][data-line='2']").first.click()
+    marked = staff.evaluate(
+        "() => { const field = document.activeElement;"
+        " return field.value.slice(field.selectionStart, field.selectionEnd) }"
+    )
+    assert marked.strip() == "<p>{{ offr }}</p>"
