@@ -304,7 +304,7 @@ class Measure:
 
 
 MEASURES = [
-    Measure("lines above 100 columns", columns, PYTHON, 5700, 0),
+    Measure("lines above 100 columns", columns, PYTHON, 5600, 0),
     Measure("template lines above 120 columns", template_columns, TEMPLATES, 710, 0),
     Measure("ternaries per 1,000 lines", ternaries, APPS, 25, 10),
     Measure("nested ternaries", nested_ternaries, APPS, 347, 0),
@@ -313,7 +313,7 @@ MEASURES = [
     Measure("functions with more than 7 parameters", wide_functions, APPS, 21, 10),
     Measure("docstrings that lean on another", leaning_docstrings, APPS, 122, 5),
     Measure("docstrings that open with no verb or noun", docstring_openings, APPS, 197, 0),
-    Measure("modules in the fullest folder", crowded_folders, APPS, 46, 14),
+    Measure("modules in the fullest folder", crowded_folders, APPS, 14, 14),
 ]
 
 

@@ -202,7 +202,10 @@ class Supervisor:
         each.canary_at = each.beat = None
 
     def _notice_hold(self, name: str, each: Watched) -> None:
-        """It has just shown life. Whoever dies soon after that again and again is to be left in peace for a while."""
+        """Forget the failures of a group that shows life and has lived long enough.
+
+        Whoever dies soon after it began, again and again, is to be left in peace for a while.
+        """
         lived = time.monotonic() - each.group.started
         if each.failures and lived > self.timings.steady_after + each.pause:
             log.warning("%s works again; it was started %d times for that.", name, each.failures)

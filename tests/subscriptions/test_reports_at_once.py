@@ -18,7 +18,9 @@ from tests.subscriptions.test_reports import a_type, version  # noqa: F401  (a f
 
 
 @pytest.mark.django_db(transaction=True)
-def test_copies_and_contradictions_at_the_same_moment_end_as_one_after_the_other(version: Any) -> None:  # noqa: F811
+def test_copies_and_contradictions_at_the_same_moment_end_as_one_after_the_other(
+    version: Any,  # noqa: F811  (a fixture)
+) -> None:
     with FakeSms() as fake:
         account = add_account(
             name="T", provider_key="twilio", settings=fake.settings("twilio"), by=TESTER, now=timezone.now()
