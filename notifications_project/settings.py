@@ -114,6 +114,7 @@ if _database["ENGINE"] == "django.db.backends.sqlite3":
     }
     VAR_DIR.mkdir(parents=True, exist_ok=True)
     if MODE == "test":
+        _database["OPTIONS"]["timeout"] = 300  # no test depends on how fast the machine is
         _database["TEST"] = {"NAME": VAR_DIR / "test.sqlite3"}  # a file: real locking, and other processes see it
 else:
     # A server that swallows packets would otherwise hold a stopping process for two minutes.

@@ -14,6 +14,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, suppress
@@ -25,6 +26,8 @@ from tests import checks, chromium, postgres
 
 ROOT = Path(__file__).resolve().parent.parent
 NOTHING_CHOSEN = 5  # pytest's exit code
+TOOK = r"^ *([\d.]+)s (?:setup|call|teardown) +(\S+)"  # a line of pytest's --durations
+SLOWEST = 10  # tests that are named at the end
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +44,13 @@ class Part:
         if self.empty:
             return "left out"
         return "ok" if self.ok else "FAILED"
+
+    def slowest(self) -> list[tuple[float, str]]:
+        """The tests that took longest: seconds of setup, call and teardown together, and the test's name."""
+        seconds: Counter[str] = Counter()
+        for took, test in re.findall(TOOK, self.output, re.MULTILINE):
+            seconds[test] += float(took)
+        return [(took, test) for test, took in seconds.items()]
 
     def counts(self) -> str:
         """pytest's closing line without its frame, such as "412 passed, 3 deselected"."""
@@ -97,7 +107,8 @@ def check(run: Run, commands: Mapping[str, Sequence[str]]) -> list[Part]:
 def suite(run: Run, name: str, url: str, marks: str, words: Sequence[str]) -> Part:
     var_dir = run.folder / f"var-{name.split()[0].lower()}"
     var_dir.mkdir()
-    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "--color=no", "--durations=5", *words]
+    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "--color=no"]
+    command += [f"--durations={2 * SLOWEST}", *words]
     return run.part(name, [*command, "-m", marks], DATABASE_URL=url, VAR_DIR=str(var_dir))
 
 
@@ -139,13 +150,22 @@ def main(words: Sequence[str]) -> int:
         return code
 
 
+def tell_slowest(suites: Sequence[Part]) -> None:
+    """Print the tests that took longest in all suites together, with their setup and teardown."""
+    tests = [(seconds, test, part.name) for part in suites for seconds, test in part.slowest()]
+    if not tests:
+        return
+    print("\nThe slowest tests:")
+    for seconds, test, name in sorted(tests, reverse=True)[:SLOWEST]:
+        print(f"  {seconds:5.0f} s  {test}  ({name})")
+
+
 def report(run: Run, checked: Sequence[Part], suites: Sequence[Part], started: float) -> int:
-    """Whole output of what failed, pytest's closing lines of what passed, and one last line for each database."""
+    """Print the whole output of what failed, the slowest tests, and a last line for each part."""
     for part in [*checked, *suites]:
         if not part.ok:
             print(f"\n──── {part.name} ────\n{part.output}")
-        elif part in suites:
-            print(f"\n──── {part.name} ────\n" + "\n".join(part.output.splitlines()[-12:]))
+    tell_slowest(suites)
     print()
     for part in checked:
         if part.empty:

@@ -6,6 +6,7 @@ import socket
 from collections.abc import Iterator
 from typing import Any
 
+import hypothesis
 import pytest
 from django.db import connections
 from playwright.sync_api import Browser, sync_playwright
@@ -15,6 +16,7 @@ from apps.campaigns.events import run_rules
 from apps.content import links
 from apps.followers.imports import job
 from apps.notifications import replay
+from apps.notifications.books import sleep
 from apps.notifications.digests import flush
 from apps.notifications.sending import sender as sending_sender
 from apps.notifications.sending import shift
@@ -23,6 +25,10 @@ from tests.make import make_follower, make_staff
 from tests.notifications.world import make_accounts
 from tests.patience import PATIENCE
 from tests.receiver import Receiver
+
+# Time limits of its own would judge the machine.
+hypothesis.settings.register_profile("patient", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
+hypothesis.settings.load_profile("patient")
 
 _connect = socket.socket.connect
 
@@ -66,10 +72,11 @@ def var_dir(settings: Any, tmp_path: Any) -> None:
 @pytest.fixture(autouse=True)
 def nothing_is_cut_short(monkeypatch: pytest.MonkeyPatch) -> None:
     """Tasks of tests are over when nothing is left to do, however long that takes here."""
-    for module in (sending_sender, flush, replay, job, launch, run_rules):
+    for module in (sending_sender, flush, replay, sleep, job, launch, run_rules):
         name = "RUN_SECONDS" if module is job else "WORK_SECONDS"
         monkeypatch.setattr(module, name, PATIENCE)
-    monkeypatch.setattr(shift, "PATIENCE", PATIENCE)
+    for module in (sending_sender, shift):
+        monkeypatch.setattr(module, "PATIENCE", PATIENCE)
 
 
 @pytest.fixture(autouse=True)
@@ -140,5 +147,5 @@ def browser() -> Iterator[Browser]:
     connections.close_all()
     with sync_playwright() as playwright:
         arguments = ["--no-sandbox", "--disable-background-networking", "--disable-component-update", "--disable-sync"]
-        yield playwright.chromium.launch(executable_path=path, args=arguments)
+        yield playwright.chromium.launch(executable_path=path, args=arguments, timeout=PATIENCE * 1000)
         connections.close_all()

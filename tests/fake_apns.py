@@ -27,6 +27,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from tests.certificate import certificate
 from tests.fake_esp import LOST, SILENT, Answer
 from tests.fake_push import Shown, pem
+from tests.patience import PATIENCE
 
 TEAM, KEY_ID, TOPIC = "TEAM123456", "KEY1234567", "com.example.app"
 GOAWAY = "end the connection before looking at anything"
@@ -76,7 +77,7 @@ class FakeApns:
 
     def settings(self, **more: Any) -> dict[str, Any]:
         own = {"team_id": TEAM, "key_id": KEY_ID, "private_key": pem(apple_key()), "topic": TOPIC}
-        return {**own, "api_url": self.url, "sandbox_url": self.url, "timeout": 5, **more}
+        return {**own, "api_url": self.url, "sandbox_url": self.url, "timeout": PATIENCE, **more}
 
     def _accept(self) -> None:
         while not self._over.is_set():
@@ -118,7 +119,7 @@ class FakeApns:
         if fault == LOST:
             return False
         if fault == SILENT:
-            self._over.wait(30)
+            self._over.wait(2 * PATIENCE)
             return False
         headers = {":status": str(answer.status), "apns-id": request.headers["apns-id"], **answer.headers}
         body = b"" if answer.body is None else json.dumps(answer.body).encode()

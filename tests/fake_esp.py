@@ -11,7 +11,6 @@ import re
 import socket
 import struct
 import threading
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from email import message_from_bytes
@@ -21,6 +20,8 @@ from email.utils import parseaddr
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs
+
+from tests.patience import PATIENCE
 
 KEY = "k3y-0f-the-account-nobody-may-see"
 # What happens to a call beside an answer
@@ -375,7 +376,7 @@ class _Handler(BaseHTTPRequestHandler):
                 )
                 self._hang_up()
             case "take it and never answer":
-                fake.over.wait(30)
+                fake.over.wait(2 * PATIENCE)
                 self._hang_up()
             case "take it and say nothing that makes sense":
                 self._answer(Answer(200, "<html>Welcome to the airport</html>"))
@@ -442,13 +443,7 @@ class FakeEsp:
                 "api_url": f"{self.url}/amazon_ses",
             },
         }[esp]  # fmt: skip
-        return {**own, "sender": "Carillon <hello@carillon.example>", "timeout": 5, **more}
-
-    def settle(self, condition: Callable[[], bool]) -> None:
-        """Wait for what another thread does."""
-        until = time.monotonic() + 5
-        while not condition() and time.monotonic() < until:
-            time.sleep(0.01)
+        return {**own, "sender": "Carillon <hello@carillon.example>", "timeout": PATIENCE, **more}
 
     def __enter__(self) -> "FakeEsp":
         self._thread.start()

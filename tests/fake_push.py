@@ -19,6 +19,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 
 from apps.channels.push.web_push_encryption import CURVE, base64url, new_private_key, unbase64
 from tests.fake_esp import Answer, Call, FakeEsp, Refused
+from tests.patience import PATIENCE
 
 PROJECT = "carillon-test"
 EMAIL = f"push@{PROJECT}.iam.gserviceaccount.com"
@@ -188,7 +189,7 @@ class FakePush(FakeEsp):
 
     def settings(self, esp: str, **more: Any) -> dict[str, Any]:
         if esp == "web_push":
-            return {"subject": SUBJECT, "private_key": new_private_key(), "timeout": 5, **more}
+            return {"subject": SUBJECT, "private_key": new_private_key(), "timeout": PATIENCE, **more}
         account = {
             "type": "service_account",
             "project_id": PROJECT,
@@ -197,7 +198,7 @@ class FakePush(FakeEsp):
             "client_email": EMAIL,
             "token_uri": f"{self.oauth.url}/token",
         }
-        fields = {"service_account": json.dumps(account, indent=2), "api_url": f"{self.url}/fcm", "timeout": 5}
+        fields = {"service_account": json.dumps(account, indent=2), "api_url": f"{self.url}/fcm", "timeout": PATIENCE}
         return {**fields, **more}
 
     def browser(self, server_key: str = "") -> Browser:

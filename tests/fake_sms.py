@@ -12,6 +12,7 @@ from uuid import UUID
 from xml.etree import ElementTree
 
 from tests.fake_esp import KEY, Answer, Call, FakeEsp, Refused
+from tests.patience import PATIENCE
 
 NAME = "AC0123456789abcdef"
 SENDER = "+4915112345678"
@@ -159,4 +160,4 @@ class FakeSms(FakeEsp):
             "vonage": {"api_key": NAME, "api_secret": KEY},
             "sinch": {"service_plan_id": NAME, "api_token": KEY},
         }[esp]
-        return {**own, "sender": SENDER, "api_url": f"{self.url}/{esp}", "timeout": 5, **more}
+        return {**own, "sender": SENDER, "api_url": f"{self.url}/{esp}", "timeout": PATIENCE, **more}

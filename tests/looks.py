@@ -9,8 +9,9 @@ from django.test import Client
 from playwright.sync_api import Browser, ConsoleMessage, Page, expect
 
 from apps.accounts.models import User
+from tests.patience import PATIENCE
 
-expect.set_options(timeout=15_000)  # a busy CI machine takes more than the usual 5 s for a page now and then
+expect.set_options(timeout=PATIENCE * 1000)
 WCAG = ("wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa")
 # Only the violations: the list of all that is well is long to make and to carry over. Frames are other documents,
 # without axe in them: it would wait half a second for each to answer.
@@ -22,7 +23,7 @@ RUN = """tags => axe.run({runOnly: tags, resultTypes: ["violations"], iframes: f
 def watched(browser: Browser, **options: Any) -> Iterator[Page]:
     """A page (and those it opens) whose console complains of nothing: broken scripts, refused styles, missing files."""
     context = browser.new_context(**options)
-    context.set_default_timeout(30_000)
+    context.set_default_timeout(PATIENCE * 1000)
     complaints: list[str] = []
 
     def watch(page: Page) -> None:

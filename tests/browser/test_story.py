@@ -19,7 +19,7 @@ from apps.accounts.permissions import Scope
 from apps.followers.models import Follower
 from tests.make import TESTER, make_staff
 from tests.ops.processes import program
-from tests.patience import until
+from tests.patience import PATIENCE, until
 from tests.receiver import unused_port
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.django_db(transaction=True)]
@@ -46,7 +46,7 @@ def site(tmp_path: Path) -> Iterator[str]:
 
 def _answers(url: str) -> bool:
     try:
-        with urllib.request.urlopen(url, timeout=2) as answer:
+        with urllib.request.urlopen(url, timeout=PATIENCE) as answer:
             return bool(answer.status == 200)
     except OSError:
         return False
@@ -74,7 +74,7 @@ def test_the_whole_story(site: str, page: Page, tmp_path: Path) -> None:
     expect(preview).to_contain_text("Refused")
     expect(preview).to_contain_text("Line 4")
     page.get_by_role("button", name="Start import").click()
-    expect(page.get_by_role("heading", name="Finished")).to_be_visible(timeout=20_000)
+    expect(page.get_by_role("heading", name="Finished")).to_be_visible()
     assert Follower.objects.count() == 3
 
     # -- write a mail with variables
@@ -110,8 +110,8 @@ def test_the_whole_story(site: str, page: Page, tmp_path: Path) -> None:
     expect(page.get_by_text("2 will get it")).to_be_visible()
     page.get_by_role("button", name="Send now").click()
     page.get_by_role("dialog").get_by_role("button", name="Send now").click()
-    expect(page.locator("main")).to_contain_text(re.compile(r"\bSent\b"), timeout=30_000)
-    expect(page.get_by_role("row", name=re.compile("^Sent"))).to_contain_text("2", timeout=30_000)
+    expect(page.locator("main")).to_contain_text(re.compile(r"\bSent\b"))
+    expect(page.get_by_role("row", name=re.compile("^Sent"))).to_contain_text("2")
 
     # -- read the mail on the mailbox's own page
     page.goto(f"{site}/mailbox/")
@@ -159,7 +159,7 @@ def _the_same_over_the_api(site: str) -> None:
         request.add_header("Authorization", f"Bearer {secret}")
         request.add_header("Content-Type", "application/json")
         data = None if body is None else json.dumps(body).encode()
-        with urllib.request.urlopen(request, data, timeout=10) as answer:
+        with urllib.request.urlopen(request, data, timeout=PATIENCE) as answer:
             return json.load(answer)
 
     [boris] = call("/followers?search=boris@example.com")["results"]

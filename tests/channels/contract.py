@@ -43,10 +43,10 @@ from tests.fake_apns import FakeApns, says
 from tests.fake_esp import DIALECTS, SAYS, SILENT, Answer, FakeEsp
 from tests.fake_push import FakePush
 from tests.fake_sms import FakeSms
+from tests.patience import PATIENCE, shortly
 from tests.receiver import Receiver, unused_port
 
 NOWHERE = "http://127.0.0.1:{}/"
-PATIENCE = 0.3  # seconds, where nobody answers
 
 
 class Fault(StrEnum):
@@ -94,7 +94,7 @@ def _called(
         if fault is Fault.UNREACHABLE:
             return {"api_url": NOWHERE.format(unused_port())}, message(0)
         fake.faults = [SILENT if fault is Fault.LOST else (usual | dict(words))[fault]]
-        return {"timeout": PATIENCE} if fault is Fault.LOST else {}, message(0)
+        return {"timeout": shortly()} if fault is Fault.LOST else {}, message(0)
 
     return Side(key, values or fake.settings(key), message, meets, lambda: len(fake.arrived))
 
@@ -150,7 +150,7 @@ def _apns(key: str, stack: ExitStack) -> Side:
         if fault is Fault.UNREACHABLE:
             return {"api_url": f"https://127.0.0.1:{unused_port()}"}, message(0)
         fake.faults = [SILENT if fault is Fault.LOST else answers[fault]]
-        return {"timeout": PATIENCE} if fault is Fault.LOST else {}, message(0)
+        return {"timeout": shortly()} if fault is Fault.LOST else {}, message(0)
 
     return Side(key, fake.settings(), message, meets, lambda: len(fake.arrived))
 
@@ -176,7 +176,7 @@ def _webhook(key: str, stack: ExitStack) -> Side:
     def message(number: int) -> Any:
         return a_message(f"{fake.url}/hook/{len(fake.calls)}-{number}", secret)
 
-    side = _called(fake, key, message, words, signing_key=webhook.new_key(), timeout=5)
+    side = _called(fake, key, message, words, signing_key=webhook.new_key(), timeout=PATIENCE)
     side = _elsewhere(side, lambda url: a_message(url, secret))
     return Side(key, side.settings, message, side.meets, lambda: len(fake.calls))
 
@@ -206,7 +206,7 @@ class _DjangosOwn(EmailBackend):
     place: dict[str, Any] = {}
 
     def __init__(self, **more: Any) -> None:
-        super().__init__(**{**more, **self.place, "timeout": 5})
+        super().__init__(**{**more, **self.place, "timeout": PATIENCE})
 
 
 def _mail_server(key: str, stack: ExitStack) -> Side:

@@ -16,6 +16,7 @@ from apps.content.models import Version
 from apps.content.problems import RenderError
 from apps.content.render import compiled, pick_language
 from tests.make import TESTER
+from tests.patience import a_second
 
 NOW = dt.datetime(2026, 11, 21, 9, 0, tzinfo=dt.UTC)
 
@@ -270,10 +271,11 @@ BOMBS = [
 @pytest.mark.parametrize("bomb", BOMBS, ids=range(len(BOMBS)))
 def test_a_bomb_ends_in_a_clear_error_within_a_second(bomb: str) -> None:
     template = compiled(a_draft(html=bomb, text=bomb))
+    second = a_second()
     started = time.thread_time()
     with pytest.raises(RenderError) as error:
         template.render("email", "en", {**people(), "big": "<a" * 45_000})
-    assert time.thread_time() - started < 1
+    assert time.thread_time() - started < second
     assert len(str(error.value)) < 300
 
 

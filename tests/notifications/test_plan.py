@@ -16,6 +16,7 @@ from apps.notifications.notify import open_notification
 from apps.notifications.plan import finish_planning, freeze_slice
 from tests.make import TESTER, make_follower, make_type
 from tests.notifications.world import make_version, places_explained, stands
+from tests.patience import PATIENCE
 
 
 def opened(**fields: Any) -> Notification:
@@ -138,7 +139,7 @@ def test_who_opts_out_does_not_wait_for_a_planner() -> None:
     with transaction.atomic():
         freeze_slice(notification=notification, followers=Follower.objects.all(), now=timezone.now())
         leaving.start()
-        leaving.join(5)
+        leaving.join(PATIENCE)
         waits = leaving.is_alive()
     leaving.join()
     assert not waits

@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from apps.ops.mailbox import store
 from tests.ops.processes import program
-from tests.patience import until
+from tests.patience import PATIENCE, until
 
 
 @pytest.fixture
@@ -72,7 +72,7 @@ def test_a_mail_is_on_disk_before_the_sender_hears_250(transactional_db: None, t
         assert found
         assert found[1].replace(b"\r\n", b"\n").strip() == content.strip()
         server.terminate()
-        assert server.wait(10) == 0
+        assert server.wait(PATIENCE) == 0
 
 
 def test_only_the_newest_mails_are_kept(folder: Path) -> None:

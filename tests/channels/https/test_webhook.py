@@ -23,6 +23,7 @@ from apps.lib.crypto import encrypt
 from apps.lib.ids import uuid7
 from apps.notifications.accounts import breaker
 from tests.fake_esp import GARBAGE, LOST, SILENT, Answer, Call, FakeEsp
+from tests.patience import PATIENCE, shortly
 from tests.receiver import unused_port
 
 
@@ -180,7 +181,7 @@ def test_each_answer_is_charged_to_the_receiver_and_never_to_the_account(
     fake: FakeReceiver, secret: str, fault: Answer | str, result: Result, remedy: str
 ) -> None:
     fake.faults = [fault]
-    [outcome] = sent(a_message(to(fake), secret), timeout=0.2 if fault == SILENT else 5)
+    [outcome] = sent(a_message(to(fake), secret), timeout=shortly() if fault == SILENT else PATIENCE)
     assert (outcome.result, outcome.remedy) == (result, Remedy(remedy)), outcome.detail
     assert not breaker.is_fault(outcome)
     assert len(fake.calls) == 1, "no redirect is followed, nothing is tried again behind our back"

@@ -1,7 +1,7 @@
 """SMTP against a server that misbehaves in every way: what was it about, and may it be tried again?"""
 
 import datetime as dt
-import time
+import threading
 from collections.abc import Iterator
 
 import pytest
@@ -14,6 +14,7 @@ from apps.channels.mail.smtp import Smtp
 from apps.channels.messages import Mail
 from apps.channels.pieces import STAMP, Pieces, Static
 from tests.channels.basket import Basket, a_mail
+from tests.patience import PATIENCE, shortly, until
 from tests.receiver import DROP, Receiver, unused_port
 
 
@@ -91,7 +92,13 @@ def test_a_mail_whose_envelope_waits_behind_a_slow_answer_is_given_back_and_goes
             super().give_back(message)
 
     monkeypatch.setattr("apps.channels.mail.smtp.LONELY_SECONDS", 0.1)
-    receiver.answers["DOT"] = lambda to: time.sleep(0.5) if to == "anna@example.com" else None
+
+    def slow_for_anna(to: str) -> None:
+        if to == "anna@example.com":
+            until(lambda: len(basket.returned) == 2, "the others are given back")
+            monkeypatch.setattr("apps.channels.mail.smtp.LONELY_SECONDS", PATIENCE)
+
+    receiver.answers["DOT"] = slow_for_anna
     everybody = ["anna@example.com", "boris@example.com", "chen@example.com"]
     basket = Watched(a_mail(to) for to in everybody)
     with Smtp.open(receiver.settings()) as session:
@@ -190,7 +197,7 @@ def test_a_wrong_password_is_the_accounts_fault_and_says_so(receiver: Receiver) 
 
 def test_a_server_that_is_down_is_the_accounts_fault_and_names_the_server() -> None:
     port = unused_port()
-    with Smtp.open({"host": "127.0.0.1", "port": port, "timeout": 2, "sender": "news@example.com"}) as session:
+    with Smtp.open({"host": "127.0.0.1", "port": port, "timeout": PATIENCE, "sender": "news@example.com"}) as session:
         outcome = session.send(a_mail())
     assert outcome.result is Result.ACCOUNT
     assert f"127.0.0.1:{port} can't be reached" in outcome.detail
@@ -199,17 +206,24 @@ def test_a_server_that_is_down_is_the_accounts_fault_and_names_the_server() -> N
 def test_no_answer_after_the_whole_mail_is_doubt_not_failure(
     receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("apps.channels.mail.smtp.DOT_SECONDS", 0.5)
-    receiver.slowness = 1.5
-    with Smtp.open(receiver.settings(timeout=0.5)) as session:
+    over = threading.Event()
+
+    def never(_: str) -> None:
+        over.wait(PATIENCE)
+
+    receiver.answers["DOT"] = never
+    with Smtp.open(receiver.settings()) as session:
+        session._dot_timeout = 0.5
         outcome = session.send(a_mail())
+        over.set()
     assert outcome.result is Result.IN_DOUBT
     assert "time" in outcome.detail
 
 
 def test_the_final_dot_is_answered_when_the_server_is_ready(receiver: Receiver) -> None:
-    receiver.slowness = 1.0
-    with Smtp.open(receiver.settings(timeout=0.5)) as session:
+    patience = shortly()
+    receiver.slowness = 2 * patience
+    with Smtp.open(receiver.settings(timeout=patience)) as session:
         assert session.send(a_mail()).result is Result.ACCEPTED
 
 

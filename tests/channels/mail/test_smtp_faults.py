@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from apps.channels.contract import Outcome, Result
 from apps.channels.mail.smtp import Smtp
 from tests.channels.basket import Basket, a_mail
+from tests.patience import PATIENCE, shortly
 from tests.receiver import DROP, Receiver
 
 FIRST, HURT, LAST = "anna@example.com", "boris@example.com", "chen@example.com"
@@ -220,7 +221,7 @@ class Parrot:
                     self.say(verb)
                     if verb == "DATA" and parrot.words["DATA"].startswith("354"):
                         if "BODY" in parrot.words:
-                            parrot.silence.wait(20)
+                            parrot.silence.wait(2 * PATIENCE)
                         while (line := self.rfile.readline()) != b".\r\n":
                             if not line:
                                 return
@@ -243,7 +244,7 @@ class Parrot:
     def settings(self, **more: Any) -> dict[str, Any]:
         host, port = self._server.server_address[:2]
         sender = "Carillon <hello@carillon.example>"
-        return {"host": host, "port": port, "security": "none", "sender": sender, "timeout": 5} | more
+        return {"host": host, "port": port, "security": "none", "sender": sender, "timeout": PATIENCE} | more
 
     def __enter__(self) -> "Parrot":
         self._thread.start()
@@ -334,7 +335,7 @@ def few_bytes_then_broken(send: Any) -> Any:
 
 
 def test_a_server_that_stops_reading_in_mid_content_has_not_got_the_mail() -> None:
-    with Parrot(BODY="not read") as parrot, Smtp.open(parrot.settings(timeout=0.3)) as session:
+    with Parrot(BODY="not read") as parrot, Smtp.open(parrot.settings(timeout=shortly())) as session:
         basket = Basket([a_mail(FIRST, text="x" * 20_000_000)])  # more than the buffers on the way hold
         session.work(basket)
     assert basket.results == [LATER]

@@ -14,6 +14,7 @@ from apps.channels.mail.smtp import Smtp
 from apps.channels.messages import Mail
 from tests.certificate import certificate
 from tests.channels.basket import Basket, a_mail
+from tests.patience import shortly
 from tests.receiver import Receiver
 
 
@@ -59,7 +60,10 @@ def test_content_whose_last_record_left_is_known_to_have_left(
         return send(self, data, *flags)
 
     basket = Basket([mail, a_mail("boris@example.com")])
-    with Smtp.open(receiver.settings(security="starttls", timeout=1)) as session, monkeypatch.context() as patch:
+    with (
+        Smtp.open(receiver.settings(security="starttls", timeout=shortly())) as session,
+        monkeypatch.context() as patch,
+    ):
         patch.setattr(ssl.SSLSocket, "send", breaks_in_the_envelope)
         session.work(basket)
     assert receiver.recipients == ["anna@example.com"]

@@ -17,6 +17,7 @@ from tests.channels.flow import Handed
 from tests.channels.push_messages import PHONE, a_push, sent
 from tests.fake_esp import GARBAGE, HALF, LOST, SILENT, Answer
 from tests.fake_push import PROJECT, SAYS, FakePush, google_key, pem
+from tests.patience import PATIENCE, shortly
 from tests.receiver import unused_port
 
 
@@ -101,7 +102,7 @@ def test_a_call_without_an_answer_we_can_read_is_in_doubt_and_no_token_goes(
     fake: FakePush, fault: Any, result: Result
 ) -> None:
     fake.faults = [fault]
-    first, then = put(fake, a_push(), a_push(), timeout=0.3 if fault == SILENT else 5)
+    first, then = put(fake, a_push(), a_push(), timeout=shortly() if fault == SILENT else PATIENCE)
     assert (first.result, first.remedy) == (result, Remedy.NONE), first.detail
     assert then.result is Result.ACCEPTED
 
@@ -116,7 +117,7 @@ def test_one_access_token_serves_all_connections_until_shortly_before_its_end(fa
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(10)
+        thread.join()
     assert (len(fake.arrived), len(fake.oauth.calls)) == (4, 1)
     fcm_token._held.clear()
     fake.oauth.seconds = 200  # less than the rest that a call may need

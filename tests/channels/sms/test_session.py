@@ -16,6 +16,7 @@ from apps.lib.ids import uuid7
 from tests.channels.flow import Handed
 from tests.fake_esp import GARBAGE, HALF, KEY, LOST, SILENT, Answer, Deaf
 from tests.fake_sms import SAYS, SENDER, FakeSms
+from tests.patience import PATIENCE, shortly, until
 from tests.receiver import unused_port
 
 KINDS: list[type[Sms]] = [Twilio, Vonage, Sinch]
@@ -103,7 +104,9 @@ def test_each_way_a_call_can_end_is_charged_to_what_it_was_about(
     kind: type[Sms], fake: FakeSms, fault: Answer | str, result: Result, charged: bool
 ) -> None:
     fake.faults = [fault]
-    first, then = sent(fake, kind, a_text(), a_text("+4915112340002"), timeout=0.3 if fault == SILENT else 5)
+    first, then = sent(
+        fake, kind, a_text(), a_text("+4915112340002"), timeout=shortly() if fault == SILENT else PATIENCE
+    )
     assert (first.result, first.charged) == (result, charged), first.detail
     assert then.result is Result.ACCEPTED, "a neighbour is not hurt"
     assert len(fake.calls) == 2, "nothing is tried again behind our back"
@@ -224,7 +227,7 @@ def test_one_connection_carries_many_calls_and_one_that_was_closed_costs_nobody_
         fake.impatient = True
         for number in range(1, 4):
             assert session.send(a_text()).result is Result.ACCEPTED
-            fake.settle(lambda number=number: fake.closed == number)  # type: ignore[misc]
+            until(lambda n=number: fake.closed == n, "the fake has closed it")  # type: ignore[misc]
     assert len(fake.arrived) == 6
 
 

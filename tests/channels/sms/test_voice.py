@@ -17,6 +17,7 @@ from tests.fake_esp import KEY, LOST, SILENT, Answer
 from tests.fake_sms import SENDER, FakeSms
 from tests.make import TESTER, make_follower, make_type
 from tests.notifications.world import drain, stands, tell
+from tests.patience import PATIENCE, shortly
 from tests.subscriptions.phone import PHONE, Phone
 
 
@@ -89,7 +90,7 @@ def test_twilios_codes_tell_whom_a_refusal_is_about(fake: FakeSms, code: str, re
 )
 def test_a_lost_answer_may_have_been_a_call(fake: FakeSms, fault: Any, result: Result) -> None:
     fake.faults = [fault]
-    assert called(fake, timeout=0.2 if fault == SILENT else 5).result is result
+    assert called(fake, timeout=shortly() if fault == SILENT else PATIENCE).result is result
 
 
 def test_settings_that_can_not_work_are_refused(fake: FakeSms) -> None:

@@ -33,6 +33,6 @@ def test_a_phone_that_many_register_at_once_belongs_to_one_of_them() -> None:
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(30)
+        thread.join()
     assert errors == []
     assert sorted(Address.objects.values_list("value", flat=True)) == ["token-0", "token-1"]

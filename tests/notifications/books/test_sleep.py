@@ -20,6 +20,7 @@ from apps.notifications.models import Delivery, DeliveryEvent, DeliveryStatus, N
 from apps.notifications.sending import claim, judge, sender
 from tests.make import TESTER, make_follower, make_type
 from tests.notifications.world import make_version, places_explained, stands, tell
+from tests.patience import PATIENCE
 
 HOUR = dt.timedelta(hours=1)
 
@@ -218,7 +219,7 @@ def test_whoever_wakes_does_not_wait_for_a_notification_that_is_locked(kind: Not
 
     with ThreadPoolExecutor(1) as other, transaction.atomic():
         Notification.objects.select_for_update(no_key=True).get(pk=locked.pk)
-        assert other.submit(wake).result(timeout=5) == 1
+        assert other.submit(wake).result(timeout=PATIENCE) == 1
     assert asleep(locked)
     assert not asleep(free)
 

@@ -16,6 +16,7 @@ from apps.notifications.sending import claim
 from tests.make import TESTER, make_follower, make_type
 from tests.notifications.world import make_version, tell
 from tests.ops.processes import environment
+from tests.patience import PATIENCE
 
 PEOPLE, KEYS, MOST = 3, 8, 6
 SENDER = """
@@ -55,12 +56,12 @@ def test_whoever_comes_while_another_counts_comes_again_and_does_not_wait() -> N
         mine = claim.claim(Lane.TRANSACTIONAL, owner="me", size=1)
         assert mine
         assert mine.rows[0].notification == first
-        assert other.submit(_take).result(timeout=5) == [], "the first is counted, and nobody can know it yet"
+        assert other.submit(_take).result(timeout=PATIENCE) == [], "the first is counted, and nobody can know it yet"
     row = second.deliveries.get()
     assert (row.status, row.attempts, row.events.count()) == ("pending", 0, 0)
     Delivery.objects.filter(pk=row.pk).update(due_at=timezone.now())
     with ThreadPoolExecutor(1) as other:
-        assert other.submit(_take).result(timeout=5) == []
+        assert other.submit(_take).result(timeout=PATIENCE) == []
     row.refresh_from_db()
     assert (row.status, row.reason) == ("skipped", "throttled")
 
@@ -93,7 +94,7 @@ def test_two_processes_never_give_a_follower_more_than_a_cap_or_a_throttle_allow
         assert each.stdin
         each.stdin.write("go\n")
         each.stdin.flush()
-    assert [each.wait(timeout=30) for each in senders] == [0, 0]
+    assert [each.wait(timeout=PATIENCE) for each in senders] == [0, 0]
     for person in people:
         rows = Delivery.objects.filter(follower=person)
         sent = rows.filter(status="sent").values_list("notification__throttle_key", flat=True)

@@ -31,6 +31,7 @@ from apps.notifications.engagement import store
 from apps.notifications.models import Delivery, DeliveryEvent, DeliveryStatus, Notification
 from tests.make import TESTER, make_follower, make_template, make_type, nested
 from tests.notifications.world import drain, stands, tell
+from tests.patience import until
 from tests.receiver import Receiver
 
 WORDS = {
@@ -506,9 +507,8 @@ def test_two_processes_flush_while_items_arrive_and_each_is_in_one_digest(
     for _ in range(5):
         with transaction.atomic():  # two are seen together, so that there is something to gather
             sent += [hold(orders, people, number, channels=["in_app"]) for number in (1, 2)]
-    until = time.monotonic() + 20
-    while Delivery.objects.filter(status="held").exists() and time.monotonic() < until:
-        time.sleep(0.05)
+    held = Delivery.objects.filter(status="held")
+    until(lambda: not held.exists(), "all that was held is in digests")
     rows = Delivery.objects.filter(notification__in=sent)
     gathered = rows.filter(reason="in_digest")
     assert gathered.exists()

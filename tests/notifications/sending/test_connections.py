@@ -64,6 +64,7 @@ def test_who_waits_for_one_answer_keeps_neither_the_others_nor_the_task(
     clock = Clock()
     monkeypatch.setattr(sending_sender, "time", clock)
     monkeypatch.setattr(shift, "time", clock)
+    monkeypatch.setattr(sending_sender, "PATIENCE", 0.1)
     monkeypatch.setattr(shift, "PATIENCE", 0.1)
     monkeypatch.setattr(shift, "WIDEN_SECONDS", 0.05)
     monkeypatch.setattr(smtp, "LONELY_SECONDS", 0.2)
@@ -96,6 +97,7 @@ def test_a_late_answer_that_the_database_does_not_take_is_kept_for_the_recovery(
     clock = Clock()
     monkeypatch.setattr(sending_sender, "time", clock)
     monkeypatch.setattr(shift, "time", clock)
+    monkeypatch.setattr(sending_sender, "PATIENCE", 0.1)
     monkeypatch.setattr(shift, "PATIENCE", 0.1)
     answered, refused, record = threading.Event(), threading.Event(), outcomes.record
 

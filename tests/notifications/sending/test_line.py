@@ -17,6 +17,7 @@ from apps.notifications.sending.journal import Journal, NotWritten
 from apps.notifications.sending.line import Hand, Line
 from tests.make import make_follower, make_type
 from tests.notifications.world import drain, make_due, make_version, stands, tell
+from tests.patience import PATIENCE
 from tests.receiver import Receiver
 
 
@@ -54,7 +55,7 @@ def test_what_is_made_while_another_takes_back_what_was_made_is_not_lost(receive
 
         def slowly(row: Row) -> Row:
             taken.set()
-            may_go_on.wait(5)
+            may_go_on.wait(PATIENCE)
             return row
 
         line = Line(journal=journal, make=slowly, local=False)
@@ -77,7 +78,7 @@ def test_what_is_made_while_another_takes_back_what_was_made_is_not_lost(receive
 
         hand.made = Looked()
         maker.start()
-        taken.wait(5)
+        taken.wait(PATIENCE)
         taken_back = line.withdraw()
         maker.join()
         taken_back += line.withdraw()

@@ -19,6 +19,7 @@ from apps.notifications.models import DeliveryEvent, Notification, ProviderAccou
 from apps.notifications.sending import claim, held, sender, shift
 from tests.make import TESTER, make_follower, make_type
 from tests.notifications.world import drain, make_due, make_version, stands, tell
+from tests.patience import PATIENCE
 from tests.receiver import Receiver, unused_port
 
 
@@ -75,13 +76,20 @@ def test_an_opt_out_while_a_claimed_slice_goes_out_wins_within_two_seconds(
     monkeypatch.setattr(sender, "STATE_SECONDS", 0.01)
     account, now = ProviderAccount.objects.get(provider="smtp"), timezone.now()
     account = change_account(account=account, limits=AccountLimits(daily=50), by=TESTER, now=now)
-    receiver.slowness = 0.1  # so that the last one still waits in the sender when it opts out
-    everyone, look = people(4), held.still_wanted
+    monkeypatch.setattr(shift, "WIDEN_SECONDS", PATIENCE)  # one connection is enough
+    everyone, look, looked = people(4), held.still_wanted, threading.Event()
+
+    def not_before(_: str) -> None:  # the last one still waits in the sender when it opts out
+        looked.wait(PATIENCE)
+
+    receiver.answers["DOT"] = not_before
 
     def first_the_last_one_leaves(*args: Any, **others: Any) -> Any:
         if everyone[-1].subscribed:  # by the test's own connection: the receiver's thread has no transaction of it
             acts.unsubscribe(follower=everyone[-1], source="one_click", by=TESTER, now=timezone.now())
-        return look(*args, **others)
+        wanted = look(*args, **others)
+        looked.set()
+        return wanted
 
     monkeypatch.setattr(held, "still_wanted", first_the_last_one_leaves)
     notification = tell(make_type(), everyone, version=make_version())
@@ -95,6 +103,7 @@ def test_a_refused_address_fails_alone_and_a_busy_one_is_tried_again(receiver: R
     answers = {"p0@example.com": "550 5.7.1 no such user", "p1@example.com": "450 4.2.0 greylisted"}
     receiver.answers["RCPT"] = answers.get
     notification = tell(make_type(), people(3), version=make_version())
+    began = timezone.now()
     drain()
     assert receiver.recipients == ["p2@example.com"]
     assert stands(notification) == {"failed": 1, "pending": 1, "sent": 1}
@@ -102,7 +111,7 @@ def test_a_refused_address_fails_alone_and_a_busy_one_is_tried_again(receiver: R
     assert (failed.reason, failed.error) == ("refused_recipient", "550 5.7.1 no such user (at RCPT)")
     waiting = notification.deliveries.get(status="pending")
     assert waiting.attempts == 1
-    assert waiting.due_at > timezone.now()
+    assert waiting.due_at > began + dt.timedelta(seconds=5)
     receiver.answers.clear()
     make_due(notification)
     drain()
@@ -132,13 +141,14 @@ def test_while_the_server_is_down_everything_waits_and_nobody_is_charged(receive
     account = ProviderAccount.objects.get(provider="smtp")
     change_account(account=account, settings={"port": unused_port()}, by=TESTER, now=timezone.now())
     notification = tell(make_type(), people(3), version=make_version())
+    began = timezone.now()
     drain()
     drain()
     assert stands(notification) == {"pending": 3}
     assert set(notification.deliveries.values_list("attempts", flat=True)) == {0}
     account.refresh_from_db()
     assert "can't be reached" in account.last_error
-    assert account.paused_until > timezone.now()
+    assert account.paused_until > began + dt.timedelta(seconds=4)
     change_account(account=account, settings={"port": receiver.port}, by=TESTER, now=timezone.now())
     make_due(notification)
     drain()
@@ -263,7 +273,7 @@ def found_nothing(receiver: Receiver, monkeypatch: pytest.MonkeyPatch) -> thread
 def test_what_an_answer_makes_due_goes_in_the_same_task(
     receiver: Receiver, anna: Follower, found_nothing: threading.Event
 ) -> None:
-    receiver.answers["RCPT"] = lambda _: "550 5.1.1 nobody of that name" if found_nothing.wait(30) else None
+    receiver.answers["RCPT"] = lambda _: "550 5.1.1 nobody of that name" if found_nothing.wait(PATIENCE) else None
     kind = make_type("hint", category="informational", fallback=["email", "in_app"], fallback_after=600)
     notification = tell(kind, [anna], version=make_version(), channels=["in_app", "email"])
     sender.send_lane(name="transactional")
@@ -271,7 +281,7 @@ def test_what_an_answer_makes_due_goes_in_the_same_task(
 
 
 def test_all_that_waited_for_a_probe_goes_in_the_same_task(receiver: Receiver, found_nothing: threading.Event) -> None:
-    receiver.answers["RCPT"] = lambda _: None if found_nothing.wait(30) else "450 4.2.0 nobody has looked"
+    receiver.answers["RCPT"] = lambda _: None if found_nothing.wait(PATIENCE) else "450 4.2.0 nobody has looked"
     rested = timezone.now() - dt.timedelta(minutes=1)
     ProviderAccount.objects.filter(provider="smtp").update(tripped_at=rested, trips=1, paused_until=rested)
     notification = tell(make_type(), people(4), version=make_version())

@@ -26,6 +26,7 @@ from apps.notifications.sending import held as sending_held
 from apps.notifications.sending.journal import SETTLED, Journal, NotWritten
 from tests.make import TESTER, make_follower, make_type
 from tests.notifications.world import drain, make_due, make_version, stands, tell
+from tests.patience import FOREVER, Clock
 from tests.receiver import Receiver
 
 
@@ -45,15 +46,21 @@ def closed_email() -> None:
 def test_a_slow_server_does_not_keep_a_task_at_work_until_the_queue_kills_it(
     receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sender, "WORK_SECONDS", 0.3)
-    receiver.slowness = 0.1
+    clock = Clock()
+    monkeypatch.setattr(sender, "time", clock)
+    monkeypatch.setattr(shift, "time", clock)
+
+    def slow_server(_: str) -> None:
+        if len(receiver.arrived) == 2:
+            clock.ahead += FOREVER
+
+    receiver.answers["DOT"] = slow_server
     notification = tell(make_type(), people(12), version=make_version())
     sender.send_lane(name=Lane.BULK)
     counts = stands(notification)
     assert set(counts) <= {"sent", "pending"}
     assert counts["pending"], "it has left some to the next task"
-    receiver.slowness = 0.0
-    monkeypatch.setattr(sender, "WORK_SECONDS", 8.0)
+    receiver.answers.clear()
     drain()
     assert sorted(receiver.recipients) == sorted(f"p{number}@example.com" for number in range(12))
 

@@ -17,6 +17,7 @@ from apps.notifications.accounts.browser_push import vapid_public_key
 from apps.notifications.models import Delivery, ProviderAccount
 from tests import looks
 from tests.make import make_type
+from tests.patience import PATIENCE
 from tests.subscriptions.pages import preferences_path, visit
 from tests.subscriptions.world import connect_browser, make_warning, make_web_push, subscription
 
@@ -174,7 +175,7 @@ def _push(page: Page, site: str, payload: dict[str, str]) -> Any:
     workers: list[dict[str, str]] = []
     devtools.on("ServiceWorker.workerRegistrationUpdated", lambda told: workers.extend(told["registrations"]))
     devtools.send("ServiceWorker.enable")
-    deadline = time.monotonic() + 15
+    deadline = time.monotonic() + PATIENCE
     while not workers and time.monotonic() < deadline:
         page.wait_for_timeout(20)
     message = {"origin": site, "registrationId": workers[0]["registrationId"], "data": json.dumps(payload)}
