@@ -2,6 +2,7 @@
 
 import datetime as dt
 import os
+import threading
 import time
 from typing import Any
 
@@ -24,9 +25,10 @@ from apps.notifications.models import Delivery, DeliveryEvent, Notification, Not
 from apps.notifications.sending import claim, outcomes, recover, sender, shift
 from apps.notifications.sending import held as sending_held
 from apps.notifications.sending.journal import SETTLED, Journal, NotWritten
+from apps.notifications.sending.line import Line
 from tests.make import TESTER, make_follower, make_type
 from tests.notifications.world import drain, make_due, make_version, stands, tell
-from tests.patience import FOREVER, Clock
+from tests.patience import FOREVER, PATIENCE, Clock
 from tests.receiver import Receiver
 
 
@@ -50,9 +52,18 @@ def test_a_slow_server_does_not_keep_a_task_at_work_until_the_queue_kills_it(
     monkeypatch.setattr(sender, "time", clock)
     monkeypatch.setattr(shift, "time", clock)
 
+    over, close = threading.Event(), Line.close
+
+    def closed(line: Line) -> None:
+        close(line)
+        over.set()
+
+    monkeypatch.setattr(Line, "close", closed)
+
     def slow_server(_: str) -> None:
-        if len(receiver.arrived) == 2:
+        if len(receiver.arrived) >= 2 and not over.is_set():
             clock.ahead += FOREVER
+            over.wait(PATIENCE)
 
     receiver.answers["DOT"] = slow_server
     notification = tell(make_type(), people(12), version=make_version())
