@@ -36,6 +36,7 @@ class Group:
     works_below: bool = False
     process: "subprocess.Popen[bytes] | None" = None
     started: float = 0.0
+    _note: Path | None = None
 
     def start(self) -> None:
         me = os.getpid()
@@ -50,7 +51,8 @@ class Group:
         )
         self.started = time.monotonic()
         if self.notes:
-            _write_note(self._note(), self.process.pid)
+            self._note = self.notes / f"{self.name}-{self.process.pid}.json"
+            _write_note(self._note, self.process.pid)
 
     def exit_code(self) -> int | None:
         """None while the main process lives."""
@@ -74,12 +76,9 @@ class Group:
             with suppress(ProcessLookupError):
                 os.killpg(self.process.pid, signal.SIGKILL)
             self.process.wait()
-            if self.notes:
-                self._note().unlink(missing_ok=True)
+            if self._note:
+                self._note.unlink(missing_ok=True)
             self.process = None
-
-    def _note(self) -> Path:
-        return self.notes / f"{self.name}-{self.process.pid}.json"
 
 
 def _children(pid: int) -> list[psutil.Process]:
@@ -164,7 +163,7 @@ def end_leftovers(notes: Path) -> list[int]:
 
 def _is(pid: int, created: float) -> bool:
     try:
-        return abs(psutil.Process(pid).create_time() - created) < 1
+        return bool(abs(psutil.Process(pid).create_time() - created) < 1)
     except psutil.Error:
         return False
 

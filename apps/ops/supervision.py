@@ -8,7 +8,7 @@ import socket
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import ClassVar
+from typing import ClassVar, cast
 
 from django.conf import settings
 from django.db import Error as DatabaseError
@@ -22,6 +22,8 @@ from apps.ops.awake import longest_awake, seconds_awake
 from apps.ops.groups import Group, Hurry, end_all, end_leftovers, manage
 
 log = logging.getLogger("carillon.supervision")
+
+TASK_TIMEOUT = cast(float, settings.Q_CLUSTER["timeout"])  # seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,9 +226,17 @@ class Supervisor:
             heartbeat.send_canary(lane)
 
     def _judge(self, name: str, each: Watched) -> None:
-        silence, main = each.silence, each.group.process.pid
-        patience = self.timings.stall_after if each.beat else self.timings.start_within
-        longest = settings.Q_CLUSTER["timeout"] + 15 if each.beat else self.timings.longest_start
+        process = each.group.process
+        if process is None:
+            return
+        main = process.pid
+        silence = each.silence
+        if each.beat:
+            patience = self.timings.stall_after
+            longest = TASK_TIMEOUT + 15
+        else:
+            patience = self.timings.start_within
+            longest = self.timings.longest_start
         silence.grow(time.monotonic(), lambda: seconds_awake(main), ask_after=self.timings.stall_after / 2)
         reason = verdict(
             asleep=silence.asleep,
