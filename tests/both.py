@@ -2,6 +2,7 @@
 
 Tests that ask for no database are the same on both (half of all), so they run once, as a part of their own; so do the
 few that are marked as such (on SQLite), those that start programs beside the suites.
+What the whole suite reached of the modules of tests/covered.py, on both, is joined: nothing may be missing.
 `--lint` runs the checks only, or those whose names follow (tests/checks.py). Other arguments go to pytest
 (`python -m tests.both -k consent`).
 """
@@ -22,7 +23,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 
-from tests import checks, chromium, postgres
+from tests import checks, chromium, covered, postgres
 
 ROOT = Path(__file__).resolve().parent.parent
 NOTHING_CHOSEN = 5  # pytest's exit code
@@ -109,7 +110,19 @@ def suite(run: Run, name: str, url: str, marks: str, words: Sequence[str]) -> Pa
     var_dir.mkdir()
     command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "--color=no"]
     command += [f"--durations={2 * SLOWEST}", *words]
-    return run.part(name, [*command, "-m", marks], DATABASE_URL=url, VAR_DIR=str(var_dir))
+    environment = {"DATABASE_URL": url, "VAR_DIR": str(var_dir)}
+    if not words:
+        environment[covered.VARIABLE] = str(run.folder / "covered")
+    return run.part(name, [*command, "-m", marks], **environment)
+
+
+def coverage(run: Run) -> Part:
+    """Join what all processes of the suites reached of the modules that must be reached whole."""
+    started = time.monotonic()
+    missing = covered.missing(run.folder / "covered")
+    part = Part("coverage", not missing, "\n".join(missing), time.monotonic() - started)
+    print(f"  {part.name}: {part.verdict()} ({part.seconds:.0f} s)", flush=True)
+    return part
 
 
 def main(words: Sequence[str]) -> int:
@@ -144,6 +157,8 @@ def main(words: Sequence[str]) -> int:
             first = pool.submit(suite, run, f"SQLite {sqlite3.sqlite_version}", small, f"({here}) and not once", words)
             once = pool.submit(suite, run, "Run once", small, f"({here}) and once and not slow", words)
             suites = [first.result(), second.result(), programs.result(), once.result()]
+        if not words and all(part.ok for part in suites):
+            checked.append(coverage(run))
         code = report(run, checked, suites, started)
         if not with_browser:
             print("The browser tests were left out (BROWSER=0).")

@@ -16,7 +16,7 @@ from django.test import Client
 
 from apps import __version__
 from apps.accounts.models import User
-from tests import checks, scripts
+from tests import checks, covered, scripts
 
 ROOT = Path(settings.BASE_DIR)
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
@@ -81,6 +81,10 @@ def test_a_machine_without_node_says_so(
     monkeypatch.setenv("CI", ci)
     assert scripts.main() == code
     assert "node is missing" in capsys.readouterr().out
+
+
+def test_modules_that_must_be_reached_whole_and_their_tests_are_there() -> None:
+    assert [path for path in [*covered.MODULES, *covered.TESTS] if not (ROOT / path).exists()] == []
 
 
 def commit(message: str, tmp_path: Path) -> str:

@@ -76,7 +76,7 @@ def decide(
         case Result.ACCOUNT | Result.THROTTLED:
             wait = outcome.retry_after or 0.0
             return Next(DeliveryStatus.PENDING, reason, now + dt.timedelta(seconds=wait), "", outcome.charged)
-        case Result.TRANSIENT:
+        case Result.TRANSIENT:  # pragma: no branch  (mypy sees that no result is left)
             wait = outcome.retry_after or retry_delay(attempts)
             due = now + dt.timedelta(seconds=wait)
             window = GIVE_UP_MARKETING_AFTER if category == Category.MARKETING else GIVE_UP_AFTER

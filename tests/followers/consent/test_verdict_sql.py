@@ -64,3 +64,16 @@ def test_a_channel_without_addresses_asks_for_none(db: None) -> None:
     Follower.objects.create(name="Dana", subscribed=True, subscribed_at=now, created_at=now, updated_at=now)
     [dana] = with_verdict(Follower.objects.all(), make_type("news"), "in_app")
     assert dana.verdict == "default_on"
+
+
+def test_whoever_has_many_phones_is_judged_once_for_each_that_is_not_gone(db: None) -> None:
+    kind = make_type("news", channels=["push"], default_channels=["push"])
+    now = timezone.now()
+    chen = Follower.objects.create(name="Chen", subscribed=True, subscribed_at=now, created_at=now, updated_at=now)
+    for token, state in [("a", "active"), ("b", "active"), ("c", "gone")]:
+        Address.objects.create(
+            follower=chen, channel="push", value=token, key=token, state=state, primary=False, created_at=now
+        )
+    judged = with_verdict(Follower.objects.all(), kind, "push")
+    found = judged.values_list("primary_address__key", "verdict").order_by("primary_address__key")
+    assert list(found) == [("a", "default_on"), ("b", "default_on")]

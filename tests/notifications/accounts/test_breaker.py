@@ -49,6 +49,14 @@ def test_a_server_that_restarts_is_back_in_use_within_seconds() -> None:
     assert outage(120)[0] == [0, 5, 15, 35, 75, 135]
 
 
+def test_one_that_is_tried_again_and_asks_for_time_gets_it_and_no_longer_pause() -> None:
+    state = State(errors=5, paused_until=at(0), tripped_at=at(-60), trips=1, trouble="5 errors")
+    busy = Outcome(Result.THROTTLED, "429", retry_after=120.0, charged=False)
+    asked = after(state, [busy], now=at(1))
+    assert (asked.word(at(2)), asked.paused_until, asked.trips) == ("open", at(121), 1)
+    assert after(asked, [TAKEN], now=at(122)).word(at(122)) == "closed"
+
+
 def test_it_opens_after_five_errors_in_a_row_and_doubles_to_a_quarter_hour() -> None:
     tried, state = outage(7000)
     assert [later - sooner for sooner, later in itertools.pairwise(tried)] == [

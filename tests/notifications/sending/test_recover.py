@@ -16,7 +16,7 @@ from apps.lib.queue.lanes import Lane
 from apps.notifications.messages.row import Row
 from apps.notifications.models import Delivery, Notification
 from apps.notifications.sending import claim, held, outcomes, recover
-from apps.notifications.sending.journal import Journal, NotWritten
+from apps.notifications.sending.journal import Journal, Note, NotWritten
 from tests.make import TESTER, make_follower, make_type
 from tests.notifications.world import drain, make_due, make_version, stands, tell
 from tests.receiver import Receiver
@@ -188,3 +188,25 @@ def test_after_a_line_that_was_cut_off_nothing_more_may_leave(
     journal.__exit__(RuntimeError, RuntimeError(), None)
     recover.expired_leases(now=timezone.now())
     assert stands(notification) == {"pending": 2}
+
+
+def test_a_crash_is_counted_once_though_two_recover_at_the_same_time(
+    receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    journal = Journal()
+    notification, rows = claimed(1, journal)
+    journal.preparing(rows[0].pk)
+    held_rows = held.held_rows
+
+    def slow(owner: str) -> list[Row]:
+        """Look at the rows, and be overtaken by another one that recovers."""
+        found = held_rows(owner)
+        monkeypatch.setattr(held, "held_rows", held_rows)
+        recover._take_over(owner, {rows[0].pk: Note()})
+        return found
+
+    monkeypatch.setattr(held, "held_rows", slow)
+    journal.__exit__(RuntimeError, RuntimeError(), None)
+    recover.expired_leases(now=timezone.now())
+    assert stands(notification) == {"pending": 1}
+    assert [event.kind for event in Delivery.objects.get().events.all()] == ["crashed"]
