@@ -108,7 +108,10 @@ def as_json(wishes: Mapping[str, Any]) -> dict[str, Any]:
 def from_json(wishes: Mapping[str, Any]) -> Wishes:
     """The reverse of `as_json`."""
     moment = wishes.get("snoozed_until")
-    return Wishes(**{**wishes, **({"snoozed_until": dt.datetime.fromisoformat(moment)} if moment else {})})  # type: ignore[typeddict-item]  # as stored by as_json
+    given = dict(wishes)
+    if moment:
+        given["snoozed_until"] = dt.datetime.fromisoformat(moment)
+    return Wishes(**given)  # type: ignore[typeddict-item]  # as stored by as_json
 
 
 def _text(value: Any) -> Any:
