@@ -1,4 +1,6 @@
-"""`python -m bench [--quick] [--recipients N] [row ...]`: measure, print, and write docs/performance.md."""
+"""`python -m bench [--quick] [--recipients N] [row ...]`: measure, print,
+and write docs/performance.md.
+"""
 
 import argparse
 import importlib
@@ -22,8 +24,14 @@ ROWS = (
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="make bench ARGS=", description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="small numbers, a few minutes; prints, and writes no page")
-    parser.add_argument("--recipients", type=int, metavar="N", help="of the campaign of `cpu` and `memory`")
+    parser.add_argument(
+        "--quick",
+        action="store_true",
+        help="small numbers, a few minutes; prints, and writes no page",
+    )
+    parser.add_argument(
+        "--recipients", type=int, metavar="N", help="of the campaign of `cpu` and `memory`"
+    )
     parser.add_argument("rows", nargs="*", metavar="row", help=f"any of: {', '.join(ROWS)} (all)")
     asked = parser.parse_args()
     if unknown := set(asked.rows) - set(ROWS):
@@ -32,7 +40,9 @@ def main() -> int:
         signal.signal(number, _stop)
     mailservers.postfix("smtp-sink"), mailservers.postfix("smtp-source")
     chosen = [name for name in ROWS if name in asked.rows or not asked.rows]
-    began, missed, failed = time.monotonic(), [], []
+    began = time.monotonic()
+    missed = []
+    failed = []
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="cb-", dir="/tmp")))
         folder.chmod(0o755)
@@ -51,7 +61,9 @@ def main() -> int:
             except DidNotWork as error:
                 failed.append(name)
                 print(f"  NOT MEASURED: {error}", flush=True)
-                print(*(log.read_text()[-2000:] for log in sorted(folder.glob("*.log"))), flush=True)
+                print(
+                    *(log.read_text()[-2000:] for log in sorted(folder.glob("*.log"))), flush=True
+                )
                 continue
             row.at = machine.stamp()
             missed += [line.measure for line in row.lines if line.met is False]
@@ -64,7 +76,9 @@ def main() -> int:
         if names:
             print(f"{title}: {'; '.join(names)}.")
     print(f"Done in {time.monotonic() - began:.0f} s.")
-    return 1 if failed else 0
+    if failed:
+        return 1
+    return 0
 
 
 def _stop(number: int, frame: FrameType | None) -> None:

@@ -1,4 +1,6 @@
-"""What every measurement is given: the machine's folder, the database, and how much of everything."""
+"""What every measurement is given: the machine's folder, the database,
+and how much of everything.
+"""
 
 from collections.abc import Collection
 from dataclasses import dataclass, field
@@ -29,7 +31,9 @@ class Sizes:
     calling: float  # seconds of calls to the API
 
 
-FULL = Sizes(3, 40_000, 60_000, 40_000, 1500, 400, 5000, 8, 200_000, 1_000_000, 100_000, 120, 2000, 20)
+FULL = Sizes(
+    3, 40_000, 60_000, 40_000, 1500, 400, 5000, 8, 200_000, 1_000_000, 100_000, 120, 2000, 20
+)
 QUICK = Sizes(3, 6000, 20_000, 6000, 400, 150, 1500, 3, 20_000, 200_000, 50_000, 60, 500, 8)
 
 
@@ -48,7 +52,9 @@ class Bench:
     database: Database
     sizes: Sizes
     recipients: int | None = None  # of the long campaign, if the caller wants another number
-    found: dict[str, object] = field(default_factory=dict)  # what one row measured and another one reports
+    found: dict[str, object] = field(
+        default_factory=dict
+    )  # what one row measured and another one reports
 
     @property
     def long(self) -> int:
@@ -57,9 +63,20 @@ class Bench:
     def fill(self, rows: Collection[str]) -> None:
         """As many people as these rows need."""
         sizes = self.sizes
-        need = {"cpu": self.long, "memory": self.long, "planning": sizes.planned, "lanes": sizes.draining}
+        need = {
+            "cpu": self.long,
+            "memory": self.long,
+            "planning": sizes.planned,
+            "lanes": sizes.draining,
+        }
         people = max([sizes.campaign, sizes.beside, *(need.get(name, 0) for name in rows)])
-        tags = {1000, sizes.campaign, sizes.beside, sizes.micro, *(need[name] for name in rows if name in need)}
+        tags = {
+            1000,
+            sizes.campaign,
+            sizes.beside,
+            sizes.micro,
+            *(need[name] for name in rows if name in need),
+        }
         print(f"Making {people:,} people ...", flush=True)
         site.fill(people, sizes=sorted(tags))
 

@@ -1,4 +1,6 @@
-"""Deliveries of a real campaign that this process holds: for what is measured without the worker's processes."""
+"""Deliveries of a real campaign that this process holds:
+for what is measured without the worker's processes.
+"""
 
 import time
 from collections.abc import Iterator

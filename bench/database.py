@@ -1,4 +1,6 @@
-"""A PostgreSQL for one run of the bench: default configuration, so fsync is on and a commit waits for the disk."""
+"""A PostgreSQL for one run of the bench: default configuration,
+so fsync is on and a commit waits for the disk.
+"""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -33,12 +35,16 @@ def started(folder: Path) -> Iterator[Database]:
     """Raises DidNotWork."""
     folder.mkdir(mode=0o755)
     try:
-        # it listens on a socket in the folder and nowhere else; all other options are PostgreSQL's own
+        # it listens on a socket in the folder and nowhere else;
+        # all other options are PostgreSQL's own
         server = postgres.Server(folder)
         try:
             server.start()
             with psycopg.connect(server.url) as connection:
-                durable = [connection.execute(f"SHOW {name}").fetchone() for name in ("fsync", "synchronous_commit")]
+                durable = [
+                    connection.execute(f"SHOW {name}").fetchone()
+                    for name in ("fsync", "synchronous_commit")
+                ]
             if durable != [("on",), ("on",)]:
                 raise DidNotWork(f"This PostgreSQL does not keep what it commits: {durable}.")
             pid = int((server.data / "postmaster.pid").read_text().split()[0])

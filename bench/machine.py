@@ -24,7 +24,8 @@ def facts(folder: Path, database: str) -> list[str]:
         f"PostgreSQL, receiver and all else on these cores; load of the minute before: {os.getloadavg()[0]:.1f}",
         f"{database} with its default configuration (fsync on); a write that waits for this disk takes "
         f"{_sync(folder):.2f} ms",
-        f"Python {platform.python_version()}, " + ", ".join(f"{name} {version(name)}" for name in PACKAGES),
+        f"Python {platform.python_version()}, "
+        + ", ".join(f"{name} {version(name)}" for name in PACKAGES),
         f"smtp-sink and smtp-source of Postfix {_postfix()}; all on 127.0.0.1",
     ]
 
@@ -32,8 +33,12 @@ def facts(folder: Path, database: str) -> list[str]:
 def commit() -> str:
     """The short name of what is measured, with a + when files differ from it."""
     git = ["git", "-C", str(ROOT)]
-    name = subprocess.run([*git, "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False)
-    dirty = subprocess.run([*git, "status", "--porcelain", "-uno"], capture_output=True, text=True, check=False)
+    name = subprocess.run(
+        [*git, "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False
+    )
+    dirty = subprocess.run(
+        [*git, "status", "--porcelain", "-uno"], capture_output=True, text=True, check=False
+    )
     return (name.stdout.strip() or "no commit") + ("+" if dirty.stdout.strip() else "")
 
 
@@ -43,12 +48,15 @@ def stamp() -> str:
 
 def _processor() -> str:
     found = re.search(r"model name\s*:\s*(.+)", Path("/proc/cpuinfo").read_text())
-    return found[1].strip() if found else platform.machine()
+    if found:
+        return found[1].strip()
+    return platform.machine()
 
 
 def _sync(folder: Path) -> float:
     """Milliseconds of one small append with fdatasync: what each commit waits for."""
-    path, times = folder / "sync", []
+    path = folder / "sync"
+    times = []
     file = os.open(path, os.O_CREAT | os.O_WRONLY | os.O_APPEND)
     try:
         for _ in range(50):
@@ -64,5 +72,7 @@ def _sync(folder: Path) -> float:
 
 def _postfix() -> str:
     configuration = Path(postfix("smtp-sink")).with_name("postconf")
-    done = subprocess.run([configuration, "-d", "-h", "mail_version"], capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [configuration, "-d", "-h", "mail_version"], capture_output=True, text=True, check=False
+    )
     return done.stdout.strip() or "(unknown version)"

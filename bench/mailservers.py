@@ -1,4 +1,6 @@
-"""The other side of each measurement: Postfix's smtp-sink and smtp-source, a slow line, and a receiver with a watch."""
+"""The other side of each measurement: Postfix's smtp-sink and smtp-source, a slow line,
+and a receiver with a watch.
+"""
 
 import os
 import shutil
@@ -12,9 +14,7 @@ from pathlib import Path
 from bench.processes import HERE, DidNotWork, Program, free_port, python, running
 
 NOBODY = 9  # a port for accounts through which nothing is sent (RFC 863)
-MISSING = (
-    "smtp-source and smtp-sink are missing. They come with Postfix (Debian: apt-get install postfix; don't start it)."
-)
+MISSING = "smtp-source and smtp-sink are missing. They come with Postfix (Debian: apt-get install postfix; don't start it)."
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,18 +35,33 @@ def postfix(name: str) -> str:
 def sink(folder: Path) -> Iterator[Server]:
     """Takes everything and throws it away: the C server that is not what we wait for."""
     port = free_port()
-    user = ["-u", "nobody"] if os.geteuid() == 0 else []
+    user = []
+    if os.geteuid() == 0:
+        user = ["-u", "nobody"]
     command = [postfix("smtp-sink"), *user, f"{HERE}:{port}", "1000"]
     with running(command, log=folder / "sink.log", port=port) as program:
         yield Server(port, program)
 
 
 def source(port: int, *, messages: int, size: int, sessions: int = 5) -> float:
-    """Messages a second of smtp-source, on connections that are kept: C to C, nothing rendered and nothing booked."""
-    command = [postfix("smtp-source"), "-d", "-s", str(sessions), "-m", str(messages), "-l", str(size)]
+    """Messages a second of smtp-source, on connections that are kept: C to C,
+    nothing rendered and nothing booked.
+    """
+    command = [
+        postfix("smtp-source"),
+        "-d",
+        "-s",
+        str(sessions),
+        "-m",
+        str(messages),
+        "-l",
+        str(size),
+    ]
     command += ["-f", "news@news.example.org", "-t", "reader@mail.example.net", f"{HERE}:{port}"]
     began = time.perf_counter()
-    done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=300, check=False)
+    done = subprocess.run(
+        command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=300, check=False
+    )
     if done.returncode:
         raise DidNotWork(f"smtp-source failed: {done.stderr.strip()}")
     return messages / (time.perf_counter() - began)
@@ -63,8 +78,15 @@ def slow_line(to: int, folder: Path, *, round_trip: float) -> Iterator[int]:
 
 @contextmanager
 def receiver(folder: Path) -> Iterator[tuple[Server, Path]]:
-    """A receiver that writes down when mails to …@code.example.net were complete; the file says `address time`."""
-    port, times = free_port(), folder / "codes.txt"
+    """A receiver that writes down when mails to …@code.example.net were complete;
+    the file says `address time`.
+    """
+    port = free_port()
+    times = folder / "codes.txt"
     times.unlink(missing_ok=True)
-    with running(python("-m", "bench.receiver", str(port), str(times)), log=folder / "receiver.log", port=port) as run:
+    with running(
+        python("-m", "bench.receiver", str(port), str(times)),
+        log=folder / "receiver.log",
+        port=port,
+    ) as run:
         yield Server(port, run), times

@@ -1,11 +1,16 @@
-"""The newsletter everybody sends: about 10 kB as MIME, 6 values of the reader's, a loop, a condition, 10 links.
+"""The newsletter everybody sends: about 10 kB as MIME, 6 values of the reader's, a loop,
+a condition, 10 links.
 
-Its words are Liquid and a Django template at once, so that the product and those beside it send the very same letter.
+Its words are Liquid and a Django template at once,
+so that the product and those beside it send the very same letter.
 """
 
 SUBJECT = "{{ follower.first_name }}, spring has arrived"
 SENDER = "News <news@news.example.org>"
-LINKS = [f"https://news.example.org/articles/2026/{n}/a-rather-typical-name-of-article-{n}" for n in range(1, 9)]
+LINKS = [
+    f"https://news.example.org/articles/2026/{n}/a-rather-typical-name-of-article-{n}"
+    for n in range(1, 9)
+]
 LINKS += ["https://shop.example.org/spring?from=newsletter&month=may", "https://example.org/about"]
 
 _PARAGRAPH = (
@@ -29,7 +34,9 @@ _CLOSE = "You get this as {{ follower.email }}."
 def html() -> str:
     rows = [f"<h1>{_GREETING}</h1>", f"<p>{_MEMBER}</p>"]
     for number, link in enumerate(LINKS[:9], start=1):
-        words = _PARAGRAPH * 2 if number in (2, 6) else _PARAGRAPH
+        words = _PARAGRAPH
+        if number in (2, 6):
+            words = _PARAGRAPH * 2
         rows.append(
             f"<h2>Article number {number}</h2>\n<p>{words}</p>\n"
             f'<p><a href="{link.replace("&", "&amp;")}" style="color:#00aa66">Read the whole article</a></p>'
@@ -50,9 +57,13 @@ def html() -> str:
 def text() -> str:
     parts = [_GREETING, _MEMBER]
     parts += [
-        f"Article number {number}\n{_PARAGRAPH[:100]}...\n{link}" for number, link in enumerate(LINKS[:9], start=1)
+        f"Article number {number}\n{_PARAGRAPH[:100]}...\n{link}"
+        for number, link in enumerate(LINKS[:9], start=1)
     ]
-    parts += [_LIST[1], f"{_CLOSE}\n{LINKS[9]}\n{{{{ links.preferences }}}}\n{{{{ links.unsubscribe }}}}"]
+    parts += [
+        _LIST[1],
+        f"{_CLOSE}\n{LINKS[9]}\n{{{{ links.preferences }}}}\n{{{{ links.unsubscribe }}}}",
+    ]
     return "\n\n".join([*parts, "{{ site.name }}, {{ site.address }}"]) + "\n"
 
 

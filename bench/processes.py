@@ -1,4 +1,6 @@
-"""Programs that a measurement starts, what they cost (CPU of whole trees, memory), and their sure end."""
+"""Programs that a measurement starts, what they cost (CPU of whole trees, memory),
+and their sure end.
+"""
 
 import math
 import os
@@ -20,7 +22,9 @@ ROOT = Path(__file__).resolve().parent.parent
 
 
 class DidNotWork(RuntimeError):
-    """A measurement can't be made, or what it saw was not what it should measure; the text says which."""
+    """A measurement can't be made, or what it saw was not what it should measure;
+    the text says which.
+    """
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +44,10 @@ def running(
     port: int | None = None,
     within: float = 30,
 ) -> Iterator[Program]:
-    """Run a program for the length of the block; with `port`, wait until it listens there. It ends on SIGTERM."""
+    """Run a program for the length of the block; with `port`, wait until it listens there.
+
+    It ends on SIGTERM.
+    """
     with log.open("ab") as output:
         process = subprocess.Popen(
             command,
@@ -68,7 +75,9 @@ def python(*words: str) -> list[str]:
     return [sys.executable, *words]
 
 
-def wait_for(condition: Callable[[], object], what: str, *, within: float, every: float = 0.05) -> None:
+def wait_for(
+    condition: Callable[[], object], what: str, *, within: float, every: float = 0.05
+) -> None:
     """Raises DidNotWork."""
     deadline = time.monotonic() + within
     while not condition():
@@ -125,8 +134,12 @@ def median(values: Sequence[float]) -> float:
 
 def spread(values: Sequence[float], digits: int = 0) -> str:
     """`1,234 (1,200 to 1,300)`: the median, the least and the most."""
-    middle, least, most = (f"{value:,.{digits}f}" for value in (median(values), min(values), max(values)))
-    return middle if len(values) == 1 else f"{middle} ({least} to {most})"
+    middle, least, most = (
+        f"{value:,.{digits}f}" for value in (median(values), min(values), max(values))
+    )
+    if len(values) == 1:
+        return middle
+    return f"{middle} ({least} to {most})"
 
 
 def percentile(values: Sequence[float], share: float) -> float:

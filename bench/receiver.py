@@ -1,7 +1,8 @@
-"""`python -m bench.receiver PORT FILE`: takes every mail, and writes down when those to …@code.example.net were whole.
+"""`python -m bench.receiver PORT FILE`: takes every mail,
+and writes down when those to …@code.example.net were whole.
 
-As little SMTP as it takes to be quick: what is measured is how long a code waits, not what is said. (The suite's
-strict receiver checks that.)
+As little SMTP as it takes to be quick: what is measured is how long a code waits,
+not what is said. (The suite's strict receiver checks that.)
 """
 
 import asyncio
@@ -17,7 +18,10 @@ _END = b"\r\n.\r\n"
 
 class Conversation(asyncio.Protocol):
     def __init__(self, file: int) -> None:
-        self.file, self.buffer, self.in_body, self.code_for = file, b"", False, b""
+        self.file = file
+        self.buffer = b""
+        self.in_body = False
+        self.code_for = b""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)
@@ -52,10 +56,15 @@ class Conversation(asyncio.Protocol):
                 return _EHLO
             case b"RCPT":
                 address = line.partition(b"<")[2].partition(b">")[0]
-                self.code_for = address if address.endswith(b"@code.example.net") else b""
+                if address.endswith(b"@code.example.net"):
+                    self.code_for = address
+                else:
+                    self.code_for = b""
                 return b"250 2.1.5 ok\r\n"
             case b"DATA":
-                self.in_body, self.buffer = True, b"\r\n" + self.buffer  # so that an empty body ends, too
+                # so that an empty body ends, too
+                self.in_body = True
+                self.buffer = b"\r\n" + self.buffer
                 return b"354 go on\r\n"
             case b"QUIT":
                 return b"221 bye\r\n"
@@ -64,7 +73,9 @@ class Conversation(asyncio.Protocol):
 
 async def main(port: int, path: str) -> None:
     file = os.open(path, os.O_CREAT | os.O_WRONLY | os.O_APPEND, 0o600)
-    server = await asyncio.get_running_loop().create_server(lambda: Conversation(file), HERE, port, backlog=1000)
+    server = await asyncio.get_running_loop().create_server(
+        lambda: Conversation(file), HERE, port, backlog=1000
+    )
     await server.serve_forever()
 
 

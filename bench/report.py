@@ -10,9 +10,11 @@ from typing import Any
 from bench.processes import ROOT
 
 PAGE = ROOT / "docs" / "performance.md"
-# What the last full form of each measurement found: one may be run alone, and the page still has them all.
+# What the last full form of each measurement found: one may be run alone,
+# and the page still has them all.
 KEPT = ROOT / "var" / "bench.json"
-BEGIN, END = "<!-- written by make bench: begin -->", "<!-- written by make bench: end -->"
+BEGIN = "<!-- written by make bench: begin -->"
+END = "<!-- written by make bench: end -->"
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +48,10 @@ def at_most(measure: str, got: float, bar: float, *, unit: str, shown: str = "")
 def told(row: Row) -> str:
     """The row for the terminal."""
     said = {True: "ok", False: "MISSED", None: ""}
-    lines = [f"  {line.measure:<62} {line.got:<28} {line.bar:<10} {said[line.met]}".rstrip() for line in row.lines]
+    lines = [
+        f"  {line.measure:<62} {line.got:<28} {line.bar:<10} {said[line.met]}".rstrip()
+        for line in row.lines
+    ]
     lines += [f"    {note}" for note in row.notes]
     lines += ["    " + " | ".join(cells) for cells in row.table]
     return "\n".join(lines)
@@ -60,7 +65,10 @@ def keep(name: str, row: Row) -> None:
 
 
 def _kept() -> dict[str, Any]:
-    return json.loads(KEPT.read_text()) if KEPT.exists() else {}
+    kept: dict[str, Any] = {}
+    if KEPT.exists():
+        kept = json.loads(KEPT.read_text())
+    return kept
 
 
 def write_page(order: Sequence[str], machine: Sequence[str]) -> Path:
@@ -70,16 +78,26 @@ def write_page(order: Sequence[str], machine: Sequence[str]) -> Path:
     parts = ["| measure | found | bar | |", "|---|---|---|---|"]
     said = {True: "met", False: "**missed**", None: ""}
     for row in rows.values():
-        parts += [f"| {line.measure} | {line.got} | {line.bar} | {said[line.met]} |" for line in row.lines]
+        parts += [
+            f"| {line.measure} | {line.got} | {line.bar} | {said[line.met]} |" for line in row.lines
+        ]
     parts += ["", "The machine:", "", *(f"- {fact}" for fact in machine)]
     for name, row in rows.items():
-        parts += ["", f"### {name.replace('_', ' ')}", "", f"Measured {row.at}.", *(f"\n{note}" for note in row.notes)]
+        parts += [
+            "",
+            f"### {name.replace('_', ' ')}",
+            "",
+            f"Measured {row.at}.",
+            *(f"\n{note}" for note in row.notes),
+        ]
         if row.table:
             head, *body = row.table
             parts += ["", _cells(head), _cells(["---"] * len(head)), *map(_cells, body)]
     block = "\n".join([BEGIN, "", *parts, "", END])
     page = PAGE.read_text(encoding="utf-8")
-    PAGE.write_text(re.sub(f"{BEGIN}.*{END}", lambda _: block, page, flags=re.DOTALL), encoding="utf-8")
+    PAGE.write_text(
+        re.sub(f"{BEGIN}.*{END}", lambda _: block, page, flags=re.DOTALL), encoding="utf-8"
+    )
     return PAGE
 
 

@@ -15,7 +15,9 @@ from bench.processes import ROOT, DidNotWork, python, running, wait_for
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """`whole`: letters a second from "send" to the last one; `steady`: from the first sent to the last."""
+    """`whole`: letters a second from "send" to the last one; `steady`:
+    from the first sent to the last.
+    """
 
     whole: float
     steady: float
@@ -42,7 +44,13 @@ def _environment(bench: Bench, *, port: int, kept: bool) -> dict[str, str]:
 
 def _call(environment: dict[str, str], *words: str) -> str:
     done = subprocess.run(
-        python(*words), cwd=ROOT, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
+        python(*words),
+        cwd=ROOT,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     if done.returncode:
         raise DidNotWork(f"{' '.join(words)} failed:\n{done.stderr[-2000:]}")
@@ -53,20 +61,30 @@ def _prepare(bench: Bench, environment: dict[str, str], letters: int) -> None:
     bench.database.make("letters")
     _call(environment, "-m", "django", "migrate", "--run-syncdb", "--verbosity", "0")
     with psycopg.connect(bench.database.url("letters"), autocommit=True) as connection:
-        reader = f"{newsletter.READER_EMAIL}, {newsletter.READER_NAME}, {newsletter.READER_METADATA}"
+        reader = (
+            f"{newsletter.READER_EMAIL}, {newsletter.READER_NAME}, {newsletter.READER_METADATA}"
+        )
         source = f"generate_series(1, {letters}) n"
-        connection.execute(f"INSERT INTO letters_reader (email, name, metadata) SELECT {reader} FROM {source}")
+        connection.execute(
+            f"INSERT INTO letters_reader (email, name, metadata) SELECT {reader} FROM {source}"
+        )
         connection.execute("INSERT INTO letters_letter (reader_id) SELECT id FROM letters_reader")
         connection.execute("VACUUM ANALYZE")
 
 
 def tasks(bench: Bench, *, port: int, letters: int, kept: bool) -> Told:
-    """One django-q2 task for each letter, with a cluster that runs when "send" is pressed; `kept`: CONN_MAX_AGE=600."""
+    """One django-q2 task for each letter, with a cluster that runs when "send" is pressed;
+    `kept`: CONN_MAX_AGE=600.
+    """
     environment = _environment(bench, port=port, kept=kept)
     _prepare(bench, environment, letters)
     with (
         psycopg.connect(bench.database.url("letters"), autocommit=True) as connection,
-        running(python("-m", "django", "qcluster"), log=bench.folder / "qcluster.log", environment=environment),
+        running(
+            python("-m", "django", "qcluster"),
+            log=bench.folder / "qcluster.log",
+            environment=environment,
+        ),
     ):
 
         def left(table: str, where: str = "true") -> int:
@@ -79,9 +97,16 @@ def tasks(bench: Bench, *, port: int, letters: int, kept: bool) -> Told:
             "-c",
             "import django; django.setup(); from django_q.tasks import async_task; async_task('time.sleep', 0)",
         )
-        wait_for(lambda: left("django_q_task") == 1, "the cluster's first task", within=30, every=0.2)
+        wait_for(
+            lambda: left("django_q_task") == 1, "the cluster's first task", within=30, every=0.2
+        )
         began = json.loads(_call(environment, "-m", "bench.naive.send", "tasks"))["began"]
-        wait_for(lambda: not left("letters_letter", "sent_at IS NULL"), "the last letter", within=180, every=0.2)
+        wait_for(
+            lambda: not left("letters_letter", "sent_at IS NULL"),
+            "the last letter",
+            within=180,
+            every=0.2,
+        )
         found: Any = connection.execute(
             "SELECT extract(epoch FROM min(sent_at))::float, extract(epoch FROM max(sent_at))::float "
             "FROM letters_letter"
@@ -96,5 +121,9 @@ def post_office(bench: Bench, *, port: int, letters: int) -> Told:
     _prepare(bench, environment, letters)
     said = json.loads(_call(environment, "-m", "bench.naive.send", "post_office").splitlines()[-1])
     if said["sent"] != letters:
-        raise DidNotWork(f"django-post_office sent {said['sent']:.0f} of {letters}, {said['failed']:.0f} failed.")
-    return Told(letters / (said["ended"] - said["began"]), letters / (said["ended"] - said["queued"]))
+        raise DidNotWork(
+            f"django-post_office sent {said['sent']:.0f} of {letters}, {said['failed']:.0f} failed."
+        )
+    return Told(
+        letters / (said["ended"] - said["began"]), letters / (said["ended"] - said["queued"])
+    )

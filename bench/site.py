@@ -1,4 +1,6 @@
-"""The product as it runs in production: its settings, its processes, its tables full of people, and its campaigns."""
+"""The product as it runs in production: its settings, its processes, its tables full of people,
+and its campaigns.
+"""
 
 import subprocess
 import time
@@ -14,7 +16,9 @@ from bench.processes import HERE, ROOT, DidNotWork, Program, python, running, wa
 if TYPE_CHECKING:
     from apps.notifications.models import Notification
 
-NEWSLETTER, LARGE = "newsletter", "size-{}"  # tags: six of ten people, and the first N
+# tags: six of ten people, and the first N
+NEWSLETTER = "newsletter"
+LARGE = "size-{}"
 HOLDERS = "Members"  # a segment
 
 
@@ -37,11 +41,15 @@ def environment(*, url: str, folder: Path) -> dict[str, str]:
 
 
 def prepare(folder: Path) -> None:
-    """Tables and what every site has, through the product's own commands; then Django in this process, too."""
+    """Tables and what every site has, through the product's own commands;
+    then Django in this process, too.
+    """
     (folder / "var" / "static").mkdir(parents=True)
     for words in (("migrate", "--verbosity", "0"), ("setup_site",)):
         command = python("manage.py", *words)
-        done = subprocess.run(command, cwd=ROOT, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+        done = subprocess.run(
+            command, cwd=ROOT, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
+        )
         if done.returncode:
             raise DidNotWork(f"manage.py {words[0]} failed:\n{done.stdout}{done.stderr}")
     import django
@@ -51,33 +59,56 @@ def prepare(folder: Path) -> None:
 
 @contextmanager
 def worker(folder: Path) -> Iterator[Program]:
-    """`manage.py worker` as it is started in production, ready when each lane has let a canary through."""
+    """`manage.py worker` as it is started in production,
+    ready when each lane has let a canary through.
+    """
     from apps.ops import heartbeat
     from apps.ops.models import LaneHeartbeat
 
     with running(python("manage.py", "worker"), log=folder / "worker.log", within=40) as program:
         alive = LaneHeartbeat.objects.filter(beat_at__isnull=False)
-        wait_for(lambda: alive.count() == len(heartbeat.GROUPS), "the worker's lanes", within=60, every=0.2)
+        wait_for(
+            lambda: alive.count() == len(heartbeat.GROUPS),
+            "the worker's lanes",
+            within=60,
+            every=0.2,
+        )
         yield program
 
 
 @contextmanager
 def web(folder: Path, port: int) -> Iterator[Program]:
     """As docs/operate.md starts it."""
-    words = ["--interface", "wsgi", "--host", HERE, "--port", str(port), "--workers", "2", "--blocking-threads", "4"]
-    command = python("-m", "granian", *words, "--log-level", "warning", "notifications_project.wsgi:application")
+    words = [
+        "--interface",
+        "wsgi",
+        "--host",
+        HERE,
+        "--port",
+        str(port),
+        "--workers",
+        "2",
+        "--blocking-threads",
+        "4",
+    ]
+    command = python(
+        "-m", "granian", *words, "--log-level", "warning", "notifications_project.wsgi:application"
+    )
     with running(command, log=folder / "web.log", port=port) as program:
         yield program
 
 
 # ------------------------------------------------------------------ people
 def _insert(model: Any, source: str, /, **given: str) -> None:
-    """INSERT … SELECT with an SQL expression for each column in `given`, and the model's defaults for the others."""
+    """INSERT … SELECT with an SQL expression for each column in `given`,
+    and the model's defaults for the others.
+    """
     from django.db import connection
 
     from apps.lib.ids import Uuid7
 
-    columns, values = dict(given), []
+    columns = dict(given)
+    values = []
     for field in model._meta.concrete_fields:
         if field.column == "uid":
             columns.setdefault("uid", Uuid7().as_postgresql(None, None)[0])
@@ -93,7 +124,9 @@ def _insert(model: Any, source: str, /, **given: str) -> None:
 
 
 def fill(people: int, *, sizes: Sequence[int]) -> None:
-    """People with an address, tags, metadata and a consent record; `sizes` are tags on the first N of them."""
+    """People with an address, tags, metadata and a consent record;
+    `sizes` are tags on the first N of them.
+    """
     from django.db import connection, transaction
     from django.utils import timezone
 
@@ -102,7 +135,8 @@ def fill(people: int, *, sizes: Sequence[int]) -> None:
     from apps.followers.people.tagging import make_tag
     from apps.lib.actor import command
 
-    by, now = command("bench"), timezone.now()
+    by = command("bench")
+    now = timezone.now()
     with transaction.atomic():
         numbers = f"FROM generate_series(1, {people}) n"
         _insert(
@@ -117,7 +151,15 @@ def fill(people: int, *, sizes: Sequence[int]) -> None:
             updated_at="now()",
         )
         email = newsletter.READER_EMAIL
-        _insert(Address, numbers, follower_id="n", channel="'email'", value=email, key=email, created_at="now()")
+        _insert(
+            Address,
+            numbers,
+            follower_id="n",
+            channel="'email'",
+            value=email,
+            key=email,
+            created_at="now()",
+        )
         _insert(
             ConsentRecord,
             numbers,
@@ -133,7 +175,9 @@ def fill(people: int, *, sizes: Sequence[int]) -> None:
             tag = make_tag(name=name, by=by, now=now)
             _insert(Tagging, chosen, follower_id="n", tag_id=str(tag.pk), created_at="now()")
         with connection.cursor() as cursor:
-            cursor.execute("SELECT setval(pg_get_serial_sequence('followers_follower', 'id'), %s)", [people])
+            cursor.execute(
+                "SELECT setval(pg_get_serial_sequence('followers_follower', 'id'), %s)", [people]
+            )
     rules = {"all": [{"field": "metadata.plan", "op": "in", "value": ["pro", "team"]}]}
     make_segment(name=HOLDERS, rules=rules, by=by, now=now)
     with connection.cursor() as cursor:
@@ -142,14 +186,23 @@ def fill(people: int, *, sizes: Sequence[int]) -> None:
 
 # ------------------------------------------------------------------ the way out
 def send_through(port: int, **settings: Any) -> None:
-    """The e-mail account hands over to that port from now on; settings not named are the product's defaults."""
+    """The e-mail account hands over to that port from now on;
+    settings not named are the product's defaults.
+    """
     from django.utils import timezone
 
     from apps.lib.actor import command
     from apps.notifications.accounts import edit
     from apps.notifications.models import ProviderAccount
 
-    given = {"host": HERE, "port": port, "security": "none", "dkim_selector": "", "dkim_key": "", **settings}
+    given = {
+        "host": HERE,
+        "port": port,
+        "security": "none",
+        "dkim_selector": "",
+        "dkim_key": "",
+        **settings,
+    }
     account = ProviderAccount.objects.get(channel="email")  # setup_site made it
     edit.change_account(account=account, settings=given, by=command("bench"), now=timezone.now())
 
@@ -173,13 +226,18 @@ def press_send(audience: Mapping[str, Any]) -> "Notification":
     from apps.followers.models import NotificationType
     from apps.lib.actor import command
 
-    by, now = command("bench"), timezone.now()
+    by = command("bench")
+    now = timezone.now()
     template = Template.objects.filter(key="bench-newsletter").first() or drafts.create_template(
         key="bench-newsletter",
         name="Newsletter",
         translations={
             "en": {
-                "email": {"subject": newsletter.SUBJECT, "html": newsletter.html(), "text": newsletter.text()},
+                "email": {
+                    "subject": newsletter.SUBJECT,
+                    "html": newsletter.html(),
+                    "text": newsletter.text(),
+                },
             }
         },
         by=by,
@@ -215,7 +273,10 @@ def booked(notification: "Notification") -> int:
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """A finished campaign. `seconds`: from "send" to the last one booked; `rate`: from the first booked to the last."""
+    """A finished campaign.
+
+    `seconds`: from "send" to the last one booked; `rate`: from the first booked to the last.
+    """
 
     recipients: int
     seconds: float
@@ -223,8 +284,11 @@ class Sent:
     rate: float
 
 
-def run_campaign(audience: Mapping[str, Any], *, within: float, look: Callable[[int], None] | None = None) -> Sent:
-    """Send to the audience and wait for the last one; `look` is told twice a second how many are booked.
+def run_campaign(
+    audience: Mapping[str, Any], *, within: float, look: Callable[[int], None] | None = None
+) -> Sent:
+    """Send to the audience and wait for the last one;
+    `look` is told twice a second how many are booked.
 
     Raises DidNotWork when one was not handed over.
     """
@@ -237,7 +301,9 @@ def run_campaign(audience: Mapping[str, Any], *, within: float, look: Callable[[
             look(booked(notification))
         if time.monotonic() > deadline:
             places = dict(notification.deliveries.values_list("status").annotate(n=Count("pk")))
-            raise DidNotWork(f"The campaign was not through after {within:.0f} s: {notification.state}, {places}.")
+            raise DidNotWork(
+                f"The campaign was not through after {within:.0f} s: {notification.state}, {places}."
+            )
         time.sleep(0.5 if look else 0.2)
     return _result(notification)
 
@@ -246,8 +312,8 @@ def _result(notification: "Notification") -> Sent:
     from django.db import connection
 
     with connection.cursor() as cursor:
-        # `finished_at` is when the result was booked, many rows in one transaction; what was booked first was handed
-        # over before our clock starts, so it does not count
+        # `finished_at` is when the result was booked, many rows in one transaction; what was booked
+        # first was handed over before our clock starts, so it does not count
         cursor.execute(
             "SELECT count(*), count(*) FILTER (WHERE finished_at > first), min(first), max(finished_at), "
             "count(*) FILTER (WHERE status <> 'sent') FROM notifications_delivery, "

@@ -1,6 +1,8 @@
-"""`python -m bench.slow_line PORT TO SECONDS`: what comes in on PORT goes out to TO that many seconds later, and back.
+"""`python -m bench.slow_line PORT TO SECONDS`:
+what comes in on PORT goes out to TO that many seconds later, and back.
 
-A pipe, not a queue at a counter: any amount may be on its way at once, so that only round trips cost time.
+A pipe, not a queue at a counter: any amount may be on its way at once,
+so that only round trips cost time.
 """
 
 import asyncio
@@ -15,7 +17,8 @@ class End(asyncio.Protocol):
     """One end of a connection; what it receives is written to the other end after the delay."""
 
     def __init__(self, delay: float, other: "End | None" = None) -> None:
-        self.delay, self.other = delay, other
+        self.delay = delay
+        self.other = other
         self.transport: asyncio.Transport | None = None
         self.early: list[bytes] = []  # what came before this end was connected
 

@@ -1,4 +1,6 @@
-"""Typed readers of the environment: a missing or wrong value stops the start and says what to write."""
+"""Typed readers of the environment: a missing or wrong value stops the start and says what to
+write.
+"""
 
 import os
 from pathlib import Path
@@ -25,17 +27,23 @@ def load_file(path: Path) -> None:
 
 
 def text(name: str, default: object = _MISSING) -> str:
-    """The value of `name`, or of the file that `name`_FILE points to (container secrets), or `default`."""
+    """The value of `name`, or of the file that `name`_FILE points to (container secrets),
+    or `default`.
+    """
     value = os.environ.get(name)
     if value is None and (path := os.environ.get(f"{name}_FILE")):
         try:
             value = Path(path).read_text(encoding="utf-8").strip()
         except OSError as error:
-            raise ImproperlyConfigured(f"{name}_FILE points to {path}, which can't be read: {error}.") from error
+            raise ImproperlyConfigured(
+                f"{name}_FILE points to {path}, which can't be read: {error}."
+            ) from error
     if value is not None:
         return value
     if default is _MISSING:
-        raise ImproperlyConfigured(f"{name} is not set. Set {name}, or {name}_FILE to a file that holds it.")
+        raise ImproperlyConfigured(
+            f"{name} is not set. Set {name}, or {name}_FILE to a file that holds it."
+        )
     return str(default)
 
 

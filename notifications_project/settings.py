@@ -1,7 +1,9 @@
-"""All settings, read from the environment (and from `.env`, which `make run` writes once for development).
+"""All settings, read from the environment (and from `.env`,
+which `make run` writes once for development).
 
-MODE decides only what may be missing: `production` (the default) refuses to start without its secrets,
-`development` fills them in, `test` also makes password hashing fast. docs/operate.md lists every name.
+MODE decides only what may be missing: `production` (the default) refuses to start without its
+secrets, `development` fills them in, `test` also makes password hashing fast. docs/operate.md lists
+every name.
 """
 
 from pathlib import Path
@@ -19,19 +21,31 @@ MODE = env.choice("CARILLON_MODE", "production", ("production", "development", "
 PRODUCTION = MODE == "production"
 DEBUG = env.flag("DEBUG", False)
 if DEBUG and PRODUCTION:
-    raise ImproperlyConfigured("DEBUG=1 shows source code and settings to visitors; it is refused in production mode.")
+    raise ImproperlyConfigured(
+        "DEBUG=1 shows source code and settings to visitors; it is refused in production mode."
+    )
 
 VAR_DIR = Path(env.text("VAR_DIR", BASE_DIR / "var"))
-SECRET_KEY = env.text("SECRET_KEY") if PRODUCTION else env.text("SECRET_KEY", "only-for-development-" * 3)
+if PRODUCTION:
+    SECRET_KEY = env.text("SECRET_KEY")
+else:
+    SECRET_KEY = env.text("SECRET_KEY", "only-for-development-" * 3)
 SECRET_KEY_FALLBACKS = env.listing("SECRET_KEY_FALLBACKS")
-# Encrypts provider credentials at rest. Several keys, comma-separated: the first encrypts, all decrypt.
+# Encrypts provider credentials at rest. Several keys, comma-separated: the first encrypts,
+# all decrypt.
 FIELD_KEYS = env.listing("FIELD_KEYS", "" if PRODUCTION else "only-for-development")
 if not FIELD_KEYS:
-    raise ImproperlyConfigured("FIELD_KEYS is not set. Set it to a long random text; it encrypts provider credentials.")
+    raise ImproperlyConfigured(
+        "FIELD_KEYS is not set. Set it to a long random text; it encrypts provider credentials."
+    )
 
 SITE_NAME = env.text("SITE_NAME", "Carillon")
-SITE_ADDRESS = env.text("SITE_ADDRESS", "1 Bell Street, 12345 Example Town")  # CAN-SPAM asks for a postal address
-SITE_URL = env.text("SITE_URL", "http://127.0.0.1:8000" if not PRODUCTION else "https://localhost").rstrip("/")
+SITE_ADDRESS = env.text(
+    "SITE_ADDRESS", "1 Bell Street, 12345 Example Town"
+)  # CAN-SPAM asks for a postal address
+SITE_URL = env.text(
+    "SITE_URL", "http://127.0.0.1:8000" if not PRODUCTION else "https://localhost"
+).rstrip("/")
 ALLOWED_HOSTS = env.listing("ALLOWED_HOSTS", "127.0.0.1,localhost,[::1]")
 if not PRODUCTION:
     ALLOWED_HOSTS += ["testserver"]
@@ -103,10 +117,12 @@ CRISPY_ALLOWED_TEMPLATE_PACKS = CRISPY_TEMPLATE_PACK = "bootstrap5"
 # ------------------------------------------------------------------ database
 DATABASE_URL = env.text("DATABASE_URL", f"sqlite:///{VAR_DIR / 'carillon.sqlite3'}")
 _database = environ.Env.db_url_config(DATABASE_URL)
-# Workers and web keep their connection: reconnecting costs 3.2 ms each time (13x slower enqueue, measured).
+# Workers and web keep their connection:
+# reconnecting costs 3.2 ms each time (13x slower enqueue, measured).
 _database |= {"CONN_MAX_AGE": env.integer("CONN_MAX_AGE", 600), "CONN_HEALTH_CHECKS": True}
 if _database["ENGINE"] == "django.db.backends.sqlite3":
-    # IMMEDIATE + WAL: 0 of 800 concurrent writes failed, 222 of 800 with Django's defaults (measured).
+    # IMMEDIATE + WAL: 0 of 800 concurrent writes failed,
+    # 222 of 800 with Django's defaults (measured).
     _database["OPTIONS"] = {
         "timeout": 20,
         "transaction_mode": "IMMEDIATE",
@@ -115,10 +131,13 @@ if _database["ENGINE"] == "django.db.backends.sqlite3":
     VAR_DIR.mkdir(parents=True, exist_ok=True)
     if MODE == "test":
         _database["OPTIONS"]["timeout"] = 300  # no test depends on how fast the machine is
-        _database["TEST"] = {"NAME": VAR_DIR / "test.sqlite3"}  # a file: real locking, and other processes see it
+        _database["TEST"] = {
+            "NAME": VAR_DIR / "test.sqlite3"
+        }  # a file: real locking, and other processes see it
 else:
     # A server that swallows packets would otherwise hold a stopping process for two minutes.
-    # PostgreSQL compiles each planning statement for 1.4 s and saves nothing: 12,000 deliveries/s so, 26,000 without.
+    # PostgreSQL compiles each planning statement for 1.4 s and saves nothing: 12,000 deliveries/s
+    # so, 26,000 without.
     _database["OPTIONS"] = {
         "connect_timeout": 10,
         "options": "-c jit=off -c plan_cache_mode=force_generic_plan",
@@ -130,13 +149,20 @@ DATABASES = {"default": _database}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 CACHES = {
     "default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"},
-    # django-q2 keeps its cluster status in a cache; per-process memory would hide one cluster from another.
-    "q": {"BACKEND": "django.core.cache.backends.filebased.FileBasedCache", "LOCATION": VAR_DIR / "q-cache"},
+    # django-q2 keeps its cluster status in a cache;
+    # per-process memory would hide one cluster from another.
+    "q": {
+        "BACKEND": "django.core.cache.backends.filebased.FileBasedCache",
+        "LOCATION": VAR_DIR / "q-cache",
+    },
 }
 
 # ------------------------------------------------------------------ people and sessions
 AUTH_USER_MODEL = "accounts.User"
-AUTHENTICATION_BACKENDS = ["axes.backends.AxesStandaloneBackend", "django.contrib.auth.backends.ModelBackend"]
+AUTHENTICATION_BACKENDS = [
+    "axes.backends.AxesStandaloneBackend",
+    "django.contrib.auth.backends.ModelBackend",
+]
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": f"django.contrib.auth.password_validation.{name}"}
     for name in (
@@ -167,7 +193,8 @@ SESSION_COOKIE_AGE = 14 * 24 * 3600
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_SSL_REDIRECT = PRODUCTION
 SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$"]  # asked from inside, over plain HTTP
 if PRODUCTION:
-    SESSION_COOKIE_NAME, CSRF_COOKIE_NAME = "__Host-session", "__Host-csrf"
+    SESSION_COOKIE_NAME = "__Host-session"
+    CSRF_COOKIE_NAME = "__Host-csrf"
     SECURE_HSTS_SECONDS = 365 * 24 * 3600
     SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = True
     if PROXY_COUNT:
@@ -201,7 +228,8 @@ TIME_ZONE = env.text("TIME_ZONE", "UTC")
 STATIC_URL = "static/"
 STATIC_ROOT = VAR_DIR / "static"
 STATICFILES_DIRS = [BASE_DIR / "static"]
-# Development and tests serve the files as they lie there; production serves hashed names with far expiry.
+# Development and tests serve the files as they lie there;
+# production serves hashed names with far expiry.
 WHITENOISE_USE_FINDERS = WHITENOISE_AUTOREFRESH = not PRODUCTION
 _static_backend = "whitenoise.storage.CompressedStaticFilesStorage"
 if PRODUCTION:
@@ -212,7 +240,9 @@ STORAGES = {
 }
 MEDIA_ROOT = VAR_DIR / "files"
 DATA_UPLOAD_MAX_MEMORY_SIZE = 5 * 1024 * 1024
-EVENT_DAYS = env.integer("EVENT_DAYS", 90, least=1)  # an integrator's event is kept so long after it was worked off
+EVENT_DAYS = env.integer(
+    "EVENT_DAYS", 90, least=1
+)  # an integrator's event is kept so long after it was worked off
 IMPORT_MAX_BYTES = env.integer("IMPORT_MAX_BYTES", 500 * 1024 * 1024)
 
 # ------------------------------------------------------------------ mail
@@ -229,20 +259,24 @@ MAILBOX_PORT = env.integer("MAILBOX_PORT", 1025)
 JOURNAL_DIR = VAR_DIR / "journal"
 
 # ------------------------------------------------------------------ push
-# Hosts that browsers' push endpoints may be on, or below: the address comes from the browser, and we post to it.
+# Hosts that browsers' push endpoints may be on, or below: the address comes from the browser,
+# and we post to it.
 PUSH_SERVICES = env.listing(
     "PUSH_SERVICES",
     "fcm.googleapis.com,push.services.mozilla.com,push.apple.com,notify.windows.com"
     + ("" if PRODUCTION else ",127.0.0.1"),
 )
-DEVICE_IDLE_DAYS = env.integer("DEVICE_IDLE_DAYS", 270)  # a device not seen for so long is forgotten; 0 = never
+DEVICE_IDLE_DAYS = env.integer(
+    "DEVICE_IDLE_DAYS", 270
+)  # a device not seen for so long is forgotten; 0 = never
 
 # Webhooks may lead to this machine: for trying things out only.
 ALLOW_LOOPBACK = env.flag("ALLOW_LOOPBACK", not PRODUCTION)
 
 # ------------------------------------------------------------------ queue
 # The queue is only a wake-up call (docs/architecture.md): short tasks, ids only, safe to run twice.
-# retry > timeout * (queue_limit / workers + 1): the retry clock starts at dequeue and counts waiting in memory.
+# retry > timeout * (queue_limit / workers + 1): the retry clock starts at dequeue and counts
+# waiting in memory.
 _lane = {
     "workers": 1,
     "queue_limit": 1,
@@ -281,8 +315,12 @@ ENCRYPTED = wiring.ENCRYPTED
 # ------------------------------------------------------------------ API
 REST_FRAMEWORK = wiring.REST_FRAMEWORK
 SPECTACULAR_SETTINGS = wiring.SPECTACULAR
-API_CALLS_PER_MINUTE = env.integer("API_CALLS_PER_MINUTE", 600, least=1)  # of each key, and of each member of staff
-IDEMPOTENCY_HOURS = env.integer("IDEMPOTENCY_HOURS", 24, least=24)  # how long an answer can be asked for again
+API_CALLS_PER_MINUTE = env.integer(
+    "API_CALLS_PER_MINUTE", 600, least=1
+)  # of each key, and of each member of staff
+IDEMPOTENCY_HOURS = env.integer(
+    "IDEMPOTENCY_HOURS", 24, least=24
+)  # how long an answer can be asked for again
 
 SILENCED_SYSTEM_CHECKS: list[str] = []
 LOGGING = {

@@ -1,4 +1,6 @@
-"""Where apps that don't know each other meet, as dotted paths: providers, who hears a fact, what runs when."""
+"""Where apps that don't know each other meet, as dotted paths: providers, who hears a fact,
+what runs when.
+"""
 
 # A provider is one file and one line here (docs/extend.md).
 PROVIDERS = {
@@ -20,7 +22,8 @@ PROVIDERS = {
     "twilio_voice": "apps.channels.sms.voice.TwilioVoice",
 }
 
-# Each is called with the facts inside the transaction of the change: `subscriber(facts)`. "*" hears everything.
+# Each is called with the facts inside the transaction of the change: `subscriber(facts)`.
+# "*" hears everything.
 EVENT_SUBSCRIBERS = {
     "*": ["apps.accounts.audit.record"],
     "notification.finished": ["apps.campaigns.lifecycle.follow"],
@@ -31,8 +34,8 @@ EVENT_SUBSCRIBERS = {
     "follower.changed": ["apps.notifications.decide.reconsider.rouse"],
 }
 
-# The tick calls each one with `now=`; it looks in its tables for due work, claims it there and announces tasks.
-# Name: (dotted path, seconds between two looks).
+# The tick calls each one with `now=`; it looks in its tables for due work, claims it there and
+# announces tasks. Name: (dotted path, seconds between two looks).
 SCHEDULES = {
     "campaigns due": ("apps.campaigns.launch.start_due", 1),
     "launches to go on": ("apps.campaigns.launch.resume_stalled", 5),
@@ -58,7 +61,8 @@ SCHEDULES = {
     "imports to go on": ("apps.followers.imports.job.resume_stalled", 10),
 }
 
-# What lib.crypto has encrypted, for `manage.py rotate_keys`: (model, field, keys within it where it is JSON).
+# What lib.crypto has encrypted, for `manage.py rotate_keys`: (model, field,
+# keys within it where it is JSON).
 ENCRYPTED = {
     "provider accounts": ("notifications.ProviderAccount", "settings", ()),
     "addresses": ("followers.Address", "details", ("secret", "old_secret")),  # of webhooks
@@ -66,7 +70,10 @@ ENCRYPTED = {
 }
 
 REST_FRAMEWORK = {
-    "DEFAULT_AUTHENTICATION_CLASSES": ["apps.api.auth.ApiKeyAuthentication", "apps.api.auth.StaffSession"],
+    "DEFAULT_AUTHENTICATION_CLASSES": [
+        "apps.api.auth.ApiKeyAuthentication",
+        "apps.api.auth.StaffSession",
+    ],
     "DEFAULT_PERMISSION_CLASSES": ["apps.api.auth.HasScope"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_PARSER_CLASSES": ["apps.api.parsing.PlainJson"],

@@ -1,4 +1,6 @@
-"""The WSGI entry point: `granian --interface wsgi notifications_project.wsgi:application` (gunicorn works too)."""
+"""The WSGI entry point: `granian --interface wsgi notifications_project.wsgi:application` (gunicorn
+works too).
+"""
 
 import os
 

@@ -1,10 +1,11 @@
-"""`python -m tests.both`: all checks, then the whole suite on SQLite and on PostgreSQL side by side.
+"""`python -m tests.both`: all checks,
+then the whole suite on SQLite and on PostgreSQL side by side.
 
-Tests that ask for no database are the same on both (half of all), so they run once, as a part of their own; so do the
-few that are marked as such (on SQLite), those that start programs beside the suites.
-What the whole suite reached of the modules of tests/covered.py, on both, is joined: nothing may be missing.
-`--lint` runs the checks only, or those whose names follow (tests/checks.py). Other arguments go to pytest
-(`python -m tests.both -k consent`).
+Tests that ask for no database are the same on both (half of all), so they run once, as a part of
+their own; so do the few that are marked as such (on SQLite), those that start programs beside the
+suites. What the whole suite reached of the modules of tests/covered.py, on both, is joined: nothing
+may be missing. `--lint` runs the checks only, or those whose names follow (tests/checks.py). Other
+arguments go to pytest (`python -m tests.both -k consent`).
 """
 
 import os
@@ -44,10 +45,14 @@ class Part:
     def verdict(self) -> str:
         if self.empty:
             return "left out"
-        return "ok" if self.ok else "FAILED"
+        if self.ok:
+            return "ok"
+        return "FAILED"
 
     def slowest(self) -> list[tuple[float, str]]:
-        """The tests that took longest: seconds of setup, call and teardown together, and the test's name."""
+        """The tests that took longest: seconds of setup, call and teardown together,
+        and the test's name.
+        """
         seconds: Counter[str] = Counter()
         for took, test in re.findall(TOOK, self.output, re.MULTILINE):
             seconds[test] += float(took)
@@ -56,11 +61,17 @@ class Part:
     def counts(self) -> str:
         """pytest's closing line without its frame, such as "412 passed, 3 deselected"."""
         found = re.findall(r"^=+ (.+?) in [\d.]+s.* =+$", self.output, re.MULTILINE)
-        return found[-1] if found else "none chosen" if self.empty else "did not finish"
+        if found:
+            return found[-1]
+        if self.empty:
+            return "none chosen"
+        return "did not finish"
 
 
 class Run:
-    """Starts programs in sessions of their own, so that Ctrl-C reaches this process only and it can tidy up."""
+    """Starts programs in sessions of their own,
+    so that Ctrl-C reaches this process only and it can tidy up.
+    """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -77,7 +88,8 @@ class Run:
             os.killpg(process.pid, signal.SIGKILL)
 
     def part(self, name: str, command: Sequence[str], **environment: str) -> Part:
-        path, started = self.folder / f"{name.replace(' ', '-').lower()}.log", time.monotonic()
+        path = self.folder / f"{name.replace(' ', '-').lower()}.log"
+        started = time.monotonic()
         if self.stopped:
             return Part(name, False, "stopped", 0)
         with path.open("wb") as output:
@@ -94,7 +106,9 @@ class Run:
             code = process.wait()
             self._end(process)  # what a killed test may have left behind
             self._running.discard(process)
-        output, seconds, empty = path.read_text(errors="replace"), time.monotonic() - started, code == NOTHING_CHOSEN
+        output = path.read_text(errors="replace")
+        seconds = time.monotonic() - started
+        empty = code == NOTHING_CHOSEN
         part = Part(name, code == 0 or empty, output, seconds, empty)
         print(f"  {name}: {part.verdict()} ({part.seconds:.0f} s)", flush=True)
         return part
@@ -145,17 +159,37 @@ def main(words: Sequence[str]) -> int:
             socket_dir.mkdir(mode=0o755)
             url = stack.enter_context(postgres.server(socket_dir, stopped=lambda: run.stopped))
         name = postgres.version(url)
-        print(f"Checks, then the suite on SQLite {sqlite3.sqlite_version} and {name} ...", flush=True)
-        # Chromium's share is done once, half here, half there: the looks on SQLite, the story on PostgreSQL.
-        here, there = ("looks or not browser", "not looks") if with_browser else ("not browser", "not browser")
+        print(
+            f"Checks, then the suite on SQLite {sqlite3.sqlite_version} and {name} ...", flush=True
+        )
+        # Chromium's share is done once, half here, half there: the looks on SQLite,
+        # the story on PostgreSQL.
+        if with_browser:
+            here = "looks or not browser"
+            there = "not looks"
+        else:
+            here = "not browser"
+            there = "not browser"
         small = f"sqlite:///{folder}/test.sqlite3"
         with ThreadPoolExecutor(3) as pool:
-            # beside the two, because mostly they wait for processes to start and end; then the rest that runs once
-            programs = pool.submit(suite, run, "Programs once", small, f"({here}) and once and slow", words)
+            # beside the two, because mostly they wait for processes to start and end;
+            # then the rest that runs once
+            programs = pool.submit(
+                suite, run, "Programs once", small, f"({here}) and once and slow", words
+            )
             second = pool.submit(suite, run, name, url, f"({there}) and not once", words)
             checked = check(run, checks.commands())
-            first = pool.submit(suite, run, f"SQLite {sqlite3.sqlite_version}", small, f"({here}) and not once", words)
-            once = pool.submit(suite, run, "Run once", small, f"({here}) and once and not slow", words)
+            first = pool.submit(
+                suite,
+                run,
+                f"SQLite {sqlite3.sqlite_version}",
+                small,
+                f"({here}) and not once",
+                words,
+            )
+            once = pool.submit(
+                suite, run, "Run once", small, f"({here}) and once and not slow", words
+            )
             suites = [first.result(), second.result(), programs.result(), once.result()]
         if not words and all(part.ok for part in suites):
             checked.append(coverage(run))
@@ -193,8 +227,12 @@ def report(run: Run, checked: Sequence[Part], suites: Sequence[Part], started: f
     if run.stopped:
         print("Stopped.")
         return 130
-    print(f"{'FAILED: ' + ', '.join(failed) if failed else 'All green'} ({time.monotonic() - started:.0f} s).")
-    return 1 if failed else 0
+    print(
+        f"{'FAILED: ' + ', '.join(failed) if failed else 'All green'} ({time.monotonic() - started:.0f} s)."
+    )
+    if failed:
+        return 1
+    return 0
 
 
 if __name__ == "__main__":

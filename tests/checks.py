@@ -34,7 +34,9 @@ def commands(names: Sequence[str] = ()) -> dict[str, list[str]]:
     """Give each named check with its command, or all of them. Raises NoSuchCheck."""
     unknown = sorted(set(names) - set(CHECKS))
     if unknown:
-        raise NoSuchCheck(f"There is no check called {', '.join(unknown)}. There are: {', '.join(CHECKS)}.")
+        raise NoSuchCheck(
+            f"There is no check called {', '.join(unknown)}. There are: {', '.join(CHECKS)}."
+        )
     chosen = {name: list(CHECKS[name]) for name in names or CHECKS}
     if "templates" in chosen:
         chosen["templates"] += templates()

@@ -14,7 +14,9 @@ class NoChromium(RuntimeError):
 
 
 def find() -> str | None:
-    """Path of a browser: CHROMIUM from the environment, one on PATH, or the one that playwright keeps."""
+    """Path of a browser: CHROMIUM from the environment, one on PATH,
+    or the one that playwright keeps.
+    """
     if given := os.environ.get("CHROMIUM"):
         return shutil.which(given)
     on_path = next(filter(None, map(shutil.which, NAMES)), None)
@@ -26,7 +28,9 @@ def _playwrights_own() -> str | None:
 
     with sync_playwright() as playwright:
         path = Path(playwright.chromium.executable_path)
-    return str(path) if path.exists() else None
+    if path.exists():
+        return str(path)
+    return None
 
 
 def install() -> str:
@@ -38,7 +42,9 @@ def install() -> str:
         tries = [apt, ["sh", "-c", "apt-get update && " + " ".join(apt)], *tries]
     for command in tries:
         environment = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
-        done = subprocess.run(command, env=environment, stdin=subprocess.DEVNULL, capture_output=True, check=False)
+        done = subprocess.run(
+            command, env=environment, stdin=subprocess.DEVNULL, capture_output=True, check=False
+        )
         if done.returncode == 0 and (found := find()):
             return found
     raise NoChromium(

@@ -27,7 +27,9 @@ from tests.patience import PATIENCE
 from tests.receiver import Receiver
 
 # Time limits of its own would judge the machine.
-hypothesis.settings.register_profile("patient", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
+hypothesis.settings.register_profile(
+    "patient", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
 hypothesis.settings.load_profile("patient")
 
 _connect = socket.socket.connect
@@ -44,15 +46,21 @@ _DATABASE = {"db", "transactional_db", "live_server"}
 
 @pytest.hookimpl(tryfirst=True)  # before pytest's own, which looks at -m
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """A test that asks for no database gets none (pytest-django sees to it), so it need not run on each."""
+    """A test that asks for no database gets none (pytest-django sees to it),
+    so it need not run on each.
+    """
     for item in items:
-        asks = item.get_closest_marker("django_db") or _DATABASE & set(getattr(item, "fixturenames", ()))
+        asks = item.get_closest_marker("django_db") or _DATABASE & set(
+            getattr(item, "fixturenames", ())
+        )
         if not asks and not item.get_closest_marker("each"):
             item.add_marker("once")
 
 
 def pytest_collection_finish() -> None:
-    """What Django and the tests are made of stays: looking through it for garbage took a tenth of the time."""
+    """What Django and the tests are made of stays:
+    looking through it for garbage took a tenth of the time.
+    """
     gc.collect()
     gc.freeze()
     gc.set_threshold(100_000, 20, 50)
@@ -73,7 +81,9 @@ def var_dir(settings: Any, tmp_path: Any) -> None:
 def nothing_is_cut_short(monkeypatch: pytest.MonkeyPatch) -> None:
     """Tasks of tests are over when nothing is left to do, however long that takes here."""
     for module in (sending_sender, flush, replay, sleep, job, launch, run_rules):
-        name = "RUN_SECONDS" if module is job else "WORK_SECONDS"
+        name = "WORK_SECONDS"
+        if module is job:
+            name = "RUN_SECONDS"
         monkeypatch.setattr(module, name, PATIENCE)
     for module in (sending_sender, shift):
         monkeypatch.setattr(module, "PATIENCE", PATIENCE)
@@ -88,19 +98,27 @@ def no_remembered_links() -> None:
 # ---- followers: Anna reads everything, Boris (Russian, Moscow) unsubscribed, Chen has a phone only, Dana has nothing
 @pytest.fixture
 def anna(db: None) -> Any:
-    return make_follower(email="anna@example.com", name="Anna Weber", language="en", time_zone="Europe/Berlin")
+    return make_follower(
+        email="anna@example.com", name="Anna Weber", language="en", time_zone="Europe/Berlin"
+    )
 
 
 @pytest.fixture
 def boris(db: None) -> Any:
     return make_follower(
-        email="boris@example.com", name="Борис Иванов", language="ru", time_zone="Europe/Moscow", subscribed=False
+        email="boris@example.com",
+        name="Борис Иванов",
+        language="ru",
+        time_zone="Europe/Moscow",
+        subscribed=False,
     )
 
 
 @pytest.fixture
 def chen(db: None) -> Any:
-    return make_follower(phone="+8613800138000", name="Chen Li", language="zh", time_zone="Asia/Shanghai")
+    return make_follower(
+        phone="+8613800138000", name="Chen Li", language="zh", time_zone="Asia/Shanghai"
+    )
 
 
 @pytest.fixture
@@ -141,11 +159,20 @@ def admin(db: None) -> Any:
 def browser() -> Iterator[Browser]:
     path = os.environ.get("CHROMIUM") or chromium.find()
     assert path, "No Chromium here. `make test` installs one; BROWSER=0 leaves these tests out."
-    # Django refuses database work in a thread that runs an event loop; playwright's loop does none of it.
+    # Django refuses database work in a thread that runs an event loop;
+    # playwright's loop does none of it.
     os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "1"
-    # Django keeps other connections inside the loop than outside: none may stay open where nobody can close it.
+    # Django keeps other connections inside the loop than outside:
+    # none may stay open where nobody can close it.
     connections.close_all()
     with sync_playwright() as playwright:
-        arguments = ["--no-sandbox", "--disable-background-networking", "--disable-component-update", "--disable-sync"]
-        yield playwright.chromium.launch(executable_path=path, args=arguments, timeout=PATIENCE * 1000)
+        arguments = [
+            "--no-sandbox",
+            "--disable-background-networking",
+            "--disable-component-update",
+            "--disable-sync",
+        ]
+        yield playwright.chromium.launch(
+            executable_path=path, args=arguments, timeout=PATIENCE * 1000
+        )
         connections.close_all()

@@ -1,8 +1,10 @@
-"""A local server that speaks like Apple's push service: HTTP/2 over TLS (`h2`), provider tokens, reasons.
+"""A local server that speaks like Apple's push service: HTTP/2 over TLS (`h2`),
+provider tokens, reasons.
 
-`with FakeApns(folder) as fake: Apns.open(fake.settings())`; set SSL_CERT_FILE to `fake.authority` before.
-`fake.faults` are used up one a request: an Answer, LOST (the connection ends), SILENT, GOAWAY (the connection ends
-before anything on it was looked at), FAREWELL (it ends right after the answer).
+`with FakeApns(folder) as fake: Apns.open(fake.settings())`; set SSL_CERT_FILE to `fake.authority`
+before. `fake.faults` are used up one a request: an Answer, LOST (the connection ends), SILENT,
+GOAWAY (the connection ends before anything on it was looked at), FAREWELL (it ends right after the
+answer).
 """
 
 import contextlib
@@ -29,7 +31,9 @@ from tests.fake_esp import LOST, SILENT, Answer
 from tests.fake_push import Shown, pem
 from tests.patience import PATIENCE
 
-TEAM, KEY_ID, TOPIC = "TEAM123456", "KEY1234567", "com.example.app"
+TEAM = "TEAM123456"
+KEY_ID = "KEY1234567"
+TOPIC = "com.example.app"
 GOAWAY = "end the connection before looking at anything"
 FAREWELL = "answer and end the connection"
 
@@ -91,17 +95,23 @@ class FakeApns:
     def _serve(self, plain: socket.socket) -> None:
         with contextlib.suppress(OSError), self._tls.wrap_socket(plain, server_side=True) as wire:
             wire.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            state = h2.connection.H2Connection(h2.config.H2Configuration(client_side=False, header_encoding="utf-8"))
+            state = h2.connection.H2Connection(
+                h2.config.H2Configuration(client_side=False, header_encoding="utf-8")
+            )
             state.initiate_connection()
             wire.sendall(state.data_to_send())
             requests: dict[int, _Request] = {}
             while data := wire.recv(65_536):
                 for event in state.receive_data(data):
                     if isinstance(event, h2.events.RequestReceived):
-                        requests[event.stream_id] = _Request({str(k): str(v) for k, v in event.headers})
+                        requests[event.stream_id] = _Request(
+                            {str(k): str(v) for k, v in event.headers}
+                        )
                     elif isinstance(event, h2.events.DataReceived):
                         requests[event.stream_id].body += event.data
-                        state.acknowledge_received_data(event.flow_controlled_length, event.stream_id)
+                        state.acknowledge_received_data(
+                            event.flow_controlled_length, event.stream_id
+                        )
                     elif isinstance(event, h2.events.StreamEnded):
                         request = requests.pop(event.stream_id)
                         if not self._answered(state, wire, event.stream_id, request):
@@ -110,20 +120,36 @@ class FakeApns:
 
     def _answered(self, state: Any, wire: Any, stream: int, request: _Request) -> bool:
         """Whether the connection goes on."""
-        fault = self.faults.pop(0) if self.faults else None
+        fault = None
+        if self.faults:
+            fault = self.faults.pop(0)
         if fault == GOAWAY:
-            state.close_connection(last_stream_id=0, additional_data=json.dumps({"reason": "Shutdown"}).encode())
+            state.close_connection(
+                last_stream_id=0, additional_data=json.dumps({"reason": "Shutdown"}).encode()
+            )
             wire.sendall(state.data_to_send())
             return False
-        answer = fault if isinstance(fault, Answer) else self._taken(request)
+        if isinstance(fault, Answer):
+            answer = fault
+        else:
+            answer = self._taken(request)
         if fault == LOST:
             return False
         if fault == SILENT:
             self._over.wait(2 * PATIENCE)
             return False
-        headers = {":status": str(answer.status), "apns-id": request.headers["apns-id"], **answer.headers}
-        body = b"" if answer.body is None else json.dumps(answer.body).encode()
-        state.send_headers(stream, [(name.lower(), value) for name, value in headers.items()], end_stream=not body)
+        headers = {
+            ":status": str(answer.status),
+            "apns-id": request.headers["apns-id"],
+            **answer.headers,
+        }
+        if answer.body is None:
+            body = b""
+        else:
+            body = json.dumps(answer.body).encode()
+        state.send_headers(
+            stream, [(name.lower(), value) for name, value in headers.items()], end_stream=not body
+        )
         if body:
             state.send_data(stream, body, end_stream=True)
         wire.sendall(state.data_to_send())
@@ -166,5 +192,7 @@ class FakeApns:
         said = json.loads(request.body)
         alert = said["aps"]["alert"]
         own = [said.get(name, "") for name in ("link", "image", "delivery")]
-        self.arrived.append(Shown(device, alert.get("title", ""), alert.get("body", ""), *own, headers, said))
+        self.arrived.append(
+            Shown(device, alert.get("title", ""), alert.get("body", ""), *own, headers, said)
+        )
         return Answer(200)

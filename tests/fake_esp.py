@@ -1,8 +1,9 @@
 """A local server that speaks like five ESPs and keeps each message as its recipient would get it.
 
-`with FakeEsp() as fake: Mailgun.open(fake.settings("mailgun"))`. It merges by each ESP's own rules, refuses what the
-ESP refuses, and breaks where a test says so: `fake.faults` are used up one a call, `fake.bad` are addresses it won't
-take. What no ESP would take from us is in `fake.complaints`; leaving the `with` fails on any.
+`with FakeEsp() as fake: Mailgun.open(fake.settings("mailgun"))`. It merges by each ESP's own rules,
+refuses what the ESP refuses, and breaks where a test says so: `fake.faults` are used up one a call,
+`fake.bad` are addresses it won't take. What no ESP would take from us is in `fake.complaints`;
+leaving the `with` fails on any.
 """
 
 import base64
@@ -72,7 +73,10 @@ class Call:
 
 
 def _lower(headers: Any) -> dict[str, str]:
-    pairs = headers.items() if isinstance(headers, dict) else ((each["Name"], each["Value"]) for each in headers)
+    if isinstance(headers, dict):
+        pairs = headers.items()
+    else:
+        pairs = ((each["Name"], each["Value"]) for each in headers)
     return {name.lower(): value for name, value in pairs}
 
 
@@ -94,10 +98,15 @@ def _mailgun(fake: "FakeEsp", call: Call) -> tuple[list[Arrived], Any]:
     mails = []
     for to in form["to"]:
         name, address = _mailbox(to)
-        own = variables[address] if variables else {}
+        if variables:
+            own = variables[address]
+        else:
+            own = {}
 
         def filled(text: str, own: dict[str, str] = own) -> str:
-            return re.sub(r"%recipient\.([^%\s]+)%", lambda found: own[found[1]], text) if own else text
+            if own:
+                return re.sub(r"%recipient\.([^%\s]+)%", lambda found: own[found[1]], text)
+            return text
 
         parts = {key: filled(value) for key, value in one.items()}
         headers = {key[2:].lower(): value for key, value in parts.items() if key.startswith("h:")}
@@ -121,13 +130,19 @@ def _mailgun(fake: "FakeEsp", call: Call) -> tuple[list[Arrived], Any]:
 def _sendgrid(fake: "FakeEsp", call: Call) -> tuple[list[Arrived], Any]:
     if call.headers["authorization"] != f"Bearer {KEY}":
         raise Refused(SAYS["sendgrid"]["account"])
-    data, mails = call.json, []
+    data = call.json
+    mails = []
     assert len(data["personalizations"]) <= 1000
     for each in data["personalizations"]:
         [to] = each["to"]
         substitutions = each.get("substitutions", {})
-        if sum(len(key.encode()) + len(value.encode()) for key, value in substitutions.items()) > 10_000:
-            raise Refused(Answer(400, {"errors": [{"message": "Substitutions are limited to 10000 bytes"}]}))
+        if (
+            sum(len(key.encode()) + len(value.encode()) for key, value in substitutions.items())
+            > 10_000
+        ):
+            raise Refused(
+                Answer(400, {"errors": [{"message": "Substitutions are limited to 10000 bytes"}]})
+            )
 
         def filled(text: str, own: dict[str, str] = substitutions) -> str:
             for key, value in own.items():
@@ -162,7 +177,8 @@ def _postmark(fake: "FakeEsp", call: Call) -> tuple[list[Arrived], Any]:
     data = call.json
     many = call.path.endswith("/email/batch")
     assert many or call.path.endswith("/email")
-    mails, answers = [], []
+    mails = []
+    answers = []
     for each in data if many else [data]:
         name, address = _mailbox(each["To"])
         headers = _lower(each["Headers"])
@@ -185,7 +201,12 @@ def _postmark(fake: "FakeEsp", call: Call) -> tuple[list[Arrived], Any]:
             )
         )
         answers.append(
-            {"To": each["To"], "MessageID": f"pm-{each['Metadata']['delivery']}", "ErrorCode": 0, "Message": "OK"}
+            {
+                "To": each["To"],
+                "MessageID": f"pm-{each['Metadata']['delivery']}",
+                "ErrorCode": 0,
+                "Message": "OK",
+            }
         )
     if not many and not mails:
         raise Refused(Answer(422, answers[0]))
@@ -197,7 +218,11 @@ def _brevo(fake: "FakeEsp", call: Call) -> tuple[list[Arrived], Any]:
         raise Refused(SAYS["brevo"]["account"])
     data = call.json
     if not data.get("htmlContent"):
-        raise Refused(Answer(400, {"code": "missing_parameter", "message": "Either of htmlContent is required"}))
+        raise Refused(
+            Answer(
+                400, {"code": "missing_parameter", "message": "Either of htmlContent is required"}
+            )
+        )
     versions = data.get("messageVersions") or [{"to": data["to"]}]
     mails = []
     for version in versions:
@@ -219,7 +244,9 @@ def _brevo(fake: "FakeEsp", call: Call) -> tuple[list[Arrived], Any]:
         )
     _whole_call_refused(fake, "brevo", mails)
     ids = [f"<{mail.delivery}@brevo.test>" for mail in mails]
-    return mails, Answer(201, {"messageIds": ids} if "messageVersions" in data else {"messageId": ids[0]})
+    return mails, Answer(
+        201, {"messageIds": ids} if "messageVersions" in data else {"messageId": ids[0]}
+    )
 
 
 def _amazon_ses(fake: "FakeEsp", call: Call) -> tuple[list[Arrived], Any]:
@@ -242,29 +269,41 @@ def _amazon_ses(fake: "FakeEsp", call: Call) -> tuple[list[Arrived], Any]:
         return [mail], {"MessageId": f"ses-{mail.delivery}"}
     assert call.path.endswith("/v2/email/outbound-bulk-emails")
     if fake.no_bulk:
-        raise Refused(_ses(403, "AccessDeniedException", "User is not authorized to perform ses:SendBulkEmail"))
+        raise Refused(
+            _ses(
+                403, "AccessDeniedException", "User is not authorized to perform ses:SendBulkEmail"
+            )
+        )
     assert len(data["BulkEmailEntries"]) <= 50
     assert len(call.body) < 1_000_000
     template = data["DefaultContent"]["Template"]["TemplateContent"]
-    mails, results = [], []
+    mails = []
+    results = []
     for entry in data["BulkEmailEntries"]:
         name, address = _mailbox(entry["Destination"]["ToAddresses"][0])
-        own = json.loads(entry["ReplacementEmailContent"]["ReplacementTemplate"]["ReplacementTemplateData"])
+        own = json.loads(
+            entry["ReplacementEmailContent"]["ReplacementTemplate"]["ReplacementTemplateData"]
+        )
         headers = _lower(entry["ReplacementHeaders"])
         assert "message-id" not in headers
         assert all(len(value) <= 870 and value.isascii() for value in headers.values())
         delivery = json.loads(headers.pop("x-metadata"))["delivery"]
 
-        def filled(part: str, own: dict[str, str] = own, template: dict[str, str] = template) -> str:
+        def filled(
+            part: str, own: dict[str, str] = own, template: dict[str, str] = template
+        ) -> str:
             text = template.get(part, "")
             assert not re.search(r"\{\{\{|\}\}\}|\\\{\{", text), "means something else"
             return re.sub(r"\{\{(\w+)\}\}", lambda found: own[found[1]], text)
 
         if address in fake.bad:
-            wrong = "Illegal address" if fake.bad[address] == "recipient" else "Invalid MIME"
+            wrong = "Invalid MIME"
+            if fake.bad[address] == "recipient":
+                wrong = "Illegal address"
             results.append({"Status": "INVALID_PARAMETER", "Error": wrong})
             continue
-        sender, parts = data["FromEmailAddress"], [filled(part) for part in ("Subject", "Text", "Html")]
+        sender = data["FromEmailAddress"]
+        parts = [filled(part) for part in ("Subject", "Text", "Html")]
         mails.append(Arrived(address, name, sender, *parts, headers, delivery))
         results.append({"Status": "SUCCESS", "MessageId": f"ses-{delivery}"})
     return mails, {"BulkEmailEntryResults": results}
@@ -291,9 +330,16 @@ def _postmark_code(code: int, message: str, status: int = 422) -> Answer:
 # How each refuses a call, in its own words
 SAYS: dict[str, dict[str, Answer]] = {
     "mailgun": {
-        "recipient": Answer(400, {"message": "to parameter is not a valid address. please check documentation"}),
-        "content": Answer(400, {"message": "Need at least one of 'text', 'html', 'amp-html' or 'template' parameters"}),
-        "sender": Answer(400, {"message": "from parameter is not a valid address. please check documentation"}),
+        "recipient": Answer(
+            400, {"message": "to parameter is not a valid address. please check documentation"}
+        ),
+        "content": Answer(
+            400,
+            {"message": "Need at least one of 'text', 'html', 'amp-html' or 'template' parameters"},
+        ),
+        "sender": Answer(
+            400, {"message": "from parameter is not a valid address. please check documentation"}
+        ),
         "account": Answer(401, "Forbidden"),
     },
     "sendgrid": {
@@ -301,15 +347,31 @@ SAYS: dict[str, dict[str, Answer]] = {
             400,
             {
                 "errors": [
-                    {"message": "Does not contain a valid address.", "field": "personalizations.0.to.0.email"},
+                    {
+                        "message": "Does not contain a valid address.",
+                        "field": "personalizations.0.to.0.email",
+                    },
                 ]
             },
         ),
-        "content": Answer(400, {"errors": [{"message": "The content value must be a string", "field": "content.0"}]}),
-        "sender": Answer(
-            403, {"errors": [{"message": "The from address does not match a verified Sender", "field": "from"}]}
+        "content": Answer(
+            400,
+            {"errors": [{"message": "The content value must be a string", "field": "content.0"}]},
         ),
-        "account": Answer(401, {"errors": [{"message": f"The provided grant {KEY} is invalid", "field": None}]}),
+        "sender": Answer(
+            403,
+            {
+                "errors": [
+                    {
+                        "message": "The from address does not match a verified Sender",
+                        "field": "from",
+                    }
+                ]
+            },
+        ),
+        "account": Answer(
+            401, {"errors": [{"message": f"The provided grant {KEY} is invalid", "field": None}]}
+        ),
     },
     "postmark": {
         "recipient": _postmark_code(
@@ -318,20 +380,32 @@ SAYS: dict[str, dict[str, Answer]] = {
             "Inactive recipients are ones that have generated a hard bounce or a spam complaint.",
         ),
         "content": _postmark_code(300, "Invalid metadata content."),
-        "sender": _postmark_code(400, "The 'From' address you supplied is not a Sender Signature on your account."),
+        "sender": _postmark_code(
+            400, "The 'From' address you supplied is not a Sender Signature on your account."
+        ),
         "account": _postmark_code(10, f"No Account or Server with the token {KEY}.", 401),
     },
     "brevo": {
-        "recipient": Answer(400, {"code": "invalid_parameter", "message": "email is not valid in to"}),
+        "recipient": Answer(
+            400, {"code": "invalid_parameter", "message": "email is not valid in to"}
+        ),
         "content": Answer(400, {"code": "invalid_parameter", "message": "subject is too long"}),
-        "sender": Answer(400, {"code": "invalid_parameter", "message": "valid sender email required"}),
+        "sender": Answer(
+            400, {"code": "invalid_parameter", "message": "valid sender email required"}
+        ),
         "account": Answer(401, {"code": "unauthorized", "message": "Key not found"}),
     },
     "amazon_ses": {
-        "recipient": _ses(400, "BadRequestException", "Local address contains control or whitespace"),
+        "recipient": _ses(
+            400, "BadRequestException", "Local address contains control or whitespace"
+        ),
         "content": _ses(400, "MessageRejected", "Transaction failed: Invalid MIME content."),
-        "sender": _ses(400, "MessageRejected", "Email address is not verified. These identities failed: a@b.c"),
-        "account": _ses(403, "InvalidClientTokenId", "The security token included in the request is invalid."),
+        "sender": _ses(
+            400, "MessageRejected", "Email address is not verified. These identities failed: a@b.c"
+        ),
+        "account": _ses(
+            403, "InvalidClientTokenId", "The security token included in the request is invalid."
+        ),
     },
 }
 DIALECTS: dict[str, Callable[["FakeEsp", Call], tuple[list[Arrived], Any]]] = {
@@ -350,7 +424,9 @@ class _Handler(BaseHTTPRequestHandler):
         body = self.rfile.read(int(self.headers["Content-Length"]))
         call = Call(self.path, {name.lower(): value for name, value in self.headers.items()}, body)
         fake.calls.append(call)
-        fault = fake.faults.pop(0) if fake.faults else None
+        fault = None
+        if fake.faults:
+            fault = fake.faults.pop(0)
         if isinstance(fault, Answer):
             self._answer(fault)
             return
@@ -366,7 +442,8 @@ class _Handler(BaseHTTPRequestHandler):
         for mail in mails:
             mail.call = len(fake.calls)
         fake.arrived += mails
-        answer = answer if isinstance(answer, Answer) else Answer(200, answer)
+        if not isinstance(answer, Answer):
+            answer = Answer(200, answer)
         match fault:
             case "take it and close without an answer":
                 self._hang_up()
@@ -384,8 +461,14 @@ class _Handler(BaseHTTPRequestHandler):
                 self._answer(answer)
 
     def _answer(self, answer: Answer) -> None:
-        said = answer.body if isinstance(answer.body, str) else json.dumps(answer.body)
-        content = b"" if answer.body is None else said.encode()
+        if isinstance(answer.body, str):
+            said = answer.body
+        else:
+            said = json.dumps(answer.body)
+        if answer.body is None:
+            content = b""
+        else:
+            content = said.encode()
         self.send_response(answer.status)
         for name, value in ({"Content-Type": "application/json"} | answer.headers).items():
             self.send_header(name, value)
@@ -429,7 +512,9 @@ class FakeEsp:
         self._server = _Server(("127.0.0.1", 0), _Handler)
         self._server.fake = self
         self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.005,), daemon=True)
+        self._thread = threading.Thread(
+            target=self._server.serve_forever, args=(0.005,), daemon=True
+        )
 
     def settings(self, esp: str, **more: Any) -> dict[str, Any]:
         """Settings of an account that leads here."""

@@ -1,7 +1,8 @@
 """Local servers that speak like FCM, like a browser's push service, and (fake_apns.py) like Apple.
 
-`with FakePush() as fake: Fcm.open(fake.settings("fcm"))`. It refuses what they refuse and breaks where a test says so,
-as its elder for ESPs does (`fake.faults`, `fake.bad`). Its browsers read what came with `http_ece`, which is not ours.
+`with FakePush() as fake: Fcm.open(fake.settings("fcm"))`. It refuses what they refuse and breaks
+where a test says so, as its elder for ESPs does (`fake.faults`, `fake.bad`). Its browsers read what
+came with `http_ece`, which is not ours.
 """
 
 import json
@@ -15,7 +16,12 @@ from urllib.parse import parse_qs
 import http_ece
 import jwt
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    PublicFormat,
+)
 
 from apps.channels.push.web_push_encryption import CURVE, base64url, new_private_key, unbase64
 from tests.fake_esp import Answer, Call, FakeEsp, Refused
@@ -54,10 +60,15 @@ def pem(key: Any) -> str:
 # ------------------------------------------------------------------ Google
 def _token(oauth: "FakeOauth", call: Call) -> tuple[list[Any], Any]:
     """RFC 7523."""
-    form = {name: values[0] for name, values in parse_qs(call.body.decode(), strict_parsing=True).items()}
+    form = {
+        name: values[0]
+        for name, values in parse_qs(call.body.decode(), strict_parsing=True).items()
+    }
     assert form["grant_type"] == "urn:ietf:params:oauth:grant-type:jwt-bearer"
     assert jwt.get_unverified_header(form["assertion"])["kid"] == oauth.url
-    claims = jwt.decode(form["assertion"], google_key().public_key(), ["RS256"], audience=f"{oauth.url}/token")
+    claims = jwt.decode(
+        form["assertion"], google_key().public_key(), ["RS256"], audience=f"{oauth.url}/token"
+    )
     assert claims["iss"] == EMAIL
     assert claims["scope"] == "https://www.googleapis.com/auth/firebase.messaging"
     assert claims["exp"] - claims["iat"] <= 3600
@@ -74,7 +85,9 @@ class FakeOauth(FakeEsp):
 def _fcm(fake: "FakePush", call: Call) -> tuple[list[Any], Any]:
     assert call.path == f"/fcm/v1/projects/{PROJECT}/messages:send"
     if call.headers["authorization"] != f"Bearer {fake.oauth.token}":
-        raise Refused(fcm_says(401, "UNAUTHENTICATED", "Request had invalid authentication credentials."))
+        raise Refused(
+            fcm_says(401, "UNAUTHENTICATED", "Request had invalid authentication credentials.")
+        )
     [(name, message)] = call.json.items()
     assert name == "message"
     assert set(message) <= {"token", "notification", "data", "android", "apns"}
@@ -84,7 +97,8 @@ def _fcm(fake: "FakePush", call: Call) -> tuple[list[Any], Any]:
     assert message["android"]["ttl"].endswith("s")
     if message["token"] in fake.bad:
         raise Refused(SAYS[fake.bad[message["token"]]])
-    alert, data = message["notification"], message["data"]
+    alert = message["notification"]
+    data = message["data"]
     shown = Shown(
         message["token"],
         alert.get("title", ""),
@@ -101,11 +115,17 @@ def _fcm(fake: "FakePush", call: Call) -> tuple[list[Any], Any]:
 def fcm_says(status: int, word: str, message: str, code: str = "", **more: Any) -> Answer:
     """An error of FCM as its REST reference has it."""
     google = "type.googleapis.com/google"
-    details: list[Any] = [{"@type": f"{google}.firebase.fcm.v1.FcmError", "errorCode": code}] if code else []
+    details: list[Any] = []
+    if code:
+        details = [{"@type": f"{google}.firebase.fcm.v1.FcmError", "errorCode": code}]
     if wrong := more.pop("fields", None):
         violations = [{"field": name, "description": message} for name in wrong]
         details.append({"@type": f"{google}.rpc.BadRequest", "fieldViolations": violations})
-    return Answer(status, {"error": {"code": status, "message": message, "status": word, "details": details}}, **more)
+    return Answer(
+        status,
+        {"error": {"code": status, "message": message, "status": word, "details": details}},
+        **more,
+    )
 
 
 _NO_TOKEN = "The registration token is not a valid FCM registration token"
@@ -114,15 +134,27 @@ SAYS = {
     "unregistered": fcm_says(404, "NOT_FOUND", "Requested entity was not found.", "UNREGISTERED"),
     "mismatch": fcm_says(403, "PERMISSION_DENIED", "SenderId mismatch", "SENDER_ID_MISMATCH"),
     "no_token": fcm_says(400, "INVALID_ARGUMENT", _NO_TOKEN, "INVALID_ARGUMENT"),
-    "content": fcm_says(400, "INVALID_ARGUMENT", "Invalid value", "INVALID_ARGUMENT", fields=["message.data[0].value"]),
+    "content": fcm_says(
+        400,
+        "INVALID_ARGUMENT",
+        "Invalid value",
+        "INVALID_ARGUMENT",
+        fields=["message.data[0].value"],
+    ),
     "too_big": fcm_says(400, "INVALID_ARGUMENT", "Android message is too big", "INVALID_ARGUMENT"),
     "apple_key": fcm_says(401, "UNAUTHENTICATED", "Auth error from APNS", "THIRD_PARTY_AUTH_ERROR"),
-    "denied": fcm_says(403, "PERMISSION_DENIED", "Permission 'cloudmessaging.messages.create' denied"),
+    "denied": fcm_says(
+        403, "PERMISSION_DENIED", "Permission 'cloudmessaging.messages.create' denied"
+    ),
     "no_project": fcm_says(404, "NOT_FOUND", "Requested entity was not found."),
     "quota": fcm_says(429, "RESOURCE_EXHAUSTED", "Quota exceeded", "QUOTA_EXCEEDED"),
-    "quota_17": fcm_says(429, "RESOURCE_EXHAUSTED", "Quota", "QUOTA_EXCEEDED", headers={"Retry-After": "17"}),
+    "quota_17": fcm_says(
+        429, "RESOURCE_EXHAUSTED", "Quota", "QUOTA_EXCEEDED", headers={"Retry-After": "17"}
+    ),
     "internal": fcm_says(500, "INTERNAL", "Internal error encountered.", "INTERNAL"),
-    "unavailable": fcm_says(503, "UNAVAILABLE", "The service is currently unavailable.", "UNAVAILABLE"),
+    "unavailable": fcm_says(
+        503, "UNAVAILABLE", "The service is currently unavailable.", "UNAVAILABLE"
+    ),
 }
 
 
@@ -142,7 +174,9 @@ class Browser:
         return {"p256dh": base64url(point), "auth": base64url(self.auth)}
 
     def read(self, body: bytes) -> Any:
-        return json.loads(http_ece.decrypt(body, private_key=self.key, auth_secret=self.auth, version="aes128gcm"))
+        return json.loads(
+            http_ece.decrypt(body, private_key=self.key, auth_secret=self.auth, version="aes128gcm")
+        )
 
 
 def _push(fake: "FakePush", call: Call) -> tuple[list[Any], Any]:
@@ -164,7 +198,9 @@ def _push(fake: "FakePush", call: Call) -> tuple[list[Any], Any]:
     assert claims["exp"] - time.time() <= 86_400
     assert claims["sub"] == SUBJECT
     if browser.server_key and parts["k"] != browser.server_key:
-        raise Refused(Answer(403, "the key in the authorization header does not match the subscription's"))
+        raise Refused(
+            Answer(403, "the key in the authorization header does not match the subscription's")
+        )
     said = browser.read(call.body)
     shown = Shown(
         endpoint,
@@ -189,7 +225,12 @@ class FakePush(FakeEsp):
 
     def settings(self, esp: str, **more: Any) -> dict[str, Any]:
         if esp == "web_push":
-            return {"subject": SUBJECT, "private_key": new_private_key(), "timeout": PATIENCE, **more}
+            return {
+                "subject": SUBJECT,
+                "private_key": new_private_key(),
+                "timeout": PATIENCE,
+                **more,
+            }
         account = {
             "type": "service_account",
             "project_id": PROJECT,
@@ -198,7 +239,11 @@ class FakePush(FakeEsp):
             "client_email": EMAIL,
             "token_uri": f"{self.oauth.url}/token",
         }
-        fields = {"service_account": json.dumps(account, indent=2), "api_url": f"{self.url}/fcm", "timeout": PATIENCE}
+        fields = {
+            "service_account": json.dumps(account, indent=2),
+            "api_url": f"{self.url}/fcm",
+            "timeout": PATIENCE,
+        }
         return {**fields, **more}
 
     def browser(self, server_key: str = "") -> Browser:

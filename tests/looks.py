@@ -13,15 +13,17 @@ from tests.patience import PATIENCE
 
 expect.set_options(timeout=PATIENCE * 1000)
 WCAG = ("wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa")
-# Only the violations: the list of all that is well is long to make and to carry over. Frames are other documents,
-# without axe in them: it would wait half a second for each to answer.
+# Only the violations: the list of all that is well is long to make and to carry over. Frames are
+# other documents, without axe in them: it would wait half a second for each to answer.
 RUN = """tags => axe.run({runOnly: tags, resultTypes: ["violations"], iframes: false}).then(
     found => found.violations.map(each => [each.id, each.nodes.slice(0, 3).map(node => node.target)]))"""
 
 
 @contextmanager
 def watched(browser: Browser, **options: Any) -> Iterator[Page]:
-    """A page (and those it opens) whose console complains of nothing: broken scripts, refused styles, missing files."""
+    """A page (and those it opens) whose console complains of nothing: broken scripts,
+    refused styles, missing files.
+    """
     context = browser.new_context(**options)
     context.set_default_timeout(PATIENCE * 1000)
     complaints: list[str] = []
@@ -46,16 +48,23 @@ def log_in(page: Page, site: str, user: User) -> None:
     """Without the log-in page, which has tests of its own."""
     client = Client()
     client.force_login(user)
-    page.context.add_cookies([{"name": "sessionid", "value": client.cookies["sessionid"].value, "url": site}])
+    page.context.add_cookies(
+        [{"name": "sessionid", "value": client.cookies["sessionid"].value, "url": site}]
+    )
 
 
 def settled(page: Page) -> None:
-    """htmx has fetched, and has given life to what it brought: for some 20 ms new forms don't listen yet."""
-    expect(page.locator(".htmx-request, .htmx-added, .htmx-settling, .htmx-swapping")).to_have_count(0)
+    """htmx has fetched, and has given life to what it brought:
+    for some 20 ms new forms don't listen yet.
+    """
+    expect(
+        page.locator(".htmx-request, .htmx-added, .htmx-settling, .htmx-swapping")
+    ).to_have_count(0)
 
 
 def faults(page: Page, *, tags: tuple[str, ...] = WCAG) -> list[Any]:
-    """Each rule of axe that is broken with the first places, and "too wide" when the page scrolls to the side.
+    """Each rule of axe that is broken with the first places,
+    and "too wide" when the page scrolls to the side.
 
     Parts that htmx fetches are waited for.
     """

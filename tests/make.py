@@ -21,12 +21,18 @@ def make_follower(*, now: dt.datetime | None = None, **fields: Any) -> Follower:
 
 def make_staff(username: str, *, role: str) -> User:
     return User.objects.create_user(
-        username, f"{username}@staff.example", "correct-horse-battery", role=role, first_name=username.title()
+        username,
+        f"{username}@staff.example",
+        "correct-horse-battery",
+        role=role,
+        first_name=username.title(),
     )
 
 
 def make_type(key: str = "news", **fields: Any) -> NotificationType:
-    """A marketing type offered on e-mail and in-app, on by default on both, unless told otherwise."""
+    """A marketing type offered on e-mail and in-app, on by default on both,
+    unless told otherwise.
+    """
     values: dict[str, Any] = {
         "name": key.replace("_", " ").title(),
         "category": "marketing",
@@ -53,7 +59,12 @@ def make_template(
         "email": {"subject": subject, "html": html},
         "in_app": {"title": title, "body": "Hello", "link": "https://example.com/"},
     }
-    values: dict[str, Any] = {"name": key.title(), "translations": {"en": parts}, "by": TESTER, "now": now}
+    values: dict[str, Any] = {
+        "name": key.title(),
+        "translations": {"en": parts},
+        "by": TESTER,
+        "now": now,
+    }
     template = drafts.create_template(key=key, **(values | fields))
     if publish:
         drafts.publish(template=template, by=TESTER, now=now)
@@ -62,4 +73,6 @@ def make_template(
 
 def nested(levels: int) -> dict[str, Any]:
     """Objects in each other."""
-    return {"in": nested(levels - 1)} if levels > 1 else {"in": "here"}
+    if levels > 1:
+        return {"in": nested(levels - 1)}
+    return {"in": "here"}

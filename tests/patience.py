@@ -1,7 +1,10 @@
-"""How long tests wait for what must happen. A wait that succeeds early costs nothing, so its end is far away.
+"""How long tests wait for what must happen.
 
-No test may depend on how fast the machine is. It waits for a state (`until`, or an event with PATIENCE), passes the
-time in, or counts rounds. What must last longer than something else is held by an event, never by a pause.
+A wait that succeeds early costs nothing, so its end is far away.
+
+No test may depend on how fast the machine is. It waits for a state (`until`, or an event with
+PATIENCE), passes the time in, or counts rounds. What must last longer than something else is held
+by an event, never by a pause.
 """
 
 import json
@@ -13,7 +16,9 @@ PATIENCE = 300.0  # seconds; the whole suite shares a third of a core now and th
 FOREVER = 3600  # seconds, for what must not end by itself while a test looks
 
 
-def until(condition: Callable[[], Any], what: str, *, progress: Callable[[], Any] = lambda: None) -> Any:
+def until(
+    condition: Callable[[], Any], what: str, *, progress: Callable[[], Any] = lambda: None
+) -> Any:
     """Give the first true value of `condition`. Raises AssertionError when it stays false.
 
     While `progress` gives other answers than before, something moves, and the patience begins anew.
@@ -40,9 +45,11 @@ def _work() -> None:
 
 
 def shortly() -> float:
-    """Give seconds in which nothing should happen, but whatever is on its way arrives: a second, here and now.
+    """Give seconds in which nothing should happen, but whatever is on its way arrives:
+    a second, here and now.
 
-    For time-outs that have to run out. Measured at each call, because others may use the machine too.
+    For time-outs that have to run out. Measured at each call,
+    because others may use the machine too.
     """
     began = time.monotonic()
     _work()
@@ -57,7 +64,9 @@ def a_second() -> float:
 
 
 class Clock:
-    """Stands in for the module `time`: `monotonic` goes on as usual, and jumps by what a test adds to `ahead`."""
+    """Stands in for the module `time`: `monotonic` goes on as usual,
+    and jumps by what a test adds to `ahead`.
+    """
 
     def __init__(self) -> None:
         self.ahead = 0.0

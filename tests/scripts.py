@@ -16,20 +16,29 @@ NO_NODE = "The scripts of static/carillon were not checked: node is missing (Deb
 
 
 def fault(node: str, path: Path) -> str:
-    """Say what node can't parse in the file, or nothing. All are read as modules, the stricter of the two ways."""
+    """Say what node can't parse in the file, or nothing.
+
+    All are read as modules, the stricter of the two ways.
+    """
     command = [node, "--check", "--input-type=module", "-"]
     done = subprocess.run(command, input=path.read_bytes(), capture_output=True, check=False)
-    return "" if done.returncode == 0 else f"{path.name}: {done.stderr.decode()}"
+    if done.returncode == 0:
+        return ""
+    return f"{path.name}: {done.stderr.decode()}"
 
 
 def main() -> int:
     node = shutil.which("node")
     if node is None:
         print(NO_NODE)
-        return 1 if os.environ.get("CI") else LEFT_OUT
+        if os.environ.get("CI"):
+            return 1
+        return LEFT_OUT
     faults = [fault(node, path) for path in sorted(SCRIPTS.rglob("*.js"))]
     print("\n".join(filter(None, faults)))
-    return 1 if any(faults) else 0
+    if any(faults):
+        return 1
+    return 0
 
 
 if __name__ == "__main__":

@@ -38,18 +38,23 @@ VAGUE = {
 
 def layers() -> dict[str, int]:
     """App label -> its layer, 0 at the top, read from the contract that import-linter checks."""
-    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
+    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"][
+        "contracts"
+    ]
     rows = next(contract["layers"] for contract in contracts if contract["type"] == "layers")
     return {name.strip(): layer for layer, row in enumerate(rows) for name in row.split("|")}
 
 
 def points_wrongly(source: type[Model], target: type[Model]) -> bool:
-    """A key may stay inside its app or point down; up and sideways would tie layers that must not know each other.
+    """A key may stay inside its app or point down;
+    up and sideways would tie layers that must not know each other.
 
-    The one way sideways is settings.AUTH_USER_MODEL: strangers may meet in the settings, and there it is named.
+    The one way sideways is settings.AUTH_USER_MODEL: strangers may meet in the settings,
+    and there it is named.
     """
     layer = layers()
-    ours, theirs = source._meta.app_label, target._meta.app_label
+    ours = source._meta.app_label
+    theirs = target._meta.app_label
     if ours == theirs or theirs not in layer:
         return False
     if target is get_user_model():
@@ -71,7 +76,9 @@ def keys_that_point_wrongly() -> list[str]:
 
 
 def test_imports_follow_the_layers(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
-    status = cli.lint_imports(config_filename=str(ROOT / "pyproject.toml"), cache_dir=str(tmp_path), no_logo=True)
+    status = cli.lint_imports(
+        config_filename=str(ROOT / "pyproject.toml"), cache_dir=str(tmp_path), no_logo=True
+    )
     assert status == cli.EXIT_STATUS_SUCCESS, capsys.readouterr().out
 
 
@@ -86,7 +93,8 @@ def test_no_foreign_key_points_up_or_sideways() -> None:
 
 
 def test_a_key_that_points_up_or_sideways_would_be_seen() -> None:
-    campaign, follower = apps.get_model("campaigns", "Campaign"), apps.get_model("followers", "Follower")
+    campaign = apps.get_model("campaigns", "Campaign")
+    follower = apps.get_model("followers", "Follower")
     template = apps.get_model("content", "Template")
     assert points_wrongly(follower, campaign)
     assert points_wrongly(follower, template)
@@ -95,7 +103,11 @@ def test_a_key_that_points_up_or_sideways_would_be_seen() -> None:
 
 
 def test_the_library_and_the_ways_out_have_no_tables() -> None:
-    assert [model for model in apps.get_models() if model.__module__.startswith(("apps.lib", "apps.channels"))] == []
+    assert [
+        model
+        for model in apps.get_models()
+        if model.__module__.startswith(("apps.lib", "apps.channels"))
+    ] == []
 
 
 @pytest.mark.parametrize("name", ["dashboard", "subscriptions"])
@@ -141,7 +153,9 @@ def test_a_provider_that_is_not_wired_is_refused_with_the_known_ones() -> None:
         provider("pigeon")
 
 
-@pytest.mark.parametrize("path", sorted({path for wired in settings.EVENT_SUBSCRIBERS.values() for path in wired}))
+@pytest.mark.parametrize(
+    "path", sorted({path for wired in settings.EVENT_SUBSCRIBERS.values() for path in wired})
+)
 def test_a_wired_subscriber_can_be_called(path: str) -> None:
     assert callable(import_string(path))
 

@@ -25,7 +25,9 @@ def test_decisions_are_numbered_in_a_row_and_have_all_parts() -> None:
     for page, number in zip(DECISIONS, numbers, strict=True):
         text = page.read_text()
         assert text.startswith(f"# {number}. "), page.name
-        assert re.search(r"^Status: (Accepted|Rejected|Replaced by )", text, re.MULTILINE), page.name
+        assert re.search(r"^Status: (Accepted|Rejected|Replaced by )", text, re.MULTILINE), (
+            page.name
+        )
         assert re.findall(r"^## (.+)", text, re.MULTILINE) == PARTS, page.name
 
 

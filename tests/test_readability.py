@@ -77,7 +77,9 @@ def test_what_stands_for_the_object_is_no_parameter(source: Path) -> None:
     assert lines_of(readability.wide_functions(str(source))) == [2]
 
 
-@pytest.mark.parametrize("docstring", ["Those of the account.", "Of a follower.", "The same.", "It ends."])
+@pytest.mark.parametrize(
+    "docstring", ["Those of the account.", "Of a follower.", "The same.", "It ends."]
+)
 def test_a_docstring_that_points_elsewhere_leans(docstring: str) -> None:
     assert readability.leans(docstring)
 

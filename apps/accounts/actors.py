@@ -16,7 +16,9 @@ def staff_actor(request: HttpRequest) -> Actor:
 
 
 def of_user(user: User, *, ip: str = "") -> Actor:
-    return Actor(ActorKind.STAFF, id=str(user.uid), label=user.get_full_name() or user.username, ip=ip)
+    return Actor(
+        ActorKind.STAFF, id=str(user.uid), label=user.get_full_name() or user.username, ip=ip
+    )
 
 
 def key_actor(key: ApiKey, request: HttpRequest) -> Actor:

@@ -1,7 +1,8 @@
-"""API keys: issued once, found by their prefix, compared by hash, narrowed by scopes, ended by expiry or revocation.
+"""API keys: issued once, found by their prefix, compared by hash, narrowed by scopes,
+ended by expiry or revocation.
 
-A key reads `car_live_<8 characters>_<64 hex digits>`: the first part says whose it is in logs and lists, the last part
-is 256 random bits. Only the SHA-256 of the whole text is stored.
+A key reads `car_live_<8 characters>_<64 hex digits>`: the first part says whose it is in logs and
+lists, the last part is 256 random bits. Only the SHA-256 of the whole text is stored.
 """
 
 import datetime as dt
@@ -45,7 +46,9 @@ def issue(
     by: Actor,
     now: dt.datetime,
 ) -> tuple[ApiKey, str]:
-    """A new key and its text, which can't be read again later. Staff give no more scopes than their role has.
+    """A new key and its text, which can't be read again later.
+
+    Staff give no more scopes than their role has.
 
     Raises BadKeyRequest.
     """
@@ -55,14 +58,24 @@ def issue(
     if len(name) > 100:
         raise BadKeyRequest("name", "The name may have 100 characters.")
     if not scopes:
-        raise BadKeyRequest("scopes", "Choose at least one scope; a key without any can do nothing.")
+        raise BadKeyRequest(
+            "scopes", "Choose at least one scope; a key without any can do nothing."
+        )
     if unknown := sorted(set(scopes) - set(Scope)):
-        raise BadKeyRequest("scopes", f"{unknown[0]!r} is not a scope. Scopes are: {', '.join(Scope)}.")
+        raise BadKeyRequest(
+            "scopes", f"{unknown[0]!r} is not a scope. Scopes are: {', '.join(Scope)}."
+        )
     if expires_at is not None and expires_at <= now:
-        raise BadKeyRequest("expires_at", "The key would have expired already. Choose a later time.")
-    creator = User.objects.filter(uid=by.id).first() if by.kind == ActorKind.STAFF else None
+        raise BadKeyRequest(
+            "expires_at", "The key would have expired already. Choose a later time."
+        )
+    creator = None
+    if by.kind == ActorKind.STAFF:
+        creator = User.objects.filter(uid=by.id).first()
     if creator is not None and (beyond := sorted(set(scopes) - scopes_of_role(role_of(creator)))):
-        raise BadKeyRequest("scopes", f"Your role does not include {', '.join(beyond)}. Leave it out.")
+        raise BadKeyRequest(
+            "scopes", f"Your role does not include {', '.join(beyond)}. Leave it out."
+        )
     prefix = _free_prefix()
     text = f"{PREFIX}{prefix}_{secrets.token_hex(32)}"
     with transaction.atomic():
@@ -75,8 +88,12 @@ def issue(
             created_at=now,
             expires_at=expires_at,
         )
-        expiry = expires_at.isoformat() if expires_at else None
-        publish(_fact(Kind.API_KEY_CREATED, key, by, now, {"scopes": key.scopes, "expires_at": expiry}))
+        expiry = None
+        if expires_at:
+            expiry = expires_at.isoformat()
+        publish(
+            _fact(Kind.API_KEY_CREATED, key, by, now, {"scopes": key.scopes, "expires_at": expiry})
+        )
     return key, text
 
 
@@ -97,14 +114,18 @@ def authenticate(secret: str, *, now: dt.datetime) -> ApiKey:
     prefix = secret.removeprefix(PREFIX).partition("_")[0]
     # An over-long prefix (or a NUL, which PostgreSQL refuses) is nobody's; don't ask the database.
     known = len(prefix) == 8 and prefix.isascii() and prefix.isalnum()
-    key = _BY_PREFIX.first(prefix=prefix) if known else None
+    key = None
+    if known:
+        key = _BY_PREFIX.first(prefix=prefix)
     # compared even when the prefix is unknown, so that the time taken does not tell
     if not secrets.compare_digest(_hash(secret), key.hashed if key else "0" * 64) or key is None:
         raise BadKey("This API key is not known. Check that it was copied whole.")
     if key.revoked_at is not None:
         raise BadKey("This API key was revoked. Ask an administrator for another one.")
     if key.expires_at is not None and key.expires_at <= now:
-        raise BadKey(f"This API key expired on {key.expires_at:%Y-%m-%d %H:%M} UTC. Ask an administrator for another.")
+        raise BadKey(
+            f"This API key expired on {key.expires_at:%Y-%m-%d %H:%M} UTC. Ask an administrator for another."
+        )
     stale = Q(last_used_at__isnull=True) | Q(last_used_at__lte=now - LAST_USED_EVERY)
     if key.last_used_at is None or key.last_used_at <= now - LAST_USED_EVERY:
         ApiKey.objects.filter(stale, pk=key.pk).update(last_used_at=now)
@@ -122,5 +143,7 @@ def _hash(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def _fact(kind: Kind, key: ApiKey, by: Actor, now: dt.datetime, data: dict[str, object] | None = None) -> Fact:
+def _fact(
+    kind: Kind, key: ApiKey, by: Actor, now: dt.datetime, data: dict[str, object] | None = None
+) -> Fact:
     return Fact(kind, by, now, "api_key", str(key.uid), str(key), data or {})

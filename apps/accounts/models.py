@@ -7,7 +7,9 @@ from apps.lib.ids import uuid7
 
 
 class Role(models.TextChoices):
-    """What a person or key may do; each includes the ones before it (permissions.py says what exactly)."""
+    """What a person or key may do; each includes the ones before it (permissions.py says what
+    exactly).
+    """
 
     VIEWER = "viewer", "Viewer"
     EDITOR = "editor", "Editor"
@@ -20,21 +22,31 @@ class User(AbstractUser):
 
     uid = models.UUIDField(default=uuid7, unique=True, editable=False)
     role = models.CharField(max_length=10, choices=Role, default=Role.VIEWER)
-    time_zone = models.CharField(max_length=64, default="UTC", help_text="An IANA name such as Europe/Berlin.")
+    time_zone = models.CharField(
+        max_length=64, default="UTC", help_text="An IANA name such as Europe/Berlin."
+    )
 
     class Meta(AbstractUser.Meta):
-        constraints = [models.CheckConstraint(condition=models.Q(role__in=Role.values), name="user_role_known")]
+        constraints = [
+            models.CheckConstraint(condition=models.Q(role__in=Role.values), name="user_role_known")
+        ]
 
 
 class ApiKey(models.Model):
-    """A program's key: found by its prefix, compared by hash; the secret is shown once and never stored."""
+    """A program's key: found by its prefix, compared by hash;
+    the secret is shown once and never stored.
+    """
 
     uid = models.UUIDField(default=uuid7, unique=True, editable=False)
     name = models.CharField(max_length=100)
     prefix = models.CharField(max_length=16, unique=True)
-    hashed = models.CharField(max_length=64)  # SHA-256 of the secret: 256 random bits need no slow hash
+    hashed = models.CharField(
+        max_length=64
+    )  # SHA-256 of the secret: 256 random bits need no slow hash
     scopes = models.JSONField(default=list)  # list of permissions.Scope values
-    created_by = models.ForeignKey(User, null=True, on_delete=models.SET_NULL, related_name="api_keys")
+    created_by = models.ForeignKey(
+        User, null=True, on_delete=models.SET_NULL, related_name="api_keys"
+    )
     created_at = models.DateTimeField()
     expires_at = models.DateTimeField(null=True, blank=True)
     revoked_at = models.DateTimeField(null=True, blank=True)

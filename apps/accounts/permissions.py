@@ -1,4 +1,6 @@
-"""Who may do what: the roles of staff, the scopes of keys, and `requires`, which every staff page carries."""
+"""Who may do what: the roles of staff, the scopes of keys, and `requires`,
+which every staff page carries.
+"""
 
 from collections.abc import Callable
 from enum import StrEnum
@@ -61,7 +63,9 @@ _LADDER = dict(zip((Role.VIEWER, Role.EDITOR, Role.SENDER, Role.ADMIN), Capabili
 def capabilities(role: str) -> set[Capability]:
     """An unknown role has none."""
     steps = list(_LADDER)
-    return {_LADDER[step] for step in steps[: steps.index(Role(role)) + 1]} if role in steps else set()
+    if role in steps:
+        return {_LADDER[step] for step in steps[: steps.index(Role(role)) + 1]}
+    return set()
 
 
 def allowed(role: str, capability: Capability) -> bool:
@@ -69,15 +73,23 @@ def allowed(role: str, capability: Capability) -> bool:
 
 
 def scopes_of_role(role: str) -> set[Scope]:
-    """What a person of this role may do through the API, and the most that a key they issue may carry."""
-    return {scope for capability in capabilities(role) for scope in SCOPES_BY_CAPABILITY[capability]}
+    """What a person of this role may do through the API,
+    and the most that a key they issue may carry.
+    """
+    return {
+        scope for capability in capabilities(role) for scope in SCOPES_BY_CAPABILITY[capability]
+    }
 
 
 def role_of(user: User | AnonymousUser) -> str:
-    """A superuser (made by `manage.py createsuperuser`) is an admin whatever the role field says; '' for nobody."""
+    """A superuser (made by `manage.py createsuperuser`) is an admin whatever the role field says;
+    '' for nobody.
+    """
     if not user.is_authenticated or not user.is_active:
         return ""
-    return Role.ADMIN if user.is_superuser else user.role
+    if user.is_superuser:
+        return Role.ADMIN
+    return user.role
 
 
 def may(user: User | AnonymousUser, capability: Capability) -> bool:
@@ -88,17 +100,23 @@ View = Callable[..., HttpResponseBase]
 
 
 def _page_of(request: HttpRequest) -> str:
-    """Where to go on after the log-in: an act has no page of its own, so it is the page with its button."""
+    """Where to go on after the log-in: an act has no page of its own,
+    so it is the page with its button.
+    """
     if request.method in ("GET", "HEAD"):
         return request.get_full_path()
     came_from = urlsplit(request.headers.get("Referer", ""))
-    return came_from.path if came_from.netloc == request.get_host() else "/"
+    if came_from.netloc == request.get_host():
+        return came_from.path
+    return "/"
 
 
 def requires(capability: Capability) -> Callable[[View], View]:
-    """Guard a staff page: log-in page for strangers, 403 for a role that may not; inside, times are in the user's zone.
+    """Guard a staff page: log-in page for strangers, 403 for a role that may not; inside,
+    times are in the user's zone.
 
-    A partial request of htmx is told to load the log-in page as a whole, instead of swapping it into a table.
+    A partial request of htmx is told to load the log-in page as a whole,
+    instead of swapping it into a table.
     """
 
     def guard(view: View) -> View:
@@ -109,17 +127,24 @@ def requires(capability: Capability) -> Callable[[View], View]:
                     return HttpResponse(headers={"HX-Redirect": resolve_url("dashboard:login")})
                 return redirect_to_login(_page_of(request))
             if not may(request.user, capability):
-                raise PermissionDenied(f"Your role ({request.user.get_role_display()}) does not include this.")
+                raise PermissionDenied(
+                    f"Your role ({request.user.get_role_display()}) does not include this."
+                )
             if "\0" in request.path or "%00" in request.META["QUERY_STRING"]:
-                raise Http404("There is nothing with a NUL in it.")  # PostgreSQL takes none, not even to say so
+                raise Http404(
+                    "There is nothing with a NUL in it."
+                )  # PostgreSQL takes none, not even to say so
             try:
                 zone = wallclock.zone(request.user.time_zone)
             except wallclock.UnknownZone:  # typed in the Django admin, which doesn't know better
                 zone = wallclock.zone("UTC")
-            # Staff pages are written in one language; a browser's wish must not translate half of them.
+            # Staff pages are written in one language;
+            # a browser's wish must not translate half of them.
             with timezone.override(zone), translation.override(settings.LANGUAGE_CODE):
                 response = view(request, *args, **kwargs)
-                if isinstance(response, SimpleTemplateResponse):  # would render itself later, outside of both
+                if isinstance(
+                    response, SimpleTemplateResponse
+                ):  # would render itself later, outside of both
                     response.render()
             response.headers.setdefault("Content-Language", settings.LANGUAGE_CODE)
             return response

@@ -1,4 +1,6 @@
-"""Accounts of staff: made and changed by an admin, never deleted, so that the history keeps its names."""
+"""Accounts of staff: made and changed by an admin, never deleted,
+so that the history keeps its names.
+"""
 
 import datetime as dt
 from typing import Any
@@ -43,21 +45,28 @@ def create_staff(
             user.save()
             publish(_fact(Kind.STAFF_CREATED, user, by, now, {"role": role}))
     except IntegrityError as error:
-        raise BadStaff("username", f"There is already an account named {username}. Choose another name.") from error
+        raise BadStaff(
+            "username", f"There is already an account named {username}. Choose another name."
+        ) from error
     return user
 
 
 def change_staff(*, user: User, by: Actor, now: dt.datetime, **changes: Any) -> User:
-    """Change any of name, email, role, time_zone, active, password. Nothing changed: nothing is recorded.
+    """Change any of name, email, role, time_zone, active, password.
 
-    Raises BadStaff as create_staff does, and when the last active admin would lose the role or the account.
+    Nothing changed: nothing is recorded.
+
+    Raises BadStaff as create_staff does,
+    and when the last active admin would lose the role or the account.
     """
     if unknown := set(changes) - {"name", "email", "role", "time_zone", "active", "password"}:
         raise TypeError(f"Unknown: {', '.join(sorted(unknown))}")
     _check(role=changes.get("role"), time_zone=changes.get("time_zone"))
     with transaction.atomic():
         # Two admins who demote each other at the same moment must not both succeed.
-        admins = list(User.objects.select_for_update().filter(role=Role.ADMIN, is_active=True).order_by("pk"))
+        admins = list(
+            User.objects.select_for_update().filter(role=Role.ADMIN, is_active=True).order_by("pk")
+        )
         user = User.objects.select_for_update().get(pk=user.pk)
         before = _state(user)
         if "name" in changes:
@@ -67,10 +76,14 @@ def change_staff(*, user: User, by: Actor, now: dt.datetime, **changes: Any) -> 
         user.time_zone = changes.get("time_zone", user.time_zone)
         user.is_active = changes.get("active", user.is_active)
         if admins == [user] and (user.role != Role.ADMIN or not user.is_active):
-            raise BadStaff("role", "This is the last administrator. Make somebody else an administrator first.")
+            raise BadStaff(
+                "role", "This is the last administrator. Make somebody else an administrator first."
+            )
         after = _state(user)
         data: dict[str, Any] = {
-            key: {"before": before[key], "after": after[key]} for key in before if before[key] != after[key]
+            key: {"before": before[key], "after": after[key]}
+            for key in before
+            if before[key] != after[key]
         }
         if password := changes.get("password"):
             _check_password(password, user)

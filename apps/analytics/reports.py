@@ -1,4 +1,6 @@
-"""Numbers for the first page: from the tallies and short ranges of indexes, never by counting all deliveries."""
+"""Numbers for the first page: from the tallies and short ranges of indexes,
+never by counting all deliveries.
+"""
 
 import datetime as dt
 from collections import Counter, defaultdict
@@ -35,11 +37,15 @@ class Sending:
 
 def sending(*, limit: int = 6) -> list[Sending]:
     """Campaigns that are going out or paused, the newest first. Three queries."""
-    campaigns = Campaign.objects.filter(state__in=(CampaignState.SENDING, CampaignState.PAUSED))[:limit]
+    campaigns = Campaign.objects.filter(state__in=(CampaignState.SENDING, CampaignState.PAUSED))[
+        :limit
+    ]
     # oldest run first, so that the dict ends with the newest one of each campaign
     runs = {
         run.campaign_id: run
-        for run in Run.objects.filter(campaign__in=list(campaigns)).select_related("notification").order_by("number")
+        for run in Run.objects.filter(campaign__in=list(campaigns))
+        .select_related("notification")
+        .order_by("number")
     }
     balances = _balances(run.notification_id for run in runs.values())
     return [
@@ -69,7 +75,9 @@ def upcoming(*, limit: int = 5) -> list[Campaign]:
 
 
 def waiting() -> dict[str, int]:
-    """Deliveries that wait or are being sent, by channel (its label); paused ones are not in the way of anybody."""
+    """Deliveries that wait or are being sent, by channel (its label);
+    paused ones are not in the way of anybody.
+    """
     live = Tally.objects.filter(
         notification__state__in=(NotificationState.PLANNING, NotificationState.SENDING),
         status__in=(DeliveryStatus.PENDING, DeliveryStatus.HELD, DeliveryStatus.QUEUED),
@@ -91,14 +99,21 @@ class Day:
 
 
 def last_days(*, now: dt.datetime, zone: dt.tzinfo, days: int = 7) -> list[Day]:
-    """What became of the deliveries of the last `days` days, today included, by the day their sending began.
+    """What became of the deliveries of the last `days` days, today included,
+    by the day their sending began.
 
     Days as the clocks of `zone` have them.
     """
     today = now.astimezone(zone).date()
     first = dt.datetime.combine(today - dt.timedelta(days=days - 1), dt.time(), zone)
     # Ids grow with time: the newest older one bounds a range of the tallies' own index.
-    before = Notification.objects.filter(created_at__lt=first).order_by("-pk").values_list("pk", flat=True).first() or 0
+    before = (
+        Notification.objects.filter(created_at__lt=first)
+        .order_by("-pk")
+        .values_list("pk", flat=True)
+        .first()
+        or 0
+    )
     counts: Counter[tuple[dt.date, str]] = Counter()
     tallies = Tally.objects.filter(notification__gt=before, notification__created_at__gte=first)
     by_day = tallies.annotate(day=TruncDate("notification__created_at", tzinfo=zone))
@@ -118,8 +133,20 @@ class Audience:
 
 
 def audience(*, now: dt.datetime, days: int = 7) -> Audience:
-    """All followers (one pass over the index on `subscribed`), and how many came in the last `days` days."""
+    """All followers (one pass over the index on `subscribed`),
+    and how many came in the last `days` days.
+    """
     since = now - dt.timedelta(days=days)
-    counted = Follower.objects.aggregate(total=Count("pk"), subscribed=Count("pk", filter=Q(subscribed=True)))
-    before = Follower.objects.filter(created_at__lt=since).order_by("-pk").values_list("pk", flat=True).first() or 0
-    return Audience(counted["total"], counted["subscribed"], Follower.objects.filter(pk__gt=before).count())
+    counted = Follower.objects.aggregate(
+        total=Count("pk"), subscribed=Count("pk", filter=Q(subscribed=True))
+    )
+    before = (
+        Follower.objects.filter(created_at__lt=since)
+        .order_by("-pk")
+        .values_list("pk", flat=True)
+        .first()
+        or 0
+    )
+    return Audience(
+        counted["total"], counted["subscribed"], Follower.objects.filter(pk__gt=before).count()
+    )

@@ -1,4 +1,6 @@
-"""Who calls: a program with its key, or staff with their session (on the try-it page); and what each may ask for."""
+"""Who calls: a program with its key, or staff with their session (on the try-it page);
+and what each may ask for.
+"""
 
 from dataclasses import dataclass
 from typing import Any
@@ -18,7 +20,9 @@ from apps.lib.actor import Actor
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """What `request.auth` is: the actor for the history, the scopes, and the name the allowance is kept under."""
+    """What `request.auth` is: the actor for the history, the scopes,
+    and the name the allowance is kept under.
+    """
 
     actor: Actor
     scopes: frozenset[Scope]
@@ -55,12 +59,16 @@ class StaffSession(SessionAuthentication):
             return None
         user = found[0]
         return user, Caller(
-            of_user(user, ip=client_ip(request)), frozenset(scopes_of_role(role_of(user))), f"staff:{user.uid}"
+            of_user(user, ip=client_ip(request)),
+            frozenset(scopes_of_role(role_of(user))),
+            f"staff:{user.uid}",
         )
 
 
 class HasScope(BasePermission):
-    """Each view declares `scopes = {"GET": Scope.X, ...}`; a method that declares none is open to nobody."""
+    """Each view declares `scopes = {"GET": Scope.X, ...}`;
+    a method that declares none is open to nobody.
+    """
 
     def has_permission(self, request: Request, view: Any) -> bool:
         if request.auth is None:

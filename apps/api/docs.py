@@ -21,7 +21,12 @@ class ApiKeyScheme(OpenApiAuthenticationExtension):
     name = "apiKey"
 
     def get_security_definition(self, auto_schema: Any) -> dict[str, str]:
-        return {"type": "http", "scheme": "bearer", "bearerFormat": "car_live_…", "description": "An API key."}
+        return {
+            "type": "http",
+            "scheme": "bearer",
+            "bearerFormat": "car_live_…",
+            "description": "An API key.",
+        }
 
 
 class StaffSessionScheme(OpenApiAuthenticationExtension):
@@ -40,7 +45,9 @@ class StaffSessionScheme(OpenApiAuthenticationExtension):
 
 
 def say_that_unknown_fields_are_refused(result: dict[str, Any], **_: Any) -> dict[str, Any]:
-    """Every body is read by a Strict serializer (endpoint.py); drf-spectacular calls this on the whole document."""
+    """Every body is read by a Strict serializer (endpoint.py);
+    drf-spectacular calls this on the whole document.
+    """
     for name, schema in result["components"]["schemas"].items():
         if name.endswith("Request"):
             schema["additionalProperties"] = False
@@ -59,7 +66,9 @@ def join_wrapped_lines(result: dict[str, Any], **_: Any) -> dict[str, Any]:
 
 
 def say_that_writes_take_a_key(result: dict[str, Any], **_: Any) -> dict[str, Any]:
-    """The Idempotency-Key is done once for every write (idempotency.py), and so is its description."""
+    """The Idempotency-Key is done once for every write (idempotency.py),
+    and so is its description.
+    """
     result["components"]["parameters"] = {
         "IdempotencyKey": {
             "name": HEADER,
@@ -73,16 +82,24 @@ def say_that_writes_take_a_key(result: dict[str, Any], **_: Any) -> dict[str, An
     problem = {"schema": {"$ref": "#/components/schemas/Problem"}}
     for path in result["paths"].values():
         for method in path.keys() & {each.lower() for each in METHODS}:
-            path[method].setdefault("parameters", []).append({"$ref": "#/components/parameters/IdempotencyKey"})
+            path[method].setdefault("parameters", []).append(
+                {"$ref": "#/components/parameters/IdempotencyKey"}
+            )
             responses = path[method]["responses"]
-            for status, text in (("409", "The first call with this key goes on."), ("422", "The key is used already.")):
-                responses.setdefault(status, {"content": {MEDIA_TYPE: problem}, "description": text})
+            for status, text in (
+                ("409", "The first call with this key goes on."),
+                ("422", "The key is used already."),
+            ):
+                responses.setdefault(
+                    status, {"content": {MEDIA_TYPE: problem}, "description": text}
+                )
             path[method]["responses"] = dict(sorted(responses.items()))
     return result
 
 
 class TryIt(SpectacularSwaggerSplitView):
-    """Swagger UI from our own files; its script is a request of its own, so that no inline script is needed.
+    """Swagger UI from our own files; its script is a request of its own,
+    so that no inline script is needed.
 
     Open to everyone: the calls it makes need a key, or the session of a member of staff.
     """

@@ -1,4 +1,6 @@
-"""What every view of the API has in common: who calls, what they sent, pages, and a description for the schema."""
+"""What every view of the API has in common: who calls, what they sent, pages,
+and a description for the schema.
+"""
 
 import datetime as dt
 from collections.abc import Callable, Sequence
@@ -26,13 +28,17 @@ Row = TypeVar("Row", bound=Model)
 
 
 class Strict(serializers.Serializer[Any]):
-    """A serializer that refuses what it does not know: a misspelt field must not be lost in silence."""
+    """A serializer that refuses what it does not know:
+    a misspelt field must not be lost in silence.
+    """
 
     @cached_property
     def fields(self) -> Any:
-        """Made once for each class: to copy them all for every request was an eighth of a call to notify.
+        """Made once for each class: to copy them all for every request was an eighth of a call to
+        notify.
 
-        They keep nothing of what they check. Only "partial" is asked of the serializer they were made by.
+        They keep nothing of what they check.
+        Only "partial" is asked of the serializer they were made by.
         """
         if self.partial or self.parent is not None or self.context:
             return super().fields
@@ -44,7 +50,10 @@ class Strict(serializers.Serializer[Any]):
         if unknown := [name for name in data if name not in known]:
             fields = ", ".join(known) or "none"
             raise serializers.ValidationError(
-                {name: [f"There is no field of this name here. Fields are: {fields}."] for name in unknown}
+                {
+                    name: [f"There is no field of this name here. Fields are: {fields}."]
+                    for name in unknown
+                }
             )
         return values
 
@@ -105,22 +114,32 @@ class Endpoint(APIView):
         """The query parameters, checked, unknown ones refused; those of paging are paging's."""
         params = self.request.query_params
         names = {
-            name: params.getlist(name) if isinstance(field, serializers.ListField) else params.get(name)
+            name: params.getlist(name)
+            if isinstance(field, serializers.ListField)
+            else params.get(name)
             for name, field in serializer().fields.items()
             if name in params
         }
-        extra = {name: params.get(name) for name in params if name not in names and name not in PARAMETERS}
+        extra = {
+            name: params.get(name)
+            for name in params
+            if name not in names and name not in PARAMETERS
+        }
         given = serializer(data=names | extra)
         given.is_valid(raise_exception=True)
         return given.validated_data
 
-    def page(self, rows: QuerySet[Any], serializer: type[serializers.BaseSerializer[Any]]) -> Response:
+    def page(
+        self, rows: QuerySet[Any], serializer: type[serializers.BaseSerializer[Any]]
+    ) -> Response:
         """One page of the rows."""
         pages = CursorPages()
         found = pages.paginate_queryset(rows, self.request, view=self)
         return pages.get_paginated_response(serializer(found, many=True).data)
 
-    def finalize_response(self, request: Request, response: Response, *args: Any, **kwargs: Any) -> Response:
+    def finalize_response(
+        self, request: Request, response: Response, *args: Any, **kwargs: Any
+    ) -> Response:
         response = super().finalize_response(request, response, *args, **kwargs)
         response["X-Request-Id"] = self.request_id
         response["Cache-Control"] = "no-store"  # personal data belongs in no cache on the way
@@ -178,17 +197,21 @@ def described(
     refuses: Sequence[int] = (),
     details: str = "",
 ) -> Callable[[View], View]:
-    """The method's entry in the OpenAPI document. `answer` None: 204 without a body. `body` None: what is sent in one
-    is refused, field by field.
+    """The method's entry in the OpenAPI document. `answer` None: 204 without a body. `body` None:
+    what is sent in one is refused, field by field.
     """
 
     def enter(view: View) -> View:
         bodiless = body is None and view.__name__.upper() in idempotency.METHODS
         if bodiless:
             _BODILESS.add(view)
-        refused = [*refuses, 400] if bodiless else refuses
+        refused = refuses
+        if bodiless:
+            refused = [*refuses, 400]
         problems = {**_ALWAYS, **{code: _SOMETIMES[code] for code in refused}}
-        responses = {status if answer is not None else 204: OpenApiResponse(answer, description="Done.")}
+        responses = {
+            status if answer is not None else 204: OpenApiResponse(answer, description="Done.")
+        }
         responses |= {
             (code, errors.MEDIA_TYPE): OpenApiResponse(Problem, description=text)
             for code, text in sorted(problems.items())

@@ -1,4 +1,6 @@
-"""Every refusal as a problem document (RFC 9457): what kind, which status, one sentence, and the fields it is about."""
+"""Every refusal as a problem document (RFC 9457): what kind, which status, one sentence,
+and the fields it is about.
+"""
 
 import logging
 from collections.abc import Iterator
@@ -45,7 +47,8 @@ from apps.notifications.types.edit import BadType
 log = logging.getLogger("carillon.api")
 MEDIA_TYPE = "application/problem+json"
 
-# What the acts below may refuse with. 400: other values would do; 409: it is the state of things that forbids it.
+# What the acts below may refuse with. 400: other values would do; 409:
+# it is the state of things that forbids it.
 STATUS = {
     BadAddress: 400,
     BadAudience: 400,
@@ -129,7 +132,9 @@ def handle(error: Exception, context: dict[str, Any]) -> Response:
         return _unexpected(error, context)
     if isinstance(error, exceptions.ValidationError):
         fields = list(flat(answer.data))
-        detail = fields[0]["detail"] if len(fields) == 1 else "Some fields can't be taken; errors says which and why."
+        detail = "Some fields can't be taken; errors says which and why."
+        if len(fields) == 1:
+            detail = fields[0]["detail"]
         return _respond(400, "Invalid", detail, fields)
     if isinstance(error, Http404 | exceptions.NotFound):
         detail = "There is nothing under this address, or you may not see it."
@@ -149,10 +154,13 @@ def handle(error: Exception, context: dict[str, Any]) -> Response:
     return _respond(answer.status_code, kind, detail, headers=answer.headers)
 
 
-@csrf_exempt  # no cookie is believed here, and the page that Django answers with instead is no problem document
+# no cookie is believed here, and the page that Django answers with instead is no problem document
+@csrf_exempt
 def no_such_address(request: HttpRequest, rest: str = "") -> JsonResponse:
     """The answer for addresses below /api/v1/ that no view has."""
-    hint = " Leave out the slash at the end." if rest.endswith("/") else ""
+    hint = ""
+    if rest.endswith("/"):
+        hint = " Leave out the slash at the end."
     body = _body(404, "NotFound", f"There is no such address in this API.{hint}")
     return JsonResponse(body, status=404, content_type=MEDIA_TYPE)
 
@@ -164,7 +172,10 @@ def _status_of(error: Exception) -> int | None:
 def _fields_of(error: Exception) -> Iterator[dict[str, str]]:
     if isinstance(error, NotPublishable):
         for problem in error.problems:
-            where = problem.where if problem.line is None else f"{problem.where}:{problem.line}"
+            if problem.line is None:
+                where = problem.where
+            else:
+                where = f"{problem.where}:{problem.line}"
             yield {"field": where, "detail": problem.message}
     elif isinstance(error, CampaignNotReady):
         for missing in error.problems:
@@ -176,33 +187,61 @@ def _fields_of(error: Exception) -> Iterator[dict[str, str]]:
 
 
 def flat(data: Any, path: str = "") -> Iterator[dict[str, str]]:
-    """DRF's nested errors as a list; a place in a list or an object is written `recipients.0.email`."""
+    """DRF's nested errors as a list; a place in a list or an object is written
+    `recipients.0.email`.
+    """
     if isinstance(data, dict):
         for key, value in data.items():
-            yield from flat(value, path if key == "non_field_errors" else f"{path}.{key}".lstrip("."))
+            yield from flat(
+                value, path if key == "non_field_errors" else f"{path}.{key}".lstrip(".")
+            )
     elif isinstance(data, list):
         for index, value in enumerate(data):
-            yield from flat(value, f"{path}.{index}".lstrip(".") if isinstance(value, dict | list) else path)
+            yield from flat(
+                value, f"{path}.{index}".lstrip(".") if isinstance(value, dict | list) else path
+            )
     else:
         yield {"field": path, "detail": str(data)}
 
 
 def _unexpected(error: Exception, context: dict[str, Any]) -> Response:
-    request, view = context["request"], context["view"]
-    log.error("%s %s failed (request %s)", request.method, request.path, view.request_id, exc_info=error)
+    request = context["request"]
+    view = context["view"]
+    log.error(
+        "%s %s failed (request %s)", request.method, request.path, view.request_id, exc_info=error
+    )
     got_request_exception.send(sender=type(view), request=request._request)
     set_rollback()
-    return _respond(500, "Unexpected", "It was recorded. Nothing of this request was stored; you can send it again.")
+    return _respond(
+        500,
+        "Unexpected",
+        "It was recorded. Nothing of this request was stored; you can send it again.",
+    )
 
 
 def _body(status: int, kind: str, detail: str) -> dict[str, Any]:
-    words = "".join(f"-{letter.lower()}" if letter.isupper() else letter for letter in kind).lstrip("-")
-    return {"type": f"urn:carillon:problem:{words}", "title": TITLES[status], "status": status, "detail": detail}
+    words = "".join(f"-{letter.lower()}" if letter.isupper() else letter for letter in kind).lstrip(
+        "-"
+    )
+    return {
+        "type": f"urn:carillon:problem:{words}",
+        "title": TITLES[status],
+        "status": status,
+        "detail": detail,
+    }
 
 
 def _respond(
-    status: int, kind: str, detail: str, errors: list[dict[str, str]] | None = None, headers: Any = None
+    status: int,
+    kind: str,
+    detail: str,
+    errors: list[dict[str, str]] | None = None,
+    headers: Any = None,
 ) -> Response:
     body = _body(status, kind, detail) | ({"errors": errors} if errors else {})
-    kept = {name: value for name, value in (headers or {}).items() if name in ("WWW-Authenticate", "Retry-After")}
+    kept = {
+        name: value
+        for name, value in (headers or {}).items()
+        if name in ("WWW-Authenticate", "Retry-After")
+    }
     return Response(body, status=status, headers=kept, content_type=MEDIA_TYPE)

@@ -1,11 +1,14 @@
-"""A write that is repeated with the same Idempotency-Key happens once, and is answered as the first time.
+"""A write that is repeated with the same Idempotency-Key happens once,
+and is answered as the first time.
 
-The claim of the key is committed before the work begins, so the second caller sees it. The answer is stored in the
-transaction of the work: a process that dies leaves both or neither, and whoever takes the key over later does work that
-was never done. Acts that take several transactions (`Endpoint.one_transaction` False: pause and cancel, which wait for
-senders to see them) look at the state themselves, so their second run says that it has happened already.
+The claim of the key is committed before the work begins, so the second caller sees it. The answer
+is stored in the transaction of the work: a process that dies leaves both or neither, and whoever
+takes the key over later does work that was never done. Acts that take several transactions
+(`Endpoint.one_transaction` False: pause and cancel, which wait for senders to see them) look at the
+state themselves, so their second run says that it has happened already.
 
-draft-ietf-httpapi-idempotency-key-header-07. Refusals and faults are not stored: the same key may try again.
+draft-ietf-httpapi-idempotency-key-header-07. Refusals and faults are not stored:
+the same key may try again.
 """
 
 import datetime as dt
@@ -32,7 +35,8 @@ if TYPE_CHECKING:
 HEADER = "Idempotency-Key"
 METHODS = ("POST", "PUT", "PATCH", "DELETE")
 LONGEST = 255
-# The slowest write takes seconds. After that its process is dead, and if not, its work is rolled back at the end.
+# The slowest write takes seconds. After that its process is dead, and if not,
+# its work is rolled back at the end.
 LOCK = dt.timedelta(minutes=5)
 _TABLE = IdempotentCall._meta.db_table
 
@@ -60,7 +64,8 @@ def once(
 ) -> HttpResponse | Response:
     """What the handler answers, or what it answered to the first call with this key.
 
-    Raises BadIdempotencyKey, KeyReused (before StillRunning: another body is wrong however long one waits).
+    Raises BadIdempotencyKey, KeyReused (before StillRunning:
+    another body is wrong however long one waits).
     """
     mine = _call(view, request)
     found = _claim(mine)
@@ -69,7 +74,9 @@ def once(
     if found.status is not None:
         return _replayed(found)
     if found.request_id != mine.request_id and not _taken_over(found, mine):
-        raise StillRunning("The first call with this key is still being worked on. Ask again in a second.")
+        raise StillRunning(
+            "The first call with this key is still being worked on. Ask again in a second."
+        )
     answered = False  # and that is stored
     try:
         with transaction.atomic() if view.one_transaction else nullcontext():
@@ -85,7 +92,9 @@ def once(
 
 def forget(*, now: dt.datetime) -> None:
     """Schedule: keys older than settings.IDEMPOTENCY_HOURS."""
-    IdempotentCall.objects.filter(created_at__lt=now - dt.timedelta(hours=settings.IDEMPOTENCY_HOURS)).delete()
+    IdempotentCall.objects.filter(
+        created_at__lt=now - dt.timedelta(hours=settings.IDEMPOTENCY_HOURS)
+    ).delete()
 
 
 def _call(view: "Endpoint", request: Request) -> IdempotentCall:
@@ -113,7 +122,13 @@ def _claim(mine: IdempotentCall) -> IdempotentCall:
         if run_prepared(
             f"INSERT INTO {_TABLE} (scope, body, request_id, answer, locked_until, created_at) "  # noqa: S608  # our name
             "VALUES (%s, %s, %s, '', %s, %s) ON CONFLICT (scope) DO NOTHING RETURNING id",
-            [mine.scope, mine.body, mine.request_id, moment(mine.locked_until), moment(mine.created_at)],
+            [
+                mine.scope,
+                mine.body,
+                mine.request_id,
+                moment(mine.locked_until),
+                moment(mine.created_at),
+            ],
         ):
             return mine
         if found := IdempotentCall.objects.filter(scope=mine.scope).first():
@@ -128,11 +143,15 @@ def _taken_over(found: IdempotentCall, mine: IdempotentCall) -> bool:
 
 
 def _running(call: IdempotentCall) -> Any:
-    return IdempotentCall.objects.filter(scope=call.scope, request_id=call.request_id, status__isnull=True)
+    return IdempotentCall.objects.filter(
+        scope=call.scope, request_id=call.request_id, status__isnull=True
+    )
 
 
 def _worked(response: Response, mine: IdempotentCall) -> HttpResponse:
-    text = JSONRenderer().render(response.data).decode() if response.data is not None else ""
+    text = ""
+    if response.data is not None:
+        text = JSONRenderer().render(response.data).decode()
     # encrypted: an answer may hold what is shown only once, such as the secret of a webhook
     if not run_prepared(
         f"UPDATE {_TABLE} SET status = %s, answer = %s "  # noqa: S608  # a name of ours
@@ -140,7 +159,9 @@ def _worked(response: Response, mine: IdempotentCall) -> HttpResponse:
         [response.status_code, encrypt(text), mine.scope, mine.request_id],
     ):
         # slower than LOCK, and another one has begun: what is not stored is not done either
-        raise StillRunning("This took too long, and another call with this key went on. Ask again in a second.")
+        raise StillRunning(
+            "This took too long, and another call with this key went on. Ask again in a second."
+        )
     return _response(response.status_code, text)
 
 

@@ -1,7 +1,7 @@
 """Rate limits that hold across processes and machines: a leaky bucket (GCRA) in one row per caller.
 
-An allowance of N calls per minute may be used at once, and then comes back evenly. One conditional UPDATE decides and
-counts, so two workers can't both spend the last call.
+An allowance of N calls per minute may be used at once, and then comes back evenly. One conditional
+UPDATE decides and counts, so two workers can't both spend the last call.
 """
 
 import math
@@ -22,7 +22,9 @@ WINDOW = 60.0  # seconds
 
 @dataclass(frozen=True, slots=True)
 class Spent:
-    """What a call left: `remaining` calls now, all of them again after `reset` seconds; `wait` > 0 means refused."""
+    """What a call left: `remaining` calls now, all of them again after `reset` seconds;
+    `wait` > 0 means refused.
+    """
 
     limit: int
     remaining: int
@@ -40,10 +42,14 @@ class Spent:
 
 
 def spend(caller: str, *, calls: int, limit: int, now: float) -> Spent:
-    """Take `calls` from the caller's allowance of `limit` per minute, or say how long to wait. `now`: Unix time."""
+    """Take `calls` from the caller's allowance of `limit` per minute,
+    or say how long to wait. `now`: Unix time.
+    """
     cost = WINDOW * min(calls, limit) / limit
     until = _take(caller, cost, now)
-    if until is None:  # refused, or the first call of all: then somebody else may be making the row at this moment
+    if (
+        until is None
+    ):  # refused, or the first call of all: then somebody else may be making the row at this moment
         Allowance.objects.get_or_create(caller=caller, defaults={"spent_until": 0.0})
         until = _take(caller, cost, now)
     taken = until is not None
@@ -60,8 +66,11 @@ def spend(caller: str, *, calls: int, limit: int, now: float) -> Spent:
 
 
 def _take(caller: str, cost: float, now: float) -> float | None:
-    """One statement that decides, counts and says what is spent now; None: not affordable, or nobody by that name."""
-    table, greatest = Allowance._meta.db_table, "MAX" if connection.vendor == "sqlite" else "GREATEST"
+    """One statement that decides, counts and says what is spent now; None: not affordable,
+    or nobody by that name.
+    """
+    table = Allowance._meta.db_table
+    greatest = "MAX" if connection.vendor == "sqlite" else "GREATEST"
     found = run_prepared(
         f"UPDATE {table} SET spent_until = {greatest}(spent_until, %s) + %s "  # noqa: S608  # names of ours
         "WHERE caller = %s AND spent_until <= %s RETURNING spent_until",
@@ -71,7 +80,9 @@ def _take(caller: str, cost: float, now: float) -> float | None:
 
 
 class PerCaller(BaseThrottle):
-    """Each key and each member of staff has settings.API_CALLS_PER_MINUTE; a view's `cost` says how many it takes."""
+    """Each key and each member of staff has settings.API_CALLS_PER_MINUTE;
+    a view's `cost` says how many it takes.
+    """
 
     spent: Spent
 
@@ -92,4 +103,6 @@ class PerCaller(BaseThrottle):
 def headers_of(request: Any) -> dict[str, str]:
     """The RateLimit fields of a call that was counted; nothing for one that was refused before."""
     spent: Spent | None = getattr(request, "spent", None)
-    return spent.headers() if spent else {}
+    if spent:
+        return spent.headers()
+    return {}

@@ -4,17 +4,24 @@ from django.db import models
 
 
 class Allowance(models.Model):
-    """One caller's bucket. A row in the database, because the caches of several processes count apart (limits.py)."""
+    """One caller's bucket. A row in the database,
+    because the caches of several processes count apart (limits.py).
+    """
 
     caller = models.CharField(max_length=64, unique=True)  # key:<uid> or staff:<uid>
-    # Unix time at which everything spent so far has been earned back ("theoretical arrival time" in GCRA)
+    # Unix time at which everything spent so far has been earned back ("theoretical arrival time" in
+    # GCRA)
     spent_until = models.FloatField()
 
 
 class IdempotentCall(models.Model):
-    """A write that came with an Idempotency-Key (idempotency.py): being worked on until it has a status."""
+    """A write that came with an Idempotency-Key (idempotency.py):
+    being worked on until it has a status.
+    """
 
-    scope = models.CharField(max_length=64, unique=True)  # SHA-256 of caller, method, path and key: any path fits
+    scope = models.CharField(
+        max_length=64, unique=True
+    )  # SHA-256 of caller, method, path and key: any path fits
     body = models.CharField(max_length=64)  # SHA-256 of the canonical body
     request_id = models.CharField(max_length=36)  # of the call that does, or did, the work
     status = models.PositiveSmallIntegerField(null=True, blank=True)

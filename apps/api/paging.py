@@ -1,4 +1,6 @@
-"""Pages by cursor: newest first, stable while rows are added, as fast at the end as at the start, never a COUNT."""
+"""Pages by cursor: newest first, stable while rows are added,
+as fast at the end as at the start, never a COUNT.
+"""
 
 import base64
 import re
@@ -12,15 +14,20 @@ from rest_framework.response import Response
 
 from apps.lib.sql import keyset
 
-DEFAULT, MOST = 50, 200
+DEFAULT = 50
+MOST = 200
 
 
 class CursorPages(BasePagination):
-    """`{"next": cursor | null, "previous": cursor | null, "results": [...]}`; a cursor goes back as `?cursor=`."""
+    """`{"next": cursor | null, "previous": cursor | null, "results": [...]}`;
+    a cursor goes back as `?cursor=`.
+    """
 
     page: keyset.Page[Any]
 
-    def paginate_queryset(self, queryset: QuerySet[Any], request: Request, view: Any = None) -> list[Any]:
+    def paginate_queryset(
+        self, queryset: QuerySet[Any], request: Request, view: Any = None
+    ) -> list[Any]:
         self.page = keyset.page(queryset, size=_size(request), **_position(request))
         return self.page.rows
 
@@ -34,7 +41,11 @@ class CursorPages(BasePagination):
         )
 
     def get_paginated_response_schema(self, schema: dict[str, Any]) -> dict[str, Any]:
-        cursor = {"type": "string", "nullable": True, "description": "Send it back as `cursor`; null at the end."}
+        cursor = {
+            "type": "string",
+            "nullable": True,
+            "description": "Send it back as `cursor`; null at the end.",
+        }
         return {
             "type": "object",
             "required": ["next", "previous", "results"],
@@ -53,7 +64,13 @@ PARAMETERS = ("cursor", "page_size")
 
 
 def _parameter(name: str, schema: dict[str, Any], description: str) -> dict[str, Any]:
-    return {"name": name, "in": "query", "required": False, "schema": schema, "description": description}
+    return {
+        "name": name,
+        "in": "query",
+        "required": False,
+        "schema": schema,
+        "description": description,
+    }
 
 
 def _size(request: Request) -> int:

@@ -10,6 +10,10 @@ app_name = "api"
 urlpatterns = [
     path("v1/", include("apps.api.v1.urls")),
     re_path(r"^v1/(?P<rest>[\s\S]*)\Z", no_such_address),  # a line break in an address, too
-    path("schema/", SpectacularAPIView.as_view(authentication_classes=[], throttle_classes=[]), name="schema"),
+    path(
+        "schema/",
+        SpectacularAPIView.as_view(authentication_classes=[], throttle_classes=[]),
+        name="schema",
+    ),
     path("docs/", TryIt.as_view(), name="docs"),
 ]

@@ -1,4 +1,6 @@
-"""Composing a campaign: a draft is made, changed and thrown away, until it is scheduled or sent (lifecycle.py)."""
+"""Composing a campaign: a draft is made, changed and thrown away,
+until it is scheduled or sent (lifecycle.py).
+"""
 
 import datetime as dt
 from typing import Any
@@ -28,7 +30,9 @@ COLUMNS = (
 
 
 class WrongState(ValueError):
-    """The campaign is not in a state that allows this; the text says in which one it is and what to do."""
+    """The campaign is not in a state that allows this;
+    the text says in which one it is and what to do.
+    """
 
 
 class StaleEdit(ValueError):
@@ -61,21 +65,32 @@ def create_campaign(
     metadata: dict[str, Any] | None = None,
     tracking: bool = True,
 ) -> Campaign:
-    """A draft with words of its own: copied from a library template or from another campaign, given, or blank.
+    """A draft with words of its own: copied from a library template or from another campaign,
+    given, or blank.
 
-    Without a layout, given or blank words get the standard one, so that no campaign goes out without a way to leave.
+    Without a layout, given or blank words get the standard one,
+    so that no campaign goes out without a way to leave.
 
     Raises BadCampaign, audience.BadAudience.
     """
     uid = ids.uuid7()
     key = f"campaign-{uid.hex}"
-    columns: dict[str, Any] = {"name": name, "channels": channels, "audience": audience or {}, "data": data or {}}
+    columns: dict[str, Any] = {
+        "name": name,
+        "channels": channels,
+        "audience": audience or {},
+        "data": data or {},
+    }
     columns |= {"metadata": metadata or {}, "tracking": tracking}
     clean = _checked(columns, now=now)
     with transaction.atomic():
-        source = copy_of.template if copy_of else template
+        source = template
+        if copy_of:
+            source = copy_of.template
         if source is not None:
-            words = drafts.copy_template(template=source, key=key, name=name, private=True, by=by, now=now)
+            words = drafts.copy_template(
+                template=source, key=key, name=name, private=True, by=by, now=now
+            )
         else:
             try:
                 words = drafts.create_template(
@@ -91,7 +106,9 @@ def create_campaign(
                 )
             except drafts.BadWords as error:
                 raise BadCampaign("translations", str(error)) from error
-        author = User.objects.filter(uid=by.id).first() if by.kind == ActorKind.STAFF else None
+        author = None
+        if by.kind == ActorKind.STAFF:
+            author = User.objects.filter(uid=by.id).first()
         campaign = Campaign.objects.create(
             uid=uid,
             template=words,
@@ -101,7 +118,12 @@ def create_campaign(
             updated_at=now,
             **clean,
         )
-        origin = {"copy_of": str(copy_of.uid)} if copy_of else {"template": template.key} if template else {}
+        if copy_of:
+            origin = {"copy_of": str(copy_of.uid)}
+        elif template:
+            origin = {"template": template.key}
+        else:
+            origin = {}
         tell(Kind.CAMPAIGN_CREATED, campaign, by=by, now=now, data=origin)
     return campaign
 
@@ -109,10 +131,11 @@ def create_campaign(
 def change_campaign(
     *, campaign: Campaign, by: Actor, now: dt.datetime, revision: int | None = None, **changes: Any
 ) -> Campaign:
-    """Change a draft. Takes the columns in COLUMNS (`wall` is a naive datetime or None for "at once", with `zone`)
-    and the words in CONTENT (content.drafts.edit_draft explains them).
+    """Change a draft. Takes the columns in COLUMNS (`wall` is a naive datetime or None for "at
+    once", with `zone`) and the words in CONTENT (content.drafts.edit_draft explains them).
 
-    `revision` is the one the editor saw. Raises StaleEdit, WrongState, BadCampaign, audience.BadAudience.
+    `revision` is the one the editor saw. Raises StaleEdit, WrongState,
+    BadCampaign, audience.BadAudience.
     """
     if unknown := set(changes) - {*CONTENT, *COLUMNS}:
         raise TypeError(f"change_campaign knows no {', '.join(sorted(unknown))}.")
@@ -139,7 +162,8 @@ def change_campaign(
         after = {name: _plain(getattr(campaign, name)) for name in columns}
         changed = [name for name in columns if before[name] != after[name]]
         data: dict[str, Any] = {
-            side: {name: values[name] for name in changed} for side, values in (("before", before), ("after", after))
+            side: {name: values[name] for name in changed}
+            for side, values in (("before", before), ("after", after))
         }
         if words:
             data["content"] = sorted(words)
@@ -153,7 +177,9 @@ def delete_draft(*, campaign: Campaign, by: Actor, now: dt.datetime) -> None:
     with transaction.atomic():
         row = Campaign.objects.select_for_update().get(pk=campaign.pk)
         if row.state != S.DRAFT:
-            raise WrongState(f"This campaign is {row.get_state_display().lower()}. Only drafts can be deleted.")
+            raise WrongState(
+                f"This campaign is {row.get_state_display().lower()}. Only drafts can be deleted."
+            )
         tell(Kind.CAMPAIGN_DELETED, row, by=by, now=now)
         template = row.template
         row.delete()
@@ -169,7 +195,9 @@ def not_a_draft(campaign: Campaign) -> str:
 def _plain(value: Any) -> Any:
     if isinstance(value, dt.datetime):
         return value.isoformat()
-    return value.key if isinstance(value, NotificationType) else value
+    if isinstance(value, NotificationType):
+        return value.key
+    return value
 
 
 def _checked(given: dict[str, Any], *, now: dt.datetime) -> dict[str, Any]:
@@ -178,8 +206,13 @@ def _checked(given: dict[str, Any], *, now: dt.datetime) -> dict[str, Any]:
         columns["name"] = columns["name"].strip()
         if not columns["name"] or len(columns["name"]) > 120:
             raise BadCampaign("name", "Give the campaign a name of up to 120 characters.")
-    if unknown := [channel for channel in columns.get("channels", []) if channel not in Channel.values]:
-        raise BadCampaign("channels", f"{unknown[0]!r} is not a channel. Channels are: {', '.join(Channel.values)}.")
+    if unknown := [
+        channel for channel in columns.get("channels", []) if channel not in Channel.values
+    ]:
+        raise BadCampaign(
+            "channels",
+            f"{unknown[0]!r} is not a channel. Channels are: {', '.join(Channel.values)}.",
+        )
     for name in ("data", "metadata"):
         if not isinstance(columns.get(name, {}), dict):
             raise BadCampaign(name, f"“{name}” must be an object of names and values.")
@@ -192,16 +225,25 @@ def _checked(given: dict[str, Any], *, now: dt.datetime) -> dict[str, Any]:
         raise BadCampaign(*found)
     columns |= pacing.instead(columns)
     if "wall" in columns:
-        wall, zone = columns.pop("wall"), columns.pop("zone", "")
+        wall = columns.pop("wall")
+        zone = columns.pop("zone", "")
         if wall is not None:
             planned_moment(wall, zone, now=now)
-        columns |= {"send_at_wall": wall and wall.replace(tzinfo=dt.UTC), "send_at_zone": zone if wall else ""}
+        columns |= {
+            "send_at_wall": wall and wall.replace(tzinfo=dt.UTC),
+            "send_at_zone": zone if wall else "",
+        }
     return columns
 
 
 def planned_moment(wall: dt.datetime, zone: str, *, now: dt.datetime) -> wallclock.Moment:
-    """The instant of a wall time. Raises BadCampaign: no such zone, a time that the clocks skip, the past, too far."""
-    if abs(wall.year - now.year) > FARTHEST_YEARS:  # near the ends of the calendar no zone can be reckoned with
+    """The instant of a wall time.
+
+    Raises BadCampaign: no such zone, a time that the clocks skip, the past, too far.
+    """
+    if (
+        abs(wall.year - now.year) > FARTHEST_YEARS
+    ):  # near the ends of the calendar no zone can be reckoned with
         raise BadCampaign("wall", f"Choose a time within the next {FARTHEST_YEARS} years.")
     try:
         moment = wallclock.to_instant(wall, zone)
@@ -219,5 +261,12 @@ def planned_moment(wall: dt.datetime, zone: str, *, now: dt.datetime) -> wallclo
     return moment
 
 
-def tell(kind: Kind, campaign: Campaign, *, by: Actor, now: dt.datetime, data: dict[str, Any] | None = None) -> None:
+def tell(
+    kind: Kind,
+    campaign: Campaign,
+    *,
+    by: Actor,
+    now: dt.datetime,
+    data: dict[str, Any] | None = None,
+) -> None:
     publish(Fact(kind, by, now, "campaign", str(campaign.uid), campaign.name, data or {}))

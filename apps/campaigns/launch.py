@@ -1,8 +1,10 @@
-"""From "its time has come" to "everyone is frozen": start what is due, and plan a run in slices that survive a kill.
+"""From "its time has come" to "everyone is frozen": start what is due,
+and plan a run in slices that survive a kill.
 
-The checkpoint is the notification's `planned_through`, moved by freeze_slice in the transaction of the rows it made.
-The lease on the run (or on the occurrence of a recurring one) only keeps two launchers from doing the same work
-at once; should both be at it, they wait for each other on the notification's row and nobody is planned twice.
+The checkpoint is the notification's `planned_through`, moved by freeze_slice in the transaction of
+the rows it made. The lease on the run (or on the occurrence of a recurring one) only keeps two
+launchers from doing the same work at once; should both be at it, they wait for each other on the
+notification's row and nobody is planned twice.
 """
 
 import datetime as dt
@@ -25,7 +27,8 @@ from apps.notifications.plan import finish_planning, freeze_slice
 
 LEASE = dt.timedelta(seconds=20)  # renewed with every slice, of less than a second
 UNHEARD = dt.timedelta(seconds=10)  # a call that a killed lane had taken wakes nobody for 5 minutes
-SLICE = 10_000  # followers per statement; each one pays anew for reading the tables a segment asks about
+# followers per statement; each one pays anew for reading the tables a segment asks about
+SLICE = 10_000
 WORK_SECONDS = 10.0  # a task is short, so that a stopping worker is soon empty
 Row = TypeVar("Row", Run, Occurrence)
 logger = logging.getLogger("carillon.campaigns")
@@ -33,7 +36,9 @@ logger = logging.getLogger("carillon.campaigns")
 
 def start_due(*, now: dt.datetime) -> None:
     """Schedule: start every campaign whose time has come. Safe when several run at once."""
-    for campaign in Campaign.objects.filter(state=CampaignState.SCHEDULED, send_at__lte=now).order_by("send_at")[:20]:
+    for campaign in Campaign.objects.filter(
+        state=CampaignState.SCHEDULED, send_at__lte=now
+    ).order_by("send_at")[:20]:
         try:
             lifecycle.start_scheduled(campaign=campaign, now=now)
         except Exception:  # one campaign that can't start must not hold up the others
@@ -41,7 +46,10 @@ def start_due(*, now: dt.datetime) -> None:
 
 
 def launch(*, run_id: int, **_: object) -> None:
-    """Task: freeze the run's audience for at most 10 s, then announce itself again. A second one finds it leased."""
+    """Task: freeze the run's audience for at most 10 s, then announce itself again.
+
+    A second one finds it leased.
+    """
     if freeze_for_a_while(Run.objects.filter(pk=run_id), _followers_of):
         announce(lifecycle.LAUNCH_TASK, lane=Lane.BULK, run_id=run_id)
 
@@ -51,17 +59,26 @@ def _followers_of(run: Run) -> QuerySet[Follower]:
     return audience.followers_of(run.audience, now=run.started_at)
 
 
-def freeze_for_a_while(rows: QuerySet[Row], followers_of: Callable[[Row], QuerySet[Follower]]) -> bool:
-    """Plan the notification of the one row for at most 10 s; True when there is more to do and nobody at it."""
+def freeze_for_a_while(
+    rows: QuerySet[Row], followers_of: Callable[[Row], QuerySet[Follower]]
+) -> bool:
+    """Plan the notification of the one row for at most 10 s;
+    True when there is more to do and nobody at it.
+    """
     now = timezone.now()
     free = Q(lease_until__isnull=True) | Q(lease_until__lte=now)
-    if not rows.filter(free, notification__isnull=False, notification__planned_at=None).update(lease_until=now + LEASE):
+    if not rows.filter(free, notification__isnull=False, notification__planned_at=None).update(
+        lease_until=now + LEASE
+    ):
         return False
     row = rows.select_related("notification").get()
-    followers, notification = followers_of(row), row.notification
+    followers = followers_of(row)
+    notification = row.notification
     assert notification is not None  # noqa: S101  # asked for above
     stop_at = time.monotonic() + WORK_SECONDS
-    while freeze_slice(notification=notification, followers=followers, now=timezone.now(), size=SLICE):
+    while freeze_slice(
+        notification=notification, followers=followers, now=timezone.now(), size=SLICE
+    ):
         if time.monotonic() > stop_at:
             rows.update(lease_until=None)
             return True

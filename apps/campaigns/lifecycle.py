@@ -1,11 +1,11 @@
 """A campaign's way from draft to sent. The only writer of `Campaign.state`.
 
-draft → scheduled → sending ⇄ paused → sent; cancelled from scheduled, sending or paused; archived from draft, sent or
-cancelled. Each step is one conditional UPDATE on the state, so of two people who press at once one acts and the other
-finds it done.
+draft → scheduled → sending ⇄ paused → sent; cancelled from scheduled, sending or paused; archived
+from draft, sent or cancelled. Each step is one conditional UPDATE on the state, so of two people
+who press at once one acts and the other finds it done.
 
-Locks are always taken in the same order, notification before campaign, because a sender that finishes the
-notification tells the campaign (`follow`) in the same transaction.
+Locks are always taken in the same order, notification before campaign, because a sender that
+finishes the notification tells the campaign (`follow`) in the same transaction.
 """
 
 import datetime as dt
@@ -44,30 +44,54 @@ class CampaignNotReady(ValueError):
 
 
 # ------------------------------------------------------------------ schedule and send
-def schedule(*, campaign: Campaign, wall: dt.datetime, zone: str, by: Actor, now: dt.datetime) -> Campaign:
-    """Send at a wall time (naive) in a named zone. A time that happens twice means the first; the history says so.
+def schedule(
+    *, campaign: Campaign, wall: dt.datetime, zone: str, by: Actor, now: dt.datetime
+) -> Campaign:
+    """Send at a wall time (naive) in a named zone.
+
+    A time that happens twice means the first; the history says so.
 
     Raises BadCampaign (time), CampaignNotReady, WrongState. The same time again changes nothing.
     """
     moment = planned_moment(wall, zone, now=now)
     with transaction.atomic():
-        wall_columns = {"send_at_wall": wall.replace(tzinfo=dt.UTC), "send_at_zone": zone, "send_at": moment.instant}
+        wall_columns = {
+            "send_at_wall": wall.replace(tzinfo=dt.UTC),
+            "send_at_zone": zone,
+            "send_at": moment.instant,
+        }
         if not _move(campaign, (S.DRAFT,), S.SCHEDULED, now=now, **wall_columns):
             if campaign.state == S.SCHEDULED and campaign.send_at == moment.instant:
                 return campaign
             raise WrongState(not_a_draft(campaign))
         _make_ready(campaign, by=by, now=now)
-        said = {"send_at": moment.instant.isoformat(), "wall": f"{wall:%Y-%m-%d %H:%M}", "zone": zone}
-        tell(Kind.CAMPAIGN_SCHEDULED, campaign, by=by, now=now, data=said | {"repeated_hour": moment.repeated})
+        said = {
+            "send_at": moment.instant.isoformat(),
+            "wall": f"{wall:%Y-%m-%d %H:%M}",
+            "zone": zone,
+        }
+        tell(
+            Kind.CAMPAIGN_SCHEDULED,
+            campaign,
+            by=by,
+            now=now,
+            data=said | {"repeated_hour": moment.repeated},
+        )
     return campaign
 
 
-def unschedule(*, campaign: Campaign, by: Actor, now: dt.datetime, because: list[Problem] | None = None) -> Campaign:
+def unschedule(
+    *, campaign: Campaign, by: Actor, now: dt.datetime, because: list[Problem] | None = None
+) -> Campaign:
     """Back to draft; the time stays filled in. Raises WrongState."""
     with transaction.atomic():
         if not _move(campaign, (S.SCHEDULED,), S.DRAFT, now=now, send_at=None):
-            raise WrongState(f"This campaign is {campaign.get_state_display().lower()}, not scheduled.")
-        data = {"problems": [problem.message for problem in because]} if because else {}
+            raise WrongState(
+                f"This campaign is {campaign.get_state_display().lower()}, not scheduled."
+            )
+        data = {}
+        if because:
+            data = {"problems": [problem.message for problem in because]}
         tell(Kind.CAMPAIGN_UNSCHEDULED, campaign, by=by, now=now, data=data)
     return campaign
 
@@ -81,7 +105,9 @@ def send_now(*, campaign: Campaign, by: Actor, now: dt.datetime) -> Run:
         if not _move(campaign, (S.DRAFT, S.SCHEDULED), S.SENDING, now=now, send_at=now):
             if campaign.state in (S.SENDING, S.SENT) and (run := campaign.runs.first()):
                 return run
-            raise WrongState(f"This campaign is {campaign.get_state_display().lower()}. {_HINTS[S(campaign.state)]}")
+            raise WrongState(
+                f"This campaign is {campaign.get_state_display().lower()}. {_HINTS[S(campaign.state)]}"
+            )
         _make_ready(campaign, by=by, now=now)
         return _open_run(campaign, by=by, now=now)
 
@@ -100,7 +126,8 @@ _HINTS = {
 def start_scheduled(*, campaign: Campaign, now: dt.datetime) -> Run | None:
     """Start a campaign whose time has come; None if somebody else did, or took it off the schedule.
 
-    One that can't go out any more (its tag was deleted, its type switched off) goes back to draft with the reason.
+    One that can't go out any more (its tag was deleted,
+    its type switched off) goes back to draft with the reason.
     """
     with transaction.atomic():
         due = Campaign.objects.filter(pk=campaign.pk, send_at__lte=now)
@@ -119,7 +146,10 @@ def start_scheduled(*, campaign: Campaign, now: dt.datetime) -> Run | None:
 
 
 def _make_ready(campaign: Campaign, *, by: Actor, now: dt.datetime) -> None:
-    """Publish the campaign's own words, unless something is missing. Raises CampaignNotReady, which rolls all back."""
+    """Publish the campaign's own words, unless something is missing.
+
+    Raises CampaignNotReady, which rolls all back.
+    """
     if found := problems(campaign, now=now):
         raise CampaignNotReady(found)
     if campaign.template.versions.filter(state=VersionState.DRAFT).exists():
@@ -151,7 +181,9 @@ def _open_run(campaign: Campaign, *, by: Actor, now: dt.datetime) -> Run:
     except NotNotifiable as error:
         raise CampaignNotReady([Problem("content", str(error))]) from error
     frozen = audiences.freeze(campaign.audience)
-    run = Run.objects.create(campaign=campaign, notification=notification, audience=frozen, started_at=now)
+    run = Run.objects.create(
+        campaign=campaign, notification=notification, audience=frozen, started_at=now
+    )
     announce(LAUNCH_TASK, lane=Lane.BULK, run_id=run.pk)
     tell(Kind.CAMPAIGN_STARTED, campaign, by=by, now=now, data={"run": run.number})
     return run
@@ -163,8 +195,12 @@ def pause(*, campaign: Campaign, by: Actor, now: dt.datetime) -> dict[str, int]:
     with transaction.atomic():
         notification = _locked(campaign)
         if notification is None or not _move(campaign, (S.SENDING,), S.PAUSED, now=now):
-            raise WrongState(f"This campaign is {_state_now(campaign)}; only one that is sending can be paused.")
-        if notification.state != NotificationState.PAUSED:  # the notification has buttons of its own
+            raise WrongState(
+                f"This campaign is {_state_now(campaign)}; only one that is sending can be paused."
+            )
+        if (
+            notification.state != NotificationState.PAUSED
+        ):  # the notification has buttons of its own
             control.pause(notification=notification, by=by, now=now)
         said = counts(notification)
         tell(Kind.CAMPAIGN_PAUSED, campaign, by=by, now=now, data=said)
@@ -177,10 +213,14 @@ def resume(*, campaign: Campaign, by: Actor, now: dt.datetime) -> dict[str, int]
     with transaction.atomic():
         notification = _locked(campaign)
         if notification is None or not _move(campaign, (S.PAUSED,), S.SENDING, now=now):
-            raise WrongState(f"This campaign is {_state_now(campaign)}; only a paused one can be resumed.")
+            raise WrongState(
+                f"This campaign is {_state_now(campaign)}; only a paused one can be resumed."
+            )
         if notification.state == NotificationState.PAUSED:
             control.resume(notification=notification, by=by, now=now)
-        announce(LAUNCH_TASK, lane=Lane.BULK, run_id=notification.run.pk)  # it may have been paused while planning
+        announce(
+            LAUNCH_TASK, lane=Lane.BULK, run_id=notification.run.pk
+        )  # it may have been paused while planning
         said = counts(notification)
         tell(Kind.CAMPAIGN_RESUMED, campaign, by=by, now=now, data=said)
     return said
@@ -192,11 +232,16 @@ def cancel(*, campaign: Campaign, by: Actor, now: dt.datetime) -> dict[str, int]
         notification = _locked(campaign)
         moved = notification is None and _move(campaign, (S.SCHEDULED,), S.CANCELLED, now=now)
         if not moved:
-            # it may have been started just now: its notification must not go out behind a cancelled campaign
+            # it may have been started just now: its notification must not go out behind a cancelled
+            # campaign
             notification = notification or _locked(campaign)
-            moved = notification is not None and _move(campaign, (S.SENDING, S.PAUSED), S.CANCELLED, now=now)
+            moved = notification is not None and _move(
+                campaign, (S.SENDING, S.PAUSED), S.CANCELLED, now=now
+            )
         if not moved:
-            raise WrongState(f"This campaign is {_state_now(campaign)}; there is nothing to cancel.")
+            raise WrongState(
+                f"This campaign is {_state_now(campaign)}; there is nothing to cancel."
+            )
         said = dict.fromkeys(("total", "handed_off", "in_flight", "waiting", "cancelled"), 0)
         if notification is not None:
             control.cancel(notification=notification, by=by, now=now)
@@ -209,12 +254,16 @@ def cancel(*, campaign: Campaign, by: Actor, now: dt.datetime) -> dict[str, int]
 
 
 def counts(notification: Notification) -> dict[str, int]:
-    """Where its messages stand: {"total", "handed_off", "in_flight", "waiting", "cancelled"}, from the tallies.
+    """Where its messages stand: {"total", "handed_off", "in_flight", "waiting", "cancelled"},
+    from the tallies.
 
-    `in_flight` ones are being handed over at this moment (at most a slice per sender) and can still go either way.
+    `in_flight` ones are being handed over at this moment (at most a slice per sender) and can still
+    go either way.
     """
     rows = balance(notification).rows
-    over = notification.state == NotificationState.CANCELLED  # a task marks the rest: as cancelled as the others
+    over = (
+        notification.state == NotificationState.CANCELLED
+    )  # a task marks the rest: as cancelled as the others
 
     def of(*statuses: DeliveryStatus) -> int:
         return sum(count for (_, status, _), count in rows.items() if status in statuses)
@@ -234,7 +283,9 @@ def retry_failed(*, campaign: Campaign, by: Actor, now: dt.datetime) -> int:
         notification = _locked(campaign)
         campaign.refresh_from_db()
         if notification is None or campaign.state not in (S.SENT, S.SENDING):
-            raise WrongState(f"This campaign is {_state_now(campaign)}; failed messages are retried once it was sent.")
+            raise WrongState(
+                f"This campaign is {_state_now(campaign)}; failed messages are retried once it was sent."
+            )
         number = replay.retry_failed(notification=notification, by=by, now=now)
         campaign.refresh_from_db()  # `follow` has set it going again
     return number
@@ -246,20 +297,28 @@ def archive(*, campaign: Campaign, by: Actor, now: dt.datetime) -> Campaign:
         if not _move(campaign, (S.DRAFT, S.SENT, S.CANCELLED), S.ARCHIVED, now=now):
             if campaign.state == S.ARCHIVED:
                 return campaign
-            raise WrongState(f"This campaign is {_state_now(campaign)}. Cancel it first, then archive it.")
+            raise WrongState(
+                f"This campaign is {_state_now(campaign)}. Cancel it first, then archive it."
+            )
         tell(Kind.CAMPAIGN_ARCHIVED, campaign, by=by, now=now)
     return campaign
 
 
 def follow(facts: Sequence[Fact]) -> None:
-    """Hears what happened to notifications themselves (wired in the project): the campaigns behind them keep up.
+    """Hears what happened to notifications themselves (wired in the project):
+    the campaigns behind them keep up.
 
-    Some of one may be sent again from another page; then the campaign is sending again, and can be stopped.
+    Some of one may be sent again from another page; then the campaign is sending again,
+    and can be stopped.
     """
-    by_campaigns = {fact.subject_id: fact for fact in facts if fact.data.get("source", CAMPAIGN) == CAMPAIGN}
+    by_campaigns = {
+        fact.subject_id: fact for fact in facts if fact.data.get("source", CAMPAIGN) == CAMPAIGN
+    }
     if not by_campaigns:  # a program's messages end by the hundred
         return
-    runs = Run.objects.filter(notification__uid__in=by_campaigns).select_related("campaign", "notification")
+    runs = Run.objects.filter(notification__uid__in=by_campaigns).select_related(
+        "campaign", "notification"
+    )
     for run in runs.order_by("pk"):
         fact = by_campaigns[str(run.notification.uid)]
         wanted, to, told = _FOLLOWS[fact.kind]
@@ -279,8 +338,11 @@ def _move(
     campaign: Campaign, wanted: tuple[CampaignState, ...], to: CampaignState, *, now: dt.datetime, rows: Any = None,
     **columns: Any,
 ) -> bool:  # fmt: skip
-    """Change the state if it is (still) one of `wanted`; the object is fresh afterwards either way."""
-    rows = Campaign.objects.filter(pk=campaign.pk) if rows is None else rows
+    """Change the state if it is (still) one of `wanted`;
+    the object is fresh afterwards either way.
+    """
+    if rows is None:
+        rows = Campaign.objects.filter(pk=campaign.pk)
     moved = rows.filter(state__in=wanted).update(state=to, updated_at=now, **columns)
     campaign.refresh_from_db()
     return bool(moved)
@@ -289,7 +351,11 @@ def _move(
 def _locked(campaign: Campaign) -> Notification | None:
     """The notification of the campaign's latest run, locked first (see the top)."""
     runs = Run.objects.filter(campaign=campaign).order_by("-number")
-    return Notification.objects.select_for_update(no_key=True).filter(pk__in=runs.values("notification")[:1]).first()
+    return (
+        Notification.objects.select_for_update(no_key=True)
+        .filter(pk__in=runs.values("notification")[:1])
+        .first()
+    )
 
 
 def _state_now(campaign: Campaign) -> str:

@@ -1,4 +1,7 @@
-"""Is a campaign fit to go out? All that is wrong at once, each problem with the step where it is put right."""
+"""Is a campaign fit to go out?
+
+All that is wrong at once, each problem with the step where it is put right.
+"""
 
 import datetime as dt
 from dataclasses import dataclass
@@ -26,8 +29,11 @@ def current_version(campaign: Campaign) -> Version | None:
 
 
 def problems(campaign: Campaign, *, now: dt.datetime, starting: bool = False) -> list[Problem]:
-    """Everything that stands in the way. At the start of a scheduled run (`starting`) an audience that happens to be
-    empty is no problem: it is sent to nobody."""
+    """Everything that stands in the way.
+
+    At the start of a scheduled run (`starting`) an audience that happens to be empty is no problem:
+    it is sent to nobody.
+    """
     return [
         *_content(campaign),
         *_audience(campaign, now=now, may_be_empty=starting),
@@ -42,8 +48,12 @@ def _content(campaign: Campaign) -> list[Problem]:
         found.append(f"The message type “{kind.name}” is switched off. Choose another one.")
     if not campaign.channels:
         found.append("Choose at least one channel.")
-    if refused := [Channel(channel).label for channel in campaign.channels if channel not in kind.channels]:
-        found.append(f"“{kind.name}” is not offered by {', '.join(map(str, refused))}. Choose other channels.")
+    if refused := [
+        Channel(channel).label for channel in campaign.channels if channel not in kind.channels
+    ]:
+        found.append(
+            f"“{kind.name}” is not offered by {', '.join(map(str, refused))}. Choose other channels."
+        )
     version = current_version(campaign)
     if version is None:
         return [Problem("content", message) for message in [*found, "Write the message first."]]
@@ -52,7 +62,9 @@ def _content(campaign: Campaign) -> list[Problem]:
     for channel in campaign.channels:
         if words is None or not any(map(str.strip, words.parts.get(channel, {}).values())):
             language = version.default_language
-            found.append(f"There are no words for {Channel(channel).label} in the default language “{language}”.")
+            found.append(
+                f"There are no words for {Channel(channel).label} in the default language “{language}”."
+            )
     found += [str(problem) for problem in lint.problems(version)]
     try:
         lint.check_data(version, campaign.data)
@@ -66,7 +78,9 @@ def _audience(campaign: Campaign, *, now: dt.datetime, may_be_empty: bool) -> li
         return [Problem("audience", "Choose who gets it.")]
     try:
         chosen = audience.validate(campaign.audience)
-        for segment in Segment.objects.filter(uid__in=[*chosen["segments"], *chosen["exclude_segments"]]):
+        for segment in Segment.objects.filter(
+            uid__in=[*chosen["segments"], *chosen["exclude_segments"]]
+        ):
             _check_segment(segment)
     except audience.BadAudience as error:
         return [Problem("audience", str(error))]
@@ -86,7 +100,11 @@ def _times(campaign: Campaign, *, now: dt.datetime) -> list[Problem]:
     if campaign.expires_at and campaign.expires_at <= max(campaign.send_at or now, now):
         return [Problem("schedule", "It would expire before it is sent. Choose a later expiry.")]
     start = max(campaign.send_at or now, now)
-    if campaign.expires_at and campaign.spread and campaign.expires_at < start + dt.timedelta(seconds=campaign.spread):
+    if (
+        campaign.expires_at
+        and campaign.spread
+        and campaign.expires_at < start + dt.timedelta(seconds=campaign.spread)
+    ):
         text = "It would expire while it still goes out. Choose a later expiry, or let it go out over a shorter time."
         return [Problem("schedule", text)]
     return []

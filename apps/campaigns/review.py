@@ -1,4 +1,6 @@
-"""Who would get a campaign if it left now, who would not, and why: by the same verdict that planning uses."""
+"""Who would get a campaign if it left now, who would not, and why:
+by the same verdict that planning uses.
+"""
 
 import datetime as dt
 from dataclasses import dataclass
@@ -39,7 +41,9 @@ class ChannelReview:
 
 @dataclass(frozen=True, slots=True)
 class Review:
-    """`total` followers are in the audience, `reached` of them by at least one channel; `problems` stop the send."""
+    """`total` followers are in the audience, `reached` of them by at least one channel;
+    `problems` stop the send.
+    """
 
     total: int
     reached: int
@@ -67,7 +71,9 @@ def review(campaign: Campaign, *, now: dt.datetime | None = None) -> Review:
 def _reached(campaign: Campaign, followers: QuerySet[Follower]) -> Q:
     anyone = Q(pk__in=[])
     for channel in campaign.channels:
-        allowed = with_verdict(followers, campaign.notification_type, channel).filter(verdict__in=ALLOWING)
+        allowed = with_verdict(followers, campaign.notification_type, channel).filter(
+            verdict__in=ALLOWING
+        )
         anyone |= Q(pk__in=allowed.values("pk"))
     return anyone
 
@@ -81,9 +87,15 @@ def _channel(campaign: Campaign, followers: QuerySet[Follower], channel: str) ->
             explanation=EXPLANATIONS[Reason(reason)],
             allow=reason in ALLOWING,
             count=count,
-            samples=tuple(judged.filter(verdict=reason).order_by("name", "pk").prefetch_related("addresses")[:SAMPLE]),
+            samples=tuple(
+                judged.filter(verdict=reason)
+                .order_by("name", "pk")
+                .prefetch_related("addresses")[:SAMPLE]
+            ),
         )
-        for reason, count in sorted(counted.items(), key=lambda pair: (pair[0] not in ALLOWING, -pair[1]))
+        for reason, count in sorted(
+            counted.items(), key=lambda pair: (pair[0] not in ALLOWING, -pair[1])
+        )
     ]
     return ChannelReview(
         channel=channel,

@@ -1,4 +1,6 @@
-"""A message: a campaign in its plainest dress, one subject and one text by e-mail, to everyone or by tags."""
+"""A message: a campaign in its plainest dress, one subject and one text by e-mail,
+to everyone or by tags.
+"""
 
 import datetime as dt
 import re
@@ -25,16 +27,20 @@ def create_message(
     by: Actor,
     now: dt.datetime,
 ) -> Campaign:
-    """A draft that `lifecycle.send_now` sends. Content with a tag such as <p> is HTML, else text; both Liquid.
+    """A draft that `lifecycle.send_now` sends.
 
-    `tags` are slugs; without any it goes to everyone. Without a type it is the first commercial one.
-    Raises BadCampaign, audience.BadAudience.
+    Content with a tag such as <p> is HTML, else text; both Liquid.
+
+    `tags` are slugs; without any it goes to everyone. Without a type it is the first commercial
+    one. Raises BadCampaign, audience.BadAudience.
     """
     if not subject.strip():
         raise BadCampaign("subject", "Give the message a subject.")
     if not content.strip():
         raise BadCampaign("content", "The message is empty. Write something.")
-    part = "html" if is_html(content) else "text"
+    part = "text"
+    if is_html(content):
+        part = "html"
     return compose.create_campaign(
         name=" ".join(subject.split())[:120],
         notification_type=notification_type or usual_type(),
@@ -50,19 +56,30 @@ def create_message(
 
 def is_html(content: str) -> bool:
     """Whether the text has a tag in it; `a < b` and `<ann@example.com>` are plain text."""
-    return any("@" not in found[0] and "://" not in found[0].split(" ")[0] for found in _MARKUP.finditer(content))
+    return any(
+        "@" not in found[0] and "://" not in found[0].split(" ")[0]
+        for found in _MARKUP.finditer(content)
+    )
 
 
 def usual_type() -> NotificationType:
-    """The first commercial type offered by e-mail, so that those who unsubscribed are skipped. Raises BadCampaign."""
+    """The first commercial type offered by e-mail, so that those who unsubscribed are skipped.
+
+    Raises BadCampaign.
+    """
     for kind in NotificationType.objects.filter(active=True, commercial=True):
         if Channel.EMAIL in kind.channels:
             return kind
-    raise BadCampaign("type", "There is no commercial message type offered by e-mail. Make one first, or name a type.")
+    raise BadCampaign(
+        "type",
+        "There is no commercial message type offered by e-mail. Make one first, or name a type.",
+    )
 
 
 def words_of(campaign: Campaign) -> dict[str, str]:
-    """{"subject", "html", "text"} in the default language of the newest version; prefetch template__versions."""
+    """{"subject", "html", "text"} in the default language of the newest version;
+    prefetch template__versions.
+    """
     version = max(campaign.template.versions.all(), key=lambda each: each.number)
     parts = {each.language: each.parts for each in version.translations.all()}
     email = parts.get(version.default_language, {}).get("email", {})

@@ -1,4 +1,6 @@
-"""What every provider keeps to: declared settings, sessions that hand over, outcomes that say what may follow."""
+"""What every provider keeps to: declared settings, sessions that hand over,
+outcomes that say what may follow.
+"""
 
 import re
 from abc import ABC, abstractmethod
@@ -17,7 +19,9 @@ class Result(StrEnum):
 
     ACCEPTED = "accepted"  # the provider took responsibility
     TRANSIENT = "transient"  # not taken; may work later
-    THROTTLED = "throttled"  # not taken; `retry_after` says when (lane or account, not the recipient)
+    THROTTLED = (
+        "throttled"  # not taken; `retry_after` says when (lane or account, not the recipient)
+    )
     PERMANENT_RECIPIENT = "permanent_recipient"  # this address will never take it
     PERMANENT_CONTENT = "permanent_content"  # this message will never be taken, other ones may
     ACCOUNT = "account"  # our credentials or connection are wrong: nothing can go out here
@@ -30,31 +34,39 @@ class Remedy(StrEnum):
     NONE = ""  # nothing: the provider refused for a reason that may pass
     BOUNCED = "bounced"  # the address does not exist: on the suppression list with it
     STOPPED = "stopped"  # the person opted out with the provider: likewise
-    GONE = "gone"  # the token of a device or browser is dead: away with it, and with nothing else; a webhook goes off
-    FAILING = "failing"  # a webhook's own server failed: where that goes on for days, it is switched off
+    # the token of a device or browser is dead: away with it, and with nothing else;
+    # a webhook goes off
+    GONE = "gone"
+    FAILING = (
+        "failing"  # a webhook's own server failed: where that goes on for days, it is switched off
+    )
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """`detail` is what the provider said, at most 500 characters; `retry_after` in seconds, at most a day.
+    """`detail` is what the provider said, at most 500 characters; `retry_after` in seconds,
+    at most a day.
 
-    `remedy` goes with PERMANENT_RECIPIENT, FAILING with TRANSIENT too. `gone_since` (Unix seconds) is when the service
-    noticed that a token is dead: one that was registered again since is not.
+    `remedy` goes with PERMANENT_RECIPIENT, FAILING with TRANSIENT too. `gone_since` (Unix seconds)
+    is when the service noticed that a token is dead: one that was registered again since is not.
     """
 
     result: Result
     detail: str = ""
     provider_id: str = ""
     retry_after: float | None = None
-    # False where the fault was met before this recipient was named: it costs the recipient no attempt (RFC 5321 421)
+    # False where the fault was met before this recipient was named:
+    # it costs the recipient no attempt (RFC 5321 421)
     charged: bool = True
     remedy: Remedy = Remedy.NONE
     gone_since: float | None = None
-    # the service did not take our key, for this recipient at least: TRANSIENT until somebody knows whose fault it is
+    # the service did not take our key, for this recipient at least:
+    # TRANSIENT until somebody knows whose fault it is
     key_refused: bool = False
 
     def __post_init__(self) -> None:
-        # PostgreSQL stores no NUL and no half characters; one odd answer must not keep its whole slice out of the books
+        # PostgreSQL stores no NUL and no half characters;
+        # one odd answer must not keep its whole slice out of the books
         for name, longest in (("detail", 500), ("provider_id", 255)):
             if (as_it_is := getattr(self, name)).isprintable() and len(as_it_is) <= longest:
                 continue
@@ -92,20 +104,25 @@ class Flow(Protocol[M]):
     """
 
     def take(self, *, wait: bool) -> M | None:
-        """The next message; None when the session should stop, or (without `wait`) when none is ready just now.
+        """The next message; None when the session should stop,
+        or (without `wait`) when none is ready just now.
 
-        A session that still owes an answer asks without waiting, reads the answer, and then asks again.
+        A session that still owes an answer asks without waiting, reads the answer,
+        and then asks again.
         """
 
     def leaving(self, message: M) -> None:
-        """Say this right before the first byte leaves that may make the other side accept it: from here on a crash
-        leaves doubt (RFC 1047)."""
+        """Say this right before the first byte leaves that may make the other side accept it:
+        from here on a crash leaves doubt (RFC 1047).
+        """
 
     def ended(self, message: M, outcome: Outcome) -> None:
         """How it ended. After ACCOUNT or THROTTLED the flow gives no more."""
 
     def give_back(self, message: M) -> None:
-        """Nothing of it was accepted and nothing was learned about it: it waits for another session, uncharged."""
+        """Nothing of it was accepted and nothing was learned about it:
+        it waits for another session, uncharged.
+        """
 
 
 class Session(ABC, Generic[M]):
@@ -113,10 +130,16 @@ class Session(ABC, Generic[M]):
 
     @abstractmethod
     def send(self, message: M) -> Outcome:
-        """Hand over one message. Never raises for what the other side does; a bug in our code may raise."""
+        """Hand over one message.
+
+        Never raises for what the other side does; a bug in our code may raise.
+        """
 
     def work(self, flow: Flow[M]) -> None:
-        """Hand over what the flow gives until it gives no more. Pipelining and batches override this."""
+        """Hand over what the flow gives until it gives no more.
+
+        Pipelining and batches override this.
+        """
         while (message := flow.take(wait=True)) is not None:
             flow.leaving(message)
             flow.ended(message, self.send(message))
@@ -128,7 +151,10 @@ class Session(ABC, Generic[M]):
         return self
 
     def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
     ) -> None:
         self.close()
 
@@ -148,16 +174,23 @@ class Provider(ABC):
     @classmethod
     @abstractmethod
     def open(cls, settings: Mapping[str, Any]) -> Session[Any]:
-        """A session for these settings. Connects at the first send, not here. Raises BadSettings."""
+        """A session for these settings.
+
+        Connects at the first send, not here. Raises BadSettings.
+        """
 
     @classmethod
     def completed(cls, settings: Mapping[str, Any], *, before: Mapping[str, Any]) -> dict[str, Any]:
-        """The settings to keep, with what the provider makes itself; `before`: those that were kept until now."""
+        """The settings to keep, with what the provider makes itself; `before`:
+        those that were kept until now.
+        """
         return dict(settings)
 
     @classmethod
     def shown(cls, settings: Mapping[str, Any]) -> dict[str, str]:
-        """What the account's page tells people to use elsewhere, by its label: a public key. No secrets."""
+        """What the account's page tells people to use elsewhere, by its label: a public key.
+        No secrets.
+        """
         return {}
 
     @classmethod

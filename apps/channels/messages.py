@@ -11,7 +11,10 @@ from apps.channels.pieces import Pieces
 
 @dataclass(frozen=True, slots=True)
 class Mail:
-    """One e-mail to one person. Header values are plain text; providers encode. `to` is a bare address."""
+    """One e-mail to one person.
+
+    Header values are plain text; providers encode. `to` is a bare address.
+    """
 
     delivery: UUID
     message_id: str  # with angle brackets; the same on every try
@@ -20,7 +23,9 @@ class Mail:
     to_name: str
     subject: str
     text: str
-    html: str | Pieces  # pieces when it comes from a template: what is the same for everyone is encoded once
+    html: (
+        str | Pieces
+    )  # pieces when it comes from a template: what is the same for everyone is encoded once
     headers: Mapping[str, str] = field(default_factory=dict)
     sent_at: dt.datetime | None = None
 
@@ -37,7 +42,10 @@ class InAppMessage:
 
 @dataclass(frozen=True, slots=True)
 class SmsMessage:
-    """One text message to one phone. `media`: public https addresses of pictures (MMS), none for plain SMS."""
+    """One text message to one phone.
+
+    `media`: public https addresses of pictures (MMS), none for plain SMS.
+    """
 
     delivery: UUID
     to: str  # E.164, with +
@@ -47,7 +55,10 @@ class SmsMessage:
 
 @dataclass(frozen=True, slots=True)
 class PushMessage:
-    """One notification to one device or browser. `token` is its registration token or push endpoint."""
+    """One notification to one device or browser.
+
+    `token` is its registration token or push endpoint.
+    """
 
     delivery: UUID
     token: str
@@ -58,14 +69,20 @@ class PushMessage:
     body: str
     link: str = ""
     image: str = ""
-    collapse: str = ""  # a later message with the same one replaces it; at most 32 letters of base64url (RFC 8030)
-    ttl: int | None = None  # seconds for which it is worth delivering; None = as long as the service likes
+    # a later message with the same one replaces it; at most 32 letters of base64url (RFC 8030)
+    collapse: str = ""
+    ttl: int | None = (
+        None  # seconds for which it is worth delivering; None = as long as the service likes
+    )
     urgent: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class WebhookMessage:
-    """One signed POST to a follower's own address. `details` of the address hold the encrypted secret."""
+    """One signed POST to a follower's own address.
+
+    `details` of the address hold the encrypted secret.
+    """
 
     delivery: UUID
     url: str

@@ -1,13 +1,19 @@
-"""A rendered text as the pieces it was put together from: what is the same for every reader is encoded once."""
+"""A rendered text as the pieces it was put together from:
+what is the same for every reader is encoded once.
+"""
 
 from typing import Any
 
-# Where a tracked link's token goes. As long as a token is (notifications/links.py), so that lines keep their length.
+# Where a tracked link's token goes. As long as a token is (notifications/links.py),
+# so that lines keep their length.
 STAMP = "CARILLON-STAMP-".ljust(75, "x")
 
 
 class Static(str):
-    """A piece of a template that is the same for every reader. Encoded at most once, whoever asks first."""
+    """A piece of a template that is the same for every reader.
+
+    Encoded at most once, whoever asks first.
+    """
 
     __slots__ = ("_quoted", "form")
     _quoted: tuple[bytes, int, int | None, bool]  # as `_measured`, and whether STAMP is in it
@@ -15,15 +21,18 @@ class Static(str):
 
 
 class Pieces:
-    """A rendered text as the pieces it was put together from: `Static` ones and, between them, the reader's own.
+    """A rendered text as the pieces it was put together from: `Static` ones and, between them,
+    the reader's own.
 
-    `str()` is the whole text. `stamp` takes the place of STAMP, which stands in the static pieces of tracked links.
+    `str()` is the whole text. `stamp` takes the place of STAMP,
+    which stands in the static pieces of tracked links.
     """
 
     __slots__ = ("pieces", "stamp")
 
     def __init__(self, pieces: "list[str]", stamp: str = "") -> None:
-        self.pieces, self.stamp = pieces, stamp
+        self.pieces = pieces
+        self.stamp = stamp
 
     def __bool__(self) -> bool:
         return any(self.pieces)
@@ -31,7 +40,9 @@ class Pieces:
     def __str__(self) -> str:
         if not self.stamp:
             return "".join(self.pieces)
-        return "".join([p.replace(STAMP, self.stamp) if type(p) is Static else p for p in self.pieces])
+        return "".join(
+            [p.replace(STAMP, self.stamp) if type(p) is Static else p for p in self.pieces]
+        )
 
 
 class Joined(str):

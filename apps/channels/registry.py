@@ -21,7 +21,9 @@ def provider(key: str) -> type[Provider]:
         known = ", ".join(sorted(settings.PROVIDERS))
         raise UnknownProvider(f"There is no provider {key!r}. Known: {known}.") from None
     if found.key != key:
-        raise UnknownProvider(f"{settings.PROVIDERS[key]} calls itself {found.key!r} but is wired as {key!r}.")
+        raise UnknownProvider(
+            f"{settings.PROVIDERS[key]} calls itself {found.key!r} but is wired as {key!r}."
+        )
     return found
 
 

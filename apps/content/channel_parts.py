@@ -1,4 +1,6 @@
-"""What a message consists of on each channel: declared once, read by forms, lint, rendering and the API."""
+"""What a message consists of on each channel: declared once, read by forms, lint,
+rendering and the API.
+"""
 
 from dataclasses import dataclass, replace
 from enum import StrEnum
@@ -72,5 +74,7 @@ CHANNEL_PARTS = {
     "push": _ALERT,
     "web_push": replace(_ALERT, label="Web push"),
     "webhook": replace(_ALERT, label="Webhook", parts=_ALERT.parts[:3]),
-    "voice": ChannelParts(label="Voice call", parts=(Part("body", "Spoken text", Kind.TEXT),), required=(("body",),)),
+    "voice": ChannelParts(
+        label="Voice call", parts=(Part("body", "Spoken text", Kind.TEXT),), required=(("body",),)
+    ),
 }

@@ -1,7 +1,7 @@
 """Writing and publishing: every change of a template goes through one of these acts.
 
-A template has at most one draft, which is edited, and one published version, which new messages use. Published
-versions never change: restoring an old one copies its words into a new draft.
+A template has at most one draft, which is edited, and one published version, which new messages
+use. Published versions never change: restoring an old one copies its words into a new draft.
 """
 
 import datetime as dt
@@ -71,7 +71,9 @@ def create_template(
         )
         if not created:
             raise KeyTaken(f"There is already a template with the key {key}. Choose another key.")
-        version = _new_draft(template, by=by, now=now, default_language=default_language, layout=layout)
+        version = _new_draft(
+            template, by=by, now=now, default_language=default_language, layout=layout
+        )
         version.variables = list(variables)
         version.save(update_fields=["variables"])
         _write(version, words)
@@ -91,10 +93,12 @@ def edit_draft(
     note: str | None = None,
     seen: dt.datetime | None = None,
 ) -> Version:
-    """Change the draft, made from the published version when there is none yet; only what is given changes.
+    """Change the draft, made from the published version when there is none yet;
+    only what is given changes.
 
-    `translations` replaces whole languages; None for a language removes it. `seen` is the `updated_at` of the version
-    the editor looked at; a later save by somebody else raises DraftChanged. Raises BadWords.
+    `translations` replaces whole languages; None for a language removes it. `seen` is the
+    `updated_at` of the version the editor looked at; a later save by somebody else raises
+    DraftChanged. Raises BadWords.
     """
     words = {
         language: None if parts is None else _checked(language, parts)
@@ -103,7 +107,9 @@ def edit_draft(
     with transaction.atomic():
         _check_seen(template, seen)
         draft = _draft_of(template, by=by, now=now)
-        before = {translation.language: translation.parts for translation in draft.translations.all()}
+        before = {
+            translation.language: translation.parts for translation in draft.translations.all()
+        }
         if variables is not None:
             draft.variables = list(variables)
         if layout is not _SAME:
@@ -116,49 +122,87 @@ def edit_draft(
         draft.save()
         gone = [language for language, parts in words.items() if parts is None]
         draft.translations.filter(language__in=gone).delete()
-        _write(draft, {lang: _refreshed(before.get(lang), parts) for lang, parts in words.items() if parts is not None})
-        _tell(Kind.TEMPLATE_CHANGED, template, by, now, version=draft.number, languages=sorted(words))
+        _write(
+            draft,
+            {
+                lang: _refreshed(before.get(lang), parts)
+                for lang, parts in words.items()
+                if parts is not None
+            },
+        )
+        _tell(
+            Kind.TEMPLATE_CHANGED, template, by, now, version=draft.number, languages=sorted(words)
+        )
     return _fresh(draft)
 
 
 def publish(*, template: Template, by: Actor, now: dt.datetime) -> Version:
-    """Make the draft the version new messages use. Raises NotPublishable with everything that is wrong."""
+    """Make the draft the version new messages use.
+
+    Raises NotPublishable with everything that is wrong.
+    """
     with transaction.atomic():
-        draft = _locked(template).versions.filter(state=VersionState.DRAFT).select_related("layout", "template").first()
+        draft = (
+            _locked(template)
+            .versions.filter(state=VersionState.DRAFT)
+            .select_related("layout", "template")
+            .first()
+        )
         if draft is None:
-            raise NotPublishable([Problem(template.key, None, "there is no draft to publish. Change something first.")])
+            raise NotPublishable(
+                [
+                    Problem(
+                        template.key, None, "there is no draft to publish. Change something first."
+                    )
+                ]
+            )
         if found := problems(draft):
             raise NotPublishable(found)
         for translation in draft.translations.all():
             _make_text(translation)
         if draft.layout:
             draft.layout_html = draft.layout.html
-            draft.layout_text = draft.layout.text if draft.layout.text.strip() else text_of(draft.layout.html)
+            if draft.layout.text.strip():
+                draft.layout_text = draft.layout.text
+            else:
+                draft.layout_text = text_of(draft.layout.html)
         template.versions.filter(state=VersionState.PUBLISHED).update(state=VersionState.SUPERSEDED)
-        draft.state, draft.published_at, draft.updated_at = VersionState.PUBLISHED, now, now
+        draft.state = VersionState.PUBLISHED
+        draft.published_at = now
+        draft.updated_at = now
         draft.save()
         links = enumerate(Compiled(draft).mail_links(), start=1)
-        Link.objects.bulk_create(Link(version=draft, number=number, url=url) for number, url in links)
+        Link.objects.bulk_create(
+            Link(version=draft, number=number, url=url) for number, url in links
+        )
         _tell(Kind.TEMPLATE_PUBLISHED, template, by, now, version=draft.number)
     return _fresh(draft)
 
 
 def restore(*, version: Version, by: Actor, now: dt.datetime) -> Version:
-    """A draft with the words, variables and layout of an older version; a draft there is, is overwritten."""
+    """A draft with the words, variables and layout of an older version; a draft there is,
+    is overwritten.
+    """
     template = version.template
     with transaction.atomic():
         draft = _draft_of(template, by=by, now=now)
         if draft.pk == version.pk:
             return draft
         _copy(version, draft)
-        draft.note, draft.updated_at = f"Restored from version {version.number}", now
+        draft.note = f"Restored from version {version.number}"
+        draft.updated_at = now
         draft.save()
-        _tell(Kind.TEMPLATE_RESTORED, template, by, now, version=draft.number, restored=version.number)
+        _tell(
+            Kind.TEMPLATE_RESTORED, template, by, now, version=draft.number, restored=version.number
+        )
     return _fresh(draft)
 
 
 def discard_draft(*, template: Template, by: Actor, now: dt.datetime) -> None:
-    """Forget the unpublished changes. A template that was never published keeps its draft: it is all there is."""
+    """Forget the unpublished changes.
+
+    A template that was never published keeps its draft: it is all there is.
+    """
     with transaction.atomic():
         if not _locked(template).versions.filter(state=VersionState.PUBLISHED).exists():
             return
@@ -172,14 +216,21 @@ def discard_draft(*, template: Template, by: Actor, now: dt.datetime) -> None:
 def copy_template(
     *, template: Template, key: str, name: str, private: bool = False, by: Actor, now: dt.datetime
 ) -> Template:
-    """A new template whose draft has the published words (or the draft's, before the first publishing).
+    """A new template whose draft has the published words (or the draft's,
+    before the first publishing).
 
     Raises KeyTaken.
     """
     with transaction.atomic():
         source = published_version(template) or template.versions.select_related("layout").get()
         copy = create_template(
-            key=key, name=name, description=template.description, private=private, translations={}, by=by, now=now
+            key=key,
+            name=name,
+            description=template.description,
+            private=private,
+            translations={},
+            by=by,
+            now=now,
         )
         draft = copy.versions.get()
         _copy(source, draft)
@@ -187,13 +238,23 @@ def copy_template(
     return copy
 
 
-def rename_template(*, template: Template, name: str, description: str, by: Actor, now: dt.datetime) -> Template:
+def rename_template(
+    *, template: Template, name: str, description: str, by: Actor, now: dt.datetime
+) -> Template:
     """Change what staff call it; the key that programs use never changes."""
     with transaction.atomic():
         before = {"name": template.name, "description": template.description}
-        template.name, template.description = name, description
+        template.name = name
+        template.description = description
         template.save(update_fields=["name", "description"])
-        _tell(Kind.TEMPLATE_CHANGED, template, by, now, before=before, after={"name": name, "description": description})
+        _tell(
+            Kind.TEMPLATE_CHANGED,
+            template,
+            by,
+            now,
+            before=before,
+            after={"name": name, "description": description},
+        )
     return template
 
 
@@ -214,12 +275,20 @@ def unarchive(*, template: Template, by: Actor, now: dt.datetime) -> None:
 
 def published_version(template: Template) -> Version | None:
     """The version new messages use."""
-    return template.versions.filter(state=VersionState.PUBLISHED).select_related("layout", "template").first()
+    return (
+        template.versions.filter(state=VersionState.PUBLISHED)
+        .select_related("layout", "template")
+        .first()
+    )
 
 
 def draft_version(template: Template) -> Version | None:
     """The version that is being edited."""
-    return template.versions.filter(state=VersionState.DRAFT).select_related("layout", "template").first()
+    return (
+        template.versions.filter(state=VersionState.DRAFT)
+        .select_related("layout", "template")
+        .first()
+    )
 
 
 def spoken(version: Version) -> frozenset[str]:
@@ -228,7 +297,9 @@ def spoken(version: Version) -> frozenset[str]:
 
 
 def wordless(version: Version, channels: Iterable[str]) -> str:
-    """What is wrong with sending a published version on these channels; "" if it has words for each of them."""
+    """What is wrong with sending a published version on these channels;
+    "" if it has words for each of them.
+    """
     missing = [channel for channel in channels if channel not in spoken(version)]
     if not missing:
         return ""
@@ -236,7 +307,8 @@ def wordless(version: Version, channels: Iterable[str]) -> str:
     return f"The template {version.template.key} has no words for {lacking}, only for {there}."
 
 
-# What is published never changes, and the words may have 100 kB. One that was rolled back has a moment of its own.
+# What is published never changes, and the words may have 100 kB.
+# One that was rolled back has a moment of its own.
 @lru_cache(maxsize=1000)
 def _spoken(version: UUID, _published_at: dt.datetime | None) -> frozenset[str]:
     parts = Translation.objects.filter(version__uid=version).values_list("parts", flat=True)
@@ -244,7 +316,9 @@ def _spoken(version: UUID, _published_at: dt.datetime | None) -> frozenset[str]:
 
 
 def _label(channel: str) -> str:
-    return CHANNEL_PARTS[channel].label if channel in CHANNEL_PARTS else channel
+    if channel in CHANNEL_PARTS:
+        return CHANNEL_PARTS[channel].label
+    return channel
 
 
 # ---- pieces
@@ -257,7 +331,9 @@ def _check_seen(template: Template, seen: dt.datetime | None) -> None:
     _locked(template)
     current = draft_version(template) or published_version(template)
     if seen and current and current.updated_at != seen:
-        what = "published" if current.state == VersionState.PUBLISHED else "saved"
+        what = "saved"
+        if current.state == VersionState.PUBLISHED:
+            what = "published"
         raise DraftChanged(
             f"Version {current.number} was {what} at {current.updated_at:%H:%M:%S} UTC by somebody else."
         )
@@ -277,22 +353,36 @@ def _draft_of(template: Template, *, by: Actor, now: dt.datetime) -> Version:
 
 def _new_draft(template: Template, *, by: Actor, now: dt.datetime, **fields: Any) -> Version:
     newest = template.versions.order_by("-number").values_list("number", flat=True).first() or 0
-    author = get_user_model().objects.filter(uid=by.id).first() if by.kind is ActorKind.STAFF and by.id else None
+    author = None
+    if by.kind is ActorKind.STAFF and by.id:
+        author = get_user_model().objects.filter(uid=by.id).first()
     return Version.objects.create(
-        template=template, number=newest + 1, created_by=author, created_at=now, updated_at=now, **fields
+        template=template,
+        number=newest + 1,
+        created_by=author,
+        created_at=now,
+        updated_at=now,
+        **fields,
     )
 
 
 def _copy(source: Version, draft: Version) -> None:
     """Everything an author wrote; the draft's own row is saved by the caller."""
-    draft.variables, draft.layout, draft.default_language = source.variables, source.layout, source.default_language
+    draft.variables = source.variables
+    draft.layout = source.layout
+    draft.default_language = source.default_language
     draft.translations.all().delete()
-    _write(draft, {translation.language: translation.parts for translation in source.translations.all()})
+    _write(
+        draft,
+        {translation.language: translation.parts for translation in source.translations.all()},
+    )
 
 
 def _write(version: Version, words: Mapping[str, Words]) -> None:
     for language, parts in words.items():
-        Translation.objects.update_or_create(version=version, language=language, defaults={"parts": parts})
+        Translation.objects.update_or_create(
+            version=version, language=language, defaults={"parts": parts}
+        )
 
 
 def _checked(language: str, parts: Words) -> dict[str, dict[str, str]]:
@@ -310,15 +400,24 @@ def _checked(language: str, parts: Words) -> dict[str, dict[str, str]]:
             if not isinstance(text, str):
                 raise BadWords(f"{channel}.{name} must be text.")
     return {
-        channel: {part.name: words.get(part.name, "").replace("\r\n", "\n") for part in CHANNEL_PARTS[channel].parts}
+        channel: {
+            part.name: words.get(part.name, "").replace("\r\n", "\n")
+            for part in CHANNEL_PARTS[channel].parts
+        }
         for channel, words in parts.items()
     }
 
 
 def _refreshed(before: Words | None, parts: dict[str, dict[str, str]]) -> dict[str, dict[str, str]]:
     """A text that was made from the HTML and never touched follows the HTML when that changes."""
-    old, new = (before or {}).get("email"), parts.get("email")
-    if old and new and old["html"] != new["html"] and old["text"] == new["text"] == text_of(old["html"]):
+    old = (before or {}).get("email")
+    new = parts.get("email")
+    if (
+        old
+        and new
+        and old["html"] != new["html"]
+        and old["text"] == new["text"] == text_of(old["html"])
+    ):
         return {**parts, "email": {**new, "text": ""}}
     return parts
 

@@ -14,12 +14,17 @@ STANDARD = "standard"  # the stock library's
 
 
 def standard_layout() -> Layout | None:
-    """The frame that new words get unless somebody chooses another: it carries the way out and the postal address."""
+    """The frame that new words get unless somebody chooses another:
+    it carries the way out and the postal address.
+    """
     return Layout.objects.filter(key=STANDARD).first()
 
 
-def save_layout(*, key: str, name: str, html: str, text: str = "", by: Actor, now: dt.datetime) -> Layout:
-    """Make the layout or change the one with this key; published versions keep the frame they were published with.
+def save_layout(
+    *, key: str, name: str, html: str, text: str = "", by: Actor, now: dt.datetime
+) -> Layout:
+    """Make the layout or change the one with this key;
+    published versions keep the frame they were published with.
 
     Raises NotPublishable when `{{ content }}` is missing or the Liquid is wrong.
     """
@@ -29,5 +34,15 @@ def save_layout(*, key: str, name: str, html: str, text: str = "", by: Actor, no
         layout, created = Layout.objects.update_or_create(
             key=key, defaults={"name": name, "html": html, "text": text, "updated_at": now}
         )
-        publish(Fact(Kind.LAYOUT_CHANGED, by, now, "layout", layout.key, layout.name, {"created": created}))
+        publish(
+            Fact(
+                Kind.LAYOUT_CHANGED,
+                by,
+                now,
+                "layout",
+                layout.key,
+                layout.name,
+                {"created": created},
+            )
+        )
     return layout

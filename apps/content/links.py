@@ -1,4 +1,6 @@
-"""The links of an e-mail: found when it is published, led through us in a tracked mail, looked up when clicked."""
+"""The links of an e-mail: found when it is published, led through us in a tracked mail,
+looked up when clicked.
+"""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -13,9 +15,12 @@ from apps.content.models import Link
 
 _TAG = re.compile(r"""<a(?:rea)?(?=\s)(?:"[^"]*"|'[^']*'|[^"'<>])*+>""", re.IGNORECASE)
 _ATTRIBUTE = re.compile(
-    r"""(?<=[\s"'/\0])([^\s"'=<>/\0]++)\s*+=\s*+(?:"([^"]*)"|'([^']*)'|([^\s"'>]+))"""  # linear in any source
+    # linear in any source
+    r"""(?<=[\s"'/\0])([^\s"'=<>/\0]++)\s*+=\s*+(?:"([^"]*)"|'([^']*)'|([^\s"'>]+))"""
 )
-_REFERENCE = re.compile(r"&(?:#\d+|#x[0-9a-f]+|\w+);", re.IGNORECASE)  # browsers read ?a=1&copy=2 in an href as it is
+_REFERENCE = re.compile(
+    r"&(?:#\d+|#x[0-9a-f]+|\w+);", re.IGNORECASE
+)  # browsers read ?a=1&copy=2 in an href as it is
 _WEB = re.compile(r"https?://[^\s/?#\x00-\x1f\x7f][^\s\x00-\x1f\x7f]*", re.IGNORECASE)
 _END = re.compile(r"</body\s*>", re.IGNORECASE)
 _LONGEST = Link._meta.get_field("url").max_length or 0
@@ -25,20 +30,29 @@ _PIXEL = '<img src="{}/o/{}.gif" width="1" height="1" alt="" style="border:0;wid
 
 
 def links_in(html: str) -> list[str]:
-    """The web addresses that are the same for every reader, in order, as often as they stand there."""
+    """The web addresses that are the same for every reader, in order,
+    as often as they stand there.
+    """
     return [url for _, _, url in _found(html)]
 
 
 def tracked(html: str, numbers: Mapping[str, int]) -> str:
-    """The source with these links leading through us, and the pixel at its end. STAMP stands for the token."""
-    done, last = [], 0
+    """The source with these links leading through us, and the pixel at its end.
+
+    STAMP stands for the token.
+    """
+    done = []
+    last = 0
     for start, end, url in _found(html):
         if url in numbers:
             done += [html[last:start], f"{settings.SITE_URL}/c/{STAMP}/{numbers[url]}"]
             last = end
     html = "".join([*done, html[last:]])
     ends = [found.start() for found in _END.finditer(html)]
-    at = ends[-1] if ends else len(html)
+    if ends:
+        at = ends[-1]
+    else:
+        at = len(html)
     return html[:at] + _PIXEL.format(settings.SITE_URL, STAMP) + html[at:]
 
 
@@ -58,7 +72,10 @@ def forget() -> None:
 
 
 def _found(html: str) -> Iterator[tuple[int, int, str]]:
-    """Where each static href stands and what it says. Liquid is blanked out, so a `>` in it ends no tag."""
+    """Where each static href stands and what it says.
+
+    Liquid is blanked out, so a `>` in it ends no tag.
+    """
     blanked = LIQUID.sub(lambda found: "\0" * len(found[0]), html)
     for tag in _TAG.finditer(blanked):
         for attribute in _ATTRIBUTE.finditer(blanked, tag.start(), tag.end()):

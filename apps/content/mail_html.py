@@ -1,8 +1,9 @@
-"""HTML mail: styles moved into the tags, and the text made from it, without breaking the Liquid inside.
+"""HTML mail: styles moved into the tags, and the text made from it,
+without breaking the Liquid inside.
 
-Both tools parse HTML and would move `{% for %}` out of tables or turn `>` inside tags into `&gt;`. So every piece of
-Liquid is replaced by a marker they can't misread, and put back afterwards: a comment where text stands, a word inside
-tags and styles.
+Both tools parse HTML and would move `{% for %}` out of tables or turn `>` inside tags into `&gt;`.
+So every piece of Liquid is replaced by a marker they can't misread, and put back afterwards: a
+comment where text stands, a word inside tags and styles.
 """
 
 import re
@@ -13,17 +14,22 @@ from inscriptis import Inscriptis
 from inscriptis.model.config import ParserConfig
 
 LIQUID = re.compile(
-    r"\{%-?\s*(?P<block>raw|comment|doc)\s*-?%\}.*?\{%-?\s*end(?P=block)\s*-?%\}|\{%.*?%\}|\{\{.*?\}\}", re.DOTALL
+    r"\{%-?\s*(?P<block>raw|comment|doc)\s*-?%\}.*?\{%-?\s*end(?P=block)\s*-?%\}|\{%.*?%\}|\{\{.*?\}\}",
+    re.DOTALL,
 )
 # What is not running text: comments, styles, titles, and the inside of tags.
-_NOT_TEXT = re.compile(r"<!--.*?-->|<(style|script|title|textarea)\b.*?</\1\s*>|<[a-zA-Z/!][^<>]*>", re.DOTALL | re.I)
+_NOT_TEXT = re.compile(
+    r"<!--.*?-->|<(style|script|title|textarea)\b.*?</\1\s*>|<[a-zA-Z/!][^<>]*>", re.DOTALL | re.I
+)
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f]")  # lxml refuses them
 _INLINER = css_inline.CSSInliner(keep_at_rules=True, load_remote_stylesheets=False)
 _TEXT_RULES = ParserConfig(display_images=False, display_links=False)
 
 
 class _Protected:
-    """HTML whose pieces of Liquid are words for now; `restore` puts them back, also where they became comments."""
+    """HTML whose pieces of Liquid are words for now; `restore` puts them back,
+    also where they became comments.
+    """
 
     def __init__(self, html: str):
         self.word = "liquid"
@@ -41,8 +47,11 @@ class _Protected:
         return re.sub(marks, lambda found: self.pieces[int(found[1] or found[2])], text)
 
     def with_comments(self) -> str:
-        """The marks in running text as comments, which may stand anywhere, also between the rows of a table."""
-        done, last = [], 0
+        """The marks in running text as comments, which may stand anywhere,
+        also between the rows of a table.
+        """
+        done = []
+        last = 0
         for found in _NOT_TEXT.finditer(self.html):
             done += [self._commented(self.html[last : found.start()]), found[0]]
             last = found.end()
@@ -52,18 +61,22 @@ class _Protected:
         return re.sub(rf"{self.word}\d+x", r"<!--\g<0>-->", text)
 
     def survived(self, before: str, after: str) -> bool:
-        """Rules may be copied into many tags, so only the marks in running text must keep number and order."""
-        in_text, anywhere = re.compile(rf"<!--{self.word}\d+x-->"), re.compile(rf"{self.word}\d+x")
-        return in_text.findall(before) == in_text.findall(after) and set(anywhere.findall(before)) == set(
-            anywhere.findall(after)
-        )
+        """Rules may be copied into many tags,
+        so only the marks in running text must keep number and order.
+        """
+        in_text = re.compile(rf"<!--{self.word}\d+x-->")
+        anywhere = re.compile(rf"{self.word}\d+x")
+        return in_text.findall(before) == in_text.findall(after) and set(
+            anywhere.findall(before)
+        ) == set(anywhere.findall(after))
 
 
 def inline_styles(html: str) -> str:
-    """The document with its `<style>` rules in the tags (Gmail and Outlook drop or ignore many of them).
+    """The document with its `<style>` rules in the tags (Gmail and Outlook drop or ignore many of
+    them).
 
-    Media queries stay. A document whose styles can't be read, or whose Liquid would not come out whole and in order,
-    is returned unchanged.
+    Media queries stay. A document whose styles can't be read,
+    or whose Liquid would not come out whole and in order, is returned unchanged.
     """
     if "<style" not in html.lower():
         return html
@@ -73,11 +86,15 @@ def inline_styles(html: str) -> str:
         inlined = _INLINER.inline(source)
     except css_inline.InlineError:
         return html
-    return protected.restore(inlined) if protected.survived(source, inlined) else html
+    if protected.survived(source, inlined):
+        return protected.restore(inlined)
+    return html
 
 
 def text_of(html: str) -> str:
-    """Plain text of mail HTML, still a Liquid template: links as `words: address`, tables read row by row."""
+    """Plain text of mail HTML, still a Liquid template: links as `words: address`,
+    tables read row by row.
+    """
     protected = _Protected(_CONTROL.sub("", html))
     if not protected.html.strip():
         return ""
@@ -86,7 +103,8 @@ def text_of(html: str) -> str:
         if not isinstance(element.tag, str):
             continue
         if element.tag in {"table", "tbody", "thead", "tfoot", "tr"}:
-            element.tag = "div"  # inscriptis aligns columns by the length of the placeholder, and drops what is between
+            # inscriptis aligns columns by the length of the placeholder, and drops what is between
+            element.tag = "div"
         elif element.tag in {"td", "th"}:
             element.tag = "span"
             element.tail = " " + (element.tail or "").lstrip()
@@ -102,7 +120,9 @@ def text_of(html: str) -> str:
 
 
 def _append(element: lxml.html.HtmlElement, words: str) -> None:
-    last = element[-1] if len(element) else None
+    last = None
+    if len(element):
+        last = element[-1]
     if last is None:
         element.text = (element.text or "") + words
     else:

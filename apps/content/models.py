@@ -8,7 +8,10 @@ from apps.lib.ids import uuid7
 
 
 class Layout(models.Model):
-    """The frame around an e-mail's own words: logo, greeting, footer. Liquid, with `{{ content }}` where they go."""
+    """The frame around an e-mail's own words: logo, greeting, footer.
+
+    Liquid, with `{{ content }}` where they go.
+    """
 
     key = models.SlugField(max_length=60, unique=True)
     name = models.CharField(max_length=100)
@@ -30,7 +33,9 @@ class Template(models.Model):
     key = models.SlugField(max_length=80, unique=True)
     name = models.CharField(max_length=120)
     description = models.CharField(max_length=300, blank=True)
-    private = models.BooleanField(default=False)  # belongs to one campaign, not shown in the library
+    private = models.BooleanField(
+        default=False
+    )  # belongs to one campaign, not shown in the library
     stock = models.BooleanField(default=False)  # came with the product
     archived_at = models.DateTimeField(null=True, blank=True)
     created_at = models.DateTimeField()
@@ -49,21 +54,29 @@ class VersionState(models.TextChoices):
 
 
 class Version(models.Model):
-    """One edition of a template. Once published it never changes, so a running send keeps what it started with."""
+    """One edition of a template.
+
+    Once published it never changes, so a running send keeps what it started with.
+    """
 
     uid = models.UUIDField(default=uuid7, unique=True, editable=False)
     template = models.ForeignKey(Template, on_delete=models.CASCADE, related_name="versions")
     number = models.PositiveIntegerField()
     state = models.CharField(max_length=10, choices=VersionState, default=VersionState.DRAFT)
     default_language = models.CharField(max_length=35, default="en")
-    # [{"name", "type": string|number|boolean|list|object, "required": bool, "default", "example", "description"}]
+    # [{"name", "type": string|number|boolean|list|object, "required": bool, "default",
+    # "example", "description"}]
     variables = models.JSONField(default=list, blank=True)
-    layout = models.ForeignKey(Layout, null=True, blank=True, on_delete=models.PROTECT, related_name="+")
+    layout = models.ForeignKey(
+        Layout, null=True, blank=True, on_delete=models.PROTECT, related_name="+"
+    )
     # the layout as it was at publishing; later edits of the layout don't reach back
     layout_html = models.TextField(blank=True)
     layout_text = models.TextField(blank=True)
     note = models.CharField(max_length=200, blank=True)
-    created_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
+    created_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+"
+    )
     created_at = models.DateTimeField()
     updated_at = models.DateTimeField()
     published_at = models.DateTimeField(null=True, blank=True)
@@ -72,8 +85,12 @@ class Version(models.Model):
         ordering = ["-number"]
         constraints = [
             models.UniqueConstraint(fields=["template", "number"], name="version_number_once"),
-            models.UniqueConstraint(fields=["template"], condition=Q(state="draft"), name="version_one_draft"),
-            models.UniqueConstraint(fields=["template"], condition=Q(state="published"), name="version_one_published"),
+            models.UniqueConstraint(
+                fields=["template"], condition=Q(state="draft"), name="version_one_draft"
+            ),
+            models.UniqueConstraint(
+                fields=["template"], condition=Q(state="published"), name="version_one_published"
+            ),
         ]
 
     def __str__(self) -> str:
@@ -83,8 +100,9 @@ class Version(models.Model):
 class Translation(models.Model):
     """A version's words in one language, per channel.
 
-    `parts`: {"email": {"subject", "preheader", "html", "text"}, "in_app": {"title", "body", "link"}}; a channel that
-    is absent is not offered in this version. An empty email text is made from the HTML at publishing.
+    `parts`: {"email": {"subject", "preheader", "html", "text"}, "in_app": {"title", "body",
+    "link"}}; a channel that is absent is not offered in this version. An empty email text is made
+    from the HTML at publishing.
     """
 
     version = models.ForeignKey(Version, on_delete=models.CASCADE, related_name="translations")
@@ -93,14 +111,21 @@ class Translation(models.Model):
 
     class Meta:
         ordering = ["language"]
-        constraints = [models.UniqueConstraint(fields=["version", "language"], name="translation_once_per_language")]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["version", "language"], name="translation_once_per_language"
+            )
+        ]
 
     def __str__(self) -> str:
         return f"{self.version} {self.language}"
 
 
 class Link(models.Model):
-    """A web address that a published version's e-mails lead to. A tracked link can lead to nothing else."""
+    """A web address that a published version's e-mails lead to.
+
+    A tracked link can lead to nothing else.
+    """
 
     version = models.ForeignKey(Version, on_delete=models.CASCADE, related_name="links")
     number = models.PositiveIntegerField()
@@ -108,7 +133,9 @@ class Link(models.Model):
 
     class Meta:
         ordering = ["number"]
-        constraints = [models.UniqueConstraint(fields=["version", "number"], name="link_number_once")]
+        constraints = [
+            models.UniqueConstraint(fields=["version", "number"], name="link_number_once")
+        ]
 
     def __str__(self) -> str:
         return self.url

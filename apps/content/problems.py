@@ -6,14 +6,19 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """`where` is a dotted path (`ru.email.html`, `layout.text`, `variables.order_id`); `line` counts from 1."""
+    """`where` is a dotted path (`ru.email.html`, `layout.text`, `variables.order_id`);
+    `line` counts from 1.
+    """
 
     where: str
     line: int | None
     message: str
 
     def __str__(self) -> str:
-        place = self.where if self.line is None else f"{self.where}, line {self.line}"
+        if self.line is None:
+            place = self.where
+        else:
+            place = f"{self.where}, line {self.line}"
         return f"{place}: {self.message}"
 
 
@@ -29,5 +34,7 @@ class NotPublishable(Exception):
     """The draft has problems, all of them in `problems`."""
 
     def __init__(self, problems: Sequence[Problem]):
-        super().__init__("This draft can't be published yet. " + " ".join(str(problem) for problem in problems))
+        super().__init__(
+            "This draft can't be published yet. " + " ".join(str(problem) for problem in problems)
+        )
         self.problems = list(problems)

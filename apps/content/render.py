@@ -1,4 +1,7 @@
-"""A version's words made into messages: parsed once per process, rendered per person. Pure: no clock, no network."""
+"""A version's words made into messages: parsed once per process, rendered per person.
+
+Pure: no clock, no network.
+"""
 
 import re
 import threading
@@ -18,7 +21,8 @@ from apps.content.mail_html import inline_styles, text_of
 from apps.content.models import Version, VersionState
 from apps.content.problems import Problem, RenderError
 
-# What every template may use, and data can't replace. The caller of `render` fills all but `content`.
+# What every template may use, and data can't replace.
+# The caller of `render` fills all but `content`.
 RESERVED: dict[str, tuple[str, ...]] = {
     "follower": (
         "name",
@@ -32,22 +36,26 @@ RESERVED: dict[str, tuple[str, ...]] = {
         "tags",
     ),
     "site": ("name", "url", "address"),
-    "links": ("preferences", "unsubscribe"),  # unsubscribe is empty for messages that are not commercial
+    "links": (
+        "preferences",
+        "unsubscribe",
+    ),  # unsubscribe is empty for messages that are not commercial
     "content": ("subject", "preheader", "language"),  # and, alone in a layout, the body itself
 }
 CONTENT = re.compile(r"\{\{-?\s*content\s*-?\}\}")  # where a layout takes the body in
 
 _CACHED_VERSIONS = 100  # a parsed version takes some 100 kB
-_HIDDEN = (
-    '<div style="display:none;max-height:0;overflow:hidden;mso-hide:all">{{ content.preheader }}</div>'  # no layout
-)
+# no layout
+_HIDDEN = '<div style="display:none;max-height:0;overflow:hidden;mso-hide:all">{{ content.preheader }}</div>'
 _LONELY_TAGS = re.compile(r"^[ \t]*((?:\{%(?:(?!%\}).)*%\}[ \t]*)+)\n", re.MULTILINE)
 _SAFE_LINK = re.compile(r"(?:https?://|mailto:|tel:|/(?!/)|#|$)", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
 class Rendered:
-    """One message's words. `parts` has every part of the channel, empty where the version has no words for it.
+    """One message's words.
+
+    `parts` has every part of the channel, empty where the version has no words for it.
 
     All are str, but the HTML of `render_mail`, which is `Pieces`.
     """
@@ -58,7 +66,8 @@ class Rendered:
 
 
 def pick_language(available: Collection[str], wanted: str, default: str) -> str:
-    """The translation for a reader: pt-BR, then pt, then another kind of pt, then the default, then the first.
+    """The translation for a reader: pt-BR, then pt, then another kind of pt, then the default,
+    then the first.
 
     `available` must not be empty.
     """
@@ -74,7 +83,9 @@ def pick_language(available: Collection[str], wanted: str, default: str) -> str:
 
 
 class Compiled:
-    """A version ready to render; parts are parsed when they are first asked for, so one broken part breaks itself."""
+    """A version ready to render; parts are parsed when they are first asked for,
+    so one broken part breaks itself.
+    """
 
     def __init__(self, version: Version, words: dict[str, dict[str, dict[str, str]]] | None = None):
         """`words` stand in for the version's own translations, for a version that is not stored."""
@@ -84,14 +95,20 @@ class Compiled:
         }
         self.layout_html, self.layout_text = _layout_of(version)
         stored = version.pk is not None and version.state != VersionState.DRAFT
-        self.links: dict[str, int] = dict(version.links.values_list("url", "number")) if stored else {}
+        if stored:
+            self.links: dict[str, int] = dict(version.links.values_list("url", "number"))
+        else:
+            self.links = {}
         self._parsed: dict[tuple[str, str, str, bool], Parsed | None] = {}
         self._languages: dict[tuple[str, str], str] = {}
 
     def render(self, channel: str, language: str, context: Mapping[str, Any]) -> Rendered:
-        """The words for a reader of `language`. `context`: the caller's data, and `follower`, `site`, `links`.
+        """The words for a reader of `language`.
 
-        Raises RenderError: no words for the channel, a broken template, data that isn't plain, a limit reached.
+        `context`: the caller's data, and `follower`, `site`, `links`.
+
+        Raises RenderError: no words for the channel, a broken template, data that isn't plain,
+        a limit reached.
         """
         language = self._language(channel, language)
         try:
@@ -101,11 +118,14 @@ class Compiled:
         parts = self._render(channel, language, values)
         return Rendered(channel, language, {name: str(text) for name, text in parts.items()})
 
-    def render_mail(self, language: str, context: Mapping[str, Any], *, stamp: str = "") -> Rendered:
+    def render_mail(
+        self, language: str, context: Mapping[str, Any], *, stamp: str = ""
+    ) -> Rendered:
         """The same for an e-mail that is sent, with the HTML in `Pieces`.
 
-        `context` is what `plain` made or what JSON holds; it is not looked through again for every reader. With a
-        `stamp` (a token of the length of mime.STAMP) the stored links lead through us and a pixel tells of opening.
+        `context` is what `plain` made or what JSON holds; it is not looked through again for every
+        reader. With a `stamp` (a token of the length of mime.STAMP) the stored links lead through
+        us and a pixel tells of opening.
         """
         language = self._language("email", language)
         parts = self._render("email", language, dict(context), stamp)
@@ -116,11 +136,15 @@ class Compiled:
         if key not in self._languages:
             offering = [tag for tag, parts in self.translations.items() if channel in parts]
             if channel not in CHANNEL_PARTS or not offering:
-                raise RenderError(Problem(channel, None, "this version has no words for this channel."))
+                raise RenderError(
+                    Problem(channel, None, "this version has no words for this channel.")
+                )
             self._languages[key] = pick_language(offering, wanted, self.default_language)
         return self._languages[key]
 
-    def _render(self, channel: str, language: str, values: dict[str, Any], stamp: str = "") -> dict[str, Any]:
+    def _render(
+        self, channel: str, language: str, values: dict[str, Any], stamp: str = ""
+    ) -> dict[str, Any]:
         content = values["content"] = {"language": language, "subject": "", "preheader": ""}
         parts: dict[str, Any] = {}
         for part in CHANNEL_PARTS[channel].parts:
@@ -129,15 +153,27 @@ class Compiled:
                 content[part.name] = parts[part.name]
         return parts
 
-    def _render_part(self, channel: str, language: str, part: Part, values: dict[str, Any], stamp: str) -> str | Pieces:
+    def _render_part(
+        self, channel: str, language: str, part: Part, values: dict[str, Any], stamp: str
+    ) -> str | Pieces:
         try:
-            template = self._template(channel, language, part, stamped=bool(stamp) and part.kind is Kind.HTML)
-            pieces = template.pieces(values) if template else []
+            template = self._template(
+                channel, language, part, stamped=bool(stamp) and part.kind is Kind.HTML
+            )
+            pieces = []
+            if template:
+                pieces = template.pieces(values)
         except FAILURES as error:
-            lines_are_the_authors = part.kind is not Kind.HTML and not (channel == "email" and self.layout_text)
+            lines_are_the_authors = part.kind is not Kind.HTML and not (
+                channel == "email" and self.layout_text
+            )
             message = str(getattr(error, "message", None) or error or type(error).__name__)
-            line = line_of(error) if lines_are_the_authors else None
-            raise RenderError(Problem(f"{language}.{channel}.{part.name}", line, f"{message}.")) from error
+            line = None
+            if lines_are_the_authors:
+                line = line_of(error)
+            raise RenderError(
+                Problem(f"{language}.{channel}.{part.name}", line, f"{message}.")
+            ) from error
         if part.kind is Kind.HTML:
             return Pieces(pieces, stamp)
         if channel == "email" and part.kind is Kind.TEXT:
@@ -147,25 +183,36 @@ class Compiled:
             text = text.translate(_BREAKABLE)
         return _tidy(text, part.kind, f"{language}.{channel}.{part.name}")
 
-    def _template(self, channel: str, language: str, part: Part, *, stamped: bool = False) -> Parsed | None:
+    def _template(
+        self, channel: str, language: str, part: Part, *, stamped: bool = False
+    ) -> Parsed | None:
         key = (language, channel, part.name, stamped)
         if key not in self._parsed:
             source = self._source(language, channel, part)
-            if stamped and source.strip() and self._template(channel, language, part):  # raises for what is broken
+            if (
+                stamped and source.strip() and self._template(channel, language, part)
+            ):  # raises for what is broken
                 source = tracked(source, self.links)
-            self._parsed[key] = parse(source, html=part.kind is Kind.HTML) if source else None
+            if source:
+                self._parsed[key] = parse(source, html=part.kind is Kind.HTML)
+            else:
+                self._parsed[key] = None
         return self._parsed[key]
 
     @cached_property
     def bare(self) -> "Compiled":
-        """The same words without their layout: as part of another message they need no header and no footer."""
+        """The same words without their layout:
+        as part of another message they need no header and no footer.
+        """
         other = copy(self)
         other.layout_html = other.layout_text = ""
         other._parsed = {}
         return other
 
     def mail_links(self) -> list[str]:
-        """The web addresses that are the same for everyone in its e-mails, of all languages, each once."""
+        """The web addresses that are the same for everyone in its e-mails, of all languages,
+        each once.
+        """
         html = CHANNEL_PARTS["email"]["html"]
         offering = [tag for tag, channels in self.translations.items() if "email" in channels]
         found = (link for tag in offering for link in links_in(self._source(tag, "email", html)))
@@ -173,7 +220,9 @@ class Compiled:
 
     @cached_property
     def follower_fields(self) -> frozenset[str]:
-        """What of `follower` any part may show; all of it where that can't be told (`{% assign f = follower %}`)."""
+        """What of `follower` any part may show;
+        all of it where that can't be told (`{% assign f = follower %}`).
+        """
         everything = frozenset(RESERVED["follower"])
         used: set[str] = set()
         for language, channels in self.translations.items():
@@ -206,7 +255,8 @@ class Compiled:
             return inline_styles(source)
         if part.kind is Kind.TEXT:
             if channel == "email":
-                source = source if source.strip() else text_of(words.get("html", ""))
+                if not source.strip():
+                    source = text_of(words.get("html", ""))
                 if self.layout_text and source.strip():
                     source = CONTENT.sub(lambda _: source, self.layout_text)
             # a line with nothing but {% … %} leaves no empty line behind
@@ -216,15 +266,23 @@ class Compiled:
 
 def _layout_of(version: Version) -> tuple[str, str]:
     if version.state == VersionState.DRAFT:
-        html, text = (version.layout.html, version.layout.text) if version.layout else ("", "")
+        if version.layout:
+            html = version.layout.html
+            text = version.layout.text
+        else:
+            html = ""
+            text = ""
     else:
-        html, text = version.layout_html, version.layout_text
+        html = version.layout_html
+        text = version.layout_text
     return html, text if text.strip() or not html else text_of(html)
 
 
 def _with_preheader(html: str) -> str:
     body = re.search(r"<body\b[^>]*>", html, re.IGNORECASE)
-    at = body.end() if body else 0
+    at = 0
+    if body:
+        at = body.end()
     return html[:at] + _HIDDEN + html[at:]
 
 
@@ -234,20 +292,24 @@ def _tidy(text: str, kind: Kind, where: str) -> str:
     if kind is Kind.LINK:
         link = "".join(text.split())
         if not _SAFE_LINK.match(link):
-            raise RenderError(Problem(where, None, f"“{link[:60]}” is not a link: use https://… or /path."))
+            raise RenderError(
+                Problem(where, None, f"“{link[:60]}” is not a link: use https://… or /path.")
+            )
         return link
     return tidy(text)
 
 
-# Times ("10:00 PM") and amounts come with spaces that don't break. GSM-7 lacks them: with one of them a text message
-# is counted by 70 letters and not by 160, and may cost three times as much.
+# Times ("10:00 PM") and amounts come with spaces that don't break. GSM-7 lacks them: with one of
+# them a text message is counted by 70 letters and not by 160, and may cost three times as much.
 _BREAKABLE = dict.fromkeys((0xA0, 0x202F), " ")
 _cache: OrderedDict[Any, Compiled] = OrderedDict()
 _lock = threading.Lock()
 
 
 def compiled(version: Version) -> Compiled:
-    """The version, parsed once per process when it is published (it never changes then); drafts always anew."""
+    """The version, parsed once per process when it is published (it never changes then);
+    drafts always anew.
+    """
     if version.state == VersionState.DRAFT:
         return Compiled(version)
     with _lock:

@@ -1,6 +1,8 @@
-"""The library that comes with the product: nineteen templates in English and Russian, and the layout around them.
+"""The library that comes with the product: nineteen templates in English and Russian,
+and the layout around them.
 
-They are read from `stock/<key>/`: `template.toml` (name, variables) and one file per language with its words.
+They are read from `stock/<key>/`: `template.toml` (name,
+variables) and one file per language with its words.
 """
 
 import datetime as dt
@@ -23,7 +25,8 @@ def keys() -> list[str]:
 
 
 def install(*, by: Actor, now: dt.datetime) -> list[Template]:
-    """Create and publish what is not there yet, by key; what staff have changed since stays as it is.
+    """Create and publish what is not there yet, by key;
+    what staff have changed since stays as it is.
 
     Returns the templates made by this call.
     """
@@ -34,7 +37,9 @@ def install(*, by: Actor, now: dt.datetime) -> list[Template]:
 
 
 def ensure(key: str, *, by: Actor, now: dt.datetime) -> Template:
-    """The one template, installed when it is not there: in a database that was set up before it shipped."""
+    """The one template, installed when it is not there:
+    in a database that was set up before it shipped.
+    """
     if found := Template.objects.filter(key=key).first():
         return found
     try:
@@ -78,4 +83,7 @@ def _read(path: Path) -> dict[str, Any]:
 
 
 def _trimmed(channels: dict[str, dict[str, str]]) -> dict[str, dict[str, str]]:
-    return {channel: {name: words.strip() for name, words in parts.items()} for channel, parts in channels.items()}
+    return {
+        channel: {name: words.strip() for name, words in parts.items()}
+        for channel, parts in channels.items()
+    }

@@ -1,4 +1,7 @@
-"""The Django admin for operators: every table plain, the books read-only. Staff work in the dashboard instead."""
+"""The Django admin for operators: every table plain, the books read-only.
+
+Staff work in the dashboard instead.
+"""
 
 from typing import Any
 
@@ -14,17 +17,30 @@ from apps.followers.models import ConsentRecord
 from apps.notifications.models import Delivery, DeliveryEvent, Notification, ProviderAccount, Tally
 
 # Written by one function each, in step with others: an edit here would make the books lie.
-BOOKS = {AuditEntry, ConsentRecord, Delivery, DeliveryEvent, EventOutcome, Notification, Occurrence, Tally}
+BOOKS = {
+    AuditEntry,
+    ConsentRecord,
+    Delivery,
+    DeliveryEvent,
+    EventOutcome,
+    Notification,
+    Occurrence,
+    Tally,
+}
 
 
 def has_permission(request: HttpRequest) -> bool:
     """Operators: superusers, and administrators that were marked as such (`is_staff`)."""
     user = request.user
-    return user.is_active and (user.is_superuser or (user.is_staff and may(user, Capability.ADMINISTER)))
+    return user.is_active and (
+        user.is_superuser or (user.is_staff and may(user, Capability.ADMINISTER))
+    )
 
 
 class ForOperators:
-    """Whoever may come in here may do all of it: the single permissions of Django's own tables are not used."""
+    """Whoever may come in here may do all of it:
+    the single permissions of Django's own tables are not used.
+    """
 
     def has_module_permission(self, request: HttpRequest) -> bool:
         return has_permission(request)
@@ -50,7 +66,9 @@ class Plain(ForOperators, admin.ModelAdmin):
         super().__init__(*args)
         # a select of a million followers would never load
         self.raw_id_fields = tuple(
-            field.name for field in self.model._meta.fields + self.model._meta.many_to_many if field.is_relation
+            field.name
+            for field in self.model._meta.fields + self.model._meta.many_to_many
+            if field.is_relation
         )
 
 

@@ -3,10 +3,26 @@
 from django.urls import URLPattern
 
 from apps.dashboard.administer import api_keys, auth, channels, staff
-from apps.dashboard.audience import followers, forecasts, imports, segments, suppressions, tags, webhooks
+from apps.dashboard.audience import (
+    followers,
+    forecasts,
+    imports,
+    segments,
+    suppressions,
+    tags,
+    webhooks,
+)
 from apps.dashboard.content import caps, layouts, message_types, preview, templates
 from apps.dashboard.operate import audit
-from apps.dashboard.send import campaigns, deliveries, event_rules, events, notifications, recurring, undelivered
+from apps.dashboard.send import (
+    campaigns,
+    deliveries,
+    event_rules,
+    events,
+    notifications,
+    recurring,
+    undelivered,
+)
 from apps.dashboard.shell import home
 
 app_name = "dashboard"

@@ -1,4 +1,6 @@
-"""Addresses as people type them, turned into the one spelling we keep and the key that makes two spellings the same."""
+"""Addresses as people type them, turned into the one spelling we keep and the key that makes two
+spellings the same.
+"""
 
 import re
 import unicodedata
@@ -9,13 +11,16 @@ from email_validator.rfc_constants import CASE_INSENSITIVE_MAILBOX_NAMES, EMAIL_
 
 from apps.followers.models import Channel
 
-# The library's own switch: mail servers of intranets do live in .local (test_environment below allows .test).
+# The library's own switch: mail servers of intranets do live in .local (test_environment below
+# allows .test).
 if "local" in SPECIAL_USE_DOMAIN_NAMES:
     SPECIAL_USE_DOMAIN_NAMES.remove("local")
 
 _ATOM = r"[a-z0-9!#$%&'*+/=?^_`{|}~-]+"  # RFC 5322 3.2.3
 _LABEL = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"  # RFC 1123 2.1
-_ORDINARY = re.compile(rf"({_ATOM}(?:\.{_ATOM})*)@((?:{_LABEL}\.)+([a-z]{{2,63}}))", re.ASCII | re.IGNORECASE)
+_ORDINARY = re.compile(
+    rf"({_ATOM}(?:\.{_ATOM})*)@((?:{_LABEL}\.)+([a-z]{{2,63}}))", re.ASCII | re.IGNORECASE
+)
 _RESERVED_ENDINGS = frozenset(name.rpartition(".")[2] for name in SPECIAL_USE_DOMAIN_NAMES)
 _ROLES = frozenset(CASE_INSENSITIVE_MAILBOX_NAMES)  # RFC 2142: the library writes Info@ as info@
 
@@ -25,11 +30,13 @@ class BadAddress(ValueError):
 
 
 def normalise(channel: str, value: str) -> tuple[str, str]:
-    """`(value, key)` for an e-mail address or a phone number in the form other people would recognise.
+    """`(value, key)` for an e-mail address or a phone number in the form other people would
+    recognise.
 
-    `value` is what we show and send to, `key` is what is unique. E-mail: the domain is compared in its ASCII form
-    (IDNA 2008) and the part before the @ in any case; RFC 5321 would allow Anna@ and anna@ to differ, no provider
-    does it, and two rows would mean two copies for one person. Phone: E.164 for both. No network. Raises BadAddress.
+    `value` is what we show and send to, `key` is what is unique. E-mail: the domain is compared in
+    its ASCII form (IDNA 2008) and the part before the @ in any case; RFC 5321 would allow Anna@ and
+    anna@ to differ, no provider does it, and two rows would mean two copies for one person. Phone:
+    E.164 for both. No network. Raises BadAddress.
     """
     value = unicodedata.normalize("NFC", value).strip().strip("\u200b\ufeff")
     if channel == Channel.EMAIL:
@@ -40,7 +47,10 @@ def normalise(channel: str, value: str) -> tuple[str, str]:
 
 
 def _email(value: str) -> tuple[str, str]:
-    """Return the value and the key of an e-mail address; few need the library. Raises BadAddress."""
+    """Return the value and the key of an e-mail address; few need the library.
+
+    Raises BadAddress.
+    """
     return ordinary_email(value) or _any_email(value)
 
 
@@ -74,7 +84,9 @@ def _any_email(value: str) -> tuple[str, str]:
 
 def _phone(value: str) -> tuple[str, str]:
     # 00 is how many countries dial what the world writes as +
-    international = "+" + value[2:] if value.startswith("00") else value
+    international = value
+    if value.startswith("00"):
+        international = "+" + value[2:]
     try:
         number = phonenumbers.parse(international, None)
     except phonenumbers.NumberParseException as error:
@@ -82,9 +94,13 @@ def _phone(value: str) -> tuple[str, str]:
             f"{value[:80]!r} is not a phone number: write it with + and the country code, for example +49 30 1234567."
         ) from error
     if number.extension:
-        raise BadAddress(f"{value[:80]!r} has an extension: a text message can't reach it. Leave the extension out.")
+        raise BadAddress(
+            f"{value[:80]!r} has an extension: a text message can't reach it. Leave the extension out."
+        )
     # Possible, not valid: number plans change faster than the library's tables do.
     if not phonenumbers.is_possible_number(number):
-        raise BadAddress(f"{value[:80]!r} is not a phone number: it has too few or too many digits for its country.")
+        raise BadAddress(
+            f"{value[:80]!r} is not a phone number: it has too few or too many digits for its country."
+        )
     text = phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
     return text, text

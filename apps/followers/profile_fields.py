@@ -1,4 +1,6 @@
-"""What may stand in a follower's fields: pure functions that tidy a value or refuse it with a clear sentence."""
+"""What may stand in a follower's fields:
+pure functions that tidy a value or refuse it with a clear sentence.
+"""
 
 import json
 import re
@@ -12,8 +14,11 @@ METADATA_MAX_BYTES = 16 * 1024
 METADATA_MAX_DEPTH = 8
 TAG_MAX_CHARS = 80
 _TEXT_MAX_CHARS = 200
-# language, script, region and variants of BCP 47 (RFC 5646, section 2.1), without extensions and private use
-_LANGUAGE = re.compile(r"[a-z]{2,3}(-[a-z]{4})?(-([a-z]{2}|\d{3}))?(-([a-z\d]{5,8}|\d[a-z\d]{3}))*", re.IGNORECASE)
+# language, script, region and variants of BCP 47 (RFC 5646, section 2.1),
+# without extensions and private use
+_LANGUAGE = re.compile(
+    r"[a-z]{2,3}(-[a-z]{4})?(-([a-z]{2}|\d{3}))?(-([a-z\d]{5,8}|\d[a-z\d]{3}))*", re.IGNORECASE
+)
 _ESCAPED_NUL = re.compile(r"(?<!\\)(?:\\\\)*\\u0000")
 # invisible at the ends of a pasted cell: zero-width space and the byte order mark
 _INVISIBLE = "\u200b\ufeff"
@@ -28,7 +33,9 @@ class BadFollower(ValueError):
 
 
 def name(value: str) -> str:
-    """One line; every kind of space (no-break spaces and line breaks, too) becomes one plain space."""
+    """One line; every kind of space (no-break spaces and line breaks,
+    too) becomes one plain space.
+    """
     return _line("name", "The name", value)
 
 
@@ -38,24 +45,34 @@ def external_id(value: str | None) -> str | None:
 
 
 def language(value: str) -> str:
-    """A BCP 47 tag in its usual case, such as pt-BR or zh-Hant-TW; pt_br is understood. "" stays ""."""
+    """A BCP 47 tag in its usual case, such as pt-BR or zh-Hant-TW; pt_br is understood.
+    "" stays "".
+    """
     tag = value.strip().replace("_", "-")
     if not tag:
         return ""
     if len(tag) > 35 or not _LANGUAGE.fullmatch(tag):
-        raise BadFollower("language", f"{value[:40]!r} is not a language tag. Use one such as en, ru or pt-BR.")
+        raise BadFollower(
+            "language", f"{value[:40]!r} is not a language tag. Use one such as en, ru or pt-BR."
+        )
     head, *rest = tag.lower().split("-")
-    return "-".join([head, *({2: part.upper(), 4: part.title()}.get(len(part), part) for part in rest)])
+    return "-".join(
+        [head, *({2: part.upper(), 4: part.title()}.get(len(part), part) for part in rest)]
+    )
 
 
 def time_zone(value: str) -> str:
     """An IANA zone name; "" stays "" and means the site's zone. Raises UnknownZone."""
     value = value.strip()
-    return zone(value).key if value else ""
+    if value:
+        return zone(value).key
+    return ""
 
 
 def metadata(value: Any) -> dict[str, Any]:
-    """A JSON object of at most 16 kB and METADATA_MAX_DEPTH levels: templates must be able to read it."""
+    """A JSON object of at most 16 kB and METADATA_MAX_DEPTH levels:
+    templates must be able to read it.
+    """
     if not isinstance(value, Mapping) or not all(isinstance(key, str) for key in value):
         raise BadFollower("metadata", 'Metadata must be a JSON object, such as {"plan": "pro"}.')
     try:
@@ -63,19 +80,31 @@ def metadata(value: Any) -> dict[str, Any]:
         size = len(text.encode())
     except (TypeError, ValueError, RecursionError) as error:
         raise BadFollower(
-            "metadata", "Metadata must hold only text, numbers, true, false, null, lists and objects."
+            "metadata",
+            "Metadata must hold only text, numbers, true, false, null, lists and objects.",
         ) from error
     if size > METADATA_MAX_BYTES:
         raise BadFollower("metadata", f"Metadata may have 16,384 bytes as JSON; this has {size:,}.")
     if _depth(value) > METADATA_MAX_DEPTH:
-        raise BadFollower("metadata", f"Metadata may be nested {METADATA_MAX_DEPTH} levels deep. Make it flatter.")
+        raise BadFollower(
+            "metadata", f"Metadata may be nested {METADATA_MAX_DEPTH} levels deep. Make it flatter."
+        )
     if _ESCAPED_NUL.search(text):
-        raise BadFollower("metadata", "Metadata contains a NUL character, which the database can't keep. Remove it.")
+        raise BadFollower(
+            "metadata",
+            "Metadata contains a NUL character, which the database can't keep. Remove it.",
+        )
     return dict(value)
 
 
 def _depth(value: Any) -> int:
-    inner = value.values() if isinstance(value, Mapping) else value if isinstance(value, list | tuple) else None
+    inner = (
+        value.values()
+        if isinstance(value, Mapping)
+        else value
+        if isinstance(value, list | tuple)
+        else None
+    )
     return 0 if inner is None else 1 + max(map(_depth, inner), default=0)
 
 
@@ -86,7 +115,8 @@ def tag_names(values: Iterable[str]) -> list[str]:
         text = _line("tags", "The tag", value)
         if len(text) > TAG_MAX_CHARS:
             raise BadFollower(
-                "tags", f"The tag {text[:30]!r}… has {len(text)} characters; {TAG_MAX_CHARS} are allowed."
+                "tags",
+                f"The tag {text[:30]!r}… has {len(text)} characters; {TAG_MAX_CHARS} are allowed.",
             )
         if text:
             names.setdefault(text.casefold(), text)
@@ -98,5 +128,7 @@ def _line(field: str, label: str, value: str) -> str:
     if any(unicodedata.category(char) in {"Cc", "Cs"} for char in text):
         raise BadFollower(field, f"{label} contains a control character. Remove it.")
     if len(text) > _TEXT_MAX_CHARS:
-        raise BadFollower(field, f"{label} has {len(text)} characters; {_TEXT_MAX_CHARS} are allowed.")
+        raise BadFollower(
+            field, f"{label} has {len(text)} characters; {_TEXT_MAX_CHARS} are allowed."
+        )
     return text

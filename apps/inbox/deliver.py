@@ -28,10 +28,14 @@ class InApp(Provider):
 
 
 class InAppSession(Session[InAppMessage]):
-    """Writes through the caller's connection, so inside `atomic()` the message and its record are one."""
+    """Writes through the caller's connection,
+    so inside `atomic()` the message and its record are one.
+    """
 
     def send(self, message: InAppMessage) -> Outcome:
-        """Store the message once, however often it is sent: `delivery` is unique in the database."""
+        """Store the message once, however often it is sent:
+        `delivery` is unique in the database.
+        """
         title = message.title.strip()
         if not title:
             return Outcome(Result.PERMANENT_CONTENT, "An in-app message needs a title.")
@@ -59,7 +63,9 @@ class InAppSession(Session[InAppMessage]):
 
 
 def is_safe_link(link: str) -> bool:
-    """Nowhere, an http(s) address, or a path of this site; never a script, and nothing a browser reads otherwise."""
+    """Nowhere, an http(s) address, or a path of this site; never a script,
+    and nothing a browser reads otherwise.
+    """
     if not link:
         return True
     # browsers drop tabs and line breaks inside a URL and take a backslash for a slash (WHATWG URL)

@@ -8,11 +8,16 @@ from apps.lib.ids import uuid7
 
 
 class InboxItem(models.Model):
-    """One in-app message. `delivery` is the public id of the delivery that brought it, so it arrives once."""
+    """One in-app message.
+
+    `delivery` is the public id of the delivery that brought it, so it arrives once.
+    """
 
     uid = models.UUIDField(default=uuid7, unique=True, editable=False)
     # both indexes below begin with it
-    follower = models.ForeignKey(Follower, on_delete=models.CASCADE, related_name="inbox_items", db_index=False)
+    follower = models.ForeignKey(
+        Follower, on_delete=models.CASCADE, related_name="inbox_items", db_index=False
+    )
     delivery = models.UUIDField(unique=True)
     category = models.CharField(max_length=16, choices=Category)
     title = models.CharField(max_length=200)
@@ -22,16 +27,22 @@ class InboxItem(models.Model):
     # the follower's words about it; each can be taken back, and none implies another
     read_at = models.DateTimeField(null=True, blank=True)
     archived_at = models.DateTimeField(null=True, blank=True)
-    removed_at = models.DateTimeField(null=True, blank=True)  # retracted: kept, so that it can't arrive again
+    removed_at = models.DateTimeField(
+        null=True, blank=True
+    )  # retracted: kept, so that it can't arrive again
 
     class Meta:
         ordering = ["-id"]
         indexes = [
-            models.Index(fields=["follower", "-id"], name="inbox_of_follower"),  # the list, newest first
+            models.Index(
+                fields=["follower", "-id"], name="inbox_of_follower"
+            ),  # the list, newest first
             # the badge
             models.Index(
                 fields=["follower"],
-                condition=Q(read_at__isnull=True, archived_at__isnull=True, removed_at__isnull=True),
+                condition=Q(
+                    read_at__isnull=True, archived_at__isnull=True, removed_at__isnull=True
+                ),
                 name="inbox_new",
             ),
         ]

@@ -1,6 +1,7 @@
 """Reading the inbox: what is there, how much is new, and what the follower said about it.
 
-Who read a message here needs it on no other channel: the fallbacks that wait are called off in the same transaction.
+Who read a message here needs it on no other channel:
+the fallbacks that wait are called off in the same transaction.
 """
 
 import datetime as dt
@@ -33,7 +34,9 @@ def unread_count(follower: Follower) -> int:
 def mark_read(*, item: InboxItem, by: Actor, now: dt.datetime) -> bool:
     """Keep when it was read first. Says whether that changed anything."""
     with transaction.atomic():
-        changed = bool(InboxItem.objects.filter(pk=item.pk, read_at__isnull=True).update(read_at=now))
+        changed = bool(
+            InboxItem.objects.filter(pk=item.pk, read_at__isnull=True).update(read_at=now)
+        )
         if changed:
             publish(Fact(Kind.INBOX_ITEM_READ, by, now, "inbox_item", str(item.uid), item.title))
             fallback.read(deliveries=[item.delivery], now=now)
@@ -42,7 +45,10 @@ def mark_read(*, item: InboxItem, by: Actor, now: dt.datetime) -> bool:
 
 
 def mark_unread(*, item: InboxItem, by: Actor, now: dt.datetime) -> bool:
-    """As if it were new; what its reading called off stays so. Says whether that changed anything."""
+    """As if it were new; what its reading called off stays so.
+
+    Says whether that changed anything.
+    """
     return _change(item, "read_at", None, by, now)
 
 
@@ -54,21 +60,31 @@ def archive(*, item: InboxItem, archived: bool, by: Actor, now: dt.datetime) -> 
 def read_all(*, follower: Follower, by: Actor, now: dt.datetime) -> int:
     """Everything that is new at this moment has been read; how many that were."""
     with transaction.atomic():
-        new = dict(new_of(follower).select_for_update().order_by("pk").values_list("pk", "delivery"))
+        new = dict(
+            new_of(follower).select_for_update().order_by("pk").values_list("pk", "delivery")
+        )
         if new:
             InboxItem.objects.filter(pk__among=set(new)).update(read_at=now)
             data = {"items": len(new)}
-            publish(Fact(Kind.INBOX_READ, by, now, "follower", str(follower.uid), follower.label, data))
+            publish(
+                Fact(Kind.INBOX_READ, by, now, "follower", str(follower.uid), follower.label, data)
+            )
             fallback.read(deliveries=list(new.values()), now=now)
     return len(new)
 
 
-def _change(item: InboxItem, field: str, value: dt.datetime | None, by: Actor, now: dt.datetime) -> bool:
+def _change(
+    item: InboxItem, field: str, value: dt.datetime | None, by: Actor, now: dt.datetime
+) -> bool:
     with transaction.atomic():
         rows = InboxItem.objects.filter(pk=item.pk, **{f"{field}__isnull": value is not None})
         changed = bool(rows.update(**{field: value}))
         if changed:
             data = {field.removesuffix("_at"): value is not None}
-            publish(Fact(Kind.INBOX_ITEM_CHANGED, by, now, "inbox_item", str(item.uid), item.title, data))
+            publish(
+                Fact(
+                    Kind.INBOX_ITEM_CHANGED, by, now, "inbox_item", str(item.uid), item.title, data
+                )
+            )
     item.refresh_from_db(fields=[field])
     return changed

@@ -14,7 +14,9 @@ class ActorKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """`id` is the public id of the acting row ('' for the system); `label` is what people read in the history."""
+    """`id` is the public id of the acting row ('' for the system);
+    `label` is what people read in the history.
+    """
 
     kind: ActorKind
     id: str = ""

@@ -9,8 +9,9 @@ from django.http import HttpRequest
 def client_ip(request: HttpRequest) -> str:
     """The visitor's address; "" where there is none.
 
-    Each proxy in front appends the address it was called from to X-Forwarded-For, so with PROXY_COUNT of them the
-    visitor is that many from the end; everything before was sent by the visitor and is not believed.
+    Each proxy in front appends the address it was called from to X-Forwarded-For, so with
+    PROXY_COUNT of them the visitor is that many from the end; everything before was sent by the
+    visitor and is not believed.
     """
     if settings.PROXY_COUNT:
         hops = [hop.strip() for hop in request.headers.get("X-Forwarded-For", "").split(",")]

@@ -1,4 +1,6 @@
-"""Encryption of provider credentials at rest: Fernet with a list of keys, so that keys can be rotated."""
+"""Encryption of provider credentials at rest: Fernet with a list of keys,
+so that keys can be rotated.
+"""
 
 import base64
 import hashlib
@@ -9,7 +11,9 @@ from typing import Any
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 from django.conf import settings
 
-_CLOSED = "None of FIELD_KEYS opens this value. Put the key it was written with back into FIELD_KEYS."
+_CLOSED = (
+    "None of FIELD_KEYS opens this value. Put the key it was written with back into FIELD_KEYS."
+)
 
 
 class Undecryptable(ValueError):
@@ -22,7 +26,8 @@ def _keys() -> list[Fernet]:
 
 @cache
 def _key(secret: str) -> Fernet:
-    # SHA-256 turns any long random text into a key of the right size; FIELD_KEYS are secrets, not passwords.
+    # SHA-256 turns any long random text into a key of the right size; FIELD_KEYS are secrets,
+    # not passwords.
     return Fernet(base64.urlsafe_b64encode(hashlib.sha256(secret.encode()).digest()))
 
 
@@ -46,7 +51,8 @@ def decrypt(text: str) -> Any:
 
 
 def rewritten(text: str) -> str | None:
-    """The same value, written with the first key; None where the first key opens it already, or where there is none.
+    """The same value, written with the first key; None where the first key opens it already,
+    or where there is none.
 
     Raises Undecryptable.
     """

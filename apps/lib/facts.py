@@ -1,4 +1,6 @@
-"""Facts: one list of what can happen, and `publish`, which tells everyone who asked in the same transaction."""
+"""Facts: one list of what can happen, and `publish`,
+which tells everyone who asked in the same transaction.
+"""
 
 import datetime as dt
 from collections.abc import Callable, Sequence
@@ -29,24 +31,33 @@ class Kind(StrEnum):
     FOLLOWER_UNTAGGED = "follower.untagged"
     TAG_CREATED = "tag.created"
     TAG_DELETED = "tag.deleted"
-    PREFERENCES_CHANGED = "preferences.changed"  # matrix cells or channel switches; data carries before and after
+    PREFERENCES_CHANGED = (
+        "preferences.changed"  # matrix cells or channel switches; data carries before and after
+    )
     RHYTHM_CHANGED = "rhythm.changed"  # quiet hours, digests, snooze; data carries before and after
-    PHONE_CODE_SENT = "phone_code.sent"  # somebody wants to confirm a number; data carries the provider's answer
+    PHONE_CODE_SENT = (
+        "phone_code.sent"  # somebody wants to confirm a number; data carries the provider's answer
+    )
     ADDRESS_SUPPRESSED = "address.suppressed"  # no message leaves for this address any more
     ADDRESS_RELEASED = "address.released"
     DEVICE_REGISTERED = "device.registered"  # a phone or a browser takes messages from now on
     DEVICE_GONE = "device.gone"  # removed, dead or idle; data says why
     WEBHOOK_ADDED = "webhook.added"  # a follower's messages are posted to an address
     WEBHOOK_REMOVED = "webhook.removed"
-    WEBHOOK_SWITCHED_OFF = "webhook.switched_off"  # by hand, or because its calls failed for days; data says why
+    WEBHOOK_SWITCHED_OFF = (
+        "webhook.switched_off"  # by hand, or because its calls failed for days; data says why
+    )
     WEBHOOK_SWITCHED_ON = "webhook.switched_on"
     WEBHOOK_SECRET_CHANGED = "webhook.secret_changed"  # noqa: S105  # for a day messages carry both signatures
-    SMS_ANSWERED = "sms.answered"  # a phone answered something that a person should read, or asked for help
+    SMS_ANSWERED = (
+        "sms.answered"  # a phone answered something that a person should read, or asked for help
+    )
     IMPORT_STARTED = "import.started"
     IMPORT_FINISHED = "import.finished"
     IMPORT_FAILED = "import.failed"  # given up; what was imported before stays
     TYPE_CHANGED = "notification_type.changed"
-    CAP_CHANGED = "cap.changed"  # how many messages one follower gets in a window; data carries before and after
+    # how many messages one follower gets in a window; data carries before and after
+    CAP_CHANGED = "cap.changed"
     CAP_REMOVED = "cap.removed"
     TEMPLATE_CREATED = "template.created"
     TEMPLATE_CHANGED = "template.changed"  # a draft was edited
@@ -56,17 +67,25 @@ class Kind(StrEnum):
     LAYOUT_CHANGED = "layout.changed"
     TEST_SENT = "template.test_sent"
     PROVIDER_CHANGED = "provider_account.changed"
-    PROVIDER_TESTED = "provider_account.tested"  # a person tried it; data carries the server's answer
-    PROVIDER_STOPPED = "provider_account.stopped"  # the breaker opened: it is left alone for a minute and longer
+    PROVIDER_TESTED = (
+        "provider_account.tested"  # a person tried it; data carries the server's answer
+    )
+    PROVIDER_STOPPED = (
+        "provider_account.stopped"  # the breaker opened: it is left alone for a minute and longer
+    )
     PROVIDER_RECOVERED = "provider_account.recovered"  # its probe was taken
     PROVIDER_RESET = "provider_account.reset"  # a person's word: use it again at once
-    FIELD_KEYS_ROTATED = "field_keys.rotated"  # what is encrypted was written anew with the first key
+    FIELD_KEYS_ROTATED = (
+        "field_keys.rotated"  # what is encrypted was written anew with the first key
+    )
     DOMAIN_LIMIT_CHANGED = "domain_limit.changed"  # how fast a receiving domain is written to
     NOTIFICATION_CREATED = "notification.created"
     NOTIFICATION_PAUSED = "notification.paused"
     NOTIFICATION_RESUMED = "notification.resumed"
     NOTIFICATION_CANCELLED = "notification.cancelled"
-    NOTIFICATION_RETRACTED = "notification.retracted"  # cancelled, and taken back where that can be done
+    NOTIFICATION_RETRACTED = (
+        "notification.retracted"  # cancelled, and taken back where that can be done
+    )
     NOTIFICATION_REOPENED = "notification.reopened"  # it was finished, and some of it is sent again
     NOTIFICATION_FINISHED = "notification.finished"
     DELIVERY_FAILED = "delivery.failed"
@@ -99,7 +118,9 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Fact:
-    """Something that happened to `subject` (`subject_type`, its public id and a label people can read)."""
+    """Something that happened to `subject` (`subject_type`,
+    its public id and a label people can read).
+    """
 
     kind: Kind
     by: Actor
@@ -120,11 +141,12 @@ def _subscribers(kind: str) -> tuple[Subscriber, ...]:
 
 
 def publish(*facts: Fact) -> None:
-    """Tell all subscribers, inside the transaction of the change: no fact without its change, and the reverse.
+    """Tell all subscribers, inside the transaction of the change: no fact without its change,
+    and the reverse.
 
-    Facts that come together are told together: to write down the ends of a hundred small notifications one by one took
-    longer than to send them. Raises RuntimeError outside a transaction, because then a crash could keep one and lose
-    the other.
+    Facts that come together are told together: to write down the ends of a hundred small
+    notifications one by one took longer than to send them. Raises RuntimeError outside a
+    transaction, because then a crash could keep one and lose the other.
     """
     told: dict[Subscriber, list[Fact]] = {}
     for fact in facts:

@@ -1,4 +1,6 @@
-"""Public ids: time-ordered UUIDs (RFC 9562, version 7), made in Python or, for set-wise inserts, in SQL."""
+"""Public ids: time-ordered UUIDs (RFC 9562, version 7), made in Python or, for set-wise inserts,
+in SQL.
+"""
 
 import os
 import sqlite3
@@ -12,9 +14,11 @@ from django.dispatch import receiver
 
 
 def uuid7() -> uuid.UUID:
-    """48 bits of milliseconds, 12 bits of their fraction (RFC 9562 6.2, method 3), then 62 random bits.
+    """48 bits of milliseconds, 12 bits of their fraction (RFC 9562 6.2, method 3),
+    then 62 random bits.
 
-    The fraction keeps ids of one process in order: a list of ids made in the same millisecond is still in their order.
+    The fraction keeps ids of one process in order:
+    a list of ids made in the same millisecond is still in their order.
     """
     millis, rest = divmod(time.time_ns(), 1_000_000)
     fraction = rest * 4096 // 1_000_000
@@ -29,9 +33,13 @@ class Uuid7(Func):
     arity = 0
     output_field = UUIDField()
 
-    def as_postgresql(self, compiler: Any, connection: Any, **context: Any) -> tuple[str, tuple[()]]:
-        # gen_random_uuid() gives version 4; the first 48 bits become the time and bits 52/53 turn 4 into 7.
-        millis = "(date_part('epoch', clock_timestamp()) * 1000)::bigint"  # extract() reckons in slow decimals
+    def as_postgresql(
+        self, compiler: Any, connection: Any, **context: Any
+    ) -> tuple[str, tuple[()]]:
+        # gen_random_uuid() gives version 4; the first 48 bits become the time and bits 52/53 turn 4
+        # into 7.
+        # extract() reckons in slow decimals
+        millis = "(date_part('epoch', clock_timestamp()) * 1000)::bigint"
         return (
             "encode(set_bit(set_bit(overlay(uuid_send(gen_random_uuid()) placing "
             f"substring(int8send({millis}) from 3) from 1 for 6), 52, 1), 53, 1), 'hex')::uuid"

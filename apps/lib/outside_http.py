@@ -1,8 +1,10 @@
-"""Requests to addresses that strangers give us: never into a private network, and never past a limit of time or size.
+"""Requests to addresses that strangers give us: never into a private network,
+and never past a limit of time or size.
 
-Whoever names an address could name the cloud's metadata service or our own database (server-side request forgery). So
-the name is looked up here, every address it has must be public, and the connection goes to the one that was judged: a
-second lookup may answer otherwise (DNS rebinding). TLS still checks the name. Redirects are never followed.
+Whoever names an address could name the cloud's metadata service or our own database (server-side
+request forgery). So the name is looked up here, every address it has must be public, and the
+connection goes to the one that was judged: a second lookup may answer otherwise (DNS rebinding).
+TLS still checks the name. Redirects are never followed.
 """
 
 import http.client
@@ -26,7 +28,8 @@ LARGEST = 65_536  # bytes of an answer: we read what was wrong, not pages
 KEPT = 32  # connections
 FRESH_SECONDS = 60.0  # so long a name's address is believed
 
-# What no list of private networks has: the old local IPv6, addresses that hide an IPv4 one, and servers of clouds' own
+# What no list of private networks has: the old local IPv6, addresses that hide an IPv4 one,
+# and servers of clouds' own
 _NOT_PUBLIC = tuple(
     ipaddress.ip_network(each)
     for each in (
@@ -34,7 +37,9 @@ _NOT_PUBLIC = tuple(
         "2002::/16", "fec0::/10",
     )
 )  # fmt: skip
-_NAT64 = ipaddress.ip_network("64:ff9b::/96")  # RFC 6052: the public way to an IPv4 address behind it
+_NAT64 = ipaddress.ip_network(
+    "64:ff9b::/96"
+)  # RFC 6052: the public way to an IPv4 address behind it
 
 
 class Forbidden(ValueError):
@@ -62,7 +67,10 @@ class _Place(NamedTuple):
 
 
 def check(url: str) -> None:
-    """Judge an address's form, without the network: https, a plain name, no password in it. Raises Forbidden."""
+    """Judge an address's form, without the network: https, a plain name, no password in it.
+
+    Raises Forbidden.
+    """
     _place(url)
 
 
@@ -85,14 +93,19 @@ def _place(url: str) -> _Place:
         host = (parts.hostname or "").encode("idna").decode()
     except (ValueError, UnicodeError) as error:
         raise Forbidden(f"This is not an address of the web: {error}.") from error
-    if any(letter <= " " or letter == "\x7f" for letter in url) or not (parts.path + parts.query).isascii():
+    if (
+        any(letter <= " " or letter == "\x7f" for letter in url)
+        or not (parts.path + parts.query).isascii()
+    ):
         raise Forbidden("The address holds blanks, or letters that must be written as %xx.")
     if parts.username is not None or parts.password is not None:
         raise Forbidden("The address holds a user name or a password. Leave them out.")
     if not host:
         raise Forbidden("The address has no host. Write it as https://example.com/path.")
     secure = parts.scheme == "https"
-    if not secure and not (parts.scheme == "http" and _is_loopback(host) and settings.ALLOW_LOOPBACK):
+    if not secure and not (
+        parts.scheme == "http" and _is_loopback(host) and settings.ALLOW_LOOPBACK
+    ):
         raise Forbidden("The address must begin with https://.")
     path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
     return _Place(secure, host, port if port is not None else 443 if secure else 80, path)
@@ -103,16 +116,23 @@ def _is_loopback(host: str) -> bool:
 
 
 def address_of(host: str, port: int) -> str:
-    """Where the name leads. Raises Forbidden where one of its addresses is private, NoAnswer where it has none."""
+    """Where the name leads.
+
+    Raises Forbidden where one of its addresses is private, NoAnswer where it has none.
+    """
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError) as error:
         raise NoAnswer(f"The name {host} leads nowhere: {error}") from error
     addresses = [str(each[4][0]) for each in found]
     for address in addresses:
-        allowed = settings.ALLOW_LOOPBACK and ipaddress.ip_address(address.partition("%")[0]).is_loopback
+        allowed = (
+            settings.ALLOW_LOOPBACK and ipaddress.ip_address(address.partition("%")[0]).is_loopback
+        )
         if not allowed and not is_public(address):
-            raise Forbidden(f"The name {host} leads to {address}, which is not in the open internet.")
+            raise Forbidden(
+                f"The name {host} leads to {address}, which is not in the open internet."
+            )
     if not addresses:
         raise NoAnswer(f"The name {host} leads nowhere.")
     return addresses[0]
@@ -125,17 +145,27 @@ class _Connection(http.client.HTTPConnection):
 
     def __init__(self, place: _Place, address: str, tls: ssl.SSLContext | None) -> None:
         super().__init__(place.host, place.port)
-        self.default_port = 443 if tls else 80  # is not named in the header Host
+        # is not named in the header Host
+        if tls:
+            self.default_port = 443
+        else:
+            self.default_port = 80
         self.judged_at = time.monotonic()
         self.used = False
-        self._address, self._tls = address, tls
+        self._address = address
+        self._tls = tls
         self._raw: socket.socket | None = None
 
     def connect(self) -> None:
-        self._raw = sock = socket.create_connection((self._address, self.port), min(CONNECT_SECONDS, self.patience))
+        self._raw = sock = socket.create_connection(
+            (self._address, self.port), min(CONNECT_SECONDS, self.patience)
+        )
         sock.settimeout(self.patience)
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self.sock = self._tls.wrap_socket(sock, server_hostname=self.host) if self._tls else sock
+        if self._tls:
+            self.sock = self._tls.wrap_socket(sock, server_hostname=self.host)
+        else:
+            self.sock = sock
         self._raw = self.sock
 
     def cut(self) -> None:
@@ -186,7 +216,9 @@ class Outside:
             if place.secure and self._tls is None:
                 self._tls = ssl.create_default_context()
             address = address_of(place.host, place.port)
-            kept = self._kept[key] = _Connection(place, address, self._tls if place.secure else None)
+            kept = self._kept[key] = _Connection(
+                place, address, self._tls if place.secure else None
+            )
             kept.patience = self._timeout
         self._kept.move_to_end(key)
         while len(self._kept) > KEPT:
@@ -197,7 +229,9 @@ class Outside:
         if connection := self._kept.pop(place[:3], None):
             connection.close()
 
-    def _ask(self, connection: _Connection, place: _Place, body: bytes, headers: Mapping[str, str]) -> Reply:
+    def _ask(
+        self, connection: _Connection, place: _Place, body: bytes, headers: Mapping[str, str]
+    ) -> Reply:
         # a time-out of a socket is for each read: who sends a byte a second would keep us for ever
         late = threading.Event()
 
@@ -213,24 +247,41 @@ class Outside:
             with connection.getresponse() as response:
                 text = _beginning(response).decode("utf-8", "replace")
                 whole = response.isclosed() or response.length == 0
-                reply = Reply(response.status, {name.lower(): value for name, value in response.getheaders()}, text)
+                reply = Reply(
+                    response.status,
+                    {name.lower(): value for name, value in response.getheaders()},
+                    text,
+                )
             if not whole:
                 connection.close()
-        except (OSError, ValueError, http.client.HTTPException) as error:  # ValueError: a chunk of less than no bytes
+        except (
+            OSError,
+            ValueError,
+            http.client.HTTPException,
+        ) as error:  # ValueError: a chunk of less than no bytes
             connection.close()
             if late.is_set() or isinstance(error, TimeoutError):
-                raise NoAnswer(f"{place.host} did not answer within {self._timeout:g} s.") from TimeoutError()
-            raise NoAnswer(f"{place.host} gave no answer: {type(error).__name__}: {error}") from error
+                raise NoAnswer(
+                    f"{place.host} did not answer within {self._timeout:g} s."
+                ) from TimeoutError()
+            raise NoAnswer(
+                f"{place.host} gave no answer: {type(error).__name__}: {error}"
+            ) from error
         finally:
             deadline.cancel()
         if late.is_set():  # cut off in the middle, which looks like an end
-            raise NoAnswer(f"{place.host} did not answer within {self._timeout:g} s.") from TimeoutError()
+            raise NoAnswer(
+                f"{place.host} did not answer within {self._timeout:g} s."
+            ) from TimeoutError()
         connection.used = True
         return reply
 
 
 def _beginning(response: http.client.HTTPResponse) -> bytes:
-    """At most LARGEST bytes. Not by read(): of a chunk that says it has -1 bytes that reads all there ever comes."""
+    """At most LARGEST bytes.
+
+    Not by read(): of a chunk that says it has -1 bytes that reads all there ever comes.
+    """
     parts: list[bytes] = []
     left = LARGEST
     while left and (part := response.read1(left)):

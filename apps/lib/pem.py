@@ -15,10 +15,14 @@ class BadPem(ValueError):
 
 
 def private_key(text: str) -> PrivateKeyTypes:
-    """The key of a PEM, with or without its line breaks: a form of one line takes them away. Raises BadPem."""
+    """The key of a PEM, with or without its line breaks: a form of one line takes them away.
+    Raises BadPem.
+    """
     found = _PEM.search(text)
     if not found:
-        raise BadPem("is not PEM. Paste the whole file, from -----BEGIN PRIVATE KEY----- to the END line.")
+        raise BadPem(
+            "is not PEM. Paste the whole file, from -----BEGIN PRIVATE KEY----- to the END line."
+        )
     try:
         return load_der_private_key(base64.b64decode(found[1]), password=None)
     except (ValueError, TypeError, UnsupportedAlgorithm) as error:

@@ -4,8 +4,12 @@ import json
 import re
 from typing import Any
 
-MOST_LEVELS = 100  # Python gives up at some 900, and at fewer when it is shown by a page than when it came in
-_NUL = re.compile(r"(?<!\\)(?:\\\\)*\\u0000")  # escaped, as json.dumps writes it; not a backslash before u0000
+MOST_LEVELS = (
+    100  # Python gives up at some 900, and at fewer when it is shown by a page than when it came in
+)
+_NUL = re.compile(
+    r"(?<!\\)(?:\\\\)*\\u0000"
+)  # escaped, as json.dumps writes it; not a backslash before u0000
 
 
 class BadJson(ValueError):

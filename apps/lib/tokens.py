@@ -1,4 +1,6 @@
-"""Signed links: a token names a purpose and a row, never expires unless asked, and survives key rotation."""
+"""Signed links: a token names a purpose and a row, never expires unless asked,
+and survives key rotation.
+"""
 
 import base64
 import hmac
@@ -15,7 +17,10 @@ HALF = 16  # bytes of a token of `pair` that prove it: 128 bits
 class BadToken(ValueError):
     """The token was altered, cut, made for another purpose, or is older than allowed."""
 
-    def __init__(self, text: str = "This link is not complete or was changed. Open it again from the message.") -> None:
+    def __init__(
+        self,
+        text: str = "This link is not complete or was changed. Open it again from the message.",
+    ) -> None:
         super().__init__(text)
 
 
@@ -33,24 +38,35 @@ def read(purpose: str, token: str, *, max_age: int | None = None) -> Any:
 
 
 def pair(purpose: str, payload: bytes) -> tuple[str, str]:
-    """Two tokens of the same payload, neither of which tells the other: for links that different people may hold.
+    """Two tokens of the same payload, neither of which tells the other:
+    for links that different people may hold.
 
-    One HMAC makes both, each with a half of it: a mail has two and is made in 100 µs, of which `make` would take 30.
+    One HMAC makes both, each with a half of it: a mail has two and is made in 100 µs,
+    of which `make` would take 30.
     """
     proof = _proof(purpose, settings.SECRET_KEY, payload)
     return _text(payload + proof[:HALF]), _text(payload + proof[HALF:])
 
 
 def read_pair(purpose: str, token: str, *, second: bool) -> bytes:
-    """The payload of `pair`, if this is the token of that half. Raises BadToken. Compares in constant time."""
+    """The payload of `pair`, if this is the token of that half.
+
+    Raises BadToken. Compares in constant time.
+    """
     try:
         raw = base64.urlsafe_b64decode(token + "=" * (-len(token) % 4))
     except ValueError as error:
         raise BadToken from error
-    payload, half = raw[:-HALF], raw[-HALF:]
-    if not payload or _text(raw) != token:  # one spelling each: decoding forgives foreign characters and loose bits
+    payload = raw[:-HALF]
+    half = raw[-HALF:]
+    if (
+        not payload or _text(raw) != token
+    ):  # one spelling each: decoding forgives foreign characters and loose bits
         raise BadToken
-    part = slice(HALF, None) if second else slice(HALF)
+    if second:
+        part = slice(HALF, None)
+    else:
+        part = slice(HALF)
     keys: Iterable[str] = (settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS)
     if not any(hmac.compare_digest(_proof(purpose, key, payload)[part], half) for key in keys):
         raise BadToken
@@ -58,7 +74,9 @@ def read_pair(purpose: str, token: str, *, second: bool) -> bytes:
 
 
 def _proof(purpose: str, secret: str, payload: bytes) -> bytes:
-    proof = _started(purpose, secret).copy()  # with the key from the start it takes three times as long
+    proof = _started(
+        purpose, secret
+    ).copy()  # with the key from the start it takes three times as long
     proof.update(payload)
     return proof.digest()
 

@@ -1,4 +1,6 @@
-"""Wall-clock time in a named zone to an instant, with the hours that daylight saving skips or repeats."""
+"""Wall-clock time in a named zone to an instant,
+with the hours that daylight saving skips or repeats.
+"""
 
 import datetime as dt
 from dataclasses import dataclass
@@ -22,7 +24,9 @@ class MissingTime(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """`instant` in UTC; `repeated` says that the wall time happens twice and the first one was taken."""
+    """`instant` in UTC; `repeated` says that the wall time happens twice and the first one was
+    taken.
+    """
 
     instant: dt.datetime
     repeated: bool
@@ -33,7 +37,9 @@ def zone(name: str) -> ZoneInfo:
     try:
         return ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError) as error:
-        raise UnknownZone(f"{name!r} is not a time zone. Use a name such as Europe/Berlin.") from error
+        raise UnknownZone(
+            f"{name!r} is not a time zone. Use a name such as Europe/Berlin."
+        ) from error
 
 
 def to_instant(wall: dt.datetime, zone_name: str) -> Moment:
@@ -45,7 +51,9 @@ def to_instant(wall: dt.datetime, zone_name: str) -> Moment:
     wall = wall.replace(tzinfo=None, fold=0)
     first = wall.replace(tzinfo=tz).astimezone(dt.UTC)
     second = wall.replace(tzinfo=tz, fold=1).astimezone(dt.UTC)
-    if first > second:  # in a gap fold=0 reads with the offset before it, fold=1 with the one after (PEP 495)
+    if (
+        first > second
+    ):  # in a gap fold=0 reads with the offset before it, fold=1 with the one after (PEP 495)
         after = wall
         while not _exists(after, tz):  # at most one day (Apia, 2011), in minutes
             after += dt.timedelta(minutes=1)
@@ -58,19 +66,29 @@ def _exists(wall: dt.datetime, tz: ZoneInfo) -> bool:
 
 
 def instant(wall: dt.datetime, tz: ZoneInfo, *, last: bool = False) -> dt.datetime:
-    """The UTC instant of a naive wall time, whatever the clocks do; for what recurs, where nobody can be asked.
+    """The UTC instant of a naive wall time, whatever the clocks do; for what recurs,
+    where nobody can be asked.
 
-    A time that is skipped means the first moment after the gap, one that happens twice the first, or with `last` the
-    second.
+    A time that is skipped means the first moment after the gap,
+    one that happens twice the first, or with `last` the second.
     """
     first = wall.replace(tzinfo=tz, fold=0).astimezone(dt.UTC)
     second = wall.replace(tzinfo=tz, fold=1).astimezone(dt.UTC)
     if first <= second:
-        return second if last else first
-    before, after = second, first  # the gap's end is between the two (PEP 495)
+        if last:
+            return second
+        return first
+    # the gap's end is between the two (PEP 495)
+    before = second
+    after = first
     offset = before.astimezone(tz).utcoffset()
     while after - before > dt.timedelta(seconds=1):
         middle = before + (after - before) // 2
         middle = middle.replace(microsecond=0)
-        before, after = (middle, after) if middle.astimezone(tz).utcoffset() == offset else (before, middle)
+        if middle.astimezone(tz).utcoffset() == offset:
+            before = middle
+            after = after
+        else:
+            before = before
+            after = middle
     return after

@@ -22,7 +22,8 @@ from apps.notifications.models import (
 )
 
 CANCEL_TASK = "apps.notifications.control.cancel_rest"
-CAMPAIGN = "campaign"  # Notification.source of what a campaign sent: ordered again notification by notification
+# Notification.source of what a campaign sent: ordered again notification by notification
+CAMPAIGN = "campaign"
 STILL_SECONDS = 3.0  # whoever pauses or cancels waits that long for what is in hand
 LEFT_FOR = dt.timedelta(days=7)  # a cancelled notification is looked at for that long
 UNTAKEN = (DeliveryStatus.PENDING, DeliveryStatus.HELD)  # no sender holds them
@@ -34,10 +35,16 @@ class WrongState(ValueError):
 
 
 def pause(*, notification: Notification, by: Actor, now: dt.datetime) -> None:
-    """Nothing leaves any more once this has returned, but what is in hand at a slow server. Raises WrongState."""
+    """Nothing leaves any more once this has returned, but what is in hand at a slow server.
+
+    Raises WrongState.
+    """
     with transaction.atomic():
         _switch(
-            notification, (NotificationState.PLANNING, NotificationState.SENDING), NotificationState.PAUSED, "paused"
+            notification,
+            (NotificationState.PLANNING, NotificationState.SENDING),
+            NotificationState.PAUSED,
+            "paused",
         )
         _tell(Kind.NOTIFICATION_PAUSED, notification, by, now)
     wait_until_still(notification)
@@ -47,7 +54,9 @@ def resume(*, notification: Notification, by: Actor, now: dt.datetime) -> None:
     """Go on where it stopped; nobody gets a second copy. Raises WrongState."""
     with transaction.atomic():
         row = Notification.objects.select_for_update(no_key=True).get(pk=notification.pk)
-        state = NotificationState.SENDING if row.planned_at else NotificationState.PLANNING
+        state = NotificationState.PLANNING
+        if row.planned_at:
+            state = NotificationState.SENDING
         _switch(notification, (NotificationState.PAUSED,), state, "resumed")
         _tell(Kind.NOTIFICATION_RESUMED, notification, by, now)
         if state == NotificationState.SENDING:
@@ -57,27 +66,32 @@ def resume(*, notification: Notification, by: Actor, now: dt.datetime) -> None:
 def cancel(*, notification: Notification, by: Actor, now: dt.datetime) -> dict[str, int]:
     """Stop for good. Returns what that means: {"cancelled", "handed_off", "in_flight", "total"}.
 
-    Rows in flight are at most one slice per sender; those not yet handed over join the cancelled ones within seconds.
-    Raises WrongState.
+    Rows in flight are at most one slice per sender;
+    those not yet handed over join the cancelled ones within seconds. Raises WrongState.
     """
     _cancel(notification, LIVE, by, now)
     return _come_to(notification)
 
 
 def retract(*, notification: Notification, by: Actor, now: dt.datetime) -> dict[str, int]:
-    """Cancel what has not left, and take back what can be: the inbox hears the fact and removes its messages.
+    """Cancel what has not left, and take back what can be:
+    the inbox hears the fact and removes its messages.
 
-    Whatever its state, and again: what has left on other channels can't be called back. Returns what cancel() does;
-    the inbox knows how many it removed (inbox.removal).
+    Whatever its state, and again: what has left on other channels can't be called back. Returns
+    what cancel() does; the inbox knows how many it removed (inbox.removal).
     """
     if notification.state != NotificationState.CANCELLED:
         _cancel(notification, (*LIVE, NotificationState.DONE), by, now)
-    with transaction.atomic():  # after the senders have let go: a message that was being stored is there by now
+    with (
+        transaction.atomic()
+    ):  # after the senders have let go: a message that was being stored is there by now
         _tell(Kind.NOTIFICATION_RETRACTED, notification, by, now)
     return _come_to(notification)
 
 
-def _cancel(notification: Notification, allowed: tuple[NotificationState, ...], by: Actor, now: dt.datetime) -> None:
+def _cancel(
+    notification: Notification, allowed: tuple[NotificationState, ...], by: Actor, now: dt.datetime
+) -> None:
     with transaction.atomic():
         _switch(notification, allowed, NotificationState.CANCELLED, "cancelled", finished_at=now)
         _tell(Kind.NOTIFICATION_CANCELLED, notification, by, now)
@@ -87,13 +101,17 @@ def _cancel(notification: Notification, allowed: tuple[NotificationState, ...], 
 
 
 def _come_to(notification: Notification) -> dict[str, int]:
-    """What a cancelled notification has come to; those that the task will mark count as cancelled."""
+    """What a cancelled notification has come to;
+    those that the task will mark count as cancelled.
+    """
     counts: Counter[str] = Counter()
     for tally in notification.tallies.all():
         counts[tally.status] += tally.count
     return {
         "cancelled": counts[DeliveryStatus.CANCELLED] + sum(counts[status] for status in UNTAKEN),
-        "handed_off": counts[DeliveryStatus.SENT] + counts[DeliveryStatus.DELIVERED] + counts[DeliveryStatus.IN_DOUBT],
+        "handed_off": counts[DeliveryStatus.SENT]
+        + counts[DeliveryStatus.DELIVERED]
+        + counts[DeliveryStatus.IN_DOUBT],
         "in_flight": counts[DeliveryStatus.QUEUED],
         "total": sum(counts.values()),
     }
@@ -107,18 +125,24 @@ def cancel_rest(*, notification_id: int, **_: object) -> None:
 
 
 def close_leftovers(*, now: dt.datetime) -> None:
-    """Schedule: close waiting rows that no sender will claim, a chunk of each notification at a time.
+    """Schedule: close waiting rows that no sender will claim,
+    a chunk of each notification at a time.
 
-    Those that expired while their channel had no way out, and those that came back to waiting just as their
-    notification was cancelled, or whose `cancel_rest` was lost.
+    Those that expired while their channel had no way out, and those that came back to waiting just
+    as their notification was cancelled, or whose `cancel_rest` was lost.
     """
     left = Notification.objects.alias(left=tallies.standing(*UNTAKEN)).filter(left__gt=0)
-    for notification in left.filter(state=NotificationState.CANCELLED, finished_at__gte=now - LEFT_FOR)[:20]:
+    for notification in left.filter(
+        state=NotificationState.CANCELLED, finished_at__gte=now - LEFT_FOR
+    )[:20]:
         _cancel_chunk(notification.pk, notification.finished_at or now)
     overdue = left.filter(state=NotificationState.SENDING, expires_at__lte=now)
     expired = list(overdue.values_list("pk", flat=True)[:20])
     for pk in expired:
-        for status, reason in ((DeliveryStatus.PENDING, Why.EXPIRED), (DeliveryStatus.HELD, Why.EXPIRED_WHILE_WAITING)):
+        for status, reason in (
+            (DeliveryStatus.PENDING, Why.EXPIRED),
+            (DeliveryStatus.HELD, Why.EXPIRED_WHILE_WAITING),
+        ):
             rows = Delivery.objects.filter(notification=pk, status=status)
             transitions.move(rows, DeliveryStatus.SKIPPED, reason=reason.value, finished_at=now)
     tallies.finish_all_done(expired, now=now)
@@ -127,7 +151,9 @@ def close_leftovers(*, now: dt.datetime) -> None:
 def _cancel_chunk(notification_id: int, now: dt.datetime) -> bool:
     """True when there may be more."""
     rows = Delivery.objects.filter(notification=notification_id, status__in=UNTAKEN)
-    return len(transitions.move(rows, DeliveryStatus.CANCELLED, finished_at=now)) == transitions.CHUNK
+    return (
+        len(transitions.move(rows, DeliveryStatus.CANCELLED, finished_at=now)) == transitions.CHUNK
+    )
 
 
 def _switch(
@@ -144,14 +170,17 @@ def _switch(
     notification.refresh_from_db()
 
 
-def _tell(kind: Kind, notification: Notification, by: Actor, now: dt.datetime, **data: object) -> None:
+def _tell(
+    kind: Kind, notification: Notification, by: Actor, now: dt.datetime, **data: object
+) -> None:
     label = notification.notification_type.name
     publish(Fact(kind, by, now, "notification", str(notification.uid), label, data))
 
 
 def wait_until_still(notification: Notification) -> None:
-    """After a pause or a cancel was committed: until no sender holds a row of it any more, so that the answer to who
-    asked is true. Senders look ten times a second; one that waits for a server's answer is not waited for longer.
+    """After a pause or a cancel was committed: until no sender holds a row of it any more, so that
+    the answer to who asked is true. Senders look ten times a second; one that waits for a server's
+    answer is not waited for longer.
     """
     if connection.in_atomic_block:
         return  # not committed yet: the senders can't see it

@@ -1,4 +1,6 @@
-"""What would happen to a message for this follower at that moment: asked of what the sender asks, nothing is stored."""
+"""What would happen to a message for this follower at that moment:
+asked of what the sender asks, nothing is stored.
+"""
 
 import datetime as dt
 from collections.abc import Mapping
@@ -20,14 +22,21 @@ from apps.notifications.notify import lane_of
 from apps.notifications.preview import preview
 from apps.notifications.reports.balance import explain
 
-SAYINGS = {Act.SEND: "It goes", Act.SKIP: "It does not go", Act.WAIT: "It waits", Act.HOLD: "It waits for a digest"}
+SAYINGS = {
+    Act.SEND: "It goes",
+    Act.SKIP: "It does not go",
+    Act.WAIT: "It waits",
+    Act.HOLD: "It waits for a digest",
+}
 _BEST = {reason: place for place, reason in enumerate(ALLOWING)}
 
 
 @dataclass(frozen=True, slots=True)
 class Forecast:
-    """`planned_at`: when it leaves, as far as can be known now; None when it doesn't. `account`: the way it would take
-    then; None when none is open, or nothing leaves. `segments`: what the type's own template costs as a text message.
+    """`planned_at`: when it leaves, as far as can be known now; None when it doesn't.
+
+    `account`: the way it would take then; None when none is open, or nothing leaves. `segments`:
+    what the type's own template costs as a text message.
     """
 
     decision: Decision
@@ -66,18 +75,23 @@ def forecast(
         channel,
         [gather.Asked(person, verdict)],
         habits=gather.habits_of_all({person.pk: person}),
-        ledger=caps.open_ledger(notification, channel, [person], caps=caps.enabled(), now=at, lock=False),
+        ledger=caps.open_ledger(
+            notification, channel, [person], caps=caps.enabled(), now=at, lock=False
+        ),
         now=at,
         chain=_chain(follower, notification, channel),
     )
     planned_at = at if decision.act is Act.SEND else decision.at
-    lane, account = lane_of(kind), None
+    lane = lane_of(kind)
+    account = None
     if planned_at:
         account = routing.account_for(channel, now=planned_at, lane=lane.value, via=via)
     explanation = f"{SAYINGS[decision.act]}: {explain(decision.reason)}."
     if planned_at and account is None:
         explanation += " No account of the channel could take it then."
-    costs = _segments(follower, kind, data) if channel == Channel.SMS else None
+    costs = None
+    if channel == Channel.SMS:
+        costs = _segments(follower, kind, data)
     return Forecast(decision, explanation, planned_at, account, costs)
 
 
@@ -89,26 +103,44 @@ def _verdict(follower: Follower, kind: NotificationType, channel: str) -> tuple[
     return verdict, via or ""
 
 
-def _chain(follower: Follower, notification: Notification, channel: str) -> dict[int, tuple[Standing, dt.datetime]]:
-    """As it stands when the rows are born: the channels before this one that may be used get their time first."""
+def _chain(
+    follower: Follower, notification: Notification, channel: str
+) -> dict[int, tuple[Standing, dt.datetime]]:
+    """As it stands when the rows are born:
+    the channels before this one that may be used get their time first.
+    """
     chain = notification.fallback
     if channel not in chain[1:]:
         return {}
     before = chain[: chain.index(channel)]
-    hopeful = sum(_verdict(follower, notification.notification_type, each)[0] in _BEST for each in before)
+    hopeful = sum(
+        _verdict(follower, notification.notification_type, each)[0] in _BEST for each in before
+    )
     turn = notification.send_at + dt.timedelta(seconds=hopeful * notification.fallback_after)
     return {follower.pk: (Standing.TRYING if hopeful else Standing.NONE, turn)}
 
 
-def _segments(follower: Follower, kind: NotificationType, data: Mapping[str, Any] | None) -> Segments | None:
+def _segments(
+    follower: Follower, kind: NotificationType, data: Mapping[str, Any] | None
+) -> Segments | None:
     own = TypeTemplate.objects.filter(notification_type=kind).select_related("template").first()
-    version = published_version(own.template) if own else None
+    version = None
+    if own:
+        version = published_version(own.template)
     if version is None:
         return None
     values = dict(data or {})
     try:
-        rendered = preview(version=version, notification_type=kind, channel=Channel.SMS, follower=follower, data=values)
+        rendered = preview(
+            version=version,
+            notification_type=kind,
+            channel=Channel.SMS,
+            follower=follower,
+            data=values,
+        )
     except RenderError:
         return None
     body = rendered.parts.get("body", "")
-    return segments(body) if body else None
+    if body:
+        return segments(body)
+    return None

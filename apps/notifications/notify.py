@@ -1,4 +1,6 @@
-"""Tell some people something: one intent, validated, pinned to a published version, stored before it is answered."""
+"""Tell some people something: one intent, validated, pinned to a published version,
+stored before it is answered.
+"""
 
 import datetime as dt
 from collections.abc import Iterable, Sequence
@@ -26,7 +28,9 @@ _LANES = {Category.CRITICAL: Lane.CRITICAL, Category.MARKETING: Lane.BULK}
 
 
 class NotNotifiable(ValueError):
-    """The request can't become a message; the text says what to change, and `field` where, if it is one value."""
+    """The request can't become a message; the text says what to change, and `field` where,
+    if it is one value.
+    """
 
     def __init__(self, message: str, field: str = "") -> None:
         super().__init__(message)
@@ -34,14 +38,19 @@ class NotNotifiable(ValueError):
 
 
 class BadValue(NotNotifiable):
-    """One value of `data` is not what the type asks for; `field` is its path, such as `data.items.0.price`."""
+    """One value of `data` is not what the type asks for; `field` is its path,
+    such as `data.items.0.price`.
+    """
 
     def __init__(self, field: str, message: str) -> None:
         super().__init__(message, field)
 
 
 class Priority(StrEnum):
-    """The caller's word on the lane. Critical is not among them: that is a property of the type, and audited there."""
+    """The caller's word on the lane.
+
+    Critical is not among them: that is a property of the type, and audited there.
+    """
 
     HIGH = "high"
     NORMAL = "normal"
@@ -49,9 +58,13 @@ class Priority(StrEnum):
 
 
 def lane_of(notification_type: NotificationType, priority: str = Priority.NORMAL) -> Lane:
-    """Critical ones first, marketing last; the rest between, so that a code never waits behind a campaign."""
+    """Critical ones first, marketing last; the rest between,
+    so that a code never waits behind a campaign.
+    """
     if notification_type.category != Category.CRITICAL and priority != Priority.NORMAL:
-        return Lane.TRANSACTIONAL if priority == Priority.HIGH else Lane.BULK
+        if priority == Priority.HIGH:
+            return Lane.TRANSACTIONAL
+        return Lane.BULK
     return _LANES.get(Category(notification_type.category), Lane.TRANSACTIONAL)
 
 
@@ -76,9 +89,10 @@ def notify(
 ) -> Notification:
     """Store the intent and announce the work; returns before anything is sent.
 
-    `recipients` may carry each person's own values, laid over `data`. `channels` defaults to all that the type
-    is offered on; each follower's preferences decide which of them are used. The same `dedup_key` for the same type
-    returns the notification that exists. Each person's data is checked by the type's JSON Schema. Raises NotNotifiable.
+    `recipients` may carry each person's own values, laid over `data`. `channels` defaults to all
+    that the type is offered on; each follower's preferences decide which of them are used. The same
+    `dedup_key` for the same type returns the notification that exists. Each person's data is
+    checked by the type's JSON Schema. Raises NotNotifiable.
     """
     if dedup_key and (existing := _known(notification_type, dedup_key)):
         return existing
@@ -110,12 +124,18 @@ def notify(
     own_data = any(named.values())
     if at_once := len(named) <= SLICE:
         notification.state = NotificationState.SENDING
-        notification.planned_at, notification.planned_through = now, max(named)
+        notification.planned_at = now
+        notification.planned_through = max(named)
     try:
-        with transaction.atomic(savepoint=bool(dedup_key)):  # for what is caught below; nothing else is raised in here
+        with transaction.atomic(
+            savepoint=bool(dedup_key)
+        ):  # for what is caught below; nothing else is raised in here
             _store(notification, by=by)
             if own_data or not at_once:
-                rows = (Recipient(notification=notification, follower_id=pk, data=own) for pk, own in named.items())
+                rows = (
+                    Recipient(notification=notification, follower_id=pk, data=own)
+                    for pk, own in named.items()
+                )
                 Recipient.objects.bulk_create(rows, batch_size=1000)
             if at_once:
                 plan_named(notification=notification, people=named, own_data=own_data, now=now)
@@ -130,8 +150,10 @@ def notify(
 
 
 def open_notification(*, by: Actor, **values: Any) -> Notification:
-    """A notification in state PLANNING, with nobody in it yet. `values` as for `notify`, and its `lane`. Unless told
-    otherwise it expires at the end of the type's lifetime. Raises NotNotifiable.
+    """A notification in state PLANNING, with nobody in it yet.
+
+    `values` as for `notify`, and its `lane`.
+    Unless told otherwise it expires at the end of the type's lifetime. Raises NotNotifiable.
     """
     notification = _drafted(**values)
     with transaction.atomic(savepoint=False):
@@ -197,17 +219,29 @@ def _store(notification: Notification, *, by: Actor) -> None:
         "version": str(notification.version),
     }
     publish(
-        Fact(Kind.NOTIFICATION_CREATED, by, notification.created_at, "notification", str(notification.uid), about, said)
+        Fact(
+            Kind.NOTIFICATION_CREATED,
+            by,
+            notification.created_at,
+            "notification",
+            str(notification.uid),
+            about,
+            said,
+        )
     )
 
 
 def _known(notification_type: NotificationType, dedup_key: str) -> Notification | None:
-    return Notification.objects.filter(notification_type=notification_type, dedup_key=dedup_key).first()
+    return Notification.objects.filter(
+        notification_type=notification_type, dedup_key=dedup_key
+    ).first()
 
 
 def _template_of(notification_type: NotificationType) -> Version:
     links = TypeTemplate.objects.filter(notification_type=notification_type)
-    published = Version.objects.filter(state=VersionState.PUBLISHED, template__in=links.values("template"))
+    published = Version.objects.filter(
+        state=VersionState.PUBLISHED, template__in=links.values("template")
+    )
     if version := published.select_related("template").first():
         return version
     link = links.select_related("template").first()
@@ -218,15 +252,21 @@ def _template_of(notification_type: NotificationType) -> Version:
     raise NotNotifiable(f"The template {link.template.key} is not published yet. Publish it first.")
 
 
-def _channels(notification_type: NotificationType, version: Version, wanted: Iterable[str] | None) -> list[str]:
-    """Those asked for; else those of the type on which something can be sent and the version has words."""
+def _channels(
+    notification_type: NotificationType, version: Version, wanted: Iterable[str] | None
+) -> list[str]:
+    """Those asked for; else those of the type on which something can be sent and the version has
+    words.
+    """
     able = {provider.channel for provider in providers()}
     chosen = list(dict.fromkeys(notification_type.channels if wanted is None else wanted))
     if wanted is None:
         chosen = [channel for channel in chosen if channel in able and channel in spoken(version)]
     if unknown := [channel for channel in chosen if channel not in able]:
         offered = ", ".join(sorted(able))
-        raise NotNotifiable(f"No provider sends on: {', '.join(unknown)}. Available: {offered}.", "channels")
+        raise NotNotifiable(
+            f"No provider sends on: {', '.join(unknown)}. Available: {offered}.", "channels"
+        )
     if fault := wordless(version, chosen):
         raise NotNotifiable(fault, "channels")
     if not chosen:
@@ -237,14 +277,18 @@ def _channels(notification_type: NotificationType, version: Version, wanted: Ite
     return chosen
 
 
-def _fit(notification_type: NotificationType, data: dict[str, Any], person: Follower | None) -> None:
+def _fit(
+    notification_type: NotificationType, data: dict[str, Any], person: Follower | None
+) -> None:
     """`person`: whose own values are among them."""
     if notification_type.schema is None:
         return
     try:
         check_fit(notification_type.schema, data)
     except Unfit as error:
-        whose = f" for {person.name or person.uid}" if person else ""
+        whose = ""
+        if person:
+            whose = f" for {person.name or person.uid}"
         raise BadValue(
             f"data.{error.path}".rstrip("."),
             f"The data{whose} does not fit the type {notification_type.key}: {error}. Its JSON Schema says what does.",
@@ -252,7 +296,10 @@ def _fit(notification_type: NotificationType, data: dict[str, Any], person: Foll
 
 
 def _complete(version: Version, data: dict[str, Any], *, required: bool = True) -> dict[str, Any]:
-    """The data with defaults filled in. With `required=False` people may still bring what is missing."""
+    """The data with defaults filled in.
+
+    With `required=False` people may still bring what is missing.
+    """
     try:
         return check_data(version, data)
     except BadData as error:

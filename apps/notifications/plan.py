@@ -1,4 +1,7 @@
-"""Freeze the recipients: one INSERT … SELECT per slice, consent judged in the same statement, one row per message."""
+"""Freeze the recipients: one INSERT …
+
+SELECT per slice, consent judged in the same statement, one row per message.
+"""
 
 import datetime as dt
 import json
@@ -8,7 +11,17 @@ from functools import lru_cache
 from typing import Any
 
 from django.db import IntegrityError, connection, transaction
-from django.db.models import BigIntegerField, DateTimeField, Exists, F, JSONField, OuterRef, QuerySet, Subquery, Value
+from django.db.models import (
+    BigIntegerField,
+    DateTimeField,
+    Exists,
+    F,
+    JSONField,
+    OuterRef,
+    QuerySet,
+    Subquery,
+    Value,
+)
 from django.db.models.functions import Cast
 from django.utils import timezone
 
@@ -28,8 +41,9 @@ from apps.notifications.limits import grant
 from apps.notifications.models import Delivery, Notification, NotificationState, Recipient
 
 SLICE = 2000
-# From so many rows on the database is told to count anew: until its next own look, up to a minute later, it would take
-# the table for what it was before and read all that wait for each claim (69 s of its time for 20,000 mails, once).
+# From so many rows on the database is told to count anew: until its next own look, up to a minute
+# later, it would take the table for what it was before and read all that wait for each claim (69 s
+# of its time for 20,000 mails, once).
 MANY = 10_000
 PLAN_TASK = "apps.notifications.plan.plan"
 
@@ -46,29 +60,43 @@ def freeze_slice(
 
     `own_data`: their rows among the notification's recipients may carry some.
 
-    The checkpoint `planned_through` moves in the same transaction, so a killed planner loses and doubles nobody; two
-    planners wait for each other on the notification's row. False, too, when it was cancelled meanwhile.
+    The checkpoint `planned_through` moves in the same transaction, so a killed planner loses and
+    doubles nobody; two planners wait for each other on the notification's row. False, too, when it
+    was cancelled meanwhile.
     """
     with transaction.atomic():
         # the type stays unlocked: people save their preferences meanwhile
         locked = Notification.objects.select_for_update(of=("self",), no_key=True)
         notification = locked.select_related("notification_type").get(pk=notification.pk)
-        if notification.planned_at or notification.state not in (NotificationState.PLANNING, NotificationState.PAUSED):
+        if notification.planned_at or notification.state not in (
+            NotificationState.PLANNING,
+            NotificationState.PAUSED,
+        ):
             return False
         rest = followers.filter(pk__gt=notification.planned_through).order_by("pk")
         chosen = list(rest.values_list("pk", flat=True)[:size])
         if not chosen:
             return False
-        _freeze(notification, chosen, range(notification.planned_through + 1, chosen[-1] + 1), own_data, now)
+        _freeze(
+            notification,
+            chosen,
+            range(notification.planned_through + 1, chosen[-1] + 1),
+            own_data,
+            now,
+        )
         Notification.objects.filter(pk=notification.pk).update(planned_through=chosen[-1])
     return len(chosen) == size
 
 
-def plan_named(*, notification: Notification, people: Collection[int], own_data: bool, now: dt.datetime) -> None:
-    """Freeze up to SLICE followers in the transaction that has just made the notification, as planned through the
-    last of them. `own_data`: they are among its recipients, which are read for what each of them brings.
+def plan_named(
+    *, notification: Notification, people: Collection[int], own_data: bool, now: dt.datetime
+) -> None:
+    """Freeze up to SLICE followers in the transaction that has just made the notification, as
+    planned through the last of them. `own_data`: they are among its recipients, which are read for
+    what each of them brings.
 
-    Nobody else can see it yet, so nothing is locked or asked again: half the statements of `plan_recipients`.
+    Nobody else can see it yet, so nothing is locked or asked again:
+    half the statements of `plan_recipients`.
     """
     chosen = sorted(people)
     deltas = _freeze(notification, chosen, range(chosen[0], chosen[-1] + 1), own_data, now)
@@ -92,7 +120,12 @@ def _freeze(
 
 
 def _insert(
-    notification: Notification, chosen: set[int], among: range, channel: str, own_data: bool, now: dt.datetime
+    notification: Notification,
+    chosen: set[int],
+    among: range,
+    channel: str,
+    own_data: bool,
+    now: dt.datetime,
 ) -> Counter[tallies.Place]:
     """Insert one channel's deliveries and count where they stand."""
     if channel in notification.fallback[1:]:
@@ -110,7 +143,9 @@ def _insert(
             _moment(_NOW): _moment(now),
         }
         params = tuple(real.get(param, param) for param in kept)
-    if len(among) == 1:  # a plan that is kept could read everybody between two ids that are far apart
+    if (
+        len(among) == 1
+    ):  # a plan that is kept could read everybody between two ids that are far apart
         born = Counter(run_prepared(sql, params))
     else:
         try:
@@ -118,21 +153,29 @@ def _insert(
                 born = Counter(run(sql.replace(_UNLESS_KNOWN, ""), params))
         except IntegrityError:  # some have theirs already
             born = Counter(run(sql, params))
-    return Counter({tallies.Place(notification.pk, channel, *stands): count for stands, count in born.items()})
+    return Counter(
+        {tallies.Place(notification.pk, channel, *stands): count for stands, count in born.items()}
+    )
 
 
-# To look for each row in every unique index before it is written takes PostgreSQL a tenth of the time, and almost never
-# is one there.
+# To look for each row in every unique index before it is written takes PostgreSQL a tenth of the
+# time, and almost never is one there.
 _UNLESS_KNOWN = " ON CONFLICT DO NOTHING"
 
-# Stand for what differs between two notifications whose types judge alike. No other parameter has such a value.
+# Stand for what differs between two notifications whose types judge alike.
+# No other parameter has such a value.
 _NOTIFICATION, _TYPE, _FROM, _TO, _PERSON = range(-15, -10)
-_SEND_AT, _NOW = dt.datetime(1901, 1, 1, tzinfo=dt.UTC), dt.datetime(1902, 1, 1, tzinfo=dt.UTC)
+_SEND_AT = dt.datetime(1901, 1, 1, tzinfo=dt.UTC)
+_NOW = dt.datetime(1902, 1, 1, tzinfo=dt.UTC)
 
 
 @lru_cache(maxsize=256)
-def _kept(facts: TypeFacts, channel: str, own_data: bool, vendor: str) -> tuple[str, tuple[Any, ...]]:
-    """The statement with stand-ins: to put it together anew took a third of the time of a call to notify one person."""
+def _kept(
+    facts: TypeFacts, channel: str, own_data: bool, vendor: str
+) -> tuple[str, tuple[Any, ...]]:
+    """The statement with stand-ins: to put it together anew took a third of the time of a call to
+    notify one person.
+    """
     kind = NotificationType(
         pk=_TYPE,
         active=facts.active,
@@ -148,7 +191,9 @@ def _kept(facts: TypeFacts, channel: str, own_data: bool, vendor: str) -> tuple[
 
 def _many(ids: set[int]) -> Any:
     """As the lookup `among` gives them to the database."""
-    return as_array(ids) if connection.vendor == "postgresql" else json.dumps(list(ids))
+    if connection.vendor == "postgresql":
+        return as_array(ids)
+    return json.dumps(list(ids))
 
 
 def _moment(value: dt.datetime) -> Any:
@@ -156,7 +201,12 @@ def _moment(value: dt.datetime) -> Any:
 
 
 def _statement(
-    notification: Notification, chosen: set[int], among: range, channel: str, own_data: bool, now: dt.datetime
+    notification: Notification,
+    chosen: set[int],
+    among: range,
+    channel: str,
+    own_data: bool,
+    now: dt.datetime,
 ) -> tuple[str, tuple[Any, ...]]:
     # by name: a segment's rules may read whole tables, and are not asked again for each channel
     people = Follower.objects.filter(pk__gte=among.start, pk__lt=among.stop, pk__among=chosen)
@@ -166,7 +216,9 @@ def _statement(
         "uid": Uuid7(),
         "notification_id": Value(notification.pk),
         "follower_id": F("pk"),
-        "address_id": F("primary_address__id") if channel in NEEDS_ADDRESS else Cast(Value(None), BigIntegerField()),
+        "address_id": F("primary_address__id")
+        if channel in NEEDS_ADDRESS
+        else Cast(Value(None), BigIntegerField()),
         "channel": Value(channel),
         "reason": F("verdict"),
         "data": Subquery(named.values("data")[:1]) if own_data else Cast(Value(None), JSONField()),
@@ -189,7 +241,8 @@ def _statement(
         f"INSERT INTO {Delivery._meta.db_table} ({names}, status, finished_at) "
         f"SELECT {names}, CASE WHEN {allowed} THEN 'pending' ELSE 'skipped' END, "
         f"CASE WHEN {allowed} THEN NULL ELSE created_at END "
-        f"FROM judged WHERE true{_UNLESS_KNOWN} RETURNING status, reason"  # SQLite needs the WHERE here
+        # SQLite needs the WHERE here
+        f"FROM judged WHERE true{_UNLESS_KNOWN} RETURNING status, reason"
     )
     return sql, tuple(params)
 
@@ -226,7 +279,10 @@ def plan(*, notification_id: int, **_: object) -> None:
 
 
 def resume_stalled(*, now: dt.datetime) -> None:
-    """Schedule: announce again what a killed planner left. Campaigns plan theirs (campaigns.launch)."""
+    """Schedule: announce again what a killed planner left.
+
+    Campaigns plan theirs (campaigns.launch).
+    """
     left = Notification.objects.filter(
         Exists(Recipient.objects.filter(notification=OuterRef("pk"))),
         state=NotificationState.PLANNING,

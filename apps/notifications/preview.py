@@ -38,13 +38,16 @@ def preview(
     language: str = "",
     data: dict[str, Any] | None = None,
 ) -> Rendered:
-    """What this follower (or a made-up one) would see; missing values come from the variables' examples.
+    """What this follower (or a made-up one) would see;
+    missing values come from the variables' examples.
 
     Raises content.render.RenderError.
     """
     person = _as_if(follower, language)
     values = {**sample_data(version), **(data or {})}
-    return compiled(version).render(channel, person.language, preview_context(person, notification_type, values))
+    return compiled(version).render(
+        channel, person.language, preview_context(person, notification_type, values)
+    )
 
 
 def exact_bytes(
@@ -58,7 +61,18 @@ def exact_bytes(
     now: dt.datetime,
 ) -> bytes:
     """The e-mail as it would go over the wire. Raises RenderError, BadHeader."""
-    return as_bytes(_mail(version, notification_type, follower, language, data, to, settings.DEFAULT_FROM_EMAIL, now))
+    return as_bytes(
+        _mail(
+            version,
+            notification_type,
+            follower,
+            language,
+            data,
+            to,
+            settings.DEFAULT_FROM_EMAIL,
+            now,
+        )
+    )
 
 
 def send_test(
@@ -72,10 +86,11 @@ def send_test(
     by: Actor,
     now: dt.datetime,
 ) -> Outcome:
-    """Really send one e-mail to `to` now, with "[Test]" before its subject, and say what the server answered.
+    """Really send one e-mail to `to` now, with "[Test]" before its subject,
+    and say what the server answered.
 
-    No preference of the addressee is asked: a member of staff asked for it, and it is written to the audit log.
-    Raises BadAddress, RenderError, NoWayOut.
+    No preference of the addressee is asked: a member of staff asked for it, and it is written to
+    the audit log. Raises BadAddress, RenderError, NoWayOut.
     """
     to, _ = normalise(Channel.EMAIL, to)
     account = routing.account_for(Channel.EMAIL, now=now)
@@ -87,7 +102,17 @@ def send_test(
             else "No e-mail account is enabled. Add or enable one under Channels."
         )
     values = routing.settings_of(account)
-    mail = _mail(version, notification_type, follower, language, data, to, str(values["sender"]), now, "[Test] ")
+    mail = _mail(
+        version,
+        notification_type,
+        follower,
+        language,
+        data,
+        to,
+        str(values["sender"]),
+        now,
+        "[Test] ",
+    )
     with provider(account.provider).open(values) as session:
         outcome = session.send(mail)
     with transaction.atomic():
@@ -110,11 +135,19 @@ def _mail(
 ) -> Mail:
     person = _as_if(follower, language)
     rendered = preview(
-        version=version, notification_type=notification_type, follower=person, language=language, data=data
+        version=version,
+        notification_type=notification_type,
+        follower=person,
+        language=language,
+        data=data,
     )
     parts = {**rendered.parts, "subject": prefix + rendered.parts["subject"]}
-    leave = unsubscribe_url(person, notification_type) if notification_type.commercial else ""
-    own = person.addresses.filter(channel=Channel.EMAIL, primary=True).first() if person.pk else None
+    leave = ""
+    if notification_type.commercial:
+        leave = unsubscribe_url(person, notification_type)
+    own = None
+    if person.pk:
+        own = person.addresses.filter(channel=Channel.EMAIL, primary=True).first()
     return message.mail(
         uid=uuid7(),
         to=to or (own.value if own else "preview@example.com"),
@@ -129,9 +162,13 @@ def _mail(
 
 
 def _as_if(follower: Follower | None, language: str) -> Follower:
-    """The follower, reading another language if asked; without one, somebody made up who is never saved."""
+    """The follower, reading another language if asked; without one,
+    somebody made up who is never saved.
+    """
     if follower is None:
-        return Follower(name="Alex Example", language=language or "en", time_zone=settings.TIME_ZONE)
+        return Follower(
+            name="Alex Example", language=language or "en", time_zone=settings.TIME_ZONE
+        )
     if language:
         follower.language = language
     return follower

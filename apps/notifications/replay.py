@@ -1,4 +1,6 @@
-"""Send again what was not delivered: one message, those of a notification, or all of a type; settle a doubt."""
+"""Send again what was not delivered: one message, those of a notification, or all of a type;
+settle a doubt.
+"""
 
 import datetime as dt
 import time
@@ -29,13 +31,17 @@ REPLAY_TASK = "apps.notifications.replay.replay_rest"
 WORK_SECONDS = 8.0
 
 
-def retry_failed(*, notification: Notification, by: Actor, now: dt.datetime, reason: str = "") -> int:
+def retry_failed(
+    *, notification: Notification, by: Actor, now: dt.datetime, reason: str = ""
+) -> int:
     """Send the failed ones, and only those, back into the queue; how many it will be.
 
     The first chunk moves at once, the rest in a task. Raises WrongState while it is cancelled.
     """
     failed = DeliveryStatus.FAILED
-    return replay(notification=notification, kind=None, status=failed, reason=reason, by=by, now=now)
+    return replay(
+        notification=notification, kind=None, status=failed, reason=reason, by=by, now=now
+    )
 
 
 def retry_delivery(*, delivery: Delivery, by: Actor, now: dt.datetime) -> int:
@@ -53,24 +59,35 @@ def replay(
     by: Actor,
     now: dt.datetime,
 ) -> int:
-    """Order failed or doubtful ones to be sent again: those of a notification, or all of a kind that no campaign sent.
+    """Order failed or doubtful ones to be sent again: those of a notification,
+    or all of a kind that no campaign sent.
 
-    Returns how many it will be. While the same order is being worked off, a second one changes nothing. Raises
-    WrongState while the notification is cancelled.
+    Returns how many it will be. While the same order is being worked off, a second one changes
+    nothing. Raises WrongState while the notification is cancelled.
     """
     kind = notification.notification_type if notification else kind
     assert kind is not None  # noqa: S101  (one of the two is given)
-    order = Replay(notification=notification, notification_type=kind, status=status, reason=reason, started_at=now)
+    order = Replay(
+        notification=notification,
+        notification_type=kind,
+        status=status,
+        reason=reason,
+        started_at=now,
+    )
     with transaction.atomic():
         if notification:
             _refuse_cancelled(notification)
         count = left_of(order)
-        same = Replay.objects.filter(notification=notification, notification_type=kind, finished_at=None)
+        same = Replay.objects.filter(
+            notification=notification, notification_type=kind, finished_at=None
+        )
         if not count or same.filter(status=status, reason=reason).exists():
             return count
         order.by = by.label[:200]
         order.save()
-        subject, key = ("notification", notification.uid) if notification else ("notification_type", kind.key)
+        subject, key = (
+            ("notification", notification.uid) if notification else ("notification_type", kind.key)
+        )
         data = {"deliveries": count, "status": status, "reason": reason}
         publish(Fact(Kind.DELIVERY_RETRIED, by, now, subject, str(key), kind.name, data))
         if _replay_chunk(order.pk, now=now):
@@ -79,18 +96,24 @@ def replay(
 
 
 def left_of(order: Replay) -> int:
-    """How many it still means; those among them that failed again since are not sent a third time."""
+    """How many it still means; those among them that failed again since are not sent a third
+    time.
+    """
     return undelivered_of(order).aggregate(n=Sum("count"))["n"] or 0
 
 
 def undelivered_of(order: Replay) -> QuerySet[Tally]:
     """The tallies of what the order means."""
-    places = Tally.objects.filter(status=order.status, notification__notification_type=order.notification_type)
+    places = Tally.objects.filter(
+        status=order.status, notification__notification_type=order.notification_type
+    )
     if order.reason:
         places = places.filter(reason=order.reason)
     if order.notification_id:
         return places.filter(notification=order.notification_id)
-    return places.exclude(notification__source=CAMPAIGN).exclude(notification__state=NotificationState.CANCELLED)
+    return places.exclude(notification__source=CAMPAIGN).exclude(
+        notification__state=NotificationState.CANCELLED
+    )
 
 
 def replay_rest(*, replay_id: int, **_: object) -> None:
@@ -105,13 +128,19 @@ def replay_rest(*, replay_id: int, **_: object) -> None:
 def resume_replays(*, now: dt.datetime) -> None:
     """Schedule: orders whose task was lost."""
     waiting_since = now - dt.timedelta(seconds=30)
-    for pk in Replay.objects.filter(finished_at=None, started_at__lt=waiting_since).values_list("pk", flat=True)[:20]:
-        if waiting(Lane.BULK) == 0:  # two at work on one order wait for each other; nobody is sent twice
+    for pk in Replay.objects.filter(finished_at=None, started_at__lt=waiting_since).values_list(
+        "pk", flat=True
+    )[:20]:
+        if (
+            waiting(Lane.BULK) == 0
+        ):  # two at work on one order wait for each other; nobody is sent twice
             announce(REPLAY_TASK, lane=Lane.BULK, replay_id=pk)
 
 
 def _replay_chunk(pk: int, *, now: dt.datetime) -> bool:
-    """The next rows of the order, with its progress in the same transaction; True when there may be more."""
+    """The next rows of the order, with its progress in the same transaction;
+    True when there may be more.
+    """
     with transaction.atomic():
         order = Replay.objects.select_for_update().filter(pk=pk, finished_at=None).first()
         if order is None:
@@ -125,17 +154,21 @@ def _replay_chunk(pk: int, *, now: dt.datetime) -> bool:
             rows = Delivery.objects.filter(
                 notification=next_one, status=order.status, finished_at__lte=order.started_at
             )
-            rows = rows.filter(reason=order.reason) if order.reason else rows
+            if order.reason:
+                rows = rows.filter(reason=order.reason)
             moved = _requeue(next_one, rows, label=order.by, now=now)
             order.moved += len(moved)
             if len(moved) < transitions.CHUNK:
-                order.position, order.finished_at = next_one, now if order.notification_id else None
+                order.position = next_one
+                order.finished_at = now if order.notification_id else None
         order.save(update_fields=["moved", "position", "finished_at"])
     return order.finished_at is None
 
 
 def resolve_doubt(*, delivery: Delivery, action: str, by: Actor, now: dt.datetime) -> int:
-    """A person decides about a delivery in doubt: "resend" it, or take it as "sent". 0 if somebody was faster."""
+    """A person decides about a delivery in doubt: "resend" it, or take it as "sent".
+    0 if somebody was faster.
+    """
     doubtful = Delivery.objects.filter(pk=delivery.pk, status=DeliveryStatus.IN_DOUBT)
     if action == "resend":
         return _again(delivery.notification, doubtful, by=by, now=now)
@@ -146,11 +179,23 @@ def resolve_doubt(*, delivery: Delivery, action: str, by: Actor, now: dt.datetim
         _note("settled", moved, by=by.label, now=now)
         if moved:
             label = str(delivery.follower or "")
-            publish(Fact(Kind.DELIVERY_SETTLED, by, now, "delivery", str(delivery.uid), label, {"as": action}))
+            publish(
+                Fact(
+                    Kind.DELIVERY_SETTLED,
+                    by,
+                    now,
+                    "delivery",
+                    str(delivery.uid),
+                    label,
+                    {"as": action},
+                )
+            )
     return len(moved)
 
 
-def _again(notification: Notification, rows: QuerySet[Delivery], *, by: Actor, now: dt.datetime) -> int:
+def _again(
+    notification: Notification, rows: QuerySet[Delivery], *, by: Actor, now: dt.datetime
+) -> int:
     with transaction.atomic():
         _refuse_cancelled(notification)
         moved = _requeue(notification.pk, rows, label=by.label, now=now)
@@ -165,9 +210,15 @@ def _refuse_cancelled(notification: Notification) -> None:
         raise WrongState("This notification was cancelled; nothing of it is sent any more.")
 
 
-def _requeue(notification_id: int, rows: QuerySet[Delivery], *, label: str, now: dt.datetime) -> list[int]:
-    """Up to CHUNK rows back to waiting, and their notification back to sending; none of a cancelled one."""
-    notification = Notification.objects.select_for_update(of=("self",), no_key=True).get(pk=notification_id)
+def _requeue(
+    notification_id: int, rows: QuerySet[Delivery], *, label: str, now: dt.datetime
+) -> list[int]:
+    """Up to CHUNK rows back to waiting, and their notification back to sending;
+    none of a cancelled one.
+    """
+    notification = Notification.objects.select_for_update(of=("self",), no_key=True).get(
+        pk=notification_id
+    )
     if notification.state == NotificationState.CANCELLED:
         return []
     fresh = {"reason": "retried", "due_at": now, "attempts": 0, "finished_at": None, "error": ""}
@@ -183,5 +234,6 @@ def _requeue(notification_id: int, rows: QuerySet[Delivery], *, label: str, now:
 
 def _note(kind: str, ids: list[int], *, by: str, now: dt.datetime) -> None:
     DeliveryEvent.objects.bulk_create(
-        (DeliveryEvent(delivery_id=pk, at=now, kind=kind, detail={"by": by}) for pk in ids), batch_size=1000
+        (DeliveryEvent(delivery_id=pk, at=now, kind=kind, detail={"by": by}) for pk in ids),
+        batch_size=1000,
     )

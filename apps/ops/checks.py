@@ -1,4 +1,6 @@
-"""System checks: settings that would lose, double or silently stop work are refused before anything starts."""
+"""System checks: settings that would lose,
+double or silently stop work are refused before anything starts.
+"""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -9,14 +11,19 @@ from django.utils.module_loading import import_string
 
 from apps.lib.queue.lanes import Lane
 
-# django-q2 prefers each of these over the ORM broker. Its Redis broker pops without a receipt: a crash loses the task.
+# django-q2 prefers each of these over the ORM broker. Its Redis broker pops without a receipt:
+# a crash loses the task.
 OTHER_BROKERS = ("broker_class", "iron_mq", "sqs")
 
 
 @register()
 def queue_is_safe(app_configs: Any, **kwargs: Any) -> list[Error]:
     """What was measured to lose or repeat tasks (docs/architecture.md, the queue)."""
-    return [*_broker(settings.Q_CLUSTER), *_lanes(settings.Q_CLUSTER), *_no_pool(settings.DATABASES)]
+    return [
+        *_broker(settings.Q_CLUSTER),
+        *_lanes(settings.Q_CLUSTER),
+        *_no_pool(settings.DATABASES),
+    ]
 
 
 def _broker(cluster: Mapping[str, Any]) -> Iterator[Error]:
@@ -49,7 +56,8 @@ def _lanes(cluster: Mapping[str, Any]) -> Iterator[Error]:
 
 
 def _lane(lane: str, options: Mapping[str, Any]) -> Iterator[Error]:
-    workers, timeout = options.get("workers") or 1, options.get("timeout")
+    workers = options.get("workers") or 1
+    timeout = options.get("timeout")
     limit = options.get("queue_limit") or workers**2  # django-q2's default
     if options.get("bulk", 1) != 1:
         yield Error(
@@ -95,12 +103,19 @@ def _no_pool(databases: Mapping[str, Any]) -> Iterator[Error]:
 
 @register()
 def wiring_leads_somewhere(app_configs: Any, **kwargs: Any) -> list[Error]:
-    """Every dotted path of notifications_project/wiring.py, and the name each provider gives itself."""
+    """Every dotted path of notifications_project/wiring.py,
+    and the name each provider gives itself.
+    """
     paths = {f"PROVIDERS[{key!r}]": path for key, path in settings.PROVIDERS.items()}
     for kind, subscribers in settings.EVENT_SUBSCRIBERS.items():
-        paths |= {f"EVENT_SUBSCRIBERS[{kind!r}][{number}]": path for number, path in enumerate(subscribers)}
+        paths |= {
+            f"EVENT_SUBSCRIBERS[{kind!r}][{number}]": path
+            for number, path in enumerate(subscribers)
+        }
     paths |= {f"SCHEDULES[{name!r}]": path for name, (path, _) in settings.SCHEDULES.items()}
-    return [error for place, path in paths.items() for error in _leads_somewhere(place, path)] + list(_provider_keys())
+    return [
+        error for place, path in paths.items() for error in _leads_somewhere(place, path)
+    ] + list(_provider_keys())
 
 
 def _leads_somewhere(place: str, path: str) -> Iterator[Error]:

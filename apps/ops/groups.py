@@ -22,10 +22,12 @@ OUR_TITLES = ("manage.py", "qcluster")
 
 @dataclass(slots=True)
 class Group:
-    """A program in a session of its own. `notes` is where it is written down for a later supervisor (or None).
+    """A program in a session of its own.
 
-    If this process is killed, the kernel sends `death_signal` to the program's main process. `works_below`: all its
-    work is done by child processes.
+    `notes` is where it is written down for a later supervisor (or None).
+
+    If this process is killed, the kernel sends `death_signal` to the program's main process.
+    `works_below`: all its work is done by child processes.
     """
 
     name: str
@@ -56,11 +58,16 @@ class Group:
 
     def exit_code(self) -> int | None:
         """None while the main process lives."""
-        return self.process.poll() if self.process else None
+        if self.process:
+            return self.process.poll()
+        return None
 
     def over(self) -> bool:
-        """Nothing of it works any more. A main process that hears two SIGTERMs at once may hang with nobody left below
-        it (django-q2 waits for a lock that it holds itself): 25 s of a stop were spent on that."""
+        """Nothing of it works any more.
+
+        A main process that hears two SIGTERMs at once may hang with nobody left below it (django-q2
+        waits for a lock that it holds itself): 25 s of a stop were spent on that.
+        """
         if self.process is None or self.exit_code() is not None:
             return True
         return self.works_below and not _children(self.process.pid)
@@ -94,7 +101,9 @@ def manage(*words: str) -> list[str]:
 
 
 def end_all(groups: Sequence[Group], *, within: float, hurry: "Hurry") -> None:
-    """Ask all to end, wait at most `within` seconds (or until `hurry()`), then kill what is left of them."""
+    """Ask all to end, wait at most `within` seconds (or until `hurry()`),
+    then kill what is left of them.
+    """
     for group in groups:
         group.ask_to_end()
     deadline = time.monotonic() + within
@@ -146,8 +155,10 @@ def end_leftovers(notes: Path) -> list[int]:
     for path in sorted(notes.glob("*.json")):
         try:
             note = json.loads(path.read_text())
-            pid, created = int(note["pid"]), float(note["created"])
-            supervisor, its_start = int(note["supervisor"]), float(note["supervisor_created"])
+            pid = int(note["pid"])
+            created = float(note["created"])
+            supervisor = int(note["supervisor"])
+            its_start = float(note["supervisor_created"])
         except (OSError, ValueError, KeyError, TypeError):
             path.unlink(missing_ok=True)  # half-written by a killed supervisor, or already gone
             continue
@@ -169,7 +180,9 @@ def _is(pid: int, created: float) -> bool:
 
 
 def _members(group: int, created: float) -> Iterator[psutil.Process]:
-    """Processes of the session `group`, if it is still the one of that time and runs our programs."""
+    """Processes of the session `group`, if it is still the one of that time and runs our
+    programs.
+    """
     for process in psutil.process_iter():
         with suppress(psutil.Error, ProcessLookupError, PermissionError):
             if os.getsid(process.pid) == group and process.create_time() >= created - 1:

@@ -21,7 +21,9 @@ def healthz(request: HttpRequest) -> HttpResponse:
 @never_cache
 @require_safe
 def readyz(request: HttpRequest) -> HttpResponse:
-    """200 when the database answers and each lane showed life within a minute, else 503 with what is wrong."""
+    """200 when the database answers and each lane showed life within a minute,
+    else 503 with what is wrong.
+    """
     try:
         found = signs(now=timezone.now())
     except DatabaseError:
@@ -37,4 +39,6 @@ def readyz(request: HttpRequest) -> HttpResponse:
 def card(request: HttpRequest) -> HttpResponse:
     """A fragment for the dashboard's home."""
     found = signs(now=timezone.now())
-    return render(request, "ops/health.html", {"signs": found, "well": all(sign.alive for sign in found)})
+    return render(
+        request, "ops/health.html", {"signs": found, "well": all(sign.alive for sign in found)}
+    )

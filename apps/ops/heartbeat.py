@@ -1,4 +1,6 @@
-"""Whether the lanes and the tick are alive: a canary is sent through each, and what came through is written down."""
+"""Whether the lanes and the tick are alive: a canary is sent through each,
+and what came through is written down.
+"""
 
 import datetime as dt
 import os
@@ -31,7 +33,9 @@ def canary(**ids: Any) -> None:
 
 
 def send_canary(lane: Lane) -> None:
-    """Unless enough lies there already: what waits will do as well, and a dead lane's queue must stay short."""
+    """Unless enough lies there already: what waits will do as well,
+    and a dead lane's queue must stay short.
+    """
     if waiting(lane) < ENOUGH_WAITING:
         announce("apps.ops.heartbeat.canary", lane=lane)
 
@@ -39,7 +43,8 @@ def send_canary(lane: Lane) -> None:
 def beat() -> None:
     """Called inside a supervised process after each finished task (lanes) or round (tick)."""
     global _last_beat
-    supervisor, group = os.environ.get("CARILLON_SUPERVISOR"), os.environ.get("CARILLON_GROUP")
+    supervisor = os.environ.get("CARILLON_SUPERVISOR")
+    group = os.environ.get("CARILLON_GROUP")
     if not supervisor or time.monotonic() - _last_beat < BEAT_AT_MOST_EVERY:
         return  # a lane that was started by hand has nobody who watches it
     LaneHeartbeat.objects.filter(supervisor=supervisor, lane=group).update(beat_at=timezone.now())
@@ -75,7 +80,9 @@ def forget_the_dead(*, now: dt.datetime) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Beats:
-    """When this supervisor's group and when any supervisor's group of that name last showed life."""
+    """When this supervisor's group and when any supervisor's group of that name last showed
+    life.
+    """
 
     own: dt.datetime | None
     any: dt.datetime | None
@@ -94,7 +101,9 @@ def beats(*, supervisor: str) -> Mapping[str, Beats]:
 
 @dataclass(frozen=True, slots=True)
 class Sign:
-    """What people see about one group: `age` in seconds since its last sign of life, None if there never was one."""
+    """What people see about one group: `age` in seconds since its last sign of life,
+    None if there never was one.
+    """
 
     group: str
     age: int | None
@@ -110,9 +119,12 @@ class Sign:
 def signs(*, now: dt.datetime) -> list[Sign]:
     """One per group, of its youngest heartbeat on any machine."""
     by_group = LaneHeartbeat.objects.values_list("lane")
-    newest, restarts = dict(by_group.annotate(Max("beat_at"))), dict(by_group.annotate(Sum("restarts")))
+    newest = dict(by_group.annotate(Max("beat_at")))
+    restarts = dict(by_group.annotate(Sum("restarts")))
     reasons = dict(
-        LaneHeartbeat.objects.exclude(restart_reason="").order_by("started_at").values_list("lane", "restart_reason")
+        LaneHeartbeat.objects.exclude(restart_reason="")
+        .order_by("started_at")
+        .values_list("lane", "restart_reason")
     )
     found = []
     for group in GROUPS:

@@ -40,14 +40,19 @@ def slugs_of(names: Iterable[str]) -> list[str]:
 
 
 def message_of(text: str) -> Campaign:
-    """The message with this id, or whose id ends with the text, as list_messages shows it. Raises CommandError."""
+    """The message with this id, or whose id ends with the text, as list_messages shows it.
+
+    Raises CommandError.
+    """
     ends = text.strip().lower().lstrip("…").replace("-", "")
     try:
         rows = Campaign.objects.filter(uid=uuid.UUID(ends))
     except ValueError:
         # ids are time-ordered: their ends differ, their beginnings don't
         newest = Campaign.objects.order_by("-pk").values_list("pk", "uid")[:10_000]
-        rows = Campaign.objects.filter(pk__in=[pk for pk, uid in newest if len(ends) >= 4 and uid.hex.endswith(ends)])
+        rows = Campaign.objects.filter(
+            pk__in=[pk for pk, uid in newest if len(ends) >= 4 and uid.hex.endswith(ends)]
+        )
     found = list(rows.select_related("notification_type")[:2])
     if len(found) != 1:
         raise CommandError(
@@ -61,5 +66,10 @@ def message_of(text: str) -> Campaign:
 def introduce(message: Campaign, options: dict[str, Any]) -> None:
     """Say what was made and what to do next."""
     out = console(options)
-    out.print(plain("Created ", "green"), plain(message.name, "bold"), plain(f", id {message.uid}."), sep="")
+    out.print(
+        plain("Created ", "green"),
+        plain(message.name, "bold"),
+        plain(f", id {message.uid}."),
+        sep="",
+    )
     out.print(plain(f"Send it with: manage.py send_message {message.uid}", "dim"))

@@ -17,7 +17,9 @@ class LaneHeartbeat(models.Model):
     restart_reason = models.CharField(max_length=200, blank=True)
 
     class Meta:
-        constraints = [models.UniqueConstraint(fields=["supervisor", "lane"], name="one_heartbeat_per_group")]
+        constraints = [
+            models.UniqueConstraint(fields=["supervisor", "lane"], name="one_heartbeat_per_group")
+        ]
 
     def __str__(self) -> str:
         return f"{self.lane} on {self.supervisor}"

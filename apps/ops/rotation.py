@@ -1,4 +1,6 @@
-"""Writes everything that is encrypted anew with the first of FIELD_KEYS, so that the others can go."""
+"""Writes everything that is encrypted anew with the first of FIELD_KEYS,
+so that the others can go.
+"""
 
 import datetime as dt
 from collections.abc import Sequence
@@ -21,7 +23,10 @@ BATCH = 200  # rows locked at once: 20 ms of arithmetic
 
 @dataclass(slots=True)
 class Rotated:
-    """What was found in one place. `closed`: primary keys of rows that none of FIELD_KEYS opens; they stay."""
+    """What was found in one place.
+
+    `closed`: primary keys of rows that none of FIELD_KEYS opens; they stay.
+    """
 
     place: str
     fresh: int = 0  # written with the first key already
@@ -30,20 +35,25 @@ class Rotated:
 
 
 def rotate_keys(*, by: Actor, now: dt.datetime, dry_run: bool = False) -> list[Rotated]:
-    """Go through all places of settings.ENCRYPTED; one result for each. With `dry_run` nothing is written.
+    """Go through all places of settings.ENCRYPTED; one result for each.
 
-    Rows are locked in small batches, so that senders and pages go on meanwhile. Whoever stops it starts it again:
-    what was rewritten is passed over.
+    With `dry_run` nothing is written.
+
+    Rows are locked in small batches, so that senders and pages go on meanwhile. Whoever stops it
+    starts it again: what was rewritten is passed over.
     """
     found = [_place(name, *where, dry_run=dry_run) for name, where in settings.ENCRYPTED.items()]
     if not dry_run and any(each.rewritten or each.closed for each in found):
-        data = {each.place: {"rewritten": each.rewritten, "closed": len(each.closed)} for each in found}
+        data = {
+            each.place: {"rewritten": each.rewritten, "closed": len(each.closed)} for each in found
+        }
         publish(Fact(Kind.FIELD_KEYS_ROTATED, by, now, "site", "", "FIELD_KEYS", data))
     return found
 
 
 def _place(name: str, model: str, column: str, keys: Sequence[str], *, dry_run: bool) -> Rotated:
-    result, last = Rotated(name), 0
+    result = Rotated(name)
+    last = 0
     rows = apps.get_model(model)._default_manager.order_by("pk")
     if keys:
         rows = rows.filter(reduce(or_, (Q(**{f"{column}__has_key": key}) for key in keys)))
@@ -61,7 +71,10 @@ def _place(name: str, model: str, column: str, keys: Sequence[str], *, dry_run: 
 
 def _row(row: Model, column: str, keys: Sequence[str], result: Rotated, *, dry_run: bool) -> None:
     stored = getattr(row, column)
-    parts = {key: stored[key] for key in keys if stored.get(key)} if keys else {"": stored}
+    if keys:
+        parts = {key: stored[key] for key in keys if stored.get(key)}
+    else:
+        parts = {"": stored}
     try:
         new = {key: text for key, old in parts.items() if (text := rewritten(old))}
     except Undecryptable:

@@ -1,4 +1,6 @@
-"""What every site needs before its first message: message types, the stock templates, and the ways out."""
+"""What every site needs before its first message: message types, the stock templates,
+and the ways out.
+"""
 
 import datetime as dt
 from dataclasses import dataclass
@@ -17,8 +19,9 @@ PUSHED = (*BOTH, Channel.PUSH, Channel.WEB_PUSH)
 TEXTED = (*BOTH, Channel.SMS, Channel.PUSH, Channel.WEB_PUSH)
 DAY = 24 * 3600  # seconds
 
-# key: (the template that speaks for it, what it is). A text costs money and wakes people: only what is critical goes
-# there unasked. A device or a webhook is there because somebody registered it, so that it is on says what they expect.
+# key: (the template that speaks for it, what it is). A text costs money and wakes people: only what
+# is critical goes there unasked. A device or a webhook is there because somebody registered it, so
+# that it is on says what they expect.
 TYPES: dict[str, tuple[str, TypeValues]] = {
     "security_alert": (
         "account_security_alert",
@@ -98,7 +101,12 @@ TYPES: dict[str, tuple[str, TypeValues]] = {
             default_channels=PUSHED,
             digest=True,
             position=40,
-            translations={"ru": {"name": "Напоминания", "description": "Сроки и дела, о которых не хочется забыть."}},
+            translations={
+                "ru": {
+                    "name": "Напоминания",
+                    "description": "Сроки и дела, о которых не хочется забыть.",
+                }
+            },
         ),
     ),
     "welcome": (
@@ -109,7 +117,9 @@ TYPES: dict[str, tuple[str, TypeValues]] = {
             channels=BOTH,
             default_channels=BOTH,
             position=50,
-            translations={"ru": {"name": "Первые шаги", "description": "Приветствие и помощь в начале."}},
+            translations={
+                "ru": {"name": "Первые шаги", "description": "Приветствие и помощь в начале."}
+            },
         ),
     ),
     "update": (
@@ -122,7 +132,12 @@ TYPES: dict[str, tuple[str, TypeValues]] = {
             default_channels=BOTH,
             digest=True,
             position=60,
-            translations={"ru": {"name": "Новости продукта", "description": "Новые возможности и обзоры событий."}},
+            translations={
+                "ru": {
+                    "name": "Новости продукта",
+                    "description": "Новые возможности и обзоры событий.",
+                }
+            },
         ),
     ),
     "promotion": (
@@ -135,7 +150,12 @@ TYPES: dict[str, tuple[str, TypeValues]] = {
             channels=PUSHED,
             default_channels=(Channel.EMAIL,),
             position=70,
-            translations={"ru": {"name": "Предложения и события", "description": "Приглашения, предложения и акции."}},
+            translations={
+                "ru": {
+                    "name": "Предложения и события",
+                    "description": "Приглашения, предложения и акции.",
+                }
+            },
         ),
     ),
     "preference_link": (
@@ -167,9 +187,11 @@ class Made:
 
 
 def set_up_site(*, by: Actor, now: dt.datetime) -> Made:
-    """Add what is missing, and nothing else: safe after every upgrade, and what staff changed stays as it is.
+    """Add what is missing, and nothing else: safe after every upgrade,
+    and what staff changed stays as it is.
 
-    So a type that is there is offered on no channel more, even if it came with fewer than it comes with today.
+    So a type that is there is offered on no channel more,
+    even if it came with fewer than it comes with today.
     """
     with transaction.atomic():
         templates = [template.key for template in stock.install(by=by, now=now)]
@@ -177,6 +199,8 @@ def set_up_site(*, by: Actor, now: dt.datetime) -> Made:
         missing = [key for key in TYPES if key not in present]
         for key in missing:
             template, values = TYPES[key]
-            make_type(key=key, values=values, template=Template.objects.get(key=template), by=by, now=now)
+            make_type(
+                key=key, values=values, template=Template.objects.get(key=template), by=by, now=now
+            )
         ensure_default_accounts(by=by, now=now)
     return Made(types=missing, templates=templates)

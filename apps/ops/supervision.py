@@ -1,4 +1,6 @@
-"""`manage.py worker`: one cluster for each lane and the tick, watched through canaries and replaced when they hang."""
+"""`manage.py worker`: one cluster for each lane and the tick,
+watched through canaries and replaced when they hang.
+"""
 
 import datetime as dt
 import logging
@@ -28,28 +30,35 @@ TASK_TIMEOUT = cast(float, settings.Q_CLUSTER["timeout"])  # seconds
 
 @dataclass(frozen=True, slots=True)
 class Timings:
-    """All in seconds. Slices of work last up to 20 s; `stop_within` leaves room for one and stays under 30."""
+    """All in seconds. Slices of work last up to 20 s;
+    `stop_within` leaves room for one and stays under 30.
+    """
 
     canary_every: float = 10
-    # Of silence in which a group slept; on a quiet machine it sleeps all the time when it hangs, so that with starting
-    # anew a hung group is replaced in less than a minute.
+    # Of silence in which a group slept; on a quiet machine it sleeps all the time when it hangs, so
+    # that with starting anew a hung group is replaced in less than a minute.
     stall_after: float = 30
     start_within: float = 60  # instead, until the first sign of life
     longest_start: float = 600  # however busy it is
-    steady_after: float = 10  # a start that lived so long, and as long as the pause before it, has held
+    steady_after: float = (
+        10  # a start that lived so long, and as long as the pause before it, has held
+    )
     stop_within: float = 25
     longest_pause: float = 60  # between two starts of a group that does not hold
     look_every: float = 0.5
 
 
-def verdict(*, asleep: float, silence: float, patience: float, longest: float, busy: Callable[[], bool]) -> str:
+def verdict(
+    *, asleep: float, silence: float, patience: float, longest: float, busy: Callable[[], bool]
+) -> str:
     """Why a group must be replaced, or "" if it need not be.
 
-    `silence`: seconds since something last came through it (or since it started, or the database came back).
-    `asleep`: those of them in which it wanted no processor. Where it wanted one, it is slow or its machine is, and
-    another start would make both slower; so `patience` counts these only.
-    `longest`: seconds of silence that nothing excuses. No task outlasts its time-out, so after that results no longer
-    come through; and a start that takes so long runs in a circle.
+    `silence`: seconds since something last came through it (or since it started, or the database
+    came back). `asleep`: those of them in which it wanted no processor. Where it wanted one, it is
+    slow or its machine is, and another start would make both slower; so `patience` counts these
+    only.
+    `longest`: seconds of silence that nothing excuses. No task outlasts its time-out, so after that
+    results no longer come through; and a start that takes so long runs in a circle.
     `busy`: whether one of its workers is in the middle of a task. A slice may outlast `patience`.
     """
     if silence <= longest and (asleep <= patience or busy()):
@@ -58,8 +67,12 @@ def verdict(*, asleep: float, silence: float, patience: float, longest: float, b
 
 
 def pause_before_start(failures: int, *, longest: float) -> float:
-    """Seconds to wait after so many starts in a row that did not hold: none, 1, 2, 4 and so on up to `longest`."""
-    return min(longest, 2.0 ** min(failures - 1, 30)) if failures else 0.0
+    """Seconds to wait after so many starts in a row that did not hold: none, 1, 2,
+    4 and so on up to `longest`.
+    """
+    if failures:
+        return min(longest, 2.0 ** min(failures - 1, 30))
+    return 0.0
 
 
 @dataclass(slots=True)
@@ -78,17 +91,22 @@ class Silence:
     def beginning(cls, moment: float) -> "Silence":
         return cls(_looked=moment)
 
-    def grow(self, moment: float, awake: Callable[[], Mapping[int, float]], *, ask_after: float) -> None:
-        """Count what passed since the last look, and from `ask_after` seconds on ask how long the group was awake.
+    def grow(
+        self, moment: float, awake: Callable[[], Mapping[int, float]], *, ask_after: float
+    ) -> None:
+        """Count what passed since the last look,
+        and from `ask_after` seconds on ask how long the group was awake.
 
-        Before that all of it counts as sleep, so that a healthy group costs nothing. A look that comes late finds a
-        supervisor that could not run, and a group that could not either: no more than LONGEST_LOOK of it counts.
+        Before that all of it counts as sleep, so that a healthy group costs nothing. A look that
+        comes late finds a supervisor that could not run, and a group that could not either: no more
+        than LONGEST_LOOK of it counts.
         """
         passed = min(moment - self._looked, self.LONGEST_LOOK)
         self._looked = moment
         self.length += passed
         if self.length > ask_after:
-            before, self._awake = self._awake, awake()
+            before = self._awake
+            self._awake = awake()
             if before is not None:
                 passed = max(0.0, passed - longest_awake(before, self._awake))
         self.asleep += passed
@@ -132,15 +150,22 @@ class Supervisor:
     def run(self) -> None:
         """Until SIGTERM or SIGINT; then everything is gone within `stop_within` seconds."""
         if leftovers := end_leftovers(self.notes):
-            log.warning("Ended %d processes that a killed supervisor had left behind.", len(leftovers))
+            log.warning(
+                "Ended %d processes that a killed supervisor had left behind.", len(leftovers)
+            )
         self._ask_database(lambda: heartbeat.forget_the_dead(now=timezone.now()))
         try:
             while not self.hurry.stopping():
                 self._round()
-                # Two machines whose looks and polls keep in step would give every canary to the same one (seen).
+                # Two machines whose looks and polls keep in step would give every canary to the
+                # same one (seen).
                 time.sleep(self.timings.look_every * random.uniform(0.5, 1.5))  # noqa: S311  # not a secret
         finally:
-            end_all([each.group for each in self.watched.values()], within=self.timings.stop_within, hurry=self.hurry)
+            end_all(
+                [each.group for each in self.watched.values()],
+                within=self.timings.stop_within,
+                hurry=self.hurry,
+            )
             self._ask_database(lambda: heartbeat.forget(supervisor=self.name))
 
     def _round(self) -> None:
@@ -172,9 +197,15 @@ class Supervisor:
             self._end(name, each, f"its main process ended with code {code}")
 
     def _end(self, name: str, each: Watched, reason: str) -> None:
-        """Kill the group; `_with_database` starts it again after a pause. Told once, until a start holds."""
+        """Kill the group; `_with_database` starts it again after a pause.
+
+        Told once, until a start holds.
+        """
         each.group.kill()
-        level = logging.DEBUG if each.failures else logging.ERROR
+        if each.failures:
+            level = logging.DEBUG
+        else:
+            level = logging.ERROR
         log.log(level, "Replacing %s: %s. Said once, until it holds.", name, reason)
         each.reason = reason
         each.pause = pause_before_start(each.failures, longest=self.timings.longest_pause)
@@ -198,7 +229,9 @@ class Supervisor:
             self._judge(name, each)
 
     def _start(self, name: str, each: Watched) -> None:
-        heartbeat.begin(supervisor=self.name, group=name, now=timezone.now(), restart_reason=each.reason)
+        heartbeat.begin(
+            supervisor=self.name, group=name, now=timezone.now(), restart_reason=each.reason
+        )
         each.group.start()
         each.silence = Silence.beginning(time.monotonic())
         each.canary_at = each.beat = None
@@ -216,13 +249,16 @@ class Supervisor:
     def _send_canary(self, lane: Lane, each: Watched, any_beat: dt.datetime | None) -> None:
         """When nothing came through for a while, and again when it stays silent.
 
-        Another machine's cluster may take ours; then the next goes out at the next look, until one comes to us.
+        Another machine's cluster may take ours; then the next goes out at the next look,
+        until one comes to us.
         """
-        moment, pause = time.monotonic(), self.timings.canary_every
+        moment = time.monotonic()
+        pause = self.timings.canary_every
         silent = each.silence.length > pause
         taken = any_beat != each.any_beat
         if each.canary_at is None or (silent and (taken or moment - each.canary_at > pause)):
-            each.any_beat, each.canary_at = any_beat, moment
+            each.any_beat = any_beat
+            each.canary_at = moment
             heartbeat.send_canary(lane)
 
     def _judge(self, name: str, each: Watched) -> None:
@@ -237,7 +273,9 @@ class Supervisor:
         else:
             patience = self.timings.start_within
             longest = self.timings.longest_start
-        silence.grow(time.monotonic(), lambda: seconds_awake(main), ask_after=self.timings.stall_after / 2)
+        silence.grow(
+            time.monotonic(), lambda: seconds_awake(main), ask_after=self.timings.stall_after / 2
+        )
         reason = verdict(
             asleep=silence.asleep,
             silence=silence.length,

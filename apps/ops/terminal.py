@@ -1,4 +1,6 @@
-"""What commands share: a rich console on the command's own output, and text that can't be taken for markup."""
+"""What commands share: a rich console on the command's own output,
+and text that can't be taken for markup.
+"""
 
 import sys
 from typing import Any
@@ -9,7 +11,9 @@ from rich.text import Text
 
 
 def console(options: dict[str, Any]) -> Console:
-    """Writes where the command was told to, in colours when that is a terminal (or --force-color says so)."""
+    """Writes where the command was told to,
+    in colours when that is a terminal (or --force-color says so).
+    """
     return Console(
         file=options.get("stdout") or sys.stdout,
         no_color=options.get("no_color"),
@@ -25,4 +29,6 @@ def plain(value: object, style: str = "") -> Text:
 
 def moment(value: Any) -> str:
     """A datetime in the site's zone, to the minute; "" for None."""
-    return f"{timezone.localtime(value):%Y-%m-%d %H:%M}" if value else ""
+    if value:
+        return f"{timezone.localtime(value):%Y-%m-%d %H:%M}"
+    return ""

@@ -9,23 +9,28 @@ from apps.lib.queue.lanes import Lane
 from apps.subscriptions.center import forms
 from apps.subscriptions.public import public_page, show
 
-# More unanswered requests than people make: the rest get the same page and no mail, and other mail keeps its lane.
+# More unanswered requests than people make: the rest get the same page and no mail,
+# and other mail keeps its lane.
 _CROWD = 200
 
 
 @public_page
 @require_http_methods(["GET", "HEAD", "POST"])
 def ask(request: HttpRequest) -> HttpResponse:
-    """The same answer for every address, in words, status and work: one look-up and one task either way."""
+    """The same answer for every address, in words, status and work:
+    one look-up and one task either way.
+    """
     if request.method != "POST":
         return show(request, "ask_link", {"form": forms.Ask()})
     form = forms.Ask(request.POST)
     if not form.is_valid():
         return show(request, "ask_link", {"form": form}, status=400)
-    found = Address.objects.filter(channel=Channel.EMAIL, key=form.cleaned_data["email"]).values_list(
-        "follower", flat=True
-    )
+    found = Address.objects.filter(
+        channel=Channel.EMAIL, key=form.cleaned_data["email"]
+    ).values_list("follower", flat=True)
     follower_id = found.first() or 0
     if waiting(Lane.TRANSACTIONAL) < _CROWD:
-        announce("apps.subscriptions.mail_link.send", lane=Lane.TRANSACTIONAL, follower_id=follower_id)
+        announce(
+            "apps.subscriptions.mail_link.send", lane=Lane.TRANSACTIONAL, follower_id=follower_id
+        )
     return show(request, "link_sent", {})

@@ -18,7 +18,10 @@ log = logging.getLogger("carillon.subscriptions")
 
 
 def send(*, follower_id: int, now: dt.datetime | None = None, **_: object) -> bool:
-    """Task: mail the follower (0 = nobody) the link, at most once in ten minutes whoever asks. Says whether it did."""
+    """Task: mail the follower (0 = nobody) the link, at most once in ten minutes whoever asks.
+
+    Says whether it did.
+    """
     now = now or timezone.now()
     kind = NotificationType.objects.filter(key=TYPE).first()
     with transaction.atomic():
@@ -27,7 +30,10 @@ def send(*, follower_id: int, now: dt.datetime | None = None, **_: object) -> bo
         if follower is None:
             return False
         if kind is None:
-            log.error("No link was mailed: the notification type %r is missing. Run manage.py setup_site.", TYPE)
+            log.error(
+                "No link was mailed: the notification type %r is missing. Run manage.py setup_site.",
+                TYPE,
+            )
             return False
         recent = Delivery.objects.filter(follower=follower, created_at__gt=now - PAUSE)
         if recent.filter(notification__notification_type=kind).exists():

@@ -1,4 +1,6 @@
-"""The mail that says that a phone or a browser was added: whoever holds a forwarded link must not do it unnoticed."""
+"""The mail that says that a phone or a browser was added:
+whoever holds a forwarded link must not do it unnoticed.
+"""
 
 import datetime as dt
 import logging
@@ -11,26 +13,43 @@ from apps.notifications.models import Delivery
 from apps.notifications.notify import NotNotifiable, notify
 from apps.subscriptions.public import Proof, email_of
 
-TYPE, TEMPLATE = "security_alert", "new_way_in"
-MOST_A_DAY = 20  # whoever connects and disconnects without end fills no mailbox; the first ones have said it
+TYPE = "security_alert"
+TEMPLATE = "new_way_in"
+MOST_A_DAY = (
+    20  # whoever connects and disconnects without end fills no mailbox; the first ones have said it
+)
 
 log = logging.getLogger("carillon.subscriptions")
 
 
-def tell(follower: Follower, what: Literal["phone", "browser"], label: str, *, proof: Proof) -> bool:
-    """Inside the transaction of the change. False when no mail is on its way: no address, no such type, too many."""
+def tell(
+    follower: Follower, what: Literal["phone", "browser"], label: str, *, proof: Proof
+) -> bool:
+    """Inside the transaction of the change.
+
+    False when no mail is on its way: no address, no such type, too many.
+    """
     kind = NotificationType.objects.filter(key=TYPE).first()
     template = Template.objects.filter(key=TEMPLATE).first()
-    version = published_version(template) if template else None
+    version = None
+    if template:
+        version = published_version(template)
     if email_of(follower) is None:
         return False
     if kind is None or version is None:
         log.error("Nobody was told: %r or %r is missing. Run manage.py setup_site.", TYPE, TEMPLATE)
         return False
-    lately = Delivery.objects.filter(follower=follower, created_at__gt=proof["now"] - dt.timedelta(days=1))
+    lately = Delivery.objects.filter(
+        follower=follower, created_at__gt=proof["now"] - dt.timedelta(days=1)
+    )
     if lately.filter(notification__version=version).count() >= MOST_A_DAY:
         return False
-    about = {"what": what, "label": label, "happened_at": proof["now"].isoformat(), "ip_address": proof["ip"]}
+    about = {
+        "what": what,
+        "label": label,
+        "happened_at": proof["now"].isoformat(),
+        "ip_address": proof["ip"],
+    }
     try:
         notify(
             notification_type=kind,

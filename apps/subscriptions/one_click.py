@@ -1,4 +1,6 @@
-"""The unsubscribe link of a message: one click for mail programs (RFC 8058), a button for people."""
+"""The unsubscribe link of a message: one click for mail programs (RFC 8058),
+a button for people.
+"""
 
 from django.http import HttpRequest, HttpResponse
 from django.utils import translation
@@ -8,27 +10,46 @@ from apps.followers.consent.matrix import words_of
 from apps.followers.models import Follower
 from apps.subscriptions.center import acts
 from apps.subscriptions.center.wording import masked
-from apps.subscriptions.public import email_of, follower_of, own_link, proof, public_page, read_link, show
+from apps.subscriptions.public import (
+    email_of,
+    follower_of,
+    own_link,
+    proof,
+    public_page,
+    read_link,
+    show,
+)
 
 
 @public_page
 @require_http_methods(["GET", "HEAD", "POST"])
 def unsubscribe(request: HttpRequest, token: str) -> HttpResponse:
-    """GET asks and changes nothing, for scanners open every link. Any POST opts out: it is the person's word.
+    """GET asks and changes nothing, for scanners open every link.
 
-    RFC 8058: a mail program posts `List-Unsubscribe=One-Click`, urlencoded or multipart, without cookie or log-in,
-    and wants a 2xx without redirect, now and on every repeat, also when the follower is gone.
+    Any POST opts out: it is the person's word.
+
+    RFC 8058: a mail program posts `List-Unsubscribe=One-Click`, urlencoded or multipart, without
+    cookie or log-in, and wants a 2xx without redirect, now and on every repeat, also when the
+    follower is gone.
     """
     link = read_link("unsubscribe", token)
     one_click = request.method == "POST" and request.POST.get("List-Unsubscribe") == "One-Click"
     if request.method == "POST" and not Follower.objects.filter(uid=link.follower).exists():
-        return _short() if one_click else show(request, "unsubscribed", {"everything": True})
+        if one_click:
+            return _short()
+        return show(request, "unsubscribed", {"everything": True})
     follower = follower_of(link)
     kind = link.kind()
-    type_key = kind.key if kind else ""
+    type_key = ""
+    if kind:
+        type_key = kind.key
     if request.method == "POST":
-        source = "one_click" if one_click else "preference_center"
-        wanted = "" if request.POST.get("what") == "all" else type_key
+        source = "preference_center"
+        if one_click:
+            source = "one_click"
+        wanted = type_key
+        if request.POST.get("what") == "all":
+            wanted = ""
         acts.opt_out(follower=follower, type_key=wanted, proof=proof(request, follower, source))
         if one_click:
             return _short()

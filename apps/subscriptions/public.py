@@ -1,4 +1,6 @@
-"""What all public pages share: no log-in and no cookie, a signed link for a key, the follower's own language."""
+"""What all public pages share: no log-in and no cookie, a signed link for a key,
+the follower's own language.
+"""
 
 import datetime as dt
 from collections.abc import Callable
@@ -37,10 +39,11 @@ class Proof(TypedDict):
 
 
 def public_page(view: View) -> View:
-    """A bad link gets a friendly page; addresses with tokens are never passed on, stored or indexed.
+    """A bad link gets a friendly page; addresses with tokens are never passed on,
+    stored or indexed.
 
-    Exempt from CSRF on purpose: there is no cookie that another site could ride on, the secret is the link itself,
-    and mail servers post without one (RFC 8058).
+    Exempt from CSRF on purpose: there is no cookie that another site could ride on, the secret is
+    the link itself, and mail servers post without one (RFC 8058).
     """
 
     @csrf_exempt
@@ -58,7 +61,9 @@ def public_page(view: View) -> View:
     return page
 
 
-def show(request: HttpRequest, name: str, context: dict[str, Any], *, status: int = 200) -> HttpResponse:
+def show(
+    request: HttpRequest, name: str, context: dict[str, Any], *, status: int = 200
+) -> HttpResponse:
     """templates/subscriptions/<name>.html with what each of them needs."""
     context = {"site_name": settings.SITE_NAME, "site_address": settings.SITE_ADDRESS, **context}
     return render(request, f"subscriptions/{name}.html", context, status=status)
@@ -78,7 +83,10 @@ class Link:
 
 
 def read_link(page: str, token: str) -> Link:
-    """The managing token of a message, or the link to `page` as it was made before there were such. Raises BadToken."""
+    """The managing token of a message, or the link to `page` as it was made before there were such.
+
+    Raises BadToken.
+    """
     try:
         mark = read_managing(token)
     except tokens.BadToken:
@@ -90,7 +98,8 @@ def read_link(page: str, token: str) -> Link:
 def follower_of(link: Link) -> Follower:
     """Whom the link was made for; from here on the page speaks that person's language, if it can.
 
-    Raises BadToken for somebody who is gone, so that a link tells nobody whether a person was ever here.
+    Raises BadToken for somebody who is gone,
+    so that a link tells nobody whether a person was ever here.
     """
     follower = Follower.objects.filter(uid=link.follower).first()
     if follower is None:
@@ -100,7 +109,9 @@ def follower_of(link: Link) -> Follower:
 
 
 def speak(follower: Follower) -> None:
-    """Until the next request, where LocaleMiddleware decides anew; unknown languages leave its choice."""
+    """Until the next request, where LocaleMiddleware decides anew;
+    unknown languages leave its choice.
+    """
     with suppress(LookupError):
         translation.activate(translation.get_supported_language_variant(follower.language.lower()))
 

@@ -1,4 +1,7 @@
-"""What SMS providers post: answers of phones, and reports on messages. Believed only with their proof."""
+"""What SMS providers post: answers of phones, and reports on messages.
+
+Believed only with their proof.
+"""
 
 import logging
 from contextlib import suppress
@@ -63,12 +66,21 @@ def answered(request: HttpRequest, account: UUID) -> HttpResponse:
 
 
 def _obey(answer: Answer, account: ProviderAccount, kind: type[Sms], values: dict[str, Any]) -> str:
-    """What to say at once, in the provider's language. STOP needs no confirmation: carriers and Twilio send theirs."""
-    by, now = Actor(ActorKind.FOLLOWER, label=f"SMS from {answer.sender}"), timezone.now()
+    """What to say at once, in the provider's language.
+
+    STOP needs no confirmation: carriers and Twilio send theirs.
+    """
+    by = Actor(ActorKind.FOLLOWER, label=f"SMS from {answer.sender}")
+    now = timezone.now()
     word = word_of(answer.text)
     match word:
         case Word.STOP:
-            stamp: dict[str, Any] = {"reason": SuppressionReason.STOP, "note": answer.text, "by": by, "now": now}
+            stamp: dict[str, Any] = {
+                "reason": SuppressionReason.STOP,
+                "note": answer.text,
+                "by": by,
+                "now": now,
+            }
             with suppress(BadAddress):  # a short code or the like: we don't write to those
                 suppression.suppress(channel=Channel.SMS, value=answer.sender, **stamp)
         case Word.START:
@@ -86,7 +98,9 @@ def _obey(answer: Answer, account: ProviderAccount, kind: type[Sms], values: dic
                 if answer.name and notes.filter(kind=Kind.SMS_ANSWERED).exists():
                     return ""
                 data = {"text": answer.text[:1600], "word": word or "", "account": account.name}
-                publish(Fact(Kind.SMS_ANSWERED, by, now, "sms", answer.name[:64], answer.sender, data))
+                publish(
+                    Fact(Kind.SMS_ANSWERED, by, now, "sms", answer.name[:64], answer.sender, data)
+                )
             if word is Word.HELP and (text := str(values.get("help_text") or "")):
                 return _help(answer, text, kind, values)
     return ""

@@ -1,7 +1,9 @@
-"""The links and the image of a mail, opened by thousands a second: no session, no cookie, no write in the request.
+"""The links and the image of a mail, opened by thousands a second: no session, no cookie,
+no write in the request.
 
-They are the only GETs that leave a trace. It is none that a GET may not leave: an event in a log, gathered in memory
-and stored later. Nothing about consent, preferences or any delivery's way depends on it.
+They are the only GETs that leave a trace. It is none that a GET may not leave: an event in a log,
+gathered in memory and stored later. Nothing about consent, preferences or any delivery's way
+depends on it.
 """
 
 import base64
@@ -19,21 +21,28 @@ from apps.notifications.engagement import store
 from apps.notifications.messages.links import Mark, read_tracking
 from apps.subscriptions.public import public_page, show
 
-PIXEL = base64.b64decode("R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAICRAEAOw==")  # 1×1, transparent, 43 bytes
+PIXEL = base64.b64decode(
+    "R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAICRAEAOw=="
+)  # 1×1, transparent, 43 bytes
 # As apps/content/links.py writes them. They stand in old mail: never change them.
 _ADDRESS = re.compile(r"/(?:c/([\w-]+)/([0-9]{1,4})|o/([^/]*)\.gif)", re.ASCII)
 _LOOKS = ("GET", "HEAD")
 
 
-def straight(get_response: Callable[[HttpRequest], HttpResponseBase]) -> Callable[[HttpRequest], HttpResponseBase]:
-    """Middleware: these addresses are answered before sessions, languages, cookies and the rest, which they don't need.
+def straight(
+    get_response: Callable[[HttpRequest], HttpResponseBase],
+) -> Callable[[HttpRequest], HttpResponseBase]:
+    """Middleware: these addresses are answered before sessions, languages,
+    cookies and the rest, which they don't need.
 
-    A click costs 155 µs of processor time so, storing included, and 405 behind all of it: 8,300 a second from two
-    processes instead of 2,600. What is refused goes on to `refused`.
+    A click costs 155 µs of processor time so, storing included, and 405 behind all of it: 8,300 a
+    second from two processes instead of 2,600. What is refused goes on to `refused`.
     """
 
     def middleware(request: HttpRequest) -> HttpResponseBase:
-        found = _ADDRESS.fullmatch(request.path_info) if request.path_info.startswith(("/c/", "/o/")) else None
+        found = None
+        if request.path_info.startswith(("/c/", "/o/")):
+            found = _ADDRESS.fullmatch(request.path_info)
         answer = found and _answer(request, *found.groups())
         return answer or get_response(request)
 
@@ -45,7 +54,9 @@ def refused(request: HttpRequest) -> HttpResponse:
     return show(request, "bad_click", {}, status=404)
 
 
-def _answer(request: HttpRequest, token: str, number: str | None, pixel: str | None) -> HttpResponse | None:
+def _answer(
+    request: HttpRequest, token: str, number: str | None, pixel: str | None
+) -> HttpResponse | None:
     if request.method not in _LOOKS:
         return HttpResponseNotAllowed(_LOOKS)
     try:
@@ -55,11 +66,15 @@ def _answer(request: HttpRequest, token: str, number: str | None, pixel: str | N
     if pixel is not None:
         return _image(request, mark)
     url = mark and target(mark.version, int(number or 0))
-    return _onwards(request, mark, int(number or 0), url) if mark and url else None
+    if mark and url:
+        return _onwards(request, mark, int(number or 0), url)
+    return None
 
 
 def _onwards(request: HttpRequest, mark: Mark, link: int, url: str) -> HttpResponse:
-    """To where the author's link leads, byte for byte; nothing in the address that was asked for can name another."""
+    """To where the author's link leads, byte for byte;
+    nothing in the address that was asked for can name another.
+    """
     _note(request, mark, link)
     return HttpResponse(
         status=302,
@@ -79,7 +94,11 @@ def _image(request: HttpRequest, mark: Mark | None) -> HttpResponse:
     """Whatever the token: a mail must not show a broken one."""
     if mark:
         _note(request, mark, 0)
-    headers = {"Content-Length": str(len(PIXEL)), "Cache-Control": "no-store", "Referrer-Policy": "no-referrer"}
+    headers = {
+        "Content-Length": str(len(PIXEL)),
+        "Cache-Control": "no-store",
+        "Referrer-Policy": "no-referrer",
+    }
     return HttpResponse(PIXEL, content_type="image/gif", headers=headers)
 
 

@@ -8,7 +8,9 @@ from apps.subscriptions.center import browsers, phone, preferences
 app_name = "subscriptions"
 urlpatterns = [
     path("preferences/<str:token>/", preferences.preferences, name="preferences"),
-    path("preferences/<str:token>/unsubscribe/", preferences.unsubscribe_all, name="unsubscribe-all"),
+    path(
+        "preferences/<str:token>/unsubscribe/", preferences.unsubscribe_all, name="unsubscribe-all"
+    ),
     path("preferences/<str:token>/resubscribe/", preferences.resubscribe, name="resubscribe"),
     path("preferences/<str:token>/undo/", preferences.undo, name="undo"),
     path("preferences/<str:token>/pause/", preferences.pause, name="pause"),

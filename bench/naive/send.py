@@ -35,7 +35,8 @@ def post_office() -> dict[str, float]:
         content=source["newsletter.txt"],
         html_content=source["newsletter.html"],
     )
-    began, mails = time.time(), []
+    began = time.time()
+    mails = []
     for reader in Reader.objects.iterator():
         context = values(reader)
         mails.append(

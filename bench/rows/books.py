@@ -1,4 +1,7 @@
-"""The books: a journal and results in batches, or a commit for each reply? Both measured; the better one is used."""
+"""The books: a journal and results in batches, or a commit for each reply?
+
+Both measured; the better one is used.
+"""
 
 import time
 from contextlib import nullcontext
@@ -8,13 +11,22 @@ from bench.bench import Bench
 from bench.processes import cpu, median
 from bench.report import Line, Row
 
-WAYS = ((1, False), (1, True), (50, False), (50, True), (250, False), (250, True))  # results a transaction, journal
+WAYS = (
+    (1, False),
+    (1, True),
+    (50, False),
+    (50, True),
+    (250, False),
+    (250, True),
+)  # results a transaction, journal
 USED = (250, True)
 OWNER = "bench-books"
 
 
 def measure(bench: Bench) -> Row:
-    """Each way books the same rows of a planned campaign, in turns; what it can lose by a kill is by construction."""
+    """Each way books the same rows of a planned campaign, in turns;
+    what it can lose by a kill is by construction.
+    """
     from apps.channels.contract import Outcome, Result
     from apps.notifications.sending import outcomes
     from apps.notifications.sending.journal import Journal
@@ -27,7 +39,8 @@ def measure(bench: Bench) -> Row:
             claimed.plan(bench.sizes.micro)
             rows = [row for batch in claimed.claims(OWNER, 500) for row in batch]
             with Journal() if noted else nullcontext() as journal:
-                began, spent = time.perf_counter(), cpu(bench.database.pid)
+                began = time.perf_counter()
+                spent = cpu(bench.database.pid)
                 for at in range(0, len(rows), size):
                     some = [(row, taken) for row in rows[at : at + size]]
                     if journal:
@@ -41,13 +54,24 @@ def measure(bench: Bench) -> Row:
     found = {way: median(each) for way, each in times.items()}
     gain = found[1, False] / found[USED]
     return Row(
-        [Line("journal and batches of 250 vs a commit per reply (the books alone)", f"{gain:.1f}× as fast")],
+        [
+            Line(
+                "journal and batches of 250 vs a commit per reply (the books alone)",
+                f"{gain:.1f}× as fast",
+            )
+        ],
         [
             "With the journal a killed process leaves one message per connection in doubt, whatever the batch; without "
             "it, every result that was not booked is in doubt.",
         ],
         [
-            ["results a transaction", "journal", "µs a mail", "of it CPU of PostgreSQL", "mails/s of one process"],
+            [
+                "results a transaction",
+                "journal",
+                "µs a mail",
+                "of it CPU of PostgreSQL",
+                "mails/s of one process",
+            ],
             *(
                 [
                     str(size),

@@ -1,4 +1,6 @@
-"""What each step of a mail costs this process: claimed, rendered, written as MIME, signed, noted, booked."""
+"""What each step of a mail costs this process: claimed, rendered, written as MIME, signed,
+noted, booked.
+"""
 
 import time
 from collections.abc import Callable, Iterable, Sequence
@@ -11,7 +13,8 @@ from bench.processes import median
 from bench.report import Line, Row
 from bench.rows.dkim import keys
 
-CLAIM, FLUSH = 500, 250
+CLAIM = 500
+FLUSH = 250
 GOAL = 150.0  # µs to make a mail of 10 kB
 
 
@@ -35,7 +38,9 @@ def sample() -> Sample:
     mail = message_of(rows[0], account=claimed.account_settings(), now=timezone.now())
     assert isinstance(mail, Mail)
     site.forget_campaigns()
-    return Sample(len(as_bytes(mail)), str(mail.html).count("/c/"), "List-Unsubscribe-Post" in mail.headers)
+    return Sample(
+        len(as_bytes(mail)), str(mail.html).count("/c/"), "List-Unsubscribe-Post" in mail.headers
+    )
 
 
 def _each(act: Callable[[Any], object], things: Sequence[Any], rounds: int = 5) -> float:
@@ -77,7 +82,9 @@ def measure(bench: Bench) -> Row:
         found["write as MIME"] = _each(as_bytes, mails)
         contents = [as_bytes(mail) for mail in mails]
         for name, key in keys().items():
-            found[f"DKIM {name}"] = _each(Signer(domain="news.example.org", selector="bench", key=key).sign, contents)
+            found[f"DKIM {name}"] = _each(
+                Signer(domain="news.example.org", selector="bench", key=key).sign, contents
+            )
         taken = Outcome(Result.ACCEPTED, "250 2.0.0 Ok: queued", "2.0.0 Ok: queued")
 
         def note(row: Any) -> None:
@@ -86,16 +93,29 @@ def measure(bench: Bench) -> Row:
             journal.ended(row.pk, taken)
 
         found["journal, three lines"] = _each(note, rows)
-        flushes = [[(row, taken) for row in rows[at : at + FLUSH]] for at in range(0, len(rows), FLUSH)]
+        flushes = [
+            [(row, taken) for row in rows[at : at + FLUSH]] for at in range(0, len(rows), FLUSH)
+        ]
         found[f"book, {FLUSH} results a transaction"] = (
-            _once(lambda flush: outcomes.record(journal.owner, flush), flushes) * len(flushes) / len(rows)
+            _once(lambda flush: outcomes.record(journal.owner, flush), flushes)
+            * len(flushes)
+            / len(rows)
         )
     making = found["render: HTML, text, subject, links, headers"] + found["write as MIME"]
     beside = _beside(mails[:200])
     size = sum(map(len, contents)) / len(contents)
     return Row(
-        [Line("a mail made: rendered and written as MIME", f"{making:.0f} µs", f"≤ {GOAL:.0f} µs", making <= GOAL)],
-        [f"{len(rows):,} mails of {size:,.0f} bytes on average; medians of 5 rounds where nothing changes in between."],
+        [
+            Line(
+                "a mail made: rendered and written as MIME",
+                f"{making:.0f} µs",
+                f"≤ {GOAL:.0f} µs",
+                making <= GOAL,
+            )
+        ],
+        [
+            f"{len(rows):,} mails of {size:,.0f} bytes on average; medians of 5 rounds where nothing changes in between."
+        ],
         [
             ["step", "µs a mail"],
             *([name, f"{cost:.1f}"] for name, cost in found.items()),
@@ -113,24 +133,33 @@ def _beside(mails: Sequence[Any]) -> dict[str, float]:
     from django.template import Context, Template
 
     def with_django(mail: Any) -> bytes:
-        message = EmailMultiAlternatives(mail.subject, mail.text, mail.sender, [mail.to], headers=dict(mail.headers))
+        message = EmailMultiAlternatives(
+            mail.subject, mail.text, mail.sender, [mail.to], headers=dict(mail.headers)
+        )
         message.attach_alternative(str(mail.html), "text/html")
         return message.message().as_bytes()
 
     def with_email(mail: Any) -> bytes:
         message = EmailMessage(policy=SMTP)
-        message["From"], message["To"], message["Subject"] = mail.sender, mail.to, mail.subject
+        message["From"] = mail.sender
+        message["To"] = mail.to
+        message["Subject"] = mail.subject
         for name, value in mail.headers.items():
             message[name] = value
         message.set_content(mail.text)
         message.add_alternative(str(mail.html), subtype="html")
         return message.as_bytes()
 
-    sources = [Template(words) for words in (newsletter.SUBJECT, newsletter.html(), newsletter.text())]
+    sources = [
+        Template(words) for words in (newsletter.SUBJECT, newsletter.html(), newsletter.text())
+    ]
     items = [{"name": f"Seed packet {n}", "price": "1.50 €"} for n in range(5)]
     reader = {"name": "Zoë O'Hara", "first_name": "Zoë", "email": "zoe@example.net"}
     metadata = {"city": "Köln", "since": "2019", "plan": "pro", "items": items}
-    values = {"follower": {**reader, "metadata": metadata}, "links": {"unsubscribe": "https://news.example.org/u/1"}}
+    values = {
+        "follower": {**reader, "metadata": metadata},
+        "links": {"unsubscribe": "https://news.example.org/u/1"},
+    }
     return {
         "beside: Django templates, compiled once": _each(
             lambda _: [source.render(Context(values)) for source in sources], mails

@@ -1,4 +1,6 @@
-"""What a mail costs in CPU, and (for rows/memory.py) what a long campaign does to memory: one campaign, watched."""
+"""What a mail costs in CPU, and (for rows/memory.py) what a long campaign does to memory:
+one campaign, watched.
+"""
 
 from dataclasses import dataclass, field
 
@@ -40,10 +42,14 @@ def long_campaign(bench: Bench) -> Watched:
 
 
 def measure(bench: Bench) -> Row:
-    """User and system seconds of whole process trees from “send” to the last mail, planning included."""
+    """User and system seconds of whole process trees from “send” to the last mail,
+    planning included.
+    """
     watched = long_campaign(bench)
     per = 100_000 / watched.sent.recipients
-    app, database, sink = (seconds * per for seconds in (watched.cost.app, watched.cost.database, watched.cost.sink))
+    app, database, sink = (
+        seconds * per for seconds in (watched.cost.app, watched.cost.database, watched.cost.sink)
+    )
     return Row(
         [at_most("CPU per 100,000 mails (app + database)", app + database, 40, unit=" s")],
         [

@@ -37,6 +37,13 @@ def measure(bench: Bench) -> Row:
                 rates.setdefault(name, []).append(sent.rate)
     lines = []
     for name, bar in BARS.items():
-        slower = median([100 * (1 - one / plain) for one, plain in zip(rates[name], rates["unsigned"], strict=True)])
+        slower = median(
+            [
+                100 * (1 - one / plain)
+                for one, plain in zip(rates[name], rates["unsigned"], strict=True)
+            ]
+        )
         lines.append(at_most(f"DKIM {name} on: slower than unsigned by", slower, bar, unit=" %"))
-    return Row(lines, [", ".join(f"{name} {spread(found)} mails/s" for name, found in rates.items()) + "."])
+    return Row(
+        lines, [", ".join(f"{name} {spread(found)} mails/s" for name, found in rates.items()) + "."]
+    )

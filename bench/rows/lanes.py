@@ -15,12 +15,15 @@ from bench.report import Row, at_most
 
 PAUSE = (0.1, 0.25)  # seconds between two codes: some 340 a minute, of the 600 that a key may call
 ENOUGH = 50  # codes
-BAR, IDLE_BAR = 2.0, 0.5  # seconds from the call to the hand-over
+# seconds from the call to the hand-over
+BAR = 2.0
+IDLE_BAR = 0.5
 
 
 def measure(bench: Bench) -> Row:
-    """Codes ordered by API from the web server, each timed from the call to the receiver's last byte: first with
-    nothing else to do, then while a campaign drains through the same receiver."""
+    """Codes ordered by API from the web server, each timed from the call to the receiver's last
+    byte: first with nothing else to do, then while a campaign drains through the same receiver.
+    """
     key = make_key()
     site.forget_campaigns()
     port = free_port()
@@ -41,7 +44,9 @@ def measure(bench: Bench) -> Row:
         ended = site.booked(notification), time.monotonic()
         _cancel()
     if len(busy) < ENOUGH:
-        raise DidNotWork(f"The campaign was through after {len(busy)} codes: too few. Give it more recipients.")
+        raise DidNotWork(
+            f"The campaign was through after {len(busy)} codes: too few. Give it more recipients."
+        )
     rate = (ended[0] - began[0]) / (ended[1] - began[1])
     return Row(
         [
@@ -69,9 +74,15 @@ def make_key() -> str:
     from apps.content.models import Template
     from apps.lib.actor import command
 
-    by, now = command("bench"), timezone.now()
+    by = command("bench")
+    now = timezone.now()
     if not Template.objects.filter(key="bench-code").exists():
-        words = {"email": {"subject": "{{ code }} is your code", "html": "<p>Your code is <b>{{ code }}</b>.</p>"}}
+        words = {
+            "email": {
+                "subject": "{{ code }} is your code",
+                "html": "<p>Your code is <b>{{ code }}</b>.</p>",
+            }
+        }
         template = drafts.create_template(
             key="bench-code",
             name="Code",
@@ -81,7 +92,9 @@ def make_key() -> str:
             now=now,
         )
         drafts.publish(template=template, by=by, now=now)
-    return keys.issue(name="bench", scopes=[Scope.NOTIFICATIONS_WRITE, Scope.FOLLOWERS_WRITE], by=by, now=now)[1]
+    return keys.issue(
+        name="bench", scopes=[Scope.NOTIFICATIONS_WRITE, Scope.FOLLOWERS_WRITE], by=by, now=now
+    )[1]
 
 
 def _order(api: str, key: str, name: str) -> str:
@@ -111,7 +124,12 @@ def _order(api: str, key: str, name: str) -> str:
 
 
 def _codes(
-    bench: Bench, api: str, key: str, times: Path, name: str, still: Callable[[], bool] = lambda: True
+    bench: Bench,
+    api: str,
+    key: str,
+    times: Path,
+    name: str,
+    still: Callable[[], bool] = lambda: True,
 ) -> list[float]:
     """Seconds each code took; no more are ordered once `still` is over."""
     ordered: dict[str, float] = {}
@@ -134,7 +152,9 @@ def _codes(
     arrived: dict[str, float] = {}
 
     def all_there() -> bool:
-        arrived.update((address, float(at)) for address, at in map(str.split, times.read_text().splitlines()))
+        arrived.update(
+            (address, float(at)) for address, at in map(str.split, times.read_text().splitlines())
+        )
         return ordered.keys() <= arrived.keys()
 
     wait_for(all_there, "the last code", within=60)

@@ -20,13 +20,19 @@ MANY = 20
 
 
 class Endless:
-    """A flow that gives the same mail to everybody until its time is over, and notes when each one ended."""
+    """A flow that gives the same mail to everybody until its time is over,
+    and notes when each one ended.
+    """
 
     def __init__(self, mail: Mail, seconds: float) -> None:
-        self.mail, self.until, self.ends = mail, time.perf_counter() + seconds, list[float]()
+        self.mail = mail
+        self.until = time.perf_counter() + seconds
+        self.ends = list[float]()
 
     def take(self, *, wait: bool) -> Mail | None:
-        return self.mail if time.perf_counter() < self.until else None
+        if time.perf_counter() < self.until:
+            return self.mail
+        return None
 
     def leaving(self, message: Mail) -> None:
         pass
@@ -65,7 +71,8 @@ def ours(mail: Mail, port: int, *, seconds: float, connections: int) -> float:
 
 def smtplib_kept(mail: Mail, port: int, *, seconds: float) -> float:
     """Python's own client on one connection that is kept; the mail is made already."""
-    content, ends = as_bytes(mail), []
+    content = as_bytes(mail)
+    ends = []
     until = time.perf_counter() + seconds
     with smtplib.SMTP(HERE, port, timeout=30) as client:
         while time.perf_counter() < until:
@@ -88,7 +95,9 @@ def _mail() -> Mail:
 
 
 def measure(bench: Bench) -> Row:
-    """In turns, over a line of 20 ms: smtplib, one session of ours, twenty; then a whole campaign."""
+    """In turns, over a line of 20 ms: smtplib, one session of ours, twenty;
+    then a whole campaign.
+    """
     seconds, mail = bench.sizes.slow_seconds, _mail()
     rates: dict[str, list[float]] = {}
     with (
@@ -104,12 +113,20 @@ def measure(bench: Bench) -> Row:
             for name, way in ways.items():
                 rates.setdefault(name, []).append(way())
         campaign = _campaign(bench, port)
-    one, many = median(rates["one"]), median(rates["many"])
+    one = median(rates["one"])
+    many = median(rates["many"])
     return Row(
         [
-            at_least("20 ms away, one connection vs smtplib on a kept one", one / median(rates["smtplib"]), 3.5),
+            at_least(
+                "20 ms away, one connection vs smtplib on a kept one",
+                one / median(rates["smtplib"]),
+                3.5,
+            ),
             at_least(f"20 ms away, {MANY} connections vs one", many / one, 15),
-            Line("20 ms away, a campaign with the account's default connections", f"{campaign.rate:,.0f} mails/s"),
+            Line(
+                "20 ms away, a campaign with the account's default connections",
+                f"{campaign.rate:,.0f} mails/s",
+            ),
         ],
         [
             f"smtplib {spread(rates['smtplib'], 1)} mails/s, one session of ours {spread(rates['one'], 1)}, {MANY} in "

@@ -11,7 +11,9 @@ LEAST = 10  # samples
 
 
 def measure(bench: Bench) -> Row:
-    """The largest of all processes from “send” on, and a straight line through each one's samples once it is warm."""
+    """The largest of all processes from “send” on,
+    and a straight line through each one's samples once it is warm.
+    """
     watched = long_campaign(bench)
     recipients = watched.sent.recipients
     peak = max(megabytes for samples in watched.memory.values() for _, megabytes in samples)
@@ -24,8 +26,15 @@ def measure(bench: Bench) -> Row:
     steepest = max(slopes, default=0.0)
     return Row(
         [
-            at_most(f"peak memory of any process, {recipients:,} recipients", peak, 200, unit=" MB"),
-            Line("steepest growth of any process, per 100,000 mails", f"{steepest:+.1f} MB", "~ 0", steepest < 5),
+            at_most(
+                f"peak memory of any process, {recipients:,} recipients", peak, 200, unit=" MB"
+            ),
+            Line(
+                "steepest growth of any process, per 100,000 mails",
+                f"{steepest:+.1f} MB",
+                "~ 0",
+                steepest < 5,
+            ),
         ],
         [
             f"{len(watched.memory)} processes, looked at twice a second from “send” to the end, planning included; "

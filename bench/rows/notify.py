@@ -1,4 +1,6 @@
-"""How quickly POST /notify is answered at a hundred a second, while the workers send what it takes."""
+"""How quickly POST /notify is answered at a hundred a second,
+while the workers send what it takes.
+"""
 
 import http.client
 import json
@@ -20,11 +22,14 @@ LINES = 20  # connections, kept open
 
 
 def measure(bench: Bench) -> Row:
-    """Calls begin by the clock and not when the one before was answered; each is timed from when it should begin."""
+    """Calls begin by the clock and not when the one before was answered;
+    each is timed from when it should begin.
+    """
     from apps.notifications.models import Notification
 
     site.forget_campaigns()
-    port, seconds = free_port(), bench.sizes.calling
+    port = free_port()
+    seconds = bench.sizes.calling
     with (
         mailservers.sink(bench.folder) as sink,
         site.web(bench.folder, port) as web,
@@ -32,14 +37,19 @@ def measure(bench: Bench) -> Row:
     ):
         site.send_through(sink.port)
         keys = [make_key() for _ in range(KEYS)]
-        _call(port, keys, seconds=2, repeatable=False)  # the first calls load modules and open connections
+        _call(
+            port, keys, seconds=2, repeatable=False
+        )  # the first calls load modules and open connections
         programs = {"web": web.pid, "database": bench.database.pid, "workers": worker.pid}
         before = {name: cpu(pid) for name, pid in programs.items()}
         plain = _call(port, keys, seconds=seconds, repeatable=False)
-        ended, open_still = time.monotonic(), Notification.objects.exclude(state="done")
+        ended = time.monotonic()
+        open_still = Notification.objects.exclude(state="done")
         wait_for(lambda: not open_still.exists(), "the last notification", within=300, every=0.2)
         behind = time.monotonic() - ended
-        cost = {name: (cpu(pid) - before[name]) / len(plain) * 1000 for name, pid in programs.items()}
+        cost = {
+            name: (cpu(pid) - before[name]) / len(plain) * 1000 for name, pid in programs.items()
+        }
         keyed = _call(port, keys, seconds=seconds, repeatable=True)
     return Row(
         [
@@ -62,7 +72,12 @@ def _call(port: int, keys: Sequence[str], *, seconds: float, repeatable: bool) -
     from apps.followers.models import Address
 
     total = int(RATE * seconds)
-    began, took, refused, turn = time.monotonic() + 0.1, list[float](), list[int](), iter(range(total))
+    began, took, refused, turn = (
+        time.monotonic() + 0.1,
+        list[float](),
+        list[int](),
+        iter(range(total)),
+    )
     people = list(Address.objects.filter(channel="email").values_list("value", flat=True)[:1000])
     lock = threading.Lock()
 
@@ -90,7 +105,9 @@ def _call(port: int, keys: Sequence[str], *, seconds: float, repeatable: bool) -
     for thread in threads:
         thread.join()
     if refused or len(took) < total:
-        raise DidNotWork(f"{total - len(took) + len(refused)} of {total} calls were not taken: {set(refused)}.")
+        raise DidNotWork(
+            f"{total - len(took) + len(refused)} of {total} calls were not taken: {set(refused)}."
+        )
     return took
 
 

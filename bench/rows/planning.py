@@ -7,7 +7,9 @@ from bench.report import Line, Row, at_most
 
 
 def measure(bench: Bench) -> Row:
-    """From “send” until everybody is frozen, by the worker, with tags and a segment; the sending is cancelled."""
+    """From “send” until everybody is frozen, by the worker, with tags and a segment;
+    the sending is cancelled.
+    """
     from django.utils import timezone
 
     from apps.campaigns import lifecycle
@@ -21,10 +23,14 @@ def measure(bench: Bench) -> Row:
     site.forget_campaigns()
     with mailservers.sink(bench.folder) as sink, site.worker(bench.folder) as worker:
         site.send_through(sink.port)
-        app, database = cpu(worker.pid), cpu(bench.database.pid)
+        app = cpu(worker.pid)
+        database = cpu(bench.database.pid)
         notification = site.press_send(audience)
-        wait_for(lambda: site.state_of(notification) != "planning", "the plan", within=300, every=0.2)
-        app, database = cpu(worker.pid) - app, cpu(bench.database.pid) - database
+        wait_for(
+            lambda: site.state_of(notification) != "planning", "the plan", within=300, every=0.2
+        )
+        app = cpu(worker.pid) - app
+        database = cpu(bench.database.pid) - database
         lifecycle.cancel(campaign=Campaign.objects.get(), by=command("bench"), now=timezone.now())
     frozen = notification.deliveries.count()
     assert notification.planned_at
@@ -35,7 +41,9 @@ def measure(bench: Bench) -> Row:
         [
             at_most("1,000,000 recipients frozen", seconds, 30, unit=" s")
             if frozen >= 1_000_000
-            else Line(f"{frozen:,} recipients frozen (a million so: {million:.0f} s)", f"{seconds:.1f} s")
+            else Line(
+                f"{frozen:,} recipients frozen (a million so: {million:.0f} s)", f"{seconds:.1f} s"
+            )
         ],
         [
             f"{frozen / seconds:,.0f} recipients/s, waking the worker included; {app:.1f} s of CPU in the app, "

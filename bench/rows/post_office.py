@@ -8,7 +8,8 @@ from bench.report import Row, at_least
 
 def measure(bench: Bench) -> Row:
     """In turns, from “send” to the last mail: planning is in our time, queueing in theirs."""
-    sizes, theirs = bench.sizes, []
+    sizes = bench.sizes
+    theirs = []
     ours: list[site.Sent] = []
     with mailservers.sink(bench.folder) as sink:
         for _ in range(sizes.rounds):

@@ -9,7 +9,10 @@ from bench.rows import build
 
 def measure(bench: Bench) -> Row:
     """The product and smtp-source take turns at the same smtp-sink, with mails of the same size."""
-    sizes, ours, theirs, whole = bench.sizes, [], [], []
+    sizes = bench.sizes
+    ours = []
+    theirs = []
+    whole = []
     mail = build.sample()
     with mailservers.sink(bench.folder) as sink, site.worker(bench.folder):
         site.send_through(sink.port)

@@ -16,7 +16,9 @@ pytestmark = pytest.mark.django_db
 
 
 def issue(**values: object) -> tuple[ApiKey, str]:
-    return keys.issue(**({"name": "Shop", "scopes": [Scope.FOLLOWERS_READ], "by": TESTER, "now": NOW} | values))
+    return keys.issue(
+        **({"name": "Shop", "scopes": [Scope.FOLLOWERS_READ], "by": TESTER, "now": NOW} | values)
+    )
 
 
 def test_a_key_opens_what_it_was_issued_for_and_its_text_is_not_stored() -> None:
@@ -25,11 +27,14 @@ def test_a_key_opens_what_it_was_issued_for_and_its_text_is_not_stored() -> None
     assert keys.authenticate(text, now=NOW) == key
     secret = text.rpartition("_")[2]
     assert all(secret not in str(value) for value in ApiKey.objects.values_list().get())
-    assert all(secret not in str(value) for row in AuditEntry.objects.values_list() for value in row)
+    assert all(
+        secret not in str(value) for row in AuditEntry.objects.values_list() for value in row
+    )
 
 
 @pytest.mark.parametrize(
-    "spoil", [lambda t: t[:-1], lambda t: t + "0", lambda t: t.upper(), lambda t: "", lambda t: "a\0"]
+    "spoil",
+    [lambda t: t[:-1], lambda t: t + "0", lambda t: t.upper(), lambda t: "", lambda t: "a\0"],
 )
 def test_a_key_that_is_not_whole_is_refused(spoil) -> None:
     _, text = issue()

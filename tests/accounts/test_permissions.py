@@ -8,7 +8,10 @@ from apps.accounts.permissions import Capability, Scope, allowed, may, scopes_of
 
 
 def test_each_role_has_what_the_one_before_it_has_and_one_thing_more():
-    table = {role: [capability.value for capability in Capability if allowed(role, capability)] for role in Role.values}
+    table = {
+        role: [capability.value for capability in Capability if allowed(role, capability)]
+        for role in Role.values
+    }
     assert table == {
         "viewer": ["view"],
         "editor": ["view", "edit"],

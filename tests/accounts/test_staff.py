@@ -7,7 +7,12 @@ from apps.accounts.models import AuditEntry, User
 from apps.accounts.staff import BadStaff, change_staff, create_staff
 from tests.make import TESTER, make_staff
 
-GOOD = {"username": "nina", "email": "nina@staff.example", "password": "a-long-phrase-41", "role": "editor"}
+GOOD = {
+    "username": "nina",
+    "email": "nina@staff.example",
+    "password": "a-long-phrase-41",
+    "role": "editor",
+}
 
 
 def create(**fields):
@@ -21,7 +26,10 @@ def change(user, **changes):
 def test_a_new_person_can_log_in_and_the_history_knows(db, client):
     user = create(name="Nina van Dyk")
     assert (user.first_name, user.last_name) == ("Nina", "van Dyk")
-    assert client.post("/login/", {"username": "nina", "password": GOOD["password"]}).status_code == 302
+    assert (
+        client.post("/login/", {"username": "nina", "password": GOOD["password"]}).status_code
+        == 302
+    )
     assert AuditEntry.objects.get().kind == "staff.created"
 
 

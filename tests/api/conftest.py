@@ -25,7 +25,12 @@ def news() -> NotificationType:
 @pytest.fixture
 def draft(api: APIClient, news: NotificationType, anna: Follower) -> dict[str, Any]:
     """A campaign to everyone, as the API made it."""
-    fields = {"name": "May", "type": "news", "template": str(make_template().uid), "audience": {"everyone": True}}
+    fields = {
+        "name": "May",
+        "type": "news",
+        "template": str(make_template().uid),
+        "audience": {"everyone": True},
+    }
     made = api.post("/api/v1/campaigns", fields)
     assert made.status_code == 201, made.json()
     draft: dict[str, Any] = made.json()

@@ -23,7 +23,9 @@ def test_nobody_gets_in_without_a_key(problem) -> None:
     assert answer.headers["WWW-Authenticate"].startswith("Bearer")
 
 
-@pytest.mark.parametrize("header", ["Bearer nonsense", "Bearer", "Basic YTpi", "car_live_aaaaaaaa_" + "0" * 64])
+@pytest.mark.parametrize(
+    "header", ["Bearer nonsense", "Bearer", "Basic YTpi", "car_live_aaaaaaaa_" + "0" * 64]
+)
 def test_a_header_that_is_no_good_key_is_refused(header: str, problem) -> None:
     problem(APIClient().get(FOLLOWERS, headers={"Authorization": header}), 401)
 
@@ -55,9 +57,16 @@ def test_what_a_program_did_is_in_the_history_under_its_name(api) -> None:
 
 @pytest.mark.parametrize(
     ("role", "reads", "adds", "sends"),
-    [("viewer", 200, 403, 403), ("editor", 200, 201, 403), ("sender", 200, 201, 404), ("admin", 200, 201, 404)],
+    [
+        ("viewer", 200, 403, 403),
+        ("editor", 200, 201, 403),
+        ("sender", 200, 201, 404),
+        ("admin", 200, 201, 404),
+    ],
 )
-def test_staff_may_do_by_session_what_their_role_says(role: str, reads: int, adds: int, sends: int, request) -> None:
+def test_staff_may_do_by_session_what_their_role_says(
+    role: str, reads: int, adds: int, sends: int, request
+) -> None:
     client = APIClient()
     client.force_login(request.getfixturevalue(role))
     assert client.get(FOLLOWERS).status_code == reads

@@ -13,9 +13,17 @@ pytestmark = pytest.mark.django_db
 
 
 def test_a_campaign_tells_who_opened_and_clicked(api, news, anna) -> None:
-    letter = make_template(html='<p><a href="https://example.com/a">A</a> <a href="https://example.com/b">B</a></p>')
+    letter = make_template(
+        html='<p><a href="https://example.com/a">A</a> <a href="https://example.com/b">B</a></p>'
+    )
     made = api.post(
-        PATH, {"name": "May", "type": "news", "template": str(letter.uid), "audience": {"everyone": True}}
+        PATH,
+        {
+            "name": "May",
+            "type": "news",
+            "template": str(letter.uid),
+            "audience": {"everyone": True},
+        },
     ).json()
     assert made["tracking"] is True
     nothing = {"opened": 0, "opens": 0, "clicked": 0, "clicks": 0, "links": []}
@@ -32,7 +40,9 @@ def test_a_campaign_tells_who_opened_and_clicked(api, news, anna) -> None:
         {"number": 2, "url": "https://example.com/b", "people": 1, "times": 2},
     ]
     assert (told["opened"], told["opens"], told["clicked"], told["clicks"]) == (1, 1, 1, 2)
-    assert api.get(f"/api/v1/notifications/{delivery.notification.uid}").json()["engagement"] == told
+    assert (
+        api.get(f"/api/v1/notifications/{delivery.notification.uid}").json()["engagement"] == told
+    )
     shown = api.get(f"/api/v1/deliveries/{delivery.uid}").json()
     assert shown["opened_at"] == shown["clicked_at"] == at.isoformat().replace("+00:00", "Z")
 
@@ -41,7 +51,9 @@ def test_a_campaign_may_count_nothing(api, problem, draft) -> None:
     path = f"{PATH}/{draft['id']}"
     assert api.patch(path, {"tracking": False}).json()["tracking"] is False
     assert (
-        api.post(PATH, {"name": "Copy", "type": "news", "copy_of": draft["id"], "tracking": False}).json()["tracking"]
+        api.post(
+            PATH, {"name": "Copy", "type": "news", "copy_of": draft["id"], "tracking": False}
+        ).json()["tracking"]
         is False
     )
     problem(api.patch(path, {"tracking": "perhaps"}), 400, field="tracking")
@@ -53,7 +65,12 @@ def test_a_campaign_may_count_nothing(api, problem, draft) -> None:
 def test_a_notification_counts_only_where_it_is_asked_to(api, news, anna) -> None:
     make_template()
     for asked, tracked in (({}, False), ({"tracked": True}, True), ({"tracked": False}, False)):
-        sent = {"type": "news", "template": "letter", "recipients": [{"id": str(anna.uid)}], **asked}
+        sent = {
+            "type": "news",
+            "template": "letter",
+            "recipients": [{"id": str(anna.uid)}],
+            **asked,
+        }
         made = api.post("/api/v1/notify", sent)
         assert made.status_code == 202, made.json()
         assert api.get(f"/api/v1/notifications/{made.json()['id']}").json()["tracked"] is tracked

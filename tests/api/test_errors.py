@@ -47,7 +47,9 @@ def test_a_misspelt_field_is_refused_with_the_right_ones(api, problem) -> None:
 
 
 @pytest.mark.parametrize("act", ["pause", "cancel", "retract", "retry", "resume"])
-def test_what_takes_no_body_refuses_one_and_does_nothing(api, problem, news, anna, act: str) -> None:
+def test_what_takes_no_body_refuses_one_and_does_nothing(
+    api, problem, news, anna, act: str
+) -> None:
     one = tell(news, [anna], version=make_version(), channels=["in_app"])
     path = f"/api/v1/notifications/{one.uid}/{act}"
     for key in ({}, {"Idempotency-Key": "once"}):
@@ -77,7 +79,10 @@ def test_a_body_that_is_no_object_is_refused(api, problem, sent: str, status: in
 
 
 def test_another_media_type_and_another_method_are_refused(api, problem) -> None:
-    problem(api.post("/api/v1/followers", "name=Eve", content_type="application/x-www-form-urlencoded"), 415)
+    problem(
+        api.post("/api/v1/followers", "name=Eve", content_type="application/x-www-form-urlencoded"),
+        415,
+    )
     answer = api.put("/api/v1/followers", {})
     problem(answer, 405)
     assert "POST" in answer.headers["Allow"]
@@ -89,7 +94,9 @@ def test_the_place_in_a_list_is_named(api, problem) -> None:
     problem(api.post("/api/v1/notify", body), 400, field="recipients.1.emial")
 
 
-def test_what_nobody_expected_is_recorded_and_answered_without_its_words(api, problem, monkeypatch, caplog) -> None:
+def test_what_nobody_expected_is_recorded_and_answered_without_its_words(
+    api, problem, monkeypatch, caplog
+) -> None:
     def break_(**_: object) -> None:
         raise ZeroDivisionError("secret words")
 
@@ -126,7 +133,10 @@ def test_what_no_database_can_keep_is_refused(api, problem, sent: str | bytes, s
 
 
 def test_text_of_a_backslash_and_u0000_is_only_text(api) -> None:
-    assert api.post("/api/v1/followers", {"name": "Eve", "metadata": {"a": "\\u0000"}}).status_code == 201
+    assert (
+        api.post("/api/v1/followers", {"name": "Eve", "metadata": {"a": "\\u0000"}}).status_code
+        == 201
+    )
 
 
 def test_a_body_that_is_too_large_is_refused_before_it_is_read(api, problem, settings) -> None:
@@ -134,7 +144,9 @@ def test_a_body_that_is_too_large_is_refused_before_it_is_read(api, problem, set
     problem(api.post("/api/v1/followers", {"name": "Eve" * 10}), 413)
 
 
-@pytest.mark.parametrize("path", ["tags/%00", "followers?search=%00", f"templates/{SOMEONE}/versions/{10**30}"])
+@pytest.mark.parametrize(
+    "path", ["tags/%00", "followers?search=%00", f"templates/{SOMEONE}/versions/{10**30}"]
+)
 def test_strange_characters_and_numbers_in_the_address_do_no_harm(api, path: str) -> None:
     assert api.get(f"/api/v1/{path}").status_code in (400, 404)
 
@@ -153,8 +165,14 @@ def test_a_wrong_address_with_a_body_is_told_in_a_problem_document_too(api, prob
 def test_what_to_send_instead_is_said(api, problem) -> None:
     assert "GET, POST" in problem(api.delete("/api/v1/followers"), 405)["detail"]
     assert "OPTIONS" not in api.options("/api/v1/followers").headers["Allow"]
-    assert "application/json" in problem(api.get("/api/v1/followers", headers={"Accept": "text/html"}), 406)["detail"]
-    assert "application/json" in problem(api.post("/api/v1/followers", "a", content_type="text/xml"), 415)["detail"]
+    assert (
+        "application/json"
+        in problem(api.get("/api/v1/followers", headers={"Accept": "text/html"}), 406)["detail"]
+    )
+    assert (
+        "application/json"
+        in problem(api.post("/api/v1/followers", "a", content_type="text/xml"), 415)["detail"]
+    )
     problem(api.get("/api/v1/followers?format=xml"), 400, field="format")
 
 
@@ -168,7 +186,11 @@ def test_data_too_deep_for_a_template_is_refused(api, problem) -> None:
     for _ in range(8):
         deep = {"a": deep}
     assert api.post("/api/v1/followers", {"name": "Eve", "metadata": deep}).status_code == 201
-    problem(api.post("/api/v1/followers", {"name": "Eve", "metadata": {"a": deep}}), 400, field="metadata")
+    problem(
+        api.post("/api/v1/followers", {"name": "Eve", "metadata": {"a": deep}}),
+        400,
+        field="metadata",
+    )
 
 
 @pytest.mark.parametrize("path", ["", "followers/a%0Ab", "messages/%0A"])

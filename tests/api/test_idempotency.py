@@ -43,7 +43,13 @@ TAGS = "/api/v1/tags"
 def web(folder: Path, port: int) -> Iterator[None]:
     """Two web processes of four threads each, on the test's database."""
     words = ["--interface", "wsgi", "--host", "127.0.0.1", "--port", str(port), "--workers", "2"]
-    words += ["--blocking-threads", "4", "--log-level", "warning", "notifications_project.wsgi:application"]
+    words += [
+        "--blocking-threads",
+        "4",
+        "--log-level",
+        "warning",
+        "notifications_project.wsgi:application",
+    ]
     with (folder / "web.log").open("wb") as log:
         process = subprocess.Popen(
             [sys.executable, "-m", "granian", *words],
@@ -80,13 +86,18 @@ def running(api: APIClient, *, name: str = "Gold", key: str = "k-1") -> Idempote
 
 
 def test_the_second_call_is_answered_as_the_first_and_does_nothing(api) -> None:
-    first, again = make_tag(api), make_tag(api)
+    first = make_tag(api)
+    again = make_tag(api)
     assert (first.status_code, again.status_code) == (201, 201)
     assert first.content == again.content
     assert first.headers["Content-Type"] == again.headers["Content-Type"] == "application/json"
     assert "Idempotency-Replayed" not in first.headers
     assert again.headers["Idempotency-Replayed"] == "true"
-    assert again.headers["X-Original-Request-Id"] == first.headers["X-Request-Id"] != again.headers["X-Request-Id"]
+    assert (
+        again.headers["X-Original-Request-Id"]
+        == first.headers["X-Request-Id"]
+        != again.headers["X-Request-Id"]
+    )
     assert Tag.objects.count() == 1
     assert "Gold" not in IdempotentCall.objects.get().answer
 
@@ -98,7 +109,9 @@ def test_an_answer_without_a_body_is_repeated_too(api) -> None:
     assert again.headers["Idempotency-Replayed"] == "true"
 
 
-def test_the_order_of_fields_is_no_difference_and_another_body_is_refused(api, anna, problem) -> None:
+def test_the_order_of_fields_is_no_difference_and_another_body_is_refused(
+    api, anna, problem
+) -> None:
     path = f"/api/v1/followers/{anna.uid}"
     one = api.patch(path, {"name": "Anna", "language": "de"}, HTTP_IDEMPOTENCY_KEY="k-1")
     same = api.patch(path, {"language": "de", "name": "Anna"}, HTTP_IDEMPOTENCY_KEY="k-1")
@@ -108,7 +121,9 @@ def test_the_order_of_fields_is_no_difference_and_another_body_is_refused(api, a
     assert anna.name == "Anna"
 
 
-def test_the_same_key_of_another_caller_or_for_another_address_is_another_key(api, boris, anna) -> None:
+def test_the_same_key_of_another_caller_or_for_another_address_is_another_key(
+    api, boris, anna
+) -> None:
     assert make_tag(api).status_code == make_tag(api, key="k-2", name="Iron").status_code == 201
     other = make_tag(make_client(*Scope), name="Silver")
     assert (other.status_code, "Idempotency-Replayed" in other.headers) == (201, False)
@@ -122,7 +137,9 @@ def test_a_refusal_is_not_kept_so_the_corrected_call_may_use_its_key(api, proble
     assert make_tag(api).status_code == 201
 
 
-def test_while_the_first_is_worked_on_the_second_waits_but_another_body_is_wrong_at_once(api, problem) -> None:
+def test_while_the_first_is_worked_on_the_second_waits_but_another_body_is_wrong_at_once(
+    api, problem
+) -> None:
     call = running(api)
     busy = make_tag(api)
     problem(busy, 409)
@@ -179,19 +196,31 @@ def test_acts_that_wait_for_the_senders_are_done_once_too(api, anna) -> None:
     make_inbox()
     TypeTemplate.objects.create(notification_type=make_type("news"), template=make_template())
     later = (timezone.now() + dt.timedelta(days=1)).isoformat()
-    asked = {"type": "news", "recipients": [{"id": str(anna.uid)}], "channels": ["in_app"], "send_at": later}
+    asked = {
+        "type": "news",
+        "recipients": [{"id": str(anna.uid)}],
+        "channels": ["in_app"],
+        "send_at": later,
+    }
     id = api.post("/api/v1/notify", asked).json()["id"]
-    first, again = (api.post(f"/api/v1/notifications/{id}/cancel", HTTP_IDEMPOTENCY_KEY="k-1") for _ in range(2))
+    first, again = (
+        api.post(f"/api/v1/notifications/{id}/cancel", HTTP_IDEMPOTENCY_KEY="k-1") for _ in range(2)
+    )
     assert (first.status_code, first.content) == (again.status_code, again.content)
     assert first.json()["cancelled"] == 1
 
 
 def test_keys_are_forgotten_after_their_time(api) -> None:
     make_tag(api, key="old")
-    IdempotentCall.objects.update(created_at=timezone.now() - dt.timedelta(hours=settings.IDEMPOTENCY_HOURS, minutes=1))
+    IdempotentCall.objects.update(
+        created_at=timezone.now() - dt.timedelta(hours=settings.IDEMPOTENCY_HOURS, minutes=1)
+    )
     make_tag(api, name="Silver", key="new")
     idempotency.forget(now=timezone.now())
-    assert [make_tag(api, name=name, key=key).status_code for name, key in (("Gold", "old"), ("Silver", "new"))] == [
+    assert [
+        make_tag(api, name=name, key=key).status_code
+        for name, key in (("Gold", "old"), ("Silver", "new"))
+    ] == [
         409,  # the tag is there
         201,
     ]
@@ -203,8 +232,14 @@ def test_two_hundred_threads_with_one_key_make_one_notification(tmp_path: Path) 
     make_inbox()
     TypeTemplate.objects.create(notification_type=make_type("news"), template=make_template())
     secret = keys.issue(name="Shop", scopes=list(Scope), by=TESTER, now=timezone.now())[1]
-    headers = {"Authorization": f"Bearer {secret}", "Idempotency-Key": "order-17", "Content-Type": "application/json"}
-    body = json.dumps({"type": "news", "recipients": [{"email": "anna@example.com"}], "channels": ["in_app"]})
+    headers = {
+        "Authorization": f"Bearer {secret}",
+        "Idempotency-Key": "order-17",
+        "Content-Type": "application/json",
+    }
+    body = json.dumps(
+        {"type": "news", "recipients": [{"email": "anna@example.com"}], "channels": ["in_app"]}
+    )
     port, answers = unused_port(), list[tuple[int, str]]()
 
     def call() -> tuple[int, str]:

@@ -40,9 +40,17 @@ V1 = sorted((address, view) for address, view in routes() if address.startswith(
 def gaps(view: type[Any], described: dict[str, Any]) -> list[str]:
     """What a view lacks; `described` is its entry in the schema."""
     methods = {name for name in METHODS if hasattr(view, name)}
-    lacks = [f"scope for {name}" for name in methods if not isinstance(view.scopes.get(name.upper()), Scope)]
+    lacks = [
+        f"scope for {name}"
+        for name in methods
+        if not isinstance(view.scopes.get(name.upper()), Scope)
+    ]
     lacks += [f"schema of {name}" for name in methods if not described.get(name, {}).get("summary")]
-    lacks += [f"problems of {name}" for name in methods if "429" not in described.get(name, {}).get("responses", {})]
+    lacks += [
+        f"problems of {name}"
+        for name in methods
+        if "429" not in described.get(name, {}).get("responses", {})
+    ]
     if PerCaller not in view.throttle_classes:
         lacks.append("throttle")
     if HasScope not in view.permission_classes:
@@ -57,7 +65,9 @@ def schema() -> dict[str, Any]:
 
 
 @pytest.mark.parametrize(("address", "view"), V1)
-def test_every_view_has_scope_schema_and_throttle(address: str, view: type[Any], schema: dict[str, Any]) -> None:
+def test_every_view_has_scope_schema_and_throttle(
+    address: str, view: type[Any], schema: dict[str, Any]
+) -> None:
     plain = re.sub(r"<(?:\w+:)?(\w+)>", r"{\1}", address)
     assert gaps(view, schema.get(plain, {})) == []
 
@@ -81,7 +91,13 @@ def test_a_view_without_them_would_be_seen() -> None:
 
         def get(self) -> None: ...
 
-    assert gaps(Bare, {}) == ["scope for get", "schema of get", "problems of get", "throttle", "permission"]
+    assert gaps(Bare, {}) == [
+        "scope for get",
+        "schema of get",
+        "problems of get",
+        "throttle",
+        "permission",
+    ]
 
 
 def test_the_schema_says_that_unknown_fields_are_refused() -> None:
@@ -93,7 +109,10 @@ def test_a_description_is_not_broken_where_the_source_is() -> None:
     described = {"One": {"description": "It says\nwhat.\n\nAnd\nwhy."}}
     listed = {"Two": {"description": "* `a` - A\n* `b` - B"}, "Three": {}}
     schemas = join_wrapped_lines({"components": {"schemas": described | listed}})
-    assert schemas["components"]["schemas"] == {"One": {"description": "It says what.\n\nAnd why."}} | listed
+    assert (
+        schemas["components"]["schemas"]
+        == {"One": {"description": "It says what.\n\nAnd why."}} | listed
+    )
 
 
 def test_the_promised_eight_are_there(schema: dict[str, Any]) -> None:
@@ -113,14 +132,20 @@ def test_the_promised_eight_are_there(schema: dict[str, Any]) -> None:
 def test_nothing_below_the_api_escapes_the_walk() -> None:
     includes = [entry for entry in get_resolver().url_patterns if str(entry.pattern) == "api/"]
     assert len(includes) == 1
-    assert {address for address, _ in routes()} - {address for address, _ in V1} == {"/api/schema/", "/api/docs/"}
+    assert {address for address, _ in routes()} - {address for address, _ in V1} == {
+        "/api/schema/",
+        "/api/docs/",
+    }
 
 
 def test_the_schema_is_the_one_that_was_agreed(tmp_path: Path) -> None:
-    # changed on purpose? manage.py spectacular --validate --fail-on-warn --file tests/api/openapi.yaml
+    # changed on purpose? manage.py spectacular --validate --fail-on-warn --file
+    # tests/api/openapi.yaml
     now = tmp_path / "openapi.yaml"
     call_command("spectacular", "--validate", "--fail-on-warn", "--file", str(now))
-    assert now.read_bytes() == SNAPSHOT.read_bytes(), "The API changed; the command above this line regenerates it."
+    assert now.read_bytes() == SNAPSHOT.read_bytes(), (
+        "The API changed; the command above this line regenerates it."
+    )
 
 
 @pytest.mark.django_db
@@ -139,4 +164,9 @@ def test_the_try_it_page_has_no_inline_script_or_style_and_loads_nothing_from_el
     assert re.findall(r"<script(?![^>]*\bsrc=)", html) == []
     assert not re.search(r"(src|href)=\"(https?:)?//", html)
     assert "unsafe-inline" not in page.headers["Content-Security-Policy"]
-    assert Client().get("/api/docs/?script=").headers["Content-Type"].startswith("application/javascript")
+    assert (
+        Client()
+        .get("/api/docs/?script=")
+        .headers["Content-Type"]
+        .startswith("application/javascript")
+    )

@@ -22,16 +22,23 @@ def make_client(*scopes: str) -> APIClient:
 
 
 def make_inbox() -> None:
-    edit.add_account(name="Inbox", provider_key="in_app", settings={}, by=TESTER, now=timezone.now())
+    edit.add_account(
+        name="Inbox", provider_key="in_app", settings={}, by=TESTER, now=timezone.now()
+    )
 
 
 def send_letter(*channels: str) -> Campaign:
     """A campaign to everyone, planned; its deliveries wait for a sender."""
     number = Campaign.objects.count()
-    fields: dict[str, Any] = {"channels": list(channels or ("email", "in_app")), "translations": None}
+    fields: dict[str, Any] = {
+        "channels": list(channels or ("email", "in_app")),
+        "translations": None,
+    }
     if known := NotificationType.objects.filter(key="news").first():
         fields["notification_type"] = known
-    campaign = make_campaign(f"Letter {number}", template=make_template(f"letter-{number}"), **fields)
+    campaign = make_campaign(
+        f"Letter {number}", template=make_template(f"letter-{number}"), **fields
+    )
     plan(lifecycle.send_now(campaign=campaign, by=TESTER, now=timezone.now()))
     return campaign
 

@@ -22,6 +22,8 @@ def test_staff_try_a_call_on_the_page_itself(live_server: Any, page: Page, edito
     call.get_by_role("button", name="Try it out").click()
     call.locator("textarea").fill('{"name": "Eve"}')
     call.get_by_role("button", name="Execute").click()
-    expect(call.locator(".live-responses-table tbody .response-col_status").first).to_contain_text("201")
+    expect(call.locator(".live-responses-table tbody .response-col_status").first).to_contain_text(
+        "201"
+    )
     assert Follower.objects.get().name == "Eve"
     assert [url for url in asked if not url.startswith((live_server.url, "data:"))] == []

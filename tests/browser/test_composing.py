@@ -1,4 +1,6 @@
-"""Composing in Chromium: what was typed survives the end of a session, and the keyboard reaches every field."""
+"""Composing in Chromium: what was typed survives the end of a session,
+and the keyboard reaches every field.
+"""
 
 import re
 from typing import Any
@@ -52,7 +54,9 @@ def test_no_field_of_the_composer_hides_behind_its_buttons_from_the_keyboard(
     page: Page, live_server: Any, admin: User, anna: Any
 ) -> None:
     looks.log_in(page, live_server.url, admin)
-    page.emulate_media(reduced_motion="reduce")  # no smooth scrolling: where it is now is where it stays
+    page.emulate_media(
+        reduced_motion="reduce"
+    )  # no smooth scrolling: where it is now is where it stays
     page.goto(live_server.url + reverse("dashboard:campaign-content", args=[make_campaign().uid]))
     page.locator("#id_name").focus()
     covered = []

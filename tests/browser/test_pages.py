@@ -1,4 +1,6 @@
-"""Staff pages in Chromium: no accessibility fault (WCAG 2.2 AA), nothing the policy refuses, nothing too wide."""
+"""Staff pages in Chromium: no accessibility fault (WCAG 2.2 AA),
+nothing the policy refuses, nothing too wide.
+"""
 
 import datetime as dt
 from typing import Any
@@ -30,26 +32,38 @@ pytestmark = [pytest.mark.browser, pytest.mark.looks, pytest.mark.django_db(tran
 
 AGENT = "Mozilla/5.0 (Windows NT 5.1; rv:11.0) Gecko Firefox/11.0 (via ggpht.com GoogleImageProxy)"
 LINKS = "".join(
-    f'<p><a href="https://example.com/{path}">Read on</a></p>' for path in ("a", "b?" + "x=1&amp;" * 30, "c")
+    f'<p><a href="https://example.com/{path}">Read on</a></p>'
+    for path in ("a", "b?" + "x=1&amp;" * 30, "c")
 )
 LINKED = {
     "translations": {
-        "en": {"email": {"subject": "News", "html": f"<p>Hello</p>{LINKS}"}, "in_app": {"title": "News", "body": "All"}}
+        "en": {
+            "email": {"subject": "News", "html": f"<p>Hello</p>{LINKS}"},
+            "in_app": {"title": "News", "body": "All"},
+        }
     }
 }
 
 
 @pytest.fixture
-def pages(live_server: Any, receiver: Receiver, anna: Follower, boris: Follower, admin: User) -> dict[str, str]:
+def pages(
+    live_server: Any, receiver: Receiver, anna: Follower, boris: Follower, admin: User
+) -> dict[str, str]:
     """Paths of pages with something on them, by name."""
     kind = make_type("news")
-    draft, sent = (make_campaign(name, notification_type=kind, **LINKED) for name in ("A draft", "A sent one"))
+    draft, sent = (
+        make_campaign(name, notification_type=kind, **LINKED) for name in ("A draft", "A sent one")
+    )
     run = lifecycle.send_now(campaign=sent, by=TESTER, now=timezone.now())
     plan(run)
     drain()
     mail = run.notification.deliveries.get(channel="email", follower=anna)
-    webhooks.add_webhook(follower=anna, url=f"https://example.com/{'x' * 120}", by=TESTER, now=timezone.now())
-    engagement_store.store([engagement_store.Event(mail.uid, link, timezone.now(), AGENT) for link in (0, 0, 1, 1, 2)])
+    webhooks.add_webhook(
+        follower=anna, url=f"https://example.com/{'x' * 120}", by=TESTER, now=timezone.now()
+    )
+    engagement_store.store(
+        [engagement_store.Event(mail.uid, link, timezone.now(), AGENT) for link in (0, 0, 1, 1, 2)]
+    )
     assert Campaign.objects.get(pk=sent.pk).state == "sent"
     found = {item.label: reverse(item.url_name) for item in menu.ITEMS}
     found |= {f"compose: {step}": reverse(f"dashboard:campaign-{step}", args=[draft.uid])
@@ -58,7 +72,8 @@ def pages(live_server: Any, receiver: Receiver, anna: Follower, boris: Follower,
         "campaign": reverse("dashboard:campaign", args=[sent.uid]),
         "notification": reverse("dashboard:notification", args=[run.notification.uid]),
         "follower": reverse("dashboard:follower", args=[anna.uid]),
-        "forecast": reverse("dashboard:follower-forecast", args=[anna.uid]) + "?type=news&channel=email",
+        "forecast": reverse("dashboard:follower-forecast", args=[anna.uid])
+        + "?type=news&channel=email",
         "delivery": reverse("dashboard:delivery", args=[mail.uid]),
     }
     return found | _happening(anna, kind)
@@ -74,8 +89,11 @@ def _happening(anna: Follower, kind: NotificationType) -> dict[str, str]:
     data = {"total": 120, "items": [{"sku": "lamp", "note": "x" * 120}]}
     [(event, _)] = store.record(events=[store.NewEvent("order.paid", anna, data)], now=now)
     run_rules.work_off()
-    cadence, everyone = {"kind": "daily", "times": ["09:00"]}, {"everyone": True}
-    again = RecurringValues(name="Each day", notification_type=kind, audience=everyone, cadence=cadence, missed="once")
+    cadence = {"kind": "daily", "times": ["09:00"]}
+    everyone = {"everyone": True}
+    again = RecurringValues(
+        name="Each day", notification_type=kind, audience=everyone, cadence=cadence, missed="once"
+    )
     row = edit.make_recurring(values=again, by=TESTER, now=now - dt.timedelta(days=2))
     occurrences.start_due(now=now)
     assert row.occurrences.count() == event.outcomes.count() == 1
@@ -93,7 +111,11 @@ def test_no_staff_page_has_a_fault(
     browser: Browser, live_server: Any, admin: User, pages: dict[str, str], scheme: Any, width: int
 ) -> None:
     faults = {}
-    options = {"base_url": live_server.url, "color_scheme": scheme, "viewport": {"width": width, "height": 900}}
+    options = {
+        "base_url": live_server.url,
+        "color_scheme": scheme,
+        "viewport": {"width": width, "height": 900},
+    }
     with looks.watched(browser, **options) as page:
         looks.log_in(page, live_server.url, admin)
         for name, path in pages.items():

@@ -37,7 +37,9 @@ def test_the_theme_is_switched_and_remembered(staff: Page, live_server: Any) -> 
     expect(root).to_have_attribute("data-bs-theme", "dark")
 
 
-def test_a_question_comes_first_and_no_leaves_everything_as_it_was(staff: Page, live_server: Any) -> None:
+def test_a_question_comes_first_and_no_leaves_everything_as_it_was(
+    staff: Page, live_server: Any
+) -> None:
     make_follower(email="anna@example.com", tags=["readers"])
     go(staff, live_server, "tags")
     delete = staff.get_by_role("button", name=re.compile("Delete"))
@@ -109,7 +111,9 @@ def test_a_key_is_copied(staff: Page, live_server: Any) -> None:
     assert staff.evaluate("navigator.clipboard.readText()") == shown
 
 
-def test_who_writes_a_time_or_a_pace_means_it(staff: Page, live_server: Any, anna: Follower) -> None:
+def test_who_writes_a_time_or_a_pace_means_it(
+    staff: Page, live_server: Any, anna: Follower
+) -> None:
     go(staff, live_server, "campaign-schedule", make_campaign().uid)
     staff.locator("#id_wall").fill("2031-01-01T09:00")
     expect(staff.locator("[name=when][value=later]")).to_be_checked()

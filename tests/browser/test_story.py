@@ -1,6 +1,8 @@
-"""The whole story in a browser: import, write, choose, schedule, send, read the mail, change one's mind, leave.
+"""The whole story in a browser: import, write, choose, schedule, send, read the mail,
+change one's mind, leave.
 
-Everything runs as `make run` runs it: web server, workers and development mailbox as processes of their own.
+Everything runs as `make run` runs it: web server,
+workers and development mailbox as processes of their own.
 """
 
 import json
@@ -144,33 +146,47 @@ def test_the_whole_story(site: str, page: Page, tmp_path: Path) -> None:
     leaving = opened.value
     assert not anna.preferences.filter(allowed=False).exists()
     leaving.get_by_role("button", name="Stop these emails").click()
-    left = anna.preferences.filter(channel="email", allowed=False, notification_type__key="promotion")
+    left = anna.preferences.filter(
+        channel="email", allowed=False, notification_type__key="promotion"
+    )
     until(left.exists, "Anna has left")
 
     _the_same_over_the_api(site)
 
 
 def _the_same_over_the_api(site: str) -> None:
-    """An integrator does the same: Boris leaves, then a message goes to those with a tag, and he is skipped."""
+    """An integrator does the same: Boris leaves, then a message goes to those with a tag,
+    and he is skipped.
+    """
     _, secret = keys.issue(name="integrator", scopes=list(Scope), by=TESTER, now=timezone.now())
 
     def call(path: str, body: dict[str, Any] | None = None) -> Any:
-        request = urllib.request.Request(f"{site}/api/v1{path}", method="GET" if body is None else "POST")
+        request = urllib.request.Request(
+            f"{site}/api/v1{path}", method="GET" if body is None else "POST"
+        )
         request.add_header("Authorization", f"Bearer {secret}")
         request.add_header("Content-Type", "application/json")
-        data = None if body is None else json.dumps(body).encode()
+        data = None
+        if body is not None:
+            data = json.dumps(body).encode()
         with urllib.request.urlopen(request, data, timeout=PATIENCE) as answer:
             return json.load(answer)
 
     [boris] = call("/followers?search=boris@example.com")["results"]
     assert call(f"/followers/{boris['id']}/unsubscribe", {})["subscribed"] is False
-    words = {"subject": "From a program", "content": "<p>Hello {{ follower.name }}</p>", "tags": ["readers"]}
+    words = {
+        "subject": "From a program",
+        "content": "<p>Hello {{ follower.name }}</p>",
+        "tags": ["readers"],
+    }
     message = call("/messages", words)
     call(f"/messages/{message['id']}/send", {})
 
     def deliveries() -> list[Any]:
         found: list[Any] = call(f"/messages/{message['id']}/deliveries")["results"]
-        return found if found and all(each["status"] in ("sent", "skipped", "failed") for each in found) else []
+        if found and all(each["status"] in ("sent", "skipped", "failed") for each in found):
+            return found
+        return []
 
     found = until(deliveries, "the message is on its way")
     assert {each["status"] for each in found} == {"sent", "skipped"}

@@ -1,4 +1,6 @@
-"""Campaigns in the state a test starts from, and their launcher's work done in the test's own process."""
+"""Campaigns in the state a test starts from,
+and their launcher's work done in the test's own process.
+"""
 
 import datetime as dt
 from typing import Any
@@ -18,9 +20,15 @@ WORDS = {
 }
 
 
-def make_campaign(name: str = "Spring news", *, now: dt.datetime | None = None, **fields: Any) -> Campaign:
+def make_campaign(
+    name: str = "Spring news", *, now: dt.datetime | None = None, **fields: Any
+) -> Campaign:
     """A draft in English for everyone on both channels, unless told otherwise."""
-    values: dict[str, Any] = {"channels": ["email", "in_app"], "translations": WORDS, "audience": {"everyone": True}}
+    values: dict[str, Any] = {
+        "channels": ["email", "in_app"],
+        "translations": WORDS,
+        "audience": {"everyone": True},
+    }
     if "notification_type" not in fields:
         values["notification_type"] = make_type()
     return create_campaign(name=name, by=TESTER, now=now or timezone.now(), **(values | fields))

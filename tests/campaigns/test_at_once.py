@@ -1,4 +1,6 @@
-"""Several ticks and several workers at the same moment: each event and each time once, and none left behind."""
+"""Several ticks and several workers at the same moment: each event and each time once,
+and none left behind.
+"""
 
 import threading
 from collections.abc import Callable
@@ -18,11 +20,15 @@ from apps.notifications.accounts import edit as accounts_edit
 from apps.notifications.models import Delivery, Notification, TypeTemplate
 from tests.make import TESTER, make_follower, make_template, make_type
 
-AT_ONCE, EVENTS, ZONES = 4, 20, ("", "Europe/Berlin", "Asia/Shanghai", "America/New_York")
+AT_ONCE = 4
+EVENTS = 20
+ZONES = ("", "Europe/Berlin", "Asia/Shanghai", "America/New_York")
 
 
 def at_once(call: Callable[[], object]) -> None:
-    """The same call from several threads, each with a connection of its own; raises what one of them raised."""
+    """The same call from several threads, each with a connection of its own;
+    raises what one of them raised.
+    """
     together, said = threading.Barrier(AT_ONCE), list[BaseException]()
 
     def run() -> None:
@@ -51,9 +57,13 @@ def test_four_workers_and_four_ticks_send_each_thing_once() -> None:
     people = [make_follower(name=f"In {zone}", time_zone=zone) for zone in ZONES]
 
     for number in range(2):
-        values = RuleValues(name=f"Rule {number}", event="order.*", notification_type=kind, channels=["in_app"])
+        values = RuleValues(
+            name=f"Rule {number}", event="order.*", notification_type=kind, channels=["in_app"]
+        )
         rules.make_rule(values=values, by=TESTER, now=now)
-    store.record(events=[NewEvent("order.paid", people[0], {"n": n}) for n in range(EVENTS)], now=now)
+    store.record(
+        events=[NewEvent("order.paid", people[0], {"n": n}) for n in range(EVENTS)], now=now
+    )
     for _ in range(EVENTS):  # each call works for half a second at most
         if Event.objects.exclude(due_at=None).exists():
             at_once(run_rules.work_off)

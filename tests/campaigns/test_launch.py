@@ -1,4 +1,6 @@
-"""From its time to "sent": started once, planned in slices that survive anything, truthful when stopped."""
+"""From its time to "sent": started once, planned in slices that survive anything,
+truthful when stopped.
+"""
 
 import datetime as dt
 import threading
@@ -30,11 +32,16 @@ def act() -> dict[str, Any]:
     return {"by": TESTER, "now": timezone.now()}
 
 
-def test_a_campaign_goes_out_and_is_sent_when_the_last_message_is(receiver: Receiver, anna: Any, boris: Any) -> None:
+def test_a_campaign_goes_out_and_is_sent_when_the_last_message_is(
+    receiver: Receiver, anna: Any, boris: Any
+) -> None:
     campaign = make_campaign()
     run = lifecycle.send_now(campaign=campaign, **act())
     plan(run)
-    assert stands(run.notification) == {"pending": 2, "skipped": 2}  # Boris unsubscribed from both channels
+    assert stands(run.notification) == {
+        "pending": 2,
+        "skipped": 2,
+    }  # Boris unsubscribed from both channels
     drain()
     campaign.refresh_from_db()
     assert campaign.state == CampaignState.SENT
@@ -79,7 +86,9 @@ def test_one_that_cannot_go_out_any_more_is_a_draft_again_with_the_reason(anna: 
 
 
 @pytest.mark.django_db
-def test_a_time_that_comes_when_no_provider_is_left_makes_it_a_draft_again(anna: Any, settings: Any) -> None:
+def test_a_time_that_comes_when_no_provider_is_left_makes_it_a_draft_again(
+    anna: Any, settings: Any
+) -> None:
     now = timezone.now()
     campaign = make_campaign(now=now)
     wall = (now + dt.timedelta(minutes=1)).replace(tzinfo=None)
@@ -88,12 +97,17 @@ def test_a_time_that_comes_when_no_provider_is_left_makes_it_a_draft_again(anna:
     launch.start_due(now=now + dt.timedelta(hours=1))
     campaign.refresh_from_db()
     assert campaign.state == CampaignState.DRAFT
-    assert "No provider sends on: email" in AuditEntry.objects.get(kind="campaign.unscheduled").data["problems"][0]
+    assert (
+        "No provider sends on: email"
+        in AuditEntry.objects.get(kind="campaign.unscheduled").data["problems"][0]
+    )
     assert not Run.objects.exists()
 
 
 @pytest.mark.django_db
-def test_everyone_is_planned_once_in_slices_even_when_the_launcher_dies(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_everyone_is_planned_once_in_slices_even_when_the_launcher_dies(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     make_world(90)
     campaign = make_campaign(notification_type=_news())
     run = lifecycle.send_now(campaign=campaign, **act())
@@ -132,7 +146,9 @@ def test_a_launch_whose_call_was_lost_with_its_lane_is_announced_again_within_se
 
 
 @pytest.mark.django_db
-def test_a_long_launch_gives_way_and_goes_on_in_the_next_task(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_long_launch_gives_way_and_goes_on_in_the_next_task(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     make_world(90)
     run = lifecycle.send_now(campaign=make_campaign(notification_type=_news()), **act())
     _small_slices(monkeypatch)
@@ -182,7 +198,9 @@ def test_cancel_in_the_middle_of_sending_tells_who_already_got_it(receiver: Rece
     assert receiver.arrived == []
 
 
-def test_a_paused_campaign_sends_nothing_and_resumes_where_it_was(receiver: Receiver, anna: Any) -> None:
+def test_a_paused_campaign_sends_nothing_and_resumes_where_it_was(
+    receiver: Receiver, anna: Any
+) -> None:
     campaign = make_campaign(channels=["email"])
     run = lifecycle.send_now(campaign=campaign, **act())
     lifecycle.pause(campaign=campaign, **act())
@@ -196,9 +214,13 @@ def test_a_paused_campaign_sends_nothing_and_resumes_where_it_was(receiver: Rece
     assert len(receiver.arrived) == 1
 
 
-def test_only_the_failed_are_sent_again_and_the_campaign_is_sent_once_more(receiver: Receiver, anna: Any) -> None:
+def test_only_the_failed_are_sent_again_and_the_campaign_is_sent_once_more(
+    receiver: Receiver, anna: Any
+) -> None:
     make_follower(email="gone@example.com")
-    receiver.answers["RCPT"] = lambda address: "550 5.7.1 no such user" if "gone" in address else None
+    receiver.answers["RCPT"] = lambda address: (
+        "550 5.7.1 no such user" if "gone" in address else None
+    )
     campaign = make_campaign(channels=["email"])
     run = lifecycle.send_now(campaign=campaign, **act())
     plan(run)
@@ -210,7 +232,10 @@ def test_only_the_failed_are_sent_again_and_the_campaign_is_sent_once_more(recei
     drain()
     campaign.refresh_from_db()
     assert campaign.state == CampaignState.SENT
-    assert sorted(mail.recipient for mail in receiver.arrived) == ["anna@example.com", "gone@example.com"]
+    assert sorted(mail.recipient for mail in receiver.arrived) == [
+        "anna@example.com",
+        "gone@example.com",
+    ]
 
 
 @pytest.mark.parametrize("archived", [False, True])
@@ -257,7 +282,9 @@ def test_ten_people_who_press_send_at_once_make_one_run() -> None:
 
     def press() -> None:
         try:
-            found.append(lifecycle.send_now(campaign=Campaign.objects.get(pk=campaign.pk), **act()).pk)
+            found.append(
+                lifecycle.send_now(campaign=Campaign.objects.get(pk=campaign.pk), **act()).pk
+            )
         finally:
             close_old_connections()
             connection.close()

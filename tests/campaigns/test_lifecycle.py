@@ -40,22 +40,39 @@ def test_a_new_campaign_has_words_of_its_own_and_knows_its_author(editor: Any) -
     library = make_template("letter")
     by = Actor(ActorKind.STAFF, id=str(editor.uid), label="Edgar")
     made = compose.create_campaign(
-        name=" Spring ", notification_type=make_type(), channels=["email"], template=library, by=by, now=NOW
+        name=" Spring ",
+        notification_type=make_type(),
+        channels=["email"],
+        template=library,
+        by=by,
+        now=NOW,
     )
     assert made.name == "Spring"
     assert made.created_by == editor
     assert made.template.private
     assert made.template != library
-    assert made.template.versions.get().translations.get().parts["email"]["subject"] == "Hello {{ follower.name }}"
+    assert (
+        made.template.versions.get().translations.get().parts["email"]["subject"]
+        == "Hello {{ follower.name }}"
+    )
 
 
 def test_a_copy_shares_nothing_with_its_source(campaign: Campaign) -> None:
     copy = compose.create_campaign(
-        name="Again", notification_type=campaign.notification_type, channels=["email"], copy_of=campaign, **ACT
+        name="Again",
+        notification_type=campaign.notification_type,
+        channels=["email"],
+        copy_of=campaign,
+        **ACT,
     )
     words = {"en": {"email": {"subject": "Other", "html": "<p>x</p>"}}}
     compose.change_campaign(campaign=copy, translations=words, **ACT)
-    assert campaign.template.versions.get().translations.get().parts["email"]["subject"].startswith("Hello")
+    assert (
+        campaign.template.versions.get()
+        .translations.get()
+        .parts["email"]["subject"]
+        .startswith("Hello")
+    )
 
 
 @pytest.mark.parametrize(
@@ -70,7 +87,9 @@ def test_a_copy_shares_nothing_with_its_source(campaign: Campaign) -> None:
         ({"translations": {"en": {"fax": {"body": "x"}}}}, "translations"),
     ],
 )
-def test_a_value_that_cannot_be_stored_is_refused_at_its_field(campaign: Campaign, changes: Any, field: str) -> None:
+def test_a_value_that_cannot_be_stored_is_refused_at_its_field(
+    campaign: Campaign, changes: Any, field: str
+) -> None:
     with pytest.raises(BadCampaign) as refusal:
         compose.change_campaign(campaign=campaign, **changes, **ACT)
     assert refusal.value.field == field
@@ -87,7 +106,9 @@ def test_the_second_of_two_editors_is_told(campaign: Campaign) -> None:
     assert entry.data == {"before": {"name": "Spring news"}, "after": {"name": "First"}}
 
 
-def test_a_scheduled_campaign_is_changed_only_after_it_left_the_schedule(campaign: Campaign) -> None:
+def test_a_scheduled_campaign_is_changed_only_after_it_left_the_schedule(
+    campaign: Campaign,
+) -> None:
     lifecycle.schedule(campaign=campaign, wall=JUNE, zone="Europe/Berlin", **ACT)
     with pytest.raises(WrongState, match="Take it off the schedule first"):
         compose.change_campaign(campaign=campaign, name="New", **ACT)
@@ -98,7 +119,9 @@ def test_a_scheduled_campaign_is_changed_only_after_it_left_the_schedule(campaig
     assert campaign.send_at_wall == JUNE.replace(tzinfo=dt.UTC)  # still filled in
 
 
-def test_a_deleted_draft_takes_its_words_along_and_others_cannot_be_deleted(campaign: Campaign) -> None:
+def test_a_deleted_draft_takes_its_words_along_and_others_cannot_be_deleted(
+    campaign: Campaign,
+) -> None:
     other = make_campaign("Other", notification_type=campaign.notification_type, now=NOW)
     lifecycle.schedule(campaign=other, wall=JUNE, zone="UTC", **ACT)
     compose.delete_draft(campaign=campaign, **ACT)
@@ -125,24 +148,38 @@ def test_a_wall_time_is_read_in_its_zone_and_the_words_are_published(campaign: C
     lifecycle.schedule(campaign=campaign, wall=JUNE, zone="Europe/Berlin", **ACT)  # pressed twice
     assert kinds(campaign) == ["created", "scheduled"]
     with pytest.raises(WrongState, match="Take it off the schedule first"):
-        lifecycle.schedule(campaign=campaign, wall=JUNE + dt.timedelta(days=1), zone="Europe/Berlin", **ACT)
+        lifecycle.schedule(
+            campaign=campaign, wall=JUNE + dt.timedelta(days=1), zone="Europe/Berlin", **ACT
+        )
 
 
 @pytest.mark.parametrize(
     ("wall", "zone", "message"),
     [
-        (dt.datetime(2027, 3, 28, 2, 30), "Europe/Berlin", "does not exist in Europe/Berlin.*Choose 03:00 or later"),
-        (dt.datetime(2026, 5, 1, 13, 59), "Europe/Berlin", "has passed: it is 14:00 on 01 May 2026 in Europe/Berlin"),
+        (
+            dt.datetime(2027, 3, 28, 2, 30),
+            "Europe/Berlin",
+            "does not exist in Europe/Berlin.*Choose 03:00 or later",
+        ),
+        (
+            dt.datetime(2026, 5, 1, 13, 59),
+            "Europe/Berlin",
+            "has passed: it is 14:00 on 01 May 2026 in Europe/Berlin",
+        ),
         (JUNE, "Berlin", "is not a time zone"),
     ],
 )
-def test_a_time_that_cannot_be_meant_is_refused(campaign: Campaign, wall: dt.datetime, zone: str, message: str) -> None:
+def test_a_time_that_cannot_be_meant_is_refused(
+    campaign: Campaign, wall: dt.datetime, zone: str, message: str
+) -> None:
     with pytest.raises(BadCampaign, match=message):
         lifecycle.schedule(campaign=campaign, wall=wall, zone=zone, **ACT)
     assert Campaign.objects.get().state == CampaignState.DRAFT
 
 
-def test_an_hour_that_happens_twice_means_the_first_and_the_history_says_so(campaign: Campaign) -> None:
+def test_an_hour_that_happens_twice_means_the_first_and_the_history_says_so(
+    campaign: Campaign,
+) -> None:
     wall = dt.datetime(2026, 10, 25, 2, 30)
     lifecycle.schedule(campaign=campaign, wall=wall, zone="Europe/Berlin", **ACT)
     assert campaign.send_at == dt.datetime(2026, 10, 25, 0, 30, tzinfo=dt.UTC)
@@ -151,8 +188,14 @@ def test_an_hour_that_happens_twice_means_the_first_and_the_history_says_so(camp
 
 def test_all_that_is_missing_is_said_at_once_and_nothing_is_published(anna: Any) -> None:
     kind = make_type(channels=["email"], default_channels=["email"])
-    words = {"en": {"email": {"subject": "Hi {{ follower.nam }}", "html": "<p>{{ code }}</p>", "text": ""}}}
-    campaign = make_campaign(notification_type=kind, translations=words, audience={"tags": []}, now=NOW)
+    words = {
+        "en": {
+            "email": {"subject": "Hi {{ follower.nam }}", "html": "<p>{{ code }}</p>", "text": ""}
+        }
+    }
+    campaign = make_campaign(
+        notification_type=kind, translations=words, audience={"tags": []}, now=NOW
+    )
     with pytest.raises(CampaignNotReady) as refusal:
         lifecycle.schedule(campaign=campaign, wall=JUNE, zone="UTC", **ACT)
     said = [(problem.step, problem.message) for problem in refusal.value.problems]
@@ -209,12 +252,18 @@ def test_pause_and_resume_reach_the_notification(campaign: Campaign) -> None:
     run = lifecycle.send_now(campaign=campaign, **ACT)
     lifecycle.pause(campaign=campaign, **ACT)
     run.notification.refresh_from_db()
-    assert (campaign.state, run.notification.state) == (CampaignState.PAUSED, NotificationState.PAUSED)
+    assert (campaign.state, run.notification.state) == (
+        CampaignState.PAUSED,
+        NotificationState.PAUSED,
+    )
     with pytest.raises(WrongState, match="is paused; only one that is sending"):
         lifecycle.pause(campaign=campaign, **ACT)
     lifecycle.resume(campaign=campaign, **ACT)
     run.notification.refresh_from_db()
-    assert (campaign.state, run.notification.state) == (CampaignState.SENDING, NotificationState.PLANNING)
+    assert (campaign.state, run.notification.state) == (
+        CampaignState.SENDING,
+        NotificationState.PLANNING,
+    )
     with pytest.raises(WrongState, match="only a paused one"):
         lifecycle.resume(campaign=campaign, **ACT)
 
@@ -243,7 +292,9 @@ def test_a_cancel_just_as_it_starts_stops_its_notification_too(
     def started_meanwhile(one: Campaign) -> Notification | None:
         monkeypatch.undo()
         before = look(one)
-        lifecycle.start_scheduled(campaign=Campaign.objects.get(pk=one.pk), now=JUNE.replace(tzinfo=dt.UTC))
+        lifecycle.start_scheduled(
+            campaign=Campaign.objects.get(pk=one.pk), now=JUNE.replace(tzinfo=dt.UTC)
+        )
         return before
 
     monkeypatch.setattr(lifecycle, "_locked", started_meanwhile)

@@ -55,7 +55,9 @@ def test_a_pace_is_said_in_words(rate: float | None, spread: int | None, words: 
         ({"rate": 5.0, "spread": 3600}, "spread"),
     ],
 )
-def test_a_pace_that_can_not_be_is_refused_at_its_field(campaign: Campaign, changes: Any, field: str) -> None:
+def test_a_pace_that_can_not_be_is_refused_at_its_field(
+    campaign: Campaign, changes: Any, field: str
+) -> None:
     with pytest.raises(BadCampaign) as refused:
         compose.change_campaign(campaign=campaign, **changes, **act())
     assert refused.value.field == field
@@ -69,7 +71,9 @@ def test_one_pace_replaces_the_other(campaign: Campaign) -> None:
     assert (campaign.rate, campaign.spread, campaign.pace) == (None, None, "")
 
 
-def test_a_campaign_spread_over_an_hour_knows_its_rate_when_everyone_is_frozen(campaign: Campaign) -> None:
+def test_a_campaign_spread_over_an_hour_knows_its_rate_when_everyone_is_frozen(
+    campaign: Campaign,
+) -> None:
     for number in range(9):
         make_follower(email=f"p{number}@example.com")
     compose.change_campaign(campaign=campaign, spread=3600, **act())
@@ -91,7 +95,8 @@ def test_a_campaign_that_would_expire_while_it_goes_out_is_not_sent(campaign: Ca
 
 def test_the_composer_asks_how_fast(client: Client, sender: Any, campaign: Campaign) -> None:
     as_role(client, sender)
-    step, now = reverse("dashboard:campaign-schedule", args=[campaign.uid]), {"when": "now", "go": "next"}
+    step = reverse("dashboard:campaign-schedule", args=[campaign.uid])
+    now = {"when": "now", "go": "next"}
     for typed, said in (
         ({"pace": "spread"}, "Write over how many hours."),
         ({"pace": "rate", "rate": "0"}, "greater than or equal to 0.01"),

@@ -1,4 +1,6 @@
-"""Two hundred followers of every kind, and a plain Python reading of segment rules to judge the SQL by."""
+"""Two hundred followers of every kind,
+and a plain Python reading of segment rules to judge the SQL by.
+"""
 
 import datetime as dt
 import random
@@ -17,17 +19,35 @@ ZONES = ["", "Europe/Berlin", "Europe/Moscow", "America/New_York"]
 NAMES = ["", "Anna Weber", "anna", "O'Hara", "100% Bob", "back_slash", "Chen Li", "Борис Иванов"]
 DOMAINS = ["example.com", "example.org", "mail.example.com"]
 TAGS = ["vip", "beta", "press"]
-VALUES: list[Any] = ["pro", "Free", "42", 42, 42.5, -1, 0, True, False, None, ["pro"], {"a": 1}, "", "true"]
+VALUES: list[Any] = [
+    "pro",
+    "Free",
+    "42",
+    42,
+    42.5,
+    -1,
+    0,
+    True,
+    False,
+    None,
+    ["pro"],
+    {"a": 1},
+    "",
+    "true",
+]
 
 
 def make_world(count: int = 200, seed: int = 7) -> list[Follower]:
-    """Rows written straight away: two hundred calls of the domain would take longer than all the questions."""
+    """Rows written straight away: two hundred calls of the domain would take longer than all the
+    questions.
+    """
     dice = random.Random(seed)
     news = make_type("news")
     tags = [Tag.objects.create(name=slug.title(), slug=slug, created_at=NOW) for slug in TAGS]
     rows = []
     for _ in range(count):
-        subscribed, born = dice.random() < 0.7, NOW - dt.timedelta(hours=dice.randint(0, 24 * 60))
+        subscribed = dice.random() < 0.7
+        born = NOW - dt.timedelta(hours=dice.randint(0, 24 * 60))
         rows.append(
             Follower(
                 name=dice.choice(NAMES),
@@ -37,11 +57,15 @@ def make_world(count: int = 200, seed: int = 7) -> list[Follower]:
                 subscribed_at=born if subscribed else None,
                 created_at=born,
                 updated_at=born,
-                metadata={key: dice.choice(VALUES) for key in ("plan", "a b.c") if dice.random() < 0.8},
+                metadata={
+                    key: dice.choice(VALUES) for key in ("plan", "a b.c") if dice.random() < 0.8
+                },
             )
         )
     followers = Follower.objects.bulk_create(rows)
-    taggings, addresses, preferences = [], [], []
+    taggings = []
+    addresses = []
+    preferences = []
     for number, follower in enumerate(followers):
         for tag in dice.sample(tags, dice.randint(0, 3)):
             taggings.append(Tagging(follower=follower, tag=tag, created_at=NOW))
@@ -75,8 +99,11 @@ def facts_of(follower: Follower) -> dict[str, Any]:
         "metadata": follower.metadata,
         "tags": {tagging.tag.slug for tagging in follower.taggings.all()},
         "domains": {address.key.rpartition("@")[2] for address in emails},
-        "channels": {"in_app"} | ({"email"} if any(address.state == "active" for address in emails) else set()),
-        "own": {(p.notification_type.key, p.channel): p.allowed for p in follower.preferences.all()},
+        "channels": {"in_app"}
+        | ({"email"} if any(address.state == "active" for address in emails) else set()),
+        "own": {
+            (p.notification_type.key, p.channel): p.allowed for p in follower.preferences.all()
+        },
     }
 
 
@@ -85,12 +112,16 @@ def matches(facts: dict[str, Any], data: dict[str, Any]) -> bool:
     if "field" in data:
         return _rule_matches(facts, data)
     said = [matches(facts, child) for child in data.get("all", data.get("any", []))]
-    together = any(said) if "any" in data else all(said)
+    if "any" in data:
+        together = any(said)
+    else:
+        together = all(said)
     return together and not ("not" in data and matches(facts, data["not"]))
 
 
 def _rule_matches(facts: dict[str, Any], rule: dict[str, Any]) -> bool:
-    op, value = rule["op"], rule.get("value")
+    op = rule["op"]
+    value = rule.get("value")
     for denied, positive in {
         "is_not": "is",
         "not_in": "in",
@@ -100,12 +131,19 @@ def _rule_matches(facts: dict[str, Any], rule: dict[str, Any]) -> bool:
         if op == denied:
             return not _rule_matches(facts, rule | {"op": positive})
     field, _, key = rule["field"].partition(".")
-    wanted = value if op == "in" else [value]
+    if op == "in":
+        wanted = value
+    else:
+        wanted = [value]
     match field:
         case "tag":
-            return bool(facts["tags"]) if op == "exists" else bool(facts["tags"] & set(wanted))
+            if op == "exists":
+                return bool(facts["tags"])
+            return bool(facts["tags"] & set(wanted))
         case "email_domain":
-            return bool(facts["domains"]) if op == "exists" else bool(facts["domains"] & set(wanted))
+            if op == "exists":
+                return bool(facts["domains"])
+            return bool(facts["domains"] & set(wanted))
         case "has_channel":
             return bool(facts["channels"] & set(wanted))
         case "subscribed":
@@ -183,15 +221,28 @@ def random_rule(dice: random.Random) -> dict[str, Any]:
     pool = pools.get(field, ["pro", "PRO", "42", "42.5", "true", "fr", "-1"])
     if field == "created_at":
         op = dice.choice(["before", "after", "within_days"])
-        return {"field": field, "op": op, "value": dice.randint(1, 60) if op == "within_days" else "2026-05-10"}
+        return {
+            "field": field,
+            "op": op,
+            "value": dice.randint(1, 60) if op == "within_days" else "2026-05-10",
+        }
     if field == "subscribed":
         return {"field": field, "op": "is", "value": dice.random() < 0.5}
     if field == "preference":
-        value: Any = {"type": "news", "channel": "email", "choice": dice.choice(["on", "off", "none"])}
+        value: Any = {
+            "type": "news",
+            "channel": "email",
+            "choice": dice.choice(["on", "off", "none"]),
+        }
         return {"field": field, "op": dice.choice(["is", "is_not"]), "value": value}
     if field == "has_channel":
-        op, pool = dice.choice(["is", "is_not", "in", "not_in"]), ["email", "sms"] + ["in_app"] * (dice.random() < 0.2)
-        return {"field": field, "op": op, "value": dice.sample(pool, 2) if op.endswith("in") else dice.choice(pool)}
+        op = dice.choice(["is", "is_not", "in", "not_in"])
+        pool = ["email", "sms"] + ["in_app"] * (dice.random() < 0.2)
+        return {
+            "field": field,
+            "op": op,
+            "value": dice.sample(pool, 2) if op.endswith("in") else dice.choice(pool),
+        }
     ops = ["is", "is_not", "in", "not_in"]
     if field != "language":
         ops += ["exists", "not_exists"]
@@ -206,4 +257,8 @@ def random_rule(dice: random.Random) -> dict[str, Any]:
         return {"field": field, "op": op}
     if op in {"gt", "lt"}:
         return {"field": field, "op": op, "value": dice.choice([0, 42, -5.5])}
-    return {"field": field, "op": op, "value": dice.sample(pool, 2) if op.endswith("in") else dice.choice(pool)}
+    return {
+        "field": field,
+        "op": op,
+        "value": dice.sample(pool, 2) if op.endswith("in") else dice.choice(pool),
+    }

@@ -1,7 +1,9 @@
-"""What every provider promises, as functions over its other side; and what follows for a message from each fault.
+"""What every provider promises, as functions over its other side;
+and what follows for a message from each fault.
 
-A provider registers in SIDES how a server on this machine speaks its language and breaks. test_contract.py asks each
-one the same things. `python -m tests.channels` writes the table of docs/reliability.md anew.
+A provider registers in SIDES how a server on this machine speaks its language and breaks.
+test_contract.py asks each one the same things. `python -m tests.channels` writes the table of
+docs/reliability.md anew.
 """
 
 import datetime as dt
@@ -63,7 +65,8 @@ class Fault(StrEnum):
 class Side:
     """The other side of one provider.
 
-    `meets(fault)`: the next message meets it; gives the settings that differ and the message to send.
+    `meets(fault)`: the next message meets it;
+    gives the settings that differ and the message to send.
     """
 
     key: str
@@ -85,10 +88,17 @@ class Side:
 
 # ------------------------------------------------------------------ sides
 def _called(
-    fake: FakeEsp, key: str, message: Callable[[int], Any], words: Mapping[Fault, Answer], **values: Any
+    fake: FakeEsp,
+    key: str,
+    message: Callable[[int], Any],
+    words: Mapping[Fault, Answer],
+    **values: Any,
 ) -> Side:
     """Of a provider that is called over HTTPS."""
-    usual = {Fault.THROTTLED: Answer(429, {}, {"Retry-After": "17"}), Fault.BROKEN: Answer(500, {"message": "oops"})}
+    usual = {
+        Fault.THROTTLED: Answer(429, {}, {"Retry-After": "17"}),
+        Fault.BROKEN: Answer(500, {"message": "oops"}),
+    }
 
     def meets(fault: Fault) -> tuple[dict[str, Any], Any]:
         if fault is Fault.UNREACHABLE:
@@ -103,18 +113,25 @@ def _esp(key: str, stack: ExitStack) -> Side:
     names = {Fault.RECIPIENT: "recipient", Fault.CONTENT: "content", Fault.ACCOUNT: "account"}
     fake = stack.enter_context(FakeEsp())
     return _called(
-        fake, key, lambda number: a_mail(f"p{number}@example.com"), {f: SAYS[key][n] for f, n in names.items()}
+        fake,
+        key,
+        lambda number: a_mail(f"p{number}@example.com"),
+        {f: SAYS[key][n] for f, n in names.items()},
     )
 
 
 def _phone(key: str, stack: ExitStack) -> Side:
     names = {Fault.RECIPIENT: "recipient", Fault.CONTENT: "content", Fault.ACCOUNT: "account"}
     fake = stack.enter_context(FakeSms())
-    words = {fault: fake_sms.SAYS[key.removesuffix("_voice")][name] for fault, name in names.items()}
+    words = {
+        fault: fake_sms.SAYS[key.removesuffix("_voice")][name] for fault, name in names.items()
+    }
 
     def message(number: int) -> Any:
         to = f"+4915112340{number:03}"
-        return VoiceMessage(uuid7(), to, "Hello", "en") if key == "twilio_voice" else a_text(to)
+        if key == "twilio_voice":
+            return VoiceMessage(uuid7(), to, "Hello", "en")
+        return a_text(to)
 
     return _called(fake, key, message, words)
 
@@ -127,7 +144,10 @@ def _fcm(key: str, stack: ExitStack) -> Side:
     fake = stack.enter_context(FakePush())
     stack.enter_context(mock.patch.object(fcm_token, "_held", {}))
     return _called(
-        fake, key, lambda number: a_push(f"device-{number}"), {f: fake_push.SAYS[n] for f, n in names.items()}
+        fake,
+        key,
+        lambda number: a_push(f"device-{number}"),
+        {f: fake_push.SAYS[n] for f, n in names.items()},
     )
 
 
@@ -156,7 +176,11 @@ def _apns(key: str, stack: ExitStack) -> Side:
 
 
 def _web_push(key: str, stack: ExitStack) -> Side:
-    words = {Fault.RECIPIENT: Answer(410, ""), Fault.CONTENT: Answer(413, ""), Fault.ACCOUNT: Answer(403, "no key")}
+    words = {
+        Fault.RECIPIENT: Answer(410, ""),
+        Fault.CONTENT: Answer(413, ""),
+        Fault.ACCOUNT: Answer(403, "no key"),
+    }
     fake = stack.enter_context(FakePush())
 
     def message(number: int) -> Any:
@@ -164,11 +188,17 @@ def _web_push(key: str, stack: ExitStack) -> Side:
         return a_push(browser.endpoint, details=browser.keys() | {"server_key": ""})
 
     side = _called(fake, key, message, words)
-    return _elsewhere(side, lambda url: a_push(url, details=fake.browser().keys() | {"server_key": ""}))
+    return _elsewhere(
+        side, lambda url: a_push(url, details=fake.browser().keys() | {"server_key": ""})
+    )
 
 
 def _webhook(key: str, stack: ExitStack) -> Side:
-    words = {Fault.RECIPIENT: Answer(410, ""), Fault.CONTENT: Answer(422, "no"), Fault.ACCOUNT: Answer(401, "no")}
+    words = {
+        Fault.RECIPIENT: Answer(410, ""),
+        Fault.CONTENT: Answer(422, "no"),
+        Fault.ACCOUNT: Answer(401, "no"),
+    }
     fake = stack.enter_context(FakeReceiver())
     stack.enter_context(mock.patch.object(webhook, "_resting", {}))
     secret = webhook.new_secret()
@@ -185,7 +215,9 @@ def _elsewhere(side: Side, message: Callable[[str], Any]) -> Side:
     """Where the address to call belongs to the recipient."""
 
     def meets(fault: Fault) -> tuple[dict[str, Any], Any]:
-        return ({}, message(NOWHERE.format(unused_port()))) if fault is Fault.UNREACHABLE else side.meets(fault)
+        if fault is Fault.UNREACHABLE:
+            return {}, message(NOWHERE.format(unused_port()))
+        return side.meets(fault)
 
     return Side(side.key, side.settings, side.message, meets, side.arrived)
 
@@ -214,7 +246,12 @@ def _mail_server(key: str, stack: ExitStack) -> Side:
     receiver.extensions.append("AUTH PLAIN")
     log_in = {"username": "carillon", "password": "s3cret-of-the-account"}
     if key == "django_mail":
-        _DjangosOwn.place = {"host": receiver.host, "port": receiver.port, "username": "carillon", "password": "s3cret"}
+        _DjangosOwn.place = {
+            "host": receiver.host,
+            "port": receiver.port,
+            "username": "carillon",
+            "password": "s3cret",
+        }
         values: dict[str, Any] = {
             "backend": f"{__name__}.{_DjangosOwn.__name__}",
             "sender": "Carillon <hello@carillon.example>",
@@ -280,8 +317,12 @@ def declares_itself(kind: type[Provider]) -> None:
     assert kind.connections({}) >= 1
 
 
-def names_what_is_missing(kind: type[Provider], values: Mapping[str, Any], check: Callable[..., Any]) -> None:
-    """`check(kind, values)` raises BadSettings with the label of each required setting that is left out."""
+def names_what_is_missing(
+    kind: type[Provider], values: Mapping[str, Any], check: Callable[..., Any]
+) -> None:
+    """`check(kind, values)` raises BadSettings with the label of each required setting that is left
+    out.
+    """
     for setting in kind.settings:
         if setting.required:
             with pytest.raises(BadSettings, match=re.escape(setting.label)):
@@ -289,8 +330,11 @@ def names_what_is_missing(kind: type[Provider], values: Mapping[str, Any], check
 
 
 def hands_over_many(side: Side) -> None:
-    """One session, several messages, each ended once and accepted; closing is quiet, also twice and unused."""
-    flow, before = Handed([side.message(number) for number in range(5)]), side.arrived()
+    """One session, several messages, each ended once and accepted; closing is quiet,
+    also twice and unused.
+    """
+    flow = Handed([side.message(number) for number in range(5)])
+    before = side.arrived()
     session = side.kind.open(side.settings)
     session.work(flow)
     assert [outcome.result for outcome in flow.outcomes] == [Result.ACCEPTED] * 5, flow.outcomes
@@ -341,19 +385,32 @@ def consequence(outcome: Outcome) -> Consequence:
     state = breaker.after(breaker.State(), [outcome], now=NOW)
     understood = outcome.result.replace("_", " ") + ("" if outcome.charged else ", uncharged")
     if step.status == DeliveryStatus.FAILED:
-        retry, failover = "no: failed", "no"
+        retry = "no: failed"
+        failover = "no"
     elif outcome.result is Result.IN_DOUBT:
-        assert again.status == _next(outcome, policy=DoubtPolicy.HOLD).status == DeliveryStatus.IN_DOUBT
-        retry, failover = "once, same id; or held, as the type says", "no: it may have arrived"
+        assert (
+            again.status
+            == _next(outcome, policy=DoubtPolicy.HOLD).status
+            == DeliveryStatus.IN_DOUBT
+        )
+        retry = "once, same id; or held, as the type says"
+        failover = "no: it may have arrived"
     elif state.paused_until:
         wait = (state.paused_until - NOW).total_seconds()
-        asked = f"when it asked for ({outcome.retry_after:g} s)" if outcome.retry_after else "when an account is free"
-        retry, failover = asked, f"at once; this account rests {wait:g} s"
+        asked = "when an account is free"
+        if outcome.retry_after:
+            asked = f"when it asked for ({outcome.retry_after:g} s)"
+        retry = asked
+        failover = f"at once; this account rests {wait:g} s"
     else:
         wait = (step.due_at - NOW).total_seconds()
-        retry = f"after {wait:g} s, as asked" if outcome.retry_after else "after 5 s and more, each time longer"
+        retry = "after 5 s and more, each time longer"
+        if outcome.retry_after:
+            retry = f"after {wait:g} s, as asked"
         failover = f"after {TIRED_AFTER} tries"
-    fallback = "at once" if step.status == DeliveryStatus.FAILED else "when its time is up"
+    fallback = "when its time is up"
+    if step.status == DeliveryStatus.FAILED:
+        fallback = "at once"
     suppression = {
         Remedy.NONE: "no",
         Remedy.GONE: "this token goes, a URL is switched off",
@@ -362,7 +419,9 @@ def consequence(outcome: Outcome) -> Consequence:
     return Consequence(understood, retry, failover, fallback, suppression)
 
 
-def _next(outcome: Outcome, *, policy: str = DoubtPolicy.RESEND, doubted_before: bool = False) -> Next:
+def _next(
+    outcome: Outcome, *, policy: str = DoubtPolicy.RESEND, doubted_before: bool = False
+) -> Next:
     return decide(
         outcome, reason="allowed", attempts=1, since=NOW, expires_at=None, category=Category.INFORMATIONAL,
         doubt_policy=policy, doubted_before=doubted_before, now=NOW,
@@ -370,7 +429,8 @@ def _next(outcome: Outcome, *, policy: str = DoubtPolicy.RESEND, doubted_before:
 
 
 # ------------------------------------------------------------------ the table
-BEGIN, END = "<!-- faults: written by python -m tests.channels -->", "<!-- end of faults -->"
+BEGIN = "<!-- faults: written by python -m tests.channels -->"
+END = "<!-- end of faults -->"
 PAGE = Path(site.BASE_DIR) / "docs" / "reliability.md"
 
 
@@ -386,7 +446,15 @@ def table(outcomes: Mapping[tuple[str, Fault], Outcome]) -> str:
             if each is fault:
                 rows[consequence(outcome)].append(provider(key).label)
         for row, labels in rows.items():
-            cells = [fault, ", ".join(labels), row.understood, row.retry, row.failover, row.fallback, row.suppression]
+            cells = [
+                fault,
+                ", ".join(labels),
+                row.understood,
+                row.retry,
+                row.failover,
+                row.fallback,
+                row.suppression,
+            ]
             lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines)
 

@@ -1,4 +1,6 @@
-"""A flow that lets a session hold many messages at once, and watches that each is ended or given back once."""
+"""A flow that lets a session hold many messages at once,
+and watches that each is ended or given back once.
+"""
 
 from collections import deque
 from collections.abc import Sequence

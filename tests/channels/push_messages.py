@@ -10,7 +10,12 @@ PHONE = "device-1"
 
 
 def a_push(token: str = PHONE, **fields: Any) -> PushMessage:
-    values: dict[str, Any] = {"title": "It’s shipped", "body": "Привет, Anna 📦", "collapse": "a" * 32, "details": {}}
+    values: dict[str, Any] = {
+        "title": "It’s shipped",
+        "body": "Привет, Anna 📦",
+        "collapse": "a" * 32,
+        "details": {},
+    }
     return PushMessage(delivery=uuid7(), token=token, **(values | fields))
 
 

@@ -1,4 +1,6 @@
-"""Every provider that is wired keeps the contract, and what follows from each fault is what the table says."""
+"""Every provider that is wired keeps the contract,
+and what follows from each fault is what the table says.
+"""
 
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
@@ -37,25 +39,34 @@ USUAL = {
     Fault.ACCOUNT: (Result.ACCOUNT, False),
     Fault.UNREACHABLE: (Result.ACCOUNT, False),
 }
-LATER, DOUBT = (Result.TRANSIENT, True), (Result.IN_DOUBT, True)
+LATER = (Result.TRANSIENT, True)
+DOUBT = (Result.IN_DOUBT, True)
 # SMTP has no 429: 450 4.7.1 is said to one recipient, and slows their domain (slowing.py).
 MAIL_SERVER = {Fault.THROTTLED: LATER}
 # A second text or call costs money and can't be told from the first.
 SMS = {Fault.BROKEN: DOUBT}
-# The server belongs to one recipient, so nothing it does is the account's fault. A webhook's id tells a second copy.
-# A push service that does not take our key may have met a forged subscription (key_refusals.py).
+# The server belongs to one recipient, so nothing it does is the account's fault. A webhook's id
+# tells a second copy. A push service that does not take our key may have met a forged subscription
+# (key_refusals.py).
 WEB_PUSH = {Fault.THROTTLED: LATER, Fault.UNREACHABLE: LATER, Fault.ACCOUNT: LATER}
 WEBHOOK = dict.fromkeys(set(Fault) - {Fault.RECIPIENT}, LATER)
 OTHERWISE: dict[str, Mapping[Fault, tuple[Result, bool]]] = {
     "smtp": MAIL_SERVER, "django_mail": MAIL_SERVER, "twilio": SMS, "vonage": SMS, "sinch": SMS, "twilio_voice": SMS,
     "apns": {Fault.THROTTLED: LATER}, "web_push": WEB_PUSH, "webhook": WEBHOOK,
 }  # fmt: skip
-# Who says of a refused recipient that it is dead; of the others it may be a slip of the pen in our request.
+# Who says of a refused recipient that it is dead;
+# of the others it may be a slip of the pen in our request.
 DEAD = {
-    **dict.fromkeys(("smtp", "django_mail", "postmark", "twilio", "vonage", "twilio_voice"), Remedy.BOUNCED),
+    **dict.fromkeys(
+        ("smtp", "django_mail", "postmark", "twilio", "vonage", "twilio_voice"), Remedy.BOUNCED
+    ),
     **dict.fromkeys(("fcm", "apns", "web_push", "webhook"), Remedy.GONE),
 }
-ASKS_FOR_A_TIME = set(SIDES) - {"smtp", "django_mail", "apns"}  # their protocols have no Retry-After
+ASKS_FOR_A_TIME = set(SIDES) - {
+    "smtp",
+    "django_mail",
+    "apns",
+}  # their protocols have no Retry-After
 GIVES_NO_ID = {"django_mail", "webhook"}
 
 
@@ -76,7 +87,12 @@ def sides() -> Iterator[Any]:
 @pytest.fixture(scope="module")
 def seen(sides: Any) -> dict[tuple[str, Fault], Outcome]:
     """What every provider makes of every fault."""
-    return {(key, fault): sides(key).outcome(fault) for key in site.PROVIDERS if key in SIDES for fault in Fault}
+    return {
+        (key, fault): sides(key).outcome(fault)
+        for key in site.PROVIDERS
+        if key in SIDES
+        for fault in Fault
+    }
 
 
 def test_every_provider_has_another_side_here_or_is_local() -> None:
@@ -89,7 +105,9 @@ def test_it_declares_what_pages_and_forms_need(key: str) -> None:
 
 
 @pytest.mark.parametrize("key", SIDES)
-def test_settings_without_one_that_is_required_are_refused_by_its_label(key: str, db: None, sides: Any) -> None:
+def test_settings_without_one_that_is_required_are_refused_by_its_label(
+    key: str, db: None, sides: Any
+) -> None:
     def check(kind: type[Provider], values: dict[str, Any]) -> None:
         stamp = {"by": TESTER, "now": timezone.now()}
         edit.add_account(name="Trial", provider_key=kind.key, settings=values, **stamp)
@@ -114,7 +132,9 @@ def test_what_is_accepted_has_the_providers_id(key: str, sides: Any) -> None:
 
 @pytest.mark.parametrize("fault", [each for each in Fault if each is not Fault.LOST])
 @pytest.mark.parametrize("key", SIDES)
-def test_no_fault_raises_and_each_message_is_ended_or_given_back_once(key: str, fault: Fault, sides: Any) -> None:
+def test_no_fault_raises_and_each_message_is_ended_or_given_back_once(
+    key: str, fault: Fault, sides: Any
+) -> None:
     contract.survives(sides(key), fault)
 
 
@@ -126,7 +146,9 @@ def test_each_fault_is_understood_charged_and_told_without_secrets(
     outcome = seen[key, fault]
     expected = OTHERWISE.get(key, {}).get(fault, USUAL[fault])
     assert (outcome.result, outcome.charged) == expected, outcome.detail
-    otherwise = Remedy.FAILING if key == "webhook" else Remedy.NONE
+    otherwise = Remedy.NONE
+    if key == "webhook":
+        otherwise = Remedy.FAILING
     assert outcome.remedy == (DEAD.get(key, Remedy.NONE) if fault is Fault.RECIPIENT else otherwise)
     if fault is Fault.THROTTLED:
         assert outcome.retry_after == (17 if key in ASKS_FOR_A_TIME else None)
@@ -145,7 +167,9 @@ def test_djangos_backend_leaves_no_doubt_about_a_mail_that_was_never_begun(sides
 
 
 # ------------------------------------------------------------------ what follows
-FOREVER, ONE_LEFT, NOT = "the address, for good", "this token goes, a URL is switched off", "no"
+FOREVER = "the address, for good"
+ONE_LEFT = "this token goes, a URL is switched off"
+NOT = "no"
 AFTER_DAYS = "the URL is switched off after 5 days of it"
 # (result, asked for a time): sent again, another account, next channel
 FOLLOWS = {
@@ -176,15 +200,25 @@ def test_each_fault_has_its_consequences_for_message_account_channel_and_address
 
 @pytest.mark.parametrize("remedy", [Remedy.NONE, Remedy.BOUNCED])
 @pytest.mark.parametrize(("result", "asked"), FOLLOWS)
-def test_the_consequences_are_what_the_books_then_show(db: None, result: Result, asked: bool, remedy: Remedy) -> None:
-    """The same words, read off the database after a sender has booked such an outcome. (Tokens: test_push_sending.)"""
+def test_the_consequences_are_what_the_books_then_show(
+    db: None, result: Result, asked: bool, remedy: Remedy
+) -> None:
+    """The same words, read off the database after a sender has booked such an outcome.
+
+    (Tokens: test_push_sending.)
+    """
     for number, name in enumerate(("First", "Second")):
         values = {"host": "127.0.0.1", "port": 25, "security": "none", "sender": "a@example.com"}
         stamp = {"position": number + 1, "by": TESTER, "now": timezone.now()}
         edit.add_account(name=name, provider_key="smtp", settings=values, **stamp)
     chain = ["email", "sms"]
     kind = make_type(
-        "alert", category="informational", channels=chain, default_channels=chain, fallback=chain, fallback_after=600
+        "alert",
+        category="informational",
+        channels=chain,
+        default_channels=chain,
+        fallback=chain,
+        fallback_after=600,
     )
     person = make_follower(email="anna@example.com", phone="+4915112345678")
     words = {"email": {"subject": "Hi", "text": "Hi"}, "sms": {"body": "Hi"}}
@@ -192,7 +226,8 @@ def test_the_consequences_are_what_the_books_then_show(db: None, result: Result,
     notification = tell(kind, [person], version=version, channels=chain)
     batch = claim.claim(Lane(notification.lane), owner="me", size=5)
     assert batch
-    [row], account = batch.rows, batch.account
+    [row] = batch.rows
+    account = batch.account
     outcome = Outcome(
         result, "said", retry_after=17 if asked else None, remedy=remedy,
         charged=result not in (Result.ACCOUNT, Result.THROTTLED),
@@ -201,16 +236,21 @@ def test_the_consequences_are_what_the_books_then_show(db: None, result: Result,
     outcomes.record("me", [(row, outcome)], now=now)
     health.note(account, [outcome], now=now)
 
-    follows, mail = consequence(outcome), notification.deliveries.get(channel="email")
+    follows = consequence(outcome)
+    mail = notification.deliveries.get(channel="email")
     assert (mail.status == "failed") == follows.retry.startswith("no")
     if mail.status == "pending":
-        assert (mail.due_at - now).total_seconds() >= (17 if asked else 5 if result is Result.TRANSIENT else 0)
+        assert (mail.due_at - now).total_seconds() >= (
+            17 if asked else 5 if result is Result.TRANSIENT else 0
+        )
     free = routing.account_for("email", now=now)
     assert free
     assert (free.name == "Second") == follows.failover.startswith("at once")
     text = notification.deliveries.get(channel="sms")
     assert (text.due_at <= now) == (follows.fallback == "at once")
-    assert Suppression.objects.exists() == (result is Result.PERMANENT_RECIPIENT and remedy is Remedy.BOUNCED)
+    assert Suppression.objects.exists() == (
+        result is Result.PERMANENT_RECIPIENT and remedy is Remedy.BOUNCED
+    )
 
 
 def test_the_table_of_the_reliability_page_is_what_the_providers_do(seen: Any) -> None:
@@ -224,7 +264,14 @@ def test_a_message_to_the_inbox_is_refused_for_itself_or_its_reader_and_never_in
     assert kind.local, "stored in the transaction that notes it"
 
     def ends(**fields: Any) -> Result:
-        values = {"delivery": uuid7(), "follower": anna.uid, "category": "x", "title": "Hi", "body": "", "link": ""}
+        values = {
+            "delivery": uuid7(),
+            "follower": anna.uid,
+            "category": "x",
+            "title": "Hi",
+            "body": "",
+            "link": "",
+        }
         with kind.open({}) as session:
             return session.send(InAppMessage(**(values | fields))).result
 
@@ -243,7 +290,9 @@ class _Loft(Session[Mail]):
 
 
 class Pigeon(Provider):
-    key, channel, label = "pigeon", "email", "Carrier pigeon"
+    key = "pigeon"
+    channel = "email"
+    label = "Carrier pigeon"
     settings = (
         Setting("loft", "Home loft", required=True),
         Setting("sender", "From"),
@@ -268,20 +317,39 @@ def test_a_new_provider_takes_one_class_and_one_line(
     assert kind in providers()
     contract.declares_itself(kind)
     contract.hands_over_many(
-        Side("pigeon", {"loft": "Ulm"}, lambda _: a_mail(), lambda _: ({}, a_mail()), lambda: len(_Loft.arrived))
+        Side(
+            "pigeon",
+            {"loft": "Ulm"},
+            lambda _: a_mail(),
+            lambda _: ({}, a_mail()),
+            lambda: len(_Loft.arrived),
+        )
     )
 
     client.force_login(make_staff("ada", role="admin"))
     page = client.get(reverse("dashboard:channel-account-add", args=["pigeon"])).content.decode()
     assert "Home loft" in page
     assert 'type="password"' in page
-    refused = client.post(reverse("dashboard:channel-account-add", args=["pigeon"]), {"name": "P", "position": 5})
+    refused = client.post(
+        reverse("dashboard:channel-account-add", args=["pigeon"]), {"name": "P", "position": 5}
+    )
     assert refused.context["form"].errors.keys() == {"s_loft"}
-    typed = {"name": "Pigeons", "position": 5, "s_loft": "Ulm", "s_whistle": "tweet", "s_sender": "a@example.com"}
-    assert client.post(reverse("dashboard:channel-account-add", args=["pigeon"]), typed).status_code == 302
+    typed = {
+        "name": "Pigeons",
+        "position": 5,
+        "s_loft": "Ulm",
+        "s_whistle": "tweet",
+        "s_sender": "a@example.com",
+    }
+    assert (
+        client.post(reverse("dashboard:channel-account-add", args=["pigeon"]), typed).status_code
+        == 302
+    )
     assert "tweet" not in client.get(reverse("dashboard:channels")).content.decode()
 
-    notification = tell(make_type(), [make_follower(email="anna@example.com")], version=make_version())
+    notification = tell(
+        make_type(), [make_follower(email="anna@example.com")], version=make_version()
+    )
     drain()
     assert stands(notification) == {"sent": 1}
     assert _Loft.arrived[-1] == "anna@example.com"

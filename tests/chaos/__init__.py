@@ -1,1 +1,3 @@
-"""`make chaos`: the promises of docs/reliability.md, proven on real processes, killed and starved on purpose."""
+"""`make chaos`: the promises of docs/reliability.md, proven on real processes,
+killed and starved on purpose.
+"""

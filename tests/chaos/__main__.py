@@ -1,7 +1,7 @@
 """`python -m tests.chaos [SCENARIO …] [--messages N] [--kills N] [--seconds N] [--seed N] [--keep]`
 
-Each scenario runs in a process of its own with a database, folders and ports of its own; then a table says which
-promises were kept. The exit code is 1 when one was broken.
+Each scenario runs in a process of its own with a database, folders and ports of its own; then a
+table says which promises were kept. The exit code is 1 when one was broken.
 """
 
 import argparse
@@ -41,9 +41,13 @@ SCENARIOS = {
 def arguments(words: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="make chaos ARGS=…", description=__doc__)
     parser.add_argument("scenarios", nargs="*", metavar="SCENARIO", help=", ".join(SCENARIOS))
-    parser.add_argument("--messages", type=int, default=0, help="instead of each scenario's own number")
+    parser.add_argument(
+        "--messages", type=int, default=0, help="instead of each scenario's own number"
+    )
     parser.add_argument("--kills", type=int, default=0, help="40, or 10 on SQLite")
-    parser.add_argument("--seconds", type=float, default=0, help="how long schedules and watching last")
+    parser.add_argument(
+        "--seconds", type=float, default=0, help="how long schedules and watching last"
+    )
     parser.add_argument("--seed", type=int, default=7)
     parser.add_argument("--keep", action="store_true", help="leave the folder with all logs")
     parser.add_argument("--inside", type=Path, help=argparse.SUPPRESS)
@@ -54,7 +58,10 @@ def arguments(words: Sequence[str]) -> argparse.Namespace:
 
 
 def main(words: Sequence[str]) -> int:
-    asked, found, broken, started = arguments(words), [], [], time.monotonic()
+    asked = arguments(words)
+    found = []
+    broken = []
+    started = time.monotonic()
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     for name in asked.scenarios or SCENARIOS:
         folder = Path(tempfile.mkdtemp(prefix="cc-", dir="/tmp"))
@@ -62,7 +69,9 @@ def main(words: Sequence[str]) -> int:
         began = time.monotonic()
         print(f"{name} (in {folder})", flush=True)
         command = [sys.executable, "-m", "tests.chaos", *words, "--inside", str(folder)]
-        inside = subprocess.Popen([*command[:3], name, *_options(words), *command[-2:]], start_new_session=True)
+        inside = subprocess.Popen(
+            [*command[:3], name, *_options(words), *command[-2:]], start_new_session=True
+        )
         try:
             code = inside.wait()
         except KeyboardInterrupt:
@@ -76,13 +85,19 @@ def main(words: Sequence[str]) -> int:
         if not asked.keep and not code:
             shutil.rmtree(folder, ignore_errors=True)
     broken += [f"{each.scenario}: {each.promise}" for each in found if each.kept is False]
-    skipped = [f"{each.scenario}: {each.promise} ({each.measured})" for each in found if each.kept is None]
+    skipped = [
+        f"{each.scenario}: {each.promise} ({each.measured})" for each in found if each.kept is None
+    ]
     print(f"\n{promises.table(found)}\n")
     for each in skipped:
         print(f"NOT TRIED HERE: {each}")
-    verdict = f"BROKEN: {'; '.join(broken)}" if broken else "Every promise was kept"
+    verdict = "Every promise was kept"
+    if broken:
+        verdict = f"BROKEN: {'; '.join(broken)}"
     print(f"{verdict} ({time.monotonic() - started:.0f} s).")
-    return 1 if broken else 0
+    if broken:
+        return 1
+    return 0
 
 
 def _options(words: Sequence[str]) -> list[str]:

@@ -49,7 +49,9 @@ def _pause(world: World, findings: Findings, run: Run, people: int) -> None:
     time.sleep(6)
     later = [each.at - at for each in world.log.read().of(run.notification.uid) if each.at > at]
     findings.add("pause is answered", bar="200", measured=status, kept=status == 200)
-    findings.at_most(f"mails after the 200 of pause ({connections} connections)", len(later), connections)
+    findings.at_most(
+        f"mails after the 200 of pause ({connections} connections)", len(later), connections
+    )
     findings.note("the last of them", f"{max(later, default=0.0):.2f} s after")
     before = world.arrived(run)
     time.sleep(5)
@@ -66,23 +68,34 @@ def _cancel(world: World, findings: Findings, run: Run, people: int) -> None:
     findings.add("cancel is answered", bar="200", measured=status, kept=status == 200)
     time.sleep(10)
     later = [each.at - at for each in world.log.read().of(run.notification.uid) if each.at > at]
-    findings.at_most(f"mails after the 200 of cancel ({connections} connections)", len(later), connections)
-    findings.note("the last of them", f"{max(later, default=0.0):.2f} s after; the answer said {said}")
-    sheet, copies = world.sheet(run), world.log.copies(run.notification.uid)
+    findings.at_most(
+        f"mails after the 200 of cancel ({connections} connections)", len(later), connections
+    )
+    findings.note(
+        "the last of them", f"{max(later, default=0.0):.2f} s after; the answer said {said}"
+    )
+    sheet = world.sheet(run)
+    copies = world.log.copies(run.notification.uid)
     fine = sheet.total == people and sheet.waiting == 0 and sheet.sent == len(copies)
     measured = f"{sheet.sent} sent, {sheet.cancelled} cancelled"
-    findings.add("cancelled: balance sheet equals the log", bar="exactly", measured=measured, kept=fine)
+    findings.add(
+        "cancelled: balance sheet equals the log", bar="exactly", measured=measured, kept=fine
+    )
 
 
 def _open_connections(world: World) -> int:
     """To the receiver, of all senders; at least one for each busy worker."""
     processes = everyone(world).get("busy worker", [])
     found = [each for process in processes for each in process.net_connections("tcp")]
-    return max(len(processes), sum(bool(each.raddr) and each.raddr.port == world.port for each in found))
+    return max(
+        len(processes), sum(bool(each.raddr) and each.raddr.port == world.port for each in found)
+    )
 
 
 def _leave(world: World, findings: Findings, run: Run, links: dict[str, str]) -> None:
-    """As a mail program does it (RFC 8058): one POST to the address in the header of an earlier mail."""
+    """As a mail program does it (RFC 8058):
+    one POST to the address in the header of an earlier mail.
+    """
     world.until(lambda: world.arrived(run) > 500, "it has begun", within=120)
     gone: dict[str, float] = {}
 
@@ -96,12 +109,22 @@ def _leave(world: World, findings: Findings, run: Run, links: dict[str, str]) ->
         list(pool.map(leave, sorted(links)))
     world.wait_for(run, within=GIVE_UP)
     mails = world.log.read().of(run.notification.uid)
-    late = [each.at - gone[each.recipient] for each in mails if each.at > gone.get(each.recipient, each.at)]
+    late = [
+        each.at - gone[each.recipient]
+        for each in mails
+        if each.at > gone.get(each.recipient, each.at)
+    ]
     missed = len(gone) - len({each.recipient for each in mails} & set(gone))
     findings.add(
-        "one-click unsubscribes answered with 200", bar=str(LEAVING), measured=len(gone), kept=len(gone) == LEAVING
+        "one-click unsubscribes answered with 200",
+        bar=str(LEAVING),
+        measured=len(gone),
+        kept=len(gone) == LEAVING,
     )
-    findings.none(f"mails later than {TOO_LATE:.0f} s after it", sum(each > TOO_LATE for each in late))
+    findings.none(
+        f"mails later than {TOO_LATE:.0f} s after it", sum(each > TOO_LATE for each in late)
+    )
     findings.note(
-        "followers who left in time, and got none", f"{missed}; the latest mail {max(late, default=0):.2f} s after"
+        "followers who left in time, and got none",
+        f"{missed}; the latest mail {max(late, default=0):.2f} s after",
     )

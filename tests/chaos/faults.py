@@ -1,4 +1,6 @@
-"""A receiver that refuses, stammers, hangs up and forgets to answer: each answer means what it says (R-05, R-07)."""
+"""A receiver that refuses, stammers, hangs up and forgets to answer:
+each answer means what it says (R-05, R-07).
+"""
 
 import time
 from argparse import Namespace
@@ -21,12 +23,15 @@ FAULTS = {
     "DOT accept": 0.001,
 }  # fmt: skip
 REFUSED = ("RCPT 5xx", "DOT 5xx")
-# No answer to a mail that had left whole: nobody can know (RFC 1047). A short one has left when its first line is read.
+# No answer to a mail that had left whole: nobody can know (RFC 1047).
+# A short one has left when its first line is read.
 FORGOTTEN = ("DOT accept", "DOT garbage", "BODY drop")
 
 
 def faults(world: World, findings: Findings, asked: Namespace) -> None:
-    """One campaign whose message type is sent again when in doubt, one whose type is held for a person."""
+    """One campaign whose message type is sent again when in doubt,
+    one whose type is held for a person.
+    """
     half = asked.messages // 2
     make_crowd(half, tag="again")
     make_crowd(half, tag="held", first=half)
@@ -35,12 +40,18 @@ def faults(world: World, findings: Findings, asked: Namespace) -> None:
     world.start_worker()
     kinds = {"again": news(doubt_policy="resend"), "held": news(key="codes", doubt_policy="hold")}
     began = time.monotonic()
-    runs = {tag: world.send(world.make_campaign(tag, kind, {"tags": [tag]})) for tag, kind in kinds.items()}
+    runs = {
+        tag: world.send(world.make_campaign(tag, kind, {"tags": [tag]}))
+        for tag, kind in kinds.items()
+    }
     for run in runs.values():
         world.wait_for(run, within=GIVE_UP)
     findings.note("time until the last one was settled", f"{time.monotonic() - began:.0f} s")
     met = Counter(fault for fault, _ in world.log.read().faults)
-    findings.note("faults met", f"{sum(met.values())}: " + ", ".join(f"{name} {n}" for name, n in sorted(met.items())))
+    findings.note(
+        "faults met",
+        f"{sum(met.values())}: " + ", ".join(f"{name} {n}" for name, n in sorted(met.items())),
+    )
     for tag, run in runs.items():
         _judge(world, findings, tag, run, half)
 
@@ -52,7 +63,9 @@ def _judge(world: World, findings: Findings, tag: str, run: Run, people: int) ->
         ids[each.recipient].add(each.id)
     rows: dict[str, Any] = {
         row.address.value: row
-        for row in Delivery.objects.filter(notification=run.notification_id).select_related("address")
+        for row in Delivery.objects.filter(notification=run.notification_id).select_related(
+            "address"
+        )
     }
     fates = {person: fate(FAULTS, world.seed, person) for person in rows}
     findings.none(f"{tag}: rows missing", people - len(rows))
@@ -61,17 +74,28 @@ def _judge(world: World, findings: Findings, tag: str, run: Run, people: int) ->
     findings.none(f"{tag}: of {len(plain)} without a refusal, not exactly once", len(wrong))
     _show(wrong, fates, rows, copies)
     refused = [person for person, what in fates.items() if what in REFUSED]
-    wrong = [p for p in refused if copies[p] or rows[p].status != "failed" or not rows[p].reason or not rows[p].error]
-    findings.none(f"{tag}: of {len(refused)} refused for good, not failed with the server's words", len(wrong))
+    wrong = [
+        p
+        for p in refused
+        if copies[p] or rows[p].status != "failed" or not rows[p].reason or not rows[p].error
+    ]
+    findings.none(
+        f"{tag}: of {len(refused)} refused for good, not failed with the server's words", len(wrong)
+    )
     _show(wrong, fates, rows, copies)
     forgotten = [person for person, what in fates.items() if what in FORGOTTEN]
-    most = 2 if tag == "again" else 1
+    most = 1
+    if tag == "again":
+        most = 2
     wrong = [person for person in forgotten if copies[person] > most or len(ids[person]) > 1]
-    findings.none(f"{tag}: of {len(forgotten)} without an answer, more than {most} copies or Message-IDs", len(wrong))
+    findings.none(
+        f"{tag}: of {len(forgotten)} without an answer, more than {most} copies or Message-IDs",
+        len(wrong),
+    )
     doubted = set(
-        DeliveryEvent.objects.filter(delivery__notification=run.notification_id, kind="in_doubt").values_list(
-            "delivery__address__value", flat=True
-        )
+        DeliveryEvent.objects.filter(
+            delivery__notification=run.notification_id, kind="in_doubt"
+        ).values_list("delivery__address__value", flat=True)
     )
     findings.none(f"{tag}: of those, not recorded as in doubt", len(set(forgotten) - doubted))
     if tag == "held":
@@ -83,7 +107,9 @@ def _judge(world: World, findings: Findings, tag: str, run: Run, people: int) ->
     _show(charged, fates, rows, copies)
 
 
-def _show(people: list[str], fates: dict[str, str], rows: dict[str, Any], copies: Counter[str]) -> None:
+def _show(
+    people: list[str], fates: dict[str, str], rows: dict[str, Any], copies: Counter[str]
+) -> None:
     for person in people[:5]:
         row = rows[person]
         said = f"{row.status} {row.reason} after {row.attempts} tries: {row.error}"

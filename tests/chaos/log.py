@@ -1,4 +1,6 @@
-"""The receiver's log, read as it grows: who got what how often, and which transactions were cut off."""
+"""The receiver's log, read as it grows: who got what how often,
+and which transactions were cut off.
+"""
 
 import json
 from collections import Counter
@@ -8,7 +10,10 @@ from pathlib import Path
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """A mail that was taken. `of`: the notification's uid; `leave`: the one-click address it carried."""
+    """A mail that was taken.
+
+    `of`: the notification's uid; `leave`: the one-click address it carried.
+    """
 
     at: float
     port: int
@@ -29,7 +34,8 @@ class End:
 
 class Log:
     def __init__(self, path: Path) -> None:
-        self._path, self._offset = path, 0
+        self._path = path
+        self._offset = 0
         self.kept: list[Kept] = []
         self.ends: list[End] = []
         self.faults: list[tuple[str, str]] = []  # (fault, recipient)
@@ -66,7 +72,9 @@ class Log:
         return sum(end.open for end in self.ends if end.at >= since)
 
     def was_open(self, ports: set[int], at: float) -> int:
-        """How many of the connections from these ports ended in mid-transaction, first after that moment."""
+        """How many of the connections from these ports ended in mid-transaction,
+        first after that moment.
+        """
         first: dict[int, End] = {}
         for end in self.ends:
             if end.port in ports and end.at >= at - 0.05:

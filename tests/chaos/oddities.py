@@ -30,7 +30,9 @@ AT_ONCE = 200
 
 # ------------------------------------------------------------------ poison
 def poison(world: World, findings: Findings, asked: Namespace) -> None:
-    """Two of the recipients end the process that renders their mail: by SIGKILL, and for want of memory."""
+    """Two of the recipients end the process that renders their mail: by SIGKILL,
+    and for want of memory.
+    """
     people = make_crowd(asked.messages)
     for victim, name in zip(world.dice.sample(people, len(POISON)), POISON, strict=True):
         Follower.objects.filter(pk=victim.pk).update(name=name)
@@ -46,7 +48,12 @@ def poison(world: World, findings: Findings, asked: Namespace) -> None:
         starts = DeliveryEvent.objects.filter(delivery=row, kind="crashed").count()
         findings.at_most(f"{row.follower}: starts", starts, 3)
         kept = (row.status, row.reason) == ("failed", "quarantined")
-        findings.add(f"{row.follower}: set aside", bar="quarantined", measured=f"{row.status}: {row.error}", kept=kept)
+        findings.add(
+            f"{row.follower}: set aside",
+            bar="quarantined",
+            measured=f"{row.status}: {row.error}",
+            kept=kept,
+        )
     copies = world.log.read().copies(run.notification.uid)
     findings.none("of the others, lost", asked.messages - len(POISON) - len(copies))
     doubles = sum(copies.values()) - len(copies)
@@ -71,7 +78,12 @@ def races(world: World, findings: Findings, asked: Namespace) -> None:
         "channels": ["email"],
     }  # fmt: skip
     answers = _at_once(lambda: world.call("POST", "/notify", body))
-    findings.add("calls with one dedup key", bar="all 202", measured=dict(answers), kept=set(answers) == {202})
+    findings.add(
+        "calls with one dedup key",
+        bar="all 202",
+        measured=dict(answers),
+        kept=set(answers) == {202},
+    )
     findings.at_most("notifications made", Notification.objects.filter(dedup_key="once").count(), 1)
 
     rules: list[dict[str, Any]] = [
@@ -79,20 +91,32 @@ def races(world: World, findings: Findings, asked: Namespace) -> None:
         {"all": [{"field": "metadata.plan", "op": "in", "value": ["pro", "free"]}]},
         {"all": [{"field": "tag", "op": "is", "value": "all"}]},
     ]
-    made = [make_segment(name=f"S{n}", rules=each, by=TESTER, now=timezone.now()) for n, each in enumerate(rules)]
+    made = [
+        make_segment(name=f"S{n}", rules=each, by=TESTER, now=timezone.now())
+        for n, each in enumerate(rules)
+    ]
     audience = {"segments": [str(each.uid) for each in made], "tags": ["all"]}
     campaign = world.make_campaign("Overlap", kind, audience)
     answers = _at_once(lambda: world.call("POST", f"/campaigns/{campaign.uid}/send"))
-    findings.add("presses on “send”", bar="all 202", measured=dict(answers), kept=set(answers) == {202})
+    findings.add(
+        "presses on “send”", bar="all 202", measured=dict(answers), kept=set(answers) == {202}
+    )
     findings.at_most("runs made", campaign.runs.count(), 1)
     run = Run.objects.select_related("notification", "campaign").get(campaign=campaign)
     world.wait_for(run, within=120)
     time.sleep(5)
     log = world.log.read()
     single = log.copies(Notification.objects.get(dedup_key="once").uid)
-    findings.add("mails for one dedup key", bar="1", measured=sum(single.values()), kept=sum(single.values()) == 1)
+    findings.add(
+        "mails for one dedup key",
+        bar="1",
+        measured=sum(single.values()),
+        kept=sum(single.values()) == 1,
+    )
     copies = log.copies(run.notification.uid)
-    findings.none("followers in four overlapping groups, not exactly once", asked.messages - len(copies))
+    findings.none(
+        "followers in four overlapping groups, not exactly once", asked.messages - len(copies)
+    )
     findings.at_most("most copies of one mail", max(copies.values()), 1)
 
 
@@ -120,7 +144,9 @@ class _Rollback(Exception):
 
 
 def outbox(world: World, findings: Findings, asked: Namespace) -> None:
-    """A message is part of its caller's transaction: rolled back it never was, committed it goes, whoever dies."""
+    """A message is part of its caller's transaction: rolled back it never was,
+    committed it goes, whoever dies.
+    """
     make_crowd(1)
     news()
     make_template("letter")
@@ -136,14 +162,30 @@ def outbox(world: World, findings: Findings, asked: Namespace) -> None:
     codes = {}
     for when in ("before", "after"):
         command = [sys.executable, "-c", OUTSIDE.format(when=when)]
-        codes[when] = subprocess.run(command, cwd=ROOT, env=dict(os.environ), check=False).returncode
-    findings.add("callers were killed", bar="SIGKILL", measured=codes, kept=set(codes.values()) == {-signal.SIGKILL})
+        codes[when] = subprocess.run(
+            command, cwd=ROOT, env=dict(os.environ), check=False
+        ).returncode
+    findings.add(
+        "callers were killed",
+        bar="SIGKILL",
+        measured=codes,
+        kept=set(codes.values()) == {-signal.SIGKILL},
+    )
     kept = Notification.objects.values_list("dedup_key", flat=True)
-    findings.add("what is left of them", bar="killed after", measured=list(kept), kept=list(kept) == ["killed after"])
+    findings.add(
+        "what is left of them",
+        bar="killed after",
+        measured=list(kept),
+        kept=list(kept) == ["killed after"],
+    )
     uid = Notification.objects.get(dedup_key="killed after").uid
     began = time.monotonic()
-    world.until(lambda: world.log.read().of(uid), "committed, then killed: the mail goes", within=60)
-    findings.at_most("committed, then killed: the mail goes after", time.monotonic() - began, 60, " s")
+    world.until(
+        lambda: world.log.read().of(uid), "committed, then killed: the mail goes", within=60
+    )
+    findings.at_most(
+        "committed, then killed: the mail goes after", time.monotonic() - began, 60, " s"
+    )
     time.sleep(5)
     findings.none("mails of callers that rolled back", len(world.log.read().kept) - 1)
 

@@ -1,4 +1,6 @@
-"""The ground gives way: a database that falls over, has no connection left, a disk that is full (R-03, R-17)."""
+"""The ground gives way: a database that falls over, has no connection left,
+a disk that is full (R-03, R-17).
+"""
 
 import signal
 import subprocess
@@ -18,7 +20,8 @@ from tests.chaos.kills import GIVE_UP, SLOWNESS, judge
 from tests.chaos.promises import Findings
 from tests.chaos.world import World, make_crowd, news
 
-STOPS, OUTAGE = 5, 30.0
+STOPS = 5
+OUTAGE = 30.0
 
 
 def database(world: World, findings: Findings, asked: Namespace) -> None:
@@ -27,7 +30,9 @@ def database(world: World, findings: Findings, asked: Namespace) -> None:
     open_then = 0
     for stop in range(STOPS + 1):
         share = asked.messages * (stop + 1) / (STOPS + 2)
-        world.until(lambda share=share: world.arrived(run) >= share, f"{share:.0f} mails", within=300)
+        world.until(
+            lambda share=share: world.arrived(run) >= share, f"{share:.0f} mails", within=300
+        )
         open_then += _connections(world)
         world.database.stop(signal.SIGQUIT)
         connection.close()
@@ -36,8 +41,12 @@ def database(world: World, findings: Findings, asked: Namespace) -> None:
         world.database.start()
     up = time.monotonic()
     before = world.arrived(run)
-    world.until(lambda: world.arrived(run) > before, "mails leave again after the outage", within=120)
-    findings.note("first mail after the outage", f"{time.monotonic() - up:.1f} s after the database was back")
+    world.until(
+        lambda: world.arrived(run) > before, "mails leave again after the outage", within=120
+    )
+    findings.note(
+        "first mail after the outage", f"{time.monotonic() - up:.1f} s after the database was back"
+    )
     world.wait_for(run, within=GIVE_UP)
     judge(world, findings, run, asked.messages, since=began, kills=[])
     doubles = sum(world.log.copies(run.notification.uid).values()) - asked.messages
@@ -57,7 +66,9 @@ def _connections(world: World) -> int:
 
 
 def pool(world: World, findings: Findings, asked: Namespace) -> None:
-    """Somebody else takes every connection the database has left, for 20 s; a sender dies meanwhile."""
+    """Somebody else takes every connection the database has left, for 20 s;
+    a sender dies meanwhile.
+    """
     run, began = _begin(world, asked, slowness=SLOWNESS)
     world.until(lambda: world.arrived(run) > asked.messages * 0.2, "a fifth has left", within=120)
     hog: list[psycopg.Connection] = []
@@ -81,18 +92,25 @@ def disk(world: World, findings: Findings, asked: Namespace) -> None:
     """The disk of the journals is full for 10 s, then that of the database."""
     small = Path(settings.JOURNAL_DIR)
     if not _mounted(small, "512k"):
-        findings.skip("a full disk", "a small disk can only be mounted by root, and not in every container")
+        findings.skip(
+            "a full disk", "a small disk can only be mounted by root, and not in every container"
+        )
         return
     try:
         run, began = _begin(world, asked, slowness=SLOWNESS)
-        world.until(lambda: world.arrived(run) > asked.messages * 0.2, "a fifth has left", within=120)
+        world.until(
+            lambda: world.arrived(run) > asked.messages * 0.2, "a fifth has left", within=120
+        )
         with _full(small):
             time.sleep(5)
             before = world.arrived(run)
             time.sleep(5)
-            findings.at_most("mails without room for a note, in 5 s", world.arrived(run) - before, 0)
+            findings.at_most(
+                "mails without room for a note, in 5 s", world.arrived(run) - before, 0
+            )
             kills = [one for _ in range(2) if (one := victims.kill(world, "busy worker"))]
-        at, before = time.monotonic(), world.arrived(run)
+        at = time.monotonic()
+        before = world.arrived(run)
         world.until(lambda: world.arrived(run) > before, "mails leave again", within=120)
         findings.at_most("mails leave again", time.monotonic() - at, 60, " s")
         world.wait_for(run, within=GIVE_UP)
@@ -112,7 +130,8 @@ class _full:
     """Every byte that becomes free is taken, until the end."""
 
     def __init__(self, folder: Path) -> None:
-        self._path, self._over = folder / "hog", threading.Event()
+        self._path = folder / "hog"
+        self._over = threading.Event()
         self._thread = threading.Thread(target=self._take, daemon=True)
 
     def _take(self) -> None:

@@ -22,7 +22,8 @@ class Findings:
     """Written down as they are made, so that a scenario that breaks off leaves what it found."""
 
     def __init__(self, scenario: str, path: Path) -> None:
-        self._scenario, self._path = scenario, path
+        self._scenario = scenario
+        self._path = path
         self.all: list[Finding] = []
 
     def add(self, promise: str, *, bar: str, measured: object, kept: bool | None) -> None:
@@ -33,7 +34,10 @@ class Findings:
         print(f"  {MARKS[kept]:<8} {promise}: {measured} (bar: {bar})", flush=True)
 
     def at_most(self, promise: str, measured: float, most: float, unit: str = "") -> None:
-        shown = f"{measured:.1f}" if isinstance(measured, float) else str(measured)
+        if isinstance(measured, float):
+            shown = f"{measured:.1f}"
+        else:
+            shown = str(measured)
         self.add(promise, bar=f"≤ {most:g}{unit}", measured=f"{shown}{unit}", kept=measured <= most)
 
     def none(self, promise: str, measured: int) -> None:
@@ -48,11 +52,16 @@ class Findings:
 
 
 def read(path: Path) -> list[Finding]:
-    return [Finding(**json.loads(line)) for line in path.read_text().splitlines()] if path.exists() else []
+    if path.exists():
+        return [Finding(**json.loads(line)) for line in path.read_text().splitlines()]
+    return []
 
 
 def table(findings: list[Finding]) -> str:
     """A Markdown table, as docs/reliability.md shows it."""
     lines = ["| scenario | promise | bar | measured | |", "|---|---|---|---|---|"]
-    lines += [f"| {f.scenario} | {f.promise} | {f.bar} | {f.measured} | {MARKS[f.kept]} |" for f in findings]
+    lines += [
+        f"| {f.scenario} | {f.promise} | {f.bar} | {f.measured} | {MARKS[f.kept]} |"
+        for f in findings
+    ]
     return "\n".join(lines)

@@ -1,8 +1,10 @@
-"""The strict receiver as a witness: a log of what it took before it said so, and how each connection ended.
+"""The strict receiver as a witness: a log of what it took before it said so,
+and how each connection ended.
 
-`python -m tests.chaos.receiver PORT LOG [--slowness SECONDS] [--faults JSON] [--seed N]`. Three kinds of lines:
-"kept" (a mail was taken; written before the 250), "end" (a connection is over; `open` if in mid-transaction) and
-"fault" (a scripted answer was given). Faults are shares of recipients, "RCPT 4xx": 0.01, or of connections for CONNECT.
+`python -m tests.chaos.receiver PORT LOG [--slowness SECONDS] [--faults JSON] [--seed N]`. Three
+kinds of lines: "kept" (a mail was taken; written before the 250), "end" (a connection is over;
+`open` if in mid-transaction) and "fault" (a scripted answer was given). Faults are shares of
+recipients, "RCPT 4xx": 0.01, or of connections for CONNECT.
 """
 
 import argparse
@@ -28,19 +30,23 @@ WORDS = {
     "drop": DROP,
     "accept": "accept and say nothing",
 }
-# linux/tcp_states.h, CLOSE: who has left answers our words with a reset; who read them first leaves CLOSE_WAIT.
+# linux/tcp_states.h, CLOSE: who has left answers our words with a reset;
+# who read them first leaves CLOSE_WAIT.
 GONE = 7
 _now = threading.local()
 
 
 class _Watched(_Conversation):
-    """A conversation that knows at its end whether a transaction was open: from MAIL until its answer was read."""
+    """A conversation that knows at its end whether a transaction was open:
+    from MAIL until its answer was read.
+    """
 
     begun = unanswered = answered = quit = ours = False
     recipient = ""
 
     def handle(self) -> None:
-        _now.conversation, self.unsaid = self, b""
+        _now.conversation = self
+        self.unsaid = b""
         witness: Any = self.server.receiver
         reset = False
         try:
@@ -52,7 +58,9 @@ class _Watched(_Conversation):
 
     def _answer(self, stage: str, argument: str, good: str) -> bool:
         if stage == "MAIL":
-            self.begun, self.answered, self.recipient = True, False, ""
+            self.begun = True
+            self.answered = False
+            self.recipient = ""
         if stage == "RCPT":
             self.recipient = argument
         return super()._answer(stage, argument, good)
@@ -66,15 +74,21 @@ class _Watched(_Conversation):
         super()._flush()
         if self.unanswered:
             state = self.connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1)[0]
-            self.unanswered, self.answered = state == GONE, True
+            self.unanswered = state == GONE
+            self.answered = True
 
 
 class Faults(dict[str, Any]):
-    """What is answered at each stage instead of the good answer. Refusals stay; everything else happens once."""
+    """What is answered at each stage instead of the good answer.
+
+    Refusals stay; everything else happens once.
+    """
 
     def __init__(self, shares: Mapping[str, float], seed: int, witness: "Witness") -> None:
         super().__init__()
-        self._shares, self._seed, self._witness = shares, seed, witness
+        self._shares = shares
+        self._seed = seed
+        self._witness = witness
         self._dice = random.Random(seed)
         self._done: set[str] = set()
 
@@ -102,7 +116,9 @@ class Faults(dict[str, Any]):
         return self._tell(fault, recipient)
 
     def _tell(self, fault: str, recipient: str) -> str:
-        self._witness.note("fault", fault=fault, recipient=recipient, port=_now.conversation.client_address[1])
+        self._witness.note(
+            "fault", fault=fault, recipient=recipient, port=_now.conversation.client_address[1]
+        )
         if fault.endswith(("drop", "accept", "421")):
             _now.conversation.ours = True
         return WORDS[fault.split()[1]]
@@ -121,7 +137,9 @@ def fate(shares: Mapping[str, float], seed: int, recipient: str) -> str:
 
 
 class Witness(Receiver):
-    def __init__(self, port: int, log: Path, *, faults: Mapping[str, float], seed: int, slowness: float) -> None:
+    def __init__(
+        self, port: int, log: Path, *, faults: Mapping[str, float], seed: int, slowness: float
+    ) -> None:
         super().__init__(port)
         self._book = log.open("a", buffering=1)
         self._server.RequestHandlerClass = _Watched
@@ -134,7 +152,9 @@ class Witness(Receiver):
         self._book.write(json.dumps({"what": what, "at": time.time(), **more}) + "\n")
 
     def keep(self, sender: str, recipient: str, content: bytes) -> None:
-        head = BytesHeaderParser(policy=compat32).parsebytes(content.partition(b"\r\n\r\n")[0] + b"\r\n\r\n")
+        head = BytesHeaderParser(policy=compat32).parsebytes(
+            content.partition(b"\r\n\r\n")[0] + b"\r\n\r\n"
+        )
         self.note(
             "kept",
             port=_now.conversation.client_address[1],
@@ -143,7 +163,8 @@ class Witness(Receiver):
             of=str(head["Feedback-ID"]).partition(":")[0].strip(),  # the notification
             leave="".join(str(head["List-Unsubscribe"]).split()).strip("<>"),
         )
-        _now.conversation.begun, _now.conversation.unanswered = False, True
+        _now.conversation.begun = False
+        _now.conversation.unanswered = True
 
 
 if __name__ == "__main__":
@@ -154,6 +175,8 @@ if __name__ == "__main__":
     words.add_argument("--faults", type=json.loads, default={})
     words.add_argument("--seed", type=int, default=7)
     asked = words.parse_args()
-    with Witness(asked.port, asked.log, faults=asked.faults, seed=asked.seed, slowness=asked.slowness) as program:
+    with Witness(
+        asked.port, asked.log, faults=asked.faults, seed=asked.seed, slowness=asked.slowness
+    ) as program:
         print(f"receiving on {program.port}", flush=True)
         threading.Event().wait()

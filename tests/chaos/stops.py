@@ -1,4 +1,6 @@
-"""A stop is bounded and loses nothing (R-09); what is scheduled happens once, whoever dies (R-21)."""
+"""A stop is bounded and loses nothing (R-09); what is scheduled happens once,
+whoever dies (R-21).
+"""
 
 import datetime as dt
 import os
@@ -21,7 +23,9 @@ STOPPED_WITHIN = 30.0
 
 
 def stop(world: World, findings: Findings, asked: Namespace) -> None:
-    """SIGTERM to the supervisor alone, and in another send to all of its processes, as a stop of the unit does."""
+    """SIGTERM to the supervisor alone, and in another send to all of its processes,
+    as a stop of the unit does.
+    """
     make_crowd(asked.messages)
     kind = news()
     world.start_receiver(slowness=SLOWNESS)
@@ -30,7 +34,11 @@ def stop(world: World, findings: Findings, asked: Namespace) -> None:
     for whom in ("the supervisor", "the whole group"):
         began = time.time()
         run = world.send(world.make_campaign(f"SIGTERM to {whom}", kind))
-        world.until(lambda run=run: world.arrived(run) > asked.messages * 0.3, "a third has left", within=120)
+        world.until(
+            lambda run=run: world.arrived(run) > asked.messages * 0.3,
+            "a third has left",
+            within=120,
+        )
         worker.wanted = False
         everyone = worker.family()
         at = time.monotonic()
@@ -38,7 +46,9 @@ def stop(world: World, findings: Findings, asked: Namespace) -> None:
             with suppress(psutil.Error):
                 process.send_signal(signal.SIGTERM)
         world.until(lambda all_of=everyone: not _living(all_of), "all are gone", within=60)
-        findings.at_most(f"SIGTERM to {whom}: all gone", time.monotonic() - at, STOPPED_WITHIN, " s")
+        findings.at_most(
+            f"SIGTERM to {whom}: all gone", time.monotonic() - at, STOPPED_WITHIN, " s"
+        )
         before = world.arrived(run)
         time.sleep(2)
         findings.none(f"SIGTERM to {whom}: mails while stopped", world.arrived(run) - before)
@@ -58,7 +68,9 @@ def _living(processes: list[psutil.Process]) -> list[psutil.Process]:
 
 
 def schedules(world: World, findings: Findings, asked: Namespace) -> None:
-    """Three supervisors, each with a tick; one dies every 5 s; a hundred campaigns are due, each in its own second."""
+    """Three supervisors, each with a tick; one dies every 5 s; a hundred campaigns are due,
+    each in its own second.
+    """
     seconds = asked.seconds or 60
     for n in range(asked.messages):
         make_crowd(1, tag=f"t{n}", first=n)
@@ -67,7 +79,8 @@ def schedules(world: World, findings: Findings, asked: Namespace) -> None:
     world.start_web()
     workers = [world.start_worker(f"worker{n}") for n in range(3)]
     time.sleep(15)
-    began, first = time.time(), timezone.now() + dt.timedelta(seconds=15)
+    began = time.time()
+    first = timezone.now() + dt.timedelta(seconds=15)
     campaigns = [
         _schedule(world, n, kind, first + dt.timedelta(seconds=n * seconds / asked.messages))
         for n in range(asked.messages)
@@ -80,7 +93,8 @@ def schedules(world: World, findings: Findings, asked: Namespace) -> None:
     runs = Run.objects.filter(campaign__in=campaigns).select_related("campaign", "notification")
     findings.note("supervisors killed", kills)
     findings.none(
-        f"of {len(campaigns)} schedules, not fired exactly once", sum(one.runs.count() != 1 for one in campaigns)
+        f"of {len(campaigns)} schedules, not fired exactly once",
+        sum(one.runs.count() != 1 for one in campaigns),
     )
     log = world.log.read()
     arrived = {run.campaign_id: log.of(run.notification.uid) for run in runs}
@@ -94,7 +108,9 @@ def schedules(world: World, findings: Findings, asked: Namespace) -> None:
 def _schedule(world: World, number: int, kind: object, at: dt.datetime) -> Campaign:
     campaign = world.make_campaign(f"Schedule {number}", kind, {"tags": [f"t{number}"]})  # type: ignore[arg-type]
     wall = at.replace(tzinfo=None)
-    return lifecycle.schedule(campaign=campaign, wall=wall, zone="UTC", by=TESTER, now=timezone.now())
+    return lifecycle.schedule(
+        campaign=campaign, wall=wall, zone="UTC", by=TESTER, now=timezone.now()
+    )
 
 
 def _kill_one(world: World, workers: list[Program]) -> int:
@@ -105,4 +121,6 @@ def _kill_one(world: World, workers: list[Program]) -> int:
 
 
 def _all_sent(campaigns: list[Campaign]) -> bool:
-    return Campaign.objects.filter(pk__in=[one.pk for one in campaigns], state="sent").count() == len(campaigns)
+    return Campaign.objects.filter(
+        pk__in=[one.pk for one in campaigns], state="sent"
+    ).count() == len(campaigns)

@@ -1,4 +1,6 @@
-"""The witness of the chaos runs: what it calls an open transaction is one, and its faults are always the same ones."""
+"""The witness of the chaos runs: what it calls an open transaction is one,
+and its faults are always the same ones.
+"""
 
 import smtplib
 import time
@@ -23,7 +25,9 @@ from tests.patience import until
         ("envelope content wait", True),
     ],
 )
-def test_a_transaction_is_open_from_mail_until_its_answer_was_read(tmp_path: Path, steps: str, cut_off: bool) -> None:
+def test_a_transaction_is_open_from_mail_until_its_answer_was_read(
+    tmp_path: Path, steps: str, cut_off: bool
+) -> None:
     path = tmp_path / "log"
     with Witness(0, path, faults={}, seed=1, slowness=0) as witness:
         client = smtplib.SMTP("127.0.0.1", witness.port)

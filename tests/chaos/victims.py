@@ -10,12 +10,24 @@ from django.conf import settings
 
 from tests.chaos.world import World
 
-KINDS = ("web", "supervisor", "tick", "main", "sentinel", "monitor", "pusher", "idle worker", "busy worker")
+KINDS = (
+    "web",
+    "supervisor",
+    "tick",
+    "main",
+    "sentinel",
+    "monitor",
+    "pusher",
+    "idle worker",
+    "busy worker",
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Kill:
-    """One `kill -9`. `ports`: connections to the receiver of the victim and of those that die with it."""
+    """One `kill -9`. `ports`: connections to the receiver of the victim and of those that die with
+    it.
+    """
 
     at: float
     kind: str
@@ -48,14 +60,21 @@ def kind_of(process: psutil.Process) -> str:
         return ""
     with suppress(psutil.Error):
         above = process.parent()
-        return "main" if above and "manage.py worker" in title(above) else "sentinel"
+        if above and "manage.py worker" in title(above):
+            return "main"
+        return "sentinel"
     return ""
 
 
 def everyone(world: World, *, lane: str = "") -> dict[str, list[psutil.Process]]:
-    """Living processes by kind; with `lane`, only those of its clusters (the supervisors' notes say which they are)."""
+    """Living processes by kind; with `lane`,
+    only those of its clusters (the supervisors' notes say which they are).
+    """
     found: dict[str, list[psutil.Process]] = defaultdict(list)
-    mains = {int(path.stem.rsplit("-", 1)[1]) for path in (settings.VAR_DIR / "run").glob(f"{lane}-*.json")}
+    mains = {
+        int(path.stem.rsplit("-", 1)[1])
+        for path in (settings.VAR_DIR / "run").glob(f"{lane}-*.json")
+    }
     for program in world.programs.values():
         if program.name != "receiver":
             for process in program.family():

@@ -1,6 +1,8 @@
-"""A site as its users run it, in processes of its own: web, supervisors, a witness that receives; and an init.
+"""A site as its users run it, in processes of its own: web, supervisors,
+a witness that receives; and an init.
 
-What dies is started again after half a second, as an init system does it. Nothing here helps the product otherwise.
+What dies is started again after half a second, as an init system does it.
+Nothing here helps the product otherwise.
 """
 
 import json
@@ -69,20 +71,27 @@ class Program:
 
     @property
     def pid(self) -> int:
-        return self.process.pid if self.process else 0
+        if self.process:
+            return self.process.pid
+        return 0
 
     def family(self) -> list[psutil.Process]:
         """Itself and all its descendants that live."""
         try:
             me = psutil.Process(self.pid)
-            return [each for each in (me, *me.children(recursive=True)) if each.status() != psutil.STATUS_ZOMBIE]
+            return [
+                each
+                for each in (me, *me.children(recursive=True))
+                if each.status() != psutil.STATUS_ZOMBIE
+            ]
         except psutil.Error:
             return []
 
 
 class World:
     def __init__(self, folder: Path, *, seed: int) -> None:
-        self.folder, self.dice = folder, random.Random(seed)
+        self.folder = folder
+        self.dice = random.Random(seed)
         self.seed = seed
         self.log = Log(folder / "received.jsonl")
         self.programs: dict[str, Program] = {}
@@ -102,11 +111,20 @@ class World:
             self._init.start()
         return program
 
-    def start_receiver(self, *, slowness: float = 0.0, faults: dict[str, float] | None = None, **settings: Any) -> None:
+    def start_receiver(
+        self, *, slowness: float = 0.0, faults: dict[str, float] | None = None, **settings: Any
+    ) -> None:
         """The witness, and an account that leads to it."""
         self.port = unused_port()
         words = ["-m", "tests.chaos.receiver", str(self.port), str(self.folder / "received.jsonl")]
-        words += ["--slowness", str(slowness), "--faults", json.dumps(faults or {}), "--seed", str(self.seed)]
+        words += [
+            "--slowness",
+            str(slowness),
+            "--faults",
+            json.dumps(faults or {}),
+            "--seed",
+            str(self.seed),
+        ]
         self.run("receiver", [sys.executable, *words])
         sender = {"sender": "Carillon <hello@carillon.example>", "security": "none"}
         values = {"host": "127.0.0.1", "port": self.port, "timeout": 20, **sender, **settings}
@@ -116,9 +134,17 @@ class World:
     def start_web(self) -> None:
         port = self.site.rpartition(":")[2]
         words = ["--interface", "wsgi", "--host", "127.0.0.1", "--port", port, "--workers", "1"]
-        words += ["--blocking-threads", "4", "--log-level", "warning", "notifications_project.wsgi:application"]
+        words += [
+            "--blocking-threads",
+            "4",
+            "--log-level",
+            "warning",
+            "notifications_project.wsgi:application",
+        ]
         self.run("web", [sys.executable, "-m", "granian", *words])
-        self.until(lambda: self.ask("GET", "/healthz")[0] == 200, "the web server answers", within=60)
+        self.until(
+            lambda: self.ask("GET", "/healthz")[0] == 200, "the web server answers", within=60
+        )
 
     def start_worker(self, name: str = "worker", *words: str, **environment: str) -> Program:
         return self.run(name, [sys.executable, "manage.py", "worker", *words], **environment)
@@ -127,7 +153,9 @@ class World:
         while not self._over.wait(0.1):
             for program in list(self.programs.values()):
                 if program.wanted and program.process and program.process.poll() is not None:
-                    self._end(program)  # systemd, too, ends what the main process of a unit leaves in its group
+                    self._end(
+                        program
+                    )  # systemd, too, ends what the main process of a unit leaves in its group
                     if not self._over.wait(RESTART_AFTER) and program.wanted:
                         program.start()
 
@@ -151,13 +179,19 @@ class World:
     # ---- what a user does
     def ask(self, method: str, path: str, body: Any = None, *, key: str = "") -> tuple[int, Any]:
         """A call of the API, or of any page; (0, why) when nobody answers."""
-        data = None if body is None else json.dumps(body).encode()
-        headers = {"Content-Type": "application/json"} | ({"Authorization": f"Bearer {key}"} if key else {})
+        data = None
+        if body is not None:
+            data = json.dumps(body).encode()
+        headers = {"Content-Type": "application/json"} | (
+            {"Authorization": f"Bearer {key}"} if key else {}
+        )
         request = urllib.request.Request(self.site + path, data, headers, method=method)
         try:
             with urllib.request.urlopen(request, timeout=30) as response:
                 text = response.read()
-                return response.status, json.loads(text) if "json" in response.headers["Content-Type"] else text
+                return response.status, json.loads(text) if "json" in response.headers[
+                    "Content-Type"
+                ] else text
         except urllib.error.HTTPError as error:
             return error.code, error.read()
         except OSError as error:
@@ -173,7 +207,10 @@ class World:
         self, name: str, kind: NotificationType, audience: dict[str, Any] | None = None, **more: Any
     ) -> Campaign:
         parts = {"email": {"subject": name + " for {{ follower.name }}", "html": BODY}}
-        values: dict[str, Any] = {"channels": ["email"], "data": {"since": "spring", "story": STORY}} | more
+        values: dict[str, Any] = {
+            "channels": ["email"],
+            "data": {"since": "spring", "story": STORY},
+        } | more
         return compose.create_campaign(
             name=name,
             notification_type=kind,
@@ -189,7 +226,9 @@ class World:
         return lifecycle.send_now(campaign=campaign, by=TESTER, now=timezone.now())
 
     # ---- waiting and seeing
-    def until(self, condition: Callable[[], Any], what: str, *, within: float, every: float = 0.1) -> Any:
+    def until(
+        self, condition: Callable[[], Any], what: str, *, within: float, every: float = 0.1
+    ) -> Any:
         deadline = time.monotonic() + within
         while time.monotonic() < deadline:
             if value := condition():
@@ -201,7 +240,9 @@ class World:
         return len(self.log.read().of(run.notification.uid))
 
     def finished(self, run: Run) -> bool:
-        return bool(asked(lambda: Campaign.objects.filter(pk=run.campaign_id, state="sent").exists(), False))
+        return bool(
+            asked(lambda: Campaign.objects.filter(pk=run.campaign_id, state="sent").exists(), False)
+        )
 
     def wait_for(self, run: Run, *, within: float) -> None:
         self.until(lambda: self.finished(run), f"{run.campaign} is sent", within=within, every=0.25)
@@ -215,7 +256,9 @@ class NotReached(AssertionError):
 
 
 def asked(question: Callable[[], Any], otherwise: Any) -> Any:
-    """The database's answer, or `otherwise` while it is down: the driver, too, must live through that."""
+    """The database's answer, or `otherwise` while it is down: the driver, too,
+    must live through that.
+    """
     from django.db import DatabaseError
 
     try:
@@ -225,8 +268,12 @@ def asked(question: Callable[[], Any], otherwise: Any) -> Any:
         return otherwise
 
 
-def make_crowd(count: int, *, tag: str = "", domain: str = "example.com", first: int = 0) -> list[Follower]:
-    """Followers by the thousand: straight into the tables, because the import has tests of its own."""
+def make_crowd(
+    count: int, *, tag: str = "", domain: str = "example.com", first: int = 0
+) -> list[Follower]:
+    """Followers by the thousand: straight into the tables,
+    because the import has tests of its own.
+    """
     now = timezone.now()
     numbers = range(first, first + count)
     people = Follower.objects.bulk_create(
@@ -241,16 +288,26 @@ def make_crowd(count: int, *, tag: str = "", domain: str = "example.com", first:
     )  # fmt: skip
     Address.objects.bulk_create(
         (
-            Address(follower=one, channel="email", value=f"p{n}@{domain}", key=f"p{n}@{domain}", created_at=now)
+            Address(
+                follower=one,
+                channel="email",
+                value=f"p{n}@{domain}",
+                key=f"p{n}@{domain}",
+                created_at=now,
+            )
             for n, one in zip(numbers, people, strict=True)
         ),
         batch_size=5000,
     )
     if tag:
         row, _ = Tag.objects.get_or_create(slug=tag, defaults={"name": tag, "created_at": now})
-        Tagging.objects.bulk_create((Tagging(follower=one, tag=row, created_at=now) for one in people), batch_size=5000)
+        Tagging.objects.bulk_create(
+            (Tagging(follower=one, tag=row, created_at=now) for one in people), batch_size=5000
+        )
     return people
 
 
 def news(**fields: Any) -> NotificationType:
-    return make_type(fields.pop("key", "news"), channels=["email"], default_channels=["email"], **fields)
+    return make_type(
+        fields.pop("key", "news"), channels=["email"], default_channels=["email"], **fields
+    )

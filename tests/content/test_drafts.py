@@ -19,7 +19,9 @@ NOW = dt.datetime(2026, 11, 21, 9, 0, tzinfo=dt.UTC)
 PEOPLE: dict[str, Any] = {"follower": {"name": "Anna"}, "site": {}, "links": {}}
 
 
-def english(subject: str = "Hello", html: str = "<p>Hi {{ follower.name }}</p>", text: str = "") -> dict[str, Any]:
+def english(
+    subject: str = "Hello", html: str = "<p>Hi {{ follower.name }}</p>", text: str = ""
+) -> dict[str, Any]:
     return {"email": {"subject": subject, "html": html, "text": text}}
 
 
@@ -64,7 +66,9 @@ def test_unknown_channels_parts_and_languages_are_refused() -> None:
 def test_editing_after_publishing_makes_a_draft_and_leaves_the_published_words_alone() -> None:
     template = create()
     first = drafts.publish(template=template, by=TESTER, now=NOW)
-    draft = drafts.edit_draft(template=template, translations={"en": english("New")}, by=TESTER, now=NOW)
+    draft = drafts.edit_draft(
+        template=template, translations={"en": english("New")}, by=TESTER, now=NOW
+    )
     assert (draft.number, draft.state) == (2, VersionState.DRAFT)
     assert drafts.published_version(template) == first
     assert compiled(first).render("email", "en", PEOPLE).parts["subject"] == "Hello"
@@ -77,7 +81,9 @@ def test_editing_after_publishing_makes_a_draft_and_leaves_the_published_words_a
 @pytest.mark.django_db
 def test_editing_replaces_the_named_languages_only_and_none_removes_one() -> None:
     template = create(translations={"en": english(), "ru": english("Привет")})
-    draft = drafts.edit_draft(template=template, translations={"ru": english("Здравствуйте")}, by=TESTER, now=NOW)
+    draft = drafts.edit_draft(
+        template=template, translations={"ru": english("Здравствуйте")}, by=TESTER, now=NOW
+    )
     subjects = {t.language: t.parts["email"]["subject"] for t in draft.translations.all()}
     assert subjects == {"en": "Hello", "ru": "Здравствуйте"}
     draft = drafts.edit_draft(template=template, translations={"ru": None}, by=TESTER, now=NOW)
@@ -90,7 +96,12 @@ def test_an_empty_text_is_made_from_the_html_and_follows_it_until_somebody_edits
     version = drafts.publish(template=template, by=TESTER, now=NOW)
     made = version.translations.get().parts["email"]["text"]
     assert made == "Hi {{ follower.name }}\n"
-    drafts.edit_draft(template=template, translations={"en": english(html="<p>Bye</p>", text=made)}, by=TESTER, now=NOW)
+    drafts.edit_draft(
+        template=template,
+        translations={"en": english(html="<p>Bye</p>", text=made)},
+        by=TESTER,
+        now=NOW,
+    )
     version = drafts.publish(template=template, by=TESTER, now=NOW)
     assert version.translations.get().parts["email"]["text"] == "Bye\n"
     own = english(html="<p>Changed</p>", text="My own words")
@@ -119,7 +130,9 @@ def test_publishing_without_a_draft_is_refused() -> None:
 
 @pytest.mark.django_db
 def test_the_layout_is_frozen_at_publishing() -> None:
-    layout = save_layout(key="frame", name="Frame", html="<b>old</b>{{ content }}", by=TESTER, now=NOW)
+    layout = save_layout(
+        key="frame", name="Frame", html="<b>old</b>{{ content }}", by=TESTER, now=NOW
+    )
     template = create(layout=layout)
     version = drafts.publish(template=template, by=TESTER, now=NOW)
     save_layout(key="frame", name="Frame", html="<b>new</b>{{ content }}", by=TESTER, now=NOW)
@@ -134,14 +147,24 @@ def test_restoring_brings_an_old_version_back_as_a_draft() -> None:
     template = create(variables=[{"name": "n", "type": "number"}])
     first = drafts.publish(template=template, by=TESTER, now=NOW)
     drafts.edit_draft(
-        template=template, translations={"en": english("New"), "ru": english("Новое")}, variables=[], by=TESTER, now=NOW
+        template=template,
+        translations={"en": english("New"), "ru": english("Новое")},
+        variables=[],
+        by=TESTER,
+        now=NOW,
     )
     drafts.publish(template=template, by=TESTER, now=NOW)
     first.refresh_from_db()
     draft = drafts.restore(version=first, by=TESTER, now=NOW)
-    assert (draft.number, draft.state, draft.note) == (3, VersionState.DRAFT, "Restored from version 1")
+    assert (draft.number, draft.state, draft.note) == (
+        3,
+        VersionState.DRAFT,
+        "Restored from version 1",
+    )
     assert draft.variables == [{"name": "n", "type": "number"}]
-    assert {t.language: t.parts["email"]["subject"] for t in draft.translations.all()} == {"en": "Hello"}
+    assert {t.language: t.parts["email"]["subject"] for t in draft.translations.all()} == {
+        "en": "Hello"
+    }
 
 
 @pytest.mark.django_db
@@ -157,9 +180,13 @@ def test_discarding_a_draft_keeps_the_published_version_and_never_the_only_one()
 
 @pytest.mark.django_db
 def test_a_copy_has_the_words_and_its_own_life() -> None:
-    template = create(translations={"en": english("One")}, variables=[{"name": "n", "type": "string"}])
+    template = create(
+        translations={"en": english("One")}, variables=[{"name": "n", "type": "string"}]
+    )
     drafts.publish(template=template, by=TESTER, now=NOW)
-    copy = drafts.copy_template(template=template, key="copy", name="Copy", private=True, by=TESTER, now=NOW)
+    copy = drafts.copy_template(
+        template=template, key="copy", name="Copy", private=True, by=TESTER, now=NOW
+    )
     drafts.edit_draft(template=copy, translations={"en": english("Two")}, by=TESTER, now=NOW)
     version = drafts.publish(template=copy, by=TESTER, now=NOW)
     assert (copy.private, version.variables) == (True, [{"name": "n", "type": "string"}])
@@ -195,12 +222,17 @@ def test_a_layout_needs_a_place_for_the_body() -> None:
 @pytest.mark.django_db
 def test_the_channels_of_a_publishing_that_was_rolled_back_are_forgotten() -> None:
     template = create()
-    with transaction.atomic():  # a campaign that starts publishes its words, and may be refused after that
+    with (
+        transaction.atomic()
+    ):  # a campaign that starts publishes its words, and may be refused after that
         first = drafts.publish(template=template, by=TESTER, now=NOW)
         assert drafts.wordless(first, ["sms"])
         transaction.set_rollback(True)
     drafts.edit_draft(
-        template=template, translations={"en": {**english(), "sms": {"body": "Hello"}}}, by=TESTER, now=NOW
+        template=template,
+        translations={"en": {**english(), "sms": {"body": "Hello"}}},
+        by=TESTER,
+        now=NOW,
     )
     second = drafts.publish(template=template, by=TESTER, now=NOW + dt.timedelta(minutes=1))
     assert second.uid == first.uid

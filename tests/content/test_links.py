@@ -1,4 +1,6 @@
-"""The links of a mail: which are found at publishing, where a tracked mail leads, and what stays the author's."""
+"""The links of a mail: which are found at publishing, where a tracked mail leads,
+and what stays the author's.
+"""
 
 import datetime as dt
 from typing import Any
@@ -15,7 +17,8 @@ from tests.make import TESTER
 
 NOW = dt.datetime(2026, 11, 21, 9, 0, tzinfo=dt.UTC)
 TOKEN = "Abc_-" * 15
-CLICK, PIXEL = "/c/" + TOKEN + "/", "/o/" + TOKEN + ".gif"
+CLICK = "/c/" + TOKEN + "/"
+PIXEL = "/o/" + TOKEN + ".gif"
 CONTEXT: dict[str, Any] = {
     "follower": {"name": "Anna"},
     "site": {"url": "https://carillon.example"},
@@ -26,9 +29,16 @@ FRAME = '<html><style>a { color: red }</style><body>{{ content }}<a href="https:
 
 def published(*, frame: str = "", **html: str) -> Version:
     """A version with this HTML in these languages."""
-    layout = save_layout(key="frame", name="Frame", html=frame, by=TESTER, now=NOW) if frame else None
-    words = {language: {"email": {"subject": "Hello", "html": source}} for language, source in html.items()}
-    template = drafts.create_template(key="t", name="T", translations=words, layout=layout, by=TESTER, now=NOW)
+    layout = None
+    if frame:
+        layout = save_layout(key="frame", name="Frame", html=frame, by=TESTER, now=NOW)
+    words = {
+        language: {"email": {"subject": "Hello", "html": source}}
+        for language, source in html.items()
+    }
+    template = drafts.create_template(
+        key="t", name="T", translations=words, layout=layout, by=TESTER, now=NOW
+    )
     return drafts.publish(template=template, by=TESTER, now=NOW)
 
 
@@ -42,7 +52,10 @@ def html_of(version: Version, stamp: str = "", language: str = "en") -> str:
         ('<a href="https://a.example/x">', ["https://a.example/x"]),
         ("<A class='x' HREF = 'http://a.example'\n title=\"a > b\">", ["http://a.example"]),
         ("<area shape=rect href=https://a.example/x coords=1>", ["https://a.example/x"]),
-        ('<a href="https://a.example/?a=1&amp;b=2&#38;c=3&copy=4&reg;">', ["https://a.example/?a=1&b=2&c=3&copy=4®"]),
+        (
+            '<a href="https://a.example/?a=1&amp;b=2&#38;c=3&copy=4&reg;">',
+            ["https://a.example/?a=1&b=2&c=3&copy=4®"],
+        ),
         ('<a href=" https://a.example/ ">', ["https://a.example/"]),
         ('<a href="https://пример.example/путь">', ["https://пример.example/путь"]),
         ('<a {% if a > b %}class="x"{% endif %} href="https://a.example">', ["https://a.example"]),
@@ -54,18 +67,29 @@ def html_of(version: Version, stamp: str = "", language: str = "en") -> str:
         ('<!--[if mso]><a href="https://a.example"><![endif]-->', ["https://a.example"]),
         ('<a href="https://{{ host }}/x">', []),
         ('<a href="{{ url }}">', []),
-        ('<a href="mailto:a@b.example"><a href="tel:+1"><a href="#top"><a href="/x"><a href="">', []),
-        ('<a href="javascript:alert(1)"><a href="ftp://x"><a href="https://"><a href="//a.example">', []),
+        (
+            '<a href="mailto:a@b.example"><a href="tel:+1"><a href="#top"><a href="/x"><a href="">',
+            [],
+        ),
+        (
+            '<a href="javascript:alert(1)"><a href="ftp://x"><a href="https://"><a href="//a.example">',
+            [],
+        ),
         ('<a href="https://a.example/ b">', []),
         ('<a href="https://a.example/\n/evil">', []),
         (f'<a href="https://a.example/{"x" * 2000}">', []),
         ('<a title=" href=https://no.example " data-href="https://no.example">', []),
-        ('<abbr href="https://a.example"><link href="https://a.example"><img src="https://a.example">', []),
+        (
+            '<abbr href="https://a.example"><link href="https://a.example"><img src="https://a.example">',
+            [],
+        ),
         ('{% raw %}<a href="https://a.example">{% endraw %}', []),
         ("{{ '<a href=\"https://a.example\">' }}", []),
     ],
 )
-def test_only_web_addresses_that_are_the_same_for_everyone_are_found(source: str, found: list[str]) -> None:
+def test_only_web_addresses_that_are_the_same_for_everyone_are_found(
+    source: str, found: list[str]
+) -> None:
     assert links_in(source) == found
 
 
@@ -89,7 +113,8 @@ def test_the_pixel_stands_before_the_last_end_of_the_body_or_at_the_end() -> Non
         html = tracked(source, {})
         assert html.startswith(before + '<img src="')
         assert html.endswith(
-            f'/o/{STAMP}.gif" width="1" height="1" alt="" style="border:0;width:1px;height:1px">' + after
+            f'/o/{STAMP}.gif" width="1" height="1" alt="" style="border:0;width:1px;height:1px">'
+            + after
         )
         assert "display:none" not in html
 
@@ -116,7 +141,8 @@ def test_a_tracked_mail_leads_through_us_and_an_untracked_one_does_not() -> None
         "<a href='mailto:hi@a.example'>Write</a></p>"
     )
     version = published(frame=FRAME, en=source)
-    plain, led = html_of(version), html_of(version, TOKEN)
+    plain = html_of(version)
+    led = html_of(version, TOKEN)
     assert 'href="https://a.example/?x=1&amp;y=2"' in plain
     assert "/c/" not in plain
     assert ".gif" not in plain
@@ -141,7 +167,9 @@ def test_each_language_leads_to_its_own_addresses() -> None:
 
 
 @pytest.mark.django_db
-def test_a_click_finds_its_address_without_asking_twice_and_nothing_else(django_assert_num_queries: Any) -> None:
+def test_a_click_finds_its_address_without_asking_twice_and_nothing_else(
+    django_assert_num_queries: Any,
+) -> None:
     forget()
     version = published(en='<a href="https://a.example">')
     with django_assert_num_queries(1):
@@ -174,7 +202,9 @@ def test_a_draft_has_no_links_and_a_restored_version_gets_its_own() -> None:
 def test_a_mail_without_html_stays_without() -> None:
     words = {"en": {"email": {"subject": "Hello", "text": "Hi https://a.example"}}}
     template = drafts.create_template(key="t", name="T", translations=words, by=TESTER, now=NOW)
-    mail = compiled(drafts.publish(template=template, by=TESTER, now=NOW)).render_mail("en", CONTEXT, stamp=TOKEN)
+    mail = compiled(drafts.publish(template=template, by=TESTER, now=NOW)).render_mail(
+        "en", CONTEXT, stamp=TOKEN
+    )
     assert not mail.parts["html"]
     assert mail.parts["text"] == "Hi https://a.example"
 
@@ -185,7 +215,10 @@ def test_a_mail_without_html_stays_without() -> None:
     [
         ("{{ follower.name }} {{ follower['email'] }}", {"name", "email"}),
         ("{% for tag in follower.tags %}{{ tag }}{% endfor %}", {"tags"}),
-        ("{% if follower.metadata.vip %}x{% endif %}{{ 'x' | append: follower.phone }}", {"metadata", "phone"}),
+        (
+            "{% if follower.metadata.vip %}x{% endif %}{{ 'x' | append: follower.phone }}",
+            {"metadata", "phone"},
+        ),
         ("{{ when | date: 'long' }}", {"time_zone"}),
         ("{% assign f = follower %}{{ f.tags }}", "all"),
         ("{{ follower[field] }}", "all"),
@@ -194,9 +227,23 @@ def test_a_mail_without_html_stays_without() -> None:
         ("nothing", set()),
     ],
 )
-def test_the_sender_knows_what_a_version_asks_about_a_follower(source: str, fields: set[str] | str) -> None:
+def test_the_sender_knows_what_a_version_asks_about_a_follower(
+    source: str, fields: set[str] | str
+) -> None:
     version = Version(layout_html="", state="published")
-    everything = {"name", "first_name", "email", "phone", "language", "time_zone", "external_id", "metadata", "tags"}
+    everything = {
+        "name",
+        "first_name",
+        "email",
+        "phone",
+        "language",
+        "time_zone",
+        "external_id",
+        "metadata",
+        "tags",
+    }
     for part in ("subject", "html", "text"):
         words = {"en": {"email": {"subject": "Hello", part: source}}}
-        assert Compiled(version, words=words).follower_fields == (everything if fields == "all" else fields), part
+        assert Compiled(version, words=words).follower_fields == (
+            everything if fields == "all" else fields
+        ), part

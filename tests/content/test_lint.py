@@ -17,7 +17,9 @@ GOOD = {"email": {"subject": "Hi", "html": "<p>Hi</p>"}}
 
 def a_draft(translations: dict[str, Any] | None = None, **fields: Any) -> Version:
     values = {"key": "t", "name": "T", "by": TESTER, "now": NOW}
-    return drafts.create_template(translations=translations or {"en": GOOD}, **(values | fields)).versions.get()
+    return drafts.create_template(
+        translations=translations or {"en": GOOD}, **(values | fields)
+    ).versions.get()
 
 
 def with_html(html: str, **fields: Any) -> Version:
@@ -30,9 +32,7 @@ def found(version: Version) -> list[tuple[str, int | None, str]]:
 
 @pytest.mark.django_db
 def test_a_good_version_has_no_problems() -> None:
-    html = (
-        "{{ follower.first_name }} {{ follower.metadata.town }} {{ links.preferences }} {{ site.name }} {{ order.id }}"
-    )
+    html = "{{ follower.first_name }} {{ follower.metadata.town }} {{ links.preferences }} {{ site.name }} {{ order.id }}"
     assert found(with_html(html, variables=[{"name": "order", "type": "object"}])) == []
 
 
@@ -74,7 +74,9 @@ def test_names_made_inside_the_template_need_no_declaration() -> None:
 
 @pytest.mark.django_db
 def test_missing_parts_and_channels_are_found() -> None:
-    assert found(a_draft({"en": {"email": {"subject": "", "html": ""}, "in_app": {"body": "x"}}})) == [
+    assert found(
+        a_draft({"en": {"email": {"subject": "", "html": ""}, "in_app": {"body": "x"}}})
+    ) == [
         ("en.email.subject", None, "Subject is empty."),
         ("en.email.html", None, "HTML or Text is empty."),
         ("en.in_app.title", None, "Title is empty."),
@@ -116,7 +118,9 @@ def test_a_bad_declaration_is_found(variable: dict[str, Any], message: str) -> N
 
 @pytest.mark.django_db
 def test_a_whole_document_inside_a_layout_is_found() -> None:
-    layout = save_layout(key="frame", name="Frame", html="<html>{{ content }}</html>", by=TESTER, now=NOW)
+    layout = save_layout(
+        key="frame", name="Frame", html="<html>{{ content }}</html>", by=TESTER, now=NOW
+    )
     (problem,) = found(with_html("<html><body>x</body></html>", layout=layout))
     assert "whole document" in problem[2]
 
@@ -130,7 +134,10 @@ def test_html_of_which_no_whole_text_can_be_made_needs_a_text_by_hand() -> None:
 
 
 def test_a_layout_needs_its_content_once_and_known_words_only() -> None:
-    assert layout_problems(html="<b>{{ content }}</b>{{ links.unsubscribe }}", text="{{content}}") == []
+    assert (
+        layout_problems(html="<b>{{ content }}</b>{{ links.unsubscribe }}", text="{{content}}")
+        == []
+    )
     for html, message in [
         ("<b></b>", "once, not 0 times"),
         ("{{ content }}{{- content -}}", "once, not 2 times"),
@@ -147,7 +154,10 @@ def declared(**about: Any) -> Version:
 
 
 def test_data_that_fits_passes_with_its_extras() -> None:
-    assert check_data(declared(required=True), {"total": 5, "more": "x"}) == {"total": 5, "more": "x"}
+    assert check_data(declared(required=True), {"total": 5, "more": "x"}) == {
+        "total": 5,
+        "more": "x",
+    }
 
 
 def test_defaults_are_filled_in_and_optional_values_may_be_missing() -> None:
@@ -157,7 +167,10 @@ def test_defaults_are_filled_in_and_optional_values_may_be_missing() -> None:
 
 def test_missing_wrong_and_reserved_values_are_refused_together() -> None:
     version = Version(
-        variables=[{"name": "total", "type": "number", "required": True}, {"name": "items", "type": "list"}]
+        variables=[
+            {"name": "total", "type": "number", "required": True},
+            {"name": "items", "type": "list"},
+        ]
     )
     with pytest.raises(BadData) as refusal:
         check_data(version, {"items": "tea", "links": {}})

@@ -1,4 +1,6 @@
-"""Rendering: what comes out, in which language, and what a hostile template or hostile data can't do."""
+"""Rendering: what comes out, in which language,
+and what a hostile template or hostile data can't do.
+"""
 
 import datetime as dt
 import time
@@ -23,21 +25,36 @@ NOW = dt.datetime(2026, 11, 21, 9, 0, tzinfo=dt.UTC)
 
 def a_draft(*, layout: str = "", languages: tuple[str, ...] = ("en",), **email: str) -> Version:
     words = {"email": {"subject": "Hello", **email}}
-    frame = save_layout(key="frame", name="Frame", html=layout, by=TESTER, now=NOW) if layout else None
+    frame = None
+    if layout:
+        frame = save_layout(key="frame", name="Frame", html=layout, by=TESTER, now=NOW)
     template = drafts.create_template(
-        key="t", name="T", translations=dict.fromkeys(languages, words), layout=frame, by=TESTER, now=NOW
+        key="t",
+        name="T",
+        translations=dict.fromkeys(languages, words),
+        layout=frame,
+        by=TESTER,
+        now=NOW,
     )
     return template.versions.get()
 
 
 def people(**follower: Any) -> dict[str, Any]:
-    return {"follower": {"name": "Anna", "time_zone": "Europe/Berlin", **follower}, "site": {}, "links": {}}
+    return {
+        "follower": {"name": "Anna", "time_zone": "Europe/Berlin", **follower},
+        "site": {},
+        "links": {},
+    }
 
 
 # ---- what comes out
 @pytest.mark.django_db
 def test_a_name_is_escaped_in_html_and_as_typed_in_subject_and_text() -> None:
-    version = a_draft(subject="Hi {{ follower.name }}", html="<p>{{ follower.name }}</p>", text="{{ follower.name }}")
+    version = a_draft(
+        subject="Hi {{ follower.name }}",
+        html="<p>{{ follower.name }}</p>",
+        text="{{ follower.name }}",
+    )
     parts = compiled(version).render("email", "en", people(name="<b>O'Neil & x")).parts
     assert "<p>&lt;b&gt;O&#39;Neil &amp; x</p>" in parts["html"]
     assert parts["subject"] == "Hi <b>O'Neil & x"
@@ -47,7 +64,11 @@ def test_a_name_is_escaped_in_html_and_as_typed_in_subject_and_text() -> None:
 @pytest.mark.django_db
 def test_a_value_marked_safe_by_somebody_is_escaped_all_the_same() -> None:
     version = a_draft(html="<p>{{ note }}</p>")
-    html = compiled(version).render("email", "en", {**people(), "note": Markup("<script>")}).parts["html"]
+    html = (
+        compiled(version)
+        .render("email", "en", {**people(), "note": Markup("<script>")})
+        .parts["html"]
+    )
     assert "&lt;script&gt;" in html
 
 
@@ -56,7 +77,8 @@ def test_no_filter_lets_markup_of_the_data_through() -> None:
     for name in sorted(parse("", html=True).env.filters):
         for arguments in ("", ': "a"', ": 5", ': "a", "b"', ": v", ": v, v"):
             template = parse(
-                "{{ v | " + name + arguments + " }}|{{ v | " + name + arguments + " | append: v }}", html=True
+                "{{ v | " + name + arguments + " }}|{{ v | " + name + arguments + " | append: v }}",
+                html=True,
             )
             try:
                 assert "<img" not in template.render({"v": hostile, "w": [hostile]}), name
@@ -67,16 +89,23 @@ def test_no_filter_lets_markup_of_the_data_through() -> None:
 @pytest.mark.django_db
 def test_a_subject_is_one_line_whatever_the_data_says() -> None:
     version = a_draft(subject="Hi {{ follower.name }}\n")
-    parts = compiled(version).render("email", "en", people(name="A\r\nBcc: all@example.com\x00")).parts
+    parts = (
+        compiled(version).render("email", "en", people(name="A\r\nBcc: all@example.com\x00")).parts
+    )
     assert parts["subject"] == "Hi A Bcc: all@example.com"
 
 
 @pytest.mark.django_db
 def test_an_in_app_link_is_a_web_address_or_a_path() -> None:
     words = {"in_app": {"title": "T", "link": "{{ url }}"}}
-    version = drafts.create_template(key="t", name="T", translations={"en": words}, by=TESTER, now=NOW).versions.get()
+    version = drafts.create_template(
+        key="t", name="T", translations={"en": words}, by=TESTER, now=NOW
+    ).versions.get()
     for good in ("https://example.com/x?a=1&b=2", "/inbox/", ""):
-        assert compiled(version).render("in_app", "en", {**people(), "url": good}).parts["link"] == good
+        assert (
+            compiled(version).render("in_app", "en", {**people(), "url": good}).parts["link"]
+            == good
+        )
     for bad in ("javascript:alert(1)", "//evil.example", "data:text/html,x"):
         with pytest.raises(RenderError, match="not a link"):
             compiled(version).render("in_app", "en", {**people(), "url": bad})
@@ -85,7 +114,9 @@ def test_an_in_app_link_is_a_web_address_or_a_path() -> None:
 @pytest.mark.django_db
 def test_the_layout_takes_the_body_in_without_escaping_it_and_knows_subject_and_preheader() -> None:
     layout = "<html><title>{{ content.subject }}</title><i>{{ content.preheader }}</i><div>{{ content }}</div></html>"
-    version = a_draft(layout=layout, subject="A & B", preheader="Read {{ follower.name }}", html="<p>Body</p>")
+    version = a_draft(
+        layout=layout, subject="A & B", preheader="Read {{ follower.name }}", html="<p>Body</p>"
+    )
     html = compiled(version).render("email", "en", people()).parts["html"]
     assert "<div><p>Body</p></div>" in html
     assert "<title>A &amp; B</title><i>Read Anna</i>" in html
@@ -105,7 +136,10 @@ def test_without_a_layout_the_preheader_is_hidden_at_the_beginning() -> None:
 @pytest.mark.django_db
 def test_a_missing_text_is_made_from_the_html_also_in_a_draft() -> None:
     version = a_draft(html='<p>Dear {{ follower.name }}</p><a href="https://example.com">Go</a>')
-    assert compiled(version).render("email", "en", people()).parts["text"] == "Dear Anna\n\nGo (https://example.com)"
+    assert (
+        compiled(version).render("email", "en", people()).parts["text"]
+        == "Dear Anna\n\nGo (https://example.com)"
+    )
 
 
 @pytest.mark.django_db
@@ -117,7 +151,9 @@ def test_a_channel_without_words_is_refused() -> None:
 @pytest.mark.django_db
 def test_one_broken_language_does_not_break_the_others() -> None:
     version = a_draft(html="<p>fine</p>", languages=("en",))
-    version.translations.create(language="ru", parts={"email": {"subject": "{{ broken", "html": "x", "text": ""}})
+    version.translations.create(
+        language="ru", parts={"email": {"subject": "{{ broken", "html": "x", "text": ""}}
+    )
     assert "fine" in compiled(version).render("email", "en", people()).parts["html"]
     with pytest.raises(RenderError) as error:
         compiled(version).render("email", "ru", people())
@@ -145,7 +181,11 @@ def test_languages_fall_back_from_special_to_general_to_the_default() -> None:
         ("{{ 1234567.5 | number }}", "ru", "1 234 567,5"),
         ('{{ 9.9 | money: "EUR" }}', "en", "€9.90"),
         ('{{ 9.9 | money: "EUR" }}', "ru", "9,90 €"),
-        ('{{ "2026-11-20T23:30:00+00:00" | date: "long time" }}', "en", "November 21, 2026, 12:30 AM"),
+        (
+            '{{ "2026-11-20T23:30:00+00:00" | date: "long time" }}',
+            "en",
+            "November 21, 2026, 12:30 AM",
+        ),
         ('{{ "2026-11-20" | date: "long" }}', "ru", "20 ноября 2026 г."),
         ('{{ "2026-11-20" | date: "%d.%m.%Y" }}', "en", "20.11.2026"),
         ('{{ "soon" | date: "long" }}', "en", "soon"),
@@ -156,7 +196,9 @@ def test_languages_fall_back_from_special_to_general_to_the_default() -> None:
         ('{{ 11 | plural: "товар", "товара", "товаров" }}', "ru", "товаров"),
     ],
 )
-def test_numbers_money_dates_and_plurals_follow_the_reader(source: str, language: str, expected: str) -> None:
+def test_numbers_money_dates_and_plurals_follow_the_reader(
+    source: str, language: str, expected: str
+) -> None:
     context = {"content": {"language": language}, "follower": {"time_zone": "Europe/Berlin"}}
     text = parse(source).render(context)
     assert " ".join(text.split()) == " ".join(expected.split())
@@ -205,7 +247,9 @@ def test_a_text_keeps_loops_links_and_values() -> None:
     assert "hidden" not in text
     assert "See this page ({{ url }}), https://x.example" in text
     assert "Sum {{ sum }}" in text
-    rendered = parse(text).render({"name": "Anna", "items": ["a", "b"], "sum": 3, "url": "https://u.example"})
+    rendered = parse(text).render(
+        {"name": "Anna", "items": ["a", "b"], "sum": 3, "url": "https://u.example"}
+    )
     assert "* a & more" in rendered
     assert "* b & more" in rendered
 
@@ -280,7 +324,9 @@ def test_a_bomb_ends_in_a_clear_error_within_a_second(bomb: str) -> None:
 
 
 @pytest.mark.django_db
-def test_a_published_version_is_parsed_once_and_a_draft_each_time(django_assert_num_queries: Any) -> None:
+def test_a_published_version_is_parsed_once_and_a_draft_each_time(
+    django_assert_num_queries: Any,
+) -> None:
     template = a_draft(html="<p>x</p>").template
     version = drafts.publish(template=template, by=TESTER, now=NOW)
     first = compiled(version)

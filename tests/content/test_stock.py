@@ -66,7 +66,9 @@ def person(language: str, *, name: str = "Anna Weber", unsubscribe: bool = True)
 def rendered(template: Template, channel: str, language: str, **about: Any) -> Rendered:
     version = drafts.published_version(template)
     assert version is not None
-    return compiled(version).render(channel, language, {**sample_data(version), **person(language, **about)})
+    return compiled(version).render(
+        channel, language, {**sample_data(version), **person(language, **about)}
+    )
 
 
 def channels_of(template: Template) -> set[str]:
@@ -114,12 +116,20 @@ def test_every_message_renders_whole(installed: list[Template]) -> None:
                 assert "https://carillon.example/p/unsubscribe/abc/" in mail["html"], place
                 assert "1 Bell Street" in mail["html"], place
                 assert "1 Bell Street" in mail["text"], place
-                assert re.search("[а-я]{3}", mail["subject"] + mail["text"]) if language == "ru" else True, place
+                assert (
+                    re.search("[а-я]{3}", mail["subject"] + mail["text"])
+                    if language == "ru"
+                    else True
+                ), place
                 assert not re.search("[а-яА-Я]", mail["html"]) if language == "en" else True, place
-                assert "<" not in mail["text"].replace("<b>Eve & 'Co'</b>", "").replace("<b>Eve", ""), place
+                assert "<" not in mail["text"].replace("<b>Eve & 'Co'</b>", "").replace(
+                    "<b>Eve", ""
+                ), place
 
 
-def test_messages_that_are_not_commercial_offer_settings_but_no_unsubscribe(installed: list[Template]) -> None:
+def test_messages_that_are_not_commercial_offer_settings_but_no_unsubscribe(
+    installed: list[Template],
+) -> None:
     mail = rendered(installed[1], "email", "en", unsubscribe=False).parts
     assert "unsubscribe" not in mail["html"].lower()
     assert "unsubscribe" not in mail["text"].lower()
@@ -129,11 +139,15 @@ def test_styles_are_inside_the_tags_and_media_queries_stay(installed: list[Templ
     html = rendered(installed[0], "email", "en").parts["html"]
     assert "prefers-color-scheme: dark" in html
     assert ".rows th {" not in html.split("@media")[0]
-    assert re.search(r'<a href="https://example.com/cart" style="[^"]*color: #FFFFFF', html, re.IGNORECASE)
+    assert re.search(
+        r'<a href="https://example.com/cart" style="[^"]*color: #FFFFFF', html, re.IGNORECASE
+    )
     assert "<!--[if mso]>" in html
 
 
-def test_installing_twice_makes_nothing_new_and_keeps_what_staff_changed(installed: list[Template]) -> None:
+def test_installing_twice_makes_nothing_new_and_keeps_what_staff_changed(
+    installed: list[Template],
+) -> None:
     welcome = Template.objects.get(key="welcome")
     drafts.edit_draft(template=welcome, note="ours", by=TESTER, now=NOW)
     drafts.publish(template=welcome, by=TESTER, now=NOW)
@@ -146,13 +160,19 @@ def test_installing_twice_makes_nothing_new_and_keeps_what_staff_changed(install
 def test_numbers_dates_and_plurals_follow_the_language(installed: list[Template]) -> None:
     order = next(template for template in installed if template.key == "order_confirmation")
     assert "2 items, €54.30" in rendered(order, "email", "en").parts["preheader"]
-    assert "2 позиции на сумму 54,30\xa0€" in rendered(order, "email", "ru").parts["preheader"].replace(" €", "\xa0€")
+    assert "2 позиции на сумму 54,30\xa0€" in rendered(order, "email", "ru").parts[
+        "preheader"
+    ].replace(" €", "\xa0€")
     works = next(template for template in installed if template.key == "planned_maintenance")
-    assert "December 6, 2026" in rendered(works, "email", "en").parts["subject"]  # 22:00 UTC is the 6th in Moscow
+    assert (
+        "December 6, 2026" in rendered(works, "email", "en").parts["subject"]
+    )  # 22:00 UTC is the 6th in Moscow
     assert "6 декабря 2026" in rendered(works, "email", "ru").parts["subject"]
 
 
-def test_an_english_text_message_costs_one_segment_and_a_russian_one_two(installed: list[Template]) -> None:
+def test_an_english_text_message_costs_one_segment_and_a_russian_one_two(
+    installed: list[Template],
+) -> None:
     texted = [each for each in installed if "sms" in channels_of(each) and each.key != "digest"]
     assert len(texted) >= 9
     for template in texted:

@@ -10,7 +10,9 @@ from django.test import Client
 
 @dataclass
 class Page(HTMLParser):
-    """Enough of a page for questions: `text`, `links`, `forms` (their actions), and `inline` (what CSP would stop)."""
+    """Enough of a page for questions: `text`, `links`, `forms` (their actions),
+    and `inline` (what CSP would stop).
+    """
 
     text: str = ""
     links: set[str] = field(default_factory=set)
@@ -29,7 +31,9 @@ class Page(HTMLParser):
         self.inline += [
             f"<{tag} {name}={value!r}>"
             for name, value in attrs
-            if name == "style" or name.startswith(("on", "hx-on")) or (value or "").lower().startswith("javascript:")
+            if name == "style"
+            or name.startswith(("on", "hx-on"))
+            or (value or "").lower().startswith("javascript:")
         ]
         data = values.get("type") == "application/json"
         if tag in {"script", "style"} and not data and not {"src", "nonce"} & set(values):

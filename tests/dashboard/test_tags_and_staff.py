@@ -50,7 +50,11 @@ def test_an_administrator_adds_changes_and_deactivates_a_person(client, admin):
     for _ in range(2):  # a second click says the same and changes nothing
         client.post(f"/staff/{nina.uid}/switch/", {"active": "no"})
     nina.refresh_from_db()
-    assert (nina.role, nina.is_active, nina.check_password(PERSON["password"])) == ("sender", False, True)
+    assert (nina.role, nina.is_active, nina.check_password(PERSON["password"])) == (
+        "sender",
+        False,
+        True,
+    )
 
 
 def test_the_last_administrator_can_not_lock_everybody_out(client, admin):
@@ -76,7 +80,9 @@ def test_a_key_is_shown_once_works_and_is_revoked(client, admin):
     assert secret in issued.content.decode()
     assert "no-store" in issued["Cache-Control"]
     assert authenticate(secret, now=timezone.now()).scopes == ["followers:read", "followers:write"]
-    assert client.post("/api-keys/add/", post)["Location"] == "/api-keys/"  # sent again: no second key
+    assert (
+        client.post("/api-keys/add/", post)["Location"] == "/api-keys/"
+    )  # sent again: no second key
     key = ApiKey.objects.get()
     assert secret not in client.get("/api-keys/").content.decode()
     client.post(f"/api-keys/{key.uid}/revoke/")

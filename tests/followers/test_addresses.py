@@ -23,13 +23,24 @@ from apps.followers.addresses import BadAddress, normalise, ordinary_email
         ("ops@mail.corp.local", "ops@mail.corp.local", "ops@mail.corp.local"),
     ],
 )
-def test_an_email_address_keeps_its_spelling_and_gets_one_key(text: str, value: str, key: str) -> None:
+def test_an_email_address_keeps_its_spelling_and_gets_one_key(
+    text: str, value: str, key: str
+) -> None:
     assert normalise("email", text) == (value, key)
 
 
 @pytest.mark.parametrize(
     "text",
-    ["", "anna", "anna@", "@example.com", "anna@gmail", "a b@example.com", "anna@example..com", "anna@exam\x00ple.com"],
+    [
+        "",
+        "anna",
+        "anna@",
+        "@example.com",
+        "anna@gmail",
+        "a b@example.com",
+        "anna@example..com",
+        "anna@exam\x00ple.com",
+    ],
 )
 def test_what_is_no_email_address_is_refused(text: str) -> None:
     with pytest.raises(BadAddress, match="is not an email address"):
@@ -44,7 +55,9 @@ def test_an_address_cannot_smuggle_a_second_header_line() -> None:
 _LETTERS = string.ascii_letters + string.digits
 _LOCAL = st.text(_LETTERS + "!#$%&'*+/=?^_`{|}~-..", min_size=1, max_size=70)
 _LABELS = st.lists(st.text(_LETTERS + "-", min_size=1, max_size=66), min_size=1, max_size=4)
-_ENDINGS = st.sampled_from(["com", "DE", "рф", "xn--p1ai", "local", "test", "onion", "invalid", "arpa", "1", "c", "c0"])
+_ENDINGS = st.sampled_from(
+    ["com", "DE", "рф", "xn--p1ai", "local", "test", "onion", "invalid", "arpa", "1", "c", "c0"]
+)
 _ADDRESSES = st.builds(
     lambda local, labels, ending: f"{local}@{'.'.join(labels)}.{ending}",
     _LOCAL | st.sampled_from(["Info", "SALES", "Anna.Weber", "a+b"]), _LABELS, _ENDINGS,
@@ -72,7 +85,9 @@ def test_what_is_settled_without_the_library_is_what_the_library_says(text: str)
         "x_1@a-b.museum",
     ],
 )
-def test_an_ordinary_address_never_meets_the_library(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_ordinary_address_never_meets_the_library(
+    text: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.delattr(addresses, "validate_email")
     assert normalise("email", text)
 
@@ -96,7 +111,8 @@ def test_an_odd_address_is_left_to_the_library(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["+49 30 1234567", "0049301234567", "+49 (0)30 / 1234-567", "\u00a0+49\u00a030\u00a01234567"]
+    "text",
+    ["+49 30 1234567", "0049301234567", "+49 (0)30 / 1234-567", "\u00a0+49\u00a030\u00a01234567"],
 )
 def test_a_phone_number_becomes_e164(text: str) -> None:
     assert normalise("sms", text) == ("+49301234567", "+49301234567")

@@ -15,7 +15,9 @@ from apps.inbox.models import InboxItem
 
 @pytest.fixture
 def message(anna: Follower) -> InAppMessage:
-    return InAppMessage(uuid4(), anna.uid, "informational", "Hello", "Body", "https://example.com/a?b=c#d")
+    return InAppMessage(
+        uuid4(), anna.uid, "informational", "Hello", "Body", "https://example.com/a?b=c#d"
+    )
 
 
 def test_a_message_is_stored_for_its_follower(anna: Follower, message: InAppMessage) -> None:
@@ -23,18 +25,26 @@ def test_a_message_is_stored_for_its_follower(anna: Follower, message: InAppMess
         outcome = session.send(message)
     item = InboxItem.objects.get()
     assert (outcome.result, outcome.provider_id) == (Result.ACCEPTED, str(item.uid))
-    assert (item.follower, item.title, item.body, item.link) == (anna, "Hello", "Body", message.link)
+    assert (item.follower, item.title, item.body, item.link) == (
+        anna,
+        "Hello",
+        "Body",
+        message.link,
+    )
     assert item.read_at is None
 
 
 def test_the_same_delivery_arrives_once_and_is_accepted_again(message: InAppMessage) -> None:
     with InApp.open({}) as session:
-        first, second = session.send(message), session.send(replace(message, title="Again"))
+        first = session.send(message)
+        second = session.send(replace(message, title="Again"))
     assert first == second
     assert InboxItem.objects.get().title == "Hello"
 
 
-@pytest.mark.parametrize("link", ["", "/orders/7?x=1", "http://example.com", "HTTPS://example.com/ü"])
+@pytest.mark.parametrize(
+    "link", ["", "/orders/7?x=1", "http://example.com", "HTTPS://example.com/ü"]
+)
 def test_a_link_to_the_web_or_to_this_site_is_taken(message: InAppMessage, link: str) -> None:
     assert InApp.open({}).send(replace(message, link=link)).result == Result.ACCEPTED
 
@@ -64,7 +74,10 @@ def test_any_other_link_is_refused_and_nothing_is_stored(message: InAppMessage, 
 
 def test_a_message_without_a_title_is_refused(message: InAppMessage) -> None:
     outcome = InApp.open({}).send(replace(message, title=" "))
-    assert (outcome.result, outcome.detail) == (Result.PERMANENT_CONTENT, "An in-app message needs a title.")
+    assert (outcome.result, outcome.detail) == (
+        Result.PERMANENT_CONTENT,
+        "An in-app message needs a title.",
+    )
 
 
 def test_a_follower_who_is_gone_is_a_permanent_refusal(message: InAppMessage, anna: Any) -> None:

@@ -72,7 +72,9 @@ def test_all_that_is_new_is_read_at_once_and_nobody_elses(anna: Follower, boris:
 
 def told(anna: Follower) -> Notification:
     """In her inbox, with a mail for the case that she does not look there."""
-    kind = make_type("hint", category="informational", fallback=["in_app", "email"], fallback_after=600)
+    kind = make_type(
+        "hint", category="informational", fallback=["in_app", "email"], fallback_after=600
+    )
     notification = tell(kind, [anna], version=make_version(), channels=["in_app", "email"])
     drain()
     assert stands(notification) == {"sent": 1, "pending": 1}
@@ -98,7 +100,9 @@ def test_reading_all_calls_fallbacks_off_too(anna: Follower, receiver: Receiver)
     assert stands(notification) == {"delivered": 1, "skipped": 1}
 
 
-def test_what_is_retracted_leaves_the_inbox_and_what_waits_is_cancelled(anna: Follower, receiver: Receiver) -> None:
+def test_what_is_retracted_leaves_the_inbox_and_what_waits_is_cancelled(
+    anna: Follower, receiver: Receiver
+) -> None:
     receive(anna, "another")
     notification = told(anna)
     counts = control.retract(notification=notification, by=HERSELF, now=NOW)
@@ -110,13 +114,17 @@ def test_what_is_retracted_leaves_the_inbox_and_what_waits_is_cancelled(anna: Fo
     assert AuditEntry.objects.filter(kind="notification.retracted").count() == 1
 
 
-def test_one_that_is_through_can_be_retracted_and_comes_back_no_more(anna: Follower, receiver: Receiver) -> None:
+def test_one_that_is_through_can_be_retracted_and_comes_back_no_more(
+    anna: Follower, receiver: Receiver
+) -> None:
     notification = tell(make_type(), [anna], version=make_version(), channels=["in_app"])
     drain()
     notification.refresh_from_db()
     assert notification.state == "done"
     assert control.retract(notification=notification, by=HERSELF, now=NOW)["handed_off"] == 1
-    assert control.retract(notification=notification, by=HERSELF, now=NOW)["handed_off"] == 1, "twice is no harm"
+    assert control.retract(notification=notification, by=HERSELF, now=NOW)["handed_off"] == 1, (
+        "twice is no harm"
+    )
     assert notification.state == "cancelled", "nothing of it is sent again"
     row = notification.deliveries.get()
     InApp.open({}).send(InAppMessage(row.uid, anna.uid, "informational", "Hello", "", ""))

@@ -1,4 +1,6 @@
-"""Nothing that was taken is lost while the process lives; memory is bounded; a fork and an end are survived."""
+"""Nothing that was taken is lost while the process lives; memory is bounded;
+a fork and an end are survived.
+"""
 
 import multiprocessing
 import os
@@ -40,7 +42,9 @@ def test_what_a_hundred_threads_add_is_written_once_in_batches() -> None:
     store = Store()
     buffer = buffer_of(store.write, at_once=100)
     threads = [
-        threading.Thread(target=lambda start=start: [buffer.add(start * 100 + n) for n in range(100)])
+        threading.Thread(
+            target=lambda start=start: [buffer.add(start * 100 + n) for n in range(100)]
+        )
         for start in range(100)
     ]
     for thread in threads:
@@ -58,7 +62,9 @@ def test_an_idle_buffer_has_no_thread_and_starts_one_again() -> None:
     for number in range(3):
         buffer.add(number)
         until(lambda: store.kept[-1:] == [number], "the writing")  # noqa: B023
-        until(lambda: not any(thread.name == "buffer" for thread in threading.enumerate()), "its end")
+        until(
+            lambda: not any(thread.name == "buffer" for thread in threading.enumerate()), "its end"
+        )
     assert store.kept == [0, 1, 2]
 
 
@@ -78,7 +84,9 @@ def test_while_the_database_is_away_the_newest_are_kept_and_written_when_it_is_b
     assert len(store.kept) <= 60
 
 
-def test_what_can_never_be_stored_does_not_keep_the_others_out(caplog: pytest.LogCaptureFixture) -> None:
+def test_what_can_never_be_stored_does_not_keep_the_others_out(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     store = Store()
     store.error = ValueError("never")
     buffer = buffer_of(store.write)
@@ -120,5 +128,9 @@ def test_a_program_that_ends_writes_what_waits(tmp_path: Path) -> None:
         "file = pathlib.Path(sys.argv[1])\n"
         "Buffer(lambda items: file.write_text(str(items)), every=3600).add(7)\n"
     )
-    subprocess.run([sys.executable, "-c", program, tmp_path / "kept"], check=True, cwd=Path(__file__).parents[2])
+    subprocess.run(
+        [sys.executable, "-c", program, tmp_path / "kept"],
+        check=True,
+        cwd=Path(__file__).parents[2],
+    )
     assert (tmp_path / "kept").read_text() == "[7]"

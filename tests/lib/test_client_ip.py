@@ -25,7 +25,9 @@ def test_the_visitor_is_as_many_steps_back_as_there_are_proxies(
     settings: Any, proxies: int, header: str, expected: str
 ) -> None:
     settings.PROXY_COUNT = proxies
-    request = RequestFactory().get("/", headers={"x-forwarded-for": header}, REMOTE_ADDR="192.0.2.1")
+    request = RequestFactory().get(
+        "/", headers={"x-forwarded-for": header}, REMOTE_ADDR="192.0.2.1"
+    )
     assert client_ip(request) == expected
 
 

@@ -27,7 +27,9 @@ def test_what_a_spreadsheet_would_run_is_made_inert_and_read_back(cell: str) -> 
     assert original(inert(cell)) == cell
 
 
-@pytest.mark.parametrize("cell", ["", "Anna", "a=b", "+49301234567", "-5", "-1.5", "3,14", "'quoted", "O'Neill"])
+@pytest.mark.parametrize(
+    "cell", ["", "Anna", "a=b", "+49301234567", "-5", "-1.5", "3,14", "'quoted", "O'Neill"]
+)
 def test_everything_else_stays_as_it_is(cell: str) -> None:
     assert inert(cell) == cell
     assert original(cell) == cell

@@ -111,13 +111,17 @@ def lookup(monkeypatch: pytest.MonkeyPatch, *answers: list[str]) -> list[str]:
             return really(host, port, *more, **named)
         asked.append(host)
         addresses = answers[min(len(asked), len(answers)) - 1]
-        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (address, port)) for address in addresses]
+        return [
+            (socket.AF_INET, socket.SOCK_STREAM, 6, "", (address, port)) for address in addresses
+        ]
 
     monkeypatch.setattr(outside_http.socket, "getaddrinfo", found)
     return asked
 
 
-@pytest.mark.parametrize("addresses", [["10.0.0.5"], ["93.184.215.14", "169.254.169.254"], ["::ffff:127.0.0.1"]])
+@pytest.mark.parametrize(
+    "addresses", [["10.0.0.5"], ["93.184.215.14", "169.254.169.254"], ["::ffff:127.0.0.1"]]
+)
 def test_a_name_that_leads_into_a_private_network_is_not_called(
     monkeypatch: pytest.MonkeyPatch, settings: Any, addresses: list[str]
 ) -> None:
@@ -128,7 +132,9 @@ def test_a_name_that_leads_into_a_private_network_is_not_called(
         Outside().post("https://hooks.example/", b"", {})
 
 
-def test_the_connection_goes_to_the_address_that_was_judged(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_connection_goes_to_the_address_that_was_judged(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     """A second look-up could say something else (DNS rebinding)."""
     asked = lookup(monkeypatch, ["93.184.215.14"], ["127.0.0.1"])
     called: list[Any] = []
@@ -149,7 +155,9 @@ class Server(ThreadingHTTPServer):
     daemon_threads = True
 
     def __init__(self, answer: Callable[["Handler"], None]) -> None:
-        self.answer, self.asked, self.connections = answer, [], 0  # type: ignore[var-annotated]
+        self.answer = answer  # type: ignore[var-annotated]
+        self.asked = []  # type: ignore[var-annotated]
+        self.connections = 0  # type: ignore[var-annotated]
         super().__init__(("127.0.0.1", 0), Handler)
 
     def get_request(self) -> Any:
@@ -181,7 +189,9 @@ class Handler(BaseHTTPRequestHandler):
 
 
 @contextmanager
-def serving(answer: Callable[[Handler], None], tls: ssl.SSLContext | None = None) -> Iterator[Server]:
+def serving(
+    answer: Callable[[Handler], None], tls: ssl.SSLContext | None = None
+) -> Iterator[Server]:
     server = Server(answer)
     if tls:
         server.socket = tls.wrap_socket(server.socket, server_side=True)
@@ -201,7 +211,9 @@ def outside() -> Iterator[Outside]:
     outside.close()
 
 
-def test_a_connection_is_kept_and_one_that_was_closed_meanwhile_costs_nothing(outside: Outside) -> None:
+def test_a_connection_is_kept_and_one_that_was_closed_meanwhile_costs_nothing(
+    outside: Outside,
+) -> None:
     with serving(lambda to: to.say(200, b"fine")) as server:
         url = f"http://127.0.0.1:{server.server_port}/hook?a=b"
         replies = [outside.post(url, b"{}", {"X": "y"}) for _ in range(3)]
@@ -221,7 +233,9 @@ def test_a_redirect_is_an_answer_and_not_followed(outside: Outside) -> None:
 def test_of_a_long_answer_only_the_beginning_is_read(outside: Outside) -> None:
     with serving(lambda to: to.say(500, b"x" * 1_000_000)) as server:
         url = f"http://127.0.0.1:{server.server_port}/"
-        assert [len(outside.post(url, b"", {}).text) for _ in range(2)] == [outside_http.LARGEST] * 2
+        assert [len(outside.post(url, b"", {}).text) for _ in range(2)] == [
+            outside_http.LARGEST
+        ] * 2
     assert server.connections == 2
 
 
@@ -233,7 +247,9 @@ def drip(to: Handler, head: bytes) -> None:
             time.sleep(0.05)
 
 
-@pytest.mark.parametrize("head", [b"", b"HTTP/1.1 200 OK\r\nX-", b"HTTP/1.1 200 OK\r\nContent-Length: 90\r\n\r\n"])
+@pytest.mark.parametrize(
+    "head", [b"", b"HTTP/1.1 200 OK\r\nX-", b"HTTP/1.1 200 OK\r\nContent-Length: 90\r\n\r\n"]
+)
 def test_whoever_answers_a_letter_at_a_time_is_cut_off(head: bytes) -> None:
     outside = Outside(timeout=shortly())
     with serving(lambda to: drip(to, head)) as server, pytest.raises(NoAnswer, match="within"):

@@ -9,7 +9,11 @@ from apps.lib.queue.lanes import Lane
 
 def test_an_announcement_waits_in_its_own_lane(db: None) -> None:
     announce("apps.ops.heartbeat.canary", lane=Lane.BULK)
-    assert {lane: waiting(lane) for lane in Lane} == {Lane.CRITICAL: 0, Lane.TRANSACTIONAL: 0, Lane.BULK: 1}
+    assert {lane: waiting(lane) for lane in Lane} == {
+        Lane.CRITICAL: 0,
+        Lane.TRANSACTIONAL: 0,
+        Lane.BULK: 1,
+    }
 
 
 def test_an_announcement_is_gone_when_its_change_is_rolled_back(db: None) -> None:

@@ -13,7 +13,14 @@ def deep(levels: int) -> str:
 
 
 @pytest.mark.parametrize(
-    "text", ["1", "null", '{"a": [1, 2.5, "\\\\u0000", "\\ud83d\\ude00"]}', deep(100), '"' + "[" * 999 + '"']
+    "text",
+    [
+        "1",
+        "null",
+        '{"a": [1, 2.5, "\\\\u0000", "\\ud83d\\ude00"]}',
+        deep(100),
+        '"' + "[" * 999 + '"',
+    ],
 )
 def test_what_can_be_kept_is_read_as_it_is(text: str) -> None:
     assert strict_json.read(text) == json.loads(text)

@@ -18,7 +18,8 @@ ORDER = [{"name": "order", "type": "string", "required": True, "example": "A-1"}
 
 
 def test_the_same_key_twice_is_one_notification(anna: Follower) -> None:
-    kind, version = make_type(), make_version()
+    kind = make_type()
+    version = make_version()
     first = tell(kind, [anna], version=version, dedup_key="order-1")
     assert tell(kind, [anna], version=version, dedup_key="order-1") == first
     assert tell(kind, [anna], version=version, dedup_key="order-2") != first
@@ -30,11 +31,19 @@ def test_naming_a_person_twice_is_one_message(anna: Follower) -> None:
     assert Delivery.objects.count() == 1
 
 
-def test_each_persons_own_values_lie_over_the_common_ones(receiver: Receiver, anna: Follower, chen: Follower) -> None:
+def test_each_persons_own_values_lie_over_the_common_ones(
+    receiver: Receiver, anna: Follower, chen: Follower
+) -> None:
     version = make_version(
-        body="<p>Order {{ order }} from {{ shop }}</p>", variables=[*ORDER, {**ORDER[0], "name": "shop"}]
+        body="<p>Order {{ order }} from {{ shop }}</p>",
+        variables=[*ORDER, {**ORDER[0], "name": "shop"}],
     )
-    tell(make_type(), [(anna, {"order": "B-7"})], version=version, data={"order": "none", "shop": "Bells"})  # type: ignore[list-item]
+    tell(
+        make_type(),
+        [(anna, {"order": "B-7"})],
+        version=version,
+        data={"order": "none", "shop": "Bells"},
+    )  # type: ignore[list-item]
     drain()
     assert "Order B-7 from Bells" in receiver.arrived[0].mail.get_body(("html",)).get_content()
 
@@ -53,7 +62,9 @@ def test_a_missing_value_is_refused_by_name(anna: Follower) -> None:
         ({"expires_at": dt.datetime(2020, 1, 1, tzinfo=dt.UTC)}, "expire before it is sent"),
     ],
 )
-def test_what_can_not_be_sent_is_refused_with_the_reason(anna: Follower, fields: dict[str, object], says: str) -> None:
+def test_what_can_not_be_sent_is_refused_with_the_reason(
+    anna: Follower, fields: dict[str, object], says: str
+) -> None:
     with pytest.raises(NotNotifiable, match=says):
         tell(make_type(), [anna], version=make_version(), **fields)
     assert Notification.objects.count() == 0
@@ -67,8 +78,11 @@ def test_nobody_to_notify_and_no_template_are_refused(anna: Follower) -> None:
         tell(kind, [anna])
 
 
-def test_the_types_template_speaks_and_stays_the_version_it_was(receiver: Receiver, anna: Follower) -> None:
-    kind, version = make_type(), make_version()
+def test_the_types_template_speaks_and_stays_the_version_it_was(
+    receiver: Receiver, anna: Follower
+) -> None:
+    kind = make_type()
+    version = make_version()
     TypeTemplate.objects.create(notification_type=kind, template=version.template)
     notification = tell(kind, [anna])
     parts = {"email": {"subject": "Changed", "html": "<p>changed</p>"}}
@@ -95,7 +109,9 @@ def test_a_callers_rollback_takes_the_message_with_it(receiver: Receiver, anna: 
 
 
 def test_a_later_notification_waits_for_its_time(receiver: Receiver, anna: Follower) -> None:
-    notification = tell(make_type(), [anna], version=make_version(), send_at=timezone.now() + dt.timedelta(hours=1))
+    notification = tell(
+        make_type(), [anna], version=make_version(), send_at=timezone.now() + dt.timedelta(hours=1)
+    )
     drain()
     assert receiver.arrived == []
     Delivery.objects.update(due_at=timezone.now())
@@ -105,7 +121,9 @@ def test_a_later_notification_waits_for_its_time(receiver: Receiver, anna: Follo
     assert notification.state == "done"
 
 
-def test_a_channel_the_template_has_no_words_for_is_not_chosen_by_itself(receiver: Receiver, anna: Follower) -> None:
+def test_a_channel_the_template_has_no_words_for_is_not_chosen_by_itself(
+    receiver: Receiver, anna: Follower
+) -> None:
     kind = make_type(channels=["email", "in_app", "sms"])
     notification = tell(kind, [anna], version=make_version(), channels=None)
     assert notification.channels == ["email", "in_app"]

@@ -20,15 +20,25 @@ from tests.patience import PATIENCE
 
 
 def opened(**fields: Any) -> Notification:
-    values: dict[str, Any] = {"channels": ["email"], "source": "test", "lane": Lane.BULK, "by": TESTER}
+    values: dict[str, Any] = {
+        "channels": ["email"],
+        "source": "test",
+        "lane": Lane.BULK,
+        "by": TESTER,
+    }
     return open_notification(
-        notification_type=make_type(), version=make_version(), now=timezone.now(), **(values | fields)
+        notification_type=make_type(),
+        version=make_version(),
+        now=timezone.now(),
+        **(values | fields),
     )
 
 
 def plan_all(notification: Notification, size: int = 3) -> int:
     slices = 1
-    while freeze_slice(notification=notification, followers=Follower.objects.all(), now=timezone.now(), size=size):
+    while freeze_slice(
+        notification=notification, followers=Follower.objects.all(), now=timezone.now(), size=size
+    ):
         notification.refresh_from_db()
         slices += 1
     finish_planning(notification=notification, now=timezone.now())
@@ -56,13 +66,21 @@ def test_each_person_gets_one_row_with_the_reason(
     assert notification.state == "sending"
 
 
-def test_who_has_a_message_already_gets_no_second_one_and_the_others_of_the_slice_get_theirs(db: None) -> None:
+def test_who_has_a_message_already_gets_no_second_one_and_the_others_of_the_slice_get_theirs(
+    db: None,
+) -> None:
     people = [make_follower(email=f"p{number}@example.com") for number in range(3)]
     notification = opened()
-    freeze_slice(notification=notification, followers=Follower.objects.filter(pk=people[1].pk), now=timezone.now())
+    freeze_slice(
+        notification=notification,
+        followers=Follower.objects.filter(pk=people[1].pk),
+        now=timezone.now(),
+    )
     Notification.objects.update(planned_through=0)
     plan_all(notification)
-    assert sorted(Delivery.objects.values_list("follower", flat=True)) == [person.pk for person in people]
+    assert sorted(Delivery.objects.values_list("follower", flat=True)) == [
+        person.pk for person in people
+    ]
     assert stands(notification) == {"pending": 3}
 
 
@@ -71,7 +89,9 @@ def test_slices_resume_after_the_last_one_and_two_planners_make_no_second_copy(d
         make_follower(email=f"p{number}@example.com")
     notification = opened()
     stale = Notification.objects.get(pk=notification.pk)
-    freeze_slice(notification=notification, followers=Follower.objects.all(), now=timezone.now(), size=4)
+    freeze_slice(
+        notification=notification, followers=Follower.objects.all(), now=timezone.now(), size=4
+    )
     freeze_slice(notification=stale, followers=Follower.objects.all(), now=timezone.now(), size=4)
     assert Delivery.objects.count() == 8, "the second planner goes on where the first stopped"
     assert plan_all(notification) == 1
@@ -84,7 +104,8 @@ def test_slices_resume_after_the_last_one_and_two_planners_make_no_second_copy(d
 def test_planning_a_paused_notification_goes_on_and_a_cancelled_one_stops(db: None) -> None:
     for number in range(6):
         make_follower(email=f"p{number}@example.com")
-    paused, cancelled = opened(), open_notification_again()
+    paused = opened()
+    cancelled = open_notification_again()
     Notification.objects.filter(pk=paused.pk).update(state="paused")
     Notification.objects.filter(pk=cancelled.pk).update(state="cancelled")
     plan_all(paused)
@@ -131,13 +152,17 @@ def test_who_opts_out_does_not_wait_for_a_planner() -> None:
     def opt_out() -> None:
         now = timezone.now()
         cells = {("news", "in_app"): False}
-        acts.set_preferences(follower=anna, cells=cells, mutes={}, source="test", by=TESTER, now=now)
+        acts.set_preferences(
+            follower=anna, cells=cells, mutes={}, source="test", by=TESTER, now=now
+        )
         acts.unsubscribe(follower=anna, source="test", by=TESTER, now=now)
         connection.close()
 
     leaving = threading.Thread(target=opt_out)
     with transaction.atomic():
-        freeze_slice(notification=notification, followers=Follower.objects.all(), now=timezone.now())
+        freeze_slice(
+            notification=notification, followers=Follower.objects.all(), now=timezone.now()
+        )
         leaving.start()
         leaving.join(PATIENCE)
         waits = leaving.is_alive()
@@ -148,11 +173,15 @@ def test_who_opts_out_does_not_wait_for_a_planner() -> None:
 
 
 @pytest.mark.skipif(connection.vendor == "sqlite", reason="SQLite always goes by the index")
-def test_looking_for_due_work_reads_one_row_of_a_notification_however_many_wait(anna: Follower) -> None:
+def test_looking_for_due_work_reads_one_row_of_a_notification_however_many_wait(
+    anna: Follower,
+) -> None:
     notification = opened(channels=["in_app"])
     plan_all(notification)
     own = ("id", "uid", "follower_id")
-    names = ", ".join(field.column for field in Delivery._meta.concrete_fields if field.column not in own)
+    names = ", ".join(
+        field.column for field in Delivery._meta.concrete_fields if field.column not in own
+    )
     with connection.cursor() as cursor:
         cursor.execute(
             f"INSERT INTO notifications_delivery (uid, {names}) SELECT gen_random_uuid(), {names} "  # noqa: S608
@@ -161,4 +190,8 @@ def test_looking_for_due_work_reads_one_row_of_a_notification_however_many_wait(
         cursor.execute("ANALYZE notifications_delivery")
     found, steps = places_explained(Lane.BULK, "in_app")
     assert found == [notification.pk]
-    assert [step["Actual Rows"] for step in steps if step.get("Relation Name") == "notifications_delivery"] == [1]
+    assert [
+        step["Actual Rows"]
+        for step in steps
+        if step.get("Relation Name") == "notifications_delivery"
+    ] == [1]

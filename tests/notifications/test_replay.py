@@ -1,4 +1,6 @@
-"""Sending again what was not delivered: in chunks, each row once, with a progress that is true at every moment."""
+"""Sending again what was not delivered: in chunks, each row once,
+with a progress that is true at every moment.
+"""
 
 import datetime as dt
 from typing import Any
@@ -40,11 +42,19 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("apps.notifications.books.transitions.CHUNK", 2)
 
 
-def test_a_large_order_goes_chunk_by_chunk_and_says_how_far_it_is(failed: Notification, small: None) -> None:
+def test_a_large_order_goes_chunk_by_chunk_and_says_how_far_it_is(
+    failed: Notification, small: None
+) -> None:
     assert replay.retry_failed(notification=failed, **act()) == 5
     order = Replay.objects.get()
-    assert (order.moved, order.finished_at, stands(failed)) == (2, None, {"pending": 2, "failed": 3})
-    assert replay.retry_failed(notification=failed, **act()) == 3, "pressed again: the same order, and what is left"
+    assert (order.moved, order.finished_at, stands(failed)) == (
+        2,
+        None,
+        {"pending": 2, "failed": 3},
+    )
+    assert replay.retry_failed(notification=failed, **act()) == 3, (
+        "pressed again: the same order, and what is left"
+    )
     assert Replay.objects.count() == 1
     replay.replay_rest(replay_id=order.pk)
     order.refresh_from_db()
@@ -54,7 +64,9 @@ def test_a_large_order_goes_chunk_by_chunk_and_says_how_far_it_is(failed: Notifi
     assert AuditEntry.objects.get(kind="delivery.retried").data["deliveries"] == 5
 
 
-def test_one_that_fails_again_meanwhile_is_not_sent_a_third_time(failed: Notification, small: None) -> None:
+def test_one_that_fails_again_meanwhile_is_not_sent_a_third_time(
+    failed: Notification, small: None
+) -> None:
     replay.retry_failed(notification=failed, **act())
     drain()  # the first two are refused again while three still wait for the order
     assert stands(failed) == {"failed": 5}
@@ -65,7 +77,9 @@ def test_one_that_fails_again_meanwhile_is_not_sent_a_third_time(failed: Notific
     assert DeliveryEvent.objects.filter(kind="retried").count() == 5
 
 
-def test_an_order_whose_task_was_lost_goes_on(failed: Notification, small: None, monkeypatch: Any) -> None:
+def test_an_order_whose_task_was_lost_goes_on(
+    failed: Notification, small: None, monkeypatch: Any
+) -> None:
     monkeypatch.setattr(replay, "waiting", lambda lane: 0)
     announced: list[dict[str, Any]] = []
     monkeypatch.setattr(replay, "announce", lambda task, **ids: announced.append(ids))
@@ -77,7 +91,9 @@ def test_an_order_whose_task_was_lost_goes_on(failed: Notification, small: None,
     assert announced[1]["replay_id"] == Replay.objects.get().pk
 
 
-def test_a_cancelled_notification_is_not_opened_again(failed: Notification, news: NotificationType) -> None:
+def test_a_cancelled_notification_is_not_opened_again(
+    failed: Notification, news: NotificationType
+) -> None:
     Notification.objects.update(state="cancelled")
     with pytest.raises(control.WrongState):
         replay.retry_failed(notification=failed, **act())
@@ -90,14 +106,23 @@ def test_all_of_a_kind_are_sent_again_but_not_those_of_campaigns_or_of_other_rea
 ) -> None:
     version = failed.version
     second = tell(news, [make_follower(email="anna@example.com")], version=version)
-    campaign = tell(news, [make_follower(email="boris@example.com")], version=version, source="campaign")
+    campaign = tell(
+        news, [make_follower(email="boris@example.com")], version=version, source="campaign"
+    )
     other = tell(make_type("receipts"), [make_follower(email="chen@example.com")], version=version)
     drain()
     receiver.answers.clear()
     doubtful = {"status": "in_doubt", "reason": ""}
     assert replay.replay(notification=None, kind=news, **doubtful, **act()) == 0, "there are none"
-    assert replay.replay(notification=None, kind=news, status="failed", reason="gave_up", **act()) == 0
-    assert replay.replay(notification=None, kind=news, status="failed", reason="refused_recipient", **act()) == 6
+    assert (
+        replay.replay(notification=None, kind=news, status="failed", reason="gave_up", **act()) == 0
+    )
+    assert (
+        replay.replay(
+            notification=None, kind=news, status="failed", reason="refused_recipient", **act()
+        )
+        == 6
+    )
     replay.replay_rest(replay_id=Replay.objects.get().pk)
     drain()
     assert (stands(failed), stands(second)) == ({"sent": 5}, {"sent": 1})

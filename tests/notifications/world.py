@@ -1,4 +1,6 @@
-"""What the sending tests share: a receiver with an account that leads to it, a template, and a way to wait."""
+"""What the sending tests share: a receiver with an account that leads to it, a template,
+and a way to wait.
+"""
 
 import datetime as dt
 from typing import Any
@@ -30,7 +32,9 @@ def make_version(
     also: dict[str, Any] | None = None,
     **fields: Any,
 ) -> Version:
-    """A published template with an e-mail and an in-app part, and those of other channels (`also`)."""
+    """A published template with an e-mail and an in-app part,
+    and those of other channels (`also`).
+    """
     parts = {
         "email": {"subject": "Hello {{ follower.name }}", "html": body},
         "in_app": {"title": "Hello", "body": "{{ follower.name }}"},
@@ -48,12 +52,19 @@ def make_accounts(receiver: Receiver, **settings: Any) -> ProviderAccount:
     now = timezone.now()
     edit.add_account(name="Inbox", provider_key="in_app", settings={}, by=TESTER, now=now)
     values = receiver.settings(**settings)
-    return edit.add_account(name="Receiver", provider_key="smtp", settings=values, by=TESTER, now=now)
+    return edit.add_account(
+        name="Receiver", provider_key="smtp", settings=values, by=TESTER, now=now
+    )
 
 
 def tell(kind: NotificationType, people: list[Follower], **fields: Any) -> Notification:
     """notify() by e-mail, now, in the tests' name."""
-    values: dict[str, Any] = {"channels": ["email"], "source": "test", "by": TESTER, "now": timezone.now()}
+    values: dict[str, Any] = {
+        "channels": ["email"],
+        "source": "test",
+        "by": TESTER,
+        "now": timezone.now(),
+    }
     return notify(notification_type=kind, recipients=people, **(values | fields))
 
 
@@ -73,10 +84,16 @@ def make_due(notification: Notification) -> None:
 
 def stands(notification: Notification) -> dict[str, int]:
     """Statuses by count, from the rows; and proof that the tallies say the same."""
-    rows = notification.deliveries.order_by().values_list("channel", "status", "reason").annotate(n=Count("pk"))
+    rows = (
+        notification.deliveries.order_by()
+        .values_list("channel", "status", "reason")
+        .annotate(n=Count("pk"))
+    )
     by_place = {(channel, status, reason): n for channel, status, reason, n in rows}
     assert dict(balance(notification).rows) == by_place, "the balance sheet does not equal the rows"
-    assert (tallies.waiting(notification.pk) == 0) == (not {*tallies.WAITING} & {s for _, s, _ in by_place})
+    assert (tallies.waiting(notification.pk) == 0) == (
+        not {*tallies.WAITING} & {s for _, s, _ in by_place}
+    )
     counts: dict[str, int] = {}
     for (_, status, _), n in by_place.items():
         counts[status] = counts.get(status, 0) + n
@@ -84,7 +101,9 @@ def stands(notification: Notification) -> dict[str, int]:
 
 
 def places_explained(lane: Lane, channel: str) -> tuple[list[int], list[dict[str, Any]]]:
-    """The notifications in which a claim finds something due, and the steps in which the database found them."""
+    """The notifications in which a claim finds something due,
+    and the steps in which the database found them.
+    """
     with CaptureQueriesContext(connection) as asked:
         found = choose.places(lane, {channel: {""}}, now=timezone.now())
     sql = asked.captured_queries[-1]["sql"]
@@ -94,7 +113,9 @@ def places_explained(lane: Lane, channel: str) -> tuple[list[int], list[dict[str
             steps = _steps(cursor.fetchone()[0][0]["Plan"])
         else:
             cursor.execute(f"EXPLAIN QUERY PLAN {sql}")
-            steps = [{"Index Name": word} for *_, detail in cursor.fetchall() for word in detail.split()]
+            steps = [
+                {"Index Name": word} for *_, detail in cursor.fetchall() for word in detail.split()
+            ]
     return [pk for pk, *_ in found], steps
 
 

@@ -21,18 +21,30 @@ def environment(folder: Path, **more: str) -> dict[str, str]:
     if connection.vendor == "sqlite":
         url = f"sqlite:///{database['NAME']}"
     else:
-        place = f"{database['HOST']}:{database['PORT']}" if database["PORT"] else database["HOST"]
-        person = (
-            f"{database['USER']}:{quote(database['PASSWORD'], safe='')}" if database["PASSWORD"] else database["USER"]
-        )
+        if database["PORT"]:
+            place = f"{database['HOST']}:{database['PORT']}"
+        else:
+            place = database["HOST"]
+        if database["PASSWORD"]:
+            person = f"{database['USER']}:{quote(database['PASSWORD'], safe='')}"
+        else:
+            person = database["USER"]
         host = database["OPTIONS"].get("host", "")
         url = f"postgres://{person}@{place}/{database['NAME']}" + (f"?host={host}" if host else "")
-    return {**os.environ, "CARILLON_MODE": "test", "VAR_DIR": str(folder), "DATABASE_URL": url, **more}
+    return {
+        **os.environ,
+        "CARILLON_MODE": "test",
+        "VAR_DIR": str(folder),
+        "DATABASE_URL": url,
+        **more,
+    }
 
 
 @contextmanager
 def program(folder: Path, *words: str, **more: str) -> Iterator["subprocess.Popen[bytes]"]:
-    """`manage.py <words>` in a session of its own; at the end it and all its descendants are gone."""
+    """`manage.py <words>` in a session of its own;
+    at the end it and all its descendants are gone.
+    """
     log = (folder / "program.log").open("ab")
     process = subprocess.Popen(
         [sys.executable, "manage.py", *words],

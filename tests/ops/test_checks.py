@@ -32,13 +32,19 @@ def test_the_shipped_settings_pass() -> None:
         ({"catch_up": True}, "carillon.E002"),
     ],
 )
-def test_an_unsafe_value_for_all_lanes_is_refused(settings: Any, change: dict[str, Any], expected: str) -> None:
+def test_an_unsafe_value_for_all_lanes_is_refused(
+    settings: Any, change: dict[str, Any], expected: str
+) -> None:
     settings.Q_CLUSTER = settings.Q_CLUSTER | change
     assert ids(queue_is_safe(None)) == {expected}
 
 
 def test_a_lane_without_a_cluster_is_refused(settings: Any) -> None:
-    clusters = {name: each for name, each in settings.Q_CLUSTER["ALT_CLUSTERS"].items() if name != "critical"}
+    clusters = {
+        name: each
+        for name, each in settings.Q_CLUSTER["ALT_CLUSTERS"].items()
+        if name != "critical"
+    }
     settings.Q_CLUSTER = settings.Q_CLUSTER | {"ALT_CLUSTERS": clusters}
     errors = queue_is_safe(None)
     assert ids(errors) == {"carillon.E003"}
@@ -50,14 +56,19 @@ def test_a_lane_without_a_cluster_is_refused(settings: Any) -> None:
     [
         ({"bulk": 2}, {"carillon.E004"}),
         ({"workers": 2, "queue_limit": 3, "retry": 3000}, {"carillon.E005"}),
-        ({"workers": 2, "queue_limit": None, "retry": 3000}, {"carillon.E005"}),  # django-q2 would take workers²
+        (
+            {"workers": 2, "queue_limit": None, "retry": 3000},
+            {"carillon.E005"},
+        ),  # django-q2 would take workers²
         ({"max_attempts": 0}, {"carillon.E006"}),
         ({"timeout": None}, {"carillon.E007"}),
         ({"timeout": 1.5}, {"carillon.E007"}),
         ({"timeout": 120, "retry": 240}, {"carillon.E008"}),
     ],
 )
-def test_an_unsafe_value_of_one_lane_is_refused(settings: Any, change: dict[str, Any], expected: set[str]) -> None:
+def test_an_unsafe_value_of_one_lane_is_refused(
+    settings: Any, change: dict[str, Any], expected: set[str]
+) -> None:
     cluster = copy.deepcopy(settings.Q_CLUSTER)
     cluster["ALT_CLUSTERS"]["bulk"] |= change
     settings.Q_CLUSTER = cluster
@@ -114,8 +125,15 @@ PRODUCTION = {
 
 
 def manage(tmp_path: Path, *words: str, **environment: str) -> "subprocess.CompletedProcess[str]":
-    """With nothing in the environment but what is given. A developer's .env must not fill in what is missing."""
-    kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "DATABASE_URL") if name in os.environ}
+    """With nothing in the environment but what is given.
+
+    A developer's .env must not fill in what is missing.
+    """
+    kept = {
+        name: os.environ[name]
+        for name in ("PATH", "HOME", "LANG", "DATABASE_URL")
+        if name in os.environ
+    }
     code = (
         "import sys; from notifications_project import env; env.load_file = lambda path: None; import manage; "
         "sys.argv[0] = 'manage.py'; manage.main()"
@@ -138,8 +156,12 @@ def test_the_shipped_production_settings_have_no_warning(tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize("secret", ["SECRET_KEY", "FIELD_KEYS"])
-def test_production_refuses_to_start_without_its_secrets_and_says_which(tmp_path: Path, secret: str) -> None:
-    done = manage(tmp_path, "check", **{name: value for name, value in PRODUCTION.items() if name != secret})
+def test_production_refuses_to_start_without_its_secrets_and_says_which(
+    tmp_path: Path, secret: str
+) -> None:
+    done = manage(
+        tmp_path, "check", **{name: value for name, value in PRODUCTION.items() if name != secret}
+    )
     assert done.returncode != 0
     assert f"{secret} is not set" in done.stderr
 
@@ -157,8 +179,11 @@ def test_the_mailbox_and_run_refuse_production(tmp_path: Path) -> None:
         assert "production" in done.stderr
 
 
-def test_addresses_of_strangers_may_lead_to_this_machine_only_where_nothing_is_real(settings: Any) -> None:
-    settings.ALLOW_LOOPBACK, settings.PRODUCTION = True, False
+def test_addresses_of_strangers_may_lead_to_this_machine_only_where_nothing_is_real(
+    settings: Any,
+) -> None:
+    settings.ALLOW_LOOPBACK = True
+    settings.PRODUCTION = False
     assert nobody_can_make_us_call_ourselves(None) == []
     settings.PRODUCTION = True
     assert ids(nobody_can_make_us_call_ourselves(None)) == {"carillon.E013"}

@@ -31,7 +31,8 @@ def wide(monkeypatch: pytest.MonkeyPatch) -> None:
 def people(tmp_path: Path) -> Path:
     path = tmp_path / "people.csv"
     path.write_text(
-        "E-Mail;ФИО;City\nanna@example.com;Anna New;Berlin\nnew@example.com;New;Köln\nbroken;Bad;\n", "utf-8"
+        "E-Mail;ФИО;City\nanna@example.com;Anna New;Berlin\nnew@example.com;New;Köln\nbroken;Bad;\n",
+        "utf-8",
     )
     return path
 
@@ -39,11 +40,22 @@ def people(tmp_path: Path) -> Path:
 # ---------------------------------------------------------------- add_follower
 def test_add_follower_adds_and_says_so() -> None:
     said = run(
-        "add_follower", "anna@example.com", "--name", "Anna [W]", "--tag", "vip", "--metadata", '{"plan": "pro"}'
+        "add_follower",
+        "anna@example.com",
+        "--name",
+        "Anna [W]",
+        "--tag",
+        "vip",
+        "--metadata",
+        '{"plan": "pro"}',
     )
     follower = Follower.objects.get()
     assert said == f"Added Anna [W] (subscribed), id {follower.uid}.\n"
-    assert (follower.email, follower.metadata, follower.tags.get().name) == ("anna@example.com", {"plan": "pro"}, "vip")
+    assert (follower.email, follower.metadata, follower.tags.get().name) == (
+        "anna@example.com",
+        {"plan": "pro"},
+        "vip",
+    )
     assert ConsentRecord.objects.get().source == "command"
     assert AuditEntry.objects.get(kind="follower.added").actor_label == "manage.py add_follower"
 
@@ -72,7 +84,9 @@ def test_add_follower_refuses_in_words(words: list[str], says: str, anna: Follow
 
 # ---------------------------------------------------------------- list_followers
 @pytest.mark.usefixtures("wide")
-def test_list_followers_shows_a_table_and_how_many_there_are(anna: Follower, boris: Follower, chen: Follower) -> None:
+def test_list_followers_shows_a_table_and_how_many_there_are(
+    anna: Follower, boris: Follower, chen: Follower
+) -> None:
     said = run("list_followers", limit=2)
     assert "Chen Li" in said
     assert "+8613800138000" in said
@@ -125,7 +139,9 @@ def test_import_followers_runs_to_the_end_and_writes_the_error_file(
 
 
 @pytest.mark.usefixtures("wide")
-def test_a_dry_run_shows_the_difference_and_leaves_nothing_behind(people: Path, anna: Follower, settings: Any) -> None:
+def test_a_dry_run_shows_the_difference_and_leaves_nothing_behind(
+    people: Path, anna: Follower, settings: Any
+) -> None:
     said = run("import_followers", str(people), "--dry-run")
     assert "name: Anna Weber → Anna New" in said
     assert "1 create, 1 update, 0 unchanged, 1 refused. Nothing was changed." in said
@@ -195,7 +211,14 @@ def test_an_import_that_a_worker_took_over_goes_on_without_the_command(
 
 def test_a_list_fits_into_a_narrow_terminal(db: None, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "80")
-    run("add_follower", "johanna.weber@example.org", "--name", "Johanna Weber", "--tag", "Newsletter")
+    run(
+        "add_follower",
+        "johanna.weber@example.org",
+        "--name",
+        "Johanna Weber",
+        "--tag",
+        "Newsletter",
+    )
     said = run("list_followers")
     assert "johanna.weber@example.org" in said  # in one piece
     assert all(len(line) <= 80 for line in said.splitlines())

@@ -20,7 +20,9 @@ def alive(*, but: str = "", seconds: int = 5) -> None:
     now = timezone.now()
     for group in heartbeat.GROUPS:
         heartbeat.begin(supervisor="here:1", group=group, now=now)
-        ago = seconds if group == but else 1
+        ago = 1
+        if group == but:
+            ago = seconds
         LaneHeartbeat.objects.filter(lane=group).update(beat_at=now - dt.timedelta(seconds=ago))
 
 
@@ -55,7 +57,9 @@ def test_one_living_machine_is_enough(client: Client, db: None) -> None:
     assert client.get("/readyz").status_code == 200
 
 
-def test_a_database_that_does_not_answer_means_not_ready(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_database_that_does_not_answer_means_not_ready(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def refuse(**kwargs: Any) -> None:
         raise OperationalError("connection refused")
 
@@ -65,10 +69,15 @@ def test_a_database_that_does_not_answer_means_not_ready(client: Client, monkeyp
     assert answer.json()["database"] == "does not answer"
 
 
-def test_staff_see_what_runs_what_waits_and_why_something_was_replaced(client: Client, viewer: Any) -> None:
+def test_staff_see_what_runs_what_waits_and_why_something_was_replaced(
+    client: Client, viewer: Any
+) -> None:
     alive(but="bulk", seconds=90)
     heartbeat.begin(
-        supervisor="here:1", group="tick", now=timezone.now(), restart_reason="nothing came through for 46 s"
+        supervisor="here:1",
+        group="tick",
+        now=timezone.now(),
+        restart_reason="nothing came through for 46 s",
     )
     announce("apps.ops.heartbeat.canary", lane=Lane.CRITICAL)
     client.force_login(viewer)
@@ -83,7 +92,9 @@ def test_strangers_do_not_see_the_card(client: Client, db: None) -> None:
 
 
 # ------------------------------------------------------------------ the rows behind it
-def test_a_beat_is_written_for_the_group_the_process_belongs_to(db: None, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_beat_is_written_for_the_group_the_process_belongs_to(
+    db: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
     for group in ("bulk", "critical"):
         heartbeat.begin(supervisor="here:1", group=group, now=timezone.now())
     monkeypatch.setenv("CARILLON_SUPERVISOR", "here:1")
@@ -93,7 +104,9 @@ def test_a_beat_is_written_for_the_group_the_process_belongs_to(db: None, monkey
     assert [row.lane for row in LaneHeartbeat.objects.filter(beat_at__isnull=False)] == ["bulk"]
 
 
-def test_a_process_that_nobody_watches_writes_nothing(db: None, django_assert_num_queries: Any) -> None:
+def test_a_process_that_nobody_watches_writes_nothing(
+    db: None, django_assert_num_queries: Any
+) -> None:
     with django_assert_num_queries(0):
         heartbeat.beat()
 

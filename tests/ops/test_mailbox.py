@@ -28,9 +28,17 @@ def reader(client: Client, viewer: Any) -> Client:
     return client
 
 
-def mail(subject: str = "Hello", *, to: str = "anna@example.com", html: str = "", text: str = "Hello Anna") -> bytes:
+def mail(
+    subject: str = "Hello",
+    *,
+    to: str = "anna@example.com",
+    html: str = "",
+    text: str = "Hello Anna",
+) -> bytes:
     message = EmailMessage()
-    message["From"], message["To"], message["Subject"] = "Carillon <hello@carillon.example>", to, subject
+    message["From"] = "Carillon <hello@carillon.example>"
+    message["To"] = to
+    message["Subject"] = subject
     message.set_content(text)
     if html:
         message.add_alternative(html, subtype="html")
@@ -38,7 +46,9 @@ def mail(subject: str = "Hello", *, to: str = "anna@example.com", html: str = ""
 
 
 def put(folder: Path, content: bytes, to: str = "anna@example.com") -> store.Letter:
-    return store.keep(folder, sender="b@carillon.example", recipients=[to], content=content, now=timezone.now())
+    return store.keep(
+        folder, sender="b@carillon.example", recipients=[to], content=content, now=timezone.now()
+    )
 
 
 def addresses(letter: store.Letter) -> list[str]:
@@ -47,7 +57,9 @@ def addresses(letter: store.Letter) -> list[str]:
 
 
 # ------------------------------------------------------------------ SMTP
-def test_a_mail_is_on_disk_before_the_sender_hears_250(transactional_db: None, tmp_path: Path) -> None:
+def test_a_mail_is_on_disk_before_the_sender_hears_250(
+    transactional_db: None, tmp_path: Path
+) -> None:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -63,7 +75,9 @@ def test_a_mail_is_on_disk_before_the_sender_hears_250(transactional_db: None, t
             assert smtp.has_extn("smtputf8")
             assert smtp.has_extn("8bitmime")
             content = mail("Привет", to="борис@example.com", text="Здравствуйте")
-            smtp.sendmail("b@carillon.example", ["борис@example.com"], content, ["SMTPUTF8", "BODY=8BITMIME"])
+            smtp.sendmail(
+                "b@carillon.example", ["борис@example.com"], content, ["SMTPUTF8", "BODY=8BITMIME"]
+            )
             (letter,) = store.letters(tmp_path / "mailbox")
         assert letter.recipients == ["борис@example.com"]
         assert letter.sender == "b@carillon.example"
@@ -85,7 +99,9 @@ def test_only_the_newest_mails_are_kept(folder: Path) -> None:
 
 
 # ------------------------------------------------------------------ pages
-def test_the_list_shows_the_newest_first_and_finds_by_recipient_or_subject(reader: Client, folder: Path) -> None:
+def test_the_list_shows_the_newest_first_and_finds_by_recipient_or_subject(
+    reader: Client, folder: Path
+) -> None:
     put(folder, mail("First news"), to="anna@example.com")
     put(folder, mail("Second news"), to="chen@example.com")
     page = reader.get(reverse("ops:mailbox")).content.decode()
@@ -108,15 +124,23 @@ def test_a_long_list_has_pages(reader: Client, folder: Path) -> None:
     assert [letter.subject for letter in older.context["letters"]] == ["News 01", "News 00"]
 
 
-def test_a_mail_shows_html_in_a_closed_frame_and_its_text_headers_and_source(reader: Client, folder: Path) -> None:
-    letter = put(folder, mail("Big <news>", html="<html><head></head><body><p>Hello <b>Anna</b></p></body></html>"))
+def test_a_mail_shows_html_in_a_closed_frame_and_its_text_headers_and_source(
+    reader: Client, folder: Path
+) -> None:
+    letter = put(
+        folder,
+        mail("Big <news>", html="<html><head></head><body><p>Hello <b>Anna</b></p></body></html>"),
+    )
     address = reverse("ops:mailbox-message", args=[letter.id])
     page = reader.get(address).content.decode()
     assert "Big &lt;news&gt;" in page
     assert 'sandbox="allow-popups allow-popups-to-escape-sandbox"' in page
     assert f'src="{reverse("ops:mailbox-html", args=[letter.id])}"' in page
     assert "Hello Anna" in reader.get(address, {"tab": "text"}).content.decode()
-    assert "Carillon &lt;hello@carillon.example&gt;" in reader.get(address, {"tab": "headers"}).content.decode()
+    assert (
+        "Carillon &lt;hello@carillon.example&gt;"
+        in reader.get(address, {"tab": "headers"}).content.decode()
+    )
     assert "MIME-Version: 1.0" in reader.get(address, {"tab": "source"}).content.decode()
     saved = reader.get(reverse("ops:mailbox-source", args=[letter.id]))
     assert saved["Content-Type"] == "message/rfc822"
@@ -130,8 +154,15 @@ def test_a_mail_without_html_opens_on_its_text(reader: Client, folder: Path) -> 
     assert '<a href="https://example.com/page"' in page
 
 
-def test_the_frame_runs_no_script_and_opens_links_in_a_new_tab(reader: Client, folder: Path) -> None:
-    letter = put(folder, mail(html="<!doctype html><html><head lang=en><title>x</title></head><body>Hi</body></html>"))
+def test_the_frame_runs_no_script_and_opens_links_in_a_new_tab(
+    reader: Client, folder: Path
+) -> None:
+    letter = put(
+        folder,
+        mail(
+            html="<!doctype html><html><head lang=en><title>x</title></head><body>Hi</body></html>"
+        ),
+    )
     page = reader.get(reverse("ops:mailbox-html", args=[letter.id]))
     assert '<head lang=en><base target="_blank"><title>' in page.content.decode()
     policy = page["Content-Security-Policy"]

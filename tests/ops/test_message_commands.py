@@ -37,7 +37,9 @@ def run(*words: str, **options: Any) -> str:
 
 
 def write(**fields: str) -> Campaign:
-    values = {"--subject": "Hello", "--content": "<p>Hi</p>"} | {f"--{name}": text for name, text in fields.items()}
+    values = {"--subject": "Hello", "--content": "<p>Hi</p>"} | {
+        f"--{name}": text for name, text in fields.items()
+    }
     run("create_message", *(word for pair in values.items() for word in pair))
     return Campaign.objects.latest("pk")
 
@@ -49,7 +51,11 @@ def test_a_message_is_written_and_the_next_step_named() -> None:
     message = Campaign.objects.get()
     assert f"Created May [news], id {message.uid}." in said
     assert f"send_message {message.uid}" in said
-    assert words_of(message) == {"subject": "May [news]", "html": "", "text": "Hi {{ follower.name }}"}
+    assert words_of(message) == {
+        "subject": "May [news]",
+        "html": "",
+        "text": "Hi {{ follower.name }}",
+    }
     assert message.audience["everyone"] is True
     assert AuditEntry.objects.get(kind="campaign.created").actor_label == "manage.py create_message"
 
@@ -60,7 +66,17 @@ def test_the_content_may_be_in_a_file_and_the_audience_by_tags(anna, tmp_path: P
     tagging.tag(followers=[anna], tags=["Early Birds"], by=TESTER, now=timezone.now())
     path = tmp_path / "may.html"
     path.write_text("<h1>Май</h1>", "utf-8")
-    run("create_message", "--subject", "Май", "--file", str(path), "--tag", "early birds", "--type", "offers")
+    run(
+        "create_message",
+        "--subject",
+        "Май",
+        "--file",
+        str(path),
+        "--tag",
+        "early birds",
+        "--type",
+        "offers",
+    )
     message = Campaign.objects.get()
     assert words_of(message)["html"] == "<h1>Май</h1>"
     assert message.audience["tags"] == ["early-birds"]
@@ -107,7 +123,9 @@ def test_html_is_told_from_text(content: str, html: bool) -> None:
 
 
 # ---------------------------------------------------------------- create_cloudmind_message
-@pytest.mark.parametrize(("language", "words"), [("en", "Meet CloudMind AI"), ("ru", "Знакомьтесь")])
+@pytest.mark.parametrize(
+    ("language", "words"), [("en", "Meet CloudMind AI"), ("ru", "Знакомьтесь")]
+)
 def test_the_introduction_speaks_the_language_asked_for(language: str, words: str, anna) -> None:
     set_up_site(by=TESTER, now=timezone.now())
     run("create_cloudmind_message", "--language", language)
@@ -151,7 +169,9 @@ def test_a_message_that_nobody_would_get_is_refused_with_the_reason() -> None:
 @pytest.mark.django_db(transaction=True)
 def test_waiting_shows_the_progress_and_then_the_balance(boris) -> None:
     make_type("news", channels=["email", "in_app"])
-    edit.add_account(name="Inbox", provider_key="in_app", settings={}, by=TESTER, now=timezone.now())
+    edit.add_account(
+        name="Inbox", provider_key="in_app", settings={}, by=TESTER, now=timezone.now()
+    )
     make_follower(name="Eve")
     message = write()
     Campaign.objects.update(channels=["in_app"])

@@ -21,7 +21,9 @@ def recount(*words: str) -> str:
 
 def test_wrong_numbers_are_told_and_set_right() -> None:
     notification = tell(
-        make_type(), [make_follower(email=f"p{number}@example.com") for number in range(3)], version=make_version()
+        make_type(),
+        [make_follower(email=f"p{number}@example.com") for number in range(3)],
+        version=make_version(),
     )
     Tally.objects.filter(status="pending").update(count=F("count") + 2)
     told = recount(str(notification.uid))

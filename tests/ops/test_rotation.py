@@ -1,4 +1,6 @@
-"""Changing FIELD_KEYS: everything is written anew with the new key, and what can't be opened is told and kept."""
+"""Changing FIELD_KEYS: everything is written anew with the new key,
+and what can't be opened is told and kept.
+"""
 
 import io
 import subprocess
@@ -19,7 +21,9 @@ from apps.notifications.models import ProviderAccount
 from apps.ops import rotation
 from tests.make import TESTER, make_follower
 
-OLD, NEW, LOST = "old-key-of-this-site", "new-key-of-this-site", "a-key-nobody-has-any-more"
+OLD = "old-key-of-this-site"
+NEW = "new-key-of-this-site"
+LOST = "a-key-nobody-has-any-more"
 pytestmark = pytest.mark.django_db
 
 
@@ -52,20 +56,34 @@ def secrets(settings: Any) -> tuple[Any, ...]:
             "username": "u",
             "password": f"p{number}",
         }
-        edit.add_account(name=f"Mail {number}", provider_key="smtp", settings=values, by=TESTER, now=now)
+        edit.add_account(
+            name=f"Mail {number}", provider_key="smtp", settings=values, by=TESTER, now=now
+        )
     follower = make_follower(email="anna@example.com")
-    details = {"secret": crypto.encrypt("whsec_b"), "old_secret": crypto.encrypt("whsec_a"), "old_until": 5.0}
+    details = {
+        "secret": crypto.encrypt("whsec_b"),
+        "old_secret": crypto.encrypt("whsec_a"),
+        "old_until": 5.0,
+    }
     Address.objects.create(
         follower=follower, channel=Channel.WEBHOOK, value="https://a.example/", key="sha256:1", details=details,
         created_at=now,
     )  # fmt: skip
     IdempotentCall.objects.create(
-        scope="s", body="b", request_id="r", status=201, answer=crypto.encrypt("{}"), locked_until=now, created_at=now
+        scope="s",
+        body="b",
+        request_id="r",
+        status=201,
+        answer=crypto.encrypt("{}"),
+        locked_until=now,
+        created_at=now,
     )
     return opened()
 
 
-def test_all_is_written_anew_and_then_the_old_key_can_go(settings: Any, secrets: Any, monkeypatch: Any) -> None:
+def test_all_is_written_anew_and_then_the_old_key_can_go(
+    settings: Any, secrets: Any, monkeypatch: Any
+) -> None:
     monkeypatch.setattr(rotation, "BATCH", 2)
     settings.FIELD_KEYS = [NEW, OLD]
     assert "provider accounts: 3 rewritten, 0 with" in run()
@@ -73,7 +91,9 @@ def test_all_is_written_anew_and_then_the_old_key_can_go(settings: Any, secrets:
     settings.FIELD_KEYS = [NEW]
     assert opened() == secrets
     assert Address.objects.get(channel=Channel.WEBHOOK).details["old_until"] == 5.0
-    assert AuditEntry.objects.filter(kind="field_keys.rotated").count() == 1, "the second run had nothing to do"
+    assert AuditEntry.objects.filter(kind="field_keys.rotated").count() == 1, (
+        "the second run had nothing to do"
+    )
     assert "p0" not in str(AuditEntry.objects.filter(kind="field_keys.rotated").values())
 
 
@@ -86,9 +106,13 @@ def test_a_dry_run_only_counts(settings: Any, secrets: Any) -> None:
     assert opened() == secrets
 
 
-def test_one_that_was_stopped_goes_on_where_it_was(settings: Any, secrets: Any, monkeypatch: Any) -> None:
+def test_one_that_was_stopped_goes_on_where_it_was(
+    settings: Any, secrets: Any, monkeypatch: Any
+) -> None:
     settings.FIELD_KEYS = [NEW, OLD]
-    monkeypatch.setattr(site, "ENCRYPTED", {"provider accounts": site.ENCRYPTED["provider accounts"]})
+    monkeypatch.setattr(
+        site, "ENCRYPTED", {"provider accounts": site.ENCRYPTED["provider accounts"]}
+    )
     run()
     monkeypatch.undo()
     settings.FIELD_KEYS = [NEW, OLD]
@@ -97,7 +121,9 @@ def test_one_that_was_stopped_goes_on_where_it_was(settings: Any, secrets: Any, 
     assert "addresses: 1 rewritten" in said
 
 
-def test_what_no_key_opens_is_named_and_kept_and_the_rest_is_done(settings: Any, secrets: Any) -> None:
+def test_what_no_key_opens_is_named_and_kept_and_the_rest_is_done(
+    settings: Any, secrets: Any
+) -> None:
     lost = ProviderAccount.objects.earliest("pk")
     settings.FIELD_KEYS = [LOST]
     lost.settings = crypto.encrypt({"password": "p0"})
@@ -119,7 +145,19 @@ def test_with_one_key_it_says_how_to_begin(settings: Any, secrets: Any) -> None:
 
 def test_whoever_encrypts_is_known_here() -> None:
     """A new encrypted field needs a line in settings.ENCRYPTED, and then a name here."""
-    command = ["grep", "-rlE", r"crypto\.encrypt\(|crypto import .*\bencrypt\b", "--include=*.py", "apps"]
-    found = subprocess.run(command, cwd=site.BASE_DIR, capture_output=True, text=True, check=True).stdout
-    writers = {"apps/notifications/accounts/edit.py", "apps/channels/https/webhook.py", "apps/api/idempotency.py"}
+    command = [
+        "grep",
+        "-rlE",
+        r"crypto\.encrypt\(|crypto import .*\bencrypt\b",
+        "--include=*.py",
+        "apps",
+    ]
+    found = subprocess.run(
+        command, cwd=site.BASE_DIR, capture_output=True, text=True, check=True
+    ).stdout
+    writers = {
+        "apps/notifications/accounts/edit.py",
+        "apps/channels/https/webhook.py",
+        "apps/api/idempotency.py",
+    }
     assert {str(Path(line)) for line in found.split()} == writers

@@ -1,4 +1,6 @@
-"""`manage.py run` as a visitor meets it: from an empty database to the log-in page and mails in the mailbox."""
+"""`manage.py run` as a visitor meets it:
+from an empty database to the log-in page and mails in the mailbox.
+"""
 
 import re
 import signal
@@ -17,7 +19,8 @@ from tests.patience import PATIENCE, until
 
 
 @pytest.mark.slow
-@pytest.mark.once  # a visitor's `make run` is on SQLite; the demo world is made on both in test_demo.py
+# a visitor's `make run` is on SQLite; the demo world is made on both in test_demo.py
+@pytest.mark.once
 def test_run_makes_the_demo_world_serves_it_sends_its_mail_and_ends_on_ctrl_c(
     transactional_db: None, tmp_path: Path
 ) -> None:
@@ -27,7 +30,12 @@ def test_run_makes_the_demo_world_serves_it_sends_its_mail_and_ends_on_ctrl_c(
         other.listen()
         taken = str(other.getsockname()[1])
         free_web = int(taken) + 200
-        more = {"CARILLON_MODE": "development", "MAILBOX_PORT": taken, "PORT": str(free_web), "LOG_LEVEL": "WARNING"}
+        more = {
+            "CARILLON_MODE": "development",
+            "MAILBOX_PORT": taken,
+            "PORT": str(free_web),
+            "LOG_LEVEL": "WARNING",
+        }
         with program(tmp_path, "run", **more) as run:
             until(lambda: "Ctrl-C stops" in log.read_text() or run.poll() is not None, "it greets")
             words = log.read_text()
@@ -35,7 +43,10 @@ def test_run_makes_the_demo_world_serves_it_sends_its_mail_and_ends_on_ctrl_c(
             assert PASSWORD in words
             with urllib.request.urlopen(f"http://127.0.0.1:{free_web}/login/") as answer:
                 assert answer.status == 200
-            (port,) = [settings_of(each)["port"] for each in ProviderAccount.objects.filter(provider="smtp")]
+            (port,) = [
+                settings_of(each)["port"]
+                for each in ProviderAccount.objects.filter(provider="smtp")
+            ]
             assert port != int(taken)
             # the demo's first campaign leaves by SMTP as soon as the workers run
             until(lambda: next(store.letters(tmp_path / "mailbox"), None), "a mail arrives")

@@ -1,4 +1,6 @@
-"""The supervisor with real clusters: whatever is killed, the lanes work again, and a stop is bounded."""
+"""The supervisor with real clusters: whatever is killed, the lanes work again,
+and a stop is bounded.
+"""
 
 import json
 import logging
@@ -70,7 +72,9 @@ def test_a_group_that_works_or_waits_for_a_processor_stays_but_not_for_ever() ->
 
 
 def silence_after(*seconds_awake_of_each_look: float, look: float = 1.0) -> Silence:
-    """Of a group that has one thread and is looked at every `look` seconds; asked about from 15 s on."""
+    """Of a group that has one thread and is looked at every `look` seconds;
+    asked about from 15 s on.
+    """
     silence = Silence.beginning(0.0)
     thread = {7: 0.0}
     for number, seconds in enumerate(seconds_awake_of_each_look, 1):
@@ -89,7 +93,9 @@ def test_a_slow_start_is_not_held_against_a_group_and_a_frozen_one_is() -> None:
     assert slow.length < quiet.longest_start < silence_after(*[1.0] * 601).length
 
 
-def test_an_idle_group_that_hangs_on_a_quiet_machine_is_found_within_half_a_minute_and_more() -> None:
+def test_an_idle_group_that_hangs_on_a_quiet_machine_is_found_within_half_a_minute_and_more() -> (
+    None
+):
     idle = silence_after(*[0.02] * 31)  # it wakes up now and then, to look for work
     assert Timings().stall_after < idle.asleep
 
@@ -132,7 +138,9 @@ def test_a_group_that_dies_again_and_again_is_left_in_peace_longer_each_time_unt
     clock: StoodClock, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.WARNING, logger="carillon.supervision")
-    supervisor = Supervisor(Timings(), hurry=None)  # no round is run, so nobody asks whether to stop
+    supervisor = Supervisor(
+        Timings(), hurry=None
+    )  # no round is run, so nobody asks whether to stop
     each = supervisor.watched["bulk"]
     pauses = []
 
@@ -164,11 +172,16 @@ def test_a_group_that_dies_again_and_again_is_left_in_peace_longer_each_time_unt
 # ------------------------------------------------------------------ real processes
 def mains(folder: Path) -> dict[str, int]:
     """Group name -> pid of its main process, from the supervisor's notes."""
-    return {path.stem.rsplit("-", 1)[0]: int(path.stem.rsplit("-", 1)[1]) for path in (folder / "run").glob("*.json")}
+    return {
+        path.stem.rsplit("-", 1)[0]: int(path.stem.rsplit("-", 1)[1])
+        for path in (folder / "run").glob("*.json")
+    }
 
 
 def beating(supervisor: int) -> dict[str, Any]:
-    rows = LaneHeartbeat.objects.filter(supervisor__endswith=f":{supervisor}", beat_at__isnull=False)
+    rows = LaneHeartbeat.objects.filter(
+        supervisor__endswith=f":{supervisor}", beat_at__isnull=False
+    )
     return {row.lane: row for row in rows}
 
 
@@ -257,14 +270,18 @@ def test_lanes_work_again_after_a_monitor_an_idle_worker_a_main_and_the_tick_wer
         for pid in chain.from_iterable(victims.values()):
             os.kill(pid, signal.SIGKILL)
         dead = {first["bulk"], first["tick"]}
-        until(lambda: not dead & set(mains(tmp_path).values()), "what lost its main process is replaced")
+        until(
+            lambda: not dead & set(mains(tmp_path).values()),
+            "what lost its main process is replaced",
+        )
         assert all(comes_through(lane) for lane in Lane)
         all_work(supervisor.pid)
         rows = beating(supervisor.pid)
         assert set(rows) == set(GROUPS)
         assert rows["bulk"].restarts
         assert rows["tick"].restarts
-        # A helper that is killed in the instant in which it holds no lock is healed by its cluster; not both at once.
+        # A helper that is killed in the instant in which it holds no lock is healed by its cluster;
+        # not both at once.
         hung = [rows[lane].restart_reason for lane in ("critical", "transactional")]
         assert any("nothing came through" in reason for reason in hung)
         left = [pid for name, pid in first.items() if rows[name].restarts and alive([pid])]
@@ -297,7 +314,11 @@ def test_a_stop_is_bounded_even_when_a_worker_is_busy_and_the_whole_group_hears_
 def test_a_killed_supervisor_leaves_nobody_working_and_two_at_once_leave_each_other_alone(
     transactional_db: None, tmp_path: Path
 ) -> None:
-    patient = (*WORKER, "--stall-after", "20")  # either one's clusters may take the other's canaries for a while
+    patient = (
+        *WORKER,
+        "--stall-after",
+        "20",
+    )  # either one's clusters may take the other's canaries for a while
     with program(tmp_path, *patient) as one, program(tmp_path, *patient) as two:
         all_work(one.pid)
         all_work(two.pid)
@@ -310,20 +331,31 @@ def test_a_killed_supervisor_leaves_nobody_working_and_two_at_once_leave_each_ot
         assert {row.restarts for row in beating(two.pid).values()} == {0}
 
 
-def test_leftovers_of_a_dead_supervisor_are_ended_and_those_of_a_living_one_are_not(tmp_path: Path) -> None:
-    # what a group looks like where no kernel ends it with its parent; the words name it as one of ours
+def test_leftovers_of_a_dead_supervisor_are_ended_and_those_of_a_living_one_are_not(
+    tmp_path: Path,
+) -> None:
+    # what a group looks like where no kernel ends it with its parent;
+    # the words name it as one of ours
     sleeper = [sys.executable, "-c", "import time; time.sleep(3600)", "manage.py lane"]
-    orphan, watched, stranger = (subprocess.Popen(sleeper, start_new_session=True) for _ in range(3))
+    orphan, watched, stranger = (
+        subprocess.Popen(sleeper, start_new_session=True) for _ in range(3)
+    )
     try:
         me = psutil.Process()
         note = {"supervisor": me.pid, "supervisor_created": me.create_time()}
         for name, process, change in [
             ("orphan", orphan, {"supervisor_created": 1.0}),
             ("watched", watched, {}),
-            ("stranger", stranger, {"supervisor_created": 1.0, "created": time.time() + 60}),  # the pid was used again
+            (
+                "stranger",
+                stranger,
+                {"supervisor_created": 1.0, "created": time.time() + 60},
+            ),  # the pid was used again
         ]:
             created = psutil.Process(process.pid).create_time()
-            (tmp_path / f"{name}.json").write_text(json.dumps({"pid": process.pid, "created": created} | note | change))
+            (tmp_path / f"{name}.json").write_text(
+                json.dumps({"pid": process.pid, "created": created} | note | change)
+            )
         (tmp_path / "torn.json").write_text("{")
         assert end_leftovers(tmp_path) == [orphan.pid]
         assert orphan.wait(PATIENCE) == -signal.SIGKILL
@@ -377,7 +409,8 @@ def test_a_stop_does_not_wait_for_a_main_process_that_hangs_alone(tmp_path: Path
 
 
 def test_a_stop_waits_for_work_below_a_main_process(tmp_path: Path) -> None:
-    go, done = tmp_path / "go", tmp_path / "done"
+    go = tmp_path / "go"
+    done = tmp_path / "done"
     looks: list[bool] = []
 
     def let_it_go_at_the_third_look() -> bool:

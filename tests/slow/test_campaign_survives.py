@@ -1,4 +1,6 @@
-"""A 5,000-follower campaign through real workers: one is killed in the middle, a hundred people leave meanwhile."""
+"""A 5,000-follower campaign through real workers: one is killed in the middle,
+a hundred people leave meanwhile.
+"""
 
 import os
 import random
@@ -29,14 +31,18 @@ from tests.patience import until
 PEOPLE = 5000
 LEAVING = 100
 SLOWNESS = 0.02  # seconds in which the receiver thinks about a mail
-FIVE_SECONDS = int(5 * 2 * 4 / SLOWNESS)  # in mails that two senders of four connections hand over meanwhile
+FIVE_SECONDS = int(
+    5 * 2 * 4 / SLOWNESS
+)  # in mails that two senders of four connections hand over meanwhile
 
 pytestmark = [pytest.mark.slow, pytest.mark.django_db(transaction=True)]
 
 
 @pytest.fixture
 def journals(tmp_path: Path) -> Iterator[Path]:
-    """`manage.py worker` at work on the test's database; gives the folder of its senders' journals."""
+    """`manage.py worker` at work on the test's database;
+    gives the folder of its senders' journals.
+    """
     with program(tmp_path, "worker"):
         yield tmp_path / "journal"
 
@@ -49,13 +55,20 @@ def _kill_a_busy_sender(journals: Path) -> None:
     os.kill(int(journal.name.split("-")[0]), signal.SIGKILL)
 
 
-def test_nothing_is_lost_nobody_is_written_to_twice_and_leaving_counts_at_once(journals: Path) -> None:
+def test_nothing_is_lost_nobody_is_written_to_twice_and_leaving_counts_at_once(
+    journals: Path,
+) -> None:
     log = Log(journals.parent / "received")
     with Witness(0, journals.parent / "received", faults={}, seed=0, slowness=SLOWNESS) as receiver:
         make_accounts(receiver)
         make_crowd(PEOPLE)
         kind = make_type("news")
-        parts = {"email": {"subject": "Hello {{ follower.name }}", "html": "<p>Hello {{ follower.name }}</p>"}}
+        parts = {
+            "email": {
+                "subject": "Hello {{ follower.name }}",
+                "html": "<p>Hello {{ follower.name }}</p>",
+            }
+        }
         campaign = compose.create_campaign(
             name="Five thousand", notification_type=kind, channels=["email"], translations={"en": parts},
             audience={"everyone": True}, by=TESTER, now=timezone.now(),
@@ -92,8 +105,14 @@ def test_nothing_is_lost_nobody_is_written_to_twice_and_leaving_counts_at_once(j
     assert late == [], "mail to somebody who had left for longer than five seconds of sending"
     assert sheet.total == PEOPLE
     # one of the killed sender's doubtful ones may be among those who left: perhaps it has arrived
-    assert sheet.sent <= len(copies) <= sheet.sent + sheet.in_doubt, "the balance sheet equals the receiver's log"
+    assert sheet.sent <= len(copies) <= sheet.sent + sheet.in_doubt, (
+        "the balance sheet equals the receiver's log"
+    )
     assert sheet.skipped.get("preference_off", 0) == PEOPLE - sheet.sent - sheet.in_doubt
-    assert set(copies) >= {f"p{n}@example.com" for n in range(PEOPLE)} - set(left), "somebody was lost"
-    assert sum(copies.values()) - len(copies) <= log.cut_off(), "more doubles than transactions that were cut off"
+    assert set(copies) >= {f"p{n}@example.com" for n in range(PEOPLE)} - set(left), (
+        "somebody was lost"
+    )
+    assert sum(copies.values()) - len(copies) <= log.cut_off(), (
+        "more doubles than transactions that were cut off"
+    )
     assert max(copies.values()) <= 2

@@ -14,8 +14,12 @@ class Page:
     """One answer. `follow` is what pressing a button leads to."""
 
     def __init__(self, client: Client, url: str, response: Any) -> None:
-        self.client, self.url, self.response = client, url, response
-        self.html = lxml.html.fromstring(response.content.decode(), base_url=f"http://testserver{url}")
+        self.client = client
+        self.url = url
+        self.response = response
+        self.html = lxml.html.fromstring(
+            response.content.decode(), base_url=f"http://testserver{url}"
+        )
 
     @property
     def text(self) -> str:
@@ -36,7 +40,11 @@ class Page:
         return any(each.text_content().strip() == button for each in self.html.iter("button"))
 
     def switch(self, name: str, value: str) -> Any:
-        return next(each for each in self.html.iter("input") if each.get("name") == name and each.get("value") == value)
+        return next(
+            each
+            for each in self.html.iter("input")
+            if each.get("name") == name and each.get("value") == value
+        )
 
     def flip(self, name: str, value: str) -> "Page":
         found = self.switch(name, value)

@@ -22,9 +22,12 @@ NOW = dt.datetime(2026, 5, 4, 12, 0, tzinfo=dt.UTC)
 
 @pytest.fixture
 def link_type(db: None) -> Any:
-    kind = make_type("preference_link", category="informational", channels=["email"], default_channels=["email"])
+    kind = make_type(
+        "preference_link", category="informational", channels=["email"], default_channels=["email"]
+    )
     TypeTemplate.objects.create(
-        notification_type=kind, template=make_template("preference_link", html="<p>{{ links.preferences }}</p>")
+        notification_type=kind,
+        template=make_template("preference_link", html="<p>{{ links.preferences }}</p>"),
     )
     return kind
 
@@ -33,7 +36,9 @@ def tasks() -> list[dict[str, Any]]:
     return [row.task["kwargs"] for row in OrmQ.objects.order_by("pk")]
 
 
-def test_everybody_gets_the_same_answer(client: Client, anna: Follower, chen: Follower, link_type: Any) -> None:
+def test_everybody_gets_the_same_answer(
+    client: Client, anna: Follower, chen: Follower, link_type: Any
+) -> None:
     answers = {
         (response.status_code, response.content)
         for email in ("anna@example.com", "Anna@EXAMPLE.com", "nobody@example.com")
@@ -54,20 +59,35 @@ def test_an_address_that_is_none_is_refused_with_help(client: Client, link_type:
     assert tasks() == []
 
 
-def test_the_mail_goes_out_through_the_usual_books_and_carries_the_link(anna: Follower, link_type: Any) -> None:
+def test_the_mail_goes_out_through_the_usual_books_and_carries_the_link(
+    anna: Follower, link_type: Any
+) -> None:
     assert send(follower_id=anna.pk, now=NOW)
     delivery = Delivery.objects.get()
     assert (delivery.follower, delivery.channel, delivery.status) == (anna, "email", "pending")
     assert delivery.notification.source == "public_page"
-    mail = preview(version=delivery.notification.version, notification_type=link_type, follower=anna)
+    mail = preview(
+        version=delivery.notification.version, notification_type=link_type, follower=anna
+    )
     assert "/p/preferences/" in mail.parts["html"]
 
 
-@pytest.mark.parametrize(("language", "subject"), [("en", "Your link to"), ("ru", "Ссылка на ваши настройки")])
-def test_the_stock_words_carry_the_link_in_both_languages(anna: Follower, language: str, subject: str) -> None:
-    template = next(each for each in stock.install(by=TESTER, now=NOW) if each.key == "preference_link")
+@pytest.mark.parametrize(
+    ("language", "subject"), [("en", "Your link to"), ("ru", "Ссылка на ваши настройки")]
+)
+def test_the_stock_words_carry_the_link_in_both_languages(
+    anna: Follower, language: str, subject: str
+) -> None:
+    template = next(
+        each for each in stock.install(by=TESTER, now=NOW) if each.key == "preference_link"
+    )
     kind = make_type("preference_link", category="informational")
-    mail = preview(version=published_version(template), notification_type=kind, follower=anna, language=language).parts
+    mail = preview(
+        version=published_version(template),
+        notification_type=kind,
+        follower=anna,
+        language=language,
+    ).parts
     assert mail["subject"].startswith(subject)
     for part in ("html", "text"):
         token = mail[part].partition("/p/preferences/")[2].partition("/")[0]
@@ -79,7 +99,9 @@ def test_an_unsubscribed_person_gets_the_link_too(boris: Follower, link_type: An
     assert Delivery.objects.get().status == "pending"
 
 
-def test_one_mail_in_ten_minutes_whoever_asks(anna: Follower, boris: Follower, link_type: Any) -> None:
+def test_one_mail_in_ten_minutes_whoever_asks(
+    anna: Follower, boris: Follower, link_type: Any
+) -> None:
     minute = dt.timedelta(minutes=1)
     assert send(follower_id=anna.pk, now=NOW)
     assert not send(follower_id=anna.pk, now=NOW + 9 * minute)
@@ -93,7 +115,9 @@ def test_nobody_is_a_task_with_nothing_to_do(link_type: Any) -> None:
     assert not Delivery.objects.exists()
 
 
-def test_a_site_that_is_not_set_up_says_so_in_the_log(anna: Follower, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_site_that_is_not_set_up_says_so_in_the_log(
+    anna: Follower, caplog: pytest.LogCaptureFixture
+) -> None:
     assert not send(follower_id=anna.pk, now=NOW)
     assert "setup_site" in caplog.text
     make_type("preference_link", category="informational", channels=["email"])
@@ -101,7 +125,12 @@ def test_a_site_that_is_not_set_up_says_so_in_the_log(anna: Follower, caplog: py
     assert "No template speaks for the type preference_link" in caplog.text
 
 
-def test_a_flood_gets_the_page_and_fills_no_queue(client: Client, anna: Follower, monkeypatch: Any) -> None:
+def test_a_flood_gets_the_page_and_fills_no_queue(
+    client: Client, anna: Follower, monkeypatch: Any
+) -> None:
     monkeypatch.setattr("apps.subscriptions.ask_link._CROWD", 3)
-    assert {client.post("/p/link/", {"email": f"n{number}@example.com"}).status_code for number in range(8)} == {200}
+    assert {
+        client.post("/p/link/", {"email": f"n{number}@example.com"}).status_code
+        for number in range(8)
+    } == {200}
     assert len(tasks()) == 3

@@ -1,4 +1,6 @@
-"""RFC 8058: one click in a mail program, or one button on a page, and nothing for those who only look."""
+"""RFC 8058: one click in a mail program, or one button on a page,
+and nothing for those who only look.
+"""
 
 from typing import Any
 
@@ -13,7 +15,10 @@ from tests.subscriptions.pages import everything_stored, unsubscribe_path, visit
 
 BODY = "List-Unsubscribe=One-Click"
 MULTIPART = '--b0undary\r\nContent-Disposition: form-data; name="List-Unsubscribe"\r\n\r\nOne-Click\r\n--b0undary--\r\n'
-ENCODINGS = [(BODY, "application/x-www-form-urlencoded"), (MULTIPART, "multipart/form-data; boundary=b0undary")]
+ENCODINGS = [
+    (BODY, "application/x-www-form-urlencoded"),
+    (MULTIPART, "multipart/form-data; boundary=b0undary"),
+]
 
 
 @pytest.fixture
@@ -28,7 +33,9 @@ def server() -> Client:
     return Client(enforce_csrf_checks=True)
 
 
-def one_click(server: Client, path: str, body: str = BODY, kind: str = "application/x-www-form-urlencoded") -> Any:
+def one_click(
+    server: Client, path: str, body: str = BODY, kind: str = "application/x-www-form-urlencoded"
+) -> Any:
     return server.post(path, body, content_type=kind)
 
 
@@ -46,10 +53,16 @@ def test_one_click_stops_that_type_by_email_at_once(
     assert allowed(anna) == {("news", "in_app"), ("offers", "email"), ("offers", "in_app")}
     proof = ConsentRecord.objects.filter(follower=anna).first()
     assert proof is not None
-    assert (proof.act, proof.source, proof.actor_kind) == ("preferences_changed", "one_click", "follower")
+    assert (proof.act, proof.source, proof.actor_kind) == (
+        "preferences_changed",
+        "one_click",
+        "follower",
+    )
 
 
-def test_one_click_again_answers_the_same_and_changes_nothing(server: Client, anna: Follower, news: Any) -> None:
+def test_one_click_again_answers_the_same_and_changes_nothing(
+    server: Client, anna: Follower, news: Any
+) -> None:
     path = unsubscribe_path(anna, news)
     first = one_click(server, path)
     before = everything_stored()
@@ -58,7 +71,9 @@ def test_one_click_again_answers_the_same_and_changes_nothing(server: Client, an
     assert everything_stored() == before
 
 
-def test_one_click_succeeds_for_somebody_who_is_out_or_gone(server: Client, boris: Follower, news: Any) -> None:
+def test_one_click_succeeds_for_somebody_who_is_out_or_gone(
+    server: Client, boris: Follower, news: Any
+) -> None:
     path = unsubscribe_path(boris, news)
     assert one_click(server, path).status_code == 200
     boris.delete()
@@ -78,7 +93,9 @@ def test_a_link_of_before_messages_were_stamped_still_opts_out(
     assert anna.subscribed is not bool(what)
 
 
-def test_one_click_without_a_type_opts_out_of_everything(server: Client, anna: Follower, news: Any) -> None:
+def test_one_click_without_a_type_opts_out_of_everything(
+    server: Client, anna: Follower, news: Any
+) -> None:
     token = tokens.make("unsubscribe", {"f": str(anna.uid), "t": ""})
     assert one_click(server, f"/p/unsubscribe/{token}/").status_code == 200
     anna.refresh_from_db()
@@ -96,16 +113,23 @@ def test_a_type_that_is_gone_or_no_longer_by_email_does_not_swallow_the_word(
 
 
 @pytest.mark.parametrize("agent", ["", "Mozilla/5.0", "Google-One-Click", "python-requests/2.32"])
-def test_one_click_does_not_care_who_asks(server: Client, anna: Follower, news: Any, agent: str) -> None:
+def test_one_click_does_not_care_who_asks(
+    server: Client, anna: Follower, news: Any, agent: str
+) -> None:
     path = unsubscribe_path(anna, news)
-    response = server.post(path, BODY, content_type="application/x-www-form-urlencoded", headers={"user-agent": agent})
+    response = server.post(
+        path, BODY, content_type="application/x-www-form-urlencoded", headers={"user-agent": agent}
+    )
     assert response.status_code == 200
     assert ("news", "email") not in allowed(anna)
 
 
-def test_one_click_outlives_the_secret_key(server: Client, anna: Follower, news: Any, settings: Any) -> None:
+def test_one_click_outlives_the_secret_key(
+    server: Client, anna: Follower, news: Any, settings: Any
+) -> None:
     path = unsubscribe_path(anna, news)
-    settings.SECRET_KEY_FALLBACKS, settings.SECRET_KEY = [settings.SECRET_KEY], "a-new-key" * 6
+    settings.SECRET_KEY_FALLBACKS = [settings.SECRET_KEY]
+    settings.SECRET_KEY = "a-new-key" * 6
     assert one_click(server, path).status_code == 200
     assert ("news", "email") not in allowed(anna)
 
@@ -140,7 +164,9 @@ def test_where_it_came_from_is_read_behind_known_proxies_only(
 
 
 # ---- people
-def test_looking_at_the_link_asks_and_changes_nothing(client: Client, anna: Follower, news: Any) -> None:
+def test_looking_at_the_link_asks_and_changes_nothing(
+    client: Client, anna: Follower, news: Any
+) -> None:
     before = everything_stored()
     page = visit(client, unsubscribe_path(anna, news))
     assert page.response.status_code == 200
@@ -149,7 +175,9 @@ def test_looking_at_the_link_asks_and_changes_nothing(client: Client, anna: Foll
     assert everything_stored() == before
 
 
-def test_a_person_stops_one_type_then_everything_with_buttons(client: Client, anna: Follower, news: Any) -> None:
+def test_a_person_stops_one_type_then_everything_with_buttons(
+    client: Client, anna: Follower, news: Any
+) -> None:
     page = visit(client, unsubscribe_path(anna, news)).press("Stop these emails")
     assert page.response.status_code == 200
     assert "You will not get “News” by email any more." in page.notice

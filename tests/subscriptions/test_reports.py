@@ -1,4 +1,6 @@
-"""A provider reports what became of a text: proven, in any order and any number of copies it ends the same."""
+"""A provider reports what became of a text: proven,
+in any order and any number of copies it ends the same.
+"""
 
 from typing import Any
 
@@ -46,7 +48,11 @@ def fake(server: FakeSms) -> FakeSms:
 
 
 def an_account(fake: FakeSms, kind: str) -> ProviderAccount:
-    secrets = {name: value for name, value in SETTINGS[kind].items() if value == SECRET and name != "auth_token"}
+    secrets = {
+        name: value
+        for name, value in SETTINGS[kind].items()
+        if value == SECRET and name != "auth_token"
+    }
     values = fake.settings(kind) | secrets
     return add_account(name=kind, provider_key=kind, settings=values, by=TESTER, now=timezone.now())
 
@@ -70,7 +76,9 @@ def anna(db: None) -> Follower:
 def version(db: None) -> Version:
     now = timezone.now()
     words = {"en": {"sms": {"body": "Hello"}, "in_app": {"title": "Hello"}}}
-    template = drafts.create_template(key="text", name="Text", translations=words, by=TESTER, now=now)
+    template = drafts.create_template(
+        key="text", name="Text", translations=words, by=TESTER, now=now
+    )
     return drafts.publish(template=template, by=TESTER, now=now)
 
 
@@ -92,7 +100,8 @@ class Reporter:
     """The provider of an account, with its token."""
 
     def __init__(self, client: Client, account: ProviderAccount, site: str) -> None:
-        self.phone, self.how = Phone(client, account, site), {}
+        self.phone = Phone(client, account, site)
+        self.how = {}
         if account.provider == "twilio":
             self.how = {"secret": settings_in_use(account)["auth_token"]}
         self.words = WORDS[account.provider]
@@ -107,10 +116,14 @@ def reporter(client: Client, account: ProviderAccount, settings: Any) -> Reporte
     return Reporter(client, account, settings.SITE_URL)
 
 
-ON_ITS_WAY, ARRIVED, NEVER = 0, 1, 2
+ON_ITS_WAY = 0
+ARRIVED = 1
+NEVER = 2
 
 
-@pytest.mark.parametrize(("told", "status"), [([ON_ITS_WAY], "sent"), ([ARRIVED], "delivered"), ([NEVER], "failed")])
+@pytest.mark.parametrize(
+    ("told", "status"), [([ON_ITS_WAY], "sent"), ([ARRIVED], "delivered"), ([NEVER], "failed")]
+)
 def test_a_report_moves_the_delivery_on_and_its_copies_change_nothing(
     reporter: Reporter, sent: Delivery, told: list[int], status: str
 ) -> None:
@@ -120,13 +133,16 @@ def test_a_report_moves_the_delivery_on_and_its_copies_change_nothing(
     sent.refresh_from_db()
     assert (sent.reason == "undelivered") == (status == "failed")
     assert sent.events.count() == (0 if status == "sent" else 1)
-    assert AuditEntry.objects.filter(kind="delivery.failed").count() == (1 if status == "failed" else 0)
+    assert AuditEntry.objects.filter(kind="delivery.failed").count() == (
+        1 if status == "failed" else 0
+    )
 
 
 def test_in_any_order_delivered_stays_delivered(
     client: Client, twilio: ProviderAccount, anna: Follower, version: Version, settings: Any
 ) -> None:
-    say, ends = Reporter(client, twilio, settings.SITE_URL), set()
+    say = Reporter(client, twilio, settings.SITE_URL)
+    ends = set()
     for number, order in enumerate([(ARRIVED, NEVER, ON_ITS_WAY), (NEVER, ON_ITS_WAY, ARRIVED)]):
         row = send(tell(a_type(key=f"k{number}"), [anna], version=version, channels=["sms"]))
         for which in (*order, *order):
@@ -138,20 +154,28 @@ def test_in_any_order_delivered_stays_delivered(
 
 
 @pytest.mark.parametrize("how", [{"altered": True}, {"secret": "another"}])
-def test_what_the_provider_did_not_sign_is_refused(reporter: Reporter, sent: Delivery, how: dict[str, Any]) -> None:
+def test_what_the_provider_did_not_sign_is_refused(
+    reporter: Reporter, sent: Delivery, how: dict[str, Any]
+) -> None:
     assert reporter(sent, ARRIVED, **how) == 403
     assert stands(sent.notification) == {"sent": 1}
 
 
-def test_a_report_about_no_delivery_of_ours_is_taken_and_ignored(reporter: Reporter, sent: Delivery) -> None:
+def test_a_report_about_no_delivery_of_ours_is_taken_and_ignored(
+    reporter: Reporter, sent: Delivery
+) -> None:
     for stranger in (uuid7(), "test", ""):
-        assert reporter.phone.reports(stranger, "SM9", reporter.words[ARRIVED], **reporter.how) == 200
+        assert (
+            reporter.phone.reports(stranger, "SM9", reporter.words[ARRIVED], **reporter.how) == 200
+        )
     assert stands(sent.notification) == {"sent": 1}
     assert not DeliveryEvent.objects.exists()
 
 
 @pytest.mark.parametrize("account", ["twilio"], indirect=True)
-def test_the_failure_of_an_earlier_try_says_nothing_of_the_one_we_hold(reporter: Reporter, sent: Delivery) -> None:
+def test_the_failure_of_an_earlier_try_says_nothing_of_the_one_we_hold(
+    reporter: Reporter, sent: Delivery
+) -> None:
     assert reporter(sent, NEVER, name="another-try") == 200
     assert stands(sent.notification) == {"sent": 1}
     assert sent.events.get().kind == "undelivered", "it is kept"
@@ -235,22 +259,24 @@ def test_only_a_number_that_is_dead_or_has_stopped_goes_on_the_list(
     row = send(tell(a_type(), [anna], version=version, channels=["sms"]))
     assert Reporter(client, account, settings.SITE_URL)(row, NEVER, code=code) == 200
     assert stands(row.notification) == {"failed": 1}
-    assert list(Suppression.objects.values_list("key", "reason")) == ([(PHONE, reason)] if reason else [])
+    assert list(Suppression.objects.values_list("key", "reason")) == (
+        [(PHONE, reason)] if reason else []
+    )
 
 
 @pytest.mark.parametrize(
     ("code", "left"),
     [("30005", ""), ("21610", "stop")],  # nobody's number; a word of the person
 )
-@pytest.mark.parametrize("order", [(NEVER, ARRIVED), (ARRIVED, NEVER), (NEVER, ARRIVED, NEVER, ARRIVED)])
+@pytest.mark.parametrize(
+    "order", [(NEVER, ARRIVED), (ARRIVED, NEVER), (NEVER, ARRIVED, NEVER, ARRIVED)]
+)
 def test_who_got_the_message_has_a_number_and_who_stopped_stays_so_in_any_order(
     client: Client, twilio: ProviderAccount, anna: Follower, version: Version, settings: Any,
     code: str, left: str, order: tuple[int, ...],
 ) -> None:  # fmt: skip
-    row, say = (
-        send(tell(a_type(), [anna], version=version, channels=["sms"])),
-        Reporter(client, twilio, settings.SITE_URL),
-    )
+    row = send(tell(a_type(), [anna], version=version, channels=["sms"]))
+    say = Reporter(client, twilio, settings.SITE_URL)
     for which in order:
         assert say(row, which, code=code if which == NEVER else "") == 200
     assert stands(row.notification) == {"delivered": 1}
@@ -261,11 +287,14 @@ def test_who_got_the_message_has_a_number_and_who_stopped_stays_so_in_any_order(
 def test_a_message_that_arrives_takes_back_only_what_its_own_report_said(
     client: Client, twilio: ProviderAccount, anna: Follower, version: Version, settings: Any
 ) -> None:
-    say, kind = Reporter(client, twilio, settings.SITE_URL), a_type()
+    say = Reporter(client, twilio, settings.SITE_URL)
+    kind = a_type()
     first, second = (send(tell(kind, [anna], version=version, channels=["sms"])) for _ in range(2))
     assert say(first, NEVER, code="30005") == 200
     assert say(second, ARRIVED) == 200
-    assert Suppression.objects.get().reason == "hard_bounce", "it may have arrived before the number was given up"
+    assert Suppression.objects.get().reason == "hard_bounce", (
+        "it may have arrived before the number was given up"
+    )
     assert say(first, ARRIVED) == 200
     assert not Suppression.objects.exists()
 
@@ -273,14 +302,16 @@ def test_a_message_that_arrives_takes_back_only_what_its_own_report_said(
 def test_a_stop_outlives_the_bounce_that_it_came_after(
     client: Client, twilio: ProviderAccount, anna: Follower, version: Version, settings: Any
 ) -> None:
-    row, say = (
-        send(tell(a_type(), [anna], version=version, channels=["sms"])),
-        Reporter(client, twilio, settings.SITE_URL),
-    )
+    row = send(tell(a_type(), [anna], version=version, channels=["sms"]))
+    say = Reporter(client, twilio, settings.SITE_URL)
     assert say(row, NEVER, code="30005") == 200
     assert anna.addresses.get().state == "bounced"
-    suppression.suppress(channel="sms", value=PHONE, reason="stop", note="STOP", by=TESTER, now=timezone.now())
-    suppression.suppress(channel="sms", value=PHONE, reason="hard_bounce", by=TESTER, now=timezone.now())
+    suppression.suppress(
+        channel="sms", value=PHONE, reason="stop", note="STOP", by=TESTER, now=timezone.now()
+    )
+    suppression.suppress(
+        channel="sms", value=PHONE, reason="hard_bounce", by=TESTER, now=timezone.now()
+    )
     assert say(row, ARRIVED) == 200
     assert [(each.reason, each.note) for each in Suppression.objects.all()] == [("stop", "STOP")]
     assert anna.addresses.get().state == "suppressed"
@@ -292,14 +323,19 @@ def test_a_text_that_failed_calls_the_next_channel_and_one_that_arrived_calls_it
     add_account(name="Inbox", provider_key="in_app", settings={}, by=TESTER, now=timezone.now())
     say = Reporter(client, twilio, settings.SITE_URL)
     kind = a_type(fallback=["sms", "in_app"], fallback_after=3600)
-    for number, (which, sms, inbox) in enumerate([(NEVER, "failed", "sent"), (ARRIVED, "delivered", "skipped")]):
+    for number, (which, sms, inbox) in enumerate(
+        [(NEVER, "failed", "sent"), (ARRIVED, "delivered", "skipped")]
+    ):
         person = make_follower(name="P", phone=f"+491511234010{number}")
         notification = tell(kind, [person], version=version, channels=["sms", "in_app"])
         row = send(notification)
         assert notification.deliveries.get(channel="in_app").status == "pending"
         assert say(row, which) == 200
         drain()
-        assert dict(notification.deliveries.values_list("channel", "status")) == {"sms": sms, "in_app": inbox}
+        assert dict(notification.deliveries.values_list("channel", "status")) == {
+            "sms": sms,
+            "in_app": inbox,
+        }
         stands(notification)
 
 
@@ -312,11 +348,22 @@ def test_a_text_that_failed_calls_the_next_channel_and_one_that_arrived_calls_it
     ],
 )
 def test_reports_are_asked_for_by_themselves_where_the_provider_can_reach_us(
-    fake: FakeSms, db: None, anna: Follower, version: Version, settings: Any, site: str, given: str, used: str
+    fake: FakeSms,
+    db: None,
+    anna: Follower,
+    version: Version,
+    settings: Any,
+    site: str,
+    given: str,
+    used: str,
 ) -> None:
     settings.SITE_URL = site
     values = {**fake.settings("twilio"), "status_url": given}
-    account = add_account(name="T", provider_key="twilio", settings=values, by=TESTER, now=timezone.now())
+    account = add_account(
+        name="T", provider_key="twilio", settings=values, by=TESTER, now=timezone.now()
+    )
     row = send(tell(a_type(), [anna], version=version, channels=["sms"]))
     [arrived] = fake.arrived
-    assert arrived.report_to == (f"{used.format(uid=account.uid)}?delivery={row.uid}" if used else "")
+    assert arrived.report_to == (
+        f"{used.format(uid=account.uid)}?delivery={row.uid}" if used else ""
+    )

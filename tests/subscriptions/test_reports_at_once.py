@@ -23,7 +23,11 @@ def test_copies_and_contradictions_at_the_same_moment_end_as_one_after_the_other
 ) -> None:
     with FakeSms() as fake:
         account = add_account(
-            name="T", provider_key="twilio", settings=fake.settings("twilio"), by=TESTER, now=timezone.now()
+            name="T",
+            provider_key="twilio",
+            settings=fake.settings("twilio"),
+            by=TESTER,
+            now=timezone.now(),
         )
         add_account(name="Inbox", provider_key="in_app", settings={}, by=TESTER, now=timezone.now())
         people = [make_follower(name=f"P{n}", phone=f"+49151123400{n}0") for n in range(4)]
@@ -32,7 +36,8 @@ def test_copies_and_contradictions_at_the_same_moment_end_as_one_after_the_other
         drain()
     rows = list(Delivery.objects.filter(channel="sms"))
     assert {row.status for row in rows} == {"sent"}
-    start, errors = threading.Barrier(8), []  # type: ignore[var-annotated]
+    start = threading.Barrier(8)  # type: ignore[var-annotated]
+    errors = []  # type: ignore[var-annotated]
 
     def post(arrived: bool) -> None:
         start.wait()

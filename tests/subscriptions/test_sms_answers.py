@@ -1,4 +1,6 @@
-"""A phone answers STOP or START: signed by the provider it changes consent at once, forged it changes nothing."""
+"""A phone answers STOP or START: signed by the provider it changes consent at once,
+forged it changes nothing.
+"""
 
 import hashlib
 import re
@@ -28,7 +30,9 @@ from tests.subscriptions.phone import PHONE, SECRET, SETTINGS, Phone, signature
 @pytest.fixture(params=SETTINGS)
 def account(request: pytest.FixtureRequest, db: None) -> ProviderAccount:
     key = str(request.param)
-    return add_account(name=key, provider_key=key, settings=SETTINGS[key], by=TESTER, now=timezone.now())
+    return add_account(
+        name=key, provider_key=key, settings=SETTINGS[key], by=TESTER, now=timezone.now()
+    )
 
 
 @pytest.fixture
@@ -45,7 +49,9 @@ def stopped() -> list[tuple[str, str]]:
     return list(Suppression.objects.values_list("key", "reason"))
 
 
-def test_stop_and_start_change_consent_at_once_and_twice_is_once(phone: Phone, anna: Follower) -> None:
+def test_stop_and_start_change_consent_at_once_and_twice_is_once(
+    phone: Phone, anna: Follower
+) -> None:
     for _ in range(2):
         assert phone.says("Stop.") == 200
         assert stopped() == [(PHONE, "stop")]
@@ -61,7 +67,9 @@ def test_a_number_that_nobody_here_has_is_stopped_too(phone: Phone) -> None:
     assert stopped() == [(PHONE, "stop")]
 
 
-@pytest.mark.parametrize("account", ["vonage", "sinch"], indirect=True)  # a form can't say such a thing
+@pytest.mark.parametrize(
+    "account", ["vonage", "sinch"], indirect=True
+)  # a form can't say such a thing
 def test_stop_counts_with_half_an_emoji_and_a_nul_behind_it(phone: Phone) -> None:
     assert phone.says("STOP \ud83d\0") == 200
     assert stopped() == [(PHONE, "stop")]
@@ -90,10 +98,16 @@ def server() -> Iterator[FakeSms]:
 def test_help_is_answered_once_even_for_who_has_stopped(
     kind: str, client: Client, db: None, settings: Any, server: FakeSms
 ) -> None:
-    values = {**server.settings(kind), **{n: v for n, v in SETTINGS[kind].items() if v == SECRET}, "help_text": "A & B"}
+    values = {
+        **server.settings(kind),
+        **{n: v for n, v in SETTINGS[kind].items() if v == SECRET},
+        "help_text": "A & B",
+    }
     if kind == "twilio":
         values["auth_token"] = SECRET
-    account = add_account(name=kind, provider_key=kind, settings=values, by=TESTER, now=timezone.now())
+    account = add_account(
+        name=kind, provider_key=kind, settings=values, by=TESTER, now=timezone.now()
+    )
     phone = Phone(client, account, settings.SITE_URL)
     server.arrived.clear()
     phone.says("STOP", name="SM0")
@@ -116,7 +130,9 @@ def test_start_does_not_undo_what_staff_decided(phone: Phone, anna: Follower) ->
 
 
 @pytest.mark.parametrize("change", [{"altered": True}, {"secret": "another"}])
-def test_what_the_provider_did_not_sign_is_refused(phone: Phone, anna: Follower, change: dict[str, Any]) -> None:
+def test_what_the_provider_did_not_sign_is_refused(
+    phone: Phone, anna: Follower, change: dict[str, Any]
+) -> None:
     assert phone.says("STOP", **change) == 403
     assert stopped() == []
 
@@ -129,9 +145,13 @@ def test_what_was_not_signed_just_now_is_refused(phone: Phone, anna: Follower, a
 
 
 @pytest.mark.parametrize("kind", ["vonage", "sinch"])
-def test_an_account_without_a_secret_believes_nobody(kind: str, client: Client, db: None, settings: Any) -> None:
+def test_an_account_without_a_secret_believes_nobody(
+    kind: str, client: Client, db: None, settings: Any
+) -> None:
     values = {name: value for name, value in SETTINGS[kind].items() if value != SECRET}
-    account = add_account(name=kind, provider_key=kind, settings=values, by=TESTER, now=timezone.now())
+    account = add_account(
+        name=kind, provider_key=kind, settings=values, by=TESTER, now=timezone.now()
+    )
     assert Phone(client, account, settings.SITE_URL).says("STOP", secret="") == 403
     assert stopped() == []
 
@@ -147,9 +167,15 @@ def test_twilios_own_example_is_believed_and_with_one_letter_changed_it_is_not()
         "To": "+18005551212",
     }  # fmt: skip
     headers = {"X-Twilio-Signature": "RSOYDt4T1cUTdK1PDd93/VVr8B8="}
-    posted = Posted("https://mycompany.com/myapp.php?foo=1&bar=2", headers, urlencode(form).encode())
-    assert Twilio.heard({"auth_token": "12345"}, posted, now=timezone.now()) is None, "it is a call, not a text"
-    with_port = Posted("https://mycompany.com:443/myapp.php?foo=1&bar=2", headers, urlencode(form).encode())
+    posted = Posted(
+        "https://mycompany.com/myapp.php?foo=1&bar=2", headers, urlencode(form).encode()
+    )
+    assert Twilio.heard({"auth_token": "12345"}, posted, now=timezone.now()) is None, (
+        "it is a call, not a text"
+    )
+    with_port = Posted(
+        "https://mycompany.com:443/myapp.php?foo=1&bar=2", headers, urlencode(form).encode()
+    )
     assert Twilio.heard({"auth_token": "12345"}, with_port, now=timezone.now()) is None
     altered = Posted(posted.url, headers, urlencode(form | {"Digits": "1235"}).encode())
     with pytest.raises(Forged):
@@ -157,9 +183,13 @@ def test_twilios_own_example_is_believed_and_with_one_letter_changed_it_is_not()
 
 
 def test_twilios_key_for_webhooks_is_used_where_the_request_says_so() -> None:
-    url, form = "https://x.example/y?delivery=1", {"From": PHONE, "Body": "Hi", "MessageSid": "SM1"}
+    url = "https://x.example/y?delivery=1"
+    form = {"From": PHONE, "Body": "Hi", "MessageSid": "SM1"}
     given = RequestValidator("shared").compute_signature(url, form, "HMAC_SHA256")
-    headers = {"X-Twilio-Signature": given, "X-Twilio-Webhooks-Signature-Settings": "key=k1,algorithm=HMAC_SHA256"}
+    headers = {
+        "X-Twilio-Signature": given,
+        "X-Twilio-Webhooks-Signature-Settings": "key=k1,algorithm=HMAC_SHA256",
+    }
     posted = Posted(url, headers, urlencode(form).encode())
     values = {"auth_token": SECRET, "shared_key": "shared"}
     assert Twilio.heard(values, posted, now=timezone.now()) == Answer(PHONE, "Hi", "SM1")
@@ -177,12 +207,18 @@ def test_twilios_key_for_webhooks_is_used_where_the_request_says_so() -> None:
         ("stop it please", None), ("", None), ("nonstop", None),
     ],
 )  # fmt: skip
-def test_a_word_is_known_in_any_case_and_with_any_punctuation_but_only_alone(text: str, word: Word | None) -> None:
+def test_a_word_is_known_in_any_case_and_with_any_punctuation_but_only_alone(
+    text: str, word: Word | None
+) -> None:
     assert word_of(text) is word
 
 
-def test_the_accounts_page_tells_where_answers_go(client: Client, admin: Any, account: ProviderAccount) -> None:
-    page = page_of(as_role(client, admin).get(reverse("dashboard:channel-account", args=[account.uid])))
+def test_the_accounts_page_tells_where_answers_go(
+    client: Client, admin: Any, account: ProviderAccount
+) -> None:
+    page = page_of(
+        as_role(client, admin).get(reverse("dashboard:channel-account", args=[account.uid]))
+    )
     assert f"/p/sms/{account.uid}/" in page.text
 
 

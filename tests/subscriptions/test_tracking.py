@@ -1,4 +1,6 @@
-"""A mail's links lead where its author said and nowhere else; opening them is counted and opens nothing."""
+"""A mail's links lead where its author said and nowhere else;
+opening them is counted and opens nothing.
+"""
 
 import re
 from html import unescape
@@ -87,8 +89,12 @@ def test_a_mail_that_was_really_sent_counts_what_its_reader_does(
     addresses = {}
     for mail in receiver.arrived:
         html = mail.mail.get_body(("html",)).get_content()
-        addresses[mail.recipient] = [unescape(url) for url in re.findall(r'(?:href|src)="([^"]+)"', html)]
-    shop, odd, image = (url.removeprefix(settings.SITE_URL) for url in addresses["anna@example.com"])
+        addresses[mail.recipient] = [
+            unescape(url) for url in re.findall(r'(?:href|src)="([^"]+)"', html)
+        ]
+    shop, odd, image = (
+        url.removeprefix(settings.SITE_URL) for url in addresses["anna@example.com"]
+    )
     assert client.get(image).content.startswith(b"GIF89a")
     assert client.get(shop)["Location"] == "https://example.com/shop?a=1&b=%20"
     assert client.get(odd)["Location"] == SENT_TO
@@ -101,7 +107,9 @@ def test_a_mail_that_was_really_sent_counts_what_its_reader_does(
     assert not [url for url in addresses["silent@example.com"] if url.startswith(settings.SITE_URL)]
 
 
-def test_an_odd_address_arrives_as_its_author_wrote_it(client: Client, token: str, kept: Any) -> None:
+def test_an_odd_address_arrives_as_its_author_wrote_it(
+    client: Client, token: str, kept: Any
+) -> None:
     assert client.get(f"/c/{token}/2")["Location"] == SENT_TO
 
 
@@ -109,17 +117,27 @@ def test_the_image_is_an_image_and_is_never_kept(
     client: Client, letter: Notification, token: str, kept: list[store.Event]
 ) -> None:
     answer = client.get(f"/o/{token}.gif")
-    assert (answer.status_code, answer["Content-Type"], answer["Cache-Control"]) == (200, "image/gif", "no-store")
+    assert (answer.status_code, answer["Content-Type"], answer["Cache-Control"]) == (
+        200,
+        "image/gif",
+        "no-store",
+    )
     assert len(answer.content) == 43
     assert answer.content.startswith(b"GIF89a")
     assert [(each.delivery, each.link) for each in kept] == [(letter.deliveries.get().uid, 0)]
     for bad in ("nothing", token[:-1], token + "A", "", "%00", "ä" * 75):
         answer = client.get(f"/o/{bad}.gif")
-        assert (answer.status_code, len(answer.content), answer["Cache-Control"]) == (200, 43, "no-store")
+        assert (answer.status_code, len(answer.content), answer["Cache-Control"]) == (
+            200,
+            43,
+            "no-store",
+        )
     assert len(kept) == 1
 
 
-def test_looking_without_opening_is_answered_and_not_counted(client: Client, token: str, kept: Any) -> None:
+def test_looking_without_opening_is_answered_and_not_counted(
+    client: Client, token: str, kept: Any
+) -> None:
     answer = client.head(f"/c/{token}/1")
     assert (answer.status_code, answer["Location"]) == (302, "https://example.com/shop?a=1&b=%20")
     assert client.head(f"/o/{token}.gif").status_code == 200
@@ -129,16 +147,28 @@ def test_looking_without_opening_is_answered_and_not_counted(client: Client, tok
     assert kept == []
 
 
-def test_no_address_leads_anywhere_else(client: Client, letter: Notification, token: str, kept: Any) -> None:
-    other = tell(make_type("offers"), [letter.deliveries.get().follower], version=make_version("other", body=BODY))
+def test_no_address_leads_anywhere_else(
+    client: Client, letter: Notification, token: str, kept: Any
+) -> None:
+    other = tell(
+        make_type("offers"),
+        [letter.deliveries.get().follower],
+        version=make_version("other", body=BODY),
+    )
     Link.objects.filter(version=other.version, number=2).delete()
     Link.objects.filter(version=other.version).update(number=7)
     delivery = letter.deliveries.get()
     alien = stamp_of(delivery, version=other.version_id)
     half = len(token) // 2
     mixed = token[:half] + stamp_of(other.deliveries.get()).tracking[half:]
-    bad = [f"/c/{token}/{number}" for number in ("0", "3", "7", "99999", "-1", "1/", "1x", "", "١", "1%00", "+1", " 1")]
-    bad += [f"/c/{changed}/1" for changed in (token[:-1], token + "A", "A" * 75, mixed, token.swapcase(), f"{token}=")]
+    bad = [
+        f"/c/{token}/{number}"
+        for number in ("0", "3", "7", "99999", "-1", "1/", "1x", "", "١", "1%00", "+1", " 1")
+    ]
+    bad += [
+        f"/c/{changed}/1"
+        for changed in (token[:-1], token + "A", "A" * 75, mixed, token.swapcase(), f"{token}=")
+    ]
     bad += [
         f"/c/{token}/{target}"
         for target in (
@@ -147,7 +177,15 @@ def test_no_address_leads_anywhere_else(client: Client, letter: Notification, to
             "..//evil.example", "@evil.example",
         )
     ]  # fmt: skip
-    bad += [f"/c/{alien.tracking}/1", "/c/", "/o/", "/o/x", f"/o/{token}", f"/c/{token}", "/c//evil.example/1"]
+    bad += [
+        f"/c/{alien.tracking}/1",
+        "/c/",
+        "/o/",
+        "/o/x",
+        f"/o/{token}",
+        f"/c/{token}",
+        "/c//evil.example/1",
+    ]
     for path in bad:
         answer = client.get(path)
         assert answer.status_code == 404, path
@@ -159,7 +197,9 @@ def test_no_address_leads_anywhere_else(client: Client, letter: Notification, to
     assert answer["Location"] == "https://example.com/shop?a=1&b=%20"
 
 
-def test_a_refused_link_says_so_in_plain_words_in_the_readers_language(client: Client, token: str, kept: Any) -> None:
+def test_a_refused_link_says_so_in_plain_words_in_the_readers_language(
+    client: Client, token: str, kept: Any
+) -> None:
     answer = client.get(f"/c/{token}/9")
     assert "This link does not work" in answer.content.decode()
     assert (answer["Referrer-Policy"], answer["Cache-Control"]) == ("no-referrer", "no-store")
@@ -175,7 +215,12 @@ def test_whoever_is_forwarded_a_link_can_not_reach_the_readers_settings(
     before = everything_stored()
     for page in ("preferences", "unsubscribe"):
         assert client.get(f"/p/{page}/{stamp.tracking}/").status_code == 404
-        assert client.post(f"/p/{page}/{stamp.tracking}/", {"List-Unsubscribe": "One-Click"}).status_code == 404
+        assert (
+            client.post(
+                f"/p/{page}/{stamp.tracking}/", {"List-Unsubscribe": "One-Click"}
+            ).status_code
+            == 404
+        )
         assert client.get(f"/p/{page}/{stamp.managing}/").status_code == 200
     assert everything_stored() == before
     # nor does the other half count anything
@@ -188,7 +233,8 @@ def test_links_in_old_mail_work_after_the_secret_key_changed(
     client: Client, letter: Notification, kept: Any, settings: Any
 ) -> None:
     stamp = stamp_of(letter.deliveries.get())
-    settings.SECRET_KEY_FALLBACKS, settings.SECRET_KEY = [settings.SECRET_KEY], "a-new-key" * 6
+    settings.SECRET_KEY_FALLBACKS = [settings.SECRET_KEY]
+    settings.SECRET_KEY = "a-new-key" * 6
     assert client.get(f"/c/{stamp.tracking}/1").status_code == 302
     assert client.get(f"/p/unsubscribe/{stamp.managing}/").status_code == 200
     settings.SECRET_KEY_FALLBACKS = []

@@ -1,4 +1,6 @@
-"""A browser that can be written to: an account for web push, and a subscription as a browser makes it."""
+"""A browser that can be written to: an account for web push,
+and a subscription as a browser makes it.
+"""
 
 import base64
 import os
@@ -33,7 +35,11 @@ def subscription(name: str = "one") -> dict[str, str]:
     """What `PushSubscription.toJSON()` says, flat."""
     public = ec.generate_private_key(ec.SECP256R1()).public_key()
     point = public.public_bytes(Encoding.X962, PublicFormat.UncompressedPoint)
-    return {"endpoint": f"https://push.test/send/{name}", "p256dh": _text(point), "auth": _text(os.urandom(16))}
+    return {
+        "endpoint": f"https://push.test/send/{name}",
+        "p256dh": _text(point),
+        "auth": _text(os.urandom(16)),
+    }
 
 
 def connect_browser(follower: Follower, name: str = "one", **fields: Any) -> Address:

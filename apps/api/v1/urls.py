@@ -15,7 +15,16 @@ from apps.api.v1.audience import (
     webhooks,
 )
 from apps.api.v1.content import caps, templates, types
-from apps.api.v1.send import campaigns, decisions, deliveries, event_rules, events, messages, notifications, recurring
+from apps.api.v1.send import (
+    campaigns,
+    decisions,
+    deliveries,
+    event_rules,
+    events,
+    messages,
+    notifications,
+    recurring,
+)
 
 urlpatterns = [
     path("followers", followers.Followers.as_view()),

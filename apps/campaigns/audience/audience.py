@@ -1,7 +1,7 @@
 """Whom a campaign is for: its audience turned into one query, in which each follower appears once.
 
-An audience is everyone, or whoever has one of the tags, matches one of the segments or is named; less those with an
-excluded tag, in an excluded segment or excluded by name.
+An audience is everyone, or whoever has one of the tags, matches one of the segments or is named;
+less those with an excluded tag, in an excluded segment or excluded by name.
 """
 
 import datetime as dt
@@ -37,28 +37,40 @@ class Explanation:
 
 # ------------------------------------------------------------------ checking
 def validate(audience: Any) -> Audience:
-    """The audience in its full form. An empty one is fine here (a draft may not know yet); `is_empty` tells.
+    """The audience in its full form.
+
+    An empty one is fine here (a draft may not know yet); `is_empty` tells.
 
     Raises BadAudience for wrong shapes and for tags, segments and followers that don't exist.
     """
     if not isinstance(audience, dict):
-        raise BadAudience("The audience must be an object with everyone, tags, segments, followers and excludes.")
+        raise BadAudience(
+            "The audience must be an object with everyone, tags, segments, followers and excludes."
+        )
     if unknown := set(audience) - {"everyone", *INCLUDES, *EXCLUDES}:
-        raise BadAudience(f"The audience has unknown parts: {', '.join(sorted(map(str, unknown)))}.")
+        raise BadAudience(
+            f"The audience has unknown parts: {', '.join(sorted(map(str, unknown)))}."
+        )
     if not isinstance(everyone := audience.get("everyone", False), bool):
         raise BadAudience("“everyone” in the audience must be true or false.")
     clean: Audience = {"everyone": everyone}
     for part in (*INCLUDES, *EXCLUDES):
         names = audience.get(part, [])
-        if not isinstance(names, list) or not all(isinstance(name, str | uuid.UUID) for name in names):
+        if not isinstance(names, list) or not all(
+            isinstance(name, str | uuid.UUID) for name in names
+        ):
             raise BadAudience(f"“{part}” in the audience must be a list of names.")
         if len(names) > MAX_NAMES:
-            raise BadAudience(f"“{part}” names more than {MAX_NAMES}. Give them a tag and choose the tag.")
+            raise BadAudience(
+                f"“{part}” names more than {MAX_NAMES}. Give them a tag and choose the tag."
+            )
         clean[part] = list(dict.fromkeys(str(name) for name in names))
     for part in ("tags", "exclude_tags"):
         known = set(Tag.objects.filter(slug__in=clean[part]).values_list("slug", flat=True))
         if missing := [slug for slug in clean[part] if slug not in known]:
-            raise BadAudience(f"There is no tag “{missing[0]}”. Choose another one or create it first.")
+            raise BadAudience(
+                f"There is no tag “{missing[0]}”. Choose another one or create it first."
+            )
     for part in ("segments", "exclude_segments"):
         _existing(Segment.objects.all(), clean[part], "segment")
     for part in ("followers", "exclude_followers"):
@@ -82,7 +94,9 @@ def is_empty(audience: Audience) -> bool:
 
 
 def freeze(audience: Audience) -> Audience:
-    """The audience with its segments' rules written in, so that a later edit of a segment doesn't reach a run."""
+    """The audience with its segments' rules written in,
+    so that a later edit of a segment doesn't reach a run.
+    """
     uids = {*audience.get("segments", []), *audience.get("exclude_segments", [])}
     frozen = {str(segment.uid): segment.rules for segment in Segment.objects.filter(uid__in=uids)}
     return audience | {"rules": frozen}
@@ -95,7 +109,10 @@ def rules_to_q(data: Any, *, now: dt.datetime | None = None) -> Q:
 
 
 def followers_of(audience: Audience, *, now: dt.datetime | None = None) -> QuerySet[Follower]:
-    """Each follower of a validated (or frozen) audience once, by construction: no joins. Nobody for an empty one."""
+    """Each follower of a validated (or frozen) audience once, by construction: no joins.
+
+    Nobody for an empty one.
+    """
     now = now or timezone.now()
     if is_empty(audience):
         return Follower.objects.none()
@@ -139,26 +156,40 @@ def in_words(audience: Audience) -> tuple[list[str], list[str]]:
 
 def _phrases(audience: Audience, parts: tuple[str, ...]) -> list[str]:
     tags, segments, followers = (audience.get(part, []) for part in parts)
-    phrases = [f"the tag “{name}”" for name in Tag.objects.filter(slug__in=tags).values_list("name", flat=True)]
+    phrases = [
+        f"the tag “{name}”"
+        for name in Tag.objects.filter(slug__in=tags).values_list("name", flat=True)
+    ]
     names = Segment.objects.filter(uid__in=segments).values_list("name", flat=True)
     phrases += [f"the segment “{name}”" for name in names]
     if followers:
-        phrases.append("1 single person" if len(followers) == 1 else f"{len(followers):,} single people")
+        phrases.append(
+            "1 single person" if len(followers) == 1 else f"{len(followers):,} single people"
+        )
     return phrases
 
 
-def explain(follower: Follower, audience: Audience, *, now: dt.datetime | None = None) -> Explanation:
-    """Why this follower is (not) in the audience. An exclude beats everything else, and is then the only reason."""
+def explain(
+    follower: Follower, audience: Audience, *, now: dt.datetime | None = None
+) -> Explanation:
+    """Why this follower is (not) in the audience.
+
+    An exclude beats everything else, and is then the only reason.
+    """
     now = now or timezone.now()
     if out := _reasons(follower, audience, EXCLUDES, now):
         return Explanation(False, tuple(f"excluded: {reason}" for reason in out))
     if audience.get("everyone"):
         return Explanation(True, ("everyone is chosen",))
     found = _reasons(follower, audience, INCLUDES, now)
-    return Explanation(bool(found), tuple(found) or ("has none of the tags, is in no segment and is not named",))
+    return Explanation(
+        bool(found), tuple(found) or ("has none of the tags, is in no segment and is not named",)
+    )
 
 
-def _reasons(follower: Follower, audience: Audience, parts: tuple[str, ...], now: dt.datetime) -> list[str]:
+def _reasons(
+    follower: Follower, audience: Audience, parts: tuple[str, ...], now: dt.datetime
+) -> list[str]:
     tags, segments, followers = (audience.get(part, []) for part in parts)
     names = follower.tags.filter(slug__in=tags).values_list("name", flat=True)
     reasons = [f"has the tag “{name}”" for name in names]
@@ -171,9 +202,11 @@ def _reasons(follower: Follower, audience: Audience, parts: tuple[str, ...], now
 
 
 def why_match(ids: list[int], group: language.Group, *, now: dt.datetime) -> dict[int, list[str]]:
-    """For those of the followers (by primary key) who match: the rules that are true of them, as sentences.
+    """For those of the followers (by primary key) who match: the rules that are true of them,
+    as sentences.
 
-    One query per rule whatever the number of followers; meant for a page of names, not for a whole audience.
+    One query per rule whatever the number of followers; meant for a page of names,
+    not for a whole audience.
     """
     page = Follower.objects.filter(pk__in=ids).order_by()
     matching = page.filter(language.to_q(group, now=now)).values_list("pk", flat=True)
@@ -189,5 +222,14 @@ def why_match(ids: list[int], group: language.Group, *, now: dt.datetime) -> dic
     return why
 
 
-__all__ = ["Audience", "BadAudience", "BadRules", "Explanation", "count", "explain", "followers_of", "freeze"]
+__all__ = [
+    "Audience",
+    "BadAudience",
+    "BadRules",
+    "Explanation",
+    "count",
+    "explain",
+    "followers_of",
+    "freeze",
+]
 __all__ += ["in_words", "is_empty", "rules_to_q", "validate", "why_match"]

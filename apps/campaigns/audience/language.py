@@ -1,9 +1,11 @@
-"""A segment's rules: a small closed language about followers, checked, turned into SQL, and said in English.
+"""A segment's rules: a small closed language about followers, checked, turned into SQL,
+and said in English.
 
-A group is `{"all": [...]}` or `{"any": [...]}` of rules and groups, with an optional `"not": group` whose matches are
-left out; `{"not": group}` alone means everybody else. A rule is `{"field": ..., "op": ..., "value": ...}`; FIELDS lists
-what may be asked. Every rule is true or false, never unknown, so "not" always means the rest. Letter case does not
-count (SQLite folds it for ASCII letters only).
+A group is `{"all": [...]}` or `{"any": [...]}` of rules and groups, with an optional `"not": group`
+whose matches are left out; `{"not": group}` alone means everybody else. A rule is
+`{"field": ..., "op": ..., "value": ...}`; FIELDS lists what may be asked. Every rule is true or
+false, never unknown, so "not" always means the rest. Letter case does not count (SQLite folds it
+for ASCII letters only).
 """
 
 import datetime as dt
@@ -28,7 +30,15 @@ from django.db.models.fields.json import (
 from django.db.models.lookups import Exact, IContains, IExact, IStartsWith
 from django.utils.dateparse import parse_date, parse_datetime
 
-from apps.followers.models import Address, AddressState, Channel, NotificationType, Preference, Tag, Tagging
+from apps.followers.models import (
+    Address,
+    AddressState,
+    Channel,
+    NotificationType,
+    Preference,
+    Tag,
+    Tagging,
+)
 from apps.lib import wallclock
 
 MAX_DEPTH = 5
@@ -67,8 +77,12 @@ def _say(value: Any) -> str:
     if isinstance(value, list):
         return " or ".join(_say(one) for one in value)
     if isinstance(value, bool):
-        return "true" if value else "false"
-    return f"“{value:g}”" if isinstance(value, float) else f"“{value}”"
+        if value:
+            return "true"
+        return "false"
+    if isinstance(value, float):
+        return f"“{value:g}”"
+    return f"“{value}”"
 
 
 def _text(value: Any) -> str:
@@ -82,7 +96,9 @@ def _text(value: Any) -> str:
 
 
 def _scalar(value: Any) -> Any:
-    return value if isinstance(value, bool) else _text(value)
+    if isinstance(value, bool):
+        return value
+    return _text(value)
 
 
 def _several(check: Callable[[Any], Any]) -> Callable[[Any], list[Any]]:
@@ -111,7 +127,9 @@ def as_number(value: Any) -> float | None:
         number = float(value)
     except (TypeError, ValueError, OverflowError):  # OverflowError: 400 digits
         return None
-    return number if math.isfinite(number) else None
+    if math.isfinite(number):
+        return number
+    return None
 
 
 def _days(value: Any) -> int:
@@ -131,7 +149,8 @@ def _date(value: Any) -> str:
 
 
 def _day(value: str, *, end: bool) -> dt.datetime:
-    """The instant a date (in the site's zone) begins or ends, or the very moment if a time was given.
+    """The instant a date (in the site's zone) begins or ends,
+    or the very moment if a time was given.
 
     Raises ValueError for what is no date, OverflowError for one that UTC has no date for.
     """
@@ -160,9 +179,17 @@ def _channel(value: Any) -> str:
 
 
 def _choice(value: Any) -> dict[str, str]:
-    if not isinstance(value, dict) or set(value) != {"type", "channel", "choice"} or value["choice"] not in CHOICES:
+    if (
+        not isinstance(value, dict)
+        or set(value) != {"type", "channel", "choice"}
+        or value["choice"] not in CHOICES
+    ):
         raise BadRules('needs {"type": key, "channel": name, "choice": "on", "off" or "none"}')
-    return {"type": _text(value["type"]), "channel": _channel(value["channel"]), "choice": value["choice"]}
+    return {
+        "type": _text(value["type"]),
+        "channel": _channel(value["channel"]),
+        "choice": value["choice"],
+    }
 
 
 def _nothing(value: Any) -> None:
@@ -175,7 +202,9 @@ CHOICES = {"on": "switched on", "off": "switched off", "none": "never chosen"}
 
 # ------------------------------------------------------------------ SQL
 class _Kind(Func):
-    """The JSON type of one metadata key: string, number, boolean, array, object; null also when it is absent."""
+    """The JSON type of one metadata key: string, number, boolean, array, object;
+    null also when it is absent.
+    """
 
     output_field = CharField()
 
@@ -183,11 +212,15 @@ class _Kind(Func):
         super().__init__(F("metadata"), Value(key))
         self.key = key
 
-    def as_postgresql(self, compiler: Any, connection: Any, **context: Any) -> tuple[str, tuple[Any, ...]]:
+    def as_postgresql(
+        self, compiler: Any, connection: Any, **context: Any
+    ) -> tuple[str, tuple[Any, ...]]:
         column, _ = compiler.compile(self.source_expressions[0])
         return f"COALESCE(jsonb_typeof({column} -> %s), 'null')", (self.key,)
 
-    def as_sqlite(self, compiler: Any, connection: Any, **context: Any) -> tuple[str, tuple[Any, ...]]:
+    def as_sqlite(
+        self, compiler: Any, connection: Any, **context: Any
+    ) -> tuple[str, tuple[Any, ...]]:
         column, _ = compiler.compile(self.source_expressions[0])
         return (
             f"CASE json_type({column}, %s) WHEN 'text' THEN 'string' WHEN 'integer' THEN 'number' "
@@ -209,18 +242,23 @@ def _any(conditions: Iterator[Q]) -> Q:
 
 
 def _metadata_is(key: str, value: Any) -> Q:
-    text = str(value).lower() if isinstance(value, bool) else value
+    text = value
+    if isinstance(value, bool):
+        text = str(value).lower()
     read = KeyTextTransform(key, "metadata")
     found = _is_kind(key, "string") & Q(IExact(read, text))
     if text.lower() in {"true", "false"}:
         found |= _is_kind(key, "boolean") & Q(Exact(read, text.lower()))
     if (number := as_number(value)) is not None:
-        found |= _is_kind(key, "number") & Q(KeyTransformExact(KeyTransform(key, "metadata"), _json(number)))
+        found |= _is_kind(key, "number") & Q(
+            KeyTransformExact(KeyTransform(key, "metadata"), _json(number))
+        )
     return found
 
 
 def _metadata(rule: Rule, op: str, now: dt.datetime) -> Q:
-    key, value = rule.key, rule.value
+    key = rule.key
+    value = rule.value
     match op:
         case "is":
             return _metadata_is(key, value)
@@ -229,16 +267,23 @@ def _metadata(rule: Rule, op: str, now: dt.datetime) -> Q:
         case "contains":
             return _is_kind(key, "string") & Q(IContains(KeyTextTransform(key, "metadata"), value))
         case "starts_with":
-            return _is_kind(key, "string") & Q(IStartsWith(KeyTextTransform(key, "metadata"), value))
+            return _is_kind(key, "string") & Q(
+                IStartsWith(KeyTextTransform(key, "metadata"), value)
+            )
         case "gt":
-            return _is_kind(key, "number") & Q(KeyTransformGt(KeyTransform(key, "metadata"), _json(value)))
+            return _is_kind(key, "number") & Q(
+                KeyTransformGt(KeyTransform(key, "metadata"), _json(value))
+            )
         case "lt":
-            return _is_kind(key, "number") & Q(KeyTransformLt(KeyTransform(key, "metadata"), _json(value)))
+            return _is_kind(key, "number") & Q(
+                KeyTransformLt(KeyTransform(key, "metadata"), _json(value))
+            )
     return ~_is_kind(key, "null")
 
 
 def _column(rule: Rule, op: str, now: dt.datetime) -> Q:
-    name, value = rule.field, rule.value
+    name = rule.field
+    value = rule.value
     match op:
         case "is":
             return Q(**{f"{name}__iexact": value})
@@ -264,8 +309,17 @@ def _email_domain(rule: Rule, op: str, now: dt.datetime) -> Q:
     emails = Address.objects.filter(follower=OuterRef("pk"), channel=Channel.EMAIL)
     if op == "exists":
         return Q(Exists(emails))
-    domains = rule.value if op == "in" else [rule.value]
-    return Q(Exists(emails.filter(_any(Q(key__endswith=f"@{domain.lower().lstrip('@')}") for domain in domains))))
+    if op == "in":
+        domains = rule.value
+    else:
+        domains = [rule.value]
+    return Q(
+        Exists(
+            emails.filter(
+                _any(Q(key__endswith=f"@{domain.lower().lstrip('@')}") for domain in domains)
+            )
+        )
+    )
 
 
 def _tag(rule: Rule, op: str, now: dt.datetime) -> Q:
@@ -277,7 +331,8 @@ def _tag(rule: Rule, op: str, now: dt.datetime) -> Q:
 def tagged(slugs: list[str]) -> Q:
     """Followers with any of the tags, by slug; EXISTS, so that nobody is counted twice.
 
-    The tags are looked up first: joined, PostgreSQL looks for them again for each of a million followers.
+    The tags are looked up first: joined,
+    PostgreSQL looks for them again for each of a million followers.
     """
     tags = list(Tag.objects.filter(slug__in=slugs).values_list("pk", flat=True))
     return Q(Exists(Tagging.objects.filter(follower=OuterRef("pk"), tag__in=tags)))
@@ -287,13 +342,17 @@ def _has_channel(rule: Rule, op: str, now: dt.datetime) -> Q:
     channels = set(rule.value if op == "in" else [rule.value])
     if Channel.IN_APP in channels:  # needs no address: everybody has an inbox
         return Q(pk__isnull=False)
-    addresses = Address.objects.filter(follower=OuterRef("pk"), channel__in=channels, state=AddressState.ACTIVE)
+    addresses = Address.objects.filter(
+        follower=OuterRef("pk"), channel__in=channels, state=AddressState.ACTIVE
+    )
     return Q(Exists(addresses))
 
 
 def _preference(rule: Rule, op: str, now: dt.datetime) -> Q:
     own = Preference.objects.filter(
-        follower=OuterRef("pk"), notification_type__key=rule.value["type"], channel=rule.value["channel"]
+        follower=OuterRef("pk"),
+        notification_type__key=rule.value["type"],
+        channel=rule.value["channel"],
     )
     if rule.value["choice"] == "none":
         return ~Q(Exists(own))
@@ -303,7 +362,9 @@ def _preference(rule: Rule, op: str, now: dt.datetime) -> Q:
 # ------------------------------------------------------------------ what may be asked
 @dataclass(frozen=True, slots=True)
 class Field:
-    """`ops` maps each operator to the check of its value; `question` makes the SQL of a positive operator."""
+    """`ops` maps each operator to the check of its value;
+    `question` makes the SQL of a positive operator.
+    """
 
     label: str
     ops: Mapping[str, Callable[[Any], Any]]
@@ -368,12 +429,22 @@ def parse(data: Any) -> Group:
 
 
 def _group(data: Any, *, place: str, depth: int) -> Group:
-    here = f"Group {place}" if place else "The segment"
+    here = "The segment"
+    if place:
+        here = f"Group {place}"
     if depth > MAX_DEPTH:
         raise BadRules(f"{here} is nested more than {MAX_DEPTH} deep.")
-    if not isinstance(data, dict) or not set(data) <= {"all", "any", "not"} or ("all" in data and "any" in data):
-        raise BadRules(f'{here} must be {{"all": [rules]}} or {{"any": [rules]}}, with an optional "not".')
-    unless = _group(data["not"], place=f"{place}.not".strip("."), depth=depth + 1) if "not" in data else None
+    if (
+        not isinstance(data, dict)
+        or not set(data) <= {"all", "any", "not"}
+        or ("all" in data and "any" in data)
+    ):
+        raise BadRules(
+            f'{here} must be {{"all": [rules]}} or {{"any": [rules]}}, with an optional "not".'
+        )
+    unless = None
+    if "not" in data:
+        unless = _group(data["not"], place=f"{place}.not".strip("."), depth=depth + 1)
     children = data.get("all", data.get("any", []))
     if not isinstance(children, list) or not (children or (unless and len(data) == 1)):
         raise BadRules(f"{here} has no rule. Add at least one.")
@@ -381,7 +452,9 @@ def _group(data: Any, *, place: str, depth: int) -> Group:
     for number, child in enumerate(children, start=1):
         where = f"{place}.{number}".strip(".")
         is_rule = isinstance(child, dict) and "field" in child
-        parts.append(_rule(child, where) if is_rule else _group(child, place=where, depth=depth + 1))
+        parts.append(
+            _rule(child, where) if is_rule else _group(child, place=where, depth=depth + 1)
+        )
     return Group(every="any" not in data, parts=tuple(parts), unless=unless)
 
 
@@ -403,7 +476,9 @@ def _rule(data: dict[str, Any], place: str) -> Rule:
         )
     op = data.get("op")
     if not isinstance(op, str) or op not in field.ops:
-        raise BadRules(f"{here}: {field.label} can't be compared by {op!r}. Use one of: {', '.join(field.ops)}.")
+        raise BadRules(
+            f"{here}: {field.label} can't be compared by {op!r}. Use one of: {', '.join(field.ops)}."
+        )
     try:
         value = field.ops[op](data.get("value"))
     except BadRules as problem:
@@ -421,13 +496,22 @@ def leaves(group: Group) -> Iterator[Rule]:
 
 
 def check_names(group: Group) -> None:
-    """Raises BadRules for a tag or notification type that does not exist, which would silently match nobody."""
+    """Raises BadRules for a tag or notification type that does not exist,
+    which would silently match nobody.
+    """
     for rule in leaves(group):
         if rule.field == "tag" and rule.value is not None:
             wanted = set(rule.value if isinstance(rule.value, list) else [rule.value])
-            for slug in sorted(wanted - set(Tag.objects.filter(slug__in=wanted).values_list("slug", flat=True))):
-                raise BadRules(f"There is no tag “{slug}”. Choose an existing tag (by its slug) or create it first.")
-        if rule.field == "preference" and not NotificationType.objects.filter(key=rule.value["type"]).exists():
+            for slug in sorted(
+                wanted - set(Tag.objects.filter(slug__in=wanted).values_list("slug", flat=True))
+            ):
+                raise BadRules(
+                    f"There is no tag “{slug}”. Choose an existing tag (by its slug) or create it first."
+                )
+        if (
+            rule.field == "preference"
+            and not NotificationType.objects.filter(key=rule.value["type"]).exists()
+        ):
             raise BadRules(f"There is no notification type “{rule.value['type']}”.")
 
 
@@ -437,18 +521,28 @@ def to_q(part: Rule | Group, *, now: dt.datetime) -> Q:
     if isinstance(part, Rule):
         positive = OPPOSITES.get(part.op, part.op)
         question = FIELDS[part.field].question(part, positive, now)
-        return question if positive == part.op else ~question
+        if positive == part.op:
+            return question
+        return ~question
     condition = Q()
     for child in part.parts:
-        condition = condition & to_q(child, now=now) if part.every else condition | to_q(child, now=now)
-    return condition & ~to_q(part.unless, now=now) if part.unless else condition
+        if part.every:
+            condition = condition & to_q(child, now=now)
+        else:
+            condition = condition | to_q(child, now=now)
+    if part.unless:
+        return condition & ~to_q(part.unless, now=now)
+    return condition
 
 
 def sentence(part: Rule | Group) -> str:
     """The rules in plain English, without a full stop: `language is “ru” and has the tag “vip”`."""
     if isinstance(part, Rule):
         return _rule_sentence(part)
-    said = [f"({sentence(child)})" if isinstance(child, Group) else sentence(child) for child in part.parts]
+    said = [
+        f"({sentence(child)})" if isinstance(child, Group) else sentence(child)
+        for child in part.parts
+    ]
     text = (" and " if part.every else " or ").join(said)
     if part.unless is None:
         return text
@@ -458,22 +552,32 @@ def sentence(part: Rule | Group) -> str:
 
 
 def _rule_sentence(rule: Rule) -> str:
-    label, said, deny = FIELDS[rule.field].label, _say(rule.value), rule.op in OPPOSITES
+    label = FIELDS[rule.field].label
+    said = _say(rule.value)
+    deny = rule.op in OPPOSITES
     match rule.field:
         case "tag" if rule.value is None:
-            return "has no tag" if deny else "has a tag"
+            if deny:
+                return "has no tag"
+            return "has a tag"
         case "tag":
             return f"{'does not have' if deny else 'has'} the tag {said}"
         case "subscribed":
-            return "is subscribed" if rule.value else "is not subscribed"
+            if rule.value:
+                return "is subscribed"
+            return "is not subscribed"
         case "email_domain" if rule.value is None:
-            return "has no e-mail address" if deny else "has an e-mail address"
+            if deny:
+                return "has no e-mail address"
+            return "has an e-mail address"
         case "has_channel":
             return f"has {'no ' if deny else 'an '}active address for {said}"
         case "preference":
             own = rule.value
             chose = f"{CHOICES[own['choice']]} “{own['type']}” by {own['channel']}"
-            return f"has not {chose}" if deny else f"has {chose}"
+            if deny:
+                return f"has not {chose}"
+            return f"has {chose}"
         case "created_at" if rule.op == "within_days":
             return f"signed up within the last {rule.value} days"
         case "created_at":

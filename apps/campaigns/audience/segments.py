@@ -1,4 +1,6 @@
-"""Saved segments: make, change and delete, each refused when it would leave a campaign pointing at nothing."""
+"""Saved segments: make, change and delete,
+each refused when it would leave a campaign pointing at nothing.
+"""
 
 import datetime as dt
 from typing import Any
@@ -20,9 +22,13 @@ class SegmentInUse(ValueError):
     """A campaign that is not sent yet chooses or excludes this segment."""
 
 
-def make_segment(*, name: str, rules: Any, description: str = "", by: Actor, now: dt.datetime) -> Segment:
+def make_segment(
+    *, name: str, rules: Any, description: str = "", by: Actor, now: dt.datetime
+) -> Segment:
     """Raises rules.BadRules, SegmentNameTaken."""
-    segment = Segment(name=name.strip(), description=description, rules=rules, created_at=now, updated_at=now)
+    segment = Segment(
+        name=name.strip(), description=description, rules=rules, created_at=now, updated_at=now
+    )
     _save(segment, by=by, now=now, data={"after": {"name": segment.name, "rules": rules}})
     return segment
 
@@ -36,16 +42,25 @@ def change_segment(
     by: Actor,
     now: dt.datetime,
 ) -> Segment:
-    """Only what is given changes. Runs that have started keep the rules they froze. Raises as `make_segment`."""
+    """Only what is given changes.
+
+    Runs that have started keep the rules they froze. Raises as `make_segment`.
+    """
     before = {"name": segment.name, "rules": segment.rules, "description": segment.description}
-    segment.name = segment.name if name is None else name.strip()
-    segment.rules = segment.rules if rules is None else rules
-    segment.description = segment.description if description is None else description
+    if name is not None:
+        segment.name = name.strip()
+    if rules is not None:
+        segment.rules = rules
+    if description is not None:
+        segment.description = description
     segment.updated_at = now
     after = {"name": segment.name, "rules": segment.rules, "description": segment.description}
     changed = [key for key in after if before[key] != after[key]]
     if changed:
-        data = {"before": {key: before[key] for key in changed}, "after": {key: after[key] for key in changed}}
+        data = {
+            "before": {key: before[key] for key in changed},
+            "after": {key: after[key] for key in changed},
+        }
         _save(segment, by=by, now=now, data=data)
     return segment
 
@@ -59,14 +74,20 @@ def _save(segment: Segment, *, by: Actor, now: dt.datetime, data: dict[str, Any]
             segment.save()
             publish(_fact(Kind.SEGMENT_CHANGED, segment, by=by, now=now, data=data))
     except IntegrityError as error:
-        raise SegmentNameTaken(f"There is already a segment called “{segment.name}”. Choose another name.") from error
+        raise SegmentNameTaken(
+            f"There is already a segment called “{segment.name}”. Choose another name."
+        ) from error
 
 
 def delete_segment(*, segment: Segment, by: Actor, now: dt.datetime) -> None:
-    """Raises SegmentInUse: an exclude that silently vanished would write to people who must not get it."""
+    """Raises SegmentInUse: an exclude that silently vanished would write to people who must not get
+    it.
+    """
     with transaction.atomic():
         for campaign in campaigns_using(segment):
-            raise SegmentInUse(f"The campaign “{campaign.name}” uses this segment. Take it out of its audience first.")
+            raise SegmentInUse(
+                f"The campaign “{campaign.name}” uses this segment. Take it out of its audience first."
+            )
         for name in others_using(segment):
             raise SegmentInUse(f"{name} uses this segment. Take it out there first.")
         publish(_fact(Kind.SEGMENT_DELETED, segment, by=by, now=now, data={"rules": segment.rules}))
@@ -75,21 +96,28 @@ def delete_segment(*, segment: Segment, by: Actor, now: dt.datetime) -> None:
 
 def campaigns_using(segment: Segment) -> list[Campaign]:
     """Drafts and scheduled campaigns that choose or exclude it."""
-    uid, live = str(segment.uid), [CampaignState.DRAFT, CampaignState.SCHEDULED]
+    uid = str(segment.uid)
+    live = [CampaignState.DRAFT, CampaignState.SCHEDULED]
     return [
         campaign
         for campaign in Campaign.objects.filter(state__in=live)
-        if uid in campaign.audience.get("segments", []) or uid in campaign.audience.get("exclude_segments", [])
+        if uid in campaign.audience.get("segments", [])
+        or uid in campaign.audience.get("exclude_segments", [])
     ]
 
 
 def others_using(segment: Segment) -> list[str]:
     """Rules of events and recurring notifications that name it, as sentences begin."""
     rules_of_events = [f"The rule “{rule.name}”" for rule in segment.event_rules.all()]
-    return [*rules_of_events, *(f"The recurring “{row.name}”" for row in edit.using(str(segment.uid)))]
+    return [
+        *rules_of_events,
+        *(f"The recurring “{row.name}”" for row in edit.using(str(segment.uid))),
+    ]
 
 
-def _fact(kind: Kind, segment: Segment, *, by: Actor, now: dt.datetime, data: dict[str, Any]) -> Fact:
+def _fact(
+    kind: Kind, segment: Segment, *, by: Actor, now: dt.datetime, data: dict[str, Any]
+) -> Fact:
     return Fact(
         kind=kind, by=by, at=now, subject_type="segment", subject_id=str(segment.uid), subject_label=segment.name,
         data=data,

@@ -1,8 +1,10 @@
-"""What must be true of an event: conditions on its data and its follower, judged without a database, told in English.
+"""What must be true of an event: conditions on its data and its follower,
+judged without a database, told in English.
 
-`{"all": [...]}` or `{"any": [...]}` of `{"field": "data.total", "op": "greater", "value": 100}`; nothing at all is
-always true. A field is a path into the event as `document` shows it. Every condition is true or false: what is not
-there is not equal to, not greater than and does not contain anything. Letter case does not count.
+`{"all": [...]}` or `{"any": [...]}` of `{"field": "data.total", "op": "greater", "value": 100}`;
+nothing at all is always true. A field is a path into the event as `document` shows it. Every
+condition is true or false: what is not there is not equal to, not greater than and does not contain
+anything. Letter case does not count.
 """
 
 import datetime as dt
@@ -41,7 +43,9 @@ class Condition:
 
     def __str__(self) -> str:
         said = f"{self.field} {OPS[self.op]}"
-        return said if self.value is None else f"{said} {_say(self.value)}"
+        if self.value is None:
+            return said
+        return f"{said} {_say(self.value)}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +75,10 @@ def parse(data: Any) -> Conditions:
     rows = data.get("all", data.get("any", []))
     if not isinstance(rows, list) or len(rows) > MOST:
         raise BadConditions(f"Conditions are a list of at most {MOST}.")
-    return Conditions("any" not in data, tuple(_condition(row, number) for number, row in enumerate(rows, start=1)))
+    return Conditions(
+        "any" not in data,
+        tuple(_condition(row, number) for number, row in enumerate(rows, start=1)),
+    )
 
 
 def _condition(row: Any, number: int) -> Condition:
@@ -88,7 +95,9 @@ def _condition(row: Any, number: int) -> Condition:
         value = as_number(value)
         if value is None:
             raise BadConditions(f"{here} ({OPS[op]}) needs a number.")
-    elif not isinstance(value, str | int | float | bool) or value == "" or len(str(value)) > MAX_TEXT:
+    elif (
+        not isinstance(value, str | int | float | bool) or value == "" or len(str(value)) > MAX_TEXT
+    ):
         raise BadConditions(
             f"{here} ({OPS[op]}) needs a text of at most {MAX_TEXT} characters, a number, or true or false."
         )
@@ -97,15 +106,23 @@ def _condition(row: Any, number: int) -> Condition:
 
 def path(text: Any, here: str) -> str:
     """A checked path into `document`. Raises BadConditions."""
-    parts = text.split(".") if isinstance(text, str) else []
+    parts = []
+    if isinstance(text, str):
+        parts = text.split(".")
     if len(parts) < 2 or parts[0] not in ROOTS or not all(parts) or len(text) > MAX_TEXT:
-        raise BadConditions(f"{here}: {text!r} is not a field. Write data.total, follower.language or event.name.")
+        raise BadConditions(
+            f"{here}: {text!r} is not a field. Write data.total, follower.language or event.name."
+        )
     return ".".join(parts)
 
 
 # ------------------------------------------------------------------ judging
-def document(*, name: str, occurred_at: dt.datetime, data: dict[str, Any], follower: Follower | None) -> dict[str, Any]:
-    """The event as it came, as paths see it: {"event", "data", "follower"}; without a follower that is empty."""
+def document(
+    *, name: str, occurred_at: dt.datetime, data: dict[str, Any], follower: Follower | None
+) -> dict[str, Any]:
+    """The event as it came, as paths see it: {"event", "data", "follower"};
+    without a follower that is empty.
+    """
     person = follower and {
         "id": str(follower.uid),
         "name": follower.name,
@@ -131,21 +148,32 @@ def value_at(document: Any, path: str) -> Any:
     for step in path.split("."):
         if isinstance(found, dict):
             found = found.get(step, MISSING)
-        elif isinstance(found, list) and step.isdecimal() and len(step) < 6 and int(step) < len(found):
+        elif (
+            isinstance(found, list)
+            and step.isdecimal()
+            and len(step) < 6
+            and int(step) < len(found)
+        ):
             found = found[int(step)]
         else:
             return MISSING
-    return MISSING if found is None else found
+    if found is None:
+        return MISSING
+    return found
 
 
 def judge(conditions: Conditions, document: dict[str, Any]) -> Judgement:
-    """Whether they are true of it, and what decided: the first false one of all, or the first true one of any."""
+    """Whether they are true of it, and what decided: the first false one of all,
+    or the first true one of any.
+    """
     if not conditions.parts:
         return Judgement(True, "it always applies")
     for condition in conditions.parts:
         if holds(condition, document) != conditions.every:
             text = str(condition)
-            return Judgement(not conditions.every, text if not conditions.every else _denied(condition, document))
+            return Judgement(
+                not conditions.every, text if not conditions.every else _denied(condition, document)
+            )
     if conditions.every:
         return Judgement(True, str(conditions))
     return Judgement(False, f"none of these: {conditions}")
@@ -153,12 +181,16 @@ def judge(conditions: Conditions, document: dict[str, Any]) -> Judgement:
 
 def _denied(condition: Condition, document: dict[str, Any]) -> str:
     found = value_at(document, condition.field)
-    said = "is not there" if found is MISSING else f"is {_say(found)}"
+    if found is MISSING:
+        said = "is not there"
+    else:
+        said = f"is {_say(found)}"
     return f"{condition.field} {said}, and this asks: {condition}"
 
 
 def holds(condition: Condition, document: dict[str, Any]) -> bool:
-    found, value = value_at(document, condition.field), condition.value
+    found = value_at(document, condition.field)
+    value = condition.value
     match condition.op:
         case "exists":
             return found is not MISSING
@@ -172,7 +204,9 @@ def holds(condition: Condition, document: dict[str, Any]) -> bool:
             if isinstance(found, list):
                 return any(_same(each, value) for each in found)
             return isinstance(found, str) and _text(value) in found.casefold()
-    number = as_number(found) if isinstance(found, int | float) else None
+    number = None
+    if isinstance(found, int | float):
+        number = as_number(found)
     return number is not None and (number > value if condition.op == "greater" else number < value)
 
 
@@ -191,5 +225,8 @@ def _text(value: Any) -> str:
 def _say(value: Any) -> str:
     if isinstance(value, bool):
         return str(value).lower()
-    text = f"{value:g}" if isinstance(value, float) else str(value)
+    if isinstance(value, float):
+        text = f"{value:g}"
+    else:
+        text = str(value)
     return f"“{text if len(text) <= 60 else f'{text[:59]}…'}”"

@@ -58,20 +58,31 @@ def check(values: RuleValues) -> None:
         raise BadRule("name", "Give the rule a name.")
     exact = values.event.removesuffix(".*")
     if len(exact) > store.MAX_NAME or not store.NAME.fullmatch(exact):
-        raise BadRule("event", f"{values.event!r} names no events. Write order.created, or order.* for all of order.")
+        raise BadRule(
+            "event",
+            f"{values.event!r} names no events. Write order.created, or order.* for all of order.",
+        )
     conditions.parse(values.conditions)
-    if unknown := [channel for channel in values.channels if channel not in values.notification_type.channels]:
-        labels = ", ".join(str(Channel(one).label) if one in Channel.values else one for one in unknown)
+    if unknown := [
+        channel for channel in values.channels if channel not in values.notification_type.channels
+    ]:
+        labels = ", ".join(
+            str(Channel(one).label) if one in Channel.values else one for one in unknown
+        )
         raise BadRule("channels", f"{values.notification_type.name} is not offered on {labels}.")
     template = values.template or template_of(values.notification_type)
-    version = template and published_version(template)  # what is not published yet can be told only then
+    version = template and published_version(
+        template
+    )  # what is not published yet can be told only then
     if version and (fault := wordless(version, values.channels)):
         raise BadRule("channels", fault)
     if len(values.mapping) > MOST_VARIABLES:
         raise BadRule("mapping", f"Map at most {MOST_VARIABLES} variables.")
     for variable, path in values.mapping.items():
         if not variable.isidentifier():
-            raise BadRule("mapping", f"{variable!r} is no name of a variable: use letters, digits and _.")
+            raise BadRule(
+                "mapping", f"{variable!r} is no name of a variable: use letters, digits and _."
+            )
         _path("mapping", path)
     if values.throttle_key:
         _path("throttle_key", values.throttle_key)
@@ -99,7 +110,10 @@ def make_rule(*, values: RuleValues, by: Actor, now: dt.datetime) -> EventRule:
 
 
 def change_rule(*, rule: EventRule, values: RuleValues, by: Actor, now: dt.datetime) -> EventRule:
-    """Counts for events that are worked off from now on. Raises as `make_rule`; writes nothing when nothing differs."""
+    """Counts for events that are worked off from now on.
+
+    Raises as `make_rule`; writes nothing when nothing differs.
+    """
     check(values)
     before = _described(rule)
     for name, value in _columns(values).items():
@@ -107,7 +121,10 @@ def change_rule(*, rule: EventRule, values: RuleValues, by: Actor, now: dt.datet
     after = _described(rule)
     if changed := [name for name in after if before[name] != after[name]]:
         rule.updated_at = now
-        data = {"before": {name: before[name] for name in changed}, "after": {name: after[name] for name in changed}}
+        data = {
+            "before": {name: before[name] for name in changed},
+            "after": {name: after[name] for name in changed},
+        }
         _save(rule, data, by=by, now=now)
     return rule
 
@@ -130,7 +147,12 @@ def applies_to(pattern: str, name: str) -> bool:
 
 def _columns(values: RuleValues) -> dict[str, Any]:
     columns = {name: getattr(values, name) for name in RuleValues.__dataclass_fields__}
-    kinds: dict[str, Any] = {"channels": list, "mapping": dict, "conditions": dict, "name": str.strip}
+    kinds: dict[str, Any] = {
+        "channels": list,
+        "mapping": dict,
+        "conditions": dict,
+        "name": str.strip,
+    }
     return {name: kinds[name](value) if name in kinds else value for name, value in columns.items()}
 
 
@@ -152,8 +174,12 @@ def _save(rule: EventRule, data: dict[str, Any], *, by: Actor, now: dt.datetime)
     except IntegrityError as error:
         if not EventRule.objects.filter(name=rule.name).exclude(pk=rule.pk).exists():
             raise
-        raise RuleNameTaken(f"There is already a rule called “{rule.name}”. Choose another name.") from error
+        raise RuleNameTaken(
+            f"There is already a rule called “{rule.name}”. Choose another name."
+        ) from error
 
 
-def _fact(kind: Kind, rule: EventRule, data: dict[str, Any], *, by: Actor, now: dt.datetime) -> Fact:
+def _fact(
+    kind: Kind, rule: EventRule, data: dict[str, Any], *, by: Actor, now: dt.datetime
+) -> Fact:
     return Fact(kind, by, now, "event_rule", str(rule.uid), rule.name, data)

@@ -1,8 +1,9 @@
-"""From an event to what is sent because of it: each rule that names it is judged on the event as it came.
+"""From an event to what is sent because of it:
+each rule that names it is judged on the event as it came.
 
-One transaction takes an event off the list and writes what each rule made of it, together with the notifications. So a
-worker that dies leaves the event as it was, and a second worker finds it worked off. Each rule has a savepoint of its
-own: one that fails never stands in the way of the others.
+One transaction takes an event off the list and writes what each rule made of it, together with the
+notifications. So a worker that dies leaves the event as it was, and a second worker finds it worked
+off. Each rule has a savepoint of its own: one that fails never stands in the way of the others.
 """
 
 import datetime as dt
@@ -30,7 +31,9 @@ from apps.lib.queue.lanes import Lane
 from apps.notifications.models import Notification
 from apps.notifications.notify import NotNotifiable, notify
 
-WORK_SECONDS = 0.5  # a task is short: senders of one-time messages wait for their turn in the same lane
+WORK_SECONDS = (
+    0.5  # a task is short: senders of one-time messages wait for their turn in the same lane
+)
 AGAIN = dt.timedelta(minutes=1)  # an event that could not be worked off at all
 MOST_TOLD = 1000  # members of a segment; more is a campaign
 SOURCE = "event"
@@ -39,7 +42,10 @@ logger = logging.getLogger("carillon.events")
 
 # ------------------------------------------------------------------ working off
 def work_off(**_: object) -> None:
-    """Task: work off events for half a second, oldest first, then announce itself again. Any number may run at once."""
+    """Task: work off events for half a second, oldest first, then announce itself again.
+
+    Any number may run at once.
+    """
     answer_all(WORK_TASK, lane=Lane.TRANSACTIONAL)
     stop_at = time.monotonic() + WORK_SECONDS
     while _next():
@@ -51,18 +57,24 @@ def work_off(**_: object) -> None:
 def _next() -> bool:
     """Work off the next event; False when there is none."""
     now = timezone.now()
-    skip = connection.features.has_select_for_update_skip_locked  # SQLite has one writer at a time anyway
+    skip = (
+        connection.features.has_select_for_update_skip_locked
+    )  # SQLite has one writer at a time anyway
     due = Event.objects.filter(due_at__lte=now).order_by("due_at", "id")
     chosen: Event | None = None
     try:
         with transaction.atomic():
             chosen = due.select_for_update(skip_locked=skip, no_key=True).first()
-            if chosen is not None and Event.objects.filter(pk=chosen.pk, due_at=chosen.due_at).update(due_at=None):
+            if chosen is not None and Event.objects.filter(
+                pk=chosen.pk, due_at=chosen.due_at
+            ).update(due_at=None):
                 _react(chosen, now=now)
     except Exception:
         if chosen is None or connection.needs_rollback or not connection.is_usable():
             raise
-        logger.exception("Event %s could not be worked off; it is tried again in a minute.", chosen.uid)
+        logger.exception(
+            "Event %s could not be worked off; it is tried again in a minute.", chosen.uid
+        )
         # unless somebody else has worked it off meanwhile
         Event.objects.filter(pk=chosen.pk, due_at=chosen.due_at).update(due_at=now + AGAIN)
     return chosen is not None
@@ -70,14 +82,21 @@ def _next() -> bool:
 
 def _react(event: Event, *, now: dt.datetime) -> None:
     EventOutcome.objects.bulk_create(
-        EventOutcome(event=event, rule=rule, rule_name=rule.name, **outcome_of(rule, event, now=now).columns())
+        EventOutcome(
+            event=event,
+            rule=rule,
+            rule_name=rule.name,
+            **outcome_of(rule, event, now=now).columns(),
+        )
         for rule in rules_for(event.name)
     )
 
 
 def rules_for(name: str) -> Iterator[EventRule]:
     """Those that are switched on and name this event."""
-    rules = EventRule.objects.filter(active=True).select_related("notification_type", "template", "segment")
+    rules = EventRule.objects.filter(active=True).select_related(
+        "notification_type", "template", "segment"
+    )
     return (rule for rule in rules.order_by("pk") if applies_to(rule.event, name))
 
 
@@ -91,7 +110,11 @@ class Outcome:
     notification: Notification | None = None
 
     def columns(self) -> dict[str, Any]:
-        return {"result": self.result, "because": self.because[:500], "notification": self.notification}
+        return {
+            "result": self.result,
+            "because": self.because[:500],
+            "notification": self.notification,
+        }
 
 
 def outcome_of(rule: EventRule, event: Event, *, now: dt.datetime) -> Outcome:
@@ -104,17 +127,24 @@ def outcome_of(rule: EventRule, event: Event, *, now: dt.datetime) -> Outcome:
         if not judgement.matches:
             return Outcome(OutcomeResult.NOT_MATCHED, judgement.because)
         with transaction.atomic():
-            return Outcome(OutcomeResult.NOTIFIED, judgement.because, _notify(rule, event, seen, now=now))
+            return Outcome(
+                OutcomeResult.NOTIFIED, judgement.because, _notify(rule, event, seen, now=now)
+            )
     except (NotNotifiable, conditions.BadConditions) as error:
         return Outcome(OutcomeResult.FAILED, str(error))
     except DatabaseError:
         raise
     except Exception as error:  # a fault of ours in one rule must not hold up the others
         logger.exception("The rule %s failed for the event %s.", rule.uid, event.uid)
-        return Outcome(OutcomeResult.FAILED, f"Something went wrong here ({type(error).__name__}); it was logged.")
+        return Outcome(
+            OutcomeResult.FAILED,
+            f"Something went wrong here ({type(error).__name__}); it was logged.",
+        )
 
 
-def _notify(rule: EventRule, event: Event, seen: dict[str, Any], *, now: dt.datetime) -> Notification:
+def _notify(
+    rule: EventRule, event: Event, seen: dict[str, Any], *, now: dt.datetime
+) -> Notification:
     if not rule.notification_type.active:
         raise NotNotifiable(f"The message type “{rule.notification_type.name}” is switched off.")
     return notify(
@@ -135,14 +165,20 @@ def _notify(rule: EventRule, event: Event, seen: dict[str, Any], *, now: dt.date
 def _told(rule: EventRule, event: Event, now: dt.datetime) -> list[Follower]:
     if rule.to == RuleTarget.FOLLOWER:
         if event.follower is None:
-            raise NotNotifiable("The event names nobody, and the rule tells the person it is about.")
+            raise NotNotifiable(
+                "The event names nobody, and the rule tells the person it is about."
+            )
         return [event.follower]
     assert rule.segment is not None  # noqa: S101  # the database says so
-    people = list(audience.followers_of({"segments": [str(rule.segment.uid)]}, now=now)[: MOST_TOLD + 1])
+    people = list(
+        audience.followers_of({"segments": [str(rule.segment.uid)]}, now=now)[: MOST_TOLD + 1]
+    )
     if not people:
         raise NotNotifiable(f"Nobody is in the segment “{rule.segment.name}”.")
     if len(people) > MOST_TOLD:
-        raise NotNotifiable(f"More than {MOST_TOLD:,} followers are in “{rule.segment.name}”. Send them a campaign.")
+        raise NotNotifiable(
+            f"More than {MOST_TOLD:,} followers are in “{rule.segment.name}”. Send them a campaign."
+        )
     return people
 
 
@@ -156,7 +192,9 @@ def _version(rule: EventRule) -> Version | None:
 
 
 def data_for(rule: EventRule, event: Event, seen: dict[str, Any]) -> dict[str, Any]:
-    """The template's variables: what the rule maps; else all data as it came, and the whole event as `event`."""
+    """The template's variables: what the rule maps; else all data as it came,
+    and the whole event as `event`.
+    """
     if not rule.mapping:
         return {**event.data, "event": {**seen["event"], "id": str(event.uid), "data": event.data}}
     found = {variable: conditions.value_at(seen, path) for variable, path in rule.mapping.items()}
@@ -164,14 +202,21 @@ def data_for(rule: EventRule, event: Event, seen: dict[str, Any]) -> dict[str, A
 
 
 def throttle_key_of(rule: EventRule, seen: dict[str, Any]) -> str:
-    found = conditions.value_at(seen, rule.throttle_key) if rule.throttle_key else ""
-    return "" if found is conditions.MISSING else str(found)[:120]
+    found = ""
+    if rule.throttle_key:
+        found = conditions.value_at(seen, rule.throttle_key)
+    if found is conditions.MISSING:
+        return ""
+    return str(found)[:120]
 
 
 # ------------------------------------------------------------------ trying
 @dataclass(frozen=True, slots=True)
 class Rehearsal:
-    """What an event would do. `messages`: (label of the follower, channel, status, reason), the first of them."""
+    """What an event would do.
+
+    `messages`: (label of the follower, channel, status, reason), the first of them.
+    """
 
     outcome: Outcome
     data: dict[str, Any] = field(default_factory=dict)
@@ -180,11 +225,16 @@ class Rehearsal:
 
 
 def rehearse(*, rule: EventRule, event: Event, now: dt.datetime, shown: int = 20) -> Rehearsal:
-    """Do to a sample event (not stored) exactly what would be done to a real one, look at it, and take it all back."""
+    """Do to a sample event (not stored) exactly what would be done to a real one, look at it,
+    and take it all back.
+    """
     with transaction.atomic():
         outcome = outcome_of(rule, event, now=now)
         made = outcome.notification
         found = made.deliveries.select_related("follower").order_by("pk")[:shown] if made else []
-        rows = tuple((row.follower.label if row.follower else "", row.channel, row.status, row.reason) for row in found)
+        rows = tuple(
+            (row.follower.label if row.follower else "", row.channel, row.status, row.reason)
+            for row in found
+        )
         transaction.set_rollback(True)
     return Rehearsal(outcome, made.data if made else {}, made.send_at if made else None, rows)

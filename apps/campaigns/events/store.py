@@ -1,4 +1,6 @@
-"""Events: what happened in an integrator's own system, stored with the call to work it off, and forgotten later."""
+"""Events: what happened in an integrator's own system, stored with the call to work it off,
+and forgotten later.
+"""
 
 import datetime as dt
 import json
@@ -49,24 +51,36 @@ class NewEvent:
 def check(event: NewEvent, *, now: dt.datetime) -> None:
     """Raises BadEvent."""
     if len(event.name) > MAX_NAME or not NAME.fullmatch(event.name):
-        raise BadEvent("name", f"{event.name!r} is no name of an event. Write words with dots, such as order.created.")
+        raise BadEvent(
+            "name",
+            f"{event.name!r} is no name of an event. Write words with dots, such as order.created.",
+        )
     if len(json.dumps(event.data)) > MAX_DATA:
-        raise BadEvent("data", f"The data has more than {MAX_DATA // 1024} kB. Send what messages need.")
+        raise BadEvent(
+            "data", f"The data has more than {MAX_DATA // 1024} kB. Send what messages need."
+        )
     try:
-        plain(event.data, depth=2)  # a rule without a mapping shows templates the whole event, as `event.data`
+        plain(
+            event.data, depth=2
+        )  # a rule without a mapping shows templates the whole event, as `event.data`
     except Unrenderable as error:
-        raise BadEvent("data", "The data is nested more than 10 levels deep, which no template reads.") from error
+        raise BadEvent(
+            "data", "The data is nested more than 10 levels deep, which no template reads."
+        ) from error
     if event.occurred_at and event.occurred_at > now + AHEAD:
         raise BadEvent("occurred_at", "That is in the future. Send the event when it has happened.")
-    if event.occurred_at and event.occurred_at.year < now.year - FARTHEST_YEARS:  # year 1 can't be shown in every zone
+    if (
+        event.occurred_at and event.occurred_at.year < now.year - FARTHEST_YEARS
+    ):  # year 1 can't be shown in every zone
         raise BadEvent("occurred_at", f"That is more than {FARTHEST_YEARS} years ago.")
 
 
 def record(*, events: Sequence[NewEvent], now: dt.datetime) -> list[tuple[Event, bool]]:
-    """Store them and announce the work; for each the row, and whether it is new (False: its `dedup_id` was known).
+    """Store them and announce the work; for each the row, and whether it is new (False:
+    its `dedup_id` was known).
 
-    Who sent them is in the request's log and not in the audit trail: there may be millions. Raises BadEvent for the
-    first that can't be taken, and stores none then.
+    Who sent them is in the request's log and not in the audit trail: there may be millions. Raises
+    BadEvent for the first that can't be taken, and stores none then.
     """
     for event in events:
         check(event, now=now)
@@ -101,16 +115,24 @@ def _store(event: NewEvent, now: dt.datetime) -> tuple[Event, bool]:
 
 def announce_due(*, now: dt.datetime) -> None:
     """Schedule: wake somebody up for events whose call was lost, or whose second try is due."""
-    earliest = Event.objects.filter(due_at__isnull=False).order_by("due_at").values_list("due_at", flat=True).first()
+    earliest = (
+        Event.objects.filter(due_at__isnull=False)
+        .order_by("due_at")
+        .values_list("due_at", flat=True)
+        .first()
+    )
     if earliest and earliest <= now - UNHEARD:
         announce(WORK_TASK, lane=Lane.TRANSACTIONAL)
 
 
 def forget_old(*, now: dt.datetime) -> None:
-    """Schedule: delete what was worked off and is older than EVENT_DAYS, so many at a time: the tick has other work.
+    """Schedule: delete what was worked off and is older than EVENT_DAYS, so many at a time:
+    the tick has other work.
 
     The notifications made of them stay.
     """
-    old = Event.objects.filter(received_at__lt=now - dt.timedelta(days=settings.EVENT_DAYS), due_at=None)
+    old = Event.objects.filter(
+        received_at__lt=now - dt.timedelta(days=settings.EVENT_DAYS), due_at=None
+    )
     chosen = set(old.order_by("received_at").values_list("pk", flat=True)[:CHUNK])
     Event.objects.filter(pk__among=chosen).delete()

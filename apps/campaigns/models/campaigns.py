@@ -29,8 +29,12 @@ class Campaign(models.Model):
     uid = models.UUIDField(default=uuid7, unique=True, editable=False)
     name = models.CharField(max_length=120)
     state = models.CharField(max_length=9, choices=CampaignState, default=CampaignState.DRAFT)
-    template = models.OneToOneField(Template, on_delete=models.PROTECT, related_name="campaign")  # its own, private
-    notification_type = models.ForeignKey(NotificationType, on_delete=models.PROTECT, related_name="+")
+    template = models.OneToOneField(
+        Template, on_delete=models.PROTECT, related_name="campaign"
+    )  # its own, private
+    notification_type = models.ForeignKey(
+        NotificationType, on_delete=models.PROTECT, related_name="+"
+    )
     channels = models.JSONField(default=list)
     data = models.JSONField(default=dict, blank=True)  # values for the template's variables
     metadata = models.JSONField(default=dict, blank=True)  # the integrator's own
@@ -39,14 +43,18 @@ class Campaign(models.Model):
     #  "exclude_tags": [slug], "exclude_segments": [uid], "exclude_followers": [uid]}
     audience = models.JSONField(default=dict)
     # what the editor typed (wall time and zone), and the instant it means
-    send_at_wall = models.DateTimeField(null=True, blank=True)  # stored as if UTC; only its wall digits count
+    send_at_wall = models.DateTimeField(
+        null=True, blank=True
+    )  # stored as if UTC; only its wall digits count
     send_at_zone = models.CharField(max_length=64, blank=True)
     send_at = models.DateTimeField(null=True, blank=True)
     expires_at = models.DateTimeField(null=True, blank=True)
     # how fast: messages a second, or evenly over so many seconds; neither = as fast as it goes
     rate = models.FloatField(null=True, blank=True)
     spread = models.PositiveIntegerField(null=True, blank=True)
-    created_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
+    created_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+"
+    )
     created_at = models.DateTimeField()
     updated_at = models.DateTimeField()
     revision = models.PositiveIntegerField(default=1)  # two editors: the second to save is told
@@ -54,12 +62,16 @@ class Campaign(models.Model):
     class Meta:
         ordering = ["-id"]
         constraints = [
-            models.CheckConstraint(condition=Q(state__in=CampaignState.values), name="campaign_state_known"),
             models.CheckConstraint(
-                condition=~Q(state="scheduled") | Q(send_at__isnull=False), name="campaign_scheduled_has_a_time"
+                condition=Q(state__in=CampaignState.values), name="campaign_state_known"
             ),
             models.CheckConstraint(
-                condition=Q(rate__isnull=True) | Q(rate__gt=0, spread__isnull=True), name="campaign_rate_or_spread"
+                condition=~Q(state="scheduled") | Q(send_at__isnull=False),
+                name="campaign_scheduled_has_a_time",
+            ),
+            models.CheckConstraint(
+                condition=Q(rate__isnull=True) | Q(rate__gt=0, spread__isnull=True),
+                name="campaign_rate_or_spread",
             ),
         ]
         indexes = [
@@ -77,13 +89,17 @@ class Campaign(models.Model):
     @property
     def wall(self) -> dt.datetime | None:
         """What the editor typed, without a zone, so that nothing on the way converts it."""
-        return self.send_at_wall.replace(tzinfo=None) if self.send_at_wall else None
+        if self.send_at_wall:
+            return self.send_at_wall.replace(tzinfo=None)
+        return None
 
 
 class Launched(models.Model):
     """Something whose audience launch.py freezes in slices, under a lease that renews itself."""
 
-    audience = models.JSONField(default=dict)  # as it was at the start, its segments' rules written in
+    audience = models.JSONField(
+        default=dict
+    )  # as it was at the start, its segments' rules written in
     started_at = models.DateTimeField()
     lease_until = models.DateTimeField(null=True, blank=True)  # a launcher is at work on it
 
@@ -101,7 +117,9 @@ class Run(Launched):
 
     class Meta:
         ordering = ["-number"]
-        constraints = [models.UniqueConstraint(fields=["campaign", "number"], name="run_number_once")]
+        constraints = [
+            models.UniqueConstraint(fields=["campaign", "number"], name="run_number_once")
+        ]
 
     def __str__(self) -> str:
         return f"{self.campaign} run {self.number}"

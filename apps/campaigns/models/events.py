@@ -11,29 +11,44 @@ from apps.notifications.models import Notification
 
 
 class Event(models.Model):
-    """Something that happened in an integrator's own system. events.py writes it, reactions.py works it off."""
+    """Something that happened in an integrator's own system. events.py writes it,
+    reactions.py works it off.
+    """
 
     uid = models.UUIDField(default=uuid7, unique=True, editable=False)
     name = models.CharField(max_length=100)  # order.created
     follower = models.ForeignKey(
-        Follower, null=True, blank=True, on_delete=models.CASCADE, related_name="events", db_index=False
+        Follower,
+        null=True,
+        blank=True,
+        on_delete=models.CASCADE,
+        related_name="events",
+        db_index=False,
     )  # null: it is about nobody in particular
     data = models.JSONField(default=dict, blank=True)
     occurred_at = models.DateTimeField()  # as the integrator says
     received_at = models.DateTimeField()
-    dedup_id = models.CharField(max_length=200, null=True, blank=True)  # the integrator's own id of it
-    due_at = models.DateTimeField(null=True, blank=True)  # when it is looked at (again); null = worked off
+    dedup_id = models.CharField(
+        max_length=200, null=True, blank=True
+    )  # the integrator's own id of it
+    due_at = models.DateTimeField(
+        null=True, blank=True
+    )  # when it is looked at (again); null = worked off
 
     class Meta:
         ordering = ["-id"]
         constraints = [
             models.UniqueConstraint(
-                fields=["name", "dedup_id"], condition=Q(dedup_id__isnull=False), name="event_happened_once"
+                fields=["name", "dedup_id"],
+                condition=Q(dedup_id__isnull=False),
+                name="event_happened_once",
             ),
         ]
         indexes = [
             # the tick and the task: what is to be worked off, oldest first?
-            models.Index(fields=["due_at", "id"], condition=Q(due_at__isnull=False), name="event_due"),
+            models.Index(
+                fields=["due_at", "id"], condition=Q(due_at__isnull=False), name="event_due"
+            ),
             # the list of one kind of events, newest first
             models.Index(fields=["name", "-id"], name="event_of_name"),
             # the events of one follower, newest first
@@ -57,16 +72,28 @@ class EventRule(models.Model):
     uid = models.UUIDField(default=uuid7, unique=True, editable=False)
     name = models.CharField(max_length=120, unique=True)
     event = models.CharField(max_length=102)  # order.created, or order.* for all that begin so
-    conditions = models.JSONField(default=dict, blank=True)  # conditions.parse says what is in it; {} = always
-    notification_type = models.ForeignKey(NotificationType, on_delete=models.PROTECT, related_name="+")
+    conditions = models.JSONField(
+        default=dict, blank=True
+    )  # conditions.parse says what is in it; {} = always
+    notification_type = models.ForeignKey(
+        NotificationType, on_delete=models.PROTECT, related_name="+"
+    )
     # null = the one that speaks for the type
-    template = models.ForeignKey(Template, null=True, blank=True, on_delete=models.PROTECT, related_name="+")
+    template = models.ForeignKey(
+        Template, null=True, blank=True, on_delete=models.PROTECT, related_name="+"
+    )
     channels = models.JSONField(default=list, blank=True)  # [] = those of the type that have words
-    mapping = models.JSONField(default=dict, blank=True)  # {variable: path}; {} = all data of the event
+    mapping = models.JSONField(
+        default=dict, blank=True
+    )  # {variable: path}; {} = all data of the event
     delay = models.PositiveIntegerField(default=0)  # seconds after it happened
-    throttle_key = models.CharField(max_length=200, blank=True)  # path of what the type's throttle counts apart
+    throttle_key = models.CharField(
+        max_length=200, blank=True
+    )  # path of what the type's throttle counts apart
     to = models.CharField(max_length=8, choices=RuleTarget, default=RuleTarget.FOLLOWER)
-    segment = models.ForeignKey(Segment, null=True, blank=True, on_delete=models.PROTECT, related_name="event_rules")
+    segment = models.ForeignKey(
+        Segment, null=True, blank=True, on_delete=models.PROTECT, related_name="event_rules"
+    )
     active = models.BooleanField(default=True)
     created_at = models.DateTimeField()
     updated_at = models.DateTimeField()
@@ -75,7 +102,8 @@ class EventRule(models.Model):
         ordering = ["-id"]
         constraints = [
             models.CheckConstraint(
-                condition=Q(to="segment", segment__isnull=False) | Q(to="follower", segment__isnull=True),
+                condition=Q(to="segment", segment__isnull=False)
+                | Q(to="follower", segment__isnull=True),
                 name="event_rule_has_one_target",
             ),
         ]
@@ -93,15 +121,26 @@ class OutcomeResult(models.TextChoices):
 
 
 class EventOutcome(models.Model):
-    """What one rule made of one event, and why. Written in the transaction that takes the event off the list."""
+    """What one rule made of one event, and why.
 
-    event = models.ForeignKey(Event, on_delete=models.CASCADE, related_name="outcomes", db_index=False)
-    rule = models.ForeignKey(EventRule, null=True, on_delete=models.SET_NULL, related_name="outcomes")
+    Written in the transaction that takes the event off the list.
+    """
+
+    event = models.ForeignKey(
+        Event, on_delete=models.CASCADE, related_name="outcomes", db_index=False
+    )
+    rule = models.ForeignKey(
+        EventRule, null=True, on_delete=models.SET_NULL, related_name="outcomes"
+    )
     rule_name = models.CharField(max_length=120)  # outlives the rule
     result = models.CharField(max_length=11, choices=OutcomeResult)
     because = models.CharField(max_length=500, blank=True)
     notification = models.ForeignKey(
-        Notification, null=True, on_delete=models.SET_NULL, related_name="event_outcomes", db_index=True
+        Notification,
+        null=True,
+        on_delete=models.SET_NULL,
+        related_name="event_outcomes",
+        db_index=True,
     )
 
     class Meta:

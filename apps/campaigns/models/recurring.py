@@ -30,9 +30,13 @@ class Recurring(models.Model):
 
     uid = models.UUIDField(default=uuid7, unique=True, editable=False)
     name = models.CharField(max_length=120, unique=True)
-    notification_type = models.ForeignKey(NotificationType, on_delete=models.PROTECT, related_name="+")
+    notification_type = models.ForeignKey(
+        NotificationType, on_delete=models.PROTECT, related_name="+"
+    )
     # null = the one that speaks for the type
-    template = models.ForeignKey(Template, null=True, blank=True, on_delete=models.PROTECT, related_name="+")
+    template = models.ForeignKey(
+        Template, null=True, blank=True, on_delete=models.PROTECT, related_name="+"
+    )
     channels = models.JSONField(default=list, blank=True)  # [] = those of the type that have words
     audience = models.JSONField(default=dict)  # as a campaign's; asked anew each time
     data = models.JSONField(default=dict, blank=True)
@@ -40,7 +44,9 @@ class Recurring(models.Model):
     zone_mode = models.CharField(max_length=8, choices=ZoneMode, default=ZoneMode.SITE)
     zone = models.CharField(max_length=64, blank=True)  # of the mode "named"
     missed = models.CharField(max_length=4, choices=Missed, default=Missed.SKIP)
-    tolerance = models.PositiveIntegerField(default=900)  # seconds: up to so late, a time is not missed
+    tolerance = models.PositiveIntegerField(
+        default=900
+    )  # seconds: up to so late, a time is not missed
     starts_at = models.DateTimeField(null=True, blank=True)
     ends_at = models.DateTimeField(null=True, blank=True)
     active = models.BooleanField(default=True)
@@ -61,18 +67,26 @@ class Recurring(models.Model):
 
 
 class RecurringZone(models.Model):
-    """When a recurring notification is due by one clock; in the mode "follower" one for each zone of people."""
+    """When a recurring notification is due by one clock;
+    in the mode "follower" one for each zone of people.
+    """
 
-    recurring = models.ForeignKey(Recurring, on_delete=models.CASCADE, related_name="zones", db_index=False)
+    recurring = models.ForeignKey(
+        Recurring, on_delete=models.CASCADE, related_name="zones", db_index=False
+    )
     zone = models.CharField(max_length=64, blank=True)  # "" = the site's
     next_at = models.DateTimeField(null=True, blank=True)  # null = paused, or over
 
     class Meta:
         ordering = ["next_at"]
-        constraints = [models.UniqueConstraint(fields=["recurring", "zone"], name="recurring_zone_once")]
+        constraints = [
+            models.UniqueConstraint(fields=["recurring", "zone"], name="recurring_zone_once")
+        ]
         indexes = [
             # the tick's question every second: what is due?
-            models.Index(fields=["next_at"], condition=Q(next_at__isnull=False), name="recurring_due"),
+            models.Index(
+                fields=["next_at"], condition=Q(next_at__isnull=False), name="recurring_due"
+            ),
         ]
 
     def __str__(self) -> str:
@@ -82,10 +96,14 @@ class RecurringZone(models.Model):
 class Occurrence(Launched):
     """One time of a recurring notification by one clock: what was sent, or why nothing was."""
 
-    recurring = models.ForeignKey(Recurring, on_delete=models.CASCADE, related_name="occurrences", db_index=False)
+    recurring = models.ForeignKey(
+        Recurring, on_delete=models.CASCADE, related_name="occurrences", db_index=False
+    )
     zone = models.CharField(max_length=64, blank=True)
     at = models.DateTimeField()  # when it was due
-    wall = models.DateTimeField()  # its wall time, as if UTC: the same round is the same wall time in every zone
+    wall = (
+        models.DateTimeField()
+    )  # its wall time, as if UTC: the same round is the same wall time in every zone
     notification = models.OneToOneField(
         Notification, null=True, blank=True, on_delete=models.PROTECT, related_name="occurrence"
     )
@@ -96,7 +114,8 @@ class Occurrence(Launched):
         constraints = [
             models.UniqueConstraint(fields=["recurring", "zone", "at"], name="occurrence_once"),
             models.CheckConstraint(
-                condition=Q(notification__isnull=True) & ~Q(problem="") | Q(notification__isnull=False, problem=""),
+                condition=Q(notification__isnull=True) & ~Q(problem="")
+                | Q(notification__isnull=False, problem=""),
                 name="occurrence_sent_or_says_why",
             ),
         ]

@@ -1,4 +1,6 @@
-"""Recurring notifications: make, change, pause, resume and delete them, and keep a row for each clock they go by."""
+"""Recurring notifications: make, change, pause, resume and delete them,
+and keep a row for each clock they go by.
+"""
 
 import datetime as dt
 from collections.abc import Mapping, Sequence
@@ -62,14 +64,22 @@ class RecurringValues:
 
 # ------------------------------------------------------------------ acts
 def make_recurring(*, values: RecurringValues, by: Actor, now: dt.datetime) -> Recurring:
-    """It is active at once. Raises BadRecurring, RecurringNameTaken, recurrence.BadCadence, audience.BadAudience."""
+    """It is active at once.
+
+    Raises BadRecurring, RecurringNameTaken, recurrence.BadCadence, audience.BadAudience.
+    """
     row = Recurring(**_columns(values, now=now), created_at=now, updated_at=now)
     _save(row, Kind.RECURRING_CHANGED, {"after": _described(row)}, by=by, now=now)
     return row
 
 
-def change_recurring(*, recurring: Recurring, values: RecurringValues, by: Actor, now: dt.datetime) -> Recurring:
-    """Times from now on are the new ones; what is on its way stays as it is. Raises as `make_recurring`."""
+def change_recurring(
+    *, recurring: Recurring, values: RecurringValues, by: Actor, now: dt.datetime
+) -> Recurring:
+    """Times from now on are the new ones; what is on its way stays as it is.
+
+    Raises as `make_recurring`.
+    """
     columns = _columns(values, now=now)
     with transaction.atomic():
         row = Recurring.objects.select_for_update(no_key=True).get(pk=recurring.pk)
@@ -91,26 +101,40 @@ def pause(*, recurring: Recurring, by: Actor, now: dt.datetime) -> Recurring:
 
 
 def resume(*, recurring: Recurring, by: Actor, now: dt.datetime) -> Recurring:
-    """Go on with the next time; those of the pause are not made up for. A second time changes nothing."""
+    """Go on with the next time; those of the pause are not made up for.
+
+    A second time changes nothing.
+    """
     return _switch(recurring, Kind.RECURRING_RESUMED, active=True, by=by, now=now)
 
 
 def delete_recurring(*, recurring: Recurring, by: Actor, now: dt.datetime) -> None:
-    """What it sent stays in the books; what is just being planned is cancelled, for nobody would go on with it."""
+    """What it sent stays in the books; what is just being planned is cancelled,
+    for nobody would go on with it.
+    """
     with transaction.atomic():
-        recurring = Recurring.objects.select_for_update(no_key=True).get(pk=recurring.pk)  # a strike ends first
+        recurring = Recurring.objects.select_for_update(no_key=True).get(
+            pk=recurring.pk
+        )  # a strike ends first
         half = Notification.objects.filter(occurrence__recurring=recurring, planned_at=None)
         for notification in half.exclude(state=NotificationState.CANCELLED):
             control.cancel(notification=notification, by=by, now=now)
-        publish(_fact(Kind.RECURRING_DELETED, recurring, {"before": _described(recurring)}, by=by, now=now))
+        publish(
+            _fact(
+                Kind.RECURRING_DELETED, recurring, {"before": _described(recurring)}, by=by, now=now
+            )
+        )
         recurring.delete()
 
 
-def _switch(recurring: Recurring, kind: Kind, *, active: bool, by: Actor, now: dt.datetime) -> Recurring:
+def _switch(
+    recurring: Recurring, kind: Kind, *, active: bool, by: Actor, now: dt.datetime
+) -> Recurring:
     with transaction.atomic():
         row = Recurring.objects.select_for_update(no_key=True).get(pk=recurring.pk)
         if row.active != active:
-            row.active, row.updated_at = active, now
+            row.active = active
+            row.updated_at = now
             _save(row, kind, {}, by=by, now=now)
     return row
 
@@ -124,7 +148,9 @@ def _save(row: Recurring, kind: Kind, data: dict[str, Any], *, by: Actor, now: d
     except IntegrityError as error:
         if not Recurring.objects.filter(name=row.name).exclude(pk=row.pk).exists():
             raise
-        raise RecurringNameTaken(f"There is already one called “{row.name}”. Choose another name.") from error
+        raise RecurringNameTaken(
+            f"There is already one called “{row.name}”. Choose another name."
+        ) from error
 
 
 def _fact(kind: Kind, row: Recurring, data: dict[str, Any], *, by: Actor, now: dt.datetime) -> Fact:
@@ -138,12 +164,18 @@ def next_time(recurring: Recurring, zone: str, *, after: dt.datetime) -> dt.date
         return None
     if recurring.starts_at:
         after = max(after, recurring.starts_at - dt.timedelta(microseconds=1))
-    found = recurrence.first(recurrence.parse(recurring.cadence), zone=known_zone(zone), after=after)
-    return None if found is None or (recurring.ends_at and found > recurring.ends_at) else found
+    found = recurrence.first(
+        recurrence.parse(recurring.cadence), zone=known_zone(zone), after=after
+    )
+    if found is None or (recurring.ends_at and found > recurring.ends_at):
+        return None
+    return found
 
 
 def coming(recurring: Recurring, *, after: dt.datetime, count: int = 5) -> list[dt.datetime]:
-    """The next times for whoever is in the site's zone (or the named one), also while it is paused."""
+    """The next times for whoever is in the site's zone (or the named one),
+    also while it is paused.
+    """
     if recurring.starts_at:
         after = max(after, recurring.starts_at - dt.timedelta(microseconds=1))
     cadence = recurrence.parse(recurring.cadence)
@@ -152,22 +184,32 @@ def coming(recurring: Recurring, *, after: dt.datetime, count: int = 5) -> list[
 
 
 def known_zone(name: str) -> str:
-    """The zone itself; the site's for "" and for a name that the time zone database does not have (any more)."""
+    """The zone itself; the site's for "" and for a name that the time zone database does not have
+    (any more).
+    """
     try:
-        return wallclock.zone(name).key if name else settings.TIME_ZONE
+        if name:
+            return wallclock.zone(name).key
+        return settings.TIME_ZONE
     except wallclock.UnknownZone:
         return settings.TIME_ZONE
 
 
 def _set_clocks(recurring: Recurring, *, now: dt.datetime) -> None:
-    """Each clock's next time anew, after a change of anything; one that is to strike just now still does."""
+    """Each clock's next time anew, after a change of anything;
+    one that is to strike just now still does.
+    """
     zones = _zones(recurring)
     clocks = RecurringZone.objects.filter(recurring=recurring)
     clocks.exclude(zone__in=zones).delete()
-    due = set(clocks.filter(next_at__lte=now).values_list("zone", flat=True)) if recurring.active else set()
+    due = set()
+    if recurring.active:
+        due = set(clocks.filter(next_at__lte=now).values_list("zone", flat=True))
     for zone in zones - due:
         next_at = next_time(recurring, zone, after=now)
-        RecurringZone.objects.update_or_create(recurring=recurring, zone=zone, defaults={"next_at": next_at})
+        RecurringZone.objects.update_or_create(
+            recurring=recurring, zone=zone, defaults={"next_at": next_at}
+        )
 
 
 def _zones(recurring: Recurring) -> set[str]:
@@ -181,7 +223,10 @@ def _zones_of_people() -> set[str]:
 
 
 def add_new_zones(*, now: dt.datetime) -> None:
-    """Schedule: a clock for each zone that somebody has since the last look. Safe when several run at once."""
+    """Schedule: a clock for each zone that somebody has since the last look.
+
+    Safe when several run at once.
+    """
     following = list(Recurring.objects.filter(zone_mode=ZoneMode.FOLLOWER, active=True))
     if not following:
         return
@@ -192,7 +237,9 @@ def add_new_zones(*, now: dt.datetime) -> None:
             row = Recurring.objects.select_for_update(no_key=True).get(pk=recurring.pk)
             for zone in people - set(row.zones.values_list("zone", flat=True)):
                 next_at = next_time(row, zone, after=now)
-                RecurringZone.objects.get_or_create(recurring=row, zone=zone, defaults={"next_at": next_at})
+                RecurringZone.objects.get_or_create(
+                    recurring=row, zone=zone, defaults={"next_at": next_at}
+                )
 
 
 # ------------------------------------------------------------------ what is sent
@@ -207,7 +254,9 @@ def _version(kind: NotificationType, template: Template | None, data: Mapping[st
         raise BadRecurring("template", f"No template speaks for “{kind.name}”. Choose one.")
     version = published_version(template)
     if version is None:
-        raise BadRecurring("template", f"The template {template.key} is not published. Publish it first.")
+        raise BadRecurring(
+            "template", f"The template {template.key} is not published. Publish it first."
+        )
     try:
         lint.check_data(version, data)
         if kind.schema is not None:
@@ -225,9 +274,15 @@ def _columns(values: RecurringValues, *, now: dt.datetime) -> dict[str, Any]:
     audience = audiences.validate(dict(values.audience))
     if audiences.is_empty(audience):
         raise BadRecurring("audience", "Choose who gets it.")
-    if unknown := [channel for channel in values.channels if channel not in values.notification_type.channels]:
-        labels = ", ".join(str(Channel(one).label) if one in Channel.values else one for one in unknown)
-        raise BadRecurring("channels", f"{values.notification_type.name} is not offered on {labels}.")
+    if unknown := [
+        channel for channel in values.channels if channel not in values.notification_type.channels
+    ]:
+        labels = ", ".join(
+            str(Channel(one).label) if one in Channel.values else one for one in unknown
+        )
+        raise BadRecurring(
+            "channels", f"{values.notification_type.name} is not offered on {labels}."
+        )
     version = _version(values.notification_type, values.template, values.data)
     if fault := wordless(version, values.channels):
         raise BadRecurring("channels", fault)
@@ -249,24 +304,38 @@ def _columns(values: RecurringValues, *, now: dt.datetime) -> dict[str, Any]:
             raise BadRecurring(name, f"Choose a time within {FARTHEST_YEARS} years.")
     if values.starts_at and values.ends_at and values.ends_at <= values.starts_at:
         raise BadRecurring("ends_at", "It would end before it starts. Choose a later end.")
-    plain = {"cadence": cadence, "audience": audience, "channels": list(values.channels), "data": dict(values.data)}
+    plain = {
+        "cadence": cadence,
+        "audience": audience,
+        "channels": list(values.channels),
+        "data": dict(values.data),
+    }
     columns = {name: getattr(values, name) for name in RecurringValues.__dataclass_fields__}
     return columns | plain | {"name": values.name.strip()}
 
 
 def values_of(row: Recurring) -> RecurringValues:
-    return RecurringValues(**{name: getattr(row, name) for name in RecurringValues.__dataclass_fields__})
+    return RecurringValues(
+        **{name: getattr(row, name) for name in RecurringValues.__dataclass_fields__}
+    )
 
 
 def _described(row: Recurring) -> dict[str, Any]:
     """Its values as JSON has them, for the history."""
     plain = {name: getattr(row, name) for name in RecurringValues.__dataclass_fields__}
     moments = {name: plain[name] and plain[name].isoformat() for name in ("starts_at", "ends_at")}
-    keys = {"notification_type": row.notification_type.key, "template": row.template and row.template.key}
+    keys = {
+        "notification_type": row.notification_type.key,
+        "template": row.template and row.template.key,
+    }
     return plain | moments | keys
 
 
 def using(segment_uid: str) -> list[Recurring]:
     """Those that choose or exclude a segment."""
     parts = ("segments", "exclude_segments")
-    return [row for row in Recurring.objects.all() if any(segment_uid in row.audience.get(part, []) for part in parts)]
+    return [
+        row
+        for row in Recurring.objects.all()
+        if any(segment_uid in row.audience.get(part, []) for part in parts)
+    ]

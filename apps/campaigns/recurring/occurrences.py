@@ -1,7 +1,9 @@
-"""From "its time has come" to a notification on its way: each time of each clock once, or the reason why not.
+"""From "its time has come" to a notification on its way: each time of each clock once,
+or the reason why not.
 
-One transaction moves the clock's `next_at` on and writes the occurrence with its notification. Whoever dies before it
-commits leaves the clock as it was, and it is found again; of two who look at once one finds that the clock has moved.
+One transaction moves the clock's `next_at` on and writes the occurrence with its notification.
+Whoever dies before it commits leaves the clock as it was, and it is found again; of two who look at
+once one finds that the clock has moved.
 """
 
 import datetime as dt
@@ -41,7 +43,10 @@ def start_due(*, now: dt.datetime) -> None:
 
 
 def strike(*, clock: RecurringZone, now: dt.datetime) -> Occurrence | None:
-    """Its time has come: send, or write down why not. None when somebody else was faster, or nobody is meant."""
+    """Its time has come: send, or write down why not.
+
+    None when somebody else was faster, or nobody is meant.
+    """
     with transaction.atomic():
         rows = Recurring.objects.select_related("notification_type", "template")
         # whoever changes or pauses it waits for this, or has moved the clock
@@ -50,17 +55,27 @@ def strike(*, clock: RecurringZone, now: dt.datetime) -> Occurrence | None:
         if planned is None or planned > now:
             return None
         zone = edit.known_zone(clock.zone)
-        cadence, send_missed = recurrence.parse(row.cadence), row.missed == Missed.ONCE
+        cadence = recurrence.parse(row.cadence)
+        send_missed = row.missed == Missed.ONCE
         turn = recurrence.turn(
-            cadence, zone=zone, planned=planned, now=now, send_missed=send_missed, tolerance=row.tolerance
+            cadence,
+            zone=zone,
+            planned=planned,
+            now=now,
+            send_missed=send_missed,
+            tolerance=row.tolerance,
         )
         next_at = edit.next_time(row, clock.zone, after=now)
         if not RecurringZone.objects.filter(pk=clock.pk, next_at=planned).update(next_at=next_at):
             return None
         if row.occurrences.filter(zone=clock.zone, at=turn.at).exists():
-            return None  # a change that waited for the last strike set the clock by a time before it
+            return (
+                None  # a change that waited for the last strike set the clock by a time before it
+            )
         wall = turn.at.astimezone(wallclock.zone(zone)).replace(tzinfo=dt.UTC)
-        occurrence = Occurrence(recurring=row, zone=clock.zone, at=turn.at, wall=wall, started_at=now)
+        occurrence = Occurrence(
+            recurring=row, zone=clock.zone, at=turn.at, wall=wall, started_at=now
+        )
         occurrence.audience = audience.freeze(row.audience)
         meant = followers_of(occurrence).exists()
         if not meant and row.zone_mode == ZoneMode.FOLLOWER:
@@ -77,7 +92,9 @@ def strike(*, clock: RecurringZone, now: dt.datetime) -> Occurrence | None:
     return occurrence
 
 
-def _open(row: Recurring, occurrence: Occurrence, *, now: dt.datetime) -> tuple[Notification | None, str]:
+def _open(
+    row: Recurring, occurrence: Occurrence, *, now: dt.datetime
+) -> tuple[Notification | None, str]:
     kind = row.notification_type
     if not kind.active:
         return None, f"The message type “{kind.name}” is switched off."
@@ -91,7 +108,9 @@ def _open(row: Recurring, occurrence: Occurrence, *, now: dt.datetime) -> tuple[
                 data=row.data,
                 dedup_key=f"recurring:{row.uid}:{occurrence.zone}:{occurrence.at:%Y-%m-%dT%H:%MZ}",
                 source=SOURCE,
-                lane=Lane.CRITICAL if kind.category == Category.CRITICAL else Lane.BULK,  # planned, as a campaign
+                lane=Lane.CRITICAL
+                if kind.category == Category.CRITICAL
+                else Lane.BULK,  # planned, as a campaign
                 by=SYSTEM,
                 now=now,
             ), ""
@@ -114,12 +133,17 @@ def followers_of(occurrence: Any) -> QuerySet[Follower]:
         earlier = earlier.filter(pk__lt=occurrence.pk)
     people = people.filter(time_zone=occurrence.zone)
     if done := list(earlier.values_list("notification", flat=True)):
-        people = people.exclude(Exists(Delivery.objects.filter(follower=OuterRef("pk"), notification__in=done)))
+        people = people.exclude(
+            Exists(Delivery.objects.filter(follower=OuterRef("pk"), notification__in=done))
+        )
     return people
 
 
 def launch_occurrence(*, occurrence_id: int, **_: object) -> None:
-    """Task: freeze the audience for a while, then announce itself again. A second one finds it leased."""
+    """Task: freeze the audience for a while, then announce itself again.
+
+    A second one finds it leased.
+    """
     if launch.freeze_for_a_while(Occurrence.objects.filter(pk=occurrence_id), followers_of):
         announce(LAUNCH_TASK, lane=Lane.BULK, occurrence_id=occurrence_id)
 

@@ -1,8 +1,10 @@
-"""When a recurring notification is due: wall-clock cadences in a zone, true also where clocks change. Pure reckoning.
+"""When a recurring notification is due: wall-clock cadences in a zone,
+true also where clocks change. Pure reckoning.
 
-A time that the clocks skip means the first moment after the gap, one that happens twice the first of both. A month
-without the chosen day means its last day. Of cron lines Debian's rules hold (cron(8)): fixed times as above, while
-those whose minute or hour begins with * run at what the clocks really show, also twice or not at all.
+A time that the clocks skip means the first moment after the gap, one that happens twice the first
+of both. A month without the chosen day means its last day. Of cron lines Debian's rules hold
+(cron(8)): fixed times as above, while those whose minute or hour begins with * run at what the
+clocks really show, also twice or not at all.
 """
 
 import calendar
@@ -23,7 +25,12 @@ WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", 
 MOST_TIMES = 24
 _TIME = re.compile(r"([01]\d|2[0-3]):([0-5]\d)")
 _ANY_DAY = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
-_NEEDS = {"daily": {"times"}, "weekly": {"times", "weekdays"}, "monthly": {"times", "days"}, "cron": {"cron"}}
+_NEEDS = {
+    "daily": {"times"},
+    "weekly": {"times", "weekdays"},
+    "monthly": {"times", "days"},
+    "cron": {"cron"},
+}
 
 
 class BadCadence(ValueError):
@@ -34,7 +41,9 @@ class BadCadence(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Cadence:
-    """`weekdays` 0 to 6 from Monday, `days` of the month 1 to 31, `times` in order; `cron` has five fields."""
+    """`weekdays` 0 to 6 from Monday, `days` of the month 1 to 31, `times` in order;
+    `cron` has five fields.
+    """
 
     kind: str
     times: tuple[dt.time, ...] = ()
@@ -45,8 +54,9 @@ class Cadence:
 
 # ------------------------------------------------------------------ reading and telling
 def parse(data: Any) -> Cadence:
-    """{"kind": "daily", "times": ["09:00"]}, with "weekdays": ["monday"] for weekly and "days": [1, 31] for monthly;
-    or {"kind": "cron", "cron": "0 9 * * 1-5"}. Raises BadCadence."""
+    """{"kind": "daily", "times": ["09:00"]}, with "weekdays": ["monday"] for weekly and "days": [1,
+    31] for monthly; or {"kind": "cron", "cron": "0 9 * * 1-5"}. Raises BadCadence.
+    """
     if not isinstance(data, dict) or data.get("kind") not in KINDS:
         raise BadCadence(f"A cadence has a kind: {', '.join(KINDS)}.")
     kind = data["kind"]
@@ -67,8 +77,14 @@ def parse(data: Any) -> Cadence:
 
 def _list(data: dict[str, Any], name: str) -> list[Any]:
     values = data.get(name) or []
-    if not isinstance(values, list) or len(values) > 31 or (name == "times" and len(values) > MOST_TIMES):
-        raise BadCadence(f"“{name}” must be a list of at most {MOST_TIMES if name == 'times' else 31}.")
+    if (
+        not isinstance(values, list)
+        or len(values) > 31
+        or (name == "times" and len(values) > MOST_TIMES)
+    ):
+        raise BadCadence(
+            f"“{name}” must be a list of at most {MOST_TIMES if name == 'times' else 31}."
+        )
     return values
 
 
@@ -92,7 +108,9 @@ def _day(day: Any) -> int:
 
 def _cron_text(text: Any) -> str:
     if not isinstance(text, str) or len(text) > 100 or len(text.split()) != 5:
-        raise BadCadence("Cron takes five fields: minute, hour, day of the month, month, weekday; such as 0 9 * * 1-5.")
+        raise BadCadence(
+            "Cron takes five fields: minute, hour, day of the month, month, weekday; such as 0 9 * * 1-5."
+        )
     line = " ".join(text.split())
     try:
         next(CronSim(line, _ANY_DAY))
@@ -107,7 +125,10 @@ def as_data(cadence: Cadence) -> dict[str, Any]:
     """The reverse of `parse`, in one fixed form."""
     if cadence.kind == "cron":
         return {"kind": "cron", "cron": cadence.cron}
-    data: dict[str, Any] = {"kind": cadence.kind, "times": [f"{time:%H:%M}" for time in cadence.times]}
+    data: dict[str, Any] = {
+        "kind": cadence.kind,
+        "times": [f"{time:%H:%M}" for time in cadence.times],
+    }
     if cadence.weekdays:
         data["weekdays"] = [WEEKDAYS[day] for day in sorted(cadence.weekdays)]
     if cadence.days:
@@ -133,9 +154,14 @@ def _and(words: list[str]) -> str:
 
 # ------------------------------------------------------------------ reckoning
 def occurrences(cadence: Cadence, *, zone: str, after: dt.datetime) -> Iterator[dt.datetime]:
-    """The instants (UTC) after `after`, without end and strictly increasing. Raises wallclock.UnknownZone."""
+    """The instants (UTC) after `after`, without end and strictly increasing.
+
+    Raises wallclock.UnknownZone.
+    """
     last = after
-    for instant in _by_cron(cadence, zone, after) if cadence.kind == "cron" else _by_wall(cadence, zone, after):
+    for instant in (
+        _by_cron(cadence, zone, after) if cadence.kind == "cron" else _by_wall(cadence, zone, after)
+    ):
         if instant > last:  # two wall times in one gap mean the same moment
             yield instant
             last = instant
@@ -172,10 +198,13 @@ def _is_day(cadence: Cadence, day: dt.date) -> bool:
 
 
 def _by_cron(cadence: Cadence, zone: str, after: dt.datetime) -> Iterator[dt.datetime]:
-    """cronsim knows the calendar; the clocks are reckoned here, since by its own it lost 03:00 on Lord Howe, where
-    they move by half an hour."""
+    """cronsim knows the calendar; the clocks are reckoned here,
+    since by its own it lost 03:00 on Lord Howe, where they move by half an hour.
+    """
     tz = wallclock.zone(zone)
-    goes_on = any(field.startswith("*") for field in cadence.cron.split()[:2])  # through a repeated hour
+    goes_on = any(
+        field.startswith("*") for field in cadence.cron.split()[:2]
+    )  # through a repeated hour
     day = after.astimezone(tz).date() - dt.timedelta(days=not goes_on)
     walls = CronSim(cadence.cron, dt.datetime.combine(day, dt.time()) - dt.timedelta(minutes=1))
     for _, of_one_day in groupby(walls, key=dt.datetime.date):
@@ -196,7 +225,9 @@ def _all_of(wall: dt.datetime, tz: ZoneInfo) -> Iterator[dt.datetime]:
 # ------------------------------------------------------------------ deciding
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """What to do about a time that has come: `at` is the latest one that did; it is sent, or was missed."""
+    """What to do about a time that has come: `at` is the latest one that did; it is sent,
+    or was missed.
+    """
 
     at: dt.datetime
     missed: bool
@@ -206,9 +237,16 @@ _LOOKS = tuple(dt.timedelta(days=days) for days in (0.1, 2, 62, 800))
 
 
 def turn(
-    cadence: Cadence, *, zone: str, planned: dt.datetime, now: dt.datetime, send_missed: bool, tolerance: int
+    cadence: Cadence,
+    *,
+    zone: str,
+    planned: dt.datetime,
+    now: dt.datetime,
+    send_missed: bool,
+    tolerance: int,
 ) -> Turn:
-    """`planned` has come; of several that came meanwhile only the latest counts, and nobody gets all of them at once.
+    """`planned` has come; of several that came meanwhile only the latest counts,
+    and nobody gets all of them at once.
 
     Up to `tolerance` seconds late is in time. Later than that it was missed, unless `send_missed`.
     """
@@ -217,13 +255,17 @@ def turn(
         since = max(planned, now - look)
         found = [at for at in _until(cadence, zone, since, now) if at <= now]
         if found or since == planned:
-            latest = found[-1] if found else planned
+            latest = planned
+            if found:
+                latest = found[-1]
             break
     late = (now - latest).total_seconds() > tolerance
     return Turn(latest, missed=late and not send_missed)
 
 
-def _until(cadence: Cadence, zone: str, since: dt.datetime, now: dt.datetime) -> Iterator[dt.datetime]:
+def _until(
+    cadence: Cadence, zone: str, since: dt.datetime, now: dt.datetime
+) -> Iterator[dt.datetime]:
     for at in occurrences(cadence, zone=zone, after=since):
         if at > now:
             return

@@ -35,13 +35,17 @@ class BrevoSession(EspSession):
         return _Backend(api_key=self.settings["api_key"], **common)
 
     def headers(self, mail: Mail) -> dict[str, str]:
-        return dict(mail.headers)  # it writes its own Message-ID; ours is found by the delivery in X-Mailin-custom
+        return dict(
+            mail.headers
+        )  # it writes its own Message-ID; ours is found by the delivery in X-Mailin-custom
 
     def html(self, mail: Mail) -> str:
         # Brevo takes no mail without HTML
         return str(mail.html) or f'<pre style="white-space: pre-wrap">{escape(mail.text)}</pre>'
 
-    def read(self, response: Any, message: AnymailMessage, mails: Sequence[Mail]) -> Outcome | list[Outcome]:
+    def read(
+        self, response: Any, message: AnymailMessage, mails: Sequence[Mail]
+    ) -> Outcome | list[Outcome]:
         if 200 <= response.status_code < 300 and len(mails) > 1:
             known = message.anymail_status.recipients.values()
             if len({status.message_id for status in known if status.message_id}) != len(mails):
@@ -56,7 +60,13 @@ class Brevo(Esp):
     most = 1000
     session = BrevoSession
     settings = settings_of_esp(
-        Setting("api_key", "API key", kind="secret", required=True, help="One for the API, not for SMTP."),
+        Setting(
+            "api_key",
+            "API key",
+            kind="secret",
+            required=True,
+            help="One for the API, not for SMTP.",
+        ),
         most=most,
         url="https://api.brevo.com/v3/",
     )

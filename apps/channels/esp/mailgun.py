@@ -20,12 +20,20 @@ class MailgunSession(EspSession):
 
     def backend(self, **common: Any) -> EmailBackend:
         return EmailBackend(
-            api_key=self.settings["api_key"], sender_domain=self.settings.get("domain") or None, **common
+            api_key=self.settings["api_key"],
+            sender_domain=self.settings.get("domain") or None,
+            **common,
         )
 
-    def read(self, response: Any, message: AnymailMessage, mails: Sequence[Mail]) -> Outcome | list[Outcome]:
-        if response.status_code == 200 and "Mailgun Magnificent API" in response.text:  # what wrong addresses say
-            why = "Mailgun has nothing at this address. Check the address of the API and the domain."
+    def read(
+        self, response: Any, message: AnymailMessage, mails: Sequence[Mail]
+    ) -> Outcome | list[Outcome]:
+        if (
+            response.status_code == 200 and "Mailgun Magnificent API" in response.text
+        ):  # what wrong addresses say
+            why = (
+                "Mailgun has nothing at this address. Check the address of the API and the domain."
+            )
             return Outcome(Result.ACCOUNT, why, charged=False)
         return super().read(response, message, mails)
 
@@ -45,5 +53,7 @@ class Mailgun(Esp):
     @classmethod
     def open(cls, settings: Mapping[str, Any]) -> EspSession:
         if not re.fullmatch(r"[\w.-]*", str(settings.get("domain") or "")):
-            raise BadSettings(f"“{settings['domain']}” is no domain. Write only its name, for example mg.example.com.")
+            raise BadSettings(
+                f"“{settings['domain']}” is no domain. Write only its name, for example mg.example.com."
+            )
         return super().open(settings)

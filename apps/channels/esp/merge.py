@@ -1,7 +1,8 @@
-"""Many mails of one version as one body with merge fields, which the ESP fills in for each recipient.
+"""Many mails of one version as one body with merge fields,
+which the ESP fills in for each recipient.
 
-What arrives must be what a single send would have brought. So there is no merging where the mails hold anything that
-the ESP could take for one of its merge fields.
+What arrives must be what a single send would have brought. So there is no merging where the mails
+hold anything that the ESP could take for one of its merge fields.
 """
 
 from collections.abc import Hashable, Sequence
@@ -16,7 +17,8 @@ from apps.channels.pieces import STAMP, Pieces, Static
 class Syntax:
     """How an ESP writes a merge field: `before`, the name, `after`.
 
-    `opening` must not occur in a mail (in any case of letters). `shy`: what would mean something else right beside one.
+    `opening` must not occur in a mail (in any case of letters). `shy`:
+    what would mean something else right beside one.
     """
 
     before: str
@@ -30,31 +32,55 @@ class Merged:
     subject: str
     text: str
     html: str
-    data: list[dict[str, str]]  # in the order of the mails: name of the field -> the recipient's own
+    data: list[
+        dict[str, str]
+    ]  # in the order of the mails: name of the field -> the recipient's own
 
 
 def shape(mail: Mail) -> Hashable:
-    """Equal for mails that can share a body: the same static pieces in the same places. None: shares with none."""
+    """Equal for mails that can share a body: the same static pieces in the same places.
+
+    None: shares with none.
+    """
     if isinstance(mail.html, Pieces):
         own = (piece if isinstance(piece, Static) else None for piece in mail.html.pieces)
         return (mail.sender, bool(mail.html.stamp), *own)
-    return None if mail.html else (mail.sender, False)
+    if mail.html:
+        return None
+    return mail.sender, False
 
 
 def mergeable(mail: Mail, syntax: Syntax) -> bool:
-    """Nothing in it looks like a merge field, and no field would stand next to what changes its meaning."""
-    said = (mail.subject, mail.text, str(mail.html), mail.to_name, mail.sender, mail.message_id, *mail.headers.values())
+    """Nothing in it looks like a merge field,
+    and no field would stand next to what changes its meaning.
+    """
+    said = (
+        mail.subject,
+        mail.text,
+        str(mail.html),
+        mail.to_name,
+        mail.sender,
+        mail.message_id,
+        *mail.headers.values(),
+    )
     if any(syntax.opening in words.lower() for words in said):
         return False
-    pieces = mail.html.pieces if isinstance(mail.html, Pieces) else []
+    pieces = []
+    if isinstance(mail.html, Pieces):
+        pieces = mail.html.pieces
     return not any(_disturbs(one, other, syntax) for one, other in pairwise(pieces))
 
 
 def _disturbs(one: str, other: str, syntax: Syntax) -> bool:
-    """Of two neighbours, one is a field and the other touches it with a letter that changes its meaning."""
+    """Of two neighbours, one is a field and the other touches it with a letter that changes its
+    meaning.
+    """
     if isinstance(one, Static) == isinstance(other, Static):
         return False
-    edge = one[-1:] if isinstance(one, Static) else other[:1]
+    if isinstance(one, Static):
+        edge = one[-1:]
+    else:
+        edge = other[:1]
     return bool(edge) and edge in syntax.shy
 
 
@@ -62,13 +88,21 @@ def weight(mail: Mail) -> int:
     """At most how many bytes of JSON the recipient's own part takes."""
     own = [mail.subject, mail.text, *mail.headers.values()]
     if isinstance(mail.html, Pieces):
-        own += [mail.html.stamp, *(piece for piece in mail.html.pieces if not isinstance(piece, Static))]
+        own += [
+            mail.html.stamp,
+            *(piece for piece in mail.html.pieces if not isinstance(piece, Static)),
+        ]
     return sum(map(as_json, own))
 
 
 def as_json(text: str) -> int:
     """At most how many bytes a text takes in JSON: six for a letter outside ASCII."""
-    return len(text) * (1 if text.isascii() else 6) + text.count('"') + text.count("\n") + text.count("\\")
+    return (
+        len(text) * (1 if text.isascii() else 6)
+        + text.count('"')
+        + text.count("\n")
+        + text.count("\\")
+    )
 
 
 def merge(mails: Sequence[Mail], syntax: Syntax) -> Merged:
@@ -84,10 +118,16 @@ def merge(mails: Sequence[Mail], syntax: Syntax) -> Merged:
     html: list[str] = []
     bodies = [mail.html for mail in mails if isinstance(mail.html, Pieces)]
     if bodies:
-        stamp = field(tuple(body.stamp for body in bodies)) if bodies[0].stamp else STAMP
+        stamp = STAMP
+        if bodies[0].stamp:
+            stamp = field(tuple(body.stamp for body in bodies))
         for place, piece in enumerate(bodies[0].pieces):
             static = isinstance(piece, Static)
-            html.append(piece.replace(STAMP, stamp) if static else field(tuple(body.pieces[place] for body in bodies)))
+            html.append(
+                piece.replace(STAMP, stamp)
+                if static
+                else field(tuple(body.pieces[place] for body in bodies))
+            )
     subject = field(tuple(mail.subject for mail in mails))
     text = field(tuple(mail.text for mail in mails))
     data = [{name: values[row] for values, name in names.items()} for row in range(len(mails))]

@@ -1,6 +1,7 @@
 """SendGrid: up to 1,000 recipients a call, merged by its substitutions.
 
-django-anymail no longer tests against SendGrid itself (its issue 432) and warns whenever it is used.
+django-anymail no longer tests against SendGrid itself (its issue 432) and warns whenever it is
+used.
 """
 
 import re
@@ -17,7 +18,9 @@ from apps.channels.esp.merge import Syntax
 from apps.channels.esp.session import Esp, EspSession, settings_of_esp
 from apps.channels.messages import Mail
 
-warnings.filterwarnings("ignore", category=AnymailNotSupportedWarning)  # said in docs/operate.md, not in every log
+warnings.filterwarnings(
+    "ignore", category=AnymailNotSupportedWarning
+)  # said in docs/operate.md, not in every log
 
 
 # It replaces plain text, so any will do that is unlikely in a mail and means nothing in HTML.
@@ -34,9 +37,16 @@ class SendGridSession(EspSession):
         as_field = f"{FIELD.before}{{}}{FIELD.after}"
         return EmailBackend(api_key=self.settings["api_key"], merge_field_format=as_field, **common)
 
-    def read(self, response: Any, message: AnymailMessage, mails: Sequence[Mail]) -> Outcome | list[Outcome]:
-        if 200 <= response.status_code < 300 and response.text:  # it accepts without a word: this is somebody else
-            return Outcome(Result.IN_DOUBT, self.clean(f"SendGrid gave an answer we can't read: {response.text}"))
+    def read(
+        self, response: Any, message: AnymailMessage, mails: Sequence[Mail]
+    ) -> Outcome | list[Outcome]:
+        if (
+            200 <= response.status_code < 300 and response.text
+        ):  # it accepts without a word: this is somebody else
+            return Outcome(
+                Result.IN_DOUBT,
+                self.clean(f"SendGrid gave an answer we can't read: {response.text}"),
+            )
         return super().read(response, message, mails)
 
 
@@ -46,7 +56,13 @@ class SendGrid(Esp):
     most = 1000
     session = SendGridSession
     settings = settings_of_esp(
-        Setting("api_key", "API key", kind="secret", required=True, help="It needs the permission Mail Send."),
+        Setting(
+            "api_key",
+            "API key",
+            kind="secret",
+            required=True,
+            help="It needs the permission Mail Send.",
+        ),
         most=most,
         url="https://api.sendgrid.com/v3/",
     )

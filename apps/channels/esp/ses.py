@@ -1,4 +1,7 @@
-"""Amazon SES (API v2): up to 50 recipients a call, merged as an inline template. Needs boto3, which is 33 MB."""
+"""Amazon SES (API v2): up to 50 recipients a call, merged as an inline template.
+
+Needs boto3, which is 33 MB.
+"""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -18,11 +21,17 @@ from apps.channels.https.wire import Body
 from apps.channels.mail.mime import as_bytes, envelope
 from apps.channels.messages import Mail
 
-THROTTLED = {"TooManyRequestsException", "ThrottlingException", "Throttling", "LimitExceededException"}
+THROTTLED = {
+    "TooManyRequestsException",
+    "ThrottlingException",
+    "Throttling",
+    "LimitExceededException",
+}
 OURS = {
     "AccountSuspendedException", "SendingPausedException", "MailFromDomainNotVerifiedException", "NotFoundException",
 }  # fmt: skip
-# What SendBulkEmail says of one recipient; the rest is about what we wrote (BulkEmailEntryResult in Amazon's reference)
+# What SendBulkEmail says of one recipient;
+# the rest is about what we wrote (BulkEmailEntryResult in Amazon's reference)
 STATUSES = {
     "TRANSIENT_FAILURE": Result.TRANSIENT, "FAILED": Result.TRANSIENT,
     "ACCOUNT_THROTTLED": Result.THROTTLED, "ACCOUNT_DAILY_QUOTA_EXCEEDED": Result.THROTTLED,
@@ -34,7 +43,9 @@ STATUSES = {
 
 @cache
 def _descriptions() -> Any:
-    """Amazon's services as JSON: read once a process, as they cost each new session 0.1 s of CPU (measured)."""
+    """Amazon's services as JSON: read once a process,
+    as they cost each new session 0.1 s of CPU (measured).
+    """
     from botocore.loaders import Loader
 
     return Loader()
@@ -50,7 +61,9 @@ def _session() -> Any:
 
 
 class _Written(AnymailMessage):  # type: ignore[misc]  # anymail has no types
-    """Written out by mime.py: Django would fold long headers, and an unsubscribe address should stay in one piece."""
+    """Written out by mime.py: Django would fold long headers,
+    and an unsubscribe address should stay in one piece.
+    """
 
     mail: Mail
 
@@ -60,11 +73,15 @@ class _Written(AnymailMessage):  # type: ignore[misc]  # anymail has no types
 
 class SesSession(EspSession):
     message_class = _Written
-    syntax = Syntax(before="{{", after="}}", opening="{{", shy="{}\\")  # SES does not escape what it fills in
+    syntax = Syntax(
+        before="{{", after="}}", opening="{{", shy="{}\\"
+    )  # SES does not escape what it fills in
     largest = 700_000  # of 1 MB, in which the merge fields are JSON within JSON
     any_local_part = False
     tracks = False  # a configuration set's switch there
-    theirs = re.compile(r"illegal address|local address|domain contains|recipient|missing final", re.I)
+    theirs = re.compile(
+        r"illegal address|local address|domain contains|recipient|missing final", re.I
+    )
     ours = re.compile(r"not verified|source|from address", re.I)
 
     def backend(self, **common: Any) -> Any:
@@ -75,13 +92,18 @@ class SesSession(EspSession):
                 "Amazon SES needs the package boto3, which is not installed. Run: pip install -r requirements-ses.txt"
             ) from error
         connect, read = self.patience
-        keys = {"aws_access_key_id": self.settings["access_key"], "aws_secret_access_key": self.settings["secret_key"]}
+        keys = {
+            "aws_access_key_id": self.settings["access_key"],
+            "aws_secret_access_key": self.settings["secret_key"],
+        }
         return EmailBackend(
-            session_params={"botocore_session": _session()} | (keys if self.settings.get("access_key") else {}),
+            session_params={"botocore_session": _session()}
+            | (keys if self.settings.get("access_key") else {}),
             client_params={
                 "region_name": self.settings["region"],
                 "endpoint_url": self.settings.get("api_url") or None,
-                # one try: boto's own ones would double what is in doubt, and hide what is to be counted
+                # one try: boto's own ones would double what is in doubt,
+                # and hide what is to be counted
                 "config": {
                     "connect_timeout": connect,
                     "read_timeout": read,
@@ -101,16 +123,24 @@ class SesSession(EspSession):
         parts = {"Subject": message.subject, "Text": message.body}
         if message.alternatives:
             parts["Html"] = message.alternatives[0][0]
-        # it puts its own in the place of our Message-ID, and in calls of many it does not even take one
+        # it puts its own in the place of our Message-ID,
+        # and in calls of many it does not even take one
         message.merge_headers = {envelope(mail.to): dict(mail.headers) for mail in mails}
         message.subject = message.body = None
         message.alternatives = []
-        message.template_id = "inline"  # what makes anymail call SendBulkEmail; the template itself is in the call
-        template = {"TemplateContent": {name: part for name, part in parts.items() if part}, "TemplateData": "{}"}
+        message.template_id = (
+            "inline"  # what makes anymail call SendBulkEmail; the template itself is in the call
+        )
+        template = {
+            "TemplateContent": {name: part for name, part in parts.items() if part},
+            "TemplateData": "{}",
+        }
         message.esp_extra = {"DefaultContent": {"Template": template}}
 
     # ---- what came back
-    def read(self, response: Any, message: AnymailMessage, mails: Sequence[Mail]) -> Outcome | list[Outcome]:
+    def read(
+        self, response: Any, message: AnymailMessage, mails: Sequence[Mail]
+    ) -> Outcome | list[Outcome]:
         if "Error" in response:
             return self._error(response, len(mails))
         if "BulkEmailEntryResults" not in response:
@@ -118,10 +148,13 @@ class SesSession(EspSession):
                 return [Outcome(Result.ACCEPTED, "200", provider_id=taken)]
         elif len(entries := response["BulkEmailEntryResults"]) == len(mails):
             return [self._entry(entry) for entry in entries]  # in the order of the messages
-        return Outcome(Result.IN_DOUBT, self.clean(f"Amazon SES gave an answer we can't read: {response}"))
+        return Outcome(
+            Result.IN_DOUBT, self.clean(f"Amazon SES gave an answer we can't read: {response}")
+        )
 
     def _entry(self, entry: dict[str, Any]) -> Outcome:
-        status, words = str(entry.get("Status")), str(entry.get("Error") or "")
+        status = str(entry.get("Status"))
+        words = str(entry.get("Error") or "")
         detail = self.clean(f"{status} {words}")
         if status == "SUCCESS":
             return Outcome(Result.ACCEPTED, detail, provider_id=str(entry.get("MessageId") or ""))
@@ -129,13 +162,21 @@ class SesSession(EspSession):
         return Outcome(result, detail, charged=result not in (Result.ACCOUNT, Result.THROTTLED))
 
     def _error(self, response: dict[str, Any], messages: int) -> Outcome:
-        meta, error = response["ResponseMetadata"], response["Error"]
-        code, words = error.get("Code", ""), error.get("Message", "")
+        meta = response["ResponseMetadata"]
+        error = response["Error"]
+        code = error.get("Code", "")
+        words = error.get("Message", "")
         if code == "AccessDeniedException" and messages > 1:
-            # the keys may send, but not many at once: each by itself then, for as long as this session lasts
+            # the keys may send, but not many at once: each by itself then,
+            # for as long as this session lasts
             self.batch = 1
             return Outcome(Result.PERMANENT_CONTENT, words)
-        status = 429 if code in THROTTLED else 403 if code in OURS else meta.get("HTTPStatusCode", 500)
+        if code in THROTTLED:
+            status = 429
+        elif code in OURS:
+            status = 403
+        else:
+            status = meta.get("HTTPStatusCode", 500)
         headers = {"Retry-After": meta.get("HTTPHeaders", {}).get("retry-after", "")}
         return self.refused(status, headers, f"{code}: {words}")
 
@@ -146,7 +187,9 @@ class SesSession(EspSession):
 
     def fresh(self) -> None:
         self._body = Body()
-        if not self._backend.client:  # boto3 may ask the machine for its role, so not before the first message
+        if (
+            not self._backend.client
+        ):  # boto3 may ask the machine for its role, so not before the first message
             self._backend.open()
             self._backend.client.meta.events.register("before-send.sesv2", self._watch)
 
@@ -180,5 +223,7 @@ class AmazonSes(Esp):
     @classmethod
     def open(cls, settings: Mapping[str, Any]) -> EspSession:
         if bool(settings.get("access_key")) != bool(settings.get("secret_key")):
-            raise BadSettings("Amazon SES needs the access key and its secret. Fill in the other one, or empty both.")
+            raise BadSettings(
+                "Amazon SES needs the access key and its secret. Fill in the other one, or empty both."
+            )
         return super().open(settings)

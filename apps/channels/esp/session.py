@@ -1,7 +1,8 @@
-"""What all ESPs share: calls that carry many messages, and what each way a call can end means for each of them.
+"""What all ESPs share: calls that carry many messages,
+and what each way a call can end means for each of them.
 
-django-anymail knows how each ESP wants to be asked; this knows what may be tried again. An ESP's file declares its
-settings, the words its refusals use, and how it takes many messages in one call.
+django-anymail knows how each ESP wants to be asked; this knows what may be tried again. An ESP's
+file declares its settings, the words its refusals use, and how it takes many messages in one call.
 """
 
 import re
@@ -23,7 +24,9 @@ from apps.channels.https.wire import Body, Wire
 from apps.channels.mail.mime import BadHeader, as_bytes, envelope, needs_smtputf8
 from apps.channels.messages import Mail
 
-CALL = 100  # messages in one call, unless the account says otherwise: that many are in doubt if its answer is lost
+# messages in one call, unless the account says otherwise:
+# that many are in doubt if its answer is lost
+CALL = 100
 CONNECTIONS = 2
 
 
@@ -50,7 +53,9 @@ def settings_of_esp(*own: Setting, most: int, url: str) -> tuple[Setting, ...]:
     return (
         *own,
         Setting("sender", "From", required=True, help="For example News <news@example.com>"),
-        Setting("api_url", "Address of the API", default=url, help="Another one for another region."),
+        Setting(
+            "api_url", "Address of the API", default=url, help="Another one for another region."
+        ),
         Setting("timeout", "Seconds to wait for an answer", kind="integer", default=60),
         Setting(
             "batch",
@@ -66,7 +71,14 @@ def settings_of_esp(*own: Setting, most: int, url: str) -> tuple[Setting, ...]:
 def _check_sender(sender: str) -> None:
     address = parseaddr(sender)[1]
     empty = Mail(
-        UUID(int=0), message_id="", sender=sender, to="a@example.com", to_name="", subject="", text="", html=""
+        UUID(int=0),
+        message_id="",
+        sender=sender,
+        to="a@example.com",
+        to_name="",
+        subject="",
+        text="",
+        html="",
     )
     try:
         as_bytes(empty)
@@ -82,12 +94,20 @@ def _check_sender(sender: str) -> None:
 class EspSession(Caller, Session[Mail]):
     """A connection that is kept between calls."""
 
-    syntax: ClassVar[merge.Syntax | None] = None  # None: in a call of many, each message is written out whole
+    syntax: ClassVar[merge.Syntax | None] = (
+        None  # None: in a call of many, each message is written out whole
+    )
     largest: ClassVar[int] = 8_000_000  # bytes of one call
-    longest_own: ClassVar[int] = 1_000_000  # bytes that one recipient's merge fields may have together
-    any_local_part: ClassVar[bool] = True  # False: can't write to letters outside ASCII before the @
+    longest_own: ClassVar[int] = (
+        1_000_000  # bytes that one recipient's merge fields may have together
+    )
+    any_local_part: ClassVar[bool] = (
+        True  # False: can't write to letters outside ASCII before the @
+    )
     message_class: ClassVar[type[AnymailMessage]] = AnymailMessage
-    tracks: ClassVar[bool] = True  # can be told not to count opens and clicks: who may be counted, we know, not they
+    tracks: ClassVar[bool] = (
+        True  # can be told not to count opens and clicks: who may be counted, we know, not they
+    )
     theirs: ClassVar[re.Pattern[str]]  # a refusal that says this is about the recipient …
     ours: ClassVar[re.Pattern[str]]  # … and this about our account; else it is about what we wrote
 
@@ -107,7 +127,9 @@ class EspSession(Caller, Session[Mail]):
     def judge(self, words: str) -> Result:
         if self.ours.search(words):
             return Result.ACCOUNT
-        return Result.PERMANENT_RECIPIENT if self.theirs.search(words) else Result.PERMANENT_CONTENT
+        if self.theirs.search(words):
+            return Result.PERMANENT_RECIPIENT
+        return Result.PERMANENT_CONTENT
 
     # ---- many messages
     def work(self, flow: Flow[Mail]) -> None:
@@ -124,7 +146,9 @@ class EspSession(Caller, Session[Mail]):
                     if key is None:  # goes alone, so others need not wait for it here
                         break
                 count += 1
-                mail = flow.take(wait=False) if count < self.batch else None
+                mail = None
+                if count < self.batch:
+                    mail = flow.take(wait=False)
             groups = [group for alike in calls.values() for group in self._fitting(alike)]
             while groups and self._hand_over(flow, groups.pop(0)):
                 pass
@@ -149,31 +173,46 @@ class EspSession(Caller, Session[Mail]):
         if self.syntax is None:
             return mail.sender
         fits = merge.weight(mail) <= self.longest_own and merge.mergeable(mail, self.syntax)
-        return merge.shape(mail) if fits else None
+        if fits:
+            return merge.shape(mail)
+        return None
 
     def _fitting(self, mails: list[Mail]) -> Iterator[list[Mail]]:
-        """In calls that are not too large and name no address twice: that is how answers and fields are told apart."""
+        """In calls that are not too large and name no address twice:
+        that is how answers and fields are told apart.
+        """
         call: dict[str, Mail] = {}
         size = 0
         for mail in mails:
-            whole, address = self.syntax is None or not call, envelope(mail.to).lower()
-            own = 2000 + merge.as_json(str(mail.html) + mail.text) if whole else merge.weight(mail)
+            whole = self.syntax is None or not call
+            address = envelope(mail.to).lower()
+            if whole:
+                own = 2000 + merge.as_json(str(mail.html) + mail.text)
+            else:
+                own = merge.weight(mail)
             if call and (size + own > self.largest or address in call):
                 yield list(call.values())
-                call, size = {}, 0
+                call = {}
+                size = 0
             call[address] = mail
             size += own
         if call:
             yield list(call.values())
 
     def _hand_over(self, flow: Flow[Mail], mails: list[Mail], *, left: bool = False) -> bool:
-        """False when the account can't go on. `left`: these were in a call already, which was refused as a whole."""
+        """False when the account can't go on.
+
+        `left`: these were in a call already, which was refused as a whole.
+        """
         if not left:
             for mail in mails:
                 flow.leaving(mail)
         answer = self._call(mails)
         if isinstance(answer, Outcome):
-            if len(mails) > 1 and answer.result in (Result.PERMANENT_RECIPIENT, Result.PERMANENT_CONTENT):
+            if len(mails) > 1 and answer.result in (
+                Result.PERMANENT_RECIPIENT,
+                Result.PERMANENT_CONTENT,
+            ):
                 return self._divide(flow, mails)
             answer = [answer] * len(mails)
         fault = False
@@ -187,8 +226,13 @@ class EspSession(Caller, Session[Mail]):
         return not fault
 
     def _divide(self, flow: Flow[Mail], mails: list[Mail]) -> bool:
-        """Nothing of the call was accepted, perhaps for one message's sake: the halves find it in few calls."""
-        size = 1 if self.batch == 1 else (len(mails) + 1) // 2
+        """Nothing of the call was accepted, perhaps for one message's sake:
+        the halves find it in few calls.
+        """
+        if self.batch == 1:
+            size = 1
+        else:
+            size = (len(mails) + 1) // 2
         for at in range(0, len(mails), size):
             if not self._hand_over(flow, mails[at : at + size], left=True):
                 for mail in mails[at + size :]:
@@ -201,7 +245,9 @@ class EspSession(Caller, Session[Mail]):
         if fault := self._unsendable(message):
             return fault
         answer = self._call([message])
-        return answer if isinstance(answer, Outcome) else answer[0]
+        if isinstance(answer, Outcome):
+            return answer
+        return answer[0]
 
     def _call(self, mails: Sequence[Mail]) -> Outcome | list[Outcome]:
         """How it ended for each; one outcome for all where the call ended as one."""
@@ -235,9 +281,12 @@ class EspSession(Caller, Session[Mail]):
         if len(mails) == 1:
             self.alone(message, first)
             return message
-        # every header for each, as ESPs differ in what one recipient's headers do to the common ones
+        # every header for each, as ESPs differ in what one recipient's headers do to the common
+        # ones
         message.merge_headers = {envelope(mail.to): self.headers(mail) for mail in mails}
-        message.merge_metadata = {envelope(mail.to): {"delivery": str(mail.delivery)} for mail in mails}
+        message.merge_metadata = {
+            envelope(mail.to): {"delivery": str(mail.delivery)} for mail in mails
+        }
         self.together(message, mails)
         return message
 
@@ -251,22 +300,34 @@ class EspSession(Caller, Session[Mail]):
             message.attach_alternative(html, "text/html")
 
     def together(self, message: AnymailMessage, mails: Sequence[Mail]) -> None:
-        """Put the bodies of many in: merged, or (no syntax) beside the message for the ESP's payload to take."""
+        """Put the bodies of many in: merged, or (no syntax) beside the message for the ESP's
+        payload to take.
+        """
         if self.syntax is None:
-            # what stands in the common place is nobody's: whoever got it by mistake would get nothing of another's
+            # what stands in the common place is nobody's:
+            # whoever got it by mistake would get nothing of another's
             message.subject = message.body = "-"
             message.attach_alternative("<p>-</p>", "text/html")
-            message.whole = {envelope(mail.to): (mail.subject, mail.text, self.html(mail)) for mail in mails}
+            message.whole = {
+                envelope(mail.to): (mail.subject, mail.text, self.html(mail)) for mail in mails
+            }
             return
         merged = merge.merge(mails, self.syntax)
-        message.subject, message.body = merged.subject, merged.text
+        message.subject = merged.subject
+        message.body = merged.text
         if merged.html:
             message.attach_alternative(merged.html, "text/html")
-        message.merge_data = {envelope(mail.to): data for mail, data in zip(mails, merged.data, strict=True)}
+        message.merge_data = {
+            envelope(mail.to): data for mail, data in zip(mails, merged.data, strict=True)
+        }
 
     # ---- what came back
-    def read(self, response: Any, message: AnymailMessage, mails: Sequence[Mail]) -> Outcome | list[Outcome]:
-        """From anymail's reading of the answer; an ESP that says more of each recipient reads it itself."""
+    def read(
+        self, response: Any, message: AnymailMessage, mails: Sequence[Mail]
+    ) -> Outcome | list[Outcome]:
+        """From anymail's reading of the answer;
+        an ESP that says more of each recipient reads it itself.
+        """
         if not 200 <= response.status_code < 300:
             return self.refused(response.status_code, response.headers, response.text)
         known = message.anymail_status.recipients
@@ -279,7 +340,9 @@ class EspSession(Caller, Session[Mail]):
                 return Outcome(Result.ACCEPTED, detail, provider_id=str(status.message_id or ""))
             case "invalid" | "rejected":
                 return Outcome(Result.PERMANENT_RECIPIENT, detail)
-        return Outcome(Result.IN_DOUBT, f"{self.name} gave an answer that tells nothing of this one: {detail}")
+        return Outcome(
+            Result.IN_DOUBT, f"{self.name} gave an answer that tells nothing of this one: {detail}"
+        )
 
     # ---- the wire
     def connect(self) -> Any:

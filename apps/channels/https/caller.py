@@ -1,4 +1,6 @@
-"""What all providers share that are called over HTTPS: what each way a call can end means for the messages in it."""
+"""What all providers share that are called over HTTPS:
+what each way a call can end means for the messages in it.
+"""
 
 import datetime as dt
 import json
@@ -15,7 +17,8 @@ from apps.channels.https.wire import Body, root_of
 CONNECT_SECONDS = 10
 PATIENCE = 60
 
-# What became of the request, whoever says so: RFC 9110, and 52x of the proxy that many providers sit behind
+# What became of the request, whoever says so: RFC 9110,
+# and 52x of the proxy that many providers sit behind
 GATEWAY_LOST_THE_ANSWER = frozenset({502, 504, 520, 524})
 NOT_TAKEN_NOBODYS_FAULT = frozenset({408, 425, 503, 521, 522, 523})
 OUR_ACCOUNT = frozenset({401, 402, 403, 404, 405, 407})
@@ -24,11 +27,16 @@ OUR_ACCOUNT = frozenset({401, 402, 403, 404, 405, 407})
 class Caller(ABC):
     """Reads answers, and the lack of one, in the words of the contract."""
 
-    doubtful: ClassVar[frozenset[int]] = GATEWAY_LOST_THE_ANSWER  # statuses that don't tell whether it was taken
+    doubtful: ClassVar[frozenset[int]] = (
+        GATEWAY_LOST_THE_ANSWER  # statuses that don't tell whether it was taken
+    )
 
     def __init__(self, kind: type[Provider], settings: Mapping[str, Any]) -> None:
-        self.name, self.settings = kind.label, settings
-        secrets = [str(settings.get(each.name) or "") for each in kind.settings if each.kind == "secret"]
+        self.name = kind.label
+        self.settings = settings
+        secrets = [
+            str(settings.get(each.name) or "") for each in kind.settings if each.kind == "secret"
+        ]
         self._secrets = [secret for secret in secrets if secret]
         seconds = float(settings.get("timeout") or PATIENCE)
         self.patience = (min(CONNECT_SECONDS, seconds), seconds)
@@ -51,17 +59,32 @@ class Caller(ABC):
             return Outcome(Result.IN_DOUBT, detail)
         if status >= 500 or status in NOT_TAKEN_NOBODYS_FAULT:
             return Outcome(Result.TRANSIENT, detail, charged=status not in NOT_TAKEN_NOBODYS_FAULT)
-        result = Result.ACCOUNT if status < 400 or status in OUR_ACCOUNT else self.judge(text)
+        if status < 400 or status in OUR_ACCOUNT:
+            result = Result.ACCOUNT
+        else:
+            result = self.judge(text)
         return Outcome(result, detail, charged=result not in (Result.ACCOUNT, Result.THROTTLED))
 
     def broken(self, error: Exception) -> Outcome:
-        """No answer. What the connection had taken of the request tells whether anybody can have accepted it."""
-        why, body = root_of(error), self.body()
+        """No answer. What the connection had taken of the request tells whether anybody can have
+        accepted it.
+        """
+        why = root_of(error)
+        body = self.body()
         if body.left:
-            return Outcome(Result.IN_DOUBT, self.clean(f"{self.name} got the whole call and did not answer: {why}"))
+            return Outcome(
+                Result.IN_DOUBT,
+                self.clean(f"{self.name} got the whole call and did not answer: {why}"),
+            )
         if body.begun:
-            return Outcome(Result.TRANSIENT, self.clean(f"{self.name} broke off in mid-call: {why}"), charged=False)
-        return Outcome(Result.ACCOUNT, self.clean(f"{self.name} can't be reached: {why}"), charged=False)
+            return Outcome(
+                Result.TRANSIENT,
+                self.clean(f"{self.name} broke off in mid-call: {why}"),
+                charged=False,
+            )
+        return Outcome(
+            Result.ACCOUNT, self.clean(f"{self.name} can't be reached: {why}"), charged=False
+        )
 
     def clean(self, said: str) -> str:
         """Without our keys: a provider may quote them in its answer."""
@@ -71,7 +94,10 @@ class Caller(ABC):
 
 
 def check(kind: type[Provider], settings: Mapping[str, Any]) -> None:
-    """Nothing required is missing, keys are fit for a header, and the API is called over TLS. Raises BadSettings."""
+    """Nothing required is missing, keys are fit for a header, and the API is called over TLS.
+
+    Raises BadSettings.
+    """
     for setting in kind.settings:
         value = str(settings.get(setting.name) or "")
         if setting.required and not value:
@@ -81,11 +107,15 @@ def check(kind: type[Provider], settings: Mapping[str, Any]) -> None:
             and not setting.lines
             and (not value.isascii() or re.search(r"[\s\x00-\x1f\x7f]", value))
         ):
-            raise BadSettings(f"The {setting.label} holds a blank, a line break or other than plain letters.")
+            raise BadSettings(
+                f"The {setting.label} holds a blank, a line break or other than plain letters."
+            )
     url = str(settings.get("api_url") or "")
     parts = urlsplit(url)
     if url and parts.scheme != "https" and parts.hostname not in ("127.0.0.1", "localhost"):
-        raise BadSettings(f"The address of the API must begin with https://, got “{url}”: it carries your key.")
+        raise BadSettings(
+            f"The address of the API must begin with https://, got “{url}”: it carries your key."
+        )
 
 
 def words_of(text: str) -> str:
@@ -96,14 +126,25 @@ def words_of(text: str) -> str:
         return text
 
 
-_SAYING = ("errors", "message", "Message", "detail", "text", "error")  # where providers put their words
+_SAYING = (
+    "errors",
+    "message",
+    "Message",
+    "detail",
+    "text",
+    "error",
+)  # where providers put their words
 
 
 def _words(answer: Any) -> str:
     if isinstance(answer, dict):
         said = next((answer[key] for key in _SAYING if answer.get(key)), None)
-        return _words(said) if said is not None else json.dumps(answer)
-    return "; ".join(map(_words, answer)) if isinstance(answer, list) else str(answer)
+        if said is not None:
+            return _words(said)
+        return json.dumps(answer)
+    if isinstance(answer, list):
+        return "; ".join(map(_words, answer))
+    return str(answer)
 
 
 def seconds_of(retry_after: str | None) -> float | None:
@@ -116,5 +157,6 @@ def seconds_of(retry_after: str | None) -> float | None:
         until = parsedate_to_datetime(retry_after)
     except (ValueError, OverflowError):
         return None
-    until = until if until.tzinfo else until.replace(tzinfo=dt.UTC)
+    if not until.tzinfo:
+        until = until.replace(tzinfo=dt.UTC)
     return max(0.0, (until - dt.datetime.now(dt.UTC)).total_seconds())

@@ -2,9 +2,9 @@
 
 https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md
 
-The server belongs to one recipient. Whatever it does wrong is charged to this message and this address, never to the
-account, which would keep everybody else waiting. A lost answer is no doubt: `webhook-id` is the same on every try, and
-by it receivers know what they have already.
+The server belongs to one recipient. Whatever it does wrong is charged to this message and this
+address, never to the account, which would keep everybody else waiting. A lost answer is no doubt:
+`webhook-id` is the same on every try, and by it receivers know what they have already.
 """
 
 import base64
@@ -27,11 +27,14 @@ from apps.lib import crypto
 from apps.lib.outside_http import Forbidden, NoAnswer, Outside
 
 SECRET_BYTES = 32  # the standard asks for 24 to 64
-CONNECTIONS, PATIENCE = 8, 20  # a slow receiver keeps one of them for so many seconds
+# a slow receiver keeps one of them for so many seconds
+CONNECTIONS = 8
+PATIENCE = 20
 BUSY = frozenset({429, 502, 503, 504})  # this receiver wants less
 REST_SECONDS = 10.0  # where it does not say how long
 
-# address: until when (monotonic seconds) nobody here calls it; shared by the connections of this process
+# address: until when (monotonic seconds) nobody here calls it;
+# shared by the connections of this process
 _resting: dict[str, float] = {}
 
 
@@ -45,20 +48,27 @@ def new_secret() -> str:
 
 
 def sealed(secret: str, *, old: str = "", old_until: float = 0.0) -> dict[str, Any]:
-    """An address's `details`: its secret, encrypted; and the one before, with which we sign too until `old_until`
-    (Unix seconds), so that its owner can change it without losing a message."""
+    """An address's `details`: its secret, encrypted; and the one before, with which we sign too
+    until `old_until` (Unix seconds), so that its owner can change it without losing a message.
+    """
     details: dict[str, Any] = {"secret": crypto.encrypt(secret)}
     return details | ({"old_secret": old, "old_until": old_until} if old else {})
 
 
-def signatures(*, name: str, timestamp: int, body: bytes, shared: Sequence[str], key: str = "") -> str:
-    """The header webhook-signature: one v1 for each shared secret (whsec_…), one v1a with the key (whsk_…).
+def signatures(
+    *, name: str, timestamp: int, body: bytes, shared: Sequence[str], key: str = ""
+) -> str:
+    """The header webhook-signature: one v1 for each shared secret (whsec_…),
+    one v1a with the key (whsk_…).
 
     Raises BadSecret.
     """
     signed = f"{name}.{timestamp}.".encode() + body
     found = [
-        "v1," + base64.b64encode(hmac.new(_bytes(each, "whsec_"), signed, hashlib.sha256).digest()).decode()
+        "v1,"
+        + base64.b64encode(
+            hmac.new(_bytes(each, "whsec_"), signed, hashlib.sha256).digest()
+        ).decode()
         for each in shared
     ]
     if key:
@@ -129,7 +139,9 @@ class Webhook(Provider):
 
     @classmethod
     def shown(cls, settings: Mapping[str, Any]) -> dict[str, str]:
-        return {"Public key": public_key(str(settings["signing_key"]))} if settings.get("signing_key") else {}
+        if settings.get("signing_key"):
+            return {"Public key": public_key(str(settings["signing_key"]))}
+        return {}
 
     @classmethod
     def connections(cls, settings: Mapping[str, Any]) -> int:
@@ -165,7 +177,9 @@ class WebhookSession(Session[WebhookMessage]):
         except (BadSecret, crypto.Undecryptable) as error:  # ours to mend; until then it waits
             return Outcome(Result.TRANSIENT, f"The message can't be signed: {error}")
         except ValueError as error:
-            return Outcome(Result.PERMANENT_CONTENT, f"The message can't be written as JSON: {error}")
+            return Outcome(
+                Result.PERMANENT_CONTENT, f"The message can't be written as JSON: {error}"
+            )
         try:
             reply = self._outside.post(message.url, body, headers)
         except Forbidden as error:

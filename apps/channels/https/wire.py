@@ -1,4 +1,6 @@
-"""Whether a request had left as a whole when its call broke: what tells "in doubt" from "not accepted"."""
+"""Whether a request had left as a whole when its call broke:
+what tells "in doubt" from "not accepted".
+"""
 
 import io
 import socket
@@ -16,32 +18,40 @@ from apps.lib.outside_http import address_of
 class Body(io.BytesIO):
     """The body of a request, which notes how much of it the connection took.
 
-    HTTP clients ask for the next block when the kernel has taken the one before, so the empty block at the end is asked
-    for only after the last byte has left. No server can accept a request of which the last byte is missing.
+    HTTP clients ask for the next block when the kernel has taken the one before, so the empty block
+    at the end is asked for only after the last byte has left. No server can accept a request of
+    which the last byte is missing.
     """
 
     begun = left = False
 
     def read(self, size: int | None = -1, /) -> bytes:
         block = super().read(size)
-        self.begun, self.left = True, self.left or not block
+        self.begun = True
+        self.left = self.left or not block
         return block
 
 
 class Wire(requests.Session):
-    """A kept connection to one provider. Doesn't follow redirects: those would show our key to somebody else."""
+    """A kept connection to one provider.
+
+    Doesn't follow redirects: those would show our key to somebody else.
+    """
 
     def __init__(self, *, outside: bool = False) -> None:
-        """`outside`: to addresses of strangers, and so into the open internet only; a call may then raise Forbidden.
+        """`outside`: to addresses of strangers, and so into the open internet only;
+        a call may then raise Forbidden.
 
-        Through a proxy of the environment it is the proxy that looks names up, and that has to judge them.
+        Through a proxy of the environment it is the proxy that looks names up,
+        and that has to judge them.
         """
         super().__init__()
         self.body = Body()
         if outside:
             self.mount("https://", _Outside())
             self.mount("http://", _Outside())
-        self.auth = _as_it_is  # or requests would look for a password in ~/.netrc and put it in place of our key
+        # or requests would look for a password in ~/.netrc and put it in place of our key
+        self.auth = _as_it_is
 
     def send(self, request: requests.PreparedRequest, **options: Any) -> requests.Response:
         content: Any = request.body or b""  # text or bytes: we give no files
@@ -51,7 +61,9 @@ class Wire(requests.Session):
 
 
 class _Judged(HTTPConnection):
-    """To the address that was judged: a second look-up may answer otherwise (apps.lib.outside_http)."""
+    """To the address that was judged: a second look-up may answer otherwise
+    (apps.lib.outside_http).
+    """
 
     def _new_conn(self) -> socket.socket:
         port = self.port or self.default_port

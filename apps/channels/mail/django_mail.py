@@ -35,7 +35,9 @@ class DjangoMail(Provider):
         try:
             return DjangoMailSession(get_connection(settings["backend"]))
         except (ImportError, KeyError) as error:
-            raise BadSettings(f"There is no e-mail backend {settings.get('backend')!r}: {error}.") from error
+            raise BadSettings(
+                f"There is no e-mail backend {settings.get('backend')!r}: {error}."
+            ) from error
 
 
 class DjangoMailSession(Session[Mail]):
@@ -46,7 +48,8 @@ class DjangoMailSession(Session[Mail]):
 
     def send(self, message: Mail) -> Outcome:
         if needs_smtputf8(message.to):
-            # Django 5.2 rewrites such a local part into an encoded word, which is somebody else's mailbox.
+            # Django 5.2 rewrites such a local part into an encoded word,
+            # which is somebody else's mailbox.
             return Outcome(
                 Result.PERMANENT_RECIPIENT,
                 f"Django's e-mail backends can't write to {message.to}: it has letters outside ASCII before the @.",
@@ -65,7 +68,9 @@ class DjangoMailSession(Session[Mail]):
             opened = self._connection.open()
         except OSError as error:  # smtplib's own errors, too: nothing was said about a mail yet
             self.close()
-            return Outcome(Result.ACCOUNT, f"The mail server can't be used: {error}"[:500], charged=False)
+            return Outcome(
+                Result.ACCOUNT, f"The mail server can't be used: {error}"[:500], charged=False
+            )
         try:
             return self._sent(mail)
         finally:
@@ -79,17 +84,25 @@ class DjangoMailSession(Session[Mail]):
             return Outcome(Result.PERMANENT_CONTENT, str(error)[:500])
         except smtplib.SMTPRecipientsRefused as error:
             code, text = next(iter(error.recipients.values()))
-            result = Result.PERMANENT_RECIPIENT if code >= 500 else Result.TRANSIENT
+            result = Result.TRANSIENT
+            if code >= 500:
+                result = Result.PERMANENT_RECIPIENT
             words = text.decode("utf-8", "replace")
             return Outcome(result, f"{code} {words}", remedy=remedy_of(code, words))
         except smtplib.SMTPResponseException as error:
-            result = Result.PERMANENT_CONTENT if error.smtp_code >= 500 else Result.TRANSIENT
+            result = Result.TRANSIENT
+            if error.smtp_code >= 500:
+                result = Result.PERMANENT_CONTENT
             return Outcome(result, str(error)[:500])
         except smtplib.SMTPServerDisconnected as error:
             return Outcome(Result.IN_DOUBT, str(error)[:500])
         except OSError as error:
-            return Outcome(Result.ACCOUNT, f"The mail server can't be reached: {error}"[:500], charged=False)
-        return Outcome(Result.ACCEPTED) if sent else Outcome(Result.TRANSIENT, "The backend sent nothing.")
+            return Outcome(
+                Result.ACCOUNT, f"The mail server can't be reached: {error}"[:500], charged=False
+            )
+        if sent:
+            return Outcome(Result.ACCEPTED)
+        return Outcome(Result.TRANSIENT, "The backend sent nothing.")
 
     def close(self) -> None:
         with suppress(OSError):

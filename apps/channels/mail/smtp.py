@@ -1,8 +1,10 @@
-"""Any SMTP server: one message after another on a connection that is kept (RFC 5321), pipelined (RFC 2920).
+"""Any SMTP server: one message after another on a connection that is kept (RFC 5321),
+pipelined (RFC 2920).
 
-A session's life is `work`: one write carries the content of a message and the envelope of the next, so that each
-message costs one round trip. Never more than one message per connection is without an answer: that is what bounds
-duplicates when we or the server die (RFC 1047). smtp_wire.py has the connection, this has what answers mean.
+A session's life is `work`: one write carries the content of a message and the envelope of the next,
+so that each message costs one round trip. Never more than one message per connection is without an
+answer: that is what bounds duplicates when we or the server die (RFC 1047). smtp_wire.py has the
+connection, this has what answers mean.
 """
 
 import re
@@ -13,19 +15,34 @@ from email.utils import parseaddr
 from functools import lru_cache
 from typing import Any
 
-from apps.channels.contract import BadSettings, Flow, Outcome, Provider, Remedy, Result, Session, Setting
+from apps.channels.contract import (
+    BadSettings,
+    Flow,
+    Outcome,
+    Provider,
+    Remedy,
+    Result,
+    Session,
+    Setting,
+)
 from apps.channels.mail.dkim import BadKey, Signer
 from apps.channels.mail.mime import BadHeader, as_bytes, envelope, needs_smtputf8
 from apps.channels.mail.smtp_wire import Answer, CutShort, Unwilling, Wire, said
 from apps.channels.messages import Mail
 
 SECURITY = (("none", "None"), ("starttls", "STARTTLS"), ("tls", "TLS from the start"))
-CONNECTIONS, MOST_CONNECTIONS = 4, 50
-DOT_SECONDS = 600.0  # RFC 5321 4.5.3.2.6: who gives up earlier sends again what the server goes on to accept
-LONELY_SECONDS = 5.0  # a message whose envelope went along waits that long for the answer to the one before
+CONNECTIONS = 4
+MOST_CONNECTIONS = 50
+DOT_SECONDS = (
+    600.0  # RFC 5321 4.5.3.2.6: who gives up earlier sends again what the server goes on to accept
+)
+LONELY_SECONDS = (
+    5.0  # a message whose envelope went along waits that long for the answer to the one before
+)
 
 _NO_SUCH_MAILBOX = re.compile(r"^(?:5\d\d[ -])?5\.1\.(?:1|6|10)(?![.\d])")
-_RSET, _LONE_DOT = b"RSET\r\n", b".\r\n"
+_RSET = b"RSET\r\n"
+_LONE_DOT = b".\r\n"
 _AMENDS = {b"": (), _RSET: (("RSET", range(200, 300)),), _LONE_DOT: (("RSET", range(200, 600)),)}
 _ENVELOPE = (("MAIL", (250,)), ("RCPT", (250, 251)), ("DATA", (354,)))
 
@@ -57,19 +74,32 @@ class Smtp(Provider):
             help="How many one sender may have open at once, at most 50; relays often allow 10 to 20.",
         ),
         Setting(
-            "dkim_selector", "DKIM selector", help="The name before ._domainkey in your DNS; empty = not signed here"
+            "dkim_selector",
+            "DKIM selector",
+            help="The name before ._domainkey in your DNS; empty = not signed here",
         ),
-        Setting("dkim_key", "DKIM private key", kind="secret", help="PEM, RSA (2048 bits or more) or Ed25519"),
+        Setting(
+            "dkim_key",
+            "DKIM private key",
+            kind="secret",
+            help="PEM, RSA (2048 bits or more) or Ed25519",
+        ),
     )
 
     @classmethod
     def open(cls, settings: Mapping[str, Any]) -> "SmtpSession":
         if not settings.get("host"):
-            raise BadSettings("The SMTP account has no host. Enter the server's name, for example smtp.example.com.")
+            raise BadSettings(
+                "The SMTP account has no host. Enter the server's name, for example smtp.example.com."
+            )
         if int(settings.get("port") or 25) > 65535:
-            raise BadSettings(f"There is no port {settings['port']}. Mail servers mostly listen on 587, 465 or 25.")
+            raise BadSettings(
+                f"There is no port {settings['port']}. Mail servers mostly listen on 587, 465 or 25."
+            )
         if settings.get("security", "none") not in dict(SECURITY):
-            raise BadSettings(f"Encryption {settings['security']!r} is not one of: {', '.join(dict(SECURITY))}.")
+            raise BadSettings(
+                f"Encryption {settings['security']!r} is not one of: {', '.join(dict(SECURITY))}."
+            )
         sender = parseaddr(str(settings.get("sender", "")))[1]
         try:
             ready = envelope(sender).isascii()
@@ -87,11 +117,14 @@ class Smtp(Provider):
 
 
 def _signer(settings: Mapping[str, Any]) -> Signer | None:
-    selector, key = settings.get("dkim_selector"), settings.get("dkim_key")
+    selector = settings.get("dkim_selector")
+    key = settings.get("dkim_key")
     if not selector and not key:
         return None
     if not selector or not key:
-        raise BadSettings("DKIM needs both its selector and its private key. Fill in the other one, or empty both.")
+        raise BadSettings(
+            "DKIM needs both its selector and its private key. Fill in the other one, or empty both."
+        )
     domain = parseaddr(str(settings.get("sender", "")))[1].rpartition("@")[2]
     try:
         return Signer(domain=domain, selector=selector, key=key)
@@ -112,7 +145,10 @@ class _Letter:
 
 
 class _Gone(Exception):
-    """The server let go before it looked at the message. `outcome`: what that means if it was a fresh connection."""
+    """The server let go before it looked at the message.
+
+    `outcome`: what that means if it was a fresh connection.
+    """
 
     def __init__(self, outcome: Outcome) -> None:
         self.outcome = outcome
@@ -126,7 +162,8 @@ class _Single(Flow[Mail]):
         self.outcome = Outcome(Result.TRANSIENT, "Nothing was said about it.", charged=False)
 
     def take(self, *, wait: bool) -> Mail | None:
-        message, self._message = self._message, None
+        message = self._message
+        self._message = None
         return message
 
     def leaving(self, message: Mail) -> None:
@@ -150,7 +187,8 @@ class SmtpSession(Session[Mail]):
     def __init__(self, settings: Mapping[str, Any], signer: Signer | None) -> None:
         self._settings = settings
         self._signer = signer
-        self._host, self._port = str(settings["host"]), int(settings.get("port") or 25)
+        self._host = str(settings["host"])
+        self._port = int(settings.get("port") or 25)
         self._where = f"{self._host}:{self._port}"
         self._timeout = float(settings.get("timeout") or 60)
         self._dot_timeout = max(DOT_SECONDS, self._timeout)
@@ -158,8 +196,12 @@ class SmtpSession(Session[Mail]):
         self._tls: ssl.SSLContext | None = None
         self._wire: Wire | None = None
         self._sent = 0
-        self._announced: _Letter | None = None  # its envelope went with the content before it; no answer read yet
-        self._amends = b""  # what must be said before anything else, after a refusal; it has one answer
+        self._announced: _Letter | None = (
+            None  # its envelope went with the content before it; no answer read yet
+        )
+        self._amends = (
+            b""  # what must be said before anything else, after a refusal; it has one answer
+        )
 
     def send(self, message: Mail) -> Outcome:
         single = _Single(message)
@@ -171,7 +213,8 @@ class SmtpSession(Session[Mail]):
         try:
             letter = self._next(flow, wait=True)
             while letter:
-                after = None  # written while the server is busy with `letter`: then nobody waits for anybody
+                # written while the server is busy with `letter`: then nobody waits for anybody
+                after = None
                 outcome = self._open(letter)
                 if isinstance(outcome, Wire):
                     wire = outcome
@@ -183,16 +226,22 @@ class SmtpSession(Session[Mail]):
                     if following and not cut:
                         after = self._next(flow, wait=False)
                         if not wire.speaks_within(LONELY_SECONDS):
-                            # their contents are not out: another connection may be faster than this server
+                            # their contents are not out: another connection may be faster than this
+                            # server
                             self._give_back(flow, after, following)
                             following = after = None
-                    outcome = cut or self._answer(wire, drop=following is None and self._announced is not None)
+                    outcome = cut or self._answer(
+                        wire, drop=following is None and self._announced is not None
+                    )
                 flow.ended(letter.mail, outcome)
                 if outcome.result is Result.ACCOUNT:  # they would fare no better
                     self._give_back(flow, after, following)
                     following = after = None
-                letter, following = following or self._next(flow, wait=True), after
-        except BaseException:  # the server may be waiting for content; whoever comes next must not talk into that
+                letter = following or self._next(flow, wait=True)
+                following = after
+        except (
+            BaseException
+        ):  # the server may be waiting for content; whoever comes next must not talk into that
             self._drop()
             raise
 
@@ -208,13 +257,24 @@ class SmtpSession(Session[Mail]):
 
     # ---- connection
     def _connect(self) -> Wire | Outcome:
-        """The connection, or why there is none: that is nothing about the recipient, so nothing is charged."""
-        settings, security = self._settings, self._settings.get("security", "none")
+        """The connection, or why there is none: that is nothing about the recipient,
+        so nothing is charged.
+        """
+        settings = self._settings
+        security = self._settings.get("security", "none")
         if security != "none":
-            self._tls = self._tls or ssl.create_default_context()  # reads the system's certificates: 15 ms
+            self._tls = (
+                self._tls or ssl.create_default_context()
+            )  # reads the system's certificates: 15 ms
         try:
-            wire = Wire(self._host, self._port, timeout=self._timeout, tls=self._tls if security == "tls" else None)
-            self._wire, self._sent = wire, 0
+            wire = Wire(
+                self._host,
+                self._port,
+                timeout=self._timeout,
+                tls=self._tls if security == "tls" else None,
+            )
+            self._wire = wire
+            self._sent = 0
             wire.greet()
             if security == "starttls" and self._tls:
                 wire.start_tls(self._tls)
@@ -234,7 +294,9 @@ class SmtpSession(Session[Mail]):
     def _drop(self) -> None:
         if self._wire is not None:
             self._wire.close()
-        self._wire, self._announced, self._amends = None, None, b""
+        self._wire = None
+        self._announced = None
+        self._amends = b""
 
     def _may_overlap(self, wire: Wire) -> bool:
         return wire.pipelining and self._sent + 1 < self._most
@@ -245,7 +307,9 @@ class SmtpSession(Session[Mail]):
             try:
                 return self._letter(mail)
             except (BadHeader, ValueError) as error:
-                flow.ended(mail, Outcome(Result.PERMANENT_CONTENT, f"The mail can't be written: {error}"))
+                flow.ended(
+                    mail, Outcome(Result.PERMANENT_CONTENT, f"The mail can't be written: {error}")
+                )
         return None
 
     def _letter(self, mail: Mail) -> _Letter:
@@ -272,7 +336,9 @@ class SmtpSession(Session[Mail]):
         if wire := self._wire:
             try:
                 return self._announce(wire, letter) or wire
-            except _Gone:  # a kept connection may have been closed by the server: then nothing was said on it
+            except (
+                _Gone
+            ):  # a kept connection may have been closed by the server: then nothing was said on it
                 self._drop()
         opened = self._connect()
         if isinstance(opened, Outcome):
@@ -284,7 +350,8 @@ class SmtpSession(Session[Mail]):
             return gone.outcome
 
     def _announce(self, wire: Wire, letter: _Letter) -> Outcome | None:
-        """MAIL, RCPT and DATA, unless they are on their way already, and what the server says to them.
+        """MAIL, RCPT and DATA, unless they are on their way already,
+        and what the server says to them.
 
         Raises _Gone where nothing was learned about the message.
         """
@@ -296,8 +363,12 @@ class SmtpSession(Session[Mail]):
                 return commands
             steps = (*_AMENDS[self._amends], *_ENVELOPE)
             commands = self._amends + commands
-            writes = [commands] if wire.pipelining else commands.splitlines(keepends=True)
-        self._announced, self._amends = None, b""
+            if wire.pipelining:
+                writes = [commands]
+            else:
+                writes = commands.splitlines(keepends=True)
+        self._announced = None
+        self._amends = b""
         agreed: list[str] = []
         refused: Outcome | None = None
         stage = ""
@@ -324,20 +395,29 @@ class SmtpSession(Session[Mail]):
             if stage in ("RSET", "MAIL"):
                 fault = f"{self._where} closed the connection before the first command."
                 raise _Gone(self._account_fault(fault)) from error
-            return Outcome(Result.TRANSIENT, f"{self._where} broke off at {stage}: {error}", charged=False)
+            return Outcome(
+                Result.TRANSIENT, f"{self._where} broke off at {stage}: {error}", charged=False
+            )
         if refused:
             self._make_amends(agreed)
-        elif wire.spoke_unasked:  # its answers and our commands are out of step: the next yes may not be for this mail
+        elif (
+            wire.spoke_unasked
+        ):  # its answers and our commands are out of step: the next yes may not be for this mail
             self._drop()
-            return Outcome(Result.TRANSIENT, f"{self._where} answered what was not asked.", charged=False)
+            return Outcome(
+                Result.TRANSIENT, f"{self._where} answered what was not asked.", charged=False
+            )
         return refused
 
     def _make_amends(self, agreed: list[str]) -> None:
-        """What ends a transaction that was refused. It goes with what is said next, so it costs no round trip.
+        """What ends a transaction that was refused.
 
-        RFC 2920 3.1: a server may answer 354 though it refused the recipient, and now waits for content. It gets a
-        lone dot; as nobody is left to get that mail, whatever it answers is ignored. If it refused the sender and took
-        the recipient, the dot could make an empty mail: then the connection ends here, and with it the transaction.
+        It goes with what is said next, so it costs no round trip.
+
+        RFC 2920 3.1: a server may answer 354 though it refused the recipient, and now waits for
+        content. It gets a lone dot; as nobody is left to get that mail, whatever it answers is
+        ignored. If it refused the sender and took the recipient, the dot could make an empty mail:
+        then the connection ends here, and with it the transaction.
         """
         if "DATA" not in agreed:
             self._amends = _RSET
@@ -357,7 +437,8 @@ class SmtpSession(Session[Mail]):
                     "does not offer SMTPUTF8 (RFC 6531), which it needs.",
                 )
             options = b" SMTPUTF8"
-        # only where it is true: a relay that must turn 8 bits into 7 for the next one breaks the signature
+        # only where it is true: a relay that must turn 8 bits into 7 for the next one breaks the
+        # signature
         if letter.needs_8bit and "8BITMIME" in wire.offers:
             options += b" BODY=8BITMIME"
         if wire.largest is not None:
@@ -368,10 +449,16 @@ class SmtpSession(Session[Mail]):
                     f"The mail has {size} bytes and {self._where} takes at most {wire.largest}. Make it smaller.",
                 )
             options += b" SIZE=%d" % size
-        return b"MAIL FROM:<%b>%b\r\nRCPT TO:<%b>\r\nDATA\r\n" % (letter.sender, options, letter.recipient)
+        return b"MAIL FROM:<%b>%b\r\nRCPT TO:<%b>\r\nDATA\r\n" % (
+            letter.sender,
+            options,
+            letter.recipient,
+        )
 
     def _hand_over(self, wire: Wire, letter: _Letter, following: _Letter | None) -> Outcome | None:
-        """The content and behind it the envelope of the following one; how it ended if it could not be said whole."""
+        """The content and behind it the envelope of the following one;
+        how it ended if it could not be said whole.
+        """
         envelope = self._commands(wire, following) if following else b""
         if isinstance(envelope, Outcome):
             envelope = b""
@@ -380,18 +467,27 @@ class SmtpSession(Session[Mail]):
         try:
             wire.write(b"".join((letter.content, _LONE_DOT, envelope)))
         except CutShort as cut:
-            if cut.taken < len(letter.content) + len(_LONE_DOT):  # the final dot never left: safe to try again
+            if cut.taken < len(letter.content) + len(
+                _LONE_DOT
+            ):  # the final dot never left: safe to try again
                 self._drop()
-                return Outcome(Result.TRANSIENT, f"{self._where} broke off at body: {cut}", charged=False)
+                return Outcome(
+                    Result.TRANSIENT, f"{self._where} broke off at body: {cut}", charged=False
+                )
         return None
 
     def _answer(self, wire: Wire, *, drop: bool) -> Outcome:
-        """What the server says to the content. `drop`: it waits for another content that won't come."""
+        """What the server says to the content.
+
+        `drop`: it waits for another content that won't come.
+        """
         try:
             answer = wire.answer(self._dot_timeout)
         except OSError as error:
             self._drop()
-            return Outcome(Result.IN_DOUBT, f"{self._where} got the whole mail and did not answer: {error}")
+            return Outcome(
+                Result.IN_DOUBT, f"{self._where} got the whole mail and did not answer: {error}"
+            )
         if drop or (answer[0] != 250 and not _goes_on(answer)):
             self._drop()
         if answer[0] == 250:
@@ -402,12 +498,16 @@ class SmtpSession(Session[Mail]):
 
 
 def _goes_on(answer: Answer) -> bool:
-    """A refusal after which the connection lives. 421 closes it; an answer that is no answer: don't go on talking."""
+    """A refusal after which the connection lives. 421 closes it; an answer that is no answer:
+    don't go on talking.
+    """
     return 400 <= answer[0] <= 599 and answer[0] != 421
 
 
 def _refused(stage: str, answer: Answer) -> Outcome:
-    """RFC 5321 4.2.1: 4yz may work later, 5yz never will; 421 closes the connection and is nobody's fault."""
+    """RFC 5321 4.2.1: 4yz may work later, 5yz never will;
+    421 closes the connection and is nobody's fault.
+    """
     code = answer[0]
     detail = f"{said(answer)} (at {'the end of the mail' if stage == 'dot' else stage})"
     if not _goes_on(answer):
@@ -416,7 +516,10 @@ def _refused(stage: str, answer: Answer) -> Outcome:
         return Outcome(Result.TRANSIENT, detail, charged=False)
     if code < 500:
         return Outcome(Result.TRANSIENT, detail, charged=stage in ("RCPT", "dot"))
-    if stage == "MAIL" and code not in (552, 554):  # our sender is refused: no other recipient would fare better
+    if stage == "MAIL" and code not in (
+        552,
+        554,
+    ):  # our sender is refused: no other recipient would fare better
         return Outcome(Result.ACCOUNT, detail, charged=False)
     if stage == "RCPT":
         return Outcome(Result.PERMANENT_RECIPIENT, detail, remedy=remedy_of(code, said(answer)))
@@ -424,10 +527,14 @@ def _refused(stage: str, answer: Answer) -> Outcome:
 
 
 def remedy_of(code: int, words: str) -> Remedy:
-    """Whether a refused recipient does not exist, and never will: only where the server says so by RFC 3463.
+    """Whether a refused recipient does not exist, and never will:
+    only where the server says so by RFC 3463.
 
-    5.1.1 no such mailbox, 5.1.6 moved away, 5.1.10 the domain takes no mail (RFC 7505). Not 5.7.x, which is about what
-    the server thinks of us, nor 5.2.x (full, switched off for now), nor 5.1.2, which a broken resolver says of good
-    domains, nor a 550 without a code, with which many servers refuse spam.
+    5.1.1 no such mailbox, 5.1.6 moved away, 5.1.10 the domain takes no mail (RFC 7505). Not 5.7.x,
+    which is about what the server thinks of us, nor 5.2.x (full, switched off for now), nor 5.1.2,
+    which a broken resolver says of good domains, nor a 550 without a code, with which many servers
+    refuse spam.
     """
-    return Remedy.BOUNCED if code in (550, 551, 553) and _NO_SUCH_MAILBOX.search(words) else Remedy.NONE
+    if code in (550, 551, 553) and _NO_SUCH_MAILBOX.search(words):
+        return Remedy.BOUNCED
+    return Remedy.NONE

@@ -1,7 +1,8 @@
-"""One connection to an SMTP server: reaching it, TLS, logging in, bytes out and answers in (RFC 5321).
+"""One connection to an SMTP server: reaching it, TLS, logging in,
+bytes out and answers in (RFC 5321).
 
-A blocking socket: it gives the interpreter away while it waits, so that connections in threads are all it takes.
-What an answer means for a message is decided in smtp.py.
+A blocking socket: it gives the interpreter away while it waits, so that connections in threads are
+all it takes. What an answer means for a message is decided in smtp.py.
 """
 
 import re
@@ -12,7 +13,9 @@ import time
 from base64 import b64encode
 from functools import lru_cache
 
-LONGEST_ANSWER = 64 * 1024  # bytes; RFC 5321 4.5.3.1.5 asks for 512 a line, some servers tell stories
+LONGEST_ANSWER = (
+    64 * 1024
+)  # bytes; RFC 5321 4.5.3.1.5 asks for 512 a line, some servers tell stories
 LONGEST_RECORD = 16 * 1024  # RFC 8446 5.1: what TLS seals and sends in one piece
 NO_ANSWER = 0  # the code of what is no answer: three digits are missing, or it never ends
 GOODBYE_SECONDS = 5.0  # nothing depends on the answer to QUIT
@@ -44,27 +47,40 @@ def said(answer: Answer) -> str:
 def _own_name() -> str:
     """This machine's full name, looked up once: a lookup may take seconds."""
     name = socket.getfqdn()
-    return name if _HOST_NAME.fullmatch(name) else ""
+    if _HOST_NAME.fullmatch(name):
+        return name
+    return ""
 
 
 class Wire:
-    """`offers` are the extensions of the server's EHLO, by upper-case name, with their parameters."""
+    """`offers` are the extensions of the server's EHLO, by upper-case name,
+    with their parameters.
+    """
 
-    def __init__(self, host: str, port: int, *, timeout: float, tls: ssl.SSLContext | None = None) -> None:
-        """Connect, through TLS from the start if `tls`. Raises OSError; UnicodeError for a name that is none."""
-        self._host, self._timeout = host, timeout
+    def __init__(
+        self, host: str, port: int, *, timeout: float, tls: ssl.SSLContext | None = None
+    ) -> None:
+        """Connect, through TLS from the start if `tls`.
+
+        Raises OSError; UnicodeError for a name that is none.
+        """
+        self._host = host
+        self._timeout = timeout
         self._socket = socket.create_connection((host, port), timeout)
         self._patience = timeout  # what the socket is set to now
         self._unread = b""
         self._poll: select.poll | None = None
-        # a command must not wait in the kernel until the last one is acknowledged (40 ms with delayed ACKs)
+        # a command must not wait in the kernel until the last one is acknowledged (40 ms with
+        # delayed ACKs)
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._sealed = tls is not None
         if tls:
             self._socket = tls.wrap_socket(self._socket, server_hostname=host)
         self.offers: dict[str, str] = {}
         self.pipelining = False
-        self.largest: int | None = None  # bytes; 0 where the server counts but has no limit, None where it does not
+        self.largest: int | None = (
+            None  # bytes; 0 where the server counts but has no limit, None where it does not
+        )
 
     # ---- before the first message
     def greet(self) -> None:
@@ -81,14 +97,21 @@ class Wire:
         if code == 250:
             for line in text.decode("ascii", "replace").split("\n")[1:]:
                 keyword, _, parameters = line.replace("AUTH=", "AUTH ").strip().partition(" ")
-                self.offers[keyword.upper()] = f"{self.offers.get(keyword.upper(), '')} {parameters}".strip()
+                self.offers[keyword.upper()] = (
+                    f"{self.offers.get(keyword.upper(), '')} {parameters}".strip()
+                )
         elif 500 <= code <= 599:  # older than 1995, or a proxy that knows no better: no extensions
             answer = self.ask(f"HELO {name}")
         if answer[0] != 250:
             raise Unwilling(f"refused us: {said(answer)}")
         self.pipelining = "PIPELINING" in self.offers
         size = self.offers.get("SIZE")
-        self.largest = None if size is None else int(size) if size.isdecimal() else 0
+        if size is None:
+            self.largest = None
+        elif size.isdecimal():
+            self.largest = int(size)
+        else:
+            self.largest = 0
 
     def start_tls(self, tls: ssl.SSLContext) -> None:
         """Go on encrypted (RFC 3207). Raises Unwilling, OSError."""
@@ -97,11 +120,13 @@ class Wire:
         answer = self.ask("STARTTLS")
         if answer[0] != 220:
             raise Unwilling(f"refused us: {said(answer)}")
-        # Whatever came in the clear after its yes may be put in by somebody on the way: it must not be taken for an
-        # answer that came encrypted. What was offered before is forgotten for the same reason (RFC 3207 4.2).
+        # Whatever came in the clear after its yes may be put in by somebody on the way: it must not
+        # be taken for an answer that came encrypted. What was offered before is forgotten for the
+        # same reason (RFC 3207 4.2).
         self._unread = b""
         self._socket = tls.wrap_socket(self._socket, server_hostname=self._host)
-        self._sealed, self._poll = True, None
+        self._sealed = True
+        self._poll = None
         self._introduce()
 
     def log_in(self, username: str, password: str) -> None:
@@ -115,7 +140,9 @@ class Wire:
                 if answer[0] == 334:
                     answer = self.ask(_base64(word))
         else:
-            raise Unwilling("offers neither AUTH PLAIN nor AUTH LOGIN. Check the encryption and the user name.")
+            raise Unwilling(
+                "offers neither AUTH PLAIN nor AUTH LOGIN. Check the encryption and the user name."
+            )
         if answer[0] != 235:
             raise Unwilling(f"refused user name and password: {said(answer)}")
 
@@ -134,15 +161,18 @@ class Wire:
                 taken = self._socket.send(data)
             rest = memoryview(data)
             while taken < len(data):
-                # One record at a time: the other side can read either all of a record or nothing, so when this
-                # raises, what it was raised for has not been read.
+                # One record at a time: the other side can read either all of a record or nothing,
+                # so when this raises, what it was raised for has not been read.
                 taken += self._socket.send(rest[taken : taken + LONGEST_RECORD])
         except OSError as error:
             raise CutShort(taken, error) from error
 
     @property
     def spoke_unasked(self) -> bool:
-        """More was said than was asked for, as far as it has been read. Look where no answer is owed."""
+        """More was said than was asked for, as far as it has been read.
+
+        Look where no answer is owed.
+        """
         return bool(self._unread)
 
     def speaks_within(self, seconds: float) -> bool:
@@ -155,22 +185,28 @@ class Wire:
         return bool(self._poll.poll(seconds * 1000))
 
     def answer(self, patience: float | None = None) -> Answer:
-        """The next answer within `patience` seconds (or the usual ones): its last line's code (in a good one all are
-        the same) and all its text. Raises OSError where the connection is gone or silent."""
+        """The next answer within `patience` seconds (or the usual ones): its last line's code (in a
+        good one all are the same) and all its text. Raises OSError where the connection is gone or
+        silent.
+        """
         patience = patience or self._timeout
         texts: list[bytes] = []
-        size, until = 0, 0.0
+        size = 0
+        until = 0.0
         while True:
             end = self._unread.find(b"\n")
             if end < 0:
                 if size + len(self._unread) > LONGEST_ANSWER:
                     return NO_ANSWER, b"an answer longer than 64 kB"
                 # the first wait is the common one; only an answer in pieces needs a clock
-                left = until - time.monotonic() if until else patience
+                left = patience
+                if until:
+                    left = until - time.monotonic()
                 until = until or time.monotonic() + patience
                 self._unread += self._receive(left)
                 continue
-            line, self._unread = self._unread[:end], self._unread[end + 1 :]
+            line = self._unread[:end]
+            self._unread = self._unread[end + 1 :]
             size += end + 1
             if size > LONGEST_ANSWER:
                 return NO_ANSWER, b"an answer longer than 64 kB"
@@ -211,7 +247,9 @@ class Wire:
 
 def _literal(address: str) -> str:
     """An IP address where a name belongs (RFC 5321 4.1.3)."""
-    return f"[IPv6:{address}]" if ":" in address else f"[{address}]"
+    if ":" in address:
+        return f"[IPv6:{address}]"
+    return f"[{address}]"
 
 
 def _base64(text: str) -> str:

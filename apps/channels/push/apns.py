@@ -1,8 +1,9 @@
 """Apple Push Notification service, over HTTP/2 with a provider token.
 
-What it answers: https://developer.apple.com/documentation/usernotifications/handling-notification-responses-from-apns.
-Apple recognises no second copy of a message: one without an answer is in doubt, and its type says whether it is sent
-again. On the phone the second takes the first one's place (apns-collapse-id).
+What it answers:
+https://developer.apple.com/documentation/usernotifications/handling-notification-responses-from-apns.
+Apple recognises no second copy of a message: one without an answer is in doubt, and its type says
+whether it is sent again. On the phone the second takes the first one's place (apns-collapse-id).
 """
 
 import threading
@@ -23,11 +24,13 @@ from apps.channels.sms.session import as_dict
 from apps.lib.pem import BadPem, private_key
 
 CONNECTIONS = 10  # each waits for an answer most of the time
-# Apple wants a token to be used for 20 to 60 minutes. All processes begin a new one at the same moments.
+# Apple wants a token to be used for 20 to 60 minutes.
+# All processes begin a new one at the same moments.
 TOKEN_SECONDS = 1800
 LONGEST_COLLAPSE = 64  # bytes
 GONE = ("Unregistered", "ExpiredToken")
-# For reasons that may lie with us (an app of the other environment, a wrong bundle id), so the token is kept
+# For reasons that may lie with us (an app of the other environment, a wrong bundle id),
+# so the token is kept
 NOT_HERE = ("BadDeviceToken", "DeviceTokenNotForTopic", "MissingDeviceToken")
 # The certificate's and the token's, the bundle id, and tokens that we change too often
 OURS = (
@@ -43,12 +46,30 @@ class Apns(Provider):
     via = "apns"
     label = "Apple Push Notification service"
     settings = (
-        Setting("team_id", "Team ID", required=True, help="Ten characters: developer.apple.com, Membership."),
+        Setting(
+            "team_id",
+            "Team ID",
+            required=True,
+            help="Ten characters: developer.apple.com, Membership.",
+        ),
         Setting("key_id", "Key ID", required=True, help="Ten characters, of the key below."),
-        Setting("private_key", "Key", kind="secret", required=True, lines=True, help="The .p8 file as it is."),
-        Setting("topic", "Bundle ID", required=True, help="Of the app, where a device names no other."),
+        Setting(
+            "private_key",
+            "Key",
+            kind="secret",
+            required=True,
+            lines=True,
+            help="The .p8 file as it is.",
+        ),
+        Setting(
+            "topic", "Bundle ID", required=True, help="Of the app, where a device names no other."
+        ),
         Setting("api_url", "Address of the API", default="https://api.push.apple.com"),
-        Setting("sandbox_url", "Address for sandbox tokens", default="https://api.sandbox.push.apple.com"),
+        Setting(
+            "sandbox_url",
+            "Address for sandbox tokens",
+            default="https://api.sandbox.push.apple.com",
+        ),
         Setting("timeout", "Seconds to wait for an answer", kind="integer", default=30),
         Setting("connections", "Connections per sender", kind="integer", default=CONNECTIONS),
     )
@@ -61,14 +82,20 @@ class Apns(Provider):
                 raise BadSettings(
                     "The addresses of the API must begin with https://: APNs speaks HTTP/2 over TLS only."
                 )
-        team, key_id, pem = (str(settings.get(name) or "") for name in ("team_id", "key_id", "private_key"))
+        team, key_id, pem = (
+            str(settings.get(name) or "") for name in ("team_id", "key_id", "private_key")
+        )
         try:
             key = private_key(pem)
         except BadPem as error:
             raise BadSettings(f"The key {error}") from error
         if not isinstance(key, EllipticCurvePrivateKey) or key.curve.name != "secp256r1":
-            raise BadSettings("The key is not one for APNs: Apple's .p8 files hold a key of the curve P-256.")
-        return ApnsSession(settings, _tokens.setdefault((team, key_id, pem), ProviderToken(team, key_id, key)))
+            raise BadSettings(
+                "The key is not one for APNs: Apple's .p8 files hold a key of the curve P-256."
+            )
+        return ApnsSession(
+            settings, _tokens.setdefault((team, key_id, pem), ProviderToken(team, key_id, key))
+        )
 
     @classmethod
     def connections(cls, settings: Mapping[str, Any]) -> int:
@@ -111,9 +138,11 @@ _tokens: dict[tuple[str, str, str], ProviderToken] = {}
 
 
 class _Body:
-    """The body of a request, which notes how much of it the connection took (web_wire.Body for httpx2).
+    """The body of a request, which notes how much of it the connection took (web_wire.Body for
+    httpx2).
 
-    The stream ends after its last block, so the other side can have the whole message only when `left` is true.
+    The stream ends after its last block,
+    so the other side can have the whole message only when `left` is true.
     """
 
     def __init__(self, content: bytes) -> None:
@@ -121,13 +150,16 @@ class _Body:
         self.begun = self.left = False
 
     def __iter__(self) -> Iterator[bytes]:
-        self.begun, self.left = True, False
+        self.begun = True
+        self.left = False
         yield self._content
         self.left = True
 
 
 class ApnsSession(Caller, Session[PushMessage]):
-    """A connection for production tokens and one for those of the sandbox, kept between messages."""
+    """A connection for production tokens and one for those of the sandbox,
+    kept between messages.
+    """
 
     def __init__(self, settings: Mapping[str, Any], token: ProviderToken) -> None:
         super().__init__(Apns, settings)
@@ -136,7 +168,9 @@ class ApnsSession(Caller, Session[PushMessage]):
             environment: str(settings.get(name) or usual[name]).rstrip("/")
             for environment, name in (("production", "api_url"), ("sandbox", "sandbox_url"))
         }
-        self.token, self._client, self._body = token, None, _Body(b"")
+        self.token = token
+        self._client = None
+        self._body = _Body(b"")
 
     _client: httpx2.Client | None
 
@@ -161,7 +195,9 @@ class ApnsSession(Caller, Session[PushMessage]):
         return self.refused(response.status_code, response.headers, response.text)
 
     def _post(self, message: PushMessage, content: bytes, token: str) -> httpx2.Response:
-        environment = "sandbox" if message.details.get("environment") == "sandbox" else "production"
+        environment = "production"
+        if message.details.get("environment") == "sandbox":
+            environment = "sandbox"
         url = f"{self.urls[environment]}/3/device/{message.token}"
         topic = str(message.details.get("topic") or self.settings["topic"])
         headers = headers_of(message) | {
@@ -173,13 +209,16 @@ class ApnsSession(Caller, Session[PushMessage]):
         except (httpx2.ReadError, httpx2.WriteError, httpx2.RemoteProtocolError) as error:
             if self._body.left and not _untouched(error):
                 raise
-        self.close()  # Apple ended the connection before it had the whole message, so it can't have taken it
+        # Apple ended the connection before it had the whole message, so it can't have taken it
+        self.close()
         return self._connected().post(url, content=self._body, headers=headers)
 
     def _connected(self) -> httpx2.Client:
         if self._client is None:
             connect, read = self.patience
-            self._client = httpx2.Client(http1=False, http2=True, timeout=httpx2.Timeout(read, connect=connect))
+            self._client = httpx2.Client(
+                http1=False, http2=True, timeout=httpx2.Timeout(read, connect=connect)
+            )
         return self._client
 
     def refused(self, status: int, headers: Mapping[str, str], text: str) -> Outcome:
@@ -194,7 +233,9 @@ class ApnsSession(Caller, Session[PushMessage]):
             self.clean(f"{status} {answer.get('reason')}"),
             charged=result is not Result.ACCOUNT,
             remedy=remedy,
-            gone_since=noticed / 1000 if remedy is Remedy.GONE and isinstance(noticed, int | float) else None,
+            gone_since=noticed / 1000
+            if remedy is Remedy.GONE and isinstance(noticed, int | float)
+            else None,
         )
 
     def judge(self, words: str) -> Result:
@@ -210,14 +251,19 @@ class ApnsSession(Caller, Session[PushMessage]):
 
 
 def judged(status: int, reason: str) -> tuple[Result, Remedy] | None:
-    """What a refusal is about, and whether the token is dead; None where the HTTP status says it all."""
+    """What a refusal is about, and whether the token is dead;
+    None where the HTTP status says it all.
+    """
     if status == 410 or reason in GONE:
         return Result.PERMANENT_RECIPIENT, Remedy.GONE
     if reason in NOT_HERE:
         return Result.PERMANENT_RECIPIENT, Remedy.NONE
     if reason in OURS:
         return Result.ACCOUNT, Remedy.NONE
-    if reason in ("TooManyRequests", "IdleTimeout"):  # too many to this one device; the others may go on
+    if reason in (
+        "TooManyRequests",
+        "IdleTimeout",
+    ):  # too many to this one device; the others may go on
         return Result.TRANSIENT, Remedy.NONE
     if reason == "Forbidden" or status in (400, 413):
         return Result.PERMANENT_CONTENT, Remedy.NONE
@@ -225,15 +271,18 @@ def judged(status: int, reason: str) -> tuple[Result, Remedy] | None:
 
 
 def blamed(details: Mapping[str, Any]) -> tuple[str, ...]:
-    """Reasons that are this device's own where it named an app or the sandbox: anybody's app may name one that our key
-    is not good for, and that must not stop the account for all others."""
+    """Reasons that are this device's own where it named an app or the sandbox: anybody's app may
+    name one that our key is not good for, and that must not stop the account for all others.
+    """
     topic = ("BadTopic", "TopicDisallowed") if details.get("topic") else ()
     sandbox = details.get("environment") == "sandbox"
     return topic + (("BadEnvironmentKeyIdInToken", "BadEnvironmentKeyInToken") if sandbox else ())
 
 
 def content_of(message: PushMessage) -> dict[str, Any]:
-    alert = {name: words for name, words in (("title", message.title), ("body", message.body)) if words}
+    alert = {
+        name: words for name, words in (("title", message.title), ("body", message.body)) if words
+    }
     aps: dict[str, Any] = {"alert": alert, "sound": "default"}
     if message.image:
         aps["mutable-content"] = 1  # lets the app's extension fetch it
@@ -242,7 +291,10 @@ def content_of(message: PushMessage) -> dict[str, Any]:
 
 
 def headers_of(message: PushMessage) -> dict[str, str]:
-    ttl = LONGEST_TTL if message.ttl is None else min(message.ttl, LONGEST_TTL)
+    if message.ttl is None:
+        ttl = LONGEST_TTL
+    else:
+        ttl = min(message.ttl, LONGEST_TTL)
     headers = {
         "apns-id": str(message.delivery),
         "apns-push-type": "alert",
@@ -250,18 +302,24 @@ def headers_of(message: PushMessage) -> dict[str, str]:
         "apns-expiration": str(int(time.time()) + ttl),
     }
     if message.collapse:
-        headers["apns-collapse-id"] = message.collapse.encode()[:LONGEST_COLLAPSE].decode(errors="ignore")
+        headers["apns-collapse-id"] = message.collapse.encode()[:LONGEST_COLLAPSE].decode(
+            errors="ignore"
+        )
     return headers
 
 
 def reason_of(response: httpx2.Response) -> str:
-    return str(as_dict(response.text).get("reason") or "") if response.status_code == 403 else ""
+    if response.status_code == 403:
+        return str(as_dict(response.text).get("reason") or "")
+    return ""
 
 
 def _untouched(error: httpx2.HTTPError) -> bool:
-    """The connection was ended (GOAWAY) before any message of it was looked at: those can go through another one.
+    """The connection was ended (GOAWAY) before any message of it was looked at:
+    those can go through another one.
 
-    RFC 9113 6.8: nothing above the last stream was processed. Where some were, httpx2 sees to the others itself.
+    RFC 9113 6.8: nothing above the last stream was processed. Where some were,
+    httpx2 sees to the others itself.
     """
     said: tuple[Any, ...] = getattr(error.__cause__, "args", ())
     return any(getattr(each, "last_stream_id", None) == 0 for each in said)

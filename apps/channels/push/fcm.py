@@ -59,7 +59,8 @@ class FcmSession(Caller, Session[PushMessage]):
 
     def __init__(self, settings: Mapping[str, Any], account: ServiceAccount) -> None:
         super().__init__(Fcm, settings)
-        self.account, self.wire = account, Wire()
+        self.account = account
+        self.wire = Wire()
         root = str(settings.get("api_url") or "https://fcm.googleapis.com").rstrip("/")
         self.url = f"{root}/v1/projects/{quote(account.project, safe='')}/messages:send"
 
@@ -85,7 +86,9 @@ class FcmSession(Caller, Session[PushMessage]):
             return self.refused(response.status_code, response.headers, response.text)
         name = str(as_dict(response.text).get("name") or "")
         if not name:
-            return Outcome(Result.IN_DOUBT, self.clean(f"FCM gave an answer we can't read: {response.text}"))
+            return Outcome(
+                Result.IN_DOUBT, self.clean(f"FCM gave an answer we can't read: {response.text}")
+            )
         return Outcome(Result.ACCEPTED, "200", provider_id=name)
 
     def _without_token(self, error: NoToken) -> Outcome:
@@ -100,11 +103,15 @@ class FcmSession(Caller, Session[PushMessage]):
         if told is None:
             outcome = super().refused(status, headers, text)
             if outcome.result is Result.THROTTLED and outcome.retry_after is None:
-                return Outcome(Result.THROTTLED, outcome.detail, retry_after=QUOTA_WAIT, charged=False)
+                return Outcome(
+                    Result.THROTTLED, outcome.detail, retry_after=QUOTA_WAIT, charged=False
+                )
             return outcome
         result, remedy = told
         charged = result is not Result.ACCOUNT
-        return Outcome(result, self.clean(f"{status} {_words(as_dict(text))}"), remedy=remedy, charged=charged)
+        return Outcome(
+            result, self.clean(f"{status} {_words(as_dict(text))}"), remedy=remedy, charged=charged
+        )
 
     def judge(self, words: str) -> Result:
         return Result.PERMANENT_CONTENT
@@ -120,9 +127,15 @@ def content_of(message: PushMessage) -> dict[str, Any]:
     """FCM's `Message`. A later one with the same `collapse` replaces it, waiting and shown."""
     notification = {"title": message.title, "body": message.body, "image": message.image}
     data = {"link": message.link, "delivery": str(message.delivery)}
-    ttl = LONGEST_TTL if message.ttl is None else min(message.ttl, LONGEST_TTL)
+    if message.ttl is None:
+        ttl = LONGEST_TTL
+    else:
+        ttl = min(message.ttl, LONGEST_TTL)
     android: dict[str, Any] = {"priority": "HIGH" if message.urgent else "NORMAL", "ttl": f"{ttl}s"}
-    apple = {"apns-priority": "10" if message.urgent else "5", "apns-expiration": str(int(time.time()) + ttl)}
+    apple = {
+        "apns-priority": "10" if message.urgent else "5",
+        "apns-expiration": str(int(time.time()) + ttl),
+    }
     if message.collapse:
         android |= {"collapse_key": message.collapse, "notification": {"tag": message.collapse}}
         apple["apns-collapse-id"] = message.collapse
@@ -136,18 +149,22 @@ def content_of(message: PushMessage) -> dict[str, Any]:
 
 
 def judged(status: int, answer: Mapping[str, Any]) -> tuple[Result, Remedy] | None:
-    """What a refusal is about, and whether the token is dead; None where the HTTP status says it all.
+    """What a refusal is about, and whether the token is dead;
+    None where the HTTP status says it all.
 
-    The same code (INVALID_ARGUMENT) is said of a message that is wrong and of a token that never was one: only the
-    first names the fields that are wrong.
+    The same code (INVALID_ARGUMENT) is said of a message that is wrong and of a token that never
+    was one: only the first names the fields that are wrong.
     """
     error = answer.get("error")
-    error = error if isinstance(error, dict) else {}
+    if not isinstance(error, dict):
+        error = {}
     details = [each for each in error.get("details") or () if isinstance(each, dict)]
     code = next((each["errorCode"] for each in details if "errorCode" in each), "")
     if code == "UNREGISTERED":
         return Result.PERMANENT_RECIPIENT, Remedy.GONE
-    if code == "SENDER_ID_MISMATCH":  # the app belongs to another project: no account of ours for this one reaches it
+    if (
+        code == "SENDER_ID_MISMATCH"
+    ):  # the app belongs to another project: no account of ours for this one reaches it
         return Result.PERMANENT_RECIPIENT, Remedy.GONE
     if code == "THIRD_PARTY_AUTH_ERROR":
         return Result.ACCOUNT, Remedy.NONE
@@ -160,7 +177,11 @@ def judged(status: int, answer: Mapping[str, Any]) -> tuple[Result, Remedy] | No
 
 
 def _words(answer: Mapping[str, Any]) -> str:
-    error = answer["error"] if isinstance(answer.get("error"), dict) else {}
-    codes = [str(each.get("errorCode")) for each in error.get("details") or () if isinstance(each, dict)]
+    error = {}
+    if isinstance(answer.get("error"), dict):
+        error = answer["error"]
+    codes = [
+        str(each.get("errorCode")) for each in error.get("details") or () if isinstance(each, dict)
+    ]
     named = [code for code in codes if code != "None"] or [str(error.get("status") or "")]
     return f"{named[0]}: {error.get('message') or ''}"

@@ -1,4 +1,6 @@
-"""Google's access token for a service account: asked for once an hour, whatever number of connections want it."""
+"""Google's access token for a service account: asked for once an hour,
+whatever number of connections want it.
+"""
 
 import threading
 import time
@@ -26,7 +28,8 @@ class NoToken(Exception):
 
     def __init__(self, said: str, status: int = 0, retry_after: str | None = None) -> None:
         super().__init__(said)
-        self.status, self.retry_after = status, retry_after
+        self.status = status
+        self.retry_after = retry_after
 
 
 @dataclass(frozen=True)
@@ -47,7 +50,9 @@ class ServiceAccount:
             names = ("project_id", "client_email", "private_key", "token_uri")
             project, email, pem, url = (str(found[name]) for name in names)
         except (ValueError, KeyError, TypeError):  # BadJson is a ValueError
-            raise BadSettings("This is no service account: paste the whole JSON file of its key.") from None
+            raise BadSettings(
+                "This is no service account: paste the whole JSON file of its key."
+            ) from None
         try:
             key = private_key(pem)
         except BadPem as error:
@@ -56,7 +61,9 @@ class ServiceAccount:
             raise BadSettings("The private key of the service account is not RSA.")
         parts = urlsplit(url)
         if parts.scheme != "https" and parts.hostname != "127.0.0.1":
-            raise BadSettings(f"The token_uri of the service account must begin with https://, got “{url}”.")
+            raise BadSettings(
+                f"The token_uri of the service account must begin with https://, got “{url}”."
+            )
         return cls(project, email, key, str(found.get("private_key_id") or ""), url)
 
 
@@ -71,7 +78,10 @@ _held: dict[ServiceAccount, _Held] = {}
 
 
 def token_of(account: ServiceAccount, *, timeout: tuple[float, float]) -> str:
-    """A token that is good for some minutes more. Threads that come while it is asked for wait. Raises NoToken."""
+    """A token that is good for some minutes more.
+
+    Threads that come while it is asked for wait. Raises NoToken.
+    """
     held = _held.setdefault(account, _Held())
     with held.lock:
         if time.monotonic() >= held.until:
@@ -91,13 +101,25 @@ def forget(account: ServiceAccount, token: str) -> None:
 def _asked(account: ServiceAccount, timeout: tuple[float, float]) -> tuple[str, float]:
     """RFC 7523."""
     now = int(time.time())
-    claims = {"iss": account.email, "scope": SCOPE, "aud": account.token_url, "iat": now, "exp": now + LIFE}
+    claims = {
+        "iss": account.email,
+        "scope": SCOPE,
+        "aud": account.token_url,
+        "iat": now,
+        "exp": now + LIFE,
+    }
     assertion = jwt.encode(claims, account.key, algorithm="RS256", headers={"kid": account.key_id})
     with Wire() as wire:
         try:
-            answer = wire.post(account.token_url, data={"grant_type": GRANT, "assertion": assertion}, timeout=timeout)
+            answer = wire.post(
+                account.token_url,
+                data={"grant_type": GRANT, "assertion": assertion},
+                timeout=timeout,
+            )
         except requests.RequestException as error:
-            raise NoToken(f"{account.token_url} can't be reached: {type(error).__name__}") from error
+            raise NoToken(
+                f"{account.token_url} can't be reached: {type(error).__name__}"
+            ) from error
     try:
         found: Any = answer.json()
         return str(found["access_token"]), float(found.get("expires_in") or LIFE)

@@ -1,4 +1,6 @@
-"""What the two services for apps share: how large a message may be, and how long it may wait there."""
+"""What the two services for apps share: how large a message may be,
+and how long it may wait there.
+"""
 
 import json
 from typing import Any
@@ -22,8 +24,12 @@ def unsendable(message: PushMessage, payload: Any, *, largest: int = LARGEST) ->
     except UnicodeError as error:
         return Outcome(Result.PERMANENT_CONTENT, f"The message can't be sent: {error}")
     if not (message.title.strip() or message.body.strip()):
-        return Outcome(Result.PERMANENT_CONTENT, "The message can't be sent: it has neither title nor body.")
+        return Outcome(
+            Result.PERMANENT_CONTENT, "The message can't be sent: it has neither title nor body."
+        )
     if size > largest:
-        said = f"The message has {size:,} bytes; a push message holds {largest:,}. Shorten the body."
+        said = (
+            f"The message has {size:,} bytes; a push message holds {largest:,}. Shorten the body."
+        )
         return Outcome(Result.PERMANENT_CONTENT, said)
     return None

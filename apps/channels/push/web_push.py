@@ -1,7 +1,9 @@
-"""Web push (RFC 8030): to browsers, through the push service that each of them named, with keys of our own.
+"""Web push (RFC 8030): to browsers, through the push service that each of them named,
+with keys of our own.
 
-There is nobody to have an account with. An account here is a key pair: browsers subscribe with its public half and take
-messages from no other, so a changed key needs the old one until they have subscribed anew.
+There is nobody to have an account with. An account here is a key pair: browsers subscribe with its
+public half and take messages from no other, so a changed key needs the old one until they have
+subscribed anew.
 """
 
 import time
@@ -18,13 +20,23 @@ from apps.channels.https.wire import Body, Wire
 from apps.channels.messages import PushMessage
 from apps.channels.push.endpoints import BadEndpoint, origin_of
 from apps.channels.push.payload import LONGEST_TTL, as_json, unsendable
-from apps.channels.push.web_push_encryption import LONGEST, BadKeys, Browser, Vapid, encrypt, new_private_key
+from apps.channels.push.web_push_encryption import (
+    LONGEST,
+    BadKeys,
+    Browser,
+    Vapid,
+    encrypt,
+    new_private_key,
+)
 from apps.lib.outside_http import Forbidden
 
 CONNECTIONS = 10  # each waits for an answer most of the time
-# RFC 8292 2: a day at most. Signing takes 0.1 ms and some services count requests by token, so one is used for hours.
-TOKEN_SECONDS, TOKEN_USED = 12 * 3600, 6 * 3600
-# Of a subscription that was made with another key, or of ours being wrong: one answer does not tell (key_refusals.py).
+# RFC 8292 2: a day at most. Signing takes 0.1 ms and some services count requests by token,
+# so one is used for hours.
+TOKEN_SECONDS = 12 * 3600
+TOKEN_USED = 6 * 3600
+# Of a subscription that was made with another key, or of ours being wrong:
+# one answer does not tell (key_refusals.py).
 KEY_REFUSED = (400, 401, 403)
 LONGEST_TOPIC = 32  # letters of base64url (RFC 8030 5.4)
 
@@ -34,8 +46,19 @@ class WebPush(Provider):
     channel = "web_push"
     label = "Web push"
     settings = (
-        Setting("subject", "Contact", required=True, help="mailto:… or https://…: whom push services may write to."),
-        Setting("private_key", "Private key", kind="secret", lines=True, help="VAPID. Empty = a new one is made."),
+        Setting(
+            "subject",
+            "Contact",
+            required=True,
+            help="mailto:… or https://…: whom push services may write to.",
+        ),
+        Setting(
+            "private_key",
+            "Private key",
+            kind="secret",
+            lines=True,
+            help="VAPID. Empty = a new one is made.",
+        ),
         Setting(
             "previous_key",
             "Previous private key",
@@ -63,7 +86,8 @@ class WebPush(Provider):
     @classmethod
     def completed(cls, settings: Mapping[str, Any], *, before: Mapping[str, Any]) -> dict[str, Any]:
         """Makes the key pair where there is none, and keeps the one that a new one replaces."""
-        done, old = dict(settings), before.get("private_key")
+        done = dict(settings)
+        old = before.get("private_key")
         if done.get("renew") or not done.get("private_key"):
             done["private_key"] = new_private_key()
         if old and old != done["private_key"]:
@@ -92,12 +116,18 @@ def public_key_of(settings: Mapping[str, Any]) -> str:
 class WebPushSession(Caller, Session[PushMessage]):
     """A connection that is kept to each push service."""
 
-    doubtful = frozenset()  # a second one takes the first one's place, waiting (Topic) and shown (tag)
+    doubtful = (
+        frozenset()
+    )  # a second one takes the first one's place, waiting (Topic) and shown (tag)
 
     def __init__(self, settings: Mapping[str, Any], keys: list[Vapid], subject: str) -> None:
         super().__init__(WebPush, settings)
-        self.keys, self.subject, self.wire = keys, subject, Wire(outside=True)
-        self._signed: dict[tuple[str, str], tuple[float, str]] = {}  # by origin and key: until when it is used
+        self.keys = keys
+        self.subject = subject
+        self.wire = Wire(outside=True)
+        self._signed: dict[
+            tuple[str, str], tuple[float, str]
+        ] = {}  # by origin and key: until when it is used
 
     def send(self, message: PushMessage) -> Outcome:
         content = content_of(message)
@@ -118,7 +148,10 @@ class WebPushSession(Caller, Session[PushMessage]):
         self.wire.body = Body()
         try:
             response = self.wire.post(
-                message.token, data=encrypt(as_json(content), browser), headers=headers, timeout=self.patience
+                message.token,
+                data=encrypt(as_json(content), browser),
+                headers=headers,
+                timeout=self.patience,
             )
         except Forbidden as error:
             return Outcome(Result.PERMANENT_RECIPIENT, str(error))
@@ -159,8 +192,9 @@ class WebPushSession(Caller, Session[PushMessage]):
 
 
 def _not_ours(outcome: Outcome) -> Outcome:
-    """A push service that is away or wants less is one browser's, and the others are reached as before: only this
-    message waits."""
+    """A push service that is away or wants less is one browser's,
+    and the others are reached as before: only this message waits.
+    """
     if outcome.result in (Result.ACCOUNT, Result.THROTTLED, Result.TRANSIENT):
         return replace(outcome, result=Result.TRANSIENT, charged=True)
     return outcome
@@ -180,7 +214,10 @@ def content_of(message: PushMessage) -> dict[str, Any]:
 
 
 def headers_of(message: PushMessage) -> dict[str, str]:
-    ttl = LONGEST_TTL if message.ttl is None else min(message.ttl, LONGEST_TTL)
+    if message.ttl is None:
+        ttl = LONGEST_TTL
+    else:
+        ttl = min(message.ttl, LONGEST_TTL)
     headers = {
         "Content-Encoding": "aes128gcm",
         "Content-Type": "application/octet-stream",

@@ -1,4 +1,6 @@
-"""A browser's message as only that browser can read it (RFC 8291), and who we are to its push service (RFC 8292)."""
+"""A browser's message as only that browser can read it (RFC 8291),
+and who we are to its push service (RFC 8292).
+"""
 
 import base64
 import os
@@ -16,7 +18,9 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from apps.lib.pem import private_key
 
 RECORD = 4096  # the record and its header; push services need not take more (RFC 8030 7.2)
-LONGEST = RECORD - 86 - 1 - 16  # 3993 bytes of plaintext: less the header, the end mark and the tag of AES-GCM
+LONGEST = (
+    RECORD - 86 - 1 - 16
+)  # 3993 bytes of plaintext: less the header, the end mark and the tag of AES-GCM
 CURVE = ec.SECP256R1()
 
 
@@ -25,7 +29,9 @@ class BadKeys(ValueError):
 
 
 def unbase64(text: str) -> bytes:
-    """Base64url without padding, as browsers write it; the other alphabet and padding too. Raises BadKeys."""
+    """Base64url without padding, as browsers write it; the other alphabet and padding too.
+    Raises BadKeys.
+    """
     plain = text.strip().rstrip("=").translate({ord("+"): "-", ord("/"): "_"})
     try:
         found = base64.b64decode(plain + "=" * (-len(plain) % 4), altchars=b"-_", validate=True)
@@ -40,7 +46,9 @@ def base64url(data: bytes) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Browser:
-    """Its half of the keys: `public` is an uncompressed point of P-256 (65 bytes), `auth` a secret of 16 bytes."""
+    """Its half of the keys: `public` is an uncompressed point of P-256 (65 bytes),
+    `auth` a secret of 16 bytes.
+    """
 
     public: bytes
     auth: bytes
@@ -62,18 +70,27 @@ class Browser:
 
 
 def encrypt(
-    plaintext: bytes, browser: Browser, *, salt: bytes | None = None, key: ec.EllipticCurvePrivateKey | None = None
+    plaintext: bytes,
+    browser: Browser,
+    *,
+    salt: bytes | None = None,
+    key: ec.EllipticCurvePrivateKey | None = None,
 ) -> bytes:
-    """The body of the request: one record of aes128gcm (RFC 8188). `salt` (16 bytes) and `key` are made anew.
+    """The body of the request: one record of aes128gcm (RFC 8188).
+
+    `salt` (16 bytes) and `key` are made anew.
 
     Raises ValueError where there is more than LONGEST.
     """
     if len(plaintext) > LONGEST:
         raise ValueError(f"It has {len(plaintext):,} bytes; a push message holds {LONGEST:,}.")
-    salt, key = salt or os.urandom(16), key or ec.generate_private_key(CURVE)
+    salt = salt or os.urandom(16)
+    key = key or ec.generate_private_key(CURVE)
     ours = _point_of(key)
     shared = key.exchange(ec.ECDH(), browser.point())
-    secret = _derived(shared, salt=browser.auth, info=b"WebPush: info\0" + browser.public + ours, length=32)
+    secret = _derived(
+        shared, salt=browser.auth, info=b"WebPush: info\0" + browser.public + ours, length=32
+    )
     content_key = _derived(secret, salt=salt, info=b"Content-Encoding: aes128gcm\0", length=16)
     nonce = _derived(secret, salt=salt, info=b"Content-Encoding: nonce\0", length=12)
     header = salt + struct.pack("!IB", RECORD, len(ours)) + ours
@@ -91,7 +108,9 @@ def _point_of(key: ec.EllipticCurvePrivateKey) -> bytes:
 # ------------------------------------------------------------------ who we are
 @dataclass(frozen=True)
 class Vapid:
-    """Our key pair: browsers subscribe with its public half, and push services believe the private one."""
+    """Our key pair: browsers subscribe with its public half,
+    and push services believe the private one.
+    """
 
     private: ec.EllipticCurvePrivateKey
 
@@ -115,8 +134,10 @@ class Vapid:
         return base64url(_point_of(self.private))
 
     def signed(self, *, audience: str, subject: str, expires: int) -> str:
-        """The `Authorization` header for one push service. `audience` is its origin, `expires` Unix seconds, a day
-        ahead at most."""
+        """The `Authorization` header for one push service.
+
+        `audience` is its origin, `expires` Unix seconds, a day ahead at most.
+        """
         claims = {"aud": audience, "exp": expires, "sub": subject}
         return f"vapid t={jwt.encode(claims, self.private, algorithm='ES256')}, k={self.public}"
 

@@ -1,4 +1,6 @@
-"""What SMS providers tell us: what a phone answered, and what became of a message; believed only with their proof."""
+"""What SMS providers tell us: what a phone answered, and what became of a message;
+believed only with their proof.
+"""
 
 import base64
 import datetime as dt
@@ -21,7 +23,10 @@ class Forged(PermissionError):
 
 @dataclass(frozen=True, slots=True)
 class Posted:
-    """A request of a provider. `url` as the provider knows it, `headers` in any case, `body` to the byte."""
+    """A request of a provider.
+
+    `url` as the provider knows it, `headers` in any case, `body` to the byte.
+    """
 
     url: str
     headers: Mapping[str, str]
@@ -37,13 +42,18 @@ class Answer:
     name: str = ""
 
     def __post_init__(self) -> None:
-        # PostgreSQL stores no NUL and no half characters; a STOP with one behind it must not be lost
-        object.__setattr__(self, "text", self.text.encode("utf-8", "replace").decode().replace("\0", " "))
+        # PostgreSQL stores no NUL and no half characters;
+        # a STOP with one behind it must not be lost
+        object.__setattr__(
+            self, "text", self.text.encode("utf-8", "replace").decode().replace("\0", " ")
+        )
 
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What became of a message of ours: it arrived, or never will. What is still on its way is not told.
+    """What became of a message of ours: it arrived, or never will.
+
+    What is still on its way is not told.
 
     `delivery` as we named it to the provider, `name` as the provider names it.
     """
@@ -61,14 +71,20 @@ class Report:
 
 
 def report(
-    delivery: object, name: object, arrived: bool | None, said: str = "", remedy: Remedy = Remedy.NONE
+    delivery: object,
+    name: object,
+    arrived: bool | None,
+    said: str = "",
+    remedy: Remedy = Remedy.NONE,
 ) -> Report | None:
     """The report, or None where it tells nothing final or names no delivery of ours."""
     try:
         ours = UUID(str(delivery))
     except ValueError:
         return None
-    return None if arrived is None or not name else Report(ours, str(name), arrived, said, remedy)
+    if arrived is None or not name:
+        return None
+    return Report(ours, str(name), arrived, said, remedy)
 
 
 class Word(StrEnum):
@@ -77,7 +93,8 @@ class Word(StrEnum):
     HELP = "help"
 
 
-# The words of US carriers and of the FCC (47 CFR 64.1200(a)(10)), and what the same is in other languages.
+# The words of US carriers and of the FCC (47 CFR 64.1200(a)(10)),
+# and what the same is in other languages.
 _WORDS = {
     Word.STOP: (
         "stop, stopall, stop all, unsubscribe, cancel, end, quit, revoke, opt out, optout, "
@@ -91,14 +108,18 @@ WORDS = {said.strip(): word for word, all_said in _WORDS.items() for said in all
 
 
 def word_of(text: str) -> Word | None:
-    """What the whole message means, whatever its case and punctuation; None: a person should read it."""
+    """What the whole message means, whatever its case and punctuation; None:
+    a person should read it.
+    """
     return WORDS.get(" ".join(re.sub(r"[\W_]+", " ", text.casefold()).split()))
 
 
 def number(said: object) -> str:
     """Providers write numbers with a plus or without."""
     digits = str(said or "").removeprefix("+")
-    return f"+{digits}" if digits.isascii() and digits.isdigit() else ""
+    if digits.isascii() and digits.isdigit():
+        return f"+{digits}"
+    return ""
 
 
 def same(ours: bytes, theirs: str) -> bool:

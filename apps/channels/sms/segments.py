@@ -1,4 +1,6 @@
-"""How many segments a text message is paid for, and which characters make it dearer (3GPP TS 23.038 and 23.040)."""
+"""How many segments a text message is paid for,
+and which characters make it dearer (3GPP TS 23.038 and 23.040).
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,7 +14,8 @@ GSM_DOUBLE = frozenset("\f^{}\\[~]|€")  # an escape goes before each, in the s
 
 GSM_7 = "GSM-7"
 UCS_2 = "UCS-2"
-# Units of a message that is one segment, and of each segment of a longer one, which gives six bytes to its place in it.
+# Units of a message that is one segment, and of each segment of a longer one,
+# which gives six bytes to its place in it.
 ALONE = {GSM_7: 160, UCS_2: 70}
 TOGETHER = {GSM_7: 153, UCS_2: 67}
 
@@ -25,25 +28,41 @@ class Segments:
     count: int
     units: int
     left: int  # units that still fit into the last segment
-    outside: tuple[str, ...]  # the characters GSM-7 lacks, each once: they are why a segment holds 70 and not 160
+    outside: tuple[
+        str, ...
+    ]  # the characters GSM-7 lacks, each once: they are why a segment holds 70 and not 160
 
 
 def segments(text: str) -> Segments:
     """What this text costs."""
-    outside = tuple(dict.fromkeys(letter for letter in text if letter not in GSM_BASIC and letter not in GSM_DOUBLE))
-    encoding = UCS_2 if outside else GSM_7
-    widths = [2 if (letter > "\uffff" if outside else letter in GSM_DOUBLE) else 1 for letter in text]
+    outside = tuple(
+        dict.fromkeys(
+            letter for letter in text if letter not in GSM_BASIC and letter not in GSM_DOUBLE
+        )
+    )
+    encoding = GSM_7
+    if outside:
+        encoding = UCS_2
+    widths = [
+        2 if (letter > "\uffff" if outside else letter in GSM_DOUBLE) else 1 for letter in text
+    ]
     units = sum(widths)
     if units <= ALONE[encoding]:
         return Segments(encoding, min(units, 1), units, ALONE[encoding] - units, outside)
-    count, room = 0, 0
+    count = 0
+    room = 0
     for width in widths:
-        if width > room:  # what takes two units is never divided: the last one of a segment may stay empty
-            count, room = count + 1, TOGETHER[encoding]
+        if (
+            width > room
+        ):  # what takes two units is never divided: the last one of a segment may stay empty
+            count = count + 1
+            room = TOGETHER[encoding]
         room -= width
     return Segments(encoding, count, units, room, outside)
 
 
 def cost_of(parts: Mapping[str, str]) -> Segments | None:
     """Of the parts of a text; None for one with a picture, which is no SMS but an MMS."""
-    return None if parts.get("media") else segments(parts.get("body", ""))
+    if parts.get("media"):
+        return None
+    return segments(parts.get("body", ""))

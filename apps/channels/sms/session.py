@@ -1,4 +1,6 @@
-"""What all SMS providers share: one call a message, and a refusal's code that tells whom it is about."""
+"""What all SMS providers share: one call a message,
+and a refusal's code that tells whom it is about.
+"""
 
 import datetime as dt
 import json
@@ -35,13 +37,19 @@ class Sms(Provider):
         check(cls, settings)
         if not _ONE_NAME.fullmatch(str(settings.get(cls.in_path) or "")):
             label = next(each.label for each in cls.settings if each.name == cls.in_path)
-            raise BadSettings(f"The {label} has other than letters and digits. Copy it from {cls.label}'s console.")
+            raise BadSettings(
+                f"The {label} has other than letters and digits. Copy it from {cls.label}'s console."
+            )
         return cls.session(cls, settings)
 
     @classmethod
     @abstractmethod
-    def heard(cls, settings: Mapping[str, Any], posted: Posted, *, now: dt.datetime) -> Answer | Report | None:
-        """What the provider's request tells: an answer, or a message's end; None for the rest. Raises Forged."""
+    def heard(
+        cls, settings: Mapping[str, Any], posted: Posted, *, now: dt.datetime
+    ) -> Answer | Report | None:
+        """What the provider's request tells: an answer, or a message's end;
+        None for the rest. Raises Forged.
+        """
 
     @classmethod
     def connections(cls, settings: Mapping[str, Any]) -> int:
@@ -60,7 +68,10 @@ HELP_TEXT = "Reply STOP to get no more messages from us, START to get them again
 
 
 def settings_of_sms(*own: Setting, url: str, help_text: str = HELP_TEXT) -> tuple[Setting, ...]:
-    """The provider's own settings and those that all have. `help_text`: none for whoever answers HELP itself."""
+    """The provider's own settings and those that all have.
+
+    `help_text`: none for whoever answers HELP itself.
+    """
     return (
         *own,
         Setting("help_text", "Answer to HELP", default=help_text, help="Empty = none."),
@@ -69,7 +80,9 @@ def settings_of_sms(*own: Setting, url: str, help_text: str = HELP_TEXT) -> tupl
             "Address for delivery reports",
             help="Where the provider posts them. Empty = here, on a site that is reached by https.",
         ),
-        Setting("api_url", "Address of the API", default=url, help="Another one for another region."),
+        Setting(
+            "api_url", "Address of the API", default=url, help="Another one for another region."
+        ),
         Setting("timeout", "Seconds to wait for an answer", kind="integer", default=30),
         Setting("connections", "Calls at the same time", kind="integer", default=CONNECTIONS),
     )
@@ -94,10 +107,15 @@ P = TypeVar("P", SmsMessage, VoiceMessage)
 class PhoneSession(Caller, Session[P]):
     """A connection that is kept between messages, each of which goes to one number."""
 
-    # a second text costs money and cannot be told from the first, so an inner error counts as perhaps taken
+    # a second text costs money and cannot be told from the first,
+    # so an inner error counts as perhaps taken
     doubtful = GATEWAY_LOST_THE_ANSWER | {500}
-    codes: ClassVar[Mapping[str, Result]] = {}  # what a refusal is about by its code; the others: what we wrote
-    remedies: ClassVar[Mapping[str, Remedy]] = {}  # the codes that say for good what is with the number
+    codes: ClassVar[
+        Mapping[str, Result]
+    ] = {}  # what a refusal is about by its code; the others: what we wrote
+    remedies: ClassVar[
+        Mapping[str, Remedy]
+    ] = {}  # the codes that say for good what is with the number
 
     def __init__(self, kind: type[Provider], settings: Mapping[str, Any]) -> None:
         super().__init__(kind, settings)
@@ -128,7 +146,10 @@ class PhoneSession(Caller, Session[P]):
     # ---- one message
     def send(self, message: P) -> Outcome:
         if not E164.fullmatch(message.to):
-            return Outcome(Result.PERMANENT_RECIPIENT, f"{message.to} is not a phone number with its country code.")
+            return Outcome(
+                Result.PERMANENT_RECIPIENT,
+                f"{message.to} is not a phone number with its country code.",
+            )
         self.wire.body = Body()
         try:
             if not self.says_something(message):
@@ -137,8 +158,13 @@ class PhoneSession(Caller, Session[P]):
             call = self.call(message)
         except (Unsendable, UnicodeError) as error:
             return Outcome(Result.PERMANENT_CONTENT, f"The message can't be sent: {error}")
-        content = urlencode(call.form) if call.json is None else json.dumps(call.json)
-        kind = "application/x-www-form-urlencoded" if call.json is None else "application/json"
+        if call.json is None:
+            content = urlencode(call.form)
+        else:
+            content = json.dumps(call.json)
+        kind = "application/json"
+        if call.json is None:
+            kind = "application/x-www-form-urlencoded"
         headers = {**self.headers(), "Content-Type": kind, "Accept": "application/json"}
         try:
             response = self.wire.post(
@@ -166,9 +192,13 @@ class PhoneSession(Caller, Session[P]):
         return self.codes.get(self.code(as_dict(words)), Result.PERMANENT_CONTENT)
 
     def report_to(self, message: P) -> str:
-        """Where its delivery reports go: they may be there before we have noted the provider's id."""
+        """Where its delivery reports go: they may be there before we have noted the provider's
+        id.
+        """
         url = str(self.settings.get("status_url") or "")
-        return f"{url}{'&' if '?' in url else '?'}delivery={message.delivery}" if url else ""
+        if url:
+            return f"{url}{'&' if '?' in url else '?'}delivery={message.delivery}"
+        return ""
 
     # ---- the wire
     def body(self) -> Body:
@@ -191,4 +221,6 @@ def as_dict(text: str) -> dict[str, Any]:
         answer = json.loads(text)
     except (ValueError, RecursionError):
         return {}
-    return answer if isinstance(answer, dict) else {}
+    if isinstance(answer, dict):
+        return answer
+    return {}

@@ -8,15 +8,26 @@ from typing import Any
 from apps.channels.contract import Result, Setting
 from apps.channels.messages import SmsMessage
 from apps.channels.sms.answers import Answer, Posted, Report, check_age, check_hmac, number, report
-from apps.channels.sms.session import SENDER, Call, Sms, SmsSession, Unsendable, as_dict, settings_of_sms
+from apps.channels.sms.session import (
+    SENDER,
+    Call,
+    Sms,
+    SmsSession,
+    Unsendable,
+    as_dict,
+    settings_of_sms,
+)
 
 # Sinch has one code for whatever is badly formed; only its text says which field.
 BADLY_FORMED = ("syntax_invalid_parameter_format", "syntax_constraint_violation")
 SENDERS = re.compile(r"originator|sender|[`'\"\[]from\b", re.I)
 RECIPIENTS = re.compile(r"msisdn|recipient|phone number|[`'\"\[]to\b", re.I)
-# "Unknown" is none: the network took the message and says no more. "Deleted" may be a number that nobody has, or a
-# person who opted out there; which of them Sinch doesn't say, so the number stays.
-ENDS = {"Delivered": True, **dict.fromkeys(("Failed", "Aborted", "Cancelled", "Rejected", "Deleted", "Expired"), False)}
+# "Unknown" is none: the network took the message and says no more. "Deleted" may be a number that
+# nobody has, or a person who opted out there; which of them Sinch doesn't say, so the number stays.
+ENDS = {
+    "Delivered": True,
+    **dict.fromkeys(("Failed", "Aborted", "Cancelled", "Rejected", "Deleted", "Expired"), False),
+}
 
 
 class SinchSession(SmsSession):
@@ -32,7 +43,10 @@ class SinchSession(SmsSession):
         if len(message.media) > 1:
             raise Unsendable("Sinch sends one picture in a message.")
         if message.media:
-            asked |= {"type": "mt_media", "body": {"url": message.media[0], "message": message.body}}
+            asked |= {
+                "type": "mt_media",
+                "body": {"url": message.media[0], "message": message.body},
+            }
         else:
             asked |= {"type": "mt_text", "body": message.body}
         if url := self.report_to(message):
@@ -64,22 +78,37 @@ class Sinch(Sms):
         Setting("service_plan_id", "Service plan id", required=True),
         Setting("api_token", "API token", kind="secret", required=True),
         SENDER,
-        Setting("callback_secret", "Callback secret", kind="secret", help="Proves that an answer comes from Sinch."),
+        Setting(
+            "callback_secret",
+            "Callback secret",
+            kind="secret",
+            help="Proves that an answer comes from Sinch.",
+        ),
         url="https://eu.sms.api.sinch.com",
     )
 
     @classmethod
-    def heard(cls, settings: Mapping[str, Any], posted: Posted, *, now: dt.datetime) -> Answer | Report | None:
+    def heard(
+        cls, settings: Mapping[str, Any], posted: Posted, *, now: dt.datetime
+    ) -> Answer | Report | None:
         name = "x-sinch-webhook-signature"
         nonce, stamp = (posted.headers.get(f"{name}-{part}", "") for part in ("nonce", "timestamp"))
         signed = posted.body + f".{nonce}.{stamp}".encode()
-        check_hmac(str(settings.get("callback_secret") or ""), signed, posted.headers.get(name, ""), how="sha256")
+        check_hmac(
+            str(settings.get("callback_secret") or ""),
+            signed,
+            posted.headers.get(name, ""),
+            how="sha256",
+        )
         check_age(stamp, now)
         told = as_dict(posted.body.decode("utf-8", "replace"))
         if str(told.get("type")).startswith("recipient_delivery_report"):
             status = str(told.get("status"))
             return report(
-                told.get("client_reference"), told.get("batch_id"), ENDS.get(status), f"{status} {told.get('code')}"
+                told.get("client_reference"),
+                told.get("batch_id"),
+                ENDS.get(status),
+                f"{status} {told.get('code')}",
             )
         sender = number(told.get("from"))
         if not sender or told.get("type") != "mo_text":

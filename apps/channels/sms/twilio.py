@@ -9,21 +9,44 @@ from urllib.parse import parse_qsl, urlsplit
 from apps.channels.contract import BadSettings, Remedy, Result, Setting
 from apps.channels.messages import SmsMessage
 from apps.channels.sms.answers import Answer, Forged, Posted, Report, check_hmac, number, report
-from apps.channels.sms.session import SENDER, Call, PhoneSession, Sms, SmsSession, Unsendable, settings_of_sms
+from apps.channels.sms.session import (
+    SENDER,
+    Call,
+    PhoneSession,
+    Sms,
+    SmsSession,
+    Unsendable,
+    settings_of_sms,
+)
 
 MOST_MEDIA = 10
 
-# Twilio's error dictionary. What forbids only this pair of numbers (21408, 21608, 21612) is not here: it says nothing
-# bad of the recipient's number, and nothing about other messages.
+# Twilio's error dictionary. What forbids only this pair of numbers (21408, 21608, 21612) is not
+# here: it says nothing bad of the recipient's number, and nothing about other messages.
 CODES = {
     **dict.fromkeys(
-        # not a number, can't be reached, a short code, our own number, opted out, not mobile, a landline
+        # not a number, can't be reached, a short code, our own number, opted out, not mobile,
+        # a landline
         ("21211", "21214", "21217", "21265", "21266", "21610", "21614", "21635"),
         Result.PERMANENT_RECIPIENT,
     ),
     **dict.fromkeys(
-        # who we are: credentials, a closed account; what we send from: not ours, not for SMS, an empty service
-        ("20003", "20005", "20403", "21212", "21603", "21606", "21659", "21660", "21661", "21701", "21703", "21705"),
+        # who we are: credentials, a closed account; what we send from: not ours, not for SMS,
+        # an empty service
+        (
+            "20003",
+            "20005",
+            "20403",
+            "21212",
+            "21603",
+            "21606",
+            "21659",
+            "21660",
+            "21661",
+            "21701",
+            "21703",
+            "21705",
+        ),
         Result.ACCOUNT,
     ),
     **dict.fromkeys(
@@ -33,8 +56,8 @@ CODES = {
     ),
 }
 
-# Not a number, not a mobile one, a landline; in a report: a number that nobody has. Not 30003 (switched off) nor 30006,
-# which may be the carrier's: those numbers live.
+# Not a number, not a mobile one, a landline; in a report: a number that nobody has. Not 30003
+# (switched off) nor 30006, which may be the carrier's: those numbers live.
 REMEDIES = {
     **dict.fromkeys(("21211", "21217", "21614", "21635", "30005"), Remedy.BOUNCED),
     "21610": Remedy.STOPPED,
@@ -48,7 +71,10 @@ def as_twilio(settings: Mapping[str, Any]) -> dict[str, str]:
 
 
 SHARED_KEY = Setting(
-    "shared_key", "Shared key for webhooks", kind="secret", help="Only where Twilio signs its requests with one."
+    "shared_key",
+    "Shared key for webhooks",
+    kind="secret",
+    help="Only where Twilio signs its requests with one.",
 )
 
 
@@ -90,7 +116,11 @@ class Twilio(Sms):
         Setting("auth_token", "Auth token", kind="secret", required=True),
         Setting("sender", SENDER.label, help=SENDER.help),
         SHARED_KEY,
-        Setting("messaging_service", "Messaging service SID", help="Begins with MG; it chooses among its senders."),
+        Setting(
+            "messaging_service",
+            "Messaging service SID",
+            help="Begins with MG; it chooses among its senders.",
+        ),
         url="https://api.twilio.com",
         help_text="",  # Twilio has its own, unless that is switched off there
     )
@@ -102,28 +132,39 @@ class Twilio(Sms):
         return super().open(settings)
 
     @classmethod
-    def heard(cls, settings: Mapping[str, Any], posted: Posted, *, now: dt.datetime) -> Answer | Report | None:
+    def heard(
+        cls, settings: Mapping[str, Any], posted: Posted, *, now: dt.datetime
+    ) -> Answer | Report | None:
         form = signed_form(settings, posted)
         if status := form.get("MessageStatus"):
             code = form.get("ErrorCode", "")
             return report(
                 delivery_in(posted.url),
                 form.get("MessageSid"),
-                {"delivered": True, "read": True, "undelivered": False, "failed": False}.get(status),
+                {"delivered": True, "read": True, "undelivered": False, "failed": False}.get(
+                    status
+                ),
                 f"{status} {code}".strip(),
                 REMEDIES.get(code, Remedy.NONE),
             )
         sender = number(form.get("From"))
-        return Answer(sender, form["Body"], form.get("MessageSid", "")) if sender and "Body" in form else None
+        if sender and "Body" in form:
+            return Answer(sender, form["Body"], form.get("MessageSid", ""))
+        return None
 
 
 def signed_form(settings: Mapping[str, Any], posted: Posted) -> dict[str, str]:
-    """The fields of a request that Twilio has signed: with the auth token, or with a key for webhooks where the request
-    says so (https://www.twilio.com/docs/usage/webhooks/webhooks-security). Raises Forged."""
+    """The fields of a request that Twilio has signed: with the auth token, or with a key for
+    webhooks where the request says so
+    (https://www.twilio.com/docs/usage/webhooks/webhooks-security). Raises Forged.
+    """
     pairs = parse_qsl(posted.body.decode("utf-8", "replace"), keep_blank_values=True)
     said = "".join(name + value for name, value in sorted(set(pairs)))
-    keyed = "algorithm=HMAC_SHA256" in posted.headers.get("X-Twilio-Webhooks-Signature-Settings", "")
-    secret, how = str(settings.get("shared_key" if keyed else "auth_token") or ""), "sha256" if keyed else "sha1"
+    keyed = "algorithm=HMAC_SHA256" in posted.headers.get(
+        "X-Twilio-Webhooks-Signature-Settings", ""
+    )
+    secret = str(settings.get("shared_key" if keyed else "auth_token") or "")
+    how = "sha256" if keyed else "sha1"
     given = posted.headers.get("X-Twilio-Signature", "")
     try:
         check_hmac(secret, (posted.url + said).encode(), given, how=how)

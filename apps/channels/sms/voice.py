@@ -1,4 +1,7 @@
-"""Voice calls by Twilio: the text is spoken to whoever answers. Optional: without an account nothing here is used."""
+"""Voice calls by Twilio: the text is spoken to whoever answers.
+
+Optional: without an account nothing here is used.
+"""
 
 import datetime as dt
 from collections.abc import Mapping
@@ -23,12 +26,16 @@ COUNTRIES = {
     "sv": "sv-SE", "th": "th-TH", "tr": "tr-TR", "uk": "uk-UA", "vi": "vi-VN", "zh": "cmn-CN",
 }  # fmt: skip
 
-# Twilio's error dictionary, where calls differ from texts. 21215 and 21216 forbid where the call would go to: they say
-# nothing bad of the number, and nothing about other calls.
+# Twilio's error dictionary, where calls differ from texts. 21215 and 21216 forbid where the call
+# would go to: they say nothing bad of the number, and nothing about other calls.
 VOICE_CODES = {
     **CODES,
-    **dict.fromkeys(("13223", "13224", "13225"), Result.PERMANENT_RECIPIENT),  # not a number, or nobody may call it
-    **dict.fromkeys(("10001", "21210", "21213", "21219"), Result.ACCOUNT),  # closed; our number is not ours; on trial
+    **dict.fromkeys(
+        ("13223", "13224", "13225"), Result.PERMANENT_RECIPIENT
+    ),  # not a number, or nobody may call it
+    **dict.fromkeys(
+        ("10001", "21210", "21213", "21219"), Result.ACCOUNT
+    ),  # closed; our number is not ours; on trial
     **dict.fromkeys(("10004", "20429", "21220"), Result.THROTTLED),  # calls at once
 }
 # A number that no telephone has; a landline, which can't get texts, is a good one here.
@@ -77,7 +84,12 @@ class TwilioVoice(Sms):
         for setting in settings_of_sms(
             Setting("account_sid", "Account SID", required=True, help="Begins with AC."),
             Setting("auth_token", "Auth token", kind="secret", required=True),
-            Setting("sender", "Caller's number", required=True, help="A number of the account, with its country code."),
+            Setting(
+                "sender",
+                "Caller's number",
+                required=True,
+                help="A number of the account, with its country code.",
+            ),
             SHARED_KEY,
             url="https://api.twilio.com",
         )
@@ -85,7 +97,9 @@ class TwilioVoice(Sms):
     )
 
     @classmethod
-    def heard(cls, settings: Mapping[str, Any], posted: Posted, *, now: dt.datetime) -> Report | None:
+    def heard(
+        cls, settings: Mapping[str, Any], posted: Posted, *, now: dt.datetime
+    ) -> Report | None:
         form = signed_form(settings, posted)
         status = form.get("CallStatus", "")
         return report(delivery_in(posted.url), form.get("CallSid"), ENDS.get(status), status)

@@ -8,10 +8,28 @@ from typing import Any
 
 from apps.channels.contract import Remedy, Result, Setting
 from apps.channels.messages import SmsMessage
-from apps.channels.sms.answers import Answer, Forged, Posted, Report, check_age, check_hmac, number, report
-from apps.channels.sms.session import SENDER, Call, Sms, SmsSession, Unsendable, as_dict, settings_of_sms
+from apps.channels.sms.answers import (
+    Answer,
+    Forged,
+    Posted,
+    Report,
+    check_age,
+    check_hmac,
+    number,
+    report,
+)
+from apps.channels.sms.session import (
+    SENDER,
+    Call,
+    Sms,
+    SmsSession,
+    Unsendable,
+    as_dict,
+    settings_of_sms,
+)
 
-# Vonage's list for the Messages API. 1120 and 1160 forbid this pair of numbers only, so they are not here.
+# Vonage's list for the Messages API. 1120 and 1160 forbid this pair of numbers only,
+# so they are not here.
 CODES = {
     # barred, missing, illegal, invalid
     **dict.fromkeys(("1050", "1170", "1250", "1430"), Result.PERMANENT_RECIPIENT),
@@ -41,7 +59,9 @@ class VonageSession(SmsSession):
         if len(message.media) > 1:
             raise Unsendable("Vonage sends one picture in a message.")
         if message.media:
-            picture = {"url": message.media[0]} | ({"caption": message.body} if message.body.strip() else {})
+            picture = {"url": message.media[0]} | (
+                {"caption": message.body} if message.body.strip() else {}
+            )
             asked |= {"channel": "mms", "message_type": "image", "image": picture}
         else:
             asked |= {"channel": "sms", "message_type": "text", "text": message.body}
@@ -57,7 +77,9 @@ class VonageSession(SmsSession):
 
     def judge(self, words: str) -> Result:
         wrong = as_dict(words).get("invalid_parameters")
-        names = {each.get("name") for each in wrong if isinstance(each, dict)} if isinstance(wrong, list) else set()
+        names = set()
+        if isinstance(wrong, list):
+            names = {each.get("name") for each in wrong if isinstance(each, dict)}
         if len(names) == 1 and (result := FIELDS.get(names.pop() or "")):
             return result
         return super().judge(words)
@@ -72,19 +94,32 @@ class Vonage(Sms):
         Setting("api_key", "API key", required=True),
         Setting("api_secret", "API secret", kind="secret", required=True),
         SENDER,
-        Setting("signature_secret", "Signature secret", kind="secret", help="Proves that an answer comes from Vonage."),
+        Setting(
+            "signature_secret",
+            "Signature secret",
+            kind="secret",
+            help="Proves that an answer comes from Vonage.",
+        ),
         url="https://api.nexmo.com",
     )
 
     @classmethod
-    def heard(cls, settings: Mapping[str, Any], posted: Posted, *, now: dt.datetime) -> Answer | Report | None:
-        """Signed by a token (RFC 7519, HS256) that holds the hash of the body; its signature alone proves no body."""
-        signed, _, signature = posted.headers.get("Authorization", "").removeprefix("Bearer ").rpartition(".")
+    def heard(
+        cls, settings: Mapping[str, Any], posted: Posted, *, now: dt.datetime
+    ) -> Answer | Report | None:
+        """Signed by a token (RFC 7519, HS256) that holds the hash of the body;
+        its signature alone proves no body.
+        """
+        signed, _, signature = (
+            posted.headers.get("Authorization", "").removeprefix("Bearer ").rpartition(".")
+        )
         head, _, claims = signed.partition(".")
         if _token_part(head).get("alg") != "HS256":
             raise Forged("It has no token of HS256.")
         given = signature.replace("-", "+").replace("_", "/") + "=" * (-len(signature) % 4)
-        check_hmac(str(settings.get("signature_secret") or ""), signed.encode(), given, how="sha256")
+        check_hmac(
+            str(settings.get("signature_secret") or ""), signed.encode(), given, how="sha256"
+        )
         said = _token_part(claims)
         check_age(said.get("iat"), now)
         if str(said.get("payload_hash")).lower() != hashlib.sha256(posted.body).hexdigest():
@@ -92,12 +127,16 @@ class Vonage(Sms):
         told = as_dict(posted.body.decode("utf-8", "replace"))
         if status := told.get("status"):
             problem = told.get("error")
-            wrong: dict[str, Any] = problem if isinstance(problem, dict) else {}
+            wrong: dict[str, Any] = {}
+            if isinstance(problem, dict):
+                wrong = problem
             code = code_of(wrong)
             return report(
                 told.get("client_ref"),
                 told.get("message_uuid"),
-                {"delivered": True, "read": True, "rejected": False, "undeliverable": False}.get(str(status)),
+                {"delivered": True, "read": True, "rejected": False, "undeliverable": False}.get(
+                    str(status)
+                ),
                 f"{status} {code} {wrong.get('detail') or ''}".strip(),
                 REMEDIES.get(code, Remedy.NONE),
             )
@@ -110,11 +149,15 @@ class Vonage(Sms):
 def code_of(problem: Mapping[str, Any]) -> str:
     """The list's number stands behind the # of the problem's type, in some answers as its title."""
     behind = str(problem.get("type") or "").rpartition("#")[2]
-    return behind if behind.isdigit() else str(problem.get("title") or "")
+    if behind.isdigit():
+        return behind
+    return str(problem.get("title") or "")
 
 
 def _token_part(part: str) -> dict[str, Any]:
     try:
-        return as_dict(base64.urlsafe_b64decode(part + "=" * (-len(part) % 4)).decode("utf-8", "replace"))
+        return as_dict(
+            base64.urlsafe_b64decode(part + "=" * (-len(part) % 4)).decode("utf-8", "replace")
+        )
     except ValueError:
         return {}

@@ -1,9 +1,10 @@
 """A parsed template written as Python, once, for those who read the same words after this one.
 
-python-liquid walks a tree for each reader, a call and a look-up for every step: 85 µs for a newsletter of 10 kB, and
-what is generated here takes 9. It writes out what mail is made of (words, values, `if`, `unless`, `for` over a list)
-and leaves all else to python-liquid, node by node and expression by expression, in the same context. So whatever is
-undefined, odd or wrong means what it means there; tests/content/liquid/test_nodes.py compares the two.
+python-liquid walks a tree for each reader, a call and a look-up for every step: 85 µs for a
+newsletter of 10 kB, and what is generated here takes 9. It writes out what mail is made of (words,
+values, `if`, `unless`, `for` over a list) and leaves all else to python-liquid, node by node and
+expression by expression, in the same context. So whatever is undefined, odd or wrong means what it
+means there; tests/content/liquid/test_nodes.py compares the two.
 
     for item in follower.metadata.items   →   try:
       {{ item.name }}: {{ item.price }}           v1 = names['follower']['metadata']['items']
@@ -49,10 +50,15 @@ from apps.content.liquid.nodes import (
     too_many_rounds,
 )
 
-LONGEST = 1000  # nodes and expressions; a newsletter has 50, for which Python takes 1.3 ms: twice what parsing takes
+# nodes and expressions; a newsletter has 50, for which Python takes 1.3 ms:
+# twice what parsing takes
+LONGEST = 1000
 DEEPEST = 4  # loops in loops; python-liquid counts more than 16
-UNWATCHED = 1000  # nodes and expressions in all rounds of a loop; for more of them the clock is looked at in each round
-SHORT = 40  # characters of words that are put together with the values around them: fewer pieces to look at
+# nodes and expressions in all rounds of a loop;
+# for more of them the clock is looked at in each round
+UNWATCHED = 1000
+# characters of words that are put together with the values around them: fewer pieces to look at
+SHORT = 40
 
 Writer = Callable[[dict[str, Any], Callable[[dict[str, Any]], RenderContext]], list[str]]
 
@@ -94,7 +100,9 @@ _TOOLS: dict[str, Any] = {
     "contains": contains,
     "equal": logical._eq,
     # the plain text in what `escape` makes: in 0.03 µs, where the class around it takes 0.3 to 0.8
-    "escaped": getattr(markupsafe, "_escape_inner", lambda text: str.__str__(markupsafe.escape(text))),
+    "escaped": getattr(
+        markupsafe, "_escape_inner", lambda text: str.__str__(markupsafe.escape(text))
+    ),
     "less": logical._lt,
     "too_long": too_long,
     "too_many_rounds": too_many_rounds,
@@ -105,9 +113,11 @@ _TOOLS: dict[str, Any] = {
 
 
 def as_python(env: Environment, nodes: Sequence[Node]) -> Writer | None:
-    """A function of the names a template sees and of what makes a context for them: the pieces, clean.
+    """A function of the names a template sees and of what makes a context for them:
+    the pieces, clean.
 
-    `nodes` are quick ones (pieces.py). None for a template that is too long, or has hundreds of conditions in one.
+    `nodes` are quick ones (pieces.py). None for a template that is too long,
+    or has hundreds of conditions in one.
     """
     if _size(nodes, 0) > LONGEST or _goes_on(nodes):
         return None
@@ -137,7 +147,9 @@ def _weight(expression: Expression) -> int:
 
 
 def _goes_on(nodes: Sequence[Node]) -> bool:
-    """Whether a loop goes on where another one stopped (`offset: continue`): that is noted by python-liquid's own."""
+    """Whether a loop goes on where another one stopped (`offset: continue`):
+    that is noted by python-liquid's own.
+    """
     return any(
         any(getattr(expression, "offset", None) for expression in node.expressions())
         or _goes_on(list(node.children(_NOTHING)))
@@ -149,15 +161,22 @@ class _Source:
     """The lines of the function, and the objects it knows by the names K1, K2, …"""
 
     def __init__(self, env: Environment, nodes: Sequence[Node], *, mixed: bool) -> None:
-        self._html, self._mixed = env.autoescape, mixed
+        self._html = env.autoescape
+        self._mixed = mixed
         self.foreign = False
         self.known: dict[str, Any] = {}
-        self._loops: list[tuple[str, str]] = []  # a name of the template, and the variable that holds it
+        self._loops: list[
+            tuple[str, str]
+        ] = []  # a name of the template, and the variable that holds it
         self._counted = False  # `forloop` is asked for
         self._run: list[Static | str] = []  # words and the variables of values, not yet put
         self._owed = 0  # characters of words, not yet added to the size
-        self._indent, self._temps = "    ", 0
-        self.lines = ["def write(names, new):", "    out, size, rounds, context, at = [], 0, 0, None, 0"]
+        self._indent = "    "
+        self._temps = 0
+        self.lines = [
+            "def write(names, new):",
+            "    out, size, rounds, context, at = [], 0, 0, None, 0",
+        ]
         self._line("put = out.append")
         if mixed:
             self._line("context, buffer = new(names), Collector()")
@@ -174,10 +193,14 @@ class _Source:
         token = f"{self._know(nodes)}[at].token"
         error = f"{self._know(env)}.error"
         self._line("except LiquidInterrupt as interrupt:")
-        self._line(f"    {error}(LiquidSyntaxError(f\"unexpected '{{interrupt}}'\", token={token}), token={token})")
+        self._line(
+            f"    {error}(LiquidSyntaxError(f\"unexpected '{{interrupt}}'\", token={token}), token={token})"
+        )
         self._line("except LiquidError as error:")
         self._line(f"    {error}(error, token={token})")
-        self._line("return [p if type(p) is Static else clean(p) for p in out]" if mixed else "return out")
+        self._line(
+            "return [p if type(p) is Static else clean(p) for p in out]" if mixed else "return out"
+        )
 
     # ---- lines
     def _line(self, words: str) -> None:
@@ -199,10 +222,14 @@ class _Source:
         return f"v{self._temps}"
 
     def _put(self) -> None:
-        """Words that are long or hold a stamp are a piece; short ones and values become one together."""
+        """Words that are long or hold a stamp are a piece;
+        short ones and values become one together.
+        """
         together: list[Static | str] = []
         for part in [*self._run, _NOTHING]:
-            if part is not None and not (type(part) is Static and (len(part) > SHORT or STAMP in part)):
+            if part is not None and not (
+                type(part) is Static and (len(part) > SHORT or STAMP in part)
+            ):
                 together.append(part)
                 continue
             if all(type(each) is Static for each in together):
@@ -211,7 +238,9 @@ class _Source:
             elif len(together) == 1:
                 self._line(f"put({together[0]})")
             else:
-                joined = "".join(_in_braces(each) if type(each) is Static else f"{{{each}}}" for each in together)
+                joined = "".join(
+                    _in_braces(each) if type(each) is Static else f"{{{each}}}" for each in together
+                )
                 self._line(f"put(f'{joined}')")
             together = []
             if part is not None:
@@ -255,7 +284,9 @@ class _Source:
                     if self._loops:
                         raise  # the whole loop is python-liquid's: it has names for the node
                     del self.lines[length:]
-                    self._run, self._owed, self.foreign = [], 0, True
+                    self._run = []
+                    self._owed = 0
+                    self.foreign = True
                     self._line("buffer.size = size")
                     self._line(f"{self._know(node)}.render(context, buffer)")
                     self._line("size = buffer.size")
@@ -263,7 +294,9 @@ class _Source:
     def _value(self, expression: Expression) -> None:
         value = self._load(expression)
         text = self._new()
-        self._line(f"if type({value}) is str: {text} = " + (f"escaped({value})" if self._html else value))
+        self._line(
+            f"if type({value}) is str: {text} = " + (f"escaped({value})" if self._html else value)
+        )
         self._line(f"else: {text} = worded({value}, {self._html})")
         self._count(f"len({text})" + (f" + {self._owed}" if self._owed else ""))
         self._line(f"if not {text}.isprintable(): {text} = clean({text})")
@@ -282,8 +315,12 @@ class _Source:
         self._indent = before
 
     def _if(self, node: IfNode | UnlessNode) -> None:
-        # all conditions are looked up first: that changes nothing but what it takes, and `elif` keeps long ones flat
-        tests = [self._test(expression) for expression in (node.condition, *(a.expression for a in node.alternatives))]
+        # all conditions are looked up first: that changes nothing but what it takes,
+        # and `elif` keeps long ones flat
+        tests = [
+            self._test(expression)
+            for expression in (node.condition, *(a.expression for a in node.alternatives))
+        ]
         blocks = [node.consequence, *(alternative.block for alternative in node.alternatives)]
         if type(node) is UnlessNode:
             tests[0] = f"not {tests[0]}"
@@ -299,10 +336,15 @@ class _Source:
         odd = loop.limit or loop.offset or loop.reversed or loop.identifier == "forloop"
         if odd or len(self._loops) >= 2 * DEEPEST:
             raise _Foreign
-        things, item, counter, length = self._load(loop.iterable), self._new(), self._new(), self._new()
+        things = self._load(loop.iterable)
+        item = self._new()
+        counter = self._new()
+        length = self._new()
         each = self._new()
         self._line(f"if type({things}) is list: {each}, {length} = {things}, len({things})")
-        self._line(f"else: {each}, {length} = {self._know(loop)}._to_iter({things}, context := context or new(names))")
+        self._line(
+            f"else: {each}, {length} = {self._know(loop)}._to_iter({things}, context := context or new(names))"
+        )
         self._line(f"if {length}:")
         before = self._inside()
         if self._mixed:
@@ -311,15 +353,23 @@ class _Source:
             self._line(f"rounds += {length}")
             self._line(f"if rounds > {MAX_ITERATIONS}: too_many_rounds()")
         context = "(context := context or new(names))"
-        self._line(f"if {length} > {UNWATCHED // _size([node], 0)}: {each} = {context}.in_time({each})")
+        self._line(
+            f"if {length} > {UNWATCHED // _size([node], 0)}: {each} = {context}.in_time({each})"
+        )
         if not self._loops:
             self._counted = _asks_for_forloop(node)
         if self._counted:
             parents = [variable for name, variable in self._loops if name == "forloop"]
-            parent = parents[-1] if parents else f"{context}.parentloop()"
+            if parents:
+                parent = parents[-1]
+            else:
+                parent = f"{context}.parentloop()"
             name = repr(f"{loop.identifier}-{loop.iterable}")
             self._line(f"{each} = {counter} = ForLoop({name}, iter({each}), {length}, {parent})")
-        self._loops += [("forloop", counter if self._counted else "None"), (str(loop.identifier), item)]
+        self._loops += [
+            ("forloop", counter if self._counted else "None"),
+            (str(loop.identifier), item),
+        ]
         self._line(f"for {item} in {each}:")
         self._block(node.block)
         del self._loops[-2:]
@@ -338,13 +388,16 @@ class _Source:
             return "None"
         if isinstance(expression, Empty | Blank):
             return self._know(expression)
-        variable, loops = self._new(), dict(self._loops)
+        variable = self._new()
+        loops = dict(self._loops)
         context = "context := context or new(names)"
         worth = f"{self._know(expression)}.evaluate({context})"
         if loops:
             given = ", ".join(f"{name!r}: {held}" for name, held in loops.items() if held != "None")
             worth = f"within(({context}), {{{given}}}, {self._know(expression)})"
-        if not isinstance(expression, Path) or not all(type(name) is str for name in expression.path):
+        if not isinstance(expression, Path) or not all(
+            type(name) is str for name in expression.path
+        ):
             self._line(f"{variable} = {worth}")
             return variable
         root, *members = map(str, expression.path)
@@ -352,7 +405,9 @@ class _Source:
         if start and not members:
             return start
         if not start:
-            start = f"(assigned if {root!r} in assigned else names)" if self._mixed else "names"
+            start = "names"
+            if self._mixed:
+                start = f"(assigned if {root!r} in assigned else names)"
             members = [root, *members]
         self._line("try:")
         self._line(f"    {variable} = {start}{''.join(f'[{name!r}]' for name in members)}")
@@ -373,7 +428,9 @@ class _Source:
         if compared := _COMPARED.get(type(expression)):
             left, right = map(self._load, expression.children())
             test = f"({compared.format(left, right, self._know(expression))})"
-            if type(expression) is logical.EqExpression and isinstance(expression.right, StringLiteral):
+            if type(expression) is logical.EqExpression and isinstance(
+                expression.right, StringLiteral
+            ):
                 return f"({left} == {expression.right.value!r} if type({left}) is str else {test})"
             return test
         value = self._load(expression)
@@ -390,4 +447,6 @@ def _asks_for_forloop(node: Node) -> bool:
         root = expression.path[0] if isinstance(expression, Path) else ""
         return root == "forloop" or isinstance(root, Path) or any(map(asks, expression.children()))
 
-    return any(map(asks, node.expressions())) or any(map(_asks_for_forloop, node.children(_NOTHING)))
+    return any(map(asks, node.expressions())) or any(
+        map(_asks_for_forloop, node.children(_NOTHING))
+    )

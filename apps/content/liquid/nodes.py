@@ -1,8 +1,9 @@
 """Liquid's nodes made to write a mail in pieces, quickly.
 
-They mean what python-liquid's mean, without what we never use: disabled tags, streams, blocks that are suppressed and
-write all the same. A newsletter of 10 kB took 260 µs and takes 85 with them; most of a template is written as Python
-in the end (as_python.py), where it takes 9. tests/content/liquid/test_nodes.py compares all three.
+They mean what python-liquid's mean, without what we never use: disabled tags, streams, blocks that
+are suppressed and write all the same. A newsletter of 10 kB took 260 µs and takes 85 with them;
+most of a template is written as Python in the end (as_python.py), where it takes 9.
+tests/content/liquid/test_nodes.py compares all three.
 """
 
 import re
@@ -21,10 +22,13 @@ from markupsafe import escape
 
 from apps.channels.pieces import Static
 
-MAX_OUTPUT = 1_000_000  # characters of one rendered part; Gmail clips at 102 kB, so this is for logs and bombs
+# characters of one rendered part; Gmail clips at 102 kB, so this is for logs and bombs
+MAX_OUTPUT = 1_000_000
 MAX_ITERATIONS = 20_000  # rounds of all loops of one part together
 
-_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")  # PostgreSQL refuses NUL; the others have no place in mail
+_CONTROL = re.compile(
+    r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]"
+)  # PostgreSQL refuses NUL; the others have no place in mail
 
 
 def clean(text: str) -> str:
@@ -60,7 +64,8 @@ class Collector:
 
     def __init__(self, written: int = 0) -> None:
         """`written` is what stands around it already, for a part of a part."""
-        self.limit, self.size = MAX_OUTPUT - written, 0
+        self.limit = MAX_OUTPUT - written
+        self.size = 0
         self.pieces: list[str] = []
 
     def write(self, text: str) -> int:
@@ -144,7 +149,9 @@ def quicken(nodes: Iterable[Node]) -> None:
     for node in nodes:
         if type(node) is ContentNode:
             node.__class__ = Words
-            node.text = Static(clean(node.text))  # the same for every reader, so it is cleaned here and encoded once
+            node.text = Static(
+                clean(node.text)
+            )  # the same for every reader, so it is cleaned here and encoded once
         elif type(node) is OutputNode:
             node.__class__ = Value
             if type(node.expression) is FilteredExpression and not node.expression.filters:

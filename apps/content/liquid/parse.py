@@ -1,7 +1,9 @@
-"""The template language staff write in: Liquid with every limit set, plain data only, and filters that know languages.
+"""The template language staff write in: Liquid with every limit set, plain data only,
+and filters that know languages.
 
-Liquid can neither call nor read attributes, so a template reaches nothing but the data it is given. What it could
-still do is burn time and memory; the limits below end every such template well within a second.
+Liquid can neither call nor read attributes, so a template reaches nothing but the data it is given.
+What it could still do is burn time and memory; the limits below end every such template well within
+a second.
 """
 
 import bisect
@@ -50,8 +52,17 @@ MAX_LOCALS = 200_000  # bytes of all assigned values
 MAX_STRING = 200_000  # characters a filter may make
 MAX_SECONDS = 0.5  # of processor time for one part; an ordinary one takes 0.0002
 
-# What a hostile or unlucky template raises besides LiquidError: bad numbers, odd dates, deep nesting.
-FAILURES = (LiquidError, ArithmeticError, ValueError, TypeError, LookupError, RecursionError, AttributeError)
+# What a hostile or unlucky template raises besides LiquidError: bad numbers, odd dates,
+# deep nesting.
+FAILURES = (
+    LiquidError,
+    ArithmeticError,
+    ValueError,
+    TypeError,
+    LookupError,
+    RecursionError,
+    AttributeError,
+)
 
 
 class Unrenderable(Exception):
@@ -61,8 +72,8 @@ class Unrenderable(Exception):
 def plain(value: object, depth: int = 0) -> Any:
     """A copy made of dict, list, str, int, float, bool and None only: what Liquid may see.
 
-    Dates become ISO 8601 text; decimals, UUIDs and lazy translations text; subclasses of str (safe strings!) lose
-    their class.
+    Dates become ISO 8601 text; decimals, UUIDs and lazy translations text;
+    subclasses of str (safe strings!) lose their class.
     Raises Unrenderable for everything else: models, functions, files.
     """
     if depth > 12:
@@ -81,17 +92,22 @@ def plain(value: object, depth: int = 0) -> Any:
         return value + 0
     if isinstance(value, Decimal | UUID | Promise):
         return str(value)
-    raise Unrenderable(f"{type(value).__name__} is not plain data (text, number, yes/no, list or object)")
+    raise Unrenderable(
+        f"{type(value).__name__} is not plain data (text, number, yes/no, list or object)"
+    )
 
 
 # ---- limits
 class _Context(RenderContext):
-    """Counts the rounds of all loops together: python-liquid itself only multiplies the nested ones."""
+    """Counts the rounds of all loops together:
+    python-liquid itself only multiplies the nested ones.
+    """
 
     def __init__(self, *args: Any, **kwargs: Any):
         super().__init__(*args, **kwargs)
         self.rounds = 0
-        self.began, self.late_from = time.monotonic(), 0.0
+        self.began = time.monotonic()
+        self.late_from = 0.0
 
     def raise_for_loop_limit(self, length: int = 1) -> None:
         self.rounds += length
@@ -113,7 +129,10 @@ class _Context(RenderContext):
             yield thing
 
     def _refuse_long_work(self, token: Any) -> None:
-        """Only work counts, not waiting for a processor. Looked at late: that clock took 6 % of a sender's time."""
+        """Only work counts, not waiting for a processor.
+
+        Looked at late: that clock took 6 % of a sender's time.
+        """
         worked = time.thread_time()
         self.late_from = self.late_from or worked
         if worked - self.late_from > MAX_SECONDS / 2:
@@ -135,10 +154,14 @@ class Parsed(BoundTemplate):
         self._fixed = words if len(words) == len(self.nodes) else None
 
     def pieces(self, values: dict[str, Any]) -> list[str]:
-        """The words in pieces, clean: `Static` ones, and between them what differs from reader to reader."""
+        """The words in pieces, clean: `Static` ones,
+        and between them what differs from reader to reader.
+        """
         if self._fixed is not None:
             return list(self._fixed)
-        return self._write(values, self._context) if self._write else self._walked(values)
+        if self._write:
+            return self._write(values, self._context)
+        return self._walked(values)
 
     @functools.cached_property
     def _write(self) -> Writer | None:
@@ -149,7 +172,8 @@ class Parsed(BoundTemplate):
 
     def _walked(self, values: dict[str, Any]) -> list[str]:
         """Node by node: a template so long that compiling it would take longer."""
-        context, buffer = self._context(values), Collector()
+        context = self._context(values)
+        buffer = Collector()
         output: Any = buffer  # all that a node asks of it
         for node in self.nodes:
             try:
@@ -166,7 +190,9 @@ class Parsed(BoundTemplate):
 
 
 class _Loop(LoopExpression):
-    """Refuses a long range before it is walked: `offset` and `reversed` would walk it before any limit is asked."""
+    """Refuses a long range before it is walked:
+    `offset` and `reversed` would walk it before any limit is asked.
+    """
 
     __slots__ = ()
 
@@ -190,7 +216,9 @@ class _Tablerow(TablerowTag):
 
 
 def _bounded(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
-    """The filter with its input and output measured; `replace` multiplies, so it is measured before it works."""
+    """The filter with its input and output measured; `replace` multiplies,
+    so it is measured before it works.
+    """
 
     @functools.wraps(function)
     def wrapper(value: Any, *args: Any, **kwargs: Any) -> Any:
@@ -210,7 +238,10 @@ def _bounded(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _refuse_big_replacement(text: str, old: str, new: str) -> None:
-    times = text.count(old) if old else len(text) + 1
+    if old:
+        times = text.count(old)
+    else:
+        times = len(text) + 1
     _refuse_over(len(text) + times * len(new))
 
 
@@ -237,13 +268,17 @@ def locale_of(language: str) -> babel.Locale:
         return babel.Locale.parse(language.replace("-", "_"))
     except (babel.UnknownLocaleError, ValueError):
         base = language.partition("-")[0]
-        return locale_of(base) if base != language else babel.Locale("en")
+        if base != language:
+            return locale_of(base)
+        return babel.Locale("en")
 
 
 @functools.lru_cache(maxsize=600)
 def _zone(name: str) -> dt.tzinfo:
     try:
-        return zoneinfo.ZoneInfo(name) if name else timezone.get_default_timezone()
+        if name:
+            return zoneinfo.ZoneInfo(name)
+        return timezone.get_default_timezone()
     except (zoneinfo.ZoneInfoNotFoundError, ValueError):
         return timezone.get_default_timezone()
 
@@ -275,23 +310,29 @@ def money(value: object, currency: object = "USD", *, context: RenderContext) ->
 
 @with_context
 def plural(value: object, *forms: object, context: RenderContext) -> str:
-    """`{{ n | plural: "товар", "товара", "товаров" }}`: the form for the number, in the order of the language's rules.
+    """`{{ n | plural: "товар", "товара", "товаров" }}`: the form for the number,
+    in the order of the language's rules.
 
-    English: one, other. Russian: one, few, many. Fewer forms than rules: the last one stands for the rest.
+    English: one, other. Russian: one, few, many. Fewer forms than rules:
+    the last one stands for the rest.
     """
     if not forms:
         raise FilterArgumentError("plural needs the forms of the word", token=None)
     locale = locale_of(_language(context))
     known = {*locale.plural_form.tags, "other"}
     order = [str(tag) for tag in ("zero", "one", "two", "few", "many", "other") if tag in known]
-    return str(forms[min(order.index(str(locale.plural_form(abs(_number(value))))), len(forms) - 1)])
+    return str(
+        forms[min(order.index(str(locale.plural_form(abs(_number(value))))), len(forms) - 1)]
+    )
 
 
 @with_context
 def date(value: object, fmt: object = "medium", *, context: RenderContext) -> str:
-    """`{{ when | date: "long" }}`: short, medium, long, full, each also as `long time`; or a strftime pattern.
+    """`{{ when | date: "long" }}`: short, medium, long, full, each also as `long time`;
+    or a strftime pattern.
 
-    ISO 8601 text; a moment (with zone) is shown in the follower's own zone. Other text is printed as it is.
+    ISO 8601 text; a moment (with zone) is shown in the follower's own zone.
+    Other text is printed as it is.
     """
     moment = _moment(value)
     if moment is None:
@@ -300,7 +341,9 @@ def date(value: object, fmt: object = "medium", *, context: RenderContext) -> st
         moment = moment.astimezone(_time_zone(context))
     words = str(fmt).split()
     if words and words[0] in {"short", "medium", "long", "full"}:
-        on_the_wall = moment.replace(tzinfo=None) if isinstance(moment, dt.datetime) else moment
+        on_the_wall = moment
+        if isinstance(moment, dt.datetime):
+            on_the_wall = moment.replace(tzinfo=None)
         return _date_in_words(on_the_wall, words[0], words[1:] == ["time"], _language(context))
     return moment.strftime(str(fmt)[:100])
 
@@ -333,7 +376,9 @@ def _moment(value: object) -> dt.date | None:
         return dt.datetime.fromtimestamp(value, dt.UTC)
     try:
         text = str(value).strip()[:40]
-        return dt.date.fromisoformat(text) if len(text) <= 10 else dt.datetime.fromisoformat(text)
+        if len(text) <= 10:
+            return dt.date.fromisoformat(text)
+        return dt.datetime.fromisoformat(text)
     except ValueError:
         return None
 
@@ -349,7 +394,10 @@ class _Environment(Environment):
 
     def setup_tags_and_filters(self, *, extra: bool = False) -> None:
         super().setup_tags_and_filters(extra=extra)
-        for tag in ("include", "render"):  # there is nothing to include: layouts are put around by us
+        for tag in (
+            "include",
+            "render",
+        ):  # there is nothing to include: layouts are put around by us
             del self.tags[tag]
         del self.filters["safe"]  # would let a follower's own data into the mail as HTML
         del self.filters["escapejs"]  # marks its result safe as well, and mail runs no scripts
@@ -377,11 +425,15 @@ _VERBATIM = re.compile(r"-?\s{0,20}(raw|comment|doc)\s{0,20}-?")
 
 
 def _scan(source: str) -> None:
-    """One pass that finds what is never closed: python-liquid's own lexer took a minute over 20,000 times `{{`."""
+    """One pass that finds what is never closed:
+    python-liquid's own lexer took a minute over 20,000 times `{{`.
+    """
     at = 0
     while found := _OPENING.search(source, at):
         line = source.count("\n", 0, found.start()) + 1
-        closing = "}}" if found[0] == "{{" else "%}"
+        closing = "%}"
+        if found[0] == "{{":
+            closing = "}}"
         end = source.find(closing, found.end())
         if end < 0:
             raise BadSyntax(f"{found[0]} is never closed with {closing}", line)
@@ -390,9 +442,13 @@ def _scan(source: str) -> None:
             raise BadSyntax(f"this {found[0]} … {closing} is too long", line)
         at = end + 2
         if closing == "%}" and (verbatim := _VERBATIM.fullmatch(inside)):
-            ending = re.compile(rf"\{{%-?\s{{0,20}}end{verbatim[1]}\s{{0,20}}-?%\}}").search(source, at)
+            ending = re.compile(rf"\{{%-?\s{{0,20}}end{verbatim[1]}\s{{0,20}}-?%\}}").search(
+                source, at
+            )
             if not ending:
-                raise BadSyntax(f"{{% {verbatim[1]} %}} is never closed with {{% end{verbatim[1]} %}}", line)
+                raise BadSyntax(
+                    f"{{% {verbatim[1]} %}} is never closed with {{% end{verbatim[1]} %}}", line
+                )
             at = ending.end()
 
 
@@ -401,15 +457,21 @@ def parse(source: str, *, html: bool = False) -> Parsed:
     if len(source) > MAX_SOURCE:
         raise BadSyntax(f"this part is longer than {MAX_SOURCE} characters", 1)
     _scan(source)
-    environment = _HTML if html else _TEXT
+    environment = _TEXT
+    if html:
+        environment = _HTML
     try:
         return cast(Parsed, environment.from_string(source))
     except LiquidError as error:
         message = str(error.message)
         if message.startswith("expected tag end"):
             block = message.removeprefix("expected tag end").partition(",")[0]
-            raise BadSyntax(f"{{% {block} %}} is never closed with {{% end{block} %}}", _lines(source)) from error
-        raise BadSyntax(message, line_of(error) or _line_by_trying(environment, source, message)) from error
+            raise BadSyntax(
+                f"{{% {block} %}} is never closed with {{% end{block} %}}", _lines(source)
+            ) from error
+        raise BadSyntax(
+            message, line_of(error) or _line_by_trying(environment, source, message)
+        ) from error
 
 
 def _lines(source: str) -> int:
@@ -417,7 +479,9 @@ def _lines(source: str) -> int:
 
 
 def _line_by_trying(environment: Environment, source: str, message: str) -> int:
-    """Where an error without a place comes from: the end of the shortest beginning that has it too."""
+    """Where an error without a place comes from:
+    the end of the shortest beginning that has it too.
+    """
     ends = [found.end() for found in re.finditer(r"\}\}|%\}", source)]
 
     def has_it(end: int) -> bool:
@@ -428,7 +492,9 @@ def _line_by_trying(environment: Environment, source: str, message: str) -> int:
         return False
 
     at = bisect.bisect_left(ends, True, key=has_it)
-    return _lines(source[: ends[at]]) if at < len(ends) else 1
+    if at < len(ends):
+        return _lines(source[: ends[at]])
+    return 1
 
 
 def known_filters() -> list[str]:
@@ -436,12 +502,20 @@ def known_filters() -> list[str]:
 
 
 def known_tags() -> list[str]:
-    return sorted(name for name in _TEXT.tags if name.isidentifier() and name not in {"illegal", "content", "output"})
+    return sorted(
+        name
+        for name in _TEXT.tags
+        if name.isidentifier() and name not in {"illegal", "content", "output"}
+    )
 
 
 def line_of(error: BaseException) -> int | None:
     """The line an error points at, counted from 1."""
     if isinstance(error, BadSyntax):
         return error.line
-    place = error.context() if isinstance(error, LiquidError) else None
-    return place[0] if place else None
+    place = None
+    if isinstance(error, LiquidError):
+        place = error.context()
+    if place:
+        return place[0]
+    return None

@@ -21,7 +21,9 @@ from apps.dashboard.shell.forms import add_refusal, plain_helper
 
 
 class KeyForm(forms.Form):
-    name = forms.CharField(max_length=100, help_text="Which program uses it, such as “Shop backend”.")
+    name = forms.CharField(
+        max_length=100, help_text="Which program uses it, such as “Shop backend”."
+    )
     scopes = forms.MultipleChoiceField(
         choices=[(scope.value, scope.value) for scope in Scope],
         widget=forms.CheckboxSelectMultiple,
@@ -49,16 +51,21 @@ class KeyForm(forms.Form):
 @requires(Capability.ADMINISTER)
 def index(request: HttpRequest) -> HttpResponse:
     rows = ApiKey.objects.select_related("created_by")
-    return render(request, "dashboard/administer/api_keys/list.html", {"keys": rows, "now": timezone.now()})
+    return render(
+        request, "dashboard/administer/api_keys/list.html", {"keys": rows, "now": timezone.now()}
+    )
 
 
 @never_cache
 @requires(Capability.ADMINISTER)
 def add(request: HttpRequest) -> HttpResponse:
-    """The answer to a good post shows the secret; it is nowhere else, so a repeated post leads to the list."""
+    """The answer to a good post shows the secret; it is nowhere else,
+    so a repeated post leads to the list.
+    """
     if done := double_submit.already(request):
         messages.info(
-            request, "That key was issued already. Its secret was shown once; issue another key if it is lost."
+            request,
+            "That key was issued already. Its secret was shown once; issue another key if it is lost.",
         )
         return redirect(done)
     form = KeyForm(request.POST or None)
@@ -77,8 +84,14 @@ def add(request: HttpRequest) -> HttpResponse:
             add_refusal(form, error)
         else:
             double_submit.remember(request, reverse("dashboard:api-keys"))
-            return render(request, "dashboard/administer/api_keys/issued.html", {"key": key, "secret": secret})
-    return render(request, "dashboard/administer/api_keys/form.html", {"form": form, "once": double_submit.token()})
+            return render(
+                request, "dashboard/administer/api_keys/issued.html", {"key": key, "secret": secret}
+            )
+    return render(
+        request,
+        "dashboard/administer/api_keys/form.html",
+        {"form": form, "once": double_submit.token()},
+    )
 
 
 @require_POST

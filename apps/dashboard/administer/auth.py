@@ -50,7 +50,8 @@ class PasswordChange(views.PasswordChangeView):
         return form
 
     def form_valid(self, form: Any) -> HttpResponse:
-        # Through the act, so that the history knows; then the session is kept alive under the new password.
+        # Through the act, so that the history knows;
+        # then the session is kept alive under the new password.
         user = change_staff(
             user=form.user,
             password=form.cleaned_data["new_password1"],
@@ -58,7 +59,9 @@ class PasswordChange(views.PasswordChangeView):
             now=timezone.now(),
         )
         update_session_auth_hash(self.request, user)
-        messages.success(self.request, "Your password is changed. Other sessions of yours are logged out.")
+        messages.success(
+            self.request, "Your password is changed. Other sessions of yours are logged out."
+        )
         return redirect(self.get_success_url())
 
 
@@ -76,7 +79,9 @@ def account(request: HttpRequest) -> HttpResponse:
     form.helper = plain_helper()
     if request.method == "POST" and form.is_valid():
         try:
-            change_staff(user=user, by=staff_actor(request), now=timezone.now(), **form.cleaned_data)
+            change_staff(
+                user=user, by=staff_actor(request), now=timezone.now(), **form.cleaned_data
+            )
         except BadStaff as error:
             form.add_error(error.field, str(error))
         else:

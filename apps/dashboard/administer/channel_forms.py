@@ -1,4 +1,6 @@
-"""Forms of the channel pages: an account built from what its provider declares, a test message, a domain's limit."""
+"""Forms of the channel pages: an account built from what its provider declares, a test message,
+a domain's limit.
+"""
 
 from typing import Any
 
@@ -21,9 +23,16 @@ WHERE = {
 
 
 def field_for(setting: Setting, stored: dict[str, Any]) -> forms.Field:
-    """The form field of one declared setting. A secret is never shown again: empty keeps what is stored."""
+    """The form field of one declared setting.
+
+    A secret is never shown again: empty keeps what is stored.
+    """
     # a help text is HTML to Django, and "News <news@example.com>" is no tag
-    known = {"label": setting.label, "required": setting.required, "help_text": escape(setting.help)}
+    known = {
+        "label": setting.label,
+        "required": setting.required,
+        "help_text": escape(setting.help),
+    }
     match setting.kind:
         case "integer":
             return forms.IntegerField(**known, min_value=1)
@@ -33,9 +42,14 @@ def field_for(setting: Setting, stored: dict[str, Any]) -> forms.Field:
             return forms.ChoiceField(**known, choices=setting.options)
         case "secret":
             kept = bool(stored.get(setting.name))
-            known |= {"required": setting.required and not kept, "help_text": KEEP if kept else escape(setting.help)}
+            known |= {
+                "required": setting.required and not kept,
+                "help_text": KEEP if kept else escape(setting.help),
+            }
             if setting.lines:
-                return forms.CharField(**known, widget=forms.Textarea({"rows": 4, "autocomplete": "off"}))
+                return forms.CharField(
+                    **known, widget=forms.Textarea({"rows": 4, "autocomplete": "off"})
+                )
             widget = forms.PasswordInput({"autocomplete": "new-password"}, render_value=False)
             return forms.CharField(**known, strip=False, widget=widget)
     return forms.CharField(**known, max_length=500)
@@ -53,7 +67,11 @@ class AccountForm(forms.Form):
 
     name = forms.CharField(max_length=100, help_text="What your team calls it.")
     position = forms.IntegerField(
-        min_value=1, max_value=1000, initial=10, label="Order", help_text="The lowest number is tried first."
+        min_value=1,
+        max_value=1000,
+        initial=10,
+        label="Order",
+        help_text="The lowest number is tried first.",
     )
 
     rate = forms.FloatField(
@@ -77,7 +95,9 @@ class AccountForm(forms.Form):
         help_text="Each day so many times the day before, up to the messages a day.",
     )  # fmt: skip
 
-    def __init__(self, data: Any = None, *, kind: type[Provider], account: ProviderAccount | None = None) -> None:
+    def __init__(
+        self, data: Any = None, *, kind: type[Provider], account: ProviderAccount | None = None
+    ) -> None:
         self.kind = kind
         stored: dict[str, Any] = {}
         initial: dict[str, Any] = {"name": kind.label}
@@ -120,7 +140,9 @@ class AccountForm(forms.Form):
 
 
 class TryForm(forms.Form):
-    """Where a test of an account goes; the domain says what is wrong with a phone number or a token."""
+    """Where a test of an account goes; the domain says what is wrong with a phone number or a
+    token.
+    """
 
     to = forms.CharField(label="Send a test to", max_length=2000)
 
@@ -134,8 +156,12 @@ class TryForm(forms.Form):
                 phone = {"type": "tel", "autocomplete": "tel", "placeholder": "+49 151 12345678"}
                 self.fields["to"].widget = forms.TextInput(phone)
             case Channel.WEBHOOK:
-                self.fields["to"].widget = forms.URLInput({"placeholder": "https://example.com/hook"})
-                self.fields["to"].help_text = "The address of a follower's webhook is signed with its secret."
+                self.fields["to"].widget = forms.URLInput(
+                    {"placeholder": "https://example.com/hook"}
+                )
+                self.fields[
+                    "to"
+                ].help_text = "The address of a follower's webhook is signed with its secret."
             case Channel.IN_APP:
                 self.fields["to"].label = "Put a test into the inbox of"
                 self.fields["to"].help_text = "A follower's email, name or external id."
@@ -143,15 +169,21 @@ class TryForm(forms.Form):
                 self._choose(devices(account))
 
     def _choose(self, found: list[Address]) -> None:
-        """A device that is registered; for an app also its token, as a developer copies it from the log."""
+        """A device that is registered; for an app also its token,
+        as a developer copies it from the log.
+        """
         choices = [(str(each.uid), f"{each.follower}: {each.label}") for each in found]
         by_token = self.channel == Channel.PUSH
-        empty = "Choose a device" if choices else "No device is registered yet"
+        empty = "No device is registered yet"
+        if choices:
+            empty = "Choose a device"
         self.fields["to"] = forms.ChoiceField(
             label="Send a test to", choices=[("", empty), *choices], required=not by_token
         )
         if by_token:
-            self.fields["token"] = forms.CharField(label="Or to this token", max_length=2000, required=False)
+            self.fields["token"] = forms.CharField(
+                label="Or to this token", max_length=2000, required=False
+            )
 
     def place(self) -> str:
         return str(self.cleaned_data.get("token") or self.cleaned_data["to"])
@@ -159,7 +191,9 @@ class TryForm(forms.Form):
     def shown(self) -> str:
         """Where it went, for people to read: a token is nothing to show."""
         if self.channel in REGISTERED:
-            return str(dict(self.fields["to"].choices).get(self.cleaned_data["to"] or "none", "the token"))
+            return str(
+                dict(self.fields["to"].choices).get(self.cleaned_data["to"] or "none", "the token")
+            )
         return self.place()
 
 

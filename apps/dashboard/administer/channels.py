@@ -27,7 +27,13 @@ from apps.notifications.accounts.try_out import try_account
 from apps.notifications.limits import domains as limits_domains
 from apps.notifications.limits import grant
 from apps.notifications.messages import links
-from apps.notifications.models import DeliveryStatus, DomainLimit, Notification, ProviderAccount, SlowDomain
+from apps.notifications.models import (
+    DeliveryStatus,
+    DomainLimit,
+    Notification,
+    ProviderAccount,
+    SlowDomain,
+)
 from apps.notifications.reports.balance import Balance
 
 HEAD = 1000  # rows looked at
@@ -53,10 +59,14 @@ def _list(request: HttpRequest, domain_form: DomainForm | None = None) -> HttpRe
             "accounts": [account for account in accounts if account.channel == channel],
             "providers": [kind for kind in providers() if kind.channel == channel],
         }
-        for channel in sorted({kind.channel for kind in providers()} | {account.channel for account in accounts})
+        for channel in sorted(
+            {kind.channel for kind in providers()} | {account.channel for account in accounts}
+        )
     ]
     domains = {"domains": DomainLimit.objects.all(), "domain_form": domain_form or DomainForm()}
-    return render(request, "dashboard/administer/channels/list.html", {"channels": channels} | domains)
+    return render(
+        request, "dashboard/administer/channels/list.html", {"channels": channels} | domains
+    )
 
 
 def health_of(account: ProviderAccount, now: Any) -> str:
@@ -64,35 +74,50 @@ def health_of(account: ProviderAccount, now: Any) -> str:
     if not account.enabled:
         return "off"
     if account.tripped_at:
-        return "open" if accounts_health.state_of(account).word(now) == "open" else "trying"
+        if accounts_health.state_of(account).word(now) == "open":
+            return "open"
+        return "trying"
     if account.capped_until and account.capped_until > now:
         return "capped"
     if account.paused_until and account.paused_until > now:
         return "paused"
-    if account.last_error_at and (account.last_ok_at is None or account.last_error_at > account.last_ok_at):
+    if account.last_error_at and (
+        account.last_ok_at is None or account.last_error_at > account.last_ok_at
+    ):
         return "failing"
-    return "good" if account.last_ok_at else "unknown"
+    if account.last_ok_at:
+        return "good"
+    return "unknown"
 
 
 def hold_ups(channels: Iterable[str], *, devices: QuerySet[Address] | None = None) -> list[str]:
-    """Why messages wait: one sentence for each of these channels that has no account in working order just now.
+    """Why messages wait: one sentence for each of these channels that has no account in working
+    order just now.
 
-    `devices`: where pushes are to go; then also for each service that knows some of them and has no account.
+    `devices`: where pushes are to go; then also for each service that knows some of them and has no
+    account.
     """
-    now, sentences = timezone.now(), []
+    now = timezone.now()
+    sentences = []
     for channel in channels:
         label = Channel(channel).label
         accounts = list(ProviderAccount.objects.filter(channel=channel, enabled=True))
         health = {health_of(account, now) for account in accounts}
         if not accounts:
-            sentences.append(f"No account for {label} is switched on. An administrator switches one on under Channels.")
+            sentences.append(
+                f"No account for {label} is switched on. An administrator switches one on under Channels."
+            )
         elif health == {"capped"}:
             again = min(account.capped_until for account in accounts)
-            sentences.append(f"Today's volume of {label} is used up. It goes on at {_clock(again)}.")
+            sentences.append(
+                f"Today's volume of {label} is used up. It goes on at {_clock(again)}."
+            )
         elif health <= {"paused", "failing", "open", "trying", "capped"}:
             latest = max(accounts, key=lambda account: account.last_error_at or account.created_at)
             said = latest.last_error.rstrip(".")
-            sentences.append(f"{label} can't leave just now: {said}. Nothing is lost: it goes out by itself later.")
+            sentences.append(
+                f"{label} can't leave just now: {said}. Nothing is lost: it goes out by itself later."
+            )
         for service in _unserved(channel, accounts) if accounts and devices is not None else ():
             if devices.filter(channel=channel, via=service.via).exists():
                 sentences.append(
@@ -109,9 +134,15 @@ def hold_ups(channels: Iterable[str], *, devices: QuerySet[Address] | None = Non
 
 
 def _unserved(channel: str, accounts: Iterable[ProviderAccount]) -> list[type[Provider]]:
-    """Those services of the channel whose addresses nobody else can write to, and that have none of the accounts."""
+    """Those services of the channel whose addresses nobody else can write to,
+    and that have none of the accounts.
+    """
     used = {account.provider for account in accounts}
-    return [kind for kind in providers() if kind.channel == channel and kind.via and kind.key not in used]
+    return [
+        kind
+        for kind in providers()
+        if kind.channel == channel and kind.via and kind.key not in used
+    ]
 
 
 def hold_ups_of(notification: Notification, sheet: Balance) -> list[str]:
@@ -121,7 +152,10 @@ def hold_ups_of(notification: Notification, sheet: Balance) -> list[str]:
 
 
 def _next_devices(notification: Notification) -> QuerySet[Address]:
-    """The devices that are next. What nobody can take stays at the head of the line, however long the line is."""
+    """The devices that are next.
+
+    What nobody can take stays at the head of the line, however long the line is.
+    """
     line = notification.deliveries.filter(status=DeliveryStatus.PENDING, channel=Channel.PUSH)
     return Address.objects.filter(deliveries__in=line.order_by("due_at", "id").values("pk")[:HEAD])
 
@@ -145,8 +179,15 @@ def slowed(account: ProviderAccount, now: Any) -> list[Slowed]:
 
 
 def _pace(rate: float) -> str:
-    number, unit = (rate, "second") if rate >= 2 else (rate * 60, "minute")
-    return f"{round(number):,} a {unit}" if number >= 10 else f"{number:.2g} a {unit}"
+    if rate >= 2:
+        number = rate
+        unit = "second"
+    else:
+        number = rate * 60
+        unit = "minute"
+    if number >= 10:
+        return f"{round(number):,} a {unit}"
+    return f"{number:.2g} a {unit}"
 
 
 @requires(Capability.ADMINISTER)
@@ -186,17 +227,23 @@ def edit(request: HttpRequest, uid: Any) -> HttpResponse:
         "used": grant.used_today(account, today=now.date()),
         "try_form": _try_form(request, account),
         "shown": kind.shown(routing.settings_of(account)),
-        "answers_url": links.reports_url(account.uid) if account.channel in (Channel.SMS, Channel.VOICE) else "",
+        "answers_url": links.reports_url(account.uid)
+        if account.channel in (Channel.SMS, Channel.VOICE)
+        else "",
     }
     return render(request, "dashboard/administer/channels/edit.html", context)
 
 
 def _try_form(request: HttpRequest, account: ProviderAccount) -> TryForm:
-    initial = {"to": request.user.email} if account.channel == Channel.EMAIL else {}
+    initial = {}
+    if account.channel == Channel.EMAIL:
+        initial = {"to": request.user.email}
     return TryForm(account=account, initial=initial)
 
 
-def _saved(request: HttpRequest, form: AccountForm, account: ProviderAccount | None = None) -> ProviderAccount | None:
+def _saved(
+    request: HttpRequest, form: AccountForm, account: ProviderAccount | None = None
+) -> ProviderAccount | None:
     """The account as it was typed, or None with the refusal on the form."""
     typed = {name: form.cleaned_data[name] for name in ("name", "position")}
     typed |= {"settings": form.settings(), "limits": form.limits()}
@@ -215,7 +262,9 @@ def _saved(request: HttpRequest, form: AccountForm, account: ProviderAccount | N
 def switch(request: HttpRequest, uid: Any) -> HttpResponse:
     account = get_object_or_404(ProviderAccount, uid=uid)
     enabled = request.POST.get("enabled") == "1"
-    accounts_edit.change_account(account=account, enabled=enabled, by=staff_actor(request), now=timezone.now())
+    accounts_edit.change_account(
+        account=account, enabled=enabled, by=staff_actor(request), now=timezone.now()
+    )
     messages.success(request, f"{account.name} is {'on' if enabled else 'off'}.")
     return redirect("dashboard:channels")
 
@@ -227,15 +276,21 @@ def send_trial(request: HttpRequest, uid: Any) -> HttpResponse:
     try:
         form = TryForm(request.POST, account=account)
         if not form.is_valid():
-            messages.error(request, f"{WHERE.get(account.channel, 'Choose the device')} the test should go to.")
+            messages.error(
+                request, f"{WHERE.get(account.channel, 'Choose the device')} the test should go to."
+            )
             return redirect("dashboard:channel-account", account.uid)
         to = form.shown()
-        outcome = try_account(account=account, to=form.place(), by=staff_actor(request), now=timezone.now())
+        outcome = try_account(
+            account=account, to=form.place(), by=staff_actor(request), now=timezone.now()
+        )
     except (BadAddress, BadSettings, UnknownProvider, Undecryptable) as error:
         messages.error(request, str(error))
     else:
         if outcome.result == Result.ACCEPTED:
-            messages.success(request, f"The server took the test for {to}. It said: {outcome.detail}")
+            messages.success(
+                request, f"The server took the test for {to}. It said: {outcome.detail}"
+            )
         else:
             messages.error(request, f"The test for {to} was not taken. {outcome.detail}")
     return redirect("dashboard:channel-account", account.uid)
@@ -253,8 +308,11 @@ def reset(request: HttpRequest, uid: Any) -> HttpResponse:
 @requires(Capability.ADMINISTER)
 @require_POST
 def unslow(request: HttpRequest, uid: Any) -> HttpResponse:
-    account, domain = get_object_or_404(ProviderAccount, uid=uid), request.POST.get("domain", "")
-    if limits_domains.reset_domain(account=account, domain=domain, by=staff_actor(request), now=timezone.now()):
+    account = get_object_or_404(ProviderAccount, uid=uid)
+    domain = request.POST.get("domain", "")
+    if limits_domains.reset_domain(
+        account=account, domain=domain, by=staff_actor(request), now=timezone.now()
+    ):
         messages.success(request, f"{domain} is written to as before.")
     else:
         messages.warning(request, "That domain is not slowed any more.")
@@ -268,11 +326,15 @@ def limit_domain(request: HttpRequest) -> HttpResponse:
     if not form.is_valid():
         return _list(request, form)
     try:
-        limit = limits_domains.set_domain_limit(**form.cleaned_data, by=staff_actor(request), now=timezone.now())
+        limit = limits_domains.set_domain_limit(
+            **form.cleaned_data, by=staff_actor(request), now=timezone.now()
+        )
     except limits_domains.BadLimit as error:
         form.add_error(None, str(error))
         return _list(request, form)
-    messages.success(request, f"{limit.domain} gets at most {limit.per_minute:g} messages a minute.")
+    messages.success(
+        request, f"{limit.domain} gets at most {limit.per_minute:g} messages a minute."
+    )
     return redirect("dashboard:channels")
 
 

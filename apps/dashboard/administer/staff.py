@@ -32,9 +32,12 @@ class StaffForm(forms.Form):
     name = forms.CharField(max_length=150, required=False)
     email = forms.EmailField(label="E-mail")
     role = forms.ChoiceField(
-        choices=[(role.value, f"{role.label}: {what}") for role, what in ROLES.items()], widget=forms.RadioSelect
+        choices=[(role.value, f"{role.label}: {what}") for role, what in ROLES.items()],
+        widget=forms.RadioSelect,
     )
-    time_zone = ZoneField(initial="UTC", help_text="Times on all pages are shown to this person in this zone.")
+    time_zone = ZoneField(
+        initial="UTC", help_text="Times on all pages are shown to this person in this zone."
+    )
     password = forms.CharField(
         widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
         help_text=" ".join(password_validators_help_texts()),
@@ -54,7 +57,9 @@ class StaffForm(forms.Form):
 @requires(Capability.ADMINISTER)
 def index(request: HttpRequest) -> HttpResponse:
     people = User.objects.order_by("-is_active", "username")
-    return render(request, "dashboard/administer/staff/list.html", {"people": people, "roles": ROLES})
+    return render(
+        request, "dashboard/administer/staff/list.html", {"people": people, "roles": ROLES}
+    )
 
 
 @requires(Capability.ADMINISTER)
@@ -66,7 +71,9 @@ def add(request: HttpRequest) -> HttpResponse:
         except BadStaff as error:
             add_refusal(form, error)
         else:
-            messages.success(request, f"{user.username} can log in now. Hand over the password in person.")
+            messages.success(
+                request, f"{user.username} can log in now. Hand over the password in person."
+            )
             return redirect("dashboard:staff")
     return render(request, "dashboard/administer/staff/form.html", {"form": form})
 
@@ -83,7 +90,9 @@ def edit(request: HttpRequest, uid: str) -> HttpResponse:
     form = StaffForm(request.POST or None, initial=initial, changing=True)
     if request.method == "POST" and form.is_valid():
         try:
-            change_staff(user=person, by=staff_actor(request), now=timezone.now(), **form.cleaned_data)
+            change_staff(
+                user=person, by=staff_actor(request), now=timezone.now(), **form.cleaned_data
+            )
         except BadStaff as error:
             add_refusal(form, error)
         else:
@@ -103,7 +112,10 @@ def switch(request: HttpRequest, uid: str) -> HttpResponse:
     except BadStaff as error:
         messages.error(request, str(error))
     else:
-        messages.success(request, f"{person.username} {'can log in again' if active else 'can no longer log in'}.")
+        messages.success(
+            request,
+            f"{person.username} {'can log in again' if active else 'can no longer log in'}.",
+        )
     return redirect("dashboard:staff")
 
 

@@ -1,4 +1,6 @@
-"""Followers: the list with its filters, one person's page with everything known, adding and editing."""
+"""Followers: the list with its filters, one person's page with everything known,
+adding and editing.
+"""
 
 import json
 from calendar import day_abbr, day_name
@@ -72,16 +74,25 @@ def bulk(request: HttpRequest) -> HttpResponse:
         messages.error(request, "Tick some followers and type the name of a tag.")
         return redirect(back)
     removing = request.POST.get("do") == "untag"
-    act = tagging.untag if removing else tagging.tag
+    if removing:
+        act = tagging.untag
+    else:
+        act = tagging.tag
     try:
         changed = act(followers=chosen, tags=[name], by=staff_actor(request), now=timezone.now())
     except contacts.BadFollower as error:
         messages.error(request, str(error))
         return redirect(back)
-    done = "taken off" if removing else "put on"
+    done = "put on"
+    if removing:
+        done = "taken off"
     same = len(chosen) - changed
-    rest = f" {same} {'did not have' if removing else 'had'} it already." if same and not removing else ""
-    messages.success(request, f"The tag {name} was {done} {changed} follower{'' if changed == 1 else 's'}.{rest}")
+    rest = ""
+    if same and not removing:
+        rest = f" {same} {'did not have' if removing else 'had'} it already."
+    messages.success(
+        request, f"The tag {name} was {done} {changed} follower{'' if changed == 1 else 's'}.{rest}"
+    )
     return redirect(back)
 
 
@@ -95,15 +106,23 @@ def detail(request: HttpRequest, uid: str) -> HttpResponse:
     context = {
         "follower": follower,
         "addresses": [each for each in addresses if each.channel not in DEVICES],
-        "devices": [each for each in addresses if each.channel in DEVICES and each.state != AddressState.GONE],
+        "devices": [
+            each
+            for each in addresses
+            if each.channel in DEVICES and each.state != AddressState.GONE
+        ],
         **_rhythm(follower),
         "tags": list(follower.tags.all()),
-        "metadata": json.dumps(follower.metadata, ensure_ascii=False, indent=2) if follower.metadata else "",
+        "metadata": json.dumps(follower.metadata, ensure_ascii=False, indent=2)
+        if follower.metadata
+        else "",
         "matrix": matrix,
         "channels": [cell.label for cell in matrix[0].cells] if matrix else [],
         "muted": consent_matrix.muted_channels(follower),
         "consents": follower.consent_records.all()[:LATEST],
-        "deliveries": follower.deliveries.select_related("notification__notification_type")[:LATEST],
+        "deliveries": follower.deliveries.select_related("notification__notification_type")[
+            :LATEST
+        ],
         "history": history_of("follower", follower.uid, most=LATEST),
         "preferences_url": preferences_url(follower),
         "site_zone": settings.TIME_ZONE,
@@ -117,13 +136,18 @@ def _rhythm(follower: Follower) -> dict[str, Any]:
     days: dict[str, list[str]] = {}
     for day, (start, end) in sorted(rhythm.quiet.items()):
         days.setdefault(f"{start}–{end}", []).append(day_abbr[int(day)])
-    quiet = [f"{span} {'every day' if len(names) == 7 else ', '.join(names)}" for span, names in days.items()]
+    quiet = [
+        f"{span} {'every day' if len(names) == 7 else ', '.join(names)}"
+        for span, names in days.items()
+    ]
     digest = rhythm.get_cadence_display()
     if rhythm.cadence in (Cadence.DAILY, Cadence.WEEKLY):
         digest += f", {rhythm.digest_at:%H:%M}"
     if rhythm.cadence == Cadence.WEEKLY:
         digest += f" on {day_name[rhythm.digest_weekday]}"
-    pause = rhythm.snoozed_until if rhythm.snoozed_until and rhythm.snoozed_until > timezone.now() else None
+    pause = None
+    if rhythm.snoozed_until and rhythm.snoozed_until > timezone.now():
+        pause = rhythm.snoozed_until
     return {"quiet": quiet, "digest": digest, "pause": pause}
 
 
@@ -133,10 +157,16 @@ def unsubscribe(request: HttpRequest, uid: str) -> HttpResponse:
     follower = _find(uid)
     reason = request.POST.get("reason", "").strip()
     changed = acts.unsubscribe(
-        follower=follower, source="staff", by=staff_actor(request), now=timezone.now(), reason=reason
+        follower=follower,
+        source="staff",
+        by=staff_actor(request),
+        now=timezone.now(),
+        reason=reason,
     )
     if changed:
-        messages.success(request, f"{follower} is unsubscribed: no commercial message goes out from this moment.")
+        messages.success(
+            request, f"{follower} is unsubscribed: no commercial message goes out from this moment."
+        )
     else:
         messages.info(request, f"{follower} was unsubscribed already.")
     return redirect("dashboard:follower", follower.uid)
@@ -146,9 +176,13 @@ def unsubscribe(request: HttpRequest, uid: str) -> HttpResponse:
 @requires(Capability.EDIT)
 def resubscribe(request: HttpRequest, uid: str) -> HttpResponse:
     follower = _find(uid)
-    changed = acts.resubscribe(follower=follower, source="staff", by=staff_actor(request), now=timezone.now())
+    changed = acts.resubscribe(
+        follower=follower, source="staff", by=staff_actor(request), now=timezone.now()
+    )
     if changed:
-        messages.success(request, f"{follower} is subscribed again. The consent record names you as the witness.")
+        messages.success(
+            request, f"{follower} is subscribed again. The consent record names you as the witness."
+        )
     else:
         messages.info(request, f"{follower} was subscribed already.")
     return redirect("dashboard:follower", follower.uid)
@@ -158,8 +192,11 @@ def resubscribe(request: HttpRequest, uid: str) -> HttpResponse:
 @requires(Capability.EDIT)
 def add_address(request: HttpRequest, uid: str) -> HttpResponse:
     follower = _find(uid)
-    channel = Channel.SMS if request.POST.get("channel") == Channel.SMS else Channel.EMAIL
-    value, by = request.POST.get("value", ""), staff_actor(request)
+    channel = Channel.EMAIL
+    if request.POST.get("channel") == Channel.SMS:
+        channel = Channel.SMS
+    value = request.POST.get("value", "")
+    by = staff_actor(request)
     try:
         address = further_addresses.add_address(
             follower=follower, channel=channel, value=value, by=by, now=timezone.now()
@@ -167,7 +204,9 @@ def add_address(request: HttpRequest, uid: str) -> HttpResponse:
     except contacts.REFUSALS as error:
         messages.error(request, str(error))
     else:
-        used = "is written to" if address.primary else "is known; another one is written to"
+        used = "is known; another one is written to"
+        if address.primary:
+            used = "is written to"
         messages.success(request, f"{address.value} {used}.")
     return redirect("dashboard:follower", follower.uid)
 
@@ -177,13 +216,18 @@ def add_address(request: HttpRequest, uid: str) -> HttpResponse:
 def change_address(request: HttpRequest, uid: str, address_uid: str) -> HttpResponse:
     """Use this address, or forget it; a second press finds it done."""
     follower = _find(uid)
-    address = follower.addresses.filter(uid=address_uid, channel__in=further_addresses.FIELDS).first()
+    address = follower.addresses.filter(
+        uid=address_uid, channel__in=further_addresses.FIELDS
+    ).first()
     if address is not None and request.POST.get("do") in ("primary", "remove"):
-        act = {"primary": further_addresses.make_primary, "remove": further_addresses.remove_address}[
-            request.POST["do"]
-        ]
+        act = {
+            "primary": further_addresses.make_primary,
+            "remove": further_addresses.remove_address,
+        }[request.POST["do"]]
         act(address=address, by=staff_actor(request), now=timezone.now())
-        done = "is used from now on" if act is further_addresses.make_primary else "is forgotten"
+        done = "is forgotten"
+        if act is further_addresses.make_primary:
+            done = "is used from now on"
         messages.success(request, f"{address.value} {done}.")
     return redirect("dashboard:follower", follower.uid)
 
@@ -192,9 +236,14 @@ def change_address(request: HttpRequest, uid: str, address_uid: str) -> HttpResp
 class FollowerForm(forms.Form):
     name = forms.CharField(max_length=200, required=False)
     email = forms.CharField(label="E-mail", max_length=500, required=False)
-    phone = forms.CharField(max_length=40, required=False, help_text="With the country code, such as +49 30 123456.")
+    phone = forms.CharField(
+        max_length=40, required=False, help_text="With the country code, such as +49 30 123456."
+    )
     external_id = forms.CharField(
-        label="External id", max_length=200, required=False, help_text="What your own system calls this person."
+        label="External id",
+        max_length=200,
+        required=False,
+        help_text="What your own system calls this person.",
     )
     language = forms.CharField(max_length=35, required=False, help_text="Such as en, ru or pt-BR.")
     time_zone = ZoneField(required=False, help_text="Empty: the site's zone.")
@@ -206,7 +255,10 @@ class FollowerForm(forms.Form):
         help_text='Anything else you know, as a JSON object: {"plan": "pro", "city": "Berlin"}',
     )
     subscribed = forms.BooleanField(
-        required=False, initial=True, label="Agreed to receive commercial messages", help_text="Kept as consent record."
+        required=False,
+        initial=True,
+        label="Agreed to receive commercial messages",
+        help_text="Kept as consent record.",
     )
 
     def __init__(self, *args: Any, adding: bool, **kwargs: Any) -> None:
@@ -217,7 +269,9 @@ class FollowerForm(forms.Form):
         self.helper.layout = Layout(
             "name",
             Row(Column("email", css_class="col-md-6"), Column("phone", css_class="col-md-6")),
-            Row(Column("language", css_class="col-md-6"), Column("time_zone", css_class="col-md-6")),
+            Row(
+                Column("language", css_class="col-md-6"), Column("time_zone", css_class="col-md-6")
+            ),
             Field("tags"),
             "external_id",
             Field("metadata"),
@@ -233,19 +287,25 @@ class FollowerForm(forms.Form):
     def _address(self, field: str, channel: Channel) -> str:
         value: str = self.cleaned_data[field]
         try:
-            return normalise(channel, value)[0] if value.strip() else ""
+            if value.strip():
+                return normalise(channel, value)[0]
+            return ""
         except BadAddress as error:
             raise forms.ValidationError(str(error)) from error
 
     def clean_tags(self) -> list[str]:
-        return [name for name in (part.strip() for part in self.cleaned_data["tags"].split(",")) if name]
+        return [
+            name for name in (part.strip() for part in self.cleaned_data["tags"].split(",")) if name
+        ]
 
 
 @requires(Capability.EDIT)
 def add(request: HttpRequest) -> HttpResponse:
     if done := double_submit.already(request):
         return redirect(done)
-    form = FollowerForm(request.POST or None, adding=True, initial={"language": settings.LANGUAGE_CODE})
+    form = FollowerForm(
+        request.POST or None, adding=True, initial={"language": settings.LANGUAGE_CODE}
+    )
     if request.method == "POST" and form.is_valid():
         try:
             follower = contacts.add_follower(
@@ -264,7 +324,9 @@ def add(request: HttpRequest) -> HttpResponse:
 @requires(Capability.EDIT)
 def edit(request: HttpRequest, uid: str) -> HttpResponse:
     follower = _find(uid)
-    primary = {address.channel: address.value for address in follower.addresses.all() if address.primary}
+    primary = {
+        address.channel: address.value for address in follower.addresses.all() if address.primary
+    }
     initial = {
         "name": follower.name,
         "email": primary.get("email", ""),
@@ -280,7 +342,9 @@ def edit(request: HttpRequest, uid: str) -> HttpResponse:
         # Only what this person changed: a field another tab changed meanwhile stays.
         changes = {name: form.cleaned_data[name] for name in form.changed_data}
         try:
-            contacts.change_follower(follower=follower, by=staff_actor(request), now=timezone.now(), **changes)
+            contacts.change_follower(
+                follower=follower, by=staff_actor(request), now=timezone.now(), **changes
+            )
         except contacts.REFUSALS as error:
             add_refusal(form, error)
         else:
@@ -291,7 +355,11 @@ def edit(request: HttpRequest, uid: str) -> HttpResponse:
 
 def _form_page(request: HttpRequest, form: FollowerForm, context: dict[str, Any]) -> HttpResponse:
     known = Tag.objects.values_list("name", flat=True)[:TAGS_SUGGESTED]
-    return render(request, "dashboard/audience/followers/form.html", {"form": form, "known_tags": known, **context})
+    return render(
+        request,
+        "dashboard/audience/followers/form.html",
+        {"form": form, "known_tags": known, **context},
+    )
 
 
 def _find(uid: str) -> Follower:
@@ -313,7 +381,11 @@ urlpatterns = [
     path("followers/<uuid:uid>/", detail, name="follower"),
     path("followers/<uuid:uid>/edit/", edit, name="follower-edit"),
     path("followers/<uuid:uid>/addresses/", add_address, name="follower-addresses"),
-    path("followers/<uuid:uid>/addresses/<uuid:address_uid>/", change_address, name="follower-address"),
+    path(
+        "followers/<uuid:uid>/addresses/<uuid:address_uid>/",
+        change_address,
+        name="follower-address",
+    ),
     path("followers/<uuid:uid>/unsubscribe/", unsubscribe, name="follower-unsubscribe"),
     path("followers/<uuid:uid>/resubscribe/", resubscribe, name="follower-resubscribe"),
 ]

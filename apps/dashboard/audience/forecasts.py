@@ -20,15 +20,24 @@ from apps.notifications.forecast import Forecast, forecast
 from apps.notifications.notify import FARTHEST_YEARS
 
 TONES = {Act.SEND: "sent", Act.SKIP: "skipped", Act.WAIT: "waiting", Act.HOLD: "waiting"}
-LABELS = {Act.SEND: "Goes", Act.SKIP: "Does not go", Act.WAIT: "Waits", Act.HOLD: "Waits for a digest"}
+LABELS = {
+    Act.SEND: "Goes",
+    Act.SKIP: "Does not go",
+    Act.WAIT: "Waits",
+    Act.HOLD: "Waits for a digest",
+}
 
 
 class QuestionForm(forms.Form):
-    type = forms.ModelChoiceField(NotificationType.objects.all(), to_field_name="key", label="Message type")
+    type = forms.ModelChoiceField(
+        NotificationType.objects.all(), to_field_name="key", label="Message type"
+    )
     channel = forms.ChoiceField(choices=Channel)
     at = WallField(required=False, label="When", help_text="Empty: now.")
     throttle_key = forms.CharField(
-        required=False, max_length=120, help_text="What the type's throttle counts apart, if programs name one."
+        required=False,
+        max_length=120,
+        help_text="What the type's throttle counts apart, if programs name one.",
     )
 
     def __init__(self, *args: Any, follower: Follower, **kwargs: Any) -> None:
@@ -41,7 +50,9 @@ class QuestionForm(forms.Form):
         now = timezone.now()
         if wall and abs(wall.year - now.year) > FARTHEST_YEARS:
             raise forms.ValidationError(f"Choose a time within {FARTHEST_YEARS} years.")
-        return instant(wall, self._zone) if wall else now
+        if wall:
+            return instant(wall, self._zone)
+        return now
 
 
 @require_safe
@@ -66,7 +77,9 @@ def page(request: HttpRequest, uid: str) -> HttpResponse:
         "tone": TONES[said.decision.act] if said else "",
         "label": LABELS[said.decision.act] if said else "",
         "zone": zone_of(follower).key,
-        "planned": said.planned_at.astimezone(zone_of(follower)) if said and said.planned_at else None,
+        "planned": said.planned_at.astimezone(zone_of(follower))
+        if said and said.planned_at
+        else None,
     }
     return render(request, "dashboard/audience/forecasts/page.html", context)
 

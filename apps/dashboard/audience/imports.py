@@ -1,4 +1,6 @@
-"""Importing followers: upload, name the columns, see what would happen, start, watch, fetch what was refused."""
+"""Importing followers: upload, name the columns, see what would happen, start, watch,
+fetch what was refused.
+"""
 
 from typing import Any
 
@@ -30,7 +32,9 @@ class UploadForm(forms.Form):
             "required": "Choose a file first.",
             "empty": "The file is empty. Save the table as CSV again, with the headings in its first line.",
         },
-        widget=forms.FileInput(attrs={"accept": ".csv,text/csv,text/plain", "class": "form-control"}),
+        widget=forms.FileInput(
+            attrs={"accept": ".csv,text/csv,text/plain", "class": "form-control"}
+        ),
     )
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -46,7 +50,9 @@ class MappingForm(forms.Form):
     """A choice per column, named by its place in the file, and the options for all rows."""
 
     tags = forms.CharField(
-        label="Put these tags on everybody in the file", required=False, help_text="Separated by commas."
+        label="Put these tags on everybody in the file",
+        required=False,
+        help_text="Separated by commas.",
     )
     update = forms.BooleanField(
         label="Change followers that exist already",
@@ -79,7 +85,10 @@ class MappingForm(forms.Form):
         return [self[f"column-{number}"] for number in range(len(self.columns))]
 
     def mapping(self) -> dict[str, str]:
-        values = self.cleaned_data if self.is_bound else {name: field.initial for name, field in self.fields.items()}
+        if self.is_bound:
+            values = self.cleaned_data
+        else:
+            values = {name: field.initial for name, field in self.fields.items()}
         return {column: values[f"column-{number}"] for number, column in enumerate(self.columns)}
 
     def options(self) -> dict[str, Any]:
@@ -93,7 +102,11 @@ class MappingForm(forms.Form):
 @require_safe
 @requires(Capability.VIEW)
 def index(request: HttpRequest) -> HttpResponse:
-    return render(request, "dashboard/audience/imports/list.html", {"page": page_of(request, Import.objects.all())})
+    return render(
+        request,
+        "dashboard/audience/imports/list.html",
+        {"page": page_of(request, Import.objects.all())},
+    )
 
 
 @requires(Capability.EDIT)
@@ -102,7 +115,9 @@ def add(request: HttpRequest) -> HttpResponse:
     if request.method == "POST" and form.is_valid():
         file = form.cleaned_data["file"]
         try:
-            job = imports_job.start_upload(file=file, file_name=file.name, by=staff_actor(request), now=timezone.now())
+            job = imports_job.start_upload(
+                file=file, file_name=file.name, by=staff_actor(request), now=timezone.now()
+            )
         except imports_job.BadFile as error:
             form.add_error("file", str(error))
         else:
@@ -117,12 +132,15 @@ def detail(request: HttpRequest, uid: str) -> HttpResponse:
     if job.state == ImportState.UPLOADED and may(request.user, Capability.EDIT):
         return _mapping(request, job)
     problems = job.problems.all()[:SHOWN] if job.refused else []
-    return render(request, "dashboard/audience/imports/detail.html", {"job": job, "problems": problems})
+    return render(
+        request, "dashboard/audience/imports/detail.html", {"job": job, "problems": problems}
+    )
 
 
 def _mapping(request: HttpRequest, job: Import) -> HttpResponse:
     form = MappingForm(request.POST or None, job=job)
-    preview, refusal = None, ""
+    preview = None
+    refusal = ""
     if not form.is_bound or form.is_valid():
         try:
             if request.POST.get("do") == "start":

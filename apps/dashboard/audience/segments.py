@@ -45,7 +45,10 @@ EXAMPLES = {
 
 
 class RuleForm(forms.Form):
-    """One line of the builder. `field` of a preference carries its cell: preference/<type key>/<channel>."""
+    """One line of the builder.
+
+    `field` of a preference carries its cell: preference/<type key>/<channel>.
+    """
 
     field = forms.ChoiceField(required=False, label="Attribute")
     key = forms.CharField(required=False, max_length=64, label="Metadata key")
@@ -54,38 +57,58 @@ class RuleForm(forms.Form):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        plain = [(name, field.label.capitalize()) for name, field in language.FIELDS.items() if name != "preference"]
+        plain = [
+            (name, field.label.capitalize())
+            for name, field in language.FIELDS.items()
+            if name != "preference"
+        ]
         cells = [
             (f"preference/{kind.key}/{channel}", f"{kind.name} by {Channel(channel).label}")
             for kind in NotificationType.objects.all()
             for channel in kind.channels
         ]
-        self.fields["field"].choices = [("", "Choose…"), *plain, ("Own choice (on, off, none)", cells)]
+        self.fields["field"].choices = [
+            ("", "Choose…"),
+            *plain,
+            ("Own choice (on, off, none)", cells),
+        ]
 
     def rule(self) -> dict[str, Any] | None:
-        """The line as a rule; None when it was left empty. Whether it makes sense is the rules' own business."""
+        """The line as a rule; None when it was left empty.
+
+        Whether it makes sense is the rules' own business.
+        """
         typed = self.cleaned_data
-        name, op, text = typed.get("field", ""), typed.get("op") or "is", typed.get("value", "").strip()
+        name = typed.get("field", "")
+        op = typed.get("op") or "is"
+        text = typed.get("value", "").strip()
         if not name:
             return None
         value: Any = text
         if op in ("in", "not_in"):
             value = [part.strip() for part in text.split(",") if part.strip()]
         if name == "tag":
-            value = [_slug(one) for one in value] if isinstance(value, list) else _slug(value)
+            if isinstance(value, list):
+                value = [_slug(one) for one in value]
+            else:
+                value = _slug(value)
         if name.startswith("preference/"):
             name, kind, channel = name.split("/")
             value = {"type": kind, "channel": channel, "choice": text.lower()}
         if name == "metadata":
             name = f"metadata.{typed.get('key', '').strip()}"
         rule = {"field": name, "op": op, "value": value}
-        return {"field": name, "op": op} if op.endswith("exists") and not text else rule
+        if op.endswith("exists") and not text:
+            return {"field": name, "op": op}
+        return rule
 
 
 def _slug(text: str) -> str:
     """People type a tag's name; rules carry its slug."""
     tag = Tag.objects.filter(name__iexact=text).first()
-    return tag.slug if tag else text
+    if tag:
+        return tag.slug
+    return text
 
 
 def _row(rule: dict[str, Any]) -> dict[str, str]:
@@ -93,12 +116,24 @@ def _row(rule: dict[str, Any]) -> dict[str, str]:
     name, _, key = str(rule["field"]).partition(".")
     value = rule.get("value", "")
     if name == "preference":
-        return {"field": f"preference/{value['type']}/{value['channel']}", "op": rule["op"], "value": value["choice"]}
+        return {
+            "field": f"preference/{value['type']}/{value['channel']}",
+            "op": rule["op"],
+            "value": value["choice"],
+        }
     if isinstance(value, list):
         value = ", ".join(map(str, value))
     elif isinstance(value, bool):
-        value = "true" if value else "false"
-    return {"field": name, "key": key, "op": rule["op"], "value": "" if value is None else str(value)}
+        if value:
+            value = "true"
+        else:
+            value = "false"
+    return {
+        "field": name,
+        "key": key,
+        "op": rule["op"],
+        "value": "" if value is None else str(value),
+    }
 
 
 class RuleRows(BaseFormSet):
@@ -129,9 +164,14 @@ class Builder:
     """The form and its two lists of rows: those that must match, and those that must not."""
 
     def __init__(self, segment: Segment | None, data: Any = None) -> None:
-        saved = segment.rules if segment else {"all": []}
+        if segment:
+            saved = segment.rules
+        else:
+            saved = {"all": []}
         self.nested = not is_flat(saved)
-        word = "any" if "any" in saved else "all"
+        word = "all"
+        if "any" in saved:
+            word = "any"
         initial: dict[str, Any] = {"match": word}
         if segment:
             initial |= {"name": segment.name, "description": segment.description}
@@ -139,9 +179,18 @@ class Builder:
             initial["source"] = saved
         self.form = SegmentForm(data, initial=initial)
         self.form.fields["source"].required = self.nested
-        lines, without = ([], []) if self.nested else (saved.get(word, []), saved.get("not", {}).get("any", []))
-        self.rows = RuleFormSet(_one_more(data, "rows"), prefix="rows", initial=[_row(rule) for rule in lines])
-        self.unless = RuleFormSet(_one_more(data, "unless"), prefix="unless", initial=[_row(rule) for rule in without])
+        if self.nested:
+            lines = []
+            without = []
+        else:
+            lines = saved.get(word, [])
+            without = saved.get("not", {}).get("any", [])
+        self.rows = RuleFormSet(
+            _one_more(data, "rows"), prefix="rows", initial=[_row(rule) for rule in lines]
+        )
+        self.unless = RuleFormSet(
+            _one_more(data, "unless"), prefix="unless", initial=[_row(rule) for rule in without]
+        )
 
     def rules(self) -> Any:
         """What was built; None for JSON that is none, and rules.parse judges the rest."""
@@ -172,13 +221,17 @@ def _one_more(data: Any, prefix: str) -> Any:
     if data is None or data.get("add") != prefix:
         return data
     data = data.copy()
-    data[f"{prefix}-TOTAL_FORMS"] = str((whole_number(data.get(f"{prefix}-TOTAL_FORMS", "")) or 0) + 1)
+    data[f"{prefix}-TOTAL_FORMS"] = str(
+        (whole_number(data.get(f"{prefix}-TOTAL_FORMS", "")) or 0) + 1
+    )
     return data
 
 
 @dataclass(slots=True)
 class Matches:
-    """Who matches: how many, the first of them with the reasons, and the rules in words; or what is wrong."""
+    """Who matches: how many, the first of them with the reasons, and the rules in words;
+    or what is wrong.
+    """
 
     sentence: str = ""
     count: int = 0
@@ -225,18 +278,29 @@ def page(request: HttpRequest, uid: str) -> HttpResponse:
     segment = get_object_or_404(Segment, uid=uid)
     if not may(request.user, Capability.EDIT):
         return render(
-            request, "dashboard/audience/segments/view.html", {"segment": segment, "matches": matches_of(segment.rules)}
+            request,
+            "dashboard/audience/segments/view.html",
+            {"segment": segment, "matches": matches_of(segment.rules)},
         )
     return _edit(request, segment)
 
 
 def _edit(request: HttpRequest, segment: Segment | None) -> HttpResponse:
-    """One address for building, looking and saving: the button says which (`add`, `show`, or neither)."""
+    """One address for building, looking and saving: the button says which (`add`, `show`,
+    or neither).
+    """
     builder = Builder(segment, request.POST or None)
-    matches, looking = None, "add" in request.POST or "show" in request.POST
+    matches = None
+    looking = "add" in request.POST or "show" in request.POST
     if request.method == "POST":
-        valid, made = builder.form.is_valid(), builder.rules()
-        if valid and not looking and made is not None and (saved := _save(request, builder, segment, made)):
+        valid = builder.form.is_valid()
+        made = builder.rules()
+        if (
+            valid
+            and not looking
+            and made is not None
+            and (saved := _save(request, builder, segment, made))
+        ):
             return redirect("dashboard:segment", saved.uid)
         if looking:
             builder.form.errors.pop("name", None)  # it is not needed to look
@@ -254,12 +318,17 @@ def _edit(request: HttpRequest, segment: Segment | None) -> HttpResponse:
     return render(request, "dashboard/audience/segments/edit.html", values)
 
 
-def _save(request: HttpRequest, builder: Builder, segment: Segment | None, made: Any) -> Segment | None:
+def _save(
+    request: HttpRequest, builder: Builder, segment: Segment | None, made: Any
+) -> Segment | None:
     typed = builder.form.cleaned_data
     words = {"name": typed["name"], "description": typed["description"], "rules": made}
     stamp = {"by": staff_actor(request), "now": timezone.now()}
     try:
-        saved = change_segment(segment=segment, **words, **stamp) if segment else make_segment(**words, **stamp)
+        if segment:
+            saved = change_segment(segment=segment, **words, **stamp)
+        else:
+            saved = make_segment(**words, **stamp)
     except SegmentNameTaken as error:
         builder.form.add_error("name", str(error))
     except BadRules as error:

@@ -1,4 +1,6 @@
-"""The suppression list: addresses nothing is sent to, how they came there, and letting one go again."""
+"""The suppression list: addresses nothing is sent to, how they came there,
+and letting one go again.
+"""
 
 from typing import Any
 
@@ -19,14 +21,20 @@ from apps.followers.models import Address, Channel, Suppression, SuppressionReas
 
 
 class AddForm(forms.Form):
-    channel = forms.ChoiceField(choices=[(Channel.EMAIL, Channel.EMAIL.label), (Channel.SMS, Channel.SMS.label)])
-    value = forms.CharField(max_length=500, label="Address", help_text="An e-mail address, or a number such as +4930…")
+    channel = forms.ChoiceField(
+        choices=[(Channel.EMAIL, Channel.EMAIL.label), (Channel.SMS, Channel.SMS.label)]
+    )
+    value = forms.CharField(
+        max_length=500, label="Address", help_text="An e-mail address, or a number such as +4930…"
+    )
     note = forms.CharField(max_length=300, required=False, help_text="Why; shown in the list.")
 
 
 class ReleaseForm(forms.Form):
     reason = forms.CharField(
-        max_length=300, label="Why may we write to this address again?", widget=forms.Textarea({"rows": 2})
+        max_length=300,
+        label="Why may we write to this address again?",
+        widget=forms.Textarea({"rows": 2}),
     )
 
 
@@ -66,7 +74,10 @@ def add(request: HttpRequest) -> HttpResponse:
     if request.method == "POST" and form.is_valid():
         try:
             row = suppress(
-                **form.cleaned_data, reason=SuppressionReason.MANUAL, by=staff_actor(request), now=timezone.now()
+                **form.cleaned_data,
+                reason=SuppressionReason.MANUAL,
+                by=staff_actor(request),
+                now=timezone.now(),
             )
         except BadAddress as error:
             form.add_error("value", str(error))
@@ -90,14 +101,21 @@ def let_go(request: HttpRequest, pk: int) -> HttpResponse:
     form = ReleaseForm(request.POST)
     if not form.is_valid():
         return _release_page(request, row, form)
-    release(suppression=row, note=form.cleaned_data["reason"], by=staff_actor(request), now=timezone.now())
+    release(
+        suppression=row,
+        note=form.cleaned_data["reason"],
+        by=staff_actor(request),
+        now=timezone.now(),
+    )
     messages.success(request, f"{row.key} was released; messages may go there again.")
     return redirect("dashboard:suppressions")
 
 
 def _release_page(request: HttpRequest, row: Suppression, form: Any) -> HttpResponse:
     _name_owners([row])
-    return render(request, "dashboard/audience/suppressions/release.html", {"row": row, "form": form})
+    return render(
+        request, "dashboard/audience/suppressions/release.html", {"row": row, "form": form}
+    )
 
 
 urlpatterns = [

@@ -31,14 +31,24 @@ def index(request: HttpRequest) -> HttpResponse:
     form.helper = plain_helper()
     if request.method == "POST" and form.is_valid():
         try:
-            tag = tagging.make_tag(name=form.cleaned_data["tags"], by=staff_actor(request), now=timezone.now())
+            tag = tagging.make_tag(
+                name=form.cleaned_data["tags"], by=staff_actor(request), now=timezone.now()
+            )
         except BadFollower as error:
             add_refusal(form, error)
         else:
-            messages.success(request, f"The tag {tag} is made. Put it on people from the list of followers.")
+            messages.success(
+                request, f"The tag {tag} is made. Put it on people from the list of followers."
+            )
             return redirect("dashboard:tags")
     # a subquery reads the index of each tag; a join would group all taggings
-    held = Tagging.objects.filter(tag=OuterRef("pk")).order_by().values("tag").annotate(n=Count("pk")).values("n")
+    held = (
+        Tagging.objects.filter(tag=OuterRef("pk"))
+        .order_by()
+        .values("tag")
+        .annotate(n=Count("pk"))
+        .values("n")
+    )
     tags = Tag.objects.annotate(held=Coalesce(Subquery(held, output_field=IntegerField()), 0))
     return render(request, "dashboard/audience/tags/list.html", {"tags": tags, "form": form})
 

@@ -1,4 +1,6 @@
-"""Webhooks: how each stands, switched off and on, given a new secret, added and removed; of one follower, or of all."""
+"""Webhooks: how each stands, switched off and on, given a new secret, added and removed;
+of one follower, or of all.
+"""
 
 from collections.abc import Callable
 from typing import Any
@@ -26,7 +28,8 @@ from apps.followers.people.contacts import REFUSALS
 @requires(Capability.VIEW)
 def index(request: HttpRequest) -> HttpResponse:
     asked = request.GET.get("state", "")
-    asked = asked if asked in Standing.values else ""
+    if asked not in Standing.values:
+        asked = ""
     text = request.GET.get("q", "").strip()
     rows = webhook_calls.listed(asked)
     if text:
@@ -48,7 +51,9 @@ def _page(request: HttpRequest, rows: QuerySet[Webhook], context: dict[str, Any]
         row.standing = webhook_calls.standing_of(row)
         row.once = double_submit.token()
     return render(
-        request, "dashboard/audience/webhooks/list.html", {"page": page, "once": double_submit.token(), **context}
+        request,
+        "dashboard/audience/webhooks/list.html",
+        {"page": page, "once": double_submit.token(), **context},
     )
 
 
@@ -62,7 +67,9 @@ def add(request: HttpRequest, uid: str) -> HttpResponse:
         return done
     url = request.POST.get("url", "")
     try:
-        row, secret = webhooks.add_webhook(follower=follower, url=url, by=staff_actor(request), now=timezone.now())
+        row, secret = webhooks.add_webhook(
+            follower=follower, url=url, by=staff_actor(request), now=timezone.now()
+        )
     except (*REFUSALS, webhooks.WebhookKnown) as error:
         messages.error(request, str(error))
         return redirect("dashboard:follower-webhooks", follower.uid)
@@ -84,7 +91,9 @@ def rotate(request: HttpRequest, uid: str) -> HttpResponse:
 @requires(Capability.EDIT)
 def change(request: HttpRequest, uid: str) -> HttpResponse:
     """Off, on, or away with it; a second press finds it done."""
-    row = Address.objects.filter(uid=uid, channel=Channel.WEBHOOK).select_related("follower").first()
+    row = (
+        Address.objects.filter(uid=uid, channel=Channel.WEBHOOK).select_related("follower").first()
+    )
     if row is not None and request.POST.get("do") in _ACTS:
         act, done = _ACTS[request.POST["do"]]
         act(webhook=row, by=staff_actor(request), now=timezone.now())
@@ -108,14 +117,18 @@ def _already(request: HttpRequest) -> HttpResponse | None:
     return None
 
 
-def _secret_page(request: HttpRequest, row: Address, secret: str, *, rotated: bool = False) -> HttpResponse:
+def _secret_page(
+    request: HttpRequest, row: Address, secret: str, *, rotated: bool = False
+) -> HttpResponse:
     double_submit.remember(request, reverse("dashboard:follower-webhooks", args=[row.follower.uid]))
     context = {"webhook": row, "secret": secret, "rotated": rotated}
     return render(request, "dashboard/audience/webhooks/secret.html", context)
 
 
 def _find(uid: str) -> Address:
-    return get_object_or_404(Address.objects.select_related("follower"), uid=uid, channel=Channel.WEBHOOK)
+    return get_object_or_404(
+        Address.objects.select_related("follower"), uid=uid, channel=Channel.WEBHOOK
+    )
 
 
 urlpatterns = [

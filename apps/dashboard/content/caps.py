@@ -14,7 +14,14 @@ from apps.accounts.actors import staff_actor
 from apps.accounts.permissions import Capability, requires
 from apps.dashboard.shell.forms import channel_choices
 from apps.followers.models import Channel
-from apps.notifications.decide.cap_rules import BadCap, CapValues, change_cap, make_cap, remove_cap, values_of
+from apps.notifications.decide.cap_rules import (
+    BadCap,
+    CapValues,
+    change_cap,
+    make_cap,
+    remove_cap,
+    values_of,
+)
 from apps.notifications.models import Cap, CapOutcome
 
 UNITS = {"hours": 3600, "minutes": 60, "seconds": 1}
@@ -26,7 +33,10 @@ class CapForm(forms.Form):
     window = forms.IntegerField(min_value=1, label="In a window of")
     unit = forms.ChoiceField(
         label="Of which unit",
-        choices=[("days", "calendar days in the follower's zone, today the first"), *((unit, unit) for unit in UNITS)],
+        choices=[
+            ("days", "calendar days in the follower's zone, today the first"),
+            *((unit, unit) for unit in UNITS),
+        ],
         help_text="Hours, minutes and seconds look back from each message.",
     )
     channels = forms.MultipleChoiceField(
@@ -45,18 +55,29 @@ class CapForm(forms.Form):
         label="One too many",
         help_text="What can't be gathered, because its type is never in digests, waits.",
     )
-    enabled = forms.BooleanField(required=False, help_text="Off: it stops nothing, and counts nothing.")
+    enabled = forms.BooleanField(
+        required=False, help_text="Off: it stops nothing, and counts nothing."
+    )
 
     def __init__(self, data: Any = None, *, cap: Cap | None) -> None:
-        before = values_of(cap) if cap else CapValues(name="", channels=["email"], limit=3, days=1)
-        initial = {name: getattr(before, name) for name in ("name", "limit", "channels", "commercial", "outcome")}
+        if cap:
+            before = values_of(cap)
+        else:
+            before = CapValues(name="", channels=["email"], limit=3, days=1)
+        initial = {
+            name: getattr(before, name)
+            for name in ("name", "limit", "channels", "commercial", "outcome")
+        }
         window, unit = _window(before)
-        super().__init__(data, initial={**initial, "enabled": before.enabled, "window": window, "unit": unit})
+        super().__init__(
+            data, initial={**initial, "enabled": before.enabled, "window": window, "unit": unit}
+        )
         self.fields["channels"].choices = channel_choices(before.channels)
 
     def values(self) -> CapValues:
         typed = dict(self.cleaned_data)
-        window, unit = typed.pop("window"), typed.pop("unit")
+        window = typed.pop("window")
+        unit = typed.pop("unit")
         if unit == "days":
             return CapValues(**typed, days=window)
         return CapValues(**typed, seconds=window * UNITS[unit])
@@ -77,7 +98,9 @@ def index(request: HttpRequest) -> HttpResponse:
     caps = list(Cap.objects.all())
     for cap in caps:
         window, unit = _window(values_of(cap))
-        what = "calendar days" if unit == "days" else unit
+        what = unit
+        if unit == "days":
+            what = "calendar days"
         cap.rule = f"{cap.limit} in {window} {what.removesuffix('s') if window == 1 else what}"
         cap.labels = [str(Channel(channel).label) for channel in cap.channels]
     return render(request, "dashboard/content/caps/list.html", {"caps": caps})

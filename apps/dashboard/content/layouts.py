@@ -55,7 +55,10 @@ START = """<!doctype html>
 class LayoutForm(forms.Form):
     name = forms.CharField(max_length=100)
     html = forms.CharField(
-        label="HTML", strip=False, widget=source_area(24), help_text="Liquid, with {{ content }} where the words go."
+        label="HTML",
+        strip=False,
+        widget=source_area(24),
+        help_text="Liquid, with {{ content }} where the words go.",
     )
     text = forms.CharField(
         label="Plain text",
@@ -73,7 +76,9 @@ class NewLayoutForm(LayoutForm):
     def clean_key(self) -> str:
         key: str = self.cleaned_data["key"]
         if Layout.objects.filter(key=key).exists():
-            raise forms.ValidationError(f"There is already a layout with the key {key}. Choose another key.")
+            raise forms.ValidationError(
+                f"There is already a layout with the key {key}. Choose another key."
+            )
         return key
 
 
@@ -86,7 +91,11 @@ def index(request: HttpRequest) -> HttpResponse:
 @requires(Capability.EDIT)
 def create(request: HttpRequest) -> HttpResponse:
     form = NewLayoutForm(request.POST or None, initial={"html": START})
-    if request.method == "POST" and form.is_valid() and (layout := _saved(request, form, form.cleaned_data["key"])):
+    if (
+        request.method == "POST"
+        and form.is_valid()
+        and (layout := _saved(request, form, form.cleaned_data["key"]))
+    ):
         return redirect("dashboard:layout", layout.key)
     return render(request, "dashboard/content/layouts/edit.html", {"form": form})
 
@@ -96,14 +105,20 @@ def edit(request: HttpRequest, key: str) -> HttpResponse:
     """Everybody may look; only editors may save."""
     layout = get_object_or_404(Layout, key=key)
     editing = may(request.user, Capability.EDIT)
-    data = request.POST if request.method == "POST" and editing else None
+    data = None
+    if request.method == "POST" and editing:
+        data = request.POST
     form = LayoutForm(data, initial={"name": layout.name, "html": layout.html, "text": layout.text})
     if not editing:
         for field in form.fields.values():
             field.disabled = True
     if form.is_bound and form.is_valid() and _saved(request, form, key):
         return redirect("dashboard:layout", key)
-    return render(request, "dashboard/content/layouts/edit.html", {"form": form, "layout": layout, "editing": editing})
+    return render(
+        request,
+        "dashboard/content/layouts/edit.html",
+        {"form": form, "layout": layout, "editing": editing},
+    )
 
 
 def _saved(request: HttpRequest, form: Any, key: str) -> Layout | None:
@@ -112,16 +127,24 @@ def _saved(request: HttpRequest, form: Any, key: str) -> Layout | None:
     html, text = (values[name].replace("\r\n", "\n") for name in ("html", "text"))
     try:
         layout = save_layout(
-            key=key, name=values["name"], html=html, text=text, by=staff_actor(request), now=timezone.now()
+            key=key,
+            name=values["name"],
+            html=html,
+            text=text,
+            by=staff_actor(request),
+            now=timezone.now(),
         )
     except NotPublishable as error:
         for problem in error.problems:
             field = problem.where.removeprefix("layout.")
-            line = f"Line {problem.line}: " if problem.line else ""
+            line = ""
+            if problem.line:
+                line = f"Line {problem.line}: "
             form.add_error(field if field in form.fields else None, f"{line}{problem.message}")
         return None
     messages.success(
-        request, f"{layout.name} is saved. What is published already keeps the layout it was published with."
+        request,
+        f"{layout.name} is saved. What is published already keeps the layout it was published with.",
     )
     return layout
 
@@ -133,7 +156,9 @@ def _saved(request: HttpRequest, form: Any, key: str) -> Layout | None:
 def frame(request: HttpRequest, key: str) -> HttpResponse:
     """The layout around sample words, for a made-up follower."""
     layout = get_object_or_404(Layout, key=key)
-    values = preview_context(Follower(name="Alex Example", language="en"), NotificationType(**SOME_TYPE), {})
+    values = preview_context(
+        Follower(name="Alex Example", language="en"), NotificationType(**SOME_TYPE), {}
+    )
     try:
         shown = Compiled(Version(layout=layout), words=SAMPLE).render(Channel.EMAIL, "en", values)
     except RenderError as error:

@@ -1,4 +1,6 @@
-"""Message types: what followers can have an opinion about, with its category, channels and template."""
+"""Message types: what followers can have an opinion about, with its category,
+channels and template.
+"""
 
 from typing import Any
 
@@ -18,7 +20,15 @@ from apps.content.models import Template
 from apps.dashboard.shell.forms import JsonField, KeyField, channel_choices
 from apps.followers.models import Category, Channel, DoubtPolicy, NotificationType
 from apps.notifications.models import TypeTemplate
-from apps.notifications.types.edit import BadType, TypeValues, change_type, check, make_type, template_of, values_of
+from apps.notifications.types.edit import (
+    BadType,
+    TypeValues,
+    change_type,
+    check,
+    make_type,
+    template_of,
+    values_of,
+)
 
 OTHER_LANGUAGES = [(tag, name) for tag, name in settings.LANGUAGES if tag != "en"]
 CHAIN = [f"fallback_{place}" for place in range(1, 5)]  # as many as a form should ask for
@@ -33,14 +43,20 @@ CATEGORY_HELP = {
 class TypeForm(forms.Form):
     name = forms.CharField(max_length=100, help_text="Followers read it in their preferences.")
     description = forms.CharField(
-        max_length=300, required=False, help_text="One sentence for followers: what it is and how often it comes."
+        max_length=300,
+        required=False,
+        help_text="One sentence for followers: what it is and how often it comes.",
     )
-    category = forms.ChoiceField(choices=[(each, f"{each.label}: {CATEGORY_HELP[each]}") for each in Category])
+    category = forms.ChoiceField(
+        choices=[(each, f"{each.label}: {CATEGORY_HELP[each]}") for each in Category]
+    )
     commercial = forms.BooleanField(
         required=False,
         help_text="Obeys the global opt-out and carries one-click unsubscribe. Marketing always is; critical never.",
     )
-    channels = forms.MultipleChoiceField(widget=forms.CheckboxSelectMultiple, label="Offered on", required=False)
+    channels = forms.MultipleChoiceField(
+        widget=forms.CheckboxSelectMultiple, label="Offered on", required=False
+    )
     default_channels = forms.MultipleChoiceField(
         widget=forms.CheckboxSelectMultiple,
         label="On by default",
@@ -96,37 +112,62 @@ class TypeForm(forms.Form):
         rows=8,
         help_text="Draft 2020-12. A call whose data does not fit is refused, and told where. Empty: anything goes.",
     )
-    active = forms.BooleanField(required=False, help_text="Off: nothing of this kind is sent to anyone.")
-    position = forms.IntegerField(min_value=0, max_value=32767, label="Order in the preference center")
+    active = forms.BooleanField(
+        required=False, help_text="Off: nothing of this kind is sent to anyone."
+    )
+    position = forms.IntegerField(
+        min_value=0, max_value=32767, label="Order in the preference center"
+    )
 
-    def __init__(self, data: Any = None, *, row: NotificationType | None, may_administer: bool) -> None:
-        self.row, self.may_administer = row, may_administer
-        self.before = values_of(row) if row else TypeValues(name="", channels=["email"], default_channels=["email"])
-        speaks = template_of(row) if row else None
+    def __init__(
+        self, data: Any = None, *, row: NotificationType | None, may_administer: bool
+    ) -> None:
+        self.row = row
+        self.may_administer = may_administer
+        if row:
+            self.before = values_of(row)
+        else:
+            self.before = TypeValues(name="", channels=["email"], default_channels=["email"])
+        speaks = None
+        if row:
+            speaks = template_of(row)
         initial = {name: getattr(self.before, name) for name in TypeValues.__dataclass_fields__}
         for tag, _ in OTHER_LANGUAGES:
             words = (self.before.translations or {}).get(tag, {})
-            initial |= {f"name_{tag}": words.get("name", ""), f"description_{tag}": words.get("description", "")}
+            initial |= {
+                f"name_{tag}": words.get("name", ""),
+                f"description_{tag}": words.get("description", ""),
+            }
         chain = dict(zip(CHAIN, self.before.fallback, strict=False))
         super().__init__(data, initial={**initial, **chain, "template": speaks})
         for name in ("channels", "default_channels", "locked_channels"):
             self.fields[name].choices = channel_choices(self.before.channels)
         for place, name in enumerate(CHAIN):
-            choices = [("", "no other" if place else "all channels at once"), *channel_choices(self.before.channels)]
-            label = f"{place + 1}. channel" if place else "Try one channel after the other, first"
+            choices = [
+                ("", "no other" if place else "all channels at once"),
+                *channel_choices(self.before.channels),
+            ]
+            label = "Try one channel after the other, first"
+            if place:
+                label = f"{place + 1}. channel"
             self.fields[name] = forms.ChoiceField(choices=choices, required=False, label=label)
         if not may_administer:
             self.fields["locked_channels"].disabled = True
         offered = Template.objects.filter(private=False, archived_at=None)
-        self.fields["template"].queryset = offered | Template.objects.filter(pk=speaks.pk if speaks else None)
+        self.fields["template"].queryset = offered | Template.objects.filter(
+            pk=speaks.pk if speaks else None
+        )
         for tag, language in OTHER_LANGUAGES:
-            self.fields[f"name_{tag}"] = forms.CharField(max_length=100, required=False, label=f"Name ({language})")
+            self.fields[f"name_{tag}"] = forms.CharField(
+                max_length=100, required=False, label=f"Name ({language})"
+            )
             self.fields[f"description_{tag}"] = forms.CharField(
                 max_length=300, required=False, label=f"Description ({language})"
             )
         if row is None:
             self.fields["key"] = KeyField(
-                max_length=60, help_text="What programs call it, for example order-shipped. It can't be changed later."
+                max_length=60,
+                help_text="What programs call it, for example order-shipped. It can't be changed later.",
             )
             self.order_fields(["name", "key"])
 
@@ -148,9 +189,14 @@ class TypeForm(forms.Form):
 
     def values(self) -> TypeValues:
         typed = self.cleaned_data
-        translations = {language: dict(words) for language, words in (self.before.translations or {}).items()}
+        translations = {
+            language: dict(words) for language, words in (self.before.translations or {}).items()
+        }
         for tag, _ in OTHER_LANGUAGES:
-            translations[tag] = {"name": typed[f"name_{tag}"], "description": typed[f"description_{tag}"]}
+            translations[tag] = {
+                "name": typed[f"name_{tag}"],
+                "description": typed[f"description_{tag}"],
+            }
         return TypeValues(
             **{
                 name: typed[name]
@@ -167,7 +213,9 @@ class TypeForm(forms.Form):
 
     def words_of_others(self) -> list[forms.BoundField]:
         """The fields of the other languages, for the template."""
-        return [self[f"{part}_{tag}"] for tag, _ in OTHER_LANGUAGES for part in ("name", "description")]
+        return [
+            self[f"{part}_{tag}"] for tag, _ in OTHER_LANGUAGES for part in ("name", "description")
+        ]
 
 
 @requires(Capability.VIEW)
@@ -175,7 +223,8 @@ class TypeForm(forms.Form):
 def index(request: HttpRequest) -> HttpResponse:
     rows = list(NotificationType.objects.all())
     speaks = {
-        spoken.notification_type_id: spoken.template for spoken in TypeTemplate.objects.select_related("template")
+        spoken.notification_type_id: spoken.template
+        for spoken in TypeTemplate.objects.select_related("template")
     }
     for row in rows:
         row.speaks = speaks.get(row.pk)
@@ -208,7 +257,9 @@ def edit(request: HttpRequest, key: str) -> HttpResponse:
 
 
 def _edit(request: HttpRequest, row: NotificationType | None) -> HttpResponse:
-    form = TypeForm(request.POST or None, row=row, may_administer=may(request.user, Capability.ADMINISTER))
+    form = TypeForm(
+        request.POST or None, row=row, may_administer=may(request.user, Capability.ADMINISTER)
+    )
     if request.method == "POST" and form.is_valid():
         typed = {"values": form.values(), "template": form.cleaned_data["template"]}
         stamp = {"by": staff_actor(request), "now": timezone.now()}

@@ -1,6 +1,8 @@
-"""See a version as a chosen follower, language and channel before anyone gets it, and send a real test of it.
+"""See a version as a chosen follower, language and channel before anyone gets it,
+and send a real test of it.
 
-Any page may show the panel: `{% include "dashboard/content/templates/_preview_here.html" with version=version %}`.
+Any page may show the panel: `{% include "dashboard/content/templates/_preview_here.html" with
+version=version %}`.
 """
 
 from dataclasses import dataclass
@@ -39,10 +41,16 @@ VIEWS = {
     "sms": (("phone", "Phone"),),
 }
 SIZES = (("wide", "Computer"), ("narrow", "Phone"))
-# What stands in where no message type is known yet: the strictest one, so that the footer shows all links.
-SOME_TYPE = {"key": "preview", "name": "Preview", "category": Category.MARKETING, "commercial": True}
-# A mail is a stranger's page: no script, no form, no way out of its frame; images may come from anywhere, as in a
-# mail program. `sandbox` holds when somebody opens the address outside the frame.
+# What stands in where no message type is known yet: the strictest one,
+# so that the footer shows all links.
+SOME_TYPE = {
+    "key": "preview",
+    "name": "Preview",
+    "category": Category.MARKETING,
+    "commercial": True,
+}
+# A mail is a stranger's page: no script, no form, no way out of its frame; images may come from
+# anywhere, as in a mail program. `sandbox` holds when somebody opens the address outside the frame.
 MAIL_POLICY = {
     "default-src": [NONE],
     "style-src": ["'unsafe-inline'"],
@@ -95,12 +103,17 @@ class Wish:
 
 
 def wish_of(request: HttpRequest, uid: UUID) -> Wish:
-    asked = request.POST if request.method == "POST" else request.GET
+    if request.method == "POST":
+        asked = request.POST
+    else:
+        asked = request.GET
     version = get_object_or_404(Version.objects.select_related("template", "layout"), uid=uid)
     offered = channels_of(version)
     channel = asked.get("channel", "")
     if channel not in offered:
-        channel = offered[0] if offered else Channel.EMAIL
+        channel = Channel.EMAIL
+        if offered:
+            channel = offered[0]
     views = [name for name, _ in VIEWS.get(channel, ())]
     kind, data = _purpose(version)
     text = asked.get("follower", "").strip()
@@ -159,7 +172,9 @@ def _panel(request: HttpRequest, wish: Wish, **more: Any) -> HttpResponse:
             source = content.decode("utf-8", "replace").replace("\r\n", "\n")
         except (RenderError, BadHeader) as problem:
             error = str(problem)
-    languages = [(row.language, language_name(row.language)) for row in wish.version.translations.all()]
+    languages = [
+        (row.language, language_name(row.language)) for row in wish.version.translations.all()
+    ]
     context = {
         "wish": wish,
         "version": wish.version,
@@ -169,8 +184,12 @@ def _panel(request: HttpRequest, wish: Wish, **more: Any) -> HttpResponse:
         "cost": cost_of(result.parts) if result and wish.channel == Channel.SMS else None,
         "languages": languages,
         "shown_language": language_name(result.language) if result else "",
-        "channels": [(channel, CHANNEL_PARTS[channel].label) for channel in channels_of(wish.version)],
-        "views": [(name, label, wish.query(view=name)) for name, label in VIEWS.get(wish.channel, ())],
+        "channels": [
+            (channel, CHANNEL_PARTS[channel].label) for channel in channels_of(wish.version)
+        ],
+        "views": [
+            (name, label, wish.query(view=name)) for name, label in VIEWS.get(wish.channel, ())
+        ],
         "sizes": [(name, label, wish.query(size=name)) for name, label in SIZES],
         "others": [(other, wish.query(follower=str(other.uid))) for other in wish.others],
         "query": wish.query(),
@@ -179,7 +198,9 @@ def _panel(request: HttpRequest, wish: Wish, **more: Any) -> HttpResponse:
         "to": request.POST.get("to") or request.user.email,
         **more,
     }
-    name = "_preview" if request.headers.get("HX-Request") else "preview"
+    name = "preview"
+    if request.headers.get("HX-Request"):
+        name = "_preview"
     return render(request, f"dashboard/content/templates/{name}.html", context)
 
 
@@ -207,7 +228,9 @@ def download(request: HttpRequest, uid: UUID) -> HttpResponse:
         return redirect(f"{reverse('dashboard:preview', args=[uid])}?{wish.query()}")
     name = f"{wish.version.template.key}-v{wish.version.number}.eml"
     disposition = f'attachment; filename="{name}"'
-    return HttpResponse(content, content_type="message/rfc822", headers={"Content-Disposition": disposition})
+    return HttpResponse(
+        content, content_type="message/rfc822", headers={"Content-Disposition": disposition}
+    )
 
 
 @requires(Capability.EDIT)
@@ -223,7 +246,9 @@ def send_test(request: HttpRequest, uid: UUID) -> HttpResponse:
 
 
 def try_out(request: HttpRequest, known: dict[str, Any], *, to: str) -> tuple[bool, str]:
-    """Really send what `known` says (as `Wish.known`): whether the server took it, and a sentence about that."""
+    """Really send what `known` says (as `Wish.known`): whether the server took it,
+    and a sentence about that.
+    """
     try:
         outcome = preview.send_test(**known, to=to, by=staff_actor(request), now=timezone.now())
     except RenderError as error:
@@ -231,15 +256,24 @@ def try_out(request: HttpRequest, known: dict[str, Any], *, to: str) -> tuple[bo
     except (BadAddress, BadSettings, preview.NoWayOut, Undecryptable) as error:
         return False, str(error)
     if outcome.result == Result.ACCEPTED:
-        return True, f"The server took the test for {to}. It said: {outcome.detail or 'nothing more'}"
+        return (
+            True,
+            f"The server took the test for {to}. It said: {outcome.detail or 'nothing more'}",
+        )
     said = outcome.detail or "It gave no reason."
     match outcome.result:
         case Result.ACCOUNT:
-            return False, f"Nothing can leave through this account. {said.rstrip('.')}. Check it under Channels."
+            return (
+                False,
+                f"Nothing can leave through this account. {said.rstrip('.')}. Check it under Channels.",
+            )
         case Result.TRANSIENT | Result.THROTTLED:
             return False, f"Not taken now, perhaps later. The server said: {said}"
         case Result.IN_DOUBT:
-            return False, f"It was handed over, but no answer came: look into the mailbox of {to}. {said}"
+            return (
+                False,
+                f"It was handed over, but no answer came: look into the mailbox of {to}. {said}",
+            )
         case Result.PERMANENT_RECIPIENT:
             return False, f"The server will not take mail for {to}. It said: {said}"
     return False, f"This message will not be taken. {said}"

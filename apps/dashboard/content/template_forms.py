@@ -1,4 +1,6 @@
-"""The forms of the template editor: the draft, its words per language, its variables, and what comes back as data."""
+"""The forms of the template editor: the draft, its words per language, its variables,
+and what comes back as data.
+"""
 
 import json
 from collections.abc import Iterable
@@ -50,11 +52,15 @@ def language_name(tag: str) -> str:
 
 def source_area(rows: int) -> forms.Textarea:
     """A box for words with Liquid in them: fixed width, no corrections by the browser."""
-    return forms.Textarea({"rows": rows, "class": "font-monospace", "spellcheck": "false", "autocomplete": "off"})
+    return forms.Textarea(
+        {"rows": rows, "class": "font-monospace", "spellcheck": "false", "autocomplete": "off"}
+    )
 
 
 class NewTemplateForm(forms.Form):
-    name = forms.CharField(max_length=120, help_text="What your team calls it, for example Order confirmation.")
+    name = forms.CharField(
+        max_length=120, help_text="What your team calls it, for example Order confirmation."
+    )
     key = KeyField(
         max_length=80,
         required=False,
@@ -83,19 +89,28 @@ class NameForm(forms.Form):
 
 
 class DraftForm(forms.Form):
-    """What belongs to the whole draft. `seen` is the moment of the last save that this page showed."""
+    """What belongs to the whole draft.
 
-    default_language = forms.ChoiceField(help_text="For followers whose language is not written here.")
+    `seen` is the moment of the last save that this page showed.
+    """
+
+    default_language = forms.ChoiceField(
+        help_text="For followers whose language is not written here."
+    )
     layout = forms.ModelChoiceField(
         Layout.objects.all(),
         to_field_name="key",
         required=False,
         empty_label="No layout: the e-mail is exactly the HTML below",
     )
-    note = forms.CharField(max_length=200, required=False, help_text="What changed and why; shown in the history.")
+    note = forms.CharField(
+        max_length=200, required=False, help_text="What changed and why; shown in the history."
+    )
     seen = forms.CharField(required=False, widget=forms.HiddenInput)
     add_language = forms.ChoiceField(
-        required=False, label="Add a language", widget=forms.Select({"class": "form-select form-select-sm"})
+        required=False,
+        label="Add a language",
+        widget=forms.Select({"class": "form-select form-select-sm"}),
     )
 
     def __init__(self, *args: Any, languages: list[str], **kwargs: Any) -> None:
@@ -116,18 +131,28 @@ def field_for(part: Part) -> forms.CharField:
     else:
         widget = forms.TextInput({"autocomplete": "off"})
     return forms.CharField(
-        label=part.label, required=False, strip=False, widget=widget, help_text=HELP.get((part.name, part.kind), "")
+        label=part.label,
+        required=False,
+        strip=False,
+        widget=widget,
+        help_text=HELP.get((part.name, part.kind), ""),
     )
 
 
 class TranslationForm(forms.Form):
-    """One language, with a field for each part of each channel. A channel whose fields are all empty is not offered."""
+    """One language, with a field for each part of each channel.
+
+    A channel whose fields are all empty is not offered.
+    """
 
     remove = forms.BooleanField(required=False, label="Remove this language")
 
-    def __init__(self, data: Any = None, *, language: str, parts: dict[str, dict[str, str]]) -> None:
+    def __init__(
+        self, data: Any = None, *, language: str, parts: dict[str, dict[str, str]]
+    ) -> None:
         super().__init__(data, prefix=f"t-{language}")
-        self.language, self.language_name = language, language_name(language)
+        self.language = language
+        self.language_name = language_name(language)
         self.problems: dict[str, list[Problem]] = {}
         for channel, known in CHANNEL_PARTS.items():
             for part in known.parts:
@@ -139,11 +164,16 @@ class TranslationForm(forms.Form):
         """`Translation.parts` from what was typed (newlines as plain \\n; browsers send \\r\\n)."""
         found = {
             channel: {
-                part.name: self.cleaned_data[field_of(channel, part.name)].replace("\r\n", "\n") for part in known.parts
+                part.name: self.cleaned_data[field_of(channel, part.name)].replace("\r\n", "\n")
+                for part in known.parts
             }
             for channel, known in CHANNEL_PARTS.items()
         }
-        return {channel: parts for channel, parts in found.items() if any(text.strip() for text in parts.values())}
+        return {
+            channel: parts
+            for channel, parts in found.items()
+            if any(text.strip() for text in parts.values())
+        }
 
     def channels(self) -> list[dict[str, Any]]:
         """For the template: each channel with its fields and the lint problems at them."""
@@ -179,8 +209,13 @@ class VariableForm(forms.Form):
     def clean(self) -> dict[str, Any]:
         values = super().clean() or {}
         if not values.get("name"):
-            if any(values.get(field) for field in ("default", "example", "description")) and not self.errors:
-                self.add_error("name", "This variable has no name. Name it, or empty its row to remove it.")
+            if (
+                any(values.get(field) for field in ("default", "example", "description"))
+                and not self.errors
+            ):
+                self.add_error(
+                    "name", "This variable has no name. Name it, or empty its row to remove it."
+                )
             return values
         for field in ("default", "example"):
             try:
@@ -192,13 +227,17 @@ class VariableForm(forms.Form):
 
 class VariableRows(BaseFormSet):
     def clean(self) -> None:
-        names = [form.cleaned_data.get("name") for form in self.forms if hasattr(form, "cleaned_data")]
+        names = [
+            form.cleaned_data.get("name") for form in self.forms if hasattr(form, "cleaned_data")
+        ]
         for form, name in zip(self.forms, names, strict=False):
             if name and names.count(name) > 1:
                 form.add_error("name", f"{name} is declared twice.")
 
     def declarations(self) -> list[dict[str, Any]]:
-        """`Version.variables`: rows without a name are gone, empty defaults and examples are left out."""
+        """`Version.variables`: rows without a name are gone,
+        empty defaults and examples are left out.
+        """
         return [
             {
                 "name": row["name"],
@@ -216,7 +255,10 @@ VariableFormSet = formset_factory(VariableForm, formset=VariableRows, extra=1, m
 
 
 def typed(text: str, kind: str) -> Any:
-    """What was typed for a variable of this type; None for nothing. Raises ValueError with what to write."""
+    """What was typed for a variable of this type; None for nothing.
+
+    Raises ValueError with what to write.
+    """
     if not text.strip():
         return None
     if kind == "string":
@@ -241,14 +283,18 @@ def shown(value: Any) -> str:
     """The reverse of `typed`."""
     if value is None:
         return ""
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    if isinstance(value, str):
+        return value
+    return json.dumps(value, ensure_ascii=False)
 
 
 class Editor:
     """All forms of one page, filled from a version and, after a POST, from what was typed."""
 
     def __init__(self, version: Version, data: Any = None) -> None:
-        words = {row.language: row.parts for row in version.translations.all()} or {version.default_language: {}}
+        words = {row.language: row.parts for row in version.translations.all()} or {
+            version.default_language: {}
+        }
         languages = sorted(words, key=lambda tag: (tag != version.default_language, tag))
         self.draft = DraftForm(
             data,
@@ -260,7 +306,9 @@ class Editor:
                 "seen": version.updated_at.isoformat(),
             },
         )
-        self.translations = [TranslationForm(data, language=tag, parts=words[tag]) for tag in languages]
+        self.translations = [
+            TranslationForm(data, language=tag, parts=words[tag]) for tag in languages
+        ]
         self.variables = VariableFormSet(
             data,
             prefix="v",
@@ -276,23 +324,35 @@ class Editor:
             return False
         kept = {form.language for form in self.translations if not form.cleaned_data["remove"]}
         if self.draft.cleaned_data["default_language"] not in kept:
-            self.draft.add_error("default_language", "This language is being removed. Choose another default first.")
+            self.draft.add_error(
+                "default_language", "This language is being removed. Choose another default first."
+            )
         return not self.draft.errors
 
     def words(self) -> dict[str, dict[str, dict[str, str]] | None]:
-        """Language -> parts, None for one to remove. A new language starts with the default language's words."""
-        words = {form.language: None if form.cleaned_data["remove"] else form.parts() for form in self.translations}
+        """Language -> parts, None for one to remove.
+
+        A new language starts with the default language's words.
+        """
+        words = {
+            form.language: None if form.cleaned_data["remove"] else form.parts()
+            for form in self.translations
+        }
         if added := self.draft.cleaned_data["add_language"]:
             words[added] = words[self.draft.cleaned_data["default_language"]]
         return words
 
     def show_problems(self, problems: Iterable[Problem]) -> list[Problem]:
-        """Put each lint problem at its field; the ones that belong to no field of this page are returned."""
+        """Put each lint problem at its field;
+        the ones that belong to no field of this page are returned.
+        """
         return [problem for problem in problems if not self._place(problem)]
 
     def _place(self, problem: Problem) -> bool:
         language, _, rest = problem.where.partition(".")
-        name = field_of(*rest.split(".")) if rest.count(".") == 1 else ""
+        name = ""
+        if rest.count(".") == 1:
+            name = field_of(*rest.split("."))
         for form in self.translations:
             if form.language == language and name in form.fields:
                 form.problems.setdefault(name, []).append(problem)

@@ -1,4 +1,6 @@
-"""Templates: the library, the editor of a draft, publishing, and the history of what was said before."""
+"""Templates: the library, the editor of a draft, publishing,
+and the history of what was said before.
+"""
 
 from typing import Any
 from uuid import UUID
@@ -32,20 +34,26 @@ BLANK: dict[str, dict[str, Any]] = {"en": {}}
 @requires(Capability.VIEW)
 @require_safe
 def library(request: HttpRequest) -> HttpResponse:
-    text, show = request.GET.get("q", "").strip(), request.GET.get("show", "")
+    text = request.GET.get("q", "").strip()
+    show = request.GET.get("show", "")
     rows = Template.objects.filter(private=False)
     rows = rows.filter(archived_at__isnull=show != "archived")
     if show in ("stock", "own"):
         rows = rows.filter(stock=show == "stock")
     if text:
-        rows = rows.filter(Q(name__icontains=text) | Q(key__icontains=text) | Q(description__icontains=text))
-    current = Version.objects.filter(state__in=(VersionState.DRAFT, VersionState.PUBLISHED)).prefetch_related(
-        Prefetch("translations", Translation.objects.only("version_id", "language"))
+        rows = rows.filter(
+            Q(name__icontains=text) | Q(key__icontains=text) | Q(description__icontains=text)
+        )
+    current = Version.objects.filter(
+        state__in=(VersionState.DRAFT, VersionState.PUBLISHED)
+    ).prefetch_related(Prefetch("translations", Translation.objects.only("version_id", "language")))
+    found = list(
+        rows.prefetch_related(Prefetch("versions", current, to_attr="current"))[: MOST_SHOWN + 1]
     )
-    found = list(rows.prefetch_related(Prefetch("versions", current, to_attr="current"))[: MOST_SHOWN + 1])
     for template in found:
         states = {version.state: version for version in template.current}
-        template.published, template.draft = states.get(VersionState.PUBLISHED), states.get(VersionState.DRAFT)
+        template.published = states.get(VersionState.PUBLISHED)
+        template.draft = states.get(VersionState.DRAFT)
         shown = template.published or template.draft
         template.languages = [row.language for row in shown.translations.all()] if shown else []
     context = {
@@ -69,16 +77,21 @@ def create(request: HttpRequest) -> HttpResponse:
         except drafts.KeyTaken as error:
             form.add_error("key", str(error))
         else:
-            messages.success(request, f"{template.name} is here as a draft. Nobody gets it until you publish it.")
+            messages.success(
+                request, f"{template.name} is here as a draft. Nobody gets it until you publish it."
+            )
             return redirect("dashboard:template", template.uid)
     return render(request, "dashboard/content/templates/create.html", {"form": form})
 
 
 def _made(values: dict[str, Any], act: dict[str, Any]) -> Template:
-    key, name = values["key"], values["name"]
+    key = values["key"]
+    name = values["name"]
     if source := values["copy_of"]:
         return drafts.copy_template(template=source, key=key, name=name, **act)
-    return drafts.create_template(key=key, name=name, description=values["description"], translations=BLANK, **act)
+    return drafts.create_template(
+        key=key, name=name, description=values["description"], translations=BLANK, **act
+    )
 
 
 # ---------------------------------------------------------------- editor
@@ -95,7 +108,9 @@ def _current(template: Template) -> Version:
 @requires(Capability.VIEW)
 @require_safe
 def show(request: HttpRequest, uid: UUID) -> HttpResponse:
-    """The editor for those who may edit; for the others, and in the archive, the same words to read."""
+    """The editor for those who may edit; for the others, and in the archive,
+    the same words to read.
+    """
     template = get_object_or_404(Template, uid=uid)
     version = _current(template)
     if template.archived_at or not may(request.user, Capability.EDIT):
@@ -104,7 +119,9 @@ def show(request: HttpRequest, uid: UUID) -> HttpResponse:
 
 
 def _editing(request: HttpRequest, version: Version, editor: Editor, **more: Any) -> HttpResponse:
-    found = lint(version) if not more.get("conflict") else []
+    found = []
+    if not more.get("conflict"):
+        found = lint(version)
     context = {
         "template": version.template,
         "version": version,
@@ -113,7 +130,9 @@ def _editing(request: HttpRequest, version: Version, editor: Editor, **more: Any
         "homeless": editor.show_problems(found),
         "published": version.template.versions.filter(state=VersionState.PUBLISHED).first(),
         "draft": version.state == VersionState.DRAFT,
-        "name_form": NameForm(initial={"name": version.template.name, "description": version.template.description}),
+        "name_form": NameForm(
+            initial={"name": version.template.name, "description": version.template.description}
+        ),
         **more,
     }
     return render(request, "dashboard/content/templates/editor.html", context)
@@ -147,15 +166,21 @@ def save(request: HttpRequest, uid: UUID) -> HttpResponse:
         try:
             version = drafts.publish(template=template, **act)
         except NotPublishable as error:
-            return _editing(request, _current(template), Editor(_current(template)), refused=error.problems)
-        messages.success(request, f"Version {version.number} is published; new messages use it from now on.")
+            return _editing(
+                request, _current(template), Editor(_current(template)), refused=error.problems
+            )
+        messages.success(
+            request, f"Version {version.number} is published; new messages use it from now on."
+        )
     else:
         messages.success(request, "The draft is saved.")
     return redirect("dashboard:template", uid)
 
 
 def _conflict(request: HttpRequest, template: Template, editor: Editor, said: str) -> HttpResponse:
-    """Somebody else saved in between: show what saving again would change of theirs, with what was typed kept."""
+    """Somebody else saved in between: show what saving again would change of theirs,
+    with what was typed kept.
+    """
     theirs = _current(template)
     values = editor.draft.cleaned_data
     mine = version_diff.texts(
@@ -177,7 +202,9 @@ def rename(request: HttpRequest, uid: UUID) -> HttpResponse:
     template = get_object_or_404(Template, uid=uid)
     form = NameForm(request.POST)
     if form.is_valid():
-        drafts.rename_template(template=template, **form.cleaned_data, by=staff_actor(request), now=timezone.now())
+        drafts.rename_template(
+            template=template, **form.cleaned_data, by=staff_actor(request), now=timezone.now()
+        )
         messages.success(request, "The name is saved.")
     else:
         messages.error(request, "A template needs a name of at most 120 characters.")
@@ -187,7 +214,9 @@ def rename(request: HttpRequest, uid: UUID) -> HttpResponse:
 @requires(Capability.EDIT)
 @require_POST
 def discard(request: HttpRequest, uid: UUID) -> HttpResponse:
-    drafts.discard_draft(template=get_object_or_404(Template, uid=uid), by=staff_actor(request), now=timezone.now())
+    drafts.discard_draft(
+        template=get_object_or_404(Template, uid=uid), by=staff_actor(request), now=timezone.now()
+    )
     messages.success(request, "The draft is gone; the published version is as it was.")
     return redirect("dashboard:template", uid)
 
@@ -251,7 +280,10 @@ def _reading(request: HttpRequest, version: Version) -> HttpResponse:
             "language": row.language,
             "name": language_name(row.language),
             "texts": [
-                {"label": f"{known.label}: {part.label}", "text": row.parts[channel].get(part.name, "")}
+                {
+                    "label": f"{known.label}: {part.label}",
+                    "text": row.parts[channel].get(part.name, ""),
+                }
                 for channel, known in CHANNEL_PARTS.items()
                 if channel in row.parts
                 for part in known.parts
@@ -267,7 +299,9 @@ def _reading(request: HttpRequest, version: Version) -> HttpResponse:
 @require_POST
 def restore(request: HttpRequest, uid: UUID, number: int) -> HttpResponse:
     drafts.restore(version=_version(uid, number), by=staff_actor(request), now=timezone.now())
-    messages.success(request, f"The draft has the words of version {number} again. Publish it to use them.")
+    messages.success(
+        request, f"The draft has the words of version {number} again. Publish it to use them."
+    )
     return redirect("dashboard:template", uid)
 
 

@@ -16,7 +16,9 @@ Texts = dict[str, str]  # "English: Email subject" -> text
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """`sign` says it without colour: "+" put in, "-" taken out, " " the same, "…" lines left out."""
+    """`sign` says it without colour: "+" put in, "-" taken out, " " the same,
+    "…" lines left out.
+    """
 
     sign: Literal["+", "-", " ", "…"]
     old: int | None
@@ -48,7 +50,11 @@ def texts_of(version: Version) -> Texts:
 
 
 def texts(
-    words: Mapping[str, Mapping[str, Mapping[str, str]]], *, variables: list[Any], layout: str, default_language: str
+    words: Mapping[str, Mapping[str, Mapping[str, str]]],
+    *,
+    variables: list[Any],
+    layout: str,
+    default_language: str,
 ) -> Texts:
     found: Texts = {"Default language": default_language, "Layout": layout}
     for language in sorted(words):
@@ -58,7 +64,9 @@ def texts(
                 found[f"{language}: {parts.label}, {part.label}"] = text
     for row in variables:
         about = {key: value for key, value in row.items() if key != "name"}
-        found[f"Variable {row['name']}"] = json.dumps(about, ensure_ascii=False, indent=1, sort_keys=True)
+        found[f"Variable {row['name']}"] = json.dumps(
+            about, ensure_ascii=False, indent=1, sort_keys=True
+        )
     return found
 
 
@@ -73,7 +81,8 @@ def changes(old: Texts, new: Texts) -> list[Change]:
 
 
 def compared(place: str, old: str, new: str) -> Change:
-    before, after = old.splitlines(), new.splitlines()
+    before = old.splitlines()
+    after = new.splitlines()
     lines: list[Line] = []
     matcher = difflib.SequenceMatcher(a=before, b=after, autojunk=False)
     for group in matcher.get_grouped_opcodes(CONTEXT):
@@ -89,5 +98,8 @@ def compared(place: str, old: str, new: str) -> Change:
                 lines += [Line("-", at + 1, None, before[at]) for at in range(old_from, old_to)]
                 lines += [Line("+", None, at + 1, after[at]) for at in range(new_from, new_to)]
     return Change(
-        place, lines, added=sum(line.sign == "+" for line in lines), removed=sum(line.sign == "-" for line in lines)
+        place,
+        lines,
+        added=sum(line.sign == "+" for line in lines),
+        removed=sum(line.sign == "-" for line in lines),
     )

@@ -35,16 +35,23 @@ def differences(data: dict[str, Any]) -> list[Difference]:
     Nothing before at all means that it was made just then: there is no change to show."""
     rest = dict(data)
     lines: list[Difference] = []
-    before, after = rest.pop("before", {}), rest.pop("after", {})
+    before = rest.pop("before", {})
+    after = rest.pop("after", {})
     if isinstance(before, dict) and isinstance(after, dict):
         for name in sorted(before.keys() | after.keys()):
-            old, new = before.get(name), after.get(name)
+            old = before.get(name)
+            new = after.get(name)
             if old != new:
-                lines.append(Difference(_words(name), readable(old) if before else None, readable(new)))
+                lines.append(
+                    Difference(_words(name), readable(old) if before else None, readable(new))
+                )
     else:
         lines.append(Difference("Value", readable(before), readable(after)))
     for name, value in rest.items():
-        words = explain(value) if name == "reason" and isinstance(value, str) and value else readable(value)
+        if name == "reason" and isinstance(value, str) and value:
+            words = explain(value)
+        else:
+            words = readable(value)
         lines.append(Difference(_words(name), None, words))
     return lines
 
@@ -54,12 +61,16 @@ def readable(value: Any) -> str:
         return "nothing"
     match value:
         case bool():
-            return "yes" if value else "no"
+            if value:
+                return "yes"
+            return "no"
         case str():
             return value
         case list() if all(isinstance(each, str | int | float) for each in value):
             return ", ".join(str(each) for each in value)
-    return json.dumps(value, ensure_ascii=False, indent=1) if isinstance(value, list | dict) else str(value)
+    if isinstance(value, list | dict):
+        return json.dumps(value, ensure_ascii=False, indent=1)
+    return str(value)
 
 
 def _words(name: str) -> str:
@@ -86,7 +97,9 @@ def history_of(subject_type: str, uid: UUID, *, most: int) -> list[AuditEntry]:
 @requires(Capability.VIEW)
 @require_safe
 def index(request: HttpRequest) -> HttpResponse:
-    person, noun, kind, subject = (request.GET.get(name, "") for name in ("person", "noun", "kind", "subject"))
+    person, noun, kind, subject = (
+        request.GET.get(name, "") for name in ("person", "noun", "kind", "subject")
+    )
     rows = AuditEntry.objects.all()
     if person:
         actor_kind, _, actor_id = person.partition(":")
@@ -107,7 +120,10 @@ def index(request: HttpRequest) -> HttpResponse:
         "page": page,
         "person": person,
         "people": [
-            *((f"{ActorKind.STAFF}:{user.uid}", user.get_full_name() or user.username) for user in staff),
+            *(
+                (f"{ActorKind.STAFF}:{user.uid}", user.get_full_name() or user.username)
+                for user in staff
+            ),
             (str(ActorKind.API_KEY), "Any API key"),
             (str(ActorKind.FOLLOWER), "Any follower"),
             (str(ActorKind.COMMAND), "Any command"),

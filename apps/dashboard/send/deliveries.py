@@ -1,4 +1,6 @@
-"""Deliveries: one row per person and channel, why it went or not, and everything that happened on its way."""
+"""Deliveries: one row per person and channel, why it went or not,
+and everything that happened on its way.
+"""
 
 import datetime as dt
 from dataclasses import dataclass
@@ -58,7 +60,10 @@ EVENT_TITLES = {
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One point of the trail. `tone` is a word `badge` knows, `digest` the public id of the delivery that has it."""
+    """One point of the trail.
+
+    `tone` is a word `badge` knows, `digest` the public id of the delivery that has it.
+    """
 
     at: dt.datetime | None
     title: str
@@ -78,39 +83,78 @@ def trail(delivery: Delivery, events: list[DeliveryEvent], accounts: dict[int, s
         steps.append(Step(event.at, title, said, event.kind, str(event.detail.get("digest", ""))))
     match delivery.status:
         case DeliveryStatus.PENDING:
-            steps.append(Step(delivery.due_at, "Due", "It leaves as soon as its turn comes.", "pending"))
+            steps.append(
+                Step(delivery.due_at, "Due", "It leaves as soon as its turn comes.", "pending")
+            )
         case DeliveryStatus.HELD:
-            steps.append(Step(delivery.due_at, "Goes out with others", "Unless it is alone then.", "held"))
+            steps.append(
+                Step(delivery.due_at, "Goes out with others", "Unless it is alone then.", "held")
+            )
         case DeliveryStatus.QUEUED:
             steps.append(Step(None, "Being sent now", "", "queued"))
         case DeliveryStatus.SENT | DeliveryStatus.DELIVERED:
             through = _through(delivery.account_id, accounts)
-            said = f"Handed over{through} at attempt {delivery.attempts}." if delivery.attempts else ""
+            said = ""
+            if delivery.attempts:
+                said = f"Handed over{through} at attempt {delivery.attempts}."
             if delivery.provider_id:
                 said += f" The provider calls it {delivery.provider_id}."
-            steps.append(Step(delivery.finished_at, delivery.get_status_display(), said.strip(), delivery.status))
+            steps.append(
+                Step(
+                    delivery.finished_at,
+                    delivery.get_status_display(),
+                    said.strip(),
+                    delivery.status,
+                )
+            )
         case DeliveryStatus.CANCELLED:
-            steps.append(Step(delivery.finished_at, "Cancelled", "The notification was cancelled before its turn."))
+            steps.append(
+                Step(
+                    delivery.finished_at,
+                    "Cancelled",
+                    "The notification was cancelled before its turn.",
+                )
+            )
         case DeliveryStatus.SKIPPED:
-            steps.append(Step(delivery.finished_at, "Not sent", explain(delivery.reason), "skipped"))
+            steps.append(
+                Step(delivery.finished_at, "Not sent", explain(delivery.reason), "skipped")
+            )
         case DeliveryStatus.FAILED:
-            steps.append(Step(delivery.finished_at, "Failed for good", explain(delivery.reason), "failed"))
+            steps.append(
+                Step(delivery.finished_at, "Failed for good", explain(delivery.reason), "failed")
+            )
         case DeliveryStatus.IN_DOUBT:
-            steps.append(Step(delivery.finished_at, "Held for a person", "A person decides what happens.", "in_doubt"))
+            steps.append(
+                Step(
+                    delivery.finished_at,
+                    "Held for a person",
+                    "A person decides what happens.",
+                    "in_doubt",
+                )
+            )
     return steps
 
 
 def decision(delivery: Delivery) -> str:
-    """Why it was allowed or not, in one sentence; outcomes that replaced the reason later leave only the fact."""
+    """Why it was allowed or not, in one sentence;
+    outcomes that replaced the reason later leave only the fact.
+    """
     if delivery.status == DeliveryStatus.SKIPPED:
         return f"Decided against: {explain(delivery.reason)}."
-    if delivery.status in (DeliveryStatus.FAILED, DeliveryStatus.IN_DOUBT) or delivery.reason == "retried":
+    if (
+        delivery.status in (DeliveryStatus.FAILED, DeliveryStatus.IN_DOUBT)
+        or delivery.reason == "retried"
+    ):
         return "Allowed to go."
-    return f"Allowed: {explain(delivery.reason)}." if delivery.reason else "Allowed to go."
+    if delivery.reason:
+        return f"Allowed: {explain(delivery.reason)}."
+    return "Allowed to go."
 
 
 def _by(detail: dict[str, Any]) -> str:
-    return f"By {detail['by']}." if detail.get("by") else ""
+    if detail.get("by"):
+        return f"By {detail['by']}."
+    return ""
 
 
 def _waits(detail: dict[str, Any]) -> str:
@@ -121,22 +165,32 @@ def _waits(detail: dict[str, Any]) -> str:
 
 
 def _through(account: int | None, accounts: dict[int, str]) -> str:
-    return f" through {accounts[account]}" if account in accounts else ""
+    if account in accounts:
+        return f" through {accounts[account]}"
+    return ""
 
 
 @requires(Capability.VIEW)
 @require_safe
 def index(request: HttpRequest) -> HttpResponse:
-    status, channel, reason, text = (request.GET.get(name, "").strip() for name in ("status", "channel", "reason", "q"))
+    status, channel, reason, text = (
+        request.GET.get(name, "").strip() for name in ("status", "channel", "reason", "q")
+    )
     notification = _notification(request.GET.get("notification", ""))
-    known = status if status in dict(STATUSES) else ""
+    known = ""
+    if status in dict(STATUSES):
+        known = status
     programs = NotificationType.objects.filter(key=request.GET.get("programs", "")).first()
     if notification:
         rows = deliveries_behind(notification, known, reason, channel)
     else:
-        rows = narrow(Delivery.objects.all(), known, reason, channel if channel in Channel.values else "")
+        rows = narrow(
+            Delivery.objects.all(), known, reason, channel if channel in Channel.values else ""
+        )
     if programs:  # what the page "Undelivered" counts together
-        rows = rows.filter(notification__notification_type=programs).exclude(notification__source=control.CAMPAIGN)
+        rows = rows.filter(notification__notification_type=programs).exclude(
+            notification__source=control.CAMPAIGN
+        )
         rows = rows.exclude(notification__state=NotificationState.CANCELLED)
     crowd = False
     if text:
@@ -167,7 +221,9 @@ def index(request: HttpRequest) -> HttpResponse:
 
 def _notification(uid: str) -> Notification | None:
     try:
-        return Notification.objects.select_related("notification_type").filter(uid=UUID(uid)).first()
+        return (
+            Notification.objects.select_related("notification_type").filter(uid=UUID(uid)).first()
+        )
     except ValueError:
         return None
 
@@ -194,14 +250,21 @@ def detail(request: HttpRequest, uid: UUID) -> HttpResponse:
 def _engagements(delivery: Delivery) -> list[Engagement]:
     """The latest, newest first, each with the address that was clicked."""
     rows = list(delivery.engagements.order_by("-pk")[:LATEST])
-    urls = dict(Link.objects.filter(version=delivery.notification.version_id).values_list("number", "url"))
+    urls = dict(
+        Link.objects.filter(version=delivery.notification.version_id).values_list("number", "url")
+    )
     for row in rows:
         row.url = urls.get(row.link, "")
     return rows
 
 
 def _delivery(uid: UUID) -> Delivery:
-    related = ("follower", "address", "notification__notification_type", "notification__version__template")
+    related = (
+        "follower",
+        "address",
+        "notification__notification_type",
+        "notification__version__template",
+    )
     return get_object_or_404(Delivery.objects.select_related(*related), uid=uid)
 
 
@@ -210,12 +273,16 @@ def _delivery(uid: UUID) -> Delivery:
 def retry(request: HttpRequest, uid: UUID) -> HttpResponse:
     delivery = _delivery(uid)
     try:
-        moved = replay.retry_delivery(delivery=delivery, by=staff_actor(request), now=timezone.now())
+        moved = replay.retry_delivery(
+            delivery=delivery, by=staff_actor(request), now=timezone.now()
+        )
     except control.WrongState as error:
         messages.error(request, str(error))
     else:
         if moved:
-            messages.success(request, "It is back in the queue and leaves as soon as its turn comes.")
+            messages.success(
+                request, "It is back in the queue and leaves as soon as its turn comes."
+            )
         else:
             messages.warning(request, "It is not failed any more; nothing was done.")
     return redirect("dashboard:delivery", uid)
@@ -225,9 +292,13 @@ def retry(request: HttpRequest, uid: UUID) -> HttpResponse:
 @require_POST
 def settle(request: HttpRequest, uid: UUID) -> HttpResponse:
     delivery = _delivery(uid)
-    action = "resend" if request.POST.get("action") == "resend" else "sent"
+    action = "sent"
+    if request.POST.get("action") == "resend":
+        action = "resend"
     try:
-        moved = replay.resolve_doubt(delivery=delivery, action=action, by=staff_actor(request), now=timezone.now())
+        moved = replay.resolve_doubt(
+            delivery=delivery, action=action, by=staff_actor(request), now=timezone.now()
+        )
     except control.WrongState as error:
         messages.error(request, str(error))
     else:

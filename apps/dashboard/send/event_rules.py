@@ -22,7 +22,13 @@ from apps.campaigns.events.rules import BadRule, RuleNameTaken, RuleValues
 from apps.campaigns.models import Event, EventRule, RuleTarget, Segment
 from apps.content.models import Template
 from apps.dashboard.shell.find_follower import find_one
-from apps.dashboard.shell.forms import JsonField, WhatIsSent, add_refusal, channel_choices, whole_number
+from apps.dashboard.shell.forms import (
+    JsonField,
+    WhatIsSent,
+    add_refusal,
+    channel_choices,
+    whole_number,
+)
 from apps.followers.models import Follower
 
 UNITS = {"seconds": 1, "minutes": 60, "hours": 3600, "days": 86400}
@@ -37,10 +43,14 @@ class ConditionForm(forms.Form):
 
     def condition(self) -> dict[str, Any] | None:
         typed = self.cleaned_data
-        field, op, value = typed.get("field", "").strip(), typed.get("op") or "is", typed.get("value", "").strip()
+        field = typed.get("field", "").strip()
+        op = typed.get("op") or "is"
+        value = typed.get("value", "").strip()
         if not field:
             return None
-        return {"field": field, "op": op} if "exists" in op else {"field": field, "op": op, "value": value}
+        if "exists" in op:
+            return {"field": field, "op": op}
+        return {"field": field, "op": op, "value": value}
 
 
 ConditionRows = formset_factory(ConditionForm, extra=1, max_num=conditions.MOST)
@@ -49,7 +59,9 @@ ConditionRows = formset_factory(ConditionForm, extra=1, max_num=conditions.MOST)
 class RuleForm(WhatIsSent):
     name = forms.CharField(max_length=120, help_text="Only your team sees it.")
     event = forms.CharField(
-        max_length=102, label="When this happens", help_text="Such as order.created, or order.* for all that begin so."
+        max_length=102,
+        label="When this happens",
+        help_text="Such as order.created, or order.* for all that begin so.",
     )
     match = forms.ChoiceField(
         choices=[("all", "All of these are true"), ("any", "At least one of these is true")],
@@ -58,10 +70,17 @@ class RuleForm(WhatIsSent):
         widget=forms.RadioSelect,
     )
     to = forms.ChoiceField(
-        choices=RuleTarget.choices, initial=RuleTarget.FOLLOWER, widget=forms.RadioSelect, label="Who is told"
+        choices=RuleTarget.choices,
+        initial=RuleTarget.FOLLOWER,
+        widget=forms.RadioSelect,
+        label="Who is told",
     )
     segment = forms.ModelChoiceField(
-        Segment.objects.all(), to_field_name="uid", required=False, empty_label="No segment", help_text="Up to 1,000."
+        Segment.objects.all(),
+        to_field_name="uid",
+        required=False,
+        empty_label="No segment",
+        help_text="Up to 1,000.",
     )
     mapping = forms.CharField(
         required=False,
@@ -70,8 +89,12 @@ class RuleForm(WhatIsSent):
         help_text="One per line: order_number = data.number. Left empty, the template gets all data of the event, and "
         "the event itself as event.",
     )
-    delay = forms.IntegerField(min_value=0, initial=0, required=False, label="Wait", help_text="After it happened.")
-    unit = forms.ChoiceField(choices=[(unit, unit.capitalize()) for unit in UNITS], initial="minutes", label="Unit")
+    delay = forms.IntegerField(
+        min_value=0, initial=0, required=False, label="Wait", help_text="After it happened."
+    )
+    unit = forms.ChoiceField(
+        choices=[(unit, unit.capitalize()) for unit in UNITS], initial="minutes", label="Unit"
+    )
     throttle_key = forms.CharField(
         max_length=conditions.MAX_TEXT,
         required=False,
@@ -85,13 +108,17 @@ class RuleForm(WhatIsSent):
         self.fields["channels"].choices = channel_choices(rule.channels if rule else ())
         if rule and rule.template:
             self.fields["template"].queryset |= Template.objects.filter(pk=rule.template.pk)
-        asked = rule.conditions if rule else {}
+        asked = {}
+        if rule:
+            asked = rule.conditions
         saved = asked.get("all", asked.get("any", []))
         self.rows = ConditionRows(_one_more(data), prefix="rows", initial=saved)
 
     def clean_mapping(self) -> dict[str, str]:
         found = {}
-        for line in filter(None, (line.strip() for line in self.cleaned_data["mapping"].splitlines())):
+        for line in filter(
+            None, (line.strip() for line in self.cleaned_data["mapping"].splitlines())
+        ):
             variable, equals, where = line.partition("=")
             if not equals:
                 raise ValidationError(f"{line!r} has no =. Write order_number = data.number.")
@@ -103,14 +130,19 @@ class RuleForm(WhatIsSent):
         self.rows.is_valid()
         typed = dict(self.cleaned_data)
         asked = [condition for row in self.rows if (condition := row.condition()) is not None]
-        typed["conditions"] = {typed.pop("match") or "all": asked} if asked else {}
+        if asked:
+            typed["conditions"] = {typed.pop("match") or "all": asked}
+        else:
+            typed["conditions"] = {}
         typed.pop("match", None)
         typed["delay"] = (typed["delay"] or 0) * UNITS[typed.pop("unit")]
         return RuleValues(**typed)
 
 
 def _initial(rule: EventRule) -> dict[str, Any]:
-    unit = max((unit for unit in UNITS if rule.delay % UNITS[unit] == 0), key=lambda unit: UNITS[unit])
+    unit = max(
+        (unit for unit in UNITS if rule.delay % UNITS[unit] == 0), key=lambda unit: UNITS[unit]
+    )
     values = {name: getattr(rule, name) for name in RuleValues.__dataclass_fields__}
     return values | {
         "notification_type": rule.notification_type.key,
@@ -137,13 +169,18 @@ class SampleForm(forms.Form):
 
     happened = forms.CharField(max_length=100, required=False, label="Event")
     follower = forms.CharField(
-        max_length=320, required=False, label="Follower", help_text="E-mail, phone, external id or id."
+        max_length=320,
+        required=False,
+        label="Follower",
+        help_text="E-mail, phone, external id or id.",
     )
     data = JsonField(required=False, rows=5, example='{"number": "A-17"}')
 
     def clean_follower(self) -> Follower | None:
         text = self.cleaned_data["follower"].strip()
-        found = find_one(text) if text else None
+        found = None
+        if text:
+            found = find_one(text)
         if text and found is None:
             raise ValidationError(f"Nobody is known as {text}.")
         return found
@@ -152,13 +189,18 @@ class SampleForm(forms.Form):
 @requires(Capability.VIEW)
 @require_safe
 def index(request: HttpRequest) -> HttpResponse:
-    rules = [(rule, in_words(rule)) for rule in EventRule.objects.select_related("notification_type", "segment")]
+    rules = [
+        (rule, in_words(rule))
+        for rule in EventRule.objects.select_related("notification_type", "segment")
+    ]
     return render(request, "dashboard/send/event_rules/list.html", {"rules": rules})
 
 
 def in_words(rule: EventRule) -> str:
     asked = conditions.parse(rule.conditions)
-    return f"if {asked}" if asked.parts else "always"
+    if asked.parts:
+        return f"if {asked}"
+    return "always"
 
 
 @requires(Capability.SEND)
@@ -173,7 +215,9 @@ def page(request: HttpRequest, uid: UUID) -> HttpResponse:
 
 
 def _rule(uid: UUID) -> EventRule:
-    return get_object_or_404(EventRule.objects.select_related("notification_type", "template", "segment"), uid=uid)
+    return get_object_or_404(
+        EventRule.objects.select_related("notification_type", "template", "segment"), uid=uid
+    )
 
 
 def _edit(request: HttpRequest, rule: EventRule | None) -> HttpResponse:
@@ -188,13 +232,17 @@ def _edit(request: HttpRequest, rule: EventRule | None) -> HttpResponse:
     return _show(request, rule, form, SampleForm(initial=_sample(rule)) if rule else None, None)
 
 
-def _show(request: HttpRequest, rule: Any, form: RuleForm, sample: SampleForm | None, found: Any) -> HttpResponse:
+def _show(
+    request: HttpRequest, rule: Any, form: RuleForm, sample: SampleForm | None, found: Any
+) -> HttpResponse:
     values = {
         "rule": rule,
         "form": form,
         "sample": sample,
         "found": found,
-        "sent": json.dumps(found.data, ensure_ascii=False, indent=2) if found and found.data else "",
+        "sent": json.dumps(found.data, ensure_ascii=False, indent=2)
+        if found and found.data
+        else "",
         "may_save": may(request.user, Capability.SEND),
     }
     return render(request, "dashboard/send/event_rules/edit.html", values)
@@ -203,7 +251,10 @@ def _show(request: HttpRequest, rule: Any, form: RuleForm, sample: SampleForm | 
 def _sample(rule: EventRule) -> dict[str, Any]:
     """The last event that the rule was asked about, or an empty one."""
     last = Event.objects.filter(outcomes__rule=rule).order_by("-pk").first()
-    return {"happened": last.name if last else rule.event.removesuffix(".*"), "data": last.data if last else "{}"}
+    return {
+        "happened": last.name if last else rule.event.removesuffix(".*"),
+        "data": last.data if last else "{}",
+    }
 
 
 def _save(request: HttpRequest, form: RuleForm, rule: EventRule | None) -> EventRule | None:
@@ -225,9 +276,12 @@ def _save(request: HttpRequest, form: RuleForm, rule: EventRule | None) -> Event
 @require_POST
 def try_out(request: HttpRequest, uid: UUID) -> HttpResponse:
     """The saved rule and a sample; nothing is stored or sent."""
-    rule, sample, found = _rule(uid), SampleForm(request.POST), None
+    rule = _rule(uid)
+    sample = SampleForm(request.POST)
+    found = None
     if sample.is_valid():
-        typed, now = sample.cleaned_data, timezone.now()
+        typed = sample.cleaned_data
+        now = timezone.now()
         event = Event(
             name=typed["happened"] or rule.event.removesuffix(".*"),
             follower=typed["follower"],

@@ -19,14 +19,23 @@ ROWS = Event.objects.select_related("follower").prefetch_related("follower__addr
 @requires(Capability.VIEW)
 @require_safe
 def index(request: HttpRequest) -> HttpResponse:
-    name, person = request.GET.get("name", "").strip(), request.GET.get("follower", "").strip()
+    name = request.GET.get("name", "").strip()
+    person = request.GET.get("follower", "").strip()
     rows = ROWS.prefetch_related("outcomes")
     if name:
         rows = rows.filter(name=name)
     if person:
         follower = find_one(person)
-        rows = rows.filter(follower=follower) if follower else rows.none()
-    context = {"page": page_of(request, rows), "name": name, "person": person, "filtered": bool(name or person)}
+        if follower:
+            rows = rows.filter(follower=follower)
+        else:
+            rows = rows.none()
+    context = {
+        "page": page_of(request, rows),
+        "name": name,
+        "person": person,
+        "filtered": bool(name or person),
+    }
     return render(request, "dashboard/send/events/list.html", context)
 
 

@@ -1,4 +1,6 @@
-"""Notifications: each intent to tell some people something, its balance sheet, and stopping or going on."""
+"""Notifications: each intent to tell some people something, its balance sheet,
+and stopping or going on.
+"""
 
 import datetime as dt
 from collections.abc import Callable
@@ -27,7 +29,8 @@ from apps.notifications.reports.balance import balance
 @requires(Capability.VIEW)
 @require_safe
 def index(request: HttpRequest) -> HttpResponse:
-    state, kind = request.GET.get("state", ""), request.GET.get("type", "")
+    state = request.GET.get("state", "")
+    kind = request.GET.get("type", "")
     rows = Notification.objects.select_related("notification_type", "version__template")
     if state in NotificationState.values:
         rows = rows.filter(state=state)
@@ -67,16 +70,22 @@ def detail(request: HttpRequest, uid: UUID) -> HttpResponse:
         "hold_ups": hold_ups_of(notification, sheet) if live else [],
         "may_retry": notification.state != NotificationState.CANCELLED,
     }
-    template = "_progress" if request.headers.get("HX-Request") else "detail"
+    template = "detail"
+    if request.headers.get("HX-Request"):
+        template = "_progress"
     return render(request, f"dashboard/send/notifications/{template}.html", context)
 
 
 def _notification(uid: UUID) -> Notification:
-    return get_object_or_404(Notification.objects.select_related("notification_type", "version__template"), uid=uid)
+    return get_object_or_404(
+        Notification.objects.select_related("notification_type", "version__template"), uid=uid
+    )
 
 
 def _campaign(notification: Notification) -> Campaign | None:
-    """The campaign whose run this is: it has a state of its own, so it is stopped and resumed on its own page."""
+    """The campaign whose run this is: it has a state of its own,
+    so it is stopped and resumed on its own page.
+    """
     return Campaign.objects.filter(runs__notification=notification).first()
 
 
@@ -93,7 +102,9 @@ def _resume(request: HttpRequest, notification: Notification) -> str:
 def _cancel(request: HttpRequest, notification: Notification) -> str:
     counts = control.cancel(notification=notification, by=staff_actor(request), now=timezone.now())
     text = f"Cancelled {counts['cancelled']:,} of {counts['total']:,}; {counts['handed_off']:,} already handed over."
-    return f"{text} {counts['in_flight']:,} are in a sender's hands just now." if counts["in_flight"] else text
+    if counts["in_flight"]:
+        return f"{text} {counts['in_flight']:,} are in a sender's hands just now."
+    return text
 
 
 def _retract(request: HttpRequest, notification: Notification) -> str:
@@ -101,11 +112,15 @@ def _retract(request: HttpRequest, notification: Notification) -> str:
     removed = removed_of(notification)
     left = counts["handed_off"] - removed
     text = f"Cancelled {counts['cancelled']:,}, removed {removed:,} from inboxes."
-    return f"{text} {left:,} have left and can't be called back." if left else text
+    if left:
+        return f"{text} {left:,} have left and can't be called back."
+    return text
 
 
 def _retry(request: HttpRequest, notification: Notification) -> str:
-    moved = replay.retry_failed(notification=notification, by=staff_actor(request), now=timezone.now())
+    moved = replay.retry_failed(
+        notification=notification, by=staff_actor(request), now=timezone.now()
+    )
     return f"{moved:,} failed deliveries are back in the queue."
 
 
@@ -123,7 +138,10 @@ ACTS: dict[str, Callable[[HttpRequest, Notification], str]] = {
 def act(request: HttpRequest, uid: UUID, verb: str) -> HttpResponse:
     notification = _notification(uid)
     if campaign := _campaign(notification):
-        messages.error(request, f"This is a run of the campaign {campaign.name}. Stop, resume or retry it here.")
+        messages.error(
+            request,
+            f"This is a run of the campaign {campaign.name}. Stop, resume or retry it here.",
+        )
         return redirect("dashboard:campaign", campaign.uid)
     try:
         messages.success(request, ACTS[verb](request, notification))
@@ -135,5 +153,8 @@ def act(request: HttpRequest, uid: UUID, verb: str) -> HttpResponse:
 urlpatterns = [
     path("notifications/", index, name="notifications"),
     path("notifications/<uuid:uid>/", detail, name="notification"),
-    *(path(f"notifications/<uuid:uid>/{verb}/", act, {"verb": verb}, name=f"notification-{verb}") for verb in ACTS),
+    *(
+        path(f"notifications/<uuid:uid>/{verb}/", act, {"verb": verb}, name=f"notification-{verb}")
+        for verb in ACTS
+    ),
 ]

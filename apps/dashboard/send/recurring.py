@@ -24,7 +24,13 @@ from apps.campaigns.recurring.edit import BadRecurring, RecurringNameTaken, Recu
 from apps.campaigns.recurring.recurrence import WEEKDAYS, BadCadence
 from apps.content.models import Template
 from apps.dashboard.send.campaigns.forms import AudienceForm, WallField
-from apps.dashboard.shell.forms import JsonField, WhatIsSent, ZoneField, add_refusal, channel_choices
+from apps.dashboard.shell.forms import (
+    JsonField,
+    WhatIsSent,
+    ZoneField,
+    add_refusal,
+    channel_choices,
+)
 from apps.dashboard.shell.paging import page_of
 from apps.lib import wallclock
 
@@ -41,17 +47,28 @@ class RecurringForm(WhatIsSent):
         help_text='For the template\'s variables, as JSON: {"offer": "Spring"}.',
     )
     kind = forms.ChoiceField(
-        choices=[("daily", "Every day"), ("weekly", "Every week"), ("monthly", "Every month"), ("cron", "A cron line")],
+        choices=[
+            ("daily", "Every day"),
+            ("weekly", "Every week"),
+            ("monthly", "Every month"),
+            ("cron", "A cron line"),
+        ],
         initial="daily",
         widget=forms.RadioSelect,
         label="How often",
     )
-    times = forms.CharField(required=False, initial="09:00", help_text="One or more, with commas: 09:00, 18:00.")
+    times = forms.CharField(
+        required=False, initial="09:00", help_text="One or more, with commas: 09:00, 18:00."
+    )
     weekdays = forms.MultipleChoiceField(
-        choices=[(day, day.capitalize()) for day in WEEKDAYS], required=False, widget=forms.CheckboxSelectMultiple
+        choices=[(day, day.capitalize()) for day in WEEKDAYS],
+        required=False,
+        widget=forms.CheckboxSelectMultiple,
     )
     days = forms.CharField(
-        required=False, label="Days of the month", help_text="For example 1, 15, 31. 31 is always the last day."
+        required=False,
+        label="Days of the month",
+        help_text="For example 1, 15, 31. 31 is always the last day.",
     )
     cron = forms.CharField(
         required=False,
@@ -60,10 +77,17 @@ class RecurringForm(WhatIsSent):
         help_text="Minute, hour, day of the month, month, weekday: 0 9 * * 1-5.",
     )
     zone_mode = forms.ChoiceField(
-        choices=ZoneMode.choices, initial=ZoneMode.SITE, widget=forms.RadioSelect, label="Whose clock"
+        choices=ZoneMode.choices,
+        initial=ZoneMode.SITE,
+        widget=forms.RadioSelect,
+        label="Whose clock",
     )
     zone = ZoneField(required=False, label="Named zone")
-    starts = WallField(required=False, label="Not before (optional)", help_text="In the named zone, else the site's.")
+    starts = WallField(
+        required=False,
+        label="Not before (optional)",
+        help_text="In the named zone, else the site's.",
+    )
     ends = WallField(required=False, label="Not after (optional)")
     missed = forms.ChoiceField(
         choices=Missed.choices,
@@ -87,7 +111,9 @@ class RecurringForm(WhatIsSent):
         self.audience = AudienceForm(row.audience if row else {}, data)
 
     def clean_days(self) -> list[Any]:
-        return [int(word) if word.isdecimal() else word for word in _words(self.cleaned_data["days"])]
+        return [
+            int(word) if word.isdecimal() else word for word in _words(self.cleaned_data["days"])
+        ]
 
     def clean_times(self) -> list[str]:
         return _words(self.cleaned_data["times"])
@@ -95,7 +121,12 @@ class RecurringForm(WhatIsSent):
     def cadence(self) -> dict[str, Any]:
         """What belongs to the kind; what else was typed there is of no account."""
         typed = self.cleaned_data
-        wanted = {"daily": ["times"], "weekly": ["times", "weekdays"], "monthly": ["times", "days"], "cron": ["cron"]}
+        wanted = {
+            "daily": ["times"],
+            "weekly": ["times", "weekdays"],
+            "monthly": ["times", "days"],
+            "cron": ["cron"],
+        }
         return {"kind": typed["kind"], **{name: typed[name] for name in wanted[typed["kind"]]}}
 
     def values(self) -> RecurringValues:
@@ -103,7 +134,8 @@ class RecurringForm(WhatIsSent):
         typed = self.cleaned_data
         zone = wallclock.zone(recurring_edit.known_zone(typed["zone"]))
         moments = {
-            f"{name}_at": wallclock.instant(typed[name], zone) if typed[name] else None for name in ("starts", "ends")
+            f"{name}_at": wallclock.instant(typed[name], zone) if typed[name] else None
+            for name in ("starts", "ends")
         }
         plain = ("name", "notification_type", "template", "channels", "data", "zone_mode", "missed")
         return RecurringValues(
@@ -157,7 +189,9 @@ def index(request: HttpRequest) -> HttpResponse:
         {
             "row": row,
             "when": f"{recurrence.sentence(recurrence.parse(row.cadence))}, {clock_of(row)}",
-            "next_at": min((clock.next_at for clock in row.zones.all() if clock.next_at), default=None),
+            "next_at": min(
+                (clock.next_at for clock in row.zones.all() if clock.next_at), default=None
+            ),
         }
         for row in ROWS.all()
     ]
@@ -173,7 +207,9 @@ def detail(request: HttpRequest, uid: UUID) -> HttpResponse:
         "row": row,
         "when": recurrence.sentence(recurrence.parse(row.cadence)),
         "clock": clock_of(row),
-        "coming": _local(recurring_edit.coming(row, after=timezone.now()), row.zone) if row.active else [],
+        "coming": _local(recurring_edit.coming(row, after=timezone.now()), row.zone)
+        if row.active
+        else [],
         "zone": recurring_edit.known_zone(row.zone),
         "zones": sum(1 for clock in row.zones.all() if clock.next_at),
         "chosen": chosen,
@@ -202,7 +238,8 @@ def edit(request: HttpRequest, uid: UUID) -> HttpResponse:
 
 def _edit(request: HttpRequest, row: Recurring | None) -> HttpResponse:
     """One address for looking and saving: the button says which (`show`, or neither)."""
-    form, coming = RecurringForm(row, request.POST or None), None
+    form = RecurringForm(row, request.POST or None)
+    coming = None
     if request.method == "POST":
         valid = form.is_valid() & form.audience.is_valid()
         if "show" in request.POST:
@@ -210,7 +247,9 @@ def _edit(request: HttpRequest, row: Recurring | None) -> HttpResponse:
             form.audience.errors.clear()
         elif valid and (saved := _save(request, form, row)):
             return redirect("dashboard:recurring-one", saved.uid)
-    return render(request, "dashboard/send/recurring/edit.html", {"row": row, "form": form, "coming": coming})
+    return render(
+        request, "dashboard/send/recurring/edit.html", {"row": row, "form": form, "coming": coming}
+    )
 
 
 def _look(form: RecurringForm) -> list[str]:
@@ -225,7 +264,9 @@ def _look(form: RecurringForm) -> list[str]:
         form.add_error(None, str(error))
         return []
     form.errors.clear()  # a name is not needed to look
-    found = recurrence.coming(cadence, zone=recurring_edit.known_zone(zone), after=timezone.now(), count=5)
+    found = recurrence.coming(
+        cadence, zone=recurring_edit.known_zone(zone), after=timezone.now(), count=5
+    )
     return _local(found, zone)
 
 
@@ -255,7 +296,9 @@ def act(request: HttpRequest, uid: UUID, verb: str) -> HttpResponse:
         return redirect("dashboard:recurring")
     if verb == "pause":
         recurring_edit.pause(recurring=row, **stamp)
-        messages.success(request, "Paused. What is on its way goes on; stop that on its notification.")
+        messages.success(
+            request, "Paused. What is on its way goes on; stop that on its notification."
+        )
     else:
         recurring_edit.resume(recurring=row, **stamp)
         messages.success(request, "It goes on with the next time.")

@@ -1,4 +1,6 @@
-"""Undelivered: what failed or is in doubt, by reason and by who sent it, and the button that sends it again."""
+"""Undelivered: what failed or is in doubt, by reason and by who sent it,
+and the button that sends it again.
+"""
 
 from itertools import groupby
 from typing import Any
@@ -35,7 +37,10 @@ def index(request: HttpRequest) -> HttpResponse:
     status, kind = request.GET.get("status", ""), request.GET.get("type", "")
     found = groups(status=status if status in DeliveryStatus.values else "", kind=kind)
     of = [group.notification.pk for group in found if group.notification]
-    campaigns = {run.notification_id: run for run in Run.objects.filter(notification__in=of).select_related("campaign")}
+    campaigns = {
+        run.notification_id: run
+        for run in Run.objects.filter(notification__in=of).select_related("campaign")
+    }
     sections = []
     for (stands, reason), members in groupby(found, key=lambda group: (group.status, group.reason)):
         lines = [_line(group, campaigns) for group in members]
@@ -63,7 +68,9 @@ def index(request: HttpRequest) -> HttpResponse:
 
 
 def _line(group: Group, campaigns: dict[int, Run]) -> dict[str, Any]:
-    run = campaigns.get(group.notification.pk) if group.notification else None
+    run = None
+    if group.notification:
+        run = campaigns.get(group.notification.pk)
     return {"group": group, "campaign": run.campaign if run else None}
 
 
@@ -94,7 +101,9 @@ def again(request: HttpRequest) -> HttpResponse:
         messages.error(request, str(error))
     else:
         if count:
-            messages.success(request, f"{count:,} message{'s go' if count != 1 else ' goes'} out again.")
+            messages.success(
+                request, f"{count:,} message{'s go' if count != 1 else ' goes'} out again."
+            )
         else:
             messages.warning(request, "Nothing of that is left; nothing was done.")
     return redirect("dashboard:undelivered")
@@ -102,7 +111,9 @@ def again(request: HttpRequest) -> HttpResponse:
 
 def _notification(uid: str) -> Notification:
     try:
-        return get_object_or_404(Notification.objects.select_related("notification_type"), uid=UUID(uid))
+        return get_object_or_404(
+            Notification.objects.select_related("notification_type"), uid=UUID(uid)
+        )
     except ValueError:
         raise Http404 from None
 

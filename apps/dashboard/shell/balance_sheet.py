@@ -1,4 +1,6 @@
-"""A balance sheet as a table: a line for each way it went, a number per channel, and each number opens its names."""
+"""A balance sheet as a table: a line for each way it went, a number per channel,
+and each number opens its names.
+"""
 
 from collections import Counter
 from dataclasses import dataclass
@@ -9,7 +11,10 @@ from apps.notifications.reports.balance import GROUPS, Balance, explain
 
 _GROUP_OF = {status.value: group for group, statuses in GROUPS.items() for status in statuses}
 _ORDER = ("sent", "waiting", *DeliveryStatus.values)
-_TOLD = (DeliveryStatus.SKIPPED, DeliveryStatus.FAILED)  # a line of its own for each of their reasons
+_TOLD = (
+    DeliveryStatus.SKIPPED,
+    DeliveryStatus.FAILED,
+)  # a line of its own for each of their reasons
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,9 +39,14 @@ def lines_of(sheet: Balance) -> list[Line]:
     lines = []
     for group, reason in sorted(kinds, key=lambda kind: (_ORDER.index(kind[0]), kind[1])):
         cells = [(channel, label, places[group, reason, channel]) for channel, label in channels]
-        label = group.capitalize() if group in GROUPS else str(DeliveryStatus(group).label)
+        if group in GROUPS:
+            label = group.capitalize()
+        else:
+            label = str(DeliveryStatus(group).label)
         total = sum(count for _, _, count in cells)
-        why = explain(reason) if reason else ""
+        why = ""
+        if reason:
+            why = explain(reason)
         if group == "waiting" and sheet.held:
             why = f"{sheet.held:,} of them for a digest"
         lines.append(Line(label, why, group, reason, cells, total))

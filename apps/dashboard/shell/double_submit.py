@@ -1,7 +1,7 @@
 """A form sent twice makes one thing: for what the database itself would take twice.
 
-The page carries `{{ once }}` in a hidden field `once`; after the act, `remember` ties it to where the answer led, and a
-second post of the same page is led there instead of acting again.
+The page carries `{{ once }}` in a hidden field `once`; after the act, `remember` ties it to where
+the answer led, and a second post of the same page is led there instead of acting again.
 """
 
 import secrets

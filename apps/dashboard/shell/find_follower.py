@@ -1,4 +1,6 @@
-"""Single followers as staff name them: by e-mail, phone, external id or id, or by a part of the name."""
+"""Single followers as staff name them: by e-mail, phone, external id or id,
+or by a part of the name.
+"""
 
 import uuid
 from contextlib import suppress
@@ -31,10 +33,18 @@ def find_some(text: str, *, most: int = 5) -> list[Follower]:
         return []
     exact = find_one(text)
     others = find(text).order_by("pk")
-    return [exact, *others.exclude(pk=exact.pk)[: most - 1]] if exact else list(others[:most])
+    if exact:
+        return [exact, *others.exclude(pk=exact.pk)[: most - 1]]
+    return list(others[:most])
 
 
 def name_of(follower: Follower) -> str:
     """What finds exactly this follower again."""
-    own = [address.value for address in follower.addresses.all() if address.channel in (Channel.EMAIL, Channel.SMS)]
-    return own[0] if own else follower.external_id or str(follower.uid)
+    own = [
+        address.value
+        for address in follower.addresses.all()
+        if address.channel in (Channel.EMAIL, Channel.SMS)
+    ]
+    if own:
+        return own[0]
+    return follower.external_id or str(follower.uid)

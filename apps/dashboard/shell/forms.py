@@ -29,7 +29,11 @@ class ZoneField(forms.CharField):
     def __init__(self, **kwargs: Any) -> None:
         kwargs.setdefault("label", "Time zone")
         super().__init__(max_length=64, **kwargs)
-        self.widget.attrs |= {"list": "zones", "placeholder": "Europe/Berlin", "autocomplete": "off"}
+        self.widget.attrs |= {
+            "list": "zones",
+            "placeholder": "Europe/Berlin",
+            "autocomplete": "off",
+        }
 
     def clean(self, value: Any) -> str:
         name: str = super().clean(value)
@@ -44,12 +48,16 @@ class ZoneField(forms.CharField):
 class KeyField(forms.SlugField):
     """What programs call a thing."""
 
-    default_error_messages = {"invalid": "Use the letters a to z, digits, - and _ only, for example order-shipped."}
+    default_error_messages = {
+        "invalid": "Use the letters a to z, digits, - and _ only, for example order-shipped."
+    }
 
 
 class JsonField(forms.Field):
-    """JSON as people type it. With an `example` it is an object like that one, and nothing typed is an empty one;
-    without, it is anything, and nothing typed is None.
+    """JSON as people type it.
+
+    With an `example` it is an object like that one, and nothing typed is an empty one; without,
+    it is anything, and nothing typed is None.
     """
 
     def __init__(self, *, example: str = "", rows: int = 4, **kwargs: Any) -> None:
@@ -59,7 +67,9 @@ class JsonField(forms.Field):
 
     def to_python(self, value: Any) -> Any:
         if not (text := (value or "").strip()):
-            return {} if self.example else None
+            if self.example:
+                return {}
+            return None
         try:
             data = strict_json.read(text)
         except strict_json.BadJson as error:
@@ -72,12 +82,16 @@ class JsonField(forms.Field):
         """What was typed stays as it was."""
         if isinstance(value, str):
             return value
-        return json.dumps(value, ensure_ascii=False, indent=2) if value else ""
+        if value:
+            return json.dumps(value, ensure_ascii=False, indent=2)
+        return ""
 
     def has_changed(self, initial: Any, data: Any) -> bool:
         """As JSON: to Python 1 and true are the same."""
         try:
-            return json.dumps(initial, sort_keys=True) != json.dumps(self.to_python(data), sort_keys=True)
+            return json.dumps(initial, sort_keys=True) != json.dumps(
+                self.to_python(data), sort_keys=True
+            )
         except ValidationError:
             return True
 
@@ -103,7 +117,11 @@ class WhatIsSent(forms.Form):
 
 def zone_names() -> list[str]:
     """For the <datalist id="zones"> that ZoneField suggests from."""
-    return sorted(name for name in available_timezones() if "/" in name and not name.startswith(("Etc/", "SystemV/")))
+    return sorted(
+        name
+        for name in available_timezones()
+        if "/" in name and not name.startswith(("Etc/", "SystemV/"))
+    )
 
 
 def channel_choices(also: Iterable[str] = ()) -> list[tuple[str, str]]:
@@ -113,11 +131,17 @@ def channel_choices(also: Iterable[str] = ()) -> list[tuple[str, str]]:
 
 
 def whole_number(text: str) -> int | None:
-    """What an address or a hidden field carries: a number the database can hold; None when it was written by hand."""
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 19 else None
+    """What an address or a hidden field carries: a number the database can hold;
+    None when it was written by hand.
+    """
+    if text.isascii() and text.isdigit() and len(text) < 19:
+        return int(text)
+    return None
 
 
 def add_refusal(form: forms.Form, error: Exception) -> None:
-    """Put a domain's refusal beside the field it names (`error.field`), else at the top of the form."""
+    """Put a domain's refusal beside the field it names (`error.field`),
+    else at the top of the form.
+    """
     field = getattr(error, "field", None)
     form.add_error(field if field in form.fields else None, str(error))

@@ -30,8 +30,13 @@ def bars(days: list[reports.Day]) -> list[Bar]:
     highest = max((day.total for day in days), default=0) or 1
     drawn = []
     for place, day in enumerate(days):
-        ground, parts = 100.0, []
-        for css, count in (("bar", day.sent), ("bar-failed", day.failed), ("bar-skipped", day.skipped)):
+        ground = 100.0
+        parts = []
+        for css, count in (
+            ("bar", day.sent),
+            ("bar-failed", day.failed),
+            ("bar-skipped", day.skipped),
+        ):
             height = round(count * 100 / highest, 2)
             if count:
                 height = max(height, 1.5)  # a few among thousands still show
@@ -51,7 +56,10 @@ def home(request: HttpRequest) -> HttpResponse:
         "upcoming": reports.upcoming(),
         "days": days,
         "bars": bars(days),
-        "totals": {name: sum(getattr(day, name) for day in days) for name in ("sent", "failed", "skipped", "total")},
+        "totals": {
+            name: sum(getattr(day, name) for day in days)
+            for name in ("sent", "failed", "skipped", "total")
+        },
         "audience": reports.audience(now=now),
         "webhooks_off": stopped_since(now - dt.timedelta(days=7)),
     }
@@ -68,7 +76,12 @@ def live(request: HttpRequest) -> HttpResponse:
 def _now() -> dict[str, Any]:
     waiting = reports.waiting()
     held = hold_ups(channel for channel in Channel if channel.label in waiting)
-    return {"sending": reports.sending(), "waiting": waiting, "waiting_total": sum(waiting.values()), "hold_ups": held}
+    return {
+        "sending": reports.sending(),
+        "waiting": waiting,
+        "waiting_total": sum(waiting.values()),
+        "hold_ups": held,
+    }
 
 
 urlpatterns = [

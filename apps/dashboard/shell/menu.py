@@ -1,4 +1,6 @@
-"""The menu of the staff pages: one line per item; a new page adds its line here and its paths in urls.py."""
+"""The menu of the staff pages: one line per item;
+a new page adds its line here and its paths in urls.py.
+"""
 
 from dataclasses import dataclass
 
@@ -14,7 +16,9 @@ SECTIONS = ("", "Send", "Audience", "Content", "Operate", "Administer")
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """`icon` is a file name in static/vendor/bootstrap-icons-*; who lacks the capability does not see the item."""
+    """`icon` is a file name in static/vendor/bootstrap-icons-*;
+    who lacks the capability does not see the item.
+    """
 
     label: str
     url_name: str
@@ -60,13 +64,18 @@ class Entry:
 
 
 def sections(request: HttpRequest) -> list[tuple[str, list[Entry]]]:
-    """What this person may open, by section; the entry whose address the page lies below is current."""
+    """What this person may open, by section;
+    the entry whose address the page lies below is current.
+    """
     entries: dict[str, list[Entry]] = {name: [] for name in SECTIONS}
     home = reverse("dashboard:home")
     for item in ITEMS:
         if not may(request.user, item.capability):
             continue
         url = reverse(item.url_name)
-        current = request.path == url if url == home else request.path.startswith(url)
+        if url == home:
+            current = request.path == url
+        else:
+            current = request.path.startswith(url)
         entries[item.section].append(Entry(item.label, url, item.icon, current))
     return [(name, found) for name, found in entries.items() if found]

@@ -23,7 +23,8 @@ register = template.Library()
 
 ICONS = "vendor/bootstrap-icons-1.13.1"
 
-# The tone of every word that says how something stands: one list, so that the same word looks the same everywhere.
+# The tone of every word that says how something stands: one list,
+# so that the same word looks the same everywhere.
 TONES = {
     "success": {
         "sent",
@@ -60,7 +61,10 @@ def _svg(name: str) -> str:
 def icon(name: str, css: str = "", label: str = "") -> SafeString:
     """`{% icon "bell" %}` is decoration; with `label="..."` it is an image with a name."""
     drawing = mark_safe(_svg(name))  # noqa: S308  # our own file
-    naming = format_html('role="img" aria-label="{}"', label) if label else mark_safe('aria-hidden="true"')
+    if label:
+        naming = format_html('role="img" aria-label="{}"', label)
+    else:
+        naming = mark_safe('aria-hidden="true"')
     return format_html(
         '<svg class="icon {}" width="16" height="16" fill="currentColor" viewBox="0 0 16 16" {}>{}</svg>',
         css,
@@ -71,9 +75,13 @@ def icon(name: str, css: str = "", label: str = "") -> SafeString:
 
 @register.simple_tag
 def badge(word: Any, label: Any = "") -> SafeString:
-    """`{% badge delivery.status delivery.get_status_display %}`: a coloured word; the colour is never the only sign."""
+    """`{% badge delivery.status delivery.get_status_display %}`: a coloured word;
+    the colour is never the only sign.
+    """
     tone = _TONE_OF.get(str(word), "secondary")
-    return format_html('<span class="badge tone tone-{}">{}</span>', tone, label or str(word).replace("_", " "))
+    return format_html(
+        '<span class="badge tone tone-{}">{}</span>', tone, label or str(word).replace("_", " ")
+    )
 
 
 @register.simple_tag(takes_context=True)
@@ -99,12 +107,16 @@ def moment(value: dt.datetime | None, empty: str = "never") -> SafeString | str:
     if value is None:
         return empty
     local = timezone.localtime(value)
-    return format_html('<time datetime="{}">{}</time>', value.isoformat(), f"{local:%-d %b %Y, %H:%M}")
+    return format_html(
+        '<time datetime="{}">{}</time>', value.isoformat(), f"{local:%-d %b %Y, %H:%M}"
+    )
 
 
 @register.simple_tag(takes_context=True)
 def query(context: template.Context, **changes: Any) -> str:
-    """The page's own query string with some names set, or dropped when empty: `?{% query after=cursor %}`."""
+    """The page's own query string with some names set,
+    or dropped when empty: `?{% query after=cursor %}`.
+    """
     values = context["request"].GET.copy()
     for name, value in changes.items():
         values.pop(name, None)
@@ -142,7 +154,9 @@ def listed(value: Any) -> str:
     """A list as people write it; `yes` and `no` for a switch."""
     match value:
         case bool():
-            return "yes" if value else "no"
+            if value:
+                return "yes"
+            return "no"
         case list() | tuple() | set():
             return ", ".join(str(each) for each in value)
         case dict():
@@ -171,7 +185,9 @@ def plain(number: float) -> str:
 @register.filter
 def percent(part: float, whole: float) -> int:
     """Whole per cent, 0 when there is nothing yet; 100 only when all of it is there."""
-    return int(part * 100 / whole) if whole else 0
+    if whole:
+        return int(part * 100 / whole)
+    return 0
 
 
 @register.filter

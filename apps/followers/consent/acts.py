@@ -1,7 +1,8 @@
 """What a follower says about being written to: opting out and in, and the matrix of preferences.
 
-Every act locks the follower, changes only what really differs, and writes its proof (ConsentRecord) and its fact in the
-same transaction. Doing the same thing twice changes nothing the second time and still succeeds.
+Every act locks the follower, changes only what really differs, and writes its proof (ConsentRecord)
+and its fact in the same transaction. Doing the same thing twice changes nothing the second time and
+still succeeds.
 """
 
 import datetime as dt
@@ -47,8 +48,13 @@ class Words:
     subscribed: bool | None = None  # None = not spoken of
 
     def as_json(self) -> dict[str, Any]:
-        """{"cells": [[type key, channel, true | false | null]], "mutes": {channel: bool}, "subscribed": bool | null}"""
-        cells = [[key, channel, allowed] for (key, channel), allowed in sorted(self.cells.items(), key=lambda c: c[0])]
+        """{"cells": [[type key, channel, true | false | null]], "mutes": {channel:
+        bool}, "subscribed": bool | null}
+        """
+        cells = [
+            [key, channel, allowed]
+            for (key, channel), allowed in sorted(self.cells.items(), key=lambda c: c[0])
+        ]
         return {"cells": cells, "mutes": dict(self.mutes), "subscribed": self.subscribed}
 
     @classmethod
@@ -96,26 +102,35 @@ def resubscribe(
     ip: str = "",
     user_agent: str = "",
 ) -> bool:
-    """Take the global opt-out back; cells and switches stay as they were. Says whether that changed anything."""
+    """Take the global opt-out back; cells and switches stay as they were.
+
+    Says whether that changed anything.
+    """
     proof = Proof(source, by, now, wording, ip, user_agent)
     with transaction.atomic():
         return _subscribe(locked(follower), True, proof, reason, mirror=follower)
 
 
-def _subscribe(row: Follower, subscribed: bool, proof: Proof, reason: str, *, mirror: Follower) -> bool:
+def _subscribe(
+    row: Follower, subscribed: bool, proof: Proof, reason: str, *, mirror: Follower
+) -> bool:
     """`mirror` is the caller's object, which may be stale."""
     changed = row.subscribed != subscribed
     if changed:
         row.subscribed = subscribed
         row.updated_at = proof.now
         if subscribed:
-            row.subscribed_at, row.unsubscribed_at = proof.now, None
+            row.subscribed_at = proof.now
+            row.unsubscribed_at = None
         else:
             row.unsubscribed_at = proof.now
         row.save(update_fields=["subscribed", "subscribed_at", "unsubscribed_at", "updated_at"])
-        act, kind = (
-            ("subscribed", Kind.FOLLOWER_SUBSCRIBED) if subscribed else ("unsubscribed", Kind.FOLLOWER_UNSUBSCRIBED)
-        )
+        if subscribed:
+            act = "subscribed"
+            kind = Kind.FOLLOWER_SUBSCRIBED
+        else:
+            act = "unsubscribed"
+            kind = Kind.FOLLOWER_UNSUBSCRIBED
         proof.record(row, act, {"all": True}, reason)
         proof.tell(kind, row, {"reason": reason[:300]} if reason else {})
     for name in ("subscribed", "subscribed_at", "unsubscribed_at", "updated_at"):
@@ -139,21 +154,29 @@ def set_preferences(
 ) -> Change:
     """Store the follower's own words: only those given, None takes a word back. All or nothing.
 
-    Raises UnknownCell for a type or channel that is not there, Locked for cells that can't be switched off.
+    Raises UnknownCell for a type or channel that is not there,
+    Locked for cells that can't be switched off.
     """
     proof = Proof(source, by, now, wording, ip, user_agent)
     with transaction.atomic():
         row = locked(follower)
         kinds = _known(cells, mutes)
         if forced := [
-            cell for cell, allowed in cells.items() if allowed is False and always_on(kinds[cell[0]], cell[1])
+            cell
+            for cell, allowed in cells.items()
+            if allowed is False and always_on(kinds[cell[0]], cell[1])
         ]:
             raise Locked(forced)
         was_cells, now_cells = _set_cells(row, cells, kinds, now)
         was_mutes, now_mutes = _set_mutes(row, mutes, now)
         if now_cells or now_mutes:
             both = [
-                {"type": key, "channel": channel, "before": was_cells[key, channel], "after": allowed}
+                {
+                    "type": key,
+                    "channel": channel,
+                    "before": was_cells[key, channel],
+                    "after": allowed,
+                }
                 for (key, channel), allowed in sorted(now_cells.items(), key=lambda c: c[0])
             ]
             switches = [
@@ -163,7 +186,9 @@ def set_preferences(
             proof.record(row, "preferences_changed", {"cells": both, "channels": switches}, reason)
             proof.tell(Kind.PREFERENCES_CHANGED, row, {"cells": both, "channels": switches})
         was_subscribed = row.subscribed
-        turned = subscribed is not None and _subscribe(row, subscribed, proof, reason, mirror=follower)
+        turned = subscribed is not None and _subscribe(
+            row, subscribed, proof, reason, mirror=follower
+        )
     return Change(
         Words(was_cells, was_mutes, was_subscribed if turned else None),
         Words(now_cells, now_mutes, subscribed if turned else None),
@@ -171,20 +196,30 @@ def set_preferences(
 
 
 def _known(cells: Mapping[Key, Any], mutes: Mapping[str, Any]) -> dict[str, NotificationType]:
-    kinds = {kind.key: kind for kind in NotificationType.objects.filter(key__in={key for key, _ in cells})}
+    kinds = {
+        kind.key: kind
+        for kind in NotificationType.objects.filter(key__in={key for key, _ in cells})
+    }
     for key, channel in cells:
         if key not in kinds:
             raise UnknownCell(f"There is no notification type {key!r}.")
         if channel not in kinds[key].channels:
             offered = ", ".join(kinds[key].channels) or "no channel"
-            raise UnknownCell(f"The type {key!r} is not offered on {channel!r}. It is offered on: {offered}.")
+            raise UnknownCell(
+                f"The type {key!r} is not offered on {channel!r}. It is offered on: {offered}."
+            )
     if unknown := sorted(set(mutes) - set(Channel.values)):
-        raise UnknownCell(f"There is no channel {unknown[0]!r}. Known: {', '.join(Channel.values)}.")
+        raise UnknownCell(
+            f"There is no channel {unknown[0]!r}. Known: {', '.join(Channel.values)}."
+        )
     return kinds
 
 
 def _set_cells(
-    row: Follower, cells: Mapping[Key, bool | None], kinds: Mapping[str, NotificationType], now: dt.datetime
+    row: Follower,
+    cells: Mapping[Key, bool | None],
+    kinds: Mapping[str, NotificationType],
+    now: dt.datetime,
 ) -> tuple[dict[Key, bool | None], dict[Key, bool | None]]:
     own = own_words(row)
     after = {cell: allowed for cell, allowed in cells.items() if own.get(cell) != allowed}
@@ -193,12 +228,16 @@ def _set_cells(
             row.preferences.filter(notification_type=kinds[key], channel=channel).delete()
         else:
             row.preferences.update_or_create(
-                notification_type=kinds[key], channel=channel, defaults={"allowed": allowed, "updated_at": now}
+                notification_type=kinds[key],
+                channel=channel,
+                defaults={"allowed": allowed, "updated_at": now},
             )
     return {cell: own.get(cell) for cell in after}, after
 
 
-def _set_mutes(row: Follower, mutes: Mapping[str, bool], now: dt.datetime) -> tuple[dict[str, bool], dict[str, bool]]:
+def _set_mutes(
+    row: Follower, mutes: Mapping[str, bool], now: dt.datetime
+) -> tuple[dict[str, bool], dict[str, bool]]:
     muted = muted_channels(row)
     after = {channel: mute for channel, mute in mutes.items() if (channel in muted) != mute}
     for channel, mute in after.items():

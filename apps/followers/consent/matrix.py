@@ -31,7 +31,9 @@ def always_on(kind: NotificationType, channel: str) -> bool:
 
 def own_words(follower: Follower) -> dict[Key, bool]:
     """The cells the follower spoke about; defaults are never among them."""
-    rows = Preference.objects.filter(follower=follower).values_list("notification_type__key", "channel", "allowed")
+    rows = Preference.objects.filter(follower=follower).values_list(
+        "notification_type__key", "channel", "allowed"
+    )
     return {(key, channel): allowed for key, channel, allowed in rows}
 
 
@@ -62,7 +64,10 @@ SOURCES = {
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """One (type, channel). `on` is what happens today; `wanted` is what the cell itself says, own word or default."""
+    """One (type, channel).
+
+    `on` is what happens today; `wanted` is what the cell itself says, own word or default.
+    """
 
     channel: str
     label: str
@@ -78,7 +83,9 @@ class Cell:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One active notification type in the follower's language; every row has the same channels in the same order."""
+    """One active notification type in the follower's language;
+    every row has the same channels in the same order.
+    """
 
     key: str
     name: str
@@ -95,14 +102,18 @@ def matrix(follower: Follower, language: str = "en") -> list[Row]:
     """
     kinds = list(NotificationType.objects.filter(active=True))
     able = {provider.channel for provider in providers()}
-    channels = [each for each in Channel if each in able and any(each in kind.channels for kind in kinds)]
+    channels = [
+        each for each in Channel if each in able and any(each in kind.channels for kind in kinds)
+    ]
     addresses = _address_facts(follower, channels)
     own, muted = own_words(follower), muted_channels(follower)
 
     def cell(kind: NotificationType, channel: Channel) -> Cell:
         word = own.get((kind.key, channel))
         facts = type_facts(kind, channel)
-        verdict = judge(addresses[channel], facts, FollowerFacts(follower.subscribed, channel in muted, word))
+        verdict = judge(
+            addresses[channel], facts, FollowerFacts(follower.subscribed, channel in muted, word)
+        )
         forced = always_on(kind, channel)
         return Cell(
             channel=channel.value,
@@ -118,7 +129,13 @@ def matrix(follower: Follower, language: str = "en") -> list[Row]:
         )
 
     return [
-        Row(kind.key, *words_of(kind, language), kind.category, kind.commercial, [cell(kind, c) for c in channels])
+        Row(
+            kind.key,
+            *words_of(kind, language),
+            kind.category,
+            kind.commercial,
+            [cell(kind, c) for c in channels],
+        )
         for kind in kinds
     ]
 
@@ -127,7 +144,9 @@ def words_of(kind: NotificationType, language: str) -> tuple[str, str]:
     """Name and description: pt-BR, then pt, then the type's own."""
     for code in (language, language.split("-")[0]):
         if translated := kind.translations.get(code):
-            return translated.get("name") or kind.name, translated.get("description") or kind.description
+            return translated.get("name") or kind.name, translated.get(
+                "description"
+            ) or kind.description
     return kind.name, kind.description
 
 
@@ -143,6 +162,7 @@ def _address_facts(follower: Follower, channels: Iterable[Channel]) -> dict[str,
         facts[channel.value] = AddressFacts(
             needed=channel in NEEDS_ADDRESS,
             state=found.state if found else "",
-            suppressed=found is not None and Suppression.objects.filter(channel=place, key=found.key).exists(),
+            suppressed=found is not None
+            and Suppression.objects.filter(channel=place, key=found.key).exists(),
         )
     return facts

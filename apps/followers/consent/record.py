@@ -1,4 +1,6 @@
-"""Who said something, where and how: what every word of a follower's leaves behind, and the lock it is said under."""
+"""Who said something, where and how: what every word of a follower's leaves behind,
+and the lock it is said under.
+"""
 
 import datetime as dt
 from dataclasses import dataclass

@@ -1,7 +1,7 @@
 """When a follower wants to be written to: quiet hours, how often what may wait comes, and a pause.
 
-No row means the defaults, and a row that says nothing else is deleted. What follows from it for one message is decided
-in notifications/decide.py.
+No row means the defaults, and a row that says nothing else is deleted. What follows from it for one
+message is decided in notifications/decide.py.
 """
 
 import datetime as dt
@@ -27,9 +27,12 @@ _CLOCK = re.compile(r"([01]\d|2[0-3]):[0-5]\d", re.ASCII)
 
 
 class Wishes(TypedDict, total=False):
-    """What `set_rhythm` takes; a key that is missing stays as it is, None brings the default back."""
+    """What `set_rhythm` takes; a key that is missing stays as it is,
+    None brings the default back.
+    """
 
-    quiet: Mapping[str, Sequence[str]] | None  # {"0": ["22:00", "07:00"]}: all of them, by weekday (Monday is "0")
+    # {"0": ["22:00", "07:00"]}: all of them, by weekday (Monday is "0")
+    quiet: Mapping[str, Sequence[str]] | None
     cadence: str | None
     digest_at: dt.time | str | None
     digest_weekday: int | None
@@ -59,7 +62,9 @@ class Zoned(Protocol):
 
 
 def zone_of(follower: Zoned) -> ZoneInfo:
-    """The follower's zone, else the site's: also where the name is unknown here, for it must not mean "at any time"."""
+    """The follower's zone, else the site's: also where the name is unknown here,
+    for it must not mean "at any time".
+    """
     try:
         return zone(follower.time_zone or settings.TIME_ZONE)
     except UnknownZone:
@@ -82,7 +87,11 @@ def set_rhythm(
     with transaction.atomic():
         person = locked(follower)
         row = rhythm_of(person)
-        was = {name: getattr(row, name) for name, value in checked.items() if getattr(row, name) != value}
+        was = {
+            name: getattr(row, name)
+            for name, value in checked.items()
+            if getattr(row, name) != value
+        }
         if not was:
             return Turn({}, {})
         new = {name: checked[name] for name in was}
@@ -130,11 +139,14 @@ def _quiet(value: Mapping[str, Sequence[str]] | None, now: dt.datetime) -> dict[
         if day not in WEEKDAYS:
             raise BadFollower("quiet", f"{day!r} is not a weekday. Use 0 (Monday) to 6 (Sunday).")
         if not isinstance(span, list | tuple) or len(span) != 2:
-            raise BadFollower("quiet", 'Quiet hours need a start and an end, such as ["22:00", "07:00"].')
+            raise BadFollower(
+                "quiet", 'Quiet hours need a start and an end, such as ["22:00", "07:00"].'
+            )
         start, end = (_clock("quiet", each) for each in span)
         if start == end:
             raise BadFollower(
-                "quiet", f"Quiet hours from {start:%H:%M} to {end:%H:%M} have no length. Choose another end."
+                "quiet",
+                f"Quiet hours from {start:%H:%M} to {end:%H:%M} have no length. Choose another end.",
             )
         checked[day] = [f"{start:%H:%M}", f"{end:%H:%M}"]
     return checked
@@ -144,19 +156,25 @@ def _cadence(value: str | None, now: dt.datetime) -> str:
     if value is None:
         return Cadence.INSTANT.value
     if value not in Cadence.values:
-        raise BadFollower("cadence", f"{value!r} is not a cadence. Use one of: {', '.join(Cadence.values)}.")
+        raise BadFollower(
+            "cadence", f"{value!r} is not a cadence. Use one of: {', '.join(Cadence.values)}."
+        )
     return Cadence(value).value
 
 
 def _digest_at(value: dt.time | str | None, now: dt.datetime) -> dt.time:
-    return _UNSAID.digest_at if value is None else _clock("digest_at", value)
+    if value is None:
+        return _UNSAID.digest_at
+    return _clock("digest_at", value)
 
 
 def _digest_weekday(value: int | None, now: dt.datetime) -> int:
     if value is None:
         return 0
     if value not in range(7):
-        raise BadFollower("digest_weekday", f"{value} is not a weekday. Use 0 (Monday) to 6 (Sunday).")
+        raise BadFollower(
+            "digest_weekday", f"{value} is not a weekday. Use 0 (Monday) to 6 (Sunday)."
+        )
     return value
 
 
@@ -166,7 +184,9 @@ def _snoozed_until(value: dt.datetime | None, now: dt.datetime) -> dt.datetime |
     if value <= now:
         raise BadFollower("snoozed_until", "A pause must end in the future. Choose a later moment.")
     if value > now + LONGEST_SNOOZE:
-        raise BadFollower("snoozed_until", "A pause ends within a year. Choose an earlier day, or unsubscribe.")
+        raise BadFollower(
+            "snoozed_until", "A pause ends within a year. Choose an earlier day, or unsubscribe."
+        )
     return value
 
 
@@ -174,7 +194,9 @@ def _clock(field: str, value: Any) -> dt.time:
     if isinstance(value, dt.time):
         return value.replace(second=0, microsecond=0, tzinfo=None)
     if not isinstance(value, str) or not _CLOCK.fullmatch(value):
-        raise BadFollower(field, f"{value!r} is not a time of day. Write it as HH:MM, such as 08:30.")
+        raise BadFollower(
+            field, f"{value!r} is not a time of day. Write it as HH:MM, such as 08:30."
+        )
     return dt.time.fromisoformat(value)
 
 

@@ -18,15 +18,25 @@ from apps.lib.facts import Fact, Kind, publish
 
 
 def suppress(
-    *, channel: str, value: str, reason: SuppressionReason | str, note: str = "", by: Actor, now: dt.datetime
+    *,
+    channel: str,
+    value: str,
+    reason: SuppressionReason | str,
+    note: str = "",
+    by: Actor,
+    now: dt.datetime,
 ) -> Suppression:
     """Nothing is sent to this address any more, whoever has it or gets it. Raises BadAddress.
 
-    An address that is suppressed already keeps its first reason, but for a bounce: the address may turn out to exist
-    (remedies.refute), and then somebody's word must not go with it.
+    An address that is suppressed already keeps its first reason, but for a bounce: the address may
+    turn out to exist (remedies.refute), and then somebody's word must not go with it.
     """
     _, key = normalise(channel, value)
-    said: dict[str, Any] = {"reason": SuppressionReason(reason), "note": note[:300], "created_at": now}
+    said: dict[str, Any] = {
+        "reason": SuppressionReason(reason),
+        "note": note[:300],
+        "created_at": now,
+    }
     bounced = said["reason"] == SuppressionReason.HARD_BOUNCE
     with transaction.atomic():
         # locked, so that who releases it at this moment has done so before it is looked at
@@ -37,7 +47,8 @@ def suppress(
                 setattr(suppression, name, value)
             suppression.save()
         if created or outweighed:
-            # an unconfirmed one stays so: the list alone stops it, and a release must not confirm it
+            # an unconfirmed one stays so: the list alone stops it,
+            # and a release must not confirm it
             stopped = Address.objects.filter(
                 channel=channel, key=key, state__in=(AddressState.ACTIVE, AddressState.BOUNCED)
             )
@@ -47,16 +58,22 @@ def suppress(
 
 
 def release(*, suppression: Suppression, by: Actor, now: dt.datetime, note: str = "") -> None:
-    """Take an address off the list; `note` says why. A second call finds nothing and changes nothing, nor does one
-    about an entry that is there for another reason by now.
+    """Take an address off the list; `note` says why.
+
+    A second call finds nothing and changes nothing,
+    nor does one about an entry that is there for another reason by now.
     """
     with transaction.atomic():
-        rows = Suppression.objects.filter(channel=suppression.channel, key=suppression.key, reason=suppression.reason)
+        rows = Suppression.objects.filter(
+            channel=suppression.channel, key=suppression.key, reason=suppression.reason
+        )
         found = rows.select_for_update().first()
         if found is None:
             return
         Address.objects.filter(
-            channel=found.channel, key=found.key, state__in=(AddressState.BOUNCED, AddressState.SUPPRESSED)
+            channel=found.channel,
+            key=found.key,
+            state__in=(AddressState.BOUNCED, AddressState.SUPPRESSED),
         ).update(state=AddressState.ACTIVE)
         found.note = note[:300]
         _tell_of(found, Kind.ADDRESS_RELEASED, "address_released", by, now)
@@ -64,7 +81,9 @@ def release(*, suppression: Suppression, by: Actor, now: dt.datetime, note: str 
 
 
 def _tell_of(suppression: Suppression, kind: Kind, act: str, by: Actor, now: dt.datetime) -> None:
-    """The fact belongs to the follower who has the address, so that it shows in that history; else to the entry."""
+    """The fact belongs to the follower who has the address, so that it shows in that history;
+    else to the entry.
+    """
     data = {
         "channel": suppression.channel,
         "address": suppression.key,
@@ -72,7 +91,9 @@ def _tell_of(suppression: Suppression, kind: Kind, act: str, by: Actor, now: dt.
         "note": suppression.note,
     }
     address = (
-        Address.objects.filter(channel=suppression.channel, key=suppression.key).select_related("follower").first()
+        Address.objects.filter(channel=suppression.channel, key=suppression.key)
+        .select_related("follower")
+        .first()
     )
     if address:
         proof = Proof(by.kind.value, by, now, "", "", "")

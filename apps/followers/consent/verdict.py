@@ -1,7 +1,7 @@
 """May this message go to this person on this channel? One pure function, and its reason.
 
-The order is the law, first match decides (docs/consent.md explains each step to people):
-address unusable > type or channel not offered > critical > admin lock > global opt-out > channel switch >
+The order is the law, first match decides (docs/consent.md explains each step to people): address
+unusable > type or channel not offered > critical > admin lock > global opt-out > channel switch >
 own cell > default.
 `apps/followers/consent/verdict_sql.py` says the same set-wise; a property test keeps the two equal.
 """
@@ -51,7 +51,8 @@ EXPLANATIONS = {
 
 @dataclass(frozen=True, slots=True)
 class AddressFacts:
-    """`state` is an AddressState value, or "" where the channel needs an address and the follower has none.
+    """`state` is an AddressState value, or "" where the channel needs an address and the follower
+    has none.
 
     Of several devices the best one's: it is enough that one can be reached.
     """
@@ -89,7 +90,10 @@ class Verdict:
 
 
 def judge(address: AddressFacts, kind: TypeFacts, follower: FollowerFacts) -> Verdict:
-    """The decision and the rule that made it. No I/O, no clock: judged again at the moment of sending."""
+    """The decision and the rule that made it.
+
+    No I/O, no clock: judged again at the moment of sending.
+    """
     if address.needed:
         if address.state in ("", "gone"):
             return Verdict(False, Reason.NO_ADDRESS)
@@ -114,5 +118,8 @@ def judge(address: AddressFacts, kind: TypeFacts, follower: FollowerFacts) -> Ve
     if follower.channel_muted:
         return Verdict(False, Reason.CHANNEL_OFF)
     if follower.own_choice is not None:
-        return Verdict(follower.own_choice, Reason.PREFERENCE_ON if follower.own_choice else Reason.PREFERENCE_OFF)
+        return Verdict(
+            follower.own_choice,
+            Reason.PREFERENCE_ON if follower.own_choice else Reason.PREFERENCE_OFF,
+        )
     return Verdict(kind.default_on, Reason.DEFAULT_ON if kind.default_on else Reason.DEFAULT_OFF)

@@ -53,10 +53,13 @@ def type_facts(kind: NotificationType, channel: str) -> TypeFacts:
 def reason_case(kind: NotificationType, channel: str, *, follower: str, address: str) -> Case:
     """The Reason as SQL text, for rows from which `follower` and `address` lead to those tables.
 
-    Both are lookups such as "follower" and "address" (a Delivery) or "" and "primary_address" (a Follower).
+    Both are lookups such as "follower" and "address" (a Delivery) or "" and "primary_address" (a
+    Follower).
     """
     facts = type_facts(kind, channel)
-    on_follower = f"{follower}__" if follower else ""
+    on_follower = ""
+    if follower:
+        on_follower = f"{follower}__"
     whens: list[When] = []
 
     def when(condition: Q, reason: Reason) -> None:
@@ -67,9 +70,17 @@ def reason_case(kind: NotificationType, channel: str, *, follower: str, address:
         return Case(*whens, default=default, output_field=CharField())
 
     if channel in NEEDS_ADDRESS:
-        suppressed = Suppression.objects.filter(channel=channel_of_address(channel), key=OuterRef(f"{address}__key"))
-        when(Q(**{f"{address}__id__isnull": True}) | Q(**{f"{address}__state": AddressState.GONE}), Reason.NO_ADDRESS)
-        when(_there_is(suppressed) | Q(**{f"{address}__state": AddressState.SUPPRESSED}), Reason.ADDRESS_SUPPRESSED)
+        suppressed = Suppression.objects.filter(
+            channel=channel_of_address(channel), key=OuterRef(f"{address}__key")
+        )
+        when(
+            Q(**{f"{address}__id__isnull": True}) | Q(**{f"{address}__state": AddressState.GONE}),
+            Reason.NO_ADDRESS,
+        )
+        when(
+            _there_is(suppressed) | Q(**{f"{address}__state": AddressState.SUPPRESSED}),
+            Reason.ADDRESS_SUPPRESSED,
+        )
         when(Q(**{f"{address}__state": AddressState.BOUNCED}), Reason.ADDRESS_BOUNCED)
         when(Q(**{f"{address}__state": AddressState.UNCONFIRMED}), Reason.ADDRESS_UNCONFIRMED)
         when(Q(**{f"{address}__state": AddressState.OFF}), Reason.ADDRESS_OFF)
@@ -91,35 +102,48 @@ def reason_case(kind: NotificationType, channel: str, *, follower: str, address:
         default=Value(Reason.PREFERENCE_OFF.value),
         output_field=CharField(),
     )
-    default = Reason.DEFAULT_ON if facts.default_on else Reason.DEFAULT_OFF
+    if facts.default_on:
+        default = Reason.DEFAULT_ON
+    else:
+        default = Reason.DEFAULT_OFF
     return otherwise(Coalesce(Subquery(cell.values_list(chosen)), Value(default.value)))
 
 
 def _there_is(rows: QuerySet[Any]) -> Q:
     """Whether there is such a row, of which a constraint allows one.
 
-    As a value and not as EXISTS: for that PostgreSQL may read the whole table into a hash first, once for each claim
-    (100,000 preferences: 90 µs per message in a claim of 500, against 20 with one look into the index for each).
+    As a value and not as EXISTS: for that PostgreSQL may read the whole table into a hash first,
+    once for each claim (100,000 preferences: 90 µs per message in a claim of 500, against 20 with
+    one look into the index for each).
     """
     return Q(Subquery(rows.order_by().values_list(Value(True, output_field=BooleanField()))))
 
 
 def with_verdict(
-    followers: QuerySet[Follower], kind: NotificationType, channel: str, *, among: range | None = None
+    followers: QuerySet[Follower],
+    kind: NotificationType,
+    channel: str,
+    *,
+    among: range | None = None,
 ) -> QuerySet[Any]:
-    """Adds `primary_address` (joined, may be absent) and `verdict` (a Reason value) to each follower.
+    """Adds `primary_address` (joined, may be absent) and `verdict` (a Reason value) to each
+    follower.
 
     On a channel that goes EVERYWHERE a follower comes once for each address that is not gone.
 
-    `among`: the primary keys between which all of them lie. Said about the addresses too, because PostgreSQL does not
-    conclude it, and would read the whole table for each slice.
+    `among`: the primary keys between which all of them lie. Said about the addresses too, because
+    PostgreSQL does not conclude it, and would read the whole table for each slice.
     """
     primary = Q(addresses__channel=channel_of_address(channel))
     if channel in EVERYWHERE:
-        primary &= Q(addresses__state__in=[state for state in AddressState if state != AddressState.GONE])
+        primary &= Q(
+            addresses__state__in=[state for state in AddressState if state != AddressState.GONE]
+        )
     else:
         primary &= Q(addresses__primary=True)
     if among is not None:
         primary &= Q(addresses__follower_id__gte=among.start, addresses__follower_id__lt=among.stop)
     joined = followers.annotate(primary_address=FilteredRelation("addresses", condition=primary))
-    return joined.annotate(verdict=reason_case(kind, channel, follower="", address="primary_address"))
+    return joined.annotate(
+        verdict=reason_case(kind, channel, follower="", address="primary_address")
+    )

@@ -1,4 +1,5 @@
-"""A follower's own phone number: asked for, proven by a code that was sent there, and taken away again.
+"""A follower's own phone number: asked for, proven by a code that was sent there,
+and taken away again.
 
 Nobody's row changes before the code is typed, so that a number can't be taken by naming it.
 """
@@ -21,7 +22,10 @@ TRIES = 5  # of a million codes
 # Texts cost money and are a nuisance to whoever gets them unasked: at most so many ...
 PAUSE = dt.timedelta(minutes=1)  # ... one in this time to a follower,
 DAY = dt.timedelta(days=1)
-PER_FOLLOWER, PER_NUMBER, PER_PLACE = 5, 5, 20  # ... and so many a day
+# ... and so many a day
+PER_FOLLOWER = 5
+PER_NUMBER = 5
+PER_PLACE = 20
 
 
 class TooManyCodes(ValueError):
@@ -41,7 +45,9 @@ class Answer(StrEnum):
 
 
 def ask(*, follower: Follower, number: str, ip: str = "", now: dt.datetime) -> PhoneCode:
-    """Somebody with this follower's link says that the number is theirs. Sends nothing: `issue` makes the code.
+    """Somebody with this follower's link says that the number is theirs.
+
+    Sends nothing: `issue` makes the code.
 
     Raises BadAddress, TooManyCodes.
     """
@@ -63,7 +69,8 @@ def ask(*, follower: Follower, number: str, ip: str = "", now: dt.datetime) -> P
 def issue(*, code_id: int, now: dt.datetime) -> tuple[PhoneCode, str] | None:
     """The code to send, made now and known to nobody else: only its keyed hash is stored.
 
-    None when there is nothing to send: it was issued before, is over, or the number is on the suppression list.
+    None when there is nothing to send: it was issued before, is over,
+    or the number is on the suppression list.
     """
     with transaction.atomic():
         row = PhoneCode.objects.select_for_update().filter(pk=code_id, code_hash="").first()
@@ -85,7 +92,9 @@ def failed(*, code: PhoneCode, now: dt.datetime) -> None:
 def pending(follower: Follower, *, now: dt.datetime) -> PhoneCode | None:
     """The number that waits for its code, None without one. One query."""
     row = follower.phone_codes.order_by("-created_at").first()
-    return row if row and not row.ended_at and row.created_at > now - LIFE and row.tries < TRIES else None
+    if row and not row.ended_at and row.created_at > now - LIFE and row.tries < TRIES:
+        return row
+    return None
 
 
 def confirm(
@@ -99,7 +108,9 @@ def confirm(
     ip: str = "",
     user_agent: str = "",
 ) -> Answer:
-    """Compare the code with the one that was sent last; the right one makes the number the one that is written to."""
+    """Compare the code with the one that was sent last;
+    the right one makes the number the one that is written to.
+    """
     typed = "".join(code.split())
     with transaction.atomic():
         row = locked(follower)
@@ -108,12 +119,16 @@ def confirm(
             return Answer.OVER
         if not constant_time_compare(_hash(asked, typed), asked.code_hash):
             PhoneCode.objects.filter(pk=asked.pk).update(tries=asked.tries + 1)
-            return Answer.WRONG if asked.tries + 1 < TRIES else Answer.OVER
+            if asked.tries + 1 < TRIES:
+                return Answer.WRONG
+            return Answer.OVER
         try:
             contacts.change_follower(follower=row, phone=asked.value, by=by, now=now)
         except contacts.AddressTaken:
             return Answer.TAKEN
-        Address.objects.filter(follower=row, channel=Channel.SMS, key=asked.value).update(confirmed_at=now)
+        Address.objects.filter(follower=row, channel=Channel.SMS, key=asked.value).update(
+            confirmed_at=now
+        )
         PhoneCode.objects.filter(pk=asked.pk).update(ended_at=now)
         about = {"channel": Channel.SMS.value, "address": asked.value}
         Proof(source, by, now, wording, ip, user_agent).record(row, "phone_confirmed", about)
@@ -121,7 +136,10 @@ def confirm(
 
 
 def remove(*, follower: Follower, by: Actor, now: dt.datetime) -> None:
-    """Forget the number that is written to, and one that waits for its code. A second call changes nothing."""
+    """Forget the number that is written to, and one that waits for its code.
+
+    A second call changes nothing.
+    """
     with transaction.atomic():
         follower.phone_codes.filter(ended_at=None).update(ended_at=now)
         if address := follower.addresses.filter(channel=Channel.SMS, primary=True).first():
@@ -129,9 +147,13 @@ def remove(*, follower: Follower, by: Actor, now: dt.datetime) -> None:
 
 
 def forget_old(*, now: dt.datetime) -> int:
-    """Numbers that were asked for more than a day ago, confirmed or not: no limit counts them any more."""
+    """Numbers that were asked for more than a day ago, confirmed or not:
+    no limit counts them any more.
+    """
     return PhoneCode.objects.filter(created_at__lt=now - DAY).delete()[0]
 
 
 def _hash(row: PhoneCode, code: str) -> str:
-    return salted_hmac("carillon.phone_code", f"{row.pk}:{row.value}:{code}", algorithm="sha256").hexdigest()
+    return salted_hmac(
+        "carillon.phone_code", f"{row.pk}:{row.value}:{code}", algorithm="sha256"
+    ).hexdigest()

@@ -1,7 +1,8 @@
-"""Phones and browsers: each registers itself, says again and again that it is there, and goes when it is dead.
+"""Phones and browsers: each registers itself, says again and again that it is there,
+and goes when it is dead.
 
-What is dead only the push service knows, and it says so in one way (Remedy.GONE). Nothing else takes a device away: an
-outage, a refused account or a slow answer say nothing about it.
+What is dead only the push service knows, and it says so in one way (Remedy.GONE). Nothing else
+takes a device away: an outage, a refused account or a slow answer say nothing about it.
 """
 
 import datetime as dt
@@ -26,7 +27,10 @@ CHANNELS = (Channel.PUSH, Channel.WEB_PUSH)
 SERVICES = ("fcm", "apns")
 ENVIRONMENTS = ("production", "sandbox")
 
-_TOKEN = {"fcm": re.compile(r"[\w:.~-]{1,2000}", re.ASCII), "apns": re.compile(r"([0-9a-f]{2}){16,100}")}
+_TOKEN = {
+    "fcm": re.compile(r"[\w:.~-]{1,2000}", re.ASCII),
+    "apns": re.compile(r"([0-9a-f]{2}){16,100}"),
+}
 _WORD = re.compile(r"[\w.-]{0,150}", re.ASCII)  # a bundle id or a platform
 _LONGEST_LABEL = 200
 
@@ -39,7 +43,10 @@ class TooManyDevices(BadDevice):
     """The follower has as many as one may have."""
 
     def __init__(self) -> None:
-        super().__init__("token", f"This follower has {MOST} devices already. Remove one that is not used any more.")
+        super().__init__(
+            "token",
+            f"This follower has {MOST} devices already. Remove one that is not used any more.",
+        )
 
 
 class _Device(NamedTuple):
@@ -75,19 +82,31 @@ def register_app(
 ) -> Address:
     """An app on a phone, by its registration token with the service (fcm, apns).
 
-    APNs knows a token in one `environment` only (production, sandbox) and for one `topic` (the app's bundle id; "" is
-    the account's). An app calls this at each start. Raises BadDevice, TooManyDevices; see `_register`.
+    APNs knows a token in one `environment` only (production, sandbox) and for one `topic` (the
+    app's bundle id; "" is the account's). An app calls this at each start. Raises BadDevice,
+    TooManyDevices; see `_register`.
     """
-    token = token.strip().lower() if service == "apns" else token.strip()
+    if service == "apns":
+        token = token.strip().lower()
+    else:
+        token = token.strip()
     if service not in SERVICES:
-        raise BadDevice("service", f"There is no service {service[:40]!r}. Known: {', '.join(SERVICES)}.")
+        raise BadDevice(
+            "service", f"There is no service {service[:40]!r}. Known: {', '.join(SERVICES)}."
+        )
     if not _TOKEN[service].fullmatch(token):
-        raise BadDevice("token", f"This is no registration token of {service}: it has other letters, or too many.")
+        raise BadDevice(
+            "token",
+            f"This is no registration token of {service}: it has other letters, or too many.",
+        )
     if environment not in ENVIRONMENTS:
         raise BadDevice("environment", f"The environment is one of: {', '.join(ENVIRONMENTS)}.")
     for name, value in (("topic", topic), ("platform", platform)):
         if not _WORD.fullmatch(value):
-            raise BadDevice(name, f"The {name} has other than letters, digits, dots and hyphens, or more than 150.")
+            raise BadDevice(
+                name,
+                f"The {name} has other than letters, digits, dots and hyphens, or more than 150.",
+            )
     details = {"platform": platform, "label": _label(label)}
     if service == "apns":
         details |= {"environment": environment, "topic": topic}
@@ -107,8 +126,9 @@ def register_browser(
 ) -> Address:
     """A browser, by its push subscription as `PushSubscription.toJSON()` has it.
 
-    `server_key` is the public key it subscribed with (`applicationServerKey`, base64url): it takes messages from no
-    other. "" where only one was ever used. Raises BadDevice, TooManyDevices; see `_register`.
+    `server_key` is the public key it subscribed with (`applicationServerKey`, base64url): it takes
+    messages from no other. "" where only one was ever used. Raises BadDevice, TooManyDevices; see
+    `_register`.
     """
     endpoint = endpoint.strip()
     if len(endpoint) > 2000:
@@ -123,7 +143,12 @@ def register_browser(
         raise BadDevice("keys", f"The keys can't be used: {error}") from error
     if not re.fullmatch(r"[\w-]{87}|", server_key := server_key.strip().rstrip("="), re.ASCII):
         raise BadDevice("server_key", "The public key is 65 bytes in base64url.")
-    details = {"p256dh": p256dh.strip(), "auth": auth.strip(), "server_key": server_key, "label": _label(label)}
+    details = {
+        "p256dh": p256dh.strip(),
+        "auth": auth.strip(),
+        "server_key": server_key,
+        "label": _label(label),
+    }
     return _register(follower, _Device(Channel.WEB_PUSH, endpoint, "", details), by, now)
 
 
@@ -132,30 +157,49 @@ def _label(text: str) -> str:
 
 
 def _register(follower: Follower, device: _Device, by: Actor, now: dt.datetime) -> Address:
-    """The device's row. One that is known is seen again, and alive again; another follower's changed hands.
+    """The device's row.
+
+    One that is known is seen again, and alive again; another follower's changed hands.
 
     Of that one the old row is deleted and not moved: what waits there was written to somebody else.
     """
     key = key_of(device.value)
     with transaction.atomic():
         follower = Follower.objects.select_for_update(no_key=True).get(pk=follower.pk)
-        known = Address.objects.filter(channel=device.channel, key=key).select_related("follower").first()
+        known = (
+            Address.objects.filter(channel=device.channel, key=key)
+            .select_related("follower")
+            .first()
+        )
         if known and known.follower_id != follower.pk:
             _remove(known, "registered by another follower", by, now)
             known = None
         new = known is None or known.state == AddressState.GONE
         if new and devices_of(follower).count() >= MOST:
             raise TooManyDevices
-        fresh = {"via": device.via, "details": device.details, "seen_at": now, "state": AddressState.ACTIVE}
+        fresh = {
+            "via": device.via,
+            "details": device.details,
+            "seen_at": now,
+            "state": AddressState.ACTIVE,
+        }
         if known is None:
-            fixed = {"follower": follower, "channel": device.channel, "value": device.value, "key": key}
+            fixed = {
+                "follower": follower,
+                "channel": device.channel,
+                "value": device.value,
+                "key": key,
+            }
             try:
                 with transaction.atomic():
                     known = Address.objects.create(**fixed, **fresh, primary=False, created_at=now)
-            except IntegrityError:  # another follower registered it since we looked; whoever comes last has it
+            except (
+                IntegrityError
+            ):  # another follower registered it since we looked; whoever comes last has it
                 return _register(follower, device, by, now)
         else:
-            # not locked before: who books a refusal locks deliveries and then the address, a removal does so too
+            # not locked before: who books a refusal locks deliveries and then the address,
+            # a removal does so too
             if not Address.objects.filter(pk=known.pk).update(**fresh):
                 return _register(follower, device, by, now)
             for name, value in fresh.items():
@@ -167,21 +211,33 @@ def _register(follower: Follower, device: _Device, by: Actor, now: dt.datetime) 
 
 # ------------------------------------------------------------------ going
 def unregister(*, device: Address, by: Actor, now: dt.datetime) -> None:
-    """A person's word or an app's at logout: forget the device. Messages that wait for it are skipped."""
+    """A person's word or an app's at logout: forget the device.
+
+    Messages that wait for it are skipped.
+    """
     with transaction.atomic():
         _remove(device, "removed", by, now)
 
 
-def gone(*, channel: str, value: str, since: float | None = None, by: Actor = SYSTEM, now: dt.datetime) -> bool:
+def gone(
+    *, channel: str, value: str, since: float | None = None, by: Actor = SYSTEM, now: dt.datetime
+) -> bool:
     """The service said that the token or the endpoint is dead; whether that took it away.
 
-    Not one that was registered again after `since` (Unix seconds), when the service noticed; APNs tells it. The row
-    stays as a tombstone: its deliveries refer to it, and the same token may come back to life.
+    Not one that was registered again after `since` (Unix seconds), when the service noticed; APNs
+    tells it. The row stays as a tombstone: its deliveries refer to it, and the same token may come
+    back to life.
     """
     with transaction.atomic():
-        rows = Address.objects.select_for_update(no_key=True, of=("self",)).select_related("follower")
-        row = rows.filter(channel=channel, key=key_of(value)).exclude(state=AddressState.GONE).first()
-        if row is None or (since is not None and (row.seen_at or row.created_at).timestamp() > since):
+        rows = Address.objects.select_for_update(no_key=True, of=("self",)).select_related(
+            "follower"
+        )
+        row = (
+            rows.filter(channel=channel, key=key_of(value)).exclude(state=AddressState.GONE).first()
+        )
+        if row is None or (
+            since is not None and (row.seen_at or row.created_at).timestamp() > since
+        ):
             return False
         Address.objects.filter(pk=row.pk).update(state=AddressState.GONE)
         publish(_fact(Kind.DEVICE_GONE, row, by, now, {"why": "the service says that it is dead"}))
@@ -189,16 +245,21 @@ def gone(*, channel: str, value: str, since: float | None = None, by: Actor = SY
 
 
 def forget_idle(*, now: dt.datetime) -> int:
-    """Devices, dead ones too, that did not say for DEVICE_IDLE_DAYS that they are there; how many were deleted.
+    """Devices, dead ones too, that did not say for DEVICE_IDLE_DAYS that they are there;
+    how many were deleted.
 
-    Services go on taking messages for a phone that lies in a drawer. Google calls a token stale after 270 days.
+    Services go on taking messages for a phone that lies in a drawer.
+    Google calls a token stale after 270 days.
     """
     if not settings.DEVICE_IDLE_DAYS:
         return 0
     before = now - dt.timedelta(days=settings.DEVICE_IDLE_DAYS)
-    idle = Address.objects.filter(channel__in=CHANNELS, seen_at__lt=before).select_related("follower")
+    idle = Address.objects.filter(channel__in=CHANNELS, seen_at__lt=before).select_related(
+        "follower"
+    )
     rows = list(idle.order_by("seen_at")[:BATCH])
-    for row in rows:  # a transaction each: with many rows in one, a sender that books refusals could wait in a ring
+    # a transaction each: with many rows in one, a sender that books refusals could wait in a ring
+    for row in rows:
         with transaction.atomic():
             _remove(row, f"not seen since {row.seen_at:%Y-%m-%d}", SYSTEM, now, seen_at=row.seen_at)
     return len(rows)

@@ -1,8 +1,10 @@
-"""How a webhook's calls went: remembered, and after days of failures the end of them, until somebody switches it on.
+"""How a webhook's calls went: remembered, and after days of failures the end of them,
+until somebody switches it on.
 
-https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md: an endpoint that fails for
-days is disabled, one that answers 410 at once, and its owner is told. A row that somebody else has in hand is passed
-over: nobody waits here in a ring, and the next answer is heard.
+https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md: an
+endpoint that fails for days is disabled, one that answers 410 at once, and its owner is told. A row
+that somebody else has in hand is passed over: nobody waits here in a ring, and the next answer is
+heard.
 """
 
 import datetime as dt
@@ -17,8 +19,8 @@ from apps.followers.models import Address, AddressState, Channel, OffReason, Web
 from apps.lib.actor import SYSTEM, Actor
 from apps.lib.facts import Fact, Kind, publish
 
-# The first failure is so long ago, and calls failed on so many different days: one message that fails today, and one
-# that did a week ago, say little.
+# The first failure is so long ago, and calls failed on so many different days: one message that
+# fails today, and one that did a week ago, say little.
 FAILING = dt.timedelta(days=5)
 FAILED_DAYS = 5
 TOLD_EVERY = dt.timedelta(minutes=1)  # that all is well: else a row for each flush
@@ -49,7 +51,9 @@ _STANDS = {
 def listed(standing: str = "") -> QuerySet[Webhook]:
     """Those that stand so, or all; each with its address and follower."""
     rows = Webhook.objects.select_related("address__follower")
-    return rows.filter(_STANDS[Standing(standing)]) if standing else rows
+    if standing:
+        return rows.filter(_STANDS[Standing(standing)])
+    return rows
 
 
 def stopped_since(since: dt.datetime) -> int:
@@ -62,11 +66,16 @@ def standing_of(row: Webhook) -> Standing:
         return Standing.OFF
     if row.failing_since:
         return Standing.FAILING
-    return Standing.GOOD if row.succeeded_at else Standing.UNTRIED
+    if row.succeeded_at:
+        return Standing.GOOD
+    return Standing.UNTRIED
 
 
 class Answer(NamedTuple):
-    """What became of one call. `gone`: the receiver said 410. `said`: its words, or why there are none."""
+    """What became of one call.
+
+    `gone`: the receiver said 410. `said`: its words, or why there are none.
+    """
 
     url: str
     good: bool
@@ -79,38 +88,61 @@ def reason_to_stop(row: Webhook, *, gone: bool, now: dt.datetime) -> OffReason |
     if gone:
         return OffReason.GONE
     lasting = row.failing_since is not None and now - row.failing_since >= FAILING
-    return OffReason.FAILING if lasting and row.failed_days >= FAILED_DAYS else None
+    if lasting and row.failed_days >= FAILED_DAYS:
+        return OffReason.FAILING
+    return None
 
 
 def heard(answers: Sequence[Answer], *, now: dt.datetime) -> None:
-    """Remember what the receivers answered, in this order. In the transaction that books the answers."""
+    """Remember what the receivers answered, in this order.
+
+    In the transaction that books the answers.
+    """
     told: dict[str, list[Answer]] = {}
     for answer in answers:
         told.setdefault(key_of(answer.url), []).append(answer)
     calm = Q(failing_since=None, succeeded_at__gt=now - TOLD_EVERY)
-    failed = Q(address__key__in=[key for key, each in told.items() if not all(answer.good for answer in each)])
-    rows = Webhook.objects.filter(failed | ~calm, address__channel=Channel.WEBHOOK, address__key__in=told)
-    skip = connection.features.has_select_for_update_skip_locked  # SQLite has one writer at a time anyway
-    for row in rows.select_for_update(skip_locked=skip, of=("self",)).select_related("address__follower"):
+    failed = Q(
+        address__key__in=[
+            key for key, each in told.items() if not all(answer.good for answer in each)
+        ]
+    )
+    rows = Webhook.objects.filter(
+        failed | ~calm, address__channel=Channel.WEBHOOK, address__key__in=told
+    )
+    skip = (
+        connection.features.has_select_for_update_skip_locked
+    )  # SQLite has one writer at a time anyway
+    for row in rows.select_for_update(skip_locked=skip, of=("self",)).select_related(
+        "address__follower"
+    ):
         for answer in told[row.address.key]:
             _hear(row, answer, now)
         row.save()
 
 
 def _hear(row: Webhook, answer: Answer, now: dt.datetime) -> None:
-    row.answer, row.answered_at = answer.said[:300], now
+    row.answer = answer.said[:300]
+    row.answered_at = now
     if answer.good:
-        row.succeeded_at, row.failing_since, row.failed_on, row.failed_days = now, None, None, 0
+        row.succeeded_at = now
+        row.failing_since = None
+        row.failed_on = None
+        row.failed_days = 0
         return
     row.failing_since = row.failing_since or now
     if row.failed_on != now.date():
-        row.failed_on, row.failed_days = now.date(), row.failed_days + 1
+        row.failed_on = now.date()
+        row.failed_days = row.failed_days + 1
     if row.off_at is None and (why := reason_to_stop(row, gone=answer.gone, now=now)):
         _stop(row, why, by=SYSTEM, now=now)
 
 
 def switch_off(*, webhook: Address, by: Actor, now: dt.datetime) -> bool:
-    """By hand: messages for it are skipped from now on, those that wait too. False where it was off."""
+    """By hand: messages for it are skipped from now on, those that wait too.
+
+    False where it was off.
+    """
     with transaction.atomic():
         row = _locked(webhook)
         if row is None or row.off_at:
@@ -126,8 +158,11 @@ def switch_on(*, webhook: Address, by: Actor, now: dt.datetime) -> bool:
         row = _locked(webhook)
         if row is None or not row.off_at:
             return False
-        row.off_at, row.off_reason = None, ""
-        row.failing_since, row.failed_on, row.failed_days = None, None, 0
+        row.off_at = None
+        row.off_reason = ""
+        row.failing_since = None
+        row.failed_on = None
+        row.failed_days = 0
         row.save()
         Address.objects.filter(pk=row.pk).update(state=AddressState.ACTIVE)
         publish(_fact(Kind.WEBHOOK_SWITCHED_ON, row, by, now, {}))
@@ -140,7 +175,8 @@ def _locked(webhook: Address) -> Webhook | None:
 
 
 def _stop(row: Webhook, why: OffReason, *, by: Actor, now: dt.datetime) -> None:
-    row.off_at, row.off_reason = now, why
+    row.off_at = now
+    row.off_reason = why
     Address.objects.filter(pk=row.pk).update(state=AddressState.OFF)
     data = {"why": why.label, "said": row.answer}
     if row.failing_since:
@@ -150,4 +186,6 @@ def _stop(row: Webhook, why: OffReason, *, by: Actor, now: dt.datetime) -> None:
 
 def _fact(kind: Kind, row: Webhook, by: Actor, now: dt.datetime, data: dict[str, str]) -> Fact:
     owner = row.address.follower
-    return Fact(kind, by, now, "follower", str(owner.uid), owner.label, {"url": row.address.value, **data})
+    return Fact(
+        kind, by, now, "follower", str(owner.uid), owner.label, {"url": row.address.value, **data}
+    )

@@ -1,4 +1,6 @@
-"""A follower's own web addresses, to which messages are posted with a signature: added, given a new secret, removed."""
+"""A follower's own web addresses, to which messages are posted with a signature: added,
+given a new secret, removed.
+"""
 
 import datetime as dt
 from collections.abc import Mapping
@@ -28,21 +30,29 @@ class WebhookKnown(ValueError):
     field = "url"
 
     def __init__(self) -> None:
-        super().__init__("This follower's messages are posted there already. Give it a new secret where that is lost.")
+        super().__init__(
+            "This follower's messages are posted there already. Give it a new secret where that is lost."
+        )
 
 
 def webhooks_of(follower: Follower) -> QuerySet[Address]:
     """The oldest first, those that are switched off too; each with its `webhook`."""
-    return follower.addresses.filter(channel=Channel.WEBHOOK).select_related("webhook").order_by("pk")
+    return (
+        follower.addresses.filter(channel=Channel.WEBHOOK).select_related("webhook").order_by("pk")
+    )
 
 
-def add_webhook(*, follower: Follower, url: str, by: Actor, now: dt.datetime) -> tuple[Address, str]:
-    """The address and its secret, which is shown this once. One that is switched off comes back with a new secret.
+def add_webhook(
+    *, follower: Follower, url: str, by: Actor, now: dt.datetime
+) -> tuple[Address, str]:
+    """The address and its secret, which is shown this once.
+
+    One that is switched off comes back with a new secret.
 
     Where it answered 410, another follower may have it, too.
 
-    Raises BadFollower for what is no https address, WebhookKnown where it is called already, AddressTaken where it is
-    for another follower.
+    Raises BadFollower for what is no https address, WebhookKnown where it is called already,
+    AddressTaken where it is for another follower.
     """
     url = url.strip()
     if len(url) > LONGEST:
@@ -51,19 +61,33 @@ def add_webhook(*, follower: Follower, url: str, by: Actor, now: dt.datetime) ->
         check(url)
     except Forbidden as error:
         raise BadFollower("url", str(error)) from error
-    secret, key = new_secret(), key_of(url)
-    fields = {"state": AddressState.ACTIVE, "details": sealed(secret), "created_at": now, "seen_at": None}
+    secret = new_secret()
+    key = key_of(url)
+    fields = {
+        "state": AddressState.ACTIVE,
+        "details": sealed(secret),
+        "created_at": now,
+        "seen_at": None,
+    }
     with transaction.atomic():
         follower = Follower.objects.select_for_update(no_key=True).get(pk=follower.pk)
-        known = Address.objects.filter(channel=Channel.WEBHOOK, key=key).select_related("follower", "webhook").first()
+        known = (
+            Address.objects.filter(channel=Channel.WEBHOOK, key=key)
+            .select_related("follower", "webhook")
+            .first()
+        )
         if known and known.follower_id != follower.pk:
             if known.webhook.off_reason != OffReason.GONE:
                 raise AddressTaken("url", known.follower)
-            remove_webhook(webhook=known, by=by, now=now)  # not moved: what waits there was written to somebody else
+            remove_webhook(
+                webhook=known, by=by, now=now
+            )  # not moved: what waits there was written to somebody else
             known = None
         if known is None:
             if webhooks_of(follower).count() >= MOST:
-                raise BadFollower("url", f"This follower has {MOST} webhooks already. Remove one first.")
+                raise BadFollower(
+                    "url", f"This follower has {MOST} webhooks already. Remove one first."
+                )
             row = _created(follower, url, key, fields)
         elif known.state != AddressState.OFF:
             raise WebhookKnown
@@ -79,19 +103,28 @@ def _created(follower: Follower, url: str, key: str, fields: Mapping[str, Any]) 
     try:
         with transaction.atomic():
             row = Address.objects.create(
-                follower=follower, channel=Channel.WEBHOOK, value=url, key=key, primary=False, **fields
+                follower=follower,
+                channel=Channel.WEBHOOK,
+                value=url,
+                key=key,
+                primary=False,
+                **fields,
             )
             Webhook.objects.create(address=row)  # and is row.webhook
             return row
     except IntegrityError:  # another follower's, since we looked
-        raise AddressTaken("url", Address.objects.get(channel=Channel.WEBHOOK, key=key).follower) from None
+        raise AddressTaken(
+            "url", Address.objects.get(channel=Channel.WEBHOOK, key=key).follower
+        ) from None
 
 
 def rotate_secret(*, webhook: Address, by: Actor, now: dt.datetime) -> str:
     """A new secret, shown this once. For OVERLAP messages carry the signatures of both."""
     secret = new_secret()
     with transaction.atomic():
-        row = Address.objects.select_for_update(no_key=True, of=("self",)).select_related("follower")
+        row = Address.objects.select_for_update(no_key=True, of=("self",)).select_related(
+            "follower"
+        )
         locked = row.get(pk=webhook.pk)
         old = str((locked.details or {}).get("secret") or "")
         locked.details = sealed(secret, old=old, old_until=(now + OVERLAP).timestamp())
@@ -108,4 +141,6 @@ def remove_webhook(*, webhook: Address, by: Actor, now: dt.datetime) -> None:
 
 
 def _fact(kind: Kind, row: Address, by: Actor, now: dt.datetime) -> Fact:
-    return Fact(kind, by, now, "follower", str(row.follower.uid), row.follower.label, {"url": row.value})
+    return Fact(
+        kind, by, now, "follower", str(row.follower.uid), row.follower.label, {"url": row.value}
+    )

@@ -1,8 +1,9 @@
-"""CSV files as people really have them: stored as clean UTF-8 once, checked whole, then read row by row from any byte.
+"""CSV files as people really have them: stored as clean UTF-8 once, checked whole,
+then read row by row from any byte.
 
-Everything that could make a reader lose or invent rows (quotation marks that don't match, NUL, mixed encodings, endless
-lines) refuses the whole file, with the line number, before anything is imported. What is wrong with one row only is
-left to the importer.
+Everything that could make a reader lose or invent rows (quotation marks that don't match, NUL,
+mixed encodings, endless lines) refuses the whole file, with the line number, before anything is
+imported. What is wrong with one row only is left to the importer.
 """
 
 import codecs
@@ -27,7 +28,8 @@ _NOT_TEXT = {
     b"%PDF": "a PDF. Upload the table as CSV",
     b"\x1f\x8b": "a compressed file. Unpack it and upload the CSV inside",
 }
-# Bytes above 0x7F with a neighbour of the same sort: Cyrillic words are made of them, a Latin text has single ones.
+# Bytes above 0x7F with a neighbour of the same sort: Cyrillic words are made of them,
+# a Latin text has single ones.
 _EMAIL_LIKE = re.compile(r"\S@\S+\.\S")
 _HIGH = re.compile(rb"[\x80-\xff]")
 _HIGH_RUN = re.compile(rb"[\x80-\xff]{2,}")
@@ -43,7 +45,9 @@ class BadFile(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """What was found: the original encoding, the delimiter, the headings, how many rows, where the first one begins."""
+    """What was found: the original encoding, the delimiter, the headings, how many rows,
+    where the first one begins.
+    """
 
     encoding: str
     delimiter: str
@@ -55,7 +59,9 @@ class Shape:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One row; `line` is the line of the file it begins on, `end` and `end_line` where the next one begins."""
+    """One row; `line` is the line of the file it begins on,
+    `end` and `end_line` where the next one begins.
+    """
 
     line: int
     cells: list[str]
@@ -64,10 +70,12 @@ class Row:
 
 
 def store(source: BinaryIO, target: Path, *, max_bytes: int) -> Shape:
-    """Copy the upload to `target` as UTF-8 with plain line ends, and check all of it. Memory: about 2 MB.
+    """Copy the upload to `target` as UTF-8 with plain line ends, and check all of it.
 
-    Encodings: UTF-8, UTF-16 (with or without byte order mark), else Windows-1251 or Windows-1252, whichever the bytes
-    look like. Raises BadFile, and then leaves no file behind.
+    Memory: about 2 MB.
+
+    Encodings: UTF-8, UTF-16 (with or without byte order mark), else Windows-1251 or Windows-1252,
+    whichever the bytes look like. Raises BadFile, and then leaves no file behind.
     """
     target.parent.mkdir(parents=True, exist_ok=True)
     raw = target.with_suffix(".upload")
@@ -85,7 +93,8 @@ def store(source: BinaryIO, target: Path, *, max_bytes: int) -> Shape:
 
 
 def rows(path: Path, delimiter: str, *, offset: int = 0, line: int = 1) -> Iterator[Row]:
-    """The rows of a stored file from byte `offset` on, which is line `line`; rows without any content are left out.
+    """The rows of a stored file from byte `offset` on, which is line `line`;
+    rows without any content are left out.
 
     Raises BadFile where quotation marks don't match.
     """
@@ -111,10 +120,14 @@ def rows(path: Path, delimiter: str, *, offset: int = 0, line: int = 1) -> Itera
 
 
 class _Feed(Iterator[str]):
-    """Lines for csv.reader, which takes one more only when a row needs it: so the count after a row is its end."""
+    """Lines for csv.reader, which takes one more only when a row needs it:
+    so the count after a row is its end.
+    """
 
     def __init__(self, file: BinaryIO, offset: int, line: int) -> None:
-        self.file, self.offset, self.line = file, offset, line
+        self.file = file
+        self.offset = offset
+        self.line = line
 
     def __next__(self) -> str:
         text = next(self.file)
@@ -129,7 +142,9 @@ def _copy(source: BinaryIO, raw: Path, max_bytes: int) -> None:
         while chunk := source.read(_CHUNK):
             size += len(chunk)
             if size > max_bytes:
-                raise BadFile(f"The file is larger than {max_bytes // 2**20:,} MB. Split it into several.")
+                raise BadFile(
+                    f"The file is larger than {max_bytes // 2**20:,} MB. Split it into several."
+                )
             copy.write(chunk)
     if not size:
         raise BadFile("The file is empty.")
@@ -146,9 +161,12 @@ def _encoding(raw: Path) -> str:
     if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         return "utf-16"
     # UTF-16 without its mark: every comma and digit has its NUL on the same side
-    even, odd = head[0::2].count(0), head[1::2].count(0)
+    even = head[0::2].count(0)
+    odd = head[1::2].count(0)
     if max(even, odd) > len(head) // 10 and min(even, odd) == 0:
-        return "utf-16-le" if odd else "utf-16-be"
+        if odd:
+            return "utf-16-le"
+        return "utf-16-be"
     if 0 in head:
         raise BadFile(_NUL, head[: head.index(0)].count(b"\n") + 1)
     try:
@@ -171,7 +189,8 @@ def _eight_bit(raw: Path) -> str:
                 continue
             high = len(_HIGH.findall(line))
             together = sum(map(len, _HIGH_RUN.findall(line)))
-            singles, runs = singles + high - together, runs + together
+            singles = singles + high - together
+            runs = runs + together
             try:
                 line.decode()
                 good += 1
@@ -179,26 +198,37 @@ def _eight_bit(raw: Path) -> str:
                 bad += 1
                 first_bad = first_bad or number
     if good > bad:
-        raise BadFile("this line is not UTF-8, though others are. Save the whole file as UTF-8.", first_bad)
-    return "cp1251" if runs > singles else "cp1252"
+        raise BadFile(
+            "this line is not UTF-8, though others are. Save the whole file as UTF-8.", first_bad
+        )
+    if runs > singles:
+        return "cp1251"
+    return "cp1252"
 
 
 def _transcode(raw: Path, target: Path, encoding: str) -> None:
     # cp1252 leaves five bytes undefined; Latin-1, its twin, has them all
-    encoding = "latin-1" if encoding == "cp1252" and not _decodes(raw, encoding) else encoding
+    if encoding == "cp1252" and not _decodes(raw, encoding):
+        encoding = "latin-1"
     line = 0
-    with raw.open(encoding=encoding) as text, target.open("w", encoding="utf-8", newline="\n") as clean:
+    with (
+        raw.open(encoding=encoding) as text,
+        target.open("w", encoding="utf-8", newline="\n") as clean,
+    ):
         try:
             while part := text.readline(MAX_LINE + 1):
                 line += 1
                 if len(part) > MAX_LINE:
-                    raise BadFile(f"this line is longer than {MAX_LINE:,} characters. Is it a CSV file?", line)
+                    raise BadFile(
+                        f"this line is longer than {MAX_LINE:,} characters. Is it a CSV file?", line
+                    )
                 if "\0" in part:
                     raise BadFile(_NUL, line)
                 clean.write(part)
         except UnicodeError as error:
             raise BadFile(
-                f"the text after this line can't be read as {encoding}. Save the file as CSV UTF-8.", line
+                f"the text after this line can't be read as {encoding}. Save the file as CSV UTF-8.",
+                line,
             ) from error
 
 
@@ -218,7 +248,9 @@ def _delimiter(path: Path) -> str:
 
     def fits(delimiter: str) -> tuple[float, int]:
         widths = [len(cells) for cells in csv.reader(lines, delimiter=delimiter) if cells]
-        heading = widths[0] if widths else 0
+        heading = 0
+        if widths:
+            heading = widths[0]
         return (widths.count(heading) / len(widths) if heading > 1 else 0.0, heading)
 
     return max(DELIMITERS, key=fits)  # a tie goes to the comma, the first one
@@ -234,10 +266,13 @@ def _check(path: Path, encoding: str, delimiter: str) -> Shape:
     for row in found:
         count += 1
         if len(row.cells) > MAX_COLUMNS:
-            raise BadFile(f"this row has {len(row.cells):,} cells; {MAX_COLUMNS} are allowed.", row.line)
+            raise BadFile(
+                f"this row has {len(row.cells):,} cells; {MAX_COLUMNS} are allowed.", row.line
+            )
         if any(len(cell) > MAX_CELL for cell in row.cells):
             raise BadFile(
-                f"a cell has more than {MAX_CELL:,} characters. Perhaps a quotation mark is never closed.", row.line
+                f"a cell has more than {MAX_CELL:,} characters. Perhaps a quotation mark is never closed.",
+                row.line,
             )
     if not count:
         raise BadFile("The file has headings but no rows below them.")
@@ -246,14 +281,24 @@ def _check(path: Path, encoding: str, delimiter: str) -> Shape:
 
 def _headings(row: Row) -> list[str]:
     if len(row.cells) > MAX_COLUMNS:
-        raise BadFile(f"the file has {len(row.cells):,} columns; {MAX_COLUMNS} are allowed.", row.line)
-    columns = [" ".join(cell.split()) or f"Column {number}" for number, cell in enumerate(row.cells, start=1)]
+        raise BadFile(
+            f"the file has {len(row.cells):,} columns; {MAX_COLUMNS} are allowed.", row.line
+        )
+    columns = [
+        " ".join(cell.split()) or f"Column {number}"
+        for number, cell in enumerate(row.cells, start=1)
+    ]
     seen: dict[str, int] = {}
     for number, name in enumerate(columns, start=1):
         if _EMAIL_LIKE.search(name):
-            raise BadFile(f"the first line must hold the headings of the columns, but {name[:60]!r} is data.", row.line)
+            raise BadFile(
+                f"the first line must hold the headings of the columns, but {name[:60]!r} is data.",
+                row.line,
+            )
         if len(name) > 200:
             raise BadFile(f"the heading of column {number} has more than 200 characters.", row.line)
         if (first := seen.setdefault(name.casefold(), number)) != number:
-            raise BadFile(f"columns {first} and {number} are both called {name!r}. Rename one.", row.line)
+            raise BadFile(
+                f"columns {first} and {number} are both called {name!r}. Rename one.", row.line
+            )
     return columns

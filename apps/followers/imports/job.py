@@ -1,10 +1,12 @@
-"""Bringing in a CSV file of followers: upload, look at what it would do, then run it in the background.
+"""Bringing in a CSV file of followers: upload, look at what it would do,
+then run it in the background.
 
-The run works in slices of SLICE rows. One transaction per slice writes the people, the refused rows, the counters and
-the place in the file, so a killed worker's successor goes on exactly there, and running a whole file again changes
-nothing. A line about somebody whom an earlier line of the same file spoke about is refused: of two lines that say
-different things the later one would undo the earlier one at every run. Whoever unsubscribed stays so, whatever the
-file says; a suppressed address stays suppressed.
+The run works in slices of SLICE rows. One transaction per slice writes the people, the refused
+rows, the counters and the place in the file, so a killed worker's successor goes on exactly there,
+and running a whole file again changes nothing. A line about somebody whom an earlier line of the
+same file spoke about is refused: of two lines that say different things the later one would undo
+the earlier one at every run. Whoever unsubscribed stays so, whatever the file says; a suppressed
+address stays suppressed.
 """
 
 import csv
@@ -66,8 +68,9 @@ __all__ = [
     "start_upload",
 ]
 
-# Rows in one transaction, and a rest after it on SQLite, where a transaction keeps everybody else from writing. Web
-# writes beside an import on a busy machine, p95: 0.86 s with 1,000 rows and 10 ms, 0.25 s with these.
+# Rows in one transaction, and a rest after it on SQLite, where a transaction keeps everybody else
+# from writing. Web writes beside an import on a busy machine, p95: 0.86 s with 1,000 rows and 10
+# ms, 0.25 s with these.
 SLICE = 250
 REST = 0.05  # seconds
 LOOK = 1000  # rows that the preview looks up at once
@@ -118,8 +121,9 @@ def discard(*, job: Import) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """`rows` are the first ones, `problems` the first refused ones anywhere, `counts` per Action of all `read` rows;
-    `complete` says that these are all rows of the file."""
+    """`rows` are the first ones, `problems` the first refused ones anywhere, `counts` per Action of
+    all `read` rows; `complete` says that these are all rows of the file.
+    """
 
     rows: list[Decision]
     problems: list[Decision]
@@ -129,9 +133,16 @@ class Preview:
 
 
 def preview(
-    job: Import, mapping: Mapping[str, str], limit: int = 50, *, options: Mapping[str, Any] | None = None
+    job: Import,
+    mapping: Mapping[str, str],
+    limit: int = 50,
+    *,
+    options: Mapping[str, Any] | None = None,
 ) -> Preview:
-    """What `start` with the same mapping and options would do now. Writes nothing. Raises as `start`."""
+    """What `start` with the same mapping and options would do now.
+
+    Writes nothing. Raises as `start`.
+    """
     if job.state != ImportState.UPLOADED:
         raise AlreadyStarted("This import was started already; its counts say what it did.")
     used = check_mapping(job.dialect["columns"], mapping)
@@ -180,10 +191,11 @@ def start(
     now: dt.datetime,
     background: bool = True,
 ) -> Import:
-    """Let it run. `mapping` is {heading: one of TARGETS or "metadata.<key>"}, `options` as `Options.read` takes them.
+    """Let it run. `mapping` is {heading: one of TARGETS or "metadata.<key>"},
+    `options` as `Options.read` takes them.
 
-    `background=False` leaves the work to the caller, who goes through `slices`; the tick takes over if it dies.
-    Raises BadMapping, AlreadyStarted.
+    `background=False` leaves the work to the caller, who goes through `slices`; the tick takes over
+    if it dies. Raises BadMapping, AlreadyStarted.
     """
     used = check_mapping(job.dialect["columns"], mapping)
     chosen = Options.read(options or {})
@@ -199,9 +211,16 @@ def start(
             by_label=by.label[:200],
         )
         if not mine:
-            raise AlreadyStarted("This import was started already. Upload the file again to run it once more.")
+            raise AlreadyStarted(
+                "This import was started already. Upload the file again to run it once more."
+            )
         job.refresh_from_db()
-        data = {"file": job.file_name, "rows": job.rows_total, "mapping": used, "options": job.options}
+        data = {
+            "file": job.file_name,
+            "rows": job.rows_total,
+            "mapping": used,
+            "options": job.options,
+        }
         publish(Fact(Kind.IMPORT_STARTED, by, now, "import", str(job.uid), job.file_name, data))
         if background:
             announce("apps.followers.imports.job.run", lane=Lane.BULK, job_id=job.pk)
@@ -209,7 +228,10 @@ def start(
 
 
 def run(job_id: int, **_: Any) -> None:
-    """Task: work for RUN_SECONDS, then announce the next one. The second of two finds the lease taken, or no work."""
+    """Task: work for RUN_SECONDS, then announce the next one.
+
+    The second of two finds the lease taken, or no work.
+    """
     stop = time.monotonic() + RUN_SECONDS
     with suppress(Taken):
         for job in slices(job_id):
@@ -221,7 +243,9 @@ def run(job_id: int, **_: Any) -> None:
 
 
 def slices(job_id: int) -> Iterator[Import]:
-    """Claim the import and work on it; yields it after each committed slice. Left early, the lease is given back.
+    """Claim the import and work on it; yields it after each committed slice.
+
+    Left early, the lease is given back.
 
     Raises Taken when somebody else is at it.
     """
@@ -238,7 +262,10 @@ def slices(job_id: int) -> Iterator[Import]:
 
 
 def resume_stalled(*, now: dt.datetime) -> int:
-    """Tick: imports that run but whose worker let its lease run out are announced again. Returns how many."""
+    """Tick: imports that run but whose worker let its lease run out are announced again.
+
+    Returns how many.
+    """
     stalled = Import.objects.filter(state=ImportState.RUNNING, lease_until__lt=now)
     count = 0
     for pk in stalled.values_list("pk", flat=True):
@@ -254,7 +281,9 @@ def _claim(job_id: int) -> Import:
     now = timezone.now()
     owner = secrets.token_hex(16)
     with transaction.atomic():
-        free = Import.objects.filter(Q(owner="") | Q(lease_until__lt=now), pk=job_id, state=ImportState.RUNNING)
+        free = Import.objects.filter(
+            Q(owner="") | Q(lease_until__lt=now), pk=job_id, state=ImportState.RUNNING
+        )
         job = free.select_for_update().first()
         if job is None:
             raise Taken("This import is finished, or another worker is at it.")
@@ -262,21 +291,30 @@ def _claim(job_id: int) -> Import:
             _fail(job, f"Stopped {job.attempts} times in the rows from line {job.line:,} on.", now)
             return job
         # counted before the work: what kills its worker must not be tried for ever
-        job.owner, job.lease_until, job.attempts = owner, now + LEASE, job.attempts + 1
+        job.owner = owner
+        job.lease_until = now + LEASE
+        job.attempts = job.attempts + 1
         job.save(update_fields=["owner", "lease_until", "attempts"])
     return job
 
 
 def _release(job: Import) -> None:
-    Import.objects.filter(pk=job.pk, owner=job.owner).update(owner="", lease_until=timezone.now() + LEASE)
+    Import.objects.filter(pk=job.pk, owner=job.owner).update(
+        owner="", lease_until=timezone.now() + LEASE
+    )
 
 
 def _work(job: Import) -> None:
-    """One slice. Somebody who adds the same person meanwhile makes it start over, with that person known."""
+    """One slice. Somebody who adds the same person meanwhile makes it start over,
+    with that person known.
+    """
     options = Options.read(job.options)
     try:
         batch = list(islice(_rows(job), SLICE))
-    except (BadFile, OSError) as error:  # checked at upload, so the stored file was changed or removed since
+    except (
+        BadFile,
+        OSError,
+    ) as error:  # checked at upload, so the stored file was changed or removed since
         with transaction.atomic():
             _fail(job, str(error), timezone.now())
         return
@@ -298,16 +336,20 @@ def _work(job: Import) -> None:
             job.refresh_from_db()
 
 
-def _count(job: Import, batch: Sequence[Row], decisions: Sequence[Decision], now: dt.datetime) -> None:
+def _count(
+    job: Import, batch: Sequence[Row], decisions: Sequence[Decision], now: dt.datetime
+) -> None:
     counts = Counter(decision.action for decision in decisions)
     job.rows_done += len(batch)
     job.created += counts[Action.CREATE]
     job.updated += counts[Action.UPDATE]
     job.unchanged += counts[Action.UNCHANGED]
     job.refused += counts[Action.REFUSED]
-    job.attempts, job.lease_until = 0, now + LEASE
+    job.attempts = 0
+    job.lease_until = now + LEASE
     if batch:
-        job.offset, job.line = batch[-1].end, batch[-1].end_line
+        job.offset = batch[-1].end
+        job.line = batch[-1].end_line
     if len(batch) < SLICE:
         _finish(job, now)
     job.save()
@@ -326,11 +368,17 @@ def _actor(job: Import) -> Actor:
 
 
 def _finish(job: Import, now: dt.datetime) -> None:
-    job.state, job.finished_at, job.owner, job.lease_until = ImportState.FINISHED, now, "", None
+    job.state = ImportState.FINISHED
+    job.finished_at = now
+    job.owner = ""
+    job.lease_until = None
     counts = {name: getattr(job, name) for name in ("created", "updated", "unchanged", "refused")}
     data = {"file": job.file_name, "rows": job.rows_done, **counts}
-    publish(Fact(Kind.IMPORT_FINISHED, _actor(job), now, "import", str(job.uid), job.file_name, data))
-    # the people are in the database and the refused rows beside them: no second copy of personal data stays
+    publish(
+        Fact(Kind.IMPORT_FINISHED, _actor(job), now, "import", str(job.uid), job.file_name, data)
+    )
+    # the people are in the database and the refused rows beside them:
+    # no second copy of personal data stays
     path = Path(settings.MEDIA_ROOT) / job.path
     transaction.on_commit(lambda: path.unlink(missing_ok=True))
 
@@ -341,14 +389,26 @@ def _fail(job: Import, reason: str, now: dt.datetime) -> None:
     ):
         _lost()
     job.refresh_from_db()
-    publish(Fact(Kind.IMPORT_FAILED, _actor(job), now, "import", str(job.uid), job.file_name, {"error": job.error}))
+    publish(
+        Fact(
+            Kind.IMPORT_FAILED,
+            _actor(job),
+            now,
+            "import",
+            str(job.uid),
+            job.file_name,
+            {"error": job.error},
+        )
+    )
 
 
 # ---------------------------------------------------------------- the error file
 def problems_csv(job: Import) -> Iterator[str]:
-    """The refused rows as a CSV file, piece by piece: line, problem, then the row's own cells, made inert.
+    """The refused rows as a CSV file, piece by piece: line, problem, then the row's own cells,
+    made inert.
 
-    Corrected and uploaded again it imports only them: “Line” and “Problem” are left out by themselves.
+    Corrected and uploaded again it imports only them:
+    “Line” and “Problem” are left out by themselves.
     """
     buffer = io.StringIO()
     writer = csv.writer(buffer)

@@ -1,4 +1,6 @@
-"""Writing the decisions about a slice of an import, set-wise: a dozen statements whatever its size."""
+"""Writing the decisions about a slice of an import, set-wise:
+a dozen statements whatever its size.
+"""
 
 import datetime as dt
 from collections.abc import Sequence
@@ -25,28 +27,41 @@ from apps.lib.actor import Actor
 _BATCH = 250  # rows per CASE of bulk_update: longer ones cost more than they save
 
 
-def write(job: Import, decisions: Sequence[Decision], options: Options, *, by: Actor, now: dt.datetime) -> None:
-    """People, addresses, consent, tags, opt-outs and problems of one slice, in the caller's transaction."""
+def write(
+    job: Import, decisions: Sequence[Decision], options: Options, *, by: Actor, now: dt.datetime
+) -> None:
+    """People, addresses, consent, tags, opt-outs and problems of one slice,
+    in the caller's transaction.
+    """
     of = {action: [row for row in decisions if row.action == action] for action in Action}
     followers = _create([row.person for row in of[Action.CREATE] if row.person], options, by, now)
     updates = [(row, row.follower) for row in of[Action.UPDATE] if row.follower]
     _update(updates, now)
 
-    spoken_of = [(row, follower) for row, follower in zip(of[Action.CREATE], followers, strict=True)]
+    spoken_of = [
+        (row, follower) for row, follower in zip(of[Action.CREATE], followers, strict=True)
+    ]
     _tag([*spoken_of, *updates], by, now)
-    spoken_of += [(row, row.follower) for row in [*of[Action.UPDATE], *of[Action.UNCHANGED]] if row.follower]
+    spoken_of += [
+        (row, row.follower) for row in [*of[Action.UPDATE], *of[Action.UNCHANGED]] if row.follower
+    ]
     ImportedFollower.objects.bulk_create(
         ImportedFollower(job=job, follower=follower, line=row.line) for row, follower in spoken_of
     )
     for row, follower in updates:
         if "subscribed" in row.changes:
-            acts.unsubscribe(follower=follower, source="import", by=by, now=now, wording=options.wording)
+            acts.unsubscribe(
+                follower=follower, source="import", by=by, now=now, wording=options.wording
+            )
     ImportProblem.objects.bulk_create(
-        ImportProblem(job=job, line=row.line, message=row.note[:300], row=row.cells) for row in of[Action.REFUSED]
+        ImportProblem(job=job, line=row.line, message=row.note[:300], row=row.cells)
+        for row in of[Action.REFUSED]
     )
 
 
-def _create(people: Sequence[Person], options: Options, by: Actor, now: dt.datetime) -> list[Follower]:
+def _create(
+    people: Sequence[Person], options: Options, by: Actor, now: dt.datetime
+) -> list[Follower]:
     followers = Follower.objects.bulk_create(
         Follower(
             name=person.values.get("name", ""),
@@ -107,11 +122,15 @@ def _update(updates: Sequence[tuple[Decision, Follower]], now: dt.datetime) -> N
     _replace_addresses(new_places, now)
 
 
-def _replace_addresses(wanted: Sequence[tuple[Follower, str, tuple[str, str]]], now: dt.datetime) -> None:
+def _replace_addresses(
+    wanted: Sequence[tuple[Follower, str, tuple[str, str]]], now: dt.datetime
+) -> None:
     """A new address takes the place of the primary one, or is added where there is none."""
     primary = {
         (row.follower_id, row.channel): row
-        for row in Address.objects.filter(follower__in=[follower for follower, _, _ in wanted], primary=True)
+        for row in Address.objects.filter(
+            follower__in=[follower for follower, _, _ in wanted], primary=True
+        )
     }
     states = _states([(name, key) for _, name, (_, key) in wanted])
     changed: list[Address] = []
@@ -121,15 +140,21 @@ def _replace_addresses(wanted: Sequence[tuple[Follower, str, tuple[str, str]]], 
         if address is None:
             new.append((follower, name, (value, key)))
             continue
-        address.value, address.key, address.confirmed_at = value, key, None
+        address.value = value
+        address.key = key
+        address.confirmed_at = None
         address.state = states.get((name, key), AddressState.ACTIVE)
         changed.append(address)
     if changed:
-        Address.objects.bulk_update(changed, ["value", "key", "state", "confirmed_at"], batch_size=_BATCH)
+        Address.objects.bulk_update(
+            changed, ["value", "key", "state", "confirmed_at"], batch_size=_BATCH
+        )
     _add_addresses(new, now)
 
 
-def _add_addresses(wanted: Sequence[tuple[Follower, str, tuple[str, str]]], now: dt.datetime) -> None:
+def _add_addresses(
+    wanted: Sequence[tuple[Follower, str, tuple[str, str]]], now: dt.datetime
+) -> None:
     states = _states([(name, key) for _, name, (_, key) in wanted])
     Address.objects.bulk_create(
         Address(

@@ -12,7 +12,15 @@ from apps.followers.models.consent import (
     SuppressionReason,
 )
 from apps.followers.models.imports import Import, ImportedFollower, ImportProblem, ImportState
-from apps.followers.models.people import Address, AddressState, Follower, OffReason, Tag, Tagging, Webhook
+from apps.followers.models.people import (
+    Address,
+    AddressState,
+    Follower,
+    OffReason,
+    Tag,
+    Tagging,
+    Webhook,
+)
 from apps.followers.models.types import Category, DoubtPolicy, NotificationType
 
 __all__ = [

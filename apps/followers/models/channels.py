@@ -20,5 +20,9 @@ EVERYWHERE = frozenset({Channel.PUSH, Channel.WEB_PUSH, Channel.WEBHOOK})
 
 
 def channel_of_address(channel: str) -> str:
-    """Which of a person's addresses a channel goes to: a call goes to the number that texts go to."""
-    return Channel.SMS if channel == Channel.VOICE else channel
+    """Which of a person's addresses a channel goes to:
+    a call goes to the number that texts go to.
+    """
+    if channel == Channel.VOICE:
+        return Channel.SMS
+    return channel

@@ -13,27 +13,37 @@ from apps.followers.models.types import NotificationType
 class Preference(models.Model):
     """A follower's own word on one cell of the matrix; no row = the default applies."""
 
-    follower = models.ForeignKey(Follower, on_delete=models.CASCADE, related_name="preferences", db_index=False)
-    notification_type = models.ForeignKey(NotificationType, on_delete=models.CASCADE, related_name="preferences")
+    follower = models.ForeignKey(
+        Follower, on_delete=models.CASCADE, related_name="preferences", db_index=False
+    )
+    notification_type = models.ForeignKey(
+        NotificationType, on_delete=models.CASCADE, related_name="preferences"
+    )
     channel = models.CharField(max_length=10, choices=Channel)
     allowed = models.BooleanField()
     updated_at = models.DateTimeField()
 
     class Meta:
         constraints = [
-            models.UniqueConstraint(fields=["follower", "notification_type", "channel"], name="preference_one_per_cell")
+            models.UniqueConstraint(
+                fields=["follower", "notification_type", "channel"], name="preference_one_per_cell"
+            )
         ]
 
 
 class ChannelMute(models.Model):
     """The follower switched a whole channel off."""
 
-    follower = models.ForeignKey(Follower, on_delete=models.CASCADE, related_name="channel_mutes", db_index=False)
+    follower = models.ForeignKey(
+        Follower, on_delete=models.CASCADE, related_name="channel_mutes", db_index=False
+    )
     channel = models.CharField(max_length=10, choices=Channel)
     created_at = models.DateTimeField()
 
     class Meta:
-        constraints = [models.UniqueConstraint(fields=["follower", "channel"], name="channel_mute_once")]
+        constraints = [
+            models.UniqueConstraint(fields=["follower", "channel"], name="channel_mute_once")
+        ]
 
 
 class Cadence(models.TextChoices):
@@ -48,9 +58,11 @@ class Cadence(models.TextChoices):
 class Rhythm(models.Model):
     """When a follower wants to be written to. No row: at any time, everything at once."""
 
-    follower = models.OneToOneField(Follower, on_delete=models.CASCADE, related_name="rhythm", primary_key=True)
-    # {"0": ["22:00", "07:00"]}: by the weekday on which it begins (Monday is 0), in the follower's zone; an end that is
-    # not after the start is on the next day
+    follower = models.OneToOneField(
+        Follower, on_delete=models.CASCADE, related_name="rhythm", primary_key=True
+    )
+    # {"0": ["22:00", "07:00"]}: by the weekday on which it begins (Monday is 0), in the follower's
+    # zone; an end that is not after the start is on the next day
     quiet = models.JSONField(default=dict, blank=True)
     cadence = models.CharField(max_length=7, choices=Cadence, default=Cadence.INSTANT)
     digest_at = models.TimeField(default=dt.time(8))  # of daily and weekly digests
@@ -59,15 +71,23 @@ class Rhythm(models.Model):
     updated_at = models.DateTimeField()
 
     class Meta:
-        constraints = [models.CheckConstraint(condition=Q(digest_weekday__lte=6), name="rhythm_weekday_exists")]
+        constraints = [
+            models.CheckConstraint(condition=Q(digest_weekday__lte=6), name="rhythm_weekday_exists")
+        ]
 
 
 class PhoneCode(models.Model):
-    """A number that somebody says is theirs, and the code that was sent there; nobody's address until it is typed."""
+    """A number that somebody says is theirs, and the code that was sent there;
+    nobody's address until it is typed.
+    """
 
-    follower = models.ForeignKey(Follower, on_delete=models.CASCADE, related_name="phone_codes", db_index=False)
+    follower = models.ForeignKey(
+        Follower, on_delete=models.CASCADE, related_name="phone_codes", db_index=False
+    )
     value = models.CharField(max_length=20)  # E.164
-    code_hash = models.CharField(max_length=64, blank=True)  # keyed; blank until the code is on its way
+    code_hash = models.CharField(
+        max_length=64, blank=True
+    )  # keyed; blank until the code is on its way
     tries = models.PositiveSmallIntegerField(default=0)
     ip = models.GenericIPAddressField(null=True)
     created_at = models.DateTimeField()
@@ -76,7 +96,8 @@ class PhoneCode(models.Model):
 
     class Meta:
         indexes = [
-            # the latest one of a follower; and how many were asked for lately, by whom, for which number, from where
+            # the latest one of a follower; and how many were asked for lately, by whom,
+            # for which number, from where
             models.Index(fields=["follower", "-created_at"], name="phone_code_latest"),
             models.Index(fields=["value", "created_at"], name="phone_code_of_number"),
             models.Index(fields=["ip", "created_at"], name="phone_code_of_place"),
@@ -86,13 +107,19 @@ class PhoneCode(models.Model):
 
 
 class ConsentRecord(models.Model):
-    """Proof of what a follower agreed to or refused: when, how, under which wording. Append-only."""
+    """Proof of what a follower agreed to or refused: when, how,
+    under which wording. Append-only.
+    """
 
     follower = models.ForeignKey(Follower, on_delete=models.CASCADE, related_name="consent_records")
     at = models.DateTimeField()
     act = models.CharField(max_length=30)  # subscribed, unsubscribed, preferences_changed
-    source = models.CharField(max_length=30)  # preference_center, one_click, api, staff, import, command
-    scope = models.JSONField(default=dict)  # what exactly: {"all": true} or the cells with before and after
+    source = models.CharField(
+        max_length=30
+    )  # preference_center, one_click, api, staff, import, command
+    scope = models.JSONField(
+        default=dict
+    )  # what exactly: {"all": true} or the cells with before and after
     wording = models.CharField(max_length=40, blank=True)  # version of the text the person saw
     reason = models.CharField(max_length=300, blank=True)
     actor_kind = models.CharField(max_length=10)
@@ -112,7 +139,9 @@ class SuppressionReason(models.TextChoices):
 
 
 class Suppression(models.Model):
-    """An address nothing is sent to, not even critical messages; kept by key so that imports can't revive it."""
+    """An address nothing is sent to, not even critical messages;
+    kept by key so that imports can't revive it.
+    """
 
     channel = models.CharField(max_length=10, choices=Channel)
     key = models.CharField(max_length=500)

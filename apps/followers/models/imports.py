@@ -14,22 +14,30 @@ class ImportState(models.TextChoices):
 
 
 class Import(models.Model):
-    """One CSV file on its way in; `rows_done` is the checkpoint that a restarted worker goes on from."""
+    """One CSV file on its way in; `rows_done` is the checkpoint that a restarted worker goes on
+    from.
+    """
 
     uid = models.UUIDField(default=uuid7, unique=True, editable=False)
     file_name = models.CharField(max_length=200)
     path = models.CharField(max_length=300)  # below MEDIA_ROOT
     state = models.CharField(max_length=10, choices=ImportState, default=ImportState.UPLOADED)
     dialect = models.JSONField(default=dict)  # encoding, delimiter, columns (csv_file.Shape)
-    mapping = models.JSONField(default=dict)  # {"Column heading": "email" | "name" | ... | "metadata.<key>"}
-    options = models.JSONField(default=dict)  # tags to add, update existing or not, wording of the consent
+    mapping = models.JSONField(
+        default=dict
+    )  # {"Column heading": "email" | "name" | ... | "metadata.<key>"}
+    options = models.JSONField(
+        default=dict
+    )  # tags to add, update existing or not, wording of the consent
     rows_total = models.PositiveIntegerField(null=True, blank=True)
     rows_done = models.PositiveIntegerField(default=0)
     offset = models.PositiveBigIntegerField(
         default=0
     )  # byte at which the next row begins, so that no slice reads from the top
     line = models.PositiveIntegerField(default=1)  # and its line number
-    attempts = models.PositiveSmallIntegerField(default=0)  # claims since the last slice that succeeded
+    attempts = models.PositiveSmallIntegerField(
+        default=0
+    )  # claims since the last slice that succeeded
     created = models.PositiveIntegerField(default=0)
     updated = models.PositiveIntegerField(default=0)
     unchanged = models.PositiveIntegerField(default=0)
@@ -49,24 +57,36 @@ class Import(models.Model):
 
 
 class ImportedFollower(models.Model):
-    """This file spoke about this follower on that line: its later lines about the same one are refused."""
+    """This file spoke about this follower on that line:
+    its later lines about the same one are refused.
+    """
 
-    job = models.ForeignKey(Import, on_delete=models.CASCADE, related_name="imported", db_index=False)
+    job = models.ForeignKey(
+        Import, on_delete=models.CASCADE, related_name="imported", db_index=False
+    )
     follower = models.ForeignKey(Follower, on_delete=models.CASCADE, related_name="imported")
     line = models.PositiveIntegerField()
 
     class Meta:
-        constraints = [models.UniqueConstraint(fields=["job", "follower"], name="imported_follower_once_per_file")]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["job", "follower"], name="imported_follower_once_per_file"
+            )
+        ]
 
 
 class ImportProblem(models.Model):
     """One refused row, with its line number, for the error file."""
 
-    job = models.ForeignKey(Import, on_delete=models.CASCADE, related_name="problems", db_index=False)
+    job = models.ForeignKey(
+        Import, on_delete=models.CASCADE, related_name="problems", db_index=False
+    )
     line = models.PositiveIntegerField()
     message = models.CharField(max_length=300)
     row = models.JSONField(default=list)  # its cells, in the order of the file
 
     class Meta:
         ordering = ["line"]
-        constraints = [models.UniqueConstraint(fields=["job", "line"], name="import_problem_once_per_line")]
+        constraints = [
+            models.UniqueConstraint(fields=["job", "line"], name="import_problem_once_per_line")
+        ]

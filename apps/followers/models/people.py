@@ -9,7 +9,10 @@ from apps.lib.ids import uuid7
 
 
 class Follower(models.Model):
-    """A person (or program) who lets us write. `subscribed` is the global word on commercial messages."""
+    """A person (or program) who lets us write.
+
+    `subscribed` is the global word on commercial messages.
+    """
 
     uid = models.UUIDField(default=uuid7, unique=True, editable=False)
     name = models.CharField(max_length=200, blank=True)
@@ -19,7 +22,8 @@ class Follower(models.Model):
     subscribed = models.BooleanField(default=True)
     subscribed_at = models.DateTimeField(null=True, blank=True)
     unsubscribed_at = models.DateTimeField(null=True, blank=True)
-    # may we count whether this person opens and clicks? asked when a mail is made and when a click is stored
+    # may we count whether this person opens and clicks? asked when a mail is made and when a click
+    # is stored
     measured = models.BooleanField(default=True)
     metadata = models.JSONField(default=dict, blank=True)
     tags: "models.ManyToManyField[Tag, Tagging]" = models.ManyToManyField(
@@ -36,7 +40,8 @@ class Follower(models.Model):
         ]
         constraints = [
             models.CheckConstraint(
-                condition=Q(subscribed=False) | Q(subscribed_at__isnull=False), name="follower_subscribed_has_a_time"
+                condition=Q(subscribed=False) | Q(subscribed_at__isnull=False),
+                name="follower_subscribed_has_a_time",
             ),
         ]
 
@@ -45,7 +50,10 @@ class Follower(models.Model):
 
     @property
     def email(self) -> str:
-        """The primary e-mail address, "" without one. Costs a query unless the addresses were prefetched."""
+        """The primary e-mail address, "" without one.
+
+        Costs a query unless the addresses were prefetched.
+        """
         return self._primary(Channel.EMAIL)
 
     @property
@@ -59,17 +67,30 @@ class Follower(models.Model):
         return self.name or self.email or self.phone or self.external_id or str(self.uid)
 
     def _primary(self, channel: Channel) -> str:
-        return next((row.value for row in self.addresses.all() if row.primary and row.channel == channel), "")
+        return next(
+            (row.value for row in self.addresses.all() if row.primary and row.channel == channel),
+            "",
+        )
 
 
 class AddressState(models.TextChoices):
-    UNCONFIRMED = "unconfirmed", "Unconfirmed"  # waiting for the double opt-in click; nothing but that mail is sent
+    UNCONFIRMED = (
+        "unconfirmed",
+        "Unconfirmed",
+    )  # waiting for the double opt-in click; nothing but that mail is sent
     ACTIVE = "active", "Active"
     BOUNCED = "bounced", "Bounced"  # a hard bounce came back; also in Suppression
-    SUPPRESSED = "suppressed", "Suppressed"  # complaint, STOP or a person's decision; also in Suppression
-    # a device or browser that is no more: kept because its deliveries refer to it, and as if it were not there
+    SUPPRESSED = (
+        "suppressed",
+        "Suppressed",
+    )  # complaint, STOP or a person's decision; also in Suppression
+    # a device or browser that is no more: kept because its deliveries refer to it,
+    # and as if it were not there
     GONE = "gone", "Gone"
-    OFF = "off", "Switched off"  # a webhook: by a person, or because its calls failed for days; see Webhook
+    OFF = (
+        "off",
+        "Switched off",
+    )  # a webhook: by a person, or because its calls failed for days; see Webhook
 
 
 class Address(models.Model):
@@ -82,26 +103,36 @@ class Address(models.Model):
     key = models.CharField(max_length=500)
     state = models.CharField(max_length=12, choices=AddressState, default=AddressState.ACTIVE)
     primary = models.BooleanField(default=True)  # never for channels that go EVERYWHERE
-    via = models.CharField(max_length=10, blank=True)  # the service that knows the token: fcm, apns; else ""
-    # what else is needed to reach it (devices.py): a browser's keys, a webhook's encrypted secret; null for most
+    via = models.CharField(
+        max_length=10, blank=True
+    )  # the service that knows the token: fcm, apns; else ""
+    # what else is needed to reach it (devices.py): a browser's keys,
+    # a webhook's encrypted secret; null for most
     details = models.JSONField(null=True, blank=True)
     created_at = models.DateTimeField()
     confirmed_at = models.DateTimeField(null=True, blank=True)
-    seen_at = models.DateTimeField(null=True, blank=True)  # a device: when it last said that it is there
+    seen_at = models.DateTimeField(
+        null=True, blank=True
+    )  # a device: when it last said that it is there
 
     class Meta:
         ordering = ["channel", "-primary", "id"]
         verbose_name_plural = "addresses"
         indexes = [
-            # devices that were not seen for long (devices.forget_idle); no other address has a time there
-            models.Index(fields=["seen_at"], condition=Q(seen_at__isnull=False), name="address_idle"),
+            # devices that were not seen for long (devices.forget_idle);
+            # no other address has a time there
+            models.Index(
+                fields=["seen_at"], condition=Q(seen_at__isnull=False), name="address_idle"
+            ),
         ]
         constraints = [
             # one person per address: whoever says STOP there says it for that person
             models.UniqueConstraint(fields=["channel", "key"], name="address_belongs_to_one"),
             # planning joins the primary address of a channel; two would mean two copies
             models.UniqueConstraint(
-                fields=["follower", "channel"], condition=Q(primary=True), name="address_one_primary"
+                fields=["follower", "channel"],
+                condition=Q(primary=True),
+                name="address_one_primary",
             ),
         ]
 
@@ -110,7 +141,10 @@ class Address(models.Model):
 
     @property
     def label(self) -> str:
-        """What people read. A token is all that it takes to write to a device, so a device goes by its name."""
+        """What people read.
+
+        A token is all that it takes to write to a device, so a device goes by its name.
+        """
         if self.channel not in (Channel.PUSH, Channel.WEB_PUSH):
             return self.value
         details = self.details or {}
@@ -128,7 +162,9 @@ class OffReason(models.TextChoices):
 class Webhook(models.Model):
     """How the calls of an address of the channel webhook went; made with it (webhook_calls.py)."""
 
-    address = models.OneToOneField(Address, on_delete=models.CASCADE, primary_key=True, related_name="webhook")
+    address = models.OneToOneField(
+        Address, on_delete=models.CASCADE, primary_key=True, related_name="webhook"
+    )
     succeeded_at = models.DateTimeField(null=True, blank=True)  # to the minute
     answer = models.CharField(max_length=300, blank=True)  # the last one, or why there was none
     answered_at = models.DateTimeField(null=True, blank=True)
@@ -143,11 +179,14 @@ class Webhook(models.Model):
         indexes = [
             # the list page: those that are switched off, those that fail; most do neither
             models.Index(fields=["address"], condition=Q(off_at__isnull=False), name="webhook_off"),
-            models.Index(fields=["address"], condition=Q(failing_since__isnull=False), name="webhook_failing"),
+            models.Index(
+                fields=["address"], condition=Q(failing_since__isnull=False), name="webhook_failing"
+            ),
         ]
         constraints = [
             models.CheckConstraint(
-                condition=Q(off_at__isnull=True, off_reason="") | Q(off_at__isnull=False) & ~Q(off_reason=""),
+                condition=Q(off_at__isnull=True, off_reason="")
+                | Q(off_at__isnull=False) & ~Q(off_reason=""),
                 name="webhook_off_has_a_reason",
             ),
         ]

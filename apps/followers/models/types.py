@@ -30,18 +30,30 @@ class NotificationType(models.Model):
     # Commercial messages obey the global opt-out and carry one-click unsubscribe; the others don't.
     commercial = models.BooleanField(default=False)
     channels = models.JSONField(default=list)  # channels it is offered on, e.g. ["email", "in_app"]
-    default_channels = models.JSONField(default=list)  # those that are on until the follower says otherwise
-    locked_channels = models.JSONField(default=list, blank=True)  # an admin's word: on, and read-only
+    default_channels = models.JSONField(
+        default=list
+    )  # those that are on until the follower says otherwise
+    locked_channels = models.JSONField(
+        default=list, blank=True
+    )  # an admin's word: on, and read-only
     doubt_policy = models.CharField(max_length=6, choices=DoubtPolicy, default=DoubtPolicy.RESEND)
     active = models.BooleanField(default=True)
     position = models.PositiveSmallIntegerField(default=100)
-    schema = models.JSONField(null=True, blank=True)  # JSON Schema (2020-12) of the data of a call; null = any
-    lifetime = models.PositiveIntegerField(null=True, blank=True)  # seconds after which it is worthless
-    digest = models.BooleanField(default=False)  # may wait for a follower's digest and be gathered there
-    # at most so many to one follower in so many seconds, for each throttle key of the callers; the rest is skipped
+    schema = models.JSONField(
+        null=True, blank=True
+    )  # JSON Schema (2020-12) of the data of a call; null = any
+    lifetime = models.PositiveIntegerField(
+        null=True, blank=True
+    )  # seconds after which it is worthless
+    digest = models.BooleanField(
+        default=False
+    )  # may wait for a follower's digest and be gathered there
+    # at most so many to one follower in so many seconds, for each throttle key of the callers;
+    # the rest is skipped
     throttle_count = models.PositiveSmallIntegerField(null=True, blank=True)
     throttle_seconds = models.PositiveIntegerField(null=True, blank=True)
-    # one channel after the other, until one reached the follower, instead of all at once: ["push", "sms"]
+    # one channel after the other, until one reached the follower, instead of all at once:
+    # ["push", "sms"]
     fallback = models.JSONField(default=list, blank=True)
     fallback_after = models.PositiveIntegerField(default=300)  # seconds that each of them gets
 
@@ -49,17 +61,22 @@ class NotificationType(models.Model):
         ordering = ["position", "name"]
         constraints = [
             models.CheckConstraint(
-                condition=~Q(category=Category.MARKETING) | Q(commercial=True), name="type_marketing_is_commercial"
+                condition=~Q(category=Category.MARKETING) | Q(commercial=True),
+                name="type_marketing_is_commercial",
             ),
             models.CheckConstraint(
-                condition=~Q(category=Category.CRITICAL) | Q(commercial=False), name="type_critical_is_not_commercial"
+                condition=~Q(category=Category.CRITICAL) | Q(commercial=False),
+                name="type_critical_is_not_commercial",
             ),
-            # a lock goes before the global opt-out (verdict.py), so what it locks must not be commercial
+            # a lock goes before the global opt-out (verdict.py),
+            # so what it locks must not be commercial
             models.CheckConstraint(
-                condition=Q(commercial=False) | Q(locked_channels=[]), name="type_commercial_is_not_locked"
+                condition=Q(commercial=False) | Q(locked_channels=[]),
+                name="type_commercial_is_not_locked",
             ),
             models.CheckConstraint(
-                condition=~Q(category=Category.CRITICAL) | Q(digest=False), name="type_critical_is_not_digested"
+                condition=~Q(category=Category.CRITICAL) | Q(digest=False),
+                name="type_critical_is_not_digested",
             ),
             models.CheckConstraint(
                 condition=Q(throttle_count__isnull=True, throttle_seconds__isnull=True)

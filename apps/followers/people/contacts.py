@@ -1,7 +1,10 @@
-"""Adding, changing and finding followers: the only writer of their fields. Their tags are put on in tagging.py.
+"""Adding, changing and finding followers: the only writer of their fields.
 
-Nothing here brings back somebody who unsubscribed, or an address that is suppressed: that takes the person's own word
-(consent.py). Importing many at once has its own set-wise road with the same rules (imports.py).
+Their tags are put on in tagging.py.
+
+Nothing here brings back somebody who unsubscribed, or an address that is suppressed: that takes the
+person's own word (consent.py). Importing many at once has its own set-wise road with the same rules
+(imports.py).
 """
 
 import datetime as dt
@@ -39,7 +42,8 @@ class AddressTaken(BadFollower):
     def __init__(self, field: str, follower: Follower) -> None:
         self.follower = follower
         super().__init__(
-            field, f"This {field} belongs to another follower already: {follower.label}. Change that one instead."
+            field,
+            f"This {field} belongs to another follower already: {follower.label}. Change that one instead.",
         )
 
 
@@ -48,7 +52,10 @@ class ExternalIdTaken(BadFollower):
 
     def __init__(self, follower: Follower) -> None:
         self.follower = follower
-        super().__init__("external_id", f"This external id belongs to another follower already: {follower.label}.")
+        super().__init__(
+            "external_id",
+            f"This external id belongs to another follower already: {follower.label}.",
+        )
 
 
 # Everything the acts below may refuse with, for callers that show the sentence to a person.
@@ -56,7 +63,10 @@ REFUSALS = (BadFollower, BadAddress, UnknownZone)
 
 
 class Changes(TypedDict, total=False):
-    """What `change_follower` takes; a key that is missing stays as it is. Empty text removes the value."""
+    """What `change_follower` takes; a key that is missing stays as it is.
+
+    Empty text removes the value.
+    """
 
     email: str
     phone: str
@@ -97,11 +107,14 @@ def add_follower(
     by: Actor,
     now: dt.datetime,
 ) -> Follower:
-    """A new follower with its addresses, tags and consent record. No address at all is fine: in-app reaches anyone.
+    """A new follower with its addresses, tags and consent record.
 
-    `tags` are names, made when missing. `language` "" is the site's, `time_zone` "" follows the site's. `source` says
-    where the consent came from (staff, api, import, command ...), `wording` which text the person saw.
-    A suppressed address keeps its state. Raises BadAddress, AddressTaken, ExternalIdTaken, UnknownZone, BadFollower.
+    No address at all is fine: in-app reaches anyone.
+
+    `tags` are names, made when missing. `language` "" is the site's, `time_zone` "" follows the
+    site's. `source` says where the consent came from (staff, api, import, command ...), `wording`
+    which text the person saw. A suppressed address keeps its state. Raises BadAddress,
+    AddressTaken, ExternalIdTaken, UnknownZone, BadFollower.
     """
     values: dict[str, Any] = {
         "name": profile_fields.name(name),
@@ -116,7 +129,9 @@ def add_follower(
         if text.strip()
     }
     if not (places or values["name"] or values["external_id"]):
-        raise BadFollower("email", "Nobody to add: give an email, a phone, a name or an external id.")
+        raise BadFollower(
+            "email", "Nobody to add: give an email, a phone, a name or an external id."
+        )
     names = profile_fields.tag_names(tags)
     with transaction.atomic():
         with _clear_conflicts(places, values["external_id"]):
@@ -158,25 +173,41 @@ def add_follower(
     return follower
 
 
-def change_follower(*, follower: Follower, by: Actor, now: dt.datetime, **changes: Unpack[Changes]) -> Follower:
-    """The follower with the given fields changed, read anew under a lock. Consent is changed in consent.py only.
+def change_follower(
+    *, follower: Follower, by: Actor, now: dt.datetime, **changes: Unpack[Changes]
+) -> Follower:
+    """The follower with the given fields changed, read anew under a lock.
 
-    A new e-mail or phone takes the place of the primary one and starts fresh: active, unless it is suppressed.
-    Publishes follower.changed with before and after of what really changed; nothing changed, no fact.
-    Raises BadAddress, AddressTaken, ExternalIdTaken, UnknownZone, BadFollower.
+    Consent is changed in consent.py only.
+
+    A new e-mail or phone takes the place of the primary one and starts fresh: active, unless it is
+    suppressed. Publishes follower.changed with before and after of what really changed; nothing
+    changed, no fact. Raises BadAddress, AddressTaken, ExternalIdTaken, UnknownZone, BadFollower.
     """
     given: dict[str, Any] = {**changes}
     values = {name: checked(given[name]) for name, checked in _CHECKED.items() if name in given}
     places: dict[str, tuple[str, str] | None] = {}
     if "email" in changes:
-        places["email"] = normalise(Channel.EMAIL, changes["email"]) if changes["email"].strip() else None
+        if changes["email"].strip():
+            places["email"] = normalise(Channel.EMAIL, changes["email"])
+        else:
+            places["email"] = None
     if "phone" in changes:
-        places["phone"] = normalise(Channel.SMS, changes["phone"]) if changes["phone"].strip() else None
-    names = profile_fields.tag_names(changes["tags"]) if "tags" in changes else None
+        if changes["phone"].strip():
+            places["phone"] = normalise(Channel.SMS, changes["phone"])
+        else:
+            places["phone"] = None
+    names = None
+    if "tags" in changes:
+        names = profile_fields.tag_names(changes["tags"])
 
     with transaction.atomic():
         follower = Follower.objects.select_for_update().get(pk=follower.pk)
-        before = {key: getattr(follower, key) for key, value in values.items() if getattr(follower, key) != value}
+        before = {
+            key: getattr(follower, key)
+            for key, value in values.items()
+            if getattr(follower, key) != value
+        }
         after = {key: values[key] for key in before}
         taken = {field: place for field, place in places.items() if place}
         with _clear_conflicts(taken, values.get("external_id"), but=follower):
@@ -185,12 +216,19 @@ def change_follower(*, follower: Follower, by: Actor, now: dt.datetime, **change
             for field, place in places.items():
                 old = _replace_address(follower, _CHANNEL_OF[field], place, now)
                 if old != (place[0] if place else ""):
-                    before[field], after[field] = old, place[0] if place else ""
+                    before[field] = old
+                    after[field] = place[0] if place else ""
             if after:
                 follower.updated_at = now
                 follower.save(update_fields=[*values, "updated_at"])
         if after:
-            publish(Fact(Kind.FOLLOWER_CHANGED, **_about(follower, by, now), data={"before": before, "after": after}))
+            publish(
+                Fact(
+                    Kind.FOLLOWER_CHANGED,
+                    **_about(follower, by, now),
+                    data={"before": before, "after": after},
+                )
+            )
         if names is not None:
             set_tags(follower=follower, names=names, by=by, now=now)
     return follower
@@ -212,11 +250,13 @@ def upsert_follower(
     by: Actor,
     now: dt.datetime,
 ) -> tuple[Follower, bool]:
-    """`(follower, created)`: the one known by external id, else e-mail, else phone is changed, or a new one is added.
+    """`(follower, created)`: the one known by external id, else e-mail, else phone is changed,
+    or a new one is added.
 
-    Empty values change nothing, tags are added to the present ones, metadata is merged by key. `subscribed=False`
-    unsubscribes the known follower; `subscribed=True` (the default) never subscribes one again.
-    Raises as `add_follower`; AddressTaken also when the address belongs to somebody with another external id.
+    Empty values change nothing, tags are added to the present ones, metadata is merged by key.
+    `subscribed=False` unsubscribes the known follower; `subscribed=True` (the default) never
+    subscribes one again. Raises as `add_follower`; AddressTaken also when the address belongs to
+    somebody with another external id.
     """
     known_id = profile_fields.external_id(external_id)
     with transaction.atomic():
@@ -239,7 +279,10 @@ def upsert_follower(
                         by=by,
                         now=now,
                     ), True
-            except (AddressTaken, ExternalIdTaken) as taken:  # added by someone else since we looked
+            except (
+                AddressTaken,
+                ExternalIdTaken,
+            ) as taken:  # added by someone else since we looked
                 follower = taken.follower
         if known_id and follower.external_id and follower.external_id != known_id:
             raise AddressTaken("email" if email else "phone", follower)
@@ -251,7 +294,9 @@ def upsert_follower(
             "language": language,
             "time_zone": time_zone,
         }
-        changes: dict[str, Any] = {key: value for key, value in given.items() if value and value.strip()}
+        changes: dict[str, Any] = {
+            key: value for key, value in given.items() if value and value.strip()
+        }
         if metadata:
             changes["metadata"] = follower.metadata | profile_fields.metadata(metadata)
         follower = change_follower(follower=follower, by=by, now=now, **changes)
@@ -263,29 +308,44 @@ def upsert_follower(
 
 
 def find(text: str) -> QuerySet[Follower]:
-    """Followers whose name, e-mail, phone or external id contains the text, in any case; all of them for "".
+    """Followers whose name, e-mail, phone or external id contains the text, in any case;
+    all of them for "".
 
-    SQLite folds the case of ASCII letters only, so the usual spellings of a name in other scripts are tried as well.
+    SQLite folds the case of ASCII letters only,
+    so the usual spellings of a name in other scripts are tried as well.
     """
     text = " ".join(text.split())
     if not text:
         return Follower.objects.all()
-    spellings = {text} if text.isascii() else {text, text.lower(), text.upper(), text.title()}
+    if text.isascii():
+        spellings = {text}
+    else:
+        spellings = {text, text.lower(), text.upper(), text.title()}
     wanted = Q(external_id__icontains=text)
     for spelling in spellings:
         wanted |= Q(name__icontains=spelling)
-    keys = ~Q(channel__in=EVERYWHERE) & Q(key__contains=text.casefold())  # the keys of those are digests
+    keys = ~Q(channel__in=EVERYWHERE) & Q(
+        key__contains=text.casefold()
+    )  # the keys of those are digests
     digits = "".join(char for char in text if char.isdecimal())
     if len(digits) >= 3 and not any(char.isalpha() for char in text):
         keys |= Q(channel=Channel.SMS, key__contains=digits)
-    return Follower.objects.filter(wanted | Q(pk__in=Address.objects.filter(keys).values("follower")))
+    return Follower.objects.filter(
+        wanted | Q(pk__in=Address.objects.filter(keys).values("follower"))
+    )
 
 
 def states_of(channel: str, keys: Iterable[str]) -> dict[str, AddressState]:
-    """The state that suppressed addresses have from the start, by key; keys that aren't suppressed are missing."""
+    """The state that suppressed addresses have from the start, by key;
+    keys that aren't suppressed are missing.
+    """
     return {
-        key: AddressState.BOUNCED if reason == SuppressionReason.HARD_BOUNCE else AddressState.SUPPRESSED
-        for key, reason in Suppression.objects.filter(channel=channel, key__in=list(keys)).values_list("key", "reason")
+        key: AddressState.BOUNCED
+        if reason == SuppressionReason.HARD_BOUNCE
+        else AddressState.SUPPRESSED
+        for key, reason in Suppression.objects.filter(
+            channel=channel, key__in=list(keys)
+        ).values_list("key", "reason")
     }
 
 
@@ -307,16 +367,27 @@ def _known(external_id: str | None, email: str, phone: str) -> Follower | None:
         if text.strip():
             channel = _CHANNEL_OF[field]
             key = normalise(channel, text)[1]
-            if address := Address.objects.filter(channel=channel, key=key).select_related("follower").first():
+            if (
+                address := Address.objects.filter(channel=channel, key=key)
+                .select_related("follower")
+                .first()
+            ):
                 return address.follower
     return None
 
 
-def _replace_address(follower: Follower, channel: Channel, place: tuple[str, str] | None, now: dt.datetime) -> str:
-    """Make `place` the primary address of the channel, None = none. Returns the value that was primary before."""
+def _replace_address(
+    follower: Follower, channel: Channel, place: tuple[str, str] | None, now: dt.datetime
+) -> str:
+    """Make `place` the primary address of the channel, None = none.
+
+    Returns the value that was primary before.
+    """
     rows = {row.key: row for row in follower.addresses.filter(channel=channel)}
     primary = next((row for row in rows.values() if row.primary), None)
-    old = primary.value if primary else ""
+    old = ""
+    if primary:
+        old = primary.value
     if place is None:
         if primary:
             primary.delete()
@@ -325,14 +396,19 @@ def _replace_address(follower: Follower, channel: Channel, place: tuple[str, str
         return old
     value, key = place
     fresh = {"value": value, "key": key, "primary": True}
-    if key in rows and rows[key] is not primary:  # one of the person's other addresses becomes the primary one
+    if (
+        key in rows and rows[key] is not primary
+    ):  # one of the person's other addresses becomes the primary one
         follower.addresses.filter(channel=channel, primary=True).update(primary=False)
         Address.objects.filter(pk=rows[key].pk).update(**fresh)
         return old
     if primary and primary.key == key:  # the same address; at most spelled in another way
         Address.objects.filter(pk=primary.pk).update(value=value)
         return old
-    fresh |= {"state": states_of(channel, [key]).get(key, AddressState.ACTIVE), "confirmed_at": None}
+    fresh |= {
+        "state": states_of(channel, [key]).get(key, AddressState.ACTIVE),
+        "confirmed_at": None,
+    }
     if primary:
         Address.objects.filter(pk=primary.pk).update(**fresh)
     else:
@@ -344,15 +420,22 @@ def _replace_address(follower: Follower, channel: Channel, place: tuple[str, str
 def _clear_conflicts(
     places: Mapping[str, tuple[str, str]], external_id: str | None, *, but: Follower | None = None
 ) -> Iterator[None]:
-    """Two at once, or a plain repeat: the database's unique constraints decide, and this says who was there first."""
+    """Two at once, or a plain repeat: the database's unique constraints decide,
+    and this says who was there first.
+    """
     try:
         with transaction.atomic():
             yield
     except IntegrityError:
-        others = Follower.objects.exclude(pk=but.pk) if but else Follower.objects.all()
+        if but:
+            others = Follower.objects.exclude(pk=but.pk)
+        else:
+            others = Follower.objects.all()
         if external_id and (holder := others.filter(external_id=external_id).first()):
             raise ExternalIdTaken(holder) from None
         for field, (_, key) in places.items():
-            if holder := others.filter(addresses__channel=_CHANNEL_OF[field], addresses__key=key).first():
+            if holder := others.filter(
+                addresses__channel=_CHANNEL_OF[field], addresses__key=key
+            ).first():
                 raise AddressTaken(field, holder) from None
         raise

@@ -15,8 +15,11 @@ from apps.lib.facts import Fact, Kind, publish
 FIELDS = {Channel.EMAIL: "email", Channel.SMS: "phone"}
 
 
-def add_address(*, follower: Follower, channel: str, value: str, by: Actor, now: dt.datetime) -> Address:
-    """One more e-mail address or phone number; the first of its channel becomes the primary one, which is written to.
+def add_address(
+    *, follower: Follower, channel: str, value: str, by: Actor, now: dt.datetime
+) -> Address:
+    """One more e-mail address or phone number;
+    the first of its channel becomes the primary one, which is written to.
 
     One that the follower has already is returned as it is. A suppressed address starts suppressed.
     Raises BadAddress, AddressTaken.
@@ -45,12 +48,15 @@ def add_address(*, follower: Follower, channel: str, value: str, by: Actor, now:
 
 
 def make_primary(*, address: Address, by: Actor, now: dt.datetime) -> None:
-    """Messages on this channel go to this address from now on; those planned before keep the one they have.
+    """Messages on this channel go to this address from now on;
+    those planned before keep the one they have.
 
     Raises BadAddress for one of a channel where each address gets every message.
     """
     if address.channel in EVERYWHERE:
-        raise BadAddress("Every device and every webhook gets each message: none of them goes first.")
+        raise BadAddress(
+            "Every device and every webhook gets each message: none of them goes first."
+        )
     with _changing(address.follower, by, now) as row:
         others = row.addresses.filter(channel=address.channel, primary=True).exclude(pk=address.pk)
         others.update(primary=False)
@@ -58,7 +64,10 @@ def make_primary(*, address: Address, by: Actor, now: dt.datetime) -> None:
 
 
 def remove_address(*, address: Address, by: Actor, now: dt.datetime) -> None:
-    """Forget the address; messages that wait for it are skipped. If it was primary, the oldest other one takes over."""
+    """Forget the address; messages that wait for it are skipped.
+
+    If it was primary, the oldest other one takes over.
+    """
     with _changing(address.follower, by, now) as row:
         same_channel = row.addresses.filter(channel=address.channel)
         same_channel.filter(pk=address.pk).delete()
@@ -70,7 +79,9 @@ def remove_address(*, address: Address, by: Actor, now: dt.datetime) -> None:
 
 @contextmanager
 def _changing(follower: Follower, by: Actor, now: dt.datetime) -> Iterator[Follower]:
-    """The follower under a lock; afterwards one fact tells the addresses before and after, if they differ."""
+    """The follower under a lock; afterwards one fact tells the addresses before and after,
+    if they differ.
+    """
     with transaction.atomic():
         row = Follower.objects.select_for_update().get(pk=follower.pk)
         before = _written(row)

@@ -1,4 +1,6 @@
-"""The list of followers, for pages, API and commands alike: the same filters, the same order, no query per row."""
+"""The list of followers, for pages, API and commands alike: the same filters, the same order,
+no query per row.
+"""
 
 from collections.abc import Iterable
 
@@ -9,12 +11,17 @@ from apps.followers.people.contacts import find
 
 
 def followers(
-    *, subscribed: bool | None = None, tags: Iterable[str] = (), language: str = "", search: str = ""
+    *,
+    subscribed: bool | None = None,
+    tags: Iterable[str] = (),
+    language: str = "",
+    search: str = "",
 ) -> QuerySet[Follower]:
-    """Followers that match everything given, newest first, with addresses and tags at hand (3 queries in all).
+    """Followers that match everything given, newest first,
+    with addresses and tags at hand (3 queries in all).
 
-    `tags` are slugs, and all of them are needed. `language` "pt" takes pt-BR with it. `search` as in `contacts.find`.
-    Tags are asked for in subqueries, so that nobody is listed twice.
+    `tags` are slugs, and all of them are needed. `language` "pt" takes pt-BR with it. `search` as
+    in `contacts.find`. Tags are asked for in subqueries, so that nobody is listed twice.
     """
     rows = find(search)
     if subscribed is not None:

@@ -1,4 +1,7 @@
-"""Tags: making them, putting them on followers and taking them off, one or a million. The only writer of them."""
+"""Tags: making them, putting them on followers and taking them off, one or a million.
+
+The only writer of them.
+"""
 
 import datetime as dt
 from collections.abc import Iterable, Iterator
@@ -25,7 +28,9 @@ class TagTaken(BadFollower):
 
 
 def make_tag(*, name: str, by: Actor, now: dt.datetime) -> Tag:
-    """A new tag. Raises TagTaken when one of this name exists in any case, BadFollower for an empty or long name."""
+    """A new tag. Raises TagTaken when one of this name exists in any case,
+    BadFollower for an empty or long name.
+    """
     names = profile_fields.tag_names([name])
     if not names:
         raise BadFollower("tags", "A tag needs a name.")
@@ -44,39 +49,55 @@ def delete_tag(*, tag: Tag, by: Actor, now: dt.datetime) -> None:
 
 
 def tag(*, followers: Iterable[Follower], tags: Iterable[str], by: Actor, now: dt.datetime) -> int:
-    """Put tags, by name and made when missing, on followers (a list or a queryset of any size, set-wise).
+    """Put tags, by name and made when missing,
+    on followers (a list or a queryset of any size, set-wise).
 
-    Returns how many were put on; those who have a tag already keep it. One follower: one fact about that follower;
-    many: one fact per tag with the number of followers. Raises BadFollower.
+    Returns how many were put on; those who have a tag already keep it. One follower: one fact about
+    that follower; many: one fact per tag with the number of followers. Raises BadFollower.
     """
     names = profile_fields.tag_names(tags)
     with transaction.atomic():
         rows = ensure_tags(names, by=by, now=now)
         count = dict.fromkeys((row.pk for row in rows), 0)
         for ids in _batches_of_ids(followers if rows else []):
-            present = set(Tagging.objects.filter(tag__in=rows, follower__in=ids).values_list("tag_id", "follower_id"))
+            present = set(
+                Tagging.objects.filter(tag__in=rows, follower__in=ids).values_list(
+                    "tag_id", "follower_id"
+                )
+            )
             new = [
                 Tagging(tag=row, follower_id=pk, created_at=now)
                 for row in rows
                 for pk in ids
                 if (row.pk, pk) not in present
             ]
-            Tagging.objects.bulk_create(new, ignore_conflicts=True)  # somebody else may tag at the same time
+            Tagging.objects.bulk_create(
+                new, ignore_conflicts=True
+            )  # somebody else may tag at the same time
             for tagging in new:
                 count[tagging.tag_id] += 1
-        _tell_of_tags(Kind.FOLLOWER_TAGGED, followers, [(row, count[row.pk]) for row in rows], by, now)
+        _tell_of_tags(
+            Kind.FOLLOWER_TAGGED, followers, [(row, count[row.pk]) for row in rows], by, now
+        )
     return sum(count.values())
 
 
-def untag(*, followers: Iterable[Follower], tags: Iterable[str], by: Actor, now: dt.datetime) -> int:
-    """Take tags, by name, off followers; the reverse of `tag`. Unknown names are nobody's tags and change nothing."""
+def untag(
+    *, followers: Iterable[Follower], tags: Iterable[str], by: Actor, now: dt.datetime
+) -> int:
+    """Take tags, by name, off followers; the reverse of `tag`.
+
+    Unknown names are nobody's tags and change nothing.
+    """
     with transaction.atomic():
         rows = list(tags_by_name(profile_fields.tag_names(tags)).values())
         count = dict.fromkeys((row.pk for row in rows), 0)
         for ids in _batches_of_ids(followers if rows else []):
             for row in rows:
                 count[row.pk] += Tagging.objects.filter(tag=row, follower__in=ids).delete()[0]
-        _tell_of_tags(Kind.FOLLOWER_UNTAGGED, followers, [(row, count[row.pk]) for row in rows], by, now)
+        _tell_of_tags(
+            Kind.FOLLOWER_UNTAGGED, followers, [(row, count[row.pk]) for row in rows], by, now
+        )
     return sum(count.values())
 
 
@@ -90,7 +111,8 @@ def set_tags(*, follower: Follower, names: list[str], by: Actor, now: dt.datetim
 
 def tags_by_name(names: Iterable[str]) -> dict[str, Tag]:
     """The tags that exist under these names in any case, by casefolded name."""
-    # The slug narrows the search on an index; the database's own idea of case ends at ASCII on SQLite.
+    # The slug narrows the search on an index;
+    # the database's own idea of case ends at ASCII on SQLite.
     wanted = {name.strip().casefold() for name in names}
     slugs = sorted({_slug(name) for name in wanted})
     found: dict[str, Tag] = {}
@@ -103,7 +125,10 @@ def tags_by_name(names: Iterable[str]) -> dict[str, Tag]:
 
 
 def ensure_tags(names: Iterable[str], *, by: Actor, now: dt.datetime) -> list[Tag]:
-    """The tags of these names (as `fields.tag_names` gives them), made when missing. Inside a transaction."""
+    """The tags of these names (as `fields.tag_names` gives them), made when missing.
+
+    Inside a transaction.
+    """
     names = list(names)
     found = tags_by_name(names)
     for name in names:
@@ -144,11 +169,16 @@ def _batches_of_ids(followers: Iterable[Follower]) -> Iterator[list[int]]:
 
 
 def _tell_of_tags(
-    kind: Kind, followers: Iterable[Follower], counts: list[tuple[Tag, int]], by: Actor, now: dt.datetime
+    kind: Kind,
+    followers: Iterable[Follower],
+    counts: list[tuple[Tag, int]],
+    by: Actor,
+    now: dt.datetime,
 ) -> None:
     changed = [(row, count) for row, count in counts if count]
     if changed and isinstance(followers, list) and len(followers) == 1:
-        [one], names = followers, [row.name for row, _ in changed]
+        [one] = followers
+        names = [row.name for row, _ in changed]
         publish(Fact(kind, by, now, "follower", str(one.uid), one.label, {"tags": names}))
         return
     for row, count in changed:

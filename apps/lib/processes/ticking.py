@@ -27,7 +27,9 @@ class Job:
     complained: float = 0.0
 
     def run(self, now: dt.datetime) -> None:
-        """Never raises an Exception: it is logged, a broken connection is closed, and the next time is another try."""
+        """Never raises an Exception: it is logged, a broken connection is closed,
+        and the next time is another try.
+        """
         try:
             close_old_connections()
             self.call(now=now)
@@ -41,10 +43,12 @@ class Job:
             self.complaint = ""
 
     def _complain(self, error: Exception) -> None:
-        text, moment = f"{type(error).__name__}: {error}", time.monotonic()
+        text = f"{type(error).__name__}: {error}"
+        moment = time.monotonic()
         if text != self.complaint or moment - self.complained >= TELL_AGAIN_AFTER:
             log.error("%r failed: %s", self.name, text, exc_info=error)
-            self.complaint, self.complained = text, moment
+            self.complaint = text
+            self.complained = moment
 
 
 def loop(
@@ -54,7 +58,10 @@ def loop(
     wait: Callable[[float], object] = time.sleep,
     clock: Callable[[], float] = time.monotonic,
 ) -> None:
-    """Run what is due until `stopped()`. A job that took longer than its pace is next due from its end, not twice."""
+    """Run what is due until `stopped()`.
+
+    A job that took longer than its pace is next due from its end, not twice.
+    """
     while not stopped():
         for job in jobs:
             if clock() >= job.due and not stopped():

@@ -10,19 +10,23 @@ from apps.lib.queue.lanes import Lane
 
 
 def announce(task: str, *, lane: Lane, **ids: Any) -> None:
-    """Put one call of the dotted path `task` into the lane, with keyword arguments that are ids only.
+    """Put one call of the dotted path `task` into the lane,
+    with keyword arguments that are ids only.
 
-    The row is written through the default connection, so inside `atomic()` it commits and rolls back with the
-    change it announces. A task may run twice or (if its lane is restarted at the wrong moment) late: it claims its
-    work from our tables and finds nothing to do the second time; the tick announces what was forgotten.
+    The row is written through the default connection, so inside `atomic()` it commits and rolls
+    back with the change it announces. A task may run twice or (if its lane is restarted at the
+    wrong moment) late: it claims its work from our tables and finds nothing to do the second time;
+    the tick announces what was forgotten.
     """
     async_task(task, cluster=lane.value, **ids)
 
 
 def waiting(lane: Lane) -> int:
-    """How many wake-up calls nobody has taken yet (a handful: one per slice of work, never one per recipient).
+    """How many wake-up calls nobody has taken yet (a handful: one per slice of work,
+    never one per recipient).
 
-    One that was taken is locked until `retry` seconds later, even if its worker died: it wakes nobody until then.
+    One that was taken is locked until `retry` seconds later, even if its worker died:
+    it wakes nobody until then.
     """
     count: int = OrmQ.objects.filter(key=lane.value, lock__lte=timezone.now()).count()
     return count
@@ -31,8 +35,9 @@ def waiting(lane: Lane) -> int:
 def answer_all(task: str, *, lane: Lane) -> None:
     """Whoever begins only now to look for work takes the calls that wait for it out of the lane.
 
-    A call is committed together with the work it announces, so who can see the call finds the work. Left alone, each
-    one would cost a process some 15 ms to find nothing: with a hundred messages a second more than the messages.
+    A call is committed together with the work it announces, so who can see the call finds the work.
+    Left alone, each one would cost a process some 15 ms to find nothing: with a hundred messages a
+    second more than the messages.
     """
     waits = OrmQ.objects.filter(key=lane.value, lock__lte=timezone.now())
     same = [row.pk for row in waits[:1000] if row.func() == task]

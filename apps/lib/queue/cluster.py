@@ -1,4 +1,6 @@
-"""The process of one lane: a django-q2 cluster that dies as a whole and says when a task came through."""
+"""The process of one lane: a django-q2 cluster that dies as a whole and says when a task came
+through.
+"""
 
 import logging
 import multiprocessing
@@ -17,8 +19,8 @@ from apps.lib.queue.lanes import Lane
 
 log = logging.getLogger("carillon.queue")
 
-# Where processors are short, codes go first, and calls of the API are taken before what they ask for is sent: the web
-# server has 0. What waits is then claimed by the hundred and costs a tenth.
+# Where processors are short, codes go first, and calls of the API are taken before what they ask
+# for is sent: the web server has 0. What waits is then claimed by the hundred and costs a tenth.
 NICENESS = {Lane.CRITICAL: 0, Lane.TRANSACTIONAL: 5, Lane.BULK: 10}
 
 
@@ -29,29 +31,38 @@ class WrongLane(RuntimeError):
 def run(lane: Lane) -> int:
     """Work through the lane until SIGTERM or SIGINT; the exit code is not 0 when the cluster died.
 
-    django-q2 reads its settings once, at import, and picks the lane by Q_CLUSTER_NAME in the environment. Raises
-    WrongLane if that is another one.
+    django-q2 reads its settings once, at import, and picks the lane by Q_CLUSTER_NAME in the
+    environment. Raises WrongLane if that is another one.
     """
     if lane.value != Conf.CLUSTER_NAME:
-        raise WrongLane(f"Start this process with Q_CLUSTER_NAME={lane} in its environment (manage.py worker does).")
+        raise WrongLane(
+            f"Start this process with Q_CLUSTER_NAME={lane} in its environment (manage.py worker does)."
+        )
     os.nice(NICENESS[lane])
-    multiprocessing.set_start_method("fork", force=True)  # Python 3.14 changed the default; django-q2 needs fork
-    # A killed main or sentinel would leave workers that go on taking tasks (measured), so each dies with its parent.
+    multiprocessing.set_start_method(
+        "fork", force=True
+    )  # Python 3.14 changed the default; django-q2 needs fork
+    # A killed main or sentinel would leave workers that go on taking tasks (measured),
+    # so each dies with its parent.
     parent = [os.getpid()]
     os.register_at_fork(
-        before=lambda: parent.__setitem__(0, os.getpid()), after_in_child=lambda: end_with_parent(parent[0])
+        before=lambda: parent.__setitem__(0, os.getpid()),
+        after_in_child=lambda: end_with_parent(parent[0]),
     )
     settle()
     cluster = Cluster()
     cluster.start()
     cluster.sentinel.join()
-    return 1 if cluster.sentinel.exitcode else 0
+    if cluster.sentinel.exitcode:
+        return 1
+    return 0
 
 
 def after_each_task(listener: Callable[[], None]) -> None:
     """Call `listener` in the lane's process whenever a task ran, was recorded and left the queue.
 
-    That is the whole way through pusher, worker and monitor: a lane in which one of them hangs stays silent.
+    That is the whole way through pusher, worker and monitor:
+    a lane in which one of them hangs stays silent.
     """
 
     def heard(**kwargs: Any) -> None:
@@ -64,7 +75,9 @@ def after_each_task(listener: Callable[[], None]) -> None:
 
 
 def working(main: int) -> bool:
-    """Whether any worker of the lane whose main process is `main` is in the middle of a task (by its title)."""
+    """Whether any worker of the lane whose main process is `main` is in the middle of a task (by
+    its title).
+    """
     try:
         family = psutil.Process(main).children(recursive=True)
     except psutil.NoSuchProcess:

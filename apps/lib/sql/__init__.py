@@ -1,1 +1,3 @@
-"""Statements: arrays in conditions, compiled queries, prepared plans, rows without models, keyset pages."""
+"""Statements: arrays in conditions, compiled queries, prepared plans, rows without models,
+keyset pages.
+"""

@@ -1,4 +1,6 @@
-"""`filter(pk__among=ids)`: many ids as one parameter of a statement, where `__in` makes a parameter of each."""
+"""`filter(pk__among=ids)`: many ids as one parameter of a statement,
+where `__in` makes a parameter of each.
+"""
 
 import json
 from collections.abc import Iterable
@@ -9,7 +11,10 @@ from django.db.models import BigAutoField, Lookup
 
 @BigAutoField.register_lookup
 class Among(Lookup):
-    """For integers; give a set, for a list is looked through value by value. `__in` took 20 µs a row of each claim."""
+    """For integers; give a set, for a list is looked through value by value.
+
+    `__in` took 20 µs a row of each claim.
+    """
 
     lookup_name = "among"
     prepare_rhs = False
@@ -23,5 +28,7 @@ class Among(Lookup):
 
 
 def as_array(numbers: Iterable[int | None]) -> str:
-    """PostgreSQL's way to write an array of numbers: psycopg took 2 µs to turn each of them into text."""
+    """PostgreSQL's way to write an array of numbers:
+    psycopg took 2 µs to turn each of them into text.
+    """
     return "{" + ",".join("NULL" if number is None else str(number) for number in numbers) + "}"

@@ -1,4 +1,6 @@
-"""Pages by the last id seen: page 10,000 costs as much as page 1, and new rows never shift what a reader sees."""
+"""Pages by the last id seen: page 10,000 costs as much as page 1,
+and new rows never shift what a reader sees.
+"""
 
 from dataclasses import dataclass
 from typing import Generic, TypeVar
@@ -10,7 +12,9 @@ Row = TypeVar("Row", bound=Model)
 
 @dataclass(frozen=True, slots=True)
 class Page(Generic[Row]):
-    """`next` and `previous` are the ids to give as `after` and `before`; None = there is no such page."""
+    """`next` and `previous` are the ids to give as `after` and `before`;
+    None = there is no such page.
+    """
 
     rows: list[Row]
     next: int | None
@@ -28,18 +32,32 @@ class Count:
         return f"{self.number:,}{'+' if self.more else ''}"
 
 
-def page(queryset: QuerySet[Row], *, after: int | None = None, before: int | None = None, size: int = 50) -> Page[Row]:
-    """Newest first. `after` goes on to older rows, `before` back to newer ones; both are ids of rows, gone or not."""
+def page(
+    queryset: QuerySet[Row], *, after: int | None = None, before: int | None = None, size: int = 50
+) -> Page[Row]:
+    """Newest first. `after` goes on to older rows, `before` back to newer ones;
+    both are ids of rows, gone or not.
+    """
     if before is not None:
         found = list(queryset.filter(pk__gt=before).order_by("pk")[: size + 1])
         rows = found[:size][::-1]
-        newer, older = len(found) > size, True
+        newer = len(found) > size
+        older = True
     else:
-        found = list((queryset if after is None else queryset.filter(pk__lt=after)).order_by("-pk")[: size + 1])
+        found = list(
+            (queryset if after is None else queryset.filter(pk__lt=after)).order_by("-pk")[
+                : size + 1
+            ]
+        )
         rows = found[:size]
-        newer, older = after is not None, len(found) > size
+        newer = after is not None
+        older = len(found) > size
     if not rows:  # beyond one end: the only way is back, and there from the end itself
-        return Page([], next=None if before is None else before + 1, previous=None if after is None else after - 1)
+        return Page(
+            [],
+            next=None if before is None else before + 1,
+            previous=None if after is None else after - 1,
+        )
     return Page(rows, next=rows[-1].pk if older else None, previous=rows[0].pk if newer else None)
 
 

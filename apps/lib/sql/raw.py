@@ -1,4 +1,6 @@
-"""Rows as the driver gives them, for loops over a million: Django's iteration and converters took half of the time."""
+"""Rows as the driver gives them, for loops over a million:
+Django's iteration and converters took half of the time.
+"""
 
 import json
 from collections.abc import Sequence
@@ -12,7 +14,10 @@ _decode = json.JSONDecoder().raw_decode
 
 
 def fetch(rows: QuerySet[Any, Any]) -> list[tuple[Any, ...]]:
-    """All rows of a `values_list`. What the driver does not know is left to `uuid`, `parsed` and bool()."""
+    """All rows of a `values_list`.
+
+    What the driver does not know is left to `uuid`, `parsed` and bool().
+    """
     return run(*rows.query.sql_with_params())
 
 
@@ -20,15 +25,23 @@ def run(sql: str, params: Sequence[Any]) -> list[tuple[Any, ...]]:
     """The rows of a statement of ours; none of one that gives none."""
     with connection.cursor() as cursor:
         cursor.execute(sql, params)
-        found: list[tuple[Any, ...]] = cursor.fetchall() if cursor.description else []
+        found: list[tuple[Any, ...]] = []
+        if cursor.description:
+            found = cursor.fetchall()
     return found
 
 
 def uuid(value: Any) -> UUID:
     """SQLite keeps 32 hexadecimal digits."""
-    return value if type(value) is UUID else UUID(value)
+    if type(value) is UUID:
+        return value
+    return UUID(value)
 
 
 def parsed(text: str | None) -> Any:
-    """Of a JSON column, which has no blanks around it: what json.loads does about those takes as long as the rest."""
-    return _decode(text)[0] if text is not None else None
+    """Of a JSON column, which has no blanks around it:
+    what json.loads does about those takes as long as the rest.
+    """
+    if text is not None:
+        return _decode(text)[0]
+    return None

@@ -1,9 +1,11 @@
-"""When an account is left alone, and when it is tried again: pure decisions over what its hand-overs met.
+"""When an account is left alone, and when it is tried again:
+pure decisions over what its hand-overs met.
 
-closed → open after five account errors in a row, or when at least half of 20 and more tries within a minute failed;
-open → half-open after a minute (then two, four … fifteen): one message goes as a probe, and its answer decides. Before
-it opens, each account error keeps everybody away for 5, 10, 20, 40 s, so that a server that restarts is back in use
-within seconds: one that is gone for 30 s is tried again after 35, one that is gone for two minutes after 135.
+closed → open after five account errors in a row, or when at least half of 20 and more tries within
+a minute failed; open → half-open after a minute (then two, four … fifteen): one message goes as a
+probe, and its answer decides. Before it opens, each account error keeps everybody away for 5, 10,
+20, 40 s, so that a server that restarts is back in use within seconds: one that is gone for 30 s is
+tried again after 35, one that is gone for two minutes after 135.
 """
 
 import datetime as dt
@@ -14,13 +16,16 @@ from apps.channels.contract import Outcome, Result
 from apps.notifications.accounts.slow_domains import asks_to_slow
 
 FIRST_PAUSE = 5.0  # seconds; doubles with each error in a row
-SHORTEST_PAUSE = 1.0  # whatever was asked for: with none, the same messages would come back at once, again and again
+# whatever was asked for: with none, the same messages would come back at once, again and again
+SHORTEST_PAUSE = 1.0
 ERRORS_IN_A_ROW = 5
 WINDOW = dt.timedelta(seconds=60)
-ENOUGH_TRIES, TOO_MANY_FAULTS = 20, 0.5
+ENOUGH_TRIES = 20
+TOO_MANY_FAULTS = 0.5
 # Faults that come together are one event: a restart of the server cuts all connections at once.
 SPREAD = dt.timedelta(seconds=10)
-FIRST_TRIP, LONGEST_TRIP = 60.0, 900.0
+FIRST_TRIP = 60.0
+LONGEST_TRIP = 900.0
 PROBE_LEASE = dt.timedelta(seconds=60)  # then the prober is taken for dead
 
 
@@ -41,7 +46,9 @@ class State:
         """closed, open or half_open."""
         if self.tripped_at is None:
             return "closed"
-        return "open" if self.paused_until and self.paused_until > now else "half_open"
+        if self.paused_until and self.paused_until > now:
+            return "open"
+        return "half_open"
 
 
 def concerns(outcome: Outcome) -> bool:
@@ -50,8 +57,9 @@ def concerns(outcome: Outcome) -> bool:
 
 
 def is_fault(outcome: Outcome) -> bool:
-    """The account's fault or its server's; a recipient's or a message's own refusal proves that the account works, and
-    a domain that wants less gets less (slowing.py)."""
+    """The account's fault or its server's; a recipient's or a message's own refusal proves that the
+    account works, and a domain that wants less gets less (slowing.py).
+    """
     if outcome.result is Result.TRANSIENT:
         return not outcome.charged and not asks_to_slow(outcome)
     return outcome.result in (Result.ACCOUNT, Result.IN_DOUBT)
@@ -62,7 +70,10 @@ def works(outcome: Outcome) -> bool:
 
 
 def after(state: State, outcomes: Sequence[Outcome], *, now: dt.datetime, tries: int = 0) -> State:
-    """The state after these hand-overs, in their order. `tries`: earlier ones that went well and were not told yet."""
+    """The state after these hand-overs, in their order.
+
+    `tries`: earlier ones that went well and were not told yet.
+    """
     for outcome in outcomes:
         state = _after_one(state, outcome, now)
     state = _counted(state, tries + len(outcomes), sum(map(is_fault, outcomes)), now)
@@ -85,7 +96,9 @@ def _after_one(state: State, outcome: Outcome, now: dt.datetime) -> State:
         # one that was on its way ends no pause: the provider may have asked for it
         return replace(state, errors=0, paused_until=state.paused_until if resting else None)
     if outcome.result is Result.THROTTLED and outcome.retry_after is not None:
-        until = now + dt.timedelta(seconds=max(SHORTEST_PAUSE, outcome.retry_after))  # it asked, so it works
+        until = now + dt.timedelta(
+            seconds=max(SHORTEST_PAUSE, outcome.retry_after)
+        )  # it asked, so it works
         return replace(state, paused_until=max(until, state.paused_until or until))
     if resting or outcome.result not in (Result.ACCOUNT, Result.THROTTLED):
         return state

@@ -22,7 +22,10 @@ from apps.notifications.models import ProviderAccount
 
 @dataclass(frozen=True, slots=True)
 class AccountLimits:
-    """What may leave through an account: a second, a UTC day, and how a new sender begins. None = no limit."""
+    """What may leave through an account: a second, a UTC day, and how a new sender begins.
+
+    None = no limit.
+    """
 
     rate: float | None = None
     daily: int | None = None
@@ -43,7 +46,8 @@ def add_account(
 ) -> ProviderAccount:
     """Raises BadSettings, UnknownProvider."""
     kind = provider(provider_key)
-    given, settings = sorted(settings), kind.completed(settings, before={})
+    given = sorted(settings)
+    settings = kind.completed(settings, before={})
     _check(kind, settings)
     with transaction.atomic():
         account = ProviderAccount.objects.create(
@@ -70,12 +74,16 @@ def change_account(
     by: Actor,
     now: dt.datetime,
 ) -> ProviderAccount:
-    """Only what is given changes; a setting that is absent keeps its value. Clears a pause. Raises BadSettings."""
+    """Only what is given changes; a setting that is absent keeps its value.
+
+    Clears a pause. Raises BadSettings.
+    """
     with transaction.atomic():
         account = ProviderAccount.objects.select_for_update().get(pk=account.pk)
         changed: dict[str, Any] = {}
         if settings is not None:
-            kind, before = provider(account.provider), settings_of(account)
+            kind = provider(account.provider)
+            before = settings_of(account)
             merged = kind.completed(before | settings, before=before)
             _check(kind, merged)
             account.settings = crypto.encrypt(merged)
@@ -98,10 +106,15 @@ def change_account(
 
 
 def ensure_default_accounts(*, by: Actor, now: dt.datetime) -> None:
-    """A way out for each channel that needs nobody's contract, where it has no account yet: an SMTP account from the
-    EMAIL_… settings, the inbox, web push with a key pair of its own, and webhooks.
+    """A way out for each channel that needs nobody's contract, where it has no account yet: an SMTP
+    account from the EMAIL_… settings, the inbox, web push with a key pair of its own, and webhooks.
     """
-    security = "tls" if site.EMAIL_USE_SSL else "starttls" if site.EMAIL_USE_TLS else "none"
+    if site.EMAIL_USE_SSL:
+        security = "tls"
+    elif site.EMAIL_USE_TLS:
+        security = "starttls"
+    else:
+        security = "none"
     if not ProviderAccount.objects.filter(channel=Channel.EMAIL).exists():
         smtp = {
             "host": site.EMAIL_HOST,
@@ -124,7 +137,9 @@ def ensure_default_accounts(*, by: Actor, now: dt.datetime) -> None:
 
 
 def _check(kind: type[Provider], values: dict[str, Any]) -> None:
-    missing = [field.label for field in kind.settings if field.required and not values.get(field.name)]
+    missing = [
+        field.label for field in kind.settings if field.required and not values.get(field.name)
+    ]
     if missing:
         raise BadSettings(f"{kind.label} needs: {', '.join(missing)}.")
     kind.open(values).close()

@@ -15,15 +15,22 @@ from apps.lib.facts import Fact, Kind, publish
 from apps.notifications.accounts import breaker
 from apps.notifications.models import ProviderAccount
 
-# What went well is written down that often, a change or a fault at once: a row for each flush would be a hot spot.
+# What went well is written down that often, a change or a fault at once:
+# a row for each flush would be a hot spot.
 TOLD_EVERY = 10.0
-_told: dict[int, tuple[float, int]] = {}  # account: when this process last told (monotonic), tries since
+_told: dict[
+    int, tuple[float, int]
+] = {}  # account: when this process last told (monotonic), tries since
 
 
-def note(account: ProviderAccount, outcomes: Sequence[Outcome], *, now: dt.datetime) -> dt.datetime | None:
-    """Book what a flush's hand-overs say about the account; until when it is left alone, None if it can go on.
+def note(
+    account: ProviderAccount, outcomes: Sequence[Outcome], *, now: dt.datetime
+) -> dt.datetime | None:
+    """Book what a flush's hand-overs say about the account; until when it is left alone,
+    None if it can go on.
 
-    In a transaction of its own, or none. What went well is written at most every TOLD_EVERY seconds.
+    In a transaction of its own, or none.
+    What went well is written at most every TOLD_EVERY seconds.
     """
     outcomes = list(filter(breaker.concerns, outcomes))
     if not outcomes:
@@ -31,7 +38,9 @@ def note(account: ProviderAccount, outcomes: Sequence[Outcome], *, now: dt.datet
             leave_probe(account)
         return None
     told_at, tries = _told.get(account.pk, (0.0, 0))
-    calm = all(map(breaker.works, outcomes)) and not (account.failures or account.tripped_at or account.paused_until)
+    calm = all(map(breaker.works, outcomes)) and not (
+        account.failures or account.tripped_at or account.paused_until
+    )
     if calm and time.monotonic() - told_at < TOLD_EVERY:
         _told[account.pk] = (told_at, tries + len(outcomes))
         return None
@@ -43,7 +52,8 @@ def note(account: ProviderAccount, outcomes: Sequence[Outcome], *, now: dt.datet
         if any(map(breaker.works, outcomes)):
             row.last_ok_at = now
         if faults := [each for each in outcomes if not breaker.works(each)]:
-            row.last_error, row.last_error_at = faults[-1].detail[:500], now
+            row.last_error = faults[-1].detail[:500]
+            row.last_error_at = now
         put_state(row, state)
         if state.tripped_at and state.trips != before.trips:
             row.probing_until = None
@@ -53,15 +63,23 @@ def note(account: ProviderAccount, outcomes: Sequence[Outcome], *, now: dt.datet
         elif before.tripped_at and not state.tripped_at:
             row.probing_until = None
             publish(account_fact(Kind.PROVIDER_RECOVERED, row, by=SYSTEM, now=now, data={}))
-        row.save(update_fields=[*_MOVED, "probing_until", "last_ok_at", "last_error", "last_error_at"])
+        row.save(
+            update_fields=[*_MOVED, "probing_until", "last_ok_at", "last_error", "last_error_at"]
+        )
     for name in (*_MOVED, "probing_until"):
         setattr(account, name, getattr(row, name))
-    return row.paused_until if row.paused_until and row.paused_until > now else None
+    if row.paused_until and row.paused_until > now:
+        return row.paused_until
+    return None
 
 
-def pause(account: ProviderAccount, *, detail: str, now: dt.datetime, seconds: float | None = None) -> dt.datetime:
+def pause(
+    account: ProviderAccount, *, detail: str, now: dt.datetime, seconds: float | None = None
+) -> dt.datetime:
     """Leave the account alone: as long as the provider asked, else by the breaker."""
-    asked = Outcome(Result.ACCOUNT if seconds is None else Result.THROTTLED, detail, retry_after=seconds)
+    asked = Outcome(
+        Result.ACCOUNT if seconds is None else Result.THROTTLED, detail, retry_after=seconds
+    )
     return note(account, [asked], now=now) or now
 
 
@@ -89,7 +107,9 @@ def take_probe(account: ProviderAccount, *, now: dt.datetime) -> bool:
 
 def leave_probe(account: ProviderAccount) -> None:
     """The probe had nothing to send."""
-    ProviderAccount.objects.filter(pk=account.pk, tripped_at__isnull=False).update(probing_until=None)
+    ProviderAccount.objects.filter(pk=account.pk, tripped_at__isnull=False).update(
+        probing_until=None
+    )
 
 
 def reset(*, account: ProviderAccount, by: Actor, now: dt.datetime) -> None:
@@ -97,10 +117,15 @@ def reset(*, account: ProviderAccount, by: Actor, now: dt.datetime) -> None:
     with transaction.atomic():
         row = ProviderAccount.objects.select_for_update(no_key=True).get(pk=account.pk)
         put_state(row, breaker.State())
-        row.probing_until, row.key_refusers = None, []
+        row.probing_until = None
+        row.key_refusers = []
         row.save(update_fields=[*_MOVED, "probing_until", "key_refusers"])
-        publish(account_fact(Kind.PROVIDER_RESET, row, by=by, now=now, data={"said": row.last_error}))
+        publish(
+            account_fact(Kind.PROVIDER_RESET, row, by=by, now=now, data={"said": row.last_error})
+        )
 
 
-def account_fact(kind: Kind, account: ProviderAccount, *, by: Actor, now: dt.datetime, data: dict[str, Any]) -> Fact:
+def account_fact(
+    kind: Kind, account: ProviderAccount, *, by: Actor, now: dt.datetime, data: dict[str, Any]
+) -> Fact:
     return Fact(kind, by, now, "provider_account", str(account.uid), account.name, data)

@@ -14,33 +14,46 @@ from apps.notifications.models import ProviderAccount
 
 
 def settings_of(account: ProviderAccount) -> dict[str, Any]:
-    """The account's settings with the provider's defaults filled in. Raises crypto.Undecryptable."""
+    """The account's settings with the provider's defaults filled in.
+
+    Raises crypto.Undecryptable.
+    """
     defaults = {field.name: field.default for field in provider(account.provider).settings}
     stored: dict[str, Any] = crypto.decrypt(account.settings)
     return defaults | stored
 
 
 def settings_in_use(account: ProviderAccount) -> dict[str, Any]:
-    """The same, with the address for its provider's reports where one can reach us and none was given."""
+    """The same, with the address for its provider's reports where one can reach us and none was
+    given.
+    """
     values = settings_of(account)
     if "status_url" in values and not values["status_url"] and site.SITE_URL.startswith("https://"):
         values["status_url"] = links.reports_url(account.uid)
     return values
 
 
-def account_for(channel: str, *, now: dt.datetime, lane: str = "", via: str = "") -> ProviderAccount | None:
+def account_for(
+    channel: str, *, now: dt.datetime, lane: str = "", via: str = ""
+) -> ProviderAccount | None:
     """The first account of the channel that can be used now: enabled, not paused, open or capped.
 
-    One that is to be probed counts as usable; limits.grant lets a single message through it. Critical messages may go
-    where the day's volume is used up, if there is no other way. `via`: the service that has to know the address.
+    One that is to be probed counts as usable; limits.grant lets a single message through it.
+    Critical messages may go where the day's volume is used up, if there is no other way. `via`: the
+    service that has to know the address.
     """
     found = services(now=now, lane=lane, channel=channel).get((channel, via))
-    return found[0] if found else None
+    if found:
+        return found[0]
+    return None
 
 
-def services(*, now: dt.datetime, lane: str = "", channel: str = "") -> dict[tuple[str, str], list[ProviderAccount]]:
-    """The accounts that can be used now, in their order, by channel and the service whose addresses they reach ("":
-    all). `channel`: of this one only."""
+def services(
+    *, now: dt.datetime, lane: str = "", channel: str = ""
+) -> dict[tuple[str, str], list[ProviderAccount]]:
+    """The accounts that can be used now, in their order, by channel and the service whose addresses
+    they reach ("": all). `channel`: of this one only.
+    """
     free = list(_free(now).filter(channel=channel) if channel else _free(now))
     usable = [each for each in free if not _capped(each, now)]
     if lane == Lane.CRITICAL:
@@ -52,7 +65,9 @@ def services(*, now: dt.datetime, lane: str = "", channel: str = "") -> dict[tup
 
 
 def via(account: ProviderAccount) -> str:
-    """The service that has to know an address it reaches; "" where it reaches all of its channel."""
+    """The service that has to know an address it reaches;
+    "" where it reaches all of its channel.
+    """
     try:
         return provider(account.provider).via
     except UnknownProvider:  # whoever opens it says so
@@ -60,7 +75,9 @@ def via(account: ProviderAccount) -> str:
 
 
 def reach(*, now: dt.datetime, lane: str) -> dict[str, set[str]]:
-    """The channels on which something can go out now, each with the services whose addresses can be reached."""
+    """The channels on which something can go out now,
+    each with the services whose addresses can be reached.
+    """
     found: dict[str, set[str]] = {}
     for channel, service in services(now=now, lane=lane):
         found.setdefault(channel, set()).add(service)
@@ -74,9 +91,17 @@ def _free(now: dt.datetime) -> QuerySet[ProviderAccount]:
 
 
 def reopens_at(channel: str) -> dt.datetime | None:
-    """When the first paused account of the channel may be tried again; None if none is even enabled."""
-    account = ProviderAccount.objects.filter(channel=channel, enabled=True).order_by("paused_until").first()
-    return account.paused_until if account else None
+    """When the first paused account of the channel may be tried again;
+    None if none is even enabled.
+    """
+    account = (
+        ProviderAccount.objects.filter(channel=channel, enabled=True)
+        .order_by("paused_until")
+        .first()
+    )
+    if account:
+        return account.paused_until
+    return None
 
 
 def _capped(account: ProviderAccount, now: dt.datetime) -> bool:

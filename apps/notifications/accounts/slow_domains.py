@@ -9,11 +9,15 @@ from apps.channels.contract import Outcome, Result
 SLOWEST = 0.1  # one message in 10 s
 UNSEEN = 2.0  # the pace taken for one that was not watched; halved at once
 GROWTH = 1.1  # per quiet minute
-# Answers to what was already on its way say the same thing once more: within this time they are one.
+# Answers to what was already on its way say the same thing once more:
+# within this time they are one.
 ONE_BREATH = dt.timedelta(seconds=10)
 
 _CODE = re.compile(r"\b(4[0-9]{2})[ -]+(?:(4\.[0-9]{1,3}\.[0-9]{1,3})\b)?")
-_RATE = re.compile(r"\brate|\btoo (many|fast|quick|much)|throttl|slow(ed|ing)? down|try (again )?slower", re.IGNORECASE)
+_RATE = re.compile(
+    r"\brate|\btoo (many|fast|quick|much)|throttl|slow(ed|ing)? down|try (again )?slower",
+    re.IGNORECASE,
+)
 _GREYLIST = re.compile(r"gr[ae]y-?list", re.IGNORECASE)
 
 
@@ -29,17 +33,21 @@ class Slow:
 def asks_to_slow(outcome: Outcome) -> bool:
     """Whether this answer is about how much we send to the domain.
 
-    421 without a code of its own or with 4.7.x, and 450-452 with 4.7.x: RFC 5321 4.2.1 and RFC 3463 3.8 (policy), as
-    Gmail (421 4.7.28), Yahoo (421 4.7.0 TSS04) and Outlook (451 4.7.500, 4.7.650) use them. 450-452 with other codes
-    only where the words speak of a rate. Not 4.2.x, which is about one mailbox (Gmail's 450 4.2.1); not greylisting,
-    which wants a second try and no fewer; not what came before a recipient was named: that is about the account.
+    421 without a code of its own or with 4.7.x, and 450-452 with 4.7.x: RFC 5321 4.2.1 and RFC 3463
+    3.8 (policy), as Gmail (421 4.7.28), Yahoo (421 4.7.0 TSS04) and Outlook (451 4.7.500, 4.7.650)
+    use them. 450-452 with other codes only where the words speak of a rate. Not 4.2.x, which is
+    about one mailbox (Gmail's 450 4.2.1); not greylisting, which wants a second try and no fewer;
+    not what came before a recipient was named: that is about the account.
     """
-    if outcome.result not in (Result.TRANSIENT, Result.THROTTLED) or outcome.detail.endswith("(at MAIL)"):
+    if outcome.result not in (Result.TRANSIENT, Result.THROTTLED) or outcome.detail.endswith(
+        "(at MAIL)"
+    ):
         return False
     found = _CODE.search(outcome.detail)
     if found is None or _GREYLIST.search(outcome.detail):
         return False
-    code, precise = found.group(1), found.group(2) or ""
+    code = found.group(1)
+    precise = found.group(2) or ""
     if precise.startswith("4.2.") or code not in ("421", "450", "451", "452"):
         return False
     if precise.startswith("4.7.") or (code == "421" and not precise):
@@ -55,10 +63,15 @@ def rate_now(slow: Slow, now: dt.datetime) -> float | None:
 
 
 def slower(slow: Slow | None, *, seen: float, limit: float | None, now: dt.datetime) -> Slow:
-    """Half the pace it has now. `seen` is what was observed (0 = nothing), `limit` what staff allow, per second."""
+    """Half the pace it has now.
+
+    `seen` is what was observed (0 = nothing), `limit` what staff allow, per second.
+    """
     if slow is not None and now - slow.heard_at < ONE_BREATH:
         return Slow(slow.rate, slow.goal, slow.heard_at)
-    rate = rate_now(slow, now) if slow else None
+    rate = None
+    if slow:
+        rate = rate_now(slow, now)
     if slow and rate:
         return Slow(max(SLOWEST, rate / 2), slow.goal, now)
     pace = min(seen or UNSEEN, limit or float("inf"))

@@ -1,4 +1,6 @@
-"""Try a provider account for real: one fixed message to an address or a device that a person gives."""
+"""Try a provider account for real: one fixed message to an address or a device that a person
+gives.
+"""
 
 import datetime as dt
 from email.utils import make_msgid, parseaddr
@@ -8,7 +10,14 @@ from django.db import transaction
 
 from apps.channels.contract import Outcome, Result  # fmt: skip
 from apps.channels.https.webhook import new_secret, sealed
-from apps.channels.messages import InAppMessage, Mail, PushMessage, SmsMessage, VoiceMessage, WebhookMessage
+from apps.channels.messages import (
+    InAppMessage,
+    Mail,
+    PushMessage,
+    SmsMessage,
+    VoiceMessage,
+    WebhookMessage,
+)
 from apps.channels.registry import provider
 from apps.followers.addresses import BadAddress, normalise
 from apps.followers.models import Address, AddressState, Channel
@@ -20,7 +29,8 @@ from apps.notifications.accounts.health import note, reset
 from apps.notifications.accounts.routing import settings_of
 from apps.notifications.models import ProviderAccount
 
-# A person waits in front of the page, so each answer gets at most this many seconds, whatever the account allows.
+# A person waits in front of the page, so each answer gets at most this many seconds,
+# whatever the account allows.
 PATIENCE = 15
 
 
@@ -30,7 +40,9 @@ OFFERED = 50
 
 
 def devices(account: ProviderAccount) -> list[Address]:
-    """The devices that the account can reach, the one that was there last first; at most OFFERED."""
+    """The devices that the account can reach, the one that was there last first;
+    at most OFFERED.
+    """
     known = Address.objects.filter(channel=account.channel, via=provider(account.provider).via)
     there = known.exclude(state=AddressState.GONE).select_related("follower")
     return list(there.order_by("-seen_at", "-pk")[:OFFERED])
@@ -39,13 +51,15 @@ def devices(account: ProviderAccount) -> list[Address]:
 def try_account(*, account: ProviderAccount, to: str, by: Actor, now: dt.datetime) -> Outcome:
     """Send one test message through exactly this account, enabled or not, and note how it went.
 
-    `to` is an e-mail address, a phone number, a URL, the public id of a device (for apps also a token as the app has
-    it), or whatever finds one follower (in-app). The hand-over happens outside any transaction and is no delivery: what
-    the answer says of the address has no consequence for it. Success ends a pause of the account. Raises BadAddress
-    and BadSettings.
+    `to` is an e-mail address, a phone number, a URL, the public id of a device (for apps also a
+    token as the app has it), or whatever finds one follower (in-app). The hand-over happens outside
+    any transaction and is no delivery: what the answer says of the address has no consequence for
+    it. Success ends a pause of the account. Raises BadAddress and BadSettings.
     """
     values = settings_of(account)
-    message = _message(account, to.strip(), sender=str(values.get("sender") or site.DEFAULT_FROM_EMAIL), now=now)
+    message = _message(
+        account, to.strip(), sender=str(values.get("sender") or site.DEFAULT_FROM_EMAIL), now=now
+    )
     with provider(account.provider).open(values | {"timeout": PATIENCE}) as session:
         outcome = session.send(message)
     with transaction.atomic():
@@ -54,7 +68,9 @@ def try_account(*, account: ProviderAccount, to: str, by: Actor, now: dt.datetim
         if outcome.result == Result.ACCEPTED:
             note(account, [outcome], now=now)
         elif outcome.result == Result.ACCOUNT:
-            ProviderAccount.objects.filter(pk=account.pk).update(last_error=outcome.detail[:500], last_error_at=now)
+            ProviderAccount.objects.filter(pk=account.pk).update(
+                last_error=outcome.detail[:500], last_error_at=now
+            )
         publish(
             Fact(
                 Kind.PROVIDER_TESTED,
@@ -74,7 +90,8 @@ _Message = Mail | SmsMessage | VoiceMessage | PushMessage | WebhookMessage | InA
 
 def _message(account: ProviderAccount, to: str, *, sender: str, now: dt.datetime) -> _Message:
     """Raises BadAddress."""
-    name, said = uuid7(), f"Test from {site.SITE_NAME}: the account {account.name} works."
+    name = uuid7()
+    said = f"Test from {site.SITE_NAME}: the account {account.name} works."
     match account.channel:
         case Channel.EMAIL:
             return _mail(account, normalise(Channel.EMAIL, to)[0], sender=sender, now=now)
@@ -83,25 +100,47 @@ def _message(account: ProviderAccount, to: str, *, sender: str, now: dt.datetime
         case Channel.VOICE:
             return VoiceMessage(name, normalise(Channel.SMS, to)[0], said, "en")
         case Channel.WEBHOOK:
-            known = Address.objects.filter(channel=Channel.WEBHOOK, value=to).exclude(state=AddressState.GONE).first()
-            details = known.details or {} if known else sealed(new_secret())
+            known = (
+                Address.objects.filter(channel=Channel.WEBHOOK, value=to)
+                .exclude(state=AddressState.GONE)
+                .first()
+            )
+            if known:
+                details = known.details or {}
+            else:
+                details = sealed(new_secret())
             return WebhookMessage(name, to, details, "carillon.test", now, {"text": said})
         case Channel.IN_APP:
-            people = list(find(to)[:2]) if to else []
+            people = []
+            if to:
+                people = list(find(to)[:2])
             if len(people) != 1:
-                raise BadAddress(f"{to!r} finds {'several followers' if people else 'no follower'}. Write their email.")
-            return InAppMessage(name, people[0].uid, "informational", f"Test of {account.name}", said, "")
+                raise BadAddress(
+                    f"{to!r} finds {'several followers' if people else 'no follower'}. Write their email."
+                )
+            return InAppMessage(
+                name, people[0].uid, "informational", f"Test of {account.name}", said, ""
+            )
     device = next((each for each in devices(account) if str(each.uid) == to), None)
     if device is None and (account.channel == Channel.WEB_PUSH or not to):
-        raise BadAddress("Choose one of the registered devices: none of them has been there under this name lately.")
-    token, details = (device.value, device.details or {}) if device else (to, {})
+        raise BadAddress(
+            "Choose one of the registered devices: none of them has been there under this name lately."
+        )
+    if device:
+        token = device.value
+        details = device.details or {}
+    else:
+        token = to
+        details = {}
     return PushMessage(name, token, details, title=f"Test of {account.name}", body=said, ttl=3600)
 
 
 def _mail(account: ProviderAccount, to: str, *, sender: str, now: dt.datetime) -> Mail:
     return Mail(
         delivery=uuid7(),
-        message_id=make_msgid("test", domain=parseaddr(sender)[1].rpartition("@")[2] or "localhost"),
+        message_id=make_msgid(
+            "test", domain=parseaddr(sender)[1].rpartition("@")[2] or "localhost"
+        ),
         sender=sender,
         to=to,
         to_name="",

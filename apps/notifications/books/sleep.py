@@ -1,8 +1,9 @@
-"""Notifications of which nothing is due for a while sleep: a claim does not look at a hundred thousand that wait for
-the morning.
+"""Notifications of which nothing is due for a while sleep:
+a claim does not look at a hundred thousand that wait for the morning.
 
-Being asleep says nothing about a notification but that; who moves its rows or their times calls `wake`. What somebody
-forgot, or could not wake because its row was locked, is a minute late at most (`wake_overslept`).
+Being asleep says nothing about a notification but that; who moves its rows or their times calls
+`wake`. What somebody forgot, or could not wake because its row was locked, is a minute late at most
+(`wake_overslept`).
 """
 
 import datetime as dt
@@ -27,7 +28,9 @@ _NEVER = Value(dt.datetime(9000, 1, 1, tzinfo=dt.UTC), DateTimeField())
 
 
 def fall_asleep(*, now: dt.datetime) -> None:
-    """Schedule: until their earliest row is due, all that have a while to wait and nothing in a sender's hands."""
+    """Schedule: until their earliest row is due,
+    all that have a while to wait and nothing in a sender's hands.
+    """
     until = time.monotonic() + WORK_SECONDS
     for lane in Lane:
         position: int | None = 0
@@ -44,24 +47,36 @@ def _fall_asleep(lane: Lane, position: int, now: dt.datetime) -> int | None:
         ids = list(_free(idle.filter(lane=lane.value, pk__gt=position))[:CHUNK])
         if ids:  # asked again: a row may have been moved before its notification was locked
             idle.filter(pk__among=set(ids)).update(wakes_at=F("earliest"))
-    return ids[-1] if len(ids) == CHUNK else None
+    if len(ids) == CHUNK:
+        return ids[-1]
+    return None
 
 
 def _earliest() -> Least:
-    """Of notifications: when the first of their waiting rows is due, one index entry for each channel.
+    """Of notifications: when the first of their waiting rows is due,
+    one index entry for each channel.
 
     Of those that are held any one will do: what a digest gives back is woken with it.
     """
     of = Delivery.objects.filter(notification=OuterRef("pk"))
     held = of.filter(status=DeliveryStatus.HELD).order_by("-id")
-    pending = [of.filter(status=DeliveryStatus.PENDING, channel=each).order_by("due_at") for each in Channel.values]
+    pending = [
+        of.filter(status=DeliveryStatus.PENDING, channel=each).order_by("due_at")
+        for each in Channel.values
+    ]
     # SQLite's least of several is NULL where one of them is
-    return Least(*(Coalesce(Subquery(rows.values("due_at")[:1]), _NEVER) for rows in (held, *pending)))
+    return Least(
+        *(Coalesce(Subquery(rows.values("due_at")[:1]), _NEVER) for rows in (held, *pending))
+    )
 
 
 def wake_up(*, now: dt.datetime) -> None:
     """Schedule: those whose hour has come."""
-    late = Notification.objects.filter(wakes_at__lte=now + EARLY).order_by("wakes_at").values_list("pk", flat=True)
+    late = (
+        Notification.objects.filter(wakes_at__lte=now + EARLY)
+        .order_by("wakes_at")
+        .values_list("pk", flat=True)
+    )
     _wake_all(late)
 
 
@@ -70,7 +85,9 @@ def wake_overslept(*, now: dt.datetime) -> None:
     earlier = Delivery.objects.filter(
         notification=OuterRef("pk"), status=DeliveryStatus.PENDING, due_at__lt=OuterRef("wakes_at")
     )
-    overslept = Notification.objects.filter(Exists(earlier), wakes_at__isnull=False).values_list("pk", flat=True)
+    overslept = Notification.objects.filter(Exists(earlier), wakes_at__isnull=False).values_list(
+        "pk", flat=True
+    )
     _wake_all(overslept)
 
 
@@ -83,11 +100,13 @@ def _wake_all(ids: QuerySet[Notification, int]) -> None:
 def wake(notifications: Iterable[int]) -> int:
     """Let the claim look at them from now on; how many slept.
 
-    Never waits: the caller may hold deliveries, and a cancel locks the notification first. One that is locked is left
-    to the safety net.
+    Never waits: the caller may hold deliveries, and a cancel locks the notification first.
+    One that is locked is left to the safety net.
     """
     with transaction.atomic(savepoint=False):
-        ids = set(_free(Notification.objects.filter(pk__among=set(notifications), wakes_at__isnull=False)))
+        ids = set(
+            _free(Notification.objects.filter(pk__among=set(notifications), wakes_at__isnull=False))
+        )
         if ids:
             Notification.objects.filter(pk__among=ids).update(wakes_at=None)
     return len(ids)
@@ -95,6 +114,8 @@ def wake(notifications: Iterable[int]) -> int:
 
 def _free(notifications: QuerySet[Notification]) -> QuerySet[Notification, int]:
     """Their ids in order, locked; not those that somebody else has locked."""
-    skip = connection.features.has_select_for_update_skip_locked  # SQLite has one writer at a time anyway
+    skip = (
+        connection.features.has_select_for_update_skip_locked
+    )  # SQLite has one writer at a time anyway
     locked = notifications.select_for_update(of=("self",), skip_locked=skip, no_key=True)
     return locked.order_by("pk").values_list("pk", flat=True)

@@ -1,4 +1,6 @@
-"""The sums beside the rows: a delivery that changes its status moves its tally in the same transaction."""
+"""The sums beside the rows: a delivery that changes its status moves its tally in the same
+transaction.
+"""
 
 import datetime as dt
 from collections import Counter
@@ -13,7 +15,13 @@ from apps.lib.actor import SYSTEM
 from apps.lib.facts import Fact, Kind, publish
 from apps.lib.sql.prepared import run_prepared
 from apps.lib.sql.raw import run
-from apps.notifications.models import Delivery, DeliveryStatus, Notification, NotificationState, Tally
+from apps.notifications.models import (
+    Delivery,
+    DeliveryStatus,
+    Notification,
+    NotificationState,
+    Tally,
+)
 
 SHARDS = 8
 LOCKS = 7411  # the first half of our advisory locks' keys; the second is the shard
@@ -39,30 +47,45 @@ def shift(deltas: Mapping[Place, int]) -> None:
     add(Tally, keys, ("count",), [(*where, shard, delta) for where, delta in moved])
 
 
-def add(model: type[Model], keys: Sequence[str], sums: Sequence[str], rows: Sequence[Sequence[int | str]]) -> None:
-    """Add to rows that hold sums, made where they are missing. Each of `rows` has the values of `keys`, then `sums`."""
-    table, mark = model._meta.db_table, f"({', '.join(['%s'] * len([*keys, *sums]))})"
+def add(
+    model: type[Model],
+    keys: Sequence[str],
+    sums: Sequence[str],
+    rows: Sequence[Sequence[int | str]],
+) -> None:
+    """Add to rows that hold sums, made where they are missing.
+
+    Each of `rows` has the values of `keys`, then `sums`.
+    """
+    table = model._meta.db_table
+    mark = f"({', '.join(['%s'] * len([*keys, *sums]))})"
     added = ", ".join(f"{name} = {table}.{name} + excluded.{name}" for name in sums)
     statement = (
         f"INSERT INTO {table} ({', '.join([*keys, *sums])}) "  # noqa: S608  # names of ours and marks, no value
         f"VALUES {', '.join([mark] * len(rows))} ON CONFLICT ({', '.join(keys)}) DO UPDATE SET {added}"
     )
-    act = run_prepared if len(rows) == 1 else run
+    act = run
+    if len(rows) == 1:
+        act = run_prepared
     act(statement, [value for row in rows for value in row])
 
 
 def _own_shard() -> int:
-    """A shard that no other open transaction writes, kept until this one ends: writers neither wait nor deadlock.
+    """A shard that no other open transaction writes, kept until this one ends:
+    writers neither wait nor deadlock.
 
-    Sorting the rows of a statement was not enough: a claim moves tallies twice, for those it skips and those it takes,
-    and two such writers of one shard waited for each other in a ring. Lowest first: few writers make few rows.
+    Sorting the rows of a statement was not enough: a claim moves tallies twice, for those it skips
+    and those it takes, and two such writers of one shard waited for each other in a ring. Lowest
+    first: few writers make few rows.
     """
     if connection.vendor == "sqlite":  # one writer at a time
         return 0
     free = "SELECT shard FROM generate_series(0, %s) AS shard WHERE pg_try_advisory_xact_lock(%s, shard) LIMIT 1"
     if found := run_prepared(free, [SHARDS - 1, LOCKS]):
         return int(found[0][0])
-    return _wait_for_shard(0)  # nobody waits while it holds one, and tallies are the last thing a transaction locks
+    return _wait_for_shard(
+        0
+    )  # nobody waits while it holds one, and tallies are the last thing a transaction locks
 
 
 def _wait_for_shard(shard: int) -> int:
@@ -79,10 +102,14 @@ def moved(before: Iterable[Place], after: Iterable[Place]) -> Counter[Place]:
 
 
 def rebuild(notification_id: int) -> Counter[Place]:
-    """Count the rows and set the tallies right; what was added where. For repair by hand: nothing should need it."""
+    """Count the rows and set the tallies right; what was added where.
+
+    For repair by hand: nothing should need it.
+    """
     with transaction.atomic():
         if connection.vendor != "sqlite":
-            # With all shards ours, whoever moved rows has committed, or has not moved its tallies yet and adds later.
+            # With all shards ours, whoever moved rows has committed,
+            # or has not moved its tallies yet and adds later.
             for shard in range(SHARDS):
                 _wait_for_shard(shard)
         rows = Delivery.objects.filter(notification=notification_id).order_by()
@@ -99,17 +126,22 @@ def rebuild(notification_id: int) -> Counter[Place]:
 
 def waiting(notification_id: int) -> int:
     """How many deliveries are still to come or in flight."""
-    total = Tally.objects.filter(notification=notification_id, status__in=WAITING).aggregate(n=Sum("count"))["n"]
+    total = Tally.objects.filter(notification=notification_id, status__in=WAITING).aggregate(
+        n=Sum("count")
+    )["n"]
     return total or 0
 
 
 def standing(*statuses: str) -> Coalesce:
     """Of notifications: how many deliveries of each stand there.
 
-    From the tallies, because the tick asks every second: asked whether such a row exists, PostgreSQL reads a million.
+    From the tallies, because the tick asks every second:
+    asked whether such a row exists, PostgreSQL reads a million.
     """
     tallies = Tally.objects.filter(notification=OuterRef("pk"), status__in=statuses).order_by()
-    return Coalesce(Subquery(tallies.values("notification").annotate(n=Sum("count")).values("n")), 0)
+    return Coalesce(
+        Subquery(tallies.values("notification").annotate(n=Sum("count")).values("n")), 0
+    )
 
 
 def finish_if_done(notification_id: int, *, now: dt.datetime) -> bool:
@@ -122,24 +154,37 @@ def finish_all_done(notifications: Collection[int], *, now: dt.datetime) -> set[
     if not (through := set(notifications) - going_on(notifications)):
         return set()
     with transaction.atomic():
-        live = Notification.objects.select_for_update(of=("self",), no_key=True).select_related("notification_type")
-        held = {each.pk: each for each in live.filter(pk__in=through, state=NotificationState.SENDING).order_by("pk")}
-        # again, now that nobody else holds them: a person may have sent failed ones back into the queue meanwhile
+        live = Notification.objects.select_for_update(of=("self",), no_key=True).select_related(
+            "notification_type"
+        )
+        held = {
+            each.pk: each
+            for each in live.filter(pk__in=through, state=NotificationState.SENDING).order_by("pk")
+        }
+        # again, now that nobody else holds them:
+        # a person may have sent failed ones back into the queue meanwhile
         done = held.keys() - going_on(held)
-        Notification.objects.filter(pk__in=done).update(state=NotificationState.DONE, finished_at=now, wakes_at=None)
+        Notification.objects.filter(pk__in=done).update(
+            state=NotificationState.DONE, finished_at=now, wakes_at=None
+        )
         publish(*(_finished(held[pk], now) for pk in sorted(done)))
     return done
 
 
 def _finished(notification: Notification, now: dt.datetime) -> Fact:
-    about, data = notification.notification_type.name, {"source": notification.source}
-    return Fact(Kind.NOTIFICATION_FINISHED, SYSTEM, now, "notification", str(notification.uid), about, data)
+    about = notification.notification_type.name
+    data = {"source": notification.source}
+    return Fact(
+        Kind.NOTIFICATION_FINISHED, SYSTEM, now, "notification", str(notification.uid), about, data
+    )
 
 
 def going_on(notifications: Collection[int]) -> set[int]:
     """Those of them with deliveries that are still to come or in flight."""
     if not notifications:
         return set()
-    tallies = Tally.objects.filter(notification__in=list(notifications), status__in=WAITING).order_by()
+    tallies = Tally.objects.filter(
+        notification__in=list(notifications), status__in=WAITING
+    ).order_by()
     left = tallies.values("notification").annotate(n=Sum("count")).filter(n__gt=0)
     return set(left.values_list("notification", flat=True))

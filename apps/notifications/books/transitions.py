@@ -24,12 +24,19 @@ def move(rows: QuerySet[Delivery], status: DeliveryStatus, **changes: object) ->
 
 
 def moved(rows: QuerySet[Delivery], status: DeliveryStatus, **changes: object) -> Moved:
-    """The same in the caller's transaction; what it does to the tallies is the caller's to write, as its last act.
+    """The same in the caller's transaction;
+    what it does to the tallies is the caller's to write, as its last act.
 
     What is closed unsent stays in doubt where it was before: it has perhaps arrived.
     """
-    ids = set(rows.select_for_update(of=("self",), no_key=True).order_by("pk").values_list("pk", flat=True)[:CHUNK])
-    doubted = doubted_among(ids) if status in _UNSENT else set()
+    ids = set(
+        rows.select_for_update(of=("self",), no_key=True)
+        .order_by("pk")
+        .values_list("pk", flat=True)[:CHUNK]
+    )
+    doubted = set()
+    if status in _UNSENT:
+        doubted = doubted_among(ids)
     deltas: Counter[tallies.Place] = Counter()
     doubtful = {**changes, "status": DeliveryStatus.IN_DOUBT, "reason": "in_doubt"}
     for those, change in ((ids - doubted, {**changes, "status": status}), (doubted, doubtful)):
@@ -37,9 +44,13 @@ def moved(rows: QuerySet[Delivery], status: DeliveryStatus, **changes: object) -
             continue
         mine = Delivery.objects.filter(pk__among=those).order_by()
         columns = ("notification_id", "channel", "status", "reason")
-        for notification, channel, old, why, count in mine.values_list(*columns).annotate(n=Count("pk")):
+        for notification, channel, old, why, count in mine.values_list(*columns).annotate(
+            n=Count("pk")
+        ):
             deltas[tallies.Place(notification, channel, old, why)] -= count
-            place = tallies.Place(notification, channel, str(change["status"]), str(change.get("reason") or why))
+            place = tallies.Place(
+                notification, channel, str(change["status"]), str(change.get("reason") or why)
+            )
             deltas[place] += count
         mine.update(**change)
     sleep.wake({place.notification for place in deltas})  # more may be due now, or nothing be left

@@ -1,4 +1,6 @@
-"""Caps: how many messages one follower gets in a window; made, changed and removed here, counted in caps.py."""
+"""Caps: how many messages one follower gets in a window; made, changed and removed here,
+counted in caps.py.
+"""
 
 import datetime as dt
 from collections.abc import Sequence
@@ -26,7 +28,10 @@ class BadCap(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class CapValues:
-    """All that staff decide about a cap. One of `days` (calendar days of the follower) and `seconds` (rolling)."""
+    """All that staff decide about a cap.
+
+    One of `days` (calendar days of the follower) and `seconds` (rolling).
+    """
 
     name: str
     channels: Sequence[str]
@@ -56,13 +61,17 @@ def change_cap(*, cap: Cap, values: CapValues, by: Actor, now: dt.datetime) -> C
     try:
         with transaction.atomic():
             row = Cap.objects.select_for_update().get(pk=cap.pk)
-            before, after = _columns(values_of(row)), _columns(values)
+            before = _columns(values_of(row))
+            after = _columns(values)
             changed = [name for name in after if before[name] != after[name]]
             if changed:
                 for name in changed:
                     setattr(row, name, after[name])
                 row.save(update_fields=changed)
-                data = {"before": {name: before[name] for name in changed}, "after": {n: after[n] for n in changed}}
+                data = {
+                    "before": {name: before[name] for name in changed},
+                    "after": {n: after[n] for n in changed},
+                }
                 _tell(row, data, by=by, now=now)
     except IntegrityError:
         raise _taken(values.name) from None
@@ -72,7 +81,17 @@ def change_cap(*, cap: Cap, values: CapValues, by: Actor, now: dt.datetime) -> C
 def remove_cap(*, cap: Cap, by: Actor, now: dt.datetime) -> None:
     """What waits under it goes when it comes due."""
     with transaction.atomic():
-        publish(Fact(Kind.CAP_REMOVED, by, now, "cap", str(cap.uid), cap.name, {"before": _columns(values_of(cap))}))
+        publish(
+            Fact(
+                Kind.CAP_REMOVED,
+                by,
+                now,
+                "cap",
+                str(cap.uid),
+                cap.name,
+                {"before": _columns(values_of(cap))},
+            )
+        )
         Cap.objects.filter(pk=cap.pk).delete()
 
 
@@ -87,7 +106,9 @@ def check(values: CapValues) -> None:
     if not values.channels:
         raise BadCap("channels", "Choose at least one channel; those chosen are counted together.")
     if unknown := sorted(set(values.channels) - set(Channel.values)):
-        raise BadCap("channels", f"{', '.join(unknown)} is not one of: {', '.join(Channel.values)}.")
+        raise BadCap(
+            "channels", f"{', '.join(unknown)} is not one of: {', '.join(Channel.values)}."
+        )
     if not 1 <= values.limit <= 1000:
         raise BadCap("limit", "Let 1 to 1,000 messages pass. To send none, switch the type off.")
     if (values.days is None) == (values.seconds is None):
@@ -97,7 +118,9 @@ def check(values: CapValues) -> None:
     if values.seconds is not None and not 1 <= values.seconds <= MOST_SECONDS:
         raise BadCap("seconds", f"Give 1 to {MOST_SECONDS:,} seconds.")
     if values.outcome not in CapOutcome.values:
-        raise BadCap("outcome", f"{values.outcome!r} is not one of: {', '.join(CapOutcome.values)}.")
+        raise BadCap(
+            "outcome", f"{values.outcome!r} is not one of: {', '.join(CapOutcome.values)}."
+        )
 
 
 def _columns(values: CapValues) -> dict[str, Any]:

@@ -1,8 +1,10 @@
-"""How many messages one follower may get in a time: caps for all of us together, and the throttle of a type.
+"""How many messages one follower may get in a time: caps for all of us together,
+and the throttle of a type.
 
-Counted where they are claimed, in the transaction that claims them, under the follower's row lock: two workers can't
-both take the last place. A use counts as long as its message is on its way or arrived, so one that failed, was skipped
-or went back to waiting gives its place back without a statement of its own, and is counted anew when it goes.
+Counted where they are claimed, in the transaction that claims them, under the follower's row lock:
+two workers can't both take the last place. A use counts as long as its message is on its way or
+arrived, so one that failed, was skipped or went back to waiting gives its place back without a
+statement of its own, and is counted anew when it goes.
 """
 
 import datetime as dt
@@ -21,7 +23,12 @@ from apps.notifications.decide.decision import Limit
 from apps.notifications.messages.person import Person
 from apps.notifications.models import DIGEST, Cap, CapOutcome, DeliveryStatus, Notification, Use
 
-COUNTING = (DeliveryStatus.QUEUED, DeliveryStatus.SENT, DeliveryStatus.DELIVERED, DeliveryStatus.IN_DOUBT)
+COUNTING = (
+    DeliveryStatus.QUEUED,
+    DeliveryStatus.SENT,
+    DeliveryStatus.DELIVERED,
+    DeliveryStatus.IN_DOUBT,
+)
 DAY = dt.timedelta(days=1)
 FORGET_AT_ONCE = 10_000
 
@@ -40,7 +47,9 @@ class Bucket:
         """When a use does not count any more."""
         if not self.days:
             return used + self.window
-        return instant(dt.datetime.combine(used.astimezone(zone).date() + self.window, dt.time()), zone)
+        return instant(
+            dt.datetime.combine(used.astimezone(zone).date() + self.window, dt.time()), zone
+        )
 
 
 def enabled() -> list[Cap]:
@@ -52,14 +61,19 @@ def buckets_of(notification: Notification, channel: str, caps: Iterable[Cap]) ->
     """Those that a message of this notification counts in."""
     kind = notification.notification_type
     found = [
-        Bucket(f"cap:{cap.pk}", cap.limit, _window(cap.days, cap.seconds), bool(cap.days), cap.outcome)
+        Bucket(
+            f"cap:{cap.pk}", cap.limit, _window(cap.days, cap.seconds), bool(cap.days), cap.outcome
+        )
         for cap in caps
         if channel in cap.channels and (kind.commercial or not cap.commercial)
     ]
-    # a digest that is skipped would take all that it gathered with it: being one message, it is throttled enough
+    # a digest that is skipped would take all that it gathered with it: being one message,
+    # it is throttled enough
     if kind.throttle_count and kind.throttle_seconds and notification.source != DIGEST:
         window = _window(None, kind.throttle_seconds)
-        found.append(Bucket(f"throttle:{kind.pk}:{notification.throttle_key}", kind.throttle_count, window))
+        found.append(
+            Bucket(f"throttle:{kind.pk}:{notification.throttle_key}", kind.throttle_count, window)
+        )
     return found
 
 
@@ -67,21 +81,26 @@ def buckets_of(notification: Notification, channel: str, caps: Iterable[Cap]) ->
 class Ledger:
     """What these people have got so far, and what they get in this claim.
 
-    Counted are messages, not rows: one notification on one channel is one message, to however many phones it goes; for
-    a throttle it is one on all its channels.
+    Counted are messages, not rows: one notification on one channel is one message, to however many
+    phones it goes; for a throttle it is one on all its channels.
     """
 
     notification: Notification
     channel: str
     now: dt.datetime
     buckets: list[Bucket]
-    busy: Collection[int] = ()  # followers that another transaction holds: their uses are not known yet
+    busy: Collection[
+        int
+    ] = ()  # followers that another transaction holds: their uses are not known yet
     # {(follower, bucket): {unit: when it leaves}}
-    _used: dict[tuple[int, str], dict[object, dt.datetime]] = field(default_factory=lambda: defaultdict(dict))
+    _used: dict[tuple[int, str], dict[object, dt.datetime]] = field(
+        default_factory=lambda: defaultdict(dict)
+    )
 
     def limits(self, person: Person) -> tuple[bool, Limit | None]:
         """Whether the type's throttle is used up, and the strictest cap that is."""
-        throttled, strictest = False, None
+        throttled = False
+        strictest = None
         for bucket in self.buckets:
             used = self._used.get((person.pk, bucket.key))
             if not used or len(used) < bucket.most or self._unit(bucket) in used:
@@ -101,14 +120,21 @@ class Ledger:
             self._used[person.pk, bucket.key][self._unit(bucket)] = leaves
 
     def store(self, gone: Iterable[tuple[int, Person]]) -> None:
-        """Write down what really goes: (delivery, follower). A delivery tried again counts once, from then on."""
+        """Write down what really goes: (delivery, follower).
+
+        A delivery tried again counts once, from then on.
+        """
         uses = [
             Use(follower_id=person.pk, bucket=bucket.key, delivery_id=delivery, at=self.now)
             for delivery, person in gone
             for bucket in self.buckets
         ]
         Use.objects.bulk_create(
-            uses, update_conflicts=True, unique_fields=["delivery", "bucket"], update_fields=["at"], batch_size=1000
+            uses,
+            update_conflicts=True,
+            unique_fields=["delivery", "bucket"],
+            update_fields=["at"],
+            batch_size=1000,
         )
 
     def load(self, people: Iterable[Person]) -> None:
@@ -117,23 +143,33 @@ class Ledger:
         # a day more: a window of calendar days begins at midnight, and a day may have 25 hours
         since = self.now - max(bucket.window for bucket in self.buckets) - DAY
         rows = Use.objects.filter(
-            follower__pk__among=set(zones), bucket__in=by_key, at__gt=since, delivery__status__in=COUNTING
+            follower__pk__among=set(zones),
+            bucket__in=by_key,
+            at__gt=since,
+            delivery__status__in=COUNTING,
         )
         columns = ("follower_id", "bucket", "at", "delivery__notification_id", "delivery__channel")
         for follower, key, at, notification, channel in rows.values_list(*columns):
-            bucket, unit = by_key[key], (notification, channel)
+            bucket = by_key[key]
+            unit = (notification, channel)
             leaves = bucket.leaves_at(at, zones[follower])
             if leaves > self.now:
                 used = self._used[follower, key]
-                name = unit if bucket.outcome else notification
+                name = notification
+                if bucket.outcome:
+                    name = unit
                 used[name] = max(leaves, used.get(name, leaves))
 
     def _unit(self, bucket: Bucket) -> object:
-        return (self.notification.pk, self.channel) if bucket.outcome else self.notification.pk
+        if bucket.outcome:
+            return self.notification.pk, self.channel
+        return self.notification.pk
 
 
 def _window(days: int | None, seconds: int | None) -> dt.timedelta:
-    return DAY * days if days else dt.timedelta(seconds=seconds or 0)
+    if days:
+        return DAY * days
+    return dt.timedelta(seconds=seconds or 0)
 
 
 def _strictness(limit: Limit) -> tuple[bool, dt.datetime]:
@@ -149,10 +185,13 @@ def open_ledger(
     now: dt.datetime,
     lock: bool,
 ) -> Ledger:
-    """What these people have got so far. With `lock` in the claim's transaction, which then counts alone.
+    """What these people have got so far.
 
-    Whoever's row another transaction holds is `busy` and not waited for: an import holds thousands for a second, and a
-    change of an address holds a follower and waits for the deliveries that a claim holds.
+    With `lock` in the claim's transaction, which then counts alone.
+
+    Whoever's row another transaction holds is `busy` and not waited for: an import holds thousands
+    for a second, and a change of an address holds a follower and waits for the deliveries that a
+    claim holds.
     """
     ledger = Ledger(notification, channel, now, buckets_of(notification, channel, caps))
     known = {person.pk: person for person in people}
@@ -160,7 +199,9 @@ def open_ledger(
         return ledger
     if lock:
         skip = connection.features.has_select_for_update_skip_locked  # SQLite has one writer
-        free = Follower.objects.select_for_update(skip_locked=skip, no_key=True).filter(pk__among=set(known))
+        free = Follower.objects.select_for_update(skip_locked=skip, no_key=True).filter(
+            pk__among=set(known)
+        )
         held = set(free.order_by("pk").values_list("pk", flat=True))
         ledger.busy = known.keys() - held
     ledger.load(known.values())
@@ -169,8 +210,12 @@ def open_ledger(
 
 def forget_old(*, now: dt.datetime) -> None:
     """Schedule: uses that are in no window any more."""
-    windows = [_window(days, seconds) for days, seconds in Cap.objects.values_list("days", "seconds")]
+    windows = [
+        _window(days, seconds) for days, seconds in Cap.objects.values_list("days", "seconds")
+    ]
     throttles = NotificationType.objects.filter(throttle_seconds__isnull=False)
-    windows += [_window(None, seconds) for seconds in throttles.values_list("throttle_seconds", flat=True)]
+    windows += [
+        _window(None, seconds) for seconds in throttles.values_list("throttle_seconds", flat=True)
+    ]
     old = Use.objects.filter(at__lt=now - max(windows, default=DAY) - DAY).order_by("at")
     Use.objects.filter(pk__in=list(old.values_list("pk", flat=True)[:FORGET_AT_ONCE])).delete()

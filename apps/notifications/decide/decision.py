@@ -23,10 +23,14 @@ class Act(StrEnum):
 
 
 class Why(StrEnum):
-    """Reasons besides those of the verdict; stored with the delivery or its event, and shown to people."""
+    """Reasons besides those of the verdict; stored with the delivery or its event,
+    and shown to people.
+    """
 
     EXPIRED = "expired"
-    EXPIRED_WHILE_WAITING = "expired_while_waiting"  # in quiet hours, a snooze, a digest or under a cap
+    EXPIRED_WHILE_WAITING = (
+        "expired_while_waiting"  # in quiet hours, a snooze, a digest or under a cap
+    )
     REACHED_ELSEWHERE = "reached_elsewhere"  # an earlier channel of the chain got through
     EARLIER_CHANNEL = "earlier_channel"  # an earlier channel of the chain still has time
     SNOOZED = "snoozed"
@@ -50,7 +54,9 @@ EXPLANATIONS = {
 
 
 class Standing(StrEnum):
-    """What the channels before this one in a chain have come to, all their deliveries taken together."""
+    """What the channels before this one in a chain have come to,
+    all their deliveries taken together.
+    """
 
     NONE = "none"  # there are none, or all have failed
     TRYING = "trying"  # one may still get through
@@ -90,7 +96,10 @@ class Decision:
 
 
 def decide(facts: Facts, *, now: dt.datetime) -> Decision:
-    """What to do with one message at this moment. No I/O: the preview and the sender ask the same function."""
+    """What to do with one message at this moment.
+
+    No I/O: the preview and the sender ask the same function.
+    """
     expires = facts.expires_at
     if not facts.verdict.allow:
         return Decision(Act.SKIP, facts.verdict.reason)
@@ -100,7 +109,9 @@ def decide(facts: Facts, *, now: dt.datetime) -> Decision:
         return Decision(Act.SKIP, Why.REACHED_ELSEWHERE)
     if facts.earlier is Standing.TRYING and facts.chain_at and now < facts.chain_at:
         # not skipped where that is too late: the earlier channel may fail before
-        return Decision(Act.WAIT, Why.EARLIER_CHANNEL, min(facts.chain_at, expires or facts.chain_at))
+        return Decision(
+            Act.WAIT, Why.EARLIER_CHANNEL, min(facts.chain_at, expires or facts.chain_at)
+        )
     if facts.critical:
         return Decision(Act.SEND, facts.verdict.reason)
     if habits := facts.habits:
@@ -110,8 +121,14 @@ def decide(facts: Facts, *, now: dt.datetime) -> Decision:
             calm = end + habits.lag
             if quiet_until(habits, calm):  # less than two minutes a day are left to this follower
                 calm = end
-            return _later(facts, Why.QUIET_HOURS, end if expires and end < expires <= calm else calm, gather=True)
-        # a boundary that has passed is not waited for again: that is how a digest lets go what it doesn't take
+            return _later(
+                facts,
+                Why.QUIET_HOURS,
+                end if expires and end < expires <= calm else calm,
+                gather=True,
+            )
+        # a boundary that has passed is not waited for again:
+        # that is how a digest lets go what it doesn't take
         if facts.digestible and habits.cadence != Cadence.INSTANT:
             boundary = digest_time(habits, facts.due_since)
             if now < boundary:

@@ -1,8 +1,10 @@
-"""One channel after the other, until one got through: the chain that a notification was pinned to when it was opened.
+"""One channel after the other, until one got through:
+the chain that a notification was pinned to when it was opened.
 
-The rows of a chain are born together (plan.py), each due when those before it have had their time. Three things change
-that: one fails for good (`advance`), one gets through (`reached`), and the claim asks how it stands (`standings`).
-A chain never widens consent: every row is judged for its own channel, at birth and at the claim.
+The rows of a chain are born together (plan.py), each due when those before it have had their time.
+Three things change that: one fails for good (`advance`), one gets through (`reached`), and the
+claim asks how it stands (`standings`). A chain never widens consent: every row is judged for its
+own channel, at birth and at the claim.
 """
 
 import datetime as dt
@@ -21,8 +23,10 @@ from apps.notifications.books.transitions import moved
 from apps.notifications.decide.decision import Standing, Why
 from apps.notifications.models import DIGEST, Delivery, DeliveryStatus, Notification
 
-IN_DIGEST = "in_digest"  # skipped as a message of its own: it is in a digest, and may still get through there
-CHAINED = "chained"  # in a digest's data: the rows it gathered that have a chain, for they get through with it
+# skipped as a message of its own: it is in a digest, and may still get through there
+IN_DIGEST = "in_digest"
+# in a digest's data: the rows it gathered that have a chain, for they get through with it
+CHAINED = "chained"
 _WAITING = (DeliveryStatus.PENDING, DeliveryStatus.HELD)
 _LOST = (DeliveryStatus.FAILED, DeliveryStatus.SKIPPED, DeliveryStatus.CANCELLED)
 
@@ -47,31 +51,47 @@ class _Seen(NamedTuple):
 
 
 def chain_of(fallback: Iterable[str], channels: Collection[str]) -> list[str]:
-    """The type's chain as far as the message goes out on its channels; [] where nothing is left to fall back to."""
+    """The type's chain as far as the message goes out on its channels;
+    [] where nothing is left to fall back to.
+    """
     chain = [channel for channel in fallback if channel in channels]
-    return chain if len(chain) > 1 else []
+    if len(chain) > 1:
+        return chain
+    return []
 
 
 # ------------------------------------------------------------------ birth
 def in_order(notification: Notification) -> list[str]:
-    """Its channels, those of the chain in their order: each one's birth looks at the ones before it."""
+    """Its channels, those of the chain in their order:
+    each one's birth looks at the ones before it.
+    """
     chain = notification.fallback
-    return sorted(notification.channels, key=lambda channel: chain.index(channel) if channel in chain else -1)
+    return sorted(
+        notification.channels, key=lambda channel: chain.index(channel) if channel in chain else -1
+    )
 
 
 def first_due(notification: Notification, channel: str) -> Case | Value:
-    """When a row of the channel is due, for planning: the time of each channel before it in the chain has passed.
+    """When a row of the channel is due, for planning:
+    the time of each channel before it in the chain has passed.
 
     Where those were skipped at birth they take no time: nothing would come of waiting.
     """
-    position = notification.fallback.index(channel) if channel in notification.fallback else 0
+    position = 0
+    if channel in notification.fallback:
+        position = notification.fallback.index(channel)
     at_once = Value(notification.send_at, DateTimeField())
     if not position:
         return at_once
-    born = Delivery.objects.filter(notification=notification, follower=OuterRef("pk"), status=DeliveryStatus.PENDING)
+    born = Delivery.objects.filter(
+        notification=notification, follower=OuterRef("pk"), status=DeliveryStatus.PENDING
+    )
     before = born.filter(channel__in=notification.fallback[:position]).order_by().values("follower")
     tried = Coalesce(Subquery(before.annotate(n=Count("channel", distinct=True)).values("n")), 0)
-    turns = [When(Exact(tried, number), then=Value(_turn(notification, number))) for number in range(1, position + 1)]
+    turns = [
+        When(Exact(tried, number), then=Value(_turn(notification, number)))
+        for number in range(1, position + 1)
+    ]
     return Case(*turns, default=at_once, output_field=DateTimeField())
 
 
@@ -84,7 +104,8 @@ def _turn(notification: Notification, before: int) -> dt.datetime:
 def advance(*, deliveries: Collection[int], now: dt.datetime) -> None:
     """These were lost (failed for good, or skipped at their claim): the next channel's turn is now.
 
-    In the caller's transaction, before it writes tallies. Rows without a chain cost one small query together.
+    In the caller's transaction, before it writes tallies.
+    Rows without a chain cost one small query together.
     """
     for notification, channels in _of_chains(deliveries).items():
         people = {follower for followers in channels.values() for follower in followers}
@@ -98,7 +119,9 @@ def advance(*, deliveries: Collection[int], now: dt.datetime) -> None:
                     wake += [each.pk for each in here if each.status == DeliveryStatus.PENDING]
                     break
         # attempts=0: one that was tried has its own time for the next try
-        early = Delivery.objects.filter(pk__in=wake, status=DeliveryStatus.PENDING, attempts=0, due_at__gt=now)
+        early = Delivery.objects.filter(
+            pk__in=wake, status=DeliveryStatus.PENDING, attempts=0, due_at__gt=now
+        )
         locked = early.select_for_update(no_key=True).order_by("pk").values_list("pk", flat=True)
         if Delivery.objects.filter(pk__in=list(locked)).update(due_at=now):
             sleep.wake([notification.pk])
@@ -107,21 +130,29 @@ def advance(*, deliveries: Collection[int], now: dt.datetime) -> None:
 def reached(*, deliveries: Collection[int], now: dt.datetime) -> Counter[tallies.Place]:
     """These got through: what waits for the same people elsewhere in the chain is not sent.
 
-    In the caller's transaction, which adds what is returned to the tallies as its last act. A message outside the
-    chain (an inbox beside push and SMS) spares its fallbacks, not its first channel.
+    In the caller's transaction, which adds what is returned to the tallies as its last act. A
+    message outside the chain (an inbox beside push and SMS) spares its fallbacks, not its first
+    channel.
     """
     digests = Delivery.objects.filter(pk__among=set(deliveries), notification__source=DIGEST)
-    gathered = {pk for pks in digests.values_list(f"data__{CHAINED}", flat=True) for pk in pks or ()}
+    gathered = {
+        pk for pks in digests.values_list(f"data__{CHAINED}", flat=True) for pk in pks or ()
+    }
     elsewhere = Q(pk__in=[])
     for notification, channels in _of_chains({*deliveries, *gathered}).items():
         chain = notification.fallback
         for channel, followers in channels.items():
-            others = [each for each in chain if each != channel] if channel in chain else chain[1:]
+            if channel in chain:
+                others = [each for each in chain if each != channel]
+            else:
+                others = chain[1:]
             elsewhere |= Q(notification=notification, follower__in=followers, channel__in=others)
     if not elsewhere.children:
         return Counter()
     rows = Delivery.objects.filter(elsewhere, status__in=_WAITING)
-    return moved(rows, DeliveryStatus.SKIPPED, reason=Why.REACHED_ELSEWHERE.value, finished_at=now)[1]
+    return moved(rows, DeliveryStatus.SKIPPED, reason=Why.REACHED_ELSEWHERE.value, finished_at=now)[
+        1
+    ]
 
 
 def read(*, deliveries: Collection[UUID], now: dt.datetime) -> None:
@@ -137,7 +168,8 @@ def read(*, deliveries: Collection[UUID], now: dt.datetime) -> None:
 def standings(
     *, notification: Notification, channel: str, followers: Collection[int]
 ) -> dict[int, tuple[Standing, dt.datetime]]:
-    """How the channels before this one stand, and when it is this one's turn at the latest: by follower.
+    """How the channels before this one stand, and when it is this one's turn at the latest:
+    by follower.
 
     One query, and none where the channel has nothing before it.
     """
@@ -151,11 +183,17 @@ def standings(
         if any(each.got_through for each in seen if each.channel != channel):
             standing = Standing.REACHED
         else:
-            standing = Standing.TRYING if hopeful else Standing.NONE
-        # one that waits for its hour, untried, gets its time from then on: or all of the chain would leave at 08:00
+            standing = Standing.NONE
+            if hopeful:
+                standing = Standing.TRYING
+        # one that waits for its hour, untried, gets its time from then on:
+        # or all of the chain would leave at 08:00
         hours = [each.due_at for each in seen if each.channel in hopeful and each.untried]
         given = dt.timedelta(seconds=notification.fallback_after)
-        found[follower] = standing, max([_turn(notification, len(hopeful)), *(hour + given for hour in hours)])
+        found[follower] = (
+            standing,
+            max([_turn(notification, len(hopeful)), *(hour + given for hour in hours)]),
+        )
     return found
 
 
@@ -164,18 +202,34 @@ def _of_chains(deliveries: Collection[int]) -> dict[Notification, dict[str, set[
     rows = Delivery.objects.filter(pk__among=set(deliveries), follower__isnull=False)
     chained = rows.exclude(notification__fallback=[]).order_by()
     found: dict[int, dict[str, set[int]]] = defaultdict(lambda: defaultdict(set))
-    for notification, channel, follower in chained.values_list("notification_id", "channel", "follower_id"):
+    for notification, channel, follower in chained.values_list(
+        "notification_id", "channel", "follower_id"
+    ):
         found[notification][channel].add(follower)
-    of = Notification.objects.only("fallback", "fallback_after", "send_at").in_bulk(found) if found else {}
+    of = {}
+    if found:
+        of = Notification.objects.only("fallback", "fallback_after", "send_at").in_bulk(found)
     return {of[pk]: channels for pk, channels in found.items()}
 
 
 def _look(notification: Notification, followers: Collection[int]) -> dict[int, list[_Seen]]:
     """All that these people get of it, on every channel."""
     rows = Delivery.objects.filter(notification=notification, follower__in=followers).order_by()
-    columns = ("pk", "follower_id", "channel", "status", "reason", "opened_at", "clicked_at", "due_at", "attempts")
+    columns = (
+        "pk",
+        "follower_id",
+        "channel",
+        "status",
+        "reason",
+        "opened_at",
+        "clicked_at",
+        "due_at",
+        "attempts",
+    )
     found: dict[int, list[_Seen]] = defaultdict(list)
-    for pk, follower, channel, status, reason, opened, clicked, *tries in rows.values_list(*columns):
+    for pk, follower, channel, status, reason, opened, clicked, *tries in rows.values_list(
+        *columns
+    ):
         got_through = status == DeliveryStatus.DELIVERED or bool(opened or clicked)
         found[follower].append(_Seen(pk, follower, channel, status, reason, got_through, *tries))
     return found

@@ -1,5 +1,6 @@
-"""What a decision depends on, fetched for many messages at once: for the rows of a claim, and for one that is only
-imagined (forecast.py)."""
+"""What a decision depends on, fetched for many messages at once: for the rows of a claim,
+and for one that is only imagined (forecast.py).
+"""
 
 import datetime as dt
 from collections.abc import Sequence
@@ -16,13 +17,18 @@ from apps.notifications.decide.quiet_hours import Habits, habits_of
 from apps.notifications.messages.person import Person
 from apps.notifications.models import DIGEST, Notification
 
-SILENT = frozenset({Channel.IN_APP, Channel.WEBHOOK})  # stored or told to a program at once; disturbs nobody
+SILENT = frozenset(
+    {Channel.IN_APP, Channel.WEBHOOK}
+)  # stored or told to a program at once; disturbs nobody
 AGAIN = dt.timedelta(seconds=0.25)  # another sender is at the same follower: it is through by then
 NOT_NOW = ""  # the reason then; nobody is told
 
 
 class Asked(NamedTuple):
-    """One message to decide about. `verdict`: what consent says (a Reason); `tried`: it may have left before."""
+    """One message to decide about.
+
+    `verdict`: what consent says (a Reason); `tried`: it may have left before.
+    """
 
     person: Person | None
     verdict: str
@@ -39,21 +45,32 @@ def decisions(
     now: dt.datetime,
     chain: dict[int, tuple[Standing, dt.datetime]] | None = None,
 ) -> list[Decision]:
-    """What to do with each, in order; those that go are counted in the ledger before the next is asked about.
+    """What to do with each, in order; those that go are counted in the ledger before the next is
+    asked about.
 
-    One query where the channel is not the first of a chain. `habits`: of `habits_of_all`. `ledger` None: caps and
-    throttle are not asked (it counts already). `chain`: what is to be assumed about the channels before, else it is
-    looked up.
+    One query where the channel is not the first of a chain. `habits`: of `habits_of_all`. `ledger`
+    None: caps and throttle are not asked (it counts already). `chain`: what is to be assumed about
+    the channels before, else it is looked up.
     """
     kind = notification.notification_type
     people = {each.person.pk: each.person for each in asked if each.person}
     if chain is None:
-        chain = standings(notification=notification, channel=channel, followers=people) if notification.pk else {}
+        chain = {}
+        if notification.pk:
+            chain = standings(notification=notification, channel=channel, followers=people)
     gathered = kind.digest and channel not in SILENT and notification.source != DIGEST
     decided = []
     for person, verdict, tried in asked:
-        throttled, capped = ledger.limits(person) if ledger and ledger.buckets and person else (False, None)
-        earlier, chain_at = chain.get(person.pk, (Standing.NONE, None)) if person else (Standing.NONE, None)
+        if ledger and ledger.buckets and person:
+            throttled, capped = ledger.limits(person)
+        else:
+            throttled = False
+            capped = None
+        if person:
+            earlier, chain_at = chain.get(person.pk, (Standing.NONE, None))
+        else:
+            earlier = Standing.NONE
+            chain_at = None
         facts = Facts(
             verdict=_VERDICTS[verdict],
             critical=kind.category == Category.CRITICAL,

@@ -1,4 +1,6 @@
-"""When a follower's quiet hours end and the next digest is made: wall-clock wishes turned into instants. Pure."""
+"""When a follower's quiet hours end and the next digest is made:
+wall-clock wishes turned into instants. Pure.
+"""
 
 import datetime as dt
 from collections.abc import Mapping
@@ -10,14 +12,19 @@ from apps.followers.consent.rhythm import Zoned, zone_of
 from apps.followers.models import Cadence, Rhythm
 from apps.lib.wallclock import instant
 
-LONGEST_QUIET = dt.timedelta(days=8)  # windows that adjoin are one; nobody is silent for longer by quiet hours alone
+LONGEST_QUIET = dt.timedelta(
+    days=8
+)  # windows that adjoin are one; nobody is silent for longer by quiet hours alone
 RELEASE_SECONDS = 120  # at 08:00 people's messages leave within so long, not all in one second
 _QUARTER = dt.timedelta(minutes=15)  # all zones differ from UTC by quarters of an hour
 
 
 @dataclass(frozen=True, slots=True)
 class Habits:
-    """A follower's rhythm, as it applies. `quiet`: weekday on which it begins (Monday 0) to local start and end."""
+    """A follower's rhythm, as it applies.
+
+    `quiet`: weekday on which it begins (Monday 0) to local start and end.
+    """
 
     zone: ZoneInfo
     quiet: Mapping[int, tuple[dt.time, dt.time]] = field(default_factory=dict)
@@ -29,8 +36,11 @@ class Habits:
 
 
 def habits_of(rhythm: Rhythm, *, person: Zoned, uid: UUID) -> Habits:
-    """A stored rhythm in the follower's zone. The lag is the follower's own: the same for the preview, the sender and
-    for all messages that are gathered."""
+    """A stored rhythm in the follower's zone.
+
+    The lag is the follower's own: the same for the preview,
+    the sender and for all messages that are gathered.
+    """
     return Habits(
         zone=zone_of(person),
         quiet={
@@ -48,32 +58,48 @@ def habits_of(rhythm: Rhythm, *, person: Zoned, uid: UUID) -> Habits:
 def quiet_until(habits: Habits, now: dt.datetime) -> dt.datetime | None:
     """When the quiet hours around `now` end, adjoining windows taken as one; None outside of them.
 
-    Compared as instants, never as wall times: on the night when clocks go back 01:30 comes twice, and a window that
-    ends then would begin again. It lasts until the second, and one that begins then begins with the first.
+    Compared as instants, never as wall times: on the night when clocks go back 01:30 comes twice,
+    and a window that ends then would begin again. It lasts until the second, and one that begins
+    then begins with the first.
     """
-    today, end = now.astimezone(habits.zone).date(), now
+    today = now.astimezone(habits.zone).date()
+    end = now
     for days in range(-2, LONGEST_QUIET.days + 1):
         date = today + dt.timedelta(days=days)
         start, stop = habits.quiet.get(date.weekday(), (dt.time(), dt.time()))
         if start == stop:  # no window; refused where it is stored
             continue
-        until = date if stop > start else date + dt.timedelta(days=1)
+        if stop > start:
+            until = date
+        else:
+            until = date + dt.timedelta(days=1)
         if instant(dt.datetime.combine(date, start), habits.zone) > end:
             break
         end = max(end, instant(dt.datetime.combine(until, stop), habits.zone, last=True))
-    return min(end, now + LONGEST_QUIET) if end > now else None
+    if end > now:
+        return min(end, now + LONGEST_QUIET)
+    return None
 
 
 def digest_time(habits: Habits, since: dt.datetime) -> dt.datetime:
-    """The first moment after `since` at which the follower's digest is made; `since` itself for who wants all at once.
+    """The first moment after `since` at which the follower's digest is made;
+    `since` itself for who wants all at once.
 
-    Hourly: the next full local hour. Daily and weekly: by the wall clock, once on a night that has the hour twice.
+    Hourly: the next full local hour. Daily and weekly: by the wall clock,
+    once on a night that has the hour twice.
     """
     if habits.cadence == Cadence.INSTANT:
         return since
     if habits.cadence == Cadence.HOURLY:
-        moment = since.astimezone(dt.UTC).replace(minute=since.minute // 15 * 15, second=0, microsecond=0) + _QUARTER
-        while moment.astimezone(habits.zone).minute:  # an hour on, where half an hour is skipped (Lord Howe) more
+        moment = (
+            since.astimezone(dt.UTC).replace(
+                minute=since.minute // 15 * 15, second=0, microsecond=0
+            )
+            + _QUARTER
+        )
+        while moment.astimezone(
+            habits.zone
+        ).minute:  # an hour on, where half an hour is skipped (Lord Howe) more
             moment += _QUARTER
         return moment
     local = since.astimezone(habits.zone).date()

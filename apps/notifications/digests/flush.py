@@ -1,9 +1,10 @@
 """Digests: what was held for a follower's hour goes out together, as one message.
 
-A held row's `due_at` is that hour (claim.py puts it there). When it has come, `flush` takes some people's rows, decides
-again about each, and in the same transaction closes them and opens the message that has them all: so nothing is lost
-or sent twice, wherever a process dies. A row that is alone goes back to waiting and is sent as the message it is; one
-whose hour is another by now (a pause that ends at night, quiet hours that end before the digest's) stays held.
+A held row's `due_at` is that hour (claim.py puts it there). When it has come, `flush` takes some
+people's rows, decides again about each, and in the same transaction closes them and opens the
+message that has them all: so nothing is lost or sent twice, wherever a process dies. A row that is
+alone goes back to waiting and is sent as the message it is; one whose hour is another by now (a
+pause that ends at night, quiet hours that end before the digest's) stays held.
 """
 
 import datetime as dt
@@ -47,7 +48,8 @@ from apps.notifications.sending.judge import WAITS
 
 TEMPLATE = "digest"  # of all types but those with a template digest_<key> of their own
 FLUSH_TASK = "apps.notifications.digests.flush.flush_due"
-LANE = Lane.BULK  # at eight it has work for minutes, and a worker of the others would be missing to single messages
+# at eight it has work for minutes, and a worker of the others would be missing to single messages
+LANE = Lane.BULK
 WORK_SECONDS = 8.0
 PEOPLE = 200  # per transaction
 LOOKED_AT = 1000  # due rows among which a flush looks for people whom no other flush has
@@ -67,7 +69,9 @@ class _Group(NamedTuple):
 class _Found:
     """What becomes of the rows of one transaction."""
 
-    denied: dict[str, list[Delivery]] = field(default_factory=lambda: defaultdict(list))  # by reason
+    denied: dict[str, list[Delivery]] = field(
+        default_factory=lambda: defaultdict(list)
+    )  # by reason
     later: list[tuple[Delivery, Decision]] = field(default_factory=list)
     alone: list[Delivery] = field(default_factory=list)
     gathered: dict[_Group, list[Delivery]] = field(default_factory=dict)
@@ -142,30 +146,47 @@ def _flush(*, now: dt.datetime, people: int) -> bool:
 
 
 def _all_sending(notifications: set[int]) -> bool:
-    """Whether none of them was paused or cancelled since their rows were taken; they stay so until this is committed.
+    """Whether none of them was paused or cancelled since their rows were taken;
+    they stay so until this is committed.
 
-    Never waits, for a cancel locks the notification before its rows: of one that is locked, that is taken for said. It
-    is asked last, so that flushes of one large campaign don't stand in each other's way.
+    Never waits, for a cancel locks the notification before its rows: of one that is locked, that is
+    taken for said. It is asked last, so that flushes of one large campaign don't stand in each
+    other's way.
     """
     skip = connection.features.has_select_for_update_skip_locked
-    going = Notification.objects.filter(pk__among=notifications, state=NotificationState.SENDING).order_by("pk")
+    going = Notification.objects.filter(
+        pk__among=notifications, state=NotificationState.SENDING
+    ).order_by("pk")
     locked = going.select_for_update(skip_locked=skip, no_key=True).values_list("pk", flat=True)
     return set(locked) == notifications
 
 
 def _take(people: int, now: dt.datetime) -> list[Delivery]:
-    """All that is due of some people, locked; and what belongs to nobody any more, for the claim to close."""
+    """All that is due of some people, locked; and what belongs to nobody any more,
+    for the claim to close.
+    """
     looked_at = set(due(now).values_list("follower_id", flat=True)[:LOOKED_AT])
-    skip = connection.features.has_select_for_update_skip_locked  # SQLite has one writer at a time anyway
+    skip = (
+        connection.features.has_select_for_update_skip_locked
+    )  # SQLite has one writer at a time anyway
     free = Follower.objects.filter(pk__among=looked_at - {None}).order_by("pk")
-    mine = list(free.select_for_update(skip_locked=skip, no_key=True).values_list("pk", flat=True)[:people])
-    theirs = Q(follower__in=mine) | Q(follower=None) if None in looked_at else Q(follower__in=mine)
+    mine = list(
+        free.select_for_update(skip_locked=skip, no_key=True).values_list("pk", flat=True)[:people]
+    )
+    if None in looked_at:
+        theirs = Q(follower__in=mine) | Q(follower=None)
+    else:
+        theirs = Q(follower__in=mine)
     # the order of the people first: where it is cut, one of them gets a second digest
     found = due(now).filter(theirs).order_by("follower_id", "notification__created_at", "pk")
-    asked = Delivery.objects.filter(pk__among=set(found.values_list("pk", flat=True)[: transitions.CHUNK]))
+    asked = Delivery.objects.filter(
+        pk__among=set(found.values_list("pk", flat=True)[: transitions.CHUNK])
+    )
     # locked in the order of all who lock many: a cancel may be at the same rows
     locked = asked.filter(status=DeliveryStatus.HELD).select_for_update(no_key=True).order_by("pk")
-    taken = Delivery.objects.filter(pk__among=set(locked.values_list("pk", flat=True))).select_related("follower")
+    taken = Delivery.objects.filter(
+        pk__among=set(locked.values_list("pk", flat=True))
+    ).select_related("follower")
     rows = list(taken.order_by("notification__created_at", "pk"))
     related = Notification.objects.select_related("notification_type", "version")
     notifications = related.in_bulk({row.notification_id for row in rows})
@@ -174,9 +195,13 @@ def _take(people: int, now: dt.datetime) -> list[Delivery]:
     return rows
 
 
-def _moved(rows: Iterable[Delivery], status: DeliveryStatus, **changes: object) -> Counter[tallies.Place]:
+def _moved(
+    rows: Iterable[Delivery], status: DeliveryStatus, **changes: object
+) -> Counter[tallies.Place]:
     ids = {row.pk for row in rows}
-    return transitions.moved(Delivery.objects.filter(pk__among=ids), status, **changes)[1] if ids else Counter()
+    if ids:
+        return transitions.moved(Delivery.objects.filter(pk__among=ids), status, **changes)[1]
+    return Counter()
 
 
 def _hold_on(later: Sequence[tuple[Delivery, Decision]], *, now: dt.datetime) -> None:
@@ -184,25 +209,37 @@ def _hold_on(later: Sequence[tuple[Delivery, Decision]], *, now: dt.datetime) ->
     for row, fate in later:
         row.due_at = fate.at or now
     Delivery.objects.bulk_update([row for row, _ in later], ["due_at"], batch_size=200)
-    details = ((row, {"reason": str(fate.reason), "until": row.due_at.isoformat()}) for row, fate in later)
-    events = [DeliveryEvent(delivery=row, at=now, kind=WAITS, detail=detail) for row, detail in details]
+    details = (
+        (row, {"reason": str(fate.reason), "until": row.due_at.isoformat()}) for row, fate in later
+    )
+    events = [
+        DeliveryEvent(delivery=row, at=now, kind=WAITS, detail=detail) for row, detail in details
+    ]
     DeliveryEvent.objects.bulk_create(events, batch_size=1000)
 
 
 # ------------------------------------------------------------------ what becomes of each row
-def _sort_out(rows: Sequence[Delivery], versions: dict[int, Version | None], *, now: dt.datetime) -> _Found:
-    found, groups, verdicts = _Found(), defaultdict(list), _verdicts(rows)
+def _sort_out(
+    rows: Sequence[Delivery], versions: dict[int, Version | None], *, now: dt.datetime
+) -> _Found:
+    found = _Found()
+    groups = defaultdict(list)
+    verdicts = _verdicts(rows)
     people = {row.follower.pk: person.Person(*(getattr(row.follower, name) for name in person.COLUMNS))
               for row in rows if row.follower}  # fmt: skip
-    habits, doubted = gather.habits_of_all(people), transitions.doubted_among(row.pk for row in rows)
+    habits = gather.habits_of_all(people)
+    doubted = transitions.doubted_among(row.pk for row in rows)
     for row in rows:
         verdict = verdicts.get(row.pk)
         if row.follower_id is None or verdict is None:
             found.alone.append(row)
             continue
         asked = [gather.Asked(people[row.follower_id], verdict)]
-        # no ledger: what is counted is the digest. No chain: who was reached elsewhere has no row here any more
-        [fate] = gather.decisions(row.notification, row.channel, asked, habits=habits, ledger=None, now=now, chain={})
+        # no ledger: what is counted is the digest. No chain:
+        # who was reached elsewhere has no row here any more
+        [fate] = gather.decisions(
+            row.notification, row.channel, asked, habits=habits, ledger=None, now=now, chain={}
+        )
         match fate.act:
             case Act.SKIP:
                 reason = Why.EXPIRED_WHILE_WAITING if fate.reason == Why.EXPIRED else fate.reason
@@ -210,17 +247,21 @@ def _sort_out(rows: Sequence[Delivery], versions: dict[int, Version | None], *, 
             case Act.HOLD:
                 found.later.append((row, fate))
             case Act.SEND if row.pk not in doubted:
-                row.reason, kind = verdict, row.notification.notification_type
+                row.reason = verdict
+                kind = row.notification.notification_type
                 groups[_Group(kind, row.follower_id, row.channel, row.address_id)].append(row)
             case _:  # one that has perhaps arrived goes as itself, by the same Message-ID
                 found.alone.append(row)
     person.complete(list(people.values()), fields=["email", "phone", "tags"])
     for group, members in groups.items():
         if len(members) > 1 and _may_be_gathered(group, versions, now=now):
-            members, items, broken = digests_items.made_of(members, people[group.follower], most=RENDERED)
+            members, items, broken = digests_items.made_of(
+                members, people[group.follower], most=RENDERED
+            )
             found.alone += broken  # the sender says what is wrong with each
             if len(members) > 1:
-                found.gathered[group], found.items[group] = members, items
+                found.gathered[group] = members
+                found.items[group] = items
                 continue
         found.alone += members
     return found
@@ -240,29 +281,45 @@ def _verdicts(rows: Sequence[Delivery]) -> dict[int, str]:
     return verdicts
 
 
-def _may_be_gathered(group: _Group, versions: dict[int, Version | None], *, now: dt.datetime) -> bool:
-    """Not what is critical or not to be gathered by now, nor where the digest has no words: that goes one by one."""
+def _may_be_gathered(
+    group: _Group, versions: dict[int, Version | None], *, now: dt.datetime
+) -> bool:
+    """Not what is critical or not to be gathered by now, nor where the digest has no words:
+    that goes one by one.
+    """
     kind = group.kind
     if kind.category == Category.CRITICAL or not kind.digest:
         return False
     if kind.pk not in versions:
         versions[kind.pk] = version_for(kind, now=now)
     version = versions[kind.pk]
-    return version is not None and any(group.channel in parts for parts in compiled(version).translations.values())
+    return version is not None and any(
+        group.channel in parts for parts in compiled(version).translations.values()
+    )
 
 
 def version_for(kind: NotificationType, *, now: dt.datetime) -> Version | None:
-    """The published words of the type's digests: its own template's, else those that come with the product."""
+    """The published words of the type's digests: its own template's,
+    else those that come with the product.
+    """
     own = Template.objects.filter(key=f"{TEMPLATE}_{kind.key}", archived_at=None).first()
-    return (own and published_version(own)) or published_version(stock.ensure(TEMPLATE, by=SYSTEM, now=now))
+    return (own and published_version(own)) or published_version(
+        stock.ensure(TEMPLATE, by=SYSTEM, now=now)
+    )
 
 
 def _open(
-    found: _Found, versions: dict[int, Version | None], deltas: Counter[tallies.Place], *, now: dt.datetime
+    found: _Found,
+    versions: dict[int, Version | None],
+    deltas: Counter[tallies.Place],
+    *,
+    now: dt.datetime,
 ) -> list[Notification]:
-    """One notification for each type and channel, with one delivery for each group; `deltas` learns of them.
+    """One notification for each type and channel, with one delivery for each group;
+    `deltas` learns of them.
 
-    A digest lives as long as the last of what it gathers: it may have to wait, for a cap or a way out.
+    A digest lives as long as the last of what it gathers: it may have to wait,
+    for a cap or a way out.
     """
     places: dict[tuple[NotificationType, str], list[Notification]] = defaultdict(list)
     for group, members in found.gathered.items():
@@ -277,8 +334,13 @@ def _open(
     digests: list[Delivery] = []
     events: list[DeliveryEvent] = []
     for group, members in found.gathered.items():
-        notification, items = opened[group.kind, group.channel], found.items[group]
-        data: dict[str, Any] = {"items": items, "total": len(members), "omitted": len(members) - len(items)}
+        notification = opened[group.kind, group.channel]
+        items = found.items[group]
+        data: dict[str, Any] = {
+            "items": items,
+            "total": len(members),
+            "omitted": len(members) - len(items),
+        }
         if chained := [row.pk for row in members if row.notification.fallback]:
             data[CHAINED] = chained
         digest = Delivery(
@@ -286,9 +348,15 @@ def _open(
             status=DeliveryStatus.PENDING, reason=members[-1].reason, data=data, due_at=now, created_at=now,
         )  # fmt: skip
         digests.append(digest)
-        deltas[tallies.Place(notification.pk, group.channel, DeliveryStatus.PENDING.value, digest.reason)] += 1
+        deltas[
+            tallies.Place(
+                notification.pk, group.channel, DeliveryStatus.PENDING.value, digest.reason
+            )
+        ] += 1
         detail = {"digest": str(digest.uid)}
-        events += (DeliveryEvent(delivery=row, at=now, kind=IN_DIGEST, detail=detail) for row in members)
+        events += (
+            DeliveryEvent(delivery=row, at=now, kind=IN_DIGEST, detail=detail) for row in members
+        )
     Delivery.objects.bulk_create(digests, batch_size=500)
     DeliveryEvent.objects.bulk_create(events, batch_size=1000)
     return list(opened.values())
@@ -296,4 +364,6 @@ def _open(
 
 def _last_end(notifications: Iterable[Notification]) -> dt.datetime | None:
     ends = [each.expires_at for each in notifications]
-    return None if None in ends else max(end for end in ends if end)
+    if None in ends:
+        return None
+    return max(end for end in ends if end)

@@ -16,7 +16,9 @@ from apps.notifications.messages import person as messages_person
 from apps.notifications.messages.person import Person
 from apps.notifications.models import Delivery
 
-BODY = 500  # characters of an item's text: a digest is a list, and a hundred whole letters would be no mail any more
+# characters of an item's text: a digest is a list,
+# and a hundred whole letters would be no mail any more
+BODY = 500
 _LINKED = (Channel.IN_APP, Channel.PUSH, Channel.WEB_PUSH)  # a mail's own links stand in its text
 
 log = logging.getLogger("carillon.digest")
@@ -27,7 +29,9 @@ Rows = list[Delivery]
 def made_of(
     rows: Sequence[Delivery], person: Person, *, most: int
 ) -> tuple[list[Delivery], list[Item], list[Delivery]]:
-    """(the rows of the digest, up to `most` items for the first of them, the rows that can't be rendered)."""
+    """(the rows of the digest, up to `most` items for the first of them,
+    the rows that can't be rendered).
+    """
     good: list[Delivery] = []
     items: list[Item] = []
     broken: list[Delivery] = []
@@ -47,17 +51,23 @@ def made_of(
 
 def _item(row: Delivery, person: Person) -> Item:
     """Raises RenderError."""
-    notification, follower = row.notification, row.follower
+    notification = row.notification
+    follower = row.follower
     assert follower is not None  # noqa: S101  (rows without one are not gathered)
     data = {**notification.data, **(row.data or {})}
     values = messages_person.context(
-        person, data, preferences=links.preferences_url(follower), unsubscribe=_unsubscribe(row, follower)
+        person,
+        data,
+        preferences=links.preferences_url(follower),
+        unsubscribe=_unsubscribe(row, follower),
     )
     words = compiled(notification.version).bare
     parts = words.render(row.channel, person.language, values).parts
     title = parts.get("title") or parts.get("subject") or ""
     body = parts.get("text", "") or parts.get("body", "")
-    link = parts.get("link") or (_link_of(words, person, values) if row.channel == Channel.EMAIL else "")
+    link = parts.get("link") or (
+        _link_of(words, person, values) if row.channel == Channel.EMAIL else ""
+    )
     return {
         "title": title or body,  # of a text message, and of a push without a title
         "body": Truncator(body).chars(BODY) if title else "",
@@ -68,7 +78,9 @@ def _item(row: Delivery, person: Person) -> Item:
 
 
 def _shown(data: dict[str, Any]) -> dict[str, Any]:
-    """The data, three levels further down than in a message of its own; none where that is too deep for a template."""
+    """The data, three levels further down than in a message of its own;
+    none where that is too deep for a template.
+    """
     with suppress(Unrenderable):
         return dict(plain(data, depth=3))
     return {}
@@ -76,7 +88,9 @@ def _shown(data: dict[str, Any]) -> dict[str, Any]:
 
 def _unsubscribe(row: Delivery, follower: Follower) -> str:
     kind = row.notification.notification_type
-    return links.unsubscribe_url(follower, kind) if kind.commercial else ""
+    if kind.commercial:
+        return links.unsubscribe_url(follower, kind)
+    return ""
 
 
 def _link_of(words: Compiled, person: Person, values: Mapping[str, Any]) -> str:

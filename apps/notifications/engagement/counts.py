@@ -10,7 +10,10 @@ from apps.notifications.models import EngagementKind, EngagementTally, Notificat
 
 @dataclass(frozen=True, slots=True)
 class LinkClicks:
-    """One link of the message. `people` are deliveries in which it was clicked, `times` the clicks."""
+    """One link of the message.
+
+    `people` are deliveries in which it was clicked, `times` the clicks.
+    """
 
     number: int
     url: str
@@ -20,7 +23,9 @@ class LinkClicks:
 
 @dataclass(slots=True)
 class Attention:
-    """`opened` and `clicked` are deliveries, `opens` and `clicks` events; whoever clicked has opened."""
+    """`opened` and `clicked` are deliveries, `opens` and `clicks` events;
+    whoever clicked has opened.
+    """
 
     opened: int = 0
     opens: int = 0
@@ -39,7 +44,9 @@ def engagement(notification: Notification) -> Attention:
         (kind, link): (people, times)
         for kind, link, people, times in sums.annotate(p=Sum("people"), t=Sum("times")).order_by()
     }
-    whole = counted.get((EngagementKind.OPEN.value, 0), (0, 0)) + counted.get((EngagementKind.CLICK.value, 0), (0, 0))
+    whole = counted.get((EngagementKind.OPEN.value, 0), (0, 0)) + counted.get(
+        (EngagementKind.CLICK.value, 0), (0, 0)
+    )
     return Attention(
         *whole,
         links=[
@@ -50,4 +57,6 @@ def engagement(notification: Notification) -> Attention:
 
 
 def _links(version: int) -> list[tuple[int, str]]:
-    return list(Link.objects.filter(version=version).order_by("number").values_list("number", "url"))
+    return list(
+        Link.objects.filter(version=version).order_by("number").values_list("number", "url")
+    )

@@ -17,8 +17,8 @@ from apps.notifications.limits import rates
 from apps.notifications.limits.grant import moment_of
 from apps.notifications.models import DomainLimit, Notification, Pace, ProviderAccount, SlowDomain
 
-# A row that was put behind its domain's queue comes back on time, give or take the tick and a busy sender: five
-# seconds' worth may go at once, or such a row would be put behind again.
+# A row that was put behind its domain's queue comes back on time, give or take the tick and a busy
+# sender: five seconds' worth may go at once, or such a row would be put behind again.
 DOMAIN_BURST = 5.0
 REMEMBERED_SECONDS = 60.0
 
@@ -32,13 +32,19 @@ class Sorted:
 
 
 def sort_out(
-    *, notification: Notification, account: ProviderAccount, rows: Sequence[tuple[int, str]], now: dt.datetime
+    *,
+    notification: Notification,
+    account: ProviderAccount,
+    rows: Sequence[tuple[int, str]],
+    now: dt.datetime,
 ) -> Sorted:
-    """Of e-mail rows (pk, domain) in their order: which may go by their domains' pace; takes the tokens.
+    """Of e-mail rows (pk, domain) in their order: which may go by their domains' pace;
+    takes the tokens.
 
-    The others get a place in the queue of their notification and domain, one every 1 / rate seconds, so that a million
-    rows to one slow domain are moved about once each and not looked at every second. The place is a hint: when it comes
-    (or much later, after a pause) the pace is asked again. Critical ones always go, and the others wait for them.
+    The others get a place in the queue of their notification and domain, one every 1 / rate
+    seconds, so that a million rows to one slow domain are moved about once each and not looked at
+    every second. The place is a hint: when it comes (or much later, after a pause) the pace is
+    asked again. Critical ones always go, and the others wait for them.
     """
     _seen.add(account.pk, (domain for _, domain in rows), now)
     limits = _domain_limits(account, Lane(notification.lane), now)
@@ -51,16 +57,21 @@ def sort_out(
     if not bound:
         return Sorted(go, later)
     queues = {domain: f"queue:{notification.pk}:{domain}" for domain in bound}
-    held = rates.hold([*(each.key for domain in bound for each in limits[domain]), *queues.values()])
+    held = rates.hold(
+        [*(each.key for domain in bound for each in limits[domain]), *queues.values()]
+    )
     moment = now.timestamp()
     for domain, pks in bound.items():
-        count = min(len(pks), *(each.available(held[each.key].free_at, moment) for each in limits[domain]))
+        count = min(
+            len(pks), *(each.available(held[each.key].free_at, moment) for each in limits[domain])
+        )
         if notification.lane == Lane.CRITICAL:
             count = len(pks)
         go.update(pks[:count])
         for each in limits[domain]:
             held[each.key].free_at = each.after(held[each.key].free_at, moment, count)
-        queue, step = held[queues[domain]], 1 / min(each.rate for each in limits[domain])
+        queue = held[queues[domain]]
+        step = 1 / min(each.rate for each in limits[domain])
         for pk in pks[count:]:
             queue.free_at = max(queue.free_at, moment) + step
             later[pk] = moment_of(queue.free_at)
@@ -68,7 +79,9 @@ def sort_out(
     return Sorted(go, later)
 
 
-def _domain_limits(account: ProviderAccount, lane: Lane, now: dt.datetime) -> dict[str, list[rates.Limit]]:
+def _domain_limits(
+    account: ProviderAccount, lane: Lane, now: dt.datetime
+) -> dict[str, list[rates.Limit]]:
     """By domain; in one statement, because every claim makes it."""
     with connection.cursor() as cursor:
         cursor.execute(
@@ -80,30 +93,56 @@ def _domain_limits(account: ProviderAccount, lane: Lane, now: dt.datetime) -> di
     limits: dict[str, list[rates.Limit]] = {}
     for domain, number, goal, heard_at in found:
         if heard_at is None:
-            key, rate = f"domain:{domain}", number / 60
+            key = f"domain:{domain}"
+            rate = number / 60
         else:
-            moment = heard_at if isinstance(heard_at, dt.datetime) else dt.datetime.fromisoformat(heard_at)
-            slow = slow_domains.Slow(number, goal, moment if moment.tzinfo else moment.replace(tzinfo=dt.UTC))
-            key, rate = f"slow:{account.pk}:{domain}", slow_domains.rate_now(slow, now)
+            if isinstance(heard_at, dt.datetime):
+                moment = heard_at
+            else:
+                moment = dt.datetime.fromisoformat(heard_at)
+            slow = slow_domains.Slow(
+                number, goal, moment if moment.tzinfo else moment.replace(tzinfo=dt.UTC)
+            )
+            key = f"slow:{account.pk}:{domain}"
+            rate = slow_domains.rate_now(slow, now)
         if rate:
-            limits.setdefault(domain, []).append(rates.limit(key, rate, lane=lane, burst=DOMAIN_BURST))
+            limits.setdefault(domain, []).append(
+                rates.limit(key, rate, lane=lane, burst=DOMAIN_BURST)
+            )
     return limits
 
 
-def heard(*, account: ProviderAccount, results: Iterable[tuple[str, Outcome]], now: dt.datetime) -> None:
-    """What the other side said, by domain: learns which ones want less. After a flush, in a transaction of its own."""
-    said = {domain: outcome.detail for domain, outcome in results if domain and slow_domains.asks_to_slow(outcome)}
+def heard(
+    *, account: ProviderAccount, results: Iterable[tuple[str, Outcome]], now: dt.datetime
+) -> None:
+    """What the other side said, by domain: learns which ones want less.
+
+    After a flush, in a transaction of its own.
+    """
+    said = {
+        domain: outcome.detail
+        for domain, outcome in results
+        if domain and slow_domains.asks_to_slow(outcome)
+    }
     if not said:
         return
     with transaction.atomic():
-        known = SlowDomain.objects.select_for_update().filter(account=account, domain__in=said).order_by("domain")
+        known = (
+            SlowDomain.objects.select_for_update()
+            .filter(account=account, domain__in=said)
+            .order_by("domain")
+        )
         before = {row.domain: slow_domains.Slow(row.rate, row.goal, row.heard_at) for row in known}
         since = {row.domain: row.slowed_at for row in known}
-        allowed = dict(DomainLimit.objects.filter(domain__in=said).values_list("domain", "per_minute"))
-        rows, empty = [], []
+        allowed = dict(
+            DomainLimit.objects.filter(domain__in=said).values_list("domain", "per_minute")
+        )
+        rows = []
+        empty = []
         for domain, detail in sorted(said.items()):
             old = before.get(domain)
-            seen, limit = _seen.rate(account.pk, domain, now), allowed.get(domain, 0) / 60 or None
+            seen = _seen.rate(account.pk, domain, now)
+            limit = allowed.get(domain, 0) / 60 or None
             slow = slow_domains.slower(old, seen=seen, limit=limit, now=now)
             fresh = old is None or slow_domains.rate_now(old, now) is None
             rows.append(
@@ -114,7 +153,9 @@ def heard(*, account: ProviderAccount, results: Iterable[tuple[str, Outcome]], n
             )  # fmt: skip
             if old is None or slow.heard_at != old.heard_at:
                 pace = rates.limit(f"slow:{account.pk}:{domain}", slow.rate, burst=DOMAIN_BURST)
-                empty.append(Pace(key=pace.key, free_at=now.timestamp() + pace.patience))  # slow means: not at once
+                empty.append(
+                    Pace(key=pace.key, free_at=now.timestamp() + pace.patience)
+                )  # slow means: not at once
         SlowDomain.objects.bulk_create(
             rows,
             update_conflicts=True,
@@ -131,7 +172,9 @@ def pace_of(row: SlowDomain, now: dt.datetime) -> float | None:
 
 
 def forget_recovered(*, now: dt.datetime) -> None:
-    """Schedule: domains that are at their old pace again, and limits that nobody used for an hour."""
+    """Schedule: domains that are at their old pace again,
+    and limits that nobody used for an hour.
+    """
     over = [row.pk for row in SlowDomain.objects.all() if pace_of(row, now) is None]
     SlowDomain.objects.filter(pk__in=over).delete()
     rates.forget_idle(now=now)
@@ -143,7 +186,17 @@ def reset_domain(*, account: ProviderAccount, domain: str, by: Actor, now: dt.da
         gone, _ = SlowDomain.objects.filter(account=account, domain=domain).delete()
         if gone:
             data = {"domain": domain, "pace": "as before"}
-            publish(Fact(Kind.PROVIDER_CHANGED, by, now, "provider_account", str(account.uid), account.name, data))
+            publish(
+                Fact(
+                    Kind.PROVIDER_CHANGED,
+                    by,
+                    now,
+                    "provider_account",
+                    str(account.uid),
+                    account.name,
+                    data,
+                )
+            )
     return bool(gone)
 
 
@@ -154,7 +207,11 @@ class BadLimit(ValueError):
 def set_domain_limit(*, domain: str, per_minute: float, by: Actor, now: dt.datetime) -> DomainLimit:
     """All accounts together write to the domain at most so often. Raises BadLimit."""
     try:
-        name = normalise(Channel.EMAIL, f"postmaster@{domain.strip().lstrip('@')}")[0].rpartition("@")[2].lower()
+        name = (
+            normalise(Channel.EMAIL, f"postmaster@{domain.strip().lstrip('@')}")[0]
+            .rpartition("@")[2]
+            .lower()
+        )
     except BadAddress as error:
         raise BadLimit(f"{domain.strip()} is no domain. Write one like example.com.") from error
     if not 1 / 60 <= per_minute <= 600_000:
@@ -173,11 +230,15 @@ def remove_domain_limit(*, limit: DomainLimit, by: Actor, now: dt.datetime) -> N
 
 
 def _domain_fact(limit: DomainLimit, by: Actor, now: dt.datetime, **data: object) -> Fact:
-    return Fact(Kind.DOMAIN_LIMIT_CHANGED, by, now, "domain_limit", limit.domain, limit.domain, data)
+    return Fact(
+        Kind.DOMAIN_LIMIT_CHANGED, by, now, "domain_limit", limit.domain, limit.domain, data
+    )
 
 
 class _Seen:
-    """What this process claimed for each domain within about a minute: the pace a slowed one starts from."""
+    """What this process claimed for each domain within about a minute:
+    the pace a slowed one starts from.
+    """
 
     def __init__(self) -> None:
         self._counts: dict[tuple[int, str], int] = {}
@@ -193,7 +254,9 @@ class _Seen:
     def rate(self, account: int, domain: str, now: dt.datetime) -> float:
         """A second; 0 when none was seen."""
         before = self._before.get((account, domain), 0)
-        elapsed = (now - self._since).total_seconds() if self._since else 0.0
+        elapsed = 0.0
+        if self._since:
+            elapsed = (now - self._since).total_seconds()
         count = self._counts.get((account, domain), 0) + before
         return count / max(1.0, elapsed + (REMEMBERED_SECONDS if before else 0.0))
 

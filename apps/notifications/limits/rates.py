@@ -1,8 +1,9 @@
-"""Rates that hold across processes: one row per limit says how far it is used up (the generic cell rate algorithm).
+"""Rates that hold across processes: one row per limit says how far it is used up (the generic cell
+rate algorithm).
 
-`free_at` is the moment at which everything given out so far is paid for. Giving out n moves it by n / rate; it may lie
-ahead of now by the limit's patience and no further. So in any time t at most rate × (t + patience) go, whoever asks,
-and a limit that was idle needs no row at all.
+`free_at` is the moment at which everything given out so far is paid for. Giving out n moves it by n
+/ rate; it may lie ahead of now by the limit's patience and no further. So in any time t at most
+rate × (t + patience) go, whoever asks, and a limit that was idle needs no row at all.
 """
 
 import datetime as dt
@@ -17,9 +18,11 @@ from apps.notifications.models import Pace
 
 # How late a sender may come without falling behind the rate; and what goes at once after a rest.
 BURST_SECONDS = 1.0
-# Fewer than a quarter second's worth is not worth a claim (about 5 ms): it waits until there is so much.
+# Fewer than a quarter second's worth is not worth a claim (about 5 ms):
+# it waits until there is so much.
 CHUNK_SECONDS = 0.25
-# The others may run a limit into debt that bulk then pays back: a code never waits behind a campaign.
+# The others may run a limit into debt that bulk then pays back:
+# a code never waits behind a campaign.
 _TURN = {Lane.BULK: 1, Lane.TRANSACTIONAL: 2, Lane.CRITICAL: 3}
 IDLE = dt.timedelta(hours=1)
 
@@ -34,7 +37,9 @@ class Limit:
 
     def available(self, free_at: float, now: float) -> int:
         spare = self.patience - max(free_at - now, 0.0)
-        return max(0, math.floor(spare * self.rate + 1e-6))  # 1e-6: Unix time as a float is good for a microsecond
+        return max(
+            0, math.floor(spare * self.rate + 1e-6)
+        )  # 1e-6: Unix time as a float is good for a microsecond
 
     def after(self, free_at: float, now: float, count: int) -> float:
         return max(free_at, now) + count / self.rate
@@ -67,7 +72,10 @@ def hold(keys: Iterable[str]) -> dict[str, Pace]:
 
 
 def _locked(keys: list[str]) -> dict[str, Pace]:
-    return {row.key: row for row in Pace.objects.select_for_update().filter(key__in=keys).order_by("key")}
+    return {
+        row.key: row
+        for row in Pace.objects.select_for_update().filter(key__in=keys).order_by("key")
+    }
 
 
 def store(rows: Iterable[Pace]) -> None:
@@ -81,7 +89,10 @@ def store(rows: Iterable[Pace]) -> None:
 
 
 def forget_idle(*, now: dt.datetime) -> None:
-    """Schedule: delete rows that say nothing any more. Those that somebody holds are no idle ones."""
+    """Schedule: delete rows that say nothing any more.
+
+    Those that somebody holds are no idle ones.
+    """
     idle = Pace.objects.filter(free_at__lt=(now - IDLE).timestamp()).exclude(day__gte=now.date())
     with transaction.atomic():
         keys = list(idle.select_for_update(skip_locked=True).values_list("key", flat=True)[:1000])

@@ -17,7 +17,10 @@ _NO_DELIVERY = UUID(int=0)
 
 
 class Stamp(NamedTuple):
-    """One message's two tokens, 75 characters each. Who was forwarded a link of a mail holds the first one only."""
+    """One message's two tokens, 75 characters each.
+
+    Who was forwarded a link of a mail holds the first one only.
+    """
 
     tracking: str  # in the links to click and the open pixel: it opens nothing of the follower's
     managing: str  # in the links to the follower's own pages
@@ -78,7 +81,12 @@ def reports_url(account: UUID) -> str:
 
 def _undelivered(follower: Follower, kind: NotificationType | None) -> Stamp:
     # the type of a layout's preview is not stored and has no key
-    return stamp(delivery=_NO_DELIVERY, follower=follower.uid, notification_type=(kind and kind.pk) or 0, version=0)
+    return stamp(
+        delivery=_NO_DELIVERY,
+        follower=follower.uid,
+        notification_type=(kind and kind.pk) or 0,
+        version=0,
+    )
 
 
 def _mark(payload: bytes) -> Mark:
@@ -94,5 +102,7 @@ def _absolute(name: str, token: str) -> str:
 
 @cache
 def _path(name: str) -> str:
-    """The address with TOKEN in it: looking it up for each of a million mails would cost more than signing."""
+    """The address with TOKEN in it: looking it up for each of a million mails would cost more than
+    signing.
+    """
     return reverse(name, args=["TOKEN"])

@@ -1,4 +1,6 @@
-"""One delivery as the message its channel carries: rendered for this person, in this person's language."""
+"""One delivery as the message its channel carries: rendered for this person,
+in this person's language.
+"""
 
 import datetime as dt
 from collections.abc import Mapping
@@ -7,7 +9,14 @@ from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
-from apps.channels.messages import InAppMessage, Mail, PushMessage, SmsMessage, VoiceMessage, WebhookMessage
+from apps.channels.messages import (
+    InAppMessage,
+    Mail,
+    PushMessage,
+    SmsMessage,
+    VoiceMessage,
+    WebhookMessage,
+)
 from apps.content.render import Rendered, compiled
 from apps.followers.models import Category, Channel, NotificationType
 from apps.notifications.messages import links
@@ -24,13 +33,22 @@ URGENT = (Category.CRITICAL, Category.ACTION_REQUIRED)
 
 
 def message_of(row: Row, *, account: Mapping[str, Any], now: dt.datetime) -> Message:
-    """What the provider gets. Asks no database: `claim` fetched everything. Raises RenderError, Unaddressed."""
-    notification, person = row.notification, row.person
+    """What the provider gets.
+
+    Asks no database: `claim` fetched everything. Raises RenderError, Unaddressed.
+    """
+    notification = row.notification
+    person = row.person
     if person is None:
         raise Unaddressed("The follower was deleted.")
-    kind, version = notification.notification_type, notification.version
-    stamp = links.stamp(delivery=row.uid, follower=person.uid, notification_type=kind.pk, version=version.pk)
-    leave = links.stamped_unsubscribe_url(stamp) if kind.commercial else ""
+    kind = notification.notification_type
+    version = notification.version
+    stamp = links.stamp(
+        delivery=row.uid, follower=person.uid, notification_type=kind.pk, version=version.pk
+    )
+    leave = ""
+    if kind.commercial:
+        leave = links.stamped_unsubscribe_url(stamp)
     values = context(
         person,
         {**notification.data, **row.data} if row.data else notification.data,
@@ -51,13 +69,17 @@ def message_of(row: Row, *, account: Mapping[str, Any], now: dt.datetime) -> Mes
     if not row.address:
         raise Unaddressed("The follower's address was removed.")
     if row.channel != Channel.EMAIL:
-        return _short(row, words.render(row.channel, person.language, values).parts, person.language, now)
+        return _short(
+            row, words.render(row.channel, person.language, values).parts, person.language, now
+        )
     measured = notification.tracked and person.measured
     return mail(
         uid=row.uid,
         to=row.address,
         to_name=person.name,
-        rendered=words.render_mail(person.language, values, stamp=stamp.tracking if measured else ""),
+        rendered=words.render_mail(
+            person.language, values, stamp=stamp.tracking if measured else ""
+        ),
         sender=str(account["sender"]),
         notification_type=kind,
         unsubscribe=leave,
@@ -73,9 +95,13 @@ def _short(
     match row.channel:
         case Channel.SMS:
             media = (parts["media"],) if parts.get("media") else ()
-            return SmsMessage(delivery=row.uid, to=row.address, body=parts.get("body", ""), media=media)
+            return SmsMessage(
+                delivery=row.uid, to=row.address, body=parts.get("body", ""), media=media
+            )
         case Channel.VOICE:
-            return VoiceMessage(delivery=row.uid, to=row.address, body=parts["body"], language=language)
+            return VoiceMessage(
+                delivery=row.uid, to=row.address, body=parts["body"], language=language
+            )
         case Channel.PUSH | Channel.WEB_PUSH:
             expires = notification.expires_at
             return PushMessage(
@@ -121,8 +147,9 @@ def mail(
 ) -> Mail:
     """The e-mail with the headers mailbox providers ask for.
 
-    List-Unsubscribe with List-Unsubscribe-Post (RFC 8058) on commercial mail only; List-Id (RFC 2919) names the message
-    type; Auto-Submitted (RFC 3834) keeps vacation replies away; the Message-ID is the same on every try.
+    List-Unsubscribe with List-Unsubscribe-Post (RFC 8058) on commercial mail only; List-Id (RFC
+    2919) names the message type; Auto-Submitted (RFC 3834) keeps vacation replies away; the
+    Message-ID is the same on every try.
     """
     domain = _domain_of(sender)
     headers = {
@@ -152,4 +179,6 @@ def mail(
 @lru_cache(maxsize=32)
 def _domain_of(sender: str) -> str:
     domain = parseaddr(sender)[1].rpartition("@")[2] or "localhost"
-    return domain if domain.isascii() else domain.encode("idna").decode()
+    if domain.isascii():
+        return domain
+    return domain.encode("idna").decode()

@@ -67,17 +67,31 @@ def values(person: Person) -> dict[str, Any]:
     }
 
 
-def context(person: Person, data: Mapping[str, Any], *, preferences: str, unsubscribe: str) -> dict[str, Any]:
-    """Everything a template sees: the caller's data, and the reserved roots, which data can't replace."""
+def context(
+    person: Person, data: Mapping[str, Any], *, preferences: str, unsubscribe: str
+) -> dict[str, Any]:
+    """Everything a template sees: the caller's data, and the reserved roots,
+    which data can't replace.
+    """
     return {
         **data,
         "follower": values(person),
-        "site": {"name": settings.SITE_NAME, "url": settings.SITE_URL, "address": settings.SITE_ADDRESS},
+        "site": {
+            "name": settings.SITE_NAME,
+            "url": settings.SITE_URL,
+            "address": settings.SITE_ADDRESS,
+        },
         "links": {"preferences": preferences, "unsubscribe": unsubscribe},
     }
 
 
-def preview_context(follower: Follower, kind: NotificationType, data: Mapping[str, Any]) -> dict[str, Any]:
+def preview_context(
+    follower: Follower, kind: NotificationType, data: Mapping[str, Any]
+) -> dict[str, Any]:
     """The same for a look at it: the links belong to no delivery."""
-    leave = unsubscribe_url(follower, kind) if kind.commercial else ""
-    return context(person_of(follower), data, preferences=preferences_url(follower), unsubscribe=leave)
+    leave = ""
+    if kind.commercial:
+        leave = unsubscribe_url(follower, kind)
+    return context(
+        person_of(follower), data, preferences=preferences_url(follower), unsubscribe=leave
+    )

@@ -25,7 +25,9 @@ COLUMNS = (
 
 @dataclass(slots=True)
 class Row:
-    """A delivery that this process holds, with all that its message is made of: no model, for a million are made."""
+    """A delivery that this process holds, with all that its message is made of: no model,
+    for a million are made.
+    """
 
     pk: int
     uid: UUID
@@ -46,24 +48,42 @@ class Row:
     @property
     def label(self) -> str:
         """What the audit log calls it; as Follower.__str__."""
-        return (self.person.name or str(self.person.uid)) if self.person else ""
+        if self.person:
+            return self.person.name or str(self.person.uid)
+        return ""
 
     def place(self) -> tallies.Place:
-        return tallies.Place(self.notification.pk, self.channel, DeliveryStatus.QUEUED.value, self.reason)
+        return tallies.Place(
+            self.notification.pk, self.channel, DeliveryStatus.QUEUED.value, self.reason
+        )
 
 
 Ended = tuple[Row, Outcome]  # how a row's hand-over ended
 
 
 def row_of(found: Sequence[Any], notification: Notification) -> Row:
-    pk, uid, _, channel, reason, attempts, data, account, address, details, follower, *known = found[: len(COLUMNS)]
+    pk, uid, _, channel, reason, attempts, data, account, address, details, follower, *known = (
+        found[: len(COLUMNS)]
+    )
     person = None
     if follower:
         who, name, language, zone, external_id, metadata, measured = known
-        person = Person(follower, uuid(who), name, language, zone, external_id, parsed(metadata), bool(measured))
+        person = Person(
+            follower, uuid(who), name, language, zone, external_id, parsed(metadata), bool(measured)
+        )
         if address:
             person.addresses[channel] = address
     own = parsed(data)
     return Row(
-        pk, uuid(uid), notification, channel, reason, attempts, own, account, address or "", parsed(details), person
+        pk,
+        uuid(uid),
+        notification,
+        channel,
+        reason,
+        attempts,
+        own,
+        account,
+        address or "",
+        parsed(details),
+        person,
     )

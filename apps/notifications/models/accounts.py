@@ -8,7 +8,9 @@ from apps.lib.ids import uuid7
 
 
 class ProviderAccount(models.Model):
-    """One way out: a provider (apps/channels) with its settings, in the order in which it is tried."""
+    """One way out: a provider (apps/channels) with its settings,
+    in the order in which it is tried.
+    """
 
     uid = models.UUIDField(default=uuid7, unique=True, editable=False)
     name = models.CharField(max_length=100)
@@ -18,7 +20,8 @@ class ProviderAccount(models.Model):
     position = models.PositiveSmallIntegerField(default=10)
     enabled = models.BooleanField(default=True)
     created_at = models.DateTimeField()
-    # what may leave through it (limits.py): messages a second, and a UTC day with a slow start for a new sender
+    # what may leave through it (limits.py): messages a second,
+    # and a UTC day with a slow start for a new sender
     rate = models.FloatField(null=True, blank=True)
     daily = models.PositiveIntegerField(null=True, blank=True)
     warmup_start = models.DateField(null=True, blank=True)
@@ -32,23 +35,28 @@ class ProviderAccount(models.Model):
     # an account-level fault (refused password, server gone) keeps everybody away until then
     paused_until = models.DateTimeField(null=True, blank=True)
     failures = models.PositiveIntegerField(default=0)
-    # the circuit breaker (breaker.py): open since, how many times in a row, why; one message tries it at a time
+    # the circuit breaker (breaker.py): open since, how many times in a row, why;
+    # one message tries it at a time
     tripped_at = models.DateTimeField(null=True, blank=True)
     trips = models.PositiveSmallIntegerField(default=0)
     trouble = models.CharField(max_length=200, blank=True)
     probing_until = models.DateTimeField(null=True, blank=True)
-    # tries and faults of the last minute; senders add theirs at most every ten seconds, or with a fault
+    # tries and faults of the last minute; senders add theirs at most every ten seconds,
+    # or with a fault
     window_at = models.DateTimeField(null=True, blank=True)
     window_tries = models.PositiveIntegerField(default=0)
     window_faults = models.PositiveIntegerField(default=0)
-    # web push (key_refusals.py): when a service last took our key, and the followers for whom it was refused since
+    # web push (key_refusals.py): when a service last took our key,
+    # and the followers for whom it was refused since
     key_taken_at = models.DateTimeField(null=True, blank=True)
     key_refusers = models.JSONField(default=list, blank=True)
 
     class Meta:
         ordering = ["channel", "position", "id"]
         constraints = [
-            models.CheckConstraint(condition=Q(rate__isnull=True) | Q(rate__gt=0), name="account_rate_moves"),
+            models.CheckConstraint(
+                condition=Q(rate__isnull=True) | Q(rate__gt=0), name="account_rate_moves"
+            ),
             models.CheckConstraint(condition=Q(warmup_growth__gte=1), name="account_warmup_grows"),
         ]
 

@@ -1,4 +1,6 @@
-"""Deliveries: one message to one person on one channel, what happened to it, and the sums beside them."""
+"""Deliveries: one message to one person on one channel, what happened to it,
+and the sums beside them.
+"""
 
 from django.db import models
 from django.db.models import Q
@@ -27,9 +29,12 @@ class Delivery(models.Model):
     """One message to one person on one channel: the outbox, and the truth about it."""
 
     uid = models.UUIDField(default=uuid7, unique=True, editable=False)
-    # Written by the million, and no update can be HOT while `status` is in indexes: every index costs three writes in
-    # a delivery's life. A foreign key that an index below begins with has no other.
-    notification = models.ForeignKey(Notification, on_delete=models.CASCADE, related_name="deliveries", db_index=False)
+    # Written by the million, and no update can be HOT while `status` is in indexes: every index
+    # costs three writes in a delivery's life. A foreign key that an index below begins with has no
+    # other.
+    notification = models.ForeignKey(
+        Notification, on_delete=models.CASCADE, related_name="deliveries", db_index=False
+    )
     follower = models.ForeignKey(
         Follower, null=True, on_delete=models.SET_NULL, related_name="deliveries", db_index=False
     )
@@ -38,15 +43,24 @@ class Delivery(models.Model):
     )
     channel = models.CharField(max_length=10, choices=Channel)
     status = models.CharField(max_length=9, choices=DeliveryStatus, default=DeliveryStatus.PENDING)
-    reason = models.CharField(max_length=40, blank=True)  # apps.followers.consent.verdict.Reason, or an outcome's class
+    reason = models.CharField(
+        max_length=40, blank=True
+    )  # apps.followers.consent.verdict.Reason, or an outcome's class
     error = models.CharField(max_length=500, blank=True)  # what the provider said last
-    data = models.JSONField(null=True, blank=True)  # this person's own values, over the notification's
+    data = models.JSONField(
+        null=True, blank=True
+    )  # this person's own values, over the notification's
     due_at = models.DateTimeField()
-    attempts = models.PositiveSmallIntegerField(default=0)  # counted before the work, so a poison row can't loop
+    attempts = models.PositiveSmallIntegerField(
+        default=0
+    )  # counted before the work, so a poison row can't loop
     lease_owner = models.CharField(max_length=64, blank=True)
     lease_until = models.DateTimeField(null=True, blank=True)
-    # no index: nobody asks for an account's deliveries, and deleting one rewrites most rows whatever finds them
-    account = models.ForeignKey(ProviderAccount, null=True, on_delete=models.SET_NULL, related_name="+", db_index=False)
+    # no index: nobody asks for an account's deliveries,
+    # and deleting one rewrites most rows whatever finds them
+    account = models.ForeignKey(
+        ProviderAccount, null=True, on_delete=models.SET_NULL, related_name="+", db_index=False
+    )
     provider_id = models.CharField(max_length=255, blank=True)  # the provider's own name for it
     created_at = models.DateTimeField()
     finished_at = models.DateTimeField(null=True, blank=True)  # when `status` became final
@@ -66,27 +80,34 @@ class Delivery(models.Model):
             ),
             models.UniqueConstraint(
                 fields=["notification", "follower", "channel"],
-                # not where one person has many addresses: those that are deleted leave many rows behind
+                # not where one person has many addresses:
+                # those that are deleted leave many rows behind
                 condition=Q(address__isnull=True) & ~Q(channel__in=["push", "web_push", "webhook"]),
                 name="delivery_once_per_follower",
             ),
-            models.CheckConstraint(condition=Q(status__in=DeliveryStatus.values), name="delivery_status_known"),
+            models.CheckConstraint(
+                condition=Q(status__in=DeliveryStatus.values), name="delivery_status_known"
+            ),
         ]
         indexes = [
             # the claim: the next rows of one notification that are due on a channel
             models.Index(
-                fields=["notification", "channel", "due_at", "id"], condition=Q(status="pending"), name="delivery_due"
+                fields=["notification", "channel", "due_at", "id"],
+                condition=Q(status="pending"),
+                name="delivery_due",
             ),
             # digests to be made
             models.Index(fields=["due_at", "id"], condition=Q(status="held"), name="delivery_held"),
             # recovery: leases that ran out
-            models.Index(fields=["lease_until"], condition=Q(status="queued"), name="delivery_leased"),
+            models.Index(
+                fields=["lease_until"], condition=Q(status="queued"), name="delivery_leased"
+            ),
             # the names behind a number of the balance sheet
             models.Index(fields=["notification", "status", "-id"], name="delivery_by_status"),
             # a campaign's list of deliveries, newest first
             models.Index(fields=["notification", "-id"], name="delivery_of_notification"),
-            # the list of all deliveries: the rare ones that a person looks for (an index for each, because SQLite
-            # does not see that one status is among two)
+            # the list of all deliveries: the rare ones that a person looks for (an index for each,
+            # because SQLite does not see that one status is among two)
             models.Index(fields=["-id"], condition=Q(status="failed"), name="delivery_failed"),
             models.Index(fields=["-id"], condition=Q(status="in_doubt"), name="delivery_in_doubt"),
             # a follower's history
@@ -98,7 +119,9 @@ class Delivery(models.Model):
 
 
 class DeliveryEvent(models.Model):
-    """What happened to a delivery on the way, other than the plain hand-over that `finished_at` tells. Append-only."""
+    """What happened to a delivery on the way,
+    other than the plain hand-over that `finished_at` tells. Append-only.
+    """
 
     delivery = models.ForeignKey(Delivery, on_delete=models.CASCADE, related_name="events")
     at = models.DateTimeField()
@@ -111,9 +134,11 @@ class DeliveryEvent(models.Model):
 
 
 class Tally(models.Model):
-    """How many deliveries of a notification stand where: moved in the same transaction as the rows themselves.
+    """How many deliveries of a notification stand where:
+    moved in the same transaction as the rows themselves.
 
-    Sharded by writer so that senders don't wait for each other; one shard may be negative, the sum never is.
+    Sharded by writer so that senders don't wait for each other; one shard may be negative,
+    the sum never is.
     """
 
     notification = models.ForeignKey(Notification, on_delete=models.CASCADE, related_name="tallies")
@@ -127,11 +152,17 @@ class Tally(models.Model):
         verbose_name_plural = "tallies"
         constraints = [
             models.UniqueConstraint(
-                fields=["notification", "channel", "status", "reason", "shard"], name="tally_one_per_place"
+                fields=["notification", "channel", "status", "reason", "shard"],
+                name="tally_one_per_place",
             )
         ]
         indexes = [
-            # the page of what was not delivered, and a replay's next notification (two, as for the deliveries)
-            models.Index(fields=["notification"], condition=Q(status="failed"), name="tally_failed"),
-            models.Index(fields=["notification"], condition=Q(status="in_doubt"), name="tally_in_doubt"),
+            # the page of what was not delivered, and a replay's next notification (two,
+            # as for the deliveries)
+            models.Index(
+                fields=["notification"], condition=Q(status="failed"), name="tally_failed"
+            ),
+            models.Index(
+                fields=["notification"], condition=Q(status="in_doubt"), name="tally_in_doubt"
+            ),
         ]

@@ -8,19 +8,25 @@ from apps.notifications.models.notifications import Notification
 
 
 class EngagementKind(models.TextChoices):
-    OPEN = "open", "Opened"  # the pixel was loaded: by the person's mail program, or by a machine before it
+    OPEN = (
+        "open",
+        "Opened",
+    )  # the pixel was loaded: by the person's mail program, or by a machine before it
     CLICK = "click", "Clicked"
 
 
 class Engagement(models.Model):
     """One load of the pixel or one click, as it came in. Append-only.
 
-    Without the IP address: nothing here asks where somebody was, and what is not kept can't get lost.
+    Without the IP address: nothing here asks where somebody was,
+    and what is not kept can't get lost.
     """
 
     delivery = models.ForeignKey(Delivery, on_delete=models.CASCADE, related_name="engagements")
     kind = models.CharField(max_length=5, choices=EngagementKind)
-    link = models.PositiveSmallIntegerField(null=True, blank=True)  # its number in the version, for a click
+    link = models.PositiveSmallIntegerField(
+        null=True, blank=True
+    )  # its number in the version, for a click
     at = models.DateTimeField()
     user_agent = models.CharField(max_length=200, blank=True)
 
@@ -35,7 +41,8 @@ class Engagement(models.Model):
 
 
 class EngagementTally(models.Model):
-    """How many people opened or clicked, and how often: moved in the transaction of the rows, sharded like Tally.
+    """How many people opened or clicked, and how often:
+    moved in the transaction of the rows, sharded like Tally.
 
     Link 0 is the message as a whole.
     """
@@ -53,6 +60,7 @@ class EngagementTally(models.Model):
         verbose_name_plural = "engagement tallies"
         constraints = [
             models.UniqueConstraint(
-                fields=["notification", "kind", "link", "shard"], name="engagement_tally_one_per_place"
+                fields=["notification", "kind", "link", "shard"],
+                name="engagement_tally_one_per_place",
             )
         ]

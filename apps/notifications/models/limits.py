@@ -47,11 +47,18 @@ class Cap(models.Model):
 
 
 class Use(models.Model):
-    """A delivery that counts towards a cap or a throttle, from its claim on. Written under the follower's row lock."""
+    """A delivery that counts towards a cap or a throttle, from its claim on.
 
-    follower = models.ForeignKey(Follower, on_delete=models.CASCADE, related_name="+", db_index=False)
+    Written under the follower's row lock.
+    """
+
+    follower = models.ForeignKey(
+        Follower, on_delete=models.CASCADE, related_name="+", db_index=False
+    )
     bucket = models.CharField(max_length=200)  # cap:<id>, or throttle:<type id>:<key>
-    delivery = models.ForeignKey("Delivery", on_delete=models.CASCADE, related_name="uses", db_index=False)
+    delivery = models.ForeignKey(
+        "Delivery", on_delete=models.CASCADE, related_name="uses", db_index=False
+    )
     at = models.DateTimeField()
 
     class Meta:
@@ -68,10 +75,17 @@ class Use(models.Model):
 
 
 class Pace(models.Model):
-    """How far one limit is used up, for all processes. A row that lies in the past says the same as no row."""
+    """How far one limit is used up, for all processes.
 
-    key = models.CharField(max_length=300, primary_key=True)  # account:3, notification:7, domain:example.com, ...
-    free_at = models.FloatField(default=0)  # Unix time at which all that was given out is paid for (GCRA)
+    A row that lies in the past says the same as no row.
+    """
+
+    key = models.CharField(
+        max_length=300, primary_key=True
+    )  # account:3, notification:7, domain:example.com, ...
+    free_at = models.FloatField(
+        default=0
+    )  # Unix time at which all that was given out is paid for (GCRA)
     day = models.DateField(null=True, blank=True)  # UTC; what `used` counts
     used = models.PositiveIntegerField(default=0)
 
@@ -85,26 +99,37 @@ class DomainLimit(models.Model):
 
     class Meta:
         ordering = ["domain"]
-        constraints = [models.CheckConstraint(condition=Q(per_minute__gt=0), name="domain_limit_moves")]
+        constraints = [
+            models.CheckConstraint(condition=Q(per_minute__gt=0), name="domain_limit_moves")
+        ]
 
     def __str__(self) -> str:
         return self.domain
 
 
 class SlowDomain(models.Model):
-    """A domain that asked an account to slow down. The pace rises by itself with every quiet minute (slowing.py)."""
+    """A domain that asked an account to slow down.
 
-    account = models.ForeignKey(ProviderAccount, on_delete=models.CASCADE, related_name="slow_domains", db_index=False)
+    The pace rises by itself with every quiet minute (slowing.py).
+    """
+
+    account = models.ForeignKey(
+        ProviderAccount, on_delete=models.CASCADE, related_name="slow_domains", db_index=False
+    )
     domain = models.CharField(max_length=253)
     rate = models.FloatField()  # messages a second at `heard_at`
-    goal = models.FloatField()  # the pace before it was slowed: reached again, the row means nothing any more
+    goal = (
+        models.FloatField()
+    )  # the pace before it was slowed: reached again, the row means nothing any more
     said = models.CharField(max_length=500)
     slowed_at = models.DateTimeField()
     heard_at = models.DateTimeField()  # its last such answer
 
     class Meta:
         ordering = ["domain"]
-        constraints = [models.UniqueConstraint(fields=["account", "domain"], name="slow_domain_once")]
+        constraints = [
+            models.UniqueConstraint(fields=["account", "domain"], name="slow_domain_once")
+        ]
 
     def __str__(self) -> str:
         return self.domain

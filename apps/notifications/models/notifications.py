@@ -14,7 +14,9 @@ LANES = [(lane.value, lane.value) for lane in Lane]
 class TypeTemplate(models.Model):
     """Which template speaks for a notification type when the caller names none."""
 
-    notification_type = models.OneToOneField(NotificationType, on_delete=models.CASCADE, related_name="type_template")
+    notification_type = models.OneToOneField(
+        NotificationType, on_delete=models.CASCADE, related_name="type_template"
+    )
     template = models.ForeignKey(Template, on_delete=models.PROTECT, related_name="+")
 
 
@@ -33,28 +35,41 @@ class Notification(models.Model):
     """One intent to tell some people something, pinned to a published version."""
 
     uid = models.UUIDField(default=uuid7, unique=True, editable=False)
-    notification_type = models.ForeignKey(NotificationType, on_delete=models.PROTECT, related_name="+")
+    notification_type = models.ForeignKey(
+        NotificationType, on_delete=models.PROTECT, related_name="+"
+    )
     version = models.ForeignKey(Version, on_delete=models.PROTECT, related_name="+")
-    channels = models.JSONField(default=list)  # each recipient gets one delivery per channel named here
+    channels = models.JSONField(
+        default=list
+    )  # each recipient gets one delivery per channel named here
     data = models.JSONField(default=dict, blank=True)
     # the caller's own name for this intent; the same one twice is one notification
     dedup_key = models.CharField(max_length=255, null=True, blank=True)
     source = models.CharField(max_length=20)  # api, campaign, staff, command, digest
     lane = models.CharField(max_length=13, choices=LANES)
-    state = models.CharField(max_length=9, choices=NotificationState, default=NotificationState.PLANNING)
+    state = models.CharField(
+        max_length=9, choices=NotificationState, default=NotificationState.PLANNING
+    )
     created_at = models.DateTimeField()
     send_at = models.DateTimeField()
     expires_at = models.DateTimeField(null=True, blank=True)
-    # whether its mails carry the open pixel and links that count, to followers who let themselves be measured
+    # whether its mails carry the open pixel and links that count,
+    # to followers who let themselves be measured
     tracked = models.BooleanField(default=False)
     planned_through = models.BigIntegerField(default=0)  # id of the last follower frozen
     planned_at = models.DateTimeField(null=True, blank=True)  # all recipients frozen
     # nothing of it is due before: claims don't look at it until then (sleep.py); null = awake
     wakes_at = models.DateTimeField(null=True, blank=True)
     finished_at = models.DateTimeField(null=True, blank=True)
-    rate = models.FloatField(null=True, blank=True)  # at most so many messages a second; null = as fast as it goes
-    spread = models.PositiveIntegerField(null=True, blank=True)  # seconds over which it goes out evenly; makes `rate`
-    throttle_key = models.CharField(max_length=120, blank=True)  # what the type's throttle counts apart
+    rate = models.FloatField(
+        null=True, blank=True
+    )  # at most so many messages a second; null = as fast as it goes
+    spread = models.PositiveIntegerField(
+        null=True, blank=True
+    )  # seconds over which it goes out evenly; makes `rate`
+    throttle_key = models.CharField(
+        max_length=120, blank=True
+    )  # what the type's throttle counts apart
     # the type's at the time: one channel after the other, and the seconds that each of them gets
     fallback = models.JSONField(default=list, blank=True)
     fallback_after = models.PositiveIntegerField(default=300)
@@ -62,7 +77,9 @@ class Notification(models.Model):
     class Meta:
         ordering = ["-id"]
         constraints = [
-            models.CheckConstraint(condition=Q(rate__isnull=True) | Q(rate__gt=0), name="notification_rate_moves"),
+            models.CheckConstraint(
+                condition=Q(rate__isnull=True) | Q(rate__gt=0), name="notification_rate_moves"
+            ),
             models.UniqueConstraint(
                 fields=["notification_type", "dedup_key"],
                 condition=Q(dedup_key__isnull=False),
@@ -72,14 +89,20 @@ class Notification(models.Model):
         indexes = [
             # those on their way: what the dashboard counts, and plans to go on with
             models.Index(
-                fields=["lane", "id"], condition=Q(state__in=["planning", "sending"]), name="notification_live"
+                fields=["lane", "id"],
+                condition=Q(state__in=["planning", "sending"]),
+                name="notification_live",
             ),
             # which of them a sender may claim from, which are through, and which may sleep
             models.Index(
-                fields=["lane", "id"], condition=Q(state="sending", wakes_at__isnull=True), name="notification_awake"
+                fields=["lane", "id"],
+                condition=Q(state="sending", wakes_at__isnull=True),
+                name="notification_awake",
             ),
             # whose hour has come
-            models.Index(fields=["wakes_at"], condition=Q(wakes_at__isnull=False), name="notification_asleep"),
+            models.Index(
+                fields=["wakes_at"], condition=Q(wakes_at__isnull=False), name="notification_asleep"
+            ),
             # leftovers: those that expire, asleep or not
             models.Index(
                 fields=["expires_at"],
@@ -87,7 +110,11 @@ class Notification(models.Model):
                 name="notification_expiring",
             ),
             # cancelled ones that may still have waiting rows
-            models.Index(fields=["finished_at"], condition=Q(state="cancelled"), name="notification_cancelled"),
+            models.Index(
+                fields=["finished_at"],
+                condition=Q(state="cancelled"),
+                name="notification_cancelled",
+            ),
         ]
 
     def __str__(self) -> str:
@@ -95,11 +122,21 @@ class Notification(models.Model):
 
 
 class Recipient(models.Model):
-    """A follower named by the caller of /notify, until planning has turned the name into deliveries."""
+    """A follower named by the caller of /notify,
+    until planning has turned the name into deliveries.
+    """
 
-    notification = models.ForeignKey(Notification, on_delete=models.CASCADE, related_name="recipients", db_index=False)
+    notification = models.ForeignKey(
+        Notification, on_delete=models.CASCADE, related_name="recipients", db_index=False
+    )
     follower = models.ForeignKey(Follower, on_delete=models.CASCADE, related_name="+")
-    data = models.JSONField(null=True, blank=True)  # this person's own values, over the notification's
+    data = models.JSONField(
+        null=True, blank=True
+    )  # this person's own values, over the notification's
 
     class Meta:
-        constraints = [models.UniqueConstraint(fields=["notification", "follower"], name="recipient_named_once")]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["notification", "follower"], name="recipient_named_once"
+            )
+        ]

@@ -1,4 +1,6 @@
-"""The balance sheet: audience = sent + failed + skipped + in doubt + cancelled + waiting, exact at every moment."""
+"""The balance sheet: audience = sent + failed + skipped + in doubt + cancelled + waiting,
+exact at every moment.
+"""
 
 from collections import Counter
 from dataclasses import dataclass, field
@@ -41,7 +43,10 @@ def explain(reason: str) -> str:
 
 @dataclass(slots=True)
 class Balance:
-    """Counts of deliveries. `skipped` and `failed` by reason; `rows` has every (channel, status, reason)."""
+    """Counts of deliveries.
+
+    `skipped` and `failed` by reason; `rows` has every (channel, status, reason).
+    """
 
     rows: Counter[tuple[str, str, str]] = field(default_factory=Counter)
 
@@ -109,7 +114,9 @@ class Balance:
 
 def balance(notification: Notification) -> Balance:
     """From the tallies (a few rows), never by counting deliveries."""
-    sums = Tally.objects.filter(notification=notification).values_list("channel", "status", "reason")
+    sums = Tally.objects.filter(notification=notification).values_list(
+        "channel", "status", "reason"
+    )
     sheet = Balance()
     for channel, status, reason, count in sums.annotate(n=Sum("count")).order_by():
         if count:
@@ -121,14 +128,27 @@ def deliveries_behind(
     notification: Notification, status: str = "", reason: str = "", channel: str = ""
 ) -> QuerySet[Delivery]:
     """The names behind a number, newest first; narrowed as by `narrow`."""
-    rows = Delivery.objects.filter(notification=notification).select_related("follower", "address").order_by("-pk")
+    rows = (
+        Delivery.objects.filter(notification=notification)
+        .select_related("follower", "address")
+        .order_by("-pk")
+    )
     return narrow(rows, status, reason, channel)
 
 
-def narrow(rows: QuerySet[Delivery], status: str = "", reason: str = "", channel: str = "") -> QuerySet[Delivery]:
-    """`status` may also be "waiting" (pending and queued), and "sent" takes the delivered with it."""
+def narrow(
+    rows: QuerySet[Delivery], status: str = "", reason: str = "", channel: str = ""
+) -> QuerySet[Delivery]:
+    """`status` may also be "waiting" (pending and queued),
+    and "sent" takes the delivered with it.
+    """
     if status:
-        rows = rows.filter(status__in=GROUPS[status]) if status in GROUPS else rows.filter(status=status)
+        if status in GROUPS:
+            rows = rows.filter(status__in=GROUPS[status])
+        else:
+            rows = rows.filter(status=status)
     if reason:
         rows = rows.filter(reason=reason)
-    return rows.filter(channel=channel) if channel else rows
+    if channel:
+        return rows.filter(channel=channel)
+    return rows

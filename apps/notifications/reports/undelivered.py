@@ -1,4 +1,6 @@
-"""What did not arrive and may want a person: failed and doubtful deliveries, grouped by reason and by who sent them."""
+"""What did not arrive and may want a person: failed and doubtful deliveries,
+grouped by reason and by who sent them.
+"""
 
 from dataclasses import dataclass
 
@@ -13,7 +15,9 @@ MOST = 200  # campaigns' notifications with something undelivered, the newest on
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """Deliveries with one status and reason: of one notification of a campaign, or of a type that programs sent."""
+    """Deliveries with one status and reason: of one notification of a campaign,
+    or of a type that programs sent.
+    """
 
     status: str
     reason: str
@@ -28,22 +32,42 @@ class Group:
 
 
 def groups(*, status: str = "", kind: str = "") -> list[Group]:
-    """From the tallies, never by counting deliveries; the most first within a reason. `kind` is a type's key."""
+    """From the tallies, never by counting deliveries; the most first within a reason.
+
+    `kind` is a type's key.
+    """
     found: list[Group] = []
     for each in STATUSES:  # one by one: each has its partial index
         if status in ("", each):
             places = Tally.objects.filter(status=each.value)
-            places = places.filter(notification__notification_type__key=kind) if kind else places
+            if kind:
+                places = places.filter(notification__notification_type__key=kind)
             found += [*_of_campaigns(each, places), *_of_programs(each, places)]
-    return sorted(found, key=lambda group: (group.status != DeliveryStatus.IN_DOUBT, group.reason, -group.count))
+    return sorted(
+        found,
+        key=lambda group: (group.status != DeliveryStatus.IN_DOUBT, group.reason, -group.count),
+    )
 
 
 def _of_campaigns(status: DeliveryStatus, places: QuerySet[Tally]) -> list[Group]:
-    sums = places.filter(notification__source=CAMPAIGN).values_list("notification", "reason").annotate(n=Sum("count"))
+    sums = (
+        places.filter(notification__source=CAMPAIGN)
+        .values_list("notification", "reason")
+        .annotate(n=Sum("count"))
+    )
     rows = list(sums.filter(n__gt=0).order_by("-notification")[:MOST])
-    notifications = Notification.objects.select_related("notification_type").in_bulk([pk for pk, _, _ in rows])
+    notifications = Notification.objects.select_related("notification_type").in_bulk(
+        [pk for pk, _, _ in rows]
+    )
     return [
-        Group(status.value, reason, sent.notification_type.key, sent.notification_type.name, count, sent)
+        Group(
+            status.value,
+            reason,
+            sent.notification_type.key,
+            sent.notification_type.name,
+            count,
+            sent,
+        )
         for pk, reason, count in rows
         if (sent := notifications[pk])
     ]
@@ -51,7 +75,9 @@ def _of_campaigns(status: DeliveryStatus, places: QuerySet[Tally]) -> list[Group
 
 def _of_programs(status: DeliveryStatus, places: QuerySet[Tally]) -> list[Group]:
     """Not of cancelled ones: nothing of them is sent any more."""
-    open_ = places.exclude(notification__source=CAMPAIGN).exclude(notification__state=NotificationState.CANCELLED)
+    open_ = places.exclude(notification__source=CAMPAIGN).exclude(
+        notification__state=NotificationState.CANCELLED
+    )
     of = ("notification__notification_type__key", "notification__notification_type__name", "reason")
     sums = open_.values_list(*of).annotate(n=Sum("count")).filter(n__gt=0).order_by(*of)
     return [Group(status.value, reason, key, name, count) for key, name, reason, count in sums]

@@ -38,17 +38,21 @@ Group = tuple[list[int], str]  # notifications that are claimed from at once, an
 def places(
     lane: Lane, reach: Mapping[str, Collection[str]], *, now: dt.datetime, most: int = 500
 ) -> list[tuple[int, int, bool, str]]:
-    """Where something is due: (notification, its type, has limits of its own, channel); the oldest `most` of each
-    channel. `reach`: by channel, the services whose addresses can be reached ("": all).
+    """Where something is due: (notification, its type, has limits of its own, channel); the oldest
+    `most` of each channel. `reach`: by channel, the services whose addresses can be reached ("":
+    all).
 
-    By hand and in one statement: the ORM took 1.5 ms to write one for each channel, for every claim. Asked for the
-    earliest row and not whether there is any: for EXISTS PostgreSQL reads all that wait (a million in one campaign:
-    0.7 s for each claim); for this, in any state of its statistics, one entry of `delivery_due`.
+    By hand and in one statement: the ORM took 1.5 ms to write one for each channel, for every
+    claim. Asked for the earliest row and not whether there is any: for EXISTS PostgreSQL reads all
+    that wait (a million in one campaign: 0.7 s for each claim); for this, in any state of its
+    statistics, one entry of `delivery_due`.
 
-    Where only some services can be reached, their phones are looked for among the earliest FEW rows: 500 messages for
-    those of a service at rest kept all from the others. Whoever has more waiting is claimed from in any case.
+    Where only some services can be reached, their phones are looked for among the earliest FEW
+    rows: 500 messages for those of a service at rest kept all from the others. Whoever has more
+    waiting is claimed from in any case.
     """
-    deliveries, moment = Delivery._meta.db_table, connection.ops.adapt_datetimefield_value(now)
+    deliveries = Delivery._meta.db_table
+    moment = connection.ops.adapt_datetimefield_value(now)
     waiting = f"FROM {deliveries} d WHERE d.notification_id = n.id AND d.channel = %s AND d.status = 'pending'"
     one = (
         "SELECT * FROM (SELECT n.id, n.notification_type_id, "  # noqa: S608  # names of ours and marks, no value
@@ -59,9 +63,11 @@ def places(
         f"AND (SELECT d.due_at {waiting} ORDER BY d.due_at LIMIT 1) <= %s {{theirs}}"
         "ORDER BY n.id LIMIT %s) AS due"
     )
-    asked, params = [], []
+    asked = []
+    params = []
     for channel, services in reach.items():
-        theirs, values = "", []
+        theirs = ""
+        values = []
         if "" not in services:
             theirs = (
                 f"AND (SELECT count(*) = {FEW} OR max(CASE WHEN a.via IS NULL "  # noqa: S608  # as above
@@ -81,8 +87,9 @@ def places(
 def groups_due(
     lane: Lane, reach: Mapping[str, Collection[str]], *, limited: Sequence[Cap], now: dt.datetime
 ) -> list[Group]:
-    """Which notifications are claimed from at once: a program's single messages come by the hundred, each of them a
-    notification, and a claim for each (some 20 statements) would cost more than the messages.
+    """Which notifications are claimed from at once: a program's single messages come by the
+    hundred, each of them a notification, and a claim for each (some 20 statements) would cost more
+    than the messages.
 
     Not those with a rate of their own, nor where caps or a throttle count each notification as one.
     """
@@ -91,24 +98,35 @@ def groups_due(
     for pk, kind, apart, channel in places(lane, reach, now=now):
         alone = apart or lane is Lane.BULK or channel in capped
         found.setdefault((channel, kind, pk if alone else 0), []).append(pk)
-    # types, and campaigns, share the lane instead of queueing behind the largest; of a type the oldest go first
+    # types, and campaigns, share the lane instead of queueing behind the largest;
+    # of a type the oldest go first
     turns: dict[tuple[object, ...], float] = defaultdict(random.random)
-    shared = sorted(found.items(), key=lambda each: (turns[each[0] if lane is Lane.BULK else each[0][:2]], each[1]))
+    shared = sorted(
+        found.items(),
+        key=lambda each: (turns[each[0] if lane is Lane.BULK else each[0][:2]], each[1]),
+    )
     return [(pks, channel) for (channel, _, _), pks in shared]
 
 
-def ways_out(lane: Lane, *, full: Collection[int], now: dt.datetime) -> dict[str, list[tuple[ProviderAccount, Q]]]:
-    """By channel: the account to go through now, and a second one for what the first has put off three times and
-    more; without those that are `full`.
+def ways_out(
+    lane: Lane, *, full: Collection[int], now: dt.datetime
+) -> dict[str, list[tuple[ProviderAccount, Q]]]:
+    """By channel: the account to go through now, and a second one for what the first has put off
+    three times and more; without those that are `full`.
 
-    For each service where a channel has several (FCM, APNs), as each address is known to one of them only.
-    A second one never for what is in doubt: such a message only waits again where its type says "send again" or a
-    person did, and it carries the same Message-ID whatever way it takes.
+    For each service where a channel has several (FCM, APNs), as each address is known to one of
+    them only. A second one never for what is in doubt: such a message only waits again where its
+    type says "send again" or a person did, and it carries the same Message-ID whatever way it
+    takes.
     """
     ways: dict[str, list[tuple[ProviderAccount, Q]]] = {}
     for (channel, via), accounts in routing.services(now=now, lane=lane.value).items():
-        theirs = _known_to(via) if via else Q()
-        first, other = accounts[0], next(iter(accounts[1:]), None)
+        if via:
+            theirs = _known_to(via)
+        else:
+            theirs = Q()
+        first = accounts[0]
+        other = next(iter(accounts[1:]), None)
         if other is None:
             found = [(first, theirs)]
         else:
@@ -120,9 +138,11 @@ def ways_out(lane: Lane, *, full: Collection[int], now: dt.datetime) -> dict[str
 
 
 def _known_to(via: str) -> Q:
-    """Rows whose address the service knows; and those that have none any more: somebody has to see it and skip them.
+    """Rows whose address the service knows; and those that have none any more:
+    somebody has to see it and skip them.
 
-    As a value of each row: a join can't be locked where it may be empty, and for IN all addresses would be read.
+    As a value of each row: a join can't be locked where it may be empty,
+    and for IN all addresses would be read.
     """
     theirs = Subquery(Address.objects.filter(pk=OuterRef("address_id")).order_by().values("via"))
     return Q(Exact(Coalesce(theirs, Value(via)), via))

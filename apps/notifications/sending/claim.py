@@ -32,7 +32,9 @@ from apps.notifications.sending.choose import due, groups_due, ways_out
 from apps.notifications.sending.held import lease_end, release, stopped
 from apps.notifications.sending.judge import ALLOWED, decide_rows, judge_rows
 
-LOOKING = 0.5  # seconds after which a claim that finds only what may not go now leaves it to the next
+LOOKING = (
+    0.5  # seconds after which a claim that finds only what may not go now leaves it to the next
+)
 
 
 @dataclass(slots=True)
@@ -45,26 +47,38 @@ class Batch:
 
 
 class _Taken(NamedTuple):
-    """`found` were there, at most as many as were asked for; of them `rows` may go. `spent`: the account has nothing to
-    give to any notification now."""
+    """`found` were there, at most as many as were asked for; of them `rows` may go.
+
+    `spent`: the account has nothing to give to any notification now.
+    """
 
     found: int = 0
     rows: Sequence[Row] = ()
     spent: bool = False
 
 
-def claim(lane: Lane, *, owner: str, size: int, room: Mapping[int, int] | None = None) -> Batch | None:
+def claim(
+    lane: Lane, *, owner: str, size: int, room: Mapping[int, int] | None = None
+) -> Batch | None:
     """Take the next due rows; None when nothing is due that has a way out and may go now.
 
-    Those of one notification, or of many small ones of a type. At most `size`; through the accounts (by primary key)
-    that are named in `room` at most so many, 0 for none.
+    Those of one notification, or of many small ones of a type. At most `size`; through the accounts
+    (by primary key) that are named in `room` at most so many, 0 for none.
     """
-    now, until, room = database_now(), time.monotonic() + LOOKING, room or {}
+    now = database_now()
+    until = time.monotonic() + LOOKING
+    room = room or {}
     ways = ways_out(lane, full={account for account, left in room.items() if not left}, now=now)
-    limited = caps.enabled() if ways else []
-    reach = {channel: {routing.via(account) for account, _ in found} for channel, found in ways.items()}
+    limited = []
+    if ways:
+        limited = caps.enabled()
+    reach = {
+        channel: {routing.via(account) for account, _ in found} for channel, found in ways.items()
+    }
     groups = groups_due(lane, reach, limited=limited, now=now)
-    spent: set[int] = set()  # asked once: 500 notifications behind a rate that is used up were a second of the database
+    spent: set[int] = (
+        set()
+    )  # asked once: 500 notifications behind a rate that is used up were a second of the database
     for done, (pks, channel) in enumerate(groups, start=1):
         for way, which in ways[channel]:
             if way.pk in spent:
@@ -72,8 +86,12 @@ def claim(lane: Lane, *, owner: str, size: int, room: Mapping[int, int] | None =
             wanted = room.get(way.pk, size)
             taken = _claim_from(pks, way, which, owner=owner, size=wanted, limited=limited, now=now)
             looked = taken.found > 0
-            while taken.found and not taken.rows and time.monotonic() < until:  # a whole country may be asleep
-                taken = _claim_from(pks, way, which, owner=owner, size=wanted, limited=limited, now=now)
+            while (
+                taken.found and not taken.rows and time.monotonic() < until
+            ):  # a whole country may be asleep
+                taken = _claim_from(
+                    pks, way, which, owner=owner, size=wanted, limited=limited, now=now
+                )
             if taken.spent:
                 spent.add(way.pk)
             rows = list(taken.rows)
@@ -102,22 +120,38 @@ def _claim_from(
 ) -> _Taken:
     """From one notification, or several that are not limited (`_together`)."""
     with transaction.atomic():
-        wanted = Notification.objects.select_related("notification_type", "version__template").order_by("pk")
+        wanted = Notification.objects.select_related(
+            "notification_type", "version__template"
+        ).order_by("pk")
         live = list(wanted.filter(pk__in=pks, state=NotificationState.SENDING))
         if not live:
             return _Taken()
         notification = live[0]  # what is said of it below is true of all of them
         of = {each.pk: each for each in live}
-        granted = grant.grant(notification=notification, account=account, wanted=size, now=now).count
-        mine = Q(notification__in=of) if len(of) > 1 else Q(notification=notification)  # which has an index in order
+        granted = grant.grant(
+            notification=notification, account=account, wanted=size, now=now
+        ).count
+        # which has an index in order
+        if len(of) > 1:
+            mine = Q(notification__in=of)
+        else:
+            mine = Q(notification=notification)
         found = due(account.channel, now).filter(which, mine).order_by("due_at", "pk")
-        skip = connection.features.has_select_for_update_skip_locked  # SQLite has one writer at a time anyway
+        skip = (
+            connection.features.has_select_for_update_skip_locked
+        )  # SQLite has one writer at a time anyway
         # an event's foreign key does not wait for it
         free = found.select_for_update(skip_locked=skip, no_key=True)
-        ids = set(free.values_list("pk", flat=True)[:granted]) if granted else set()
-        judged = judge_rows(of, account.channel, ids) if ids else []
+        ids = set()
+        if granted:
+            ids = set(free.values_list("pk", flat=True)[:granted])
+        judged = []
+        if ids:
+            judged = judge_rows(of, account.channel, ids)
         people = [row.person for row, verdict in judged if row.person and verdict in ALLOWED]
-        ledger = caps.open_ledger(notification, account.channel, people, caps=limited, now=now, lock=True)
+        ledger = caps.open_ledger(
+            notification, account.channel, people, caps=limited, now=now, lock=True
+        )
         rows = decide_rows(account.channel, judged, ledger=ledger, now=now)
         if account.channel == Channel.EMAIL and rows:
             rows = _in_turn(notification, account, rows, now=now)
@@ -128,20 +162,29 @@ def _claim_from(
         after = [row.place() for row in rows]
         before = [place._replace(status=DeliveryStatus.PENDING.value) for place in after]
         Delivery.objects.filter(pk__among={row.pk for row in rows}).update(
-            status=DeliveryStatus.QUEUED, lease_owner=owner, lease_until=lease_end(), attempts=F("attempts") + 1
+            status=DeliveryStatus.QUEUED,
+            lease_owner=owner,
+            lease_until=lease_end(),
+            attempts=F("attempts") + 1,
         )
         tallies.shift(tallies.moved(before, after))
     if not ids:
         return _Taken(spent=not granted and notification.rate is None)
     for version in {row.notification.version for row in rows}:
         words = compiled(version)  # parsed here: the threads that hand over have no database
-        if asked := words.follower_fields - ({"email"} if account.channel == Channel.EMAIL else set()):
-            people = [row.person for row in rows if row.person and row.notification.version == version]
+        if asked := words.follower_fields - (
+            {"email"} if account.channel == Channel.EMAIL else set()
+        ):
+            people = [
+                row.person for row in rows if row.person and row.notification.version == version
+            ]
             person.complete(people, fields=asked)
     return _Taken(len(ids), rows)
 
 
-def _in_turn(notification: Notification, account: ProviderAccount, rows: list[Row], *, now: dt.datetime) -> list[Row]:
+def _in_turn(
+    notification: Notification, account: ProviderAccount, rows: list[Row], *, now: dt.datetime
+) -> list[Row]:
     """Those whose domains may be written to now; the others wait for their turn, uncharged."""
     pairs = [(row.pk, row.domain) for row in rows]
     turn = domains.sort_out(notification=notification, account=account, rows=pairs, now=now)

@@ -32,8 +32,12 @@ def lease_end() -> Combinable:
 
 
 def held_by(owner: str, ids: Iterable[int]) -> set[int]:
-    """Of these rows, the ones that `owner` has claimed and nobody took over; locked until the transaction ends."""
-    rows = Delivery.objects.filter(pk__among=set(ids), status=DeliveryStatus.QUEUED, lease_owner=owner)
+    """Of these rows, the ones that `owner` has claimed and nobody took over;
+    locked until the transaction ends.
+    """
+    rows = Delivery.objects.filter(
+        pk__among=set(ids), status=DeliveryStatus.QUEUED, lease_owner=owner
+    )
     return set(rows.select_for_update(no_key=True).order_by("pk").values_list("pk", flat=True))
 
 
@@ -41,28 +45,37 @@ def held_rows(owner: str) -> list[Row]:
     """All that `owner` holds, for whoever takes over from it."""
     rows = Delivery.objects.filter(status=DeliveryStatus.QUEUED, lease_owner=owner).order_by("pk")
     found = fetch(rows.values_list(*COLUMNS))
-    kinds = Notification.objects.select_related("notification_type").in_bulk({each[2] for each in found})
+    kinds = Notification.objects.select_related("notification_type").in_bulk(
+        {each[2] for each in found}
+    )
     return [row_of(each, kinds[each[2]]) for each in found]
 
 
 def still_wanted(owner: str, rows: Sequence[Row], *, now: dt.datetime) -> list[Row]:
-    """Of rows that wait in this process, those that may still go, their lease renewed; the others are skipped or put
-    off. Their places under a cap they have."""
+    """Of rows that wait in this process, those that may still go, their lease renewed; the others
+    are skipped or put off. Their places under a cap they have.
+    """
     wanted: list[Row] = []
     groups: dict[tuple[int, str], list[Row]] = {}
     with transaction.atomic():
         held = held_by(owner, (row.pk for row in rows))
         for row in rows:
             if row.pk in held:
-                groups.setdefault((row.notification.notification_type_id, row.channel), []).append(row)
+                groups.setdefault((row.notification.notification_type_id, row.channel), []).append(
+                    row
+                )
         for (_, channel), group in groups.items():
             # each claim has read its notification anew: the number says which one it is
             of = {row.notification.pk: row.notification for row in group}
-            for pk, expires_at in Notification.objects.filter(pk__in=of).values_list("pk", "expires_at"):
+            for pk, expires_at in Notification.objects.filter(pk__in=of).values_list(
+                "pk", "expires_at"
+            ):
                 of[pk].expires_at = expires_at
             judged = judge_rows(of, channel, {row.pk for row in group})
             wanted += decide_rows(channel, judged, ledger=None, now=now, held=True)
-        Delivery.objects.filter(pk__among={row.pk for row in wanted}).update(lease_until=lease_end())
+        Delivery.objects.filter(pk__among={row.pk for row in wanted}).update(
+            lease_until=lease_end()
+        )
     allowed = {row.pk for row in wanted}
     return [row for row in rows if row.pk in allowed]
 
@@ -79,7 +92,9 @@ def stopped(notifications: Collection[int]) -> set[int]:
 
 
 def release(owner: str, rows: Iterable[Row]) -> None:
-    """Rows that were claimed and not handed over: waiting again, uncharged, or cancelled with their notification."""
+    """Rows that were claimed and not handed over: waiting again, uncharged,
+    or cancelled with their notification.
+    """
     by_pk = {row.pk: row for row in rows}
     if not by_pk:
         return
@@ -98,14 +113,20 @@ def release(owner: str, rows: Iterable[Row]) -> None:
             else:
                 end = (DeliveryStatus.CANCELLED, None)
             ends.setdefault(end, []).append(row)
-        before, after = [], []
+        before = []
+        after = []
         for (status, reason), group in ends.items():
-            finished = None if status == DeliveryStatus.PENDING else timezone.now()
+            finished = None
+            if status != DeliveryStatus.PENDING:
+                finished = timezone.now()
             change: dict[str, Any] = {"status": status, "finished_at": finished} | (
                 {"reason": reason} if reason else {}
             )
             before += [row.place() for row in group]
-            after += [row.place()._replace(status=status.value, reason=reason or row.reason) for row in group]
+            after += [
+                row.place()._replace(status=status.value, reason=reason or row.reason)
+                for row in group
+            ]
             Delivery.objects.filter(pk__among={row.pk for row in group}).update(
                 attempts=F("attempts") - 1, lease_owner="", lease_until=None, **change
             )

@@ -1,7 +1,9 @@
-"""A sender's own append-only notes of each hand-over, on local disk: what its successor reads after a crash.
+"""A sender's own append-only notes of each hand-over, on local disk:
+what its successor reads after a crash.
 
-One `write` per line costs about 1 µs and survives `kill -9` (the kernel has it); the rows in the database are then
-updated many at a time. The file is locked for as long as its owner lives, so an unlocked one belongs to the dead.
+One `write` per line costs about 1 µs and survives `kill -9` (the kernel has it); the rows in the
+database are then updated many at a time. The file is locked for as long as its owner lives, so an
+unlocked one belongs to the dead.
 """
 
 import fcntl
@@ -20,13 +22,16 @@ from django.conf import settings
 
 from apps.channels.contract import Outcome, Remedy, Result
 
-# The database may commit a dead sender's last claim after the first look at its journal: so long it is looked at again.
+# The database may commit a dead sender's last claim after the first look at its journal:
+# so long it is looked at again.
 SETTLED = 10.0
 
 
 @dataclass(slots=True)
 class Note:
-    """What the journal says about one delivery: being prepared, being handed over, or how that ended."""
+    """What the journal says about one delivery: being prepared, being handed over,
+    or how that ended.
+    """
 
     handing_over: bool = False
     outcome: Outcome | None = None
@@ -37,19 +42,24 @@ class NotWritten(RuntimeError):
 
 
 class Journal:
-    """Opened by the sending process itself: a forked child that inherits the lock would keep a dead owner alive.
+    """Opened by the sending process itself:
+    a forked child that inherits the lock would keep a dead owner alive.
 
     Its threads share it; the last one to leave closes it.
     """
 
     def __init__(self) -> None:
-        self._lock, self._users, self._clean = threading.Lock(), 1, True
+        self._lock = threading.Lock()
+        self._users = 1
+        self._clean = True
         self._torn = False
         folder = Path(settings.JOURNAL_DIR)
         folder.mkdir(parents=True, exist_ok=True)
         self.owner = f"{os.getpid()}-{secrets.token_hex(8)}"
         self._path = folder / f"{self.owner}.journal"
-        unseen = self._path.with_suffix(".new")  # until it is locked: the recovery would take it for a dead one's
+        unseen = self._path.with_suffix(
+            ".new"
+        )  # until it is locked: the recovery would take it for a dead one's
         self._fd = os.open(unseen, os.O_CREAT | os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC, 0o600)
         fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
         unseen.rename(self._path)
@@ -80,21 +90,29 @@ class Journal:
     def _write(self, mark: str, delivery_id: int, rest: str = "") -> None:
         line = f"{mark} {delivery_id} {rest}\n".encode()
         if self._torn:
-            raise NotWritten(f"The journal {self._path} has a torn line; what stands behind it would not be read.")
+            raise NotWritten(
+                f"The journal {self._path} has a torn line; what stands behind it would not be read."
+            )
         try:
             written = os.write(self._fd, line)
         except OSError as error:
-            raise NotWritten(f"The journal {self._path} can't be written: {error.strerror}.") from error
+            raise NotWritten(
+                f"The journal {self._path} can't be written: {error.strerror}."
+            ) from error
         if written != len(line):
             self._torn = True
-            raise NotWritten(f"The journal {self._path} could not be written whole; is the disk full?")
+            raise NotWritten(
+                f"The journal {self._path} could not be written whole; is the disk full?"
+            )
 
     def share(self) -> None:
         with self._lock:
             self._users += 1
 
     def leave(self, *, clean: bool) -> None:
-        """The last one closes it: away with it if all went well, else unlocked, for the recovery to read."""
+        """The last one closes it: away with it if all went well, else unlocked,
+        for the recovery to read.
+        """
         with self._lock:
             self._users -= 1
             self._clean &= clean
@@ -107,7 +125,10 @@ class Journal:
         return self
 
     def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
     ) -> None:
         self.leave(clean=error is None)
 
@@ -120,8 +141,8 @@ def owners_here() -> set[str]:
 def of_the_dead(take_over: Callable[[str, dict[int, Note]], None]) -> None:
     """Give (owner, what it noted) of every journal whose owner is gone to `take_over`.
 
-    It is removed when that went well and its owner's last words are SETTLED seconds old. One that can't be booked is
-    kept, and keeps no other waiting: what was raised first is raised in the end.
+    It is removed when that went well and its owner's last words are SETTLED seconds old. One that
+    can't be booked is kept, and keeps no other waiting: what was raised first is raised in the end.
     """
     failed: Exception | None = None
     for path in sorted(Path(settings.JOURNAL_DIR).glob("*.journal")):
@@ -135,7 +156,9 @@ def of_the_dead(take_over: Callable[[str, dict[int, Note]], None]) -> None:
             except BlockingIOError:
                 continue  # its owner lives, or another process is recovering it
             try:
-                take_over(path.stem, _read(file))  # not by its name: its owner may have put it away meanwhile
+                take_over(
+                    path.stem, _read(file)
+                )  # not by its name: its owner may have put it away meanwhile
                 if time.time() - os.fstat(fd).st_mtime > SETTLED:
                     path.unlink(missing_ok=True)
             except Exception as error:  # noqa: BLE001  (raised in the end)
@@ -149,18 +172,29 @@ def _read(lines: Iterable[str]) -> dict[int, Note]:
     for line in lines:
         try:
             mark, number, rest = line.split(" ", 2)
-            delivery_id, ended = int(number), json.loads(rest) if mark == "E" else None
+            delivery_id = int(number)
+            ended = json.loads(rest) if mark == "E" else None
         except ValueError:
             break  # the end, or cut off by a full disk: the mark before it stands
         if mark == "B":
             notes.pop(delivery_id, None)
             continue
         note = notes.setdefault(delivery_id, Note())
-        note.handing_over, note.outcome = mark != "P", None
+        note.handing_over = mark != "P"
+        note.outcome = None
         if ended:
             result, detail, provider_id, retry_after, charged, *more = ended
-            remedy, gone_since = more or ("", None)  # a line of before there were remedies ends here
+            remedy, gone_since = more or (
+                "",
+                None,
+            )  # a line of before there were remedies ends here
             note.outcome = Outcome(
-                Result(result), detail, provider_id, retry_after, charged, Remedy(remedy), gone_since
+                Result(result),
+                detail,
+                provider_id,
+                retry_after,
+                charged,
+                Remedy(remedy),
+                gone_since,
             )
     return notes

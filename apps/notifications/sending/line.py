@@ -1,4 +1,6 @@
-"""Between the one thread that has the database and those that talk to servers: rows go in, outcomes come out."""
+"""Between the one thread that has the database and those that talk to servers: rows go in,
+outcomes come out.
+"""
 
 import logging
 import threading
@@ -23,34 +25,51 @@ from apps.notifications.sending.journal import Journal, NotWritten
 log = logging.getLogger("carillon.send")
 
 FLUSH_ROWS = 250  # results that wake the thread with the database
-# Where a server takes a mail in less than QUICK seconds, MADE_AT_ONCE are made one after the other: what the processor
-# needs for making is still at hand then. A person's pause waits for those, 40 ms at most.
-MADE_AT_ONCE, QUICK = 8, 0.005
+# Where a server takes a mail in less than QUICK seconds, MADE_AT_ONCE are made one after the other:
+# what the processor needs for making is still at hand then. A person's pause waits for those, 40 ms
+# at most.
+MADE_AT_ONCE = 8
+QUICK = 0.005
 FAULTS = (Result.ACCOUNT, Result.THROTTLED)  # the next message would fare no better
-OUR_OWN = (DatabaseError, MemoryError, NotWritten)  # what says nothing about the message or the provider
+OUR_OWN = (
+    DatabaseError,
+    MemoryError,
+    NotWritten,
+)  # what says nothing about the message or the provider
 
 
 class Line:
     """The rows that wait for a connection, and the results that wait for the database."""
 
     def __init__(
-        self, *, journal: Journal, make: Callable[[Row], Any], local: bool, news: threading.Event | None = None
+        self,
+        *,
+        journal: Journal,
+        make: Callable[[Row], Any],
+        local: bool,
+        news: threading.Event | None = None,
     ) -> None:
-        """`make` turns a row into the provider's message. Raises RenderError, Unaddressed; asks no database.
+        """`make` turns a row into the provider's message.
+
+        Raises RenderError, Unaddressed; asks no database.
         `news` is set when results are worth a transaction or all is done.
 
-        `local`: worked off by the thread with the database itself, so nobody waits for more rows, and a hand-over is
-        repeatable, so that doubt can't arise.
+        `local`: worked off by the thread with the database itself, so nobody waits for more rows,
+        and a hand-over is repeatable, so that doubt can't arise.
         """
-        self.journal, self.make, self.local = journal, make, local
+        self.journal = journal
+        self.make = make
+        self.local = local
         self.fault: str = ""  # the provider has a bug
         self.error: BaseException | None = None  # this process can't go on
         self._lock = threading.Lock()
-        self._rows_came, self._news = threading.Condition(self._lock), news or threading.Event()
+        self._rows_came = threading.Condition(self._lock)
+        self._news = news or threading.Event()
         self._ready: deque[Row] = deque()
         self._ended: list[Ended] = []
         self._in_hand = 0
-        self.open, self._left_alone = True, False
+        self.open = True
+        self._left_alone = False
         self._hands: list[Hand] = []  # connections at work
         self.crowded = False  # the server did not want one of them
 
@@ -68,7 +87,8 @@ class Line:
         with self._lock:
             made = [row for hand in self._hands for row in hand.unmake(notifications)]
             self._in_hand -= len(made)
-            rows, self._ready = self._ready, deque()
+            rows = self._ready
+            self._ready = deque()
             taken: list[Row] = made
             for row in rows:
                 gone = notifications is None or row.notification.pk in notifications
@@ -76,10 +96,14 @@ class Line:
         return taken
 
     def results(self, *, last: bool = False) -> list[Ended]:
-        """What has ended since. After the `last` time every connection books what it still has in hand by itself."""
+        """What has ended since.
+
+        After the `last` time every connection books what it still has in hand by itself.
+        """
         with self._lock:
             self._left_alone = last
-            results, self._ended = self._ended, []
+            results = self._ended
+            self._ended = []
         return results
 
     def waiting(self) -> int:
@@ -114,7 +138,9 @@ class Line:
     def next(self, *, wait: bool) -> Row | None:
         with self._lock:
             while wait and not self.local and self.open and not self._ready:
-                for hand in self._hands:  # one that waits for an answer keeps nothing from one that is free
+                for hand in (
+                    self._hands
+                ):  # one that waits for an answer keeps nothing from one that is free
                     self._ready.extend(hand.unmake())
                 self._in_hand -= len(self._ready)
                 if not self._ready:
@@ -163,10 +189,14 @@ class Line:
     def made(self, hand: "Hand") -> Any:
         """What this hand has made first; None where nothing is left of it."""
         with self._lock:
-            return hand.made.popleft()[1] if hand.made else None
+            if hand.made:
+                return hand.made.popleft()[1]
+            return None
 
     def others_go_on(self, hand: "Hand") -> bool:
-        """True for a connection that may leave because others are at work; the last one has to stay."""
+        """True for a connection that may leave because others are at work;
+        the last one has to stay.
+        """
         with self._lock:
             if self.local or len(self._hands) < 2:  # hands of a local line come one after the other
                 return False
@@ -175,7 +205,9 @@ class Line:
             return True
 
     def broke(self, error: BaseException) -> None:
-        """The process can't go on, or the provider has a bug and can't be trusted with the next message."""
+        """The process can't go on, or the provider has a bug and can't be trusted with the next
+        message.
+        """
         with self._lock:
             if isinstance(error, OUR_OWN):
                 self.error = self.error or error
@@ -193,8 +225,12 @@ class Hand(Flow[Any]):
         self._left: set[UUID] = set()
         self._over = False
         self._making: UUID | None = None
-        self.made: deque[tuple[Row, Any]] = deque()  # what the session has not taken yet; under the line's lock
-        self._began, self._since = time.monotonic(), 0  # the last time some were made, and how many have ended since
+        self.made: deque[tuple[Row, Any]] = (
+            deque()
+        )  # what the session has not taken yet; under the line's lock
+        # the last time some were made, and how many have ended since
+        self._began = time.monotonic()
+        self._since = 0
         line.join(self)
 
     def take(self, *, wait: bool) -> Any:
@@ -208,11 +244,18 @@ class Hand(Flow[Any]):
 
     def _make(self, *, wait: bool) -> bool:
         """The next message; some more where they go quickly. False: there is none."""
-        line, now = self._line, time.monotonic()
-        quick, self._began, self._since = now - self._began < self._since * QUICK, now, 0
-        wanted = min(MADE_AT_ONCE, max(1, line.share())) if quick and not line.local else 1
+        line = self._line
+        now = time.monotonic()
+        quick = now - self._began < self._since * QUICK
+        self._began = now
+        self._since = 0
+        wanted = 1
+        if quick and not line.local:
+            wanted = min(MADE_AT_ONCE, max(1, line.share()))
         fresh: list[tuple[Row, Any]] = []
-        while not self._over and len(fresh) < wanted and (row := line.next(wait=wait and not fresh)):
+        while (
+            not self._over and len(fresh) < wanted and (row := line.next(wait=wait and not fresh))
+        ):
             self._taken[row.uid] = row
             line.journal.preparing(row.pk)
             try:
@@ -240,7 +283,11 @@ class Hand(Flow[Any]):
 
     def unmake(self, notifications: set[int] | None = None) -> list[Row]:
         """What was made and not taken by the session, for the line, which holds its lock."""
-        gone = {row.uid: row for row, _ in self.made if notifications is None or row.notification.pk in notifications}
+        gone = {
+            row.uid: row
+            for row, _ in self.made
+            if notifications is None or row.notification.pk in notifications
+        }
         self.made = deque(each for each in self.made if each[0].uid not in gone)
         for uid in gone:
             del self._taken[uid]
@@ -253,7 +300,9 @@ class Hand(Flow[Any]):
 
     def ended(self, message: Any, outcome: Outcome) -> None:
         if outcome.result is Result.ACCOUNT and self._line.others_go_on(self):
-            self._over = True  # servers allow only so many connections, and say so only to the one too many
+            self._over = (
+                True  # servers allow only so many connections, and say so only to the one too many
+            )
             self.give_back(message)
             return
         self._end(message.delivery, outcome)
@@ -277,14 +326,18 @@ class Hand(Flow[Any]):
     def broke(self, error: BaseException) -> None:
         """The session raised. What may have left is in doubt."""
         log.error("A connection broke.", exc_info=error)
-        with suppress(NotWritten):  # then nothing leaves any more, and the line has to hear of it all the same
+        with suppress(
+            NotWritten
+        ):  # then nothing leaves any more, and the line has to hear of it all the same
             self.put_back()
         said = f"{type(error).__name__}: {error}"
         for uid, row in self._taken.items():
             if uid in self._left:
                 self._line.ended(row, Outcome(Result.IN_DOUBT, said))
             elif uid == self._making and isinstance(error, MemoryError):
-                continue  # it stays held and noted: for the recovery it is a crash, and the third one sets it aside
+                # it stays held and noted: for the recovery it is a crash,
+                # and the third one sets it aside
+                continue
             elif isinstance(error, OUR_OWN):
                 self._line.back(row)
             else:
@@ -293,7 +346,9 @@ class Hand(Flow[Any]):
 
 
 def unmade(why: str) -> Outcome:
-    """Uncharged: the provider was not asked, so it says nothing about the account (breaker.concerns)."""
+    """Uncharged: the provider was not asked,
+    so it says nothing about the account (breaker.concerns).
+    """
     return Outcome(Result.PERMANENT_CONTENT, why, charged=False)
 
 
@@ -313,7 +368,8 @@ class Connection(threading.Thread):
     def __init__(self, line: Line, session: Session[Any]) -> None:
         # a daemon: a stopping process does not wait ten minutes for the answer to a final dot
         super().__init__(name="connection", daemon=True)
-        self._line, self._session = line, session
+        self._line = line
+        self._session = session
         line.journal.share()
         try:
             self.start()
@@ -326,7 +382,9 @@ class Connection(threading.Thread):
         try:
             with self._session:
                 work(self._line, self._session)
-            clean = not (self._line.error or self._line.fault)  # the line's own thread may be gone and not hear of it
+            clean = not (
+                self._line.error or self._line.fault
+            )  # the line's own thread may be gone and not hear of it
         finally:
             self._line.journal.leave(clean=clean)
             connection.close()  # one that was left alone has booked its last result itself

@@ -1,4 +1,6 @@
-"""What an answer means for a delivery: decided by a pure function, recorded for many rows in one transaction."""
+"""What an answer means for a delivery: decided by a pure function,
+recorded for many rows in one transaction.
+"""
 
 import datetime as dt
 import json
@@ -20,21 +22,33 @@ from apps.notifications.books import tallies
 from apps.notifications.books.transitions import doubted_among
 from apps.notifications.decide import fallback
 from apps.notifications.messages.row import Ended, Row
-from apps.notifications.models import Delivery, DeliveryEvent, DeliveryStatus, Notification, NotificationState
+from apps.notifications.models import (
+    Delivery,
+    DeliveryEvent,
+    DeliveryStatus,
+    Notification,
+    NotificationState,
+)
 from apps.notifications.sending import remedies
 from apps.notifications.sending.held import held_by
 
 # Full jitter between 5 s and 15 min.
-SHORTEST_RETRY, LONGEST_RETRY = 5.0, 900.0
-# For how long, unless the message expires before: a receipt or an alert of yesterday still says something, one of last
-# week does harm; a newsletter outlives a receiver's weekend (mail services try between 8 and 84 h). A code that is
-# worthless after ten minutes says so itself, by `expires_at`.
-GIVE_UP_AFTER, GIVE_UP_MARKETING_AFTER = dt.timedelta(hours=24), dt.timedelta(hours=72)
+SHORTEST_RETRY = 5.0
+LONGEST_RETRY = 900.0
+# For how long, unless the message expires before: a receipt or an alert of yesterday still says
+# something, one of last week does harm; a newsletter outlives a receiver's weekend (mail services
+# try between 8 and 84 h). A code that is worthless after ten minutes says so itself, by
+# `expires_at`.
+GIVE_UP_AFTER = dt.timedelta(hours=24)
+GIVE_UP_MARKETING_AFTER = dt.timedelta(hours=72)
 
 
 @dataclass(frozen=True, slots=True)
 class Next:
-    """Where the delivery goes. `event` is the kind of DeliveryEvent to keep, '' for the plain hand-over."""
+    """Where the delivery goes.
+
+    `event` is the kind of DeliveryEvent to keep, '' for the plain hand-over.
+    """
 
     status: DeliveryStatus
     reason: str
@@ -44,7 +58,9 @@ class Next:
 
 
 def retry_delay(attempts: int) -> float:
-    """Seconds to wait after that many attempts: exponential with full jitter, so that retries don't come in waves."""
+    """Seconds to wait after that many attempts: exponential with full jitter,
+    so that retries don't come in waves.
+    """
     ceiling = min(LONGEST_RETRY, SHORTEST_RETRY * 2**attempts)
     return random.uniform(SHORTEST_RETRY, max(ceiling, SHORTEST_RETRY))  # noqa: S311  (not a secret)
 
@@ -70,16 +86,25 @@ def decide(
         case Result.PERMANENT_CONTENT:
             return Next(DeliveryStatus.FAILED, "refused_content", now, "failed")
         case Result.IN_DOUBT:
-            if doubt_policy == DoubtPolicy.RESEND and not doubted_before:  # once: nobody gets a third copy
+            # once: nobody gets a third copy
+            if doubt_policy == DoubtPolicy.RESEND and not doubted_before:
                 return Next(DeliveryStatus.PENDING, reason, now, "in_doubt")
             return Next(DeliveryStatus.IN_DOUBT, "in_doubt", now, "in_doubt")
         case Result.ACCOUNT | Result.THROTTLED:
             wait = outcome.retry_after or 0.0
-            return Next(DeliveryStatus.PENDING, reason, now + dt.timedelta(seconds=wait), "", outcome.charged)
+            return Next(
+                DeliveryStatus.PENDING,
+                reason,
+                now + dt.timedelta(seconds=wait),
+                "",
+                outcome.charged,
+            )
         case Result.TRANSIENT:  # pragma: no branch  (mypy sees that no result is left)
             wait = outcome.retry_after or retry_delay(attempts)
             due = now + dt.timedelta(seconds=wait)
-            window = GIVE_UP_MARKETING_AFTER if category == Category.MARKETING else GIVE_UP_AFTER
+            window = GIVE_UP_AFTER
+            if category == Category.MARKETING:
+                window = GIVE_UP_MARKETING_AFTER
             if due > min(since + window, expires_at or dt.datetime.max.replace(tzinfo=dt.UTC)):
                 return Next(DeliveryStatus.FAILED, "gave_up", now, "failed")
             return Next(DeliveryStatus.PENDING, reason, due, "deferred", outcome.charged)
@@ -98,7 +123,9 @@ def record(owner: str, results: Sequence[Ended], *, now: dt.datetime | None = No
     with transaction.atomic():
         deltas = _sent(owner, accepted, now)
         deltas.update(_decided(owner, others, now))  # not `+`, which drops what goes below zero
-        remedies.answered(((row.channel, row.address, outcome) for row, outcome in results), now=now)
+        remedies.answered(
+            ((row.channel, row.address, outcome) for row, outcome in results), now=now
+        )
         tallies.shift(deltas)
 
 
@@ -108,7 +135,8 @@ def _sent(owner: str, accepted: Sequence[Ended], now: dt.datetime) -> Counter[ta
     if not accepted:
         return deltas
     values = [(row.pk, row.account_id, outcome.provider_id) for row, outcome in accepted]
-    table, said = Delivery._meta.db_table, connection.ops.adapt_datetimefield_value(now)
+    table = Delivery._meta.db_table
+    said = connection.ops.adapt_datetimefield_value(now)
     update = (
         f"UPDATE {table} SET status='sent', error='', account_id=done.account, provider_id=done.name, "  # noqa: S608
         "finished_at=%s, lease_owner='', lease_until=NULL FROM {values} AS done "
@@ -128,13 +156,17 @@ def _sent(owner: str, accepted: Sequence[Ended], now: dt.datetime) -> Counter[ta
             cursor.execute(update.format(values=_JSON), [said, json.dumps(values), owner])
             counts = Counter(cursor.fetchall())
         for (notification, channel, reason), count in counts.items():
-            deltas[tallies.Place(notification, channel, DeliveryStatus.QUEUED.value, reason)] -= count
+            deltas[tallies.Place(notification, channel, DeliveryStatus.QUEUED.value, reason)] -= (
+                count
+            )
             deltas[tallies.Place(notification, channel, DeliveryStatus.SENT.value, reason)] += count
     return deltas
 
 
 # (delivery, account, the provider's name for it) as a table, for each database
-_ARRAYS = "(SELECT * FROM unnest(%s::bigint[], %s::bigint[], %s::text[]) AS each(id, account, name))"
+_ARRAYS = (
+    "(SELECT * FROM unnest(%s::bigint[], %s::bigint[], %s::text[]) AS each(id, account, name))"
+)
 _JSON = (
     "(SELECT json_extract(value, '$[0]') AS id, json_extract(value, '$[1]') AS account, "
     "json_extract(value, '$[2]') AS name FROM json_each(%s))"
@@ -147,13 +179,21 @@ def _decided(owner: str, results: Sequence[Ended], now: dt.datetime) -> Counter[
         return Counter()
     held = held_by(owner, [row.pk for row, _ in results])
     results = [(row, outcome) for row, outcome in results if row.pk in held]
-    since = _put_off_since([row.pk for row, outcome in results if outcome.result is Result.TRANSIENT])
+    since = _put_off_since(
+        [row.pk for row, outcome in results if outcome.result is Result.TRANSIENT]
+    )
     doubted = doubted_among(row.pk for row, outcome in results if outcome.result is Result.IN_DOUBT)
     of = {row.notification.pk for row, _ in results}
     cancelled = set(
-        Notification.objects.filter(pk__in=of, state=NotificationState.CANCELLED).values_list("pk", flat=True)
+        Notification.objects.filter(pk__in=of, state=NotificationState.CANCELLED).values_list(
+            "pk", flat=True
+        )
     )
-    before, after, rows, events, failed = [], [], [], [], []
+    before = []
+    after = []
+    rows = []
+    events = []
+    failed = []
     for row, outcome in results:
         notification = row.notification
         step = decide(
@@ -202,12 +242,15 @@ def _decided(owner: str, results: Sequence[Ended], now: dt.datetime) -> Counter[
 
 
 def _put_off_since(ids: Sequence[int]) -> dict[int, dt.datetime]:
-    """When each was first deferred since it was planned or a person sent it again; absent where it never was.
+    """When each was first deferred since it was planned or a person sent it again;
+    absent where it never was.
 
     Not since it was due: time spent paused, or without a way out, is no time in which it was tried.
     """
     since: dict[int, dt.datetime] = {}
-    events = DeliveryEvent.objects.filter(delivery__in=ids, kind__in=("deferred", "retried")).order_by("pk")
+    events = DeliveryEvent.objects.filter(
+        delivery__in=ids, kind__in=("deferred", "retried")
+    ).order_by("pk")
     for pk, kind, at in events.values_list("delivery_id", "kind", "at") if ids else ():
         if kind == "retried":
             since.pop(pk, None)
@@ -221,7 +264,8 @@ def _update(rows: Sequence[tuple[Any, ...]]) -> None:
         return
     adapt = connection.ops.adapt_datetimefield_value
     with connection.cursor() as cursor:
-        # executemany: psycopg pipelines it, SQLite prepares it once; bulk_update's CASE is 3 times slower (measured)
+        # executemany: psycopg pipelines it, SQLite prepares it once;
+        # bulk_update's CASE is 3 times slower (measured)
         cursor.executemany(
             f"UPDATE {Delivery._meta.db_table} "  # noqa: S608  # a name of ours, no value
             "SET status=%s, reason=%s, error=%s, due_at=%s, "
@@ -232,6 +276,8 @@ def _update(rows: Sequence[tuple[Any, ...]]) -> None:
 
 
 def _tell(row: Row, step: Next, outcome: Outcome, now: dt.datetime) -> None:
-    kind = Kind.DELIVERY_FAILED if step.status == DeliveryStatus.FAILED else Kind.DELIVERY_IN_DOUBT
+    kind = Kind.DELIVERY_IN_DOUBT
+    if step.status == DeliveryStatus.FAILED:
+        kind = Kind.DELIVERY_FAILED
     data = {"channel": row.channel, "reason": step.reason, "said": outcome.detail}
     publish(Fact(kind, SYSTEM, now, "delivery", str(row.uid), row.label, data))

@@ -1,4 +1,7 @@
-"""What a provider reports of a message it took: that it arrived, or never will. In any order, each counts once."""
+"""What a provider reports of a message it took: that it arrived, or never will.
+
+In any order, each counts once.
+"""
 
 import datetime as dt
 from typing import Any
@@ -27,25 +30,35 @@ class TooEarly(RuntimeError):
 def moves(told: Report, *, status: str, provider_id: str, attempts: int) -> DeliveryStatus | None:
     """Where the report takes a delivery; None: nowhere. Raises TooEarly.
 
-    Who has it has it: "delivered" goes before whatever else was told, by this provider or the next, and spares a try
-    that still waits. "Failed" is about one try, so it must name the one we hold; and before the hand-over is booked
-    there is no name yet.
+    Who has it has it: "delivered" goes before whatever else was told, by this provider or the next,
+    and spares a try that still waits. "Failed" is about one try, so it must name the one we hold;
+    and before the hand-over is booked there is no name yet.
     """
-    if status in (DeliveryStatus.DELIVERED, DeliveryStatus.SKIPPED, DeliveryStatus.CANCELLED, DeliveryStatus.HELD):
+    if status in (
+        DeliveryStatus.DELIVERED,
+        DeliveryStatus.SKIPPED,
+        DeliveryStatus.CANCELLED,
+        DeliveryStatus.HELD,
+    ):
         return None
     if told.arrived:
         return DeliveryStatus.DELIVERED
     if status == DeliveryStatus.QUEUED and attempts > 1:
         raise TooEarly
     if status in (DeliveryStatus.SENT, DeliveryStatus.IN_DOUBT, DeliveryStatus.QUEUED):
-        return DeliveryStatus.FAILED if provider_id in ("", told.name) else None
+        if provider_id in ("", told.name):
+            return DeliveryStatus.FAILED
+        return None
     return None
 
 
 def report(*, told: Report, account: ProviderAccount, now: dt.datetime) -> bool:
-    """Book it; whether it changed anything. One that came before, or is about no delivery of ours, does not.
+    """Book it; whether it changed anything.
 
-    A sender that still holds the row finds at its own booking that it holds it no more. Raises TooEarly.
+    One that came before, or is about no delivery of ours, does not.
+
+    A sender that still holds the row finds at its own booking that it holds it no more.
+    Raises TooEarly.
     """
     with transaction.atomic():
         row = _locked(told, account)
@@ -80,15 +93,19 @@ def report(*, told: Report, account: ProviderAccount, now: dt.datetime) -> bool:
     return True
 
 
-def _tell_of_address(row: Delivery, told: Report, to: DeliveryStatus | None, *, now: dt.datetime) -> None:
+def _tell_of_address(
+    row: Delivery, told: Report, to: DeliveryStatus | None, *, now: dt.datetime
+) -> None:
     """What the report says of the address, the same in any order of reports.
 
-    That it does not exist is a network's guess: it counts where the message failed by it, and no longer than until
-    that message arrives. That somebody stopped it there is that person's word: it counts whatever became of it.
+    That it does not exist is a network's guess: it counts where the message failed by it, and no
+    longer than until that message arrives. That somebody stopped it there is that person's word: it
+    counts whatever became of it.
     """
     if row.address is None:
         return
-    channel, address = row.channel, row.address.value
+    channel = row.channel
+    address = row.address.value
     if told.arrived:
         failures = DeliveryEvent.objects.filter(delivery=row.pk, kind=UNDELIVERED)
         for said_at in failures.values_list("at", flat=True):
@@ -99,19 +116,28 @@ def _tell_of_address(row: Delivery, told: Report, to: DeliveryStatus | None, *, 
 
 
 def _locked(told: Report, account: ProviderAccount) -> Delivery | None:
-    """The delivery, and first those that its end may call or call off: two reports about one chain would else each
-    hold what the other one wants."""
-    known = Delivery.objects.filter(uid=told.delivery, channel=account.channel).select_related("notification").first()
+    """The delivery, and first those that its end may call or call off: two reports about one chain
+    would else each hold what the other one wants.
+    """
+    known = (
+        Delivery.objects.filter(uid=told.delivery, channel=account.channel)
+        .select_related("notification")
+        .first()
+    )
     if known is None:
         return None
     rows = Delivery.objects.filter(pk=known.pk)
     if known.notification.fallback and known.follower_id:
-        rows = Delivery.objects.filter(notification=known.notification_id, follower=known.follower_id)
+        rows = Delivery.objects.filter(
+            notification=known.notification_id, follower=known.follower_id
+        )
     list(rows.select_for_update(no_key=True).order_by("pk").values_list("pk"))
     return Delivery.objects.select_related("follower", "address").filter(pk=known.pk).first()
 
 
-def _move(row: Delivery, told: Report, to: DeliveryStatus, account: ProviderAccount, now: dt.datetime) -> Any:
+def _move(
+    row: Delivery, told: Report, to: DeliveryStatus, account: ProviderAccount, now: dt.datetime
+) -> Any:
     """The row as the report has it; what that does to the tallies."""
     changes: dict[str, Any] = {"finished_at": now, "lease_owner": "", "lease_until": None}
     if row.status != DeliveryStatus.SENT:
@@ -128,4 +154,6 @@ def _allowed(row: Delivery) -> str:
     if row.status not in (DeliveryStatus.FAILED, DeliveryStatus.IN_DOUBT):
         return row.reason
     failed = DeliveryEvent.objects.filter(delivery=row.pk, kind=UNDELIVERED).order_by("-pk").first()
-    return str(failed.detail["reason"]) if failed and row.reason == UNDELIVERED else REPORTED
+    if failed and row.reason == UNDELIVERED:
+        return str(failed.detail["reason"])
+    return REPORTED

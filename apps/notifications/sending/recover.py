@@ -20,21 +20,27 @@ from apps.notifications.sending.journal import Note, of_the_dead, owners_here
 
 log = logging.getLogger("carillon.recover")
 
-# A sender on another machine can't be asked; its journal may come back with it, so it is waited for this long.
+# A sender on another machine can't be asked; its journal may come back with it,
+# so it is waited for this long.
 ELSEWHERE = dt.timedelta(minutes=15)
-# Apart from each other; after the first crash most of them are innocent, and a killed sender had several in hand: at
-# five seconds each, the last of six came half a minute late.
-FIRST_CRASH_PAUSE, CRASH_PAUSE = dt.timedelta(seconds=1), dt.timedelta(seconds=5)
+# Apart from each other; after the first crash most of them are innocent, and a killed sender had
+# several in hand: at five seconds each, the last of six came half a minute late.
+FIRST_CRASH_PAUSE = dt.timedelta(seconds=1)
+CRASH_PAUSE = dt.timedelta(seconds=5)
 MOST_CRASHES = 3  # a message that was in hand at that many crashes is set aside
 
 
 def expired_leases(*, now: dt.datetime) -> None:
-    """Schedule: dead senders of this machine at once, those of lost machines after their lease and a quarter hour."""
+    """Schedule: dead senders of this machine at once,
+    those of lost machines after their lease and a quarter hour.
+    """
     # by the clock of the database, as the lease was
     lost = Delivery.objects.filter(status=DeliveryStatus.QUEUED, lease_until__lt=Now() - ELSEWHERE)
     for owner in set(lost.values_list("lease_owner", flat=True)[:1000]) - owners_here():
         log.warning("The journal of %s is lost with its machine; what it held is in doubt", owner)
-        held = Delivery.objects.filter(status=DeliveryStatus.QUEUED, lease_owner=owner).values_list("pk", flat=True)
+        held = Delivery.objects.filter(status=DeliveryStatus.QUEUED, lease_owner=owner).values_list(
+            "pk", flat=True
+        )
         _take_over(owner, {pk: Note(handing_over=True) for pk in held})
     of_the_dead(_take_over)
 
@@ -43,7 +49,9 @@ def _take_over(owner: str, notes: dict[int, Note]) -> None:
     held = sending_held.held_rows(owner)
     if not held:
         return
-    known, untouched, crashed = [], [], []
+    known = []
+    untouched = []
+    crashed = []
     for row in held:
         note = notes.get(row.pk)
         if note is None:
@@ -62,27 +70,40 @@ def _take_over(owner: str, notes: dict[int, Note]) -> None:
     outcomes.record(owner, known)
     sending_held.release(owner, untouched)
     for place, row in enumerate(crashed, start=1):
-        # connections prepare side by side, and one message did it: tried again apart, the others get through
+        # connections prepare side by side, and one message did it: tried again apart,
+        # the others get through
         _count_crash(owner, row, place=place)
     tallies.finish_all_done({row.notification.pk for row in held}, now=timezone.now())
 
 
 def _count_crash(owner: str, row: Row, *, place: int) -> None:
-    """It never left, but its sender died while preparing it: again, unless that keeps happening. `place`: among those
-    it was preparing."""
+    """It never left, but its sender died while preparing it: again, unless that keeps happening.
+
+    `place`: among those it was preparing.
+    """
     now = timezone.now()
     with transaction.atomic():
         if not sending_held.held_by(owner, [row.pk]):
             return
         crashes = 1 + DeliveryEvent.objects.filter(delivery=row.pk, kind="crashed").count()
         said = f"The sender died while preparing this message ({crashes} of {MOST_CRASHES})."
-        DeliveryEvent.objects.create(delivery_id=row.pk, at=now, kind="crashed", detail={"owner": owner, "said": said})
+        DeliveryEvent.objects.create(
+            delivery_id=row.pk, at=now, kind="crashed", detail={"owner": owner, "said": said}
+        )
         wait = place * (FIRST_CRASH_PAUSE if crashes == 1 else CRASH_PAUSE)
         change: dict[str, Any] = {"status": DeliveryStatus.PENDING.value, "due_at": now + wait}
         if crashes >= MOST_CRASHES:
-            change = {"status": DeliveryStatus.FAILED.value, "reason": "quarantined", "finished_at": now}
+            change = {
+                "status": DeliveryStatus.FAILED.value,
+                "reason": "quarantined",
+                "finished_at": now,
+            }
             data = {"channel": row.channel, "reason": "quarantined", "said": said}
-            publish(Fact(Kind.DELIVERY_FAILED, SYSTEM, now, "delivery", str(row.uid), row.label, data))
-        Delivery.objects.filter(pk=row.pk).update(error=said, lease_owner="", lease_until=None, **change)
+            publish(
+                Fact(Kind.DELIVERY_FAILED, SYSTEM, now, "delivery", str(row.uid), row.label, data)
+            )
+        Delivery.objects.filter(pk=row.pk).update(
+            error=said, lease_owner="", lease_until=None, **change
+        )
         to = row.place()._replace(status=change["status"], reason=change.get("reason", row.reason))
         tallies.shift(tallies.moved([row.place()], [to]))

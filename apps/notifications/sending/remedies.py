@@ -1,4 +1,6 @@
-"""What a refusal of the recipient does to the address, in the transaction that books the refusal."""
+"""What a refusal of the recipient does to the address,
+in the transaction that books the refusal.
+"""
 
 import datetime as dt
 from collections.abc import Iterable
@@ -16,9 +18,12 @@ _REASONS = {Remedy.BOUNCED: SuppressionReason.HARD_BOUNCE, Remedy.STOPPED: Suppr
 
 
 def apply(refusals: Iterable[tuple[str, str, Outcome]], *, now: dt.datetime) -> None:
-    """`refusals`: (channel, address, outcome). Only where the provider said that it is about the recipient.
+    """`refusals`: (channel, address, outcome).
 
-    In the order of the addresses: two senders that meet the same dead ones would else wait for each other in a ring.
+    Only where the provider said that it is about the recipient.
+
+    In the order of the addresses: two senders that meet the same dead ones would else wait for each
+    other in a ring.
     """
     for channel, address, outcome in sorted(refusals, key=lambda each: each[:2]):
         if outcome.result is not Result.PERMANENT_RECIPIENT or not address:
@@ -37,25 +42,34 @@ def apply(refusals: Iterable[tuple[str, str, Outcome]], *, now: dt.datetime) -> 
                     by=SYSTEM,
                     now=now,
                 )
-            except BadAddress:  # no rule of ours would let it in now; then nothing goes there either
+            except (
+                BadAddress
+            ):  # no rule of ours would let it in now; then nothing goes there either
                 continue
 
 
 def refute(*, channel: str, address: str, said_at: dt.datetime, now: dt.datetime) -> None:
-    """A message arrived of which a report had said at `said_at` that its address does not exist: off the list with it.
+    """A message arrived of which a report had said at `said_at` that its address does not exist:
+    off the list with it.
 
-    Only what that report put there, which has its very moment. What other messages met stays, and so does a STOP: it
-    is somebody's word, and no network's arrival takes that back.
+    Only what that report put there, which has its very moment. What other messages met stays, and
+    so does a STOP: it is somebody's word, and no network's arrival takes that back.
     """
     place = channel_of_address(channel)
-    rows = Suppression.objects.filter(channel=place, reason=SuppressionReason.HARD_BOUNCE, created_at=said_at)
+    rows = Suppression.objects.filter(
+        channel=place, reason=SuppressionReason.HARD_BOUNCE, created_at=said_at
+    )
     with suppress(BadAddress):  # then it was never put there
         if entry := rows.filter(key=normalise(place, address)[1]).first():
-            suppression.release(suppression=entry, note="The message did arrive.", by=SYSTEM, now=now)
+            suppression.release(
+                suppression=entry, note="The message did arrive.", by=SYSTEM, now=now
+            )
 
 
 def answered(calls: Iterable[tuple[str, str, Outcome]], *, now: dt.datetime) -> None:
-    """(channel, address, outcome) of all that was handed over: what webhooks answered is remembered."""
+    """(channel, address, outcome) of all that was handed over:
+    what webhooks answered is remembered.
+    """
     answers = []
     for channel, address, outcome in calls:
         if channel != Channel.WEBHOOK:

@@ -1,7 +1,8 @@
-"""Send what is due: claim a slice, look again whether each may go, hand over outside any transaction, record.
+"""Send what is due: claim a slice, look again whether each may go,
+hand over outside any transaction, record.
 
-Read it from `send_lane` down. One thread, this one, has the database; others (line.py) talk to the servers.
-Who claims owns the rows until its lease runs out (held.py); the journal knows what it did.
+Read it from `send_lane` down. One thread, this one, has the database; others (line.py) talk to the
+servers. Who claims owns the rows until its lease runs out (held.py); the journal knows what it did.
 """
 
 import datetime as dt
@@ -29,15 +30,19 @@ from apps.notifications.sending.shift import FIRST_CLAIM, PATIENCE, Shift, give_
 log = logging.getLogger("carillon.send")
 
 WORK_SECONDS = 8.0  # a task works that long, then announces the next
-STATE_SECONDS = 0.1  # pause and cancel are looked for this often, and so is work where all that was due is in hand
-OTHERS_SECONDS = 0.5  # while there is more than enough for the accounts at work: how often the others are thought of
-# Where messages come one by one, a sender that has found some again and again stays for the next ones: another task
-# and another connection for each would cost more than they do.
+# pause and cancel are looked for this often, and so is work where all that was due is in hand
+STATE_SECONDS = 0.1
+# while there is more than enough for the accounts at work: how often the others are thought of
+OTHERS_SECONDS = 0.5
+# Where messages come one by one, a sender that has found some again and again stays for the next
+# ones: another task and another connection for each would cost more than they do.
 LINGER_SECONDS = 0.3
 
 
 def announce_due(*, now: dt.datetime) -> None:
-    """Schedule: wake lanes that have due work and no call waiting, and close notifications that are through."""
+    """Schedule: wake lanes that have due work and no call waiting,
+    and close notifications that are through.
+    """
     for lane in Lane:
         reach = routing.reach(now=now, lane=lane.value)
         if choose.places(lane, reach, now=now, most=1) and waiting(lane) == 0:
@@ -54,18 +59,22 @@ def send_lane(*, name: str, **_: object) -> None:
         answer_all(SEND_TASK, lane=lane)
     with Journal() as journal:
         through = _Sender(lane, journal).run()
-    if not through and waiting(lane) == 0:  # a call that waits already goes on; more would keep other tasks waiting
+    if (
+        not through and waiting(lane) == 0
+    ):  # a call that waits already goes on; more would keep other tasks waiting
         announce(SEND_TASK, lane=lane, name=name)
 
 
 class _Sender:
-    """The thread with the database: it claims for all accounts of a lane, and each has its shift meanwhile.
+    """The thread with the database: it claims for all accounts of a lane,
+    and each has its shift meanwhile.
 
     Side by side, because a code by SMS must not wait until the e-mails before it are gone.
     """
 
     def __init__(self, lane: Lane, journal: Journal) -> None:
-        self._lane, self._journal = lane, journal
+        self._lane = lane
+        self._journal = journal
         self._shifts: dict[int, Shift] = {}  # by account
         self._leaving: list[Shift] | None = None  # who was at work when the time was over
         self._news = threading.Event()
@@ -79,13 +88,16 @@ class _Sender:
 
         A slow server must not keep a task at work until the queue kills it.
         """
-        until, through = time.monotonic() + WORK_SECONDS, False
+        until = time.monotonic() + WORK_SECONDS
+        through = False
         try:
             while not (through or self._errors or self._is_over(until)):
                 self._news.clear()
                 found = self._claim()
                 for shift in self._shifts.values():
-                    if shift.go_on():  # the next channel of a chain may be due, or all that waited for a probe
+                    if (
+                        shift.go_on()
+                    ):  # the next channel of a chain may be due, or all that waited for a probe
                         self._all_in_hand = False
                 self._look_again()
                 self._see_off()
@@ -104,8 +116,9 @@ class _Sender:
         return through
 
     def _is_over(self, until: float) -> bool:
-        """The time is, and all who were at work then have had theirs to get their answers: meanwhile the others go on,
-        as a code must not wait for another account's slow server."""
+        """The time is, and all who were at work then have had theirs to get their answers:
+        meanwhile the others go on, as a code must not wait for another account's slow server.
+        """
         if time.monotonic() < until:
             return False
         if self._leaving is None:
@@ -121,18 +134,23 @@ class _Sender:
 
     def _claim(self) -> bool:
         """Rows for one shift; False where there are none, or nobody needs any."""
-        now, room = time.monotonic(), {account: shift.room() for account, shift in self._shifts.items()}
+        now = time.monotonic()
+        room = {account: shift.room() for account, shift in self._shifts.items()}
         if now < (self._again if any(room.values()) or not room else self._others):
             return False
         idle = self._quiet()
         batch = claim.claim(self._lane, owner=self._journal.owner, size=FIRST_CLAIM, room=room)
         now = time.monotonic()
-        self._all_in_hand = batch is None and all(room.values())  # the accounts with enough were not asked
+        self._all_in_hand = batch is None and all(
+            room.values()
+        )  # the accounts with enough were not asked
         if batch is None:
-            self._again, self._others = now + STATE_SECONDS, now + OTHERS_SECONDS
+            self._again = now + STATE_SECONDS
+            self._others = now + OTHERS_SECONDS
             return False
         self._trickles = self._trickles or (idle and self._found is not None)
-        self._found, self._again = now, now + (STATE_SECONDS if batch.last else 0.0)
+        self._found = now
+        self._again = now + (STATE_SECONDS if batch.last else 0.0)
         self._others = self._again
         if shift := self._shifts.get(batch.account.pk) or self._open(batch):
             shift.put(batch.rows)
@@ -142,12 +160,16 @@ class _Sender:
         account = batch.account
         try:
             shift = self._shifts[account.pk] = Shift(account, self._journal, self._news)
-        except Exception as error:  # a bug, too: it costs its account a pause, else the lane would end here each time
+        except Exception as error:
+            # a bug, too: it costs its account a pause, else the lane would end here each time
             told = isinstance(error, (BadSettings, UnknownProvider, Undecryptable))
             if not told:
                 log.exception("%s can't be opened.", account)
             give_back(self._journal.owner, account, batch.rows)
-            detail = str(error) if told else f"{type(error).__name__}: {error}"
+            if told:
+                detail = str(error)
+            else:
+                detail = f"{type(error).__name__}: {error}"
             health.pause(account, detail=detail, now=timezone.now())
             return None
         return shift
@@ -163,7 +185,9 @@ class _Sender:
                     shift.withdraw(stopped)
 
     def _see_off(self) -> None:
-        """Shifts whose account can't go on end when their connections have; the account may get another one."""
+        """Shifts whose account can't go on end when their connections have;
+        the account may get another one.
+        """
         for account, shift in list(self._shifts.items()):
             if shift.over():
                 del self._shifts[account]
@@ -173,7 +197,9 @@ class _Sender:
         """Nothing is in hand. True: nothing is due either; else some time has passed."""
         if grant.sleep_until_turn(until) or not (self._trickles or self._all_in_hand):
             self._again = 0.0
-        elif self._all_in_hand and not (self._trickles and time.monotonic() - (self._found or 0.0) < LINGER_SECONDS):
+        elif self._all_in_hand and not (
+            self._trickles and time.monotonic() - (self._found or 0.0) < LINGER_SECONDS
+        ):
             return True
         else:
             time.sleep(max(0.0, self._again - time.monotonic()))

@@ -24,24 +24,35 @@ from apps.notifications.sending.line import Connection, Line, work
 
 log = logging.getLogger("carillon.send")
 PATIENCE = 3.0  # and waits that long for answers; whoever waits longer books its answer alone
-FIRST_CLAIM, LARGEST_CLAIM = 100, 1000  # rows; then what goes out in AHEAD_SECONDS. A claim of 100 costs 49 µs a row
+# rows; then what goes out in AHEAD_SECONDS. A claim of 100 costs 49 µs a row
+FIRST_CLAIM = 100
+LARGEST_CLAIM = 1000
 AHEAD_SECONDS = 1.0
 FRESH_SECONDS = 2.0  # consent of those who wait in this process, too
 FLUSH_SECONDS = 0.5
-WIDEN_SECONDS = 0.25  # more connections are opened this often, while this process mostly waits for answers
+WIDEN_SECONDS = (
+    0.25  # more connections are opened this often, while this process mostly waits for answers
+)
 MOSTLY_WAITING = 0.6  # of one core's time
-# A killed sender doubles a message for each of its connections. A site on SQLite is small and gives up some pace for
-# less of that: with four, 10 kills doubled 12 mails.
-MOST_CONNECTIONS = 2 if database.vendor == "sqlite" else 1000
+# A killed sender doubles a message for each of its connections. A site on SQLite is small and gives
+# up some pace for less of that: with four, 10 kills doubled 12 mails.
+if database.vendor == "sqlite":
+    MOST_CONNECTIONS = 2
+else:
+    MOST_CONNECTIONS = 1000
 
 
 class Shift:
     """One account at work: its rows are handed over by its connections, and booked."""
 
     def __init__(self, account: ProviderAccount, journal: Journal, news: threading.Event) -> None:
-        """Raises BadSettings, UnknownProvider, Undecryptable, and what a provider with a bug does."""
-        self._account, self._owner = account, journal.owner
-        self._kind, self._settings = provider(account.provider), routing.settings_in_use(account)
+        """Raises BadSettings, UnknownProvider, Undecryptable,
+        and what a provider with a bug does.
+        """
+        self._account = account
+        self._owner = journal.owner
+        self._kind = provider(account.provider)
+        self._settings = routing.settings_in_use(account)
         self._line = Line(journal=journal, make=self._message, local=self._kind.local, news=news)
         self._most = min(self._kind.connections(self._settings), MOST_CONNECTIONS)
         self._connections: list[Connection] = []
@@ -62,11 +73,18 @@ class Shift:
 
     # ---- what waits here
     def room(self) -> int:
-        """How many more rows it can use: none, or what goes out in AHEAD_SECONDS at the pace so far."""
+        """How many more rows it can use: none,
+        or what goes out in AHEAD_SECONDS at the pace so far.
+        """
         pace = self._done / max(time.monotonic() - self._began, 0.1)
-        most = FIRST_CLAIM if self._kind.local else LARGEST_CLAIM  # this thread's work keeps all others
+        # this thread's work keeps all others
+        most = LARGEST_CLAIM
+        if self._kind.local:
+            most = FIRST_CLAIM
         ahead = int(min(max(pace * AHEAD_SECONDS, FIRST_CLAIM), most))
-        return ahead if self._line.open and self._line.waiting() < ahead // 2 else 0
+        if self._line.open and self._line.waiting() < ahead // 2:
+            return ahead
+        return 0
 
     def put(self, rows: list[Row]) -> None:
         self._line.put(rows)
@@ -83,11 +101,18 @@ class Shift:
 
     # ---- work
     def go_on(self) -> bool:
-        """Keep the books true, and the rows fresh, while the connections hand over. True where something was booked."""
+        """Keep the books true, and the rows fresh, while the connections hand over.
+
+        True where something was booked.
+        """
         booked = 0
         if self._kind.local and self._line.waiting():
             work(self._line, self._session)  # transactions of our own: this thread makes them
-        if self._line.quiet() or time.monotonic() - self._flushed > FLUSH_SECONDS or self._line.full():
+        if (
+            self._line.quiet()
+            or time.monotonic() - self._flushed > FLUSH_SECONDS
+            or self._line.full()
+        ):
             booked = self._book()
         if time.monotonic() - self._fresh > FRESH_SECONDS:
             self._refresh()
@@ -105,18 +130,31 @@ class Shift:
 
     def _widen(self) -> None:
         """More connections while rows wait and this process mostly waits for answers."""
-        now, used = time.monotonic(), time.process_time()
+        now = time.monotonic()
+        used = time.process_time()
         if now - self._widened < WIDEN_SECONDS:
             return
         share = (used - self._used) / (now - self._widened)
-        self._widened, self._used = now, used
-        if share < MOSTLY_WAITING and self._line.waiting() and self._line.open and not self._line.crowded:
+        self._widened = now
+        self._used = used
+        if (
+            share < MOSTLY_WAITING
+            and self._line.waiting()
+            and self._line.open
+            and not self._line.crowded
+        ):
             have = len(self._connections)
             try:
                 for _ in range(min(have, self._most - have)):
-                    self._connections.append(Connection(self._line, self._kind.open(self._settings)))
-            except Exception:  # a bug, or no more threads: the other accounts have nothing to do with it
-                log.exception("%s gets no more than %d connections.", self._account, len(self._connections))
+                    self._connections.append(
+                        Connection(self._line, self._kind.open(self._settings))
+                    )
+            except (
+                Exception
+            ):  # a bug, or no more threads: the other accounts have nothing to do with it
+                log.exception(
+                    "%s gets no more than %d connections.", self._account, len(self._connections)
+                )
                 self._most = len(self._connections)
 
     def _book(self, *, last: bool = False) -> int:
@@ -130,11 +168,19 @@ class Shift:
             return 0
         now = timezone.now()
         if until := health.note(self._account, heard, now=now):
-            log.warning("%s is left alone until %s: %s", self._account, until, self._account.last_error)
+            log.warning(
+                "%s is left alone until %s: %s", self._account, until, self._account.last_error
+            )
             self._line.close()
-        others = [(row.domain, outcome) for row, outcome in results if outcome.result is not Result.ACCEPTED]
+        others = [
+            (row.domain, outcome)
+            for row, outcome in results
+            if outcome.result is not Result.ACCEPTED
+        ]
         domains.heard(account=self._account, results=others, now=now)
-        tallies.finish_all_done({row.notification.pk for row, _ in results} - self._line.notifications(), now=now)
+        tallies.finish_all_done(
+            {row.notification.pk for row, _ in results} - self._line.notifications(), now=now
+        )
         return len(results)
 
     # ---- the end
@@ -150,8 +196,10 @@ class Shift:
         return late or not any(connection.is_alive() for connection in self._connections)
 
     def end(self, *, until: float) -> list[BaseException]:
-        """Wait for answers until then (monotonic), book them, give the rest back. What keeps this process from going
-        on."""
+        """Wait for answers until then (monotonic), book them, give the rest back.
+
+        What keeps this process from going on.
+        """
         self._line.close()
         for connection in self._connections:
             connection.join(max(0.0, until - time.monotonic()))
@@ -160,7 +208,9 @@ class Shift:
         give_back(self._owner, self._account, self._line.withdraw())
         if self._line.fault:
             health.pause(self._account, detail=self._line.fault, now=timezone.now())
-        return [self._line.error] if self._line.error else []
+        if self._line.error:
+            return [self._line.error]
+        return []
 
 
 def give_back(owner: str, account: ProviderAccount, rows: list[Row]) -> None:

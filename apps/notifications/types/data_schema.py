@@ -1,7 +1,9 @@
-"""What the data of a call may look like: the JSON Schema (draft 2020-12) that its type has, or anything.
+"""What the data of a call may look like: the JSON Schema (draft 2020-12) that its type has,
+or anything.
 
-A few lines of schema can ask for years of work: parts that refer to each other twice, patterns that try every way to
-split a text. So a check has SECONDS, and patterns are matched by a library that can be stopped.
+A few lines of schema can ask for years of work: parts that refer to each other twice, patterns that
+try every way to split a text. So a check has SECONDS, and patterns are matched by a library that
+can be stopped.
 """
 
 import datetime as dt
@@ -44,11 +46,15 @@ class Unfit(ValueError):
 
 
 def _is_moment(value: object) -> bool:
-    return not isinstance(value, str) or ("T" in value.upper() and dt.datetime.fromisoformat(value).tzinfo is not None)
+    return not isinstance(value, str) or (
+        "T" in value.upper() and dt.datetime.fromisoformat(value).tzinfo is not None
+    )
 
 
 def _is_uri(value: object) -> bool:
-    return not isinstance(value, str) or (bool(urlsplit(value).scheme) and not set(value) & set(' <>"{}|\\^`'))
+    return not isinstance(value, str) or (
+        bool(urlsplit(value).scheme) and not set(value) & set(' <>"{}|\\^`')
+    )
 
 
 # jsonschema checks these two only with packages that do little more
@@ -57,9 +63,14 @@ _FORMATS.checks("uri", raises=ValueError)(_is_uri)
 
 
 def check_schema(schema: Any) -> None:
-    """Raises BadSchema. Nothing outside the schema is ever fetched: a `$ref` may point into it only."""
+    """Raises BadSchema.
+
+    Nothing outside the schema is ever fetched: a `$ref` may point into it only.
+    """
     if not isinstance(schema, Mapping):
-        raise BadSchema('A schema is a JSON object, such as {"type": "object", "required": ["order_number"]}.')
+        raise BadSchema(
+            'A schema is a JSON object, such as {"type": "object", "required": ["order_number"]}.'
+        )
     try:
         _check_schema(schema)
     except RecursionError:
@@ -76,10 +87,18 @@ def _check_schema(schema: Mapping[str, Any]) -> None:
     except strict_json.BadJson as error:
         raise BadSchema(f"It {error}.") from error
     if (size := len(json.dumps(schema, ensure_ascii=False))) > MOST:
-        raise BadSchema(f"It has {size:,} characters. {MOST:,} are possible; check the outer parts only.")
-    if schema.get("$schema", Draft202012Validator.META_SCHEMA["$id"]) != Draft202012Validator.META_SCHEMA["$id"]:
+        raise BadSchema(
+            f"It has {size:,} characters. {MOST:,} are possible; check the outer parts only."
+        )
+    if (
+        schema.get("$schema", Draft202012Validator.META_SCHEMA["$id"])
+        != Draft202012Validator.META_SCHEMA["$id"]
+    ):
         raise BadSchema(f"Leave out $schema, or write {Draft202012Validator.META_SCHEMA['$id']}.")
-    for keyword in ("$schema", "patternProperties"):  # the library would check these parts without our limits
+    for keyword in (
+        "$schema",
+        "patternProperties",
+    ):  # the library would check these parts without our limits
         if f'"{keyword}":' in json.dumps(_plain(schema)):
             raise BadSchema(f"It has {keyword} inside, which can't be used here.")
     try:
@@ -92,7 +111,9 @@ def _check_schema(schema: Mapping[str, Any]) -> None:
     for ref in _refs(schema):
         try:
             if not ref.startswith("#"):
-                raise BadSchema(f"$ref {ref!r} leads elsewhere. Copy that part into $defs, and refer to #/$defs/….")
+                raise BadSchema(
+                    f"$ref {ref!r} leads elsewhere. Copy that part into $defs, and refer to #/$defs/…."
+                )
             resolver.lookup(ref)
         except Unresolvable:
             raise BadSchema(f"$ref {ref!r} leads nowhere in this schema.") from None
@@ -114,9 +135,13 @@ def _ask(schema: Mapping[str, Any], data: Mapping[str, Any]) -> None:
     try:
         fault = best_match(_compiled(json.dumps(schema)).iter_errors(data))
     except RecursionError:
-        raise BadSchema("It refers to itself without end, or the data is nested too deeply.") from None
+        raise BadSchema(
+            "It refers to itself without end, or the data is nested too deeply."
+        ) from None
     except TimeoutError:
-        raise BadSchema("That takes too long: simplify its patterns, and what refers to parts that refer on.") from None
+        raise BadSchema(
+            "That takes too long: simplify its patterns, and what refers to parts that refer on."
+        ) from None
     except (OverflowError, regex.error) as error:
         raise BadSchema(f"A number or a pattern can't be used: {error}.") from None
     finally:
@@ -142,12 +167,18 @@ def _pattern(validator: Any, pattern: str, value: Any, schema: Any) -> Iterator[
 
 def _unique(validator: Any, wanted: bool, value: Any, schema: Any) -> Iterator[ValidationError]:
     # the library compares objects each with each
-    if wanted and isinstance(value, list) and len({json.dumps(each, sort_keys=True) for each in value}) < len(value):
+    if (
+        wanted
+        and isinstance(value, list)
+        and len({json.dumps(each, sort_keys=True) for each in value}) < len(value)
+    ):
         yield ValidationError(f"{value!r} has non-unique elements")
 
 
 _OURS = {**Draft202012Validator.VALIDATORS, "pattern": _pattern, "uniqueItems": _unique}
-_Validator = extend(Draft202012Validator, {name: _in_time(keyword) for name, keyword in _OURS.items()})
+_Validator = extend(
+    Draft202012Validator, {name: _in_time(keyword) for name, keyword in _OURS.items()}
+)
 
 
 @lru_cache(maxsize=256)  # to build one takes some 50 times as long as to ask it
@@ -157,7 +188,9 @@ def _compiled(schema: str) -> Any:
 
 
 def _plain(schema: Mapping[str, Any]) -> dict[str, Any]:
-    """Without the name of the draft: by that the library would take its own validator for this part."""
+    """Without the name of the draft: by that the library would take its own validator for this
+    part.
+    """
     return {name: part for name, part in schema.items() if name != "$schema"}
 
 

@@ -52,27 +52,47 @@ class TypeValues:
 def check(values: TypeValues) -> None:
     """The rules the database also keeps, and those it can't. Raises BadType with what to do."""
     if not values.name.strip():
-        raise BadType("name", "Give this message type a name; followers read it in their preferences.")
+        raise BadType(
+            "name", "Give this message type a name; followers read it in their preferences."
+        )
     if values.category not in Category.values:
-        raise BadType("category", f"{values.category!r} is not one of: {', '.join(Category.values)}.")
+        raise BadType(
+            "category", f"{values.category!r} is not one of: {', '.join(Category.values)}."
+        )
     if values.doubt_policy not in DoubtPolicy.values:
-        raise BadType("doubt_policy", f"{values.doubt_policy!r} is not one of: {', '.join(DoubtPolicy.values)}.")
+        raise BadType(
+            "doubt_policy",
+            f"{values.doubt_policy!r} is not one of: {', '.join(DoubtPolicy.values)}.",
+        )
     if values.category == Category.MARKETING and not values.commercial:
-        raise BadType("commercial", "Marketing is always commercial: it obeys the global opt-out. Tick Commercial.")
+        raise BadType(
+            "commercial",
+            "Marketing is always commercial: it obeys the global opt-out. Tick Commercial.",
+        )
     if values.category == Category.CRITICAL and values.commercial:
         raise BadType(
-            "commercial", "Critical messages can't be switched off, so they can't be commercial. Untick Commercial."
+            "commercial",
+            "Critical messages can't be switched off, so they can't be commercial. Untick Commercial.",
         )
     if not values.channels:
-        raise BadType("channels", "Choose at least one channel; without one nothing of this kind can be sent.")
+        raise BadType(
+            "channels", "Choose at least one channel; without one nothing of this kind can be sent."
+        )
     if unknown := sorted(set(values.channels) - set(Channel.values)):
-        raise BadType("channels", f"{', '.join(unknown)} is not one of: {', '.join(Channel.values)}.")
+        raise BadType(
+            "channels", f"{', '.join(unknown)} is not one of: {', '.join(Channel.values)}."
+        )
     for field, what in (("default_channels", "on by default"), ("locked_channels", "locked")):
         if extra := sorted(set(getattr(values, field)) - set(values.channels)):
-            raise BadType(field, f"{_labels(extra)} can't be {what}: this kind is not offered there.")
+            raise BadType(
+                field, f"{_labels(extra)} can't be {what}: this kind is not offered there."
+            )
     if values.locked_channels and values.commercial:
         # a lock goes before the global opt-out (followers/verdict.py)
-        raise BadType("locked_channels", "Commercial messages can't be locked on: people must be able to refuse them.")
+        raise BadType(
+            "locked_channels",
+            "Commercial messages can't be locked on: people must be able to refuse them.",
+        )
     _check_sending(values)
 
 
@@ -83,18 +103,28 @@ def _check_sending(values: TypeValues) -> None:
         except BadSchema as error:
             raise BadType("schema", str(error)) from error
     if values.digest and values.category == Category.CRITICAL:
-        raise BadType("digest", "Critical messages go at once, so they can't wait for a digest. Untick it.")
+        raise BadType(
+            "digest", "Critical messages go at once, so they can't wait for a digest. Untick it."
+        )
     if (values.throttle_count is None) != (values.throttle_seconds is None):
-        missing = "throttle_count" if values.throttle_count is None else "throttle_seconds"
-        raise BadType(missing, "A throttle is a number of messages and a time: give both, or neither.")
+        missing = "throttle_seconds"
+        if values.throttle_count is None:
+            missing = "throttle_count"
+        raise BadType(
+            missing, "A throttle is a number of messages and a time: give both, or neither."
+        )
     for field, most in (("lifetime", YEAR), ("throttle_seconds", YEAR), ("throttle_count", 1000)):
         number = getattr(values, field)
         if number is not None and not 1 <= number <= most:
             raise BadType(field, f"Give a number from 1 to {most:,}, or none.")
     if len(values.fallback) == 1 or len(set(values.fallback)) < len(values.fallback):
-        raise BadType("fallback", "Name two or more different channels, or none: then all are used at once.")
+        raise BadType(
+            "fallback", "Name two or more different channels, or none: then all are used at once."
+        )
     if extra := sorted(set(values.fallback) - set(values.channels)):
-        raise BadType("fallback", f"{', '.join(extra)} can't be in the chain: this kind is not offered there.")
+        raise BadType(
+            "fallback", f"{', '.join(extra)} can't be in the chain: this kind is not offered there."
+        )
     if not 1 <= values.fallback_after <= YEAR:
         raise BadType("fallback_after", f"Give a number from 1 to {YEAR:,}.")
 
@@ -128,11 +158,16 @@ def change_type(
     by: Actor,
     now: dt.datetime,
 ) -> NotificationType:
-    """What followers chose stays as it is. Raises BadType. Nothing is written when nothing differs."""
+    """What followers chose stays as it is.
+
+    Raises BadType. Nothing is written when nothing differs.
+    """
     check(values)
     with transaction.atomic():
         row = NotificationType.objects.select_for_update().get(pk=notification_type.pk)
-        spoken = TypeTemplate.objects.filter(notification_type=row).select_related("template").first()
+        spoken = (
+            TypeTemplate.objects.filter(notification_type=row).select_related("template").first()
+        )
         before = _described(values_of(row), spoken.template if spoken else None)
         after = _described(values, template)
         changed = [name for name in after if before[name] != after[name]]
@@ -158,8 +193,14 @@ def values_of(row: NotificationType) -> TypeValues:
 
 def template_of(notification_type: NotificationType) -> Template | None:
     """The template that speaks for this type when a caller names none."""
-    spoken = TypeTemplate.objects.filter(notification_type=notification_type).select_related("template").first()
-    return spoken.template if spoken else None
+    spoken = (
+        TypeTemplate.objects.filter(notification_type=notification_type)
+        .select_related("template")
+        .first()
+    )
+    if spoken:
+        return spoken.template
+    return None
 
 
 def _columns(values: TypeValues) -> dict[str, Any]:
@@ -171,7 +212,9 @@ def _columns(values: TypeValues) -> dict[str, Any]:
             default_channels=list(values.default_channels),
             locked_channels=list(values.locked_channels),
             fallback=list(values.fallback),
-            translations={language: dict(words) for language, words in (values.translations or {}).items()},
+            translations={
+                language: dict(words) for language, words in (values.translations or {}).items()
+            },
         )
     )
 
@@ -184,10 +227,19 @@ def _speak(row: NotificationType, template: Template | None) -> None:
     if template is None:
         TypeTemplate.objects.filter(notification_type=row).delete()
     else:
-        TypeTemplate.objects.update_or_create(notification_type=row, defaults={"template": template})
+        TypeTemplate.objects.update_or_create(
+            notification_type=row, defaults={"template": template}
+        )
 
 
-def _tell(row: NotificationType, *, before: dict[str, Any], after: dict[str, Any], by: Actor, now: dt.datetime) -> None:
+def _tell(
+    row: NotificationType,
+    *,
+    before: dict[str, Any],
+    after: dict[str, Any],
+    by: Actor,
+    now: dt.datetime,
+) -> None:
     publish(
         Fact(
             Kind.TYPE_CHANGED,

@@ -1,4 +1,6 @@
-"""Believable people for the demo world: names that fit their language, addresses that can't be anybody's."""
+"""Believable people for the demo world: names that fit their language,
+addresses that can't be anybody's.
+"""
 
 import random
 import unicodedata
@@ -6,7 +8,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-# language: (share, zones, women, men, surnames); whole names as "native/latin" where no surnames are given
+# language: (share, zones, women, men, surnames);
+# whole names as "native/latin" where no surnames are given
 _PEOPLE: dict[str, tuple[int, str, str, str, str]] = {
     "en": (
         30,
@@ -119,7 +122,10 @@ def people(count: int, *, seed: int = 7) -> Iterator[Person]:
         plan = chance.choices(("free", "pro", "team"), (60, 28, 12))[0]
         shares_of_tags = {"Newsletter": 0.7, "Events": 0.25, "Beta testers": 0.12}
         tags = [tag for tag, share in shares_of_tags.items() if chance.random() < share]
-        tags += ["Customers"] if plan != "free" else []
+        if plan != "free":
+            tags += ["Customers"]
+        else:
+            tags += []
         yield Person(
             name=name,
             email=email,
@@ -146,4 +152,8 @@ def _name(language: str, chance: random.Random) -> tuple[str, str]:
 
 def _ascii(word: str) -> str:
     # letters with marks lose them: ü is u
-    return unicodedata.normalize("NFKD", word.lower().translate(_LETTERS)).encode("ascii", "ignore").decode()
+    return (
+        unicodedata.normalize("NFKD", word.lower().translate(_LETTERS))
+        .encode("ascii", "ignore")
+        .decode()
+    )

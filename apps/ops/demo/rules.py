@@ -1,4 +1,6 @@
-"""The demo world's rules: when some people want to be written to, how much is too much, and what goes out by itself."""
+"""The demo world's rules: when some people want to be written to, how much is too much,
+and what goes out by itself.
+"""
 
 import datetime as dt
 from collections.abc import Sequence
@@ -115,7 +117,9 @@ def let_things_happen(followers: Sequence[Follower], *, now: dt.datetime) -> Non
             occurred_at=now - dt.timedelta(minutes=7 * place),
             dedup_id=number,
         )
-        for place, (follower, (number, item, total)) in enumerate(zip(followers[5::40], orders, strict=False))
+        for place, (follower, (number, item, total)) in enumerate(
+            zip(followers[5::40], orders, strict=False)
+        )
     ]
     for follower, days in zip(followers[9::40], (10, 45), strict=False):
         data = {

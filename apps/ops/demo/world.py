@@ -1,4 +1,6 @@
-"""The demo world: believable people, messages and staff, made through the same acts that staff and programs use."""
+"""The demo world: believable people, messages and staff,
+made through the same acts that staff and programs use.
+"""
 
 import datetime as dt
 import random
@@ -51,15 +53,21 @@ def is_empty() -> bool:
 
 
 def make_demo_world(*, now: dt.datetime) -> DemoWorld:
-    """All of it or, after a fault, nothing. The first campaign is started: workers send it to the mailbox.
+    """All of it or, after a fault, nothing.
+
+    The first campaign is started: workers send it to the mailbox.
 
     Raises DemoRefused in production mode and when the database is in use.
     """
     if settings.PRODUCTION:
-        raise DemoRefused("The demo world is never made in production mode. Use manage.py setup_site instead.")
+        raise DemoRefused(
+            "The demo world is never made in production mode. Use manage.py setup_site instead."
+        )
     with transaction.atomic():
         if not is_empty():
-            raise DemoRefused("This database is in use already; the demo world is only made in an empty one.")
+            raise DemoRefused(
+                "This database is in use already; the demo world is only made in an empty one."
+            )
         by = command("demo")
         templates = set_up_site(by=by, now=now).templates
         staff = {name: _make_staff(name, by=by, now=now) for name in STAFF}
@@ -67,7 +75,9 @@ def make_demo_world(*, now: dt.datetime) -> DemoWorld:
         _let_some_speak(followers, now=now)
         let_some_choose_hours(followers, now=now)
         segments = _make_segments(by=staff["editor"], now=now)
-        campaigns = _make_campaigns(segments, editor=staff["editor"], sender=staff["sender"], now=now)
+        campaigns = _make_campaigns(
+            segments, editor=staff["editor"], sender=staff["sender"], now=now
+        )
         make_rules(segments, by=staff["sender"], now=now)
         let_things_happen(followers, now=now)
     return DemoWorld(len(followers), len(segments), len(templates), len(campaigns))
@@ -89,7 +99,9 @@ def _make_staff(username: str, *, by: Actor, now: dt.datetime) -> Actor:
 
 
 def _make_followers(*, by: Actor, now: dt.datetime) -> list[Follower]:
-    """Most by e-mail; a few with a phone as well, and a few known by name only, who are reached in-app."""
+    """Most by e-mail; a few with a phone as well, and a few known by name only,
+    who are reached in-app.
+    """
     crowd = sorted(people(FOLLOWERS), key=lambda person: -person.days_ago)
     made = []
     for number, person in enumerate(crowd, start=1):
@@ -113,7 +125,9 @@ def _make_followers(*, by: Actor, now: dt.datetime) -> list[Follower]:
 
 
 def _let_some_speak(followers: Sequence[Follower], *, now: dt.datetime) -> None:
-    """Some unsubscribed, some switched one thing off, some addresses bounced: lists and results show every reason."""
+    """Some unsubscribed, some switched one thing off, some addresses bounced:
+    lists and results show every reason.
+    """
     chance = random.Random(11)  # noqa: S311  # a story, not a secret
     reasons = ("Too many messages", "Not interesting any more", "I never signed up", "")
     for follower in followers:
@@ -121,13 +135,33 @@ def _let_some_speak(followers: Sequence[Follower], *, now: dt.datetime) -> None:
         lot = chance.random()
         since = now - dt.timedelta(days=chance.uniform(0, 30))
         if lot < 0.06:
-            unsubscribe(follower=follower, source="preference_center", reason=chance.choice(reasons), by=by, now=since)
+            unsubscribe(
+                follower=follower,
+                source="preference_center",
+                reason=chance.choice(reasons),
+                by=by,
+                now=since,
+            )
         elif lot < 0.12:
             cells: dict[tuple[str, str], bool | None] = {("update", Channel.EMAIL): False}
-            set_preferences(follower=follower, cells=cells, mutes={}, source="preference_center", by=by, now=since)
+            set_preferences(
+                follower=follower,
+                cells=cells,
+                mutes={},
+                source="preference_center",
+                by=by,
+                now=since,
+            )
         elif lot < 0.15:
             mutes = {Channel.IN_APP.value: True}
-            set_preferences(follower=follower, cells={}, mutes=mutes, source="preference_center", by=by, now=since)
+            set_preferences(
+                follower=follower,
+                cells={},
+                mutes=mutes,
+                source="preference_center",
+                by=by,
+                now=since,
+            )
         elif lot < 0.17 and (address := follower.addresses.filter(channel=Channel.EMAIL).first()):
             suppress(
                 channel=Channel.EMAIL,
@@ -141,9 +175,13 @@ def _let_some_speak(followers: Sequence[Follower], *, now: dt.datetime) -> None:
 
 def _make_segments(*, by: Actor, now: dt.datetime) -> dict[str, Segment]:
     questions = {
-        "Paying customers": {"all": [{"field": "metadata.plan", "op": "in", "value": ["pro", "team"]}]},
+        "Paying customers": {
+            "all": [{"field": "metadata.plan", "op": "in", "value": ["pro", "team"]}]
+        },
         "Read Russian": {"all": [{"field": "language", "op": "is", "value": "ru"}]},
-        "New in the last 30 days": {"all": [{"field": "created_at", "op": "within_days", "value": 30}]},
+        "New in the last 30 days": {
+            "all": [{"field": "created_at", "op": "within_days", "value": 30}]
+        },
         "Event lovers on a free plan": {
             "all": [
                 {"field": "tag", "op": "is", "value": "events"},
@@ -151,10 +189,15 @@ def _make_segments(*, by: Actor, now: dt.datetime) -> dict[str, Segment]:
             ]
         },
     }
-    return {name: make_segment(name=name, rules=rules, by=by, now=now) for name, rules in questions.items()}
+    return {
+        name: make_segment(name=name, rules=rules, by=by, now=now)
+        for name, rules in questions.items()
+    }
 
 
-def _make_campaigns(segments: dict[str, Segment], *, editor: Actor, sender: Actor, now: dt.datetime) -> list[Campaign]:
+def _make_campaigns(
+    segments: dict[str, Segment], *, editor: Actor, sender: Actor, now: dt.datetime
+) -> list[Campaign]:
     news = compose.create_campaign(
         name="Shared dashboards are here",
         notification_type=NotificationType.objects.get(key="update"),
@@ -177,10 +220,15 @@ def _make_campaigns(segments: dict[str, Segment], *, editor: Actor, sender: Acto
         notification_type=NotificationType.objects.get(key="promotion"),
         template=Template.objects.get(key="event_invitation"),
         channels=[Channel.EMAIL],
-        audience={"tags": ["events"], "exclude_segments": [str(segments["New in the last 30 days"].uid)]},
+        audience={
+            "tags": ["events"],
+            "exclude_segments": [str(segments["New in the last 30 days"].uid)],
+        },
         data={
             "event": "User meeting",
-            "starts_at": (now + dt.timedelta(days=24)).replace(hour=16, minute=0, second=0, microsecond=0).isoformat(),
+            "starts_at": (now + dt.timedelta(days=24))
+            .replace(hour=16, minute=0, second=0, microsecond=0)
+            .isoformat(),
             "place": "Online",
             "about": "Three short talks, then your questions.",
             "agenda": ["What is new", "How others work with it", "Ask the makers"],

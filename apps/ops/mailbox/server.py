@@ -39,13 +39,22 @@ class Keeper:
 
 
 async def serve(folder: Path, port: int) -> None:
-    """Accept mail on this machine's loopback until SIGTERM or SIGINT. Raises OSError when the port is taken."""
+    """Accept mail on this machine's loopback until SIGTERM or SIGINT.
+
+    Raises OSError when the port is taken.
+    """
     keeper, loop, stop = Keeper(folder), asyncio.get_running_loop(), asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
 
     def session() -> SMTP:
-        return SMTP(keeper, hostname="mailbox", enable_SMTPUTF8=True, decode_data=False, data_size_limit=LARGEST)
+        return SMTP(
+            keeper,
+            hostname="mailbox",
+            enable_SMTPUTF8=True,
+            decode_data=False,
+            data_size_limit=LARGEST,
+        )
 
     server = await loop.create_server(session, "127.0.0.1", port)
     log.info("The development mailbox listens on 127.0.0.1:%d.", port)

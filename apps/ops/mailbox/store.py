@@ -1,4 +1,6 @@
-"""Accepted mails as files: `<id>.eml` with the bytes as they came, `<id>.json` with the envelope."""
+"""Accepted mails as files: `<id>.eml` with the bytes as they came,
+`<id>.json` with the envelope.
+"""
 
 import datetime as dt
 import email
@@ -18,7 +20,10 @@ _NAME = re.compile(r"[0-9a-f]{32}")
 
 @dataclass(frozen=True, slots=True)
 class Letter:
-    """What a list shows. `sender` and `recipients` are the envelope's, `subject` is the header's."""
+    """What a list shows.
+
+    `sender` and `recipients` are the envelope's, `subject` is the header's.
+    """
 
     id: str
     sender: str
@@ -31,8 +36,13 @@ class Letter:
         return dt.datetime.fromisoformat(self.at)
 
 
-def keep(folder: Path, *, sender: str, recipients: Sequence[str], content: bytes, now: dt.datetime) -> Letter:
-    """Store one mail; when this returns it can be listed. Names are time-ordered, so the newest sorts last."""
+def keep(
+    folder: Path, *, sender: str, recipients: Sequence[str], content: bytes, now: dt.datetime
+) -> Letter:
+    """Store one mail; when this returns it can be listed.
+
+    Names are time-ordered, so the newest sorts last.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     subject = str(parse(content).get("Subject", ""))
     letter = Letter(uuid7().hex, sender, list(recipients), subject, now.isoformat())
@@ -53,13 +63,18 @@ def prune(folder: Path, *, kept: int = KEPT) -> int:
 
 
 def letters(folder: Path, *, text: str = "", before: str = "") -> Iterator[Letter]:
-    """Newest first, older than the id `before`; those with `text` in a recipient or the subject, in any case."""
+    """Newest first, older than the id `before`; those with `text` in a recipient or the subject,
+    in any case.
+    """
     wanted = text.casefold()
     for path in sorted(folder.glob("*.eml"), reverse=True):
         if before and path.stem >= before:
             continue
         letter = _envelope(path)
-        if letter and (not wanted or any(wanted in field.casefold() for field in [letter.subject, *letter.recipients])):
+        if letter and (
+            not wanted
+            or any(wanted in field.casefold() for field in [letter.subject, *letter.recipients])
+        ):
             yield letter
 
 
@@ -70,7 +85,9 @@ def letter(folder: Path, id: str) -> tuple[Letter, bytes] | None:
     path = folder / f"{id}.eml"
     found = _envelope(path)
     try:
-        return (found, path.read_bytes()) if found else None
+        if found:
+            return found, path.read_bytes()
+        return None
     except FileNotFoundError:
         return None
 

@@ -18,7 +18,8 @@ from apps.ops.mailbox import store
 
 PAGE = 50
 TABS = {"html": "HTML", "text": "Text", "headers": "Headers", "source": "Source"}
-# A mail is a stranger's page: it may show pictures and its own styles and open links elsewhere, nothing more.
+# A mail is a stranger's page: it may show pictures and its own styles and open links elsewhere,
+# nothing more.
 MAIL_CSP = (
     "default-src 'none'; style-src 'unsafe-inline'; img-src data: https: http:; frame-ancestors 'self'; "
     "sandbox allow-popups allow-popups-to-escape-sandbox"
@@ -71,10 +72,13 @@ def index(request: HttpRequest) -> HttpResponse:
 @require_safe
 def message(request: HttpRequest, id: str) -> HttpResponse:
     letter, content = _letter(id)
-    html, text = store.body(content, "html"), store.body(content, "plain")
+    html = store.body(content, "html")
+    text = store.body(content, "plain")
     tab = request.GET.get("tab", "")
     if tab not in TABS:
-        tab = "html" if html is not None else "text"
+        tab = "text"
+        if html is not None:
+            tab = "html"
     context = {
         "letter": letter,
         "tabs": TABS.items(),
@@ -91,7 +95,9 @@ def message(request: HttpRequest, id: str) -> HttpResponse:
 @requires(Capability.VIEW)
 @require_safe
 def html(request: HttpRequest, id: str) -> HttpResponse:
-    """The mail's HTML as its own page for the frame, with its own policy; links open in a new tab."""
+    """The mail's HTML as its own page for the frame, with its own policy;
+    links open in a new tab.
+    """
     _, content = _letter(id)
     page = store.body(content, "html")
     if page is None:

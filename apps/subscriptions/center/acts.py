@@ -36,7 +36,8 @@ def save(
     reason: str = "",
     proof: Proof,
 ) -> Saved:
-    """Store words, `fields` (language, time_zone, measured) and `wishes` (rhythm.py), together or not at all.
+    """Store words, `fields` (language, time_zone, measured) and `wishes` (rhythm.py),
+    together or not at all.
 
     Raises what consent.set_preferences, contacts.change_follower and rhythm.set_rhythm raise.
     """
@@ -49,14 +50,24 @@ def save(
             reason=reason,
             **proof,
         )
-        were = {name: getattr(follower, name) for name, value in fields.items() if getattr(follower, name) != value}
+        were = {
+            name: getattr(follower, name)
+            for name, value in fields.items()
+            if getattr(follower, name) != value
+        }
         if were:
             changes: Any = {name: fields[name] for name in were}
             change_follower(follower=follower, by=proof["by"], now=proof["now"], **changes)
-        turn = rhythm.set_rhythm(follower=follower, **proof, **wishes) if wishes else None
+        turn = None
+        if wishes:
+            turn = rhythm.set_rhythm(follower=follower, **proof, **wishes)
     if not change and not were and not turn:
         return Saved("")
-    before = {"words": change.before.as_json(), "fields": were, "wishes": rhythm.as_json(turn.before) if turn else {}}
+    before = {
+        "words": change.before.as_json(),
+        "fields": were,
+        "wishes": rhythm.as_json(turn.before) if turn else {},
+    }
     return Saved(tokens.make(_UNDO, {"f": str(follower.uid), **before}))
 
 
@@ -68,7 +79,11 @@ def readable_undo(follower: Follower, token: str) -> tuple[Words, dict[str, Any]
         return None
     if payload["f"] != str(follower.uid):
         return None
-    return Words.from_json(payload["words"]), payload["fields"], rhythm.from_json(payload.get("wishes", {}))
+    return (
+        Words.from_json(payload["words"]),
+        payload["fields"],
+        rhythm.from_json(payload.get("wishes", {})),
+    )
 
 
 def undo(*, follower: Follower, token: str, proof: Proof) -> bool:
@@ -82,23 +97,38 @@ def undo(*, follower: Follower, token: str, proof: Proof) -> bool:
     words, fields, wishes = found
     if (pause := wishes.get("snoozed_until")) and pause <= proof["now"]:
         wishes["snoozed_until"] = None  # it would be over by now
-    editable = {(row.key, cell.channel) for row in matrix.matrix(follower) for cell in row.cells if cell.editable}
-    cells: dict[Key, bool | None] = {key: said for key, said in words.cells.items() if key in editable}
+    editable = {
+        (row.key, cell.channel)
+        for row in matrix.matrix(follower)
+        for cell in row.cells
+        if cell.editable
+    }
+    cells: dict[Key, bool | None] = {
+        key: said for key, said in words.cells.items() if key in editable
+    }
     save(
-        follower=follower, words=Words(cells, words.mutes, words.subscribed), fields=fields, wishes=wishes, proof=proof
+        follower=follower,
+        words=Words(cells, words.mutes, words.subscribed),
+        fields=fields,
+        wishes=wishes,
+        proof=proof,
     )
     return True
 
 
 def opt_out(*, follower: Follower, type_key: str, proof: Proof) -> None:
-    """Off with the type the mail was about, on e-mail: that is what the person is looking at. "" means everything.
+    """Off with the type the mail was about, on e-mail: that is what the person is looking at.
 
-    Where that cell can't be said (the type is gone, or locked) everything commercial goes off: somebody who asks to
-    be left alone must not be ignored because of how we are set up.
+    "" means everything.
+
+    Where that cell can't be said (the type is gone, or locked) everything commercial goes off:
+    somebody who asks to be left alone must not be ignored because of how we are set up.
     """
     if type_key:
         try:
-            acts.set_preferences(follower=follower, cells={(type_key, Channel.EMAIL): False}, mutes={}, **proof)
+            acts.set_preferences(
+                follower=follower, cells={(type_key, Channel.EMAIL): False}, mutes={}, **proof
+            )
             return
         except (acts.UnknownCell, acts.Locked):
             pass
@@ -107,4 +137,7 @@ def opt_out(*, follower: Follower, type_key: str, proof: Proof) -> None:
 
 def is_out(follower: Follower, type_key: str) -> bool:
     """Did the person already say what `opt_out` would say?"""
-    return not follower.subscribed or matrix.own_words(follower).get((type_key, Channel.EMAIL)) is False
+    return (
+        not follower.subscribed
+        or matrix.own_words(follower).get((type_key, Channel.EMAIL)) is False
+    )

@@ -1,4 +1,6 @@
-"""The browser of the preference page: connect it for web push, keep it known, disconnect it; and its service worker."""
+"""The browser of the preference page: connect it for web push, keep it known, disconnect it;
+and its service worker.
+"""
 
 import re
 
@@ -13,19 +15,27 @@ from apps.subscriptions.center.page import SOURCE, back
 from apps.subscriptions.public import follower_of, proof, public_page, read_link
 
 # In this order: each names the ones before it in its user agent, too.
-_BROWSERS = (("Edg", "Edge"), ("OPR", "Opera"), ("Firefox", "Firefox"), ("Chrome", "Chrome"), ("Safari", "Safari"))
+_BROWSERS = (
+    ("Edg", "Edge"),
+    ("OPR", "Opera"),
+    ("Firefox", "Firefox"),
+    ("Chrome", "Chrome"),
+    ("Safari", "Safari"),
+)
 _SYSTEMS = ("Android", "iPhone", "iPad", "Windows", "Macintosh", "Linux")
 
 
 @public_page
 @require_POST
 def connect(request: HttpRequest, token: str) -> HttpResponse:
-    """The browser's subscription, as the page and the service worker send it: at first, on each visit, and renewed.
+    """The browser's subscription, as the page and the service worker send it: at first,
+    on each visit, and renewed.
 
     `replaces` is the endpoint that this one follows. 204, or 400 with the reason.
     """
     follower = follower_of(read_link("preferences", token))
-    said, sent = proof(request, follower, SOURCE), request.POST
+    said = proof(request, follower, SOURCE)
+    sent = request.POST
     try:
         with transaction.atomic():
             known = {row.key: row for row in register.devices_of(follower)}
@@ -63,7 +73,10 @@ def remove(request: HttpRequest, token: str) -> HttpResponse:
 
 @require_safe
 def worker(request: HttpRequest) -> FileResponse:
-    """The service worker's script. Asked for anew on each visit, so that a faulty one does not stay."""
+    """The service worker's script.
+
+    Asked for anew on each visit, so that a faulty one does not stay.
+    """
     script = (settings.BASE_DIR / "static/carillon/push-worker.js").open("rb")
     answer = FileResponse(script, content_type="text/javascript")
     answer["Cache-Control"] = "no-cache"

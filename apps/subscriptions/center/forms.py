@@ -16,7 +16,17 @@ from apps.lib.wallclock import instant
 from apps.subscriptions.center.wording import REASONS
 
 # The rest of the IANA list are old names and offsets.
-_AREAS = ("Africa", "America", "Antarctica", "Asia", "Atlantic", "Australia", "Europe", "Indian", "Pacific")
+_AREAS = (
+    "Africa",
+    "America",
+    "Antarctica",
+    "Asia",
+    "Atlantic",
+    "Australia",
+    "Europe",
+    "Indian",
+    "Pacific",
+)
 
 _MORNING = dt.time(8)  # when a pause of days ends
 
@@ -36,20 +46,27 @@ class Fields(forms.Form):
             field.widget.attrs["class"] = "form-select"
 
     def moved(self) -> dict[str, Any]:
-        """Those that differ from what the page showed (`<name>_was`), and the switch `measured` likewise."""
+        """Those that differ from what the page showed (`<name>_was`),
+        and the switch `measured` likewise.
+        """
         moved = {
             name: value
             for name, value in self.cleaned_data.items()
             if value != self.data.get(f"{name}_was", self.initial[name])
         }
         # an unticked box is not sent: only a page that showed it can mean it
-        if "measured_was" in self.data and (on := "measured" in self.data) != (self.data["measured_was"] == "on"):
+        if "measured_was" in self.data and (on := "measured" in self.data) != (
+            self.data["measured_was"] == "on"
+        ):
             moved["measured"] = on
         return moved
 
 
 class Pause(forms.Form):
-    """For how long nothing should come. The buttons and the day are one field each; the buttons go first."""
+    """For how long nothing should come.
+
+    The buttons and the day are one field each; the buttons go first.
+    """
 
     until = forms.CharField(required=False)
     day = forms.DateField(required=False)
@@ -81,9 +98,14 @@ class Reason(forms.Form):
     words = forms.CharField(max_length=250, required=False, widget=forms.Textarea)
 
     def text(self) -> str:
-        """ "too_many: their own words"; whatever was not understood is left out, for it must not stop an opt-out."""
+        """ "too_many: their own words"; whatever was not understood is left out,
+        for it must not stop an opt-out.
+        """
         self.is_valid()
-        said = (self.cleaned_data.get("why", ""), " ".join(self.cleaned_data.get("words", "").split()))
+        said = (
+            self.cleaned_data.get("why", ""),
+            " ".join(self.cleaned_data.get("words", "").split()),
+        )
         return ": ".join(part for part in said if part)
 
 
@@ -102,7 +124,9 @@ class Ask(forms.Form):
             return normalise(Channel.EMAIL, self.cleaned_data["email"])[1]
         except BadAddress:
             raise forms.ValidationError(
-                _("This does not look like an email address. It needs an @, such as name@example.com.")
+                _(
+                    "This does not look like an email address. It needs an @, such as name@example.com."
+                )
             ) from None
 
 
@@ -123,5 +147,11 @@ def _zones(current: str) -> list[tuple[str, Any]]:
         if place and area in groups:
             groups[area].append((name, place.replace("_", " ").replace("/", " / ")))
     known = {name for names in groups.values() for name, _label in names}
-    other = [(current, current)] if current and current not in known else []
-    return [("", _("Same as this site (%(zone)s)") % {"zone": settings.TIME_ZONE}), *other, *groups.items()]
+    other = []
+    if current and current not in known:
+        other = [(current, current)]
+    return [
+        ("", _("Same as this site (%(zone)s)") % {"zone": settings.TIME_ZONE}),
+        *other,
+        *groups.items(),
+    ]

@@ -1,7 +1,9 @@
-"""What a person meant with the form: the switches that were moved, compared with how the page showed them.
+"""What a person meant with the form: the switches that were moved,
+compared with how the page showed them.
 
-Only the difference counts. A page that was open for a week takes back nothing that was said elsewhere meanwhile, a
-new type on the site is not switched off by an old page, and the same form sent twice means the same.
+Only the difference counts. A page that was open for a week takes back nothing that was said
+elsewhere meanwhile, a new type on the site is not switched off by an old page, and the same form
+sent twice means the same.
 """
 
 from collections.abc import Iterable
@@ -22,12 +24,16 @@ class Intent:
 
 
 def read(data: QueryDict, rows: list[Row]) -> Intent:
-    """From the fields `cell` and `channel` (what is on) and `cell_was` and `channel_was` (what was on when shown).
+    """From the fields `cell` and `channel` (what is on) and `cell_was` and `channel_was` (what was
+    on when shown).
 
     A cell is named "type key:channel". Names that mean nothing today are left out.
     """
     offered = {(row.key, cell.channel): cell for row in rows for cell in row.cells if cell.offered}
-    moved = {_key(name): on for name, on in _moved(data.getlist("cell_was"), data.getlist("cell")).items()}
+    moved = {
+        _key(name): on
+        for name, on in _moved(data.getlist("cell_was"), data.getlist("cell")).items()
+    }
     channels = {channel for _, channel in offered}
     return Intent(
         cells={key: on for key, on in moved.items() if key in offered and offered[key].editable},
@@ -36,7 +42,11 @@ def read(data: QueryDict, rows: list[Row]) -> Intent:
             for channel, on in _moved(data.getlist("channel_was"), data.getlist("channel")).items()
             if channel in channels
         },
-        kept=[key for key, on in moved.items() if key in offered and not offered[key].editable and not on],
+        kept=[
+            key
+            for key, on in moved.items()
+            if key in offered and not offered[key].editable and not on
+        ],
     )
 
 
@@ -50,5 +60,6 @@ def _key(name: str) -> Key:
 
 
 def _moved(was: Iterable[str], now: Iterable[str]) -> dict[str, bool]:
-    before, after = set(was), set(now)
+    before = set(was)
+    after = set(now)
     return {name: name in after for name in sorted(before ^ after)}

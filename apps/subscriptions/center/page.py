@@ -1,4 +1,6 @@
-"""The page of the subscription center: what a follower said, what each switch does and why, what else can be said."""
+"""The page of the subscription center: what a follower said, what each switch does and why,
+what else can be said.
+"""
 
 import datetime as dt
 from collections.abc import Iterable, Mapping
@@ -15,18 +17,37 @@ from apps.followers.consent.matrix import Cell, Row, matrix, muted_channels
 from apps.followers.consent.rhythm import rhythm_of, zone_of
 from apps.followers.consent.verdict import Reason
 from apps.followers.devices import phones
-from apps.followers.models import Address, AddressState, Category, Channel, Follower, Rhythm, channel_of_address
+from apps.followers.models import (
+    Address,
+    AddressState,
+    Category,
+    Channel,
+    Follower,
+    Rhythm,
+    channel_of_address,
+)
 from apps.notifications.accounts.browser_push import vapid_public_key
 from apps.notifications.decide.quiet_hours import habits_of, quiet_until
 from apps.subscriptions.center import acts, forms, intent
 from apps.subscriptions.center.rhythm_form import RhythmForm
-from apps.subscriptions.center.wording import CHANNELS, NO_ADDRESS, NOTES, PAUSED, QUIET, REASONS, masked, moment
+from apps.subscriptions.center.wording import (
+    CHANNELS,
+    NO_ADDRESS,
+    NOTES,
+    PAUSED,
+    QUIET,
+    REASONS,
+    masked,
+    moment,
+)
 from apps.subscriptions.public import show
 
 SOURCE = "preference_center"
 
 
-def back(token: str, done: str, undo: str = "", kept: list[str] | None = None, *, part: str = "") -> HttpResponse:
+def back(
+    token: str, done: str, undo: str = "", kept: list[str] | None = None, *, part: str = ""
+) -> HttpResponse:
     """To the page, which then says what happened; reloading it repeats nothing."""
     query: dict[str, Any] = {"done": done}
     if undo:
@@ -68,10 +89,20 @@ def page(
     rows = matrix(follower, translation.get_language())
     if all(address.channel != Channel.WEBHOOK for address in addresses):
         # nobody can add one here, and hardly anybody knows what it is: programs have them
-        rows = [replace(row, cells=[cell for cell in row.cells if cell.channel != Channel.WEBHOOK]) for row in rows]
-    nowhere = {cell.channel: cell for row in rows for cell in row.cells if cell.offered and _is_nowhere(cell)}
+        rows = [
+            replace(row, cells=[cell for cell in row.cells if cell.channel != Channel.WEBHOOK])
+            for row in rows
+        ]
+    nowhere = {
+        cell.channel: cell
+        for row in rows
+        for cell in row.cells
+        if cell.offered and _is_nowhere(cell)
+    }
     ways = _notes("no-way", nowhere.values())
-    columns = [(cell.channel, CHANNELS[Channel(cell.channel)]) for cell in rows[0].cells] if rows else []
+    columns = []
+    if rows:
+        columns = [(cell.channel, CHANNELS[Channel(cell.channel)]) for cell in rows[0].cells]
     muted = muted_channels(follower)
     rhythm = rhythm_of(follower)
     places = {
@@ -90,14 +121,21 @@ def page(
         "rows": [_row(row, ways) for row in rows],
         "ways": ways,
         "switches": [
-            {"name": name, "label": label, "on": name not in muted, "place": places.get(channel_of_address(name), "")}
+            {
+                "name": name,
+                "label": label,
+                "on": name not in muted,
+                "place": places.get(channel_of_address(name), ""),
+            }
             for name, label in columns
         ],
         "fields": fields or forms.Fields(follower=follower),
         "hours": hours or RhythmForm(rhythm=rhythm),
         "zone": zone_of(follower).key,
         "silence": _silence(follower, rhythm, now),
-        "pause_until": rhythm.snoozed_until if rhythm.snoozed_until and rhythm.snoozed_until > now else None,
+        "pause_until": rhythm.snoozed_until
+        if rhythm.snoozed_until and rhythm.snoozed_until > now
+        else None,
         "phone": _phone(follower, places, now) if offered & {Channel.SMS, Channel.VOICE} else None,
         "browsers": _browsers(addresses) if Channel.WEB_PUSH in offered else None,
         "problem": {"part": problem[0], "text": problem[1]},
@@ -119,9 +157,11 @@ def _silence(follower: Follower, rhythm: Rhythm, now: dt.datetime) -> str:
     zone = zone_of(follower)
     quiet = quiet_until(habits_of(rhythm, person=follower, uid=follower.uid), now)
     if rhythm.snoozed_until and rhythm.snoozed_until > now:
-        words, until = PAUSED, rhythm.snoozed_until
+        words = PAUSED
+        until = rhythm.snoozed_until
     elif quiet:
-        words, until = QUIET, quiet
+        words = QUIET
+        until = quiet
     else:
         return ""
     when = moment(until.astimezone(zone), now=now.astimezone(zone))
@@ -131,15 +171,25 @@ def _silence(follower: Follower, rhythm: Rhythm, now: dt.datetime) -> str:
 def _phone(follower: Follower, places: Mapping[str, str], now: dt.datetime) -> dict[str, Any]:
     """The number in use, and the one that waits for its code."""
     asked = phones.pending(follower, now=now)
-    used, waiting = places.get(Channel.SMS, ""), masked(asked.value) if asked else ""
+    used = places.get(Channel.SMS, "")
+    waiting = masked(asked.value) if asked else ""
     return {"used": used, "asked": waiting, "failed": bool(asked and asked.failed_at)}
 
 
 def _browsers(addresses: Iterable[Address]) -> dict[str, Any]:
-    """Those that are connected, each with the digest of its endpoint by which a browser knows itself."""
-    rows = sorted((row for row in addresses if row.channel == Channel.WEB_PUSH), key=lambda row: -row.pk)
+    """Those that are connected, each with the digest of its endpoint by which a browser knows
+    itself.
+    """
+    rows = sorted(
+        (row for row in addresses if row.channel == Channel.WEB_PUSH), key=lambda row: -row.pk
+    )
     known = [
-        {"uid": row.uid, "label": (row.details or {}).get("label", ""), "seen_at": row.seen_at, "key": row.key}
+        {
+            "uid": row.uid,
+            "label": (row.details or {}).get("label", ""),
+            "seen_at": row.seen_at,
+            "key": row.key,
+        }
         for row in rows
     ]
     return {"known": known, "server_key": vapid_public_key() or ""}

@@ -1,4 +1,6 @@
-"""The phone on the preference page: name a number, type the code that was sent there, forget the number."""
+"""The phone on the preference page: name a number, type the code that was sent there,
+forget the number.
+"""
 
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse
@@ -42,7 +44,9 @@ def confirm(request: HttpRequest, token: str) -> HttpResponse:
             new_way.tell(follower, "phone", masked(follower.phone), proof=said)
     if answer is phones.Answer.CONFIRMED:
         return back(token, "phone", part="phone")
-    part = "code" if answer is phones.Answer.WRONG else "number"
+    part = "number"
+    if answer is phones.Answer.WRONG:
+        part = "code"
     return page(request, token, follower, problem=(part, CODE_ANSWERS[answer]), status=400)
 
 

@@ -1,7 +1,9 @@
-"""The text with the code for a phone number: whoever reads that phone types it, and the number is theirs.
+"""The text with the code for a phone number: whoever reads that phone types it,
+and the number is theirs.
 
-It goes past the books of notifications on purpose: those write to addresses of followers, and this number is not one
-yet. What the provider said stands in the audit log; who gets no text asks for another one.
+It goes past the books of notifications on purpose: those write to addresses of followers, and this
+number is not one yet. What the provider said stands in the audit log; who gets no text asks for
+another one.
 """
 
 import datetime as dt
@@ -27,11 +29,18 @@ from apps.subscriptions.center.wording import masked
 from apps.subscriptions.public import speak
 
 PATIENCE = 15  # seconds for one provider: a person waits
-_ELSEWHERE = (Result.ACCOUNT, Result.THROTTLED, Result.TRANSIENT)  # another account may do better, and nothing has left
+_ELSEWHERE = (
+    Result.ACCOUNT,
+    Result.THROTTLED,
+    Result.TRANSIENT,
+)  # another account may do better, and nothing has left
 
 
 def send(*, code_id: int, now: dt.datetime | None = None, **_: object) -> bool:
-    """Task: make the code and hand it over, once however often the task runs. Says whether a provider took it."""
+    """Task: make the code and hand it over, once however often the task runs.
+
+    Says whether a provider took it.
+    """
     now = now or timezone.now()
     issued = phones.issue(code_id=code_id, now=now)
     if issued is None:
@@ -44,8 +53,12 @@ def send(*, code_id: int, now: dt.datetime | None = None, **_: object) -> bool:
     message = SmsMessage(uuid7(), asked.value, body)
     outcome = Outcome(Result.ACCOUNT, "No provider account for SMS can be used now.")
     account = None
-    for account in services(now=now, lane=Lane.CRITICAL, channel=Channel.SMS).get((Channel.SMS, ""), []):
-        with provider(account.provider).open(settings_of(account) | {"timeout": PATIENCE}) as session:
+    for account in services(now=now, lane=Lane.CRITICAL, channel=Channel.SMS).get(
+        (Channel.SMS, ""), []
+    ):
+        with provider(account.provider).open(
+            settings_of(account) | {"timeout": PATIENCE}
+        ) as session:
             outcome = session.send(message)
         # a provider may quote the text, and what it said is for staff to read
         outcome = replace(outcome, detail=outcome.detail.replace(code, "•" * len(code)))
@@ -57,7 +70,13 @@ def send(*, code_id: int, now: dt.datetime | None = None, **_: object) -> bool:
         if not taken:
             phones.failed(code=asked, now=now)
         data = {"to": masked(message.to), "account": account.name if account else ""}
-        publish(_fact(asked.follower, data | {"result": outcome.result.value, "detail": outcome.detail}, now))
+        publish(
+            _fact(
+                asked.follower,
+                data | {"result": outcome.result.value, "detail": outcome.detail},
+                now,
+            )
+        )
     return taken
 
 

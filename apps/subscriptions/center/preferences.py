@@ -1,4 +1,6 @@
-"""The subscription center: everything one person may say about being written to, behind a signed link."""
+"""The subscription center: everything one person may say about being written to,
+behind a signed link.
+"""
 
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
@@ -23,7 +25,9 @@ def preferences(request: HttpRequest, token: str) -> HttpResponse:
     if request.method != "POST":
         return page(request, token, follower)
     fields = forms.Fields(request.POST, follower=follower)
-    hours = RhythmForm(request.POST, rhythm=rhythm_of(follower)) if "rhythm_was" in request.POST else None
+    hours = None
+    if "rhythm_was" in request.POST:
+        hours = RhythmForm(request.POST, rhythm=rhythm_of(follower))
     if not fields.is_valid() or (hours and not hours.is_valid()):
         return page(request, token, follower, fields=fields, hours=hours, status=400)
     meant = intent.read(request.POST, matrix(follower))
@@ -46,7 +50,11 @@ def pause(request: HttpRequest, token: str) -> HttpResponse:
         until = forms.Pause(request.POST).until_when(zone_of(follower), now=timezone.now())
         wishes = Wishes(snoozed_until=until)
         saved = acts.save(
-            follower=follower, words=Words(), fields={}, wishes=wishes, proof=proof(request, follower, SOURCE)
+            follower=follower,
+            words=Words(),
+            fields={},
+            wishes=wishes,
+            proof=proof(request, follower, SOURCE),
         )
     except BadFollower:
         return page(request, token, follower, problem=("pause", BAD_PAUSE), status=400)
@@ -72,7 +80,10 @@ def unsubscribe_all(request: HttpRequest, token: str) -> HttpResponse:
 def resubscribe(request: HttpRequest, token: str) -> HttpResponse:
     follower = follower_of(read_link("preferences", token))
     saved = acts.save(
-        follower=follower, words=Words(subscribed=True), fields={}, proof=proof(request, follower, SOURCE)
+        follower=follower,
+        words=Words(subscribed=True),
+        fields={},
+        proof=proof(request, follower, SOURCE),
     )
     return back(token, "in", saved.undo)
 
@@ -81,5 +92,9 @@ def resubscribe(request: HttpRequest, token: str) -> HttpResponse:
 @require_POST
 def undo(request: HttpRequest, token: str) -> HttpResponse:
     follower = follower_of(read_link("preferences", token))
-    undone = acts.undo(follower=follower, token=request.POST.get("undo", ""), proof=proof(request, follower, SOURCE))
+    undone = acts.undo(
+        follower=follower,
+        token=request.POST.get("undo", ""),
+        proof=proof(request, follower, SOURCE),
+    )
     return back(token, "undone" if undone else "too_late")

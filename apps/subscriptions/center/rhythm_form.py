@@ -13,7 +13,9 @@ from apps.subscriptions.center.wording import CADENCES
 
 _NAMES = ("quiet", "cadence", "digest_at", "digest_weekday")
 _SUGGESTED = ("22:00", "07:00")
-NEVER, SAME, DAYS = "never", "same", "days"
+NEVER = "never"
+SAME = "same"
+DAYS = "days"
 
 
 class _Clock(forms.TimeField):
@@ -22,26 +24,43 @@ class _Clock(forms.TimeField):
         widget = forms.TimeInput(attrs={"type": "time", "class": "form-control"}, format="%H:%M")
         invalid = {"invalid": _("Write the time as 22:00.")}
         super().__init__(
-            label=label, required=False, widget=widget, input_formats=["%H:%M", "%H:%M:%S"], error_messages=invalid
+            label=label,
+            required=False,
+            widget=widget,
+            input_formats=["%H:%M", "%H:%M:%S"],
+            error_messages=invalid,
         )
 
     def clean(self, value: Any) -> str:
         found = super().clean(value)
-        return f"{found:%H:%M}" if found else ""
+        if found:
+            return f"{found:%H:%M}"
+        return ""
 
 
 class RhythmForm(forms.Form):
-    """Every day the same, or each day its own: both are on the page, and the radio buttons say which one counts."""
+    """Every day the same, or each day its own: both are on the page,
+    and the radio buttons say which one counts.
+    """
 
     quiet = forms.ChoiceField(
         label=_("Quiet hours"),
-        choices=[(NEVER, _("None")), (SAME, _("The same every day")), (DAYS, _("By day of the week"))],
+        choices=[
+            (NEVER, _("None")),
+            (SAME, _("The same every day")),
+            (DAYS, _("By day of the week")),
+        ],
         widget=forms.RadioSelect(attrs={"class": "form-check-input"}),
     )
-    quiet_from, quiet_to = _Clock(_("From")), _Clock(_("To"))
-    cadence = forms.ChoiceField(label=_("Messages that can wait"), choices=[(key, CADENCES[key]) for key in Cadence])
+    quiet_from = _Clock(_("From"))
+    quiet_to = _Clock(_("To"))
+    cadence = forms.ChoiceField(
+        label=_("Messages that can wait"), choices=[(key, CADENCES[key]) for key in Cadence]
+    )
     digest_at = _Clock(_("At"))
-    digest_weekday = forms.TypedChoiceField(label=_("On"), coerce=int, choices=list(WEEKDAYS.items()))
+    digest_weekday = forms.TypedChoiceField(
+        label=_("On"), coerce=int, choices=list(WEEKDAYS.items())
+    )
 
     def __init__(self, *args: Any, rhythm: Rhythm, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -54,7 +73,9 @@ class RhythmForm(forms.Form):
             self.fields[name].widget.attrs["class"] = "form-select"
 
     def days(self) -> list[tuple[str, forms.BoundField, forms.BoundField]]:
-        return [(str(name), self[f"from_{day}"], self[f"to_{day}"]) for day, name in WEEKDAYS.items()]
+        return [
+            (str(name), self[f"from_{day}"], self[f"to_{day}"]) for day, name in WEEKDAYS.items()
+        ]
 
     def was(self) -> str:
         """What the page shows, to be sent back with the form."""
@@ -72,24 +93,37 @@ class RhythmForm(forms.Form):
             times = [said.get(start, ""), said.get(end, "")]
             if all(times) and times[0] != times[1]:
                 hours[day] = times
-            elif end not in self.errors and start not in self.errors and (said["quiet"] == SAME or any(times)):
+            elif (
+                end not in self.errors
+                and start not in self.errors
+                and (said["quiet"] == SAME or any(times))
+            ):
                 same = all(times)
                 self.add_error(
-                    end, _("Choose an end that differs from the start.") if same else _("Choose both times.")
+                    end,
+                    _("Choose an end that differs from the start.")
+                    if same
+                    else _("Choose both times."),
                 )
         said["quiet"] = hours
         said["digest_at"] = said.get("digest_at") or self.shown["digest_at"]
         return said
 
     def wishes(self) -> Wishes:
-        """What was moved since the page was shown: a page that knew no rhythm, or an old one, takes back nothing."""
+        """What was moved since the page was shown: a page that knew no rhythm, or an old one,
+        takes back nothing.
+        """
         try:
             shown = json.loads(self.data.get("rhythm_was", ""))
             was = {name: shown[name] for name in _NAMES}
         except (ValueError, KeyError, TypeError, RecursionError):
             return {}
         return Wishes(
-            **{name: value for name, value in self.cleaned_data.items() if name in was and was[name] != value}
+            **{
+                name: value
+                for name, value in self.cleaned_data.items()
+                if name in was and was[name] != value
+            }
         )  # type: ignore[typeddict-item]  # the names are _NAMES
 
 
@@ -97,9 +131,14 @@ def _initial(shown: dict[str, Any]) -> dict[str, Any]:
     quiet: dict[str, list[str]] = shown["quiet"]
     spans = list(quiet.values())
     same = len(spans) == 7 and all(span == spans[0] for span in spans)
-    start, end = spans[0] if same else _SUGGESTED
+    if same:
+        start, end = spans[0]
+    else:
+        start, end = _SUGGESTED
     # who turns to days begins with what held for all of them
-    each = {day: quiet.get(day, ["", ""]) for day in map(str, WEEKDAYS)} if quiet else {}
+    each = {}
+    if quiet:
+        each = {day: quiet.get(day, ["", ""]) for day in map(str, WEEKDAYS)}
     return {
         **shown,
         "quiet": SAME if same else DAYS if quiet else NEVER,

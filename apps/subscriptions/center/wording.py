@@ -56,7 +56,9 @@ PAUSED = _("Nothing but necessary messages until %(when)s (%(zone)s). The others
 QUIET = _("Your quiet hours: nothing but necessary messages until %(when)s (%(zone)s).")
 BAD_PAUSE = _("Choose a day from tomorrow on, at most a year ahead.")
 
-BAD_NUMBER = _("This is no phone number. Write it with + and the country code, such as +49 30 1234567.")
+BAD_NUMBER = _(
+    "This is no phone number. Write it with + and the country code, such as +49 30 1234567."
+)
 TOO_MANY_CODES = _("We sent a code not long ago. Use that one, or try again later.")
 CODE_ANSWERS = {
     Answer.WRONG: _("This is not the code we sent. Look again."),
@@ -74,7 +76,9 @@ REASONS = {
 
 
 def masked(value: str) -> str:
-    """Enough to recognise one's own address, too little to learn somebody's: a•••@example.com, ••• 89."""
+    """Enough to recognise one's own address, too little to learn somebody's: a•••@example.com,
+    ••• 89.
+    """
     local, at, domain = value.rpartition("@")
     if at:
         return f"{local[0] if len(local) > 1 else ''}•••@{domain}"

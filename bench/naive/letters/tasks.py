@@ -57,7 +57,9 @@ def send_letter(pk: int) -> None:
         to=[letter.reader.email],
         headers=headers(context),
     )
-    mail.attach_alternative(tracked(render_to_string("newsletter.html", context), letter), "text/html")
+    mail.attach_alternative(
+        tracked(render_to_string("newsletter.html", context), letter), "text/html"
+    )
     mail.send()
     letter.sent_at = timezone.now()
     letter.save()

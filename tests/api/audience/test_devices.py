@@ -13,15 +13,28 @@ from apps.notifications.accounts.edit import add_account
 from tests.followers.devices.test_register import AUTH, ENDPOINT, P256DH
 from tests.make import TESTER, make_follower
 
-PHONE = {"channel": "push", "service": "fcm", "token": "fcm-token:1", "platform": "android", "label": "Pixel 9"}
-BROWSER = {"channel": "web_push", "endpoint": ENDPOINT, "keys": {"p256dh": P256DH, "auth": AUTH}, "label": "Firefox"}
+PHONE = {
+    "channel": "push",
+    "service": "fcm",
+    "token": "fcm-token:1",
+    "platform": "android",
+    "label": "Pixel 9",
+}
+BROWSER = {
+    "channel": "web_push",
+    "endpoint": ENDPOINT,
+    "keys": {"p256dh": P256DH, "auth": AUTH},
+    "label": "Firefox",
+}
 
 
 def url(follower: Follower, device: str = "") -> str:
     return f"/api/v1/followers/{follower.uid}/devices" + (f"/{device}" if device else "")
 
 
-def test_a_phone_and_a_browser_register_twice_are_listed_once_and_leave(api: APIClient, anna: Follower) -> None:
+def test_a_phone_and_a_browser_register_twice_are_listed_once_and_leave(
+    api: APIClient, anna: Follower
+) -> None:
     for body in (PHONE, BROWSER, PHONE):
         answer = api.post(url(anna), body)
         assert answer.status_code == 200, answer.json()
@@ -32,8 +45,14 @@ def test_a_phone_and_a_browser_register_twice_are_listed_once_and_leave(api: API
         ("web_push", "", "Firefox"),
     ]
     person = api.get(f"/api/v1/followers/{anna.uid}").json()
-    assert [each["value"] for each in person["addresses"]] == ["anna@example.com", "Pixel 9", "Firefox"]
-    assert "fcm-token" not in f"{listed} {person}", "a token is all that it takes to write to a phone"
+    assert [each["value"] for each in person["addresses"]] == [
+        "anna@example.com",
+        "Pixel 9",
+        "Firefox",
+    ]
+    assert "fcm-token" not in f"{listed} {person}", (
+        "a token is all that it takes to write to a phone"
+    )
     first = listed["results"][0]["id"]
     assert api.delete(url(anna, first)).status_code == 204
     assert api.delete(url(anna, first)).status_code == 404
@@ -64,7 +83,10 @@ def test_a_browser_is_told_the_key_to_subscribe_with(api: APIClient, anna: Follo
         ({"channel": "push"}, "service"),
         (PHONE | {"endpoint": ENDPOINT}, "endpoint"),
         ({"channel": "web_push"}, "endpoint"),
-        (BROWSER | {"endpoint": "https://169.254.169.254/x.push.services.mozilla.com/"}, "endpoint"),
+        (
+            BROWSER | {"endpoint": "https://169.254.169.254/x.push.services.mozilla.com/"},
+            "endpoint",
+        ),
         (BROWSER | {"endpoint": "https://example.com/hook"}, "endpoint"),
         (BROWSER | {"keys": {"p256dh": P256DH, "auth": "short"}}, "keys"),
         (BROWSER | {"keys": {"p256dh": P256DH}}, "keys.auth"),
@@ -72,13 +94,19 @@ def test_a_browser_is_told_the_key_to_subscribe_with(api: APIClient, anna: Follo
     ],
 )
 def test_what_nothing_can_be_sent_to_is_refused_by_its_field(
-    api: APIClient, anna: Follower, problem: Callable[..., dict[str, Any]], body: dict[str, Any], field: str
+    api: APIClient,
+    anna: Follower,
+    problem: Callable[..., dict[str, Any]],
+    body: dict[str, Any],
+    field: str,
 ) -> None:
     problem(api.post(url(anna), body), 400, field)
     assert not anna.addresses.exclude(channel="email")
 
 
-def test_a_device_is_removed_by_its_own_follower_only(api: APIClient, anna: Follower, dana: Follower) -> None:
+def test_a_device_is_removed_by_its_own_follower_only(
+    api: APIClient, anna: Follower, dana: Follower
+) -> None:
     device = api.post(url(anna), PHONE).json()["id"]
     assert api.delete(url(dana, device)).status_code == 404
     email = anna.addresses.get(channel="email")

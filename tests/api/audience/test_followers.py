@@ -36,7 +36,10 @@ def test_a_follower_is_added_and_read_back(api) -> None:
     assert sorted(body["tags"]) == ["Beta", "VIP"]
     assert body["metadata"] == {"plan": "pro"}
     assert body["subscribed"] is True
-    assert {(each["channel"], each["state"]) for each in body["addresses"]} == {("email", "active"), ("sms", "active")}
+    assert {(each["channel"], each["state"]) for each in body["addresses"]} == {
+        ("email", "active"),
+        ("sms", "active"),
+    }
     assert ConsentRecord.objects.get().source == "api"
 
 
@@ -130,7 +133,11 @@ def test_addresses_are_added_used_and_forgotten(api, problem, anna, boris) -> No
 
 def test_many_are_tagged_in_one_call_with_a_result_for_each(api, problem, anna, boris) -> None:
     stranger = "0190a000-0000-7000-8000-000000000000"
-    sent = {"action": "add", "tags": ["VIP"], "followers": [str(anna.uid), stranger, "x", str(boris.uid)]}
+    sent = {
+        "action": "add",
+        "tags": ["VIP"],
+        "followers": [str(anna.uid), stranger, "x", str(boris.uid)],
+    }
     answer = api.post(f"{PATH}/tags", sent)
     assert answer.status_code == 200
     assert answer.json() == {
@@ -180,7 +187,9 @@ def test_a_page_that_cannot_be_is_refused(api, problem, query: str, field: str) 
     problem(api.get(f"{PATH}?{query}"), 400, field=field)
 
 
-@pytest.mark.parametrize("path", ["followers", "campaigns", "messages", "templates", "notifications", "deliveries"])
+@pytest.mark.parametrize(
+    "path", ["followers", "campaigns", "messages", "templates", "notifications", "deliveries"]
+)
 def test_a_longer_list_takes_no_more_queries(api, anna, path: str) -> None:
     make_follower(name="Eve")
     send_letter()
@@ -202,7 +211,12 @@ def test_each_cell_says_what_happens_and_why(api, anna) -> None:
     path = f"{PATH}/{anna.uid}/preferences"
     cells = api.get(path).json()["types"][0]["cells"]
     email = next(each for each in cells if each["channel"] == "email")
-    assert (email["on"], email["own"], email["reason"], email["source"]) == (True, None, "default_on", "default")
+    assert (email["on"], email["own"], email["reason"], email["source"]) == (
+        True,
+        None,
+        "default_on",
+        "default",
+    )
     assert email["explanation"]
     changed = api.put(f"{path}/news/email", {"allowed": False}).json()["types"][0]["cells"]
     email = next(each for each in changed if each["channel"] == "email")
@@ -218,7 +232,9 @@ def test_several_cells_and_switches_at_once_all_or_nothing(api, problem, anna) -
     locked = [*off, {"type": "alert", "channel": "email", "allowed": False}]
     assert "alert" in problem(api.patch(path, {"cells": locked}), 409)["detail"]
     assert not anna.preferences.exists()
-    problem(api.patch(path, {"cells": [{"type": "none", "channel": "email", "allowed": True}]}), 400)
+    problem(
+        api.patch(path, {"cells": [{"type": "none", "channel": "email", "allowed": True}]}), 400
+    )
     problem(api.patch(path, {"mutes": {"pigeon": True}}), 400)
     problem(api.patch(path, {"cells": [{"type": "news"}]}), 400, field="cells.0.channel")
     done = api.patch(path, {"cells": off, "mutes": {"email": True}}).json()

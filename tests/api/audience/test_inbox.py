@@ -43,7 +43,10 @@ def test_what_is_archived_is_in_the_archive(api, anna, inbox) -> None:
     drain()
     item = f"{inbox}/{api.get(inbox).json()['results'][0]['id']}"
     assert api.post(f"{item}/archive").json()["archived_at"]
-    assert (api.get(inbox).json()["results"], len(api.get(f"{inbox}?archived=true").json()["results"])) == ([], 1)
+    assert (
+        api.get(inbox).json()["results"],
+        len(api.get(f"{inbox}?archived=true").json()["results"]),
+    ) == ([], 1)
     assert api.post(f"{item}/unarchive").json()["archived_at"] is None
     assert len(api.get(inbox).json()["results"]) == 1
 
@@ -63,7 +66,13 @@ def test_retracting_says_what_it_could_take_back(api, anna, inbox, problem) -> N
     drain()
     path = f"/api/v1/notifications/{notification.uid}/retract"
     problem(make_client(Scope.NOTIFICATIONS_READ).post(path), 403)
-    assert api.post(path).json() == {"cancelled": 1, "handed_off": 1, "in_flight": 0, "total": 2, "removed": 1}
+    assert api.post(path).json() == {
+        "cancelled": 1,
+        "handed_off": 1,
+        "in_flight": 0,
+        "total": 2,
+        "removed": 1,
+    }
     assert api.get(inbox).json()["results"] == []
     assert api.get(f"{inbox}/count").json() == {"unread": 0}
     assert api.post(path).json()["removed"] == 1

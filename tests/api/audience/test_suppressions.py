@@ -9,7 +9,9 @@ pytestmark = pytest.mark.django_db
 
 
 def test_an_address_is_put_on_the_list_found_and_released(api, anna) -> None:
-    made = api.post(PATH, {"channel": "email", "address": "ANNA@example.com", "note": "asked by phone"})
+    made = api.post(
+        PATH, {"channel": "email", "address": "ANNA@example.com", "note": "asked by phone"}
+    )
     assert made.status_code == 201
     assert made.json() | {"reason": "manual", "address": "anna@example.com"} == made.json()
     assert anna.addresses.get(channel="email").state == AddressState.SUPPRESSED
@@ -21,7 +23,9 @@ def test_an_address_is_put_on_the_list_found_and_released(api, anna) -> None:
 
 
 def test_the_first_reason_stays(api) -> None:
-    first = api.post(PATH, {"channel": "email", "address": "eve@example.com", "reason": "complaint"}).json()
+    first = api.post(
+        PATH, {"channel": "email", "address": "eve@example.com", "reason": "complaint"}
+    ).json()
     assert api.post(PATH, {"channel": "email", "address": "eve@example.com"}).json() == first
     assert Suppression.objects.count() == 1
 
@@ -35,7 +39,9 @@ def test_the_first_reason_stays(api) -> None:
         ({"channel": "email"}, "address"),
     ],
 )
-def test_what_cannot_be_suppressed_is_refused(api, problem, sent: dict[str, str], field: str) -> None:
+def test_what_cannot_be_suppressed_is_refused(
+    api, problem, sent: dict[str, str], field: str
+) -> None:
     problem(api.post(PATH, sent), 400, field=field)
 
 

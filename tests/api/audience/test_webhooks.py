@@ -14,7 +14,9 @@ pytestmark = pytest.mark.django_db
 URL = "https://hooks.example/carillon"
 
 
-def test_a_webhook_is_added_listed_without_its_secret_changed_and_removed(api: Any, anna: Follower) -> None:
+def test_a_webhook_is_added_listed_without_its_secret_changed_and_removed(
+    api: Any, anna: Follower
+) -> None:
     path = f"/api/v1/followers/{anna.uid}/webhooks"
     added = api.post(path, {"url": URL})
     assert added.status_code == 201
@@ -30,7 +32,9 @@ def test_a_webhook_is_added_listed_without_its_secret_changed_and_removed(api: A
     assert api.delete(f"{path}/{made['id']}").status_code == 404
 
 
-def test_one_that_can_not_be_called_or_is_taken_is_refused(api: Any, problem: Any, anna: Follower) -> None:
+def test_one_that_can_not_be_called_or_is_taken_is_refused(
+    api: Any, problem: Any, anna: Follower
+) -> None:
     path = f"/api/v1/followers/{anna.uid}/webhooks"
     refused = problem(api.post(path, {"url": "http://10.0.0.1/"}), 400)
     assert refused["errors"][0]["field"] == "url"
@@ -43,13 +47,18 @@ def test_one_that_can_not_be_called_or_is_taken_is_refused(api: Any, problem: An
     problem(api.post(f"/api/v1/followers/{boris.uid}/webhooks/{made['id']}/secret"), 404)
 
 
-def test_one_that_failed_for_days_is_found_and_switched_on_again(api: Any, problem: Any, anna: Follower) -> None:
+def test_one_that_failed_for_days_is_found_and_switched_on_again(
+    api: Any, problem: Any, anna: Follower
+) -> None:
     path = f"/api/v1/followers/{anna.uid}/webhooks"
     made = api.post(path, {"url": URL}).json()
     api.post(path, {"url": f"{URL}/other"})
     now = timezone.now()
     for days in range(6, 0, -1):
-        heard([Answer(URL, good=False, gone=False, said="500 oops")], now=now - dt.timedelta(days=days))
+        heard(
+            [Answer(URL, good=False, gone=False, said="500 oops")],
+            now=now - dt.timedelta(days=days),
+        )
     [off] = api.get("/api/v1/webhooks?state=off").json()["results"]
     assert (off["id"], off["off_reason"], off["answer"]) == (made["id"], "failing", "500 oops")
     assert off["failing_since"]
@@ -57,7 +66,17 @@ def test_one_that_failed_for_days_is_found_and_switched_on_again(api: Any, probl
     problem(api.get("/api/v1/webhooks?state=broken"), 400, "state")
     for _ in range(2):
         on = api.post(f"{path}/{made['id']}/switch-on").json()
-        assert (on["state"], on["failing_since"], on["off_at"], on["off_reason"]) == ("untried", None, None, "")
+        assert (on["state"], on["failing_since"], on["off_at"], on["off_reason"]) == (
+            "untried",
+            None,
+            None,
+            "",
+        )
     off = api.post(f"{path}/{made['id']}/switch-off").json()
     assert (off["state"], off["off_reason"]) == ("off", "person")
-    problem(api.post(f"/api/v1/followers/{make_follower(name='Dana').uid}/webhooks/{made['id']}/switch-on"), 404)
+    problem(
+        api.post(
+            f"/api/v1/followers/{make_follower(name='Dana').uid}/webhooks/{made['id']}/switch-on"
+        ),
+        404,
+    )

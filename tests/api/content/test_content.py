@@ -10,7 +10,9 @@ from tests.api.world import send_letter
 from tests.make import make_template, make_type
 
 PATH = "/api/v1/templates"
-WORDS = {"en": {"email": {"subject": "Hello {{ follower.name }}", "html": "<p>Order {{ order }}</p>"}}}
+WORDS = {
+    "en": {"email": {"subject": "Hello {{ follower.name }}", "html": "<p>Order {{ order }}</p>"}}
+}
 NEW = {
     "key": "order",
     "name": "Order",
@@ -26,7 +28,10 @@ def test_a_template_is_written_published_changed_and_restored(api) -> None:
     assert (made.json()["published"], made.json()["draft"]) == (None, 1)
     path = f"{PATH}/{made.json()['id']}"
     assert api.post(f"{path}/publish").json()["state"] == "published"
-    edited = api.patch(f"{path}/draft", {"translations": {"ru": {"email": {"subject": "Заказ", "html": "<p>Да</p>"}}}})
+    edited = api.patch(
+        f"{path}/draft",
+        {"translations": {"ru": {"email": {"subject": "Заказ", "html": "<p>Да</p>"}}}},
+    )
     assert edited.json()["number"] == 2
     assert sorted(edited.json()["translations"]) == ["en", "ru"]
     assert (api.get(path).json()["published"], api.get(path).json()["draft"]) == (1, 2)
@@ -34,7 +39,11 @@ def test_a_template_is_written_published_changed_and_restored(api) -> None:
     back = api.post(f"{path}/versions/1/restore").json()
     assert (back["number"], back["state"], sorted(back["translations"])) == (3, "draft", ["en"])
     versions = api.get(f"{path}/versions").json()["results"]
-    assert [(each["number"], each["state"]) for each in versions] == [(3, "draft"), (2, "published"), (1, "superseded")]
+    assert [(each["number"], each["state"]) for each in versions] == [
+        (3, "draft"),
+        (2, "published"),
+        (1, "superseded"),
+    ]
     assert api.get(f"{path}/versions/1").json() == versions[2]
 
 
@@ -49,7 +58,9 @@ def test_a_template_is_written_published_changed_and_restored(api) -> None:
         ({"key": "letter"}, 409, "key"),
     ],
 )
-def test_what_cannot_be_a_template_is_refused(api, problem, change: dict[str, Any], status: int, field: str) -> None:
+def test_what_cannot_be_a_template_is_refused(
+    api, problem, change: dict[str, Any], status: int, field: str
+) -> None:
     make_template("letter")
     problem(api.post(PATH, NEW | change), status, field=field)
 
@@ -85,7 +96,10 @@ def test_a_version_is_previewed_as_somebody(api, problem, anna) -> None:
     TypeTemplate.objects.create(notification_type=kind, template=template)
     assert template_of(kind) == template
     assert (
-        api.post(f"{PATH}/{template.uid}/versions/1/preview", {"channel": "in_app"}).json()["parts"]["title"] == "Hello"
+        api.post(f"{PATH}/{template.uid}/versions/1/preview", {"channel": "in_app"}).json()[
+            "parts"
+        ]["title"]
+        == "Hello"
     )
 
 
@@ -104,5 +118,7 @@ def test_an_archived_template_leaves_the_list(api) -> None:
 
 def test_types_are_listed(api) -> None:
     make_type("news")
-    assert [each["key"] for each in api.get("/api/v1/notification-types").json()["results"]] == ["news"]
+    assert [each["key"] for each in api.get("/api/v1/notification-types").json()["results"]] == [
+        "news"
+    ]
     assert api.get("/api/v1/notification-types/news").json()["commercial"] is True

@@ -27,7 +27,11 @@ def test_a_segment_counts_and_lists_who_is_in_it(api, problem, anna) -> None:
     assert [each["name"] for each in api.get(f"{path}/followers").json()["results"]] == ["Dieter"]
     assert api.post("/api/v1/segments/count", {"rules": {"not": GERMANS}}).json() == {"count": 1}
     problem(api.post("/api/v1/segments", {"name": "Germans", "rules": GERMANS}), 409, field="name")
-    problem(api.post("/api/v1/segments/count", {"rules": {"all": [{"field": "shoe", "op": "is"}]}}), 400, field="rules")
+    problem(
+        api.post("/api/v1/segments/count", {"rules": {"all": [{"field": "shoe", "op": "is"}]}}),
+        400,
+        field="rules",
+    )
     assert api.patch(path, {"description": "By language"}).json()["description"] == "By language"
     assert api.delete(path).status_code == 204
 
@@ -55,7 +59,9 @@ def test_a_campaign_is_composed_counted_sent_and_balanced(api, draft, boris) -> 
     balance = api.get(f"{path}/balance").json()
     assert (balance["total"], balance["waiting"], balance["skipped"]) == (4, 2, {"unsubscribed": 2})
     skipped = api.get(f"{path}/deliveries?status=skipped&channel=email").json()["results"]
-    assert [(each["follower"], each["reason"]) for each in skipped] == [(str(boris.uid), "unsubscribed")]
+    assert [(each["follower"], each["reason"]) for each in skipped] == [
+        (str(boris.uid), "unsubscribed")
+    ]
     assert skipped[0]["explanation"]
 
 
@@ -72,7 +78,9 @@ def test_a_campaign_is_composed_counted_sent_and_balanced(api, draft, boris) -> 
         ({"translations": {"en": {"pigeon": {}}}}, "translations"),
     ],
 )
-def test_what_cannot_be_a_campaign_is_refused(api, problem, news, change: dict[str, Any], field: str) -> None:
+def test_what_cannot_be_a_campaign_is_refused(
+    api, problem, news, change: dict[str, Any], field: str
+) -> None:
     problem(api.post(PATH, {"name": "May", "type": "news"} | change), 400, field=field)
     assert not Campaign.objects.exists()
 
@@ -97,7 +105,10 @@ def test_a_campaign_is_scheduled_by_wall_time_and_taken_off_again(api, problem, 
     path = f"{PATH}/{draft['id']}"
     year = timezone.now().year + 1
     answer = api.post(f"{path}/schedule", {"wall": f"{year}-07-01T09:00", "zone": "Europe/Berlin"})
-    assert (answer.json()["state"], answer.json()["send_at"]) == ("scheduled", f"{year}-07-01T07:00:00Z")
+    assert (answer.json()["state"], answer.json()["send_at"]) == (
+        "scheduled",
+        f"{year}-07-01T07:00:00Z",
+    )
     assert api.post(f"{path}/unschedule").json()["state"] == "draft"
     problem(api.post(f"{path}/unschedule"), 409)
     assert api.delete(path).status_code == 204
@@ -114,7 +125,9 @@ def test_a_campaign_is_scheduled_by_wall_time_and_taken_off_again(api, problem, 
         ({"wall": "2031-05-01T09:00"}, "zone"),
     ],
 )
-def test_a_time_that_cannot_be_is_refused(api, problem, draft, when: dict[str, str], field: str) -> None:
+def test_a_time_that_cannot_be_is_refused(
+    api, problem, draft, when: dict[str, str], field: str
+) -> None:
     problem(api.post(f"{PATH}/{draft['id']}/schedule", when), 400, field=field)
 
 
@@ -134,12 +147,21 @@ def test_to_write_is_not_to_send(problem, anna) -> None:
     make_type("news")
     message = writer.post("/api/v1/messages", {"subject": "Hi", "content": "Hello"}).json()
     problem(writer.post(f"/api/v1/messages/{message['id']}/send"), 403)
-    assert make_client("campaigns:send").post(f"/api/v1/messages/{message['id']}/send").status_code == 202
+    assert (
+        make_client("campaigns:send").post(f"/api/v1/messages/{message['id']}/send").status_code
+        == 202
+    )
 
 
 # ---------------------------------------------------------------- messages
-def test_a_message_goes_to_everyone_and_the_unsubscribed_are_skipped(api, news, anna, boris) -> None:
-    sent = {"subject": "Hi {{ follower.first_name }}", "content": "<p>Hello</p>", "metadata": {"ref": 7}}
+def test_a_message_goes_to_everyone_and_the_unsubscribed_are_skipped(
+    api, news, anna, boris
+) -> None:
+    sent = {
+        "subject": "Hi {{ follower.first_name }}",
+        "content": "<p>Hello</p>",
+        "metadata": {"ref": 7},
+    }
     made = api.post("/api/v1/messages", sent)
     assert made.status_code == 201
     message = made.json()
@@ -167,13 +189,18 @@ def test_a_message_really_arrives(api, news, anna, boris, receiver) -> None:
     assert receiver.recipients == ["anna@example.com"]
     assert receiver.arrived[0].mail["Subject"] == "Hi Anna"
     rows = api.get(f"{path}/deliveries").json()["results"]
-    assert {each["follower"]: each["status"] for each in rows} == {str(anna.uid): "sent", str(boris.uid): "skipped"}
+    assert {each["follower"]: each["status"] for each in rows} == {
+        str(anna.uid): "sent",
+        str(boris.uid): "skipped",
+    }
     assert api.get(path).json()["status"] == "sent"
 
 
 def test_a_message_by_tags_goes_to_those_only(api, news, anna, boris) -> None:
     api.post(f"/api/v1/followers/{anna.uid}/tags", {"tags": ["Early Birds"]})
-    made = api.post("/api/v1/messages", {"subject": "Hi", "content": "a < b", "tags": ["Early Birds"]}).json()
+    made = api.post(
+        "/api/v1/messages", {"subject": "Hi", "content": "a < b", "tags": ["Early Birds"]}
+    ).json()
     assert (made["tags"], made["content"]) == (["early-birds"], "a < b")
     api.post(f"/api/v1/messages/{made['id']}/send")
     plan()
@@ -191,7 +218,9 @@ def test_a_message_by_tags_goes_to_those_only(api, news, anna, boris) -> None:
         ({"subject": "x", "content": "x", "to": "all"}, "to"),
     ],
 )
-def test_what_cannot_be_a_message_is_refused(api, problem, news, sent: dict[str, Any], field: str) -> None:
+def test_what_cannot_be_a_message_is_refused(
+    api, problem, news, sent: dict[str, Any], field: str
+) -> None:
     problem(api.post("/api/v1/messages", sent), 400, field=field)
 
 
@@ -216,11 +245,20 @@ def test_the_clock_of_a_schedule_is_the_servers(api, draft) -> None:
 
 
 @pytest.mark.parametrize(
-    ("wall", "zone"), [("9999-12-31T23:59", "America/Los_Angeles"), ("0001-01-01T00:00", "Asia/Tokyo")]
+    ("wall", "zone"),
+    [("9999-12-31T23:59", "America/Los_Angeles"), ("0001-01-01T00:00", "Asia/Tokyo")],
 )
-def test_a_time_at_the_end_of_the_calendar_is_refused(api, problem, draft, wall: str, zone: str) -> None:
-    problem(api.post(f"{PATH}/{draft['id']}/schedule", {"wall": wall, "zone": zone}), 400, field="wall")
-    problem(api.patch(f"{PATH}/{draft['id']}", {"expires_at": "9999-12-31T23:59:59Z"}), 400, field="expires_at")
+def test_a_time_at_the_end_of_the_calendar_is_refused(
+    api, problem, draft, wall: str, zone: str
+) -> None:
+    problem(
+        api.post(f"{PATH}/{draft['id']}/schedule", {"wall": wall, "zone": zone}), 400, field="wall"
+    )
+    problem(
+        api.patch(f"{PATH}/{draft['id']}", {"expires_at": "9999-12-31T23:59:59Z"}),
+        400,
+        field="expires_at",
+    )
 
 
 def test_a_campaign_is_told_how_fast_to_go(api, problem, draft) -> None:
@@ -235,7 +273,10 @@ def test_a_campaign_is_told_how_fast_to_go(api, problem, draft) -> None:
 
 def test_words_that_are_no_object_are_refused(api, problem, draft) -> None:
     sent = {"translations": {"en": {"email": "Hello"}}}
-    assert "subject" in problem(api.patch(f"{PATH}/{draft['id']}", sent), 400, field="translations")["detail"]
+    assert (
+        "subject"
+        in problem(api.patch(f"{PATH}/{draft['id']}", sent), 400, field="translations")["detail"]
+    )
 
 
 def test_the_failed_ones_are_sent_again_and_the_campaign_is_archived(api, problem, anna) -> None:

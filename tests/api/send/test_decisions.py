@@ -36,7 +36,9 @@ def test_it_says_whether_when_why_and_which_way(
     }  # fmt: skip
     night = api.get(f"{path}&at=2026-05-04T20:00:00Z").json()
     assert (night["act"], night["reason"]) == ("wait", "quiet_hours")
-    assert night["planned_at"].startswith("2026-05-05T07:0"), "nine in Berlin, and up to two minutes"
+    assert night["planned_at"].startswith("2026-05-05T07:0"), (
+        "nine in Berlin, and up to two minutes"
+    )
     late = api.get(f"{path}&at=2026-05-04T20:00:00Z&expires_at=2026-05-04T21:00:00Z").json()
     assert (late["act"], late["reason"], late["planned_at"], late["account"]) == (
         "skip", "expired_while_waiting", None, None,
@@ -47,9 +49,21 @@ def test_it_says_whether_when_why_and_which_way(
 def test_it_says_what_a_text_message_costs_and_where_no_account_is_open(
     api: Any, accounts: None, chen: Follower
 ) -> None:
-    kind = make_type("code", category="informational", channels=["sms", "in_app"], default_channels=["sms", "in_app"])
-    words = {"en": {"sms": {"body": "Your code is ready, {{ follower.name }} “now”"}, "in_app": {"title": "Code"}}}
-    TypeTemplate.objects.create(notification_type=kind, template=make_template("code", translations=words))
+    kind = make_type(
+        "code",
+        category="informational",
+        channels=["sms", "in_app"],
+        default_channels=["sms", "in_app"],
+    )
+    words = {
+        "en": {
+            "sms": {"body": "Your code is ready, {{ follower.name }} “now”"},
+            "in_app": {"title": "Code"},
+        }
+    }
+    TypeTemplate.objects.create(
+        notification_type=kind, template=make_template("code", translations=words)
+    )
     said = api.get(f"/api/v1/followers/{chen.uid}/decision?type=code&channel=sms").json()
     assert said["act"] == "send"
     assert said["segments"] == {"encoding": "UCS-2", "count": 1, "units": 33}

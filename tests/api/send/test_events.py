@@ -30,7 +30,13 @@ def spoken() -> None:
 @pytest.fixture
 def rule(api: APIClient) -> dict[str, Any]:
     conditions = {"all": [{"field": "data.total", "op": "greater", "value": 100}]}
-    fields = {"name": "Paid", "event": "order.*", "type": "orders", "channels": ["in_app"], "conditions": conditions}
+    fields = {
+        "name": "Paid",
+        "event": "order.*",
+        "type": "orders",
+        "channels": ["in_app"],
+        "conditions": conditions,
+    }
     made = api.post(f"{V1}/event-rules", fields)
     assert made.status_code == 201, made.json()
     body: dict[str, Any] = made.json()
@@ -40,8 +46,14 @@ def rule(api: APIClient) -> dict[str, Any]:
 def test_an_event_about_somebody_new_adds_them_and_its_outcome_can_be_read(
     api: APIClient, rule: dict[str, Any]
 ) -> None:
-    sent = {"name": "order.paid", "follower": {"email": "new@example.com"}, "data": {"total": 120}, "dedup_id": "17"}
-    first, again = api.post(f"{V1}/events", sent), api.post(f"{V1}/events", sent)
+    sent = {
+        "name": "order.paid",
+        "follower": {"email": "new@example.com"},
+        "data": {"total": 120},
+        "dedup_id": "17",
+    }
+    first = api.post(f"{V1}/events", sent)
+    again = api.post(f"{V1}/events", sent)
     assert (first.status_code, again.status_code) == (202, 202)
     assert again.json() == {"id": first.json()["id"], "duplicate": True}
     assert api.get(f"{V1}/events/{first.json()['id']}").json()["worked_off"] is False
@@ -51,7 +63,9 @@ def test_an_event_about_somebody_new_adds_them_and_its_outcome_can_be_read(
     [outcome] = event["outcomes"]
     assert (outcome["rule"], outcome["result"]) == (rule["id"], "notified")
     assert outcome["notification"] == str(Notification.objects.get().uid)
-    found = api.get(f"{V1}/events", {"name": "order.paid", "follower": event["follower"]}).json()["results"]
+    found = api.get(f"{V1}/events", {"name": "order.paid", "follower": event["follower"]}).json()[
+        "results"
+    ]
     assert [each["id"] for each in found] == [event["id"]]
     assert api.get(f"{V1}/events", {"name": "order.sent"}).json()["results"] == []
 
@@ -71,7 +85,11 @@ def test_of_many_events_each_is_taken_or_refused_for_itself(api: APIClient, anna
     assert [each["result"] for each in results] == [
         "accepted", "refused", "duplicate", "refused", "refused", "accepted",
     ]  # fmt: skip
-    assert [each["errors"][0]["field"] for each in results if each["errors"]] == ["name", "follower", "nmae"]
+    assert [each["errors"][0]["field"] for each in results if each["errors"]] == [
+        "name",
+        "follower",
+        "nmae",
+    ]
     assert Event.objects.count() == 2
     assert not Follower.objects.filter(addresses__value="extra@example.com").exists()
 
@@ -109,7 +127,11 @@ def test_a_rule_is_tried_changed_and_deleted(
     problem(api.patch(address, {"event": "*"}), 400, "event")
     problem(api.patch(address, {"conditions": {"all": [{}]}}), 400, "conditions")
     problem(api.patch(address, {"template": "nothing"}), 400, "template")
-    problem(api.post(f"{V1}/event-rules", {"name": "Paid", "event": "x.y", "type": "orders"}), 409, "name")
+    problem(
+        api.post(f"{V1}/event-rules", {"name": "Paid", "event": "x.y", "type": "orders"}),
+        409,
+        "name",
+    )
     assert [each["id"] for each in api.get(f"{V1}/event-rules").json()["results"]] == [rule["id"]]
     assert api.delete(address).status_code == 204
     problem(api.get(address), 404)
@@ -118,10 +140,19 @@ def test_a_rule_is_tried_changed_and_deleted(
 def test_a_recurring_notification_is_made_paused_resumed_and_says_what_it_sent(
     api: APIClient, anna: Follower, problem: Problem
 ) -> None:
-    fields = {"name": "Morning", "type": "orders", "channels": ["in_app"], "audience": {"everyone": True}}
-    made = api.post(f"{V1}/recurring", {**fields, "cadence": NINE, "zone_mode": "named", "zone": "Europe/Berlin"})
+    fields = {
+        "name": "Morning",
+        "type": "orders",
+        "channels": ["in_app"],
+        "audience": {"everyone": True},
+    }
+    made = api.post(
+        f"{V1}/recurring",
+        {**fields, "cadence": NINE, "zone_mode": "named", "zone": "Europe/Berlin"},
+    )
     assert made.status_code == 201, made.json()
-    body, address = made.json(), f"{V1}/recurring/{made.json()['id']}"
+    body = made.json()
+    address = f"{V1}/recurring/{made.json()['id']}"
     assert body["next_at"] == body["coming"][0]
     assert len(body["coming"]) == 5
     problem(api.post(f"{V1}/recurring", {**fields, "cadence": NINE}), 409, "name")
@@ -148,4 +179,8 @@ def test_a_cadence_can_be_looked_at_before_it_is_used(api: APIClient, problem: P
     assert answer["coming"][:2] == ["2026-03-08T07:00:00Z", "2026-03-09T06:30:00Z"]
     problem(api.post(f"{V1}/recurring/preview", {"cadence": {}}), 400, "cadence")
     problem(api.post(f"{V1}/recurring/preview", {**asked, "zone": "Mars"}), 400, "zone")
-    problem(api.post(f"{V1}/recurring/preview", {**asked, "after": "9999-12-31T00:00:00Z"}), 400, "after")
+    problem(
+        api.post(f"{V1}/recurring/preview", {**asked, "after": "9999-12-31T00:00:00Z"}),
+        400,
+        "after",
+    )

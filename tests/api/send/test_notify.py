@@ -25,7 +25,8 @@ def orders(db: None) -> Any:
 
 def tell(api, *recipients: dict[str, Any], **fields: Any):
     return api.post(
-        "/api/v1/notify", {"type": "orders", "recipients": list(recipients), "data": {"order": "A-17"}} | fields
+        "/api/v1/notify",
+        {"type": "orders", "recipients": list(recipients), "data": {"order": "A-17"}} | fields,
     )
 
 
@@ -49,7 +50,11 @@ def test_people_are_named_by_id_external_id_and_address_or_added(api, anna, bori
 
 
 def test_a_known_persons_word_is_never_changed_here(api, anna, boris) -> None:
-    tell(api, {"email": "anna@example.com", "name": "Anna W"}, {"email": "boris@example.com", "subscribed": True})
+    tell(
+        api,
+        {"email": "anna@example.com", "name": "Anna W"},
+        {"email": "boris@example.com", "subscribed": True},
+    )
     anna.refresh_from_db()
     boris.refresh_from_db()
     assert (anna.name, anna.subscribed, boris.subscribed) == ("Anna W", True, False)
@@ -57,7 +62,12 @@ def test_a_known_persons_word_is_never_changed_here(api, anna, boris) -> None:
 
 def test_each_may_have_values_of_their_own(api, anna, boris) -> None:
     make_inbox()
-    tell(api, {"id": str(anna.uid)}, {"id": str(boris.uid), "data": {"order": "B-2"}}, channels=["in_app"])
+    tell(
+        api,
+        {"id": str(anna.uid)},
+        {"id": str(boris.uid), "data": {"order": "B-2"}},
+        channels=["in_app"],
+    )
     send_lane(name="transactional")
     assert anna.inbox_items.get().title == "Order A-17"
     assert boris.inbox_items.get().title == "Order B-2"
@@ -65,14 +75,17 @@ def test_each_may_have_values_of_their_own(api, anna, boris) -> None:
 
 def test_all_with_a_tag_are_told_once(api, anna, boris) -> None:
     api.post(
-        "/api/v1/followers/tags", {"action": "add", "tags": ["Buyers"], "followers": [str(anna.uid), str(boris.uid)]}
+        "/api/v1/followers/tags",
+        {"action": "add", "tags": ["Buyers"], "followers": [str(anna.uid), str(boris.uid)]},
     )
     tell(api, {"id": str(anna.uid)}, tags=["Buyers"], channels=["in_app"])
     assert Delivery.objects.count() == 2
 
 
 def test_the_same_key_is_the_same_notification(api, anna) -> None:
-    first, again = (tell(api, {"id": str(anna.uid)}, dedup_key="order-17-paid").json() for _ in range(2))
+    first, again = (
+        tell(api, {"id": str(anna.uid)}, dedup_key="order-17-paid").json() for _ in range(2)
+    )
     assert first["id"] == again["id"]
     assert Notification.objects.count() == 1
 
@@ -89,7 +102,9 @@ def test_the_same_key_is_the_same_notification(api, anna) -> None:
         ({"data": 7}, "recipients.1.data"),
     ],
 )
-def test_a_recipient_that_cannot_be_is_named_and_nobody_is_told(api, problem, recipient: Any, field: str) -> None:
+def test_a_recipient_that_cannot_be_is_named_and_nobody_is_told(
+    api, problem, recipient: Any, field: str
+) -> None:
     problem(tell(api, {"email": "new@example.com"}, recipient), 400, field=field)
     assert not Notification.objects.exists()
     assert not Follower.objects.exists()
@@ -114,7 +129,9 @@ def test_a_recipient_that_cannot_be_is_named_and_nobody_is_told(api, problem, re
         ({"send_at": "9999-12-31T23:59:59Z"}, None),
     ],
 )
-def test_what_cannot_be_sent_is_refused_and_nobody_is_added(api, problem, change: Any, field: str | None) -> None:
+def test_what_cannot_be_sent_is_refused_and_nobody_is_added(
+    api, problem, change: Any, field: str | None
+) -> None:
     problem(tell(api, {"email": "new@example.com"}, **change), 400, field=field)
     assert not Follower.objects.exists()
 
@@ -122,10 +139,20 @@ def test_what_cannot_be_sent_is_refused_and_nobody_is_added(api, problem, change
 def test_a_notification_is_cancelled_once(api, problem, anna) -> None:
     made = tell(api, {"id": str(anna.uid)}, send_at="2031-01-01T00:00:00Z").json()
     path = f"/api/v1/notifications/{made['id']}"
-    assert api.post(f"{path}/cancel").json() == {"cancelled": 2, "handed_off": 0, "in_flight": 0, "total": 2}
+    assert api.post(f"{path}/cancel").json() == {
+        "cancelled": 2,
+        "handed_off": 0,
+        "in_flight": 0,
+        "total": 2,
+    }
     problem(api.post(f"{path}/cancel"), 409)
-    assert {each["status"] for each in api.get(f"{path}/deliveries").json()["results"]} == {"cancelled"}
-    assert api.get("/api/v1/notifications?state=cancelled&type=orders").json()["results"][0]["id"] == made["id"]
+    assert {each["status"] for each in api.get(f"{path}/deliveries").json()["results"]} == {
+        "cancelled"
+    }
+    assert (
+        api.get("/api/v1/notifications?state=cancelled&type=orders").json()["results"][0]["id"]
+        == made["id"]
+    )
 
 
 def test_a_notification_is_paused_and_goes_on(api, problem, anna) -> None:
@@ -137,7 +164,9 @@ def test_a_notification_is_paused_and_goes_on(api, problem, anna) -> None:
 
 def test_the_failed_ones_of_a_notification_are_sent_again(api, problem, anna, receiver) -> None:
     receiver.answers["RCPT"] = "550 5.1.1 no such user"
-    path = f"/api/v1/notifications/{tell(api, {'id': str(anna.uid)}, channels=['email']).json()['id']}"
+    path = (
+        f"/api/v1/notifications/{tell(api, {'id': str(anna.uid)}, channels=['email']).json()['id']}"
+    )
     assert api.post(f"{path}/retry").json() == {"retried": 0}
     send_lane(name="transactional")
     assert api.post(f"{path}/retry").json() == {"retried": 1}
@@ -155,9 +184,9 @@ def test_a_campaigns_run_is_steered_on_the_campaign_only(api, problem, anna, act
 
 def test_deliveries_are_found_and_told_in_full(api, problem, anna, boris) -> None:
     made = tell(api, {"id": str(anna.uid)}, {"id": str(boris.uid)}, channels=["email"]).json()
-    found = api.get(f"/api/v1/deliveries?follower={anna.uid}&notification={made['id']}&status=pending").json()[
-        "results"
-    ]
+    found = api.get(
+        f"/api/v1/deliveries?follower={anna.uid}&notification={made['id']}&status=pending"
+    ).json()["results"]
     assert [each["address"] for each in found] == ["anna@example.com"]
     assert api.get(f"/api/v1/deliveries/{found[0]['id']}").json() == found[0] | {"events": []}
     problem(api.get("/api/v1/deliveries?status=lost"), 400, field="status")

@@ -1,4 +1,6 @@
-"""What a type's rules do to a call: schema, lifetime, priority, throttle key; and caps over the API."""
+"""What a type's rules do to a call: schema, lifetime, priority, throttle key;
+and caps over the API.
+"""
 
 import datetime as dt
 from typing import Any
@@ -21,14 +23,20 @@ SCHEMA = {"type": "object", "required": ["order"], "properties": {"total": {"typ
 def orders(db: None) -> NotificationType:
     kind = make_type("orders", category="informational")
     TypeTemplate.objects.create(
-        notification_type=kind, template=make_template("order", title="{{ order }}", variables=VARIABLES)
+        notification_type=kind,
+        template=make_template("order", title="{{ order }}", variables=VARIABLES),
     )
     return kind
 
 
 def tell(api, *people: Any, **fields: Any):
     named = [{"id": str(person.uid)} for person in people]
-    asked = {"type": "orders", "recipients": named, "data": {"order": "A-17"}, "channels": ["email"]}
+    asked = {
+        "type": "orders",
+        "recipients": named,
+        "data": {"order": "A-17"},
+        "channels": ["email"],
+    }
     return api.post("/api/v1/notify", asked | fields)
 
 
@@ -41,7 +49,9 @@ def test_a_program_sets_the_rules_of_a_type_and_reads_them(api) -> None:
     assert answer.status_code == 200, answer.json()
     assert {name: api.get(TYPE).json()[name] for name in rules} == rules
     assert set(AuditEntry.objects.get(kind="notification_type.changed").data["after"]) == {*rules}
-    cleared = api.patch(TYPE, {"schema": None, "throttle_count": None, "throttle_seconds": None}).json()
+    cleared = api.patch(
+        TYPE, {"schema": None, "throttle_count": None, "throttle_seconds": None}
+    ).json()
     assert (cleared["schema"], cleared["throttle_count"], cleared["lifetime"]) == (None, None, 3600)
 
 
@@ -68,14 +78,18 @@ def test_critical_messages_wait_for_no_digest(api, problem) -> None:
     problem(api.patch(TYPE, {"digest": True}), 400, "digest")
 
 
-def test_data_is_checked_by_the_schema_with_each_persons_own_over_it(api, anna, boris, problem) -> None:
+def test_data_is_checked_by_the_schema_with_each_persons_own_over_it(
+    api, anna, boris, problem
+) -> None:
     api.patch(TYPE, {"schema": SCHEMA})
     assert tell(api, anna, data={"order": "A-17", "total": 49.5}).status_code == 202
     refused = problem(tell(api, anna, data={"order": "A-17", "total": "much"}), 400, "data.total")
     assert "'much' is not of type 'number'" in refused["detail"]
     problem(tell(api, anna, data={}), 400, "data")
     people = [{"id": str(anna.uid)}, {"id": str(boris.uid), "data": {"total": "much"}}]
-    own = problem(tell(api, recipients=people, data={"order": "A-17", "total": 1}), 400, "data.total")
+    own = problem(
+        tell(api, recipients=people, data={"order": "A-17", "total": 1}), 400, "data.total"
+    )
     assert "Борис" in own["detail"]
     assert Notification.objects.count() == 1
 
@@ -132,14 +146,24 @@ def test_a_cap_is_made_changed_and_removed_and_all_of_it_is_on_record(api, probl
     made = api.post("/api/v1/caps", weekly)
     assert made.status_code == 201, made.json()
     assert made.json()["channels"] == ["email", "sms"]
-    assert (made.json()["commercial"], made.json()["outcome"], made.json()["enabled"]) == (True, "defer", True)
+    assert (made.json()["commercial"], made.json()["outcome"], made.json()["enabled"]) == (
+        True,
+        "defer",
+        True,
+    )
     problem(api.post("/api/v1/caps", weekly), 400, "name")
     one = f"/api/v1/caps/{made.json()['id']}"
-    assert api.patch(one, {"days": None, "seconds": 3600, "outcome": "drop"}).json()["seconds"] == 3600
+    assert (
+        api.patch(one, {"days": None, "seconds": 3600, "outcome": "drop"}).json()["seconds"] == 3600
+    )
     assert [row["id"] for row in api.get("/api/v1/caps").json()["results"]] == [made.json()["id"]]
     assert api.delete(one).status_code == 204
     problem(api.get(one), 404)
-    kinds = AuditEntry.objects.filter(kind__startswith="cap.").order_by("pk").values_list("kind", flat=True)
+    kinds = (
+        AuditEntry.objects.filter(kind__startswith="cap.")
+        .order_by("pk")
+        .values_list("kind", flat=True)
+    )
     assert list(kinds) == ["cap.changed", "cap.changed", "cap.removed"]
 
 
@@ -155,6 +179,14 @@ def test_a_cap_is_made_changed_and_removed_and_all_of_it_is_on_record(api, probl
         ({"outcome": "shout"}, "outcome"),
     ],
 )
-def test_a_cap_that_can_not_be_is_refused(api, problem, changes: dict[str, Any], field: str) -> None:
-    problem(api.post("/api/v1/caps", {"name": "C", "channels": ["email"], "limit": 1, "days": 1} | changes), 400, field)
+def test_a_cap_that_can_not_be_is_refused(
+    api, problem, changes: dict[str, Any], field: str
+) -> None:
+    problem(
+        api.post(
+            "/api/v1/caps", {"name": "C", "channels": ["email"], "limit": 1, "days": 1} | changes
+        ),
+        400,
+        field,
+    )
     assert not Cap.objects.exists()

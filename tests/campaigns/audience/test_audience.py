@@ -7,7 +7,12 @@ import pytest
 from apps.campaigns.audience import audience
 from apps.campaigns.audience.audience import BadAudience
 from apps.campaigns.audience.language import BadRules
-from apps.campaigns.audience.segments import SegmentNameTaken, change_segment, delete_segment, make_segment
+from apps.campaigns.audience.segments import (
+    SegmentNameTaken,
+    change_segment,
+    delete_segment,
+    make_segment,
+)
 from apps.followers.models import Follower, Tag
 from tests.campaigns.world import NOW, make_world
 from tests.make import TESTER
@@ -22,7 +27,9 @@ def russians() -> Any:
 
 
 def everyone_in(data: dict[str, Any]) -> list[int]:
-    return list(audience.followers_of(audience.validate(data), now=NOW).values_list("pk", flat=True))
+    return list(
+        audience.followers_of(audience.validate(data), now=NOW).values_list("pk", flat=True)
+    )
 
 
 def test_a_person_in_several_tags_segments_and_named_is_in_it_once(russians: Any) -> None:
@@ -31,8 +38,13 @@ def test_a_person_in_several_tags_segments_and_named_is_in_it_once(russians: Any
     data = {"tags": ["vip", "beta"], "segments": [str(russians.uid)], "followers": named}
     found = everyone_in(data)
     assert len(found) == len(set(found)) == audience.count(audience.validate(data))
-    expected = Follower.objects.filter(tags__slug__in=["vip", "beta"]) | Follower.objects.filter(language="ru")
-    assert set(found) == {*expected.values_list("pk", flat=True), *(person.pk for person in people[:20])}
+    expected = Follower.objects.filter(tags__slug__in=["vip", "beta"]) | Follower.objects.filter(
+        language="ru"
+    )
+    assert set(found) == {
+        *expected.values_list("pk", flat=True),
+        *(person.pk for person in people[:20]),
+    }
 
 
 def test_excludes_beat_includes(russians: Any) -> None:
@@ -44,7 +56,9 @@ def test_excludes_beat_includes(russians: Any) -> None:
             "exclude_followers": [str(out.uid)],
         }
     )  # fmt: skip
-    expected = Follower.objects.exclude(tags__slug="press").exclude(language="ru").exclude(pk=out.pk)
+    expected = (
+        Follower.objects.exclude(tags__slug="press").exclude(language="ru").exclude(pk=out.pk)
+    )
     assert sorted(found) == sorted(expected.values_list("pk", flat=True))
     assert found
 
@@ -70,7 +84,9 @@ def test_an_audience_of_which_nothing_is_chosen_is_nobody() -> None:
         ({"followers": ["01981a3e-0000-7000-8000-000000000000"]}, "There is no follower"),
     ],
 )
-def test_an_audience_that_cannot_be_meant_is_refused_with_the_reason(data: Any, message: str) -> None:
+def test_an_audience_that_cannot_be_meant_is_refused_with_the_reason(
+    data: Any, message: str
+) -> None:
     with pytest.raises(BadAudience, match=message):
         audience.validate(data)
 
@@ -80,7 +96,10 @@ def test_a_run_keeps_the_rules_it_started_with(russians: Any) -> None:
     frozen = audience.freeze(audience.validate({"segments": [str(russians.uid)]}))
     before = set(audience.followers_of(frozen, now=NOW).values_list("pk", flat=True))
     change_segment(
-        segment=russians, rules={"all": [{"field": "language", "op": "is", "value": "zh"}]}, by=TESTER, now=NOW
+        segment=russians,
+        rules={"all": [{"field": "language", "op": "is", "value": "zh"}]},
+        by=TESTER,
+        now=NOW,
     )
     assert before == set(audience.followers_of(frozen, now=NOW).values_list("pk", flat=True))
     assert before != set(everyone_in({"segments": [str(russians.uid)]}))
@@ -108,7 +127,12 @@ def test_a_segment_is_refused_when_its_name_is_taken_or_its_rules_are_wrong(russ
     with pytest.raises(SegmentNameTaken, match="already a segment called “Russian”"):
         make_segment(name="Russian", rules=RUSSIAN, by=TESTER, now=NOW)
     with pytest.raises(BadRules, match="There is no tag “gold”"):
-        make_segment(name="Gold", rules={"all": [{"field": "tag", "op": "is", "value": "gold"}]}, by=TESTER, now=NOW)
+        make_segment(
+            name="Gold",
+            rules={"all": [{"field": "tag", "op": "is", "value": "gold"}]},
+            by=TESTER,
+            now=NOW,
+        )
 
 
 def test_a_segment_nobody_uses_can_be_deleted(russians: Any) -> None:

@@ -1,4 +1,6 @@
-"""Segment rules: refused by their place, turned into SQL that a plain reading agrees with, said in English."""
+"""Segment rules: refused by their place, turned into SQL that a plain reading agrees with,
+said in English.
+"""
 
 import json
 import random
@@ -21,12 +23,17 @@ def say(data: Any) -> str:
 @pytest.mark.django_db
 def test_sql_and_a_plain_reading_agree_on_random_rule_trees() -> None:
     make_world()
-    people = Follower.objects.prefetch_related("addresses", "taggings__tag", "preferences__notification_type")
+    people = Follower.objects.prefetch_related(
+        "addresses", "taggings__tag", "preferences__notification_type"
+    )
     facts = {person.pk: facts_of(person) for person in people}
-    dice, answers = random.Random(2026), set()
+    dice = random.Random(2026)
+    answers = set()
     for _ in range(300):
         data = random_rules(dice)
-        by_sql = sorted(Follower.objects.filter(rules_to_q(data, now=NOW)).values_list("pk", flat=True))
+        by_sql = sorted(
+            Follower.objects.filter(rules_to_q(data, now=NOW)).values_list("pk", flat=True)
+        )
         by_hand = sorted(pk for pk, known in facts.items() if matches(known, data))
         assert by_sql == by_hand, json.dumps(data, ensure_ascii=False)
         answers.add(len(by_sql))
@@ -48,34 +55,73 @@ def test_nobody_is_found_twice_however_many_tags_and_addresses_match() -> None:
         ([], "The segment must be"),
         ({}, "The segment has no rule"),
         ({"all": []}, "The segment has no rule"),
-        ({"all": [], "not": {"all": [{"field": "tag", "op": "exists"}]}}, "The segment has no rule"),
+        (
+            {"all": [], "not": {"all": [{"field": "tag", "op": "exists"}]}},
+            "The segment has no rule",
+        ),
         ({"all": [{"field": "tag", "op": "exists"}], "any": []}, "The segment must be"),
         ({"all": ["tag"]}, "Group 1 must be"),
-        ({"all": [{"field": "password", "op": "is", "value": "x"}]}, "Rule 1 asks about 'password'"),
-        ({"all": [{"field": "metadata", "op": "is", "value": "x"}]}, "Rule 1 asks about 'metadata'"),
+        (
+            {"all": [{"field": "password", "op": "is", "value": "x"}]},
+            "Rule 1 asks about 'password'",
+        ),
+        (
+            {"all": [{"field": "metadata", "op": "is", "value": "x"}]},
+            "Rule 1 asks about 'metadata'",
+        ),
         ({"all": [{"field": "tag.x", "op": "is", "value": "x"}]}, "Rule 1 asks about 'tag.x'"),
-        ({"all": [{"field": 'metadata.a"b', "op": "is", "value": "x"}]}, "Rule 1 asks for the metadata key"),
-        ({"all": [{"field": "metadata.7", "op": "is", "value": "x"}]}, "Rule 1 asks for the metadata key"),
-        ({"all": [{"field": "tag", "op": "exists"}, {"field": "name", "op": "gt", "value": 1}]}, "Rule 2: name can't"),
+        (
+            {"all": [{"field": 'metadata.a"b', "op": "is", "value": "x"}]},
+            "Rule 1 asks for the metadata key",
+        ),
+        (
+            {"all": [{"field": "metadata.7", "op": "is", "value": "x"}]},
+            "Rule 1 asks for the metadata key",
+        ),
+        (
+            {"all": [{"field": "tag", "op": "exists"}, {"field": "name", "op": "gt", "value": 1}]},
+            "Rule 2: name can't",
+        ),
         ({"any": [{"all": [{"field": "name", "op": "is"}]}]}, "Rule 1.1 (name is) needs a text"),
-        ({"not": {"all": [{"field": "name", "op": "in", "value": "x"}]}}, "Rule not.1 (name is one of) needs a list"),
+        (
+            {"not": {"all": [{"field": "name", "op": "in", "value": "x"}]}},
+            "Rule not.1 (name is one of) needs a list",
+        ),
         (
             {"all": [{"field": "metadata.age", "op": "gt", "value": "old"}]},
             "Rule 1 (metadata is more than) needs a number",
         ),
-        ({"all": [{"field": "created_at", "op": "before", "value": "31.5.2026"}]}, "needs a date such as 2026-05-31"),
-        ({"all": [{"field": "created_at", "op": "before", "value": "2026-02-31"}]}, "needs a date such as 2026-05-31"),
-        ({"all": [{"field": "created_at", "op": "after", "value": "9999-12-31"}]}, "needs a date such as 2026-05-31"),
+        (
+            {"all": [{"field": "created_at", "op": "before", "value": "31.5.2026"}]},
+            "needs a date such as 2026-05-31",
+        ),
+        (
+            {"all": [{"field": "created_at", "op": "before", "value": "2026-02-31"}]},
+            "needs a date such as 2026-05-31",
+        ),
+        (
+            {"all": [{"field": "created_at", "op": "after", "value": "9999-12-31"}]},
+            "needs a date such as 2026-05-31",
+        ),
         (
             {"all": [{"field": "created_at", "op": "before", "value": "0001-01-01T00:00+12:00"}]},
             "needs a date such as 2026-05-31",
         ),
-        ({"all": [{"field": "created_at", "op": "within_days", "value": 0}]}, "needs a whole number of days"),
-        ({"all": [{"field": "has_channel", "op": "is", "value": "fax"}]}, "needs a channel: email, sms"),
+        (
+            {"all": [{"field": "created_at", "op": "within_days", "value": 0}]},
+            "needs a whole number of days",
+        ),
+        (
+            {"all": [{"field": "has_channel", "op": "is", "value": "fax"}]},
+            "needs a channel: email, sms",
+        ),
         ({"all": [{"field": "preference", "op": "is", "value": "on"}]}, 'needs {"type": key'),
         ({"all": [{"field": "subscribed", "op": "is", "value": "maybe"}]}, "needs true or false"),
         ({"all": [{"field": "tag", "op": "exists", "value": "vip"}]}, "takes no value"),
-        ({"all": [{"field": "tag", "op": "exists", "weight": 2}]}, "Rule 1 has unknown parts: weight"),
+        (
+            {"all": [{"field": "tag", "op": "exists", "weight": 2}]},
+            "Rule 1 has unknown parts: weight",
+        ),
         ({"all": [{"field": "tag", "op": "exists"}] * 51}, "more than 50 rules"),
     ],
 )
@@ -96,7 +142,9 @@ def test_rules_nested_too_deep_are_refused() -> None:
 @pytest.mark.django_db
 def test_a_tag_that_does_not_exist_is_named_instead_of_matching_nobody() -> None:
     with pytest.raises(BadRules, match="There is no tag “vip”"):
-        language.check_names(language.parse({"all": [{"field": "tag", "op": "in", "value": ["vip"]}]}))
+        language.check_names(
+            language.parse({"all": [{"field": "tag", "op": "in", "value": ["vip"]}]})
+        )
 
 
 def test_rules_are_said_in_english() -> None:
@@ -118,9 +166,14 @@ def test_rules_are_said_in_english() -> None:
 def test_days_begin_and_end_in_the_zone_of_the_site(settings: Any) -> None:
     settings.TIME_ZONE = "America/New_York"
     make_world(1)
-    moment = timezone.datetime(2026, 5, 11, 3, 59, tzinfo=timezone.get_fixed_timezone(0))  # 10 May, 23:59 in New York
+    moment = timezone.datetime(
+        2026, 5, 11, 3, 59, tzinfo=timezone.get_fixed_timezone(0)
+    )  # 10 May, 23:59 in New York
     Follower.objects.update(created_at=moment)
-    asked = {op: {"all": [{"field": "created_at", "op": op, "value": "2026-05-10"}]} for op in ("before", "after")}
+    asked = {
+        op: {"all": [{"field": "created_at", "op": op, "value": "2026-05-10"}]}
+        for op in ("before", "after")
+    }
     assert not Follower.objects.filter(rules_to_q(asked["before"])).exists()
     assert not Follower.objects.filter(rules_to_q(asked["after"])).exists()
     Follower.objects.update(created_at=moment + timezone.timedelta(minutes=1))

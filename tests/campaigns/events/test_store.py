@@ -1,4 +1,6 @@
-"""Events and their rules: what happened is stored once, judged as it came, and each rule's answer can be read."""
+"""Events and their rules: what happened is stored once, judged as it came,
+and each rule's answer can be read.
+"""
 
 import datetime as dt
 from typing import Any
@@ -25,7 +27,13 @@ from apps.notifications.models import Delivery, Notification, TypeTemplate
 from tests.make import TESTER, make_template, make_type, nested
 
 NOW = dt.datetime(2026, 6, 1, 12, tzinfo=dt.UTC)
-PAID = {"number": "A-17", "total": 120.5, "gift": True, "items": [{"sku": "lamp"}], "status": "Paid"}
+PAID = {
+    "number": "A-17",
+    "total": 120.5,
+    "gift": True,
+    "items": [{"sku": "lamp"}],
+    "status": "Paid",
+}
 
 
 # ------------------------------------------------------------------ conditions, without a database
@@ -52,8 +60,14 @@ PAID = {"number": "A-17", "total": 120.5, "gift": True, "items": [{"sku": "lamp"
         ("event.name", "is", "order.paid", True),
     ],
 )
-def test_a_condition_is_true_or_false_of_what_is_there(field: str, op: str, value: Any, true: bool) -> None:
-    seen = {"event": {"name": "order.paid"}, "data": PAID, "follower": {"tags": ["vip"], "metadata": {"plan": "Pro"}}}
+def test_a_condition_is_true_or_false_of_what_is_there(
+    field: str, op: str, value: Any, true: bool
+) -> None:
+    seen = {
+        "event": {"name": "order.paid"},
+        "data": PAID,
+        "follower": {"tags": ["vip"], "metadata": {"plan": "Pro"}},
+    }
     asked = conditions.parse({"all": [{"field": field, "op": op, "value": value}]})
     judgement = conditions.judge(asked, seen)
     assert judgement.matches is true
@@ -112,7 +126,9 @@ def test_conditions_that_can_not_be_judged_are_refused(data: Any) -> None:
 # ------------------------------------------------------------------ with one
 @pytest.fixture
 def inbox(db: None) -> None:
-    edit.add_account(name="Inbox", provider_key="in_app", settings={}, by=TESTER, now=timezone.now())
+    edit.add_account(
+        name="Inbox", provider_key="in_app", settings={}, by=TESTER, now=timezone.now()
+    )
 
 
 def make_rule(**fields: Any) -> EventRule:
@@ -136,9 +152,16 @@ def told(event: Event) -> list[tuple[str, str]]:
 @pytest.mark.django_db
 @pytest.mark.usefixtures("inbox")
 class TestWorkingOff:
-    def test_an_event_becomes_what_its_rules_say_and_each_answer_is_kept(self, anna: Follower) -> None:
-        big = make_rule(conditions={"all": [{"field": "data.total", "op": "greater", "value": 100}]})
-        make_rule(event="order.*", conditions={"all": [{"field": "data.total", "op": "greater", "value": 1000}]})
+    def test_an_event_becomes_what_its_rules_say_and_each_answer_is_kept(
+        self, anna: Follower
+    ) -> None:
+        big = make_rule(
+            conditions={"all": [{"field": "data.total", "op": "greater", "value": 100}]}
+        )
+        make_rule(
+            event="order.*",
+            conditions={"all": [{"field": "data.total", "op": "greater", "value": 1000}]},
+        )
         make_rule(event="user.*")
         make_rule(active=False)
         event = happen(follower=anna, data=PAID)
@@ -148,7 +171,9 @@ class TestWorkingOff:
         assert event.due_at is None
         assert told(event) == [("Rule 1", "notified"), ("Rule 2", "not_matched")]
         first, second = event.outcomes.all()
-        assert second.because == "data.total is “120.5”, and this asks: data.total is more than “1000”"
+        assert (
+            second.because == "data.total is “120.5”, and this asks: data.total is more than “1000”"
+        )
         assert first.notification is not None
         assert first.notification.data["number"] == "A-17"
         assert first.notification.data["event"]["name"] == "order.paid"
@@ -160,7 +185,9 @@ class TestWorkingOff:
         event = happen(follower=anna)
         run_rules.work_off()
         run_rules.work_off()
-        Event.objects.filter(pk=event.pk).update(due_at=event.received_at)  # as another worker still sees it
+        Event.objects.filter(pk=event.pk).update(
+            due_at=event.received_at
+        )  # as another worker still sees it
         with pytest.raises(IntegrityError), transaction.atomic():
             run_rules._react(event, now=timezone.now())
         assert Notification.objects.count() == EventOutcome.objects.count() == 1
@@ -184,14 +211,18 @@ class TestWorkingOff:
         run_rules.work_off()
         assert told(event) == [("Rule 1", "notified")]
 
-    def test_a_rule_that_fails_does_not_stop_the_others(self, anna: Follower, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_a_rule_that_fails_does_not_stop_the_others(
+        self, anna: Follower, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         unspoken = make_type("unspoken", category="informational")
         make_rule(notification_type=unspoken)
         broken = make_rule()
         make_rule()
         plain = run_rules.data_for
         monkeypatch.setattr(
-            run_rules, "data_for", lambda rule, *rest: 1 / 0 if rule.pk == broken.pk else plain(rule, *rest)
+            run_rules,
+            "data_for",
+            lambda rule, *rest: 1 / 0 if rule.pk == broken.pk else plain(rule, *rest),
         )
         event = happen(follower=anna)
         run_rules.work_off()
@@ -207,7 +238,9 @@ class TestWorkingOff:
         bad, good = happen(follower=anna), happen(follower=anna)
         react = run_rules._react
         monkeypatch.setattr(
-            run_rules, "_react", lambda event, now: 1 / 0 if event.pk == bad.pk else react(event, now=now)
+            run_rules,
+            "_react",
+            lambda event, now: 1 / 0 if event.pk == bad.pk else react(event, now=now),
         )
         began = timezone.now()
         run_rules.work_off()
@@ -224,9 +257,16 @@ class TestWorkingOff:
         assert Notification.objects.get().send_at == happened + dt.timedelta(hours=1)
         assert event.outcomes.get().result == "notified"
 
-    def test_a_mapping_names_the_variables_and_the_throttle_counts_by_a_path(self, anna: Follower) -> None:
+    def test_a_mapping_names_the_variables_and_the_throttle_counts_by_a_path(
+        self, anna: Follower
+    ) -> None:
         make_rule(
-            mapping={"order": "data.number", "first": "data.items.0.sku", "who": "follower.name", "none": "data.x"},
+            mapping={
+                "order": "data.number",
+                "first": "data.items.0.sku",
+                "who": "follower.name",
+                "none": "data.x",
+            },
             throttle_key="data.number",
         )
         happen(follower=anna, data=PAID)
@@ -235,7 +275,9 @@ class TestWorkingOff:
         assert made.data == {"order": "A-17", "first": "lamp", "who": "Anna Weber"}
         assert made.throttle_key == "A-17"
 
-    def test_a_segment_is_told_of_what_is_about_nobody(self, anna: Follower, boris: Follower) -> None:
+    def test_a_segment_is_told_of_what_is_about_nobody(
+        self, anna: Follower, boris: Follower
+    ) -> None:
         rules = {"all": [{"field": "language", "op": "is", "value": "ru"}]}
         segment = make_segment(name="Night watch", rules=rules, by=TESTER, now=NOW)
         make_rule(event="server.down", to="segment", segment=segment)
@@ -247,9 +289,13 @@ class TestWorkingOff:
         with pytest.raises(SegmentInUse, match="Rule 1"):
             delete_segment(segment=segment, by=TESTER, now=NOW)
 
-    def test_a_rehearsal_says_what_would_happen_and_leaves_nothing_behind(self, anna: Follower) -> None:
+    def test_a_rehearsal_says_what_would_happen_and_leaves_nothing_behind(
+        self, anna: Follower
+    ) -> None:
         rule = make_rule(delay=60)
-        sample = Event(name="order.paid", follower=anna, data=PAID, occurred_at=NOW, received_at=NOW)
+        sample = Event(
+            name="order.paid", follower=anna, data=PAID, occurred_at=NOW, received_at=NOW
+        )
         found = run_rules.rehearse(rule=rule, event=sample, now=timezone.now())
         assert found.outcome.result == "notified"
         assert found.messages == (("Anna Weber", "in_app", "pending", "default_on"),)
@@ -261,7 +307,10 @@ class TestWorkingOff:
 # ------------------------------------------------------------------ storing and forgetting
 @pytest.mark.django_db
 def test_the_same_event_twice_is_one_and_another_name_is_another(anna: Follower) -> None:
-    twice = [NewEvent("order.paid", anna, dedup_id="17"), NewEvent("order.paid", anna, dedup_id="17")]
+    twice = [
+        NewEvent("order.paid", anna, dedup_id="17"),
+        NewEvent("order.paid", anna, dedup_id="17"),
+    ]
     stored = store.record(events=[*twice, NewEvent("order.sent", anna, dedup_id="17")], now=NOW)
     assert [new for _, new in stored] == [True, False, True]
     assert stored[0][0] == stored[1][0]
@@ -311,7 +360,8 @@ def test_old_events_are_forgotten_when_they_were_worked_off(settings: Any, anna:
 def test_an_event_that_another_worker_could_work_off_stays_worked_off(
     anna: Follower, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    event, react = happen(follower=anna), run_rules._react
+    event = happen(follower=anna)
+    react = run_rules._react
 
     def fail(*_: Any, **__: Any) -> None:
         raise RuntimeError
@@ -369,7 +419,9 @@ def test_a_rule_is_made_changed_and_deleted_and_the_history_says_so(anna: Follow
     rule = make_rule()
     same = events_rules.values_of(rule)
     events_rules.change_rule(rule=rule, values=same, by=TESTER, now=NOW)
-    changed = RuleValues(**{**{f: getattr(same, f) for f in RuleValues.__dataclass_fields__}, "active": False})
+    changed = RuleValues(
+        **{**{f: getattr(same, f) for f in RuleValues.__dataclass_fields__}, "active": False}
+    )
     events_rules.change_rule(rule=rule, values=changed, by=TESTER, now=NOW)
     event = happen(follower=anna)
     run_rules.work_off()
@@ -378,7 +430,11 @@ def test_a_rule_is_made_changed_and_deleted_and_the_history_says_so(anna: Follow
         make_rule(name=rule.name)
     events_rules.delete_rule(rule=rule, by=TESTER, now=NOW)
     kinds = AuditEntry.objects.filter(subject_type="event_rule").order_by("pk")
-    assert [entry.kind for entry in kinds] == ["event_rule.changed", "event_rule.changed", "event_rule.deleted"]
+    assert [entry.kind for entry in kinds] == [
+        "event_rule.changed",
+        "event_rule.changed",
+        "event_rule.deleted",
+    ]
     assert kinds[1].data == {"before": {"active": True}, "after": {"active": False}}
 
 
@@ -397,7 +453,9 @@ def test_a_rule_is_made_changed_and_deleted_and_the_history_says_so(anna: Follow
         ({"name": ""}, "name"),
     ],
 )
-def test_a_rule_that_can_not_be_is_refused_beside_its_field(fields: dict[str, Any], field: str) -> None:
+def test_a_rule_that_can_not_be_is_refused_beside_its_field(
+    fields: dict[str, Any], field: str
+) -> None:
     with pytest.raises(BadRule) as refused:
         make_rule(**fields)
     assert refused.value.field == field
@@ -406,11 +464,14 @@ def test_a_rule_that_can_not_be_is_refused_beside_its_field(fields: dict[str, An
 @pytest.mark.django_db
 def test_a_rule_names_no_channel_that_its_template_has_no_words_for(anna: Follower) -> None:
     kind = make_type("alarms", channels=["in_app", "sms"])
-    silent, unknown = make_template("silent"), make_template("unknown", publish=False)
+    silent = make_template("silent")
+    unknown = make_template("unknown", publish=False)
     make_rule(notification_type=kind, template=unknown, channels=["in_app", "sms"])
     make_rule(notification_type=kind, template=silent, channels=["in_app"])
     make_rule(notification_type=kind, template=silent)
-    with pytest.raises(BadRule, match="silent has no words for SMS, only for Email, In-app") as refused:
+    with pytest.raises(
+        BadRule, match="silent has no words for SMS, only for Email, In-app"
+    ) as refused:
         make_rule(notification_type=kind, template=silent, channels=["in_app", "sms"])
     assert refused.value.field == "channels"
 

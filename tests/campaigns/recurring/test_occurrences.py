@@ -1,4 +1,6 @@
-"""Recurring notifications: each time of each clock once, at the reader's own nine o'clock, or a reason why not."""
+"""Recurring notifications: each time of each clock once, at the reader's own nine o'clock,
+or a reason why not.
+"""
 
 import datetime as dt
 from typing import Any
@@ -24,12 +26,19 @@ NINE = {"kind": "daily", "times": ["09:00"]}
 
 @pytest.fixture(autouse=True)
 def inbox(db: None) -> None:
-    accounts_edit.add_account(name="Inbox", provider_key="in_app", settings={}, by=TESTER, now=timezone.now())
+    accounts_edit.add_account(
+        name="Inbox", provider_key="in_app", settings={}, by=TESTER, now=timezone.now()
+    )
 
 
 def values(**fields: Any) -> RecurringValues:
     kind = fields.pop("notification_type", None) or make_type("digest", category="informational")
-    known: dict[str, Any] = {"name": "Morning", "audience": {"everyone": True}, "cadence": NINE, "channels": ["in_app"]}
+    known: dict[str, Any] = {
+        "name": "Morning",
+        "audience": {"everyone": True},
+        "cadence": NINE,
+        "channels": ["in_app"],
+    }
     if not TypeTemplate.objects.filter(notification_type=kind).exists():
         TypeTemplate.objects.create(notification_type=kind, template=make_template(f"t-{kind.key}"))
     return RecurringValues(notification_type=kind, **known | fields)
@@ -54,7 +63,9 @@ def reached(occurrence: Occurrence) -> set[str]:
     return {row.follower.name for row in rows if row.follower}
 
 
-def test_it_goes_out_at_its_time_and_not_before_and_only_once(anna: Follower, boris: Follower) -> None:
+def test_it_goes_out_at_its_time_and_not_before_and_only_once(
+    anna: Follower, boris: Follower
+) -> None:
     make()
     nine = MONDAY.replace(hour=9)
     assert look(nine - dt.timedelta(seconds=1)) == []
@@ -85,26 +96,36 @@ def test_a_crash_between_claim_and_notification_loses_and_doubles_nothing(
     clock = RecurringZone.objects.get()
     assert clock.next_at == nine
     assert len(look(nine + dt.timedelta(seconds=2))) == 1
-    assert occurrences.strike(clock=clock, now=nine) is None  # the other tick, with what it read before
+    assert (
+        occurrences.strike(clock=clock, now=nine) is None
+    )  # the other tick, with what it read before
 
 
-def test_a_clock_that_was_set_back_behind_its_last_strike_does_not_strike_twice(anna: Follower) -> None:
+def test_a_clock_that_was_set_back_behind_its_last_strike_does_not_strike_twice(
+    anna: Follower,
+) -> None:
     row = make()
     nine = MONDAY.replace(hour=9)
     assert len(look(nine)) == 1
     evening = values(notification_type=row.notification_type, name="Evening")
-    edit.change_recurring(recurring=row, values=evening, by=TESTER, now=nine - dt.timedelta(seconds=1))
+    edit.change_recurring(
+        recurring=row, values=evening, by=TESTER, now=nine - dt.timedelta(seconds=1)
+    )
     assert look(nine + dt.timedelta(seconds=1)) == []
     assert RecurringZone.objects.get().next_at == nine + dt.timedelta(days=1)
 
 
-def test_a_launch_whose_call_was_lost_is_found_again(anna: Follower, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_launch_whose_call_was_lost_is_found_again(
+    anna: Follower, monkeypatch: pytest.MonkeyPatch
+) -> None:
     make()
     now = timezone.now()
     RecurringZone.objects.update(next_at=now)
     occurrences.start_due(now=now)
     called: list[int] = []
-    monkeypatch.setattr(occurrences, "announce", lambda task, *, lane, occurrence_id: called.append(occurrence_id))
+    monkeypatch.setattr(
+        occurrences, "announce", lambda task, *, lane, occurrence_id: called.append(occurrence_id)
+    )
     occurrences.resume_stalled(now=now + launch.UNHEARD)
     assert called == [Occurrence.objects.get().pk]
     occurrences.launch_occurrence(occurrence_id=called[0])
@@ -130,7 +151,8 @@ def test_who_deletes_it_stops_what_was_about_to_go_and_leaves_what_went(anna: Fo
 def test_a_change_at_the_very_moment_takes_no_time_away_but_a_pause_does(anna: Follower) -> None:
     row = make()
     nine = MONDAY.replace(hour=9)
-    moment, change = nine + dt.timedelta(seconds=1), values(notification_type=row.notification_type, name="Dawn")
+    moment = nine + dt.timedelta(seconds=1)
+    change = values(notification_type=row.notification_type, name="Dawn")
     edit.change_recurring(recurring=row, values=change, by=TESTER, now=moment)
     assert [each.at for each in look(moment)] == [nine]
     edit.pause(recurring=row, by=TESTER, now=moment + dt.timedelta(days=1))
@@ -138,7 +160,12 @@ def test_a_change_at_the_very_moment_takes_no_time_away_but_a_pause_does(anna: F
 
 
 def test_everybody_gets_it_at_their_own_nine() -> None:
-    zones = {"Anna": "Europe/Berlin", "Chen": "Asia/Shanghai", "Nora": "America/New_York", "Site": ""}
+    zones = {
+        "Anna": "Europe/Berlin",
+        "Chen": "Asia/Shanghai",
+        "Nora": "America/New_York",
+        "Site": "",
+    }
     for name, zone in zones.items():
         make_follower(name=name, time_zone=zone)
     make(zone_mode="follower", now=MONDAY.replace(hour=0))
@@ -152,10 +179,8 @@ def test_everybody_gets_it_at_their_own_nine() -> None:
 
 
 def test_whoever_moves_west_during_the_day_gets_one_and_a_new_zone_gets_a_clock() -> None:
-    mover, _ = (
-        make_follower(name="Mover", time_zone="Europe/Berlin"),
-        make_follower(name="Stayer", time_zone="Europe/Berlin"),
-    )
+    mover = make_follower(name="Mover", time_zone="Europe/Berlin")
+    _ = make_follower(name="Stayer", time_zone="Europe/Berlin")
     make(zone_mode="follower")
     [berlin] = look(MONDAY.replace(hour=7))
     assert reached(berlin) == {"Mover", "Stayer"}
@@ -165,7 +190,10 @@ def test_whoever_moves_west_during_the_day_gets_one_and_a_new_zone_gets_a_clock(
     edit.add_new_zones(now=MONDAY.replace(hour=8))
     [new_york] = look(MONDAY.replace(hour=13))
     assert reached(new_york) == {"Newcomer"}
-    assert reached(look(MONDAY.replace(hour=13) + dt.timedelta(days=1))[-1]) == {"Mover", "Newcomer"}
+    assert reached(look(MONDAY.replace(hour=13) + dt.timedelta(days=1))[-1]) == {
+        "Mover",
+        "Newcomer",
+    }
 
 
 @pytest.mark.parametrize(("missed", "sent"), [("skip", False), ("once", True)])
@@ -181,7 +209,9 @@ def test_of_a_night_without_workers_the_latest_time_is_sent_once_or_left_out(
     assert look(back + dt.timedelta(minutes=1)) == []
 
 
-def test_what_stands_in_the_way_is_written_down_and_the_next_time_is_another_chance(anna: Follower) -> None:
+def test_what_stands_in_the_way_is_written_down_and_the_next_time_is_another_chance(
+    anna: Follower,
+) -> None:
     row = make()
     row.notification_type.active = False
     row.notification_type.save()
@@ -196,9 +226,12 @@ def test_what_stands_in_the_way_is_written_down_and_the_next_time_is_another_cha
 
 
 def test_it_starts_ends_pauses_and_goes_on_as_it_is_told(anna: Follower) -> None:
-    start, end = MONDAY + dt.timedelta(days=1), MONDAY + dt.timedelta(days=3)
+    start = MONDAY + dt.timedelta(days=1)
+    end = MONDAY + dt.timedelta(days=3)
     row = make(starts_at=start, ends_at=end)
-    assert edit.coming(row, after=MONDAY) == [MONDAY.replace(hour=9) + dt.timedelta(days=n) for n in (1, 2)]
+    assert edit.coming(row, after=MONDAY) == [
+        MONDAY.replace(hour=9) + dt.timedelta(days=n) for n in (1, 2)
+    ]
     assert look(MONDAY.replace(hour=9)) == []
     edit.pause(recurring=row, by=TESTER, now=MONDAY)
     edit.pause(recurring=row, by=TESTER, now=MONDAY)
@@ -207,13 +240,19 @@ def test_it_starts_ends_pauses_and_goes_on_as_it_is_told(anna: Follower) -> None
     edit.resume(recurring=row, by=TESTER, now=tuesday + dt.timedelta(hours=1))
     assert len(look(tuesday + dt.timedelta(days=1))) == 1
     assert RecurringZone.objects.get().next_at is None
-    kinds = AuditEntry.objects.filter(subject_type="recurring").order_by("pk").values_list("kind", flat=True)
+    kinds = (
+        AuditEntry.objects.filter(subject_type="recurring")
+        .order_by("pk")
+        .values_list("kind", flat=True)
+    )
     assert list(kinds) == ["recurring.changed", "recurring.paused", "recurring.resumed"]
 
 
 def test_a_change_counts_from_the_next_time_on(anna: Follower) -> None:
     row = make()
-    changed = values(notification_type=row.notification_type, cadence={"kind": "cron", "cron": "0 12 * * 1"})
+    changed = values(
+        notification_type=row.notification_type, cadence={"kind": "cron", "cron": "0 12 * * 1"}
+    )
     edit.change_recurring(recurring=row, values=changed, by=TESTER, now=MONDAY)
     assert look(MONDAY.replace(hour=9)) == []
     assert len(look(MONDAY.replace(hour=12))) == 1
@@ -236,7 +275,9 @@ def test_a_change_counts_from_the_next_time_on(anna: Follower) -> None:
         ({"name": " "}, "name"),
     ],
 )
-def test_what_can_not_be_sent_is_refused_beside_its_field(fields: dict[str, Any], field: str) -> None:
+def test_what_can_not_be_sent_is_refused_beside_its_field(
+    fields: dict[str, Any], field: str
+) -> None:
     schema = {"type": "object", "properties": {"offer": {"type": "string"}}}
     channels = ["email", "in_app", "sms"]
     kind = make_type("digest", category="informational", schema=schema, channels=channels)

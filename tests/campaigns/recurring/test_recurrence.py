@@ -1,4 +1,6 @@
-"""Cadences keep their wall time over changed clocks: nobody is left out on a day, and nobody is written to twice."""
+"""Cadences keep their wall time over changed clocks: nobody is left out on a day,
+and nobody is written to twice.
+"""
 
 import datetime as dt
 from itertools import pairwise
@@ -15,8 +17,16 @@ from apps.lib import wallclock
 UTC = dt.UTC
 NEW_YEAR = dt.datetime(2026, 1, 1, tzinfo=UTC)
 # half an hour; none any more; an hour at half past three from UTC; back for Ramadan; the usual
-ZONES = ["Australia/Lord_Howe", "Pacific/Apia", "America/St_Johns", "Africa/Casablanca", "America/New_York"]
-TIMES = st.times(min_value=dt.time(0, 0), max_value=dt.time(23, 59)).map(lambda time: f"{time:%H:%M}")
+ZONES = [
+    "Australia/Lord_Howe",
+    "Pacific/Apia",
+    "America/St_Johns",
+    "Africa/Casablanca",
+    "America/New_York",
+]
+TIMES = st.times(min_value=dt.time(0, 0), max_value=dt.time(23, 59)).map(
+    lambda time: f"{time:%H:%M}"
+)
 
 
 def at(text: str) -> dt.datetime:
@@ -33,9 +43,14 @@ def cron(line: str) -> recurrence.Cadence:
 
 def year(cadence: recurrence.Cadence, zone: str) -> list[dt.datetime]:
     """All of 2026, as the zone counts it."""
-    begin, end = (dt.datetime(each, 1, 1, tzinfo=wallclock.zone(zone)).astimezone(UTC) for each in (2026, 2027))
+    begin, end = (
+        dt.datetime(each, 1, 1, tzinfo=wallclock.zone(zone)).astimezone(UTC)
+        for each in (2026, 2027)
+    )
     found = []
-    for moment in recurrence.occurrences(cadence, zone=zone, after=begin - dt.timedelta(microseconds=1)):
+    for moment in recurrence.occurrences(
+        cadence, zone=zone, after=begin - dt.timedelta(microseconds=1)
+    ):
         if moment >= end:
             break
         found.append(moment)
@@ -51,8 +66,18 @@ def year(cadence: recurrence.Cadence, zone: str) -> list[dt.datetime]:
         ("America/New_York", "09:00", "2026-03-09", "2026-03-09T13:00"),
         ("America/St_Johns", "02:15", "2026-03-08", "2026-03-08T05:30"),  # 03:00 at -02:30
         ("America/St_Johns", "01:30", "2026-11-01", "2026-11-01T04:00"),
-        ("Australia/Lord_Howe", "02:10", "2026-10-04", "2026-10-03T15:30"),  # 02:30 at +11, half an hour skipped
-        ("Australia/Lord_Howe", "01:45", "2026-04-05", "2026-04-04T14:45"),  # twice: the first, at +11
+        (
+            "Australia/Lord_Howe",
+            "02:10",
+            "2026-10-04",
+            "2026-10-03T15:30",
+        ),  # 02:30 at +11, half an hour skipped
+        (
+            "Australia/Lord_Howe",
+            "01:45",
+            "2026-04-05",
+            "2026-04-04T14:45",
+        ),  # twice: the first, at +11
         ("Africa/Casablanca", "02:30", "2026-02-15", "2026-02-15T01:30"),  # Ramadan: twice
         ("Africa/Casablanca", "02:30", "2026-03-22", "2026-03-22T02:00"),  # after it: skipped
         ("Pacific/Apia", "03:30", "2026-09-27", "2026-09-26T14:30"),  # no summer time since 2021
@@ -61,7 +86,11 @@ def year(cadence: recurrence.Cadence, zone: str) -> list[dt.datetime]:
 def test_a_skipped_time_comes_right_after_the_gap_and_a_repeated_one_first(
     zone: str, time: str, day: str, instant: str
 ) -> None:
-    found = [moment for moment in year(daily(time), zone) if str(moment.astimezone(wallclock.zone(zone)).date()) == day]
+    found = [
+        moment
+        for moment in year(daily(time), zone)
+        if str(moment.astimezone(wallclock.zone(zone)).date()) == day
+    ]
     assert found == [at(instant)]
     hour, minute = time.split(":")
     assert [m for m in year(cron(f"{minute} {hour} * * *"), zone) if m in found] == found
@@ -96,13 +125,21 @@ def test_what_comes_next_is_the_same_wherever_one_starts_to_reckon(
 @pytest.mark.parametrize("line", ["*/30 1-3 * * *", "0 */3 * * *"])
 def test_a_cron_line_with_a_star_runs_whenever_the_clocks_show_it(zone: str, line: str) -> None:
     tz = wallclock.zone(zone)
-    shown = [(NEW_YEAR + dt.timedelta(minutes=30 * number)).astimezone(tz) for number in range(30, 364 * 48)]
+    shown = [
+        (NEW_YEAR + dt.timedelta(minutes=30 * number)).astimezone(tz)
+        for number in range(30, 364 * 48)
+    ]
     if line == "0 */3 * * *":
         wanted = [wall for wall in shown if wall.hour % 3 == 0 and wall.minute == 0]
     else:
         wanted = [wall for wall in shown if 1 <= wall.hour <= 3]
-    instants = [wall.astimezone(UTC) for wall in wanted]  # of two zones, a repeated hour equals nothing (PEP 495)
-    assert recurrence.coming(cron(line), zone=zone, after=instants[0], count=len(wanted) - 1) == instants[1:]
+    instants = [
+        wall.astimezone(UTC) for wall in wanted
+    ]  # of two zones, a repeated hour equals nothing (PEP 495)
+    assert (
+        recurrence.coming(cron(line), zone=zone, after=instants[0], count=len(wanted) - 1)
+        == instants[1:]
+    )
 
 
 @pytest.mark.parametrize("zone", ZONES)
@@ -114,13 +151,25 @@ def test_a_cron_line_of_fixed_times_runs_once_on_each_of_its_days(zone: str) -> 
 def test_a_month_without_that_day_has_its_last_one_and_only_once() -> None:
     cadence = recurrence.parse({"kind": "monthly", "times": ["09:00"], "days": [30, 31]})
     found = [moment.date().isoformat() for moment in year(cadence, "UTC")][:7]
-    assert found == ["2026-01-30", "2026-01-31", "2026-02-28", "2026-03-30", "2026-03-31", "2026-04-30", "2026-05-30"]
+    assert found == [
+        "2026-01-30",
+        "2026-01-31",
+        "2026-02-28",
+        "2026-03-30",
+        "2026-03-31",
+        "2026-04-30",
+        "2026-05-30",
+    ]
 
 
 def test_a_week_has_its_days_in_order() -> None:
-    cadence = recurrence.parse({"kind": "weekly", "times": ["18:00", "09:00"], "weekdays": ["Friday", "monday"]})
+    cadence = recurrence.parse(
+        {"kind": "weekly", "times": ["18:00", "09:00"], "weekdays": ["Friday", "monday"]}
+    )
     found = recurrence.coming(cadence, zone="UTC", after=NEW_YEAR, count=4)
-    assert found == [at(f"2026-01-{text}") for text in ("02T09:00", "02T18:00", "05T09:00", "05T18:00")]
+    assert found == [
+        at(f"2026-01-{text}") for text in ("02T09:00", "02T18:00", "05T09:00", "05T18:00")
+    ]
     assert recurrence.sentence(cadence) == "every Monday and Friday at 09:00 and 18:00"
 
 
@@ -131,14 +180,27 @@ def test_a_week_has_its_days_in_order() -> None:
         ("2026-05-04T09:00:30", False, "2026-05-04T09:00", False),  # within the tolerance
         ("2026-05-04T10:00", False, "2026-05-04T09:00", True),
         ("2026-05-04T10:00", True, "2026-05-04T09:00", False),
-        ("2026-05-07T08:00", True, "2026-05-06T09:00", False),  # three days away: once, not three times
+        (
+            "2026-05-07T08:00",
+            True,
+            "2026-05-06T09:00",
+            False,
+        ),  # three days away: once, not three times
         ("2026-05-07T09:00:10", False, "2026-05-07T09:00", False),  # back in time for the latest
         ("2029-05-07T08:00", True, "2029-05-06T09:00", False),
     ],
 )
-def test_of_all_that_were_missed_only_the_latest_counts(now: str, send_missed: bool, latest: str, missed: bool) -> None:
+def test_of_all_that_were_missed_only_the_latest_counts(
+    now: str, send_missed: bool, latest: str, missed: bool
+) -> None:
     planned = at("2026-05-04T09:00")
-    options = {"zone": "UTC", "planned": planned, "now": at(now), "send_missed": send_missed, "tolerance": 900}
+    options = {
+        "zone": "UTC",
+        "planned": planned,
+        "now": at(now),
+        "send_missed": send_missed,
+        "tolerance": 900,
+    }
     assert recurrence.turn(daily("09:00"), **options) == recurrence.Turn(at(latest), missed)
 
 

@@ -1,4 +1,6 @@
-"""An administrator sets up an ESP account on the channel page and tries it; nobody sees the key again."""
+"""An administrator sets up an ESP account on the channel page and tries it;
+nobody sees the key again.
+"""
 
 from typing import Any
 
@@ -32,7 +34,9 @@ def test_an_account_is_added_tried_and_its_key_is_never_shown(
     assert (stored["batch"], provider(esp).connections(stored)) == (min(100, provider(esp).most), 2)  # type: ignore[attr-defined]
     page = client.get(reverse("dashboard:channel-account", args=[account.uid])).content.decode()
     answer = client.post(
-        reverse("dashboard:channel-account-test", args=[account.uid]), {"to": "anna@example.com"}, follow=True
+        reverse("dashboard:channel-account-test", args=[account.uid]),
+        {"to": "anna@example.com"},
+        follow=True,
     )
     assert "took the test for anna@example.com" in page_of(answer).text
     assert KEY not in page + answer.content.decode()
@@ -40,12 +44,18 @@ def test_an_account_is_added_tried_and_its_key_is_never_shown(
     assert (arrived.to, arrived.subject) == ("anna@example.com", "Test of the account Main")
 
 
-def test_a_refused_key_is_told_in_the_esps_words(client: Client, admin: Any, fake: FakeEsp, esp: str) -> None:
-    as_role(client, admin).post(reverse("dashboard:channel-account-add", args=[esp]), typed(fake, esp))
+def test_a_refused_key_is_told_in_the_esps_words(
+    client: Client, admin: Any, fake: FakeEsp, esp: str
+) -> None:
+    as_role(client, admin).post(
+        reverse("dashboard:channel-account-add", args=[esp]), typed(fake, esp)
+    )
     account = ProviderAccount.objects.get(provider=esp)
     fake.faults = [SAYS[esp]["account"]]
     answer = client.post(
-        reverse("dashboard:channel-account-test", args=[account.uid]), {"to": "anna@example.com"}, follow=True
+        reverse("dashboard:channel-account-test", args=[account.uid]),
+        {"to": "anna@example.com"},
+        follow=True,
     )
     assert "was not taken" in page_of(answer).text
     assert KEY not in answer.content.decode()
@@ -58,6 +68,8 @@ def test_settings_that_can_not_work_are_refused_on_the_form(
     client: Client, admin: Any, fake: FakeEsp, esp: str
 ) -> None:
     values = typed(fake, esp, api_url="http://api.example.com/")
-    answer = as_role(client, admin).post(reverse("dashboard:channel-account-add", args=[esp]), values)
+    answer = as_role(client, admin).post(
+        reverse("dashboard:channel-account-add", args=[esp]), values
+    )
     assert "must begin with https://" in page_of(answer).text
     assert not ProviderAccount.objects.filter(provider=esp).exists()

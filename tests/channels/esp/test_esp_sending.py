@@ -1,4 +1,6 @@
-"""A notification leaves through an ESP: in few calls, each reader's own words and links, and the books say the same."""
+"""A notification leaves through an ESP: in few calls, each reader's own words and links,
+and the books say the same.
+"""
 
 import datetime as dt
 import re
@@ -13,9 +15,7 @@ from tests.fake_esp import DIALECTS, LOST, Answer, FakeEsp
 from tests.make import TESTER, make_follower, make_type
 from tests.notifications.world import drain, make_version, stands, tell
 
-BODY = (
-    '<p>Hello {{ follower.name }}, 100% off</p><a href="https://shop.example/">shop</a><p>Bye {{ follower.name }}</p>'
-)
+BODY = '<p>Hello {{ follower.name }}, 100% off</p><a href="https://shop.example/">shop</a><p>Bye {{ follower.name }}</p>'
 
 
 @pytest.fixture
@@ -26,12 +26,17 @@ def fake(db: None) -> Iterator[FakeEsp]:
 
 @pytest.fixture(params=DIALECTS)
 def account(request: pytest.FixtureRequest, fake: FakeEsp) -> ProviderAccount:
-    now, values = timezone.now(), fake.settings(request.param, connections=1)
+    now = timezone.now()
+    values = fake.settings(request.param, connections=1)
     return add_account(name="ESP", provider_key=request.param, settings=values, by=TESTER, now=now)
 
 
-def test_each_reader_gets_their_own_letter_out_of_few_calls(fake: FakeEsp, account: ProviderAccount) -> None:
-    people = [make_follower(email=f"p{number}@example.com", name=f"P{number}") for number in range(40)]
+def test_each_reader_gets_their_own_letter_out_of_few_calls(
+    fake: FakeEsp, account: ProviderAccount
+) -> None:
+    people = [
+        make_follower(email=f"p{number}@example.com", name=f"P{number}") for number in range(40)
+    ]
     fake.bad = {"p7@example.com": "recipient"}
     notification = tell(make_type(), people, version=make_version(body=BODY), tracked=True)
     drain()
@@ -58,7 +63,9 @@ def test_each_reader_gets_their_own_letter_out_of_few_calls(fake: FakeEsp, accou
 def test_a_lost_answer_leaves_the_whole_call_in_doubt_and_a_throttle_holds_the_account(
     fake: FakeEsp, account: ProviderAccount
 ) -> None:
-    people = [make_follower(email=f"p{number}@example.com", name=f"P{number}") for number in range(6)]
+    people = [
+        make_follower(email=f"p{number}@example.com", name=f"P{number}") for number in range(6)
+    ]
     fake.faults = [LOST]
     notification = tell(make_type(doubt_policy="hold"), people[:3], version=make_version(body=BODY))
     drain()

@@ -1,4 +1,6 @@
-"""Many messages in one call: each reader gets to the letter what a call of their own would have brought."""
+"""Many messages in one call: each reader gets to the letter what a call of their own would have
+brought.
+"""
 
 import string
 from collections.abc import Sequence
@@ -31,7 +33,8 @@ NEWSLETTER = [
 
 def letter(number: int, static: Sequence[Static] = tuple(NEWSLETTER), **fields: Any) -> Mail:
     """To one of the readers: name, city and links are their own, the rest is everyone's."""
-    name, city = f"Reader {number} <&amp;> Ж", ["Ulm", "Köln", 'a "quoted" \\ town'][number % 3]
+    name = f"Reader {number} <&amp;> Ж"
+    city = ["Ulm", "Köln", 'a "quoted" \\ town'][number % 3]
     own = iter([name, city, name, f"token{number:03}"])
     pieces = [piece for each in static for piece in (each, next(own, None)) if piece is not None]
     values: dict[str, Any] = {
@@ -64,7 +67,10 @@ def worked_off(fake: FakeEsp, esp: str, mails: Sequence[Mail], **options: Any) -
 
 def in_mailbox(arrived: Arrived) -> tuple[object, ...]:
     """What the reader sees. A line break at the very end is the transport's."""
-    headers = {name: arrived.headers[name] for name in ("list-id", "list-unsubscribe", "list-unsubscribe-post")}
+    headers = {
+        name: arrived.headers[name]
+        for name in ("list-id", "list-unsubscribe", "list-unsubscribe-post")
+    }
     bodies = (arrived.text.rstrip("\n"), arrived.html.rstrip("\n"))
     return (arrived.to, arrived.name, arrived.subject, *bodies, arrived.delivery, headers)
 
@@ -75,7 +81,9 @@ def as_meant(mail: Mail) -> tuple[object, ...]:
     return (mail.to, mail.to_name, mail.subject, *bodies, str(mail.delivery), headers)
 
 
-def test_a_call_of_many_brings_each_reader_what_a_call_of_their_own_brings(esp: str, fake: FakeEsp) -> None:
+def test_a_call_of_many_brings_each_reader_what_a_call_of_their_own_brings(
+    esp: str, fake: FakeEsp
+) -> None:
     mails = letters(25)
     together = worked_off(fake, esp, mails)
     assert len(fake.calls) == 1
@@ -87,7 +95,9 @@ def test_a_call_of_many_brings_each_reader_what_a_call_of_their_own_brings(esp: 
     assert [in_mailbox(each) for each in fake.arrived[:25]] == [as_meant(mail) for mail in mails]
     assert [in_mailbox(each) for each in fake.arrived[25:]] == [as_meant(mail) for mail in mails]
     if esp not in ("brevo", "amazon_ses"):
-        assert [each.headers["message-id"] for each in fake.arrived] == [mail.message_id for mail in mails * 2]
+        assert [each.headers["message-id"] for each in fake.arrived] == [
+            mail.message_id for mail in mails * 2
+        ]
 
 
 @pytest.mark.parametrize("esp", MERGING)
@@ -99,13 +109,19 @@ def test_what_is_the_same_for_all_is_said_once(esp: str, fake: FakeEsp) -> None:
 
 
 @pytest.mark.parametrize("kind", ["recipient", "content"])
-def test_one_bad_message_of_25_is_found_and_the_others_arrive_once(esp: str, fake: FakeEsp, kind: str) -> None:
+def test_one_bad_message_of_25_is_found_and_the_others_arrive_once(
+    esp: str, fake: FakeEsp, kind: str
+) -> None:
     mails = letters(25)
     fake.bad = {"reader7@example.com": kind}
     flow = worked_off(fake, esp, mails)
-    expected = Result.PERMANENT_RECIPIENT if kind == "recipient" else Result.PERMANENT_CONTENT
+    expected = Result.PERMANENT_CONTENT
+    if kind == "recipient":
+        expected = Result.PERMANENT_RECIPIENT
     assert flow.ends[mails[7].delivery].result is expected, flow.ends[mails[7].delivery].detail
-    assert sorted(each.to for each in fake.arrived) == sorted(mail.to for mail in mails if mail is not mails[7])
+    assert sorted(each.to for each in fake.arrived) == sorted(
+        mail.to for mail in mails if mail is not mails[7]
+    )
     results = [outcome.result for outcome in flow.outcomes]
     assert results.count(Result.ACCEPTED) == 24
     assert len(fake.calls) == 1 if esp in ("postmark", "amazon_ses") else len(fake.calls) <= 11
@@ -130,9 +146,13 @@ def test_a_fault_of_the_call_is_everyones_but_a_throttle_is_said_once(
     assert len(fake.calls) == 1
 
 
-def test_an_account_fault_of_a_call_of_many_is_said_once_and_the_rest_goes_back(esp: str, fake: FakeEsp) -> None:
+def test_an_account_fault_of_a_call_of_many_is_said_once_and_the_rest_goes_back(
+    esp: str, fake: FakeEsp
+) -> None:
     fake.faults = [SAYS[esp]["account"]]
-    flow = worked_off(fake, esp, [*letters(5), *letters(3, static=[Static("<p>Another letter</p>")])])
+    flow = worked_off(
+        fake, esp, [*letters(5), *letters(3, static=[Static("<p>Another letter</p>")])]
+    )
     assert [outcome.result for outcome in flow.outcomes] == [Result.ACCOUNT]
     assert len(flow.back) == 7
     assert len(flow.left) == 5, "the other letter never left"
@@ -148,7 +168,10 @@ def test_an_account_fault_while_looking_for_the_bad_one_stops_there(fake: FakeEs
 
 @pytest.mark.parametrize(
     ("one", "same"),
-    [("reader@example.com", "READER@example.com"), ("anna@münchen.example", "anna@xn--mnchen-3ya.example")],
+    [
+        ("reader@example.com", "READER@example.com"),
+        ("anna@münchen.example", "anna@xn--mnchen-3ya.example"),
+    ],
 )
 def test_no_address_is_twice_in_a_call(esp: str, fake: FakeEsp, one: str, same: str) -> None:
     mails = [replace(letter(1), to=one), replace(letter(2), to=same), letter(3)]
@@ -173,11 +196,15 @@ SIGNS = {"mailgun": "%recipient.f0%", "sendgrid": "-c.f0-", "amazon_ses": "{{f0}
 
 @pytest.mark.parametrize("place", ["static", "own", "subject", "text", "name", "header"])
 @pytest.mark.parametrize("esp", MERGING)
-def test_a_letter_with_the_esps_own_merge_sign_goes_alone_and_unharmed(esp: str, fake: FakeEsp, place: str) -> None:
+def test_a_letter_with_the_esps_own_merge_sign_goes_alone_and_unharmed(
+    esp: str, fake: FakeEsp, place: str
+) -> None:
     sign = SIGNS[esp]
     changes: dict[str, Any] = {
         "static": {"static": [*NEWSLETTER[:3], Static(f" write {sign} "), *NEWSLETTER[3:]]},
-        "own": {"html": Pieces([NEWSLETTER[0], f"my name is {sign}", NEWSLETTER[4]], stamp="s" * 75)},
+        "own": {
+            "html": Pieces([NEWSLETTER[0], f"my name is {sign}", NEWSLETTER[4]], stamp="s" * 75)
+        },
         "subject": {"subject": sign},
         "text": {"text": f"write {sign}"},
         "name": {"to_name": sign},
@@ -211,13 +238,17 @@ def test_whatever_stands_around_a_field_the_reader_gets_what_was_meant(esp: str)
                 values = own[number * 4 :]
                 pieces = [piece for pair in zip(shared, values, strict=False) for piece in pair]
                 html = Pieces(pieces, stamp=f"{number}".ljust(75, "s") * stamped)
-                mails.append(letter(number, html=html, subject=values[0] or "-", text=values[1] or "-"))
+                mails.append(
+                    letter(number, html=html, subject=values[0] or "-", text=values[1] or "-")
+                )
             fake.arrived.clear()
             session.work(Handed(mails))
             assert {each.delivery: each.html.strip() for each in fake.arrived} == {
                 str(mail.delivery): str(mail.html).strip() for mail in mails
             }
-            assert [each.subject.strip() for each in fake.arrived] == [mail.subject.strip() for mail in mails]
+            assert [each.subject.strip() for each in fake.arrived] == [
+                mail.subject.strip() for mail in mails
+            ]
 
         each()
 
@@ -254,9 +285,19 @@ def test_ses_keys_that_may_not_send_to_many_at_once_send_one_by_one(fake: FakeEs
 
 
 def test_postmark_tells_of_each_and_what_was_taken_stays_taken(fake: FakeEsp) -> None:
-    taken, refused = {"ErrorCode": 0, "Message": "OK", "MessageID": "x"}, {"ErrorCode": 405, "Message": "no credits"}
+    taken = {"ErrorCode": 0, "Message": "OK", "MessageID": "x"}
+    refused = {"ErrorCode": 405, "Message": "no credits"}
     fake.faults = [
-        Answer(200, [taken, refused, taken, refused, {"ErrorCode": 300, "Message": "Invalid 'To' address: 'x'."}])
+        Answer(
+            200,
+            [
+                taken,
+                refused,
+                taken,
+                refused,
+                {"ErrorCode": 300, "Message": "Invalid 'To' address: 'x'."},
+            ],
+        )
     ]
     flow = worked_off(fake, "postmark", letters(5))
     results = [outcome.result for outcome in flow.outcomes]
@@ -276,7 +317,9 @@ def test_postmark_tells_of_each_and_what_was_taken_stays_taken(fake: FakeEsp) ->
         ("amazon_ses", {}),
     ],
 )
-def test_an_answer_that_does_not_tell_of_each_leaves_all_in_doubt(fake: FakeEsp, esp: str, answer: Any) -> None:
+def test_an_answer_that_does_not_tell_of_each_leaves_all_in_doubt(
+    fake: FakeEsp, esp: str, answer: Any
+) -> None:
     fake.faults = [Answer(200, answer)]
     flow = worked_off(fake, esp, letters(3))
     assert [outcome.result for outcome in flow.outcomes] == [Result.IN_DOUBT] * 3
@@ -295,7 +338,9 @@ def test_ses_tells_of_each_in_its_own_words(fake: FakeEsp) -> None:
     fake.faults = [Answer(200, {"BulkEmailEntryResults": results})]
     flow = worked_off(fake, "amazon_ses", letters(len(said)))
     assert [outcome.result for outcome in flow.outcomes] == list(said.values())
-    fake.faults = [Answer(200, {"BulkEmailEntryResults": [{"Status": "ACCOUNT_SENDING_PAUSED"}] * 3})]
+    fake.faults = [
+        Answer(200, {"BulkEmailEntryResults": [{"Status": "ACCOUNT_SENDING_PAUSED"}] * 3})
+    ]
     flow = worked_off(fake, "amazon_ses", letters(3))
     assert [outcome.result for outcome in flow.outcomes] == [Result.ACCOUNT]
 

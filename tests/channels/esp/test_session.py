@@ -1,4 +1,6 @@
-"""What every ESP's provider promises, against a server that speaks that ESP's language and breaks in every way."""
+"""What every ESP's provider promises,
+against a server that speaks that ESP's language and breaks in every way.
+"""
 
 import datetime as dt
 import logging
@@ -33,13 +35,18 @@ def sent(fake: FakeEsp, esp: str, *mails: Mail, **settings: Any) -> list[Outcome
 
 
 def test_a_mail_arrives_with_its_headers_and_the_esps_id_is_kept(esp: str, fake: FakeEsp) -> None:
-    mail = a_mail(headers=LIST, subject="Grüße 🎉", text="Привет\n\n  Anna", html="<p>Привет &amp; hi</p>")
+    mail = a_mail(
+        headers=LIST, subject="Grüße 🎉", text="Привет\n\n  Anna", html="<p>Привет &amp; hi</p>"
+    )
     [outcome] = sent(fake, esp, mail)
     assert outcome.result is Result.ACCEPTED, outcome.detail
     assert outcome.provider_id
     [arrived] = fake.arrived
     assert (arrived.to, arrived.name, arrived.subject) == ("anna@example.com", "Anna", "Grüße 🎉")
-    assert (arrived.text.rstrip("\n"), arrived.html.rstrip("\n")) == ("Привет\n\n  Anna", "<p>Привет &amp; hi</p>")
+    assert (arrived.text.rstrip("\n"), arrived.html.rstrip("\n")) == (
+        "Привет\n\n  Anna",
+        "<p>Привет &amp; hi</p>",
+    )
     assert arrived.delivery == str(mail.delivery)
     assert {name: arrived.headers[name.lower()] for name in LIST} == LIST
     assert "hello@carillon.example" in arrived.sender
@@ -115,7 +122,9 @@ def test_a_refusal_is_understood_in_the_esps_own_words(
     assert fake.arrived == []
 
 
-def test_retry_after_is_kept_in_seconds_whether_said_as_such_or_as_a_date(esp: str, fake: FakeEsp) -> None:
+def test_retry_after_is_kept_in_seconds_whether_said_as_such_or_as_a_date(
+    esp: str, fake: FakeEsp
+) -> None:
     began = dt.datetime.now(dt.UTC)
     date = format_datetime(began + dt.timedelta(seconds=90), usegmt=True)
     fake.faults = [Answer(429, {}, {"Retry-After": said}) for said in ("17", date, "soon")]
@@ -134,7 +143,9 @@ def test_an_esp_that_is_down_is_the_accounts_fault_and_says_why(esp: str, fake: 
     assert "refused" in outcome.detail.lower()
 
 
-def test_a_server_without_tls_gets_nothing_of_a_call_meant_for_https(esp: str, fake: FakeEsp) -> None:
+def test_a_server_without_tls_gets_nothing_of_a_call_meant_for_https(
+    esp: str, fake: FakeEsp
+) -> None:
     settings = fake.settings(esp)
     settings["api_url"] = settings["api_url"].replace("http://", "https://")
     with provider(esp).open(settings) as session:
@@ -148,7 +159,9 @@ def test_no_key_is_in_any_outcome_or_log(
     esp: str, fake: FakeEsp, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
 ) -> None:
     caplog.set_level(logging.DEBUG)
-    if esp == "amazon_ses":  # it is never told the key, so it can't quote it, and boto3 logs what it says
+    if (
+        esp == "amazon_ses"
+    ):  # it is never told the key, so it can't quote it, and boto3 logs what it says
         caplog.set_level(logging.INFO, "botocore")
     fake.faults = [
         Answer(400, {"message": f"key {KEY} is bad"}), Answer(401, f"{KEY}?"), SAYS[esp]["account"], LOST, None,
@@ -172,8 +185,12 @@ def test_passwords_of_this_machine_for_other_things_stay_here(
 
 @pytest.mark.parametrize("field", ["subject", "to_name", "sender", "to", "message_id"])
 @pytest.mark.parametrize("break_", ["\r\n", "\n", "\x00", "\u2028"])
-def test_a_line_break_in_a_header_never_leaves(esp: str, fake: FakeEsp, field: str, break_: str) -> None:
-    [outcome] = sent(fake, esp, a_mail(**{field: f"x{break_}Bcc: victim@example.com a@example.com"}))
+def test_a_line_break_in_a_header_never_leaves(
+    esp: str, fake: FakeEsp, field: str, break_: str
+) -> None:
+    [outcome] = sent(
+        fake, esp, a_mail(**{field: f"x{break_}Bcc: victim@example.com a@example.com"})
+    )
     assert outcome.result is Result.PERMANENT_CONTENT
     [outcome] = sent(fake, esp, a_mail(headers={"List-Id": f"x{break_}Bcc: victim@example.com"}))
     assert outcome.result is Result.PERMANENT_CONTENT
@@ -201,7 +218,9 @@ def test_a_domain_outside_ascii_goes_out_in_its_ascii_form(esp: str, fake: FakeE
 
 
 @pytest.mark.parametrize("strict", ["postmark", "amazon_ses"])
-def test_an_address_the_esp_can_not_write_to_is_refused_with_the_reason(fake: FakeEsp, strict: str) -> None:
+def test_an_address_the_esp_can_not_write_to_is_refused_with_the_reason(
+    fake: FakeEsp, strict: str
+) -> None:
     [outcome] = sent(fake, strict, a_mail("дмитрий@example.com"))
     assert outcome.result is Result.PERMANENT_RECIPIENT
     assert "outside ASCII" in outcome.detail
@@ -243,14 +262,18 @@ def test_mailgun_at_a_wrong_address_greets_and_takes_nothing(fake: FakeEsp) -> N
     assert outcome.result is Result.ACCOUNT
 
 
-def test_amazon_ses_without_boto3_says_what_to_install(fake: FakeEsp, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_amazon_ses_without_boto3_says_what_to_install(
+    fake: FakeEsp, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setitem(sys.modules, "boto3", None)
     monkeypatch.delitem(sys.modules, "anymail.backends.amazon_ses", raising=False)
     with pytest.raises(BadSettings, match=r"pip install -r requirements-ses\.txt"):
         provider("amazon_ses").open(fake.settings("amazon_ses"))
 
 
-def test_a_call_that_breaks_off_before_its_last_byte_was_not_accepted(esp: str, fake: FakeEsp) -> None:
+def test_a_call_that_breaks_off_before_its_last_byte_was_not_accepted(
+    esp: str, fake: FakeEsp
+) -> None:
     """Nobody reads: the kernel takes what its buffers hold, and the rest never leaves."""
     with Deaf() as deaf:
         [outcome] = sent(fake, esp, a_mail(html="x" * 20_000_000), api_url=deaf.url)

@@ -1,4 +1,6 @@
-"""A webhook is signed as the standard says, its receiver's faults are its own, and nobody else waits for it."""
+"""A webhook is signed as the standard says, its receiver's faults are its own,
+and nobody else waits for it.
+"""
 
 import base64
 import datetime as dt
@@ -122,16 +124,23 @@ def test_a_second_try_has_the_same_id_and_a_time_of_its_own(
     [outcome] = sent(message)
     assert outcome.result is Result.ACCEPTED
     first, second = fake.calls
-    assert first.headers["webhook-id"] == second.headers["webhook-id"] == f"msg_{message.delivery.hex}"
+    assert (
+        first.headers["webhook-id"] == second.headers["webhook-id"] == f"msg_{message.delivery.hex}"
+    )
     assert first.body == second.body
     assert second.headers["webhook-timestamp"] == str(begin + 77)
 
 
-def test_while_a_secret_changes_both_open_it_and_later_only_the_new_one(fake: FakeReceiver, secret: str) -> None:
-    old, now = new_secret(), time.time()
+def test_while_a_secret_changes_both_open_it_and_later_only_the_new_one(
+    fake: FakeReceiver, secret: str
+) -> None:
+    old = new_secret()
+    now = time.time()
     changing = sealed(secret, old=encrypt(old), old_until=now + 100)
     changed = sealed(secret, old=encrypt(old), old_until=now - 1)
-    sent(a_message(to(fake), secret, details=changing), a_message(to(fake), secret, details=changed))
+    sent(
+        a_message(to(fake), secret, details=changing), a_message(to(fake), secret, details=changed)
+    )
     during, after = fake.calls
     assert judged(during, old) == judged(during, secret)
     assert judged(after, secret)
@@ -139,7 +148,9 @@ def test_while_a_secret_changes_both_open_it_and_later_only_the_new_one(fake: Fa
         judged(after, old)
 
 
-def test_with_an_ed25519_key_everybody_who_knows_its_public_half_can_check(fake: FakeReceiver, secret: str) -> None:
+def test_with_an_ed25519_key_everybody_who_knows_its_public_half_can_check(
+    fake: FakeReceiver, secret: str
+) -> None:
     account = Webhook.completed({}, before={})
     assert Webhook.completed(account, before=account) == account, "it is made once"
     sent(a_message(to(fake), secret), **account)
@@ -149,7 +160,9 @@ def test_with_an_ed25519_key_everybody_who_knows_its_public_half_can_check(fake:
     assert (v1[:3], v1a[:4]) == ("v1,", "v1a,")
     [shown] = Webhook.shown(account).values()
     verifier = Ed25519PublicKey.from_public_bytes(base64.b64decode(shown.removeprefix("whpk_")))
-    signed = f"{call.headers['webhook-id']}.{call.headers['webhook-timestamp']}.".encode() + call.body
+    signed = (
+        f"{call.headers['webhook-id']}.{call.headers['webhook-timestamp']}.".encode() + call.body
+    )
     signature = base64.b64decode(v1a.removeprefix("v1a,"))
     verifier.verify(signature, signed)
     with pytest.raises(InvalidSignature):
@@ -181,7 +194,9 @@ def test_each_answer_is_charged_to_the_receiver_and_never_to_the_account(
     fake: FakeReceiver, secret: str, fault: Answer | str, result: Result, remedy: str
 ) -> None:
     fake.faults = [fault]
-    [outcome] = sent(a_message(to(fake), secret), timeout=shortly() if fault == SILENT else PATIENCE)
+    [outcome] = sent(
+        a_message(to(fake), secret), timeout=shortly() if fault == SILENT else PATIENCE
+    )
     assert (outcome.result, outcome.remedy) == (result, Remedy(remedy)), outcome.detail
     assert not breaker.is_fault(outcome)
     assert len(fake.calls) == 1, "no redirect is followed, nothing is tried again behind our back"
@@ -197,7 +212,9 @@ def test_each_answer_is_charged_to_the_receiver_and_never_to_the_account(
     ],
     ids=["no number", "no date", "brackets", "less than nothing"],
 )
-def test_nothing_that_a_receiver_says_breaks_the_connection_that_others_share(said: bytes, secret: str) -> None:
+def test_nothing_that_a_receiver_says_breaks_the_connection_that_others_share(
+    said: bytes, secret: str
+) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
 
         def answer() -> None:

@@ -1,4 +1,6 @@
-"""A notification reaches each of a follower's own addresses; a dead one falls silent, a broken one is tried again."""
+"""A notification reaches each of a follower's own addresses; a dead one falls silent,
+a broken one is tried again.
+"""
 
 from collections.abc import Iterator
 from typing import Any
@@ -36,7 +38,9 @@ def fake(db: None) -> Iterator[FakeReceiver]:
 def version(db: None) -> Version:
     now = timezone.now()
     words = {"en": {"webhook": {"title": "Order", "body": "for {{ follower.name }}"}}}
-    template = drafts.create_template(key="hook", name="Hook", translations=words, by=TESTER, now=now)
+    template = drafts.create_template(
+        key="hook", name="Hook", translations=words, by=TESTER, now=now
+    )
     return drafts.publish(template=template, by=TESTER, now=now)
 
 
@@ -48,10 +52,14 @@ def a_type(key: str) -> Any:
     return make_type(key=key, channels=["webhook"], default_channels=["webhook"])
 
 
-def test_each_address_gets_its_own_signed_message_once(fake: FakeReceiver, version: Version) -> None:
+def test_each_address_gets_its_own_signed_message_once(
+    fake: FakeReceiver, version: Version
+) -> None:
     anna = make_follower(name="Anna")
     secrets = [add(anna, f"{fake.url}/hook/{number}") for number in range(2)]
-    notification = tell(a_type("order"), [anna], version=version, channels=["webhook"], data={"order": 7})
+    notification = tell(
+        a_type("order"), [anna], version=version, channels=["webhook"], data={"order": 7}
+    )
     drain()
     drain()
     assert stands(notification) == {"sent": 2}
@@ -66,8 +74,11 @@ def test_each_address_gets_its_own_signed_message_once(fake: FakeReceiver, versi
         }  # fmt: skip
 
 
-def test_one_that_answers_410_is_never_called_again_and_one_that_broke_is(fake: FakeReceiver, version: Version) -> None:
-    anna, boris = make_follower(name="Anna"), make_follower(name="Boris")
+def test_one_that_answers_410_is_never_called_again_and_one_that_broke_is(
+    fake: FakeReceiver, version: Version
+) -> None:
+    anna = make_follower(name="Anna")
+    boris = make_follower(name="Boris")
     add(anna, f"{fake.url}/hook/dead")
     add(boris, f"{fake.url}/hook/broken")
     fake.faults = [Answer(410, "")]
@@ -92,7 +103,9 @@ def test_one_that_answers_410_is_never_called_again_and_one_that_broke_is(fake: 
     assert fake.calls[1].headers["webhook-id"] == fake.calls[2].headers["webhook-id"]
 
 
-def test_a_receiver_that_is_always_broken_keeps_nobody_else_waiting(fake: FakeReceiver, version: Version) -> None:
+def test_a_receiver_that_is_always_broken_keeps_nobody_else_waiting(
+    fake: FakeReceiver, version: Version
+) -> None:
     people = [make_follower(name=f"P{number}") for number in range(24)]
     for number, person in enumerate(people):
         add(person, f"{fake.url}/hook/{number}")
@@ -109,6 +122,11 @@ def test_the_accounts_page_shows_the_public_half_of_its_key_only(
 ) -> None:
     account = ProviderAccount.objects.get()
     key = routing.settings_of(account)["signing_key"]
-    page = page_of(as_role(client, admin).get(reverse("dashboard:channel-account", args=[account.uid])))
+    page = page_of(
+        as_role(client, admin).get(reverse("dashboard:channel-account", args=[account.uid]))
+    )
     assert webhook.public_key(key) in page.text
-    assert key not in client.get(reverse("dashboard:channel-account", args=[account.uid])).content.decode()
+    assert (
+        key
+        not in client.get(reverse("dashboard:channel-account", args=[account.uid])).content.decode()
+    )

@@ -61,16 +61,24 @@ def test_the_verifier_accepts_every_kind_of_mail(signer: Signer, fields: dict[st
     assert accepted(signer.sign(as_bytes(a_mail(headers=LIST, **fields))), signer)
 
 
-@pytest.mark.parametrize("header", [b"From", b"To", b"Subject", b"Date", b"Message-ID", *[k.encode() for k in LIST]])
-def test_altering_any_header_that_counts_breaks_the_signature(signer: Signer, header: bytes) -> None:
+@pytest.mark.parametrize(
+    "header", [b"From", b"To", b"Subject", b"Date", b"Message-ID", *[k.encode() for k in LIST]]
+)
+def test_altering_any_header_that_counts_breaks_the_signature(
+    signer: Signer, header: bytes
+) -> None:
     message = signer.sign(as_bytes(a_mail(headers=LIST)))
     assert accepted(message, signer)
-    assert not accepted(message.replace(b"\r\n" + header + b": ", b"\r\n" + header + b": x", 1), signer)
+    assert not accepted(
+        message.replace(b"\r\n" + header + b": ", b"\r\n" + header + b": x", 1), signer
+    )
 
 
 def test_a_second_from_or_other_words_break_it(signer: Signer) -> None:
     message = signer.sign(as_bytes(a_mail(headers=LIST)))
-    assert not accepted(message.replace(b"\r\nFrom:", b"\r\nFrom: Eve <eve@example.com>\r\nFrom:", 1), signer)
+    assert not accepted(
+        message.replace(b"\r\nFrom:", b"\r\nFrom: Eve <eve@example.com>\r\nFrom:", 1), signer
+    )
     assert not accepted(message.replace(b"Hello Anna", b"Hello Eve", 1), signer)
 
 
@@ -78,7 +86,14 @@ def test_the_signature_covers_what_mailbox_providers_ask_for(signer: Signer) -> 
     head = signer.sign(as_bytes(a_mail(headers=LIST))).partition(b"\r\nMessage-ID")[0]
     named = head.partition(b"h=")[2].partition(b";")[0].split(b":")
     assert named.count(b"from") == 2
-    assert {b"to", b"subject", b"list-id", b"list-unsubscribe", b"list-unsubscribe-post", b"content-type"} <= set(named)
+    assert {
+        b"to",
+        b"subject",
+        b"list-id",
+        b"list-unsubscribe",
+        b"list-unsubscribe-post",
+        b"content-type",
+    } <= set(named)
     assert set(named) <= set(SIGNED)
 
 
@@ -119,7 +134,9 @@ def test_an_smtp_account_signs_what_it_sends(signer: Signer) -> None:
         with Smtp.open(settings) as session:
             assert session.send(a_mail(headers=LIST)).result is Result.ACCEPTED
     arrived = receiver.arrived[0].raw.encode()
-    assert accepted(arrived, Signer(domain="carillon.example", selector="bell", key=KEYS["ed25519"]))
+    assert accepted(
+        arrived, Signer(domain="carillon.example", selector="bell", key=KEYS["ed25519"])
+    )
 
 
 def test_half_a_dkim_setting_is_refused() -> None:

@@ -1,4 +1,6 @@
-"""What we write by hand, Python's own parser reads back exactly, whatever the names, subjects and bodies."""
+"""What we write by hand, Python's own parser reads back exactly, whatever the names,
+subjects and bodies.
+"""
 
 import base64
 import re
@@ -15,7 +17,8 @@ from apps.channels.pieces import Pieces, Static
 from tests.channels.mail.test_smtp import a_mail
 
 PRINTABLE = st.text(
-    st.characters(blacklist_categories=("Cs", "Cc", "Zl", "Zp"), blacklist_characters="\x85"), max_size=300
+    st.characters(blacklist_categories=("Cs", "Cc", "Zl", "Zp"), blacklist_characters="\x85"),
+    max_size=300,
 )
 BODIES = st.text(st.characters(blacklist_categories=("Cs",)), max_size=2000)
 ODD = [
@@ -34,7 +37,9 @@ def read(**fields: Any) -> Any:
 
 
 def same_words(read_back: str, written: str) -> bool:
-    """Folding may change blanks, and Python 3.11 puts one between the encoded words of a long name (RFC 2047 6.2)."""
+    """Folding may change blanks, and Python 3.11 puts one between the encoded words of a long name
+    (RFC 2047 6.2).
+    """
     return "".join(read_back.split()) == "".join(written.split())
 
 
@@ -44,7 +49,11 @@ def test_odd_names_and_subjects_come_back_as_they_were(name: str) -> None:
     assert not mail.defects
     [to] = mail["To"].addresses
     assert to.addr_spec == "anna@example.com"
-    assert to.display_name == name if len(name) < 20 or name.isascii() else same_words(to.display_name, name)
+    assert (
+        to.display_name == name
+        if len(name) < 20 or name.isascii()
+        else same_words(to.display_name, name)
+    )
     assert mail["Subject"] == name
     assert mail["From"].addresses[0].addr_spec == "hello@carillon.example"
 
@@ -68,7 +77,12 @@ def test_any_body_survives(text: str, html: str) -> None:
 
 
 def test_bodies_stay_within_76_octets_a_line_whatever_the_words() -> None:
-    data = as_bytes(a_mail(html="<p>" + "x" * 25_000 + "ж" * 9_000 + "</p>", text="  trailing   \n.\n.." + "é" * 5000))
+    data = as_bytes(
+        a_mail(
+            html="<p>" + "x" * 25_000 + "ж" * 9_000 + "</p>",
+            text="  trailing   \n.\n.." + "é" * 5000,
+        )
+    )
     body = data.partition(b"\r\n\r\n")[2]
     assert max(map(len, body.split(b"\r\n"))) <= 76
     assert data.isascii()
@@ -78,12 +92,20 @@ def test_a_blank_at_a_lines_end_never_makes_it_too_long() -> None:
     """It is written as =20: where the line was full already, that made 78 octets."""
     for length in range(60, 160):
         for blank in (" ", "\t"):
-            for words in ("x" * length + blank + "\nnext", "ж" * (length // 6) + "y" * (length % 6) + blank):
-                body = as_bytes(a_mail(text=words, html=Pieces(["<p>", words, Static(words), "</p>"])))
+            for words in (
+                "x" * length + blank + "\nnext",
+                "ж" * (length // 6) + "y" * (length % 6) + blank,
+            ):
+                body = as_bytes(
+                    a_mail(text=words, html=Pieces(["<p>", words, Static(words), "</p>"]))
+                )
                 assert max(map(len, body.partition(b"\r\n\r\n")[2].split(b"\r\n"))) <= 76
                 mail = message_from_bytes(body, policy=default)
                 assert mail.get_body(("plain",)).get_content().replace("\r\n", "\n") == words + "\n"
-                assert mail.get_body(("html",)).get_content().replace("\r\n", "\n") == f"<p>{words * 2}</p>\n"
+                assert (
+                    mail.get_body(("html",)).get_content().replace("\r\n", "\n")
+                    == f"<p>{words * 2}</p>\n"
+                )
 
 
 def test_a_long_name_is_words_of_whole_characters_in_lines_of_76() -> None:
@@ -100,7 +122,9 @@ def test_a_long_name_is_words_of_whole_characters_in_lines_of_76() -> None:
 @pytest.mark.parametrize("field", ["subject", "to_name", "to", "message_id", "sender", "header"])
 def test_no_value_can_start_a_second_header(field: str, value: str) -> None:
     with pytest.raises(BadHeader):
-        as_bytes(a_mail(headers={"List-Id": value}) if field == "header" else a_mail(**{field: value}))
+        as_bytes(
+            a_mail(headers={"List-Id": value}) if field == "header" else a_mail(**{field: value})
+        )
 
 
 def test_text_alone_is_one_part() -> None:
@@ -110,7 +134,15 @@ def test_text_alone_is_one_part() -> None:
 
 
 @pytest.mark.parametrize(
-    "to", ["a b@example.com", "a@b@example.com", "anna@exa mple.com", "anna", "<x>@example.com", "a,b@x.org"]
+    "to",
+    [
+        "a b@example.com",
+        "a@b@example.com",
+        "anna@exa mple.com",
+        "anna",
+        "<x>@example.com",
+        "a,b@x.org",
+    ],
 )
 def test_what_is_no_address_is_refused(to: str) -> None:
     with pytest.raises(BadHeader):

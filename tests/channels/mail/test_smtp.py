@@ -1,4 +1,6 @@
-"""SMTP against a server that misbehaves in every way: what was it about, and may it be tried again?"""
+"""SMTP against a server that misbehaves in every way: what was it about,
+and may it be tried again?
+"""
 
 import datetime as dt
 import threading
@@ -27,7 +29,10 @@ def receiver() -> Iterator[Receiver]:
 def test_mail_arrives_as_written_and_the_servers_words_are_kept(receiver: Receiver) -> None:
     with Smtp.open(receiver.settings()) as session:
         outcome = session.send(
-            a_mail(subject="Grüße 🎉 " + "ü" * 200, headers={"List-Unsubscribe": f"<https://e.test/{'x' * 300}>"})
+            a_mail(
+                subject="Grüße 🎉 " + "ü" * 200,
+                headers={"List-Unsubscribe": f"<https://e.test/{'x' * 300}>"},
+            )
         )
     assert outcome.result is Result.ACCEPTED
     assert outcome.provider_id.startswith("2.0.0 Ok: queued as")
@@ -51,7 +56,9 @@ def test_one_connection_carries_many_mails_up_to_the_limit(receiver: Receiver) -
 
 
 @pytest.mark.parametrize("pipelining", [True, False], ids=["pipelined", "lock-step"])
-def test_a_flow_goes_out_in_order_over_connections_of_so_many_mails(receiver: Receiver, pipelining: bool) -> None:
+def test_a_flow_goes_out_in_order_over_connections_of_so_many_mails(
+    receiver: Receiver, pipelining: bool
+) -> None:
     if not pipelining:
         receiver.extensions.remove("PIPELINING")
     everybody = [f"p{number}@example.com" for number in range(7)]
@@ -77,7 +84,12 @@ def test_a_mail_costs_one_round_trip_as_the_next_envelope_goes_with_its_content(
         session.send(a_mail())
         before = receiver.turns
         session.work(Basket(a_mail(f"p{number}@example.com") for number in range(10)))
-    first_envelope, quit_ = (1, 1) if pipelining else (0, 1)
+    if pipelining:
+        first_envelope = 1
+        quit_ = 1
+    else:
+        first_envelope = 0
+        quit_ = 1
     assert receiver.turns - before == first_envelope + turns_a_mail * 10 + quit_
 
 
@@ -103,13 +115,21 @@ def test_a_mail_whose_envelope_waits_behind_a_slow_answer_is_given_back_and_goes
     basket = Watched(a_mail(to) for to in everybody)
     with Smtp.open(receiver.settings()) as session:
         session.work(basket)
-    assert basket.returned == ["chen@example.com", "boris@example.com"], "the one that is next comes first again"
+    assert basket.returned == ["chen@example.com", "boris@example.com"], (
+        "the one that is next comes first again"
+    )
     assert basket.empty_handed
     assert receiver.recipients == everybody
 
 
 def test_a_mail_that_can_not_be_written_costs_only_itself(receiver: Receiver) -> None:
-    basket = Basket([a_mail("anna@example.com"), a_mail("b@example.com", subject="x\ny"), a_mail("chen@example.com")])
+    basket = Basket(
+        [
+            a_mail("anna@example.com"),
+            a_mail("b@example.com", subject="x\ny"),
+            a_mail("chen@example.com"),
+        ]
+    )
     with Smtp.open(receiver.settings()) as session:
         session.work(basket)
     assert basket.outcomes["b@example.com"].result is Result.PERMANENT_CONTENT
@@ -117,7 +137,9 @@ def test_a_mail_that_can_not_be_written_costs_only_itself(receiver: Receiver) ->
 
 
 def test_a_session_whose_flow_broke_begins_anew(receiver: Receiver) -> None:
-    """The journal's disk may be full just when a mail should leave; the server then waits for content."""
+    """The journal's disk may be full just when a mail should leave;
+    the server then waits for content.
+    """
 
     class FullDisk(Basket):
         def leaving(self, message: object) -> None:
@@ -131,7 +153,9 @@ def test_a_session_whose_flow_broke_begins_anew(receiver: Receiver) -> None:
 
 
 @pytest.mark.parametrize(("asked", "may"), [("", 4), (1, 1), ("20", 20), (500, 50), (-3, 1)])
-def test_a_sender_opens_as_many_connections_as_the_account_says_up_to_fifty(asked: object, may: int) -> None:
+def test_a_sender_opens_as_many_connections_as_the_account_says_up_to_fifty(
+    asked: object, may: int
+) -> None:
     assert Smtp.connections({"connections": asked}) == may
 
 
@@ -165,11 +189,15 @@ def test_each_answer_is_charged_to_what_it_was_about(
         outcome = session.send(a_mail())
         assert (outcome.result, outcome.charged) == (result, charged), outcome.detail
         receiver.answers.clear()
-        assert session.send(a_mail("next@example.com")).result is Result.ACCEPTED, "a neighbour is not hurt"
+        assert session.send(a_mail("next@example.com")).result is Result.ACCEPTED, (
+            "a neighbour is not hurt"
+        )
     assert receiver.recipients[-1] == "next@example.com"
 
 
-def test_a_connection_the_server_closed_while_idle_costs_nobody_anything(receiver: Receiver) -> None:
+def test_a_connection_the_server_closed_while_idle_costs_nobody_anything(
+    receiver: Receiver,
+) -> None:
     with Smtp.open(receiver.settings()) as session:
         session.send(a_mail())
         receiver.answers["MAIL"] = lambda _: DROP if receiver.connections == 1 else None
@@ -178,7 +206,9 @@ def test_a_connection_the_server_closed_while_idle_costs_nobody_anything(receive
     assert receiver.connections == 2
 
 
-@pytest.mark.parametrize("sender", ["", "News", "News <né@example.com>", "News <news@exämple..com>"])
+@pytest.mark.parametrize(
+    "sender", ["", "News", "News <né@example.com>", "News <news@exämple..com>"]
+)
 def test_a_sender_no_mail_can_be_from_is_refused_at_once(receiver: Receiver, sender: str) -> None:
     with pytest.raises(BadSettings, match="From address"):
         Smtp.open(receiver.settings(sender=sender))
@@ -197,7 +227,9 @@ def test_a_wrong_password_is_the_accounts_fault_and_says_so(receiver: Receiver) 
 
 def test_a_server_that_is_down_is_the_accounts_fault_and_names_the_server() -> None:
     port = unused_port()
-    with Smtp.open({"host": "127.0.0.1", "port": port, "timeout": PATIENCE, "sender": "news@example.com"}) as session:
+    with Smtp.open(
+        {"host": "127.0.0.1", "port": port, "timeout": PATIENCE, "sender": "news@example.com"}
+    ) as session:
         outcome = session.send(a_mail())
     assert outcome.result is Result.ACCOUNT
     assert f"127.0.0.1:{port} can't be reached" in outcome.detail
@@ -227,7 +259,9 @@ def test_the_final_dot_is_answered_when_the_server_is_ready(receiver: Receiver) 
         assert session.send(a_mail()).result is Result.ACCEPTED
 
 
-def test_a_non_ascii_local_part_goes_out_unchanged_where_the_server_offers_smtputf8(receiver: Receiver) -> None:
+def test_a_non_ascii_local_part_goes_out_unchanged_where_the_server_offers_smtputf8(
+    receiver: Receiver,
+) -> None:
     with Smtp.open(receiver.settings()) as session:
         assert session.send(a_mail("дмитрий@почта.рф")).result is Result.ACCEPTED
         assert session.send(a_mail("anna@münchen.example")).result is Result.ACCEPTED
@@ -235,7 +269,9 @@ def test_a_non_ascii_local_part_goes_out_unchanged_where_the_server_offers_smtpu
     assert "To: Anna <дмитрий@xn--80a1acny.xn--p1ai>" in receiver.arrived[0].raw
 
 
-def test_a_non_ascii_local_part_is_refused_with_the_reason_where_it_is_not_offered(receiver: Receiver) -> None:
+def test_a_non_ascii_local_part_is_refused_with_the_reason_where_it_is_not_offered(
+    receiver: Receiver,
+) -> None:
     receiver.extensions = ["8BITMIME"]
     with Smtp.open(receiver.settings()) as session:
         outcome = session.send(a_mail("дмитрий@example.com"))
@@ -248,28 +284,42 @@ def test_a_non_ascii_local_part_is_refused_with_the_reason_where_it_is_not_offer
 @pytest.mark.parametrize("field", ["subject", "to_name", "sender"])
 @pytest.mark.parametrize("break_", ["\r\n", "\n", "\r", "\x00", "\u2028"])
 def test_a_line_break_in_a_header_never_leaves(receiver: Receiver, field: str, break_: str) -> None:
-    good = {"subject": "Hi", "to_name": "Anna", "sender": "Carillon <hello@carillon.example>"}[field]
+    good = {"subject": "Hi", "to_name": "Anna", "sender": "Carillon <hello@carillon.example>"}[
+        field
+    ]
     with Smtp.open(receiver.settings()) as session:
         outcome = session.send(a_mail(**{field: f"x{break_}Bcc: victim@example.com {good}"}))
     assert outcome.result is Result.PERMANENT_CONTENT
     assert receiver.arrived == []
 
 
-@pytest.mark.parametrize("to", ["a@example.com>\r\nRCPT TO:<victim@example.com", "a@e.test> SIZE=1 <", "a b@e.test"])
+@pytest.mark.parametrize(
+    "to", ["a@example.com>\r\nRCPT TO:<victim@example.com", "a@e.test> SIZE=1 <", "a b@e.test"]
+)
 def test_an_address_can_not_bring_commands_with_it(receiver: Receiver, to: str) -> None:
     with Smtp.open(receiver.settings()) as session:
         assert session.send(a_mail(to)).result is Result.PERMANENT_CONTENT
     assert receiver.heard == []
 
 
-HOSTILE = st.lists(st.sampled_from(["\r", "\n", "\r\n", ".", "..", "x", "\x85", "\x0c", "=", " ", "é"])).map("".join)
+HOSTILE = st.lists(
+    st.sampled_from(["\r", "\n", "\r\n", ".", "..", "x", "\x85", "\x0c", "=", " ", "é"])
+).map("".join)
 
 
 @given(text=HOSTILE, pieces=st.lists(st.one_of(HOSTILE, HOSTILE.map(Static)), max_size=6))
 @example(text=".\r\nMAIL FROM:<smuggler@example.com>", pieces=[])
-@example(text="one\r.\rtwo\n.\nthree\r\n.\r\nfour", pieces=["x" * 74, ".", Static("\n"), Static("."), "." * 80])
+@example(
+    text="one\r.\rtwo\n.\nthree\r\n.\r\nfour",
+    pieces=["x" * 74, ".", Static("\n"), Static("."), "." * 80],
+)
 def test_no_bare_line_end_and_no_lone_dot_ever_leaves(text: str, pieces: list[str]) -> None:
-    for html in ("", text, Pieces(pieces), Pieces([f"{STAMP}.", *pieces, Static(f"{STAMP}.")], stamp="s" * 75)):
+    for html in (
+        "",
+        text,
+        Pieces(pieces),
+        Pieces([f"{STAMP}.", *pieces, Static(f"{STAMP}.")], stamp="s" * 75),
+    ):
         sent = as_bytes(a_mail(text=text, html=html))
         assert sent.endswith(b"\r\n")
         assert sent.count(b"\n") == sent.count(b"\r") == sent.count(b"\r\n")
@@ -280,7 +330,9 @@ def test_no_bare_line_end_and_no_lone_dot_ever_leaves(text: str, pieces: list[st
 
 def test_eight_bits_are_announced_only_where_they_are(receiver: Receiver) -> None:
     with Smtp.open(receiver.settings()) as session:
-        session.work(Basket([a_mail("anna@example.com", text="Grüße"), a_mail("дмитрий@example.com")]))
+        session.work(
+            Basket([a_mail("anna@example.com", text="Grüße"), a_mail("дмитрий@example.com")])
+        )
     first, second = [line for line in receiver.heard if line.startswith("MAIL")]
     assert "BODY" not in first
     assert "SMTPUTF8" not in first

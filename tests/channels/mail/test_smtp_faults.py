@@ -1,4 +1,6 @@
-"""Every fault at every stage, in the middle of three mails: what it means, and that its neighbours go out once."""
+"""Every fault at every stage, in the middle of three mails: what it means,
+and that its neighbours go out once.
+"""
 
 import itertools
 import socket
@@ -17,11 +19,16 @@ from tests.channels.basket import Basket, a_mail
 from tests.patience import PATIENCE, shortly
 from tests.receiver import DROP, Receiver
 
-FIRST, HURT, LAST = "anna@example.com", "boris@example.com", "chen@example.com"
+FIRST = "anna@example.com"
+HURT = "boris@example.com"
+LAST = "chen@example.com"
 SENT = (Result.ACCEPTED, True)
-LATER, LATER_CHARGED = (Result.TRANSIENT, False), (Result.TRANSIENT, True)
+LATER = (Result.TRANSIENT, False)
+LATER_CHARGED = (Result.TRANSIENT, True)
 OURS = (Result.ACCOUNT, False)
-ADDRESS, CONTENT, DOUBT = (Result.PERMANENT_RECIPIENT, True), (Result.PERMANENT_CONTENT, True), (Result.IN_DOUBT, True)
+ADDRESS = (Result.PERMANENT_RECIPIENT, True)
+CONTENT = (Result.PERMANENT_CONTENT, True)
+DOUBT = (Result.IN_DOUBT, True)
 
 FAULTS = {
     "4xx": "451 4.3.0 later",
@@ -31,7 +38,8 @@ FAULTS = {
     "garbage": "ever tried, ever failed",
     "multiline": "550-5.7.1 never\r\n550-5.7.1 and\r\n550 5.7.1 never",
 }
-# RFC 5321 4.2.1 and 3.8; a connection that ends where it was idle before is opened again, at no cost to anybody.
+# RFC 5321 4.2.1 and 3.8; a connection that ends where it was idle before is opened again,
+# at no cost to anybody.
 MEANS = {
     "CONNECT": {"4xx": OURS, "5xx": OURS, "421": OURS, "drop": OURS, "garbage": OURS, "multiline": OURS},
     "MAIL": {"4xx": LATER, "5xx": OURS, "421": SENT, "drop": SENT, "garbage": LATER, "multiline": OURS},
@@ -73,7 +81,9 @@ def test_a_fault_is_charged_to_what_it_was_about_and_its_neighbours_go_out_once(
         assert basket.empty_handed
         outcome = basket.outcomes[HURT]
         assert (outcome.result, outcome.charged) == expected, outcome.detail
-        if expected == OURS:  # nobody else is tried until the account is looked at; then the session goes on
+        if (
+            expected == OURS
+        ):  # nobody else is tried until the account is looked at; then the session goes on
             assert [mail.to for mail in basket.waiting] == [LAST]
             later = Basket(basket.waiting)
             session.work(later)
@@ -84,13 +94,17 @@ def test_a_fault_is_charged_to_what_it_was_about_and_its_neighbours_go_out_once(
     assert receiver.recipients == [FIRST, *([HURT] if arrived else []), LAST]
     if stage != "CONNECT":
         closes = fault in ("421", "drop", "garbage")
-        assert receiver.connections == (2 if closes else 1), "one goes on talking where sense is talked"
+        assert receiver.connections == (2 if closes else 1), (
+            "one goes on talking where sense is talked"
+        )
     if fault not in ("drop", "garbage") and expected != SENT:
         assert FAULTS[fault].splitlines()[-1] in outcome.detail, "the server's own words are kept"
 
 
 @pytest.mark.parametrize("pipelining", [True, False], ids=["pipelined", "lock-step"])
-def test_answers_of_many_lines_are_understood_at_every_stage(receiver: Receiver, pipelining: bool) -> None:
+def test_answers_of_many_lines_are_understood_at_every_stage(
+    receiver: Receiver, pipelining: bool
+) -> None:
     if not pipelining:
         receiver.extensions.remove("PIPELINING")
     receiver.answers |= {
@@ -105,7 +119,9 @@ def test_answers_of_many_lines_are_understood_at_every_stage(receiver: Receiver,
 
 
 @pytest.mark.parametrize("stage", ["RCPT", "DATA", "BODY"])
-def test_a_server_that_always_breaks_off_is_asked_once_for_each_mail(receiver: Receiver, stage: str) -> None:
+def test_a_server_that_always_breaks_off_is_asked_once_for_each_mail(
+    receiver: Receiver, stage: str
+) -> None:
     receiver.answers[stage] = DROP
     basket = Basket(a_mail(to) for to in (FIRST, HURT, LAST))
     with Smtp.open(receiver.settings()) as session:
@@ -115,7 +131,9 @@ def test_a_server_that_always_breaks_off_is_asked_once_for_each_mail(receiver: R
     assert receiver.arrived == []
 
 
-def test_a_server_that_always_hangs_up_at_the_first_command_is_the_accounts_fault(receiver: Receiver) -> None:
+def test_a_server_that_always_hangs_up_at_the_first_command_is_the_accounts_fault(
+    receiver: Receiver,
+) -> None:
     receiver.answers["MAIL"] = DROP
     basket = Basket(a_mail(to) for to in (FIRST, HURT, LAST))
     with Smtp.open(receiver.settings()) as session:
@@ -142,9 +160,13 @@ def test_a_server_that_closes_after_so_many_mails_gets_the_rest_on_new_connectio
 
 
 @pytest.mark.parametrize("refused", [HURT, LAST])
-def test_a_server_that_wants_content_for_a_refused_recipient_gets_a_lone_dot(receiver: Receiver, refused: str) -> None:
+def test_a_server_that_wants_content_for_a_refused_recipient_gets_a_lone_dot(
+    receiver: Receiver, refused: str
+) -> None:
     receiver.takes_data_for_nobody = True
-    receiver.answers["RCPT"] = lambda address: "550 5.1.1 no such user" if address == refused else None
+    receiver.answers["RCPT"] = lambda address: (
+        "550 5.1.1 no such user" if address == refused else None
+    )
     everybody = [FIRST, HURT, LAST]
     basket = Basket(a_mail(to) for to in everybody)
     with Smtp.open(receiver.settings()) as session:
@@ -167,14 +189,22 @@ def test_any_chunking_of_the_answers_gives_the_same_outcomes() -> None:
 
     def outcomes(receiver: Receiver, chunks: list[int], pipelining: bool) -> dict[str, Outcome]:
         receiver.arrived.clear()
-        receiver.chunks = itertools.cycle(chunks) if chunks else None
-        receiver.extensions = ["PIPELINING"] if pipelining else []
+        if chunks:
+            receiver.chunks = itertools.cycle(chunks)
+        else:
+            receiver.chunks = None
+        if pipelining:
+            receiver.extensions = ["PIPELINING"]
+        else:
+            receiver.extensions = []
         basket = Basket(a_mail(to) for to in everybody)
         with Smtp.open(receiver.settings()) as session:
             session.work(basket)
         assert basket.empty_handed
         assert receiver.recipients == ["p0@example.com", "p5@example.com"]
-        return {to: Outcome(each.result, charged=each.charged) for to, each in basket.outcomes.items()}
+        return {
+            to: Outcome(each.result, charged=each.charged) for to, each in basket.outcomes.items()
+        }
 
     with Receiver() as receiver:
         for stage in ("RCPT", "DATA", "DOT"):
@@ -186,7 +216,9 @@ def test_any_chunking_of_the_answers_gives_the_same_outcomes() -> None:
         ]  # fmt: skip
 
         @settings(max_examples=50, deadline=None, database=None)
-        @given(chunks=st.lists(st.integers(1, 60), min_size=1, max_size=12), pipelining=st.booleans())
+        @given(
+            chunks=st.lists(st.integers(1, 60), min_size=1, max_size=12), pipelining=st.booleans()
+        )
         def is_the_same(chunks: list[int], pipelining: bool) -> None:
             assert outcomes(receiver, chunks, pipelining) == whole
 
@@ -239,12 +271,20 @@ class Parrot:
                 """The other side went away: what else."""
 
         self._server = Server(("127.0.0.1", 0), Conversation)
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.005,), daemon=True)
+        self._thread = threading.Thread(
+            target=self._server.serve_forever, args=(0.005,), daemon=True
+        )
 
     def settings(self, **more: Any) -> dict[str, Any]:
         host, port = self._server.server_address[:2]
         sender = "Carillon <hello@carillon.example>"
-        return {"host": host, "port": port, "security": "none", "sender": sender, "timeout": PATIENCE} | more
+        return {
+            "host": host,
+            "port": port,
+            "security": "none",
+            "sender": sender,
+            "timeout": PATIENCE,
+        } | more
 
     def __enter__(self) -> "Parrot":
         self._thread.start()
@@ -256,7 +296,9 @@ class Parrot:
         self._server.server_close()
 
 
-def test_where_the_sender_is_refused_but_content_for_the_recipient_is_wanted_no_empty_mail_is_made() -> None:
+def test_where_the_sender_is_refused_but_content_for_the_recipient_is_wanted_no_empty_mail_is_made() -> (
+    None
+):
     with Parrot(MAIL="451 4.3.0 later") as parrot:
         basket = Basket([a_mail(FIRST), a_mail(LAST)])
         with Smtp.open(parrot.settings()) as session:
@@ -288,7 +330,9 @@ def test_where_the_sender_is_refused_but_content_for_the_recipient_is_wanted_no_
         ({"EHLO": "250-parrot\r\n250-SIZE plenty\r\n250 \xe9"}, SENT),
     ],
 )
-def test_odd_answers_are_never_taken_for_a_yes(words: dict[str, str], result: tuple[Result, bool]) -> None:
+def test_odd_answers_are_never_taken_for_a_yes(
+    words: dict[str, str], result: tuple[Result, bool]
+) -> None:
     with Parrot(**words) as parrot:
         basket = Basket([a_mail(FIRST)])
         with Smtp.open(parrot.settings()) as session:
@@ -297,19 +341,27 @@ def test_odd_answers_are_never_taken_for_a_yes(words: dict[str, str], result: tu
 
 
 def test_what_a_server_says_unasked_between_two_mails_is_not_taken_for_an_answer() -> None:
-    with Parrot(DOT="250 OK\r\n421 4.4.2 idle for too long") as parrot, Smtp.open(parrot.settings()) as session:
+    with (
+        Parrot(DOT="250 OK\r\n421 4.4.2 idle for too long") as parrot,
+        Smtp.open(parrot.settings()) as session,
+    ):
         assert [session.send(a_mail(to)).result for to in (FIRST, LAST)] == [Result.ACCEPTED] * 2
     assert parrot.heard.count("DOT") == parrot.heard.count("CONNECT") == 2
 
 
 def test_an_answer_without_end_is_given_up_for_its_length_not_after_ten_minutes() -> None:
-    with Parrot(DOT="250 " + "x" * 100_000 + GOES_ON) as parrot, Smtp.open(parrot.settings()) as session:
+    with (
+        Parrot(DOT="250 " + "x" * 100_000 + GOES_ON) as parrot,
+        Smtp.open(parrot.settings()) as session,
+    ):
         outcome = session.send(a_mail(FIRST))
     assert outcome.result is Result.IN_DOUBT
     assert "longer than 64 kB" in outcome.detail
 
 
-def test_content_the_server_does_not_take_can_not_have_arrived(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_content_the_server_does_not_take_can_not_have_arrived(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr(socket.socket, "send", few_bytes_then_broken(socket.socket.send))
     with Parrot() as parrot:
         basket = Basket([a_mail(FIRST, text="x" * 200_000), a_mail(LAST)])
@@ -335,8 +387,13 @@ def few_bytes_then_broken(send: Any) -> Any:
 
 
 def test_a_server_that_stops_reading_in_mid_content_has_not_got_the_mail() -> None:
-    with Parrot(BODY="not read") as parrot, Smtp.open(parrot.settings(timeout=shortly())) as session:
-        basket = Basket([a_mail(FIRST, text="x" * 20_000_000)])  # more than the buffers on the way hold
+    with (
+        Parrot(BODY="not read") as parrot,
+        Smtp.open(parrot.settings(timeout=shortly())) as session,
+    ):
+        basket = Basket(
+            [a_mail(FIRST, text="x" * 20_000_000)]
+        )  # more than the buffers on the way hold
         session.work(basket)
     assert basket.results == [LATER]
     assert "broke off at body" in basket.outcomes[FIRST].detail

@@ -33,11 +33,16 @@ def test_mails_go_out_encrypted(receiver: Receiver, security: str) -> None:
     receiver.extensions.append("AUTH PLAIN")
     receiver.tls_from_the_start = security == "tls"
     basket = Basket([a_mail("anna@example.com"), a_mail("boris@example.com", text="x" * 100_000)])
-    with Smtp.open(receiver.settings(security=security, username="carillon", password="pässword")) as session:
+    with Smtp.open(
+        receiver.settings(security=security, username="carillon", password="pässword")
+    ) as session:
         session.work(basket)
     assert receiver.recipients == ["anna@example.com", "boris@example.com"], basket.outcomes
     assert receiver.logins == [("PLAIN", "carillon", "pässword")]
-    assert (receiver.connections, receiver.heard.count("STARTTLS")) == (1, 1 if security == "starttls" else 0)
+    assert (receiver.connections, receiver.heard.count("STARTTLS")) == (
+        1,
+        1 if security == "starttls" else 0,
+    )
 
 
 def test_content_whose_last_record_left_is_known_to_have_left(
@@ -50,7 +55,9 @@ def test_content_whose_last_record_left_is_known_to_have_left(
         return (len(as_bytes(mail)) + len(b".\r\n")) % edge
 
     long_ones = (a_mail("anna@example.com", text="x" * size) for size in range(20_000, 40_000, 40))
-    mail = next(mail for mail in long_ones if edge - 70 < past_the_edge(mail))  # the edge is in the next envelope
+    mail = next(
+        mail for mail in long_ones if edge - 70 < past_the_edge(mail)
+    )  # the edge is in the next envelope
     send = ssl.SSLSocket.send
 
     def breaks_in_the_envelope(self: ssl.SSLSocket, data: memoryview | bytes, *flags: int) -> int:
@@ -89,7 +96,9 @@ def test_a_server_that_can_not_prove_its_name_hears_neither_mail_nor_password(
 
 
 @pytest.mark.parametrize("answer", [None, "454 4.7.0 not just now", "not offered"])
-def test_without_encryption_where_it_was_asked_for_nothing_is_said(receiver: Receiver, answer: str | None) -> None:
+def test_without_encryption_where_it_was_asked_for_nothing_is_said(
+    receiver: Receiver, answer: str | None
+) -> None:
     receiver.extensions.append("AUTH PLAIN")
     if answer == "not offered":
         receiver.tls = None
@@ -106,7 +115,9 @@ def test_without_encryption_where_it_was_asked_for_nothing_is_said(receiver: Rec
 
 
 def test_what_was_put_in_before_encryption_is_not_taken_for_an_answer(receiver: Receiver) -> None:
-    """CVE-2011-0411 and its kin, from the client's side: somebody on the way adds answers behind the clear 220."""
+    """CVE-2011-0411 and its kin, from the client's side:
+    somebody on the way adds answers behind the clear 220.
+    """
     receiver.answers["STARTTLS"] = "220 Go ahead\r\n250-injected\r\n250 AUTH PLAIN\r\n235 welcome"
     with Smtp.open(receiver.settings(security="starttls", username="u", password="p")) as session:
         outcome = session.send(a_mail())
@@ -123,7 +134,9 @@ def test_what_was_put_in_before_encryption_is_not_taken_for_an_answer(receiver: 
         ("AUTH=LOGIN", "LOGIN"),
     ],
 )
-def test_the_session_logs_in_the_way_the_server_offers(receiver: Receiver, offered: str, way: str) -> None:
+def test_the_session_logs_in_the_way_the_server_offers(
+    receiver: Receiver, offered: str, way: str
+) -> None:
     receiver.extensions.append(offered)
     with Smtp.open(receiver.settings(username="carillon", password="word")) as session:
         assert session.send(a_mail()).result is Result.ACCEPTED
@@ -131,14 +144,19 @@ def test_the_session_logs_in_the_way_the_server_offers(receiver: Receiver, offer
 
 
 @pytest.mark.parametrize("way", ["PLAIN", "LOGIN"])
-def test_a_login_that_is_refused_stops_the_account_in_the_servers_words(receiver: Receiver, way: str) -> None:
+def test_a_login_that_is_refused_stops_the_account_in_the_servers_words(
+    receiver: Receiver, way: str
+) -> None:
     receiver.extensions.append(f"AUTH {way}")
     receiver.answers["AUTH"] = "535 5.7.8 bad credentials"
     basket = Basket([a_mail("anna@example.com"), a_mail("boris@example.com")])
     with Smtp.open(receiver.settings(username="carillon", password="wrong")) as session:
         session.work(basket)
     assert basket.results == [(Result.ACCOUNT, False)]
-    assert "refused user name and password: 535 5.7.8 bad credentials" in basket.outcomes["anna@example.com"].detail
+    assert (
+        "refused user name and password: 535 5.7.8 bad credentials"
+        in basket.outcomes["anna@example.com"].detail
+    )
     assert receiver.arrived == []
 
 

@@ -1,4 +1,6 @@
-"""APNs against a server that speaks HTTP/2 over TLS: its reasons, its tokens, and connections that end."""
+"""APNs against a server that speaks HTTP/2 over TLS: its reasons, its tokens,
+and connections that end.
+"""
 
 import logging
 import time
@@ -33,8 +35,12 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FakeApns]:
 def fake(server: FakeApns, monkeypatch: pytest.MonkeyPatch) -> FakeApns:
     monkeypatch.setenv("SSL_CERT_FILE", server.authority)
     monkeypatch.setattr(apns, "_tokens", {})
-    server.arrived, server.faults, server.tokens, server.bad = [], [], [], {}
-    server.refused_tokens, server.connections = set(), 0
+    server.arrived = []
+    server.faults = []
+    server.tokens = []
+    server.bad = {}
+    server.refused_tokens = set()
+    server.connections = 0
     return server
 
 
@@ -47,24 +53,40 @@ def put(fake: FakeApns, *messages: PushMessage, **settings: Any) -> list[Outcome
 
 
 def test_a_message_arrives_as_it_was_written_and_apples_id_is_ours(fake: FakeApns) -> None:
-    message = to(link="https://carillon.example/x", image="https://carillon.example/i.png", ttl=600, urgent=True)
+    message = to(
+        link="https://carillon.example/x",
+        image="https://carillon.example/i.png",
+        ttl=600,
+        urgent=True,
+    )
     began = time.time()
     [outcome] = put(fake, message)
     assert outcome.result is Result.ACCEPTED, outcome.detail
     assert outcome.provider_id == str(message.delivery)
     [shown] = fake.arrived
     assert (shown.token, shown.title, shown.body) == (DEVICE, message.title, message.body)
-    assert (shown.link, shown.image, shown.delivery) == (message.link, message.image, str(message.delivery))
+    assert (shown.link, shown.image, shown.delivery) == (
+        message.link,
+        message.image,
+        str(message.delivery),
+    )
     headers = shown.headers
-    assert (headers["apns-topic"], headers["apns-priority"], headers["apns-collapse-id"]) == (TOPIC, "10", "a" * 32)
+    assert (headers["apns-topic"], headers["apns-priority"], headers["apns-collapse-id"]) == (
+        TOPIC,
+        "10",
+        "a" * 32,
+    )
     assert began + 599 <= int(headers["apns-expiration"]) <= time.time() + 601
 
 
 def test_a_device_may_name_its_app_and_its_environment(fake: FakeApns) -> None:
-    here, elsewhere = fake.settings(), f"https://127.0.0.1:{unused_port()}"
+    here = fake.settings()
+    elsewhere = f"https://127.0.0.1:{unused_port()}"
     sandbox = to(details={"environment": "sandbox", "topic": "com.example.beta"})
     for settings in (here | {"api_url": elsewhere}, here | {"sandbox_url": elsewhere}):
-        outcomes = sent(Apns.open(settings), sandbox, to(details={"environment": "production", "topic": ""}))
+        outcomes = sent(
+            Apns.open(settings), sandbox, to(details={"environment": "production", "topic": ""})
+        )
         assert {each.result for each in outcomes} == {Result.ACCEPTED, Result.ACCOUNT}
     assert [shown.headers["apns-topic"] for shown in fake.arrived] == ["com.example.beta", TOPIC]
 
@@ -72,8 +94,16 @@ def test_a_device_may_name_its_app_and_its_environment(fake: FakeApns) -> None:
 @pytest.mark.parametrize(
     ("answer", "result", "remedy"),
     [
-        (says(410, "Unregistered", timestamp=1_700_000_000_123), Result.PERMANENT_RECIPIENT, Remedy.GONE),
-        (says(410, "ExpiredToken", timestamp=1_700_000_000_123), Result.PERMANENT_RECIPIENT, Remedy.GONE),
+        (
+            says(410, "Unregistered", timestamp=1_700_000_000_123),
+            Result.PERMANENT_RECIPIENT,
+            Remedy.GONE,
+        ),
+        (
+            says(410, "ExpiredToken", timestamp=1_700_000_000_123),
+            Result.PERMANENT_RECIPIENT,
+            Remedy.GONE,
+        ),
         (says(400, "BadDeviceToken"), Result.PERMANENT_RECIPIENT, Remedy.NONE),
         (says(400, "DeviceTokenNotForTopic"), Result.PERMANENT_RECIPIENT, Remedy.NONE),
         (says(403, "Forbidden"), Result.PERMANENT_CONTENT, Remedy.NONE),
@@ -159,13 +189,17 @@ def test_a_message_that_left_and_got_no_answer_is_in_doubt(fake: FakeApns, fault
     assert (first.result, then.result) == (Result.IN_DOUBT, Result.ACCEPTED), first.detail
 
 
-def test_apple_that_can_not_be_reached_is_the_accounts_fault(fake: FakeApns, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_apple_that_can_not_be_reached_is_the_accounts_fault(
+    fake: FakeApns, monkeypatch: pytest.MonkeyPatch
+) -> None:
     nowhere = f"https://127.0.0.1:{unused_port()}"
     [outcome] = put(fake, to(), api_url=nowhere)
     assert (outcome.result, outcome.charged) == (Result.ACCOUNT, False)
     monkeypatch.delenv("SSL_CERT_FILE")
     [stranger] = put(fake, to())
-    assert (stranger.result, fake.tokens) == (Result.ACCOUNT, []), "a server without a good certificate gets no token"
+    assert (stranger.result, fake.tokens) == (Result.ACCOUNT, []), (
+        "a server without a good certificate gets no token"
+    )
 
 
 def test_many_messages_take_one_connection(fake: FakeApns) -> None:
@@ -197,7 +231,9 @@ def test_settings_that_can_not_work_are_refused_at_once(fake: FakeApns) -> None:
     assert Apns.open(fake.settings(private_key=one_line))
 
 
-def test_what_speaks_to_apple_logs_no_device_token(fake: FakeApns, caplog: pytest.LogCaptureFixture) -> None:
+def test_what_speaks_to_apple_logs_no_device_token(
+    fake: FakeApns, caplog: pytest.LogCaptureFixture
+) -> None:
     caplog.set_level(logging.DEBUG)  # of the root, as LOG_LEVEL=DEBUG does
     put(fake, to())
     names = logging.root.manager.loggerDict

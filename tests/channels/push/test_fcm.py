@@ -1,4 +1,6 @@
-"""FCM against a server that speaks its language: each row of Google's table of errors, and one token for all."""
+"""FCM against a server that speaks its language: each row of Google's table of errors,
+and one token for all.
+"""
 
 import json
 import logging
@@ -29,8 +31,13 @@ def server() -> Iterator[FakePush]:
 
 @pytest.fixture
 def fake(server: FakePush, monkeypatch: pytest.MonkeyPatch) -> FakePush:
-    server.calls, server.arrived, server.faults, server.bad = [], [], [], {}
-    server.oauth.calls, server.oauth.faults, server.oauth.seconds = [], [], 3599
+    server.calls = []
+    server.arrived = []
+    server.faults = []
+    server.bad = {}
+    server.oauth.calls = []
+    server.oauth.faults = []
+    server.oauth.seconds = 3599
     monkeypatch.setattr(fcm_token, "_held", {})
     return server
 
@@ -40,19 +47,35 @@ def put(fake: FakePush, *messages: PushMessage, **settings: Any) -> list[Outcome
 
 
 def test_a_message_arrives_as_it_was_written_and_googles_id_is_kept(fake: FakePush) -> None:
-    message = a_push(link="https://carillon.example/x", image="https://carillon.example/i.png", ttl=600, urgent=True)
+    message = a_push(
+        link="https://carillon.example/x",
+        image="https://carillon.example/i.png",
+        ttl=600,
+        urgent=True,
+    )
     [outcome] = put(fake, message)
     assert outcome.result is Result.ACCEPTED, outcome.detail
     assert outcome.provider_id == f"projects/{PROJECT}/messages/0:1"
     [shown] = fake.arrived
     assert (shown.token, shown.title, shown.body) == (PHONE, message.title, message.body)
-    assert (shown.link, shown.image, shown.delivery) == (message.link, message.image, str(message.delivery))
-    android = {"priority": "HIGH", "ttl": "600s", "collapse_key": "a" * 32, "notification": {"tag": "a" * 32}}
+    assert (shown.link, shown.image, shown.delivery) == (
+        message.link,
+        message.image,
+        str(message.delivery),
+    )
+    android = {
+        "priority": "HIGH",
+        "ttl": "600s",
+        "collapse_key": "a" * 32,
+        "notification": {"tag": "a" * 32},
+    }
     assert shown.sent["android"] == android
     assert shown.sent["apns"]["headers"]["apns-collapse-id"] == "a" * 32
 
 
-def test_a_message_without_an_end_waits_four_weeks_and_may_spare_the_battery(fake: FakePush) -> None:
+def test_a_message_without_an_end_waits_four_weeks_and_may_spare_the_battery(
+    fake: FakePush,
+) -> None:
     put(fake, a_push(title="", collapse=""))
     [shown] = fake.arrived
     assert shown.sent["android"] == {"priority": "NORMAL", "ttl": "2419200s"}
@@ -81,7 +104,9 @@ def test_each_row_of_googles_table_is_read_by_its_code_and_only_dead_tokens_go(
 ) -> None:
     fake.faults = [SAYS[said]]
     [outcome] = put(fake, a_push())
-    assert (outcome.result, outcome.remedy, outcome.charged) == (result, remedy, charged), outcome.detail
+    assert (outcome.result, outcome.remedy, outcome.charged) == (result, remedy, charged), (
+        outcome.detail
+    )
     assert outcome.retry_after == {"quota": 60, "quota_17": 17}.get(said)
     assert len(fake.calls) == 1, "nothing is tried again behind our back"
 
@@ -112,7 +137,9 @@ def test_google_that_can_not_be_reached_is_the_accounts_fault(fake: FakePush) ->
     assert [each.result for each in put(fake, a_push(), api_url=nowhere)] == [Result.ACCOUNT]
 
 
-def test_one_access_token_serves_all_connections_until_shortly_before_its_end(fake: FakePush) -> None:
+def test_one_access_token_serves_all_connections_until_shortly_before_its_end(
+    fake: FakePush,
+) -> None:
     threads = [threading.Thread(target=put, args=(fake, a_push())) for _ in range(4)]
     for thread in threads:
         thread.start()
@@ -136,7 +163,10 @@ def test_a_token_that_was_taken_back_is_replaced_by_the_next_try(fake: FakePush)
 @pytest.mark.parametrize(
     ("fault", "result"),
     [
-        (Answer(400, {"error": "invalid_grant", "error_description": "Invalid JWT Signature."}), Result.ACCOUNT),
+        (
+            Answer(400, {"error": "invalid_grant", "error_description": "Invalid JWT Signature."}),
+            Result.ACCOUNT,
+        ),
         (Answer(503, "busy"), Result.ACCOUNT),
         (Answer(200, "<html>"), Result.ACCOUNT),
         (LOST, Result.ACCOUNT),

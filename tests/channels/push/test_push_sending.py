@@ -1,4 +1,6 @@
-"""A notification leaves for phones and browsers: each of a person's devices gets it, dead ones go, live ones stay."""
+"""A notification leaves for phones and browsers: each of a person's devices gets it,
+dead ones go, live ones stay.
+"""
 
 from collections.abc import Iterator
 from functools import partial
@@ -25,7 +27,11 @@ from tests.fake_push import SAYS, SUBJECT, FakePush
 from tests.make import TESTER, make_type
 from tests.notifications.world import drain, make_due, stands, tell
 
-WORDS = {"title": "Order {{ follower.first_name }}", "body": "It is on its way", "link": "https://carillon.example/o"}
+WORDS = {
+    "title": "Order {{ follower.first_name }}",
+    "body": "It is on its way",
+    "link": "https://carillon.example/o",
+}
 IPHONE = "ab" * 32
 
 
@@ -39,15 +45,22 @@ def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[FakePush
 @pytest.fixture
 def google(servers: tuple[FakePush, FakeApns], db: None) -> FakePush:
     fake = servers[0]
-    fake.calls, fake.arrived, fake.faults, fake.bad = [], [], [], {}
+    fake.calls = []
+    fake.arrived = []
+    fake.faults = []
+    fake.bad = {}
     return fake
 
 
 @pytest.fixture
-def apple(servers: tuple[FakePush, FakeApns], db: None, monkeypatch: pytest.MonkeyPatch) -> FakeApns:
+def apple(
+    servers: tuple[FakePush, FakeApns], db: None, monkeypatch: pytest.MonkeyPatch
+) -> FakeApns:
     fake = servers[1]
     monkeypatch.setenv("SSL_CERT_FILE", fake.authority)
-    fake.arrived, fake.faults, fake.bad = [], [], {}
+    fake.arrived = []
+    fake.faults = []
+    fake.bad = {}
     return fake
 
 
@@ -55,12 +68,21 @@ def apple(servers: tuple[FakePush, FakeApns], db: None, monkeypatch: pytest.Monk
 def version(db: None) -> Version:
     now = timezone.now()
     words = {"en": {"push": WORDS, "web_push": WORDS}}
-    template = drafts.create_template(key="shipped", name="Shipped", translations=words, by=TESTER, now=now)
+    template = drafts.create_template(
+        key="shipped", name="Shipped", translations=words, by=TESTER, now=now
+    )
     return drafts.publish(template=template, by=TESTER, now=now)
 
 
 def account(provider: str, settings: dict[str, Any], **fields: Any) -> ProviderAccount:
-    return add_account(name=provider, provider_key=provider, settings=settings, by=TESTER, now=timezone.now(), **fields)
+    return add_account(
+        name=provider,
+        provider_key=provider,
+        settings=settings,
+        by=TESTER,
+        now=timezone.now(),
+        **fields,
+    )
 
 
 def a_type(**fields: Any) -> Any:
@@ -68,14 +90,21 @@ def a_type(**fields: Any) -> Any:
 
 
 def phone(follower: Follower, token: str, **fields: Any) -> Address:
-    service = "apns" if token == IPHONE else "fcm"
+    service = "fcm"
+    if token == IPHONE:
+        service = "apns"
     values = {"service": service, "token": token, "by": TESTER, "now": timezone.now()} | fields
     return register.register_app(follower=follower, **values)
 
 
 def browser(follower: Follower, google: FakePush) -> Address:
     one = google.browser(server_key=vapid_public_key() or "")
-    values = {"endpoint": one.endpoint, "server_key": one.server_key, "by": TESTER, "now": timezone.now()}
+    values = {
+        "endpoint": one.endpoint,
+        "server_key": one.server_key,
+        "by": TESTER,
+        "now": timezone.now(),
+    }
     return register.register_browser(follower=follower, **one.keys(), **values)
 
 
@@ -110,7 +139,9 @@ def test_dead_tokens_go_and_live_ones_stay_whatever_else_goes_wrong(
         phone(anna, token)
     google.bad = {"dead": "unregistered"}
     yesterday = (timezone.now().timestamp() - 86_400) * 1000
-    apple.bad = {IPHONE: says(410, "Unregistered", timestamp=yesterday)}  # but it registered again today
+    apple.bad = {
+        IPHONE: says(410, "Unregistered", timestamp=yesterday)
+    }  # but it registered again today
     notification = tell(a_type(), [anna], version=version, channels=["push"])
     drain()
     drain()
@@ -145,7 +176,8 @@ def test_a_subscription_goes_when_its_service_says_so_and_outlives_an_outage(
     google: FakePush, version: Version, anna: Follower
 ) -> None:
     account("web_push", {"subject": SUBJECT})
-    dead, alive = browser(anna, google), browser(anna, google)
+    dead = browser(anna, google)
+    alive = browser(anna, google)
     google.bad = {dead.value: "410", alive.value: "503"}
     notification = tell(a_type(), [anna], version=version, channels=["web_push"])
     drain()
@@ -160,10 +192,19 @@ def test_a_subscription_goes_when_its_service_says_so_and_outlives_an_outage(
 def test_an_account_makes_its_own_keys_and_shows_the_public_one(client: Client, admin: Any) -> None:
     assert vapid_public_key() is None
     as_role(client, admin)
-    form = {"name": "Browsers", "position": 10, "s_subject": SUBJECT, "s_timeout": 30, "s_connections": 4}
-    client.post(reverse("dashboard:channel-account-add", args=["web_push"]), form | {"warmup_growth": 1.5})
+    form = {
+        "name": "Browsers",
+        "position": 10,
+        "s_subject": SUBJECT,
+        "s_timeout": 30,
+        "s_connections": 4,
+    }
+    client.post(
+        reverse("dashboard:channel-account-add", args=["web_push"]), form | {"warmup_growth": 1.5}
+    )
     row = ProviderAccount.objects.get(provider="web_push")
-    key, private = vapid_public_key(), settings_of(row)["private_key"]
+    key = vapid_public_key()
+    private = settings_of(row)["private_key"]
     assert key
     page = page_of(client.get(reverse("dashboard:channel-account", args=[row.uid])))
     assert key in page.text
@@ -177,7 +218,12 @@ def test_an_account_makes_its_own_keys_and_shows_the_public_one(client: Client, 
 
 
 def test_what_waits_for_phones_of_a_service_at_rest_keeps_nothing_from_those_of_another(
-    google: FakePush, apple: FakeApns, version: Version, anna: Follower, dana: Follower, monkeypatch: pytest.MonkeyPatch
+    google: FakePush,
+    apple: FakeApns,
+    version: Version,
+    anna: Follower,
+    dana: Follower,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     resting = account("fcm", google.settings("fcm"))
     account("apns", apple.settings())

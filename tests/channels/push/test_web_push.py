@@ -1,4 +1,6 @@
-"""Web push against a push service of ours: the browser reads it, and a subscription goes when its service says so."""
+"""Web push against a push service of ours: the browser reads it,
+and a subscription goes when its service says so.
+"""
 
 import json
 import socket
@@ -27,12 +29,17 @@ def server() -> Iterator[FakePush]:
 
 @pytest.fixture
 def fake(server: FakePush) -> FakePush:
-    server.calls, server.arrived, server.faults, server.bad = [], [], [], {}
+    server.calls = []
+    server.arrived = []
+    server.faults = []
+    server.bad = {}
     return server
 
 
 def to(browser: Browser, **fields: Any) -> PushMessage:
-    return a_push(browser.endpoint, details=browser.keys() | {"server_key": browser.server_key}, **fields)
+    return a_push(
+        browser.endpoint, details=browser.keys() | {"server_key": browser.server_key}, **fields
+    )
 
 
 def put(fake: FakePush, *messages: PushMessage, **settings: Any) -> list[Outcome]:
@@ -41,7 +48,13 @@ def put(fake: FakePush, *messages: PushMessage, **settings: Any) -> list[Outcome
 
 def test_the_browser_reads_what_was_written_and_nobody_on_the_way_can(fake: FakePush) -> None:
     browser = fake.browser()
-    message = to(browser, link="https://carillon.example/x", image="https://carillon.example/i", ttl=60, urgent=True)
+    message = to(
+        browser,
+        link="https://carillon.example/x",
+        image="https://carillon.example/i",
+        ttl=60,
+        urgent=True,
+    )
     [outcome] = put(fake, message)
     assert outcome.result is Result.ACCEPTED, outcome.detail
     assert outcome.provider_id.startswith(fake.url)
@@ -54,7 +67,11 @@ def test_the_browser_reads_what_was_written_and_nobody_on_the_way_can(fake: Fake
         "tag": message.collapse,
         "delivery": str(message.delivery),
     }
-    assert (shown.headers["ttl"], shown.headers["urgency"], shown.headers["topic"]) == ("60", "high", message.collapse)
+    assert (shown.headers["ttl"], shown.headers["urgency"], shown.headers["topic"]) == (
+        "60",
+        "high",
+        message.collapse,
+    )
     assert b"Anna" not in fake.calls[0].body
 
 
@@ -92,7 +109,9 @@ def test_each_answer_is_charged_to_what_it_is_about_and_only_the_services_word_e
     first, then = put(fake, to(fake.browser()), to(fake.browser()))
     assert (first.result, first.remedy) == (result, remedy), first.detail
     assert first.retry_after == (17 if status in (429, 503) else None)
-    assert first.key_refused == (status in (400, 401, 403)), "whose fault that is, one answer does not tell"
+    assert first.key_refused == (status in (400, 401, 403)), (
+        "whose fault that is, one answer does not tell"
+    )
     assert then.result is Result.ACCEPTED, "a neighbour is not hurt"
 
 
@@ -105,7 +124,9 @@ def test_a_service_that_is_away_makes_its_own_browsers_wait_and_keeps_them(fake:
     assert well.result is Result.ACCEPTED
 
 
-def test_after_a_change_of_keys_each_browser_is_written_to_with_the_key_it_subscribed_with(fake: FakePush) -> None:
+def test_after_a_change_of_keys_each_browser_is_written_to_with_the_key_it_subscribed_with(
+    fake: FakePush,
+) -> None:
     before = WebPush.completed(fake.settings("web_push"), before={})
     settings = WebPush.completed(before | {"renew": True}, before=before)
     assert settings["previous_key"] == before["private_key"] != settings["private_key"]
@@ -114,7 +135,9 @@ def test_after_a_change_of_keys_each_browser_is_written_to_with_the_key_it_subsc
     third = public_key_of(fake.settings("web_push"))
     messages = [to(fake.browser(server_key=key)) for key in (new, old, third)]
     outcomes = sent(WebPush.open(settings), *messages)
-    assert [each.result for each in outcomes] == [Result.ACCEPTED] * 2 + [Result.PERMANENT_RECIPIENT]
+    assert [each.result for each in outcomes] == [Result.ACCEPTED] * 2 + [
+        Result.PERMANENT_RECIPIENT
+    ]
     assert outcomes[2].remedy is Remedy.NONE
     assert len(fake.calls) == 2
 
@@ -139,7 +162,13 @@ def test_one_signature_serves_many_messages_to_a_service(fake: FakePush) -> None
 
 
 @pytest.mark.parametrize(
-    "endpoint", ["http://10.0.0.1/x", "https://169.254.169.254/x.googleapis.com", "https://example.com/", "file:///x"]
+    "endpoint",
+    [
+        "http://10.0.0.1/x",
+        "https://169.254.169.254/x.googleapis.com",
+        "https://example.com/",
+        "file:///x",
+    ],
 )
 def test_an_endpoint_that_is_none_is_never_called(fake: FakePush, endpoint: str) -> None:
     browser = Browser(endpoint)
@@ -149,7 +178,8 @@ def test_an_endpoint_that_is_none_is_never_called(fake: FakePush, endpoint: str)
 def test_a_service_whose_name_leads_into_a_private_network_is_not_called(
     fake: FakePush, settings: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    settings.PUSH_SERVICES, settings.ALLOW_LOOPBACK = ["push.example"], False
+    settings.PUSH_SERVICES = ["push.example"]
+    settings.ALLOW_LOOPBACK = False
     lookup(monkeypatch, ["10.0.0.5"])
     monkeypatch.setattr(socket.socket, "connect", lambda *_: pytest.fail("it was called"))
     [outcome] = put(fake, to(Browser("https://eu.push.example/x")))
@@ -160,8 +190,10 @@ def test_a_service_whose_name_leads_into_a_private_network_is_not_called(
 def test_the_connection_goes_to_the_address_that_was_judged(
     fake: FakePush, settings: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    settings.PUSH_SERVICES, settings.ALLOW_LOOPBACK = ["push.example"], False
-    asked, called = lookup(monkeypatch, ["93.184.215.14"], ["127.0.0.1"]), []
+    settings.PUSH_SERVICES = ["push.example"]
+    settings.ALLOW_LOOPBACK = False
+    asked = lookup(monkeypatch, ["93.184.215.14"], ["127.0.0.1"])
+    called = []
 
     def refuse(_: socket.socket, address: Any) -> None:
         called.append(address)
@@ -183,6 +215,11 @@ def test_a_message_that_is_too_large_or_says_nothing_never_leaves(fake: FakePush
 
 
 def test_settings_that_can_not_work_are_refused_at_once(fake: FakePush) -> None:
-    for changes in ({"subject": ""}, {"subject": "hello@example.com"}, {"private_key": "x"}, {"previous_key": "x"}):
+    for changes in (
+        {"subject": ""},
+        {"subject": "hello@example.com"},
+        {"private_key": "x"},
+        {"previous_key": "x"},
+    ):
         with pytest.raises(BadSettings):
             WebPush.open(fake.settings("web_push", **changes))

@@ -25,8 +25,11 @@ from tests.fake_push import pem
 # RFC 8291, appendix A
 PLAINTEXT = b"When I grow up, I want to be a watermelon"
 AS_PRIVATE = "yfWPiYE-n46HLnH0KqZOF1fJJU3MYrct3AELtAQ-oRw"
-UA_PUBLIC = "BCVxsr7N_eNgVRqvHtD0zTZsEc6-VV-JvLexhqUzORcxaOzi6-AYWXvTBHm4bjyPjs7Vd8pZGH6SRpkNtoIAiw4"
-AUTH, SALT = "BTBZMqHH6r4Tts7J_aSIgg", "DGv6ra1nlYgDCS1FRnbzlw"
+UA_PUBLIC = (
+    "BCVxsr7N_eNgVRqvHtD0zTZsEc6-VV-JvLexhqUzORcxaOzi6-AYWXvTBHm4bjyPjs7Vd8pZGH6SRpkNtoIAiw4"
+)
+AUTH = "BTBZMqHH6r4Tts7J_aSIgg"
+SALT = "DGv6ra1nlYgDCS1FRnbzlw"
 BODY = (
     "DGv6ra1nlYgDCS1FRnbzlwAAEABBBP4z9KsN6nGRTbVYI_c7VJSPQTBtkgcy27mlmlMoZIIgDll6e3vCYLocInmYWAmS6TlzAC8wEqKK6PBru3jl7A_"
     "yl95bQpu6cVPTpK4Mqgkf1CXztLVBSt2Ks3oZwbuwXPXLWyouBWLVWGNWQexSgSxsj_Qulcy4a-fN"
@@ -34,20 +37,30 @@ BODY = (
 
 
 def test_the_bytes_are_those_of_the_standards_own_example() -> None:
-    made = encrypt(PLAINTEXT, Browser.read(UA_PUBLIC, AUTH), salt=unbase64(SALT), key=Vapid.read(AS_PRIVATE).private)
+    made = encrypt(
+        PLAINTEXT,
+        Browser.read(UA_PUBLIC, AUTH),
+        salt=unbase64(SALT),
+        key=Vapid.read(AS_PRIVATE).private,
+    )
     assert base64url(made) == BODY
     assert len(made) == 144
 
 
 @pytest.mark.parametrize("size", [1, 100, LONGEST])
 def test_another_library_reads_what_we_write_and_writes_the_same(size: int) -> None:
-    browser, said = FakeBrowser("https://push.example/1"), os.urandom(size)
+    browser = FakeBrowser("https://push.example/1")
+    said = os.urandom(size)
     ours = Browser.read(**browser.keys())
-    salt, key = os.urandom(16), ec.generate_private_key(CURVE)
+    salt = os.urandom(16)
+    key = ec.generate_private_key(CURVE)
     made = encrypt(said, ours, salt=salt, key=key)
     theirs = {"auth_secret": browser.auth, "version": "aes128gcm"}
     assert http_ece.decrypt(made, private_key=browser.key, **theirs) == said
-    assert http_ece.encrypt(said, salt=salt, private_key=key, dh=ours.public, rs=4096, **theirs) == made
+    assert (
+        http_ece.encrypt(said, salt=salt, private_key=key, dh=ours.public, rs=4096, **theirs)
+        == made
+    )
     assert len(made) == size + 103 <= 4096
 
 
@@ -82,7 +95,9 @@ def test_keys_are_read_with_padding_and_in_the_other_alphabet() -> None:
 def test_who_we_are_is_believed_by_another_library_and_a_changed_letter_is_not() -> None:
     key = Vapid.read(new_private_key())
     header = key.signed(
-        audience="https://push.example", subject="mailto:a@example.com", expires=int(time.time()) + 3600
+        audience="https://push.example",
+        subject="mailto:a@example.com",
+        expires=int(time.time()) + 3600,
     )
     header = header.replace(", ", ",")  # RFC 9110 allows the blank, that library does not
     assert Vapid02.verify(header)

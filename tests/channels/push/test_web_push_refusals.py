@@ -1,4 +1,6 @@
-"""A push service that does not take our key speaks of one subscription, until several people's say the same."""
+"""A push service that does not take our key speaks of one subscription,
+until several people's say the same.
+"""
 
 import datetime as dt
 from collections.abc import Iterator
@@ -28,9 +30,14 @@ def server() -> Iterator[FakePush]:
 
 @pytest.fixture
 def google(server: FakePush, db: None) -> FakePush:
-    server.calls, server.arrived, server.faults, server.bad = [], [], [], {}
+    server.calls = []
+    server.arrived = []
+    server.faults = []
+    server.bad = {}
     settings = {"subject": SUBJECT, "connections": 1}
-    add_account(name="Browsers", provider_key="web_push", settings=settings, by=TESTER, now=timezone.now())
+    add_account(
+        name="Browsers", provider_key="web_push", settings=settings, by=TESTER, now=timezone.now()
+    )
     return server
 
 
@@ -38,7 +45,9 @@ def google(server: FakePush, db: None) -> FakePush:
 def version(db: None) -> Version:
     now = timezone.now()
     words = {"en": {"web_push": {"title": "Order", "body": "It is on its way"}}}
-    template = drafts.create_template(key="shipped", name="Shipped", translations=words, by=TESTER, now=now)
+    template = drafts.create_template(
+        key="shipped", name="Shipped", translations=words, by=TESTER, now=now
+    )
     return drafts.publish(template=template, by=TESTER, now=now)
 
 
@@ -46,11 +55,15 @@ def browser(google: FakePush, follower: Follower, *, refused: str = "") -> None:
     one = google.browser()
     if refused:
         google.bad[one.endpoint] = refused
-    register.register_browser(follower=follower, endpoint=one.endpoint, **one.keys(), by=TESTER, now=timezone.now())
+    register.register_browser(
+        follower=follower, endpoint=one.endpoint, **one.keys(), by=TESTER, now=timezone.now()
+    )
 
 
 def news(version: Version, people: list[Follower], key: str = "shipped") -> Any:
-    kind = make_type(key=key, category="informational", channels=["web_push"], default_channels=["web_push"])
+    kind = make_type(
+        key=key, category="informational", channels=["web_push"], default_channels=["web_push"]
+    )
     return tell(kind, people, version=version, channels=["web_push"])
 
 
@@ -73,7 +86,9 @@ def test_one_person_with_many_forged_subscriptions_keeps_nobody_waiting(
     assert register.devices_of(anna).count() == 8, "no refusal of the key takes a browser away"
 
 
-def test_a_key_that_nobody_takes_rests_the_account_and_loses_no_message(google: FakePush, version: Version) -> None:
+def test_a_key_that_nobody_takes_rests_the_account_and_loses_no_message(
+    google: FakePush, version: Version
+) -> None:
     people = [make_follower(name=f"P{number}") for number in range(4)]
     for each in people:
         browser(google, each, refused="403")
@@ -103,10 +118,14 @@ def test_a_key_that_was_taken_within_the_hour_is_no_accounts_fault_in_any_proces
     drain()
     one = news(version, people[1:2], "one")
     drain()
-    assert (stands(one), rests()) == ({"failed": 1}, False), "it is known whose fault it is: nothing to wait for"
+    assert (stands(one), rests()) == ({"failed": 1}, False), (
+        "it is known whose fault it is: nothing to wait for"
+    )
     several = news(version, people[1:], "several")
     drain()
-    assert (stands(several)["pending"], rests()) == (1, False), "perhaps the service has trouble: it waits"
+    assert (stands(several)["pending"], rests()) == (1, False), (
+        "perhaps the service has trouble: it waits"
+    )
     ProviderAccount.objects.update(key_taken_at=timezone.now() - dt.timedelta(minutes=61))
     make_due(several)
     drain()

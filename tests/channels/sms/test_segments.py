@@ -31,14 +31,18 @@ from apps.channels.sms.segments import GSM_7, GSM_BASIC, GSM_DOUBLE, UCS_2, Segm
         ("", GSM_7, 0),
     ],
 )
-def test_a_text_takes_as_many_segments_as_the_standard_says(text: str, encoding: str, count: int) -> None:
+def test_a_text_takes_as_many_segments_as_the_standard_says(
+    text: str, encoding: str, count: int
+) -> None:
     found = segments(text)
     assert (found.encoding, found.count) == (encoding, count)
 
 
 def test_what_takes_two_units_is_not_divided_between_segments() -> None:
     assert segments("a" * 152 + "€" + "a" * 151) == Segments(GSM_7, 2, 305, 0, ())
-    assert segments("a" * 152 + "€" + "a" * 152).count == 3, "the € goes to the next one, which is one unit short then"
+    assert segments("a" * 152 + "€" + "a" * 152).count == 3, (
+        "the € goes to the next one, which is one unit short then"
+    )
     assert segments("я" * 66 + "😀" + "я" * 66).count == 3
 
 
@@ -56,13 +60,18 @@ def test_what_is_left_in_the_last_segment_is_told() -> None:
 TEXTS = st.one_of(
     st.text(st.sampled_from(sorted(GSM_BASIC | GSM_DOUBLE)), min_size=1, max_size=500),
     st.text(st.sampled_from("ab€{ç’я😀"), min_size=1, max_size=250),
-    st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\x1b"), min_size=1, max_size=200),
+    st.text(
+        st.characters(exclude_categories=["Cs"], exclude_characters="\x1b"),
+        min_size=1,
+        max_size=200,
+    ),
 )
 
 
 @given(TEXTS)
 def test_another_counter_counts_the_same(text: str) -> None:
-    theirs, ours = smsutil.split(text), segments(text)
+    theirs = smsutil.split(text)
+    ours = segments(text)
     assert ours.count == len(theirs.parts)
     assert (ours.encoding == GSM_7) == (theirs.encoding == "gsm0338")
     assert ours.units == theirs.total_bytes // (1 if ours.encoding == GSM_7 else 2)

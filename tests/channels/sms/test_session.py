@@ -1,4 +1,6 @@
-"""What every SMS provider promises, against a server that speaks its language and breaks in every way."""
+"""What every SMS provider promises, against a server that speaks its language and breaks in every
+way.
+"""
 
 import logging
 from collections.abc import Iterator
@@ -54,10 +56,14 @@ def test_a_text_arrives_as_it_was_written_and_the_providers_id_is_kept(
     [arrived] = fake.arrived
     assert (arrived.to, arrived.sender, arrived.body, arrived.media) == (text.to, SENDER, body, [])
     assert arrived.delivery == str(text.delivery)
-    assert arrived.report_to == f"https://carillon.example/hooks/sms?site=1&delivery={text.delivery}"
+    assert (
+        arrived.report_to == f"https://carillon.example/hooks/sms?site=1&delivery={text.delivery}"
+    )
 
 
-def test_no_delivery_report_is_asked_for_where_nobody_would_hear_it(kind: type[Sms], fake: FakeSms) -> None:
+def test_no_delivery_report_is_asked_for_where_nobody_would_hear_it(
+    kind: type[Sms], fake: FakeSms
+) -> None:
     [outcome] = sent(fake, kind, a_text())
     assert outcome.result is Result.ACCEPTED, outcome.detail
     assert fake.arrived[0].report_to == ""
@@ -67,11 +73,16 @@ def test_a_picture_goes_out_as_mms_with_its_text_or_without(kind: type[Sms], fak
     picture = "https://carillon.example/m/cat.png"
     texts = [a_text(media=(picture,)), a_text(body="", media=(picture,))]
     assert [each.result for each in sent(fake, kind, *texts)] == [Result.ACCEPTED] * 2
-    assert [(each.body, each.media) for each in fake.arrived] == [("Hello Anna", [picture]), ("", [picture])]
+    assert [(each.body, each.media) for each in fake.arrived] == [
+        ("Hello Anna", [picture]),
+        ("", [picture]),
+    ]
 
 
 @pytest.mark.parametrize(("kind", "most"), [(Twilio, 10), (Vonage, 1), (Sinch, 1)])
-def test_more_pictures_than_the_provider_takes_never_leave(kind: type[Sms], most: int, fake: FakeSms) -> None:
+def test_more_pictures_than_the_provider_takes_never_leave(
+    kind: type[Sms], most: int, fake: FakeSms
+) -> None:
     pictures = tuple(f"https://carillon.example/m/{number}.png" for number in range(most + 1))
     as_many, too_many = sent(fake, kind, a_text(media=pictures[:most]), a_text(media=pictures))
     assert as_many.result is Result.ACCEPTED, as_many.detail
@@ -105,7 +116,11 @@ def test_each_way_a_call_can_end_is_charged_to_what_it_was_about(
 ) -> None:
     fake.faults = [fault]
     first, then = sent(
-        fake, kind, a_text(), a_text("+4915112340002"), timeout=shortly() if fault == SILENT else PATIENCE
+        fake,
+        kind,
+        a_text(),
+        a_text("+4915112340002"),
+        timeout=shortly() if fault == SILENT else PATIENCE,
     )
     assert (first.result, first.charged) == (result, charged), first.detail
     assert then.result is Result.ACCEPTED, "a neighbour is not hurt"
@@ -118,7 +133,11 @@ def test_each_way_a_call_can_end_is_charged_to_what_it_was_about(
         ("recipient", Result.PERMANENT_RECIPIENT, True),
         ("opted_out", Result.PERMANENT_RECIPIENT, True),
         ("content", Result.PERMANENT_CONTENT, True),
-        ("pair", Result.PERMANENT_CONTENT, True),  # the number may be fine, and so are other messages
+        (
+            "pair",
+            Result.PERMANENT_CONTENT,
+            True,
+        ),  # the number may be fine, and so are other messages
         ("sender", Result.ACCOUNT, False),
         ("account", Result.ACCOUNT, False),
         ("throttled", Result.THROTTLED, False),
@@ -149,17 +168,24 @@ def test_a_refusal_is_understood_in_the_providers_own_words(
         (99999, Result.PERMANENT_CONTENT, ""),
     ],
 )
-def test_twilios_codes_tell_whom_a_refusal_is_about(fake: FakeSms, code: int, result: Result, remedy: str) -> None:
+def test_twilios_codes_tell_whom_a_refusal_is_about(
+    fake: FakeSms, code: int, result: Result, remedy: str
+) -> None:
     fake.faults = [Answer(400, {"code": code, "message": "no", "status": 400})]
     [outcome] = sent(fake, Twilio, a_text())
     assert (outcome.result, outcome.remedy) == (result, remedy)
 
 
 @pytest.mark.parametrize(
-    ("code", "remedy"), [(1050, "stopped"), (1170, "bounced"), (1250, "bounced"), (1430, "bounced"), (1040, "")]
+    ("code", "remedy"),
+    [(1050, "stopped"), (1170, "bounced"), (1250, "bounced"), (1430, "bounced"), (1040, "")],
 )
 def test_vonages_codes_tell_what_is_with_a_number(fake: FakeSms, code: int, remedy: str) -> None:
-    fake.faults = [Answer(422, {"type": f"https://developer.vonage.com/api-errors/messages#{code}", "title": "x"})]
+    fake.faults = [
+        Answer(
+            422, {"type": f"https://developer.vonage.com/api-errors/messages#{code}", "title": "x"}
+        )
+    ]
     assert [each.remedy for each in sent(fake, Vonage, a_text())] == [remedy]
 
 
@@ -172,9 +198,14 @@ def test_vonages_codes_tell_what_is_with_a_number(fake: FakeSms, code: int, reme
         (["to", "text"], Result.PERMANENT_CONTENT),
     ],
 )
-def test_vonage_names_the_fields_it_does_not_take(fake: FakeSms, names: list[str], result: Result) -> None:
+def test_vonage_names_the_fields_it_does_not_take(
+    fake: FakeSms, names: list[str], result: Result
+) -> None:
     wrong = [{"name": name, "reason": "no"} for name in names]
-    said = {"type": "https://developer.vonage.com/api-errors/messages#1020", "invalid_parameters": wrong}
+    said = {
+        "type": "https://developer.vonage.com/api-errors/messages#1020",
+        "invalid_parameters": wrong,
+    }
     fake.faults = [Answer(422, said)]
     assert [each.result for each in sent(fake, Vonage, a_text())] == [result]
 
@@ -185,33 +216,51 @@ def test_when_to_come_back_is_kept(kind: type[Sms], fake: FakeSms) -> None:
     assert (outcome.result, outcome.retry_after) == (Result.THROTTLED, 17)
 
 
-def test_a_provider_that_is_down_is_the_accounts_fault_and_says_why(kind: type[Sms], fake: FakeSms) -> None:
+def test_a_provider_that_is_down_is_the_accounts_fault_and_says_why(
+    kind: type[Sms], fake: FakeSms
+) -> None:
     [outcome] = sent(fake, kind, a_text(), api_url=f"http://127.0.0.1:{unused_port()}")
     assert (outcome.result, outcome.charged) == (Result.ACCOUNT, False)
     assert "refused" in outcome.detail.lower()
 
 
-def test_a_call_that_breaks_off_before_its_last_byte_was_not_accepted(kind: type[Sms], fake: FakeSms) -> None:
+def test_a_call_that_breaks_off_before_its_last_byte_was_not_accepted(
+    kind: type[Sms], fake: FakeSms
+) -> None:
     with Deaf() as deaf:
         [outcome] = sent(fake, kind, a_text(body="x" * 20_000_000), api_url=deaf.url)
     assert (outcome.result, outcome.charged) == (Result.TRANSIENT, False), outcome.detail
 
 
-@pytest.mark.parametrize("to", ["", "4915112340001", "+", "+49151 1234", "+0151123456", "anna@example.com", "+49" * 9])
-def test_what_is_no_number_with_a_country_code_never_leaves(kind: type[Sms], fake: FakeSms, to: str) -> None:
+@pytest.mark.parametrize(
+    "to", ["", "4915112340001", "+", "+49151 1234", "+0151123456", "anna@example.com", "+49" * 9]
+)
+def test_what_is_no_number_with_a_country_code_never_leaves(
+    kind: type[Sms], fake: FakeSms, to: str
+) -> None:
     assert [each.result for each in sent(fake, kind, a_text(to))] == [Result.PERMANENT_RECIPIENT]
     assert fake.calls == []
 
 
 @pytest.mark.parametrize("body", ["", " \n", "half \ud83d"])
 def test_a_text_that_says_nothing_never_leaves(kind: type[Sms], fake: FakeSms, body: str) -> None:
-    assert [each.result for each in sent(fake, kind, a_text(body=body))] == [Result.PERMANENT_CONTENT]
+    assert [each.result for each in sent(fake, kind, a_text(body=body))] == [
+        Result.PERMANENT_CONTENT
+    ]
     assert fake.calls == []
 
 
-def test_no_key_is_in_any_outcome_or_log(kind: type[Sms], fake: FakeSms, caplog: pytest.LogCaptureFixture) -> None:
+def test_no_key_is_in_any_outcome_or_log(
+    kind: type[Sms], fake: FakeSms, caplog: pytest.LogCaptureFixture
+) -> None:
     caplog.set_level(logging.DEBUG)
-    fake.faults = [Answer(400, {"message": KEY}), SAYS[kind.key]["account"], LOST, Answer(500, KEY), Answer(200, KEY)]
+    fake.faults = [
+        Answer(400, {"message": KEY}),
+        SAYS[kind.key]["account"],
+        LOST,
+        Answer(500, KEY),
+        Answer(200, KEY),
+    ]
     outcomes = sent(fake, kind, *[a_text() for _ in range(6)])
     assert outcomes[-1].result is Result.ACCEPTED
     assert KEY not in str(outcomes)
@@ -255,7 +304,9 @@ def test_settings_that_can_not_work_are_refused_at_once(kind: type[Sms], fake: F
             kind.open(fake.settings(kind.key, **changes))
 
 
-def test_an_account_without_an_address_of_the_api_uses_the_usual_one(kind: type[Sms], fake: FakeSms) -> None:
+def test_an_account_without_an_address_of_the_api_uses_the_usual_one(
+    kind: type[Sms], fake: FakeSms
+) -> None:
     values = fake.settings(kind.key)
     del values["api_url"]
     for settings in (values, values | {"api_url": ""}):

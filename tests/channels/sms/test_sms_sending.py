@@ -1,4 +1,6 @@
-"""A notification leaves as text messages: from the words of a template to the phone, and the books say the same."""
+"""A notification leaves as text messages: from the words of a template to the phone,
+and the books say the same.
+"""
 
 from collections.abc import Iterator
 from typing import Any
@@ -20,7 +22,9 @@ from tests.make import TESTER, make_follower, make_type
 from tests.notifications.world import drain, stands, tell
 from tests.subscriptions.pages import preferences_path, visit
 
-BODY = "Hi {{ follower.first_name }}: {{ follower.phone }}\n{% if false %}never{% endif %}Bye & thanks"
+BODY = (
+    "Hi {{ follower.first_name }}: {{ follower.phone }}\n{% if false %}never{% endif %}Bye & thanks"
+)
 
 
 @pytest.fixture
@@ -37,15 +41,25 @@ def account(request: pytest.FixtureRequest, fake: FakeSms) -> ProviderAccount:
 def an_account(fake: FakeSms, provider: str, **fields: Any) -> ProviderAccount:
     values = {"status_url": "https://carillon.example/hooks/sms", **fake.settings(provider)}
     return add_account(
-        name=provider.title(), provider_key=provider, settings=values, by=TESTER, now=timezone.now(), **fields
+        name=provider.title(),
+        provider_key=provider,
+        settings=values,
+        by=TESTER,
+        now=timezone.now(),
+        **fields,
     )
 
 
 @pytest.fixture
 def version(db: None) -> Version:
     now = timezone.now()
-    words = {"en": {"sms": {"body": BODY}}, "ru": {"sms": {"body": "Привет, {{ follower.first_name }}"}}}
-    template = drafts.create_template(key="text", name="Text", translations=words, by=TESTER, now=now)
+    words = {
+        "en": {"sms": {"body": BODY}},
+        "ru": {"sms": {"body": "Привет, {{ follower.first_name }}"}},
+    }
+    template = drafts.create_template(
+        key="text", name="Text", translations=words, by=TESTER, now=now
+    )
     return drafts.publish(template=template, by=TESTER, now=now)
 
 
@@ -82,9 +96,18 @@ def test_every_way_it_can_fail_is_booked_as_what_it_was(
     notification = tell(a_type(doubt_policy="hold"), people[:3], version=version, channels=["sms"])
     drain()
     assert stands(notification) == {"sent": 1, "failed": 2}
-    reasons = notification.deliveries.filter(status="failed").values_list("address__value", "reason")
-    assert dict(reasons) == {"+4915112340000": "refused_recipient", "+4915112340001": "refused_content"}
-    for fault, status in [(LOST, "in_doubt"), (Answer(500, "oops"), "in_doubt"), (Answer(429, {}), "pending")]:
+    reasons = notification.deliveries.filter(status="failed").values_list(
+        "address__value", "reason"
+    )
+    assert dict(reasons) == {
+        "+4915112340000": "refused_recipient",
+        "+4915112340001": "refused_content",
+    }
+    for fault, status in [
+        (LOST, "in_doubt"),
+        (Answer(500, "oops"), "in_doubt"),
+        (Answer(429, {}), "pending"),
+    ]:
         fake.faults = [fault]
         kind = a_type(key=f"k{status}{fault == LOST}", doubt_policy="hold")
         again = tell(kind, people[3:4], version=version, channels=["sms"])
@@ -92,7 +115,9 @@ def test_every_way_it_can_fail_is_booked_as_what_it_was(
         assert stands(again) == {status: 1}
 
 
-def test_an_account_that_is_refused_leaves_the_message_to_the_next_one(fake: FakeSms, version: Version) -> None:
+def test_an_account_that_is_refused_leaves_the_message_to_the_next_one(
+    fake: FakeSms, version: Version
+) -> None:
     first = an_account(fake, "twilio", position=1)
     an_account(fake, "sinch", position=2)
     fake.faults = [SAYS["twilio"]["account"]]
@@ -110,7 +135,9 @@ def test_an_account_that_is_refused_leaves_the_message_to_the_next_one(fake: Fak
 def test_an_account_is_tried_with_a_real_text_to_a_phone(
     client: Client, admin: Any, fake: FakeSms, account: ProviderAccount
 ) -> None:
-    page = page_of(as_role(client, admin).get(reverse("dashboard:channel-account", args=[account.uid])))
+    page = page_of(
+        as_role(client, admin).get(reverse("dashboard:channel-account", args=[account.uid]))
+    )
     assert "Send a test to" in page.text
     url = reverse("dashboard:channel-account-test", args=[account.uid])
     answer = page_of(client.post(url, {"to": "+49 151 12340001"}, follow=True))
@@ -120,7 +147,10 @@ def test_an_account_is_tried_with_a_real_text_to_a_phone(
     assert account.name in arrived.body
     fake.faults = [SAYS[account.provider]["sender"]]
     assert "was not taken" in page_of(client.post(url, {"to": "+4915112340001"}, follow=True)).text
-    assert "is not a phone number" in page_of(client.post(url, {"to": "me@staff.example"}, follow=True)).text
+    assert (
+        "is not a phone number"
+        in page_of(client.post(url, {"to": "me@staff.example"}, follow=True)).text
+    )
     assert "Write the phone number" in page_of(client.post(url, {"to": ""}, follow=True)).text
     assert len(fake.calls) == 2
 
@@ -141,12 +171,18 @@ def test_the_preview_tells_what_a_text_costs_and_which_character_makes_it_dearer
     )
 
 
-def test_a_text_with_a_picture_is_no_sms_and_is_not_counted_in_segments(client: Client, viewer: Any) -> None:
+def test_a_text_with_a_picture_is_no_sms_and_is_not_counted_in_segments(
+    client: Client, viewer: Any
+) -> None:
     as_role(client, viewer)
     words = {"en": {"sms": {"media": "https://carillon.example/m/cat.png"}}}
-    made = drafts.create_template(key="cat", name="Cat", translations=words, by=TESTER, now=timezone.now())
+    made = drafts.create_template(
+        key="cat", name="Cat", translations=words, by=TESTER, now=timezone.now()
+    )
     version = drafts.publish(template=made, by=TESTER, now=timezone.now())
-    page = page_of(client.get(reverse("dashboard:preview", args=[version.uid]), {"channel": "sms"})).text
+    page = page_of(
+        client.get(reverse("dashboard:preview", args=[version.uid]), {"channel": "sms"})
+    ).text
     assert "https://carillon.example/m/cat.png" in page
     assert "The picture makes it an MMS" in page
     assert "segment" not in page
@@ -163,7 +199,9 @@ def test_the_preview_of_a_campaign_tells_it_too(client: Client, viewer: Any) -> 
     assert "“’” is not in the alphabet of SMS: because of it a segment holds 70 characters" in page
 
 
-def test_the_preference_center_has_a_column_for_sms_that_says_when_there_is_no_number(client: Client, db: None) -> None:
+def test_the_preference_center_has_a_column_for_sms_that_says_when_there_is_no_number(
+    client: Client, db: None
+) -> None:
     a_type()
     with_phone = make_follower(email="with@example.com", phone="+4915112340001")
     without = make_follower(email="without@example.com")

@@ -1,4 +1,6 @@
-"""A call is made once, says what the template says in its language, and its end is believed only with a signature."""
+"""A call is made once, says what the template says in its language,
+and its end is believed only with a signature.
+"""
 
 from collections.abc import Iterator
 from typing import Any
@@ -31,11 +33,14 @@ def server() -> Iterator[FakeSms]:
 def fake(server: FakeSms) -> FakeSms:
     server.calls.clear()
     server.arrived.clear()
-    server.faults, server.bad = [], {}
+    server.faults = []
+    server.bad = {}
     return server
 
 
-def called(fake: FakeSms, body: str = "Hello Anna", language: str = "en", **settings: Any) -> Outcome:
+def called(
+    fake: FakeSms, body: str = "Hello Anna", language: str = "en", **settings: Any
+) -> Outcome:
     message = VoiceMessage(delivery=uuid7(), to=PHONE, body=body, language=language)
     with TwilioVoice.open(fake.settings("twilio_voice", **settings)) as session:
         return session.send(message)
@@ -43,14 +48,27 @@ def called(fake: FakeSms, body: str = "Hello Anna", language: str = "en", **sett
 
 @pytest.mark.parametrize(
     ("language", "spoken"),
-    [("en", "en-US"), ("en-GB", "en-GB"), ("ru", "ru-RU"), ("zh", "cmn-CN"), ('x"><Hangup/>', 'x"><Hangup/>')],
+    [
+        ("en", "en-US"),
+        ("en-GB", "en-GB"),
+        ("ru", "ru-RU"),
+        ("zh", "cmn-CN"),
+        ('x"><Hangup/>', 'x"><Hangup/>'),
+    ],
 )
-def test_what_is_said_is_spoken_as_it_was_written(fake: FakeSms, language: str, spoken: str) -> None:
+def test_what_is_said_is_spoken_as_it_was_written(
+    fake: FakeSms, language: str, spoken: str
+) -> None:
     body = "Tom & Anna: 5 < 6 </Say><Dial>900</Dial>"
     outcome = called(fake, body, language)
     assert (outcome.result, outcome.provider_id) == (Result.ACCEPTED, "CA1"), outcome.detail
     [arrived] = fake.arrived
-    assert (arrived.to, arrived.sender, arrived.body, arrived.media) == (PHONE, SENDER, body, [spoken])
+    assert (arrived.to, arrived.sender, arrived.body, arrived.media) == (
+        PHONE,
+        SENDER,
+        body,
+        [spoken],
+    )
 
 
 @pytest.mark.parametrize("body", ["", " ", "a" * LONGEST])
@@ -72,7 +90,9 @@ def test_nothing_and_too_much_are_not_spoken(fake: FakeSms, body: str) -> None:
         ("21220", Result.THROTTLED, ""),
     ],
 )
-def test_twilios_codes_tell_whom_a_refusal_is_about(fake: FakeSms, code: str, result: Result, remedy: str) -> None:
+def test_twilios_codes_tell_whom_a_refusal_is_about(
+    fake: FakeSms, code: str, result: Result, remedy: str
+) -> None:
     fake.faults = [Answer(400, {"code": int(code), "message": "no"})]
     outcome = called(fake)
     assert (outcome.result, outcome.remedy) == (result, Remedy(remedy)), outcome.detail
@@ -104,9 +124,13 @@ def test_a_call_rings_the_number_that_texts_go_to_and_twilio_tells_how_it_ended(
 ) -> None:
     now = timezone.now()
     values = fake.settings("twilio_voice", status_url="https://carillon.example/p/sms/x/")
-    account = add_account(name="Calls", provider_key="twilio_voice", settings=values, by=TESTER, now=now)
+    account = add_account(
+        name="Calls", provider_key="twilio_voice", settings=values, by=TESTER, now=now
+    )
     words = {"en": {"voice": {"body": "Hello {{ follower.name }}"}}}
-    template = drafts.create_template(key="call", name="Call", translations=words, by=TESTER, now=now)
+    template = drafts.create_template(
+        key="call", name="Call", translations=words, by=TESTER, now=now
+    )
     version = drafts.publish(template=template, by=TESTER, now=now)
     phone = Phone(client, account, settings.SITE_URL)
     for key, word, status in [("a", "completed", "delivered"), ("b", "no-answer", "failed")]:
@@ -115,8 +139,17 @@ def test_a_call_rings_the_number_that_texts_go_to_and_twilio_tells_how_it_ended(
         notification = tell(kind, [anna], version=version, channels=["voice"])
         drain()
         row = notification.deliveries.get()
-        assert (row.status, fake.arrived[-1].body, fake.arrived[-1].delivery) == ("sent", "Hello Anna", str(row.uid))
-        said = {"CallSid": row.provider_id, "CallStatus": "ringing", "From": SENDER, "To": anna.phone}
+        assert (row.status, fake.arrived[-1].body, fake.arrived[-1].delivery) == (
+            "sent",
+            "Hello Anna",
+            str(row.uid),
+        )
+        said = {
+            "CallSid": row.provider_id,
+            "CallStatus": "ringing",
+            "From": SENDER,
+            "To": anna.phone,
+        }
         where = {"query": f"?delivery={row.uid}", "secret": KEY}
         assert phone.posts(said, **where) == 200
         assert phone.posts(said | {"CallStatus": word}, query=where["query"], secret="wrong") == 403

@@ -1,6 +1,8 @@
-"""Python reads this at its start where it is on PYTHONPATH: rendering the mail of two people ends the process.
+"""Python reads this at its start where it is on PYTHONPATH:
+rendering the mail of two people ends the process.
 
-Nothing in the product knows of it; a broken library or a hostile picture would do the same from within.
+Nothing in the product knows of it;
+a broken library or a hostile picture would do the same from within.
 """
 
 import importlib.abc
@@ -38,7 +40,13 @@ class _Poisoned(importlib.abc.Loader):
 
 def _before(original: Any) -> Any:
     def poisoned(self: Any, *words: Any, **more: Any) -> Any:
-        _harm(next(each for each in (*words, *more.values()) if isinstance(each, dict) and "follower" in each))
+        _harm(
+            next(
+                each
+                for each in (*words, *more.values())
+                if isinstance(each, dict) and "follower" in each
+            )
+        )
         return original(self, *words, **more)
 
     return poisoned

@@ -1,4 +1,6 @@
-"""A mail put together from pieces says what the whole text says: for every template that ships, and for any other."""
+"""A mail put together from pieces says what the whole text says: for every template that ships,
+and for any other.
+"""
 
 import datetime as dt
 import re
@@ -53,14 +55,17 @@ def bodies(data: bytes) -> tuple[str, str]:
     mail = message_from_bytes(data, policy=default)
     assert not mail.defects
     assert not any(part.defects for part in mail.walk())
-    plain, html = mail.get_body(("plain",)), mail.get_body(("html",))
+    plain = mail.get_body(("plain",))
+    html = mail.get_body(("html",))
     assert plain
     read = [part.get_content().replace("\r\n", "\n") if part else "" for part in (plain, html)]
     return read[0], read[1]
 
 
 def ended(text: str) -> str:
-    return text if text.endswith("\n") else text + "\n"
+    if text.endswith("\n"):
+        return text
+    return text + "\n"
 
 
 # ---- what ships
@@ -75,42 +80,57 @@ def library(db: None) -> list[Template]:
 
 
 @pytest.mark.once  # 7 s of writing; the database only holds the templates
-def test_every_template_in_every_language_for_every_odd_name(library: list[Template], signers: list[Signer]) -> None:
+def test_every_template_in_every_language_for_every_odd_name(
+    library: list[Template], signers: list[Signer]
+) -> None:
     for template in library:
         version = drafts.published_version(template)
         assert version is not None
-        words, sample = compiled(version), sample_data(version)
+        words = compiled(version)
+        sample = sample_data(version)
         for language in ("en", "ru"):
             for number, name in enumerate(ODD):
                 context = plain({**sample, **person(language, name=name)})
                 whole = words.render("email", language, context).parts
                 for stamp in ("", TOKEN):
                     parts = words.render_mail(language, context, stamp=stamp).parts
-                    subject, html = parts["subject"], parts["html"]
+                    subject = parts["subject"]
+                    html = parts["html"]
                     assert (subject, parts["preheader"], parts["text"]) == (
                         whole["subject"], whole["preheader"], whole["text"],
                     )  # fmt: skip
                     if not stamp:
                         assert str(html) == whole["html"]
-                    mail = a_mail(subject=subject, text=parts["text"], html=html, to_name=" ".join(clean(name).split()))
+                    mail = a_mail(
+                        subject=subject,
+                        text=parts["text"],
+                        html=html,
+                        to_name=" ".join(clean(name).split()),
+                    )
                     data = as_bytes(mail)
                     lines_are_in_order(data)
                     read = message_from_bytes(data, policy=default)
                     assert "".join(str(read["Subject"]).split()) == "".join(subject.split())
                     assert bodies(data) == (ended(parts["text"]), ended(str(html)))
                     if stamp:
-                        tokens = re.findall("[co]/" + TOKEN + r"(?:/|=2E)", data.replace(b"=\r\n", b"").decode())
+                        tokens = re.findall(
+                            "[co]/" + TOKEN + r"(?:/|=2E)", data.replace(b"=\r\n", b"").decode()
+                        )
                         assert len(tokens) == str(html).count(TOKEN) >= 1
                         assert STAMP not in str(html) or name == STAMP
                     if number == 0:
                         for signer in signers:
-                            assert accepted(signer.sign(as_bytes(a_mail(headers=LIST, html=html, text="x"))), signer)
+                            assert accepted(
+                                signer.sign(as_bytes(a_mail(headers=LIST, html=html, text="x"))),
+                                signer,
+                            )
 
 
 # ---- any pieces
 LETTERS = st.text(
     st.one_of(
-        st.sampled_from(" .=\n\tэa€😀_<"), st.characters(blacklist_categories=("Cs",), blacklist_characters="\r")
+        st.sampled_from(" .=\n\tэa€😀_<"),
+        st.characters(blacklist_categories=("Cs",), blacklist_characters="\r"),
     ),
     max_size=200,
 )
@@ -128,7 +148,8 @@ def test_pieces_read_back_as_the_whole_text(pieces: list[str]) -> None:
 
 @given(pieces=PIECES, stamp=st.text("abcXYZ019_-", min_size=75, max_size=75))
 def test_a_stamp_takes_its_place_in_a_line_of_its_own(pieces: list[str], stamp: str) -> None:
-    without, stamped = as_bytes(a_mail(html=Pieces(pieces))), as_bytes(a_mail(html=Pieces(pieces, stamp)))
+    without = as_bytes(a_mail(html=Pieces(pieces)))
+    stamped = as_bytes(a_mail(html=Pieces(pieces, stamp)))
     lines_are_in_order(stamped)
     assert list(map(len, without.split(b"\r\n"))) == list(map(len, stamped.split(b"\r\n")))
     if pieces and any(pieces):
@@ -145,7 +166,9 @@ def test_a_static_piece_is_encoded_once() -> None:
     assert kept[0] in second
 
 
-BLANKS = st.lists(st.sampled_from(["a", " ", "\t", "\n", "\n\n\n", "b c", " \n", "\xa0"]), max_size=5).map("".join)
+BLANKS = st.lists(
+    st.sampled_from(["a", " ", "\t", "\n", "\n\n\n", "b c", " \n", "\xa0"]), max_size=5
+).map("".join)
 
 
 @settings(max_examples=500)
@@ -160,7 +183,11 @@ def test_blank_lines_are_put_in_order_piece_by_piece_as_in_the_whole(pieces: lis
 
 
 def test_a_text_is_written_from_its_pieces_and_what_all_readers_share_is_encoded_once() -> None:
-    template = parse("Hello {{ name }}!\n\n{% for i in list %}* {{ i }}\n{% endfor %}\n\n" + "Many words. " * 9 + "\n")
+    template = parse(
+        "Hello {{ name }}!\n\n{% for i in list %}* {{ i }}\n{% endfor %}\n\n"
+        + "Many words. " * 9
+        + "\n"
+    )
     texts = [tidied(template.pieces({"name": name, "list": [1, 2]})) for name in ("Zoë", "Anna")]
     assert [text.partition(" words")[0] for text in texts] == [
         "Hello Zoë!\n\n* 1\n* 2\n\nMany",
@@ -216,7 +243,10 @@ CONDITIONS = st.one_of(
         "{} {} {}".format,
         OPERANDS,
         st.sampled_from(["==", "!=", "<", ">", "<=", ">=", "contains", "and", "or", "<>"]),
-        st.one_of(OPERANDS, st.sampled_from(["3", "'two'", "nil", "empty", "blank", "true", "0.5", "n or yes"])),
+        st.one_of(
+            OPERANDS,
+            st.sampled_from(["3", "'two'", "nil", "empty", "blank", "true", "0.5", "n or yes"]),
+        ),
     ),
 )
 
@@ -225,11 +255,23 @@ def _blocks(inside: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
     body = st.lists(inside, max_size=3).map("".join)
     return st.one_of(
         st.builds("{{% if {} %}}{}{{% else %}}{}{{% endif %}}".format, CONDITIONS, body, body),
-        st.builds("{{% if {} %}}{}{{% elsif {} %}}{}{{% endif %}}".format, CONDITIONS, body, CONDITIONS, body),
-        st.builds("{{%- unless {} -%}}{}{{% endunless %}}".format, EXPRESSIONS.filter(_simple), body),
+        st.builds(
+            "{{% if {} %}}{}{{% elsif {} %}}{}{{% endif %}}".format,
+            CONDITIONS,
+            body,
+            CONDITIONS,
+            body,
+        ),
+        st.builds(
+            "{{%- unless {} -%}}{}{{% endunless %}}".format, EXPRESSIONS.filter(_simple), body
+        ),
         st.builds("{{% for i in {} %}}{}{{% endfor %}}".format, OPERANDS, body),
-        st.builds("{{% for name in list %}}{}{{{{ name.three }}}}{{% else %}}-{{% endfor %}}".format, body),
-        st.builds("{{% for i in (1..n) reversed %}}{}{{% else %}}{}{{% endfor %}}".format, body, body),
+        st.builds(
+            "{{% for name in list %}}{}{{{{ name.three }}}}{{% else %}}-{{% endfor %}}".format, body
+        ),
+        st.builds(
+            "{{% for i in (1..n) reversed %}}{}{{% else %}}{}{{% endfor %}}".format, body, body
+        ),
         st.builds("{{% tablerow i in list cols: 2 %}}{}{{% endtablerow %}}".format, body),
         st.builds("{{% capture c %}}{}{{% endcapture %}}".format, body),
         st.builds("{{% case n %}}{{% when 3 %}}{}{{% else %}}{}{{% endcase %}}".format, body, body),
@@ -272,7 +314,9 @@ def test_quicker_nodes_and_python_write_what_python_liquid_writes(
     parsed = parse(source, html=html)
     quick = _outcome(lambda: "".join(parsed._walked(dict(values))))
     assert clean(quick.replace("\r", "\n")) == quick
-    assert re.sub(r"\n+", "\n", quick) == re.sub(r"\n+", "\n", clean(slow))  # a break cut by a piece's end counts twice
+    assert re.sub(r"\n+", "\n", quick) == re.sub(
+        r"\n+", "\n", clean(slow)
+    )  # a break cut by a piece's end counts twice
     write = as_python(parsed.env, parsed.nodes)
     assert write
     for _ in range(2):  # nothing of the one before is left
@@ -314,7 +358,9 @@ def test_a_blank_block_writes_nothing_whatever_stands_in_it() -> None:
     ):
         assert "".join(parse(source).pieces(dict(VALUES))).strip() == ""
     assert "x" in "".join(
-        parse("{% if yes %} {% capture c %}x{% endcapture %} {% endif %}{{ c }}").pieces(dict(VALUES))
+        parse("{% if yes %} {% capture c %}x{% endcapture %} {% endif %}{{ c }}").pieces(
+            dict(VALUES)
+        )
     )
 
 

@@ -14,16 +14,22 @@ def test_a_stranger_is_sent_to_the_log_in_page_and_back_to_where_they_wanted_to_
     asked = client.get("/account/")
     assert asked.status_code == 302
     assert asked["Location"] == "/login/?next=/account/"
-    logged_in = client.post(asked["Location"], {"username": "ada", "password": PASSWORD, "next": "/account/"})
+    logged_in = client.post(
+        asked["Location"], {"username": "ada", "password": PASSWORD, "next": "/account/"}
+    )
     assert logged_in["Location"] == "/account/"
     assert client.get("/account/").status_code == 200
 
 
-def test_who_pressed_a_button_after_the_session_was_over_comes_back_to_the_page_with_the_button(client, db):
+def test_who_pressed_a_button_after_the_session_was_over_comes_back_to_the_page_with_the_button(
+    client, db
+):
     page = "http://testserver/campaigns/?state=draft"
     pressed = client.post("/account/", {"name": "Ada"}, headers={"Referer": page})
     assert pressed["Location"] == "/login/?next=/campaigns/"
-    foreign = client.post("/account/", {"name": "Ada"}, headers={"Referer": "https://evil.example/x/"})
+    foreign = client.post(
+        "/account/", {"name": "Ada"}, headers={"Referer": "https://evil.example/x/"}
+    )
     assert foreign["Location"] == "/login/?next=/"
 
 
@@ -62,11 +68,13 @@ def test_a_new_password_is_recorded_without_its_words_and_keeps_this_session(cli
     client.force_login(viewer)
     new = "another-horse-staple"
     wrong = client.post(
-        reverse("dashboard:password-change"), {"old_password": "no", "new_password1": new, "new_password2": new}
+        reverse("dashboard:password-change"),
+        {"old_password": "no", "new_password1": new, "new_password2": new},
     )
     assert "old password was entered incorrectly" in wrong.content.decode()
     right = client.post(
-        reverse("dashboard:password-change"), {"old_password": PASSWORD, "new_password1": new, "new_password2": new}
+        reverse("dashboard:password-change"),
+        {"old_password": PASSWORD, "new_password1": new, "new_password2": new},
     )
     assert right.status_code == 302
     assert client.get("/").status_code == 200
@@ -99,7 +107,9 @@ def test_an_unknown_address_gets_a_page_that_says_so(client, viewer):
 
 @pytest.mark.parametrize("role", Role.values)
 def test_pages_carry_a_strict_policy_and_nothing_inline(client, role, request):
-    user = request.getfixturevalue({"viewer": "viewer", "editor": "editor", "sender": "sender", "admin": "admin"}[role])
+    user = request.getfixturevalue(
+        {"viewer": "viewer", "editor": "editor", "sender": "sender", "admin": "admin"}[role]
+    )
     answer = as_role(client, user).get("/")
     assert "unsafe" not in answer["Content-Security-Policy"]
     page = page_of(answer)
@@ -108,7 +118,9 @@ def test_pages_carry_a_strict_policy_and_nothing_inline(client, role, request):
 
 def test_a_browser_that_asks_for_another_language_gets_no_half_translated_page(client, viewer):
     russian = {"Accept-Language": "ru"}
-    refused = client.post("/login/", {"username": "vera", "password": "wrong"}, headers=russian).content.decode()
+    refused = client.post(
+        "/login/", {"username": "vera", "password": "wrong"}, headers=russian
+    ).content.decode()
     assert "Please enter a correct username" in refused
     answer = as_role(client, viewer).get("/account/password/", headers=russian)
     assert "Old password" in answer.content.decode()

@@ -18,7 +18,15 @@ from tests.notifications.world import drain, make_version, tell
 
 
 def form_of(**fields):
-    return {"name": "", "email": "", "phone": "", "external_id": "", "tags": "", "metadata": "", **fields}
+    return {
+        "name": "",
+        "email": "",
+        "phone": "",
+        "external_id": "",
+        "tags": "",
+        "metadata": "",
+        **fields,
+    }
 
 
 # ------------------------------------------------------------------ the list
@@ -46,7 +54,9 @@ def test_an_empty_list_tells_an_editor_to_import_and_a_viewer_whom_to_ask(client
 def test_the_list_filters_by_what_was_asked(client, viewer, anna, boris, chen, dana, asked, found):
     tag(followers=[anna], tags=["VIP"], by=TESTER, now=timezone.now())
     text = page_of(as_role(client, viewer).get(f"/followers/?{asked}")).text
-    assert {name for name in ("Anna Weber", "Борис Иванов", "Chen Li", "Dana Null") if name in text} == found
+    assert {
+        name for name in ("Anna Weber", "Борис Иванов", "Chen Li", "Dana Null") if name in text
+    } == found
     assert ("Nobody matches" in text) == (not found)
 
 
@@ -80,10 +90,15 @@ def test_ticked_followers_get_a_tag_and_lose_it_again(client, editor, anna, chen
 
 def test_tagging_without_ticks_or_with_a_foreign_way_back_is_harmless(client, editor, anna):
     as_role(client, editor)
-    answer = client.post("/followers/tagging/", {"tag": "x", "back": "https://evil.example/"}, follow=True)
+    answer = client.post(
+        "/followers/tagging/", {"tag": "x", "back": "https://evil.example/"}, follow=True
+    )
     assert answer.redirect_chain == [("/followers/", 302)]
     assert "Tick some followers" in page_of(answer).text
-    assert client.post("/followers/tagging/", {"follower": ["not-a-uid"], "tag": "x"}).status_code == 302
+    assert (
+        client.post("/followers/tagging/", {"follower": ["not-a-uid"], "tag": "x"}).status_code
+        == 302
+    )
     assert not Tag.objects.exists()
 
 
@@ -92,8 +107,13 @@ def test_the_page_says_when_and_where_a_person_wants_to_be_written_to(client, vi
     now = timezone.now()
     as_role(client, viewer)
     said_nothing = page_of(client.get(f"/followers/{anna.uid}/")).text
-    assert "Quiet hours None. What may wait At once Measured Opens and clicks may be counted." in said_nothing
-    register_app(follower=anna, service="fcm", token="secret-token", label="Anna's Pixel", by=TESTER, now=now)
+    assert (
+        "Quiet hours None. What may wait At once Measured Opens and clicks may be counted."
+        in said_nothing
+    )
+    register_app(
+        follower=anna, service="fcm", token="secret-token", label="Anna's Pixel", by=TESTER, now=now
+    )
     change_follower(follower=anna, measured=False, by=TESTER, now=now)
     set_rhythm(
         follower=anna, quiet={"4": ["22:00", "09:00"], "5": ["22:00", "09:00"], "6": ["20:00", "07:00"]},
@@ -151,9 +171,15 @@ def test_unsubscribing_twice_is_once_and_the_way_back_leaves_a_record(client, ed
     url = f"/followers/{anna.uid}/"
     said = page_of(client.post(f"{url}unsubscribe/", follow=True)).text
     assert "is unsubscribed" in said
-    assert "was unsubscribed already" in page_of(client.post(f"{url}unsubscribe/", follow=True)).text
+    assert (
+        "was unsubscribed already" in page_of(client.post(f"{url}unsubscribe/", follow=True)).text
+    )
     assert "is subscribed again" in page_of(client.post(f"{url}resubscribe/", follow=True)).text
-    assert [record.act for record in anna.consent_records.all()] == ["subscribed", "unsubscribed", "subscribed"]
+    assert [record.act for record in anna.consent_records.all()] == [
+        "subscribed",
+        "unsubscribed",
+        "subscribed",
+    ]
     assert client.get(f"{url}unsubscribe/").status_code == 405
 
 
@@ -163,7 +189,8 @@ def test_a_follower_is_added_once_even_when_the_form_is_sent_twice(client, edito
     page = client.get("/followers/add/")
     post = form_of(name="Ewa", tags="vip, Warsaw, vip", metadata='{"plan": "pro"}', subscribed="on")
     post["once"] = page.context["once"]
-    first, second = client.post("/followers/add/", post), client.post("/followers/add/", post)
+    first = client.post("/followers/add/", post)
+    second = client.post("/followers/add/", post)
     ewa = Follower.objects.get()
     assert first["Location"] == second["Location"] == f"/followers/{ewa.uid}/"
     assert (ewa.subscribed, ewa.metadata, ewa.tags.count()) == (True, {"plan": "pro"}, 2)
@@ -183,7 +210,9 @@ def test_a_follower_is_added_once_even_when_the_form_is_sent_twice(client, edito
         ({"metadata": "[" * 5000}, "nested too deeply"),
     ],
 )
-def test_a_bad_value_is_refused_in_words_and_nothing_typed_is_lost(client, editor, anna, fields, words):
+def test_a_bad_value_is_refused_in_words_and_nothing_typed_is_lost(
+    client, editor, anna, fields, words
+):
     answer = as_role(client, editor).post("/followers/add/", form_of(name="Ewa Kept", **fields))
     page = answer.content.decode()
     assert words in page
@@ -195,7 +224,10 @@ def test_editing_changes_only_what_was_changed(client, editor, anna):
     as_role(client, editor)
     url = f"/followers/{anna.uid}/edit/"
     shown = client.get(url).context["form"].initial
-    post = {name: value or "" for name, value in shown.items()} | {"metadata": "", "name": "Anna Weber-Lang"}
+    post = {name: value or "" for name, value in shown.items()} | {
+        "metadata": "",
+        "name": "Anna Weber-Lang",
+    }
     assert client.post(url, post)["Location"] == f"/followers/{anna.uid}/"
     anna.refresh_from_db()
     assert anna.name == "Anna Weber-Lang"
@@ -206,7 +238,9 @@ def test_editing_changes_only_what_was_changed(client, editor, anna):
 
 
 def test_a_name_with_markup_is_only_text(client, viewer):
-    evil = make_follower(name="<script>alert(1)</script>", metadata={"x": "</pre><img src=x onerror=alert(1)>"})
+    evil = make_follower(
+        name="<script>alert(1)</script>", metadata={"x": "</pre><img src=x onerror=alert(1)>"}
+    )
     as_role(client, viewer)
     for url in ("/followers/", f"/followers/{evil.uid}/"):
         assert not page_of(client.get(url)).inline
@@ -215,7 +249,9 @@ def test_a_name_with_markup_is_only_text(client, viewer):
 # ------------------------------------------------------------------ several addresses
 def test_an_editor_adds_an_address_uses_it_and_forgets_the_other(client, editor, anna):
     page = f"/followers/{anna.uid}/"
-    as_role(client, editor).post(f"{page}addresses/", {"channel": "email", "value": "anna@work.example"})
+    as_role(client, editor).post(
+        f"{page}addresses/", {"channel": "email", "value": "anna@work.example"}
+    )
     first, second = anna.addresses.order_by("pk")
     assert (first.primary, second.primary) == (True, False)
     client.post(f"{page}addresses/{second.uid}/", {"do": "primary"})
@@ -224,13 +260,20 @@ def test_an_editor_adds_an_address_uses_it_and_forgets_the_other(client, editor,
     assert list(anna.addresses.values_list("value", "primary")) == [("anna@work.example", True)]
 
 
-@pytest.mark.parametrize(("value", "words"), [("boris@example.com", "Борис Иванов"), ("no address", "no address")])
-def test_an_address_that_can_not_be_had_is_refused_in_words(client, editor, viewer, anna, boris, value, words):
+@pytest.mark.parametrize(
+    ("value", "words"), [("boris@example.com", "Борис Иванов"), ("no address", "no address")]
+)
+def test_an_address_that_can_not_be_had_is_refused_in_words(
+    client, editor, viewer, anna, boris, value, words
+):
     answer = as_role(client, editor).post(
         f"/followers/{anna.uid}/addresses/", {"channel": "email", "value": value}, follow=True
     )
     assert words in page_of(answer).text
     assert anna.addresses.count() == 1
     assert (
-        as_role(client, viewer).post(f"/followers/{anna.uid}/addresses/", {"value": "x@example.org"}).status_code == 403
+        as_role(client, viewer)
+        .post(f"/followers/{anna.uid}/addresses/", {"value": "x@example.org"})
+        .status_code
+        == 403
     )

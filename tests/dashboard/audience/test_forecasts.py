@@ -17,7 +17,9 @@ QUIET = {str(day): ["21:00", "09:00"] for day in range(7)}
 
 @pytest.fixture
 def email(db: None) -> Any:
-    return ProviderAccount.objects.create(name="Mail", provider="smtp", channel="email", created_at=timezone.now())
+    return ProviderAccount.objects.create(
+        name="Mail", provider="smtp", channel="email", created_at=timezone.now()
+    )
 
 
 def test_a_viewer_asks_what_would_happen_and_reads_why_and_when(client, viewer, anna, email):
@@ -39,14 +41,18 @@ def test_a_viewer_asks_what_would_happen_and_reads_why_and_when(client, viewer, 
     assert not Delivery.objects.exists()
 
 
-def test_a_delivery_that_was_put_off_says_until_when_and_why(client, viewer, anna, email, monkeypatch):
+def test_a_delivery_that_was_put_off_says_until_when_and_why(
+    client, viewer, anna, email, monkeypatch
+):
     set_rhythm(follower=anna, quiet=QUIET, source="test", by=TESTER, now=timezone.now())
     night = timezone.now().replace(year=2026, month=5, day=4, hour=21)
     monkeypatch.setattr(claim, "database_now", lambda: night)
     kind = make_type("news", digest=True)
     notification = tell(kind, [anna], version=make_version(), now=night)
     claim.claim(claim.Lane.BULK, owner="me", size=1)
-    text = page_of(as_role(client, viewer).get(f"/deliveries/{notification.deliveries.get().uid}/")).text
+    text = page_of(
+        as_role(client, viewer).get(f"/deliveries/{notification.deliveries.get().uid}/")
+    ).text
     assert "Until 5 May 2026, 07:0" in text, "in the reader's zone"
     assert "has quiet hours" in text
     assert "Goes out with others" in text

@@ -21,14 +21,27 @@ def job(client, editor, anna):
 
 def test_the_columns_are_guessed_and_the_preview_says_what_would_happen(client, job):
     page = page_of(client.get(f"/imports/{job.uid}/"))
-    for said in ("Create 1", "Update 1", "Refused 1", "Line 4", "Anna Weber → Anna Changed", "new@example.com"):
+    for said in (
+        "Create 1",
+        "Update 1",
+        "Refused 1",
+        "Line 4",
+        "Anna Weber → Anna Changed",
+        "new@example.com",
+    ):
         assert said in page.text
     assert not page.inline
     assert Follower.objects.count() == 1
 
 
 def test_another_choice_of_columns_is_shown_without_changing_anything(client, job):
-    choice = {"column-0": "email", "column-1": "ignore", "column-2": "metadata.City", "do": "preview", "update": "on"}
+    choice = {
+        "column-0": "email",
+        "column-1": "ignore",
+        "column-2": "metadata.City",
+        "do": "preview",
+        "update": "on",
+    }
     page = page_of(client.post(f"/imports/{job.uid}/", choice))
     assert "Anna Changed" not in page.text
     assert "City: Oslo" in page.text
@@ -37,14 +50,18 @@ def test_another_choice_of_columns_is_shown_without_changing_anything(client, jo
     assert Import.objects.get().state == "uploaded"
 
 
-def test_the_start_is_once_the_progress_shows_and_the_refused_rows_can_be_fetched(client, job, viewer):
+def test_the_start_is_once_the_progress_shows_and_the_refused_rows_can_be_fetched(
+    client, job, viewer
+):
     url = f"/imports/{job.uid}/"
     choice = {
         "column-0": "email", "column-1": "name", "column-2": "metadata.City", "do": "start", "update": "on",
         "tags": "fair, 2026",
     }  # fmt: skip
     assert client.post(url, choice)["Location"] == url
-    assert client.post(url, choice).status_code == 200  # the second click lands on the progress page
+    assert (
+        client.post(url, choice).status_code == 200
+    )  # the second click lands on the progress page
     running = client.get(url)
     assert 'hx-trigger="every 1s"' in running.content.decode()
     assert "0 of 3 rows" in page_of(running).text
@@ -83,7 +100,16 @@ def test_a_discarded_upload_is_gone_and_a_started_one_stays(client, job):
     assert not Import.objects.exists()
     assert client.post(f"/imports/{job.uid}/discard/")["Location"] == "/imports/"
     started = upload(client)["Location"]
-    client.post(started, {"column-0": "email", "column-1": "name", "column-2": "ignore", "do": "start", "update": "on"})
+    client.post(
+        started,
+        {
+            "column-0": "email",
+            "column-1": "name",
+            "column-2": "ignore",
+            "do": "start",
+            "update": "on",
+        },
+    )
     assert "started already" in page_of(client.post(f"{started}discard/", follow=True)).text
     assert Import.objects.get().state == "running"
 

@@ -21,7 +21,8 @@ def rows(prefix: str, *lines: tuple[str, str, str, str]) -> dict[str, str]:
     typed = {f"{prefix}-TOTAL_FORMS": str(len(lines)), f"{prefix}-INITIAL_FORMS": "0"}
     for number, line in enumerate(lines):
         typed |= {
-            f"{prefix}-{number}-{name}": text for name, text in zip(("field", "key", "op", "value"), line, strict=True)
+            f"{prefix}-{number}-{name}": text
+            for name, text in zip(("field", "key", "op", "value"), line, strict=True)
         }
     return typed
 
@@ -32,7 +33,12 @@ def typed(*lines: tuple[str, str, str, str], **more: str) -> dict[str, str]:
 
 @pytest.fixture
 def segment(db: None) -> Segment:
-    rules = {"any": [{"field": "language", "op": "is", "value": "ru"}, {"field": "metadata.plan", "op": "exists"}]}
+    rules = {
+        "any": [
+            {"field": "language", "op": "is", "value": "ru"},
+            {"field": "metadata.plan", "op": "exists"},
+        ]
+    }
     return make_segment(name="Russian", rules=rules, by=TESTER, now=timezone.now())
 
 
@@ -55,7 +61,11 @@ def test_rows_become_rules_and_come_back_as_rows(client: Client, editor: Any) ->
         "any": [
             {"field": "language", "op": "in", "value": ["ru", "en"]},
             {"field": "metadata.plan", "op": "is", "value": "pro"},
-            {"field": "preference", "op": "is", "value": {"type": "news", "channel": "email", "choice": "off"}},
+            {
+                "field": "preference",
+                "op": "is",
+                "value": {"type": "news", "channel": "email", "choice": "off"},
+            },
             {"field": "subscribed", "op": "is", "value": "true"},
         ],
         "not": {"any": [{"field": "tag", "op": "is", "value": "press-club"}]},
@@ -70,7 +80,9 @@ def test_rows_become_rules_and_come_back_as_rows(client: Client, editor: Any) ->
         assert text in again
 
 
-def test_a_number_of_rows_that_was_written_by_hand_starts_again_at_one(client: Client, editor: Any) -> None:
+def test_a_number_of_rows_that_was_written_by_hand_starts_again_at_one(
+    client: Client, editor: Any
+) -> None:
     as_role(client, editor)
     for count in ("9" * 5000, "many", ""):
         answer = client.post(reverse(ADD), typed(add="rows") | {"rows-TOTAL_FORMS": count})
@@ -102,13 +114,18 @@ def test_looking_shows_who_matches_and_why_and_saves_nothing(
     ("form", "message"),
     [
         (typed(("name", "", "gt", "3")), "Rule 1: name can't be compared by 'gt'"),
-        (typed(("language", "", "is", "ru"), ("created_at", "", "before", "soon")), "Rule 2 (sign-up date is before)"),
+        (
+            typed(("language", "", "is", "ru"), ("created_at", "", "before", "soon")),
+            "Rule 2 (sign-up date is before)",
+        ),
         (typed(("tag", "", "is", "gold")), "There is no tag “gold”"),
         (typed(("language", "", "is", "ru"), name=""), "This field is required"),
         (typed(), "The segment has no rule"),
     ],
 )
-def test_a_segment_that_cannot_be_is_explained(client: Client, editor: Any, form: dict[str, str], message: str) -> None:
+def test_a_segment_that_cannot_be_is_explained(
+    client: Client, editor: Any, form: dict[str, str], message: str
+) -> None:
     as_role(client, editor)
     answer = client.post(reverse(ADD), form)
     assert answer.status_code == 200
@@ -126,10 +143,18 @@ def test_nested_rules_are_edited_as_json(client: Client, editor: Any) -> None:
     assert "This is not JSON" in page_of(client.post(where, {"name": "Deep", "source": "{"})).text
     for looking in ({}, {"show": ""}):
         assert (
-            "NaN is no number" in page_of(client.post(where, {"name": "Deep", "source": '{"all": NaN}'} | looking)).text
+            "NaN is no number"
+            in page_of(
+                client.post(where, {"name": "Deep", "source": '{"all": NaN}'} | looking)
+            ).text
         )
-    assert "nested too deeply" in page_of(client.post(where, {"name": "Deep", "source": "[" * 5000})).text
-    assert "This field is required" in page_of(client.post(where, {"name": "Deep", "source": ""})).text
+    assert (
+        "nested too deeply"
+        in page_of(client.post(where, {"name": "Deep", "source": "[" * 5000})).text
+    )
+    assert (
+        "This field is required" in page_of(client.post(where, {"name": "Deep", "source": ""})).text
+    )
     client.post(where, {"name": "Deep", "source": '{"all": [{"field": "tag", "op": "exists"}]}'})
     segment.refresh_from_db()
     assert segment.rules == {"all": [{"field": "tag", "op": "exists"}]}
@@ -147,7 +172,10 @@ def test_a_viewer_sees_who_matches_and_changes_nothing(
     segment.refresh_from_db()
     assert segment.name == "Russian"
     assert client.get(reverse(ADD)).status_code == 403
-    assert "language is “ru” or plan is known" in page_of(client.get(reverse("dashboard:segments"))).text
+    assert (
+        "language is “ru” or plan is known"
+        in page_of(client.get(reverse("dashboard:segments"))).text
+    )
 
 
 def test_a_segment_in_use_is_kept(client: Client, editor: Any, segment: Segment) -> None:
@@ -158,7 +186,9 @@ def test_a_segment_in_use_is_kept(client: Client, editor: Any, segment: Segment)
     assert Segment.objects.exists()
 
 
-def test_a_name_that_is_taken_is_refused_at_its_field(client: Client, editor: Any, segment: Segment) -> None:
+def test_a_name_that_is_taken_is_refused_at_its_field(
+    client: Client, editor: Any, segment: Segment
+) -> None:
     as_role(client, editor)
     answer = client.post(reverse(ADD), typed(("language", "", "is", "ru"), name="Russian"))
     assert "already a segment called “Russian”" in page_of(answer).text

@@ -16,10 +16,18 @@ from tests.make import TESTER
 
 @pytest.fixture
 def row(db: None) -> Suppression:
-    return suppress(channel="email", value="gone@example.com", reason="hard_bounce", by=TESTER, now=timezone.now())
+    return suppress(
+        channel="email",
+        value="gone@example.com",
+        reason="hard_bounce",
+        by=TESTER,
+        now=timezone.now(),
+    )
 
 
-def test_the_list_is_searched_by_a_part_of_the_address(client: Client, viewer: Any, row: Suppression) -> None:
+def test_the_list_is_searched_by_a_part_of_the_address(
+    client: Client, viewer: Any, row: Suppression
+) -> None:
     as_role(client, viewer)
     url = reverse("dashboard:suppressions")
     assert "gone@example.com" in page_of(client.get(url, {"q": "GONE@"})).text
@@ -28,17 +36,27 @@ def test_the_list_is_searched_by_a_part_of_the_address(client: Client, viewer: A
 
 
 @pytest.mark.parametrize("name", ["suppressions", "webhooks"])
-def test_a_search_for_what_no_database_holds_finds_nothing(client: Client, viewer: Any, name: str) -> None:
+def test_a_search_for_what_no_database_holds_finds_nothing(
+    client: Client, viewer: Any, name: str
+) -> None:
     as_role(client, viewer)
     assert client.get(reverse(f"dashboard:{name}"), {"q": "a\0b"}).status_code == 404
 
 
-def test_the_list_names_the_follower_who_has_the_address(client: Client, viewer: Any, anna: Any) -> None:
-    suppress(channel="email", value="anna@example.com", reason="complaint", by=TESTER, now=timezone.now())
-    assert "Anna Weber" in page_of(as_role(client, viewer).get(reverse("dashboard:suppressions"))).text
+def test_the_list_names_the_follower_who_has_the_address(
+    client: Client, viewer: Any, anna: Any
+) -> None:
+    suppress(
+        channel="email", value="anna@example.com", reason="complaint", by=TESTER, now=timezone.now()
+    )
+    assert (
+        "Anna Weber" in page_of(as_role(client, viewer).get(reverse("dashboard:suppressions"))).text
+    )
 
 
-def test_an_editor_adds_an_address_and_a_viewer_can_not(client: Client, editor: Any, viewer: Any, anna: Any) -> None:
+def test_an_editor_adds_an_address_and_a_viewer_can_not(
+    client: Client, editor: Any, viewer: Any, anna: Any
+) -> None:
     url = reverse("dashboard:suppression-add")
     values = {"channel": "email", "value": "Anna@Example.com", "note": "Asked by phone"}
     assert as_role(client, viewer).post(url, values).status_code == 403
@@ -49,7 +67,9 @@ def test_an_editor_adds_an_address_and_a_viewer_can_not(client: Client, editor: 
     assert anna.addresses.get().state == "suppressed"
 
 
-def test_something_that_is_no_address_is_refused_with_a_clear_message(client: Client, editor: Any) -> None:
+def test_something_that_is_no_address_is_refused_with_a_clear_message(
+    client: Client, editor: Any
+) -> None:
     answer = as_role(client, editor).post(
         reverse("dashboard:suppression-add"), {"channel": "email", "value": "anna at example"}
     )
@@ -58,9 +78,14 @@ def test_something_that_is_no_address_is_refused_with_a_clear_message(client: Cl
     assert not Suppression.objects.exists()
 
 
-def test_a_sender_releases_with_a_reason_that_is_written_down(client: Client, sender: Any, row: Suppression) -> None:
+def test_a_sender_releases_with_a_reason_that_is_written_down(
+    client: Client, sender: Any, row: Suppression
+) -> None:
     as_role(client, sender)
-    assert "Address does not exist" in page_of(client.get(reverse("dashboard:suppression-release", args=[row.pk]))).text
+    assert (
+        "Address does not exist"
+        in page_of(client.get(reverse("dashboard:suppression-release", args=[row.pk]))).text
+    )
     url = reverse("dashboard:suppression-let-go", args=[row.pk])
     client.post(url, {"reason": ""})
     assert Suppression.objects.exists()
@@ -74,7 +99,12 @@ def test_a_sender_releases_with_a_reason_that_is_written_down(client: Client, se
 def test_an_editor_can_not_release(client: Client, editor: Any, row: Suppression) -> None:
     as_role(client, editor)
     assert client.get(reverse("dashboard:suppression-release", args=[row.pk])).status_code == 403
-    assert client.post(reverse("dashboard:suppression-let-go", args=[row.pk]), {"reason": "x"}).status_code == 403
+    assert (
+        client.post(
+            reverse("dashboard:suppression-let-go", args=[row.pk]), {"reason": "x"}
+        ).status_code
+        == 403
+    )
     assert Suppression.objects.exists()
 
 
@@ -83,7 +113,9 @@ def test_the_list_goes_on_page_by_page_with_few_queries(
 ) -> None:
     now = timezone.now()
     Suppression.objects.bulk_create(
-        Suppression(channel="email", key=f"a{number:03}@example.com", reason="manual", created_at=now)
+        Suppression(
+            channel="email", key=f"a{number:03}@example.com", reason="manual", created_at=now
+        )
         for number in range(70)
     )
     as_role(client, viewer)

@@ -1,4 +1,6 @@
-"""Webhooks in the dashboard: how each stands, a secret shown once, off and on, and who may do that."""
+"""Webhooks in the dashboard: how each stands, a secret shown once, off and on,
+and who may do that.
+"""
 
 import datetime as dt
 from typing import Any
@@ -35,30 +37,52 @@ def act(client: Client, row: Address, do: str, **fields: str) -> Any:
     return client.post(reverse("dashboard:webhook", args=[row.uid]), {"do": do, **fields})
 
 
-def test_staff_see_which_one_failed_since_when_and_what_it_said(client: Client, viewer: Any, broken: Address) -> None:
+def test_staff_see_which_one_failed_since_when_and_what_it_said(
+    client: Client, viewer: Any, broken: Address
+) -> None:
     as_role(client, viewer)
     page = page_of(client.get(reverse("dashboard:webhooks"), {"state": "off"}))
-    for words in (URL, "Anna Weber", "Switched off", "Its calls failed for days", "500 oops", "failing since"):
+    for words in (
+        URL,
+        "Anna Weber",
+        "Switched off",
+        "Its calls failed for days",
+        "500 oops",
+        "failing since",
+    ):
         assert words in page.text
     assert "1 webhook was switched off in 7 days" in page_of(client.get("/")).text
-    assert not page.forms & {reverse("dashboard:webhook", args=[broken.uid])}, "a viewer changes nothing"
-    assert "No such webhook" in page_of(client.get(reverse("dashboard:webhooks"), {"state": "good"})).text
-    assert "No such webhook" in page_of(client.get(reverse("dashboard:webhooks"), {"q": "zebra"})).text
+    assert not page.forms & {reverse("dashboard:webhook", args=[broken.uid])}, (
+        "a viewer changes nothing"
+    )
+    assert (
+        "No such webhook"
+        in page_of(client.get(reverse("dashboard:webhooks"), {"state": "good"})).text
+    )
+    assert (
+        "No such webhook" in page_of(client.get(reverse("dashboard:webhooks"), {"q": "zebra"})).text
+    )
     assert act(client, broken, "on").status_code == 403
     assert Webhook.objects.get().off_at
 
 
-def test_an_editor_switches_it_on_off_and_away_and_twice_is_once(client: Client, editor: Any, broken: Address) -> None:
+def test_an_editor_switches_it_on_off_and_away_and_twice_is_once(
+    client: Client, editor: Any, broken: Address
+) -> None:
     as_role(client, editor)
     for do, state in (("on", "active"), ("on", "active"), ("off", "off"), ("nonsense", "off")):
-        assert act(client, broken, do).url == reverse("dashboard:follower-webhooks", args=[broken.follower.uid])
+        assert act(client, broken, do).url == reverse(
+            "dashboard:follower-webhooks", args=[broken.follower.uid]
+        )
         assert Address.objects.get(pk=broken.pk).state == state
     for _ in range(2):
         assert act(client, broken, "remove", back="all").url == reverse("dashboard:webhooks")
     assert not Webhook.objects.exists()
 
 
-def test_a_secret_is_shown_once_and_a_repeated_post_makes_no_other(client: Client, editor: Any, row: Address) -> None:
+def test_a_secret_is_shown_once_and_a_repeated_post_makes_no_other(
+    client: Client, editor: Any, row: Address
+) -> None:
     as_role(client, editor)
     form = {"once": "abc"}
     answer = client.post(reverse("dashboard:webhook-secret", args=[row.uid]), form)

@@ -20,7 +20,10 @@ def test_an_editor_adds_changes_switches_off_and_removes_a_cap(client: Client, e
     cap = Cap.objects.get()
     assert (cap.days, cap.seconds, cap.channels) == (7, None, ["email", "in_app"])
     changed = VALUES | {"window": "36", "unit": "hours", "limit": "1"}
-    client.post(reverse("dashboard:cap", args=[cap.uid]), {k: v for k, v in changed.items() if k != "enabled"})
+    client.post(
+        reverse("dashboard:cap", args=[cap.uid]),
+        {k: v for k, v in changed.items() if k != "enabled"},
+    )
     page = page_of(client.get(reverse("dashboard:caps")))
     assert "1 in 36 hours" in page.text
     assert "Switched off" in page.text

@@ -61,7 +61,9 @@ def test_a_new_layout_starts_with_one_that_works(client: Client, editor: Any, vi
     assert Layout.objects.get().key == "ours"
 
 
-def test_a_key_that_is_taken_is_refused_and_nothing_is_replaced(client: Client, editor: Any, layout: Layout) -> None:
+def test_a_key_that_is_taken_is_refused_and_nothing_is_replaced(
+    client: Client, editor: Any, layout: Layout
+) -> None:
     values = {"name": "Other", "key": "plain", "html": "{{ content }}", "text": ""}
     answer = as_role(client, editor).post(reverse("dashboard:layout-new"), values)
     assert "There is already a layout with the key plain" in page_of(answer).text
@@ -69,7 +71,9 @@ def test_a_key_that_is_taken_is_refused_and_nothing_is_replaced(client: Client, 
     assert layout.name == "Plain"
 
 
-def test_the_frame_shows_sample_words_and_lets_nothing_run(client: Client, viewer: Any, layout: Layout) -> None:
+def test_the_frame_shows_sample_words_and_lets_nothing_run(
+    client: Client, viewer: Any, layout: Layout
+) -> None:
     answer = as_role(client, viewer).get(reverse("dashboard:layout-frame", args=["plain"]))
     assert "A headline" in answer.content.decode()
     assert "Hello Alex" in answer.content.decode()

@@ -26,11 +26,19 @@ VALUES = {
 }
 
 
-def test_an_editor_adds_a_type_with_its_template_and_translation(client: Client, editor: Any) -> None:
+def test_an_editor_adds_a_type_with_its_template_and_translation(
+    client: Client, editor: Any
+) -> None:
     letter = make_template("letter")
-    as_role(client, editor).post(reverse("dashboard:type-add"), VALUES | {"template": str(letter.uid)})
+    as_role(client, editor).post(
+        reverse("dashboard:type-add"), VALUES | {"template": str(letter.uid)}
+    )
     made = NotificationType.objects.get()
-    assert (made.key, made.category, made.channels) == ("order-shipped", "informational", ["email", "in_app"])
+    assert (made.key, made.category, made.channels) == (
+        "order-shipped",
+        "informational",
+        ["email", "in_app"],
+    )
     assert made.translations == {"ru": {"name": "Заказ отправлен", "description": ""}}
     assert template_of(made) == letter
 
@@ -78,12 +86,18 @@ def test_only_an_administrator_makes_a_type_critical_or_locks_a_channel(
     assert (made.category, made.locked_channels) == ("critical", ["email"])
 
 
-def test_an_editor_may_still_change_the_words_of_a_critical_type(client: Client, editor: Any) -> None:
+def test_an_editor_may_still_change_the_words_of_a_critical_type(
+    client: Client, editor: Any
+) -> None:
     kind = make_type("alert", category="critical", locked_channels=["email"])
     changes = VALUES | {"category": "critical", "name": "Security alert"}
     as_role(client, editor).post(reverse("dashboard:type", args=["alert"]), changes)
     kind.refresh_from_db()
-    assert (kind.name, kind.category, kind.locked_channels) == ("Security alert", "critical", ["email"])
+    assert (kind.name, kind.category, kind.locked_channels) == (
+        "Security alert",
+        "critical",
+        ["email"],
+    )
 
 
 def test_a_key_that_is_taken_is_refused(client: Client, editor: Any) -> None:
@@ -93,7 +107,9 @@ def test_a_key_that_is_taken_is_refused(client: Client, editor: Any) -> None:
     assert NotificationType.objects.count() == 1
 
 
-def test_a_change_is_written_down_with_before_and_after_and_no_change_is_not(client: Client, editor: Any) -> None:
+def test_a_change_is_written_down_with_before_and_after_and_no_change_is_not(
+    client: Client, editor: Any
+) -> None:
     as_role(client, editor).post(reverse("dashboard:type-add"), VALUES)
     url = reverse("dashboard:type", args=["order-shipped"])
     before = AuditEntry.objects.count()
@@ -105,7 +121,9 @@ def test_a_change_is_written_down_with_before_and_after_and_no_change_is_not(cli
     assert entry.data == {"before": {"name": "Order shipped"}, "after": {"name": "Parcel sent"}}
 
 
-def test_the_list_needs_few_queries(client: Client, viewer: Any, django_assert_max_num_queries: Any) -> None:
+def test_the_list_needs_few_queries(
+    client: Client, viewer: Any, django_assert_max_num_queries: Any
+) -> None:
     for number in range(10):
         make_type(f"kind-{number}")
     as_role(client, viewer)
@@ -113,7 +131,9 @@ def test_the_list_needs_few_queries(client: Client, viewer: Any, django_assert_m
         client.get(reverse("dashboard:types"))
 
 
-def test_an_editor_says_how_a_type_is_sent_and_what_its_data_is(client: Client, editor: Any) -> None:
+def test_an_editor_says_how_a_type_is_sent_and_what_its_data_is(
+    client: Client, editor: Any
+) -> None:
     rules = {
         "schema": '{"type": "object",\n "required": ["order"]}', "lifetime": "3600", "digest": "on",
         "throttle_count": "2", "throttle_seconds": "60", "fallback_1": "in_app", "fallback_2": "email",
@@ -122,7 +142,12 @@ def test_an_editor_says_how_a_type_is_sent_and_what_its_data_is(client: Client, 
     as_role(client, editor).post(reverse("dashboard:type-add"), VALUES | rules)
     made = NotificationType.objects.get()
     assert made.schema == {"type": "object", "required": ["order"]}
-    assert (made.lifetime, made.digest, made.throttle_count, made.throttle_seconds) == (3600, True, 2, 60)
+    assert (made.lifetime, made.digest, made.throttle_count, made.throttle_seconds) == (
+        3600,
+        True,
+        2,
+        60,
+    )
     assert (made.fallback, made.fallback_after) == (["in_app", "email"], 120)
     form = client.get(reverse("dashboard:type", args=[made.key])).context["form"]
     assert (form["fallback_1"].value(), form["fallback_2"].value(), form["fallback_3"].value()) == (
@@ -136,7 +161,10 @@ def test_an_editor_says_how_a_type_is_sent_and_what_its_data_is(client: Client, 
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"schema": "{"}, "This is not JSON: Expecting property name enclosed in double quotes: line 1 column 2"),
+        (
+            {"schema": "{"},
+            "This is not JSON: Expecting property name enclosed in double quotes: line 1 column 2",
+        ),
         ({"schema": '{"const": NaN}'}, "NaN is no number"),
         ({"schema": "[" * 5000}, "nested too deeply"),
         ({"schema": '{"type": "objekt"}'}, "At type"),

@@ -1,4 +1,6 @@
-"""Previews and test mails: what the chosen person sees, in a frame nothing can leave, and one real hand-over."""
+"""Previews and test mails: what the chosen person sees, in a frame nothing can leave,
+and one real hand-over.
+"""
 
 from email import message_from_bytes, policy
 from typing import Any
@@ -27,7 +29,9 @@ RUSSIAN = {
 @pytest.fixture
 def version(db: None) -> Version:
     template = make_template("letter")
-    drafts.edit_draft(template=template, translations={"ru": RUSSIAN}, by=TESTER, now=timezone.now())
+    drafts.edit_draft(
+        template=template, translations={"ru": RUSSIAN}, by=TESTER, now=timezone.now()
+    )
     return drafts.publish(template=template, by=TESTER, now=timezone.now())
 
 
@@ -46,27 +50,37 @@ def test_the_preview_speaks_to_the_chosen_follower_in_their_language(
 def test_a_chosen_language_wins_over_the_followers_own(
     client: Client, viewer: Any, version: Version, boris: Any
 ) -> None:
-    page = page_of(panel(as_role(client, viewer), version, follower="boris@example.com", language="en"))
+    page = page_of(
+        panel(as_role(client, viewer), version, follower="boris@example.com", language="en")
+    )
     assert "Hello Борис Иванов" in page.text
 
 
-def test_nobody_found_is_said_and_a_made_up_person_is_shown(client: Client, viewer: Any, version: Version) -> None:
+def test_nobody_found_is_said_and_a_made_up_person_is_shown(
+    client: Client, viewer: Any, version: Version
+) -> None:
     page = page_of(panel(as_role(client, viewer), version, follower="zebra"))
     assert "No follower matches “zebra”" in page.text
     assert "Hello Alex Example" in page.text
 
 
-def test_the_in_app_card_shows_title_body_and_link(client: Client, viewer: Any, version: Version) -> None:
+def test_the_in_app_card_shows_title_body_and_link(
+    client: Client, viewer: Any, version: Version
+) -> None:
     page = page_of(panel(as_role(client, viewer), version, channel="in_app", language="ru"))
     assert "Привет Тело" in page.text
     assert "https://example.com/" in page.text
 
 
-def test_the_frame_has_a_policy_of_its_own_that_lets_nothing_run(client: Client, viewer: Any, version: Version) -> None:
+def test_the_frame_has_a_policy_of_its_own_that_lets_nothing_run(
+    client: Client, viewer: Any, version: Version
+) -> None:
     answer = as_role(client, viewer).get(reverse("dashboard:preview-frame", args=[version.uid]))
     assert answer.content.decode().endswith("<p>Hello Alex Example</p>")
     assert answer["X-Frame-Options"] == "SAMEORIGIN"
-    directives = {part.split()[0]: part.split()[1:] for part in answer["Content-Security-Policy"].split(";")}
+    directives = {
+        part.split()[0]: part.split()[1:] for part in answer["Content-Security-Policy"].split(";")
+    }
     assert directives["default-src"] == ["'none'"]
     assert directives["style-src"] == ["'unsafe-inline'"]
     assert directives["img-src"] == ["data:", "https:", "http:"]
@@ -92,7 +106,10 @@ def test_the_exact_bytes_can_be_seen_and_downloaded_as_a_mail(
     client: Client, viewer: Any, version: Version, anna: Any
 ) -> None:
     as_role(client, viewer)
-    assert "List-Unsubscribe-Post: List-Unsubscribe=One-Click" in page_of(panel(client, version, view="source")).text
+    assert (
+        "List-Unsubscribe-Post: List-Unsubscribe=One-Click"
+        in page_of(panel(client, version, view="source")).text
+    )
     url = reverse("dashboard:preview-download", args=[version.uid])
     answer = client.get(url, {"follower": str(anna.uid)})
     assert answer["Content-Type"] == "message/rfc822"
@@ -114,7 +131,9 @@ def test_looking_changes_nothing(client: Client, viewer: Any, version: Version, 
 # ---------------------------------------------------------------- a real test
 def send_test(client: Client, version: Version, to: str, **asked: str) -> str:
     answer = client.post(
-        reverse("dashboard:preview-test", args=[version.uid]), {"to": to, **asked}, headers={"HX-Request": "true"}
+        reverse("dashboard:preview-test", args=[version.uid]),
+        {"to": to, **asked},
+        headers={"HX-Request": "true"},
     )
     return page_of(answer).text
 
@@ -131,9 +150,13 @@ def test_a_test_goes_out_for_real_and_the_servers_answer_is_shown(
     assert entry.actor_id == str(editor.uid)
 
 
-def test_a_viewer_can_not_send_a_test(client: Client, viewer: Any, version: Version, receiver: Receiver) -> None:
+def test_a_viewer_can_not_send_a_test(
+    client: Client, viewer: Any, version: Version, receiver: Receiver
+) -> None:
     as_role(client, viewer)
-    answer = client.post(reverse("dashboard:preview-test", args=[version.uid]), {"to": "me@staff.example"})
+    answer = client.post(
+        reverse("dashboard:preview-test", args=[version.uid]), {"to": "me@staff.example"}
+    )
     assert answer.status_code == 403
     assert receiver.arrived == []
     assert "Send a real test" not in page_of(panel(client, version)).text
@@ -165,7 +188,9 @@ def test_an_address_the_server_refuses_is_told_in_its_own_words(
     assert "No such user here" in said
 
 
-def test_a_wrong_password_is_told_as_such(client: Client, editor: Any, version: Version, receiver: Receiver) -> None:
+def test_a_wrong_password_is_told_as_such(
+    client: Client, editor: Any, version: Version, receiver: Receiver
+) -> None:
     receiver.extensions.append("AUTH PLAIN")
     receiver.answers["AUTH"] = "535 5.7.8 Bad credentials"
     change_account(
@@ -180,20 +205,30 @@ def test_a_wrong_password_is_told_as_such(client: Client, editor: Any, version: 
     assert "Bad credentials" in said
 
 
-def test_a_server_that_is_down_is_told_as_such(client: Client, editor: Any, version: Version) -> None:
+def test_a_server_that_is_down_is_told_as_such(
+    client: Client, editor: Any, version: Version
+) -> None:
     make_accounts(Receiver(), port=unused_port())
     said = send_test(as_role(client, editor), version, "me@staff.example")
     assert "Nothing can leave through this account" in said
     assert "can't be reached" in said
 
 
-def test_without_an_account_the_page_says_where_to_make_one(client: Client, editor: Any, version: Version) -> None:
-    assert "Add or enable one under Channels" in send_test(as_role(client, editor), version, "me@staff.example")
+def test_without_an_account_the_page_says_where_to_make_one(
+    client: Client, editor: Any, version: Version
+) -> None:
+    assert "Add or enable one under Channels" in send_test(
+        as_role(client, editor), version, "me@staff.example"
+    )
 
 
-def test_a_draft_that_can_not_be_written_sends_nothing(client: Client, editor: Any, receiver: Receiver) -> None:
+def test_a_draft_that_can_not_be_written_sends_nothing(
+    client: Client, editor: Any, receiver: Receiver
+) -> None:
     template = make_template("broken", html="<p>{% if %}</p>", publish=False)
     draft = drafts.draft_version(template)
     assert draft
-    assert "It can't be written yet" in send_test(as_role(client, editor), draft, "me@staff.example")
+    assert "It can't be written yet" in send_test(
+        as_role(client, editor), draft, "me@staff.example"
+    )
     assert receiver.connections == 0

@@ -1,4 +1,6 @@
-"""The template editor in Chromium: its small behaviour, the framed preview, a test mail, and no accessibility fault."""
+"""The template editor in Chromium: its small behaviour, the framed preview, a test mail,
+and no accessibility fault.
+"""
 
 from collections.abc import Iterator
 from typing import Any
@@ -26,9 +28,17 @@ WRONG = {
 
 @pytest.fixture
 def letter(receiver: Receiver) -> Template:
-    """Published in English; the draft has a Russian translation with a misspelt name in line 2 of its HTML."""
+    """Published in English; the draft has a Russian translation with a misspelt name in line 2 of
+    its HTML.
+    """
     now = timezone.now()
-    layout = save_layout(key="house", name="House", html="<html><body>{{ content }}</body></html>", by=TESTER, now=now)
+    layout = save_layout(
+        key="house",
+        name="House",
+        html="<html><body>{{ content }}</body></html>",
+        by=TESTER,
+        now=now,
+    )
     template = make_template("letter", layout=layout)
     drafts.edit_draft(template=template, translations={"ru": WRONG}, by=TESTER, now=now)
     return template
@@ -36,12 +46,16 @@ def letter(receiver: Receiver) -> Template:
 
 @pytest.fixture
 def page(browser: Browser, live_server: Any, admin: Any) -> Iterator[Page]:
-    with looks.watched(browser, base_url=live_server.url, viewport={"width": 1440, "height": 900}) as page:
+    with looks.watched(
+        browser, base_url=live_server.url, viewport={"width": 1440, "height": 900}
+    ) as page:
         looks.log_in(page, live_server.url, admin)
         yield page
 
 
-def test_the_editor_leads_to_the_line_of_a_problem_in_another_language(page: Page, letter: Template) -> None:
+def test_the_editor_leads_to_the_line_of_a_problem_in_another_language(
+    page: Page, letter: Template
+) -> None:
     page.goto(reverse("dashboard:template", args=[letter.uid]))
     page.get_by_role("tab", name="Русский").click()
     page.get_by_role("link", name="Line 2").click()
@@ -87,9 +101,14 @@ def test_no_page_of_content_and_deliveries_has_a_fault(
     page: Page, letter: Template, anna: Any, boris: Any, receiver: Receiver, scheme: Any, width: int
 ) -> None:
     receiver.answers["RCPT"] = "550 5.1.1 No such user"
-    notification: Notification = tell(make_type("news"), [anna, boris], version=drafts.published_version(letter))
+    notification: Notification = tell(
+        make_type("news"), [anna, boris], version=drafts.published_version(letter)
+    )
     drain()
-    letter_pages = {name: reverse(f"dashboard:{name}", args=[letter.uid]) for name in ("template", "template-history")}
+    letter_pages = {
+        name: reverse(f"dashboard:{name}", args=[letter.uid])
+        for name in ("template", "template-history")
+    }
     paths = {
         **letter_pages,
         "difference": f"{letter_pages['template-history']}?old=1&new=2",
@@ -98,8 +117,13 @@ def test_no_page_of_content_and_deliveries_has_a_fault(
         "layout": reverse("dashboard:layout", args=["house"]),
         "type": reverse("dashboard:type", args=["news"]),
         "notification": reverse("dashboard:notification", args=[notification.uid]),
-        **{row.status: reverse("dashboard:delivery", args=[row.uid]) for row in Delivery.objects.all()},
-        "account": reverse("dashboard:channel-account", args=[ProviderAccount.objects.get(channel="email").uid]),
+        **{
+            row.status: reverse("dashboard:delivery", args=[row.uid])
+            for row in Delivery.objects.all()
+        },
+        "account": reverse(
+            "dashboard:channel-account", args=[ProviderAccount.objects.get(channel="email").uid]
+        ),
     }
     page.emulate_media(color_scheme=scheme)
     page.set_viewport_size({"width": width, "height": 900})

@@ -17,7 +17,8 @@ def test_a_changed_line_is_one_taken_out_and_one_put_in() -> None:
 def test_far_apart_changes_leave_out_what_lies_between() -> None:
     before = [f"line {number}" for number in range(30)]
     after = [*before]
-    after[2], after[27] = "second", "last"
+    after[2] = "second"
+    after[27] = "last"
     lines = compared("HTML", "\n".join(before), "\n".join(after)).lines
     assert [line.sign for line in lines].count("…") == 1
     assert lines[-1] == Line(" ", 30, 30, "line 29")

@@ -14,7 +14,9 @@ from apps.followers.people.contacts import change_follower
 from tests.dashboard.pages import as_role, page_of
 
 
-def test_a_change_is_shown_with_before_and_after(client: Client, viewer: Any, editor: Any, anna: Any) -> None:
+def test_a_change_is_shown_with_before_and_after(
+    client: Client, viewer: Any, editor: Any, anna: Any
+) -> None:
     change_follower(follower=anna, name="Anna Maria Weber", by=of_user(editor), now=timezone.now())
     page = page_of(as_role(client, viewer).get(reverse("dashboard:audit")))
     assert "Follower changed" in page.text
@@ -46,8 +48,15 @@ def test_the_log_is_filtered_by_person_by_noun_and_by_subject(
     assert "No such entry" in page_of(client.get(url, {"noun": "template"})).text
 
 
-def test_an_entry_has_a_page_with_everything_it_carries(client: Client, viewer: Any, editor: Any, anna: Any) -> None:
-    change_follower(follower=anna, name="Anna Maria Weber", by=of_user(editor, ip="192.0.2.7"), now=timezone.now())
+def test_an_entry_has_a_page_with_everything_it_carries(
+    client: Client, viewer: Any, editor: Any, anna: Any
+) -> None:
+    change_follower(
+        follower=anna,
+        name="Anna Maria Weber",
+        by=of_user(editor, ip="192.0.2.7"),
+        now=timezone.now(),
+    )
     entry = AuditEntry.objects.get(kind="follower.changed")
     page = page_of(as_role(client, viewer).get(reverse("dashboard:audit-entry", args=[entry.pk])))
     assert "192.0.2.7" in page.text
@@ -59,7 +68,13 @@ def test_pages_follow_each_other_with_few_queries(
 ) -> None:
     now = timezone.now()
     AuditEntry.objects.bulk_create(
-        AuditEntry(at=now, kind="tag.created", actor_kind="system", subject_type="tag", subject_id=str(number))
+        AuditEntry(
+            at=now,
+            kind="tag.created",
+            actor_kind="system",
+            subject_type="tag",
+            subject_id=str(number),
+        )
         for number in range(120)
     )
     as_role(client, viewer)
@@ -82,13 +97,19 @@ def test_pages_follow_each_other_with_few_queries(
             {"before": {"name": "A", "same": 1}, "after": {"name": "B", "same": 1}},
             [Difference("Name", "A", "B")],
         ),
-        ({"before": {"tags": []}, "after": {"tags": ["x", "y"]}}, [Difference("Tags", "nothing", "x, y")]),
+        (
+            {"before": {"tags": []}, "after": {"tags": ["x", "y"]}},
+            [Difference("Tags", "nothing", "x, y")],
+        ),
         ({"before": {}, "after": {"tags": ["x", "y"]}}, [Difference("Tags", None, "x, y")]),
         ({"channels": ["email", "in_app"]}, [Difference("Channels", None, "email, in_app")]),
         ({"rules": {"all": 1}}, [Difference("Rules", None, '{\n "all": 1\n}')]),
         ({"rules": {}}, [Difference("Rules", None, "nothing")]),
         ({"send_count": 12}, [Difference("Send count", None, "12")]),
-        ({"settings": ["host", "port", "user"]}, [Difference("Settings", None, "host, port, user")]),
+        (
+            {"settings": ["host", "port", "user"]},
+            [Difference("Settings", None, "host, port, user")],
+        ),
         ({"before": "old", "after": "new"}, [Difference("Value", "old", "new")]),
     ],
 )

@@ -59,22 +59,40 @@ def typed_content(campaign: Campaign, **changes: Any) -> dict[str, Any]:
 
 
 # ------------------------------------------------------------------ the whole way
-def test_from_an_empty_page_to_a_campaign_that_is_sent(client: Client, sender: Any, anna: Any, boris: Any) -> None:
+def test_from_an_empty_page_to_a_campaign_that_is_sent(
+    client: Client, sender: Any, anna: Any, boris: Any
+) -> None:
     make_type()
     library = make_template("letter")
     as_role(client, sender)
-    form = {"name": "Spring", "notification_type": "news", "channels": ["email"], "template": library.uid}
+    form = {
+        "name": "Spring",
+        "notification_type": "news",
+        "channels": ["email"],
+        "template": library.uid,
+    }
     answer = client.post(reverse("dashboard:campaign-add"), form)
     campaign = Campaign.objects.get()
     assert answer.url == url("campaign-content", campaign)
     typed = typed_content(campaign, go="next", **{"t-en-email-subject": "Spring is here"})
-    assert client.post(url("campaign-content", campaign), typed).url == url("campaign-audience", campaign)
+    assert client.post(url("campaign-content", campaign), typed).url == url(
+        "campaign-audience", campaign
+    )
     campaign.refresh_from_db()
     assert campaign.created_by == sender
-    chosen = {"everyone": "on", "exclude_followers": "boris@example.com", "go": "next", "revision": campaign.revision}
-    assert client.post(url("campaign-audience", campaign), chosen).url == url("campaign-schedule", campaign)
+    chosen = {
+        "everyone": "on",
+        "exclude_followers": "boris@example.com",
+        "go": "next",
+        "revision": campaign.revision,
+    }
+    assert client.post(url("campaign-audience", campaign), chosen).url == url(
+        "campaign-schedule", campaign
+    )
     now = {"when": "now", "zone": "UTC", "go": "next"}
-    assert client.post(url("campaign-schedule", campaign), now).url == url("campaign-review", campaign)
+    assert client.post(url("campaign-schedule", campaign), now).url == url(
+        "campaign-review", campaign
+    )
     review = page_of(client.get(url("campaign-review", campaign)))
     assert "1 of 1 follower" in review.text
     assert "As soon as somebody presses Send" in review.text
@@ -112,7 +130,9 @@ def test_a_language_is_added_and_removed(client: Client, editor: Any, campaign: 
     assert list(languages.values_list("language", flat=True)) == ["en"]
 
 
-def test_values_of_variables_are_asked_for_and_checked(client: Client, editor: Any, anna: Any) -> None:
+def test_values_of_variables_are_asked_for_and_checked(
+    client: Client, editor: Any, anna: Any
+) -> None:
     needed = [{"name": "places", "type": "number", "required": True}]
     campaign = make_campaign(variables=needed)
     as_role(client, editor)
@@ -123,9 +143,14 @@ def test_values_of_variables_are_asked_for_and_checked(client: Client, editor: A
         "v-0-type": "number",
         "v-0-required": "on",
     }
-    wrong = client.post(url("campaign-content", campaign), typed_content(campaign, **row, **{"value-places": "many"}))
+    wrong = client.post(
+        url("campaign-content", campaign),
+        typed_content(campaign, **row, **{"value-places": "many"}),
+    )
     assert "Write a number, for example 12.5." in page_of(wrong).text
-    client.post(url("campaign-content", campaign), typed_content(campaign, **row, **{"value-places": "12"}))
+    client.post(
+        url("campaign-content", campaign), typed_content(campaign, **row, **{"value-places": "12"})
+    )
     campaign.refresh_from_db()
     assert campaign.data == {"places": 12}
 
@@ -144,13 +169,20 @@ def test_a_list_is_written_one_per_line(
     campaign = make_campaign(variables=[{"name": "points", "type": "list"}])
     as_role(client, editor)
     row = {"v-TOTAL_FORMS": "1", "v-INITIAL_FORMS": "1", "v-0-name": "points", "v-0-type": "list"}
-    client.post(url("campaign-content", campaign), typed_content(campaign, **row, **{"value-points": typed}))
+    client.post(
+        url("campaign-content", campaign), typed_content(campaign, **row, **{"value-points": typed})
+    )
     campaign.refresh_from_db()
     assert campaign.data == {"points": kept}
-    assert client.get(url("campaign-content", campaign)).context["page"].values["points"].value() == shown
+    assert (
+        client.get(url("campaign-content", campaign)).context["page"].values["points"].value()
+        == shown
+    )
 
 
-def test_the_second_editor_keeps_the_words_and_is_told(client: Client, editor: Any, campaign: Campaign) -> None:
+def test_the_second_editor_keeps_the_words_and_is_told(
+    client: Client, editor: Any, campaign: Campaign
+) -> None:
     as_role(client, editor)
     typed = typed_content(campaign, **{"t-en-email-subject": "Mine"})
     compose.change_campaign(campaign=campaign, name="Theirs", by=TESTER, now=timezone.now())
@@ -160,10 +192,14 @@ def test_the_second_editor_keeps_the_words_and_is_told(client: Client, editor: A
     assert Campaign.objects.get().name == "Theirs"
 
 
-def test_a_preview_is_rendered_in_a_frame_that_can_do_nothing(client: Client, editor: Any, campaign: Campaign) -> None:
+def test_a_preview_is_rendered_in_a_frame_that_can_do_nothing(
+    client: Client, editor: Any, campaign: Campaign
+) -> None:
     as_role(client, editor)
     seen = {"preview_as": "anna@example.com", "preview_channel": "email"}
-    typed = typed_content(campaign, **seen, **{"t-en-email-html": "<p>Dear {{ follower.name }}<script>x</script></p>"})
+    typed = typed_content(
+        campaign, **seen, **{"t-en-email-html": "<p>Dear {{ follower.name }}<script>x</script></p>"}
+    )
     answer = client.post(url("campaign-preview", campaign), typed)
     assert b"Dear Anna Weber" in answer.content
     policy = answer.headers["Content-Security-Policy"]
@@ -172,10 +208,14 @@ def test_a_preview_is_rendered_in_a_frame_that_can_do_nothing(client: Client, ed
     assert answer.headers["X-Frame-Options"] == "SAMEORIGIN"
     saved = client.get(url("campaign-preview", campaign))
     assert b"Dear" not in saved.content  # looking keeps nothing
-    assert campaign.template.versions.get().translations.get().parts["email"]["html"] == "<p>Hello</p>"
+    assert (
+        campaign.template.versions.get().translations.get().parts["email"]["html"] == "<p>Hello</p>"
+    )
 
 
-def test_a_broken_template_is_explained_in_the_preview(client: Client, editor: Any, campaign: Campaign) -> None:
+def test_a_broken_template_is_explained_in_the_preview(
+    client: Client, editor: Any, campaign: Campaign
+) -> None:
     as_role(client, editor)
     typed = typed_content(campaign, **{"t-en-email-html": "<p>{% if %}</p>"})
     answer = client.post(url("campaign-preview", campaign), typed)
@@ -183,12 +223,16 @@ def test_a_broken_template_is_explained_in_the_preview(client: Client, editor: A
     assert "en.email.html" in page_of(answer).text
 
 
-def test_a_test_mail_without_an_account_says_what_to_do(client: Client, editor: Any, campaign: Campaign) -> None:
+def test_a_test_mail_without_an_account_says_what_to_do(
+    client: Client, editor: Any, campaign: Campaign
+) -> None:
     as_role(client, editor)
     typed = typed_content(campaign, go="test", to="me@example.com")
     answer = client.post(url("campaign-content", campaign), typed, follow=True)
     assert "No e-mail account is enabled. Add or enable one under Channels." in page_of(answer).text
-    wrong = client.post(url("campaign-content", campaign), typed_content(campaign, go="test", to="me"))
+    wrong = client.post(
+        url("campaign-content", campaign), typed_content(campaign, go="test", to="me")
+    )
     assert "is not an email address" in page_of(wrong).text
 
 
@@ -197,14 +241,20 @@ def test_counting_saves_nothing(client: Client, editor: Any, campaign: Campaign)
     as_role(client, editor)
     russian = {"all": [{"field": "language", "op": "is", "value": "ru"}]}
     segment = make_segment(name="Russian", rules=russian, by=TESTER, now=timezone.now())
-    answer = client.post(url("campaign-audience", campaign), {"segments": [str(segment.uid)], "go": "count"})
+    answer = client.post(
+        url("campaign-audience", campaign), {"segments": [str(segment.uid)], "go": "count"}
+    )
     assert "How many 1 follower" in page_of(answer).text
     assert Campaign.objects.get().audience["everyone"] is True
 
 
-def test_somebody_nobody_knows_is_named_at_the_field(client: Client, editor: Any, campaign: Campaign) -> None:
+def test_somebody_nobody_knows_is_named_at_the_field(
+    client: Client, editor: Any, campaign: Campaign
+) -> None:
     as_role(client, editor)
-    answer = client.post(url("campaign-audience", campaign), {"followers": "anna@example.com\nghost@example.com"})
+    answer = client.post(
+        url("campaign-audience", campaign), {"followers": "anna@example.com\nghost@example.com"}
+    )
     assert "Nobody is known as: ghost@example.com" in page_of(answer).text
     client.post(url("campaign-audience", campaign), {"followers": "ANNA@example.com"})
     assert "anna@example.com" in client.get(url("campaign-audience", campaign)).content.decode()
@@ -214,7 +264,10 @@ def test_somebody_nobody_knows_is_named_at_the_field(client: Client, editor: Any
 @pytest.mark.parametrize(
     ("typed", "message"),
     [
-        ({"when": "later", "wall": "2027-03-28T02:30", "zone": "Europe/Berlin"}, "Choose 03:00 or later"),
+        (
+            {"when": "later", "wall": "2027-03-28T02:30", "zone": "Europe/Berlin"},
+            "Choose 03:00 or later",
+        ),
         ({"when": "later", "wall": "2020-01-01T09:00", "zone": "Europe/Berlin"}, "has passed"),
         ({"when": "later", "wall": "", "zone": "Europe/Berlin"}, "Choose a date and a time"),
         ({"when": "later", "wall": "2099-01-01T09:00", "zone": "Berlin"}, "is not a time zone"),
@@ -237,8 +290,15 @@ def test_a_time_is_kept_as_it_was_typed_and_scheduled_by_a_sender(
 ) -> None:
     as_role(client, editor)
     october = dt.date(timezone.now().year + 1, 10, 31)
-    day = october - dt.timedelta(days=october.isoweekday() % 7)  # its last Sunday: the clocks go back
-    typed = {"when": "later", "wall": f"{day}T02:30", "zone": "Europe/Berlin", "expires": f"{october}T09:00"}
+    day = october - dt.timedelta(
+        days=october.isoweekday() % 7
+    )  # its last Sunday: the clocks go back
+    typed = {
+        "when": "later",
+        "wall": f"{day}T02:30",
+        "zone": "Europe/Berlin",
+        "expires": f"{october}T09:00",
+    }
     client.post(url("campaign-schedule", campaign), {**typed, "go": "next"})
     text = page_of(client.get(url("campaign-review", campaign))).text
     assert f"{day:%-d %B %Y}, 02:30 in Europe/Berlin" in text
@@ -257,7 +317,9 @@ def test_a_time_is_kept_as_it_was_typed_and_scheduled_by_a_sender(
 
 
 # ------------------------------------------------------------------ review and send
-def test_what_is_missing_is_listed_with_the_way_there(client: Client, sender: Any, anna: Any) -> None:
+def test_what_is_missing_is_listed_with_the_way_there(
+    client: Client, sender: Any, anna: Any
+) -> None:
     campaign = make_campaign(audience={})
     as_role(client, sender)
     answer = client.post(url("campaign-send", campaign), follow=True)
@@ -267,12 +329,20 @@ def test_what_is_missing_is_listed_with_the_way_there(client: Client, sender: An
     assert Campaign.objects.get().state == CampaignState.DRAFT
 
 
-def test_an_editor_prepares_and_may_not_send(client: Client, editor: Any, viewer: Any, campaign: Campaign) -> None:
+def test_an_editor_prepares_and_may_not_send(
+    client: Client, editor: Any, viewer: Any, campaign: Campaign
+) -> None:
     as_role(client, editor)
     page = page_of(client.get(url("campaign-review", campaign)))
     assert url("campaign-send", campaign) not in page.forms
     assert "Somebody with the role Sender lets this one go" in page.text
-    for name in ("campaign-send", "campaign-pause", "campaign-resume", "campaign-cancel", "campaign-retry"):
+    for name in (
+        "campaign-send",
+        "campaign-pause",
+        "campaign-resume",
+        "campaign-cancel",
+        "campaign-retry",
+    ):
         assert client.post(url(name, campaign)).status_code == 403
     as_role(client, viewer)
     assert client.get(url("campaign", campaign)).url == url("campaign-review", campaign)
@@ -285,14 +355,18 @@ def test_an_editor_prepares_and_may_not_send(client: Client, editor: Any, viewer
 @pytest.mark.parametrize(
     "verb", ["send", "book", "pause", "cancel", "retry", "archive", "copy", "delete", "unschedule"]
 )
-def test_looking_at_an_act_does_nothing(client: Client, sender: Any, campaign: Campaign, verb: str) -> None:
+def test_looking_at_an_act_does_nothing(
+    client: Client, sender: Any, campaign: Campaign, verb: str
+) -> None:
     as_role(client, sender)
     assert client.get(url(f"campaign-{verb}", campaign)).status_code == 405
     assert Campaign.objects.get().state == CampaignState.DRAFT
 
 
 # ------------------------------------------------------------------ on its way
-def test_every_number_of_the_balance_sheet_opens_its_names(client: Client, viewer: Any, campaign: Campaign) -> None:
+def test_every_number_of_the_balance_sheet_opens_its_names(
+    client: Client, viewer: Any, campaign: Campaign
+) -> None:
     run = lifecycle.send_now(campaign=campaign, by=TESTER, now=timezone.now())
     plan(run)
     as_role(client, viewer)
@@ -304,9 +378,20 @@ def test_every_number_of_the_balance_sheet_opens_its_names(client: Client, viewe
     names = reverse("dashboard:deliveries")
     for line in lines:
         for channel, _, count in line.cells:
-            link = next((link for link in page.links if f"status={line.status}" in link and f"={channel}" in link), "")
+            link = next(
+                (
+                    link
+                    for link in page.links
+                    if f"status={line.status}" in link and f"={channel}" in link
+                ),
+                "",
+            )
             assert bool(count) == link.startswith(f"{names}?notification={run.notification.uid}")
-    shown = page_of(client.get(f"{names}?notification={run.notification.uid}&status=skipped&reason=unsubscribed"))
+    shown = page_of(
+        client.get(
+            f"{names}?notification={run.notification.uid}&status=skipped&reason=unsubscribed"
+        )
+    )
     assert "Борис Иванов" in shown.text
     assert "Anna Weber" not in shown.text
 
@@ -318,10 +403,19 @@ def test_what_waits_for_a_digest_is_told_with_how_long_it_takes(
     as_role(client, viewer)
     assert "digest" not in page_of(client.get(url("campaign", campaign))).text
     friday = dt.datetime(2027, 6, 4, 15, tzinfo=dt.UTC)
-    for days, row in enumerate(Delivery.objects.filter(channel="in_app", status="pending").order_by("pk")):
-        move(Delivery.objects.filter(pk=row.pk), DeliveryStatus.HELD, due_at=friday - dt.timedelta(days=days))
+    for days, row in enumerate(
+        Delivery.objects.filter(channel="in_app", status="pending").order_by("pk")
+    ):
+        move(
+            Delivery.objects.filter(pk=row.pk),
+            DeliveryStatus.HELD,
+            due_at=friday - dt.timedelta(days=days),
+        )
     text = page_of(client.get(url("campaign", campaign))).text
-    assert "2 messages wait for digests, as their readers wish: the last until 4 Jun 2027, 15:00" in text
+    assert (
+        "2 messages wait for digests, as their readers wish: the last until 4 Jun 2027, 15:00"
+        in text
+    )
     move(Delivery.objects.filter(due_at=friday), DeliveryStatus.PENDING)
     text = page_of(client.get(url("campaign", campaign))).text
     assert "One message waits for a digest, as its reader wishes: until 3 Jun 2027" in text
@@ -346,7 +440,9 @@ def test_a_mail_server_that_is_down_is_named_where_the_waiting_is_seen(
     client: Client, viewer: Any, campaign: Campaign
 ) -> None:
     now = timezone.now()
-    account = ProviderAccount.objects.create(name="Main", provider="smtp", channel=Channel.EMAIL, created_at=now)
+    account = ProviderAccount.objects.create(
+        name="Main", provider="smtp", channel=Channel.EMAIL, created_at=now
+    )
     plan(lifecycle.send_now(campaign=campaign, by=TESTER, now=now))
     pages = [url("campaign", campaign), reverse("dashboard:home"), reverse("dashboard:home-live")]
     pages.append(reverse("dashboard:notification", args=[campaign.runs.get().notification.uid]))
@@ -356,7 +452,10 @@ def test_a_mail_server_that_is_down_is_named_where_the_waiting_is_seen(
     pause(account, detail="mail.example:25 can't be reached: Connection refused", now=now)
     for address in pages:
         text = page_of(client.get(address)).text
-        assert "Email can't leave just now: mail.example:25 can't be reached: Connection refused." in text
+        assert (
+            "Email can't leave just now: mail.example:25 can't be reached: Connection refused."
+            in text
+        )
         assert "it goes out by itself later" in text
     ProviderAccount.objects.update(enabled=False)
     assert "No account for Email is switched on" in page_of(client.get(pages[0])).text
@@ -365,9 +464,13 @@ def test_a_mail_server_that_is_down_is_named_where_the_waiting_is_seen(
 def test_devices_of_a_service_without_an_account_are_named_before_the_campaign_leaves_and_while_they_wait(
     client: Client, sender: Any, anna: Any
 ) -> None:
-    """With FCM alone nothing goes to Apple's devices; until now they waited in silence until the message expired."""
+    """With FCM alone nothing goes to Apple's devices;
+    until now they waited in silence until the message expired.
+    """
     now = timezone.now()
-    ProviderAccount.objects.create(name="Google", provider="fcm", channel=Channel.PUSH, created_at=now)
+    ProviderAccount.objects.create(
+        name="Google", provider="fcm", channel=Channel.PUSH, created_at=now
+    )
     kind = make_type(channels=["push"], default_channels=["push"])
     words = {"en": {"push": {"title": "News", "body": "Read it"}}}
     pushed = make_campaign(notification_type=kind, channels=["push"], translations=words)
@@ -378,20 +481,29 @@ def test_devices_of_a_service_without_an_account_are_named_before_the_campaign_l
     register_app(follower=anna, service="apns", token="a" * 64, by=TESTER, now=now)
     assert said in page_of(client.get(url("campaign-review", pushed))).text
     plan(lifecycle.send_now(campaign=pushed, by=TESTER, now=now))
-    pages = [url("campaign", pushed), reverse("dashboard:notification", args=[pushed.runs.get().notification.uid])]
+    pages = [
+        url("campaign", pushed),
+        reverse("dashboard:notification", args=[pushed.runs.get().notification.uid]),
+    ]
     assert all(said in page_of(client.get(page)).text for page in pages)
-    ProviderAccount.objects.create(name="Apple", provider="apns", channel=Channel.PUSH, created_at=now)
+    ProviderAccount.objects.create(
+        name="Apple", provider="apns", channel=Channel.PUSH, created_at=now
+    )
     assert all("No account" not in page_of(client.get(page)).text for page in pages)
 
 
-def test_a_new_campaign_does_not_begin_as_a_kind_that_nobody_can_refuse(client: Client, editor: Any) -> None:
+def test_a_new_campaign_does_not_begin_as_a_kind_that_nobody_can_refuse(
+    client: Client, editor: Any
+) -> None:
     make_type("security", category=Category.CRITICAL, commercial=False, position=1)
     make_type("news", position=2)
     page = as_role(client, editor).get(reverse("dashboard:campaign-add"))
     assert page.context["form"]["notification_type"].value() == "news"
 
 
-def test_pause_resume_and_cancel_say_what_they_did(client: Client, sender: Any, campaign: Campaign) -> None:
+def test_pause_resume_and_cancel_say_what_they_did(
+    client: Client, sender: Any, campaign: Campaign
+) -> None:
     plan(lifecycle.send_now(campaign=campaign, by=TESTER, now=timezone.now()))
     as_role(client, sender)
     said = [
@@ -404,7 +516,10 @@ def test_pause_resume_and_cancel_say_what_they_did(client: Client, sender: Any, 
     assert "there is nothing to cancel" in said[3]
     client.post(url("campaign-archive", campaign), follow=True)
     assert "Spring news" not in page_of(client.get(reverse("dashboard:campaigns"))).text
-    assert "Spring news" in page_of(client.get(f"{reverse('dashboard:campaigns')}?state=archived")).text
+    assert (
+        "Spring news"
+        in page_of(client.get(f"{reverse('dashboard:campaigns')}?state=archived")).text
+    )
 
 
 def test_a_copy_leaves_out_what_is_gone(client: Client, editor: Any, campaign: Campaign) -> None:
@@ -432,14 +547,18 @@ def test_the_list_costs_the_same_for_one_and_for_many(
     with django_assert_max_num_queries(8):
         page = page_of(client.get(reverse("dashboard:campaigns")))
     assert "0 of 4" in page.text
-    assert "Campaign 3" in page_of(client.get(f"{reverse('dashboard:campaigns')}?q=campaign+3")).text
+    assert (
+        "Campaign 3" in page_of(client.get(f"{reverse('dashboard:campaigns')}?q=campaign+3")).text
+    )
 
 
 # ------------------------------------------------------------------ opens and clicks
 LINKS = {"en": {"email": {"subject": "Hi", "html": '<p><a href="https://example.com/a">A</a></p>'}}}
 
 
-def test_the_page_tells_who_opened_and_clicked(client: Client, viewer: Any, anna: Any, boris: Any) -> None:
+def test_the_page_tells_who_opened_and_clicked(
+    client: Client, viewer: Any, anna: Any, boris: Any
+) -> None:
     campaign = make_campaign(translations=LINKS, channels=["email"])
     plan(lifecycle.send_now(campaign=campaign, by=TESTER, now=timezone.now()))
     mine = Delivery.objects.get(follower=anna)
@@ -469,7 +588,9 @@ def test_a_campaign_that_counts_nothing_says_so(client: Client, sender: Any, ann
     as_role(client, sender)
     page = page_of(client.get(url("campaign-content", campaign)))
     assert "Count opens and clicks" in page.text
-    client.post(url("campaign-content", campaign), typed_content(campaign))  # a box that is not ticked is not sent
+    client.post(
+        url("campaign-content", campaign), typed_content(campaign)
+    )  # a box that is not ticked is not sent
     campaign.refresh_from_db()
     assert not campaign.tracking
     client.post(url("campaign-content", campaign), typed_content(campaign, tracking="on"))

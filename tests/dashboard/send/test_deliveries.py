@@ -1,4 +1,6 @@
-"""Deliveries and notifications in the dashboard: every number opens its names, every row tells its way."""
+"""Deliveries and notifications in the dashboard: every number opens its names,
+every row tells its way.
+"""
 
 from typing import Any
 
@@ -38,7 +40,9 @@ def sent(
 ) -> Notification:
     """Anna got it, Boris had unsubscribed, Dana has no address, and Emil's server refused him."""
     emil = make_follower(email="emil@example.com", name="Emil Refused")
-    receiver.answers["RCPT"] = lambda address: "550 5.7.1 No such user" if address == "emil@example.com" else None
+    receiver.answers["RCPT"] = lambda address: (
+        "550 5.7.1 No such user" if address == "emil@example.com" else None
+    )
     notification = tell(news, [anna, boris, dana, emil], version=version)
     drain()
     notification.refresh_from_db()
@@ -77,15 +81,28 @@ def test_the_list_says_why_not_in_words(client: Client, viewer: Any, sent: Notif
     assert "the receiving server refused the address" in page.text
 
 
-def test_hand_written_filters_break_nothing(client: Client, viewer: Any, sent: Notification) -> None:
+def test_hand_written_filters_break_nothing(
+    client: Client, viewer: Any, sent: Notification
+) -> None:
     as_role(client, viewer)
-    asked = {"status": "zebra", "channel": "pigeon", "notification": "17", "after": "x", "before": "-1"}
+    asked = {
+        "status": "zebra",
+        "channel": "pigeon",
+        "notification": "17",
+        "after": "x",
+        "before": "-1",
+    }
     assert client.get(reverse("dashboard:deliveries"), asked).status_code == 200
 
 
-def test_an_empty_list_says_what_will_appear_and_a_stranger_sees_nothing(client: Client, viewer: Any) -> None:
+def test_an_empty_list_says_what_will_appear_and_a_stranger_sees_nothing(
+    client: Client, viewer: Any
+) -> None:
     assert client.get(reverse("dashboard:deliveries")).status_code == 302
-    assert "Nothing was sent yet" in page_of(as_role(client, viewer).get(reverse("dashboard:deliveries"))).text
+    assert (
+        "Nothing was sent yet"
+        in page_of(as_role(client, viewer).get(reverse("dashboard:deliveries"))).text
+    )
 
 
 def test_the_lists_need_few_queries_however_long(
@@ -109,13 +126,19 @@ def test_the_lists_need_few_queries_however_long(
 def test_the_way_of_a_sent_one_tells_why_it_was_allowed_and_what_the_provider_called_it(
     client: Client, viewer: Any, sent: Notification
 ) -> None:
-    page = page_of(as_role(client, viewer).get(reverse("dashboard:delivery", args=[of("Anna Weber").uid])))
+    page = page_of(
+        as_role(client, viewer).get(reverse("dashboard:delivery", args=[of("Anna Weber").uid]))
+    )
     assert "Allowed: is on by default" in page.text
     assert "Handed over through Receiver at attempt 1" in page.text
 
 
-def test_the_way_of_a_skipped_one_tells_the_rule(client: Client, viewer: Any, sent: Notification) -> None:
-    page = page_of(as_role(client, viewer).get(reverse("dashboard:delivery", args=[of("Борис Иванов").uid])))
+def test_the_way_of_a_skipped_one_tells_the_rule(
+    client: Client, viewer: Any, sent: Notification
+) -> None:
+    page = page_of(
+        as_role(client, viewer).get(reverse("dashboard:delivery", args=[of("Борис Иванов").uid]))
+    )
     assert "Decided against: unsubscribed from everything" in page.text
 
 
@@ -123,10 +146,8 @@ def test_a_failed_one_shows_the_servers_words_and_can_be_sent_again(
     client: Client, sender: Any, viewer: Any, sent: Notification, receiver: Receiver
 ) -> None:
     failed = of("Emil Refused")
-    page_url, retry_url = (
-        reverse("dashboard:delivery", args=[failed.uid]),
-        reverse("dashboard:delivery-retry", args=[failed.uid]),
-    )
+    page_url = reverse("dashboard:delivery", args=[failed.uid])
+    retry_url = reverse("dashboard:delivery-retry", args=[failed.uid])
     page = page_of(as_role(client, viewer).get(page_url))
     assert "No such user" in page.text
     assert retry_url not in page.forms
@@ -153,13 +174,21 @@ def doubtful(version: Version, receiver: Receiver, anna: Any) -> Delivery:
     return delivery
 
 
-def test_a_doubt_is_explained_and_settled_as_sent(client: Client, sender: Any, doubtful: Delivery) -> None:
+def test_a_doubt_is_explained_and_settled_as_sent(
+    client: Client, sender: Any, doubtful: Delivery
+) -> None:
     as_role(client, sender)
-    assert "Perhaps it arrived" in page_of(client.get(reverse("dashboard:delivery", args=[doubtful.uid]))).text
+    assert (
+        "Perhaps it arrived"
+        in page_of(client.get(reverse("dashboard:delivery", args=[doubtful.uid]))).text
+    )
     settle = reverse("dashboard:delivery-settle", args=[doubtful.uid])
     assert "counts as sent" in page_of(client.post(settle, {"action": "sent"}, follow=True)).text
     assert stands(doubtful.notification) == {"sent": 1}
-    assert "Somebody was faster" in page_of(client.post(settle, {"action": "resend"}, follow=True)).text
+    assert (
+        "Somebody was faster"
+        in page_of(client.post(settle, {"action": "resend"}, follow=True)).text
+    )
 
 
 def test_a_doubt_is_settled_by_sending_again_with_the_same_message_id(
@@ -183,7 +212,9 @@ def test_an_editor_can_not_settle_a_doubt(client: Client, editor: Any, doubtful:
 def test_the_balance_sheet_adds_up_and_each_number_opens_its_names(
     client: Client, viewer: Any, sent: Notification
 ) -> None:
-    context = as_role(client, viewer).get(reverse("dashboard:notification", args=[sent.uid])).context
+    context = (
+        as_role(client, viewer).get(reverse("dashboard:notification", args=[sent.uid])).context
+    )
     lines = context["lines"]
     assert sum(line.total for line in lines) == context["sheet"].total == 4
     for line in lines:
@@ -192,13 +223,20 @@ def test_the_balance_sheet_adds_up_and_each_number_opens_its_names(
 
 
 def test_a_sender_pauses_resumes_and_cancels_and_the_answer_is_truthful(
-    client: Client, sender: Any, news: NotificationType, version: Version, receiver: Receiver, anna: Any
+    client: Client,
+    sender: Any,
+    news: NotificationType,
+    version: Version,
+    receiver: Receiver,
+    anna: Any,
 ) -> None:
     notification = tell(news, [anna], version=version)
     as_role(client, sender)
 
     def do(verb: str) -> str:
-        answer = client.post(reverse(f"dashboard:notification-{verb}", args=[notification.uid]), follow=True)
+        answer = client.post(
+            reverse(f"dashboard:notification-{verb}", args=[notification.uid]), follow=True
+        )
         return page_of(answer).text
 
     assert "Paused." in do("pause")
@@ -216,7 +254,9 @@ def test_an_editor_may_look_but_not_stop(
     client: Client, editor: Any, news: NotificationType, version: Version, anna: Any
 ) -> None:
     notification = tell(news, [anna], version=version)
-    page = page_of(as_role(client, editor).get(reverse("dashboard:notification", args=[notification.uid])))
+    page = page_of(
+        as_role(client, editor).get(reverse("dashboard:notification", args=[notification.uid]))
+    )
     assert page.forms == {reverse("dashboard:logout")}
     for verb in ("pause", "resume", "cancel", "retry"):
         url = reverse(f"dashboard:notification-{verb}", args=[notification.uid])
@@ -226,9 +266,13 @@ def test_an_editor_may_look_but_not_stop(
     assert notification.state != NotificationState.CANCELLED
 
 
-def test_only_the_failed_are_sent_again(client: Client, sender: Any, sent: Notification, receiver: Receiver) -> None:
+def test_only_the_failed_are_sent_again(
+    client: Client, sender: Any, sent: Notification, receiver: Receiver
+) -> None:
     receiver.answers.clear()
-    answer = as_role(client, sender).post(reverse("dashboard:notification-retry", args=[sent.uid]), follow=True)
+    answer = as_role(client, sender).post(
+        reverse("dashboard:notification-retry", args=[sent.uid]), follow=True
+    )
     assert "1 failed deliveries are back in the queue" in page_of(answer).text
     drain()
     assert sorted(receiver.recipients) == ["anna@example.com", "emil@example.com"]
@@ -236,7 +280,12 @@ def test_only_the_failed_are_sent_again(client: Client, sender: Any, sent: Notif
 
 
 def test_the_live_part_comes_alone_for_htmx_and_stops_asking_when_all_is_done(
-    client: Client, viewer: Any, sent: Notification, news: NotificationType, version: Version, anna: Any
+    client: Client,
+    viewer: Any,
+    sent: Notification,
+    news: NotificationType,
+    version: Version,
+    anna: Any,
 ) -> None:
     as_role(client, viewer)
     live = tell(news, [anna], version=version)
@@ -260,12 +309,21 @@ def test_the_list_of_notifications_is_filtered_by_state_and_type(
 
 
 def test_what_was_judged_at_planning_is_judged_again_at_sending(
-    client: Client, viewer: Any, news: NotificationType, version: Version, receiver: Receiver, anna: Any
+    client: Client,
+    viewer: Any,
+    news: NotificationType,
+    version: Version,
+    receiver: Receiver,
+    anna: Any,
 ) -> None:
     notification = tell(news, [anna], version=version)
     unsubscribe(follower=anna, source="test", by=TESTER, now=timezone.now())
     drain()
-    page = page_of(as_role(client, viewer).get(reverse("dashboard:delivery", args=[Delivery.objects.get().uid])))
+    page = page_of(
+        as_role(client, viewer).get(
+            reverse("dashboard:delivery", args=[Delivery.objects.get().uid])
+        )
+    )
     assert "Decided against: unsubscribed from everything" in page.text
     assert stands(notification) == {"skipped": 1}
     assert replay.retry_failed(notification=notification, by=TESTER, now=timezone.now()) == 0
@@ -280,7 +338,9 @@ def test_a_campaigns_run_is_stopped_on_the_campaigns_own_page(
     page = page_of(client.get(reverse("dashboard:notification", args=[run.notification.uid])))
     assert page.forms == {reverse("dashboard:logout")}
     assert reverse("dashboard:campaign", args=[campaign.uid]) in page.links
-    answer = client.post(reverse("dashboard:notification-cancel", args=[run.notification.uid]), follow=True)
+    answer = client.post(
+        reverse("dashboard:notification-cancel", args=[run.notification.uid]), follow=True
+    )
     assert "This is a run of the campaign Autumn" in page_of(answer).text
     run.notification.refresh_from_db()
     assert run.notification.state != NotificationState.CANCELLED
@@ -288,7 +348,9 @@ def test_a_campaigns_run_is_stopped_on_the_campaigns_own_page(
 
 # ---------------------------------------------------------------- digests, chains, taking back
 @pytest.fixture
-def held(news: NotificationType, version: Version, receiver: Receiver, anna: Any) -> list[Notification]:
+def held(
+    news: NotificationType, version: Version, receiver: Receiver, anna: Any
+) -> list[Notification]:
     """Two mails that wait for Anna's hour, which has come."""
     NotificationType.objects.update(digest=True)
     told = [tell(news, [anna], version=version) for _ in range(2)]
@@ -301,14 +363,20 @@ def test_what_is_held_says_so_and_what_was_gathered_leads_to_its_digest(
 ) -> None:
     as_role(client, viewer)
     one = reverse("dashboard:delivery", args=[held[0].deliveries.get().uid])
-    assert "1 of them for a digest" in page_of(client.get(reverse("dashboard:notification", args=[held[0].uid]))).text
+    assert (
+        "1 of them for a digest"
+        in page_of(client.get(reverse("dashboard:notification", args=[held[0].uid]))).text
+    )
     assert "Held for a digest" in page_of(client.get(one)).text
     flush.flush(now=timezone.now())
     gathered = Delivery.objects.get(notification__source="digest")
     page = page_of(client.get(one))
     assert "went out as part of a digest" in page.text
     assert (digest_page := reverse("dashboard:delivery", args=[gathered.uid])) in page.links
-    assert "What it gathers 2 messages Hello Anna Weber Hello Anna Weber" in page_of(client.get(digest_page)).text
+    assert (
+        "What it gathers 2 messages Hello Anna Weber Hello Anna Weber"
+        in page_of(client.get(digest_page)).text
+    )
 
 
 def test_a_notification_is_taken_back_on_its_page_by_those_who_may_send(
@@ -317,7 +385,10 @@ def test_a_notification_is_taken_back_on_its_page_by_those_who_may_send(
     kind = make_type("hint", category="informational", fallback=["in_app", "email"])
     notification = tell(kind, [anna], version=version, channels=["in_app", "email"])
     drain()
-    url, act = (reverse(f"dashboard:notification{part}", args=[notification.uid]) for part in ("", "-retract"))
+    url, act = (
+        reverse(f"dashboard:notification{part}", args=[notification.uid])
+        for part in ("", "-retract")
+    )
     page = page_of(as_role(client, viewer).get(url))
     assert "In-app, then Email" in page.text
     assert act not in page.forms

@@ -20,12 +20,15 @@ from tests.dashboard.pages import as_role, page_of
 from tests.make import TESTER, make_template, make_type
 
 pytestmark = pytest.mark.django_db
-RULE_ADD, RECURRING_ADD = "dashboard:event-rule-add", "dashboard:recurring-add"
+RULE_ADD = "dashboard:event-rule-add"
+RECURRING_ADD = "dashboard:recurring-add"
 
 
 @pytest.fixture(autouse=True)
 def spoken() -> None:
-    accounts_edit.add_account(name="Inbox", provider_key="in_app", settings={}, by=TESTER, now=timezone.now())
+    accounts_edit.add_account(
+        name="Inbox", provider_key="in_app", settings={}, by=TESTER, now=timezone.now()
+    )
     kind = make_type("orders", category="informational")
     TypeTemplate.objects.create(notification_type=kind, template=make_template("paid"))
 
@@ -33,18 +36,39 @@ def spoken() -> None:
 def rule_form(*rows: tuple[str, str, str], **fields: Any) -> dict[str, Any]:
     typed = {"rows-TOTAL_FORMS": str(len(rows)), "rows-INITIAL_FORMS": "0"}
     for number, row in enumerate(rows):
-        typed |= {f"rows-{number}-{name}": text for name, text in zip(("field", "op", "value"), row, strict=True)}
-    known = {"name": "Paid", "event": "order.*", "notification_type": "orders", "channels": ["in_app"]}
-    return known | {"to": "follower", "match": "all", "delay": "0", "unit": "minutes", "active": "on"} | typed | fields
+        typed |= {
+            f"rows-{number}-{name}": text
+            for name, text in zip(("field", "op", "value"), row, strict=True)
+        }
+    known = {
+        "name": "Paid",
+        "event": "order.*",
+        "notification_type": "orders",
+        "channels": ["in_app"],
+    }
+    return (
+        known
+        | {"to": "follower", "match": "all", "delay": "0", "unit": "minutes", "active": "on"}
+        | typed
+        | fields
+    )
 
 
-def test_a_rule_is_built_row_by_row_tried_and_its_answer_read(client: Client, sender: Any, anna: Follower) -> None:
+def test_a_rule_is_built_row_by_row_tried_and_its_answer_read(
+    client: Client, sender: Any, anna: Follower
+) -> None:
     as_role(client, sender)
     row = ("data.total", "greater", "100")
     more = client.post(reverse(RULE_ADD), rule_form(row, add="rows"))
     assert b'name="rows-1-field"' in more.content
     assert not EventRule.objects.exists()
-    form = rule_form(row, ("", "is", ""), delay="2", unit="hours", mapping="order = data.number\nwho=follower.name")
+    form = rule_form(
+        row,
+        ("", "is", ""),
+        delay="2",
+        unit="hours",
+        mapping="order = data.number\nwho=follower.name",
+    )
     answer = client.post(reverse(RULE_ADD), form)
     rule = EventRule.objects.get()
     assert answer.url == reverse("dashboard:event-rule", args=[rule.uid])
@@ -54,22 +78,35 @@ def test_a_rule_is_built_row_by_row_tried_and_its_answer_read(client: Client, se
     assert "order = data.number" in shown
     assert 'value="2"' in shown
 
-    sample = {"happened": "order.paid", "follower": "anna@example.com", "data": '{"total": 120, "number": "A-17"}'}
+    sample = {
+        "happened": "order.paid",
+        "follower": "anna@example.com",
+        "data": '{"total": 120, "number": "A-17"}',
+    }
     tried = page_of(client.post(reverse("dashboard:event-rule-test", args=[rule.uid]), sample))
     assert "Notified" in tried.text
     assert "Anna Weber, In app: pending" in tried.text
     assert not Notification.objects.exists()
-    wrong = client.post(reverse("dashboard:event-rule-test", args=[rule.uid]), sample | {"data": "[", "follower": "x"})
+    wrong = client.post(
+        reverse("dashboard:event-rule-test", args=[rule.uid]),
+        sample | {"data": "[", "follower": "x"},
+    )
     assert "This is not JSON" in page_of(wrong).text
-    for evil, said in (('{"total": Infinity}', "Infinity is no number"), ('{"a":' * 5000, "nested too deeply")):
-        answer = client.post(reverse("dashboard:event-rule-test", args=[rule.uid]), sample | {"data": evil})
+    for evil, said in (
+        ('{"total": Infinity}', "Infinity is no number"),
+        ('{"a":' * 5000, "nested too deeply"),
+    ):
+        answer = client.post(
+            reverse("dashboard:event-rule-test", args=[rule.uid]), sample | {"data": evil}
+        )
         assert said in page_of(answer).text
 
     store.record(events=[NewEvent("order.paid", anna, {"total": 20})], now=timezone.now())
     run_rules.work_off()
     event = Event.objects.get()
     listed, told = (
-        page_of(client.get(url)) for url in (reverse("dashboard:events"), reverse("dashboard:event", args=[event.uid]))
+        page_of(client.get(url))
+        for url in (reverse("dashboard:events"), reverse("dashboard:event", args=[event.uid]))
     )
     assert "Did not match" in listed.text
     assert "data.total is “20”, and this asks: data.total is more than “100”" in told.text
@@ -98,9 +135,15 @@ def test_a_rule_that_can_not_be_is_refused_with_what_was_typed_still_there(
     assert not EventRule.objects.exists()
 
 
-def test_whoever_may_not_send_looks_at_rules_and_tries_them_but_changes_none(client: Client, viewer: Any) -> None:
+def test_whoever_may_not_send_looks_at_rules_and_tries_them_but_changes_none(
+    client: Client, viewer: Any
+) -> None:
     kind = make_type("other", category="informational")
-    rule = make_rule(values=RuleValues(name="R", event="a.b", notification_type=kind), by=TESTER, now=timezone.now())
+    rule = make_rule(
+        values=RuleValues(name="R", event="a.b", notification_type=kind),
+        by=TESTER,
+        now=timezone.now(),
+    )
     as_role(client, viewer)
     url = reverse("dashboard:event-rule", args=[rule.uid])
     assert "Save" not in page_of(client.get(url)).text
@@ -110,12 +153,24 @@ def test_whoever_may_not_send_looks_at_rules_and_tries_them_but_changes_none(cli
 
 
 def recurring_form(**fields: Any) -> dict[str, Any]:
-    known = {"name": "Morning", "notification_type": "orders", "channels": ["in_app"], "everyone": "on"}
-    known |= {"kind": "weekly", "times": "09:00, 18:00", "weekdays": ["monday"], "zone_mode": "named"}
+    known = {
+        "name": "Morning",
+        "notification_type": "orders",
+        "channels": ["in_app"],
+        "everyone": "on",
+    }
+    known |= {
+        "kind": "weekly",
+        "times": "09:00, 18:00",
+        "weekdays": ["monday"],
+        "zone_mode": "named",
+    }
     return known | {"zone": "Europe/Berlin", "missed": "skip", "tolerance": "15"} | fields
 
 
-def test_something_recurring_is_looked_at_made_paused_and_changed(client: Client, sender: Any, anna: Follower) -> None:
+def test_something_recurring_is_looked_at_made_paused_and_changed(
+    client: Client, sender: Any, anna: Follower
+) -> None:
     as_role(client, sender)
     looked = page_of(client.post(reverse(RECURRING_ADD), recurring_form(name="", show="1")))
     assert looked.text.count("Monday, ") == 5
@@ -163,7 +218,9 @@ def test_something_recurring_is_looked_at_made_paused_and_changed(client: Client
         ({"data": "[1]"}, "Write an object"),
     ],
 )
-def test_what_can_not_recur_is_refused_in_words(client: Client, sender: Any, fields: dict[str, str], said: str) -> None:
+def test_what_can_not_recur_is_refused_in_words(
+    client: Client, sender: Any, fields: dict[str, str], said: str
+) -> None:
     as_role(client, sender)
     assert said in page_of(client.post(reverse(RECURRING_ADD), recurring_form(**fields))).text
     assert not Recurring.objects.exists()

@@ -1,4 +1,6 @@
-"""What did not arrive, by reason and sender: counted from the tallies, opened by name, sent again by who may."""
+"""What did not arrive, by reason and sender: counted from the tallies, opened by name,
+sent again by who may.
+"""
 
 from typing import Any
 
@@ -17,13 +19,16 @@ from tests.make import TESTER, make_follower, make_type
 from tests.notifications.world import drain, make_version, stands, tell
 from tests.receiver import Receiver
 
-URL, AGAIN = "dashboard:undelivered", "dashboard:undelivered-again"
+URL = "dashboard:undelivered"
+AGAIN = "dashboard:undelivered-again"
 
 
 @pytest.fixture
 def receipts(receiver: Receiver) -> Notification:
     """Three that a program sent: two refused, one in doubt."""
-    receiver.answers["RCPT"] = lambda address: "550 5.7.1 no such user" if address.startswith("gone") else None
+    receiver.answers["RCPT"] = lambda address: (
+        "550 5.7.1 no such user" if address.startswith("gone") else None
+    )
     receiver.answers["DOT"] = "accept"
     people = [make_follower(email=f"{name}@example.com") for name in ("gone1", "gone2", "perhaps")]
     kind = make_type("receipt", category="informational", doubt_policy="hold")
@@ -49,7 +54,12 @@ def test_groups_tell_reason_sender_and_count_and_open_their_names(
     client: Client, viewer: Any, campaign: Campaign
 ) -> None:
     page = page_of(as_role(client, viewer).get(reverse(URL)))
-    for words in ("The receiving server refused the address", "Handed over perhaps", "Spring news", "Programs and"):
+    for words in (
+        "The receiving server refused the address",
+        "Handed over perhaps",
+        "Spring news",
+        "Programs and",
+    ):
         assert words in page.text
     assert not page.forms & {reverse(AGAIN)}, "looking is not sending"
     found = [link for link in page.links if link.startswith(reverse("dashboard:deliveries") + "?")]
@@ -62,8 +72,12 @@ def test_filters_narrow_it(client: Client, viewer: Any, campaign: Campaign) -> N
     only_doubt = page_of(client.get(reverse(URL), {"status": "in_doubt"})).text
     assert "Handed over perhaps" in only_doubt
     assert "refused the address" not in only_doubt
-    only_news = client.get(reverse(URL), {"type": campaign.notification_type.key}).context["reasons"]
-    assert [[line["campaign"] for line in section["lines"]] for section in only_news] == [[campaign]]
+    only_news = client.get(reverse(URL), {"type": campaign.notification_type.key}).context[
+        "reasons"
+    ]
+    assert [[line["campaign"] for line in section["lines"]] for section in only_news] == [
+        [campaign]
+    ]
     assert "Nothing matches" in page_of(client.get(reverse(URL), {"type": "unknown"})).text
 
 
@@ -95,7 +109,10 @@ def test_a_campaign_s_failed_ones_are_sent_again(
 ) -> None:
     sent = campaign.runs.get().notification
     chosen = {"status": "failed", "reason": "refused_recipient", "notification": str(sent.uid)}
-    assert "1 message goes out again" in page_of(as_role(client, sender).post(reverse(AGAIN), chosen, follow=True)).text
+    assert (
+        "1 message goes out again"
+        in page_of(as_role(client, sender).post(reverse(AGAIN), chosen, follow=True)).text
+    )
     campaign.refresh_from_db()
     assert campaign.state == "sending"
     drain()
@@ -106,7 +123,9 @@ def test_a_campaign_s_failed_ones_are_sent_again(
 def test_doubtful_ones_keep_their_message_id(
     client: Client, sender: Any, receipts: Notification, receiver: Receiver
 ) -> None:
-    as_role(client, sender).post(reverse(AGAIN), {"status": "in_doubt", "reason": "in_doubt", "type": "receipt"})
+    as_role(client, sender).post(
+        reverse(AGAIN), {"status": "in_doubt", "reason": "in_doubt", "type": "receipt"}
+    )
     drain()
     ids = [mail.message_id for mail in receiver.arrived if mail.recipient == "perhaps@example.com"]
     assert (len(ids), len(set(ids))) == (2, 1)
@@ -116,24 +135,36 @@ def test_an_order_under_way_is_shown_with_how_far_it_is(
     client: Client, sender: Any, receipts: Notification, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("apps.notifications.books.transitions.CHUNK", 1)
-    as_role(client, sender).post(reverse(AGAIN), {"status": "failed", "reason": "", "type": "receipt"})
-    assert "1 of 2 are back in the queue, ordered by Selma" in page_of(client.get(reverse(URL))).text
+    as_role(client, sender).post(
+        reverse(AGAIN), {"status": "failed", "reason": "", "type": "receipt"}
+    )
+    assert (
+        "1 of 2 are back in the queue, ordered by Selma" in page_of(client.get(reverse(URL))).text
+    )
     replay.replay_rest(replay_id=Replay.objects.get().pk)
     assert "are back in the queue" not in page_of(client.get(reverse(URL))).text
 
 
 @pytest.mark.parametrize("role", ["viewer", "editor"])
-def test_who_may_not_send_sends_nothing_again(client: Client, request: Any, receipts: Notification, role: str) -> None:
+def test_who_may_not_send_sends_nothing_again(
+    client: Client, request: Any, receipts: Notification, role: str
+) -> None:
     as_role(client, request.getfixturevalue(role))
     chosen = {"status": "failed", "reason": "", "type": "receipt"}
     assert client.post(reverse(AGAIN), chosen).status_code == 403
     assert Delivery.objects.filter(status="failed").count() == 2
 
 
-def test_what_was_written_by_hand_does_no_harm(client: Client, sender: Any, receipts: Notification) -> None:
+def test_what_was_written_by_hand_does_no_harm(
+    client: Client, sender: Any, receipts: Notification
+) -> None:
     as_role(client, sender)
     assert client.get(reverse(AGAIN)).status_code == 405
-    for typed in ({"status": "sent", "type": "receipt"}, {"status": "failed"}, {"status": "failed", "type": "nope"}):
+    for typed in (
+        {"status": "sent", "type": "receipt"},
+        {"status": "failed"},
+        {"status": "failed", "type": "nope"},
+    ):
         assert client.post(reverse(AGAIN), typed).status_code in (302, 404)
     assert client.post(reverse(AGAIN), {"status": "failed", "notification": "x"}).status_code == 404
     control.cancel(notification=tell_again(receipts), by=TESTER, now=receipts.created_at)
@@ -141,4 +172,6 @@ def test_what_was_written_by_hand_does_no_harm(client: Client, sender: Any, rece
 
 
 def tell_again(before: Notification) -> Notification:
-    return tell(before.notification_type, [make_follower(email="late@example.com")], version=before.version)
+    return tell(
+        before.notification_type, [make_follower(email="late@example.com")], version=before.version
+    )

@@ -51,7 +51,8 @@ def test_growth_counts_who_came_in_this_week(db):
 def test_the_page_asks_the_same_few_questions_however_much_there_is(
     client, viewer, receiver, people, django_assert_max_num_queries
 ):
-    kind, version = make_type("news"), make_version()
+    kind = make_type("news")
+    version = make_version()
     for number in range(people):
         tell(kind, [make_follower(email=f"f{number}@example.com")], version=version)
     as_role(client, viewer)

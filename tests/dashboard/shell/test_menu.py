@@ -1,4 +1,6 @@
-"""Every page of the menu and every address: who may open it, at what cost, and that nothing inline is in it."""
+"""Every page of the menu and every address: who may open it, at what cost,
+and that nothing inline is in it.
+"""
 
 import pytest
 from django.urls import URLPattern, reverse
@@ -21,7 +23,9 @@ def addresses() -> list[URLPattern]:
 
 
 def sample(pattern: URLPattern) -> str:
-    """An address of this shape; what it names need not exist, because the guard stands before the look-up."""
+    """An address of this shape; what it names need not exist,
+    because the guard stands before the look-up.
+    """
     values = {}
     for name, converter in pattern.pattern.converters.items():
         kind = type(converter).__name__.removesuffix("Converter").lower()
@@ -39,7 +43,9 @@ def guard_of(pattern: URLPattern) -> Capability | None:
 
 
 @pytest.mark.parametrize("role", Role.values)
-def test_every_item_of_the_menu_opens_for_whom_it_is_shown(client, db, role, django_assert_max_num_queries):
+def test_every_item_of_the_menu_opens_for_whom_it_is_shown(
+    client, db, role, django_assert_max_num_queries
+):
     now = timezone.now()
     for number in range(5):
         make_follower(email=f"f{number}@example.com", tags=["a", f"b{number}"], now=now)
@@ -81,14 +87,27 @@ def test_there_is_one_address_of_each_name():
 
 
 def test_operators_get_the_tables_and_the_books_are_read_only(client, admin, viewer):
-    assert as_role(client, admin).get("/admin/").status_code == 302  # an administrator is no operator yet
+    assert (
+        as_role(client, admin).get("/admin/").status_code == 302
+    )  # an administrator is no operator yet
     admin.is_staff = True
     admin.save()
     client.force_login(admin)
-    for address in ("", "followers/follower/", "accounts/user/", "accounts/auditentry/", "notifications/delivery/"):
+    for address in (
+        "",
+        "followers/follower/",
+        "accounts/user/",
+        "accounts/auditentry/",
+        "notifications/delivery/",
+    ):
         assert client.get(f"/admin/{address}").status_code == 200, address
     assert client.get("/admin/followers/tag/add/").status_code == 200
-    for book in ("accounts/auditentry", "notifications/delivery", "notifications/tally", "followers/consentrecord"):
+    for book in (
+        "accounts/auditentry",
+        "notifications/delivery",
+        "notifications/tally",
+        "followers/consentrecord",
+    ):
         assert client.get(f"/admin/{book}/add/").status_code == 403
     viewer.is_staff = True
     viewer.save()

@@ -7,7 +7,14 @@ import pytest
 from django.utils import timezone
 
 from apps.accounts.models import AuditEntry
-from apps.followers.consent.acts import Locked, UnknownCell, Words, resubscribe, set_preferences, unsubscribe
+from apps.followers.consent.acts import (
+    Locked,
+    UnknownCell,
+    Words,
+    resubscribe,
+    set_preferences,
+    unsubscribe,
+)
 from apps.followers.consent.matrix import matrix
 from apps.followers.consent.suppression import release, suppress
 from apps.followers.consent.verdict import Reason
@@ -29,12 +36,20 @@ ANNA_HERSELF = Actor(ActorKind.FOLLOWER, label="follower", ip="203.0.113.9")
 
 
 def said(follower: Follower, **words: Any) -> Any:
-    values: dict[str, Any] = {"cells": {}, "mutes": {}, "source": "preference_center", "by": ANNA_HERSELF, "now": NOW}
+    values: dict[str, Any] = {
+        "cells": {},
+        "mutes": {},
+        "source": "preference_center",
+        "by": ANNA_HERSELF,
+        "now": NOW,
+    }
     return set_preferences(follower=follower, **(values | words))
 
 
 def proofs(follower: Follower) -> list[str]:
-    return list(follower.consent_records.exclude(source="test").order_by("id").values_list("act", flat=True))
+    return list(
+        follower.consent_records.exclude(source="test").order_by("id").values_list("act", flat=True)
+    )
 
 
 def facts(kind: str) -> int:
@@ -63,7 +78,11 @@ def test_unsubscribing_is_stored_proven_and_told(anna: Follower) -> None:
     assert anna.subscribed is False  # the caller's object too
     proof = anna.consent_records.first()
     assert proof is not None
-    assert (proof.act, proof.source, proof.scope) == ("unsubscribed", "preference_center", {"all": True})
+    assert (proof.act, proof.source, proof.scope) == (
+        "unsubscribed",
+        "preference_center",
+        {"all": True},
+    )
     assert (proof.reason, proof.wording, proof.user_agent) == ("Too many", "2026-11", "Firefox")
     assert (proof.ip, proof.actor_kind, proof.at) == ("203.0.113.9", "follower", NOW)
     assert AuditEntry.objects.get(kind="follower.unsubscribed").subject_id == str(anna.uid)
@@ -122,7 +141,11 @@ def test_giving_before_back_undoes_exactly_what_was_done(anna: Follower) -> None
     make_type("news")
     make_type("offers")
     said(anna, cells={("offers", "email"): False})
-    before = list(Preference.objects.order_by("pk").values_list("notification_type__key", "channel", "allowed"))
+    before = list(
+        Preference.objects.order_by("pk").values_list(
+            "notification_type__key", "channel", "allowed"
+        )
+    )
     change = said(
         anna,
         cells={("news", "email"): False, ("offers", "email"): True},
@@ -135,7 +158,11 @@ def test_giving_before_back_undoes_exactly_what_was_done(anna: Follower) -> None
     undone = said(anna, cells=words.cells, mutes=words.mutes, subscribed=words.subscribed)
     assert undone.after == change.before
     assert undone.before == change.after
-    after = list(Preference.objects.order_by("pk").values_list("notification_type__key", "channel", "allowed"))
+    after = list(
+        Preference.objects.order_by("pk").values_list(
+            "notification_type__key", "channel", "allowed"
+        )
+    )
     assert after == before
     assert not ChannelMute.objects.exists()
     assert Follower.objects.get(pk=anna.pk).subscribed
@@ -163,11 +190,18 @@ def test_a_later_default_does_not_override_an_own_word(anna: Follower) -> None:
     [{"category": "critical"}, {"category": "informational", "locked_channels": ["email"]}],
     ids=["critical", "locked"],
 )
-def test_a_cell_that_must_stay_on_is_refused_and_nothing_else_changes(anna: Follower, fields: dict[str, Any]) -> None:
+def test_a_cell_that_must_stay_on_is_refused_and_nothing_else_changes(
+    anna: Follower, fields: dict[str, Any]
+) -> None:
     make_type("alarm", **fields)
     make_type("news")
     with pytest.raises(Locked, match="alarm on email") as caught:
-        said(anna, cells={("alarm", "email"): False, ("news", "email"): False}, mutes={"email": True}, subscribed=False)
+        said(
+            anna,
+            cells={("alarm", "email"): False, ("news", "email"): False},
+            mutes={"email": True},
+            subscribed=False,
+        )
     assert caught.value.cells == [("alarm", "email")]
     assert not Preference.objects.exists()
     assert proofs(anna) == []
@@ -183,11 +217,16 @@ def test_a_locked_cell_may_still_be_agreed_to(anna: Follower) -> None:
     ("words", "message"),
     [
         ({"cells": {("nothing", "email"): False}}, "no notification type 'nothing'"),
-        ({"cells": {("news", "sms"): False}}, "not offered on 'sms'. It is offered on: email, in_app"),
+        (
+            {"cells": {("news", "sms"): False}},
+            "not offered on 'sms'. It is offered on: email, in_app",
+        ),
         ({"mutes": {"pigeon": True}}, "no channel 'pigeon'"),
     ],
 )
-def test_a_cell_that_is_not_there_is_refused_with_what_is(anna: Follower, words: Any, message: str) -> None:
+def test_a_cell_that_is_not_there_is_refused_with_what_is(
+    anna: Follower, words: Any, message: str
+) -> None:
     make_type("news")
     with pytest.raises(UnknownCell, match=message):
         said(anna, **words)
@@ -198,10 +237,15 @@ def test_the_matrix_shows_ordered_active_types_in_the_followers_language(anna: F
     make_type("late", position=2)
     make_type("gone", active=False)
     make_type(
-        "early", position=1, translations={"ru": {"name": "Новости", "description": "Раз в месяц"}, "pt": {"name": "N"}}
+        "early",
+        position=1,
+        translations={"ru": {"name": "Новости", "description": "Раз в месяц"}, "pt": {"name": "N"}},
     )
     assert [row.key for row in matrix(anna)] == ["early", "late"]
-    assert (matrix(anna, "ru")[0].name, matrix(anna, "ru")[0].description) == ("Новости", "Раз в месяц")
+    assert (matrix(anna, "ru")[0].name, matrix(anna, "ru")[0].description) == (
+        "Новости",
+        "Раз в месяц",
+    )
     assert matrix(anna, "pt-BR")[0].name == "N"
     assert matrix(anna, "fi")[0].name == "Early"
 
@@ -223,7 +267,12 @@ def test_every_cell_says_what_applies_and_why(anna: Follower, dana: Follower) ->
     assert cell(anna, "news", "email").explanation == "is on by default"
     said(anna, mutes={"email": True})
     muted = cell(anna, "news", "email")
-    assert (muted.on, muted.wanted, muted.reason, muted.source) == (False, True, Reason.CHANNEL_OFF, "channel")
+    assert (muted.on, muted.wanted, muted.reason, muted.source) == (
+        False,
+        True,
+        Reason.CHANNEL_OFF,
+        "channel",
+    )
     unsubscribe(follower=anna, source="staff", by=ANNA_HERSELF, now=NOW)
     assert cell(anna, "news", "email").reason == Reason.UNSUBSCRIBED
     assert cell(anna, "alarm", "email").on
@@ -232,10 +281,21 @@ def test_every_cell_says_what_applies_and_why(anna: Follower, dana: Follower) ->
 
 
 # ---- suppression
-@pytest.mark.parametrize(("reason", "state"), [("hard_bounce", "bounced"), ("complaint", "suppressed")])
-def test_a_suppressed_address_gets_nothing_not_even_critical(anna: Follower, reason: str, state: str) -> None:
+@pytest.mark.parametrize(
+    ("reason", "state"), [("hard_bounce", "bounced"), ("complaint", "suppressed")]
+)
+def test_a_suppressed_address_gets_nothing_not_even_critical(
+    anna: Follower, reason: str, state: str
+) -> None:
     make_type("alarm", category="critical")
-    suppress(channel="email", value=" Anna@Example.com", reason=reason, note="550", by=ANNA_HERSELF, now=NOW)
+    suppress(
+        channel="email",
+        value=" Anna@Example.com",
+        reason=reason,
+        note="550",
+        by=ANNA_HERSELF,
+        now=NOW,
+    )
     assert anna.addresses.get().state == state
     assert cell(anna, "alarm", "email").reason == Reason.ADDRESS_SUPPRESSED
     assert proofs(anna) == ["address_suppressed"]
@@ -243,8 +303,12 @@ def test_a_suppressed_address_gets_nothing_not_even_critical(anna: Follower, rea
 
 
 def test_suppressing_and_releasing_twice_change_nothing_more(anna: Follower) -> None:
-    first = suppress(channel="email", value="anna@example.com", reason="manual", by=ANNA_HERSELF, now=NOW)
-    second = suppress(channel="email", value="ANNA@example.com", reason="complaint", by=ANNA_HERSELF, now=NOW)
+    first = suppress(
+        channel="email", value="anna@example.com", reason="manual", by=ANNA_HERSELF, now=NOW
+    )
+    second = suppress(
+        channel="email", value="ANNA@example.com", reason="complaint", by=ANNA_HERSELF, now=NOW
+    )
     assert (second.pk, second.reason) == (first.pk, "manual")
     release(suppression=first, by=ANNA_HERSELF, now=NOW)
     release(suppression=second, by=ANNA_HERSELF, now=NOW)
@@ -256,11 +320,19 @@ def test_suppressing_and_releasing_twice_change_nothing_more(anna: Follower) -> 
 
 def test_releasing_does_not_confirm_an_unconfirmed_address(anna: Follower) -> None:
     anna.addresses.update(state=AddressState.UNCONFIRMED)
-    entry = suppress(channel="email", value="anna@example.com", reason="manual", by=ANNA_HERSELF, now=NOW)
+    entry = suppress(
+        channel="email", value="anna@example.com", reason="manual", by=ANNA_HERSELF, now=NOW
+    )
     release(suppression=entry, by=ANNA_HERSELF, now=NOW)
     assert anna.addresses.get().state == AddressState.UNCONFIRMED
 
 
 def test_an_address_that_nobody_has_can_be_suppressed(db: None) -> None:
-    suppress(channel=Channel.SMS, value="+4915112345678", reason="stop", by=ANNA_HERSELF, now=timezone.now())
+    suppress(
+        channel=Channel.SMS,
+        value="+4915112345678",
+        reason="stop",
+        by=ANNA_HERSELF,
+        now=timezone.now(),
+    )
     assert AuditEntry.objects.get(kind="address.suppressed").subject_label == "+4915112345678"

@@ -23,17 +23,29 @@ def wish(follower: Follower, **wishes: Any) -> Any:
 def test_what_a_follower_wishes_is_kept_with_its_proof(anna: Follower) -> None:
     turn = wish(anna, quiet=NIGHTS, cadence="weekly", digest_at="18:30", digest_weekday=4)
     row = rhythm_of(anna)
-    assert (row.quiet, row.cadence, row.digest_at, row.digest_weekday) == (NIGHTS, "weekly", dt.time(18, 30), 4)
+    assert (row.quiet, row.cadence, row.digest_at, row.digest_weekday) == (
+        NIGHTS,
+        "weekly",
+        dt.time(18, 30),
+        4,
+    )
     after = {"quiet": NIGHTS, "cadence": "weekly", "digest_at": "18:30", "digest_weekday": 4}
     proof = ConsentRecord.objects.get(follower=anna, act="rhythm_changed")
     assert (proof.scope["after"], proof.source) == (after, "preference_center")
-    assert proof.scope["before"] == {"quiet": {}, "cadence": "instant", "digest_at": "08:00", "digest_weekday": 0}
+    assert proof.scope["before"] == {
+        "quiet": {},
+        "cadence": "instant",
+        "digest_at": "08:00",
+        "digest_weekday": 0,
+    }
     assert AuditEntry.objects.get(kind="rhythm.changed").data["after"] == after
     assert as_json(turn.after) == after
 
 
 def test_only_what_differs_is_written(anna: Follower) -> None:
-    assert not wish(anna, cadence="instant", quiet=None, digest_at=None, digest_weekday=None, snoozed_until=None)
+    assert not wish(
+        anna, cadence="instant", quiet=None, digest_at=None, digest_weekday=None, snoozed_until=None
+    )
     wish(anna, cadence="daily", quiet=NIGHTS)
     turn = wish(anna, cadence="daily", quiet={})
     assert dict(turn.after) == {"quiet": {}}
@@ -66,7 +78,9 @@ def test_giving_back_what_was_undoes_it_and_leaves_nothing_behind(anna: Follower
         ("snoozed_until", NOW + dt.timedelta(days=367), "within a year"),
     ],
 )
-def test_what_nobody_can_wish_is_refused_and_nothing_is_kept(anna: Follower, field: str, value: Any, help: str) -> None:
+def test_what_nobody_can_wish_is_refused_and_nothing_is_kept(
+    anna: Follower, field: str, value: Any, help: str
+) -> None:
     with pytest.raises(BadFollower) as refused:
         wish(anna, **{"cadence": "daily", field: value})
     assert help in str(refused.value)

@@ -5,11 +5,21 @@ from dataclasses import replace
 from hypothesis import given
 from hypothesis import strategies as st
 
-from apps.followers.consent.verdict import EXPLANATIONS, AddressFacts, FollowerFacts, Reason, TypeFacts, judge
+from apps.followers.consent.verdict import (
+    EXPLANATIONS,
+    AddressFacts,
+    FollowerFacts,
+    Reason,
+    TypeFacts,
+    judge,
+)
 from apps.followers.models import AddressState
 
 addresses = st.builds(
-    AddressFacts, needed=st.booleans(), state=st.sampled_from(["", *AddressState.values]), suppressed=st.booleans()
+    AddressFacts,
+    needed=st.booleans(),
+    state=st.sampled_from(["", *AddressState.values]),
+    suppressed=st.booleans(),
 )
 kinds = st.builds(TypeFacts, **{name: st.booleans() for name in TypeFacts.__slots__})
 people = st.builds(
@@ -42,11 +52,15 @@ def test_a_suppressed_address_gets_nothing_however_important(
     address: AddressFacts, kind: TypeFacts, person: FollowerFacts
 ) -> None:
     suppressed = replace(address, needed=True, suppressed=True)
-    assert not judge(suppressed, replace(kind, critical=True, active=True, offered=True), person).allow
+    assert not judge(
+        suppressed, replace(kind, critical=True, active=True, offered=True), person
+    ).allow
 
 
 @given(kinds, people)
-def test_a_lock_holds_against_everything_a_follower_says(kind: TypeFacts, person: FollowerFacts) -> None:
+def test_a_lock_holds_against_everything_a_follower_says(
+    kind: TypeFacts, person: FollowerFacts
+) -> None:
     locked = replace(kind, active=True, offered=True, locked_on=True)
     assert judge(USABLE, locked, person).allow
 
@@ -61,7 +75,9 @@ def test_what_critical_means_does_not_depend_on_the_follower(
 
 
 @given(kinds, people)
-def test_a_global_opt_out_touches_commercial_messages_only(kind: TypeFacts, person: FollowerFacts) -> None:
+def test_a_global_opt_out_touches_commercial_messages_only(
+    kind: TypeFacts, person: FollowerFacts
+) -> None:
     plain = replace(kind, commercial=False)
     assert judge(USABLE, plain, replace(person, subscribed=False)) == judge(USABLE, plain, person)
 

@@ -1,4 +1,6 @@
-"""One phone that several people register at the same moment has one owner, and nobody sees an error."""
+"""One phone that several people register at the same moment has one owner,
+and nobody sees an error.
+"""
 
 import threading
 
@@ -21,7 +23,9 @@ def test_a_phone_that_many_register_at_once_belongs_to_one_of_them() -> None:
         try:
             for turn in range(10):
                 token = f"token-{turn % 2}"
-                devices_register.register_app(follower=people[number], service="fcm", token=token, by=TESTER, now=now)
+                devices_register.register_app(
+                    follower=people[number], service="fcm", token=token, by=TESTER, now=now
+                )
                 if number == 0:
                     devices_register.gone(channel="push", value=token, now=now)
         except Exception as error:  # noqa: BLE001  (the test tells what it was)

@@ -1,4 +1,6 @@
-"""Phones and browsers come, say that they are there, change hands, and go only when somebody who knows says so."""
+"""Phones and browsers come, say that they are there, change hands,
+and go only when somebody who knows says so.
+"""
 
 import datetime as dt
 from typing import Any
@@ -17,7 +19,8 @@ from tests.make import TESTER
 NOW = timezone.now().replace(microsecond=0)
 TOKEN = "fcm-token:APA91b"
 ENDPOINT = "https://updates.push.services.mozilla.com/wpush/v2/gAAAA"
-P256DH, AUTH = Vapid.read(new_private_key()).public, base64url(b"0123456789abcdef")
+P256DH = Vapid.read(new_private_key()).public
+AUTH = base64url(b"0123456789abcdef")
 
 
 def phone(follower: Follower, *, now: dt.datetime = NOW, **fields: Any) -> Address:
@@ -47,7 +50,9 @@ def test_a_phone_that_registers_again_is_the_same_one_seen_later(anna: Follower)
 
 
 def test_a_token_of_apple_keeps_its_environment_and_one_spelling(anna: Follower) -> None:
-    row = phone(anna, service="apns", token="AB" * 32, environment="sandbox", topic="com.example.app")
+    row = phone(
+        anna, service="apns", token="AB" * 32, environment="sandbox", topic="com.example.app"
+    )
     assert row.value == "ab" * 32
     assert (row.details["environment"], row.details["topic"]) == ("sandbox", "com.example.app")
     assert phone(anna, service="apns", token="ab" * 32).pk == row.pk
@@ -127,14 +132,19 @@ def test_an_endpoint_elsewhere_is_no_push_service_however_it_is_spelt(endpoint: 
 
 
 def test_an_endpoint_of_a_known_push_service_has_its_origin() -> None:
-    assert origin_of("https://fcm.googleapis.com/fcm/send/x?y=1", SERVICES) == "https://fcm.googleapis.com"
+    assert (
+        origin_of("https://fcm.googleapis.com/fcm/send/x?y=1", SERVICES)
+        == "https://fcm.googleapis.com"
+    )
     assert origin_of(ENDPOINT, SERVICES) == "https://updates.push.services.mozilla.com"
     assert origin_of("http://127.0.0.1:9000/x", SERVICES) == "http://127.0.0.1:9000"
     with pytest.raises(BadEndpoint):
         origin_of("http://127.0.0.1:9000/x", SERVICES[:2])
 
 
-def test_a_phone_that_changes_hands_takes_nothing_of_its_old_owner_along(anna: Follower, dana: Follower) -> None:
+def test_a_phone_that_changes_hands_takes_nothing_of_its_old_owner_along(
+    anna: Follower, dana: Follower
+) -> None:
     old = phone(anna)
     new = phone(dana)
     assert new.pk != old.pk
@@ -162,7 +172,9 @@ def test_a_token_that_registered_after_it_was_seen_dead_stays(anna: Follower) ->
     assert register.gone(channel="push", value=TOKEN, since=NOW.timestamp(), now=NOW)
 
 
-def test_a_follower_has_a_hundred_devices_and_no_more(anna: Follower, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_follower_has_a_hundred_devices_and_no_more(
+    anna: Follower, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(register, "MOST", 2)
     for number in range(2):
         phone(anna, token=f"token{number}")

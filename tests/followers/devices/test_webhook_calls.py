@@ -1,4 +1,6 @@
-"""A webhook that fails for days is switched off and says why; one that fails now and then goes on."""
+"""A webhook that fails for days is switched off and says why;
+one that fails now and then goes on.
+"""
 
 import datetime as dt
 import threading
@@ -39,7 +41,9 @@ def state() -> str:
     return Address.objects.get(channel="webhook").state
 
 
-def test_after_five_days_of_nothing_but_failures_it_is_switched_off_and_the_history_says_why(row: Address) -> None:
+def test_after_five_days_of_nothing_but_failures_it_is_switched_off_and_the_history_says_why(
+    row: Address,
+) -> None:
     fails(0, 1, 2, 3, 4, 4.9)
     assert state() == "active"
     fails(5)
@@ -85,14 +89,18 @@ def test_what_several_calls_of_one_flush_met_counts_in_their_order(row: Address)
     good, bad = (Answer(URL, good=good, gone=False, said=str(good)) for good in (True, False))
     heard([bad, good], now=MONDAY)
     assert Webhook.objects.get().failing_since is None
-    heard([good, bad, Answer("https://unknown.example/", good=False, gone=False, said="")], now=MONDAY)
+    heard(
+        [good, bad, Answer("https://unknown.example/", good=False, gone=False, said="")], now=MONDAY
+    )
     assert (Webhook.objects.get().failing_since, Webhook.objects.get().failed_days) == (MONDAY, 1)
 
 
 def test_switched_on_again_it_is_called_and_what_was_before_is_forgiven(row: Address) -> None:
     fails(*range(6))
     assert webhook_calls.switch_on(webhook=row, by=TESTER, now=MONDAY + 6 * DAY)
-    assert not webhook_calls.switch_on(webhook=row, by=TESTER, now=MONDAY + 6 * DAY), "twice is once"
+    assert not webhook_calls.switch_on(webhook=row, by=TESTER, now=MONDAY + 6 * DAY), (
+        "twice is once"
+    )
     webhook = Webhook.objects.get()
     assert (state(), webhook.failing_since, webhook.off_reason) == ("active", None, "")
     fails(6.1)
@@ -100,11 +108,17 @@ def test_switched_on_again_it_is_called_and_what_was_before_is_forgiven(row: Add
     assert webhook_calls.switch_off(webhook=row, by=TESTER, now=MONDAY + 7 * DAY)
     assert not webhook_calls.switch_off(webhook=row, by=TESTER, now=MONDAY + 7 * DAY)
     assert (state(), Webhook.objects.get().off_reason) == ("off", "person")
-    kinds = AuditEntry.objects.filter(kind__startswith="webhook.switched").order_by("pk").values_list("kind", flat=True)
+    kinds = (
+        AuditEntry.objects.filter(kind__startswith="webhook.switched")
+        .order_by("pk")
+        .values_list("kind", flat=True)
+    )
     assert [kind.rpartition("_")[2] for kind in kinds] == ["off", "on", "off"]
 
 
-def test_one_that_is_switched_off_comes_back_when_its_follower_adds_it_and_nobody_else_gets_it(row: Address) -> None:
+def test_one_that_is_switched_off_comes_back_when_its_follower_adds_it_and_nobody_else_gets_it(
+    row: Address,
+) -> None:
     by: dict[str, Any] = {"by": TESTER, "now": timezone.now()}
     fails(*range(6))
     with pytest.raises(AddressTaken):
@@ -114,7 +128,9 @@ def test_one_that_is_switched_off_comes_back_when_its_follower_adds_it_and_nobod
 
 
 @pytest.mark.django_db(transaction=True)
-def test_senders_that_hear_the_same_ones_while_staff_switch_and_remove_them_never_wait_in_a_ring() -> None:
+def test_senders_that_hear_the_same_ones_while_staff_switch_and_remove_them_never_wait_in_a_ring() -> (
+    None
+):
     owner = make_follower(name="Partner")
     urls = [f"{URL}/{number}" for number in range(6)]
     rows = [webhooks.add_webhook(follower=owner, url=url, by=TESTER, now=MONDAY)[0] for url in urls]
@@ -124,7 +140,10 @@ def test_senders_that_hear_the_same_ones_while_staff_switch_and_remove_them_neve
         for turn in range(10):
             with transaction.atomic():
                 for url in order:  # one after the other, as rows that stay locked until the end
-                    heard([Answer(url, good=False, gone=turn % 3 == 0, said="no")], now=MONDAY + turn * DAY)
+                    heard(
+                        [Answer(url, good=False, gone=turn % 3 == 0, said="no")],
+                        now=MONDAY + turn * DAY,
+                    )
 
     def switch() -> None:
         for turn in range(10):
@@ -147,5 +166,7 @@ def test_senders_that_hear_the_same_ones_while_staff_switch_and_remove_them_neve
     for thread in threads:
         thread.join(30)
     assert errors == []
-    standing = [(row.state == "off") == bool(row.webhook.off_at) for row in webhooks.webhooks_of(owner)]
+    standing = [
+        (row.state == "off") == bool(row.webhook.off_at) for row in webhooks.webhooks_of(owner)
+    ]
     assert standing == [True] * 5

@@ -1,4 +1,6 @@
-"""A follower's web addresses: added with a secret shown once, given a new one, removed; dead ones stay silent."""
+"""A follower's web addresses: added with a secret shown once, given a new one, removed;
+dead ones stay silent.
+"""
 
 import datetime as dt
 from typing import Any
@@ -26,7 +28,9 @@ def anna(db: None) -> Follower:
     return make_follower(name="Anna")
 
 
-def test_a_webhook_has_a_secret_of_its_own_which_nobody_reads_in_the_database(anna: Follower) -> None:
+def test_a_webhook_has_a_secret_of_its_own_which_nobody_reads_in_the_database(
+    anna: Follower,
+) -> None:
     row, secret = webhooks.add_webhook(follower=anna, url=f" {URL} ", **act())
     other, another = webhooks.add_webhook(follower=anna, url=f"{URL}&b", **act())
     assert secret != another
@@ -40,7 +44,13 @@ def test_a_webhook_has_a_secret_of_its_own_which_nobody_reads_in_the_database(an
 
 
 @pytest.mark.parametrize(
-    "url", ["http://hooks.example/", "hooks.example", "https://a:b@hooks.example/", "https://h.example/" + "x" * 2000]
+    "url",
+    [
+        "http://hooks.example/",
+        "hooks.example",
+        "https://a:b@hooks.example/",
+        "https://h.example/" + "x" * 2000,
+    ],
 )
 def test_what_is_no_https_address_is_refused(anna: Follower, url: str) -> None:
     with pytest.raises(BadFollower):
@@ -66,15 +76,24 @@ def test_a_follower_has_only_so_many(anna: Follower, monkeypatch: pytest.MonkeyP
 @pytest.mark.parametrize("whose", ["anna", "boris"])
 def test_one_that_answered_410_is_off_until_it_is_added_again(anna: Follower, whose: str) -> None:
     first, secret = webhooks.add_webhook(follower=anna, url=URL, **act())
-    webhook_calls.heard([webhook_calls.Answer(URL, good=False, gone=True, said="410")], now=timezone.now())
+    webhook_calls.heard(
+        [webhook_calls.Answer(URL, good=False, gone=True, said="410")], now=timezone.now()
+    )
     assert [row.state for row in webhooks.webhooks_of(anna)] == ["off"]
-    person = anna if whose == "anna" else make_follower(name="Boris")
+    if whose == "anna":
+        person = anna
+    else:
+        person = make_follower(name="Boris")
     again, fresh = webhooks.add_webhook(follower=person, url=URL, **act())
     assert (again.pk == first.pk) == (whose == "anna"), "what waits there was written to Anna"
     assert fresh != secret
     assert [row.state for row in webhooks.webhooks_of(person)] == ["active"]
-    taken_from = AuditEntry.objects.filter(kind="webhook.removed").values_list("subject_id", flat=True)
-    assert list(taken_from) == ([] if whose == "anna" else [str(anna.uid)]), "her history says where it went"
+    taken_from = AuditEntry.objects.filter(kind="webhook.removed").values_list(
+        "subject_id", flat=True
+    )
+    assert list(taken_from) == ([] if whose == "anna" else [str(anna.uid)]), (
+        "her history says where it went"
+    )
 
 
 def test_a_new_secret_leaves_the_old_one_good_for_a_day(anna: Follower) -> None:

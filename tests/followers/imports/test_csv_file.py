@@ -1,4 +1,6 @@
-"""Hostile and merely odd files: each is read right or refused with its line, and nothing is lost in silence."""
+"""Hostile and merely odd files: each is read right or refused with its line,
+and nothing is lost in silence.
+"""
 
 import io
 from pathlib import Path
@@ -12,17 +14,24 @@ PLAIN = "email,name\nanna@example.com,Anna\nboris@example.com,Борис\n"
 
 
 def store(content: bytes | str, path: Path, max_bytes: int = 10_000_000) -> Shape:
-    data = content.encode() if isinstance(content, str) else content
+    data = content
+    if isinstance(content, str):
+        data = content.encode()
     return csv_file.store(io.BytesIO(data), path / "file.csv", max_bytes=max_bytes)
 
 
 def table(path: Path, shape: Shape) -> list[list[str]]:
     return [
-        row.cells for row in csv_file.rows(path / "file.csv", shape.delimiter, offset=shape.offset, line=shape.line)
+        row.cells
+        for row in csv_file.rows(
+            path / "file.csv", shape.delimiter, offset=shape.offset, line=shape.line
+        )
     ]
 
 
-@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "cp1251"])
+@pytest.mark.parametrize(
+    "encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "cp1251"]
+)
 def test_every_usual_encoding_is_understood(encoding: str, tmp_path: Path) -> None:
     shape = store(PLAIN.encode(encoding), tmp_path)
     assert shape.columns == ["email", "name"]
@@ -31,16 +40,23 @@ def test_every_usual_encoding_is_understood(encoding: str, tmp_path: Path) -> No
 
 def test_western_european_files_are_told_from_cyrillic_ones(tmp_path: Path) -> None:
     shape = store(
-        "email,name\na@example.com,José Müller\nb@example.com,Zoë Łuk\n".replace("Ł", "L").encode("cp1252"), tmp_path
+        "email,name\na@example.com,José Müller\nb@example.com,Zoë Łuk\n".replace("Ł", "L").encode(
+            "cp1252"
+        ),
+        tmp_path,
     )
     assert table(tmp_path, shape)[0][1] == "José Müller"
     assert shape.encoding == "cp1252"
 
 
 @pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])
-def test_the_delimiter_is_found_even_when_others_stand_in_cells(delimiter: str, tmp_path: Path) -> None:
+def test_the_delimiter_is_found_even_when_others_stand_in_cells(
+    delimiter: str, tmp_path: Path
+) -> None:
     content = (
-        delimiter.join(["email", "name", "tags"]) + "\n" + delimiter.join(["a@example.com", '"Weber, Anna"', '"x;y|z"'])
+        delimiter.join(["email", "name", "tags"])
+        + "\n"
+        + delimiter.join(["a@example.com", '"Weber, Anna"', '"x;y|z"'])
     )
     shape = store(content, tmp_path)
     assert (shape.delimiter, shape.rows) == (delimiter, 1)
@@ -55,8 +71,12 @@ def test_a_single_column_needs_no_delimiter(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
-def test_line_ends_of_all_systems_and_line_breaks_in_cells_keep_their_line_numbers(end: str, tmp_path: Path) -> None:
-    content = end.join(["email,note", 'a@example.com,"two', 'lines"', "", ",", "b@example.com,x", ""])
+def test_line_ends_of_all_systems_and_line_breaks_in_cells_keep_their_line_numbers(
+    end: str, tmp_path: Path
+) -> None:
+    content = end.join(
+        ["email,note", 'a@example.com,"two', 'lines"', "", ",", "b@example.com,x", ""]
+    )
     shape = store(content, tmp_path)
     found = list(csv_file.rows(tmp_path / "file.csv", ",", offset=shape.offset, line=shape.line))
     assert [(row.line, row.cells) for row in found] == [
@@ -68,7 +88,9 @@ def test_line_ends_of_all_systems_and_line_breaks_in_cells_keep_their_line_numbe
 def test_reading_goes_on_from_any_row_as_if_it_had_read_all(tmp_path: Path) -> None:
     lines = [f'p{number}@example.com,"Имя\n{number}"' for number in range(50)]
     shape = store("email,name\n" + "\n".join(lines), tmp_path)
-    everything = list(csv_file.rows(tmp_path / "file.csv", ",", offset=shape.offset, line=shape.line))
+    everything = list(
+        csv_file.rows(tmp_path / "file.csv", ",", offset=shape.offset, line=shape.line)
+    )
     middle = everything[20]
     rest = list(csv_file.rows(tmp_path / "file.csv", ",", offset=middle.end, line=middle.end_line))
     assert rest == everything[21:]
@@ -83,7 +105,11 @@ def test_reading_goes_on_from_any_row_as_if_it_had_read_all(tmp_path: Path) -> N
         (b"anna@example.com,Anna\nb@example.com,B\n", 1, "headings"),
         (b"email,name,E-mail,EMAIL\na,b,c,d\n", 1, "columns 1 and 4 are both called"),
         (b'email,name\na@example.com,"Anna\nb@example.com,B\n', 2, "never closed"),
-        (b'email,name\na@example.com,A\nb@example.com,"B\nc@example.com,"C"\n', 3, "quotation marks"),
+        (
+            b'email,name\na@example.com,A\nb@example.com,"B\nc@example.com,"C"\n',
+            3,
+            "quotation marks",
+        ),
         (b'email,name\na@example.com,"A" Weber\n', 2, "Write a mark inside a cell twice"),
         (b"email,name\na@example.com,A\x00B\n", 2, "NUL"),
         (b"email,name\n" + b"x" * 1_100_000 + b"\n", 2, "longer than 1,000,000"),
@@ -93,7 +119,11 @@ def test_reading_goes_on_from_any_row_as_if_it_had_read_all(tmp_path: Path) -> N
         (b"PK\x03\x04" + bytes(range(256)) * 40, 0, "Excel"),
         (b"%PDF-1.7 " + bytes(range(256)), 0, "PDF"),
         (b"\x89PNG\r\n\x1a\n" + bytes(range(256)) * 10, 3, "NUL"),
-        (b"email,name\n" + "a@example.com,Zoë\n".encode() * 5 + b"b@example.com,Zo\xeb\n", 7, "not UTF-8"),
+        (
+            b"email,name\n" + "a@example.com,Zoë\n".encode() * 5 + b"b@example.com,Zo\xeb\n",
+            7,
+            "not UTF-8",
+        ),
         (b"\xff\xfe" + "email,name\nа@б,в\n".encode("utf-16-le") + b"\x00", 2, "utf-16|NUL"),
     ],
 )

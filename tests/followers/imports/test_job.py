@@ -1,4 +1,6 @@
-"""Importing followers: what is shown is what happens, a kill loses nothing, a second run changes nothing."""
+"""Importing followers: what is shown is what happens, a kill loses nothing,
+a second run changes nothing.
+"""
 
 import csv
 import datetime as dt
@@ -22,12 +24,16 @@ pytestmark = pytest.mark.django_db
 
 
 def upload(content: str, name: str = "people.csv") -> Import:
-    return imports_job.start_upload(file=io.BytesIO(content.encode()), file_name=name, by=TESTER, now=timezone.now())
+    return imports_job.start_upload(
+        file=io.BytesIO(content.encode()), file_name=name, by=TESTER, now=timezone.now()
+    )
 
 
 def run_import(content: str, mapping: dict[str, str] | None = None, **options: Any) -> Import:
     job = upload(content)
-    imports_job.start(job=job, mapping=mapping or job.mapping, options=options, by=TESTER, now=timezone.now())
+    imports_job.start(
+        job=job, mapping=mapping or job.mapping, options=options, by=TESTER, now=timezone.now()
+    )
     imports_job.run(job.pk)
     job.refresh_from_db()
     return job
@@ -38,13 +44,24 @@ def counts(job: Import) -> tuple[int, int, int, int]:
 
 
 def people(count: int, *, start: int = 0) -> str:
-    return "email,name,city\n" + "".join(f"p{n}@example.com,Person {n},Berlin\n" for n in range(start, start + count))
+    return "email,name,city\n" + "".join(
+        f"p{n}@example.com,Person {n},Berlin\n" for n in range(start, start + count)
+    )
 
 
 # ---------------------------------------------------------------- upload
 def test_an_upload_is_checked_kept_and_its_columns_are_guessed(settings: Any) -> None:
-    job = upload("E-Mail;ФИО;Телефон;Теги;Город\na@example.com;Анна;;;Берлин\n", name="C:\\Users\\me\\list.csv")
-    assert job.mapping == {"E-Mail": "email", "ФИО": "name", "Телефон": "phone", "Теги": "tags", "Город": "ignore"}
+    job = upload(
+        "E-Mail;ФИО;Телефон;Теги;Город\na@example.com;Анна;;;Берлин\n",
+        name="C:\\Users\\me\\list.csv",
+    )
+    assert job.mapping == {
+        "E-Mail": "email",
+        "ФИО": "name",
+        "Телефон": "phone",
+        "Теги": "tags",
+        "Город": "ignore",
+    }
     assert (job.file_name, job.rows_total, job.dialect["delimiter"]) == ("list.csv", 1, ";")
     assert (Path(settings.MEDIA_ROOT) / job.path).exists()
     assert "list" not in job.path
@@ -56,11 +73,19 @@ def test_an_upload_is_checked_kept_and_its_columns_are_guessed(settings: Any) ->
         ("Имя,Фамилия,Почта", ["first_name", "last_name", "email"]),
         ("First Name,Last Name,Email address", ["first_name", "last_name", "email"]),
         ("Full name,First name,Surname,Mail", ["name", "ignore", "ignore", "email"]),
-        ("Email,Mail,Mobile,Language,Time zone", ["email", "ignore", "phone", "language", "time_zone"]),
-        ("ID,Подписан,Язык,Часовой пояс,Метки", ["external_id", "subscribed", "language", "time_zone", "tags"]),
+        (
+            "Email,Mail,Mobile,Language,Time zone",
+            ["email", "ignore", "phone", "language", "time_zone"],
+        ),
+        (
+            "ID,Подписан,Язык,Часовой пояс,Метки",
+            ["external_id", "subscribed", "language", "time_zone", "tags"],
+        ),
     ],
 )
-def test_headings_in_english_and_russian_suggest_their_targets(headings: str, targets: list[str]) -> None:
+def test_headings_in_english_and_russian_suggest_their_targets(
+    headings: str, targets: list[str]
+) -> None:
     assert list(upload(f"{headings}\n{'x,' * headings.count(',')}x\n").mapping.values()) == targets
 
 
@@ -135,7 +160,9 @@ MAPPING = {
 
 @pytest.fixture
 def cast(anna: Follower, boris: Follower, chen: Follower) -> None:
-    Suppression.objects.create(channel="email", key="gone@example.com", reason="complaint", created_at=timezone.now())
+    Suppression.objects.create(
+        channel="email", key="gone@example.com", reason="complaint", created_at=timezone.now()
+    )
 
 
 def test_the_preview_says_for_each_row_what_happens_and_why(cast: None) -> None:
@@ -173,7 +200,9 @@ def test_the_preview_says_for_each_row_what_happens_and_why(cast: None) -> None:
     assert Follower.objects.count() == before
 
 
-def test_the_run_does_what_the_preview_said(cast: None, anna: Follower, boris: Follower, chen: Follower) -> None:
+def test_the_run_does_what_the_preview_said(
+    cast: None, anna: Follower, boris: Follower, chen: Follower
+) -> None:
     job = run_import(MIXED, MAPPING, tags=["Expo"])
     assert job.state == ImportState.FINISHED
     assert (job.rows_done, job.rows_total) == (14, 14)
@@ -185,14 +214,24 @@ def test_the_run_does_what_the_preview_said(cast: None, anna: Follower, boris: F
     assert chen.email == "chen2@example.com"
     new = Follower.objects.get(external_id="crm-1")
     assert (new.name, new.language, new.time_zone) == ("New Person", "pt-BR", "Europe/Berlin")
-    assert (new.email, new.phone, new.metadata) == ("new@example.com", "+49301234567", {"plan": "basic"})
+    assert (new.email, new.phone, new.metadata) == (
+        "new@example.com",
+        "+49301234567",
+        {"plan": "basic"},
+    )
     assert list(job.problems.values_list("line", flat=True)) == [6, 7, 8, 9, 10, 11, 12, 13]
-    kinds = AuditEntry.objects.filter(kind__startswith="import.").order_by("pk").values_list("kind", flat=True)
+    kinds = (
+        AuditEntry.objects.filter(kind__startswith="import.")
+        .order_by("pk")
+        .values_list("kind", flat=True)
+    )
     assert list(kinds) == ["import.started", "import.finished"]
     assert AuditEntry.objects.get(kind="import.finished").data["refused"] == 8
 
 
-def test_an_import_leaves_proof_of_consent_for_new_people_and_nobody_else(cast: None, anna: Follower) -> None:
+def test_an_import_leaves_proof_of_consent_for_new_people_and_nobody_else(
+    cast: None, anna: Follower
+) -> None:
     run_import(MIXED, MAPPING, wording="expo-2026")
     new = Follower.objects.get(external_id="crm-1")
     record = ConsentRecord.objects.get(follower=new)
@@ -210,13 +249,18 @@ def test_whoever_unsubscribed_stays_unsubscribed_whatever_the_file_says(boris: F
     assert not boris.consent_records.filter(act="subscribed").exists()
 
 
-def test_a_no_in_the_file_unsubscribes_even_when_existing_people_are_left_alone(anna: Follower) -> None:
+def test_a_no_in_the_file_unsubscribes_even_when_existing_people_are_left_alone(
+    anna: Follower,
+) -> None:
     job = run_import("email,name,subscribed\nanna@example.com,Other,no\n", update=False)
     anna.refresh_from_db()
     assert (anna.subscribed, anna.name) == (False, "Anna Weber")
     assert counts(job) == (0, 1, 0, 0)
     assert anna.consent_records.first().source == "import"
-    assert AuditEntry.objects.filter(kind="follower.unsubscribed", subject_id=str(anna.uid)).count() == 1
+    assert (
+        AuditEntry.objects.filter(kind="follower.unsubscribed", subject_id=str(anna.uid)).count()
+        == 1
+    )
 
 
 def test_existing_people_can_be_left_alone(anna: Follower) -> None:
@@ -227,21 +271,32 @@ def test_existing_people_can_be_left_alone(anna: Follower) -> None:
 
 def test_a_suppressed_address_stays_suppressed(cast: None) -> None:
     run_import(MIXED, MAPPING)
-    assert Follower.objects.get(addresses__key="gone@example.com").addresses.get().state == "suppressed"
+    assert (
+        Follower.objects.get(addresses__key="gone@example.com").addresses.get().state
+        == "suppressed"
+    )
 
 
 def test_a_second_run_of_the_same_file_changes_nothing(cast: None) -> None:
     run_import(MIXED, MAPPING, tags=["Expo"])
     before = sorted(
-        Follower.objects.values_list("pk", "name", "language", "metadata__plan", "subscribed", "updated_at")
+        Follower.objects.values_list(
+            "pk", "name", "language", "metadata__plan", "subscribed", "updated_at"
+        )
     )
     again = run_import(MIXED, MAPPING, tags=["Expo"])
     assert counts(again) == (0, 0, 6, 8)
-    after = sorted(Follower.objects.values_list("pk", "name", "language", "metadata__plan", "subscribed", "updated_at"))
+    after = sorted(
+        Follower.objects.values_list(
+            "pk", "name", "language", "metadata__plan", "subscribed", "updated_at"
+        )
+    )
     assert after == before
 
 
-def test_rows_that_would_take_somebody_elses_address_or_id_are_refused(anna: Follower, chen: Follower) -> None:
+def test_rows_that_would_take_somebody_elses_address_or_id_are_refused(
+    anna: Follower, chen: Follower
+) -> None:
     contacts.change_follower(follower=anna, external_id="crm-a", by=TESTER, now=timezone.now())
     job = run_import(
         "id,email,phone\ncrm-other,anna@example.com,\ncrm-a,new@example.com,+8613800138000\n,anna@example.com,+8613800138000\n"
@@ -259,7 +314,9 @@ def test_a_known_id_moves_its_follower_to_the_new_address(anna: Follower) -> Non
     assert list(anna.addresses.values_list("value", flat=True)) == ["anna@moved.example"]
 
 
-def test_the_same_person_twice_in_one_file_is_refused_across_slices(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_same_person_twice_in_one_file_is_refused_across_slices(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr(imports_job, "SLICE", 2)
     content = people(5) + "P1@Example.com,Other name,\n"
     job = run_import(content)
@@ -271,7 +328,12 @@ def test_the_same_person_twice_in_one_file_is_refused_across_slices(monkeypatch:
 def test_first_and_last_name_are_joined_and_other_columns_become_metadata() -> None:
     run_import(
         "Vorname,Nachname,Mail,Stadt\nAnna,Weber,a@example.com,Berlin\n,Solo,b@example.com,\n",
-        {"Vorname": "first_name", "Nachname": "last_name", "Mail": "email", "Stadt": "metadata.city"},
+        {
+            "Vorname": "first_name",
+            "Nachname": "last_name",
+            "Mail": "email",
+            "Stadt": "metadata.city",
+        },
     )
     assert sorted(Follower.objects.values_list("name", "metadata")) == [
         ("Anna Weber", {"city": "Berlin"}),
@@ -281,7 +343,10 @@ def test_first_and_last_name_are_joined_and_other_columns_become_metadata() -> N
 
 def test_a_file_may_bring_hundreds_of_new_tags() -> None:
     job = run_import(
-        "email,tags\n" + "".join(f"p{n}@example.com,{';'.join(f't{n}-{m}' for m in range(10))}\n" for n in range(60))
+        "email,tags\n"
+        + "".join(
+            f"p{n}@example.com,{';'.join(f't{n}-{m}' for m in range(10))}\n" for n in range(60)
+        )
     )
     assert counts(job) == (60, 0, 0, 0)
     assert Tag.objects.count() == 600
@@ -335,12 +400,17 @@ def test_a_file_that_keeps_killing_its_worker_is_given_up(monkeypatch: pytest.Mo
         Import.objects.update(lease_until=timezone.now() - dt.timedelta(seconds=1))
     imports_job.run(job.pk)
     job.refresh_from_db()
-    assert (job.state, job.error) == (ImportState.FAILED, "Stopped 3 times in the rows from line 2 on.")
+    assert (job.state, job.error) == (
+        ImportState.FAILED,
+        "Stopped 3 times in the rows from line 2 on.",
+    )
     assert AuditEntry.objects.filter(kind="import.failed").exists()
     assert imports_job.resume_stalled(now=timezone.now() + dt.timedelta(hours=1)) == 0
 
 
-def test_a_worker_that_was_given_up_too_early_writes_nothing_more(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_worker_that_was_given_up_too_early_writes_nothing_more(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr(imports_job, "SLICE", 10)
     job = upload(people(30))
     imports_job.start(job=job, mapping=job.mapping, by=TESTER, now=timezone.now())
@@ -377,7 +447,9 @@ def test_a_double_click_on_start_runs_once_and_a_finished_import_stays_finished(
     assert Follower.objects.count() == 2
 
 
-def test_the_uploaded_file_goes_when_its_people_are_in(settings: Any, django_capture_on_commit_callbacks: Any) -> None:
+def test_the_uploaded_file_goes_when_its_people_are_in(
+    settings: Any, django_capture_on_commit_callbacks: Any
+) -> None:
     with django_capture_on_commit_callbacks(execute=True):
         run_import(people(2))
     assert not list((Path(settings.MEDIA_ROOT) / "imports").iterdir())
@@ -393,7 +465,9 @@ def test_a_file_that_vanished_fails_the_import_with_its_reason(settings: Any) ->
     assert "No such file" in job.error
 
 
-def test_somebody_added_between_the_look_and_the_write_is_no_failure(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_somebody_added_between_the_look_and_the_write_is_no_failure(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     job = upload(people(2))
     imports_job.start(job=job, mapping=job.mapping, by=TESTER, now=timezone.now())
     looked = imports_job.look_up
@@ -414,11 +488,15 @@ def test_somebody_added_between_the_look_and_the_write_is_no_failure(monkeypatch
     assert counts(job) == (1, 1, 0, 0)
 
 
-def test_a_slice_costs_the_same_number_of_queries_whatever_its_size(django_assert_max_num_queries: Any) -> None:
+def test_a_slice_costs_the_same_number_of_queries_whatever_its_size(
+    django_assert_max_num_queries: Any,
+) -> None:
     run_import(people(200))
     changed = people(200).replace("Person", "Human")
     job = upload(changed)
-    imports_job.start(job=job, mapping=job.mapping, options={"tags": ["x"]}, by=TESTER, now=timezone.now())
+    imports_job.start(
+        job=job, mapping=job.mapping, options={"tags": ["x"]}, by=TESTER, now=timezone.now()
+    )
     with django_assert_max_num_queries(50):
         imports_job.run(job.pk)
     assert Follower.objects.filter(name__startswith="Human", tags__name="x").count() == 200
@@ -432,7 +510,11 @@ def test_the_error_file_has_lines_reasons_and_inert_cells() -> None:
     rows = list(csv.reader(io.StringIO(text.removeprefix("\ufeff"))))
     assert rows[0] == ["Line", "Problem", "email", "name", "phone"]
     assert [row[0] for row in rows[1:]] == ["2", "3", "4"]
-    assert [row[3:] for row in rows[1:]] == [["'=1+1", ""], ["'@SUM(A1)", "+49301234567"], ["'quoted", "-5"]]
+    assert [row[3:] for row in rows[1:]] == [
+        ["'=1+1", ""],
+        ["'@SUM(A1)", "+49301234567"],
+        ["'quoted", "-5"],
+    ]
 
 
 def test_a_corrected_error_file_can_be_uploaded_as_it_is() -> None:

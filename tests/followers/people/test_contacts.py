@@ -42,9 +42,17 @@ def test_a_follower_is_added_with_addresses_tags_and_a_consent_record() -> None:
         **BY,
     )
     follower.refresh_from_db()
-    assert (follower.name, follower.language, follower.time_zone) == ("Anna Weber", "pt-BR", "Europe/Berlin")
+    assert (follower.name, follower.language, follower.time_zone) == (
+        "Anna Weber",
+        "pt-BR",
+        "Europe/Berlin",
+    )
     assert follower.metadata == {"plan": "pro"}
-    assert (follower.subscribed, follower.subscribed_at, follower.unsubscribed_at) == (True, NOW, None)
+    assert (follower.subscribed, follower.subscribed_at, follower.unsubscribed_at) == (
+        True,
+        NOW,
+        None,
+    )
     assert list(follower.addresses.values_list("channel", "value", "key", "state", "primary")) == [
         ("email", "Anna@example.com", "anna@example.com", "active", True),
         ("sms", "+49301234567", "+49301234567", "active", True),
@@ -64,7 +72,11 @@ def test_a_follower_without_any_address_is_fine_and_reached_in_app() -> None:
 
 def test_a_follower_added_as_unsubscribed_has_that_on_record() -> None:
     follower = contacts.add_follower(email="b@example.com", subscribed=False, source="staff", **BY)
-    assert (follower.subscribed, follower.subscribed_at, follower.unsubscribed_at) == (False, None, NOW)
+    assert (follower.subscribed, follower.subscribed_at, follower.unsubscribed_at) == (
+        False,
+        None,
+        NOW,
+    )
     assert ConsentRecord.objects.get(follower=follower).act == "unsubscribed"
     assert facts("follower.subscribed") == []
 
@@ -99,7 +111,9 @@ def test_a_value_that_cannot_be_is_refused_in_words_and_nothing_is_written(
 
 
 def test_a_backslash_in_metadata_is_not_taken_for_a_nul() -> None:
-    follower = contacts.add_follower(name="Anna", metadata={"path": "c:\\u0000"}, source="api", **BY)
+    follower = contacts.add_follower(
+        name="Anna", metadata={"path": "c:\\u0000"}, source="api", **BY
+    )
     follower.refresh_from_db()
     assert follower.metadata == {"path": "c:\\u0000"}
 
@@ -122,7 +136,9 @@ def test_somebody_without_a_name_is_called_by_the_address() -> None:
 def test_a_taken_phone_and_a_taken_external_id_are_told_apart(chen: Follower) -> None:
     contacts.change_follower(follower=chen, external_id="crm-9", **BY)
     with pytest.raises(AddressTaken) as phone:
-        contacts.add_follower(email="new@example.com", phone="+86 138 0013 8000", source="api", **BY)
+        contacts.add_follower(
+            email="new@example.com", phone="+86 138 0013 8000", source="api", **BY
+        )
     assert phone.value.field == "phone"
     with pytest.raises(ExternalIdTaken) as external:
         contacts.add_follower(email="new@example.com", external_id=" crm-9 ", source="api", **BY)
@@ -130,18 +146,28 @@ def test_a_taken_phone_and_a_taken_external_id_are_told_apart(chen: Follower) ->
 
 
 def test_a_suppressed_address_stays_suppressed_for_whoever_is_added_with_it() -> None:
-    Suppression.objects.create(channel="email", key="gone@example.com", reason="hard_bounce", created_at=NOW)
-    Suppression.objects.create(channel="email", key="angry@example.com", reason="complaint", created_at=NOW)
-    gone, angry = make_follower(email="gone@example.com"), make_follower(email="Angry@example.com")
+    Suppression.objects.create(
+        channel="email", key="gone@example.com", reason="hard_bounce", created_at=NOW
+    )
+    Suppression.objects.create(
+        channel="email", key="angry@example.com", reason="complaint", created_at=NOW
+    )
+    gone = make_follower(email="gone@example.com")
+    angry = make_follower(email="Angry@example.com")
     assert [gone.addresses.get().state, angry.addresses.get().state] == ["bounced", "suppressed"]
 
 
 # ---------------------------------------------------------------- change
 def test_only_what_really_changes_is_told(anna: Follower) -> None:
-    changed = contacts.change_follower(follower=anna, name="Anna W.", language="en", metadata={"plan": "pro"}, **BY)
+    changed = contacts.change_follower(
+        follower=anna, name="Anna W.", language="en", metadata={"plan": "pro"}, **BY
+    )
     assert (changed.name, changed.updated_at) == ("Anna W.", NOW)
     assert facts("follower.changed") == [
-        {"before": {"name": "Anna Weber", "metadata": {}}, "after": {"name": "Anna W.", "metadata": {"plan": "pro"}}}
+        {
+            "before": {"name": "Anna Weber", "metadata": {}},
+            "after": {"name": "Anna W.", "metadata": {"plan": "pro"}},
+        }
     ]
     contacts.change_follower(follower=anna, name="Anna W.", email="anna@example.com", **BY)
     assert len(facts("follower.changed")) == 1
@@ -151,14 +177,21 @@ def test_a_new_email_takes_the_place_of_the_old_one_and_starts_fresh(anna: Follo
     anna.addresses.update(state="bounced", confirmed_at=NOW)
     contacts.change_follower(follower=anna, email="anna@new.example", **BY)
     address = anna.addresses.get()
-    assert (address.value, address.state, address.confirmed_at) == ("anna@new.example", "active", None)
+    assert (address.value, address.state, address.confirmed_at) == (
+        "anna@new.example",
+        "active",
+        None,
+    )
     assert facts("follower.changed")[0]["before"] == {"email": "anna@example.com"}
 
 
 def test_respelling_an_address_does_not_wash_its_state_clean(anna: Follower) -> None:
     anna.addresses.update(state="bounced")
     contacts.change_follower(follower=anna, email="Anna@Example.com", **BY)
-    assert (anna.addresses.get().value, anna.addresses.get().state) == ("Anna@example.com", "bounced")
+    assert (anna.addresses.get().value, anna.addresses.get().state) == (
+        "Anna@example.com",
+        "bounced",
+    )
 
 
 def test_an_emptied_email_is_removed_and_the_next_one_becomes_primary(anna: Follower) -> None:
@@ -192,9 +225,13 @@ def test_a_persons_other_address_can_be_made_primary(anna: Follower) -> None:
     }
 
 
-def test_a_change_to_somebody_elses_address_is_refused_whole(anna: Follower, boris: Follower) -> None:
+def test_a_change_to_somebody_elses_address_is_refused_whole(
+    anna: Follower, boris: Follower
+) -> None:
     with pytest.raises(AddressTaken) as caught:
-        contacts.change_follower(follower=boris, name="Bob", phone="+49301234567", email="anna@example.com", **BY)
+        contacts.change_follower(
+            follower=boris, name="Bob", phone="+49301234567", email="anna@example.com", **BY
+        )
     assert caught.value.follower == anna
     boris.refresh_from_db()
     assert (boris.name, boris.addresses.count()) == ("Борис Иванов", 1)
@@ -208,11 +245,19 @@ def test_the_set_of_tags_is_replaced_and_other_case_is_the_same_tag(anna: Follow
 
 
 # ---------------------------------------------------------------- upsert
-def test_an_upsert_finds_by_external_id_then_email_then_phone(anna: Follower, chen: Follower) -> None:
+def test_an_upsert_finds_by_external_id_then_email_then_phone(
+    anna: Follower, chen: Follower
+) -> None:
     contacts.change_follower(follower=anna, external_id="crm-1", **BY)
-    by_id, _ = contacts.upsert_follower(external_id="crm-1", email="other@example.com", source="api", **BY)
-    by_email, _ = contacts.upsert_follower(email="OTHER@example.com", name="Anna B", source="api", **BY)
-    by_phone, _ = contacts.upsert_follower(phone="+86 138 0013 8000", external_id="crm-2", source="api", **BY)
+    by_id, _ = contacts.upsert_follower(
+        external_id="crm-1", email="other@example.com", source="api", **BY
+    )
+    by_email, _ = contacts.upsert_follower(
+        email="OTHER@example.com", name="Anna B", source="api", **BY
+    )
+    by_phone, _ = contacts.upsert_follower(
+        phone="+86 138 0013 8000", external_id="crm-2", source="api", **BY
+    )
     assert (by_id, by_email, by_phone) == (anna, anna, chen)
     assert (by_email.name, by_phone.external_id) == ("Anna B", "crm-2")
     new, created = contacts.upsert_follower(email="new@example.com", source="api", **BY)
@@ -222,20 +267,30 @@ def test_an_upsert_finds_by_external_id_then_email_then_phone(anna: Follower, ch
 
 def test_an_upsert_adds_tags_merges_metadata_and_leaves_what_is_empty(anna: Follower) -> None:
     contacts.change_follower(follower=anna, tags=["one"], metadata={"a": 1, "b": 1}, **BY)
-    contacts.upsert_follower(email="anna@example.com", tags=["two"], metadata={"b": 2}, source="api", **BY)
+    contacts.upsert_follower(
+        email="anna@example.com", tags=["two"], metadata={"b": 2}, source="api", **BY
+    )
     anna.refresh_from_db()
-    assert (anna.name, anna.time_zone, anna.metadata) == ("Anna Weber", "Europe/Berlin", {"a": 1, "b": 2})
+    assert (anna.name, anna.time_zone, anna.metadata) == (
+        "Anna Weber",
+        "Europe/Berlin",
+        {"a": 1, "b": 2},
+    )
     assert tags_of(anna) == ["one", "two"]
 
 
 def test_an_upsert_never_subscribes_again_who_unsubscribed(boris: Follower) -> None:
-    follower, created = contacts.upsert_follower(email="boris@example.com", subscribed=True, source="api", **BY)
+    follower, created = contacts.upsert_follower(
+        email="boris@example.com", subscribed=True, source="api", **BY
+    )
     assert (created, follower.subscribed) == (False, False)
     assert ConsentRecord.objects.filter(follower=boris).count() == 1
 
 
 def test_an_upsert_that_says_unsubscribed_is_obeyed(anna: Follower) -> None:
-    follower, _ = contacts.upsert_follower(email="anna@example.com", subscribed=False, source="api", **BY)
+    follower, _ = contacts.upsert_follower(
+        email="anna@example.com", subscribed=False, source="api", **BY
+    )
     assert not follower.subscribed
     assert ConsentRecord.objects.filter(follower=anna).first().act == "unsubscribed"
 
@@ -246,9 +301,13 @@ def test_an_upsert_refuses_an_address_of_somebody_with_another_external_id(anna:
         contacts.upsert_follower(external_id="crm-2", email="anna@example.com", source="api", **BY)
 
 
-def test_an_upsert_that_loses_a_race_updates_the_winners_row(anna: Follower, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_upsert_that_loses_a_race_updates_the_winners_row(
+    anna: Follower, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(contacts, "_known", lambda *args: None)  # looked before anna was there
-    follower, created = contacts.upsert_follower(email="anna@example.com", name="Anna 2", source="api", **BY)
+    follower, created = contacts.upsert_follower(
+        email="anna@example.com", name="Anna 2", source="api", **BY
+    )
     assert (follower, created, follower.name) == (anna, False, "Anna 2")
 
 

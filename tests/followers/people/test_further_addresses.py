@@ -17,7 +17,9 @@ from tests.receiver import Receiver
 
 
 def add(follower: Follower, value: str, channel: str = "email") -> Address:
-    return add_address(follower=follower, channel=channel, value=value, by=TESTER, now=timezone.now())
+    return add_address(
+        follower=follower, channel=channel, value=value, by=TESTER, now=timezone.now()
+    )
 
 
 def states(follower: Follower) -> list[tuple[str, bool, str]]:
@@ -36,7 +38,9 @@ def test_the_first_of_a_channel_is_primary_and_the_next_waits(anna: Follower) ->
     assert entry.data["after"]["addresses"][-1] == "+4930901820 (primary)"
 
 
-def test_the_same_address_again_changes_nothing_and_somebody_elses_is_refused(anna: Follower, boris: Follower) -> None:
+def test_the_same_address_again_changes_nothing_and_somebody_elses_is_refused(
+    anna: Follower, boris: Follower
+) -> None:
     facts = AuditEntry.objects.count()
     assert add(anna, "ANNA@Example.com") == anna.addresses.get()
     assert AuditEntry.objects.count() == facts
@@ -48,9 +52,12 @@ def test_the_same_address_again_changes_nothing_and_somebody_elses_is_refused(an
     assert len(states(anna)) == 1
 
 
-def test_messages_go_to_the_one_that_is_primary_when_they_are_planned(anna: Follower, receiver: Receiver) -> None:
+def test_messages_go_to_the_one_that_is_primary_when_they_are_planned(
+    anna: Follower, receiver: Receiver
+) -> None:
     second = add(anna, "anna@work.example")
-    kind, version = make_type(), make_version()
+    kind = make_type()
+    version = make_version()
     tell(kind, [anna], version=version)
     make_primary(address=second, by=TESTER, now=timezone.now())
     tell(kind, [anna], version=version)
@@ -58,9 +65,12 @@ def test_messages_go_to_the_one_that_is_primary_when_they_are_planned(anna: Foll
     assert sorted(receiver.recipients) == ["anna@example.com", "anna@work.example"]
 
 
-def test_a_removed_address_gets_nothing_any_more_and_the_other_takes_over(anna: Follower, receiver: Receiver) -> None:
+def test_a_removed_address_gets_nothing_any_more_and_the_other_takes_over(
+    anna: Follower, receiver: Receiver
+) -> None:
     add(anna, "anna@work.example")
-    kind, version = make_type(), make_version()
+    kind = make_type()
+    version = make_version()
     waiting = tell(kind, [anna], version=version)
     remove_address(address=anna.addresses.get(primary=True), by=TESTER, now=timezone.now())
     assert states(anna) == [("anna@work.example", True, "active")]
@@ -72,16 +82,21 @@ def test_a_removed_address_gets_nothing_any_more_and_the_other_takes_over(anna: 
 
 def test_a_suppressed_address_comes_back_suppressed(anna: Follower) -> None:
     now = timezone.now()
-    suppression.suppress(channel="email", value="anna@old.example", reason="complaint", by=TESTER, now=now)
+    suppression.suppress(
+        channel="email", value="anna@old.example", reason="complaint", by=TESTER, now=now
+    )
     add(anna, "anna@old.example")
     assert states(anna)[-1] == ("anna@old.example", False, "suppressed")
 
 
 def test_devices_go_one_by_one_and_none_of_them_is_the_first(anna: Follower) -> None:
     one, other = (
-        register_app(follower=anna, service="fcm", token=token, by=TESTER, now=timezone.now()) for token in ("a", "b")
+        register_app(follower=anna, service="fcm", token=token, by=TESTER, now=timezone.now())
+        for token in ("a", "b")
     )
     with pytest.raises(BadAddress):
         make_primary(address=one, by=TESTER, now=timezone.now())
     remove_address(address=one, by=TESTER, now=timezone.now())
-    assert list(anna.addresses.filter(channel="push").values_list("value", "primary")) == [(other.value, False)]
+    assert list(anna.addresses.filter(channel="push").values_list("value", "primary")) == [
+        (other.value, False)
+    ]

@@ -29,7 +29,10 @@ def test_filters_narrow_together_and_nobody_is_listed_twice() -> None:
 def test_a_long_list_costs_three_queries(django_assert_num_queries: Any) -> None:
     for number in range(20):
         make_follower(
-            name=f"P{number}", email=f"p{number}@example.com", phone=f"+4930123450{number:02}", tags=["a", "b"]
+            name=f"P{number}",
+            email=f"p{number}@example.com",
+            phone=f"+4930123450{number:02}",
+            tags=["a", "b"],
         )
     with django_assert_num_queries(3):
         for row in keyset.page(search.followers()).rows:
@@ -65,7 +68,9 @@ def test_rows_that_come_and_go_meanwhile_shift_nothing() -> None:
     first = keyset.page(Follower.objects.all(), size=2)
     make_follower(name="new")
     rows[2].delete()  # the very row the next page starts after
-    assert [row.name for row in keyset.page(Follower.objects.all(), size=2, after=first.next).rows] == ["1", "0"]
+    assert [
+        row.name for row in keyset.page(Follower.objects.all(), size=2, after=first.next).rows
+    ] == ["1", "0"]
 
 
 def test_a_page_beyond_an_end_leads_back() -> None:

@@ -30,7 +30,9 @@ def test_tags_that_differ_only_in_signs_are_different_tags() -> None:
     assert Tag.objects.count() == 4
 
 
-def test_tagging_many_is_set_wise_and_repeating_it_changes_nothing(django_assert_max_num_queries: Any) -> None:
+def test_tagging_many_is_set_wise_and_repeating_it_changes_nothing(
+    django_assert_max_num_queries: Any,
+) -> None:
     for number in range(30):
         make_follower(name=f"Person {number}")
     with django_assert_max_num_queries(20):

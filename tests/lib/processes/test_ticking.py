@@ -18,7 +18,8 @@ class Clock:
     """Time that passes only while the loop waits."""
 
     def __init__(self, end: float) -> None:
-        self.now, self.end = 0.0, end
+        self.now = 0.0
+        self.end = end
 
     def __call__(self) -> float:
         return self.now
@@ -31,8 +32,12 @@ class Clock:
 
 
 def test_each_job_runs_at_once_and_then_at_its_own_pace() -> None:
-    clock, calls = Clock(end=10.5), []
-    jobs = [Job("fast", lambda now: calls.append("fast"), 1), Job("slow", lambda now: calls.append("slow"), 5)]
+    clock = Clock(end=10.5)
+    calls = []
+    jobs = [
+        Job("fast", lambda now: calls.append("fast"), 1),
+        Job("slow", lambda now: calls.append("slow"), 5),
+    ]
     loop(jobs, stopped=clock.over, wait=clock.wait, clock=clock)
     assert calls[:2] == ["fast", "slow"]
     assert 10 <= calls.count("fast") <= 11
@@ -40,7 +45,8 @@ def test_each_job_runs_at_once_and_then_at_its_own_pace() -> None:
 
 
 def test_a_broken_job_does_not_stop_the_one_beside_it(caplog: Any) -> None:
-    clock, calls = Clock(end=3), []
+    clock = Clock(end=3)
+    calls = []
 
     def broken(*, now: dt.datetime) -> None:
         raise ValueError("no such table of mine")
@@ -56,7 +62,9 @@ def test_a_broken_job_does_not_stop_the_one_beside_it(caplog: Any) -> None:
     assert "'broken' failed: ValueError: no such table of mine" in caplog.text
 
 
-def test_the_same_complaint_is_logged_once_a_minute_and_a_new_one_at_once(caplog: Any, monkeypatch: Any) -> None:
+def test_the_same_complaint_is_logged_once_a_minute_and_a_new_one_at_once(
+    caplog: Any, monkeypatch: Any
+) -> None:
     words = ["first", "first", "second", "", "second"]
 
     def broken(*, now: dt.datetime) -> None:
@@ -90,7 +98,9 @@ def test_a_lost_database_closes_the_connection_so_that_the_next_try_makes_a_new_
 ) -> None:
     closed: list[bool] = []
     monkeypatch.setattr("apps.lib.processes.ticking.close_old_connections", lambda: None)
-    monkeypatch.setattr("apps.lib.processes.ticking.connection", SimpleNamespace(close=lambda: closed.append(True)))
+    monkeypatch.setattr(
+        "apps.lib.processes.ticking.connection", SimpleNamespace(close=lambda: closed.append(True))
+    )
 
     def fail(*, now: dt.datetime) -> None:
         raise error

@@ -11,7 +11,11 @@ from tests.make import make_type
 pytestmark = pytest.mark.django_db
 
 ADDRESS = Kept(
-    lambda channel, key: Address.objects.filter(channel=channel, key=key).select_related("follower"), "channel", "key"
+    lambda channel, key: Address.objects.filter(channel=channel, key=key).select_related(
+        "follower"
+    ),
+    "channel",
+    "key",
 )
 TYPE = Kept(lambda key: NotificationType.objects.filter(key=key, active=True), "key")
 
@@ -32,7 +36,9 @@ def test_a_kept_look_up_finds_the_same_row_with_what_belongs_to_it(
             assert found.follower.metadata == person.metadata
         assert not asked.captured_queries, "it was read along"
         fields = [field.attname for field in Address._meta.concrete_fields]
-        assert [getattr(found, name) for name in fields] == [getattr(wanted, name) for name in fields]
+        assert [getattr(found, name) for name in fields] == [
+            getattr(wanted, name) for name in fields
+        ]
 
 
 def test_what_is_not_there_or_not_meant_is_not_found(anna: Follower) -> None:

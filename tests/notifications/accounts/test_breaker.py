@@ -34,11 +34,14 @@ def at(seconds: float) -> dt.datetime:
 
 def outage(seconds: float) -> tuple[list[float], State]:
     """A server that is gone for so long: when it is tried, the last time with success."""
-    state, moment, tried = State(), 0.0, []
+    state = State()
+    moment = 0.0
+    tried = []
     while not tried or tried[-1] < seconds:
         tried.append(moment)
         state = after(state, [GONE if moment < seconds else TAKEN], now=at(moment))
-        moment = (state.paused_until - NOW).total_seconds() if state.paused_until else moment
+        if state.paused_until:
+            moment = (state.paused_until - NOW).total_seconds()
     return tried, state
 
 
@@ -63,24 +66,32 @@ def test_it_opens_after_five_errors_in_a_row_and_doubles_to_a_quarter_hour() -> 
         5, 10, 20, 40, 60, 120, 240, 480, *[900] * 7,
     ]  # fmt: skip
     assert state.word(at(8000)) == "closed"
-    assert after(state, [GONE], now=at(8000)).paused_until == at(8005), "it begins from the beginning"
+    assert after(state, [GONE], now=at(8000)).paused_until == at(8005), (
+        "it begins from the beginning"
+    )
 
 
 def test_a_provider_that_says_try_again_in_no_time_gets_a_second() -> None:
-    busy = Outcome(Result.THROTTLED, "429", retry_after=0.0, charged=False)  # or a date, by a clock behind ours
+    busy = Outcome(
+        Result.THROTTLED, "429", retry_after=0.0, charged=False
+    )  # or a date, by a clock behind ours
     assert after(State(), [busy], now=NOW).paused_until == at(1)
 
 
 def test_errors_that_come_together_are_one() -> None:
     state = after(State(), [GONE] * 20, now=NOW)
     assert (state.errors, state.word(NOW)) == (1, "closed")
-    assert after(state, [GONE], now=at(4)).errors == 1, "it was on its way when the first one failed"
+    assert after(state, [GONE], now=at(4)).errors == 1, (
+        "it was on its way when the first one failed"
+    )
 
 
 def test_one_success_between_keeps_it_closed() -> None:
-    state, moment = State(), 0.0
+    state = State()
+    moment = 0.0
     for outcome in [GONE, GONE, GONE, GONE, TAKEN, GONE, GONE, GONE, GONE]:
-        moment = (state.paused_until - NOW).total_seconds() if state.paused_until else moment
+        if state.paused_until:
+            moment = (state.paused_until - NOW).total_seconds()
         state = after(state, [outcome], now=at(moment))
     assert state.word(at(moment)) == "closed"
 
@@ -124,9 +135,13 @@ def test_a_domain_that_wants_less_does_not_put_the_account_out_of_use() -> None:
 
 def test_the_probe_decides() -> None:
     opened = State(errors=5, paused_until=at(60), tripped_at=NOW, trips=1, trouble="x")
-    assert after(opened, [TAKEN], now=at(30)) == opened, "one that was on its way when it opened says nothing"
+    assert after(opened, [TAKEN], now=at(30)) == opened, (
+        "one that was on its way when it opened says nothing"
+    )
     assert after(opened, [TAKEN], now=at(61)) == State(window_at=at(61), tries=1)
-    assert after(opened, [NO_SUCH_USER], now=at(61)).tripped_at is None, "an answer about the recipient: it works"
+    assert after(opened, [NO_SUCH_USER], now=at(61)).tripped_at is None, (
+        "an answer about the recipient: it works"
+    )
     for fault in (GONE, DOUBT, CUT, Outcome(Result.THROTTLED)):
         again = after(opened, [fault], now=at(61))
         assert (again.paused_until, again.tripped_at, again.trips) == (at(61 + 120), NOW, 2)
@@ -169,27 +184,43 @@ def test_success_writes_a_row_at_most_every_ten_seconds(
     moment += 11
     health.note(account, [TAKEN], now=NOW)
     account.refresh_from_db()
-    assert (account.last_ok_at, account.window_tries) == (NOW, 5004), "what was not written was counted"
+    assert (account.last_ok_at, account.window_tries) == (NOW, 5004), (
+        "what was not written was counted"
+    )
 
 
 def test_of_all_senders_one_probes_with_one_message(account: ProviderAccount) -> None:
-    notification = tell(make_type(), [make_follower(email="anna@example.com")], version=make_version())
+    notification = tell(
+        make_type(), [make_follower(email="anna@example.com")], version=make_version()
+    )
     last = fail(account, 5, NOW)
     assert routing.account_for("email", now=last) is None
     ready = account.paused_until
     assert ready == last + dt.timedelta(seconds=60)
     assert routing.account_for("email", now=ready) == account
     with transaction.atomic():
-        assert grant.grant(notification=notification, account=account, wanted=500, now=ready).count == 1
-        assert grant.grant(notification=notification, account=account, wanted=500, now=ready).count == 0
+        assert (
+            grant.grant(notification=notification, account=account, wanted=500, now=ready).count
+            == 1
+        )
+        assert (
+            grant.grant(notification=notification, account=account, wanted=500, now=ready).count
+            == 0
+        )
     assert routing.account_for("email", now=ready) is None, "the others leave it alone meanwhile"
-    assert routing.account_for("email", now=ready + breaker.PROBE_LEASE) == account, "the prober died"
+    assert routing.account_for("email", now=ready + breaker.PROBE_LEASE) == account, (
+        "the prober died"
+    )
     grant.give_back(notification=notification, account=account, count=1)
     assert routing.account_for("email", now=ready) == account, "it had nothing to send"
     health.note(account, [TAKEN], now=ready)
     account.refresh_from_db()
     assert (account.tripped_at, account.failures, account.probing_until) == (None, 0, None)
-    kinds = list(AuditEntry.objects.filter(kind__startswith="provider_account.").values_list("kind", flat=True))
+    kinds = list(
+        AuditEntry.objects.filter(kind__startswith="provider_account.").values_list(
+            "kind", flat=True
+        )
+    )
     assert {"provider_account.stopped", "provider_account.recovered"} <= set(kinds)
     assert kinds.count("provider_account.stopped") == 1
 
@@ -208,7 +239,12 @@ def test_the_next_account_takes_over_while_the_first_is_left_alone(
     receiver: Receiver, account: ProviderAccount
 ) -> None:
     second = edit.add_account(
-        name="Second", provider_key="smtp", settings=receiver.settings(), position=20, by=TESTER, now=NOW
+        name="Second",
+        provider_key="smtp",
+        settings=receiver.settings(),
+        position=20,
+        by=TESTER,
+        now=NOW,
     )
     last = fail(account, 1, NOW)
     assert routing.account_for("email", now=last) == second
@@ -220,16 +256,24 @@ def test_the_next_account_takes_over_while_the_first_is_left_alone(
 def test_a_message_of_ours_that_can_not_be_made_says_nothing_about_the_account(
     receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    ProviderAccount.objects.filter(provider="smtp").update(tripped_at=NOW, trips=3, paused_until=NOW, trouble="gone")
+    ProviderAccount.objects.filter(provider="smtp").update(
+        tripped_at=NOW, trips=3, paused_until=NOW, trouble="gone"
+    )
     monkeypatch.setattr(shift, "message_of", make_nothing)
-    notification = tell(make_type(), [make_follower(email="anna@example.com")], version=make_version())
+    notification = tell(
+        make_type(), [make_follower(email="anna@example.com")], version=make_version()
+    )
     drain()
     assert stands(notification) == {"failed": 1}
     account = ProviderAccount.objects.get(provider="smtp")
-    assert (account.trips, account.last_ok_at, account.last_error) == (3, None, ""), "nobody has asked it anything"
+    assert (account.trips, account.last_ok_at, account.last_error) == (3, None, ""), (
+        "nobody has asked it anything"
+    )
     assert account.probing_until is None, "the next message may ask"
     monkeypatch.undo()
-    again = tell(make_type("again"), [make_follower(email="ben@example.com")], version=make_version("again"))
+    again = tell(
+        make_type("again"), [make_follower(email="ben@example.com")], version=make_version("again")
+    )
     drain()
     assert stands(again) == {"sent": 1}
     assert ProviderAccount.objects.get(provider="smtp").tripped_at is None

@@ -1,4 +1,6 @@
-"""Two ways out: the second takes over what the first can't take, and nobody gets a message twice for it (R-18)."""
+"""Two ways out: the second takes over what the first can't take,
+and nobody gets a message twice for it (R-18).
+"""
 
 from collections.abc import Iterator
 from typing import Any
@@ -22,7 +24,12 @@ def second(receiver: Receiver) -> Iterator[Receiver]:
     """Another server, asked when the account of `receiver` can't be used."""
     with Receiver() as second:
         edit.add_account(
-            name="Second", provider_key="smtp", settings=second.settings(), position=20, by=TESTER, now=timezone.now()
+            name="Second",
+            provider_key="smtp",
+            settings=second.settings(),
+            position=20,
+            by=TESTER,
+            now=timezone.now(),
         )
         yield second
 
@@ -37,10 +44,14 @@ def everything(*receivers: Receiver) -> list[str]:
 
 def all_due(notification: Notification) -> None:
     """The time of the next try has come, and no account was reset for it."""
-    Delivery.objects.filter(notification=notification, status="pending").update(due_at=timezone.now())
+    Delivery.objects.filter(notification=notification, status="pending").update(
+        due_at=timezone.now()
+    )
 
 
-def test_a_first_account_that_refuses_the_log_in_costs_nobody_a_message(receiver: Receiver, second: Receiver) -> None:
+def test_a_first_account_that_refuses_the_log_in_costs_nobody_a_message(
+    receiver: Receiver, second: Receiver
+) -> None:
     receiver.extensions.append("AUTH PLAIN LOGIN")
     receiver.answers["AUTH"] = "535 5.7.8 refused"
     first = ProviderAccount.objects.get(name="Receiver")
@@ -52,14 +63,18 @@ def test_a_first_account_that_refuses_the_log_in_costs_nobody_a_message(receiver
     assert (len(receiver.arrived), len(second.arrived)) == (0, 20)
     assert everything(receiver, second) == sorted(f"p{number}@example.com" for number in range(20))
     assert set(notification.deliveries.values_list("account__name", flat=True)) == {"Second"}
-    assert set(notification.deliveries.values_list("attempts", flat=True)) == {1}, "what the account met is no try"
+    assert set(notification.deliveries.values_list("attempts", flat=True)) == {1}, (
+        "what the account met is no try"
+    )
 
 
 @pytest.mark.parametrize(("policy", "copies"), [("resend", 2), ("hold", 1)])
 def test_a_first_account_that_takes_mail_and_never_says_so(
     receiver: Receiver, second: Receiver, anna: Follower, policy: str, copies: int
 ) -> None:
-    receiver.answers["DOT"] = "accept"  # it is in the log, and the connection is closed before the 250
+    receiver.answers["DOT"] = (
+        "accept"  # it is in the log, and the connection is closed before the 250
+    )
     notification = tell(make_type(doubt_policy=policy), [anna], version=make_version())
     for _ in range(5):
         drain()
@@ -69,16 +84,26 @@ def test_a_first_account_that_takes_mail_and_never_says_so(
     assert len(arrived) == copies
     assert len({mail.message_id for mail in arrived}) == 1
     accounts = DeliveryEvent.objects.filter(kind="in_doubt").values_list("detail", flat=True)
-    assert [detail["account"] for detail in accounts] == [ProviderAccount.objects.get(name="Receiver").pk] * copies
+    assert [detail["account"] for detail in accounts] == [
+        ProviderAccount.objects.get(name="Receiver").pk
+    ] * copies
 
 
-@pytest.mark.parametrize(("policy", "second_gets", "stand"), [("resend", 1, "sent"), ("hold", 0, "in_doubt")])
+@pytest.mark.parametrize(
+    ("policy", "second_gets", "stand"), [("resend", 1, "sent"), ("hold", 0, "in_doubt")]
+)
 def test_one_in_doubt_goes_through_the_next_account_only_where_its_type_says_send_again(
     receiver: Receiver, second: Receiver, anna: Follower, policy: str, second_gets: int, stand: str
 ) -> None:
     receiver.answers["DOT"] = "accept"
-    first = {"account": ProviderAccount.objects.get(name="Receiver"), "by": TESTER, "now": timezone.now()}
-    edit.change_account(**first, limits=AccountLimits(rate=0.01))  # one message, then nothing for a while
+    first = {
+        "account": ProviderAccount.objects.get(name="Receiver"),
+        "by": TESTER,
+        "now": timezone.now(),
+    }
+    edit.change_account(
+        **first, limits=AccountLimits(rate=0.01)
+    )  # one message, then nothing for a while
     notification = tell(make_type(doubt_policy=policy), [anna], version=make_version())
     drain()
     assert len(receiver.arrived) == 1
@@ -98,13 +123,20 @@ def test_what_one_account_puts_off_three_times_goes_out_through_the_next(
         make_due(notification)
     assert stands(notification) == {"sent": 4}
     assert [mail.recipient for mail in second.arrived] == ["anna@example.com"]
-    assert everything(receiver, second) == ["anna@example.com", *(f"p{number}@example.com" for number in range(3))]
+    assert everything(receiver, second) == [
+        "anna@example.com",
+        *(f"p{number}@example.com" for number in range(3)),
+    ]
     tries: list[Any] = list(DeliveryEvent.objects.order_by("pk").values_list("detail", flat=True))
     first = ProviderAccount.objects.get(name="Receiver")
-    assert [(try_["attempt"], try_["account"]) for try_ in tries] == [(n, first.pk) for n in (1, 2, 3)]
+    assert [(try_["attempt"], try_["account"]) for try_ in tries] == [
+        (n, first.pk) for n in (1, 2, 3)
+    ]
 
 
-def test_a_refused_recipient_is_not_asked_for_elsewhere(receiver: Receiver, second: Receiver, anna: Follower) -> None:
+def test_a_refused_recipient_is_not_asked_for_elsewhere(
+    receiver: Receiver, second: Receiver, anna: Follower
+) -> None:
     receiver.answers["RCPT"] = "550 5.1.1 no such user"
     notification = tell(make_type(), [anna], version=make_version())
     for _ in range(3):

@@ -16,7 +16,13 @@ from apps.notifications import control, replay
 from apps.notifications.books import sleep, transitions
 from apps.notifications.decide import fallback
 from apps.notifications.digests import flush
-from apps.notifications.models import Delivery, DeliveryEvent, DeliveryStatus, Notification, ProviderAccount
+from apps.notifications.models import (
+    Delivery,
+    DeliveryEvent,
+    DeliveryStatus,
+    Notification,
+    ProviderAccount,
+)
 from apps.notifications.sending import claim, judge, sender
 from tests.make import TESTER, make_follower, make_type
 from tests.notifications.world import make_version, places_explained, stands, tell
@@ -27,17 +33,24 @@ HOUR = dt.timedelta(hours=1)
 
 @pytest.fixture
 def kind(db: None) -> Iterator[NotificationType]:
-    ProviderAccount.objects.create(name="E-mail", provider="smtp", channel="email", created_at=timezone.now())
+    ProviderAccount.objects.create(
+        name="E-mail", provider="smtp", channel="email", created_at=timezone.now()
+    )
     return make_type("orders", category="informational")
 
 
-def told(kind: NotificationType, *people: Follower, wait: dt.timedelta = 8 * HOUR, **fields: Any) -> Notification:
+def told(
+    kind: NotificationType, *people: Follower, wait: dt.timedelta = 8 * HOUR, **fields: Any
+) -> Notification:
     version = fields.pop("version", None) or make_version()
     return tell(kind, list(people), version=version, send_at=timezone.now() + wait, **fields)
 
 
 def asleep(*notifications: Notification) -> bool:
-    found = {each.wakes_at is not None for each in Notification.objects.filter(pk__in=[n.pk for n in notifications])}
+    found = {
+        each.wakes_at is not None
+        for each in Notification.objects.filter(pk__in=[n.pk for n in notifications])
+    }
     assert len(found) == 1
     return found.pop()
 
@@ -49,7 +62,9 @@ def put_to_sleep(*notifications: Notification) -> None:
 
 def taken() -> list[int]:
     batch = claim.claim(Lane.TRANSACTIONAL, owner="me", size=10)
-    return [row.pk for row in batch.rows] if batch else []
+    if batch:
+        return [row.pk for row in batch.rows]
+    return []
 
 
 def test_a_sleeper_is_not_looked_at_and_wakes_on_time(
@@ -80,8 +95,11 @@ def test_all_of_many_fall_asleep_and_wake(
     assert not asleep(*many)
 
 
-def test_who_has_something_to_do_stays_awake(kind: NotificationType, anna: Follower, chen: Follower) -> None:
-    version, people = make_version(), [anna, make_follower(email="p@example.com")]
+def test_who_has_something_to_do_stays_awake(
+    kind: NotificationType, anna: Follower, chen: Follower
+) -> None:
+    version = make_version()
+    people = [anna, make_follower(email="p@example.com")]
     sending = told(kind, *people, version=version, wait=-HOUR)
     later = sending.deliveries.exclude(pk=taken_one()).get()
     Delivery.objects.filter(pk=later.pk).update(due_at=timezone.now() + HOUR)
@@ -102,7 +120,9 @@ def taken_one() -> int:
 
 
 # ------------------------------------------------------------------ woken before
-def test_one_that_was_held_for_a_digest_and_is_alone_wakes_to_be_sent(anna: Follower, kind: NotificationType) -> None:
+def test_one_that_was_held_for_a_digest_and_is_alone_wakes_to_be_sent(
+    anna: Follower, kind: NotificationType
+) -> None:
     notification = told(kind, anna)
     row = notification.deliveries.get()
     transitions.move(notification.deliveries.all(), DeliveryStatus.HELD, due_at=row.due_at)
@@ -140,9 +160,12 @@ def test_a_chain_that_got_through_is_finished_though_it_slept(chained: Notificat
     assert chained.state == "done"
 
 
-def test_what_waits_by_somebodys_rhythm_wakes_when_it_changes(kind: NotificationType, anna: Follower) -> None:
+def test_what_waits_by_somebodys_rhythm_wakes_when_it_changes(
+    kind: NotificationType, anna: Follower
+) -> None:
     version = make_version()
-    hers, other = told(kind, anna, version=version), told(kind, make_follower(email="p@example.com"), version=version)
+    hers = told(kind, anna, version=version)
+    other = told(kind, make_follower(email="p@example.com"), version=version)
     for row in Delivery.objects.all():
         DeliveryEvent.objects.create(delivery=row, at=timezone.now(), kind=judge.WAITS, detail={})
     put_to_sleep(hers, other)
@@ -163,7 +186,9 @@ def test_a_sleeper_is_paused_and_goes_on(kind: NotificationType, anna: Follower)
 
 
 @pytest.mark.parametrize("act", [control.cancel, control.retract])
-def test_a_sleeper_is_cancelled_and_retracted(kind: NotificationType, anna: Follower, act: Any) -> None:
+def test_a_sleeper_is_cancelled_and_retracted(
+    kind: NotificationType, anna: Follower, act: Any
+) -> None:
     notification = told(kind, anna)
     put_to_sleep(notification)
     assert act(notification=notification, by=TESTER, now=timezone.now())["cancelled"] == 1
@@ -171,10 +196,14 @@ def test_a_sleeper_is_cancelled_and_retracted(kind: NotificationType, anna: Foll
     assert not asleep(notification)
 
 
-def test_what_failed_is_sent_again_though_the_rest_sleeps(kind: NotificationType, anna: Follower) -> None:
+def test_what_failed_is_sent_again_though_the_rest_sleeps(
+    kind: NotificationType, anna: Follower
+) -> None:
     notification = told(kind, anna, make_follower(email="p@example.com"))
     failed = notification.deliveries.all()[0]
-    transitions.move(Delivery.objects.filter(pk=failed.pk), DeliveryStatus.FAILED, finished_at=timezone.now())
+    transitions.move(
+        Delivery.objects.filter(pk=failed.pk), DeliveryStatus.FAILED, finished_at=timezone.now()
+    )
     put_to_sleep(notification)
     replay.retry_failed(notification=notification, by=TESTER, now=timezone.now())
     assert taken() == [failed.pk]
@@ -192,9 +221,12 @@ def test_a_sleeper_expires(kind: NotificationType, anna: Follower) -> None:
 
 
 # ------------------------------------------------------------------ the net
-def test_whom_everybody_forgot_to_wake_is_woken_all_the_same(kind: NotificationType, anna: Follower) -> None:
+def test_whom_everybody_forgot_to_wake_is_woken_all_the_same(
+    kind: NotificationType, anna: Follower
+) -> None:
     version = make_version()
-    forgotten, other = told(kind, anna, version=version), told(kind, anna, version=version)
+    forgotten = told(kind, anna, version=version)
+    other = told(kind, anna, version=version)
     put_to_sleep(forgotten, other)
     forgotten.deliveries.update(due_at=timezone.now())
     sleep.wake_up(now=timezone.now())
@@ -206,7 +238,9 @@ def test_whom_everybody_forgot_to_wake_is_woken_all_the_same(kind: NotificationT
 
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.skipif(connection.vendor == "sqlite", reason="SQLite has one writer at a time")
-def test_whoever_wakes_does_not_wait_for_a_notification_that_is_locked(kind: NotificationType, anna: Follower) -> None:
+def test_whoever_wakes_does_not_wait_for_a_notification_that_is_locked(
+    kind: NotificationType, anna: Follower
+) -> None:
     version = make_version()
     locked, free = told(kind, anna, version=version), told(kind, anna, version=version)
     put_to_sleep(locked, free)
@@ -237,12 +271,16 @@ def test_a_claim_reads_none_of_many_sleepers(kind: NotificationType, anna: Follo
     assert found == [due.pk]
     read = [step for step in steps if step.get("Index Name") == "notification_awake"]
     if connection.vendor == "postgresql":
-        assert [(step["Actual Rows"], step.get("Rows Removed by Filter", 0)) for step in read] == [(1, 0)]
+        assert [(step["Actual Rows"], step.get("Rows Removed by Filter", 0)) for step in read] == [
+            (1, 0)
+        ]
     else:
         assert read
 
 
 def _copy(notification: Notification) -> Notification:
     own = {"id", "uid", "dedup_key"}
-    columns = [field.attname for field in Notification._meta.concrete_fields if field.name not in own]
+    columns = [
+        field.attname for field in Notification._meta.concrete_fields if field.name not in own
+    ]
     return Notification(**{name: getattr(notification, name) for name in columns})

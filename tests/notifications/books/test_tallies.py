@@ -1,4 +1,6 @@
-"""The sums beside the rows: many writers lose no count and wait in no ring, and the rows can say it all again."""
+"""The sums beside the rows: many writers lose no count and wait in no ring,
+and the rows can say it all again.
+"""
 
 import random
 import threading
@@ -45,7 +47,9 @@ def test_eight_writers_that_move_several_times_in_a_transaction_end_and_lose_not
                     for _ in range(3):
                         moves = Counter(
                             {
-                                tallies.Place(notification.pk, "email", status, "default_on"): dice.randint(-9, 9)
+                                tallies.Place(
+                                    notification.pk, "email", status, "default_on"
+                                ): dice.randint(-9, 9)
                                 for status in dice.sample(STATUSES, 2)
                             }
                         )
@@ -63,7 +67,11 @@ def test_eight_writers_that_move_several_times_in_a_transaction_end_and_lose_not
     for writer in writers:
         writer.join()
     assert said == []
-    counted = {(place.channel, place.status, place.reason): count for place, count in expected.items() if count}
+    counted = {
+        (place.channel, place.status, place.reason): count
+        for place, count in expected.items()
+        if count
+    }
     assert dict(balance(notification).rows) == counted
 
 
@@ -74,8 +82,12 @@ def test_tallies_that_went_wrong_are_set_right_from_the_rows_and_right_ones_stay
     freeze_slice(notification=notification, followers=Follower.objects.all(), now=timezone.now())
     finish_planning(notification=notification, now=timezone.now())
     assert tallies.rebuild(notification.pk) == Counter()
-    Delivery.objects.filter(follower__addresses__key="p0@example.com").update(status="failed", reason="gave_up")
-    Tally.objects.create(notification=notification, channel="sms", status="sent", reason="default_on", count=7)
+    Delivery.objects.filter(follower__addresses__key="p0@example.com").update(
+        status="failed", reason="gave_up"
+    )
+    Tally.objects.create(
+        notification=notification, channel="sms", status="sent", reason="default_on", count=7
+    )
     assert tallies.rebuild(notification.pk) == {
         tallies.Place(notification.pk, "email", "pending", "default_on"): -1,
         tallies.Place(notification.pk, "email", "failed", "gave_up"): 1,
@@ -96,7 +108,9 @@ def test_a_rebuild_counts_what_a_writer_is_about_to_commit_once() -> None:
 
     rebuilder = threading.Thread(target=rebuild)
     with transaction.atomic():
-        freeze_slice(notification=notification, followers=Follower.objects.all(), now=timezone.now())
+        freeze_slice(
+            notification=notification, followers=Follower.objects.all(), now=timezone.now()
+        )
         rebuilder.start()
         until(_somebody_waits_for_a_shard, "the rebuilder to wait for us")
     rebuilder.join()

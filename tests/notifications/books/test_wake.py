@@ -23,7 +23,8 @@ def calls(lane: Lane) -> list[str]:
 def test_one_call_does_the_work_of_all_that_wait_and_leaves_other_tasks_alone(
     receiver: Receiver, anna: Follower, boris: Follower
 ) -> None:
-    kind, version = make_type("orders", category="informational"), make_version()
+    kind = make_type("orders", category="informational")
+    version = make_version()
     for person in (anna, boris, anna):
         tell(kind, [person], version=version)
     announce("apps.ops.heartbeat.beat", lane=Lane.TRANSACTIONAL)
@@ -33,7 +34,9 @@ def test_one_call_does_the_work_of_all_that_wait_and_leaves_other_tasks_alone(
     assert calls(Lane.TRANSACTIONAL) == ["apps.ops.heartbeat.beat"]
 
 
-def test_in_the_bulk_lane_two_are_called_and_both_may_come(receiver: Receiver, anna: Follower) -> None:
+def test_in_the_bulk_lane_two_are_called_and_both_may_come(
+    receiver: Receiver, anna: Follower
+) -> None:
     tell(make_type("news"), [anna], version=make_version())
     assert calls(Lane.BULK) == [SEND_TASK, SEND_TASK]
     send_lane(name="bulk")

@@ -18,7 +18,9 @@ from tests.notifications.world import make_version, tell
 from tests.ops.processes import environment
 from tests.patience import PATIENCE
 
-PEOPLE, KEYS, MOST = 3, 8, 6
+PEOPLE = 3
+KEYS = 8
+MOST = 6
 SENDER = """
 import time, django
 django.setup()
@@ -33,14 +35,18 @@ while Delivery.objects.filter(status__in=["pending", "queued"]).exists():
 """
 
 
-ONE_WRITER = pytest.mark.skipif(connection.vendor == "sqlite", reason="SQLite has one writer at a time")
+ONE_WRITER = pytest.mark.skipif(
+    connection.vendor == "sqlite", reason="SQLite has one writer at a time"
+)
 
 
 def _take() -> list[int]:
     """What a sender on a connection of its own gets."""
     try:
         batch = claim.claim(Lane.TRANSACTIONAL, owner="other", size=10)
-        return [row.pk for row in batch.rows] if batch else []
+        if batch:
+            return [row.pk for row in batch.rows]
+        return []
     finally:
         connection.close()
 
@@ -48,15 +54,20 @@ def _take() -> list[int]:
 @pytest.mark.django_db(transaction=True)
 @ONE_WRITER
 def test_whoever_comes_while_another_counts_comes_again_and_does_not_wait() -> None:
-    edit.add_account(name="Inbox", provider_key="in_app", settings={}, by=TESTER, now=timezone.now())
+    edit.add_account(
+        name="Inbox", provider_key="in_app", settings={}, by=TESTER, now=timezone.now()
+    )
     kind = make_type("alert", category="informational", throttle_count=1, throttle_seconds=86400)
-    person, words = make_follower(email="p@example.com"), make_version()
+    person = make_follower(email="p@example.com")
+    words = make_version()
     first, second = (tell(kind, [person], version=words, channels=["in_app"]) for _ in range(2))
     with ThreadPoolExecutor(1) as other, transaction.atomic():
         mine = claim.claim(Lane.TRANSACTIONAL, owner="me", size=1)
         assert mine
         assert mine.rows[0].notification == first
-        assert other.submit(_take).result(timeout=PATIENCE) == [], "the first is counted, and nobody can know it yet"
+        assert other.submit(_take).result(timeout=PATIENCE) == [], (
+            "the first is counted, and nobody can know it yet"
+        )
     row = second.deliveries.get()
     assert (row.status, row.attempts, row.events.count()) == ("pending", 0, 0)
     Delivery.objects.filter(pk=row.pk).update(due_at=timezone.now())
@@ -68,12 +79,21 @@ def test_whoever_comes_while_another_counts_comes_again_and_does_not_wait() -> N
 
 @pytest.mark.django_db(transaction=True)
 @ONE_WRITER
-def test_two_processes_never_give_a_follower_more_than_a_cap_or_a_throttle_allows(tmp_path: Path) -> None:
+def test_two_processes_never_give_a_follower_more_than_a_cap_or_a_throttle_allows(
+    tmp_path: Path,
+) -> None:
     now = timezone.now()
     edit.add_account(name="Inbox", provider_key="in_app", settings={}, by=TESTER, now=now)
-    people, words = [make_follower(email=f"p{number}@example.com") for number in range(PEOPLE)], make_version()
+    people = [make_follower(email=f"p{number}@example.com") for number in range(PEOPLE)]
+    words = make_version()
     Cap.objects.create(
-        name="a day", channels=["in_app"], commercial=False, limit=MOST, seconds=86400, outcome="drop", created_at=now
+        name="a day",
+        channels=["in_app"],
+        commercial=False,
+        limit=MOST,
+        seconds=86400,
+        outcome="drop",
+        created_at=now,
     )
     kind = make_type("alert", category="informational", throttle_count=1, throttle_seconds=86400)
     for key in range(KEYS):

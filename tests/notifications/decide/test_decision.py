@@ -1,4 +1,6 @@
-"""Send, wait, gather or skip: the order of the rules, and that switching something off never sends. No database."""
+"""Send, wait, gather or skip: the order of the rules,
+and that switching something off never sends. No database.
+"""
 
 import datetime as dt
 from dataclasses import replace
@@ -10,13 +12,24 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from apps.followers.consent.verdict import AddressFacts, FollowerFacts, TypeFacts, Verdict, judge
-from apps.notifications.decide.decision import EXPLANATIONS, Act, Decision, Facts, Limit, Standing, Why, decide
+from apps.notifications.decide.decision import (
+    EXPLANATIONS,
+    Act,
+    Decision,
+    Facts,
+    Limit,
+    Standing,
+    Why,
+    decide,
+)
 from apps.notifications.decide.quiet_hours import Habits
 
 NOW = dt.datetime(2026, 5, 4, 23, 0, tzinfo=dt.UTC)  # a Monday night
 HOUR = dt.timedelta(hours=1)
 ADDRESS = AddressFacts(needed=True, state="active", suppressed=False)
-KIND = TypeFacts(active=True, offered=True, critical=False, commercial=True, locked_on=False, default_on=True)
+KIND = TypeFacts(
+    active=True, offered=True, critical=False, commercial=True, locked_on=False, default_on=True
+)
 PERSON = FollowerFacts(subscribed=True, channel_muted=False, own_choice=None)
 ALLOWED = judge(ADDRESS, KIND, PERSON)
 ASLEEP = {day: (dt.time(22), dt.time(7)) for day in range(7)}
@@ -24,7 +37,13 @@ UTC = ZoneInfo("UTC")
 
 
 def facts(**fields: Any) -> Facts:
-    values = {"verdict": ALLOWED, "critical": False, "silent": False, "digestible": False, "due_since": NOW}
+    values = {
+        "verdict": ALLOWED,
+        "critical": False,
+        "silent": False,
+        "digestible": False,
+        "due_since": NOW,
+    }
     return Facts(**{**values, **fields})
 
 
@@ -34,13 +53,25 @@ def habits(**fields: Any) -> Habits:
 
 MORNING = dt.datetime(2026, 5, 5, 7, 0, tzinfo=dt.UTC)
 LADDER: list[tuple[dict[str, Any], Decision]] = [  # each is met while all below it are met, too
-    ({"verdict": judge(ADDRESS, KIND, replace(PERSON, subscribed=False))}, Decision(Act.SKIP, "unsubscribed")),
+    (
+        {"verdict": judge(ADDRESS, KIND, replace(PERSON, subscribed=False))},
+        Decision(Act.SKIP, "unsubscribed"),
+    ),
     ({"expires_at": NOW}, Decision(Act.SKIP, Why.EXPIRED)),
     ({"earlier": Standing.REACHED}, Decision(Act.SKIP, Why.REACHED_ELSEWHERE)),
-    ({"earlier": Standing.TRYING, "chain_at": NOW + HOUR}, Decision(Act.WAIT, Why.EARLIER_CHANNEL, NOW + HOUR)),
-    ({"habits": habits(quiet=ASLEEP, snoozed_until=NOW + HOUR)}, Decision(Act.WAIT, Why.SNOOZED, NOW + HOUR)),
+    (
+        {"earlier": Standing.TRYING, "chain_at": NOW + HOUR},
+        Decision(Act.WAIT, Why.EARLIER_CHANNEL, NOW + HOUR),
+    ),
+    (
+        {"habits": habits(quiet=ASLEEP, snoozed_until=NOW + HOUR)},
+        Decision(Act.WAIT, Why.SNOOZED, NOW + HOUR),
+    ),
     ({"habits": habits(quiet=ASLEEP)}, Decision(Act.WAIT, Why.QUIET_HOURS, MORNING)),
-    ({"habits": habits(cadence="daily"), "digestible": True}, Decision(Act.HOLD, Why.DIGEST, MORNING + HOUR)),
+    (
+        {"habits": habits(cadence="daily"), "digestible": True},
+        Decision(Act.HOLD, Why.DIGEST, MORNING + HOUR),
+    ),
     ({"throttled": True}, Decision(Act.SKIP, Why.THROTTLED)),
     ({"capped": Limit(NOW + 2 * HOUR, "defer")}, Decision(Act.WAIT, Why.CAPPED, NOW + 2 * HOUR)),
     ({}, Decision(Act.SEND, "default_on")),
@@ -118,7 +149,10 @@ RHYTHMS = st.builds(
     snoozed_until=st.none() | HOURS,
 )
 WORDS = st.builds(
-    FollowerFacts, subscribed=st.booleans(), channel_muted=st.booleans(), own_choice=st.none() | st.booleans()
+    FollowerFacts,
+    subscribed=st.booleans(),
+    channel_muted=st.booleans(),
+    own_choice=st.none() | st.booleans(),
 )
 KINDS = st.builds(
     TypeFacts,
@@ -128,7 +162,9 @@ KINDS = st.builds(
     commercial=st.booleans(),
     locked_on=st.booleans(),
     default_on=st.booleans(),
-).filter(lambda kind: not (kind.commercial and (kind.critical or kind.locked_on)))  # refused by the database
+).filter(
+    lambda kind: not (kind.commercial and (kind.critical or kind.locked_on))
+)  # refused by the database
 LIMITS = st.builds(Limit, free_at=st.integers(1, 48).map(lambda h: NOW + h * HOUR),
                    outcome=st.sampled_from(["defer", "digest", "drop"]))  # fmt: skip
 FACTS = st.builds(
@@ -147,9 +183,14 @@ FACTS = st.builds(
 )
 
 
-def sent(base: Facts, address: AddressFacts, kind: TypeFacts, person: FollowerFacts, **changes: Any) -> bool:
+def sent(
+    base: Facts, address: AddressFacts, kind: TypeFacts, person: FollowerFacts, **changes: Any
+) -> bool:
     verdict = judge(address, kind, person)
-    return decide(replace(base, verdict=verdict, critical=kind.critical, **changes), now=NOW).act is Act.SEND
+    return (
+        decide(replace(base, verdict=verdict, critical=kind.critical, **changes), now=NOW).act
+        is Act.SEND
+    )
 
 
 @given(
@@ -169,7 +210,13 @@ def test_switching_anything_off_never_makes_a_message_go(
         case "unsubscribe":
             after = sent(base, ADDRESS, kind, replace(person, subscribed=False))
         case "quiet":  # windows where there were none
-            after = sent(base, ADDRESS, kind, person, habits=replace(had, quiet={**rhythm.quiet, **had.quiet}))
+            after = sent(
+                base,
+                ADDRESS,
+                kind,
+                person,
+                habits=replace(had, quiet={**rhythm.quiet, **had.quiet}),
+            )
         case "snooze":
             until = max(filter(None, (rhythm.snoozed_until, had.snoozed_until)), default=None)
             after = sent(base, ADDRESS, kind, person, habits=replace(had, snoozed_until=until))
@@ -178,7 +225,10 @@ def test_switching_anything_off_never_makes_a_message_go(
         case "throttle":
             after = sent(base, ADDRESS, kind, person, throttled=True)
         case _:  # from at once to now and then
-            rarer = rhythm.cadence if had.cadence == "instant" else had.cadence
+            if had.cadence == "instant":
+                rarer = rhythm.cadence
+            else:
+                rarer = had.cadence
             after = sent(base, ADDRESS, kind, person, habits=replace(had, cadence=rarer))
     assert before or not after
 
@@ -193,7 +243,12 @@ def test_no_message_not_even_a_critical_one_goes_to_an_address_that_is_out(
     base: Facts, kind: TypeFacts, person: FollowerFacts, state: str
 ) -> None:
     assert not sent(base, replace(ADDRESS, state=state), kind, person)
-    assert not sent(base, replace(ADDRESS, suppressed=True), replace(kind, critical=True, commercial=False), person)
+    assert not sent(
+        base,
+        replace(ADDRESS, suppressed=True),
+        replace(kind, critical=True, commercial=False),
+        person,
+    )
 
 
 @given(kind=KINDS, person=WORDS)

@@ -26,7 +26,12 @@ SOON = dt.timedelta(seconds=600)
 @pytest.fixture
 def kind(db: None) -> NotificationType:
     return make_type(
-        "code", category="informational", channels=CHAIN, default_channels=CHAIN, fallback=CHAIN, fallback_after=600
+        "code",
+        category="informational",
+        channels=CHAIN,
+        default_channels=CHAIN,
+        fallback=CHAIN,
+        fallback_after=600,
     )
 
 
@@ -35,8 +40,14 @@ def emil(db: None) -> Follower:
     return make_follower(email="emil@example.com", phone="+4915112345678", name="Emil")
 
 
-def told(kind: NotificationType, *people: Follower, channels: list[str] = CHAIN, **fields: Any) -> Notification:
-    words = {"in_app": {"title": "Hi"}, "email": {"subject": "Hi", "text": "Hi"}, "sms": {"body": "Hi"}}
+def told(
+    kind: NotificationType, *people: Follower, channels: list[str] = CHAIN, **fields: Any
+) -> Notification:
+    words = {
+        "in_app": {"title": "Hi"},
+        "email": {"subject": "Hi", "text": "Hi"},
+        "sms": {"body": "Hi"},
+    }
     version = published_version(make_template("code", translations={"en": words}))
     return tell(kind, list(people), version=version, channels=channels, **fields)
 
@@ -48,7 +59,9 @@ def row(notification: Notification, channel: str) -> Delivery:
 def waits(notification: Notification) -> dict[str, int]:
     """Seconds after the beginning at which each waiting row is due."""
     rows = notification.deliveries.filter(status="pending")
-    return {each.channel: round((each.due_at - notification.send_at).total_seconds()) for each in rows}
+    return {
+        each.channel: round((each.due_at - notification.send_at).total_seconds()) for each in rows
+    }
 
 
 def lose(notification: Notification, channel: str, *, status: str = "failed") -> None:
@@ -72,7 +85,9 @@ def arrive(notification: Notification, channel: str, status: str) -> Delivery:
     return rows.get()
 
 
-def test_each_channel_of_a_chain_waits_for_the_time_of_those_before_it(kind: NotificationType, emil: Follower) -> None:
+def test_each_channel_of_a_chain_waits_for_the_time_of_those_before_it(
+    kind: NotificationType, emil: Follower
+) -> None:
     notification = told(kind, emil)
     assert (notification.fallback, notification.fallback_after) == (CHAIN, 600)
     assert waits(notification) == {"in_app": 0, "email": 600, "sms": 1200}
@@ -82,7 +97,12 @@ def test_a_channel_that_was_skipped_at_birth_takes_no_time(
     kind: NotificationType, emil: Follower, anna: Follower
 ) -> None:
     acts.set_preferences(
-        follower=emil, cells={("code", "in_app"): False}, mutes={}, source="test", by=TESTER, now=timezone.now()
+        follower=emil,
+        cells={("code", "in_app"): False},
+        mutes={},
+        source="test",
+        by=TESTER,
+        now=timezone.now(),
     )
     his = told(kind, emil)
     assert waits(his) == {"email": 0, "sms": 600}
@@ -90,7 +110,9 @@ def test_a_channel_that_was_skipped_at_birth_takes_no_time(
     assert stands(his) == {"pending": 2, "skipped": 1}
 
 
-def test_a_chain_covers_only_the_channels_the_message_goes_out_on(kind: NotificationType, emil: Follower) -> None:
+def test_a_chain_covers_only_the_channels_the_message_goes_out_on(
+    kind: NotificationType, emil: Follower
+) -> None:
     notification = told(kind, emil, channels=["sms", "email"])
     assert notification.fallback == ["email", "sms"]
     assert waits(notification) == {"email": 0, "sms": 600}
@@ -139,13 +161,19 @@ def test_whoever_was_reached_gets_nothing_on_the_later_channels(
 
 
 def told_again(notification: Notification, *people: Follower) -> Notification:
-    return tell(notification.notification_type, list(people), version=notification.version, channels=CHAIN)
+    return tell(
+        notification.notification_type, list(people), version=notification.version, channels=CHAIN
+    )
 
 
-def test_a_late_success_of_the_first_channel_calls_off_the_next_one(kind: NotificationType, emil: Follower) -> None:
+def test_a_late_success_of_the_first_channel_calls_off_the_next_one(
+    kind: NotificationType, emil: Follower
+) -> None:
     notification = told(kind, emil, channels=["email", "sms"])
     mail = arrive(notification, "email", "sent")
-    notification.deliveries.filter(channel="sms").update(due_at=timezone.now())  # its time has come, nobody took it yet
+    notification.deliveries.filter(channel="sms").update(
+        due_at=timezone.now()
+    )  # its time has come, nobody took it yet
     assert stands(notification) == {"sent": 1, "pending": 1}
     store.store([store.Event(mail.uid, 0, timezone.now(), "a mail program")])
     assert row(notification, "sms").reason == "reached_elsewhere"
@@ -163,7 +191,9 @@ def test_reading_in_the_inbox_spares_the_fallbacks_beside_it_but_not_their_first
     assert stands(notification) == {"delivered": 1, "pending": 1, "skipped": 1}
     assert set(waits(notification)) == {"email"}
     fallback.read(deliveries=[item.uid, UUID(int=7)], now=timezone.now())
-    assert stands(notification) == {"delivered": 1, "pending": 1, "skipped": 1}, "once and twice is the same"
+    assert stands(notification) == {"delivered": 1, "pending": 1, "skipped": 1}, (
+        "once and twice is the same"
+    )
 
 
 @pytest.mark.parametrize(
@@ -183,11 +213,15 @@ def test_the_claim_is_told_how_the_earlier_channels_stand(
     notification = told(kind, emil, channels=["email", "sms"])
     notification.deliveries.filter(channel="email").update(status=before)
     asked: dict[str, Any] = {"notification": notification, "followers": [emil.pk]}
-    assert fallback.standings(channel="sms", **asked) == {emil.pk: (standing, notification.send_at + turn * SOON)}
+    assert fallback.standings(channel="sms", **asked) == {
+        emil.pk: (standing, notification.send_at + turn * SOON)
+    }
     assert fallback.standings(channel="email", **asked) == {}, "the first one waits for nobody"
 
 
-def test_what_went_into_a_digest_may_still_get_through(kind: NotificationType, emil: Follower) -> None:
+def test_what_went_into_a_digest_may_still_get_through(
+    kind: NotificationType, emil: Follower
+) -> None:
     notification = told(kind, emil, channels=["email", "sms"])
     notification.deliveries.filter(channel="email").update(status="skipped", reason="in_digest")
     found = fallback.standings(notification=notification, channel="sms", followers=[emil.pk])
@@ -197,7 +231,9 @@ def test_what_went_into_a_digest_may_still_get_through(kind: NotificationType, e
 # ------------------------------------------------------------------ as the senders do it
 @pytest.fixture
 def mail_first(receiver: Receiver) -> NotificationType:
-    return make_type("hint", category="informational", fallback=["email", "in_app"], fallback_after=600)
+    return make_type(
+        "hint", category="informational", fallback=["email", "in_app"], fallback_after=600
+    )
 
 
 def hinted(kind: NotificationType, person: Follower) -> Notification:
@@ -237,7 +273,12 @@ def test_a_fallback_that_was_switched_off_meanwhile_is_not_sent(
     receiver.answers["RCPT"] = "550 5.1.1 nobody of that name"
     notification = hinted(mail_first, anna)
     acts.set_preferences(
-        follower=anna, cells={("hint", "in_app"): False}, mutes={}, source="test", by=TESTER, now=timezone.now()
+        follower=anna,
+        cells={("hint", "in_app"): False},
+        mutes={},
+        source="test",
+        by=TESTER,
+        now=timezone.now(),
     )
     drain()
     drain()
@@ -250,7 +291,12 @@ def test_a_first_channel_that_was_switched_off_meanwhile_gives_way_at_once(
 ) -> None:
     notification = hinted(mail_first, anna)
     acts.set_preferences(
-        follower=anna, cells={("hint", "email"): False}, mutes={}, source="test", by=TESTER, now=timezone.now()
+        follower=anna,
+        cells={("hint", "email"): False},
+        mutes={},
+        source="test",
+        by=TESTER,
+        now=timezone.now(),
     )
     drain()
     drain()

@@ -12,14 +12,17 @@ from apps.lib.wallclock import instant
 from apps.notifications.decide.quiet_hours import LONGEST_QUIET, Habits, digest_time, quiet_until
 
 param = pytest.param
-TRANSITIONS = {  # a moment just before each change of 2026; Apia has none, and is a day ahead of everybody
+# a moment just before each change of 2026; Apia has none, and is a day ahead of everybody
+TRANSITIONS = {
     "Australia/Lord_Howe": ["2026-04-04T14:30Z", "2026-10-03T15:00Z"],  # by half an hour
     "America/St_Johns": ["2026-03-08T05:00Z", "2026-11-01T04:00Z"],  # half an hour off
     "Africa/Casablanca": ["2026-02-15T01:30Z", "2026-03-22T01:30Z"],  # summer time but for Ramadan
     "America/New_York": ["2026-03-08T06:30Z", "2026-11-01T05:30Z"],
     "Pacific/Apia": ["2026-04-04T12:00Z"],
 }
-NEW_YORK, LORD_HOWE, CASABLANCA = "America/New_York", "Australia/Lord_Howe", "Africa/Casablanca"
+NEW_YORK = "America/New_York"
+LORD_HOWE = "Australia/Lord_Howe"
+CASABLANCA = "Africa/Casablanca"
 
 
 def at(text: str) -> dt.datetime:
@@ -68,11 +71,20 @@ def test_quiet_hours_begin_with_the_first_and_end_with_the_last_of_what_the_cloc
 
 def test_each_weekday_has_its_own_quiet_hours_and_those_that_adjoin_are_one() -> None:
     week = habits(
-        "UTC", quiet={4: (dt.time(20), dt.time(0)), 5: (dt.time(0), dt.time(23)), 6: (dt.time(23), dt.time(9))}
+        "UTC",
+        quiet={
+            4: (dt.time(20), dt.time(0)),
+            5: (dt.time(0), dt.time(23)),
+            6: (dt.time(23), dt.time(9)),
+        },
     )
-    assert quiet_until(week, at("2026-05-08T21:00Z")) == at("2026-05-09T23:00Z"), "Friday's lasts on"
+    assert quiet_until(week, at("2026-05-08T21:00Z")) == at("2026-05-09T23:00Z"), (
+        "Friday's lasts on"
+    )
     assert quiet_until(week, at("2026-05-10T22:00Z")) is None
-    assert quiet_until(week, at("2026-05-10T23:30Z")) == at("2026-05-11T09:00Z"), "Sunday's end on Monday"
+    assert quiet_until(week, at("2026-05-10T23:30Z")) == at("2026-05-11T09:00Z"), (
+        "Sunday's end on Monday"
+    )
     assert quiet_until(week, at("2026-05-11T23:30Z")) is None, "Monday has none"
 
 
@@ -83,13 +95,21 @@ def test_nobody_is_silent_for_ever() -> None:
     assert until - at("2026-05-04T12:00Z") <= LONGEST_QUIET
 
 
-@pytest.mark.parametrize(("zone", "moment"), [(zone, each) for zone, all_ in TRANSITIONS.items() for each in all_])
-@pytest.mark.parametrize("span", [("22:00", "02:15"), ("01:45", "07:00"), ("02:00", "03:00"), ("00:00", "23:59")])
+@pytest.mark.parametrize(
+    ("zone", "moment"), [(zone, each) for zone, all_ in TRANSITIONS.items() for each in all_]
+)
+@pytest.mark.parametrize(
+    "span", [("22:00", "02:15"), ("01:45", "07:00"), ("02:00", "03:00"), ("00:00", "23:59")]
+)
 def test_no_window_is_entered_twice_around_a_change_of_the_clocks(
     zone: str, moment: str, span: tuple[str, str]
 ) -> None:
-    person, start = quiet(zone, *span), at(moment) - dt.timedelta(hours=12)
-    states = [quiet_until(person, start + dt.timedelta(minutes=minute)) for minute in range(0, 24 * 60, 15)]
+    person = quiet(zone, *span)
+    start = at(moment) - dt.timedelta(hours=12)
+    states = [
+        quiet_until(person, start + dt.timedelta(minutes=minute))
+        for minute in range(0, 24 * 60, 15)
+    ]
     entered = sum(was is None and now is not None for was, now in pairwise(states))
     assert entered <= 1
     for minute, until in zip(range(0, 24 * 60, 15), states, strict=True):
@@ -131,11 +151,16 @@ def test_a_digest_is_made_at_the_next_boundary_of_the_followers_own_clock(
 
 @given(
     zone=st.sampled_from(sorted(TRANSITIONS)),
-    wall=st.datetimes(dt.datetime(2026, 1, 1), dt.datetime(2026, 12, 31)).map(lambda w: w.replace(microsecond=0)),
+    wall=st.datetimes(dt.datetime(2026, 1, 1), dt.datetime(2026, 12, 31)).map(
+        lambda w: w.replace(microsecond=0)
+    ),
 )
-def test_a_wall_time_is_never_read_as_a_moment_that_shows_an_earlier_one(zone: str, wall: dt.datetime) -> None:
+def test_a_wall_time_is_never_read_as_a_moment_that_shows_an_earlier_one(
+    zone: str, wall: dt.datetime
+) -> None:
     tz = ZoneInfo(zone)
-    first, last = instant(wall, tz), instant(wall, tz, last=True)
+    first = instant(wall, tz)
+    last = instant(wall, tz, last=True)
     shown = first.astimezone(tz).replace(tzinfo=None)
     assert first <= last
     assert shown >= wall, "the time itself, or the first that exists after it"

@@ -1,4 +1,6 @@
-"""What was held for somebody's hour goes out together: nothing lost, nothing twice, no word of consent forgotten."""
+"""What was held for somebody's hour goes out together: nothing lost, nothing twice,
+no word of consent forgotten.
+"""
 
 import datetime as dt
 import os
@@ -36,8 +38,15 @@ from tests.receiver import Receiver
 
 WORDS = {
     "en": {
-        "email": {"subject": "Order {{ number }}", "text": "It is on its way to {{ follower.first_name }}."},
-        "in_app": {"title": "Order {{ number }}", "body": "On its way", "link": "https://example.com/{{ number }}"},
+        "email": {
+            "subject": "Order {{ number }}",
+            "text": "It is on its way to {{ follower.first_name }}.",
+        },
+        "in_app": {
+            "title": "Order {{ number }}",
+            "body": "On its way",
+            "link": "https://example.com/{{ number }}",
+        },
     },
     "ru": {
         "email": {"subject": "Заказ {{ number }}", "text": "Уже в пути."},
@@ -60,7 +69,8 @@ def hold(
     version = published_version(Template.objects.get(key="order"))
     notification = tell(kind, people, version=version, **{"data": {"number": number}} | fields)
     rows = Delivery.objects.filter(notification=notification, status="pending")
-    rows = rows.filter(channel=only) if only else rows
+    if only:
+        rows = rows.filter(channel=only)
     move(rows, DeliveryStatus.HELD, due_at=timezone.now())
     return notification
 
@@ -85,12 +95,16 @@ def test_what_waited_for_one_person_becomes_one_message_in_order(
     orders: NotificationType, anna: Follower, receiver: Receiver
 ) -> None:
     sent = [hold(orders, [anna], number) for number in (1, 2, 3)]
-    Notification.objects.filter(pk=sent[2].pk).update(created_at=sent[0].created_at - dt.timedelta(minutes=1))
+    Notification.objects.filter(pk=sent[2].pk).update(
+        created_at=sent[0].created_at - dt.timedelta(minutes=1)
+    )
     flush_all()
     one = made()
     assert shown(one)["total"] == 3
     assert shown(one)["omitted"] == 0
-    assert [item["title"] for item in shown(one)["items"]] == ["Order 3", "Order 1", "Order 2"], "as it happened"
+    assert [item["title"] for item in shown(one)["items"]] == ["Order 3", "Order 1", "Order 2"], (
+        "as it happened"
+    )
     assert shown(one)["items"][1] == {
         "title": "Order 1",
         "body": "It is on its way to Anna.",
@@ -125,7 +139,9 @@ def test_whoever_wants_it_once_a_day_gets_one_message_a_day(
     version = published_version(Template.objects.get(key="order"))
 
     def told(*numbers: int) -> list[Notification]:
-        sent = [tell(orders, [anna], version=version, data={"number": number}) for number in numbers]
+        sent = [
+            tell(orders, [anna], version=version, data={"number": number}) for number in numbers
+        ]
         drain()
         assert [stands(each) for each in sent] == [{"held": 1}] * len(sent)
         a_day_later()
@@ -153,15 +169,23 @@ def test_a_digest_is_sent_where_a_throttle_would_skip_one_message_more(
     hold(orders, [anna], 2), hold(orders, [anna], 3)
     flush_all()
     drain()
-    assert [each.mail["subject"] for each in receiver.arrived] == ["Order 1", "2 messages for you: Order 2"]
+    assert [each.mail["subject"] for each in receiver.arrived] == [
+        "Order 1",
+        "2 messages for you: Order 2",
+    ]
 
 
-def test_each_reader_gets_the_words_of_the_own_language(orders: NotificationType, anna: Follower) -> None:
+def test_each_reader_gets_the_words_of_the_own_language(
+    orders: NotificationType, anna: Follower
+) -> None:
     boris = make_follower(email="b@example.com", name="Борис", language="ru")
     for number in (1, 2):
         hold(orders, [anna, boris], number)
     flush_all(people=1)
-    titles = {row.follower_id: shown(row)["items"][0]["title"] for row in Delivery.objects.exclude(data=None)}
+    titles = {
+        row.follower_id: shown(row)["items"][0]["title"]
+        for row in Delivery.objects.exclude(data=None)
+    }
     assert titles == {anna.pk: "Order 1", boris.pk: "Заказ 1"}
 
 
@@ -188,17 +212,31 @@ def test_what_is_not_due_yet_stays_and_types_and_channels_are_not_mixed(
     flush_all()
     assert stands(later) == {"held": 1}
     rows = Delivery.objects.filter(notification__source="digest")
-    places = {(row.notification.notification_type.key, row.channel, shown(row)["total"]) for row in rows}
-    assert places == {(key, channel, 2) for key in ("orders", "alerts") for channel in ("email", "in_app")}
+    places = {
+        (row.notification.notification_type.key, row.channel, shown(row)["total"]) for row in rows
+    }
+    assert places == {
+        (key, channel, 2) for key in ("orders", "alerts") for channel in ("email", "in_app")
+    }
     assert len(rows) == 4
 
 
-def test_consent_and_expiry_are_judged_again(orders: NotificationType, anna: Follower, boris: Follower) -> None:
-    first, second = hold(orders, [anna, boris], 1), hold(orders, [anna, boris], 2)
+def test_consent_and_expiry_are_judged_again(
+    orders: NotificationType, anna: Follower, boris: Follower
+) -> None:
+    first = hold(orders, [anna, boris], 1)
+    second = hold(orders, [anna, boris], 2)
     over = hold(orders, [anna], 3)
-    Notification.objects.filter(pk=over.pk).update(expires_at=timezone.now() - dt.timedelta(seconds=1))
+    Notification.objects.filter(pk=over.pk).update(
+        expires_at=timezone.now() - dt.timedelta(seconds=1)
+    )
     acts.set_preferences(
-        follower=boris, cells={("orders", "email"): False}, mutes={}, source="test", by=TESTER, now=timezone.now()
+        follower=boris,
+        cells={("orders", "email"): False},
+        mutes={},
+        source="test",
+        by=TESTER,
+        now=timezone.now(),
     )
     flush_all()
     assert (made().follower, shown()["total"]) == (anna, 2)
@@ -216,7 +254,9 @@ def test_a_digest_of_nothing_sends_nothing(orders: NotificationType, anna: Follo
     assert set(Delivery.objects.values_list("status", "reason")) == {("skipped", "type_inactive")}
 
 
-def test_what_is_paused_waits_and_what_is_cancelled_is_out(orders: NotificationType, anna: Follower) -> None:
+def test_what_is_paused_waits_and_what_is_cancelled_is_out(
+    orders: NotificationType, anna: Follower
+) -> None:
     paused, cancelled, *_ = (hold(orders, [anna], number) for number in (1, 2, 3, 4))
     control.pause(notification=paused, by=TESTER, now=timezone.now())
     assert control.cancel(notification=cancelled, by=TESTER, now=timezone.now())["cancelled"] == 1
@@ -239,14 +279,18 @@ def test_only_so_many_are_shown_and_the_others_are_counted(
     assert (len(shown()["items"]), shown()["total"], shown()["omitted"]) == (2, 3, 1)
 
 
-def test_where_the_digest_has_no_words_messages_go_one_by_one(orders: NotificationType, anna: Follower) -> None:
+def test_where_the_digest_has_no_words_messages_go_one_by_one(
+    orders: NotificationType, anna: Follower
+) -> None:
     make_template("digest_orders", translations={"en": {"in_app": {"title": "Orders"}}})
     sent = [hold(orders, [anna], number) for number in (1, 2)]
     flush_all()
     assert [stands(each) for each in sent] == [{"pending": 1}] * 2
 
 
-def test_one_that_can_not_be_rendered_keeps_no_other_back(orders: NotificationType, anna: Follower) -> None:
+def test_one_that_can_not_be_rendered_keeps_no_other_back(
+    orders: NotificationType, anna: Follower
+) -> None:
     make_template("broken", subject="{{ 6 | divided_by: number }}", variables=[NUMBER])
     bad = published_version(Template.objects.get(key="broken"))
     good = [hold(orders, [anna], number) for number in (1, 2)]
@@ -267,12 +311,15 @@ def test_data_that_is_too_deep_for_a_list_is_left_out_of_it_and_its_words_stay(
         ("Order 1", True),
         ("Order 1", False),
     ]
-    version, context = made().notification.version, shown() | {"follower": {}, "site": {}, "links": {}}
+    version = made().notification.version
+    context = shown() | {"follower": {}, "site": {}, "links": {}}
     assert "Order 1" in compiled(version).render("in_app", "en", context).parts["body"]
 
 
 def test_a_type_may_have_a_digest_of_its_own(orders: NotificationType, anna: Follower) -> None:
-    make_template("digest_orders", subject="{{ total }} orders", variables=[NUMBER | {"name": "total"}])
+    make_template(
+        "digest_orders", subject="{{ total }} orders", variables=[NUMBER | {"name": "total"}]
+    )
     hold(orders, [anna], 1), hold(orders, [anna], 2)
     flush_all()
     assert made().notification.version.template.key == "digest_orders"
@@ -283,7 +330,10 @@ def test_who_opens_a_digest_is_spared_the_fallbacks_of_what_it_gathers(
 ) -> None:
     NotificationType.objects.update(fallback=["email", "in_app"])
     orders.refresh_from_db()
-    sent = [hold(orders, [anna], number, channels=["email", "in_app"], only="email") for number in (1, 2)]
+    sent = [
+        hold(orders, [anna], number, channels=["email", "in_app"], only="email")
+        for number in (1, 2)
+    ]
     flush_all()
     assert [stands(each) for each in sent] == [{"skipped": 1, "pending": 1}] * 2
     store.store([store.Event(made().uid, 0, timezone.now(), "a mail program")])
@@ -301,7 +351,9 @@ def test_a_campaign_counts_what_is_held_as_waiting_and_then_as_cancelled(
     assert lifecycle.counts(notification)["cancelled"] == 1
 
 
-def test_rows_of_a_deleted_person_are_left_to_the_claim(orders: NotificationType, anna: Follower) -> None:
+def test_rows_of_a_deleted_person_are_left_to_the_claim(
+    orders: NotificationType, anna: Follower
+) -> None:
     hold(orders, [anna], 1)
     anna.delete()
     flush_all()
@@ -328,7 +380,9 @@ def test_a_process_that_dies_on_the_way_has_changed_nothing(
     assert shown()["total"] == 2
 
 
-def test_what_expires_while_it_is_held_is_closed_and_says_so(orders: NotificationType, anna: Follower) -> None:
+def test_what_expires_while_it_is_held_is_closed_and_says_so(
+    orders: NotificationType, anna: Follower
+) -> None:
     notification = hold(orders, [anna], 1)
     soon = timezone.now() + dt.timedelta(hours=1)
     Notification.objects.filter(pk=notification.pk).update(expires_at=soon)
@@ -342,9 +396,13 @@ def test_a_digest_is_made_at_the_readers_hour_and_not_within_quiet_hours(
     orders: NotificationType, anna: Follower
 ) -> None:
     nights = {str(day): ["22:00", "07:00"] for day in range(7)}
-    Rhythm.objects.create(follower=anna, quiet=nights, cadence="daily", updated_at=timezone.now())  # at 08:00
+    Rhythm.objects.create(
+        follower=anna, quiet=nights, cadence="daily", updated_at=timezone.now()
+    )  # at 08:00
     Follower.objects.update(time_zone="UTC")
-    midnight = timezone.now().replace(hour=0, minute=0, second=0, microsecond=0) + dt.timedelta(days=1)
+    midnight = timezone.now().replace(hour=0, minute=0, second=0, microsecond=0) + dt.timedelta(
+        days=1
+    )
     sent = [hold(orders, [anna], number) for number in (1, 2)]
     Notification.objects.update(send_at=midnight - dt.timedelta(hours=1))
 
@@ -354,16 +412,23 @@ def test_a_digest_is_made_at_the_readers_hour_and_not_within_quiet_hours(
         return set(Delivery.objects.filter(status="held").values_list("due_at", flat=True))
 
     (morning,) = due_then(midnight)
-    assert midnight + dt.timedelta(hours=7) <= morning <= midnight + dt.timedelta(hours=7, minutes=2)
+    assert (
+        midnight + dt.timedelta(hours=7) <= morning <= midnight + dt.timedelta(hours=7, minutes=2)
+    )
     breakfast = midnight + dt.timedelta(hours=8)
     assert due_then(morning) == {breakfast}
     assert [stands(each) for each in sent] == [{"held": 1}] * 2
-    assert sent[0].deliveries.get().events.last().detail == {"reason": "digest", "until": breakfast.isoformat()}
+    assert sent[0].deliveries.get().events.last().detail == {
+        "reason": "digest",
+        "until": breakfast.isoformat(),
+    }
     assert due_then(breakfast) == set()
     assert shown()["total"] == 2
 
 
-def test_a_digest_lives_as_long_as_the_last_of_what_it_gathers(orders: NotificationType, anna: Follower) -> None:
+def test_a_digest_lives_as_long_as_the_last_of_what_it_gathers(
+    orders: NotificationType, anna: Follower
+) -> None:
     now = timezone.now()
     for hours in (1, 2):
         hold(orders, [anna], hours, expires_at=now + dt.timedelta(hours=hours))
@@ -371,20 +436,26 @@ def test_a_digest_lives_as_long_as_the_last_of_what_it_gathers(orders: Notificat
     assert made().notification.expires_at == now + dt.timedelta(hours=2)
     hold(orders, [anna], 3, expires_at=now + dt.timedelta(hours=1)), hold(orders, [anna], 4)
     flush_all()
-    assert Notification.objects.filter(source="digest").latest("pk").expires_at is None, "one has no end"
+    assert Notification.objects.filter(source="digest").latest("pk").expires_at is None, (
+        "one has no end"
+    )
 
 
 def test_one_that_has_perhaps_arrived_and_is_sent_again_goes_as_itself(
     orders: NotificationType, anna: Follower
 ) -> None:
     doubted, *others = (hold(orders, [anna], number) for number in (1, 2, 3))
-    DeliveryEvent.objects.create(delivery=doubted.deliveries.get(), at=timezone.now(), kind="in_doubt")
+    DeliveryEvent.objects.create(
+        delivery=doubted.deliveries.get(), at=timezone.now(), kind="in_doubt"
+    )
     flush_all()
     assert stands(doubted) == {"pending": 1}
     assert [stands(each) for each in others] == [{"skipped": 1}] * 2
 
 
-def test_a_type_that_is_not_gathered_any_more_goes_one_by_one(orders: NotificationType, anna: Follower) -> None:
+def test_a_type_that_is_not_gathered_any_more_goes_one_by_one(
+    orders: NotificationType, anna: Follower
+) -> None:
     sent = [hold(orders, [anna], number) for number in (1, 2)]
     NotificationType.objects.update(digest=False)
     flush_all()
@@ -398,21 +469,27 @@ def test_a_bug_in_the_making_of_one_item_keeps_no_other_back(
     item = items._item
 
     def stumbles(row: Delivery, person: Any) -> Any:
-        return item(row, person) if row.notification != sent[0] else 1 / 0
+        if row.notification != sent[0]:
+            return item(row, person)
+        return 1 / 0
 
     monkeypatch.setattr(items, "_item", stumbles)
     flush_all()
     assert [stands(each) for each in sent] == [{"pending": 1}, {"skipped": 1}, {"skipped": 1}]
 
 
-def test_a_lane_with_other_calls_waiting_does_not_put_digests_off(orders: NotificationType, anna: Follower) -> None:
+def test_a_lane_with_other_calls_waiting_does_not_put_digests_off(
+    orders: NotificationType, anna: Follower
+) -> None:
     hold(orders, [anna], 1)
     announce("apps.notifications.sending.sender.send_lane", lane=Lane.BULK, name="bulk")
     flush.announce_due(now=timezone.now())
     assert [call.func() for call in OrmQ.objects.order_by("pk")][-1] == flush.FLUSH_TASK
     flush.announce_due(now=timezone.now())
     flush.flush_due()
-    assert flush.FLUSH_TASK not in [call.func() for call in OrmQ.objects.all()], "one look answers all calls"
+    assert flush.FLUSH_TASK not in [call.func() for call in OrmQ.objects.all()], (
+        "one look answers all calls"
+    )
 
 
 # ------------------------------------------------------------------ two at once
@@ -422,14 +499,19 @@ def test_what_is_stopped_while_its_digest_is_being_made_is_not_in_it(
     transactional_db: None, monkeypatch: pytest.MonkeyPatch, act: Any
 ) -> None:
     make_template("order", translations=WORDS, variables=[NUMBER])
-    orders, anna = make_type("orders", category="informational", digest=True), make_follower(name="Anna")
-    stopped, other, third = (hold(orders, [anna], number, channels=["in_app"]) for number in (1, 2, 3))
+    orders = make_type("orders", category="informational", digest=True)
+    anna = make_follower(name="Anna")
+    stopped, other, third = (
+        hold(orders, [anna], number, channels=["in_app"]) for number in (1, 2, 3)
+    )
     opening = flush._open
 
     def stop_and_open(*args: Any, **fields: Any) -> Any:
         if not stopper.ident:
             stopper.start()
-            while stopper.is_alive() and not it_waits():  # a pause goes through, a cancel waits for our rows
+            while (
+                stopper.is_alive() and not it_waits()
+            ):  # a pause goes through, a cancel waits for our rows
                 time.sleep(0.01)
         return opening(*args, **fields)
 
@@ -482,7 +564,12 @@ def flushers(transactional_db: None) -> Iterator[list["subprocess.Popen[str]"]]:
     name = connection.settings_dict["NAME"]
     url = re.sub(r"@([^/]*)/[^?]*", rf"@\1/{name}", os.environ["DATABASE_URL"])
     running = [
-        subprocess.Popen([sys.executable, "-c", FLUSHER], env=os.environ | {"DATABASE_URL": url}, stdout=-1, text=True)
+        subprocess.Popen(
+            [sys.executable, "-c", FLUSHER],
+            env=os.environ | {"DATABASE_URL": url},
+            stdout=-1,
+            text=True,
+        )
         for _ in range(2)
     ]
     try:
@@ -514,7 +601,9 @@ def test_two_processes_flush_while_items_arrive_and_each_is_in_one_digest(
     assert gathered.exists()
     assert gathered.count() + rows.filter(status="pending").count() == len(people) * len(sent)
     events = DeliveryEvent.objects.filter(kind="in_digest")
-    assert sorted(events.values_list("delivery", flat=True)) == sorted(gathered.values_list("pk", flat=True))
+    assert sorted(events.values_list("delivery", flat=True)) == sorted(
+        gathered.values_list("pk", flat=True)
+    )
     digests = Delivery.objects.filter(notification__source="digest")
     for row in digests:
         mine = events.filter(detail__digest=str(row.uid))

@@ -1,4 +1,6 @@
-"""Opens and clicks are stored once, counted as the rows say, and only of people who let themselves be measured."""
+"""Opens and clicks are stored once, counted as the rows say,
+and only of people who let themselves be measured.
+"""
 
 import datetime as dt
 import threading
@@ -31,7 +33,9 @@ def delivery_of(letter: Notification, follower: Follower) -> Delivery:
     return letter.deliveries.get(follower=follower)
 
 
-def event(delivery: Delivery, link: int, *, seconds: int = 0, agent: str = "Mozilla/5.0") -> engagement_store.Event:
+def event(
+    delivery: Delivery, link: int, *, seconds: int = 0, agent: str = "Mozilla/5.0"
+) -> engagement_store.Event:
     return engagement_store.Event(delivery.uid, link, AT + dt.timedelta(seconds=seconds), agent)
 
 
@@ -39,7 +43,9 @@ def counted(letter: Notification) -> Attention:
     """From the rows, and proof that the tallies say the same."""
     rows = Engagement.objects.filter(delivery__notification=letter)
     clicked = Counter(rows.filter(kind="click").values_list("link", flat=True))
-    people = Counter(link for _, link in set(rows.filter(kind="click").values_list("delivery", "link")))
+    people = Counter(
+        link for _, link in set(rows.filter(kind="click").values_list("delivery", "link"))
+    )
     told = engagement(letter)
     assert (told.opened, told.opens, told.clicked, told.clicks) == (
         letter.deliveries.filter(opened_at__isnull=False).count(),
@@ -53,13 +59,23 @@ def counted(letter: Notification) -> Attention:
     return told
 
 
-def test_first_times_stand_on_the_delivery_and_the_rest_in_its_events(letter: Notification, anna: Follower) -> None:
+def test_first_times_stand_on_the_delivery_and_the_rest_in_its_events(
+    letter: Notification, anna: Follower
+) -> None:
     mine = delivery_of(letter, anna)
-    engagement_store.store([event(mine, 0, seconds=5), event(mine, 0, agent="A"), event(mine, 1, seconds=7)])
-    engagement_store.store([event(mine, 0, seconds=60), event(mine, 1, seconds=61), event(mine, 2, seconds=62)])
+    engagement_store.store(
+        [event(mine, 0, seconds=5), event(mine, 0, agent="A"), event(mine, 1, seconds=7)]
+    )
+    engagement_store.store(
+        [event(mine, 0, seconds=60), event(mine, 1, seconds=61), event(mine, 2, seconds=62)]
+    )
     mine.refresh_from_db()
     assert (mine.opened_at, mine.clicked_at) == (AT, AT + dt.timedelta(seconds=7))
-    assert list(mine.engagements.values_list("kind", "link"))[:3] == [("open", None), ("open", None), ("click", 1)]
+    assert list(mine.engagements.values_list("kind", "link"))[:3] == [
+        ("open", None),
+        ("open", None),
+        ("click", 1),
+    ]
     assert mine.engagements.first().user_agent == "A"
     told = counted(letter)
     assert (told.opened, told.opens, told.clicked, told.clicks) == (1, 3, 1, 3)
@@ -69,18 +85,26 @@ def test_first_times_stand_on_the_delivery_and_the_rest_in_its_events(letter: No
     ]
 
 
-def test_who_clicks_has_opened_though_no_image_was_loaded(letter: Notification, anna: Follower) -> None:
+def test_who_clicks_has_opened_though_no_image_was_loaded(
+    letter: Notification, anna: Follower
+) -> None:
     engagement_store.store([event(delivery_of(letter, anna), 1)])
     told = counted(letter)
     assert (told.opened, told.opens, told.clicked) == (1, 0, 1)
-    engagement_store.store([event(delivery_of(letter, anna), 0, seconds=9)])  # the images are shown later
+    engagement_store.store(
+        [event(delivery_of(letter, anna), 0, seconds=9)]
+    )  # the images are shown later
     assert (counted(letter).opened, counted(letter).opens) == (1, 1)
     assert delivery_of(letter, anna).opened_at == AT
 
 
-def test_who_does_not_let_itself_be_measured_by_now_leaves_no_trace(letter: Notification, anna: Follower) -> None:
+def test_who_does_not_let_itself_be_measured_by_now_leaves_no_trace(
+    letter: Notification, anna: Follower
+) -> None:
     change_follower(follower=anna, measured=False, by=TESTER, now=timezone.now())
-    engagement_store.store([event(delivery_of(letter, anna), 0), event(delivery_of(letter, anna), 1)])
+    engagement_store.store(
+        [event(delivery_of(letter, anna), 0), event(delivery_of(letter, anna), 1)]
+    )
     assert not Engagement.objects.exists()
     assert delivery_of(letter, anna).opened_at is None
     assert counted(letter) == Attention(links=engagement(letter).links)
@@ -89,8 +113,11 @@ def test_who_does_not_let_itself_be_measured_by_now_leaves_no_trace(letter: Noti
     assert counted(letter).clicked == 1
 
 
-def test_events_of_what_is_gone_are_left_out_and_keep_no_others_out(letter: Notification, anna: Follower) -> None:
-    mine, gone = delivery_of(letter, anna), letter.deliveries.exclude(follower=anna).get()
+def test_events_of_what_is_gone_are_left_out_and_keep_no_others_out(
+    letter: Notification, anna: Follower
+) -> None:
+    mine = delivery_of(letter, anna)
+    gone = letter.deliveries.exclude(follower=anna).get()
     events = [event(gone, 1), event(mine, 1), event(gone, 0)]
     gone.delete()
     engagement_store.store(events)
@@ -121,7 +148,10 @@ def test_a_program_that_repeats_a_link_for_ever_fills_no_disk(
 @pytest.mark.django_db(transaction=True)
 def test_of_a_hundred_at_once_none_is_lost_and_each_is_first_once(letter: Notification) -> None:
     deliveries = list(letter.deliveries.all())
-    batches = [[event(each, link, seconds=n) for each in deliveries for link in (0, 1, 2)] for n in range(100)]
+    batches = [
+        [event(each, link, seconds=n) for each in deliveries for link in (0, 1, 2)]
+        for n in range(100)
+    ]
     for number, batch in enumerate(batches):
         batch.sort(key=lambda each: (each.link, each.delivery), reverse=bool(number % 2))
     errors: list[BaseException] = []
@@ -135,7 +165,9 @@ def test_of_a_hundred_at_once_none_is_lost_and_each_is_first_once(letter: Notifi
             connections.close_all()
 
     threads = [threading.Thread(target=store, args=(batch,)) for batch in batches]
-    for some in (threads[start : start + 25] for start in range(0, 100, 25)):  # the server allows a hundred connections
+    for some in (
+        threads[start : start + 25] for start in range(0, 100, 25)
+    ):  # the server allows a hundred connections
         for thread in some:
             thread.start()
         for thread in some:
@@ -148,7 +180,9 @@ def test_of_a_hundred_at_once_none_is_lost_and_each_is_first_once(letter: Notifi
 
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.skipif("connection.vendor == 'sqlite'", reason="one writer at a time anyway")
-def test_two_batches_wait_for_each_other_in_one_order_and_do_not_deadlock(letter: Notification) -> None:
+def test_two_batches_wait_for_each_other_in_one_order_and_do_not_deadlock(
+    letter: Notification,
+) -> None:
     assert connection.vendor == "postgresql"
     first, second = letter.deliveries.order_by("pk")
     done: list[Any] = []
@@ -159,7 +193,10 @@ def test_two_batches_wait_for_each_other_in_one_order_and_do_not_deadlock(letter
         done.append(deliveries)
         connections.close_all()
 
-    threads = [threading.Thread(target=store, args=(order,)) for order in ([first, second], [second, first])]
+    threads = [
+        threading.Thread(target=store, args=(order,))
+        for order in ([first, second], [second, first])
+    ]
     for thread in threads:
         thread.start()
     for thread in threads:

@@ -42,13 +42,18 @@ def notification(account: ProviderAccount) -> Notification:
     return tell(make_type(), [make_follower(email="anna@example.com")], version=make_version())
 
 
-def take(notification: Notification, account: ProviderAccount | None, wanted: int, now: dt.datetime) -> grant.Grant:
+def take(
+    notification: Notification, account: ProviderAccount | None, wanted: int, now: dt.datetime
+) -> grant.Grant:
     with transaction.atomic():
         return grant.grant(notification=notification, account=account, wanted=wanted, now=now)
 
 
 def sort(
-    notification: Notification, account: ProviderAccount, rows: list[tuple[int, str]], now: dt.datetime
+    notification: Notification,
+    account: ProviderAccount,
+    rows: list[tuple[int, str]],
+    now: dt.datetime,
 ) -> domains.Sorted:
     with transaction.atomic():
         return domains.sort_out(notification=notification, account=account, rows=rows, now=now)
@@ -59,23 +64,36 @@ def test_what_has_no_limit_asks_the_database_nothing(
     notification: Notification, account: ProviderAccount, django_assert_num_queries: Any
 ) -> None:
     with django_assert_num_queries(0):
-        assert grant.grant(notification=notification, account=account, wanted=500, now=NOW).count == 500
+        assert (
+            grant.grant(notification=notification, account=account, wanted=500, now=NOW).count
+            == 500
+        )
     with django_assert_num_queries(1):
         rows = [(pk, "example.com") for pk in range(500)]
-        assert len(domains.sort_out(notification=notification, account=account, rows=rows, now=NOW).go) == 500
+        assert (
+            len(domains.sort_out(notification=notification, account=account, rows=rows, now=NOW).go)
+            == 500
+        )
 
 
-def test_a_notification_goes_out_at_its_rate_however_often_it_is_asked(notification: Notification) -> None:
+def test_a_notification_goes_out_at_its_rate_however_often_it_is_asked(
+    notification: Notification,
+) -> None:
     notification.rate = 10.0
     went = sum(take(notification, None, 500, after(step * 0.05)).count for step in range(20 * 60))
-    assert 10 * 60 <= went <= 10 * 60 + 21, "ten a second for a minute, and at most two seconds' worth at once"
+    assert 10 * 60 <= went <= 10 * 60 + 21, (
+        "ten a second for a minute, and at most two seconds' worth at once"
+    )
 
 
 def test_a_slow_notification_goes_at_its_rate_through_a_fast_account(
     notification: Notification, account: ProviderAccount
 ) -> None:
-    notification.rate, account.rate = 20.0, 200.0
-    went = sum(take(notification, account, 500, after(step * 0.05)).count for step in range(20 * 60))
+    notification.rate = 20.0
+    account.rate = 200.0
+    went = sum(
+        take(notification, account, 500, after(step * 0.05)).count for step in range(20 * 60)
+    )
     assert 20 * 60 <= went <= 20 * 60 + 41
 
 
@@ -86,11 +104,16 @@ def test_who_gets_none_is_told_when_to_ask_again(notification: Notification) -> 
     assert (refused.count, refused.reason, refused.again_at) == (0, "rate", after(8))
     assert take(notification, None, 500, after(10)).count == 1
     assert take(notification, None, 500, after(21)).count == 1
-    assert take(notification, None, 500, after(30)).count == 1, "who comes a second late loses nothing"
+    assert take(notification, None, 500, after(30)).count == 1, (
+        "who comes a second late loses nothing"
+    )
 
 
-def test_what_did_not_leave_is_given_back(notification: Notification, account: ProviderAccount) -> None:
-    account.rate, account.daily = 50.0, 50
+def test_what_did_not_leave_is_given_back(
+    notification: Notification, account: ProviderAccount
+) -> None:
+    account.rate = 50.0
+    account.daily = 50
     assert take(notification, account, 50, NOW).count == 50
     assert take(notification, account, 50, NOW).count == 0
     grant.give_back(notification=notification, account=account, count=40)
@@ -101,9 +124,16 @@ def test_what_did_not_leave_is_given_back(notification: Notification, account: P
 def test_when_the_warm_up_is_over_nothing_is_counted_and_nothing_given_back(
     notification: Notification, account: ProviderAccount, django_assert_num_queries: Any
 ) -> None:
-    account.warmup_start, account.warmup_first, account.warmup_growth = dt.date(2020, 1, 1), 100, 1.5
-    with django_assert_num_queries(0):  # a row locked here and not in the grant would be locked in another order
-        assert grant.grant(notification=notification, account=account, wanted=500, now=NOW).count == 500
+    account.warmup_start = dt.date(2020, 1, 1)
+    account.warmup_first = 100
+    account.warmup_growth = 1.5
+    with django_assert_num_queries(
+        0
+    ):  # a row locked here and not in the grant would be locked in another order
+        assert (
+            grant.grant(notification=notification, account=account, wanted=500, now=NOW).count
+            == 500
+        )
         grant.give_back(notification=notification, account=account, count=40)
 
 
@@ -115,7 +145,9 @@ def test_an_account_keeps_something_for_a_code_while_a_campaign_uses_it_up(
     assert take(notification, account, 500, NOW).count == 0
     notification.lane = Lane.CRITICAL
     assert take(notification, account, 1, NOW).count == 1
-    assert take(notification, account, 500, NOW).count == 21, "and never more than three times as much"
+    assert take(notification, account, 500, NOW).count == 21, (
+        "and never more than three times as much"
+    )
 
 
 def test_a_used_up_day_sends_the_rest_through_the_next_account(
@@ -123,7 +155,12 @@ def test_a_used_up_day_sends_the_rest_through_the_next_account(
 ) -> None:
     now = timezone.now()
     second = edit.add_account(
-        name="Second", provider_key="smtp", settings=receiver.settings(), position=20, by=TESTER, now=now
+        name="Second",
+        provider_key="smtp",
+        settings=receiver.settings(),
+        position=20,
+        by=TESTER,
+        now=now,
     )
     account.daily = 3
     account.save()
@@ -136,14 +173,17 @@ def test_a_used_up_day_sends_the_rest_through_the_next_account(
     assert routing.account_for("email", now=refused.again_at) == account
     second.delete()
     assert routing.account_for("email", now=now) is None
-    assert routing.account_for("email", now=now, lane=Lane.CRITICAL) == account, "a code does not wait a day"
+    assert routing.account_for("email", now=now, lane=Lane.CRITICAL) == account, (
+        "a code does not wait a day"
+    )
     notification.lane = Lane.CRITICAL
     assert take(notification, account, 1, now).count == 1
     assert grant.used_today(account, today=now.date()) == 4
 
 
 @pytest.mark.parametrize(
-    ("day", "cap"), [(-3, 100), (0, 100), (1, 150), (2, 225), (3, 337), (9, 3844), (10, 5000), (20_000, 5000)]
+    ("day", "cap"),
+    [(-3, 100), (0, 100), (1, 150), (2, 225), (3, 337), (9, 3844), (10, 5000), (20_000, 5000)],
 )
 def test_a_new_sender_warms_up_day_by_day(day: int, cap: int) -> None:
     start = dt.date(2026, 5, 1)
@@ -156,8 +196,12 @@ def test_without_a_ramp_only_the_daily_volume_counts() -> None:
     assert warmup_cap(today=today, daily=None, start=None, first=None, growth=1.5) is None
     assert warmup_cap(today=today, daily=7, start=None, first=100, growth=1.5) == 7
     far = today + dt.timedelta(days=400)
-    assert warmup_cap(today=far, daily=None, start=today, first=100, growth=1.5) is None, "the ramp is over"
-    assert warmup_cap(today=far, daily=None, start=today, first=100, growth=1.0) == 100, "one that does not grow is not"
+    assert warmup_cap(today=far, daily=None, start=today, first=100, growth=1.5) is None, (
+        "the ramp is over"
+    )
+    assert warmup_cap(today=far, daily=None, start=today, first=100, growth=1.0) == 100, (
+        "one that does not grow is not"
+    )
 
 
 def test_what_is_spread_over_an_hour_leaves_evenly(receiver: Receiver) -> None:
@@ -165,7 +209,11 @@ def test_what_is_spread_over_an_hour_leaves_evenly(receiver: Receiver) -> None:
     notification = tell(make_type(), people, version=make_version(), spread=3600)
     notification.refresh_from_db()
     assert notification.rate == pytest.approx(6 / 3600)
-    went = [second for second in range(0, 3600, 10) if take(notification, None, 100, after(second)).count]
+    went = [
+        second
+        for second in range(0, 3600, 10)
+        if take(notification, None, 100, after(second)).count
+    ]
     assert went == [0, 600, 1200, 1800, 2400, 3000]
 
 
@@ -192,11 +240,15 @@ def test_a_slow_domain_gets_its_pace_and_the_others_do_not_wait(
     DomainLimit.objects.create(domain="slow.example", per_minute=60, created_at=NOW)
     rows = [(pk, "slow.example" if pk % 2 else "example.com") for pk in range(1, 21)]
     found = sort(notification, account, rows, NOW)
-    assert found.go == {2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 1, 3, 5, 7, 9, 11}, "one, and five seconds' worth"
+    assert found.go == {2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 1, 3, 5, 7, 9, 11}, (
+        "one, and five seconds' worth"
+    )
     assert [(found.later[pk] - NOW).total_seconds() for pk in (13, 15, 17, 19)] == [1, 2, 3, 4]
 
 
-def test_many_rows_to_a_slow_domain_are_each_moved_once(notification: Notification, account: ProviderAccount) -> None:
+def test_many_rows_to_a_slow_domain_are_each_moved_once(
+    notification: Notification, account: ProviderAccount
+) -> None:
     DomainLimit.objects.create(domain="slow.example", per_minute=600, created_at=NOW)
     due = dict.fromkeys(range(3000), NOW)
     moved: dict[int, int] = {}
@@ -214,10 +266,15 @@ def test_many_rows_to_a_slow_domain_are_each_moved_once(notification: Notificati
     assert not due
     assert max(moved.values()) == 1
     assert max(sent.values()) <= after(301)
-    assert all(sum(after(s) <= at < after(s + 10) for at in sent.values()) <= 10 * 10 + 51 for s in range(0, 300, 10))
+    assert all(
+        sum(after(s) <= at < after(s + 10) for at in sent.values()) <= 10 * 10 + 51
+        for s in range(0, 300, 10)
+    )
 
 
-def test_after_a_pause_the_pace_holds_still(notification: Notification, account: ProviderAccount) -> None:
+def test_after_a_pause_the_pace_holds_still(
+    notification: Notification, account: ProviderAccount
+) -> None:
     DomainLimit.objects.create(domain="slow.example", per_minute=60, created_at=NOW)
     rows = [(pk, "slow.example") for pk in range(100)]
     first = sort(notification, account, rows, NOW)
@@ -242,7 +299,12 @@ def test_a_domain_that_asks_to_slow_down_gets_half_and_recovers(
     notification: Notification, account: ProviderAccount
 ) -> None:
     sort(notification, account, [(pk, "gmail.example") for pk in range(200)], NOW)
-    told = [("gmail.example", Outcome(Result.TRANSIENT, "421 4.7.28 unusual rate of mail (at RCPT)", charged=False))]
+    told = [
+        (
+            "gmail.example",
+            Outcome(Result.TRANSIENT, "421 4.7.28 unusual rate of mail (at RCPT)", charged=False),
+        )
+    ]
     domains.heard(account=account, results=told * 30, now=after(10))
     row = SlowDomain.objects.get()
     assert (row.rate, row.goal) == (10.0, 20.0), "200 in 10 s were seen"
@@ -257,34 +319,64 @@ def test_a_domain_that_asks_to_slow_down_gets_half_and_recovers(
     assert SlowDomain.objects.exists()
     domains.forget_recovered(now=after(25 + 16 * 60))
     assert not SlowDomain.objects.exists()
-    assert len(sort(notification, account, [(pk, "gmail.example") for pk in range(200)], after(2000)).go) == 200
+    assert (
+        len(
+            sort(
+                notification, account, [(pk, "gmail.example") for pk in range(200)], after(2000)
+            ).go
+        )
+        == 200
+    )
 
 
-def test_other_accounts_and_other_answers_are_not_slowed(notification: Notification, account: ProviderAccount) -> None:
-    answers = ["450 4.2.0 greylisted (at RCPT)", "452 4.2.2 mailbox full (at RCPT)", "451 4.3.0 try again (at RCPT)"]
+def test_other_accounts_and_other_answers_are_not_slowed(
+    notification: Notification, account: ProviderAccount
+) -> None:
+    answers = [
+        "450 4.2.0 greylisted (at RCPT)",
+        "452 4.2.2 mailbox full (at RCPT)",
+        "451 4.3.0 try again (at RCPT)",
+    ]
     results = [("gmail.example", Outcome(Result.TRANSIENT, each)) for each in answers]
     domains.heard(account=account, results=results, now=NOW)
     assert not SlowDomain.objects.exists()
-    domains.heard(account=account, results=[("gmail.example", Outcome(Result.TRANSIENT, "421 4.7.0 slow"))], now=NOW)
+    domains.heard(
+        account=account,
+        results=[("gmail.example", Outcome(Result.TRANSIENT, "421 4.7.0 slow"))],
+        now=NOW,
+    )
     inbox = ProviderAccount.objects.get(provider="in_app")
     assert len(sort(notification, inbox, [(pk, "gmail.example") for pk in range(50)], NOW).go) == 50
 
 
 def test_a_person_may_end_it_and_that_is_noted(account: ProviderAccount) -> None:
-    domains.heard(account=account, results=[("gmail.example", Outcome(Result.TRANSIENT, "421 4.7.0 slow"))], now=NOW)
+    domains.heard(
+        account=account,
+        results=[("gmail.example", Outcome(Result.TRANSIENT, "421 4.7.0 slow"))],
+        now=NOW,
+    )
     assert domains.reset_domain(account=account, domain="gmail.example", by=TESTER, now=NOW)
     assert not domains.reset_domain(account=account, domain="gmail.example", by=TESTER, now=NOW)
-    assert AuditEntry.objects.filter(kind="provider_account.changed", data__domain="gmail.example").count() == 1
+    assert (
+        AuditEntry.objects.filter(
+            kind="provider_account.changed", data__domain="gmail.example"
+        ).count()
+        == 1
+    )
 
 
-def test_limits_nobody_uses_leave_no_rows(notification: Notification, account: ProviderAccount) -> None:
+def test_limits_nobody_uses_leave_no_rows(
+    notification: Notification, account: ProviderAccount
+) -> None:
     notification.rate = account.rate = 5.0
     account.daily = 100
     take(notification, account, 5, NOW)
     domains.forget_recovered(now=after(60))
     assert Pace.objects.count() == 2
     domains.forget_recovered(now=after(2 * 3600))
-    assert [row.key for row in Pace.objects.all()] == [f"account:{account.pk}"], "it still counts the day"
+    assert [row.key for row in Pace.objects.all()] == [f"account:{account.pk}"], (
+        "it still counts the day"
+    )
     domains.forget_recovered(now=after(24 * 3600))
     assert not Pace.objects.exists()
 
@@ -327,7 +419,10 @@ def test_two_processes_together_never_exceed_the_rate(tmp_path: Path) -> None:
             stdout=subprocess.PIPE,
             text=True,
         )
-        for keys in (["a", "b"], ["b", "a"])  # asked for in another order, and yet nobody waits for ever
+        for keys in (
+            ["a", "b"],
+            ["b", "a"],
+        )  # asked for in another order, and yet nobody waits for ever
     ]
     assert [each.stdout and each.stdout.readline() for each in drawing] == ["ready\n"] * 2
     began = database_now().timestamp()

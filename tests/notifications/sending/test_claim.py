@@ -18,7 +18,9 @@ from tests.notifications.world import drain, make_version, stands, tell
 from tests.receiver import Receiver
 
 
-def test_rows_of_two_claims_of_one_notification_are_all_looked_at_again(db: None, receiver: Receiver) -> None:
+def test_rows_of_two_claims_of_one_notification_are_all_looked_at_again(
+    db: None, receiver: Receiver
+) -> None:
     people = [make_follower(email=f"p{n}@example.com", subscribed=True) for n in range(4)]
     kind = make_type()
     tell(kind, people, version=make_version())
@@ -31,25 +33,36 @@ def test_rows_of_two_claims_of_one_notification_are_all_looked_at_again(db: None
     assert [row.address for row in wanted] == [person.email for person in people]
 
 
-def test_single_messages_of_a_type_are_claimed_together_each_with_its_own_words(db: None, receiver: Receiver) -> None:
-    kind, version = make_type(key="code", category="informational"), make_version()
+def test_single_messages_of_a_type_are_claimed_together_each_with_its_own_words(
+    db: None, receiver: Receiver
+) -> None:
+    kind = make_type(key="code", category="informational")
+    version = make_version()
     people = [make_follower(email=f"p{n}@example.com") for n in range(4)]
     told = [tell(kind, [person], version=version, data={"n": n}) for n, person in enumerate(people)]
     other = tell(make_type(key="other", category="informational"), people[:1], version=version)
     control.pause(notification=told[1], by=TESTER, now=timezone.now())
     taken: list[Any] = []
     while batch := claim.claim(Lane.TRANSACTIONAL, owner="me", size=100):
-        taken.append({(row.address, row.notification.pk, row.notification.data.get("n")) for row in batch.rows})
+        taken.append(
+            {
+                (row.address, row.notification.pk, row.notification.data.get("n"))
+                for row in batch.rows
+            }
+        )
         if any(row.notification == other for row in batch.rows):
             assert len(batch.rows) == 1, "another type has rules of its own"
-    assert {(people[n].email, told[n].pk, n) for n in (0, 2, 3)} in taken, "types take turns in no order"
+    assert {(people[n].email, told[n].pk, n) for n in (0, 2, 3)} in taken, (
+        "types take turns in no order"
+    )
     assert stands(told[1]) == {"pending": 1}
 
 
 def test_a_hundred_single_messages_cost_hardly_more_statements_than_one(
     db: None, receiver: Receiver, django_assert_max_num_queries: Any
 ) -> None:
-    kind, version = make_type(key="code", category="informational"), make_version()
+    kind = make_type(key="code", category="informational")
+    version = make_version()
     person = make_follower(email="p@example.com")
     for _ in range(20):
         tell(kind, [person], version=version)
@@ -61,18 +74,32 @@ def test_a_hundred_single_messages_cost_hardly_more_statements_than_one(
 
 def test_a_cap_is_kept_where_single_messages_come_together(db: None, receiver: Receiver) -> None:
     Cap.objects.create(
-        name="Two a day", channels=["email"], commercial=False, limit=2, seconds=86_400, created_at=timezone.now()
+        name="Two a day",
+        channels=["email"],
+        commercial=False,
+        limit=2,
+        seconds=86_400,
+        created_at=timezone.now(),
     )
-    kind, version = make_type(key="code", category="informational"), make_version()
+    kind = make_type(key="code", category="informational")
+    version = make_version()
     person = make_follower(email="p@example.com")
     told = [tell(kind, [person], version=version) for _ in range(4)]
     for _ in range(6):
         claim.claim(Lane.TRANSACTIONAL, owner="me", size=100)
-    assert sorted(next(iter(stands(each))) for each in told) == ["pending", "pending", "queued", "queued"]
+    assert sorted(next(iter(stands(each))) for each in told) == [
+        "pending",
+        "pending",
+        "queued",
+        "queued",
+    ]
 
 
-def test_a_throttle_holds_beside_a_digest_of_its_type(anna: Follower, boris: Follower, receiver: Receiver) -> None:
-    kind, version = make_type(key="orders", category="informational", digest=True), make_version()
+def test_a_throttle_holds_beside_a_digest_of_its_type(
+    anna: Follower, boris: Follower, receiver: Receiver
+) -> None:
+    kind = make_type(key="orders", category="informational", digest=True)
+    version = make_version()
     gathered = tell(kind, [anna], version=version)
     Notification.objects.filter(pk=gathered.pk).update(source="digest")
     NotificationType.objects.update(throttle_count=1, throttle_seconds=3600)
@@ -85,8 +112,12 @@ def test_a_throttle_holds_beside_a_digest_of_its_type(anna: Follower, boris: Fol
 def test_one_that_may_not_go_keeps_the_next_one_from_nothing(
     anna: Follower, boris: Follower, receiver: Receiver
 ) -> None:
-    kind, version, now = make_type(key="orders", category="informational"), make_version(), timezone.now()
-    Cap.objects.create(name="c", channels=["email"], commercial=False, limit=5, days=1, created_at=now)
+    kind = make_type(key="orders", category="informational")
+    version = make_version()
+    now = timezone.now()
+    Cap.objects.create(
+        name="c", channels=["email"], commercial=False, limit=5, days=1, created_at=now
+    )
     Rhythm.objects.create(follower=anna, snoozed_until=now + dt.timedelta(days=1), updated_at=now)
     tell(kind, [anna], version=version)
     second = tell(kind, [boris], version=version)
@@ -95,7 +126,9 @@ def test_one_that_may_not_go_keeps_the_next_one_from_nothing(
     assert [row.notification for row in batch.rows] == [second]
 
 
-def test_a_claim_is_not_the_last_one_where_some_that_it_found_have_to_wait(db: None, receiver: Receiver) -> None:
+def test_a_claim_is_not_the_last_one_where_some_that_it_found_have_to_wait(
+    db: None, receiver: Receiver
+) -> None:
     set_domain_limit(domain="slow.example", per_minute=0.1, by=TESTER, now=timezone.now())
     people = [make_follower(email=f"p{n}@{'slow' if n % 2 else 'quick'}.example") for n in range(9)]
     tell(make_type(), people, version=make_version())
@@ -108,9 +141,12 @@ def test_a_claim_is_not_the_last_one_where_some_that_it_found_have_to_wait(db: N
 def test_an_account_whose_rate_is_used_up_is_not_asked_for_each_notification(
     db: None, receiver: Receiver, django_assert_max_num_queries: Any
 ) -> None:
-    account, now = ProviderAccount.objects.get(provider="smtp"), timezone.now()
+    account = ProviderAccount.objects.get(provider="smtp")
+    now = timezone.now()
     change_account(account=account, limits=AccountLimits(rate=0.1), by=TESTER, now=now)
-    kind, version, person = make_type(), make_version(), make_follower(email="p@example.com")
+    kind = make_type()
+    version = make_version()
+    person = make_follower(email="p@example.com")
     for _ in range(20):
         tell(kind, [person], version=version)
     assert claim.claim(Lane.BULK, owner="me", size=1)
@@ -121,7 +157,8 @@ def test_an_account_whose_rate_is_used_up_is_not_asked_for_each_notification(
 def test_a_single_message_does_not_wait_until_a_large_notification_before_it_is_through(
     db: None, receiver: Receiver
 ) -> None:
-    crowd, version = [make_follower(email=f"p{n}@example.com") for n in range(30)], make_version()
+    crowd = [make_follower(email=f"p{n}@example.com") for n in range(30)]
+    version = make_version()
     tell(make_type(key="terms", category="informational"), crowd, version=version)
     receipt = tell(make_type(key="receipt", category="informational"), crowd[:1], version=version)
     claims = 0

@@ -82,7 +82,9 @@ def test_who_waits_for_one_answer_keeps_neither_the_others_nor_the_task(
     until(lambda: sent.count() == 7, "the others do not wait")
     clock.ahead += FOREVER
     sender.join()
-    assert stands(notification) == {"sent": 7, "queued": 1}, "the task is over, one answer is still to come"
+    assert stands(notification) == {"sent": 7, "queued": 1}, (
+        "the task is over, one answer is still to come"
+    )
     assert len(list(site.JOURNAL_DIR.glob("*.journal"))) == 1, "and what is known of it is kept"
     answered.set()
     until(lambda: sent.count() == 8, "the late answer is booked by whoever waited for it")
@@ -118,7 +120,10 @@ def test_a_late_answer_that_the_database_does_not_take_is_kept_for_the_recovery(
     sending_sender.send_lane(name=Lane.BULK)
     answered.set()
     assert refused.wait(PATIENCE)
-    until(lambda: not [each for each in threading.enumerate() if each.name == "connection"], "it has left")
+    until(
+        lambda: not [each for each in threading.enumerate() if each.name == "connection"],
+        "it has left",
+    )
     recover.expired_leases(now=timezone.now())
     assert stands(notification) == {"sent": 1}, "its journal has the answer"
     assert receiver.recipients == ["p0@example.com"]
@@ -195,18 +200,23 @@ def test_a_server_that_allows_fewer_connections_is_served_by_fewer(
     monkeypatch.setattr(shift, "MOST_CONNECTIONS", 4)
     connections(4)
     receiver.answers["DOT"] = hold(lambda: receiver.connections > 2)
-    receiver.answers["CONNECT"] = lambda _: "421 4.7.0 too many connections" if receiver.connections > 2 else None
+    receiver.answers["CONNECT"] = lambda _: (
+        "421 4.7.0 too many connections" if receiver.connections > 2 else None
+    )
     notification = tell(make_type(), people(30), version=make_version())
     sending_sender.send_lane(name=Lane.BULK)
     assert stands(notification) == {"sent": 30}
     assert receiver.connections > 2, "a third was tried"
-    assert ProviderAccount.objects.get(provider="smtp").failures == 0, "and the account is not to blame"
+    assert ProviderAccount.objects.get(provider="smtp").failures == 0, (
+        "and the account is not to blame"
+    )
 
 
 def slow_down_before(stopping: threading.Event, receiver: Receiver) -> None:
     """After ten mails the server holds each until somebody stops the sending, and a while longer.
 
-    So not all have left before that, however slow we are, and the few that are in hand then may still leave.
+    So not all have left before that, however slow we are,
+    and the few that are in hand then may still leave.
     """
 
     def answer(_: str) -> None:
@@ -217,7 +227,9 @@ def slow_down_before(stopping: threading.Event, receiver: Receiver) -> None:
     receiver.answers["DOT"] = answer
 
 
-def test_when_pause_has_returned_nothing_more_leaves(receiver: Receiver, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_when_pause_has_returned_nothing_more_leaves(
+    receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(control, "STILL_SECONDS", PATIENCE)
     connections(2)
     stopping = threading.Event()
@@ -231,7 +243,9 @@ def test_when_pause_has_returned_nothing_more_leaves(receiver: Receiver, monkeyp
     sender.join()
     assert len(receiver.arrived) == left < 200
     assert stands(notification) == {"sent": left, "pending": 200 - left}
-    assert set(Delivery.objects.filter(status="pending").values_list("attempts", flat=True)) == {0}, "uncharged"
+    assert set(Delivery.objects.filter(status="pending").values_list("attempts", flat=True)) == {
+        0
+    }, "uncharged"
     receiver.answers.clear()
     control.resume(notification=Notification.objects.get(), by=TESTER, now=timezone.now())
     sending_sender.send_lane(name=Lane.BULK)
@@ -261,7 +275,9 @@ def test_what_is_claimed_while_it_is_stopped_does_not_leave(
     assert sum(stands(notification).values()) == 3
 
 
-def test_when_cancel_has_returned_nothing_more_leaves_ever(receiver: Receiver, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_when_cancel_has_returned_nothing_more_leaves_ever(
+    receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(control, "STILL_SECONDS", PATIENCE)
     stopping = threading.Event()
     slow_down_before(stopping, receiver)
@@ -277,7 +293,9 @@ def test_when_cancel_has_returned_nothing_more_leaves_ever(receiver: Receiver, m
     assert stands(notification) == {"sent": left, "cancelled": 50 - left}
 
 
-def test_a_message_of_another_channel_does_not_wait_until_the_mails_before_it_are_gone(receiver: Receiver) -> None:
+def test_a_message_of_another_channel_does_not_wait_until_the_mails_before_it_are_gone(
+    receiver: Receiver,
+) -> None:
     connections(1)
     arrived_in_the_inbox = threading.Event()
 
@@ -286,7 +304,8 @@ def test_a_message_of_another_channel_does_not_wait_until_the_mails_before_it_ar
             arrived_in_the_inbox.wait(PATIENCE)
 
     receiver.answers["DOT"] = answer
-    kind, version = make_type("orders", category="informational", channels=["email", "in_app"]), make_version()
+    kind = make_type("orders", category="informational", channels=["email", "in_app"])
+    version = make_version()
     crowd = people(150)
     tell(kind, crowd, version=version)
     late = tell(kind, crowd[:1], version=version, channels=["in_app"])
@@ -314,10 +333,13 @@ def test_what_comes_while_a_task_that_is_over_waits_for_a_slow_server_does_not_w
 
     def slow_server(_: str) -> str | None:
         clock.ahead += FOREVER
-        return None if answered.wait(PATIENCE) else "450 4.2.0 nobody came"
+        if answered.wait(PATIENCE):
+            return None
+        return "450 4.2.0 nobody came"
 
     receiver.answers["DOT"] = slow_server
-    kind, version = make_type("orders", category="informational", channels=["email", "in_app"]), make_version()
+    kind = make_type("orders", category="informational", channels=["email", "in_app"])
+    version = make_version()
     crowd = people(1)
     slow = tell(kind, crowd, version=version)
     sender = in_a_thread(lambda: sending_sender.send_lane(name=Lane.TRANSACTIONAL))

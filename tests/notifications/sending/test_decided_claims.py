@@ -1,4 +1,7 @@
-"""The claim does what is decided, and the forecast says what the claim then does. The clock stands still."""
+"""The claim does what is decided, and the forecast says what the claim then does.
+
+The clock stands still.
+"""
 
 import datetime as dt
 from typing import Any
@@ -19,14 +22,22 @@ from apps.notifications.decide.decision import Act
 from apps.notifications.digests import flush
 from apps.notifications.forecast import Forecast, forecast
 from apps.notifications.messages.row import Row
-from apps.notifications.models import Cap, Delivery, DeliveryEvent, Notification, ProviderAccount, Use
+from apps.notifications.models import (
+    Cap,
+    Delivery,
+    DeliveryEvent,
+    Notification,
+    ProviderAccount,
+    Use,
+)
 from apps.notifications.sending import claim
 from apps.notifications.sending import held as sending_held
 from tests.make import TESTER, make_follower, make_type
 from tests.notifications.world import make_version, stands, tell
 
 NIGHT = dt.datetime(2026, 5, 4, 23, 0, tzinfo=dt.UTC)  # a Monday
-HOUR, DAY = dt.timedelta(hours=1), dt.timedelta(days=1)
+HOUR = dt.timedelta(hours=1)
+DAY = dt.timedelta(days=1)
 NIGHTS = {str(day): ["22:00", "07:00"] for day in range(7)}
 pytestmark = pytest.mark.django_db
 
@@ -42,7 +53,9 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     clock = Clock()
     monkeypatch.setattr(claim, "database_now", lambda: clock.now)
     for channel, provider in (("email", "smtp"), ("in_app", "in_app"), ("sms", "twilio")):
-        ProviderAccount.objects.create(name=channel, provider=provider, channel=channel, created_at=NIGHT)
+        ProviderAccount.objects.create(
+            name=channel, provider=provider, channel=channel, created_at=NIGHT
+        )
     return clock
 
 
@@ -51,11 +64,18 @@ def wish(follower: Follower, *, now: dt.datetime = NIGHT, **wishes: Any) -> None
 
 
 def cap(most: int, **fields: Any) -> Cap:
-    values = {"name": f"at most {most}", "channels": ["email"], "commercial": False, "seconds": 3600}
+    values = {
+        "name": f"at most {most}",
+        "channels": ["email"],
+        "commercial": False,
+        "seconds": 3600,
+    }
     return Cap.objects.create(limit=most, created_at=NIGHT, **(values | fields))
 
 
-def send(kind: NotificationType, people: list[Follower], clock: Clock, **fields: Any) -> Notification:
+def send(
+    kind: NotificationType, people: list[Follower], clock: Clock, **fields: Any
+) -> Notification:
     """Tell them and let one sender take what goes."""
     notification = tell(kind, people, now=clock.now, **fields)
     take(Lane(notification.lane))
@@ -89,17 +109,25 @@ def words(db: None) -> Any:
 def test_what_comes_at_night_waits_for_the_morning_uncharged_and_says_why_once(
     clock: Clock, kind: NotificationType, words: Any
 ) -> None:
-    sleeper, awake = make_follower(email="s@example.com"), make_follower(email="a@example.com")
+    sleeper = make_follower(email="s@example.com")
+    awake = make_follower(email="a@example.com")
     wish(sleeper, quiet=NIGHTS)
     notification = send(kind, [sleeper, awake], clock, version=words)
     assert stands(notification) == {"pending": 1, "queued": 1}
     row = notification.deliveries.get(follower=sleeper)
-    assert 8 * HOUR <= row.due_at - NIGHT <= 8 * HOUR + dt.timedelta(minutes=2), "at seven, and not all in one second"
+    assert 8 * HOUR <= row.due_at - NIGHT <= 8 * HOUR + dt.timedelta(minutes=2), (
+        "at seven, and not all in one second"
+    )
     assert row.attempts == 0
-    Delivery.objects.filter(pk=row.pk).update(due_at=clock.now)  # asked once more for whatever reason
+    Delivery.objects.filter(pk=row.pk).update(
+        due_at=clock.now
+    )  # asked once more for whatever reason
     take()
     event = DeliveryEvent.objects.get()
-    assert (event.kind, event.detail) == ("waits", {"reason": "quiet_hours", "until": row.due_at.isoformat()})
+    assert (event.kind, event.detail) == (
+        "waits",
+        {"reason": "quiet_hours", "until": row.due_at.isoformat()},
+    )
     clock.now = row.due_at
     assert [each.pk for each in take()] == [row.pk], "now it goes"
 
@@ -110,13 +138,17 @@ def test_an_unknown_zone_means_the_sites_and_never_at_any_time(
     settings.TIME_ZONE = "Asia/Tokyo"  # eight in the morning there
     sleeper = make_follower(email="s@example.com")
     wish(sleeper, quiet={str(day): ["07:30", "08:30"] for day in range(7)})
-    Follower.objects.filter(pk=sleeper.pk).update(time_zone="Mars/Olympus_Mons")  # of a later edition of the zones
+    Follower.objects.filter(pk=sleeper.pk).update(
+        time_zone="Mars/Olympus_Mons"
+    )  # of a later edition of the zones
     row = only(send(kind, [sleeper], clock, version=words))
     assert row.status == "pending"
     assert HOUR / 2 <= row.due_at - NIGHT <= HOUR / 2 + dt.timedelta(minutes=2)
 
 
-def test_a_channel_of_a_chain_waits_for_the_one_before_it_and_goes_when_that_is_lost(clock: Clock, words: Any) -> None:
+def test_a_channel_of_a_chain_waits_for_the_one_before_it_and_goes_when_that_is_lost(
+    clock: Clock, words: Any
+) -> None:
     kind = make_type(
         "code", category="informational", channels=["sms", "email"], default_channels=["sms", "email"],
         fallback=["sms", "email"], fallback_after=600,
@@ -127,16 +159,27 @@ def test_a_channel_of_a_chain_waits_for_the_one_before_it_and_goes_when_that_is_
     assert (sms.status, email.status) == ("queued", "pending")
     Delivery.objects.filter(pk=email.pk).update(due_at=clock.now)
     assert take() == []
-    assert email.events.get().detail == {"reason": "earlier_channel", "until": email.due_at.isoformat()}
+    assert email.events.get().detail == {
+        "reason": "earlier_channel",
+        "until": email.due_at.isoformat(),
+    }
     Delivery.objects.filter(pk=sms.pk).update(status="failed", reason="refused_recipient")
     Delivery.objects.filter(pk=email.pk).update(due_at=clock.now)
     assert [row.pk for row in take()] == [email.pk]
 
 
-def test_what_may_be_gathered_is_held_and_the_notification_stays_open(clock: Clock, words: Any) -> None:
+def test_what_may_be_gathered_is_held_and_the_notification_stays_open(
+    clock: Clock, words: Any
+) -> None:
     sleeper = make_follower(email="s@example.com")
     wish(sleeper, quiet=NIGHTS)
-    notification = send(make_type("news", digest=True), [sleeper], clock, version=words, channels=["email", "in_app"])
+    notification = send(
+        make_type("news", digest=True),
+        [sleeper],
+        clock,
+        version=words,
+        channels=["email", "in_app"],
+    )
     assert stands(notification) == {"held": 1, "queued": 1}, "the inbox wakes nobody"
     notification.refresh_from_db()
     assert notification.state == "sending"
@@ -165,7 +208,9 @@ def test_who_sets_quiet_hours_while_a_sender_has_the_message_gets_it_in_the_morn
     assert only(notification).attempts == 0
 
 
-def test_who_ends_a_snooze_gets_what_waited_at_once(clock: Clock, kind: NotificationType, words: Any) -> None:
+def test_who_ends_a_snooze_gets_what_waited_at_once(
+    clock: Clock, kind: NotificationType, words: Any
+) -> None:
     person = make_follower(email="s@example.com")
     wish(person, snoozed_until=NIGHT + 5 * DAY)
     waits = send(kind, [person], clock, version=words)
@@ -181,7 +226,9 @@ def test_who_ends_a_snooze_gets_what_waited_at_once(clock: Clock, kind: Notifica
     assert stands(Notification.objects.get(source="digest")) == {"queued": 1}
 
 
-def test_who_moves_to_another_zone_is_written_to_by_its_clock(clock: Clock, kind: NotificationType, words: Any) -> None:
+def test_who_moves_to_another_zone_is_written_to_by_its_clock(
+    clock: Clock, kind: NotificationType, words: Any
+) -> None:
     person = make_follower(email="z@example.com")
     wish(person, quiet=NIGHTS)
     waits = send(kind, [person], clock, version=words)
@@ -189,7 +236,9 @@ def test_who_moves_to_another_zone_is_written_to_by_its_clock(clock: Clock, kind
     assert {only(waits).due_at > clock.now, only(gathered).status == "held"} == {True}
     change_follower(follower=person, name="Zoe", by=TESTER, now=clock.now)
     assert only(waits).due_at > clock.now
-    change_follower(follower=person, time_zone="Asia/Tokyo", by=TESTER, now=clock.now)  # eight in the morning there
+    change_follower(
+        follower=person, time_zone="Asia/Tokyo", by=TESTER, now=clock.now
+    )  # eight in the morning there
     flush.flush(now=clock.now)
     take()
     assert [only(each).status for each in (waits, gathered)] == ["queued", "queued"]
@@ -223,7 +272,8 @@ def test_however_many_people_without_a_rhythm_a_claim_makes_as_many_statements(
 def test_one_too_many_waits_for_its_place_is_gathered_or_dropped(
     clock: Clock, words: Any, outcome: str, digest: bool, end: tuple[str, str]
 ) -> None:
-    person, kind = make_follower(email="p@example.com"), make_type("news", digest=digest)
+    person = make_follower(email="p@example.com")
+    kind = make_type("news", digest=digest)
     cap(2, outcome=outcome)
     first = send(kind, [person], clock, version=words)
     clock.now += dt.timedelta(minutes=10)
@@ -242,7 +292,9 @@ def test_a_place_comes_back_when_what_had_it_fails_and_a_new_try_counts_once(
     person = make_follower(email="p@example.com")
     cap(1)
     first = send(kind, [person], clock, version=words)
-    Delivery.objects.filter(notification=first).update(status="pending", due_at=clock.now, lease_owner="")
+    Delivery.objects.filter(notification=first).update(
+        status="pending", due_at=clock.now, lease_owner=""
+    )
     take()
     assert (only(first).status, Use.objects.count()) == ("queued", 1)
     second = send(kind, [person], clock, version=words)
@@ -253,18 +305,25 @@ def test_a_place_comes_back_when_what_had_it_fails_and_a_new_try_counts_once(
     assert only(second).status == "queued"
 
 
-def test_a_critical_message_passes_a_cap_and_counts(clock: Clock, kind: NotificationType, words: Any) -> None:
+def test_a_critical_message_passes_a_cap_and_counts(
+    clock: Clock, kind: NotificationType, words: Any
+) -> None:
     person = make_follower(email="p@example.com")
     cap(1)
     alarm = make_type("alarm", category="critical")
-    assert [only(send(alarm, [person], clock, version=words)).status for _ in range(2)] == ["queued", "queued"]
+    assert [only(send(alarm, [person], clock, version=words)).status for _ in range(2)] == [
+        "queued",
+        "queued",
+    ]
     assert only(send(kind, [person], clock, version=words)).status == "pending"
 
 
 def test_a_day_is_the_followers_own_and_a_cap_of_commercial_messages_leaves_the_others_alone(
     clock: Clock, kind: NotificationType, words: Any
 ) -> None:
-    person = make_follower(email="p@example.com", time_zone="America/St_Johns")  # half past nine in the evening
+    person = make_follower(
+        email="p@example.com", time_zone="America/St_Johns"
+    )  # half past nine in the evening
     cap(1, seconds=None, days=1, commercial=True)
     news = make_type("news")
     clock.now = NIGHT + HOUR + dt.timedelta(minutes=30)  # 22:00 there
@@ -277,10 +336,14 @@ def test_a_day_is_the_followers_own_and_a_cap_of_commercial_messages_leaves_the_
     assert [row.pk for row in take()] == [again.pk]
 
 
-def test_a_throttle_skips_the_second_of_a_key_on_no_channel_of_the_first(clock: Clock, words: Any) -> None:
+def test_a_throttle_skips_the_second_of_a_key_on_no_channel_of_the_first(
+    clock: Clock, words: Any
+) -> None:
     person = make_follower(email="p@example.com")
     kind = make_type("login", category="informational", throttle_count=1, throttle_seconds=600)
-    first = send(kind, [person], clock, version=words, channels=["email", "in_app"], throttle_key="door")
+    first = send(
+        kind, [person], clock, version=words, channels=["email", "in_app"], throttle_key="door"
+    )
     assert stands(first) == {"queued": 2}, "one message, on two channels"
     other = send(kind, [person], clock, version=words, throttle_key="window")
     second = send(kind, [person], clock, version=words, throttle_key="door")
@@ -302,7 +365,9 @@ def test_of_several_caps_the_one_that_holds_longest_decides_and_dropping_before_
     assert only(send(kind, [person], clock, version=words)).reason == "capped"
 
 
-def test_uses_are_forgotten_when_no_window_has_them_any_more(clock: Clock, kind: NotificationType, words: Any) -> None:
+def test_uses_are_forgotten_when_no_window_has_them_any_more(
+    clock: Clock, kind: NotificationType, words: Any
+) -> None:
     cap(1, seconds=None, days=2)
     send(kind, [make_follower(email="p@example.com")], clock, version=words)
     caps.forget_old(now=NIGHT + 2 * DAY)
@@ -323,7 +388,14 @@ RHYTHMS = st.fixed_dictionaries(
         "snoozed_until": st.integers(1, 12),  # hours after the first message
     },
 )
-ZONES = ["Australia/Lord_Howe", "Pacific/Apia", "America/St_Johns", "Africa/Casablanca", "America/New_York", ""]
+ZONES = [
+    "Australia/Lord_Howe",
+    "Pacific/Apia",
+    "America/St_Johns",
+    "Africa/Casablanca",
+    "America/New_York",
+    "",
+]
 CHANGES = [dt.datetime.fromisoformat(each) for each in (  # of their clocks, in 2026
     "2026-02-15T02:00Z", "2026-03-08T05:30Z", "2026-03-08T07:00Z", "2026-03-22T02:00Z", "2026-04-04T15:00Z",
     "2026-10-03T15:30Z", "2026-11-01T04:30Z", "2026-11-01T06:00Z",
@@ -334,7 +406,9 @@ KINDS = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(
     rhythm=RHYTHMS, fields=KINDS, channel=st.sampled_from(["email", "in_app", "sms"]), minutes=st.integers(0, 1440),
     change=st.sampled_from(CHANGES),
@@ -349,9 +423,16 @@ def test_the_forecast_says_what_the_claim_then_does(
 ) -> None:  # fmt: skip
     with transaction.atomic():
         clock.now = change - 12 * HOUR
-        digest = {"digest": False} if fields["category"] == "critical" else {}
-        pace = {"throttle_count": 1, "throttle_seconds": 7200} if throttle else {}
-        channels = {"channels": ["email", "in_app", "sms"], "default_channels": ["email", "in_app", "sms"]}
+        digest = {}
+        if fields["category"] == "critical":
+            digest = {"digest": False}
+        pace = {}
+        if throttle:
+            pace = {"throttle_count": 1, "throttle_seconds": 7200}
+        channels = {
+            "channels": ["email", "in_app", "sms"],
+            "default_channels": ["email", "in_app", "sms"],
+        }
         kind = make_type("any", **(channels | fields | digest | pace))
         person = make_follower(email="p@example.com", phone="+493012345678", time_zone=zone)
         if most:
@@ -362,13 +443,30 @@ def test_the_forecast_says_what_the_claim_then_does(
             rhythm = {**rhythm, "snoozed_until": clock.now + hours * HOUR}
         wish(person, now=clock.now, **rhythm)
         if muted:
-            acts.set_preferences(follower=person, cells={}, mutes={channel: True}, source="test", by=TESTER, now=NIGHT)
+            acts.set_preferences(
+                follower=person,
+                cells={},
+                mutes={channel: True},
+                source="test",
+                by=TESTER,
+                now=NIGHT,
+            )
         if allowed is not None and fields["category"] != "critical":
             cells = {("any", channel): allowed}
-            acts.set_preferences(follower=person, cells=cells, mutes={}, source="test", by=TESTER, now=NIGHT)
+            acts.set_preferences(
+                follower=person, cells=cells, mutes={}, source="test", by=TESTER, now=NIGHT
+            )
         clock.now += dt.timedelta(minutes=minutes)
-        expires_at = clock.now + lives * HOUR if lives else None
-        said = forecast(follower=person, notification_type=kind, channel=channel, at=clock.now, expires_at=expires_at)
+        expires_at = None
+        if lives:
+            expires_at = clock.now + lives * HOUR
+        said = forecast(
+            follower=person,
+            notification_type=kind,
+            channel=channel,
+            at=clock.now,
+            expires_at=expires_at,
+        )
         notification = _told(kind, person, channel, words, clock, expires_at=expires_at)
         _compare(said, only(notification))
         transaction.set_rollback(True)

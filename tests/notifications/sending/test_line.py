@@ -25,7 +25,9 @@ def test_a_message_that_eats_all_memory_is_set_aside_and_the_others_go(
     receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     notification = tell(
-        make_type(), [make_follower(email=f"p{number}@example.com") for number in range(4)], version=make_version()
+        make_type(),
+        [make_follower(email=f"p{number}@example.com") for number in range(4)],
+        version=make_version(),
     )
     make = shift.message_of
 
@@ -46,8 +48,14 @@ def test_a_message_that_eats_all_memory_is_set_aside_and_the_others_go(
     assert sorted(receiver.recipients) == [f"p{number}@example.com" for number in range(1, 4)]
 
 
-def test_what_is_made_while_another_takes_back_what_was_made_is_not_lost(receiver: Receiver) -> None:
-    tell(make_type(), [make_follower(email=f"p{number}@example.com") for number in range(2)], version=make_version())
+def test_what_is_made_while_another_takes_back_what_was_made_is_not_lost(
+    receiver: Receiver,
+) -> None:
+    tell(
+        make_type(),
+        [make_follower(email=f"p{number}@example.com") for number in range(2)],
+        version=make_version(),
+    )
     with Journal() as journal:
         batch = claim.claim(Lane.BULK, owner=journal.owner, size=10)
         assert batch
@@ -64,7 +72,9 @@ def test_what_is_made_while_another_takes_back_what_was_made_is_not_lost(receive
         maker = threading.Thread(target=hand._make, kwargs={"wait": False})
 
         class Looked(deque[Any]):
-            """The message is finished just as somebody has looked through what was made, and puts the rest back."""
+            """The message is finished just as somebody has looked through what was made,
+            and puts the rest back.
+            """
 
             looks = 0
 
@@ -86,12 +96,20 @@ def test_what_is_made_while_another_takes_back_what_was_made_is_not_lost(receive
         assert line.quiet()
 
 
-def test_a_line_hears_of_a_broken_journal_also_where_messages_are_made_ahead(receiver: Receiver) -> None:
-    tell(make_type(), [make_follower(email=f"p{number}@example.com") for number in range(2)], version=make_version())
+def test_a_line_hears_of_a_broken_journal_also_where_messages_are_made_ahead(
+    receiver: Receiver,
+) -> None:
+    tell(
+        make_type(),
+        [make_follower(email=f"p{number}@example.com") for number in range(2)],
+        version=make_version(),
+    )
     with Journal() as journal:
         batch = claim.claim(Lane.BULK, owner=journal.owner, size=10)
         assert batch
-        line = Line(journal=journal, make=lambda row: SimpleNamespace(delivery=row.uid), local=False)
+        line = Line(
+            journal=journal, make=lambda row: SimpleNamespace(delivery=row.uid), local=False
+        )
         line.put(batch.rows)
         hand = Hand(line)
         assert hand._make(wait=False)

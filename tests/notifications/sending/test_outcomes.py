@@ -86,7 +86,9 @@ def test_it_is_given_up_when_the_next_try_would_come_too_late() -> None:
     assert still.status == "pending"
 
 
-def test_what_is_to_be_tried_again_is_cancelled_with_its_notification(receiver: Receiver, anna: Follower) -> None:
+def test_what_is_to_be_tried_again_is_cancelled_with_its_notification(
+    receiver: Receiver, anna: Follower
+) -> None:
     notification = tell(make_type(), [anna], version=make_version())
     batch = claim.claim(Lane.BULK, owner="me", size=100)
     assert batch
@@ -97,7 +99,9 @@ def test_what_is_to_be_tried_again_is_cancelled_with_its_notification(receiver: 
 
 def test_the_next_channel_of_a_chain_comes_at_once_when_one_is_lost(receiver: Receiver) -> None:
     chain = ["email", "in_app"]
-    kind = make_type("code", channels=chain, default_channels=chain, fallback=chain, fallback_after=600)
+    kind = make_type(
+        "code", channels=chain, default_channels=chain, fallback=chain, fallback_after=600
+    )
     emil = make_follower(email="emil@example.com")
     words = {"en": {"email": {"subject": "Hi", "text": "Hi"}, "in_app": {"title": "Hi"}}}
     version = make_version(also=words["en"])

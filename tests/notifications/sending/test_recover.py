@@ -54,7 +54,9 @@ def test_a_dead_senders_notes_are_booked_and_the_rest_goes_on(receiver: Receiver
     assert stands(notification) == {"sent": 3, "failed": 1}
 
 
-def test_a_claim_that_is_committed_after_its_senders_death_is_undone_at_once(receiver: Receiver) -> None:
+def test_a_claim_that_is_committed_after_its_senders_death_is_undone_at_once(
+    receiver: Receiver,
+) -> None:
     journal = Journal()
     journal.__exit__(RuntimeError, RuntimeError(), None)
     recover.expired_leases(now=timezone.now())
@@ -63,8 +65,12 @@ def test_a_claim_that_is_committed_after_its_senders_death_is_undone_at_once(rec
     assert stands(notification) == {"pending": 2}, "not in doubt after a quarter of an hour"
 
 
-def test_a_message_that_kills_its_sender_is_set_aside_after_three_starts(receiver: Receiver) -> None:
-    notification = tell(make_type(), [make_follower(email="poison@example.com")], version=make_version())
+def test_a_message_that_kills_its_sender_is_set_aside_after_three_starts(
+    receiver: Receiver,
+) -> None:
+    notification = tell(
+        make_type(), [make_follower(email="poison@example.com")], version=make_version()
+    )
     for _ in range(3):
         make_due(notification)
         journal = Journal()
@@ -81,7 +87,9 @@ def test_a_message_that_kills_its_sender_is_set_aside_after_three_starts(receive
     assert receiver.arrived == []
 
 
-def test_a_doubtful_message_to_somebody_who_left_meanwhile_stays_in_doubt(receiver: Receiver) -> None:
+def test_a_doubtful_message_to_somebody_who_left_meanwhile_stays_in_doubt(
+    receiver: Receiver,
+) -> None:
     journal = Journal()
     notification, rows = claimed(2, journal)
     journal.handing_over(rows[0].pk)
@@ -91,10 +99,14 @@ def test_a_doubtful_message_to_somebody_who_left_meanwhile_stays_in_doubt(receiv
     for follower in Follower.objects.all():
         acts.unsubscribe(follower=follower, source="one_click", by=TESTER, now=timezone.now())
     drain()
-    assert stands(notification) == {"in_doubt": 1, "skipped": 1}, "it has perhaps arrived: skipped would be a claim"
+    assert stands(notification) == {"in_doubt": 1, "skipped": 1}, (
+        "it has perhaps arrived: skipped would be a claim"
+    )
 
 
-def test_messages_that_were_prepared_side_by_side_with_a_poison_are_tried_again_apart(receiver: Receiver) -> None:
+def test_messages_that_were_prepared_side_by_side_with_a_poison_are_tried_again_apart(
+    receiver: Receiver,
+) -> None:
     for pause in (recover.FIRST_CRASH_PAUSE, recover.CRASH_PAUSE):
         journal = Journal()
         Delivery.objects.update(status="queued", lease_owner=journal.owner)
@@ -106,7 +118,9 @@ def test_messages_that_were_prepared_side_by_side_with_a_poison_are_tried_again_
         recover.expired_leases(now=timezone.now())
         due = sorted(Delivery.objects.values_list("due_at", flat=True))
         pauses = [later - earlier for earlier, later in pairwise(due)]
-        assert min(pauses) >= pause, "claimed together, an innocent one would be blamed three times, too"
+        assert min(pauses) >= pause, (
+            "claimed together, an innocent one would be blamed three times, too"
+        )
 
 
 def test_a_journal_that_can_not_be_booked_is_kept_and_holds_up_no_other(
@@ -129,7 +143,10 @@ def test_a_journal_that_can_not_be_booked_is_kept_and_holds_up_no_other(
     monkeypatch.setattr(outcomes, "record", not_the_first)
     with pytest.raises(DataError):
         recover.expired_leases(now=timezone.now())
-    assert dict(Delivery.objects.values_list("pk", "status")) == {rows[0].pk: "queued", rows[1].pk: "sent"}
+    assert dict(Delivery.objects.values_list("pk", "status")) == {
+        rows[0].pk: "queued",
+        rows[1].pk: "sent",
+    }
     monkeypatch.undo()
     recover.expired_leases(now=timezone.now())
     assert set(Delivery.objects.values_list("status", flat=True)) == {"sent"}
@@ -140,11 +157,15 @@ def test_a_slow_old_owner_can_not_overwrite_its_successor(receiver: Receiver) ->
     notification, rows = claimed(1, journal)
     held.release(journal.owner, rows)
     drain()
-    outcomes.record(journal.owner, [(rows[0], Outcome(Result.PERMANENT_RECIPIENT, "550 late news"))])
+    outcomes.record(
+        journal.owner, [(rows[0], Outcome(Result.PERMANENT_RECIPIENT, "550 late news"))]
+    )
     assert stands(notification) == {"sent": 1}
 
 
-def test_a_lost_machines_rows_are_in_doubt_after_a_quarter_of_an_hour(receiver: Receiver, anna: Follower) -> None:
+def test_a_lost_machines_rows_are_in_doubt_after_a_quarter_of_an_hour(
+    receiver: Receiver, anna: Follower
+) -> None:
     notification = tell(make_type(), [anna], version=make_version())
     assert claim.claim(Lane.BULK, owner="elsewhere-1", size=100)
     ended = {minutes: timezone.now() - dt.timedelta(minutes=minutes) for minutes in (14, 16)}
@@ -183,7 +204,9 @@ def test_after_a_line_that_was_cut_off_nothing_more_may_leave(
         full.setattr(os, "write", lambda fd, line: write(fd, line[:3]))
         with pytest.raises(NotWritten):
             journal.preparing(rows[0].pk)
-    with pytest.raises(NotWritten):  # there is room again, but behind the torn line it would not be read
+    with pytest.raises(
+        NotWritten
+    ):  # there is room again, but behind the torn line it would not be read
         journal.handing_over(rows[1].pk)
     journal.__exit__(RuntimeError, RuntimeError(), None)
     recover.expired_leases(now=timezone.now())

@@ -1,4 +1,6 @@
-"""A refusal that says the address is dead puts it on the suppression list in the same moment; any other does not."""
+"""A refusal that says the address is dead puts it on the suppression list in the same moment;
+any other does not.
+"""
 
 import json
 from pathlib import Path
@@ -22,7 +24,9 @@ from tests.receiver import Receiver
 @pytest.fixture
 def held(receiver: Receiver) -> Row:
     """Anna's mail in the hands of a sender."""
-    notification = tell(make_type(), [make_follower(name="Anna", email="anna@example.com")], version=make_version())
+    notification = tell(
+        make_type(), [make_follower(name="Anna", email="anna@example.com")], version=make_version()
+    )
     batch = claim.claim(Lane(notification.lane), owner="me", size=5)
     assert batch
     return batch.rows[0]
@@ -65,7 +69,9 @@ def test_a_successor_learns_the_remedy_from_the_journal_and_still_reads_what_old
     settings: Any, tmp_path: Path
 ) -> None:
     settings.JOURNAL_DIR = tmp_path
-    outcome = Outcome(Result.PERMANENT_RECIPIENT, "410", "x", remedy=Remedy.GONE, gone_since=1700000000.5)
+    outcome = Outcome(
+        Result.PERMANENT_RECIPIENT, "410", "x", remedy=Remedy.GONE, gone_since=1700000000.5
+    )
     journal = Journal()
     journal.ended(7, outcome)
     journal.leave(clean=False)
@@ -98,12 +104,18 @@ def test_a_successor_learns_the_remedy_from_the_journal_and_still_reads_what_old
         ("450 4.1.1 try later", Remedy.NONE),
     ],
 )
-def test_a_mail_server_says_by_its_code_that_a_mailbox_does_not_exist(said: str, remedy: Remedy) -> None:
-    code = int(said[:3]) if said[:3].isdigit() else 550
+def test_a_mail_server_says_by_its_code_that_a_mailbox_does_not_exist(
+    said: str, remedy: Remedy
+) -> None:
+    code = 550
+    if said[:3].isdigit():
+        code = int(said[:3])
     assert remedy_of(code, said) is remedy
 
 
 def test_the_list_is_written_at_the_time_of_the_booking(held: Row) -> None:
     now = timezone.now()
-    outcomes.record("me", [(held, Outcome(Result.PERMANENT_RECIPIENT, remedy=Remedy.BOUNCED))], now=now)
+    outcomes.record(
+        "me", [(held, Outcome(Result.PERMANENT_RECIPIENT, remedy=Remedy.BOUNCED))], now=now
+    )
     assert Suppression.objects.get().created_at == now

@@ -1,4 +1,6 @@
-"""Sending for real to a receiver that keeps the truth: once each, only to those who still want it."""
+"""Sending for real to a receiver that keeps the truth: once each,
+only to those who still want it.
+"""
 
 import datetime as dt
 import threading
@@ -24,7 +26,9 @@ from tests.receiver import Receiver, unused_port
 
 
 def people(count: int) -> list[Follower]:
-    return [make_follower(email=f"p{number}@example.com", name=f"P{number}") for number in range(count)]
+    return [
+        make_follower(email=f"p{number}@example.com", name=f"P{number}") for number in range(count)
+    ]
 
 
 def test_everyone_gets_one_mail_and_the_notification_is_done(receiver: Receiver) -> None:
@@ -37,12 +41,16 @@ def test_everyone_gets_one_mail_and_the_notification_is_done(receiver: Receiver)
     assert (notification.state, stands(notification)) == ("done", {"sent": 12})
 
 
-def test_the_mail_carries_the_way_out_only_where_it_is_commercial(receiver: Receiver, anna: Follower) -> None:
+def test_the_mail_carries_the_way_out_only_where_it_is_commercial(
+    receiver: Receiver, anna: Follower
+) -> None:
     version = make_version()
     tell(make_type("news"), [anna], version=version)
     tell(make_type("receipt", category="informational"), [anna], version=version)
     drain()
-    news, receipt = sorted((each.mail for each in receiver.arrived), key=lambda mail: "receipt" in mail["List-Id"])
+    news, receipt = sorted(
+        (each.mail for each in receiver.arrived), key=lambda mail: "receipt" in mail["List-Id"]
+    )
     assert news["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
     assert "/p/unsubscribe/" in news["List-Unsubscribe"]
     assert (news["Subject"], news["To"], news["Precedence"]) == (
@@ -55,15 +63,20 @@ def test_the_mail_carries_the_way_out_only_where_it_is_commercial(receiver: Rece
 
 
 def test_an_opt_out_after_planning_wins(receiver: Receiver, anna: Follower) -> None:
-    kind, others = make_type(), people(2)
+    kind = make_type()
+    others = people(2)
     notification = tell(kind, [anna, *others], version=make_version())
     now = timezone.now()
     acts.unsubscribe(follower=anna, source="one_click", by=TESTER, now=now)
-    suppression.suppress(channel="email", value="p0@example.com", reason="complaint", by=TESTER, now=now)
+    suppression.suppress(
+        channel="email", value="p0@example.com", reason="complaint", by=TESTER, now=now
+    )
     drain()
     assert receiver.recipients == ["p1@example.com"]
     assert stands(notification) == {"sent": 1, "skipped": 2}
-    assert set(notification.deliveries.filter(status="skipped").values_list("reason", flat=True)) == {
+    assert set(
+        notification.deliveries.filter(status="skipped").values_list("reason", flat=True)
+    ) == {
         "unsubscribed",
         "address_suppressed",
     }
@@ -74,7 +87,8 @@ def test_an_opt_out_while_a_claimed_slice_goes_out_wins_within_two_seconds(
 ) -> None:
     monkeypatch.setattr(shift, "FRESH_SECONDS", 0.0)
     monkeypatch.setattr(sender, "STATE_SECONDS", 0.01)
-    account, now = ProviderAccount.objects.get(provider="smtp"), timezone.now()
+    account = ProviderAccount.objects.get(provider="smtp")
+    now = timezone.now()
     account = change_account(account=account, limits=AccountLimits(daily=50), by=TESTER, now=now)
     monkeypatch.setattr(shift, "WIDEN_SECONDS", PATIENCE)  # one connection is enough
     everyone, look, looked = people(4), held.still_wanted, threading.Event()
@@ -85,8 +99,12 @@ def test_an_opt_out_while_a_claimed_slice_goes_out_wins_within_two_seconds(
     receiver.answers["DOT"] = not_before
 
     def first_the_last_one_leaves(*args: Any, **others: Any) -> Any:
-        if everyone[-1].subscribed:  # by the test's own connection: the receiver's thread has no transaction of it
-            acts.unsubscribe(follower=everyone[-1], source="one_click", by=TESTER, now=timezone.now())
+        if (
+            everyone[-1].subscribed
+        ):  # by the test's own connection: the receiver's thread has no transaction of it
+            acts.unsubscribe(
+                follower=everyone[-1], source="one_click", by=TESTER, now=timezone.now()
+            )
         wanted = look(*args, **others)
         looked.set()
         return wanted
@@ -96,7 +114,9 @@ def test_an_opt_out_while_a_claimed_slice_goes_out_wins_within_two_seconds(
     drain()
     assert receiver.recipients == ["p0@example.com", "p1@example.com", "p2@example.com"]
     assert stands(notification) == {"sent": 3, "skipped": 1}
-    assert grant.used_today(account, today=database_now().date()) == 3, "the day has lost nothing by the one who left"
+    assert grant.used_today(account, today=database_now().date()) == 3, (
+        "the day has lost nothing by the one who left"
+    )
 
 
 def test_a_refused_address_fails_alone_and_a_busy_one_is_tried_again(receiver: Receiver) -> None:
@@ -108,7 +128,10 @@ def test_a_refused_address_fails_alone_and_a_busy_one_is_tried_again(receiver: R
     assert receiver.recipients == ["p2@example.com"]
     assert stands(notification) == {"failed": 1, "pending": 1, "sent": 1}
     failed = notification.deliveries.get(status="failed")
-    assert (failed.reason, failed.error) == ("refused_recipient", "550 5.7.1 no such user (at RCPT)")
+    assert (failed.reason, failed.error) == (
+        "refused_recipient",
+        "550 5.7.1 no such user (at RCPT)",
+    )
     waiting = notification.deliveries.get(status="pending")
     assert waiting.attempts == 1
     assert waiting.due_at > began + dt.timedelta(seconds=5)
@@ -119,7 +142,9 @@ def test_a_refused_address_fails_alone_and_a_busy_one_is_tried_again(receiver: R
     assert stands(notification) == {"failed": 1, "sent": 2}
 
 
-@pytest.mark.parametrize(("category", "hours"), [("informational", 24), ("critical", 24), ("marketing", 72)])
+@pytest.mark.parametrize(
+    ("category", "hours"), [("informational", 24), ("critical", 24), ("marketing", 72)]
+)
 def test_a_busy_address_is_given_up_when_the_time_of_its_category_is_over(
     receiver: Receiver, anna: Follower, category: str, hours: int
 ) -> None:
@@ -137,7 +162,9 @@ def test_a_busy_address_is_given_up_when_the_time_of_its_category_is_over(
     assert (delivery.status, delivery.reason) == ("failed", "gave_up")
 
 
-def test_while_the_server_is_down_everything_waits_and_nobody_is_charged(receiver: Receiver) -> None:
+def test_while_the_server_is_down_everything_waits_and_nobody_is_charged(
+    receiver: Receiver,
+) -> None:
     account = ProviderAccount.objects.get(provider="smtp")
     change_account(account=account, settings={"port": unused_port()}, by=TESTER, now=timezone.now())
     notification = tell(make_type(), people(3), version=make_version())
@@ -155,7 +182,9 @@ def test_while_the_server_is_down_everything_waits_and_nobody_is_charged(receive
     assert stands(notification) == {"sent": 3}
 
 
-def test_a_lost_answer_is_sent_again_once_with_the_same_message_id(receiver: Receiver, anna: Follower) -> None:
+def test_a_lost_answer_is_sent_again_once_with_the_same_message_id(
+    receiver: Receiver, anna: Follower
+) -> None:
     receiver.answers["DOT"] = "accept"
     notification = tell(make_type(), [anna], version=make_version())
     drain()
@@ -175,13 +204,19 @@ def test_a_type_may_hold_doubtful_ones_for_a_person(receiver: Receiver, anna: Fo
     assert stands(notification) == {"in_doubt": 1}
     assert len(receiver.arrived) == 1
     receiver.answers.clear()
-    replay.resolve_doubt(delivery=notification.deliveries.get(), action="resend", by=TESTER, now=timezone.now())
+    replay.resolve_doubt(
+        delivery=notification.deliveries.get(), action="resend", by=TESTER, now=timezone.now()
+    )
     drain()
     assert stands(notification) == {"sent": 1}
 
 
-def test_in_app_messages_arrive_once_in_the_inbox(receiver: Receiver, anna: Follower, dana: Follower) -> None:
-    notification = tell(make_type(), [anna, dana], version=make_version(), channels=["in_app", "email"])
+def test_in_app_messages_arrive_once_in_the_inbox(
+    receiver: Receiver, anna: Follower, dana: Follower
+) -> None:
+    notification = tell(
+        make_type(), [anna, dana], version=make_version(), channels=["in_app", "email"]
+    )
     drain()
     assert sorted(InboxItem.objects.values_list("follower__name", "title")) == [
         ("Anna Weber", "Hello"),
@@ -199,7 +234,9 @@ def test_what_expired_in_the_queue_is_not_sent(receiver: Receiver, anna: Followe
     assert notification.deliveries.get().reason == "expired"
 
 
-def test_a_message_that_can_not_be_made_fails_with_the_reason_and_the_others_go(receiver: Receiver) -> None:
+def test_a_message_that_can_not_be_made_fails_with_the_reason_and_the_others_go(
+    receiver: Receiver,
+) -> None:
     body = "{% for a in (1..20000) %}{% for b in (1..20000) %}x{% endfor %}{% endfor %}"
     version = make_version(body="{% if follower.name == 'P1' %}" + body + "{% endif %}ok")
     notification = tell(make_type(), people(3), version=version)
@@ -258,7 +295,9 @@ def test_a_code_does_not_wait_behind_a_campaign(receiver: Receiver, anna: Follow
 
 @pytest.fixture
 def found_nothing(receiver: Receiver, monkeypatch: pytest.MonkeyPatch) -> threading.Event:
-    """The receiver answers when the sender has looked for more and found nothing; until then this is not set."""
+    """The receiver answers when the sender has looked for more and found nothing;
+    until then this is not set.
+    """
     look, event = claim.claim, threading.Event()
 
     def heard(*args: Any, **others: Any) -> claim.Batch | None:
@@ -273,17 +312,27 @@ def found_nothing(receiver: Receiver, monkeypatch: pytest.MonkeyPatch) -> thread
 def test_what_an_answer_makes_due_goes_in_the_same_task(
     receiver: Receiver, anna: Follower, found_nothing: threading.Event
 ) -> None:
-    receiver.answers["RCPT"] = lambda _: "550 5.1.1 nobody of that name" if found_nothing.wait(PATIENCE) else None
-    kind = make_type("hint", category="informational", fallback=["email", "in_app"], fallback_after=600)
+    receiver.answers["RCPT"] = lambda _: (
+        "550 5.1.1 nobody of that name" if found_nothing.wait(PATIENCE) else None
+    )
+    kind = make_type(
+        "hint", category="informational", fallback=["email", "in_app"], fallback_after=600
+    )
     notification = tell(kind, [anna], version=make_version(), channels=["in_app", "email"])
     sender.send_lane(name="transactional")
     assert stands(notification) == {"failed": 1, "sent": 1}
 
 
-def test_all_that_waited_for_a_probe_goes_in_the_same_task(receiver: Receiver, found_nothing: threading.Event) -> None:
-    receiver.answers["RCPT"] = lambda _: None if found_nothing.wait(PATIENCE) else "450 4.2.0 nobody has looked"
+def test_all_that_waited_for_a_probe_goes_in_the_same_task(
+    receiver: Receiver, found_nothing: threading.Event
+) -> None:
+    receiver.answers["RCPT"] = lambda _: (
+        None if found_nothing.wait(PATIENCE) else "450 4.2.0 nobody has looked"
+    )
     rested = timezone.now() - dt.timedelta(minutes=1)
-    ProviderAccount.objects.filter(provider="smtp").update(tripped_at=rested, trips=1, paused_until=rested)
+    ProviderAccount.objects.filter(provider="smtp").update(
+        tripped_at=rested, trips=1, paused_until=rested
+    )
     notification = tell(make_type(), people(4), version=make_version())
     sender.send_lane(name="bulk")
     assert stands(notification) == {"sent": 4}
@@ -294,7 +343,8 @@ def test_what_the_sender_stores_itself_it_takes_in_small_slices_as_all_others_wa
 ) -> None:
     monkeypatch.setattr(shift, "FIRST_CLAIM", 4)
     monkeypatch.setattr(sender, "FIRST_CLAIM", 4)
-    look, slices = claim.claim, []
+    look = claim.claim
+    slices = []
 
     def counted(*args: Any, **others: Any) -> claim.Batch | None:
         if batch := look(*args, **others):

@@ -1,4 +1,7 @@
-"""What goes wrong beside the message: slow servers, bugs, full disks, lost calls. Nothing gets stuck or untrue."""
+"""What goes wrong beside the message: slow servers, bugs, full disks, lost calls.
+
+Nothing gets stuck or untrue.
+"""
 
 import datetime as dt
 import os
@@ -21,7 +24,13 @@ from apps.notifications import control, replay
 from apps.notifications.accounts.edit import add_account, change_account
 from apps.notifications.books import tallies
 from apps.notifications.messages.row import Row
-from apps.notifications.models import Delivery, DeliveryEvent, Notification, NotificationState, ProviderAccount
+from apps.notifications.models import (
+    Delivery,
+    DeliveryEvent,
+    Notification,
+    NotificationState,
+    ProviderAccount,
+)
 from apps.notifications.sending import claim, outcomes, recover, sender, shift
 from apps.notifications.sending import held as sending_held
 from apps.notifications.sending.journal import SETTLED, Journal, NotWritten
@@ -52,7 +61,8 @@ def test_a_slow_server_does_not_keep_a_task_at_work_until_the_queue_kills_it(
     monkeypatch.setattr(sender, "time", clock)
     monkeypatch.setattr(shift, "time", clock)
 
-    over, close = threading.Event(), Line.close
+    over = threading.Event()
+    close = Line.close
 
     def closed(line: Line) -> None:
         close(line)
@@ -79,8 +89,11 @@ def test_a_slow_server_does_not_keep_a_task_at_work_until_the_queue_kills_it(
 def test_an_account_that_can_not_be_opened_is_left_alone_and_the_next_one_used(
     receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    add_account(name="Second", provider_key="smtp", settings=receiver.settings(port=receiver.port), **act())
-    opened, tried = Smtp.open, []
+    add_account(
+        name="Second", provider_key="smtp", settings=receiver.settings(port=receiver.port), **act()
+    )
+    opened = Smtp.open
+    tried = []
 
     def at_first_a_bug(settings: Any) -> Any:
         tried.append(settings)
@@ -111,16 +124,25 @@ def test_a_provider_that_says_come_back_in_the_year_9999_is_tried_again_tomorrow
 def test_a_local_account_that_refuses_is_left_alone_also_when_it_has_worked_before(
     receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    stores, sent = InAppSession.send, []
+    stores = InAppSession.send
+    sent = []
 
     def refuse_from_the_second_on(session: InAppSession, message: Any) -> Outcome:
         sent.append(message)
-        return stores(session, message) if len(sent) == 1 else Outcome(Result.ACCOUNT, "no room", charged=False)
+        if len(sent) == 1:
+            return stores(session, message)
+        return Outcome(Result.ACCOUNT, "no room", charged=False)
 
     monkeypatch.setattr(InAppSession, "send", refuse_from_the_second_on)
-    version, crowd = make_version(), people(2)
+    version = make_version()
+    crowd = people(2)
     for key in ("one", "other"):  # claimed one after the other
-        tell(make_type(key, category="informational"), crowd[:1], version=version, channels=["in_app"])
+        tell(
+            make_type(key, category="informational"),
+            crowd[:1],
+            version=version,
+            channels=["in_app"],
+        )
     sender.send_lane(name=Lane.TRANSACTIONAL)
     assert len(sent) == 2
     assert sorted(Delivery.objects.values_list("status", flat=True)) == ["pending", "sent"]
@@ -156,7 +178,9 @@ def test_a_provider_that_breaks_on_one_message_costs_that_one_only(
     assert "a bug" in notification.deliveries.get(status="in_doubt").error
 
 
-def test_a_bug_in_making_one_message_costs_that_one_only(receiver: Receiver, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_bug_in_making_one_message_costs_that_one_only(
+    receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
     make = shift.message_of
 
     def breaks_on_p0(row: Row, **others: Any) -> Any:
@@ -171,7 +195,9 @@ def test_a_bug_in_making_one_message_costs_that_one_only(receiver: Receiver, mon
 
 
 def test_an_answer_no_database_can_keep_is_kept_without_what_it_can_not(receiver: Receiver) -> None:
-    receiver.answers["RCPT"] = lambda address: "550 5.7.1 no\x00such user" if "p0" in address else None
+    receiver.answers["RCPT"] = lambda address: (
+        "550 5.7.1 no\x00such user" if "p0" in address else None
+    )
     notification = tell(make_type(), people(2), version=make_version())
     drain()
     assert stands(notification) == {"sent": 1, "failed": 1}
@@ -218,9 +244,12 @@ def test_a_journal_is_not_seen_before_its_owner_has_locked_it(receiver: Receiver
 
 
 # ------------------------------------------------------------------ no way out
-def test_what_has_no_way_out_does_not_keep_back_what_has_one(receiver: Receiver, anna: Follower) -> None:
+def test_what_has_no_way_out_does_not_keep_back_what_has_one(
+    receiver: Receiver, anna: Follower
+) -> None:
     closed_email()
-    kind, version = make_type("code", category="informational"), make_version()
+    kind = make_type("code", category="informational")
+    version = make_version()
     for number in range(51):
         tell(kind, [anna], version=version, dedup_key=str(number))
     inbox = tell(kind, [anna], version=version, channels=["in_app"])
@@ -231,7 +260,9 @@ def test_what_has_no_way_out_does_not_keep_back_what_has_one(receiver: Receiver,
 def test_what_expires_without_a_way_out_is_closed(receiver: Receiver, anna: Follower) -> None:
     closed_email()
     now = timezone.now()
-    notification = tell(make_type(), [anna], version=make_version(), expires_at=now + dt.timedelta(hours=1))
+    notification = tell(
+        make_type(), [anna], version=make_version(), expires_at=now + dt.timedelta(hours=1)
+    )
     control.close_leftovers(now=now)
     assert stands(notification) == {"pending": 1}
     control.close_leftovers(now=now + dt.timedelta(hours=2))
@@ -242,7 +273,9 @@ def test_what_expires_without_a_way_out_is_closed(receiver: Receiver, anna: Foll
 
 
 # ------------------------------------------------------------------ people's hands
-def test_rows_left_behind_by_a_cancel_are_cancelled_too(receiver: Receiver, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_rows_left_behind_by_a_cancel_are_cancelled_too(
+    receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("apps.notifications.books.transitions.CHUNK", 1)
     notification = tell(make_type(), people(3), version=make_version())
     control.cancel(notification=notification, **act())  # and the call for the rest gets lost
@@ -252,7 +285,9 @@ def test_rows_left_behind_by_a_cancel_are_cancelled_too(receiver: Receiver, monk
     assert stands(notification) == {"cancelled": 3}
 
 
-def test_what_perhaps_left_is_in_doubt_and_not_cancelled(receiver: Receiver, anna: Follower) -> None:
+def test_what_perhaps_left_is_in_doubt_and_not_cancelled(
+    receiver: Receiver, anna: Follower
+) -> None:
     notification = tell(make_type(), [anna], version=make_version())
     batch = claim.claim(Lane.BULK, owner="me", size=100)
     assert batch
@@ -261,7 +296,9 @@ def test_what_perhaps_left_is_in_doubt_and_not_cancelled(receiver: Receiver, ann
     assert stands(notification) == {"in_doubt": 1}
 
 
-def test_one_sent_again_after_days_has_a_day_to_get_through(receiver: Receiver, anna: Follower) -> None:
+def test_one_sent_again_after_days_has_a_day_to_get_through(
+    receiver: Receiver, anna: Follower
+) -> None:
     receiver.answers["RCPT"] = "550 5.7.1 no such user"
     notification = tell(make_type(), [anna], version=make_version())
     drain()
@@ -296,7 +333,9 @@ def test_a_retry_just_as_the_last_one_ends_is_not_left_in_a_closed_notification(
     assert (notification.state, stands(notification)) == (NotificationState.SENDING, {"pending": 1})
 
 
-def test_calls_do_not_become_more_than_the_work(receiver: Receiver, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_calls_do_not_become_more_than_the_work(
+    receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(sender, "WORK_SECONDS", 0.0)
     assert announce.waiting(Lane.BULK) == 0
     sender.send_lane(name=Lane.BULK)
@@ -305,14 +344,22 @@ def test_calls_do_not_become_more_than_the_work(receiver: Receiver, monkeypatch:
 
 
 @pytest.mark.parametrize("held", [False, True])
-def test_what_was_in_doubt_before_is_not_called_cancelled(receiver: Receiver, anna: Follower, held: bool) -> None:
-    notification = tell(make_type(), [anna, make_follower(email="late@example.com")], version=make_version())
-    Delivery.objects.filter(address__value="late@example.com").update(due_at=timezone.now() + dt.timedelta(hours=1))
+def test_what_was_in_doubt_before_is_not_called_cancelled(
+    receiver: Receiver, anna: Follower, held: bool
+) -> None:
+    notification = tell(
+        make_type(), [anna, make_follower(email="late@example.com")], version=make_version()
+    )
+    Delivery.objects.filter(address__value="late@example.com").update(
+        due_at=timezone.now() + dt.timedelta(hours=1)
+    )
     batch = claim.claim(Lane.BULK, owner="me", size=1)
     assert batch
     outcomes.record("me", [(batch.rows[0], Outcome(Result.IN_DOUBT, "no answer"))])
     assert stands(notification) == {"pending": 2}, "it would be sent once more"
-    again = claim.claim(Lane.BULK, owner="me", size=1) if held else None
+    again = None
+    if held:
+        again = claim.claim(Lane.BULK, owner="me", size=1)
     control.cancel(notification=notification, **act())
     if again:
         sending_held.release("me", again.rows)

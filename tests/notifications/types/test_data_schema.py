@@ -11,7 +11,9 @@ from tests.patience import PATIENCE
 
 
 def _nested(levels: int, name: str) -> Any:
-    return {name: _nested(levels - 1, name)} if levels else {}
+    if levels:
+        return {name: _nested(levels - 1, name)}
+    return {}
 
 
 def _doubled(levels: int) -> dict[str, Any]:
@@ -29,14 +31,24 @@ ORDER = {
         "link": {"type": "string", "format": "uri"},
     },
     "$defs": {
-        "order": {"type": "object", "properties": {"items": {"items": {"properties": {"price": {"minimum": 0}}}}}}
+        "order": {
+            "type": "object",
+            "properties": {"items": {"items": {"properties": {"price": {"minimum": 0}}}}},
+        }
     },
 }
 
 
 def test_data_that_fits_passes() -> None:
     check_schema(ORDER)
-    check_fit(ORDER, {"order": {"items": [{"price": 1}]}, "due": "2026-05-01T08:00:00Z", "link": "https://a.example/x"})
+    check_fit(
+        ORDER,
+        {
+            "order": {"items": [{"price": 1}]},
+            "due": "2026-05-01T08:00:00Z",
+            "link": "https://a.example/x",
+        },
+    )
 
 
 @pytest.mark.parametrize(
@@ -84,7 +96,9 @@ def test_what_is_no_usable_schema_is_refused(schema: Any, says: str) -> None:
         check_schema(schema)
 
 
-def test_a_schema_that_would_be_checked_for_years_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_schema_that_would_be_checked_for_years_is_refused(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr(data_schema, "SECONDS", 0.05)
     with pytest.raises(BadSchema, match="too long"):
         check_schema(_doubled(60))
@@ -101,7 +115,10 @@ def test_a_schema_that_would_be_checked_for_years_is_refused(monkeypatch: pytest
 def test_data_that_can_not_be_checked_does_not_fit(
     rule: dict[str, Any], value: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    schema = {"properties": {"a": rule}, "$defs": {"again": {"properties": {"a": {"$ref": "#/$defs/again"}}}}}
+    schema = {
+        "properties": {"a": rule},
+        "$defs": {"again": {"properties": {"a": {"$ref": "#/$defs/again"}}}},
+    }
     check_schema(schema)
     monkeypatch.setattr(data_schema, "SECONDS", 0.05)
     with pytest.raises(Unfit, match="can't be checked"):

@@ -68,7 +68,9 @@ def test_a_site_gets_its_types_templates_and_ways_out_once() -> None:
     assert ProviderAccount.objects.count() == len(OUT_OF_THE_BOX)
 
 
-def test_the_command_makes_the_first_administrator_and_leaves_one_that_is_there(settings: Any) -> None:
+def test_the_command_makes_the_first_administrator_and_leaves_one_that_is_there(
+    settings: Any,
+) -> None:
     settings.PRODUCTION = True
     said = run("setup_site", "--admin", "ada", "--email", "ada@example.com")
     password = said.split("password ")[1].split()[0]
@@ -83,7 +85,11 @@ def test_the_command_makes_the_first_administrator_and_leaves_one_that_is_there(
 def test_the_demo_people_are_many_distinct_and_nobody() -> None:
     crowd = list(people(300))
     assert len({person.email for person in crowd}) == 300
-    assert {person.email.partition("@")[2] for person in crowd} == {"example.com", "example.org", "example.net"}
+    assert {person.email.partition("@")[2] for person in crowd} == {
+        "example.com",
+        "example.org",
+        "example.net",
+    }
     assert all(person.email.isascii() for person in crowd)
     assert len({person.language for person in crowd}) >= 8
     assert list(people(300)) == crowd
@@ -95,7 +101,9 @@ def world(monkeypatch: pytest.MonkeyPatch) -> demo_world.DemoWorld:
     return demo_world.make_demo_world(now=timezone.now())
 
 
-def test_the_demo_world_has_everything_a_visitor_looks_for_and_is_made_once(world: demo_world.DemoWorld) -> None:
+def test_the_demo_world_has_everything_a_visitor_looks_for_and_is_made_once(
+    world: demo_world.DemoWorld,
+) -> None:
     assert Follower.objects.count() == world.followers == demo_world.FOLLOWERS
     assert ConsentRecord.objects.filter(act="subscribed").count() == demo_world.FOLLOWERS
     assert Follower.objects.filter(subscribed=False).exists()

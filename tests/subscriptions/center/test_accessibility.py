@@ -1,4 +1,6 @@
-"""The public pages pass axe (WCAG 2.2 AA) on a desk and on a phone, in light and dark, and fit the screen."""
+"""The public pages pass axe (WCAG 2.2 AA) on a desk and on a phone, in light and dark,
+and fit the screen.
+"""
 
 import datetime as dt
 from typing import Any
@@ -31,7 +33,11 @@ def make_busy() -> Follower:
     """Somebody who said all that can be said."""
     now = timezone.now()
     busy = make_follower(email="busy@example.com", phone="+4915112345678")
-    wishes: Wishes = {"quiet": {"0": ["22:00", "07:00"]}, "cadence": "weekly", "snoozed_until": now + dt.timedelta(2)}
+    wishes: Wishes = {
+        "quiet": {"0": ["22:00", "07:00"]},
+        "cadence": "weekly",
+        "snoozed_until": now + dt.timedelta(2),
+    }
     set_rhythm(follower=busy, source="test", by=TESTER, now=now, **wishes)
     phones.issue(code_id=phones.ask(follower=busy, number="+4915112345679", now=now).pk, now=now)
     connect_browser(busy)
@@ -39,16 +45,22 @@ def make_busy() -> Follower:
 
 
 @pytest.fixture
-def answers(client: Client, anna: Follower, boris: Follower, settings: Any) -> dict[str, tuple[int, str]]:
+def answers(
+    client: Client, anna: Follower, boris: Follower, settings: Any
+) -> dict[str, tuple[int, str]]:
     """Pages made beforehand: the browser then needs no server and no database."""
     settings.PUSH_SERVICES = ["push.test"]
     make_web_push()
     everywhere = ["email", "in_app", "sms", "push", "web_push"]
-    make_type("security", category="critical", description="What you must know.", channels=everywhere)
+    make_type(
+        "security", category="critical", description="What you must know.", channels=everywhere
+    )
     news = make_type("news", description="What is new, twice a month.")
     make_type("offers", channels=["email"], default_channels=[])
     make_type("orders", category="informational", locked_channels=["email"])
-    saved = visit(client, preferences_path(anna)).flip("cell", "news:email").flip("channel", "in_app")
+    saved = (
+        visit(client, preferences_path(anna)).flip("cell", "news:email").flip("channel", "in_app")
+    )
     busy = make_busy()
     paths = {
         "preferences": preferences_path(anna),
@@ -71,7 +83,9 @@ def answers(client: Client, anna: Follower, boris: Follower, settings: Any) -> d
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [1440, 390])
-def test_no_public_page_has_a_fault(browser: Browser, answers: Any, scheme: Any, width: int) -> None:
+def test_no_public_page_has_a_fault(
+    browser: Browser, answers: Any, scheme: Any, width: int
+) -> None:
     def serve(route: Route) -> None:
         path = route.request.url.removeprefix(SITE)
         if path.startswith("/static/"):

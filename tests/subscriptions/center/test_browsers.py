@@ -1,4 +1,6 @@
-"""Web push from the preference page: a browser connects itself, stays known, shows what is pushed, and goes."""
+"""Web push from the preference page: a browser connects itself, stays known,
+shows what is pushed, and goes.
+"""
 
 import datetime as dt
 import json
@@ -52,18 +54,23 @@ def test_a_browser_connects_and_each_visit_keeps_it_known(client: Client, anna: 
     page = visit(client, preferences_path(anna))
     assert "Firefox · Android" in page.text
     assert "last here on 7 May 2026" in page.text
-    # one mail tells the person, so that whoever has the link of a forwarded mail can't do that unnoticed
+    # one mail tells the person, so that whoever has the link of a forwarded mail can't do that
+    # unnoticed
     mail = Delivery.objects.get(follower=anna)
     assert (mail.channel, mail.notification.data["label"]) == ("email", "Firefox · Android")
 
 
-def test_a_subscription_that_was_renewed_takes_the_place_of_the_old_one(client: Client, anna: Follower) -> None:
+def test_a_subscription_that_was_renewed_takes_the_place_of_the_old_one(
+    client: Client, anna: Follower
+) -> None:
     connect(client, anna, "old")
     connect(client, anna, "new", replaces="https://push.test/send/old")
     assert browsers(anna) == ["new"]
 
 
-def test_nobody_takes_another_persons_browser_away(client: Client, anna: Follower, boris: Follower) -> None:
+def test_nobody_takes_another_persons_browser_away(
+    client: Client, anna: Follower, boris: Follower
+) -> None:
     theirs = connect_browser(boris, "theirs")
     connect(client, anna, "mine", replaces="https://push.test/send/theirs")
     client.post(f"{preferences_path(anna)}browsers/remove/", {"device": str(theirs.uid)})
@@ -72,9 +79,16 @@ def test_nobody_takes_another_persons_browser_away(client: Client, anna: Followe
 
 @pytest.mark.parametrize(
     "wrong",
-    [{"endpoint": "https://169.254.169.254/x.push.test/"}, {"endpoint": "nothing"}, {"p256dh": "x"}, {"auth": ""}],
+    [
+        {"endpoint": "https://169.254.169.254/x.push.test/"},
+        {"endpoint": "nothing"},
+        {"p256dh": "x"},
+        {"auth": ""},
+    ],
 )
-def test_what_no_browser_says_is_refused(client: Client, anna: Follower, wrong: dict[str, str]) -> None:
+def test_what_no_browser_says_is_refused(
+    client: Client, anna: Follower, wrong: dict[str, str]
+) -> None:
     assert connect(client, anna, **wrong).status_code == 400
     assert browsers(anna) == []
 
@@ -89,7 +103,9 @@ def test_a_browser_is_disconnected_without_javascript(client: Client, anna: Foll
     assert "Browser: no browser yet – add this one below." in after.text
 
 
-def test_the_page_loads_one_script_of_our_own_and_only_for_this(client: Client, anna: Follower) -> None:
+def test_the_page_loads_one_script_of_our_own_and_only_for_this(
+    client: Client, anna: Follower
+) -> None:
     [script] = visit(client, preferences_path(anna)).html.iter("script")
     assert (script.get("src"), script.text) == ("/static/carillon/push.js", None)
     assert script.get("type") == "module"
@@ -101,14 +117,17 @@ def test_the_page_opens_when_our_own_key_can_not_be_read(client: Client, anna: F
     assert client.get(preferences_path(anna)).status_code == 200
 
 
-def test_the_service_worker_may_serve_the_public_pages_and_is_asked_for_anew(client: Client) -> None:
+def test_the_service_worker_may_serve_the_public_pages_and_is_asked_for_anew(
+    client: Client,
+) -> None:
     answer = client.get("/p/push-worker.js")  # its scope is /p/, where it stands
     assert answer.headers["Content-Type"] == "text/javascript"
     assert answer.headers["Cache-Control"] == "no-cache"
     assert "worker-src 'self'" in answer.headers["Content-Security-Policy"]
 
 
-# A push service can't be asked here: the browser's answer to `subscribe` is made up, all else is Chromium's own.
+# A push service can't be asked here: the browser's answer to `subscribe` is made up,
+# all else is Chromium's own.
 SUBSCRIBED = """saved => {
     const stub = () => ({
         endpoint: saved.endpoint,
@@ -135,7 +154,10 @@ def test_chromium_connects_shows_what_is_pushed_and_disconnects(
         page.context.grant_permissions(["notifications"], origin=live_server.url)
         page.add_init_script(f"({SUBSCRIBED})({json.dumps(first)})")
         page.on(
-            "request", lambda asked: sent.append(parse_qs(asked.post_data or "")) if asked.method == "POST" else None
+            "request",
+            lambda asked: (
+                sent.append(parse_qs(asked.post_data or "")) if asked.method == "POST" else None
+            ),
         )
         page.goto(preferences_path(anna))
         page.get_by_role("button", name="Get notifications in this browser").click()
@@ -145,14 +167,19 @@ def test_chromium_connects_shows_what_is_pushed_and_disconnects(
         assert browsers(anna) == ["one"]
 
         shown = _push(
-            page, live_server.url, {"title": "Your order", "body": "is on its way", "link": "/p/link/", "tag": "o-1"}
+            page,
+            live_server.url,
+            {"title": "Your order", "body": "is on its way", "link": "/p/link/", "tag": "o-1"},
         )
         assert shown == [["Your order", "is on its way", "o-1", {"link": "/p/link/"}]]
 
-        # the push service gives the browser another address while no page is open; a visit then finds this one again
+        # the push service gives the browser another address while no page is open;
+        # a visit then finds this one again
         [worker] = page.context.service_workers
         for old, new in ((first, subscription("renewed")), (subscription("renewed"), first)):
-            worker.evaluate(f"renew({{endpoint: {json.dumps(old['endpoint'])}}}, {{toJSON: () => ({_as_json(new)})}})")
+            worker.evaluate(
+                f"renew({{endpoint: {json.dumps(old['endpoint'])}}}, {{toJSON: () => ({_as_json(new)})}})"
+            )
             assert browsers(anna) == [new["endpoint"].rpartition("/")[2]]
 
         page.reload()
@@ -165,22 +192,36 @@ def test_chromium_connects_shows_what_is_pushed_and_disconnects(
 def _as_json(subscribed: dict[str, str]) -> str:
     """As `PushSubscription.toJSON()` nests it."""
     return json.dumps(
-        {"endpoint": subscribed["endpoint"], "keys": {key: subscribed[key] for key in ("p256dh", "auth")}}
+        {
+            "endpoint": subscribed["endpoint"],
+            "keys": {key: subscribed[key] for key in ("p256dh", "auth")},
+        }
     )
 
 
 def _push(page: Page, site: str, payload: dict[str, str]) -> Any:
-    """Deliver a push message as the push service would, and the notifications that are shown then."""
+    """Deliver a push message as the push service would,
+    and the notifications that are shown then.
+    """
     devtools = page.context.new_cdp_session(page)
     workers: list[dict[str, str]] = []
-    devtools.on("ServiceWorker.workerRegistrationUpdated", lambda told: workers.extend(told["registrations"]))
+    devtools.on(
+        "ServiceWorker.workerRegistrationUpdated",
+        lambda told: workers.extend(told["registrations"]),
+    )
     devtools.send("ServiceWorker.enable")
     deadline = time.monotonic() + PATIENCE
     while not workers and time.monotonic() < deadline:
         page.wait_for_timeout(20)
-    message = {"origin": site, "registrationId": workers[0]["registrationId"], "data": json.dumps(payload)}
+    message = {
+        "origin": site,
+        "registrationId": workers[0]["registrationId"],
+        "data": json.dumps(payload),
+    }
     devtools.send("ServiceWorker.deliverPushMessage", message)
-    page.wait_for_function("navigator.serviceWorker.ready.then(r => r.getNotifications()).then(all => all.length)")
+    page.wait_for_function(
+        "navigator.serviceWorker.ready.then(r => r.getNotifications()).then(all => all.length)"
+    )
     return page.evaluate(
         "navigator.serviceWorker.ready.then(r => r.getNotifications()).then("
         "all => all.map(each => [each.title, each.body, each.tag, each.data]))"

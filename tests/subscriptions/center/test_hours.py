@@ -1,4 +1,6 @@
-"""Quiet hours, digests and a pause on the preference page, as a browser without JavaScript meets them."""
+"""Quiet hours, digests and a pause on the preference page,
+as a browser without JavaScript meets them.
+"""
 
 import datetime as dt
 from typing import Any
@@ -12,7 +14,8 @@ from apps.followers.models import ConsentRecord, Follower, Rhythm
 from tests.make import TESTER, make_type
 from tests.subscriptions.pages import Page, everything_stored, preferences_path, visit
 
-SAVE, UNDO = "Save my choices", "Undo"
+SAVE = "Save my choices"
+UNDO = "Undo"
 EVERY_NIGHT = {str(day): ["22:00", "07:00"] for day in range(7)}
 # Tuesday, 14:00 in Anna's Berlin
 NOW = dt.datetime(2026, 5, 5, 12, 0, tzinfo=dt.UTC)
@@ -35,14 +38,22 @@ def value(page: Page, name: str) -> str:
 
 def test_the_same_quiet_hours_every_day_take_two_times(client: Client, anna: Follower) -> None:
     page = visit(client, preferences_path(anna))
-    assert (value(page, "quiet"), value(page, "quiet_from"), value(page, "quiet_to")) == ("never", "22:00", "07:00")
+    assert (value(page, "quiet"), value(page, "quiet_from"), value(page, "quiet_to")) == (
+        "never",
+        "22:00",
+        "07:00",
+    )
     after = page.press(SAVE, quiet="same", quiet_from="22:00", quiet_to="07:00")
     assert "Your choices are saved." in after.notice
     assert rhythm_of(anna).quiet == EVERY_NIGHT
     assert (value(after, "quiet"), value(after, "quiet_to")) == ("same", "07:00")
     proof = ConsentRecord.objects.filter(follower=anna).first()
     assert proof is not None
-    assert (proof.act, proof.source, proof.wording) == ("rhythm_changed", "preference_center", "public-pages-2/en")
+    assert (proof.act, proof.source, proof.wording) == (
+        "rhythm_changed",
+        "preference_center",
+        "public-pages-2/en",
+    )
     after.press(SAVE, quiet="never")
     assert not Rhythm.objects.exists()
 
@@ -52,7 +63,10 @@ def test_each_day_may_have_its_own_or_none(client: Client, anna: Follower) -> No
     page = visit(client, preferences_path(anna))
     assert value(page, "from_5") == "22:00"  # who turns to days begins with what held for all
     after = page.press(SAVE, quiet="days", from_5="20:30", to_5="10:00", from_6="", to_6="")
-    assert rhythm_of(anna).quiet == {**{day: EVERY_NIGHT[day] for day in "01234"}, "5": ["20:30", "10:00"]}
+    assert rhythm_of(anna).quiet == {
+        **{day: EVERY_NIGHT[day] for day in "01234"},
+        "5": ["20:30", "10:00"],
+    }
     assert (value(after, "quiet"), value(after, "from_6")) == ("days", "")
 
 
@@ -77,7 +91,9 @@ def test_an_old_page_takes_no_rhythm_back(client: Client, anna: Follower) -> Non
     old = visit(client, preferences_path(anna))
     wish(anna, quiet=EVERY_NIGHT, cadence="daily")
     old.flip("cell", "news:email").press(SAVE)
-    client.post(preferences_path(anna), {"language": "en", "time_zone": "Europe/Berlin"})  # a form without the part
+    client.post(
+        preferences_path(anna), {"language": "en", "time_zone": "Europe/Berlin"}
+    )  # a form without the part
     row = rhythm_of(anna)
     assert (row.quiet, row.cadence) == (EVERY_NIGHT, "daily")
 
@@ -85,7 +101,10 @@ def test_an_old_page_takes_no_rhythm_back(client: Client, anna: Follower) -> Non
 @pytest.mark.parametrize(
     ("fields", "help"),
     [
-        ({"quiet": "same", "quiet_from": "22:00", "quiet_to": "22:00"}, "Choose an end that differs from the start."),
+        (
+            {"quiet": "same", "quiet_from": "22:00", "quiet_to": "22:00"},
+            "Choose an end that differs from the start.",
+        ),
         ({"quiet": "same", "quiet_from": "22:00", "quiet_to": ""}, "Choose both times."),
         ({"quiet": "days", "from_3": "22:00", "to_3": ""}, "Choose both times."),
         ({"quiet": "same", "quiet_from": "10 pm", "quiet_to": "07:00"}, "Write the time as 22:00."),
@@ -109,7 +128,11 @@ def test_hours_that_make_no_sense_are_refused_where_they_stand(
     ("button", "until", "words"),
     [
         ("One hour", dt.datetime(2026, 5, 5, 13, 0), "until 15:00 (Europe/Berlin)"),
-        ("Until tomorrow, 8:00", dt.datetime(2026, 5, 6, 6, 0), "until tomorrow 08:00 (Europe/Berlin)"),
+        (
+            "Until tomorrow, 8:00",
+            dt.datetime(2026, 5, 6, 6, 0),
+            "until tomorrow 08:00 (Europe/Berlin)",
+        ),
         ("One week", dt.datetime(2026, 5, 12, 6, 0), "until 12 May 08:00 (Europe/Berlin)"),
     ],
 )
@@ -128,7 +151,9 @@ def test_a_pause_is_one_press_and_said_in_words(
 
 
 @pytest.mark.parametrize("was", ["", "null", "[1]", "[" * 5000])
-def test_what_no_page_of_ours_shows_changes_no_rhythm(client: Client, anna: Follower, was: str) -> None:
+def test_what_no_page_of_ours_shows_changes_no_rhythm(
+    client: Client, anna: Follower, was: str
+) -> None:
     wish(anna, quiet=EVERY_NIGHT)
     assert client.post(preferences_path(anna), {
         "language": "en", "rhythm_was": was, "quiet": "never", "cadence": "instant", "digest_weekday": "0",
@@ -141,27 +166,42 @@ def test_a_pause_lasts_until_a_day_of_ones_own_choice(client: Client, anna: Foll
     assert rhythm_of(anna).snoozed_until == dt.datetime(2026, 12, 24, 7, 0, tzinfo=dt.UTC)
 
 
-@pytest.mark.parametrize("sent", [{"day": "2026-05-05"}, {"day": "2028-01-01"}, {"day": "soon"}, {"until": "x"}, {}])
-def test_a_pause_that_can_not_be_is_refused_with_help(client: Client, anna: Follower, sent: dict[str, str]) -> None:
+@pytest.mark.parametrize(
+    "sent", [{"day": "2026-05-05"}, {"day": "2028-01-01"}, {"day": "soon"}, {"until": "x"}, {}]
+)
+def test_a_pause_that_can_not_be_is_refused_with_help(
+    client: Client, anna: Follower, sent: dict[str, str]
+) -> None:
     response = client.post(f"{preferences_path(anna)}pause/", sent)
     assert response.status_code == 400
     assert "Choose a day from tomorrow on" in response.content.decode()
     assert not Rhythm.objects.exists()
 
 
-def test_undo_does_not_bring_back_a_pause_that_would_be_over(client: Client, anna: Follower, now: Any) -> None:
-    page = visit(client, preferences_path(anna)).press("One hour", until="hour").press("End the pause", until="end")
+def test_undo_does_not_bring_back_a_pause_that_would_be_over(
+    client: Client, anna: Follower, now: Any
+) -> None:
+    page = (
+        visit(client, preferences_path(anna))
+        .press("One hour", until="hour")
+        .press("End the pause", until="end")
+    )
     now.shift(dt.timedelta(hours=2))
     assert page.press(UNDO).notice.startswith("Undone.")
     assert not Rhythm.objects.exists()
 
 
-def test_quiet_hours_that_run_are_said_in_the_readers_words(client: Client, boris: Follower, now: Any) -> None:
+def test_quiet_hours_that_run_are_said_in_the_readers_words(
+    client: Client, boris: Follower, now: Any
+) -> None:
     wish(boris, quiet=EVERY_NIGHT)
     assert "Ваши тихие часы" not in visit(client, preferences_path(boris)).text
     now.move_to(dt.datetime(2026, 5, 5, 20, 30, tzinfo=dt.UTC))  # 23:30 in Moscow
     page = visit(client, preferences_path(boris))
-    assert "Ваши тихие часы: только необходимые сообщения — до: завтра 07:00 (Europe/Moscow)." in page.text
+    assert (
+        "Ваши тихие часы: только необходимые сообщения — до: завтра 07:00 (Europe/Moscow)."
+        in page.text
+    )
     assert not page.has("Закончить паузу")
 
 

@@ -32,7 +32,9 @@ AGENTS = (
 
 def make_sms_account() -> ProviderAccount:
     values = {"account_sid": "AC1", "auth_token": "secret", "sender": "+4915112345678"}
-    return edit.add_account(name="Texts", provider_key="twilio", settings=values, by=TESTER, now=timezone.now())
+    return edit.add_account(
+        name="Texts", provider_key="twilio", settings=values, by=TESTER, now=timezone.now()
+    )
 
 
 def paths_of(follower: Follower) -> list[str]:
@@ -45,23 +47,38 @@ def paths_of(follower: Follower) -> list[str]:
     paths = []
     for pattern in urls.urlpatterns:
         route = str(pattern.pattern)
-        args = [for_token[route.split("/")[0]]] if "<" in route else []
+        args = []
+        if "<" in route:
+            args = [for_token[route.split("/")[0]]]
         paths.append(reverse(f"subscriptions:{pattern.name}", args=args))
     return paths
 
 
 @pytest.mark.parametrize("method", ["get", "head", "options"])
-def test_looking_at_any_public_address_changes_nothing(client: Client, anna: Follower, method: str) -> None:
+def test_looking_at_any_public_address_changes_nothing(
+    client: Client, anna: Follower, method: str
+) -> None:
     make_type("news")
     paths = paths_of(anna)
-    saved = visit(client, preferences_path(anna)).flip("cell", "news:email").press("Save my choices")
+    saved = (
+        visit(client, preferences_path(anna)).flip("cell", "news:email").press("Save my choices")
+    )
     paths.append(saved.url)  # the page that offers to undo
     before = everything_stored()
     for path in paths:
-        spellings = (path, quote(unquote(path), safe="/:?=&"), path.replace(":", "%3A"), f"{path}?what=all")
+        spellings = (
+            path,
+            quote(unquote(path), safe="/:?=&"),
+            path.replace(":", "%3A"),
+            f"{path}?what=all",
+        )
         for agent, spelling in zip(AGENTS, cycle(spellings), strict=False):
-            body: dict[str, Any] = {"List-Unsubscribe": "One-Click", "what": "all"} if method == "get" else {}
-            response = getattr(client, method)(spelling, body or None, headers={"user-agent": agent})
+            body: dict[str, Any] = {}
+            if method == "get":
+                body = {"List-Unsubscribe": "One-Click", "what": "all"}
+            response = getattr(client, method)(
+                spelling, body or None, headers={"user-agent": agent}
+            )
             assert response.status_code in (200, 405), spelling
             assert not response.cookies
             if response.status_code == 405:
@@ -75,7 +92,11 @@ def test_links_with_encoded_colons_work(client: Client, anna: Follower) -> None:
 
 
 def test_all_public_addresses_are_known_to_this_test(anna: Follower) -> None:
-    known = {name for name in get_resolver().namespace_dict["subscriptions"][1].reverse_dict if isinstance(name, str)}
+    known = {
+        name
+        for name in get_resolver().namespace_dict["subscriptions"][1].reverse_dict
+        if isinstance(name, str)
+    }
     assert len(paths_of(anna)) == len(known)
 
 

@@ -26,7 +26,9 @@ from tests.subscriptions.world import make_warning
 
 NOW = dt.datetime(2026, 5, 4, 12, 0, tzinfo=dt.UTC)
 NUMBER = "+4915112345678"
-ASK, CONFIRM, FORGET = "Send me a code", "Confirm", "Forget this number"
+ASK = "Send me a code"
+CONFIRM = "Confirm"
+FORGET = "Forget this number"
 
 
 @pytest.fixture(scope="module")
@@ -71,7 +73,9 @@ def asked(client: Client, follower: Follower, number: str = NUMBER) -> Page:
     return visit(client, preferences_path(follower)).press(ASK, number=number)
 
 
-def test_a_number_is_confirmed_by_its_code_and_forgotten_again(client: Client, anna: Follower, fake: FakeSms) -> None:
+def test_a_number_is_confirmed_by_its_code_and_forgotten_again(
+    client: Client, anna: Follower, fake: FakeSms
+) -> None:
     first = visit(client, preferences_path(anna))
     assert "SMS: no phone yet – add one below." in first.text
     page = first.press(ASK, number="+49 151 12345678")
@@ -85,7 +89,12 @@ def test_a_number_is_confirmed_by_its_code_and_forgotten_again(client: Client, a
     done = page.press(CONFIRM, code=f" {code_in(text.body)} ")
     assert "Your phone number is confirmed." in done.notice
     address = anna.addresses.get(channel="sms")
-    assert (address.value, address.primary, address.state, address.confirmed_at) == (NUMBER, True, "active", NOW)
+    assert (address.value, address.primary, address.state, address.confirmed_at) == (
+        NUMBER,
+        True,
+        "active",
+        NOW,
+    )
     proof = ConsentRecord.objects.filter(follower=anna).first()
     assert proof is not None
     assert (proof.act, proof.scope) == ("phone_confirmed", {"channel": "sms", "address": NUMBER})
@@ -102,7 +111,9 @@ def test_a_number_is_confirmed_by_its_code_and_forgotten_again(client: Client, a
     assert done.press(FORGET).response.status_code == 200
 
 
-def test_the_text_speaks_the_followers_language(client: Client, boris: Follower, fake: FakeSms) -> None:
+def test_the_text_speaks_the_followers_language(
+    client: Client, boris: Follower, fake: FakeSms
+) -> None:
     client.post(f"{preferences_path(boris)}phone/", {"number": NUMBER})
     work_off()
     assert "ваш код Carillon" in fake.arrived[0].body
@@ -115,14 +126,19 @@ def test_a_task_that_runs_twice_sends_one_text(anna: Follower, fake: FakeSms) ->
     assert len(fake.arrived) == 1
 
 
-def test_a_wrong_code_is_told_and_after_five_none_is_good(client: Client, anna: Follower, fake: FakeSms) -> None:
+def test_a_wrong_code_is_told_and_after_five_none_is_good(
+    client: Client, anna: Follower, fake: FakeSms
+) -> None:
     page = asked(client, anna)
     work_off()
     right = code_in(fake.arrived[0].body)
     wrong = f"{(int(right) + 1) % 1_000_000:06}"
     for _ in range(4):
         page = page.press(CONFIRM, code=wrong)
-        assert (page.response.status_code, page.notice) == (400, "This is not the code we sent. Look again.")
+        assert (page.response.status_code, page.notice) == (
+            400,
+            "This is not the code we sent. Look again.",
+        )
     last = page.press(CONFIRM, code=wrong)
     assert "This code is not good any more." in last.notice
     assert not last.has(CONFIRM)
@@ -131,18 +147,27 @@ def test_a_wrong_code_is_told_and_after_five_none_is_good(client: Client, anna: 
     assert not anna.addresses.filter(channel="sms").exists()
 
 
-def test_a_code_is_over_after_ten_minutes(client: Client, anna: Follower, fake: FakeSms, now: Any) -> None:
+def test_a_code_is_over_after_ten_minutes(
+    client: Client, anna: Follower, fake: FakeSms, now: Any
+) -> None:
     page = asked(client, anna)
     work_off()
     now.shift(dt.timedelta(minutes=10, seconds=1))
-    assert "This code is not good any more." in page.press(CONFIRM, code=code_in(fake.arrived[0].body)).notice
+    assert (
+        "This code is not good any more."
+        in page.press(CONFIRM, code=code_in(fake.arrived[0].body)).notice
+    )
 
 
-def test_nobody_confirms_with_another_persons_code(client: Client, anna: Follower, boris: Follower, fake: Any) -> None:
+def test_nobody_confirms_with_another_persons_code(
+    client: Client, anna: Follower, boris: Follower, fake: Any
+) -> None:
     asked(client, anna)
     work_off()
     code = code_in(fake.arrived[0].body)
-    assert client.post(f"{preferences_path(boris)}phone/confirm/", {"code": code}).status_code == 400
+    assert (
+        client.post(f"{preferences_path(boris)}phone/confirm/", {"code": code}).status_code == 400
+    )
     assert not boris.addresses.filter(channel="sms").exists()
 
 
@@ -158,22 +183,31 @@ def test_a_number_of_somebody_else_stays_with_them_and_only_its_owner_learns_it(
     assert not anna.addresses.filter(channel="sms").exists()
 
 
-def test_a_number_that_is_none_is_refused_with_help(client: Client, anna: Follower, fake: FakeSms) -> None:
+def test_a_number_that_is_none_is_refused_with_help(
+    client: Client, anna: Follower, fake: FakeSms
+) -> None:
     page = asked(client, anna, "030 12")
     assert page.response.status_code == 400
     assert "Write it with + and the country code" in page.notice
     assert not PhoneCode.objects.exists()
 
 
-def test_a_number_that_said_stop_gets_no_text(client: Client, anna: Follower, fake: FakeSms) -> None:
+def test_a_number_that_said_stop_gets_no_text(
+    client: Client, anna: Follower, fake: FakeSms
+) -> None:
     suppression.suppress(channel="sms", value=NUMBER, reason="stop", by=TESTER, now=NOW)
     asked(client, anna)
     work_off()
     assert fake.arrived == []
-    assert "If you once answered STOP there, answer START first." in visit(client, preferences_path(anna)).notice
+    assert (
+        "If you once answered STOP there, answer START first."
+        in visit(client, preferences_path(anna)).notice
+    )
 
 
-def test_another_account_sends_it_when_the_first_one_can_not(client: Client, anna: Follower, fake: FakeSms) -> None:
+def test_another_account_sends_it_when_the_first_one_can_not(
+    client: Client, anna: Follower, fake: FakeSms
+) -> None:
     add_account(fake, "sinch")
     fake.faults = [Answer(503, {})]
     asked(client, anna)
@@ -193,7 +227,9 @@ def test_staff_read_no_code_in_what_a_provider_quotes(
     assert "123456" not in detail
 
 
-def test_the_page_says_when_no_text_could_be_sent(client: Client, anna: Follower, fake: FakeSms) -> None:
+def test_the_page_says_when_no_text_could_be_sent(
+    client: Client, anna: Follower, fake: FakeSms
+) -> None:
     fake.bad = {NUMBER: "recipient"}
     asked(client, anna)
     work_off()

@@ -18,7 +18,10 @@ from apps.lib import tokens
 from tests.make import TESTER, make_follower, make_type
 from tests.subscriptions.pages import everything_stored, preferences_path, visit
 
-SAVE, LEAVE, BACK, UNDO = "Save my choices", "Unsubscribe from everything", "Subscribe again", "Undo"
+SAVE = "Save my choices"
+LEAVE = "Unsubscribe from everything"
+BACK = "Subscribe again"
+UNDO = "Undo"
 CHOICES = (Preference, ChannelMute)
 
 
@@ -26,16 +29,25 @@ CHOICES = (Preference, ChannelMute)
 def kinds(db: None) -> dict[str, NotificationType]:
     return {
         "security": make_type("security", category="critical", position=1),
-        "news": make_type("news", position=2, translations={"ru": {"name": "Новости", "description": "Раз в месяц"}}),
+        "news": make_type(
+            "news",
+            position=2,
+            translations={"ru": {"name": "Новости", "description": "Раз в месяц"}},
+        ),
         "offers": make_type("offers", position=3, channels=["email"], default_channels=[]),
-        "orders": make_type("orders", category="informational", position=4, locked_channels=["email"]),
+        "orders": make_type(
+            "orders", category="informational", position=4, locked_channels=["email"]
+        ),
     }
 
 
 def words(follower: Follower) -> Any:
     fields = "subscribed", "language", "time_zone"
     return (
-        [list(model.objects.filter(follower=follower).order_by("pk").values()) for model in CHOICES],
+        [
+            list(model.objects.filter(follower=follower).order_by("pk").values())
+            for model in CHOICES
+        ],
         Follower.objects.values(*fields).get(pk=follower.pk),
     )
 
@@ -52,7 +64,9 @@ def lock_news() -> None:
 
 
 # ---- what is shown
-def test_the_page_shows_every_type_with_its_switches_and_reasons(client: Client, anna: Follower, kinds: Any) -> None:
+def test_the_page_shows_every_type_with_its_switches_and_reasons(
+    client: Client, anna: Follower, kinds: Any
+) -> None:
     page = visit(client, preferences_path(anna))
     assert page.response.status_code == 200
     assert [each.text_content().split()[0] for each in page.html.iter("h3")] == [
@@ -73,14 +87,22 @@ def test_the_page_shows_every_type_with_its_switches_and_reasons(client: Client,
 def test_a_channel_that_reaches_nobody_yet_says_so_once_and_a_webhook_is_shown_to_those_who_have_one(
     client: Client, anna: Follower
 ) -> None:
-    """With seven channels the same three sentences stood under each type: ten screens on a phone."""
+    """With seven channels the same three sentences stood under each type:
+    ten screens on a phone.
+    """
     for key in ("orders", "alerts"):
         make_type(
-            key, category="informational", channels=["email", "web_push", "webhook"], default_channels=["web_push"]
+            key,
+            category="informational",
+            channels=["email", "web_push", "webhook"],
+            default_channels=["web_push"],
         )
     page = visit(client, preferences_path(anna))
     assert page.text.count("Browser: no browser yet – add this one below.") == 1
-    [reason] = {page.switch("cell", f"{key}:web_push").get("aria-describedby") for key in ("orders", "alerts")}
+    [reason] = {
+        page.switch("cell", f"{key}:web_push").get("aria-describedby")
+        for key in ("orders", "alerts")
+    }
     assert page.html.get_element_by_id(reason).text_content().startswith("Browser")
     assert "Webhook" not in page.text
     add_webhook(follower=anna, url="https://anna.example/hook", by=TESTER, now=timezone.now())
@@ -99,23 +121,38 @@ def test_a_forwarded_link_shows_no_address_and_no_name(client: Client, kinds: An
     )
     html = visit(client, preferences_path(secret)).response.content.decode()
     assert "m•••@example.com" in html
-    for hidden in ("margarethe", "Margarethe", "Muster", "4915112345678", "4711", "DE00", str(secret.uid)):
+    for hidden in (
+        "margarethe",
+        "Margarethe",
+        "Muster",
+        "4915112345678",
+        "4711",
+        "DE00",
+        str(secret.uid),
+    ):
         assert hidden not in html
 
 
-def test_the_page_is_private_and_loads_nothing_from_elsewhere(client: Client, anna: Follower, kinds: Any) -> None:
+def test_the_page_is_private_and_loads_nothing_from_elsewhere(
+    client: Client, anna: Follower, kinds: Any
+) -> None:
     response = client.get(preferences_path(anna))
     assert response["Referrer-Policy"] == "no-referrer"
     assert response["Cache-Control"] == "no-store"
     assert not response.cookies
     page = visit(client, preferences_path(anna))
-    loaded = [each.get("src") or each.get("href") for each in page.html.iter("img", "script", "link", "iframe")]
+    loaded = [
+        each.get("src") or each.get("href")
+        for each in page.html.iter("img", "script", "link", "iframe")
+    ]
     assert all(url.startswith(("/static/", "data:")) for url in loaded)
     assert not list(page.html.iter("script"))
     assert " style=" not in response.content.decode()
 
 
-def test_the_page_speaks_the_followers_language(client: Client, boris: Follower, chen: Follower, kinds: Any) -> None:
+def test_the_page_speaks_the_followers_language(
+    client: Client, boris: Follower, chen: Follower, kinds: Any
+) -> None:
     page = visit(client, preferences_path(boris))
     assert page.html.get("lang") == page.response["Content-Language"] == "ru"
     assert "Ваши настройки сообщений" in page.text
@@ -125,9 +162,16 @@ def test_the_page_speaks_the_followers_language(client: Client, boris: Follower,
 
 
 # ---- saving
-def test_switches_that_were_moved_are_saved_and_confirmed(client: Client, anna: Follower, kinds: Any) -> None:
+def test_switches_that_were_moved_are_saved_and_confirmed(
+    client: Client, anna: Follower, kinds: Any
+) -> None:
     page = visit(client, preferences_path(anna))
-    after = page.flip("cell", "news:email").flip("cell", "offers:email").flip("channel", "in_app").press(SAVE)
+    after = (
+        page.flip("cell", "news:email")
+        .flip("cell", "offers:email")
+        .flip("channel", "in_app")
+        .press(SAVE)
+    )
     assert "Your choices are saved." in after.notice
     assert choices(anna) == {("news", "email", False), ("offers", "email", True)}
     assert [mute.channel for mute in anna.channel_mutes.all()] == ["in_app"]
@@ -135,18 +179,26 @@ def test_switches_that_were_moved_are_saved_and_confirmed(client: Client, anna: 
     assert "In-app: off while you have this channel switched off." in after.text
     proof = ConsentRecord.objects.filter(follower=anna).first()
     assert proof is not None
-    assert (proof.act, proof.source, proof.wording) == ("preferences_changed", "preference_center", "public-pages-2/en")
+    assert (proof.act, proof.source, proof.wording) == (
+        "preferences_changed",
+        "preference_center",
+        "public-pages-2/en",
+    )
     assert proof.ip == "127.0.0.1"
 
 
-def test_saving_without_moving_anything_stores_nothing(client: Client, boris: Follower, kinds: Any) -> None:
+def test_saving_without_moving_anything_stores_nothing(
+    client: Client, boris: Follower, kinds: Any
+) -> None:
     before = everything_stored()
     after = visit(client, preferences_path(boris)).press("Сохранить мой выбор")
     assert "ничего не изменилось" in after.notice
     assert everything_stored() == before
 
 
-def test_the_same_form_sent_twice_means_the_same(client: Client, anna: Follower, kinds: Any) -> None:
+def test_the_same_form_sent_twice_means_the_same(
+    client: Client, anna: Follower, kinds: Any
+) -> None:
     page = visit(client, preferences_path(anna)).flip("cell", "news:email")
     page.press(SAVE)
     before = everything_stored()
@@ -155,11 +207,18 @@ def test_the_same_form_sent_twice_means_the_same(client: Client, anna: Follower,
     assert everything_stored() == before
 
 
-def test_an_old_page_takes_back_nothing_that_was_said_elsewhere(client: Client, anna: Follower, kinds: Any) -> None:
+def test_an_old_page_takes_back_nothing_that_was_said_elsewhere(
+    client: Client, anna: Follower, kinds: Any
+) -> None:
     page = visit(client, preferences_path(anna))
     now = dt.datetime(2026, 5, 4, tzinfo=dt.UTC)
     set_preferences(
-        follower=anna, cells={("news", "email"): False}, mutes={"email": True}, source="one_click", by=TESTER, now=now
+        follower=anna,
+        cells={("news", "email"): False},
+        mutes={"email": True},
+        source="one_click",
+        by=TESTER,
+        now=now,
     )
     make_type("brand_new")
     page.flip("cell", "news:in_app").press(SAVE)
@@ -175,11 +234,15 @@ def test_what_must_stay_on_is_ignored_and_said(client: Client, anna: Follower, k
     assert choices(anna) == {("news", "in_app", False)}
 
 
-@pytest.mark.parametrize("cell", ["security:email", "orders:email", "nothing:email", "news:pigeon", "x", "::", ""])
+@pytest.mark.parametrize(
+    "cell", ["security:email", "orders:email", "nothing:email", "news:pigeon", "x", "::", ""]
+)
 def test_a_made_up_form_can_not_switch_off_what_is_locked_or_not_there(
     client: Client, anna: Follower, kinds: Any, cell: str
 ) -> None:
-    response = client.post(preferences_path(anna), {"cell_was": cell, "channel_was": "pigeon", "language": "en"})
+    response = client.post(
+        preferences_path(anna), {"cell_was": cell, "channel_was": "pigeon", "language": "en"}
+    )
     assert response.status_code == 303
     assert not Preference.objects.exists()
     assert all(cell.on for row in matrix(anna) if row.key == "security" for cell in row.cells)
@@ -198,7 +261,9 @@ def test_language_and_time_zone_are_saved_and_answered_in_the_new_language(
     assert (anna.language, anna.time_zone) == ("en", "Europe/Berlin")
 
 
-@pytest.mark.parametrize(("field", "value"), [("language", "xx-nonsense"), ("time_zone", "Mars/Olympus")])
+@pytest.mark.parametrize(
+    ("field", "value"), [("language", "xx-nonsense"), ("time_zone", "Mars/Olympus")]
+)
 def test_a_language_or_zone_that_is_not_there_is_refused_and_nothing_is_saved(
     client: Client, anna: Follower, kinds: Any, field: str, value: str
 ) -> None:
@@ -210,7 +275,9 @@ def test_a_language_or_zone_that_is_not_there_is_refused_and_nothing_is_saved(
 
 
 # ---- leaving, coming back, undoing
-def test_unsubscribing_from_everything_keeps_the_reason(client: Client, anna: Follower, kinds: Any) -> None:
+def test_unsubscribing_from_everything_keeps_the_reason(
+    client: Client, anna: Follower, kinds: Any
+) -> None:
     page = visit(client, preferences_path(anna))
     after = page.press(LEAVE, why="too_many", words="  Every day\nis a lot ")
     assert "You are unsubscribed from everything." in after.notice
@@ -220,12 +287,18 @@ def test_unsubscribing_from_everything_keeps_the_reason(client: Client, anna: Fo
     assert proof is not None
     assert (proof.act, proof.reason) == ("unsubscribed", "too_many: Every day is a lot")
     assert not after.has(LEAVE)
-    assert visit(client, preferences_path(anna)).press(BACK).notice.startswith("You are subscribed again.")
+    assert (
+        visit(client, preferences_path(anna))
+        .press(BACK)
+        .notice.startswith("You are subscribed again.")
+    )
     anna.refresh_from_db()
     assert anna.subscribed
 
 
-@pytest.mark.parametrize("fields", [{}, {"why": "made-up"}, {"words": "x" * 5000}, {"why": "other", "words": "\x00"}])
+@pytest.mark.parametrize(
+    "fields", [{}, {"why": "made-up"}, {"words": "x" * 5000}, {"why": "other", "words": "\x00"}]
+)
 def test_no_reason_and_no_nonsense_stands_in_the_way_of_leaving(
     client: Client, anna: Follower, kinds: Any, fields: dict[str, str]
 ) -> None:
@@ -245,7 +318,12 @@ def test_leaving_twice_changes_nothing_more(client: Client, anna: Follower, kind
 def test_undo_restores_exactly_what_was(client: Client, anna: Follower, kinds: Any) -> None:
     first = visit(client, preferences_path(anna)).flip("cell", "offers:email").press(SAVE)
     before = words(anna)
-    changed = first.flip("cell", "news:email").flip("channel", "email").choose("time_zone", "").press(SAVE)
+    changed = (
+        first.flip("cell", "news:email")
+        .flip("channel", "email")
+        .choose("time_zone", "")
+        .press(SAVE)
+    )
     assert words(anna) != before
     undone = changed.press(UNDO)
     assert undone.notice.startswith("Undone.")
@@ -255,13 +333,18 @@ def test_undo_restores_exactly_what_was(client: Client, anna: Follower, kinds: A
     assert everything_stored() == stored
 
 
-def test_a_person_says_no_to_being_measured_and_takes_it_back(client: Client, anna: Follower, kinds: Any) -> None:
+def test_a_person_says_no_to_being_measured_and_takes_it_back(
+    client: Client, anna: Follower, kinds: Any
+) -> None:
     page = visit(client, preferences_path(anna)).flip("measured", "on").press(SAVE)
     anna.refresh_from_db()
     assert not anna.measured
     assert not page.switch("measured", "on").checked
     told = AuditEntry.objects.filter(kind="follower.changed", subject_id=str(anna.uid)).latest("pk")
-    assert (told.actor_kind, told.data) == ("follower", {"before": {"measured": True}, "after": {"measured": False}})
+    assert (told.actor_kind, told.data) == (
+        "follower",
+        {"before": {"measured": True}, "after": {"measured": False}},
+    )
     page.press(UNDO)
     anna.refresh_from_db()
     assert anna.measured
@@ -299,7 +382,9 @@ def test_undo_is_over_after_a_day(client: Client, anna: Follower, kinds: Any) ->
     assert not anna.subscribed
 
 
-def test_nobody_undoes_with_another_persons_token(client: Client, anna: Follower, boris: Follower, kinds: Any) -> None:
+def test_nobody_undoes_with_another_persons_token(
+    client: Client, anna: Follower, boris: Follower, kinds: Any
+) -> None:
     page = visit(client, preferences_path(anna)).press(LEAVE)
     stolen = dict(page.form(UNDO).form_values())["undo"]
     before = everything_stored()
@@ -309,8 +394,12 @@ def test_nobody_undoes_with_another_persons_token(client: Client, anna: Follower
     assert everything_stored() == before
 
 
-def test_undo_leaves_alone_what_was_locked_meanwhile(client: Client, anna: Follower, kinds: Any) -> None:
-    visit(client, preferences_path(anna)).flip("cell", "news:email").flip("cell", "news:in_app").press(SAVE)
+def test_undo_leaves_alone_what_was_locked_meanwhile(
+    client: Client, anna: Follower, kinds: Any
+) -> None:
+    visit(client, preferences_path(anna)).flip("cell", "news:email").flip(
+        "cell", "news:in_app"
+    ).press(SAVE)
     page = visit(client, preferences_path(anna))
     page = page.flip("cell", "news:email").flip("cell", "news:in_app").press(SAVE)
     lock_news()
@@ -324,13 +413,16 @@ def test_a_link_still_opens_after_ten_years_and_a_new_secret_key(
 ) -> None:
     with time_machine.travel("2016-05-04 12:00 +0000"):
         path = preferences_path(anna)
-    settings.SECRET_KEY_FALLBACKS, settings.SECRET_KEY = [settings.SECRET_KEY], "a-new-key" * 6
+    settings.SECRET_KEY_FALLBACKS = [settings.SECRET_KEY]
+    settings.SECRET_KEY = "a-new-key" * 6
     assert client.get(path).status_code == 200
     settings.SECRET_KEY_FALLBACKS = []
     assert client.get(path).status_code == 404
 
 
-def test_a_bad_link_gets_a_friendly_page_with_a_way_on(client: Client, anna: Follower, kinds: Any) -> None:
+def test_a_bad_link_gets_a_friendly_page_with_a_way_on(
+    client: Client, anna: Follower, kinds: Any
+) -> None:
     good = preferences_path(anna)
     other = tokens.make("unsubscribe", {"f": str(anna.uid), "t": "news"})
     anna_gone = tokens.make("preferences", {"f": "01a1fd4e-b59d-7a37-a004-796fda8a6b6e"})

@@ -1,4 +1,6 @@
-"""Every sentence of the public pages is there in Russian, in the compiled file that the product reads."""
+"""Every sentence of the public pages is there in Russian,
+in the compiled file that the product reads.
+"""
 
 import gettext
 from collections.abc import Iterator
@@ -23,7 +25,9 @@ def sentences() -> Iterator[tuple[str, str]]:
 
 
 def _in(path: Path, source: str) -> Iterator[tuple[str, str]]:
-    for _line, function, found, _comments in extract_python(BytesIO(source.encode()), KEYWORDS, [], {}):
+    for _line, function, found, _comments in extract_python(
+        BytesIO(source.encode()), KEYWORDS, [], {}
+    ):
         yield path.name, found[-1] if function.startswith("p") else found
 
 
@@ -33,7 +37,9 @@ def test_every_sentence_has_its_russian_words() -> None:
     found = list(sentences())
     assert len(found) > 70
     assert [each for each in found if each[1] not in known] == []
-    assert [each for each in found if each[1] not in THE_SAME and russian.gettext(each[1]) == ""] == []
+    assert [
+        each for each in found if each[1] not in THE_SAME and russian.gettext(each[1]) == ""
+    ] == []
 
 
 def test_the_compiled_file_is_the_one_that_people_edit() -> None:

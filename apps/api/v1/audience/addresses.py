@@ -32,7 +32,9 @@ class Addresses(Endpoint):
     )  # fmt: skip
     def post(self, request: Request, id: uuid.UUID) -> Response:
         follower = one(Follower.objects.all(), uid=id)
-        further_addresses.add_address(follower=follower, **self.body(NewAddress), by=self.by, now=self.now)
+        further_addresses.add_address(
+            follower=follower, **self.body(NewAddress), by=self.by, now=self.now
+        )
         return Response(FollowerOut(one(FOLLOWERS, uid=id)).data)
 
 
@@ -55,7 +57,13 @@ class Primary(Endpoint):
 
     scopes = {"POST": Scope.FOLLOWERS_WRITE}
 
-    @described("Followers", "followers_use_address", "Write to this address", answer=FollowerOut, refuses=(404,))
+    @described(
+        "Followers",
+        "followers_use_address",
+        "Write to this address",
+        answer=FollowerOut,
+        refuses=(404,),
+    )
     def post(self, request: Request, id: uuid.UUID, address: uuid.UUID) -> Response:
         further_addresses.make_primary(address=_address(id, address), by=self.by, now=self.now)
         return Response(FollowerOut(one(FOLLOWERS, uid=id)).data)

@@ -24,25 +24,40 @@ class Keys(Strict):
 
 
 class NewDevice(Strict):
-    """An app has `service` and `token`; a browser `endpoint` and `keys`, as in `PushSubscription.toJSON()`."""
+    """An app has `service` and `token`; a browser `endpoint` and `keys`,
+    as in `PushSubscription.toJSON()`.
+    """
 
     channel = serializers.ChoiceField(CHANNELS)
     label = serializers.CharField(
-        required=False, allow_blank=True, max_length=200, help_text="What the person calls it: Pixel 9, Firefox."
+        required=False,
+        allow_blank=True,
+        max_length=200,
+        help_text="What the person calls it: Pixel 9, Firefox.",
     )
     service = serializers.ChoiceField(register.SERVICES, required=False)
     token = serializers.CharField(required=False, max_length=2000)
     environment = serializers.ChoiceField(
-        register.ENVIRONMENTS, required=False, help_text="APNs: a token is good in one of them only."
+        register.ENVIRONMENTS,
+        required=False,
+        help_text="APNs: a token is good in one of them only.",
     )
     topic = serializers.CharField(
-        required=False, allow_blank=True, max_length=150, help_text="APNs: the app's bundle ID; empty = the account's."
+        required=False,
+        allow_blank=True,
+        max_length=150,
+        help_text="APNs: the app's bundle ID; empty = the account's.",
     )
-    platform = serializers.CharField(required=False, allow_blank=True, max_length=150, help_text="android, ios …")
+    platform = serializers.CharField(
+        required=False, allow_blank=True, max_length=150, help_text="android, ios …"
+    )
     endpoint = serializers.CharField(required=False, max_length=2000)
     keys = Keys(required=False)
     server_key = serializers.CharField(
-        required=False, allow_blank=True, max_length=100, help_text="The `applicationServerKey` it subscribed with."
+        required=False,
+        allow_blank=True,
+        max_length=100,
+        help_text="The `applicationServerKey` it subscribed with.",
     )
 
     def validate(self, values: dict[str, Any]) -> dict[str, Any]:
@@ -73,7 +88,8 @@ class DeviceOut(serializers.Serializer[Address]):
 class DeviceList(serializers.Serializer[Any]):
     results = DeviceOut(many=True)
     server_key = serializers.CharField(
-        allow_null=True, help_text="What a browser subscribes with (`applicationServerKey`); null: no web push here."
+        allow_null=True,
+        help_text="What a browser subscribes with (`applicationServerKey`); null: no web push here.",
     )
 
 
@@ -98,7 +114,8 @@ class Devices(Endpoint):
         "had changes hands.",
     )  # fmt: skip
     def post(self, request: Request, id: uuid.UUID) -> Response:
-        follower, given = one(Follower.objects.all(), uid=id), self.body(NewDevice)
+        follower = one(Follower.objects.all(), uid=id)
+        given = self.body(NewDevice)
         stamp = {"follower": follower, "by": self.by, "now": self.now}
         if given.pop("channel") == Channel.PUSH:
             device = register.register_app(**given, **stamp)
@@ -118,5 +135,7 @@ class OneDevice(Endpoint):
     )  # fmt: skip
     def delete(self, request: Request, id: uuid.UUID, device: uuid.UUID) -> Response:
         rows = Address.objects.filter(channel__in=register.CHANNELS).select_related("follower")
-        register.unregister(device=one(rows, uid=device, follower__uid=id), by=self.by, now=self.now)
+        register.unregister(
+            device=one(rows, uid=device, follower__uid=id), by=self.by, now=self.now
+        )
         return Response(status=204)

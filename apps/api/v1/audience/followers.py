@@ -39,7 +39,9 @@ class FollowerOut(serializers.Serializer[Follower]):
     subscribed = serializers.BooleanField(help_text="The word on everything commercial.")
     subscribed_at = serializers.DateTimeField(allow_null=True)
     unsubscribed_at = serializers.DateTimeField(allow_null=True)
-    measured = serializers.BooleanField(help_text="Whether opens and clicks of theirs may be counted.")
+    measured = serializers.BooleanField(
+        help_text="Whether opens and clicks of theirs may be counted."
+    )
     tags = serializers.SerializerMethodField(help_text="Names.")
     metadata = serializers.DictField()
     addresses = AddressOut(many=True)
@@ -54,13 +56,25 @@ class FollowerIn(Strict):
     """All may be left out; a follower without an address is reached in-app only."""
 
     email = serializers.CharField(required=False, allow_blank=True, max_length=320)
-    phone = serializers.CharField(required=False, allow_blank=True, max_length=40, help_text="Such as +49 30 901820.")
+    phone = serializers.CharField(
+        required=False, allow_blank=True, max_length=40, help_text="Such as +49 30 901820."
+    )
     name = serializers.CharField(required=False, allow_blank=True, max_length=200)
-    external_id = serializers.CharField(required=False, allow_null=True, allow_blank=True, max_length=200)
-    language = serializers.CharField(required=False, allow_blank=True, max_length=35, help_text="BCP 47: en, pt-BR.")
-    time_zone = serializers.CharField(required=False, allow_blank=True, max_length=64, help_text="Europe/Berlin")
-    tags = words_field(required=False, help_text="Names; made when missing. In a change: the whole set.")
-    metadata = serializers.DictField(required=False, help_text="Your own values. In a change: the whole object.")
+    external_id = serializers.CharField(
+        required=False, allow_null=True, allow_blank=True, max_length=200
+    )
+    language = serializers.CharField(
+        required=False, allow_blank=True, max_length=35, help_text="BCP 47: en, pt-BR."
+    )
+    time_zone = serializers.CharField(
+        required=False, allow_blank=True, max_length=64, help_text="Europe/Berlin"
+    )
+    tags = words_field(
+        required=False, help_text="Names; made when missing. In a change: the whole set."
+    )
+    metadata = serializers.DictField(
+        required=False, help_text="Your own values. In a change: the whole object."
+    )
 
     def validate_email(self, value: str) -> str:
         return _checked(Channel.EMAIL, value)
@@ -81,7 +95,8 @@ def _checked(channel: Channel, value: str) -> str:
 
 class FollowerChanges(FollowerIn):
     measured = serializers.BooleanField(
-        required=False, help_text="Whether opens and clicks of theirs may be counted; theirs to say, as a preference."
+        required=False,
+        help_text="Whether opens and clicks of theirs may be counted; theirs to say, as a preference.",
     )
 
 
@@ -92,8 +107,12 @@ class NewFollower(FollowerIn):
 class FollowerQuery(Strict):
     subscribed = serializers.BooleanField(required=False, allow_null=True, default=None)
     tags = words_field(required=False, default=list, help_text="Repeat it; all of them are needed.")
-    search = serializers.CharField(required=False, default="", max_length=200, help_text="Name, address, external id.")
-    language = serializers.CharField(required=False, default="", max_length=35, help_text="pt takes pt-BR with it.")
+    search = serializers.CharField(
+        required=False, default="", max_length=200, help_text="Name, address, external id."
+    )
+    language = serializers.CharField(
+        required=False, default="", max_length=35, help_text="pt takes pt-BR with it."
+    )
 
 
 class Followers(Endpoint):
@@ -111,14 +130,18 @@ class Followers(Endpoint):
     )
     def get(self, request: Request) -> Response:
         asked = self.query(FollowerQuery)
-        return self.page(people_search.followers(**asked | {"tags": slugs(asked["tags"])}), FollowerOut)
+        return self.page(
+            people_search.followers(**asked | {"tags": slugs(asked["tags"])}), FollowerOut
+        )
 
     @described(
         "Followers", "followers_create", "Add a follower", body=NewFollower, answer=FollowerOut, status=201,
         refuses=(400, 409), details="An address or external id that somebody has already is refused with 409.",
     )  # fmt: skip
     def post(self, request: Request) -> Response:
-        added = contacts.add_follower(**self.body(NewFollower), source=SOURCE, by=self.by, now=self.now)
+        added = contacts.add_follower(
+            **self.body(NewFollower), source=SOURCE, by=self.by, now=self.now
+        )
         return Response(FollowerOut(added).data, status=201)
 
 
@@ -146,7 +169,11 @@ class OneFollower(Endpoint):
 class Why(Strict):
     reason = serializers.CharField(required=False, default="", allow_blank=True, max_length=300)
     wording = serializers.CharField(
-        required=False, default="", allow_blank=True, max_length=40, help_text="Version of the text the person saw."
+        required=False,
+        default="",
+        allow_blank=True,
+        max_length=40,
+        help_text="Version of the text the person saw.",
     )
 
 
@@ -161,7 +188,9 @@ class Unsubscribe(Endpoint):
     )  # fmt: skip
     def post(self, request: Request, id: uuid.UUID) -> Response:
         follower = one(FOLLOWERS, uid=id)
-        acts.unsubscribe(follower=follower, **self.body(Why), source=SOURCE, by=self.by, now=self.now)
+        acts.unsubscribe(
+            follower=follower, **self.body(Why), source=SOURCE, by=self.by, now=self.now
+        )
         return Response(FollowerOut(one(FOLLOWERS, uid=id)).data)
 
 
@@ -176,7 +205,9 @@ class Resubscribe(Endpoint):
     )  # fmt: skip
     def post(self, request: Request, id: uuid.UUID) -> Response:
         follower = one(FOLLOWERS, uid=id)
-        acts.resubscribe(follower=follower, **self.body(Why), source=SOURCE, by=self.by, now=self.now)
+        acts.resubscribe(
+            follower=follower, **self.body(Why), source=SOURCE, by=self.by, now=self.now
+        )
         return Response(FollowerOut(one(FOLLOWERS, uid=id)).data)
 
 
@@ -190,7 +221,12 @@ class FollowerTags(Endpoint):
     scopes = {"POST": Scope.FOLLOWERS_WRITE}
 
     @described(
-        "Followers", "followers_tag", "Put tags on a follower", body=Names, answer=FollowerOut, refuses=(400, 404)
+        "Followers",
+        "followers_tag",
+        "Put tags on a follower",
+        body=Names,
+        answer=FollowerOut,
+        refuses=(400, 404),
     )
     def post(self, request: Request, id: uuid.UUID) -> Response:
         follower = one(Follower.objects.all(), uid=id)
@@ -203,7 +239,13 @@ class FollowerTag(Endpoint):
 
     scopes = {"DELETE": Scope.FOLLOWERS_WRITE}
 
-    @described("Followers", "followers_untag", "Take a tag off a follower", answer=FollowerOut, refuses=(404,))
+    @described(
+        "Followers",
+        "followers_untag",
+        "Take a tag off a follower",
+        answer=FollowerOut,
+        refuses=(404,),
+    )
     def delete(self, request: Request, id: uuid.UUID, slug: str) -> Response:
         follower = one(Follower.objects.all(), uid=id)
         names = [tag.name for tag in follower.tags.filter(slug=slug)]
@@ -214,7 +256,9 @@ class FollowerTag(Endpoint):
 class ManyTags(Strict):
     action = serializers.ChoiceField(["add", "remove"])
     tags = words_field(allow_empty=False, max_length=50)
-    followers = serializers.ListField(child=serializers.CharField(), allow_empty=False, max_length=1000)
+    followers = serializers.ListField(
+        child=serializers.CharField(), allow_empty=False, max_length=1000
+    )
 
 
 TAG_RESULTS = [("done", "Done"), ("not_found", "Not found")]
@@ -226,7 +270,9 @@ class ManyTagsResult(serializers.Serializer[Any]):
 
 
 class ManyTagsOut(serializers.Serializer[Any]):
-    changed = serializers.IntegerField(help_text="Tags put on or taken off; those that were so already don't count.")
+    changed = serializers.IntegerField(
+        help_text="Tags put on or taken off; those that were so already don't count."
+    )
     results = ManyTagsResult(many=True)
 
 
@@ -244,11 +290,18 @@ class BulkTags(Endpoint):
     def post(self, request: Request) -> Response:
         asked = self.body(ManyTags)
         uids = {text: _uid(text) for text in asked["followers"]}
-        found = {row.uid: row for row in Follower.objects.filter(uid__in={uid for uid in uids.values() if uid})}
-        act = tagging.tag if asked["action"] == "add" else tagging.untag
+        found = {
+            row.uid: row
+            for row in Follower.objects.filter(uid__in={uid for uid in uids.values() if uid})
+        }
+        if asked["action"] == "add":
+            act = tagging.tag
+        else:
+            act = tagging.untag
         changed = act(followers=list(found.values()), tags=asked["tags"], by=self.by, now=self.now)
         results = [
-            {"follower": text, "status": "done" if uids[text] in found else "not_found"} for text in asked["followers"]
+            {"follower": text, "status": "done" if uids[text] in found else "not_found"}
+            for text in asked["followers"]
         ]
         return Response({"changed": changed, "results": results})
 

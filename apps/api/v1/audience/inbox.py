@@ -1,4 +1,6 @@
-"""The inbox of a follower: what is there, how much is new, and what was read, archived or taken back."""
+"""The inbox of a follower: what is there, how much is new, and what was read,
+archived or taken back.
+"""
 
 import uuid
 from typing import Any
@@ -28,7 +30,9 @@ class InboxItemOut(serializers.Serializer[InboxItem]):
 
 class InboxQuery(Strict):
     unread = serializers.BooleanField(required=False, allow_null=True, default=None)
-    archived = serializers.BooleanField(required=False, default=False, help_text="The archive instead of the rest.")
+    archived = serializers.BooleanField(
+        required=False, default=False, help_text="The archive instead of the rest."
+    )
 
 
 class UnreadOut(serializers.Serializer[Any]):
@@ -56,7 +60,9 @@ class Inbox(Endpoint):
         asked = self.query(InboxQuery)
         items = reading.items_of(_follower(id)).filter(archived_at__isnull=not asked["archived"])
         unread = asked["unread"]
-        return self.page(items if unread is None else items.filter(read_at__isnull=unread), InboxItemOut)
+        return self.page(
+            items if unread is None else items.filter(read_at__isnull=unread), InboxItemOut
+        )
 
 
 class InboxCount(Endpoint):
@@ -64,7 +70,9 @@ class InboxCount(Endpoint):
 
     scopes = {"GET": Scope.FOLLOWERS_READ}
 
-    @described("Inbox", "followers_inbox_count", "Count what is new", answer=UnreadOut, refuses=(404,))
+    @described(
+        "Inbox", "followers_inbox_count", "Count what is new", answer=UnreadOut, refuses=(404,)
+    )
     def get(self, request: Request, id: uuid.UUID) -> Response:
         return Response({"unread": reading.unread_count(_follower(id))})
 
@@ -79,7 +87,9 @@ class ReadAll(Endpoint):
         details="What waits for these people on other channels as a fallback is called off.",
     )  # fmt: skip
     def post(self, request: Request, id: uuid.UUID) -> Response:
-        return Response({"read": reading.read_all(follower=_follower(id), by=self.by, now=self.now)})
+        return Response(
+            {"read": reading.read_all(follower=_follower(id), by=self.by, now=self.now)}
+        )
 
 
 class _Item(Endpoint):
@@ -132,7 +142,13 @@ class Archive(_Item):
 class Unarchive(_Item):
     """Back into the list."""
 
-    @described("Inbox", "followers_inbox_unarchive", "Take out of the archive", answer=InboxItemOut, refuses=(404,))
+    @described(
+        "Inbox",
+        "followers_inbox_unarchive",
+        "Take out of the archive",
+        answer=InboxItemOut,
+        refuses=(404,),
+    )
     def post(self, request: Request, id: uuid.UUID, item: uuid.UUID) -> Response:
         found = self.item(id, item)
         reading.archive(item=found, archived=False, by=self.by, now=self.now)

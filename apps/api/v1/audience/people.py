@@ -1,4 +1,6 @@
-"""From the people a caller names to followers: known ones are found in a few queries, unknown ones are added."""
+"""From the people a caller names to followers: known ones are found in a few queries,
+unknown ones are added.
+"""
 
 import datetime as dt
 import uuid
@@ -15,16 +17,23 @@ from apps.lib.sql.compiled_query import Kept
 
 People = list[tuple[Follower, dict[str, Any]]]
 _BY_KEY = Kept(
-    lambda channel, key: Address.objects.filter(channel=channel, key=key).select_related("follower"), "channel", "key"
+    lambda channel, key: Address.objects.filter(channel=channel, key=key).select_related(
+        "follower"
+    ),
+    "channel",
+    "key",
 )
 _ADDRESSES = {"email": Channel.EMAIL, "phone": Channel.SMS}
 
 
-def find_or_add(people: list[dict[str, Any]], *, source: str, by: Actor, now: dt.datetime) -> People:
-    """Each person as (follower, own values), in the order given; a follower named twice counts once.
+def find_or_add(
+    people: list[dict[str, Any]], *, source: str, by: Actor, now: dt.datetime
+) -> People:
+    """Each person as (follower, own values), in the order given;
+    a follower named twice counts once.
 
-    Known by `id`, else `external_id`, else address. What else is said about a known one is taken over, except the
-    consent. Raises ValidationError naming the place in the list.
+    Known by `id`, else `external_id`, else address. What else is said about a known one is taken
+    over, except the consent. Raises ValidationError naming the place in the list.
     """
     known = _Known(people)
     found: dict[int, tuple[Follower, dict[str, Any]]] = {}
@@ -39,15 +48,23 @@ def find_or_add(people: list[dict[str, Any]], *, source: str, by: Actor, now: dt
     return list(found.values())
 
 
-def _find_or_add(person: dict[str, Any], known: "_Known", *, source: str, by: Actor, now: dt.datetime) -> Follower:
-    fields = {name: value for name, value in person.items() if name not in ("id", "data", "subscribed") and value}
+def _find_or_add(
+    person: dict[str, Any], known: "_Known", *, source: str, by: Actor, now: dt.datetime
+) -> Follower:
+    fields = {
+        name: value
+        for name, value in person.items()
+        if name not in ("id", "data", "subscribed") and value
+    }
     follower = known.of(person)
     if "id" in person and fields:
         raise _Refused("A follower named by id takes only data beside it.")
     if follower is None:
         if set(fields) <= {"external_id"}:
             raise _Refused("There is no such follower. Give an e-mail or phone to add one.")
-        follower = contacts.add_follower(**fields, subscribed=person["subscribed"], source=source, by=by, now=now)
+        follower = contacts.add_follower(
+            **fields, subscribed=person["subscribed"], source=source, by=by, now=now
+        )
         known.learn(follower)
     elif len(fields) > 1:  # more than the one thing that found them
         follower, _ = contacts.upsert_follower(**fields, source=source, by=by, now=now)
@@ -64,7 +81,12 @@ class _Known:
     def __init__(self, people: list[dict[str, Any]]) -> None:
         rows = Follower.objects.all()
         uids = [person["id"] for person in people if "id" in person]
-        self.by_uid: dict[uuid.UUID, Follower] = {row.uid: row for row in rows.filter(uid__in=uids)} if uids else {}
+        if uids:
+            self.by_uid: dict[uuid.UUID, Follower] = {
+                row.uid: row for row in rows.filter(uid__in=uids)
+            }
+        else:
+            self.by_uid = {}
         outside = [person["external_id"] for person in people if person.get("external_id")]
         known = rows.filter(external_id__in=outside) if outside else ()
         self.by_external_id = {row.external_id: row for row in known}
@@ -75,9 +97,13 @@ class _Known:
                 continue
             if len(keys) == 1:
                 one = _BY_KEY.first(channel=channel.value, key=keys[0])
-                found: Iterable[Address] = [one] if one else []
+                found: Iterable[Address] = []
+                if one:
+                    found = [one]
             else:
-                found = Address.objects.filter(channel=channel, key__in=keys).select_related("follower")
+                found = Address.objects.filter(channel=channel, key__in=keys).select_related(
+                    "follower"
+                )
             self.by_key |= {(channel, address.key): address.follower for address in found}
 
     def of(self, person: dict[str, Any]) -> Follower | None:
@@ -101,4 +127,6 @@ class _Known:
 
 
 def _key(person: dict[str, Any], field: str) -> str:
-    return normalise(_ADDRESSES[field], person[field])[1] if person.get(field, "").strip() else ""
+    if person.get(field, "").strip():
+        return normalise(_ADDRESSES[field], person[field])[1]
+    return ""

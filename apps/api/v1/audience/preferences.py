@@ -25,7 +25,8 @@ class CellOut(serializers.Serializer[matrix.Cell]):
     reason = serializers.ChoiceField([(reason.value, reason.value) for reason in Reason])
     explanation = serializers.CharField()
     source = serializers.ChoiceField(
-        ["address", "type", "admin", "follower", "channel", "cell", "default"], help_text="The level that decided."
+        ["address", "type", "admin", "follower", "channel", "cell", "default"],
+        help_text="The level that decided.",
     )
     editable = serializers.BooleanField()
 
@@ -56,7 +57,10 @@ class CellIn(Strict):
 class PreferencesIn(Strict):
     cells = serializers.ListField(child=CellIn(), required=False, default=list, max_length=500)
     mutes = serializers.DictField(
-        child=serializers.BooleanField(), required=False, default=dict, help_text='Channel switches: {"email": true}.'
+        child=serializers.BooleanField(),
+        required=False,
+        default=dict,
+        help_text='Channel switches: {"email": true}.',
     )
 
 
@@ -67,7 +71,9 @@ class Word(Strict):
 
 
 class LanguageQuery(Strict):
-    language = serializers.CharField(required=False, default="", max_length=35, help_text="Of names and descriptions.")
+    language = serializers.CharField(
+        required=False, default="", max_length=35, help_text="Of names and descriptions."
+    )
 
 
 def _answer(follower: Follower, language: str = "") -> Response:
@@ -97,10 +103,16 @@ class Preferences(Endpoint):
         answer=PreferencesOut, refuses=(400, 404, 409), details="All or nothing; what is not named stays.",
     )  # fmt: skip
     def patch(self, request: Request, id: uuid.UUID) -> Response:
-        follower, said = one(Follower.objects.all(), uid=id), self.body(PreferencesIn)
+        follower = one(Follower.objects.all(), uid=id)
+        said = self.body(PreferencesIn)
         cells = {(cell["type"], cell["channel"]): cell["allowed"] for cell in said["cells"]}
         acts.set_preferences(
-            follower=follower, cells=cells, mutes=said["mutes"], source=SOURCE, by=self.by, now=self.now
+            follower=follower,
+            cells=cells,
+            mutes=said["mutes"],
+            source=SOURCE,
+            by=self.by,
+            now=self.now,
         )
         return _answer(follower)
 
@@ -115,7 +127,8 @@ class OneCell(Endpoint):
         refuses=(400, 404, 409), details="409 when the type is critical or locked on by an administrator.",
     )  # fmt: skip
     def put(self, request: Request, id: uuid.UUID, type: str, channel: str) -> Response:
-        follower, said = one(Follower.objects.all(), uid=id), self.body(Word)
+        follower = one(Follower.objects.all(), uid=id)
+        said = self.body(Word)
         acts.set_preferences(
             follower=follower, cells={(type, channel): said["allowed"]}, mutes={},
             source=SOURCE, by=self.by, now=self.now,

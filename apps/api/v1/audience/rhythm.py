@@ -15,9 +15,7 @@ from apps.followers.consent.rhythm import rhythm_of, set_rhythm, zone_of
 from apps.followers.models import Cadence, Follower
 
 _TO_DEFAULT = "null: the default."
-_QUIET = (
-    'By the weekday on which it begins, "0" is Monday: {"0": ["22:00", "07:00"]}. An end before the start is next day.'
-)
+_QUIET = 'By the weekday on which it begins, "0" is Monday: {"0": ["22:00", "07:00"]}. An end before the start is next day.'
 
 
 def _quiet_field(**options: Any) -> serializers.DictField:
@@ -26,13 +24,17 @@ def _quiet_field(**options: Any) -> serializers.DictField:
 
 
 class RhythmOut(serializers.Serializer[Any]):
-    time_zone = serializers.SerializerMethodField(help_text="What the times are in: the follower's, else the site's.")
+    time_zone = serializers.SerializerMethodField(
+        help_text="What the times are in: the follower's, else the site's."
+    )
     quiet = _quiet_field(help_text=_QUIET)
     cadence = serializers.ChoiceField(Cadence.choices, help_text="How often what may wait comes.")
     digest_at = serializers.TimeField(format="%H:%M", help_text="Of daily and weekly digests.")
     digest_weekday = serializers.IntegerField(help_text="Of weekly ones; Monday is 0.")
     snoozed_until = serializers.DateTimeField(
-        allow_null=True, default_timezone=dt.UTC, help_text="Nothing but critical messages until then."
+        allow_null=True,
+        default_timezone=dt.UTC,
+        help_text="Nothing but critical messages until then.",
     )
 
     def get_time_zone(self, rhythm: Any) -> str:
@@ -42,10 +44,18 @@ class RhythmOut(serializers.Serializer[Any]):
 class RhythmIn(Strict):
     """What is not named stays. The zone belongs to the follower: PATCH /followers/{id}."""
 
-    quiet = _quiet_field(required=False, allow_null=True, help_text=f"All of them. {_QUIET} {_TO_DEFAULT}")
-    cadence = serializers.CharField(required=False, allow_null=True, help_text=f"{', '.join(Cadence)}. {_TO_DEFAULT}")
-    digest_at = serializers.CharField(required=False, allow_null=True, help_text=f"HH:MM. {_TO_DEFAULT}")
-    digest_weekday = serializers.IntegerField(required=False, allow_null=True, help_text=f"0 to 6. {_TO_DEFAULT}")
+    quiet = _quiet_field(
+        required=False, allow_null=True, help_text=f"All of them. {_QUIET} {_TO_DEFAULT}"
+    )
+    cadence = serializers.CharField(
+        required=False, allow_null=True, help_text=f"{', '.join(Cadence)}. {_TO_DEFAULT}"
+    )
+    digest_at = serializers.CharField(
+        required=False, allow_null=True, help_text=f"HH:MM. {_TO_DEFAULT}"
+    )
+    digest_weekday = serializers.IntegerField(
+        required=False, allow_null=True, help_text=f"0 to 6. {_TO_DEFAULT}"
+    )
     snoozed_until = serializers.DateTimeField(
         required=False, allow_null=True, help_text="Within a year. null ends the pause."
     )
@@ -67,6 +77,7 @@ class FollowerRhythm(Endpoint):
         refuses=(400, 404), details="All or nothing; what is not named stays.",
     )  # fmt: skip
     def patch(self, request: Request, id: uuid.UUID) -> Response:
-        follower, said = one(Follower.objects.all(), uid=id), self.body(RhythmIn)
+        follower = one(Follower.objects.all(), uid=id)
+        said = self.body(RhythmIn)
         set_rhythm(follower=follower, source=SOURCE, by=self.by, now=self.now, **said)
         return Response(RhythmOut(rhythm_of(follower)).data)

@@ -38,7 +38,9 @@ class Segments(Endpoint):
 
     scopes = {"GET": Scope.CAMPAIGNS_READ, "POST": Scope.CAMPAIGNS_WRITE}
 
-    @described("Segments", "segments_list", "List segments", answer=SegmentOut(many=True), refuses=(400,))
+    @described(
+        "Segments", "segments_list", "List segments", answer=SegmentOut(many=True), refuses=(400,)
+    )
     def get(self, request: Request) -> Response:
         self.query()
         return self.page(Segment.objects.all(), SegmentOut)
@@ -60,26 +62,41 @@ class Segments(Endpoint):
 class OneSegment(Endpoint):
     """One segment."""
 
-    scopes = {"GET": Scope.CAMPAIGNS_READ, "PATCH": Scope.CAMPAIGNS_WRITE, "DELETE": Scope.CAMPAIGNS_WRITE}
+    scopes = {
+        "GET": Scope.CAMPAIGNS_READ,
+        "PATCH": Scope.CAMPAIGNS_WRITE,
+        "DELETE": Scope.CAMPAIGNS_WRITE,
+    }
 
     @described("Segments", "segments_get", "Get a segment", answer=SegmentOut, refuses=(404,))
     def get(self, request: Request, id: uuid.UUID) -> Response:
         return Response(SegmentOut(one(Segment.objects.all(), uid=id)).data)
 
     @described(
-        "Segments", "segments_change", "Change a segment", body=SegmentIn, answer=SegmentOut, refuses=(400, 404, 409)
+        "Segments",
+        "segments_change",
+        "Change a segment",
+        body=SegmentIn,
+        answer=SegmentOut,
+        refuses=(400, 404, 409),
     )
     def patch(self, request: Request, id: uuid.UUID) -> Response:
         changes = self.body(SegmentIn, partial=True)
         segment = one(Segment.objects.all(), uid=id)
-        return Response(SegmentOut(segments.change_segment(segment=segment, **changes, by=self.by, now=self.now)).data)
+        return Response(
+            SegmentOut(
+                segments.change_segment(segment=segment, **changes, by=self.by, now=self.now)
+            ).data
+        )
 
     @described(
         "Segments", "segments_delete", "Delete a segment", answer=None, refuses=(404, 409),
         details="409 while a draft or scheduled campaign uses it.",
     )  # fmt: skip
     def delete(self, request: Request, id: uuid.UUID) -> Response:
-        segments.delete_segment(segment=one(Segment.objects.all(), uid=id), by=self.by, now=self.now)
+        segments.delete_segment(
+            segment=one(Segment.objects.all(), uid=id), by=self.by, now=self.now
+        )
         return Response(status=204)
 
 
@@ -114,9 +131,17 @@ class SegmentCount(Endpoint):
 
     scopes = {"GET": Scope.CAMPAIGNS_READ}
 
-    @described("Segments", "segments_count", "Count who is in a segment now", answer=CountOut, refuses=(404,))
+    @described(
+        "Segments",
+        "segments_count",
+        "Count who is in a segment now",
+        answer=CountOut,
+        refuses=(404,),
+    )
     def get(self, request: Request, id: uuid.UUID) -> Response:
-        return Response({"count": _matching(one(Segment.objects.all(), uid=id).rules, self).count()})
+        return Response(
+            {"count": _matching(one(Segment.objects.all(), uid=id).rules, self).count()}
+        )
 
 
 class RulesCount(Endpoint):
@@ -124,7 +149,14 @@ class RulesCount(Endpoint):
 
     scopes = {"POST": Scope.CAMPAIGNS_READ}
 
-    @described("Segments", "segments_try", "Count who matches rules", body=RulesIn, answer=CountOut, refuses=(400,))
+    @described(
+        "Segments",
+        "segments_try",
+        "Count who matches rules",
+        body=RulesIn,
+        answer=CountOut,
+        refuses=(400,),
+    )
     def post(self, request: Request) -> Response:
         return Response({"count": _matching(self.body(RulesIn)["rules"], self).count()})
 

@@ -24,14 +24,18 @@ class SuppressionOut(serializers.Serializer[Suppression]):
 class NewSuppression(Strict):
     channel = serializers.ChoiceField(ADDRESSED)
     address = serializers.CharField(max_length=500)
-    reason = serializers.ChoiceField(SuppressionReason.choices, required=False, default=SuppressionReason.MANUAL.value)
+    reason = serializers.ChoiceField(
+        SuppressionReason.choices, required=False, default=SuppressionReason.MANUAL.value
+    )
     note = serializers.CharField(required=False, allow_blank=True, max_length=300)
 
 
 class SuppressionQuery(Strict):
     channel = serializers.ChoiceField(Channel.choices, required=False)
     reason = serializers.ChoiceField(SuppressionReason.choices, required=False)
-    search = serializers.CharField(required=False, max_length=500, help_text="A part of the address.")
+    search = serializers.CharField(
+        required=False, max_length=500, help_text="A part of the address."
+    )
 
 
 class Suppressions(Endpoint):
@@ -62,11 +66,15 @@ class Suppressions(Endpoint):
 
 
 class Release(Strict):
-    note = serializers.CharField(max_length=300, help_text="Why we may write to this address again.")
+    note = serializers.CharField(
+        max_length=300, help_text="Why we may write to this address again."
+    )
 
 
 class ReleaseSuppression(Endpoint):
-    """Off the list. It lets messages leave again, so it needs more than editing followers, as on the dashboard."""
+    """Off the list. It lets messages leave again, so it needs more than editing followers,
+    as on the dashboard.
+    """
 
     scopes = {"POST": Scope.NOTIFICATIONS_WRITE}
 

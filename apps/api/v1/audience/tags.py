@@ -33,7 +33,15 @@ class Tags(Endpoint):
         self.query()
         return self.page(Tag.objects.all(), TagOut)
 
-    @described("Tags", "tags_create", "Make a tag", body=NewTag, answer=TagOut, status=201, refuses=(400, 409))
+    @described(
+        "Tags",
+        "tags_create",
+        "Make a tag",
+        body=NewTag,
+        answer=TagOut,
+        status=201,
+        refuses=(400, 409),
+    )
     def post(self, request: Request) -> Response:
         made = tagging.make_tag(**self.body(NewTag), by=self.by, now=self.now)
         return Response(TagOut(made).data, status=201)
@@ -48,14 +56,18 @@ class OneTag(Endpoint):
     def get(self, request: Request, slug: str) -> Response:
         return Response(TagOut(one(Tag.objects.all(), slug=slug)).data)
 
-    @described("Tags", "tags_delete", "Delete a tag and take it off everybody", answer=None, refuses=(404,))
+    @described(
+        "Tags", "tags_delete", "Delete a tag and take it off everybody", answer=None, refuses=(404,)
+    )
     def delete(self, request: Request, slug: str) -> Response:
         tagging.delete_tag(tag=one(Tag.objects.all(), slug=slug), by=self.by, now=self.now)
         return Response(status=204)
 
 
 def slugs(words: Iterable[str]) -> list[str]:
-    """The slugs of tags given by name or slug; a word that is no tag is refused, so that a typo is not "nobody"."""
+    """The slugs of tags given by name or slug; a word that is no tag is refused,
+    so that a typo is not "nobody".
+    """
     words = list(words)
     by_name = tagging.tags_by_name(words)
     by_slug = {tag.slug: tag for tag in Tag.objects.filter(slug__in=words)}

@@ -1,4 +1,6 @@
-"""The web addresses of a follower to which messages are posted, signed as Standard Webhooks says."""
+"""The web addresses of a follower to which messages are posted,
+signed as Standard Webhooks says.
+"""
 
 import uuid
 from typing import Any
@@ -11,7 +13,13 @@ from rest_framework.response import Response
 from apps.accounts.permissions import Scope
 from apps.api.endpoint import Endpoint, Strict, described, one
 from apps.followers.devices import webhooks
-from apps.followers.devices.webhook_calls import Standing, listed, standing_of, switch_off, switch_on
+from apps.followers.devices.webhook_calls import (
+    Standing,
+    listed,
+    standing_of,
+    switch_off,
+    switch_on,
+)
 from apps.followers.models import Address, Channel, Follower, Webhook
 
 _ONCE = "whsec_…: check `webhook-signature` (v1) with it. Shown this once."
@@ -23,12 +31,18 @@ class WebhookOut(serializers.Serializer[Webhook]):
     url = serializers.CharField(source="address.value")
     created_at = serializers.DateTimeField(source="address.created_at")
     state = serializers.SerializerMethodField()
-    failing_since = serializers.DateTimeField(allow_null=True, help_text="The first failure since the last success.")
-    succeeded_at = serializers.DateTimeField(allow_null=True, help_text="The last success, to the minute.")
+    failing_since = serializers.DateTimeField(
+        allow_null=True, help_text="The first failure since the last success."
+    )
+    succeeded_at = serializers.DateTimeField(
+        allow_null=True, help_text="The last success, to the minute."
+    )
     answer = serializers.CharField(help_text="The last one, or why there was none.")
     answered_at = serializers.DateTimeField(allow_null=True)
     off_at = serializers.DateTimeField(allow_null=True)
-    off_reason = serializers.CharField(help_text="failing, gone (it answered 410), person; empty while it is on.")
+    off_reason = serializers.CharField(
+        help_text="failing, gone (it answered 410), person; empty while it is on."
+    )
 
     @extend_schema_field(serializers.ChoiceField(Standing.choices))
     def get_state(self, webhook: Webhook) -> str:
@@ -36,7 +50,9 @@ class WebhookOut(serializers.Serializer[Webhook]):
 
 
 class NewWebhook(Strict):
-    url = serializers.CharField(max_length=webhooks.LONGEST, help_text="https, in the open internet.")
+    url = serializers.CharField(
+        max_length=webhooks.LONGEST, help_text="https, in the open internet."
+    )
 
 
 class WebhookWithSecret(WebhookOut):
@@ -75,7 +91,9 @@ class Webhooks(Endpoint):
     )  # fmt: skip
     def get(self, request: Request, id: uuid.UUID) -> Response:
         self.query()
-        return self.page(listed().filter(address__follower=one(Follower.objects.all(), uid=id)), WebhookOut)
+        return self.page(
+            listed().filter(address__follower=one(Follower.objects.all(), uid=id)), WebhookOut
+        )
 
     @described(
         "Followers", "webhooks_add", "Post a follower's messages to an address", body=NewWebhook,
@@ -84,7 +102,9 @@ class Webhooks(Endpoint):
     )  # fmt: skip
     def post(self, request: Request, id: uuid.UUID) -> Response:
         follower = one(Follower.objects.all(), uid=id)
-        row, secret = webhooks.add_webhook(follower=follower, **self.body(NewWebhook), by=self.by, now=self.now)
+        row, secret = webhooks.add_webhook(
+            follower=follower, **self.body(NewWebhook), by=self.by, now=self.now
+        )
         return Response({**WebhookOut(row.webhook).data, "secret": secret}, status=201)
 
 
@@ -112,7 +132,13 @@ class WebhookSecret(Endpoint):
         details="For 24 hours messages carry the signatures of both secrets.",
     )  # fmt: skip
     def post(self, request: Request, id: uuid.UUID, webhook: uuid.UUID) -> Response:
-        return Response({"secret": webhooks.rotate_secret(webhook=_webhook(id, webhook), by=self.by, now=self.now)})
+        return Response(
+            {
+                "secret": webhooks.rotate_secret(
+                    webhook=_webhook(id, webhook), by=self.by, now=self.now
+                )
+            }
+        )
 
 
 class SwitchOff(Endpoint):

@@ -10,7 +10,13 @@ from rest_framework.response import Response
 from apps.accounts.permissions import Scope
 from apps.api.endpoint import Endpoint, Strict, described, one
 from apps.followers.models import Channel
-from apps.notifications.decide.cap_rules import CapValues, change_cap, make_cap, remove_cap, values_of
+from apps.notifications.decide.cap_rules import (
+    CapValues,
+    change_cap,
+    make_cap,
+    remove_cap,
+    values_of,
+)
 from apps.notifications.models import Cap, CapOutcome
 
 
@@ -32,13 +38,23 @@ class CapIn(Strict):
     channels = serializers.ListField(
         child=serializers.ChoiceField(Channel.choices), help_text="Those that are counted together."
     )
-    limit = serializers.IntegerField(help_text="So many pass. Critical ones count, and always pass.")
-    days = serializers.IntegerField(
-        required=False, allow_null=True, help_text="Calendar days of the follower, today the first. Or `seconds`."
+    limit = serializers.IntegerField(
+        help_text="So many pass. Critical ones count, and always pass."
     )
-    seconds = serializers.IntegerField(required=False, allow_null=True, help_text="A rolling window. Or `days`.")
-    commercial = serializers.BooleanField(required=False, help_text="Only commercial ones count (true), or all.")
-    outcome = serializers.ChoiceField(CapOutcome.choices, required=False, help_text="What becomes of one too many.")
+    days = serializers.IntegerField(
+        required=False,
+        allow_null=True,
+        help_text="Calendar days of the follower, today the first. Or `seconds`.",
+    )
+    seconds = serializers.IntegerField(
+        required=False, allow_null=True, help_text="A rolling window. Or `days`."
+    )
+    commercial = serializers.BooleanField(
+        required=False, help_text="Only commercial ones count (true), or all."
+    )
+    outcome = serializers.ChoiceField(
+        CapOutcome.choices, required=False, help_text="What becomes of one too many."
+    )
     enabled = serializers.BooleanField(required=False)
 
 
@@ -52,7 +68,9 @@ class Caps(Endpoint):
         self.query()
         return self.page(Cap.objects.all(), CapOut)
 
-    @described("Caps", "caps_add", "Add a cap", body=CapIn, answer=CapOut, status=201, refuses=(400,))
+    @described(
+        "Caps", "caps_add", "Add a cap", body=CapIn, answer=CapOut, status=201, refuses=(400,)
+    )
     def post(self, request: Request) -> Response:
         cap = make_cap(values=CapValues(**self.body(CapIn)), by=self.by, now=self.now)
         return Response(CapOut(cap).data, status=201)
@@ -61,7 +79,11 @@ class Caps(Endpoint):
 class OneCap(Endpoint):
     """One cap."""
 
-    scopes = {"GET": Scope.CONTENT_READ, "PATCH": Scope.CONTENT_WRITE, "DELETE": Scope.CONTENT_WRITE}
+    scopes = {
+        "GET": Scope.CONTENT_READ,
+        "PATCH": Scope.CONTENT_WRITE,
+        "DELETE": Scope.CONTENT_WRITE,
+    }
 
     @described("Caps", "caps_get", "Get a cap", answer=CapOut, refuses=(404,))
     def get(self, request: Request, id: uuid.UUID) -> Response:

@@ -16,7 +16,9 @@ from apps.lib.sql.compiled_query import Kept
 from apps.notifications import preview
 from apps.notifications.models import TypeTemplate
 
-WORDS = 'Per language and channel: {"en": {"email": {"subject": "Hello", "html": "<p>…</p>"}}}. Liquid.'
+WORDS = (
+    'Per language and channel: {"en": {"email": {"subject": "Hello", "html": "<p>…</p>"}}}. Liquid.'
+)
 VARIABLES = '[{"name": "order_id", "type": "string", "required": true, "example": "A-17"}]'
 LIBRARY = Template.objects.filter(private=False).prefetch_related("versions")
 
@@ -27,7 +29,9 @@ class TemplateOut(serializers.Serializer[Template]):
     name = serializers.CharField()
     description = serializers.CharField()
     stock = serializers.BooleanField(help_text="Came with the product.")
-    published = serializers.SerializerMethodField(help_text="Number of the version new messages use.")
+    published = serializers.SerializerMethodField(
+        help_text="Number of the version new messages use."
+    )
     draft = serializers.SerializerMethodField(help_text="Number of the version that is edited.")
     created_at = serializers.DateTimeField()
     archived_at = serializers.DateTimeField(allow_null=True)
@@ -40,7 +44,9 @@ class TemplateOut(serializers.Serializer[Template]):
 
 
 def _number(template: Template, state: VersionState) -> int | None:
-    return next((version.number for version in template.versions.all() if version.state == state), None)
+    return next(
+        (version.number for version in template.versions.all() if version.state == state), None
+    )
 
 
 class VersionOut(serializers.Serializer[Version]):
@@ -61,10 +67,18 @@ class VersionOut(serializers.Serializer[Version]):
 
 
 class WordsIn(Strict):
-    translations = serializers.DictField(child=serializers.DictField(allow_null=True), required=False, help_text=WORDS)
-    variables = serializers.ListField(child=serializers.DictField(), required=False, help_text=VARIABLES)
+    translations = serializers.DictField(
+        child=serializers.DictField(allow_null=True), required=False, help_text=WORDS
+    )
+    variables = serializers.ListField(
+        child=serializers.DictField(), required=False, help_text=VARIABLES
+    )
     layout = serializers.SlugRelatedField(
-        "key", queryset=Layout.objects.all(), required=False, allow_null=True, help_text="Key of a layout; null: none."
+        "key",
+        queryset=Layout.objects.all(),
+        required=False,
+        allow_null=True,
+        help_text="Key of a layout; null: none.",
     )
     default_language = serializers.CharField(required=False, max_length=35)
 
@@ -81,7 +95,8 @@ class DraftIn(WordsIn):
 
     note = serializers.CharField(required=False, allow_blank=True, max_length=200)
     seen = serializers.DateTimeField(
-        required=False, help_text="`updated_at` of what you read; a change by somebody else since then is a 409."
+        required=False,
+        help_text="`updated_at` of what you read; a change by somebody else since then is a 409.",
     )
 
 
@@ -135,8 +150,13 @@ class Draft(Endpoint):
         details="Made from the published version when there is none. Nothing is sent with it before it is published.",
     )  # fmt: skip
     def patch(self, request: Request, id: uuid.UUID) -> Response:
-        template, changes = one(LIBRARY, uid=id), self.body(DraftIn, partial=True)
-        return Response(VersionOut(drafts.edit_draft(template=template, **changes, by=self.by, now=self.now)).data)
+        template = one(LIBRARY, uid=id)
+        changes = self.body(DraftIn, partial=True)
+        return Response(
+            VersionOut(
+                drafts.edit_draft(template=template, **changes, by=self.by, now=self.now)
+            ).data
+        )
 
 
 class Publish(Endpoint):
@@ -159,7 +179,11 @@ class Archive(Endpoint):
     scopes = {"POST": Scope.CONTENT_WRITE}
 
     @described(
-        "Templates", "templates_archive", "Take a template out of the library", answer=TemplateOut, refuses=(404,)
+        "Templates",
+        "templates_archive",
+        "Take a template out of the library",
+        answer=TemplateOut,
+        refuses=(404,),
     )
     def post(self, request: Request, id: uuid.UUID) -> Response:
         template = one(LIBRARY, uid=id)
@@ -173,12 +197,20 @@ class Versions(Endpoint):
     scopes = {"GET": Scope.CONTENT_READ}
 
     @described(
-        "Templates", "versions_list", "List a template's versions", answer=VersionOut(many=True), refuses=(400, 404)
+        "Templates",
+        "versions_list",
+        "List a template's versions",
+        answer=VersionOut(many=True),
+        refuses=(400, 404),
     )
     def get(self, request: Request, id: uuid.UUID) -> Response:
         self.query()
         template = one(LIBRARY, uid=id)
-        rows = Version.objects.filter(template=template).select_related("layout").prefetch_related("translations")
+        rows = (
+            Version.objects.filter(template=template)
+            .select_related("layout")
+            .prefetch_related("translations")
+        )
         return self.page(rows, VersionOut)
 
 
@@ -198,19 +230,30 @@ class Restore(Endpoint):
     scopes = {"POST": Scope.CONTENT_WRITE}
 
     @described(
-        "Templates", "versions_restore", "Make a draft with the words of a version", answer=VersionOut, refuses=(404,)
+        "Templates",
+        "versions_restore",
+        "Make a draft with the words of a version",
+        answer=VersionOut,
+        refuses=(404,),
     )
     def post(self, request: Request, id: uuid.UUID, number: int) -> Response:
-        return Response(VersionOut(drafts.restore(version=_version(id, number), by=self.by, now=self.now)).data)
+        return Response(
+            VersionOut(drafts.restore(version=_version(id, number), by=self.by, now=self.now)).data
+        )
 
 
 class PreviewIn(Strict):
     channel = serializers.ChoiceField(Channel.choices, default="email")
-    follower = serializers.UUIDField(required=False, help_text="Seen as this follower; else as a made-up one.")
+    follower = serializers.UUIDField(
+        required=False, help_text="Seen as this follower; else as a made-up one."
+    )
     language = serializers.CharField(required=False, default="", max_length=35)
-    data = serializers.DictField(required=False, help_text="Missing values come from the variables' examples.")
+    data = serializers.DictField(
+        required=False, help_text="Missing values come from the variables' examples."
+    )
     type = serializers.CharField(
-        required=False, help_text="Key of the notification type; needed when no type uses this template."
+        required=False,
+        help_text="Key of the notification type; needed when no type uses this template.",
     )
 
 
@@ -226,10 +269,16 @@ class Preview(Endpoint):
     scopes = {"POST": Scope.CONTENT_READ}
 
     @described(
-        "Templates", "versions_preview", "Preview a version", body=PreviewIn, answer=PreviewOut, refuses=(400, 404)
+        "Templates",
+        "versions_preview",
+        "Preview a version",
+        body=PreviewIn,
+        answer=PreviewOut,
+        refuses=(400, 404),
     )
     def post(self, request: Request, id: uuid.UUID, number: int) -> Response:
-        version, asked = _version(id, number), self.body(PreviewIn)
+        version = _version(id, number)
+        asked = self.body(PreviewIn)
         follower = asked.pop("follower", None)
         seen = preview.preview(
             version=version,
@@ -248,9 +297,13 @@ def _version(id: uuid.UUID, number: int) -> Version:
 def _type(template: Template, key: str) -> NotificationType:
     if key:
         return type_of(key)
-    link = TypeTemplate.objects.filter(template=template).select_related("notification_type").first()
+    link = (
+        TypeTemplate.objects.filter(template=template).select_related("notification_type").first()
+    )
     if link is None:
-        raise serializers.ValidationError({"type": ["No notification type uses this template yet. Name one."]})
+        raise serializers.ValidationError(
+            {"type": ["No notification type uses this template yet. Name one."]}
+        )
     return link.notification_type
 
 

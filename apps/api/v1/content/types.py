@@ -19,22 +19,40 @@ class TypeOut(serializers.Serializer[NotificationType]):
     category = serializers.ChoiceField(Category.choices)
     commercial = serializers.BooleanField(help_text="Obeys the global opt-out.")
     channels = serializers.ListField(child=serializers.CharField())
-    default_channels = serializers.ListField(child=serializers.CharField(), help_text="On until a follower says no.")
-    locked_channels = serializers.ListField(child=serializers.CharField(), help_text="Can't be switched off.")
+    default_channels = serializers.ListField(
+        child=serializers.CharField(), help_text="On until a follower says no."
+    )
+    locked_channels = serializers.ListField(
+        child=serializers.CharField(), help_text="Can't be switched off."
+    )
     active = serializers.BooleanField()
-    schema = serializers.DictField(allow_null=True, help_text="JSON Schema (2020-12) of the data of a call.")
-    lifetime = serializers.IntegerField(allow_null=True, help_text="Seconds after which it is worthless.")
+    schema = serializers.DictField(
+        allow_null=True, help_text="JSON Schema (2020-12) of the data of a call."
+    )
+    lifetime = serializers.IntegerField(
+        allow_null=True, help_text="Seconds after which it is worthless."
+    )
     digest = serializers.BooleanField(help_text="May wait for a follower's digest.")
-    throttle_count = serializers.IntegerField(allow_null=True, help_text="So many to one follower and throttle key ...")
-    throttle_seconds = serializers.IntegerField(allow_null=True, help_text="... in so many seconds.")
-    fallback = serializers.ListField(child=serializers.CharField(), help_text="One channel after the other.")
-    fallback_after = serializers.IntegerField(help_text="Seconds that each channel of `fallback` gets.")
+    throttle_count = serializers.IntegerField(
+        allow_null=True, help_text="So many to one follower and throttle key ..."
+    )
+    throttle_seconds = serializers.IntegerField(
+        allow_null=True, help_text="... in so many seconds."
+    )
+    fallback = serializers.ListField(
+        child=serializers.CharField(), help_text="One channel after the other."
+    )
+    fallback_after = serializers.IntegerField(
+        help_text="Seconds that each channel of `fallback` gets."
+    )
 
 
 class TypeRules(Strict):
     """What programs may change; category, channels and words are staff's."""
 
-    schema = serializers.DictField(required=False, allow_null=True, help_text="$ref may point into it only.")
+    schema = serializers.DictField(
+        required=False, allow_null=True, help_text="$ref may point into it only."
+    )
     lifetime = serializers.IntegerField(required=False, allow_null=True)
     digest = serializers.BooleanField(required=False)
     throttle_count = serializers.IntegerField(required=False, allow_null=True)
@@ -48,7 +66,13 @@ class Types(Endpoint):
 
     scopes = {"GET": Scope.CONTENT_READ}
 
-    @described("Notification types", "types_list", "List notification types", answer=TypeOut(many=True), refuses=(400,))
+    @described(
+        "Notification types",
+        "types_list",
+        "List notification types",
+        answer=TypeOut(many=True),
+        refuses=(400,),
+    )
     def get(self, request: Request) -> Response:
         self.query()
         return self.page(NotificationType.objects.all(), TypeOut)
@@ -59,7 +83,9 @@ class OneType(Endpoint):
 
     scopes = {"GET": Scope.CONTENT_READ, "PATCH": Scope.CONTENT_WRITE}
 
-    @described("Notification types", "types_get", "Get a notification type", answer=TypeOut, refuses=(404,))
+    @described(
+        "Notification types", "types_get", "Get a notification type", answer=TypeOut, refuses=(404,)
+    )
     def get(self, request: Request, key: str) -> Response:
         return Response(TypeOut(one(NotificationType.objects.all(), key=key)).data)
 
@@ -70,5 +96,11 @@ class OneType(Endpoint):
     def patch(self, request: Request, key: str) -> Response:
         row = one(NotificationType.objects.all(), key=key)
         values = replace(values_of(row), **self.body(TypeRules))
-        row = change_type(notification_type=row, values=values, template=template_of(row), by=self.by, now=self.now)
+        row = change_type(
+            notification_type=row,
+            values=values,
+            template=template_of(row),
+            by=self.by,
+            now=self.now,
+        )
         return Response(TypeOut(row).data)

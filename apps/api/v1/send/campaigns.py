@@ -14,7 +14,13 @@ from rest_framework.response import Response
 from apps.accounts.permissions import Scope
 from apps.api.endpoint import Endpoint, Strict, described, one
 from apps.api.v1.content.templates import WordsIn, type_of
-from apps.api.v1.send.deliveries import BalanceOut, BehindQuery, DeliveryOut, EngagementOut, RetriedOut
+from apps.api.v1.send.deliveries import (
+    BalanceOut,
+    BehindQuery,
+    DeliveryOut,
+    EngagementOut,
+    RetriedOut,
+)
 from apps.campaigns import compose, lifecycle
 from apps.campaigns.models import Campaign, CampaignState
 from apps.campaigns.review import review
@@ -41,11 +47,17 @@ class CampaignOut(serializers.Serializer[Campaign]):
     metadata = serializers.DictField()
     tracking = serializers.BooleanField(help_text="Count opens and clicks of those who allow it.")
     send_at = serializers.DateTimeField(allow_null=True)
-    zone = serializers.CharField(source="send_at_zone", help_text="The zone in which the time was chosen.")
+    zone = serializers.CharField(
+        source="send_at_zone", help_text="The zone in which the time was chosen."
+    )
     expires_at = serializers.DateTimeField(allow_null=True)
     rate = serializers.FloatField(allow_null=True, help_text="At most so many messages a second.")
-    spread = serializers.IntegerField(allow_null=True, help_text="Seconds over which it goes out evenly.")
-    revision = serializers.IntegerField(help_text="Send it back with a change, and a change in between is a 409.")
+    spread = serializers.IntegerField(
+        allow_null=True, help_text="Seconds over which it goes out evenly."
+    )
+    revision = serializers.IntegerField(
+        help_text="Send it back with a change, and a change in between is a 409."
+    )
     created_at = serializers.DateTimeField()
     updated_at = serializers.DateTimeField()
 
@@ -55,7 +67,10 @@ class CampaignDetail(CampaignOut):
 
     def get_engagement(self, campaign: Campaign) -> EngagementOut:
         notification = newest_notification(campaign)
-        told = engagement(notification) if notification else Attention()
+        if notification:
+            told = engagement(notification)
+        else:
+            told = Attention()
         return told.as_dict()  # type: ignore[return-value]  # the annotation is for the schema
 
 
@@ -63,13 +78,16 @@ class CampaignIn(WordsIn):
     name = serializers.CharField(max_length=120)
     type = serializers.CharField(max_length=60, help_text="Key of a notification type.")
     channels = serializers.ListField(
-        child=serializers.CharField(), required=False, help_text="Of a new campaign: those of the type."
+        child=serializers.CharField(),
+        required=False,
+        help_text="Of a new campaign: those of the type.",
     )
     audience = serializers.DictField(required=False, help_text=AUDIENCE)
     data = serializers.DictField(required=False, help_text="Values for the variables.")
     metadata = serializers.DictField(required=False, help_text="Your own values.")
     tracking = serializers.BooleanField(
-        required=False, help_text="Count opens and clicks of those who allow it. Of a new campaign: true."
+        required=False,
+        help_text="Count opens and clicks of those who allow it. Of a new campaign: true.",
     )
 
 
@@ -81,17 +99,23 @@ class NewCampaign(CampaignIn):
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         if sum(name in attrs for name in ("template", "copy_of", "translations")) > 1:
-            raise serializers.ValidationError("Give only one of template, copy_of and translations.")
+            raise serializers.ValidationError(
+                "Give only one of template, copy_of and translations."
+            )
         return attrs
 
 
 class CampaignChanges(CampaignIn):
     expires_at = serializers.DateTimeField(required=False, allow_null=True)
     rate = serializers.FloatField(
-        required=False, allow_null=True, help_text="At most so many messages a second; replaces `spread`."
+        required=False,
+        allow_null=True,
+        help_text="At most so many messages a second; replaces `spread`.",
     )
     spread = serializers.IntegerField(
-        required=False, allow_null=True, help_text="Seconds over which it goes out evenly; replaces `rate`."
+        required=False,
+        allow_null=True,
+        help_text="Seconds over which it goes out evenly; replaces `rate`.",
     )
     revision = serializers.IntegerField(required=False, min_value=1, max_value=2**31 - 1)
 
@@ -142,9 +166,15 @@ def _named(field: str, rows: Any, id: uuid.UUID) -> Any:
 class OneCampaign(Endpoint):
     """One campaign."""
 
-    scopes = {"GET": Scope.CAMPAIGNS_READ, "PATCH": Scope.CAMPAIGNS_WRITE, "DELETE": Scope.CAMPAIGNS_WRITE}
+    scopes = {
+        "GET": Scope.CAMPAIGNS_READ,
+        "PATCH": Scope.CAMPAIGNS_WRITE,
+        "DELETE": Scope.CAMPAIGNS_WRITE,
+    }
 
-    @described("Campaigns", "campaigns_get", "Get a campaign", answer=CampaignDetail, refuses=(404,))
+    @described(
+        "Campaigns", "campaigns_get", "Get a campaign", answer=CampaignDetail, refuses=(404,)
+    )
     def get(self, request: Request, id: uuid.UUID) -> Response:
         return Response(CampaignDetail(one(ROWS, uid=id)).data)
 
@@ -153,7 +183,8 @@ class OneCampaign(Endpoint):
         refuses=(400, 404, 409), details="Only what is sent changes.",
     )  # fmt: skip
     def patch(self, request: Request, id: uuid.UUID) -> Response:
-        campaign, changes = one(ROWS, uid=id), self.body(CampaignChanges, partial=True)
+        campaign = one(ROWS, uid=id)
+        changes = self.body(CampaignChanges, partial=True)
         if "type" in changes:
             changes["notification_type"] = type_of(changes.pop("type"))
         changed = compose.change_campaign(campaign=campaign, **changes, by=self.by, now=self.now)
@@ -205,7 +236,9 @@ class AudienceCount(Endpoint):
 
 
 class When(Strict):
-    wall = serializers.CharField(help_text="Wall-clock time in `zone`, without an offset: 2026-05-31T09:00.")
+    wall = serializers.CharField(
+        help_text="Wall-clock time in `zone`, without an offset: 2026-05-31T09:00."
+    )
     zone = serializers.CharField(max_length=64, help_text="IANA name such as Europe/Berlin.")
 
     def validate_wall(self, text: str) -> dt.datetime:
@@ -214,7 +247,9 @@ class When(Strict):
         except ValueError:
             moment = None
         if moment is None or moment.tzinfo is not None:
-            raise serializers.ValidationError("Give the time on the wall, such as 2026-05-31T09:00, without an offset.")
+            raise serializers.ValidationError(
+                "Give the time on the wall, such as 2026-05-31T09:00, without an offset."
+            )
         return moment
 
 
@@ -229,7 +264,8 @@ class Schedule(Endpoint):
         details="A time that the clocks skip, or that has passed, is refused. One that happens twice means the first.",
     )  # fmt: skip
     def post(self, request: Request, id: uuid.UUID) -> Response:
-        campaign, asked = one(ROWS, uid=id), self.body(When)
+        campaign = one(ROWS, uid=id)
+        asked = self.body(When)
         lifecycle.schedule(campaign=campaign, **asked, by=self.by, now=self.now)
         return Response(CampaignOut(one(ROWS, uid=id)).data)
 
@@ -240,7 +276,11 @@ class Unschedule(Endpoint):
     scopes = {"POST": Scope.CAMPAIGNS_SEND}
 
     @described(
-        "Campaigns", "campaigns_unschedule", "Take a campaign off the schedule", answer=CampaignOut, refuses=(404, 409)
+        "Campaigns",
+        "campaigns_unschedule",
+        "Take a campaign off the schedule",
+        answer=CampaignOut,
+        refuses=(404, 409),
     )
     def post(self, request: Request, id: uuid.UUID) -> Response:
         lifecycle.unschedule(campaign=one(ROWS, uid=id), by=self.by, now=self.now)
@@ -264,7 +304,9 @@ class Send(Endpoint):
 class CountsOut(serializers.Serializer[Any]):
     total = serializers.IntegerField()
     handed_off = serializers.IntegerField(help_text="Gone already.")
-    in_flight = serializers.IntegerField(help_text="Being handed over at this moment; can go either way.")
+    in_flight = serializers.IntegerField(
+        help_text="Being handed over at this moment; can go either way."
+    )
     waiting = serializers.IntegerField()
     cancelled = serializers.IntegerField()
 
@@ -275,7 +317,9 @@ class Pause(Endpoint):
     scopes = {"POST": Scope.CAMPAIGNS_SEND}
     one_transaction = False  # waits for the senders to see it
 
-    @described("Campaigns", "campaigns_pause", "Pause a campaign", answer=CountsOut, refuses=(404, 409))
+    @described(
+        "Campaigns", "campaigns_pause", "Pause a campaign", answer=CountsOut, refuses=(404, 409)
+    )
     def post(self, request: Request, id: uuid.UUID) -> Response:
         return Response(lifecycle.pause(campaign=one(ROWS, uid=id), by=self.by, now=self.now))
 
@@ -285,7 +329,13 @@ class Resume(Endpoint):
 
     scopes = {"POST": Scope.CAMPAIGNS_SEND}
 
-    @described("Campaigns", "campaigns_resume", "Resume a paused campaign", answer=CountsOut, refuses=(404, 409))
+    @described(
+        "Campaigns",
+        "campaigns_resume",
+        "Resume a paused campaign",
+        answer=CountsOut,
+        refuses=(404, 409),
+    )
     def post(self, request: Request, id: uuid.UUID) -> Response:
         return Response(lifecycle.resume(campaign=one(ROWS, uid=id), by=self.by, now=self.now))
 
@@ -323,7 +373,13 @@ class Archive(Endpoint):
 
     scopes = {"POST": Scope.CAMPAIGNS_WRITE}
 
-    @described("Campaigns", "campaigns_archive", "Archive a campaign", answer=CampaignOut, refuses=(404, 409))
+    @described(
+        "Campaigns",
+        "campaigns_archive",
+        "Archive a campaign",
+        answer=CampaignOut,
+        refuses=(404, 409),
+    )
     def post(self, request: Request, id: uuid.UUID) -> Response:
         archived = lifecycle.archive(campaign=one(ROWS, uid=id), by=self.by, now=self.now)
         return Response(CampaignOut(archived).data)
@@ -334,7 +390,9 @@ class CampaignBalance(Endpoint):
 
     scopes = {"GET": Scope.CAMPAIGNS_READ}
 
-    @described("Campaigns", "campaigns_balance", "Get the balance sheet", answer=BalanceOut, refuses=(404,))
+    @described(
+        "Campaigns", "campaigns_balance", "Get the balance sheet", answer=BalanceOut, refuses=(404,)
+    )
     def get(self, request: Request, id: uuid.UUID) -> Response:
         notification = newest_notification(one(ROWS, uid=id))
         return Response((balance(notification) if notification else Balance()).as_dict())
@@ -356,11 +414,16 @@ class CampaignDeliveries(Endpoint):
 def newest_notification(campaign: Campaign) -> Notification | None:
     """What the newest run of the campaign sends; None before the first."""
     run = campaign.runs.select_related("notification").first()
-    return run.notification if run else None
+    if run:
+        return run.notification
+    return None
 
 
 def deliveries_of(campaign: Campaign, **asked: str) -> QuerySet[Delivery]:
     """The messages of its newest run, narrowed as by BehindQuery."""
     notification = newest_notification(campaign)
-    rows = deliveries_behind(notification, **asked) if notification else Delivery.objects.none()
+    if notification:
+        rows = deliveries_behind(notification, **asked)
+    else:
+        rows = Delivery.objects.none()
     return rows.select_related("notification", "follower", "address")

@@ -1,4 +1,6 @@
-"""What would happen to a message for a follower: the answer that its sender would get at that moment."""
+"""What would happen to a message for a follower:
+the answer that its sender would get at that moment.
+"""
 
 import datetime as dt
 import uuid
@@ -22,7 +24,9 @@ from apps.notifications.notify import FARTHEST_YEARS
 class DecisionQuery(Strict):
     type = serializers.CharField(help_text="The message type's key.")
     channel = serializers.ChoiceField(Channel.choices)
-    at = serializers.DateTimeField(required=False, default_timezone=dt.UTC, help_text="When it is due; left out: now.")
+    at = serializers.DateTimeField(
+        required=False, default_timezone=dt.UTC, help_text="When it is due; left out: now."
+    )
     expires_at = serializers.DateTimeField(
         required=False, default_timezone=dt.UTC, help_text="Left out: the type's lifetime."
     )
@@ -48,14 +52,21 @@ class SegmentsOut(serializers.Serializer[Any]):
 
 class DecisionOut(serializers.Serializer[Any]):
     act = serializers.ChoiceField([(act.value, act.value) for act in Act], source="decision.act")
-    reason = serializers.ChoiceField([(str(each), str(each)) for each in (*Reason, *Why)], source="decision.reason")
+    reason = serializers.ChoiceField(
+        [(str(each), str(each)) for each in (*Reason, *Why)], source="decision.reason"
+    )
     explanation = serializers.CharField()
     planned_at = serializers.DateTimeField(
-        allow_null=True, default_timezone=dt.UTC, help_text="When it leaves or is asked again; null: never."
+        allow_null=True,
+        default_timezone=dt.UTC,
+        help_text="When it leaves or is asked again; null: never.",
     )
-    account = WayOut(allow_null=True, help_text="The provider account it would take then; null: none is open.")
+    account = WayOut(
+        allow_null=True, help_text="The provider account it would take then; null: none is open."
+    )
     segments = SegmentsOut(
-        allow_null=True, help_text="Of a text message with the type's own template; null: not known, or no SMS."
+        allow_null=True,
+        help_text="Of a text message with the type's own template; null: not known, or no SMS.",
     )
 
 
@@ -70,7 +81,8 @@ class Decisions(Endpoint):
         details="Consent, quiet hours, digests, throttles and caps, as they would be asked when it is due.",
     )  # fmt: skip
     def get(self, request: Request, id: uuid.UUID) -> Response:
-        follower, asked = one(Follower.objects.all(), uid=id), self.query(DecisionQuery)
+        follower = one(Follower.objects.all(), uid=id)
+        asked = self.query(DecisionQuery)
         kind = NotificationType.objects.filter(key=asked["type"]).first()
         if kind is None:
             raise ValidationError({"type": [f"There is no message type {asked['type']!r}."]})

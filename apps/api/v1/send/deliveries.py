@@ -21,7 +21,9 @@ class DeliveryOut(serializers.Serializer[Delivery]):
     notification = serializers.UUIDField(source="notification.uid")
     follower = serializers.UUIDField(source="follower.uid", default=None, allow_null=True)
     channel = serializers.ChoiceField(Channel.choices)
-    address = serializers.CharField(source="address.label", default="", help_text="Of a device its name.")
+    address = serializers.CharField(
+        source="address.label", default="", help_text="Of a device its name."
+    )
     status = serializers.ChoiceField(DeliveryStatus.choices)
     reason = serializers.CharField()
     explanation = serializers.SerializerMethodField(help_text="The reason in words.")
@@ -31,12 +33,15 @@ class DeliveryOut(serializers.Serializer[Delivery]):
     created_at = serializers.DateTimeField()
     finished_at = serializers.DateTimeField(allow_null=True)
     opened_at = serializers.DateTimeField(
-        allow_null=True, help_text="The first time, as far as the mail says and the follower lets it be counted."
+        allow_null=True,
+        help_text="The first time, as far as the mail says and the follower lets it be counted.",
     )
     clicked_at = serializers.DateTimeField(allow_null=True, help_text="The first time.")
 
     def get_explanation(self, delivery: Delivery) -> str:
-        return explain(delivery.reason) if delivery.reason else ""
+        if delivery.reason:
+            return explain(delivery.reason)
+        return ""
 
 
 class EventOut(serializers.Serializer[Any]):
@@ -50,7 +55,9 @@ class DeliveryDetail(DeliveryOut):
 
 
 class BehindQuery(Strict):
-    status = serializers.ChoiceField([*DeliveryStatus.values, "waiting"], required=False, default="")
+    status = serializers.ChoiceField(
+        [*DeliveryStatus.values, "waiting"], required=False, default=""
+    )
     reason = serializers.CharField(required=False, default="", max_length=40)
     channel = serializers.ChoiceField(Channel.choices, required=False, default="")
 
@@ -89,7 +96,9 @@ class LinkOut(serializers.Serializer[Any]):
 class EngagementOut(serializers.Serializer[Any]):
     """Of followers who let themselves be measured; image proxies open mails by themselves."""
 
-    opened = serializers.IntegerField(help_text="Deliveries that were opened, those that were clicked among them.")
+    opened = serializers.IntegerField(
+        help_text="Deliveries that were opened, those that were clicked among them."
+    )
     opens = serializers.IntegerField(help_text="Loads of the pixel.")
     clicked = serializers.IntegerField(help_text="Deliveries in which something was clicked.")
     clicks = serializers.IntegerField()
@@ -107,7 +116,9 @@ class Deliveries(Endpoint):
     )  # fmt: skip
     def get(self, request: Request) -> Response:
         lookups = {"follower": "follower__uid", "notification": "notification__uid"}
-        asked = {lookups.get(name, name): value for name, value in self.query(DeliveryQuery).items()}
+        asked = {
+            lookups.get(name, name): value for name, value in self.query(DeliveryQuery).items()
+        }
         return self.page(DELIVERIES.filter(**asked), DeliveryOut)
 
 
@@ -116,6 +127,8 @@ class OneDelivery(Endpoint):
 
     scopes = {"GET": Scope.NOTIFICATIONS_READ}
 
-    @described("Deliveries", "deliveries_get", "Get a delivery", answer=DeliveryDetail, refuses=(404,))
+    @described(
+        "Deliveries", "deliveries_get", "Get a delivery", answer=DeliveryDetail, refuses=(404,)
+    )
     def get(self, request: Request, id: uuid.UUID) -> Response:
         return Response(DeliveryDetail(one(DELIVERIES.prefetch_related("events"), uid=id)).data)

@@ -24,7 +24,9 @@ CONDITIONS = (
     '{"all": [{"field": "data.total", "op": "greater", "value": 100}]}, or any; {} is always true. Fields: data.…, '
     "follower.…, event.name. Ops: is, is_not, greater, less, contains, exists, not_exists."
 )
-MAPPING = '{"order_number": "data.number"}: variable and path. {}: all data, and the event as `event`.'
+MAPPING = (
+    '{"order_number": "data.number"}: variable and path. {}: all data, and the event as `event`.'
+)
 
 
 class RuleOut(serializers.Serializer[EventRule]):
@@ -47,20 +49,35 @@ class RuleOut(serializers.Serializer[EventRule]):
 
 class RuleIn(Strict):
     name = serializers.CharField(max_length=120)
-    event = serializers.CharField(max_length=102, help_text="`order.created`, or `order.*` for all that begin so.")
+    event = serializers.CharField(
+        max_length=102, help_text="`order.created`, or `order.*` for all that begin so."
+    )
     type = serializers.CharField(max_length=60, help_text="Key of a notification type.")
     conditions = serializers.DictField(required=False, help_text=CONDITIONS)
     template = serializers.CharField(
-        required=False, allow_null=True, max_length=80, help_text="Key; else the one that speaks for the type."
+        required=False,
+        allow_null=True,
+        max_length=80,
+        help_text="Key; else the one that speaks for the type.",
     )
-    channels = serializers.ListField(child=serializers.CharField(), required=False, help_text="[]: the type's.")
-    mapping = serializers.DictField(child=serializers.CharField(), required=False, help_text=MAPPING)
-    delay = serializers.IntegerField(required=False, min_value=0, help_text="Seconds after it happened.")
+    channels = serializers.ListField(
+        child=serializers.CharField(), required=False, help_text="[]: the type's."
+    )
+    mapping = serializers.DictField(
+        child=serializers.CharField(), required=False, help_text=MAPPING
+    )
+    delay = serializers.IntegerField(
+        required=False, min_value=0, help_text="Seconds after it happened."
+    )
     throttle_key = serializers.CharField(
-        required=False, allow_blank=True, help_text="Path, such as data.number, of what the type's throttle counts."
+        required=False,
+        allow_blank=True,
+        help_text="Path, such as data.number, of what the type's throttle counts.",
     )
     to = serializers.ChoiceField(RuleTarget.choices, required=False)
-    segment = serializers.UUIDField(required=False, allow_null=True, help_text="Who is told, if a segment is.")
+    segment = serializers.UUIDField(
+        required=False, allow_null=True, help_text="Who is told, if a segment is."
+    )
     active = serializers.BooleanField(required=False)
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
@@ -71,12 +88,16 @@ class RuleIn(Strict):
         if attrs.get("segment"):
             attrs["segment"] = Segment.objects.filter(uid=attrs["segment"]).first()
             if attrs["segment"] is None:
-                raise serializers.ValidationError({"segment": ["There is no segment with this id."]})
+                raise serializers.ValidationError(
+                    {"segment": ["There is no segment with this id."]}
+                )
         return attrs
 
 
 def template_named(key: str) -> Template:
-    """The library template with this key; an unknown one is refused as a bad value of `template`."""
+    """The library template with this key;
+    an unknown one is refused as a bad value of `template`.
+    """
     template = Template.objects.filter(key=key, private=False).first()
     if template is None:
         raise serializers.ValidationError({"template": [f"There is no template {key!r}."]})
@@ -88,7 +109,13 @@ class EventRules(Endpoint):
 
     scopes = {"GET": Scope.CAMPAIGNS_READ, "POST": Scope.CAMPAIGNS_SEND}
 
-    @described("Events", "event_rules_list", "List rules of events", answer=RuleOut(many=True), refuses=(400,))
+    @described(
+        "Events",
+        "event_rules_list",
+        "List rules of events",
+        answer=RuleOut(many=True),
+        refuses=(400,),
+    )
     def get(self, request: Request) -> Response:
         self.query()
         return self.page(ROWS, RuleOut)
@@ -105,7 +132,11 @@ class EventRules(Endpoint):
 class OneEventRule(Endpoint):
     """One rule."""
 
-    scopes = {"GET": Scope.CAMPAIGNS_READ, "PATCH": Scope.CAMPAIGNS_SEND, "DELETE": Scope.CAMPAIGNS_SEND}
+    scopes = {
+        "GET": Scope.CAMPAIGNS_READ,
+        "PATCH": Scope.CAMPAIGNS_SEND,
+        "DELETE": Scope.CAMPAIGNS_SEND,
+    }
 
     @described("Events", "event_rules_get", "Get a rule", answer=RuleOut, refuses=(404,))
     def get(self, request: Request, id: uuid.UUID) -> Response:
@@ -118,7 +149,9 @@ class OneEventRule(Endpoint):
     def patch(self, request: Request, id: uuid.UUID) -> Response:
         rule = one(ROWS, uid=id)
         values = replace(rules.values_of(rule), **self.body(RuleIn, partial=True))
-        return Response(RuleOut(rules.change_rule(rule=rule, values=values, by=self.by, now=self.now)).data)
+        return Response(
+            RuleOut(rules.change_rule(rule=rule, values=values, by=self.by, now=self.now)).data
+        )
 
     @described("Events", "event_rules_delete", "Delete a rule", answer=None, refuses=(404,))
     def delete(self, request: Request, id: uuid.UUID) -> Response:
@@ -128,7 +161,9 @@ class OneEventRule(Endpoint):
 
 class SampleIn(Strict):
     data = serializers.DictField(required=False, default=dict)
-    name = serializers.CharField(required=False, max_length=100, help_text="Else the one that the rule names.")
+    name = serializers.CharField(
+        required=False, max_length=100, help_text="Else the one that the rule names."
+    )
     follower = serializers.UUIDField(required=False, help_text="Id of a follower.")
 
 
@@ -160,14 +195,24 @@ class TestEventRule(Endpoint):
     def post(self, request: Request, id: uuid.UUID) -> Response:
         if Scope.FOLLOWERS_READ not in request.auth.scopes:
             raise PermissionDenied(f"This needs the scope {Scope.FOLLOWERS_READ}, too.")
-        rule, asked, now = one(ROWS, uid=id), self.body(SampleIn), self.now
-        follower = Follower.objects.filter(uid=asked["follower"]).first() if "follower" in asked else None
+        rule = one(ROWS, uid=id)
+        asked = self.body(SampleIn)
+        now = self.now
+        follower = None
+        if "follower" in asked:
+            follower = Follower.objects.filter(uid=asked["follower"]).first()
         if "follower" in asked and follower is None:
             raise serializers.ValidationError({"follower": ["There is no follower with this id."]})
         name = asked.get("name") or rule.event.removesuffix(".*")
-        sample = Event(name=name, follower=follower, data=asked["data"], occurred_at=now, received_at=now)
+        sample = Event(
+            name=name, follower=follower, data=asked["data"], occurred_at=now, received_at=now
+        )
         found = run_rules.rehearse(rule=rule, event=sample, now=now)
         names = ("follower", "channel", "status", "reason")
         messages = [dict(zip(names, message, strict=True)) for message in found.messages]
-        said = {"result": found.outcome.result, "because": found.outcome.because, "data": found.data}
+        said = {
+            "result": found.outcome.result,
+            "because": found.outcome.because,
+            "data": found.data,
+        }
         return Response(RehearsalOut(said | {"send_at": found.send_at, "messages": messages}).data)

@@ -41,7 +41,9 @@ class RecordedEvent(serializers.Serializer[Event]):
 
 
 class OutcomeOut(serializers.Serializer[EventOutcome]):
-    rule = serializers.UUIDField(source="rule.uid", default=None, allow_null=True, help_text="Null: it was deleted.")
+    rule = serializers.UUIDField(
+        source="rule.uid", default=None, allow_null=True, help_text="Null: it was deleted."
+    )
     rule_name = serializers.CharField()
     result = serializers.ChoiceField(OutcomeResult.choices)
     because = serializers.CharField(help_text="What decided, in a sentence.")
@@ -53,24 +55,36 @@ class EventDetail(RecordedEvent):
 
 
 class EventPerson(Person):
-    """A known follower by `id` or `external_id`, or a person by address, who is added when unknown."""
+    """A known follower by `id` or `external_id`, or a person by address,
+    who is added when unknown.
+    """
 
     data = None  # type: ignore[assignment]  # how a serializer drops what it inherits
 
 
 class EventIn(Strict):
-    name = serializers.CharField(max_length=store.MAX_NAME, help_text="Words with dots: `order.created`.")
+    name = serializers.CharField(
+        max_length=store.MAX_NAME, help_text="Words with dots: `order.created`."
+    )
     follower = EventPerson(required=False, help_text="Whom it is about; none for `server.down`.")
-    data = serializers.DictField(required=False, default=dict, help_text="Up to 256 kB; rules and templates read it.")
-    occurred_at = serializers.DateTimeField(required=False, default_timezone=dt.UTC, help_text="Else now.")
+    data = serializers.DictField(
+        required=False, default=dict, help_text="Up to 256 kB; rules and templates read it."
+    )
+    occurred_at = serializers.DateTimeField(
+        required=False, default_timezone=dt.UTC, help_text="Else now."
+    )
     dedup_id = serializers.CharField(
-        required=False, max_length=200, help_text="Your own id of it: the same name and id again are stored once."
+        required=False,
+        max_length=200,
+        help_text="Your own id of it: the same name and id again are stored once.",
     )
 
 
 class RecordedOut(serializers.Serializer[Any]):
     id = serializers.UUIDField()
-    duplicate = serializers.BooleanField(help_text="It was known by its `dedup_id`; this is the first one.")
+    duplicate = serializers.BooleanField(
+        help_text="It was known by its `dedup_id`; this is the first one."
+    )
 
 
 class EventQuery(Strict):
@@ -88,7 +102,9 @@ class Events(Endpoint):
     )  # fmt: skip
     def get(self, request: Request) -> Response:
         asked = self.query(EventQuery)
-        rows = ROWS.filter(name=asked["name"]) if "name" in asked else ROWS
+        rows = ROWS
+        if "name" in asked:
+            rows = ROWS.filter(name=asked["name"])
         if "follower" in asked:
             rows = rows.filter(follower__in=Follower.objects.filter(uid=asked["follower"]))
         return self.page(rows, RecordedEvent)
@@ -119,7 +135,10 @@ def _event(asked: dict[str, Any], *, by: Actor, now: dt.datetime) -> store.NewEv
 
 class BulkIn(Strict):
     events = serializers.ListField(
-        child=serializers.DictField(), max_length=MOST, allow_empty=False, help_text="As in `POST /events`."
+        child=serializers.DictField(),
+        max_length=MOST,
+        allow_empty=False,
+        help_text="As in `POST /events`.",
     )
 
 
@@ -144,15 +163,22 @@ class BulkEvents(Endpoint):
         refuses=(400,), details="Up to 100. Each is taken or refused for itself; the answer is 202 either way.",
     )  # fmt: skip
     def post(self, request: Request) -> Response:
-        given, now = self.body(BulkIn)["events"], self.now
+        given = self.body(BulkIn)["events"]
+        now = self.now
         with transaction.atomic():
             checked = [_checked(each, by=self.by, now=now) for each in given]
-            stored = iter(store.record(events=[each for each in checked if not isinstance(each, list)], now=now))
+            stored = iter(
+                store.record(
+                    events=[each for each in checked if not isinstance(each, list)], now=now
+                )
+            )
             results = list(_results(checked, stored))
         return Response({"results": results}, status=202)
 
 
-def _checked(given: dict[str, Any], *, by: Actor, now: dt.datetime) -> store.NewEvent | list[dict[str, str]]:
+def _checked(
+    given: dict[str, Any], *, by: Actor, now: dt.datetime
+) -> store.NewEvent | list[dict[str, str]]:
     """The event; or what is wrong with it, and nobody was added for it."""
     try:
         with transaction.atomic():
@@ -183,7 +209,13 @@ class OneEvent(Endpoint):
 
     scopes = {"GET": Scope.NOTIFICATIONS_READ}
 
-    @described("Events", "events_get", "Get an event and what came of it", answer=EventDetail, refuses=(404,))
+    @described(
+        "Events",
+        "events_get",
+        "Get an event and what came of it",
+        answer=EventDetail,
+        refuses=(404,),
+    )
     def get(self, request: Request, id: uuid.UUID) -> Response:
         rows = ROWS.prefetch_related("outcomes__rule", "outcomes__notification")
         return Response(EventDetail(one(rows, uid=id)).data)

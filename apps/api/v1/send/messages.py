@@ -1,4 +1,6 @@
-"""Messages: a subject, a text, and off it goes to everyone or by tags; campaigns in their plainest dress."""
+"""Messages: a subject, a text, and off it goes to everyone or by tags;
+campaigns in their plainest dress.
+"""
 
 import uuid
 from typing import Any
@@ -17,7 +19,9 @@ from apps.campaigns import lifecycle
 from apps.campaigns.models import Campaign, CampaignState
 from apps.campaigns.simple_message import create_message, words_of
 
-ROWS = Campaign.objects.select_related("notification_type").prefetch_related("template__versions__translations")
+ROWS = Campaign.objects.select_related("notification_type").prefetch_related(
+    "template__versions__translations"
+)
 
 
 class MessageOut(serializers.Serializer[Campaign]):
@@ -44,11 +48,17 @@ class MessageOut(serializers.Serializer[Campaign]):
 
 class NewMessage(Strict):
     subject = serializers.CharField(max_length=300)
-    content = serializers.CharField(trim_whitespace=False, help_text="HTML or plain text; Liquid: {{ follower.name }}.")
+    content = serializers.CharField(
+        trim_whitespace=False, help_text="HTML or plain text; Liquid: {{ follower.name }}."
+    )
     metadata = serializers.DictField(required=False, help_text="Your own values.")
-    tags = words_field(required=False, default=list, max_length=50, help_text="Names or slugs; none: everyone.")
+    tags = words_field(
+        required=False, default=list, max_length=50, help_text="Names or slugs; none: everyone."
+    )
     type = serializers.CharField(
-        required=False, max_length=60, help_text="Key of a notification type; else the first commercial one."
+        required=False,
+        max_length=60,
+        help_text="Key of a notification type; else the first commercial one.",
     )
 
 
@@ -62,7 +72,12 @@ class Messages(Endpoint):
     scopes = {"GET": Scope.CAMPAIGNS_READ, "POST": Scope.CAMPAIGNS_WRITE}
 
     @described(
-        "Messages", "messages_list", "List messages", query=MessageQuery, answer=MessageOut(many=True), refuses=(400,)
+        "Messages",
+        "messages_list",
+        "List messages",
+        query=MessageQuery,
+        answer=MessageOut(many=True),
+        refuses=(400,),
     )
     def get(self, request: Request) -> Response:
         return self.page(ROWS.filter(**self.query(MessageQuery)), MessageOut)
@@ -75,7 +90,9 @@ class Messages(Endpoint):
         asked: dict[str, Any] = self.body(NewMessage)
         key = asked.pop("type", "")
         asked["tags"] = slugs(asked["tags"])
-        made = create_message(notification_type=type_of(key) if key else None, **asked, by=self.by, now=self.now)
+        made = create_message(
+            notification_type=type_of(key) if key else None, **asked, by=self.by, now=self.now
+        )
         return Response(MessageOut(made).data, status=201)
 
 

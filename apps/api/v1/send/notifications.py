@@ -15,7 +15,13 @@ from apps.api.v1.audience.followers import SOURCE, FollowerIn
 from apps.api.v1.audience.people import find_or_add
 from apps.api.v1.audience.tags import slugs, words_field
 from apps.api.v1.content.templates import type_of
-from apps.api.v1.send.deliveries import BalanceOut, BehindQuery, DeliveryOut, EngagementOut, RetriedOut
+from apps.api.v1.send.deliveries import (
+    BalanceOut,
+    BehindQuery,
+    DeliveryOut,
+    EngagementOut,
+    RetriedOut,
+)
 from apps.campaigns.audience import audience
 from apps.campaigns.models import Run
 from apps.content.models import Version, VersionState
@@ -28,7 +34,8 @@ from apps.notifications.models import LANES, Notification, NotificationState
 from apps.notifications.notify import Priority, notify
 from apps.notifications.reports.balance import balance, deliveries_behind
 
-MOST_NAMED, MOST_TAGGED = 1000, 10_000
+MOST_NAMED = 1000
+MOST_TAGGED = 10_000
 ROWS = Notification.objects.select_related("notification_type", "version__template")
 
 
@@ -63,7 +70,9 @@ class NotificationDetail(NotificationOut):
 
 
 class Person(FollowerIn):
-    """A known follower by `id` or `external_id`, or a person by address, who is added when unknown."""
+    """A known follower by `id` or `external_id`, or a person by address,
+    who is added when unknown.
+    """
 
     id = serializers.UUIDField(required=False)
     subscribed = serializers.BooleanField(
@@ -75,30 +84,46 @@ class Person(FollowerIn):
 
 class NotifyIn(Strict):
     type = serializers.CharField(max_length=60, help_text="Key of a notification type.")
-    recipients = serializers.ListField(child=Person(), required=False, default=list, max_length=MOST_NAMED)
-    tags = words_field(required=False, default=list, max_length=50, help_text="Everybody who has one of these.")
+    recipients = serializers.ListField(
+        child=Person(), required=False, default=list, max_length=MOST_NAMED
+    )
+    tags = words_field(
+        required=False, default=list, max_length=50, help_text="Everybody who has one of these."
+    )
     data = serializers.DictField(required=False, help_text="Values for the template's variables.")
     segment = serializers.UUIDField(required=False, help_text="Everybody in it at this moment.")
-    channels = serializers.ListField(child=serializers.CharField(), required=False, allow_empty=False)
+    channels = serializers.ListField(
+        child=serializers.CharField(), required=False, allow_empty=False
+    )
     template = serializers.CharField(
-        required=False, max_length=80, help_text="Key of a published template; else the one that speaks for the type."
+        required=False,
+        max_length=80,
+        help_text="Key of a published template; else the one that speaks for the type.",
     )
     send_at = serializers.DateTimeField(required=False, default_timezone=dt.UTC)
     expires_at = serializers.DateTimeField(
-        required=False, default_timezone=dt.UTC, help_text="Else at the end of the type's lifetime, if it has one."
+        required=False,
+        default_timezone=dt.UTC,
+        help_text="Else at the end of the type's lifetime, if it has one.",
     )
     priority = serializers.ChoiceField(
         list(Priority), required=False, default=Priority.NORMAL.value, help_text="`high` goes before campaigns, "
         "`low` among them; `normal` as the type's category says. A critical type is always first.",
     )  # fmt: skip
     throttle_key = serializers.CharField(
-        required=False, max_length=120, help_text="What the type's throttle counts apart, such as an order's number."
+        required=False,
+        max_length=120,
+        help_text="What the type's throttle counts apart, such as an order's number.",
     )
     tracked = serializers.BooleanField(
-        required=False, default=False, help_text="Count opens and clicks of its mails, of those who allow it."
+        required=False,
+        default=False,
+        help_text="Count opens and clicks of its mails, of those who allow it.",
     )
     dedup_key = serializers.CharField(
-        required=False, max_length=255, help_text="The same key for the same type again answers with the first one."
+        required=False,
+        max_length=255,
+        help_text="The same key for the same type again answers with the first one.",
     )
 
 
@@ -118,14 +143,18 @@ class Notify(Endpoint):
         "those who must not get it are skipped with the reason.",
     )  # fmt: skip
     def post(self, request: Request) -> Response:
-        asked, now = self.body(NotifyIn), self.now
+        asked = self.body(NotifyIn)
+        now = self.now
         kind = type_of(asked.pop("type"))
         version = _version(asked.pop("template", ""))
         crowd = _crowd(asked.pop("tags"), asked.pop("segment", None))
         with transaction.atomic():  # people who are added stay only if the notification is taken
             people = find_or_add(asked.pop("recipients"), source=SOURCE, by=self.by, now=now)
             named = {follower.pk for follower, _ in people}
-            everyone = [*people, *((follower, {}) for follower in crowd if follower.pk not in named)]
+            everyone = [
+                *people,
+                *((follower, {}) for follower in crowd if follower.pk not in named),
+            ]
             made = notify(
                 notification_type=kind,
                 recipients=everyone,
@@ -158,7 +187,9 @@ def _crowd(words: list[str], segment: uuid.UUID | None) -> list[Follower]:
     """Who has one of the tags or is in the segment."""
     if not words and segment is None:
         return []
-    chosen = {"tags": slugs(words)} if words else {}
+    chosen = {}
+    if words:
+        chosen = {"tags": slugs(words)}
     if segment is not None:
         try:
             chosen |= audience.validate({"segments": [str(segment)]})
@@ -166,9 +197,15 @@ def _crowd(words: list[str], segment: uuid.UUID | None) -> list[Follower]:
             raise serializers.ValidationError({"segment": [str(error)]}) from error
     found = list(audience.followers_of(chosen)[: MOST_TAGGED + 1])
     if len(found) > MOST_TAGGED:
-        field = "tags" if words else "segment"
+        field = "segment"
+        if words:
+            field = "tags"
         raise serializers.ValidationError(
-            {field: [f"More than {MOST_TAGGED:,} followers are meant. Send them a campaign instead."]}
+            {
+                field: [
+                    f"More than {MOST_TAGGED:,} followers are meant. Send them a campaign instead."
+                ]
+            }
         )
     return found
 
@@ -189,7 +226,9 @@ class Notifications(Endpoint):
     )  # fmt: skip
     def get(self, request: Request) -> Response:
         asked = self.query(StateQuery)
-        rows = ROWS.filter(notification_type=type_of(asked.pop("type"))) if "type" in asked else ROWS
+        rows = ROWS
+        if "type" in asked:
+            rows = ROWS.filter(notification_type=type_of(asked.pop("type")))
         return self.page(rows.filter(**asked), NotificationOut)
 
 
@@ -198,24 +237,36 @@ class OneNotification(Endpoint):
 
     scopes = {"GET": Scope.NOTIFICATIONS_READ}
 
-    @described("Notifications", "notifications_get", "Get a notification", answer=NotificationDetail, refuses=(404,))
+    @described(
+        "Notifications",
+        "notifications_get",
+        "Get a notification",
+        answer=NotificationDetail,
+        refuses=(404,),
+    )
     def get(self, request: Request, id: uuid.UUID) -> Response:
         return Response(NotificationDetail(one(ROWS, uid=id)).data)
 
 
 def _steered(id: uuid.UUID) -> Notification:
-    """The notification, unless it is a campaign's run: that has a state of its own, and the two must not disagree."""
+    """The notification, unless it is a campaign's run: that has a state of its own,
+    and the two must not disagree.
+    """
     notification = one(ROWS, uid=id)
     if run := Run.objects.filter(notification=notification).select_related("campaign").first():
         uid = run.campaign.uid
-        raise control.WrongState(f"This is a run of the campaign {uid}. Pause, resume or cancel that campaign.")
+        raise control.WrongState(
+            f"This is a run of the campaign {uid}. Pause, resume or cancel that campaign."
+        )
     return notification
 
 
 class CancelledOut(serializers.Serializer[Any]):
     cancelled = serializers.IntegerField()
     handed_off = serializers.IntegerField(help_text="Gone already.")
-    in_flight = serializers.IntegerField(help_text="Being handed over at this moment; can go either way.")
+    in_flight = serializers.IntegerField(
+        help_text="Being handed over at this moment; can go either way."
+    )
     total = serializers.IntegerField()
 
 
@@ -234,7 +285,9 @@ class CancelNotification(Endpoint):
 
 
 class RetractedOut(CancelledOut):
-    removed = serializers.IntegerField(help_text="In-app messages taken out of inboxes; among those handed off.")
+    removed = serializers.IntegerField(
+        help_text="In-app messages taken out of inboxes; among those handed off."
+    )
 
 
 class RetractNotification(Endpoint):

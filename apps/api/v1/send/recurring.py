@@ -1,4 +1,6 @@
-"""Recurring notifications: sent again and again, by the site's, a named or each follower's own clock."""
+"""Recurring notifications: sent again and again, by the site's,
+a named or each follower's own clock.
+"""
 
 import datetime as dt
 import uuid
@@ -42,7 +44,9 @@ class RecurringOut(serializers.Serializer[Recurring]):
     starts_at = serializers.DateTimeField(allow_null=True)
     ends_at = serializers.DateTimeField(allow_null=True)
     active = serializers.BooleanField()
-    next_at = serializers.SerializerMethodField(help_text="By the first clock that strikes; null: paused or over.")
+    next_at = serializers.SerializerMethodField(
+        help_text="By the first clock that strikes; null: paused or over."
+    )
     created_at = serializers.DateTimeField()
     updated_at = serializers.DateTimeField()
 
@@ -51,7 +55,9 @@ class RecurringOut(serializers.Serializer[Recurring]):
 
 
 class RecurringDetail(RecurringOut):
-    coming = serializers.SerializerMethodField(help_text="The next five times in the site's or the named zone.")
+    coming = serializers.SerializerMethodField(
+        help_text="The next five times in the site's or the named zone."
+    )
 
     def get_coming(self, row: Recurring) -> list[dt.datetime]:
         return edit.coming(row, after=dt.datetime.now(dt.UTC))
@@ -63,17 +69,31 @@ class RecurringIn(Strict):
     audience = serializers.DictField(help_text=AUDIENCE)
     cadence = serializers.DictField(help_text=CADENCE)
     template = serializers.CharField(
-        required=False, allow_null=True, max_length=80, help_text="Key; else the one that speaks for the type."
+        required=False,
+        allow_null=True,
+        max_length=80,
+        help_text="Key; else the one that speaks for the type.",
     )
-    channels = serializers.ListField(child=serializers.CharField(), required=False, help_text="[]: the type's.")
+    channels = serializers.ListField(
+        child=serializers.CharField(), required=False, help_text="[]: the type's."
+    )
     data = serializers.DictField(required=False, help_text="Values for the template's variables.")
-    zone_mode = serializers.ChoiceField(ZoneMode.choices, required=False, help_text="Whose clock it goes by.")
-    zone = serializers.CharField(required=False, allow_blank=True, max_length=64, help_text="Of the mode `named`.")
+    zone_mode = serializers.ChoiceField(
+        ZoneMode.choices, required=False, help_text="Whose clock it goes by."
+    )
+    zone = serializers.CharField(
+        required=False, allow_blank=True, max_length=64, help_text="Of the mode `named`."
+    )
     missed = serializers.ChoiceField(
-        Missed.choices, required=False, help_text="A time at which nobody was at work: skip it, or send once when back."
+        Missed.choices,
+        required=False,
+        help_text="A time at which nobody was at work: skip it, or send once when back.",
     )
     tolerance = serializers.IntegerField(
-        required=False, min_value=0, max_value=edit.LONGEST_TOLERANCE, help_text="Up to so late it is in time."
+        required=False,
+        min_value=0,
+        max_value=edit.LONGEST_TOLERANCE,
+        help_text="Up to so late it is in time.",
     )
     starts_at = serializers.DateTimeField(required=False, allow_null=True, default_timezone=dt.UTC)
     ends_at = serializers.DateTimeField(required=False, allow_null=True, default_timezone=dt.UTC)
@@ -92,7 +112,11 @@ class AllRecurring(Endpoint):
     scopes = {"GET": Scope.CAMPAIGNS_READ, "POST": Scope.CAMPAIGNS_SEND}
 
     @described(
-        "Recurring", "recurring_list", "List recurring notifications", answer=RecurringOut(many=True), refuses=(400,)
+        "Recurring",
+        "recurring_list",
+        "List recurring notifications",
+        answer=RecurringOut(many=True),
+        refuses=(400,),
     )
     def get(self, request: Request) -> Response:
         self.query()
@@ -103,16 +127,28 @@ class AllRecurring(Endpoint):
         status=201, refuses=(400, 409), details="Active at once; the first time is the next one of its cadence.",
     )  # fmt: skip
     def post(self, request: Request) -> Response:
-        made = edit.make_recurring(values=RecurringValues(**self.body(RecurringIn)), by=self.by, now=self.now)
+        made = edit.make_recurring(
+            values=RecurringValues(**self.body(RecurringIn)), by=self.by, now=self.now
+        )
         return Response(RecurringDetail(made).data, status=201)
 
 
 class OneRecurring(Endpoint):
     """One recurring notification."""
 
-    scopes = {"GET": Scope.CAMPAIGNS_READ, "PATCH": Scope.CAMPAIGNS_SEND, "DELETE": Scope.CAMPAIGNS_SEND}
+    scopes = {
+        "GET": Scope.CAMPAIGNS_READ,
+        "PATCH": Scope.CAMPAIGNS_SEND,
+        "DELETE": Scope.CAMPAIGNS_SEND,
+    }
 
-    @described("Recurring", "recurring_get", "Get a recurring notification", answer=RecurringDetail, refuses=(404,))
+    @described(
+        "Recurring",
+        "recurring_get",
+        "Get a recurring notification",
+        answer=RecurringDetail,
+        refuses=(404,),
+    )
     def get(self, request: Request, id: uuid.UUID) -> Response:
         return Response(RecurringDetail(one(ROWS, uid=id)).data)
 
@@ -185,13 +221,19 @@ class Occurrences(Endpoint):
 
 class CadenceIn(Strict):
     cadence = serializers.DictField(help_text=CADENCE)
-    zone = serializers.CharField(required=False, default="", max_length=64, help_text="Else the site's.")
-    after = serializers.DateTimeField(required=False, default_timezone=dt.UTC, help_text="Else now.")
+    zone = serializers.CharField(
+        required=False, default="", max_length=64, help_text="Else the site's."
+    )
+    after = serializers.DateTimeField(
+        required=False, default_timezone=dt.UTC, help_text="Else now."
+    )
 
 
 class CadenceOut(serializers.Serializer[Any]):
     sentence = serializers.CharField()
-    coming = serializers.ListField(child=serializers.DateTimeField(), help_text="The next five times.")
+    coming = serializers.ListField(
+        child=serializers.DateTimeField(), help_text="The next five times."
+    )
 
 
 class PreviewCadence(Endpoint):
@@ -207,11 +249,18 @@ class PreviewCadence(Endpoint):
         asked = self.body(CadenceIn)
         cadence = recurrence.parse(asked["cadence"])
         try:
-            zone = wallclock.zone(asked["zone"]).key if asked["zone"] else edit.known_zone("")
+            if asked["zone"]:
+                zone = wallclock.zone(asked["zone"]).key
+            else:
+                zone = edit.known_zone("")
         except wallclock.UnknownZone as error:
             raise serializers.ValidationError({"zone": [str(error)]}) from error
         after = asked.get("after") or self.now
         if abs(after.year - self.now.year) > edit.FARTHEST_YEARS:
-            raise serializers.ValidationError({"after": [f"Choose a time within {edit.FARTHEST_YEARS} years."]})
+            raise serializers.ValidationError(
+                {"after": [f"Choose a time within {edit.FARTHEST_YEARS} years."]}
+            )
         coming = recurrence.coming(cadence, zone=zone, after=after, count=5)
-        return Response(CadenceOut({"sentence": recurrence.sentence(cadence), "coming": coming}).data)
+        return Response(
+            CadenceOut({"sentence": recurrence.sentence(cadence), "coming": coming}).data
+        )

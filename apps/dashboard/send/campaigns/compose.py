@@ -1,4 +1,6 @@
-"""Composing: four steps, each at its own address and each saved by itself, so that work is never lost."""
+"""Composing: four steps, each at its own address and each saved by itself,
+so that work is never lost.
+"""
 
 import datetime as dt
 from typing import Any
@@ -15,19 +17,37 @@ from django.views.decorators.http import require_safe
 from apps.accounts.actors import staff_actor
 from apps.accounts.permissions import Capability, requires
 from apps.campaigns.audience import audience as audiences
-from apps.campaigns.compose import BadCampaign, StaleEdit, WrongState, change_campaign, create_campaign, planned_moment
+from apps.campaigns.compose import (
+    BadCampaign,
+    StaleEdit,
+    WrongState,
+    change_campaign,
+    create_campaign,
+    planned_moment,
+)
 from apps.campaigns.models import Campaign, CampaignState
 from apps.campaigns.readiness import current_version
 from apps.campaigns.review import review
 from apps.content import lint
 from apps.dashboard.administer.channels import hold_ups
-from apps.dashboard.send.campaigns.forms import AudienceForm, ContentForms, ScheduleForm, StartForm, TestForm
+from apps.dashboard.send.campaigns.forms import (
+    AudienceForm,
+    ContentForms,
+    ScheduleForm,
+    StartForm,
+    TestForm,
+)
 from apps.dashboard.send.campaigns.preview import channels_and_languages, send_a_test
 from apps.dashboard.shell.forms import add_refusal, whole_number, zone_names
 from apps.followers.models import Address, AddressState, NotificationType
 from apps.lib import wallclock
 
-STEPS = (("content", "Content"), ("audience", "Audience"), ("schedule", "Schedule"), ("review", "Review"))
+STEPS = (
+    ("content", "Content"),
+    ("audience", "Audience"),
+    ("schedule", "Schedule"),
+    ("review", "Review"),
+)
 
 
 @requires(Capability.EDIT)
@@ -43,12 +63,16 @@ def add(request: HttpRequest) -> HttpResponse:
     form = StartForm(request.POST or None, initial=initial)
     if request.method == "POST" and form.is_valid():
         try:
-            campaign = create_campaign(**form.cleaned_data, by=staff_actor(request), now=timezone.now())
+            campaign = create_campaign(
+                **form.cleaned_data, by=staff_actor(request), now=timezone.now()
+            )
         except BadCampaign as error:
             add_refusal(form, error)
         else:
             return redirect("dashboard:campaign-content", campaign.uid)
-    return render(request, "dashboard/send/campaigns/add.html", {"form": form, "no_types": first is None})
+    return render(
+        request, "dashboard/send/campaigns/add.html", {"form": form, "no_types": first is None}
+    )
 
 
 @requires(Capability.EDIT)
@@ -91,7 +115,8 @@ def audience(request: HttpRequest, uid: UUID) -> HttpResponse:
     if campaign.state != CampaignState.DRAFT:
         return _not_a_draft(request, campaign)
     form = AudienceForm(campaign.audience, request.POST or None)
-    go, stale = request.POST.get("go", "save"), False
+    go = request.POST.get("go", "save")
+    stale = False
     chosen = campaign.audience
     if request.method == "POST" and form.is_valid():
         chosen = form.audience()
@@ -104,13 +129,22 @@ def audience(request: HttpRequest, uid: UUID) -> HttpResponse:
                 form.add_error(None, str(error))
             else:
                 return _onwards(campaign, "audience", go)
-    count, problem = None, ""
+    count = None
+    problem = ""
     try:
         valid = audiences.validate(chosen)
-        count = None if form.errors or audiences.is_empty(valid) else audiences.count(valid)
+        if form.errors or audiences.is_empty(valid):
+            count = None
+        else:
+            count = audiences.count(valid)
     except audiences.BadAudience as error:
         problem = str(error)
-    return _step(request, campaign, "audience", {"form": form, "count": count, "problem": problem, "stale": stale})
+    return _step(
+        request,
+        campaign,
+        "audience",
+        {"form": form, "count": count, "problem": problem, "stale": stale},
+    )
 
 
 @requires(Capability.EDIT)
@@ -123,8 +157,16 @@ def schedule(request: HttpRequest, uid: UUID) -> HttpResponse:
     initial |= {"wall": _shown(campaign.wall)}
     if campaign.expires_at:
         initial["expires"] = _shown(campaign.expires_at.astimezone(wallclock.zone(zone or "UTC")))
-    initial["pace"] = "rate" if campaign.rate else "spread" if campaign.spread else "fast"
-    initial |= {"rate": campaign.rate, "hours": campaign.spread and round(campaign.spread / 3600, 4)}
+    if campaign.rate:
+        initial["pace"] = "rate"
+    elif campaign.spread:
+        initial["pace"] = "spread"
+    else:
+        initial["pace"] = "fast"
+    initial |= {
+        "rate": campaign.rate,
+        "hours": campaign.spread and round(campaign.spread / 3600, 4),
+    }
     form = ScheduleForm(request.POST or None, initial=initial)
     stale = False
     if request.method == "POST" and form.is_valid():
@@ -136,7 +178,9 @@ def schedule(request: HttpRequest, uid: UUID) -> HttpResponse:
             add_refusal(form, error)
         else:
             return _onwards(campaign, "schedule", request.POST.get("go", "save"))
-    return _step(request, campaign, "schedule", {"form": form, "zones": zone_names(), "stale": stale})
+    return _step(
+        request, campaign, "schedule", {"form": form, "zones": zone_names(), "stale": stale}
+    )
 
 
 @requires(Capability.VIEW)
@@ -162,7 +206,8 @@ def last_look(request: HttpRequest, uid: UUID) -> HttpResponse:
         "time_problem": time_problem,
         "version": version,
         "hold_ups": hold_ups(
-            (each.channel for each in result.channels if each.will_get), devices=_devices(campaign, now)
+            (each.channel for each in result.channels if each.will_get),
+            devices=_devices(campaign, now),
         ),
     }
     return _step(request, campaign, "review", values)
@@ -174,42 +219,63 @@ def _devices(campaign: Campaign, now: dt.datetime) -> QuerySet[Address]:
         people = audiences.followers_of(audiences.validate(campaign.audience), now=now)
     except audiences.BadAudience:  # said among the problems
         return Address.objects.none()
-    return Address.objects.filter(state=AddressState.ACTIVE, follower__in=people.order_by().values("pk"))
+    return Address.objects.filter(
+        state=AddressState.ACTIVE, follower__in=people.order_by().values("pk")
+    )
 
 
 # ------------------------------------------------------------------ what the steps share
 def _campaign(uid: UUID) -> Campaign:
-    return get_object_or_404(Campaign.objects.select_related("notification_type", "template"), uid=uid)
+    return get_object_or_404(
+        Campaign.objects.select_related("notification_type", "template"), uid=uid
+    )
 
 
 def _change(request: HttpRequest, campaign: Campaign, **changes: Any) -> None:
     revision = whole_number(request.POST.get("revision", ""))
-    change_campaign(campaign=campaign, revision=revision, by=staff_actor(request), now=timezone.now(), **changes)
+    change_campaign(
+        campaign=campaign, revision=revision, by=staff_actor(request), now=timezone.now(), **changes
+    )
 
 
 def _onwards(campaign: Campaign, step: str, go: str) -> HttpResponse:
     names = [name for name, _ in STEPS]
-    target = names[names.index(step) + 1] if go == "next" else step
-    suffix = "" if go == "next" else "?saved=1"
+    target = step
+    if go == "next":
+        target = names[names.index(step) + 1]
+    suffix = "?saved=1"
+    if go == "next":
+        suffix = ""
     return redirect(reverse(f"dashboard:campaign-{target}", args=[campaign.uid]) + suffix)
 
 
 def _not_a_draft(request: HttpRequest, campaign: Campaign) -> HttpResponse:
     if campaign.state == CampaignState.SCHEDULED:
-        messages.warning(request, "This campaign is scheduled. Take it off the schedule to change it.")
+        messages.warning(
+            request, "This campaign is scheduled. Take it off the schedule to change it."
+        )
     return redirect("dashboard:campaign", campaign.uid)
 
 
-def _step(request: HttpRequest, campaign: Campaign, step: str, values: dict[str, Any]) -> HttpResponse:
-    steps = [(name, label, reverse(f"dashboard:campaign-{name}", args=[campaign.uid])) for name, label in STEPS]
+def _step(
+    request: HttpRequest, campaign: Campaign, step: str, values: dict[str, Any]
+) -> HttpResponse:
+    steps = [
+        (name, label, reverse(f"dashboard:campaign-{name}", args=[campaign.uid]))
+        for name, label in STEPS
+    ]
     labels = [label for _, label in STEPS]
     values |= {"campaign": campaign, "step": step, "steps": steps, "saved": "saved" in request.GET}
-    values["next_label"] = dict(zip([name for name, _ in STEPS], labels[1:], strict=False)).get(step)
+    values["next_label"] = dict(zip([name for name, _ in STEPS], labels[1:], strict=False)).get(
+        step
+    )
     return render(request, f"dashboard/send/campaigns/{step}.html", values)
 
 
 def _shown(moment: Any) -> str:
-    return f"{moment:%Y-%m-%dT%H:%M}" if moment else ""
+    if moment:
+        return f"{moment:%Y-%m-%dT%H:%M}"
+    return ""
 
 
 urlpatterns = [

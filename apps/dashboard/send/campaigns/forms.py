@@ -1,4 +1,7 @@
-"""The forms of the compose steps. They check what was typed; compose.py and lifecycle.py decide and store."""
+"""The forms of the compose steps.
+
+They check what was typed; compose.py and lifecycle.py decide and store.
+"""
 
 import datetime as dt
 from typing import Any
@@ -37,9 +40,13 @@ class BasicsForm(forms.Form):
     def clean(self) -> dict[str, Any]:
         values = super().clean() or {}
         kind = values.get("notification_type")
-        if kind and (other := [each for each in values.get("channels", []) if each not in kind.channels]):
+        if kind and (
+            other := [each for each in values.get("channels", []) if each not in kind.channels]
+        ):
             labels = ", ".join(str(Channel(each).label) for each in other)
-            self.add_error("channels", f"“{kind.name}” is not offered by {labels}. Choose other channels.")
+            self.add_error(
+                "channels", f"“{kind.name}” is not offered by {labels}. Choose other channels."
+            )
         return values
 
 
@@ -65,8 +72,12 @@ class StartForm(BasicsForm):
 
 def lines(value: Any) -> str:
     """A list of plain words one per line; anything else as JSON."""
-    plain = isinstance(value, list) and all(isinstance(each, str) and each.splitlines() == [each] for each in value)
-    return "\n".join(value) if plain and not (value and value[0].startswith("[")) else shown(value)
+    plain = isinstance(value, list) and all(
+        isinstance(each, str) and each.splitlines() == [each] for each in value
+    )
+    if plain and not (value and value[0].startswith("[")):
+        return "\n".join(value)
+    return shown(value)
 
 
 class ValuesForm(forms.Form):
@@ -75,7 +86,8 @@ class ValuesForm(forms.Form):
     def __init__(self, version: Version, campaign: Campaign, data: Any = None) -> None:
         super().__init__(data, prefix="value")
         for row in version.variables:
-            name, is_list = row["name"], row["type"] == "list"
+            name = row["name"]
+            is_list = row["type"] == "list"
             hint = [
                 row.get("description", ""),
                 {"string": "", "list": "One per line."}.get(row["type"], f"A {row['type']}."),
@@ -86,7 +98,9 @@ class ValuesForm(forms.Form):
                 required=False,
                 label=f"{name}{'' if row.get('required') else ' (optional)'}",
                 help_text=" ".join(filter(None, hint)),
-                initial=lines(campaign.data.get(name)) if is_list else shown(campaign.data.get(name)),
+                initial=lines(campaign.data.get(name))
+                if is_list
+                else shown(campaign.data.get(name)),
                 widget=forms.Textarea({"rows": 3}) if is_list else None,
             )
         self.kinds = {row["name"]: row["type"] for row in version.variables}
@@ -109,12 +123,19 @@ class ValuesForm(forms.Form):
 
 
 class ContentForms:
-    """Everything of the first step in one page: basics, words by language, variables and their values."""
+    """Everything of the first step in one page: basics, words by language,
+    variables and their values.
+    """
 
     def __init__(self, campaign: Campaign, version: Version, data: Any = None) -> None:
-        self.campaign, self.version = campaign, version
+        self.campaign = campaign
+        self.version = version
         kind = campaign.notification_type
-        basics = {"name": campaign.name, "notification_type": kind.key, "channels": campaign.channels}
+        basics = {
+            "name": campaign.name,
+            "notification_type": kind.key,
+            "channels": campaign.channels,
+        }
         self.basics = DetailsForm(data, initial=basics | {"tracking": campaign.tracking})
         self.editor = Editor(version, data)
         self.values = ValuesForm(version, campaign, data)
@@ -126,7 +147,9 @@ class ContentForms:
         return {**self.basics.cleaned_data, "data": self.values.data_given()}
 
     def words(self) -> dict[str, Any]:
-        """What `change_campaign` takes; empty when the words are as they were, so that no needless draft is made."""
+        """What `change_campaign` takes; empty when the words are as they were,
+        so that no needless draft is made.
+        """
         typed = self.editor.draft.cleaned_data
         wanted = {
             "translations": self.editor.words(),
@@ -141,16 +164,21 @@ class ContentForms:
             "layout": version.layout,
             "default_language": version.default_language,
         }
-        return {} if wanted == saved else wanted
+        if wanted == saved:
+            return {}
+        return wanted
 
 
 class PeopleField(forms.CharField):
-    """Single followers, one per line, by e-mail, phone, external id or id; cleaned into their public ids."""
+    """Single followers, one per line, by e-mail, phone, external id or id;
+    cleaned into their public ids.
+    """
 
     widget = forms.Textarea({"rows": 3, "placeholder": "anna@example.com"})
 
     def clean(self, value: Any) -> list[str]:
-        found, unknown = [], []
+        found = []
+        unknown = []
         for line in filter(None, (line.strip() for line in super().clean(value).splitlines())):
             follower = find_one(line)
             if follower is None:
@@ -171,12 +199,18 @@ class PeopleField(forms.CharField):
 
 
 class AudienceForm(forms.Form):
-    everyone = forms.BooleanField(required=False, help_text="All followers, whatever is chosen below.")
+    everyone = forms.BooleanField(
+        required=False, help_text="All followers, whatever is chosen below."
+    )
     tags = forms.MultipleChoiceField(required=False, widget=forms.CheckboxSelectMultiple)
     segments = forms.MultipleChoiceField(required=False, widget=forms.CheckboxSelectMultiple)
     followers = PeopleField(required=False, label="Single people")
-    exclude_tags = forms.MultipleChoiceField(required=False, widget=forms.CheckboxSelectMultiple, label="Tags")
-    exclude_segments = forms.MultipleChoiceField(required=False, widget=forms.CheckboxSelectMultiple, label="Segments")
+    exclude_tags = forms.MultipleChoiceField(
+        required=False, widget=forms.CheckboxSelectMultiple, label="Tags"
+    )
+    exclude_segments = forms.MultipleChoiceField(
+        required=False, widget=forms.CheckboxSelectMultiple, label="Segments"
+    )
     exclude_followers = PeopleField(required=False, label="Single people")
 
     def __init__(self, audience: dict[str, Any], data: Any = None) -> None:
@@ -208,9 +242,13 @@ class WallField(forms.DateTimeField):
         if value in self.empty_values:
             return None
         try:
-            return dt.datetime.fromisoformat(str(value)).replace(tzinfo=None, second=0, microsecond=0)
+            return dt.datetime.fromisoformat(str(value)).replace(
+                tzinfo=None, second=0, microsecond=0
+            )
         except ValueError:
-            raise ValidationError("Write a date and a time, for example 2026-05-31 09:00.") from None
+            raise ValidationError(
+                "Write a date and a time, for example 2026-05-31 09:00."
+            ) from None
 
     def prepare_value(self, value: Any) -> Any:
         return value
@@ -218,7 +256,10 @@ class WallField(forms.DateTimeField):
 
 class ScheduleForm(forms.Form):
     when = forms.ChoiceField(
-        choices=[("now", "As soon as somebody presses Send on the next page"), ("later", "At a date and time")],
+        choices=[
+            ("now", "As soon as somebody presses Send on the next page"),
+            ("later", "At a date and time"),
+        ],
         widget=forms.RadioSelect,
     )
     wall = WallField(required=False, label="Date and time")
@@ -250,19 +291,32 @@ class ScheduleForm(forms.Form):
     def clean(self) -> dict[str, Any]:
         values = super().clean() or {}
         if values.get("when") == "now" and values.get("wall"):
-            self.add_error("when", "You also wrote a time. Choose “At a date and time”, or empty the time.")
+            self.add_error(
+                "when", "You also wrote a time. Choose “At a date and time”, or empty the time."
+            )
         if values.get("when") == "later" and not values.get("wall") and "wall" not in self.errors:
             self.add_error("wall", "Choose a date and a time.")
-        if (values.get("wall") or values.get("expires")) and not values.get("zone") and "zone" not in self.errors:
+        if (
+            (values.get("wall") or values.get("expires"))
+            and not values.get("zone")
+            and "zone" not in self.errors
+        ):
             self.add_error("zone", "Choose a time zone, for example Europe/Berlin.")
-        for pace, name, missing in (("rate", "rate", "how many a second"), ("spread", "hours", "over how many hours")):
+        for pace, name, missing in (
+            ("rate", "rate", "how many a second"),
+            ("spread", "hours", "over how many hours"),
+        ):
             if values.get("pace") == pace and values.get(name) is None and name not in self.errors:
                 self.add_error(name, f"Write {missing}.")
             if values.get("pace") != pace and values.get(name) is not None:
-                self.add_error("pace", f"You also wrote {missing}. Choose that, or empty the field.")
+                self.add_error(
+                    "pace", f"You also wrote {missing}. Choose that, or empty the field."
+                )
         if values.get("expires") and values.get("zone"):
             try:
-                values["expires_at"] = wallclock.to_instant(values["expires"], values["zone"]).instant
+                values["expires_at"] = wallclock.to_instant(
+                    values["expires"], values["zone"]
+                ).instant
             except (wallclock.MissingTime, wallclock.UnknownZone) as error:
                 self.add_error("expires", str(error))
         return values

@@ -1,4 +1,6 @@
-"""The list of campaigns, the page of one while it is under way and after, and what people may do to it."""
+"""The list of campaigns, the page of one while it is under way and after,
+and what people may do to it.
+"""
 
 from collections.abc import Callable
 from typing import Any
@@ -38,9 +40,13 @@ LIVE = (CampaignState.SENDING, CampaignState.PAUSED)
 @requires(Capability.VIEW)
 @require_safe
 def index(request: HttpRequest) -> HttpResponse:
-    state, text = request.GET.get("state", ""), request.GET.get("q", "").strip()
+    state = request.GET.get("state", "")
+    text = request.GET.get("q", "").strip()
     rows = Campaign.objects.select_related("notification_type")
-    rows = rows.filter(state=state) if state in CampaignState.values else rows.exclude(state=CampaignState.ARCHIVED)
+    if state in CampaignState.values:
+        rows = rows.filter(state=state)
+    else:
+        rows = rows.exclude(state=CampaignState.ARCHIVED)
     if text:
         rows = rows.filter(name__icontains=text)
     page = page_of(request, rows)
@@ -63,7 +69,10 @@ def _numbers(campaigns: list[Campaign]) -> dict[int, dict[str, int]]:
     for campaign, status, count in counted:
         numbers = found.setdefault(campaign, {"total": 0, "sent": 0})
         numbers["total"] += count
-        numbers["sent"] += count if status in DONE else 0
+        if status in DONE:
+            numbers["sent"] += count
+        else:
+            numbers["sent"] += 0
     return found
 
 
@@ -72,10 +81,14 @@ def _numbers(campaigns: list[Campaign]) -> dict[int, dict[str, int]]:
 def detail(request: HttpRequest, uid: UUID) -> HttpResponse:
     campaign = _campaign(uid)
     if campaign.state == CampaignState.DRAFT:
-        step = "content" if may(request.user, Capability.EDIT) else "review"
+        step = "review"
+        if may(request.user, Capability.EDIT):
+            step = "content"
         return redirect(f"dashboard:campaign-{step}", uid)
     if request.headers.get("HX-Request") and request.GET.get("state") != campaign.state:
-        return HttpResponse(headers={"HX-Refresh": "true"})  # other buttons and no more polling: a page of its own
+        return HttpResponse(
+            headers={"HX-Refresh": "true"}
+        )  # other buttons and no more polling: a page of its own
     values = {"campaign": campaign, **_progress(campaign)}
     if request.headers.get("HX-Request"):
         return render(request, "dashboard/send/campaigns/_progress.html", values)
@@ -90,7 +103,9 @@ def _progress(campaign: Campaign) -> dict[str, Any]:
     if run is None:
         return {"run": None, "live": campaign.state == CampaignState.SCHEDULED}
     sheet = balance(run.notification)
-    mailed = sheet.by_channel[Channel.EMAIL].sent if Channel.EMAIL in sheet.by_channel else 0
+    mailed = 0
+    if Channel.EMAIL in sheet.by_channel:
+        mailed = sheet.by_channel[Channel.EMAIL].sent
     settled = sheet.total - sheet.waiting
     return {
         "run": run,
@@ -104,13 +119,19 @@ def _progress(campaign: Campaign) -> dict[str, Any]:
         "settled": settled,
         "failed": sum(sheet.failed.values()),
         "skipped": sum(sheet.skipped.values()),
-        "hold_ups": hold_ups_of(run.notification, sheet) if campaign.state == CampaignState.SENDING else [],
-        "held_until": held_until(run.notification) if sheet.held and campaign.state == CampaignState.SENDING else None,
+        "hold_ups": hold_ups_of(run.notification, sheet)
+        if campaign.state == CampaignState.SENDING
+        else [],
+        "held_until": held_until(run.notification)
+        if sheet.held and campaign.state == CampaignState.SENDING
+        else None,
     }
 
 
 def _campaign(uid: UUID) -> Campaign:
-    return get_object_or_404(Campaign.objects.select_related("notification_type", "template", "created_by"), uid=uid)
+    return get_object_or_404(
+        Campaign.objects.select_related("notification_type", "template", "created_by"), uid=uid
+    )
 
 
 # ------------------------------------------------------------------ acts
@@ -121,8 +142,11 @@ def _send(request: HttpRequest, campaign: Campaign, stamp: Any) -> str:
 
 def _schedule(request: HttpRequest, campaign: Campaign, stamp: Any) -> str:
     if campaign.wall is None:
-        raise WrongState("This campaign has no time yet. Choose one in the schedule step, or send it now.")
-    wall, zone = campaign.wall, campaign.send_at_zone
+        raise WrongState(
+            "This campaign has no time yet. Choose one in the schedule step, or send it now."
+        )
+    wall = campaign.wall
+    zone = campaign.send_at_zone
     lifecycle.schedule(campaign=campaign, wall=wall, zone=zone, **stamp)
     return f"{campaign.name} leaves on {wall:%-d %B %Y at %H:%M} ({zone})."
 
@@ -134,9 +158,7 @@ def _unschedule(request: HttpRequest, campaign: Campaign, stamp: Any) -> str:
 
 def _pause(request: HttpRequest, campaign: Campaign, stamp: Any) -> str:
     counts = lifecycle.pause(campaign=campaign, **stamp)
-    return (
-        f"Paused. {counts['waiting']:,} of {counts['total']:,} wait; {counts['handed_off']:,} were already handed over."
-    )
+    return f"Paused. {counts['waiting']:,} of {counts['total']:,} wait; {counts['handed_off']:,} were already handed over."
 
 
 def _resume(request: HttpRequest, campaign: Campaign, stamp: Any) -> str:
@@ -149,12 +171,16 @@ def _cancel(request: HttpRequest, campaign: Campaign, stamp: Any) -> str:
     if not counts["total"]:
         return f"{campaign.name} was cancelled before anything was sent."
     text = f"Cancelled {counts['cancelled']:,} of {counts['total']:,}; {counts['handed_off']:,} already handed over."
-    return f"{text} {counts['in_flight']:,} are being handed over just now." if counts["in_flight"] else text
+    if counts["in_flight"]:
+        return f"{text} {counts['in_flight']:,} are being handed over just now."
+    return text
 
 
 def _retry(request: HttpRequest, campaign: Campaign, stamp: Any) -> str:
     number = lifecycle.retry_failed(campaign=campaign, **stamp)
-    return f"{number:,} failed messages are back in the queue." if number else "Nothing had failed."
+    if number:
+        return f"{number:,} failed messages are back in the queue."
+    return "Nothing had failed."
 
 
 def _archive(request: HttpRequest, campaign: Campaign, stamp: Any) -> str:
@@ -180,7 +206,9 @@ def act(request: HttpRequest, uid: UUID, verb: str) -> HttpResponse:
     """One press of a button: done, or refused with the reason; a second press finds it done."""
     needed, function = VERBS[verb]
     if not may(request.user, needed):
-        raise PermissionDenied(f"Your role ({request.user.get_role_display()}) does not include this.")
+        raise PermissionDenied(
+            f"Your role ({request.user.get_role_display()}) does not include this."
+        )
     campaign = _campaign(uid)
     stamp = {"by": staff_actor(request), "now": timezone.now()}
     try:
@@ -236,5 +264,8 @@ urlpatterns = [
     path("campaigns/<uuid:uid>/", detail, name="campaign"),
     path("campaigns/<uuid:uid>/copy/", copy, name="campaign-copy"),
     path("campaigns/<uuid:uid>/delete/", delete, name="campaign-delete"),
-    *(path(f"campaigns/<uuid:uid>/{verb}/", act, {"verb": verb}, name=f"campaign-{verb}") for verb in VERBS),
+    *(
+        path(f"campaigns/<uuid:uid>/{verb}/", act, {"verb": verb}, name=f"campaign-{verb}")
+        for verb in VERBS
+    ),
 ]

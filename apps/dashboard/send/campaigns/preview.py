@@ -1,4 +1,6 @@
-"""What a campaign looks like: rendered for a chosen follower, in a frame with rules of its own, and test mails."""
+"""What a campaign looks like: rendered for a chosen follower, in a frame with rules of its own,
+and test mails.
+"""
 
 from typing import Any
 from uuid import UUID
@@ -43,8 +45,13 @@ def channels_and_languages(campaign: Campaign, version: Version) -> dict[str, An
 @csp(MAIL_POLICY)
 def preview(request: HttpRequest, uid: UUID) -> HttpResponse:
     """GET shows what is saved; POST what is typed in the content step, without keeping it."""
-    campaign = get_object_or_404(Campaign.objects.select_related("notification_type", "template"), uid=uid)
-    asked = request.POST if request.method == "POST" else request.GET
+    campaign = get_object_or_404(
+        Campaign.objects.select_related("notification_type", "template"), uid=uid
+    )
+    if request.method == "POST":
+        asked = request.POST
+    else:
+        asked = request.GET
     if request.method == "POST" and may(request.user, Capability.EDIT):
         values = _as_typed(request, campaign, asked)
     else:
@@ -54,13 +61,19 @@ def preview(request: HttpRequest, uid: UUID) -> HttpResponse:
 
 def _as_typed(request: HttpRequest, campaign: Campaign, asked: Any) -> dict[str, Any]:
     version = current_version(campaign)
-    forms = ContentForms(campaign, version, request.POST) if version else None
+    forms = None
+    if version:
+        forms = ContentForms(campaign, version, request.POST)
     if forms is None or not forms.is_valid():
-        return {"problem": "Something in the form is not right yet; the preview follows once it is."}
+        return {
+            "problem": "Something in the form is not right yet; the preview follows once it is."
+        }
     with transaction.atomic():
         # rendering reads a stored draft: store this one, look at it, take it back
         if words := forms.words():
-            drafts.edit_draft(template=campaign.template, by=staff_actor(request), now=timezone.now(), **words)
+            drafts.edit_draft(
+                template=campaign.template, by=staff_actor(request), now=timezone.now(), **words
+            )
         values = _rendered(campaign, forms.values.data_given(), asked)
         transaction.set_rollback(True)
     return values
@@ -86,7 +99,11 @@ def _rendered(campaign: Campaign, data: dict[str, Any], asked: Any) -> dict[str,
         parts = notifications_preview.preview(**known, channel=channel).parts
     except RenderError as error:
         return {"problem": str(error)}
-    return {"channel": channel, "parts": parts, "cost": cost_of(parts) if channel == Channel.SMS else None}
+    return {
+        "channel": channel,
+        "parts": parts,
+        "cost": cost_of(parts) if channel == Channel.SMS else None,
+    }
 
 
 def send_a_test(request: HttpRequest, campaign: Campaign, *, to: str) -> None:

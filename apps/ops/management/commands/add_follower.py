@@ -22,9 +22,15 @@ class Command(BaseCommand):
         parser.add_argument("--external-id", default=None, help="the id in your own system")
         parser.add_argument("--language", default="", help="such as en, ru or pt-BR")
         parser.add_argument("--time-zone", default="", help="such as Europe/Berlin")
-        parser.add_argument("--tag", action="append", default=[], metavar="NAME", help="may be repeated")
-        parser.add_argument("--metadata", default="{}", metavar="JSON", help='such as \'{"plan": "pro"}\'')
-        parser.add_argument("--unsubscribed", action="store_true", help="keep the person, send nothing commercial")
+        parser.add_argument(
+            "--tag", action="append", default=[], metavar="NAME", help="may be repeated"
+        )
+        parser.add_argument(
+            "--metadata", default="{}", metavar="JSON", help='such as \'{"plan": "pro"}\''
+        )
+        parser.add_argument(
+            "--unsubscribed", action="store_true", help="keep the person, send nothing commercial"
+        )
 
     def handle(self, **options: Any) -> None:
         if not any(options[name] for name in ("email", "phone", "name", "external_id")):
@@ -51,7 +57,12 @@ class Command(BaseCommand):
         except contacts.REFUSALS as error:
             raise CommandError(str(error)) from error
         out = console(options)
-        word = "subscribed" if follower.subscribed else "unsubscribed"
+        word = "unsubscribed"
+        if follower.subscribed:
+            word = "subscribed"
         out.print(
-            plain("Added ", "green"), plain(follower.label, "bold"), plain(f" ({word}), id {follower.uid}."), sep=""
+            plain("Added ", "green"),
+            plain(follower.label, "bold"),
+            plain(f" ({word}), id {follower.uid}."),
+            sep="",
         )

@@ -21,15 +21,32 @@ class Command(BaseCommand):
     help = "Make the CloudMind AI introduction from its stock template: a draft, to everyone or by tags."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("--language", choices=["ru", "en"], default="en", help="of the words, whoever reads them")
-        parser.add_argument("--tag", action="append", default=[], metavar="NAME", help="may be repeated: one is enough")
-        parser.add_argument("--type", default="", metavar="KEY", help="message type; else the first commercial one")
+        parser.add_argument(
+            "--language",
+            choices=["ru", "en"],
+            default="en",
+            help="of the words, whoever reads them",
+        )
+        parser.add_argument(
+            "--tag",
+            action="append",
+            default=[],
+            metavar="NAME",
+            help="may be repeated: one is enough",
+        )
+        parser.add_argument(
+            "--type", default="", metavar="KEY", help="message type; else the first commercial one"
+        )
 
     def handle(self, **options: Any) -> None:
         template = Template.objects.filter(key=KEY).first()
-        version = published_version(template) if template else None
+        version = None
+        if template:
+            version = published_version(template)
         if version is None:
-            raise CommandError("The stock templates are not installed yet. Run manage.py setup_site first.")
+            raise CommandError(
+                "The stock templates are not installed yet. Run manage.py setup_site first."
+            )
         words = version.translations.get(language=options["language"])
         tags = slugs_of(options["tag"])
         try:

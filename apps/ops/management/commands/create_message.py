@@ -19,10 +19,22 @@ class Command(BaseCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--subject", required=True)
         content = parser.add_mutually_exclusive_group(required=True)
-        content.add_argument("--content", help="HTML or plain text; {{ follower.name }} and the like are filled in")
-        content.add_argument("--file", metavar="PATH", help="a file with the content; - reads it from the input")
-        parser.add_argument("--tag", action="append", default=[], metavar="NAME", help="may be repeated: one is enough")
-        parser.add_argument("--type", default="", metavar="KEY", help="message type; else the first commercial one")
+        content.add_argument(
+            "--content", help="HTML or plain text; {{ follower.name }} and the like are filled in"
+        )
+        content.add_argument(
+            "--file", metavar="PATH", help="a file with the content; - reads it from the input"
+        )
+        parser.add_argument(
+            "--tag",
+            action="append",
+            default=[],
+            metavar="NAME",
+            help="may be repeated: one is enough",
+        )
+        parser.add_argument(
+            "--type", default="", metavar="KEY", help="message type; else the first commercial one"
+        )
 
     def handle(self, **options: Any) -> None:
         try:
@@ -41,6 +53,8 @@ class Command(BaseCommand):
 
 def _read(name: str) -> str:
     try:
-        return sys.stdin.read() if name == "-" else Path(name).read_text("utf-8-sig")
+        if name == "-":
+            return sys.stdin.read()
+        return Path(name).read_text("utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise CommandError(f"{name} can't be read as UTF-8 text: {error}.") from error

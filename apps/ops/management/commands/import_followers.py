@@ -31,19 +31,39 @@ class Command(BaseCommand):
             metavar="COLUMN=FIELD",
             help=f"may be repeated; usual headings are recognised. FIELD: {', '.join(imports.TARGETS)}, metadata.KEY",
         )
-        parser.add_argument("--tag", action="append", default=[], metavar="NAME", help="put on everybody in the file")
+        parser.add_argument(
+            "--tag",
+            action="append",
+            default=[],
+            metavar="NAME",
+            help="put on everybody in the file",
+        )
         parser.add_argument("--wording", default="", help="which consent text these people saw")
-        parser.add_argument("--keep-existing", action="store_true", help="add new people, leave known ones as they are")
-        parser.add_argument("--dry-run", action="store_true", help="say what would happen and change nothing")
-        parser.add_argument("--errors", type=Path, metavar="FILE", help="write the refused rows there as CSV")
+        parser.add_argument(
+            "--keep-existing",
+            action="store_true",
+            help="add new people, leave known ones as they are",
+        )
+        parser.add_argument(
+            "--dry-run", action="store_true", help="say what would happen and change nothing"
+        )
+        parser.add_argument(
+            "--errors", type=Path, metavar="FILE", help="write the refused rows there as CSV"
+        )
 
     def handle(self, **options: Any) -> None:
         out = console(options)
         by = command("import_followers")
-        chosen = {"tags": options["tag"], "wording": options["wording"], "update": not options["keep_existing"]}
+        chosen = {
+            "tags": options["tag"],
+            "wording": options["wording"],
+            "update": not options["keep_existing"],
+        }
         try:
             with options["file"].open("rb") as file:
-                job = imports.start_upload(file=file, file_name=options["file"].name, by=by, now=timezone.now())
+                job = imports.start_upload(
+                    file=file, file_name=options["file"].name, by=by, now=timezone.now()
+                )
         except (OSError, imports.BadFile) as error:
             said = error.strerror if isinstance(error, OSError) else error
             raise CommandError(f"{options['file']}: {said}") from error
@@ -54,14 +74,23 @@ class Command(BaseCommand):
                 _show_preview(out, imports.preview(job, mapping, 20, options=chosen))
                 imports.discard(job=job)
                 return
-            imports.start(job=job, mapping=mapping, options=chosen, by=by, now=timezone.now(), background=False)
+            imports.start(
+                job=job,
+                mapping=mapping,
+                options=chosen,
+                by=by,
+                now=timezone.now(),
+                background=False,
+            )
         except imports.BadMapping as error:
             imports.discard(job=job)
             raise CommandError(str(error)) from error
         job = _run(out, job)
         _show_result(out, job)
         if options["errors"] and job.refused:
-            options["errors"].write_text("".join(imports.problems_csv(job)), encoding="utf-8", newline="")
+            options["errors"].write_text(
+                "".join(imports.problems_csv(job)), encoding="utf-8", newline=""
+            )
             out.print(plain(f"The refused rows are in {options['errors']}."))
         if job.state == ImportState.FAILED:
             raise CommandError(job.error)
@@ -73,20 +102,28 @@ def _mapping(job: Import, pairs: list[str]) -> dict[str, str]:
     for pair in pairs:
         column, equals, field = pair.rpartition("=")
         if not equals:
-            raise imports.BadMapping(f"--map {pair!r} is not COLUMN=FIELD, such as --map E-Mail=email.")
+            raise imports.BadMapping(
+                f"--map {pair!r} is not COLUMN=FIELD, such as --map E-Mail=email."
+            )
         own[column.strip()] = field.strip()
-    return {column: field for column, field in job.mapping.items() if field not in own.values()} | own
+    return {
+        column: field for column, field in job.mapping.items() if field not in own.values()
+    } | own
 
 
 def _show_mapping(out: Console, job: Import, mapping: dict[str, str]) -> None:
     dialect = job.dialect
     out.print(
-        plain(f"{job.file_name}: {job.rows_total:,} rows, {dialect['encoding']}, delimiter {dialect['delimiter']!r}")
+        plain(
+            f"{job.file_name}: {job.rows_total:,} rows, {dialect['encoding']}, delimiter {dialect['delimiter']!r}"
+        )
     )
     table = Table("Column", "becomes", box=box.SIMPLE_HEAD, header_style="bold")
     for column in dialect["columns"]:
         field = mapping.get(column, "ignore")
-        table.add_row(plain(column), plain("left out", "dim") if field == "ignore" else plain(field, "cyan"))
+        table.add_row(
+            plain(column), plain("left out", "dim") if field == "ignore" else plain(field, "cyan")
+        )
     out.print(table)
 
 
@@ -95,17 +132,27 @@ def _show_preview(out: Console, preview: imports.Preview) -> None:
     shown = {row.line: row for row in [*preview.rows, *preview.problems]}
     for line, row in sorted(shown.items()):
         changes = "; ".join(
-            f"{name}: {before} → {after}" if before else f"{name}: {after}" for name, before, after in row.differences
+            f"{name}: {before} → {after}" if before else f"{name}: {after}"
+            for name, before, after in row.differences
         )
-        table.add_row(str(line), plain(row.action.value, _COLOURS[row.action]), plain(row.note or changes))
+        table.add_row(
+            str(line), plain(row.action.value, _COLOURS[row.action]), plain(row.note or changes)
+        )
     out.print(table)
     counts = ", ".join(f"{number:,} {name}" for name, number in preview.counts.items())
-    extent = "all" if preview.complete else "the first"
+    extent = "the first"
+    if preview.complete:
+        extent = "all"
     out.print(plain(f"Dry run of {extent} {preview.read:,} rows: {counts}. Nothing was changed."))
 
 
 def _run(out: Console, job: Import) -> Import:
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+    )
     with Progress(*columns, console=out) as progress:
         bar = progress.add_task("Importing", total=job.rows_total)
         try:
@@ -127,4 +174,6 @@ def _show_result(out: Console, job: Import) -> None:
     for problem in job.problems.all()[:10]:
         out.print(plain(f"Line {problem.line:,}: ", "red"), plain(problem.message), sep="")
     if job.refused > 10:
-        out.print(plain(f"... and {job.refused - 10:,} more; --errors FILE writes them all.", "dim"))
+        out.print(
+            plain(f"... and {job.refused - 10:,} more; --errors FILE writes them all.", "dim")
+        )

@@ -21,8 +21,9 @@ class Command(BaseCommand):
         parser.add_argument("lane", choices=[lane.value for lane in Lane])
 
     def handle(self, *args: Any, lane: str, **options: Any) -> None:
-        # Loaded once, before the processes that do the work are forked. A mail's links need the addresses of all pages,
-        # and those 320 modules: each sender took 0.7 s to load them while its first mail waited.
+        # Loaded once, before the processes that do the work are forked. A mail's links need the
+        # addresses of all pages, and those 320 modules: each sender took 0.7 s to load them while
+        # its first mail waited.
         providers()
         get_resolver().reverse_dict  # noqa: B018  # asked for what it loads
         try:

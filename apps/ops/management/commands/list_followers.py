@@ -17,13 +17,21 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         state = parser.add_mutually_exclusive_group()
-        state.add_argument("--subscribed", dest="subscribed", action="store_const", const=True, default=None)
+        state.add_argument(
+            "--subscribed", dest="subscribed", action="store_const", const=True, default=None
+        )
         state.add_argument("--unsubscribed", dest="subscribed", action="store_const", const=False)
         parser.add_argument(
-            "--tag", action="append", default=[], metavar="NAME", help="may be repeated: all are needed"
+            "--tag",
+            action="append",
+            default=[],
+            metavar="NAME",
+            help="may be repeated: all are needed",
         )
         parser.add_argument("--language", default="", help="such as pt (takes pt-BR with it)")
-        parser.add_argument("--search", default="", metavar="TEXT", help="in name, email, phone and external id")
+        parser.add_argument(
+            "--search", default="", metavar="TEXT", help="in name, email, phone and external id"
+        )
         parser.add_argument("--limit", type=int, default=50)
 
     def handle(self, **options: Any) -> None:
@@ -42,12 +50,16 @@ class Command(BaseCommand):
         out = console(options)
         if not rows:
             out.print(
-                "No followers match." if options["search"] or tags else "No followers yet: add_follower makes one."
+                "No followers match."
+                if options["search"] or tags
+                else "No followers yet: add_follower makes one."
             )
             return
         table = Table(box=box.SIMPLE_HEAD, header_style="bold")
         table.add_column("Name", overflow="fold")
-        table.add_column("Reached at", overflow="fold", ratio=1)  # the widest; all of it fits into 80 columns
+        table.add_column(
+            "Reached at", overflow="fold", ratio=1
+        )  # the widest; all of it fits into 80 columns
         for heading in ("Tags", "Lang", "Subscribed"):
             table.add_column(heading, overflow="fold")
         for follower in rows:

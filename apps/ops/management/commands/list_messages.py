@@ -14,7 +14,13 @@ from apps.lib.sql import keyset
 from apps.notifications.models import DeliveryStatus, Tally
 from apps.ops.terminal import console, moment, plain
 
-_COLOURS = {"sent": "green", "sending": "cyan", "scheduled": "cyan", "paused": "yellow", "cancelled": "red"}
+_COLOURS = {
+    "sent": "green",
+    "sending": "cyan",
+    "scheduled": "cyan",
+    "paused": "yellow",
+    "cancelled": "red",
+}
 _GONE = (DeliveryStatus.SENT, DeliveryStatus.DELIVERED)
 
 
@@ -31,9 +37,14 @@ class Command(BaseCommand):
         found = Campaign.objects.all()
         if options["status"]:
             found = found.filter(state=options["status"])
-        rows, out = keyset.page(found, size=options["limit"]).rows, console(options)
+        rows = keyset.page(found, size=options["limit"]).rows
+        out = console(options)
         if not rows:
-            out.print("No messages match." if options["status"] else "No messages yet: create_message makes one.")
+            out.print(
+                "No messages match."
+                if options["status"]
+                else "No messages yet: create_message makes one."
+            )
             return
         sent, all_ = _numbers(rows)
         table = Table(box=box.SIMPLE_HEAD, header_style="bold")
@@ -60,15 +71,24 @@ def _whom(audience: dict[str, Any]) -> str:
     for noun in ("segments", "followers"):
         if number := len(audience.get(noun, [])):
             parts.append(f"{number} {noun}" if number > 1 else f"1 {noun[:-1]}")
-    return "everyone" if audience.get("everyone") else ", ".join(parts) or "nobody yet"
+    if audience.get("everyone"):
+        return "everyone"
+    return ", ".join(parts) or "nobody yet"
 
 
 def _numbers(messages: list[Campaign]) -> tuple[Counter[int], Counter[int]]:
-    """(sent, all) messages by campaign, from the tallies; campaigns that never started are missing from `all`."""
+    """(sent, all) messages by campaign, from the tallies;
+    campaigns that never started are missing from `all`.
+    """
     sent: Counter[int] = Counter()
     all_: Counter[int] = Counter()
     tallies = Tally.objects.filter(notification__run__campaign__in=messages)
-    for campaign, status, count in tallies.values_list("notification__run__campaign", "status").annotate(Sum("count")):
+    for campaign, status, count in tallies.values_list(
+        "notification__run__campaign", "status"
+    ).annotate(Sum("count")):
         all_[campaign] += count
-        sent[campaign] += count if status in _GONE else 0
+        if status in _GONE:
+            sent[campaign] += count
+        else:
+            sent[campaign] += 0
     return sent, all_

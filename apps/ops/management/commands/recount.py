@@ -14,7 +14,12 @@ class Command(BaseCommand):
     help = "Counts a notification's deliveries anew and sets its numbers right. Nothing should ever need it."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("id", type=UUID, nargs="*", help="id of a notification, or of a campaign for all its runs")
+        parser.add_argument(
+            "id",
+            type=UUID,
+            nargs="*",
+            help="id of a notification, or of a campaign for all its runs",
+        )
         parser.add_argument("--all", action="store_true", help="every notification")
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -22,7 +27,9 @@ class Command(BaseCommand):
         if not options["all"]:
             if not options["id"]:
                 raise CommandError("Name the id of a notification or a campaign, or say --all.")
-            asked = asked.filter(uid__in=options["id"]) | asked.filter(run__campaign__uid__in=options["id"])
+            asked = asked.filter(uid__in=options["id"]) | asked.filter(
+                run__campaign__uid__in=options["id"]
+            )
         found = list(asked.distinct().values_list("pk", "uid"))
         if not found:
             raise CommandError("There is no such notification or campaign. Its page shows its id.")
@@ -30,6 +37,8 @@ class Command(BaseCommand):
         for pk, uid in found:
             for place, delta in sorted(tallies.rebuild(pk).items()):
                 wrong += 1
-                self.stdout.write(f"{uid}  {place.channel}  {place.status}  {place.reason or '-'}  {delta:+}")
+                self.stdout.write(
+                    f"{uid}  {place.channel}  {place.status}  {place.reason or '-'}  {delta:+}"
+                )
             tallies.finish_if_done(pk, now=timezone.now())
         self.stdout.write(f"{len(found)} counted, {wrong} numbers were wrong and are right now.")

@@ -14,7 +14,9 @@ SHOWN = 20  # rows named one by one
 
 
 class Command(BaseCommand):
-    help = "Encrypt everything anew with the first of FIELD_KEYS, so that the others can be removed."
+    help = (
+        "Encrypt everything anew with the first of FIELD_KEYS, so that the others can be removed."
+    )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--dry-run", action="store_true", help="only count; write nothing")
@@ -23,10 +25,16 @@ class Command(BaseCommand):
         dry_run = options["dry_run"]
         found = rotate_keys(by=SYSTEM, now=timezone.now(), dry_run=dry_run)
         for each in found:
-            verb = "to rewrite" if dry_run else "rewritten"
-            self.stdout.write(f"{each.place}: {each.rewritten:,} {verb}, {each.fresh:,} with the first key already")
+            verb = "rewritten"
+            if dry_run:
+                verb = "to rewrite"
+            self.stdout.write(
+                f"{each.place}: {each.rewritten:,} {verb}, {each.fresh:,} with the first key already"
+            )
         if closed := [f"{each.place}: {pk}" for each in found for pk in each.closed]:
-            more = f" and {len(closed) - SHOWN:,} more" if len(closed) > SHOWN else ""
+            more = ""
+            if len(closed) > SHOWN:
+                more = f" and {len(closed) - SHOWN:,} more"
             raise CommandError(
                 f"None of FIELD_KEYS opens {len(closed):,} of them; they were left as they are: "
                 f"{', '.join(closed[:SHOWN])}{more}. Put the key they were written with last in FIELD_KEYS "

@@ -26,7 +26,9 @@ from apps.ops.groups import Group, Hurry, end_all, manage
 
 HERE = "127.0.0.1"
 STOP_WITHIN = 28  # the supervisor below us takes up to 25 s; the promise is 30
-DIED_AT_ONCE = 5  # seconds; a program that ends so soon has said why, and starting it again says it again
+DIED_AT_ONCE = (
+    5  # seconds; a program that ends so soon has said why, and starting it again says it again
+)
 
 
 class Command(BaseCommand):
@@ -40,15 +42,26 @@ class Command(BaseCommand):
             )
         hurry = Hurry()
         last_port = Path(settings.VAR_DIR) / "mailbox-port"
-        mail_port = free_port(int(last_port.read_text()) if last_port.exists() else settings.MAILBOX_PORT)
+        mail_port = free_port(
+            int(last_port.read_text()) if last_port.exists() else settings.MAILBOX_PORT
+        )
         wanted = os.environ.get("PORT", "")
         if wanted and not wanted.isdecimal():
             raise CommandError(f"PORT={wanted!r} is not a number.")
-        port = int(wanted) if wanted else free_port(8000)
+        if wanted:
+            port = int(wanted)
+        else:
+            port = free_port(8000)
         if wanted and not is_free(port):
-            raise CommandError(f"Port {port} is in use. Choose another: make run PORT={free_port(port)}")
+            raise CommandError(
+                f"Port {port} is in use. Choose another: make run PORT={free_port(port)}"
+            )
         site = os.environ.get("SITE_URL") or f"http://{HERE}:{port}"
-        os.environ |= {"SITE_URL": site, "MAILBOX_PORT": str(mail_port), "EMAIL_PORT": str(mail_port)}
+        os.environ |= {
+            "SITE_URL": site,
+            "MAILBOX_PORT": str(mail_port),
+            "EMAIL_PORT": str(mail_port),
+        }
         self.prepare()
         move_accounts(last_port, mail_port)
         groups = [
@@ -76,8 +89,12 @@ class Command(BaseCommand):
             self.manage("demo", quiet=True)
 
     def manage(self, *words: str, quiet: bool = False) -> None:
-        output = subprocess.DEVNULL if quiet else None
-        if subprocess.run(manage(*words), stdin=subprocess.DEVNULL, stdout=output, check=False).returncode:
+        output = None
+        if quiet:
+            output = subprocess.DEVNULL
+        if subprocess.run(
+            manage(*words), stdin=subprocess.DEVNULL, stdout=output, check=False
+        ).returncode:
             raise CommandError(f"manage.py {words[0]} failed; it says why above.")
 
     def watch(self, groups: list[Group], hurry: Hurry, port: int, site: str) -> None:
@@ -93,14 +110,20 @@ class Command(BaseCommand):
                 if code is None:
                     continue
                 if time.monotonic() - group.started < DIED_AT_ONCE:
-                    raise CommandError(f"The {group.name} program ended with code {code}; it says why above.")
+                    raise CommandError(
+                        f"The {group.name} program ended with code {code}; it says why above."
+                    )
                 self.say(f"The {group.name} program ended with code {code}; starting it again.")
                 group.kill()
                 group.start()
             time.sleep(0.2)
 
     def greet(self, site: str) -> None:
-        lines = ["", f"  {settings.SITE_NAME} runs at {site}", f"  Mails that leave are read at {site}/mailbox/"]
+        lines = [
+            "",
+            f"  {settings.SITE_NAME} runs at {site}",
+            f"  Mails that leave are read at {site}/mailbox/",
+        ]
         people = User.objects.filter(username__in=world.STAFF).order_by("pk")
         if people:
             lines += ["", f"  Demo log-ins (password of all: {world.PASSWORD})"]
@@ -109,7 +132,18 @@ class Command(BaseCommand):
 
 
 def web_server(port: int) -> list[str]:
-    words = ["--interface", "wsgi", "--host", HERE, "--port", str(port), "--workers", "1", "--blocking-threads", "4"]
+    words = [
+        "--interface",
+        "wsgi",
+        "--host",
+        HERE,
+        "--port",
+        str(port),
+        "--workers",
+        "1",
+        "--blocking-threads",
+        "4",
+    ]
     words += ["--log-level", "warning", "--workers-kill-timeout", "5"]
     return [sys.executable, "-m", "granian", *words, "notifications_project.wsgi:application"]
 
@@ -133,13 +167,23 @@ def free_port(first: int) -> int:
 
 
 def move_accounts(last_port: Path, port: int) -> None:
-    """Provider accounts remember the mailbox's port of the last start; follow it when it had to change."""
-    last = int(last_port.read_text()) if last_port.exists() else port
+    """Provider accounts remember the mailbox's port of the last start;
+    follow it when it had to change.
+    """
+    last = port
+    if last_port.exists():
+        last = int(last_port.read_text())
     for account in ProviderAccount.objects.filter(channel=Channel.EMAIL):
         try:
             values = settings_of(account)
-            if last != port and values.get("host") in (HERE, "localhost") and values.get("port") == last:
-                change_account(account=account, settings={"port": port}, by=command("run"), now=timezone.now())
+            if (
+                last != port
+                and values.get("host") in (HERE, "localhost")
+                and values.get("port") == last
+            ):
+                change_account(
+                    account=account, settings={"port": port}, by=command("run"), now=timezone.now()
+                )
         except (Undecryptable, BadSettings):
             continue  # not ours: somebody's own account, whose page says what is wrong with it
     last_port.write_text(str(port))

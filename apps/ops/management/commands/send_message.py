@@ -28,12 +28,17 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("message", help="the id, or the end of it, as list_messages shows it")
-        parser.add_argument("--wait", action="store_true", help="show the progress until all is done")
+        parser.add_argument(
+            "--wait", action="store_true", help="show the progress until all is done"
+        )
 
     def handle(self, **options: Any) -> None:
-        message, out = message_of(options["message"]), console(options)
+        message = message_of(options["message"])
+        out = console(options)
         try:
-            run = lifecycle.send_now(campaign=message, by=command("send_message"), now=timezone.now())
+            run = lifecycle.send_now(
+                campaign=message, by=command("send_message"), now=timezone.now()
+            )
         except REFUSALS as error:
             raise CommandError(str(error)) from error
         out.print(plain("Sending ", "green"), plain(message.name, "bold"), plain("."), sep="")
@@ -47,7 +52,12 @@ class Command(BaseCommand):
 
 def _watch(run: Run, out: Console) -> None:
     notification = run.notification
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+    )
     with Progress(*columns, console=out) as progress:
         bar = progress.add_task("Choosing recipients", total=None)
         while True:
@@ -70,10 +80,17 @@ def _show(sheet: Balance, out: Console) -> None:
     table.add_column("What became of them")
     table.add_column("Messages", justify="right")
     table.add_row(plain("sent", "green"), f"{sheet.sent:,}")
-    for word, colour, reasons in (("failed", "red", sheet.failed), ("skipped", "yellow", sheet.skipped)):
+    for word, colour, reasons in (
+        ("failed", "red", sheet.failed),
+        ("skipped", "yellow", sheet.skipped),
+    ):
         for reason, count in reasons.items():
             table.add_row(plain(f"{word}: {explain(reason)}", colour), f"{count:,}")
-    for word, count in (("in doubt", sheet.in_doubt), ("cancelled", sheet.cancelled), ("waiting", sheet.waiting)):
+    for word, count in (
+        ("in doubt", sheet.in_doubt),
+        ("cancelled", sheet.cancelled),
+        ("waiting", sheet.waiting),
+    ):
         if count:
             table.add_row(plain(word, "yellow"), f"{count:,}")
     table.add_row(plain("all", "bold"), f"{sheet.total:,}")

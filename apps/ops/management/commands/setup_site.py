@@ -21,18 +21,35 @@ class Command(BaseCommand):
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("--admin", default="", metavar="NAME", help="also make an administrator of this user name")
+        parser.add_argument(
+            "--admin",
+            default="",
+            metavar="NAME",
+            help="also make an administrator of this user name",
+        )
         parser.add_argument("--email", default="", help="the administrator's address")
 
     def handle(self, **options: Any) -> None:
-        by, now, out = command("setup_site"), timezone.now(), console(options)
+        by = command("setup_site")
+        now = timezone.now()
+        out = console(options)
         made = set_up_site(by=by, now=now)
         for what, keys in (("message types", made.types), ("templates", made.templates)):
-            out.print(plain(f"Added {len(keys)} {what}: {', '.join(keys)}." if keys else f"All {what} are there."))
+            out.print(
+                plain(
+                    f"Added {len(keys)} {what}: {', '.join(keys)}."
+                    if keys
+                    else f"All {what} are there."
+                )
+            )
         if not options["admin"]:
             return
         if User.objects.filter(username=options["admin"]).exists():
-            out.print(plain(f"There is already an account named {options['admin']}; it was left as it is."))
+            out.print(
+                plain(
+                    f"There is already an account named {options['admin']}; it was left as it is."
+                )
+            )
             return
         password = secrets.token_urlsafe(15)
         try:
@@ -46,4 +63,7 @@ class Command(BaseCommand):
             )
         except BadStaff as error:
             raise CommandError(str(error)) from error
-        out.print(plain(f"Administrator {options['admin']}, password {password}"), plain("(shown once)", "dim"))
+        out.print(
+            plain(f"Administrator {options['admin']}, password {password}"),
+            plain("(shown once)", "dim"),
+        )

@@ -21,5 +21,8 @@ class Command(BaseCommand):
     help = "Looks for due work in our tables and wakes the lanes (settings.SCHEDULES). Safe when several run."
 
     def handle(self, *args: Any, **options: Any) -> None:
-        jobs = [Job(name, import_string(path), seconds) for name, (path, seconds) in settings.SCHEDULES.items()]
+        jobs = [
+            Job(name, import_string(path), seconds)
+            for name, (path, seconds) in settings.SCHEDULES.items()
+        ]
         loop([*jobs, Job("sign of life", still_alive, 1)], stopped=Hurry().stopping)

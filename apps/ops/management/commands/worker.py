@@ -14,10 +14,18 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         default = Timings()
-        parser.add_argument("--canary-every", type=float, default=default.canary_every, metavar="SECONDS")
-        parser.add_argument("--stall-after", type=float, default=default.stall_after, metavar="SECONDS")
-        parser.add_argument("--start-within", type=float, default=default.start_within, metavar="SECONDS")
-        parser.add_argument("--stop-within", type=float, default=default.stop_within, metavar="SECONDS")
+        parser.add_argument(
+            "--canary-every", type=float, default=default.canary_every, metavar="SECONDS"
+        )
+        parser.add_argument(
+            "--stall-after", type=float, default=default.stall_after, metavar="SECONDS"
+        )
+        parser.add_argument(
+            "--start-within", type=float, default=default.start_within, metavar="SECONDS"
+        )
+        parser.add_argument(
+            "--stop-within", type=float, default=default.stop_within, metavar="SECONDS"
+        )
 
     def handle(
         self,
