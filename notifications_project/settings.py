@@ -141,7 +141,7 @@ else:
     _database["OPTIONS"] = {
         "connect_timeout": 10,
         "options": "-c jit=off -c plan_cache_mode=force_generic_plan",
-        # what lib/prepared.py asks for; no other statement is prepared
+        # what lib/sql/prepared.py asks for; no other statement is prepared
         "prepare_threshold": 5 if env.flag("PREPARED_STATEMENTS", True) else None,
         **_database.get("OPTIONS", {}),
     }

@@ -4,7 +4,7 @@ what is the same for every reader is encoded once.
 
 from typing import Any
 
-# Where a tracked link's token goes. As long as a token is (notifications/links.py),
+# Where a tracked link's token goes. As long as a token is (messages/links.py),
 # so that lines keep their length.
 STAMP = "CARILLON-STAMP-".ljust(75, "x")
 
@@ -17,7 +17,7 @@ class Static(str):
 
     __slots__ = ("_quoted", "form")
     _quoted: tuple[bytes, int, int | None, bool]  # as `_measured`, and whether STAMP is in it
-    form: Any  # kept for content/blank_lines.py
+    form: Any  # kept for liquid/blank_lines.py
 
 
 class Pieces:

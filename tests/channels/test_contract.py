@@ -41,7 +41,7 @@ USUAL = {
 }
 LATER = (Result.TRANSIENT, True)
 DOUBT = (Result.IN_DOUBT, True)
-# SMTP has no 429: 450 4.7.1 is said to one recipient, and slows their domain (slowing.py).
+# SMTP has no 429: 450 4.7.1 is said to one recipient, and slows their domain (slow_domains.py).
 MAIL_SERVER = {Fault.THROTTLED: LATER}
 # A second text or call costs money and can't be told from the first.
 SMS = {Fault.BROKEN: DOUBT}

@@ -19,7 +19,7 @@ from tests.patience import PATIENCE, until
 
 
 @pytest.mark.slow
-# a visitor's `make run` is on SQLite; the demo world is made on both in test_demo.py
+# a visitor's `make run` is on SQLite; the demo world is made on both in demo/test_world.py
 @pytest.mark.once
 def test_run_makes_the_demo_world_serves_it_sends_its_mail_and_ends_on_ctrl_c(
     transactional_db: None, tmp_path: Path

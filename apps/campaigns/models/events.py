@@ -11,8 +11,8 @@ from apps.notifications.models import Notification
 
 
 class Event(models.Model):
-    """Something that happened in an integrator's own system. events.py writes it,
-    reactions.py works it off.
+    """Something that happened in an integrator's own system. events/store.py writes it,
+    events/run_rules.py works it off.
     """
 
     uid = models.UUIDField(default=uuid7, unique=True, editable=False)
@@ -67,7 +67,7 @@ class RuleTarget(models.TextChoices):
 
 
 class EventRule(models.Model):
-    """When this happens, tell them that. event_rules.py is the only writer."""
+    """When this happens, tell them that. events/rules.py is the only writer."""
 
     uid = models.UUIDField(default=uuid7, unique=True, editable=False)
     name = models.CharField(max_length=120, unique=True)

@@ -26,7 +26,7 @@ class Missed(models.TextChoices):
 
 
 class Recurring(models.Model):
-    """A notification that goes out again and again. recurring.py is the only writer."""
+    """A notification that goes out again and again. recurring/edit.py is the only writer."""
 
     uid = models.UUIDField(default=uuid7, unique=True, editable=False)
     name = models.CharField(max_length=120, unique=True)

@@ -6,7 +6,7 @@ from apps.lib.ids import uuid7
 
 
 class Segment(models.Model):
-    """A saved question about followers; audience.py explains the rules and turns them into SQL."""
+    """A saved question about followers; audience/language.py explains its rules."""
 
     uid = models.UUIDField(default=uuid7, unique=True, editable=False)
     name = models.CharField(max_length=100, unique=True)

@@ -36,7 +36,7 @@ CONNECTIONS = 10  # each waits for an answer most of the time
 TOKEN_SECONDS = 12 * 3600
 TOKEN_USED = 6 * 3600
 # Of a subscription that was made with another key, or of ours being wrong:
-# one answer does not tell (key_refusals.py).
+# one answer does not tell (sending/key_refusals.py).
 KEY_REFUSED = (400, 401, 403)
 LONGEST_TOPIC = 32  # letters of base64url (RFC 8030 5.4)
 

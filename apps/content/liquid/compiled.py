@@ -116,7 +116,7 @@ def as_python(env: Environment, nodes: Sequence[Node]) -> Writer | None:
     """A function of the names a template sees and of what makes a context for them:
     the pieces, clean.
 
-    `nodes` are quick ones (pieces.py). None for a template that is too long,
+    `nodes` are quick ones (nodes.py). None for a template that is too long,
     or has hundreds of conditions in one.
     """
     if _size(nodes, 0) > LONGEST or _goes_on(nodes):

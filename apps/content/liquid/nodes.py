@@ -2,7 +2,7 @@
 
 They mean what python-liquid's mean, without what we never use: disabled tags, streams, blocks that
 are suppressed and write all the same. A newsletter of 10 kB took 260 µs and takes 85 with them;
-most of a template is written as Python in the end (as_python.py), where it takes 9.
+most of a template is written as Python in the end (compiled.py), where it takes 9.
 tests/content/liquid/test_nodes.py compares all three.
 """
 

@@ -1,7 +1,7 @@
 """When a follower wants to be written to: quiet hours, how often what may wait comes, and a pause.
 
 No row means the defaults, and a row that says nothing else is deleted. What follows from it for one
-message is decided in notifications/decide.py.
+message is decided in notifications/decide/decision.py.
 """
 
 import datetime as dt

@@ -58,7 +58,7 @@ def concerns(outcome: Outcome) -> bool:
 
 def is_fault(outcome: Outcome) -> bool:
     """The account's fault or its server's; a recipient's or a message's own refusal proves that the
-    account works, and a domain that wants less gets less (slowing.py).
+    account works, and a domain that wants less gets less (slow_domains.py).
     """
     if outcome.result is Result.TRANSIENT:
         return not outcome.charged and not asks_to_slow(outcome)

@@ -1,7 +1,8 @@
 """Send it now, later, or not at all? One pure function, and its reason.
 
 The order is the law, first match decides (docs/consent.md explains it to people):
-consent (followers/verdict.py) > expiry > fallback > snooze > quiet hours > digest > throttle > cap.
+consent (followers/consent/verdict.py) > expiry > fallback > snooze > quiet hours > digest >
+throttle > cap.
 Critical messages are asked for consent (their address), expiry and fallback, and pass the rest.
 """
 
@@ -73,7 +74,7 @@ class Limit:
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """All that a decision depends on besides the time. Collected by facts.py."""
+    """All that a decision depends on besides the time. Collected by gather.py."""
 
     verdict: Verdict
     critical: bool

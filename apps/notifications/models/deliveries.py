@@ -15,7 +15,7 @@ class DeliveryStatus(models.TextChoices):
     """One row's way. Only apps/notifications writes it; `sent` and after never go back."""
 
     PENDING = "pending", "Waiting"  # due at `due_at`, also between two tries
-    HELD = "held", "Held for a digest"  # gathered with others at `due_at` (digest.py)
+    HELD = "held", "Held for a digest"  # gathered with others at `due_at` (digests/flush.py)
     QUEUED = "queued", "Being sent"  # claimed by a sender, with a lease
     SENT = "sent", "Sent"  # the provider answered that it took the message
     DELIVERED = "delivered", "Delivered"  # the provider reported that it arrived
@@ -64,7 +64,7 @@ class Delivery(models.Model):
     provider_id = models.CharField(max_length=255, blank=True)  # the provider's own name for it
     created_at = models.DateTimeField()
     finished_at = models.DateTimeField(null=True, blank=True)  # when `status` became final
-    # the first time each; track.py writes them and the rows of Engagement they sum up
+    # the first time each; engagement/store.py writes them and the rows of Engagement they sum up
     opened_at = models.DateTimeField(null=True, blank=True)
     clicked_at = models.DateTimeField(null=True, blank=True)
 

@@ -110,7 +110,7 @@ class DomainLimit(models.Model):
 class SlowDomain(models.Model):
     """A domain that asked an account to slow down.
 
-    The pace rises by itself with every quiet minute (slowing.py).
+    The pace rises by itself with every quiet minute (slow_domains.py).
     """
 
     account = models.ForeignKey(

@@ -28,7 +28,7 @@ class NotificationState(models.TextChoices):
     DONE = "done", "Done"  # no delivery is waiting or in flight
 
 
-DIGEST = "digest"  # Notification.source of what gathers others (digest.py)
+DIGEST = "digest"  # Notification.source of what gathers others (digests/flush.py)
 
 
 class Notification(models.Model):

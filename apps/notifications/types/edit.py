@@ -88,7 +88,7 @@ def check(values: TypeValues) -> None:
                 field, f"{_labels(extra)} can't be {what}: this kind is not offered there."
             )
     if values.locked_channels and values.commercial:
-        # a lock goes before the global opt-out (followers/verdict.py)
+        # a lock goes before the global opt-out (followers/consent/verdict.py)
         raise BadType(
             "locked_channels",
             "Commercial messages can't be locked on: people must be able to refuse them.",

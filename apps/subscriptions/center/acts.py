@@ -36,7 +36,7 @@ def save(
     reason: str = "",
     proof: Proof,
 ) -> Saved:
-    """Store words, `fields` (language, time_zone, measured) and `wishes` (rhythm.py),
+    """Store words, `fields` (language, time_zone, measured) and `wishes` (consent/rhythm.py),
     together or not at all.
 
     Raises what consent.set_preferences, contacts.change_follower and rhythm.set_rhythm raise.

@@ -1,6 +1,6 @@
 """The forms of the compose steps.
 
-They check what was typed; compose.py and lifecycle.py decide and store.
+They check what was typed; campaigns/compose.py and campaigns/lifecycle.py decide and store.
 """
 
 import datetime as dt
