@@ -1,0 +1,17 @@
+"""Which fields of a change somebody spoke about."""
+
+from dataclasses import dataclass
+
+from apps.lib.partial import UNSET, Unset, given
+
+
+@dataclass(frozen=True, slots=True)
+class _Values:
+    name: str | Unset = UNSET
+    layout: int | None | Unset = UNSET
+
+
+def test_only_what_was_said_is_given_and_none_is_a_word():
+    assert given(_Values()) == {}
+    assert given(_Values(layout=None)) == {"layout": None}
+    assert given(_Values(name="", layout=3)) == {"name": "", "layout": 3}
