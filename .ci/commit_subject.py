@@ -1,4 +1,6 @@
-"""`commit_subject.py FILE`: refuse a commit message whose subject is too long; git's commit-msg hook calls it.
+"""`commit_subject.py FILE`: refuse a commit message whose subject is too long.
+
+git's commit-msg hook calls it (.pre-commit-config.yaml).
 
 What git words itself (a merge, a revert, a fix-up to be squashed) passes.
 """
@@ -7,6 +9,8 @@ import sys
 from pathlib import Path
 
 LONGEST = 60  # characters
+TOO_LONG = "The subject has {} characters, {} are allowed; the story belongs in the body."
+NO_GAP = "The second line must be empty: git takes all before an empty line for the subject."
 OF_GIT = ("Merge ", "Revert ", "fixup! ", "squash! ", "amend! ")
 
 
@@ -17,9 +21,9 @@ def fault(message: str) -> str:
     if subject.startswith(OF_GIT):
         return ""
     if len(subject) > LONGEST:
-        return f"The subject has {len(subject)} characters, {LONGEST} are allowed; the story belongs in the body."
+        return TOO_LONG.format(len(subject), LONGEST)
     if len(lines) > 1 and lines[1].strip():
-        return "The second line must be empty: git takes what stands before an empty line for the subject."
+        return NO_GAP
     return ""
 
 

@@ -1,9 +1,9 @@
-"""`python -m tests.covered [pytest's arguments]`: the modules of which no line and no branch may be left untested.
+"""Modules of which no line and no branch may be left untested: they decide, or keep the books.
 
-They decide, or keep the books: a branch that nobody tried is a message that somebody gets or does not.
 As pytest's plugin it traces them while the tests of TESTS run, where the variable COVERED names a
-folder. `tests.both` sets it, and joins what both databases reached: some lines belong to one of them.
-Run by itself it takes the database of DATABASE_URL and shows what is missing there.
+folder. `tests.both` sets it, and joins what both databases reached: some lines belong to one.
+`python -m tests.covered [pytest's arguments]` shows what is missing on the database of
+DATABASE_URL.
 """
 
 import json
@@ -45,7 +45,7 @@ VARIABLE = "COVERED"
 
 
 class Tracing:
-    """pytest's plugin: begins before the modules are imported, pauses outside of TESTS, writes at the end."""
+    """The plugin: begins before the modules are imported, pauses outside of TESTS, then writes."""
 
     def __init__(self, folder: Path) -> None:
         folder.mkdir(exist_ok=True)

@@ -12,7 +12,7 @@ from pathlib import Path
 
 SCRIPTS = Path(__file__).resolve().parent.parent / "static" / "carillon"
 LEFT_OUT = 5
-NO_NODE = "The scripts of static/carillon were not checked: node is missing (Debian: apt-get install nodejs)."
+NO_NODE = "node is missing, so static/carillon was not checked (Debian: apt-get install nodejs)."
 
 
 def fault(node: str, path: Path) -> str:

@@ -1,5 +1,5 @@
-// Small behaviour for staff pages, all of which work without it: one module for each.
-// The first three hear the same submit, in this order: a question comes first, and may stop the others.
+// Small behaviour for staff pages, all of which work without it: one module for each. The first
+// three hear the same submit, in this order: a question comes first, and may stop the others.
 import "./app/confirm.js";
 import "./app/kept-input.js";
 import "./app/send-once.js";

@@ -1,4 +1,5 @@
-// The template editor: jump to the line of a problem, one row more in a table. Saving needs none of it.
+// The template editor: jump to the line of a problem, one row more in a table. Saving needs none of
+// it.
 import { open } from "./content/open-field.js";
 import "./content/jump.js";
 import "./content/rows.js";

@@ -1,4 +1,5 @@
-// Shows what is pushed to this browser, and keeps its subscription known. Nothing is cached and no request is answered.
+// Shows what is pushed to this browser, and keeps its subscription known. Nothing is cached and no
+// request is answered.
 "use strict";
 const HOME = "/p/push-home"; // where the page left the address that takes subscriptions
 
@@ -12,7 +13,8 @@ self.addEventListener("push", (event) => {
   } catch {
     said = { body: event.data.text() };
   }
-  // Something must be shown for each push: browsers take the permission away from those who push in silence.
+  // Something must be shown for each push: browsers take the permission away from those who push in
+  // silence.
   event.waitUntil(
     self.registration.showNotification(said.title || self.location.hostname, {
       body: said.body || "",
@@ -33,10 +35,12 @@ self.addEventListener("notificationclick", (event) => {
   } catch {
     return;
   }
-  if (link && /^https?:$/.test(target.protocol)) event.waitUntil(self.clients.openWindow(target.href));
+  const ofTheWeb = /^https?:$/.test(target.protocol);
+  if (link && ofTheWeb) event.waitUntil(self.clients.openWindow(target.href));
 });
 
-// The browser or its push service changed the address: say the new one, or messages end without a word.
+// The browser or its push service changed the address: say the new one, or messages end without a
+// word.
 self.addEventListener("pushsubscriptionchange", (event) => {
   event.waitUntil(renew(event.oldSubscription, event.newSubscription));
 });
@@ -45,9 +49,10 @@ async function renew(old, fresh) {
   const left = await (await caches.open("carillon-push")).match(HOME);
   if (!left) return;
   const { url, server_key } = await left.json();
-  const subscription =
-    fresh || (await self.registration.pushManager.subscribe({ userVisibleOnly: true, applicationServerKey: server_key }));
+  const options = { userVisibleOnly: true, applicationServerKey: server_key };
+  const subscription = fresh || (await self.registration.pushManager.subscribe(options));
   const { endpoint, keys } = subscription.toJSON();
-  const body = new URLSearchParams({ endpoint, ...keys, server_key, replaces: old ? old.endpoint : "" });
+  const replaces = old?.endpoint || "";
+  const body = new URLSearchParams({ endpoint, ...keys, server_key, replaces });
   await fetch(url, { method: "POST", body });
 }

@@ -1,4 +1,5 @@
-// The preference page's part for this browser: connect it, keep it known on each visit, disconnect it.
+// The preference page's part for this browser: connect it, keep it known on each visit, disconnect
+// it.
 const part = document.getElementById("browsers");
 const able = "serviceWorker" in navigator && "PushManager" in window && "Notification" in window;
 
@@ -15,7 +16,8 @@ function start() {
 
   async function digest(text) {
     const bytes = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(text));
-    return "sha256:" + Array.from(new Uint8Array(bytes), (byte) => byte.toString(16).padStart(2, "0")).join("");
+    const hex = (byte) => byte.toString(16).padStart(2, "0");
+    return "sha256:" + Array.from(new Uint8Array(bytes), hex).join("");
   }
 
   async function send(subscription) {
@@ -58,7 +60,8 @@ function start() {
     const subscription = registration && (await registration.pushManager.getSubscription());
     const key = subscription && (await digest(subscription.endpoint));
     const row = key && part.querySelector(`[data-key="${key}"]`);
-    // A subscription that this page does not list is somebody else's, or was taken away: it stays as it is.
+    // A subscription that this page does not list is somebody else's, or was taken away: it stays
+    // as it is.
     if (!row) {
       button.hidden = !serverKey;
       return;
@@ -66,7 +69,8 @@ function start() {
     row.querySelector("[data-here]").hidden = false;
     row.querySelector("form").addEventListener("submit", (event) => {
       event.preventDefault();
-      Promise.all([subscription.unsubscribe(), caches.delete("carillon-push")]).finally(() => event.target.submit());
+      const forgotten = [subscription.unsubscribe(), caches.delete("carillon-push")];
+      Promise.all(forgotten).finally(() => event.target.submit());
     });
     await send(subscription);
   }

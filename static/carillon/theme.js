@@ -1,5 +1,5 @@
-// Runs before the first paint, so that nothing flashes: the remembered choice, else what the system prefers.
-// No module, because modules run after the first paint.
+// Runs before the first paint, so that nothing flashes: the remembered choice, else what the system
+// prefers. No module, because modules run after the first paint.
 "use strict";
 (() => {
   const system = window.matchMedia("(prefers-color-scheme: dark)");

@@ -1,4 +1,5 @@
-// <input type="checkbox" data-check-all="name"> ticks all of that name; [data-needs-checked="name"] shows how many.
+// <input type="checkbox" data-check-all="name"> ticks all of that name; [data-needs-checked="name"]
+// shows how many.
 const boxesOf = (name) => [...document.querySelectorAll(`input[type=checkbox][name="${name}"]`)];
 
 function count(name) {
@@ -21,4 +22,4 @@ document.addEventListener("change", ({ target }) => {
   if (target.type === "checkbox") count(all || target.name);
 });
 
-for (const element of document.querySelectorAll("[data-check-all]")) count(element.dataset.checkAll);
+for (const all of document.querySelectorAll("[data-check-all]")) count(all.dataset.checkAll);

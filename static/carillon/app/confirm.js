@@ -1,4 +1,5 @@
-// <form data-confirm="Cancel this campaign?">, or a button of it, asks first. The button's own words become the answer.
+// <form data-confirm="Cancel this campaign?">, or a button of it, asks first. The button's own
+// words become the answer.
 const dialog = document.getElementById("confirm");
 
 function ask(question, form, button) {

@@ -1,5 +1,6 @@
-// What was typed is kept in this tab until a staff page answers. When the log-in page or a refusal came instead, because
-// the session was over, it is put back into the form as soon as its page is open again.
+// What was typed is kept in this tab until a staff page answers. When the log-in page or a refusal
+// came instead, because the session was over, it is put back into the form as soon as its page is
+// open again.
 const KEY = "kept";
 const staffPage = () => document.querySelector("main.main");
 

@@ -1,4 +1,5 @@
-// [data-suggests="id"] holds buttons that put their own words into a comma-separated field, or take them out.
+// [data-suggests="id"] holds buttons that put their own words into a comma-separated field, or take
+// them out.
 function suggest(box) {
   const field = document.getElementById(box.dataset.suggests);
   const names = () => field.value.split(",").map((name) => name.trim()).filter(Boolean);
@@ -6,7 +7,8 @@ function suggest(box) {
   function show() {
     const chosen = names().map((name) => name.toLowerCase());
     for (const button of box.querySelectorAll("button")) {
-      button.setAttribute("aria-pressed", String(chosen.includes(button.textContent.toLowerCase())));
+      const pressed = chosen.includes(button.textContent.toLowerCase());
+      button.setAttribute("aria-pressed", String(pressed));
     }
   }
 

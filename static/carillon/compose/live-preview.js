@@ -10,7 +10,8 @@ function follow() {
     clearTimeout(timer);
     timer = setTimeout(() => form.requestSubmit(refresh), PAUSE);
   });
-  // A submit that only fills the frame must not count as the page's own (app/send-once.js ignores a second one).
+  // A submit that only fills the frame must not count as the page's own (app/send-once.js ignores a
+  // second one).
   document.addEventListener("submit", (event) => {
     if (event.target === form && event.submitter === refresh) delete form.dataset.sent;
   });

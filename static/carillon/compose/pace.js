@@ -1,5 +1,8 @@
 // How fast a campaign goes: one of two numbers, and the choice that it belongs to.
-const FIELDS = { rate: document.getElementById("id_rate"), spread: document.getElementById("id_hours") };
+const FIELDS = {
+  rate: document.getElementById("id_rate"),
+  spread: document.getElementById("id_hours"),
+};
 
 function choose(pace) {
   for (const [other, field] of Object.entries(FIELDS)) {

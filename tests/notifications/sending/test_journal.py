@@ -34,9 +34,8 @@ def test_the_last_word_about_each_message_counts() -> None:
 
 def test_an_outcome_is_read_as_it_was_written() -> None:
     notes = Journal()
-    gone = Outcome(
-        Result.PERMANENT_RECIPIENT, "410 «gone»", "", None, False, remedy=Remedy.GONE, gone_since=1_700_000_000.0
-    )  # fmt: skip
+    dead = Result.PERMANENT_RECIPIENT
+    gone = Outcome(dead, "410 «gone»", "", None, False, Remedy.GONE, gone_since=1_700_000_000.0)
     notes.ended(1, gone)
     assert died(notes)[1].outcome == gone
 

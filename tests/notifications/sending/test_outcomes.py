@@ -25,8 +25,8 @@ def decided(result: Result, retry_after: float | None = None, **facts: Any) -> N
     """Decide about an informational message at its second try, but for what the test says."""
     charged = bool(facts.pop("charged", True))
     values: dict[str, Any] = {
-        "reason": "default_on", "attempts": 2, "since": NOW, "expires_at": None, "category": "informational",
-        "doubt_policy": "resend", "doubted_before": False, "now": NOW,
+        "reason": "default_on", "attempts": 2, "since": NOW, "expires_at": None,
+        "category": "informational", "doubt_policy": "resend", "doubted_before": False, "now": NOW,
     }  # fmt: skip
     return decide(Outcome(result, "said", "", retry_after, charged), **(values | facts))
 
