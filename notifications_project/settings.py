@@ -289,6 +289,7 @@ _lane = {
 Q_CLUSTER = {
     "name": "carillon",
     "orm": "default",
+    "broker_class": "apps.lib.queue.moved_tasks.ReaddressingBroker",
     "cache": "q",
     "save_limit": -1,  # keeps no row per success: 250 (the default) locks all of them at each save
     "catch_up": False,
@@ -310,6 +311,7 @@ Q_CLUSTER = {
 PROVIDERS = wiring.PROVIDERS
 EVENT_SUBSCRIBERS = wiring.EVENT_SUBSCRIBERS
 SCHEDULES = wiring.SCHEDULES
+MOVED_TASKS = wiring.MOVED_TASKS
 ENCRYPTED = wiring.ENCRYPTED
 
 # ------------------------------------------------------------------ API

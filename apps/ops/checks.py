@@ -14,6 +14,7 @@ from apps.lib.queue.lanes import Lane
 # django-q2 prefers each of these over the ORM broker. Its Redis broker pops without a receipt:
 # a crash loses the task.
 OTHER_BROKERS = ("broker_class", "iron_mq", "sqs")
+OUR_BROKER = "apps.lib.queue.moved_tasks.ReaddressingBroker"  # the ORM broker, with new addresses
 
 
 @register()
@@ -27,11 +28,18 @@ def queue_is_safe(app_configs: Any, **kwargs: Any) -> list[Error]:
 
 
 def _broker(cluster: Mapping[str, Any]) -> Iterator[Error]:
-    others = [name for name in OTHER_BROKERS if cluster.get(name)]
-    if cluster.get("orm") != "default" or others:
+    chosen = [name for name in OTHER_BROKERS if cluster.get(name)]
+    if cluster.get("broker_class") == OUR_BROKER:
+        chosen.remove("broker_class")
+    if cluster.get("orm") != "default":
+        chosen.append(repr(cluster.get("orm")))
+    if chosen:
         yield Error(
-            f"Q_CLUSTER uses {others[0] if others else repr(cluster.get('orm'))} as its broker.",
-            hint='Set "orm": "default". Only then is a task announced in the transaction of the change it belongs to.',
+            f"Q_CLUSTER uses {chosen[0]} as its broker.",
+            hint=(
+                'Set "orm": "default". Only then is a task announced in the transaction of '
+                "the change it belongs to."
+            ),
             id="carillon.E001",
         )
     if cluster.get("catch_up", True):

@@ -7,6 +7,7 @@ from django_q.models import OrmQ
 from django_q.tasks import async_task
 
 from apps.lib.queue.lanes import Lane
+from apps.lib.queue.moved_tasks import path_now
 
 
 def announce(task: str, *, lane: Lane, **ids: Any) -> None:
@@ -40,6 +41,6 @@ def answer_all(task: str, *, lane: Lane) -> None:
     second more than the messages.
     """
     waits = OrmQ.objects.filter(key=lane.value, lock__lte=timezone.now())
-    same = [row.pk for row in waits[:1000] if row.func() == task]
+    same = [row.pk for row in waits[:1000] if path_now(row.func()) == task]
     if same:  # not those that another process has taken meanwhile
         waits.filter(pk__in=same).delete()
