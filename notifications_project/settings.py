@@ -12,7 +12,7 @@ import environ
 from csp.constants import NONCE, NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
 
-from notifications_project import env, wiring
+from notifications_project import env, rest, wiring
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 env.load_file(BASE_DIR / ".env")
@@ -315,8 +315,8 @@ MOVED_TASKS = wiring.MOVED_TASKS
 ENCRYPTED = wiring.ENCRYPTED
 
 # ------------------------------------------------------------------ API
-REST_FRAMEWORK = wiring.REST_FRAMEWORK
-SPECTACULAR_SETTINGS = wiring.SPECTACULAR
+REST_FRAMEWORK = rest.REST_FRAMEWORK
+SPECTACULAR_SETTINGS = rest.SPECTACULAR
 API_CALLS_PER_MINUTE = env.integer(
     "API_CALLS_PER_MINUTE", 600, least=1
 )  # of each key, and of each member of staff
