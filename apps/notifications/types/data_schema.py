@@ -1,36 +1,50 @@
-"""What the data of a call may look like: the JSON Schema (draft 2020-12) that its type has,
-or anything.
+"""What the data of a call may look like: a type's JSON Schema (draft 2020-12), or anything.
 
-A few lines of schema can ask for years of work: parts that refer to each other twice, patterns that
-try every way to split a text. So a check has SECONDS, and patterns are matched by a library that
-can be stopped.
+jsonschema-rs says whether data fits. Around it:
+
+1. schema_effort.py refuses a check that would take too long, before it is begun;
+2. schema_texts.py matches patterns and formats, and stops when the time is over;
+3. schema_faults.py says what does not fit.
 """
 
-import datetime as dt
 import json
-import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import suppress
-from contextvars import ContextVar
-from functools import lru_cache
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
 from typing import Any
-from urllib.parse import urlsplit
 
-import regex
-from jsonschema import Draft202012Validator, FormatChecker, ValidationError
-from jsonschema.exceptions import SchemaError, best_match
-from jsonschema.validators import extend
-from referencing import Registry
-from referencing.exceptions import Unresolvable
-from referencing.jsonschema import DRAFT202012
+import jsonschema_rs
+from jsonschema_rs import Draft202012Validator, Validator
 
 from apps.lib import strict_json
+from apps.notifications.types.schema_effort import (
+    MOST_STEPS,
+    Count,
+    Nowhere,
+    Schema,
+    Weight,
+    mappings,
+    target_of,
+)
+from apps.notifications.types.schema_faults import Told, telling
+from apps.notifications.types.schema_texts import (
+    BadPattern,
+    Clock,
+    Format,
+    FormatOfSchema,
+    Pattern,
+    TooSlow,
+    matcher_of,
+    timed,
+)
 
 MOST = 20_000  # characters
-_SAID = 200  # characters of the library's sentence: it repeats the value, and that may be long
-SECONDS = 5.0  # for one check; 5 MB of objects take 0.9 s, of bare numbers 2.4 s
-_FORMATS = FormatChecker(("date", "email", "idn-email", "ipv4", "ipv6", "uuid"))
-_until: ContextVar[float] = ContextVar("until")  # monotonic
+SECONDS = 5.0  # for counting the steps of one check, and for its patterns
+DRAFT = "https://json-schema.org/draft/2020-12/schema"
+_SAID = 200  # characters of a sentence: it repeats the value, and that may be long
+# The library copies the value into each fault it finds: characters of all copies together.
+_MOST_COPIED = 5_000_000
+_LEAST_VALUE = 2  # characters of the shortest value in JSON, with its comma
 
 
 class BadSchema(ValueError):
@@ -45,25 +59,8 @@ class Unfit(ValueError):
         self.path = path
 
 
-def _is_moment(value: object) -> bool:
-    return not isinstance(value, str) or (
-        "T" in value.upper() and dt.datetime.fromisoformat(value).tzinfo is not None
-    )
-
-
-def _is_uri(value: object) -> bool:
-    return not isinstance(value, str) or (
-        bool(urlsplit(value).scheme) and not set(value) & set(' <>"{}|\\^`')
-    )
-
-
-# jsonschema checks these two only with packages that do little more
-_FORMATS.checks("date-time", raises=ValueError)(_is_moment)
-_FORMATS.checks("uri", raises=ValueError)(_is_uri)
-
-
 def check_schema(schema: Any) -> None:
-    """Raises BadSchema.
+    """Raise BadSchema if no data can be checked with this.
 
     Nothing outside the schema is ever fetched: a `$ref` may point into it only.
     """
@@ -75,13 +72,20 @@ def check_schema(schema: Any) -> None:
         _check_schema(schema)
     except RecursionError:
         raise BadSchema("It is nested too deeply.") from None
-    except OverflowError as error:
-        raise BadSchema(f"It has a number that is too large: {error}.") from None
-    with suppress(ValidationError):  # only whether it can be asked at all
-        _ask(schema, {})
+    _fault(schema, {})  # only whether it can be asked at all
 
 
-def _check_schema(schema: Mapping[str, Any]) -> None:
+def check_fit(schema: Schema, data: Mapping[str, Any]) -> None:
+    """Raise Unfit for the most telling fault, or where this data can't be checked."""
+    try:
+        fault = _fault(schema, data)
+    except BadSchema as error:
+        raise Unfit("", f"This data can't be checked. {error}".removesuffix(".")) from error
+    if fault is not None:
+        raise Unfit(_dotted(fault), fault.sentence[:_SAID])
+
+
+def _check_schema(schema: Schema) -> None:
     try:
         strict_json.check(schema)
     except strict_json.BadJson as error:
@@ -90,117 +94,153 @@ def _check_schema(schema: Mapping[str, Any]) -> None:
         raise BadSchema(
             f"It has {size:,} characters. {MOST:,} are possible; check the outer parts only."
         )
-    if (
-        schema.get("$schema", Draft202012Validator.META_SCHEMA["$id"])
-        != Draft202012Validator.META_SCHEMA["$id"]
-    ):
-        raise BadSchema(f"Leave out $schema, or write {Draft202012Validator.META_SCHEMA['$id']}.")
-    for keyword in (
-        "$schema",
-        "patternProperties",
-    ):  # the library would check these parts without our limits
-        if f'"{keyword}":' in json.dumps(_plain(schema)):
+    if schema.get("$schema", DRAFT) != DRAFT:
+        raise BadSchema(f"Leave out $schema, or write {DRAFT}.")
+    _refuse_inside(schema)
+    faults = list(_schema_of_schemas().iter_errors(schema))
+    if faults:
+        fault = telling(faults, {}, schema, lambda pointer: None, _documents())
+        where = ""
+        if fault.path:
+            where = f"At {_dotted(fault)}: "
+        raise BadSchema(f"{where}{fault.sentence[:_SAID]}")
+    _check_patterns(schema)
+    _check_references(schema)
+
+
+def _refuse_inside(schema: Schema) -> None:
+    """Raise BadSchema for keywords that the checks before a check do not see through."""
+    plain = json.dumps(_plain(schema))
+    for keyword in ("$schema", "patternProperties"):
+        if f'"{keyword}":' in plain:
             raise BadSchema(f"It has {keyword} inside, which can't be used here.")
-    try:
-        Draft202012Validator.check_schema(schema)
-    except SchemaError as error:
-        where = ".".join(map(str, error.absolute_path))
-        raise BadSchema(f"{f'At {where}: ' if where else ''}{error.message[:_SAID]}") from None
-    whole = DRAFT202012.create_resource(schema)
-    resolver = Registry().with_resource("", whole).crawl().resolver()
-    for ref in _refs(schema):
+    for part in mappings(list(schema.values())):
+        if isinstance(part.get("$id"), str):
+            raise BadSchema("It has $id inside, which can't be used here.")
+
+
+def _check_patterns(schema: Schema) -> None:
+    for part in mappings(schema):
+        pattern = part.get("pattern")
+        if isinstance(pattern, str):
+            try:
+                matcher_of(pattern)
+            except BadPattern as error:
+                raise BadSchema(f"{error}.") from None
+
+
+def _check_references(schema: Schema) -> None:
+    for reference in _references(schema):
+        if not reference.startswith("#"):
+            raise BadSchema(
+                f"$ref {reference!r} leads elsewhere."
+                " Copy that part into $defs, and refer to #/$defs/…."
+            )
         try:
-            if not ref.startswith("#"):
-                raise BadSchema(
-                    f"$ref {ref!r} leads elsewhere. Copy that part into $defs, and refer to #/$defs/…."
-                )
-            resolver.lookup(ref)
-        except Unresolvable:
-            raise BadSchema(f"$ref {ref!r} leads nowhere in this schema.") from None
+            target_of(schema, reference)
+        except Nowhere:
+            raise BadSchema(f"$ref {reference!r} leads nowhere in this schema.") from None
 
 
-def check_fit(schema: Mapping[str, Any], data: Mapping[str, Any]) -> None:
-    """Raises Unfit for the most telling fault, or where this data can't be checked."""
+def _references(schema: Schema) -> Iterator[str]:
+    for part in mappings(schema):
+        for name in ("$ref", "$dynamicRef"):
+            if isinstance(part.get(name), str):
+                yield part[name]
+
+
+def _fault(schema: Schema, data: Mapping[str, Any]) -> Told | None:
+    """Return what does not fit. Raises BadSchema for what can't be asked."""
     try:
-        _ask(schema, data)
-    except BadSchema as error:
-        raise Unfit("", f"This data can't be checked. {error}".removesuffix(".")) from error
-    except ValidationError as fault:
-        raise Unfit(".".join(map(str, fault.absolute_path)), fault.message[:_SAID]) from None
-
-
-def _ask(schema: Mapping[str, Any], data: Mapping[str, Any]) -> None:
-    """Raises ValidationError, and BadSchema for what can't be asked."""
-    mark = _until.set(time.monotonic() + SECONDS)
-    try:
-        fault = best_match(_compiled(json.dumps(schema)).iter_errors(data))
+        with timed(SECONDS) as clock:
+            return _compiled(json.dumps(schema)).fault(data, clock)
     except RecursionError:
         raise BadSchema(
             "It refers to itself without end, or the data is nested too deeply."
         ) from None
-    except TimeoutError:
+    except TooSlow:
         raise BadSchema(
             "That takes too long: simplify its patterns, and what refers to parts that refer on."
         ) from None
-    except (OverflowError, regex.error) as error:
-        raise BadSchema(f"A number or a pattern can't be used: {error}.") from None
-    finally:
-        _until.reset(mark)
-    if fault is not None:
-        raise fault
+    except ValueError as error:
+        raise BadSchema(f"It can't be asked: {error}.") from None
 
 
-def _in_time(keyword: Callable[..., Any]) -> Callable[..., Any]:
-    def asked(*given: Any) -> Any:
-        if time.monotonic() > _until.get():
-            raise TimeoutError
-        return keyword(*given)
+@dataclass(frozen=True)
+class _Compiled:
+    """A schema that is ready to be asked."""
 
-    return asked
+    schema: Schema
+    validator: Validator
+    weight: Weight
+
+    def fault(self, data: Mapping[str, Any], clock: Clock) -> Told | None:
+        """Return the most telling fault, None if the data fits. Raises TooSlow, RecursionError."""
+        size = len(json.dumps(data))
+        weight = self.weight.of(self.schema)
+        steps = weight
+        if steps * size > MOST_STEPS * _LEAST_VALUE:
+            steps = Count(self.schema, self.weight, clock).of(self.schema, data)
+            if steps > MOST_STEPS:
+                raise TooSlow
+        if self.validator.is_valid(data) or clock.late:
+            return None
+        if min(weight, steps) * size <= _MOST_COPIED:
+            faults = list(self.validator.iter_errors(data))
+        elif self._has_alternatives:
+            return Told((), "It does not fit, and there is too much of it to say where")
+        else:
+            faults = [_first_fault(self.validator, data)]
+        return telling(faults, self.schema, data, self._part, {})
+
+    @cached_property
+    def _has_alternatives(self) -> bool:
+        """Whether one fault may hold the faults of many alternatives, each with a copy."""
+        return any("anyOf" in part or "oneOf" in part for part in mappings(self.schema))
+
+    def _part(self, pointer: str) -> Validator | None:
+        options = _options(Format)
+        return jsonschema_rs.validator_map_for(dict(self.schema), **options).get(pointer)
 
 
-def _pattern(validator: Any, pattern: str, value: Any, schema: Any) -> Iterator[ValidationError]:
-    left = _until.get() - time.monotonic()
-    if isinstance(value, str) and not regex.search(pattern, value, timeout=max(left, 0.001)):
-        yield ValidationError(f"{value!r} does not match {pattern!r}")
-
-
-def _unique(validator: Any, wanted: bool, value: Any, schema: Any) -> Iterator[ValidationError]:
-    # the library compares objects each with each
-    if (
-        wanted
-        and isinstance(value, list)
-        and len({json.dumps(each, sort_keys=True) for each in value}) < len(value)
-    ):
-        yield ValidationError(f"{value!r} has non-unique elements")
-
-
-_OURS = {**Draft202012Validator.VALIDATORS, "pattern": _pattern, "uniqueItems": _unique}
-_Validator = extend(
-    Draft202012Validator, {name: _in_time(keyword) for name, keyword in _OURS.items()}
-)
+def _first_fault(validator: Validator, data: Any) -> jsonschema_rs.ValidationError:
+    try:
+        validator.validate(data)
+    except jsonschema_rs.ValidationError as fault:
+        return fault
+    raise AssertionError("The library found no fault where it had found one.")
 
 
 @lru_cache(maxsize=256)  # to build one takes some 50 times as long as to ask it
-def _compiled(schema: str) -> Any:
-    # an empty registry fetches nothing, whatever a $ref says
-    return _Validator(_plain(json.loads(schema)), registry=Registry(), format_checker=_FORMATS)
+def _compiled(schema: str) -> _Compiled:
+    plain = _plain(json.loads(schema))
+    weight = Weight(plain)
+    weight.of(plain)  # before other threads ask
+    return _Compiled(plain, Draft202012Validator(plain, **_options(Format)), weight)
 
 
-def _plain(schema: Mapping[str, Any]) -> dict[str, Any]:
-    """Without the name of the draft: by that the library would take its own validator for this
-    part.
-    """
+def _options(format_keyword: type[Format]) -> dict[str, Any]:
+    keywords = {"pattern": Pattern, "format": format_keyword}
+    return {"keywords": keywords, "validate_formats": False, "offline": True}
+
+
+@lru_cache(maxsize=1)
+def _schema_of_schemas() -> Validator:
+    return Draft202012Validator({"$ref": DRAFT}, **_options(FormatOfSchema))
+
+
+@lru_cache(maxsize=1)
+def _documents() -> dict[str, Schema]:
+    """Return the parts of the draft's own schema, by address."""
+    reference: dict[str, Any] = {"$ref": DRAFT}
+    whole = jsonschema_rs.bundle(reference, offline=True)
+    return dict(whole["$defs"])
+
+
+def _plain(schema: Schema) -> dict[str, Any]:
+    """Return the schema without the name of the draft."""
     return {name: part for name, part in schema.items() if name != "$schema"}
 
 
-def _refs(part: Any) -> Iterator[str]:
-    if isinstance(part, Mapping):
-        for name, value in part.items():
-            if name in ("$ref", "$dynamicRef") and isinstance(value, str):
-                yield value
-            else:
-                yield from _refs(value)
-    elif isinstance(part, list):
-        for each in part:
-            yield from _refs(each)
+def _dotted(fault: Told) -> str:
+    return ".".join(map(str, fault.path))
