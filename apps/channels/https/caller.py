@@ -118,6 +118,17 @@ def check(kind: type[Provider], settings: Mapping[str, Any]) -> None:
         )
 
 
+def json_object(text: str) -> dict[str, Any]:
+    """The JSON object of an answer; nothing where it is something else."""
+    try:
+        answer = json.loads(text)
+    except (ValueError, RecursionError):
+        return {}
+    if isinstance(answer, dict):
+        return answer
+    return {}
+
+
 def words_of(text: str) -> str:
     """What a provider says in its JSON, without the brackets."""
     try:

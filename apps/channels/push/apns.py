@@ -17,10 +17,9 @@ import jwt
 from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
 
 from apps.channels.contract import BadSettings, Outcome, Provider, Remedy, Result, Session, Setting
-from apps.channels.https.caller import Caller, check
+from apps.channels.https.caller import Caller, check, json_object
 from apps.channels.messages import PushMessage
 from apps.channels.push.payload import LONGEST_TTL, as_json, unsendable
-from apps.channels.sms.session import as_dict
 from apps.lib.pem import BadPem, private_key
 
 CONNECTIONS = 10  # each waits for an answer most of the time
@@ -188,7 +187,9 @@ class ApnsSession(Caller, Session[PushMessage]):
             return self.broken(error)
         if response.status_code == 200:
             return Outcome(Result.ACCEPTED, "200", provider_id=response.headers.get("apns-id", ""))
-        if (reason := str(as_dict(response.text).get("reason") or "")) in blamed(message.details):
+        if (reason := str(json_object(response.text).get("reason") or "")) in blamed(
+            message.details
+        ):
             return Outcome(Result.PERMANENT_RECIPIENT, f"{response.status_code} {reason}")
         if response.status_code >= 500:  # Apple asks for another connection then
             self.close()
@@ -222,7 +223,7 @@ class ApnsSession(Caller, Session[PushMessage]):
         return self._client
 
     def refused(self, status: int, headers: Mapping[str, str], text: str) -> Outcome:
-        answer = as_dict(text)
+        answer = json_object(text)
         told = judged(status, str(answer.get("reason") or ""))
         if told is None:
             return super().refused(status, headers, text)
@@ -310,7 +311,7 @@ def headers_of(message: PushMessage) -> dict[str, str]:
 
 def reason_of(response: httpx2.Response) -> str:
     if response.status_code == 403:
-        return str(as_dict(response.text).get("reason") or "")
+        return str(json_object(response.text).get("reason") or "")
     return ""
 
 

@@ -12,13 +12,12 @@ from urllib.parse import quote
 import requests
 
 from apps.channels.contract import Outcome, Provider, Remedy, Result, Session, Setting
-from apps.channels.https.caller import Caller, check
+from apps.channels.https.caller import Caller, check, json_object
 from apps.channels.https.wire import Body, Wire
 from apps.channels.messages import PushMessage
 from apps.channels.push import fcm_token
 from apps.channels.push.fcm_token import NoToken, ServiceAccount
 from apps.channels.push.payload import LONGEST_TTL, as_json, unsendable
-from apps.channels.sms.session import as_dict
 
 CONNECTIONS = 10  # each waits for an answer most of the time
 QUOTA_WAIT = 60.0  # seconds; Google asks for a minute at least where it names no time
@@ -84,7 +83,7 @@ class FcmSession(Caller, Session[PushMessage]):
             fcm_token.forget(self.account, token)
         if response.status_code != 200:
             return self.refused(response.status_code, response.headers, response.text)
-        name = str(as_dict(response.text).get("name") or "")
+        name = str(json_object(response.text).get("name") or "")
         if not name:
             return Outcome(
                 Result.IN_DOUBT, self.clean(f"FCM gave an answer we can't read: {response.text}")
@@ -99,7 +98,7 @@ class FcmSession(Caller, Session[PushMessage]):
         return Outcome(Result.ACCOUNT, said, charged=False)
 
     def refused(self, status: int, headers: Mapping[str, str], text: str) -> Outcome:
-        told = judged(status, as_dict(text))
+        told = judged(status, json_object(text))
         if told is None:
             outcome = super().refused(status, headers, text)
             if outcome.result is Result.THROTTLED and outcome.retry_after is None:
@@ -110,7 +109,10 @@ class FcmSession(Caller, Session[PushMessage]):
         result, remedy = told
         charged = result is not Result.ACCOUNT
         return Outcome(
-            result, self.clean(f"{status} {_words(as_dict(text))}"), remedy=remedy, charged=charged
+            result,
+            self.clean(f"{status} {_words(json_object(text))}"),
+            remedy=remedy,
+            charged=charged,
         )
 
     def judge(self, words: str) -> Result:

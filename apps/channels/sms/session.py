@@ -14,7 +14,7 @@ from urllib.parse import urlencode
 import requests
 
 from apps.channels.contract import BadSettings, Outcome, Provider, Remedy, Result, Session, Setting
-from apps.channels.https.caller import GATEWAY_LOST_THE_ANSWER, Caller, check
+from apps.channels.https.caller import GATEWAY_LOST_THE_ANSWER, Caller, check, json_object
 from apps.channels.https.wire import Body, Wire
 from apps.channels.messages import SmsMessage, VoiceMessage
 from apps.channels.sms.answers import Answer, Posted, Report
@@ -177,7 +177,7 @@ class PhoneSession(Caller, Session[P]):
     def read(self, response: requests.Response) -> Outcome:
         if not 200 <= response.status_code < 300:
             return self.refused(response.status_code, response.headers, response.text)
-        if name := self.taken(as_dict(response.text)):
+        if name := self.taken(json_object(response.text)):
             return Outcome(Result.ACCEPTED, str(response.status_code), provider_id=name)
         said = f"{self.name} gave an answer we can't read: {response.status_code} {response.text}"
         return Outcome(Result.IN_DOUBT, self.clean(said))
@@ -186,10 +186,10 @@ class PhoneSession(Caller, Session[P]):
         outcome = super().refused(status, headers, text)
         if outcome.result is not Result.PERMANENT_RECIPIENT:
             return outcome
-        return replace(outcome, remedy=self.remedies.get(self.code(as_dict(text)), Remedy.NONE))
+        return replace(outcome, remedy=self.remedies.get(self.code(json_object(text)), Remedy.NONE))
 
     def judge(self, words: str) -> Result:
-        return self.codes.get(self.code(as_dict(words)), Result.PERMANENT_CONTENT)
+        return self.codes.get(self.code(json_object(words)), Result.PERMANENT_CONTENT)
 
     def report_to(self, message: P) -> str:
         """Where its delivery reports go: they may be there before we have noted the provider's
@@ -213,14 +213,3 @@ class SmsSession(PhoneSession[SmsMessage]):
 
     def says_something(self, message: SmsMessage) -> bool:
         return bool(message.media) or super().says_something(message)
-
-
-def as_dict(text: str) -> dict[str, Any]:
-    """The JSON object of an answer; nothing where it is something else."""
-    try:
-        answer = json.loads(text)
-    except (ValueError, RecursionError):
-        return {}
-    if isinstance(answer, dict):
-        return answer
-    return {}

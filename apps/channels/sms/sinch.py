@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from apps.channels.contract import Result, Setting
+from apps.channels.https.caller import json_object
 from apps.channels.messages import SmsMessage
 from apps.channels.sms.answers import Answer, Posted, Report, check_age, check_hmac, number, report
 from apps.channels.sms.session import (
@@ -14,7 +15,6 @@ from apps.channels.sms.session import (
     Sms,
     SmsSession,
     Unsendable,
-    as_dict,
     settings_of_sms,
 )
 
@@ -60,7 +60,7 @@ class SinchSession(SmsSession):
         return str(answer.get("code"))
 
     def judge(self, words: str) -> Result:
-        answer = as_dict(words)
+        answer = json_object(words)
         if self.code(answer) in BADLY_FORMED:
             if SENDERS.search(str(answer.get("text"))):
                 return Result.ACCOUNT
@@ -101,7 +101,7 @@ class Sinch(Sms):
             how="sha256",
         )
         check_age(stamp, now)
-        told = as_dict(posted.body.decode("utf-8", "replace"))
+        told = json_object(posted.body.decode("utf-8", "replace"))
         if str(told.get("type")).startswith("recipient_delivery_report"):
             status = str(told.get("status"))
             return report(

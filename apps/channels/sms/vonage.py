@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from apps.channels.contract import Remedy, Result, Setting
+from apps.channels.https.caller import json_object
 from apps.channels.messages import SmsMessage
 from apps.channels.sms.answers import (
     Answer,
@@ -24,7 +25,6 @@ from apps.channels.sms.session import (
     Sms,
     SmsSession,
     Unsendable,
-    as_dict,
     settings_of_sms,
 )
 
@@ -76,7 +76,7 @@ class VonageSession(SmsSession):
         return code_of(answer)
 
     def judge(self, words: str) -> Result:
-        wrong = as_dict(words).get("invalid_parameters")
+        wrong = json_object(words).get("invalid_parameters")
         names = set()
         if isinstance(wrong, list):
             names = {each.get("name") for each in wrong if isinstance(each, dict)}
@@ -124,7 +124,7 @@ class Vonage(Sms):
         check_age(said.get("iat"), now)
         if str(said.get("payload_hash")).lower() != hashlib.sha256(posted.body).hexdigest():
             raise Forged("Its body is not the one that was signed.")
-        told = as_dict(posted.body.decode("utf-8", "replace"))
+        told = json_object(posted.body.decode("utf-8", "replace"))
         if status := told.get("status"):
             problem = told.get("error")
             wrong: dict[str, Any] = {}
@@ -156,7 +156,7 @@ def code_of(problem: Mapping[str, Any]) -> str:
 
 def _token_part(part: str) -> dict[str, Any]:
     try:
-        return as_dict(
+        return json_object(
             base64.urlsafe_b64decode(part + "=" * (-len(part) % 4)).decode("utf-8", "replace")
         )
     except ValueError:
