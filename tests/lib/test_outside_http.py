@@ -248,7 +248,7 @@ def drip(to: Handler, head: bytes) -> None:
 
 
 @pytest.mark.parametrize(
-    "head", [b"", b"HTTP/1.1 200 OK\r\nX-", b"HTTP/1.1 200 OK\r\nContent-Length: 90\r\n\r\n"]
+    "head", [b"", b"HTTP/1.1 200 OK\r\nX-", b"HTTP/1.1 200 OK\r\nContent-Length: 90000\r\n\r\n"]
 )
 def test_whoever_answers_a_letter_at_a_time_is_cut_off(head: bytes) -> None:
     outside = Outside(timeout=shortly())

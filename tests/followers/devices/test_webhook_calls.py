@@ -164,7 +164,7 @@ def test_senders_that_hear_the_same_ones_while_staff_switch_and_remove_them_neve
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(30)
+        thread.join()
     assert errors == []
     standing = [
         (row.state == "off") == bool(row.webhook.off_at) for row in webhooks.webhooks_of(owner)
