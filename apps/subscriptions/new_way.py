@@ -8,10 +8,11 @@ from typing import Literal
 
 from apps.content.drafts import published_version
 from apps.content.models import Template
+from apps.followers.consent.record import Proof
 from apps.followers.models import Channel, Follower, NotificationType
 from apps.notifications.models import Delivery
 from apps.notifications.notify import NotNotifiable, notify
-from apps.subscriptions.public import Proof, email_of
+from apps.subscriptions.public import email_of
 
 TYPE = "security_alert"
 TEMPLATE = "new_way_in"
@@ -40,15 +41,15 @@ def tell(
         log.error("Nobody was told: %r or %r is missing. Run manage.py setup_site.", TYPE, TEMPLATE)
         return False
     lately = Delivery.objects.filter(
-        follower=follower, created_at__gt=proof["now"] - dt.timedelta(days=1)
+        follower=follower, created_at__gt=proof.now - dt.timedelta(days=1)
     )
     if lately.filter(notification__version=version).count() >= MOST_A_DAY:
         return False
     about = {
         "what": what,
         "label": label,
-        "happened_at": proof["now"].isoformat(),
-        "ip_address": proof["ip"],
+        "happened_at": proof.now.isoformat(),
+        "ip_address": proof.ip,
     }
     try:
         notify(
@@ -58,8 +59,8 @@ def tell(
             channels=[Channel.EMAIL],
             data=about,
             source="public_page",
-            by=proof["by"],
-            now=proof["now"],
+            by=proof.by,
+            now=proof.now,
         )
     except NotNotifiable as error:
         log.error("Nobody was told: %s", error)

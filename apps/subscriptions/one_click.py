@@ -50,7 +50,8 @@ def unsubscribe(request: HttpRequest, token: str) -> HttpResponse:
         wanted = type_key
         if request.POST.get("what") == "all":
             wanted = ""
-        acts.opt_out(follower=follower, type_key=wanted, proof=proof(request, follower, source))
+        said = proof(request, follower, source)
+        follower = acts.opt_out(follower=follower, type_key=wanted, proof=said)
         if one_click:
             return _short()
     email = email_of(follower)

@@ -2,12 +2,11 @@
 the follower's own language.
 """
 
-import datetime as dt
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import wraps
-from typing import Any, TypedDict
+from typing import Any
 from uuid import UUID
 
 from django.conf import settings
@@ -17,6 +16,7 @@ from django.urls import reverse
 from django.utils import timezone, translation
 from django.views.decorators.csrf import csrf_exempt
 
+from apps.followers.consent.record import Proof
 from apps.followers.models import Address, Follower, NotificationType
 from apps.lib import tokens
 from apps.lib.actor import Actor, ActorKind
@@ -25,17 +25,6 @@ from apps.notifications.messages.links import managing_token, read_managing
 from apps.subscriptions.center.wording import EDITION
 
 View = Callable[..., HttpResponse]
-
-
-class Proof(TypedDict):
-    """The part of every consent act that tells who said it, where and when."""
-
-    source: str
-    by: Actor
-    now: dt.datetime
-    wording: str
-    ip: str
-    user_agent: str
 
 
 def public_page(view: View) -> View:
@@ -126,12 +115,13 @@ def email_of(follower: Follower) -> Address | None:
 
 
 def proof(request: HttpRequest, follower: Follower, source: str) -> Proof:
+    """Who speaks on this page, from where, and which text they see."""
     ip = client_ip(request)
-    return {
-        "source": source,
-        "by": Actor(ActorKind.FOLLOWER, id=str(follower.uid), label=str(follower), ip=ip),
-        "now": timezone.now(),
-        "wording": f"{EDITION}/{translation.get_language()}",
-        "ip": ip,
-        "user_agent": request.headers.get("User-Agent", ""),
-    }
+    return Proof(
+        source=source,
+        by=Actor(ActorKind.FOLLOWER, id=str(follower.uid), label=str(follower), ip=ip),
+        now=timezone.now(),
+        wording=f"{EDITION}/{translation.get_language()}",
+        ip=ip,
+        user_agent=request.headers.get("User-Agent", ""),
+    )

@@ -9,6 +9,7 @@ from apps.campaigns import lifecycle, readiness
 from apps.campaigns.models import Campaign
 from apps.campaigns.review import review
 from apps.followers.consent.acts import set_preferences
+from apps.followers.consent.record import Proof
 from apps.followers.consent.suppression import suppress
 from apps.followers.models import Follower, NotificationType
 from apps.notifications.models import Delivery, DeliveryStatus
@@ -27,7 +28,10 @@ def act() -> dict[str, Any]:
 def campaign(anna: Any, boris: Any, chen: Any, dana: Any) -> Campaign:
     campaign = make_campaign()
     set_preferences(
-        follower=dana, cells={("news", "in_app"): False}, mutes={}, source="test", **act()
+        follower=dana,
+        cells={("news", "in_app"): False},
+        mutes={},
+        proof=Proof(source="test", **act()),
     )
     suppress(channel="email", value="anna@example.com", reason="manual", **act())
     return campaign

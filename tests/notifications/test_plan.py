@@ -9,6 +9,7 @@ from django.db import connection, transaction
 from django.utils import timezone
 
 from apps.followers.consent import acts
+from apps.followers.consent.record import Proof
 from apps.followers.models import Follower
 from apps.lib.queue.lanes import Lane
 from apps.notifications.models import Delivery, Notification
@@ -153,9 +154,9 @@ def test_who_opts_out_does_not_wait_for_a_planner() -> None:
         now = timezone.now()
         cells = {("news", "in_app"): False}
         acts.set_preferences(
-            follower=anna, cells=cells, mutes={}, source="test", by=TESTER, now=now
+            follower=anna, cells=cells, mutes={}, proof=Proof(source="test", by=TESTER, now=now)
         )
-        acts.unsubscribe(follower=anna, source="test", by=TESTER, now=now)
+        acts.unsubscribe(follower=anna, proof=Proof(source="test", by=TESTER, now=now))
         connection.close()
 
     leaving = threading.Thread(target=opt_out)

@@ -27,6 +27,7 @@ from apps.dashboard.shell.paging import page_of
 from apps.followers.addresses import BadAddress, normalise
 from apps.followers.consent import acts
 from apps.followers.consent import matrix as consent_matrix
+from apps.followers.consent.record import Proof
 from apps.followers.consent.rhythm import rhythm_of
 from apps.followers.devices.register import CHANNELS as DEVICES
 from apps.followers.models import AddressState, Cadence, Channel, Follower, Tag
@@ -158,10 +159,8 @@ def unsubscribe(request: HttpRequest, uid: str) -> HttpResponse:
     reason = request.POST.get("reason", "").strip()
     changed = acts.unsubscribe(
         follower=follower,
-        source="staff",
-        by=staff_actor(request),
-        now=timezone.now(),
         reason=reason,
+        proof=Proof(source="staff", by=staff_actor(request), now=timezone.now()),
     )
     if changed:
         messages.success(
@@ -177,7 +176,7 @@ def unsubscribe(request: HttpRequest, uid: str) -> HttpResponse:
 def resubscribe(request: HttpRequest, uid: str) -> HttpResponse:
     follower = _find(uid)
     changed = acts.resubscribe(
-        follower=follower, source="staff", by=staff_actor(request), now=timezone.now()
+        follower=follower, proof=Proof(source="staff", by=staff_actor(request), now=timezone.now())
     )
     if changed:
         messages.success(

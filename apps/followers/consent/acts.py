@@ -8,6 +8,7 @@ still succeeds.
 import datetime as dt
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from operator import itemgetter
 from typing import Any
 
 from django.db import transaction
@@ -20,7 +21,6 @@ from apps.followers.models import (
     Follower,
     NotificationType,
 )
-from apps.lib.actor import Actor
 from apps.lib.facts import Kind
 
 
@@ -51,10 +51,8 @@ class Words:
         """{"cells": [[type key, channel, true | false | null]], "mutes": {channel:
         bool}, "subscribed": bool | null}
         """
-        cells = [
-            [key, channel, allowed]
-            for (key, channel), allowed in sorted(self.cells.items(), key=lambda c: c[0])
-        ]
+        said = sorted(self.cells.items(), key=itemgetter(0))
+        cells = [[key, channel, allowed] for (key, channel), allowed in said]
         return {"cells": cells, "mutes": dict(self.mutes), "subscribed": self.subscribed}
 
     @classmethod
@@ -65,8 +63,12 @@ class Words:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What really changed, before and after; `before` given back to `set_preferences` undoes it."""
+    """What really changed, before and after, and the follower as stored now.
 
+    `before` given back to `set_preferences` undoes it. False when nothing changed.
+    """
+
+    follower: Follower
     before: Words
     after: Words
 
@@ -74,68 +76,39 @@ class Change:
         return self.before != self.after
 
 
-def unsubscribe(
-    *,
-    follower: Follower,
-    source: str,
-    by: Actor,
-    now: dt.datetime,
-    reason: str = "",
-    wording: str = "",
-    ip: str = "",
-    user_agent: str = "",
-) -> bool:
-    """Opt out of everything commercial. Says whether that changed anything."""
-    proof = Proof(source, by, now, wording, ip, user_agent)
+def unsubscribe(*, follower: Follower, reason: str = "", proof: Proof) -> Change:
+    """Opt out of everything commercial."""
     with transaction.atomic():
-        return _subscribe(locked(follower), False, proof, reason, mirror=follower)
+        return _subscribe(locked(follower), False, reason, proof)
 
 
-def resubscribe(
-    *,
-    follower: Follower,
-    source: str,
-    by: Actor,
-    now: dt.datetime,
-    reason: str = "",
-    wording: str = "",
-    ip: str = "",
-    user_agent: str = "",
-) -> bool:
-    """Take the global opt-out back; cells and switches stay as they were.
-
-    Says whether that changed anything.
-    """
-    proof = Proof(source, by, now, wording, ip, user_agent)
+def resubscribe(*, follower: Follower, reason: str = "", proof: Proof) -> Change:
+    """Take the global opt-out back; cells and switches stay as they were."""
     with transaction.atomic():
-        return _subscribe(locked(follower), True, proof, reason, mirror=follower)
+        return _subscribe(locked(follower), True, reason, proof)
 
 
-def _subscribe(
-    row: Follower, subscribed: bool, proof: Proof, reason: str, *, mirror: Follower
-) -> bool:
-    """`mirror` is the caller's object, which may be stale."""
-    changed = row.subscribed != subscribed
-    if changed:
-        row.subscribed = subscribed
-        row.updated_at = proof.now
-        if subscribed:
-            row.subscribed_at = proof.now
-            row.unsubscribed_at = None
-        else:
-            row.unsubscribed_at = proof.now
-        row.save(update_fields=["subscribed", "subscribed_at", "unsubscribed_at", "updated_at"])
-        if subscribed:
-            act = "subscribed"
-            kind = Kind.FOLLOWER_SUBSCRIBED
-        else:
-            act = "unsubscribed"
-            kind = Kind.FOLLOWER_UNSUBSCRIBED
-        proof.record(row, act, {"all": True}, reason)
-        proof.tell(kind, row, {"reason": reason[:300]} if reason else {})
-    for name in ("subscribed", "subscribed_at", "unsubscribed_at", "updated_at"):
-        setattr(mirror, name, getattr(row, name))
-    return changed
+def _subscribe(row: Follower, subscribed: bool, reason: str, proof: Proof) -> Change:
+    if row.subscribed == subscribed:
+        return Change(row, Words(), Words())
+    row.subscribed = subscribed
+    row.updated_at = proof.now
+    if subscribed:
+        act = "subscribed"
+        kind = Kind.FOLLOWER_SUBSCRIBED
+        row.subscribed_at = proof.now
+        row.unsubscribed_at = None
+    else:
+        act = "unsubscribed"
+        kind = Kind.FOLLOWER_UNSUBSCRIBED
+        row.unsubscribed_at = proof.now
+    row.save(update_fields=["subscribed", "subscribed_at", "unsubscribed_at", "updated_at"])
+    proof.record(row, act, {"all": True}, reason)
+    about = {}
+    if reason:
+        about["reason"] = reason[:300]
+    proof.tell(kind, row, about)
+    return Change(row, Words(subscribed=not subscribed), Words(subscribed=subscribed))
 
 
 def set_preferences(
@@ -144,55 +117,58 @@ def set_preferences(
     cells: Mapping[Key, bool | None],
     mutes: Mapping[str, bool],
     subscribed: bool | None = None,
-    source: str,
-    by: Actor,
-    now: dt.datetime,
     reason: str = "",
-    wording: str = "",
-    ip: str = "",
-    user_agent: str = "",
+    proof: Proof,
 ) -> Change:
     """Store the follower's own words: only those given, None takes a word back. All or nothing.
 
     Raises UnknownCell for a type or channel that is not there,
     Locked for cells that can't be switched off.
     """
-    proof = Proof(source, by, now, wording, ip, user_agent)
     with transaction.atomic():
         row = locked(follower)
         kinds = _known(cells, mutes)
-        if forced := [
-            cell
-            for cell, allowed in cells.items()
-            if allowed is False and always_on(kinds[cell[0]], cell[1])
-        ]:
-            raise Locked(forced)
-        was_cells, now_cells = _set_cells(row, cells, kinds, now)
-        was_mutes, now_mutes = _set_mutes(row, mutes, now)
+        _refuse_forced(cells, kinds)
+        was_cells, now_cells = _set_cells(row, cells, kinds, proof.now)
+        was_mutes, now_mutes = _set_mutes(row, mutes, proof.now)
         if now_cells or now_mutes:
-            both = [
-                {
-                    "type": key,
-                    "channel": channel,
-                    "before": was_cells[key, channel],
-                    "after": allowed,
-                }
-                for (key, channel), allowed in sorted(now_cells.items(), key=lambda c: c[0])
-            ]
-            switches = [
-                {"channel": channel, "muted_before": was_mutes[channel], "muted_after": muted}
-                for channel, muted in sorted(now_mutes.items())
-            ]
-            proof.record(row, "preferences_changed", {"cells": both, "channels": switches}, reason)
-            proof.tell(Kind.PREFERENCES_CHANGED, row, {"cells": both, "channels": switches})
-        was_subscribed = row.subscribed
-        turned = subscribed is not None and _subscribe(
-            row, subscribed, proof, reason, mirror=follower
-        )
-    return Change(
-        Words(was_cells, was_mutes, was_subscribed if turned else None),
-        Words(now_cells, now_mutes, subscribed if turned else None),
-    )
+            scope = _scope(was_cells, now_cells, was_mutes, now_mutes)
+            proof.record(row, "preferences_changed", scope, reason)
+            proof.tell(Kind.PREFERENCES_CHANGED, row, scope)
+        was_subscribed = None
+        now_subscribed = None
+        if subscribed is not None and _subscribe(row, subscribed, reason, proof):
+            was_subscribed = not subscribed
+            now_subscribed = subscribed
+    before = Words(was_cells, was_mutes, was_subscribed)
+    return Change(row, before, Words(now_cells, now_mutes, now_subscribed))
+
+
+def _refuse_forced(cells: Mapping[Key, bool | None], kinds: Mapping[str, NotificationType]) -> None:
+    forced = []
+    for (key, channel), allowed in cells.items():
+        if allowed is False and always_on(kinds[key], channel):
+            forced.append((key, channel))
+    if forced:
+        raise Locked(forced)
+
+
+def _scope(
+    was_cells: Mapping[Key, bool | None],
+    now_cells: Mapping[Key, bool | None],
+    was_mutes: Mapping[str, bool],
+    now_mutes: Mapping[str, bool],
+) -> dict[str, Any]:
+    """What the consent record and the fact tell of the cells and switches that changed."""
+    cells = []
+    for (key, channel), allowed in sorted(now_cells.items(), key=itemgetter(0)):
+        before = was_cells[key, channel]
+        cells.append({"type": key, "channel": channel, "before": before, "after": allowed})
+    switches = []
+    for channel, muted in sorted(now_mutes.items()):
+        before = was_mutes[channel]
+        switches.append({"channel": channel, "muted_before": before, "muted_after": muted})
+    return {"cells": cells, "channels": switches}
 
 
 def _known(cells: Mapping[Key, Any], mutes: Mapping[str, Any]) -> dict[str, NotificationType]:

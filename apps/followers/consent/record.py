@@ -1,6 +1,4 @@
-"""Who said something, where and how: what every word of a follower's leaves behind,
-and the lock it is said under.
-"""
+"""Write down who said something, where and how, and lock the follower while it is said."""
 
 import datetime as dt
 from dataclasses import dataclass
@@ -13,16 +11,17 @@ from apps.lib.facts import Fact, Kind, publish
 
 @dataclass(frozen=True, slots=True)
 class Proof:
-    """The same for every record of one act."""
+    """Who said it, when, where, and under which version of a text; one for all records of an act."""
 
-    source: str
+    source: str  # preference_center, one_click, api, staff, import, command ...
     by: Actor
     now: dt.datetime
-    wording: str
-    ip: str
-    user_agent: str
+    wording: str = ""
+    ip: str = ""
+    user_agent: str = ""
 
     def record(self, follower: Follower, act: str, scope: dict[str, Any], reason: str = "") -> None:
+        """Keep what was said as a ConsentRecord of the follower."""
         ConsentRecord.objects.create(
             follower=follower,
             at=self.now,
@@ -38,11 +37,12 @@ class Proof:
         )
 
     def tell(self, kind: Kind, follower: Follower, data: dict[str, Any]) -> None:
+        """Publish the fact about the follower, with its source."""
         data = {"source": self.source, **data}
         publish(Fact(kind, self.by, self.now, "follower", str(follower.uid), str(follower), data))
 
 
 def locked(follower: Follower) -> Follower:
-    """The stored row, locked. Inside a transaction."""
-    # no_key: whoever leaves does not wait for a planner whose new deliveries refer to this row
+    """Read the follower's row again and lock it. Inside a transaction."""
+    # no_key: an opt-out does not wait for a planner whose new deliveries refer to this row
     return Follower.objects.select_for_update(no_key=True).get(pk=follower.pk)

@@ -8,7 +8,7 @@ import datetime as dt
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol, TypedDict, Unpack, cast
+from typing import Any, Protocol
 from zoneinfo import ZoneInfo
 
 from django.conf import settings
@@ -17,8 +17,8 @@ from django.db import transaction
 from apps.followers.consent.record import Proof, locked
 from apps.followers.models import Cadence, Follower, Rhythm
 from apps.followers.profile_fields import BadFollower
-from apps.lib.actor import Actor
 from apps.lib.facts import Kind
+from apps.lib.partial import UNSET, Unset, given
 from apps.lib.wallclock import UnknownZone, zone
 
 LONGEST_SNOOZE = dt.timedelta(days=366)
@@ -26,22 +26,27 @@ WEEKDAYS = tuple("0123456")  # Monday is 0
 _CLOCK = re.compile(r"([01]\d|2[0-3]):[0-5]\d", re.ASCII)
 
 
-class Wishes(TypedDict, total=False):
-    """What `set_rhythm` takes; a key that is missing stays as it is,
-    None brings the default back.
-    """
+@dataclass(frozen=True, slots=True)
+class Wishes:
+    """What `set_rhythm` takes: UNSET stays as it is, None brings the default back."""
 
     # {"0": ["22:00", "07:00"]}: all of them, by weekday (Monday is "0")
-    quiet: Mapping[str, Sequence[str]] | None
-    cadence: str | None
-    digest_at: dt.time | str | None
-    digest_weekday: int | None
-    snoozed_until: dt.datetime | None
+    quiet: Mapping[str, Sequence[str]] | Unset | None = UNSET
+    cadence: str | Unset | None = UNSET
+    digest_at: dt.time | str | Unset | None = UNSET
+    digest_weekday: int | Unset | None = UNSET
+    snoozed_until: dt.datetime | Unset | None = UNSET
+
+    def __bool__(self) -> bool:
+        return bool(given(self))
 
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """What really changed; `before` given back to `set_rhythm` undoes it."""
+    """What really changed; `before` given back to `set_rhythm` undoes it.
+
+    False when nothing changed.
+    """
 
     before: Wishes
     after: Wishes
@@ -71,56 +76,48 @@ def zone_of(follower: Zoned) -> ZoneInfo:
         return zone(settings.TIME_ZONE)
 
 
-def set_rhythm(
-    *,
-    follower: Follower,
-    source: str,
-    by: Actor,
-    now: dt.datetime,
-    wording: str = "",
-    ip: str = "",
-    user_agent: str = "",
-    **wishes: Unpack[Wishes],
-) -> Turn:
+def set_rhythm(*, follower: Follower, values: Wishes, proof: Proof) -> Turn:
     """Store what the follower wishes: only what is given, all or nothing. Raises BadFollower."""
-    checked: dict[str, Any] = {name: _CHECKED[name](value, now) for name, value in wishes.items()}
+    checked: dict[str, Any] = {}
+    for name, value in given(values).items():
+        checked[name] = _CHECKED[name](value, proof.now)
     with transaction.atomic():
         person = locked(follower)
         row = rhythm_of(person)
-        was = {
-            name: getattr(row, name)
-            for name, value in checked.items()
-            if getattr(row, name) != value
-        }
-        if not was:
-            return Turn({}, {})
-        new = {name: checked[name] for name in was}
-        for name, value in new.items():
-            setattr(row, name, value)
+        was = {}
+        new = {}
+        for name, value in checked.items():
+            before = getattr(row, name)
+            if before != value:
+                was[name] = before
+                new[name] = value
+                setattr(row, name, value)
+        if not new:
+            return Turn(Wishes(), Wishes())
         if all(getattr(row, name) == getattr(_UNSAID, name) for name in _CHECKED):
             row.delete()
         else:
-            row.updated_at = now
+            row.updated_at = proof.now
             row.save()
-        scope = {"before": as_json(was), "after": as_json(new)}
-        proof = Proof(source, by, now, wording, ip, user_agent)
+        turn = Turn(Wishes(**was), Wishes(**new))
+        scope = {"before": as_json(turn.before), "after": as_json(turn.after)}
         proof.record(person, "rhythm_changed", scope)
         proof.tell(Kind.RHYTHM_CHANGED, person, scope)
-    return Turn(Wishes(**was), Wishes(**new))  # type: ignore[typeddict-item]  # the names are those of `wishes`
+    return turn
 
 
-def as_json(wishes: Mapping[str, Any]) -> dict[str, Any]:
+def as_json(wishes: Wishes) -> dict[str, Any]:
     """Wishes as the API shows them: times as HH:MM, moments in ISO 8601."""
-    return {name: _text(value) for name, value in wishes.items()}
+    return {name: _text(value) for name, value in given(wishes).items()}
 
 
 def from_json(wishes: Mapping[str, Any]) -> Wishes:
-    """The reverse of `as_json`."""
-    moment = wishes.get("snoozed_until")
-    given = dict(wishes)
+    """Read back what `as_json` wrote."""
+    said = dict(wishes)
+    moment = said.get("snoozed_until")
     if moment:
-        given["snoozed_until"] = dt.datetime.fromisoformat(moment)
-    return cast(Wishes, given)  # as stored by as_json
+        said["snoozed_until"] = dt.datetime.fromisoformat(moment)
+    return Wishes(**said)
 
 
 def _text(value: Any) -> Any:

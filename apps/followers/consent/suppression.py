@@ -96,7 +96,7 @@ def _tell_of(suppression: Suppression, kind: Kind, act: str, by: Actor, now: dt.
         .first()
     )
     if address:
-        proof = Proof(by.kind.value, by, now, "", "", "")
+        proof = Proof(source=by.kind.value, by=by, now=now)
         proof.record(address.follower, act, data, suppression.note)
         proof.tell(kind, address.follower, data)
     else:

@@ -97,24 +97,14 @@ def pending(follower: Follower, *, now: dt.datetime) -> PhoneCode | None:
     return None
 
 
-def confirm(
-    *,
-    follower: Follower,
-    code: str,
-    source: str,
-    by: Actor,
-    now: dt.datetime,
-    wording: str = "",
-    ip: str = "",
-    user_agent: str = "",
-) -> Answer:
+def confirm(*, follower: Follower, code: str, proof: Proof) -> Answer:
     """Compare the code with the one that was sent last;
     the right one makes the number the one that is written to.
     """
     typed = "".join(code.split())
     with transaction.atomic():
         row = locked(follower)
-        asked = pending(row, now=now)
+        asked = pending(row, now=proof.now)
         if asked is None or not asked.code_hash:
             return Answer.OVER
         if not constant_time_compare(_hash(asked, typed), asked.code_hash):
@@ -123,15 +113,15 @@ def confirm(
                 return Answer.WRONG
             return Answer.OVER
         try:
-            contacts.change_follower(follower=row, phone=asked.value, by=by, now=now)
+            contacts.change_follower(follower=row, phone=asked.value, by=proof.by, now=proof.now)
         except contacts.AddressTaken:
             return Answer.TAKEN
         Address.objects.filter(follower=row, channel=Channel.SMS, key=asked.value).update(
-            confirmed_at=now
+            confirmed_at=proof.now
         )
-        PhoneCode.objects.filter(pk=asked.pk).update(ended_at=now)
+        PhoneCode.objects.filter(pk=asked.pk).update(ended_at=proof.now)
         about = {"channel": Channel.SMS.value, "address": asked.value}
-        Proof(source, by, now, wording, ip, user_agent).record(row, "phone_confirmed", about)
+        proof.record(row, "phone_confirmed", about)
     return Answer.CONFIRMED
 
 

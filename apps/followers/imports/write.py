@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from django.conf import settings
 
 from apps.followers.consent import acts
+from apps.followers.consent.record import Proof
 from apps.followers.imports.plan import CHANNELS, Action, Decision, Options, Person
 from apps.followers.models import (
     Address,
@@ -51,7 +52,8 @@ def write(
     for row, follower in updates:
         if "subscribed" in row.changes:
             acts.unsubscribe(
-                follower=follower, source="import", by=by, now=now, wording=options.wording
+                follower=follower,
+                proof=Proof(source="import", by=by, now=now, wording=options.wording),
             )
     ImportProblem.objects.bulk_create(
         ImportProblem(job=job, line=row.line, message=row.note[:300], row=row.cells)

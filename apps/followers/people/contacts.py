@@ -19,6 +19,7 @@ from django.db.models import Q, QuerySet
 from apps.followers import profile_fields
 from apps.followers.addresses import BadAddress, normalise
 from apps.followers.consent import acts
+from apps.followers.consent.record import Proof
 from apps.followers.models import (
     EVERYWHERE,
     Address,
@@ -302,8 +303,8 @@ def upsert_follower(
         follower = change_follower(follower=follower, by=by, now=now, **changes)
         tag(followers=[follower], tags=tags, by=by, now=now)
         if not subscribed and follower.subscribed:
-            acts.unsubscribe(follower=follower, source=source, by=by, now=now, wording=wording)
-            follower.refresh_from_db()
+            proof = Proof(source=source, by=by, now=now, wording=wording)
+            follower = acts.unsubscribe(follower=follower, proof=proof).follower
         return follower, False
 
 

@@ -12,6 +12,7 @@ from apps.campaigns.events.store import NewEvent, record
 from apps.campaigns.models import Segment, ZoneMode
 from apps.campaigns.recurring.edit import RecurringValues, make_recurring
 from apps.content.models import Template
+from apps.followers.consent.record import Proof
 from apps.followers.consent.rhythm import WEEKDAYS, Wishes, set_rhythm
 from apps.followers.models import Cadence, Channel, Follower, NotificationType
 from apps.lib.actor import Actor, ActorKind
@@ -20,12 +21,12 @@ from apps.notifications.models import CapOutcome
 
 NIGHT = {day: ["22:00", "07:00"] for day in WEEKDAYS}
 WISHES: tuple[Wishes, ...] = (
-    {"quiet": NIGHT},
-    {"cadence": Cadence.DAILY, "digest_at": "08:30"},
-    {"quiet": NIGHT | {"5": ["21:00", "10:00"], "6": ["21:00", "09:00"]}, "cadence": Cadence.DAILY},
-    {"cadence": Cadence.WEEKLY, "digest_weekday": 4, "digest_at": "17:00"},
-    {"quiet": {"5": ["00:00", "12:00"], "6": ["00:00", "12:00"]}},
-    {"cadence": Cadence.HOURLY},
+    Wishes(quiet=NIGHT),
+    Wishes(cadence=Cadence.DAILY, digest_at="08:30"),
+    Wishes(quiet=NIGHT | {"5": ["21:00", "10:00"], "6": ["21:00", "09:00"]}, cadence=Cadence.DAILY),
+    Wishes(cadence=Cadence.WEEKLY, digest_weekday=4, digest_at="17:00"),
+    Wishes(quiet={"5": ["00:00", "12:00"], "6": ["00:00", "12:00"]}),
+    Wishes(cadence=Cadence.HOURLY),
 )
 
 
@@ -33,12 +34,16 @@ def let_some_choose_hours(followers: Sequence[Follower], *, now: dt.datetime) ->
     """Every wish twice, and one who is on holiday."""
     for number, follower in enumerate(followers[3::9][: 2 * len(WISHES)]):
         _say(follower, WISHES[number % len(WISHES)], now=now - dt.timedelta(days=number))
-    _say(followers[1], {"snoozed_until": now + dt.timedelta(days=6)}, now=now)
+    _say(followers[1], Wishes(snoozed_until=now + dt.timedelta(days=6)), now=now)
 
 
 def _say(follower: Follower, wishes: Wishes, *, now: dt.datetime) -> None:
     by = Actor(ActorKind.FOLLOWER, str(follower.uid), follower.name)
-    set_rhythm(follower=follower, source="preference_center", by=by, now=now, **wishes)
+    set_rhythm(
+        follower=follower,
+        values=wishes,
+        proof=Proof(source="preference_center", by=by, now=now),
+    )
 
 
 def make_rules(segments: dict[str, Segment], *, by: Actor, now: dt.datetime) -> None:

@@ -17,6 +17,7 @@ from apps.campaigns.audience.segments import make_segment
 from apps.campaigns.models import Campaign, Segment
 from apps.content.models import Template
 from apps.followers.consent.acts import set_preferences, unsubscribe
+from apps.followers.consent.record import Proof
 from apps.followers.consent.suppression import suppress
 from apps.followers.models import Channel, Follower, NotificationType, SuppressionReason
 from apps.followers.people.contacts import add_follower
@@ -137,10 +138,8 @@ def _let_some_speak(followers: Sequence[Follower], *, now: dt.datetime) -> None:
         if lot < 0.06:
             unsubscribe(
                 follower=follower,
-                source="preference_center",
                 reason=chance.choice(reasons),
-                by=by,
-                now=since,
+                proof=Proof(source="preference_center", by=by, now=since),
             )
         elif lot < 0.12:
             cells: dict[tuple[str, str], bool | None] = {("update", Channel.EMAIL): False}
@@ -148,9 +147,7 @@ def _let_some_speak(followers: Sequence[Follower], *, now: dt.datetime) -> None:
                 follower=follower,
                 cells=cells,
                 mutes={},
-                source="preference_center",
-                by=by,
-                now=since,
+                proof=Proof(source="preference_center", by=by, now=since),
             )
         elif lot < 0.15:
             mutes = {Channel.IN_APP.value: True}
@@ -158,9 +155,7 @@ def _let_some_speak(followers: Sequence[Follower], *, now: dt.datetime) -> None:
                 follower=follower,
                 cells={},
                 mutes=mutes,
-                source="preference_center",
-                by=by,
-                now=since,
+                proof=Proof(source="preference_center", by=by, now=since),
             )
         elif lot < 0.17 and (address := follower.addresses.filter(channel=Channel.EMAIL).first()):
             suppress(

@@ -1,7 +1,8 @@
 """What can be done with a link: save choices, take them back, opt out. Each is one transaction."""
 
+import datetime as dt
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from django.db import transaction
@@ -9,11 +10,11 @@ from django.db import transaction
 from apps.followers.consent import acts, matrix, rhythm
 from apps.followers.consent.acts import Words
 from apps.followers.consent.matrix import Key
+from apps.followers.consent.record import Proof
 from apps.followers.consent.rhythm import Wishes
 from apps.followers.models import Channel, Follower
 from apps.followers.people.contacts import change_follower
 from apps.lib import tokens
-from apps.subscriptions.public import Proof
 
 # An undo is for a slip noticed at once. Later it would bring back choices nobody remembers.
 UNDO_SECONDS = 24 * 3600
@@ -48,7 +49,7 @@ def save(
             mutes=words.mutes,
             subscribed=words.subscribed,
             reason=reason,
-            **proof,
+            proof=proof,
         )
         were = {
             name: getattr(follower, name)
@@ -57,10 +58,10 @@ def save(
         }
         if were:
             changes: Any = {name: fields[name] for name in were}
-            change_follower(follower=follower, by=proof["by"], now=proof["now"], **changes)
+            change_follower(follower=follower, by=proof.by, now=proof.now, **changes)
         turn = None
         if wishes:
-            turn = rhythm.set_rhythm(follower=follower, **proof, **wishes)
+            turn = rhythm.set_rhythm(follower=follower, values=wishes, proof=proof)
     if not change and not were and not turn:
         return Saved("")
     before = {
@@ -95,8 +96,9 @@ def undo(*, follower: Follower, token: str, proof: Proof) -> bool:
     if found is None:
         return False
     words, fields, wishes = found
-    if (pause := wishes.get("snoozed_until")) and pause <= proof["now"]:
-        wishes["snoozed_until"] = None  # it would be over by now
+    pause = wishes.snoozed_until
+    if isinstance(pause, dt.datetime) and pause <= proof.now:
+        wishes = replace(wishes, snoozed_until=None)  # it would be over by now
     editable = {
         (row.key, cell.channel)
         for row in matrix.matrix(follower)
@@ -116,7 +118,7 @@ def undo(*, follower: Follower, token: str, proof: Proof) -> bool:
     return True
 
 
-def opt_out(*, follower: Follower, type_key: str, proof: Proof) -> None:
+def opt_out(*, follower: Follower, type_key: str, proof: Proof) -> Follower:
     """Off with the type the mail was about, on e-mail: that is what the person is looking at.
 
     "" means everything.
@@ -126,13 +128,13 @@ def opt_out(*, follower: Follower, type_key: str, proof: Proof) -> None:
     """
     if type_key:
         try:
-            acts.set_preferences(
-                follower=follower, cells={(type_key, Channel.EMAIL): False}, mutes={}, **proof
-            )
-            return
+            cells: dict[Key, bool | None] = {(type_key, Channel.EMAIL): False}
+            change = acts.set_preferences(follower=follower, cells=cells, mutes={}, proof=proof)
         except (acts.UnknownCell, acts.Locked):
             pass
-    acts.unsubscribe(follower=follower, **proof)
+        else:
+            return change.follower
+    return acts.unsubscribe(follower=follower, proof=proof).follower
 
 
 def is_out(follower: Follower, type_key: str) -> bool:

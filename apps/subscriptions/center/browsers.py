@@ -45,13 +45,13 @@ def connect(request: HttpRequest, token: str) -> HttpResponse:
                 p256dh=sent.get("p256dh", ""),
                 auth=sent.get("auth", ""),
                 server_key=sent.get("server_key", ""),
-                label=name_of(said["user_agent"]),
-                by=said["by"],
-                now=said["now"],
+                label=name_of(said.user_agent),
+                by=said.by,
+                now=said.now,
             )
             before = known.get(register.key_of(sent.get("replaces", "")))
             if before and before.pk != row.pk:
-                register.unregister(device=before, by=said["by"], now=said["now"])
+                register.unregister(device=before, by=said.by, now=said.now)
             elif row.key not in known:
                 new_way.tell(follower, "browser", (row.details or {}).get("label", ""), proof=said)
     except register.BadDevice as error:
@@ -67,7 +67,7 @@ def remove(request: HttpRequest, token: str) -> HttpResponse:
     said = proof(request, follower, SOURCE)
     known = {str(row.uid): row for row in register.devices_of(follower)}
     if row := known.get(request.POST.get("device", "")):
-        register.unregister(device=row, by=said["by"], now=said["now"])
+        register.unregister(device=row, by=said.by, now=said.now)
     return back(token, "disconnected", part="browsers")
 
 

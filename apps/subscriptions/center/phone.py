@@ -24,7 +24,7 @@ def ask(request: HttpRequest, token: str) -> HttpResponse:
     said = proof(request, follower, SOURCE)
     number = request.POST.get("number", "")[:40]
     try:
-        code = phones.ask(follower=follower, number=number, ip=said["ip"], now=said["now"])
+        code = phones.ask(follower=follower, number=number, ip=said.ip, now=said.now)
     except BadAddress:
         return page(request, token, follower, problem=("number", BAD_NUMBER), status=400)
     except phones.TooManyCodes:
@@ -39,7 +39,9 @@ def confirm(request: HttpRequest, token: str) -> HttpResponse:
     follower = follower_of(read_link("preferences", token))
     said = proof(request, follower, SOURCE)
     with transaction.atomic():
-        answer = phones.confirm(follower=follower, code=request.POST.get("code", "")[:20], **said)
+        answer = phones.confirm(
+            follower=follower, code=request.POST.get("code", "")[:20], proof=said
+        )
         if answer is phones.Answer.CONFIRMED:
             new_way.tell(follower, "phone", masked(follower.phone), proof=said)
     if answer is phones.Answer.CONFIRMED:
@@ -55,5 +57,5 @@ def confirm(request: HttpRequest, token: str) -> HttpResponse:
 def remove(request: HttpRequest, token: str) -> HttpResponse:
     follower = follower_of(read_link("preferences", token))
     said = proof(request, follower, SOURCE)
-    phones.remove(follower=follower, by=said["by"], now=said["now"])
+    phones.remove(follower=follower, by=said.by, now=said.now)
     return back(token, "no_phone", part="phone")

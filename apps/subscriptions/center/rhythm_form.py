@@ -67,7 +67,7 @@ class RhythmForm(forms.Form):
         for day, name in WEEKDAYS.items():
             self.fields[f"from_{day}"] = _Clock(_("%(day)s, from") % {"day": name})
             self.fields[f"to_{day}"] = _Clock(_("%(day)s, to") % {"day": name})
-        self.shown = as_json({name: getattr(rhythm, name) for name in _NAMES})
+        self.shown = as_json(Wishes(**{name: getattr(rhythm, name) for name in _NAMES}))
         self.initial = _initial(self.shown)
         for name in ("cadence", "digest_weekday"):
             self.fields[name].widget.attrs["class"] = "form-select"
@@ -117,14 +117,9 @@ class RhythmForm(forms.Form):
             shown = json.loads(self.data.get("rhythm_was", ""))
             was = {name: shown[name] for name in _NAMES}
         except (ValueError, KeyError, TypeError, RecursionError):
-            return {}
-        return Wishes(
-            **{
-                name: value
-                for name, value in self.cleaned_data.items()
-                if name in was and was[name] != value
-            }
-        )  # type: ignore[typeddict-item]  # the names are _NAMES
+            return Wishes()
+        said = {name: self.cleaned_data[name] for name in _NAMES if name in self.cleaned_data}
+        return Wishes(**{name: value for name, value in said.items() if was[name] != value})
 
 
 def _initial(shown: dict[str, Any]) -> dict[str, Any]:

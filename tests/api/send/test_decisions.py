@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from apps.followers.consent.rhythm import set_rhythm
+from apps.followers.consent.record import Proof
+from apps.followers.consent.rhythm import Wishes, set_rhythm
 from apps.followers.models import Follower, NotificationType
 from apps.notifications.models import Delivery, ProviderAccount, TypeTemplate
 from tests.make import TESTER, make_template, make_type
@@ -25,7 +26,11 @@ def test_it_says_whether_when_why_and_which_way(
     api: Any, accounts: None, anna: Follower, news: NotificationType
 ) -> None:
     quiet = {str(day): ["21:00", "09:00"] for day in range(7)}
-    set_rhythm(follower=anna, quiet=quiet, source="test", by=TESTER, now=timezone.now())
+    set_rhythm(
+        follower=anna,
+        values=Wishes(quiet=quiet),
+        proof=Proof(source="test", by=TESTER, now=timezone.now()),
+    )
     path = f"/api/v1/followers/{anna.uid}/decision?type=news&channel=email"
     noon = api.get(f"{path}&at=2026-05-04T12:00:00Z").json()
     account = noon.pop("account")

@@ -6,7 +6,8 @@ import pytest
 from django.utils import timezone
 
 from apps.followers.consent import acts
-from apps.followers.consent.rhythm import set_rhythm
+from apps.followers.consent.record import Proof
+from apps.followers.consent.rhythm import Wishes, set_rhythm
 from apps.followers.devices.register import register_app
 from apps.followers.models import Follower, Tag
 from apps.followers.people.contacts import change_follower
@@ -115,11 +116,15 @@ def test_the_page_says_when_and_where_a_person_wants_to_be_written_to(client, vi
         follower=anna, service="fcm", token="secret-token", label="Anna's Pixel", by=TESTER, now=now
     )
     change_follower(follower=anna, measured=False, by=TESTER, now=now)
-    set_rhythm(
-        follower=anna, quiet={"4": ["22:00", "09:00"], "5": ["22:00", "09:00"], "6": ["20:00", "07:00"]},
-        cadence="weekly", digest_at="18:30", digest_weekday=4, snoozed_until=now + dt.timedelta(hours=1),
-        source="preference_center", by=TESTER, now=now,
-    )  # fmt: skip
+    wishes = Wishes(
+        quiet={"4": ["22:00", "09:00"], "5": ["22:00", "09:00"], "6": ["20:00", "07:00"]},
+        cadence="weekly",
+        digest_at="18:30",
+        digest_weekday=4,
+        snoozed_until=now + dt.timedelta(hours=1),
+    )
+    proof = Proof(source="preference_center", by=TESTER, now=now)
+    set_rhythm(follower=anna, values=wishes, proof=proof)
     page = page_of(client.get(f"/followers/{anna.uid}/"))
     for said in (
         "nothing but critical messages",
@@ -141,9 +146,11 @@ def test_the_page_of_a_person_shows_addresses_verdicts_messages_and_history(
     notification = tell(kind, [anna], version=make_version())
     drain()
     acts.set_preferences(
-        follower=anna, cells={("news", "email"): False}, mutes={"in_app": True}, source="preference_center",
-        by=TESTER, now=timezone.now(),
-    )  # fmt: skip
+        follower=anna,
+        cells={("news", "email"): False},
+        mutes={"in_app": True},
+        proof=Proof(source="preference_center", by=TESTER, now=timezone.now()),
+    )
     as_role(client, viewer)
     with django_assert_max_num_queries(25):
         page = page_of(client.get(f"/followers/{anna.uid}/"))

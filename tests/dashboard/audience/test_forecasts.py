@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from apps.followers.consent.rhythm import set_rhythm
+from apps.followers.consent.record import Proof
+from apps.followers.consent.rhythm import Wishes, set_rhythm
 from apps.notifications.models import Delivery, ProviderAccount
 from apps.notifications.sending import claim
 from tests.dashboard.pages import as_role, page_of
@@ -24,7 +25,11 @@ def email(db: None) -> Any:
 
 def test_a_viewer_asks_what_would_happen_and_reads_why_and_when(client, viewer, anna, email):
     make_type("news")
-    set_rhythm(follower=anna, quiet=QUIET, source="test", by=TESTER, now=timezone.now())
+    set_rhythm(
+        follower=anna,
+        values=Wishes(quiet=QUIET),
+        proof=Proof(source="test", by=TESTER, now=timezone.now()),
+    )
     url = f"/followers/{anna.uid}/forecast/"
     as_role(client, viewer)
     assert url in page_of(client.get(f"/followers/{anna.uid}/")).links
@@ -44,7 +49,11 @@ def test_a_viewer_asks_what_would_happen_and_reads_why_and_when(client, viewer, 
 def test_a_delivery_that_was_put_off_says_until_when_and_why(
     client, viewer, anna, email, monkeypatch
 ):
-    set_rhythm(follower=anna, quiet=QUIET, source="test", by=TESTER, now=timezone.now())
+    set_rhythm(
+        follower=anna,
+        values=Wishes(quiet=QUIET),
+        proof=Proof(source="test", by=TESTER, now=timezone.now()),
+    )
     night = timezone.now().replace(year=2026, month=5, day=4, hour=21)
     monkeypatch.setattr(claim, "database_now", lambda: night)
     kind = make_type("news", digest=True)

@@ -12,6 +12,7 @@ from django.utils import timezone
 from apps.campaigns import lifecycle
 from apps.content.models import Version
 from apps.followers.consent.acts import unsubscribe
+from apps.followers.consent.record import Proof
 from apps.followers.models import NotificationType
 from apps.notifications import replay
 from apps.notifications.books.transitions import move
@@ -317,7 +318,7 @@ def test_what_was_judged_at_planning_is_judged_again_at_sending(
     anna: Any,
 ) -> None:
     notification = tell(news, [anna], version=version)
-    unsubscribe(follower=anna, source="test", by=TESTER, now=timezone.now())
+    unsubscribe(follower=anna, proof=Proof(source="test", by=TESTER, now=timezone.now()))
     drain()
     page = page_of(
         as_role(client, viewer).get(

@@ -16,6 +16,7 @@ from apps.followers.consent.acts import (
     unsubscribe,
 )
 from apps.followers.consent.matrix import matrix
+from apps.followers.consent.record import Proof
 from apps.followers.consent.suppression import release, suppress
 from apps.followers.consent.verdict import Reason
 from apps.followers.models import (
@@ -36,13 +37,13 @@ ANNA_HERSELF = Actor(ActorKind.FOLLOWER, label="follower", ip="203.0.113.9")
 
 
 def said(follower: Follower, **words: Any) -> Any:
-    values: dict[str, Any] = {
-        "cells": {},
-        "mutes": {},
-        "source": "preference_center",
-        "by": ANNA_HERSELF,
-        "now": NOW,
-    }
+    proof = Proof(
+        source=words.pop("source", "preference_center"),
+        by=words.pop("by", ANNA_HERSELF),
+        now=words.pop("now", NOW),
+        wording=words.pop("wording", ""),
+    )
+    values: dict[str, Any] = {"cells": {}, "mutes": {}, "proof": proof}
     return set_preferences(follower=follower, **(values | words))
 
 
@@ -65,17 +66,19 @@ def cell(follower: Follower, key: str, channel: str) -> Any:
 def test_unsubscribing_is_stored_proven_and_told(anna: Follower) -> None:
     changed = unsubscribe(
         follower=anna,
-        source="preference_center",
-        by=ANNA_HERSELF,
-        now=NOW,
         reason="Too many",
-        wording="2026-11",
-        user_agent="Firefox",
+        proof=Proof(
+            source="preference_center",
+            by=ANNA_HERSELF,
+            now=NOW,
+            wording="2026-11",
+            user_agent="Firefox",
+        ),
     )
     assert changed
     stored = Follower.objects.get(pk=anna.pk)
     assert (stored.subscribed, stored.unsubscribed_at) == (False, NOW)
-    assert anna.subscribed is False  # the caller's object too
+    assert changed.follower.subscribed is False
     proof = anna.consent_records.first()
     assert proof is not None
     assert (proof.act, proof.source, proof.scope) == (
@@ -90,11 +93,14 @@ def test_unsubscribing_is_stored_proven_and_told(anna: Follower) -> None:
 
 def test_unsubscribing_twice_succeeds_and_changes_nothing_more(anna: Follower) -> None:
     stale = Follower.objects.get(pk=anna.pk)
-    assert unsubscribe(follower=anna, source="one_click", by=ANNA_HERSELF, now=NOW)
+    assert unsubscribe(follower=anna, proof=Proof(source="one_click", by=ANNA_HERSELF, now=NOW))
     later = NOW + dt.timedelta(hours=1)
-    assert not unsubscribe(follower=anna, source="one_click", by=ANNA_HERSELF, now=later)
-    assert not unsubscribe(follower=stale, source="one_click", by=ANNA_HERSELF, now=later)
-    assert stale.unsubscribed_at == NOW
+    assert not unsubscribe(
+        follower=anna, proof=Proof(source="one_click", by=ANNA_HERSELF, now=later)
+    )
+    again = unsubscribe(follower=stale, proof=Proof(source="one_click", by=ANNA_HERSELF, now=later))
+    assert not again
+    assert again.follower.unsubscribed_at == NOW
     assert proofs(anna) == ["unsubscribed"]
     assert facts("follower.unsubscribed") == 1
 
@@ -102,12 +108,13 @@ def test_unsubscribing_twice_succeeds_and_changes_nothing_more(anna: Follower) -
 def test_resubscribing_keeps_cells_and_switches_as_they_were(boris: Follower) -> None:
     make_type("news")
     said(boris, cells={("news", "email"): False}, mutes={"in_app": True})
-    assert resubscribe(follower=boris, source="preference_center", by=ANNA_HERSELF, now=NOW)
-    assert not resubscribe(follower=boris, source="preference_center", by=ANNA_HERSELF, now=NOW)
+    proof = Proof(source="preference_center", by=ANNA_HERSELF, now=NOW)
+    assert resubscribe(follower=boris, proof=proof)
+    assert not resubscribe(follower=boris, proof=proof)
     stored = Follower.objects.get(pk=boris.pk)
     assert (stored.subscribed, stored.subscribed_at, stored.unsubscribed_at) == (True, NOW, None)
     assert cell(boris, "news", "email").own is False
-    assert cell(boris, "news", "in_app").reason == Reason.CHANNEL_OFF
+    assert cell(stored, "news", "in_app").reason == Reason.CHANNEL_OFF
     assert proofs(boris) == ["preferences_changed", "subscribed"]
 
 
@@ -273,7 +280,8 @@ def test_every_cell_says_what_applies_and_why(anna: Follower, dana: Follower) ->
         Reason.CHANNEL_OFF,
         "channel",
     )
-    unsubscribe(follower=anna, source="staff", by=ANNA_HERSELF, now=NOW)
+    proof = Proof(source="staff", by=ANNA_HERSELF, now=NOW)
+    anna = unsubscribe(follower=anna, proof=proof).follower
     assert cell(anna, "news", "email").reason == Reason.UNSUBSCRIBED
     assert cell(anna, "alarm", "email").on
     assert cell(dana, "alarm", "email").reason == Reason.NO_ADDRESS

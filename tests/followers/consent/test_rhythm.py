@@ -7,9 +7,11 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from apps.accounts.models import AuditEntry
-from apps.followers.consent.rhythm import as_json, from_json, rhythm_of, set_rhythm, zone_of
+from apps.followers.consent.record import Proof
+from apps.followers.consent.rhythm import Wishes, as_json, from_json, rhythm_of, set_rhythm, zone_of
 from apps.followers.models import ConsentRecord, Follower, Rhythm
 from apps.followers.profile_fields import BadFollower
+from apps.lib.partial import given
 from tests.make import TESTER
 
 NOW = dt.datetime(2026, 5, 4, 12, 0, tzinfo=dt.UTC)
@@ -17,7 +19,11 @@ NIGHTS = {"0": ["22:00", "07:00"], "6": ["20:30", "09:00"]}
 
 
 def wish(follower: Follower, **wishes: Any) -> Any:
-    return set_rhythm(follower=follower, source="preference_center", by=TESTER, now=NOW, **wishes)
+    return set_rhythm(
+        follower=follower,
+        values=Wishes(**wishes),
+        proof=Proof(source="preference_center", by=TESTER, now=NOW),
+    )
 
 
 def test_what_a_follower_wishes_is_kept_with_its_proof(anna: Follower) -> None:
@@ -48,17 +54,17 @@ def test_only_what_differs_is_written(anna: Follower) -> None:
     )
     wish(anna, cadence="daily", quiet=NIGHTS)
     turn = wish(anna, cadence="daily", quiet={})
-    assert dict(turn.after) == {"quiet": {}}
+    assert given(turn.after) == {"quiet": {}}
     assert ConsentRecord.objects.filter(act="rhythm_changed").count() == 2
 
 
 def test_giving_back_what_was_undoes_it_and_leaves_nothing_behind(anna: Follower) -> None:
     turn = wish(anna, quiet=NIGHTS, snoozed_until=NOW + dt.timedelta(hours=1))
-    wish(anna, **from_json(as_json(turn.before)))
+    wish(anna, **given(from_json(as_json(turn.before))))
     assert not Rhythm.objects.exists()  # no row: the defaults
     assert (rhythm_of(anna).quiet, rhythm_of(anna).snoozed_until) == ({}, None)
     again = from_json(as_json(turn.after))
-    assert wish(anna, **again).after == turn.after
+    assert wish(anna, **given(again)).after == turn.after
 
 
 @pytest.mark.parametrize(

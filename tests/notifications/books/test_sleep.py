@@ -9,7 +9,8 @@ import pytest
 from django.db import connection, transaction
 from django.utils import timezone
 
-from apps.followers.consent.rhythm import set_rhythm
+from apps.followers.consent.record import Proof
+from apps.followers.consent.rhythm import Wishes, set_rhythm
 from apps.followers.models import Follower, NotificationType
 from apps.lib.queue.lanes import Lane
 from apps.notifications import control, replay
@@ -170,7 +171,11 @@ def test_what_waits_by_somebodys_rhythm_wakes_when_it_changes(
         DeliveryEvent.objects.create(delivery=row, at=timezone.now(), kind=judge.WAITS, detail={})
     put_to_sleep(hers, other)
     now = timezone.now()
-    set_rhythm(follower=anna, source="test", by=TESTER, now=now, snoozed_until=now + HOUR)
+    set_rhythm(
+        follower=anna,
+        values=Wishes(snoozed_until=now + HOUR),
+        proof=Proof(source="test", by=TESTER, now=now),
+    )
     assert not asleep(hers)
     assert asleep(other)
 

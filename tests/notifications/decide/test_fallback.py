@@ -9,6 +9,7 @@ from django.utils import timezone
 
 from apps.content.drafts import published_version
 from apps.followers.consent import acts
+from apps.followers.consent.record import Proof
 from apps.followers.models import Follower, NotificationType
 from apps.notifications.books import tallies
 from apps.notifications.decide import fallback
@@ -100,9 +101,7 @@ def test_a_channel_that_was_skipped_at_birth_takes_no_time(
         follower=emil,
         cells={("code", "in_app"): False},
         mutes={},
-        source="test",
-        by=TESTER,
-        now=timezone.now(),
+        proof=Proof(source="test", by=TESTER, now=timezone.now()),
     )
     his = told(kind, emil)
     assert waits(his) == {"email": 0, "sms": 600}
@@ -276,9 +275,7 @@ def test_a_fallback_that_was_switched_off_meanwhile_is_not_sent(
         follower=anna,
         cells={("hint", "in_app"): False},
         mutes={},
-        source="test",
-        by=TESTER,
-        now=timezone.now(),
+        proof=Proof(source="test", by=TESTER, now=timezone.now()),
     )
     drain()
     drain()
@@ -294,9 +291,7 @@ def test_a_first_channel_that_was_switched_off_meanwhile_gives_way_at_once(
         follower=anna,
         cells={("hint", "email"): False},
         mutes={},
-        source="test",
-        by=TESTER,
-        now=timezone.now(),
+        proof=Proof(source="test", by=TESTER, now=timezone.now()),
     )
     drain()
     drain()

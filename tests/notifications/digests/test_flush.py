@@ -23,6 +23,7 @@ from apps.content.drafts import published_version
 from apps.content.models import Template
 from apps.content.render import compiled
 from apps.followers.consent import acts
+from apps.followers.consent.record import Proof
 from apps.followers.models import Follower, NotificationType, Rhythm
 from apps.lib.queue.announce import announce
 from apps.lib.queue.lanes import Lane
@@ -234,9 +235,7 @@ def test_consent_and_expiry_are_judged_again(
         follower=boris,
         cells={("orders", "email"): False},
         mutes={},
-        source="test",
-        by=TESTER,
-        now=timezone.now(),
+        proof=Proof(source="test", by=TESTER, now=timezone.now()),
     )
     flush_all()
     assert (made().follower, shown()["total"]) == (anna, 2)

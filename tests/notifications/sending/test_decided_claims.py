@@ -13,7 +13,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from apps.followers.consent import acts
-from apps.followers.consent.rhythm import set_rhythm
+from apps.followers.consent.record import Proof
+from apps.followers.consent.rhythm import Wishes, set_rhythm
 from apps.followers.models import Follower, NotificationType
 from apps.followers.people.contacts import change_follower
 from apps.lib.queue.lanes import Lane
@@ -60,7 +61,9 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
 
 
 def wish(follower: Follower, *, now: dt.datetime = NIGHT, **wishes: Any) -> None:
-    set_rhythm(follower=follower, source="test", by=TESTER, now=now, **wishes)
+    set_rhythm(
+        follower=follower, values=Wishes(**wishes), proof=Proof(source="test", by=TESTER, now=now)
+    )
 
 
 def cap(most: int, **fields: Any) -> Cap:
@@ -447,14 +450,15 @@ def test_the_forecast_says_what_the_claim_then_does(
                 follower=person,
                 cells={},
                 mutes={channel: True},
-                source="test",
-                by=TESTER,
-                now=NIGHT,
+                proof=Proof(source="test", by=TESTER, now=NIGHT),
             )
         if allowed is not None and fields["category"] != "critical":
             cells = {("any", channel): allowed}
             acts.set_preferences(
-                follower=person, cells=cells, mutes={}, source="test", by=TESTER, now=NIGHT
+                follower=person,
+                cells=cells,
+                mutes={},
+                proof=Proof(source="test", by=TESTER, now=NIGHT),
             )
         clock.now += dt.timedelta(minutes=minutes)
         expires_at = None

@@ -11,6 +11,7 @@ from django.utils import timezone
 
 from apps.channels.contract import Outcome, Result
 from apps.followers.consent import acts
+from apps.followers.consent.record import Proof
 from apps.followers.models import Follower
 from apps.lib.queue.lanes import Lane
 from apps.notifications.messages.row import Row
@@ -97,7 +98,9 @@ def test_a_doubtful_message_to_somebody_who_left_meanwhile_stays_in_doubt(
     recover.expired_leases(now=timezone.now())
     assert stands(notification) == {"pending": 2}
     for follower in Follower.objects.all():
-        acts.unsubscribe(follower=follower, source="one_click", by=TESTER, now=timezone.now())
+        acts.unsubscribe(
+            follower=follower, proof=Proof(source="one_click", by=TESTER, now=timezone.now())
+        )
     drain()
     assert stands(notification) == {"in_doubt": 1, "skipped": 1}, (
         "it has perhaps arrived: skipped would be a claim"

@@ -10,6 +10,7 @@ import pytest
 from django.utils import timezone
 
 from apps.followers.consent import acts, suppression
+from apps.followers.consent.record import Proof
 from apps.followers.models import Follower
 from apps.inbox.models import InboxItem
 from apps.lib.queue.lanes import Lane
@@ -67,7 +68,7 @@ def test_an_opt_out_after_planning_wins(receiver: Receiver, anna: Follower) -> N
     others = people(2)
     notification = tell(kind, [anna, *others], version=make_version())
     now = timezone.now()
-    acts.unsubscribe(follower=anna, source="one_click", by=TESTER, now=now)
+    acts.unsubscribe(follower=anna, proof=Proof(source="one_click", by=TESTER, now=now))
     suppression.suppress(
         channel="email", value="p0@example.com", reason="complaint", by=TESTER, now=now
     )
@@ -103,7 +104,8 @@ def test_an_opt_out_while_a_claimed_slice_goes_out_wins_within_two_seconds(
             everyone[-1].subscribed
         ):  # by the test's own connection: the receiver's thread has no transaction of it
             acts.unsubscribe(
-                follower=everyone[-1], source="one_click", by=TESTER, now=timezone.now()
+                follower=everyone[-1],
+                proof=Proof(source="one_click", by=TESTER, now=timezone.now()),
             )
         wanted = look(*args, **others)
         looked.set()

@@ -11,6 +11,7 @@ from django.test import Client
 from django.utils import timezone
 from playwright.sync_api import Browser, Route
 
+from apps.followers.consent.record import Proof
 from apps.followers.consent.rhythm import Wishes, set_rhythm
 from apps.followers.devices import phones
 from apps.followers.models import Follower
@@ -33,12 +34,10 @@ def make_busy() -> Follower:
     """Somebody who said all that can be said."""
     now = timezone.now()
     busy = make_follower(email="busy@example.com", phone="+4915112345678")
-    wishes: Wishes = {
-        "quiet": {"0": ["22:00", "07:00"]},
-        "cadence": "weekly",
-        "snoozed_until": now + dt.timedelta(2),
-    }
-    set_rhythm(follower=busy, source="test", by=TESTER, now=now, **wishes)
+    wishes = Wishes(
+        quiet={"0": ["22:00", "07:00"]}, cadence="weekly", snoozed_until=now + dt.timedelta(2)
+    )
+    set_rhythm(follower=busy, values=wishes, proof=Proof(source="test", by=TESTER, now=now))
     phones.issue(code_id=phones.ask(follower=busy, number="+4915112345679", now=now).pk, now=now)
     connect_browser(busy)
     return busy

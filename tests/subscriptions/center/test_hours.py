@@ -9,7 +9,8 @@ import pytest
 import time_machine
 from django.test import Client
 
-from apps.followers.consent.rhythm import rhythm_of, set_rhythm
+from apps.followers.consent.record import Proof
+from apps.followers.consent.rhythm import Wishes, rhythm_of, set_rhythm
 from apps.followers.models import ConsentRecord, Follower, Rhythm
 from tests.make import TESTER, make_type
 from tests.subscriptions.pages import Page, everything_stored, preferences_path, visit
@@ -29,7 +30,9 @@ def now(db: None) -> Any:
 
 
 def wish(follower: Follower, **wishes: Any) -> None:
-    set_rhythm(follower=follower, source="api", by=TESTER, now=NOW, **wishes)
+    set_rhythm(
+        follower=follower, values=Wishes(**wishes), proof=Proof(source="api", by=TESTER, now=NOW)
+    )
 
 
 def value(page: Page, name: str) -> str:

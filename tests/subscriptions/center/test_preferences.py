@@ -11,6 +11,7 @@ from django.utils import timezone
 from apps.accounts.models import AuditEntry
 from apps.followers.consent.acts import set_preferences
 from apps.followers.consent.matrix import matrix
+from apps.followers.consent.record import Proof
 from apps.followers.devices.webhooks import add_webhook
 from apps.followers.models import ChannelMute, ConsentRecord, Follower, NotificationType, Preference
 from apps.followers.people.contacts import change_follower
@@ -216,9 +217,7 @@ def test_an_old_page_takes_back_nothing_that_was_said_elsewhere(
         follower=anna,
         cells={("news", "email"): False},
         mutes={"email": True},
-        source="one_click",
-        by=TESTER,
-        now=now,
+        proof=Proof(source="one_click", by=TESTER, now=now),
     )
     make_type("brand_new")
     page.flip("cell", "news:in_app").press(SAVE)

@@ -12,6 +12,7 @@ from apps.api.endpoint import Endpoint, Strict, described, one
 from apps.api.v1.audience.tags import slugs, words_field
 from apps.followers.addresses import BadAddress, normalise
 from apps.followers.consent import acts
+from apps.followers.consent.record import Proof
 from apps.followers.models import AddressState, Channel, Follower
 from apps.followers.people import contacts, tagging
 from apps.followers.people import search as people_search
@@ -188,9 +189,9 @@ class Unsubscribe(Endpoint):
     )  # fmt: skip
     def post(self, request: Request, id: uuid.UUID) -> Response:
         follower = one(FOLLOWERS, uid=id)
-        acts.unsubscribe(
-            follower=follower, **self.body(Why), source=SOURCE, by=self.by, now=self.now
-        )
+        said = self.body(Why)
+        proof = Proof(source=SOURCE, by=self.by, now=self.now, wording=said["wording"])
+        acts.unsubscribe(follower=follower, reason=said["reason"], proof=proof)
         return Response(FollowerOut(one(FOLLOWERS, uid=id)).data)
 
 
@@ -205,9 +206,9 @@ class Resubscribe(Endpoint):
     )  # fmt: skip
     def post(self, request: Request, id: uuid.UUID) -> Response:
         follower = one(FOLLOWERS, uid=id)
-        acts.resubscribe(
-            follower=follower, **self.body(Why), source=SOURCE, by=self.by, now=self.now
-        )
+        said = self.body(Why)
+        proof = Proof(source=SOURCE, by=self.by, now=self.now, wording=said["wording"])
+        acts.resubscribe(follower=follower, reason=said["reason"], proof=proof)
         return Response(FollowerOut(one(FOLLOWERS, uid=id)).data)
 
 

@@ -11,6 +11,7 @@ from apps.accounts.permissions import Scope
 from apps.api.endpoint import Endpoint, Strict, described, one
 from apps.api.v1.audience.followers import SOURCE
 from apps.followers.consent import acts, matrix
+from apps.followers.consent.record import Proof
 from apps.followers.consent.verdict import Reason
 from apps.followers.models import Category, Channel, Follower
 
@@ -110,9 +111,7 @@ class Preferences(Endpoint):
             follower=follower,
             cells=cells,
             mutes=said["mutes"],
-            source=SOURCE,
-            by=self.by,
-            now=self.now,
+            proof=Proof(source=SOURCE, by=self.by, now=self.now),
         )
         return _answer(follower)
 
@@ -130,7 +129,9 @@ class OneCell(Endpoint):
         follower = one(Follower.objects.all(), uid=id)
         said = self.body(Word)
         acts.set_preferences(
-            follower=follower, cells={(type, channel): said["allowed"]}, mutes={},
-            source=SOURCE, by=self.by, now=self.now,
-        )  # fmt: skip
+            follower=follower,
+            cells={(type, channel): said["allowed"]},
+            mutes={},
+            proof=Proof(source=SOURCE, by=self.by, now=self.now),
+        )
         return _answer(follower)

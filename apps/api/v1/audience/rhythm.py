@@ -11,7 +11,8 @@ from rest_framework.response import Response
 from apps.accounts.permissions import Scope
 from apps.api.endpoint import Endpoint, Strict, described, one
 from apps.api.v1.audience.followers import SOURCE
-from apps.followers.consent.rhythm import rhythm_of, set_rhythm, zone_of
+from apps.followers.consent.record import Proof
+from apps.followers.consent.rhythm import Wishes, rhythm_of, set_rhythm, zone_of
 from apps.followers.models import Cadence, Follower
 
 _TO_DEFAULT = "null: the default."
@@ -78,6 +79,7 @@ class FollowerRhythm(Endpoint):
     )  # fmt: skip
     def patch(self, request: Request, id: uuid.UUID) -> Response:
         follower = one(Follower.objects.all(), uid=id)
-        said = self.body(RhythmIn)
-        set_rhythm(follower=follower, source=SOURCE, by=self.by, now=self.now, **said)
+        wishes = Wishes(**self.body(RhythmIn))
+        proof = Proof(source=SOURCE, by=self.by, now=self.now)
+        set_rhythm(follower=follower, values=wishes, proof=proof)
         return Response(RhythmOut(rhythm_of(follower)).data)
