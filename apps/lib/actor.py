@@ -14,8 +14,8 @@ class ActorKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """`id` is the public id of the acting row ('' for the system);
-    `label` is what people read in the history.
+    """Who acts: `id` is the public id of the acting row ('' for the system), `label` what people
+    read in the history.
     """
 
     kind: ActorKind

@@ -1,4 +1,4 @@
-"""Where a request came from, believing only the proxies we know of."""
+"""The address a request came from, believing only the proxies we know of."""
 
 import ipaddress
 

@@ -51,7 +51,7 @@ def decrypt(text: str) -> Any:
 
 
 def rewritten(text: str) -> str | None:
-    """The same value, written with the first key; None where the first key opens it already,
+    """A stored value written anew with the first key; None where the first key opens it already,
     or where there is none.
 
     Raises Undecryptable.

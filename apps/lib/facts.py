@@ -17,7 +17,7 @@ from apps.lib.actor import Actor
 
 
 class Kind(StrEnum):
-    """`<noun>.<what happened>`; the words are shown by the API, so they never change."""
+    """What happened, as `<noun>.<verb>`; the API shows the words, so they never change."""
 
     STAFF_CREATED = "staff.created"  # a staff account was made
     STAFF_CHANGED = "staff.changed"  # role, name or state of a staff account
@@ -48,7 +48,8 @@ class Kind(StrEnum):
         "webhook.switched_off"  # by hand, or because its calls failed for days; data says why
     )
     WEBHOOK_SWITCHED_ON = "webhook.switched_on"
-    WEBHOOK_SECRET_CHANGED = "webhook.secret_changed"  # noqa: S105  # for a day messages carry both signatures
+    # for a day messages carry both signatures
+    WEBHOOK_SECRET_CHANGED = "webhook.secret_changed"  # noqa: S105
     SMS_ANSWERED = (
         "sms.answered"  # a phone answered something that a person should read, or asked for help
     )

@@ -14,8 +14,8 @@ from django.dispatch import receiver
 
 
 def uuid7() -> uuid.UUID:
-    """48 bits of milliseconds, 12 bits of their fraction (RFC 9562 6.2, method 3),
-    then 62 random bits.
+    """Time-ordered UUID (RFC 9562 6.2, method 3): 48 bits of milliseconds, 12 bits of their
+    fraction, then 62 random bits.
 
     The fraction keeps ids of one process in order:
     a list of ids made in the same millisecond is still in their order.
@@ -27,7 +27,7 @@ def uuid7() -> uuid.UUID:
 
 
 class Uuid7(Func):
-    """`uuid7()` as a database expression, for INSERT ... SELECT."""
+    """UUID as `uuid7()` makes it, as a database expression, for INSERT ... SELECT."""
 
     function = "carillon_uuid7"
     arity = 0

@@ -33,13 +33,20 @@ FRESH_SECONDS = 60.0  # so long a name's address is believed
 _NOT_PUBLIC = tuple(
     ipaddress.ip_network(each)
     for each in (
-        "100.64.0.0/10", "168.63.129.16/32", "192.0.0.0/24", "192.88.99.0/24", "::/96", "64:ff9b:1::/48", "2001::/32",
-        "2002::/16", "fec0::/10",
+        "100.64.0.0/10",
+        "168.63.129.16/32",
+        "192.0.0.0/24",
+        "192.88.99.0/24",
+        "::/96",
+        "64:ff9b:1::/48",
+        "2001::/32",
+        "2002::/16",
+        "fec0::/10",
     )
-)  # fmt: skip
-_NAT64 = ipaddress.ip_network(
-    "64:ff9b::/96"
-)  # RFC 6052: the public way to an IPv4 address behind it
+)
+# RFC 6052: the public way to an IPv4 address behind it
+_NAT64 = ipaddress.ip_network("64:ff9b::/96")
+_USUAL_PORTS = {True: 443, False: 80}  # by whether the address is secure
 
 
 class Forbidden(ValueError):
@@ -52,7 +59,9 @@ class NoAnswer(OSError):
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """`headers` in lower case; `text` is the beginning of the body, at most LARGEST bytes."""
+    """Answer of a stranger's server: `headers` in lower case, `text` is the beginning of the body,
+    at most LARGEST bytes.
+    """
 
     status: int
     headers: Mapping[str, str]
@@ -107,8 +116,12 @@ def _place(url: str) -> _Place:
         parts.scheme == "http" and _is_loopback(host) and settings.ALLOW_LOOPBACK
     ):
         raise Forbidden("The address must begin with https://.")
-    path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-    return _Place(secure, host, port if port is not None else 443 if secure else 80, path)
+    path = parts.path or "/"
+    if parts.query:
+        path = f"{path}?{parts.query}"
+    if port is None:
+        port = _USUAL_PORTS[secure]
+    return _Place(secure, host, port, path)
 
 
 def _is_loopback(host: str) -> bool:
@@ -116,7 +129,7 @@ def _is_loopback(host: str) -> bool:
 
 
 def address_of(host: str, port: int) -> str:
-    """Where the name leads.
+    """IP address that the name leads to.
 
     Raises Forbidden where one of its addresses is private, NoAnswer where it has none.
     """
@@ -139,7 +152,7 @@ def address_of(host: str, port: int) -> str:
 
 
 class _Connection(http.client.HTTPConnection):
-    """To one judged address, under the name it was judged for."""
+    """Connection to one judged address, under the name it was judged for."""
 
     patience = TIMEOUT
 
@@ -169,7 +182,7 @@ class _Connection(http.client.HTTPConnection):
         self._raw = self.sock
 
     def cut(self) -> None:
-        """From another thread: whoever reads or writes here gets an end."""
+        """Cut the line, from another thread: whoever reads or writes here gets an end."""
         if self._raw:
             with suppress(OSError):
                 socket.socket.shutdown(self._raw, socket.SHUT_RDWR)
@@ -179,7 +192,7 @@ class Outside:
     """Keeps a few connections open. Used by one thread; close it at the end."""
 
     def __init__(self, *, timeout: float = TIMEOUT, tls: ssl.SSLContext | None = None) -> None:
-        """`timeout` in seconds for a whole answer; `tls` for other than the usual authorities."""
+        """Take `timeout` in seconds for a whole answer; `tls` where the usual authorities don't do."""
         self._timeout = timeout
         self._tls = tls
         self._kept: OrderedDict[tuple[bool, str, int], _Connection] = OrderedDict()
@@ -216,9 +229,10 @@ class Outside:
             if place.secure and self._tls is None:
                 self._tls = ssl.create_default_context()
             address = address_of(place.host, place.port)
-            kept = self._kept[key] = _Connection(
-                place, address, self._tls if place.secure else None
-            )
+            tls = None
+            if place.secure:
+                tls = self._tls
+            kept = self._kept[key] = _Connection(place, address, tls)
             kept.patience = self._timeout
         self._kept.move_to_end(key)
         while len(self._kept) > KEPT:
@@ -278,7 +292,7 @@ class Outside:
 
 
 def _beginning(response: http.client.HTTPResponse) -> bytes:
-    """At most LARGEST bytes.
+    """Read at most LARGEST bytes.
 
     Not by read(): of a chunk that says it has -1 bytes that reads all there ever comes.
     """

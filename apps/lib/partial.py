@@ -1,6 +1,7 @@
 """Say which fields of a change somebody spoke about, where None and "" are words of their own.
 
-The `values=` of a change act is a frozen dataclass. Its fields default to UNSET, "leave it as it is":
+The `values=` of a change act is a frozen dataclass. Its fields default to UNSET, "leave it as
+it is":
 
     @dataclass(frozen=True, slots=True)
     class CapValues:

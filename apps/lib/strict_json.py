@@ -51,5 +51,8 @@ def _refuse(constant: str) -> None:
 
 
 def _is_deep(data: Any, left: int) -> bool:
-    inner = data.values() if isinstance(data, dict) else data if isinstance(data, list) else ()
-    return left < 0 or any(_is_deep(each, left - 1) for each in inner)
+    if isinstance(data, dict):
+        data = data.values()
+    elif not isinstance(data, list):
+        return left < 0
+    return left < 0 or any(_is_deep(each, left - 1) for each in data)

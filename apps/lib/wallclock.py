@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 
 class UnknownZone(ValueError):
-    """Not an IANA zone name such as Europe/Berlin."""
+    """No IANA zone name such as Europe/Berlin."""
 
 
 class MissingTime(ValueError):
@@ -24,8 +24,8 @@ class MissingTime(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """`instant` in UTC; `repeated` says that the wall time happens twice and the first one was
-    taken.
+    """Wall time as an `instant` in UTC; `repeated` says that it happens twice and the first one
+    was taken.
     """
 
     instant: dt.datetime

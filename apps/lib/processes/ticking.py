@@ -17,7 +17,7 @@ TELL_AGAIN_AFTER = 60.0
 
 @dataclass(slots=True)
 class Job:
-    """`call(now=...)` every `seconds`; the first time at once."""
+    """Call of `call(now=...)` every `seconds`; the first time at once."""
 
     name: str
     call: Callable[..., object]
@@ -27,8 +27,8 @@ class Job:
     complained: float = 0.0
 
     def run(self, now: dt.datetime) -> None:
-        """Never raises an Exception: it is logged, a broken connection is closed,
-        and the next time is another try.
+        """Call it once. An Exception is logged, a broken connection is closed, and the next time
+        is another try.
         """
         try:
             close_old_connections()

@@ -36,12 +36,12 @@ def run(lane: Lane) -> int:
     """
     if lane.value != Conf.CLUSTER_NAME:
         raise WrongLane(
-            f"Start this process with Q_CLUSTER_NAME={lane} in its environment (manage.py worker does)."
+            f"Start this process with Q_CLUSTER_NAME={lane} in its environment "
+            "(manage.py worker does)."
         )
     os.nice(NICENESS[lane])
-    multiprocessing.set_start_method(
-        "fork", force=True
-    )  # Python 3.14 changed the default; django-q2 needs fork
+    # Python 3.14 changed the default; django-q2 needs fork
+    multiprocessing.set_start_method("fork", force=True)
     # A killed main or sentinel would leave workers that go on taking tasks (measured),
     # so each dies with its parent.
     parent = [os.getpid()]

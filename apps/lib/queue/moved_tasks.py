@@ -1,7 +1,7 @@
-"""Calls of tasks that have moved since they were put into the queue, taken out under their new path.
+"""Calls of tasks that have moved since they were announced, taken out under their new path.
 
-A call that waits while the site is upgraded names the path its task had then. Each path that moved stays in
-settings.MOVED_TASKS for one release.
+A call that waits while the site is upgraded names the path its task had then. Each path that
+moved stays in settings.MOVED_TASKS for one release.
 """
 
 from django.conf import settings
@@ -10,7 +10,7 @@ from django_q.signing import SignedPackage
 
 
 def path_now(path: str) -> str:
-    """Where the task of this dotted path is found now."""
+    """Dotted path under which the task of this one is found now."""
     moved: dict[str, str] = settings.MOVED_TASKS
     return moved.get(path, path)
 
@@ -29,18 +29,18 @@ def readdressed(payload: str) -> str:
 
 
 class ReaddressingBroker(ORM):  # type: ignore[misc]  # django-q2 has no types
-    """django-q2's ORM broker (`broker_class` of Q_CLUSTER) that readdresses what it takes out."""
+    """ORM broker of django-q2 that readdresses what it takes out (`broker_class` of Q_CLUSTER)."""
 
     def dequeue(self) -> list[tuple[int, str]] | None:
-        """Calls to work off now, as (primary key, payload); None after a pause where there are none."""
+        """Calls to work off now, as (primary key, payload); after a pause None, without any."""
         taken = super().dequeue()
         if not taken:
             return None
         return [(key, self._readdressed(payload)) for key, payload in taken]
 
     def _readdressed(self, payload: str) -> str:
-        """A call that can't be read stays as it is: the cluster logs it and throws it away."""
+        """Leave a call that can't be read as it is: the cluster logs it and throws it away."""
         try:
             return readdressed(payload)
-        except Exception:  # noqa: BLE001  # whatever a foreign payload raises, the cluster meets it next
+        except Exception:  # noqa: BLE001  # the cluster meets next what a foreign payload raises
             return payload

@@ -25,16 +25,18 @@ class Kept(Generic[M]):
     """
 
     def __init__(self, rows: Callable[..., QuerySet[M]], *names: str) -> None:
-        """`rows` takes the `names` and puts each of them, as it is, where a text is compared."""
+        """Take a function of `names` that puts each of them, as it is, where a text is compared."""
         self._rows = rows
         self._names = names
 
     def first(self, **values: str) -> M | None:
         sql, marked, built = self._made
         real = {_MARK + name: value for name, value in values.items()}
-        found = run_prepared(
-            sql, [real.get(each, each) if type(each) is str else each for each in marked]
-        )
+        parameters = list(marked)
+        for place, each in enumerate(parameters):
+            if type(each) is str:
+                parameters[place] = real.get(each, each)
+        found = run_prepared(sql, parameters)
         if found:
             return built(found[0])
         return None
@@ -54,7 +56,8 @@ class Kept(Generic[M]):
         model = info["model"]
         chosen = info["select_fields"]
         names = [select[place][0].target.attname for place in chosen]
-        related = get_related_populators(info, select, connection.alias)  # type: ignore[call-arg]  # stubs of Django 6
+        # the stubs are those of Django 6
+        related = get_related_populators(info, select, connection.alias)  # type: ignore[call-arg]
         converters = compiler.get_converters([expression for expression, *_ in select])
 
         def built(found: Sequence[Any]) -> M:

@@ -12,8 +12,8 @@ Row = TypeVar("Row", bound=Model)
 
 @dataclass(frozen=True, slots=True)
 class Page(Generic[Row]):
-    """`next` and `previous` are the ids to give as `after` and `before`;
-    None = there is no such page.
+    """Rows of one page; `next` and `previous` are the ids to give as `after` and `before`, None
+    where there is no such page.
     """
 
     rows: list[Row]
@@ -29,7 +29,9 @@ class Count:
     more: bool
 
     def __str__(self) -> str:
-        return f"{self.number:,}{'+' if self.more else ''}"
+        if self.more:
+            return f"{self.number:,}+"
+        return f"{self.number:,}"
 
 
 def page(
@@ -44,21 +46,25 @@ def page(
         newer = len(found) > size
         older = True
     else:
-        found = list(
-            (queryset if after is None else queryset.filter(pk__lt=after)).order_by("-pk")[
-                : size + 1
-            ]
-        )
+        if after is not None:
+            queryset = queryset.filter(pk__lt=after)
+        found = list(queryset.order_by("-pk")[: size + 1])
         rows = found[:size]
         newer = after is not None
         older = len(found) > size
-    if not rows:  # beyond one end: the only way is back, and there from the end itself
-        return Page(
-            [],
-            next=None if before is None else before + 1,
-            previous=None if after is None else after - 1,
-        )
-    return Page(rows, next=rows[-1].pk if older else None, previous=rows[0].pk if newer else None)
+    following = None
+    preceding = None
+    if rows:
+        if older:
+            following = rows[-1].pk
+        if newer:
+            preceding = rows[0].pk
+    # beyond one end: the only way is back, and there from the end itself
+    elif before is not None:
+        following = before + 1
+    elif after is not None:
+        preceding = after - 1
+    return Page(rows, next=following, previous=preceding)
 
 
 def count(queryset: QuerySet[Row], *, limit: int = 10_000) -> Count:

@@ -39,8 +39,8 @@ def uuid(value: Any) -> UUID:
 
 
 def parsed(text: str | None) -> Any:
-    """Of a JSON column, which has no blanks around it:
-    what json.loads does about those takes as long as the rest.
+    """Value of a JSON column, which has no blanks around it: what json.loads does about those takes
+    as long as the rest.
     """
     if text is not None:
         return _decode(text)[0]
