@@ -17,6 +17,7 @@ from apps.accounts.models import ApiKey, User
 from apps.accounts.permissions import Scope, role_of, scopes_of_role
 from apps.lib.actor import Actor, ActorKind
 from apps.lib.facts import Fact, Kind, publish
+from apps.lib.refusals import Refused
 from apps.lib.sql.compiled_query import Kept
 
 PREFIX = "car_live_"
@@ -26,12 +27,8 @@ LAST_USED_EVERY = dt.timedelta(minutes=1)
 _BY_PREFIX = Kept(lambda prefix: ApiKey.objects.filter(prefix=prefix), "prefix")
 
 
-class BadKeyRequest(ValueError):
+class BadKeyRequest(Refused):
     """A key can't be issued like this; `field` says which value, the message says what to do."""
-
-    def __init__(self, field: str, message: str) -> None:
-        self.field = field
-        super().__init__(message)
 
 
 class BadKey(ValueError):
@@ -54,27 +51,27 @@ def issue(
     """
     name = name.strip()
     if not name:
-        raise BadKeyRequest("name", "Give the key a name that says which program uses it.")
+        raise BadKeyRequest("Give the key a name that says which program uses it.", field="name")
     if len(name) > 100:
-        raise BadKeyRequest("name", "The name may have 100 characters.")
+        raise BadKeyRequest("The name may have 100 characters.", field="name")
     if not scopes:
         raise BadKeyRequest(
-            "scopes", "Choose at least one scope; a key without any can do nothing."
+            "Choose at least one scope; a key without any can do nothing.", field="scopes"
         )
     if unknown := sorted(set(scopes) - set(Scope)):
         raise BadKeyRequest(
-            "scopes", f"{unknown[0]!r} is not a scope. Scopes are: {', '.join(Scope)}."
+            f"{unknown[0]!r} is not a scope. Scopes are: {', '.join(Scope)}.", field="scopes"
         )
     if expires_at is not None and expires_at <= now:
         raise BadKeyRequest(
-            "expires_at", "The key would have expired already. Choose a later time."
+            "The key would have expired already. Choose a later time.", field="expires_at"
         )
     creator = None
     if by.kind == ActorKind.STAFF:
         creator = User.objects.filter(uid=by.id).first()
     if creator is not None and (beyond := sorted(set(scopes) - scopes_of_role(role_of(creator)))):
         raise BadKeyRequest(
-            "scopes", f"Your role does not include {', '.join(beyond)}. Leave it out."
+            f"Your role does not include {', '.join(beyond)}. Leave it out.", field="scopes"
         )
     prefix = _free_prefix()
     text = f"{PREFIX}{prefix}_{secrets.token_hex(32)}"

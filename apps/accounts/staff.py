@@ -13,14 +13,11 @@ from apps.accounts.models import Role, User
 from apps.lib import wallclock
 from apps.lib.actor import Actor
 from apps.lib.facts import Fact, Kind, publish
+from apps.lib.refusals import Refused
 
 
-class BadStaff(ValueError):
+class BadStaff(Refused):
     """A value can't be taken; `field` says whose, the message says what to do."""
-
-    def __init__(self, field: str, message: str) -> None:
-        self.field = field
-        super().__init__(message)
 
 
 def create_staff(
@@ -46,7 +43,7 @@ def create_staff(
             publish(_fact(Kind.STAFF_CREATED, user, by, now, {"role": role}))
     except IntegrityError as error:
         raise BadStaff(
-            "username", f"There is already an account named {username}. Choose another name."
+            f"There is already an account named {username}. Choose another name.", field="username"
         ) from error
     return user
 
@@ -77,7 +74,8 @@ def change_staff(*, user: User, by: Actor, now: dt.datetime, **changes: Any) -> 
         user.is_active = changes.get("active", user.is_active)
         if admins == [user] and (user.role != Role.ADMIN or not user.is_active):
             raise BadStaff(
-                "role", "This is the last administrator. Make somebody else an administrator first."
+                "This is the last administrator. Make somebody else an administrator first.",
+                field="role",
             )
         after = _state(user)
         data: dict[str, Any] = {
@@ -111,19 +109,21 @@ def _set_name(user: User, name: str) -> None:
 
 def _check(*, role: str | None, time_zone: str | None) -> None:
     if role is not None and role not in Role.values:
-        raise BadStaff("role", f"{role!r} is not a role. Choose one of {', '.join(Role.values)}.")
+        raise BadStaff(
+            f"{role!r} is not a role. Choose one of {', '.join(Role.values)}.", field="role"
+        )
     if time_zone is not None:
         try:
             wallclock.zone(time_zone)
         except wallclock.UnknownZone as error:
-            raise BadStaff("time_zone", str(error)) from error
+            raise BadStaff(str(error), field="time_zone") from error
 
 
 def _check_password(password: str, user: User) -> None:
     try:
         validate_password(password, user)
     except ValidationError as error:
-        raise BadStaff("password", " ".join(error.messages)) from error
+        raise BadStaff(" ".join(error.messages), field="password") from error
 
 
 def _fact(kind: Kind, user: User, by: Actor, now: dt.datetime, data: dict[str, Any]) -> Fact:

@@ -7,8 +7,8 @@ from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from drf_spectacular.views import SpectacularSwaggerSplitView
 
 from apps.api.auth import ApiKeyAuthentication, StaffSession
-from apps.api.errors import MEDIA_TYPE
-from apps.api.idempotency import HEADER, LONGEST, METHODS
+from apps.api.idempotency import LONGEST, METHODS
+from apps.api.refusals import KEY_HEADER, MEDIA_TYPE
 
 # A line break inside a paragraph.
 _WRAPPED = re.compile(r"(?<!\n)\n(?![\n*])")
@@ -71,7 +71,7 @@ def say_that_writes_take_a_key(result: dict[str, Any], **_: Any) -> dict[str, An
     """
     result["components"]["parameters"] = {
         "IdempotencyKey": {
-            "name": HEADER,
+            "name": KEY_HEADER,
             "in": "header",
             "schema": {"type": "string", "minLength": 1, "maxLength": LONGEST},
             "description": "A name of yours for this call, for example a UUID. Sent again with the same body, the call "

@@ -18,9 +18,10 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from apps.accounts.permissions import Scope
-from apps.api import errors, idempotency
+from apps.api import idempotency
 from apps.api.limits import PerCaller, headers_of
 from apps.api.paging import PARAMETERS, CursorPages
+from apps.api.refusals import KEY_HEADER, MEDIA_TYPE
 from apps.lib.actor import Actor
 from apps.lib.ids import uuid7
 
@@ -88,7 +89,7 @@ class Endpoint(APIView):
             raise NotFound
         if getattr(type(self), str(request.method).lower(), None) in _BODILESS:
             self.body(Strict)  # has no fields
-        if request.method in idempotency.METHODS and idempotency.HEADER in request.headers:
+        if request.method in idempotency.METHODS and KEY_HEADER in request.headers:
             name = request.method.lower()
             setattr(self, name, partial(idempotency.once, self, getattr(self, name)))
 
@@ -213,7 +214,7 @@ def described(
             status if answer is not None else 204: OpenApiResponse(answer, description="Done.")
         }
         responses |= {
-            (code, errors.MEDIA_TYPE): OpenApiResponse(Problem, description=text)
+            (code, MEDIA_TYPE): OpenApiResponse(Problem, description=text)
             for code, text in sorted(problems.items())
         }
         return extend_schema(

@@ -16,92 +16,12 @@ from rest_framework import exceptions
 from rest_framework.response import Response
 from rest_framework.views import exception_handler, set_rollback
 
-from apps.accounts.keys import BadKeyRequest
-from apps.api.idempotency import BadIdempotencyKey, KeyReused, StillRunning
-from apps.campaigns.audience.audience import BadAudience
-from apps.campaigns.audience.language import BadRules
-from apps.campaigns.audience.segments import SegmentInUse, SegmentNameTaken
-from apps.campaigns.compose import BadCampaign, StaleEdit
-from apps.campaigns.compose import WrongState as CampaignInWrongState
-from apps.campaigns.events.conditions import BadConditions
-from apps.campaigns.events.rules import BadRule, RuleNameTaken
-from apps.campaigns.events.store import BadEvent
-from apps.campaigns.lifecycle import CampaignNotReady
-from apps.campaigns.recurring.edit import BadRecurring, RecurringNameTaken
-from apps.campaigns.recurring.recurrence import BadCadence
-from apps.content.drafts import BadWords, DraftChanged, KeyTaken
-from apps.content.lint import BadData
-from apps.content.problems import NotPublishable, RenderError
-from apps.followers.addresses import BadAddress
-from apps.followers.consent.acts import Locked, UnknownCell
-from apps.followers.devices.webhooks import WebhookKnown
-from apps.followers.people.contacts import AddressTaken, ExternalIdTaken
-from apps.followers.people.tagging import TagTaken
-from apps.followers.profile_fields import BadFollower
-from apps.lib.wallclock import MissingTime, UnknownZone
-from apps.notifications.control import WrongState as NotificationInWrongState
-from apps.notifications.decide.cap_rules import BadCap
-from apps.notifications.notify import NotNotifiable
-from apps.notifications.types.edit import BadType
+from apps.api.refusals import MEDIA_TYPE, KeyReused
+from apps.lib.refusals import RefusalKind, Refused
 
 log = logging.getLogger("carillon.api")
-MEDIA_TYPE = "application/problem+json"
 
-# What the acts below may refuse with. 400: other values would do; 409:
-# it is the state of things that forbids it.
-STATUS = {
-    BadAddress: 400,
-    BadAudience: 400,
-    BadCadence: 400,
-    BadCampaign: 400,
-    BadCap: 400,
-    BadConditions: 400,
-    BadData: 400,
-    BadEvent: 400,
-    BadFollower: 400,
-    BadIdempotencyKey: 400,
-    BadKeyRequest: 400,
-    BadRecurring: 400,
-    BadRule: 400,
-    BadRules: 400,
-    BadType: 400,
-    BadWords: 400,
-    MissingTime: 400,
-    NotNotifiable: 400,
-    RenderError: 400,
-    UnknownCell: 400,
-    UnknownZone: 400,
-    AddressTaken: 409,
-    CampaignInWrongState: 409,
-    CampaignNotReady: 409,
-    DraftChanged: 409,
-    ExternalIdTaken: 409,
-    KeyTaken: 409,
-    Locked: 409,
-    NotificationInWrongState: 409,
-    NotPublishable: 409,
-    RecurringNameTaken: 409,
-    RuleNameTaken: 409,
-    SegmentInUse: 409,
-    SegmentNameTaken: 409,
-    StaleEdit: 409,
-    StillRunning: 409,
-    TagTaken: 409,
-    WebhookKnown: 409,
-    KeyReused: 422,
-}
-# Where the field is not named by the exception itself.
-FIELD = {
-    BadAddress: "address",
-    BadAudience: "audience",
-    BadData: "data",
-    BadRules: "rules",
-    BadWords: "translations",
-    ExternalIdTaken: "external_id",
-    KeyTaken: "key",
-    SegmentNameTaken: "name",
-    UnknownZone: "time_zone",
-}
+STATUS = {RefusalKind.VALUE: 400, RefusalKind.MISSING: 404, RefusalKind.STATE: 409}
 TITLES = {
     400: "The request can't be taken like this",
     401: "No valid API key",
@@ -120,10 +40,9 @@ TITLES = {
 
 def handle(error: Exception, context: dict[str, Any]) -> Response:
     """DRF's exception handler: a problem document for whatever was raised in a view."""
-    if (status := _status_of(error)) is not None:
+    if isinstance(error, Refused):
         set_rollback()
-        headers = getattr(error, "headers", None)
-        return _respond(status, type(error).__name__, str(error), list(_fields_of(error)), headers)
+        return _refusal(error)
     if isinstance(error, RequestDataTooBig):
         most = settings.DATA_UPLOAD_MAX_MEMORY_SIZE
         return _respond(413, "TooLarge", f"A request may have {most:,} bytes. Send it in parts.")
@@ -165,25 +84,13 @@ def no_such_address(request: HttpRequest, rest: str = "") -> JsonResponse:
     return JsonResponse(body, status=404, content_type=MEDIA_TYPE)
 
 
-def _status_of(error: Exception) -> int | None:
-    return next((STATUS[kind] for kind in type(error).__mro__ if kind in STATUS), None)
-
-
-def _fields_of(error: Exception) -> Iterator[dict[str, str]]:
-    if isinstance(error, NotPublishable):
-        for problem in error.problems:
-            if problem.line is None:
-                where = problem.where
-            else:
-                where = f"{problem.where}:{problem.line}"
-            yield {"field": where, "detail": problem.message}
-    elif isinstance(error, CampaignNotReady):
-        for missing in error.problems:
-            yield {"field": missing.step, "detail": missing.message}
-    elif isinstance(error, RenderError):
-        yield {"field": error.problem.where, "detail": error.problem.message}
-    elif field := getattr(error, "field", None) or FIELD.get(type(error)):
-        yield {"field": field, "detail": str(error)}
+def _refusal(error: Refused) -> Response:
+    status = STATUS[error.kind]
+    if isinstance(error, KeyReused):
+        status = 422
+    fields = [{"field": field, "detail": detail} for field, detail in error.faults]
+    headers = getattr(error, "headers", None)
+    return _respond(status, type(error).__name__, error.sentence, fields, headers)
 
 
 def flat(data: Any, path: str = "") -> Iterator[dict[str, str]]:

@@ -16,7 +16,7 @@ import hashlib
 import json
 from collections.abc import Callable
 from contextlib import nullcontext
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, Protocol
 
 from django.conf import settings
 from django.db import connection, transaction
@@ -26,13 +26,10 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from apps.api.models import IdempotentCall
+from apps.api.refusals import KEY_HEADER, BadIdempotencyKey, KeyReused, StillRunning
 from apps.lib.crypto import decrypt, encrypt
 from apps.lib.sql.prepared import run_prepared
 
-if TYPE_CHECKING:
-    from apps.api.endpoint import Endpoint
-
-HEADER = "Idempotency-Key"
 METHODS = ("POST", "PUT", "PATCH", "DELETE")
 LONGEST = 255
 # The slowest write takes seconds. After that its process is dead, and if not,
@@ -41,26 +38,20 @@ LOCK = dt.timedelta(minutes=5)
 _TABLE = IdempotentCall._meta.db_table
 
 
-class BadIdempotencyKey(ValueError):
-    """Not a key: empty, too long, or with characters that can't be seen."""
+class Repeatable(Protocol):
+    """A view whose writes may be asked for twice; see `Endpoint`."""
 
-    field = HEADER
+    one_transaction: bool
 
+    @property
+    def request_id(self) -> str: ...
 
-class KeyReused(ValueError):
-    """The same key came with another body."""
-
-    field = HEADER
-
-
-class StillRunning(ValueError):
-    """The first call with this key has not been answered yet."""
-
-    headers: ClassVar[dict[str, str]] = {"Retry-After": "1"}
+    @property
+    def now(self) -> dt.datetime: ...
 
 
 def once(
-    view: "Endpoint", handler: Callable[..., Response], request: Request, *args: Any, **kwargs: Any
+    view: Repeatable, handler: Callable[..., Response], request: Request, *args: Any, **kwargs: Any
 ) -> HttpResponse | Response:
     """What the handler answers, or what it answered to the first call with this key.
 
@@ -97,8 +88,8 @@ def forget(*, now: dt.datetime) -> None:
     ).delete()
 
 
-def _call(view: "Endpoint", request: Request) -> IdempotentCall:
-    key = request.headers[HEADER].strip()
+def _call(view: Repeatable, request: Request) -> IdempotentCall:
+    key = request.headers[KEY_HEADER].strip()
     if not 1 <= len(key) <= LONGEST or not (key.isascii() and key.isprintable()):
         raise BadIdempotencyKey(
             f"Send 1 to {LONGEST} printable ASCII characters, for example a UUID, or no such header."

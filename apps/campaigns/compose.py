@@ -19,6 +19,7 @@ from apps.followers.models import Channel, NotificationType
 from apps.lib import ids, wallclock
 from apps.lib.actor import Actor, ActorKind
 from apps.lib.facts import Fact, Kind, publish
+from apps.lib.refusals import RefusalKind, Refused, WrongState
 from apps.notifications.notify import FARTHEST_YEARS
 
 S = CampaignState
@@ -29,22 +30,14 @@ COLUMNS = (
 )  # fmt: skip
 
 
-class WrongState(ValueError):
-    """The campaign is not in a state that allows this;
-    the text says in which one it is and what to do.
-    """
-
-
-class StaleEdit(ValueError):
+class StaleEdit(Refused):
     """Somebody else saved this campaign since it was opened."""
 
+    kind = RefusalKind.STATE
 
-class BadCampaign(ValueError):
+
+class BadCampaign(Refused):
     """A value that can't be stored; `field` is the one to change."""
-
-    def __init__(self, field: str, message: str) -> None:
-        super().__init__(message)
-        self.field = field
 
 
 def create_campaign(
@@ -105,7 +98,7 @@ def create_campaign(
                     now=now,
                 )
             except drafts.BadWords as error:
-                raise BadCampaign("translations", str(error)) from error
+                raise BadCampaign(str(error), field="translations") from error
         author = None
         if by.kind == ActorKind.STAFF:
             author = User.objects.filter(uid=by.id).first()
@@ -157,7 +150,7 @@ def change_campaign(
             try:
                 drafts.edit_draft(template=campaign.template, by=by, now=now, **words)
             except drafts.BadWords as error:
-                raise BadCampaign("translations", str(error)) from error
+                raise BadCampaign(str(error), field="translations") from error
         campaign.refresh_from_db()
         after = {name: _plain(getattr(campaign, name)) for name in columns}
         changed = [name for name in columns if before[name] != after[name]]
@@ -205,24 +198,27 @@ def _checked(given: dict[str, Any], *, now: dt.datetime) -> dict[str, Any]:
     if "name" in columns:
         columns["name"] = columns["name"].strip()
         if not columns["name"] or len(columns["name"]) > 120:
-            raise BadCampaign("name", "Give the campaign a name of up to 120 characters.")
+            raise BadCampaign("Give the campaign a name of up to 120 characters.", field="name")
     if unknown := [
         channel for channel in columns.get("channels", []) if channel not in Channel.values
     ]:
         raise BadCampaign(
-            "channels",
             f"{unknown[0]!r} is not a channel. Channels are: {', '.join(Channel.values)}.",
+            field="channels",
         )
     for name in ("data", "metadata"):
         if not isinstance(columns.get(name, {}), dict):
-            raise BadCampaign(name, f"“{name}” must be an object of names and values.")
+            raise BadCampaign(f"“{name}” must be an object of names and values.", field=name)
     if "audience" in columns:
         columns["audience"] = audiences.validate(columns["audience"])
     expiry = columns.get("expires_at")
     if expiry and abs(expiry.year - now.year) > FARTHEST_YEARS:
-        raise BadCampaign("expires_at", f"Choose an expiry within the next {FARTHEST_YEARS} years.")
+        raise BadCampaign(
+            f"Choose an expiry within the next {FARTHEST_YEARS} years.", field="expires_at"
+        )
     if found := pacing.wrong(columns):
-        raise BadCampaign(*found)
+        field, sentence = found
+        raise BadCampaign(sentence, field=field)
     columns |= pacing.instead(columns)
     if "wall" in columns:
         wall = columns.pop("wall")
@@ -244,19 +240,19 @@ def planned_moment(wall: dt.datetime, zone: str, *, now: dt.datetime) -> wallclo
     if (
         abs(wall.year - now.year) > FARTHEST_YEARS
     ):  # near the ends of the calendar no zone can be reckoned with
-        raise BadCampaign("wall", f"Choose a time within the next {FARTHEST_YEARS} years.")
+        raise BadCampaign(f"Choose a time within the next {FARTHEST_YEARS} years.", field="wall")
     try:
         moment = wallclock.to_instant(wall, zone)
     except wallclock.UnknownZone as error:
-        raise BadCampaign("zone", str(error)) from error
+        raise BadCampaign(str(error), field="zone") from error
     except wallclock.MissingTime as error:
-        raise BadCampaign("wall", str(error)) from error
+        raise BadCampaign(str(error), field="wall") from error
     if moment.instant <= now:
         local = now.astimezone(wallclock.zone(zone))
         raise BadCampaign(
-            "wall",
             f"{wall:%d %B %Y %H:%M} has passed: it is {local:%H:%M} on {local:%d %B %Y} in {zone}. "
             "Choose a later time, or send now.",
+            field="wall",
         )
     return moment
 

@@ -15,7 +15,7 @@ from typing import Any
 from django.db import transaction
 
 from apps.campaigns.audience import audience as audiences
-from apps.campaigns.compose import WrongState, not_a_draft, planned_moment, tell
+from apps.campaigns.compose import not_a_draft, planned_moment, tell
 from apps.campaigns.models import Campaign, CampaignState, Run
 from apps.campaigns.readiness import Problem, problems
 from apps.content import drafts
@@ -25,6 +25,7 @@ from apps.lib.actor import SYSTEM, Actor
 from apps.lib.facts import Fact, Kind
 from apps.lib.queue.announce import announce
 from apps.lib.queue.lanes import Lane
+from apps.lib.refusals import RefusalKind, Refused, WrongState
 from apps.notifications import control, replay
 from apps.notifications.control import CAMPAIGN
 from apps.notifications.models import DeliveryStatus, Notification, NotificationState
@@ -35,12 +36,18 @@ LAUNCH_TASK = "apps.campaigns.launch.launch"
 S = CampaignState
 
 
-class CampaignNotReady(ValueError):
+class CampaignNotReady(Refused):
     """It can't go out yet; `problems` has everything that is missing."""
+
+    kind = RefusalKind.STATE
 
     def __init__(self, problems: list[Problem]) -> None:
         super().__init__(" ".join(problem.message for problem in problems))
         self.problems = problems
+
+    @property
+    def faults(self) -> list[tuple[str, str]]:
+        return [(problem.step, problem.message) for problem in self.problems]
 
 
 # ------------------------------------------------------------------ schedule and send

@@ -35,9 +35,9 @@ def create_message(
     one. Raises BadCampaign, audience.BadAudience.
     """
     if not subject.strip():
-        raise BadCampaign("subject", "Give the message a subject.")
+        raise BadCampaign("Give the message a subject.", field="subject")
     if not content.strip():
-        raise BadCampaign("content", "The message is empty. Write something.")
+        raise BadCampaign("The message is empty. Write something.", field="content")
     part = "text"
     if is_html(content):
         part = "html"
@@ -71,8 +71,8 @@ def usual_type() -> NotificationType:
         if Channel.EMAIL in kind.channels:
             return kind
     raise BadCampaign(
-        "type",
         "There is no commercial message type offered by e-mail. Make one first, or name a type.",
+        field="type",
     )
 
 

@@ -10,6 +10,8 @@ from enum import StrEnum
 from types import TracebackType
 from typing import Any, ClassVar, Generic, Protocol, Self, TypeVar
 
+from apps.lib.refusals import Refused
+
 LONGEST_WAIT = 86_400.0  # seconds; some say "in the year 9999", and no date can be that far off
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]+")
 
@@ -93,7 +95,7 @@ class Setting:
     lines: bool = False  # a secret of many lines: a PEM, a JSON file
 
 
-class BadSettings(ValueError):
+class BadSettings(Refused):
     """The account's settings can't work; the text says which and what to write."""
 
 

@@ -6,10 +6,13 @@ from django.conf import settings
 from django.utils.module_loading import import_string
 
 from apps.channels.contract import Provider
+from apps.lib.refusals import RefusalKind, Refused
 
 
-class UnknownProvider(LookupError):
+class UnknownProvider(Refused):
     """No such key in settings.PROVIDERS."""
+
+    kind = RefusalKind.MISSING
 
 
 @cache

@@ -24,22 +24,30 @@ from apps.content.render import Compiled
 from apps.lib.actor import Actor, ActorKind
 from apps.lib.facts import Fact, Kind
 from apps.lib.facts import publish as tell
+from apps.lib.refusals import RefusalKind, Refused
 
 Words = Mapping[str, Mapping[str, str]]  # {"email": {"subject": …}, "in_app": {…}}
 _LANGUAGE = re.compile(r"[a-z]{2,3}(-[A-Za-z0-9]{2,8})*")
 _SAME: Any = object()  # "leave it as it is", where None means "none"
 
 
-class KeyTaken(ValueError):
+class KeyTaken(Refused):
     """Another template has the key already."""
 
+    kind = RefusalKind.STATE
+    field = "key"
 
-class DraftChanged(ValueError):
+
+class DraftChanged(Refused):
     """Somebody else saved since the page was opened; nothing was written."""
 
+    kind = RefusalKind.STATE
 
-class BadWords(ValueError):
+
+class BadWords(Refused):
     """Translations of the wrong shape: an unknown language, channel or part."""
+
+    field = "translations"
 
 
 def create_template(

@@ -22,6 +22,7 @@ from apps.content.mail_html import text_of
 from apps.content.models import Version
 from apps.content.problems import Problem
 from apps.content.render import CONTENT, RESERVED
+from apps.lib.refusals import Refused
 
 TYPES: dict[str, tuple[type, ...]] = {
     "string": (str,),
@@ -61,8 +62,10 @@ _TAKEN = {
 }
 
 
-class BadData(ValueError):
+class BadData(Refused):
     """The values given don't fit the variables a version declares."""
+
+    field = "data"
 
 
 # ---- a version

@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from apps.lib.refusals import RefusalKind, Refused
+
 
 @dataclass(frozen=True, slots=True)
 class Problem:
@@ -14,6 +16,13 @@ class Problem:
     line: int | None
     message: str
 
+    @property
+    def place(self) -> str:
+        """`where`, and the line after a colon where it is known."""
+        if self.line is None:
+            return self.where
+        return f"{self.where}:{self.line}"
+
     def __str__(self) -> str:
         if self.line is None:
             place = self.where
@@ -22,19 +31,29 @@ class Problem:
         return f"{place}: {self.message}"
 
 
-class RenderError(Exception):
+class RenderError(Refused):
     """A part could not be rendered; `problem` says where and why."""
 
-    def __init__(self, problem: Problem):
-        super().__init__(str(problem))
+    def __init__(self, problem: Problem) -> None:
+        super().__init__(str(problem), field=problem.where)
         self.problem = problem
 
+    @property
+    def faults(self) -> list[tuple[str, str]]:
+        return [(self.problem.where, self.problem.message)]
 
-class NotPublishable(Exception):
+
+class NotPublishable(Refused):
     """The draft has problems, all of them in `problems`."""
+
+    kind = RefusalKind.STATE
 
     def __init__(self, problems: Sequence[Problem]):
         super().__init__(
             "This draft can't be published yet. " + " ".join(str(problem) for problem in problems)
         )
         self.problems = list(problems)
+
+    @property
+    def faults(self) -> list[tuple[str, str]]:
+        return [(problem.place, problem.message) for problem in self.problems]

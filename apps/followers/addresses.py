@@ -10,6 +10,7 @@ from email_validator import SPECIAL_USE_DOMAIN_NAMES, EmailNotValidError, valida
 from email_validator.rfc_constants import CASE_INSENSITIVE_MAILBOX_NAMES, EMAIL_MAX_LENGTH
 
 from apps.followers.models import Channel
+from apps.lib.refusals import Refused
 
 # The library's own switch: mail servers of intranets do live in .local (test_environment below
 # allows .test).
@@ -25,8 +26,10 @@ _RESERVED_ENDINGS = frozenset(name.rpartition(".")[2] for name in SPECIAL_USE_DO
 _ROLES = frozenset(CASE_INSENSITIVE_MAILBOX_NAMES)  # RFC 2142: the library writes Info@ as info@
 
 
-class BadAddress(ValueError):
+class BadAddress(Refused):
     """Nothing can be sent to this value; the text says what is wrong with it."""
+
+    field = "address"
 
 
 def normalise(channel: str, value: str) -> tuple[str, str]:

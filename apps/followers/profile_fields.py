@@ -8,6 +8,7 @@ import unicodedata
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from apps.lib.refusals import Refused
 from apps.lib.wallclock import zone
 
 METADATA_MAX_BYTES = 16 * 1024
@@ -24,12 +25,8 @@ _ESCAPED_NUL = re.compile(r"(?<!\\)(?:\\\\)*\\u0000")
 _INVISIBLE = "\u200b\ufeff"
 
 
-class BadFollower(ValueError):
+class BadFollower(Refused):
     """A value that a follower can't have. `field` names it."""
-
-    def __init__(self, field: str, message: str) -> None:
-        self.field = field
-        super().__init__(message)
 
 
 def name(value: str) -> str:
@@ -53,7 +50,8 @@ def language(value: str) -> str:
         return ""
     if len(tag) > 35 or not _LANGUAGE.fullmatch(tag):
         raise BadFollower(
-            "language", f"{value[:40]!r} is not a language tag. Use one such as en, ru or pt-BR."
+            f"{value[:40]!r} is not a language tag. Use one such as en, ru or pt-BR.",
+            field="language",
         )
     head, *rest = tag.lower().split("-")
     return "-".join(
@@ -74,25 +72,30 @@ def metadata(value: Any) -> dict[str, Any]:
     templates must be able to read it.
     """
     if not isinstance(value, Mapping) or not all(isinstance(key, str) for key in value):
-        raise BadFollower("metadata", 'Metadata must be a JSON object, such as {"plan": "pro"}.')
+        raise BadFollower(
+            'Metadata must be a JSON object, such as {"plan": "pro"}.', field="metadata"
+        )
     try:
         text = json.dumps(value, ensure_ascii=False, allow_nan=False)
         size = len(text.encode())
     except (TypeError, ValueError, RecursionError) as error:
         raise BadFollower(
-            "metadata",
             "Metadata must hold only text, numbers, true, false, null, lists and objects.",
+            field="metadata",
         ) from error
     if size > METADATA_MAX_BYTES:
-        raise BadFollower("metadata", f"Metadata may have 16,384 bytes as JSON; this has {size:,}.")
+        raise BadFollower(
+            f"Metadata may have 16,384 bytes as JSON; this has {size:,}.", field="metadata"
+        )
     if _depth(value) > METADATA_MAX_DEPTH:
         raise BadFollower(
-            "metadata", f"Metadata may be nested {METADATA_MAX_DEPTH} levels deep. Make it flatter."
+            f"Metadata may be nested {METADATA_MAX_DEPTH} levels deep. Make it flatter.",
+            field="metadata",
         )
     if _ESCAPED_NUL.search(text):
         raise BadFollower(
-            "metadata",
             "Metadata contains a NUL character, which the database can't keep. Remove it.",
+            field="metadata",
         )
     return dict(value)
 
@@ -115,8 +118,8 @@ def tag_names(values: Iterable[str]) -> list[str]:
         text = _line("tags", "The tag", value)
         if len(text) > TAG_MAX_CHARS:
             raise BadFollower(
-                "tags",
                 f"The tag {text[:30]!r}… has {len(text)} characters; {TAG_MAX_CHARS} are allowed.",
+                field="tags",
             )
         if text:
             names.setdefault(text.casefold(), text)
@@ -126,9 +129,9 @@ def tag_names(values: Iterable[str]) -> list[str]:
 def _line(field: str, label: str, value: str) -> str:
     text = " ".join(unicodedata.normalize("NFC", value).strip(_INVISIBLE).split())
     if any(unicodedata.category(char) in {"Cc", "Cs"} for char in text):
-        raise BadFollower(field, f"{label} contains a control character. Remove it.")
+        raise BadFollower(f"{label} contains a control character. Remove it.", field=field)
     if len(text) > _TEXT_MAX_CHARS:
         raise BadFollower(
-            field, f"{label} has {len(text)} characters; {_TEXT_MAX_CHARS} are allowed."
+            f"{label} has {len(text)} characters; {_TEXT_MAX_CHARS} are allowed.", field=field
         )
     return text

@@ -6,12 +6,16 @@ import datetime as dt
 from dataclasses import dataclass
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from apps.lib.refusals import Refused
 
-class UnknownZone(ValueError):
+
+class UnknownZone(Refused):
     """No IANA zone name such as Europe/Berlin."""
 
+    field = "time_zone"
 
-class MissingTime(ValueError):
+
+class MissingTime(Refused):
     """The clocks jump over this time; `after` is the first wall time that exists again."""
 
     def __init__(self, wall: dt.datetime, zone: str, after: dt.datetime) -> None:

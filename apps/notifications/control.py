@@ -11,6 +11,7 @@ from apps.lib.actor import Actor
 from apps.lib.facts import Fact, Kind, publish
 from apps.lib.queue.announce import announce
 from apps.lib.queue.lanes import Lane
+from apps.lib.refusals import WrongState
 from apps.notifications.books import tallies, transitions
 from apps.notifications.books.wake import announce_senders
 from apps.notifications.decide.decision import Why
@@ -28,10 +29,6 @@ STILL_SECONDS = 3.0  # whoever pauses or cancels waits that long for what is in 
 LEFT_FOR = dt.timedelta(days=7)  # a cancelled notification is looked at for that long
 UNTAKEN = (DeliveryStatus.PENDING, DeliveryStatus.HELD)  # no sender holds them
 LIVE = (NotificationState.PLANNING, NotificationState.SENDING, NotificationState.PAUSED)
-
-
-class WrongState(ValueError):
-    """The notification is not in a state in which this can be done; the text says which."""
 
 
 def pause(*, notification: Notification, by: Actor, now: dt.datetime) -> None:

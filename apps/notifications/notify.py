@@ -18,6 +18,7 @@ from apps.lib.actor import Actor
 from apps.lib.facts import Fact, Kind, publish
 from apps.lib.queue.announce import announce
 from apps.lib.queue.lanes import Lane
+from apps.lib.refusals import Refused
 from apps.notifications.decide.fallback import chain_of
 from apps.notifications.models import Notification, NotificationState, Recipient, TypeTemplate
 from apps.notifications.plan import PLAN_TASK, SLICE, plan_named
@@ -27,23 +28,16 @@ FARTHEST_YEARS = 10  # a moment at the end of the calendar can't be shown in eve
 _LANES = {Category.CRITICAL: Lane.CRITICAL, Category.MARKETING: Lane.BULK}
 
 
-class NotNotifiable(ValueError):
+class NotNotifiable(Refused):
     """The request can't become a message; the text says what to change, and `field` where,
     if it is one value.
     """
-
-    def __init__(self, message: str, field: str = "") -> None:
-        super().__init__(message)
-        self.field = field
 
 
 class BadValue(NotNotifiable):
     """One value of `data` is not what the type asks for; `field` is its path,
     such as `data.items.0.price`.
     """
-
-    def __init__(self, field: str, message: str) -> None:
-        super().__init__(message, field)
 
 
 class Priority(StrEnum):
@@ -265,10 +259,10 @@ def _channels(
     if unknown := [channel for channel in chosen if channel not in able]:
         offered = ", ".join(sorted(able))
         raise NotNotifiable(
-            f"No provider sends on: {', '.join(unknown)}. Available: {offered}.", "channels"
+            f"No provider sends on: {', '.join(unknown)}. Available: {offered}.", field="channels"
         )
     if fault := wordless(version, chosen):
-        raise NotNotifiable(fault, "channels")
+        raise NotNotifiable(fault, field="channels")
     if not chosen:
         raise NotNotifiable(
             f"The type {notification_type.key} is offered on no channel that the template has words for. "
@@ -290,8 +284,8 @@ def _fit(
         if person:
             whose = f" for {person.name or person.uid}"
         raise BadValue(
-            f"data.{error.path}".rstrip("."),
             f"The data{whose} does not fit the type {notification_type.key}: {error}. Its JSON Schema says what does.",
+            field=f"data.{error.field}".rstrip("."),
         ) from error
 
 
@@ -304,5 +298,5 @@ def _complete(version: Version, data: dict[str, Any], *, required: bool = True) 
         return check_data(version, data)
     except BadData as error:
         if required:
-            raise NotNotifiable(str(error), "data") from error
+            raise NotNotifiable(str(error), field="data") from error
         return data

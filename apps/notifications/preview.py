@@ -19,14 +19,17 @@ from apps.followers.models import Channel, Follower, NotificationType
 from apps.lib.actor import Actor
 from apps.lib.facts import Fact, Kind, publish
 from apps.lib.ids import uuid7
+from apps.lib.refusals import RefusalKind, Refused
 from apps.notifications.accounts import routing
 from apps.notifications.messages import message
 from apps.notifications.messages.links import unsubscribe_url
 from apps.notifications.messages.person import preview_context
 
 
-class NoWayOut(RuntimeError):
+class NoWayOut(Refused):
     """No account of the channel is enabled; nothing can be sent."""
+
+    kind = RefusalKind.STATE
 
 
 def preview(

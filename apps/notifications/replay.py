@@ -14,9 +14,10 @@ from apps.lib.actor import SYSTEM, Actor
 from apps.lib.facts import Fact, Kind, publish
 from apps.lib.queue.announce import announce, waiting
 from apps.lib.queue.lanes import Lane
+from apps.lib.refusals import WrongState
 from apps.notifications.books import transitions
 from apps.notifications.books.wake import announce_senders
-from apps.notifications.control import CAMPAIGN, WrongState, _tell
+from apps.notifications.control import CAMPAIGN, _tell
 from apps.notifications.models import (
     Delivery,
     DeliveryEvent,

@@ -6,17 +6,10 @@ from typing import Any
 
 from django.core.management.base import CommandError
 
-from apps.campaigns.audience.audience import BadAudience
-from apps.campaigns.compose import BadCampaign, WrongState
-from apps.campaigns.lifecycle import CampaignNotReady
 from apps.campaigns.models import Campaign
-from apps.content.drafts import BadWords
 from apps.followers.models import NotificationType
 from apps.followers.people import tagging
 from apps.ops.terminal import console, plain
-
-# Everything these commands may be refused with; the text is for the person at the terminal.
-REFUSALS = (BadAudience, BadCampaign, BadWords, CampaignNotReady, WrongState)
 
 
 def kind_of(key: str) -> NotificationType | None:

@@ -9,11 +9,12 @@ from django.utils import timezone
 from apps.accounts.models import AuditEntry
 from apps.campaigns import compose, lifecycle
 from apps.campaigns.audience.segments import SegmentInUse, delete_segment, make_segment
-from apps.campaigns.compose import BadCampaign, StaleEdit, WrongState
+from apps.campaigns.compose import BadCampaign, StaleEdit
 from apps.campaigns.lifecycle import CampaignNotReady
 from apps.campaigns.models import Campaign, CampaignState, Run
 from apps.content.models import Template, VersionState
 from apps.lib.actor import Actor, ActorKind
+from apps.lib.refusals import WrongState
 from apps.notifications import control
 from apps.notifications.models import Notification, NotificationState
 from tests.campaigns.drafts import WORDS, make_campaign

@@ -10,7 +10,8 @@ from django.utils import timezone
 
 from apps.accounts.models import AuditEntry
 from apps.followers.models import NotificationType
-from apps.notifications import control, replay
+from apps.lib.refusals import WrongState
+from apps.notifications import replay
 from apps.notifications.models import DeliveryEvent, Notification, Replay
 from tests.make import TESTER, make_follower, make_type
 from tests.notifications.world import drain, make_version, stands, tell
@@ -95,7 +96,7 @@ def test_a_cancelled_notification_is_not_opened_again(
     failed: Notification, news: NotificationType
 ) -> None:
     Notification.objects.update(state="cancelled")
-    with pytest.raises(control.WrongState):
+    with pytest.raises(WrongState):
         replay.retry_failed(notification=failed, **act())
     assert replay.replay(notification=None, kind=news, status="failed", reason="", **act()) == 0
     assert stands(failed) == {"failed": 5}

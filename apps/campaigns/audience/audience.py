@@ -16,6 +16,7 @@ from apps.campaigns.audience import language
 from apps.campaigns.audience.language import BadRules
 from apps.campaigns.models import Segment
 from apps.followers.models import Follower, Tag
+from apps.lib.refusals import Refused
 
 Audience = dict[str, Any]
 INCLUDES = ("tags", "segments", "followers")
@@ -23,8 +24,10 @@ EXCLUDES = ("exclude_tags", "exclude_segments", "exclude_followers")
 MAX_NAMES = 5000
 
 
-class BadAudience(ValueError):
+class BadAudience(Refused):
     """The audience can't be meant like this; the text says what to change."""
+
+    field = "audience"
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,6 +40,7 @@ from apps.followers.models import (
     Tagging,
 )
 from apps.lib import wallclock
+from apps.lib.refusals import Refused
 
 MAX_DEPTH = 5
 MAX_RULES = 50
@@ -49,8 +50,10 @@ MAX_TEXT = 200
 METADATA_KEY = re.compile(r"[^\W\d][\w .:-]{0,63}")
 
 
-class BadRules(ValueError):
+class BadRules(Refused):
     """A rule that can't be asked; the text names the rule and says what to write instead."""
+
+    field = "rules"
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,14 +12,20 @@ from apps.campaigns.models import Campaign, CampaignState, Segment
 from apps.campaigns.recurring import edit
 from apps.lib.actor import Actor
 from apps.lib.facts import Fact, Kind, publish
+from apps.lib.refusals import RefusalKind, Refused
 
 
-class SegmentNameTaken(ValueError):
+class SegmentNameTaken(Refused):
     """Another segment has this name."""
 
+    kind = RefusalKind.STATE
+    field = "name"
 
-class SegmentInUse(ValueError):
+
+class SegmentInUse(Refused):
     """A campaign that is not sent yet chooses or excludes this segment."""
+
+    kind = RefusalKind.STATE
 
 
 def make_segment(

@@ -13,6 +13,7 @@ from typing import Any
 
 from apps.campaigns.audience.language import as_number
 from apps.followers.models import Follower
+from apps.lib.refusals import Refused
 
 MOST = 30
 MAX_TEXT = 200
@@ -29,7 +30,7 @@ OPS = {
 MISSING: Any = object()
 
 
-class BadConditions(ValueError):
+class BadConditions(Refused):
     """They can't be judged; the text names the condition and says what to write instead."""
 
     field = "conditions"

@@ -14,23 +14,21 @@ from apps.content.models import Template
 from apps.followers.models import Channel, NotificationType
 from apps.lib.actor import Actor
 from apps.lib.facts import Fact, Kind, publish
+from apps.lib.refusals import RefusalKind, Refused
 from apps.notifications.types.edit import template_of
 
 LONGEST_DELAY = 366 * 24 * 3600
 MOST_VARIABLES = 100
 
 
-class BadRule(ValueError):
+class BadRule(Refused):
     """These values can't be a rule; `field` is the one to change."""
 
-    def __init__(self, field: str, message: str) -> None:
-        super().__init__(message)
-        self.field = field
 
-
-class RuleNameTaken(ValueError):
+class RuleNameTaken(Refused):
     """Another rule has this name."""
 
+    kind = RefusalKind.STATE
     field = "name"
 
 
@@ -55,12 +53,12 @@ class RuleValues:
 def check(values: RuleValues) -> None:
     """Raises BadRule, conditions.BadConditions."""
     if not values.name.strip():
-        raise BadRule("name", "Give the rule a name.")
+        raise BadRule("Give the rule a name.", field="name")
     exact = values.event.removesuffix(".*")
     if len(exact) > store.MAX_NAME or not store.NAME.fullmatch(exact):
         raise BadRule(
-            "event",
             f"{values.event!r} names no events. Write order.created, or order.* for all of order.",
+            field="event",
         )
     conditions.parse(values.conditions)
     if unknown := [
@@ -69,36 +67,41 @@ def check(values: RuleValues) -> None:
         labels = ", ".join(
             str(Channel(one).label) if one in Channel.values else one for one in unknown
         )
-        raise BadRule("channels", f"{values.notification_type.name} is not offered on {labels}.")
+        raise BadRule(
+            f"{values.notification_type.name} is not offered on {labels}.", field="channels"
+        )
     template = values.template or template_of(values.notification_type)
     version = template and published_version(
         template
     )  # what is not published yet can be told only then
     if version and (fault := wordless(version, values.channels)):
-        raise BadRule("channels", fault)
+        raise BadRule(fault, field="channels")
     if len(values.mapping) > MOST_VARIABLES:
-        raise BadRule("mapping", f"Map at most {MOST_VARIABLES} variables.")
+        raise BadRule(f"Map at most {MOST_VARIABLES} variables.", field="mapping")
     for variable, path in values.mapping.items():
         if not variable.isidentifier():
             raise BadRule(
-                "mapping", f"{variable!r} is no name of a variable: use letters, digits and _."
+                f"{variable!r} is no name of a variable: use letters, digits and _.",
+                field="mapping",
             )
         _path("mapping", path)
     if values.throttle_key:
         _path("throttle_key", values.throttle_key)
     if not 0 <= values.delay <= LONGEST_DELAY:
-        raise BadRule("delay", "Choose a delay of at most a year, in seconds.")
+        raise BadRule("Choose a delay of at most a year, in seconds.", field="delay")
     if values.to not in RuleTarget.values:
-        raise BadRule("to", f"Tell one of: {', '.join(RuleTarget.values)}.")
+        raise BadRule(f"Tell one of: {', '.join(RuleTarget.values)}.", field="to")
     if (values.segment is None) == (values.to == RuleTarget.SEGMENT):
-        raise BadRule("segment", "Choose the segment that is told, and only if a segment is told.")
+        raise BadRule(
+            "Choose the segment that is told, and only if a segment is told.", field="segment"
+        )
 
 
 def _path(field: str, path: str) -> None:
     try:
         conditions.path(path, field)
     except conditions.BadConditions as error:
-        raise BadRule(field, str(error)) from error
+        raise BadRule(str(error), field=field) from error
 
 
 def make_rule(*, values: RuleValues, by: Actor, now: dt.datetime) -> EventRule:

@@ -17,6 +17,7 @@ from apps.content.liquid.parse import Unrenderable, plain
 from apps.followers.models import Follower
 from apps.lib.queue.announce import announce
 from apps.lib.queue.lanes import Lane
+from apps.lib.refusals import Refused
 from apps.lib.sql import in_array  # noqa: F401  (the lookup `pk__among`)
 
 WORK_TASK = "apps.campaigns.events.run_rules.work_off"
@@ -29,12 +30,8 @@ CHUNK = 5000  # forgotten at once; every 10 s, 500 a second
 UNHEARD = dt.timedelta(seconds=3)
 
 
-class BadEvent(ValueError):
+class BadEvent(Refused):
     """It can't have happened like this; `field` is the one to change."""
-
-    def __init__(self, field: str, message: str) -> None:
-        super().__init__(message)
-        self.field = field
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,12 +49,12 @@ def check(event: NewEvent, *, now: dt.datetime) -> None:
     """Raises BadEvent."""
     if len(event.name) > MAX_NAME or not NAME.fullmatch(event.name):
         raise BadEvent(
-            "name",
             f"{event.name!r} is no name of an event. Write words with dots, such as order.created.",
+            field="name",
         )
     if len(json.dumps(event.data)) > MAX_DATA:
         raise BadEvent(
-            "data", f"The data has more than {MAX_DATA // 1024} kB. Send what messages need."
+            f"The data has more than {MAX_DATA // 1024} kB. Send what messages need.", field="data"
         )
     try:
         plain(
@@ -65,14 +62,16 @@ def check(event: NewEvent, *, now: dt.datetime) -> None:
         )  # a rule without a mapping shows templates the whole event, as `event.data`
     except Unrenderable as error:
         raise BadEvent(
-            "data", "The data is nested more than 10 levels deep, which no template reads."
+            "The data is nested more than 10 levels deep, which no template reads.", field="data"
         ) from error
     if event.occurred_at and event.occurred_at > now + AHEAD:
-        raise BadEvent("occurred_at", "That is in the future. Send the event when it has happened.")
+        raise BadEvent(
+            "That is in the future. Send the event when it has happened.", field="occurred_at"
+        )
     if (
         event.occurred_at and event.occurred_at.year < now.year - FARTHEST_YEARS
     ):  # year 1 can't be shown in every zone
-        raise BadEvent("occurred_at", f"That is more than {FARTHEST_YEARS} years ago.")
+        raise BadEvent(f"That is more than {FARTHEST_YEARS} years ago.", field="occurred_at")
 
 
 def record(*, events: Sequence[NewEvent], now: dt.datetime) -> list[tuple[Event, bool]]:

@@ -20,6 +20,7 @@ from apps.followers.models import Channel, Follower, NotificationType
 from apps.lib import wallclock
 from apps.lib.actor import Actor
 from apps.lib.facts import Fact, Kind, publish
+from apps.lib.refusals import RefusalKind, Refused
 from apps.notifications import control
 from apps.notifications.models import Notification, NotificationState
 from apps.notifications.types.data_schema import Unfit, check_fit
@@ -29,17 +30,14 @@ LONGEST_TOLERANCE = 7 * 24 * 3600
 FARTHEST_YEARS = 10
 
 
-class BadRecurring(ValueError):
+class BadRecurring(Refused):
     """These values can't be sent again and again; `field` is the one to change."""
 
-    def __init__(self, field: str, message: str) -> None:
-        super().__init__(message)
-        self.field = field
 
-
-class RecurringNameTaken(ValueError):
+class RecurringNameTaken(Refused):
     """Another recurring notification has this name."""
 
+    kind = RefusalKind.STATE
     field = "name"
 
 
@@ -251,29 +249,29 @@ def version_of(recurring: Recurring) -> Version:
 def _version(kind: NotificationType, template: Template | None, data: Mapping[str, Any]) -> Version:
     template = template or template_of(kind)
     if template is None:
-        raise BadRecurring("template", f"No template speaks for “{kind.name}”. Choose one.")
+        raise BadRecurring(f"No template speaks for “{kind.name}”. Choose one.", field="template")
     version = published_version(template)
     if version is None:
         raise BadRecurring(
-            "template", f"The template {template.key} is not published. Publish it first."
+            f"The template {template.key} is not published. Publish it first.", field="template"
         )
     try:
         lint.check_data(version, data)
         if kind.schema is not None:
             check_fit(kind.schema, data)
     except (lint.BadData, Unfit) as error:
-        raise BadRecurring("data", str(error)) from error
+        raise BadRecurring(str(error), field="data") from error
     return version
 
 
 def _columns(values: RecurringValues, *, now: dt.datetime) -> dict[str, Any]:
     """The columns, checked and in one fixed form."""
     if not values.name.strip():
-        raise BadRecurring("name", "Give it a name.")
+        raise BadRecurring("Give it a name.", field="name")
     cadence = recurrence.as_data(recurrence.parse(values.cadence))
     audience = audiences.validate(dict(values.audience))
     if audiences.is_empty(audience):
-        raise BadRecurring("audience", "Choose who gets it.")
+        raise BadRecurring("Choose who gets it.", field="audience")
     if unknown := [
         channel for channel in values.channels if channel not in values.notification_type.channels
     ]:
@@ -281,29 +279,31 @@ def _columns(values: RecurringValues, *, now: dt.datetime) -> dict[str, Any]:
             str(Channel(one).label) if one in Channel.values else one for one in unknown
         )
         raise BadRecurring(
-            "channels", f"{values.notification_type.name} is not offered on {labels}."
+            f"{values.notification_type.name} is not offered on {labels}.", field="channels"
         )
     version = _version(values.notification_type, values.template, values.data)
     if fault := wordless(version, values.channels):
-        raise BadRecurring("channels", fault)
+        raise BadRecurring(fault, field="channels")
     if values.zone_mode not in ZoneMode.values:
-        raise BadRecurring("zone_mode", f"Choose one of: {', '.join(ZoneMode.values)}.")
+        raise BadRecurring(f"Choose one of: {', '.join(ZoneMode.values)}.", field="zone_mode")
     if (values.zone_mode == ZoneMode.NAMED) != bool(values.zone):
-        raise BadRecurring("zone", "Name a zone, and only if it goes by a named zone.")
+        raise BadRecurring("Name a zone, and only if it goes by a named zone.", field="zone")
     if values.zone:
         try:
             wallclock.zone(values.zone)
         except wallclock.UnknownZone as error:
-            raise BadRecurring("zone", str(error)) from error
+            raise BadRecurring(str(error), field="zone") from error
     if values.missed not in Missed.values:
-        raise BadRecurring("missed", f"Choose one of: {', '.join(Missed.values)}.")
+        raise BadRecurring(f"Choose one of: {', '.join(Missed.values)}.", field="missed")
     if not 0 <= values.tolerance <= LONGEST_TOLERANCE:
-        raise BadRecurring("tolerance", "Choose a tolerance of at most seven days, in seconds.")
+        raise BadRecurring(
+            "Choose a tolerance of at most seven days, in seconds.", field="tolerance"
+        )
     for name in ("starts_at", "ends_at"):
         if (moment := getattr(values, name)) and abs(moment.year - now.year) > FARTHEST_YEARS:
-            raise BadRecurring(name, f"Choose a time within {FARTHEST_YEARS} years.")
+            raise BadRecurring(f"Choose a time within {FARTHEST_YEARS} years.", field=name)
     if values.starts_at and values.ends_at and values.ends_at <= values.starts_at:
-        raise BadRecurring("ends_at", "It would end before it starts. Choose a later end.")
+        raise BadRecurring("It would end before it starts. Choose a later end.", field="ends_at")
     plain = {
         "cadence": cadence,
         "audience": audience,

@@ -19,6 +19,7 @@ from zoneinfo import ZoneInfo
 from cronsim import CronSim, CronSimError
 
 from apps.lib import wallclock
+from apps.lib.refusals import Refused
 
 KINDS = ("daily", "weekly", "monthly", "cron")
 WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
@@ -33,7 +34,7 @@ _NEEDS = {
 }
 
 
-class BadCadence(ValueError):
+class BadCadence(Refused):
     """It can't be meant like this; `field` is always cadence, the text says what to change."""
 
     field = "cadence"

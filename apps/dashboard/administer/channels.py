@@ -17,9 +17,9 @@ from apps.accounts.permissions import Capability, requires
 from apps.channels.contract import BadSettings, Provider, Result
 from apps.channels.registry import UnknownProvider, provider, providers
 from apps.dashboard.administer.channel_forms import WHERE, AccountForm, DomainForm, TryForm
-from apps.followers.addresses import BadAddress
 from apps.followers.models import Address, Channel
 from apps.lib.crypto import Undecryptable
+from apps.lib.refusals import Refused
 from apps.notifications.accounts import edit as accounts_edit
 from apps.notifications.accounts import health as accounts_health
 from apps.notifications.accounts import routing
@@ -284,7 +284,7 @@ def send_trial(request: HttpRequest, uid: Any) -> HttpResponse:
         outcome = try_account(
             account=account, to=form.place(), by=staff_actor(request), now=timezone.now()
         )
-    except (BadAddress, BadSettings, UnknownProvider, Undecryptable) as error:
+    except (Refused, Undecryptable) as error:
         messages.error(request, str(error))
     else:
         if outcome.result == Result.ACCEPTED:

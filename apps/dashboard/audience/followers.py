@@ -32,6 +32,7 @@ from apps.followers.consent.rhythm import rhythm_of
 from apps.followers.devices.register import CHANNELS as DEVICES
 from apps.followers.models import AddressState, Cadence, Channel, Follower, Tag
 from apps.followers.people import contacts, further_addresses, search, tagging
+from apps.lib.refusals import Refused
 from apps.lib.sql import keyset
 from apps.notifications.messages.links import preferences_url
 
@@ -200,7 +201,7 @@ def add_address(request: HttpRequest, uid: str) -> HttpResponse:
         address = further_addresses.add_address(
             follower=follower, channel=channel, value=value, by=by, now=timezone.now()
         )
-    except contacts.REFUSALS as error:
+    except Refused as error:
         messages.error(request, str(error))
     else:
         used = "is known; another one is written to"
@@ -310,7 +311,7 @@ def add(request: HttpRequest) -> HttpResponse:
             follower = contacts.add_follower(
                 **form.cleaned_data, source="staff", by=staff_actor(request), now=timezone.now()
             )
-        except contacts.REFUSALS as error:
+        except Refused as error:
             add_refusal(form, error)
         else:
             messages.success(request, f"{follower} is added.")
@@ -344,7 +345,7 @@ def edit(request: HttpRequest, uid: str) -> HttpResponse:
             contacts.change_follower(
                 follower=follower, by=staff_actor(request), now=timezone.now(), **changes
             )
-        except contacts.REFUSALS as error:
+        except Refused as error:
             add_refusal(form, error)
         else:
             messages.success(request, "Saved.")

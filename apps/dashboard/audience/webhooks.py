@@ -21,7 +21,7 @@ from apps.dashboard.shell.paging import page_of
 from apps.followers.devices import webhook_calls, webhooks
 from apps.followers.devices.webhook_calls import Standing
 from apps.followers.models import Address, Channel, Follower, Webhook
-from apps.followers.people.contacts import REFUSALS
+from apps.lib.refusals import Refused
 
 
 @require_safe
@@ -70,7 +70,7 @@ def add(request: HttpRequest, uid: str) -> HttpResponse:
         row, secret = webhooks.add_webhook(
             follower=follower, url=url, by=staff_actor(request), now=timezone.now()
         )
-    except (*REFUSALS, webhooks.WebhookKnown) as error:
+    except Refused as error:
         messages.error(request, str(error))
         return redirect("dashboard:follower-webhooks", follower.uid)
     return _secret_page(request, row, secret)

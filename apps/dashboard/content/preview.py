@@ -22,7 +22,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from apps.accounts.actors import staff_actor
 from apps.accounts.permissions import Capability, may, requires
-from apps.channels.contract import BadSettings, Result
+from apps.channels.contract import Result
 from apps.channels.mail.mime import BadHeader
 from apps.channels.sms.segments import cost_of
 from apps.content.channel_parts import CHANNEL_PARTS
@@ -30,9 +30,9 @@ from apps.content.models import Version
 from apps.content.problems import RenderError
 from apps.dashboard.content.template_forms import language_name
 from apps.dashboard.shell.find_follower import find_some, name_of
-from apps.followers.addresses import BadAddress
 from apps.followers.models import Category, Channel, Follower, NotificationType
 from apps.lib.crypto import Undecryptable
+from apps.lib.refusals import Refused
 from apps.notifications import preview
 
 VIEWS = {
@@ -253,7 +253,7 @@ def try_out(request: HttpRequest, known: dict[str, Any], *, to: str) -> tuple[bo
         outcome = preview.send_test(**known, to=to, by=staff_actor(request), now=timezone.now())
     except RenderError as error:
         return False, f"It can't be written yet. {error}"
-    except (BadAddress, BadSettings, preview.NoWayOut, Undecryptable) as error:
+    except (Refused, Undecryptable) as error:
         return False, str(error)
     if outcome.result == Result.ACCEPTED:
         return (

@@ -20,6 +20,7 @@ from apps.content.models import Link
 from apps.dashboard.shell.paging import page_of
 from apps.followers.models import Channel, NotificationType
 from apps.followers.people.contacts import find
+from apps.lib.refusals import WrongState
 from apps.notifications import control, replay
 from apps.notifications.models import (
     DIGEST,
@@ -276,7 +277,7 @@ def retry(request: HttpRequest, uid: UUID) -> HttpResponse:
         moved = replay.retry_delivery(
             delivery=delivery, by=staff_actor(request), now=timezone.now()
         )
-    except control.WrongState as error:
+    except WrongState as error:
         messages.error(request, str(error))
     else:
         if moved:
@@ -299,7 +300,7 @@ def settle(request: HttpRequest, uid: UUID) -> HttpResponse:
         moved = replay.resolve_doubt(
             delivery=delivery, action=action, by=staff_actor(request), now=timezone.now()
         )
-    except control.WrongState as error:
+    except WrongState as error:
         messages.error(request, str(error))
     else:
         if not moved:

@@ -18,7 +18,7 @@ from apps.accounts.actors import staff_actor
 from apps.accounts.permissions import Capability, may, requires
 from apps.campaigns.events import conditions, run_rules
 from apps.campaigns.events import rules as events_rules
-from apps.campaigns.events.rules import BadRule, RuleNameTaken, RuleValues
+from apps.campaigns.events.rules import RuleValues
 from apps.campaigns.models import Event, EventRule, RuleTarget, Segment
 from apps.content.models import Template
 from apps.dashboard.shell.find_follower import find_one
@@ -30,6 +30,7 @@ from apps.dashboard.shell.forms import (
     whole_number,
 )
 from apps.followers.models import Follower
+from apps.lib.refusals import Refused
 
 UNITS = {"seconds": 1, "minutes": 60, "hours": 3600, "days": 86400}
 
@@ -265,7 +266,7 @@ def _save(request: HttpRequest, form: RuleForm, rule: EventRule | None) -> Event
             saved = events_rules.change_rule(rule=rule, values=values, **stamp)
         else:
             saved = events_rules.make_rule(values=values, **stamp)
-    except (BadRule, RuleNameTaken, conditions.BadConditions) as error:
+    except Refused as error:
         add_refusal(form, error)
         return None
     messages.success(request, f"{saved.name} was saved.")

@@ -21,6 +21,7 @@ from apps.dashboard.shell.balance_sheet import lines_of
 from apps.dashboard.shell.paging import page_of
 from apps.followers.models import Channel, NotificationType
 from apps.inbox.removal import removed_of
+from apps.lib.refusals import WrongState
 from apps.notifications import control, replay
 from apps.notifications.models import Notification, NotificationState
 from apps.notifications.reports.balance import balance
@@ -145,7 +146,7 @@ def act(request: HttpRequest, uid: UUID, verb: str) -> HttpResponse:
         return redirect("dashboard:campaign", campaign.uid)
     try:
         messages.success(request, ACTS[verb](request, notification))
-    except control.WrongState as error:
+    except WrongState as error:
         messages.error(request, str(error))
     return redirect("dashboard:notification", uid)
 

@@ -16,11 +16,10 @@ from django.views.decorators.http import require_POST, require_safe
 from apps.accounts.actors import staff_actor
 from apps.accounts.permissions import Capability, requires
 from apps.campaigns.audience import audience as audiences
-from apps.campaigns.audience.audience import BadAudience
 from apps.campaigns.models import Missed, Recurring, ZoneMode
 from apps.campaigns.recurring import edit as recurring_edit
 from apps.campaigns.recurring import recurrence
-from apps.campaigns.recurring.edit import BadRecurring, RecurringNameTaken, RecurringValues
+from apps.campaigns.recurring.edit import RecurringValues
 from apps.campaigns.recurring.recurrence import WEEKDAYS, BadCadence
 from apps.content.models import Template
 from apps.dashboard.send.campaigns.forms import AudienceForm, WallField
@@ -33,6 +32,7 @@ from apps.dashboard.shell.forms import (
 )
 from apps.dashboard.shell.paging import page_of
 from apps.lib import wallclock
+from apps.lib.refusals import Refused
 
 ROWS = Recurring.objects.select_related("notification_type", "template").prefetch_related("zones")
 
@@ -278,7 +278,7 @@ def _save(request: HttpRequest, form: RecurringForm, row: Recurring | None) -> R
             saved = recurring_edit.change_recurring(recurring=row, values=values, **stamp)
         else:
             saved = recurring_edit.make_recurring(values=values, **stamp)
-    except (BadRecurring, RecurringNameTaken, BadCadence, BadAudience) as error:
+    except Refused as error:
         add_refusal(form, error)
         return None
     messages.success(request, f"{saved.name} was saved.")

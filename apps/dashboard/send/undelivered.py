@@ -17,7 +17,8 @@ from apps.accounts.actors import staff_actor
 from apps.accounts.permissions import Capability, requires
 from apps.campaigns.models import Run
 from apps.followers.models import NotificationType
-from apps.notifications import control, replay
+from apps.lib.refusals import WrongState
+from apps.notifications import replay
 from apps.notifications.models import DeliveryStatus, Notification, Replay
 from apps.notifications.reports.balance import explain
 from apps.notifications.reports.undelivered import STATUSES, Group, groups
@@ -97,7 +98,7 @@ def again(request: HttpRequest) -> HttpResponse:
             notification=notification, kind=kind, status=status, reason=request.POST.get("reason", ""),
             by=staff_actor(request), now=timezone.now(),
         )  # fmt: skip
-    except control.WrongState as error:
+    except WrongState as error:
         messages.error(request, str(error))
     else:
         if count:

@@ -13,6 +13,7 @@ from apps.channels.registry import providers
 from apps.content.models import Template
 from apps.followers.models import Channel, NotificationType
 from apps.lib import strict_json, wallclock
+from apps.lib.refusals import Refused
 
 
 def plain_helper() -> FormHelper:
@@ -139,9 +140,9 @@ def whole_number(text: str) -> int | None:
     return None
 
 
-def add_refusal(form: forms.Form, error: Exception) -> None:
-    """Put a domain's refusal beside the field it names (`error.field`),
-    else at the top of the form.
-    """
-    field = getattr(error, "field", None)
-    form.add_error(field if field in form.fields else None, str(error))
+def add_refusal(form: forms.Form, error: Refused) -> None:
+    """Put a refusal beside the field that it names, else at the top of the form."""
+    place = None
+    if error.field in form.fields:
+        place = error.field
+    form.add_error(place, error.sentence)

@@ -22,14 +22,17 @@ from apps.followers.models import (
     NotificationType,
 )
 from apps.lib.facts import Kind
+from apps.lib.refusals import RefusalKind, Refused
 
 
-class UnknownCell(ValueError):
+class UnknownCell(Refused):
     """A cell names a type that is not there, or a channel on which it is not offered."""
 
 
-class Locked(ValueError):
+class Locked(Refused):
     """Some cells can't be switched off; `cells` lists them and nothing was changed."""
+
+    kind = RefusalKind.STATE
 
     def __init__(self, cells: Iterable[Key]) -> None:
         self.cells = sorted(cells)

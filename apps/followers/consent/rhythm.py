@@ -134,16 +134,18 @@ def _quiet(value: Mapping[str, Sequence[str]] | None, now: dt.datetime) -> dict[
     checked = {}
     for day, span in sorted((value or {}).items()):
         if day not in WEEKDAYS:
-            raise BadFollower("quiet", f"{day!r} is not a weekday. Use 0 (Monday) to 6 (Sunday).")
+            raise BadFollower(
+                f"{day!r} is not a weekday. Use 0 (Monday) to 6 (Sunday).", field="quiet"
+            )
         if not isinstance(span, list | tuple) or len(span) != 2:
             raise BadFollower(
-                "quiet", 'Quiet hours need a start and an end, such as ["22:00", "07:00"].'
+                'Quiet hours need a start and an end, such as ["22:00", "07:00"].', field="quiet"
             )
         start, end = (_clock("quiet", each) for each in span)
         if start == end:
             raise BadFollower(
-                "quiet",
                 f"Quiet hours from {start:%H:%M} to {end:%H:%M} have no length. Choose another end.",
+                field="quiet",
             )
         checked[day] = [f"{start:%H:%M}", f"{end:%H:%M}"]
     return checked
@@ -154,7 +156,7 @@ def _cadence(value: str | None, now: dt.datetime) -> str:
         return Cadence.INSTANT.value
     if value not in Cadence.values:
         raise BadFollower(
-            "cadence", f"{value!r} is not a cadence. Use one of: {', '.join(Cadence.values)}."
+            f"{value!r} is not a cadence. Use one of: {', '.join(Cadence.values)}.", field="cadence"
         )
     return Cadence(value).value
 
@@ -170,7 +172,7 @@ def _digest_weekday(value: int | None, now: dt.datetime) -> int:
         return 0
     if value not in range(7):
         raise BadFollower(
-            "digest_weekday", f"{value} is not a weekday. Use 0 (Monday) to 6 (Sunday)."
+            f"{value} is not a weekday. Use 0 (Monday) to 6 (Sunday).", field="digest_weekday"
         )
     return value
 
@@ -179,10 +181,13 @@ def _snoozed_until(value: dt.datetime | None, now: dt.datetime) -> dt.datetime |
     if value is None:
         return None
     if value <= now:
-        raise BadFollower("snoozed_until", "A pause must end in the future. Choose a later moment.")
+        raise BadFollower(
+            "A pause must end in the future. Choose a later moment.", field="snoozed_until"
+        )
     if value > now + LONGEST_SNOOZE:
         raise BadFollower(
-            "snoozed_until", "A pause ends within a year. Choose an earlier day, or unsubscribe."
+            "A pause ends within a year. Choose an earlier day, or unsubscribe.",
+            field="snoozed_until",
         )
     return value
 
@@ -192,7 +197,7 @@ def _clock(field: str, value: Any) -> dt.time:
         return value.replace(second=0, microsecond=0, tzinfo=None)
     if not isinstance(value, str) or not _CLOCK.fullmatch(value):
         raise BadFollower(
-            field, f"{value!r} is not a time of day. Write it as HH:MM, such as 08:30."
+            f"{value!r} is not a time of day. Write it as HH:MM, such as 08:30.", field=field
         )
     return dt.time.fromisoformat(value)
 

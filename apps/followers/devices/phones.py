@@ -16,6 +16,7 @@ from apps.followers.consent.record import Proof, locked
 from apps.followers.models import Address, Channel, Follower, PhoneCode, Suppression
 from apps.followers.people import contacts, further_addresses
 from apps.lib.actor import Actor
+from apps.lib.refusals import RefusalKind, Refused
 
 LIFE = dt.timedelta(minutes=10)
 TRIES = 5  # of a million codes
@@ -28,8 +29,10 @@ PER_NUMBER = 5
 PER_PLACE = 20
 
 
-class TooManyCodes(ValueError):
+class TooManyCodes(Refused):
     """So many codes were asked for that this one is not sent; the text says what to do."""
+
+    kind = RefusalKind.STATE
 
     def __init__(self) -> None:
         super().__init__("Too many codes were asked for. Use the last one, or try again later.")

@@ -44,8 +44,8 @@ class TooManyDevices(BadDevice):
 
     def __init__(self) -> None:
         super().__init__(
-            "token",
             f"This follower has {MOST} devices already. Remove one that is not used any more.",
+            field="token",
         )
 
 
@@ -92,20 +92,22 @@ def register_app(
         token = token.strip()
     if service not in SERVICES:
         raise BadDevice(
-            "service", f"There is no service {service[:40]!r}. Known: {', '.join(SERVICES)}."
+            f"There is no service {service[:40]!r}. Known: {', '.join(SERVICES)}.", field="service"
         )
     if not _TOKEN[service].fullmatch(token):
         raise BadDevice(
-            "token",
             f"This is no registration token of {service}: it has other letters, or too many.",
+            field="token",
         )
     if environment not in ENVIRONMENTS:
-        raise BadDevice("environment", f"The environment is one of: {', '.join(ENVIRONMENTS)}.")
+        raise BadDevice(
+            f"The environment is one of: {', '.join(ENVIRONMENTS)}.", field="environment"
+        )
     for name, value in (("topic", topic), ("platform", platform)):
         if not _WORD.fullmatch(value):
             raise BadDevice(
-                name,
                 f"The {name} has other than letters, digits, dots and hyphens, or more than 150.",
+                field=name,
             )
     details = {"platform": platform, "label": _label(label)}
     if service == "apns":
@@ -132,17 +134,17 @@ def register_browser(
     """
     endpoint = endpoint.strip()
     if len(endpoint) > 2000:
-        raise BadDevice("endpoint", "The endpoint is longer than 2,000 characters.")
+        raise BadDevice("The endpoint is longer than 2,000 characters.", field="endpoint")
     try:
         origin_of(endpoint, settings.PUSH_SERVICES)
     except BadEndpoint as error:
-        raise BadDevice("endpoint", str(error)) from error
+        raise BadDevice(str(error), field="endpoint") from error
     try:
         Browser.read(p256dh, auth)
     except BadKeys as error:
-        raise BadDevice("keys", f"The keys can't be used: {error}") from error
+        raise BadDevice(f"The keys can't be used: {error}", field="keys") from error
     if not re.fullmatch(r"[\w-]{87}|", server_key := server_key.strip().rstrip("="), re.ASCII):
-        raise BadDevice("server_key", "The public key is 65 bytes in base64url.")
+        raise BadDevice("The public key is 65 bytes in base64url.", field="server_key")
     details = {
         "p256dh": p256dh.strip(),
         "auth": auth.strip(),

@@ -18,15 +18,17 @@ from apps.followers.profile_fields import BadFollower
 from apps.lib.actor import Actor
 from apps.lib.facts import Fact, Kind, publish
 from apps.lib.outside_http import Forbidden, check
+from apps.lib.refusals import RefusalKind, Refused
 
 MOST = 20  # of one follower: each of them gets every message
 LONGEST = 2000  # letters
 OVERLAP = dt.timedelta(hours=24)  # we sign with the old secret, too, while its owner changes it
 
 
-class WebhookKnown(ValueError):
+class WebhookKnown(Refused):
     """The follower has this very address."""
 
+    kind = RefusalKind.STATE
     field = "url"
 
     def __init__(self) -> None:
@@ -56,11 +58,11 @@ def add_webhook(
     """
     url = url.strip()
     if len(url) > LONGEST:
-        raise BadFollower("url", f"The address is longer than {LONGEST} letters.")
+        raise BadFollower(f"The address is longer than {LONGEST} letters.", field="url")
     try:
         check(url)
     except Forbidden as error:
-        raise BadFollower("url", str(error)) from error
+        raise BadFollower(str(error), field="url") from error
     secret = new_secret()
     key = key_of(url)
     fields = {
@@ -86,7 +88,7 @@ def add_webhook(
         if known is None:
             if webhooks_of(follower).count() >= MOST:
                 raise BadFollower(
-                    "url", f"This follower has {MOST} webhooks already. Remove one first."
+                    f"This follower has {MOST} webhooks already. Remove one first.", field="url"
                 )
             row = _created(follower, url, key, fields)
         elif known.state != AddressState.OFF:

@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
+from apps.lib.refusals import Refused
+
 MAX_COLUMNS = 200
 MAX_CELL = 10_000  # characters
 MAX_LINE = 1_000_000  # characters
@@ -35,7 +37,7 @@ _HIGH = re.compile(rb"[\x80-\xff]")
 _HIGH_RUN = re.compile(rb"[\x80-\xff]{2,}")
 
 
-class BadFile(ValueError):
+class BadFile(Refused):
     """The file can't be read as a table. `line` is where, 0 = the file as a whole."""
 
     def __init__(self, message: str, line: int = 0) -> None:

@@ -50,6 +50,7 @@ from apps.lib.csv_cells import inert
 from apps.lib.facts import Fact, Kind, publish
 from apps.lib.queue.announce import announce
 from apps.lib.queue.lanes import Lane
+from apps.lib.refusals import RefusalKind, Refused
 
 __all__ = [
     "TARGETS",
@@ -80,8 +81,10 @@ LEASE = dt.timedelta(seconds=60)
 MOST_ATTEMPTS = 3  # claims without one finished slice, then the file is given up
 
 
-class AlreadyStarted(ValueError):
+class AlreadyStarted(Refused):
     """The import runs or has run; a second click changes nothing."""
+
+    kind = RefusalKind.STATE
 
 
 class Taken(RuntimeError):

@@ -23,9 +23,10 @@ from apps.followers.models import (
     ImportedFollower,
     Tagging,
 )
-from apps.followers.people.contacts import REFUSALS, states_of
+from apps.followers.people.contacts import states_of
 from apps.followers.profile_fields import BadFollower
 from apps.lib import csv_cells
+from apps.lib.refusals import Refused
 
 # What a column can be; "metadata.<key>" is possible for any key besides.
 TARGETS = {
@@ -96,7 +97,7 @@ _NO = frozenset(
 )
 
 
-class BadMapping(ValueError):
+class BadMapping(Refused):
     """The columns can't be read this way."""
 
 
@@ -195,13 +196,13 @@ class Person:
 
 
 def read(row: Row, columns: Sequence[str], mapping: Mapping[str, str], options: Options) -> Person:
-    """Raises one of contacts.REFUSALS with the reason why this row can't be taken."""
+    """Raises Refused with the reason why this row can't be taken."""
     cells = row.cells
     # Excel likes to end a row with empty cells;
     # anything else that doesn't fit may have slipped into the wrong column.
     if len(cells) < len(columns) or any(cell.strip() for cell in cells[len(columns) :]):
         raise BadFollower(
-            "row", f"The row has {len(cells)} cells, but there are {len(columns)} headings."
+            f"The row has {len(cells)} cells, but there are {len(columns)} headings.", field="row"
         )
     said = {
         target: csv_cells.original(cell).strip()
@@ -223,8 +224,8 @@ def read(row: Row, columns: Sequence[str], mapping: Mapping[str, str], options: 
         keys["external_id"] = external_id
     if not keys:
         raise BadFollower(
-            "row",
             "The row has no email, phone or external id, so nobody could tell whom it is about.",
+            field="row",
         )
     metadata = {
         target.removeprefix(_METADATA): cell
@@ -249,7 +250,8 @@ def _yes_or_no(text: str) -> bool | None:
     if word in _YES or word in _NO:
         return word in _YES
     raise BadFollower(
-        "subscribed", f"{text[:40]!r} is neither yes nor no. Write yes or no under “subscribed”."
+        f"{text[:40]!r} is neither yes nor no. Write yes or no under “subscribed”.",
+        field="subscribed",
     )
 
 
@@ -493,6 +495,6 @@ def judge_rows(
     for row in rows:
         try:
             people.append((row, read(row, columns, mapping, options)))
-        except REFUSALS as error:
+        except Refused as error:
             refused.append(Decision(row.line, Action.REFUSED, row.cells, str(error)))
     return people, refused

@@ -17,7 +17,7 @@ from django.db import IntegrityError, transaction
 from django.db.models import Q, QuerySet
 
 from apps.followers import profile_fields
-from apps.followers.addresses import BadAddress, normalise
+from apps.followers.addresses import normalise
 from apps.followers.consent import acts
 from apps.followers.consent.record import Proof
 from apps.followers.models import (
@@ -34,33 +34,34 @@ from apps.followers.people.tagging import set_tags, tag
 from apps.followers.profile_fields import BadFollower
 from apps.lib.actor import Actor
 from apps.lib.facts import Fact, Kind, publish
-from apps.lib.wallclock import UnknownZone
+from apps.lib.refusals import RefusalKind
 
 
 class AddressTaken(BadFollower):
     """Another follower has this address; an address belongs to one person."""
 
+    kind = RefusalKind.STATE
+
     def __init__(self, field: str, follower: Follower) -> None:
         self.follower = follower
         super().__init__(
-            field,
-            f"This {field} belongs to another follower already: {follower.label}. Change that one instead.",
+            f"This {field} belongs to another follower already: {follower.label}. "
+            "Change that one instead.",
+            field=field,
         )
 
 
 class ExternalIdTaken(BadFollower):
     """Another follower has this external id."""
 
+    kind = RefusalKind.STATE
+
     def __init__(self, follower: Follower) -> None:
         self.follower = follower
         super().__init__(
-            "external_id",
             f"This external id belongs to another follower already: {follower.label}.",
+            field="external_id",
         )
-
-
-# Everything the acts below may refuse with, for callers that show the sentence to a person.
-REFUSALS = (BadFollower, BadAddress, UnknownZone)
 
 
 class Changes(TypedDict, total=False):
@@ -131,7 +132,7 @@ def add_follower(
     }
     if not (places or values["name"] or values["external_id"]):
         raise BadFollower(
-            "email", "Nobody to add: give an email, a phone, a name or an external id."
+            "Nobody to add: give an email, a phone, a name or an external id.", field="email"
         )
     names = profile_fields.tag_names(tags)
     with transaction.atomic():

@@ -15,6 +15,7 @@ from apps.followers.models import Follower, Tag, Tagging
 from apps.followers.profile_fields import BadFollower
 from apps.lib.actor import Actor
 from apps.lib.facts import Fact, Kind, publish
+from apps.lib.refusals import RefusalKind
 
 BATCH = 2000  # rows per statement in set-wise work
 
@@ -22,9 +23,11 @@ BATCH = 2000  # rows per statement in set-wise work
 class TagTaken(BadFollower):
     """A tag of this name exists, perhaps in other case."""
 
+    kind = RefusalKind.STATE
+
     def __init__(self, tag: Tag) -> None:
         self.tag = tag
-        super().__init__("tags", f"There is a tag {tag.name!r} already. Use that one.")
+        super().__init__(f"There is a tag {tag.name!r} already. Use that one.", field="tags")
 
 
 def make_tag(*, name: str, by: Actor, now: dt.datetime) -> Tag:
@@ -33,7 +36,7 @@ def make_tag(*, name: str, by: Actor, now: dt.datetime) -> Tag:
     """
     names = profile_fields.tag_names([name])
     if not names:
-        raise BadFollower("tags", "A tag needs a name.")
+        raise BadFollower("A tag needs a name.", field="tags")
     if taken := tags_by_name(names):
         raise TagTaken(next(iter(taken.values())))
     with transaction.atomic():

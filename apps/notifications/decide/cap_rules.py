@@ -12,18 +12,15 @@ from django.db import IntegrityError, transaction
 from apps.followers.models import Channel
 from apps.lib.actor import Actor
 from apps.lib.facts import Fact, Kind, publish
+from apps.lib.refusals import Refused
 from apps.notifications.models import Cap, CapOutcome
 
 MOST_DAYS = 366
 MOST_SECONDS = MOST_DAYS * 24 * 3600
 
 
-class BadCap(ValueError):
+class BadCap(Refused):
     """These values can't go together; `field` is the one to change."""
-
-    def __init__(self, field: str, message: str) -> None:
-        super().__init__(message)
-        self.field = field
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,24 +99,30 @@ def values_of(cap: Cap) -> CapValues:
 def check(values: CapValues) -> None:
     """Raises BadCap with what to do."""
     if not values.name.strip():
-        raise BadCap("name", "Give the cap a name; it is shown as the reason why a message waits.")
+        raise BadCap(
+            "Give the cap a name; it is shown as the reason why a message waits.", field="name"
+        )
     if not values.channels:
-        raise BadCap("channels", "Choose at least one channel; those chosen are counted together.")
+        raise BadCap(
+            "Choose at least one channel; those chosen are counted together.", field="channels"
+        )
     if unknown := sorted(set(values.channels) - set(Channel.values)):
         raise BadCap(
-            "channels", f"{', '.join(unknown)} is not one of: {', '.join(Channel.values)}."
+            f"{', '.join(unknown)} is not one of: {', '.join(Channel.values)}.", field="channels"
         )
     if not 1 <= values.limit <= 1000:
-        raise BadCap("limit", "Let 1 to 1,000 messages pass. To send none, switch the type off.")
+        raise BadCap(
+            "Let 1 to 1,000 messages pass. To send none, switch the type off.", field="limit"
+        )
     if (values.days is None) == (values.seconds is None):
-        raise BadCap("days", "Give either calendar days or seconds.")
+        raise BadCap("Give either calendar days or seconds.", field="days")
     if values.days is not None and not 1 <= values.days <= MOST_DAYS:
-        raise BadCap("days", f"Give 1 to {MOST_DAYS} days.")
+        raise BadCap(f"Give 1 to {MOST_DAYS} days.", field="days")
     if values.seconds is not None and not 1 <= values.seconds <= MOST_SECONDS:
-        raise BadCap("seconds", f"Give 1 to {MOST_SECONDS:,} seconds.")
+        raise BadCap(f"Give 1 to {MOST_SECONDS:,} seconds.", field="seconds")
     if values.outcome not in CapOutcome.values:
         raise BadCap(
-            "outcome", f"{values.outcome!r} is not one of: {', '.join(CapOutcome.values)}."
+            f"{values.outcome!r} is not one of: {', '.join(CapOutcome.values)}.", field="outcome"
         )
 
 
@@ -130,7 +133,9 @@ def _columns(values: CapValues) -> dict[str, Any]:
 
 
 def _taken(name: str) -> BadCap:
-    return BadCap("name", f"There is already a cap called “{name.strip()}”. Choose another name.")
+    return BadCap(
+        f"There is already a cap called “{name.strip()}”. Choose another name.", field="name"
+    )
 
 
 def _tell(cap: Cap, data: dict[str, Any], *, by: Actor, now: dt.datetime) -> None:

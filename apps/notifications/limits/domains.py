@@ -12,6 +12,7 @@ from apps.followers.models import Channel
 from apps.lib.actor import Actor
 from apps.lib.facts import Fact, Kind, publish
 from apps.lib.queue.lanes import Lane
+from apps.lib.refusals import Refused
 from apps.notifications.accounts import slow_domains
 from apps.notifications.limits import rates
 from apps.notifications.limits.grant import moment_of
@@ -200,7 +201,7 @@ def reset_domain(*, account: ProviderAccount, domain: str, by: Actor, now: dt.da
     return bool(gone)
 
 
-class BadLimit(ValueError):
+class BadLimit(Refused):
     """A limit that can't be set; the text says what to write."""
 
 

@@ -17,6 +17,7 @@ import jsonschema_rs
 from jsonschema_rs import Draft202012Validator, Validator
 
 from apps.lib import strict_json
+from apps.lib.refusals import Refused
 from apps.notifications.types.schema_effort import (
     MOST_STEPS,
     Count,
@@ -47,16 +48,12 @@ _MOST_COPIED = 5_000_000
 _LEAST_VALUE = 2  # characters of the shortest value in JSON, with its comma
 
 
-class BadSchema(ValueError):
+class BadSchema(Refused):
     """This is no schema that data can be checked with; the text says where and why."""
 
 
-class Unfit(ValueError):
-    """The data is not what the schema asks for. `path`: `order.items.0.price`, '' for the whole."""
-
-    def __init__(self, path: str, message: str) -> None:
-        super().__init__(message)
-        self.path = path
+class Unfit(Refused):
+    """The data is not what the schema asks for. `field`: `order.items.0.price`, '' for the whole."""
 
 
 def check_schema(schema: Any) -> None:
@@ -80,9 +77,9 @@ def check_fit(schema: Schema, data: Mapping[str, Any]) -> None:
     try:
         fault = _fault(schema, data)
     except BadSchema as error:
-        raise Unfit("", f"This data can't be checked. {error}".removesuffix(".")) from error
+        raise Unfit(f"This data can't be checked. {error}".removesuffix(".")) from error
     if fault is not None:
-        raise Unfit(_dotted(fault), fault.sentence[:_SAID])
+        raise Unfit(fault.sentence[:_SAID], field=_dotted(fault))
 
 
 def _check_schema(schema: Schema) -> None:

@@ -11,18 +11,15 @@ from apps.content.models import Template
 from apps.followers.models import Category, Channel, DoubtPolicy, NotificationType
 from apps.lib.actor import Actor
 from apps.lib.facts import Fact, Kind, publish
+from apps.lib.refusals import Refused
 from apps.notifications.models import TypeTemplate
 from apps.notifications.types.data_schema import BadSchema, check_schema
 
 YEAR = 366 * 24 * 3600  # seconds
 
 
-class BadType(ValueError):
+class BadType(Refused):
     """These values can't go together; `field` is the one to change."""
-
-    def __init__(self, field: str, message: str) -> None:
-        super().__init__(message)
-        self.field = field
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,45 +50,46 @@ def check(values: TypeValues) -> None:
     """The rules the database also keeps, and those it can't. Raises BadType with what to do."""
     if not values.name.strip():
         raise BadType(
-            "name", "Give this message type a name; followers read it in their preferences."
+            "Give this message type a name; followers read it in their preferences.", field="name"
         )
     if values.category not in Category.values:
         raise BadType(
-            "category", f"{values.category!r} is not one of: {', '.join(Category.values)}."
+            f"{values.category!r} is not one of: {', '.join(Category.values)}.", field="category"
         )
     if values.doubt_policy not in DoubtPolicy.values:
         raise BadType(
-            "doubt_policy",
             f"{values.doubt_policy!r} is not one of: {', '.join(DoubtPolicy.values)}.",
+            field="doubt_policy",
         )
     if values.category == Category.MARKETING and not values.commercial:
         raise BadType(
-            "commercial",
             "Marketing is always commercial: it obeys the global opt-out. Tick Commercial.",
+            field="commercial",
         )
     if values.category == Category.CRITICAL and values.commercial:
         raise BadType(
-            "commercial",
             "Critical messages can't be switched off, so they can't be commercial. Untick Commercial.",
+            field="commercial",
         )
     if not values.channels:
         raise BadType(
-            "channels", "Choose at least one channel; without one nothing of this kind can be sent."
+            "Choose at least one channel; without one nothing of this kind can be sent.",
+            field="channels",
         )
     if unknown := sorted(set(values.channels) - set(Channel.values)):
         raise BadType(
-            "channels", f"{', '.join(unknown)} is not one of: {', '.join(Channel.values)}."
+            f"{', '.join(unknown)} is not one of: {', '.join(Channel.values)}.", field="channels"
         )
     for field, what in (("default_channels", "on by default"), ("locked_channels", "locked")):
         if extra := sorted(set(getattr(values, field)) - set(values.channels)):
             raise BadType(
-                field, f"{_labels(extra)} can't be {what}: this kind is not offered there."
+                f"{_labels(extra)} can't be {what}: this kind is not offered there.", field=field
             )
     if values.locked_channels and values.commercial:
         # a lock goes before the global opt-out (followers/consent/verdict.py)
         raise BadType(
-            "locked_channels",
             "Commercial messages can't be locked on: people must be able to refuse them.",
+            field="locked_channels",
         )
     _check_sending(values)
 
@@ -101,32 +99,35 @@ def _check_sending(values: TypeValues) -> None:
         try:
             check_schema(values.schema)
         except BadSchema as error:
-            raise BadType("schema", str(error)) from error
+            raise BadType(str(error), field="schema") from error
     if values.digest and values.category == Category.CRITICAL:
         raise BadType(
-            "digest", "Critical messages go at once, so they can't wait for a digest. Untick it."
+            "Critical messages go at once, so they can't wait for a digest. Untick it.",
+            field="digest",
         )
     if (values.throttle_count is None) != (values.throttle_seconds is None):
         missing = "throttle_seconds"
         if values.throttle_count is None:
             missing = "throttle_count"
         raise BadType(
-            missing, "A throttle is a number of messages and a time: give both, or neither."
+            "A throttle is a number of messages and a time: give both, or neither.", field=missing
         )
     for field, most in (("lifetime", YEAR), ("throttle_seconds", YEAR), ("throttle_count", 1000)):
         number = getattr(values, field)
         if number is not None and not 1 <= number <= most:
-            raise BadType(field, f"Give a number from 1 to {most:,}, or none.")
+            raise BadType(f"Give a number from 1 to {most:,}, or none.", field=field)
     if len(values.fallback) == 1 or len(set(values.fallback)) < len(values.fallback):
         raise BadType(
-            "fallback", "Name two or more different channels, or none: then all are used at once."
+            "Name two or more different channels, or none: then all are used at once.",
+            field="fallback",
         )
     if extra := sorted(set(values.fallback) - set(values.channels)):
         raise BadType(
-            "fallback", f"{', '.join(extra)} can't be in the chain: this kind is not offered there."
+            f"{', '.join(extra)} can't be in the chain: this kind is not offered there.",
+            field="fallback",
         )
     if not 1 <= values.fallback_after <= YEAR:
-        raise BadType("fallback_after", f"Give a number from 1 to {YEAR:,}.")
+        raise BadType(f"Give a number from 1 to {YEAR:,}.", field="fallback_after")
 
 
 def _labels(channels: Sequence[str]) -> str:
@@ -146,7 +147,7 @@ def make_type(
     except IntegrityError:
         if not NotificationType.objects.filter(key=key).exists():
             raise
-        raise BadType("key", f"There is already a message type with the key {key}.") from None
+        raise BadType(f"There is already a message type with the key {key}.", field="key") from None
     return made
 
 

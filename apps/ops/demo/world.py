@@ -22,6 +22,7 @@ from apps.followers.consent.suppression import suppress
 from apps.followers.models import Channel, Follower, NotificationType, SuppressionReason
 from apps.followers.people.contacts import add_follower
 from apps.lib.actor import Actor, ActorKind, command
+from apps.lib.refusals import RefusalKind, Refused
 from apps.ops.demo.people import people
 from apps.ops.demo.rules import let_some_choose_hours, let_things_happen, make_rules
 from apps.ops.site_setup import set_up_site
@@ -36,8 +37,10 @@ STAFF = {
 }
 
 
-class DemoRefused(RuntimeError):
+class DemoRefused(Refused):
     """There must be no demo world here; the text says why."""
+
+    kind = RefusalKind.STATE
 
 
 @dataclass(frozen=True, slots=True)

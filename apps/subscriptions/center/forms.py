@@ -87,7 +87,7 @@ class Pause(forms.Form):
             case _:
                 day = self.cleaned_data.get("day")
         if day is None:
-            raise BadFollower("snoozed_until", "No day was chosen.")
+            raise BadFollower("No day was chosen.", field="snoozed_until")
         return instant(dt.datetime.combine(day, _MORNING), zone)
 
 

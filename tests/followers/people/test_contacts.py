@@ -11,6 +11,7 @@ from apps.followers.devices.webhooks import add_webhook
 from apps.followers.models import Address, ConsentRecord, Follower, Suppression
 from apps.followers.people import contacts
 from apps.followers.people.contacts import AddressTaken, BadFollower, ExternalIdTaken
+from apps.lib.refusals import Refused
 from apps.lib.wallclock import UnknownZone
 from tests.make import TESTER, make_follower
 
@@ -105,7 +106,7 @@ def test_a_value_that_cannot_be_is_refused_in_words_and_nothing_is_written(
 ) -> None:
     with pytest.raises(error, match=says) as caught:
         contacts.add_follower(**({"name": "Anna", "source": "api"} | values), **BY)
-    assert isinstance(caught.value, contacts.REFUSALS)
+    assert isinstance(caught.value, Refused)
     assert not Follower.objects.exists()
     assert not AuditEntry.objects.exists()
 

@@ -14,6 +14,7 @@ from apps.followers.consent.record import Proof
 from apps.followers.models import Follower
 from apps.inbox.models import InboxItem
 from apps.lib.queue.lanes import Lane
+from apps.lib.refusals import WrongState
 from apps.lib.sql.database_clock import database_now
 from apps.notifications import control, replay
 from apps.notifications.accounts.edit import AccountLimits, change_account
@@ -254,7 +255,7 @@ def test_pause_stops_resume_goes_on_and_nobody_gets_two(receiver: Receiver) -> N
     control.pause(notification=notification, by=TESTER, now=timezone.now())
     drain()
     assert receiver.arrived == []
-    with pytest.raises(control.WrongState, match="paused"):
+    with pytest.raises(WrongState, match="paused"):
         control.pause(notification=notification, by=TESTER, now=timezone.now())
     control.resume(notification=notification, by=TESTER, now=timezone.now())
     drain()
@@ -270,7 +271,7 @@ def test_cancel_says_truthfully_what_it_stopped(receiver: Receiver) -> None:
     held.release("me", batch.rows)
     drain()
     assert (receiver.arrived, stands(notification)) == ([], {"cancelled": 5})
-    with pytest.raises(control.WrongState, match="cancelled"):
+    with pytest.raises(WrongState, match="cancelled"):
         control.resume(notification=notification, by=TESTER, now=timezone.now())
 
 

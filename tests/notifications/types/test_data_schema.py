@@ -70,7 +70,7 @@ def test_data_that_fits_passes() -> None:
 def test_what_does_not_fit_is_named_by_its_path(data: dict[str, Any], path: str, says: str) -> None:
     with pytest.raises(Unfit, match=says) as error:
         check_fit(ORDER, data)
-    assert error.value.path == path
+    assert error.value.field == path
 
 
 @pytest.mark.parametrize(
@@ -324,14 +324,14 @@ def test_a_fault_is_said_as_ever(rule: dict[str, Any], value: Any, path: str, sa
     check_schema(schema)
     with pytest.raises(Unfit) as error:
         check_fit(schema, {"a": value})
-    assert (error.value.path, str(error.value)) == (path, says)
+    assert (error.value.field, str(error.value)) == (path, says)
 
 
 def test_of_several_faults_the_outermost_is_told() -> None:
     schema = {"properties": {"a": {"properties": {"b": {"minimum": 1}}}, "c": {"type": "null"}}}
     with pytest.raises(Unfit) as error:
         check_fit(schema, {"a": {"b": 0}, "c": 1})
-    assert error.value.path == "c"
+    assert error.value.field == "c"
 
 
 @pytest.mark.parametrize(

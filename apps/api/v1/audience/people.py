@@ -9,11 +9,13 @@ from typing import Any
 
 from rest_framework import serializers
 
-from apps.followers.addresses import normalise
+from apps.followers.addresses import BadAddress, normalise
 from apps.followers.models import Address, Channel, Follower
 from apps.followers.people import contacts
 from apps.lib.actor import Actor
+from apps.lib.refusals import Refused
 from apps.lib.sql.compiled_query import Kept
+from apps.lib.wallclock import UnknownZone
 
 People = list[tuple[Follower, dict[str, Any]]]
 _BY_KEY = Kept(
@@ -40,9 +42,11 @@ def find_or_add(
     for place, person in enumerate(people):
         try:
             follower = _find_or_add(person, known, source=source, by=by, now=now)
-        except (*contacts.REFUSALS, _Refused) as error:
-            field = getattr(error, "field", "")
-            message = {field: [str(error)]} if field else [str(error)]
+        except Refused as error:
+            message: Any = [error.sentence]
+            # an address or a zone is said of the person as a whole
+            if error.field and not isinstance(error, BadAddress | UnknownZone):
+                message = {error.field: message}
             raise serializers.ValidationError({"recipients": {str(place): message}}) from error
         found.setdefault(follower.pk, (follower, person.get("data", {})))
     return list(found.values())
@@ -58,10 +62,10 @@ def _find_or_add(
     }
     follower = known.of(person)
     if "id" in person and fields:
-        raise _Refused("A follower named by id takes only data beside it.")
+        raise Refused("A follower named by id takes only data beside it.")
     if follower is None:
         if set(fields) <= {"external_id"}:
-            raise _Refused("There is no such follower. Give an e-mail or phone to add one.")
+            raise Refused("There is no such follower. Give an e-mail or phone to add one.")
         follower = contacts.add_follower(
             **fields, subscribed=person["subscribed"], source=source, by=by, now=now
         )
@@ -69,10 +73,6 @@ def _find_or_add(
     elif len(fields) > 1:  # more than the one thing that found them
         follower, _ = contacts.upsert_follower(**fields, source=source, by=by, now=now)
     return follower
-
-
-class _Refused(ValueError):
-    pass
 
 
 class _Known:
@@ -109,7 +109,7 @@ class _Known:
     def of(self, person: dict[str, Any]) -> Follower | None:
         if "id" in person:
             if person["id"] not in self.by_uid:
-                raise _Refused("There is no follower with this id.")
+                raise Refused("There is no follower with this id.")
             return self.by_uid[person["id"]]
         if person.get("external_id") in self.by_external_id:
             return self.by_external_id[person["external_id"]]

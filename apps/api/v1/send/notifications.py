@@ -27,6 +27,7 @@ from apps.campaigns.models import Run
 from apps.content.models import Version, VersionState
 from apps.followers.models import Follower
 from apps.inbox.removal import removed_of
+from apps.lib.refusals import WrongState
 from apps.lib.sql.compiled_query import Kept
 from apps.notifications import control, replay
 from apps.notifications.engagement.counts import engagement
@@ -255,7 +256,7 @@ def _steered(id: uuid.UUID) -> Notification:
     notification = one(ROWS, uid=id)
     if run := Run.objects.filter(notification=notification).select_related("campaign").first():
         uid = run.campaign.uid
-        raise control.WrongState(
+        raise WrongState(
             f"This is a run of the campaign {uid}. Pause, resume or cancel that campaign."
         )
     return notification

@@ -20,7 +20,6 @@ from apps.campaigns.audience import audience as audiences
 from apps.campaigns.compose import (
     BadCampaign,
     StaleEdit,
-    WrongState,
     change_campaign,
     create_campaign,
     planned_moment,
@@ -41,6 +40,7 @@ from apps.dashboard.send.campaigns.preview import channels_and_languages, send_a
 from apps.dashboard.shell.forms import add_refusal, whole_number, zone_names
 from apps.followers.models import Address, AddressState, NotificationType
 from apps.lib import wallclock
+from apps.lib.refusals import Refused
 
 STEPS = (
     ("content", "Content"),
@@ -90,7 +90,7 @@ def content(request: HttpRequest, uid: UUID) -> HttpResponse:
             _change(request, campaign, **page.columns(), **page.words())
         except StaleEdit:
             stale = True
-        except (BadCampaign, WrongState) as error:
+        except Refused as error:
             add_refusal(page.basics, error)
         else:
             if go == "test":
@@ -125,7 +125,7 @@ def audience(request: HttpRequest, uid: UUID) -> HttpResponse:
                 _change(request, campaign, audience=chosen)
             except StaleEdit:
                 stale = True
-            except (audiences.BadAudience, WrongState) as error:
+            except Refused as error:
                 form.add_error(None, str(error))
             else:
                 return _onwards(campaign, "audience", go)
@@ -174,7 +174,7 @@ def schedule(request: HttpRequest, uid: UUID) -> HttpResponse:
             _change(request, campaign, **form.columns())
         except StaleEdit:
             stale = True
-        except (BadCampaign, WrongState) as error:
+        except Refused as error:
             add_refusal(form, error)
         else:
             return _onwards(campaign, "schedule", request.POST.get("go", "save"))

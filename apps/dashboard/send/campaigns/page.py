@@ -19,7 +19,7 @@ from apps.accounts.actors import staff_actor
 from apps.accounts.permissions import Capability, may, requires
 from apps.campaigns import compose, lifecycle
 from apps.campaigns.audience.audience import BadAudience, in_words
-from apps.campaigns.compose import BadCampaign, WrongState
+from apps.campaigns.compose import BadCampaign
 from apps.campaigns.lifecycle import CampaignNotReady
 from apps.campaigns.models import Campaign, CampaignState, Run
 from apps.campaigns.readiness import current_version
@@ -28,6 +28,7 @@ from apps.dashboard.operate.audit import history_of
 from apps.dashboard.shell.balance_sheet import lines_of
 from apps.dashboard.shell.paging import page_of
 from apps.followers.models import Channel
+from apps.lib.refusals import WrongState
 from apps.notifications.digests.flush import held_until
 from apps.notifications.engagement.counts import engagement
 from apps.notifications.models import DeliveryStatus, Tally

@@ -9,6 +9,7 @@ from django.utils import timezone
 from apps.followers.people import contacts
 from apps.lib import strict_json
 from apps.lib.actor import command
+from apps.lib.refusals import Refused
 from apps.ops.terminal import console, plain
 
 
@@ -54,7 +55,7 @@ class Command(BaseCommand):
                 by=command("add_follower"),
                 now=timezone.now(),
             )
-        except contacts.REFUSALS as error:
+        except Refused as error:
             raise CommandError(str(error)) from error
         out = console(options)
         word = "unsubscribed"

@@ -12,7 +12,8 @@ from apps.content.drafts import published_version
 from apps.content.models import Template
 from apps.followers.models import Channel
 from apps.lib.actor import command
-from apps.ops.messages import REFUSALS, introduce, kind_of, slugs_of
+from apps.lib.refusals import Refused
+from apps.ops.messages import introduce, kind_of, slugs_of
 
 KEY = "cloudmind_introduction"
 
@@ -62,6 +63,6 @@ class Command(BaseCommand):
                 by=command("create_cloudmind_message"),
                 now=timezone.now(),
             )
-        except REFUSALS as error:
+        except Refused as error:
             raise CommandError(str(error)) from error
         introduce(message, options)

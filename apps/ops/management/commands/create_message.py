@@ -10,7 +10,8 @@ from django.utils import timezone
 
 from apps.campaigns.simple_message import create_message
 from apps.lib.actor import command
-from apps.ops.messages import REFUSALS, introduce, kind_of, slugs_of
+from apps.lib.refusals import Refused
+from apps.ops.messages import introduce, kind_of, slugs_of
 
 
 class Command(BaseCommand):
@@ -46,7 +47,7 @@ class Command(BaseCommand):
                 by=command("create_message"),
                 now=timezone.now(),
             )
-        except REFUSALS as error:
+        except Refused as error:
             raise CommandError(str(error)) from error
         introduce(message, options)
 

@@ -14,9 +14,10 @@ from rich.table import Table
 from apps.campaigns import lifecycle
 from apps.campaigns.models import Run
 from apps.lib.actor import command
+from apps.lib.refusals import Refused
 from apps.notifications.models import NotificationState
 from apps.notifications.reports.balance import Balance, balance, explain
-from apps.ops.messages import REFUSALS, message_of
+from apps.ops.messages import message_of
 from apps.ops.terminal import console, plain
 
 LOOK_EVERY = 0.5  # seconds
@@ -39,7 +40,7 @@ class Command(BaseCommand):
             run = lifecycle.send_now(
                 campaign=message, by=command("send_message"), now=timezone.now()
             )
-        except REFUSALS as error:
+        except Refused as error:
             raise CommandError(str(error)) from error
         out.print(plain("Sending ", "green"), plain(message.name, "bold"), plain("."), sep="")
         if options["wait"]:
