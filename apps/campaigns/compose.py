@@ -10,7 +10,7 @@ from django.db.models import F
 
 from apps.accounts.models import User
 from apps.campaigns import pacing
-from apps.campaigns.audience import audience as audiences
+from apps.campaigns.audience.audience import Audience
 from apps.campaigns.models import Campaign, CampaignState
 from apps.content import drafts
 from apps.content.layouts import standard_layout
@@ -210,7 +210,7 @@ def _checked(given: dict[str, Any], *, now: dt.datetime) -> dict[str, Any]:
         if not isinstance(columns.get(name, {}), dict):
             raise BadCampaign(f"“{name}” must be an object of names and values.", field=name)
     if "audience" in columns:
-        columns["audience"] = audiences.validate(columns["audience"])
+        columns["audience"] = Audience.parse(columns["audience"]).as_data()
     expiry = columns.get("expires_at")
     if expiry and abs(expiry.year - now.year) > FARTHEST_YEARS:
         raise BadCampaign(

@@ -17,7 +17,7 @@ from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from apps.campaigns import lifecycle
-from apps.campaigns.audience import audience
+from apps.campaigns.audience.audience import Audience
 from apps.campaigns.models import Campaign, CampaignState, Occurrence, Run
 from apps.followers.models import Follower
 from apps.lib.queue.announce import announce
@@ -56,7 +56,7 @@ def launch(*, run_id: int, **_: object) -> None:
 
 def _followers_of(run: Run) -> QuerySet[Follower]:
     # the run's own start, so that "within the last 7 days" means the same in every slice
-    return audience.followers_of(run.audience, now=run.started_at)
+    return Audience.stored(run.audience).followers(now=run.started_at)
 
 
 def freeze_for_a_while(

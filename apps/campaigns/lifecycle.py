@@ -14,10 +14,10 @@ from typing import Any
 
 from django.db import transaction
 
-from apps.campaigns.audience import audience as audiences
+from apps.campaigns.audience.audience import Audience
 from apps.campaigns.compose import not_a_draft, planned_moment, tell
 from apps.campaigns.models import Campaign, CampaignState, Run
-from apps.campaigns.readiness import Problem, problems
+from apps.campaigns.readiness import Problem, examine
 from apps.content import drafts
 from apps.content.models import VersionState
 from apps.content.problems import NotPublishable
@@ -41,7 +41,7 @@ class CampaignNotReady(Refused):
 
     kind = RefusalKind.STATE
 
-    def __init__(self, problems: list[Problem]) -> None:
+    def __init__(self, problems: Sequence[Problem]) -> None:
         super().__init__(" ".join(problem.message for problem in problems))
         self.problems = problems
 
@@ -88,7 +88,7 @@ def schedule(
 
 
 def unschedule(
-    *, campaign: Campaign, by: Actor, now: dt.datetime, because: list[Problem] | None = None
+    *, campaign: Campaign, by: Actor, now: dt.datetime, because: Sequence[Problem] = ()
 ) -> Campaign:
     """Back to draft; the time stays filled in. Raises WrongState."""
     with transaction.atomic():
@@ -115,8 +115,8 @@ def send_now(*, campaign: Campaign, by: Actor, now: dt.datetime) -> Run:
             raise WrongState(
                 f"This campaign is {campaign.get_state_display().lower()}. {_HINTS[S(campaign.state)]}"
             )
-        _make_ready(campaign, by=by, now=now)
-        return _open_run(campaign, by=by, now=now)
+        audience = _make_ready(campaign, by=by, now=now)
+        return _open_run(campaign, audience, by=by, now=now)
 
 
 _HINTS = {
@@ -140,11 +140,12 @@ def start_scheduled(*, campaign: Campaign, now: dt.datetime) -> Run | None:
         due = Campaign.objects.filter(pk=campaign.pk, send_at__lte=now)
         if not _move(campaign, (S.SCHEDULED,), S.SENDING, now=now, rows=due):
             return None
-        found = problems(campaign, now=now, starting=True)
+        ready = examine(campaign, now=now, starting=True)
+        found: Sequence[Problem] = ready.problems
         if not found:
             try:
                 with transaction.atomic():
-                    return _open_run(campaign, by=SYSTEM, now=now)
+                    return _open_run(campaign, ready.audience, by=SYSTEM, now=now)
             except CampaignNotReady as error:
                 found = error.problems
         _move(campaign, (S.SENDING,), S.SCHEDULED, now=now)
@@ -152,22 +153,24 @@ def start_scheduled(*, campaign: Campaign, now: dt.datetime) -> Run | None:
         return None
 
 
-def _make_ready(campaign: Campaign, *, by: Actor, now: dt.datetime) -> None:
-    """Publish the campaign's own words, unless something is missing.
+def _make_ready(campaign: Campaign, *, by: Actor, now: dt.datetime) -> Audience:
+    """Publish the campaign's own words, unless something is missing; returns its audience.
 
     Raises CampaignNotReady, which rolls all back.
     """
-    if found := problems(campaign, now=now):
-        raise CampaignNotReady(found)
+    ready = examine(campaign, now=now)
+    if ready.problems:
+        raise CampaignNotReady(ready.problems)
     if campaign.template.versions.filter(state=VersionState.DRAFT).exists():
         try:
             drafts.publish(template=campaign.template, by=by, now=now)
         except NotPublishable as error:
             found = [Problem("content", str(problem)) for problem in error.problems]
             raise CampaignNotReady(found) from error
+    return ready.audience
 
 
-def _open_run(campaign: Campaign, *, by: Actor, now: dt.datetime) -> Run:
+def _open_run(campaign: Campaign, audience: Audience, *, by: Actor, now: dt.datetime) -> Run:
     version = drafts.published_version(campaign.template)
     assert version is not None  # noqa: S101  (_make_ready published it)
     try:
@@ -187,9 +190,11 @@ def _open_run(campaign: Campaign, *, by: Actor, now: dt.datetime) -> Run:
         )
     except NotNotifiable as error:
         raise CampaignNotReady([Problem("content", str(error))]) from error
-    frozen = audiences.freeze(campaign.audience)
     run = Run.objects.create(
-        campaign=campaign, notification=notification, audience=frozen, started_at=now
+        campaign=campaign,
+        notification=notification,
+        audience=audience.frozen(),
+        started_at=now,
     )
     announce(LAUNCH_TASK, lane=Lane.BULK, run_id=run.pk)
     tell(Kind.CAMPAIGN_STARTED, campaign, by=by, now=now, data={"run": run.number})

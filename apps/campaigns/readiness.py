@@ -4,11 +4,12 @@ All that is wrong at once, each problem with the step where it is put right.
 """
 
 import datetime as dt
+from collections.abc import Iterable
 from dataclasses import dataclass
 
-from apps.campaigns.audience import audience
-from apps.campaigns.audience import language as audience_language
-from apps.campaigns.models import Campaign, Segment
+from apps.campaigns.audience import language
+from apps.campaigns.audience.audience import NOBODY, Audience, BadAudience, SegmentRules
+from apps.campaigns.models import Campaign
 from apps.content import lint
 from apps.content.models import Version, VersionState
 from apps.followers.models import Channel
@@ -22,23 +23,29 @@ class Problem:
     message: str
 
 
+@dataclass(frozen=True, slots=True)
+class Readiness:
+    """All that is wrong, and the audience as it was read: NOBODY if it can't be meant."""
+
+    problems: tuple[Problem, ...]
+    audience: Audience
+
+
 def current_version(campaign: Campaign) -> Version | None:
     """What would go out: the draft if there is one, else the published version."""
     wanted = [VersionState.DRAFT, VersionState.PUBLISHED]
     return campaign.template.versions.filter(state__in=wanted).order_by("-number").first()
 
 
-def problems(campaign: Campaign, *, now: dt.datetime, starting: bool = False) -> list[Problem]:
-    """Everything that stands in the way.
+def examine(campaign: Campaign, *, now: dt.datetime, starting: bool = False) -> Readiness:
+    """Find everything that stands in the way.
 
     At the start of a scheduled run (`starting`) an audience that happens to be empty is no problem:
     it is sent to nobody.
     """
-    return [
-        *_content(campaign),
-        *_audience(campaign, now=now, may_be_empty=starting),
-        *_times(campaign, now=now),
-    ]
+    audience, wrong = _audience(campaign, now=now, may_be_empty=starting)
+    found = [*_content(campaign), *wrong, *_times(campaign, now=now)]
+    return Readiness(problems=tuple(found), audience=audience)
 
 
 def _content(campaign: Campaign) -> list[Problem]:
@@ -73,27 +80,33 @@ def _content(campaign: Campaign) -> list[Problem]:
     return [Problem("content", message) for message in found]
 
 
-def _audience(campaign: Campaign, *, now: dt.datetime, may_be_empty: bool) -> list[Problem]:
-    if audience.is_empty(campaign.audience):
-        return [Problem("audience", "Choose who gets it.")]
+def _audience(
+    campaign: Campaign, *, now: dt.datetime, may_be_empty: bool
+) -> tuple[Audience, list[Problem]]:
     try:
-        chosen = audience.validate(campaign.audience)
-        for segment in Segment.objects.filter(
-            uid__in=[*chosen["segments"], *chosen["exclude_segments"]]
-        ):
-            _check_segment(segment)
-    except audience.BadAudience as error:
-        return [Problem("audience", str(error))]
-    if not may_be_empty and not audience.followers_of(chosen, now=now).exists():
-        return [Problem("audience", "Nobody matches this audience. Choose more, or exclude fewer.")]
-    return []
+        audience = Audience.parse(campaign.audience)
+    except BadAudience as error:
+        return NOBODY, [Problem("audience", str(error))]
+    message = ""
+    if audience.is_empty:
+        message = "Choose who gets it."
+    elif fault := _fault_of_segments(audience.segments.values()):
+        message = fault
+    elif not may_be_empty and not audience.followers(now=now).exists():
+        message = "Nobody matches this audience. Choose more, or exclude fewer."
+    if message:
+        return audience, [Problem("audience", message)]
+    return audience, []
 
 
-def _check_segment(segment: Segment) -> None:
-    try:
-        audience_language.check_names(audience_language.parse(segment.rules))
-    except audience_language.BadRules as error:
-        raise audience.BadAudience(f"In the segment “{segment.name}”: {error}") from error
+def _fault_of_segments(segments: Iterable[SegmentRules]) -> str:
+    """Name the first segment that asks for a tag or type which is gone."""
+    for segment in segments:
+        try:
+            language.check_names(segment.group)
+        except language.BadRules as error:
+            return f"In the segment “{segment.name}”: {error}"
+    return ""
 
 
 def _times(campaign: Campaign, *, now: dt.datetime) -> list[Problem]:

@@ -9,7 +9,7 @@ from django.db.models import Count, Q, QuerySet
 from django.utils import timezone
 
 from apps.campaigns import readiness
-from apps.campaigns.audience import audience
+from apps.campaigns.audience.audience import Audience
 from apps.campaigns.models import Campaign
 from apps.campaigns.readiness import Problem
 from apps.followers.consent.verdict import EXPLANATIONS, Reason
@@ -49,22 +49,21 @@ class Review:
     reached: int
     channels: tuple[ChannelReview, ...]
     problems: tuple[Problem, ...]
+    audience: Audience
 
 
 def review(campaign: Campaign, *, now: dt.datetime | None = None) -> Review:
     """Set-wise: a few queries whatever the size of the audience."""
     now = now or timezone.now()
-    found = readiness.problems(campaign, now=now)
-    try:
-        followers = audience.followers_of(audience.validate(campaign.audience), now=now).order_by()
-    except audience.BadAudience:  # said among the problems
-        followers = Follower.objects.none()
+    ready = readiness.examine(campaign, now=now)
+    followers = ready.audience.followers(now=now).order_by()
     channels = tuple(_channel(campaign, followers, channel) for channel in campaign.channels)
     return Review(
         total=followers.count(),
         reached=followers.filter(_reached(campaign, followers)).count(),
         channels=channels,
-        problems=tuple(found),
+        problems=ready.problems,
+        audience=ready.audience,
     )
 
 

@@ -105,6 +105,6 @@ def test_it_asks_the_database_a_few_questions_whatever_the_size(
 def test_a_kind_of_message_that_was_switched_off_stops_it(campaign: Campaign) -> None:
     campaign.notification_type.active = False
     campaign.notification_type.save()
-    assert [problem.step for problem in readiness.problems(campaign, now=timezone.now())] == [
-        "content"
-    ]
+    assert [
+        problem.step for problem in readiness.examine(campaign, now=timezone.now()).problems
+    ] == ["content"]

@@ -1,24 +1,29 @@
-"""Whom a campaign is for: its audience turned into one query, in which each follower appears once.
+"""Whom a campaign is for: an audience read once, then asked, counted, frozen and put in words.
 
 An audience is everyone, or whoever has one of the tags, matches one of the segments or is named;
-less those with an excluded tag, in an excluded segment or excluded by name.
+less those with an excluded tag, in an excluded segment or excluded by name. It is stored as JSON:
+
+    {"everyone": bool, "tags": [slug], "segments": [uid], "followers": [uid],
+     "exclude_tags": [slug], "exclude_segments": [uid], "exclude_followers": [uid]}
+
+A run stores it frozen, with "rules": {uid: the segment's rules as they were at the start}.
 """
 
 import datetime as dt
 import uuid
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Self
 
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 
-from apps.campaigns.audience import language
-from apps.campaigns.audience.language import BadRules
+from apps.campaigns.audience import language, sql
+from apps.campaigns.audience.explain import Explanation, why_match
 from apps.campaigns.models import Segment
 from apps.followers.models import Follower, Tag
 from apps.lib.refusals import Refused
 
-Audience = dict[str, Any]
 INCLUDES = ("tags", "segments", "followers")
 EXCLUDES = ("exclude_tags", "exclude_segments", "exclude_followers")
 MAX_NAMES = 5000
@@ -31,57 +36,205 @@ class BadAudience(Refused):
 
 
 @dataclass(frozen=True, slots=True)
-class Explanation:
-    """Why a follower is in an audience, or not. `because` has one sentence per way in or out."""
+class Named:
+    """What one side of an audience names: tags by slug, segments and followers by uid."""
 
-    matches: bool
-    because: tuple[str, ...]
+    tags: tuple[str, ...] = ()
+    segments: tuple[str, ...] = ()
+    followers: tuple[str, ...] = ()
+
+    def __bool__(self) -> bool:
+        return bool(self.tags or self.segments or self.followers)
+
+
+@dataclass(frozen=True, slots=True)
+class SegmentRules:
+    """A segment as the audience found it: `rules` as JSON, `group` what they mean.
+
+    `name` is empty in a frozen audience.
+    """
+
+    name: str
+    rules: Any
+    group: language.Group
+
+
+@dataclass(frozen=True, slots=True)
+class Audience:
+    """A parsed audience. `segments` has the segments of both sides by uid."""
+
+    everyone: bool = False
+    chosen: Named = Named()
+    excluded: Named = Named()
+    segments: Mapping[str, SegmentRules] = field(default_factory=dict)
+
+    # -------------------------------------------------------------- reading
+    @classmethod
+    def parse(cls, data: Any) -> Self:
+        """Read what somebody chose. Nobody chosen is fine here: a draft may not know yet.
+
+        Raises BadAudience for wrong shapes and for tags, segments and followers that don't exist.
+        """
+        if not isinstance(data, dict):
+            raise BadAudience(
+                "The audience must be an object with everyone, tags, segments, followers "
+                "and excludes."
+            )
+        if unknown := set(data) - {"everyone", *INCLUDES, *EXCLUDES}:
+            names = ", ".join(sorted(map(str, unknown)))
+            raise BadAudience(f"The audience has unknown parts: {names}.")
+        if not isinstance(data.get("everyone", False), bool):
+            raise BadAudience("“everyone” in the audience must be true or false.")
+        clean = {part: _names(data, part) for part in (*INCLUDES, *EXCLUDES)}
+        for part in ("tags", "exclude_tags"):
+            _check_tags(clean[part])
+        for part in ("segments", "exclude_segments"):
+            clean[part] = _known_uids(Segment.objects.all(), clean[part], "segment")
+        for part in ("followers", "exclude_followers"):
+            clean[part] = _known_uids(Follower.objects.all(), clean[part], "follower")
+        return cls.stored({"everyone": data.get("everyone", False), **clean})
+
+    @classmethod
+    def stored(cls, data: Mapping[str, Any]) -> Self:
+        """Read what `as_data` or `frozen` has stored; names that are gone since find nobody."""
+        chosen = _named(data, INCLUDES)
+        excluded = _named(data, EXCLUDES)
+        uids = [*chosen.segments, *excluded.segments]
+        if "rules" in data:
+            segments = {uid: _segment("", data["rules"][uid]) for uid in uids}
+        else:
+            rows = Segment.objects.filter(uid__in=uids)
+            segments = {str(row.uid): _segment(row.name, row.rules) for row in rows}
+        return cls(bool(data.get("everyone")), chosen, excluded, segments)
+
+    # -------------------------------------------------------------- writing
+    def as_data(self) -> dict[str, Any]:
+        """Write it as JSON, in its full form."""
+        sides = ((INCLUDES, self.chosen), (EXCLUDES, self.excluded))
+        data: dict[str, Any] = {"everyone": self.everyone}
+        for (tags, segments, followers), named in sides:
+            data[tags] = list(named.tags)
+            data[segments] = list(named.segments)
+            data[followers] = list(named.followers)
+        return data
+
+    def frozen(self) -> dict[str, Any]:
+        """Write it with its segments' rules, so that a later edit of one doesn't reach a run."""
+        return self.as_data() | {"rules": {uid: each.rules for uid, each in self.segments.items()}}
+
+    # -------------------------------------------------------------- asking
+    @property
+    def is_empty(self) -> bool:
+        """Whether nobody has been chosen yet."""
+        return not self.everyone and not self.chosen
+
+    def followers(self, *, now: dt.datetime | None = None) -> QuerySet[Follower]:
+        """Find each follower in it once, by construction: no joins. Nobody for an empty one."""
+        now = now or timezone.now()
+        if self.is_empty:
+            return Follower.objects.none()
+        chosen = Q()
+        if not self.everyone:
+            chosen = self._any_of(self.chosen, now)
+        return Follower.objects.filter(chosen).exclude(self._any_of(self.excluded, now))
+
+    def count(self, *, now: dt.datetime | None = None) -> int:
+        return self.followers(now=now).order_by().count()
+
+    def _any_of(self, named: Named, now: dt.datetime) -> Q:
+        condition = Q(pk__in=[])  # nobody; each part adds some
+        if named.tags:
+            condition |= sql.tagged(named.tags)
+        for segment in self._segments_of(named):
+            condition |= sql.to_q(segment.group, now=now)
+        if named.followers:
+            condition |= Q(uid__in=named.followers)
+        return condition
+
+    def _segments_of(self, named: Named) -> list[SegmentRules]:
+        return [self.segments[uid] for uid in named.segments if uid in self.segments]
+
+    # -------------------------------------------------------------- telling
+    def words(self) -> tuple[list[str], list[str]]:
+        """Say who is chosen and who is excluded, one phrase each: `the tag “VIP”`."""
+        excluded = self._phrases(self.excluded)
+        if self.everyone:
+            return ["everyone"], excluded
+        return self._phrases(self.chosen), excluded
+
+    def _phrases(self, named: Named) -> list[str]:
+        tags = Tag.objects.filter(slug__in=named.tags).values_list("name", flat=True)
+        phrases = [f"the tag “{name}”" for name in tags]
+        segments = [each for uid, each in self.segments.items() if uid in named.segments]
+        phrases += [f"the segment “{segment.name}”" for segment in segments]
+        if len(named.followers) == 1:
+            phrases.append("1 single person")
+        elif named.followers:
+            phrases.append(f"{len(named.followers):,} single people")
+        return phrases
+
+    def explain(self, follower: Follower, *, now: dt.datetime | None = None) -> Explanation:
+        """Say why this follower is (not) in it.
+
+        An exclude beats everything else, and is then the only reason.
+        """
+        now = now or timezone.now()
+        if out := self._reasons(follower, self.excluded, now):
+            return Explanation(False, tuple(f"excluded: {reason}" for reason in out))
+        if self.everyone:
+            return Explanation(True, ("everyone is chosen",))
+        if found := self._reasons(follower, self.chosen, now):
+            return Explanation(True, tuple(found))
+        return Explanation(False, ("has none of the tags, is in no segment and is not named",))
+
+    def _reasons(self, follower: Follower, named: Named, now: dt.datetime) -> list[str]:
+        tags = follower.tags.filter(slug__in=named.tags).values_list("name", flat=True)
+        reasons = [f"has the tag “{name}”" for name in tags]
+        for segment in self._segments_of(named):
+            if why := why_match([follower.pk], segment.group, now=now).get(follower.pk):
+                reasons.append(f"is in the segment “{segment.name}”: {'; '.join(why)}")
+        if str(follower.uid) in named.followers:
+            reasons.append("is named")
+        return reasons
+
+
+NOBODY = Audience()
+
+
+def _named(data: Mapping[str, Any], parts: tuple[str, str, str]) -> Named:
+    tags, segments, followers = (tuple(data.get(part, ())) for part in parts)
+    return Named(tags=tags, segments=segments, followers=followers)
+
+
+def _segment(name: str, rules: Any) -> SegmentRules:
+    try:
+        group = language.parse(rules)
+    except language.BadRules as error:
+        raise BadAudience(f"In the segment “{name}”: {error}") from error
+    return SegmentRules(name=name, rules=rules, group=group)
 
 
 # ------------------------------------------------------------------ checking
-def validate(audience: Any) -> Audience:
-    """The audience in its full form.
-
-    An empty one is fine here (a draft may not know yet); `is_empty` tells.
-
-    Raises BadAudience for wrong shapes and for tags, segments and followers that don't exist.
-    """
-    if not isinstance(audience, dict):
+def _names(data: Mapping[str, Any], part: str) -> list[str]:
+    names = data.get(part, [])
+    are_names = isinstance(names, list) and all(isinstance(name, str | uuid.UUID) for name in names)
+    if not are_names:
+        raise BadAudience(f"“{part}” in the audience must be a list of names.")
+    if len(names) > MAX_NAMES:
         raise BadAudience(
-            "The audience must be an object with everyone, tags, segments, followers and excludes."
+            f"“{part}” names more than {MAX_NAMES}. Give them a tag and choose the tag."
         )
-    if unknown := set(audience) - {"everyone", *INCLUDES, *EXCLUDES}:
-        raise BadAudience(
-            f"The audience has unknown parts: {', '.join(sorted(map(str, unknown)))}."
-        )
-    if not isinstance(everyone := audience.get("everyone", False), bool):
-        raise BadAudience("“everyone” in the audience must be true or false.")
-    clean: Audience = {"everyone": everyone}
-    for part in (*INCLUDES, *EXCLUDES):
-        names = audience.get(part, [])
-        if not isinstance(names, list) or not all(
-            isinstance(name, str | uuid.UUID) for name in names
-        ):
-            raise BadAudience(f"“{part}” in the audience must be a list of names.")
-        if len(names) > MAX_NAMES:
-            raise BadAudience(
-                f"“{part}” names more than {MAX_NAMES}. Give them a tag and choose the tag."
-            )
-        clean[part] = list(dict.fromkeys(str(name) for name in names))
-    for part in ("tags", "exclude_tags"):
-        known = set(Tag.objects.filter(slug__in=clean[part]).values_list("slug", flat=True))
-        if missing := [slug for slug in clean[part] if slug not in known]:
-            raise BadAudience(
-                f"There is no tag “{missing[0]}”. Choose another one or create it first."
-            )
-    for part in ("segments", "exclude_segments"):
-        _existing(Segment.objects.all(), clean[part], "segment")
-    for part in ("followers", "exclude_followers"):
-        _existing(Follower.objects.all(), clean[part], "follower")
-    return clean
+    return list(dict.fromkeys(str(name) for name in names))
 
 
-def _existing(rows: QuerySet[Any], uids: list[str], noun: str) -> None:
+def _check_tags(slugs: Iterable[str]) -> None:
+    known = set(Tag.objects.filter(slug__in=slugs).values_list("slug", flat=True))
+    if missing := [slug for slug in slugs if slug not in known]:
+        raise BadAudience(f"There is no tag “{missing[0]}”. Choose another one or create it first.")
+
+
+def _known_uids(rows: QuerySet[Any], uids: list[str], noun: str) -> list[str]:
+    """Return the uids as they are stored; a UUID may be written in several ways."""
     try:
         wanted = {uuid.UUID(uid): uid for uid in uids}
     except ValueError as error:
@@ -89,150 +242,4 @@ def _existing(rows: QuerySet[Any], uids: list[str], noun: str) -> None:
     known = set(rows.filter(uid__in=wanted).values_list("uid", flat=True))
     if missing := [uid for value, uid in wanted.items() if value not in known]:
         raise BadAudience(f"There is no {noun} {missing[0]} (any more). Choose another one.")
-
-
-def is_empty(audience: Audience) -> bool:
-    """Whether nobody has been chosen yet."""
-    return not audience.get("everyone") and not any(audience.get(part) for part in INCLUDES)
-
-
-def freeze(audience: Audience) -> Audience:
-    """The audience with its segments' rules written in,
-    so that a later edit of a segment doesn't reach a run.
-    """
-    uids = {*audience.get("segments", []), *audience.get("exclude_segments", [])}
-    frozen = {str(segment.uid): segment.rules for segment in Segment.objects.filter(uid__in=uids)}
-    return audience | {"rules": frozen}
-
-
-# ------------------------------------------------------------------ asking
-def rules_to_q(data: Any, *, now: dt.datetime | None = None) -> Q:
-    """A segment's rules as a condition on Follower that never multiplies rows. Raises BadRules."""
-    return language.to_q(language.parse(data), now=now or timezone.now())
-
-
-def followers_of(audience: Audience, *, now: dt.datetime | None = None) -> QuerySet[Follower]:
-    """Each follower of a validated (or frozen) audience once, by construction: no joins.
-
-    Nobody for an empty one.
-    """
-    now = now or timezone.now()
-    if is_empty(audience):
-        return Follower.objects.none()
-    chosen = Q()
-    if not audience.get("everyone"):
-        chosen = _any_of(audience, INCLUDES, now)
-    return Follower.objects.filter(chosen).exclude(_any_of(audience, EXCLUDES, now))
-
-
-def count(audience: Audience, *, now: dt.datetime | None = None) -> int:
-    return followers_of(audience, now=now).order_by().count()
-
-
-def _any_of(audience: Audience, parts: tuple[str, ...], now: dt.datetime) -> Q:
-    tags, segments, followers = (audience.get(part, []) for part in parts)
-    condition = Q(pk__in=[])  # nobody; each part adds some
-    if tags:
-        condition |= language.tagged(tags)
-    for _, group in _segments(audience, segments):
-        condition |= language.to_q(group, now=now)
-    if followers:
-        condition |= Q(uid__in=followers)
-    return condition
-
-
-def _segments(audience: Audience, uids: list[str]) -> list[tuple[str, language.Group]]:
-    """(name, rules) of the segments named; from the frozen rules of a run where there are any."""
-    if (frozen := audience.get("rules")) is not None:
-        return [("", language.parse(frozen[uid])) for uid in uids]
-    rows = {str(row.uid): row for row in Segment.objects.filter(uid__in=uids)}
-    return [(rows[uid].name, language.parse(rows[uid].rules)) for uid in uids if uid in rows]
-
-
-# ------------------------------------------------------------------ explaining
-def in_words(audience: Audience) -> tuple[list[str], list[str]]:
-    """Who is chosen and who is excluded, one phrase each: `the tag “VIP”`, `3 single people`."""
-    if audience.get("everyone"):
-        return ["everyone"], _phrases(audience, EXCLUDES)
-    return _phrases(audience, INCLUDES), _phrases(audience, EXCLUDES)
-
-
-def _phrases(audience: Audience, parts: tuple[str, ...]) -> list[str]:
-    tags, segments, followers = (audience.get(part, []) for part in parts)
-    phrases = [
-        f"the tag “{name}”"
-        for name in Tag.objects.filter(slug__in=tags).values_list("name", flat=True)
-    ]
-    names = Segment.objects.filter(uid__in=segments).values_list("name", flat=True)
-    phrases += [f"the segment “{name}”" for name in names]
-    if followers:
-        phrases.append(
-            "1 single person" if len(followers) == 1 else f"{len(followers):,} single people"
-        )
-    return phrases
-
-
-def explain(
-    follower: Follower, audience: Audience, *, now: dt.datetime | None = None
-) -> Explanation:
-    """Why this follower is (not) in the audience.
-
-    An exclude beats everything else, and is then the only reason.
-    """
-    now = now or timezone.now()
-    if out := _reasons(follower, audience, EXCLUDES, now):
-        return Explanation(False, tuple(f"excluded: {reason}" for reason in out))
-    if audience.get("everyone"):
-        return Explanation(True, ("everyone is chosen",))
-    found = _reasons(follower, audience, INCLUDES, now)
-    return Explanation(
-        bool(found), tuple(found) or ("has none of the tags, is in no segment and is not named",)
-    )
-
-
-def _reasons(
-    follower: Follower, audience: Audience, parts: tuple[str, ...], now: dt.datetime
-) -> list[str]:
-    tags, segments, followers = (audience.get(part, []) for part in parts)
-    names = follower.tags.filter(slug__in=tags).values_list("name", flat=True)
-    reasons = [f"has the tag “{name}”" for name in names]
-    for name, group in _segments(audience, segments):
-        if why := why_match([follower.pk], group, now=now).get(follower.pk):
-            reasons.append(f"is in the segment “{name}”: {'; '.join(why)}")
-    if str(follower.uid) in followers:
-        reasons.append("is named")
-    return reasons
-
-
-def why_match(ids: list[int], group: language.Group, *, now: dt.datetime) -> dict[int, list[str]]:
-    """For those of the followers (by primary key) who match: the rules that are true of them,
-    as sentences.
-
-    One query per rule whatever the number of followers; meant for a page of names,
-    not for a whole audience.
-    """
-    page = Follower.objects.filter(pk__in=ids).order_by()
-    matching = page.filter(language.to_q(group, now=now)).values_list("pk", flat=True)
-    why: dict[int, list[str]] = {pk: [] for pk in matching}
-    for part in group.parts:
-        said = language.sentence(part)
-        for pk in page.filter(language.to_q(part, now=now)).values_list("pk", flat=True):
-            if pk in why:
-                why[pk].append(said)
-    if group.unless is not None:
-        for sentences in why.values():
-            sentences.append(f"not ({language.sentence(group.unless)})")
-    return why
-
-
-__all__ = [
-    "Audience",
-    "BadAudience",
-    "BadRules",
-    "Explanation",
-    "count",
-    "explain",
-    "followers_of",
-    "freeze",
-]
-__all__ += ["in_words", "is_empty", "rules_to_q", "validate", "why_match"]
+    return [str(uid) for uid in wanted]

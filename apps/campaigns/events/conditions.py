@@ -12,11 +12,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from apps.campaigns.audience.language import as_number
+from apps.campaigns.audience.words import quoted
 from apps.followers.models import Follower
 from apps.lib.refusals import Refused
 
 MOST = 30
 MAX_TEXT = 200
+MAX_QUOTED = 60
 ROOTS = ("data", "follower", "event")
 OPS = {
     "is": "is",
@@ -46,7 +48,7 @@ class Condition:
         said = f"{self.field} {OPS[self.op]}"
         if self.value is None:
             return said
-        return f"{said} {_say(self.value)}"
+        return f"{said} {quoted(self.value, longest=MAX_QUOTED)}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,7 +187,7 @@ def _denied(condition: Condition, document: dict[str, Any]) -> str:
     if found is MISSING:
         said = "is not there"
     else:
-        said = f"is {_say(found)}"
+        said = f"is {quoted(found, longest=MAX_QUOTED)}"
     return f"{condition.field} {said}, and this asks: {condition}"
 
 
@@ -221,13 +223,3 @@ def _same(found: Any, value: Any) -> bool:
 
 def _text(value: Any) -> str:
     return str(value).casefold()
-
-
-def _say(value: Any) -> str:
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, float):
-        text = f"{value:g}"
-    else:
-        text = str(value)
-    return f"“{text if len(text) <= 60 else f'{text[:59]}…'}”"

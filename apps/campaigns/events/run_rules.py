@@ -17,7 +17,7 @@ from django.db import Error as DatabaseError
 from django.db import connection, transaction
 from django.utils import timezone
 
-from apps.campaigns.audience import audience
+from apps.campaigns.audience.sql import rules_to_q
 from apps.campaigns.events import conditions
 from apps.campaigns.events.rules import applies_to
 from apps.campaigns.events.store import WORK_TASK
@@ -170,9 +170,8 @@ def _told(rule: EventRule, event: Event, now: dt.datetime) -> list[Follower]:
             )
         return [event.follower]
     assert rule.segment is not None  # noqa: S101  # the database says so
-    people = list(
-        audience.followers_of({"segments": [str(rule.segment.uid)]}, now=now)[: MOST_TOLD + 1]
-    )
+    meant = rules_to_q(rule.segment.rules, now=now)
+    people = list(Follower.objects.filter(meant)[: MOST_TOLD + 1])
     if not people:
         raise NotNotifiable(f"Nobody is in the segment “{rule.segment.name}”.")
     if len(people) > MOST_TOLD:

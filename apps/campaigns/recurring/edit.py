@@ -10,7 +10,7 @@ from typing import Any
 from django.conf import settings
 from django.db import IntegrityError, transaction
 
-from apps.campaigns.audience import audience as audiences
+from apps.campaigns.audience.audience import Audience
 from apps.campaigns.models import Missed, Recurring, RecurringZone, ZoneMode
 from apps.campaigns.recurring import recurrence
 from apps.content import lint
@@ -269,8 +269,8 @@ def _columns(values: RecurringValues, *, now: dt.datetime) -> dict[str, Any]:
     if not values.name.strip():
         raise BadRecurring("Give it a name.", field="name")
     cadence = recurrence.as_data(recurrence.parse(values.cadence))
-    audience = audiences.validate(dict(values.audience))
-    if audiences.is_empty(audience):
+    audience = Audience.parse(dict(values.audience))
+    if audience.is_empty:
         raise BadRecurring("Choose who gets it.", field="audience")
     if unknown := [
         channel for channel in values.channels if channel not in values.notification_type.channels
@@ -306,7 +306,7 @@ def _columns(values: RecurringValues, *, now: dt.datetime) -> dict[str, Any]:
         raise BadRecurring("It would end before it starts. Choose a later end.", field="ends_at")
     plain = {
         "cadence": cadence,
-        "audience": audience,
+        "audience": audience.as_data(),
         "channels": list(values.channels),
         "data": dict(values.data),
     }

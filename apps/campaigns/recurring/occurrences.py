@@ -14,7 +14,7 @@ from django.db import transaction
 from django.db.models import Exists, OuterRef, QuerySet
 
 from apps.campaigns import launch
-from apps.campaigns.audience import audience
+from apps.campaigns.audience.audience import Audience
 from apps.campaigns.models import Missed, Occurrence, Recurring, RecurringZone, ZoneMode
 from apps.campaigns.recurring import edit, recurrence
 from apps.content.models import Version
@@ -76,7 +76,7 @@ def strike(*, clock: RecurringZone, now: dt.datetime) -> Occurrence | None:
         occurrence = Occurrence(
             recurring=row, zone=clock.zone, at=turn.at, wall=wall, started_at=now
         )
-        occurrence.audience = audience.freeze(row.audience)
+        occurrence.audience = Audience.stored(row.audience).frozen()
         meant = followers_of(occurrence).exists()
         if not meant and row.zone_mode == ZoneMode.FOLLOWER:
             return None  # dozens of zones without anybody would fill the history
@@ -124,7 +124,7 @@ def followers_of(occurrence: Any) -> QuerySet[Follower]:
 
     Whoever has changed zones since another clock struck for the same wall time has got it already.
     """
-    people = audience.followers_of(occurrence.audience, now=occurrence.started_at)
+    people = Audience.stored(occurrence.audience).followers(now=occurrence.started_at)
     if occurrence.recurring.zone_mode != ZoneMode.FOLLOWER:
         return people
     round_ = Occurrence.objects.filter(recurring=occurrence.recurring, wall=occurrence.wall)

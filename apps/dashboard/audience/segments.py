@@ -15,7 +15,7 @@ from django.views.decorators.http import require_POST, require_safe
 from apps.accounts.actors import staff_actor
 from apps.accounts.permissions import Capability, may, requires
 from apps.campaigns.audience import language
-from apps.campaigns.audience.audience import rules_to_q, why_match
+from apps.campaigns.audience.explain import why_match
 from apps.campaigns.audience.language import BadRules
 from apps.campaigns.audience.segments import (
     SegmentInUse,
@@ -25,6 +25,8 @@ from apps.campaigns.audience.segments import (
     delete_segment,
     make_segment,
 )
+from apps.campaigns.audience.sql import rules_to_q
+from apps.campaigns.audience.words import sentence
 from apps.campaigns.models import Segment
 from apps.dashboard.shell.forms import JsonField, whole_number
 from apps.followers.models import Channel, Follower, NotificationType, Tag
@@ -52,7 +54,9 @@ class RuleForm(forms.Form):
 
     field = forms.ChoiceField(required=False, label="Attribute")
     key = forms.CharField(required=False, max_length=64, label="Metadata key")
-    op = forms.ChoiceField(required=False, choices=list(language.WORDS.items()), label="Comparison")
+    op = forms.ChoiceField(
+        required=False, choices=list(language.OPERATORS.items()), label="Comparison"
+    )
     value = forms.CharField(required=False, max_length=2000, label="Value")
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -250,7 +254,7 @@ def matches_of(data: Any) -> Matches:
     page = list(found.order_by("-pk").prefetch_related("addresses")[:SHOWN])
     why = why_match([person.pk for person in page], group, now=now)
     return Matches(
-        sentence=language.sentence(group),
+        sentence=sentence(group),
         count=found.order_by().count(),
         people=tuple((person, why.get(person.pk, [])) for person in page),
     )
@@ -262,7 +266,7 @@ def index(request: HttpRequest) -> HttpResponse:
     rows = []
     for segment in Segment.objects.all():
         try:
-            rows.append((segment, language.sentence(language.parse(segment.rules))))
+            rows.append((segment, sentence(language.parse(segment.rules))))
         except BadRules as error:
             rows.append((segment, str(error)))
     return render(request, "dashboard/audience/segments/list.html", {"segments": rows})

@@ -15,7 +15,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from apps.accounts.actors import staff_actor
 from apps.accounts.permissions import Capability, requires
-from apps.campaigns.audience import audience as audiences
+from apps.campaigns.audience.audience import Audience
 from apps.campaigns.models import Missed, Recurring, ZoneMode
 from apps.campaigns.recurring import edit as recurring_edit
 from apps.campaigns.recurring import recurrence
@@ -202,7 +202,7 @@ def index(request: HttpRequest) -> HttpResponse:
 @require_safe
 def detail(request: HttpRequest, uid: UUID) -> HttpResponse:
     row = get_object_or_404(ROWS, uid=uid)
-    chosen, without = audiences.in_words(row.audience)
+    chosen, without = Audience.stored(row.audience).words()
     context = {
         "row": row,
         "when": recurrence.sentence(recurrence.parse(row.cadence)),

@@ -3,12 +3,15 @@
 from typing import Any
 
 import pytest
+from django.utils import timezone
 
+from apps.campaigns.audience.segments import make_segment
 from apps.followers.models import Follower
+from apps.followers.people.tagging import set_tags
 from apps.notifications.models import Delivery, Notification, TypeTemplate
 from apps.notifications.sending.sender import send_lane
 from tests.api.world import make_inbox, send_letter
-from tests.make import make_follower, make_template, make_type, nested
+from tests.make import TESTER, make_follower, make_template, make_type, nested
 
 pytestmark = pytest.mark.django_db
 STRANGER = "0190a000-0000-7000-8000-000000000000"
@@ -58,6 +61,16 @@ def test_a_known_persons_word_is_never_changed_here(api, anna, boris) -> None:
     anna.refresh_from_db()
     boris.refresh_from_db()
     assert (anna.name, anna.subscribed, boris.subscribed) == ("Anna W", True, False)
+
+
+def test_the_tagged_and_those_in_a_segment_are_both_told(api, anna, boris) -> None:
+    now = timezone.now()
+    set_tags(follower=anna, names=["Buyers"], by=TESTER, now=now)
+    rules = {"all": [{"field": "name", "op": "is", "value": boris.name}]}
+    segment = make_segment(name="Boris", rules=rules, by=TESTER, now=now)
+    answer = tell(api, tags=["buyers"], segment=str(segment.uid), channels=["email"])
+    assert answer.status_code == 202
+    assert {row.follower for row in Delivery.objects.all()} == {anna, boris}
 
 
 def test_each_may_have_values_of_their_own(api, anna, boris) -> None:

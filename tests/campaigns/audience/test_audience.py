@@ -4,8 +4,7 @@ from typing import Any
 
 import pytest
 
-from apps.campaigns.audience import audience
-from apps.campaigns.audience.audience import BadAudience
+from apps.campaigns.audience.audience import Audience, BadAudience
 from apps.campaigns.audience.language import BadRules
 from apps.campaigns.audience.segments import (
     SegmentNameTaken,
@@ -27,9 +26,11 @@ def russians() -> Any:
 
 
 def everyone_in(data: dict[str, Any]) -> list[int]:
-    return list(
-        audience.followers_of(audience.validate(data), now=NOW).values_list("pk", flat=True)
-    )
+    return pks_of(Audience.parse(data))
+
+
+def pks_of(audience: Audience) -> list[int]:
+    return list(audience.followers(now=NOW).values_list("pk", flat=True))
 
 
 def test_a_person_in_several_tags_segments_and_named_is_in_it_once(russians: Any) -> None:
@@ -37,7 +38,7 @@ def test_a_person_in_several_tags_segments_and_named_is_in_it_once(russians: Any
     named = [str(person.uid) for person in people[:20]]
     data = {"tags": ["vip", "beta"], "segments": [str(russians.uid)], "followers": named}
     found = everyone_in(data)
-    assert len(found) == len(set(found)) == audience.count(audience.validate(data))
+    assert len(found) == len(set(found)) == Audience.parse(data).count()
     expected = Follower.objects.filter(tags__slug__in=["vip", "beta"]) | Follower.objects.filter(
         language="ru"
     )
@@ -67,7 +68,7 @@ def test_an_audience_of_which_nothing_is_chosen_is_nobody() -> None:
     make_world(5)
     assert everyone_in({}) == []
     assert everyone_in({"exclude_tags": ["vip"]}) == []
-    assert audience.is_empty(audience.validate({"everyone": False}))
+    assert Audience.parse({"everyone": False}).is_empty
 
 
 @pytest.mark.parametrize(
@@ -88,20 +89,29 @@ def test_an_audience_that_cannot_be_meant_is_refused_with_the_reason(
     data: Any, message: str
 ) -> None:
     with pytest.raises(BadAudience, match=message):
-        audience.validate(data)
+        Audience.parse(data)
+
+
+def test_an_id_is_known_however_it_is_written(russians: Any) -> None:
+    make_world(40)
+    expected = Follower.objects.exclude(language="ru").values_list("pk", flat=True)
+    for written in (str(russians.uid).upper(), russians.uid.hex):
+        audience = Audience.parse({"everyone": True, "exclude_segments": [written]})
+        assert sorted(pks_of(audience)) == sorted(expected)
+        assert pks_of(Audience.stored(audience.frozen())) == pks_of(audience)
 
 
 def test_a_run_keeps_the_rules_it_started_with(russians: Any) -> None:
     make_world(40)
-    frozen = audience.freeze(audience.validate({"segments": [str(russians.uid)]}))
-    before = set(audience.followers_of(frozen, now=NOW).values_list("pk", flat=True))
+    frozen = Audience.parse({"segments": [str(russians.uid)]}).frozen()
+    before = set(pks_of(Audience.stored(frozen)))
     change_segment(
         segment=russians,
         rules={"all": [{"field": "language", "op": "is", "value": "zh"}]},
         by=TESTER,
         now=NOW,
     )
-    assert before == set(audience.followers_of(frozen, now=NOW).values_list("pk", flat=True))
+    assert before == set(pks_of(Audience.stored(frozen)))
     assert before != set(everyone_in({"segments": [str(russians.uid)]}))
 
 
@@ -112,13 +122,14 @@ def test_it_says_why_a_follower_is_in_or_out(russians: Any) -> None:
     other = Follower.objects.exclude(language="ru").exclude(taggings__tag=vip).first()
     assert person
     assert other
-    data = audience.validate({"tags": ["vip"], "segments": [str(russians.uid)]})
-    assert audience.explain(person, data, now=NOW).because == (
+    data = {"tags": ["vip"], "segments": [str(russians.uid)]}
+    audience = Audience.parse(data)
+    assert audience.explain(person, now=NOW).because == (
         "has the tag “Vip”",
         "is in the segment “Russian”: language is “ru”",
     )
-    assert not audience.explain(other, data, now=NOW).matches
-    excluded = audience.explain(person, data | {"exclude_tags": ["vip"]}, now=NOW)
+    assert not audience.explain(other, now=NOW).matches
+    excluded = Audience.parse(data | {"exclude_tags": ["vip"]}).explain(person, now=NOW)
     assert not excluded.matches
     assert excluded.because == ("excluded: has the tag “Vip”",)
 
@@ -138,4 +149,4 @@ def test_a_segment_is_refused_when_its_name_is_taken_or_its_rules_are_wrong(russ
 def test_a_segment_nobody_uses_can_be_deleted(russians: Any) -> None:
     delete_segment(segment=russians, by=TESTER, now=NOW)
     with pytest.raises(BadAudience, match="There is no segment"):
-        audience.validate({"segments": [str(russians.uid)]})
+        Audience.parse({"segments": [str(russians.uid)]})

@@ -11,7 +11,8 @@ from rest_framework.response import Response
 from apps.accounts.permissions import Scope
 from apps.api.endpoint import Endpoint, Strict, described, one
 from apps.api.v1.audience.followers import FOLLOWERS, FollowerOut
-from apps.campaigns.audience import audience, segments
+from apps.campaigns.audience import segments
+from apps.campaigns.audience.sql import rules_to_q
 from apps.campaigns.models import Segment
 from apps.followers.models import Follower
 
@@ -122,7 +123,7 @@ class SegmentFollowers(Endpoint):
     )
     def get(self, request: Request, id: uuid.UUID) -> Response:
         self.query()
-        condition = audience.rules_to_q(one(Segment.objects.all(), uid=id).rules, now=self.now)
+        condition = rules_to_q(one(Segment.objects.all(), uid=id).rules, now=self.now)
         return self.page(FOLLOWERS.filter(condition), FollowerOut)
 
 
@@ -162,4 +163,4 @@ class RulesCount(Endpoint):
 
 
 def _matching(rules: Any, view: Endpoint) -> QuerySet[Follower]:
-    return Follower.objects.filter(audience.rules_to_q(rules, now=view.now)).order_by()
+    return Follower.objects.filter(rules_to_q(rules, now=view.now)).order_by()

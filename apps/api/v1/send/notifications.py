@@ -22,7 +22,7 @@ from apps.api.v1.send.deliveries import (
     EngagementOut,
     RetriedOut,
 )
-from apps.campaigns.audience import audience
+from apps.campaigns.audience.audience import Audience, BadAudience
 from apps.campaigns.models import Run
 from apps.content.models import Version, VersionState
 from apps.followers.models import Follower
@@ -188,15 +188,14 @@ def _crowd(words: list[str], segment: uuid.UUID | None) -> list[Follower]:
     """Who has one of the tags or is in the segment."""
     if not words and segment is None:
         return []
-    chosen = {}
-    if words:
-        chosen = {"tags": slugs(words)}
+    chosen = {"tags": slugs(words)}
     if segment is not None:
-        try:
-            chosen |= audience.validate({"segments": [str(segment)]})
-        except audience.BadAudience as error:
-            raise serializers.ValidationError({"segment": [str(error)]}) from error
-    found = list(audience.followers_of(chosen)[: MOST_TAGGED + 1])
+        chosen["segments"] = [str(segment)]
+    try:
+        audience = Audience.parse(chosen)
+    except BadAudience as error:
+        raise serializers.ValidationError({"segment": [str(error)]}) from error
+    found = list(audience.followers()[: MOST_TAGGED + 1])
     if len(found) > MOST_TAGGED:
         field = "segment"
         if words:

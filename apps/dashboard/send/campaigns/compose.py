@@ -16,7 +16,7 @@ from django.views.decorators.http import require_safe
 
 from apps.accounts.actors import staff_actor
 from apps.accounts.permissions import Capability, requires
-from apps.campaigns.audience import audience as audiences
+from apps.campaigns.audience.audience import Audience, BadAudience
 from apps.campaigns.compose import (
     BadCampaign,
     StaleEdit,
@@ -132,12 +132,10 @@ def audience(request: HttpRequest, uid: UUID) -> HttpResponse:
     count = None
     problem = ""
     try:
-        valid = audiences.validate(chosen)
-        if form.errors or audiences.is_empty(valid):
-            count = None
-        else:
-            count = audiences.count(valid)
-    except audiences.BadAudience as error:
+        parsed = Audience.parse(chosen)
+        if not form.errors and not parsed.is_empty:
+            count = parsed.count()
+    except BadAudience as error:
         problem = str(error)
     return _step(
         request,
@@ -207,18 +205,15 @@ def last_look(request: HttpRequest, uid: UUID) -> HttpResponse:
         "version": version,
         "hold_ups": hold_ups(
             (each.channel for each in result.channels if each.will_get),
-            devices=_devices(campaign, now),
+            devices=_devices(result.audience, now),
         ),
     }
     return _step(request, campaign, "review", values)
 
 
-def _devices(campaign: Campaign, now: dt.datetime) -> QuerySet[Address]:
-    """Those of its audience."""
-    try:
-        people = audiences.followers_of(audiences.validate(campaign.audience), now=now)
-    except audiences.BadAudience:  # said among the problems
-        return Address.objects.none()
+def _devices(audience: Audience, now: dt.datetime) -> QuerySet[Address]:
+    """Find the devices of an audience."""
+    people = audience.followers(now=now)
     return Address.objects.filter(
         state=AddressState.ACTIVE, follower__in=people.order_by().values("pk")
     )

@@ -18,7 +18,7 @@ from django.views.decorators.http import require_POST, require_safe
 from apps.accounts.actors import staff_actor
 from apps.accounts.permissions import Capability, may, requires
 from apps.campaigns import compose, lifecycle
-from apps.campaigns.audience.audience import BadAudience, in_words
+from apps.campaigns.audience.audience import Audience, BadAudience
 from apps.campaigns.compose import BadCampaign
 from apps.campaigns.lifecycle import CampaignNotReady
 from apps.campaigns.models import Campaign, CampaignState, Run
@@ -94,7 +94,10 @@ def detail(request: HttpRequest, uid: UUID) -> HttpResponse:
     if request.headers.get("HX-Request"):
         return render(request, "dashboard/send/campaigns/_progress.html", values)
     values |= {"history": history_of("campaign", uid, most=30)}
-    values |= {"audience": in_words(campaign.audience), "version": current_version(campaign)}
+    values |= {
+        "audience": Audience.stored(campaign.audience).words(),
+        "version": current_version(campaign),
+    }
     values["channels"] = ", ".join(str(Channel(channel).label) for channel in campaign.channels)
     return render(request, "dashboard/send/campaigns/detail.html", values)
 
