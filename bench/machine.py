@@ -20,10 +20,18 @@ PACKAGES = ("Django", "psycopg", "django-q2", "python-liquid", "cryptography", "
 def facts(folder: Path, database: str) -> list[str]:
     memory = psutil.virtual_memory().total / 2**30
     return [
-        f"{os.cpu_count()} × {_processor()}, {memory:.0f} GiB, {platform.system()} {platform.release()}",
-        f"PostgreSQL, receiver and all else on these cores; load of the minute before: {os.getloadavg()[0]:.1f}",
-        f"{database} with its default configuration (fsync on); a write that waits for this disk takes "
-        f"{_sync(folder):.2f} ms",
+        (
+            f"{os.cpu_count()} × {_processor()}, {memory:.0f} GiB, {platform.system()}"
+            f" {platform.release()}"
+        ),
+        (
+            "PostgreSQL, receiver and all else on these cores; load of the minute before:"
+            f" {os.getloadavg()[0]:.1f}"
+        ),
+        (
+            f"{database} with its default configuration (fsync on); a write that waits for this"
+            f" disk takes {_sync(folder):.2f} ms"
+        ),
         f"Python {platform.python_version()}, "
         + ", ".join(f"{name} {version(name)}" for name in PACKAGES),
         f"smtp-sink and smtp-source of Postfix {_postfix()}; all on 127.0.0.1",

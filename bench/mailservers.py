@@ -14,7 +14,10 @@ from pathlib import Path
 from bench.processes import HERE, DidNotWork, Program, free_port, python, running
 
 NOBODY = 9  # a port for accounts through which nothing is sent (RFC 863)
-MISSING = "smtp-source and smtp-sink are missing. They come with Postfix (Debian: apt-get install postfix; don't start it)."
+MISSING = (
+    "smtp-source and smtp-sink are missing. They come with Postfix (Debian: apt-get install"
+    " postfix; don't start it)."
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,19 +14,25 @@ LINKS = [
 LINKS += ["https://shop.example.org/spring?from=newsletter&month=may", "https://example.org/about"]
 
 _PARAGRAPH = (
-    "Spring has come to our gardens, and with it a new season of walks, talks and workshops. This month we look at how "
-    "small changes in watering, soil and distance make a difference that can be seen, and three of our members tell "
-    "what they have tried at home. "
+    "Spring has come to our gardens, and with it a new season of walks, talks and workshops. This"
+    " month we look at how small changes in watering, soil and distance make a difference that can"
+    " be seen, and three of our members tell what they have tried at home. "
 )
-_CELL = "font-family:Helvetica,Arial,sans-serif;font-size:15px;line-height:22px;color:#333333;padding:12px 24px"
+_CELL = (
+    "font-family:Helvetica,Arial,sans-serif;font-size:15px;line-height:22px;color:#333333;padding:12px"
+    " 24px"
+)
 _LIST = (
-    "{% for item in follower.metadata.items %}<li>{{ item.name }}: {{ item.price }}</li>\n{% endfor %}",
+    (
+        "{% for item in follower.metadata.items %}<li>{{ item.name }}: {{ item.price }}</li>\n{%"
+        " endfor %}"
+    ),
     "{% for item in follower.metadata.items %}* {{ item.name }}: {{ item.price }}\n{% endfor %}",
 )
 _GREETING = "Hello {{ follower.name }}, greetings to everybody in {{ follower.metadata.city }}!"
 _MEMBER = (
-    '{% if follower.metadata.plan == "pro" %}Thank you for being with us since {{ follower.metadata.since }}.'
-    "{% else %}Become a member today.{% endif %}"
+    '{% if follower.metadata.plan == "pro" %}Thank you for being with us since {{'
+    " follower.metadata.since }}.{% else %}Become a member today.{% endif %}"
 )
 _CLOSE = "You get this as {{ follower.email }}."
 
@@ -39,18 +45,20 @@ def html() -> str:
             words = _PARAGRAPH * 2
         rows.append(
             f"<h2>Article number {number}</h2>\n<p>{words}</p>\n"
-            f'<p><a href="{link.replace("&", "&amp;")}" style="color:#00aa66">Read the whole article</a></p>'
+            f'<p><a href="{link.replace("&", "&amp;")}" style="color:#00aa66">Read the whole'
+            " article</a></p>"
         )
     rows.append(f"<ul>{_LIST[0]}</ul>")
     rows.append(
-        f'{_CLOSE} <a href="{LINKS[9]}">About us</a> <a href="{{{{ links.preferences }}}}">Your settings</a> '
-        '<a href="{{ links.unsubscribe }}">Unsubscribe</a><br>{{ site.name }}, {{ site.address }}'
+        f'{_CLOSE} <a href="{LINKS[9]}">About us</a> <a href="{{{{ links.preferences }}}}">Your'
+        ' settings</a> <a href="{{ links.unsubscribe }}">Unsubscribe</a><br>{{ site.name'
+        " }}, {{ site.address }}"
     )
     body = "\n".join(f'<tr><td style="{_CELL}">{row}</td></tr>' for row in rows)
     return (
-        '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8"><title>Spring has arrived</title></head>\n'
-        '<body style="margin:0;background:#f4f4f4">\n<table role="presentation" width="600" align="center">\n'
-        f"{body}\n</table>\n</body></html>\n"
+        '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8"><title>Spring has'
+        ' arrived</title></head>\n<body style="margin:0;background:#f4f4f4">\n<table'
+        f' role="presentation" width="600" align="center">\n{body}\n</table>\n</body></html>\n'
     )
 
 

@@ -95,7 +95,8 @@ def tasks(bench: Bench, *, port: int, letters: int, kept: bool) -> Told:
         _call(
             environment,
             "-c",
-            "import django; django.setup(); from django_q.tasks import async_task; async_task('time.sleep', 0)",
+            "import django; django.setup(); from django_q.tasks import async_task;"
+            " async_task('time.sleep', 0)",
         )
         wait_for(
             lambda: left("django_q_task") == 1, "the cluster's first task", within=30, every=0.2
@@ -108,8 +109,8 @@ def tasks(bench: Bench, *, port: int, letters: int, kept: bool) -> Told:
             every=0.2,
         )
         found: Any = connection.execute(
-            "SELECT extract(epoch FROM min(sent_at))::float, extract(epoch FROM max(sent_at))::float "
-            "FROM letters_letter"
+            "SELECT extract(epoch FROM min(sent_at))::float, extract(epoch FROM"
+            " max(sent_at))::float FROM letters_letter"
         ).fetchone()
     first, last = found
     return Told(letters / (last - began), (letters - 1) / (last - first))

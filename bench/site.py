@@ -117,8 +117,9 @@ def _insert(model: Any, source: str, /, **given: str) -> None:
             values.append(field.get_db_prep_save(field.get_default(), connection))
     with connection.cursor() as cursor:
         cursor.execute(
-            f"INSERT INTO {model._meta.db_table} ({', '.join(map(connection.ops.quote_name, columns))}) "
-            f"SELECT {', '.join(columns.values())} {source}",
+            f"INSERT INTO {model._meta.db_table}"
+            f" ({', '.join(map(connection.ops.quote_name, columns))}) SELECT"
+            f" {', '.join(columns.values())} {source}",
             values,
         )
 
@@ -302,7 +303,8 @@ def run_campaign(
         if time.monotonic() > deadline:
             places = dict(notification.deliveries.values_list("status").annotate(n=Count("pk")))
             raise DidNotWork(
-                f"The campaign was not through after {within:.0f} s: {notification.state}, {places}."
+                f"The campaign was not through after {within:.0f} s: {notification.state},"
+                f" {places}."
             )
         time.sleep(0.5 if look else 0.2)
     return _result(notification)
@@ -315,10 +317,10 @@ def _result(notification: "Notification") -> Sent:
         # `finished_at` is when the result was booked, many rows in one transaction; what was booked
         # first was handed over before our clock starts, so it does not count
         cursor.execute(
-            "SELECT count(*), count(*) FILTER (WHERE finished_at > first), min(first), max(finished_at), "
-            "count(*) FILTER (WHERE status <> 'sent') FROM notifications_delivery, "
-            "(SELECT min(finished_at) AS first FROM notifications_delivery WHERE notification_id = %s) f "
-            "WHERE notification_id = %s",
+            "SELECT count(*), count(*) FILTER (WHERE finished_at > first), min(first),"
+            " max(finished_at), count(*) FILTER (WHERE status <> 'sent') FROM"
+            " notifications_delivery, (SELECT min(finished_at) AS first FROM notifications_delivery"
+            " WHERE notification_id = %s) f WHERE notification_id = %s",
             [notification.pk, notification.pk],
         )
         recipients, counted, began, ended, others = cursor.fetchone()

@@ -17,7 +17,9 @@ REST_FRAMEWORK = {
 }
 SPECTACULAR = {
     "TITLE": "Carillon API",
-    "DESCRIPTION": "Followers, templates, campaigns and notifications. Errors are problem+json (RFC 9457).",
+    "DESCRIPTION": (
+        "Followers, templates, campaigns and notifications. Errors are problem+json (RFC 9457)."
+    ),
     "VERSION": "1",
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",

@@ -126,7 +126,9 @@ if _database["ENGINE"] == "django.db.backends.sqlite3":
     _database["OPTIONS"] = {
         "timeout": 20,
         "transaction_mode": "IMMEDIATE",
-        "init_command": "PRAGMA journal_mode=WAL;PRAGMA synchronous=NORMAL;PRAGMA cache_size=-20000;",
+        "init_command": (
+            "PRAGMA journal_mode=WAL;PRAGMA synchronous=NORMAL;PRAGMA cache_size=-20000;"
+        ),
     }
     VAR_DIR.mkdir(parents=True, exist_ok=True)
     if MODE == "test":
@@ -332,6 +334,8 @@ LOGGING = {
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["console"], "level": env.text("LOG_LEVEL", "WARNING")},
     # what speaks to Apple logs device tokens from INFO on, and our own token at DEBUG
-    "loggers": {name: {"level": "WARNING"} for name in ("httpx2", "httpcore2", "hpack")}
-    | {"carillon": {"level": env.text("LOG_LEVEL", "INFO")}, "axes": {"level": "ERROR"}},
+    "loggers": (
+        {name: {"level": "WARNING"} for name in ("httpx2", "httpcore2", "hpack")}
+        | {"carillon": {"level": env.text("LOG_LEVEL", "INFO")}, "axes": {"level": "ERROR"}}
+    ),
 }

@@ -228,7 +228,8 @@ def report(run: Run, checked: Sequence[Part], suites: Sequence[Part], started: f
         print("Stopped.")
         return 130
     print(
-        f"{'FAILED: ' + ', '.join(failed) if failed else 'All green'} ({time.monotonic() - started:.0f} s)."
+        f"{'FAILED: ' + ', '.join(failed) if failed else 'All green'}"
+        f" ({time.monotonic() - started:.0f} s)."
     )
     if failed:
         return 1

@@ -48,6 +48,6 @@ def install() -> str:
         if done.returncode == 0 and (found := find()):
             return found
     raise NoChromium(
-        "No Chromium for the browser tests: install one (Debian: apt-get install chromium), name one with "
-        "CHROMIUM=/path/to/it, or leave these tests out with BROWSER=0."
+        "No Chromium for the browser tests: install one (Debian: apt-get install chromium), name"
+        " one with CHROMIUM=/path/to/it, or leave these tests out with BROWSER=0."
     )

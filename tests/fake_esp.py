@@ -376,8 +376,9 @@ SAYS: dict[str, dict[str, Answer]] = {
     "postmark": {
         "recipient": _postmark_code(
             406,
-            "You tried to send to a recipient that has been marked as inactive. Found inactive addresses: a@b.c. "
-            "Inactive recipients are ones that have generated a hard bounce or a spam complaint.",
+            "You tried to send to a recipient that has been marked as inactive. Found inactive"
+            " addresses: a@b.c. Inactive recipients are ones that have generated a hard bounce or a"
+            " spam complaint.",
         ),
         "content": _postmark_code(300, "Invalid metadata content."),
         "sender": _postmark_code(
@@ -449,7 +450,8 @@ class _Handler(BaseHTTPRequestHandler):
                 self._hang_up()
             case "take it and close in mid-answer":
                 self.wfile.write(
-                    b'HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 500\r\n\r\n{"id'
+                    b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length:"
+                    b' 500\r\n\r\n{"id'
                 )
                 self._hang_up()
             case "take it and never answer":

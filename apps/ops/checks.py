@@ -45,7 +45,9 @@ def _broker(cluster: Mapping[str, Any]) -> Iterator[Error]:
     if cluster.get("catch_up", True):
         yield Error(
             "Q_CLUSTER catch_up is on.",
-            hint='Set "catch_up": False, or after an outage every missed run is made up for at once.',
+            hint=(
+                'Set "catch_up": False, or after an outage every missed run is made up for at once.'
+            ),
             id="carillon.E002",
         )
     missing = [lane.value for lane in Lane if lane.value not in cluster.get("ALT_CLUSTERS", {})]
@@ -76,7 +78,10 @@ def _lane(lane: str, options: Mapping[str, Any]) -> Iterator[Error]:
     if limit > workers:
         yield Error(
             f"The lane {lane} keeps {limit} tasks in memory for {workers} workers.",
-            hint="Set queue_limit to the number of workers; a task that waits in memory is given out a second time.",
+            hint=(
+                "Set queue_limit to the number of workers; a task that waits in memory is given out"
+                " a second time."
+            ),
             id="carillon.E005",
         )
     if not options.get("max_attempts"):
@@ -88,13 +93,20 @@ def _lane(lane: str, options: Mapping[str, Any]) -> Iterator[Error]:
     if not isinstance(timeout, int) or timeout <= 0:
         yield Error(
             f"The lane {lane} has timeout {timeout!r}.",
-            hint="Set it to whole seconds, longer than any slice; without it a hanging task blocks a worker for ever.",
+            hint=(
+                "Set it to whole seconds, longer than any slice; without it a hanging task blocks a"
+                " worker for ever."
+            ),
             id="carillon.E007",
         )
     elif options.get("retry", 60) <= timeout * (limit / workers + 1):
         yield Error(
-            f"The lane {lane} gives a task out again after {options.get('retry', 60)} s, while it may still run.",
-            hint=f"Set retry above timeout * (queue_limit / workers + 1) = {timeout * (limit / workers + 1):.0f} s.",
+            f"The lane {lane} gives a task out again after {options.get('retry', 60)} s, while it"
+            " may still run.",
+            hint=(
+                "Set retry above timeout * (queue_limit / workers + 1) ="
+                f" {timeout * (limit / workers + 1):.0f} s."
+            ),
             id="carillon.E008",
         )
 
@@ -104,7 +116,10 @@ def _no_pool(databases: Mapping[str, Any]) -> Iterator[Error]:
         if database.get("OPTIONS", {}).get("pool"):
             yield Error(
                 f"The database {alias!r} uses psycopg's pool.",
-                hint="Take `pool` out of its options: a pool does not survive the fork of the workers (0 tasks run).",
+                hint=(
+                    "Take `pool` out of its options: a pool does not survive the fork of the"
+                    " workers (0 tasks run)."
+                ),
                 id="carillon.E009",
             )
 
@@ -160,13 +175,16 @@ def _provider_keys() -> Iterator[Error]:
 
 @register()
 def nobody_can_make_us_call_ourselves(app_configs: Any, **kwargs: Any) -> list[Error]:
-    """In production, whoever gives us an address must not reach what only this machine can."""
+    """Refuse loopback in production: whoever gives us an address must not reach what only this machine can."""
     if not (settings.PRODUCTION and settings.ALLOW_LOOPBACK):
         return []
     return [
         Error(
             "ALLOW_LOOPBACK is on in production.",
-            hint="Take ALLOW_LOOPBACK out of the environment: a webhook's address could name our own services.",
+            hint=(
+                "Take ALLOW_LOOPBACK out of the environment: a webhook's address could name our own"
+                " services."
+            ),
             id="carillon.E013",
         )
     ]

@@ -14,14 +14,14 @@ from apps.ops.heartbeat import signs
 @never_cache
 @require_safe
 def healthz(request: HttpRequest) -> HttpResponse:
-    """200 while this process answers; restart it otherwise."""
+    """Answer 200 while this process answers; restart it otherwise."""
     return JsonResponse({"status": "alive"})
 
 
 @never_cache
 @require_safe
 def readyz(request: HttpRequest) -> HttpResponse:
-    """200 when the database answers and each lane showed life within a minute,
+    """Answer 200 when the database answers and each lane showed life within a minute,
     else 503 with what is wrong.
     """
     try:
@@ -30,8 +30,14 @@ def readyz(request: HttpRequest) -> HttpResponse:
         return JsonResponse({"status": "unavailable", "database": "does not answer"}, status=503)
     ready = all(sign.alive for sign in found)
     groups = {sign.group: {"alive": sign.alive, "seconds_since": sign.age} for sign in found}
-    body = {"status": "ready" if ready else "unavailable", "database": "answers", "groups": groups}
-    return JsonResponse(body, status=200 if ready else 503)
+    if ready:
+        word = "ready"
+        status = 200
+    else:
+        word = "unavailable"
+        status = 503
+    body = {"status": word, "database": "answers", "groups": groups}
+    return JsonResponse(body, status=status)
 
 
 @requires(Capability.VIEW)

@@ -33,8 +33,8 @@ def canary(**ids: Any) -> None:
 
 
 def send_canary(lane: Lane) -> None:
-    """Unless enough lies there already: what waits will do as well,
-    and a dead lane's queue must stay short.
+    """Send a canary through the lane, unless enough lies there already: what waits will do as
+    well, and a dead lane's queue must stay short.
     """
     if waiting(lane) < ENOUGH_WAITING:
         announce("apps.ops.heartbeat.canary", lane=lane)
@@ -53,22 +53,24 @@ def beat() -> None:
 
 def begin(*, supervisor: str, group: str, now: dt.datetime, restart_reason: str = "") -> None:
     """The supervisor starts this group, for the first time or (with a reason) again."""
-    again: dict[str, Any] = {"restarts": F("restarts") + 1, "restart_reason": restart_reason[:200]}
+    again: dict[str, Any] = {}
+    if restart_reason:
+        again = {"restarts": F("restarts") + 1, "restart_reason": restart_reason[:200]}
     changed = LaneHeartbeat.objects.filter(supervisor=supervisor, lane=group).update(
-        started_at=now, beat_at=None, **(again if restart_reason else {})
+        started_at=now, beat_at=None, **again
     )
     if not changed:
         LaneHeartbeat.objects.create(
             supervisor=supervisor,
             lane=group,
             started_at=now,
-            restarts=1 if restart_reason else 0,
+            restarts=int(bool(restart_reason)),
             restart_reason=restart_reason[:200],
         )
 
 
 def forget(*, supervisor: str) -> None:
-    """This supervisor ends; so does what it watched."""
+    """Forget what this supervisor watched: it ends."""
     LaneHeartbeat.objects.filter(supervisor=supervisor).delete()
 
 
@@ -129,11 +131,17 @@ def signs(*, now: dt.datetime) -> list[Sign]:
     found = []
     for group in GROUPS:
         beat_at = newest.get(group)
+        age = None
+        if beat_at:
+            age = max(0, int((now - beat_at).total_seconds()))
+        calls = 0
+        if group != TICK:
+            calls = waiting(Lane(group))
         found.append(
             Sign(
                 group=group,
-                age=max(0, int((now - beat_at).total_seconds())) if beat_at else None,
-                waiting=0 if group == TICK else waiting(Lane(group)),
+                age=age,
+                waiting=calls,
                 restarts=restarts.get(group, 0),
                 reason=reasons.get(group, ""),
             )

@@ -47,12 +47,10 @@ def message_of(text: str) -> Campaign:
             pk__in=[pk for pk, uid in newest if len(ends) >= 4 and uid.hex.endswith(ends)]
         )
     found = list(rows.select_related("notification_type")[:2])
-    if len(found) != 1:
-        raise CommandError(
-            f"There is no message {text!r}; list_messages shows their ids."
-            if not found
-            else f"More than one message ends with {text!r}. Give more of the id."
-        )
+    if not found:
+        raise CommandError(f"There is no message {text!r}; list_messages shows their ids.")
+    if len(found) > 1:
+        raise CommandError(f"More than one message ends with {text!r}. Give more of the id.")
     return found[0]
 
 

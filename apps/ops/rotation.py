@@ -85,5 +85,8 @@ def _row(row: Model, column: str, keys: Sequence[str], result: Rotated, *, dry_r
         return
     result.rewritten += 1
     if not dry_run:
-        setattr(row, column, stored | new if keys else new[""])
+        value = new.get("")
+        if keys:
+            value = stored | new
+        setattr(row, column, value)
         row.save(update_fields=[column])

@@ -27,7 +27,9 @@ TYPES: dict[str, tuple[str, TypeValues]] = {
         "account_security_alert",
         TypeValues(
             name="Security alerts",
-            description="New devices, changed passwords. Can't be switched off: it keeps your account safe.",
+            description=(
+                "New devices, changed passwords. Can't be switched off: it keeps your account safe."
+            ),
             category=Category.CRITICAL,
             channels=TEXTED,
             default_channels=TEXTED,
@@ -36,7 +38,10 @@ TYPES: dict[str, tuple[str, TypeValues]] = {
             translations={
                 "ru": {
                     "name": "Безопасность",
-                    "description": "Вход с нового устройства, смена пароля. Отключить нельзя: это защита аккаунта.",
+                    "description": (
+                        "Вход с нового устройства, смена пароля. Отключить нельзя: это защита"
+                        " аккаунта."
+                    ),
                 }
             },
         ),
@@ -45,7 +50,9 @@ TYPES: dict[str, tuple[str, TypeValues]] = {
         "otp_code",
         TypeValues(
             name="One-time codes",
-            description="For signing in and confirming. Can't be switched off: you asked for the code.",
+            description=(
+                "For signing in and confirming. Can't be switched off: you asked for the code."
+            ),
             category=Category.CRITICAL,
             channels=(Channel.EMAIL, Channel.SMS),
             default_channels=(Channel.EMAIL, Channel.SMS),
@@ -54,7 +61,9 @@ TYPES: dict[str, tuple[str, TypeValues]] = {
             translations={
                 "ru": {
                     "name": "Одноразовые коды",
-                    "description": "Для входа и подтверждения. Отключить нельзя: код вы запросили сами.",
+                    "description": (
+                        "Для входа и подтверждения. Отключить нельзя: код вы запросили сами."
+                    ),
                 }
             },
         ),
@@ -70,7 +79,9 @@ TYPES: dict[str, tuple[str, TypeValues]] = {
             translations={
                 "ru": {
                     "name": "Заказы и платежи",
-                    "description": "Подтверждения, чеки, доставка: ответы на ваши собственные действия.",
+                    "description": (
+                        "Подтверждения, чеки, доставка: ответы на ваши собственные действия."
+                    ),
                 }
             },
         ),

@@ -1,4 +1,4 @@
-"""`manage.py worker`: one cluster for each lane and the tick,
+"""Supervisor of `manage.py worker`: one cluster for each lane and the tick,
 watched through canaries and replaced when they hang.
 """
 
@@ -138,17 +138,21 @@ class Supervisor:
 
     def _group(self, name: str) -> Group:
         lane = name != heartbeat.TICK
+        command = manage("tick")
+        environment = {"CARILLON_SUPERVISOR": self.name, "CARILLON_GROUP": name}
+        if lane:
+            command = manage("lane", name)
+            environment["Q_CLUSTER_NAME"] = name
         return Group(
             name=name,
-            command=manage("lane", name) if lane else manage("tick"),
-            environment={"CARILLON_SUPERVISOR": self.name, "CARILLON_GROUP": name}
-            | ({"Q_CLUSTER_NAME": name} if lane else {}),
+            command=command,
+            environment=environment,
             notes=self.notes,
             works_below=lane,
         )
 
     def run(self) -> None:
-        """Until SIGTERM or SIGINT; then everything is gone within `stop_within` seconds."""
+        """Watch until SIGTERM or SIGINT; then everything is gone within `stop_within` seconds."""
         if leftovers := end_leftovers(self.notes):
             log.warning(
                 "Ended %d processes that a killed supervisor had left behind.", len(leftovers)
@@ -288,7 +292,8 @@ class Supervisor:
         elif silence.length > patience >= silence.asleep and not silence.told:
             silence.told = True
             log.warning(
-                "Nothing came through %s for %.0f s. It works, or waits for a processor, so it gets more time.",
+                "Nothing came through %s for %.0f s. It works, or waits for a processor, so it gets"
+                " more time.",
                 name,
                 silence.length,
             )

@@ -17,7 +17,7 @@ def console(options: dict[str, Any]) -> Console:
     return Console(
         file=options.get("stdout") or sys.stdout,
         no_color=options.get("no_color"),
-        force_terminal=True if options.get("force_color") else None,
+        force_terminal=options.get("force_color") or None,
         highlight=False,
     )
 

@@ -61,8 +61,10 @@ def measure(bench: Bench) -> Row:
             )
         ],
         [
-            "With the journal a killed process leaves one message per connection in doubt, whatever the batch; without "
-            "it, every result that was not booked is in doubt.",
+            (
+                "With the journal a killed process leaves one message per connection in doubt,"
+                " whatever the batch; without it, every result that was not booked is in doubt."
+            ),
         ],
         [
             [

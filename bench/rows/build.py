@@ -114,7 +114,8 @@ def measure(bench: Bench) -> Row:
             )
         ],
         [
-            f"{len(rows):,} mails of {size:,.0f} bytes on average; medians of 5 rounds where nothing changes in between."
+            f"{len(rows):,} mails of {size:,.0f} bytes on average; medians of 5 rounds where"
+            " nothing changes in between."
         ],
         [
             ["step", "µs a mail"],

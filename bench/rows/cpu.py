@@ -53,8 +53,9 @@ def measure(bench: Bench) -> Row:
     return Row(
         [at_most("CPU per 100,000 mails (app + database)", app + database, 40, unit=" s")],
         [
-            f"App {app:.1f} s, PostgreSQL {database:.1f} s, smtp-sink {sink:.1f} s per 100,000 mails, in one of "
-            f"{watched.sent.recipients:,}, {watched.sent.rate:,.0f} mails/s; planned in {watched.sent.planning:.1f} s,"
-            f" through after {watched.sent.seconds:.0f} s."
+            f"App {app:.1f} s, PostgreSQL {database:.1f} s, smtp-sink {sink:.1f} s per 100,000"
+            f" mails, in one of {watched.sent.recipients:,}, {watched.sent.rate:,.0f} mails/s;"
+            f" planned in {watched.sent.planning:.1f} s, through after"
+            f" {watched.sent.seconds:.0f} s."
         ],
     )

@@ -129,8 +129,9 @@ def measure(bench: Bench) -> Row:
             ),
         ],
         [
-            f"smtplib {spread(rates['smtplib'], 1)} mails/s, one session of ours {spread(rates['one'], 1)}, {MANY} in "
-            f"threads of one process {spread(rates['many'])}. The line is a program of ours on the same cores."
+            f"smtplib {spread(rates['smtplib'], 1)} mails/s, one session of ours"
+            f" {spread(rates['one'], 1)}, {MANY} in threads of one process {spread(rates['many'])}."
+            " The line is a program of ours on the same cores."
         ],
     )
 

@@ -37,7 +37,8 @@ def measure(bench: Bench) -> Row:
             ),
         ],
         [
-            f"{len(watched.memory)} processes, looked at twice a second from “send” to the end, planning included; "
-            f"the line leaves out the first {WARM:.0%} of the mails. {len(slopes)} lived long enough for one."
+            f"{len(watched.memory)} processes, looked at twice a second from “send” to the end,"
+            f" planning included; the line leaves out the first {WARM:.0%} of the mails."
+            f" {len(slopes)} lived long enough for one."
         ],
     )

@@ -32,7 +32,8 @@ def measure(bench: Bench) -> Row:
 
     steady = median([sent.rate for sent in ours])
     notes = [
-        f"Carillon {spread(whole)} mails/s from “send” to the last one ({steady:,.0f} once it sends)."
+        f"Carillon {spread(whole)} mails/s from “send” to the last one ({steady:,.0f} once it"
+        " sends)."
     ]
     for name, told, letters in (
         ("CONN_MAX_AGE=600", kept, sizes.naive),
@@ -40,8 +41,9 @@ def measure(bench: Bench) -> Row:
     ):
         alone = median([each.steady for each in told])
         notes.append(
-            f"One task each, {name}: {spread([each.whole for each in told], 1)} mails/s ({alone:.1f} from the first "
-            f"sent to the last: {steady / alone:.0f}× by that measure); {letters} letters."
+            f"One task each, {name}: {spread([each.whole for each in told], 1)} mails/s"
+            f" ({alone:.1f} from the first sent to the last: {steady / alone:.0f}× by that"
+            f" measure); {letters} letters."
         )
     return Row(
         [

@@ -39,14 +39,18 @@ def measure(bench: Bench) -> Row:
     site.forget_campaigns()
     return Row(
         [
-            at_most("1,000,000 recipients frozen", seconds, 30, unit=" s")
-            if frozen >= 1_000_000
-            else Line(
-                f"{frozen:,} recipients frozen (a million so: {million:.0f} s)", f"{seconds:.1f} s"
+            (
+                at_most("1,000,000 recipients frozen", seconds, 30, unit=" s")
+                if frozen >= 1_000_000
+                else Line(
+                    f"{frozen:,} recipients frozen (a million so: {million:.0f} s)",
+                    f"{seconds:.1f} s",
+                )
             )
         ],
         [
-            f"{frozen / seconds:,.0f} recipients/s, waking the worker included; {app:.1f} s of CPU in the app, "
-            f"{database:.1f} s in PostgreSQL. The audience: two tags or a segment that asks about metadata."
+            f"{frozen / seconds:,.0f} recipients/s, waking the worker included; {app:.1f} s of CPU"
+            f" in the app, {database:.1f} s in PostgreSQL. The audience: two tags or a segment that"
+            " asks about metadata."
         ],
     )

@@ -24,8 +24,9 @@ def measure(bench: Bench) -> Row:
     return Row(
         [at_least("vs django-post_office, two processes", ratio, 6)],
         [
-            f"Carillon {spread(whole)} mails/s, django-post_office {spread([told.whole for told in theirs])} "
-            f"(sending without its queueing {spread([told.steady for told in theirs])}: {steady:.1f}× by that measure)."
-            " It tracks no links here, so it does less."
+            f"Carillon {spread(whole)} mails/s, django-post_office"
+            f" {spread([told.whole for told in theirs])} (sending without its queueing"
+            f" {spread([told.steady for told in theirs])}: {steady:.1f}× by that measure). It"
+            " tracks no links here, so it does less."
         ],
     )

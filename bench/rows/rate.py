@@ -26,10 +26,15 @@ def measure(bench: Bench) -> Row:
     return Row(
         [at_least("rate vs smtp-source → smtp-sink (5 sessions, -d)", share, 30, unit=" %")],
         [
-            f"{spread(ours)} mails/s from the first booked to the last, {spread(whole)} from “send” to the last with "
-            f"planning; smtp-source {spread(theirs)} mails/s of the same size. Rounds: {sizes.rounds} of "
-            f"{sizes.campaign:,} recipients and {sizes.source:,} mails, in turns.",
-            f"The mail: {mail.size:,} bytes, {mail.tracked} tracked links, one-click unsubscribe: "
-            f"{'yes' if mail.one_click else 'no'}.",
+            (
+                f"{spread(ours)} mails/s from the first booked to the last, {spread(whole)} from"
+                f" “send” to the last with planning; smtp-source {spread(theirs)} mails/s of the"
+                f" same size. Rounds: {sizes.rounds} of {sizes.campaign:,} recipients and"
+                f" {sizes.source:,} mails, in turns."
+            ),
+            (
+                f"The mail: {mail.size:,} bytes, {mail.tracked} tracked links, one-click"
+                f" unsubscribe: {'yes' if mail.one_click else 'no'}."
+            ),
         ],
     )

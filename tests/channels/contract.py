@@ -437,7 +437,10 @@ PAGE = Path(site.BASE_DIR) / "docs" / "reliability.md"
 def table(outcomes: Mapping[tuple[str, Fault], Outcome]) -> str:
     """One row for each fault and consequence, with the providers of which it is true."""
     lines = [
-        "| what happens | to | understood as | sent again | another account | next channel | address suppressed |",
+        (
+            "| what happens | to | understood as | sent again | another account | next channel |"
+            " address suppressed |"
+        ),
         "|---|---|---|---|---|---|---|",
     ]
     for fault in Fault:

@@ -92,7 +92,10 @@ def agree_with_books(
     findings: Findings, run: Run, copies: Counter[str], people: int, world: World
 ) -> None:
     sheet = world.sheet(run)
-    said = f"{sheet.sent} sent, {sheet.in_doubt} in doubt, {sum(sheet.failed.values())} failed, {sheet.waiting} waiting"
+    said = (
+        f"{sheet.sent} sent, {sheet.in_doubt} in doubt, {sum(sheet.failed.values())} failed,"
+        f" {sheet.waiting} waiting"
+    )
     # a mail in doubt may or may not be in the log; everything else must agree, name by name
     rows = Delivery.objects.filter(notification=run.notification_id)
     sent = set(rows.filter(status="sent").values_list("address__value", flat=True))

@@ -189,9 +189,9 @@ class World:
         try:
             with urllib.request.urlopen(request, timeout=30) as response:
                 text = response.read()
-                return response.status, json.loads(text) if "json" in response.headers[
-                    "Content-Type"
-                ] else text
+                return response.status, (
+                    json.loads(text) if "json" in response.headers["Content-Type"] else text
+                )
         except urllib.error.HTTPError as error:
             return error.code, error.read()
         except OSError as error:

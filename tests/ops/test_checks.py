@@ -135,8 +135,8 @@ def manage(tmp_path: Path, *words: str, **environment: str) -> "subprocess.Compl
         if name in os.environ
     }
     code = (
-        "import sys; from notifications_project import env; env.load_file = lambda path: None; import manage; "
-        "sys.argv[0] = 'manage.py'; manage.main()"
+        "import sys; from notifications_project import env; env.load_file = lambda path: None;"
+        " import manage; sys.argv[0] = 'manage.py'; manage.main()"
     )
     return subprocess.run(
         [sys.executable, "-c", code, *words],

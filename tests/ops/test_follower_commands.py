@@ -31,7 +31,8 @@ def wide(monkeypatch: pytest.MonkeyPatch) -> None:
 def people(tmp_path: Path) -> Path:
     path = tmp_path / "people.csv"
     path.write_text(
-        "E-Mail;ФИО;City\nanna@example.com;Anna New;Berlin\nnew@example.com;New;Köln\nbroken;Bad;\n",
+        "E-Mail;ФИО;City\nanna@example.com;Anna"
+        " New;Berlin\nnew@example.com;New;Köln\nbroken;Bad;\n",
         "utf-8",
     )
     return path

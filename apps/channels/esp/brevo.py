@@ -49,7 +49,10 @@ class BrevoSession(EspSession):
         if 200 <= response.status_code < 300 and len(mails) > 1:
             known = message.anymail_status.recipients.values()
             if len({status.message_id for status in known if status.message_id}) != len(mails):
-                why = f"Brevo took a call of {len(mails)} and did not tell which of them: {response.text}"
+                why = (
+                    f"Brevo took a call of {len(mails)} and did not tell which of them:"
+                    f" {response.text}"
+                )
                 return Outcome(Result.IN_DOUBT, self.clean(why))
         return super().read(response, message, mails)
 

@@ -54,6 +54,7 @@ class Mailgun(Esp):
     def open(cls, settings: Mapping[str, Any]) -> EspSession:
         if not re.fullmatch(r"[\w.-]*", str(settings.get("domain") or "")):
             raise BadSettings(
-                f"“{settings['domain']}” is no domain. Write only its name, for example mg.example.com."
+                f"“{settings['domain']}” is no domain. Write only its name, for example"
+                " mg.example.com."
             )
         return super().open(settings)

@@ -89,7 +89,8 @@ class SesSession(EspSession):
             from anymail.backends.amazon_ses import EmailBackend
         except AnymailImproperlyInstalled as error:
             raise BadSettings(
-                "Amazon SES needs the package boto3, which is not installed. Run: pip install -r requirements-ses.txt"
+                "Amazon SES needs the package boto3, which is not installed. Run: pip install -r"
+                " requirements-ses.txt"
             ) from error
         connect, read = self.patience
         keys = {
@@ -128,9 +129,8 @@ class SesSession(EspSession):
         message.merge_headers = {envelope(mail.to): dict(mail.headers) for mail in mails}
         message.subject = message.body = None
         message.alternatives = []
-        message.template_id = (
-            "inline"  # what makes anymail call SendBulkEmail; the template itself is in the call
-        )
+        # makes anymail call SendBulkEmail; the template itself is in the call
+        message.template_id = "inline"
         template = {
             "TemplateContent": {name: part for name, part in parts.items() if part},
             "TemplateData": "{}",
@@ -212,8 +212,10 @@ class AmazonSes(Esp):
             "secret_key",
             "Secret access key",
             kind="secret",
-            help="It needs ses:SendEmail and ses:SendRawEmail; for calls of many also ses:SendBulkEmail and "
-            "ses:SendBulkTemplatedEmail.",
+            help=(
+                "It needs ses:SendEmail and ses:SendRawEmail; for calls of many also"
+                " ses:SendBulkEmail and ses:SendBulkTemplatedEmail."
+            ),
         ),
         Setting("configuration_set", "Configuration set"),
         most=most,
@@ -224,6 +226,7 @@ class AmazonSes(Esp):
     def open(cls, settings: Mapping[str, Any]) -> EspSession:
         if bool(settings.get("access_key")) != bool(settings.get("secret_key")):
             raise BadSettings(
-                "Amazon SES needs the access key and its secret. Fill in the other one, or empty both."
+                "Amazon SES needs the access key and its secret. Fill in the other one, or empty"
+                " both."
             )
         return super().open(settings)

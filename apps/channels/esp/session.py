@@ -62,7 +62,10 @@ def settings_of_esp(*own: Setting, most: int, url: str) -> tuple[Setting, ...]:
             "Messages per call",
             kind="integer",
             default=min(CALL, most),
-            help=f"At most {most}. If the answer to a call is lost, all its messages are in doubt; 1 keeps them apart.",
+            help=(
+                f"At most {most}. If the answer to a call is lost, all its messages are in doubt; 1"
+                " keeps them apart."
+            ),
         ),
         Setting("connections", "Calls at the same time", kind="integer", default=CONNECTIONS),
     )
@@ -87,7 +90,8 @@ def _check_sender(sender: str) -> None:
         ready = False
     if not ready:
         raise BadSettings(
-            f"The From address “{address}” can't be used: it needs a domain, and plain letters before the @."
+            f"The From address “{address}” can't be used: it needs a domain, and plain letters"
+            " before the @."
         )
 
 
@@ -162,7 +166,10 @@ class EspSession(Caller, Session[Mail]):
         except (BadHeader, ValueError) as error:
             return Outcome(Result.PERMANENT_CONTENT, f"The mail can't be written: {error}")
         if needs_smtputf8(mail.to) and not self.any_local_part:
-            why = f"The address {mail.to} has letters outside ASCII before the @, which {self.name} can't write to."
+            why = (
+                f"The address {mail.to} has letters outside ASCII before the @, which {self.name}"
+                " can't write to."
+            )
             return Outcome(Result.PERMANENT_RECIPIENT, why)
         return None
 

@@ -52,7 +52,8 @@ class DjangoMailSession(Session[Mail]):
             # which is somebody else's mailbox.
             return Outcome(
                 Result.PERMANENT_RECIPIENT,
-                f"Django's e-mail backends can't write to {message.to}: it has letters outside ASCII before the @.",
+                f"Django's e-mail backends can't write to {message.to}: it has letters outside"
+                " ASCII before the @.",
             )
         mail = EmailMultiAlternatives(
             message.subject,

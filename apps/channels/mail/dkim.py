@@ -41,7 +41,8 @@ class Signer:
         """`key` is PEM, with or without its line breaks. Raises BadKey."""
         if not _SELECTOR.fullmatch(selector):
             raise BadKey(
-                "The DKIM selector may hold letters, digits, hyphens, underscores and dots between them."
+                "The DKIM selector may hold letters, digits, hyphens, underscores and dots between"
+                " them."
             )
         self._key = _load(key)
         algorithm = b"ed25519-sha256"
@@ -107,7 +108,8 @@ def _load(text: str) -> RSAPrivateKey | Ed25519PrivateKey:
     if isinstance(key, RSAPrivateKey):
         if key.key_size < SMALLEST_RSA:
             raise BadKey(
-                f"The DKIM key has {key.key_size} bits; mailbox providers want at least {SMALLEST_RSA}."
+                f"The DKIM key has {key.key_size} bits; mailbox providers want at least"
+                f" {SMALLEST_RSA}."
             )
         return key
     if isinstance(key, Ed25519PrivateKey):

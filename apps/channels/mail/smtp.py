@@ -71,7 +71,10 @@ class Smtp(Provider):
             "Connections per sender",
             kind="integer",
             default=CONNECTIONS,
-            help="How many one sender may have open at once, at most 50; relays often allow 10 to 20.",
+            help=(
+                "How many one sender may have open at once, at most 50; relays often allow 10"
+                " to 20."
+            ),
         ),
         Setting(
             "dkim_selector",
@@ -90,11 +93,13 @@ class Smtp(Provider):
     def open(cls, settings: Mapping[str, Any]) -> "SmtpSession":
         if not settings.get("host"):
             raise BadSettings(
-                "The SMTP account has no host. Enter the server's name, for example smtp.example.com."
+                "The SMTP account has no host. Enter the server's name, for example"
+                " smtp.example.com."
             )
         if int(settings.get("port") or 25) > 65535:
             raise BadSettings(
-                f"There is no port {settings['port']}. Mail servers mostly listen on 587, 465 or 25."
+                f"There is no port {settings['port']}. Mail servers mostly listen on 587, 465"
+                " or 25."
             )
         if settings.get("security", "none") not in dict(SECURITY):
             raise BadSettings(
@@ -107,7 +112,8 @@ class Smtp(Provider):
             ready = False
         if not ready or "@" not in sender:
             raise BadSettings(
-                f"The From address “{sender}” can't be used: it needs a domain, and plain letters before the @."
+                f"The From address “{sender}” can't be used: it needs a domain, and plain letters"
+                " before the @."
             )
         return SmtpSession(settings, _signer(settings))
 
@@ -123,7 +129,8 @@ def _signer(settings: Mapping[str, Any]) -> Signer | None:
         return None
     if not selector or not key:
         raise BadSettings(
-            "DKIM needs both its selector and its private key. Fill in the other one, or empty both."
+            "DKIM needs both its selector and its private key. Fill in the other one, or empty"
+            " both."
         )
     domain = parseaddr(str(settings.get("sender", "")))[1].rpartition("@")[2]
     try:
@@ -199,9 +206,8 @@ class SmtpSession(Session[Mail]):
         self._announced: _Letter | None = (
             None  # its envelope went with the content before it; no answer read yet
         )
-        self._amends = (
-            b""  # what must be said before anything else, after a refusal; it has one answer
-        )
+        # what must be said before anything else, after a refusal; it has one answer
+        self._amends = b""
 
     def send(self, message: Mail) -> Outcome:
         single = _Single(message)
@@ -433,8 +439,8 @@ class SmtpSession(Session[Mail]):
             if "SMTPUTF8" not in wire.offers:
                 return Outcome(
                     Result.PERMANENT_RECIPIENT,
-                    f"The address {letter.mail.to} has letters outside ASCII before the @, and {self._where} "
-                    "does not offer SMTPUTF8 (RFC 6531), which it needs.",
+                    f"The address {letter.mail.to} has letters outside ASCII before the @, and"
+                    f" {self._where} does not offer SMTPUTF8 (RFC 6531), which it needs.",
                 )
             options = b" SMTPUTF8"
         # only where it is true: a relay that must turn 8 bits into 7 for the next one breaks the
@@ -446,7 +452,8 @@ class SmtpSession(Session[Mail]):
             if 0 < wire.largest < size:
                 return Outcome(
                     Result.PERMANENT_CONTENT,
-                    f"The mail has {size} bytes and {self._where} takes at most {wire.largest}. Make it smaller.",
+                    f"The mail has {size} bytes and {self._where} takes at most {wire.largest}."
+                    " Make it smaller.",
                 )
             options += b" SIZE=%d" % size
         return b"MAIL FROM:<%b>%b\r\nRCPT TO:<%b>\r\nDATA\r\n" % (

@@ -79,7 +79,8 @@ class Apns(Provider):
         for name in ("api_url", "sandbox_url"):
             if not str(settings.get(name) or "https://").startswith("https://"):
                 raise BadSettings(
-                    "The addresses of the API must begin with https://: APNs speaks HTTP/2 over TLS only."
+                    "The addresses of the API must begin with https://: APNs speaks HTTP/2 over TLS"
+                    " only."
                 )
         team, key_id, pem = (
             str(settings.get(name) or "") for name in ("team_id", "key_id", "private_key")
@@ -234,9 +235,11 @@ class ApnsSession(Caller, Session[PushMessage]):
             self.clean(f"{status} {answer.get('reason')}"),
             charged=result is not Result.ACCOUNT,
             remedy=remedy,
-            gone_since=noticed / 1000
-            if remedy is Remedy.GONE and isinstance(noticed, int | float)
-            else None,
+            gone_since=(
+                noticed / 1000
+                if remedy is Remedy.GONE and isinstance(noticed, int | float)
+                else None
+            ),
         )
 
     def judge(self, words: str) -> Result:

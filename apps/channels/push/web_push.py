@@ -142,7 +142,10 @@ class WebPushSession(Caller, Session[PushMessage]):
         theirs = details.get("server_key") or self.keys[0].public
         key = next((key for key in self.keys if key.public == theirs), None)
         if key is None:
-            said = "The browser subscribed with a key that this account does not have. It has to subscribe again."
+            said = (
+                "The browser subscribed with a key that this account does not have. It has to"
+                " subscribe again."
+            )
             return Outcome(Result.PERMANENT_RECIPIENT, said)
         headers = headers_of(message) | {"Authorization": self._authorization(origin, key)}
         self.wire.body = Body()

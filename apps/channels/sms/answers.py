@@ -97,11 +97,15 @@ class Word(StrEnum):
 # and what the same is in other languages.
 _WORDS = {
     Word.STOP: (
-        "stop, stopall, stop all, unsubscribe, cancel, end, quit, revoke, opt out, optout, "
-        "stopp, abmelden, abbestellen, arret, arrêt, arreter, arrêter, desabonner, désabonner, baja, alto, parar, "
-        "cancelar, sair, annulla, ferma, avsluta, стоп, отписка, отписаться, отмена, 停止, 退订"
+        "stop, stopall, stop all, unsubscribe, cancel, end, quit, revoke, opt out, optout, stopp,"
+        " abmelden, abbestellen, arret, arrêt, arreter, arrêter, desabonner, désabonner, baja,"
+        " alto, parar, cancelar, sair, annulla, ferma, avsluta, стоп, отписка, отписаться, отмена,"
+        " 停止, 退订"
     ),
-    Word.START: "start, yes, unstop, subscribe, anmelden, demarrer, démarrer, alta, iniciar, старт, подписаться, 开始",
+    Word.START: (
+        "start, yes, unstop, subscribe, anmelden, demarrer, démarrer, alta, iniciar, старт,"
+        " подписаться, 开始"
+    ),
     Word.HELP: "help, info, hilfe, aide, ayuda, ajuda, aiuto, помощь, справка, 帮助",
 }
 WORDS = {said.strip(): word for word, all_said in _WORDS.items() for said in all_said.split(",")}

@@ -38,7 +38,8 @@ class Sms(Provider):
         if not _ONE_NAME.fullmatch(str(settings.get(cls.in_path) or "")):
             label = next(each.label for each in cls.settings if each.name == cls.in_path)
             raise BadSettings(
-                f"The {label} has other than letters and digits. Copy it from {cls.label}'s console."
+                f"The {label} has other than letters and digits. Copy it from {cls.label}'s"
+                " console."
             )
         return cls.session(cls, settings)
 
@@ -60,7 +61,10 @@ SENDER = Setting(
     "sender",
     "Sender",
     required=True,
-    help="A number with its country code (+49…), a short code, or a name of up to 11 letters where that is allowed.",
+    help=(
+        "A number with its country code (+49…), a short code, or a name of up to 11 letters where"
+        " that is allowed."
+    ),
 )
 
 

@@ -13,17 +13,26 @@ from typing import Any
 _PEOPLE: dict[str, tuple[int, str, str, str, str]] = {
     "en": (
         30,
-        "Europe/London America/New_York America/Chicago America/Los_Angeles Australia/Sydney Asia/Singapore",
+        (
+            "Europe/London America/New_York America/Chicago America/Los_Angeles Australia/Sydney"
+            " Asia/Singapore"
+        ),
         "Olivia Emma Grace Hannah Zoe Maya Ruth Chloe Alice Nora Isla Priya",
         "Liam Noah Jack Oscar Henry Samuel Leo Owen Theo Adam Daniel Marcus",
-        "Smith Walker Hughes Bennett Carter Ellis Foster Grant Hayes Morgan Okafor Patel Reed Shaw Turner Ward",
+        (
+            "Smith Walker Hughes Bennett Carter Ellis Foster Grant Hayes Morgan Okafor Patel Reed"
+            " Shaw Turner Ward"
+        ),
     ),
     "ru": (
         24,
         "Europe/Moscow Asia/Yekaterinburg Asia/Novosibirsk Europe/Samara Asia/Almaty",
         "Анна Мария Елена Ольга Наталья Екатерина Дарья Полина Татьяна Ксения Вера Юлия",
         "Александр Дмитрий Сергей Михаил Иван Андрей Павел Никита Егор Кирилл Тимур Роман",
-        "Иванов Смирнов Кузнецов Попов Соколов Лебедев Козлов Новиков Морозов Волков Зайцев Орлов Фёдоров Белов",
+        (
+            "Иванов Смирнов Кузнецов Попов Соколов Лебедев Козлов Новиков Морозов Волков Зайцев"
+            " Орлов Фёдоров Белов"
+        ),
     ),
     "de": (
         14,
@@ -106,7 +115,7 @@ class Person:
 
 
 def people(count: int, *, seed: int = 7) -> Iterator[Person]:
-    """Always the same people for the same seed; no address twice."""
+    """People of the story: the same ones for the same seed, no address twice."""
     chance = random.Random(seed)  # noqa: S311  # a story, not a secret
     taken: set[str] = set()
     languages = list(_PEOPLE)
@@ -123,16 +132,18 @@ def people(count: int, *, seed: int = 7) -> Iterator[Person]:
         shares_of_tags = {"Newsletter": 0.7, "Events": 0.25, "Beta testers": 0.12}
         tags = [tag for tag, share in shares_of_tags.items() if chance.random() < share]
         if plan != "free":
-            tags += ["Customers"]
-        else:
-            tags += []
+            tags.append("Customers")
+        zone = chance.choice(zones.split())
+        orders = 0
+        if plan != "free":
+            orders = chance.randint(1, 24)
         yield Person(
             name=name,
             email=email,
             language=language,
-            time_zone=chance.choice(zones.split()),
+            time_zone=zone,
             tags=tags,
-            metadata={"plan": plan, "orders": 0 if plan == "free" else chance.randint(1, 24)},
+            metadata={"plan": plan, "orders": orders},
             days_ago=chance.uniform(0.1, 500),
         )
 
@@ -140,7 +151,10 @@ def people(count: int, *, seed: int = 7) -> Iterator[Person]:
 def _name(language: str, chance: random.Random) -> tuple[str, str]:
     _, _, women, men, surnames = _PEOPLE[language]
     woman = chance.random() < 0.5
-    first = chance.choice((women if woman else men).split())
+    names = men
+    if woman:
+        names = women
+    first = chance.choice(names.split())
     if not surnames:
         name, _, mailbox = first.partition("/")
         return name.replace("_", " "), mailbox

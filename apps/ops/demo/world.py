@@ -109,11 +109,17 @@ def _make_followers(*, by: Actor, now: dt.datetime) -> list[Follower]:
     crowd = sorted(people(FOLLOWERS), key=lambda person: -person.days_ago)
     made = []
     for number, person in enumerate(crowd, start=1):
+        email = person.email
+        if number % 41 == 0:
+            email = ""
+        phone = ""
+        if person.time_zone == "Europe/London":
+            # 07700 900000 to 900999 are numbers Ofcom keeps for stories
+            phone = f"+447700900{number:03}"
         made.append(
             add_follower(
-                email="" if number % 41 == 0 else person.email,
-                # 07700 900000 to 900999 are numbers Ofcom keeps for stories
-                phone=f"+447700900{number:03}" if person.time_zone == "Europe/London" else "",
+                email=email,
+                phone=phone,
                 name=person.name,
                 external_id=f"C-{1000 + number}",
                 language=person.language,

@@ -17,7 +17,7 @@ PRUNE_EVERY = 100
 
 
 class Keeper:
-    """aiosmtpd's handler: a mail is on disk before the sender hears 250."""
+    """Handler for aiosmtpd: a mail is on disk before the sender hears 250."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -43,7 +43,9 @@ async def serve(folder: Path, port: int) -> None:
 
     Raises OSError when the port is taken.
     """
-    keeper, loop, stop = Keeper(folder), asyncio.get_running_loop(), asyncio.Event()
+    keeper = Keeper(folder)
+    loop = asyncio.get_running_loop()
+    stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
 

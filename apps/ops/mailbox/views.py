@@ -21,8 +21,8 @@ TABS = {"html": "HTML", "text": "Text", "headers": "Headers", "source": "Source"
 # A mail is a stranger's page: it may show pictures and its own styles and open links elsewhere,
 # nothing more.
 MAIL_CSP = (
-    "default-src 'none'; style-src 'unsafe-inline'; img-src data: https: http:; frame-ancestors 'self'; "
-    "sandbox allow-popups allow-popups-to-escape-sandbox"
+    "default-src 'none'; style-src 'unsafe-inline'; img-src data: https: http:; frame-ancestors"
+    " 'self'; sandbox allow-popups allow-popups-to-escape-sandbox"
 )
 _HEAD = re.compile(r"<head(\s[^>]*)?>", re.IGNORECASE)
 
@@ -57,9 +57,12 @@ def index(request: HttpRequest) -> HttpResponse:
     text = request.GET.get("q", "").strip()
     before = request.GET.get("before", "")
     found = list(islice(store.letters(folder(), text=text, before=before), PAGE + 1))
+    older = ""
+    if len(found) > PAGE:
+        older = found[PAGE - 1].id
     context = {
         "letters": found[:PAGE],
-        "older": found[PAGE - 1].id if len(found) > PAGE else "",
+        "older": older,
         "text": text,
         "before": before,
         "port": settings.MAILBOX_PORT,
@@ -105,7 +108,9 @@ def html(request: HttpRequest, id: str) -> HttpResponse:
     base = '<base target="_blank">'
     # after <head>, because in front of the doctype it would put the browser into quirks mode
     page, replaced = _HEAD.subn(lambda head: head.group() + base, page, count=1)
-    response = HttpResponse(page if replaced else base + page)
+    if not replaced:
+        page = base + page
+    response = HttpResponse(page)
     response["Content-Security-Policy"] = MAIL_CSP
     response["X-Frame-Options"] = "SAMEORIGIN"
     response["Referrer-Policy"] = "no-referrer"

@@ -15,7 +15,10 @@ from tests.fake_esp import DIALECTS, LOST, Answer, FakeEsp
 from tests.make import TESTER, make_follower, make_type
 from tests.notifications.world import drain, make_version, stands, tell
 
-BODY = '<p>Hello {{ follower.name }}, 100% off</p><a href="https://shop.example/">shop</a><p>Bye {{ follower.name }}</p>'
+BODY = (
+    '<p>Hello {{ follower.name }}, 100% off</p><a href="https://shop.example/">shop</a><p>Bye {{'
+    " follower.name }}</p>"
+)
 
 
 @pytest.fixture

@@ -107,10 +107,16 @@ def test_a_key_pasted_into_one_line_works() -> None:
     ("key", "says"),
     [
         ("not a key", "not PEM"),
-        (pem(rsa.generate_private_key(public_exponent=65537, key_size=1024)), "1024 bits"),  # noqa: S505  (too small on purpose)
+        (
+            pem(rsa.generate_private_key(public_exponent=65537, key_size=1024)),  # noqa: S505
+            "1024 bits",
+        ),
         (pem(ec.generate_private_key(ec.SECP256R1())), "neither RSA nor Ed25519"),
         (
-            f"-----BEGIN PRIVATE KEY-----{base64.b64encode(b'nonsense').decode()}-----END PRIVATE KEY-----",
+            (
+                f"-----BEGIN PRIVATE KEY-----{base64.b64encode(b'nonsense').decode()}-----END"
+                " PRIVATE KEY-----"
+            ),
             "can't be read",
         ),
     ],

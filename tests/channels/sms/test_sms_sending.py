@@ -166,8 +166,8 @@ def test_the_preview_tells_what_a_text_costs_and_which_character_makes_it_dearer
     assert "instead of 160" not in english
     russian = page_of(client.get(url, {"channel": "sms", "language": "ru"})).text
     assert (
-        "“П” “р” “и” “в” “е” “т” are not in the alphabet of SMS: because of them a segment holds 70 characters"
-        in russian
+        "“П” “р” “и” “в” “е” “т” are not in the alphabet of SMS: because of them a segment holds 70"
+        " characters" in russian
     )
 
 

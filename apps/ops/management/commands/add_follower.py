@@ -1,4 +1,4 @@
-"""`manage.py add_follower anna@example.com --name Anna --tag vip`."""
+"""Command `manage.py add_follower anna@example.com --name Anna --tag vip`."""
 
 from argparse import ArgumentParser
 from typing import Any
@@ -14,7 +14,10 @@ from apps.ops.terminal import console, plain
 
 
 class Command(BaseCommand):
-    help = "Add a follower. Give an email, a phone, or only a name (such a follower is reached in-app)."
+    help = (
+        "Add a follower. Give an email, a phone, or only a name (such a follower is reached"
+        " in-app)."
+    )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("email", nargs="?", default="", help="email address")

@@ -1,4 +1,4 @@
-"""`manage.py create_cloudmind_message --language ru`."""
+"""Command `manage.py create_cloudmind_message --language ru`."""
 
 from argparse import ArgumentParser
 from typing import Any
@@ -19,7 +19,10 @@ KEY = "cloudmind_introduction"
 
 
 class Command(BaseCommand):
-    help = "Make the CloudMind AI introduction from its stock template: a draft, to everyone or by tags."
+    help = (
+        "Make the CloudMind AI introduction from its stock template: a draft, to everyone or by"
+        " tags."
+    )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument(
@@ -50,6 +53,9 @@ class Command(BaseCommand):
             )
         words = version.translations.get(language=options["language"])
         tags = slugs_of(options["tag"])
+        audience: dict[str, Any] = {"everyone": True}
+        if tags:
+            audience = {"tags": tags}
         try:
             message = compose.create_campaign(
                 name=words.parts["email"]["subject"][:120],
@@ -59,7 +65,7 @@ class Command(BaseCommand):
                 default_language=words.language,
                 variables=version.variables,
                 layout=version.layout,
-                audience={"tags": tags} if tags else {"everyone": True},
+                audience=audience,
                 by=command("create_cloudmind_message"),
                 now=timezone.now(),
             )

@@ -1,4 +1,4 @@
-"""`manage.py create_message --subject "News" --file news.html --tag vip`."""
+"""Command `manage.py create_message --subject "News" --file news.html --tag vip`."""
 
 import sys
 from argparse import ArgumentParser
@@ -38,10 +38,13 @@ class Command(BaseCommand):
         )
 
     def handle(self, **options: Any) -> None:
+        content = options["content"]
+        if options["file"] is not None:
+            content = _read(options["file"])
         try:
             message = create_message(
                 subject=options["subject"],
-                content=options["content"] if options["file"] is None else _read(options["file"]),
+                content=content,
                 notification_type=kind_of(options["type"]),
                 tags=slugs_of(options["tag"]),
                 by=command("create_message"),

@@ -1,4 +1,4 @@
-"""`manage.py demo`."""
+"""Command `manage.py demo`."""
 
 from typing import Any
 
@@ -11,7 +11,10 @@ from apps.ops.terminal import console, plain
 
 
 class Command(BaseCommand):
-    help = "Fill an empty database with the demo world. A database in use is left as it is; never in production mode."
+    help = (
+        "Fill an empty database with the demo world. A database in use is left as it is; never in"
+        " production mode."
+    )
 
     def handle(self, **options: Any) -> None:
         out = console(options)
@@ -24,8 +27,9 @@ class Command(BaseCommand):
             raise CommandError(str(error)) from error
         out.print(
             plain(
-                f"Made {world.followers} followers, {world.segments} segments, {world.templates} templates and "
-                f"{world.campaigns} campaigns; the first one goes out as soon as the workers run."
+                f"Made {world.followers} followers, {world.segments} segments, {world.templates}"
+                f" templates and {world.campaigns} campaigns; the first one goes out as soon as the"
+                " workers run."
             )
         )
         out.print(plain(f"Log in as {', '.join(STAFF)} with the password {PASSWORD}"))

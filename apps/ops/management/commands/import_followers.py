@@ -1,6 +1,7 @@
-"""`manage.py import_followers people.csv --map "E-Mail=email" --tag "Expo 2026" --dry-run`."""
+"""Command `manage.py import_followers people.csv --map "E-Mail=email" --tag "Expo 2026" --dry-run`."""
 
 from argparse import ArgumentParser
+from itertools import starmap
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +30,10 @@ class Command(BaseCommand):
             action="append",
             default=[],
             metavar="COLUMN=FIELD",
-            help=f"may be repeated; usual headings are recognised. FIELD: {', '.join(imports.TARGETS)}, metadata.KEY",
+            help=(
+                "may be repeated; usual headings are recognised. FIELD:"
+                f" {', '.join(imports.TARGETS)}, metadata.KEY"
+            ),
         )
         parser.add_argument(
             "--tag",
@@ -64,9 +68,10 @@ class Command(BaseCommand):
                 job = imports.start_upload(
                     file=file, file_name=options["file"].name, by=by, now=timezone.now()
                 )
-        except (OSError, imports.BadFile) as error:
-            said = error.strerror if isinstance(error, OSError) else error
-            raise CommandError(f"{options['file']}: {said}") from error
+        except OSError as error:
+            raise CommandError(f"{options['file']}: {error.strerror}") from error
+        except imports.BadFile as error:
+            raise CommandError(f"{options['file']}: {error}") from error
         try:
             mapping = _mapping(job, options["map"])
             _show_mapping(out, job, mapping)
@@ -115,26 +120,31 @@ def _show_mapping(out: Console, job: Import, mapping: dict[str, str]) -> None:
     dialect = job.dialect
     out.print(
         plain(
-            f"{job.file_name}: {job.rows_total:,} rows, {dialect['encoding']}, delimiter {dialect['delimiter']!r}"
+            f"{job.file_name}: {job.rows_total:,} rows, {dialect['encoding']}, delimiter"
+            f" {dialect['delimiter']!r}"
         )
     )
     table = Table("Column", "becomes", box=box.SIMPLE_HEAD, header_style="bold")
     for column in dialect["columns"]:
         field = mapping.get(column, "ignore")
-        table.add_row(
-            plain(column), plain("left out", "dim") if field == "ignore" else plain(field, "cyan")
-        )
+        becomes = plain(field, "cyan")
+        if field == "ignore":
+            becomes = plain("left out", "dim")
+        table.add_row(plain(column), becomes)
     out.print(table)
+
+
+def _difference(name: str, before: str, after: str) -> str:
+    if before:
+        return f"{name}: {before} → {after}"
+    return f"{name}: {after}"
 
 
 def _show_preview(out: Console, preview: imports.Preview) -> None:
     table = Table("Line", "What", "Changes", box=box.SIMPLE_HEAD, header_style="bold")
     shown = {row.line: row for row in [*preview.rows, *preview.problems]}
     for line, row in sorted(shown.items()):
-        changes = "; ".join(
-            f"{name}: {before} → {after}" if before else f"{name}: {after}"
-            for name, before, after in row.differences
-        )
+        changes = "; ".join(starmap(_difference, row.differences))
         table.add_row(
             str(line), plain(row.action.value, _COLOURS[row.action]), plain(row.note or changes)
         )

@@ -1,4 +1,4 @@
-"""`manage.py lane <name>`, started by `manage.py worker`."""
+"""Command `manage.py lane <name>`, started by `manage.py worker`."""
 
 import sys
 from argparse import ArgumentParser
@@ -15,7 +15,10 @@ from apps.notifications.sending import sender  # noqa: F401  # loaded before the
 
 class Command(BaseCommand):
     requires_system_checks = []  # the supervisor has made them
-    help = "Works through one lane until SIGTERM. `manage.py worker` starts one for each lane; use that."
+    help = (
+        "Works through one lane until SIGTERM. `manage.py worker` starts one for each lane; use"
+        " that."
+    )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("lane", choices=[lane.value for lane in Lane])

@@ -1,4 +1,4 @@
-"""`manage.py list_followers --tag vip --search weber`."""
+"""Command `manage.py list_followers --tag vip --search weber`."""
 
 from argparse import ArgumentParser
 from typing import Any
@@ -10,6 +10,8 @@ from rich.table import Table
 from apps.followers.people import search, tagging
 from apps.lib.sql import keyset
 from apps.ops.terminal import console, plain
+
+_YES_OR_NO = {True: plain("yes", "green"), False: plain("no", "yellow")}
 
 
 class Command(BaseCommand):
@@ -49,11 +51,10 @@ class Command(BaseCommand):
         rows = keyset.page(found, size=options["limit"]).rows
         out = console(options)
         if not rows:
-            out.print(
-                "No followers match."
-                if options["search"] or tags
-                else "No followers yet: add_follower makes one."
-            )
+            if options["search"] or tags:
+                out.print("No followers match.")
+            else:
+                out.print("No followers yet: add_follower makes one.")
             return
         table = Table(box=box.SIMPLE_HEAD, header_style="bold")
         table.add_column("Name", overflow="fold")
@@ -68,7 +69,7 @@ class Command(BaseCommand):
                 plain("\n".join(filter(None, (follower.email, follower.phone)))),
                 plain(", ".join(tag.name for tag in follower.tags.all())),
                 plain(follower.language),
-                plain("yes", "green") if follower.subscribed else plain("no", "yellow"),
+                _YES_OR_NO[follower.subscribed],
             )
         out.print(table)
         out.print(f"{len(rows):,} of {keyset.count(found)}")

@@ -1,4 +1,4 @@
-"""`manage.py list_messages --status sent`."""
+"""Command `manage.py list_messages --status sent`."""
 
 from argparse import ArgumentParser
 from collections import Counter
@@ -40,11 +40,10 @@ class Command(BaseCommand):
         rows = keyset.page(found, size=options["limit"]).rows
         out = console(options)
         if not rows:
-            out.print(
-                "No messages match."
-                if options["status"]
-                else "No messages yet: create_message makes one."
-            )
+            if options["status"]:
+                out.print("No messages match.")
+            else:
+                out.print("No messages yet: create_message makes one.")
             return
         sent, all_ = _numbers(rows)
         table = Table(box=box.SIMPLE_HEAD, header_style="bold")
@@ -54,13 +53,16 @@ class Command(BaseCommand):
         table.add_column("Goes out", no_wrap=True)
         table.add_column("Sent", justify="right", no_wrap=True)
         for message in rows:
+            how_far = ""
+            if message.pk in all_:
+                how_far = f"{sent[message.pk]:,} of {all_[message.pk]:,}"
             table.add_row(
                 plain(f"…{message.uid.hex[-8:]}"),
                 plain(message.name),
                 plain(message.get_state_display(), _COLOURS.get(message.state, "")),
                 plain(_whom(message.audience)),
                 plain(moment(message.send_at)),
-                f"{sent[message.pk]:,} of {all_[message.pk]:,}" if message.pk in all_ else "",
+                how_far,
             )
         out.print(table)
         out.print(f"{len(rows):,} of {keyset.count(found)}")
@@ -70,15 +72,17 @@ def _whom(audience: dict[str, Any]) -> str:
     parts = [f"#{slug}" for slug in audience.get("tags", [])]
     for noun in ("segments", "followers"):
         if number := len(audience.get(noun, [])):
-            parts.append(f"{number} {noun}" if number > 1 else f"1 {noun[:-1]}")
+            if number == 1:
+                noun = noun[:-1]
+            parts.append(f"{number} {noun}")
     if audience.get("everyone"):
         return "everyone"
     return ", ".join(parts) or "nobody yet"
 
 
 def _numbers(messages: list[Campaign]) -> tuple[Counter[int], Counter[int]]:
-    """(sent, all) messages by campaign, from the tallies;
-    campaigns that never started are missing from `all`.
+    """Messages by campaign as (sent, all), from the tallies; campaigns that never started are
+    missing from `all`.
     """
     sent: Counter[int] = Counter()
     all_: Counter[int] = Counter()

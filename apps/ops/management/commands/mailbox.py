@@ -1,4 +1,4 @@
-"""`manage.py mailbox`."""
+"""Command `manage.py mailbox`."""
 
 import asyncio
 from argparse import ArgumentParser

@@ -1,4 +1,4 @@
-"""`manage.py recount <notification or campaign id>`."""
+"""Command `manage.py recount <notification or campaign id>`."""
 
 from typing import Any
 from uuid import UUID
@@ -11,7 +11,10 @@ from apps.notifications.models import Notification
 
 
 class Command(BaseCommand):
-    help = "Counts a notification's deliveries anew and sets its numbers right. Nothing should ever need it."
+    help = (
+        "Counts a notification's deliveries anew and sets its numbers right. Nothing should ever"
+        " need it."
+    )
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument(

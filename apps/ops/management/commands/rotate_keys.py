@@ -1,4 +1,4 @@
-"""`manage.py rotate_keys --dry-run`."""
+"""Command `manage.py rotate_keys --dry-run`."""
 
 from argparse import ArgumentParser
 from typing import Any
@@ -29,16 +29,18 @@ class Command(BaseCommand):
             if dry_run:
                 verb = "to rewrite"
             self.stdout.write(
-                f"{each.place}: {each.rewritten:,} {verb}, {each.fresh:,} with the first key already"
+                f"{each.place}: {each.rewritten:,} {verb}, {each.fresh:,} with the first key"
+                " already"
             )
         if closed := [f"{each.place}: {pk}" for each in found for pk in each.closed]:
             more = ""
             if len(closed) > SHOWN:
                 more = f" and {len(closed) - SHOWN:,} more"
             raise CommandError(
-                f"None of FIELD_KEYS opens {len(closed):,} of them; they were left as they are: "
-                f"{', '.join(closed[:SHOWN])}{more}. Put the key they were written with last in FIELD_KEYS "
-                "and run this again; or enter those secrets anew. Until then remove no key."
+                f"None of FIELD_KEYS opens {len(closed):,} of them; they were left as they are:"
+                f" {', '.join(closed[:SHOWN])}{more}. Put the key they were written with last in"
+                " FIELD_KEYS and run this again; or enter those secrets anew. Until then remove no"
+                " key."
             )
         if dry_run and any(each.rewritten for each in found):
             self.stdout.write("Nothing was written. Run it without --dry-run.")
@@ -47,7 +49,8 @@ class Command(BaseCommand):
                               "all programs, and run this again.")  # fmt: skip
         elif any(each.rewritten for each in found):
             self.stdout.write(
-                "Run it once more, in case a program still wrote with the old key. It says then what to do."
+                "Run it once more, in case a program still wrote with the old key. It says then"
+                " what to do."
             )
         else:
             self.stdout.write("All is written with the first key. Remove the others from FIELD_KEYS and restart all "

@@ -1,4 +1,4 @@
-"""`manage.py run`: the whole site on one machine for development; `make run` calls it."""
+"""Command `manage.py run`: the whole site on one machine for development; `make run` calls it."""
 
 import os
 import signal
@@ -32,19 +32,23 @@ DIED_AT_ONCE = (
 
 
 class Command(BaseCommand):
-    help = "Starts web, workers and the development mailbox, and makes the demo world once. Ctrl-C ends everything."
+    help = (
+        "Starts web, workers and the development mailbox, and makes the demo world once. Ctrl-C"
+        " ends everything."
+    )
 
     def handle(self, *args: Any, **options: Any) -> None:
         if settings.PRODUCTION:
             raise CommandError(
-                "`run` is for development. In production start the web server, `manage.py worker` and nothing else; "
-                "for development set CARILLON_MODE=development in .env."
+                "`run` is for development. In production start the web server, `manage.py worker`"
+                " and nothing else; for development set CARILLON_MODE=development in .env."
             )
         hurry = Hurry()
         last_port = Path(settings.VAR_DIR) / "mailbox-port"
-        mail_port = free_port(
-            int(last_port.read_text()) if last_port.exists() else settings.MAILBOX_PORT
-        )
+        first = settings.MAILBOX_PORT
+        if last_port.exists():
+            first = int(last_port.read_text())
+        mail_port = free_port(first)
         wanted = os.environ.get("PORT", "")
         if wanted and not wanted.isdecimal():
             raise CommandError(f"PORT={wanted!r} is not a number.")
@@ -80,7 +84,7 @@ class Command(BaseCommand):
         self.stdout.flush()
 
     def prepare(self) -> None:
-        """In programs of their own, because they must see the ports that were chosen just now."""
+        """Migrate, set up and fill the database in programs of their own, because they must see the ports that were chosen just now."""
         self.say("Preparing the database ...")
         self.manage("migrate", "--verbosity", "0")
         self.manage("setup_site", quiet=True)
@@ -159,7 +163,7 @@ def is_free(port: int) -> bool:
 
 
 def free_port(first: int) -> int:
-    """`first` or the next one up that nobody uses."""
+    """Port that nobody uses: `first` or the next one up."""
     for port in range(first, first + 100):
         if is_free(port):
             return port

@@ -1,4 +1,4 @@
-"""`manage.py send_message <id> --wait`."""
+"""Command `manage.py send_message <id> --wait`."""
 
 import time
 from argparse import ArgumentParser
@@ -25,7 +25,10 @@ OVER = (NotificationState.DONE, NotificationState.CANCELLED)
 
 
 class Command(BaseCommand):
-    help = "Send a message now. The workers do it; --wait shows how far they are and, at the end, the balance."
+    help = (
+        "Send a message now. The workers do it; --wait shows how far they are and, at the end, the"
+        " balance."
+    )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("message", help="the id, or the end of it, as list_messages shows it")
@@ -65,10 +68,15 @@ def _watch(run: Run, out: Console) -> None:
             notification.refresh_from_db()
             sheet = balance(notification)
             planned = notification.planned_at is not None
+            description = "Choosing recipients"
+            total = None
+            if planned:
+                description = notification.get_state_display()
+                total = sheet.total
             progress.update(
                 bar,
-                description=notification.get_state_display() if planned else "Choosing recipients",
-                total=sheet.total if planned else None,
+                description=description,
+                total=total,
                 completed=sheet.total - sheet.waiting,
             )
             if notification.state in OVER:

@@ -1,4 +1,4 @@
-"""`manage.py setup_site --admin ada --email ada@example.com`."""
+"""Command `manage.py setup_site --admin ada --email ada@example.com`."""
 
 import secrets
 from argparse import ArgumentParser
@@ -35,13 +35,10 @@ class Command(BaseCommand):
         out = console(options)
         made = set_up_site(by=by, now=now)
         for what, keys in (("message types", made.types), ("templates", made.templates)):
-            out.print(
-                plain(
-                    f"Added {len(keys)} {what}: {', '.join(keys)}."
-                    if keys
-                    else f"All {what} are there."
-                )
-            )
+            said = f"All {what} are there."
+            if keys:
+                said = f"Added {len(keys)} {what}: {', '.join(keys)}."
+            out.print(plain(said))
         if not options["admin"]:
             return
         if User.objects.filter(username=options["admin"]).exists():

@@ -1,4 +1,4 @@
-"""`manage.py tick`, started by `manage.py worker`."""
+"""Command `manage.py tick`, started by `manage.py worker`."""
 
 import datetime as dt
 from typing import Any
@@ -18,7 +18,10 @@ def still_alive(*, now: dt.datetime) -> None:
 
 class Command(BaseCommand):
     requires_system_checks = []  # the supervisor has made them
-    help = "Looks for due work in our tables and wakes the lanes (settings.SCHEDULES). Safe when several run."
+    help = (
+        "Looks for due work in our tables and wakes the lanes (settings.SCHEDULES). Safe when"
+        " several run."
+    )
 
     def handle(self, *args: Any, **options: Any) -> None:
         jobs = [

@@ -1,4 +1,4 @@
-"""`manage.py worker`."""
+"""Command `manage.py worker`."""
 
 from argparse import ArgumentParser
 from typing import Any
@@ -10,7 +10,10 @@ from apps.ops.supervision import Supervisor, Timings
 
 
 class Command(BaseCommand):
-    help = "Does all background work: one cluster for each lane, and the tick; replaces what hangs. Stops on SIGTERM."
+    help = (
+        "Does all background work: one cluster for each lane, and the tick; replaces what hangs."
+        " Stops on SIGTERM."
+    )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         default = Timings()
