@@ -103,6 +103,7 @@ urlpatterns = [
     path("notifications/<uuid:id>/cancel", notifications.CancelNotification.as_view()),
     path("notifications/<uuid:id>/retract", notifications.RetractNotification.as_view()),
     path("notifications/<uuid:id>/retry", notifications.RetryNotification.as_view()),
+    path("notifications/<uuid:id>/hold-ups", notifications.NotificationHoldUps.as_view()),
     path("notifications/<uuid:id>/deliveries", notifications.NotificationDeliveries.as_view()),
     path("events", events.Events.as_view()),
     path("events/bulk", events.BulkEvents.as_view()),
@@ -118,4 +119,5 @@ urlpatterns = [
     path("recurring/<uuid:id>/occurrences", recurring.Occurrences.as_view()),
     path("deliveries", deliveries.Deliveries.as_view()),
     path("deliveries/<uuid:id>", deliveries.OneDelivery.as_view()),
+    path("deliveries/<uuid:id>/timeline", deliveries.DeliveryTimeline.as_view()),
 ]

@@ -1,11 +1,9 @@
 """The channel pages: accounts, their health and limits, slowed domains, test messages."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
 from django.contrib import messages
-from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import path
@@ -14,29 +12,21 @@ from django.views.decorators.http import require_POST, require_safe
 
 from apps.accounts.actors import staff_actor
 from apps.accounts.permissions import Capability, requires
-from apps.channels.contract import BadSettings, Provider, Result
+from apps.channels.contract import BadSettings, Result
 from apps.channels.registry import UnknownProvider, provider, providers
 from apps.dashboard.administer.channel_forms import WHERE, AccountForm, DomainForm, TryForm
-from apps.followers.models import Address, Channel
+from apps.followers.models import Channel
 from apps.lib.crypto import Undecryptable
 from apps.lib.refusals import Refused
 from apps.notifications.accounts import edit as accounts_edit
 from apps.notifications.accounts import health as accounts_health
 from apps.notifications.accounts import routing
+from apps.notifications.accounts.hold_ups import health_of
 from apps.notifications.accounts.try_out import try_account
 from apps.notifications.limits import domains as limits_domains
 from apps.notifications.limits import grant
 from apps.notifications.messages import links
-from apps.notifications.models import (
-    DeliveryStatus,
-    DomainLimit,
-    Notification,
-    ProviderAccount,
-    SlowDomain,
-)
-from apps.notifications.reports.balance import Balance
-
-HEAD = 1000  # rows looked at
+from apps.notifications.models import DomainLimit, ProviderAccount, SlowDomain
 
 
 @requires(Capability.ADMINISTER)
@@ -67,101 +57,6 @@ def _list(request: HttpRequest, domain_form: DomainForm | None = None) -> HttpRe
     return render(
         request, "dashboard/administer/channels/list.html", {"channels": channels} | domains
     )
-
-
-def health_of(account: ProviderAccount, now: Any) -> str:
-    """One word for the badge: off, open, trying, paused, capped, failing, good or unknown."""
-    if not account.enabled:
-        return "off"
-    if account.tripped_at:
-        if accounts_health.state_of(account).word(now) == "open":
-            return "open"
-        return "trying"
-    if account.capped_until and account.capped_until > now:
-        return "capped"
-    if account.paused_until and account.paused_until > now:
-        return "paused"
-    if account.last_error_at and (
-        account.last_ok_at is None or account.last_error_at > account.last_ok_at
-    ):
-        return "failing"
-    if account.last_ok_at:
-        return "good"
-    return "unknown"
-
-
-def hold_ups(channels: Iterable[str], *, devices: QuerySet[Address] | None = None) -> list[str]:
-    """Why messages wait: one sentence for each of these channels that has no account in working
-    order just now.
-
-    `devices`: where pushes are to go; then also for each service that knows some of them and has no
-    account.
-    """
-    now = timezone.now()
-    sentences = []
-    for channel in channels:
-        label = Channel(channel).label
-        accounts = list(ProviderAccount.objects.filter(channel=channel, enabled=True))
-        health = {health_of(account, now) for account in accounts}
-        if not accounts:
-            sentences.append(
-                f"No account for {label} is switched on. An administrator switches one on under Channels."
-            )
-        elif health == {"capped"}:
-            again = min(account.capped_until for account in accounts)
-            sentences.append(
-                f"Today's volume of {label} is used up. It goes on at {_clock(again)}."
-            )
-        elif health <= {"paused", "failing", "open", "trying", "capped"}:
-            latest = max(accounts, key=lambda account: account.last_error_at or account.created_at)
-            said = latest.last_error.rstrip(".")
-            sentences.append(
-                f"{label} can't leave just now: {said}. Nothing is lost: it goes out by itself later."
-            )
-        for service in _unserved(channel, accounts) if accounts and devices is not None else ():
-            if devices.filter(channel=channel, via=service.via).exists():
-                sentences.append(
-                    f"No account for {service.label} is switched on: nothing goes to its devices, and what is for them "
-                    "waits until it expires. An administrator adds one under Channels."
-                )
-        for account in accounts if "good" in health else ():
-            if account.tripped_at:
-                sentences.append(
-                    f"{account.name} is out of use since {_clock(account.tripped_at)}: {account.trouble}. "
-                    f"{label} takes the next account."
-                )
-    return sentences
-
-
-def _unserved(channel: str, accounts: Iterable[ProviderAccount]) -> list[type[Provider]]:
-    """Those services of the channel whose addresses nobody else can write to,
-    and that have none of the accounts.
-    """
-    used = {account.provider for account in accounts}
-    return [
-        kind
-        for kind in providers()
-        if kind.channel == channel and kind.via and kind.key not in used
-    ]
-
-
-def hold_ups_of(notification: Notification, sheet: Balance) -> list[str]:
-    """The same for what waits of one notification."""
-    waiting = [channel for channel, part in sheet.by_channel.items() if part.waiting]
-    return hold_ups(waiting, devices=_next_devices(notification))
-
-
-def _next_devices(notification: Notification) -> QuerySet[Address]:
-    """The devices that are next.
-
-    What nobody can take stays at the head of the line, however long the line is.
-    """
-    line = notification.deliveries.filter(status=DeliveryStatus.PENDING, channel=Channel.PUSH)
-    return Address.objects.filter(deliveries__in=line.order_by("due_at", "id").values("pk")[:HEAD])
-
-
-def _clock(moment: Any) -> str:
-    return f"{timezone.localtime(moment):%H:%M on %d %B}"
 
 
 @dataclass(frozen=True, slots=True)

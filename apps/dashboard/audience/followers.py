@@ -19,8 +19,8 @@ from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.http import require_POST, require_safe
 
 from apps.accounts.actors import staff_actor
+from apps.accounts.history import history_of
 from apps.accounts.permissions import Capability, requires
-from apps.dashboard.operate.audit import history_of
 from apps.dashboard.shell import double_submit
 from apps.dashboard.shell.forms import JsonField, ZoneField, add_refusal, plain_helper
 from apps.dashboard.shell.paging import page_of
@@ -35,6 +35,7 @@ from apps.followers.people import contacts, further_addresses, search, tagging
 from apps.lib.refusals import Refused
 from apps.lib.sql import keyset
 from apps.notifications.messages.links import preferences_url
+from apps.notifications.reports.balance import explain
 
 LATEST = 50  # rows of each kind of history on a follower's page
 TAGS_OFFERED = 500  # in the filter
@@ -125,7 +126,7 @@ def detail(request: HttpRequest, uid: str) -> HttpResponse:
         "deliveries": follower.deliveries.select_related("notification__notification_type")[
             :LATEST
         ],
-        "history": history_of("follower", follower.uid, most=LATEST),
+        "history": history_of("follower", follower.uid, most=LATEST, explain=explain),
         "preferences_url": preferences_url(follower),
         "site_zone": settings.TIME_ZONE,
     }

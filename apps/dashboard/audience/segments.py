@@ -1,6 +1,5 @@
 """Segments: saved questions about followers, built row by row, with the answer beside them."""
 
-from dataclasses import dataclass
 from typing import Any
 
 from django import forms
@@ -15,8 +14,8 @@ from django.views.decorators.http import require_POST, require_safe
 from apps.accounts.actors import staff_actor
 from apps.accounts.permissions import Capability, may, requires
 from apps.campaigns.audience import language
-from apps.campaigns.audience.explain import why_match
 from apps.campaigns.audience.language import BadRules
+from apps.campaigns.audience.matches import matches_of
 from apps.campaigns.audience.segments import (
     SegmentInUse,
     SegmentNameTaken,
@@ -25,13 +24,11 @@ from apps.campaigns.audience.segments import (
     delete_segment,
     make_segment,
 )
-from apps.campaigns.audience.sql import rules_to_q
 from apps.campaigns.audience.words import sentence
 from apps.campaigns.models import Segment
 from apps.dashboard.shell.forms import JsonField, whole_number
-from apps.followers.models import Channel, Follower, NotificationType, Tag
+from apps.followers.models import Channel, NotificationType, Tag
 
-SHOWN = 20
 EXAMPLES = {
     "Tag": "vip",
     "Language": "en, pt-BR",
@@ -231,35 +228,6 @@ def _one_more(data: Any, prefix: str) -> Any:
     return data
 
 
-@dataclass(slots=True)
-class Matches:
-    """Who matches: how many, the first of them with the reasons, and the rules in words;
-    or what is wrong.
-    """
-
-    sentence: str = ""
-    count: int = 0
-    people: tuple[tuple[Follower, list[str]], ...] = ()
-    problem: str = ""
-
-
-def matches_of(data: Any) -> Matches:
-    now = timezone.now()
-    try:
-        group = language.parse(data)
-        language.check_names(group)
-    except BadRules as error:
-        return Matches(problem=str(error))
-    found = Follower.objects.filter(rules_to_q(data, now=now))
-    page = list(found.order_by("-pk").prefetch_related("addresses")[:SHOWN])
-    why = why_match([person.pk for person in page], group, now=now)
-    return Matches(
-        sentence=sentence(group),
-        count=found.order_by().count(),
-        people=tuple((person, why.get(person.pk, [])) for person in page),
-    )
-
-
 @requires(Capability.VIEW)
 @require_safe
 def index(request: HttpRequest) -> HttpResponse:
@@ -284,7 +252,7 @@ def page(request: HttpRequest, uid: str) -> HttpResponse:
         return render(
             request,
             "dashboard/audience/segments/view.html",
-            {"segment": segment, "matches": matches_of(segment.rules)},
+            {"segment": segment, "matches": matches_of(segment.rules, now=timezone.now())},
         )
     return _edit(request, segment)
 
@@ -308,9 +276,10 @@ def _edit(request: HttpRequest, segment: Segment | None) -> HttpResponse:
             return redirect("dashboard:segment", saved.uid)
         if looking:
             builder.form.errors.pop("name", None)  # it is not needed to look
-        matches = matches or (matches_of(made) if made else None)
+        if made:
+            matches = matches_of(made, now=timezone.now())
     elif segment is not None:
-        matches = matches_of(segment.rules)
+        matches = matches_of(segment.rules, now=timezone.now())
     values = {
         "segment": segment,
         "builder": builder,

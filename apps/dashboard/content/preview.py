@@ -29,8 +29,8 @@ from apps.content.channel_parts import CHANNEL_PARTS
 from apps.content.models import Version
 from apps.content.problems import RenderError
 from apps.dashboard.content.template_forms import language_name
-from apps.dashboard.shell.find_follower import find_some, name_of
 from apps.followers.models import Category, Channel, Follower, NotificationType
+from apps.followers.people.find_follower import find_some, name_of
 from apps.lib.crypto import Undecryptable
 from apps.lib.refusals import Refused
 from apps.notifications import preview

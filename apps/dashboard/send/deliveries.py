@@ -2,9 +2,6 @@
 and everything that happened on its way.
 """
 
-import datetime as dt
-from dataclasses import dataclass
-from typing import Any
 from uuid import UUID
 
 from django.contrib import messages
@@ -25,14 +22,13 @@ from apps.notifications import control, replay
 from apps.notifications.models import (
     DIGEST,
     Delivery,
-    DeliveryEvent,
     DeliveryStatus,
     Engagement,
     Notification,
     NotificationState,
-    ProviderAccount,
 )
 from apps.notifications.reports.balance import deliveries_behind, explain, narrow
+from apps.notifications.reports.trail import account_names, trail_of
 
 # A search that names more people than this is no search for a person; the page says so.
 MOST_PEOPLE = 200
@@ -43,132 +39,6 @@ STATUSES = [
     ("sent", "Sent or delivered"),
     *(choice for choice in DeliveryStatus.choices if choice[0] != DeliveryStatus.SENT),
 ]
-
-EVENT_TITLES = {
-    "waits": "Put off",
-    "deferred": "Not taken yet, tried again later",
-    "failed": "Refused",
-    "delivered": "The provider reported that it arrived",
-    "undelivered": "The provider reported that it could not deliver it",
-    "in_doubt": "Handed over perhaps: no answer came",
-    "crashed": "The sender died while preparing it",
-    "recovered": "Taken over from a sender that died",
-    "retried": "Sent back into the queue",
-    "settled": "Doubt settled: taken as sent",
-    "in_digest": "Gathered into a digest",
-}
-
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    """One point of the trail.
-
-    `tone` is a word `badge` knows, `digest` the public id of the delivery that has it.
-    """
-
-    at: dt.datetime | None
-    title: str
-    text: str = ""
-    tone: str = ""
-    digest: str = ""
-
-
-def trail(delivery: Delivery, events: list[DeliveryEvent], accounts: dict[int, str]) -> list[Step]:
-    """The whole way of one delivery, oldest first, in words."""
-    steps = [Step(delivery.created_at, "Planned", decision(delivery))]
-    for event in events:
-        said = str(event.detail.get("said", "")) or _by(event.detail) or _waits(event.detail)
-        if attempt := event.detail.get("attempt"):
-            said = f"Attempt {attempt}{_through(event.detail.get('account'), accounts)}. {said}"
-        title = EVENT_TITLES.get(event.kind, event.kind.replace("_", " ").capitalize())
-        steps.append(Step(event.at, title, said, event.kind, str(event.detail.get("digest", ""))))
-    match delivery.status:
-        case DeliveryStatus.PENDING:
-            steps.append(
-                Step(delivery.due_at, "Due", "It leaves as soon as its turn comes.", "pending")
-            )
-        case DeliveryStatus.HELD:
-            steps.append(
-                Step(delivery.due_at, "Goes out with others", "Unless it is alone then.", "held")
-            )
-        case DeliveryStatus.QUEUED:
-            steps.append(Step(None, "Being sent now", "", "queued"))
-        case DeliveryStatus.SENT | DeliveryStatus.DELIVERED:
-            through = _through(delivery.account_id, accounts)
-            said = ""
-            if delivery.attempts:
-                said = f"Handed over{through} at attempt {delivery.attempts}."
-            if delivery.provider_id:
-                said += f" The provider calls it {delivery.provider_id}."
-            steps.append(
-                Step(
-                    delivery.finished_at,
-                    delivery.get_status_display(),
-                    said.strip(),
-                    delivery.status,
-                )
-            )
-        case DeliveryStatus.CANCELLED:
-            steps.append(
-                Step(
-                    delivery.finished_at,
-                    "Cancelled",
-                    "The notification was cancelled before its turn.",
-                )
-            )
-        case DeliveryStatus.SKIPPED:
-            steps.append(
-                Step(delivery.finished_at, "Not sent", explain(delivery.reason), "skipped")
-            )
-        case DeliveryStatus.FAILED:
-            steps.append(
-                Step(delivery.finished_at, "Failed for good", explain(delivery.reason), "failed")
-            )
-        case DeliveryStatus.IN_DOUBT:
-            steps.append(
-                Step(
-                    delivery.finished_at,
-                    "Held for a person",
-                    "A person decides what happens.",
-                    "in_doubt",
-                )
-            )
-    return steps
-
-
-def decision(delivery: Delivery) -> str:
-    """Why it was allowed or not, in one sentence;
-    outcomes that replaced the reason later leave only the fact.
-    """
-    if delivery.status == DeliveryStatus.SKIPPED:
-        return f"Decided against: {explain(delivery.reason)}."
-    if (
-        delivery.status in (DeliveryStatus.FAILED, DeliveryStatus.IN_DOUBT)
-        or delivery.reason == "retried"
-    ):
-        return "Allowed to go."
-    if delivery.reason:
-        return f"Allowed: {explain(delivery.reason)}."
-    return "Allowed to go."
-
-
-def _by(detail: dict[str, Any]) -> str:
-    if detail.get("by"):
-        return f"By {detail['by']}."
-    return ""
-
-
-def _waits(detail: dict[str, Any]) -> str:
-    if "until" not in detail:
-        return ""
-    until = timezone.localtime(dt.datetime.fromisoformat(detail["until"]))
-    return f"Until {until:%-d %b %Y, %H:%M}: {explain(str(detail.get('reason', '')))}."
-
-
-def _through(account: int | None, accounts: dict[int, str]) -> str:
-    if account in accounts:
-        return f" through {accounts[account]}"
-    return ""
 
 
 @requires(Capability.VIEW)
@@ -234,12 +104,11 @@ def _notification(uid: str) -> Notification | None:
 def detail(request: HttpRequest, uid: UUID) -> HttpResponse:
     delivery = _delivery(uid)
     events = list(delivery.events.all())
-    named = {delivery.account_id, *(event.detail.get("account") for event in events)} - {None}
-    accounts = dict(ProviderAccount.objects.filter(pk__in=named).values_list("pk", "name"))
+    accounts = account_names(delivery, events)
     context = {
         "delivery": delivery,
         "explained": explain(delivery.reason) if delivery.reason else "",
-        "steps": trail(delivery, events, accounts),
+        "steps": trail_of(delivery, events, accounts),
         "account": accounts.get(delivery.account_id),
         "engagements": _engagements(delivery),
         "latest": LATEST,

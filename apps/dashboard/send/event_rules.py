@@ -21,7 +21,6 @@ from apps.campaigns.events import rules as events_rules
 from apps.campaigns.events.rules import RuleValues
 from apps.campaigns.models import Event, EventRule, RuleTarget, Segment
 from apps.content.models import Template
-from apps.dashboard.shell.find_follower import find_one
 from apps.dashboard.shell.forms import (
     JsonField,
     WhatIsSent,
@@ -30,8 +29,8 @@ from apps.dashboard.shell.forms import (
     whole_number,
 )
 from apps.followers.models import Follower
-from apps.lib.refusals import Refused
 
+ba
 UNITS = {"seconds": 1, "minutes": 60, "hours": 3600, "days": 86400}
 
 

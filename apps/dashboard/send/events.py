@@ -10,8 +10,8 @@ from django.views.decorators.http import require_safe
 
 from apps.accounts.permissions import Capability, requires
 from apps.campaigns.models import Event
-from apps.dashboard.shell.find_follower import find_one
 from apps.dashboard.shell.paging import page_of
+from apps.followers.people.find_follower import find_one
 
 ROWS = Event.objects.select_related("follower").prefetch_related("follower__addresses")
 

@@ -16,13 +16,13 @@ from django.views.decorators.http import require_POST, require_safe
 from apps.accounts.actors import staff_actor
 from apps.accounts.permissions import Capability, may, requires
 from apps.campaigns.models import Campaign
-from apps.dashboard.administer.channels import hold_ups_of
 from apps.dashboard.shell.balance_sheet import lines_of
 from apps.dashboard.shell.paging import page_of
 from apps.followers.models import Channel, NotificationType
 from apps.inbox.removal import removed_of
 from apps.lib.refusals import WrongState
 from apps.notifications import control, replay
+from apps.notifications.accounts.hold_ups import HoldUp, hold_ups_of
 from apps.notifications.models import Notification, NotificationState
 from apps.notifications.reports.balance import balance
 
@@ -55,6 +55,9 @@ def detail(request: HttpRequest, uid: UUID) -> HttpResponse:
     sheet = balance(notification)
     live = notification.state in control.LIVE
     campaign = _campaign(notification)
+    held_up: list[HoldUp] = []
+    if live:
+        held_up = hold_ups_of(notification, sheet.waiting_channels, now=timezone.now())
     context = {
         "notification": notification,
         "sheet": sheet,
@@ -68,7 +71,7 @@ def detail(request: HttpRequest, uid: UUID) -> HttpResponse:
         "may_pause": notification.state in (NotificationState.PLANNING, NotificationState.SENDING),
         "may_resume": notification.state == NotificationState.PAUSED,
         "live": live,
-        "hold_ups": hold_ups_of(notification, sheet) if live else [],
+        "hold_ups": held_up,
         "may_retry": notification.state != NotificationState.CANCELLED,
     }
     template = "detail"

@@ -21,15 +21,7 @@ from apps.lib.refusals import WrongState
 from apps.notifications import replay
 from apps.notifications.models import DeliveryStatus, Notification, Replay
 from apps.notifications.reports.balance import explain
-from apps.notifications.reports.undelivered import STATUSES, Group, groups
-
-ADVICE = {
-    "in_doubt": "The answer was lost after the message had left. Sent again, some may arrive twice.",
-    "refused_recipient": "The receiving servers said that these addresses don't exist. Sending again rarely helps.",
-    "refused_content": "Put right what the messages say is wrong, then send them again.",
-    "gave_up": "The receiving servers put these off until the time was over.",
-    "quarantined": "Making these messages killed their sender three times. Look at their data first.",
-}
+from apps.notifications.reports.undelivered import STATUSES, Group, advice_for, groups
 
 
 @requires(Capability.VIEW)
@@ -50,7 +42,7 @@ def index(request: HttpRequest) -> HttpResponse:
                 "status": stands,
                 "label": DeliveryStatus(stands).label,
                 "why": explain(reason),
-                "advice": ADVICE.get(reason, ""),
+                "advice": advice_for(reason),
                 "reason": reason,
                 "count": sum(line["group"].count for line in lines),
                 "lines": lines,

@@ -12,9 +12,9 @@ from django.views.decorators.http import require_safe
 
 from apps.accounts.permissions import Capability, requires
 from apps.analytics import reports
-from apps.dashboard.administer.channels import hold_ups
 from apps.followers.devices.webhook_calls import stopped_since
 from apps.followers.models import Channel
+from apps.notifications.accounts.hold_ups import hold_ups
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,12 +75,12 @@ def live(request: HttpRequest) -> HttpResponse:
 
 def _now() -> dict[str, Any]:
     waiting = reports.waiting()
-    held = hold_ups(channel for channel in Channel if channel.label in waiting)
+    channels = [channel for channel in Channel if channel.label in waiting]
     return {
         "sending": reports.sending(),
         "waiting": waiting,
         "waiting_total": sum(waiting.values()),
-        "hold_ups": held,
+        "hold_ups": hold_ups(channels, now=timezone.now()),
     }
 
 

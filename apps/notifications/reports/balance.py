@@ -100,6 +100,11 @@ class Balance:
             parts.setdefault(channel, Balance()).rows[channel, status, reason] += count
         return parts
 
+    @property
+    def waiting_channels(self) -> list[str]:
+        """The channels on which something waits."""
+        return [channel for channel, part in self.by_channel.items() if part.waiting]
+
     def as_dict(self) -> dict[str, object]:
         return {
             "total": self.total,

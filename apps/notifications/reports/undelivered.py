@@ -10,6 +10,17 @@ from apps.notifications.control import CAMPAIGN
 from apps.notifications.models import DeliveryStatus, Notification, NotificationState, Tally
 
 STATUSES = (DeliveryStatus.IN_DOUBT, DeliveryStatus.FAILED)
+_ADVICE = {
+    "in_doubt": "The answer was lost after the message had left. Sent again, some may arrive twice.",
+    "refused_recipient": (
+        "The receiving servers said that these addresses don't exist. Sending again rarely helps."
+    ),
+    "refused_content": "Put right what the messages say is wrong, then send them again.",
+    "gave_up": "The receiving servers put these off until the time was over.",
+    "quarantined": (
+        "Making these messages killed their sender three times. Look at their data first."
+    ),
+}
 MOST = 200  # campaigns' notifications with something undelivered, the newest ones
 
 
@@ -29,6 +40,11 @@ class Group:
     @property
     def may_go_again(self) -> bool:
         return self.notification is None or self.notification.state != NotificationState.CANCELLED
+
+
+def advice_for(reason: str) -> str:
+    """What to do about deliveries that ended for this reason; "" where there is nothing to say."""
+    return _ADVICE.get(reason, "")
 
 
 def groups(*, status: str = "", kind: str = "") -> list[Group]:

@@ -210,3 +210,44 @@ def test_a_thousand_known_people_take_a_few_queries(api, django_assert_max_num_q
     with django_assert_max_num_queries(60):
         assert tell(api, *({"external_id": each.external_id} for each in people)).status_code == 202
     assert Delivery.objects.count() == 60
+
+
+def test_a_notification_says_why_its_messages_wait(api, anna) -> None:
+    sent = tell(api, {"id": str(anna.uid)}, channels=["email"]).json()["id"]
+    answer = api.get(f"/api/v1/notifications/{sent}/hold-ups")
+    assert answer.status_code == 200
+    assert answer.json() == {
+        "hold_ups": [
+            {
+                "kind": "no_account",
+                "channel": "email",
+                "account": "",
+                "service": "",
+                "said": "",
+                "since": None,
+                "until": None,
+                "explanation": "No account for Email is switched on. "
+                "An administrator switches one on under Channels.",
+            }
+        ]
+    }
+    api.post(f"/api/v1/notifications/{sent}/cancel")
+    assert api.get(f"/api/v1/notifications/{sent}/hold-ups").json() == {"hold_ups": []}
+    assert api.get(f"/api/v1/notifications/{STRANGER}/hold-ups").status_code == 404
+
+
+def test_a_delivery_tells_its_way_and_why_it_waits(api, anna) -> None:
+    sent = tell(api, {"id": str(anna.uid)}, channels=["email"]).json()["id"]
+    delivery = Delivery.objects.get(notification__uid=sent)
+    told = api.get(f"/api/v1/deliveries/{delivery.uid}/timeline").json()
+    assert [(step["kind"], step["title"]) for step in told["steps"]] == [
+        ("allowed", "Planned"),
+        ("pending", "Due"),
+    ]
+    assert told["steps"][1]["text"] == "It leaves as soon as its turn comes."
+    assert [each["kind"] for each in told["hold_ups"]] == ["no_account"]
+    api.post(f"/api/v1/notifications/{sent}/cancel")
+    told = api.get(f"/api/v1/deliveries/{delivery.uid}/timeline").json()
+    assert told["steps"][-1]["text"] == "The notification was cancelled before its turn."
+    assert told["hold_ups"] == []
+    assert api.get(f"/api/v1/deliveries/{STRANGER}/timeline").status_code == 404

@@ -8,9 +8,10 @@ from django.urls import reverse
 from django.utils import timezone
 
 from apps.accounts.actors import of_user
+from apps.accounts.history import Difference, differences
 from apps.accounts.models import AuditEntry
-from apps.dashboard.operate.audit import Difference, differences
 from apps.followers.people.contacts import change_follower
+from apps.notifications.reports.balance import explain
 from tests.dashboard.pages import as_role, page_of
 
 
@@ -114,4 +115,4 @@ def test_pages_follow_each_other_with_few_queries(
     ],
 )
 def test_differences_are_told_line_by_line(data: dict[str, Any], lines: list[Difference]) -> None:
-    assert differences(data) == lines
+    assert differences(data, explain=explain) == lines

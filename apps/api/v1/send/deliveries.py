@@ -10,8 +10,10 @@ from rest_framework.response import Response
 from apps.accounts.permissions import Scope
 from apps.api.endpoint import Endpoint, Strict, described, one
 from apps.followers.models import Channel
+from apps.notifications.accounts.hold_ups import HoldUp, HoldUpKind, hold_ups_of_delivery
 from apps.notifications.models import Delivery, DeliveryStatus
 from apps.notifications.reports.balance import Balance, explain
+from apps.notifications.reports.trail import Step, account_names, trail_of
 
 DELIVERIES = Delivery.objects.select_related("notification", "follower", "address")
 
@@ -52,6 +54,43 @@ class EventOut(serializers.Serializer[Any]):
 
 class DeliveryDetail(DeliveryOut):
     events = EventOut(many=True)
+
+
+class HoldUpOut(serializers.Serializer[HoldUp]):
+    kind = serializers.ChoiceField([(kind.value, kind.value) for kind in HoldUpKind])
+    channel = serializers.ChoiceField(Channel.choices)
+    account = serializers.CharField(
+        source="account.name", default="", help_text="The provider account that is in trouble."
+    )
+    service = serializers.CharField(help_text="The push service that has no account.")
+    said = serializers.CharField(help_text="What is wrong, as the provider said it.")
+    since = serializers.DateTimeField(allow_null=True)
+    until = serializers.DateTimeField(allow_null=True, help_text="When it goes on, if known.")
+    explanation = serializers.CharField(source="sentence", help_text="All of this in words.")
+
+
+class HoldUpsOut(serializers.Serializer[Any]):
+    hold_ups = HoldUpOut(many=True, help_text="Empty: nothing but its turn is waited for.")
+
+
+class StepOut(serializers.Serializer[Step]):
+    kind = serializers.CharField(
+        help_text="`allowed` or `decided_against`, then what happened, at last the status."
+    )
+    at = serializers.DateTimeField(allow_null=True, help_text="null: at this moment.")
+    reason = serializers.CharField()
+    attempt = serializers.IntegerField(help_text="0: none.")
+    account = serializers.CharField(help_text="The provider account that was used.")
+    said = serializers.CharField(help_text="What the provider or the sender said.")
+    by = serializers.CharField(help_text="The person who did it.")
+    until = serializers.DateTimeField(allow_null=True, help_text="When it is asked again.")
+    digest = serializers.CharField(help_text="The delivery of the digest that carries it.")
+    title = serializers.CharField(help_text="What happened, in words.")
+    text = serializers.CharField(help_text="The details in words.")
+
+
+class TimelineOut(HoldUpsOut):
+    steps = StepOut(many=True, help_text="Oldest first; the last says where it stands.")
 
 
 class BehindQuery(Strict):
@@ -132,3 +171,25 @@ class OneDelivery(Endpoint):
     )
     def get(self, request: Request, id: uuid.UUID) -> Response:
         return Response(DeliveryDetail(one(DELIVERIES.prefetch_related("events"), uid=id)).data)
+
+
+class DeliveryTimeline(Endpoint):
+    """One delivery's way, and why it waits."""
+
+    scopes = {"GET": Scope.NOTIFICATIONS_READ}
+
+    @described(
+        "Deliveries",
+        "deliveries_timeline",
+        "Get a delivery's timeline",
+        answer=TimelineOut,
+        refuses=(404,),
+        details="Each step from its planning to where it stands, as values and in words; and what "
+        "keeps it from leaving just now, beside its own time.",
+    )
+    def get(self, request: Request, id: uuid.UUID) -> Response:
+        delivery = one(DELIVERIES, uid=id)
+        events = list(delivery.events.all())
+        steps = trail_of(delivery, events, account_names(delivery, events))
+        hold_ups = hold_ups_of_delivery(delivery, now=self.now)
+        return Response(TimelineOut({"steps": steps, "hold_ups": hold_ups}).data)

@@ -20,6 +20,7 @@ from apps.api.v1.send.deliveries import (
     BehindQuery,
     DeliveryOut,
     EngagementOut,
+    HoldUpsOut,
     RetriedOut,
 )
 from apps.campaigns.audience.audience import Audience, BadAudience
@@ -30,6 +31,7 @@ from apps.inbox.removal import removed_of
 from apps.lib.refusals import WrongState
 from apps.lib.sql.compiled_query import Kept
 from apps.notifications import control, replay
+from apps.notifications.accounts.hold_ups import HoldUp, hold_ups_of
 from apps.notifications.engagement.counts import engagement
 from apps.notifications.models import LANES, Notification, NotificationState
 from apps.notifications.notify import Priority, notify
@@ -350,6 +352,29 @@ class RetryNotification(Endpoint):
     def post(self, request: Request, id: uuid.UUID) -> Response:
         number = replay.retry_failed(notification=_steered(id), by=self.by, now=self.now)
         return Response({"retried": number})
+
+
+class NotificationHoldUps(Endpoint):
+    """Why messages of one notification wait."""
+
+    scopes = {"GET": Scope.NOTIFICATIONS_READ}
+
+    @described(
+        "Notifications",
+        "notifications_hold_ups",
+        "Say why a notification's messages wait",
+        answer=HoldUpsOut,
+        refuses=(404,),
+        details="For each channel on which messages of it wait: no account, a used-up day, trouble "
+        "with the provider, as values and in words. Empty when it is over.",
+    )
+    def get(self, request: Request, id: uuid.UUID) -> Response:
+        notification = one(ROWS, uid=id)
+        found: list[HoldUp] = []
+        if notification.state in control.LIVE:
+            waiting = balance(notification).waiting_channels
+            found = hold_ups_of(notification, waiting, now=self.now)
+        return Response(HoldUpsOut({"hold_ups": found}).data)
 
 
 class NotificationDeliveries(Endpoint):

@@ -28,7 +28,6 @@ from apps.campaigns.models import Campaign, CampaignState
 from apps.campaigns.readiness import current_version
 from apps.campaigns.review import review
 from apps.content import lint
-from apps.dashboard.administer.channels import hold_ups
 from apps.dashboard.send.campaigns.forms import (
     AudienceForm,
     ContentForms,
@@ -41,6 +40,7 @@ from apps.dashboard.shell.forms import add_refusal, whole_number, zone_names
 from apps.followers.models import Address, AddressState, NotificationType
 from apps.lib import wallclock
 from apps.lib.refusals import Refused
+from apps.notifications.accounts.hold_ups import hold_ups
 
 STEPS = (
     ("content", "Content"),
@@ -197,16 +197,14 @@ def last_look(request: HttpRequest, uid: UUID) -> HttpResponse:
             moment = planned_moment(campaign.wall, campaign.send_at_zone, now=now)
         except BadCampaign as error:
             time_problem = str(error)
+    channels = [each.channel for each in result.channels if each.will_get]
     values = {
         "review": result,
         "problems": problems,
         "moment": moment,
         "time_problem": time_problem,
         "version": version,
-        "hold_ups": hold_ups(
-            (each.channel for each in result.channels if each.will_get),
-            devices=_devices(result.audience, now),
-        ),
+        "hold_ups": hold_ups(channels, devices=_devices(result.audience, now), now=now),
     }
     return _step(request, campaign, "review", values)
 

@@ -13,10 +13,10 @@ from apps.campaigns import pacing
 from apps.campaigns.models import Campaign, Segment
 from apps.content.models import Template, Version
 from apps.dashboard.content.template_forms import Editor, shown, typed
-from apps.dashboard.shell.find_follower import find_one, name_of
 from apps.dashboard.shell.forms import ZoneField, channel_choices
 from apps.followers.addresses import BadAddress, normalise
 from apps.followers.models import Channel, Follower, NotificationType, Tag
+from apps.followers.people.find_follower import find_one, name_of
 from apps.lib import wallclock
 
 INCLUDES = ("tags", "segments", "followers")

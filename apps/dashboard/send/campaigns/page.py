@@ -16,6 +16,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 
 from apps.accounts.actors import staff_actor
+from apps.accounts.history import history_of
 from apps.accounts.permissions import Capability, may, requires
 from apps.campaigns import compose, lifecycle
 from apps.campaigns.audience.audience import Audience, BadAudience
@@ -23,16 +24,15 @@ from apps.campaigns.compose import BadCampaign
 from apps.campaigns.lifecycle import CampaignNotReady
 from apps.campaigns.models import Campaign, CampaignState, Run
 from apps.campaigns.readiness import current_version
-from apps.dashboard.administer.channels import hold_ups_of
-from apps.dashboard.operate.audit import history_of
 from apps.dashboard.shell.balance_sheet import lines_of
 from apps.dashboard.shell.paging import page_of
 from apps.followers.models import Channel
 from apps.lib.refusals import WrongState
+from apps.notifications.accounts.hold_ups import HoldUp, hold_ups_of
 from apps.notifications.digests.flush import held_until
 from apps.notifications.engagement.counts import engagement
 from apps.notifications.models import DeliveryStatus, Tally
-from apps.notifications.reports.balance import balance
+from apps.notifications.reports.balance import balance, explain
 
 DONE = {DeliveryStatus.SENT, DeliveryStatus.DELIVERED}
 LIVE = (CampaignState.SENDING, CampaignState.PAUSED)
@@ -93,8 +93,8 @@ def detail(request: HttpRequest, uid: UUID) -> HttpResponse:
     values = {"campaign": campaign, **_progress(campaign)}
     if request.headers.get("HX-Request"):
         return render(request, "dashboard/send/campaigns/_progress.html", values)
-    values |= {"history": history_of("campaign", uid, most=30)}
     values |= {
+        "history": history_of("campaign", uid, most=30, explain=explain),
         "audience": Audience.stored(campaign.audience).words(),
         "version": current_version(campaign),
     }
@@ -111,6 +111,12 @@ def _progress(campaign: Campaign) -> dict[str, Any]:
     if Channel.EMAIL in sheet.by_channel:
         mailed = sheet.by_channel[Channel.EMAIL].sent
     settled = sheet.total - sheet.waiting
+    held_up: list[HoldUp] = []
+    until = None
+    if campaign.state == CampaignState.SENDING:
+        held_up = hold_ups_of(run.notification, sheet.waiting_channels, now=timezone.now())
+        if sheet.held:
+            until = held_until(run.notification)
     return {
         "run": run,
         "notification": run.notification,
@@ -123,12 +129,8 @@ def _progress(campaign: Campaign) -> dict[str, Any]:
         "settled": settled,
         "failed": sum(sheet.failed.values()),
         "skipped": sum(sheet.skipped.values()),
-        "hold_ups": hold_ups_of(run.notification, sheet)
-        if campaign.state == CampaignState.SENDING
-        else [],
-        "held_until": held_until(run.notification)
-        if sheet.held and campaign.state == CampaignState.SENDING
-        else None,
+        "hold_ups": held_up,
+        "held_until": until,
     }
 
 

@@ -25,8 +25,8 @@ from apps.content.problems import RenderError
 from apps.dashboard.content.preview import MAIL_POLICY, try_out
 from apps.dashboard.content.template_forms import language_name
 from apps.dashboard.send.campaigns.forms import ContentForms
-from apps.dashboard.shell.find_follower import find_some
 from apps.followers.models import Channel
+from apps.followers.people.find_follower import find_some
 from apps.notifications import preview as notifications_preview
 
 

@@ -1,0 +1,109 @@
+"""What the audit log tells of a subject: each entry as a sentence, with before and after put side
+by side.
+"""
+
+import json
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from apps.accounts.models import AuditEntry
+
+Explain = Callable[[str], str]
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """One line of what a fact carries; `before` is None where only a plain value is known."""
+
+    name: str
+    before: str | None
+    after: str
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """An entry with what it means."""
+
+    entry: AuditEntry
+    sentence: str
+    lines: list[Difference]
+
+
+def tell(entries: Iterable[AuditEntry], *, explain: Explain) -> list[Told]:
+    """The entries in words, in their order.
+
+    `explain` says what a reason's code means; the apps that give reasons know.
+    """
+    return [
+        Told(entry, sentence(entry), differences(entry.data, explain=explain)) for entry in entries
+    ]
+
+
+def history_of(subject_type: str, uid: UUID, *, most: int, explain: Explain) -> list[Told]:
+    """What happened to one subject, newest first."""
+    entries = AuditEntry.objects.filter(subject_type=subject_type, subject_id=str(uid))
+    return tell(entries[:most], explain=explain)
+
+
+def sentence(entry: AuditEntry) -> str:
+    """`follower.unsubscribed` as "Follower unsubscribed"."""
+    return entry.kind.replace(".", " ").replace("_", " ").capitalize()
+
+
+def differences(data: dict[str, Any], *, explain: Explain) -> list[Difference]:
+    """A fact's data, line by line: {"before": {…}, "after": {…}} by key, all else plain.
+
+    Nothing before at all means that it was made just then: there is no change to show.
+    """
+    rest = dict(data)
+    before = rest.pop("before", {})
+    after = rest.pop("after", {})
+    if isinstance(before, dict) and isinstance(after, dict):
+        lines = _changes(before, after)
+    else:
+        lines = [Difference("Value", readable(before), readable(after))]
+    for name, value in rest.items():
+        if name == "reason" and isinstance(value, str) and value:
+            words = explain(value)
+        else:
+            words = readable(value)
+        lines.append(Difference(_label(name), None, words))
+    return lines
+
+
+def _changes(before: dict[str, Any], after: dict[str, Any]) -> list[Difference]:
+    lines = []
+    for name in sorted(before.keys() | after.keys()):
+        old = before.get(name)
+        new = after.get(name)
+        if old == new:
+            continue
+        was = None
+        if before:
+            was = readable(old)
+        lines.append(Difference(_label(name), was, readable(new)))
+    return lines
+
+
+def readable(value: Any) -> str:
+    """A stored value as a person reads it."""
+    if value in (None, "", [], {}):
+        return "nothing"
+    match value:
+        case bool():
+            if value:
+                return "yes"
+            return "no"
+        case str():
+            return value
+        case list() if all(isinstance(each, str | int | float) for each in value):
+            return ", ".join(str(each) for each in value)
+    if isinstance(value, list | dict):
+        return json.dumps(value, ensure_ascii=False, indent=1)
+    return str(value)
+
+
+def _label(name: str) -> str:
+    return str(name).replace("_", " ").capitalize()

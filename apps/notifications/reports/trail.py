@@ -1,0 +1,194 @@
+"""The way of one delivery, from its planning to where it stands: steps as values, and each in
+words.
+"""
+
+import datetime as dt
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from django.utils import timezone
+
+from apps.notifications.models import Delivery, DeliveryEvent, DeliveryStatus, ProviderAccount
+from apps.notifications.reports.balance import explain
+
+# The first step's kinds; then come those of DeliveryEvent, and at last the delivery's status.
+ALLOWED = "allowed"
+DECIDED_AGAINST = "decided_against"
+
+_HAPPENED = {
+    ALLOWED: "Planned",
+    DECIDED_AGAINST: "Planned",
+    "waits": "Put off",
+    "deferred": "Not taken yet, tried again later",
+    "failed": "Refused",
+    "delivered": "The provider reported that it arrived",
+    "undelivered": "The provider reported that it could not deliver it",
+    "in_doubt": "Handed over perhaps: no answer came",
+    "crashed": "The sender died while preparing it",
+    "recovered": "Taken over from a sender that died",
+    "retried": "Sent back into the queue",
+    "settled": "Doubt settled: taken as sent",
+    "in_digest": "Gathered into a digest",
+}
+_STANDS: dict[str, str] = {
+    DeliveryStatus.PENDING: "Due",
+    DeliveryStatus.HELD: "Goes out with others",
+    DeliveryStatus.QUEUED: "Being sent now",
+    DeliveryStatus.SENT: "Sent",
+    DeliveryStatus.DELIVERED: "Delivered",
+    DeliveryStatus.CANCELLED: "Cancelled",
+    DeliveryStatus.SKIPPED: "Not sent",
+    DeliveryStatus.FAILED: "Failed for good",
+    DeliveryStatus.IN_DOUBT: "Held for a person",
+}
+_STANDS_BECAUSE: dict[str, str] = {
+    DeliveryStatus.PENDING: "It leaves as soon as its turn comes.",
+    DeliveryStatus.HELD: "Unless it is alone then.",
+    DeliveryStatus.CANCELLED: "The notification was cancelled before its turn.",
+    DeliveryStatus.IN_DOUBT: "A person decides what happens.",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One point on a delivery's way.
+
+    `kind`: ALLOWED or DECIDED_AGAINST, an event's kind, or the delivery's status if `is_last`.
+    `at`: None while it is being sent. `account`: an account's name. `said`: by the provider or
+    the sender. `by`: the person. `until`: when it is asked again. `digest`: the public id of the
+    delivery that carries it.
+    """
+
+    kind: str
+    at: dt.datetime | None
+    is_last: bool = False
+    reason: str = ""
+    attempt: int = 0
+    account: str = ""
+    said: str = ""
+    by: str = ""
+    until: dt.datetime | None = None
+    provider_id: str = ""
+    digest: str = ""
+
+    @property
+    def title(self) -> str:
+        """What happened, in a few words."""
+        if self.is_last:
+            return _STANDS[self.kind]
+        return _HAPPENED.get(self.kind, self.kind.replace("_", " ").capitalize())
+
+    @property
+    def text(self) -> str:
+        """The details in sentences; empty where the title says all. Times are local ones."""
+        if self.is_last:
+            return _where_it_stands(self)
+        if self.kind == DECIDED_AGAINST:
+            return f"Decided against: {explain(self.reason)}."
+        if self.kind == ALLOWED:
+            if self.reason:
+                return f"Allowed: {explain(self.reason)}."
+            return "Allowed to go."
+        return _what_happened(self)
+
+
+def trail_of(
+    delivery: Delivery, events: Iterable[DeliveryEvent], accounts: dict[int, str]
+) -> list[Step]:
+    """The delivery's whole way, oldest step first.
+
+    `events`: the delivery's own. `accounts`: names by primary key, as `account_names` finds them.
+    """
+    steps = [_decision(delivery)]
+    steps += [_of_event(event, accounts) for event in events]
+    steps.append(_standing(delivery, accounts))
+    return steps
+
+
+def account_names(delivery: Delivery, events: Iterable[DeliveryEvent]) -> dict[int, str]:
+    """Names, by primary key, of the accounts that the delivery and its events tell of."""
+    told = {event.detail.get("account") for event in events}
+    wanted = {delivery.account_id, *told} - {None}
+    return dict(ProviderAccount.objects.filter(pk__in=wanted).values_list("pk", "name"))
+
+
+def _decision(delivery: Delivery) -> Step:
+    """Whether it was allowed, and why; an outcome that replaced the reason leaves only the fact."""
+    planned = delivery.created_at
+    if delivery.status == DeliveryStatus.SKIPPED:
+        return Step(DECIDED_AGAINST, planned, reason=delivery.reason)
+    if delivery.status in (DeliveryStatus.FAILED, DeliveryStatus.IN_DOUBT):
+        return Step(ALLOWED, planned)
+    if delivery.reason == "retried":
+        return Step(ALLOWED, planned)
+    return Step(ALLOWED, planned, reason=delivery.reason)
+
+
+def _of_event(event: DeliveryEvent, accounts: dict[int, str]) -> Step:
+    detail = event.detail
+    until = None
+    if "until" in detail:
+        until = dt.datetime.fromisoformat(detail["until"])
+    return Step(
+        event.kind,
+        event.at,
+        reason=str(detail.get("reason", "")),
+        attempt=detail.get("attempt") or 0,
+        account=accounts.get(detail.get("account"), ""),
+        said=str(detail.get("said", "")),
+        by=str(detail.get("by", "")),
+        until=until,
+        digest=str(detail.get("digest", "")),
+    )
+
+
+def _standing(delivery: Delivery, accounts: dict[int, str]) -> Step:
+    """Where the delivery is now."""
+    match delivery.status:
+        case DeliveryStatus.PENDING | DeliveryStatus.HELD:
+            at = delivery.due_at
+        case DeliveryStatus.QUEUED:
+            at = None
+        case _:
+            at = delivery.finished_at
+    return Step(
+        delivery.status,
+        at,
+        is_last=True,
+        reason=delivery.reason,
+        attempt=delivery.attempts,
+        account=accounts.get(delivery.account_id, ""),
+        provider_id=delivery.provider_id,
+    )
+
+
+def _what_happened(step: Step) -> str:
+    text = step.said
+    if not text and step.by:
+        text = f"By {step.by}."
+    if not text and step.until:
+        until = timezone.localtime(step.until)
+        text = f"Until {until:%-d %b %Y, %H:%M}: {explain(step.reason)}."
+    if step.attempt:
+        return f"Attempt {step.attempt}{_through(step)}. {text}"
+    return text
+
+
+def _where_it_stands(step: Step) -> str:
+    match step.kind:
+        case DeliveryStatus.SENT | DeliveryStatus.DELIVERED:
+            sentences = []
+            if step.attempt:
+                sentences.append(f"Handed over{_through(step)} at attempt {step.attempt}.")
+            if step.provider_id:
+                sentences.append(f"The provider calls it {step.provider_id}.")
+            return " ".join(sentences)
+        case DeliveryStatus.SKIPPED | DeliveryStatus.FAILED:
+            return explain(step.reason)
+    return _STANDS_BECAUSE.get(step.kind, "")
+
+
+def _through(step: Step) -> str:
+    if step.account:
+        return f" through {step.account}"
+    return ""
