@@ -29,8 +29,9 @@ from apps.dashboard.shell.forms import (
     whole_number,
 )
 from apps.followers.models import Follower
+from apps.followers.people.find_follower import find_one
+from apps.lib.refusals import Refused
 
-ba
 UNITS = {"seconds": 1, "minutes": 60, "hours": 3600, "days": 86400}
 
 

@@ -211,7 +211,7 @@ def hold_ups_of_delivery(delivery: Delivery, *, now: dt.datetime) -> list[HoldUp
     """Why one delivery can't leave; nothing for one that doesn't wait for its turn."""
     if delivery.status != DeliveryStatus.PENDING:
         return []
-    device = Address.objects.filter(pk=delivery.address_id)
+    device = Address.objects.filter(deliveries=delivery)
     return hold_ups([delivery.channel], devices=device, now=now)
 
 

@@ -144,6 +144,7 @@ def _of_event(event: DeliveryEvent, accounts: dict[int, str]) -> Step:
 
 def _standing(delivery: Delivery, accounts: dict[int, str]) -> Step:
     """Where the delivery is now."""
+    at: dt.datetime | None
     match delivery.status:
         case DeliveryStatus.PENDING | DeliveryStatus.HELD:
             at = delivery.due_at
@@ -151,13 +152,16 @@ def _standing(delivery: Delivery, accounts: dict[int, str]) -> Step:
             at = None
         case _:
             at = delivery.finished_at
+    account = ""
+    if delivery.account_id:
+        account = accounts.get(delivery.account_id, "")
     return Step(
         delivery.status,
         at,
         is_last=True,
         reason=delivery.reason,
         attempt=delivery.attempts,
-        account=accounts.get(delivery.account_id, ""),
+        account=account,
         provider_id=delivery.provider_id,
     )
 
