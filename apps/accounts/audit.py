@@ -16,9 +16,9 @@ def record(facts: Sequence[Fact]) -> None:
             actor_id=fact.by.id,
             actor_label=fact.by.label[:200],
             ip=fact.by.ip or None,
-            subject_type=fact.subject_type,
-            subject_id=fact.subject_id,
-            subject_label=fact.subject_label[:200],
+            subject_type=fact.about.type,
+            subject_id=fact.about.id,
+            subject_label=fact.about.label[:200],
             data=fact.data,
         )
         for fact in facts

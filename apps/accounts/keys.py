@@ -16,7 +16,7 @@ from django.db.models import Q
 from apps.accounts.models import ApiKey, User
 from apps.accounts.permissions import Scope, role_of, scopes_of_role
 from apps.lib.actor import Actor, ActorKind
-from apps.lib.facts import Fact, Kind, publish
+from apps.lib.facts import Kind, tell
 from apps.lib.refusals import Refused
 from apps.lib.sql.compiled_query import Kept
 
@@ -88,9 +88,8 @@ def issue(
         expiry = None
         if expires_at:
             expiry = expires_at.isoformat()
-        publish(
-            _fact(Kind.API_KEY_CREATED, key, by, now, {"scopes": key.scopes, "expires_at": expiry})
-        )
+        data = {"scopes": key.scopes, "expires_at": expiry}
+        tell(Kind.API_KEY_CREATED, by=by, now=now, about=key, data=data)
     return key, text
 
 
@@ -98,7 +97,7 @@ def revoke(*, key: ApiKey, by: Actor, now: dt.datetime) -> ApiKey:
     """End a key at once; the next call with it is refused. Revoking it again changes nothing."""
     with transaction.atomic():
         if ApiKey.objects.filter(pk=key.pk, revoked_at__isnull=True).update(revoked_at=now):
-            publish(_fact(Kind.API_KEY_REVOKED, key, by, now))
+            tell(Kind.API_KEY_REVOKED, by=by, now=now, about=key)
     key.refresh_from_db()
     return key
 
@@ -138,9 +137,3 @@ def _free_prefix() -> str:
 
 def _hash(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
-
-
-def _fact(
-    kind: Kind, key: ApiKey, by: Actor, now: dt.datetime, data: dict[str, object] | None = None
-) -> Fact:
-    return Fact(kind, by, now, "api_key", str(key.uid), str(key), data or {})

@@ -3,6 +3,7 @@
 from django.contrib.auth.models import AbstractUser
 from django.db import models
 
+from apps.lib.facts import Subject
 from apps.lib.ids import uuid7
 
 
@@ -31,6 +32,10 @@ class User(AbstractUser):
             models.CheckConstraint(condition=models.Q(role__in=Role.values), name="user_role_known")
         ]
 
+    @property
+    def fact_subject(self) -> Subject:
+        return Subject("staff", str(self.uid), self.get_full_name() or self.username)
+
 
 class ApiKey(models.Model):
     """A program's key: found by its prefix, compared by hash;
@@ -57,6 +62,10 @@ class ApiKey(models.Model):
 
     def __str__(self) -> str:
         return f"{self.name} ({self.prefix}…)"
+
+    @property
+    def fact_subject(self) -> Subject:
+        return Subject("api_key", str(self.uid), str(self))
 
 
 class AuditEntry(models.Model):

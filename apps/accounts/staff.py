@@ -12,7 +12,7 @@ from django.db import IntegrityError, transaction
 from apps.accounts.models import Role, User
 from apps.lib import wallclock
 from apps.lib.actor import Actor
-from apps.lib.facts import Fact, Kind, publish
+from apps.lib.facts import Kind, tell
 from apps.lib.refusals import Refused
 
 
@@ -40,7 +40,7 @@ def create_staff(
     try:
         with transaction.atomic():
             user.save()
-            publish(_fact(Kind.STAFF_CREATED, user, by, now, {"role": role}))
+            tell(Kind.STAFF_CREATED, by=by, now=now, about=user, data={"role": role})
     except IntegrityError as error:
         raise BadStaff(
             f"There is already an account named {username}. Choose another name.", field="username"
@@ -89,7 +89,7 @@ def change_staff(*, user: User, by: Actor, now: dt.datetime, **changes: Any) -> 
             data["password"] = "changed"  # noqa: S105  # that it changed, never the words
         if data:
             user.save()
-            publish(_fact(Kind.STAFF_CHANGED, user, by, now, data))
+            tell(Kind.STAFF_CHANGED, by=by, now=now, about=user, data=data)
     return user
 
 
@@ -124,15 +124,3 @@ def _check_password(password: str, user: User) -> None:
         validate_password(password, user)
     except ValidationError as error:
         raise BadStaff(" ".join(error.messages), field="password") from error
-
-
-def _fact(kind: Kind, user: User, by: Actor, now: dt.datetime, data: dict[str, Any]) -> Fact:
-    return Fact(
-        kind=kind,
-        by=by,
-        at=now,
-        subject_type="staff",
-        subject_id=str(user.uid),
-        subject_label=user.get_full_name() or user.username,
-        data=data,
-    )

@@ -18,7 +18,7 @@ from apps.content.models import Layout, Template
 from apps.followers.models import Channel, NotificationType
 from apps.lib import ids, wallclock
 from apps.lib.actor import Actor, ActorKind
-from apps.lib.facts import Fact, Kind, publish
+from apps.lib.facts import Kind, tell
 from apps.lib.refusals import RefusalKind, Refused, WrongState
 from apps.notifications.notify import FARTHEST_YEARS
 
@@ -117,7 +117,7 @@ def create_campaign(
             origin = {"template": template.key}
         else:
             origin = {}
-        tell(Kind.CAMPAIGN_CREATED, campaign, by=by, now=now, data=origin)
+        tell(Kind.CAMPAIGN_CREATED, by=by, now=now, about=campaign, data=origin)
     return campaign
 
 
@@ -161,7 +161,7 @@ def change_campaign(
         if words:
             data["content"] = sorted(words)
         if changed or words:
-            tell(Kind.CAMPAIGN_CHANGED, campaign, by=by, now=now, data=data)
+            tell(Kind.CAMPAIGN_CHANGED, by=by, now=now, about=campaign, data=data)
     return campaign
 
 
@@ -173,7 +173,7 @@ def delete_draft(*, campaign: Campaign, by: Actor, now: dt.datetime) -> None:
             raise WrongState(
                 f"This campaign is {row.get_state_display().lower()}. Only drafts can be deleted."
             )
-        tell(Kind.CAMPAIGN_DELETED, row, by=by, now=now)
+        tell(Kind.CAMPAIGN_DELETED, by=by, now=now, about=row)
         template = row.template
         row.delete()
         template.delete()
@@ -255,14 +255,3 @@ def planned_moment(wall: dt.datetime, zone: str, *, now: dt.datetime) -> wallclo
             field="wall",
         )
     return moment
-
-
-def tell(
-    kind: Kind,
-    campaign: Campaign,
-    *,
-    by: Actor,
-    now: dt.datetime,
-    data: dict[str, Any] | None = None,
-) -> None:
-    publish(Fact(kind, by, now, "campaign", str(campaign.uid), campaign.name, data or {}))

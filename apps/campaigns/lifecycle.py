@@ -15,14 +15,14 @@ from typing import Any
 from django.db import transaction
 
 from apps.campaigns.audience.audience import Audience
-from apps.campaigns.compose import not_a_draft, planned_moment, tell
+from apps.campaigns.compose import not_a_draft, planned_moment
 from apps.campaigns.models import Campaign, CampaignState, Run
 from apps.campaigns.readiness import Problem, examine
 from apps.content import drafts
 from apps.content.models import VersionState
 from apps.content.problems import NotPublishable
 from apps.lib.actor import SYSTEM, Actor
-from apps.lib.facts import Fact, Kind
+from apps.lib.facts import Fact, Kind, tell
 from apps.lib.queue.announce import announce
 from apps.lib.queue.lanes import Lane
 from apps.lib.refusals import RefusalKind, Refused, WrongState
@@ -79,9 +79,9 @@ def schedule(
         }
         tell(
             Kind.CAMPAIGN_SCHEDULED,
-            campaign,
             by=by,
             now=now,
+            about=campaign,
             data=said | {"repeated_hour": moment.repeated},
         )
     return campaign
@@ -99,7 +99,7 @@ def unschedule(
         data = {}
         if because:
             data = {"problems": [problem.message for problem in because]}
-        tell(Kind.CAMPAIGN_UNSCHEDULED, campaign, by=by, now=now, data=data)
+        tell(Kind.CAMPAIGN_UNSCHEDULED, by=by, now=now, about=campaign, data=data)
     return campaign
 
 
@@ -197,7 +197,7 @@ def _open_run(campaign: Campaign, audience: Audience, *, by: Actor, now: dt.date
         started_at=now,
     )
     announce(LAUNCH_TASK, lane=Lane.BULK, run_id=run.pk)
-    tell(Kind.CAMPAIGN_STARTED, campaign, by=by, now=now, data={"run": run.number})
+    tell(Kind.CAMPAIGN_STARTED, by=by, now=now, about=campaign, data={"run": run.number})
     return run
 
 
@@ -215,7 +215,7 @@ def pause(*, campaign: Campaign, by: Actor, now: dt.datetime) -> dict[str, int]:
         ):  # the notification has buttons of its own
             control.pause(notification=notification, by=by, now=now)
         said = counts(notification)
-        tell(Kind.CAMPAIGN_PAUSED, campaign, by=by, now=now, data=said)
+        tell(Kind.CAMPAIGN_PAUSED, by=by, now=now, about=campaign, data=said)
     control.wait_until_still(notification)
     return counts(notification)
 
@@ -234,7 +234,7 @@ def resume(*, campaign: Campaign, by: Actor, now: dt.datetime) -> dict[str, int]
             LAUNCH_TASK, lane=Lane.BULK, run_id=notification.run.pk
         )  # it may have been paused while planning
         said = counts(notification)
-        tell(Kind.CAMPAIGN_RESUMED, campaign, by=by, now=now, data=said)
+        tell(Kind.CAMPAIGN_RESUMED, by=by, now=now, about=campaign, data=said)
     return said
 
 
@@ -258,7 +258,7 @@ def cancel(*, campaign: Campaign, by: Actor, now: dt.datetime) -> dict[str, int]
         if notification is not None:
             control.cancel(notification=notification, by=by, now=now)
             said = counts(notification)
-        tell(Kind.CAMPAIGN_CANCELLED, campaign, by=by, now=now, data=said)
+        tell(Kind.CAMPAIGN_CANCELLED, by=by, now=now, about=campaign, data=said)
     if notification is None:
         return said
     control.wait_until_still(notification)
@@ -312,7 +312,7 @@ def archive(*, campaign: Campaign, by: Actor, now: dt.datetime) -> Campaign:
             raise WrongState(
                 f"This campaign is {_state_now(campaign)}. Cancel it first, then archive it."
             )
-        tell(Kind.CAMPAIGN_ARCHIVED, campaign, by=by, now=now)
+        tell(Kind.CAMPAIGN_ARCHIVED, by=by, now=now, about=campaign)
     return campaign
 
 
@@ -324,7 +324,7 @@ def follow(facts: Sequence[Fact]) -> None:
     and can be stopped.
     """
     by_campaigns = {
-        fact.subject_id: fact for fact in facts if fact.data.get("source", CAMPAIGN) == CAMPAIGN
+        fact.about.id: fact for fact in facts if fact.data.get("source", CAMPAIGN) == CAMPAIGN
     }
     if not by_campaigns:  # a program's messages end by the hundred
         return
@@ -335,7 +335,8 @@ def follow(facts: Sequence[Fact]) -> None:
         fact = by_campaigns[str(run.notification.uid)]
         wanted, to, told = _FOLLOWS[fact.kind]
         if _move(run.campaign, wanted, to, now=fact.at) and told:
-            tell(told, run.campaign, by=fact.by, now=fact.at, data={"run": run.number})
+            data = {"run": run.number}
+            tell(told, by=fact.by, now=fact.at, about=run.campaign, data=data)
 
 
 _FOLLOWS: dict[Kind, tuple[tuple[CampaignState, ...], CampaignState, Kind | None]] = {

@@ -22,8 +22,7 @@ from apps.content.models import Layout, Link, Template, Translation, Version, Ve
 from apps.content.problems import NotPublishable, Problem
 from apps.content.render import Compiled
 from apps.lib.actor import Actor, ActorKind
-from apps.lib.facts import Fact, Kind
-from apps.lib.facts import publish as tell
+from apps.lib.facts import Kind, tell
 from apps.lib.refusals import RefusalKind, Refused
 
 Words = Mapping[str, Mapping[str, str]]  # {"email": {"subject": …}, "in_app": {…}}
@@ -85,7 +84,9 @@ def create_template(
         version.variables = list(variables)
         version.save(update_fields=["variables"])
         _write(version, words)
-        _tell(Kind.TEMPLATE_CREATED, template, by, now, version=version.number)
+        tell(
+            Kind.TEMPLATE_CREATED, by=by, now=now, about=template, data={"version": version.number}
+        )
     return template
 
 
@@ -138,9 +139,8 @@ def edit_draft(
                 if parts is not None
             },
         )
-        _tell(
-            Kind.TEMPLATE_CHANGED, template, by, now, version=draft.number, languages=sorted(words)
-        )
+        data = {"version": draft.number, "languages": sorted(words)}
+        tell(Kind.TEMPLATE_CHANGED, by=by, now=now, about=template, data=data)
     return _fresh(draft)
 
 
@@ -183,7 +183,9 @@ def publish(*, template: Template, by: Actor, now: dt.datetime) -> Version:
         Link.objects.bulk_create(
             Link(version=draft, number=number, url=url) for number, url in links
         )
-        _tell(Kind.TEMPLATE_PUBLISHED, template, by, now, version=draft.number)
+        tell(
+            Kind.TEMPLATE_PUBLISHED, by=by, now=now, about=template, data={"version": draft.number}
+        )
     return _fresh(draft)
 
 
@@ -200,9 +202,8 @@ def restore(*, version: Version, by: Actor, now: dt.datetime) -> Version:
         draft.note = f"Restored from version {version.number}"
         draft.updated_at = now
         draft.save()
-        _tell(
-            Kind.TEMPLATE_RESTORED, template, by, now, version=draft.number, restored=version.number
-        )
+        data = {"version": draft.number, "restored": version.number}
+        tell(Kind.TEMPLATE_RESTORED, by=by, now=now, about=template, data=data)
     return _fresh(draft)
 
 
@@ -218,7 +219,8 @@ def discard_draft(*, template: Template, by: Actor, now: dt.datetime) -> None:
         numbers = list(drafts.values_list("number", flat=True))
         drafts.delete()
         if numbers:
-            _tell(Kind.TEMPLATE_CHANGED, template, by, now, discarded=numbers[0])
+            data = {"discarded": numbers[0]}
+            tell(Kind.TEMPLATE_CHANGED, by=by, now=now, about=template, data=data)
 
 
 def copy_template(
@@ -255,14 +257,9 @@ def rename_template(
         template.name = name
         template.description = description
         template.save(update_fields=["name", "description"])
-        _tell(
-            Kind.TEMPLATE_CHANGED,
-            template,
-            by,
-            now,
-            before=before,
-            after={"name": name, "description": description},
-        )
+        after = {"name": name, "description": description}
+        data = {"before": before, "after": after}
+        tell(Kind.TEMPLATE_CHANGED, by=by, now=now, about=template, data=data)
     return template
 
 
@@ -271,14 +268,14 @@ def archive(*, template: Template, by: Actor, now: dt.datetime) -> None:
     with transaction.atomic():
         template.archived_at = now
         template.save(update_fields=["archived_at"])
-        _tell(Kind.TEMPLATE_ARCHIVED, template, by, now)
+        tell(Kind.TEMPLATE_ARCHIVED, by=by, now=now, about=template)
 
 
 def unarchive(*, template: Template, by: Actor, now: dt.datetime) -> None:
     with transaction.atomic():
         template.archived_at = None
         template.save(update_fields=["archived_at"])
-        _tell(Kind.TEMPLATE_CHANGED, template, by, now, unarchived=True)
+        tell(Kind.TEMPLATE_CHANGED, by=by, now=now, about=template, data={"unarchived": True})
 
 
 def published_version(template: Template) -> Version | None:
@@ -439,7 +436,3 @@ def _make_text(translation: Translation) -> None:
 
 def _fresh(version: Version) -> Version:
     return Version.objects.select_related("layout", "template").get(pk=version.pk)
-
-
-def _tell(kind: Kind, template: Template, by: Actor, now: dt.datetime, **data: Any) -> None:
-    tell(Fact(kind, by, now, "template", str(template.uid), template.name, data))

@@ -8,7 +8,7 @@ from apps.content.lint import layout_problems
 from apps.content.models import Layout
 from apps.content.problems import NotPublishable
 from apps.lib.actor import Actor
-from apps.lib.facts import Fact, Kind, publish
+from apps.lib.facts import Kind, tell
 
 STANDARD = "standard"  # the stock library's
 
@@ -34,15 +34,5 @@ def save_layout(
         layout, created = Layout.objects.update_or_create(
             key=key, defaults={"name": name, "html": html, "text": text, "updated_at": now}
         )
-        publish(
-            Fact(
-                Kind.LAYOUT_CHANGED,
-                by,
-                now,
-                "layout",
-                layout.key,
-                layout.name,
-                {"created": created},
-            )
-        )
+        tell(Kind.LAYOUT_CHANGED, by=by, now=now, about=layout, data={"created": created})
     return layout

@@ -4,6 +4,7 @@ from django.conf import settings
 from django.db import models
 from django.db.models import Q
 
+from apps.lib.facts import Subject
 from apps.lib.ids import uuid7
 
 
@@ -25,6 +26,10 @@ class Layout(models.Model):
     def __str__(self) -> str:
         return self.name
 
+    @property
+    def fact_subject(self) -> Subject:
+        return Subject("layout", self.key, self.name)
+
 
 class Template(models.Model):
     """Something we say more than once, or (private) the words of one campaign."""
@@ -45,6 +50,10 @@ class Template(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def fact_subject(self) -> Subject:
+        return Subject("template", str(self.uid), self.name)
 
 
 class VersionState(models.TextChoices):

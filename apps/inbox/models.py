@@ -4,6 +4,7 @@ from django.db import models
 from django.db.models import Q
 
 from apps.followers.models import Category, Follower
+from apps.lib.facts import Subject
 from apps.lib.ids import uuid7
 
 
@@ -49,3 +50,7 @@ class InboxItem(models.Model):
 
     def __str__(self) -> str:
         return self.title
+
+    @property
+    def fact_subject(self) -> Subject:
+        return Subject("inbox_item", str(self.uid), self.title)

@@ -12,7 +12,7 @@ from django.db.models import QuerySet
 from apps.followers.models import Follower
 from apps.inbox.models import InboxItem
 from apps.lib.actor import Actor
-from apps.lib.facts import Fact, Kind, publish
+from apps.lib.facts import Kind, tell
 from apps.lib.sql import in_array  # noqa: F401  (the lookup `pk__among`)
 from apps.notifications.decide import fallback
 
@@ -38,7 +38,7 @@ def mark_read(*, item: InboxItem, by: Actor, now: dt.datetime) -> bool:
             InboxItem.objects.filter(pk=item.pk, read_at__isnull=True).update(read_at=now)
         )
         if changed:
-            publish(Fact(Kind.INBOX_ITEM_READ, by, now, "inbox_item", str(item.uid), item.title))
+            tell(Kind.INBOX_ITEM_READ, by=by, now=now, about=item)
             fallback.read(deliveries=[item.delivery], now=now)
     item.refresh_from_db(fields=["read_at"])
     return changed
@@ -66,9 +66,7 @@ def read_all(*, follower: Follower, by: Actor, now: dt.datetime) -> int:
         if new:
             InboxItem.objects.filter(pk__among=set(new)).update(read_at=now)
             data = {"items": len(new)}
-            publish(
-                Fact(Kind.INBOX_READ, by, now, "follower", str(follower.uid), follower.label, data)
-            )
+            tell(Kind.INBOX_READ, by=by, now=now, about=follower, data=data)
             fallback.read(deliveries=list(new.values()), now=now)
     return len(new)
 
@@ -81,10 +79,6 @@ def _change(
         changed = bool(rows.update(**{field: value}))
         if changed:
             data = {field.removesuffix("_at"): value is not None}
-            publish(
-                Fact(
-                    Kind.INBOX_ITEM_CHANGED, by, now, "inbox_item", str(item.uid), item.title, data
-                )
-            )
+            tell(Kind.INBOX_ITEM_CHANGED, by=by, now=now, about=item, data=data)
     item.refresh_from_db(fields=[field])
     return changed

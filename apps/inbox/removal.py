@@ -15,7 +15,7 @@ def on_retracted(facts: Sequence[Fact]) -> None:
     """
     for fact in facts:
         brought = Delivery.objects.filter(
-            notification__uid=fact.subject_id, channel=Channel.IN_APP
+            notification__uid=fact.about.id, channel=Channel.IN_APP
         ).values("uid")
         InboxItem.objects.filter(delivery__in=brought, removed_at__isnull=True).update(
             removed_at=fact.at

@@ -1,13 +1,13 @@
-"""Facts: one list of what can happen, and `publish`,
-which tells everyone who asked in the same transaction.
+"""Facts: one list of what can happen, and `tell`, which tells everyone who asked in the same
+transaction.
 """
 
 import datetime as dt
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cache
-from typing import Any
+from typing import Any, Protocol
 
 from django.conf import settings
 from django.db import transaction
@@ -118,18 +118,30 @@ class Kind(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Subject:
+    """What a fact is about: a sort of thing, its public id, and a label people can read."""
+
+    type: str
+    id: str
+    label: str = ""
+
+
+class HasSubject(Protocol):
+    """A row that says how facts name it."""
+
+    @property
+    def fact_subject(self) -> Subject: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Fact:
-    """Something that happened to `subject` (`subject_type`,
-    its public id and a label people can read).
-    """
+    """Something that happened."""
 
     kind: Kind
     by: Actor
     at: dt.datetime
-    subject_type: str
-    subject_id: str
-    subject_label: str = ""
-    data: dict[str, Any] = field(default_factory=dict)
+    about: Subject
+    data: Mapping[str, Any] = field(default_factory=dict)
 
 
 Subscriber = Callable[[Sequence[Fact]], None]
@@ -141,18 +153,33 @@ def _subscribers(kind: str) -> tuple[Subscriber, ...]:
     return tuple(import_string(path) for path in [*wired.get(kind, []), *wired.get("*", [])])
 
 
-def publish(*facts: Fact) -> None:
-    """Tell all subscribers, inside the transaction of the change: no fact without its change,
-    and the reverse.
+def tell(
+    kind: Kind,
+    *,
+    by: Actor,
+    now: dt.datetime,
+    about: Subject | HasSubject,
+    data: Mapping[str, Any] | None = None,
+) -> None:
+    """Tell all subscribers what happened, inside the transaction of the change: no fact without
+    its change, and the reverse. Raises RuntimeError outside a transaction, because then a crash
+    could keep one and lose the other.
+    """
+    if not isinstance(about, Subject):
+        about = about.fact_subject
+    tell_together([Fact(kind=kind, by=by, at=now, about=about, data=data or {})])
 
-    Facts that come together are told together: to write down the ends of a hundred small
-    notifications one by one took longer than to send them. Raises RuntimeError outside a
-    transaction, because then a crash could keep one and lose the other.
+
+def tell_together(facts: Iterable[Fact]) -> None:
+    """Tell all subscribers what happened at once, each with a list; see `tell`.
+
+    To write down the ends of a hundred small notifications one by one took longer than to send
+    them.
     """
     told: dict[Subscriber, list[Fact]] = {}
     for fact in facts:
         if not transaction.get_connection().in_atomic_block:
-            raise RuntimeError(f"{fact.kind} was published outside a transaction.")
+            raise RuntimeError(f"{fact.kind} was told outside a transaction.")
         for subscriber in _subscribers(fact.kind):
             told.setdefault(subscriber, []).append(fact)
     for subscriber, heard in told.items():

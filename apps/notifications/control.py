@@ -8,7 +8,7 @@ from django.db import connection, transaction
 from django.db.models import Sum
 
 from apps.lib.actor import Actor
-from apps.lib.facts import Fact, Kind, publish
+from apps.lib.facts import Kind, tell
 from apps.lib.queue.announce import announce
 from apps.lib.queue.lanes import Lane
 from apps.lib.refusals import WrongState
@@ -43,7 +43,7 @@ def pause(*, notification: Notification, by: Actor, now: dt.datetime) -> None:
             NotificationState.PAUSED,
             "paused",
         )
-        _tell(Kind.NOTIFICATION_PAUSED, notification, by, now)
+        tell(Kind.NOTIFICATION_PAUSED, by=by, now=now, about=notification)
     wait_until_still(notification)
 
 
@@ -55,7 +55,7 @@ def resume(*, notification: Notification, by: Actor, now: dt.datetime) -> None:
         if row.planned_at:
             state = NotificationState.SENDING
         _switch(notification, (NotificationState.PAUSED,), state, "resumed")
-        _tell(Kind.NOTIFICATION_RESUMED, notification, by, now)
+        tell(Kind.NOTIFICATION_RESUMED, by=by, now=now, about=notification)
         if state == NotificationState.SENDING:
             announce_senders(Lane(row.lane))
 
@@ -82,7 +82,7 @@ def retract(*, notification: Notification, by: Actor, now: dt.datetime) -> dict[
     with (
         transaction.atomic()
     ):  # after the senders have let go: a message that was being stored is there by now
-        _tell(Kind.NOTIFICATION_RETRACTED, notification, by, now)
+        tell(Kind.NOTIFICATION_RETRACTED, by=by, now=now, about=notification)
     return _come_to(notification)
 
 
@@ -91,7 +91,7 @@ def _cancel(
 ) -> None:
     with transaction.atomic():
         _switch(notification, allowed, NotificationState.CANCELLED, "cancelled", finished_at=now)
-        _tell(Kind.NOTIFICATION_CANCELLED, notification, by, now)
+        tell(Kind.NOTIFICATION_CANCELLED, by=by, now=now, about=notification)
         if _cancel_chunk(notification.pk, now):
             announce(CANCEL_TASK, lane=Lane.BULK, notification_id=notification.pk)
     wait_until_still(notification)
@@ -165,13 +165,6 @@ def _switch(
         current = Notification.objects.get(pk=notification.pk)
         raise WrongState(f"It is {current.get_state_display().lower()} and can't be {done}.")
     notification.refresh_from_db()
-
-
-def _tell(
-    kind: Kind, notification: Notification, by: Actor, now: dt.datetime, **data: object
-) -> None:
-    label = notification.notification_type.name
-    publish(Fact(kind, by, now, "notification", str(notification.uid), label, data))
 
 
 def wait_until_still(notification: Notification) -> None:

@@ -15,7 +15,7 @@ from apps.content.lint import BadData, check_data
 from apps.content.models import Version, VersionState
 from apps.followers.models import Category, Follower, NotificationType
 from apps.lib.actor import Actor
-from apps.lib.facts import Fact, Kind, publish
+from apps.lib.facts import Kind, tell
 from apps.lib.queue.announce import announce
 from apps.lib.queue.lanes import Lane
 from apps.lib.refusals import Refused
@@ -206,22 +206,17 @@ def _drafted(
 
 def _store(notification: Notification, *, by: Actor) -> None:
     notification.save(force_insert=True)
-    about = notification.notification_type.name
     said = {
         "source": notification.source,
         "channels": notification.channels,
         "version": str(notification.version),
     }
-    publish(
-        Fact(
-            Kind.NOTIFICATION_CREATED,
-            by,
-            notification.created_at,
-            "notification",
-            str(notification.uid),
-            about,
-            said,
-        )
+    tell(
+        Kind.NOTIFICATION_CREATED,
+        by=by,
+        now=notification.created_at,
+        about=notification,
+        data=said,
     )
 
 

@@ -17,7 +17,7 @@ from apps.content.render import Rendered, compiled
 from apps.followers.addresses import normalise
 from apps.followers.models import Channel, Follower, NotificationType
 from apps.lib.actor import Actor
-from apps.lib.facts import Fact, Kind, publish
+from apps.lib.facts import Kind, tell
 from apps.lib.ids import uuid7
 from apps.lib.refusals import RefusalKind, Refused
 from apps.notifications.accounts import routing
@@ -119,9 +119,8 @@ def send_test(
     with provider(account.provider).open(values) as session:
         outcome = session.send(mail)
     with transaction.atomic():
-        template = version.template
-        data_ = {"to": to, "result": outcome.result, "said": outcome.detail}
-        publish(Fact(Kind.TEST_SENT, by, now, "template", str(template.uid), template.name, data_))
+        said = {"to": to, "result": outcome.result, "said": outcome.detail}
+        tell(Kind.TEST_SENT, by=by, now=now, about=version.template, data=said)
     return outcome
 
 

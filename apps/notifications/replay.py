@@ -11,13 +11,13 @@ from django.utils import timezone
 
 from apps.followers.models import NotificationType
 from apps.lib.actor import SYSTEM, Actor
-from apps.lib.facts import Fact, Kind, publish
+from apps.lib.facts import Kind, Subject, tell
 from apps.lib.queue.announce import announce, waiting
 from apps.lib.queue.lanes import Lane
 from apps.lib.refusals import WrongState
 from apps.notifications.books import transitions
 from apps.notifications.books.wake import announce_senders
-from apps.notifications.control import CAMPAIGN, _tell
+from apps.notifications.control import CAMPAIGN
 from apps.notifications.models import (
     Delivery,
     DeliveryEvent,
@@ -86,11 +86,12 @@ def replay(
             return count
         order.by = by.label[:200]
         order.save()
-        subject, key = (
-            ("notification", notification.uid) if notification else ("notification_type", kind.key)
-        )
+        if notification:
+            about = Subject("notification", str(notification.uid), kind.name)
+        else:
+            about = kind.fact_subject
         data = {"deliveries": count, "status": status, "reason": reason}
-        publish(Fact(Kind.DELIVERY_RETRIED, by, now, subject, str(key), kind.name, data))
+        tell(Kind.DELIVERY_RETRIED, by=by, now=now, about=about, data=data)
         if _replay_chunk(order.pk, now=now):
             announce(REPLAY_TASK, lane=Lane.BULK, replay_id=order.pk)
     return count
@@ -179,18 +180,7 @@ def resolve_doubt(*, delivery: Delivery, action: str, by: Actor, now: dt.datetim
         moved = transitions.move(doubtful, DeliveryStatus.SENT, finished_at=now)
         _note("settled", moved, by=by.label, now=now)
         if moved:
-            label = str(delivery.follower or "")
-            publish(
-                Fact(
-                    Kind.DELIVERY_SETTLED,
-                    by,
-                    now,
-                    "delivery",
-                    str(delivery.uid),
-                    label,
-                    {"as": action},
-                )
-            )
+            tell(Kind.DELIVERY_SETTLED, by=by, now=now, about=delivery, data={"as": action})
     return len(moved)
 
 
@@ -201,7 +191,8 @@ def _again(
         _refuse_cancelled(notification)
         moved = _requeue(notification.pk, rows, label=by.label, now=now)
         if moved:
-            _tell(Kind.DELIVERY_RETRIED, notification, by, now, deliveries=len(moved))
+            data = {"deliveries": len(moved)}
+            tell(Kind.DELIVERY_RETRIED, by=by, now=now, about=notification, data=data)
     return len(moved)
 
 
@@ -228,7 +219,7 @@ def _requeue(
     if moved:
         done = Notification.objects.filter(pk=notification_id, state=NotificationState.DONE)
         if done.update(state=NotificationState.SENDING, finished_at=None):
-            _tell(Kind.NOTIFICATION_REOPENED, notification, SYSTEM, now)
+            tell(Kind.NOTIFICATION_REOPENED, by=SYSTEM, now=now, about=notification)
         announce_senders(Lane(notification.lane))
     return moved
 

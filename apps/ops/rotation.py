@@ -16,7 +16,7 @@ from django.db.models import Model, Q
 
 from apps.lib.actor import Actor
 from apps.lib.crypto import Undecryptable, rewritten
-from apps.lib.facts import Fact, Kind, publish
+from apps.lib.facts import Kind, Subject, tell
 
 BATCH = 200  # rows locked at once: 20 ms of arithmetic
 
@@ -47,7 +47,8 @@ def rotate_keys(*, by: Actor, now: dt.datetime, dry_run: bool = False) -> list[R
         data = {
             each.place: {"rewritten": each.rewritten, "closed": len(each.closed)} for each in found
         }
-        publish(Fact(Kind.FIELD_KEYS_ROTATED, by, now, "site", "", "FIELD_KEYS", data))
+        site = Subject("site", "", "FIELD_KEYS")
+        tell(Kind.FIELD_KEYS_ROTATED, by=by, now=now, about=site, data=data)
     return found
 
 

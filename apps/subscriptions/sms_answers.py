@@ -27,7 +27,7 @@ from apps.followers.addresses import BadAddress
 from apps.followers.consent import suppression
 from apps.followers.models import Channel, Suppression, SuppressionReason
 from apps.lib.actor import Actor, ActorKind
-from apps.lib.facts import Fact, Kind, publish
+from apps.lib.facts import Kind, Subject, tell
 from apps.lib.ids import uuid7
 from apps.notifications.accounts.routing import settings_of
 from apps.notifications.models import ProviderAccount
@@ -98,9 +98,8 @@ def _obey(answer: Answer, account: ProviderAccount, kind: type[Sms], values: dic
                 if answer.name and notes.filter(kind=Kind.SMS_ANSWERED).exists():
                     return ""
                 data = {"text": answer.text[:1600], "word": word or "", "account": account.name}
-                publish(
-                    Fact(Kind.SMS_ANSWERED, by, now, "sms", answer.name[:64], answer.sender, data)
-                )
+                about = Subject("sms", answer.name[:64], answer.sender)
+                tell(Kind.SMS_ANSWERED, by=by, now=now, about=about, data=data)
             if word is Word.HELP and (text := str(values.get("help_text") or "")):
                 return _help(answer, text, kind, values)
     return ""

@@ -11,7 +11,7 @@ from apps.campaigns.audience import language
 from apps.campaigns.models import Campaign, CampaignState, Segment
 from apps.campaigns.recurring import edit
 from apps.lib.actor import Actor
-from apps.lib.facts import Fact, Kind, publish
+from apps.lib.facts import Kind, tell
 from apps.lib.refusals import RefusalKind, Refused
 
 
@@ -78,7 +78,7 @@ def _save(segment: Segment, *, by: Actor, now: dt.datetime, data: dict[str, Any]
     try:
         with transaction.atomic():
             segment.save()
-            publish(_fact(Kind.SEGMENT_CHANGED, segment, by=by, now=now, data=data))
+            tell(Kind.SEGMENT_CHANGED, by=by, now=now, about=segment, data=data)
     except IntegrityError as error:
         raise SegmentNameTaken(
             f"There is already a segment called “{segment.name}”. Choose another name."
@@ -96,7 +96,7 @@ def delete_segment(*, segment: Segment, by: Actor, now: dt.datetime) -> None:
             )
         for name in others_using(segment):
             raise SegmentInUse(f"{name} uses this segment. Take it out there first.")
-        publish(_fact(Kind.SEGMENT_DELETED, segment, by=by, now=now, data={"rules": segment.rules}))
+        tell(Kind.SEGMENT_DELETED, by=by, now=now, about=segment, data={"rules": segment.rules})
         segment.delete()
 
 
@@ -119,12 +119,3 @@ def others_using(segment: Segment) -> list[str]:
         *rules_of_events,
         *(f"The recurring “{row.name}”" for row in edit.using(str(segment.uid))),
     ]
-
-
-def _fact(
-    kind: Kind, segment: Segment, *, by: Actor, now: dt.datetime, data: dict[str, Any]
-) -> Fact:
-    return Fact(
-        kind=kind, by=by, at=now, subject_type="segment", subject_id=str(segment.uid), subject_label=segment.name,
-        data=data,
-    )  # fmt: skip

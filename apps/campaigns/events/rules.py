@@ -13,7 +13,7 @@ from apps.content.drafts import published_version, wordless
 from apps.content.models import Template
 from apps.followers.models import Channel, NotificationType
 from apps.lib.actor import Actor
-from apps.lib.facts import Fact, Kind, publish
+from apps.lib.facts import Kind, tell
 from apps.lib.refusals import RefusalKind, Refused
 from apps.notifications.types.edit import template_of
 
@@ -135,7 +135,8 @@ def change_rule(*, rule: EventRule, values: RuleValues, by: Actor, now: dt.datet
 def delete_rule(*, rule: EventRule, by: Actor, now: dt.datetime) -> None:
     """What it made of events stays, under its name."""
     with transaction.atomic():
-        publish(_fact(Kind.EVENT_RULE_DELETED, rule, {"before": _described(rule)}, by=by, now=now))
+        data = {"before": _described(rule)}
+        tell(Kind.EVENT_RULE_DELETED, by=by, now=now, about=rule, data=data)
         rule.delete()
 
 
@@ -173,16 +174,10 @@ def _save(rule: EventRule, data: dict[str, Any], *, by: Actor, now: dt.datetime)
     try:
         with transaction.atomic():
             rule.save()
-            publish(_fact(Kind.EVENT_RULE_CHANGED, rule, data, by=by, now=now))
+            tell(Kind.EVENT_RULE_CHANGED, by=by, now=now, about=rule, data=data)
     except IntegrityError as error:
         if not EventRule.objects.filter(name=rule.name).exclude(pk=rule.pk).exists():
             raise
         raise RuleNameTaken(
             f"There is already a rule called “{rule.name}”. Choose another name."
         ) from error
-
-
-def _fact(
-    kind: Kind, rule: EventRule, data: dict[str, Any], *, by: Actor, now: dt.datetime
-) -> Fact:
-    return Fact(kind, by, now, "event_rule", str(rule.uid), rule.name, data)

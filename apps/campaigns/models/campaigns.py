@@ -9,6 +9,7 @@ from django.db.models import Q
 from apps.campaigns import pacing
 from apps.content.models import Template
 from apps.followers.models import NotificationType
+from apps.lib.facts import Subject
 from apps.lib.ids import uuid7
 from apps.notifications.models import Notification
 
@@ -81,6 +82,10 @@ class Campaign(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def fact_subject(self) -> Subject:
+        return Subject("campaign", str(self.uid), self.name)
 
     @property
     def pace(self) -> str:

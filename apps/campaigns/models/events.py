@@ -6,6 +6,7 @@ from django.db.models import Q
 from apps.campaigns.models.segments import Segment
 from apps.content.models import Template
 from apps.followers.models import Follower, NotificationType
+from apps.lib.facts import Subject
 from apps.lib.ids import uuid7
 from apps.notifications.models import Notification
 
@@ -110,6 +111,10 @@ class EventRule(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def fact_subject(self) -> Subject:
+        return Subject("event_rule", str(self.uid), self.name)
 
 
 class OutcomeResult(models.TextChoices):

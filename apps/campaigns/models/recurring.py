@@ -6,6 +6,7 @@ from django.db.models import Q
 from apps.campaigns.models.campaigns import Launched
 from apps.content.models import Template
 from apps.followers.models import NotificationType
+from apps.lib.facts import Subject
 from apps.lib.ids import uuid7
 from apps.notifications.models import Notification
 
@@ -64,6 +65,10 @@ class Recurring(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def fact_subject(self) -> Subject:
+        return Subject("recurring", str(self.uid), self.name)
 
 
 class RecurringZone(models.Model):

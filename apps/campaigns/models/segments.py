@@ -2,6 +2,7 @@
 
 from django.db import models
 
+from apps.lib.facts import Subject
 from apps.lib.ids import uuid7
 
 
@@ -20,3 +21,7 @@ class Segment(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def fact_subject(self) -> Subject:
+        return Subject("segment", str(self.uid), self.name)

@@ -19,7 +19,7 @@ from apps.content.models import Template, Version
 from apps.followers.models import Channel, Follower, NotificationType
 from apps.lib import wallclock
 from apps.lib.actor import Actor
-from apps.lib.facts import Fact, Kind, publish
+from apps.lib.facts import Kind, tell
 from apps.lib.refusals import RefusalKind, Refused
 from apps.notifications import control
 from apps.notifications.models import Notification, NotificationState
@@ -117,11 +117,8 @@ def delete_recurring(*, recurring: Recurring, by: Actor, now: dt.datetime) -> No
         half = Notification.objects.filter(occurrence__recurring=recurring, planned_at=None)
         for notification in half.exclude(state=NotificationState.CANCELLED):
             control.cancel(notification=notification, by=by, now=now)
-        publish(
-            _fact(
-                Kind.RECURRING_DELETED, recurring, {"before": _described(recurring)}, by=by, now=now
-            )
-        )
+        data = {"before": _described(recurring)}
+        tell(Kind.RECURRING_DELETED, by=by, now=now, about=recurring, data=data)
         recurring.delete()
 
 
@@ -142,17 +139,13 @@ def _save(row: Recurring, kind: Kind, data: dict[str, Any], *, by: Actor, now: d
         with transaction.atomic():
             row.save()
             _set_clocks(row, now=now)
-            publish(_fact(kind, row, data, by=by, now=now))
+            tell(kind, by=by, now=now, about=row, data=data)
     except IntegrityError as error:
         if not Recurring.objects.filter(name=row.name).exclude(pk=row.pk).exists():
             raise
         raise RecurringNameTaken(
             f"There is already one called “{row.name}”. Choose another name."
         ) from error
-
-
-def _fact(kind: Kind, row: Recurring, data: dict[str, Any], *, by: Actor, now: dt.datetime) -> Fact:
-    return Fact(kind, by, now, "recurring", str(row.uid), row.name, data)
 
 
 # ------------------------------------------------------------------ clocks

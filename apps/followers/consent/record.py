@@ -6,7 +6,7 @@ from typing import Any
 
 from apps.followers.models import ConsentRecord, Follower
 from apps.lib.actor import Actor
-from apps.lib.facts import Fact, Kind, publish
+from apps.lib.facts import Kind, Subject, tell
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +38,8 @@ class Proof:
 
     def tell(self, kind: Kind, follower: Follower, data: dict[str, Any]) -> None:
         """Publish the fact about the follower, with its source."""
-        data = {"source": self.source, **data}
-        publish(Fact(kind, self.by, self.now, "follower", str(follower.uid), str(follower), data))
+        about = Subject("follower", str(follower.uid), str(follower))
+        tell(kind, by=self.by, now=self.now, about=about, data={"source": self.source, **data})
 
 
 def locked(follower: Follower) -> Follower:

@@ -14,7 +14,7 @@ from apps.followers.models import (
     SuppressionReason,
 )
 from apps.lib.actor import Actor
-from apps.lib.facts import Fact, Kind, publish
+from apps.lib.facts import Kind, Subject, tell
 
 
 def suppress(
@@ -100,4 +100,5 @@ def _tell_of(suppression: Suppression, kind: Kind, act: str, by: Actor, now: dt.
         proof.record(address.follower, act, data, suppression.note)
         proof.tell(kind, address.follower, data)
     else:
-        publish(Fact(kind, by, now, "suppression", str(suppression.pk), suppression.key, data))
+        about = Subject("suppression", str(suppression.pk), suppression.key)
+        tell(kind, by=by, now=now, about=about, data=data)

@@ -19,7 +19,7 @@ from apps.channels.push.web_push_encryption import BadKeys, Browser
 from apps.followers.models import Address, AddressState, Channel, Follower
 from apps.followers.profile_fields import BadFollower
 from apps.lib.actor import SYSTEM, Actor
-from apps.lib.facts import Fact, Kind, publish
+from apps.lib.facts import Kind, tell
 
 MOST = 100  # of one follower: each of them gets every message
 BATCH = 500  # idle ones that go at a time
@@ -207,7 +207,7 @@ def _register(follower: Follower, device: _Device, by: Actor, now: dt.datetime) 
             for name, value in fresh.items():
                 setattr(known, name, value)
         if new:
-            publish(_fact(Kind.DEVICE_REGISTERED, known, by, now, {}))
+            _tell_about(Kind.DEVICE_REGISTERED, known, by=by, now=now)
     return known
 
 
@@ -242,7 +242,8 @@ def gone(
         ):
             return False
         Address.objects.filter(pk=row.pk).update(state=AddressState.GONE)
-        publish(_fact(Kind.DEVICE_GONE, row, by, now, {"why": "the service says that it is dead"}))
+        why = "the service says that it is dead"
+        _tell_about(Kind.DEVICE_GONE, row, by=by, now=now, why=why)
     return True
 
 
@@ -269,10 +270,14 @@ def forget_idle(*, now: dt.datetime) -> int:
 
 def _remove(row: Address, why: str, by: Actor, now: dt.datetime, **still: Any) -> None:
     if Address.objects.filter(pk=row.pk, **still).delete()[0] and row.state != AddressState.GONE:
-        publish(_fact(Kind.DEVICE_GONE, row, by, now, {"why": why}))
+        _tell_about(Kind.DEVICE_GONE, row, by=by, now=now, why=why)
 
 
-def _fact(kind: Kind, row: Address, by: Actor, now: dt.datetime, data: dict[str, Any]) -> Fact:
-    """About the follower; the token is no business of the history's readers."""
-    about = {"channel": row.channel, "via": row.via, "device": row.label}
-    return Fact(kind, by, now, "follower", str(row.follower.uid), row.follower.label, about | data)
+def _tell_about(
+    kind: Kind, row: Address, *, by: Actor, now: dt.datetime, why: str | None = None
+) -> None:
+    """A fact about the follower; the token is no business of the history's readers."""
+    data = {"channel": row.channel, "via": row.via, "device": row.label}
+    if why is not None:
+        data["why"] = why
+    tell(kind, by=by, now=now, about=row.follower, data=data)

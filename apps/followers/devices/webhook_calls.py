@@ -17,7 +17,7 @@ from django.db.models import Q, QuerySet, TextChoices
 from apps.followers.devices.register import key_of
 from apps.followers.models import Address, AddressState, Channel, OffReason, Webhook
 from apps.lib.actor import SYSTEM, Actor
-from apps.lib.facts import Fact, Kind, publish
+from apps.lib.facts import Kind, tell
 
 # The first failure is so long ago, and calls failed on so many different days: one message that
 # fails today, and one that did a week ago, say little.
@@ -165,7 +165,8 @@ def switch_on(*, webhook: Address, by: Actor, now: dt.datetime) -> bool:
         row.failed_days = 0
         row.save()
         Address.objects.filter(pk=row.pk).update(state=AddressState.ACTIVE)
-        publish(_fact(Kind.WEBHOOK_SWITCHED_ON, row, by, now, {}))
+        data = {"url": row.address.value}
+        tell(Kind.WEBHOOK_SWITCHED_ON, by=by, now=now, about=row.address.follower, data=data)
     return True
 
 
@@ -178,14 +179,7 @@ def _stop(row: Webhook, why: OffReason, *, by: Actor, now: dt.datetime) -> None:
     row.off_at = now
     row.off_reason = why
     Address.objects.filter(pk=row.pk).update(state=AddressState.OFF)
-    data = {"why": why.label, "said": row.answer}
+    data = {"url": row.address.value, "why": why.label, "said": row.answer}
     if row.failing_since:
         data["failing_since"] = row.failing_since.isoformat(timespec="seconds")
-    publish(_fact(Kind.WEBHOOK_SWITCHED_OFF, row, by, now, data))
-
-
-def _fact(kind: Kind, row: Webhook, by: Actor, now: dt.datetime, data: dict[str, str]) -> Fact:
-    owner = row.address.follower
-    return Fact(
-        kind, by, now, "follower", str(owner.uid), owner.label, {"url": row.address.value, **data}
-    )
+    tell(Kind.WEBHOOK_SWITCHED_OFF, by=by, now=now, about=row.address.follower, data=data)

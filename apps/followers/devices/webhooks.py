@@ -16,7 +16,7 @@ from apps.followers.models import Address, AddressState, Channel, Follower, OffR
 from apps.followers.people.contacts import AddressTaken
 from apps.followers.profile_fields import BadFollower
 from apps.lib.actor import Actor
-from apps.lib.facts import Fact, Kind, publish
+from apps.lib.facts import Kind, tell
 from apps.lib.outside_http import Forbidden, check
 from apps.lib.refusals import RefusalKind, Refused
 
@@ -97,7 +97,7 @@ def add_webhook(
             Webhook.objects.filter(pk=known.pk).update(**UNTRIED)  # first, as whoever hears answers
             Address.objects.filter(pk=known.pk).update(**fields)
             row = Address.objects.select_related("follower", "webhook").get(pk=known.pk)
-        publish(_fact(Kind.WEBHOOK_ADDED, row, by, now))
+        tell(Kind.WEBHOOK_ADDED, by=by, now=now, about=row.follower, data={"url": row.value})
     return row, secret
 
 
@@ -131,7 +131,13 @@ def rotate_secret(*, webhook: Address, by: Actor, now: dt.datetime) -> str:
         old = str((locked.details or {}).get("secret") or "")
         locked.details = sealed(secret, old=old, old_until=(now + OVERLAP).timestamp())
         locked.save(update_fields=["details"])
-        publish(_fact(Kind.WEBHOOK_SECRET_CHANGED, locked, by, now))
+        tell(
+            Kind.WEBHOOK_SECRET_CHANGED,
+            by=by,
+            now=now,
+            about=locked.follower,
+            data={"url": locked.value},
+        )
     return secret
 
 
@@ -139,10 +145,10 @@ def remove_webhook(*, webhook: Address, by: Actor, now: dt.datetime) -> None:
     """Messages that wait for it are skipped."""
     with transaction.atomic():
         if Address.objects.filter(pk=webhook.pk).delete()[0]:
-            publish(_fact(Kind.WEBHOOK_REMOVED, webhook, by, now))
-
-
-def _fact(kind: Kind, row: Address, by: Actor, now: dt.datetime) -> Fact:
-    return Fact(
-        kind, by, now, "follower", str(row.follower.uid), row.follower.label, {"url": row.value}
-    )
+            tell(
+                Kind.WEBHOOK_REMOVED,
+                by=by,
+                now=now,
+                about=webhook.follower,
+                data={"url": webhook.value},
+            )

@@ -47,7 +47,7 @@ from apps.followers.imports.write import write
 from apps.followers.models import Import, ImportState
 from apps.lib.actor import Actor, ActorKind
 from apps.lib.csv_cells import inert
-from apps.lib.facts import Fact, Kind, publish
+from apps.lib.facts import Kind, tell
 from apps.lib.queue.announce import announce
 from apps.lib.queue.lanes import Lane
 from apps.lib.refusals import RefusalKind, Refused
@@ -224,7 +224,7 @@ def start(
             "mapping": used,
             "options": job.options,
         }
-        publish(Fact(Kind.IMPORT_STARTED, by, now, "import", str(job.uid), job.file_name, data))
+        tell(Kind.IMPORT_STARTED, by=by, now=now, about=job, data=data)
         if background:
             announce("apps.followers.imports.job.run", lane=Lane.BULK, job_id=job.pk)
     return job
@@ -377,9 +377,7 @@ def _finish(job: Import, now: dt.datetime) -> None:
     job.lease_until = None
     counts = {name: getattr(job, name) for name in ("created", "updated", "unchanged", "refused")}
     data = {"file": job.file_name, "rows": job.rows_done, **counts}
-    publish(
-        Fact(Kind.IMPORT_FINISHED, _actor(job), now, "import", str(job.uid), job.file_name, data)
-    )
+    tell(Kind.IMPORT_FINISHED, by=_actor(job), now=now, about=job, data=data)
     # the people are in the database and the refused rows beside them:
     # no second copy of personal data stays
     path = Path(settings.MEDIA_ROOT) / job.path
@@ -392,17 +390,7 @@ def _fail(job: Import, reason: str, now: dt.datetime) -> None:
     ):
         _lost()
     job.refresh_from_db()
-    publish(
-        Fact(
-            Kind.IMPORT_FAILED,
-            _actor(job),
-            now,
-            "import",
-            str(job.uid),
-            job.file_name,
-            {"error": job.error},
-        )
-    )
+    tell(Kind.IMPORT_FAILED, by=_actor(job), now=now, about=job, data={"error": job.error})
 
 
 # ---------------------------------------------------------------- the error file

@@ -3,6 +3,7 @@
 from django.db import models
 
 from apps.followers.models.people import Follower
+from apps.lib.facts import Subject
 from apps.lib.ids import uuid7
 
 
@@ -54,6 +55,10 @@ class Import(models.Model):
 
     class Meta:
         ordering = ["-id"]
+
+    @property
+    def fact_subject(self) -> Subject:
+        return Subject("import", str(self.uid), self.file_name)
 
 
 class ImportedFollower(models.Model):

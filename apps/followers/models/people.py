@@ -5,6 +5,7 @@ from django.db.models import Q
 from django.db.models.functions import Lower
 
 from apps.followers.models.channels import Channel
+from apps.lib.facts import Subject
 from apps.lib.ids import uuid7
 
 
@@ -47,6 +48,10 @@ class Follower(models.Model):
 
     def __str__(self) -> str:
         return self.name or str(self.uid)
+
+    @property
+    def fact_subject(self) -> Subject:
+        return Subject("follower", str(self.uid), self.label)
 
     @property
     def email(self) -> str:
@@ -206,6 +211,10 @@ class Tag(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def fact_subject(self) -> Subject:
+        return Subject("tag", self.slug, self.name)
 
 
 class Tagging(models.Model):

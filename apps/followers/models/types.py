@@ -3,6 +3,8 @@
 from django.db import models
 from django.db.models import Q
 
+from apps.lib.facts import Subject
+
 
 class Category(models.TextChoices):
     CRITICAL = "critical", "Critical"  # can't be switched off
@@ -87,3 +89,7 @@ class NotificationType(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def fact_subject(self) -> Subject:
+        return Subject("notification_type", self.key, self.name)

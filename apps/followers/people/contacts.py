@@ -33,7 +33,7 @@ from apps.followers.models import (
 from apps.followers.people.tagging import set_tags, tag
 from apps.followers.profile_fields import BadFollower
 from apps.lib.actor import Actor
-from apps.lib.facts import Fact, Kind, publish
+from apps.lib.facts import Kind, tell
 from apps.lib.refusals import RefusalKind
 
 
@@ -166,10 +166,10 @@ def add_follower(
             actor_label=by.label[:200],
             ip=by.ip or None,
         )
-        about = _about(follower, by, now)
-        publish(Fact(Kind.FOLLOWER_ADDED, **about, data={"source": source}))
+        data = {"source": source}
+        tell(Kind.FOLLOWER_ADDED, by=by, now=now, about=follower, data=data)
         if subscribed:
-            publish(Fact(Kind.FOLLOWER_SUBSCRIBED, **about, data={"source": source}))
+            tell(Kind.FOLLOWER_SUBSCRIBED, by=by, now=now, about=follower, data=data)
         if names:
             tag(followers=[follower], tags=names, by=by, now=now)
     return follower
@@ -224,13 +224,8 @@ def change_follower(
                 follower.updated_at = now
                 follower.save(update_fields=[*values, "updated_at"])
         if after:
-            publish(
-                Fact(
-                    Kind.FOLLOWER_CHANGED,
-                    **_about(follower, by, now),
-                    data={"before": before, "after": after},
-                )
-            )
+            data = {"before": before, "after": after}
+            tell(Kind.FOLLOWER_CHANGED, by=by, now=now, about=follower, data=data)
         if names is not None:
             set_tags(follower=follower, names=names, by=by, now=now)
     return follower
@@ -352,16 +347,6 @@ def states_of(channel: str, keys: Iterable[str]) -> dict[str, AddressState]:
 
 
 # ---------------------------------------------------------------- pieces
-def _about(follower: Follower, by: Actor, now: dt.datetime) -> dict[str, Any]:
-    return {
-        "by": by,
-        "at": now,
-        "subject_type": "follower",
-        "subject_id": str(follower.uid),
-        "subject_label": follower.label,
-    }
-
-
 def _known(external_id: str | None, email: str, phone: str) -> Follower | None:
     if external_id and (follower := Follower.objects.filter(external_id=external_id).first()):
         return follower

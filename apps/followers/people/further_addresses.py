@@ -10,7 +10,7 @@ from apps.followers.addresses import BadAddress, normalise
 from apps.followers.models import EVERYWHERE, Address, AddressState, Channel, Follower
 from apps.followers.people.contacts import AddressTaken, states_of
 from apps.lib.actor import Actor
-from apps.lib.facts import Fact, Kind, publish
+from apps.lib.facts import Kind, tell
 
 FIELDS = {Channel.EMAIL: "email", Channel.SMS: "phone"}
 
@@ -90,7 +90,7 @@ def _changing(follower: Follower, by: Actor, now: dt.datetime) -> Iterator[Follo
         if before != after:
             Follower.objects.filter(pk=row.pk).update(updated_at=now)
             data = {"before": {"addresses": before}, "after": {"addresses": after}}
-            publish(Fact(Kind.FOLLOWER_CHANGED, by, now, "follower", str(row.uid), row.label, data))
+            tell(Kind.FOLLOWER_CHANGED, by=by, now=now, about=row, data=data)
 
 
 def _written(follower: Follower) -> list[str]:

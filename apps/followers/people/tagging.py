@@ -14,7 +14,7 @@ from apps.followers import profile_fields
 from apps.followers.models import Follower, Tag, Tagging
 from apps.followers.profile_fields import BadFollower
 from apps.lib.actor import Actor
-from apps.lib.facts import Fact, Kind, publish
+from apps.lib.facts import Kind, tell
 from apps.lib.refusals import RefusalKind
 
 BATCH = 2000  # rows per statement in set-wise work
@@ -47,7 +47,7 @@ def delete_tag(*, tag: Tag, by: Actor, now: dt.datetime) -> None:
     """The tag goes, from everybody."""
     with transaction.atomic():
         count = Tagging.objects.filter(tag=tag).delete()[0]
-        publish(Fact(Kind.TAG_DELETED, by, now, "tag", tag.slug, tag.name, {"followers": count}))
+        tell(Kind.TAG_DELETED, by=by, now=now, about=tag, data={"followers": count})
         tag.delete()
 
 
@@ -144,7 +144,7 @@ def ensure_tags(names: Iterable[str], *, by: Actor, now: dt.datetime) -> list[Ta
             found |= tags_by_name([name])
             continue
         found[name.casefold()] = made
-        publish(Fact(Kind.TAG_CREATED, by, now, "tag", made.slug, made.name))
+        tell(Kind.TAG_CREATED, by=by, now=now, about=made)
     return [found[name.casefold()] for name in names]
 
 
@@ -182,7 +182,7 @@ def _tell_of_tags(
     if changed and isinstance(followers, list) and len(followers) == 1:
         [one] = followers
         names = [row.name for row, _ in changed]
-        publish(Fact(kind, by, now, "follower", str(one.uid), one.label, {"tags": names}))
+        tell(kind, by=by, now=now, about=one, data={"tags": names})
         return
     for row, count in changed:
-        publish(Fact(kind, by, now, "tag", row.slug, row.name, {"followers": count}))
+        tell(kind, by=by, now=now, about=row, data={"followers": count})

@@ -13,9 +13,9 @@ from apps.channels.registry import provider
 from apps.followers.models import Channel
 from apps.lib import crypto
 from apps.lib.actor import Actor
-from apps.lib.facts import Kind, publish
+from apps.lib.facts import Kind, tell
 from apps.notifications.accounts import breaker
-from apps.notifications.accounts.health import account_fact, put_state
+from apps.notifications.accounts.health import put_state
 from apps.notifications.accounts.routing import settings_of
 from apps.notifications.models import ProviderAccount
 
@@ -59,7 +59,8 @@ def add_account(
             created_at=now,
             **asdict(limits or AccountLimits()),
         )
-        _tell(account, by=by, now=now, data={"added": True, "settings": given})
+        data = {"added": True, "settings": given}
+        tell(Kind.PROVIDER_CHANGED, by=by, now=now, about=account, data=data)
     return account
 
 
@@ -101,7 +102,7 @@ def change_account(
             account.probing_until = account.capped_until = account.key_taken_at = None
             account.key_refusers = []
             account.save()
-            _tell(account, by=by, now=now, data=changed)
+            tell(Kind.PROVIDER_CHANGED, by=by, now=now, about=account, data=changed)
     return account
 
 
@@ -143,7 +144,3 @@ def _check(kind: type[Provider], values: dict[str, Any]) -> None:
     if missing:
         raise BadSettings(f"{kind.label} needs: {', '.join(missing)}.")
     kind.open(values).close()
-
-
-def _tell(account: ProviderAccount, *, by: Actor, now: dt.datetime, data: dict[str, Any]) -> None:
-    publish(account_fact(Kind.PROVIDER_CHANGED, account, by=by, now=now, data=data))

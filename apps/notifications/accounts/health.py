@@ -4,14 +4,13 @@ import datetime as dt
 import time
 from collections.abc import Sequence
 from dataclasses import astuple
-from typing import Any
 
 from django.db import transaction
 from django.db.models import Q
 
 from apps.channels.contract import Outcome, Result
 from apps.lib.actor import SYSTEM, Actor
-from apps.lib.facts import Fact, Kind, publish
+from apps.lib.facts import Kind, tell
 from apps.notifications.accounts import breaker
 from apps.notifications.models import ProviderAccount
 
@@ -59,10 +58,10 @@ def note(
             row.probing_until = None
             if not before.tripped_at:
                 data = {"why": state.trouble, "said": row.last_error}
-                publish(account_fact(Kind.PROVIDER_STOPPED, row, by=SYSTEM, now=now, data=data))
+                tell(Kind.PROVIDER_STOPPED, by=SYSTEM, now=now, about=row, data=data)
         elif before.tripped_at and not state.tripped_at:
             row.probing_until = None
-            publish(account_fact(Kind.PROVIDER_RECOVERED, row, by=SYSTEM, now=now, data={}))
+            tell(Kind.PROVIDER_RECOVERED, by=SYSTEM, now=now, about=row)
         row.save(
             update_fields=[*_MOVED, "probing_until", "last_ok_at", "last_error", "last_error_at"]
         )
@@ -120,12 +119,5 @@ def reset(*, account: ProviderAccount, by: Actor, now: dt.datetime) -> None:
         row.probing_until = None
         row.key_refusers = []
         row.save(update_fields=[*_MOVED, "probing_until", "key_refusers"])
-        publish(
-            account_fact(Kind.PROVIDER_RESET, row, by=by, now=now, data={"said": row.last_error})
-        )
-
-
-def account_fact(
-    kind: Kind, account: ProviderAccount, *, by: Actor, now: dt.datetime, data: dict[str, Any]
-) -> Fact:
-    return Fact(kind, by, now, "provider_account", str(account.uid), account.name, data)
+        said = {"said": row.last_error}
+        tell(Kind.PROVIDER_RESET, by=by, now=now, about=row, data=said)

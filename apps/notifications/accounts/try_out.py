@@ -23,7 +23,7 @@ from apps.followers.addresses import BadAddress, normalise
 from apps.followers.models import Address, AddressState, Channel
 from apps.followers.people.contacts import find
 from apps.lib.actor import Actor
-from apps.lib.facts import Fact, Kind, publish
+from apps.lib.facts import Kind, tell
 from apps.lib.ids import uuid7
 from apps.notifications.accounts.health import note, reset
 from apps.notifications.accounts.routing import settings_of
@@ -71,17 +71,8 @@ def try_account(*, account: ProviderAccount, to: str, by: Actor, now: dt.datetim
             ProviderAccount.objects.filter(pk=account.pk).update(
                 last_error=outcome.detail[:500], last_error_at=now
             )
-        publish(
-            Fact(
-                Kind.PROVIDER_TESTED,
-                by=by,
-                at=now,
-                subject_type="provider_account",
-                subject_id=str(account.uid),
-                subject_label=account.name,
-                data={"result": outcome.result, "detail": outcome.detail},
-            )
-        )
+        said = {"result": outcome.result, "detail": outcome.detail}
+        tell(Kind.PROVIDER_TESTED, by=by, now=now, about=account, data=said)
     return outcome
 
 

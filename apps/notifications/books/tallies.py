@@ -12,7 +12,7 @@ from django.db.models import Count, Model, OuterRef, Subquery, Sum
 from django.db.models.functions import Coalesce
 
 from apps.lib.actor import SYSTEM
-from apps.lib.facts import Fact, Kind, publish
+from apps.lib.facts import Fact, Kind, tell_together
 from apps.lib.sql.prepared import run_prepared
 from apps.lib.sql.raw import run
 from apps.notifications.models import (
@@ -167,15 +167,17 @@ def finish_all_done(notifications: Collection[int], *, now: dt.datetime) -> set[
         Notification.objects.filter(pk__in=done).update(
             state=NotificationState.DONE, finished_at=now, wakes_at=None
         )
-        publish(*(_finished(held[pk], now) for pk in sorted(done)))
+        tell_together(_finished(held[pk], now) for pk in sorted(done))
     return done
 
 
 def _finished(notification: Notification, now: dt.datetime) -> Fact:
-    about = notification.notification_type.name
-    data = {"source": notification.source}
     return Fact(
-        Kind.NOTIFICATION_FINISHED, SYSTEM, now, "notification", str(notification.uid), about, data
+        kind=Kind.NOTIFICATION_FINISHED,
+        by=SYSTEM,
+        at=now,
+        about=notification.fact_subject,
+        data={"source": notification.source},
     )
 
 

@@ -11,7 +11,7 @@ from django.db import IntegrityError, transaction
 
 from apps.followers.models import Channel
 from apps.lib.actor import Actor
-from apps.lib.facts import Fact, Kind, publish
+from apps.lib.facts import Kind, tell
 from apps.lib.refusals import Refused
 from apps.notifications.models import Cap, CapOutcome
 
@@ -46,7 +46,8 @@ def make_cap(*, values: CapValues, by: Actor, now: dt.datetime) -> Cap:
     try:
         with transaction.atomic():
             cap = Cap.objects.create(**_columns(values), created_at=now)
-            _tell(cap, {"before": {}, "after": _columns(values)}, by=by, now=now)
+            data = {"before": {}, "after": _columns(values)}
+            tell(Kind.CAP_CHANGED, by=by, now=now, about=cap, data=data)
     except IntegrityError:
         raise _taken(values.name) from None
     return cap
@@ -69,7 +70,7 @@ def change_cap(*, cap: Cap, values: CapValues, by: Actor, now: dt.datetime) -> C
                     "before": {name: before[name] for name in changed},
                     "after": {n: after[n] for n in changed},
                 }
-                _tell(row, data, by=by, now=now)
+                tell(Kind.CAP_CHANGED, by=by, now=now, about=row, data=data)
     except IntegrityError:
         raise _taken(values.name) from None
     return row
@@ -78,17 +79,8 @@ def change_cap(*, cap: Cap, values: CapValues, by: Actor, now: dt.datetime) -> C
 def remove_cap(*, cap: Cap, by: Actor, now: dt.datetime) -> None:
     """What waits under it goes when it comes due."""
     with transaction.atomic():
-        publish(
-            Fact(
-                Kind.CAP_REMOVED,
-                by,
-                now,
-                "cap",
-                str(cap.uid),
-                cap.name,
-                {"before": _columns(values_of(cap))},
-            )
-        )
+        data = {"before": _columns(values_of(cap))}
+        tell(Kind.CAP_REMOVED, by=by, now=now, about=cap, data=data)
         Cap.objects.filter(pk=cap.pk).delete()
 
 
@@ -136,7 +128,3 @@ def _taken(name: str) -> BadCap:
     return BadCap(
         f"There is already a cap called “{name.strip()}”. Choose another name.", field="name"
     )
-
-
-def _tell(cap: Cap, data: dict[str, Any], *, by: Actor, now: dt.datetime) -> None:
-    publish(Fact(Kind.CAP_CHANGED, by, now, "cap", str(cap.uid), cap.name, data))

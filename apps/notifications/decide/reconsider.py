@@ -31,7 +31,7 @@ def _rouse(fact: Fact) -> None:
     waiting = Q(status=DeliveryStatus.HELD) | Q(
         Exists(put_off), status=DeliveryStatus.PENDING, attempts=0
     )
-    theirs = Delivery.objects.filter(waiting, follower__uid=fact.subject_id, due_at__gt=fact.at)
+    theirs = Delivery.objects.filter(waiting, follower__uid=fact.about.id, due_at__gt=fact.at)
     locked = theirs.select_for_update(of=("self",), no_key=True).order_by("pk")
     found = dict(locked.values_list("pk", "notification_id"))
     Delivery.objects.filter(pk__among=set(found)).update(due_at=fact.at)

@@ -10,7 +10,7 @@ from apps.channels.contract import Outcome
 from apps.followers.addresses import BadAddress, normalise
 from apps.followers.models import Channel
 from apps.lib.actor import Actor
-from apps.lib.facts import Fact, Kind, publish
+from apps.lib.facts import Kind, tell
 from apps.lib.queue.lanes import Lane
 from apps.lib.refusals import Refused
 from apps.notifications.accounts import slow_domains
@@ -187,17 +187,7 @@ def reset_domain(*, account: ProviderAccount, domain: str, by: Actor, now: dt.da
         gone, _ = SlowDomain.objects.filter(account=account, domain=domain).delete()
         if gone:
             data = {"domain": domain, "pace": "as before"}
-            publish(
-                Fact(
-                    Kind.PROVIDER_CHANGED,
-                    by,
-                    now,
-                    "provider_account",
-                    str(account.uid),
-                    account.name,
-                    data,
-                )
-            )
+            tell(Kind.PROVIDER_CHANGED, by=by, now=now, about=account, data=data)
     return bool(gone)
 
 
@@ -220,20 +210,16 @@ def set_domain_limit(*, domain: str, per_minute: float, by: Actor, now: dt.datet
     with transaction.atomic():
         values = {"per_minute": per_minute, "created_at": now}
         limit, _ = DomainLimit.objects.update_or_create(domain=name, defaults=values)
-        publish(_domain_fact(limit, by, now, per_minute=per_minute))
+        data = {"per_minute": per_minute}
+        tell(Kind.DOMAIN_LIMIT_CHANGED, by=by, now=now, about=limit, data=data)
     return limit
 
 
 def remove_domain_limit(*, limit: DomainLimit, by: Actor, now: dt.datetime) -> None:
     with transaction.atomic():
-        publish(_domain_fact(limit, by, now, per_minute=None))
+        data = {"per_minute": None}
+        tell(Kind.DOMAIN_LIMIT_CHANGED, by=by, now=now, about=limit, data=data)
         limit.delete()
-
-
-def _domain_fact(limit: DomainLimit, by: Actor, now: dt.datetime, **data: object) -> Fact:
-    return Fact(
-        Kind.DOMAIN_LIMIT_CHANGED, by, now, "domain_limit", limit.domain, limit.domain, data
-    )
 
 
 class _Seen:

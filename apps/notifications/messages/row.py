@@ -6,6 +6,7 @@ from typing import Any
 from uuid import UUID
 
 from apps.channels.contract import Outcome
+from apps.lib.facts import Subject
 from apps.lib.sql import in_array  # noqa: F401  (the lookup `pk__among`)
 from apps.lib.sql.raw import parsed, uuid
 from apps.notifications.books import tallies
@@ -56,6 +57,10 @@ class Row:
         return tallies.Place(
             self.notification.pk, self.channel, DeliveryStatus.QUEUED.value, self.reason
         )
+
+    @property
+    def fact_subject(self) -> Subject:
+        return Subject("delivery", str(self.uid), self.label)
 
 
 Ended = tuple[Row, Outcome]  # how a row's hand-over ended

@@ -4,6 +4,7 @@ from django.db import models
 from django.db.models import Q
 
 from apps.followers.models import Channel
+from apps.lib.facts import Subject
 from apps.lib.ids import uuid7
 
 
@@ -62,3 +63,7 @@ class ProviderAccount(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def fact_subject(self) -> Subject:
+        return Subject("provider_account", str(self.uid), self.name)

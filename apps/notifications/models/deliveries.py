@@ -6,6 +6,7 @@ from django.db import models
 from django.db.models import Q
 
 from apps.followers.models import Address, Channel, Follower
+from apps.lib.facts import Subject
 from apps.lib.ids import uuid7
 from apps.notifications.models.accounts import ProviderAccount
 from apps.notifications.models.notifications import Notification
@@ -116,6 +117,10 @@ class Delivery(models.Model):
 
     def __str__(self) -> str:
         return f"{self.channel} {self.uid}"
+
+    @property
+    def fact_subject(self) -> Subject:
+        return Subject("delivery", str(self.uid), str(self.follower or ""))
 
 
 class DeliveryEvent(models.Model):

@@ -4,6 +4,7 @@ from django.db import models
 from django.db.models import Q
 
 from apps.followers.models import Follower
+from apps.lib.facts import Subject
 from apps.lib.ids import uuid7
 from apps.notifications.models.accounts import ProviderAccount
 
@@ -44,6 +45,10 @@ class Cap(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def fact_subject(self) -> Subject:
+        return Subject("cap", str(self.uid), self.name)
 
 
 class Use(models.Model):
@@ -105,6 +110,10 @@ class DomainLimit(models.Model):
 
     def __str__(self) -> str:
         return self.domain
+
+    @property
+    def fact_subject(self) -> Subject:
+        return Subject("domain_limit", self.domain, self.domain)
 
 
 class SlowDomain(models.Model):

@@ -5,6 +5,7 @@ from django.db.models import Q
 
 from apps.content.models import Template, Version
 from apps.followers.models import Follower, NotificationType
+from apps.lib.facts import Subject
 from apps.lib.ids import uuid7
 from apps.lib.queue.lanes import Lane
 
@@ -119,6 +120,10 @@ class Notification(models.Model):
 
     def __str__(self) -> str:
         return f"{self.notification_type} {self.uid}"
+
+    @property
+    def fact_subject(self) -> Subject:
+        return Subject("notification", str(self.uid), self.notification_type.name)
 
 
 class Recipient(models.Model):

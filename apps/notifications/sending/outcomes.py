@@ -16,7 +16,7 @@ from django.utils import timezone
 from apps.channels.contract import Outcome, Result
 from apps.followers.models import Category, DoubtPolicy
 from apps.lib.actor import SYSTEM
-from apps.lib.facts import Fact, Kind, publish
+from apps.lib.facts import Kind, tell
 from apps.lib.sql.in_array import as_array
 from apps.notifications.books import tallies
 from apps.notifications.books.transitions import doubted_among
@@ -231,7 +231,7 @@ def _decided(owner: str, results: Sequence[Ended], now: dt.datetime) -> Counter[
             detail = {"said": outcome.detail, "attempt": row.attempts, "account": row.account_id}
             events.append(DeliveryEvent(delivery_id=row.pk, at=now, kind=step.event, detail=detail))
         if step.status in (DeliveryStatus.FAILED, DeliveryStatus.IN_DOUBT):
-            _tell(row, step, outcome, now)
+            _tell_of_end(row, step, outcome, now)
         if step.status == DeliveryStatus.FAILED and notification.fallback:
             failed.append(row.pk)
     _update(rows)
@@ -275,9 +275,9 @@ def _update(rows: Sequence[tuple[Any, ...]]) -> None:
         )
 
 
-def _tell(row: Row, step: Next, outcome: Outcome, now: dt.datetime) -> None:
+def _tell_of_end(row: Row, step: Next, outcome: Outcome, now: dt.datetime) -> None:
     kind = Kind.DELIVERY_IN_DOUBT
     if step.status == DeliveryStatus.FAILED:
         kind = Kind.DELIVERY_FAILED
     data = {"channel": row.channel, "reason": step.reason, "said": outcome.detail}
-    publish(Fact(kind, SYSTEM, now, "delivery", str(row.uid), row.label, data))
+    tell(kind, by=SYSTEM, now=now, about=row, data=data)

@@ -11,7 +11,7 @@ from django.db import transaction
 from apps.channels.contract import Outcome, Remedy, Result
 from apps.channels.sms.answers import Report
 from apps.lib.actor import SYSTEM
-from apps.lib.facts import Fact, Kind, publish
+from apps.lib.facts import Kind, tell
 from apps.notifications.books import tallies
 from apps.notifications.books.transitions import moved
 from apps.notifications.decide import fallback
@@ -85,8 +85,7 @@ def report(*, told: Report, account: ProviderAccount, now: dt.datetime) -> bool:
         else:
             fallback.advance(deliveries=[row.pk], now=now)
             data = {"channel": row.channel, "reason": UNDELIVERED, "said": told.said}
-            label = str(row.follower or "")
-            publish(Fact(Kind.DELIVERY_FAILED, SYSTEM, now, "delivery", str(row.uid), label, data))
+            tell(Kind.DELIVERY_FAILED, by=SYSTEM, now=now, about=row, data=data)
         tallies.shift(deltas)
     if was in _OPEN:
         tallies.finish_if_done(row.notification_id, now=now)

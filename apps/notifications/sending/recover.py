@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from apps.channels.contract import Outcome, Result
 from apps.lib.actor import SYSTEM
-from apps.lib.facts import Fact, Kind, publish
+from apps.lib.facts import Kind, tell
 from apps.notifications.books import tallies
 from apps.notifications.messages.row import Row
 from apps.notifications.models import Delivery, DeliveryEvent, DeliveryStatus
@@ -99,9 +99,7 @@ def _count_crash(owner: str, row: Row, *, place: int) -> None:
                 "finished_at": now,
             }
             data = {"channel": row.channel, "reason": "quarantined", "said": said}
-            publish(
-                Fact(Kind.DELIVERY_FAILED, SYSTEM, now, "delivery", str(row.uid), row.label, data)
-            )
+            tell(Kind.DELIVERY_FAILED, by=SYSTEM, now=now, about=row, data=data)
         Delivery.objects.filter(pk=row.pk).update(
             error=said, lease_owner="", lease_until=None, **change
         )

@@ -10,7 +10,7 @@ from django.db import IntegrityError, transaction
 from apps.content.models import Template
 from apps.followers.models import Category, Channel, DoubtPolicy, NotificationType
 from apps.lib.actor import Actor
-from apps.lib.facts import Fact, Kind, publish
+from apps.lib.facts import Kind, tell
 from apps.lib.refusals import Refused
 from apps.notifications.models import TypeTemplate
 from apps.notifications.types.data_schema import BadSchema, check_schema
@@ -143,7 +143,8 @@ def make_type(
         with transaction.atomic():
             made = NotificationType.objects.create(key=key, **_columns(values))
             _speak(made, template)
-            _tell(made, before={}, after=_described(values, template), by=by, now=now)
+            data = {"before": {}, "after": _described(values, template)}
+            tell(Kind.TYPE_CHANGED, by=by, now=now, about=made, data=data)
     except IntegrityError:
         if not NotificationType.objects.filter(key=key).exists():
             raise
@@ -178,13 +179,11 @@ def change_type(
                 setattr(row, name, value)
             row.save(update_fields=list(columns))
             _speak(row, template)
-            _tell(
-                row,
-                before={name: before[name] for name in changed},
-                after={name: after[name] for name in changed},
-                by=by,
-                now=now,
-            )
+            data = {
+                "before": {name: before[name] for name in changed},
+                "after": {name: after[name] for name in changed},
+            }
+            tell(Kind.TYPE_CHANGED, by=by, now=now, about=row, data=data)
     return row
 
 
@@ -231,24 +230,3 @@ def _speak(row: NotificationType, template: Template | None) -> None:
         TypeTemplate.objects.update_or_create(
             notification_type=row, defaults={"template": template}
         )
-
-
-def _tell(
-    row: NotificationType,
-    *,
-    before: dict[str, Any],
-    after: dict[str, Any],
-    by: Actor,
-    now: dt.datetime,
-) -> None:
-    publish(
-        Fact(
-            Kind.TYPE_CHANGED,
-            by=by,
-            at=now,
-            subject_type="notification_type",
-            subject_id=row.key,
-            subject_label=row.name,
-            data={"before": before, "after": after},
-        )
-    )

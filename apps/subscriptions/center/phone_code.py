@@ -18,9 +18,9 @@ from apps.channels.contract import Outcome, Result
 from apps.channels.messages import SmsMessage
 from apps.channels.registry import provider
 from apps.followers.devices import phones
-from apps.followers.models import Channel, Follower
+from apps.followers.models import Channel
 from apps.lib.actor import Actor, ActorKind
-from apps.lib.facts import Fact, Kind, publish
+from apps.lib.facts import Kind, tell
 from apps.lib.ids import uuid7
 from apps.lib.queue.lanes import Lane
 from apps.notifications.accounts.health import note
@@ -69,17 +69,15 @@ def send(*, code_id: int, now: dt.datetime | None = None, **_: object) -> bool:
     with transaction.atomic():
         if not taken:
             phones.failed(code=asked, now=now)
-        data = {"to": masked(message.to), "account": account.name if account else ""}
-        publish(
-            _fact(
-                asked.follower,
-                data | {"result": outcome.result.value, "detail": outcome.detail},
-                now,
-            )
-        )
+        follower = asked.follower
+        by = Actor(ActorKind.FOLLOWER, id=str(follower.uid), label=str(follower))
+        data = {
+            "to": masked(message.to),
+            "account": "",
+            "result": outcome.result.value,
+            "detail": outcome.detail,
+        }
+        if account:
+            data["account"] = account.name
+        tell(Kind.PHONE_CODE_SENT, by=by, now=now, about=follower, data=data)
     return taken
-
-
-def _fact(follower: Follower, data: dict[str, str], now: dt.datetime) -> Fact:
-    by = Actor(ActorKind.FOLLOWER, id=str(follower.uid), label=str(follower))
-    return Fact(Kind.PHONE_CODE_SENT, by, now, "follower", str(follower.uid), follower.label, data)
