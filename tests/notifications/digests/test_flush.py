@@ -550,10 +550,10 @@ import time
 import django
 django.setup()
 from django.utils import timezone
-from apps.notifications import digest
+from apps.notifications.digests import flush
 print("ready", flush=True)
 while True:
-    if not digest.flush(now=timezone.now(), people=3):
+    if not flush.flush(now=timezone.now(), people=3):
         time.sleep(0.01)
 """
 
