@@ -8,15 +8,20 @@ from django.utils import timezone
 from apps.accounts.models import User
 from apps.content import drafts
 from apps.content.models import Template
+from apps.followers.consent.record import Proof
 from apps.followers.models import Follower, NotificationType
 from apps.followers.people.contacts import add_follower
+from apps.followers.people.profile import Profile
 from apps.lib.actor import Actor, ActorKind
 
 TESTER = Actor(ActorKind.SYSTEM, label="tests")
 
 
-def make_follower(*, now: dt.datetime | None = None, **fields: Any) -> Follower:
-    return add_follower(**fields, source="test", by=TESTER, now=now or timezone.now())
+def make_follower(
+    *, now: dt.datetime | None = None, subscribed: bool = True, **fields: Any
+) -> Follower:
+    proof = Proof(source="test", by=TESTER, now=now or timezone.now())
+    return add_follower(values=Profile(**fields), subscribed=subscribed, proof=proof)
 
 
 def make_staff(username: str, *, role: str) -> User:

@@ -17,6 +17,9 @@ from apps.lib.refusals import Refused
 if "local" in SPECIAL_USE_DOMAIN_NAMES:
     SPECIAL_USE_DOMAIN_NAMES.remove("local")
 
+# The fields in which people type an address, and the channel that goes there.
+CHANNEL_OF = {"email": Channel.EMAIL, "phone": Channel.SMS}
+
 _ATOM = r"[a-z0-9!#$%&'*+/=?^_`{|}~-]+"  # RFC 5322 3.2.3
 _LABEL = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"  # RFC 1123 2.1
 _ORDINARY = re.compile(

@@ -6,7 +6,7 @@ it is":
     @dataclass(frozen=True, slots=True)
     class CapValues:
         name: str | Unset = UNSET
-        per_day: int | None | Unset = UNSET
+        per_day: int | Unset | None = UNSET
 
 `if values.name is not UNSET` narrows the type.
 """

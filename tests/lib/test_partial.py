@@ -8,7 +8,7 @@ from apps.lib.partial import UNSET, Unset, given
 @dataclass(frozen=True, slots=True)
 class _Values:
     name: str | Unset = UNSET
-    layout: int | None | Unset = UNSET
+    layout: int | Unset | None = UNSET
 
 
 def test_only_what_was_said_is_given_and_none_is_a_word():

@@ -15,6 +15,7 @@ from apps.content.links import forget
 from apps.content.models import Link
 from apps.followers.models import Follower
 from apps.followers.people.contacts import change_follower
+from apps.followers.people.profile import Profile
 from apps.lib.buffer import Buffer
 from apps.notifications.engagement import store
 from apps.notifications.engagement.counts import engagement
@@ -83,7 +84,7 @@ def test_a_mail_that_was_really_sent_counts_what_its_reader_does(
     monkeypatch.setattr(store, "events", buffer)
     forget()
     silent = make_follower(email="silent@example.com")
-    change_follower(follower=silent, measured=False, by=TESTER, now=timezone.now())
+    change_follower(follower=silent, values=Profile(measured=False), by=TESTER, now=timezone.now())
     sent = tell(make_type("news"), [anna, silent], version=make_version(body=BODY), tracked=True)
     drain()
     addresses = {}

@@ -4,6 +4,7 @@ adding and editing.
 
 import json
 from calendar import day_abbr, day_name
+from collections.abc import Iterable
 from typing import Any
 
 from crispy_forms.helper import FormHelper
@@ -32,6 +33,7 @@ from apps.followers.consent.rhythm import rhythm_of
 from apps.followers.devices.register import CHANNELS as DEVICES
 from apps.followers.models import AddressState, Cadence, Channel, Follower, Tag
 from apps.followers.people import contacts, further_addresses, search, tagging
+from apps.followers.people.profile import Profile
 from apps.lib.refusals import Refused
 from apps.lib.sql import keyset
 from apps.notifications.messages.links import preferences_url
@@ -234,6 +236,9 @@ def change_address(request: HttpRequest, uid: str, address_uid: str) -> HttpResp
 
 
 # ------------------------------------------------------------------ adding and editing
+PROFILE = ("name", "email", "phone", "external_id", "language", "time_zone", "tags", "metadata")
+
+
 class FollowerForm(forms.Form):
     name = forms.CharField(max_length=200, required=False)
     email = forms.CharField(label="E-mail", max_length=500, required=False)
@@ -279,6 +284,10 @@ class FollowerForm(forms.Form):
             *(["subscribed"] if adding else []),
         )
 
+    def profile(self, names: Iterable[str] = PROFILE) -> Profile:
+        """Give what the form says of the named fields."""
+        return Profile(**{name: self.cleaned_data[name] for name in names})
+
     def clean_email(self) -> str:
         return self._address("email", Channel.EMAIL)
 
@@ -310,7 +319,9 @@ def add(request: HttpRequest) -> HttpResponse:
     if request.method == "POST" and form.is_valid():
         try:
             follower = contacts.add_follower(
-                **form.cleaned_data, source="staff", by=staff_actor(request), now=timezone.now()
+                subscribed=form.cleaned_data["subscribed"],
+                values=form.profile(),
+                proof=Proof(source="staff", by=staff_actor(request), now=timezone.now()),
             )
         except Refused as error:
             add_refusal(form, error)
@@ -341,10 +352,10 @@ def edit(request: HttpRequest, uid: str) -> HttpResponse:
     form = FollowerForm(request.POST or None, adding=False, initial=initial)
     if request.method == "POST" and form.is_valid():
         # Only what this person changed: a field another tab changed meanwhile stays.
-        changes = {name: form.cleaned_data[name] for name in form.changed_data}
+        changes = form.profile(form.changed_data)
         try:
             contacts.change_follower(
-                follower=follower, by=staff_actor(request), now=timezone.now(), **changes
+                follower=follower, values=changes, by=staff_actor(request), now=timezone.now()
             )
         except Refused as error:
             add_refusal(form, error)

@@ -16,7 +16,7 @@ from apps.accounts.permissions import Capability, requires
 from apps.content.models import Link
 from apps.dashboard.shell.paging import page_of
 from apps.followers.models import Channel, NotificationType
-from apps.followers.people.contacts import find
+from apps.followers.people.search import find
 from apps.lib.refusals import WrongState
 from apps.notifications import control, replay
 from apps.notifications.models import (

@@ -1,6 +1,7 @@
 """The suppression list: addresses that get nothing more, and how one comes off it."""
 
 import datetime as dt
+from collections.abc import Iterable
 from typing import Any
 
 from django.db import transaction
@@ -78,6 +79,21 @@ def release(*, suppression: Suppression, by: Actor, now: dt.datetime, note: str 
         found.note = note[:300]
         _tell_of(found, Kind.ADDRESS_RELEASED, "address_released", by, now)
         found.delete()
+
+
+def states_of(channel: str, keys: Iterable[str]) -> dict[str, AddressState]:
+    """Give the state that suppressed addresses have from the start, by key.
+
+    Keys that aren't suppressed are missing.
+    """
+    rows = Suppression.objects.filter(channel=channel, key__in=list(keys))
+    states = {}
+    for key, reason in rows.values_list("key", "reason"):
+        if reason == SuppressionReason.HARD_BOUNCE:
+            states[key] = AddressState.BOUNCED
+        else:
+            states[key] = AddressState.SUPPRESSED
+    return states
 
 
 def _tell_of(suppression: Suppression, kind: Kind, act: str, by: Actor, now: dt.datetime) -> None:

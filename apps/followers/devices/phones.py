@@ -15,6 +15,7 @@ from apps.followers.addresses import normalise
 from apps.followers.consent.record import Proof, locked
 from apps.followers.models import Address, Channel, Follower, PhoneCode, Suppression
 from apps.followers.people import contacts, further_addresses
+from apps.followers.people.profile import Profile
 from apps.lib.actor import Actor
 from apps.lib.refusals import RefusalKind, Refused
 
@@ -116,7 +117,9 @@ def confirm(*, follower: Follower, code: str, proof: Proof) -> Answer:
                 return Answer.WRONG
             return Answer.OVER
         try:
-            contacts.change_follower(follower=row, phone=asked.value, by=proof.by, now=proof.now)
+            contacts.change_follower(
+                follower=row, values=Profile(phone=asked.value), by=proof.by, now=proof.now
+            )
         except contacts.AddressTaken:
             return Answer.TAKEN
         Address.objects.filter(follower=row, channel=Channel.SMS, key=asked.value).update(

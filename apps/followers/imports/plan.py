@@ -12,18 +12,17 @@ from enum import StrEnum
 from typing import Any
 
 from apps.followers import profile_fields
-from apps.followers.addresses import normalise
+from apps.followers.addresses import CHANNEL_OF, normalise
+from apps.followers.consent.suppression import states_of
 from apps.followers.imports.csv_file import Row
 from apps.followers.models import (
     Address,
     AddressState,
-    Channel,
     Follower,
     Import,
     ImportedFollower,
     Tagging,
 )
-from apps.followers.people.contacts import states_of
 from apps.followers.profile_fields import BadFollower
 from apps.lib import csv_cells
 from apps.lib.refusals import Refused
@@ -42,7 +41,6 @@ TARGETS = {
     "tags": "Tags (separated by ; or ,)",
     "subscribed": "Subscribed (yes or no)",
 }
-CHANNELS = {"email": Channel.EMAIL, "phone": Channel.SMS}
 _KEYS = ("external_id", "email", "phone")  # what tells one person from another, in this order
 _METADATA = "metadata."
 _NAMES = {"external_id": "external id", "email": "email", "phone": "phone"}
@@ -210,7 +208,9 @@ def read(row: Row, columns: Sequence[str], mapping: Mapping[str, str], options: 
         if (target := mapping.get(column))
     }
     places = {
-        name: normalise(channel, said[name]) for name, channel in CHANNELS.items() if said.get(name)
+        name: normalise(channel, said[name])
+        for name, channel in CHANNEL_OF.items()
+        if said.get(name)
     }
     full_name = said.get("name") or f"{said.get('first_name', '')} {said.get('last_name', '')}"
     values = {
@@ -331,7 +331,7 @@ def look_up(people: Sequence[Person], memory: Memory, *, job: Import | None = No
     keys = {name: [person.keys[name] for person in people if name in person.keys] for name in _KEYS}
     holders = {
         (name, key): pk
-        for name, channel in CHANNELS.items()
+        for name, channel in CHANNEL_OF.items()
         for key, pk in Address.objects.filter(channel=channel, key__in=keys[name]).values_list(
             "key", "follower_id"
         )
@@ -363,7 +363,7 @@ def look_up(people: Sequence[Person], memory: Memory, *, job: Import | None = No
     owners = {place: followers[pk] for place, pk in holders.items() if pk in followers}
     states = {
         (name, key): state
-        for name, channel in CHANNELS.items()
+        for name, channel in CHANNEL_OF.items()
         for key, state in states_of(channel, keys[name]).items()
     }
     return Known(owners, addresses, tags, states)
@@ -443,7 +443,7 @@ def _changes(person: Person, follower: Follower, known: Known) -> dict[str, tupl
         if getattr(follower, name) != value
     }
     for name, (value, key) in person.places.items():
-        present = known.addresses.get((follower.pk, CHANNELS[name]), [])
+        present = known.addresses.get((follower.pk, CHANNEL_OF[name]), [])
         if key not in {address.key for address in present}:
             changes[name] = (
                 next((address.value for address in present if address.primary), ""),

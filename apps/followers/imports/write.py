@@ -7,9 +7,11 @@ from collections.abc import Sequence
 
 from django.conf import settings
 
+from apps.followers.addresses import CHANNEL_OF
 from apps.followers.consent import acts
 from apps.followers.consent.record import Proof
-from apps.followers.imports.plan import CHANNELS, Action, Decision, Options, Person
+from apps.followers.consent.suppression import states_of
+from apps.followers.imports.plan import Action, Decision, Options, Person
 from apps.followers.models import (
     Address,
     AddressState,
@@ -20,7 +22,6 @@ from apps.followers.models import (
     ImportProblem,
     Tagging,
 )
-from apps.followers.people.contacts import states_of
 from apps.followers.people.tagging import ensure_tags
 from apps.followers.profile_fields import tag_names
 from apps.lib.actor import Actor
@@ -109,7 +110,7 @@ def _update(updates: Sequence[tuple[Decision, Follower]], now: dt.datetime) -> N
         if row.person is None:
             continue
         for name, (_, after) in row.changes.items():
-            if name in CHANNELS:
+            if name in CHANNEL_OF:
                 new_places.append((follower, name, row.person.places[name]))
             elif name == "metadata":
                 follower.metadata = follower.metadata | after
@@ -138,7 +139,7 @@ def _replace_addresses(
     changed: list[Address] = []
     new: list[tuple[Follower, str, tuple[str, str]]] = []
     for follower, name, (value, key) in wanted:
-        address = primary.get((follower.pk, CHANNELS[name]))
+        address = primary.get((follower.pk, CHANNEL_OF[name]))
         if address is None:
             new.append((follower, name, (value, key)))
             continue
@@ -161,7 +162,7 @@ def _add_addresses(
     Address.objects.bulk_create(
         Address(
             follower=follower,
-            channel=CHANNELS[name],
+            channel=CHANNEL_OF[name],
             value=value,
             key=key,
             state=states.get((name, key), AddressState.ACTIVE),
@@ -174,7 +175,7 @@ def _add_addresses(
 def _states(keys: Sequence[tuple[str, str]]) -> dict[tuple[str, str], AddressState]:
     return {
         (name, key): state
-        for name, channel in CHANNELS.items()
+        for name, channel in CHANNEL_OF.items()
         for key, state in states_of(channel, [key for field, key in keys if field == name]).items()
     }
 

@@ -9,7 +9,7 @@ from django.db.models import Q
 
 from apps.followers.addresses import BadAddress, normalise
 from apps.followers.models import Address, Channel, Follower
-from apps.followers.people.contacts import find
+from apps.followers.people.search import find
 
 
 def find_one(text: str) -> Follower | None:

@@ -7,8 +7,9 @@ from contextlib import contextmanager
 from django.db import IntegrityError, transaction
 
 from apps.followers.addresses import BadAddress, normalise
+from apps.followers.consent.suppression import states_of
 from apps.followers.models import EVERYWHERE, Address, AddressState, Channel, Follower
-from apps.followers.people.contacts import AddressTaken, states_of
+from apps.followers.people.contacts import AddressTaken
 from apps.lib.actor import Actor
 from apps.lib.facts import Kind, tell
 

@@ -6,8 +6,7 @@ from collections.abc import Iterable
 
 from django.db.models import Q, QuerySet
 
-from apps.followers.models import Follower, Tagging
-from apps.followers.people.contacts import find
+from apps.followers.models import EVERYWHERE, Address, Channel, Follower, Tagging
 
 
 def followers(
@@ -21,7 +20,7 @@ def followers(
     with addresses and tags at hand (3 queries in all).
 
     `tags` are slugs, and all of them are needed. `language` "pt" takes pt-BR with it. `search` as
-    in `contacts.find`. Tags are asked for in subqueries, so that nobody is listed twice.
+    in `find`. Tags are asked for in subqueries, so that nobody is listed twice.
     """
     rows = find(search)
     if subscribed is not None:
@@ -31,3 +30,29 @@ def followers(
     for slug in tags:
         rows = rows.filter(pk__in=Tagging.objects.filter(tag__slug=slug).values("follower"))
     return rows.order_by("-pk").prefetch_related("addresses", "tags")
+
+
+def find(text: str) -> QuerySet[Follower]:
+    """Find followers whose name, e-mail, phone or external id contains the text, in any case;
+    all of them for "".
+
+    SQLite folds the case of ASCII letters only,
+    so the usual spellings of a name in other scripts are tried as well.
+    """
+    text = " ".join(text.split())
+    if not text:
+        return Follower.objects.all()
+    if text.isascii():
+        spellings = {text}
+    else:
+        spellings = {text, text.lower(), text.upper(), text.title()}
+    wanted = Q(external_id__icontains=text)
+    for spelling in spellings:
+        wanted |= Q(name__icontains=spelling)
+    # the keys of devices and webhooks are digests
+    keys = ~Q(channel__in=EVERYWHERE) & Q(key__contains=text.casefold())
+    digits = "".join(char for char in text if char.isdecimal())
+    if len(digits) >= 3 and not any(char.isalpha() for char in text):
+        keys |= Q(channel=Channel.SMS, key__contains=digits)
+    holders = Address.objects.filter(keys).values("follower")
+    return Follower.objects.filter(wanted | Q(pk__in=holders))

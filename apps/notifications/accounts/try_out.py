@@ -21,7 +21,7 @@ from apps.channels.messages import (
 from apps.channels.registry import provider
 from apps.followers.addresses import BadAddress, normalise
 from apps.followers.models import Address, AddressState, Channel
-from apps.followers.people.contacts import find
+from apps.followers.people.search import find
 from apps.lib.actor import Actor
 from apps.lib.facts import Kind, tell
 from apps.lib.ids import uuid7

@@ -21,9 +21,10 @@ from apps.followers.consent.record import Proof
 from apps.followers.consent.suppression import suppress
 from apps.followers.models import Channel, Follower, NotificationType, SuppressionReason
 from apps.followers.people.contacts import add_follower
+from apps.followers.people.profile import Profile
 from apps.lib.actor import Actor, ActorKind, command
 from apps.lib.refusals import RefusalKind, Refused
-from apps.ops.demo.people import people
+from apps.ops.demo.people import Person, people
 from apps.ops.demo.rules import let_some_choose_hours, let_things_happen, make_rules
 from apps.ops.site_setup import set_up_site
 
@@ -102,6 +103,26 @@ def _make_staff(username: str, *, by: Actor, now: dt.datetime) -> Actor:
     return Actor(ActorKind.STAFF, str(user.uid), name)
 
 
+def _profile(number: int, person: Person) -> Profile:
+    email = person.email
+    if number % 41 == 0:
+        email = ""
+    phone = ""
+    if person.time_zone == "Europe/London":
+        # 07700 900000 to 900999 are numbers Ofcom keeps for stories
+        phone = f"+447700900{number:03}"
+    return Profile(
+        email=email,
+        phone=phone,
+        name=person.name,
+        external_id=f"C-{1000 + number}",
+        language=person.language,
+        time_zone=person.time_zone,
+        tags=person.tags,
+        metadata=person.metadata,
+    )
+
+
 def _make_followers(*, by: Actor, now: dt.datetime) -> list[Follower]:
     """Most by e-mail; a few with a phone as well, and a few known by name only,
     who are reached in-app.
@@ -109,28 +130,9 @@ def _make_followers(*, by: Actor, now: dt.datetime) -> list[Follower]:
     crowd = sorted(people(FOLLOWERS), key=lambda person: -person.days_ago)
     made = []
     for number, person in enumerate(crowd, start=1):
-        email = person.email
-        if number % 41 == 0:
-            email = ""
-        phone = ""
-        if person.time_zone == "Europe/London":
-            # 07700 900000 to 900999 are numbers Ofcom keeps for stories
-            phone = f"+447700900{number:03}"
-        made.append(
-            add_follower(
-                email=email,
-                phone=phone,
-                name=person.name,
-                external_id=f"C-{1000 + number}",
-                language=person.language,
-                time_zone=person.time_zone,
-                tags=person.tags,
-                metadata=person.metadata,
-                source="sign_up",
-                by=by,
-                now=now - dt.timedelta(days=person.days_ago),
-            )
-        )
+        since = now - dt.timedelta(days=person.days_ago)
+        proof = Proof(source="sign_up", by=by, now=since)
+        made.append(add_follower(values=_profile(number, person), proof=proof))
     return made
 
 

@@ -14,6 +14,7 @@ from apps.followers.consent.record import Proof
 from apps.followers.consent.rhythm import Wishes
 from apps.followers.models import Channel, Follower
 from apps.followers.people.contacts import change_follower
+from apps.followers.people.profile import Profile
 from apps.lib import tokens
 
 # An undo is for a slip noticed at once. Later it would bring back choices nobody remembers.
@@ -58,7 +59,9 @@ def save(
         }
         if were:
             changes: Any = {name: fields[name] for name in were}
-            change_follower(follower=follower, by=proof.by, now=proof.now, **changes)
+            change_follower(
+                follower=follower, values=Profile(**changes), by=proof.by, now=proof.now
+            )
         turn = None
         if wishes:
             turn = rhythm.set_rhythm(follower=follower, values=wishes, proof=proof)

@@ -11,6 +11,7 @@ from apps.followers.consent.rhythm import Wishes, set_rhythm
 from apps.followers.devices.register import register_app
 from apps.followers.models import Follower, Tag
 from apps.followers.people.contacts import change_follower
+from apps.followers.people.profile import Profile
 from apps.followers.people.tagging import tag
 from apps.notifications.messages.links import read_managing
 from tests.dashboard.pages import as_role, page_of
@@ -115,7 +116,7 @@ def test_the_page_says_when_and_where_a_person_wants_to_be_written_to(client, vi
     register_app(
         follower=anna, service="fcm", token="secret-token", label="Anna's Pixel", by=TESTER, now=now
     )
-    change_follower(follower=anna, measured=False, by=TESTER, now=now)
+    change_follower(follower=anna, values=Profile(measured=False), by=TESTER, now=now)
     wishes = Wishes(
         quiet={"4": ["22:00", "09:00"], "5": ["22:00", "09:00"], "6": ["20:00", "07:00"]},
         cadence="weekly",

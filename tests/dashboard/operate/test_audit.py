@@ -11,6 +11,7 @@ from apps.accounts.actors import of_user
 from apps.accounts.history import Difference, differences
 from apps.accounts.models import AuditEntry
 from apps.followers.people.contacts import change_follower
+from apps.followers.people.profile import Profile
 from apps.notifications.reports.balance import explain
 from tests.dashboard.pages import as_role, page_of
 
@@ -18,7 +19,12 @@ from tests.dashboard.pages import as_role, page_of
 def test_a_change_is_shown_with_before_and_after(
     client: Client, viewer: Any, editor: Any, anna: Any
 ) -> None:
-    change_follower(follower=anna, name="Anna Maria Weber", by=of_user(editor), now=timezone.now())
+    change_follower(
+        follower=anna,
+        values=Profile(name="Anna Maria Weber"),
+        by=of_user(editor),
+        now=timezone.now(),
+    )
     page = page_of(as_role(client, viewer).get(reverse("dashboard:audit")))
     assert "Follower changed" in page.text
     assert "Edgar" in page.text
@@ -32,7 +38,12 @@ def test_a_stranger_is_sent_to_the_log_in_page(client: Client, db: None) -> None
 def test_the_log_is_filtered_by_person_by_noun_and_by_subject(
     client: Client, viewer: Any, editor: Any, anna: Any, chen: Any
 ) -> None:
-    change_follower(follower=anna, name="Anna Maria Weber", by=of_user(editor), now=timezone.now())
+    change_follower(
+        follower=anna,
+        values=Profile(name="Anna Maria Weber"),
+        by=of_user(editor),
+        now=timezone.now(),
+    )
     as_role(client, viewer)
     url = reverse("dashboard:audit")
 
@@ -54,7 +65,7 @@ def test_an_entry_has_a_page_with_everything_it_carries(
 ) -> None:
     change_follower(
         follower=anna,
-        name="Anna Maria Weber",
+        values=Profile(name="Anna Maria Weber"),
         by=of_user(editor, ip="192.0.2.7"),
         now=timezone.now(),
     )

@@ -16,6 +16,7 @@ from apps.followers.imports import job as imports_job
 from apps.followers.imports.job import AlreadyStarted, BadFile, BadMapping
 from apps.followers.models import ConsentRecord, Follower, Import, ImportState, Suppression, Tag
 from apps.followers.people import contacts
+from apps.followers.people.profile import Profile
 from apps.lib.queue.announce import waiting
 from apps.lib.queue.lanes import Lane
 from tests.make import TESTER, make_follower
@@ -297,7 +298,9 @@ def test_a_second_run_of_the_same_file_changes_nothing(cast: None) -> None:
 def test_rows_that_would_take_somebody_elses_address_or_id_are_refused(
     anna: Follower, chen: Follower
 ) -> None:
-    contacts.change_follower(follower=anna, external_id="crm-a", by=TESTER, now=timezone.now())
+    contacts.change_follower(
+        follower=anna, values=Profile(external_id="crm-a"), by=TESTER, now=timezone.now()
+    )
     job = run_import(
         "id,email,phone\ncrm-other,anna@example.com,\ncrm-a,new@example.com,+8613800138000\n,anna@example.com,+8613800138000\n"
     )
@@ -309,7 +312,9 @@ def test_rows_that_would_take_somebody_elses_address_or_id_are_refused(
 
 
 def test_a_known_id_moves_its_follower_to_the_new_address(anna: Follower) -> None:
-    contacts.change_follower(follower=anna, external_id="crm-a", by=TESTER, now=timezone.now())
+    contacts.change_follower(
+        follower=anna, values=Profile(external_id="crm-a"), by=TESTER, now=timezone.now()
+    )
     run_import("id,email\ncrm-a,anna@moved.example\n")
     assert list(anna.addresses.values_list("value", flat=True)) == ["anna@moved.example"]
 

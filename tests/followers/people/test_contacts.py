@@ -7,10 +7,11 @@ import pytest
 
 from apps.accounts.models import AuditEntry
 from apps.followers.addresses import BadAddress
-from apps.followers.devices.webhooks import add_webhook
+from apps.followers.consent.record import Proof
 from apps.followers.models import Address, ConsentRecord, Follower, Suppression
 from apps.followers.people import contacts
 from apps.followers.people.contacts import AddressTaken, BadFollower, ExternalIdTaken
+from apps.followers.people.profile import Profile
 from apps.lib.refusals import Refused
 from apps.lib.wallclock import UnknownZone
 from tests.make import TESTER, make_follower
@@ -31,16 +32,17 @@ def tags_of(follower: Follower) -> list[str]:
 # ---------------------------------------------------------------- add
 def test_a_follower_is_added_with_addresses_tags_and_a_consent_record() -> None:
     follower = contacts.add_follower(
-        email=" Anna@Example.com ",
-        phone="+49 30 1234567",
-        name="Anna\u00a0 Weber",
-        external_id="crm-1",
-        language="pt_br",
-        time_zone="Europe/Berlin",
-        tags=["VIP", "vip", " Berlin "],
-        metadata={"plan": "pro"},
-        source="api",
-        **BY,
+        values=Profile(
+            email=" Anna@Example.com ",
+            phone="+49 30 1234567",
+            name="Anna\u00a0 Weber",
+            external_id="crm-1",
+            language="pt_br",
+            time_zone="Europe/Berlin",
+            tags=["VIP", "vip", " Berlin "],
+            metadata={"plan": "pro"},
+        ),
+        proof=Proof(source="api", **BY),
     )
     follower.refresh_from_db()
     assert (follower.name, follower.language, follower.time_zone) == (
@@ -66,13 +68,15 @@ def test_a_follower_is_added_with_addresses_tags_and_a_consent_record() -> None:
 
 
 def test_a_follower_without_any_address_is_fine_and_reached_in_app() -> None:
-    follower = contacts.add_follower(name="Dana", source="staff", **BY)
+    follower = contacts.add_follower(values=Profile(name="Dana"), proof=Proof(source="staff", **BY))
     assert not follower.addresses.exists()
     assert (follower.language, follower.external_id) == ("en", None)
 
 
 def test_a_follower_added_as_unsubscribed_has_that_on_record() -> None:
-    follower = contacts.add_follower(email="b@example.com", subscribed=False, source="staff", **BY)
+    follower = contacts.add_follower(
+        values=Profile(email="b@example.com"), subscribed=False, proof=Proof(source="staff", **BY)
+    )
     assert (follower.subscribed, follower.subscribed_at, follower.unsubscribed_at) == (
         False,
         None,
@@ -105,7 +109,9 @@ def test_a_value_that_cannot_be_is_refused_in_words_and_nothing_is_written(
     values: dict[str, Any], error: type[Exception], says: str
 ) -> None:
     with pytest.raises(error, match=says) as caught:
-        contacts.add_follower(**({"name": "Anna", "source": "api"} | values), **BY)
+        contacts.add_follower(
+            values=Profile(**({"name": "Anna"} | values)), proof=Proof(source="api", **BY)
+        )
     assert isinstance(caught.value, Refused)
     assert not Follower.objects.exists()
     assert not AuditEntry.objects.exists()
@@ -113,7 +119,7 @@ def test_a_value_that_cannot_be_is_refused_in_words_and_nothing_is_written(
 
 def test_a_backslash_in_metadata_is_not_taken_for_a_nul() -> None:
     follower = contacts.add_follower(
-        name="Anna", metadata={"path": "c:\\u0000"}, source="api", **BY
+        values=Profile(name="Anna", metadata={"path": "c:\\u0000"}), proof=Proof(source="api", **BY)
     )
     follower.refresh_from_db()
     assert follower.metadata == {"path": "c:\\u0000"}
@@ -121,7 +127,9 @@ def test_a_backslash_in_metadata_is_not_taken_for_a_nul() -> None:
 
 def test_an_address_in_other_spelling_belongs_to_its_first_owner(anna: Follower) -> None:
     with pytest.raises(AddressTaken, match="Anna Weber") as caught:
-        contacts.add_follower(email="ANNA@EXAMPLE.com", source="api", **BY)
+        contacts.add_follower(
+            values=Profile(email="ANNA@EXAMPLE.com"), proof=Proof(source="api", **BY)
+        )
     assert (caught.value.follower, caught.value.field) == (anna, "email")
     assert Follower.objects.count() == 1
 
@@ -131,18 +139,22 @@ def test_somebody_without_a_name_is_called_by_the_address() -> None:
     assert nameless.label == "x@example.com"
     assert AuditEntry.objects.get(kind="follower.added").subject_label == "x@example.com"
     with pytest.raises(AddressTaken, match="already: x@example"):
-        contacts.add_follower(phone="+49301234567", source="api", **BY)
+        contacts.add_follower(values=Profile(phone="+49301234567"), proof=Proof(source="api", **BY))
 
 
 def test_a_taken_phone_and_a_taken_external_id_are_told_apart(chen: Follower) -> None:
-    contacts.change_follower(follower=chen, external_id="crm-9", **BY)
+    contacts.change_follower(follower=chen, values=Profile(external_id="crm-9"), **BY)
     with pytest.raises(AddressTaken) as phone:
         contacts.add_follower(
-            email="new@example.com", phone="+86 138 0013 8000", source="api", **BY
+            values=Profile(email="new@example.com", phone="+86 138 0013 8000"),
+            proof=Proof(source="api", **BY),
         )
     assert phone.value.field == "phone"
     with pytest.raises(ExternalIdTaken) as external:
-        contacts.add_follower(email="new@example.com", external_id=" crm-9 ", source="api", **BY)
+        contacts.add_follower(
+            values=Profile(email="new@example.com", external_id=" crm-9 "),
+            proof=Proof(source="api", **BY),
+        )
     assert external.value.follower == chen
 
 
@@ -161,7 +173,7 @@ def test_a_suppressed_address_stays_suppressed_for_whoever_is_added_with_it() ->
 # ---------------------------------------------------------------- change
 def test_only_what_really_changes_is_told(anna: Follower) -> None:
     changed = contacts.change_follower(
-        follower=anna, name="Anna W.", language="en", metadata={"plan": "pro"}, **BY
+        follower=anna, values=Profile(name="Anna W.", language="en", metadata={"plan": "pro"}), **BY
     )
     assert (changed.name, changed.updated_at) == ("Anna W.", NOW)
     assert facts("follower.changed") == [
@@ -170,13 +182,15 @@ def test_only_what_really_changes_is_told(anna: Follower) -> None:
             "after": {"name": "Anna W.", "metadata": {"plan": "pro"}},
         }
     ]
-    contacts.change_follower(follower=anna, name="Anna W.", email="anna@example.com", **BY)
+    contacts.change_follower(
+        follower=anna, values=Profile(name="Anna W.", email="anna@example.com"), **BY
+    )
     assert len(facts("follower.changed")) == 1
 
 
 def test_a_new_email_takes_the_place_of_the_old_one_and_starts_fresh(anna: Follower) -> None:
     anna.addresses.update(state="bounced", confirmed_at=NOW)
-    contacts.change_follower(follower=anna, email="anna@new.example", **BY)
+    contacts.change_follower(follower=anna, values=Profile(email="anna@new.example"), **BY)
     address = anna.addresses.get()
     assert (address.value, address.state, address.confirmed_at) == (
         "anna@new.example",
@@ -188,7 +202,7 @@ def test_a_new_email_takes_the_place_of_the_old_one_and_starts_fresh(anna: Follo
 
 def test_respelling_an_address_does_not_wash_its_state_clean(anna: Follower) -> None:
     anna.addresses.update(state="bounced")
-    contacts.change_follower(follower=anna, email="Anna@Example.com", **BY)
+    contacts.change_follower(follower=anna, values=Profile(email="Anna@Example.com"), **BY)
     assert (anna.addresses.get().value, anna.addresses.get().state) == (
         "Anna@example.com",
         "bounced",
@@ -204,9 +218,9 @@ def test_an_emptied_email_is_removed_and_the_next_one_becomes_primary(anna: Foll
         primary=False,
         created_at=NOW,
     )
-    contacts.change_follower(follower=anna, email="", **BY)
+    contacts.change_follower(follower=anna, values=Profile(email=""), **BY)
     assert (anna.addresses.get().value, anna.addresses.get().primary) == ("anna@home.example", True)
-    contacts.change_follower(follower=anna, email="", phone="+49301234567", **BY)
+    contacts.change_follower(follower=anna, values=Profile(email="", phone="+49301234567"), **BY)
     assert list(anna.addresses.values_list("channel", flat=True)) == ["sms"]
 
 
@@ -219,7 +233,7 @@ def test_a_persons_other_address_can_be_made_primary(anna: Follower) -> None:
         primary=False,
         created_at=NOW,
     )
-    contacts.change_follower(follower=anna, email="anna@home.example", **BY)
+    contacts.change_follower(follower=anna, values=Profile(email="anna@home.example"), **BY)
     assert dict(anna.addresses.values_list("value", "primary")) == {
         "anna@home.example": True,
         "anna@example.com": False,
@@ -231,7 +245,9 @@ def test_a_change_to_somebody_elses_address_is_refused_whole(
 ) -> None:
     with pytest.raises(AddressTaken) as caught:
         contacts.change_follower(
-            follower=boris, name="Bob", phone="+49301234567", email="anna@example.com", **BY
+            follower=boris,
+            values=Profile(name="Bob", phone="+49301234567", email="anna@example.com"),
+            **BY,
         )
     assert caught.value.follower == anna
     boris.refresh_from_db()
@@ -239,8 +255,8 @@ def test_a_change_to_somebody_elses_address_is_refused_whole(
 
 
 def test_the_set_of_tags_is_replaced_and_other_case_is_the_same_tag(anna: Follower) -> None:
-    contacts.change_follower(follower=anna, tags=["Москва", "old"], **BY)
-    contacts.change_follower(follower=anna, tags=["МОСКВА", "new"], **BY)
+    contacts.change_follower(follower=anna, values=Profile(tags=["Москва", "old"]), **BY)
+    contacts.change_follower(follower=anna, values=Profile(tags=["МОСКВА", "new"]), **BY)
     assert tags_of(anna) == ["new", "Москва"]
     assert facts("follower.untagged") == [{"tags": ["old"]}]
 
@@ -249,27 +265,34 @@ def test_the_set_of_tags_is_replaced_and_other_case_is_the_same_tag(anna: Follow
 def test_an_upsert_finds_by_external_id_then_email_then_phone(
     anna: Follower, chen: Follower
 ) -> None:
-    contacts.change_follower(follower=anna, external_id="crm-1", **BY)
+    contacts.change_follower(follower=anna, values=Profile(external_id="crm-1"), **BY)
     by_id, _ = contacts.upsert_follower(
-        external_id="crm-1", email="other@example.com", source="api", **BY
+        values=Profile(external_id="crm-1", email="other@example.com"),
+        proof=Proof(source="api", **BY),
     )
     by_email, _ = contacts.upsert_follower(
-        email="OTHER@example.com", name="Anna B", source="api", **BY
+        values=Profile(email="OTHER@example.com", name="Anna B"), proof=Proof(source="api", **BY)
     )
     by_phone, _ = contacts.upsert_follower(
-        phone="+86 138 0013 8000", external_id="crm-2", source="api", **BY
+        values=Profile(phone="+86 138 0013 8000", external_id="crm-2"),
+        proof=Proof(source="api", **BY),
     )
     assert (by_id, by_email, by_phone) == (anna, anna, chen)
     assert (by_email.name, by_phone.external_id) == ("Anna B", "crm-2")
-    new, created = contacts.upsert_follower(email="new@example.com", source="api", **BY)
+    new, created = contacts.upsert_follower(
+        values=Profile(email="new@example.com"), proof=Proof(source="api", **BY)
+    )
     assert created
     assert new not in {anna, chen}
 
 
 def test_an_upsert_adds_tags_merges_metadata_and_leaves_what_is_empty(anna: Follower) -> None:
-    contacts.change_follower(follower=anna, tags=["one"], metadata={"a": 1, "b": 1}, **BY)
+    contacts.change_follower(
+        follower=anna, values=Profile(tags=["one"], metadata={"a": 1, "b": 1}), **BY
+    )
     contacts.upsert_follower(
-        email="anna@example.com", tags=["two"], metadata={"b": 2}, source="api", **BY
+        values=Profile(email="anna@example.com", tags=["two"], metadata={"b": 2}),
+        proof=Proof(source="api", **BY),
     )
     anna.refresh_from_db()
     assert (anna.name, anna.time_zone, anna.metadata) == (
@@ -282,7 +305,7 @@ def test_an_upsert_adds_tags_merges_metadata_and_leaves_what_is_empty(anna: Foll
 
 def test_an_upsert_never_subscribes_again_who_unsubscribed(boris: Follower) -> None:
     follower, created = contacts.upsert_follower(
-        email="boris@example.com", subscribed=True, source="api", **BY
+        values=Profile(email="boris@example.com"), subscribed=True, proof=Proof(source="api", **BY)
     )
     assert (created, follower.subscribed) == (False, False)
     assert ConsentRecord.objects.filter(follower=boris).count() == 1
@@ -290,16 +313,19 @@ def test_an_upsert_never_subscribes_again_who_unsubscribed(boris: Follower) -> N
 
 def test_an_upsert_that_says_unsubscribed_is_obeyed(anna: Follower) -> None:
     follower, _ = contacts.upsert_follower(
-        email="anna@example.com", subscribed=False, source="api", **BY
+        values=Profile(email="anna@example.com"), subscribed=False, proof=Proof(source="api", **BY)
     )
     assert not follower.subscribed
     assert ConsentRecord.objects.filter(follower=anna).first().act == "unsubscribed"
 
 
 def test_an_upsert_refuses_an_address_of_somebody_with_another_external_id(anna: Follower) -> None:
-    contacts.change_follower(follower=anna, external_id="crm-1", **BY)
+    contacts.change_follower(follower=anna, values=Profile(external_id="crm-1"), **BY)
     with pytest.raises(AddressTaken):
-        contacts.upsert_follower(external_id="crm-2", email="anna@example.com", source="api", **BY)
+        contacts.upsert_follower(
+            values=Profile(external_id="crm-2", email="anna@example.com"),
+            proof=Proof(source="api", **BY),
+        )
 
 
 def test_an_upsert_that_loses_a_race_updates_the_winners_row(
@@ -307,37 +333,6 @@ def test_an_upsert_that_loses_a_race_updates_the_winners_row(
 ) -> None:
     monkeypatch.setattr(contacts, "_known", lambda *args: None)  # looked before anna was there
     follower, created = contacts.upsert_follower(
-        email="anna@example.com", name="Anna 2", source="api", **BY
+        values=Profile(email="anna@example.com", name="Anna 2"), proof=Proof(source="api", **BY)
     )
     assert (follower, created, follower.name) == (anna, False, "Anna 2")
-
-
-# ---------------------------------------------------------------- find
-@pytest.mark.parametrize(
-    ("text", "found"),
-    [
-        ("weber", "anna"),
-        ("ANNA@exa", "anna"),
-        ("борис", "boris"),
-        ("ИВАНОВ", "boris"),
-        ("138 0013", "chen"),
-        ("crm-d", "dana"),
-        ("nobody", None),
-        ("100%", None),
-    ],
-)
-def test_search_looks_at_name_email_phone_and_external_id_in_any_case(
-    text: str, found: str | None, anna: Follower, boris: Follower, chen: Follower, dana: Follower
-) -> None:
-    contacts.change_follower(follower=dana, external_id="CRM-D", **BY)
-    cast = {"anna": anna, "boris": boris, "chen": chen, "dana": dana}
-    assert list(contacts.find(text)) == ([cast[found]] if found else [])
-
-
-def test_a_search_finds_nobody_by_the_digest_of_a_device(anna: Follower) -> None:
-    add_webhook(follower=anna, url="https://anna.example/hook", **BY)
-    assert not contacts.find("256").exists()
-
-
-def test_an_empty_search_finds_everybody(anna: Follower, dana: Follower) -> None:
-    assert set(contacts.find("  ")) == {anna, dana}

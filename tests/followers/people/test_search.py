@@ -4,9 +4,13 @@ from typing import Any
 
 import pytest
 
+from apps.followers.devices.webhooks import add_webhook
 from apps.followers.models import Follower
 from apps.followers.people import search
+from apps.followers.people.contacts import change_follower
+from apps.followers.people.profile import Profile
 from apps.lib.sql import keyset
+from tests.followers.people.test_contacts import BY
 from tests.make import make_follower
 
 pytestmark = pytest.mark.django_db
@@ -85,3 +89,36 @@ def test_a_page_beyond_an_end_leads_back() -> None:
 def test_a_count_stops_at_its_limit(anna: Follower, dana: Follower) -> None:
     assert str(keyset.count(search.followers())) == "2"
     assert str(keyset.count(Follower.objects.all(), limit=1)) == "1+"
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("weber", "anna"),
+        ("ANNA@exa", "anna"),
+        ("борис", "boris"),
+        ("ИВАНОВ", "boris"),
+        ("138 0013", "chen"),
+        ("crm-d", "dana"),
+        ("nobody", None),
+        ("100%", None),
+    ],
+)
+def test_search_looks_at_name_email_phone_and_external_id_in_any_case(
+    text: str, found: str | None, anna: Follower, boris: Follower, chen: Follower, dana: Follower
+) -> None:
+    change_follower(follower=dana, values=Profile(external_id="CRM-D"), **BY)
+    cast = {"anna": anna, "boris": boris, "chen": chen, "dana": dana}
+    expected = []
+    if found:
+        expected = [cast[found]]
+    assert list(search.find(text)) == expected
+
+
+def test_a_search_finds_nobody_by_the_digest_of_a_device(anna: Follower) -> None:
+    add_webhook(follower=anna, url="https://anna.example/hook", **BY)
+    assert not search.find("256").exists()
+
+
+def test_an_empty_search_finds_everybody(anna: Follower, dana: Follower) -> None:
+    assert set(search.find("  ")) == {anna, dana}

@@ -13,6 +13,7 @@ from django.utils import timezone
 
 from apps.followers.models import Follower
 from apps.followers.people.contacts import change_follower
+from apps.followers.people.profile import Profile
 from apps.notifications.engagement import store as engagement_store
 from apps.notifications.engagement.counts import Attention, engagement
 from apps.notifications.models import Delivery, Engagement, Notification
@@ -101,14 +102,14 @@ def test_who_clicks_has_opened_though_no_image_was_loaded(
 def test_who_does_not_let_itself_be_measured_by_now_leaves_no_trace(
     letter: Notification, anna: Follower
 ) -> None:
-    change_follower(follower=anna, measured=False, by=TESTER, now=timezone.now())
+    change_follower(follower=anna, values=Profile(measured=False), by=TESTER, now=timezone.now())
     engagement_store.store(
         [event(delivery_of(letter, anna), 0), event(delivery_of(letter, anna), 1)]
     )
     assert not Engagement.objects.exists()
     assert delivery_of(letter, anna).opened_at is None
     assert counted(letter) == Attention(links=engagement(letter).links)
-    change_follower(follower=anna, measured=True, by=TESTER, now=timezone.now())
+    change_follower(follower=anna, values=Profile(measured=True), by=TESTER, now=timezone.now())
     engagement_store.store([event(delivery_of(letter, anna), 1)])
     assert counted(letter).clicked == 1
 

@@ -17,6 +17,7 @@ from apps.followers.consent.record import Proof
 from apps.followers.consent.rhythm import Wishes, set_rhythm
 from apps.followers.models import Follower, NotificationType
 from apps.followers.people.contacts import change_follower
+from apps.followers.people.profile import Profile
 from apps.lib.queue.lanes import Lane
 from apps.notifications.decide import caps
 from apps.notifications.decide.decision import Act
@@ -237,10 +238,10 @@ def test_who_moves_to_another_zone_is_written_to_by_its_clock(
     waits = send(kind, [person], clock, version=words)
     gathered = send(make_type("news", digest=True), [person], clock, version=words)
     assert {only(waits).due_at > clock.now, only(gathered).status == "held"} == {True}
-    change_follower(follower=person, name="Zoe", by=TESTER, now=clock.now)
+    change_follower(follower=person, values=Profile(name="Zoe"), by=TESTER, now=clock.now)
     assert only(waits).due_at > clock.now
     change_follower(
-        follower=person, time_zone="Asia/Tokyo", by=TESTER, now=clock.now
+        follower=person, values=Profile(time_zone="Asia/Tokyo"), by=TESTER, now=clock.now
     )  # eight in the morning there
     flush.flush(now=clock.now)
     take()

@@ -15,6 +15,7 @@ from apps.followers.consent.record import Proof
 from apps.followers.devices.webhooks import add_webhook
 from apps.followers.models import ChannelMute, ConsentRecord, Follower, NotificationType, Preference
 from apps.followers.people.contacts import change_follower
+from apps.followers.people.profile import Profile
 from apps.lib import tokens
 from tests.make import TESTER, make_follower, make_type
 from tests.subscriptions.pages import everything_stored, preferences_path, visit
@@ -359,7 +360,7 @@ def test_a_page_that_was_opened_before_takes_back_no_word_about_being_measured(
     client.post(preferences_path(anna), {"language": "en", "time_zone": "Europe/Berlin"})
     anna.refresh_from_db()
     assert not anna.measured
-    change_follower(follower=anna, measured=True, by=TESTER, now=timezone.now())
+    change_follower(follower=anna, values=Profile(measured=True), by=TESTER, now=timezone.now())
     client.post(preferences_path(anna), {"language": "en", "time_zone": "Europe/Berlin"})
     anna.refresh_from_db()
     assert anna.measured

@@ -16,6 +16,7 @@ from apps.followers.consent.record import Proof
 from apps.followers.models import AddressState, Channel, Follower
 from apps.followers.people import contacts, tagging
 from apps.followers.people import search as people_search
+from apps.followers.people.profile import Profile
 
 FOLLOWERS = Follower.objects.prefetch_related("addresses", "tags")
 SOURCE = "api"
@@ -140,8 +141,11 @@ class Followers(Endpoint):
         refuses=(400, 409), details="An address or external id that somebody has already is refused with 409.",
     )  # fmt: skip
     def post(self, request: Request) -> Response:
+        said = self.body(NewFollower)
         added = contacts.add_follower(
-            **self.body(NewFollower), source=SOURCE, by=self.by, now=self.now
+            subscribed=said.pop("subscribed"),
+            values=Profile(**said),
+            proof=Proof(source=SOURCE, by=self.by, now=self.now),
         )
         return Response(FollowerOut(added).data, status=201)
 
@@ -162,8 +166,8 @@ class OneFollower(Endpoint):
     )  # fmt: skip
     def patch(self, request: Request, id: uuid.UUID) -> Response:
         follower = one(Follower.objects.all(), uid=id)
-        changes: Any = self.body(FollowerChanges, partial=True)
-        contacts.change_follower(follower=follower, **changes, by=self.by, now=self.now)
+        changes = Profile(**self.body(FollowerChanges, partial=True))
+        contacts.change_follower(follower=follower, values=changes, by=self.by, now=self.now)
         return Response(FollowerOut(one(FOLLOWERS, uid=id)).data)
 
 

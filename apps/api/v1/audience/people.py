@@ -9,9 +9,11 @@ from typing import Any
 
 from rest_framework import serializers
 
-from apps.followers.addresses import BadAddress, normalise
-from apps.followers.models import Address, Channel, Follower
+from apps.followers.addresses import CHANNEL_OF, BadAddress, normalise
+from apps.followers.consent.record import Proof
+from apps.followers.models import Address, Follower
 from apps.followers.people import contacts
+from apps.followers.people.profile import Profile
 from apps.lib.actor import Actor
 from apps.lib.refusals import Refused
 from apps.lib.sql.compiled_query import Kept
@@ -25,7 +27,6 @@ _BY_KEY = Kept(
     "channel",
     "key",
 )
-_ADDRESSES = {"email": Channel.EMAIL, "phone": Channel.SMS}
 
 
 def find_or_add(
@@ -38,10 +39,11 @@ def find_or_add(
     over, except the consent. Raises ValidationError naming the place in the list.
     """
     known = _Known(people)
+    proof = Proof(source=source, by=by, now=now)
     found: dict[int, tuple[Follower, dict[str, Any]]] = {}
     for place, person in enumerate(people):
         try:
-            follower = _find_or_add(person, known, source=source, by=by, now=now)
+            follower = _find_or_add(person, known, proof)
         except Refused as error:
             message: Any = [error.sentence]
             # an address or a zone is said of the person as a whole
@@ -52,9 +54,7 @@ def find_or_add(
     return list(found.values())
 
 
-def _find_or_add(
-    person: dict[str, Any], known: "_Known", *, source: str, by: Actor, now: dt.datetime
-) -> Follower:
+def _find_or_add(person: dict[str, Any], known: "_Known", proof: Proof) -> Follower:
     fields = {
         name: value
         for name, value in person.items()
@@ -67,11 +67,11 @@ def _find_or_add(
         if set(fields) <= {"external_id"}:
             raise Refused("There is no such follower. Give an e-mail or phone to add one.")
         follower = contacts.add_follower(
-            **fields, subscribed=person["subscribed"], source=source, by=by, now=now
+            values=Profile(**fields), subscribed=person["subscribed"], proof=proof
         )
         known.learn(follower)
     elif len(fields) > 1:  # more than the one thing that found them
-        follower, _ = contacts.upsert_follower(**fields, source=source, by=by, now=now)
+        follower, _ = contacts.upsert_follower(values=Profile(**fields), proof=proof)
     return follower
 
 
@@ -91,7 +91,7 @@ class _Known:
         known = rows.filter(external_id__in=outside) if outside else ()
         self.by_external_id = {row.external_id: row for row in known}
         self.by_key: dict[tuple[str, str], Follower] = {}
-        for field, channel in _ADDRESSES.items():
+        for field, channel in CHANNEL_OF.items():
             keys = [key for person in people if (key := _key(person, field))]
             if not keys:  # the ORM takes 0.3 ms to find out that nothing is in an empty list
                 continue
@@ -113,7 +113,7 @@ class _Known:
             return self.by_uid[person["id"]]
         if person.get("external_id") in self.by_external_id:
             return self.by_external_id[person["external_id"]]
-        for field, channel in _ADDRESSES.items():
+        for field, channel in CHANNEL_OF.items():
             if (key := _key(person, field)) and (channel, key) in self.by_key:
                 return self.by_key[channel, key]
         return None
@@ -128,5 +128,5 @@ class _Known:
 
 def _key(person: dict[str, Any], field: str) -> str:
     if person.get(field, "").strip():
-        return normalise(_ADDRESSES[field], person[field])[1]
+        return normalise(CHANNEL_OF[field], person[field])[1]
     return ""

@@ -6,7 +6,9 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
+from apps.followers.consent.record import Proof
 from apps.followers.people import contacts
+from apps.followers.people.profile import Profile
 from apps.lib import strict_json
 from apps.lib.actor import command
 from apps.lib.refusals import Refused
@@ -45,18 +47,18 @@ class Command(BaseCommand):
             raise CommandError(f"--metadata {error}.") from error
         try:
             follower = contacts.add_follower(
-                email=options["email"],
-                phone=options["phone"],
-                name=options["name"],
-                external_id=options["external_id"],
-                language=options["language"],
-                time_zone=options["time_zone"],
-                tags=options["tag"],
-                metadata=metadata,
+                values=Profile(
+                    email=options["email"],
+                    phone=options["phone"],
+                    name=options["name"],
+                    external_id=options["external_id"],
+                    language=options["language"],
+                    time_zone=options["time_zone"],
+                    tags=options["tag"],
+                    metadata=metadata,
+                ),
                 subscribed=not options["unsubscribed"],
-                source="command",
-                by=command("add_follower"),
-                now=timezone.now(),
+                proof=Proof(source="command", by=command("add_follower"), now=timezone.now()),
             )
         except Refused as error:
             raise CommandError(str(error)) from error
