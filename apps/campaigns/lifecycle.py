@@ -29,7 +29,7 @@ from apps.lib.refusals import RefusalKind, Refused, WrongState
 from apps.notifications import control, replay
 from apps.notifications.control import CAMPAIGN
 from apps.notifications.models import DeliveryStatus, Notification, NotificationState
-from apps.notifications.notify import NotNotifiable, open_notification
+from apps.notifications.notify import Intent, NotNotifiable, open_notification
 from apps.notifications.reports.balance import balance
 
 LAUNCH_TASK = "apps.campaigns.launch.launch"
@@ -173,21 +173,19 @@ def _make_ready(campaign: Campaign, *, by: Actor, now: dt.datetime) -> Audience:
 def _open_run(campaign: Campaign, audience: Audience, *, by: Actor, now: dt.datetime) -> Run:
     version = drafts.published_version(campaign.template)
     assert version is not None  # noqa: S101  (_make_ready published it)
+    intent = Intent(
+        notification_type=campaign.notification_type,
+        version=version,
+        channels=campaign.channels,
+        data=campaign.data,
+        expires_at=campaign.expires_at,
+        tracked=campaign.tracking,
+        rate=campaign.rate,
+        spread=campaign.spread,
+        source=CAMPAIGN,
+    )
     try:
-        notification = open_notification(
-            notification_type=campaign.notification_type,
-            version=version,
-            channels=campaign.channels,
-            data=campaign.data,
-            expires_at=campaign.expires_at,
-            tracked=campaign.tracking,
-            rate=campaign.rate,
-            spread=campaign.spread,
-            source=CAMPAIGN,
-            lane=Lane.BULK,
-            by=by,
-            now=now,
-        )
+        notification = open_notification(intent=intent, lane=Lane.BULK, by=by, now=now)
     except NotNotifiable as error:
         raise CampaignNotReady([Problem("content", str(error))]) from error
     run = Run.objects.create(

@@ -1,9 +1,12 @@
 """Tell some people something: one intent, validated, pinned to a published version,
 stored before it is answered.
+
+`notify` names its people; `open_notification` leaves them to a plan (campaigns, digests).
 """
 
 import datetime as dt
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
@@ -62,146 +65,163 @@ def lane_of(notification_type: NotificationType, priority: str = Priority.NORMAL
     return _LANES.get(Category(notification_type.category), Lane.TRANSACTIONAL)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Intent:
+    """What is to be told, apart from whom.
+
+    - `version`: None takes the published one of the template that speaks for the type.
+    - `channels`: None takes all that the type is offered on and the version has words for; each
+      follower's preferences decide which of them are used.
+    - `send_at`: None is now. `expires_at`: None is the end of the type's lifetime.
+    - `dedup_key`: the same one for the same type is the same notification.
+    - `rate`: messages a second at most. `spread`: seconds over which it goes out evenly.
+    """
+
+    notification_type: NotificationType
+    source: str
+    version: Version | None = None
+    channels: Sequence[str] | None = None
+    data: Mapping[str, Any] | None = None
+    send_at: dt.datetime | None = None
+    expires_at: dt.datetime | None = None
+    dedup_key: str | None = None
+    throttle_key: str = ""
+    tracked: bool = False
+    rate: float | None = None
+    spread: int | None = None
+
+
 def notify(
     *,
-    notification_type: NotificationType,
+    intent: Intent,
     recipients: Sequence[Follower] | Sequence[tuple[Follower, dict[str, Any]]],
-    version: Version | None = None,
-    channels: Sequence[str] | None = None,
-    data: dict[str, Any] | None = None,
-    send_at: dt.datetime | None = None,
-    expires_at: dt.datetime | None = None,
-    dedup_key: str | None = None,
-    throttle_key: str = "",
     priority: str = Priority.NORMAL,
-    tracked: bool = False,
-    rate: float | None = None,
-    spread: int | None = None,
-    source: str,
     by: Actor,
     now: dt.datetime,
 ) -> Notification:
     """Store the intent and announce the work; returns before anything is sent.
 
-    `recipients` may carry each person's own values, laid over `data`. `channels` defaults to all
-    that the type is offered on; each follower's preferences decide which of them are used. The same
-    `dedup_key` for the same type returns the notification that exists. Each person's data is
-    checked by the type's JSON Schema. Raises NotNotifiable.
+    `recipients` may carry each person's own values, laid over the intent's `data`. What they see
+    is checked by the type's JSON Schema. Where the intent's `dedup_key` is known, the notification
+    that exists is returned. Raises NotNotifiable.
     """
-    if dedup_key and (existing := _known(notification_type, dedup_key)):
+    kind = intent.notification_type
+    if intent.dedup_key and (existing := _known(kind, intent.dedup_key)):
         return existing
-    people = [each if isinstance(each, tuple) else (each, None) for each in recipients]
+    people = _with_own_data(recipients)
     if not people:
         raise NotNotifiable("There is nobody to notify. Name at least one recipient.")
-    version = version or _template_of(notification_type)
-    for person, own in people if any(own for _, own in people) else people[:1]:
-        merged = {**(data or {}), **(own or {})}
-        _fit(notification_type, merged, person if own else None)
-        _complete(version, merged)
-    notification = _drafted(
-        notification_type=notification_type,
-        version=version,
-        channels=channels,
-        data=data,
-        send_at=send_at,
-        expires_at=expires_at,
-        dedup_key=dedup_key,
-        throttle_key=throttle_key,
-        tracked=tracked,
-        rate=rate,
-        spread=spread,
-        source=source,
-        lane=lane_of(notification_type, priority),
-        now=now,
-    )
+    version = intent.version or _template_of(kind)
+    _check_data(intent, version, people)
+    lane = lane_of(kind, priority)
+    notification = _drafted(intent, version, lane=lane, now=now)
     named = {follower.pk: own for follower, own in people}
     own_data = any(named.values())
-    if at_once := len(named) <= SLICE:
+    at_once = len(named) <= SLICE
+    if at_once:
         notification.state = NotificationState.SENDING
         notification.planned_at = now
         notification.planned_through = max(named)
     try:
-        with transaction.atomic(
-            savepoint=bool(dedup_key)
-        ):  # for what is caught below; nothing else is raised in here
+        # a savepoint for what is caught below; nothing else is raised in here
+        with transaction.atomic(savepoint=bool(intent.dedup_key)):
             _store(notification, by=by)
             if own_data or not at_once:
-                rows = (
-                    Recipient(notification=notification, follower_id=pk, data=own)
-                    for pk, own in named.items()
-                )
-                Recipient.objects.bulk_create(rows, batch_size=1000)
+                _name(notification, named)
             if at_once:
                 plan_named(notification=notification, people=named, own_data=own_data, now=now)
             else:
-                announce(PLAN_TASK, lane=Lane(notification.lane), notification_id=notification.pk)
+                announce(PLAN_TASK, lane=lane, notification_id=notification.pk)
     except IntegrityError:
         # another request with the same key was faster
-        if dedup_key and (existing := _known(notification_type, dedup_key)):
+        if intent.dedup_key and (existing := _known(kind, intent.dedup_key)):
             return existing
         raise
     return notification
 
 
-def open_notification(*, by: Actor, **values: Any) -> Notification:
-    """A notification in state PLANNING, with nobody in it yet.
-
-    `values` as for `notify`, and its `lane`.
-    Unless told otherwise it expires at the end of the type's lifetime. Raises NotNotifiable.
-    """
-    notification = _drafted(**values)
+def open_notification(*, intent: Intent, lane: Lane, by: Actor, now: dt.datetime) -> Notification:
+    """A notification in state PLANNING, with nobody in it yet. Raises NotNotifiable."""
+    version = intent.version or _template_of(intent.notification_type)
+    notification = _drafted(intent, version, lane=lane, now=now)
     with transaction.atomic(savepoint=False):
         _store(notification, by=by)
     return notification
 
 
-def _drafted(
-    *,
-    notification_type: NotificationType,
-    version: Version,
-    channels: Sequence[str] | None = None,
-    data: dict[str, Any] | None = None,
-    send_at: dt.datetime | None = None,
-    expires_at: dt.datetime | None = None,
-    dedup_key: str | None = None,
-    throttle_key: str = "",
-    tracked: bool = False,
-    rate: float | None = None,
-    spread: int | None = None,
-    source: str,
-    lane: Lane,
-    now: dt.datetime,
-) -> Notification:
-    """Checked and not stored."""
+_Named = tuple[Follower, dict[str, Any] | None]  # a recipient and the values of their own
+
+
+def _with_own_data(
+    recipients: Sequence[Follower] | Sequence[tuple[Follower, dict[str, Any]]],
+) -> list[_Named]:
+    people: list[_Named] = []
+    for each in recipients:
+        if isinstance(each, tuple):
+            people.append(each)
+        else:
+            people.append((each, None))
+    return people
+
+
+def _check_data(intent: Intent, version: Version, people: Sequence[_Named]) -> None:
+    """Check what each recipient would see; once where nobody brings values of their own.
+
+    Raises NotNotifiable.
+    """
+    if not any(own for _, own in people):
+        people = people[:1]
+    for follower, own in people:
+        merged = {**(intent.data or {}), **(own or {})}
+        whose = None
+        if own:
+            whose = follower
+        _fit(intent.notification_type, merged, whose)
+        _complete(version, merged)
+
+
+def _drafted(intent: Intent, version: Version, *, lane: Lane, now: dt.datetime) -> Notification:
+    """The intent as a checked notification that is not stored. Raises NotNotifiable."""
     if version.published_at is None:
         raise NotNotifiable(f"{version} is a draft. Publish it first.")
-    chosen = _channels(notification_type, version, channels)
-    if expires_at and expires_at <= max(send_at or now, now):
+    kind = intent.notification_type
+    chosen = _channels(kind, version, intent.channels)
+    starts = max(intent.send_at or now, now)
+    expires_at = intent.expires_at
+    if expires_at and expires_at <= starts:
         raise NotNotifiable("It would expire before it is sent. Choose a later expiry.")
-    if any(moment and moment.year > now.year + FARTHEST_YEARS for moment in (send_at, expires_at)):
+    farthest = now.year + FARTHEST_YEARS
+    if any(moment and moment.year > farthest for moment in (intent.send_at, expires_at)):
         raise NotNotifiable(f"Choose times within the next {FARTHEST_YEARS} years.")
-    starts = max(send_at or now, now)
-    if expires_at is None and notification_type.lifetime:
-        expires_at = starts + dt.timedelta(seconds=notification_type.lifetime)
+    if expires_at is None and kind.lifetime:
+        expires_at = starts + dt.timedelta(seconds=kind.lifetime)
     return Notification(
-        notification_type=notification_type,
+        notification_type=kind,
         version=version,
         channels=chosen,
-        data=_complete(version, data or {}, required=False),
-        dedup_key=dedup_key,
-        throttle_key=throttle_key,
-        tracked=tracked,
-        rate=rate,
-        spread=spread,
-        source=source,
+        data=_complete(version, intent.data or {}, required=False),
+        dedup_key=intent.dedup_key,
+        throttle_key=intent.throttle_key,
+        tracked=intent.tracked,
+        rate=intent.rate,
+        spread=intent.spread,
+        source=intent.source,
         lane=lane.value,
         state=NotificationState.PLANNING,
         created_at=now,
         send_at=starts,
         expires_at=expires_at,
-        fallback=chain_of(notification_type.fallback, chosen),
-        fallback_after=notification_type.fallback_after,
+        fallback=chain_of(kind.fallback, chosen),
+        fallback_after=kind.fallback_after,
     )
+
+
+def _name(notification: Notification, people: Mapping[int, dict[str, Any] | None]) -> None:
+    """Store whom it is for, with the values of their own."""
+    rows = (
+        Recipient(notification=notification, follower_id=pk, data=own) for pk, own in people.items()
+    )
+    Recipient.objects.bulk_create(rows, batch_size=1000)
 
 
 def _store(notification: Notification, *, by: Actor) -> None:
@@ -236,40 +256,51 @@ def _template_of(notification_type: NotificationType) -> Version:
     link = links.select_related("template").first()
     if link is None:
         raise NotNotifiable(
-            f"No template speaks for the type {notification_type.key}. Choose one on the type's page, or name one."
+            f"No template speaks for the type {notification_type.key}. "
+            "Choose one on the type's page, or name one."
         )
     raise NotNotifiable(f"The template {link.template.key} is not published yet. Publish it first.")
 
 
 def _channels(
-    notification_type: NotificationType, version: Version, wanted: Iterable[str] | None
+    notification_type: NotificationType, version: Version, wanted: Sequence[str] | None
 ) -> list[str]:
-    """Those asked for; else those of the type on which something can be sent and the version has
-    words.
+    """The channels asked for, each once; else what the type is offered on, as far as something
+    can be sent there and the version has words. Raises NotNotifiable.
     """
     able = {provider.channel for provider in providers()}
-    chosen = list(dict.fromkeys(notification_type.channels if wanted is None else wanted))
     if wanted is None:
-        chosen = [channel for channel in chosen if channel in able and channel in spoken(version)]
+        usable = able.intersection(spoken(version))
+        chosen = [channel for channel in _once(notification_type.channels) if channel in usable]
+    else:
+        chosen = _once(wanted)
     if unknown := [channel for channel in chosen if channel not in able]:
+        missing = ", ".join(unknown)
         offered = ", ".join(sorted(able))
         raise NotNotifiable(
-            f"No provider sends on: {', '.join(unknown)}. Available: {offered}.", field="channels"
+            f"No provider sends on: {missing}. Available: {offered}.", field="channels"
         )
     if fault := wordless(version, chosen):
         raise NotNotifiable(fault, field="channels")
     if not chosen:
         raise NotNotifiable(
-            f"The type {notification_type.key} is offered on no channel that the template has words for. "
-            "Choose channels on its page, or write the words."
+            f"The type {notification_type.key} is offered on no channel "
+            "that the template has words for. Choose channels on its page, or write the words."
         )
     return chosen
 
 
+def _once(channels: Sequence[str]) -> list[str]:
+    return list(dict.fromkeys(channels))
+
+
 def _fit(
-    notification_type: NotificationType, data: dict[str, Any], person: Follower | None
+    notification_type: NotificationType, data: Mapping[str, Any], person: Follower | None
 ) -> None:
-    """`person`: whose own values are among them."""
+    """Check the data by the type's JSON Schema. `person`: whose own values are among it.
+
+    Raises BadValue.
+    """
     if notification_type.schema is None:
         return
     try:
@@ -279,15 +310,17 @@ def _fit(
         if person:
             whose = f" for {person.name or person.uid}"
         raise BadValue(
-            f"The data{whose} does not fit the type {notification_type.key}: {error}. Its JSON Schema says what does.",
+            f"The data{whose} does not fit the type {notification_type.key}: {error}. "
+            "Its JSON Schema says what does.",
             field=f"data.{error.field}".rstrip("."),
         ) from error
 
 
-def _complete(version: Version, data: dict[str, Any], *, required: bool = True) -> dict[str, Any]:
-    """The data with defaults filled in.
-
-    With `required=False` people may still bring what is missing.
+def _complete(
+    version: Version, data: Mapping[str, Any], *, required: bool = True
+) -> Mapping[str, Any]:
+    """The data with defaults filled in. Raises NotNotifiable for what is missing or of the wrong
+    type; with `required=False` people may still bring it.
     """
     try:
         return check_data(version, data)

@@ -9,7 +9,7 @@ from django.utils import timezone
 from apps.followers.models import Channel, Follower, NotificationType
 from apps.lib.actor import Actor, ActorKind
 from apps.notifications.models import Delivery
-from apps.notifications.notify import NotNotifiable, notify
+from apps.notifications.notify import Intent, NotNotifiable, notify
 
 TYPE = "preference_link"
 PAUSE = dt.timedelta(minutes=10)
@@ -39,11 +39,10 @@ def send(*, follower_id: int, now: dt.datetime | None = None, **_: object) -> bo
         if recent.filter(notification__notification_type=kind).exists():
             return False
         try:
+            intent = Intent(notification_type=kind, channels=[Channel.EMAIL], source="public_page")
             notify(
-                notification_type=kind,
+                intent=intent,
                 recipients=[follower],
-                channels=[Channel.EMAIL],
-                source="public_page",
                 by=Actor(ActorKind.FOLLOWER, id=str(follower.uid), label=str(follower)),
                 now=now,
             )

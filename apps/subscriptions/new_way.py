@@ -11,7 +11,7 @@ from apps.content.models import Template
 from apps.followers.consent.record import Proof
 from apps.followers.models import Channel, Follower, NotificationType
 from apps.notifications.models import Delivery
-from apps.notifications.notify import NotNotifiable, notify
+from apps.notifications.notify import Intent, NotNotifiable, notify
 from apps.subscriptions.public import email_of
 
 TYPE = "security_alert"
@@ -52,13 +52,16 @@ def tell(
         "ip_address": proof.ip,
     }
     try:
-        notify(
+        intent = Intent(
             notification_type=kind,
             version=version,
-            recipients=[follower],
             channels=[Channel.EMAIL],
             data=about,
             source="public_page",
+        )
+        notify(
+            intent=intent,
+            recipients=[follower],
             by=proof.by,
             now=proof.now,
         )

@@ -18,7 +18,7 @@ from apps.campaigns.models import Run
 from apps.content.drafts import published_version
 from apps.followers.models import Follower, NotificationType
 from apps.notifications.models import Delivery, DeliveryEvent, Notification
-from apps.notifications.notify import notify
+from apps.notifications.notify import Intent, notify
 from tests.chaos.kills import GIVE_UP
 from tests.chaos.promises import Findings
 from tests.chaos.world import ROOT, World, make_crowd, news
@@ -195,7 +195,12 @@ def tell(key: str) -> None:
     from apps.content.models import Template
 
     version = published_version(Template.objects.get(key="letter"))
-    notify(
-        notification_type=NotificationType.objects.get(), recipients=list(Follower.objects.all()), version=version,
-        channels=["email"], dedup_key=key, source="chaos", by=TESTER, now=timezone.now(),
-    )  # fmt: skip
+    intent = Intent(
+        notification_type=NotificationType.objects.get(),
+        version=version,
+        channels=["email"],
+        dedup_key=key,
+        source="chaos",
+    )
+    people = list(Follower.objects.all())
+    notify(intent=intent, recipients=people, by=TESTER, now=timezone.now())

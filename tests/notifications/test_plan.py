@@ -13,7 +13,7 @@ from apps.followers.consent.record import Proof
 from apps.followers.models import Follower
 from apps.lib.queue.lanes import Lane
 from apps.notifications.models import Delivery, Notification
-from apps.notifications.notify import open_notification
+from apps.notifications.notify import Intent, open_notification
 from apps.notifications.plan import finish_planning, freeze_slice
 from tests.make import TESTER, make_follower, make_type
 from tests.notifications.world import make_version, places_explained, stands
@@ -21,18 +21,9 @@ from tests.patience import PATIENCE
 
 
 def opened(**fields: Any) -> Notification:
-    values: dict[str, Any] = {
-        "channels": ["email"],
-        "source": "test",
-        "lane": Lane.BULK,
-        "by": TESTER,
-    }
-    return open_notification(
-        notification_type=make_type(),
-        version=make_version(),
-        now=timezone.now(),
-        **(values | fields),
-    )
+    values: dict[str, Any] = {"channels": ["email"], "source": "test"}
+    intent = Intent(notification_type=make_type(), version=make_version(), **(values | fields))
+    return open_notification(intent=intent, lane=Lane.BULK, by=TESTER, now=timezone.now())
 
 
 def plan_all(notification: Notification, size: int = 3) -> int:
@@ -117,10 +108,13 @@ def test_planning_a_paused_notification_goes_on_and_a_cancelled_one_stops(db: No
 
 def open_notification_again() -> Notification:
     first = Notification.objects.get()
-    return open_notification(
-        notification_type=first.notification_type, version=first.version, channels=["email"], source="test",
-        lane=Lane.BULK, by=TESTER, now=timezone.now(),
-    )  # fmt: skip
+    intent = Intent(
+        notification_type=first.notification_type,
+        version=first.version,
+        channels=["email"],
+        source="test",
+    )
+    return open_notification(intent=intent, lane=Lane.BULK, by=TESTER, now=timezone.now())
 
 
 def test_an_audience_of_nobody_is_done_at_once(db: None) -> None:

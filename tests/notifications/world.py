@@ -17,7 +17,7 @@ from apps.lib.queue.lanes import Lane
 from apps.notifications.accounts import edit
 from apps.notifications.books import tallies
 from apps.notifications.models import Delivery, Notification, ProviderAccount
-from apps.notifications.notify import notify
+from apps.notifications.notify import Intent, Priority, notify
 from apps.notifications.reports.balance import balance
 from apps.notifications.sending import choose
 from apps.notifications.sending.sender import send_lane
@@ -59,13 +59,12 @@ def make_accounts(receiver: Receiver, **settings: Any) -> ProviderAccount:
 
 def tell(kind: NotificationType, people: list[Follower], **fields: Any) -> Notification:
     """notify() by e-mail, now, in the tests' name."""
-    values: dict[str, Any] = {
-        "channels": ["email"],
-        "source": "test",
-        "by": TESTER,
-        "now": timezone.now(),
-    }
-    return notify(notification_type=kind, recipients=people, **(values | fields))
+    by = fields.pop("by", TESTER)
+    now = fields.pop("now", None) or timezone.now()
+    priority = fields.pop("priority", Priority.NORMAL)
+    values: dict[str, Any] = {"channels": ["email"], "source": "test"}
+    intent = Intent(notification_type=kind, **(values | fields))
+    return notify(intent=intent, recipients=people, priority=priority, by=by, now=now)
 
 
 def drain() -> None:

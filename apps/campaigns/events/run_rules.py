@@ -29,7 +29,7 @@ from apps.lib.actor import SYSTEM
 from apps.lib.queue.announce import announce, answer_all
 from apps.lib.queue.lanes import Lane
 from apps.notifications.models import Notification
-from apps.notifications.notify import NotNotifiable, notify
+from apps.notifications.notify import Intent, NotNotifiable, notify
 
 WORK_SECONDS = (
     0.5  # a task is short: senders of one-time messages wait for their turn in the same lane
@@ -147,19 +147,21 @@ def _notify(
 ) -> Notification:
     if not rule.notification_type.active:
         raise NotNotifiable(f"The message type “{rule.notification_type.name}” is switched off.")
-    return notify(
+    recipients = _told(rule, event, now)
+    send_at = None
+    if rule.delay:
+        send_at = event.occurred_at + dt.timedelta(seconds=rule.delay)
+    intent = Intent(
         notification_type=rule.notification_type,
-        recipients=_told(rule, event, now),
         version=_version(rule),
         channels=rule.channels or None,
         data=data_for(rule, event, seen),
-        send_at=event.occurred_at + dt.timedelta(seconds=rule.delay) if rule.delay else None,
+        send_at=send_at,
         dedup_key=f"event:{event.uid}:{rule.uid}",
         throttle_key=throttle_key_of(rule, seen),
         source=SOURCE,
-        by=SYSTEM,
-        now=now,
     )
+    return notify(intent=intent, recipients=recipients, by=SYSTEM, now=now)
 
 
 def _told(rule: EventRule, event: Event, now: dt.datetime) -> list[Follower]:

@@ -24,7 +24,7 @@ from apps.lib.actor import SYSTEM
 from apps.lib.queue.announce import announce
 from apps.lib.queue.lanes import Lane
 from apps.notifications.models import Delivery, Notification
-from apps.notifications.notify import NotNotifiable, open_notification
+from apps.notifications.notify import Intent, NotNotifiable, open_notification
 
 LAUNCH_TASK = "apps.campaigns.recurring.occurrences.launch_occurrence"
 SOURCE = "recurring"
@@ -98,22 +98,21 @@ def _open(
     kind = row.notification_type
     if not kind.active:
         return None, f"The message type “{kind.name}” is switched off."
+    lane = Lane.BULK  # planned, as a campaign
+    if kind.category == Category.CRITICAL:
+        lane = Lane.CRITICAL
     try:
         version: Version = edit.version_of(row)
+        intent = Intent(
+            notification_type=kind,
+            version=version,
+            channels=row.channels or None,
+            data=row.data,
+            dedup_key=f"recurring:{row.uid}:{occurrence.zone}:{occurrence.at:%Y-%m-%dT%H:%MZ}",
+            source=SOURCE,
+        )
         with transaction.atomic():
-            return open_notification(
-                notification_type=kind,
-                version=version,
-                channels=row.channels or None,
-                data=row.data,
-                dedup_key=f"recurring:{row.uid}:{occurrence.zone}:{occurrence.at:%Y-%m-%dT%H:%MZ}",
-                source=SOURCE,
-                lane=Lane.CRITICAL
-                if kind.category == Category.CRITICAL
-                else Lane.BULK,  # planned, as a campaign
-                by=SYSTEM,
-                now=now,
-            ), ""
+            return open_notification(intent=intent, lane=lane, by=SYSTEM, now=now), ""
     except (NotNotifiable, edit.BadRecurring) as error:
         return None, str(error)[:500]
 

@@ -42,7 +42,7 @@ from apps.notifications.models import (
     Notification,
     NotificationState,
 )
-from apps.notifications.notify import lane_of, open_notification
+from apps.notifications.notify import Intent, lane_of, open_notification
 from apps.notifications.plan import finish_planning
 from apps.notifications.sending.judge import WAITS
 
@@ -324,13 +324,19 @@ def _open(
     places: dict[tuple[NotificationType, str], list[Notification]] = defaultdict(list)
     for group, members in found.gathered.items():
         places[group.kind, group.channel] += (row.notification for row in members)
-    opened = {
-        (kind, channel): open_notification(
-            notification_type=kind, version=version, channels=[channel], tracked=any(each.tracked for each in gathered),
-            expires_at=_last_end(gathered), source=DIGEST, lane=lane_of(kind), by=SYSTEM, now=now,
+    opened: dict[tuple[NotificationType, str], Notification] = {}
+    for (kind, channel), gathered in places.items():
+        intent = Intent(
+            notification_type=kind,
+            version=versions[kind.pk],
+            channels=[channel],
+            tracked=any(each.tracked for each in gathered),
+            expires_at=_last_end(gathered),
+            source=DIGEST,
         )
-        for (kind, channel), gathered in places.items() if (version := versions[kind.pk])
-    }  # fmt: skip
+        opened[kind, channel] = open_notification(
+            intent=intent, lane=lane_of(kind), by=SYSTEM, now=now
+        )
     digests: list[Delivery] = []
     events: list[DeliveryEvent] = []
     for group, members in found.gathered.items():

@@ -14,7 +14,7 @@ from apps.followers.models import Follower
 from apps.lib.queue.lanes import Lane
 from apps.notifications.books import tallies
 from apps.notifications.models import Delivery, Notification, Tally
-from apps.notifications.notify import open_notification
+from apps.notifications.notify import Intent, open_notification
 from apps.notifications.plan import finish_planning, freeze_slice
 from apps.notifications.reports.balance import balance
 from tests.make import TESTER, make_follower, make_type
@@ -25,10 +25,10 @@ STATUSES = ("pending", "queued", "sent", "skipped", "failed")
 
 
 def opened() -> Notification:
-    return open_notification(
-        notification_type=make_type(), version=make_version(), channels=["email"], source="test", lane=Lane.BULK,
-        by=TESTER, now=timezone.now(),
-    )  # fmt: skip
+    intent = Intent(
+        notification_type=make_type(), version=make_version(), channels=["email"], source="test"
+    )
+    return open_notification(intent=intent, lane=Lane.BULK, by=TESTER, now=timezone.now())
 
 
 @pytest.mark.django_db(transaction=True)

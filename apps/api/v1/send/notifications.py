@@ -34,7 +34,7 @@ from apps.notifications import control, replay
 from apps.notifications.accounts.hold_ups import HoldUp, hold_ups_of
 from apps.notifications.engagement.counts import engagement
 from apps.notifications.models import LANES, Notification, NotificationState
-from apps.notifications.notify import Priority, notify
+from apps.notifications.notify import Intent, Priority, notify
 from apps.notifications.reports.balance import balance, deliveries_behind
 
 MOST_NAMED = 1000
@@ -158,12 +158,22 @@ class Notify(Endpoint):
                 *people,
                 *((follower, {}) for follower in crowd if follower.pk not in named),
             ]
-            made = notify(
+            intent = Intent(
                 notification_type=kind,
-                recipients=everyone,
                 version=version,
-                **asked,
+                channels=asked.get("channels"),
+                data=asked.get("data"),
+                send_at=asked.get("send_at"),
+                expires_at=asked.get("expires_at"),
+                dedup_key=asked.get("dedup_key"),
+                throttle_key=asked.get("throttle_key", ""),
+                tracked=asked["tracked"],
                 source=SOURCE,
+            )
+            made = notify(
+                intent=intent,
+                recipients=everyone,
+                priority=asked["priority"],
                 by=self.by,
                 now=now,
             )
