@@ -205,7 +205,12 @@ def send_through(port: int, **settings: Any) -> None:
         **settings,
     }
     account = ProviderAccount.objects.get(channel="email")  # setup_site made it
-    edit.change_account(account=account, settings=given, by=command("bench"), now=timezone.now())
+    edit.change_account(
+        account=account,
+        values=edit.AccountValues(settings=given),
+        by=command("bench"),
+        now=timezone.now(),
+    )
 
 
 # ------------------------------------------------------------------ campaigns

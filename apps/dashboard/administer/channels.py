@@ -18,9 +18,9 @@ from apps.dashboard.administer.channel_forms import WHERE, AccountForm, DomainFo
 from apps.followers.models import Channel
 from apps.lib.crypto import Undecryptable
 from apps.lib.refusals import Refused
-from apps.notifications.accounts import edit as accounts_edit
 from apps.notifications.accounts import health as accounts_health
 from apps.notifications.accounts import routing
+from apps.notifications.accounts.edit import AccountValues, add_account, change_account
 from apps.notifications.accounts.hold_ups import health_of
 from apps.notifications.accounts.try_out import try_account
 from apps.notifications.limits import domains as limits_domains
@@ -140,13 +140,25 @@ def _saved(
     request: HttpRequest, form: AccountForm, account: ProviderAccount | None = None
 ) -> ProviderAccount | None:
     """The account as it was typed, or None with the refusal on the form."""
-    typed = {name: form.cleaned_data[name] for name in ("name", "position")}
-    typed |= {"settings": form.settings(), "limits": form.limits()}
-    stamp = {"by": staff_actor(request), "now": timezone.now()}
+    name = form.cleaned_data["name"]
+    position = form.cleaned_data["position"]
+    by = staff_actor(request)
+    now = timezone.now()
     try:
         if account:
-            return accounts_edit.change_account(account=account, **typed, **stamp)
-        return accounts_edit.add_account(provider_key=form.kind.key, **typed, **stamp)
+            values = AccountValues(
+                name=name, settings=form.settings(), position=position, limits=form.limits()
+            )
+            return change_account(account=account, values=values, by=by, now=now)
+        return add_account(
+            name=name,
+            provider_key=form.kind.key,
+            settings=form.settings(),
+            position=position,
+            limits=form.limits(),
+            by=by,
+            now=now,
+        )
     except BadSettings as error:
         form.add_error(None, str(error))
         return None
@@ -157,8 +169,11 @@ def _saved(
 def switch(request: HttpRequest, uid: Any) -> HttpResponse:
     account = get_object_or_404(ProviderAccount, uid=uid)
     enabled = request.POST.get("enabled") == "1"
-    accounts_edit.change_account(
-        account=account, enabled=enabled, by=staff_actor(request), now=timezone.now()
+    change_account(
+        account=account,
+        values=AccountValues(enabled=enabled),
+        by=staff_actor(request),
+        now=timezone.now(),
     )
     messages.success(request, f"{account.name} is {'on' if enabled else 'off'}.")
     return redirect("dashboard:channels")

@@ -1,6 +1,7 @@
 """Accounts as staff set them: add, change, and the first ones of a site."""
 
 import datetime as dt
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from email.utils import parseaddr
 from typing import Any
@@ -10,10 +11,10 @@ from django.db import transaction
 
 from apps.channels.contract import BadSettings, Provider
 from apps.channels.registry import provider
-from apps.followers.models import Channel
 from apps.lib import crypto
 from apps.lib.actor import Actor
 from apps.lib.facts import Kind, tell
+from apps.lib.partial import UNSET, Unset
 from apps.notifications.accounts import breaker
 from apps.notifications.accounts.health import put_state
 from apps.notifications.accounts.routing import settings_of
@@ -34,6 +35,17 @@ class AccountLimits:
     warmup_growth: float = 1.5
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccountValues:
+    """What staff change of an account; a setting that is absent keeps its value."""
+
+    name: str | Unset = UNSET
+    settings: Mapping[str, Any] | Unset = UNSET
+    position: int | Unset = UNSET
+    enabled: bool | Unset = UNSET
+    limits: AccountLimits | Unset = UNSET
+
+
 def add_account(
     *,
     name: str,
@@ -44,7 +56,7 @@ def add_account(
     by: Actor,
     now: dt.datetime,
 ) -> ProviderAccount:
-    """Raises BadSettings, UnknownProvider."""
+    """Make an account of this provider. Raises BadSettings, UnknownProvider."""
     kind = provider(provider_key)
     given = sorted(settings)
     settings = kind.completed(settings, before={})
@@ -65,82 +77,95 @@ def add_account(
 
 
 def change_account(
-    *,
-    account: ProviderAccount,
-    name: str | None = None,
-    settings: dict[str, Any] | None = None,
-    position: int | None = None,
-    enabled: bool | None = None,
-    limits: AccountLimits | None = None,
-    by: Actor,
-    now: dt.datetime,
+    *, account: ProviderAccount, values: AccountValues, by: Actor, now: dt.datetime
 ) -> ProviderAccount:
-    """Only what is given changes; a setting that is absent keeps its value.
+    """Change what is given, and give the account as it is now.
 
-    Clears a pause. Raises BadSettings.
+    Whatever changes ends a pause and forgets what its hand-overs met. Raises BadSettings.
     """
     with transaction.atomic():
-        account = ProviderAccount.objects.select_for_update().get(pk=account.pk)
-        changed: dict[str, Any] = {}
-        if settings is not None:
-            kind = provider(account.provider)
-            before = settings_of(account)
-            merged = kind.completed(before | settings, before=before)
-            _check(kind, merged)
-            account.settings = crypto.encrypt(merged)
-            changed["settings"] = sorted(settings)  # names only: values may be secrets
-        for field, value in (("name", name), ("position", position), ("enabled", enabled)):
-            if value is not None and value != getattr(account, field):
-                changed[field] = [getattr(account, field), value]
-                setattr(account, field, value)
-        for field, value in asdict(limits).items() if limits else ():
-            if value != getattr(account, field):
-                changed[field] = [str(getattr(account, field)), str(value)]
-                setattr(account, field, value)
+        row = ProviderAccount.objects.select_for_update().get(pk=account.pk)
+        changed = _put(row, values)
         if changed:
-            put_state(account, breaker.State())
-            account.probing_until = account.capped_until = account.key_taken_at = None
-            account.key_refusers = []
-            account.save()
-            tell(Kind.PROVIDER_CHANGED, by=by, now=now, about=account, data=changed)
-    return account
+            put_state(row, breaker.State())
+            row.probing_until = None
+            row.capped_until = None
+            row.key_taken_at = None
+            row.key_refusers = []
+            row.save()
+            tell(Kind.PROVIDER_CHANGED, by=by, now=now, about=row, data=changed)
+    return row
+
+
+def _put(row: ProviderAccount, values: AccountValues) -> dict[str, Any]:
+    """Set on the row what is given; what differs, as the audit log tells it.
+
+    Raises BadSettings.
+    """
+    changed: dict[str, Any] = {}
+    if values.settings is not UNSET:
+        kind = provider(row.provider)
+        before = settings_of(row)
+        merged = kind.completed(before | dict(values.settings), before=before)
+        _check(kind, merged)
+        row.settings = crypto.encrypt(merged)
+        changed["settings"] = sorted(values.settings)  # names only: values may be secrets
+    for field in ("name", "position", "enabled"):
+        value = getattr(values, field)
+        old = getattr(row, field)
+        if value is not UNSET and value != old:
+            changed[field] = [old, value]
+            setattr(row, field, value)
+    if values.limits is not UNSET:
+        for field, value in asdict(values.limits).items():
+            old = getattr(row, field)
+            if value != old:
+                changed[field] = [str(old), str(value)]
+                setattr(row, field, value)
+    return changed
 
 
 def ensure_default_accounts(*, by: Actor, now: dt.datetime) -> None:
-    """A way out for each channel that needs nobody's contract, where it has no account yet: an SMTP
+    """Make a way out for each channel that needs nobody's contract and has no account yet: an SMTP
     account from the EMAIL_… settings, the inbox, web push with a key pair of its own, and webhooks.
     """
+    _, contact = parseaddr(site.DEFAULT_FROM_EMAIL)
+    defaults: tuple[tuple[str, str, dict[str, Any]], ...] = (
+        ("E-mail", "smtp", _smtp_of_the_site()),
+        ("Inbox", "in_app", {}),
+        ("Browsers", "web_push", {"subject": f"mailto:{contact}"}),
+        ("Webhooks", "webhook", {}),
+    )
+    for name, key, settings in defaults:
+        if not ProviderAccount.objects.filter(channel=provider(key).channel).exists():
+            add_account(name=name, provider_key=key, settings=settings, by=by, now=now)
+
+
+def _smtp_of_the_site() -> dict[str, Any]:
+    """The settings of an SMTP account, from the EMAIL_… settings."""
     if site.EMAIL_USE_SSL:
         security = "tls"
     elif site.EMAIL_USE_TLS:
         security = "starttls"
     else:
         security = "none"
-    if not ProviderAccount.objects.filter(channel=Channel.EMAIL).exists():
-        smtp = {
-            "host": site.EMAIL_HOST,
-            "port": site.EMAIL_PORT,
-            "security": security,
-            "username": site.EMAIL_HOST_USER,
-            "password": site.EMAIL_HOST_PASSWORD,
-            "sender": site.DEFAULT_FROM_EMAIL,
-            "timeout": site.EMAIL_TIMEOUT,
-        }
-        add_account(name="E-mail", provider_key="smtp", settings=smtp, by=by, now=now)
-    contact = {"subject": f"mailto:{parseaddr(site.DEFAULT_FROM_EMAIL)[1]}"}
-    for name, key, settings in (
-        ("Inbox", "in_app", {}),
-        ("Browsers", "web_push", contact),
-        ("Webhooks", "webhook", {}),
-    ):
-        if not ProviderAccount.objects.filter(channel=provider(key).channel).exists():
-            add_account(name=name, provider_key=key, settings=settings, by=by, now=now)
+    return {
+        "host": site.EMAIL_HOST,
+        "port": site.EMAIL_PORT,
+        "security": security,
+        "username": site.EMAIL_HOST_USER,
+        "password": site.EMAIL_HOST_PASSWORD,
+        "sender": site.DEFAULT_FROM_EMAIL,
+        "timeout": site.EMAIL_TIMEOUT,
+    }
 
 
 def _check(kind: type[Provider], values: dict[str, Any]) -> None:
-    missing = [
-        field.label for field in kind.settings if field.required and not values.get(field.name)
-    ]
+    """Whether a session can be opened with these settings. Raises BadSettings."""
+    missing = []
+    for field in kind.settings:
+        if field.required and not values.get(field.name):
+            missing.append(field.label)
     if missing:
         raise BadSettings(f"{kind.label} needs: {', '.join(missing)}.")
     kind.open(values).close()

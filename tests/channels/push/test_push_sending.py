@@ -17,7 +17,7 @@ from apps.content.models import Version
 from apps.followers.devices import register
 from apps.followers.models import Address, Follower
 from apps.notifications.accounts.browser_push import vapid_public_key
-from apps.notifications.accounts.edit import add_account, change_account
+from apps.notifications.accounts.edit import AccountValues, add_account, change_account
 from apps.notifications.accounts.routing import settings_of
 from apps.notifications.models import ProviderAccount
 from apps.notifications.sending import choose
@@ -209,11 +209,13 @@ def test_an_account_makes_its_own_keys_and_shows_the_public_one(client: Client, 
     page = page_of(client.get(reverse("dashboard:channel-account", args=[row.uid])))
     assert key in page.text
     assert private not in page.text
-    change_account(account=row, settings={"renew": True}, by=TESTER, now=timezone.now())
+    change_account(
+        account=row, values=AccountValues(settings={"renew": True}), by=TESTER, now=timezone.now()
+    )
     row.refresh_from_db()
     assert vapid_public_key() != key
     assert settings_of(row)["previous_key"] == private
-    change_account(account=row, enabled=False, by=TESTER, now=timezone.now())
+    change_account(account=row, values=AccountValues(enabled=False), by=TESTER, now=timezone.now())
     assert vapid_public_key() is None
 
 
@@ -227,7 +229,9 @@ def test_what_waits_for_phones_of_a_service_at_rest_keeps_nothing_from_those_of_
 ) -> None:
     resting = account("fcm", google.settings("fcm"))
     account("apns", apple.settings())
-    change_account(account=resting, enabled=False, by=TESTER, now=timezone.now())
+    change_account(
+        account=resting, values=AccountValues(enabled=False), by=TESTER, now=timezone.now()
+    )
     phone(anna, "pixel")
     phone(dana, IPHONE)
     monkeypatch.setattr(choose, "places", partial(choose.places, most=3))

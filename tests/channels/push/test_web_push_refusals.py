@@ -14,7 +14,7 @@ from apps.content import drafts
 from apps.content.models import Version
 from apps.followers.devices import register
 from apps.followers.models import Follower
-from apps.notifications.accounts.edit import add_account, change_account
+from apps.notifications.accounts.edit import AccountValues, add_account, change_account
 from apps.notifications.accounts.health import reset
 from apps.notifications.models import ProviderAccount
 from tests.fake_push import SUBJECT, FakePush
@@ -143,7 +143,12 @@ def test_new_settings_or_a_persons_word_start_anew(google: FakePush, version: Ve
         assert rests()
         if act == "settings":
             changed = {"subject": "mailto:ada@carillon.example"}
-            change_account(account=account, settings=changed, by=TESTER, now=timezone.now())
+            change_account(
+                account=account,
+                values=AccountValues(settings=changed),
+                by=TESTER,
+                now=timezone.now(),
+            )
         else:
             reset(account=account, by=TESTER, now=timezone.now())
         news(version, people[:1], f"then{number}")

@@ -13,7 +13,7 @@ from django.utils import timezone
 from apps.accounts.models import AuditEntry
 from apps.content import drafts
 from apps.content.models import Version
-from apps.notifications.accounts.edit import change_account
+from apps.notifications.accounts.edit import AccountValues, change_account
 from apps.notifications.models import ProviderAccount
 from tests.dashboard.pages import as_role, page_of
 from tests.make import TESTER, make_template
@@ -195,7 +195,7 @@ def test_a_wrong_password_is_told_as_such(
     receiver.answers["AUTH"] = "535 5.7.8 Bad credentials"
     change_account(
         account=ProviderAccount.objects.get(channel="email"),
-        settings={"username": "carillon", "password": "wrong"},
+        values=AccountValues(settings={"username": "carillon", "password": "wrong"}),
         by=TESTER,
         now=timezone.now(),
     )

@@ -55,7 +55,9 @@ def test_a_first_account_that_refuses_the_log_in_costs_nobody_a_message(
     receiver.extensions.append("AUTH PLAIN LOGIN")
     receiver.answers["AUTH"] = "535 5.7.8 refused"
     first = ProviderAccount.objects.get(name="Receiver")
-    edit.change_account(account=first, settings=LOG_IN, by=TESTER, now=timezone.now())
+    edit.change_account(
+        account=first, values=edit.AccountValues(settings=LOG_IN), by=TESTER, now=timezone.now()
+    )
     notification = tell(make_type(), people(20), version=make_version())
     drain()
     assert stands(notification) == {"sent": 20}
@@ -102,12 +104,12 @@ def test_one_in_doubt_goes_through_the_next_account_only_where_its_type_says_sen
         "now": timezone.now(),
     }
     edit.change_account(
-        **first, limits=AccountLimits(rate=0.01)
+        **first, values=edit.AccountValues(limits=AccountLimits(rate=0.01))
     )  # one message, then nothing for a while
     notification = tell(make_type(doubt_policy=policy), [anna], version=make_version())
     drain()
     assert len(receiver.arrived) == 1
-    edit.change_account(**first, enabled=False)
+    edit.change_account(**first, values=edit.AccountValues(enabled=False))
     drain()
     assert (len(second.arrived), stands(notification)) == (second_gets, {stand: 1})
     assert len({mail.message_id for mail in [*receiver.arrived, *second.arrived]}) == 1

@@ -8,7 +8,7 @@ from django.utils import timezone
 from apps.followers.models import Follower, NotificationType, Rhythm
 from apps.lib.queue.lanes import Lane
 from apps.notifications import control
-from apps.notifications.accounts.edit import AccountLimits, change_account
+from apps.notifications.accounts.edit import AccountLimits, AccountValues, change_account
 from apps.notifications.limits.domains import set_domain_limit
 from apps.notifications.models import Cap, Notification, ProviderAccount
 from apps.notifications.sending import claim
@@ -143,7 +143,9 @@ def test_an_account_whose_rate_is_used_up_is_not_asked_for_each_notification(
 ) -> None:
     account = ProviderAccount.objects.get(provider="smtp")
     now = timezone.now()
-    change_account(account=account, limits=AccountLimits(rate=0.1), by=TESTER, now=now)
+    change_account(
+        account=account, values=AccountValues(limits=AccountLimits(rate=0.1)), by=TESTER, now=now
+    )
     kind = make_type()
     version = make_version()
     person = make_follower(email="p@example.com")

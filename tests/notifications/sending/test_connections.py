@@ -14,7 +14,7 @@ from apps.channels.mail import smtp
 from apps.followers.models import Follower
 from apps.lib.queue.lanes import Lane
 from apps.notifications import control
-from apps.notifications.accounts.edit import change_account
+from apps.notifications.accounts.edit import AccountValues, change_account
 from apps.notifications.limits import grant as limits_grant
 from apps.notifications.models import Delivery, Notification, ProviderAccount
 from apps.notifications.sending import held, outcomes, recover, shift
@@ -34,7 +34,12 @@ def people(count: int) -> list[Follower]:
 
 def connections(count: int) -> None:
     account = ProviderAccount.objects.get(provider="smtp")
-    change_account(account=account, settings={"connections": count}, by=TESTER, now=timezone.now())
+    change_account(
+        account=account,
+        values=AccountValues(settings={"connections": count}),
+        by=TESTER,
+        now=timezone.now(),
+    )
 
 
 def in_a_thread(act: Any) -> threading.Thread:

@@ -17,7 +17,7 @@ from apps.lib.queue.lanes import Lane
 from apps.lib.refusals import WrongState
 from apps.lib.sql.database_clock import database_now
 from apps.notifications import control, replay
-from apps.notifications.accounts.edit import AccountLimits, change_account
+from apps.notifications.accounts.edit import AccountLimits, AccountValues, change_account
 from apps.notifications.limits import grant
 from apps.notifications.models import DeliveryEvent, Notification, ProviderAccount
 from apps.notifications.sending import claim, held, sender, shift
@@ -91,7 +91,9 @@ def test_an_opt_out_while_a_claimed_slice_goes_out_wins_within_two_seconds(
     monkeypatch.setattr(sender, "STATE_SECONDS", 0.01)
     account = ProviderAccount.objects.get(provider="smtp")
     now = timezone.now()
-    account = change_account(account=account, limits=AccountLimits(daily=50), by=TESTER, now=now)
+    account = change_account(
+        account=account, values=AccountValues(limits=AccountLimits(daily=50)), by=TESTER, now=now
+    )
     monkeypatch.setattr(shift, "WIDEN_SECONDS", PATIENCE)  # one connection is enough
     everyone, look, looked = people(4), held.still_wanted, threading.Event()
 
@@ -169,7 +171,12 @@ def test_while_the_server_is_down_everything_waits_and_nobody_is_charged(
     receiver: Receiver,
 ) -> None:
     account = ProviderAccount.objects.get(provider="smtp")
-    change_account(account=account, settings={"port": unused_port()}, by=TESTER, now=timezone.now())
+    change_account(
+        account=account,
+        values=AccountValues(settings={"port": unused_port()}),
+        by=TESTER,
+        now=timezone.now(),
+    )
     notification = tell(make_type(), people(3), version=make_version())
     began = timezone.now()
     drain()
@@ -179,7 +186,12 @@ def test_while_the_server_is_down_everything_waits_and_nobody_is_charged(
     account.refresh_from_db()
     assert "can't be reached" in account.last_error
     assert account.paused_until > began + dt.timedelta(seconds=4)
-    change_account(account=account, settings={"port": receiver.port}, by=TESTER, now=timezone.now())
+    change_account(
+        account=account,
+        values=AccountValues(settings={"port": receiver.port}),
+        by=TESTER,
+        now=timezone.now(),
+    )
     make_due(notification)
     drain()
     assert stands(notification) == {"sent": 3}

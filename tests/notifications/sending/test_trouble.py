@@ -21,7 +21,7 @@ from apps.inbox.deliver import InAppSession
 from apps.lib.queue import announce
 from apps.lib.queue.lanes import Lane
 from apps.notifications import control, replay
-from apps.notifications.accounts.edit import add_account, change_account
+from apps.notifications.accounts.edit import AccountValues, add_account, change_account
 from apps.notifications.books import tallies
 from apps.notifications.messages.row import Row
 from apps.notifications.models import (
@@ -50,7 +50,11 @@ def act() -> dict[str, Any]:
 
 
 def closed_email() -> None:
-    change_account(account=ProviderAccount.objects.get(provider="smtp"), enabled=False, **act())
+    change_account(
+        account=ProviderAccount.objects.get(provider="smtp"),
+        values=AccountValues(enabled=False),
+        **act(),
+    )
 
 
 # ------------------------------------------------------------------ servers and bugs

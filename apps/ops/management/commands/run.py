@@ -18,7 +18,7 @@ from apps.channels.contract import BadSettings
 from apps.followers.models import Channel
 from apps.lib.actor import command
 from apps.lib.crypto import Undecryptable
-from apps.notifications.accounts.edit import change_account
+from apps.notifications.accounts.edit import AccountValues, change_account
 from apps.notifications.accounts.routing import settings_of
 from apps.notifications.models import ProviderAccount
 from apps.ops.demo import world
@@ -186,7 +186,10 @@ def move_accounts(last_port: Path, port: int) -> None:
                 and values.get("port") == last
             ):
                 change_account(
-                    account=account, settings={"port": port}, by=command("run"), now=timezone.now()
+                    account=account,
+                    values=AccountValues(settings={"port": port}),
+                    by=command("run"),
+                    now=timezone.now(),
                 )
         except (Undecryptable, BadSettings):
             continue  # not ours: somebody's own account, whose page says what is wrong with it
