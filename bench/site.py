@@ -250,11 +250,13 @@ def press_send(audience: Mapping[str, Any]) -> "Notification":
         now=now,
     )
     campaign = compose.create_campaign(
-        name="Spring",
-        notification_type=NotificationType.objects.get(key="promotion"),
         template=template,
-        channels=["email"],
-        audience=dict(audience),
+        values=compose.CampaignValues(
+            name="Spring",
+            notification_type=NotificationType.objects.get(key="promotion"),
+            channels=["email"],
+            audience=dict(audience),
+        ),
         by=by,
         now=now,
     )

@@ -1,33 +1,32 @@
-"""Composing a campaign: a draft is made, changed and thrown away,
-until it is scheduled or sent (lifecycle.py).
+"""Composing a campaign: a draft is created, changed and deleted.
+
+What is scheduled or sent is lifecycle.py's.
 """
 
 import datetime as dt
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, fields
 from typing import Any
 
 from django.db import transaction
-from django.db.models import F
 
 from apps.accounts.models import User
 from apps.campaigns import pacing
 from apps.campaigns.audience.audience import Audience
 from apps.campaigns.models import Campaign, CampaignState
 from apps.content import drafts
+from apps.content.drafts import DraftValues, Words
 from apps.content.layouts import standard_layout
 from apps.content.models import Layout, Template
 from apps.followers.models import Channel, NotificationType
 from apps.lib import ids, wallclock
 from apps.lib.actor import Actor, ActorKind
 from apps.lib.facts import Kind, tell
+from apps.lib.partial import UNSET, Unset, given
 from apps.lib.refusals import RefusalKind, Refused, WrongState
 from apps.notifications.notify import FARTHEST_YEARS
 
 S = CampaignState
-CONTENT = ("translations", "variables", "layout", "default_language")
-COLUMNS = (
-    "name", "notification_type", "channels", "audience", "data", "metadata", "tracking", "expires_at", "rate", "spread",
-    "wall", "zone",
-)  # fmt: skip
 
 
 class StaleEdit(Refused):
@@ -40,132 +39,170 @@ class BadCampaign(Refused):
     """A value that can't be stored; `field` is the one to change."""
 
 
+@dataclass(frozen=True, slots=True)
+class CampaignValues:
+    """What people decide about a campaign: columns of Campaign, then its words (DraftValues).
+
+    `wall` is a naive datetime, or None for "at once", with its `zone`.
+    """
+
+    name: str | Unset = UNSET
+    notification_type: NotificationType | Unset = UNSET
+    channels: Sequence[str] | Unset = UNSET
+    audience: Mapping[str, Any] | Unset = UNSET
+    data: Mapping[str, Any] | Unset = UNSET
+    metadata: Mapping[str, Any] | Unset = UNSET
+    tracking: bool | Unset = UNSET
+    expires_at: dt.datetime | Unset | None = UNSET
+    rate: float | Unset | None = UNSET
+    spread: int | Unset | None = UNSET
+    wall: dt.datetime | Unset | None = UNSET
+    zone: str | Unset = UNSET
+    translations: Mapping[str, Words | None] | Unset = UNSET
+    variables: Iterable[Mapping[str, Any]] | Unset = UNSET
+    layout: Layout | Unset | None = UNSET
+    default_language: str | Unset = UNSET
+
+    def columns(self) -> dict[str, Any]:
+        said = given(self)
+        return {name: said[name] for name in said if name not in _WORDS}
+
+    def words(self) -> DraftValues:
+        return DraftValues(
+            translations=self.translations,
+            variables=self.variables,
+            layout=self.layout,
+            default_language=self.default_language,
+        )
+
+
+_WORDS = {each.name for each in fields(DraftValues)}
+
+
 def create_campaign(
     *,
-    name: str,
-    notification_type: NotificationType,
-    channels: list[str],
-    by: Actor,
-    now: dt.datetime,
+    values: CampaignValues,
     template: Template | None = None,
     copy_of: Campaign | None = None,
-    translations: dict[str, Any] | None = None,
-    variables: Any = (),
-    layout: Layout | None = None,
-    default_language: str = "en",
-    audience: dict[str, Any] | None = None,
-    data: dict[str, Any] | None = None,
-    metadata: dict[str, Any] | None = None,
-    tracking: bool = True,
+    by: Actor,
+    now: dt.datetime,
 ) -> Campaign:
-    """A draft with words of its own: copied from a library template or from another campaign,
-    given, or blank.
+    """Create a draft with words of its own.
 
-    Without a layout, given or blank words get the standard one,
-    so that no campaign goes out without a way to leave.
+    They are copied from a library template or from another campaign, or those of `values`, or
+    blank. Words that are not copied get the standard layout where none is named, so that no
+    campaign goes out without a way to leave.
 
     Raises BadCampaign, audience.BadAudience.
     """
     uid = ids.uuid7()
-    key = f"campaign-{uid.hex}"
-    columns: dict[str, Any] = {
-        "name": name,
-        "channels": channels,
-        "audience": audience or {},
-        "data": data or {},
-    }
-    columns |= {"metadata": metadata or {}, "tracking": tracking}
-    clean = _checked(columns, now=now)
+    columns = _checked({"audience": {}} | values.columns(), now=now)
+    source = template
+    if copy_of is not None:
+        source = copy_of.template
     with transaction.atomic():
-        source = template
-        if copy_of:
-            source = copy_of.template
-        if source is not None:
-            words = drafts.copy_template(
-                template=source, key=key, name=name, private=True, by=by, now=now
+        campaign = Campaign(uid=uid, created_at=now, updated_at=now, **columns)
+        if source is None:
+            campaign.template = _new_words(campaign, values, by=by, now=now)
+        else:
+            campaign.template = drafts.copy_template(
+                template=source,
+                key=_key_of(campaign),
+                name=campaign.name,
+                private=True,
+                by=by,
+                now=now,
             )
-        else:
-            try:
-                words = drafts.create_template(
-                    key=key,
-                    name=name,
-                    private=True,
-                    translations=translations or {default_language: {}},
-                    variables=variables,
-                    layout=layout or standard_layout(),
-                    default_language=default_language,
-                    by=by,
-                    now=now,
-                )
-            except drafts.BadWords as error:
-                raise BadCampaign(str(error), field="translations") from error
-        author = None
         if by.kind == ActorKind.STAFF:
-            author = User.objects.filter(uid=by.id).first()
-        campaign = Campaign.objects.create(
-            uid=uid,
-            template=words,
-            notification_type=notification_type,
-            created_by=author,
-            created_at=now,
-            updated_at=now,
-            **clean,
-        )
-        if copy_of:
+            campaign.created_by = User.objects.filter(uid=by.id).first()
+        campaign.save()
+        origin = {}
+        if copy_of is not None:
             origin = {"copy_of": str(copy_of.uid)}
-        elif template:
+        elif template is not None:
             origin = {"template": template.key}
-        else:
-            origin = {}
         tell(Kind.CAMPAIGN_CREATED, by=by, now=now, about=campaign, data=origin)
     return campaign
 
 
-def change_campaign(
-    *, campaign: Campaign, by: Actor, now: dt.datetime, revision: int | None = None, **changes: Any
-) -> Campaign:
-    """Change a draft. Takes the columns in COLUMNS (`wall` is a naive datetime or None for "at
-    once", with `zone`) and the words in CONTENT (content.drafts.edit_draft explains them).
+def _new_words(
+    campaign: Campaign, values: CampaignValues, *, by: Actor, now: dt.datetime
+) -> Template:
+    said = given(values.words())
+    language = said.get("default_language", "en")
+    try:
+        return drafts.create_template(
+            key=_key_of(campaign),
+            name=campaign.name,
+            private=True,
+            translations=said.get("translations") or {language: {}},
+            variables=said.get("variables", ()),
+            layout=said.get("layout") or standard_layout(),
+            default_language=language,
+            by=by,
+            now=now,
+        )
+    except drafts.BadWords as error:
+        raise BadCampaign(str(error), field="translations") from error
 
-    `revision` is the one the editor saw. Raises StaleEdit, WrongState,
-    BadCampaign, audience.BadAudience.
+
+def _key_of(campaign: Campaign) -> str:
+    return f"campaign-{campaign.uid.hex}"
+
+
+def change_campaign(
+    *,
+    campaign: Campaign,
+    values: CampaignValues,
+    revision: int | None = None,
+    by: Actor,
+    now: dt.datetime,
+) -> Campaign:
+    """Change a draft; returns it as it is now.
+
+    `revision` is the one the editor saw. Raises StaleEdit, WrongState, BadCampaign,
+    audience.BadAudience.
     """
-    if unknown := set(changes) - {*CONTENT, *COLUMNS}:
-        raise TypeError(f"change_campaign knows no {', '.join(sorted(unknown))}.")
-    columns = _checked({name: changes[name] for name in COLUMNS if name in changes}, now=now)
-    words = {name: changes[name] for name in CONTENT if name in changes}
+    columns = _checked(values.columns(), now=now)
+    words = given(values.words())
     with transaction.atomic():
-        before = {name: _plain(getattr(campaign, name)) for name in columns}
-        rows = Campaign.objects.filter(pk=campaign.pk, state=S.DRAFT)
-        if revision is not None:
-            rows = rows.filter(revision=revision)
-        if not rows.update(**columns, updated_at=now, revision=F("revision") + 1):
-            campaign.refresh_from_db()
-            if campaign.state != S.DRAFT:
-                raise WrongState(not_a_draft(campaign))
+        row = Campaign.objects.select_for_update(no_key=True).get(pk=campaign.pk)
+        if row.state != S.DRAFT:
+            raise WrongState(not_a_draft(row))
+        if revision is not None and row.revision != revision:
             raise StaleEdit(
-                "Somebody else changed this campaign since you opened it. Reload, then make your change again."
+                "Somebody else changed this campaign since you opened it. "
+                "Reload, then make your change again."
             )
+        before = {name: _plain(getattr(row, name)) for name in columns}
+        for name, value in columns.items():
+            setattr(row, name, value)
+        row.updated_at = now
+        row.revision += 1
+        row.save(update_fields=[*columns, "updated_at", "revision"])
         if words:
-            try:
-                drafts.edit_draft(template=campaign.template, by=by, now=now, **words)
-            except drafts.BadWords as error:
-                raise BadCampaign(str(error), field="translations") from error
-        campaign.refresh_from_db()
-        after = {name: _plain(getattr(campaign, name)) for name in columns}
+            _edit_words(row, values.words(), by=by, now=now)
+        after = {name: _plain(getattr(row, name)) for name in columns}
         changed = [name for name in columns if before[name] != after[name]]
         data: dict[str, Any] = {
-            side: {name: values[name] for name in changed}
-            for side, values in (("before", before), ("after", after))
+            "before": {name: before[name] for name in changed},
+            "after": {name: after[name] for name in changed},
         }
         if words:
             data["content"] = sorted(words)
         if changed or words:
-            tell(Kind.CAMPAIGN_CHANGED, by=by, now=now, about=campaign, data=data)
-    return campaign
+            tell(Kind.CAMPAIGN_CHANGED, by=by, now=now, about=row, data=data)
+    return row
 
 
-def delete_draft(*, campaign: Campaign, by: Actor, now: dt.datetime) -> None:
+def _edit_words(campaign: Campaign, words: DraftValues, *, by: Actor, now: dt.datetime) -> None:
+    try:
+        drafts.edit_draft(template=campaign.template, values=words, by=by, now=now)
+    except drafts.BadWords as error:
+        raise BadCampaign(str(error), field="translations") from error
+
+
+def delete_campaign(*, campaign: Campaign, by: Actor, now: dt.datetime) -> None:
     """Throw a draft and its words away. Raises WrongState."""
     with transaction.atomic():
         row = Campaign.objects.select_for_update().get(pk=campaign.pk)
@@ -180,9 +217,11 @@ def delete_draft(*, campaign: Campaign, by: Actor, now: dt.datetime) -> None:
 
 
 def not_a_draft(campaign: Campaign) -> str:
+    """Say why it can't be changed, and what to do instead."""
     if campaign.state == S.SCHEDULED:
         return "This campaign is scheduled. Take it off the schedule first, then change it."
-    return f"This campaign is {campaign.get_state_display().lower()} and can't be changed any more. Copy it instead."
+    state = campaign.get_state_display().lower()
+    return f"This campaign is {state} and can't be changed any more. Copy it instead."
 
 
 def _plain(value: Any) -> Any:
@@ -193,19 +232,16 @@ def _plain(value: Any) -> Any:
     return value
 
 
-def _checked(given: dict[str, Any], *, now: dt.datetime) -> dict[str, Any]:
-    columns = dict(given)
+def _checked(said: dict[str, Any], *, now: dt.datetime) -> dict[str, Any]:
+    """Check the values that were given and make them columns of Campaign."""
+    columns = dict(said)
     if "name" in columns:
         columns["name"] = columns["name"].strip()
         if not columns["name"] or len(columns["name"]) > 120:
             raise BadCampaign("Give the campaign a name of up to 120 characters.", field="name")
-    if unknown := [
-        channel for channel in columns.get("channels", []) if channel not in Channel.values
-    ]:
-        raise BadCampaign(
-            f"{unknown[0]!r} is not a channel. Channels are: {', '.join(Channel.values)}.",
-            field="channels",
-        )
+    if "channels" in columns:
+        columns["channels"] = list(columns["channels"])
+        _check_channels(columns["channels"])
     for name in ("data", "metadata"):
         if not isinstance(columns.get(name, {}), dict):
             raise BadCampaign(f"“{name}” must be an object of names and values.", field=name)
@@ -220,26 +256,35 @@ def _checked(given: dict[str, Any], *, now: dt.datetime) -> dict[str, Any]:
         field, sentence = found
         raise BadCampaign(sentence, field=field)
     columns |= pacing.instead(columns)
+    zone = columns.pop("zone", "")
     if "wall" in columns:
-        wall = columns.pop("wall")
-        zone = columns.pop("zone", "")
-        if wall is not None:
-            planned_moment(wall, zone, now=now)
-        columns |= {
-            "send_at_wall": wall and wall.replace(tzinfo=dt.UTC),
-            "send_at_zone": zone if wall else "",
-        }
+        columns |= _planned(columns.pop("wall"), zone, now=now)
     return columns
 
 
+def _check_channels(channels: Sequence[str]) -> None:
+    for channel in channels:
+        if channel not in Channel.values:
+            raise BadCampaign(
+                f"{channel!r} is not a channel. Channels are: {', '.join(Channel.values)}.",
+                field="channels",
+            )
+
+
+def _planned(wall: dt.datetime | None, zone: str, *, now: dt.datetime) -> dict[str, Any]:
+    if wall is None:
+        return {"send_at_wall": None, "send_at_zone": ""}
+    planned_moment(wall, zone, now=now)
+    return {"send_at_wall": wall.replace(tzinfo=dt.UTC), "send_at_zone": zone}
+
+
 def planned_moment(wall: dt.datetime, zone: str, *, now: dt.datetime) -> wallclock.Moment:
-    """The instant of a wall time.
+    """Find the instant of a wall time.
 
     Raises BadCampaign: no such zone, a time that the clocks skip, the past, too far.
     """
-    if (
-        abs(wall.year - now.year) > FARTHEST_YEARS
-    ):  # near the ends of the calendar no zone can be reckoned with
+    # near the ends of the calendar no zone can be reckoned with
+    if abs(wall.year - now.year) > FARTHEST_YEARS:
         raise BadCampaign(f"Choose a time within the next {FARTHEST_YEARS} years.", field="wall")
     try:
         moment = wallclock.to_instant(wall, zone)

@@ -7,8 +7,7 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-from apps.campaigns import compose
-from apps.campaigns.compose import BadCampaign
+from apps.campaigns.compose import BadCampaign, CampaignValues, create_campaign
 from apps.campaigns.models import Campaign
 from apps.followers.models import Channel, NotificationType
 from apps.lib.actor import Actor
@@ -41,17 +40,19 @@ def create_message(
     part = "text"
     if is_html(content):
         part = "html"
-    return compose.create_campaign(
+    audience: dict[str, Any] = {"everyone": True}
+    if tags:
+        audience = {"tags": list(tags)}
+    values = CampaignValues(
         name=" ".join(subject.split())[:120],
         notification_type=notification_type or usual_type(),
         channels=[Channel.EMAIL.value],
         translations={language: {"email": {"subject": subject, part: content}}},
         default_language=language,
-        audience={"tags": list(tags)} if tags else {"everyone": True},
-        metadata=metadata,
-        by=by,
-        now=now,
+        audience=audience,
+        metadata=metadata or {},
     )
+    return create_campaign(values=values, by=by, now=now)
 
 
 def is_html(content: str) -> bool:

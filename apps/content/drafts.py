@@ -7,6 +7,7 @@ use. Published versions never change: restoring an old one copies its words into
 import datetime as dt
 import re
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from functools import lru_cache
 from itertools import chain
 from typing import Any
@@ -23,11 +24,12 @@ from apps.content.problems import NotPublishable, Problem
 from apps.content.render import Compiled
 from apps.lib.actor import Actor, ActorKind
 from apps.lib.facts import Kind, tell
+from apps.lib.partial import UNSET, Unset
 from apps.lib.refusals import RefusalKind, Refused
 
 Words = Mapping[str, Mapping[str, str]]  # {"email": {"subject": …}, "in_app": {…}}
+Parts = dict[str, dict[str, str]]  # Words, checked: every part of a channel is there
 _LANGUAGE = re.compile(r"[a-z]{2,3}(-[A-Za-z0-9]{2,8})*")
-_SAME: Any = object()  # "leave it as it is", where None means "none"
 
 
 class KeyTaken(Refused):
@@ -90,56 +92,59 @@ def create_template(
     return template
 
 
+@dataclass(frozen=True, slots=True)
+class DraftValues:
+    """What an editor changes of a draft.
+
+    `translations` replaces whole languages; None for a language removes it.
+    """
+
+    translations: Mapping[str, Words | None] | Unset = UNSET
+    variables: Iterable[Mapping[str, Any]] | Unset = UNSET
+    layout: Layout | Unset | None = UNSET
+    default_language: str | Unset = UNSET
+    note: str | Unset = UNSET
+
+
 def edit_draft(
     *,
     template: Template,
+    values: DraftValues,
+    seen: dt.datetime | None = None,
     by: Actor,
     now: dt.datetime,
-    translations: Mapping[str, Words | None] | None = None,
-    variables: Iterable[Mapping[str, Any]] | None = None,
-    layout: Layout | None = _SAME,
-    default_language: str | None = None,
-    note: str | None = None,
-    seen: dt.datetime | None = None,
 ) -> Version:
-    """Change the draft, made from the published version when there is none yet;
-    only what is given changes.
+    """Change the draft, made from the published version when there is none yet.
 
-    `translations` replaces whole languages; None for a language removes it. `seen` is the
-    `updated_at` of the version the editor looked at; a later save by somebody else raises
-    DraftChanged. Raises BadWords.
+    `seen` is the `updated_at` of the version the editor looked at; a later save by somebody else
+    raises DraftChanged. Raises BadWords.
     """
-    words = {
-        language: None if parts is None else _checked(language, parts)
-        for language, parts in (translations or {}).items()
-    }
+    words: dict[str, Parts] = {}
+    gone: list[str] = []
+    if values.translations is not UNSET:
+        for language, parts in values.translations.items():
+            if parts is None:
+                gone.append(language)
+            else:
+                words[language] = _checked(language, parts)
     with transaction.atomic():
         _check_seen(template, seen)
         draft = _draft_of(template, by=by, now=now)
-        before = {
-            translation.language: translation.parts for translation in draft.translations.all()
-        }
-        if variables is not None:
-            draft.variables = list(variables)
-        if layout is not _SAME:
-            draft.layout = layout
-        if default_language is not None:
-            draft.default_language = default_language
-        if note is not None:
-            draft.note = note[:200]
+        before = {row.language: row.parts for row in draft.translations.all()}
+        if values.variables is not UNSET:
+            draft.variables = list(values.variables)
+        if values.layout is not UNSET:
+            draft.layout = values.layout
+        if values.default_language is not UNSET:
+            draft.default_language = values.default_language
+        if values.note is not UNSET:
+            draft.note = values.note[:200]
         draft.updated_at = now
         draft.save()
-        gone = [language for language, parts in words.items() if parts is None]
         draft.translations.filter(language__in=gone).delete()
-        _write(
-            draft,
-            {
-                lang: _refreshed(before.get(lang), parts)
-                for lang, parts in words.items()
-                if parts is not None
-            },
-        )
-        data = {"version": draft.number, "languages": sorted(words)}
+        fresh = {lang: _refreshed(before.get(lang), parts) for lang, parts in words.items()}
+        _write(draft, fresh)
+        data = {"version": draft.number, "languages": sorted([*words, *gone])}
         tell(Kind.TEMPLATE_CHANGED, by=by, now=now, about=template, data=data)
     return _fresh(draft)
 
@@ -390,7 +395,7 @@ def _write(version: Version, words: Mapping[str, Words]) -> None:
         )
 
 
-def _checked(language: str, parts: Words) -> dict[str, dict[str, str]]:
+def _checked(language: str, parts: Words) -> Parts:
     if not _LANGUAGE.fullmatch(language) or len(language) > 35:
         raise BadWords(f"“{language}” is not a language tag. Use one such as en, ru or pt-BR.")
     for channel, words in parts.items():
@@ -413,7 +418,7 @@ def _checked(language: str, parts: Words) -> dict[str, dict[str, str]]:
     }
 
 
-def _refreshed(before: Words | None, parts: dict[str, dict[str, str]]) -> dict[str, dict[str, str]]:
+def _refreshed(before: Words | None, parts: Parts) -> Parts:
     """A text that was made from the HTML and never touched follows the HTML when that changes."""
     old = (before or {}).get("email")
     new = parts.get("email")

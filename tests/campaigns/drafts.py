@@ -8,7 +8,7 @@ from typing import Any
 from django.utils import timezone
 
 from apps.campaigns import launch
-from apps.campaigns.compose import create_campaign
+from apps.campaigns.compose import CampaignValues, create_campaign
 from apps.campaigns.models import Campaign, Run
 from tests.make import TESTER, make_type
 
@@ -31,7 +31,9 @@ def make_campaign(
     }
     if "notification_type" not in fields:
         values["notification_type"] = make_type()
-    return create_campaign(name=name, by=TESTER, now=now or timezone.now(), **(values | fields))
+    template = fields.pop("template", None)
+    whole = CampaignValues(name=name, **values | fields)
+    return create_campaign(values=whole, template=template, by=TESTER, now=now or timezone.now())
 
 
 def plan(run: Run) -> None:

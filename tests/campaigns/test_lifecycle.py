@@ -41,10 +41,10 @@ def test_a_new_campaign_has_words_of_its_own_and_knows_its_author(editor: Any) -
     library = make_template("letter")
     by = Actor(ActorKind.STAFF, id=str(editor.uid), label="Edgar")
     made = compose.create_campaign(
-        name=" Spring ",
-        notification_type=make_type(),
-        channels=["email"],
         template=library,
+        values=compose.CampaignValues(
+            name=" Spring ", notification_type=make_type(), channels=["email"]
+        ),
         by=by,
         now=NOW,
     )
@@ -60,14 +60,14 @@ def test_a_new_campaign_has_words_of_its_own_and_knows_its_author(editor: Any) -
 
 def test_a_copy_shares_nothing_with_its_source(campaign: Campaign) -> None:
     copy = compose.create_campaign(
-        name="Again",
-        notification_type=campaign.notification_type,
-        channels=["email"],
+        values=compose.CampaignValues(
+            name="Again", notification_type=campaign.notification_type, channels=["email"]
+        ),
         copy_of=campaign,
         **ACT,
     )
     words = {"en": {"email": {"subject": "Other", "html": "<p>x</p>"}}}
-    compose.change_campaign(campaign=copy, translations=words, **ACT)
+    compose.change_campaign(campaign=copy, values=compose.CampaignValues(translations=words), **ACT)
     assert (
         campaign.template.versions.get()
         .translations.get()
@@ -92,16 +92,20 @@ def test_a_value_that_cannot_be_stored_is_refused_at_its_field(
     campaign: Campaign, changes: Any, field: str
 ) -> None:
     with pytest.raises(BadCampaign) as refusal:
-        compose.change_campaign(campaign=campaign, **changes, **ACT)
+        compose.change_campaign(campaign=campaign, values=compose.CampaignValues(**changes), **ACT)
     assert refusal.value.field == field
     assert kinds(campaign) == ["created"]
 
 
 def test_the_second_of_two_editors_is_told(campaign: Campaign) -> None:
     seen = campaign.revision
-    compose.change_campaign(campaign=campaign, revision=seen, name="First", **ACT)
+    compose.change_campaign(
+        campaign=campaign, values=compose.CampaignValues(name="First"), revision=seen, **ACT
+    )
     with pytest.raises(StaleEdit, match="Somebody else changed this campaign"):
-        compose.change_campaign(campaign=campaign, revision=seen, name="Second", **ACT)
+        compose.change_campaign(
+            campaign=campaign, values=compose.CampaignValues(name="Second"), revision=seen, **ACT
+        )
     assert Campaign.objects.get().name == "First"
     entry = AuditEntry.objects.get(kind="campaign.changed")
     assert entry.data == {"before": {"name": "Spring news"}, "after": {"name": "First"}}
@@ -112,9 +116,9 @@ def test_a_scheduled_campaign_is_changed_only_after_it_left_the_schedule(
 ) -> None:
     lifecycle.schedule(campaign=campaign, wall=JUNE, zone="Europe/Berlin", **ACT)
     with pytest.raises(WrongState, match="Take it off the schedule first"):
-        compose.change_campaign(campaign=campaign, name="New", **ACT)
+        compose.change_campaign(campaign=campaign, values=compose.CampaignValues(name="New"), **ACT)
     lifecycle.unschedule(campaign=campaign, **ACT)
-    compose.change_campaign(campaign=campaign, name="New", **ACT)
+    compose.change_campaign(campaign=campaign, values=compose.CampaignValues(name="New"), **ACT)
     assert campaign.state == CampaignState.DRAFT
     assert campaign.send_at is None
     assert campaign.send_at_wall == JUNE.replace(tzinfo=dt.UTC)  # still filled in
@@ -125,17 +129,19 @@ def test_a_deleted_draft_takes_its_words_along_and_others_cannot_be_deleted(
 ) -> None:
     other = make_campaign("Other", notification_type=campaign.notification_type, now=NOW)
     lifecycle.schedule(campaign=other, wall=JUNE, zone="UTC", **ACT)
-    compose.delete_draft(campaign=campaign, **ACT)
+    compose.delete_campaign(campaign=campaign, **ACT)
     assert Template.objects.count() == 1
     with pytest.raises(WrongState, match="Only drafts can be deleted"):
-        compose.delete_draft(campaign=other, **ACT)
+        compose.delete_campaign(campaign=other, **ACT)
 
 
 def test_a_segment_that_a_draft_excludes_cannot_be_deleted(campaign: Campaign) -> None:
     rules = {"all": [{"field": "language", "op": "is", "value": "ru"}]}
     segment = make_segment(name="Russian", rules=rules, **ACT)
     chosen = {"everyone": True, "exclude_segments": [str(segment.uid)]}
-    compose.change_campaign(campaign=campaign, audience=chosen, **ACT)
+    compose.change_campaign(
+        campaign=campaign, values=compose.CampaignValues(audience=chosen), **ACT
+    )
     with pytest.raises(SegmentInUse, match="“Spring news” uses this segment"):
         delete_segment(segment=segment, **ACT)
 
@@ -215,19 +221,27 @@ def test_values_the_words_need_must_be_given(anna: Any) -> None:
     campaign = make_campaign(translations=words, variables=needed, channels=["email"], now=NOW)
     with pytest.raises(CampaignNotReady, match="code"):
         lifecycle.send_now(campaign=campaign, **ACT)
-    compose.change_campaign(campaign=campaign, data={"code": "4711"}, **ACT)
+    compose.change_campaign(
+        campaign=campaign, values=compose.CampaignValues(data={"code": "4711"}), **ACT
+    )
     assert lifecycle.send_now(campaign=campaign, **ACT).notification.data == {"code": "4711"}
 
 
 def test_an_audience_of_nobody_is_not_sent_to(campaign: Campaign, anna: Any) -> None:
     chosen = {"everyone": True, "exclude_followers": [str(anna.uid)]}
-    compose.change_campaign(campaign=campaign, audience=chosen, **ACT)
+    compose.change_campaign(
+        campaign=campaign, values=compose.CampaignValues(audience=chosen), **ACT
+    )
     with pytest.raises(CampaignNotReady, match="Nobody matches this audience"):
         lifecycle.send_now(campaign=campaign, **ACT)
 
 
 def test_an_expiry_before_the_start_is_refused(campaign: Campaign) -> None:
-    compose.change_campaign(campaign=campaign, expires_at=NOW + dt.timedelta(days=1), **ACT)
+    compose.change_campaign(
+        campaign=campaign,
+        values=compose.CampaignValues(expires_at=NOW + dt.timedelta(days=1)),
+        **ACT,
+    )
     with pytest.raises(CampaignNotReady, match="expire before it is sent"):
         lifecycle.schedule(campaign=campaign, wall=JUNE, zone="UTC", **ACT)
 
@@ -327,6 +341,8 @@ def test_words_changed_after_a_schedule_are_published_at_the_next_one(campaign: 
     lifecycle.schedule(campaign=campaign, wall=JUNE, zone="UTC", **ACT)
     lifecycle.unschedule(campaign=campaign, **ACT)
     changed = {"en": WORDS["en"] | {"email": {"subject": "New", "html": "<p>New</p>"}}}
-    compose.change_campaign(campaign=campaign, translations=changed, **ACT)
+    compose.change_campaign(
+        campaign=campaign, values=compose.CampaignValues(translations=changed), **ACT
+    )
     run = lifecycle.send_now(campaign=campaign, **ACT)
     assert run.notification.version.number == 2

@@ -59,15 +59,21 @@ def test_a_pace_that_can_not_be_is_refused_at_its_field(
     campaign: Campaign, changes: Any, field: str
 ) -> None:
     with pytest.raises(BadCampaign) as refused:
-        compose.change_campaign(campaign=campaign, **changes, **act())
+        compose.change_campaign(
+            campaign=campaign, values=compose.CampaignValues(**changes), **act()
+        )
     assert refused.value.field == field
 
 
 def test_one_pace_replaces_the_other(campaign: Campaign) -> None:
-    compose.change_campaign(campaign=campaign, rate=5.0, **act())
-    compose.change_campaign(campaign=campaign, spread=3600, **act())
+    compose.change_campaign(campaign=campaign, values=compose.CampaignValues(rate=5.0), **act())
+    campaign = compose.change_campaign(
+        campaign=campaign, values=compose.CampaignValues(spread=3600), **act()
+    )
     assert (campaign.rate, campaign.spread) == (None, 3600)
-    compose.change_campaign(campaign=campaign, spread=None, **act())
+    campaign = compose.change_campaign(
+        campaign=campaign, values=compose.CampaignValues(spread=None), **act()
+    )
     assert (campaign.rate, campaign.spread, campaign.pace) == (None, None, "")
 
 
@@ -76,7 +82,7 @@ def test_a_campaign_spread_over_an_hour_knows_its_rate_when_everyone_is_frozen(
 ) -> None:
     for number in range(9):
         make_follower(email=f"p{number}@example.com")
-    compose.change_campaign(campaign=campaign, spread=3600, **act())
+    compose.change_campaign(campaign=campaign, values=compose.CampaignValues(spread=3600), **act())
     run = lifecycle.send_now(campaign=campaign, **act())
     assert run.notification.rate is None
     plan(run)
@@ -86,10 +92,12 @@ def test_a_campaign_spread_over_an_hour_knows_its_rate_when_everyone_is_frozen(
 
 def test_a_campaign_that_would_expire_while_it_goes_out_is_not_sent(campaign: Campaign) -> None:
     soon = timezone.now() + dt.timedelta(hours=1)
-    compose.change_campaign(campaign=campaign, spread=7200, expires_at=soon, **act())
+    compose.change_campaign(
+        campaign=campaign, values=compose.CampaignValues(spread=7200, expires_at=soon), **act()
+    )
     with pytest.raises(CampaignNotReady, match="while it still goes out"):
         lifecycle.send_now(campaign=campaign, **act())
-    compose.change_campaign(campaign=campaign, spread=1800, **act())
+    compose.change_campaign(campaign=campaign, values=compose.CampaignValues(spread=1800), **act())
     assert lifecycle.send_now(campaign=campaign, **act()).notification.spread == 1800
 
 

@@ -212,14 +212,19 @@ class World:
             "data": {"since": "spring", "story": STORY},
         } | more
         return compose.create_campaign(
-            name=name,
-            notification_type=kind,
-            translations={"en": parts},
-            variables=[{"name": "since", "type": "string"}, {"name": "story", "type": "string"}],
-            audience=audience or {"everyone": True},
+            values=compose.CampaignValues(
+                name=name,
+                notification_type=kind,
+                translations={"en": parts},
+                variables=[
+                    {"name": "since", "type": "string"},
+                    {"name": "story", "type": "string"},
+                ],
+                audience=audience or {"everyone": True},
+                **values,
+            ),
             by=TESTER,
             now=timezone.now(),
-            **values,
         )
 
     def send(self, campaign: Campaign) -> Run:

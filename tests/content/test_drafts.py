@@ -67,7 +67,10 @@ def test_editing_after_publishing_makes_a_draft_and_leaves_the_published_words_a
     template = create()
     first = drafts.publish(template=template, by=TESTER, now=NOW)
     draft = drafts.edit_draft(
-        template=template, translations={"en": english("New")}, by=TESTER, now=NOW
+        template=template,
+        values=drafts.DraftValues(translations={"en": english("New")}),
+        by=TESTER,
+        now=NOW,
     )
     assert (draft.number, draft.state) == (2, VersionState.DRAFT)
     assert drafts.published_version(template) == first
@@ -82,11 +85,16 @@ def test_editing_after_publishing_makes_a_draft_and_leaves_the_published_words_a
 def test_editing_replaces_the_named_languages_only_and_none_removes_one() -> None:
     template = create(translations={"en": english(), "ru": english("Привет")})
     draft = drafts.edit_draft(
-        template=template, translations={"ru": english("Здравствуйте")}, by=TESTER, now=NOW
+        template=template,
+        values=drafts.DraftValues(translations={"ru": english("Здравствуйте")}),
+        by=TESTER,
+        now=NOW,
     )
     subjects = {t.language: t.parts["email"]["subject"] for t in draft.translations.all()}
     assert subjects == {"en": "Hello", "ru": "Здравствуйте"}
-    draft = drafts.edit_draft(template=template, translations={"ru": None}, by=TESTER, now=NOW)
+    draft = drafts.edit_draft(
+        template=template, values=drafts.DraftValues(translations={"ru": None}), by=TESTER, now=NOW
+    )
     assert [t.language for t in draft.translations.all()] == ["en"]
 
 
@@ -98,14 +106,16 @@ def test_an_empty_text_is_made_from_the_html_and_follows_it_until_somebody_edits
     assert made == "Hi {{ follower.name }}\n"
     drafts.edit_draft(
         template=template,
-        translations={"en": english(html="<p>Bye</p>", text=made)},
+        values=drafts.DraftValues(translations={"en": english(html="<p>Bye</p>", text=made)}),
         by=TESTER,
         now=NOW,
     )
     version = drafts.publish(template=template, by=TESTER, now=NOW)
     assert version.translations.get().parts["email"]["text"] == "Bye\n"
     own = english(html="<p>Changed</p>", text="My own words")
-    drafts.edit_draft(template=template, translations={"en": own}, by=TESTER, now=NOW)
+    drafts.edit_draft(
+        template=template, values=drafts.DraftValues(translations={"en": own}), by=TESTER, now=NOW
+    )
     version = drafts.publish(template=template, by=TESTER, now=NOW)
     assert version.translations.get().parts["email"]["text"] == "My own words"
 
@@ -138,7 +148,7 @@ def test_the_layout_is_frozen_at_publishing() -> None:
     save_layout(key="frame", name="Frame", html="<b>new</b>{{ content }}", by=TESTER, now=NOW)
     version.refresh_from_db()
     assert "old" in compiled(version).render("email", "en", PEOPLE).parts["html"]
-    draft = drafts.edit_draft(template=template, by=TESTER, now=NOW)
+    draft = drafts.edit_draft(template=template, values=drafts.DraftValues(), by=TESTER, now=NOW)
     assert "new" in compiled(draft).render("email", "en", PEOPLE).parts["html"]
 
 
@@ -148,8 +158,9 @@ def test_restoring_brings_an_old_version_back_as_a_draft() -> None:
     first = drafts.publish(template=template, by=TESTER, now=NOW)
     drafts.edit_draft(
         template=template,
-        translations={"en": english("New"), "ru": english("Новое")},
-        variables=[],
+        values=drafts.DraftValues(
+            translations={"en": english("New"), "ru": english("Новое")}, variables=[]
+        ),
         by=TESTER,
         now=NOW,
     )
@@ -173,7 +184,12 @@ def test_discarding_a_draft_keeps_the_published_version_and_never_the_only_one()
     drafts.discard_draft(template=template, by=TESTER, now=NOW)
     assert drafts.draft_version(template) is not None
     drafts.publish(template=template, by=TESTER, now=NOW)
-    drafts.edit_draft(template=template, translations={"en": english("New")}, by=TESTER, now=NOW)
+    drafts.edit_draft(
+        template=template,
+        values=drafts.DraftValues(translations={"en": english("New")}),
+        by=TESTER,
+        now=NOW,
+    )
     drafts.discard_draft(template=template, by=TESTER, now=NOW)
     assert drafts.draft_version(template) is None
 
@@ -187,7 +203,12 @@ def test_a_copy_has_the_words_and_its_own_life() -> None:
     copy = drafts.copy_template(
         template=template, key="copy", name="Copy", private=True, by=TESTER, now=NOW
     )
-    drafts.edit_draft(template=copy, translations={"en": english("Two")}, by=TESTER, now=NOW)
+    drafts.edit_draft(
+        template=copy,
+        values=drafts.DraftValues(translations={"en": english("Two")}),
+        by=TESTER,
+        now=NOW,
+    )
     version = drafts.publish(template=copy, by=TESTER, now=NOW)
     assert (copy.private, version.variables) == (True, [{"name": "n", "type": "string"}])
     original = drafts.published_version(template)
@@ -230,7 +251,7 @@ def test_the_channels_of_a_publishing_that_was_rolled_back_are_forgotten() -> No
         transaction.set_rollback(True)
     drafts.edit_draft(
         template=template,
-        translations={"en": {**english(), "sms": {"body": "Hello"}}},
+        values=drafts.DraftValues(translations={"en": {**english(), "sms": {"body": "Hello"}}}),
         by=TESTER,
         now=NOW,
     )

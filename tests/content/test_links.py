@@ -191,7 +191,9 @@ def test_a_version_published_before_links_were_stored_keeps_its_authors_links() 
 def test_a_draft_has_no_links_and_a_restored_version_gets_its_own() -> None:
     version = published(en='<a href="https://a.example">')
     draft = drafts.restore(version=version, by=TESTER, now=NOW)
-    draft = drafts.edit_draft(template=version.template, note="x", by=TESTER, now=NOW)
+    draft = drafts.edit_draft(
+        template=version.template, values=drafts.DraftValues(note="x"), by=TESTER, now=NOW
+    )
     assert not draft.links.exists()
     again = drafts.publish(template=version.template, by=TESTER, now=NOW)
     assert [link.url for link in again.links.all()] == ["https://a.example"]

@@ -332,5 +332,5 @@ def test_a_published_version_is_parsed_once_and_a_draft_each_time(
     first = compiled(version)
     with django_assert_num_queries(0):
         assert compiled(version) is first
-    draft = drafts.edit_draft(template=template, by=TESTER, now=NOW)
+    draft = drafts.edit_draft(template=template, values=drafts.DraftValues(), by=TESTER, now=NOW)
     assert compiled(draft) is not compiled(draft)

@@ -149,7 +149,7 @@ def test_installing_twice_makes_nothing_new_and_keeps_what_staff_changed(
     installed: list[Template],
 ) -> None:
     welcome = Template.objects.get(key="welcome")
-    drafts.edit_draft(template=welcome, note="ours", by=TESTER, now=NOW)
+    drafts.edit_draft(template=welcome, values=drafts.DraftValues(note="ours"), by=TESTER, now=NOW)
     drafts.publish(template=welcome, by=TESTER, now=NOW)
     assert stock.install(by=TESTER, now=NOW) == []
     version = drafts.published_version(welcome)

@@ -87,7 +87,12 @@ def test_the_types_template_speaks_and_stays_the_version_it_was(
     notification = tell(kind, [anna])
     parts = {"email": {"subject": "Changed", "html": "<p>changed</p>"}}
     now = timezone.now()
-    drafts.edit_draft(template=version.template, translations={"en": parts}, by=TESTER, now=now)
+    drafts.edit_draft(
+        template=version.template,
+        values=drafts.DraftValues(translations={"en": parts}),
+        by=TESTER,
+        now=now,
+    )
     drafts.publish(template=version.template, by=TESTER, now=now)
     drain()
     assert notification.version == version

@@ -147,17 +147,20 @@ def save(request: HttpRequest, uid: UUID) -> HttpResponse:
     editor = Editor(version, request.POST)
     if not editor.is_valid():
         return _editing(request, version, editor, invalid=True)
-    values = editor.draft.cleaned_data
+    typed = editor.draft.cleaned_data
+    values = drafts.DraftValues(
+        translations=editor.words(),
+        variables=editor.variables.declarations(),
+        layout=typed["layout"],
+        default_language=typed["default_language"],
+        note=typed["note"],
+    )
     act = {"by": staff_actor(request), "now": timezone.now()}
     try:
         version = drafts.edit_draft(
             template=template,
-            translations=editor.words(),
-            variables=editor.variables.declarations(),
-            layout=values["layout"],
-            default_language=values["default_language"],
-            note=values["note"],
-            seen=parse_datetime(values["seen"] or ""),
+            values=values,
+            seen=parse_datetime(typed["seen"] or ""),
             **act,
         )
     except drafts.DraftChanged as error:
@@ -182,12 +185,15 @@ def _conflict(request: HttpRequest, template: Template, editor: Editor, said: st
     with what was typed kept.
     """
     theirs = _current(template)
-    values = editor.draft.cleaned_data
+    typed = editor.draft.cleaned_data
+    layout = ""
+    if typed["layout"]:
+        layout = typed["layout"].name
     mine = version_diff.texts(
         {language: parts for language, parts in editor.words().items() if parts is not None},
         variables=editor.variables.declarations(),
-        layout=values["layout"].name if values["layout"] else "",
-        default_language=values["default_language"],
+        layout=layout,
+        default_language=typed["default_language"],
     )
     # saving again is then a decision that was made with theirs in sight
     editor.draft.data = editor.draft.data.copy()

@@ -205,41 +205,45 @@ def _make_campaigns(
     segments: dict[str, Segment], *, editor: Actor, sender: Actor, now: dt.datetime
 ) -> list[Campaign]:
     news = compose.create_campaign(
-        name="Shared dashboards are here",
-        notification_type=NotificationType.objects.get(key="update"),
         template=Template.objects.get(key="new_feature"),
-        channels=[Channel.EMAIL, Channel.IN_APP],
-        audience={"everyone": True},
-        data={
-            "feature": "Shared dashboards",
-            "summary": "Show your team the same numbers, live, with one link.",
-            "highlights": ["Share with one click", "Choose who may edit and who may only look"],
-            "action_url": f"{settings.SITE_URL}/",
-        },
+        values=compose.CampaignValues(
+            name="Shared dashboards are here",
+            notification_type=NotificationType.objects.get(key="update"),
+            channels=[Channel.EMAIL, Channel.IN_APP],
+            audience={"everyone": True},
+            data={
+                "feature": "Shared dashboards",
+                "summary": "Show your team the same numbers, live, with one link.",
+                "highlights": ["Share with one click", "Choose who may edit and who may only look"],
+                "action_url": f"{settings.SITE_URL}/",
+            },
+        ),
         by=editor,
         now=now,
     )
     lifecycle.send_now(campaign=news, by=sender, now=now)
 
     meeting = compose.create_campaign(
-        name="Invitation to the user meeting",
-        notification_type=NotificationType.objects.get(key="promotion"),
         template=Template.objects.get(key="event_invitation"),
-        channels=[Channel.EMAIL],
-        audience={
-            "tags": ["events"],
-            "exclude_segments": [str(segments["New in the last 30 days"].uid)],
-        },
-        data={
-            "event": "User meeting",
-            "starts_at": (now + dt.timedelta(days=24))
-            .replace(hour=16, minute=0, second=0, microsecond=0)
-            .isoformat(),
-            "place": "Online",
-            "about": "Three short talks, then your questions.",
-            "agenda": ["What is new", "How others work with it", "Ask the makers"],
-            "action_url": f"{settings.SITE_URL}/",
-        },
+        values=compose.CampaignValues(
+            name="Invitation to the user meeting",
+            notification_type=NotificationType.objects.get(key="promotion"),
+            channels=[Channel.EMAIL],
+            audience={
+                "tags": ["events"],
+                "exclude_segments": [str(segments["New in the last 30 days"].uid)],
+            },
+            data={
+                "event": "User meeting",
+                "starts_at": (now + dt.timedelta(days=24))
+                .replace(hour=16, minute=0, second=0, microsecond=0)
+                .isoformat(),
+                "place": "Online",
+                "about": "Three short talks, then your questions.",
+                "agenda": ["What is new", "How others work with it", "Ask the makers"],
+                "action_url": f"{settings.SITE_URL}/",
+            },
+        ),
         by=editor,
         now=now,
     )
@@ -247,11 +251,13 @@ def _make_campaigns(
     lifecycle.schedule(campaign=meeting, wall=at_ten, zone="Europe/Berlin", by=sender, now=now)
 
     back = compose.create_campaign(
-        name="Shall we stay in touch?",
-        notification_type=NotificationType.objects.get(key="promotion"),
         template=Template.objects.get(key="re_engagement"),
-        channels=[Channel.EMAIL],
-        audience={"segments": [str(segments["Event lovers on a free plan"].uid)]},
+        values=compose.CampaignValues(
+            name="Shall we stay in touch?",
+            notification_type=NotificationType.objects.get(key="promotion"),
+            channels=[Channel.EMAIL],
+            audience={"segments": [str(segments["Event lovers on a free plan"].uid)]},
+        ),
         by=editor,
         now=now,
     )

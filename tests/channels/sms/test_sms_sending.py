@@ -191,7 +191,12 @@ def test_a_text_with_a_picture_is_no_sms_and_is_not_counted_in_segments(
 def test_the_preview_of_a_campaign_tells_it_too(client: Client, viewer: Any) -> None:
     campaign = make_campaign()
     words = {"en": {"sms": {"body": "It’s ready, {{ follower.name }}"}}}
-    drafts.edit_draft(template=campaign.template, translations=words, by=TESTER, now=timezone.now())
+    drafts.edit_draft(
+        template=campaign.template,
+        values=drafts.DraftValues(translations=words),
+        by=TESTER,
+        now=timezone.now(),
+    )
     url = reverse("dashboard:campaign-preview", args=[campaign.uid])
     page = page_of(as_role(client, viewer).get(url, {"preview_channel": "sms"})).text
     assert "It’s ready, Alex Example" in page

@@ -30,7 +30,10 @@ RUSSIAN = {
 def version(db: None) -> Version:
     template = make_template("letter")
     drafts.edit_draft(
-        template=template, translations={"ru": RUSSIAN}, by=TESTER, now=timezone.now()
+        template=template,
+        values=drafts.DraftValues(translations={"ru": RUSSIAN}),
+        by=TESTER,
+        now=timezone.now(),
     )
     return drafts.publish(template=template, by=TESTER, now=timezone.now())
 

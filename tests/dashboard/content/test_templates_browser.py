@@ -40,7 +40,9 @@ def letter(receiver: Receiver) -> Template:
         now=now,
     )
     template = make_template("letter", layout=layout)
-    drafts.edit_draft(template=template, translations={"ru": WRONG}, by=TESTER, now=now)
+    drafts.edit_draft(
+        template=template, values=drafts.DraftValues(translations={"ru": WRONG}), by=TESTER, now=now
+    )
     return template
 
 

@@ -185,7 +185,12 @@ def test_the_second_editor_keeps_the_words_and_is_told(
 ) -> None:
     as_role(client, editor)
     typed = typed_content(campaign, **{"t-en-email-subject": "Mine"})
-    compose.change_campaign(campaign=campaign, name="Theirs", by=TESTER, now=timezone.now())
+    compose.change_campaign(
+        campaign=campaign,
+        values=compose.CampaignValues(name="Theirs"),
+        by=TESTER,
+        now=timezone.now(),
+    )
     answer = client.post(url("campaign-content", campaign), typed)
     assert "Somebody else saved this campaign while you worked on it" in page_of(answer).text
     assert b'value="Mine"' in answer.content

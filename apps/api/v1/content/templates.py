@@ -152,11 +152,15 @@ class Draft(Endpoint):
     def patch(self, request: Request, id: uuid.UUID) -> Response:
         template = one(LIBRARY, uid=id)
         changes = self.body(DraftIn, partial=True)
-        return Response(
-            VersionOut(
-                drafts.edit_draft(template=template, **changes, by=self.by, now=self.now)
-            ).data
+        seen = changes.pop("seen", None)
+        draft = drafts.edit_draft(
+            template=template,
+            values=drafts.DraftValues(**changes),
+            seen=seen,
+            by=self.by,
+            now=self.now,
         )
+        return Response(VersionOut(draft).data)
 
 
 class Publish(Endpoint):

@@ -152,7 +152,13 @@ class Campaigns(Endpoint):
         for name, rows in (("template", library), ("copy_of", Campaign.objects.all())):
             if name in asked:
                 asked[name] = _named(name, rows, asked[name])
-        made = compose.create_campaign(notification_type=kind, **asked, by=self.by, now=self.now)
+        made = compose.create_campaign(
+            template=asked.pop("template", None),
+            copy_of=asked.pop("copy_of", None),
+            values=compose.CampaignValues(notification_type=kind, **asked),
+            by=self.by,
+            now=self.now,
+        )
         return Response(CampaignOut(made).data, status=201)
 
 
@@ -187,12 +193,19 @@ class OneCampaign(Endpoint):
         changes = self.body(CampaignChanges, partial=True)
         if "type" in changes:
             changes["notification_type"] = type_of(changes.pop("type"))
-        changed = compose.change_campaign(campaign=campaign, **changes, by=self.by, now=self.now)
+        revision = changes.pop("revision", None)
+        changed = compose.change_campaign(
+            campaign=campaign,
+            values=compose.CampaignValues(**changes),
+            revision=revision,
+            by=self.by,
+            now=self.now,
+        )
         return Response(CampaignOut(changed).data)
 
     @described("Campaigns", "campaigns_delete", "Delete a draft", answer=None, refuses=(404, 409))
     def delete(self, request: Request, id: uuid.UUID) -> Response:
-        compose.delete_draft(campaign=one(ROWS, uid=id), by=self.by, now=self.now)
+        compose.delete_campaign(campaign=one(ROWS, uid=id), by=self.by, now=self.now)
         return Response(status=204)
 
 

@@ -19,6 +19,7 @@ from apps.accounts.permissions import Capability, requires
 from apps.campaigns.audience.audience import Audience, BadAudience
 from apps.campaigns.compose import (
     BadCampaign,
+    CampaignValues,
     StaleEdit,
     change_campaign,
     create_campaign,
@@ -63,8 +64,13 @@ def add(request: HttpRequest) -> HttpResponse:
     form = StartForm(request.POST or None, initial=initial)
     if request.method == "POST" and form.is_valid():
         try:
+            typed = dict(form.cleaned_data)
+            template = typed.pop("template")
             campaign = create_campaign(
-                **form.cleaned_data, by=staff_actor(request), now=timezone.now()
+                values=CampaignValues(**typed),
+                template=template,
+                by=staff_actor(request),
+                now=timezone.now(),
             )
         except BadCampaign as error:
             add_refusal(form, error)
@@ -89,6 +95,7 @@ def content(request: HttpRequest, uid: UUID) -> HttpResponse:
         try:
             _change(request, campaign, **page.columns(), **page.words())
         except StaleEdit:
+            campaign.refresh_from_db()
             stale = True
         except Refused as error:
             add_refusal(page.basics, error)
@@ -124,6 +131,7 @@ def audience(request: HttpRequest, uid: UUID) -> HttpResponse:
             try:
                 _change(request, campaign, audience=chosen)
             except StaleEdit:
+                campaign.refresh_from_db()
                 stale = True
             except Refused as error:
                 form.add_error(None, str(error))
@@ -171,6 +179,7 @@ def schedule(request: HttpRequest, uid: UUID) -> HttpResponse:
         try:
             _change(request, campaign, **form.columns())
         except StaleEdit:
+            campaign.refresh_from_db()
             stale = True
         except Refused as error:
             add_refusal(form, error)
@@ -227,7 +236,11 @@ def _campaign(uid: UUID) -> Campaign:
 def _change(request: HttpRequest, campaign: Campaign, **changes: Any) -> None:
     revision = whole_number(request.POST.get("revision", ""))
     change_campaign(
-        campaign=campaign, revision=revision, by=staff_actor(request), now=timezone.now(), **changes
+        campaign=campaign,
+        values=CampaignValues(**changes),
+        revision=revision,
+        by=staff_actor(request),
+        now=timezone.now(),
     )
 
 

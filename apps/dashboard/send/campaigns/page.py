@@ -3,6 +3,7 @@ and what people may do to it.
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
@@ -234,19 +235,21 @@ def act(request: HttpRequest, uid: UUID, verb: str) -> HttpResponse:
 @require_POST
 def copy(request: HttpRequest, uid: UUID) -> HttpResponse:
     source = _campaign(uid)
-    fields: dict[str, Any] = {
-        "name": f"Copy of {source.name}"[:120],
-        "notification_type": source.notification_type,
-        "channels": source.channels,
-        "data": source.data,
-        "metadata": source.metadata,
-        "tracking": source.tracking,
-    }
-    stamp = {"copy_of": source, "by": staff_actor(request), "now": timezone.now()}
+    values = compose.CampaignValues(
+        name=f"Copy of {source.name}"[:120],
+        notification_type=source.notification_type,
+        channels=source.channels,
+        data=source.data,
+        metadata=source.metadata,
+        tracking=source.tracking,
+    )
+    by = staff_actor(request)
+    now = timezone.now()
     try:
-        made = compose.create_campaign(**fields, audience=source.audience, **stamp)
+        whole = replace(values, audience=source.audience)
+        made = compose.create_campaign(values=whole, copy_of=source, by=by, now=now)
     except BadAudience as error:  # a tag or segment of then is gone by now
-        made = compose.create_campaign(**fields, **stamp)
+        made = compose.create_campaign(values=values, copy_of=source, by=by, now=now)
         messages.warning(request, f"The audience was left out: {error}")
     messages.success(request, f"{made.name} is a new draft.")
     return redirect("dashboard:campaign-content", made.uid)
@@ -257,7 +260,7 @@ def copy(request: HttpRequest, uid: UUID) -> HttpResponse:
 def delete(request: HttpRequest, uid: UUID) -> HttpResponse:
     campaign = _campaign(uid)
     try:
-        compose.delete_draft(campaign=campaign, by=staff_actor(request), now=timezone.now())
+        compose.delete_campaign(campaign=campaign, by=staff_actor(request), now=timezone.now())
     except WrongState as error:
         messages.error(request, str(error))
         return redirect("dashboard:campaign", uid)

@@ -72,7 +72,10 @@ def _as_typed(request: HttpRequest, campaign: Campaign, asked: Any) -> dict[str,
         # rendering reads a stored draft: store this one, look at it, take it back
         if words := forms.words():
             drafts.edit_draft(
-                template=campaign.template, by=staff_actor(request), now=timezone.now(), **words
+                template=campaign.template,
+                values=drafts.DraftValues(**words),
+                by=staff_actor(request),
+                now=timezone.now(),
             )
         values = _rendered(campaign, forms.values.data_given(), asked)
         transaction.set_rollback(True)

@@ -58,14 +58,16 @@ class Command(BaseCommand):
             audience = {"tags": tags}
         try:
             message = compose.create_campaign(
-                name=words.parts["email"]["subject"][:120],
-                notification_type=kind_of(options["type"]) or usual_type(),
-                channels=[Channel.EMAIL.value],
-                translations={words.language: words.parts},
-                default_language=words.language,
-                variables=version.variables,
-                layout=version.layout,
-                audience=audience,
+                values=compose.CampaignValues(
+                    name=words.parts["email"]["subject"][:120],
+                    notification_type=kind_of(options["type"]) or usual_type(),
+                    channels=[Channel.EMAIL.value],
+                    translations={words.language: words.parts},
+                    default_language=words.language,
+                    variables=version.variables,
+                    layout=version.layout,
+                    audience=audience,
+                ),
                 by=command("create_cloudmind_message"),
                 now=timezone.now(),
             )
