@@ -46,8 +46,8 @@ class Remedy(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """`detail` is what the provider said, at most 500 characters; `retry_after` in seconds,
-    at most a day.
+    """End of one hand-over: `detail` is what the provider said, at most 500 characters;
+    `retry_after` in seconds, at most a day.
 
     `remedy` goes with PERMANENT_RECIPIENT, FAILING with TRANSIENT too. `gone_since` (Unix seconds)
     is when the service noticed that a token is dead: one that was registered again since is not.
@@ -100,7 +100,7 @@ class BadSettings(Refused):
 
 
 class Flow(Protocol[M]):
-    """Where a session takes its messages from, and whom it tells what became of them.
+    """Source of a session's messages, and whom it tells what became of them.
 
     Every message that was taken is given to `ended` or to `give_back`, once.
     """

@@ -40,9 +40,11 @@ class Pieces:
     def __str__(self) -> str:
         if not self.stamp:
             return "".join(self.pieces)
-        return "".join(
-            [p.replace(STAMP, self.stamp) if type(p) is Static else p for p in self.pieces]
-        )
+        stamped = list(self.pieces)
+        for place, piece in enumerate(stamped):
+            if type(piece) is Static:
+                stamped[place] = piece.replace(STAMP, self.stamp)
+        return "".join(stamped)
 
 
 class Joined(str):

@@ -43,8 +43,13 @@ def shape(mail: Mail) -> Hashable:
     None: shares with none.
     """
     if isinstance(mail.html, Pieces):
-        own = (piece if isinstance(piece, Static) else None for piece in mail.html.pieces)
-        return (mail.sender, bool(mail.html.stamp), *own)
+        shared: list[Static | None] = []
+        for piece in mail.html.pieces:
+            if isinstance(piece, Static):
+                shared.append(piece)
+            else:
+                shared.append(None)
+        return (mail.sender, bool(mail.html.stamp), *shared)
     if mail.html:
         return None
     return mail.sender, False
@@ -72,8 +77,8 @@ def mergeable(mail: Mail, syntax: Syntax) -> bool:
 
 
 def _disturbs(one: str, other: str, syntax: Syntax) -> bool:
-    """Of two neighbours, one is a field and the other touches it with a letter that changes its
-    meaning.
+    """Whether one of two neighbours is a field and the other touches it with a letter that
+    changes its meaning.
     """
     if isinstance(one, Static) == isinstance(other, Static):
         return False
@@ -85,7 +90,7 @@ def _disturbs(one: str, other: str, syntax: Syntax) -> bool:
 
 
 def weight(mail: Mail) -> int:
-    """At most how many bytes of JSON the recipient's own part takes."""
+    """Most bytes of JSON that the recipient's own part takes."""
     own = [mail.subject, mail.text, *mail.headers.values()]
     if isinstance(mail.html, Pieces):
         own += [
@@ -96,17 +101,15 @@ def weight(mail: Mail) -> int:
 
 
 def as_json(text: str) -> int:
-    """At most how many bytes a text takes in JSON: six for a letter outside ASCII."""
-    return (
-        len(text) * (1 if text.isascii() else 6)
-        + text.count('"')
-        + text.count("\n")
-        + text.count("\\")
-    )
+    """Most bytes that a text takes in JSON: six for a letter outside ASCII."""
+    letters = len(text)
+    if not text.isascii():
+        letters *= 6
+    return letters + text.count('"') + text.count("\n") + text.count("\\")
 
 
 def merge(mails: Sequence[Mail], syntax: Syntax) -> Merged:
-    """Of mails that are `mergeable` and have the same shape."""
+    """Merge mails that are `mergeable` and have the same shape."""
     names: dict[tuple[str, ...], str] = {}
 
     def field(values: tuple[str, ...]) -> str:
@@ -122,12 +125,10 @@ def merge(mails: Sequence[Mail], syntax: Syntax) -> Merged:
         if bodies[0].stamp:
             stamp = field(tuple(body.stamp for body in bodies))
         for place, piece in enumerate(bodies[0].pieces):
-            static = isinstance(piece, Static)
-            html.append(
-                piece.replace(STAMP, stamp)
-                if static
-                else field(tuple(body.pieces[place] for body in bodies))
-            )
+            if isinstance(piece, Static):
+                html.append(piece.replace(STAMP, stamp))
+            else:
+                html.append(field(tuple(body.pieces[place] for body in bodies)))
     subject = field(tuple(mail.subject for mail in mails))
     text = field(tuple(mail.text for mail in mails))
     data = [{name: values[row] for values, name in names.items()} for row in range(len(mails))]

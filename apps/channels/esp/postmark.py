@@ -28,7 +28,9 @@ INACTIVE = 406
 class _Payload(PostmarkPayload):  # type: ignore[misc]  # anymail has no types
     def data_for_recipient(self, to: Any) -> dict[str, Any]:
         subject, text, html = self.message.whole[to.addr_spec]
-        own = {"Subject": subject, "TextBody": text} | ({"HtmlBody": html} if html else {})
+        own = {"Subject": subject, "TextBody": text}
+        if html:
+            own["HtmlBody"] = html
         common = {
             name: value
             for name, value in super().data_for_recipient(to).items()

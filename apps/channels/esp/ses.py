@@ -28,8 +28,11 @@ THROTTLED = {
     "LimitExceededException",
 }
 OURS = {
-    "AccountSuspendedException", "SendingPausedException", "MailFromDomainNotVerifiedException", "NotFoundException",
-}  # fmt: skip
+    "AccountSuspendedException",
+    "SendingPausedException",
+    "MailFromDomainNotVerifiedException",
+    "NotFoundException",
+}
 # What SendBulkEmail says of one recipient;
 # the rest is about what we wrote (BulkEmailEntryResult in Amazon's reference)
 STATUSES = {
@@ -93,13 +96,14 @@ class SesSession(EspSession):
                 " requirements-ses.txt"
             ) from error
         connect, read = self.patience
-        keys = {
-            "aws_access_key_id": self.settings["access_key"],
-            "aws_secret_access_key": self.settings["secret_key"],
-        }
+        session = {"botocore_session": _session()}
+        if self.settings.get("access_key"):
+            session |= {
+                "aws_access_key_id": self.settings["access_key"],
+                "aws_secret_access_key": self.settings["secret_key"],
+            }
         return EmailBackend(
-            session_params={"botocore_session": _session()}
-            | (keys if self.settings.get("access_key") else {}),
+            session_params=session,
             client_params={
                 "region_name": self.settings["region"],
                 "endpoint_url": self.settings.get("api_url") or None,

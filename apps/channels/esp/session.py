@@ -123,7 +123,7 @@ class EspSession(Caller, Session[Mail]):
     # ---- what an ESP fills in
     @abstractmethod
     def backend(self, **common: Any) -> Any:
-        """anymail's backend for these settings."""
+        """Backend of anymail for these settings."""
 
     def headers(self, mail: Mail) -> dict[str, str]:
         return {**mail.headers, "Message-ID": mail.message_id}
@@ -146,9 +146,10 @@ class EspSession(Caller, Session[Mail]):
                     flow.ended(mail, fault)
                 else:
                     key = self._key(mail)
-                    calls.setdefault(mail.delivery if key is None else key, []).append(mail)
                     if key is None:  # goes alone, so others need not wait for it here
+                        calls[mail.delivery] = [mail]
                         break
+                    calls.setdefault(key, []).append(mail)
                 count += 1
                 mail = None
                 if count < self.batch:
@@ -185,8 +186,8 @@ class EspSession(Caller, Session[Mail]):
         return None
 
     def _fitting(self, mails: list[Mail]) -> Iterator[list[Mail]]:
-        """In calls that are not too large and name no address twice:
-        that is how answers and fields are told apart.
+        """Divide mails into calls that are not too large and name no address twice, for answers
+        and fields are told apart by it.
         """
         call: dict[str, Mail] = {}
         size = 0
@@ -274,7 +275,7 @@ class EspSession(Caller, Session[Mail]):
         return self.read(response, message, mails)
 
     def _message(self, mails: Sequence[Mail]) -> AnymailMessage:
-        """As anymail wants it."""
+        """Message as anymail wants it."""
         first = mails[0]
         name, address = parseaddr(first.sender)
         message = self.message_class(
@@ -332,8 +333,8 @@ class EspSession(Caller, Session[Mail]):
     def read(
         self, response: Any, message: AnymailMessage, mails: Sequence[Mail]
     ) -> Outcome | list[Outcome]:
-        """From anymail's reading of the answer;
-        an ESP that says more of each recipient reads it itself.
+        """Outcomes from anymail's reading of the answer; an ESP that says more of each recipient
+        reads it itself.
         """
         if not 200 <= response.status_code < 300:
             return self.refused(response.status_code, response.headers, response.text)

@@ -87,7 +87,7 @@ class Caller(ABC):
         )
 
     def clean(self, said: str) -> str:
-        """Without our keys: a provider may quote them in its answer."""
+        """Words without our keys: a provider may quote them in its answer."""
         for secret in self._secrets:
             said = said.replace(secret, "•••")
         return " ".join(said.split())

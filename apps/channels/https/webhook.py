@@ -39,11 +39,11 @@ _resting: dict[str, float] = {}
 
 
 class BadSecret(ValueError):
-    """This is no secret of Standard Webhooks."""
+    """No secret of Standard Webhooks."""
 
 
 def new_secret() -> str:
-    """For one address, shown to its owner once."""
+    """Secret for one address, shown to its owner once."""
     return "whsec_" + base64.b64encode(secrets.token_bytes(SECRET_BYTES)).decode()
 
 
@@ -52,7 +52,9 @@ def sealed(secret: str, *, old: str = "", old_until: float = 0.0) -> dict[str, A
     until `old_until` (Unix seconds), so that its owner can change it without losing a message.
     """
     details: dict[str, Any] = {"secret": crypto.encrypt(secret)}
-    return details | ({"old_secret": old, "old_until": old_until} if old else {})
+    if old:
+        details |= {"old_secret": old, "old_until": old_until}
+    return details
 
 
 def signatures(
@@ -77,7 +79,7 @@ def signatures(
 
 
 def new_key() -> str:
-    """To sign with for all addresses."""
+    """Key that signs for all addresses."""
     return "whsk_" + base64.b64encode(Ed25519PrivateKey.generate().private_bytes_raw()).decode()
 
 
@@ -215,7 +217,10 @@ def _read(url: str, status: int, headers: Mapping[str, str], text: str) -> Outco
         return Outcome(Result.PERMANENT_RECIPIENT, detail, remedy=Remedy.GONE)
     after = seconds_of(headers.get("retry-after"))
     if status in BUSY:
-        _rest(url, REST_SECONDS if after is None else after)
+        seconds = after
+        if seconds is None:
+            seconds = REST_SECONDS
+        _rest(url, seconds)
     return Outcome(Result.TRANSIENT, detail, retry_after=after, remedy=Remedy.FAILING)
 
 

@@ -39,8 +39,8 @@ class Wire(requests.Session):
     """
 
     def __init__(self, *, outside: bool = False) -> None:
-        """`outside`: to addresses of strangers, and so into the open internet only;
-        a call may then raise Forbidden.
+        """Make a wire, with `outside` to addresses of strangers, and so into the open internet
+        only; a call may then raise Forbidden.
 
         Through a proxy of the environment it is the proxy that looks names up,
         and that has to judge them.
@@ -55,13 +55,15 @@ class Wire(requests.Session):
 
     def send(self, request: requests.PreparedRequest, **options: Any) -> requests.Response:
         content: Any = request.body or b""  # text or bytes: we give no files
-        self.body = Body(content.encode() if isinstance(content, str) else bytes(content))
+        if isinstance(content, str):
+            content = content.encode()
+        self.body = Body(bytes(content))
         request.body = self.body
         return super().send(request, **options | {"allow_redirects": False})
 
 
 class _Judged(HTTPConnection):
-    """To the address that was judged: a second look-up may answer otherwise
+    """Connection to the address that was judged: a second look-up may answer otherwise
     (apps.lib.outside_http).
     """
 

@@ -31,14 +31,14 @@ SMALLEST_RSA = 2048  # Gmail and Microsoft take smaller ones for unsigned
 
 
 class BadKey(ValueError):
-    """Not a private key or a selector that DKIM can use; the text says what to do."""
+    """No private key or selector that DKIM can use; the text says what to do."""
 
 
 class Signer:
     """Signs mails of one domain with one key; made once per session."""
 
     def __init__(self, *, domain: str, selector: str, key: str) -> None:
-        """`key` is PEM, with or without its line breaks. Raises BadKey."""
+        """Take `key` as PEM, with or without its line breaks. Raises BadKey."""
         if not _SELECTOR.fullmatch(selector):
             raise BadKey(
                 "The DKIM selector may hold letters, digits, hyphens, underscores and dots between"

@@ -53,7 +53,9 @@ def needs_smtputf8(address: str) -> bool:
 def envelope(address: str) -> str:
     """The address as it is written in MAIL FROM and RCPT TO: the domain in its ASCII form."""
     local, _, domain = address.rpartition("@")
-    return f"{local}@{domain if domain.isascii() else domain.encode('idna').decode()}"
+    if not domain.isascii():
+        domain = domain.encode("idna").decode()
+    return f"{local}@{domain}"
 
 
 def as_bytes(mail: Mail) -> bytes:
@@ -106,11 +108,15 @@ def _wire(text: str) -> bytes:
 def _quoted(text: str) -> bytes:
     """Quoted-printable (RFC 2045 6.7); a line break of any kind becomes CRLF."""
     data = _wire(text)
-    return _undotted(_in_lines(data if data.endswith(b"\r\n") else data + b"\r\n"))
+    if not data.endswith(b"\r\n"):
+        data += b"\r\n"
+    return _undotted(_in_lines(data))
 
 
 def _in_lines(data: bytes) -> bytes:
-    """`data` must end a line: b2a_qp ends its soft breaks as it finds the first line ended."""
+    """Break the lines of `data`, which must end a line: b2a_qp ends its soft breaks as it finds
+    the first line ended.
+    """
     lines = b2a_qp(data, istext=True)
     # it writes a blank at a line's end as =20 without asking whether that still fits
     for end, too_late in _LATE_BLANKS.items():
@@ -120,8 +126,8 @@ def _in_lines(data: bytes) -> bytes:
 
 
 def _quoted_pieces(pieces: list[str], stamp: str = "") -> bytes:
-    """The same put together from pieces: a static one is encoded once,
-    and starts a new line where it doesn't fit.
+    """Quoted-printable put together from pieces: a static one is encoded once, and starts a new
+    line where it doesn't fit.
     """
     lines: list[bytes] = []
     column = 0
@@ -193,7 +199,7 @@ def _quoted_short(text: str) -> tuple[bytes, int, int | None]:
 
 
 def _measured(data: bytes) -> tuple[bytes, int, int | None]:
-    """With the lengths of its first line, and of its last if there is more than one."""
+    """Octets with the lengths of the first line, and of the last if there is more than one."""
     head = data.find(b"\r\n")
     if head < 0:
         return data, len(data), None
@@ -250,7 +256,7 @@ def _encoded(value: str, name: str) -> str:
 
 
 def _mailbox(name: str, display: str, address: str) -> str:
-    """`Name <address>`. The name stands as atoms, in quotes, or as encoded words."""
+    """Write `Name <address>`. The name stands as atoms, in quotes, or as encoded words."""
     spec = envelope(_clean(name, address))
     local, _, domain = spec.rpartition("@")
     if not _DOT_ATOM.fullmatch(local) or not _DOT_ATOM.fullmatch(domain):

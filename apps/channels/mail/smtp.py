@@ -33,12 +33,10 @@ from apps.channels.messages import Mail
 SECURITY = (("none", "None"), ("starttls", "STARTTLS"), ("tls", "TLS from the start"))
 CONNECTIONS = 4
 MOST_CONNECTIONS = 50
-DOT_SECONDS = (
-    600.0  # RFC 5321 4.5.3.2.6: who gives up earlier sends again what the server goes on to accept
-)
-LONELY_SECONDS = (
-    5.0  # a message whose envelope went along waits that long for the answer to the one before
-)
+# RFC 5321 4.5.3.2.6: who gives up earlier sends again what the server goes on to accept
+DOT_SECONDS = 600.0
+# a message whose envelope went along waits that long for the answer to the one before
+LONELY_SECONDS = 5.0
 
 _NO_SUCH_MAILBOX = re.compile(r"^(?:5\d\d[ -])?5\.1\.(?:1|6|10)(?![.\d])")
 _RSET = b"RSET\r\n"
@@ -228,7 +226,10 @@ class SmtpSession(Session[Mail]):
                     if overlap and following is None:
                         following = self._next(flow, wait=False)
                     flow.leaving(letter.mail)
-                    cut = self._hand_over(wire, letter, following if overlap else None)
+                    along = None
+                    if overlap:
+                        along = following
+                    cut = self._hand_over(wire, letter, along)
                     if following and not cut:
                         after = self._next(flow, wait=False)
                         if not wire.speaks_within(LONELY_SECONDS):
@@ -268,16 +269,17 @@ class SmtpSession(Session[Mail]):
         """
         settings = self._settings
         security = self._settings.get("security", "none")
-        if security != "none":
-            self._tls = (
-                self._tls or ssl.create_default_context()
-            )  # reads the system's certificates: 15 ms
+        if security != "none" and not self._tls:
+            self._tls = ssl.create_default_context()  # reads the certificates of the system: slow
+        tls = None
+        if security == "tls":
+            tls = self._tls
         try:
             wire = Wire(
                 self._host,
                 self._port,
                 timeout=self._timeout,
-                tls=self._tls if security == "tls" else None,
+                tls=tls,
             )
             self._wire = wire
             self._sent = 0
@@ -466,7 +468,9 @@ class SmtpSession(Session[Mail]):
         """The content and behind it the envelope of the following one;
         how it ended if it could not be said whole.
         """
-        envelope = self._commands(wire, following) if following else b""
+        envelope: bytes | Outcome = b""
+        if following:
+            envelope = self._commands(wire, following)
         if isinstance(envelope, Outcome):
             envelope = b""
         elif envelope:
@@ -512,21 +516,22 @@ def _goes_on(answer: Answer) -> bool:
 
 
 def _refused(stage: str, answer: Answer) -> Outcome:
-    """RFC 5321 4.2.1: 4yz may work later, 5yz never will;
-    421 closes the connection and is nobody's fault.
+    """Meaning of a refusal (RFC 5321 4.2.1): 4yz may work later, 5yz never will; 421 closes the
+    connection and is nobody's fault.
     """
     code = answer[0]
-    detail = f"{said(answer)} (at {'the end of the mail' if stage == 'dot' else stage})"
+    place = stage
+    if stage == "dot":
+        place = "the end of the mail"
+    detail = f"{said(answer)} (at {place})"
     if not _goes_on(answer):
         if stage == "dot" and code != 421:
             return Outcome(Result.IN_DOUBT, detail)
         return Outcome(Result.TRANSIENT, detail, charged=False)
     if code < 500:
         return Outcome(Result.TRANSIENT, detail, charged=stage in ("RCPT", "dot"))
-    if stage == "MAIL" and code not in (
-        552,
-        554,
-    ):  # our sender is refused: no other recipient would fare better
+    # our sender is refused: no other recipient would fare better
+    if stage == "MAIL" and code not in (552, 554):
         return Outcome(Result.ACCOUNT, detail, charged=False)
     if stage == "RCPT":
         return Outcome(Result.PERMANENT_RECIPIENT, detail, remedy=remedy_of(code, said(answer)))

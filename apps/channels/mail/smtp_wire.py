@@ -40,12 +40,16 @@ def said(answer: Answer) -> str:
     """An answer in one line of at most 500 characters."""
     code, text = answer
     words = " ".join(text.decode("utf-8", "replace").split())
-    return (f"{code} {words}" if code else f"no answer but “{words}”")[:500]
+    if code:
+        line = f"{code} {words}"
+    else:
+        line = f"no answer but “{words}”"
+    return line[:500]
 
 
 @lru_cache(maxsize=1)
 def _own_name() -> str:
-    """This machine's full name, looked up once: a lookup may take seconds."""
+    """Full name of this machine, looked up once: a lookup may take seconds."""
     name = socket.getfqdn()
     if _HOST_NAME.fullmatch(name):
         return name
@@ -53,7 +57,7 @@ def _own_name() -> str:
 
 
 class Wire:
-    """`offers` are the extensions of the server's EHLO, by upper-case name,
+    """Connection to a server; `offers` are the extensions of the server's EHLO, by upper-case name,
     with their parameters.
     """
 
@@ -214,7 +218,7 @@ class Wire:
                 return NO_ANSWER, line
             texts.append(line[4:])
             if line[3:4] != b"-":
-                return int(line[:3]), b"\n".join(texts) if len(texts) > 1 else texts[0]
+                return int(line[:3]), b"\n".join(texts)
 
     def _receive(self, seconds: float) -> bytes:
         if seconds <= 0:

@@ -1,7 +1,6 @@
 """Apple Push Notification service, over HTTP/2 with a provider token.
 
-What it answers:
-https://developer.apple.com/documentation/usernotifications/handling-notification-responses-from-apns.
+What it answers: developer.apple.com, "Handling notification responses from APNs".
 Apple recognises no second copy of a message: one without an answer is in doubt, and its type says
 whether it is sent again. On the phone the second takes the first one's place (apns-collapse-id).
 """
@@ -19,7 +18,7 @@ from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
 from apps.channels.contract import BadSettings, Outcome, Provider, Remedy, Result, Session, Setting
 from apps.channels.https.caller import Caller, check, json_object
 from apps.channels.messages import PushMessage
-from apps.channels.push.payload import LONGEST_TTL, as_json, unsendable
+from apps.channels.push.payload import LONGEST_TTL, apns_priority, as_json, unsendable
 from apps.lib.pem import BadPem, private_key
 
 CONNECTIONS = 10  # each waits for an answer most of the time
@@ -33,10 +32,19 @@ GONE = ("Unregistered", "ExpiredToken")
 NOT_HERE = ("BadDeviceToken", "DeviceTokenNotForTopic", "MissingDeviceToken")
 # The certificate's and the token's, the bundle id, and tokens that we change too often
 OURS = (
-    "BadCertificate", "BadCertificateEnvironment", "BadEnvironmentKeyIdInToken", "BadEnvironmentKeyInToken",
-    "ExpiredProviderToken", "InvalidProviderToken", "MissingProviderToken", "UnrelatedKeyIdInToken",
-    "BadTopic", "MissingTopic", "TopicDisallowed", "TooManyProviderTokenUpdates",
-)  # fmt: skip
+    "BadCertificate",
+    "BadCertificateEnvironment",
+    "BadEnvironmentKeyIdInToken",
+    "BadEnvironmentKeyInToken",
+    "ExpiredProviderToken",
+    "InvalidProviderToken",
+    "MissingProviderToken",
+    "UnrelatedKeyIdInToken",
+    "BadTopic",
+    "MissingTopic",
+    "TopicDisallowed",
+    "TooManyProviderTokenUpdates",
+)
 
 
 class Apns(Provider):
@@ -203,8 +211,10 @@ class ApnsSession(Caller, Session[PushMessage]):
         url = f"{self.urls[environment]}/3/device/{message.token}"
         topic = str(message.details.get("topic") or self.settings["topic"])
         headers = headers_of(message) | {
-            "authorization": f"bearer {token}", "apns-topic": topic, "content-length": str(len(content))
-        }  # fmt: skip
+            "authorization": f"bearer {token}",
+            "apns-topic": topic,
+            "content-length": str(len(content)),
+        }
         self._body = _Body(content)
         try:
             return self._connected().post(url, content=self._body, headers=headers)
@@ -230,16 +240,15 @@ class ApnsSession(Caller, Session[PushMessage]):
             return super().refused(status, headers, text)
         result, remedy = told
         noticed = answer.get("timestamp")
+        gone_since = None
+        if remedy is Remedy.GONE and isinstance(noticed, int | float):
+            gone_since = noticed / 1000
         return Outcome(
             result,
             self.clean(f"{status} {answer.get('reason')}"),
             charged=result is not Result.ACCOUNT,
             remedy=remedy,
-            gone_since=(
-                noticed / 1000
-                if remedy is Remedy.GONE and isinstance(noticed, int | float)
-                else None
-            ),
+            gone_since=gone_since,
         )
 
     def judge(self, words: str) -> Result:
@@ -278,9 +287,12 @@ def blamed(details: Mapping[str, Any]) -> tuple[str, ...]:
     """Reasons that are this device's own where it named an app or the sandbox: anybody's app may
     name one that our key is not good for, and that must not stop the account for all others.
     """
-    topic = ("BadTopic", "TopicDisallowed") if details.get("topic") else ()
-    sandbox = details.get("environment") == "sandbox"
-    return topic + (("BadEnvironmentKeyIdInToken", "BadEnvironmentKeyInToken") if sandbox else ())
+    own: tuple[str, ...] = ()
+    if details.get("topic"):
+        own += ("BadTopic", "TopicDisallowed")
+    if details.get("environment") == "sandbox":
+        own += ("BadEnvironmentKeyIdInToken", "BadEnvironmentKeyInToken")
+    return own
 
 
 def content_of(message: PushMessage) -> dict[str, Any]:
@@ -302,7 +314,7 @@ def headers_of(message: PushMessage) -> dict[str, str]:
     headers = {
         "apns-id": str(message.delivery),
         "apns-push-type": "alert",
-        "apns-priority": "10" if message.urgent else "5",
+        "apns-priority": apns_priority(message),
         "apns-expiration": str(int(time.time()) + ttl),
     }
     if message.collapse:

@@ -18,8 +18,9 @@ class BadEndpoint(ValueError):
 
 
 def origin_of(endpoint: str, services: Iterable[str]) -> str:
-    """`https://host`, where the host is one of the services or below one. Raises BadEndpoint.
+    """Origin `https://host`, the host being one of the services or below one.
 
+    Raises BadEndpoint.
     The host is taken from the parsed address:
     a pattern over all of it would let https://10.0.0.1/x.google.com/ pass.
     """

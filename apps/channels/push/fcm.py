@@ -17,7 +17,7 @@ from apps.channels.https.wire import Body, Wire
 from apps.channels.messages import PushMessage
 from apps.channels.push import fcm_token
 from apps.channels.push.fcm_token import NoToken, ServiceAccount
-from apps.channels.push.payload import LONGEST_TTL, as_json, unsendable
+from apps.channels.push.payload import LONGEST_TTL, apns_priority, as_json, unsendable
 
 CONNECTIONS = 10  # each waits for an answer most of the time
 QUOTA_WAIT = 60.0  # seconds; Google asks for a minute at least where it names no time
@@ -133,9 +133,12 @@ def content_of(message: PushMessage) -> dict[str, Any]:
         ttl = LONGEST_TTL
     else:
         ttl = min(message.ttl, LONGEST_TTL)
-    android: dict[str, Any] = {"priority": "HIGH" if message.urgent else "NORMAL", "ttl": f"{ttl}s"}
+    priority = "NORMAL"
+    if message.urgent:
+        priority = "HIGH"
+    android: dict[str, Any] = {"priority": priority, "ttl": f"{ttl}s"}
     apple = {
-        "apns-priority": "10" if message.urgent else "5",
+        "apns-priority": apns_priority(message),
         "apns-expiration": str(int(time.time()) + ttl),
     }
     if message.collapse:

@@ -91,7 +91,7 @@ def token_of(account: ServiceAccount, *, timeout: tuple[float, float]) -> str:
 
 
 def forget(account: ServiceAccount, token: str) -> None:
-    """It was refused: the next one asks anew."""
+    """Forget a token that was refused: the next one asks anew."""
     held = _held.setdefault(account, _Held())
     with held.lock:
         if held.token == token:

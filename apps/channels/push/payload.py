@@ -13,8 +13,15 @@ LONGEST_TTL = 28 * 86_400  # seconds; FCM keeps nothing for longer than four wee
 
 
 def as_json(payload: Any) -> bytes:
-    """As small as it gets. Raises UnicodeError for half a surrogate pair."""
+    """JSON as small as it gets. Raises UnicodeError for half a surrogate pair."""
     return json.dumps(payload, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+def apns_priority(message: PushMessage) -> str:
+    """Header `apns-priority`: 10 is at once, 5 when the device's battery allows it."""
+    if message.urgent:
+        return "10"
+    return "5"
 
 
 def unsendable(message: PushMessage, payload: Any, *, largest: int = LARGEST) -> Outcome | None:

@@ -40,6 +40,8 @@ TOKEN_USED = 6 * 3600
 KEY_REFUSED = (400, 401, 403)
 LONGEST_TOPIC = 32  # letters of base64url (RFC 8030 5.4)
 
+_URGENCY = {True: "high", False: "normal"}  # iOS shows nothing below high at once
+
 
 class WebPush(Provider):
     key = "web_push"
@@ -225,7 +227,7 @@ def headers_of(message: PushMessage) -> dict[str, str]:
         "Content-Encoding": "aes128gcm",
         "Content-Type": "application/octet-stream",
         "TTL": str(ttl),
-        "Urgency": "high" if message.urgent else "normal",  # iOS shows nothing below high at once
+        "Urgency": _URGENCY[message.urgent],
     }
     if message.collapse:
         headers["Topic"] = message.collapse[:LONGEST_TOPIC]

@@ -46,7 +46,7 @@ def base64url(data: bytes) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Browser:
-    """Its half of the keys: `public` is an uncompressed point of P-256 (65 bytes),
+    """Browser's half of the keys: `public` is an uncompressed point of P-256 (65 bytes),
     `auth` a secret of 16 bytes.
     """
 
@@ -55,7 +55,7 @@ class Browser:
 
     @classmethod
     def read(cls, p256dh: str, auth: str) -> "Browser":
-        """As `PushSubscription.toJSON().keys` has them. Raises BadKeys."""
+        """Keys as `PushSubscription.toJSON().keys` has them. Raises BadKeys."""
         browser = cls(unbase64(p256dh), unbase64(auth))
         if len(browser.auth) != 16:
             raise BadKeys(f"auth has {len(browser.auth)} bytes instead of 16.")

@@ -35,7 +35,7 @@ class Posted:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """`sender` in E.164; `name` is the provider's id of the text."""
+    """Text that a phone sent: `sender` in E.164; `name` is the provider's id of the text."""
 
     sender: str
     text: str
@@ -66,8 +66,10 @@ class Report:
 
     @property
     def event(self) -> str:
-        """The same for each copy of this report."""
-        return f"{self.name}:{'delivered' if self.arrived else 'failed'}"
+        """Name of what happened, equal for each copy of this report."""
+        if self.arrived:
+            return f"{self.name}:delivered"
+        return f"{self.name}:failed"
 
 
 def report(
@@ -142,7 +144,7 @@ def check_hmac(secret: str, signed: bytes, given: str, *, how: str) -> None:
 
 
 def check_age(stamp: object, now: dt.datetime) -> None:
-    """`stamp` in seconds since 1970. Raises Forged."""
+    """Refuse an old `stamp`, in seconds since 1970. Raises Forged."""
     try:
         age = now.timestamp() - float(str(stamp))
     except ValueError:

@@ -22,7 +22,7 @@ TOGETHER = {GSM_7: 153, UCS_2: 67}
 
 @dataclass(frozen=True, slots=True)
 class Segments:
-    """`units` are septets of GSM-7 or 16-bit units of UCS-2."""
+    """Size of a text; `units` are septets of GSM-7 or 16-bit units of UCS-2."""
 
     encoding: str
     count: int
@@ -40,12 +40,12 @@ def segments(text: str) -> Segments:
             letter for letter in text if letter not in GSM_BASIC and letter not in GSM_DOUBLE
         )
     )
-    encoding = GSM_7
     if outside:
         encoding = UCS_2
-    widths = [
-        2 if (letter > "\uffff" if outside else letter in GSM_DOUBLE) else 1 for letter in text
-    ]
+        widths = [1 + (letter > "\uffff") for letter in text]
+    else:
+        encoding = GSM_7
+        widths = [1 + (letter in GSM_DOUBLE) for letter in text]
     units = sum(widths)
     if units <= ALONE[encoding]:
         return Segments(encoding, min(units, 1), units, ALONE[encoding] - units, outside)
@@ -62,7 +62,7 @@ def segments(text: str) -> Segments:
 
 
 def cost_of(parts: Mapping[str, str]) -> Segments | None:
-    """Of the parts of a text; None for one with a picture, which is no SMS but an MMS."""
+    """Size of a text by its parts; None for one with a picture, which is no SMS but an MMS."""
     if parts.get("media"):
         return None
     return segments(parts.get("body", ""))

@@ -138,7 +138,7 @@ class PhoneSession(Caller, Session[P]):
 
     @abstractmethod
     def taken(self, answer: dict[str, Any]) -> str:
-        """Its id of the message, from an answer of success; empty where there is none."""
+        """Provider's id of the message, from an answer of success; empty where there is none."""
 
     @abstractmethod
     def code(self, answer: dict[str, Any]) -> str:
@@ -196,12 +196,15 @@ class PhoneSession(Caller, Session[P]):
         return self.codes.get(self.code(json_object(words)), Result.PERMANENT_CONTENT)
 
     def report_to(self, message: P) -> str:
-        """Where its delivery reports go: they may be there before we have noted the provider's
+        """Address for its delivery reports: they may be there before we have noted the provider's
         id.
         """
         url = str(self.settings.get("status_url") or "")
         if url:
-            return f"{url}{'&' if '?' in url else '?'}delivery={message.delivery}"
+            joint = "?"
+            if "?" in url:
+                joint = "&"
+            return f"{url}{joint}delivery={message.delivery}"
         return ""
 
     # ---- the wire
@@ -213,7 +216,7 @@ class PhoneSession(Caller, Session[P]):
 
 
 class SmsSession(PhoneSession[SmsMessage]):
-    """For texts, and pictures without one."""
+    """Session for texts, and pictures without one."""
 
     def says_something(self, message: SmsMessage) -> bool:
         return bool(message.media) or super().says_something(message)

@@ -163,8 +163,13 @@ def signed_form(settings: Mapping[str, Any], posted: Posted) -> dict[str, str]:
     keyed = "algorithm=HMAC_SHA256" in posted.headers.get(
         "X-Twilio-Webhooks-Signature-Settings", ""
     )
-    secret = str(settings.get("shared_key" if keyed else "auth_token") or "")
-    how = "sha256" if keyed else "sha1"
+    if keyed:
+        name = "shared_key"
+        how = "sha256"
+    else:
+        name = "auth_token"
+        how = "sha1"
+    secret = str(settings.get(name) or "")
     given = posted.headers.get("X-Twilio-Signature", "")
     try:
         check_hmac(secret, (posted.url + said).encode(), given, how=how)

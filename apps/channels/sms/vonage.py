@@ -59,9 +59,9 @@ class VonageSession(SmsSession):
         if len(message.media) > 1:
             raise Unsendable("Vonage sends one picture in a message.")
         if message.media:
-            picture = {"url": message.media[0]} | (
-                {"caption": message.body} if message.body.strip() else {}
-            )
+            picture = {"url": message.media[0]}
+            if message.body.strip():
+                picture["caption"] = message.body
             asked |= {"channel": "mms", "message_type": "image", "image": picture}
         else:
             asked |= {"channel": "sms", "message_type": "text", "text": message.body}
