@@ -165,3 +165,19 @@ def test_a_wired_schedule_can_be_called(name: str) -> None:
     path, seconds = settings.SCHEDULES[name]
     assert callable(import_string(path))
     assert seconds > 0
+
+
+KEPT_TO_ONE_MODULE = {
+    "apps/lib/sql/undocumented.py": (
+        r"sql_with_params|get_compiler|klass_info|get_related_populators|wrap_database_errors"
+        r"|_fetch_mode"
+    ),
+    "apps/content/liquid/undocumented.py": r"logical\._|_escape_inner|\b_to_iter",
+}
+
+
+@pytest.mark.parametrize("home", KEPT_TO_ONE_MODULE)
+def test_what_a_library_does_not_promise_is_used_in_one_module(home: str) -> None:
+    private = re.compile(KEPT_TO_ONE_MODULE[home])
+    users = [str(path.relative_to(ROOT)) for path in MODULES if private.search(path.read_text())]
+    assert users == [home]

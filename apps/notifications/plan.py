@@ -34,6 +34,7 @@ from apps.lib.queue.lanes import Lane
 from apps.lib.sql.in_array import as_array
 from apps.lib.sql.prepared import run_prepared
 from apps.lib.sql.raw import run
+from apps.lib.sql.undocumented import statement_of
 from apps.notifications.books import tallies
 from apps.notifications.books.wake import announce_senders
 from apps.notifications.decide import fallback
@@ -231,7 +232,7 @@ def _statement(
     }
     judged = with_verdict(batch, notification.notification_type, channel, among=among)
     rows = judged.annotate(**{f"new_{name}": expression for name, expression in columns.items()})
-    sql, params = rows.values_list(*[f"new_{name}" for name in columns]).query.sql_with_params()
+    sql, params = statement_of(rows.values_list(*[f"new_{name}" for name in columns]))
     names = ", ".join(columns)
     allowed = "reason IN ({})".format(", ".join(f"'{reason.value}'" for reason in ALLOWING))
     # MATERIALIZED: judged once per row, else once for each column that asks (10 of 34 µs per row).
@@ -244,7 +245,7 @@ def _statement(
         # SQLite needs the WHERE here
         f"FROM judged WHERE true{_UNLESS_KNOWN} RETURNING status, reason"
     )
-    return sql, tuple(params)
+    return sql, params
 
 
 def finish_planning(*, notification: Notification, now: dt.datetime) -> None:

@@ -21,6 +21,7 @@ from liquid.stringify import to_liquid_string
 from markupsafe import escape
 
 from apps.channels.pieces import Static
+from apps.content.liquid.undocumented import found_in
 
 # characters of one rendered part; Gmail clips at 102 kB, so this is for logs and bombs
 MAX_OUTPUT = 1_000_000
@@ -54,7 +55,7 @@ def refuse_long_range(value: object) -> None:
 def contains(token: Token, left: object, right: object) -> bool:
     """python-liquid's own, which walks a range from end to end to find that a text is not in it."""
     refuse_long_range(left)
-    return logical._contains(token, left, right)
+    return found_in(token, left, right)
 
 
 class Collector:

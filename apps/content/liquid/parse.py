@@ -23,7 +23,6 @@ from babel import dates, numbers
 from django.utils import timezone
 from django.utils.functional import Promise
 from liquid import BoundTemplate, Environment, RenderContext
-from liquid.builtin.expressions import LoopExpression
 from liquid.builtin.tags.for_tag import ForTag
 from liquid.builtin.tags.tablerow_tag import TablerowTag
 from liquid.exceptions import (
@@ -46,6 +45,7 @@ from apps.content.liquid.nodes import (
     refuse_long_range,
     too_many_rounds,
 )
+from apps.content.liquid.undocumented import WatchedLoop
 
 MAX_SOURCE = 500_000  # characters of one part
 MAX_LOCALS = 200_000  # bytes of all assigned values
@@ -189,16 +189,15 @@ class Parsed(BoundTemplate):
         return "".join(self.pieces(dict(*args, **kwargs)))
 
 
-class _Loop(LoopExpression):
+class _Loop(WatchedLoop):
     """Refuses a long range before it is walked:
     `offset` and `reversed` would walk it before any limit is asked.
     """
 
     __slots__ = ()
 
-    def _to_iter(self, obj: object, context: RenderContext) -> tuple[Iterator[Any], int]:
-        refuse_long_range(obj)
-        return super()._to_iter(obj, context)
+    def before_walking(self, walked: object) -> None:
+        refuse_long_range(walked)
 
 
 class _For(ForTag):

@@ -5,15 +5,14 @@ For the handful that every call of the API makes; one took 0.6 ms and takes 0.25
 Elsewhere the ORM is quick enough.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import cached_property
-from typing import Any, Generic, TypeVar
+from typing import Generic, TypeVar
 
-from django.db import connection
 from django.db.models import Model, QuerySet
-from django.db.models.query import get_related_populators
 
 from apps.lib.sql.prepared import run_prepared
+from apps.lib.sql.undocumented import Reading, reading_of
 
 M = TypeVar("M", bound=Model)
 _MARK = "kept:"
@@ -30,43 +29,18 @@ class Kept(Generic[M]):
         self._names = names
 
     def first(self, **values: str) -> M | None:
-        sql, marked, built = self._made
+        reading = self._reading
         real = {_MARK + name: value for name, value in values.items()}
-        parameters = list(marked)
+        parameters = list(reading.parameters)
         for place, each in enumerate(parameters):
             if type(each) is str:
                 parameters[place] = real.get(each, each)
-        found = run_prepared(sql, parameters)
+        found = run_prepared(reading.sql, parameters)
         if found:
-            return built(found[0])
+            return reading.made(found[0])
         return None
 
     @cached_property
-    def _made(self) -> tuple[str, Sequence[Any], Callable[[Sequence[Any]], M]]:
-        """The statement, its parameters with marks for the texts,
-        and what makes a row into objects.
-        """
-        rows = self._rows(**{name: _MARK + name for name in self._names})[:1]
-        compiler: Any = rows.query.get_compiler(connection=connection)
-        sql, marked = compiler.as_sql()
-        # what QuerySet's own iteration does for each row,
-        # prepared (django.db.models.query.ModelIterable)
-        info = compiler.klass_info
-        select = compiler.select
-        model = info["model"]
-        chosen = info["select_fields"]
-        names = [select[place][0].target.attname for place in chosen]
-        # the stubs are those of Django 6
-        related = get_related_populators(info, select, connection.alias)  # type: ignore[call-arg]
-        converters = compiler.get_converters([expression for expression, *_ in select])
-
-        def built(found: Sequence[Any]) -> M:
-            values = found
-            if converters:
-                values = next(iter(compiler.apply_converters([found], converters)))
-            made: M = model.from_db(connection.alias, names, values[chosen[0] : chosen[-1] + 1])
-            for populator in related:
-                populator.populate(values, made)
-            return made
-
-        return sql, marked, built
+    def _reading(self) -> Reading[M]:
+        """The statement, with marks for the texts, and what makes a row into objects."""
+        return reading_of(self._rows(**{name: _MARK + name for name in self._names})[:1])

@@ -13,6 +13,7 @@ import psycopg
 from django.db import connection
 
 from apps.lib.sql.raw import run
+from apps.lib.sql.undocumented import wrapped_errors
 
 
 def run_prepared(sql: str, params: Sequence[Any]) -> list[tuple[Any, ...]]:
@@ -23,7 +24,7 @@ def run_prepared(sql: str, params: Sequence[Any]) -> list[tuple[Any, ...]]:
     with connection.cursor():  # looks after the connection
         if connection.vendor != "postgresql" or connection.connection.prepare_threshold is None:
             return run(sql, params)
-        with connection.wrap_database_errors, psycopg.Cursor(connection.connection) as planned:
+        with wrapped_errors(), psycopg.Cursor(connection.connection) as planned:
             try:
                 planned.execute(sql, params, prepare=True)
             except (

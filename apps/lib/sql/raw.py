@@ -10,6 +10,8 @@ from uuid import UUID
 from django.db import connection
 from django.db.models import QuerySet
 
+from apps.lib.sql.undocumented import statement_of
+
 _decode = json.JSONDecoder().raw_decode
 
 
@@ -18,7 +20,7 @@ def fetch(rows: QuerySet[Any, Any]) -> list[tuple[Any, ...]]:
 
     What the driver does not know is left to `uuid`, `parsed` and bool().
     """
-    return run(*rows.query.sql_with_params())
+    return run(*statement_of(rows))
 
 
 def run(sql: str, params: Sequence[Any]) -> list[tuple[Any, ...]]:
