@@ -18,8 +18,19 @@ from bench.bench import FULL, QUICK, Bench
 from bench.processes import DidNotWork
 
 ROWS = (
-    "rate", "naive", "post_office", "latency", "dkim", "cpu", "memory", "planning", "lanes", "notify", "build", "books",
-)  # fmt: skip
+    "rate",
+    "naive",
+    "post_office",
+    "latency",
+    "dkim",
+    "cpu",
+    "memory",
+    "planning",
+    "lanes",
+    "notify",
+    "build",
+    "books",
+)
 
 
 def main() -> int:

@@ -19,8 +19,8 @@ _PARAGRAPH = (
     " be seen, and three of our members tell what they have tried at home. "
 )
 _CELL = (
-    "font-family:Helvetica,Arial,sans-serif;font-size:15px;line-height:22px;color:#333333;padding:12px"
-    " 24px"
+    "font-family:Helvetica,Arial,sans-serif;font-size:15px;line-height:22px;color:#333333;"
+    "padding:12px 24px"
 )
 _LIST = (
     (
@@ -79,9 +79,12 @@ def text() -> str:
 READER_NAME = "'Zoë' || mod(n, 31) || ' O''Hara' || mod(n, 17)"
 # half of them at three large domains, the rest at a hundred
 READER_EMAIL = """'person' || n || '@'
-    || CASE WHEN mod(n, 2) = 0 THEN 'mail' || mod(n, 3) ELSE 'dest' || mod(n, 101) END || '.example.net'"""
+    || CASE WHEN mod(n, 2) = 0 THEN 'mail' || mod(n, 3) ELSE 'dest' || mod(n, 101) END
+    || '.example.net'"""
 READER_METADATA = """jsonb_build_object(
-    'city', (array['São Paulo', 'Köln', 'Москва', 'Oslo'])[mod(n, 4) + 1], 'since', (2010 + mod(n, 15))::text,
+    'city', (array['São Paulo', 'Köln', 'Москва', 'Oslo'])[mod(n, 4) + 1],
+    'since', (2010 + mod(n, 15))::text,
     'plan', (array['free', 'pro', 'team'])[mod(n, 3) + 1], 'items', (
-        SELECT jsonb_agg(jsonb_build_object('name', 'Seed packet ' || k, 'price', k || '.' || mod(n, 90) + 10 || ' €'))
+        SELECT jsonb_agg(jsonb_build_object(
+            'name', 'Seed packet ' || k, 'price', k || '.' || mod(n, 90) + 10 || ' €'))
         FROM generate_series(1, 5) k))"""

@@ -48,7 +48,10 @@ def text(name: str, default: object = _MISSING) -> str:
 
 
 def flag(name: str, default: bool) -> bool:
-    value = text(name, "yes" if default else "no").lower()
+    usual = "no"
+    if default:
+        usual = "yes"
+    value = text(name, usual).lower()
     if value in _TRUE:
         return True
     if value in _FALSE:

@@ -1,4 +1,4 @@
-"""Where apps that don't know each other meet, as dotted paths: providers, who hears a fact,
+"""Meeting places of apps that don't know each other, as dotted paths: providers, who hears a fact,
 what runs when.
 """
 
@@ -61,8 +61,8 @@ SCHEDULES = {
     "imports to go on": ("apps.followers.imports.job.resume_stalled", 10),
 }
 
-# Tasks whose calls may still stand in a queue under an older path (lib/queue/moved_tasks.py): old path, new path.
-# Those of 0.9 go with the release after 1.0.
+# Tasks whose calls may still stand in a queue under an older path (lib/queue/moved_tasks.py):
+# old path, new path. Those of 0.9 go with the release after 1.0.
 MOVED_TASKS = {
     "apps.notifications.send.send_lane": "apps.notifications.sending.sender.send_lane",
     "apps.notifications.digest.flush_due": "apps.notifications.digests.flush.flush_due",

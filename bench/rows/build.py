@@ -68,7 +68,9 @@ def measure(bench: Bench) -> Row:
     from apps.notifications.sending.journal import Journal
 
     claimed.plan(bench.sizes.micro)
-    settings, now, found = claimed.account_settings(), timezone.now(), {}
+    settings = claimed.account_settings()
+    now = timezone.now()
+    found = {}
     with Journal() as journal:
         began = time.perf_counter()
         rows = [row for batch in claimed.claims(journal.owner, CLAIM) for row in batch]

@@ -5,13 +5,13 @@ import random
 import threading
 import time
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from bench import mailservers, site
 from bench.bench import Bench
 from bench.processes import HERE, DidNotWork, free_port, percentile, wait_for
-from bench.report import Row, at_most
+from bench.report import Line, Row, at_most
 
 PAUSE = (0.1, 0.25)  # seconds between two codes: some 340 a minute, of the 600 that a key may call
 ENOUGH = 50  # codes
@@ -50,18 +50,30 @@ def measure(bench: Bench) -> Row:
     rate = (ended[0] - began[0]) / (ended[1] - began[1])
     return Row(
         [
-            at_most("one-time code while a campaign drains, p95", percentile(busy, 0.95), BAR, unit=" s",
-                    shown=f"{percentile(busy, 0.95):.2f} s"),
-            at_most("one-time code on an idle site, p95", percentile(idle, 0.95), IDLE_BAR, unit=" s",
-                    shown=f"{percentile(idle, 0.95):.2f} s"),
+            _within("one-time code while a campaign drains, p95", busy, BAR),
+            _within("one-time code on an idle site, p95", idle, IDLE_BAR),
         ],
         [
-            f"{name}: p50 {percentile(found, 0.5):.2f} s, p95 {percentile(found, 0.95):.2f} s, most {max(found):.2f} s "
-            f"of {len(found)} codes."
-            for name, found in (("Idle", idle), (f"Beside a campaign of {bench.sizes.draining:,}", busy))
-        ]
-        + [f"The campaign went on at {rate:,.0f} mails/s meanwhile, to a receiver in Python on the same cores."],
-    )  # fmt: skip
+            _spread("Idle", idle),
+            _spread(f"Beside a campaign of {bench.sizes.draining:,}", busy),
+            f"The campaign went on at {rate:,.0f} mails/s meanwhile, to a receiver in Python on the"
+            " same cores.",
+        ],
+    )
+
+
+def _within(name: str, seconds: Sequence[float], bar: float) -> Line:
+    value = percentile(seconds, 0.95)
+    return at_most(name, value, bar, unit=" s", shown=f"{value:.2f} s")
+
+
+def _spread(name: str, seconds: Sequence[float]) -> str:
+    middle = percentile(seconds, 0.5)
+    high = percentile(seconds, 0.95)
+    return (
+        f"{name}: p50 {middle:.2f} s, p95 {high:.2f} s, most {max(seconds):.2f} s "
+        f"of {len(seconds)} codes."
+    )
 
 
 def make_key() -> str:

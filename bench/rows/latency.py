@@ -98,7 +98,8 @@ def measure(bench: Bench) -> Row:
     """In turns, over a line of 20 ms: smtplib, one session of ours, twenty;
     then a whole campaign.
     """
-    seconds, mail = bench.sizes.slow_seconds, _mail()
+    seconds = bench.sizes.slow_seconds
+    mail = _mail()
     rates: dict[str, list[float]] = {}
     with (
         mailservers.sink(bench.folder) as sink,
