@@ -247,7 +247,7 @@ class Supervisor:
         """
         lived = time.monotonic() - each.group.started
         if each.failures and lived > self.timings.steady_after + each.pause:
-            log.warning("%s works again; it was started %d times for that.", name, each.failures)
+            log.warning("%s works again (new starts: %d).", name, each.failures)
             each.failures = 0
 
     def _send_canary(self, lane: Lane, each: Watched, any_beat: dt.datetime | None) -> None:
@@ -289,7 +289,7 @@ class Supervisor:
         )
         if reason:
             self._end(name, each, reason)
-        elif silence.length > patience >= silence.asleep and not silence.told:
+        elif silence.length > 1.5 * patience and not silence.told:
             silence.told = True
             log.warning(
                 "Nothing came through %s for %.0f s. It works, or waits for a processor, so it gets"

@@ -164,7 +164,7 @@ def test_a_group_that_dies_again_and_again_is_left_in_peace_longer_each_time_unt
     said = [record.getMessage() for record in caplog.records if record.levelno >= logging.WARNING]
     assert said == [
         "Replacing bulk: its main process ended with code 1. Said once, until it holds.",
-        "bulk works again; it was started 4 times for that.",
+        "bulk works again (new starts: 4).",
         "Replacing bulk: its main process ended with code 1. Said once, until it holds.",
     ]
 
