@@ -27,8 +27,7 @@ from apps.lib.queue.announce import announce
 from apps.lib.queue.lanes import Lane
 from apps.lib.refusals import RefusalKind, Refused, WrongState
 from apps.notifications import control, replay
-from apps.notifications.control import CAMPAIGN
-from apps.notifications.models import DeliveryStatus, Notification, NotificationState
+from apps.notifications.models import DeliveryStatus, Notification, NotificationState, Source
 from apps.notifications.notify import Intent, NotNotifiable, open_notification
 from apps.notifications.reports.balance import balance
 
@@ -182,7 +181,7 @@ def _open_run(campaign: Campaign, audience: Audience, *, by: Actor, now: dt.date
         tracked=campaign.tracking,
         rate=campaign.rate,
         spread=campaign.spread,
-        source=CAMPAIGN,
+        source=Source.CAMPAIGN,
     )
     try:
         notification = open_notification(intent=intent, lane=Lane.BULK, by=by, now=now)
@@ -322,7 +321,9 @@ def follow(facts: Sequence[Fact]) -> None:
     and can be stopped.
     """
     by_campaigns = {
-        fact.about.id: fact for fact in facts if fact.data.get("source", CAMPAIGN) == CAMPAIGN
+        fact.about.id: fact
+        for fact in facts
+        if fact.data.get("source", Source.CAMPAIGN) == Source.CAMPAIGN
     }
     if not by_campaigns:  # a program's messages end by the hundred
         return

@@ -23,8 +23,6 @@ from apps.notifications.models import (
 )
 
 CANCEL_TASK = "apps.notifications.control.cancel_rest"
-# Notification.source of what a campaign sent: ordered again notification by notification
-CAMPAIGN = "campaign"
 STILL_SECONDS = 3.0  # whoever pauses or cancels waits that long for what is in hand
 LEFT_FOR = dt.timedelta(days=7)  # a cancelled notification is looked at for that long
 UNTAKEN = (DeliveryStatus.PENDING, DeliveryStatus.HELD)  # no sender holds them

@@ -23,7 +23,13 @@ from apps.lib.queue.announce import announce
 from apps.lib.queue.lanes import Lane
 from apps.lib.refusals import Refused
 from apps.notifications.decide.fallback import chain_of
-from apps.notifications.models import Notification, NotificationState, Recipient, TypeTemplate
+from apps.notifications.models import (
+    Notification,
+    NotificationState,
+    Recipient,
+    Source,
+    TypeTemplate,
+)
 from apps.notifications.plan import PLAN_TASK, SLICE, plan_named
 from apps.notifications.types.data_schema import Unfit, check_fit
 
@@ -78,7 +84,7 @@ class Intent:
     """
 
     notification_type: NotificationType
-    source: str
+    source: Source
     version: Version | None = None
     channels: Sequence[str] | None = None
     data: Mapping[str, Any] | None = None

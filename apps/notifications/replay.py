@@ -17,14 +17,15 @@ from apps.lib.queue.lanes import Lane
 from apps.lib.refusals import WrongState
 from apps.notifications.books import transitions
 from apps.notifications.books.wake import announce_senders
-from apps.notifications.control import CAMPAIGN
 from apps.notifications.models import (
     Delivery,
     DeliveryEvent,
     DeliveryStatus,
+    EventKind,
     Notification,
     NotificationState,
     Replay,
+    Source,
     Tally,
 )
 
@@ -113,7 +114,7 @@ def undelivered_of(order: Replay) -> QuerySet[Tally]:
         places = places.filter(reason=order.reason)
     if order.notification_id:
         return places.filter(notification=order.notification_id)
-    return places.exclude(notification__source=CAMPAIGN).exclude(
+    return places.exclude(notification__source=Source.CAMPAIGN).exclude(
         notification__state=NotificationState.CANCELLED
     )
 
@@ -178,7 +179,7 @@ def resolve_doubt(*, delivery: Delivery, action: str, by: Actor, now: dt.datetim
         raise ValueError(f"{action!r} is neither 'resend' nor 'sent'.")
     with transaction.atomic():
         moved = transitions.move(doubtful, DeliveryStatus.SENT, finished_at=now)
-        _note("settled", moved, by=by.label, now=now)
+        _note(EventKind.SETTLED, moved, by=by.label, now=now)
         if moved:
             tell(Kind.DELIVERY_SETTLED, by=by, now=now, about=delivery, data={"as": action})
     return len(moved)
@@ -215,7 +216,7 @@ def _requeue(
         return []
     fresh = {"reason": "retried", "due_at": now, "attempts": 0, "finished_at": None, "error": ""}
     moved = transitions.move(rows, DeliveryStatus.PENDING, **fresh)
-    _note("retried", moved, by=label, now=now)
+    _note(EventKind.RETRIED, moved, by=label, now=now)
     if moved:
         done = Notification.objects.filter(pk=notification_id, state=NotificationState.DONE)
         if done.update(state=NotificationState.SENDING, finished_at=None):
@@ -224,7 +225,7 @@ def _requeue(
     return moved
 
 
-def _note(kind: str, ids: list[int], *, by: str, now: dt.datetime) -> None:
+def _note(kind: EventKind, ids: list[int], *, by: str, now: dt.datetime) -> None:
     DeliveryEvent.objects.bulk_create(
         (DeliveryEvent(delivery_id=pk, at=now, kind=kind, detail={"by": by}) for pk in ids),
         batch_size=1000,

@@ -8,7 +8,7 @@ from django.utils import timezone
 
 from apps.followers.models import Channel, Follower, NotificationType
 from apps.lib.actor import Actor, ActorKind
-from apps.notifications.models import Delivery
+from apps.notifications.models import Delivery, Source
 from apps.notifications.notify import Intent, NotNotifiable, notify
 
 TYPE = "preference_link"
@@ -39,7 +39,9 @@ def send(*, follower_id: int, now: dt.datetime | None = None, **_: object) -> bo
         if recent.filter(notification__notification_type=kind).exists():
             return False
         try:
-            intent = Intent(notification_type=kind, channels=[Channel.EMAIL], source="public_page")
+            intent = Intent(
+                notification_type=kind, channels=[Channel.EMAIL], source=Source.PUBLIC_PAGE
+            )
             notify(
                 intent=intent,
                 recipients=[follower],

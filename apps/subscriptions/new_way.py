@@ -10,7 +10,7 @@ from apps.content.drafts import published_version
 from apps.content.models import Template
 from apps.followers.consent.record import Proof
 from apps.followers.models import Channel, Follower, NotificationType
-from apps.notifications.models import Delivery
+from apps.notifications.models import Delivery, Source
 from apps.notifications.notify import Intent, NotNotifiable, notify
 from apps.subscriptions.public import email_of
 
@@ -57,7 +57,7 @@ def tell(
             version=version,
             channels=[Channel.EMAIL],
             data=about,
-            source="public_page",
+            source=Source.PUBLIC_PAGE,
         )
         notify(
             intent=intent,

@@ -28,7 +28,7 @@ from apps.followers.models import Follower
 from apps.lib.actor import SYSTEM
 from apps.lib.queue.announce import announce, answer_all
 from apps.lib.queue.lanes import Lane
-from apps.notifications.models import Notification
+from apps.notifications.models import Notification, Source
 from apps.notifications.notify import Intent, NotNotifiable, notify
 
 WORK_SECONDS = (
@@ -36,7 +36,6 @@ WORK_SECONDS = (
 )
 AGAIN = dt.timedelta(minutes=1)  # an event that could not be worked off at all
 MOST_TOLD = 1000  # members of a segment; more is a campaign
-SOURCE = "event"
 logger = logging.getLogger("carillon.events")
 
 
@@ -159,7 +158,7 @@ def _notify(
         send_at=send_at,
         dedup_key=f"event:{event.uid}:{rule.uid}",
         throttle_key=throttle_key_of(rule, seen),
-        source=SOURCE,
+        source=Source.EVENT,
     )
     return notify(intent=intent, recipients=recipients, by=SYSTEM, now=now)
 

@@ -23,11 +23,10 @@ from apps.lib import wallclock
 from apps.lib.actor import SYSTEM
 from apps.lib.queue.announce import announce
 from apps.lib.queue.lanes import Lane
-from apps.notifications.models import Delivery, Notification
+from apps.notifications.models import Delivery, Notification, Source
 from apps.notifications.notify import Intent, NotNotifiable, open_notification
 
 LAUNCH_TASK = "apps.campaigns.recurring.occurrences.launch_occurrence"
-SOURCE = "recurring"
 AT_ONCE = 100  # clocks that strike in one look
 YOUNG = dt.timedelta(days=30)  # older launches that stand still were left so by a person
 logger = logging.getLogger("carillon.recurring")
@@ -109,7 +108,7 @@ def _open(
             channels=row.channels or None,
             data=row.data,
             dedup_key=f"recurring:{row.uid}:{occurrence.zone}:{occurrence.at:%Y-%m-%dT%H:%MZ}",
-            source=SOURCE,
+            source=Source.RECURRING,
         )
         with transaction.atomic():
             return open_notification(intent=intent, lane=lane, by=SYSTEM, now=now), ""

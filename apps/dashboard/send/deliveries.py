@@ -18,14 +18,14 @@ from apps.dashboard.shell.paging import page_of
 from apps.followers.models import Channel, NotificationType
 from apps.followers.people.search import find
 from apps.lib.refusals import WrongState
-from apps.notifications import control, replay
+from apps.notifications import replay
 from apps.notifications.models import (
-    DIGEST,
     Delivery,
     DeliveryStatus,
     Engagement,
     Notification,
     NotificationState,
+    Source,
 )
 from apps.notifications.reports.balance import deliveries_behind, explain, narrow
 from apps.notifications.reports.trail import account_names, trail_of
@@ -60,7 +60,7 @@ def index(request: HttpRequest) -> HttpResponse:
         )
     if programs:  # what the page "Undelivered" counts together
         rows = rows.filter(notification__notification_type=programs).exclude(
-            notification__source=control.CAMPAIGN
+            notification__source=Source.CAMPAIGN
         )
         rows = rows.exclude(notification__state=NotificationState.CANCELLED)
     crowd = False
@@ -112,7 +112,7 @@ def detail(request: HttpRequest, uid: UUID) -> HttpResponse:
         "account": accounts.get(delivery.account_id),
         "engagements": _engagements(delivery),
         "latest": LATEST,
-        "gathered": delivery.data if delivery.notification.source == DIGEST else None,
+        "gathered": delivery.data if delivery.notification.source == Source.DIGEST else None,
     }
     return render(request, "dashboard/send/deliveries/detail.html", context)
 

@@ -8,7 +8,7 @@ from django.db.models import Count, QuerySet
 
 from apps.lib.sql import in_array  # noqa: F401  (the lookup `pk__among`)
 from apps.notifications.books import sleep, tallies
-from apps.notifications.models import Delivery, DeliveryEvent, DeliveryStatus
+from apps.notifications.models import Delivery, DeliveryEvent, DeliveryStatus, EventKind
 
 CHUNK = 5000  # rows per transaction: larger ones keep other writers of SQLite waiting
 _UNSENT = (DeliveryStatus.CANCELLED, DeliveryStatus.SKIPPED)
@@ -59,5 +59,5 @@ def moved(rows: QuerySet[Delivery], status: DeliveryStatus, **changes: object) -
 
 def doubted_among(ids: Iterable[int]) -> set[int]:
     """Those of them that have been in doubt before."""
-    events = DeliveryEvent.objects.filter(delivery__in=list(ids), kind="in_doubt")
+    events = DeliveryEvent.objects.filter(delivery__in=list(ids), kind=EventKind.IN_DOUBT)
     return set(events.values_list("delivery_id", flat=True))

@@ -21,7 +21,7 @@ from apps.lib.sql import in_array  # noqa: F401  (the lookup `pk__among`)
 from apps.lib.wallclock import instant
 from apps.notifications.decide.decision import Limit
 from apps.notifications.messages.person import Person
-from apps.notifications.models import DIGEST, Cap, CapOutcome, DeliveryStatus, Notification, Use
+from apps.notifications.models import Cap, CapOutcome, DeliveryStatus, Notification, Source, Use
 
 COUNTING = (
     DeliveryStatus.QUEUED,
@@ -69,7 +69,7 @@ def buckets_of(notification: Notification, channel: str, caps: Iterable[Cap]) ->
     ]
     # a digest that is skipped would take all that it gathered with it: being one message,
     # it is throttled enough
-    if kind.throttle_count and kind.throttle_seconds and notification.source != DIGEST:
+    if kind.throttle_count and kind.throttle_seconds and notification.source != Source.DIGEST:
         window = _window(None, kind.throttle_seconds)
         found.append(
             Bucket(f"throttle:{kind.pk}:{notification.throttle_key}", kind.throttle_count, window)

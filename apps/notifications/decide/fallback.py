@@ -21,7 +21,7 @@ from django.db.models.lookups import Exact
 from apps.notifications.books import sleep, tallies
 from apps.notifications.books.transitions import moved
 from apps.notifications.decide.decision import Standing, Why
-from apps.notifications.models import DIGEST, Delivery, DeliveryStatus, Notification
+from apps.notifications.models import Delivery, DeliveryStatus, Notification, Source
 
 # skipped as a message of its own: it is in a digest, and may still get through there
 IN_DIGEST = "in_digest"
@@ -134,7 +134,7 @@ def reached(*, deliveries: Collection[int], now: dt.datetime) -> Counter[tallies
     message outside the chain (an inbox beside push and SMS) spares its fallbacks, not its first
     channel.
     """
-    digests = Delivery.objects.filter(pk__among=set(deliveries), notification__source=DIGEST)
+    digests = Delivery.objects.filter(pk__among=set(deliveries), notification__source=Source.DIGEST)
     gathered = {
         pk for pks in digests.values_list(f"data__{CHAINED}", flat=True) for pk in pks or ()
     }

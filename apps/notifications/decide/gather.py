@@ -15,7 +15,7 @@ from apps.notifications.decide.decision import Act, Decision, Facts, Standing, d
 from apps.notifications.decide.fallback import standings
 from apps.notifications.decide.quiet_hours import Habits, habits_of
 from apps.notifications.messages.person import Person
-from apps.notifications.models import DIGEST, Notification
+from apps.notifications.models import Notification, Source
 
 SILENT = frozenset(
     {Channel.IN_APP, Channel.WEBHOOK}
@@ -58,7 +58,7 @@ def decisions(
         chain = {}
         if notification.pk:
             chain = standings(notification=notification, channel=channel, followers=people)
-    gathered = kind.digest and channel not in SILENT and notification.source != DIGEST
+    gathered = kind.digest and channel not in SILENT and notification.source != Source.DIGEST
     decided = []
     for person, verdict, tried in asked:
         if ledger and ledger.buckets and person:

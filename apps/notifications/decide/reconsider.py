@@ -9,8 +9,7 @@ from django.db.models import Exists, OuterRef, Q
 from apps.lib.facts import Fact, Kind
 from apps.lib.sql import in_array  # noqa: F401  (the lookup `pk__among`)
 from apps.notifications.books import sleep
-from apps.notifications.models import Delivery, DeliveryEvent, DeliveryStatus
-from apps.notifications.sending.judge import WAITS
+from apps.notifications.models import Delivery, DeliveryEvent, DeliveryStatus, EventKind
 
 
 def rouse(facts: Sequence[Fact]) -> None:
@@ -25,7 +24,7 @@ def rouse(facts: Sequence[Fact]) -> None:
 def _rouse(fact: Fact) -> None:
     if fact.kind == Kind.FOLLOWER_CHANGED and "time_zone" not in fact.data.get("after", {}):
         return
-    put_off = DeliveryEvent.objects.filter(delivery=OuterRef("pk"), kind=WAITS)
+    put_off = DeliveryEvent.objects.filter(delivery=OuterRef("pk"), kind=EventKind.WAITS)
     # one that was tried has its own time for the next try,
     # and one that nobody put off is not due yet
     waiting = Q(status=DeliveryStatus.HELD) | Q(

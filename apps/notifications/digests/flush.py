@@ -35,16 +35,16 @@ from apps.notifications.decide.fallback import CHAINED, IN_DIGEST
 from apps.notifications.digests import items as digests_items
 from apps.notifications.messages import person
 from apps.notifications.models import (
-    DIGEST,
     Delivery,
     DeliveryEvent,
     DeliveryStatus,
+    EventKind,
     Notification,
     NotificationState,
+    Source,
 )
 from apps.notifications.notify import Intent, lane_of, open_notification
 from apps.notifications.plan import finish_planning
-from apps.notifications.sending.judge import WAITS
 
 TEMPLATE = "digest"  # of all types but those with a template digest_<key> of their own
 FLUSH_TASK = "apps.notifications.digests.flush.flush_due"
@@ -213,7 +213,8 @@ def _hold_on(later: Sequence[tuple[Delivery, Decision]], *, now: dt.datetime) ->
         (row, {"reason": str(fate.reason), "until": row.due_at.isoformat()}) for row, fate in later
     )
     events = [
-        DeliveryEvent(delivery=row, at=now, kind=WAITS, detail=detail) for row, detail in details
+        DeliveryEvent(delivery=row, at=now, kind=EventKind.WAITS, detail=detail)
+        for row, detail in details
     ]
     DeliveryEvent.objects.bulk_create(events, batch_size=1000)
 
@@ -332,7 +333,7 @@ def _open(
             channels=[channel],
             tracked=any(each.tracked for each in gathered),
             expires_at=_last_end(gathered),
-            source=DIGEST,
+            source=Source.DIGEST,
         )
         opened[kind, channel] = open_notification(
             intent=intent, lane=lane_of(kind), by=SYSTEM, now=now
@@ -361,7 +362,8 @@ def _open(
         ] += 1
         detail = {"digest": str(digest.uid)}
         events += (
-            DeliveryEvent(delivery=row, at=now, kind=IN_DIGEST, detail=detail) for row in members
+            DeliveryEvent(delivery=row, at=now, kind=EventKind.IN_DIGEST, detail=detail)
+            for row in members
         )
     Delivery.objects.bulk_create(digests, batch_size=500)
     DeliveryEvent.objects.bulk_create(events, batch_size=1000)

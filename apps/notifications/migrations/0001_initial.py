@@ -162,7 +162,24 @@ class Migration(migrations.Migration):
                     ),
                 ),
                 ("at", models.DateTimeField()),
-                ("kind", models.CharField(max_length=20)),
+                (
+                    "kind",
+                    models.CharField(
+                        choices=[
+                            ("waits", "Put off"),
+                            ("deferred", "Not taken yet, tried again later"),
+                            ("failed", "Refused"),
+                            ("delivered", "The provider reported that it arrived"),
+                            ("undelivered", "The provider reported that it could not deliver it"),
+                            ("in_doubt", "Handed over perhaps: no answer came"),
+                            ("crashed", "The sender died while preparing it"),
+                            ("retried", "Sent back into the queue"),
+                            ("settled", "Doubt settled: taken as sent"),
+                            ("in_digest", "Gathered into a digest"),
+                        ],
+                        max_length=20,
+                    ),
+                ),
                 ("detail", models.JSONField(default=dict)),
                 (
                     "provider_event_id",
@@ -216,7 +233,20 @@ class Migration(migrations.Migration):
                 ("channels", models.JSONField(default=list)),
                 ("data", models.JSONField(blank=True, default=dict)),
                 ("dedup_key", models.CharField(blank=True, max_length=255, null=True)),
-                ("source", models.CharField(max_length=20)),
+                (
+                    "source",
+                    models.CharField(
+                        choices=[
+                            ("api", "API"),
+                            ("campaign", "Campaign"),
+                            ("recurring", "Recurring"),
+                            ("event", "Event"),
+                            ("digest", "Digest"),
+                            ("public_page", "Public page"),
+                        ],
+                        max_length=20,
+                    ),
+                ),
                 (
                     "lane",
                     models.CharField(

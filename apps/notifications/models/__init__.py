@@ -1,21 +1,26 @@
 """The books: accounts, notifications, deliveries, limits, engagement. Import from here."""
 
 from apps.notifications.models.accounts import ProviderAccount
-from apps.notifications.models.deliveries import Delivery, DeliveryEvent, DeliveryStatus, Tally
+from apps.notifications.models.deliveries import (
+    Delivery,
+    DeliveryEvent,
+    DeliveryStatus,
+    EventKind,
+    Tally,
+)
 from apps.notifications.models.engagement import Engagement, EngagementKind, EngagementTally
 from apps.notifications.models.limits import Cap, CapOutcome, DomainLimit, Pace, SlowDomain, Use
 from apps.notifications.models.notifications import (
-    DIGEST,
     LANES,
     Notification,
     NotificationState,
     Recipient,
+    Source,
     TypeTemplate,
 )
 from apps.notifications.models.replays import Replay
 
 __all__ = [
-    "DIGEST",
     "LANES",
     "Cap",
     "CapOutcome",
@@ -26,6 +31,7 @@ __all__ = [
     "Engagement",
     "EngagementKind",
     "EngagementTally",
+    "EventKind",
     "Notification",
     "NotificationState",
     "Pace",
@@ -33,6 +39,7 @@ __all__ = [
     "Recipient",
     "Replay",
     "SlowDomain",
+    "Source",
     "Tally",
     "TypeTemplate",
     "Use",

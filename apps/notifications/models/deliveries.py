@@ -123,6 +123,21 @@ class Delivery(models.Model):
         return Subject("delivery", str(self.uid), str(self.follower or ""))
 
 
+class EventKind(models.TextChoices):
+    """What happened to a delivery, as the API shows it and in words."""
+
+    WAITS = "waits", "Put off"  # detail: {"reason", "until"}
+    DEFERRED = "deferred", "Not taken yet, tried again later"
+    FAILED = "failed", "Refused"
+    DELIVERED = "delivered", "The provider reported that it arrived"
+    UNDELIVERED = "undelivered", "The provider reported that it could not deliver it"
+    IN_DOUBT = "in_doubt", "Handed over perhaps: no answer came"
+    CRASHED = "crashed", "The sender died while preparing it"
+    RETRIED = "retried", "Sent back into the queue"
+    SETTLED = "settled", "Doubt settled: taken as sent"
+    IN_DIGEST = "in_digest", "Gathered into a digest"
+
+
 class DeliveryEvent(models.Model):
     """What happened to a delivery on the way,
     other than the plain hand-over that `finished_at` tells. Append-only.
@@ -130,7 +145,7 @@ class DeliveryEvent(models.Model):
 
     delivery = models.ForeignKey(Delivery, on_delete=models.CASCADE, related_name="events")
     at = models.DateTimeField()
-    kind = models.CharField(max_length=20)  # deferred, failed, in_doubt, recovered, retried
+    kind = models.CharField(max_length=20, choices=EventKind)
     detail = models.JSONField(default=dict)
     provider_event_id = models.CharField(max_length=255, null=True, blank=True, unique=True)
 

@@ -29,7 +29,15 @@ class NotificationState(models.TextChoices):
     DONE = "done", "Done"  # no delivery is waiting or in flight
 
 
-DIGEST = "digest"  # Notification.source of what gathers others (digests/flush.py)
+class Source(models.TextChoices):
+    """Who asked for a notification."""
+
+    API = "api", "API"
+    CAMPAIGN = "campaign", "Campaign"
+    RECURRING = "recurring", "Recurring"  # an occurrence of one
+    EVENT = "event", "Event"  # a rule of events
+    DIGEST = "digest", "Digest"  # gathers others (digests/flush.py)
+    PUBLIC_PAGE = "public_page", "Public page"  # a follower, at the preference center
 
 
 class Notification(models.Model):
@@ -46,7 +54,7 @@ class Notification(models.Model):
     data = models.JSONField(default=dict, blank=True)
     # the caller's own name for this intent; the same one twice is one notification
     dedup_key = models.CharField(max_length=255, null=True, blank=True)
-    source = models.CharField(max_length=20)  # api, campaign, staff, command, digest
+    source = models.CharField(max_length=20, choices=Source)
     lane = models.CharField(max_length=13, choices=LANES)
     state = models.CharField(
         max_length=9, choices=NotificationState, default=NotificationState.PLANNING

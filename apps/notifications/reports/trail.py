@@ -8,28 +8,19 @@ from dataclasses import dataclass
 
 from django.utils import timezone
 
-from apps.notifications.models import Delivery, DeliveryEvent, DeliveryStatus, ProviderAccount
+from apps.notifications.models import (
+    Delivery,
+    DeliveryEvent,
+    DeliveryStatus,
+    EventKind,
+    ProviderAccount,
+)
 from apps.notifications.reports.balance import explain
 
 # The first step's kinds; then come those of DeliveryEvent, and at last the delivery's status.
 ALLOWED = "allowed"
 DECIDED_AGAINST = "decided_against"
 
-_HAPPENED = {
-    ALLOWED: "Planned",
-    DECIDED_AGAINST: "Planned",
-    "waits": "Put off",
-    "deferred": "Not taken yet, tried again later",
-    "failed": "Refused",
-    "delivered": "The provider reported that it arrived",
-    "undelivered": "The provider reported that it could not deliver it",
-    "in_doubt": "Handed over perhaps: no answer came",
-    "crashed": "The sender died while preparing it",
-    "recovered": "Taken over from a sender that died",
-    "retried": "Sent back into the queue",
-    "settled": "Doubt settled: taken as sent",
-    "in_digest": "Gathered into a digest",
-}
 _STANDS: dict[str, str] = {
     DeliveryStatus.PENDING: "Due",
     DeliveryStatus.HELD: "Goes out with others",
@@ -76,7 +67,9 @@ class Step:
         """What happened, in a few words."""
         if self.is_last:
             return _STANDS[self.kind]
-        return _HAPPENED.get(self.kind, self.kind.replace("_", " ").capitalize())
+        if self.kind in (ALLOWED, DECIDED_AGAINST):
+            return "Planned"
+        return EventKind(self.kind).label
 
     @property
     def text(self) -> str:

@@ -6,8 +6,7 @@ from dataclasses import dataclass
 
 from django.db.models import QuerySet, Sum
 
-from apps.notifications.control import CAMPAIGN
-from apps.notifications.models import DeliveryStatus, Notification, NotificationState, Tally
+from apps.notifications.models import DeliveryStatus, Notification, NotificationState, Source, Tally
 
 STATUSES = (DeliveryStatus.IN_DOUBT, DeliveryStatus.FAILED)
 _ADVICE = {
@@ -67,7 +66,7 @@ def groups(*, status: str = "", kind: str = "") -> list[Group]:
 
 def _of_campaigns(status: DeliveryStatus, places: QuerySet[Tally]) -> list[Group]:
     sums = (
-        places.filter(notification__source=CAMPAIGN)
+        places.filter(notification__source=Source.CAMPAIGN)
         .values_list("notification", "reason")
         .annotate(n=Sum("count"))
     )
@@ -91,7 +90,7 @@ def _of_campaigns(status: DeliveryStatus, places: QuerySet[Tally]) -> list[Group
 
 def _of_programs(status: DeliveryStatus, places: QuerySet[Tally]) -> list[Group]:
     """Not of cancelled ones: nothing of them is sent any more."""
-    open_ = places.exclude(notification__source=CAMPAIGN).exclude(
+    open_ = places.exclude(notification__source=Source.CAMPAIGN).exclude(
         notification__state=NotificationState.CANCELLED
     )
     of = ("notification__notification_type__key", "notification__notification_type__name", "reason")

@@ -18,10 +18,10 @@ from apps.notifications.models import (
     Delivery,
     DeliveryEvent,
     DeliveryStatus,
+    EventKind,
     Notification,
 )
 
-WAITS = "waits"  # the event of a row that is put off, {"reason", "until"}
 ALLOWED = frozenset(reason.value for reason in ALLOWING)
 
 
@@ -120,7 +120,7 @@ def _put_off(later: Sequence[tuple[Row, Decision]], *, now: dt.datetime, held: b
     if not later:
         return
     ids = {row.pk for row, _ in later}
-    said = DeliveryEvent.objects.filter(delivery__in=ids, kind=WAITS).order_by("pk")
+    said = DeliveryEvent.objects.filter(delivery__in=ids, kind=EventKind.WAITS).order_by("pk")
     last = dict(said.values_list("delivery_id", "detail"))
     ends: dict[DeliveryStatus, set[int]] = {}
     events = []
@@ -133,7 +133,9 @@ def _put_off(later: Sequence[tuple[Row, Decision]], *, now: dt.datetime, held: b
         ends.setdefault(status, set()).add(row.pk)
         detail = {"reason": str(fate.reason), "until": fate.at.isoformat() if fate.at else ""}
         if fate.reason != gather.NOT_NOW and last.get(row.pk) != detail:
-            events.append(DeliveryEvent(delivery_id=row.pk, at=now, kind=WAITS, detail=detail))
+            events.append(
+                DeliveryEvent(delivery_id=row.pk, at=now, kind=EventKind.WAITS, detail=detail)
+            )
         place = row.place()
         before.append(place if held else place._replace(status=DeliveryStatus.PENDING.value))
         after.append(place._replace(status=status.value))

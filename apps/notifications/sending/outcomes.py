@@ -8,7 +8,7 @@ import random
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Literal
 
 from django.db import connection, transaction
 from django.utils import timezone
@@ -26,6 +26,7 @@ from apps.notifications.models import (
     Delivery,
     DeliveryEvent,
     DeliveryStatus,
+    EventKind,
     Notification,
     NotificationState,
 )
@@ -53,7 +54,7 @@ class Next:
     status: DeliveryStatus
     reason: str
     due_at: dt.datetime
-    event: str = ""
+    event: EventKind | Literal[""] = ""
     charged: bool = True
 
 
@@ -82,14 +83,14 @@ def decide(
         case Result.ACCEPTED:
             return Next(DeliveryStatus.SENT, reason, now)
         case Result.PERMANENT_RECIPIENT:
-            return Next(DeliveryStatus.FAILED, "refused_recipient", now, "failed")
+            return Next(DeliveryStatus.FAILED, "refused_recipient", now, EventKind.FAILED)
         case Result.PERMANENT_CONTENT:
-            return Next(DeliveryStatus.FAILED, "refused_content", now, "failed")
+            return Next(DeliveryStatus.FAILED, "refused_content", now, EventKind.FAILED)
         case Result.IN_DOUBT:
             # once: nobody gets a third copy
             if doubt_policy == DoubtPolicy.RESEND and not doubted_before:
-                return Next(DeliveryStatus.PENDING, reason, now, "in_doubt")
-            return Next(DeliveryStatus.IN_DOUBT, "in_doubt", now, "in_doubt")
+                return Next(DeliveryStatus.PENDING, reason, now, EventKind.IN_DOUBT)
+            return Next(DeliveryStatus.IN_DOUBT, "in_doubt", now, EventKind.IN_DOUBT)
         case Result.ACCOUNT | Result.THROTTLED:
             wait = outcome.retry_after or 0.0
             return Next(
@@ -106,8 +107,8 @@ def decide(
             if category == Category.MARKETING:
                 window = GIVE_UP_MARKETING_AFTER
             if due > min(since + window, expires_at or dt.datetime.max.replace(tzinfo=dt.UTC)):
-                return Next(DeliveryStatus.FAILED, "gave_up", now, "failed")
-            return Next(DeliveryStatus.PENDING, reason, due, "deferred", outcome.charged)
+                return Next(DeliveryStatus.FAILED, "gave_up", now, EventKind.FAILED)
+            return Next(DeliveryStatus.PENDING, reason, due, EventKind.DEFERRED, outcome.charged)
 
 
 def record(owner: str, results: Sequence[Ended], *, now: dt.datetime | None = None) -> None:
@@ -249,10 +250,10 @@ def _put_off_since(ids: Sequence[int]) -> dict[int, dt.datetime]:
     """
     since: dict[int, dt.datetime] = {}
     events = DeliveryEvent.objects.filter(
-        delivery__in=ids, kind__in=("deferred", "retried")
+        delivery__in=ids, kind__in=(EventKind.DEFERRED, EventKind.RETRIED)
     ).order_by("pk")
     for pk, kind, at in events.values_list("delivery_id", "kind", "at") if ids else ():
-        if kind == "retried":
+        if kind == EventKind.RETRIED:
             since.pop(pk, None)
         else:
             since.setdefault(pk, at)

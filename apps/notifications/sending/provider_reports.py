@@ -15,7 +15,13 @@ from apps.lib.facts import Kind, tell
 from apps.notifications.books import tallies
 from apps.notifications.books.transitions import moved
 from apps.notifications.decide import fallback
-from apps.notifications.models import Delivery, DeliveryEvent, DeliveryStatus, ProviderAccount
+from apps.notifications.models import (
+    Delivery,
+    DeliveryEvent,
+    DeliveryStatus,
+    EventKind,
+    ProviderAccount,
+)
 from apps.notifications.sending import remedies
 
 UNDELIVERED = "undelivered"  # the reason of what failed by a report
@@ -71,7 +77,7 @@ def report(*, told: Report, account: ProviderAccount, now: dt.datetime) -> bool:
             defaults={
                 "delivery": row,
                 "at": now,
-                "kind": "delivered" if told.arrived else UNDELIVERED,
+                "kind": EventKind.DELIVERED if told.arrived else EventKind.UNDELIVERED,
                 "detail": {"said": told.said, "account": account.pk, "reason": row.reason},
             },
         )
@@ -106,7 +112,7 @@ def _tell_of_address(
     channel = row.channel
     address = row.address.value
     if told.arrived:
-        failures = DeliveryEvent.objects.filter(delivery=row.pk, kind=UNDELIVERED)
+        failures = DeliveryEvent.objects.filter(delivery=row.pk, kind=EventKind.UNDELIVERED)
         for said_at in failures.values_list("at", flat=True):
             remedies.refute(channel=channel, address=address, said_at=said_at, now=now)
     elif to == DeliveryStatus.FAILED or told.remedy is Remedy.STOPPED:
@@ -152,7 +158,11 @@ def _allowed(row: Delivery) -> str:
     """Why it was sent: of one that had failed by a report, the reason that it had before."""
     if row.status not in (DeliveryStatus.FAILED, DeliveryStatus.IN_DOUBT):
         return row.reason
-    failed = DeliveryEvent.objects.filter(delivery=row.pk, kind=UNDELIVERED).order_by("-pk").first()
+    failed = (
+        DeliveryEvent.objects.filter(delivery=row.pk, kind=EventKind.UNDELIVERED)
+        .order_by("-pk")
+        .first()
+    )
     if failed and row.reason == UNDELIVERED:
         return str(failed.detail["reason"])
     return REPORTED

@@ -13,7 +13,7 @@ from apps.lib.actor import SYSTEM
 from apps.lib.facts import Kind, tell
 from apps.notifications.books import tallies
 from apps.notifications.messages.row import Row
-from apps.notifications.models import Delivery, DeliveryEvent, DeliveryStatus
+from apps.notifications.models import Delivery, DeliveryEvent, DeliveryStatus, EventKind
 from apps.notifications.sending import held as sending_held
 from apps.notifications.sending import outcomes
 from apps.notifications.sending.journal import Note, of_the_dead, owners_here
@@ -85,10 +85,13 @@ def _count_crash(owner: str, row: Row, *, place: int) -> None:
     with transaction.atomic():
         if not sending_held.held_by(owner, [row.pk]):
             return
-        crashes = 1 + DeliveryEvent.objects.filter(delivery=row.pk, kind="crashed").count()
+        crashes = 1 + DeliveryEvent.objects.filter(delivery=row.pk, kind=EventKind.CRASHED).count()
         said = f"The sender died while preparing this message ({crashes} of {MOST_CRASHES})."
         DeliveryEvent.objects.create(
-            delivery_id=row.pk, at=now, kind="crashed", detail={"owner": owner, "said": said}
+            delivery_id=row.pk,
+            at=now,
+            kind=EventKind.CRASHED,
+            detail={"owner": owner, "said": said},
         )
         wait = place * (FIRST_CRASH_PAUSE if crashes == 1 else CRASH_PAUSE)
         change: dict[str, Any] = {"status": DeliveryStatus.PENDING.value, "due_at": now + wait}

@@ -21,10 +21,11 @@ from apps.notifications.models import (
     Delivery,
     DeliveryEvent,
     DeliveryStatus,
+    EventKind,
     Notification,
     ProviderAccount,
 )
-from apps.notifications.sending import claim, judge, sender
+from apps.notifications.sending import claim, sender
 from tests.make import TESTER, make_follower, make_type
 from tests.notifications.world import make_version, places_explained, stands, tell
 from tests.patience import PATIENCE
@@ -168,7 +169,9 @@ def test_what_waits_by_somebodys_rhythm_wakes_when_it_changes(
     hers = told(kind, anna, version=version)
     other = told(kind, make_follower(email="p@example.com"), version=version)
     for row in Delivery.objects.all():
-        DeliveryEvent.objects.create(delivery=row, at=timezone.now(), kind=judge.WAITS, detail={})
+        DeliveryEvent.objects.create(
+            delivery=row, at=timezone.now(), kind=EventKind.WAITS, detail={}
+        )
     put_to_sleep(hers, other)
     now = timezone.now()
     set_rhythm(

@@ -33,7 +33,7 @@ from apps.lib.sql.compiled_query import Kept
 from apps.notifications import control, replay
 from apps.notifications.accounts.hold_ups import HoldUp, hold_ups_of
 from apps.notifications.engagement.counts import engagement
-from apps.notifications.models import LANES, Notification, NotificationState
+from apps.notifications.models import LANES, Notification, NotificationState, Source
 from apps.notifications.notify import Intent, Priority, notify
 from apps.notifications.reports.balance import balance, deliveries_behind
 
@@ -168,7 +168,7 @@ class Notify(Endpoint):
                 dedup_key=asked.get("dedup_key"),
                 throttle_key=asked.get("throttle_key", ""),
                 tracked=asked["tracked"],
-                source=SOURCE,
+                source=Source.API,
             )
             made = notify(
                 intent=intent,
