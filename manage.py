@@ -11,7 +11,8 @@ def main() -> None:
         from django.core.management import execute_from_command_line
     except ImportError as error:
         raise SystemExit(
-            "Django is not installed in this Python. Run `make run` once, or use .venv/bin/python manage.py."
+            "Django is not installed in this Python. Run `make run` once, or use .venv/bin/python"
+            " manage.py."
         ) from error
     from django.conf import settings
     from django.core.exceptions import ImproperlyConfigured

@@ -95,7 +95,8 @@ def no_remembered_links() -> None:
     links.forget()
 
 
-# ---- followers: Anna reads everything, Boris (Russian, Moscow) unsubscribed, Chen has a phone only, Dana has nothing
+# ---- followers: Anna reads everything, Boris (Russian, Moscow) unsubscribed, Chen has a phone
+# only, Dana has nothing
 @pytest.fixture
 def anna(db: None) -> Any:
     return make_follower(

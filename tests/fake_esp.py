@@ -410,8 +410,12 @@ SAYS: dict[str, dict[str, Answer]] = {
     },
 }
 DIALECTS: dict[str, Callable[["FakeEsp", Call], tuple[list[Arrived], Any]]] = {
-    "mailgun": _mailgun, "sendgrid": _sendgrid, "postmark": _postmark, "brevo": _brevo, "amazon_ses": _amazon_ses,
-}  # fmt: skip
+    "mailgun": _mailgun,
+    "sendgrid": _sendgrid,
+    "postmark": _postmark,
+    "brevo": _brevo,
+    "amazon_ses": _amazon_ses,
+}
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -523,13 +527,19 @@ class FakeEsp:
         own = {
             "mailgun": {"api_key": KEY, "api_url": f"{self.url}/mailgun/v3/"},
             "sendgrid": {"api_key": KEY, "api_url": f"{self.url}/sendgrid/v3"},
-            "postmark": {"server_token": KEY, "api_url": f"{self.url}/postmark/", "message_stream": "broadcast"},
+            "postmark": {
+                "server_token": KEY,
+                "api_url": f"{self.url}/postmark/",
+                "message_stream": "broadcast",
+            },
             "brevo": {"api_key": KEY, "api_url": f"{self.url}/brevo/v3/"},
             "amazon_ses": {
-                "region": "eu-west-1", "access_key": "AKIACARILLON", "secret_key": KEY,
+                "region": "eu-west-1",
+                "access_key": "AKIACARILLON",
+                "secret_key": KEY,
                 "api_url": f"{self.url}/amazon_ses",
             },
-        }[esp]  # fmt: skip
+        }[esp]
         return {**own, "sender": "Carillon <hello@carillon.example>", "timeout": PATIENCE, **more}
 
     def __enter__(self) -> "FakeEsp":

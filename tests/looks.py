@@ -16,7 +16,8 @@ WCAG = ("wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa")
 # Only the violations: the list of all that is well is long to make and to carry over. Frames are
 # other documents, without axe in them: it would wait half a second for each to answer.
 RUN = """tags => axe.run({runOnly: tags, resultTypes: ["violations"], iframes: false}).then(
-    found => found.violations.map(each => [each.id, each.nodes.slice(0, 3).map(node => node.target)]))"""
+    found => found.violations.map(
+        each => [each.id, each.nodes.slice(0, 3).map(node => node.target)]))"""
 
 
 @contextmanager

@@ -192,7 +192,7 @@ class Outside:
     """Keeps a few connections open. Used by one thread; close it at the end."""
 
     def __init__(self, *, timeout: float = TIMEOUT, tls: ssl.SSLContext | None = None) -> None:
-        """Take `timeout` in seconds for a whole answer; `tls` where the usual authorities don't do."""
+        """Take `timeout` in seconds for a whole answer, `tls` for other than usual authorities."""
         self._timeout = timeout
         self._tls = tls
         self._kept: OrderedDict[tuple[bool, str, int], _Connection] = OrderedDict()

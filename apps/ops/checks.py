@@ -175,7 +175,9 @@ def _provider_keys() -> Iterator[Error]:
 
 @register()
 def nobody_can_make_us_call_ourselves(app_configs: Any, **kwargs: Any) -> list[Error]:
-    """Refuse loopback in production: whoever gives us an address must not reach what only this machine can."""
+    """Refuse loopback in production: whoever gives us an address must not reach what only this
+    machine can.
+    """
     if not (settings.PRODUCTION and settings.ALLOW_LOOPBACK):
         return []
     return [

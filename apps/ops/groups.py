@@ -131,7 +131,7 @@ class Hurry:
         return self.count > 1
 
 
-# ---------------------------------------------------------------- what a killed supervisor left behind
+# ------------------------------------------------------------ what a killed supervisor left behind
 def _write_note(path: Path, pid: int) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_suffix(".part")

@@ -72,9 +72,13 @@ def test_four_workers_and_four_ticks_send_each_thing_once() -> None:
     assert Notification.objects.count() == Delivery.objects.count() == 2 * EVENTS
 
     again = RecurringValues(
-        name="Often", notification_type=kind, channels=["in_app"], audience={"everyone": True}, zone_mode="follower",
+        name="Often",
+        notification_type=kind,
+        channels=["in_app"],
+        audience={"everyone": True},
+        zone_mode="follower",
         cadence={"kind": "cron", "cron": "*/15 * * * *"},
-    )  # fmt: skip
+    )
     edit.make_recurring(values=again, by=TESTER, now=now)
     due = RecurringZone.objects.latest("next_at").next_at
     assert due is not None

@@ -74,10 +74,15 @@ def make_world(count: int = 200, seed: int = 7) -> list[Follower]:
             state = dice.choice(["active", "active", "bounced"])
             addresses.append(
                 Address(
-                    follower=follower, channel="email", value=address, key=address, state=state, primary=nth == 0,
+                    follower=follower,
+                    channel="email",
+                    value=address,
+                    key=address,
+                    state=state,
+                    primary=nth == 0,
                     created_at=NOW,
                 )
-            )  # fmt: skip
+            )
         if dice.random() < 0.4:
             cell = {"follower": follower, "notification_type": news, "channel": "email"}
             preferences.append(Preference(**cell, allowed=dice.random() < 0.5, updated_at=NOW))
@@ -99,8 +104,10 @@ def facts_of(follower: Follower) -> dict[str, Any]:
         "metadata": follower.metadata,
         "tags": {tagging.tag.slug for tagging in follower.taggings.all()},
         "domains": {address.key.rpartition("@")[2] for address in emails},
-        "channels": {"in_app"}
-        | ({"email"} if any(address.state == "active" for address in emails) else set()),
+        "channels": (
+            {"in_app"}
+            | ({"email"} if any(address.state == "active" for address in emails) else set())
+        ),
         "own": {
             (p.notification_type.key, p.channel): p.allowed for p in follower.preferences.all()
         },
@@ -208,9 +215,21 @@ def random_rules(dice: random.Random, depth: int = 3) -> dict[str, Any]:
 
 def random_rule(dice: random.Random) -> dict[str, Any]:
     field = dice.choice(
-        ["name", "language", "time_zone", "email_domain", "tag", "metadata.plan", "metadata.a b.c", "metadata.none",
-         "created_at", "subscribed", "has_channel", "preference"]
-    )  # fmt: skip
+        [
+            "name",
+            "language",
+            "time_zone",
+            "email_domain",
+            "tag",
+            "metadata.plan",
+            "metadata.a b.c",
+            "metadata.none",
+            "created_at",
+            "subscribed",
+            "has_channel",
+            "preference",
+        ]
+    )
     pools: dict[str, list[Any]] = {
         "name": ["anna", "AN", "%", "_", "O'", "Борис", "Chen Li"],
         "language": ["en", "EN", "pt-br", "ru"],

@@ -423,9 +423,16 @@ def _next(
     outcome: Outcome, *, policy: str = DoubtPolicy.RESEND, doubted_before: bool = False
 ) -> Next:
     return decide(
-        outcome, reason="allowed", attempts=1, since=NOW, expires_at=None, category=Category.INFORMATIONAL,
-        doubt_policy=policy, doubted_before=doubted_before, now=NOW,
-    )  # fmt: skip
+        outcome,
+        reason="allowed",
+        attempts=1,
+        since=NOW,
+        expires_at=None,
+        category=Category.INFORMATIONAL,
+        doubt_policy=policy,
+        doubted_before=doubted_before,
+        now=NOW,
+    )
 
 
 # ------------------------------------------------------------------ the table

@@ -51,9 +51,16 @@ SMS = {Fault.BROKEN: DOUBT}
 WEB_PUSH = {Fault.THROTTLED: LATER, Fault.UNREACHABLE: LATER, Fault.ACCOUNT: LATER}
 WEBHOOK = dict.fromkeys(set(Fault) - {Fault.RECIPIENT}, LATER)
 OTHERWISE: dict[str, Mapping[Fault, tuple[Result, bool]]] = {
-    "smtp": MAIL_SERVER, "django_mail": MAIL_SERVER, "twilio": SMS, "vonage": SMS, "sinch": SMS, "twilio_voice": SMS,
-    "apns": {Fault.THROTTLED: LATER}, "web_push": WEB_PUSH, "webhook": WEBHOOK,
-}  # fmt: skip
+    "smtp": MAIL_SERVER,
+    "django_mail": MAIL_SERVER,
+    "twilio": SMS,
+    "vonage": SMS,
+    "sinch": SMS,
+    "twilio_voice": SMS,
+    "apns": {Fault.THROTTLED: LATER},
+    "web_push": WEB_PUSH,
+    "webhook": WEBHOOK,
+}
 # Who says of a refused recipient that it is dead;
 # of the others it may be a slip of the pen in our request.
 DEAD = {
@@ -173,16 +180,30 @@ NOT = "no"
 AFTER_DAYS = "the URL is switched off after 5 days of it"
 # (result, asked for a time): sent again, another account, next channel
 FOLLOWS = {
-    (Result.THROTTLED, True): ("when it asked for (17 s)", "at once; this account rests 17 s", "when its time is up"),
+    (Result.THROTTLED, True): (
+        "when it asked for (17 s)",
+        "at once; this account rests 17 s",
+        "when its time is up",
+    ),
     (Result.TRANSIENT, True): ("after 17 s, as asked", "after 3 tries", "when its time is up"),
-    (Result.TRANSIENT, False): ("after 5 s and more, each time longer", "after 3 tries", "when its time is up"),
+    (Result.TRANSIENT, False): (
+        "after 5 s and more, each time longer",
+        "after 3 tries",
+        "when its time is up",
+    ),
     (Result.IN_DOUBT, False): (
-        "once, same id; or held, as the type says", "no: it may have arrived", "when its time is up",
+        "once, same id; or held, as the type says",
+        "no: it may have arrived",
+        "when its time is up",
     ),
     (Result.PERMANENT_RECIPIENT, False): ("no: failed", "no", "at once"),
     (Result.PERMANENT_CONTENT, False): ("no: failed", "no", "at once"),
-    (Result.ACCOUNT, False): ("when an account is free", "at once; this account rests 5 s", "when its time is up"),
-}  # fmt: skip
+    (Result.ACCOUNT, False): (
+        "when an account is free",
+        "at once; this account rests 5 s",
+        "when its time is up",
+    ),
+}
 
 
 @pytest.mark.parametrize("fault", Fault)
@@ -280,7 +301,7 @@ def test_a_message_to_the_inbox_is_refused_for_itself_or_its_reader_and_never_in
     assert found == [Result.ACCEPTED, *refused, Result.PERMANENT_RECIPIENT]
 
 
-# ------------------------------------------------------------------ a new one: one class and one line
+# ---------------------------------------------------------------- a new one: one class, one line
 class _Loft(Session[Mail]):
     arrived: list[str] = []
 

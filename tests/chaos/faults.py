@@ -16,12 +16,27 @@ from tests.chaos.world import World, make_crowd, news
 
 # Shares of recipients; of connections for CONNECT, of mails for MAIL.
 FAULTS = {
-    "CONNECT 421": 0.01, "CONNECT drop": 0.01, "MAIL 421": 0.0005, "MAIL 4xx": 0.0005,
-    "RCPT 4xx": 0.01, "RCPT 5xx": 0.01, "RCPT 421": 0.002, "RCPT garbage": 0.001, "RCPT multiline": 0.002,
-    "RCPT drop": 0.001, "DATA 4xx": 0.002, "DATA 421": 0.001, "DATA drop": 0.001, "BODY drop": 0.003,
-    "DOT 4xx": 0.005, "DOT 5xx": 0.005, "DOT 421": 0.001, "DOT multiline": 0.002, "DOT garbage": 0.001,
+    "CONNECT 421": 0.01,
+    "CONNECT drop": 0.01,
+    "MAIL 421": 0.0005,
+    "MAIL 4xx": 0.0005,
+    "RCPT 4xx": 0.01,
+    "RCPT 5xx": 0.01,
+    "RCPT 421": 0.002,
+    "RCPT garbage": 0.001,
+    "RCPT multiline": 0.002,
+    "RCPT drop": 0.001,
+    "DATA 4xx": 0.002,
+    "DATA 421": 0.001,
+    "DATA drop": 0.001,
+    "BODY drop": 0.003,
+    "DOT 4xx": 0.005,
+    "DOT 5xx": 0.005,
+    "DOT 421": 0.001,
+    "DOT multiline": 0.002,
+    "DOT garbage": 0.001,
     "DOT accept": 0.001,
-}  # fmt: skip
+}
 REFUSED = ("RCPT 5xx", "DOT 5xx")
 # No answer to a mail that had left whole: nobody can know (RFC 1047).
 # A short one has left when its first line is read.

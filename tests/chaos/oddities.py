@@ -74,9 +74,12 @@ def races(world: World, findings: Findings, asked: Namespace) -> None:
     person = Follower.objects.order_by("pk")[0]
 
     body = {
-        "type": kind.key, "template": template.key, "recipients": [{"id": str(person.uid)}], "dedup_key": "once",
+        "type": kind.key,
+        "template": template.key,
+        "recipients": [{"id": str(person.uid)}],
+        "dedup_key": "once",
         "channels": ["email"],
-    }  # fmt: skip
+    }
     answers = _at_once(lambda: world.call("POST", "/notify", body))
     findings.add(
         "calls with one dedup key",

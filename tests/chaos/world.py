@@ -39,7 +39,8 @@ from tests.receiver import unused_port
 
 ROOT = settings.BASE_DIR
 RESTART_AFTER = 0.5
-BODY = """<h1>Hello {{ follower.first_name }}</h1><p>Your plan is {{ follower.metadata.plan }}, since {{ since }}.</p>
+BODY = """<h1>Hello {{ follower.first_name }}</h1>
+<p>Your plan is {{ follower.metadata.plan }}, since {{ since }}.</p>
 <p>{{ story }}</p><p><a href="https://example.com/read">Read more</a></p>"""
 STORY = "Every bell of the tower was cast by hand and tuned by ear. " * 20
 
@@ -284,13 +285,17 @@ def make_crowd(
     people = Follower.objects.bulk_create(
         (
             Follower(
-                name=f"P{n} Bell", subscribed=True, subscribed_at=now, created_at=now, updated_at=now,
+                name=f"P{n} Bell",
+                subscribed=True,
+                subscribed_at=now,
+                created_at=now,
+                updated_at=now,
                 metadata={"plan": "pro" if n % 3 else "free"},
             )
             for n in numbers
         ),
         batch_size=5000,
-    )  # fmt: skip
+    )
     Address.objects.bulk_create(
         (
             Address(

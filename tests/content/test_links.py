@@ -24,7 +24,10 @@ CONTEXT: dict[str, Any] = {
     "site": {"url": "https://carillon.example"},
     "links": {"preferences": "https://carillon.example/p/abc/", "unsubscribe": ""},
 }
-FRAME = '<html><style>a { color: red }</style><body>{{ content }}<a href="https://frame.example/">Us</a></body></html>'
+FRAME = (
+    "<html><style>a { color: red }</style><body>{{ content }}<a"
+    ' href="https://frame.example/">Us</a></body></html>'
+)
 
 
 def published(*, frame: str = "", **html: str) -> Version:
@@ -72,7 +75,10 @@ def html_of(version: Version, stamp: str = "", language: str = "en") -> str:
             [],
         ),
         (
-            '<a href="javascript:alert(1)"><a href="ftp://x"><a href="https://"><a href="//a.example">',
+            (
+                '<a href="javascript:alert(1)"><a href="ftp://x"><a href="https://"><a'
+                ' href="//a.example">'
+            ),
             [],
         ),
         ('<a href="https://a.example/ b">', []),
@@ -80,7 +86,10 @@ def html_of(version: Version, stamp: str = "", language: str = "en") -> str:
         (f'<a href="https://a.example/{"x" * 2000}">', []),
         ('<a title=" href=https://no.example " data-href="https://no.example">', []),
         (
-            '<abbr href="https://a.example"><link href="https://a.example"><img src="https://a.example">',
+            (
+                '<abbr href="https://a.example"><link href="https://a.example"><img'
+                ' src="https://a.example">'
+            ),
             [],
         ),
         ('{% raw %}<a href="https://a.example">{% endraw %}', []),
@@ -123,7 +132,10 @@ def test_the_pixel_stands_before_the_last_end_of_the_body_or_at_the_end() -> Non
 def test_publishing_stores_each_address_once_in_the_order_of_the_document() -> None:
     version = published(
         frame=FRAME,
-        en='<a href="https://b.example/?x=1&amp;y=2">B</a><a href="https://a.example">A</a><a href="https://b.example/?x=1&y=2">',
+        en=(
+            '<a href="https://b.example/?x=1&amp;y=2">B</a><a href="https://a.example">A</a><a'
+            ' href="https://b.example/?x=1&y=2">'
+        ),
         ru='<a href="https://a.example">А</a><a href="https://ru.example">Р</a>',
     )
     assert list(version.links.values_list("number", "url")) == [
@@ -137,8 +149,8 @@ def test_publishing_stores_each_address_once_in_the_order_of_the_document() -> N
 @pytest.mark.django_db
 def test_a_tracked_mail_leads_through_us_and_an_untracked_one_does_not() -> None:
     source = (
-        '<p><a href="https://a.example/?x=1&amp;y=2">A</a> <a href="{{ links.preferences }}">Settings</a> '
-        "<a href='mailto:hi@a.example'>Write</a></p>"
+        '<p><a href="https://a.example/?x=1&amp;y=2">A</a> <a href="{{ links.preferences'
+        " }}\">Settings</a> <a href='mailto:hi@a.example'>Write</a></p>"
     )
     version = published(frame=FRAME, en=source)
     plain = html_of(version)

@@ -32,7 +32,10 @@ def found(version: Version) -> list[tuple[str, int | None, str]]:
 
 @pytest.mark.django_db
 def test_a_good_version_has_no_problems() -> None:
-    html = "{{ follower.first_name }} {{ follower.metadata.town }} {{ links.preferences }} {{ site.name }} {{ order.id }}"
+    html = (
+        "{{ follower.first_name }} {{ follower.metadata.town }} {{ links.preferences }} {{"
+        " site.name }} {{ order.id }}"
+    )
     assert found(with_html(html, variables=[{"name": "order", "type": "object"}])) == []
 
 
@@ -174,9 +177,10 @@ def test_missing_wrong_and_reserved_values_are_refused_together() -> None:
     )
     with pytest.raises(BadData) as refusal:
         check_data(version, {"items": "tea", "links": {}})
-    assert str(refusal.value) == (
-        "links is a word the program fills itself; remove it. The value total is missing; the template needs a number. "
-        "The value items must be a list, but it is text."
+    assert (
+        str(refusal.value)
+        == "links is a word the program fills itself; remove it. The value total is missing; the"
+        " template needs a number. The value items must be a list, but it is text."
     )
 
 

@@ -113,7 +113,10 @@ def test_an_in_app_link_is_a_web_address_or_a_path() -> None:
 
 @pytest.mark.django_db
 def test_the_layout_takes_the_body_in_without_escaping_it_and_knows_subject_and_preheader() -> None:
-    layout = "<html><title>{{ content.subject }}</title><i>{{ content.preheader }}</i><div>{{ content }}</div></html>"
+    layout = (
+        "<html><title>{{ content.subject }}</title><i>{{ content.preheader }}</i><div>{{ content"
+        " }}</div></html>"
+    )
     version = a_draft(
         layout=layout, subject="A & B", preheader="Read {{ follower.name }}", html="<p>Body</p>"
     )
@@ -225,9 +228,10 @@ def test_a_number_of_a_thousand_digits_is_refused() -> None:
 # ---- HTML without harm to the Liquid in it
 def test_moving_styles_into_tags_keeps_loops_in_tables_and_comparisons() -> None:
     source = (
-        "<html><head><style>td { color: {{ colour }} } @media print { td { color: black } }</style></head><body><table>"
-        "<tbody>{% for r in rows %}{% if r > 1 %}<tr><td {% if r == 2 %}class='x'{% endif %}>{{ r }}</td></tr>"
-        "{% endif %}{% endfor %}</tbody></table></body></html>"
+        "<html><head><style>td { color: {{ colour }} } @media print { td { color: black }"
+        " }</style></head><body><table><tbody>{% for r in rows %}{% if r > 1 %}<tr><td {% if r == 2"
+        " %}class='x'{% endif %}>{{ r }}</td></tr>{% endif %}{% endfor"
+        " %}</tbody></table></body></html>"
     )
     html = inline_styles(source)
     assert "{% for r in rows %}{% if r > 1 %}<tr><td" in html
@@ -239,9 +243,10 @@ def test_moving_styles_into_tags_keeps_loops_in_tables_and_comparisons() -> None
 
 def test_a_text_keeps_loops_links_and_values() -> None:
     source = (
-        "<style>p {}</style><h1>Hi {{ name }}</h1><div style='display:none'>hidden</div><ul>{% for i in items %}"
-        "<li>{{ i }} &amp; more</li>{% endfor %}</ul><table><tr><td>Sum</td><td>{{ sum }}</td></tr></table>"
-        "<p>See <a href='{{ url }}'><b>this</b> page</a>, <a href='https://x.example'>https://x.example</a></p>"
+        "<style>p {}</style><h1>Hi {{ name }}</h1><div style='display:none'>hidden</div><ul>{% for"
+        " i in items %}<li>{{ i }} &amp; more</li>{% endfor %}</ul><table><tr><td>Sum</td><td>{{"
+        " sum }}</td></tr></table><p>See <a href='{{ url }}'><b>this</b> page</a>, <a"
+        " href='https://x.example'>https://x.example</a></p>"
     )
     text = text_of(source)
     assert "hidden" not in text
@@ -289,7 +294,10 @@ BOMBS = [
     "{% for i in (1..1000000000) reversed %}x{% endfor %}",
     "{% for i in (1..1000000000) offset: 999999990 %}x{% endfor %}",
     "{% tablerow i in (1..1000000000) %}x{% endtablerow %}",
-    "{% for i in (1..300) %}{% for j in (1..300) %}{% for k in (1..300) %}x{% endfor %}{% endfor %}{% endfor %}",
+    (
+        "{% for i in (1..300) %}{% for j in (1..300) %}{% for k in (1..300) %}x{% endfor %}{%"
+        " endfor %}{% endfor %}"
+    ),
     "{% for i in (1..19000) %}{{ big }}{% endfor %}",
     '{{ (1..99999999) | join: "," }}',
     "{% if (1..100000000) contains 'x' %}{% endif %}",
@@ -299,7 +307,10 @@ BOMBS = [
     "{% assign s = 'xxxxxxxxxx' %}{% for i in (1..60) %}{% assign s = s | append: s %}{% endfor %}",
     "{% assign n = 9 %}{% for i in (1..60) %}{% assign n = n | times: n %}{% endfor %}{{ n }}",
     "{% for i in (1..99) %}{% capture a %}{{ a }}{{ a }}xxxxxxxxxx{% endcapture %}{% endfor %}",
-    "{% for i in (1..15000) %}{% assign z = big | split: '<' | sort_natural | uniq | join: ',' %}{% endfor %}",
+    (
+        "{% for i in (1..15000) %}{% assign z = big | split: '<' | sort_natural | uniq | join: ','"
+        " %}{% endfor %}"
+    ),
     "{% for i in (1..20000) %}" + "{{ follower[follower[nothing]] }}" * 200 + "{% endfor %}",
     "{% for i in (1..20000) %}" + "{{ nothing }}" * 5_000 + "{% endfor %}",
     "{{ '1e99999999' | number }}",

@@ -66,9 +66,13 @@ def secrets(settings: Any) -> tuple[Any, ...]:
         "old_until": 5.0,
     }
     Address.objects.create(
-        follower=follower, channel=Channel.WEBHOOK, value="https://a.example/", key="sha256:1", details=details,
+        follower=follower,
+        channel=Channel.WEBHOOK,
+        value="https://a.example/",
+        key="sha256:1",
+        details=details,
         created_at=now,
-    )  # fmt: skip
+    )
     IdempotentCall.objects.create(
         scope="s",
         body="b",

@@ -69,7 +69,17 @@ def test_nothing_is_lost_nobody_is_written_to_twice_and_leaving_counts_at_once(
                 "html": "<p>Hello {{ follower.name }}</p>",
             }
         }
-        campaign = compose.create_campaign(values=compose.CampaignValues(name="Five thousand", notification_type=kind, channels=["email"], translations={"en": parts}, audience={"everyone": True}), by=TESTER, now=timezone.now())  # fmt: skip
+        campaign = compose.create_campaign(
+            values=compose.CampaignValues(
+                name="Five thousand",
+                notification_type=kind,
+                channels=["email"],
+                translations={"en": parts},
+                audience={"everyone": True},
+            ),
+            by=TESTER,
+            now=timezone.now(),
+        )
         run = lifecycle.send_now(campaign=campaign, by=TESTER, now=timezone.now())
 
         def arrived() -> int:

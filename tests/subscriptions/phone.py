@@ -118,7 +118,9 @@ class Phone:
             token = f"{part({'alg': 'HS256', 'typ': 'JWT'})}.{part(claims)}"
             sealed = hmac.new(secret.encode(), token.encode(), hashlib.sha256).digest()
             headers = {
-                "Authorization": f"Bearer {token}.{base64.urlsafe_b64encode(sealed).decode().rstrip('=')}"
+                "Authorization": (
+                    f"Bearer {token}.{base64.urlsafe_b64encode(sealed).decode().rstrip('=')}"
+                )
             }
         else:
             headers = {

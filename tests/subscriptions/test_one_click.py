@@ -14,7 +14,10 @@ from tests.make import make_type
 from tests.subscriptions.pages import everything_stored, unsubscribe_path, visit
 
 BODY = "List-Unsubscribe=One-Click"
-MULTIPART = '--b0undary\r\nContent-Disposition: form-data; name="List-Unsubscribe"\r\n\r\nOne-Click\r\n--b0undary--\r\n'
+MULTIPART = (
+    "--b0undary\r\nContent-Disposition: form-data;"
+    ' name="List-Unsubscribe"\r\n\r\nOne-Click\r\n--b0undary--\r\n'
+)
 ENCODINGS = [
     (BODY, "application/x-www-form-urlencoded"),
     (MULTIPART, "multipart/form-data; boundary=b0undary"),

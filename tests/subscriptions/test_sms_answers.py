@@ -163,9 +163,12 @@ def test_looking_at_the_address_changes_nothing(client: Client, phone: Phone) ->
 
 def test_twilios_own_example_is_believed_and_with_one_letter_changed_it_is_not() -> None:
     form = {
-        "CallSid": "CA1234567890ABCDE", "Caller": "+14158675309", "Digits": "1234", "From": "+14158675309",
+        "CallSid": "CA1234567890ABCDE",
+        "Caller": "+14158675309",
+        "Digits": "1234",
+        "From": "+14158675309",
         "To": "+18005551212",
-    }  # fmt: skip
+    }
     headers = {"X-Twilio-Signature": "RSOYDt4T1cUTdK1PDd93/VVr8B8="}
     posted = Posted(
         "https://mycompany.com/myapp.php?foo=1&bar=2", headers, urlencode(form).encode()
@@ -201,12 +204,21 @@ def test_twilios_key_for_webhooks_is_used_where_the_request_says_so() -> None:
 @pytest.mark.parametrize(
     ("text", "word"),
     [
-        ("STOP", Word.STOP), (" stop!! ", Word.STOP), ("Opt-Out", Word.STOP), ("arret", Word.STOP), ("Стоп", Word.STOP),
-        ("StopAll", Word.STOP), ("REVOKE", Word.STOP), ("unstop", Word.START), ("Yes", Word.START),
+        ("STOP", Word.STOP),
+        (" stop!! ", Word.STOP),
+        ("Opt-Out", Word.STOP),
+        ("arret", Word.STOP),
+        ("Стоп", Word.STOP),
+        ("StopAll", Word.STOP),
+        ("REVOKE", Word.STOP),
+        ("unstop", Word.START),
+        ("Yes", Word.START),
         ("info?", Word.HELP),
-        ("stop it please", None), ("", None), ("nonstop", None),
+        ("stop it please", None),
+        ("", None),
+        ("nonstop", None),
     ],
-)  # fmt: skip
+)
 def test_a_word_is_known_in_any_case_and_with_any_punctuation_but_only_alone(
     text: str, word: Word | None
 ) -> None:

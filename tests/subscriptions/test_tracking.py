@@ -173,11 +173,17 @@ def test_no_address_leads_anywhere_else(
     bad += [
         f"/c/{token}/{target}"
         for target in (
-            "https://evil.example", "//evil.example", "javascript:alert(1)", "\\\\evil.example", "%5Cevil.example",
-            "1?url=https://evil.example&next=//evil.example/".replace("1?", "9?"), "1%0d%0aLocation:%20//evil.example",
-            "..//evil.example", "@evil.example",
+            "https://evil.example",
+            "//evil.example",
+            "javascript:alert(1)",
+            "\\\\evil.example",
+            "%5Cevil.example",
+            "1?url=https://evil.example&next=//evil.example/".replace("1?", "9?"),
+            "1%0d%0aLocation:%20//evil.example",
+            "..//evil.example",
+            "@evil.example",
         )
-    ]  # fmt: skip
+    ]
     bad += [
         f"/c/{alien.tracking}/1",
         "/c/",

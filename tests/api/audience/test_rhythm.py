@@ -13,9 +13,13 @@ def test_a_rhythm_is_the_defaults_until_it_is_set(api: Any, anna: Follower) -> N
     path = f"/api/v1/followers/{anna.uid}/rhythm"
     unsaid = api.get(path).json()
     assert unsaid == {
-        "time_zone": "Europe/Berlin", "quiet": {}, "cadence": "instant", "digest_at": "08:00", "digest_weekday": 0,
+        "time_zone": "Europe/Berlin",
+        "quiet": {},
+        "cadence": "instant",
+        "digest_at": "08:00",
+        "digest_weekday": 0,
         "snoozed_until": None,
-    }  # fmt: skip
+    }
     said = {"quiet": {"5": ["21:00", "09:30"]}, "cadence": "daily", "digest_at": "18:30"}
     assert api.patch(path, said).json() == unsaid | said
     assert api.get(path).json() == unsaid | said

@@ -42,9 +42,14 @@ def tell(api, *people: Any, **fields: Any):
 
 def test_a_program_sets_the_rules_of_a_type_and_reads_them(api) -> None:
     rules = {
-        "schema": SCHEMA, "lifetime": 3600, "digest": True, "throttle_count": 2, "throttle_seconds": 60,
-        "fallback": ["in_app", "email"], "fallback_after": 120,
-    }  # fmt: skip
+        "schema": SCHEMA,
+        "lifetime": 3600,
+        "digest": True,
+        "throttle_count": 2,
+        "throttle_seconds": 60,
+        "fallback": ["in_app", "email"],
+        "fallback_after": 120,
+    }
     answer = api.patch(TYPE, rules)
     assert answer.status_code == 200, answer.json()
     assert {name: api.get(TYPE).json()[name] for name in rules} == rules

@@ -164,9 +164,14 @@ def test_no_key_is_in_any_outcome_or_log(
     ):  # it is never told the key, so it can't quote it, and boto3 logs what it says
         caplog.set_level(logging.INFO, "botocore")
     fake.faults = [
-        Answer(400, {"message": f"key {KEY} is bad"}), Answer(401, f"{KEY}?"), SAYS[esp]["account"], LOST, None,
-        Answer(500, KEY), Answer(422, {"ErrorCode": 300, "Message": KEY}),
-    ]  # fmt: skip
+        Answer(400, {"message": f"key {KEY} is bad"}),
+        Answer(401, f"{KEY}?"),
+        SAYS[esp]["account"],
+        LOST,
+        None,
+        Answer(500, KEY),
+        Answer(422, {"ErrorCode": 300, "Message": KEY}),
+    ]
     outcomes = sent(fake, esp, *[a_mail() for _ in range(7)])
     assert len(outcomes) == 7
     assert KEY not in str(outcomes)
@@ -198,9 +203,19 @@ def test_a_line_break_in_a_header_never_leaves(
 
 
 ODD = [
-    "O'Brien, Anna", 'quotes "in" it', "back\\slash", "comma, dot. (comment)", "@ <x@y.z>", "Борис Иванов",
-    "🎉 party", "מרים", "semi;colon: x", "[list]", "Иванов, Борис (младший)", "a" * 200,
-]  # fmt: skip
+    "O'Brien, Anna",
+    'quotes "in" it',
+    "back\\slash",
+    "comma, dot. (comment)",
+    "@ <x@y.z>",
+    "Борис Иванов",
+    "🎉 party",
+    "מרים",
+    "semi;colon: x",
+    "[list]",
+    "Иванов, Борис (младший)",
+    "a" * 200,
+]
 
 
 @pytest.mark.parametrize("name", ODD)

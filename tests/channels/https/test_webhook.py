@@ -99,8 +99,10 @@ def test_the_official_library_believes_what_we_send_and_nothing_that_was_altered
     assert call.headers["content-type"] == "application/json"
     assert judged(call, secret) == json.loads(call.body)
     assert json.loads(call.body) == {
-        "type": "notification.order_shipped", "timestamp": "2026-11-21T12:00:00+00:00", "data": message.data,
-    }  # fmt: skip
+        "type": "notification.order_shipped",
+        "timestamp": "2026-11-21T12:00:00+00:00",
+        "data": message.data,
+    }
     altered = [
         Call(call.path, call.headers, call.body.replace(b"7", b"8")),
         Call(call.path, call.headers | {"webhook-id": "msg_other"}, call.body),

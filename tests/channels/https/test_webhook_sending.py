@@ -69,9 +69,12 @@ def test_each_address_gets_its_own_signed_message_once(
         said: Any = Judge(secrets[int(call.path[-1])]).verify(call.body, call.headers)
         assert said["type"] == "notification.order"
         assert said["data"] == {
-            "notification": str(notification.uid), "follower": str(anna.uid), "title": "Order", "body": "for Anna",
+            "notification": str(notification.uid),
+            "follower": str(anna.uid),
+            "title": "Order",
+            "body": "for Anna",
             "data": {"order": 7},
-        }  # fmt: skip
+        }
 
 
 def test_one_that_answers_410_is_never_called_again_and_one_that_broke_is(

@@ -22,10 +22,23 @@ PRINTABLE = st.text(
 )
 BODIES = st.text(st.characters(blacklist_categories=("Cs",)), max_size=2000)
 ODD = [
-    "plain", "", "O'Brien, Anna", 'quotes "in" it', "back\\slash", "comma, dot. (comment)", "@ <x@y.z>",
-    "=?utf-8?q?no?=", "Борис Иванов", "🎉" * 40, "é" * 200, "מרים", "a" * 250,
-    "ends with backslash\\", "semi;colon: x", "[list]",
-]  # fmt: skip
+    "plain",
+    "",
+    "O'Brien, Anna",
+    'quotes "in" it',
+    "back\\slash",
+    "comma, dot. (comment)",
+    "@ <x@y.z>",
+    "=?utf-8?q?no?=",
+    "Борис Иванов",
+    "🎉" * 40,
+    "é" * 200,
+    "מרים",
+    "a" * 250,
+    "ends with backslash\\",
+    "semi;colon: x",
+    "[list]",
+]
 
 
 def read(**fields: Any) -> Any:

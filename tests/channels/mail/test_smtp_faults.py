@@ -41,16 +41,47 @@ FAULTS = {
 # RFC 5321 4.2.1 and 3.8; a connection that ends where it was idle before is opened again,
 # at no cost to anybody.
 MEANS = {
-    "CONNECT": {"4xx": OURS, "5xx": OURS, "421": OURS, "drop": OURS, "garbage": OURS, "multiline": OURS},
-    "MAIL": {"4xx": LATER, "5xx": OURS, "421": SENT, "drop": SENT, "garbage": LATER, "multiline": OURS},
+    "CONNECT": {
+        "4xx": OURS,
+        "5xx": OURS,
+        "421": OURS,
+        "drop": OURS,
+        "garbage": OURS,
+        "multiline": OURS,
+    },
+    "MAIL": {
+        "4xx": LATER,
+        "5xx": OURS,
+        "421": SENT,
+        "drop": SENT,
+        "garbage": LATER,
+        "multiline": OURS,
+    },
     "RCPT": {
-        "4xx": LATER_CHARGED, "5xx": ADDRESS, "421": LATER, "drop": LATER, "garbage": LATER, "multiline": ADDRESS,
+        "4xx": LATER_CHARGED,
+        "5xx": ADDRESS,
+        "421": LATER,
+        "drop": LATER,
+        "garbage": LATER,
+        "multiline": ADDRESS,
     },
-    "DATA": {"4xx": LATER, "5xx": CONTENT, "421": LATER, "drop": LATER, "garbage": LATER, "multiline": CONTENT},
+    "DATA": {
+        "4xx": LATER,
+        "5xx": CONTENT,
+        "421": LATER,
+        "drop": LATER,
+        "garbage": LATER,
+        "multiline": CONTENT,
+    },
     "DOT": {
-        "4xx": LATER_CHARGED, "5xx": CONTENT, "421": LATER, "drop": DOUBT, "garbage": DOUBT, "multiline": CONTENT,
+        "4xx": LATER_CHARGED,
+        "5xx": CONTENT,
+        "421": LATER,
+        "drop": DOUBT,
+        "garbage": DOUBT,
+        "multiline": CONTENT,
     },
-}  # fmt: skip
+}
 
 
 @pytest.fixture
@@ -211,9 +242,13 @@ def test_any_chunking_of_the_answers_gives_the_same_outcomes() -> None:
             receiver.answers[stage] = lambda address, stage=stage: bad.get((stage, address))
         whole = outcomes(receiver, [], True)
         assert [each.result for each in whole.values()] == [
-            Result.ACCEPTED, Result.TRANSIENT, Result.PERMANENT_CONTENT, Result.TRANSIENT, Result.IN_DOUBT,
             Result.ACCEPTED,
-        ]  # fmt: skip
+            Result.TRANSIENT,
+            Result.PERMANENT_CONTENT,
+            Result.TRANSIENT,
+            Result.IN_DOUBT,
+            Result.ACCEPTED,
+        ]
 
         @settings(max_examples=50, deadline=None, database=None)
         @given(
@@ -234,9 +269,15 @@ class Parrot:
 
     def __init__(self, **words: str) -> None:
         self.words: dict[str, str] = {
-            "CONNECT": "220 parrot", "EHLO": "250-parrot\r\n250 PIPELINING", "RSET": "250 OK", "QUIT": "221 Bye",
-            "MAIL": "250 OK", "RCPT": "250 OK", "DATA": "354 Go", "DOT": "250 OK",
-        } | words  # fmt: skip
+            "CONNECT": "220 parrot",
+            "EHLO": "250-parrot\r\n250 PIPELINING",
+            "RSET": "250 OK",
+            "QUIT": "221 Bye",
+            "MAIL": "250 OK",
+            "RCPT": "250 OK",
+            "DATA": "354 Go",
+            "DOT": "250 OK",
+        } | words
         self.heard: list[str] = []
         self.silence = threading.Event()
         parrot = self
@@ -296,9 +337,7 @@ class Parrot:
         self._server.server_close()
 
 
-def test_where_the_sender_is_refused_but_content_for_the_recipient_is_wanted_no_empty_mail_is_made() -> (
-    None
-):
+def test_where_the_sender_is_refused_but_content_is_wanted_no_empty_mail_is_made() -> None:
     with Parrot(MAIL="451 4.3.0 later") as parrot:
         basket = Basket([a_mail(FIRST), a_mail(LAST)])
         with Smtp.open(parrot.settings()) as session:

@@ -34,10 +34,24 @@ from tests.make import TESTER
 NOW = dt.datetime(2026, 11, 21, 9, 0, tzinfo=dt.UTC)
 TOKEN = "Abc_-" * 15
 ODD = [
-    'Anna "Bell" O\'Hara & <Co>', "two\r\nlines", "🎉🔔" * 9, "מרים עברית", "x" * 300, "ж" * 300, "=?utf-8?q?no?=",
-    ".", "..dots", "  blanks  ", "a\xa0b\u2028c", "\U0001f9d1\u200d\U0001f52c \U00020000", "", "a=b=20", "tab\t",
-    "a\x00b\rc", STAMP,
-]  # fmt: skip
+    'Anna "Bell" O\'Hara & <Co>',
+    "two\r\nlines",
+    "🎉🔔" * 9,
+    "מרים עברית",
+    "x" * 300,
+    "ж" * 300,
+    "=?utf-8?q?no?=",
+    ".",
+    "..dots",
+    "  blanks  ",
+    "a\xa0b\u2028c",
+    "\U0001f9d1\u200d\U0001f52c \U00020000",
+    "",
+    "a=b=20",
+    "tab\t",
+    "a\x00b\rc",
+    STAMP,
+]
 
 
 def lines_are_in_order(data: bytes) -> bytes:
@@ -224,11 +238,41 @@ OTHERS = {
     "none": 1.5,
 }
 EXPRESSIONS = st.sampled_from(
-    ["name", "n", "none", "yes", "list", "deep", "deep.er.st", "deep.size", "deep.er.size", "list.size", "list[1]",
-     "list[2].three", "list.first", "nothing", "nothing.at.all", "name.first", "text", "i", "i.three", "forloop.index",
-     "forloop.last", "c", "(1..3)", "'lit & eral'", "deep[name]", "n | plus: 2", "name | upcase",
-     "text | newline_to_br", "list | join: ', '", "name | escape", "name | append: c", "deep.er | json"]
-)  # fmt: skip
+    [
+        "name",
+        "n",
+        "none",
+        "yes",
+        "list",
+        "deep",
+        "deep.er.st",
+        "deep.size",
+        "deep.er.size",
+        "list.size",
+        "list[1]",
+        "list[2].three",
+        "list.first",
+        "nothing",
+        "nothing.at.all",
+        "name.first",
+        "text",
+        "i",
+        "i.three",
+        "forloop.index",
+        "forloop.last",
+        "c",
+        "(1..3)",
+        "'lit & eral'",
+        "deep[name]",
+        "n | plus: 2",
+        "name | upcase",
+        "text | newline_to_br",
+        "list | join: ', '",
+        "name | escape",
+        "name | append: c",
+        "deep.er | json",
+    ]
+)
 WORDS = st.sampled_from(["<p>", " ", "\n", "a\tb ", "&amp;", "é😀", "\r\n", ".\n", "x" * 90])
 
 
@@ -285,10 +329,18 @@ LEAVES = st.one_of(
     EXPRESSIONS.map("{{{{ {} }}}}".format),
     EXPRESSIONS.map("{{{{- {} -}}}}".format),
     st.sampled_from(
-        ["{% assign c = name %}", "{% cycle 'a', name, 'c' %}", "{% increment k %}", "{% break %}", "{% continue %}",
-         "{% echo name %}", "{% liquid\nassign c = n\necho c %}", "{% comment %}x{% endcomment %}"]
+        [
+            "{% assign c = name %}",
+            "{% cycle 'a', name, 'c' %}",
+            "{% increment k %}",
+            "{% break %}",
+            "{% continue %}",
+            "{% echo name %}",
+            "{% liquid\nassign c = n\necho c %}",
+            "{% comment %}x{% endcomment %}",
+        ]
     ),
-)  # fmt: skip
+)
 TEMPLATES = st.lists(st.recursive(LEAVES, _blocks, max_leaves=8), max_size=5).map("".join)
 
 
@@ -327,21 +379,37 @@ def test_quicker_nodes_and_python_write_what_python_liquid_writes(
     ("source", "as_it_is"),
     [
         ("{{ 'a' }}{{ name | upcase }}{{ nothing }}", True),
-        ("{% for i in list limit:1 %}{{ i }}{% endfor %}{% for i in list offset:continue %}{{ i }}{% endfor %}", False),
+        (
+            "{% for i in list limit:1 %}{{ i }}{% endfor %}"
+            "{% for i in list offset:continue %}{{ i }}{% endfor %}",
+            False,
+        ),
         ("{% if n == 1" + " or n == 3" * 400 + " %}x{% endif %}", False),
         ("{% if n == 1 %}" + "{% elsif n == 3 %}x" * 900 + "{% endif %}", False),
         ("{% if n == 1 %}" + "{% elsif n == 3 %}x" * 90 + "{% endif %}", True),
         ("{% for i in list %}x{% endfor %}" * 2000, False),
-        ("{% for a in list %}{% for b in list %}{{ forloop.parentloop.index }}{{ forloop.last }}{% endfor %}"
-         "{{ forloop.index }}{% endfor %}", True),
+        (
+            "{% for a in list %}"
+            "{% for b in list %}{{ forloop.parentloop.index }}{{ forloop.last }}{% endfor %}"
+            "{{ forloop.index }}{% endfor %}",
+            True,
+        ),
         ("{% assign it = 'forloop' %}{% for i in list %}{{ [it].index }}{% endfor %}", True),
         ("{{ '{' }}{ {{ name }} }{% raw %}{{ x }}{% endraw %}\\ \\n 'q' \"q\"", True),
-        ("{% if n > 2 and list contains 'two' %}yes{% elsif name <= 3 %}{% endif %}{% if name < 3 %}{% endif %}", True),
+        (
+            "{% if n > 2 and list contains 'two' %}yes{% elsif name <= 3 %}{% endif %}"
+            "{% if name < 3 %}{% endif %}",
+            True,
+        ),
         ("\n\n{{ n | divided_by: 0 }}", True),
         ("a\n{% for i in list %}{{ i | money: 'EUR' }}{% endfor %}", True),
-        ("{% if yes %}{% assign name = 'b' %}{% if name == 'b' %}{{ name }}{% endif %}x{% endif %}{{ name }}", True),
+        (
+            "{% if yes %}{% assign name = 'b' %}"
+            "{% if name == 'b' %}{{ name }}{% endif %}x{% endif %}{{ name }}",
+            True,
+        ),
     ],
-)  # fmt: skip
+)
 def test_what_is_odd_comes_out_as_python_liquid_has_it(source: str, as_it_is: bool) -> None:
     parsed = parse(source, html=True)
     write = as_python(parsed.env, parsed.nodes)

@@ -7,7 +7,10 @@ from apps.followers.imports import job as imports_job
 from apps.followers.models import Follower, Import
 from tests.dashboard.pages import as_role, page_of
 
-FILE = "Email,Name,City\nnew@example.com,New One,Oslo\nanna@example.com,Anna Changed,Rome\nbroken,Nobody,Paris\n"
+FILE = (
+    "Email,Name,City\nnew@example.com,New One,Oslo\nanna@example.com,Anna"
+    " Changed,Rome\nbroken,Nobody,Paris\n"
+)
 
 
 def upload(client, text=FILE, name="fair.csv"):
@@ -55,9 +58,13 @@ def test_the_start_is_once_the_progress_shows_and_the_refused_rows_can_be_fetche
 ):
     url = f"/imports/{job.uid}/"
     choice = {
-        "column-0": "email", "column-1": "name", "column-2": "metadata.City", "do": "start", "update": "on",
+        "column-0": "email",
+        "column-1": "name",
+        "column-2": "metadata.City",
+        "do": "start",
+        "update": "on",
         "tags": "fair, 2026",
-    }  # fmt: skip
+    }
     assert client.post(url, choice)["Location"] == url
     assert (
         client.post(url, choice).status_code == 200

@@ -135,10 +135,15 @@ def test_an_editor_says_how_a_type_is_sent_and_what_its_data_is(
     client: Client, editor: Any
 ) -> None:
     rules = {
-        "schema": '{"type": "object",\n "required": ["order"]}', "lifetime": "3600", "digest": "on",
-        "throttle_count": "2", "throttle_seconds": "60", "fallback_1": "in_app", "fallback_2": "email",
+        "schema": '{"type": "object",\n "required": ["order"]}',
+        "lifetime": "3600",
+        "digest": "on",
+        "throttle_count": "2",
+        "throttle_seconds": "60",
+        "fallback_1": "in_app",
+        "fallback_2": "email",
         "fallback_after": "120",
-    }  # fmt: skip
+    }
     as_role(client, editor).post(reverse("dashboard:type-add"), VALUES | rules)
     made = NotificationType.objects.get()
     assert made.schema == {"type": "object", "required": ["order"]}

@@ -466,7 +466,7 @@ def test_a_mail_server_that_is_down_is_named_where_the_waiting_is_seen(
     assert "No account for Email is switched on" in page_of(client.get(pages[0])).text
 
 
-def test_devices_of_a_service_without_an_account_are_named_before_the_campaign_leaves_and_while_they_wait(
+def test_devices_of_a_service_without_an_account_are_named_before_and_while_they_wait(
     client: Client, sender: Any, anna: Any
 ) -> None:
     """With FCM alone nothing goes to Apple's devices;

@@ -128,9 +128,7 @@ def test_one_that_is_switched_off_comes_back_when_its_follower_adds_it_and_nobod
 
 
 @pytest.mark.django_db(transaction=True)
-def test_senders_that_hear_the_same_ones_while_staff_switch_and_remove_them_never_wait_in_a_ring() -> (
-    None
-):
+def test_senders_that_hear_what_staff_switch_and_remove_never_wait_in_a_ring() -> None:
     owner = make_follower(name="Partner")
     urls = [f"{URL}/{number}" for number in range(6)]
     rows = [webhooks.add_webhook(follower=owner, url=url, by=TESTER, now=MONDAY)[0] for url in urls]

@@ -138,8 +138,14 @@ def test_one_that_was_held_for_a_digest_and_is_alone_wakes_to_be_sent(
 def chained(kind: NotificationType, anna: Follower) -> Notification:
     """The inbox has failed or arrived, the mail's turn is in ten minutes; it sleeps until then."""
     both = ["in_app", "email"]
-    type_ = make_type("code", category="informational", channels=both, default_channels=both, fallback=both,
-                      fallback_after=600)  # fmt: skip
+    type_ = make_type(
+        "code",
+        category="informational",
+        channels=both,
+        default_channels=both,
+        fallback=both,
+        fallback_after=600,
+    )
     notification = told(type_, anna, wait=dt.timedelta(0), channels=both)
     transitions.move(notification.deliveries.filter(channel="in_app"), DeliveryStatus.SENT)
     put_to_sleep(notification)

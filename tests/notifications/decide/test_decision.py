@@ -96,31 +96,74 @@ def test_a_critical_message_passes_all_that_is_about_when_and_how_many(rung: int
 @pytest.mark.parametrize(
     ("fields", "decision"),
     [
-        pytest.param({"silent": True, "habits": habits(quiet=ASLEEP, snoozed_until=NOW + HOUR)},
-                     Decision(Act.SEND, "default_on"), id="an inbox disturbs nobody"),
-        pytest.param({"digestible": True, "habits": habits(quiet=ASLEEP)},
-                     Decision(Act.HOLD, Why.QUIET_HOURS, MORNING), id="the night's are gathered"),
-        pytest.param({"habits": habits(quiet=ASLEEP, lag=dt.timedelta(seconds=90))},
-                     Decision(Act.WAIT, Why.QUIET_HOURS, MORNING + dt.timedelta(seconds=90)), id="each a bit after"),
-        pytest.param({"habits": habits(quiet=ASLEEP, lag=dt.timedelta(seconds=90)),
-                      "expires_at": MORNING + dt.timedelta(seconds=60)},
-                     Decision(Act.WAIT, Why.QUIET_HOURS, MORNING), id="but not so late that it expires"),
-        pytest.param({"habits": habits(quiet=ASLEEP), "expires_at": MORNING},
-                     Decision(Act.SKIP, Why.EXPIRED_WHILE_WAITING), id="a code that dies at night"),
-        pytest.param({"earlier": Standing.TRYING, "chain_at": NOW + 2 * HOUR, "expires_at": NOW + HOUR},
-                     Decision(Act.WAIT, Why.EARLIER_CHANNEL, NOW + HOUR), id="the earlier channel may fail before"),
-        pytest.param({"earlier": Standing.TRYING, "chain_at": NOW}, Decision(Act.SEND, "default_on"), id="its turn"),
-        pytest.param({"digestible": True, "habits": habits(cadence="daily"), "due_since": NOW - 24 * HOUR},
-                     Decision(Act.SEND, "default_on"), id="its digest has been made"),
-        pytest.param({"habits": habits(cadence="daily")}, Decision(Act.SEND, "default_on"), id="a type not gathered"),
-        pytest.param({"capped": Limit(NOW + HOUR, "drop")}, Decision(Act.SKIP, Why.CAPPED), id="dropped"),
-        pytest.param({"capped": Limit(NOW + HOUR, "digest"), "digestible": True},
-                     Decision(Act.HOLD, Why.CAPPED, NOW + HOUR), id="gathered for being too many"),
-        pytest.param({"capped": Limit(NOW + HOUR, "digest")}, Decision(Act.WAIT, Why.CAPPED, NOW + HOUR), id="or not"),
-        pytest.param({"capped": Limit(NOW + HOUR, "defer"), "expires_at": NOW + HOUR},
-                     Decision(Act.SKIP, Why.EXPIRED_WHILE_WAITING), id="no place before it expires"),
+        pytest.param(
+            {"silent": True, "habits": habits(quiet=ASLEEP, snoozed_until=NOW + HOUR)},
+            Decision(Act.SEND, "default_on"),
+            id="an inbox disturbs nobody",
+        ),
+        pytest.param(
+            {"digestible": True, "habits": habits(quiet=ASLEEP)},
+            Decision(Act.HOLD, Why.QUIET_HOURS, MORNING),
+            id="the night's are gathered",
+        ),
+        pytest.param(
+            {"habits": habits(quiet=ASLEEP, lag=dt.timedelta(seconds=90))},
+            Decision(Act.WAIT, Why.QUIET_HOURS, MORNING + dt.timedelta(seconds=90)),
+            id="each a bit after",
+        ),
+        pytest.param(
+            {
+                "habits": habits(quiet=ASLEEP, lag=dt.timedelta(seconds=90)),
+                "expires_at": MORNING + dt.timedelta(seconds=60),
+            },
+            Decision(Act.WAIT, Why.QUIET_HOURS, MORNING),
+            id="but not so late that it expires",
+        ),
+        pytest.param(
+            {"habits": habits(quiet=ASLEEP), "expires_at": MORNING},
+            Decision(Act.SKIP, Why.EXPIRED_WHILE_WAITING),
+            id="a code that dies at night",
+        ),
+        pytest.param(
+            {"earlier": Standing.TRYING, "chain_at": NOW + 2 * HOUR, "expires_at": NOW + HOUR},
+            Decision(Act.WAIT, Why.EARLIER_CHANNEL, NOW + HOUR),
+            id="the earlier channel may fail before",
+        ),
+        pytest.param(
+            {"earlier": Standing.TRYING, "chain_at": NOW},
+            Decision(Act.SEND, "default_on"),
+            id="its turn",
+        ),
+        pytest.param(
+            {"digestible": True, "habits": habits(cadence="daily"), "due_since": NOW - 24 * HOUR},
+            Decision(Act.SEND, "default_on"),
+            id="its digest has been made",
+        ),
+        pytest.param(
+            {"habits": habits(cadence="daily")},
+            Decision(Act.SEND, "default_on"),
+            id="a type not gathered",
+        ),
+        pytest.param(
+            {"capped": Limit(NOW + HOUR, "drop")}, Decision(Act.SKIP, Why.CAPPED), id="dropped"
+        ),
+        pytest.param(
+            {"capped": Limit(NOW + HOUR, "digest"), "digestible": True},
+            Decision(Act.HOLD, Why.CAPPED, NOW + HOUR),
+            id="gathered for being too many",
+        ),
+        pytest.param(
+            {"capped": Limit(NOW + HOUR, "digest")},
+            Decision(Act.WAIT, Why.CAPPED, NOW + HOUR),
+            id="or not",
+        ),
+        pytest.param(
+            {"capped": Limit(NOW + HOUR, "defer"), "expires_at": NOW + HOUR},
+            Decision(Act.SKIP, Why.EXPIRED_WHILE_WAITING),
+            id="no place before it expires",
+        ),
     ],
-)  # fmt: skip
+)
 def test_cases_of_one_rule(fields: dict[str, Any], decision: Decision) -> None:
     assert decide(facts(**fields), now=NOW) == decision
 
@@ -194,9 +237,15 @@ def sent(
 
 
 @given(
-    base=FACTS, kind=KINDS, person=WORDS, rhythm=RHYTHMS, limit=LIMITS,
-    off=st.sampled_from(["mute", "cell", "unsubscribe", "quiet", "snooze", "cap", "throttle", "cadence"]),
-)  # fmt: skip
+    base=FACTS,
+    kind=KINDS,
+    person=WORDS,
+    rhythm=RHYTHMS,
+    limit=LIMITS,
+    off=st.sampled_from(
+        ["mute", "cell", "unsubscribe", "quiet", "snooze", "cap", "throttle", "cadence"]
+    ),
+)
 def test_switching_anything_off_never_makes_a_message_go(
     base: Facts, kind: TypeFacts, person: FollowerFacts, rhythm: Habits, limit: Limit, off: str
 ) -> None:

@@ -41,28 +41,70 @@ def quiet(zone: str, start: str, end: str) -> Habits:
 @pytest.mark.parametrize(
     ("zone", "start", "end", "now", "until"),
     [
-        param("UTC", "22:00", "07:00", "2026-05-04T21:59:59Z", None, id="a second before it begins"),
+        param(
+            "UTC", "22:00", "07:00", "2026-05-04T21:59:59Z", None, id="a second before it begins"
+        ),
         param("UTC", "22:00", "07:00", "2026-05-04T22:00Z", "2026-05-05T07:00Z", id="as it begins"),
         param("UTC", "22:00", "07:00", "2026-05-05T07:00Z", None, id="as it ends"),
-        param("UTC", "12:00", "13:00", "2026-05-04T12:30Z", "2026-05-04T13:00Z", id="within one day"),
+        param(
+            "UTC", "12:00", "13:00", "2026-05-04T12:30Z", "2026-05-04T13:00Z", id="within one day"
+        ),
         param("UTC", "00:00", "00:00", "2026-05-04T12:30Z", None, id="no length is off"),
         # New York, 8 March: 02:00 to 03:00 is skipped
-        param(NEW_YORK, "22:00", "02:30", "2026-03-08T06:59Z", "2026-03-08T07:00Z", id="end skipped"),
+        param(
+            NEW_YORK, "22:00", "02:30", "2026-03-08T06:59Z", "2026-03-08T07:00Z", id="end skipped"
+        ),
         param(NEW_YORK, "02:30", "05:00", "2026-03-08T06:59Z", None, id="before a skipped start"),
-        param(NEW_YORK, "02:30", "05:00", "2026-03-08T07:00Z", "2026-03-08T09:00Z", id="start skipped"),
+        param(
+            NEW_YORK, "02:30", "05:00", "2026-03-08T07:00Z", "2026-03-08T09:00Z", id="start skipped"
+        ),
         param(NEW_YORK, "02:10", "02:50", "2026-03-08T07:00Z", None, id="skipped as a whole"),
         # New York, 1 November: 01:00 to 02:00 comes twice, at 05:00Z and 06:00Z
-        param(NEW_YORK, "22:00", "01:30", "2026-11-01T05:45Z", "2026-11-01T06:30Z", id="end repeated"),
-        param(NEW_YORK, "01:30", "05:00", "2026-11-01T05:30Z", "2026-11-01T10:00Z", id="start repeated"),
-        param(NEW_YORK, "01:30", "05:00", "2026-11-01T06:15Z", "2026-11-01T10:00Z", id="no second start"),
+        param(
+            NEW_YORK, "22:00", "01:30", "2026-11-01T05:45Z", "2026-11-01T06:30Z", id="end repeated"
+        ),
+        param(
+            NEW_YORK,
+            "01:30",
+            "05:00",
+            "2026-11-01T05:30Z",
+            "2026-11-01T10:00Z",
+            id="start repeated",
+        ),
+        param(
+            NEW_YORK,
+            "01:30",
+            "05:00",
+            "2026-11-01T06:15Z",
+            "2026-11-01T10:00Z",
+            id="no second start",
+        ),
         # Lord Howe, 5 April: half an hour before 02:00 comes twice, at 14:30Z and 15:00Z
-        param(LORD_HOWE, "22:00", "01:45", "2026-04-04T14:50Z", "2026-04-04T15:15Z", id="half an hour"),
-        param("America/St_Johns", "22:00", "02:30", "2026-03-08T05:29Z", "2026-03-08T05:30Z", id="St John's"),
-        param(CASABLANCA, "22:00", "02:30", "2026-02-15T02:00Z", "2026-02-15T02:30Z", id="Casablanca back"),
+        param(
+            LORD_HOWE, "22:00", "01:45", "2026-04-04T14:50Z", "2026-04-04T15:15Z", id="half an hour"
+        ),
+        param(
+            "America/St_Johns",
+            "22:00",
+            "02:30",
+            "2026-03-08T05:29Z",
+            "2026-03-08T05:30Z",
+            id="St John's",
+        ),
+        param(
+            CASABLANCA,
+            "22:00",
+            "02:30",
+            "2026-02-15T02:00Z",
+            "2026-02-15T02:30Z",
+            id="Casablanca back",
+        ),
         param(CASABLANCA, "22:00", "02:30", "2026-03-22T01:59Z", "2026-03-22T02:00Z", id="and on"),
-        param("Pacific/Apia", "22:00", "07:00", "2026-05-04T09:00Z", "2026-05-04T18:00Z", id="Apia"),
+        param(
+            "Pacific/Apia", "22:00", "07:00", "2026-05-04T09:00Z", "2026-05-04T18:00Z", id="Apia"
+        ),
     ],
-)  # fmt: skip
+)
 def test_quiet_hours_begin_with_the_first_and_end_with_the_last_of_what_the_clock_shows(
     zone: str, start: str, end: str, now: str, until: str | None
 ) -> None:
@@ -124,25 +166,81 @@ def test_no_window_is_entered_twice_around_a_change_of_the_clocks(
 @pytest.mark.parametrize(
     ("zone", "fields", "since", "boundary"),
     [
-        param("UTC", {"cadence": "hourly"}, "2026-05-04T10:00Z", "2026-05-04T11:00Z", id="strictly after"),
-        param("America/St_Johns", {"cadence": "hourly"}, "2026-05-04T10:10Z", "2026-05-04T10:30Z", id="local hour"),
+        param(
+            "UTC",
+            {"cadence": "hourly"},
+            "2026-05-04T10:00Z",
+            "2026-05-04T11:00Z",
+            id="strictly after",
+        ),
+        param(
+            "America/St_Johns",
+            {"cadence": "hourly"},
+            "2026-05-04T10:10Z",
+            "2026-05-04T10:30Z",
+            id="local hour",
+        ),
         # 01:30 to 02:00 comes twice, so an hour lasts an hour and a half
-        param(LORD_HOWE, {"cadence": "hourly"}, "2026-04-04T14:40Z", "2026-04-04T15:30Z", id="long hour"),
+        param(
+            LORD_HOWE,
+            {"cadence": "hourly"},
+            "2026-04-04T14:40Z",
+            "2026-04-04T15:30Z",
+            id="long hour",
+        ),
         param("UTC", {"cadence": "daily"}, "2026-05-04T07:59Z", "2026-05-04T08:00Z", id="today"),
         param("UTC", {"cadence": "daily"}, "2026-05-04T08:00Z", "2026-05-05T08:00Z", id="tomorrow"),
-        param("Pacific/Apia", {"cadence": "daily"}, "2026-05-04T18:30Z", "2026-05-04T19:00Z", id="Apia's morning"),
-        param(NEW_YORK, {"cadence": "daily"}, "2026-03-07T14:00Z", "2026-03-08T12:00Z", id="summer comes"),
-        param(NEW_YORK, {"cadence": "daily", "digest_at": dt.time(2, 30)}, "2026-03-08T06:00Z",
-                     "2026-03-08T07:00Z", id="skipped: the moment after"),
-        param(NEW_YORK, {"cadence": "daily", "digest_at": dt.time(1, 30)}, "2026-11-01T05:00Z",
-                     "2026-11-01T05:30Z", id="repeated: the first"),
-        param(NEW_YORK, {"cadence": "daily", "digest_at": dt.time(1, 30)}, "2026-11-01T05:30Z",
-                     "2026-11-02T06:30Z", id="repeated: once"),
-        param(CASABLANCA, {"cadence": "weekly", "digest_weekday": 6}, "2026-02-14T12:00Z",
-                     "2026-02-15T08:00Z", id="weekly, in Ramadan's time"),
-        param("UTC", {"cadence": "weekly", "digest_weekday": 0}, "2026-05-04T08:00Z", "2026-05-11T08:00Z", id="a week"),
+        param(
+            "Pacific/Apia",
+            {"cadence": "daily"},
+            "2026-05-04T18:30Z",
+            "2026-05-04T19:00Z",
+            id="Apia's morning",
+        ),
+        param(
+            NEW_YORK,
+            {"cadence": "daily"},
+            "2026-03-07T14:00Z",
+            "2026-03-08T12:00Z",
+            id="summer comes",
+        ),
+        param(
+            NEW_YORK,
+            {"cadence": "daily", "digest_at": dt.time(2, 30)},
+            "2026-03-08T06:00Z",
+            "2026-03-08T07:00Z",
+            id="skipped: the moment after",
+        ),
+        param(
+            NEW_YORK,
+            {"cadence": "daily", "digest_at": dt.time(1, 30)},
+            "2026-11-01T05:00Z",
+            "2026-11-01T05:30Z",
+            id="repeated: the first",
+        ),
+        param(
+            NEW_YORK,
+            {"cadence": "daily", "digest_at": dt.time(1, 30)},
+            "2026-11-01T05:30Z",
+            "2026-11-02T06:30Z",
+            id="repeated: once",
+        ),
+        param(
+            CASABLANCA,
+            {"cadence": "weekly", "digest_weekday": 6},
+            "2026-02-14T12:00Z",
+            "2026-02-15T08:00Z",
+            id="weekly, in Ramadan's time",
+        ),
+        param(
+            "UTC",
+            {"cadence": "weekly", "digest_weekday": 0},
+            "2026-05-04T08:00Z",
+            "2026-05-11T08:00Z",
+            id="a week",
+        ),
     ],
-)  # fmt: skip
+)
 def test_a_digest_is_made_at_the_next_boundary_of_the_followers_own_clock(
     zone: str, fields: dict[str, object], since: str, boundary: str
 ) -> None:

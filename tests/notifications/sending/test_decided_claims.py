@@ -154,9 +154,13 @@ def test_a_channel_of_a_chain_waits_for_the_one_before_it_and_goes_when_that_is_
     clock: Clock, words: Any
 ) -> None:
     kind = make_type(
-        "code", category="informational", channels=["sms", "email"], default_channels=["sms", "email"],
-        fallback=["sms", "email"], fallback_after=600,
-    )  # fmt: skip
+        "code",
+        category="informational",
+        channels=["sms", "email"],
+        default_channels=["sms", "email"],
+        fallback=["sms", "email"],
+        fallback_after=600,
+    )
     person = make_follower(email="p@example.com", phone="+493012345678")
     notification = send(kind, [person], clock, version=words, channels=["sms", "email"])
     sms, email = (notification.deliveries.get(channel=channel) for channel in ("sms", "email"))
@@ -364,8 +368,12 @@ def test_of_several_caps_the_one_that_holds_longest_decides_and_dropping_before_
     send(kind, [person], clock, version=words)
     assert only(send(kind, [person], clock, version=words)).due_at == NIGHT + DAY
     cap(1, name="drops", seconds=60, outcome="drop")
-    Use.objects.create(follower=person, bucket=f"cap:{Cap.objects.get(name='drops').pk}", at=clock.now,
-                       delivery=Delivery.objects.filter(status="queued").get())  # fmt: skip
+    Use.objects.create(
+        follower=person,
+        bucket=f"cap:{Cap.objects.get(name='drops').pk}",
+        at=clock.now,
+        delivery=Delivery.objects.filter(status="queued").get(),
+    )
     assert only(send(kind, [person], clock, version=words)).reason == "capped"
 
 
@@ -400,10 +408,19 @@ ZONES = [
     "America/New_York",
     "",
 ]
-CHANGES = [dt.datetime.fromisoformat(each) for each in (  # of their clocks, in 2026
-    "2026-02-15T02:00Z", "2026-03-08T05:30Z", "2026-03-08T07:00Z", "2026-03-22T02:00Z", "2026-04-04T15:00Z",
-    "2026-10-03T15:30Z", "2026-11-01T04:30Z", "2026-11-01T06:00Z",
-)]  # fmt: skip
+CHANGES = [
+    dt.datetime.fromisoformat(each)
+    for each in (  # of their clocks, in 2026
+        "2026-02-15T02:00Z",
+        "2026-03-08T05:30Z",
+        "2026-03-08T07:00Z",
+        "2026-03-22T02:00Z",
+        "2026-04-04T15:00Z",
+        "2026-10-03T15:30Z",
+        "2026-11-01T04:30Z",
+        "2026-11-01T06:00Z",
+    )
+]
 KINDS = st.fixed_dictionaries(
     {"category": st.sampled_from(["critical", "informational", "marketing"])},
     optional={"digest": st.just(True), "active": st.just(False), "default_channels": st.just([])},
@@ -414,12 +431,19 @@ KINDS = st.fixed_dictionaries(
     max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(
-    rhythm=RHYTHMS, fields=KINDS, channel=st.sampled_from(["email", "in_app", "sms"]), minutes=st.integers(0, 1440),
+    rhythm=RHYTHMS,
+    fields=KINDS,
+    channel=st.sampled_from(["email", "in_app", "sms"]),
+    minutes=st.integers(0, 1440),
     change=st.sampled_from(CHANGES),
-    zone=st.sampled_from(ZONES), muted=st.booleans(),
-    allowed=st.none() | st.booleans(), lives=st.none() | st.integers(1, 40), most=st.none() | st.integers(1, 2),
-    outcome=st.sampled_from(["defer", "digest", "drop"]), throttle=st.booleans(),
-)  # fmt: skip
+    zone=st.sampled_from(ZONES),
+    muted=st.booleans(),
+    allowed=st.none() | st.booleans(),
+    lives=st.none() | st.integers(1, 40),
+    most=st.none() | st.integers(1, 2),
+    outcome=st.sampled_from(["defer", "digest", "drop"]),
+    throttle=st.booleans(),
+)
 def test_the_forecast_says_what_the_claim_then_does(
     clock: Clock, words: Any, rhythm: Any, fields: Any, channel: str, minutes: int,
     change: dt.datetime, zone: str, muted: bool,

@@ -25,9 +25,15 @@ SITE = "http://carillon.test"
 
 
 WRONG_HOURS = {
-    "language": "en", "time_zone": "", "rhythm_was": "{}", "cadence": "daily", "digest_weekday": "0",
-    "quiet": "same", "quiet_from": "22:00", "quiet_to": "22:00",
-}  # fmt: skip
+    "language": "en",
+    "time_zone": "",
+    "rhythm_was": "{}",
+    "cadence": "daily",
+    "digest_weekday": "0",
+    "quiet": "same",
+    "quiet_from": "22:00",
+    "quiet_to": "22:00",
+}
 
 
 def make_busy() -> Follower:

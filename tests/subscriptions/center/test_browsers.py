@@ -139,7 +139,8 @@ SUBSCRIBED = """saved => {
         localStorage.setItem("subscribed", "1");
         return stub();
     };
-    PushManager.prototype.getSubscription = async () => localStorage.getItem("subscribed") ? stub() : null;
+    PushManager.prototype.getSubscription = async () =>
+        localStorage.getItem("subscribed") ? stub() : null;
 }"""
 
 
@@ -178,7 +179,8 @@ def test_chromium_connects_shows_what_is_pushed_and_disconnects(
         [worker] = page.context.service_workers
         for old, new in ((first, subscription("renewed")), (subscription("renewed"), first)):
             worker.evaluate(
-                f"renew({{endpoint: {json.dumps(old['endpoint'])}}}, {{toJSON: () => ({_as_json(new)})}})"
+                f"renew({{endpoint: {json.dumps(old['endpoint'])}}}, {{toJSON: () =>"
+                f" ({_as_json(new)})}})"
             )
             assert browsers(anna) == [new["endpoint"].rpartition("/")[2]]
 

@@ -158,9 +158,19 @@ def test_what_no_page_of_ours_shows_changes_no_rhythm(
     client: Client, anna: Follower, was: str
 ) -> None:
     wish(anna, quiet=EVERY_NIGHT)
-    assert client.post(preferences_path(anna), {
-        "language": "en", "rhythm_was": was, "quiet": "never", "cadence": "instant", "digest_weekday": "0",
-    }).status_code == 303  # fmt: skip
+    assert (
+        client.post(
+            preferences_path(anna),
+            {
+                "language": "en",
+                "rhythm_was": was,
+                "quiet": "never",
+                "cadence": "instant",
+                "digest_weekday": "0",
+            },
+        ).status_code
+        == 303
+    )
     assert rhythm_of(anna).quiet == EVERY_NIGHT
 
 

@@ -86,7 +86,7 @@ def test_the_page_shows_every_type_with_its_switches_and_reasons(
     assert all(each.get("aria-describedby") for each in fixed)
 
 
-def test_a_channel_that_reaches_nobody_yet_says_so_once_and_a_webhook_is_shown_to_those_who_have_one(
+def test_a_channel_that_reaches_nobody_yet_says_so_and_a_webhook_is_shown_to_those_who_have_one(
     client: Client, anna: Follower
 ) -> None:
     """With seven channels the same three sentences stood under each type:

@@ -1,4 +1,4 @@
-"""Command `manage.py import_followers people.csv --map "E-Mail=email" --tag "Expo 2026" --dry-run`."""
+"""Command `manage.py import_followers people.csv --map "E-Mail=email" --tag Expo --dry-run`."""
 
 from argparse import ArgumentParser
 from itertools import starmap

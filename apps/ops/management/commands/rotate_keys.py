@@ -45,13 +45,17 @@ class Command(BaseCommand):
         if dry_run and any(each.rewritten for each in found):
             self.stdout.write("Nothing was written. Run it without --dry-run.")
         elif len(settings.FIELD_KEYS) == 1:
-            self.stdout.write("All is written with the only key. To change it, put the new one in front of it, restart "
-                              "all programs, and run this again.")  # fmt: skip
+            self.stdout.write(
+                "All is written with the only key. To change it, put the new one in front of it, "
+                "restart all programs, and run this again."
+            )
         elif any(each.rewritten for each in found):
             self.stdout.write(
                 "Run it once more, in case a program still wrote with the old key. It says then"
                 " what to do."
             )
         else:
-            self.stdout.write("All is written with the first key. Remove the others from FIELD_KEYS and restart all "
-                              "programs.")  # fmt: skip
+            self.stdout.write(
+                "All is written with the first key. Remove the others from FIELD_KEYS and restart "
+                "all programs."
+            )

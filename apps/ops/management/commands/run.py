@@ -84,7 +84,9 @@ class Command(BaseCommand):
         self.stdout.flush()
 
     def prepare(self) -> None:
-        """Migrate, set up and fill the database in programs of their own, because they must see the ports that were chosen just now."""
+        """Migrate, set up and fill the database in programs of their own, because they must see
+        the ports that were chosen just now.
+        """
         self.say("Preparing the database ...")
         self.manage("migrate", "--verbosity", "0")
         self.manage("setup_site", quiet=True)
