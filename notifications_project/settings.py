@@ -52,6 +52,7 @@ if not PRODUCTION:
 
 # ------------------------------------------------------------------ apps
 INSTALLED_APPS = [
+    "apps.lib",
     "apps.accounts",
     "apps.followers",
     "apps.content",

@@ -13,7 +13,6 @@ from apps.followers.models import Follower
 from apps.inbox.models import InboxItem
 from apps.lib.actor import Actor
 from apps.lib.facts import Kind, tell
-from apps.lib.sql import in_array  # noqa: F401  (the lookup `pk__among`)
 from apps.notifications.decide import fallback
 
 

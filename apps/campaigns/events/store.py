@@ -18,7 +18,6 @@ from apps.followers.models import Follower
 from apps.lib.queue.announce import announce
 from apps.lib.queue.lanes import Lane
 from apps.lib.refusals import Refused
-from apps.lib.sql import in_array  # noqa: F401  (the lookup `pk__among`)
 
 WORK_TASK = "apps.campaigns.events.run_rules.work_off"
 NAME = re.compile(r"[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*")

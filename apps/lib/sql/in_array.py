@@ -1,15 +1,14 @@
 """Lookup `filter(pk__among=ids)`: many ids as one parameter of a statement, where `__in` makes
-a parameter of each.
+a parameter of each. Registered in `apps/lib/apps.py`.
 """
 
 import json
 from collections.abc import Iterable
 from typing import Any
 
-from django.db.models import BigAutoField, Lookup
+from django.db.models import Lookup
 
 
-@BigAutoField.register_lookup
 class Among(Lookup):
     """Membership of integers; give a set, for a list is looked through value by value."""
 

@@ -16,7 +16,6 @@ from django.db.models.functions import Coalesce, Least
 
 from apps.followers.models import Channel
 from apps.lib.queue.lanes import Lane
-from apps.lib.sql import in_array  # noqa: F401  (the lookup `pk__among`)
 from apps.notifications.books import tallies
 from apps.notifications.models import Delivery, DeliveryStatus, Notification, NotificationState
 

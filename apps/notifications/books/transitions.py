@@ -6,7 +6,6 @@ from collections.abc import Iterable
 from django.db import transaction
 from django.db.models import Count, QuerySet
 
-from apps.lib.sql import in_array  # noqa: F401  (the lookup `pk__among`)
 from apps.notifications.books import sleep, tallies
 from apps.notifications.models import Delivery, DeliveryEvent, DeliveryStatus, EventKind
 

@@ -17,7 +17,6 @@ from django.db import connection
 
 from apps.followers.consent.rhythm import zone_of
 from apps.followers.models import Follower, NotificationType
-from apps.lib.sql import in_array  # noqa: F401  (the lookup `pk__among`)
 from apps.lib.wallclock import instant
 from apps.notifications.decide.decision import Limit
 from apps.notifications.messages.person import Person

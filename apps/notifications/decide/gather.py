@@ -9,7 +9,6 @@ from typing import NamedTuple
 from apps.followers.consent.verdict import Reason, Verdict
 from apps.followers.consent.verdict_sql import ALLOWING
 from apps.followers.models import Category, Channel, Rhythm
-from apps.lib.sql import in_array  # noqa: F401  (the lookup `pk__among`)
 from apps.notifications.decide.caps import Ledger
 from apps.notifications.decide.decision import Act, Decision, Facts, Standing, decide
 from apps.notifications.decide.fallback import standings

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from django.db.models import Exists, OuterRef, Q
 
 from apps.lib.facts import Fact, Kind
-from apps.lib.sql import in_array  # noqa: F401  (the lookup `pk__among`)
 from apps.notifications.books import sleep
 from apps.notifications.models import Delivery, DeliveryEvent, DeliveryStatus, EventKind
 

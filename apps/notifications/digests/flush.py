@@ -27,7 +27,6 @@ from apps.followers.models import Category, Follower, NotificationType
 from apps.lib.actor import SYSTEM
 from apps.lib.queue.announce import announce, answer_all
 from apps.lib.queue.lanes import Lane
-from apps.lib.sql import in_array  # noqa: F401  (the lookup `pk__among`)
 from apps.notifications.books import tallies, transitions
 from apps.notifications.decide import gather
 from apps.notifications.decide.decision import Act, Decision, Why

@@ -7,7 +7,6 @@ from uuid import UUID
 
 from apps.channels.contract import Outcome
 from apps.lib.facts import Subject
-from apps.lib.sql import in_array  # noqa: F401  (the lookup `pk__among`)
 from apps.lib.sql.raw import parsed, uuid
 from apps.notifications.books import tallies
 from apps.notifications.messages import person as messages_person

@@ -12,7 +12,6 @@ from django.db.models.lookups import Exact
 
 from apps.followers.models import Address, NotificationType
 from apps.lib.queue.lanes import Lane
-from apps.lib.sql import in_array  # noqa: F401  (the lookup `pk__among`)
 from apps.lib.sql.raw import run
 from apps.notifications.accounts import routing
 from apps.notifications.models import (

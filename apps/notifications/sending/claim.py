@@ -12,7 +12,6 @@ from django.db.models import F, Q
 from apps.content.render import compiled
 from apps.followers.models import Channel
 from apps.lib.queue.lanes import Lane
-from apps.lib.sql import in_array  # noqa: F401  (the lookup `pk__among`)
 from apps.lib.sql.database_clock import database_now
 from apps.notifications.accounts import routing
 from apps.notifications.books import tallies

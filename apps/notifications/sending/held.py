@@ -10,7 +10,6 @@ from django.db.models.expressions import Combinable
 from django.db.models.functions import Now
 from django.utils import timezone
 
-from apps.lib.sql import in_array  # noqa: F401  (the lookup `pk__among`)
 from apps.lib.sql.raw import fetch
 from apps.notifications.books import tallies
 from apps.notifications.books.transitions import doubted_among

@@ -7,7 +7,6 @@ from django.db import connection
 from django.db.models import F
 
 from apps.followers.consent.verdict_sql import ALLOWING, reason_case
-from apps.lib.sql import in_array  # noqa: F401  (the lookup `pk__among`)
 from apps.lib.sql.raw import fetch
 from apps.notifications.books import tallies
 from apps.notifications.books.transitions import doubted_among
