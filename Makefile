@@ -13,7 +13,7 @@ help: ## Show this list
 run: .env ## Start everything on this machine: web, workers, development mailbox (make run PORT=8080)
 	@exec $(RUN) manage.py run
 
-test: tools ## Run all checks and the whole suite on SQLite and PostgreSQL (BROWSER=0 leaves Chromium out)
+test: tools ## Run all checks and the whole suite on SQLite and PostgreSQL (BROWSER=0 leaves Chromium out; ARGS=--next: on Django's next release)
 	@exec $(RUN) -m tests.both $(ARGS)
 
 bench: bench-tools ## Measure how fast it sends, beside other ways, and write docs/performance.md (ARGS="--quick rate dkim")
@@ -31,7 +31,7 @@ fmt: tools ## Put code and templates into shape
 	@find templates -name '*.html' | xargs .venv/bin/djade --target-version 5.2
 
 clean: ## Remove what can be made again; var/ (your data) and .env stay
-	@rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	@rm -rf .venv .venv-next .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # Secrets of this machine's development site, written once.

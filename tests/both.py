@@ -4,11 +4,13 @@ then the whole suite on SQLite and on PostgreSQL side by side.
 Tests that ask for no database are the same on both (half of all), so they run once, as a part of
 their own; so do the few that are marked as such (on SQLite), those that start programs beside the
 suites. What the whole suite reached of the modules of tests/covered.py, on both, is joined: nothing
-may be missing. `--lint` runs the checks only, or those whose names follow (tests/checks.py). Other
-arguments go to pytest (`python -m tests.both -k consent`).
+may be missing. `--lint` runs the checks only, or those whose names follow (tests/checks.py);
+`--next` runs it all on Django's next release (tests/next_django.py). Other arguments go to pytest
+(`python -m tests.both -k consent`).
 """
 
 import os
+import platform
 import re
 import signal
 import sqlite3
@@ -24,7 +26,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 
-from tests import checks, chromium, covered, postgres
+import django
+
+from tests import checks, chromium, covered, next_django, postgres
 
 ROOT = Path(__file__).resolve().parent.parent
 NOTHING_CHOSEN = 5  # pytest's exit code
@@ -141,6 +145,14 @@ def coverage(run: Run) -> Part:
 
 def main(words: Sequence[str]) -> int:
     started = time.monotonic()
+    chosen_checks: Sequence[str] = ()
+    if next_django.FLAG in words:
+        if not next_django.is_running():
+            next_django.start_again(words)
+        print(f"On Django {django.__version__} and Python {platform.python_version()}.")
+        chosen_checks = next_django.CHECKS
+        words = [word for word in words if word != next_django.FLAG]
+        words += next_django.DEPRECATED
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="ct-", dir="/tmp")))
         folder.chmod(0o755)
@@ -178,7 +190,7 @@ def main(words: Sequence[str]) -> int:
                 suite, run, "Programs once", small, f"({here}) and once and slow", words
             )
             second = pool.submit(suite, run, name, url, f"({there}) and not once", words)
-            checked = check(run, checks.commands())
+            checked = check(run, checks.commands(chosen_checks))
             first = pool.submit(
                 suite,
                 run,
@@ -194,6 +206,8 @@ def main(words: Sequence[str]) -> int:
         if not words and all(part.ok for part in suites):
             checked.append(coverage(run))
         code = report(run, checked, suites, started)
+        if chosen_checks:
+            tell_deprecations(suites)
         if not with_browser:
             print("The browser tests were left out (BROWSER=0).")
         return code
@@ -207,6 +221,14 @@ def tell_slowest(suites: Sequence[Part]) -> None:
     print("\nThe slowest tests:")
     for seconds, test, name in sorted(tests, reverse=True)[:SLOWEST]:
         print(f"  {seconds:5.0f} s  {test}  ({name})")
+
+
+def tell_deprecations(suites: Sequence[Part]) -> None:
+    """Print what the release of Django that was tried warns of."""
+    told = next_django.deprecations(part.output for part in suites)
+    print(f"\nDjango {django.__version__} deprecates {len(told)} things that we use:")
+    for each in told:
+        print(f"  {each}")
 
 
 def report(run: Run, checked: Sequence[Part], suites: Sequence[Part], started: float) -> int:
@@ -239,5 +261,10 @@ def report(run: Run, checked: Sequence[Part], suites: Sequence[Part], started: f
 if __name__ == "__main__":
     try:
         sys.exit(main(sys.argv[1:]))
-    except (checks.NoSuchCheck, postgres.NoPostgres, chromium.NoChromium) as error:
+    except (
+        checks.NoSuchCheck,
+        chromium.NoChromium,
+        next_django.NotReady,
+        postgres.NoPostgres,
+    ) as error:
         sys.exit(f"make test: {error}")
