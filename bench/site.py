@@ -131,7 +131,7 @@ def fill(people: int, *, sizes: Sequence[int]) -> None:
     from django.db import connection, transaction
     from django.utils import timezone
 
-    from apps.campaigns.audience.segments import make_segment
+    from apps.campaigns.audience.segments import SegmentValues, create_segment
     from apps.followers.models import Address, ConsentRecord, Follower, Tagging
     from apps.followers.people.tagging import make_tag
     from apps.lib.actor import command
@@ -180,7 +180,7 @@ def fill(people: int, *, sizes: Sequence[int]) -> None:
                 "SELECT setval(pg_get_serial_sequence('followers_follower', 'id'), %s)", [people]
             )
     rules = {"all": [{"field": "metadata.plan", "op": "in", "value": ["pro", "team"]}]}
-    make_segment(name=HOLDERS, rules=rules, by=by, now=now)
+    create_segment(values=SegmentValues(name=HOLDERS, rules=rules), by=by, now=now)
     with connection.cursor() as cursor:
         cursor.execute("VACUUM ANALYZE")
 

@@ -41,7 +41,7 @@ SCHEDULES = {
     "launches to go on": ("apps.campaigns.launch.resume_stalled", 5),
     "recurring due": ("apps.campaigns.recurring.occurrences.start_due", 1),
     "occurrences to go on": ("apps.campaigns.recurring.occurrences.resume_stalled", 5),
-    "clocks of new zones": ("apps.campaigns.recurring.edit.add_new_zones", 60),
+    "clocks of new zones": ("apps.campaigns.recurring.clocks.add_new_zones", 60),
     "events to work off": ("apps.campaigns.events.store.announce_due", 2),
     "old events": ("apps.campaigns.events.store.forget_old", 10),
     "plans to go on": ("apps.notifications.plan.resume_stalled", 5),

@@ -11,6 +11,7 @@ it is":
 `if values.name is not UNSET` narrows the type.
 """
 
+from collections.abc import Mapping
 from dataclasses import fields
 from enum import Enum
 from typing import TYPE_CHECKING, Any, Final
@@ -35,3 +36,14 @@ def given(values: "DataclassInstance") -> dict[str, Any]:
     """Return the fields that were spoken about, by name, in the order of the class."""
     said = {each.name: getattr(values, each.name) for each in fields(values)}
     return {name: value for name, value in said.items() if value is not UNSET}
+
+
+def changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """Return {"before": …, "after": …} with the fields that differ, for the history; {} if none."""
+    names = [name for name in after if before[name] != after[name]]
+    if not names:
+        return {}
+    return {
+        "before": {name: before[name] for name in names},
+        "after": {name: after[name] for name in names},
+    }

@@ -85,7 +85,7 @@ def _happening(anna: Follower, kind: NotificationType) -> dict[str, str]:
     TypeTemplate.objects.create(notification_type=kind, template=make_template("paid"))
     asked = {"all": [{"field": "data.total", "op": "greater", "value": 100}]}
     values = RuleValues(name="A rule", event="order.*", notification_type=kind, conditions=asked)
-    rule = rules.make_rule(values=values, by=TESTER, now=now)
+    rule = rules.create_rule(values=values, by=TESTER, now=now)
     data = {"total": 120, "items": [{"sku": "lamp", "note": "x" * 120}]}
     [(event, _)] = store.record(events=[store.NewEvent("order.paid", anna, data)], now=now)
     run_rules.work_off()
@@ -94,7 +94,7 @@ def _happening(anna: Follower, kind: NotificationType) -> dict[str, str]:
     again = RecurringValues(
         name="Each day", notification_type=kind, audience=everyone, cadence=cadence, missed="once"
     )
-    row = edit.make_recurring(values=again, by=TESTER, now=now - dt.timedelta(days=2))
+    row = edit.create_recurring(values=again, by=TESTER, now=now - dt.timedelta(days=2))
     occurrences.start_due(now=now)
     assert row.occurrences.count() == event.outcomes.count() == 1
     return {

@@ -60,7 +60,7 @@ def test_four_workers_and_four_ticks_send_each_thing_once() -> None:
         values = RuleValues(
             name=f"Rule {number}", event="order.*", notification_type=kind, channels=["in_app"]
         )
-        rules.make_rule(values=values, by=TESTER, now=now)
+        rules.create_rule(values=values, by=TESTER, now=now)
     store.record(
         events=[NewEvent("order.paid", people[0], {"n": n}) for n in range(EVENTS)], now=now
     )
@@ -79,7 +79,7 @@ def test_four_workers_and_four_ticks_send_each_thing_once() -> None:
         zone_mode="follower",
         cadence={"kind": "cron", "cron": "*/15 * * * *"},
     )
-    edit.make_recurring(values=again, by=TESTER, now=now)
+    edit.create_recurring(values=again, by=TESTER, now=now)
     due = RecurringZone.objects.latest("next_at").next_at
     assert due is not None
     at_once(lambda: occurrences.start_due(now=due))

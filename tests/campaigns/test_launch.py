@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from apps.accounts.models import AuditEntry
 from apps.campaigns import launch, lifecycle
-from apps.campaigns.audience.segments import make_segment
+from apps.campaigns.audience.segments import SegmentValues, create_segment
 from apps.campaigns.models import Campaign, CampaignState, Run
 from apps.followers.models import NotificationType, Tag
 from apps.lib.queue.announce import waiting
@@ -262,7 +262,9 @@ def test_a_delivery_retried_on_its_own_page_sets_its_campaign_going_again(
 def test_a_campaign_whose_audience_is_empty_at_its_time_is_sent_to_nobody(anna: Any) -> None:
     now = timezone.now()
     english = {"all": [{"field": "language", "op": "is", "value": "en"}]}
-    segment = make_segment(name="English", rules=english, by=TESTER, now=now)
+    segment = create_segment(
+        values=SegmentValues(name="English", rules=english), by=TESTER, now=now
+    )
     campaign = make_campaign(audience={"segments": [str(segment.uid)]}, now=now)
     wall = (now + dt.timedelta(minutes=1)).replace(tzinfo=None)
     lifecycle.schedule(campaign=campaign, wall=wall, zone="UTC", by=TESTER, now=now)

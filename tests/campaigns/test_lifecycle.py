@@ -8,7 +8,12 @@ from django.utils import timezone
 
 from apps.accounts.models import AuditEntry
 from apps.campaigns import compose, lifecycle
-from apps.campaigns.audience.segments import SegmentInUse, delete_segment, make_segment
+from apps.campaigns.audience.segments import (
+    SegmentInUse,
+    SegmentValues,
+    create_segment,
+    delete_segment,
+)
 from apps.campaigns.compose import BadCampaign, StaleEdit
 from apps.campaigns.lifecycle import CampaignNotReady
 from apps.campaigns.models import Campaign, CampaignState, Run
@@ -137,7 +142,7 @@ def test_a_deleted_draft_takes_its_words_along_and_others_cannot_be_deleted(
 
 def test_a_segment_that_a_draft_excludes_cannot_be_deleted(campaign: Campaign) -> None:
     rules = {"all": [{"field": "language", "op": "is", "value": "ru"}]}
-    segment = make_segment(name="Russian", rules=rules, **ACT)
+    segment = create_segment(values=SegmentValues(name="Russian", rules=rules), **ACT)
     chosen = {"everyone": True, "exclude_segments": [str(segment.uid)]}
     compose.change_campaign(
         campaign=campaign, values=compose.CampaignValues(audience=chosen), **ACT

@@ -13,7 +13,7 @@ from typing import Any
 from django.db import transaction
 from django.utils import timezone
 
-from apps.campaigns.audience.segments import make_segment
+from apps.campaigns.audience.segments import SegmentValues, create_segment
 from apps.campaigns.models import Run
 from apps.content.drafts import published_version
 from apps.followers.models import Follower, NotificationType
@@ -95,7 +95,9 @@ def races(world: World, findings: Findings, asked: Namespace) -> None:
         {"all": [{"field": "tag", "op": "is", "value": "all"}]},
     ]
     made = [
-        make_segment(name=f"S{n}", rules=each, by=TESTER, now=timezone.now())
+        create_segment(
+            values=SegmentValues(name=f"S{n}", rules=each), by=TESTER, now=timezone.now()
+        )
         for n, each in enumerate(rules)
     ]
     audience = {"segments": [str(each.uid) for each in made], "tags": ["all"]}

@@ -1,17 +1,20 @@
-"""Saved segments: make, change and delete,
-each refused when it would leave a campaign pointing at nothing.
+"""Segments: create, change and delete them.
+
+Each act is refused when it would leave a campaign pointing at nothing.
 """
 
 import datetime as dt
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields
 from typing import Any
 
 from django.db import IntegrityError, transaction
 
 from apps.campaigns.audience import language
 from apps.campaigns.models import Campaign, CampaignState, Segment
-from apps.campaigns.recurring import edit
 from apps.lib.actor import Actor
 from apps.lib.facts import Kind, tell
+from apps.lib.partial import UNSET, Unset, changes, given
 from apps.lib.refusals import RefusalKind, Refused
 
 
@@ -28,50 +31,71 @@ class SegmentInUse(Refused):
     kind = RefusalKind.STATE
 
 
-def make_segment(
-    *, name: str, rules: Any, description: str = "", by: Actor, now: dt.datetime
-) -> Segment:
-    """Raises rules.BadRules, SegmentNameTaken."""
-    segment = Segment(
-        name=name.strip(), description=description, rules=rules, created_at=now, updated_at=now
-    )
-    _save(segment, by=by, now=now, data={"after": {"name": segment.name, "rules": rules}})
+@dataclass(frozen=True, slots=True)
+class SegmentValues:
+    """What people decide about a segment, named as the columns of Segment."""
+
+    name: str | Unset = UNSET
+    rules: Any | Unset = UNSET
+    description: str | Unset = UNSET
+
+
+def create_segment(*, values: SegmentValues, by: Actor, now: dt.datetime) -> Segment:
+    """Raises language.BadRules, SegmentNameTaken."""
+    segment = Segment(**_columns(values), created_at=now, updated_at=now)
+    data = {"after": {"name": segment.name, "rules": segment.rules}}
+    _save(segment, data, by=by, now=now)
     return segment
 
 
 def change_segment(
-    *,
-    segment: Segment,
-    name: str | None = None,
-    rules: Any = None,
-    description: str | None = None,
-    by: Actor,
-    now: dt.datetime,
+    *, segment: Segment, values: SegmentValues, by: Actor, now: dt.datetime
 ) -> Segment:
-    """Only what is given changes.
+    """Change a segment and return it as it is now.
 
-    Runs that have started keep the rules they froze. Raises as `make_segment`.
+    Runs that have started keep the rules they froze. Raises as `create_segment`.
     """
-    before = {"name": segment.name, "rules": segment.rules, "description": segment.description}
-    if name is not None:
-        segment.name = name.strip()
-    if rules is not None:
-        segment.rules = rules
-    if description is not None:
-        segment.description = description
-    segment.updated_at = now
-    after = {"name": segment.name, "rules": segment.rules, "description": segment.description}
-    changed = [key for key in after if before[key] != after[key]]
-    if changed:
-        data = {
-            "before": {key: before[key] for key in changed},
-            "after": {key: after[key] for key in changed},
-        }
-        _save(segment, by=by, now=now, data=data)
-    return segment
+    with transaction.atomic():
+        row = Segment.objects.select_for_update(no_key=True).get(pk=segment.pk)
+        before = _described(row)
+        for name, value in _columns(values).items():
+            setattr(row, name, value)
+        if data := changes(before, _described(row)):
+            row.updated_at = now
+            _save(row, data, by=by, now=now)
+    return row
 
 
-def _save(segment: Segment, *, by: Actor, now: dt.datetime, data: dict[str, Any]) -> None:
+def delete_segment(*, segment: Segment, by: Actor, now: dt.datetime) -> None:
+    """Delete a segment that nobody uses.
+
+    Raises SegmentInUse: an exclude that silently vanished would write to people who must not get
+    it.
+    """
+    with transaction.atomic():
+        for campaign in campaigns_using(segment):
+            raise SegmentInUse(
+                f"The campaign “{campaign.name}” uses this segment. "
+                "Take it out of its audience first."
+            )
+        for name in others_using(segment):
+            raise SegmentInUse(f"{name} uses this segment. Take it out there first.")
+        tell(Kind.SEGMENT_DELETED, by=by, now=now, about=segment, data={"rules": segment.rules})
+        segment.delete()
+
+
+def _columns(values: SegmentValues) -> dict[str, Any]:
+    columns = given(values)
+    if "name" in columns:
+        columns["name"] = columns["name"].strip()
+    return columns
+
+
+def _described(segment: Segment) -> dict[str, Any]:
+    return {each.name: getattr(segment, each.name) for each in fields(SegmentValues)}
+
+
+def _save(segment: Segment, data: dict[str, Any], *, by: Actor, now: dt.datetime) -> None:
     if not segment.name:
         raise language.BadRules("Give the segment a name.")
     language.check_names(language.parse(segment.rules))
@@ -85,37 +109,30 @@ def _save(segment: Segment, *, by: Actor, now: dt.datetime, data: dict[str, Any]
         ) from error
 
 
-def delete_segment(*, segment: Segment, by: Actor, now: dt.datetime) -> None:
-    """Raises SegmentInUse: an exclude that silently vanished would write to people who must not get
-    it.
+# ------------------------------------------------------------------ who uses it
+UsesOf = Callable[[Segment], list[str]]
+_asked: list[UsesOf] = []
+
+
+def ask_for_uses(uses_of: UsesOf) -> None:
+    """Have `uses_of` asked for what uses a segment, besides campaigns.
+
+    It answers as sentences begin: `The rule “Order paid”`.
     """
-    with transaction.atomic():
-        for campaign in campaigns_using(segment):
-            raise SegmentInUse(
-                f"The campaign “{campaign.name}” uses this segment. Take it out of its audience first."
-            )
-        for name in others_using(segment):
-            raise SegmentInUse(f"{name} uses this segment. Take it out there first.")
-        tell(Kind.SEGMENT_DELETED, by=by, now=now, about=segment, data={"rules": segment.rules})
-        segment.delete()
-
-
-def campaigns_using(segment: Segment) -> list[Campaign]:
-    """Drafts and scheduled campaigns that choose or exclude it."""
-    uid = str(segment.uid)
-    live = [CampaignState.DRAFT, CampaignState.SCHEDULED]
-    return [
-        campaign
-        for campaign in Campaign.objects.filter(state__in=live)
-        if uid in campaign.audience.get("segments", [])
-        or uid in campaign.audience.get("exclude_segments", [])
-    ]
+    _asked.append(uses_of)
 
 
 def others_using(segment: Segment) -> list[str]:
-    """Rules of events and recurring notifications that name it, as sentences begin."""
-    rules_of_events = [f"The rule “{rule.name}”" for rule in segment.event_rules.all()]
-    return [
-        *rules_of_events,
-        *(f"The recurring “{row.name}”" for row in edit.using(str(segment.uid))),
-    ]
+    return [name for uses_of in _asked for name in uses_of(segment)]
+
+
+def campaigns_using(segment: Segment) -> list[Campaign]:
+    """Find drafts and scheduled campaigns that choose or exclude it."""
+    live = Campaign.objects.filter(state__in=[CampaignState.DRAFT, CampaignState.SCHEDULED])
+    return [campaign for campaign in live if names_segment(campaign.audience, segment)]
+
+
+def names_segment(audience: Mapping[str, Any], segment: Segment) -> bool:
+    """Whether an audience, as it is stored, chooses or excludes a segment."""
+    uids = [*audience.get("segments", []), *audience.get("exclude_segments", [])]
+    return str(segment.uid) in uids

@@ -1,8 +1,8 @@
-"""Rules of events: make, change, switch off and delete "when this happens, tell them that"."""
+"""Rules of events: create, change, switch off and delete "when this happens, tell them that"."""
 
 import datetime as dt
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, fields
 from typing import Any
 
 from django.db import IntegrityError, transaction
@@ -11,9 +11,10 @@ from apps.campaigns.events import conditions, store
 from apps.campaigns.models import EventRule, RuleTarget, Segment
 from apps.content.drafts import published_version, wordless
 from apps.content.models import Template
-from apps.followers.models import Channel, NotificationType
+from apps.followers.models import NotificationType
 from apps.lib.actor import Actor
 from apps.lib.facts import Kind, tell
+from apps.lib.partial import UNSET, Unset, changes, given
 from apps.lib.refusals import RefusalKind, Refused
 from apps.notifications.types.edit import template_of
 
@@ -34,140 +35,75 @@ class RuleNameTaken(Refused):
 
 @dataclass(frozen=True, slots=True)
 class RuleValues:
-    """All that people decide about a rule, named as the columns of EventRule."""
+    """What people decide about a rule, named as the columns of EventRule.
 
-    name: str
-    event: str
-    notification_type: NotificationType
-    conditions: Mapping[str, Any] = field(default_factory=dict)
-    template: Template | None = None
-    channels: Sequence[str] = ()
-    mapping: Mapping[str, str] = field(default_factory=dict)
-    delay: int = 0
-    throttle_key: str = ""
-    to: str = RuleTarget.FOLLOWER
-    segment: Segment | None = None
-    active: bool = True
+    A new rule needs its name, event and type; the columns have defaults for the rest.
+    """
 
-
-def check(values: RuleValues) -> None:
-    """Raises BadRule, conditions.BadConditions."""
-    if not values.name.strip():
-        raise BadRule("Give the rule a name.", field="name")
-    exact = values.event.removesuffix(".*")
-    if len(exact) > store.MAX_NAME or not store.NAME.fullmatch(exact):
-        raise BadRule(
-            f"{values.event!r} names no events. Write order.created, or order.* for all of order.",
-            field="event",
-        )
-    conditions.parse(values.conditions)
-    if unknown := [
-        channel for channel in values.channels if channel not in values.notification_type.channels
-    ]:
-        labels = ", ".join(
-            str(Channel(one).label) if one in Channel.values else one for one in unknown
-        )
-        raise BadRule(
-            f"{values.notification_type.name} is not offered on {labels}.", field="channels"
-        )
-    template = values.template or template_of(values.notification_type)
-    version = template and published_version(
-        template
-    )  # what is not published yet can be told only then
-    if version and (fault := wordless(version, values.channels)):
-        raise BadRule(fault, field="channels")
-    if len(values.mapping) > MOST_VARIABLES:
-        raise BadRule(f"Map at most {MOST_VARIABLES} variables.", field="mapping")
-    for variable, path in values.mapping.items():
-        if not variable.isidentifier():
-            raise BadRule(
-                f"{variable!r} is no name of a variable: use letters, digits and _.",
-                field="mapping",
-            )
-        _path("mapping", path)
-    if values.throttle_key:
-        _path("throttle_key", values.throttle_key)
-    if not 0 <= values.delay <= LONGEST_DELAY:
-        raise BadRule("Choose a delay of at most a year, in seconds.", field="delay")
-    if values.to not in RuleTarget.values:
-        raise BadRule(f"Tell one of: {', '.join(RuleTarget.values)}.", field="to")
-    if (values.segment is None) == (values.to == RuleTarget.SEGMENT):
-        raise BadRule(
-            "Choose the segment that is told, and only if a segment is told.", field="segment"
-        )
+    name: str | Unset = UNSET
+    event: str | Unset = UNSET
+    notification_type: NotificationType | Unset = UNSET
+    conditions: Mapping[str, Any] | Unset = UNSET
+    template: Template | Unset | None = UNSET
+    channels: Sequence[str] | Unset = UNSET
+    mapping: Mapping[str, str] | Unset = UNSET
+    delay: int | Unset = UNSET
+    throttle_key: str | Unset = UNSET
+    to: str | Unset = UNSET
+    segment: Segment | Unset | None = UNSET
+    active: bool | Unset = UNSET
 
 
-def _path(field: str, path: str) -> None:
-    try:
-        conditions.path(path, field)
-    except conditions.BadConditions as error:
-        raise BadRule(str(error), field=field) from error
-
-
-def make_rule(*, values: RuleValues, by: Actor, now: dt.datetime) -> EventRule:
+# ------------------------------------------------------------------ acts
+def create_rule(*, values: RuleValues, by: Actor, now: dt.datetime) -> EventRule:
     """Raises BadRule, conditions.BadConditions, RuleNameTaken."""
-    check(values)
     rule = EventRule(**_columns(values), created_at=now, updated_at=now)
+    _check(rule)
     _save(rule, {"after": _described(rule)}, by=by, now=now)
     return rule
 
 
 def change_rule(*, rule: EventRule, values: RuleValues, by: Actor, now: dt.datetime) -> EventRule:
-    """Counts for events that are worked off from now on.
+    """Change a rule for events that are worked off from now on, and return it as it is now.
 
-    Raises as `make_rule`; writes nothing when nothing differs.
+    Writes nothing when nothing differs. Raises as `create_rule`.
     """
-    check(values)
-    before = _described(rule)
-    for name, value in _columns(values).items():
-        setattr(rule, name, value)
-    after = _described(rule)
-    if changed := [name for name in after if before[name] != after[name]]:
-        rule.updated_at = now
-        data = {
-            "before": {name: before[name] for name in changed},
-            "after": {name: after[name] for name in changed},
-        }
-        _save(rule, data, by=by, now=now)
-    return rule
+    with transaction.atomic():
+        row = EventRule.objects.select_for_update(no_key=True).get(pk=rule.pk)
+        before = _described(row)
+        for name, value in _columns(values).items():
+            setattr(row, name, value)
+        _check(row)
+        if data := changes(before, _described(row)):
+            row.updated_at = now
+            _save(row, data, by=by, now=now)
+    return row
 
 
 def delete_rule(*, rule: EventRule, by: Actor, now: dt.datetime) -> None:
-    """What it made of events stays, under its name."""
+    """Delete a rule; what it made of events stays, under its name."""
     with transaction.atomic():
         data = {"before": _described(rule)}
         tell(Kind.EVENT_RULE_DELETED, by=by, now=now, about=rule, data=data)
         rule.delete()
 
 
-def values_of(rule: EventRule) -> RuleValues:
-    return RuleValues(**{name: getattr(rule, name) for name in RuleValues.__dataclass_fields__})
-
-
-def applies_to(pattern: str, name: str) -> bool:
-    """`order.*` takes order.created and order.item.added, not order itself."""
-    return name == pattern or (pattern.endswith(".*") and name.startswith(pattern[:-1]))
-
-
 def _columns(values: RuleValues) -> dict[str, Any]:
-    columns = {name: getattr(values, name) for name in RuleValues.__dataclass_fields__}
-    kinds: dict[str, Any] = {
-        "channels": list,
-        "mapping": dict,
-        "conditions": dict,
-        "name": str.strip,
-    }
-    return {name: kinds[name](value) if name in kinds else value for name, value in columns.items()}
+    columns = given(values)
+    if "name" in columns:
+        columns["name"] = columns["name"].strip()
+    if "channels" in columns:
+        columns["channels"] = list(columns["channels"])
+    return columns
 
 
 def _described(rule: EventRule) -> dict[str, Any]:
-    """Its values as JSON has them, for the history."""
-    plain = {name: getattr(rule, name) for name in RuleValues.__dataclass_fields__}
-    return plain | {
-        "notification_type": rule.notification_type.key,
-        "template": rule.template and rule.template.key,
-        "segment": rule.segment and rule.segment.name,
-    }
+    """Return a rule's values as JSON has them, for the history."""
+    described = {each.name: getattr(rule, each.name) for each in fields(RuleValues)}
+    described["notification_type"] = rule.notification_type.key
+    described["template"] = rule.template and rule.template.key
+    described["segment"] = rule.segment and rule.segment.name
+    return described
 
 
 def _save(rule: EventRule, data: dict[str, Any], *, by: Actor, now: dt.datetime) -> None:
@@ -181,3 +117,75 @@ def _save(rule: EventRule, data: dict[str, Any], *, by: Actor, now: dt.datetime)
         raise RuleNameTaken(
             f"There is already a rule called “{rule.name}”. Choose another name."
         ) from error
+
+
+# ------------------------------------------------------------------ checking
+def _check(rule: EventRule) -> None:
+    if not rule.name:
+        raise BadRule("Give the rule a name.", field="name")
+    exact = rule.event.removesuffix(".*")
+    if len(exact) > store.MAX_NAME or not store.NAME.fullmatch(exact):
+        raise BadRule(
+            f"{rule.event!r} names no events. Write order.created, or order.* for all of order.",
+            field="event",
+        )
+    conditions.parse(rule.conditions)
+    _check_channels(rule)
+    _check_paths(rule)
+    if not 0 <= rule.delay <= LONGEST_DELAY:
+        raise BadRule("Choose a delay of at most a year, in seconds.", field="delay")
+    if rule.to not in RuleTarget.values:
+        raise BadRule(f"Tell one of: {', '.join(RuleTarget.values)}.", field="to")
+    if (rule.segment is None) == (rule.to == RuleTarget.SEGMENT):
+        raise BadRule(
+            "Choose the segment that is told, and only if a segment is told.", field="segment"
+        )
+
+
+def _check_channels(rule: EventRule) -> None:
+    if fault := rule.not_offered():
+        raise BadRule(fault, field="channels")
+    template = rule.template or template_of(rule.notification_type)
+    if template is None:
+        return
+    # what is not published yet can be told only when it is
+    version = published_version(template)
+    if version and (fault := wordless(version, rule.channels)):
+        raise BadRule(fault, field="channels")
+
+
+def _check_paths(rule: EventRule) -> None:
+    if len(rule.mapping) > MOST_VARIABLES:
+        raise BadRule(f"Map at most {MOST_VARIABLES} variables.", field="mapping")
+    for variable, path in rule.mapping.items():
+        if not variable.isidentifier():
+            raise BadRule(
+                f"{variable!r} is no name of a variable: use letters, digits and _.",
+                field="mapping",
+            )
+        _check_path("mapping", path)
+    if rule.throttle_key:
+        _check_path("throttle_key", rule.throttle_key)
+
+
+def _check_path(field: str, path: str) -> None:
+    try:
+        conditions.path(path, field)
+    except conditions.BadConditions as error:
+        raise BadRule(str(error), field=field) from error
+
+
+# ------------------------------------------------------------------ finding
+def uses_of(segment: Segment) -> list[str]:
+    """Name the rules that tell a segment, as sentences begin."""
+    return [f"The rule “{rule.name}”" for rule in segment.event_rules.all()]
+
+
+def applies_to(pattern: str, name: str) -> bool:
+    """Whether a rule's event names this one.
+
+    `order.*` takes order.created and order.item.added, not order itself.
+    """
+    if pattern.endswith(".*") and name.startswith(pattern[:-1]):
+        return True
+    return name == pattern

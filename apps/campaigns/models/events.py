@@ -4,8 +4,8 @@ from django.db import models
 from django.db.models import Q
 
 from apps.campaigns.models.segments import Segment
-from apps.content.models import Template
-from apps.followers.models import Follower, NotificationType
+from apps.campaigns.models.what_is_sent import WhatIsSent
+from apps.followers.models import Follower
 from apps.lib.facts import Subject
 from apps.lib.ids import uuid7
 from apps.notifications.models import Notification
@@ -67,7 +67,7 @@ class RuleTarget(models.TextChoices):
     SEGMENT = "segment", "Everybody in a segment"
 
 
-class EventRule(models.Model):
+class EventRule(WhatIsSent):
     """When this happens, tell them that. events/rules.py is the only writer."""
 
     uid = models.UUIDField(default=uuid7, unique=True, editable=False)
@@ -76,14 +76,6 @@ class EventRule(models.Model):
     conditions = models.JSONField(
         default=dict, blank=True
     )  # conditions.parse says what is in it; {} = always
-    notification_type = models.ForeignKey(
-        NotificationType, on_delete=models.PROTECT, related_name="+"
-    )
-    # null = the one that speaks for the type
-    template = models.ForeignKey(
-        Template, null=True, blank=True, on_delete=models.PROTECT, related_name="+"
-    )
-    channels = models.JSONField(default=list, blank=True)  # [] = those of the type that have words
     mapping = models.JSONField(
         default=dict, blank=True
     )  # {variable: path}; {} = all data of the event

@@ -4,8 +4,7 @@ from django.db import models
 from django.db.models import Q
 
 from apps.campaigns.models.campaigns import Launched
-from apps.content.models import Template
-from apps.followers.models import NotificationType
+from apps.campaigns.models.what_is_sent import WhatIsSent
 from apps.lib.facts import Subject
 from apps.lib.ids import uuid7
 from apps.notifications.models import Notification
@@ -26,19 +25,11 @@ class Missed(models.TextChoices):
     ONCE = "once", "Send once when back"
 
 
-class Recurring(models.Model):
+class Recurring(WhatIsSent):
     """A notification that goes out again and again. recurring/edit.py is the only writer."""
 
     uid = models.UUIDField(default=uuid7, unique=True, editable=False)
     name = models.CharField(max_length=120, unique=True)
-    notification_type = models.ForeignKey(
-        NotificationType, on_delete=models.PROTECT, related_name="+"
-    )
-    # null = the one that speaks for the type
-    template = models.ForeignKey(
-        Template, null=True, blank=True, on_delete=models.PROTECT, related_name="+"
-    )
-    channels = models.JSONField(default=list, blank=True)  # [] = those of the type that have words
     audience = models.JSONField(default=dict)  # as a campaign's; asked anew each time
     data = models.JSONField(default=dict, blank=True)
     cadence = models.JSONField(default=dict)  # recurrence.parse says what is in it

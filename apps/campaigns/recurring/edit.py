@@ -1,25 +1,24 @@
-"""Recurring notifications: make, change, pause, resume and delete them,
-and keep a row for each clock they go by.
-"""
+"""Recurring notifications: create, change, pause, resume and delete them."""
 
 import datetime as dt
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, fields
 from typing import Any
 
-from django.conf import settings
 from django.db import IntegrityError, transaction
 
 from apps.campaigns.audience.audience import Audience
-from apps.campaigns.models import Missed, Recurring, RecurringZone, ZoneMode
-from apps.campaigns.recurring import recurrence
+from apps.campaigns.audience.segments import names_segment
+from apps.campaigns.models import Missed, Recurring, Segment, ZoneMode
+from apps.campaigns.recurring import clocks, recurrence
 from apps.content import lint
 from apps.content.drafts import published_version, wordless
 from apps.content.models import Template, Version
-from apps.followers.models import Channel, Follower, NotificationType
+from apps.followers.models import NotificationType
 from apps.lib import wallclock
 from apps.lib.actor import Actor
 from apps.lib.facts import Kind, tell
+from apps.lib.partial import UNSET, Unset, changes, given
 from apps.lib.refusals import RefusalKind, Refused
 from apps.notifications import control
 from apps.notifications.models import Notification, NotificationState
@@ -43,30 +42,34 @@ class RecurringNameTaken(Refused):
 
 @dataclass(frozen=True, slots=True)
 class RecurringValues:
-    """All that people decide, named as the columns of Recurring."""
+    """What people decide about a recurring notification, named as the columns of Recurring.
 
-    name: str
-    notification_type: NotificationType
-    audience: Mapping[str, Any]
-    cadence: Mapping[str, Any]
-    template: Template | None = None
-    channels: Sequence[str] = ()
-    data: Mapping[str, Any] = field(default_factory=dict)
-    zone_mode: str = ZoneMode.SITE
-    zone: str = ""
-    missed: str = Missed.SKIP
-    tolerance: int = 900
-    starts_at: dt.datetime | None = None
-    ends_at: dt.datetime | None = None
+    A new one needs its name, type, audience and cadence; the columns have defaults for the rest.
+    """
+
+    name: str | Unset = UNSET
+    notification_type: NotificationType | Unset = UNSET
+    audience: Mapping[str, Any] | Unset = UNSET
+    cadence: Mapping[str, Any] | Unset = UNSET
+    template: Template | Unset | None = UNSET
+    channels: Sequence[str] | Unset = UNSET
+    data: Mapping[str, Any] | Unset = UNSET
+    zone_mode: str | Unset = UNSET
+    zone: str | Unset = UNSET
+    missed: str | Unset = UNSET
+    tolerance: int | Unset = UNSET
+    starts_at: dt.datetime | Unset | None = UNSET
+    ends_at: dt.datetime | Unset | None = UNSET
 
 
 # ------------------------------------------------------------------ acts
-def make_recurring(*, values: RecurringValues, by: Actor, now: dt.datetime) -> Recurring:
-    """It is active at once.
+def create_recurring(*, values: RecurringValues, by: Actor, now: dt.datetime) -> Recurring:
+    """Create a recurring notification, active at once.
 
     Raises BadRecurring, RecurringNameTaken, recurrence.BadCadence, audience.BadAudience.
     """
-    row = Recurring(**_columns(values, now=now), created_at=now, updated_at=now)
+    row = Recurring(**_columns(values), created_at=now, updated_at=now)
+    _check(row, now=now)
     _save(row, Kind.RECURRING_CHANGED, {"after": _described(row)}, by=by, now=now)
     return row
 
@@ -74,27 +77,25 @@ def make_recurring(*, values: RecurringValues, by: Actor, now: dt.datetime) -> R
 def change_recurring(
     *, recurring: Recurring, values: RecurringValues, by: Actor, now: dt.datetime
 ) -> Recurring:
-    """Times from now on are the new ones; what is on its way stays as it is.
+    """Change a recurring notification and return it as it is now.
 
-    Raises as `make_recurring`.
+    Times from now on are the new ones; what is on its way stays as it is. Raises as
+    `create_recurring`.
     """
-    columns = _columns(values, now=now)
     with transaction.atomic():
-        row = Recurring.objects.select_for_update(no_key=True).get(pk=recurring.pk)
+        row = _locked(recurring)
         before = _described(row)
-        for name, value in columns.items():
+        for name, value in _columns(values).items():
             setattr(row, name, value)
-        after = _described(row)
-        both = {"before": before, "after": after}
-        if changed := [name for name in after if before[name] != after[name]]:
+        _check(row, now=now)
+        if data := changes(before, _described(row)):
             row.updated_at = now
-            said = {when: {name: values[name] for name in changed} for when, values in both.items()}
-            _save(row, Kind.RECURRING_CHANGED, said, by=by, now=now)
+            _save(row, Kind.RECURRING_CHANGED, data, by=by, now=now)
     return row
 
 
 def pause(*, recurring: Recurring, by: Actor, now: dt.datetime) -> Recurring:
-    """Nothing more is begun until `resume`. A second time changes nothing."""
+    """Begin nothing more until `resume`. A second time changes nothing."""
     return _switch(recurring, Kind.RECURRING_PAUSED, active=False, by=by, now=now)
 
 
@@ -107,26 +108,29 @@ def resume(*, recurring: Recurring, by: Actor, now: dt.datetime) -> Recurring:
 
 
 def delete_recurring(*, recurring: Recurring, by: Actor, now: dt.datetime) -> None:
-    """What it sent stays in the books; what is just being planned is cancelled,
-    for nobody would go on with it.
+    """Delete a recurring notification; what it sent stays in the books.
+
+    What is just being planned is cancelled, for nobody would go on with it.
     """
     with transaction.atomic():
-        recurring = Recurring.objects.select_for_update(no_key=True).get(
-            pk=recurring.pk
-        )  # a strike ends first
-        half = Notification.objects.filter(occurrence__recurring=recurring, planned_at=None)
+        row = _locked(recurring)  # a strike ends first
+        half = Notification.objects.filter(occurrence__recurring=row, planned_at=None)
         for notification in half.exclude(state=NotificationState.CANCELLED):
             control.cancel(notification=notification, by=by, now=now)
-        data = {"before": _described(recurring)}
-        tell(Kind.RECURRING_DELETED, by=by, now=now, about=recurring, data=data)
-        recurring.delete()
+        data = {"before": _described(row)}
+        tell(Kind.RECURRING_DELETED, by=by, now=now, about=row, data=data)
+        row.delete()
+
+
+def _locked(recurring: Recurring) -> Recurring:
+    return Recurring.objects.select_for_update(no_key=True).get(pk=recurring.pk)
 
 
 def _switch(
     recurring: Recurring, kind: Kind, *, active: bool, by: Actor, now: dt.datetime
 ) -> Recurring:
     with transaction.atomic():
-        row = Recurring.objects.select_for_update(no_key=True).get(pk=recurring.pk)
+        row = _locked(recurring)
         if row.active != active:
             row.active = active
             row.updated_at = now
@@ -134,11 +138,30 @@ def _switch(
     return row
 
 
+def _columns(values: RecurringValues) -> dict[str, Any]:
+    columns = given(values)
+    if "name" in columns:
+        columns["name"] = columns["name"].strip()
+    if "channels" in columns:
+        columns["channels"] = list(columns["channels"])
+    return columns
+
+
+def _described(row: Recurring) -> dict[str, Any]:
+    """Return the values as JSON has them, for the history."""
+    described = {each.name: getattr(row, each.name) for each in fields(RecurringValues)}
+    described["notification_type"] = row.notification_type.key
+    described["template"] = row.template and row.template.key
+    described["starts_at"] = row.starts_at and row.starts_at.isoformat()
+    described["ends_at"] = row.ends_at and row.ends_at.isoformat()
+    return described
+
+
 def _save(row: Recurring, kind: Kind, data: dict[str, Any], *, by: Actor, now: dt.datetime) -> None:
     try:
         with transaction.atomic():
             row.save()
-            _set_clocks(row, now=now)
+            clocks.set_clocks(row, now=now)
             tell(kind, by=by, now=now, about=row, data=data)
     except IntegrityError as error:
         if not Recurring.objects.filter(name=row.name).exclude(pk=row.pk).exists():
@@ -148,99 +171,55 @@ def _save(row: Recurring, kind: Kind, data: dict[str, Any], *, by: Actor, now: d
         ) from error
 
 
-# ------------------------------------------------------------------ clocks
-def next_time(recurring: Recurring, zone: str, *, after: dt.datetime) -> dt.datetime | None:
-    """The next time after `after` by one clock; None when it is paused or over."""
-    if not recurring.active:
-        return None
-    if recurring.starts_at:
-        after = max(after, recurring.starts_at - dt.timedelta(microseconds=1))
-    found = recurrence.first(
-        recurrence.parse(recurring.cadence), zone=known_zone(zone), after=after
-    )
-    if found is None or (recurring.ends_at and found > recurring.ends_at):
-        return None
-    return found
+# ------------------------------------------------------------------ checking
+def _check(row: Recurring, *, now: dt.datetime) -> None:
+    """Check all values together, and bring cadence and audience into their one fixed form."""
+    if not row.name:
+        raise BadRecurring("Give it a name.", field="name")
+    row.cadence = recurrence.as_data(recurrence.parse(row.cadence))
+    audience = Audience.parse(row.audience)
+    if audience.is_empty:
+        raise BadRecurring("Choose who gets it.", field="audience")
+    row.audience = audience.as_data()
+    if fault := row.not_offered():
+        raise BadRecurring(fault, field="channels")
+    if fault := wordless(version_of(row), row.channels):
+        raise BadRecurring(fault, field="channels")
+    _check_zone(row)
+    _check_times(row, now=now)
 
 
-def coming(recurring: Recurring, *, after: dt.datetime, count: int = 5) -> list[dt.datetime]:
-    """The next times for whoever is in the site's zone (or the named one),
-    also while it is paused.
-    """
-    if recurring.starts_at:
-        after = max(after, recurring.starts_at - dt.timedelta(microseconds=1))
-    cadence = recurrence.parse(recurring.cadence)
-    found = recurrence.coming(cadence, zone=known_zone(recurring.zone), after=after, count=count)
-    return [at for at in found if not recurring.ends_at or at <= recurring.ends_at]
+def _check_zone(row: Recurring) -> None:
+    if row.zone_mode not in ZoneMode.values:
+        raise BadRecurring(f"Choose one of: {', '.join(ZoneMode.values)}.", field="zone_mode")
+    if (row.zone_mode == ZoneMode.NAMED) != bool(row.zone):
+        raise BadRecurring("Name a zone, and only if it goes by a named zone.", field="zone")
+    if row.zone:
+        try:
+            wallclock.zone(row.zone)
+        except wallclock.UnknownZone as error:
+            raise BadRecurring(str(error), field="zone") from error
 
 
-def known_zone(name: str) -> str:
-    """The zone itself; the site's for "" and for a name that the time zone database does not have
-    (any more).
-    """
-    try:
-        if name:
-            return wallclock.zone(name).key
-        return settings.TIME_ZONE
-    except wallclock.UnknownZone:
-        return settings.TIME_ZONE
-
-
-def _set_clocks(recurring: Recurring, *, now: dt.datetime) -> None:
-    """Each clock's next time anew, after a change of anything;
-    one that is to strike just now still does.
-    """
-    zones = _zones(recurring)
-    clocks = RecurringZone.objects.filter(recurring=recurring)
-    clocks.exclude(zone__in=zones).delete()
-    due = set()
-    if recurring.active:
-        due = set(clocks.filter(next_at__lte=now).values_list("zone", flat=True))
-    for zone in zones - due:
-        next_at = next_time(recurring, zone, after=now)
-        RecurringZone.objects.update_or_create(
-            recurring=recurring, zone=zone, defaults={"next_at": next_at}
+def _check_times(row: Recurring, *, now: dt.datetime) -> None:
+    if row.missed not in Missed.values:
+        raise BadRecurring(f"Choose one of: {', '.join(Missed.values)}.", field="missed")
+    if not 0 <= row.tolerance <= LONGEST_TOLERANCE:
+        raise BadRecurring(
+            "Choose a tolerance of at most seven days, in seconds.", field="tolerance"
         )
-
-
-def _zones(recurring: Recurring) -> set[str]:
-    if recurring.zone_mode == ZoneMode.FOLLOWER:
-        return {"", *_zones_of_people()}
-    return {recurring.zone}
-
-
-def _zones_of_people() -> set[str]:
-    return set(Follower.objects.order_by().values_list("time_zone", flat=True).distinct())
-
-
-def add_new_zones(*, now: dt.datetime) -> None:
-    """Schedule: a clock for each zone that somebody has since the last look.
-
-    Safe when several run at once.
-    """
-    following = list(Recurring.objects.filter(zone_mode=ZoneMode.FOLLOWER, active=True))
-    if not following:
-        return
-    people = _zones_of_people()
-    for recurring in following:
-        with transaction.atomic():
-            # a change or a pause at the same moment: one waits for the other
-            row = Recurring.objects.select_for_update(no_key=True).get(pk=recurring.pk)
-            for zone in people - set(row.zones.values_list("zone", flat=True)):
-                next_at = next_time(row, zone, after=now)
-                RecurringZone.objects.get_or_create(
-                    recurring=row, zone=zone, defaults={"next_at": next_at}
-                )
+    for name, moment in (("starts_at", row.starts_at), ("ends_at", row.ends_at)):
+        if moment and abs(moment.year - now.year) > FARTHEST_YEARS:
+            raise BadRecurring(f"Choose a time within {FARTHEST_YEARS} years.", field=name)
+    if row.starts_at and row.ends_at and row.ends_at <= row.starts_at:
+        raise BadRecurring("It would end before it starts. Choose a later end.", field="ends_at")
 
 
 # ------------------------------------------------------------------ what is sent
 def version_of(recurring: Recurring) -> Version:
-    """The published words of today. Raises BadRecurring."""
-    return _version(recurring.notification_type, recurring.template, recurring.data)
-
-
-def _version(kind: NotificationType, template: Template | None, data: Mapping[str, Any]) -> Version:
-    template = template or template_of(kind)
+    """Return the published words of today. Raises BadRecurring."""
+    kind = recurring.notification_type
+    template = recurring.template or template_of(kind)
     if template is None:
         raise BadRecurring(f"No template speaks for “{kind.name}”. Choose one.", field="template")
     version = published_version(template)
@@ -249,86 +228,15 @@ def _version(kind: NotificationType, template: Template | None, data: Mapping[st
             f"The template {template.key} is not published. Publish it first.", field="template"
         )
     try:
-        lint.check_data(version, data)
+        lint.check_data(version, recurring.data)
         if kind.schema is not None:
-            check_fit(kind.schema, data)
+            check_fit(kind.schema, recurring.data)
     except (lint.BadData, Unfit) as error:
         raise BadRecurring(str(error), field="data") from error
     return version
 
 
-def _columns(values: RecurringValues, *, now: dt.datetime) -> dict[str, Any]:
-    """The columns, checked and in one fixed form."""
-    if not values.name.strip():
-        raise BadRecurring("Give it a name.", field="name")
-    cadence = recurrence.as_data(recurrence.parse(values.cadence))
-    audience = Audience.parse(dict(values.audience))
-    if audience.is_empty:
-        raise BadRecurring("Choose who gets it.", field="audience")
-    if unknown := [
-        channel for channel in values.channels if channel not in values.notification_type.channels
-    ]:
-        labels = ", ".join(
-            str(Channel(one).label) if one in Channel.values else one for one in unknown
-        )
-        raise BadRecurring(
-            f"{values.notification_type.name} is not offered on {labels}.", field="channels"
-        )
-    version = _version(values.notification_type, values.template, values.data)
-    if fault := wordless(version, values.channels):
-        raise BadRecurring(fault, field="channels")
-    if values.zone_mode not in ZoneMode.values:
-        raise BadRecurring(f"Choose one of: {', '.join(ZoneMode.values)}.", field="zone_mode")
-    if (values.zone_mode == ZoneMode.NAMED) != bool(values.zone):
-        raise BadRecurring("Name a zone, and only if it goes by a named zone.", field="zone")
-    if values.zone:
-        try:
-            wallclock.zone(values.zone)
-        except wallclock.UnknownZone as error:
-            raise BadRecurring(str(error), field="zone") from error
-    if values.missed not in Missed.values:
-        raise BadRecurring(f"Choose one of: {', '.join(Missed.values)}.", field="missed")
-    if not 0 <= values.tolerance <= LONGEST_TOLERANCE:
-        raise BadRecurring(
-            "Choose a tolerance of at most seven days, in seconds.", field="tolerance"
-        )
-    for name in ("starts_at", "ends_at"):
-        if (moment := getattr(values, name)) and abs(moment.year - now.year) > FARTHEST_YEARS:
-            raise BadRecurring(f"Choose a time within {FARTHEST_YEARS} years.", field=name)
-    if values.starts_at and values.ends_at and values.ends_at <= values.starts_at:
-        raise BadRecurring("It would end before it starts. Choose a later end.", field="ends_at")
-    plain = {
-        "cadence": cadence,
-        "audience": audience.as_data(),
-        "channels": list(values.channels),
-        "data": dict(values.data),
-    }
-    columns = {name: getattr(values, name) for name in RecurringValues.__dataclass_fields__}
-    return columns | plain | {"name": values.name.strip()}
-
-
-def values_of(row: Recurring) -> RecurringValues:
-    return RecurringValues(
-        **{name: getattr(row, name) for name in RecurringValues.__dataclass_fields__}
-    )
-
-
-def _described(row: Recurring) -> dict[str, Any]:
-    """Its values as JSON has them, for the history."""
-    plain = {name: getattr(row, name) for name in RecurringValues.__dataclass_fields__}
-    moments = {name: plain[name] and plain[name].isoformat() for name in ("starts_at", "ends_at")}
-    keys = {
-        "notification_type": row.notification_type.key,
-        "template": row.template and row.template.key,
-    }
-    return plain | moments | keys
-
-
-def using(segment_uid: str) -> list[Recurring]:
-    """Those that choose or exclude a segment."""
-    parts = ("segments", "exclude_segments")
-    return [
-        row
-        for row in Recurring.objects.all()
-        if any(segment_uid in row.audience.get(part, []) for part in parts)
-    ]
+def uses_of(segment: Segment) -> list[str]:
+    """Name those that choose or exclude a segment, as sentences begin."""
+    rows = Recurring.objects.all()
+    return [f"The recurring “{row.name}”" for row in rows if names_segment(row.audience, segment)]

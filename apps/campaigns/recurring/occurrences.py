@@ -16,7 +16,7 @@ from django.db.models import Exists, OuterRef, QuerySet
 from apps.campaigns import launch
 from apps.campaigns.audience.audience import Audience
 from apps.campaigns.models import Missed, Occurrence, Recurring, RecurringZone, ZoneMode
-from apps.campaigns.recurring import edit, recurrence
+from apps.campaigns.recurring import clocks, edit, recurrence
 from apps.content.models import Version
 from apps.followers.models import Category, Follower
 from apps.lib import wallclock
@@ -53,7 +53,7 @@ def strike(*, clock: RecurringZone, now: dt.datetime) -> Occurrence | None:
         planned = RecurringZone.objects.get(pk=clock.pk).next_at
         if planned is None or planned > now:
             return None
-        zone = edit.known_zone(clock.zone)
+        zone = clocks.known_zone(clock.zone)
         cadence = recurrence.parse(row.cadence)
         send_missed = row.missed == Missed.ONCE
         turn = recurrence.turn(
@@ -64,7 +64,7 @@ def strike(*, clock: RecurringZone, now: dt.datetime) -> Occurrence | None:
             send_missed=send_missed,
             tolerance=row.tolerance,
         )
-        next_at = edit.next_time(row, clock.zone, after=now)
+        next_at = clocks.next_time(row, clock.zone, after=now)
         if not RecurringZone.objects.filter(pk=clock.pk, next_at=planned).update(next_at=next_at):
             return None
         if row.occurrences.filter(zone=clock.zone, at=turn.at).exists():

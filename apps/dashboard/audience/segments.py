@@ -19,10 +19,11 @@ from apps.campaigns.audience.matches import matches_of
 from apps.campaigns.audience.segments import (
     SegmentInUse,
     SegmentNameTaken,
+    SegmentValues,
     campaigns_using,
     change_segment,
+    create_segment,
     delete_segment,
-    make_segment,
 )
 from apps.campaigns.audience.words import sentence
 from apps.campaigns.models import Segment
@@ -295,13 +296,14 @@ def _save(
     request: HttpRequest, builder: Builder, segment: Segment | None, made: Any
 ) -> Segment | None:
     typed = builder.form.cleaned_data
-    words = {"name": typed["name"], "description": typed["description"], "rules": made}
-    stamp = {"by": staff_actor(request), "now": timezone.now()}
+    values = SegmentValues(name=typed["name"], description=typed["description"], rules=made)
+    by = staff_actor(request)
+    now = timezone.now()
     try:
         if segment:
-            saved = change_segment(segment=segment, **words, **stamp)
+            saved = change_segment(segment=segment, values=values, by=by, now=now)
         else:
-            saved = make_segment(**words, **stamp)
+            saved = create_segment(values=values, by=by, now=now)
     except SegmentNameTaken as error:
         builder.form.add_error("name", str(error))
     except BadRules as error:

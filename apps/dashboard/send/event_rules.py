@@ -265,7 +265,7 @@ def _save(request: HttpRequest, form: RuleForm, rule: EventRule | None) -> Event
         if rule:
             saved = events_rules.change_rule(rule=rule, values=values, **stamp)
         else:
-            saved = events_rules.make_rule(values=values, **stamp)
+            saved = events_rules.create_rule(values=values, **stamp)
     except Refused as error:
         add_refusal(form, error)
         return None

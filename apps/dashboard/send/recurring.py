@@ -17,8 +17,8 @@ from apps.accounts.actors import staff_actor
 from apps.accounts.permissions import Capability, requires
 from apps.campaigns.audience.audience import Audience
 from apps.campaigns.models import Missed, Recurring, ZoneMode
+from apps.campaigns.recurring import clocks, recurrence
 from apps.campaigns.recurring import edit as recurring_edit
-from apps.campaigns.recurring import recurrence
 from apps.campaigns.recurring.edit import RecurringValues
 from apps.campaigns.recurring.recurrence import WEEKDAYS, BadCadence
 from apps.content.models import Template
@@ -132,7 +132,7 @@ class RecurringForm(WhatIsSent):
     def values(self) -> RecurringValues:
         """Whether they go together is the domain's own business."""
         typed = self.cleaned_data
-        zone = wallclock.zone(recurring_edit.known_zone(typed["zone"]))
+        zone = wallclock.zone(clocks.known_zone(typed["zone"]))
         moments = {
             f"{name}_at": wallclock.instant(typed[name], zone) if typed[name] else None
             for name in ("starts", "ends")
@@ -153,7 +153,7 @@ def _words(text: str) -> list[str]:
 
 
 def _initial(row: Recurring) -> dict[str, Any]:
-    zone = wallclock.zone(recurring_edit.known_zone(row.zone))
+    zone = wallclock.zone(clocks.known_zone(row.zone))
     cadence = row.cadence
     return {
         "name": row.name,
@@ -179,7 +179,7 @@ def clock_of(row: Recurring) -> str:
     """Whose clock it goes by, after "at 09:00 "."""
     if row.zone_mode == ZoneMode.FOLLOWER:
         return "by each follower's own clock"
-    return f"in {recurring_edit.known_zone(row.zone)}"
+    return f"in {clocks.known_zone(row.zone)}"
 
 
 @requires(Capability.VIEW)
@@ -207,10 +207,8 @@ def detail(request: HttpRequest, uid: UUID) -> HttpResponse:
         "row": row,
         "when": recurrence.sentence(recurrence.parse(row.cadence)),
         "clock": clock_of(row),
-        "coming": _local(recurring_edit.coming(row, after=timezone.now()), row.zone)
-        if row.active
-        else [],
-        "zone": recurring_edit.known_zone(row.zone),
+        "coming": _local(clocks.coming(row, after=timezone.now()), row.zone) if row.active else [],
+        "zone": clocks.known_zone(row.zone),
         "zones": sum(1 for clock in row.zones.all() if clock.next_at),
         "chosen": chosen,
         "without": without,
@@ -222,7 +220,7 @@ def detail(request: HttpRequest, uid: UUID) -> HttpResponse:
 
 def _local(moments: list[dt.datetime], zone: str) -> list[str]:
     """In the zone that it goes by, which is perhaps not the reader's."""
-    tz = wallclock.zone(recurring_edit.known_zone(zone))
+    tz = wallclock.zone(clocks.known_zone(zone))
     return [f"{moment.astimezone(tz):%A, %-d %B %Y, %H:%M}" for moment in moments]
 
 
@@ -264,9 +262,7 @@ def _look(form: RecurringForm) -> list[str]:
         form.add_error(None, str(error))
         return []
     form.errors.clear()  # a name is not needed to look
-    found = recurrence.coming(
-        cadence, zone=recurring_edit.known_zone(zone), after=timezone.now(), count=5
-    )
+    found = recurrence.coming(cadence, zone=clocks.known_zone(zone), after=timezone.now(), count=5)
     return _local(found, zone)
 
 
@@ -277,7 +273,7 @@ def _save(request: HttpRequest, form: RecurringForm, row: Recurring | None) -> R
         if row:
             saved = recurring_edit.change_recurring(recurring=row, values=values, **stamp)
         else:
-            saved = recurring_edit.make_recurring(values=values, **stamp)
+            saved = recurring_edit.create_recurring(values=values, **stamp)
     except Refused as error:
         add_refusal(form, error)
         return None

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 
 from django.conf import settings
 
-from apps.campaigns.events.rules import RuleValues, make_rule
+from apps.campaigns.events.rules import RuleValues, create_rule
 from apps.campaigns.events.store import NewEvent, record
 from apps.campaigns.models import Segment, ZoneMode
-from apps.campaigns.recurring.edit import RecurringValues, make_recurring
+from apps.campaigns.recurring.edit import RecurringValues, create_recurring
 from apps.content.models import Template
 from apps.followers.consent.record import Proof
 from apps.followers.consent.rhythm import WEEKDAYS, Wishes, set_rhythm
@@ -58,7 +58,7 @@ def make_rules(segments: dict[str, Segment], *, by: Actor, now: dt.datetime) -> 
         by=by,
         now=now,
     )
-    make_rule(
+    create_rule(
         values=RuleValues(
             name="Confirm a paid order",
             event="order.paid",
@@ -74,7 +74,7 @@ def make_rules(segments: dict[str, Segment], *, by: Actor, now: dt.datetime) -> 
         by=by,
         now=now,
     )
-    make_rule(
+    create_rule(
         values=RuleValues(
             name="The card runs out soon",
             event="card.expiring",
@@ -86,7 +86,7 @@ def make_rules(segments: dict[str, Segment], *, by: Actor, now: dt.datetime) -> 
         by=by,
         now=now,
     )
-    make_recurring(
+    create_recurring(
         values=RecurringValues(
             name="Finish your profile",
             notification_type=NotificationType.objects.get(key="reminder"),

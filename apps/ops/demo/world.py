@@ -13,7 +13,7 @@ from django.db import transaction
 from apps.accounts.models import Role, User
 from apps.accounts.staff import create_staff
 from apps.campaigns import compose, lifecycle
-from apps.campaigns.audience.segments import make_segment
+from apps.campaigns.audience.segments import SegmentValues, create_segment
 from apps.campaigns.models import Campaign, Segment
 from apps.content.models import Template
 from apps.followers.consent.acts import set_preferences, unsubscribe
@@ -196,7 +196,7 @@ def _make_segments(*, by: Actor, now: dt.datetime) -> dict[str, Segment]:
         },
     }
     return {
-        name: make_segment(name=name, rules=rules, by=by, now=now)
+        name: create_segment(values=SegmentValues(name=name, rules=rules), by=by, now=now)
         for name, rules in questions.items()
     }
 

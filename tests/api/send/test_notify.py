@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from apps.campaigns.audience.segments import make_segment
+from apps.campaigns.audience.segments import SegmentValues, create_segment
 from apps.followers.models import Follower
 from apps.followers.people.tagging import set_tags
 from apps.notifications.models import Delivery, Notification, TypeTemplate
@@ -67,7 +67,7 @@ def test_the_tagged_and_those_in_a_segment_are_both_told(api, anna, boris) -> No
     now = timezone.now()
     set_tags(follower=anna, names=["Buyers"], by=TESTER, now=now)
     rules = {"all": [{"field": "name", "op": "is", "value": boris.name}]}
-    segment = make_segment(name="Boris", rules=rules, by=TESTER, now=now)
+    segment = create_segment(values=SegmentValues(name="Boris", rules=rules), by=TESTER, now=now)
     answer = tell(api, tags=["buyers"], segment=str(segment.uid), channels=["email"])
     assert answer.status_code == 202
     assert {row.follower for row in Delivery.objects.all()} == {anna, boris}

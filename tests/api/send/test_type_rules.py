@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from apps.accounts.models import AuditEntry
-from apps.campaigns.audience.segments import make_segment
+from apps.campaigns.audience.segments import SegmentValues, create_segment
 from apps.followers.models import NotificationType
 from apps.notifications.models import Cap, Delivery, Notification, TypeTemplate
 from tests.make import TESTER, make_template, make_type
@@ -139,7 +139,9 @@ def test_another_priority_is_refused_and_a_throttle_key_is_kept(api, anna, probl
 
 def test_everybody_in_a_segment_is_told_once(api, anna, boris, chen, problem) -> None:
     rules = {"all": [{"field": "language", "op": "is", "value": "ru"}]}
-    russian = make_segment(name="Russian", rules=rules, by=TESTER, now=dt.datetime.now(dt.UTC))
+    russian = create_segment(
+        values=SegmentValues(name="Russian", rules=rules), by=TESTER, now=dt.datetime.now(dt.UTC)
+    )
     assert tell(api, anna, boris, segment=str(russian.uid)).status_code == 202
     assert {row.follower for row in Delivery.objects.all()} == {anna, boris}
     assert Delivery.objects.count() == 2

@@ -12,7 +12,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from apps.accounts.models import AuditEntry
-from apps.campaigns.audience.segments import SegmentInUse, delete_segment, make_segment
+from apps.campaigns.audience.segments import (
+    SegmentInUse,
+    SegmentValues,
+    create_segment,
+    delete_segment,
+)
 from apps.campaigns.events import conditions, run_rules, store
 from apps.campaigns.events import rules as events_rules
 from apps.campaigns.events.conditions import BadConditions
@@ -137,7 +142,7 @@ def make_rule(**fields: Any) -> EventRule:
         kind = make_type(f"orders{EventRule.objects.count()}", category="informational")
         TypeTemplate.objects.create(notification_type=kind, template=make_template(f"t-{kind.key}"))
         known |= {"notification_type": kind, "channels": ["in_app"]}
-    return events_rules.make_rule(values=RuleValues(**known | fields), by=TESTER, now=NOW)
+    return events_rules.create_rule(values=RuleValues(**known | fields), by=TESTER, now=NOW)
 
 
 def happen(name: str = "order.paid", follower: Follower | None = None, **fields: Any) -> Event:
@@ -279,7 +284,9 @@ class TestWorkingOff:
         self, anna: Follower, boris: Follower
     ) -> None:
         rules = {"all": [{"field": "language", "op": "is", "value": "ru"}]}
-        segment = make_segment(name="Night watch", rules=rules, by=TESTER, now=NOW)
+        segment = create_segment(
+            values=SegmentValues(name="Night watch", rules=rules), by=TESTER, now=NOW
+        )
         make_rule(event="server.down", to="segment", segment=segment)
         make_rule(event="server.down")
         event = happen("server.down")
@@ -417,11 +424,9 @@ def test_one_worker_answers_the_calls_of_all_events_so_that_others_get_their_tur
 @pytest.mark.django_db
 def test_a_rule_is_made_changed_and_deleted_and_the_history_says_so(anna: Follower) -> None:
     rule = make_rule()
-    same = events_rules.values_of(rule)
+    same = RuleValues(name=rule.name, event=rule.event, channels=rule.channels)
     events_rules.change_rule(rule=rule, values=same, by=TESTER, now=NOW)
-    changed = RuleValues(
-        **{**{f: getattr(same, f) for f in RuleValues.__dataclass_fields__}, "active": False}
-    )
+    changed = RuleValues(active=False)
     events_rules.change_rule(rule=rule, values=changed, by=TESTER, now=NOW)
     event = happen(follower=anna)
     run_rules.work_off()

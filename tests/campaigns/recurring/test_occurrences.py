@@ -10,9 +10,14 @@ from django.utils import timezone
 
 from apps.accounts.models import AuditEntry
 from apps.campaigns import launch
-from apps.campaigns.audience.segments import SegmentInUse, delete_segment, make_segment
+from apps.campaigns.audience.segments import (
+    SegmentInUse,
+    SegmentValues,
+    create_segment,
+    delete_segment,
+)
 from apps.campaigns.models import Occurrence, Recurring, RecurringZone
-from apps.campaigns.recurring import edit, occurrences
+from apps.campaigns.recurring import clocks, edit, occurrences
 from apps.campaigns.recurring.edit import BadRecurring, RecurringValues
 from apps.followers.models import Follower
 from apps.notifications.accounts import edit as accounts_edit
@@ -45,7 +50,7 @@ def values(**fields: Any) -> RecurringValues:
 
 
 def make(*, now: dt.datetime = MONDAY, **fields: Any) -> Recurring:
-    return edit.make_recurring(values=values(**fields), by=TESTER, now=now)
+    return edit.create_recurring(values=values(**fields), by=TESTER, now=now)
 
 
 def look(now: dt.datetime) -> list[Occurrence]:
@@ -186,8 +191,8 @@ def test_whoever_moves_west_during_the_day_gets_one_and_a_new_zone_gets_a_clock(
     assert reached(berlin) == {"Mover", "Stayer"}
     Follower.objects.filter(pk=mover.pk).update(time_zone="America/New_York")
     make_follower(name="Newcomer", time_zone="America/New_York")
-    edit.add_new_zones(now=MONDAY.replace(hour=8))
-    edit.add_new_zones(now=MONDAY.replace(hour=8))
+    clocks.add_new_zones(now=MONDAY.replace(hour=8))
+    clocks.add_new_zones(now=MONDAY.replace(hour=8))
     [new_york] = look(MONDAY.replace(hour=13))
     assert reached(new_york) == {"Newcomer"}
     assert reached(look(MONDAY.replace(hour=13) + dt.timedelta(days=1))[-1]) == {
@@ -229,7 +234,7 @@ def test_it_starts_ends_pauses_and_goes_on_as_it_is_told(anna: Follower) -> None
     start = MONDAY + dt.timedelta(days=1)
     end = MONDAY + dt.timedelta(days=3)
     row = make(starts_at=start, ends_at=end)
-    assert edit.coming(row, after=MONDAY) == [
+    assert clocks.coming(row, after=MONDAY) == [
         MONDAY.replace(hour=9) + dt.timedelta(days=n) for n in (1, 2)
     ]
     assert look(MONDAY.replace(hour=9)) == []
@@ -289,7 +294,9 @@ def test_what_can_not_be_sent_is_refused_beside_its_field(
 
 def test_a_segment_that_is_used_is_not_deleted(anna: Follower) -> None:
     rules = {"all": [{"field": "language", "op": "is", "value": "en"}]}
-    segment = make_segment(name="English", rules=rules, by=TESTER, now=MONDAY)
+    segment = create_segment(
+        values=SegmentValues(name="English", rules=rules), by=TESTER, now=MONDAY
+    )
     row = make(audience={"segments": [str(segment.uid)]})
     with pytest.raises(SegmentInUse, match="Morning"):
         delete_segment(segment=segment, by=TESTER, now=MONDAY)

@@ -7,7 +7,7 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
-from apps.campaigns.audience.segments import make_segment
+from apps.campaigns.audience.segments import SegmentValues, create_segment
 from apps.campaigns.models import Segment
 from tests.campaigns.drafts import make_campaign
 from tests.dashboard.pages import as_role, page_of
@@ -39,7 +39,9 @@ def segment(db: None) -> Segment:
             {"field": "metadata.plan", "op": "exists"},
         ]
     }
-    return make_segment(name="Russian", rules=rules, by=TESTER, now=timezone.now())
+    return create_segment(
+        values=SegmentValues(name="Russian", rules=rules), by=TESTER, now=timezone.now()
+    )
 
 
 def test_rows_become_rules_and_come_back_as_rows(client: Client, editor: Any) -> None:
@@ -136,7 +138,9 @@ def test_a_segment_that_cannot_be_is_explained(
 def test_nested_rules_are_edited_as_json(client: Client, editor: Any) -> None:
     russian = {"field": "language", "op": "is", "value": "ru"}
     deep = {"all": [russian, {"any": [russian, {"field": "name", "op": "exists"}]}]}
-    segment = make_segment(name="Deep", rules=deep, by=TESTER, now=timezone.now())
+    segment = create_segment(
+        values=SegmentValues(name="Deep", rules=deep), by=TESTER, now=timezone.now()
+    )
     as_role(client, editor)
     where = reverse("dashboard:segment", args=[segment.uid])
     assert "Rules as JSON" in page_of(client.get(where)).text

@@ -9,7 +9,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from apps.campaigns import compose, lifecycle
-from apps.campaigns.audience.segments import make_segment
+from apps.campaigns.audience.segments import SegmentValues, create_segment
 from apps.campaigns.models import Campaign, CampaignState, Run
 from apps.dashboard.shell.balance_sheet import lines_of
 from apps.followers.devices.register import register_app
@@ -245,7 +245,9 @@ def test_a_test_mail_without_an_account_says_what_to_do(
 def test_counting_saves_nothing(client: Client, editor: Any, campaign: Campaign) -> None:
     as_role(client, editor)
     russian = {"all": [{"field": "language", "op": "is", "value": "ru"}]}
-    segment = make_segment(name="Russian", rules=russian, by=TESTER, now=timezone.now())
+    segment = create_segment(
+        values=SegmentValues(name="Russian", rules=russian), by=TESTER, now=timezone.now()
+    )
     answer = client.post(
         url("campaign-audience", campaign), {"segments": [str(segment.uid)], "go": "count"}
     )

@@ -9,7 +9,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from apps.campaigns.events import run_rules, store
-from apps.campaigns.events.rules import RuleValues, make_rule
+from apps.campaigns.events.rules import RuleValues, create_rule
 from apps.campaigns.events.store import NewEvent
 from apps.campaigns.models import Event, EventRule, Recurring
 from apps.campaigns.recurring import occurrences
@@ -139,7 +139,7 @@ def test_whoever_may_not_send_looks_at_rules_and_tries_them_but_changes_none(
     client: Client, viewer: Any
 ) -> None:
     kind = make_type("other", category="informational")
-    rule = make_rule(
+    rule = create_rule(
         values=RuleValues(name="R", event="a.b", notification_type=kind),
         by=TESTER,
         now=timezone.now(),

@@ -10,7 +10,7 @@ from django.utils import timezone
 from apps.accounts.models import AuditEntry, User
 from apps.campaigns.events import run_rules
 from apps.campaigns.models import Campaign, CampaignState, Event, EventOutcome, EventRule, Recurring
-from apps.campaigns.recurring.edit import coming
+from apps.campaigns.recurring.clocks import coming
 from apps.content.drafts import published_version
 from apps.content.models import Template
 from apps.followers.models import (

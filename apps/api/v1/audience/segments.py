@@ -12,6 +12,7 @@ from apps.accounts.permissions import Scope
 from apps.api.endpoint import Endpoint, Strict, described, one
 from apps.api.v1.audience.followers import FOLLOWERS, FollowerOut
 from apps.campaigns.audience import segments
+from apps.campaigns.audience.segments import SegmentValues
 from apps.campaigns.audience.sql import rules_to_q
 from apps.campaigns.models import Segment
 from apps.followers.models import Follower
@@ -56,7 +57,8 @@ class Segments(Endpoint):
         refuses=(400, 409),
     )
     def post(self, request: Request) -> Response:
-        made = segments.make_segment(**self.body(SegmentIn), by=self.by, now=self.now)
+        values = SegmentValues(**self.body(SegmentIn))
+        made = segments.create_segment(values=values, by=self.by, now=self.now)
         return Response(SegmentOut(made).data, status=201)
 
 
@@ -82,13 +84,10 @@ class OneSegment(Endpoint):
         refuses=(400, 404, 409),
     )
     def patch(self, request: Request, id: uuid.UUID) -> Response:
-        changes = self.body(SegmentIn, partial=True)
+        values = SegmentValues(**self.body(SegmentIn, partial=True))
         segment = one(Segment.objects.all(), uid=id)
-        return Response(
-            SegmentOut(
-                segments.change_segment(segment=segment, **changes, by=self.by, now=self.now)
-            ).data
-        )
+        changed = segments.change_segment(segment=segment, values=values, by=self.by, now=self.now)
+        return Response(SegmentOut(changed).data)
 
     @described(
         "Segments", "segments_delete", "Delete a segment", answer=None, refuses=(404, 409),

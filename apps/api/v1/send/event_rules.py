@@ -1,7 +1,6 @@
 """Rules of events: when this happens, tell them that; and a test that sends nothing."""
 
 import uuid
-from dataclasses import replace
 from typing import Any
 
 from rest_framework import serializers
@@ -125,7 +124,7 @@ class EventRules(Endpoint):
         details="It counts for events that are worked off from now on.",
     )  # fmt: skip
     def post(self, request: Request) -> Response:
-        made = rules.make_rule(values=RuleValues(**self.body(RuleIn)), by=self.by, now=self.now)
+        made = rules.create_rule(values=RuleValues(**self.body(RuleIn)), by=self.by, now=self.now)
         return Response(RuleOut(made).data, status=201)
 
 
@@ -148,10 +147,9 @@ class OneEventRule(Endpoint):
     )  # fmt: skip
     def patch(self, request: Request, id: uuid.UUID) -> Response:
         rule = one(ROWS, uid=id)
-        values = replace(rules.values_of(rule), **self.body(RuleIn, partial=True))
-        return Response(
-            RuleOut(rules.change_rule(rule=rule, values=values, by=self.by, now=self.now)).data
-        )
+        values = RuleValues(**self.body(RuleIn, partial=True))
+        changed = rules.change_rule(rule=rule, values=values, by=self.by, now=self.now)
+        return Response(RuleOut(changed).data)
 
     @described("Events", "event_rules_delete", "Delete a rule", answer=None, refuses=(404,))
     def delete(self, request: Request, id: uuid.UUID) -> Response:

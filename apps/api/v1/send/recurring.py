@@ -4,7 +4,6 @@ a named or each follower's own clock.
 
 import datetime as dt
 import uuid
-from dataclasses import replace
 from typing import Any
 
 from rest_framework import serializers
@@ -17,7 +16,7 @@ from apps.api.v1.content.templates import type_of
 from apps.api.v1.send.campaigns import AUDIENCE
 from apps.api.v1.send.event_rules import template_named
 from apps.campaigns.models import Missed, Occurrence, Recurring, ZoneMode
-from apps.campaigns.recurring import edit, recurrence
+from apps.campaigns.recurring import clocks, edit, recurrence
 from apps.campaigns.recurring.edit import RecurringValues
 from apps.lib import wallclock
 
@@ -60,7 +59,7 @@ class RecurringDetail(RecurringOut):
     )
 
     def get_coming(self, row: Recurring) -> list[dt.datetime]:
-        return edit.coming(row, after=dt.datetime.now(dt.UTC))
+        return clocks.coming(row, after=dt.datetime.now(dt.UTC))
 
 
 class RecurringIn(Strict):
@@ -127,7 +126,7 @@ class AllRecurring(Endpoint):
         status=201, refuses=(400, 409), details="Active at once; the first time is the next one of its cadence.",
     )  # fmt: skip
     def post(self, request: Request) -> Response:
-        made = edit.make_recurring(
+        made = edit.create_recurring(
             values=RecurringValues(**self.body(RecurringIn)), by=self.by, now=self.now
         )
         return Response(RecurringDetail(made).data, status=201)
@@ -158,7 +157,7 @@ class OneRecurring(Endpoint):
     )  # fmt: skip
     def patch(self, request: Request, id: uuid.UUID) -> Response:
         row = one(ROWS, uid=id)
-        values = replace(edit.values_of(row), **self.body(RecurringIn, partial=True))
+        values = RecurringValues(**self.body(RecurringIn, partial=True))
         changed = edit.change_recurring(recurring=row, values=values, by=self.by, now=self.now)
         return Response(RecurringDetail(changed).data)
 
@@ -252,7 +251,7 @@ class PreviewCadence(Endpoint):
             if asked["zone"]:
                 zone = wallclock.zone(asked["zone"]).key
             else:
-                zone = edit.known_zone("")
+                zone = clocks.known_zone("")
         except wallclock.UnknownZone as error:
             raise serializers.ValidationError({"zone": [str(error)]}) from error
         after = asked.get("after") or self.now

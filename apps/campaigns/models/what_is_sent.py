@@ -1,0 +1,36 @@
+"""What rules of events and recurring notifications have in common: the message they send."""
+
+from django.db import models
+
+from apps.content.models import Template
+from apps.followers.models import Channel, NotificationType
+
+
+class WhatIsSent(models.Model):
+    """A type, the template with its words, and the channels."""
+
+    notification_type = models.ForeignKey(
+        NotificationType, on_delete=models.PROTECT, related_name="+"
+    )
+    # null = the one that speaks for the type
+    template = models.ForeignKey(
+        Template, null=True, blank=True, on_delete=models.PROTECT, related_name="+"
+    )
+    channels = models.JSONField(default=list, blank=True)  # [] = those of the type that have words
+
+    class Meta:
+        abstract = True
+
+    def not_offered(self) -> str:
+        """Say on which of the channels the type is not offered; "" if on all."""
+        offered = self.notification_type.channels
+        unknown = [channel for channel in self.channels if channel not in offered]
+        if not unknown:
+            return ""
+        return f"{self.notification_type.name} is not offered on {', '.join(map(_label, unknown))}."
+
+
+def _label(channel: str) -> str:
+    if channel in Channel.values:
+        return str(Channel(channel).label)
+    return channel
