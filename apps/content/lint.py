@@ -10,14 +10,8 @@ from typing import Any
 from liquid.static_analysis import TemplateAnalysis, Variable
 
 from apps.content.channel_parts import CHANNEL_PARTS, Kind
-from apps.content.liquid.parse import (
-    BadSyntax,
-    Unrenderable,
-    known_filters,
-    known_tags,
-    parse,
-    plain,
-)
+from apps.content.liquid.parse import BadSyntax, known_filters, known_tags, parse
+from apps.content.liquid.plain_data import Unrenderable, plain
 from apps.content.mail_html import text_of
 from apps.content.models import Version
 from apps.content.problems import Problem

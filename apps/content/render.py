@@ -16,7 +16,9 @@ from apps.channels.pieces import Pieces
 from apps.content.channel_parts import CHANNEL_PARTS, Kind, Part
 from apps.content.links import links_in, tracked
 from apps.content.liquid.blank_lines import tidied, tidy
-from apps.content.liquid.parse import FAILURES, Parsed, Unrenderable, line_of, parse, plain
+from apps.content.liquid.limits import FAILURES
+from apps.content.liquid.parse import Parsed, line_of, parse
+from apps.content.liquid.plain_data import Unrenderable, plain
 from apps.content.mail_html import inline_styles, text_of
 from apps.content.models import Version, VersionState
 from apps.content.problems import Problem, RenderError

@@ -12,7 +12,9 @@ from markupsafe import Markup
 
 from apps.content import drafts
 from apps.content.layouts import save_layout
-from apps.content.liquid.parse import FAILURES, parse, plain
+from apps.content.liquid.limits import FAILURES
+from apps.content.liquid.parse import parse
+from apps.content.liquid.plain_data import plain
 from apps.content.mail_html import inline_styles, text_of
 from apps.content.models import Version
 from apps.content.problems import RenderError

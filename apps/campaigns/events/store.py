@@ -13,7 +13,7 @@ from django.conf import settings
 from django.db import IntegrityError, transaction
 
 from apps.campaigns.models import Event
-from apps.content.liquid.parse import Unrenderable, plain
+from apps.content.liquid.plain_data import Unrenderable, plain
 from apps.followers.models import Follower
 from apps.lib.queue.announce import announce
 from apps.lib.queue.lanes import Lane

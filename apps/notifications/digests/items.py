@@ -7,7 +7,7 @@ from typing import Any
 
 from django.utils.text import Truncator
 
-from apps.content.liquid.parse import Unrenderable, plain
+from apps.content.liquid.plain_data import Unrenderable, plain
 from apps.content.problems import RenderError
 from apps.content.render import Compiled, compiled
 from apps.followers.models import Channel, Follower

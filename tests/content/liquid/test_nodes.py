@@ -20,8 +20,10 @@ from apps.content import drafts, stock
 from apps.content.lint import sample_data
 from apps.content.liquid.blank_lines import tidied, tidy
 from apps.content.liquid.compiled import as_python
+from apps.content.liquid.limits import FAILURES
 from apps.content.liquid.nodes import MAX_OUTPUT, clean
-from apps.content.liquid.parse import FAILURES, _Environment, line_of, parse, plain
+from apps.content.liquid.parse import LimitedEnvironment, line_of, parse
+from apps.content.liquid.plain_data import plain
 from apps.content.models import Template
 from apps.content.problems import RenderError
 from apps.content.render import compiled
@@ -213,7 +215,7 @@ def test_a_text_is_written_from_its_pieces_and_what_all_readers_share_is_encoded
 
 
 # ---- any template: the same with python-liquid's own nodes
-class _Slow(_Environment):
+class _Slow(LimitedEnvironment):
     template_class = BoundTemplate
 
 
