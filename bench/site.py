@@ -133,7 +133,7 @@ def fill(people: int, *, sizes: Sequence[int]) -> None:
 
     from apps.campaigns.audience.segments import SegmentValues, create_segment
     from apps.followers.models import Address, ConsentRecord, Follower, Tagging
-    from apps.followers.people.tagging import make_tag
+    from apps.followers.people.tagging import create_tag
     from apps.lib.actor import command
 
     by = command("bench")
@@ -173,7 +173,7 @@ def fill(people: int, *, sizes: Sequence[int]) -> None:
         tags = {NEWSLETTER: f"{numbers} WHERE mod(n, 10) < 6"}
         tags |= {LARGE.format(size): f"FROM generate_series(1, {size}) n" for size in sizes}
         for name, chosen in tags.items():
-            tag = make_tag(name=name, by=by, now=now)
+            tag = create_tag(name=name, by=by, now=now)
             _insert(Tagging, chosen, follower_id="n", tag_id=str(tag.pk), created_at="now()")
         with connection.cursor() as cursor:
             cursor.execute(

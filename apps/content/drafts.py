@@ -212,7 +212,7 @@ def restore(*, version: Version, by: Actor, now: dt.datetime) -> Version:
     return _fresh(draft)
 
 
-def discard_draft(*, template: Template, by: Actor, now: dt.datetime) -> None:
+def delete_draft(*, template: Template, by: Actor, now: dt.datetime) -> None:
     """Forget the unpublished changes.
 
     A template that was never published keeps its draft: it is all there is.

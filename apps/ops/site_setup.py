@@ -12,7 +12,7 @@ from apps.content.models import Template
 from apps.followers.models import Category, Channel, NotificationType
 from apps.lib.actor import Actor
 from apps.notifications.accounts.edit import ensure_default_accounts
-from apps.notifications.types.edit import TypeValues, make_type
+from apps.notifications.types.edit import TypeValues, create_type
 
 BOTH = (Channel.EMAIL, Channel.IN_APP)
 PUSHED = (*BOTH, Channel.PUSH, Channel.WEB_PUSH)
@@ -210,7 +210,7 @@ def set_up_site(*, by: Actor, now: dt.datetime) -> Made:
         missing = [key for key in TYPES if key not in present]
         for key in missing:
             template, values = TYPES[key]
-            make_type(
+            create_type(
                 key=key, values=values, template=Template.objects.get(key=template), by=by, now=now
             )
         ensure_default_accounts(by=by, now=now)

@@ -22,7 +22,7 @@ def make_client(*scopes: str) -> APIClient:
 
 
 def make_inbox() -> None:
-    edit.add_account(
+    edit.create_account(
         name="Inbox", provider_key="in_app", settings={}, by=TESTER, now=timezone.now()
     )
 

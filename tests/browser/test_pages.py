@@ -58,7 +58,7 @@ def pages(
     plan(run)
     drain()
     mail = run.notification.deliveries.get(channel="email", follower=anna)
-    webhooks.add_webhook(
+    webhooks.create_webhook(
         follower=anna, url=f"https://example.com/{'x' * 120}", by=TESTER, now=timezone.now()
     )
     engagement_store.store(

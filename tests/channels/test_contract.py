@@ -117,7 +117,7 @@ def test_settings_without_one_that_is_required_are_refused_by_its_label(
 ) -> None:
     def check(kind: type[Provider], values: dict[str, Any]) -> None:
         stamp = {"by": TESTER, "now": timezone.now()}
-        edit.add_account(name="Trial", provider_key=kind.key, settings=values, **stamp)
+        edit.create_account(name="Trial", provider_key=kind.key, settings=values, **stamp)
 
     contract.names_what_is_missing(provider(key), sides(key).settings, check)
     assert not ProviderAccount.objects.exists()
@@ -231,7 +231,7 @@ def test_the_consequences_are_what_the_books_then_show(
     for number, name in enumerate(("First", "Second")):
         values = {"host": "127.0.0.1", "port": 25, "security": "none", "sender": "a@example.com"}
         stamp = {"position": number + 1, "by": TESTER, "now": timezone.now()}
-        edit.add_account(name=name, provider_key="smtp", settings=values, **stamp)
+        edit.create_account(name=name, provider_key="smtp", settings=values, **stamp)
     chain = ["email", "sms"]
     kind = make_type(
         "alert",

@@ -130,7 +130,9 @@ class World:
         sender = {"sender": "Carillon <hello@carillon.example>", "security": "none"}
         values = {"host": "127.0.0.1", "port": self.port, "timeout": 20, **sender, **settings}
         now = timezone.now()
-        edit.add_account(name="Receiver", provider_key="smtp", settings=values, by=TESTER, now=now)
+        edit.create_account(
+            name="Receiver", provider_key="smtp", settings=values, by=TESTER, now=now
+        )
 
     def start_web(self) -> None:
         port = self.site.rpartition(":")[2]

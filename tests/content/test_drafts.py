@@ -181,7 +181,7 @@ def test_restoring_brings_an_old_version_back_as_a_draft() -> None:
 @pytest.mark.django_db
 def test_discarding_a_draft_keeps_the_published_version_and_never_the_only_one() -> None:
     template = create()
-    drafts.discard_draft(template=template, by=TESTER, now=NOW)
+    drafts.delete_draft(template=template, by=TESTER, now=NOW)
     assert drafts.draft_version(template) is not None
     drafts.publish(template=template, by=TESTER, now=NOW)
     drafts.edit_draft(
@@ -190,7 +190,7 @@ def test_discarding_a_draft_keeps_the_published_version_and_never_the_only_one()
         by=TESTER,
         now=NOW,
     )
-    drafts.discard_draft(template=template, by=TESTER, now=NOW)
+    drafts.delete_draft(template=template, by=TESTER, now=NOW)
     assert drafts.draft_version(template) is None
 
 

@@ -56,7 +56,7 @@ def secrets(settings: Any) -> tuple[Any, ...]:
             "username": "u",
             "password": f"p{number}",
         }
-        edit.add_account(
+        edit.create_account(
             name=f"Mail {number}", provider_key="smtp", settings=values, by=TESTER, now=now
         )
     follower = make_follower(email="anna@example.com")

@@ -16,7 +16,7 @@ from apps.followers.consent import suppression
 from apps.followers.models import Follower, NotificationType, Suppression
 from apps.lib.ids import uuid7
 from apps.lib.queue.lanes import Lane
-from apps.notifications.accounts.edit import add_account
+from apps.notifications.accounts.edit import create_account
 from apps.notifications.accounts.routing import settings_in_use
 from apps.notifications.models import Delivery, DeliveryEvent, Notification, ProviderAccount
 from apps.notifications.sending import claim, outcomes
@@ -54,7 +54,9 @@ def an_account(fake: FakeSms, kind: str) -> ProviderAccount:
         if value == SECRET and name != "auth_token"
     }
     values = fake.settings(kind) | secrets
-    return add_account(name=kind, provider_key=kind, settings=values, by=TESTER, now=timezone.now())
+    return create_account(
+        name=kind, provider_key=kind, settings=values, by=TESTER, now=timezone.now()
+    )
 
 
 @pytest.fixture(params=WORDS)
@@ -320,7 +322,7 @@ def test_a_stop_outlives_the_bounce_that_it_came_after(
 def test_a_text_that_failed_calls_the_next_channel_and_one_that_arrived_calls_it_off(
     client: Client, twilio: ProviderAccount, version: Version, settings: Any
 ) -> None:
-    add_account(name="Inbox", provider_key="in_app", settings={}, by=TESTER, now=timezone.now())
+    create_account(name="Inbox", provider_key="in_app", settings={}, by=TESTER, now=timezone.now())
     say = Reporter(client, twilio, settings.SITE_URL)
     kind = a_type(fallback=["sms", "in_app"], fallback_after=3600)
     for number, (which, sms, inbox) in enumerate(
@@ -359,7 +361,7 @@ def test_reports_are_asked_for_by_themselves_where_the_provider_can_reach_us(
 ) -> None:
     settings.SITE_URL = site
     values = {**fake.settings("twilio"), "status_url": given}
-    account = add_account(
+    account = create_account(
         name="T", provider_key="twilio", settings=values, by=TESTER, now=timezone.now()
     )
     row = send(tell(a_type(), [anna], version=version, channels=["sms"]))

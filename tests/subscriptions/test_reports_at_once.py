@@ -8,7 +8,7 @@ from django.db import connection
 from django.utils import timezone
 
 from apps.channels.sms.answers import Report
-from apps.notifications.accounts.edit import add_account
+from apps.notifications.accounts.edit import create_account
 from apps.notifications.models import Delivery, DeliveryEvent
 from apps.notifications.sending import provider_reports
 from tests.fake_sms import FakeSms
@@ -22,14 +22,16 @@ def test_copies_and_contradictions_at_the_same_moment_end_as_one_after_the_other
     version: Any,  # noqa: F811  (a fixture)
 ) -> None:
     with FakeSms() as fake:
-        account = add_account(
+        account = create_account(
             name="T",
             provider_key="twilio",
             settings=fake.settings("twilio"),
             by=TESTER,
             now=timezone.now(),
         )
-        add_account(name="Inbox", provider_key="in_app", settings={}, by=TESTER, now=timezone.now())
+        create_account(
+            name="Inbox", provider_key="in_app", settings={}, by=TESTER, now=timezone.now()
+        )
         people = [make_follower(name=f"P{n}", phone=f"+49151123400{n}0") for n in range(4)]
         kind = a_type(fallback=["sms", "in_app"], fallback_after=3600)
         notification = tell(kind, people, version=version, channels=["sms", "in_app"])

@@ -19,7 +19,7 @@ from apps.channels.sms.answers import Answer, Forged, Posted, Word, word_of
 from apps.channels.sms.twilio import Twilio
 from apps.followers.consent import suppression
 from apps.followers.models import Address, Follower, Suppression
-from apps.notifications.accounts.edit import add_account
+from apps.notifications.accounts.edit import create_account
 from apps.notifications.models import ProviderAccount
 from tests.dashboard.pages import as_role, page_of
 from tests.fake_sms import FakeSms
@@ -30,7 +30,7 @@ from tests.subscriptions.phone import PHONE, SECRET, SETTINGS, Phone, signature
 @pytest.fixture(params=SETTINGS)
 def account(request: pytest.FixtureRequest, db: None) -> ProviderAccount:
     key = str(request.param)
-    return add_account(
+    return create_account(
         name=key, provider_key=key, settings=SETTINGS[key], by=TESTER, now=timezone.now()
     )
 
@@ -105,7 +105,7 @@ def test_help_is_answered_once_even_for_who_has_stopped(
     }
     if kind == "twilio":
         values["auth_token"] = SECRET
-    account = add_account(
+    account = create_account(
         name=kind, provider_key=kind, settings=values, by=TESTER, now=timezone.now()
     )
     phone = Phone(client, account, settings.SITE_URL)
@@ -149,7 +149,7 @@ def test_an_account_without_a_secret_believes_nobody(
     kind: str, client: Client, db: None, settings: Any
 ) -> None:
     values = {name: value for name, value in SETTINGS[kind].items() if value != SECRET}
-    account = add_account(
+    account = create_account(
         name=kind, provider_key=kind, settings=values, by=TESTER, now=timezone.now()
     )
     assert Phone(client, account, settings.SITE_URL).says("STOP", secret="") == 403

@@ -20,7 +20,7 @@ from apps.lib.crypto import Undecryptable
 from apps.lib.refusals import Refused
 from apps.notifications.accounts import health as accounts_health
 from apps.notifications.accounts import routing
-from apps.notifications.accounts.edit import AccountValues, add_account, change_account
+from apps.notifications.accounts.edit import AccountValues, change_account, create_account
 from apps.notifications.accounts.hold_ups import health_of
 from apps.notifications.accounts.try_out import try_account
 from apps.notifications.limits import domains as limits_domains
@@ -150,7 +150,7 @@ def _saved(
                 name=name, settings=form.settings(), position=position, limits=form.limits()
             )
             return change_account(account=account, values=values, by=by, now=now)
-        return add_account(
+        return create_account(
             name=name,
             provider_key=form.kind.key,
             settings=form.settings(),
@@ -252,7 +252,7 @@ def limit_domain(request: HttpRequest) -> HttpResponse:
 @require_POST
 def unlimit_domain(request: HttpRequest, pk: int) -> HttpResponse:
     limit = get_object_or_404(DomainLimit, pk=pk)
-    limits_domains.remove_domain_limit(limit=limit, by=staff_actor(request), now=timezone.now())
+    limits_domains.delete_domain_limit(limit=limit, by=staff_actor(request), now=timezone.now())
     messages.success(request, f"{limit.domain} has no limit any more.")
     return redirect("dashboard:channels")
 

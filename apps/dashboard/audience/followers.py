@@ -201,7 +201,7 @@ def add_address(request: HttpRequest, uid: str) -> HttpResponse:
     value = request.POST.get("value", "")
     by = staff_actor(request)
     try:
-        address = further_addresses.add_address(
+        address = further_addresses.create_address(
             follower=follower, channel=channel, value=value, by=by, now=timezone.now()
         )
     except Refused as error:
@@ -225,7 +225,7 @@ def change_address(request: HttpRequest, uid: str, address_uid: str) -> HttpResp
     if address is not None and request.POST.get("do") in ("primary", "remove"):
         act = {
             "primary": further_addresses.make_primary,
-            "remove": further_addresses.remove_address,
+            "remove": further_addresses.delete_address,
         }[request.POST["do"]]
         act(address=address, by=staff_actor(request), now=timezone.now())
         done = "is forgotten"

@@ -31,7 +31,7 @@ def index(request: HttpRequest) -> HttpResponse:
     form.helper = plain_helper()
     if request.method == "POST" and form.is_valid():
         try:
-            tag = tagging.make_tag(
+            tag = tagging.create_tag(
                 name=form.cleaned_data["tags"], by=staff_actor(request), now=timezone.now()
             )
         except BadFollower as error:

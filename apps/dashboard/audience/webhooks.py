@@ -67,7 +67,7 @@ def add(request: HttpRequest, uid: str) -> HttpResponse:
         return done
     url = request.POST.get("url", "")
     try:
-        row, secret = webhooks.add_webhook(
+        row, secret = webhooks.create_webhook(
             follower=follower, url=url, by=staff_actor(request), now=timezone.now()
         )
     except Refused as error:
@@ -106,7 +106,7 @@ def change(request: HttpRequest, uid: str) -> HttpResponse:
 _ACTS: dict[str, tuple[Callable[..., object], str]] = {
     "off": (webhook_calls.switch_off, "is switched off: messages for it are skipped"),
     "on": (webhook_calls.switch_on, "is called again from now on"),
-    "remove": (webhooks.remove_webhook, "is forgotten"),
+    "remove": (webhooks.delete_webhook, "is forgotten"),
 }
 
 

@@ -18,8 +18,8 @@ from apps.notifications.decide.cap_rules import (
     BadCap,
     CapValues,
     change_cap,
-    make_cap,
-    remove_cap,
+    create_cap,
+    delete_cap,
     values_of,
 )
 from apps.notifications.models import Cap, CapOutcome
@@ -124,7 +124,7 @@ def _edit(request: HttpRequest, cap: Cap | None) -> HttpResponse:
             if cap:
                 saved = change_cap(cap=cap, values=form.values(), **stamp)
             else:
-                saved = make_cap(values=form.values(), **stamp)
+                saved = create_cap(values=form.values(), **stamp)
         except BadCap as error:
             form.add_error(error.field if error.field in form.fields else "window", str(error))
         else:
@@ -137,7 +137,7 @@ def _edit(request: HttpRequest, cap: Cap | None) -> HttpResponse:
 @requires(Capability.EDIT)
 def remove(request: HttpRequest, uid: str) -> HttpResponse:
     cap = get_object_or_404(Cap, uid=uid)
-    remove_cap(cap=cap, by=staff_actor(request), now=timezone.now())
+    delete_cap(cap=cap, by=staff_actor(request), now=timezone.now())
     messages.success(request, f"{cap.name} was removed.")
     return redirect("dashboard:caps")
 

@@ -25,7 +25,7 @@ from apps.notifications.types.edit import (
     TypeValues,
     change_type,
     check,
-    make_type,
+    create_type,
     template_of,
     values_of,
 )
@@ -267,7 +267,7 @@ def _edit(request: HttpRequest, row: NotificationType | None) -> HttpResponse:
             if row:
                 saved = change_type(notification_type=row, **typed, **stamp)
             else:
-                saved = make_type(key=form.cleaned_data["key"], **typed, **stamp)
+                saved = create_type(key=form.cleaned_data["key"], **typed, **stamp)
         except BadType as error:
             form.add_error(error.field if error.field in form.fields else CHAIN[0], str(error))
         else:

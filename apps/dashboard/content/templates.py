@@ -220,7 +220,7 @@ def rename(request: HttpRequest, uid: UUID) -> HttpResponse:
 @requires(Capability.EDIT)
 @require_POST
 def discard(request: HttpRequest, uid: UUID) -> HttpResponse:
-    drafts.discard_draft(
+    drafts.delete_draft(
         template=get_object_or_404(Template, uid=uid), by=staff_actor(request), now=timezone.now()
     )
     messages.success(request, "The draft is gone; the published version is as it was.")

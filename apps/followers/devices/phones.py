@@ -131,7 +131,7 @@ def confirm(*, follower: Follower, code: str, proof: Proof) -> Answer:
     return Answer.CONFIRMED
 
 
-def remove(*, follower: Follower, by: Actor, now: dt.datetime) -> None:
+def delete_number(*, follower: Follower, by: Actor, now: dt.datetime) -> None:
     """Forget the number that is written to, and one that waits for its code.
 
     A second call changes nothing.
@@ -139,7 +139,7 @@ def remove(*, follower: Follower, by: Actor, now: dt.datetime) -> None:
     with transaction.atomic():
         follower.phone_codes.filter(ended_at=None).update(ended_at=now)
         if address := follower.addresses.filter(channel=Channel.SMS, primary=True).first():
-            further_addresses.remove_address(address=address, by=by, now=now)
+            further_addresses.delete_address(address=address, by=by, now=now)
 
 
 def forget_old(*, now: dt.datetime) -> int:

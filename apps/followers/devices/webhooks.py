@@ -44,7 +44,7 @@ def webhooks_of(follower: Follower) -> QuerySet[Address]:
     )
 
 
-def add_webhook(
+def create_webhook(
     *, follower: Follower, url: str, by: Actor, now: dt.datetime
 ) -> tuple[Address, str]:
     """The address and its secret, which is shown this once.
@@ -81,7 +81,7 @@ def add_webhook(
         if known and known.follower_id != follower.pk:
             if known.webhook.off_reason != OffReason.GONE:
                 raise AddressTaken("url", known.follower)
-            remove_webhook(
+            delete_webhook(
                 webhook=known, by=by, now=now
             )  # not moved: what waits there was written to somebody else
             known = None
@@ -141,7 +141,7 @@ def rotate_secret(*, webhook: Address, by: Actor, now: dt.datetime) -> str:
     return secret
 
 
-def remove_webhook(*, webhook: Address, by: Actor, now: dt.datetime) -> None:
+def delete_webhook(*, webhook: Address, by: Actor, now: dt.datetime) -> None:
     """Messages that wait for it are skipped."""
     with transaction.atomic():
         if Address.objects.filter(pk=webhook.pk).delete()[0]:

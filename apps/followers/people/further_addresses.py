@@ -16,7 +16,7 @@ from apps.lib.facts import Kind, tell
 FIELDS = {Channel.EMAIL: "email", Channel.SMS: "phone"}
 
 
-def add_address(
+def create_address(
     *, follower: Follower, channel: str, value: str, by: Actor, now: dt.datetime
 ) -> Address:
     """One more e-mail address or phone number;
@@ -64,7 +64,7 @@ def make_primary(*, address: Address, by: Actor, now: dt.datetime) -> None:
         Address.objects.filter(pk=address.pk).update(primary=True)
 
 
-def remove_address(*, address: Address, by: Actor, now: dt.datetime) -> None:
+def delete_address(*, address: Address, by: Actor, now: dt.datetime) -> None:
     """Forget the address; messages that wait for it are skipped.
 
     If it was primary, the oldest other one takes over.

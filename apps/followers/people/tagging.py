@@ -30,7 +30,7 @@ class TagTaken(BadFollower):
         super().__init__(f"There is a tag {tag.name!r} already. Use that one.", field="tags")
 
 
-def make_tag(*, name: str, by: Actor, now: dt.datetime) -> Tag:
+def create_tag(*, name: str, by: Actor, now: dt.datetime) -> Tag:
     """A new tag. Raises TagTaken when one of this name exists in any case,
     BadFollower for an empty or long name.
     """

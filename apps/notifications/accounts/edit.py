@@ -46,7 +46,7 @@ class AccountValues:
     limits: AccountLimits | Unset = UNSET
 
 
-def add_account(
+def create_account(
     *,
     name: str,
     provider_key: str,
@@ -138,7 +138,7 @@ def ensure_default_accounts(*, by: Actor, now: dt.datetime) -> None:
     )
     for name, key, settings in defaults:
         if not ProviderAccount.objects.filter(channel=provider(key).channel).exists():
-            add_account(name=name, provider_key=key, settings=settings, by=by, now=now)
+            create_account(name=name, provider_key=key, settings=settings, by=by, now=now)
 
 
 def _smtp_of_the_site() -> dict[str, Any]:

@@ -40,7 +40,7 @@ class CapValues:
     enabled: bool = True
 
 
-def make_cap(*, values: CapValues, by: Actor, now: dt.datetime) -> Cap:
+def create_cap(*, values: CapValues, by: Actor, now: dt.datetime) -> Cap:
     """It counts from now on: what was sent before it was made is not known to it. Raises BadCap."""
     check(values)
     try:
@@ -76,7 +76,7 @@ def change_cap(*, cap: Cap, values: CapValues, by: Actor, now: dt.datetime) -> C
     return row
 
 
-def remove_cap(*, cap: Cap, by: Actor, now: dt.datetime) -> None:
+def delete_cap(*, cap: Cap, by: Actor, now: dt.datetime) -> None:
     """What waits under it goes when it comes due."""
     with transaction.atomic():
         data = {"before": _columns(values_of(cap))}

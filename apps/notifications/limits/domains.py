@@ -215,7 +215,7 @@ def set_domain_limit(*, domain: str, per_minute: float, by: Actor, now: dt.datet
     return limit
 
 
-def remove_domain_limit(*, limit: DomainLimit, by: Actor, now: dt.datetime) -> None:
+def delete_domain_limit(*, limit: DomainLimit, by: Actor, now: dt.datetime) -> None:
     with transaction.atomic():
         data = {"per_minute": None}
         tell(Kind.DOMAIN_LIMIT_CHANGED, by=by, now=now, about=limit, data=data)

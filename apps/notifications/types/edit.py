@@ -134,7 +134,7 @@ def _labels(channels: Sequence[str]) -> str:
     return ", ".join(str(Channel(channel).label) for channel in channels)
 
 
-def make_type(
+def create_type(
     *, key: str, values: TypeValues, template: Template | None = None, by: Actor, now: dt.datetime
 ) -> NotificationType:
     """Raises BadType, also for a key that is taken."""

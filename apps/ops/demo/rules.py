@@ -16,7 +16,7 @@ from apps.followers.consent.record import Proof
 from apps.followers.consent.rhythm import WEEKDAYS, Wishes, set_rhythm
 from apps.followers.models import Cadence, Channel, Follower, NotificationType
 from apps.lib.actor import Actor, ActorKind
-from apps.notifications.decide.cap_rules import CapValues, make_cap
+from apps.notifications.decide.cap_rules import CapValues, create_cap
 from apps.notifications.models import CapOutcome
 
 NIGHT = {day: ["22:00", "07:00"] for day in WEEKDAYS}
@@ -47,7 +47,7 @@ def _say(follower: Follower, wishes: Wishes, *, now: dt.datetime) -> None:
 
 
 def make_rules(segments: dict[str, Segment], *, by: Actor, now: dt.datetime) -> None:
-    make_cap(
+    create_cap(
         values=CapValues(
             name="Three commercial e-mails a week",
             channels=[Channel.EMAIL],

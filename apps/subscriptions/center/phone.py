@@ -57,5 +57,5 @@ def confirm(request: HttpRequest, token: str) -> HttpResponse:
 def remove(request: HttpRequest, token: str) -> HttpResponse:
     follower = follower_of(read_link("preferences", token))
     said = proof(request, follower, SOURCE)
-    phones.remove(follower=follower, by=said.by, now=said.now)
+    phones.delete_number(follower=follower, by=said.by, now=said.now)
     return back(token, "no_phone", part="phone")

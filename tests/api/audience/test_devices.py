@@ -9,7 +9,7 @@ from rest_framework.test import APIClient
 
 from apps.followers.models import Address, Follower
 from apps.notifications.accounts.browser_push import vapid_public_key
-from apps.notifications.accounts.edit import add_account
+from apps.notifications.accounts.edit import create_account
 from tests.followers.devices.test_register import AUTH, ENDPOINT, P256DH
 from tests.make import TESTER, make_follower
 
@@ -60,7 +60,7 @@ def test_a_phone_and_a_browser_register_twice_are_listed_once_and_leave(
 
 
 def test_a_browser_is_told_the_key_to_subscribe_with(api: APIClient, anna: Follower) -> None:
-    add_account(
+    create_account(
         name="Browsers",
         provider_key="web_push",
         settings={"subject": "mailto:a@example.com"},

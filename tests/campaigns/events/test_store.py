@@ -131,7 +131,7 @@ def test_conditions_that_can_not_be_judged_are_refused(data: Any) -> None:
 # ------------------------------------------------------------------ with one
 @pytest.fixture
 def inbox(db: None) -> None:
-    edit.add_account(
+    edit.create_account(
         name="Inbox", provider_key="in_app", settings={}, by=TESTER, now=timezone.now()
     )
 

@@ -31,7 +31,7 @@ NINE = {"kind": "daily", "times": ["09:00"]}
 
 @pytest.fixture(autouse=True)
 def inbox(db: None) -> None:
-    accounts_edit.add_account(
+    accounts_edit.create_account(
         name="Inbox", provider_key="in_app", settings={}, by=TESTER, now=timezone.now()
     )
 

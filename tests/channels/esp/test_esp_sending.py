@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import pytest
 from django.utils import timezone
 
-from apps.notifications.accounts.edit import add_account
+from apps.notifications.accounts.edit import create_account
 from apps.notifications.models import ProviderAccount
 from tests.fake_esp import DIALECTS, LOST, Answer, FakeEsp
 from tests.make import TESTER, make_follower, make_type
@@ -31,7 +31,9 @@ def fake(db: None) -> Iterator[FakeEsp]:
 def account(request: pytest.FixtureRequest, fake: FakeEsp) -> ProviderAccount:
     now = timezone.now()
     values = fake.settings(request.param, connections=1)
-    return add_account(name="ESP", provider_key=request.param, settings=values, by=TESTER, now=now)
+    return create_account(
+        name="ESP", provider_key=request.param, settings=values, by=TESTER, now=now
+    )
 
 
 def test_each_reader_gets_their_own_letter_out_of_few_calls(

@@ -17,7 +17,7 @@ from apps.content.models import Version
 from apps.followers.devices import webhooks
 from apps.followers.models import Address, Follower, Webhook
 from apps.notifications.accounts import routing
-from apps.notifications.accounts.edit import add_account
+from apps.notifications.accounts.edit import create_account
 from apps.notifications.models import ProviderAccount
 from tests.channels.https.test_webhook import FakeReceiver
 from tests.dashboard.pages import as_role, page_of
@@ -29,7 +29,9 @@ from tests.notifications.world import drain, make_due, stands, tell
 @pytest.fixture
 def fake(db: None) -> Iterator[FakeReceiver]:
     webhook._resting.clear()
-    add_account(name="Webhooks", provider_key="webhook", settings={}, by=TESTER, now=timezone.now())
+    create_account(
+        name="Webhooks", provider_key="webhook", settings={}, by=TESTER, now=timezone.now()
+    )
     with FakeReceiver() as fake:
         yield fake
 
@@ -45,7 +47,7 @@ def version(db: None) -> Version:
 
 
 def add(follower: Follower, url: str) -> str:
-    return webhooks.add_webhook(follower=follower, url=url, by=TESTER, now=timezone.now())[1]
+    return webhooks.create_webhook(follower=follower, url=url, by=TESTER, now=timezone.now())[1]
 
 
 def a_type(key: str) -> Any:

@@ -17,7 +17,7 @@ from apps.content.models import Version
 from apps.followers.devices import register
 from apps.followers.models import Address, Follower
 from apps.notifications.accounts.browser_push import vapid_public_key
-from apps.notifications.accounts.edit import AccountValues, add_account, change_account
+from apps.notifications.accounts.edit import AccountValues, change_account, create_account
 from apps.notifications.accounts.routing import settings_of
 from apps.notifications.models import ProviderAccount
 from apps.notifications.sending import choose
@@ -75,7 +75,7 @@ def version(db: None) -> Version:
 
 
 def account(provider: str, settings: dict[str, Any], **fields: Any) -> ProviderAccount:
-    return add_account(
+    return create_account(
         name=provider,
         provider_key=provider,
         settings=settings,

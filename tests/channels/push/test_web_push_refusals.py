@@ -14,7 +14,7 @@ from apps.content import drafts
 from apps.content.models import Version
 from apps.followers.devices import register
 from apps.followers.models import Follower
-from apps.notifications.accounts.edit import AccountValues, add_account, change_account
+from apps.notifications.accounts.edit import AccountValues, change_account, create_account
 from apps.notifications.accounts.health import reset
 from apps.notifications.models import ProviderAccount
 from tests.fake_push import SUBJECT, FakePush
@@ -35,7 +35,7 @@ def google(server: FakePush, db: None) -> FakePush:
     server.faults = []
     server.bad = {}
     settings = {"subject": SUBJECT, "connections": 1}
-    add_account(
+    create_account(
         name="Browsers", provider_key="web_push", settings=settings, by=TESTER, now=timezone.now()
     )
     return server

@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from apps.content import drafts
 from apps.content.models import Version
-from apps.notifications.accounts.edit import add_account
+from apps.notifications.accounts.edit import create_account
 from apps.notifications.models import ProviderAccount
 from tests.campaigns.drafts import make_campaign
 from tests.dashboard.pages import as_role, page_of
@@ -40,7 +40,7 @@ def account(request: pytest.FixtureRequest, fake: FakeSms) -> ProviderAccount:
 
 def an_account(fake: FakeSms, provider: str, **fields: Any) -> ProviderAccount:
     values = {"status_url": "https://carillon.example/hooks/sms", **fake.settings(provider)}
-    return add_account(
+    return create_account(
         name=provider.title(),
         provider_key=provider,
         settings=values,

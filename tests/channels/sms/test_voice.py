@@ -14,7 +14,7 @@ from apps.channels.messages import VoiceMessage
 from apps.channels.sms.voice import LONGEST, TwilioVoice
 from apps.content import drafts
 from apps.lib.ids import uuid7
-from apps.notifications.accounts.edit import add_account
+from apps.notifications.accounts.edit import create_account
 from tests.fake_esp import KEY, LOST, SILENT, Answer
 from tests.fake_sms import SENDER, FakeSms
 from tests.make import TESTER, make_follower, make_type
@@ -124,7 +124,7 @@ def test_a_call_rings_the_number_that_texts_go_to_and_twilio_tells_how_it_ended(
 ) -> None:
     now = timezone.now()
     values = fake.settings("twilio_voice", status_url="https://carillon.example/p/sms/x/")
-    account = add_account(
+    account = create_account(
         name="Calls", provider_key="twilio_voice", settings=values, by=TESTER, now=now
     )
     words = {"en": {"voice": {"body": "Hello {{ follower.name }}"}}}

@@ -17,7 +17,7 @@ from apps.followers.devices import register
 from apps.followers.models import Follower, Suppression
 from apps.inbox.models import InboxItem
 from apps.notifications.accounts import health
-from apps.notifications.accounts.edit import add_account
+from apps.notifications.accounts.edit import create_account
 from apps.notifications.accounts.routing import settings_of
 from apps.notifications.limits import domains
 from apps.notifications.models import Delivery, DomainLimit, ProviderAccount
@@ -47,7 +47,7 @@ def account(db: None) -> ProviderAccount:
     settings = {
         key.removeprefix("s_"): value for key, value in VALUES.items() if key.startswith("s_")
     }
-    return add_account(
+    return create_account(
         name="Main server",
         provider_key="smtp",
         settings=settings | {"port": 587},
@@ -194,7 +194,7 @@ def test_a_wrong_address_is_refused_before_anything_is_sent(
 
 def tried(client: Client, kind: str, values: Any, to: dict[str, str]) -> str:
     """What the page says after a test through a new account."""
-    account = add_account(
+    account = create_account(
         name="Trial", provider_key=kind, settings=values, by=TESTER, now=timezone.now()
     )
     assert (

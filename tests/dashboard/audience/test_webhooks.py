@@ -22,7 +22,7 @@ URL = "https://hooks.example/anna"
 
 @pytest.fixture
 def row(anna: Follower) -> Address:
-    return webhooks.add_webhook(follower=anna, url=URL, by=TESTER, now=timezone.now())[0]
+    return webhooks.create_webhook(follower=anna, url=URL, by=TESTER, now=timezone.now())[0]
 
 
 @pytest.fixture

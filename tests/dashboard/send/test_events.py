@@ -26,7 +26,7 @@ RECURRING_ADD = "dashboard:recurring-add"
 
 @pytest.fixture(autouse=True)
 def spoken() -> None:
-    accounts_edit.add_account(
+    accounts_edit.create_account(
         name="Inbox", provider_key="in_app", settings={}, by=TESTER, now=timezone.now()
     )
     kind = make_type("orders", category="informational")

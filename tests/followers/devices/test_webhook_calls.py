@@ -25,7 +25,7 @@ DAY = dt.timedelta(days=1)
 
 @pytest.fixture
 def row(anna: Follower) -> Address:
-    return webhooks.add_webhook(follower=anna, url=URL, by=TESTER, now=MONDAY)[0]
+    return webhooks.create_webhook(follower=anna, url=URL, by=TESTER, now=MONDAY)[0]
 
 
 def fails(*days: float, said: str = "500 oops") -> None:
@@ -122,8 +122,8 @@ def test_one_that_is_switched_off_comes_back_when_its_follower_adds_it_and_nobod
     by: dict[str, Any] = {"by": TESTER, "now": timezone.now()}
     fails(*range(6))
     with pytest.raises(AddressTaken):
-        webhooks.add_webhook(follower=make_follower(name="Dana"), url=URL, **by)
-    again, _ = webhooks.add_webhook(follower=row.follower, url=URL, **by)
+        webhooks.create_webhook(follower=make_follower(name="Dana"), url=URL, **by)
+    again, _ = webhooks.create_webhook(follower=row.follower, url=URL, **by)
     assert (again.pk, again.state, again.webhook.failing_since) == (row.pk, "active", None)
 
 
@@ -131,7 +131,9 @@ def test_one_that_is_switched_off_comes_back_when_its_follower_adds_it_and_nobod
 def test_senders_that_hear_what_staff_switch_and_remove_never_wait_in_a_ring() -> None:
     owner = make_follower(name="Partner")
     urls = [f"{URL}/{number}" for number in range(6)]
-    rows = [webhooks.add_webhook(follower=owner, url=url, by=TESTER, now=MONDAY)[0] for url in urls]
+    rows = [
+        webhooks.create_webhook(follower=owner, url=url, by=TESTER, now=MONDAY)[0] for url in urls
+    ]
     errors: list[str] = []
 
     def hear(order: list[str]) -> None:
@@ -147,7 +149,7 @@ def test_senders_that_hear_what_staff_switch_and_remove_never_wait_in_a_ring() -
         for turn in range(10):
             for row in rows[1:]:
                 webhook_calls.switch_on(webhook=row, by=TESTER, now=MONDAY + turn * DAY)
-        webhooks.remove_webhook(webhook=rows[0], by=TESTER, now=MONDAY)
+        webhooks.delete_webhook(webhook=rows[0], by=TESTER, now=MONDAY)
 
     def run(act: Callable[[], None]) -> None:
         try:

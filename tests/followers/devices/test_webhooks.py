@@ -31,8 +31,8 @@ def anna(db: None) -> Follower:
 def test_a_webhook_has_a_secret_of_its_own_which_nobody_reads_in_the_database(
     anna: Follower,
 ) -> None:
-    row, secret = webhooks.add_webhook(follower=anna, url=f" {URL} ", **act())
-    other, another = webhooks.add_webhook(follower=anna, url=f"{URL}&b", **act())
+    row, secret = webhooks.create_webhook(follower=anna, url=f" {URL} ", **act())
+    other, another = webhooks.create_webhook(follower=anna, url=f"{URL}&b", **act())
     assert secret != another
     assert secret.startswith("whsec_")
     assert (row.value, row.primary, row.state) == (URL, False, "active")
@@ -54,28 +54,28 @@ def test_a_webhook_has_a_secret_of_its_own_which_nobody_reads_in_the_database(
 )
 def test_what_is_no_https_address_is_refused(anna: Follower, url: str) -> None:
     with pytest.raises(BadFollower):
-        webhooks.add_webhook(follower=anna, url=url, **act())
+        webhooks.create_webhook(follower=anna, url=url, **act())
     assert not Address.objects.exists()
 
 
 def test_an_address_belongs_to_one_follower_and_is_there_once(anna: Follower) -> None:
-    webhooks.add_webhook(follower=anna, url=URL, **act())
+    webhooks.create_webhook(follower=anna, url=URL, **act())
     with pytest.raises(webhooks.WebhookKnown):
-        webhooks.add_webhook(follower=anna, url=URL, **act())
+        webhooks.create_webhook(follower=anna, url=URL, **act())
     with pytest.raises(AddressTaken, match="Anna"):
-        webhooks.add_webhook(follower=make_follower(name="Boris"), url=URL, **act())
+        webhooks.create_webhook(follower=make_follower(name="Boris"), url=URL, **act())
 
 
 def test_a_follower_has_only_so_many(anna: Follower, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(webhooks, "MOST", 1)
-    webhooks.add_webhook(follower=anna, url=URL, **act())
+    webhooks.create_webhook(follower=anna, url=URL, **act())
     with pytest.raises(BadFollower, match="already"):
-        webhooks.add_webhook(follower=anna, url=f"{URL}&b", **act())
+        webhooks.create_webhook(follower=anna, url=f"{URL}&b", **act())
 
 
 @pytest.mark.parametrize("whose", ["anna", "boris"])
 def test_one_that_answered_410_is_off_until_it_is_added_again(anna: Follower, whose: str) -> None:
-    first, secret = webhooks.add_webhook(follower=anna, url=URL, **act())
+    first, secret = webhooks.create_webhook(follower=anna, url=URL, **act())
     webhook_calls.heard(
         [webhook_calls.Answer(URL, good=False, gone=True, said="410")], now=timezone.now()
     )
@@ -84,7 +84,7 @@ def test_one_that_answered_410_is_off_until_it_is_added_again(anna: Follower, wh
         person = anna
     else:
         person = make_follower(name="Boris")
-    again, fresh = webhooks.add_webhook(follower=person, url=URL, **act())
+    again, fresh = webhooks.create_webhook(follower=person, url=URL, **act())
     assert (again.pk == first.pk) == (whose == "anna"), "what waits there was written to Anna"
     assert fresh != secret
     assert [row.state for row in webhooks.webhooks_of(person)] == ["active"]
@@ -97,7 +97,7 @@ def test_one_that_answered_410_is_off_until_it_is_added_again(anna: Follower, wh
 
 
 def test_a_new_secret_leaves_the_old_one_good_for_a_day(anna: Follower) -> None:
-    row, old = webhooks.add_webhook(follower=anna, url=URL, **act())
+    row, old = webhooks.create_webhook(follower=anna, url=URL, **act())
     now = timezone.now()
     new = webhooks.rotate_secret(webhook=row, by=TESTER, now=now)
     details = Address.objects.get().details
@@ -108,8 +108,8 @@ def test_a_new_secret_leaves_the_old_one_good_for_a_day(anna: Follower) -> None:
 
 
 def test_a_removed_one_is_gone_and_twice_is_once(anna: Follower) -> None:
-    row, _ = webhooks.add_webhook(follower=anna, url=URL, **act())
+    row, _ = webhooks.create_webhook(follower=anna, url=URL, **act())
     for _ in range(2):
-        webhooks.remove_webhook(webhook=Address.objects.filter(pk=row.pk).first() or row, **act())
+        webhooks.delete_webhook(webhook=Address.objects.filter(pk=row.pk).first() or row, **act())
     assert not Address.objects.exists()
     assert AuditEntry.objects.filter(kind="webhook.removed").count() == 1

@@ -9,7 +9,7 @@ from apps.followers.consent import suppression
 from apps.followers.devices.register import register_app
 from apps.followers.models import Address, Follower
 from apps.followers.people.contacts import AddressTaken
-from apps.followers.people.further_addresses import add_address, make_primary, remove_address
+from apps.followers.people.further_addresses import create_address, delete_address, make_primary
 from tests.make import TESTER, make_type
 from tests.notifications.world import drain as send_all
 from tests.notifications.world import make_version, tell
@@ -17,7 +17,7 @@ from tests.receiver import Receiver
 
 
 def add(follower: Follower, value: str, channel: str = "email") -> Address:
-    return add_address(
+    return create_address(
         follower=follower, channel=channel, value=value, by=TESTER, now=timezone.now()
     )
 
@@ -72,7 +72,7 @@ def test_a_removed_address_gets_nothing_any_more_and_the_other_takes_over(
     kind = make_type()
     version = make_version()
     waiting = tell(kind, [anna], version=version)
-    remove_address(address=anna.addresses.get(primary=True), by=TESTER, now=timezone.now())
+    delete_address(address=anna.addresses.get(primary=True), by=TESTER, now=timezone.now())
     assert states(anna) == [("anna@work.example", True, "active")]
     tell(kind, [anna], version=version)
     send_all()
@@ -96,7 +96,7 @@ def test_devices_go_one_by_one_and_none_of_them_is_the_first(anna: Follower) -> 
     )
     with pytest.raises(BadAddress):
         make_primary(address=one, by=TESTER, now=timezone.now())
-    remove_address(address=one, by=TESTER, now=timezone.now())
+    delete_address(address=one, by=TESTER, now=timezone.now())
     assert list(anna.addresses.filter(channel="push").values_list("value", "primary")) == [
         (other.value, False)
     ]

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from apps.followers.devices.webhooks import add_webhook
+from apps.followers.devices.webhooks import create_webhook
 from apps.followers.models import Follower
 from apps.followers.people import search
 from apps.followers.people.contacts import change_follower
@@ -116,7 +116,7 @@ def test_search_looks_at_name_email_phone_and_external_id_in_any_case(
 
 
 def test_a_search_finds_nobody_by_the_digest_of_a_device(anna: Follower) -> None:
-    add_webhook(follower=anna, url="https://anna.example/hook", **BY)
+    create_webhook(follower=anna, url="https://anna.example/hook", **BY)
     assert not search.find("256").exists()
 
 

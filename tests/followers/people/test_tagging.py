@@ -15,17 +15,17 @@ pytestmark = pytest.mark.django_db
 
 
 def test_a_tag_is_unique_in_any_case_and_its_slug_keeps_its_alphabet() -> None:
-    tag = tagging.make_tag(name=" Друзья  дома ", **BY)
+    tag = tagging.create_tag(name=" Друзья  дома ", **BY)
     assert (tag.name, tag.slug) == ("Друзья дома", "друзья-дома")
     with pytest.raises(TagTaken) as caught:
-        tagging.make_tag(name="ДРУЗЬЯ ДОМА", **BY)
+        tagging.create_tag(name="ДРУЗЬЯ ДОМА", **BY)
     assert caught.value.tag == tag
     with pytest.raises(BadFollower, match="needs a name"):
-        tagging.make_tag(name=" \u00a0", **BY)
+        tagging.create_tag(name=" \u00a0", **BY)
 
 
 def test_tags_that_differ_only_in_signs_are_different_tags() -> None:
-    slugs = [tagging.make_tag(name=name, **BY).slug for name in ("C", "C++", "C#", "🔥")]
+    slugs = [tagging.create_tag(name=name, **BY).slug for name in ("C", "C++", "C#", "🔥")]
     assert slugs == ["c", "c-2", "c-3", "tag"]
     assert Tag.objects.count() == 4
 

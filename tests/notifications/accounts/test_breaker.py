@@ -238,7 +238,7 @@ def test_a_person_may_reset_it_and_that_is_noted(account: ProviderAccount) -> No
 def test_the_next_account_takes_over_while_the_first_is_left_alone(
     receiver: Receiver, account: ProviderAccount
 ) -> None:
-    second = edit.add_account(
+    second = edit.create_account(
         name="Second",
         provider_key="smtp",
         settings=receiver.settings(),

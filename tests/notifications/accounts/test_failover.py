@@ -23,7 +23,7 @@ LOG_IN = {"username": "carillon", "password": "wrong"}
 def second(receiver: Receiver) -> Iterator[Receiver]:
     """Another server, asked when the account of `receiver` can't be used."""
     with Receiver() as second:
-        edit.add_account(
+        edit.create_account(
             name="Second",
             provider_key="smtp",
             settings=second.settings(),

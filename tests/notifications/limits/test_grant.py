@@ -154,7 +154,7 @@ def test_a_used_up_day_sends_the_rest_through_the_next_account(
     receiver: Receiver, notification: Notification, account: ProviderAccount
 ) -> None:
     now = timezone.now()
-    second = edit.add_account(
+    second = edit.create_account(
         name="Second",
         provider_key="smtp",
         settings=receiver.settings(),

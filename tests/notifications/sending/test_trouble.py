@@ -21,7 +21,7 @@ from apps.inbox.deliver import InAppSession
 from apps.lib.queue import announce
 from apps.lib.queue.lanes import Lane
 from apps.notifications import control, replay
-from apps.notifications.accounts.edit import AccountValues, add_account, change_account
+from apps.notifications.accounts.edit import AccountValues, change_account, create_account
 from apps.notifications.books import tallies
 from apps.notifications.messages.row import Row
 from apps.notifications.models import (
@@ -93,7 +93,7 @@ def test_a_slow_server_does_not_keep_a_task_at_work_until_the_queue_kills_it(
 def test_an_account_that_can_not_be_opened_is_left_alone_and_the_next_one_used(
     receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    add_account(
+    create_account(
         name="Second", provider_key="smtp", settings=receiver.settings(port=receiver.port), **act()
     )
     opened = Smtp.open

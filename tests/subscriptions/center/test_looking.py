@@ -32,7 +32,7 @@ AGENTS = (
 
 def make_sms_account() -> ProviderAccount:
     values = {"account_sid": "AC1", "auth_token": "secret", "sender": "+4915112345678"}
-    return edit.add_account(
+    return edit.create_account(
         name="Texts", provider_key="twilio", settings=values, by=TESTER, now=timezone.now()
     )
 

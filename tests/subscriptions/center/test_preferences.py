@@ -12,7 +12,7 @@ from apps.accounts.models import AuditEntry
 from apps.followers.consent.acts import set_preferences
 from apps.followers.consent.matrix import matrix
 from apps.followers.consent.record import Proof
-from apps.followers.devices.webhooks import add_webhook
+from apps.followers.devices.webhooks import create_webhook
 from apps.followers.models import ChannelMute, ConsentRecord, Follower, NotificationType, Preference
 from apps.followers.people.contacts import change_follower
 from apps.followers.people.profile import Profile
@@ -107,7 +107,7 @@ def test_a_channel_that_reaches_nobody_yet_says_so_and_a_webhook_is_shown_to_tho
     }
     assert page.html.get_element_by_id(reason).text_content().startswith("Browser")
     assert "Webhook" not in page.text
-    add_webhook(follower=anna, url="https://anna.example/hook", by=TESTER, now=timezone.now())
+    create_webhook(follower=anna, url="https://anna.example/hook", by=TESTER, now=timezone.now())
     page = visit(client, preferences_path(anna))
     page.flip("cell", "orders:webhook").press(SAVE)
     assert choices(anna) == {("orders", "webhook", True)}

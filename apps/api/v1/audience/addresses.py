@@ -32,7 +32,7 @@ class Addresses(Endpoint):
     )  # fmt: skip
     def post(self, request: Request, id: uuid.UUID) -> Response:
         follower = one(Follower.objects.all(), uid=id)
-        further_addresses.add_address(
+        further_addresses.create_address(
             follower=follower, **self.body(NewAddress), by=self.by, now=self.now
         )
         return Response(FollowerOut(one(FOLLOWERS, uid=id)).data)
@@ -48,7 +48,7 @@ class OneAddress(Endpoint):
         details="Messages that wait for it are skipped. If it was primary, the oldest other one takes over.",
     )  # fmt: skip
     def delete(self, request: Request, id: uuid.UUID, address: uuid.UUID) -> Response:
-        further_addresses.remove_address(address=_address(id, address), by=self.by, now=self.now)
+        further_addresses.delete_address(address=_address(id, address), by=self.by, now=self.now)
         return Response(FollowerOut(one(FOLLOWERS, uid=id)).data)
 
 

@@ -43,7 +43,7 @@ class Tags(Endpoint):
         refuses=(400, 409),
     )
     def post(self, request: Request) -> Response:
-        made = tagging.make_tag(**self.body(NewTag), by=self.by, now=self.now)
+        made = tagging.create_tag(**self.body(NewTag), by=self.by, now=self.now)
         return Response(TagOut(made).data, status=201)
 
 

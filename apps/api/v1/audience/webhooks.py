@@ -102,7 +102,7 @@ class Webhooks(Endpoint):
     )  # fmt: skip
     def post(self, request: Request, id: uuid.UUID) -> Response:
         follower = one(Follower.objects.all(), uid=id)
-        row, secret = webhooks.add_webhook(
+        row, secret = webhooks.create_webhook(
             follower=follower, **self.body(NewWebhook), by=self.by, now=self.now
         )
         return Response({**WebhookOut(row.webhook).data, "secret": secret}, status=201)
@@ -118,7 +118,7 @@ class OneWebhook(Endpoint):
         details="Messages that wait for it are skipped.",
     )  # fmt: skip
     def delete(self, request: Request, id: uuid.UUID, webhook: uuid.UUID) -> Response:
-        webhooks.remove_webhook(webhook=_webhook(id, webhook), by=self.by, now=self.now)
+        webhooks.delete_webhook(webhook=_webhook(id, webhook), by=self.by, now=self.now)
         return Response(status=204)
 
 

@@ -13,8 +13,8 @@ from apps.followers.models import Channel
 from apps.notifications.decide.cap_rules import (
     CapValues,
     change_cap,
-    make_cap,
-    remove_cap,
+    create_cap,
+    delete_cap,
     values_of,
 )
 from apps.notifications.models import Cap, CapOutcome
@@ -72,7 +72,7 @@ class Caps(Endpoint):
         "Caps", "caps_add", "Add a cap", body=CapIn, answer=CapOut, status=201, refuses=(400,)
     )
     def post(self, request: Request) -> Response:
-        cap = make_cap(values=CapValues(**self.body(CapIn)), by=self.by, now=self.now)
+        cap = create_cap(values=CapValues(**self.body(CapIn)), by=self.by, now=self.now)
         return Response(CapOut(cap).data, status=201)
 
 
@@ -100,5 +100,5 @@ class OneCap(Endpoint):
 
     @described("Caps", "caps_remove", "Remove a cap", answer=None, refuses=(404,))
     def delete(self, request: Request, id: uuid.UUID) -> Response:
-        remove_cap(cap=one(Cap.objects.all(), uid=id), by=self.by, now=self.now)
+        delete_cap(cap=one(Cap.objects.all(), uid=id), by=self.by, now=self.now)
         return Response(status=204)
