@@ -58,7 +58,7 @@ SCHEDULES = {
     "idle devices": ("apps.followers.devices.register.forget_idle", 60),
     "phone numbers to forget": ("apps.followers.devices.phones.forget_old", 600),
     "answers to forget": ("apps.api.idempotency.forget", 600),
-    "imports to go on": ("apps.followers.imports.job.resume_stalled", 10),
+    "imports to go on": ("apps.followers.imports.run.resume_stalled", 10),
 }
 
 # Tasks whose calls may still stand in a queue under an older path (lib/queue/moved_tasks.py):
@@ -67,7 +67,7 @@ MOVED_TASKS = {
     "apps.notifications.send.send_lane": "apps.notifications.sending.sender.send_lane",
     "apps.notifications.digest.flush_due": "apps.notifications.digests.flush.flush_due",
     "apps.notifications.control.replay_rest": "apps.notifications.replay.replay_rest",
-    "apps.followers.imports.run": "apps.followers.imports.job.run",
+    "apps.followers.imports.run": "apps.followers.imports.run.run",
     "apps.campaigns.occurrences.launch_occurrence": (
         "apps.campaigns.recurring.occurrences.launch_occurrence"
     ),

@@ -14,7 +14,7 @@ from playwright.sync_api import Browser, sync_playwright
 from apps.campaigns import launch
 from apps.campaigns.events import run_rules
 from apps.content import links
-from apps.followers.imports import job
+from apps.followers.imports import run as imports_run
 from apps.notifications import replay
 from apps.notifications.books import sleep
 from apps.notifications.digests import flush
@@ -80,9 +80,9 @@ def var_dir(settings: Any, tmp_path: Any) -> None:
 @pytest.fixture(autouse=True)
 def nothing_is_cut_short(monkeypatch: pytest.MonkeyPatch) -> None:
     """Tasks of tests are over when nothing is left to do, however long that takes here."""
-    for module in (sending_sender, flush, replay, sleep, job, launch, run_rules):
+    for module in (sending_sender, flush, replay, sleep, imports_run, launch, run_rules):
         name = "WORK_SECONDS"
-        if module is job:
+        if module is imports_run:
             name = "RUN_SECONDS"
         monkeypatch.setattr(module, name, PATIENCE)
     for module in (sending_sender, shift):

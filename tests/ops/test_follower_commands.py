@@ -9,7 +9,7 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from apps.accounts.models import AuditEntry
-from apps.followers.imports import job as imports_job
+from apps.followers.imports import run as imports_run
 from apps.followers.models import ConsentRecord, Follower, Import
 from tests.make import make_follower
 
@@ -183,14 +183,14 @@ def test_import_followers_refuses_a_missing_and_a_broken_file(tmp_path: Path) ->
 def test_an_import_that_fails_half_way_ends_the_command_with_its_reason(
     people: Path, monkeypatch: pytest.MonkeyPatch, settings: Any
 ) -> None:
-    started = imports_job.start
+    started = imports_run.start
 
     def start_and_lose_the_file(**values: Any) -> Import:
         job = started(**values)
         (Path(settings.MEDIA_ROOT) / job.path).unlink()
         return job
 
-    monkeypatch.setattr(imports_job, "start", start_and_lose_the_file)
+    monkeypatch.setattr(imports_run, "start", start_and_lose_the_file)
     with pytest.raises(CommandError, match="No such file"):
         run("import_followers", str(people))
 
@@ -198,14 +198,14 @@ def test_an_import_that_fails_half_way_ends_the_command_with_its_reason(
 def test_an_import_that_a_worker_took_over_goes_on_without_the_command(
     people: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    started = imports_job.start
+    started = imports_run.start
 
     def start_and_let_a_worker_claim_it(**values: Any) -> Import:
         job = started(**values)
         Import.objects.filter(pk=job.pk).update(owner="a worker")
         return job
 
-    monkeypatch.setattr(imports_job, "start", start_and_let_a_worker_claim_it)
+    monkeypatch.setattr(imports_run, "start", start_and_let_a_worker_claim_it)
     with pytest.raises(CommandError, match="goes on in the background"):
         run("import_followers", str(people))
 

@@ -19,7 +19,12 @@ from apps.accounts.actors import staff_actor
 from apps.accounts.permissions import Capability, may, requires
 from apps.dashboard.shell.forms import plain_helper
 from apps.dashboard.shell.paging import page_of
-from apps.followers.imports import job as imports_job
+from apps.followers.imports import run, upload
+from apps.followers.imports.columns import TARGETS, BadMapping
+from apps.followers.imports.csv_file import BadFile
+from apps.followers.imports.preview import preview_of
+from apps.followers.imports.problems_file import problems_csv
+from apps.followers.imports.upload import AlreadyStarted, start_upload
 from apps.followers.models import Import, ImportState
 
 SHOWN = 15  # rows of the preview
@@ -74,7 +79,7 @@ class MappingForm(forms.Form):
             own = f"metadata.{column.strip()[:60]}"
             self.fields[f"column-{number}"] = forms.ChoiceField(
                 label=column,
-                choices=[*imports_job.TARGETS.items(), (own, "Keep as metadata")],
+                choices=[*TARGETS.items(), (own, "Keep as metadata")],
                 initial=job.mapping.get(column, "ignore"),
                 widget=forms.Select(attrs={"class": "form-select form-select-sm"}),
             )
@@ -115,10 +120,10 @@ def add(request: HttpRequest) -> HttpResponse:
     if request.method == "POST" and form.is_valid():
         file = form.cleaned_data["file"]
         try:
-            job = imports_job.start_upload(
+            job = start_upload(
                 file=file, file_name=file.name, by=staff_actor(request), now=timezone.now()
             )
-        except imports_job.BadFile as error:
+        except BadFile as error:
             form.add_error("file", str(error))
         else:
             return redirect("dashboard:import", job.uid)
@@ -144,7 +149,7 @@ def _mapping(request: HttpRequest, job: Import) -> HttpResponse:
     if not form.is_bound or form.is_valid():
         try:
             if request.POST.get("do") == "start":
-                imports_job.start(
+                run.start(
                     job=job,
                     mapping=form.mapping(),
                     options=form.options(),
@@ -152,10 +157,10 @@ def _mapping(request: HttpRequest, job: Import) -> HttpResponse:
                     now=timezone.now(),
                 )
                 return redirect("dashboard:import", job.uid)
-            preview = imports_job.preview(job, form.mapping(), SHOWN, options=form.options())
-        except imports_job.BadMapping as error:
+            preview = preview_of(job, form.mapping(), SHOWN, options=form.options())
+        except BadMapping as error:
             refusal = str(error)
-        except imports_job.AlreadyStarted as error:
+        except AlreadyStarted as error:
             messages.info(request, str(error))
             return redirect("dashboard:import", job.uid)
     context = {"job": job, "form": form, "preview": preview, "refusal": refusal}
@@ -169,8 +174,8 @@ def discard(request: HttpRequest, uid: str) -> HttpResponse:
     if job is None:
         return redirect("dashboard:imports")
     try:
-        imports_job.discard(job=job)
-    except imports_job.AlreadyStarted as error:
+        upload.discard(job=job)
+    except AlreadyStarted as error:
         messages.error(request, str(error))
         return redirect("dashboard:import", uid)
     messages.success(request, f"{job.file_name} is discarded; nothing was imported.")
@@ -183,7 +188,7 @@ def problems(request: HttpRequest, uid: str) -> StreamingHttpResponse:
     """The refused rows as a file that can be mended and uploaded again."""
     job = get_object_or_404(Import, uid=uid)
     return StreamingHttpResponse(
-        imports_job.problems_csv(job),
+        problems_csv(job),
         content_type="text/csv; charset=utf-8",
         headers={"Content-Disposition": f'attachment; filename="refused-{job.uid}.csv"'},
     )

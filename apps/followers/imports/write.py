@@ -11,7 +11,8 @@ from apps.followers.addresses import CHANNEL_OF
 from apps.followers.consent import acts
 from apps.followers.consent.record import Proof
 from apps.followers.consent.suppression import states_of
-from apps.followers.imports.plan import Action, Decision, Options, Person
+from apps.followers.imports.plan import Action, Decision
+from apps.followers.imports.rows import ImportedPerson, Options
 from apps.followers.models import (
     Address,
     AddressState,
@@ -63,7 +64,7 @@ def write(
 
 
 def _create(
-    people: Sequence[Person], options: Options, by: Actor, now: dt.datetime
+    people: Sequence[ImportedPerson], options: Options, by: Actor, now: dt.datetime
 ) -> list[Follower]:
     followers = Follower.objects.bulk_create(
         Follower(

@@ -3,7 +3,7 @@
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 
-from apps.followers.imports import job as imports_job
+from apps.followers.imports import run
 from apps.followers.models import Follower, Import
 from tests.dashboard.pages import as_role, page_of
 
@@ -72,7 +72,7 @@ def test_the_start_is_once_the_progress_shows_and_the_refused_rows_can_be_fetche
     running = client.get(url)
     assert 'hx-trigger="every 1s"' in running.content.decode()
     assert "0 of 3 rows" in page_of(running).text
-    list(imports_job.slices(job.pk))
+    list(run.slices(job.pk))
     as_role(client, viewer)
     done = client.get(url)
     assert "every 1s" not in done.content.decode()

@@ -12,7 +12,12 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from apps.followers.imports import job as imports
+from apps.followers.imports import run
+from apps.followers.imports.columns import TARGETS, BadMapping
+from apps.followers.imports.csv_file import BadFile
+from apps.followers.imports.preview import Preview, preview_of
+from apps.followers.imports.problems_file import problems_csv
+from apps.followers.imports.upload import discard, start_upload
 from apps.followers.models import Import, ImportState
 from apps.lib.actor import command
 from apps.ops.terminal import console, plain
@@ -32,7 +37,7 @@ class Command(BaseCommand):
             metavar="COLUMN=FIELD",
             help=(
                 "may be repeated; usual headings are recognised. FIELD:"
-                f" {', '.join(imports.TARGETS)}, metadata.KEY"
+                f" {', '.join(TARGETS)}, metadata.KEY"
             ),
         )
         parser.add_argument(
@@ -65,21 +70,21 @@ class Command(BaseCommand):
         }
         try:
             with options["file"].open("rb") as file:
-                job = imports.start_upload(
+                job = start_upload(
                     file=file, file_name=options["file"].name, by=by, now=timezone.now()
                 )
         except OSError as error:
             raise CommandError(f"{options['file']}: {error.strerror}") from error
-        except imports.BadFile as error:
+        except BadFile as error:
             raise CommandError(f"{options['file']}: {error}") from error
         try:
             mapping = _mapping(job, options["map"])
             _show_mapping(out, job, mapping)
             if options["dry_run"]:
-                _show_preview(out, imports.preview(job, mapping, 20, options=chosen))
-                imports.discard(job=job)
+                _show_preview(out, preview_of(job, mapping, 20, options=chosen))
+                discard(job=job)
                 return
-            imports.start(
+            run.start(
                 job=job,
                 mapping=mapping,
                 options=chosen,
@@ -87,15 +92,13 @@ class Command(BaseCommand):
                 now=timezone.now(),
                 background=False,
             )
-        except imports.BadMapping as error:
-            imports.discard(job=job)
+        except BadMapping as error:
+            discard(job=job)
             raise CommandError(str(error)) from error
         job = _run(out, job)
         _show_result(out, job)
         if options["errors"] and job.refused:
-            options["errors"].write_text(
-                "".join(imports.problems_csv(job)), encoding="utf-8", newline=""
-            )
+            options["errors"].write_text("".join(problems_csv(job)), encoding="utf-8", newline="")
             out.print(plain(f"The refused rows are in {options['errors']}."))
         if job.state == ImportState.FAILED:
             raise CommandError(job.error)
@@ -107,9 +110,7 @@ def _mapping(job: Import, pairs: list[str]) -> dict[str, str]:
     for pair in pairs:
         column, equals, field = pair.rpartition("=")
         if not equals:
-            raise imports.BadMapping(
-                f"--map {pair!r} is not COLUMN=FIELD, such as --map E-Mail=email."
-            )
+            raise BadMapping(f"--map {pair!r} is not COLUMN=FIELD, such as --map E-Mail=email.")
         own[column.strip()] = field.strip()
     return {
         column: field for column, field in job.mapping.items() if field not in own.values()
@@ -140,7 +141,7 @@ def _difference(name: str, before: str, after: str) -> str:
     return f"{name}: {after}"
 
 
-def _show_preview(out: Console, preview: imports.Preview) -> None:
+def _show_preview(out: Console, preview: Preview) -> None:
     table = Table("Line", "What", "Changes", box=box.SIMPLE_HEAD, header_style="bold")
     shown = {row.line: row for row in [*preview.rows, *preview.problems]}
     for line, row in sorted(shown.items()):
@@ -166,9 +167,9 @@ def _run(out: Console, job: Import) -> Import:
     with Progress(*columns, console=out) as progress:
         bar = progress.add_task("Importing", total=job.rows_total)
         try:
-            for step in imports.slices(job.pk):
+            for step in run.slices(job.pk):
                 progress.update(bar, completed=step.rows_done)
-        except imports.Taken as taken:  # this process slept for longer than its lease
+        except run.Taken as taken:  # this process slept for longer than its lease
             raise CommandError(f"{taken} It goes on in the background.") from taken
     job.refresh_from_db()
     return job

@@ -1,0 +1,62 @@
+"""Look at what an import would do, before it does it."""
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any
+
+from apps.followers.imports.columns import check_mapping
+from apps.followers.imports.plan import Action, Decision, Memory, decide_slice, judge_rows
+from apps.followers.imports.rows import Options
+from apps.followers.imports.upload import AlreadyStarted, rows_left
+from apps.followers.models import Import, ImportState
+
+LOOK = 1000  # rows that are looked up at once
+PREVIEW_ROWS = 20_000  # beyond that the preview is a sample
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """What an import would do.
+
+    `rows` are the first ones, `problems` the first refused ones anywhere, `counts` per Action of
+    all `read` rows; `complete` says that these are all rows of the file.
+    """
+
+    rows: list[Decision]
+    problems: list[Decision]
+    counts: dict[str, int]
+    read: int
+    complete: bool
+
+
+def preview_of(
+    job: Import,
+    mapping: Mapping[str, str],
+    limit: int = 50,
+    *,
+    options: Mapping[str, Any] | None = None,
+) -> Preview:
+    """Say what `start` with the same mapping and options would do now.
+
+    Writes nothing. Raises as `start`.
+    """
+    if job.state != ImportState.UPLOADED:
+        raise AlreadyStarted("This import was started already; its counts say what it did.")
+    used = check_mapping(job.dialect["columns"], mapping)
+    chosen = Options.read(options or {})
+    memory = Memory()
+    shown: list[Decision] = []
+    problems: list[Decision] = []
+    counts: Counter[str] = Counter({action.value: 0 for action in Action})
+    rows = islice(rows_left(job), PREVIEW_ROWS)
+    while batch := list(islice(rows, LOOK)):
+        people, refused_rows = judge_rows(batch, job.dialect["columns"], used, chosen)
+        decisions = decide_slice(people, refused_rows, memory, chosen)
+        counts.update(decision.action.value for decision in decisions)
+        shown += decisions[: limit - len(shown)]
+        refused = [decision for decision in decisions if decision.action == Action.REFUSED]
+        problems += refused[: limit - len(problems)]
+    read = counts.total()
+    return Preview(shown, problems, dict(counts), read, complete=read == job.rows_total)

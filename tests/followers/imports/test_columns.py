@@ -1,0 +1,62 @@
+"""Columns are guessed from their headings, and a mapping that can't work is refused."""
+
+from typing import Any
+
+import pytest
+from django.utils import timezone
+
+from apps.followers.imports import run
+from apps.followers.imports.columns import BadMapping
+from apps.followers.imports.preview import preview_of
+from apps.followers.models import ImportState
+from tests.followers.imports.world import people, upload
+from tests.make import TESTER
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.mark.parametrize(
+    ("headings", "targets"),
+    [
+        ("Имя,Фамилия,Почта", ["first_name", "last_name", "email"]),
+        ("First Name,Last Name,Email address", ["first_name", "last_name", "email"]),
+        ("Full name,First name,Surname,Mail", ["name", "ignore", "ignore", "email"]),
+        (
+            "Email,Mail,Mobile,Language,Time zone",
+            ["email", "ignore", "phone", "language", "time_zone"],
+        ),
+        (
+            "ID,Подписан,Язык,Часовой пояс,Метки",
+            ["external_id", "subscribed", "language", "time_zone", "tags"],
+        ),
+    ],
+)
+def test_headings_in_english_and_russian_suggest_their_targets(
+    headings: str, targets: list[str]
+) -> None:
+    assert list(upload(f"{headings}\n{'x,' * headings.count(',')}x\n").mapping.values()) == targets
+
+
+@pytest.mark.parametrize(
+    ("mapping", "options", "says"),
+    [
+        ({"email": "email", "mail": "name"}, {}, "no column 'mail'"),
+        ({"email": "e-mail"}, {}, "nothing a column can be"),
+        ({"email": "metadata."}, {}, "nothing a column can be"),
+        ({"name": "name"}, {}, "Map a column to email, phone or external_id"),
+        ({"email": "email", "name": "email"}, {}, "both mapped to 'email'"),
+        ({"email": "email", "name": "name", "city": "last_name"}, {}, "either one column to name"),
+        ({"email": "email"}, {"tag": "x"}, "not an option"),
+        ({"email": "email"}, {"tags": ["x" * 81]}, "81 characters"),
+    ],
+)
+def test_a_mapping_that_cannot_work_is_refused_and_the_file_waits(
+    mapping: dict[str, str], options: dict[str, Any], says: str
+) -> None:
+    job = upload(people(1))
+    with pytest.raises(BadMapping, match=says):
+        preview_of(job, mapping, options=options)
+    with pytest.raises(BadMapping, match=says):
+        run.start(job=job, mapping=mapping, options=options, by=TESTER, now=timezone.now())
+    job.refresh_from_db()
+    assert job.state == ImportState.UPLOADED
