@@ -55,8 +55,8 @@ SCHEDULES = {
     "slowed domains": ("apps.notifications.limits.domains.forget_recovered", 60),
     "uses to forget": ("apps.notifications.decide.caps.forget_old", 10),
     "expired leases": ("apps.notifications.sending.recover.expired_leases", 5),
-    "idle devices": ("apps.followers.devices.register.forget_idle", 60),
-    "phone numbers to forget": ("apps.followers.devices.phones.forget_old", 600),
+    "idle devices": ("apps.followers.devices.push_devices.forget_idle", 60),
+    "phone numbers to forget": ("apps.followers.devices.phone_codes.forget_old", 600),
     "answers to forget": ("apps.api.idempotency.forget", 600),
     "imports to go on": ("apps.followers.imports.run.resume_stalled", 10),
 }

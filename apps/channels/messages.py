@@ -64,7 +64,7 @@ class PushMessage:
     token: str
     details: Mapping[
         str, Any
-    ]  # of the address: a browser's keys, a token's environment (apps.followers.devices.register)
+    ]  # of the address: a browser's keys, a token's environment (apps.followers.devices.push_devices)
     title: str
     body: str
     link: str = ""

@@ -8,8 +8,7 @@ from django.views.decorators.http import require_http_methods
 
 from apps.followers.consent.matrix import words_of
 from apps.followers.models import Follower
-from apps.subscriptions.center import acts
-from apps.subscriptions.center.wording import masked
+from apps.subscriptions.opt_out import is_out, opt_out
 from apps.subscriptions.public import (
     email_of,
     follower_of,
@@ -19,6 +18,7 @@ from apps.subscriptions.public import (
     read_link,
     show,
 )
+from apps.subscriptions.wording import masked
 
 
 @public_page
@@ -51,7 +51,7 @@ def unsubscribe(request: HttpRequest, token: str) -> HttpResponse:
         if request.POST.get("what") == "all":
             wanted = ""
         said = proof(request, follower, source)
-        follower = acts.opt_out(follower=follower, type_key=wanted, proof=said)
+        follower = opt_out(follower=follower, type_key=wanted, proof=said)
         if one_click:
             return _short()
     email = email_of(follower)
@@ -60,7 +60,7 @@ def unsubscribe(request: HttpRequest, token: str) -> HttpResponse:
         "email": masked(email.value) if email else "",
         "preferences": own_link("preferences", follower),
         "everything": not follower.subscribed,
-        "out": acts.is_out(follower, type_key),
+        "out": is_out(follower, type_key),
     }
     return show(request, "unsubscribed" if request.method == "POST" else "unsubscribe", context)
 

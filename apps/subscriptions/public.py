@@ -22,7 +22,7 @@ from apps.lib import tokens
 from apps.lib.actor import Actor, ActorKind
 from apps.lib.client_ip import client_ip
 from apps.notifications.messages.links import managing_token, read_managing
-from apps.subscriptions.center.wording import EDITION
+from apps.subscriptions.wording import EDITION
 
 View = Callable[..., HttpResponse]
 

@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from django.utils import timezone
 
-from apps.followers.devices import register
+from apps.followers.devices import push_devices
 from apps.followers.models import Address, Follower
 from apps.notifications.accounts import edit
 from apps.notifications.models import ProviderAccount
@@ -44,7 +44,12 @@ def subscription(name: str = "one") -> dict[str, str]:
 
 def connect_browser(follower: Follower, name: str = "one", **fields: Any) -> Address:
     values = {"label": "Chrome · Linux", **subscription(name), **fields}
-    return register.register_browser(follower=follower, **values, by=TESTER, now=timezone.now())
+    return push_devices.register_browser(
+        follower=follower,
+        browser=push_devices.BrowserDevice(**values),
+        by=TESTER,
+        now=timezone.now(),
+    )
 
 
 def _text(raw: bytes) -> str:

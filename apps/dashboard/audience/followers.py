@@ -30,7 +30,7 @@ from apps.followers.consent import acts
 from apps.followers.consent import matrix as consent_matrix
 from apps.followers.consent.record import Proof
 from apps.followers.consent.rhythm import rhythm_of
-from apps.followers.devices.register import CHANNELS as DEVICES
+from apps.followers.devices.push_devices import CHANNELS as DEVICES
 from apps.followers.models import AddressState, Cadence, Channel, Follower, Tag
 from apps.followers.people import contacts, further_addresses, search, tagging
 from apps.followers.people.profile import Profile

@@ -14,7 +14,7 @@ from typing import NamedTuple
 from django.db import connection, transaction
 from django.db.models import Q, QuerySet, TextChoices
 
-from apps.followers.devices.register import key_of
+from apps.followers.devices.push_devices import key_of
 from apps.followers.models import Address, AddressState, Channel, OffReason, Webhook
 from apps.lib.actor import SYSTEM, Actor
 from apps.lib.facts import Kind, tell

@@ -10,7 +10,7 @@ from django.db import IntegrityError, transaction
 from django.db.models import QuerySet
 
 from apps.channels.https.webhook import new_secret, sealed
-from apps.followers.devices.register import key_of
+from apps.followers.devices.push_devices import key_of
 from apps.followers.devices.webhook_calls import UNTRIED
 from apps.followers.models import Address, AddressState, Channel, Follower, OffReason, Webhook
 from apps.followers.people.contacts import AddressTaken

@@ -111,7 +111,7 @@ class Address(models.Model):
     via = models.CharField(
         max_length=10, blank=True
     )  # the service that knows the token: fcm, apns; else ""
-    # what else is needed to reach it (devices/register.py): a browser's keys,
+    # what else is needed to reach it (devices/push_devices.py): a browser's keys,
     # a webhook's encrypted secret; null for most
     details = models.JSONField(null=True, blank=True)
     created_at = models.DateTimeField()

@@ -9,7 +9,7 @@ from contextlib import suppress
 from apps.channels.contract import Outcome, Remedy, Result
 from apps.followers.addresses import BadAddress, normalise
 from apps.followers.consent import suppression
-from apps.followers.devices import register
+from apps.followers.devices import push_devices
 from apps.followers.devices.webhook_calls import Answer, heard
 from apps.followers.models import Channel, Suppression, SuppressionReason, channel_of_address
 from apps.lib.actor import SYSTEM
@@ -31,7 +31,7 @@ def apply(refusals: Iterable[tuple[str, str, Outcome]], *, now: dt.datetime) -> 
         if channel == Channel.WEBHOOK:
             continue  # what its answers say, good ones too, is heard in `answered`
         if outcome.remedy is Remedy.GONE:
-            register.gone(channel=channel, value=address, since=outcome.gone_since, now=now)
+            push_devices.gone(channel=channel, value=address, since=outcome.gone_since, now=now)
         elif reason := _REASONS.get(outcome.remedy):
             try:
                 suppression.suppress(

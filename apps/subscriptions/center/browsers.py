@@ -9,7 +9,7 @@ from django.db import transaction
 from django.http import FileResponse, HttpRequest, HttpResponse
 from django.views.decorators.http import require_POST, require_safe
 
-from apps.followers.devices import register
+from apps.followers.devices import push_devices
 from apps.subscriptions import new_way
 from apps.subscriptions.center.page import SOURCE, back
 from apps.subscriptions.public import follower_of, proof, public_page, read_link
@@ -36,25 +36,25 @@ def connect(request: HttpRequest, token: str) -> HttpResponse:
     follower = follower_of(read_link("preferences", token))
     said = proof(request, follower, SOURCE)
     sent = request.POST
+    browser = push_devices.BrowserDevice(
+        endpoint=sent.get("endpoint", ""),
+        p256dh=sent.get("p256dh", ""),
+        auth=sent.get("auth", ""),
+        server_key=sent.get("server_key", ""),
+        label=name_of(said.user_agent),
+    )
     try:
         with transaction.atomic():
-            known = {row.key: row for row in register.devices_of(follower)}
-            row = register.register_browser(
-                follower=follower,
-                endpoint=sent.get("endpoint", ""),
-                p256dh=sent.get("p256dh", ""),
-                auth=sent.get("auth", ""),
-                server_key=sent.get("server_key", ""),
-                label=name_of(said.user_agent),
-                by=said.by,
-                now=said.now,
+            known = {row.key: row for row in push_devices.devices_of(follower)}
+            row = push_devices.register_browser(
+                follower=follower, browser=browser, by=said.by, now=said.now
             )
-            before = known.get(register.key_of(sent.get("replaces", "")))
+            before = known.get(push_devices.key_of(sent.get("replaces", "")))
             if before and before.pk != row.pk:
-                register.unregister(device=before, by=said.by, now=said.now)
+                push_devices.unregister(device=before, by=said.by, now=said.now)
             elif row.key not in known:
                 new_way.tell(follower, "browser", (row.details or {}).get("label", ""), proof=said)
-    except register.BadDevice as error:
+    except push_devices.BadDevice as error:
         return HttpResponse(str(error), status=400, content_type="text/plain; charset=utf-8")
     return HttpResponse(status=204)
 
@@ -65,9 +65,9 @@ def remove(request: HttpRequest, token: str) -> HttpResponse:
     """Nothing more to that browser; a second press finds it done."""
     follower = follower_of(read_link("preferences", token))
     said = proof(request, follower, SOURCE)
-    known = {str(row.uid): row for row in register.devices_of(follower)}
+    known = {str(row.uid): row for row in push_devices.devices_of(follower)}
     if row := known.get(request.POST.get("device", "")):
-        register.unregister(device=row, by=said.by, now=said.now)
+        push_devices.unregister(device=row, by=said.by, now=said.now)
     return back(token, "disconnected", part="browsers")
 
 

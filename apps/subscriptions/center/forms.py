@@ -1,4 +1,4 @@
-"""The fields of the public pages: they check what was typed and save nothing."""
+"""Check what was typed on the preference page: language and zone, a pause, a reason. Save nothing."""
 
 import datetime as dt
 from typing import Any
@@ -9,11 +9,10 @@ from django.conf import settings
 from django.utils.translation import get_language_info
 from django.utils.translation import gettext_lazy as _
 
-from apps.followers.addresses import BadAddress, normalise
-from apps.followers.models import Channel, Follower
+from apps.followers.models import Follower
 from apps.followers.profile_fields import BadFollower
 from apps.lib.wallclock import instant
-from apps.subscriptions.center.wording import REASONS
+from apps.subscriptions.wording import REASONS
 
 # The rest of the IANA list are old names and offsets.
 _AREAS = (
@@ -46,19 +45,18 @@ class Fields(forms.Form):
             field.widget.attrs["class"] = "form-select"
 
     def moved(self) -> dict[str, Any]:
-        """Those that differ from what the page showed (`<name>_was`),
-        and the switch `measured` likewise.
-        """
-        moved = {
-            name: value
-            for name, value in self.cleaned_data.items()
-            if value != self.data.get(f"{name}_was", self.initial[name])
-        }
+        """Give what differs from what the page showed (`<name>_was`), the switch `measured` too."""
+        moved: dict[str, Any] = {}
+        for name, value in self.cleaned_data.items():
+            shown = self.data.get(f"{name}_was", self.initial[name])
+            if value != shown:
+                moved[name] = value
         # an unticked box is not sent: only a page that showed it can mean it
-        if "measured_was" in self.data and (on := "measured" in self.data) != (
-            self.data["measured_was"] == "on"
-        ):
-            moved["measured"] = on
+        if "measured_was" in self.data:
+            was_on = self.data["measured_was"] == "on"
+            is_on = "measured" in self.data
+            if is_on != was_on:
+                moved["measured"] = is_on
         return moved
 
 
@@ -72,7 +70,7 @@ class Pause(forms.Form):
     day = forms.DateField(required=False)
 
     def until_when(self, zone: ZoneInfo, *, now: dt.datetime) -> dt.datetime | None:
-        """None ends the pause. Raises BadFollower for what is no day."""
+        """Give the end of the pause; None ends it now. Raises BadFollower for what is no day."""
         self.is_valid()
         local = now.astimezone(zone)
         match self.cleaned_data.get("until", ""):
@@ -98,36 +96,14 @@ class Reason(forms.Form):
     words = forms.CharField(max_length=250, required=False, widget=forms.Textarea)
 
     def text(self) -> str:
-        """ "too_many: their own words"; whatever was not understood is left out,
-        for it must not stop an opt-out.
+        """Give the reason as "too_many: their own words".
+
+        Whatever was not understood is left out, for it must not stop an opt-out.
         """
         self.is_valid()
-        said = (
-            self.cleaned_data.get("why", ""),
-            " ".join(self.cleaned_data.get("words", "").split()),
-        )
-        return ": ".join(part for part in said if part)
-
-
-class Ask(forms.Form):
-    """The address somebody wants the link for."""
-
-    email = forms.CharField(
-        label=_("Your email address"),
-        max_length=320,
-        widget=forms.EmailInput(attrs={"autocomplete": "email", "class": "form-control"}),
-        error_messages={"required": _("Type the address our messages come to.")},
-    )
-
-    def clean_email(self) -> str:
-        try:
-            return normalise(Channel.EMAIL, self.cleaned_data["email"])[1]
-        except BadAddress:
-            raise forms.ValidationError(
-                _(
-                    "This does not look like an email address. It needs an @, such as name@example.com."
-                )
-            ) from None
+        why = self.cleaned_data.get("why", "")
+        words = " ".join(self.cleaned_data.get("words", "").split())
+        return ": ".join(part for part in (why, words) if part)
 
 
 def _languages(current: str) -> list[tuple[str, str]]:

@@ -16,7 +16,7 @@ from django.utils import timezone, translation
 from apps.followers.consent.matrix import Cell, Row, matrix, muted_channels
 from apps.followers.consent.rhythm import rhythm_of, zone_of
 from apps.followers.consent.verdict import Reason
-from apps.followers.devices import phones
+from apps.followers.devices import phone_codes
 from apps.followers.models import (
     Address,
     AddressState,
@@ -28,9 +28,10 @@ from apps.followers.models import (
 )
 from apps.notifications.accounts.browser_push import vapid_public_key
 from apps.notifications.decide.quiet_hours import habits_of, quiet_until
-from apps.subscriptions.center import acts, forms, intent
+from apps.subscriptions.center import choices, forms, intent
 from apps.subscriptions.center.rhythm_form import RhythmForm
-from apps.subscriptions.center.wording import (
+from apps.subscriptions.public import show
+from apps.subscriptions.wording import (
     CHANNELS,
     NO_ADDRESS,
     NOTES,
@@ -40,7 +41,6 @@ from apps.subscriptions.center.wording import (
     masked,
     moment,
 )
-from apps.subscriptions.public import show
 
 SOURCE = "preference_center"
 
@@ -141,7 +141,7 @@ def page(
         "problem": {"part": problem[0], "text": problem[1]},
         "reasons": REASONS.items(),
         "done": request.GET.get("done", ""),
-        "undo": undo_token if acts.readable_undo(follower, undo_token) else "",
+        "undo": undo_token if choices.readable_undo(follower, undo_token) else "",
         "kept": [
             f"{row.name} ({CHANNELS[Channel(cell.channel)]})"
             for row in rows
@@ -170,7 +170,7 @@ def _silence(follower: Follower, rhythm: Rhythm, now: dt.datetime) -> str:
 
 def _phone(follower: Follower, places: Mapping[str, str], now: dt.datetime) -> dict[str, Any]:
     """The number in use, and the one that waits for its code."""
-    asked = phones.pending(follower, now=now)
+    asked = phone_codes.pending(follower, now=now)
     used = places.get(Channel.SMS, "")
     waiting = masked(asked.value) if asked else ""
     return {"used": used, "asked": waiting, "failed": bool(asked and asked.failed_at)}

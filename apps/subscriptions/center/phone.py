@@ -7,13 +7,13 @@ from django.http import HttpRequest, HttpResponse
 from django.views.decorators.http import require_POST
 
 from apps.followers.addresses import BadAddress
-from apps.followers.devices import phones
+from apps.followers.devices import phone_codes
 from apps.lib.queue.announce import announce
 from apps.lib.queue.lanes import Lane
 from apps.subscriptions import new_way
 from apps.subscriptions.center.page import SOURCE, back, page
-from apps.subscriptions.center.wording import BAD_NUMBER, CODE_ANSWERS, TOO_MANY_CODES, masked
 from apps.subscriptions.public import follower_of, proof, public_page, read_link
+from apps.subscriptions.wording import BAD_NUMBER, CODE_ANSWERS, TOO_MANY_CODES, masked
 
 
 @public_page
@@ -24,10 +24,10 @@ def ask(request: HttpRequest, token: str) -> HttpResponse:
     said = proof(request, follower, SOURCE)
     number = request.POST.get("number", "")[:40]
     try:
-        code = phones.ask(follower=follower, number=number, ip=said.ip, now=said.now)
+        code = phone_codes.ask(follower=follower, number=number, ip=said.ip, now=said.now)
     except BadAddress:
         return page(request, token, follower, problem=("number", BAD_NUMBER), status=400)
-    except phones.TooManyCodes:
+    except phone_codes.TooManyCodes:
         return page(request, token, follower, problem=("number", TOO_MANY_CODES), status=429)
     announce("apps.subscriptions.center.phone_code.send", lane=Lane.CRITICAL, code_id=code.pk)
     return back(token, "code", part="phone")
@@ -39,15 +39,15 @@ def confirm(request: HttpRequest, token: str) -> HttpResponse:
     follower = follower_of(read_link("preferences", token))
     said = proof(request, follower, SOURCE)
     with transaction.atomic():
-        answer = phones.confirm(
+        answer = phone_codes.confirm(
             follower=follower, code=request.POST.get("code", "")[:20], proof=said
         )
-        if answer is phones.Answer.CONFIRMED:
+        if answer is phone_codes.Answer.CONFIRMED:
             new_way.tell(follower, "phone", masked(follower.phone), proof=said)
-    if answer is phones.Answer.CONFIRMED:
+    if answer is phone_codes.Answer.CONFIRMED:
         return back(token, "phone", part="phone")
     part = "number"
-    if answer is phones.Answer.WRONG:
+    if answer is phone_codes.Answer.WRONG:
         part = "code"
     return page(request, token, follower, problem=(part, CODE_ANSWERS[answer]), status=400)
 
@@ -57,5 +57,5 @@ def confirm(request: HttpRequest, token: str) -> HttpResponse:
 def remove(request: HttpRequest, token: str) -> HttpResponse:
     follower = follower_of(read_link("preferences", token))
     said = proof(request, follower, SOURCE)
-    phones.delete_number(follower=follower, by=said.by, now=said.now)
+    phone_codes.delete_number(follower=follower, by=said.by, now=said.now)
     return back(token, "no_phone", part="phone")

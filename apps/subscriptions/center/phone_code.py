@@ -17,7 +17,7 @@ from django.utils.translation import gettext
 from apps.channels.contract import Outcome, Result
 from apps.channels.messages import SmsMessage
 from apps.channels.registry import provider
-from apps.followers.devices import phones
+from apps.followers.devices import phone_codes
 from apps.followers.models import Channel
 from apps.lib.actor import Actor, ActorKind
 from apps.lib.facts import Kind, tell
@@ -25,8 +25,8 @@ from apps.lib.ids import uuid7
 from apps.lib.queue.lanes import Lane
 from apps.notifications.accounts.health import note
 from apps.notifications.accounts.routing import services, settings_of
-from apps.subscriptions.center.wording import masked
 from apps.subscriptions.public import speak
+from apps.subscriptions.wording import masked
 
 PATIENCE = 15  # seconds for one provider: a person waits
 _ELSEWHERE = (
@@ -42,7 +42,7 @@ def send(*, code_id: int, now: dt.datetime | None = None, **_: object) -> bool:
     Says whether a provider took it.
     """
     now = now or timezone.now()
-    issued = phones.issue(code_id=code_id, now=now)
+    issued = phone_codes.issue(code_id=code_id, now=now)
     if issued is None:
         return False
     asked, code = issued
@@ -68,7 +68,7 @@ def send(*, code_id: int, now: dt.datetime | None = None, **_: object) -> bool:
     taken = outcome.result in (Result.ACCEPTED, Result.IN_DOUBT)
     with transaction.atomic():
         if not taken:
-            phones.failed(code=asked, now=now)
+            phone_codes.failed(code=asked, now=now)
         follower = asked.follower
         by = Actor(ActorKind.FOLLOWER, id=str(follower.uid), label=str(follower))
         data = {

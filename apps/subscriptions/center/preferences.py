@@ -10,11 +10,11 @@ from apps.followers.consent.acts import Words
 from apps.followers.consent.matrix import matrix
 from apps.followers.consent.rhythm import Wishes, rhythm_of, zone_of
 from apps.followers.profile_fields import BadFollower
-from apps.subscriptions.center import acts, forms, intent
+from apps.subscriptions.center import choices, forms, intent
 from apps.subscriptions.center.page import SOURCE, back, page
 from apps.subscriptions.center.rhythm_form import RhythmForm
-from apps.subscriptions.center.wording import BAD_PAUSE
 from apps.subscriptions.public import follower_of, proof, public_page, read_link
+from apps.subscriptions.wording import BAD_PAUSE
 
 
 @public_page
@@ -31,7 +31,7 @@ def preferences(request: HttpRequest, token: str) -> HttpResponse:
     if not fields.is_valid() or (hours and not hours.is_valid()):
         return page(request, token, follower, fields=fields, hours=hours, status=400)
     meant = intent.read(request.POST, matrix(follower))
-    saved = acts.save(
+    saved = choices.save(
         follower=follower,
         words=Words(meant.cells, meant.mutes),
         fields=fields.moved(),
@@ -49,7 +49,7 @@ def pause(request: HttpRequest, token: str) -> HttpResponse:
     try:
         until = forms.Pause(request.POST).until_when(zone_of(follower), now=timezone.now())
         wishes = Wishes(snoozed_until=until)
-        saved = acts.save(
+        saved = choices.save(
             follower=follower,
             words=Words(),
             fields={},
@@ -65,7 +65,7 @@ def pause(request: HttpRequest, token: str) -> HttpResponse:
 @require_POST
 def unsubscribe_all(request: HttpRequest, token: str) -> HttpResponse:
     follower = follower_of(read_link("preferences", token))
-    saved = acts.save(
+    saved = choices.save(
         follower=follower,
         words=Words(subscribed=False),
         fields={},
@@ -79,7 +79,7 @@ def unsubscribe_all(request: HttpRequest, token: str) -> HttpResponse:
 @require_POST
 def resubscribe(request: HttpRequest, token: str) -> HttpResponse:
     follower = follower_of(read_link("preferences", token))
-    saved = acts.save(
+    saved = choices.save(
         follower=follower,
         words=Words(subscribed=True),
         fields={},
@@ -92,7 +92,7 @@ def resubscribe(request: HttpRequest, token: str) -> HttpResponse:
 @require_POST
 def undo(request: HttpRequest, token: str) -> HttpResponse:
     follower = follower_of(read_link("preferences", token))
-    undone = acts.undo(
+    undone = choices.undo(
         follower=follower,
         token=request.POST.get("undo", ""),
         proof=proof(request, follower, SOURCE),

@@ -9,7 +9,7 @@ from django.utils.translation import gettext_lazy as _
 
 from apps.followers.consent.rhythm import Wishes, as_json
 from apps.followers.models import Cadence, Rhythm
-from apps.subscriptions.center.wording import CADENCES
+from apps.subscriptions.wording import CADENCES
 
 _NAMES = ("quiet", "cadence", "digest_at", "digest_weekday")
 _SUGGESTED = ("22:00", "07:00")

@@ -10,7 +10,7 @@ from rest_framework.test import APIClient
 from apps.followers.models import Address, Follower
 from apps.notifications.accounts.browser_push import vapid_public_key
 from apps.notifications.accounts.edit import create_account
-from tests.followers.devices.test_register import AUTH, ENDPOINT, P256DH
+from tests.followers.devices.test_push_devices import AUTH, ENDPOINT, P256DH
 from tests.make import TESTER, make_follower
 
 PHONE = {

@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from apps.content import drafts
 from apps.content.models import Version
-from apps.followers.devices import register
+from apps.followers.devices import push_devices
 from apps.followers.models import Address, Follower
 from apps.notifications.accounts.browser_push import vapid_public_key
 from apps.notifications.accounts.edit import AccountValues, change_account, create_account
@@ -93,19 +93,19 @@ def phone(follower: Follower, token: str, **fields: Any) -> Address:
     service = "fcm"
     if token == IPHONE:
         service = "apns"
-    values = {"service": service, "token": token, "by": TESTER, "now": timezone.now()} | fields
-    return register.register_app(follower=follower, **values)
+    now = fields.pop("now", None) or timezone.now()
+    app = push_devices.AppDevice(**({"service": service, "token": token} | fields))
+    return push_devices.register_app(follower=follower, app=app, by=TESTER, now=now)
 
 
 def browser(follower: Follower, google: FakePush) -> Address:
     one = google.browser(server_key=vapid_public_key() or "")
-    values = {
-        "endpoint": one.endpoint,
-        "server_key": one.server_key,
-        "by": TESTER,
-        "now": timezone.now(),
-    }
-    return register.register_browser(follower=follower, **one.keys(), **values)
+    device = push_devices.BrowserDevice(
+        endpoint=one.endpoint, server_key=one.server_key, **one.keys()
+    )
+    return push_devices.register_browser(
+        follower=follower, browser=device, by=TESTER, now=timezone.now()
+    )
 
 
 def test_each_device_of_a_person_gets_it_through_the_service_that_knows_it(
@@ -146,13 +146,13 @@ def test_dead_tokens_go_and_live_ones_stay_whatever_else_goes_wrong(
     drain()
     drain()
     assert stands(notification) == {"sent": 1, "failed": 2}
-    assert {row.value for row in register.devices_of(anna)} == {"alive", IPHONE}
+    assert {row.value for row in push_devices.devices_of(anna)} == {"alive", IPHONE}
     for fault in ("internal", "denied"):
         google.faults = [SAYS[fault]]
         tell(a_type(key=f"k{len(google.calls)}"), [anna], version=version, channels=["push"])
         drain()
         ProviderAccount.objects.update(paused_until=None, failures=0)
-    assert {row.value for row in register.devices_of(anna)} == {"alive", IPHONE}
+    assert {row.value for row in push_devices.devices_of(anna)} == {"alive", IPHONE}
 
 
 def test_what_waits_for_a_phone_that_changed_hands_reaches_nobody(
@@ -182,7 +182,7 @@ def test_a_subscription_goes_when_its_service_says_so_and_outlives_an_outage(
     notification = tell(a_type(), [anna], version=version, channels=["web_push"])
     drain()
     assert stands(notification) == {"failed": 1, "pending": 1}
-    assert [row.pk for row in register.devices_of(anna)] == [alive.pk]
+    assert [row.pk for row in push_devices.devices_of(anna)] == [alive.pk]
     google.bad = {}
     make_due(notification)
     drain()

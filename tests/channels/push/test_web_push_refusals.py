@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from apps.content import drafts
 from apps.content.models import Version
-from apps.followers.devices import register
+from apps.followers.devices import push_devices
 from apps.followers.models import Follower
 from apps.notifications.accounts.edit import AccountValues, change_account, create_account
 from apps.notifications.accounts.health import reset
@@ -55,8 +55,11 @@ def browser(google: FakePush, follower: Follower, *, refused: str = "") -> None:
     one = google.browser()
     if refused:
         google.bad[one.endpoint] = refused
-    register.register_browser(
-        follower=follower, endpoint=one.endpoint, **one.keys(), by=TESTER, now=timezone.now()
+    push_devices.register_browser(
+        follower=follower,
+        browser=push_devices.BrowserDevice(endpoint=one.endpoint, **one.keys()),
+        by=TESTER,
+        now=timezone.now(),
     )
 
 
@@ -83,7 +86,7 @@ def test_one_person_with_many_forged_subscriptions_keeps_nobody_waiting(
     assert not rests()
     assert stands(notification)["sent"] == 1
     assert len(google.arrived) == 1
-    assert register.devices_of(anna).count() == 8, "no refusal of the key takes a browser away"
+    assert push_devices.devices_of(anna).count() == 8, "no refusal of the key takes a browser away"
 
 
 def test_a_key_that_nobody_takes_rests_the_account_and_loses_no_message(

@@ -13,7 +13,7 @@ from apps.accounts.models import AuditEntry
 from apps.channels.contract import Outcome, Result
 from apps.channels.push import web_push
 from apps.channels.registry import providers
-from apps.followers.devices import register
+from apps.followers.devices import push_devices
 from apps.followers.models import Follower, Suppression
 from apps.inbox.models import InboxItem
 from apps.notifications.accounts import health
@@ -213,8 +213,11 @@ def test_an_app_is_tried_on_a_registered_device_or_a_pasted_token(
 ) -> None:
     as_role(client, admin)
     now = timezone.now()
-    phone = register.register_app(
-        follower=anna, service="fcm", token="a" * 40, label="Anna's phone", by=TESTER, now=now
+    phone = push_devices.register_app(
+        follower=anna,
+        app=push_devices.AppDevice(service="fcm", token="a" * 40, label="Anna's phone"),
+        by=TESTER,
+        now=now,
     )
     with FakePush() as fake:
         said = tried(client, "fcm", fake.settings("fcm"), {"to": str(phone.uid)})
@@ -244,12 +247,11 @@ def test_a_browser_a_webhook_a_number_and_an_inbox_are_tried(
         values = fake.settings("web_push")
         key = web_push.public_key_of(values)
         stamp = {"by": TESTER, "now": timezone.now()}
-        row = register.register_browser(
+        row = push_devices.register_browser(
             follower=anna,
-            endpoint=browser.endpoint,
-            server_key=key,
-            label="Firefox",
-            **browser.keys(),
+            browser=push_devices.BrowserDevice(
+                endpoint=browser.endpoint, server_key=key, label="Firefox", **browser.keys()
+            ),
             **stamp,
         )
         assert "took the test for Anna Weber: Firefox" in tried(

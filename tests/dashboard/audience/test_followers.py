@@ -8,7 +8,7 @@ from django.utils import timezone
 from apps.followers.consent import acts
 from apps.followers.consent.record import Proof
 from apps.followers.consent.rhythm import Wishes, set_rhythm
-from apps.followers.devices.register import register_app
+from apps.followers.devices.push_devices import AppDevice, register_app
 from apps.followers.models import Follower, Tag
 from apps.followers.people.contacts import change_follower
 from apps.followers.people.profile import Profile
@@ -114,7 +114,10 @@ def test_the_page_says_when_and_where_a_person_wants_to_be_written_to(client, vi
         in said_nothing
     )
     register_app(
-        follower=anna, service="fcm", token="secret-token", label="Anna's Pixel", by=TESTER, now=now
+        follower=anna,
+        app=AppDevice(service="fcm", token="secret-token", label="Anna's Pixel"),
+        by=TESTER,
+        now=now,
     )
     change_follower(follower=anna, values=Profile(measured=False), by=TESTER, now=now)
     wishes = Wishes(

@@ -12,7 +12,7 @@ from apps.campaigns import compose, lifecycle
 from apps.campaigns.audience.segments import SegmentValues, create_segment
 from apps.campaigns.models import Campaign, CampaignState, Run
 from apps.dashboard.shell.balance_sheet import lines_of
-from apps.followers.devices.register import register_app
+from apps.followers.devices.push_devices import AppDevice, register_app
 from apps.followers.models import Category, Channel
 from apps.notifications.accounts.health import pause
 from apps.notifications.books import tallies
@@ -483,9 +483,9 @@ def test_devices_of_a_service_without_an_account_are_named_before_and_while_they
     pushed = make_campaign(notification_type=kind, channels=["push"], translations=words)
     said = "No account for Apple Push Notification service is switched on"
     as_role(client, sender)
-    register_app(follower=anna, service="fcm", token="f" * 100, by=TESTER, now=now)
+    register_app(follower=anna, app=AppDevice(service="fcm", token="f" * 100), by=TESTER, now=now)
     assert "No account" not in page_of(client.get(url("campaign-review", pushed))).text
-    register_app(follower=anna, service="apns", token="a" * 64, by=TESTER, now=now)
+    register_app(follower=anna, app=AppDevice(service="apns", token="a" * 64), by=TESTER, now=now)
     assert said in page_of(client.get(url("campaign-review", pushed))).text
     plan(lifecycle.send_now(campaign=pushed, by=TESTER, now=now))
     pages = [

@@ -6,7 +6,7 @@ from django.utils import timezone
 from apps.accounts.models import AuditEntry
 from apps.followers.addresses import BadAddress
 from apps.followers.consent import suppression
-from apps.followers.devices.register import register_app
+from apps.followers.devices.push_devices import AppDevice, register_app
 from apps.followers.models import Address, Follower
 from apps.followers.people.contacts import AddressTaken
 from apps.followers.people.further_addresses import create_address, delete_address, make_primary
@@ -91,7 +91,9 @@ def test_a_suppressed_address_comes_back_suppressed(anna: Follower) -> None:
 
 def test_devices_go_one_by_one_and_none_of_them_is_the_first(anna: Follower) -> None:
     one, other = (
-        register_app(follower=anna, service="fcm", token=token, by=TESTER, now=timezone.now())
+        register_app(
+            follower=anna, app=AppDevice(service="fcm", token=token), by=TESTER, now=timezone.now()
+        )
         for token in ("a", "b")
     )
     with pytest.raises(BadAddress):

@@ -13,7 +13,7 @@ from playwright.sync_api import Browser, Route
 
 from apps.followers.consent.record import Proof
 from apps.followers.consent.rhythm import Wishes, set_rhythm
-from apps.followers.devices import phones
+from apps.followers.devices import phone_codes
 from apps.followers.models import Follower
 from tests import looks
 from tests.make import TESTER, make_follower, make_type
@@ -44,7 +44,9 @@ def make_busy() -> Follower:
         quiet={"0": ["22:00", "07:00"]}, cadence="weekly", snoozed_until=now + dt.timedelta(2)
     )
     set_rhythm(follower=busy, values=wishes, proof=Proof(source="test", by=TESTER, now=now))
-    phones.issue(code_id=phones.ask(follower=busy, number="+4915112345679", now=now).pk, now=now)
+    phone_codes.issue(
+        code_id=phone_codes.ask(follower=busy, number="+4915112345679", now=now).pk, now=now
+    )
     connect_browser(busy)
     return busy
 

@@ -13,7 +13,7 @@ import time_machine
 from django.test import Client
 from playwright.sync_api import Browser, Page, expect
 
-from apps.followers.devices import register
+from apps.followers.devices import push_devices
 from apps.followers.models import Follower
 from apps.notifications.accounts.browser_push import vapid_public_key
 from apps.notifications.models import Delivery, ProviderAccount
@@ -35,7 +35,7 @@ def world(db: None, settings: Any) -> None:
 
 
 def browsers(follower: Follower) -> list[str]:
-    return [row.value.rpartition("/")[2] for row in register.devices_of(follower)]
+    return [row.value.rpartition("/")[2] for row in push_devices.devices_of(follower)]
 
 
 def connect(client: Client, follower: Follower, name: str = "one", **fields: str) -> Any:
@@ -49,7 +49,7 @@ def test_a_browser_connects_and_each_visit_keeps_it_known(client: Client, anna: 
         assert connect(client, anna).status_code == 204
         clock.shift(dt.timedelta(days=3))
         connect(client, anna)
-        [row] = register.devices_of(anna)
+        [row] = push_devices.devices_of(anna)
         assert row.seen_at == dt.datetime(2026, 5, 7, tzinfo=dt.UTC)
     page = visit(client, preferences_path(anna))
     assert "Firefox · Android" in page.text

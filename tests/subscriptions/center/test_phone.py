@@ -13,7 +13,7 @@ from django_q.models import OrmQ
 from apps.accounts.models import AuditEntry
 from apps.followers.addresses import BadAddress
 from apps.followers.consent import suppression
-from apps.followers.devices import phones
+from apps.followers.devices import phone_codes
 from apps.followers.models import ConsentRecord, Follower, PhoneCode
 from apps.notifications.accounts import edit
 from apps.notifications.models import Delivery
@@ -120,7 +120,7 @@ def test_the_text_speaks_the_followers_language(
 
 
 def test_a_task_that_runs_twice_sends_one_text(anna: Follower, fake: FakeSms) -> None:
-    code = phones.ask(follower=anna, number=NUMBER, now=NOW)
+    code = phone_codes.ask(follower=anna, number=NUMBER, now=NOW)
     assert send(code_id=code.pk)
     assert not send(code_id=code.pk)
     assert len(fake.arrived) == 1
@@ -219,9 +219,9 @@ def test_another_account_sends_it_when_the_first_one_can_not(
 def test_staff_read_no_code_in_what_a_provider_quotes(
     anna: Follower, fake: FakeSms, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(phones.secrets, "randbelow", lambda _: 123_456)
+    monkeypatch.setattr(phone_codes.secrets, "randbelow", lambda _: 123_456)
     fake.faults = [Answer(200, {"quoted": "123456 is your code."})]
-    send(code_id=phones.ask(follower=anna, number=NUMBER, now=NOW).pk)
+    send(code_id=phone_codes.ask(follower=anna, number=NUMBER, now=NOW).pk)
     detail = AuditEntry.objects.get(kind="phone_code.sent").data["detail"]
     assert "quoted" in detail
     assert "123456" not in detail
@@ -241,29 +241,29 @@ def test_the_page_says_when_no_text_could_be_sent(
 
 def test_texts_are_few_for_a_person_for_a_number_and_from_a_place(anna: Follower, now: Any) -> None:
     def ask(follower: Follower, number: str = NUMBER, ip: str = "") -> None:
-        phones.ask(follower=follower, number=number, ip=ip, now=dt.datetime.now(dt.UTC))
+        phone_codes.ask(follower=follower, number=number, ip=ip, now=dt.datetime.now(dt.UTC))
 
-    people = [make_follower(name=f"Person {each}") for each in range(phones.PER_PLACE + 1)]
+    people = [make_follower(name=f"Person {each}") for each in range(phone_codes.PER_PLACE + 1)]
     with pytest.raises(BadAddress):
         ask(anna, "12")
     ask(anna)
-    with pytest.raises(phones.TooManyCodes):  # within a minute
+    with pytest.raises(phone_codes.TooManyCodes):  # within a minute
         ask(anna)
     for _ in range(4):
         now.shift(dt.timedelta(minutes=2))
         ask(anna)
     now.shift(dt.timedelta(minutes=2))
-    with pytest.raises(phones.TooManyCodes):  # the sixth of that day
+    with pytest.raises(phone_codes.TooManyCodes):  # the sixth of that day
         ask(anna, "+4915112345679")
-    with pytest.raises(phones.TooManyCodes):  # others' sixth to that number
+    with pytest.raises(phone_codes.TooManyCodes):  # others' sixth to that number
         ask(people[0])
     for each, person in enumerate(people[:-1]):
         ask(person, f"+49151234567{each:02}", ip="192.0.2.1")
-    with pytest.raises(phones.TooManyCodes):
+    with pytest.raises(phone_codes.TooManyCodes):
         ask(people[-1], "+4915123456799", ip="192.0.2.1")
     now.shift(dt.timedelta(hours=25))
     ask(anna)
-    phones.forget_old(now=dt.datetime.now(dt.UTC))
+    phone_codes.forget_old(now=dt.datetime.now(dt.UTC))
     assert PhoneCode.objects.count() == 1
 
 

@@ -9,11 +9,11 @@ from rest_framework.response import Response
 
 from apps.accounts.permissions import Scope
 from apps.api.endpoint import Endpoint, Strict, described, one
-from apps.followers.devices import register
+from apps.followers.devices import push_devices
 from apps.followers.models import Address, Channel, Follower
 from apps.notifications.accounts.browser_push import vapid_public_key
 
-CHANNELS = [(channel.value, channel.label) for channel in register.CHANNELS]
+CHANNELS = [(channel.value, channel.label) for channel in push_devices.CHANNELS]
 APP = ("service", "token", "environment", "topic", "platform")
 BROWSER = ("endpoint", "keys", "server_key")
 
@@ -35,10 +35,10 @@ class NewDevice(Strict):
         max_length=200,
         help_text="What the person calls it: Pixel 9, Firefox.",
     )
-    service = serializers.ChoiceField(register.SERVICES, required=False)
+    service = serializers.ChoiceField(push_devices.SERVICES, required=False)
     token = serializers.CharField(required=False, max_length=2000)
     environment = serializers.ChoiceField(
-        register.ENVIRONMENTS,
+        push_devices.ENVIRONMENTS,
         required=False,
         help_text="APNs: a token is good in one of them only.",
     )
@@ -104,7 +104,7 @@ class Devices(Endpoint):
     )  # fmt: skip
     def get(self, request: Request, id: uuid.UUID) -> Response:
         self.query()
-        found = register.devices_of(one(Follower.objects.all(), uid=id))
+        found = push_devices.devices_of(one(Follower.objects.all(), uid=id))
         return Response(DeviceList({"results": found, "server_key": vapid_public_key()}).data)
 
     @described(
@@ -116,11 +116,14 @@ class Devices(Endpoint):
     def post(self, request: Request, id: uuid.UUID) -> Response:
         follower = one(Follower.objects.all(), uid=id)
         given = self.body(NewDevice)
-        stamp = {"follower": follower, "by": self.by, "now": self.now}
         if given.pop("channel") == Channel.PUSH:
-            device = register.register_app(**given, **stamp)
+            app = push_devices.AppDevice(**given)
+            device = push_devices.register_app(follower=follower, app=app, by=self.by, now=self.now)
         else:
-            device = register.register_browser(**given.pop("keys"), **given, **stamp)
+            browser = push_devices.BrowserDevice(**given.pop("keys"), **given)
+            device = push_devices.register_browser(
+                follower=follower, browser=browser, by=self.by, now=self.now
+            )
         return Response(DeviceOut(device).data)
 
 
@@ -134,8 +137,8 @@ class OneDevice(Endpoint):
         details="Call it at logout: what waits for the device is skipped.",
     )  # fmt: skip
     def delete(self, request: Request, id: uuid.UUID, device: uuid.UUID) -> Response:
-        rows = Address.objects.filter(channel__in=register.CHANNELS).select_related("follower")
-        register.unregister(
+        rows = Address.objects.filter(channel__in=push_devices.CHANNELS).select_related("follower")
+        push_devices.unregister(
             device=one(rows, uid=device, follower__uid=id), by=self.by, now=self.now
         )
         return Response(status=204)

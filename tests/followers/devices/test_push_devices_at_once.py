@@ -8,7 +8,7 @@ import pytest
 from django.db import connection
 from django.utils import timezone
 
-from apps.followers.devices import register as devices_register
+from apps.followers.devices import push_devices as devices_register
 from apps.followers.models import Address
 from tests.make import TESTER, make_follower
 
@@ -24,7 +24,10 @@ def test_a_phone_that_many_register_at_once_belongs_to_one_of_them() -> None:
             for turn in range(10):
                 token = f"token-{turn % 2}"
                 devices_register.register_app(
-                    follower=people[number], service="fcm", token=token, by=TESTER, now=now
+                    follower=people[number],
+                    app=devices_register.AppDevice(service="fcm", token=token),
+                    by=TESTER,
+                    now=now,
                 )
                 if number == 0:
                     devices_register.gone(channel="push", value=token, now=now)

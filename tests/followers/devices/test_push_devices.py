@@ -11,8 +11,8 @@ from django.utils import timezone
 from apps.accounts.models import AuditEntry
 from apps.channels.push.endpoints import BadEndpoint, origin_of
 from apps.channels.push.web_push_encryption import Vapid, base64url, new_private_key
-from apps.followers.devices import register
-from apps.followers.devices.register import BadDevice, TooManyDevices
+from apps.followers.devices import push_devices
+from apps.followers.devices.push_devices import BadDevice, TooManyDevices
 from apps.followers.models import Address, AddressState, Follower
 from tests.make import TESTER
 
@@ -25,12 +25,16 @@ AUTH = base64url(b"0123456789abcdef")
 
 def phone(follower: Follower, *, now: dt.datetime = NOW, **fields: Any) -> Address:
     values = {"service": "fcm", "token": TOKEN, "platform": "android", "label": "Pixel 9"} | fields
-    return register.register_app(follower=follower, by=TESTER, now=now, **values)
+    return push_devices.register_app(
+        follower=follower, app=push_devices.AppDevice(**values), by=TESTER, now=now
+    )
 
 
 def browser(follower: Follower, **fields: Any) -> Address:
     values = {"endpoint": ENDPOINT, "p256dh": P256DH, "auth": AUTH} | fields
-    return register.register_browser(follower=follower, by=TESTER, now=NOW, **values)
+    return push_devices.register_browser(
+        follower=follower, browser=push_devices.BrowserDevice(**values), by=TESTER, now=NOW
+    )
 
 
 def facts(kind: str) -> list[Any]:
@@ -41,7 +45,7 @@ def test_a_phone_that_registers_again_is_the_same_one_seen_later(anna: Follower)
     first = phone(anna)
     later = phone(anna, now=NOW + dt.timedelta(days=3), label="Pixel  9\nPro")
     assert (later.pk, later.seen_at) == (first.pk, NOW + dt.timedelta(days=3))
-    [row] = register.devices_of(anna)
+    [row] = push_devices.devices_of(anna)
     assert (row.value, row.via, row.primary) == (TOKEN, "fcm", False)
     assert row.details == {"platform": "android", "label": "Pixel 9 Pro"}
     [told] = facts("device.registered")
@@ -61,7 +65,7 @@ def test_a_token_of_apple_keeps_its_environment_and_one_spelling(anna: Follower)
 def test_a_browser_keeps_the_keys_it_is_written_to_with(anna: Follower) -> None:
     row = browser(anna, server_key=P256DH + "=", label="Firefox")
     assert row.details == {"p256dh": P256DH, "auth": AUTH, "server_key": P256DH, "label": "Firefox"}
-    assert (row.value, row.via, row.key) == (ENDPOINT, "", register.key_of(ENDPOINT))
+    assert (row.value, row.via, row.key) == (ENDPOINT, "", push_devices.key_of(ENDPOINT))
 
 
 @pytest.mark.parametrize(
@@ -82,7 +86,7 @@ def test_a_token_that_nothing_can_be_sent_to_is_refused_by_its_field(
     with pytest.raises(BadDevice) as refusal:
         phone(anna, **fields)
     assert refusal.value.field == field
-    assert not register.devices_of(anna)
+    assert not push_devices.devices_of(anna)
 
 
 @pytest.mark.parametrize(
@@ -148,40 +152,40 @@ def test_a_phone_that_changes_hands_takes_nothing_of_its_old_owner_along(
     old = phone(anna)
     new = phone(dana)
     assert new.pk != old.pk
-    assert not register.devices_of(anna)
-    assert [row.pk for row in register.devices_of(dana)] == [new.pk]
+    assert not push_devices.devices_of(anna)
+    assert [row.pk for row in push_devices.devices_of(dana)] == [new.pk]
     assert facts("device.gone")[0]["why"] == "registered by another follower"
 
 
 def test_a_dead_token_goes_and_comes_back_when_it_registers_again(anna: Follower) -> None:
     row = phone(anna)
-    assert register.gone(channel="push", value=TOKEN, now=NOW)
-    assert not register.gone(channel="push", value=TOKEN, now=NOW)
-    assert not register.devices_of(anna)
+    assert push_devices.gone(channel="push", value=TOKEN, now=NOW)
+    assert not push_devices.gone(channel="push", value=TOKEN, now=NOW)
+    assert not push_devices.devices_of(anna)
     assert Address.objects.get(pk=row.pk).state == AddressState.GONE
     assert phone(anna).pk == row.pk
-    assert [each.state for each in register.devices_of(anna)] == [AddressState.ACTIVE]
+    assert [each.state for each in push_devices.devices_of(anna)] == [AddressState.ACTIVE]
 
 
 def test_a_token_that_registered_after_it_was_seen_dead_stays(anna: Follower) -> None:
     phone(anna)
-    assert not register.gone(channel="push", value=TOKEN, since=NOW.timestamp() - 1, now=NOW)
-    assert not register.gone(channel="push", value="unknown", now=NOW)
-    assert not register.gone(channel="web_push", value=TOKEN, now=NOW)
-    assert register.devices_of(anna)
-    assert register.gone(channel="push", value=TOKEN, since=NOW.timestamp(), now=NOW)
+    assert not push_devices.gone(channel="push", value=TOKEN, since=NOW.timestamp() - 1, now=NOW)
+    assert not push_devices.gone(channel="push", value="unknown", now=NOW)
+    assert not push_devices.gone(channel="web_push", value=TOKEN, now=NOW)
+    assert push_devices.devices_of(anna)
+    assert push_devices.gone(channel="push", value=TOKEN, since=NOW.timestamp(), now=NOW)
 
 
 def test_a_follower_has_a_hundred_devices_and_no_more(
     anna: Follower, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(register, "MOST", 2)
+    monkeypatch.setattr(push_devices, "MOST", 2)
     for number in range(2):
         phone(anna, token=f"token{number}")
     with pytest.raises(TooManyDevices):
         browser(anna)
     phone(anna, token="token1", now=NOW + dt.timedelta(days=1))  # not one more
-    register.gone(channel="push", value="token0", now=NOW)
+    push_devices.gone(channel="push", value="token0", now=NOW)
     browser(anna)
 
 
@@ -190,19 +194,19 @@ def test_devices_that_are_not_heard_of_for_long_are_forgotten_and_the_others_sta
 ) -> None:
     phone(anna, token="old", now=NOW - dt.timedelta(days=300))
     phone(anna, token="dead", now=NOW - dt.timedelta(days=300))
-    register.gone(channel="push", value="dead", now=NOW)
+    push_devices.gone(channel="push", value="dead", now=NOW)
     kept = phone(anna, token="kept", now=NOW - dt.timedelta(days=269))
-    assert register.forget_idle(now=NOW) == 2
-    assert register.forget_idle(now=NOW) == 0
+    assert push_devices.forget_idle(now=NOW) == 2
+    assert push_devices.forget_idle(now=NOW) == 0
     assert [row.pk for row in Address.objects.filter(channel="push")] == [kept.pk]
     assert anna.email == "anna@example.com"
     settings.DEVICE_IDLE_DAYS = 0
-    assert register.forget_idle(now=NOW + dt.timedelta(days=999)) == 0
+    assert push_devices.forget_idle(now=NOW + dt.timedelta(days=999)) == 0
 
 
 def test_a_device_that_is_removed_twice_is_told_of_once(anna: Follower) -> None:
     row = phone(anna)
-    register.unregister(device=row, by=TESTER, now=NOW)
+    push_devices.unregister(device=row, by=TESTER, now=NOW)
     assert not Address.objects.filter(pk=row.pk).exists()
-    register.unregister(device=row, by=TESTER, now=NOW)
+    push_devices.unregister(device=row, by=TESTER, now=NOW)
     assert len(facts("device.gone")) == 1

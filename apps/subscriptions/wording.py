@@ -7,7 +7,7 @@ from django.utils.translation import gettext, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
 
 from apps.followers.consent.verdict import Reason
-from apps.followers.devices.phones import Answer
+from apps.followers.devices.phone_codes import Answer
 from apps.followers.models import Cadence, Channel
 
 # The edition of these pages' text, kept with every consent record as proof of what the person saw.

@@ -12,7 +12,7 @@ from apps.followers.consent.acts import Words
 from apps.followers.consent.matrix import Key
 from apps.followers.consent.record import Proof
 from apps.followers.consent.rhythm import Wishes
-from apps.followers.models import Channel, Follower
+from apps.followers.models import Follower
 from apps.followers.people.contacts import change_follower
 from apps.followers.people.profile import Profile
 from apps.lib import tokens
@@ -119,30 +119,3 @@ def undo(*, follower: Follower, token: str, proof: Proof) -> bool:
         proof=proof,
     )
     return True
-
-
-def opt_out(*, follower: Follower, type_key: str, proof: Proof) -> Follower:
-    """Off with the type the mail was about, on e-mail: that is what the person is looking at.
-
-    "" means everything.
-
-    Where that cell can't be said (the type is gone, or locked) everything commercial goes off:
-    somebody who asks to be left alone must not be ignored because of how we are set up.
-    """
-    if type_key:
-        try:
-            cells: dict[Key, bool | None] = {(type_key, Channel.EMAIL): False}
-            change = acts.set_preferences(follower=follower, cells=cells, mutes={}, proof=proof)
-        except (acts.UnknownCell, acts.Locked):
-            pass
-        else:
-            return change.follower
-    return acts.unsubscribe(follower=follower, proof=proof).follower
-
-
-def is_out(follower: Follower, type_key: str) -> bool:
-    """Did the person already say what `opt_out` would say?"""
-    return (
-        not follower.subscribed
-        or matrix.own_words(follower).get((type_key, Channel.EMAIL)) is False
-    )
