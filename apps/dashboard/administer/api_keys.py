@@ -2,6 +2,7 @@
 
 import datetime as dt
 from typing import Any
+from uuid import UUID
 
 from django import forms
 from django.contrib import messages
@@ -47,8 +48,8 @@ class KeyForm(forms.Form):
         return day
 
 
-@require_safe
 @requires(Capability.ADMINISTER)
+@require_safe
 def index(request: HttpRequest) -> HttpResponse:
     rows = ApiKey.objects.select_related("created_by")
     return render(
@@ -94,9 +95,9 @@ def add(request: HttpRequest) -> HttpResponse:
     )
 
 
-@require_POST
 @requires(Capability.ADMINISTER)
-def revoke(request: HttpRequest, uid: str) -> HttpResponse:
+@require_POST
+def revoke(request: HttpRequest, uid: UUID) -> HttpResponse:
     key = get_object_or_404(ApiKey, uid=uid)
     keys.revoke(key=key, by=staff_actor(request), now=timezone.now())
     messages.success(request, f"The key {key.name} works no longer.")

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from typing import Any
+from uuid import UUID
 
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
@@ -12,9 +13,10 @@ from django.views.decorators.http import require_POST, require_safe
 
 from apps.accounts.actors import staff_actor
 from apps.accounts.permissions import Capability, requires
-from apps.channels.contract import BadSettings, Result
+from apps.channels.contract import Provider, Result
 from apps.channels.registry import UnknownProvider, provider, providers
 from apps.dashboard.administer.channel_forms import WHERE, AccountForm, DomainForm, TryForm
+from apps.dashboard.shell.edit_page import edit_page
 from apps.followers.models import Channel
 from apps.lib.crypto import Undecryptable
 from apps.lib.refusals import Refused
@@ -27,6 +29,8 @@ from apps.notifications.limits import domains as limits_domains
 from apps.notifications.limits import grant
 from apps.notifications.messages import links
 from apps.notifications.models import DomainLimit, ProviderAccount, SlowDomain
+
+FORM_PAGE = "dashboard/administer/channels/edit.html"
 
 
 @requires(Capability.ADMINISTER)
@@ -93,14 +97,27 @@ def add(request: HttpRequest, key: str) -> HttpResponse:
         messages.error(request, str(error))
         return redirect("dashboard:channels")
     form = AccountForm(request.POST or None, kind=kind)
-    if request.method == "POST" and form.is_valid() and (account := _saved(request, form)):
+
+    def save() -> ProviderAccount:
+        return create_account(
+            name=form.cleaned_data["name"],
+            provider_key=kind.key,
+            settings=form.settings(),
+            position=form.cleaned_data["position"],
+            limits=form.limits(),
+            by=staff_actor(request),
+            now=timezone.now(),
+        )
+
+    def done(account: ProviderAccount) -> HttpResponse:
         messages.success(request, f"{account.name} was added. Send a test through it now.")
         return redirect("dashboard:channel-account", account.uid)
-    return render(request, "dashboard/administer/channels/edit.html", {"form": form, "kind": kind})
+
+    return edit_page(request, form, FORM_PAGE, {"kind": kind}, save=save, done=done)
 
 
 @requires(Capability.ADMINISTER)
-def edit(request: HttpRequest, uid: Any) -> HttpResponse:
+def edit(request: HttpRequest, uid: UUID) -> HttpResponse:
     account = get_object_or_404(ProviderAccount, uid=uid)
     try:
         kind = provider(account.provider)
@@ -108,25 +125,44 @@ def edit(request: HttpRequest, uid: Any) -> HttpResponse:
     except (UnknownProvider, Undecryptable) as error:
         messages.error(request, f"{account.name} can't be opened: {error}")
         return redirect("dashboard:channels")
-    if request.method == "POST" and form.is_valid() and _saved(request, form, account):
-        messages.success(request, f"{form.cleaned_data['name']} was saved.")
-        return redirect("dashboard:channel-account", account.uid)
+
+    def save() -> ProviderAccount:
+        values = AccountValues(
+            name=form.cleaned_data["name"],
+            settings=form.settings(),
+            position=form.cleaned_data["position"],
+            limits=form.limits(),
+        )
+        by = staff_actor(request)
+        return change_account(account=account, values=values, by=by, now=timezone.now())
+
+    def done(saved: ProviderAccount) -> HttpResponse:
+        messages.success(request, f"{saved.name} was saved.")
+        return redirect("dashboard:channel-account", saved.uid)
+
+    context = {"kind": kind, **_standing(request, account, kind)}
+    return edit_page(request, form, FORM_PAGE, context, save=save, done=done)
+
+
+def _standing(
+    request: HttpRequest, account: ProviderAccount, kind: type[Provider]
+) -> dict[str, Any]:
+    """What the account's page shows beside its form."""
     now = timezone.now()
-    context = {
-        "form": form,
-        "kind": kind,
+    today = now.date()
+    answers_url = ""
+    if account.channel in (Channel.SMS, Channel.VOICE):
+        answers_url = links.reports_url(account.uid)
+    return {
         "account": account,
         "health": health_of(account, now),
         "slowed": slowed(account, now),
-        "cap": grant.daily_cap(account, today=now.date()),
-        "used": grant.used_today(account, today=now.date()),
+        "cap": grant.daily_cap(account, today=today),
+        "used": grant.used_today(account, today=today),
         "try_form": _try_form(request, account),
         "shown": kind.shown(routing.settings_of(account)),
-        "answers_url": links.reports_url(account.uid)
-        if account.channel in (Channel.SMS, Channel.VOICE)
-        else "",
+        "answers_url": answers_url,
     }
-    return render(request, "dashboard/administer/channels/edit.html", context)
 
 
 def _try_form(request: HttpRequest, account: ProviderAccount) -> TryForm:
@@ -136,37 +172,9 @@ def _try_form(request: HttpRequest, account: ProviderAccount) -> TryForm:
     return TryForm(account=account, initial=initial)
 
 
-def _saved(
-    request: HttpRequest, form: AccountForm, account: ProviderAccount | None = None
-) -> ProviderAccount | None:
-    """The account as it was typed, or None with the refusal on the form."""
-    name = form.cleaned_data["name"]
-    position = form.cleaned_data["position"]
-    by = staff_actor(request)
-    now = timezone.now()
-    try:
-        if account:
-            values = AccountValues(
-                name=name, settings=form.settings(), position=position, limits=form.limits()
-            )
-            return change_account(account=account, values=values, by=by, now=now)
-        return create_account(
-            name=name,
-            provider_key=form.kind.key,
-            settings=form.settings(),
-            position=position,
-            limits=form.limits(),
-            by=by,
-            now=now,
-        )
-    except BadSettings as error:
-        form.add_error(None, str(error))
-        return None
-
-
 @requires(Capability.ADMINISTER)
 @require_POST
-def switch(request: HttpRequest, uid: Any) -> HttpResponse:
+def switch(request: HttpRequest, uid: UUID) -> HttpResponse:
     account = get_object_or_404(ProviderAccount, uid=uid)
     enabled = request.POST.get("enabled") == "1"
     change_account(
@@ -181,7 +189,7 @@ def switch(request: HttpRequest, uid: Any) -> HttpResponse:
 
 @requires(Capability.ADMINISTER)
 @require_POST
-def send_trial(request: HttpRequest, uid: Any) -> HttpResponse:
+def send_trial(request: HttpRequest, uid: UUID) -> HttpResponse:
     account = get_object_or_404(ProviderAccount, uid=uid)
     try:
         form = TryForm(request.POST, account=account)
@@ -208,7 +216,7 @@ def send_trial(request: HttpRequest, uid: Any) -> HttpResponse:
 
 @requires(Capability.ADMINISTER)
 @require_POST
-def reset(request: HttpRequest, uid: Any) -> HttpResponse:
+def reset(request: HttpRequest, uid: UUID) -> HttpResponse:
     account = get_object_or_404(ProviderAccount, uid=uid)
     accounts_health.reset(account=account, by=staff_actor(request), now=timezone.now())
     messages.success(request, f"{account.name} is used again from now on.")
@@ -217,7 +225,7 @@ def reset(request: HttpRequest, uid: Any) -> HttpResponse:
 
 @requires(Capability.ADMINISTER)
 @require_POST
-def unslow(request: HttpRequest, uid: Any) -> HttpResponse:
+def unslow(request: HttpRequest, uid: UUID) -> HttpResponse:
     account = get_object_or_404(ProviderAccount, uid=uid)
     domain = request.POST.get("domain", "")
     if limits_domains.reset_domain(

@@ -1,6 +1,7 @@
 """Staff: who may come in, and what they may do. For administrators."""
 
 from typing import Any
+from uuid import UUID
 
 from django import forms
 from django.contrib import messages
@@ -15,8 +16,10 @@ from apps.accounts.actors import staff_actor
 from apps.accounts.models import Role, User
 from apps.accounts.permissions import Capability, requires
 from apps.accounts.staff import BadStaff, change_staff, create_staff
-from apps.dashboard.shell.forms import ZoneField, add_refusal, plain_helper
+from apps.dashboard.shell.edit_page import edit_page
+from apps.dashboard.shell.forms import ZoneField, plain_helper
 
+FORM_PAGE = "dashboard/administer/staff/form.html"
 ROLES = {
     Role.VIEWER: "sees everything but secrets",
     Role.EDITOR: "also changes followers, content and campaigns",
@@ -53,8 +56,8 @@ class StaffForm(forms.Form):
             self.fields["password"].help_text = "Leave empty to keep the present one."
 
 
-@require_safe
 @requires(Capability.ADMINISTER)
+@require_safe
 def index(request: HttpRequest) -> HttpResponse:
     people = User.objects.order_by("-is_active", "username")
     return render(
@@ -65,21 +68,21 @@ def index(request: HttpRequest) -> HttpResponse:
 @requires(Capability.ADMINISTER)
 def add(request: HttpRequest) -> HttpResponse:
     form = StaffForm(request.POST or None, initial={"role": Role.VIEWER})
-    if request.method == "POST" and form.is_valid():
-        try:
-            user = create_staff(**form.cleaned_data, by=staff_actor(request), now=timezone.now())
-        except BadStaff as error:
-            add_refusal(form, error)
-        else:
-            messages.success(
-                request, f"{user.username} can log in now. Hand over the password in person."
-            )
-            return redirect("dashboard:staff")
-    return render(request, "dashboard/administer/staff/form.html", {"form": form})
+
+    def save() -> User:
+        return create_staff(**form.cleaned_data, by=staff_actor(request), now=timezone.now())
+
+    def done(user: User) -> HttpResponse:
+        messages.success(
+            request, f"{user.username} can log in now. Hand over the password in person."
+        )
+        return redirect("dashboard:staff")
+
+    return edit_page(request, form, FORM_PAGE, {}, save=save, done=done)
 
 
 @requires(Capability.ADMINISTER)
-def edit(request: HttpRequest, uid: str) -> HttpResponse:
+def edit(request: HttpRequest, uid: UUID) -> HttpResponse:
     person = get_object_or_404(User, uid=uid)
     initial = {
         "name": person.get_full_name(),
@@ -88,22 +91,21 @@ def edit(request: HttpRequest, uid: str) -> HttpResponse:
         "time_zone": person.time_zone,
     }
     form = StaffForm(request.POST or None, initial=initial, changing=True)
-    if request.method == "POST" and form.is_valid():
-        try:
-            change_staff(
-                user=person, by=staff_actor(request), now=timezone.now(), **form.cleaned_data
-            )
-        except BadStaff as error:
-            add_refusal(form, error)
-        else:
-            messages.success(request, "Saved.")
-            return redirect("dashboard:staff")
-    return render(request, "dashboard/administer/staff/form.html", {"form": form, "person": person})
+
+    def save() -> User:
+        by = staff_actor(request)
+        return change_staff(user=person, by=by, now=timezone.now(), **form.cleaned_data)
+
+    def done(user: User) -> HttpResponse:
+        messages.success(request, "Saved.")
+        return redirect("dashboard:staff")
+
+    return edit_page(request, form, FORM_PAGE, {"person": person}, save=save, done=done)
 
 
-@require_POST
 @requires(Capability.ADMINISTER)
-def switch(request: HttpRequest, uid: str) -> HttpResponse:
+@require_POST
+def switch(request: HttpRequest, uid: UUID) -> HttpResponse:
     """Deactivate or activate; which of the two is said, so that a second click changes nothing."""
     person = get_object_or_404(User, uid=uid)
     active = request.POST.get("active") == "yes"

@@ -6,6 +6,7 @@ import json
 from calendar import day_abbr, day_name
 from collections.abc import Iterable
 from typing import Any
+from uuid import UUID
 
 from crispy_forms.helper import FormHelper
 from crispy_forms.layout import Column, Field, Layout, Row
@@ -45,8 +46,8 @@ TAGS_SUGGESTED = 20  # as buttons under the field; others are typed
 
 
 # ------------------------------------------------------------------ the list
-@require_safe
 @requires(Capability.VIEW)
+@require_safe
 def index(request: HttpRequest) -> HttpResponse:
     asked = {name: request.GET.get(name, "").strip() for name in ("q", "state", "tag", "language")}
     rows = search.followers(
@@ -65,8 +66,8 @@ def index(request: HttpRequest) -> HttpResponse:
     return render(request, "dashboard/audience/followers/list.html", context)
 
 
-@require_POST
 @requires(Capability.EDIT)
+@require_POST
 def bulk(request: HttpRequest) -> HttpResponse:
     """Put a tag on the ticked followers, or take it off."""
     back = request.POST.get("back", "")
@@ -102,9 +103,9 @@ def bulk(request: HttpRequest) -> HttpResponse:
 
 
 # ------------------------------------------------------------------ one person
-@require_safe
 @requires(Capability.VIEW)
-def detail(request: HttpRequest, uid: str) -> HttpResponse:
+@require_safe
+def detail(request: HttpRequest, uid: UUID) -> HttpResponse:
     follower = _find(uid)
     matrix = consent_matrix.matrix(follower)
     addresses = list(follower.addresses.all())
@@ -156,9 +157,9 @@ def _rhythm(follower: Follower) -> dict[str, Any]:
     return {"quiet": quiet, "digest": digest, "pause": pause}
 
 
-@require_POST
 @requires(Capability.EDIT)
-def unsubscribe(request: HttpRequest, uid: str) -> HttpResponse:
+@require_POST
+def unsubscribe(request: HttpRequest, uid: UUID) -> HttpResponse:
     follower = _find(uid)
     reason = request.POST.get("reason", "").strip()
     changed = acts.unsubscribe(
@@ -175,9 +176,9 @@ def unsubscribe(request: HttpRequest, uid: str) -> HttpResponse:
     return redirect("dashboard:follower", follower.uid)
 
 
-@require_POST
 @requires(Capability.EDIT)
-def resubscribe(request: HttpRequest, uid: str) -> HttpResponse:
+@require_POST
+def resubscribe(request: HttpRequest, uid: UUID) -> HttpResponse:
     follower = _find(uid)
     changed = acts.resubscribe(
         follower=follower, proof=Proof(source="staff", by=staff_actor(request), now=timezone.now())
@@ -191,9 +192,9 @@ def resubscribe(request: HttpRequest, uid: str) -> HttpResponse:
     return redirect("dashboard:follower", follower.uid)
 
 
-@require_POST
 @requires(Capability.EDIT)
-def add_address(request: HttpRequest, uid: str) -> HttpResponse:
+@require_POST
+def add_address(request: HttpRequest, uid: UUID) -> HttpResponse:
     follower = _find(uid)
     channel = Channel.EMAIL
     if request.POST.get("channel") == Channel.SMS:
@@ -214,9 +215,9 @@ def add_address(request: HttpRequest, uid: str) -> HttpResponse:
     return redirect("dashboard:follower", follower.uid)
 
 
-@require_POST
 @requires(Capability.EDIT)
-def change_address(request: HttpRequest, uid: str, address_uid: str) -> HttpResponse:
+@require_POST
+def change_address(request: HttpRequest, uid: UUID, address_uid: UUID) -> HttpResponse:
     """Use this address, or forget it; a second press finds it done."""
     follower = _find(uid)
     address = follower.addresses.filter(
@@ -334,7 +335,7 @@ def add(request: HttpRequest) -> HttpResponse:
 
 
 @requires(Capability.EDIT)
-def edit(request: HttpRequest, uid: str) -> HttpResponse:
+def edit(request: HttpRequest, uid: UUID) -> HttpResponse:
     follower = _find(uid)
     primary = {
         address.channel: address.value for address in follower.addresses.all() if address.primary
@@ -374,7 +375,7 @@ def _form_page(request: HttpRequest, form: FollowerForm, context: dict[str, Any]
     )
 
 
-def _find(uid: str) -> Follower:
+def _find(uid: UUID) -> Follower:
     return get_object_or_404(Follower.objects.prefetch_related("addresses", "tags"), uid=uid)
 
 

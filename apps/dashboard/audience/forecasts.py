@@ -2,6 +2,7 @@
 
 import datetime as dt
 from typing import Any
+from uuid import UUID
 
 from django import forms
 from django.http import HttpRequest, HttpResponse
@@ -55,9 +56,9 @@ class QuestionForm(forms.Form):
         return now
 
 
-@require_safe
 @requires(Capability.VIEW)
-def page(request: HttpRequest, uid: str) -> HttpResponse:
+@require_safe
+def page(request: HttpRequest, uid: UUID) -> HttpResponse:
     follower = get_object_or_404(Follower, uid=uid)
     form = QuestionForm(request.GET if "type" in request.GET else None, follower=follower)
     said: Forecast | None = None

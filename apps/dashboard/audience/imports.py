@@ -3,6 +3,7 @@ fetch what was refused.
 """
 
 from typing import Any
+from uuid import UUID
 
 from crispy_forms.layout import Layout
 from django import forms
@@ -104,8 +105,8 @@ class MappingForm(forms.Form):
         return {"tags": tags, "update": data["update"], "wording": data["wording"]}
 
 
-@require_safe
 @requires(Capability.VIEW)
+@require_safe
 def index(request: HttpRequest) -> HttpResponse:
     return render(
         request,
@@ -131,7 +132,7 @@ def add(request: HttpRequest) -> HttpResponse:
 
 
 @requires(Capability.VIEW)
-def detail(request: HttpRequest, uid: str) -> HttpResponse:
+def detail(request: HttpRequest, uid: UUID) -> HttpResponse:
     """Before the start: columns and preview. After it: progress, then the result."""
     job = get_object_or_404(Import, uid=uid)
     if job.state == ImportState.UPLOADED and may(request.user, Capability.EDIT):
@@ -167,9 +168,9 @@ def _mapping(request: HttpRequest, job: Import) -> HttpResponse:
     return render(request, "dashboard/audience/imports/mapping.html", context)
 
 
-@require_POST
 @requires(Capability.EDIT)
-def discard(request: HttpRequest, uid: str) -> HttpResponse:
+@require_POST
+def discard(request: HttpRequest, uid: UUID) -> HttpResponse:
     job = Import.objects.filter(uid=uid).first()
     if job is None:
         return redirect("dashboard:imports")
@@ -182,9 +183,9 @@ def discard(request: HttpRequest, uid: str) -> HttpResponse:
     return redirect("dashboard:imports")
 
 
-@require_safe
 @requires(Capability.VIEW)
-def problems(request: HttpRequest, uid: str) -> StreamingHttpResponse:
+@require_safe
+def problems(request: HttpRequest, uid: UUID) -> StreamingHttpResponse:
     """The refused rows as a file that can be mended and uploaded again."""
     job = get_object_or_404(Import, uid=uid)
     return StreamingHttpResponse(

@@ -1,10 +1,11 @@
 """Segments: saved questions about followers, built row by row, with the answer beside them."""
 
 from typing import Any
+from uuid import UUID
 
 from django import forms
 from django.contrib import messages
-from django.forms import BaseFormSet, formset_factory
+from django.forms import formset_factory
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import path
@@ -18,7 +19,6 @@ from apps.campaigns.audience.language import BadRules
 from apps.campaigns.audience.matches import matches_of
 from apps.campaigns.audience.segments import (
     SegmentInUse,
-    SegmentNameTaken,
     SegmentValues,
     campaigns_using,
     change_segment,
@@ -27,7 +27,16 @@ from apps.campaigns.audience.segments import (
 )
 from apps.campaigns.audience.words import sentence
 from apps.campaigns.models import Segment
-from apps.dashboard.shell.forms import JsonField, whole_number
+from apps.dashboard.shell.edit_page import kept
+from apps.dashboard.shell.forms import JsonField
+from apps.dashboard.shell.rows import (
+    ALL_OR_ANY,
+    LineForm,
+    Lines,
+    is_flat,
+    lines_of,
+    with_one_more,
+)
 from apps.followers.models import Channel, NotificationType, Tag
 
 EXAMPLES = {
@@ -44,7 +53,7 @@ EXAMPLES = {
 }
 
 
-class RuleForm(forms.Form):
+class RuleForm(LineForm):
     """One line of the builder.
 
     `field` of a preference carries its cell: preference/<type key>/<channel>.
@@ -75,34 +84,24 @@ class RuleForm(forms.Form):
             ("Own choice (on, off, none)", cells),
         ]
 
-    def rule(self) -> dict[str, Any] | None:
-        """The line as a rule; None when it was left empty.
-
-        Whether it makes sense is the rules' own business.
-        """
-        typed = self.cleaned_data
-        name = typed.get("field", "")
-        op = typed.get("op") or "is"
-        text = typed.get("value", "").strip()
-        if not name:
-            return None
+    def question(self, field: str, op: str, text: str) -> dict[str, Any]:
         value: Any = text
         if op in ("in", "not_in"):
             value = [part.strip() for part in text.split(",") if part.strip()]
-        if name == "tag":
+        if field == "tag":
             if isinstance(value, list):
                 value = [_slug(one) for one in value]
             else:
                 value = _slug(value)
-        if name.startswith("preference/"):
-            name, kind, channel = name.split("/")
+        if field.startswith("preference/"):
+            field, kind, channel = field.split("/")
             value = {"type": kind, "channel": channel, "choice": text.lower()}
-        if name == "metadata":
-            name = f"metadata.{typed.get('key', '').strip()}"
-        rule = {"field": name, "op": op, "value": value}
+        if field == "metadata":
+            key = self.cleaned_data.get("key", "").strip()
+            field = f"metadata.{key}"
         if op.endswith("exists") and not text:
-            return {"field": name, "op": op}
-        return rule
+            return {"field": field, "op": op}
+        return {"field": field, "op": op, "value": value}
 
 
 def _slug(text: str) -> str:
@@ -114,7 +113,7 @@ def _slug(text: str) -> str:
 
 
 def _row(rule: dict[str, Any]) -> dict[str, str]:
-    """The reverse of RuleForm.rule."""
+    """The reverse of RuleForm.question."""
     name, _, key = str(rule["field"]).partition(".")
     value = rule.get("value", "")
     if name == "preference":
@@ -138,19 +137,14 @@ def _row(rule: dict[str, Any]) -> dict[str, str]:
     }
 
 
-class RuleRows(BaseFormSet):
-    def rules(self) -> list[dict[str, Any]]:
-        return [rule for form in self.forms if (rule := form.rule()) is not None]
-
-
-RuleFormSet = formset_factory(RuleForm, formset=RuleRows, extra=1, max_num=language.MAX_RULES)
+RuleFormSet = formset_factory(RuleForm, formset=Lines, extra=1, max_num=language.MAX_RULES)
 
 
 class SegmentForm(forms.Form):
     name = forms.CharField(max_length=100)
     description = forms.CharField(max_length=300, required=False)
     match = forms.ChoiceField(
-        choices=[("all", "All of these are true"), ("any", "At least one of these is true")],
+        choices=ALL_OR_ANY,
         widget=forms.RadioSelect,
         required=False,
     )
@@ -171,9 +165,7 @@ class Builder:
         else:
             saved = {"all": []}
         self.nested = not is_flat(saved)
-        word = "all"
-        if "any" in saved:
-            word = "any"
+        word, lines = lines_of(saved)
         initial: dict[str, Any] = {"match": word}
         if segment:
             initial |= {"name": segment.name, "description": segment.description}
@@ -181,52 +173,29 @@ class Builder:
             initial["source"] = saved
         self.form = SegmentForm(data, initial=initial)
         self.form.fields["source"].required = self.nested
+        without = saved.get("not", {}).get("any", [])
         if self.nested:
             lines = []
             without = []
-        else:
-            lines = saved.get(word, [])
-            without = saved.get("not", {}).get("any", [])
-        self.rows = RuleFormSet(
-            _one_more(data, "rows"), prefix="rows", initial=[_row(rule) for rule in lines]
-        )
-        self.unless = RuleFormSet(
-            _one_more(data, "unless"), prefix="unless", initial=[_row(rule) for rule in without]
-        )
+        self.rows = _rows(data, "rows", lines)
+        self.unless = _rows(data, "unless", without)
 
     def rules(self) -> Any:
         """What was built; None for JSON that is none, and rules.parse judges the rest."""
         if self.nested:
             return self.form.cleaned_data.get("source")
-        for rows in (self.rows, self.unless):
-            rows.is_valid()
         made: dict[str, Any] = {}
-        if lines := self.rows.rules():
+        if lines := self.rows.filled():
             made[self.form.cleaned_data.get("match") or "all"] = lines
-        if without := self.unless.rules():
+        if without := self.unless.filled():
             made["not"] = {"any": without}
         return made
 
 
-def is_flat(data: dict[str, Any]) -> bool:
-    """Whether the builder can show these rules: one list, and one list of exceptions."""
-    lists = [data.get("all", data.get("any", []))]
-    if "not" in data:
-        if set(data["not"]) != {"any"}:
-            return False
-        lists.append(data["not"]["any"])
-    return all("field" in rule for rows in lists for rule in rows)
-
-
-def _one_more(data: Any, prefix: str) -> Any:
-    """The posted rows, with an empty one at the end if its "Add a row" button was pressed."""
-    if data is None or data.get("add") != prefix:
-        return data
-    data = data.copy()
-    data[f"{prefix}-TOTAL_FORMS"] = str(
-        (whole_number(data.get(f"{prefix}-TOTAL_FORMS", "")) or 0) + 1
-    )
-    return data
+def _rows(data: Any, prefix: str, rules: list[dict[str, Any]]) -> Lines:
+    initial = [_row(rule) for rule in rules]
+    rows: Lines = RuleFormSet(with_one_more(data, prefix), prefix=prefix, initial=initial)
+    return rows
 
 
 @requires(Capability.VIEW)
@@ -247,7 +216,7 @@ def add(request: HttpRequest) -> HttpResponse:
 
 
 @requires(Capability.VIEW)
-def page(request: HttpRequest, uid: str) -> HttpResponse:
+def page(request: HttpRequest, uid: UUID) -> HttpResponse:
     segment = get_object_or_404(Segment, uid=uid)
     if not may(request.user, Capability.EDIT):
         return render(
@@ -268,13 +237,11 @@ def _edit(request: HttpRequest, segment: Segment | None) -> HttpResponse:
     if request.method == "POST":
         valid = builder.form.is_valid()
         made = builder.rules()
-        if (
-            valid
-            and not looking
-            and made is not None
-            and (saved := _save(request, builder, segment, made))
-        ):
-            return redirect("dashboard:segment", saved.uid)
+        if valid and not looking and made is not None:
+            saved = kept(builder.form, lambda: _save(request, builder.form, segment, made))
+            if saved:
+                messages.success(request, f"{saved.name} was saved.")
+                return redirect("dashboard:segment", saved.uid)
         if looking:
             builder.form.errors.pop("name", None)  # it is not needed to look
         if made:
@@ -292,31 +259,19 @@ def _edit(request: HttpRequest, segment: Segment | None) -> HttpResponse:
     return render(request, "dashboard/audience/segments/edit.html", values)
 
 
-def _save(
-    request: HttpRequest, builder: Builder, segment: Segment | None, made: Any
-) -> Segment | None:
-    typed = builder.form.cleaned_data
-    values = SegmentValues(name=typed["name"], description=typed["description"], rules=made)
+def _save(request: HttpRequest, form: SegmentForm, segment: Segment | None, rules: Any) -> Segment:
+    typed = form.cleaned_data
+    values = SegmentValues(name=typed["name"], description=typed["description"], rules=rules)
     by = staff_actor(request)
     now = timezone.now()
-    try:
-        if segment:
-            saved = change_segment(segment=segment, values=values, by=by, now=now)
-        else:
-            saved = create_segment(values=values, by=by, now=now)
-    except SegmentNameTaken as error:
-        builder.form.add_error("name", str(error))
-    except BadRules as error:
-        builder.form.add_error(None, str(error))
-    else:
-        messages.success(request, f"{saved.name} was saved.")
-        return saved
-    return None
+    if segment:
+        return change_segment(segment=segment, values=values, by=by, now=now)
+    return create_segment(values=values, by=by, now=now)
 
 
 @requires(Capability.EDIT)
 @require_POST
-def delete(request: HttpRequest, uid: str) -> HttpResponse:
+def delete(request: HttpRequest, uid: UUID) -> HttpResponse:
     segment = get_object_or_404(Segment, uid=uid)
     try:
         delete_segment(segment=segment, by=staff_actor(request), now=timezone.now())
@@ -329,7 +284,7 @@ def delete(request: HttpRequest, uid: str) -> HttpResponse:
 
 urlpatterns = [
     path("segments/", index, name="segments"),
-    path("add-segment/", add, name="segment-add"),
+    path("segments/add/", add, name="segment-add"),
     path("segments/<uuid:uid>/", page, name="segment"),
     path("segments/<uuid:uid>/delete/", delete, name="segment-delete"),
 ]

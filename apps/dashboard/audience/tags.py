@@ -53,8 +53,8 @@ def index(request: HttpRequest) -> HttpResponse:
     return render(request, "dashboard/audience/tags/list.html", {"tags": tags, "form": form})
 
 
-@require_POST
 @requires(Capability.EDIT)
+@require_POST
 def delete(request: HttpRequest, pk: int) -> HttpResponse:
     tag = Tag.objects.filter(pk=pk).first()
     if tag is None:

@@ -4,6 +4,7 @@ of one follower, or of all.
 
 from collections.abc import Callable
 from typing import Any
+from uuid import UUID
 
 from django.contrib import messages
 from django.db.models import QuerySet
@@ -24,8 +25,8 @@ from apps.followers.models import Address, Channel, Follower, Webhook
 from apps.lib.refusals import Refused
 
 
-@require_safe
 @requires(Capability.VIEW)
+@require_safe
 def index(request: HttpRequest) -> HttpResponse:
     asked = request.GET.get("state", "")
     if asked not in Standing.values:
@@ -37,9 +38,9 @@ def index(request: HttpRequest) -> HttpResponse:
     return _page(request, rows, {"asked": asked, "text": text, "states": Standing.choices})
 
 
-@require_safe
 @requires(Capability.VIEW)
-def of_follower(request: HttpRequest, uid: str) -> HttpResponse:
+@require_safe
+def of_follower(request: HttpRequest, uid: UUID) -> HttpResponse:
     follower = get_object_or_404(Follower.objects.prefetch_related("addresses"), uid=uid)
     rows = webhook_calls.listed().filter(address__follower=follower)
     return _page(request, rows, {"follower": follower, "most": webhooks.MOST})
@@ -58,9 +59,9 @@ def _page(request: HttpRequest, rows: QuerySet[Webhook], context: dict[str, Any]
 
 
 @never_cache
-@require_POST
 @requires(Capability.EDIT)
-def add(request: HttpRequest, uid: str) -> HttpResponse:
+@require_POST
+def add(request: HttpRequest, uid: UUID) -> HttpResponse:
     """The answer shows the secret, this once."""
     follower = get_object_or_404(Follower, uid=uid)
     if done := _already(request):
@@ -77,9 +78,9 @@ def add(request: HttpRequest, uid: str) -> HttpResponse:
 
 
 @never_cache
-@require_POST
 @requires(Capability.EDIT)
-def rotate(request: HttpRequest, uid: str) -> HttpResponse:
+@require_POST
+def rotate(request: HttpRequest, uid: UUID) -> HttpResponse:
     row = _find(uid)
     if done := _already(request):
         return done
@@ -87,9 +88,9 @@ def rotate(request: HttpRequest, uid: str) -> HttpResponse:
     return _secret_page(request, row, secret, rotated=True)
 
 
-@require_POST
 @requires(Capability.EDIT)
-def change(request: HttpRequest, uid: str) -> HttpResponse:
+@require_POST
+def change(request: HttpRequest, uid: UUID) -> HttpResponse:
     """Off, on, or away with it; a second press finds it done."""
     row = (
         Address.objects.filter(uid=uid, channel=Channel.WEBHOOK).select_related("follower").first()
@@ -125,7 +126,7 @@ def _secret_page(
     return render(request, "dashboard/audience/webhooks/secret.html", context)
 
 
-def _find(uid: str) -> Address:
+def _find(uid: UUID) -> Address:
     return get_object_or_404(
         Address.objects.select_related("follower"), uid=uid, channel=Channel.WEBHOOK
     )

@@ -1,6 +1,7 @@
 """Caps: how many messages one follower gets in a window; list, add, change, remove."""
 
 from typing import Any
+from uuid import UUID
 
 from django import forms
 from django.contrib import messages
@@ -12,10 +13,10 @@ from django.views.decorators.http import require_POST, require_safe
 
 from apps.accounts.actors import staff_actor
 from apps.accounts.permissions import Capability, requires
+from apps.dashboard.shell.edit_page import edit_page
 from apps.dashboard.shell.forms import channel_choices
 from apps.followers.models import Channel
 from apps.notifications.decide.cap_rules import (
-    BadCap,
     CapValues,
     change_cap,
     create_cap,
@@ -28,6 +29,7 @@ UNITS = {"hours": 3600, "minutes": 60, "seconds": 1}
 
 
 class CapForm(forms.Form):
+    elsewhere = "window"
     name = forms.CharField(max_length=100, help_text="Shown as the reason why a message waits.")
     limit = forms.IntegerField(min_value=1, label="At most so many messages to one follower")
     window = forms.IntegerField(min_value=1, label="In a window of")
@@ -112,30 +114,34 @@ def add(request: HttpRequest) -> HttpResponse:
 
 
 @requires(Capability.EDIT)
-def edit(request: HttpRequest, uid: str) -> HttpResponse:
+def edit(request: HttpRequest, uid: UUID) -> HttpResponse:
     return _edit(request, get_object_or_404(Cap, uid=uid))
 
 
 def _edit(request: HttpRequest, cap: Cap | None) -> HttpResponse:
     form = CapForm(request.POST or None, cap=cap)
-    if request.method == "POST" and form.is_valid():
-        stamp = {"by": staff_actor(request), "now": timezone.now()}
-        try:
-            if cap:
-                saved = change_cap(cap=cap, values=form.values(), **stamp)
-            else:
-                saved = create_cap(values=form.values(), **stamp)
-        except BadCap as error:
-            form.add_error(error.field if error.field in form.fields else "window", str(error))
-        else:
-            messages.success(request, f"{saved.name} was {'saved' if cap else 'added'}.")
-            return redirect("dashboard:caps")
-    return render(request, "dashboard/content/caps/edit.html", {"form": form, "cap": cap})
+
+    def save() -> Cap:
+        by = staff_actor(request)
+        now = timezone.now()
+        if cap:
+            return change_cap(cap=cap, values=form.values(), by=by, now=now)
+        return create_cap(values=form.values(), by=by, now=now)
+
+    def done(saved: Cap) -> HttpResponse:
+        act = "added"
+        if cap:
+            act = "saved"
+        messages.success(request, f"{saved.name} was {act}.")
+        return redirect("dashboard:caps")
+
+    template = "dashboard/content/caps/edit.html"
+    return edit_page(request, form, template, {"cap": cap}, save=save, done=done)
 
 
-@require_POST
 @requires(Capability.EDIT)
-def remove(request: HttpRequest, uid: str) -> HttpResponse:
+@require_POST
+def remove(request: HttpRequest, uid: UUID) -> HttpResponse:
     cap = get_object_or_404(Cap, uid=uid)
     delete_cap(cap=cap, by=staff_actor(request), now=timezone.now())
     messages.success(request, f"{cap.name} was removed.")

@@ -168,7 +168,7 @@ def frame(request: HttpRequest, key: str) -> HttpResponse:
 
 urlpatterns = [
     path("layouts/", index, name="layouts"),
-    path("new-layout/", create, name="layout-new"),
-    path("layouts/<slug:key>/", edit, name="layout"),
+    path("layouts/add/", create, name="layout-new"),
+    path("layouts/<slug:key>/edit/", edit, name="layout"),
     path("layouts/<slug:key>/frame/", frame, name="layout-frame"),
 ]

@@ -17,7 +17,8 @@ from django.views.decorators.http import require_safe
 from apps.accounts.actors import staff_actor
 from apps.accounts.permissions import Capability, may, requires
 from apps.content.models import Template
-from apps.dashboard.shell.forms import JsonField, KeyField, channel_choices
+from apps.dashboard.shell.edit_page import edit_page
+from apps.dashboard.shell.forms import JsonField, KeyField, add_refusal, channel_choices
 from apps.followers.models import Category, Channel, DoubtPolicy, NotificationType
 from apps.notifications.models import TypeTemplate
 from apps.notifications.types.edit import (
@@ -41,6 +42,7 @@ CATEGORY_HELP = {
 
 
 class TypeForm(forms.Form):
+    elsewhere = CHAIN[0]
     name = forms.CharField(max_length=100, help_text="Followers read it in their preferences.")
     description = forms.CharField(
         max_length=300,
@@ -184,7 +186,7 @@ class TypeForm(forms.Form):
             try:
                 check(self.values())
             except BadType as error:
-                self.add_error(error.field if error.field in self.fields else CHAIN[0], str(error))
+                add_refusal(self, error)
         return values
 
     def values(self) -> TypeValues:
@@ -257,27 +259,34 @@ def edit(request: HttpRequest, key: str) -> HttpResponse:
 
 
 def _edit(request: HttpRequest, row: NotificationType | None) -> HttpResponse:
-    form = TypeForm(
-        request.POST or None, row=row, may_administer=may(request.user, Capability.ADMINISTER)
-    )
-    if request.method == "POST" and form.is_valid():
-        typed = {"values": form.values(), "template": form.cleaned_data["template"]}
-        stamp = {"by": staff_actor(request), "now": timezone.now()}
-        try:
-            if row:
-                saved = change_type(notification_type=row, **typed, **stamp)
-            else:
-                saved = create_type(key=form.cleaned_data["key"], **typed, **stamp)
-        except BadType as error:
-            form.add_error(error.field if error.field in form.fields else CHAIN[0], str(error))
-        else:
-            messages.success(request, f"{saved.name} was {'saved' if row else 'added'}.")
-            return redirect("dashboard:types")
-    return render(request, "dashboard/content/message_types/edit.html", {"form": form, "type": row})
+    may_administer = may(request.user, Capability.ADMINISTER)
+    form = TypeForm(request.POST or None, row=row, may_administer=may_administer)
+
+    def save() -> NotificationType:
+        values = form.values()
+        template = form.cleaned_data["template"]
+        by = staff_actor(request)
+        now = timezone.now()
+        if row:
+            return change_type(
+                notification_type=row, values=values, template=template, by=by, now=now
+            )
+        key = form.cleaned_data["key"]
+        return create_type(key=key, values=values, template=template, by=by, now=now)
+
+    def done(saved: NotificationType) -> HttpResponse:
+        act = "added"
+        if row:
+            act = "saved"
+        messages.success(request, f"{saved.name} was {act}.")
+        return redirect("dashboard:types")
+
+    template = "dashboard/content/message_types/edit.html"
+    return edit_page(request, form, template, {"type": row}, save=save, done=done)
 
 
 urlpatterns = [
     path("types/", index, name="types"),
-    path("add-type/", add, name="type-add"),
-    path("types/<slug:key>/", edit, name="type"),
+    path("types/add/", add, name="type-add"),
+    path("types/<slug:key>/edit/", edit, name="type"),
 ]

@@ -313,7 +313,7 @@ def restore(request: HttpRequest, uid: UUID, number: int) -> HttpResponse:
 
 urlpatterns = [
     path("templates/", library, name="templates"),
-    path("templates/new/", create, name="template-new"),
+    path("templates/add/", create, name="template-new"),
     path("templates/<uuid:uid>/", show, name="template"),
     path("templates/<uuid:uid>/save/", save, name="template-save"),
     path("templates/<uuid:uid>/rename/", rename, name="template-rename"),

@@ -21,40 +21,33 @@ from apps.campaigns.events import rules as events_rules
 from apps.campaigns.events.rules import RuleValues
 from apps.campaigns.models import Event, EventRule, RuleTarget, Segment
 from apps.content.models import Template
+from apps.dashboard.shell.edit_page import kept
 from apps.dashboard.shell.forms import (
     JsonField,
     WhatIsSent,
-    add_refusal,
     channel_choices,
-    whole_number,
 )
+from apps.dashboard.shell.rows import ALL_OR_ANY, LineForm, Lines, lines_of, with_one_more
 from apps.followers.models import Follower
 from apps.followers.people.find_follower import find_one
-from apps.lib.refusals import Refused
 
 UNITS = {"seconds": 1, "minutes": 60, "hours": 3600, "days": 86400}
 
 
-class ConditionForm(forms.Form):
-    """One line; an empty one counts for nothing."""
+class ConditionForm(LineForm):
+    """One condition."""
 
     field = forms.CharField(required=False, max_length=conditions.MAX_TEXT)
     op = forms.ChoiceField(required=False, choices=list(conditions.OPS.items()))
     value = forms.CharField(required=False, max_length=conditions.MAX_TEXT)
 
-    def condition(self) -> dict[str, Any] | None:
-        typed = self.cleaned_data
-        field = typed.get("field", "").strip()
-        op = typed.get("op") or "is"
-        value = typed.get("value", "").strip()
-        if not field:
-            return None
+    def question(self, field: str, op: str, text: str) -> dict[str, Any]:
         if "exists" in op:
             return {"field": field, "op": op}
-        return {"field": field, "op": op, "value": value}
+        return {"field": field, "op": op, "value": text}
 
 
-ConditionRows = formset_factory(ConditionForm, extra=1, max_num=conditions.MOST)
+ConditionRows = formset_factory(ConditionForm, formset=Lines, extra=1, max_num=conditions.MOST)
 
 
 class RuleForm(WhatIsSent):
@@ -65,7 +58,7 @@ class RuleForm(WhatIsSent):
         help_text="Such as order.created, or order.* for all that begin so.",
     )
     match = forms.ChoiceField(
-        choices=[("all", "All of these are true"), ("any", "At least one of these is true")],
+        choices=ALL_OR_ANY,
         initial="all",
         required=False,
         widget=forms.RadioSelect,
@@ -109,11 +102,10 @@ class RuleForm(WhatIsSent):
         self.fields["channels"].choices = channel_choices(rule.channels if rule else ())
         if rule and rule.template:
             self.fields["template"].queryset |= Template.objects.filter(pk=rule.template.pk)
-        asked = {}
+        saved: list[dict[str, Any]] = []
         if rule:
-            asked = rule.conditions
-        saved = asked.get("all", asked.get("any", []))
-        self.rows = ConditionRows(_one_more(data), prefix="rows", initial=saved)
+            _, saved = lines_of(rule.conditions)
+        self.rows = ConditionRows(with_one_more(data, "rows"), prefix="rows", initial=saved)
 
     def clean_mapping(self) -> dict[str, str]:
         found = {}
@@ -128,14 +120,12 @@ class RuleForm(WhatIsSent):
 
     def values(self) -> RuleValues:
         """Whether they go together is the domain's own business."""
-        self.rows.is_valid()
         typed = dict(self.cleaned_data)
-        asked = [condition for row in self.rows if (condition := row.condition()) is not None]
+        match = typed.pop("match") or "all"
+        asked = self.rows.filled()
+        typed["conditions"] = {}
         if asked:
-            typed["conditions"] = {typed.pop("match") or "all": asked}
-        else:
-            typed["conditions"] = {}
-        typed.pop("match", None)
+            typed["conditions"] = {match: asked}
         typed["delay"] = (typed["delay"] or 0) * UNITS[typed.pop("unit")]
         return RuleValues(**typed)
 
@@ -154,15 +144,6 @@ def _initial(rule: EventRule) -> dict[str, Any]:
         "delay": rule.delay // UNITS[unit],
         "unit": unit if rule.delay else "minutes",
     }
-
-
-def _one_more(data: Any) -> Any:
-    """The posted rows, with an empty one at the end if "Add a condition" was pressed."""
-    if data is None or "add" not in data:
-        return data
-    data = data.copy()
-    data["rows-TOTAL_FORMS"] = str((whole_number(data.get("rows-TOTAL_FORMS", "")) or 0) + 1)
-    return data
 
 
 class SampleForm(forms.Form):
@@ -228,9 +209,15 @@ def _edit(request: HttpRequest, rule: EventRule | None) -> HttpResponse:
     form = RuleForm(rule, request.POST or None)
     if request.method == "POST" and "add" in request.POST:
         form.errors.clear()
-    elif request.method == "POST" and form.is_valid() and (saved := _save(request, form, rule)):
-        return redirect("dashboard:event-rule", saved.uid)
-    return _show(request, rule, form, SampleForm(initial=_sample(rule)) if rule else None, None)
+    elif request.method == "POST" and form.is_valid():
+        saved = kept(form, lambda: _save(request, form, rule))
+        if saved:
+            messages.success(request, f"{saved.name} was saved.")
+            return redirect("dashboard:event-rule", saved.uid)
+    sample = None
+    if rule:
+        sample = SampleForm(initial=_sample(rule))
+    return _show(request, rule, form, sample, None)
 
 
 def _show(
@@ -258,19 +245,12 @@ def _sample(rule: EventRule) -> dict[str, Any]:
     }
 
 
-def _save(request: HttpRequest, form: RuleForm, rule: EventRule | None) -> EventRule | None:
-    stamp = {"by": staff_actor(request), "now": timezone.now()}
-    try:
-        values = form.values()
-        if rule:
-            saved = events_rules.change_rule(rule=rule, values=values, **stamp)
-        else:
-            saved = events_rules.create_rule(values=values, **stamp)
-    except Refused as error:
-        add_refusal(form, error)
-        return None
-    messages.success(request, f"{saved.name} was saved.")
-    return saved
+def _save(request: HttpRequest, form: RuleForm, rule: EventRule | None) -> EventRule:
+    by = staff_actor(request)
+    now = timezone.now()
+    if rule:
+        return events_rules.change_rule(rule=rule, values=form.values(), by=by, now=now)
+    return events_rules.create_rule(values=form.values(), by=by, now=now)
 
 
 @requires(Capability.VIEW)
@@ -305,7 +285,7 @@ def delete(request: HttpRequest, uid: UUID) -> HttpResponse:
 
 urlpatterns = [
     path("event-rules/", index, name="event-rules"),
-    path("add-event-rule/", add, name="event-rule-add"),
+    path("event-rules/add/", add, name="event-rule-add"),
     path("event-rules/<uuid:uid>/", page, name="event-rule"),
     path("event-rules/<uuid:uid>/test/", try_out, name="event-rule-test"),
     path("event-rules/<uuid:uid>/delete/", delete, name="event-rule-delete"),

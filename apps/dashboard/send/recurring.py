@@ -23,16 +23,15 @@ from apps.campaigns.recurring.edit import RecurringValues
 from apps.campaigns.recurring.recurrence import WEEKDAYS, BadCadence
 from apps.content.models import Template
 from apps.dashboard.send.campaigns.forms import AudienceForm, WallField
+from apps.dashboard.shell.edit_page import kept
 from apps.dashboard.shell.forms import (
     JsonField,
     WhatIsSent,
     ZoneField,
-    add_refusal,
     channel_choices,
 )
 from apps.dashboard.shell.paging import page_of
 from apps.lib import wallclock
-from apps.lib.refusals import Refused
 
 ROWS = Recurring.objects.select_related("notification_type", "template").prefetch_related("zones")
 
@@ -243,8 +242,11 @@ def _edit(request: HttpRequest, row: Recurring | None) -> HttpResponse:
         if "show" in request.POST:
             coming = _look(form)
             form.audience.errors.clear()
-        elif valid and (saved := _save(request, form, row)):
-            return redirect("dashboard:recurring-one", saved.uid)
+        elif valid:
+            saved = kept(form, lambda: _save(request, form, row))
+            if saved:
+                messages.success(request, f"{saved.name} was saved.")
+                return redirect("dashboard:recurring-one", saved.uid)
     return render(
         request, "dashboard/send/recurring/edit.html", {"row": row, "form": form, "coming": coming}
     )
@@ -266,44 +268,39 @@ def _look(form: RecurringForm) -> list[str]:
     return _local(found, zone)
 
 
-def _save(request: HttpRequest, form: RecurringForm, row: Recurring | None) -> Recurring | None:
-    stamp = {"by": staff_actor(request), "now": timezone.now()}
-    try:
-        values = form.values()
-        if row:
-            saved = recurring_edit.change_recurring(recurring=row, values=values, **stamp)
-        else:
-            saved = recurring_edit.create_recurring(values=values, **stamp)
-    except Refused as error:
-        add_refusal(form, error)
-        return None
-    messages.success(request, f"{saved.name} was saved.")
-    return saved
+def _save(request: HttpRequest, form: RecurringForm, row: Recurring | None) -> Recurring:
+    values = form.values()
+    by = staff_actor(request)
+    now = timezone.now()
+    if row:
+        return recurring_edit.change_recurring(recurring=row, values=values, by=by, now=now)
+    return recurring_edit.create_recurring(values=values, by=by, now=now)
 
 
 @requires(Capability.SEND)
 @require_POST
 def act(request: HttpRequest, uid: UUID, verb: str) -> HttpResponse:
     row = get_object_or_404(ROWS, uid=uid)
-    stamp = {"by": staff_actor(request), "now": timezone.now()}
+    by = staff_actor(request)
+    now = timezone.now()
     if verb == "delete":
-        recurring_edit.delete_recurring(recurring=row, **stamp)
+        recurring_edit.delete_recurring(recurring=row, by=by, now=now)
         messages.success(request, f"{row.name} was deleted. What it sent stays in the books.")
         return redirect("dashboard:recurring")
     if verb == "pause":
-        recurring_edit.pause(recurring=row, **stamp)
+        recurring_edit.pause(recurring=row, by=by, now=now)
         messages.success(
             request, "Paused. What is on its way goes on; stop that on its notification."
         )
     else:
-        recurring_edit.resume(recurring=row, **stamp)
+        recurring_edit.resume(recurring=row, by=by, now=now)
         messages.success(request, "It goes on with the next time.")
     return redirect("dashboard:recurring-one", uid)
 
 
 urlpatterns = [
     path("recurring/", index, name="recurring"),
-    path("add-recurring/", add, name="recurring-add"),
+    path("recurring/add/", add, name="recurring-add"),
     path("recurring/<uuid:uid>/", detail, name="recurring-one"),
     path("recurring/<uuid:uid>/edit/", edit, name="recurring-edit"),
     *(

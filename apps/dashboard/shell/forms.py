@@ -141,8 +141,10 @@ def whole_number(text: str) -> int | None:
 
 
 def add_refusal(form: forms.Form, error: Refused) -> None:
-    """Put a refusal beside the field that it names, else at the top of the form."""
-    place = None
+    """Put a refusal beside the field that it names, else beside the form's `elsewhere`, if it has
+    one, else at the top of the form.
+    """
+    place = getattr(form, "elsewhere", None)
     if error.field in form.fields:
         place = error.field
     form.add_error(place, error.sentence)

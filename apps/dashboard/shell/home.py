@@ -46,8 +46,8 @@ def bars(days: list[reports.Day]) -> list[Bar]:
     return drawn
 
 
-@require_safe
 @requires(Capability.VIEW)
+@require_safe
 def home(request: HttpRequest) -> HttpResponse:
     now = timezone.now()
     days = reports.last_days(now=now, zone=timezone.get_current_timezone())
@@ -66,8 +66,8 @@ def home(request: HttpRequest) -> HttpResponse:
     return render(request, "dashboard/shell/home/home.html", context)
 
 
-@require_safe
 @requires(Capability.VIEW)
+@require_safe
 def live(request: HttpRequest) -> HttpResponse:
     """The parts of the first page that move, fetched every few seconds: only the cheap ones."""
     return render(request, "dashboard/shell/home/live.html", _now())

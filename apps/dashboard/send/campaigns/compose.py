@@ -285,7 +285,7 @@ def _shown(moment: Any) -> str:
 
 
 urlpatterns = [
-    path("add-campaign/", add, name="campaign-add"),
+    path("campaigns/add/", add, name="campaign-add"),
     path("campaigns/<uuid:uid>/content/", content, name="campaign-content"),
     path("campaigns/<uuid:uid>/audience/", audience, name="campaign-audience"),
     path("campaigns/<uuid:uid>/schedule/", schedule, name="campaign-schedule"),
