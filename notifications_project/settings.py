@@ -188,7 +188,7 @@ AXES_LOCKOUT_TEMPLATE = "dashboard/administer/auth/locked_out.html"
 AXES_VERBOSE = False
 # How many proxies in front append to X-Forwarded-For; 0 means the header is not believed at all.
 PROXY_COUNT = env.integer("PROXY_COUNT", 0)
-AXES_CLIENT_IP_CALLABLE = "apps.lib.client_ip.client_ip"
+AXES_CLIENT_IP_CALLABLE = "apps.lib.network.client_ip.client_ip"
 
 SESSION_COOKIE_HTTPONLY = CSRF_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"

@@ -6,7 +6,7 @@ from django.http import HttpRequest
 
 from apps.accounts.models import ApiKey, User
 from apps.lib.actor import Actor, ActorKind
-from apps.lib.client_ip import client_ip
+from apps.lib.network.client_ip import client_ip
 
 
 def staff_actor(request: HttpRequest) -> Actor:

@@ -20,7 +20,7 @@ from apps.followers.consent.record import Proof
 from apps.followers.models import Address, Follower, NotificationType
 from apps.lib import tokens
 from apps.lib.actor import Actor, ActorKind
-from apps.lib.client_ip import client_ip
+from apps.lib.network.client_ip import client_ip
 from apps.notifications.messages.links import managing_token, read_managing
 from apps.subscriptions.wording import EDITION
 

@@ -24,7 +24,7 @@ from apps.channels.contract import BadSettings, Outcome, Provider, Remedy, Resul
 from apps.channels.https.caller import seconds_of, words_of
 from apps.channels.messages import WebhookMessage
 from apps.lib import crypto
-from apps.lib.outside_http import Forbidden, NoAnswer, Outside
+from apps.lib.network.outside_http import Forbidden, NoAnswer, Outside
 
 SECRET_BYTES = 32  # the standard asks for 24 to 64
 # a slow receiver keeps one of them for so many seconds

@@ -12,7 +12,7 @@ from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.util.connection import create_connection
 
-from apps.lib.outside_http import address_of
+from apps.lib.network.outside_http import address_of
 
 
 class Body(io.BytesIO):
@@ -64,7 +64,7 @@ class Wire(requests.Session):
 
 class _Judged(HTTPConnection):
     """Connection to the address that was judged: a second look-up may answer otherwise
-    (apps.lib.outside_http).
+    (apps.lib.network.outside_http).
     """
 
     def _new_conn(self) -> socket.socket:

@@ -28,7 +28,7 @@ from apps.channels.push.web_push_encryption import (
     encrypt,
     new_private_key,
 )
-from apps.lib.outside_http import Forbidden
+from apps.lib.network.outside_http import Forbidden
 
 CONNECTIONS = 10  # each waits for an answer most of the time
 # RFC 8292 2: a day at most. Signing takes 0.1 ms and some services count requests by token,

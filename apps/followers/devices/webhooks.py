@@ -17,7 +17,7 @@ from apps.followers.people.contacts import AddressTaken
 from apps.followers.profile_fields import BadFollower
 from apps.lib.actor import Actor
 from apps.lib.facts import Kind, tell
-from apps.lib.outside_http import Forbidden, check
+from apps.lib.network.outside_http import Forbidden, check
 from apps.lib.refusals import RefusalKind, Refused
 
 MOST = 20  # of one follower: each of them gets every message

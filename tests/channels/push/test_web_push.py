@@ -17,7 +17,7 @@ from apps.channels.push.web_push_encryption import LONGEST, new_private_key
 from tests.channels.push_messages import a_push, sent
 from tests.fake_esp import LOST, Answer
 from tests.fake_push import SUBJECT, Browser, FakePush
-from tests.lib.test_outside_http import lookup
+from tests.lib.network.test_outside_http import lookup
 from tests.receiver import unused_port
 
 

@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 from cryptography import x509
 
-from apps.lib import outside_http
-from apps.lib.outside_http import Forbidden, NoAnswer, Outside, check, is_public
+from apps.lib.network import outside_http
+from apps.lib.network.outside_http import Forbidden, NoAnswer, Outside, check, is_public
 from tests.certificate import certificate
 from tests.patience import PATIENCE, shortly
 

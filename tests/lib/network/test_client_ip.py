@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from django.test import RequestFactory
 
-from apps.lib.client_ip import client_ip
+from apps.lib.network.client_ip import client_ip
 
 
 @pytest.mark.parametrize(
