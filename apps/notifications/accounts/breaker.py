@@ -31,7 +31,7 @@ PROBE_LEASE = dt.timedelta(seconds=60)  # then the prober is taken for dead
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """Of one account. `errors` in a row, `trips` in a row; `tripped_at` None = closed."""
+    """How one account stands: `errors` in a row, `trips` in a row; `tripped_at` None is closed."""
 
     errors: int = 0
     paused_until: dt.datetime | None = None
@@ -43,7 +43,7 @@ class State:
     faults: int = 0
 
     def word(self, now: dt.datetime) -> str:
-        """closed, open or half_open."""
+        """Name the state: "closed", "open" or "half_open"."""
         if self.tripped_at is None:
             return "closed"
         if self.paused_until and self.paused_until > now:
@@ -57,8 +57,10 @@ def concerns(outcome: Outcome) -> bool:
 
 
 def is_fault(outcome: Outcome) -> bool:
-    """The account's fault or its server's; a recipient's or a message's own refusal proves that the
-    account works, and a domain that wants less gets less (slow_domains.py).
+    """Whether the account or its server is at fault.
+
+    A refusal of the recipient or of the message proves that the account works, and a domain that
+    wants less gets less (slow_domains.py).
     """
     if outcome.result is Result.TRANSIENT:
         return not outcome.charged and not asks_to_slow(outcome)
@@ -66,6 +68,7 @@ def is_fault(outcome: Outcome) -> bool:
 
 
 def works(outcome: Outcome) -> bool:
+    """Whether the answer proves that the account works."""
     return outcome.result is not Result.THROTTLED and not is_fault(outcome)
 
 
@@ -86,19 +89,22 @@ def after(state: State, outcomes: Sequence[Outcome], *, now: dt.datetime, tries:
 def _after_one(state: State, outcome: Outcome, now: dt.datetime) -> State:
     resting = state.paused_until is not None and state.paused_until > now
     if state.tripped_at is not None:
-        if resting:  # it was on its way when the others met the fault: it says nothing new
+        if resting:
+            # the message was on its way when the others met the fault: it says nothing new
             return state
         if works(outcome):
             return State()
         if outcome.retry_after is None:
             return _open(state, state.trouble, now)
     elif works(outcome):
-        # one that was on its way ends no pause: the provider may have asked for it
-        return replace(state, errors=0, paused_until=state.paused_until if resting else None)
+        if resting:
+            # a message that was on its way ends no pause: the provider may have asked for it
+            return replace(state, errors=0)
+        return replace(state, errors=0, paused_until=None)
     if outcome.result is Result.THROTTLED and outcome.retry_after is not None:
-        until = now + dt.timedelta(
-            seconds=max(SHORTEST_PAUSE, outcome.retry_after)
-        )  # it asked, so it works
+        # the provider asked for a pause, so it works
+        seconds = max(SHORTEST_PAUSE, outcome.retry_after)
+        until = now + dt.timedelta(seconds=seconds)
         return replace(state, paused_until=max(until, state.paused_until or until))
     if resting or outcome.result not in (Result.ACCOUNT, Result.THROTTLED):
         return state

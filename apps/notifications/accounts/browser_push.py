@@ -9,16 +9,14 @@ from apps.notifications.models import ProviderAccount
 
 
 def vapid_public_key() -> str | None:
-    """`applicationServerKey` as base64url,
-    of the first account for web push that is switched on; None without one that can be read.
+    """The `applicationServerKey`, base64url, of the first account for web push that is switched
+    on; None without one that can be read.
     """
     account = ProviderAccount.objects.filter(channel=Channel.WEB_PUSH, enabled=True).first()
-    try:
-        if account:
-            return public_key_of(settings_of(account))
+    if account is None:
         return None
-    except (
-        BadSettings,
-        Undecryptable,
-    ):  # a lost key of ours must not take the page away on which people opt out
+    try:
+        return public_key_of(settings_of(account))
+    except (BadSettings, Undecryptable):
+        # a lost key of ours must not take the page away on which people opt out
         return None

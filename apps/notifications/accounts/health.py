@@ -17,19 +17,18 @@ from apps.notifications.models import ProviderAccount
 # What went well is written down that often, a change or a fault at once:
 # a row for each flush would be a hot spot.
 TOLD_EVERY = 10.0
-_told: dict[
-    int, tuple[float, int]
-] = {}  # account: when this process last told (monotonic), tries since
+# {account: (when this process last told (monotonic), tries since)}
+_told: dict[int, tuple[float, int]] = {}
 
 
 def note(
     account: ProviderAccount, outcomes: Sequence[Outcome], *, now: dt.datetime
 ) -> dt.datetime | None:
-    """Book what a flush's hand-overs say about the account; until when it is left alone,
-    None if it can go on.
+    """Book what a flush's hand-overs say about the account, and change the caller's object.
+    Returns until when the account is left alone, None if it can go on.
 
-    In a transaction of its own, or none.
-    What went well is written at most every TOLD_EVERY seconds.
+    Opens a transaction of its own, or none: what went well is written at most every TOLD_EVERY
+    seconds.
     """
     outcomes = list(filter(breaker.concerns, outcomes))
     if not outcomes:
@@ -76,28 +75,39 @@ def pause(
     account: ProviderAccount, *, detail: str, now: dt.datetime, seconds: float | None = None
 ) -> dt.datetime:
     """Leave the account alone: as long as the provider asked, else by the breaker."""
-    asked = Outcome(
-        Result.ACCOUNT if seconds is None else Result.THROTTLED, detail, retry_after=seconds
-    )
+    result = Result.THROTTLED
+    if seconds is None:
+        result = Result.ACCOUNT
+    asked = Outcome(result, detail, retry_after=seconds)
     return note(account, [asked], now=now) or now
 
 
+# the columns of breaker.State, in its order
 _MOVED = (
-    "failures", "paused_until", "tripped_at", "trips", "trouble", "window_at", "window_tries", "window_faults",
-)  # fmt: skip
+    "failures",
+    "paused_until",
+    "tripped_at",
+    "trips",
+    "trouble",
+    "window_at",
+    "window_tries",
+    "window_faults",
+)
 
 
 def state_of(account: ProviderAccount) -> breaker.State:
+    """The account's columns as the breaker's state."""
     return breaker.State(*(getattr(account, name) for name in _MOVED))
 
 
 def put_state(account: ProviderAccount, state: breaker.State) -> None:
+    """Set the breaker's state on the account; the caller saves it."""
     for name, value in zip(_MOVED, astuple(state), strict=True):
         setattr(account, name, value)
 
 
 def take_probe(account: ProviderAccount, *, now: dt.datetime) -> bool:
-    """Of all senders, one may try an account that was left alone: true for that one."""
+    """Take the right to try an account that was left alone; True for one sender of all."""
     free = Q(probing_until__isnull=True) | Q(probing_until__lte=now)
     rested = Q(paused_until__isnull=True) | Q(paused_until__lte=now)
     due = ProviderAccount.objects.filter(free, rested, pk=account.pk, tripped_at__isnull=False)
@@ -105,14 +115,14 @@ def take_probe(account: ProviderAccount, *, now: dt.datetime) -> bool:
 
 
 def leave_probe(account: ProviderAccount) -> None:
-    """The probe had nothing to send."""
+    """Give the right to try back: there was nothing to send."""
     ProviderAccount.objects.filter(pk=account.pk, tripped_at__isnull=False).update(
         probing_until=None
     )
 
 
 def reset(*, account: ProviderAccount, by: Actor, now: dt.datetime) -> None:
-    """A person's word: use it again at once, as if nothing had happened."""
+    """Use the account again at once, as if nothing had happened: a person said so."""
     with transaction.atomic():
         row = ProviderAccount.objects.select_for_update(no_key=True).get(pk=account.pk)
         put_state(row, breaker.State())

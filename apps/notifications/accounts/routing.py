@@ -24,8 +24,8 @@ def settings_of(account: ProviderAccount) -> dict[str, Any]:
 
 
 def settings_in_use(account: ProviderAccount) -> dict[str, Any]:
-    """The same, with the address for its provider's reports where one can reach us and none was
-    given.
+    """The account's settings, with the address for its provider's reports where the provider can
+    reach us and none was given. Raises crypto.Undecryptable.
     """
     values = settings_of(account)
     if "status_url" in values and not values["status_url"] and site.SITE_URL.startswith("https://"):
@@ -38,7 +38,7 @@ def account_for(
 ) -> ProviderAccount | None:
     """The first account of the channel that can be used now: enabled, not paused, open or capped.
 
-    One that is to be probed counts as usable; limits.grant lets a single message through it.
+    An account that is to be probed counts as usable: limits.grant lets a single message through.
     Critical messages may go where the day's volume is used up, if there is no other way. `via`: the
     service that has to know the address.
     """
@@ -54,7 +54,10 @@ def services(
     """The accounts that can be used now, in their order, by channel and the service whose addresses
     they reach ("": all). `channel`: of this one only.
     """
-    free = list(_free(now).filter(channel=channel) if channel else _free(now))
+    accounts = _free(now)
+    if channel:
+        accounts = accounts.filter(channel=channel)
+    free = list(accounts)
     usable = [each for each in free if not _capped(each, now)]
     if lane == Lane.CRITICAL:
         usable += [each for each in free if _capped(each, now)]
@@ -65,7 +68,7 @@ def services(
 
 
 def via(account: ProviderAccount) -> str:
-    """The service that has to know an address it reaches;
+    """The service that has to know the addresses which the account reaches;
     "" where it reaches all of its channel.
     """
     try:
@@ -94,11 +97,8 @@ def reopens_at(channel: str) -> dt.datetime | None:
     """When the first paused account of the channel may be tried again;
     None if none is even enabled.
     """
-    account = (
-        ProviderAccount.objects.filter(channel=channel, enabled=True)
-        .order_by("paused_until")
-        .first()
-    )
+    enabled = ProviderAccount.objects.filter(channel=channel, enabled=True)
+    account = enabled.order_by("paused_until").first()
     if account:
         return account.paused_until
     return None

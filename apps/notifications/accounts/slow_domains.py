@@ -23,7 +23,9 @@ _GREYLIST = re.compile(r"gr[ae]y-?list", re.IGNORECASE)
 
 @dataclass(frozen=True, slots=True)
 class Slow:
-    """`rate` messages a second as of `heard_at`; `goal` is the pace before, at which it is over."""
+    """A domain's slower pace: `rate` messages a second as of `heard_at`; at `goal`, the pace it
+    had before, the slowness is over.
+    """
 
     rate: float
     goal: float
@@ -39,9 +41,9 @@ def asks_to_slow(outcome: Outcome) -> bool:
     about one mailbox (Gmail's 450 4.2.1); not greylisting, which wants a second try and no fewer;
     not what came before a recipient was named: that is about the account.
     """
-    if outcome.result not in (Result.TRANSIENT, Result.THROTTLED) or outcome.detail.endswith(
-        "(at MAIL)"
-    ):
+    if outcome.result not in (Result.TRANSIENT, Result.THROTTLED):
+        return False
+    if outcome.detail.endswith("(at MAIL)"):
         return False
     found = _CODE.search(outcome.detail)
     if found is None or _GREYLIST.search(outcome.detail):
@@ -58,8 +60,10 @@ def asks_to_slow(outcome: Outcome) -> bool:
 def rate_now(slow: Slow, now: dt.datetime) -> float | None:
     """The pace after the quiet minutes since; None when it is over."""
     minutes = max(0.0, (now - slow.heard_at).total_seconds() / 60)
-    rate = slow.rate * GROWTH ** min(minutes, 1000.0)
-    return None if rate >= slow.goal else rate
+    rate: float = slow.rate * GROWTH ** min(minutes, 1000.0)
+    if rate < slow.goal:
+        return rate
+    return None
 
 
 def slower(slow: Slow | None, *, seen: float, limit: float | None, now: dt.datetime) -> Slow:

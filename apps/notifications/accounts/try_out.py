@@ -8,7 +8,7 @@ from email.utils import make_msgid, parseaddr
 from django.conf import settings as site
 from django.db import transaction
 
-from apps.channels.contract import Outcome, Result  # fmt: skip
+from apps.channels.contract import Outcome, Result
 from apps.channels.https.webhook import new_secret, sealed
 from apps.channels.messages import (
     InAppMessage,
@@ -32,8 +32,6 @@ from apps.notifications.models import ProviderAccount
 # A person waits in front of the page, so each answer gets at most this many seconds,
 # whatever the account allows.
 PATIENCE = 15
-
-
 # Where a channel's addresses are registered and not written by hand
 REGISTERED = (Channel.PUSH, Channel.WEB_PUSH)
 OFFERED = 50
@@ -80,7 +78,7 @@ _Message = Mail | SmsMessage | VoiceMessage | PushMessage | WebhookMessage | InA
 
 
 def _message(account: ProviderAccount, to: str, *, sender: str, now: dt.datetime) -> _Message:
-    """Raises BadAddress."""
+    """The message that fits the account's channel. Raises BadAddress."""
     name = uuid7()
     said = f"Test from {site.SITE_NAME}: the account {account.name} works."
     match account.channel:
@@ -106,37 +104,42 @@ def _message(account: ProviderAccount, to: str, *, sender: str, now: dt.datetime
             if to:
                 people = list(find(to)[:2])
             if len(people) != 1:
-                raise BadAddress(
-                    f"{to!r} finds {'several followers' if people else 'no follower'}. Write their email."
-                )
+                found = "no follower"
+                if people:
+                    found = "several followers"
+                raise BadAddress(f"{to!r} finds {found}. Write their email.")
             return InAppMessage(
                 name, people[0].uid, "informational", f"Test of {account.name}", said, ""
             )
     device = next((each for each in devices(account) if str(each.uid) == to), None)
     if device is None and (account.channel == Channel.WEB_PUSH or not to):
         raise BadAddress(
-            "Choose one of the registered devices: none of them has been there under this name lately."
+            "Choose one of the registered devices: "
+            "none of them has been there under this name lately."
         )
+    token = to
+    details = {}
     if device:
         token = device.value
         details = device.details or {}
-    else:
-        token = to
-        details = {}
     return PushMessage(name, token, details, title=f"Test of {account.name}", body=said, ttl=3600)
 
 
 def _mail(account: ProviderAccount, to: str, *, sender: str, now: dt.datetime) -> Mail:
+    _, address = parseaddr(sender)
+    domain = address.rpartition("@")[2] or "localhost"
+    text = (
+        f"This is a test from {site.SITE_NAME} ({site.SITE_URL}).\n"
+        f"The account {account.name} can send email.\n"
+    )
     return Mail(
         delivery=uuid7(),
-        message_id=make_msgid(
-            "test", domain=parseaddr(sender)[1].rpartition("@")[2] or "localhost"
-        ),
+        message_id=make_msgid("test", domain=domain),
         sender=sender,
         to=to,
         to_name="",
         subject=f"Test of the account {account.name}",
-        text=f"This is a test from {site.SITE_NAME} ({site.SITE_URL}).\nThe account {account.name} can send email.\n",
+        text=text,
         html="",
         headers={"Auto-Submitted": "auto-generated"},  # RFC 3834: no vacation replies to a test
         sent_at=now,

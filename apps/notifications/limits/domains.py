@@ -15,7 +15,6 @@ from apps.lib.queue.lanes import Lane
 from apps.lib.refusals import Refused
 from apps.notifications.accounts import slow_domains
 from apps.notifications.limits import rates
-from apps.notifications.limits.grant import moment_of
 from apps.notifications.models import DomainLimit, Notification, Pace, ProviderAccount, SlowDomain
 
 # A row that was put behind its domain's queue comes back on time, give or take the tick and a busy
@@ -39,8 +38,8 @@ def sort_out(
     rows: Sequence[tuple[int, str]],
     now: dt.datetime,
 ) -> Sorted:
-    """Of e-mail rows (pk, domain) in their order: which may go by their domains' pace;
-    takes the tokens.
+    """Say which e-mail rows, (pk, domain) in their order, may go by their domains' pace, and take
+    the tokens.
 
     The others get a place in the queue of their notification and domain, one every 1 / rate
     seconds, so that a million rows to one slow domain are moved about once each and not looked at
@@ -58,24 +57,25 @@ def sort_out(
     if not bound:
         return Sorted(go, later)
     queues = {domain: f"queue:{notification.pk}:{domain}" for domain in bound}
-    held = rates.hold(
-        [*(each.key for domain in bound for each in limits[domain]), *queues.values()]
-    )
+    keys = list(queues.values())
+    for domain in bound:
+        keys += [each.key for each in limits[domain]]
+    held = rates.hold(keys)
     moment = now.timestamp()
     for domain, pks in bound.items():
-        count = min(
-            len(pks), *(each.available(held[each.key].free_at, moment) for each in limits[domain])
-        )
-        if notification.lane == Lane.CRITICAL:
-            count = len(pks)
+        count = len(pks)
+        if notification.lane != Lane.CRITICAL:
+            for each in limits[domain]:
+                count = min(count, each.available(held[each.key].free_at, moment))
         go.update(pks[:count])
         for each in limits[domain]:
-            held[each.key].free_at = each.after(held[each.key].free_at, moment, count)
+            row = held[each.key]
+            row.free_at = each.after(row.free_at, moment, count)
         queue = held[queues[domain]]
         step = 1 / min(each.rate for each in limits[domain])
         for pk in pks[count:]:
             queue.free_at = max(queue.free_at, moment) + step
-            later[pk] = moment_of(queue.free_at)
+            later[pk] = rates.moment_of(queue.free_at)
     rates.store(held.values())
     return Sorted(go, later)
 
@@ -83,80 +83,87 @@ def sort_out(
 def _domain_limits(
     account: ProviderAccount, lane: Lane, now: dt.datetime
 ) -> dict[str, list[rates.Limit]]:
-    """By domain; in one statement, because every claim makes it."""
+    """The limits of each domain: {domain: limits}. In one statement, because every claim asks."""
+    asked = (
+        "SELECT domain, per_minute, 0, NULL "  # noqa: S608  # names of ours and a mark, no value
+        f"FROM {DomainLimit._meta.db_table} UNION ALL "
+        "SELECT domain, rate, goal, heard_at "
+        f"FROM {SlowDomain._meta.db_table} WHERE account_id = %s"
+    )
     with connection.cursor() as cursor:
-        cursor.execute(
-            f"SELECT domain, per_minute, 0, NULL FROM {DomainLimit._meta.db_table} UNION ALL "  # noqa: S608  # our names
-            f"SELECT domain, rate, goal, heard_at FROM {SlowDomain._meta.db_table} WHERE account_id = %s",
-            [account.pk],
-        )
+        cursor.execute(asked, [account.pk])
         found = cursor.fetchall()
     limits: dict[str, list[rates.Limit]] = {}
     for domain, number, goal, heard_at in found:
+        rate: float | None
         if heard_at is None:
             key = f"domain:{domain}"
             rate = number / 60
         else:
-            if isinstance(heard_at, dt.datetime):
-                moment = heard_at
-            else:
-                moment = dt.datetime.fromisoformat(heard_at)
-            slow = slow_domains.Slow(
-                number, goal, moment if moment.tzinfo else moment.replace(tzinfo=dt.UTC)
-            )
             key = f"slow:{account.pk}:{domain}"
+            slow = slow_domains.Slow(number, goal, _as_moment(heard_at))
             rate = slow_domains.rate_now(slow, now)
         if rate:
-            limits.setdefault(domain, []).append(
-                rates.limit(key, rate, lane=lane, burst=DOMAIN_BURST)
-            )
+            limit = rates.limit(key, rate, lane=lane, burst=DOMAIN_BURST)
+            limits.setdefault(domain, []).append(limit)
     return limits
+
+
+def _as_moment(stored: dt.datetime | str) -> dt.datetime:
+    """A moment as a statement of ours gives it: SQLite gives text, without a zone."""
+    if isinstance(stored, str):
+        stored = dt.datetime.fromisoformat(stored)
+    if stored.tzinfo:
+        return stored
+    return stored.replace(tzinfo=dt.UTC)
 
 
 def heard(
     *, account: ProviderAccount, results: Iterable[tuple[str, Outcome]], now: dt.datetime
 ) -> None:
-    """What the other side said, by domain: learns which ones want less.
+    """Learn from the answers, (domain, outcome) each, which domains want less.
 
     After a flush, in a transaction of its own.
     """
-    said = {
-        domain: outcome.detail
-        for domain, outcome in results
-        if domain and slow_domains.asks_to_slow(outcome)
-    }
+    said: dict[str, str] = {}
+    for domain, outcome in results:
+        if domain and slow_domains.asks_to_slow(outcome):
+            said[domain] = outcome.detail
     if not said:
         return
     with transaction.atomic():
-        known = (
-            SlowDomain.objects.select_for_update()
-            .filter(account=account, domain__in=said)
-            .order_by("domain")
-        )
-        before = {row.domain: slow_domains.Slow(row.rate, row.goal, row.heard_at) for row in known}
-        since = {row.domain: row.slowed_at for row in known}
-        allowed = dict(
-            DomainLimit.objects.filter(domain__in=said).values_list("domain", "per_minute")
-        )
+        known = SlowDomain.objects.select_for_update().filter(account=account, domain__in=said)
+        before = {row.domain: row for row in known.order_by("domain")}
+        limited = DomainLimit.objects.filter(domain__in=said)
+        allowed = dict(limited.values_list("domain", "per_minute"))
         rows = []
         empty = []
         for domain, detail in sorted(said.items()):
-            old = before.get(domain)
+            row = before.get(domain)
+            old = None
+            slowed_at = now
+            if row:
+                old = slow_domains.Slow(row.rate, row.goal, row.heard_at)
+                if slow_domains.rate_now(old, now) is not None:
+                    slowed_at = row.slowed_at
             seen = _seen.rate(account.pk, domain, now)
             limit = allowed.get(domain, 0) / 60 or None
             slow = slow_domains.slower(old, seen=seen, limit=limit, now=now)
-            fresh = old is None or slow_domains.rate_now(old, now) is None
             rows.append(
                 SlowDomain(
-                    account=account, domain=domain, said=detail[:500],
-                    rate=slow.rate, goal=slow.goal, heard_at=slow.heard_at, slowed_at=now if fresh else since[domain],
+                    account=account,
+                    domain=domain,
+                    said=detail[:500],
+                    rate=slow.rate,
+                    goal=slow.goal,
+                    heard_at=slow.heard_at,
+                    slowed_at=slowed_at,
                 )
-            )  # fmt: skip
+            )
             if old is None or slow.heard_at != old.heard_at:
                 pace = rates.limit(f"slow:{account.pk}:{domain}", slow.rate, burst=DOMAIN_BURST)
-                empty.append(
-                    Pace(key=pace.key, free_at=now.timestamp() + pace.patience)
-                )  # slow means: not at once
+                # slow means: not at once
+                empty.append(Pace(key=pace.key, free_at=now.timestamp() + pace.patience))
         SlowDomain.objects.bulk_create(
             rows,
             update_conflicts=True,
@@ -168,7 +175,7 @@ def heard(
 
 
 def pace_of(row: SlowDomain, now: dt.datetime) -> float | None:
-    """Messages a second it is written to now; None when it is as before again."""
+    """Messages a second that the domain gets now; None when it is written to as before."""
     return slow_domains.rate_now(slow_domains.Slow(row.rate, row.goal, row.heard_at), now)
 
 
@@ -182,7 +189,7 @@ def forget_recovered(*, now: dt.datetime) -> None:
 
 
 def reset_domain(*, account: ProviderAccount, domain: str, by: Actor, now: dt.datetime) -> bool:
-    """A person's word: write to the domain as before. False if it was not slowed any more."""
+    """Write to the domain as before: a person said so. False if it was not slowed any more."""
     with transaction.atomic():
         gone, _ = SlowDomain.objects.filter(account=account, domain=domain).delete()
         if gone:
@@ -196,13 +203,11 @@ class BadLimit(Refused):
 
 
 def set_domain_limit(*, domain: str, per_minute: float, by: Actor, now: dt.datetime) -> DomainLimit:
-    """All accounts together write to the domain at most so often. Raises BadLimit."""
+    """Let all accounts together write to the domain at most so often. Raises BadLimit."""
+    name = domain.strip().lstrip("@")
     try:
-        name = (
-            normalise(Channel.EMAIL, f"postmaster@{domain.strip().lstrip('@')}")[0]
-            .rpartition("@")[2]
-            .lower()
-        )
+        address, _ = normalise(Channel.EMAIL, f"postmaster@{name}")
+        name = address.rpartition("@")[2].lower()
     except BadAddress as error:
         raise BadLimit(f"{domain.strip()} is no domain. Write one like example.com.") from error
     if not 1 / 60 <= per_minute <= 600_000:
@@ -223,8 +228,8 @@ def delete_domain_limit(*, limit: DomainLimit, by: Actor, now: dt.datetime) -> N
 
 
 class _Seen:
-    """What this process claimed for each domain within about a minute:
-    the pace a slowed one starts from.
+    """Counts what this process claimed for each domain within about a minute: the pace from which
+    a slowed one starts.
     """
 
     def __init__(self) -> None:
@@ -234,18 +239,22 @@ class _Seen:
 
     def add(self, account: int, domains: Iterable[str], now: dt.datetime) -> None:
         if self._since is None or not 0 <= (now - self._since).total_seconds() < REMEMBERED_SECONDS:
-            self._counts, self._before, self._since = {}, self._counts, now
+            self._before = self._counts
+            self._counts = {}
+            self._since = now
         for domain in domains:
             self._counts[account, domain] = self._counts.get((account, domain), 0) + 1
 
     def rate(self, account: int, domain: str, now: dt.datetime) -> float:
-        """A second; 0 when none was seen."""
+        """Messages a second; 0 when none was seen."""
         before = self._before.get((account, domain), 0)
-        elapsed = 0.0
-        if self._since:
-            elapsed = (now - self._since).total_seconds()
         count = self._counts.get((account, domain), 0) + before
-        return count / max(1.0, elapsed + (REMEMBERED_SECONDS if before else 0.0))
+        seconds = 0.0
+        if self._since:
+            seconds = (now - self._since).total_seconds()
+        if before:
+            seconds += REMEMBERED_SECONDS
+        return count / max(1.0, seconds)
 
 
 _seen = _Seen()

@@ -12,7 +12,7 @@ from django.db import transaction
 from apps.lib.queue.lanes import Lane
 from apps.notifications.accounts import health
 from apps.notifications.books import tallies
-from apps.notifications.limits import rates as limits_rates
+from apps.notifications.limits import rates
 from apps.notifications.limits.warmup import warmup_cap
 from apps.notifications.models import Notification, Pace, ProviderAccount
 
@@ -24,9 +24,8 @@ LONGEST_NAP = 1.0  # a sender that waits for one limit does nothing for the othe
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """`count` may be claimed.
-
-    With 0, nothing before `again_at`, because of `reason` (rate, daily, probe).
+    """How many may be claimed; with 0, nothing before `again_at`, because of `reason` (rate,
+    daily, probe).
     """
 
     count: int
@@ -46,43 +45,54 @@ def grant(
         if not health.take_probe(account, now=now):
             return Grant(0, account.probing_until or account.paused_until, "probe")
         wanted = min(wanted, 1)
-    rates = _rates(notification, account)
-    cap = daily_cap(account, today=now.date()) if account else None
-    if not rates and cap is None:
+    limits = _limits(notification, account)
+    cap = None
+    if account:
+        cap = daily_cap(account, today=now.date())
+    if not limits and cap is None:
         return Grant(wanted)
-    rows = limits_rates.hold(
-        [each.key for each in rates] + ([_key(account)] if account and cap is not None else [])
-    )
+    keys = [each.key for each in limits]
+    if account and cap is not None:
+        keys.append(_key(account))
+    rows = rates.hold(keys)
     moment = now.timestamp()
     count = wanted
-    for rate in rates:
-        free_at = rows[rate.key].free_at
-        chunk = min(wanted, rate.chunk)
-        available = rate.available(free_at, moment)
-        if available < chunk:  # its own: what a slower rate leaves is less than a fast one's chunk
-            return _nothing(account, moment_of(rate.ready_at(free_at, chunk)), "rate", now)
+    for limit in limits:
+        free_at = rows[limit.key].free_at
+        # each limit's own chunk: what a slower one leaves is less than a fast one's chunk
+        chunk = min(wanted, limit.chunk)
+        available = limit.available(free_at, moment)
+        if available < chunk:
+            ready_at = rates.moment_of(limit.ready_at(free_at, chunk))
+            return _nothing(account, ready_at, "rate", now)
         count = min(count, available)
     if account and cap is not None:
         day = rows[_key(account)]
         if day.day != now.date():
             day.day = now.date()
             day.used = 0
-        if notification.lane != Lane.CRITICAL:  # counted, and not held up till tomorrow
+        # critical messages are counted, and not held up till tomorrow
+        if notification.lane != Lane.CRITICAL:
             count = min(count, max(0, cap - day.used))
         if count == 0:
             tomorrow = dt.datetime.combine(now.date() + dt.timedelta(days=1), dt.time(), dt.UTC)
-            # whoever has the account's row may wait for the rates that are held here:
-            # then the next claim says it
-            if ProviderAccount.objects.select_for_update(skip_locked=True, no_key=True).filter(
-                pk=account.pk
-            ):
-                ProviderAccount.objects.filter(pk=account.pk).update(capped_until=tomorrow)
+            _close_until(account, tomorrow)
             return _nothing(account, tomorrow, "daily", now)
         day.used += count
-    for rate in rates:
-        rows[rate.key].free_at = rate.after(rows[rate.key].free_at, moment, count)
-    limits_rates.store(rows.values())
+    for limit in limits:
+        row = rows[limit.key]
+        row.free_at = limit.after(row.free_at, moment, count)
+    rates.store(rows.values())
     return Grant(count)
+
+
+def _close_until(account: ProviderAccount, tomorrow: dt.datetime) -> None:
+    """Mark the account's day as used up, unless somebody has its row: whoever does may wait for
+    the rates that are held here, and the next claim marks it.
+    """
+    rows = ProviderAccount.objects.select_for_update(skip_locked=True, no_key=True)
+    if rows.filter(pk=account.pk):
+        ProviderAccount.objects.filter(pk=account.pk).update(capped_until=tomorrow)
 
 
 def _nothing(
@@ -96,10 +106,11 @@ def _nothing(
 
 
 def sleep_until_turn(until: float) -> bool:
-    """Wait for the first rate that has refused a claim of this process since the last call; False,
-    at once, where none has, or its turn comes later than LONGEST_NAP or `until` (monotonic).
-    Outside any transaction: a sender that waits here keeps to the rate and keeps its connections;
-    one that leaves is woken by the tick.
+    """Wait for the first rate that has refused a claim of this process since the last call. Returns
+    False, at once, where none has, or its turn comes later than LONGEST_NAP or `until` (monotonic).
+
+    Called outside any transaction. A sender that waits here keeps to the rate and keeps its
+    connections; one that leaves is woken by the tick.
     """
     turn = _turn[0]
     _turn[0] = math.inf
@@ -113,46 +124,43 @@ _turn = [math.inf]  # the earliest, monotonic
 
 
 def give_back(*, notification: Notification, account: ProviderAccount | None, count: int) -> None:
-    """Tokens of messages that were granted and did not leave."""
+    """Give back the tokens of messages that were granted and did not leave."""
     if count <= 0:
         return
     if account and account.tripped_at:
         health.leave_probe(account)
-    rates = _rates(notification, account)
-    counted = account and daily_cap(account, today=dt.datetime.now(dt.UTC).date()) is not None
-    if not rates and not counted:
+    limits = _limits(notification, account)
+    keys = [each.key for each in limits]
+    today = dt.datetime.now(dt.UTC).date()
+    counted = account is not None and daily_cap(account, today=today) is not None
+    if account and counted:
+        keys.append(_key(account))
+    if not keys:
         return
     with transaction.atomic():
-        rows = limits_rates.hold(
-            [each.key for each in rates] + ([_key(account)] if account and counted else [])
-        )
-        for rate in rates:
-            rows[rate.key].free_at -= count / rate.rate
+        rows = rates.hold(keys)
+        for limit in limits:
+            rows[limit.key].free_at -= count / limit.rate
         if account and counted:
             day = rows[_key(account)]
             day.used = max(0, day.used - count)
-        limits_rates.store(rows.values())
+        rates.store(rows.values())
 
 
-def _rates(notification: Notification, account: ProviderAccount | None) -> list[limits_rates.Limit]:
+def _limits(notification: Notification, account: ProviderAccount | None) -> list[rates.Limit]:
+    """The rates that staff set for the notification and for the account."""
     limits = []
     if notification.rate:
-        limits.append(
-            limits_rates.limit(
-                f"notification:{notification.pk}", notification.rate, burst=NOTIFICATION_BURST
-            )
-        )
+        key = f"notification:{notification.pk}"
+        limits.append(rates.limit(key, notification.rate, burst=NOTIFICATION_BURST))
     if account and account.rate:
-        limits.append(limits_rates.limit(_key(account), account.rate, lane=Lane(notification.lane)))
+        lane = Lane(notification.lane)
+        limits.append(rates.limit(_key(account), account.rate, lane=lane))
     return limits
 
 
 def _key(account: ProviderAccount) -> str:
     return f"account:{account.pk}"
-
-
-def moment_of(seconds: float) -> dt.datetime:
-    return dt.datetime.fromtimestamp(seconds, dt.UTC)
 
 
 def daily_cap(account: ProviderAccount, *, today: dt.date) -> int | None:
@@ -167,6 +175,7 @@ def daily_cap(account: ProviderAccount, *, today: dt.date) -> int | None:
 
 
 def used_today(account: ProviderAccount, *, today: dt.date) -> int:
+    """How many messages have left through the account on this day (UTC)."""
     row = Pace.objects.filter(key=_key(account), day=today).first()
     if row:
         return row.used
@@ -174,12 +183,11 @@ def used_today(account: ProviderAccount, *, today: dt.date) -> int:
 
 
 def spread_out(*, notification: Notification) -> None:
-    """Everyone is frozen: the rate at which they fill the time they shall go out over.
+    """Set the rate at which all that is planned fills the notification's `spread`.
 
-    In the planner's transaction.
+    In the planner's transaction, when everyone is frozen.
     """
     if notification.spread:
-        total = tallies.waiting(notification.pk)
-        Notification.objects.filter(pk=notification.pk).update(
-            rate=max(total, 1) / notification.spread
-        )
+        total = max(tallies.waiting(notification.pk), 1)
+        rate = total / notification.spread
+        Notification.objects.filter(pk=notification.pk).update(rate=rate)

@@ -18,8 +18,7 @@ from apps.notifications.models import Pace
 
 # How late a sender may come without falling behind the rate; and what goes at once after a rest.
 BURST_SECONDS = 1.0
-# Fewer than a quarter second's worth is not worth a claim (about 5 ms):
-# it waits until there is so much.
+# Fewer than a quarter second's worth is not worth a claim: it waits until there is so much.
 CHUNK_SECONDS = 0.25
 # The others may run a limit into debt that bulk then pays back:
 # a code never waits behind a campaign.
@@ -29,19 +28,22 @@ IDLE = dt.timedelta(hours=1)
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """`rate` a second under `key`; `patience` is how many seconds' worth may go at once."""
+    """A rate: `rate` messages a second, counted under `key`; `patience` is how many seconds' worth
+    may go at once.
+    """
 
     key: str
     rate: float
     patience: float
 
     def available(self, free_at: float, now: float) -> int:
+        """How many may go at `now`, a Unix time, by a row that is paid for until `free_at`."""
         spare = self.patience - max(free_at - now, 0.0)
-        return max(
-            0, math.floor(spare * self.rate + 1e-6)
-        )  # 1e-6: Unix time as a float is good for a microsecond
+        # 1e-6: Unix time as a float is good for a microsecond
+        return max(0, math.floor(spare * self.rate + 1e-6))
 
     def after(self, free_at: float, now: float, count: int) -> float:
+        """The row's `free_at` when `count` have been given out."""
         return max(free_at, now) + count / self.rate
 
     def ready_at(self, free_at: float, count: int) -> float:
@@ -50,11 +52,14 @@ class Limit:
 
     @property
     def chunk(self) -> int:
+        """The fewest that are worth a claim."""
         return max(1, int(self.rate * CHUNK_SECONDS))
 
 
 def limit(key: str, rate: float, *, lane: Lane = Lane.BULK, burst: float = BURST_SECONDS) -> Limit:
-    """One message, and `burst` seconds' worth, at once; more in lanes that go first."""
+    """A rate that lets one message and `burst` seconds' worth go at once; more in lanes that go
+    first.
+    """
     return Limit(key, rate, _TURN[lane] * (1 / rate + burst))
 
 
@@ -72,14 +77,17 @@ def hold(keys: Iterable[str]) -> dict[str, Pace]:
 
 
 def _locked(keys: list[str]) -> dict[str, Pace]:
-    return {
-        row.key: row
-        for row in Pace.objects.select_for_update().filter(key__in=keys).order_by("key")
-    }
+    rows = Pace.objects.select_for_update().filter(key__in=keys).order_by("key")
+    return {row.key: row for row in rows}
+
+
+def moment_of(seconds: float) -> dt.datetime:
+    """A row's Unix time as a moment."""
+    return dt.datetime.fromtimestamp(seconds, dt.UTC)
 
 
 def store(rows: Iterable[Pace]) -> None:
-    """In the transaction that holds them."""
+    """Write the rows down, in the transaction that holds them."""
     Pace.objects.bulk_create(
         sorted(rows, key=lambda row: row.key),
         update_conflicts=True,
@@ -89,10 +97,7 @@ def store(rows: Iterable[Pace]) -> None:
 
 
 def forget_idle(*, now: dt.datetime) -> None:
-    """Schedule: delete rows that say nothing any more.
-
-    Those that somebody holds are no idle ones.
-    """
+    """Schedule: delete rows that say nothing any more; a row that somebody holds is not idle."""
     idle = Pace.objects.filter(free_at__lt=(now - IDLE).timestamp()).exclude(day__gte=now.date())
     with transaction.atomic():
         keys = list(idle.select_for_update(skip_locked=True).values_list("key", flat=True)[:1000])

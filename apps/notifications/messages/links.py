@@ -36,17 +36,18 @@ class Mark(NamedTuple):
 
 
 def stamp(*, delivery: UUID, follower: UUID, notification_type: int, version: int) -> Stamp:
+    """Sign what a message's links name."""
     payload = _PAYLOAD.pack(delivery.bytes, follower.bytes, notification_type, version)
     return Stamp(*tokens.pair(_PURPOSE, payload))
 
 
 def read_tracking(token: str) -> Mark:
-    """Raises BadToken."""
+    """Read the token of a link to click or of the pixel. Raises BadToken."""
     return _mark(tokens.read_pair(_PURPOSE, token, second=False))
 
 
 def read_managing(token: str) -> Mark:
-    """Raises BadToken."""
+    """Read the token of a link to the follower's own pages. Raises BadToken."""
     return _mark(tokens.read_pair(_PURPOSE, token, second=True))
 
 
@@ -61,21 +62,22 @@ def stamped_unsubscribe_url(stamp: Stamp) -> str:
 
 
 def preferences_url(follower: Follower) -> str:
-    """The same outside of any message, as a preview or a member of staff shows it."""
+    """The follower's subscription center, outside of any message: for a preview or staff."""
     return stamped_preferences_url(_undelivered(follower, None))
 
 
 def unsubscribe_url(follower: Follower, notification_type: NotificationType) -> str:
+    """The one-click target, outside of any message."""
     return stamped_unsubscribe_url(_undelivered(follower, notification_type))
 
 
 def managing_token(follower: Follower) -> str:
-    """For a link within the follower's own pages."""
+    """The token of a link within the follower's own pages."""
     return _undelivered(follower, None).managing
 
 
 def reports_url(account: UUID) -> str:
-    """Where a provider posts what phones answer and what became of messages."""
+    """The address to which a provider posts what phones answer and what became of messages."""
     return settings.SITE_URL + reverse("subscriptions:sms-answers", args=[account])
 
 
@@ -102,7 +104,7 @@ def _absolute(name: str, token: str) -> str:
 
 @cache
 def _path(name: str) -> str:
-    """The address with TOKEN in it: looking it up for each of a million mails would cost more than
-    signing.
+    """The address with TOKEN in it, looked up once: for each of a million mails it would cost more
+    than signing.
     """
     return reverse(name, args=["TOKEN"])

@@ -33,9 +33,9 @@ URGENT = (Category.CRITICAL, Category.ACTION_REQUIRED)
 
 
 def message_of(row: Row, *, account: Mapping[str, Any], now: dt.datetime) -> Message:
-    """What the provider gets.
+    """What the provider gets for this row.
 
-    Asks no database: `claim` fetched everything. Raises RenderError, Unaddressed.
+    Asks no database: the claim fetched everything. Raises RenderError, Unaddressed.
     """
     notification = row.notification
     person = row.person
@@ -49,9 +49,12 @@ def message_of(row: Row, *, account: Mapping[str, Any], now: dt.datetime) -> Mes
     leave = ""
     if kind.commercial:
         leave = links.stamped_unsubscribe_url(stamp)
+    data = notification.data
+    if row.data:
+        data = {**data, **row.data}
     values = context(
         person,
-        {**notification.data, **row.data} if row.data else notification.data,
+        data,
         preferences=links.stamped_preferences_url(stamp),
         unsubscribe=leave,
     )
@@ -69,17 +72,17 @@ def message_of(row: Row, *, account: Mapping[str, Any], now: dt.datetime) -> Mes
     if not row.address:
         raise Unaddressed("The follower's address was removed.")
     if row.channel != Channel.EMAIL:
-        return _short(
-            row, words.render(row.channel, person.language, values).parts, person.language, now
-        )
-    measured = notification.tracked and person.measured
+        parts = words.render(row.channel, person.language, values).parts
+        return _short(row, parts, person.language, now)
+    tracking = ""
+    if notification.tracked and person.measured:
+        tracking = stamp.tracking
+    rendered = words.render_mail(person.language, values, stamp=tracking)
     return mail(
         uid=row.uid,
         to=row.address,
         to_name=person.name,
-        rendered=words.render_mail(
-            person.language, values, stamp=stamp.tracking if measured else ""
-        ),
+        rendered=rendered,
         sender=str(account["sender"]),
         notification_type=kind,
         unsubscribe=leave,
@@ -91,10 +94,13 @@ def message_of(row: Row, *, account: Mapping[str, Any], now: dt.datetime) -> Mes
 def _short(
     row: Row, parts: Mapping[str, str], language: str, now: dt.datetime
 ) -> SmsMessage | PushMessage | WebhookMessage | VoiceMessage:
+    """The message of every channel but e-mail and the inbox. Raises Unaddressed."""
     notification = row.notification
     match row.channel:
         case Channel.SMS:
-            media = (parts["media"],) if parts.get("media") else ()
+            media: tuple[str, ...] = ()
+            if parts.get("media"):
+                media = (parts["media"],)
             return SmsMessage(
                 delivery=row.uid, to=row.address, body=parts.get("body", ""), media=media
             )
@@ -103,7 +109,10 @@ def _short(
                 delivery=row.uid, to=row.address, body=parts["body"], language=language
             )
         case Channel.PUSH | Channel.WEB_PUSH:
-            expires = notification.expires_at
+            ttl = None
+            if notification.expires_at:
+                seconds = (notification.expires_at - now).total_seconds()
+                ttl = max(0, round(seconds))
             return PushMessage(
                 delivery=row.uid,
                 token=row.address,
@@ -113,22 +122,26 @@ def _short(
                 link=parts.get("link", ""),
                 image=parts.get("image", ""),
                 collapse=notification.uid.hex,
-                ttl=max(0, round((expires - now).total_seconds())) if expires else None,
+                ttl=ttl,
                 urgent=notification.notification_type.category in URGENT,
             )
         case Channel.WEBHOOK:
+            follower = ""
+            if row.person:
+                follower = str(row.person.uid)
+            told = {
+                "notification": str(notification.uid),
+                "follower": follower,
+                **{name: words for name, words in parts.items() if words},
+                "data": {**notification.data, **(row.data or {})},
+            }
             return WebhookMessage(
                 delivery=row.uid,
                 url=row.address,
                 details=row.details or {},
                 type=f"notification.{notification.notification_type.key}",
                 timestamp=notification.created_at,
-                data={
-                    "notification": str(notification.uid),
-                    "follower": str(row.person.uid) if row.person else "",
-                    **{name: words for name, words in parts.items() if words},
-                    "data": {**notification.data, **(row.data or {})},
-                },
+                data=told,
             )
     raise Unaddressed(f"Nothing is known about messages for {row.channel}.")
 

@@ -31,7 +31,9 @@ COLUMNS = ("pk", "uid", "name", "language", "time_zone", "external_id", "metadat
 
 
 def person_of(follower: Follower) -> Person:
-    """One that was never saved (a preview's) has no addresses and no tags."""
+    """The follower as a Person. A follower that was never saved, for a preview, has no addresses
+    and no tags.
+    """
     person = Person(*(getattr(follower, column) for column in COLUMNS))
     if follower.pk is not None:
         complete([person], fields=["email", "phone", "tags"])
@@ -53,10 +55,13 @@ def complete(people: Sequence[Person], *, fields: Collection[str]) -> None:
 
 def values(person: Person) -> dict[str, Any]:
     """The `follower` of a template."""
-    name = person.name.strip()
+    words = person.name.split(None, 1)
+    first_name = ""
+    if words:
+        first_name = words[0]
     return {
         "name": person.name,
-        "first_name": name.split(None, 1)[0] if name else "",
+        "first_name": first_name,
         "email": person.addresses.get(Channel.EMAIL, ""),
         "phone": person.addresses.get(Channel.SMS, ""),
         "language": person.language,
@@ -88,7 +93,7 @@ def context(
 def preview_context(
     follower: Follower, kind: NotificationType, data: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """The same for a look at it: the links belong to no delivery."""
+    """Everything a template sees in a preview: its links belong to no delivery."""
     leave = ""
     if kind.commercial:
         leave = unsubscribe_url(follower, kind)

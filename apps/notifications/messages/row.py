@@ -9,7 +9,7 @@ from apps.channels.contract import Outcome
 from apps.lib.facts import Subject
 from apps.lib.sql.raw import parsed, uuid
 from apps.notifications.books import tallies
-from apps.notifications.messages import person as messages_person
+from apps.notifications.messages import person as people
 from apps.notifications.messages.person import Person
 from apps.notifications.models import (
     DeliveryStatus,
@@ -17,15 +17,25 @@ from apps.notifications.models import (
 )
 
 COLUMNS = (
-    "pk", "uid", "notification_id", "channel", "reason", "attempts", "data", "account_id", "address__value",
-    "address__details", "follower_id",
-    *(f"follower__{column}" for column in messages_person.COLUMNS[1:]),
-)  # fmt: skip
+    "pk",
+    "uid",
+    "notification_id",
+    "channel",
+    "reason",
+    "attempts",
+    "data",
+    "account_id",
+    "address__value",
+    "address__details",
+    "follower_id",
+    *(f"follower__{column}" for column in people.COLUMNS[1:]),
+)
+NOTIFICATION = COLUMNS.index("notification_id")
 
 
 @dataclass(slots=True)
 class Row:
-    """A delivery that this process holds, with all that its message is made of: no model,
+    """A delivery that this process holds, with all that its message is made of. It is no model,
     for a million are made.
     """
 
@@ -47,7 +57,7 @@ class Row:
 
     @property
     def label(self) -> str:
-        """What the audit log calls it; as Follower.__str__."""
+        """What the audit log calls it: the same as Follower.__str__."""
         if self.person:
             return self.person.name or str(self.person.uid)
         return ""
@@ -66,6 +76,7 @@ Ended = tuple[Row, Outcome]  # how a row's hand-over ended
 
 
 def row_of(found: Sequence[Any], notification: Notification) -> Row:
+    """The Row made of a database row that begins with COLUMNS."""
     pk, uid, _, channel, reason, attempts, data, account, address, details, follower, *known = (
         found[: len(COLUMNS)]
     )

@@ -27,7 +27,10 @@ TIRED_AFTER = 3  # tries through one account; then another one may have better l
 
 
 def due(channel: str, now: dt.datetime) -> QuerySet[Delivery]:
-    # each condition is in the index `delivery_due`: a million that can't go out now cost nothing
+    """The channel's rows that are due.
+
+    Each condition is in the index `delivery_due`: a million that can't go out now cost nothing.
+    """
     return Delivery.objects.filter(status=DeliveryStatus.PENDING, channel=channel, due_at__lte=now)
 
 
@@ -37,22 +40,25 @@ Group = tuple[list[int], str]  # notifications that are claimed from at once, an
 def places(
     lane: Lane, reach: Mapping[str, Collection[str]], *, now: dt.datetime, most: int = 500
 ) -> list[tuple[int, int, bool, str]]:
-    """Where something is due: (notification, its type, has limits of its own, channel); the oldest
-    `most` of each channel. `reach`: by channel, the services whose addresses can be reached ("":
-    all).
+    """List where something is due: (notification, its type, has limits of its own, channel); the
+    oldest `most` of each channel. `reach`: by channel, the services whose addresses can be reached
+    ("": all).
 
-    By hand and in one statement: the ORM took 1.5 ms to write one for each channel, for every
-    claim. Asked for the earliest row and not whether there is any: for EXISTS PostgreSQL reads all
-    that wait (a million in one campaign: 0.7 s for each claim); for this, in any state of its
-    statistics, one entry of `delivery_due`.
+    By hand and in one statement: the ORM needs longer to write one for each channel, for every
+    claim, than the database to answer it. The earliest row is asked for, and not whether there is
+    any: for EXISTS PostgreSQL reads all that wait (docs/performance.md, "lanes"); for this, in any
+    state of its statistics, one entry of `delivery_due`.
 
     Where only some services can be reached, their phones are looked for among the earliest FEW
-    rows: 500 messages for those of a service at rest kept all from the others. Whoever has more
-    waiting is claimed from in any case.
+    rows: else 500 messages for the phones of a service at rest keep all from the others. Whoever
+    has more waiting is claimed from in any case.
     """
     deliveries = Delivery._meta.db_table
     moment = connection.ops.adapt_datetimefield_value(now)
-    waiting = f"FROM {deliveries} d WHERE d.notification_id = n.id AND d.channel = %s AND d.status = 'pending'"
+    waiting = (
+        f"FROM {deliveries} d "
+        "WHERE d.notification_id = n.id AND d.channel = %s AND d.status = 'pending'"
+    )
     one = (
         "SELECT * FROM (SELECT n.id, n.notification_type_id, "  # noqa: S608  # names of ours and marks, no value
         "n.rate IS NOT NULL OR coalesce(t.throttle_count, 0) > 0 AS apart, %s AS channel "
@@ -68,10 +74,12 @@ def places(
         theirs = ""
         values = []
         if "" not in services:
+            marks = ", ".join(["%s"] * len(services))
             theirs = (
                 f"AND (SELECT count(*) = {FEW} OR max(CASE WHEN a.via IS NULL "  # noqa: S608  # as above
-                f"OR a.via IN ({', '.join(['%s'] * len(services))}) THEN 1 ELSE 0 END) = 1 "
-                f"FROM (SELECT d.address_id {waiting} AND d.due_at <= %s ORDER BY d.due_at LIMIT {FEW}) AS early "
+                f"OR a.via IN ({marks}) THEN 1 ELSE 0 END) = 1 "
+                f"FROM (SELECT d.address_id {waiting} AND d.due_at <= %s "
+                f"ORDER BY d.due_at LIMIT {FEW}) AS early "
                 f"LEFT JOIN {Address._meta.db_table} a ON a.id = early.address_id) "
             )
             values = [*services, channel, moment]
@@ -86,44 +94,51 @@ def places(
 def groups_due(
     lane: Lane, reach: Mapping[str, Collection[str]], *, limited: Sequence[Cap], now: dt.datetime
 ) -> list[Group]:
-    """Which notifications are claimed from at once: a program's single messages come by the
-    hundred, each of them a notification, and a claim for each (some 20 statements) would cost more
-    than the messages.
+    """Group the notifications that are claimed from at once: a program's single messages come by
+    the hundred, each of them a notification, and a claim for each would cost more than the
+    messages.
 
-    Not those with a rate of their own, nor where caps or a throttle count each notification as one.
+    A notification stands alone where it has a rate of its own, or where caps or a throttle count
+    each notification as one.
     """
     capped = {channel for cap in limited for channel in cap.channels}
     found: dict[tuple[str, int, int], list[int]] = {}
     for pk, kind, apart, channel in places(lane, reach, now=now):
-        alone = apart or lane is Lane.BULK or channel in capped
-        found.setdefault((channel, kind, pk if alone else 0), []).append(pk)
+        one = 0
+        if apart or lane is Lane.BULK or channel in capped:
+            one = pk
+        found.setdefault((channel, kind, one), []).append(pk)
     # types, and campaigns, share the lane instead of queueing behind the largest;
     # of a type the oldest go first
     turns: dict[tuple[object, ...], float] = defaultdict(random.random)
-    shared = sorted(
-        found.items(),
-        key=lambda each: (turns[each[0] if lane is Lane.BULK else each[0][:2]], each[1]),
-    )
+
+    def turn(each: tuple[tuple[str, int, int], list[int]]) -> tuple[float, list[int]]:
+        (channel, kind, one), pks = each
+        if lane is Lane.BULK:
+            return turns[channel, kind, one], pks
+        return turns[channel, kind], pks
+
+    shared = sorted(found.items(), key=turn)
     return [(pks, channel) for (channel, _, _), pks in shared]
 
 
 def ways_out(
     lane: Lane, *, full: Collection[int], now: dt.datetime
 ) -> dict[str, list[tuple[ProviderAccount, Q]]]:
-    """By channel: the account to go through now, and a second one for what the first has put off
-    three times and more; without those that are `full`.
+    """The accounts to go through now, {channel: [(account, which rows)]}, without those that are
+    `full`: of each channel the first that can be used, and a second one for what the first has put
+    off TIRED_AFTER times and more.
 
-    For each service where a channel has several (FCM, APNs), as each address is known to one of
-    them only. A second one never for what is in doubt: such a message only waits again where its
-    type says "send again" or a person did, and it carries the same Message-ID whatever way it
-    takes.
+    A channel with several services (FCM, APNs) has such accounts for each, as an address is known
+    to one of them only. What is in doubt never waits for a second account: such a message only
+    waits again where its type says "send again" or a person did, and it carries the same
+    Message-ID whatever way it takes.
     """
     ways: dict[str, list[tuple[ProviderAccount, Q]]] = {}
     for (channel, via), accounts in routing.services(now=now, lane=lane.value).items():
+        theirs = Q()
         if via:
             theirs = _known_to(via)
-        else:
-            theirs = Q()
         first = accounts[0]
         other = next(iter(accounts[1:]), None)
         if other is None:
@@ -131,17 +146,18 @@ def ways_out(
         else:
             tired = Q(attempts__gte=TIRED_AFTER, account=first)
             found = [(first, theirs & (~tired | Q(account=None))), (other, theirs & tired)]
-        if free := [way for way in found if way[0].pk not in full]:
+        free = [(account, which) for account, which in found if account.pk not in full]
+        if free:
             ways.setdefault(channel, []).extend(free)
     return ways
 
 
 def _known_to(via: str) -> Q:
-    """Rows whose address the service knows; and those that have none any more:
-    somebody has to see it and skip them.
+    """Rows whose address the service knows, and rows that have no address any more: somebody has to
+    see it and skip them.
 
-    As a value of each row: a join can't be locked where it may be empty,
-    and for IN all addresses would be read.
+    The service is asked as a value of each row: a join can't be locked where it may be empty, and
+    for IN all addresses would be read.
     """
     theirs = Subquery(Address.objects.filter(pk=OuterRef("address_id")).order_by().values("via"))
     return Q(Exact(Coalesce(theirs, Value(via)), via))

@@ -4,6 +4,7 @@ import datetime as dt
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import NamedTuple
 
 from django.db import connection, transaction
@@ -17,7 +18,7 @@ from apps.notifications.accounts import routing
 from apps.notifications.books import tallies
 from apps.notifications.decide import caps
 from apps.notifications.limits import domains, grant
-from apps.notifications.messages import person
+from apps.notifications.messages.person import complete
 from apps.notifications.messages.row import Row
 from apps.notifications.models import (
     Cap,
@@ -31,9 +32,8 @@ from apps.notifications.sending.choose import due, groups_due, ways_out
 from apps.notifications.sending.held import lease_end, release, stopped
 from apps.notifications.sending.judge import ALLOWED, decide_rows, judge_rows
 
-LOOKING = (
-    0.5  # seconds after which a claim that finds only what may not go now leaves it to the next
-)
+# seconds after which a claim that finds only what may not go now leaves it to the next
+LOOKING = 0.5
 
 
 @dataclass(slots=True)
@@ -46,9 +46,8 @@ class Batch:
 
 
 class _Taken(NamedTuple):
-    """`found` were there, at most as many as were asked for; of them `rows` may go.
-
-    `spent`: the account has nothing to give to any notification now.
+    """What one look has brought: `found` were there, at most as many as were asked for; of them
+    `rows` may go. `spent`: the account has nothing to give to any notification now.
     """
 
     found: int = 0
@@ -59,52 +58,63 @@ class _Taken(NamedTuple):
 def claim(
     lane: Lane, *, owner: str, size: int, room: Mapping[int, int] | None = None
 ) -> Batch | None:
-    """Take the next due rows; None when nothing is due that has a way out and may go now.
+    """Take the next due rows of one notification, or of many small ones of a type; None when
+    nothing is due that has a way out and may go now.
 
-    Those of one notification, or of many small ones of a type. At most `size`; through the accounts
-    (by primary key) that are named in `room` at most so many, 0 for none.
+    At most `size`; through the accounts (by primary key) that are named in `room` at most so many,
+    0 for none.
     """
     now = database_now()
     until = time.monotonic() + LOOKING
     room = room or {}
-    ways = ways_out(lane, full={account for account, left in room.items() if not left}, now=now)
+    full = {account for account, left in room.items() if not left}
+    ways = ways_out(lane, full=full, now=now)
     limited = []
     if ways:
         limited = caps.enabled()
-    reach = {
-        channel: {routing.via(account) for account, _ in found} for channel, found in ways.items()
-    }
+    reach = {}
+    for channel, found in ways.items():
+        reach[channel] = {routing.via(account) for account, _ in found}
     groups = groups_due(lane, reach, limited=limited, now=now)
-    spent: set[int] = (
-        set()
-    )  # asked once: 500 notifications behind a rate that is used up were a second of the database
+    # an account whose rate is used up is asked once, not for each of 500 notifications
+    spent: set[int] = set()
     for done, (pks, channel) in enumerate(groups, start=1):
         for way, which in ways[channel]:
             if way.pk in spent:
                 continue
             wanted = room.get(way.pk, size)
-            taken = _claim_from(pks, way, which, owner=owner, size=wanted, limited=limited, now=now)
+            look = partial(
+                _claim_from, pks, way, which, owner=owner, size=wanted, limited=limited, now=now
+            )
+            taken = look()
             looked = taken.found > 0
-            while (
-                taken.found and not taken.rows and time.monotonic() < until
-            ):  # a whole country may be asleep
-                taken = _claim_from(
-                    pks, way, which, owner=owner, size=wanted, limited=limited, now=now
-                )
+            # a whole country may be asleep
+            while taken.found and not taken.rows and time.monotonic() < until:
+                taken = look()
             if taken.spent:
                 spent.add(way.pk)
-            rows = list(taken.rows)
-            # as they were taken: whoever stopped it saw none to wait for, and has returned
-            if rows and (gone := stopped({row.notification.pk for row in rows})):
-                back = [row for row in rows if row.notification.pk in gone]
-                release(owner, back)
-                grant.give_back(notification=back[0].notification, account=way, count=len(back))
-                rows = [row for row in rows if row.notification.pk not in gone]
+            rows = _without_stopped(owner, way, taken.rows)
             if rows:
-                return Batch(way, rows, last=taken.found < wanted and done == len(groups))
+                last = taken.found < wanted and done == len(groups)
+                return Batch(way, rows, last=last)
             if looked:  # everything claimed was skipped or put off: it may have been the last
                 tallies.finish_all_done(pks, now=now)
     return None
+
+
+def _without_stopped(owner: str, account: ProviderAccount, rows: Sequence[Row]) -> list[Row]:
+    """Give back the rows whose notification was paused or cancelled while they were taken; the
+    others. Whoever stopped it saw no rows in a sender's hands, and has not waited for these.
+    """
+    if not rows:
+        return []
+    gone = stopped({row.notification.pk for row in rows})
+    if not gone:
+        return list(rows)
+    back = [row for row in rows if row.notification.pk in gone]
+    release(owner, back)
+    grant.give_back(notification=back[0].notification, account=account, count=len(back))
+    return [row for row in rows if row.notification.pk not in gone]
 
 
 def _claim_from(
@@ -117,29 +127,25 @@ def _claim_from(
     limited: Sequence[Cap],
     now: dt.datetime,
 ) -> _Taken:
-    """From one notification, or several that are not limited (`_together`)."""
+    """Claim from one notification, or from several that have no limits of their own."""
     with transaction.atomic():
-        wanted = Notification.objects.select_related(
-            "notification_type", "version__template"
-        ).order_by("pk")
-        live = list(wanted.filter(pk__in=pks, state=NotificationState.SENDING))
+        related = Notification.objects.select_related("notification_type", "version__template")
+        wanted = related.filter(pk__in=pks, state=NotificationState.SENDING)
+        live = list(wanted.order_by("pk"))
         if not live:
             return _Taken()
         notification = live[0]  # what is said of it below is true of all of them
         of = {each.pk: each for each in live}
-        granted = grant.grant(
-            notification=notification, account=account, wanted=size, now=now
-        ).count
-        # which has an index in order
+        allowed = grant.grant(notification=notification, account=account, wanted=size, now=now)
+        granted = allowed.count
+        # a single notification has its rows in the order of an index
+        mine = Q(notification=notification)
         if len(of) > 1:
             mine = Q(notification__in=of)
-        else:
-            mine = Q(notification=notification)
         found = due(account.channel, now).filter(which, mine).order_by("due_at", "pk")
-        skip = (
-            connection.features.has_select_for_update_skip_locked
-        )  # SQLite has one writer at a time anyway
-        # an event's foreign key does not wait for it
+        # SQLite has one writer at a time anyway
+        skip = connection.features.has_select_for_update_skip_locked
+        # no_key: an event's foreign key does not wait for it
         free = found.select_for_update(skip_locked=skip, no_key=True)
         ids = set()
         if granted:
@@ -169,22 +175,30 @@ def _claim_from(
         tallies.shift(tallies.moved(before, after))
     if not ids:
         return _Taken(spent=not granted and notification.rate is None)
-    for version in {row.notification.version for row in rows}:
-        words = compiled(version)  # parsed here: the threads that hand over have no database
-        if asked := words.follower_fields - (
-            {"email"} if account.channel == Channel.EMAIL else set()
-        ):
-            people = [
-                row.person for row in rows if row.person and row.notification.version == version
-            ]
-            person.complete(people, fields=asked)
+    _complete_people(account.channel, rows)
     return _Taken(len(ids), rows)
+
+
+def _complete_people(channel: str, rows: Sequence[Row]) -> None:
+    """Parse the words and fetch what they ask for of their readers: the threads that hand over
+    have no database.
+    """
+    known = set()
+    if channel == Channel.EMAIL:
+        known = {"email"}
+    for version in {row.notification.version for row in rows}:
+        asked = compiled(version).follower_fields - known
+        if asked:
+            mine = [row.person for row in rows if row.notification.version == version]
+            complete([person for person in mine if person], fields=asked)
 
 
 def _in_turn(
     notification: Notification, account: ProviderAccount, rows: list[Row], *, now: dt.datetime
 ) -> list[Row]:
-    """Those whose domains may be written to now; the others wait for their turn, uncharged."""
+    """Keep the rows whose domains may be written to now; the others wait for their turn,
+    uncharged.
+    """
     pairs = [(row.pk, row.domain) for row in rows]
     turn = domains.sort_out(notification=notification, account=account, rows=pairs, now=now)
     later = [Delivery(pk=pk, due_at=due_at) for pk, due_at in turn.later.items()]

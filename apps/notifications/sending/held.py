@@ -13,7 +13,7 @@ from django.utils import timezone
 from apps.lib.sql.raw import fetch
 from apps.notifications.books import tallies
 from apps.notifications.books.transitions import doubted_among
-from apps.notifications.messages.row import COLUMNS, Row, row_of
+from apps.notifications.messages.row import COLUMNS, NOTIFICATION, Row, row_of
 from apps.notifications.models import (
     Delivery,
     DeliveryStatus,
@@ -26,13 +26,15 @@ LEASE = dt.timedelta(seconds=60)
 
 
 def lease_end() -> Combinable:
-    """By the clock of the database: those of two machines may differ by more than a lease."""
+    """When a lease that begins now ends, by the clock of the database: the clocks of two machines
+    may differ by more than a lease.
+    """
     return ExpressionWrapper(Now() + Value(LEASE), output_field=DateTimeField())
 
 
 def held_by(owner: str, ids: Iterable[int]) -> set[int]:
-    """Of these rows, the ones that `owner` has claimed and nobody took over;
-    locked until the transaction ends.
+    """Lock, until the transaction ends, the rows among `ids` that `owner` has claimed and nobody
+    took over; their ids.
     """
     rows = Delivery.objects.filter(
         pk__among=set(ids), status=DeliveryStatus.QUEUED, lease_owner=owner
@@ -44,15 +46,14 @@ def held_rows(owner: str) -> list[Row]:
     """All that `owner` holds, for whoever takes over from it."""
     rows = Delivery.objects.filter(status=DeliveryStatus.QUEUED, lease_owner=owner).order_by("pk")
     found = fetch(rows.values_list(*COLUMNS))
-    kinds = Notification.objects.select_related("notification_type").in_bulk(
-        {each[2] for each in found}
-    )
-    return [row_of(each, kinds[each[2]]) for each in found]
+    related = Notification.objects.select_related("notification_type")
+    of = related.in_bulk({each[NOTIFICATION] for each in found})
+    return [row_of(each, of[each[NOTIFICATION]]) for each in found]
 
 
 def still_wanted(owner: str, rows: Sequence[Row], *, now: dt.datetime) -> list[Row]:
-    """Of rows that wait in this process, those that may still go, their lease renewed; the others
-    are skipped or put off. Their places under a cap they have.
+    """Look again at rows that wait in this process: those that may still go, with their lease
+    renewed; the others are skipped or put off. They keep their places under a cap.
     """
     wanted: list[Row] = []
     groups: dict[tuple[int, str], list[Row]] = {}
@@ -60,15 +61,13 @@ def still_wanted(owner: str, rows: Sequence[Row], *, now: dt.datetime) -> list[R
         held = held_by(owner, (row.pk for row in rows))
         for row in rows:
             if row.pk in held:
-                groups.setdefault((row.notification.notification_type_id, row.channel), []).append(
-                    row
-                )
+                key = (row.notification.notification_type_id, row.channel)
+                groups.setdefault(key, []).append(row)
         for (_, channel), group in groups.items():
             # each claim has read its notification anew: the number says which one it is
             of = {row.notification.pk: row.notification for row in group}
-            for pk, expires_at in Notification.objects.filter(pk__in=of).values_list(
-                "pk", "expires_at"
-            ):
+            fresh = Notification.objects.filter(pk__in=of)
+            for pk, expires_at in fresh.values_list("pk", "expires_at"):
                 of[pk].expires_at = expires_at
             judged = judge_rows(of, channel, {row.pk for row in group})
             wanted += decide_rows(channel, judged, ledger=None, now=now, held=True)
@@ -80,19 +79,20 @@ def still_wanted(owner: str, rows: Sequence[Row], *, now: dt.datetime) -> list[R
 
 
 def stopped(notifications: Collection[int]) -> set[int]:
-    """Those of them that a person has paused or cancelled."""
+    """The ids of those that a person has paused or cancelled."""
+    marks = ", ".join(["%s"] * len(notifications))
+    asked = (
+        f"SELECT id FROM {Notification._meta.db_table} "  # noqa: S608  # a name of ours and marks
+        f"WHERE state <> %s AND id IN ({marks})"
+    )
     with connection.cursor() as cursor:  # by hand: a sender asks ten times a second
-        cursor.execute(
-            f"SELECT id FROM {Notification._meta.db_table} "  # noqa: S608  # a name of ours and marks, no value
-            f"WHERE state <> %s AND id IN ({', '.join(['%s'] * len(notifications))})",
-            [NotificationState.SENDING.value, *notifications],
-        )
+        cursor.execute(asked, [NotificationState.SENDING.value, *notifications])
         return {pk for (pk,) in cursor.fetchall()}
 
 
 def release(owner: str, rows: Iterable[Row]) -> None:
-    """Rows that were claimed and not handed over: waiting again, uncharged,
-    or cancelled with their notification.
+    """Give back rows that were claimed and not handed over: they wait again, uncharged, or are
+    cancelled with their notification.
     """
     by_pk = {row.pk: row for row in rows}
     if not by_pk:
@@ -115,17 +115,15 @@ def release(owner: str, rows: Iterable[Row]) -> None:
         before = []
         after = []
         for (status, reason), group in ends.items():
-            finished = None
+            change: dict[str, Any] = {"status": status, "finished_at": None}
             if status != DeliveryStatus.PENDING:
-                finished = timezone.now()
-            change: dict[str, Any] = {"status": status, "finished_at": finished} | (
-                {"reason": reason} if reason else {}
-            )
-            before += [row.place() for row in group]
-            after += [
-                row.place()._replace(status=status.value, reason=reason or row.reason)
-                for row in group
-            ]
+                change["finished_at"] = timezone.now()
+            if reason:
+                change["reason"] = reason
+            for row in group:
+                place = row.place()
+                before.append(place)
+                after.append(place._replace(status=status.value, reason=reason or row.reason))
             Delivery.objects.filter(pk__among={row.pk for row in group}).update(
                 attempts=F("attempts") - 1, lease_owner="", lease_until=None, **change
             )

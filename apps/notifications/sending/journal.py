@@ -57,41 +57,43 @@ class Journal:
         folder.mkdir(parents=True, exist_ok=True)
         self.owner = f"{os.getpid()}-{secrets.token_hex(8)}"
         self._path = folder / f"{self.owner}.journal"
-        unseen = self._path.with_suffix(
-            ".new"
-        )  # until it is locked: the recovery would take it for a dead one's
+        # unseen until it is locked: the recovery would take it for a dead one's
+        unseen = self._path.with_suffix(".new")
         self._fd = os.open(unseen, os.O_CREAT | os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC, 0o600)
         fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
         unseen.rename(self._path)
 
     def preparing(self, delivery_id: int) -> None:
+        """Note that the message is being made."""
         self._write("P", delivery_id)
 
     def given_back(self, delivery_id: int) -> None:
-        """It goes on as if it had never been taken."""
+        """Note that the delivery goes on as if it had never been taken."""
         self._write("B", delivery_id)
 
     def handing_over(self, delivery_id: int) -> None:
+        """Note that the message leaves now."""
         self._write("H", delivery_id)
 
     def ended(self, delivery_id: int, outcome: Outcome) -> None:
-        self._write(
-            "E",
-            delivery_id,
-            json.dumps(
-                [
-                    outcome.result, outcome.detail, outcome.provider_id, outcome.retry_after, outcome.charged,
-                    outcome.remedy, outcome.gone_since,
-                ],
-                ensure_ascii=True,
-            ),
-        )  # fmt: skip
+        """Note how the hand-over ended."""
+        said = [
+            outcome.result,
+            outcome.detail,
+            outcome.provider_id,
+            outcome.retry_after,
+            outcome.charged,
+            outcome.remedy,
+            outcome.gone_since,
+        ]
+        self._write("E", delivery_id, json.dumps(said, ensure_ascii=True))
 
     def _write(self, mark: str, delivery_id: int, rest: str = "") -> None:
         line = f"{mark} {delivery_id} {rest}\n".encode()
         if self._torn:
             raise NotWritten(
-                f"The journal {self._path} has a torn line; what stands behind it would not be read."
+                f"The journal {self._path} has a torn line; "
+                "what stands behind it would not be read."
             )
         try:
             written = os.write(self._fd, line)
@@ -106,12 +108,13 @@ class Journal:
             )
 
     def share(self) -> None:
+        """Let one more thread write; it leaves by `leave`."""
         with self._lock:
             self._users += 1
 
     def leave(self, *, clean: bool) -> None:
-        """The last one closes it: away with it if all went well, else unlocked,
-        for the recovery to read.
+        """Leave; the last thread to do so closes the file. It is removed if all went well, else it
+        stays, unlocked, for the recovery to read.
         """
         with self._lock:
             self._users -= 1
@@ -141,8 +144,9 @@ def owners_here() -> set[str]:
 def of_the_dead(take_over: Callable[[str, dict[int, Note]], None]) -> None:
     """Give (owner, what it noted) of every journal whose owner is gone to `take_over`.
 
-    It is removed when that went well and its owner's last words are SETTLED seconds old. One that
-    can't be booked is kept, and keeps no other waiting: what was raised first is raised in the end.
+    A journal is removed when that went well and its owner's last words are SETTLED seconds old.
+    What can't be booked is kept, and keeps no other waiting: what was raised first is raised in
+    the end.
     """
     failed: Exception | None = None
     for path in sorted(Path(settings.JOURNAL_DIR).glob("*.journal")):
@@ -156,9 +160,8 @@ def of_the_dead(take_over: Callable[[str, dict[int, Note]], None]) -> None:
             except BlockingIOError:
                 continue  # its owner lives, or another process is recovering it
             try:
-                take_over(
-                    path.stem, _read(file)
-                )  # not by its name: its owner may have put it away meanwhile
+                # the open file is read: its owner may have put its name away meanwhile
+                take_over(path.stem, _read(file))
                 if time.time() - os.fstat(fd).st_mtime > SETTLED:
                     path.unlink(missing_ok=True)
             except Exception as error:  # noqa: BLE001  (raised in the end)
@@ -173,7 +176,9 @@ def _read(lines: Iterable[str]) -> dict[int, Note]:
         try:
             mark, number, rest = line.split(" ", 2)
             delivery_id = int(number)
-            ended = json.loads(rest) if mark == "E" else None
+            ended = None
+            if mark == "E":
+                ended = json.loads(rest)
         except ValueError:
             break  # the end, or cut off by a full disk: the mark before it stands
         if mark == "B":
@@ -184,10 +189,8 @@ def _read(lines: Iterable[str]) -> dict[int, Note]:
         note.outcome = None
         if ended:
             result, detail, provider_id, retry_after, charged, *more = ended
-            remedy, gone_since = more or (
-                "",
-                None,
-            )  # a line of before there were remedies ends here
+            # a line written before there were remedies ends here
+            remedy, gone_since = more or ("", None)
             note.outcome = Outcome(
                 Result(result),
                 detail,

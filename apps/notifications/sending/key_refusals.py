@@ -19,17 +19,15 @@ from apps.notifications.models import Delivery, DeliveryStatus, ProviderAccount
 
 SEVERAL = 3  # followers
 TRUSTED = dt.timedelta(hours=1)
-PUT_OFF = dt.timedelta(
-    hours=1
-)  # four tries of an account that rests as long as it can (breaker.py)
-TOLD_EVERY = dt.timedelta(
-    minutes=1
-)  # that the key was taken: a row for each flush would be a hot spot
+# four tries of an account that rests as long as it can (breaker.py)
+PUT_OFF = dt.timedelta(hours=1)
+# how often it is written down that the key was taken: a row for each flush would be a hot spot
+TOLD_EVERY = dt.timedelta(minutes=1)
 
 
 def blamed(*, refusers: int, taken_at: dt.datetime | None, now: dt.datetime) -> Result:
-    """What a refusal of the key is, with so many followers refused since `taken_at`,
-    when it was last taken.
+    """What a refusal of the key means, with so many followers refused since `taken_at`, when the
+    key was last taken.
     """
     several = refusers >= SEVERAL
     trusted = taken_at is not None and now - taken_at < TRUSTED
@@ -44,7 +42,8 @@ def judged(
     account: ProviderAccount, results: list[Ended], *, now: dt.datetime
 ) -> tuple[list[Ended], list[Outcome]]:
     """A flush's results as they are booked, with each refusal of the key laid to whom it concerns;
-    and what the account hears. In a transaction of its own, or none.
+    and what the account hears. Changes the caller's `account`. In a transaction of its own, or
+    none.
 
     Where the account is to blame, all that waits for this follower's browsers is put off, and the
     next try is somebody else's: else a few who forged their subscriptions would be due first each
@@ -66,7 +65,8 @@ def judged(
     blaming: set[int] = set()
     with transaction.atomic():
         locked = ProviderAccount.objects.select_for_update(no_key=True).get(pk=account.pk)
-        if taken:  # first: what was refused in the same moment was refused by itself
+        if taken:
+            # first: what was refused in the same moment was refused by itself
             locked.key_taken_at = now
             locked.key_refusers = []
         for row, outcome in results:
@@ -92,8 +92,8 @@ def judged(
 
 
 def _put_off(followers: set[int], *, until: dt.datetime) -> None:
-    """Apart from the account's lock, and past what others hold:
-    a claim has rows when it wants the account.
+    """Put off what waits for these followers, apart from the account's lock and past what others
+    hold: a claim has rows when it wants the account.
     """
     waiting = Delivery.objects.filter(
         follower__in=followers,
@@ -103,10 +103,9 @@ def _put_off(followers: set[int], *, until: dt.datetime) -> None:
     )
     skip = connection.features.has_select_for_update_skip_locked
     with transaction.atomic():
-        free = list(
-            waiting.select_for_update(skip_locked=skip, no_key=True).values_list("pk", flat=True)
-        )
-        Delivery.objects.filter(pk__among=set(free)).update(due_at=until)
+        locked = waiting.select_for_update(skip_locked=skip, no_key=True)
+        free = set(locked.values_list("pk", flat=True))
+        Delivery.objects.filter(pk__among=free).update(due_at=until)
 
 
 def _blame(account: ProviderAccount, follower: int, now: dt.datetime) -> Result:
