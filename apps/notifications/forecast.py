@@ -19,7 +19,7 @@ from apps.notifications.decide.fallback import chain_of
 from apps.notifications.messages.person import person_of
 from apps.notifications.models import Notification, ProviderAccount, TypeTemplate
 from apps.notifications.notify import lane_of
-from apps.notifications.preview import preview
+from apps.notifications.preview import Sample, preview
 from apps.notifications.reports.balance import explain
 
 SAYINGS = {
@@ -129,15 +129,9 @@ def _segments(
         version = published_version(own.template)
     if version is None:
         return None
-    values = dict(data or {})
+    sample = Sample(version=version, notification_type=kind, follower=follower, data=data)
     try:
-        rendered = preview(
-            version=version,
-            notification_type=kind,
-            channel=Channel.SMS,
-            follower=follower,
-            data=values,
-        )
+        rendered = preview(sample, channel=Channel.SMS)
     except RenderError:
         return None
     body = rendered.parts.get("body", "")

@@ -1,6 +1,5 @@
-"""Freeze the recipients: one INSERT …
-
-SELECT per slice, consent judged in the same statement, one row per message.
+"""Freeze the recipients: one INSERT … SELECT per slice and channel, consent judged in the same
+statement, one row per message.
 """
 
 import datetime as dt
@@ -43,8 +42,7 @@ from apps.notifications.models import Delivery, Notification, NotificationState,
 
 SLICE = 2000
 # From so many rows on the database is told to count anew: until its next own look, up to a minute
-# later, it would take the table for what it was before and read all that wait for each claim (69 s
-# of its time for 20,000 mails, once).
+# later, it would take the table for what it was before and read all that wait for each claim.
 MANY = 10_000
 PLAN_TASK = "apps.notifications.plan.plan"
 
@@ -78,13 +76,8 @@ def freeze_slice(
         chosen = list(rest.values_list("pk", flat=True)[:size])
         if not chosen:
             return False
-        _freeze(
-            notification,
-            chosen,
-            range(notification.planned_through + 1, chosen[-1] + 1),
-            own_data,
-            now,
-        )
+        among = range(notification.planned_through + 1, chosen[-1] + 1)
+        _freeze(notification, chosen, among, own_data, now)
         Notification.objects.filter(pk=notification.pk).update(planned_through=chosen[-1])
     return len(chosen) == size
 
@@ -96,8 +89,8 @@ def plan_named(
     planned through the last of them. `own_data`: they are among its recipients, which are read for
     what each of them brings.
 
-    Nobody else can see it yet, so nothing is locked or asked again:
-    half the statements of `plan_recipients`.
+    Nobody else can see the notification yet, so nothing is locked or asked again: half the
+    statements of `plan_recipients`.
     """
     chosen = sorted(people)
     deltas = _freeze(notification, chosen, range(chosen[0], chosen[-1] + 1), own_data, now)
@@ -112,7 +105,9 @@ def plan_named(
 def _freeze(
     notification: Notification, chosen: list[int], among: range, own_data: bool, now: dt.datetime
 ) -> Counter[tallies.Place]:
-    """Their deliveries on all channels, and where they stand; `among`: all of them lie there."""
+    """Insert the deliveries of these followers on all channels; where they stand. `among`: ids
+    between which all of them lie.
+    """
     deltas: Counter[tallies.Place] = Counter()
     for channel in fallback.in_order(notification):
         deltas += _insert(notification, set(chosen), among, channel, own_data, now)
@@ -133,7 +128,7 @@ def _insert(
         sql, params = _statement(notification, chosen, among, channel, own_data, now)
     else:
         facts = type_facts(notification.notification_type, channel)
-        sql, kept = _kept(facts, channel, own_data, connection.vendor)
+        sql, marks = _kept(facts, channel, own_data, connection.vendor)
         real = {
             _NOTIFICATION: notification.pk,
             _TYPE: notification.notification_type_id,
@@ -143,29 +138,33 @@ def _insert(
             _moment(_SEND_AT): _moment(notification.send_at),
             _moment(_NOW): _moment(now),
         }
-        params = tuple(real.get(param, param) for param in kept)
-    if (
-        len(among) == 1
-    ):  # a plan that is kept could read everybody between two ids that are far apart
-        born = Counter(run_prepared(sql, params))
+        params = tuple(real.get(param, param) for param in marks)
+    if len(among) == 1:
+        # not for more: a prepared plan could read everybody between two ids that are far apart
+        rows = run_prepared(sql, params)
     else:
         try:
             with transaction.atomic():
-                born = Counter(run(sql.replace(_UNLESS_KNOWN, ""), params))
+                rows = run(sql.replace(_UNLESS_KNOWN, ""), params)
         except IntegrityError:  # some have theirs already
-            born = Counter(run(sql, params))
-    return Counter(
-        {tallies.Place(notification.pk, channel, *stands): count for stands, count in born.items()}
-    )
+            rows = run(sql, params)
+    deltas: Counter[tallies.Place] = Counter()
+    for (status, reason), count in Counter(rows).items():
+        deltas[tallies.Place(notification.pk, channel, status, reason)] = count
+    return deltas
 
 
 # To look for each row in every unique index before it is written takes PostgreSQL a tenth of the
 # time, and almost never is one there.
 _UNLESS_KNOWN = " ON CONFLICT DO NOTHING"
 
-# Stand for what differs between two notifications whose types judge alike.
+# Stand-ins for what differs between two notifications whose types judge alike.
 # No other parameter has such a value.
-_NOTIFICATION, _TYPE, _FROM, _TO, _PERSON = range(-15, -10)
+_NOTIFICATION = -15
+_TYPE = -14
+_FROM = -13
+_TO = -12
+_PERSON = -11
 _SEND_AT = dt.datetime(1901, 1, 1, tzinfo=dt.UTC)
 _NOW = dt.datetime(1902, 1, 1, tzinfo=dt.UTC)
 
@@ -174,24 +173,25 @@ _NOW = dt.datetime(1902, 1, 1, tzinfo=dt.UTC)
 def _kept(
     facts: TypeFacts, channel: str, own_data: bool, vendor: str
 ) -> tuple[str, tuple[Any, ...]]:
-    """The statement with stand-ins: to put it together anew took a third of the time of a call to
-    notify one person.
+    """The statement with stand-ins, kept: to put it together anew took a third of the time of a
+    call to notify one person.
     """
-    kind = NotificationType(
-        pk=_TYPE,
-        active=facts.active,
-        channels=[channel] if facts.offered else [],
-        category=Category.CRITICAL if facts.critical else Category.INFORMATIONAL,
-        commercial=facts.commercial,
-        locked_channels=[channel] if facts.locked_on else [],
-        default_channels=[channel] if facts.default_on else [],
-    )
+    kind = NotificationType(pk=_TYPE, active=facts.active, commercial=facts.commercial)
+    kind.category = Category.INFORMATIONAL
+    if facts.critical:
+        kind.category = Category.CRITICAL
+    if facts.offered:
+        kind.channels = [channel]
+    if facts.locked_on:
+        kind.locked_channels = [channel]
+    if facts.default_on:
+        kind.default_channels = [channel]
     any_such = Notification(pk=_NOTIFICATION, notification_type=kind, send_at=_SEND_AT)
     return _statement(any_such, {_PERSON}, range(_FROM, _TO), channel, own_data, _NOW)
 
 
 def _many(ids: set[int]) -> Any:
-    """As the lookup `among` gives them to the database."""
+    """The ids in the way in which the lookup `among` gives them to the database."""
     if connection.vendor == "postgresql":
         return as_array(ids)
     return json.dumps(list(ids))
@@ -209,20 +209,27 @@ def _statement(
     own_data: bool,
     now: dt.datetime,
 ) -> tuple[str, tuple[Any, ...]]:
-    # by name: a segment's rules may read whole tables, and are not asked again for each channel
+    """The INSERT of one channel's deliveries, which gives back (status, reason) of each; and its
+    parameters.
+    """
+    # by id: a segment's rules may read whole tables, and are not asked again for each channel
     people = Follower.objects.filter(pk__gte=among.start, pk__lt=among.stop, pk__among=chosen)
     batch = people.order_by("pk")  # rows that are due at once leave in this order
-    named = Recipient.objects.filter(notification=notification, follower=OuterRef("pk"))
+    address: F | Cast = Cast(Value(None), BigIntegerField())
+    if channel in NEEDS_ADDRESS:
+        address = F("primary_address__id")
+    data: Subquery | Cast = Cast(Value(None), JSONField())
+    if own_data:
+        named = Recipient.objects.filter(notification=notification, follower=OuterRef("pk"))
+        data = Subquery(named.values("data")[:1])
     columns = {
         "uid": Uuid7(),
         "notification_id": Value(notification.pk),
         "follower_id": F("pk"),
-        "address_id": F("primary_address__id")
-        if channel in NEEDS_ADDRESS
-        else Cast(Value(None), BigIntegerField()),
+        "address_id": address,
         "channel": Value(channel),
         "reason": F("verdict"),
-        "data": Subquery(named.values("data")[:1]) if own_data else Cast(Value(None), JSONField()),
+        "data": data,
         "due_at": fallback.first_due(notification, channel),
         "created_at": Value(now, DateTimeField()),
         "error": Value(""),
@@ -234,11 +241,11 @@ def _statement(
     rows = judged.annotate(**{f"new_{name}": expression for name, expression in columns.items()})
     sql, params = statement_of(rows.values_list(*[f"new_{name}" for name in columns]))
     names = ", ".join(columns)
-    allowed = "reason IN ({})".format(", ".join(f"'{reason.value}'" for reason in ALLOWING))
-    # MATERIALIZED: judged once per row, else once for each column that asks (10 of 34 µs per row).
-    # The deferred foreign keys are 10 of the 22 µs that are left, the indexes 6, the judging 4.
+    reasons = ", ".join(f"'{reason.value}'" for reason in ALLOWING)
+    allowed = f"reason IN ({reasons})"
+    # MATERIALIZED: judged once per row, else once for each column that asks
     sql = (
-        f"WITH judged ({names}) AS MATERIALIZED ({sql}) "  # noqa: S608  # names and reasons of ours, no value
+        f"WITH judged ({names}) AS MATERIALIZED ({sql}) "  # noqa: S608  # names and reasons of ours
         f"INSERT INTO {Delivery._meta.db_table} ({names}, status, finished_at) "
         f"SELECT {names}, CASE WHEN {allowed} THEN 'pending' ELSE 'skipped' END, "
         f"CASE WHEN {allowed} THEN NULL ELSE created_at END "
@@ -249,19 +256,20 @@ def _statement(
 
 
 def finish_planning(*, notification: Notification, now: dt.datetime) -> None:
-    """Everyone is frozen: let the senders at it."""
+    """Let the senders at a notification of which everyone is frozen."""
     with transaction.atomic():
         planned = Notification.objects.filter(pk=notification.pk, planned_at__isnull=True)
         if not planned.exclude(state=NotificationState.CANCELLED).update(planned_at=now):
             return
         grant.spread_out(notification=notification)
-        Notification.objects.filter(pk=notification.pk, state=NotificationState.PLANNING).update(
-            state=NotificationState.SENDING
-        )
-        if not tallies.finish_if_done(notification.pk, now=now) and notification.send_at <= now:
+        planning = Notification.objects.filter(pk=notification.pk, state=NotificationState.PLANNING)
+        planning.update(state=NotificationState.SENDING)
+        done = tallies.finish_if_done(notification.pk, now=now)
+        if not done and notification.send_at <= now:
             announce_senders(Lane(notification.lane))
     if connection.vendor == "postgresql" and tallies.waiting(notification.pk) > MANY:
-        with connection.cursor() as cursor:  # some 0.3 s; whoever is at it already does as well
+        with connection.cursor() as cursor:
+            # whoever is at it already does as well
             cursor.execute(f"ANALYZE (SKIP_LOCKED) {Delivery._meta.db_table}")
 
 
@@ -280,9 +288,8 @@ def plan(*, notification_id: int, **_: object) -> None:
 
 
 def resume_stalled(*, now: dt.datetime) -> None:
-    """Schedule: announce again what a killed planner left.
-
-    Campaigns plan theirs (campaigns.launch).
+    """Schedule: announce again what a killed planner left, apart from campaigns, which plan
+    theirs themselves (campaigns.launch).
     """
     left = Notification.objects.filter(
         Exists(Recipient.objects.filter(notification=OuterRef("pk"))),

@@ -1,6 +1,8 @@
-"""Look at it before anyone gets it: previews, the exact bytes, and a test mail to any address."""
+"""Look at a message before anyone gets it: previews, the exact bytes, and a test mail."""
 
 import datetime as dt
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from django.conf import settings
@@ -24,6 +26,7 @@ from apps.notifications.accounts import routing
 from apps.notifications.messages import message
 from apps.notifications.messages.links import unsubscribe_url
 from apps.notifications.messages.person import preview_context
+from apps.notifications.models import ProviderAccount
 
 
 class NoWayOut(Refused):
@@ -32,63 +35,32 @@ class NoWayOut(Refused):
     kind = RefusalKind.STATE
 
 
-def preview(
-    *,
-    version: Version,
-    notification_type: NotificationType,
-    channel: str = Channel.EMAIL,
-    follower: Follower | None = None,
-    language: str = "",
-    data: dict[str, Any] | None = None,
-) -> Rendered:
-    """What this follower (or a made-up one) would see;
-    missing values come from the variables' examples.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sample:
+    """What is looked at, and as whom.
 
-    Raises content.render.RenderError.
+    - `follower`: None is somebody made up. `language`: "" is the follower's own.
+    - `data`: values that are missing come from the variables' examples.
     """
-    person = _as_if(follower, language)
-    values = {**sample_data(version), **(data or {})}
-    return compiled(version).render(
-        channel, person.language, preview_context(person, notification_type, values)
-    )
+
+    version: Version
+    notification_type: NotificationType
+    follower: Follower | None = None
+    language: str = ""
+    data: Mapping[str, Any] | None = None
 
 
-def exact_bytes(
-    *,
-    version: Version,
-    notification_type: NotificationType,
-    follower: Follower | None = None,
-    language: str = "",
-    data: dict[str, Any] | None = None,
-    to: str = "",
-    now: dt.datetime,
-) -> bytes:
+def preview(sample: Sample, *, channel: str = Channel.EMAIL) -> Rendered:
+    """What the sample's follower would see. Raises content.render.RenderError."""
+    return _rendered(sample, _reader(sample), channel)
+
+
+def exact_bytes(sample: Sample, *, to: str = "", now: dt.datetime) -> bytes:
     """The e-mail as it would go over the wire. Raises RenderError, BadHeader."""
-    return as_bytes(
-        _mail(
-            version,
-            notification_type,
-            follower,
-            language,
-            data,
-            to,
-            settings.DEFAULT_FROM_EMAIL,
-            now,
-        )
-    )
+    return as_bytes(_mail(sample, to, settings.DEFAULT_FROM_EMAIL, now=now))
 
 
-def send_test(
-    *,
-    version: Version,
-    notification_type: NotificationType,
-    follower: Follower | None = None,
-    language: str = "",
-    data: dict[str, Any] | None = None,
-    to: str,
-    by: Actor,
-    now: dt.datetime,
-) -> Outcome:
+def send_test(*, sample: Sample, to: str, by: Actor, now: dt.datetime) -> Outcome:
     """Really send one e-mail to `to` now, with "[Test]" before its subject,
     and say what the server answered.
 
@@ -96,81 +68,79 @@ def send_test(
     the audit log. Raises BadAddress, RenderError, NoWayOut.
     """
     to, _ = normalise(Channel.EMAIL, to)
-    account = routing.account_for(Channel.EMAIL, now=now)
-    if account is None:
-        again = routing.reopens_at(Channel.EMAIL)
-        raise NoWayOut(
-            f"The e-mail account is left alone after a fault; try again after {timezone.localtime(again):%H:%M:%S}."
-            if again
-            else "No e-mail account is enabled. Add or enable one under Channels."
-        )
+    account = _account(now=now)
     values = routing.settings_of(account)
-    mail = _mail(
-        version,
-        notification_type,
-        follower,
-        language,
-        data,
-        to,
-        str(values["sender"]),
-        now,
-        "[Test] ",
-    )
+    mail = _mail(sample, to, str(values["sender"]), now=now, prefix="[Test] ")
     with provider(account.provider).open(values) as session:
         outcome = session.send(mail)
     with transaction.atomic():
         said = {"to": to, "result": outcome.result, "said": outcome.detail}
-        tell(Kind.TEST_SENT, by=by, now=now, about=version.template, data=said)
+        tell(Kind.TEST_SENT, by=by, now=now, about=sample.version.template, data=said)
     return outcome
 
 
-def _mail(
-    version: Version,
-    notification_type: NotificationType,
-    follower: Follower | None,
-    language: str,
-    data: dict[str, Any] | None,
-    to: str,
-    sender: str,
-    now: dt.datetime,
-    prefix: str = "",
-) -> Mail:
-    person = _as_if(follower, language)
-    rendered = preview(
-        version=version,
-        notification_type=notification_type,
-        follower=person,
-        language=language,
-        data=data,
+def _account(*, now: dt.datetime) -> ProviderAccount:
+    """The account for e-mail. Raises NoWayOut."""
+    account = routing.account_for(Channel.EMAIL, now=now)
+    if account:
+        return account
+    again = routing.reopens_at(Channel.EMAIL)
+    if again is None:
+        raise NoWayOut("No e-mail account is enabled. Add or enable one under Channels.")
+    raise NoWayOut(
+        "The e-mail account is left alone after a fault; "
+        f"try again after {timezone.localtime(again):%H:%M:%S}."
     )
-    parts = {**rendered.parts, "subject": prefix + rendered.parts["subject"]}
+
+
+def _rendered(sample: Sample, reader: Follower, channel: str) -> Rendered:
+    values = {**sample_data(sample.version), **(sample.data or {})}
+    seen = preview_context(reader, sample.notification_type, values)
+    return compiled(sample.version).render(channel, reader.language, seen)
+
+
+def _mail(sample: Sample, to: str, sender: str, *, now: dt.datetime, prefix: str = "") -> Mail:
+    """The sample as an e-mail; without `to`, to the reader's own address."""
+    reader = _reader(sample)
+    parts = _rendered(sample, reader, Channel.EMAIL).parts
+    kind = sample.notification_type
     leave = ""
-    if notification_type.commercial:
-        leave = unsubscribe_url(person, notification_type)
-    own = None
-    if person.pk:
-        own = person.addresses.filter(channel=Channel.EMAIL, primary=True).first()
-    return message.mail(
-        uid=uuid7(),
-        to=to or (own.value if own else "preview@example.com"),
-        to_name=person.name,
-        rendered=Rendered(rendered.channel, rendered.language, parts),
+    if kind.commercial:
+        leave = unsubscribe_url(reader, kind)
+    uid = uuid7()
+    domain = message.domain_of(sender)
+    return Mail(
+        delivery=uid,
+        message_id=f"<{uid.hex}@{domain}>",
         sender=sender,
-        notification_type=notification_type,
-        unsubscribe=leave,
-        group="test",
-        now=now,
+        to=to or _own_address(reader),
+        to_name=" ".join(reader.name.split()),
+        subject=prefix + parts["subject"],
+        text=parts.get("text", ""),
+        html=parts.get("html", ""),
+        headers=message.mail_headers(kind, domain=domain, group="test", unsubscribe=leave),
+        sent_at=now,
     )
 
 
-def _as_if(follower: Follower | None, language: str) -> Follower:
-    """The follower, reading another language if asked; without one,
-    somebody made up who is never saved.
+def _own_address(reader: Follower) -> str:
+    own = None
+    if reader.pk:
+        own = reader.addresses.filter(channel=Channel.EMAIL, primary=True).first()
+    if own:
+        return own.value
+    return "preview@example.com"
+
+
+def _reader(sample: Sample) -> Follower:
+    """The sample's follower, reading another language if asked; without one, somebody made up who
+    is never saved.
     """
+    follower = sample.follower
+    language = sample.language
     if follower is None:
-        return Follower(
-            name="Alex Example", language=language or "en", time_zone=settings.TIME_ZONE
-        )
+        zone = settings.TIME_ZONE
+        return Follower(name="Alex Example", language=language or "en", time_zone=zone)
     if language:
         follower.language = language
     return follower

@@ -12,7 +12,7 @@ from apps.content.drafts import published_version
 from apps.followers.models import Follower
 from apps.notifications.messages.links import read_managing
 from apps.notifications.models import Delivery, TypeTemplate
-from apps.notifications.preview import preview
+from apps.notifications.preview import Sample, preview
 from apps.subscriptions.mail_link import send
 from tests.make import TESTER, make_template, make_type
 from tests.subscriptions.pages import visit
@@ -67,7 +67,7 @@ def test_the_mail_goes_out_through_the_usual_books_and_carries_the_link(
     assert (delivery.follower, delivery.channel, delivery.status) == (anna, "email", "pending")
     assert delivery.notification.source == "public_page"
     mail = preview(
-        version=delivery.notification.version, notification_type=link_type, follower=anna
+        Sample(version=delivery.notification.version, notification_type=link_type, follower=anna)
     )
     assert "/p/preferences/" in mail.parts["html"]
 
@@ -82,12 +82,13 @@ def test_the_stock_words_carry_the_link_in_both_languages(
         each for each in stock.install(by=TESTER, now=NOW) if each.key == "preference_link"
     )
     kind = make_type("preference_link", category="informational")
-    mail = preview(
+    sample = Sample(
         version=published_version(template),
         notification_type=kind,
         follower=anna,
         language=language,
-    ).parts
+    )
+    mail = preview(sample).parts
     assert mail["subject"].startswith(subject)
     for part in ("html", "text"):
         token = mail[part].partition("/p/preferences/")[2].partition("/")[0]

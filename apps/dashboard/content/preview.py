@@ -91,15 +91,15 @@ class Wish:
         return query.urlencode()
 
     @property
-    def known(self) -> dict[str, Any]:
-        """The arguments that the functions of `trial` share."""
-        return {
-            "version": self.version,
-            "notification_type": self.notification_type,
-            "follower": self.follower,
-            "language": self.language,
-            "data": self.data,
-        }
+    def sample(self) -> preview.Sample:
+        """What is looked at, and as whom."""
+        return preview.Sample(
+            version=self.version,
+            notification_type=self.notification_type,
+            follower=self.follower,
+            language=self.language,
+            data=self.data,
+        )
 
 
 def wish_of(request: HttpRequest, uid: UUID) -> Wish:
@@ -151,7 +151,7 @@ def _purpose(version: Version) -> tuple[NotificationType, dict[str, Any]]:
 def rendered(wish: Wish) -> tuple[Any, str]:
     """What it looks like, or None and why it can't be shown."""
     try:
-        return preview.preview(**wish.known, channel=wish.channel), ""
+        return preview.preview(wish.sample, channel=wish.channel), ""
     except RenderError as error:
         return None, str(error)
 
@@ -168,7 +168,7 @@ def _panel(request: HttpRequest, wish: Wish, **more: Any) -> HttpResponse:
     source = ""
     if result and wish.view == "source":
         try:
-            content = preview.exact_bytes(**wish.known, now=timezone.now())
+            content = preview.exact_bytes(wish.sample, now=timezone.now())
             source = content.decode("utf-8", "replace").replace("\r\n", "\n")
         except (RenderError, BadHeader) as problem:
             error = str(problem)
@@ -222,7 +222,7 @@ def download(request: HttpRequest, uid: UUID) -> HttpResponse:
     """The exact bytes as a file that mail programs open."""
     wish = wish_of(request, uid)
     try:
-        content = preview.exact_bytes(**wish.known, now=timezone.now())
+        content = preview.exact_bytes(wish.sample, now=timezone.now())
     except (RenderError, BadHeader) as error:
         messages.error(request, str(error))
         return redirect(f"{reverse('dashboard:preview', args=[uid])}?{wish.query()}")
@@ -238,19 +238,19 @@ def download(request: HttpRequest, uid: UUID) -> HttpResponse:
 def send_test(request: HttpRequest, uid: UUID) -> HttpResponse:
     """One real mail, and the server's own words about it."""
     wish = wish_of(request, uid)
-    good, said = try_out(request, wish.known, to=request.POST.get("to", "").strip())
+    good, said = try_out(request, wish.sample, to=request.POST.get("to", "").strip())
     if request.headers.get("HX-Request"):
         return _panel(request, wish, tested={"good": good, "said": said})
     (messages.success if good else messages.error)(request, said)
     return redirect(f"{reverse('dashboard:preview', args=[uid])}?{wish.query()}")
 
 
-def try_out(request: HttpRequest, known: dict[str, Any], *, to: str) -> tuple[bool, str]:
-    """Really send what `known` says (as `Wish.known`): whether the server took it,
-    and a sentence about that.
-    """
+def try_out(request: HttpRequest, sample: preview.Sample, *, to: str) -> tuple[bool, str]:
+    """Really send the sample to `to`: whether the server took it, and a sentence about that."""
     try:
-        outcome = preview.send_test(**known, to=to, by=staff_actor(request), now=timezone.now())
+        outcome = preview.send_test(
+            sample=sample, to=to, by=staff_actor(request), now=timezone.now()
+        )
     except RenderError as error:
         return False, f"It can't be written yet. {error}"
     except (Refused, Undecryptable) as error:

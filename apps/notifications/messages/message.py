@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from email.utils import parseaddr
 from functools import lru_cache
 from typing import Any
-from uuid import UUID
 
 from apps.channels.messages import (
     InAppMessage,
@@ -17,7 +16,7 @@ from apps.channels.messages import (
     VoiceMessage,
     WebhookMessage,
 )
-from apps.content.render import Rendered, compiled
+from apps.content.render import compiled
 from apps.followers.models import Category, Channel, NotificationType
 from apps.notifications.messages import links
 from apps.notifications.messages.person import context
@@ -77,17 +76,20 @@ def message_of(row: Row, *, account: Mapping[str, Any], now: dt.datetime) -> Mes
     tracking = ""
     if notification.tracked and person.measured:
         tracking = stamp.tracking
-    rendered = words.render_mail(person.language, values, stamp=tracking)
-    return mail(
-        uid=row.uid,
+    parts = words.render_mail(person.language, values, stamp=tracking).parts
+    sender = str(account["sender"])
+    domain = domain_of(sender)
+    return Mail(
+        delivery=row.uid,
+        message_id=f"<{row.uid.hex}@{domain}>",
+        sender=sender,
         to=row.address,
-        to_name=person.name,
-        rendered=rendered,
-        sender=str(account["sender"]),
-        notification_type=kind,
-        unsubscribe=leave,
-        group=str(notification.uid),
-        now=now,
+        to_name=" ".join(person.name.split()),
+        subject=parts["subject"],
+        text=parts.get("text", ""),
+        html=parts.get("html", ""),
+        headers=mail_headers(kind, domain=domain, group=str(notification.uid), unsubscribe=leave),
+        sent_at=now,
     )
 
 
@@ -146,25 +148,14 @@ def _short(
     raise Unaddressed(f"Nothing is known about messages for {row.channel}.")
 
 
-def mail(
-    *,
-    uid: UUID,
-    to: str,
-    to_name: str,
-    rendered: Rendered,
-    sender: str,
-    notification_type: NotificationType,
-    unsubscribe: str,
-    group: str,
-    now: dt.datetime,
-) -> Mail:
-    """The e-mail with the headers mailbox providers ask for.
+def mail_headers(
+    notification_type: NotificationType, *, domain: str, group: str, unsubscribe: str
+) -> dict[str, str]:
+    """The headers mailbox providers ask for. `group`: what complaints are counted by.
 
     List-Unsubscribe with List-Unsubscribe-Post (RFC 8058) on commercial mail only; List-Id (RFC
-    2919) names the message type; Auto-Submitted (RFC 3834) keeps vacation replies away; the
-    Message-ID is the same on every try.
+    2919) names the message type; Auto-Submitted (RFC 3834) keeps vacation replies away.
     """
-    domain = _domain_of(sender)
     headers = {
         "List-Id": f"<{notification_type.key}.{domain}>",
         "Auto-Submitted": "auto-generated",
@@ -175,23 +166,14 @@ def mail(
         headers["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"
     if notification_type.category == Category.MARKETING:
         headers["Precedence"] = "bulk"
-    return Mail(
-        delivery=uid,
-        message_id=f"<{uid.hex}@{domain}>",
-        sender=sender,
-        to=to,
-        to_name=" ".join(to_name.split()),
-        subject=rendered.parts["subject"],
-        text=rendered.parts.get("text", ""),
-        html=rendered.parts.get("html", ""),
-        headers=headers,
-        sent_at=now,
-    )
+    return headers
 
 
 @lru_cache(maxsize=32)
-def _domain_of(sender: str) -> str:
-    domain = parseaddr(sender)[1].rpartition("@")[2] or "localhost"
+def domain_of(sender: str) -> str:
+    """The domain of a sender's address, in ASCII."""
+    _, address = parseaddr(sender)
+    domain = address.rpartition("@")[2] or "localhost"
     if domain.isascii():
         return domain
     return domain.encode("idna").decode()

@@ -1,5 +1,5 @@
-"""Between the one thread that has the database and those that talk to servers: rows go in,
-outcomes come out.
+"""The line between the one thread that has the database and those that talk to servers: rows go
+in, outcomes come out.
 """
 
 import logging
@@ -26,16 +26,12 @@ log = logging.getLogger("carillon.send")
 
 FLUSH_ROWS = 250  # results that wake the thread with the database
 # Where a server takes a mail in less than QUICK seconds, MADE_AT_ONCE are made one after the other:
-# what the processor needs for making is still at hand then. A person's pause waits for those, 40 ms
-# at most.
+# what the processor needs for making is still at hand then. A person's pause waits for those.
 MADE_AT_ONCE = 8
 QUICK = 0.005
 FAULTS = (Result.ACCOUNT, Result.THROTTLED)  # the next message would fare no better
-OUR_OWN = (
-    DatabaseError,
-    MemoryError,
-    NotWritten,
-)  # what says nothing about the message or the provider
+# what says nothing about the message or the provider
+OUR_OWN = (DatabaseError, MemoryError, NotWritten)
 
 
 class Line:
@@ -49,10 +45,10 @@ class Line:
         local: bool,
         news: threading.Event | None = None,
     ) -> None:
-        """`make` turns a row into the provider's message.
+        """Open a line with nothing in it.
 
-        Raises RenderError, Unaddressed; asks no database.
-        `news` is set when results are worth a transaction or all is done.
+        `make` turns a row into the provider's message; it asks no database, and raises
+        RenderError, Unaddressed. `news` is set when results are worth a transaction or all is done.
 
         `local`: worked off by the thread with the database itself, so nobody waits for more rows,
         and a hand-over is repeatable, so that doubt can't arise.
@@ -75,6 +71,7 @@ class Line:
 
     # ---- the side of the database
     def put(self, rows: list[Row], *, first: bool = False) -> None:
+        """Add rows, at the end or at the beginning."""
         with self._lock:
             if first:
                 self._ready.extendleft(reversed(rows))
@@ -91,14 +88,16 @@ class Line:
             self._ready = deque()
             taken: list[Row] = made
             for row in rows:
-                gone = notifications is None or row.notification.pk in notifications
-                (taken if gone else self._ready).append(row)
+                if notifications is None or row.notification.pk in notifications:
+                    taken.append(row)
+                else:
+                    self._ready.append(row)
         return taken
 
     def results(self, *, last: bool = False) -> list[Ended]:
-        """What has ended since.
+        """Take what has ended since the last time.
 
-        After the `last` time every connection books what it still has in hand by itself.
+        After `last`, every connection books what it still has in hand by itself.
         """
         with self._lock:
             self._left_alone = last
@@ -107,21 +106,22 @@ class Line:
         return results
 
     def waiting(self) -> int:
+        """How many rows no connection has taken yet."""
         return len(self._ready)
 
     def notifications(self) -> set[int]:
-        """Those of the rows that no session has taken yet."""
+        """The notifications of the rows that no session has taken yet."""
         with self._lock:
             made = {row.notification.pk for hand in self._hands for row, _ in hand.made}
             return made | {row.notification.pk for row in self._ready}
 
     def quiet(self) -> bool:
-        """Nothing waits and nothing is in hand."""
+        """Whether nothing waits and nothing is in hand."""
         with self._lock:
             return not self._ready and not self._in_hand
 
     def full(self) -> bool:
-        """Enough results for a transaction."""
+        """Whether there are enough results for a transaction."""
         return len(self._ended) >= FLUSH_ROWS
 
     def close(self) -> None:
@@ -136,11 +136,13 @@ class Line:
 
     # ---- the side of a connection
     def next(self, *, wait: bool) -> Row | None:
+        """The next row, now in this connection's hand; None when there is none, or the line is
+        closed.
+        """
         with self._lock:
             while wait and not self.local and self.open and not self._ready:
-                for hand in (
-                    self._hands
-                ):  # one that waits for an answer keeps nothing from one that is free
+                # a hand that waits for an answer keeps nothing from one that is free
+                for hand in self._hands:
                     self._ready.extend(hand.unmake())
                 self._in_hand -= len(self._ready)
                 if not self._ready:
@@ -155,6 +157,7 @@ class Line:
         return len(self._ready) // (2 * max(len(self._hands), 1))
 
     def back(self, row: Row) -> None:
+        """Give a row back that was not handed over."""
         with self._lock:
             self._in_hand -= 1
             alone = self._left_alone
@@ -165,6 +168,7 @@ class Line:
             release(self.journal.owner, [row])
 
     def ended(self, row: Row, outcome: Outcome) -> None:
+        """Hear how a hand-over ended. A fault closes the line."""
         with self._lock:
             self._in_hand -= 1
             alone = self._left_alone
@@ -178,24 +182,27 @@ class Line:
             outcomes.record(self.journal.owner, [(row, outcome)])
 
     def join(self, hand: "Hand") -> None:
+        """Let a connection take part."""
         with self._lock:
             self._hands.append(hand)
 
     def keep(self, hand: "Hand", fresh: list[tuple[Row, Any]]) -> None:
-        """What this hand has just made; another may be taking back what it made before."""
+        """Keep what this hand has just made; another thread may be taking back what it made
+        before.
+        """
         with self._lock:
             hand.made.extend(fresh)
 
     def made(self, hand: "Hand") -> Any:
-        """What this hand has made first; None where nothing is left of it."""
+        """The message that this hand made first; None where nothing is left."""
         with self._lock:
             if hand.made:
                 return hand.made.popleft()[1]
             return None
 
     def others_go_on(self, hand: "Hand") -> bool:
-        """True for a connection that may leave because others are at work;
-        the last one has to stay.
+        """Let a connection leave because others are at work; False for the last one, which has to
+        stay.
         """
         with self._lock:
             if self.local or len(self._hands) < 2:  # hands of a local line come one after the other
@@ -205,8 +212,8 @@ class Line:
             return True
 
     def broke(self, error: BaseException) -> None:
-        """The process can't go on, or the provider has a bug and can't be trusted with the next
-        message.
+        """Close the line: the process can't go on, or the provider has a bug and can't be trusted
+        with the next message.
         """
         with self._lock:
             if isinstance(error, OUR_OWN):
@@ -225,15 +232,15 @@ class Hand(Flow[Any]):
         self._left: set[UUID] = set()
         self._over = False
         self._making: UUID | None = None
-        self.made: deque[tuple[Row, Any]] = (
-            deque()
-        )  # what the session has not taken yet; under the line's lock
+        # what the session has not taken yet; under the line's lock
+        self.made: deque[tuple[Row, Any]] = deque()
         # the last time some were made, and how many have ended since
         self._began = time.monotonic()
         self._since = 0
         line.join(self)
 
     def take(self, *, wait: bool) -> Any:
+        """The next message for the session; None when it shall end."""
         while not self._over and self._line.open:
             if (message := self._line.made(self)) is not None:
                 return message
@@ -243,7 +250,7 @@ class Hand(Flow[Any]):
         return None
 
     def _make(self, *, wait: bool) -> bool:
-        """The next message; some more where they go quickly. False: there is none."""
+        """Make the next message, and some more where they go quickly; False when there is none."""
         line = self._line
         now = time.monotonic()
         quick = now - self._began < self._since * QUICK
@@ -253,9 +260,10 @@ class Hand(Flow[Any]):
         if quick and not line.local:
             wanted = min(MADE_AT_ONCE, max(1, line.share()))
         fresh: list[tuple[Row, Any]] = []
-        while (
-            not self._over and len(fresh) < wanted and (row := line.next(wait=wait and not fresh))
-        ):
+        while not self._over and len(fresh) < wanted:
+            row = line.next(wait=wait and not fresh)
+            if row is None:
+                break
             self._taken[row.uid] = row
             line.journal.preparing(row.pk)
             try:
@@ -270,44 +278,50 @@ class Hand(Flow[Any]):
                 log.exception("The message of delivery %s could not be made.", row.uid)
                 self._end(row.uid, unmade(f"{type(error).__name__}: {error}"))
             else:
-                if wanted > 1:  # a crash in the making of the next one is not the fault of this one
+                if wanted > 1:
+                    # a crash in the making of the next one is not the fault of this one
                     line.journal.given_back(row.pk)
                 fresh.append((row, message))
         line.keep(self, fresh)
         return bool(fresh)
 
     def put_back(self) -> None:
-        """What was made and will not be sent here."""
+        """Give back what was made and will not be sent here."""
         while (message := self._line.made(self)) is not None:
             self.give_back(message)
 
     def unmake(self, notifications: set[int] | None = None) -> list[Row]:
-        """What was made and not taken by the session, for the line, which holds its lock."""
-        gone = {
-            row.uid: row
-            for row, _ in self.made
-            if notifications is None or row.notification.pk in notifications
-        }
-        self.made = deque(each for each in self.made if each[0].uid not in gone)
-        for uid in gone:
-            del self._taken[uid]
-        return list(gone.values())
+        """Take back what was made and not taken by the session. Called by the line, which holds
+        its lock.
+        """
+        gone: list[Row] = []
+        left: deque[tuple[Row, Any]] = deque()
+        for row, message in self.made:
+            if notifications is None or row.notification.pk in notifications:
+                gone.append(row)
+                del self._taken[row.uid]
+            else:
+                left.append((row, message))
+        self.made = left
+        return gone
 
     def leaving(self, message: Any) -> None:
+        """Hear from the session that the message leaves now."""
         if not self._line.local:
             self._line.journal.handing_over(self._taken[message.delivery].pk)
             self._left.add(message.delivery)
 
     def ended(self, message: Any, outcome: Outcome) -> None:
+        """Hear from the session how the hand-over ended."""
         if outcome.result is Result.ACCOUNT and self._line.others_go_on(self):
-            self._over = (
-                True  # servers allow only so many connections, and say so only to the one too many
-            )
+            # servers allow only so many connections, and say so only to the one too many
+            self._over = True
             self.give_back(message)
             return
         self._end(message.delivery, outcome)
 
     def give_back(self, message: Any) -> None:
+        """Give back a message that was not handed over."""
         row = self._taken[message.delivery]
         self._line.journal.given_back(row.pk)
         del self._taken[message.delivery]
@@ -318,25 +332,26 @@ class Hand(Flow[Any]):
         self._since += 1
         row = self._taken.pop(uid)
         self._left.discard(uid)
-        try:  # first: from here on a kill or a database that is away makes no doubt of it
+        try:
+            # first: from here on a kill or a database that is away makes no doubt of it
             self._line.journal.ended(row.pk, outcome)
-        finally:  # the books shall know it even where the journal's disk is full
+        finally:
+            # the books shall know it even where the journal's disk is full
             self._line.ended(row, outcome)
 
     def broke(self, error: BaseException) -> None:
-        """The session raised. What may have left is in doubt."""
+        """Hear that the session raised. What may have left is in doubt."""
         log.error("A connection broke.", exc_info=error)
-        with suppress(
-            NotWritten
-        ):  # then nothing leaves any more, and the line has to hear of it all the same
+        # where the journal fails nothing leaves any more, and the line has to hear of the error
+        with suppress(NotWritten):
             self.put_back()
         said = f"{type(error).__name__}: {error}"
         for uid, row in self._taken.items():
             if uid in self._left:
                 self._line.ended(row, Outcome(Result.IN_DOUBT, said))
             elif uid == self._making and isinstance(error, MemoryError):
-                # it stays held and noted: for the recovery it is a crash,
-                # and the third one sets it aside
+                # the row stays held and noted: for the recovery it is a crash, and the third one
+                # sets it aside
                 continue
             elif isinstance(error, OUR_OWN):
                 self._line.back(row)
@@ -346,7 +361,7 @@ class Hand(Flow[Any]):
 
 
 def unmade(why: str) -> Outcome:
-    """Uncharged: the provider was not asked,
+    """The outcome of a message that could not be made. It is uncharged: the provider was not asked,
     so it says nothing about the account (breaker.concerns).
     """
     return Outcome(Result.PERMANENT_CONTENT, why, charged=False)
@@ -366,7 +381,7 @@ class Connection(threading.Thread):
     """One session at work in a thread of its own."""
 
     def __init__(self, line: Line, session: Session[Any]) -> None:
-        # a daemon: a stopping process does not wait ten minutes for the answer to a final dot
+        # a daemon thread: a stopping process does not wait ten minutes for the answer to a final dot
         super().__init__(name="connection", daemon=True)
         self._line = line
         self._session = session
@@ -382,9 +397,9 @@ class Connection(threading.Thread):
         try:
             with self._session:
                 work(self._line, self._session)
-            clean = not (
-                self._line.error or self._line.fault
-            )  # the line's own thread may be gone and not hear of it
+            # the line's own thread may be gone and not hear of an error
+            clean = not (self._line.error or self._line.fault)
         finally:
             self._line.journal.leave(clean=clean)
-            connection.close()  # one that was left alone has booked its last result itself
+            # a connection that was left alone has booked its last result itself
+            connection.close()

@@ -1,7 +1,7 @@
 """Send what is due: claim a slice, look again whether each may go,
 hand over outside any transaction, record.
 
-Read it from `send_lane` down. One thread, this one, has the database; others (line.py) talk to the
+Read from `send_lane` down. One thread, this one, has the database; others (line.py) talk to the
 servers. Who claims owns the rows until its lease runs out (held.py); the journal knows what it did.
 """
 
@@ -23,7 +23,7 @@ from apps.notifications.books.wake import SEND_TASK, announce_senders
 from apps.notifications.limits import grant
 from apps.notifications.models import Notification, NotificationState
 from apps.notifications.sending import choose, claim
-from apps.notifications.sending import held as sending_held
+from apps.notifications.sending.held import stopped
 from apps.notifications.sending.journal import Journal
 from apps.notifications.sending.shift import FIRST_CLAIM, PATIENCE, Shift, give_back
 
@@ -59,9 +59,8 @@ def send_lane(*, name: str, **_: object) -> None:
         answer_all(SEND_TASK, lane=lane)
     with Journal() as journal:
         through = _Sender(lane, journal).run()
-    if (
-        not through and waiting(lane) == 0
-    ):  # a call that waits already goes on; more would keep other tasks waiting
+    # a call that waits already goes on; more would keep other tasks waiting
+    if not through and waiting(lane) == 0:
         announce(SEND_TASK, lane=lane, name=name)
 
 
@@ -79,12 +78,16 @@ class _Sender:
         self._leaving: list[Shift] | None = None  # who was at work when the time was over
         self._news = threading.Event()
         self._errors: list[BaseException] = []
-        self._looked = self._again = self._others = time.monotonic()
+        now = time.monotonic()
+        self._looked = now  # when paused notifications were last looked for
+        self._again = now  # when to claim next
+        self._others = now  # when to claim next while all accounts at work have enough
         self._found: float | None = None  # when a claim has last found rows
-        self._all_in_hand = self._trickles = False
+        self._all_in_hand = False
+        self._trickles = False
 
     def run(self) -> bool:
-        """True when nothing was left to do; False when the time is over.
+        """Work the lane off: True when nothing was left to do, False when the time is over.
 
         A slow server must not keep a task at work until the queue kills it.
         """
@@ -95,9 +98,8 @@ class _Sender:
                 self._news.clear()
                 found = self._claim()
                 for shift in self._shifts.values():
-                    if (
-                        shift.go_on()
-                    ):  # the next channel of a chain may be due, or all that waited for a probe
+                    if shift.go_on():
+                        # the next channel of a chain may be due, or all that waited for a probe
                         self._all_in_hand = False
                 self._look_again()
                 self._see_off()
@@ -116,15 +118,17 @@ class _Sender:
         return through
 
     def _is_over(self, until: float) -> bool:
-        """The time is, and all who were at work then have had theirs to get their answers:
-        meanwhile the others go on, as a code must not wait for another account's slow server.
+        """Whether the time is over, and all shifts that were at work then have had theirs to get
+        their answers: meanwhile the others go on, as a code must not wait for another account's
+        slow server.
         """
         if time.monotonic() < until:
             return False
         if self._leaving is None:
             self._leaving = [*self._shifts.values()]
             # most are gone by then, and the next task is for all
-            self._again = self._others = time.monotonic() + STATE_SECONDS
+            self._again = time.monotonic() + STATE_SECONDS
+            self._others = self._again
             for shift in self._leaving:
                 shift.close()
         return not any(shift in self._leaving for shift in self._shifts.values())
@@ -133,60 +137,70 @@ class _Sender:
         return all(shift.quiet() for shift in self._shifts.values())
 
     def _claim(self) -> bool:
-        """Rows for one shift; False where there are none, or nobody needs any."""
-        now = time.monotonic()
+        """Claim rows for one shift; False where there are none, or nobody needs any."""
         room = {account: shift.room() for account, shift in self._shifts.items()}
-        if now < (self._again if any(room.values()) or not room else self._others):
+        earliest = self._again
+        if room and not any(room.values()):
+            earliest = self._others
+        if time.monotonic() < earliest:
             return False
         idle = self._quiet()
         batch = claim.claim(self._lane, owner=self._journal.owner, size=FIRST_CLAIM, room=room)
         now = time.monotonic()
-        self._all_in_hand = batch is None and all(
-            room.values()
-        )  # the accounts with enough were not asked
+        # accounts that have enough were not asked
+        self._all_in_hand = batch is None and all(room.values())
         if batch is None:
             self._again = now + STATE_SECONDS
             self._others = now + OTHERS_SECONDS
             return False
         self._trickles = self._trickles or (idle and self._found is not None)
         self._found = now
-        self._again = now + (STATE_SECONDS if batch.last else 0.0)
+        self._again = now
+        if batch.last:
+            self._again = now + STATE_SECONDS
         self._others = self._again
         if shift := self._shifts.get(batch.account.pk) or self._open(batch):
             shift.put(batch.rows)
         return True
 
-    def _open(self, batch: claim.Batch) -> "Shift | None":
+    def _open(self, batch: claim.Batch) -> Shift | None:
+        """The account's shift; None where it can't be opened, and then the rows are given back."""
         account = batch.account
         try:
-            shift = self._shifts[account.pk] = Shift(account, self._journal, self._news)
-        except Exception as error:
-            # a bug, too: it costs its account a pause, else the lane would end here each time
-            told = isinstance(error, (BadSettings, UnknownProvider, Undecryptable))
-            if not told:
-                log.exception("%s can't be opened.", account)
-            give_back(self._journal.owner, account, batch.rows)
-            if told:
-                detail = str(error)
-            else:
-                detail = f"{type(error).__name__}: {error}"
-            health.pause(account, detail=detail, now=timezone.now())
+            shift = Shift(account, self._journal, self._news)
+        except (BadSettings, UnknownProvider, Undecryptable) as error:
+            self._not_opened(batch, str(error))
             return None
+        except Exception as error:
+            # a bug costs its account a pause, else the lane would end here each time
+            log.exception("%s can't be opened.", account)
+            self._not_opened(batch, f"{type(error).__name__}: {error}")
+            return None
+        self._shifts[account.pk] = shift
         return shift
 
+    def _not_opened(self, batch: claim.Batch, detail: str) -> None:
+        give_back(self._journal.owner, batch.account, batch.rows)
+        health.pause(batch.account, detail=detail, now=timezone.now())
+
     def _look_again(self) -> None:
-        """Are the notifications still on?"""
+        """Give back what belongs to notifications that were paused or cancelled."""
         now = time.monotonic()
-        if now - self._looked > STATE_SECONDS:
-            self._looked = now
-            held = set().union(*(shift.notifications() for shift in self._shifts.values()))
-            if held and (stopped := sending_held.stopped(held)):
-                for shift in self._shifts.values():
-                    shift.withdraw(stopped)
+        if now - self._looked <= STATE_SECONDS:
+            return
+        self._looked = now
+        held: set[int] = set()
+        for shift in self._shifts.values():
+            held |= shift.notifications()
+        if not held:
+            return
+        if gone := stopped(held):
+            for shift in self._shifts.values():
+                shift.withdraw(gone)
 
     def _see_off(self) -> None:
-        """Shifts whose account can't go on end when their connections have;
-        the account may get another one.
+        """End the shifts whose account can't go on and whose connections have ended; the account
+        may get another one.
         """
         for account, shift in list(self._shifts.items()):
             if shift.over():
@@ -194,13 +208,13 @@ class _Sender:
                 self._errors += shift.end(until=0.0)
 
     def _nothing_comes(self, until: float) -> bool:
-        """Nothing is in hand. True: nothing is due either; else some time has passed."""
+        """With nothing in hand: True when nothing is due either; else some time has passed."""
         if grant.sleep_until_turn(until) or not (self._trickles or self._all_in_hand):
             self._again = 0.0
-        elif self._all_in_hand and not (
-            self._trickles and time.monotonic() - (self._found or 0.0) < LINGER_SECONDS
-        ):
+            return False
+        since_found = time.monotonic() - (self._found or 0.0)
+        lingers = self._trickles and since_found < LINGER_SECONDS
+        if self._all_in_hand and not lingers:
             return True
-        else:
-            time.sleep(max(0.0, self._again - time.monotonic()))
+        time.sleep(max(0.0, self._again - time.monotonic()))
         return False

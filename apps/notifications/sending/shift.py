@@ -23,19 +23,19 @@ from apps.notifications.sending.journal import Journal
 from apps.notifications.sending.line import Connection, Line, work
 
 log = logging.getLogger("carillon.send")
-PATIENCE = 3.0  # and waits that long for answers; whoever waits longer books its answer alone
-# rows; then what goes out in AHEAD_SECONDS. A claim of 100 costs 49 µs a row
+# how long the end waits for answers; a connection that waits longer books its answer alone
+PATIENCE = 3.0
+# rows of a first claim; later ones take what goes out in AHEAD_SECONDS
 FIRST_CLAIM = 100
 LARGEST_CLAIM = 1000
 AHEAD_SECONDS = 1.0
-FRESH_SECONDS = 2.0  # consent of those who wait in this process, too
+FRESH_SECONDS = 2.0  # then consent of those who wait in this process is asked again
 FLUSH_SECONDS = 0.5
-WIDEN_SECONDS = (
-    0.25  # more connections are opened this often, while this process mostly waits for answers
-)
+# more connections are opened this often, while this process mostly waits for answers
+WIDEN_SECONDS = 0.25
 MOSTLY_WAITING = 0.6  # of one core's time
 # A killed sender doubles a message for each of its connections. A site on SQLite is small and gives
-# up some pace for less of that: with four, 10 kills doubled 12 mails.
+# up some pace for less of that.
 if database.vendor == "sqlite":
     MOST_CONNECTIONS = 2
 else:
@@ -46,8 +46,8 @@ class Shift:
     """One account at work: its rows are handed over by its connections, and booked."""
 
     def __init__(self, account: ProviderAccount, journal: Journal, news: threading.Event) -> None:
-        """Raises BadSettings, UnknownProvider, Undecryptable,
-        and what a provider with a bug does.
+        """Open the first connection. Raises BadSettings, UnknownProvider, Undecryptable, and what a
+        provider with a bug does.
         """
         self._account = account
         self._owner = journal.owner
@@ -73,30 +73,32 @@ class Shift:
 
     # ---- what waits here
     def room(self) -> int:
-        """How many more rows it can use: none,
-        or what goes out in AHEAD_SECONDS at the pace so far.
+        """How many more rows the shift can use: none, or what goes out in AHEAD_SECONDS at the pace
+        so far.
         """
         pace = self._done / max(time.monotonic() - self._began, 0.1)
-        # this thread's work keeps all others
         most = LARGEST_CLAIM
         if self._kind.local:
-            most = FIRST_CLAIM
+            most = FIRST_CLAIM  # work of this thread keeps all others waiting
         ahead = int(min(max(pace * AHEAD_SECONDS, FIRST_CLAIM), most))
         if self._line.open and self._line.waiting() < ahead // 2:
             return ahead
         return 0
 
     def put(self, rows: list[Row]) -> None:
+        """Add claimed rows."""
         self._line.put(rows)
 
     def quiet(self) -> bool:
-        """Nothing is in hand, and its connections wait for more."""
+        """Whether nothing is in hand, and the connections wait for more."""
         return self._line.open and self._line.quiet()
 
     def notifications(self) -> set[int]:
+        """The notifications of the rows that wait here."""
         return self._line.notifications()
 
     def withdraw(self, notifications: set[int]) -> None:
+        """Give back what waits here of these notifications."""
         give_back(self._owner, self._account, self._line.withdraw(notifications))
 
     # ---- work
@@ -108,11 +110,8 @@ class Shift:
         booked = 0
         if self._kind.local and self._line.waiting():
             work(self._line, self._session)  # transactions of our own: this thread makes them
-        if (
-            self._line.quiet()
-            or time.monotonic() - self._flushed > FLUSH_SECONDS
-            or self._line.full()
-        ):
+        late = time.monotonic() - self._flushed > FLUSH_SECONDS
+        if late or self._line.quiet() or self._line.full():
             booked = self._book()
         if time.monotonic() - self._fresh > FRESH_SECONDS:
             self._refresh()
@@ -120,7 +119,7 @@ class Shift:
         return booked > 0
 
     def _refresh(self) -> None:
-        """May those who wait here still be written to?"""
+        """Ask again whether those who wait here may be written to."""
         waiting = self._line.withdraw()
         wanted = held.still_wanted(self._owner, waiting, now=timezone.now())
         self._line.put(wanted, first=True)
@@ -129,7 +128,7 @@ class Shift:
         self._fresh = time.monotonic()
 
     def _widen(self) -> None:
-        """More connections while rows wait and this process mostly waits for answers."""
+        """Open more connections while rows wait and this process mostly waits for answers."""
         now = time.monotonic()
         used = time.process_time()
         if now - self._widened < WIDEN_SECONDS:
@@ -137,28 +136,21 @@ class Shift:
         share = (used - self._used) / (now - self._widened)
         self._widened = now
         self._used = used
-        if (
-            share < MOSTLY_WAITING
-            and self._line.waiting()
-            and self._line.open
-            and not self._line.crowded
-        ):
-            have = len(self._connections)
-            try:
-                for _ in range(min(have, self._most - have)):
-                    self._connections.append(
-                        Connection(self._line, self._kind.open(self._settings))
-                    )
-            except (
-                Exception
-            ):  # a bug, or no more threads: the other accounts have nothing to do with it
-                log.exception(
-                    "%s gets no more than %d connections.", self._account, len(self._connections)
-                )
-                self._most = len(self._connections)
+        line = self._line
+        if share >= MOSTLY_WAITING or line.crowded or not (line.open and line.waiting()):
+            return
+        have = len(self._connections)
+        try:
+            for _ in range(min(have, self._most - have)):
+                session = self._kind.open(self._settings)
+                self._connections.append(Connection(line, session))
+        except Exception:
+            # a bug, or no more threads: the other accounts have nothing to do with it
+            self._most = len(self._connections)
+            log.exception("%s gets no more than %d connections.", self._account, self._most)
 
     def _book(self, *, last: bool = False) -> int:
-        """How many results there were."""
+        """Book what has ended; how many results there were."""
         self._flushed = time.monotonic()
         results = self._line.results(last=last)
         self._done += len(results)
@@ -168,27 +160,23 @@ class Shift:
             return 0
         now = timezone.now()
         if until := health.note(self._account, heard, now=now):
-            log.warning(
-                "%s is left alone until %s: %s", self._account, until, self._account.last_error
-            )
+            said = self._account.last_error
+            log.warning("%s is left alone until %s: %s", self._account, until, said)
             self._line.close()
-        others = [
-            (row.domain, outcome)
-            for row, outcome in results
-            if outcome.result is not Result.ACCEPTED
-        ]
-        domains.heard(account=self._account, results=others, now=now)
-        tallies.finish_all_done(
-            {row.notification.pk for row, _ in results} - self._line.notifications(), now=now
-        )
+        others = [each for each in results if each[1].result is not Result.ACCEPTED]
+        said_by = ((row.domain, outcome) for row, outcome in others)
+        domains.heard(account=self._account, results=said_by, now=now)
+        booked = {row.notification.pk for row, _ in results}
+        tallies.finish_all_done(booked - self._line.notifications(), now=now)
         return len(results)
 
     # ---- the end
     def close(self) -> None:
+        """Hand no more over; what is in hand still ends."""
         self._line.close()
 
     def over(self) -> bool:
-        """It can't go on, and its connections have ended or had their time to."""
+        """Whether the account can't go on and its connections have ended, or had their time to."""
         if self._line.open:
             return False
         self._closed = self._closed or time.monotonic()
@@ -196,9 +184,8 @@ class Shift:
         return late or not any(connection.is_alive() for connection in self._connections)
 
     def end(self, *, until: float) -> list[BaseException]:
-        """Wait for answers until then (monotonic), book them, give the rest back.
-
-        What keeps this process from going on.
+        """Wait for answers until then (monotonic), book them, and give the rest back. Returns what
+        keeps this process from going on.
         """
         self._line.close()
         for connection in self._connections:
@@ -214,12 +201,13 @@ class Shift:
 
 
 def give_back(owner: str, account: ProviderAccount, rows: list[Row]) -> None:
+    """Give back rows that were not handed over, with their tokens."""
     held.release(owner, rows)
     _return_tokens(account, rows)
 
 
 def _return_tokens(account: ProviderAccount, rows: list[Row]) -> None:
-    """Of rates and days, for what did not leave."""
+    """Give back the tokens of rates and days for what did not leave."""
     of = {row.notification.pk: row.notification for row in rows}
     for pk, count in Counter(row.notification.pk for row in rows).items():
         grant.give_back(notification=of[pk], account=account, count=count)

@@ -12,7 +12,7 @@ from apps.lib.queue.lanes import Lane
 from apps.notifications import control
 from apps.notifications.models import Delivery
 from apps.notifications.sending import claim, outcomes
-from apps.notifications.sending.outcomes import Next, decide
+from apps.notifications.sending.outcomes import Attempt, Next, decide
 from tests.make import TESTER, make_follower, make_type
 from tests.notifications.world import make_version, stands, tell
 from tests.receiver import Receiver
@@ -24,11 +24,18 @@ HOUR = dt.timedelta(hours=1)
 def decided(result: Result, retry_after: float | None = None, **facts: Any) -> Next:
     """Decide about an informational message at its second try, but for what the test says."""
     charged = bool(facts.pop("charged", True))
+    now = facts.pop("now", NOW)
     values: dict[str, Any] = {
-        "reason": "default_on", "attempts": 2, "since": NOW, "expires_at": None,
-        "category": "informational", "doubt_policy": "resend", "doubted_before": False, "now": NOW,
-    }  # fmt: skip
-    return decide(Outcome(result, "said", "", retry_after, charged), **(values | facts))
+        "reason": "default_on",
+        "attempts": 2,
+        "since": NOW,
+        "expires_at": None,
+        "category": "informational",
+        "doubt_policy": "resend",
+        "doubted_before": False,
+    }
+    attempt = Attempt(**(values | facts))
+    return decide(Outcome(result, "said", "", retry_after, charged), attempt, now=now)
 
 
 @pytest.mark.parametrize(

@@ -283,13 +283,18 @@ class Preview(Endpoint):
     def post(self, request: Request, id: uuid.UUID, number: int) -> Response:
         version = _version(id, number)
         asked = self.body(PreviewIn)
-        follower = asked.pop("follower", None)
-        seen = preview.preview(
+        kind = _type(version.template, asked.get("type", ""))
+        follower = None
+        if named := asked.get("follower"):
+            follower = one(Follower.objects.all(), uid=named)
+        sample = preview.Sample(
             version=version,
-            notification_type=_type(version.template, asked.pop("type", "")),
-            follower=one(Follower.objects.all(), uid=follower) if follower else None,
-            **asked,
+            notification_type=kind,
+            follower=follower,
+            language=asked.get("language", ""),
+            data=asked.get("data"),
         )
+        seen = preview.preview(sample, channel=asked.get("channel", Channel.EMAIL))
         return Response({"channel": seen.channel, "language": seen.language, "parts": seen.parts})
 
 

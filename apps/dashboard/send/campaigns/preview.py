@@ -82,24 +82,28 @@ def _as_typed(request: HttpRequest, campaign: Campaign, asked: Any) -> dict[str,
     return values
 
 
-def _known(campaign: Campaign, data: dict[str, Any], asked: Any) -> dict[str, Any]:
-    """The arguments that the functions of `trial` share."""
-    return {
-        "version": current_version(campaign),
-        "notification_type": campaign.notification_type,
-        "follower": next(iter(find_some(asked.get("preview_as", ""), most=1)), None),
-        "language": asked.get("preview_language", ""),
-        "data": data,
-    }
+def _sample(
+    version: Version, campaign: Campaign, data: dict[str, Any], asked: Any
+) -> notifications_preview.Sample:
+    """What is looked at, and as whom."""
+    followers = find_some(asked.get("preview_as", ""), most=1)
+    return notifications_preview.Sample(
+        version=version,
+        notification_type=campaign.notification_type,
+        follower=next(iter(followers), None),
+        language=asked.get("preview_language", ""),
+        data=data,
+    )
 
 
 def _rendered(campaign: Campaign, data: dict[str, Any], asked: Any) -> dict[str, Any]:
-    known = _known(campaign, data, asked)
-    if known["version"] is None:
+    version = current_version(campaign)
+    if version is None:
         return {"problem": "There are no words yet."}
     channel = asked.get("preview_channel") or next(iter(campaign.channels), Channel.EMAIL.value)
     try:
-        parts = notifications_preview.preview(**known, channel=channel).parts
+        sample = _sample(version, campaign, data, asked)
+        parts = notifications_preview.preview(sample, channel=channel).parts
     except RenderError as error:
         return {"problem": str(error)}
     return {
@@ -111,7 +115,12 @@ def _rendered(campaign: Campaign, data: dict[str, Any], asked: Any) -> dict[str,
 
 def send_a_test(request: HttpRequest, campaign: Campaign, *, to: str) -> None:
     """Send what is saved to one address and tell, in a message, what the server said."""
-    good, said = try_out(request, _known(campaign, campaign.data, request.POST), to=to)
+    version = current_version(campaign)
+    if version is None:
+        messages.error(request, "There are no words yet.")
+        return
+    sample = _sample(version, campaign, campaign.data, request.POST)
+    good, said = try_out(request, sample, to=to)
     (messages.success if good else messages.error)(request, said)
 
 
