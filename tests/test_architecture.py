@@ -12,6 +12,7 @@ from django.contrib.auth import get_user_model
 from django.core.management import call_command
 from django.db.models import Model
 from django.utils.module_loading import import_string
+from grimp import build_graph
 from importlinter import cli
 
 from apps.channels.contract import Provider
@@ -80,6 +81,31 @@ def test_imports_follow_the_layers(capsys: pytest.CaptureFixture[str], tmp_path:
         config_filename=str(ROOT / "pyproject.toml"), cache_dir=str(tmp_path), no_logo=True
     )
     assert status == cli.EXIT_STATUS_SUCCESS, capsys.readouterr().out
+
+
+def rooms(app: str) -> dict[str, set[str]]:
+    """The modules and packages at the top of an app -> those of them that each imports."""
+    graph = build_graph("apps", cache_dir=None)
+    inside = {name for name in graph.modules if name.startswith(f"apps.{app}.")}
+    arrows: dict[str, set[str]] = {}
+    for module in inside:
+        room = module.split(".")[2]
+        arrows.setdefault(room, set())
+        for target in graph.find_modules_directly_imported_by(module) & inside:
+            if target.split(".")[2] != room:
+                arrows[room].add(target.split(".")[2])
+    return arrows
+
+
+def floor(room: str, arrows: dict[str, set[str]]) -> int:
+    """How many rooms lie on the longest way down from this one, itself included."""
+    return 1 + max((floor(each, arrows) for each in arrows[room]), default=0)
+
+
+def test_the_rooms_of_notifications_are_few_floors_and_few_arrows() -> None:
+    arrows = rooms("notifications")
+    assert sum(map(len, arrows.values())) <= 60
+    assert max(floor(room, arrows) for room in arrows) <= 8
 
 
 def test_every_app_has_a_layer() -> None:
