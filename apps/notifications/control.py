@@ -1,4 +1,8 @@
-"""What people may do to a notification on its way: pause, resume, cancel, retract."""
+"""What people may do to a notification on its way: pause, resume, cancel, retract.
+
+Each act refreshes the caller's object, so that the page that asked shows the state it has brought
+about.
+"""
 
 import datetime as dt
 import time
@@ -30,23 +34,19 @@ LIVE = (NotificationState.PLANNING, NotificationState.SENDING, NotificationState
 
 
 def pause(*, notification: Notification, by: Actor, now: dt.datetime) -> None:
-    """Nothing leaves any more once this has returned, but what is in hand at a slow server.
+    """Let nothing leave any more once this has returned, but what is in hand at a slow server.
 
     Raises WrongState.
     """
+    going = (NotificationState.PLANNING, NotificationState.SENDING)
     with transaction.atomic():
-        _switch(
-            notification,
-            (NotificationState.PLANNING, NotificationState.SENDING),
-            NotificationState.PAUSED,
-            "paused",
-        )
+        _switch(notification, going, NotificationState.PAUSED, "paused")
         tell(Kind.NOTIFICATION_PAUSED, by=by, now=now, about=notification)
     wait_until_still(notification)
 
 
 def resume(*, notification: Notification, by: Actor, now: dt.datetime) -> None:
-    """Go on where it stopped; nobody gets a second copy. Raises WrongState."""
+    """Go on where the notification stopped; nobody gets a second copy. Raises WrongState."""
     with transaction.atomic():
         row = Notification.objects.select_for_update(no_key=True).get(pk=notification.pk)
         state = NotificationState.PLANNING
@@ -61,25 +61,24 @@ def resume(*, notification: Notification, by: Actor, now: dt.datetime) -> None:
 def cancel(*, notification: Notification, by: Actor, now: dt.datetime) -> dict[str, int]:
     """Stop for good. Returns what that means: {"cancelled", "handed_off", "in_flight", "total"}.
 
-    Rows in flight are at most one slice per sender;
-    those not yet handed over join the cancelled ones within seconds. Raises WrongState.
+    Rows in flight are at most one slice per sender; the ones not yet handed over join the cancelled
+    ones within seconds. Raises WrongState.
     """
     _cancel(notification, LIVE, by, now)
     return _come_to(notification)
 
 
 def retract(*, notification: Notification, by: Actor, now: dt.datetime) -> dict[str, int]:
-    """Cancel what has not left, and take back what can be:
-    the inbox hears the fact and removes its messages.
+    """Cancel what has not left, and take back what can be: the inbox hears the fact and removes its
+    messages.
 
-    Whatever its state, and again: what has left on other channels can't be called back. Returns
-    what cancel() does; the inbox knows how many it removed (inbox.removal).
+    May be called whatever the state is, and again. What has left on other channels can't be called
+    back. Returns what cancel() does; the inbox knows how many it removed (inbox.removal).
     """
     if notification.state != NotificationState.CANCELLED:
         _cancel(notification, (*LIVE, NotificationState.DONE), by, now)
-    with (
-        transaction.atomic()
-    ):  # after the senders have let go: a message that was being stored is there by now
+    # after the senders have let go: a message that was being stored is there by now
+    with transaction.atomic():
         tell(Kind.NOTIFICATION_RETRACTED, by=by, now=now, about=notification)
     return _come_to(notification)
 
@@ -96,17 +95,15 @@ def _cancel(
 
 
 def _come_to(notification: Notification) -> dict[str, int]:
-    """What a cancelled notification has come to;
-    those that the task will mark count as cancelled.
-    """
+    """What a cancelled notification has come to; rows that the task will mark count as cancelled."""
     counts: Counter[str] = Counter()
     for tally in notification.tallies.all():
         counts[tally.status] += tally.count
+    stopped = (DeliveryStatus.CANCELLED, *UNTAKEN)
+    left = (DeliveryStatus.SENT, DeliveryStatus.DELIVERED, DeliveryStatus.IN_DOUBT)
     return {
-        "cancelled": counts[DeliveryStatus.CANCELLED] + sum(counts[status] for status in UNTAKEN),
-        "handed_off": counts[DeliveryStatus.SENT]
-        + counts[DeliveryStatus.DELIVERED]
-        + counts[DeliveryStatus.IN_DOUBT],
+        "cancelled": sum(counts[status] for status in stopped),
+        "handed_off": sum(counts[status] for status in left),
         "in_flight": counts[DeliveryStatus.QUEUED],
         "total": sum(counts.values()),
     }
@@ -120,35 +117,37 @@ def cancel_rest(*, notification_id: int, **_: object) -> None:
 
 
 def close_leftovers(*, now: dt.datetime) -> None:
-    """Schedule: close waiting rows that no sender will claim,
-    a chunk of each notification at a time.
+    """Schedule: close waiting rows that no sender will claim, a chunk of each notification at a
+    time.
 
-    Those that expired while their channel had no way out, and those that came back to waiting just
-    as their notification was cancelled, or whose `cancel_rest` was lost.
+    They expired while their channel had no way out, or came back to waiting just as their
+    notification was cancelled, or their `cancel_rest` was lost.
     """
     left = Notification.objects.alias(left=tallies.standing(*UNTAKEN)).filter(left__gt=0)
-    for notification in left.filter(
-        state=NotificationState.CANCELLED, finished_at__gte=now - LEFT_FOR
-    )[:20]:
+    lately = now - LEFT_FOR
+    cancelled = left.filter(state=NotificationState.CANCELLED, finished_at__gte=lately)
+    for notification in cancelled[:20]:
         _cancel_chunk(notification.pk, notification.finished_at or now)
     overdue = left.filter(state=NotificationState.SENDING, expires_at__lte=now)
     expired = list(overdue.values_list("pk", flat=True)[:20])
     for pk in expired:
-        for status, reason in (
-            (DeliveryStatus.PENDING, Why.EXPIRED),
-            (DeliveryStatus.HELD, Why.EXPIRED_WHILE_WAITING),
-        ):
-            rows = Delivery.objects.filter(notification=pk, status=status)
-            transitions.move(rows, DeliveryStatus.SKIPPED, reason=reason.value, finished_at=now)
+        _skip_chunk(pk, DeliveryStatus.PENDING, Why.EXPIRED, now)
+        _skip_chunk(pk, DeliveryStatus.HELD, Why.EXPIRED_WHILE_WAITING, now)
     tallies.finish_all_done(expired, now=now)
 
 
 def _cancel_chunk(notification_id: int, now: dt.datetime) -> bool:
-    """True when there may be more."""
+    """Cancel the next waiting rows; True when there may be more."""
     rows = Delivery.objects.filter(notification=notification_id, status__in=UNTAKEN)
-    return (
-        len(transitions.move(rows, DeliveryStatus.CANCELLED, finished_at=now)) == transitions.CHUNK
-    )
+    moved = transitions.move(rows, DeliveryStatus.CANCELLED, finished_at=now)
+    return len(moved) == transitions.CHUNK
+
+
+def _skip_chunk(
+    notification_id: int, status: DeliveryStatus, reason: Why, now: dt.datetime
+) -> None:
+    rows = Delivery.objects.filter(notification=notification_id, status=status)
+    transitions.move(rows, DeliveryStatus.SKIPPED, reason=reason.value, finished_at=now)
 
 
 def _switch(
@@ -158,6 +157,7 @@ def _switch(
     done: str,
     **changes: object,
 ) -> None:
+    """Change the state, and refresh the caller's object. Raises WrongState."""
     live = Notification.objects.filter(pk=notification.pk, state__in=allowed)
     if not live.update(state=state, wakes_at=None, **changes):
         current = Notification.objects.get(pk=notification.pk)
@@ -166,9 +166,11 @@ def _switch(
 
 
 def wait_until_still(notification: Notification) -> None:
-    """After a pause or a cancel was committed: until no sender holds a row of it any more, so that
-    the answer to who asked is true. Senders look ten times a second; one that waits for a server's
-    answer is not waited for longer.
+    """Wait, after a pause or a cancel was committed, until no sender holds a row of the
+    notification any more, so that the answer to who asked is true.
+
+    Senders look ten times a second; one that waits for a server's answer is waited for up to
+    STILL_SECONDS.
     """
     if connection.in_atomic_block:
         return  # not committed yet: the senders can't see it

@@ -36,9 +36,11 @@ WORK_SECONDS = 8.0
 def retry_failed(
     *, notification: Notification, by: Actor, now: dt.datetime, reason: str = ""
 ) -> int:
-    """Send the failed ones, and only those, back into the queue; how many it will be.
+    """Send a notification's failed deliveries, and only those, back into the queue; how many it
+    will be.
 
-    The first chunk moves at once, the rest in a task. Raises WrongState while it is cancelled.
+    The first chunk moves at once, the rest in a task. Raises WrongState while the notification is
+    cancelled.
     """
     failed = DeliveryStatus.FAILED
     return replay(
@@ -47,7 +49,10 @@ def retry_failed(
 
 
 def retry_delivery(*, delivery: Delivery, by: Actor, now: dt.datetime) -> int:
-    """One failed delivery back into the queue; 0 if it is not failed any more."""
+    """Send one failed delivery back into the queue; 0 if it is not failed any more.
+
+    Raises WrongState.
+    """
     failed = Delivery.objects.filter(pk=delivery.pk, status=DeliveryStatus.FAILED)
     return _again(delivery.notification, failed, by=by, now=now)
 
@@ -67,7 +72,8 @@ def replay(
     Returns how many it will be. While the same order is being worked off, a second one changes
     nothing. Raises WrongState while the notification is cancelled.
     """
-    kind = notification.notification_type if notification else kind
+    if notification:
+        kind = notification.notification_type
     assert kind is not None  # noqa: S101  (one of the two is given)
     order = Replay(
         notification=notification,
@@ -80,10 +86,7 @@ def replay(
         if notification:
             _refuse_cancelled(notification)
         count = left_of(order)
-        same = Replay.objects.filter(
-            notification=notification, notification_type=kind, finished_at=None
-        )
-        if not count or same.filter(status=status, reason=reason).exists():
+        if not count or _under_way(order):
             return count
         order.by = by.label[:200]
         order.save()
@@ -98,25 +101,34 @@ def replay(
     return count
 
 
+def _under_way(order: Replay) -> bool:
+    """Whether an order that means the same is being worked off."""
+    same = Replay.objects.filter(
+        notification=order.notification,
+        notification_type=order.notification_type,
+        status=order.status,
+        reason=order.reason,
+    )
+    return same.filter(finished_at=None).exists()
+
+
 def left_of(order: Replay) -> int:
-    """How many it still means; those among them that failed again since are not sent a third
-    time.
+    """How many deliveries the order still means; the ones that failed again since are counted, and
+    not sent a third time.
     """
     return undelivered_of(order).aggregate(n=Sum("count"))["n"] or 0
 
 
 def undelivered_of(order: Replay) -> QuerySet[Tally]:
     """The tallies of what the order means."""
-    places = Tally.objects.filter(
-        status=order.status, notification__notification_type=order.notification_type
-    )
+    kind = order.notification_type
+    places = Tally.objects.filter(status=order.status, notification__notification_type=kind)
     if order.reason:
         places = places.filter(reason=order.reason)
     if order.notification_id:
         return places.filter(notification=order.notification_id)
-    return places.exclude(notification__source=Source.CAMPAIGN).exclude(
-        notification__state=NotificationState.CANCELLED
-    )
+    of_programs = places.exclude(notification__source=Source.CAMPAIGN)
+    return of_programs.exclude(notification__state=NotificationState.CANCELLED)
 
 
 def replay_rest(*, replay_id: int, **_: object) -> None:
@@ -129,20 +141,18 @@ def replay_rest(*, replay_id: int, **_: object) -> None:
 
 
 def resume_replays(*, now: dt.datetime) -> None:
-    """Schedule: orders whose task was lost."""
+    """Schedule: announce again the orders whose task was lost."""
     waiting_since = now - dt.timedelta(seconds=30)
-    for pk in Replay.objects.filter(finished_at=None, started_at__lt=waiting_since).values_list(
-        "pk", flat=True
-    )[:20]:
-        if (
-            waiting(Lane.BULK) == 0
-        ):  # two at work on one order wait for each other; nobody is sent twice
+    left = Replay.objects.filter(finished_at=None, started_at__lt=waiting_since)
+    for pk in left.values_list("pk", flat=True)[:20]:
+        # two tasks at work on one order wait for each other; nobody is sent twice
+        if waiting(Lane.BULK) == 0:
             announce(REPLAY_TASK, lane=Lane.BULK, replay_id=pk)
 
 
 def _replay_chunk(pk: int, *, now: dt.datetime) -> bool:
-    """The next rows of the order, with its progress in the same transaction;
-    True when there may be more.
+    """Send the next rows of the order, with its progress in the same transaction; True when there
+    may be more.
     """
     with transaction.atomic():
         order = Replay.objects.select_for_update().filter(pk=pk, finished_at=None).first()
@@ -163,14 +173,15 @@ def _replay_chunk(pk: int, *, now: dt.datetime) -> bool:
             order.moved += len(moved)
             if len(moved) < transitions.CHUNK:
                 order.position = next_one
-                order.finished_at = now if order.notification_id else None
+                if order.notification_id:
+                    order.finished_at = now
         order.save(update_fields=["moved", "position", "finished_at"])
     return order.finished_at is None
 
 
 def resolve_doubt(*, delivery: Delivery, action: str, by: Actor, now: dt.datetime) -> int:
-    """A person decides about a delivery in doubt: "resend" it, or take it as "sent".
-    0 if somebody was faster.
+    """Settle a delivery in doubt as a person decides: "resend" it, or take it as "sent".
+    0 if somebody was faster. Raises WrongState.
     """
     doubtful = Delivery.objects.filter(pk=delivery.pk, status=DeliveryStatus.IN_DOUBT)
     if action == "resend":
@@ -206,12 +217,11 @@ def _refuse_cancelled(notification: Notification) -> None:
 def _requeue(
     notification_id: int, rows: QuerySet[Delivery], *, label: str, now: dt.datetime
 ) -> list[int]:
-    """Up to CHUNK rows back to waiting, and their notification back to sending;
-    none of a cancelled one.
+    """Move up to CHUNK rows back to waiting, and their notification back to sending; nothing where
+    the notification is cancelled. The ids of those rows.
     """
-    notification = Notification.objects.select_for_update(of=("self",), no_key=True).get(
-        pk=notification_id
-    )
+    locked = Notification.objects.select_for_update(of=("self",), no_key=True)
+    notification = locked.get(pk=notification_id)
     if notification.state == NotificationState.CANCELLED:
         return []
     fresh = {"reason": "retried", "due_at": now, "attempts": 0, "finished_at": None, "error": ""}
@@ -226,7 +236,5 @@ def _requeue(
 
 
 def _note(kind: EventKind, ids: list[int], *, by: str, now: dt.datetime) -> None:
-    DeliveryEvent.objects.bulk_create(
-        (DeliveryEvent(delivery_id=pk, at=now, kind=kind, detail={"by": by}) for pk in ids),
-        batch_size=1000,
-    )
+    events = (DeliveryEvent(delivery_id=pk, at=now, kind=kind, detail={"by": by}) for pk in ids)
+    DeliveryEvent.objects.bulk_create(events, batch_size=1000)

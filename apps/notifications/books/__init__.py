@@ -1,3 +1,9 @@
-"""The books every send is kept in: statuses move here,
-and the sums beside them in the same transaction.
+"""The books every send is kept in.
+
+1. `tallies`: the sums beside the deliveries; a status moves its sums in the same transaction.
+2. `transitions`: statuses that change where no sender holds the row.
+3. `sleep`: notifications of which nothing is due for a while are not looked at until then.
+4. `wake`: calls the senders of a lane.
+
+Doors: all four.
 """

@@ -29,7 +29,7 @@ WAITING = (DeliveryStatus.PENDING, DeliveryStatus.HELD, DeliveryStatus.QUEUED)
 
 
 class Place(NamedTuple):
-    """Where a delivery stands, as far as the balance sheet is concerned."""
+    """The standing of a delivery, as far as the balance sheet is concerned."""
 
     notification: int
     channel: str
@@ -38,13 +38,14 @@ class Place(NamedTuple):
 
 
 def shift(deltas: Mapping[Place, int]) -> None:
-    """Add to the tallies. In the transaction of the rows it counts."""
-    moved = [(where, delta) for where, delta in deltas.items() if delta]
-    if not moved:
+    """Add to the tallies, in the transaction of the rows that they count."""
+    changed = [(place, delta) for place, delta in deltas.items() if delta]
+    if not changed:
         return
     shard = _own_shard()
     keys = ("notification_id", "channel", "status", "reason", "shard")
-    add(Tally, keys, ("count",), [(*where, shard, delta) for where, delta in moved])
+    rows = [(*place, shard, delta) for place, delta in changed]
+    add(Tally, keys, ("count",), rows)
 
 
 def add(
@@ -58,34 +59,39 @@ def add(
     Each of `rows` has the values of `keys`, then `sums`.
     """
     table = model._meta.db_table
-    mark = f"({', '.join(['%s'] * len([*keys, *sums]))})"
+    columns = ", ".join([*keys, *sums])
+    mark = ", ".join(["%s"] * (len(keys) + len(sums)))
+    marks = ", ".join([f"({mark})"] * len(rows))
     added = ", ".join(f"{name} = {table}.{name} + excluded.{name}" for name in sums)
     statement = (
-        f"INSERT INTO {table} ({', '.join([*keys, *sums])}) "  # noqa: S608  # names of ours and marks, no value
-        f"VALUES {', '.join([mark] * len(rows))} ON CONFLICT ({', '.join(keys)}) DO UPDATE SET {added}"
+        f"INSERT INTO {table} ({columns}) VALUES {marks} "  # noqa: S608  # names of ours and marks
+        f"ON CONFLICT ({', '.join(keys)}) DO UPDATE SET {added}"
     )
-    act = run
+    values = [value for row in rows for value in row]
     if len(rows) == 1:
-        act = run_prepared
-    act(statement, [value for row in rows for value in row])
+        run_prepared(statement, values)
+    else:
+        run(statement, values)
 
 
 def _own_shard() -> int:
-    """A shard that no other open transaction writes, kept until this one ends:
-    writers neither wait nor deadlock.
+    """Take a shard that no other open transaction writes, until this one ends: writers neither wait
+    nor deadlock.
 
-    Sorting the rows of a statement was not enough: a claim moves tallies twice, for those it skips
-    and those it takes, and two such writers of one shard waited for each other in a ring. Lowest
-    first: few writers make few rows.
+    To sort the rows of a statement is not enough: a claim moves tallies twice, for rows it skips
+    and for rows it takes, and two such writers of one shard would wait for each other in a ring.
+    Lowest first: few writers make few rows.
     """
     if connection.vendor == "sqlite":  # one writer at a time
         return 0
-    free = "SELECT shard FROM generate_series(0, %s) AS shard WHERE pg_try_advisory_xact_lock(%s, shard) LIMIT 1"
+    free = (
+        "SELECT shard FROM generate_series(0, %s) AS shard "
+        "WHERE pg_try_advisory_xact_lock(%s, shard) LIMIT 1"
+    )
     if found := run_prepared(free, [SHARDS - 1, LOCKS]):
         return int(found[0][0])
-    return _wait_for_shard(
-        0
-    )  # nobody waits while it holds one, and tallies are the last thing a transaction locks
+    # nobody waits while it holds a shard, and tallies are the last thing a transaction locks
+    return _wait_for_shard(0)
 
 
 def _wait_for_shard(shard: int) -> int:
@@ -104,7 +110,7 @@ def moved(before: Iterable[Place], after: Iterable[Place]) -> Counter[Place]:
 def rebuild(notification_id: int) -> Counter[Place]:
     """Count the rows and set the tallies right; what was added where.
 
-    For repair by hand: nothing should need it.
+    For repair by hand: nothing should need this.
     """
     with transaction.atomic():
         if connection.vendor != "sqlite":
@@ -126,22 +132,19 @@ def rebuild(notification_id: int) -> Counter[Place]:
 
 def waiting(notification_id: int) -> int:
     """How many deliveries are still to come or in flight."""
-    total = Tally.objects.filter(notification=notification_id, status__in=WAITING).aggregate(
-        n=Sum("count")
-    )["n"]
-    return total or 0
+    waiting = Tally.objects.filter(notification=notification_id, status__in=WAITING)
+    return waiting.aggregate(n=Sum("count"))["n"] or 0
 
 
 def standing(*statuses: str) -> Coalesce:
-    """Of notifications: how many deliveries of each stand there.
+    """An expression for notifications: how many of their deliveries have one of these statuses.
 
-    From the tallies, because the tick asks every second:
-    asked whether such a row exists, PostgreSQL reads a million.
+    From the tallies, because the tick asks every second: asked whether such a row exists,
+    PostgreSQL reads a million.
     """
     tallies = Tally.objects.filter(notification=OuterRef("pk"), status__in=statuses).order_by()
-    return Coalesce(
-        Subquery(tallies.values("notification").annotate(n=Sum("count")).values("n")), 0
-    )
+    sums = tallies.values("notification").annotate(n=Sum("count"))
+    return Coalesce(Subquery(sums.values("n")), 0)
 
 
 def finish_if_done(notification_id: int, *, now: dt.datetime) -> bool:
@@ -150,17 +153,15 @@ def finish_if_done(notification_id: int, *, now: dt.datetime) -> bool:
 
 
 def finish_all_done(notifications: Collection[int], *, now: dt.datetime) -> set[int]:
-    """The same for many: those that were closed."""
-    if not (through := set(notifications) - going_on(notifications)):
+    """Close the notifications that have nothing left to send; the ids of what was closed."""
+    through = set(notifications) - going_on(notifications)
+    if not through:
         return set()
+    live = Notification.objects.filter(pk__in=through, state=NotificationState.SENDING)
+    related = live.select_related("notification_type").order_by("pk")
     with transaction.atomic():
-        live = Notification.objects.select_for_update(of=("self",), no_key=True).select_related(
-            "notification_type"
-        )
-        held = {
-            each.pk: each
-            for each in live.filter(pk__in=through, state=NotificationState.SENDING).order_by("pk")
-        }
+        locked = related.select_for_update(of=("self",), no_key=True)
+        held = {each.pk: each for each in locked}
         # again, now that nobody else holds them:
         # a person may have sent failed ones back into the queue meanwhile
         done = held.keys() - going_on(held)
@@ -182,11 +183,9 @@ def _finished(notification: Notification, now: dt.datetime) -> Fact:
 
 
 def going_on(notifications: Collection[int]) -> set[int]:
-    """Those of them with deliveries that are still to come or in flight."""
+    """The notifications with deliveries that are still to come or in flight."""
     if not notifications:
         return set()
-    tallies = Tally.objects.filter(
-        notification__in=list(notifications), status__in=WAITING
-    ).order_by()
-    left = tallies.values("notification").annotate(n=Sum("count")).filter(n__gt=0)
-    return set(left.values_list("notification", flat=True))
+    waiting = Tally.objects.filter(notification__in=list(notifications), status__in=WAITING)
+    sums = waiting.order_by().values("notification").annotate(n=Sum("count"))
+    return set(sums.filter(n__gt=0).values_list("notification", flat=True))

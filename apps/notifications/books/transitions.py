@@ -23,16 +23,13 @@ def move(rows: QuerySet[Delivery], status: DeliveryStatus, **changes: object) ->
 
 
 def moved(rows: QuerySet[Delivery], status: DeliveryStatus, **changes: object) -> Moved:
-    """The same in the caller's transaction;
-    what it does to the tallies is the caller's to write, as its last act.
+    """Set the status of up to CHUNK rows in the caller's transaction: their ids, and what that does
+    to the tallies, which the caller writes as its last act.
 
-    What is closed unsent stays in doubt where it was before: it has perhaps arrived.
+    A row that was in doubt before stays in doubt where it is closed unsent: it has perhaps arrived.
     """
-    ids = set(
-        rows.select_for_update(of=("self",), no_key=True)
-        .order_by("pk")
-        .values_list("pk", flat=True)[:CHUNK]
-    )
+    locked = rows.select_for_update(of=("self",), no_key=True).order_by("pk")
+    ids = set(locked.values_list("pk", flat=True)[:CHUNK])
     doubted = set()
     if status in _UNSENT:
         doubted = doubted_among(ids)
@@ -57,6 +54,6 @@ def moved(rows: QuerySet[Delivery], status: DeliveryStatus, **changes: object) -
 
 
 def doubted_among(ids: Iterable[int]) -> set[int]:
-    """Those of them that have been in doubt before."""
+    """The ids of deliveries that have been in doubt before."""
     events = DeliveryEvent.objects.filter(delivery__in=list(ids), kind=EventKind.IN_DOUBT)
     return set(events.values_list("delivery_id", flat=True))

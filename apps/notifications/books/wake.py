@@ -8,5 +8,8 @@ SEND_TASK = "apps.notifications.sending.sender.send_lane"
 
 def announce_senders(lane: Lane) -> None:
     """Wake the lane's senders: one call each for up to two of them; they keep themselves going."""
-    for _ in range(2 if lane is Lane.BULK else 1):
+    calls = 1
+    if lane is Lane.BULK:
+        calls = 2
+    for _ in range(calls):
         announce(SEND_TASK, lane=lane, name=lane.value)

@@ -41,7 +41,10 @@ class CapValues:
 
 
 def create_cap(*, values: CapValues, by: Actor, now: dt.datetime) -> Cap:
-    """It counts from now on: what was sent before it was made is not known to it. Raises BadCap."""
+    """Create a cap, which counts from now on: what was sent before is not known to it.
+
+    Raises BadCap.
+    """
     check(values)
     try:
         with transaction.atomic():
@@ -54,7 +57,10 @@ def create_cap(*, values: CapValues, by: Actor, now: dt.datetime) -> Cap:
 
 
 def change_cap(*, cap: Cap, values: CapValues, by: Actor, now: dt.datetime) -> Cap:
-    """What it has counted stays counted. Raises BadCap. Nothing is written when nothing differs."""
+    """Change a cap, and give it as it is now; what it has counted stays counted.
+
+    Raises BadCap. Nothing is written when nothing differs.
+    """
     check(values)
     try:
         with transaction.atomic():
@@ -77,7 +83,7 @@ def change_cap(*, cap: Cap, values: CapValues, by: Actor, now: dt.datetime) -> C
 
 
 def delete_cap(*, cap: Cap, by: Actor, now: dt.datetime) -> None:
-    """What waits under it goes when it comes due."""
+    """Delete a cap; what waits under it goes when it comes due."""
     with transaction.atomic():
         data = {"before": _columns(values_of(cap))}
         tell(Kind.CAP_REMOVED, by=by, now=now, about=cap, data=data)
@@ -85,6 +91,7 @@ def delete_cap(*, cap: Cap, by: Actor, now: dt.datetime) -> None:
 
 
 def values_of(cap: Cap) -> CapValues:
+    """What staff have decided about the cap."""
     return CapValues(**{name: getattr(cap, name) for name in CapValues.__dataclass_fields__})
 
 

@@ -46,33 +46,29 @@ class Bucket:
         """When a use does not count any more."""
         if not self.days:
             return used + self.window
-        return instant(
-            dt.datetime.combine(used.astimezone(zone).date() + self.window, dt.time()), zone
-        )
+        day = used.astimezone(zone).date() + self.window
+        return instant(dt.datetime.combine(day, dt.time()), zone)
 
 
 def enabled() -> list[Cap]:
-    """A handful of rows."""
+    """The caps that are switched on, a handful of rows."""
     return list(Cap.objects.filter(enabled=True))
 
 
 def buckets_of(notification: Notification, channel: str, caps: Iterable[Cap]) -> list[Bucket]:
-    """Those that a message of this notification counts in."""
+    """The buckets that a message of this notification counts in."""
     kind = notification.notification_type
-    found = [
-        Bucket(
-            f"cap:{cap.pk}", cap.limit, _window(cap.days, cap.seconds), bool(cap.days), cap.outcome
-        )
-        for cap in caps
-        if channel in cap.channels and (kind.commercial or not cap.commercial)
-    ]
+    found = []
+    for cap in caps:
+        if channel in cap.channels and (kind.commercial or not cap.commercial):
+            window = _window(cap.days, cap.seconds)
+            found.append(Bucket(f"cap:{cap.pk}", cap.limit, window, bool(cap.days), cap.outcome))
     # a digest that is skipped would take all that it gathered with it: being one message,
     # it is throttled enough
     if kind.throttle_count and kind.throttle_seconds and notification.source != Source.DIGEST:
         window = _window(None, kind.throttle_seconds)
-        found.append(
-            Bucket(f"throttle:{kind.pk}:{notification.throttle_key}", kind.throttle_count, window)
-        )
+        key = f"throttle:{kind.pk}:{notification.throttle_key}"
+        found.append(Bucket(key, kind.throttle_count, window))
     return found
 
 
@@ -88,9 +84,8 @@ class Ledger:
     channel: str
     now: dt.datetime
     buckets: list[Bucket]
-    busy: Collection[
-        int
-    ] = ()  # followers that another transaction holds: their uses are not known yet
+    # followers that another transaction holds: their uses are not known yet
+    busy: Collection[int] = ()
     # {(follower, bucket): {unit: when it leaves}}
     _used: dict[tuple[int, str], dict[object, dt.datetime]] = field(
         default_factory=lambda: defaultdict(dict)
@@ -107,13 +102,14 @@ class Ledger:
             if not bucket.outcome:
                 throttled = True
                 continue
-            limit = Limit(sorted(used.values())[len(used) - bucket.most], bucket.outcome)
+            leaving = sorted(used.values())
+            limit = Limit(leaving[len(used) - bucket.most], bucket.outcome)
             if strictest is None or _strictness(limit) > _strictness(strictest):
                 strictest = limit
         return throttled, strictest
 
     def count(self, person: Person) -> None:
-        """It goes: those after it in this claim see it."""
+        """Count a message that goes: messages after it in this claim see it."""
         for bucket in self.buckets:
             leaves = bucket.leaves_at(self.now, zone_of(person))
             self._used[person.pk, bucket.key][self._unit(bucket)] = leaves
@@ -123,11 +119,13 @@ class Ledger:
 
         A delivery tried again counts once, from then on.
         """
-        uses = [
-            Use(follower_id=person.pk, bucket=bucket.key, delivery_id=delivery, at=self.now)
-            for delivery, person in gone
-            for bucket in self.buckets
-        ]
+        uses = []
+        for delivery, person in gone:
+            for bucket in self.buckets:
+                use = Use(
+                    follower_id=person.pk, bucket=bucket.key, delivery_id=delivery, at=self.now
+                )
+                uses.append(use)
         Use.objects.bulk_create(
             uses,
             update_conflicts=True,
@@ -137,6 +135,7 @@ class Ledger:
         )
 
     def load(self, people: Iterable[Person]) -> None:
+        """Read what these people have got so far."""
         zones = {person.pk: zone_of(person) for person in people}
         by_key = {bucket.key: bucket for bucket in self.buckets}
         # a day more: a window of calendar days begins at midnight, and a day may have 25 hours
@@ -150,16 +149,16 @@ class Ledger:
         columns = ("follower_id", "bucket", "at", "delivery__notification_id", "delivery__channel")
         for follower, key, at, notification, channel in rows.values_list(*columns):
             bucket = by_key[key]
-            unit = (notification, channel)
             leaves = bucket.leaves_at(at, zones[follower])
             if leaves > self.now:
-                used = self._used[follower, key]
-                name = notification
+                unit = notification
                 if bucket.outcome:
-                    name = unit
-                used[name] = max(leaves, used.get(name, leaves))
+                    unit = (notification, channel)
+                used = self._used[follower, key]
+                used[unit] = max(leaves, used.get(unit, leaves))
 
     def _unit(self, bucket: Bucket) -> object:
+        """What counts as one message: for a throttle, a notification on all its channels."""
         if bucket.outcome:
             return self.notification.pk, self.channel
         return self.notification.pk
@@ -184,13 +183,11 @@ def open_ledger(
     now: dt.datetime,
     lock: bool,
 ) -> Ledger:
-    """What these people have got so far.
+    """Open the ledger of what these people have got so far.
 
-    With `lock` in the claim's transaction, which then counts alone.
-
-    Whoever's row another transaction holds is `busy` and not waited for: an import holds thousands
-    for a second, and a change of an address holds a follower and waits for the deliveries that a
-    claim holds.
+    With `lock` in the claim's transaction, which then counts alone. A follower whose row another
+    transaction holds is `busy` and not waited for: an import holds thousands for a second, and a
+    change of an address holds a follower and waits for the deliveries that a claim holds.
     """
     ledger = Ledger(notification, channel, now, buckets_of(notification, channel, caps))
     known = {person.pk: person for person in people}
@@ -198,23 +195,22 @@ def open_ledger(
         return ledger
     if lock:
         skip = connection.features.has_select_for_update_skip_locked  # SQLite has one writer
-        free = Follower.objects.select_for_update(skip_locked=skip, no_key=True).filter(
-            pk__among=set(known)
-        )
-        held = set(free.order_by("pk").values_list("pk", flat=True))
+        rows = Follower.objects.filter(pk__among=set(known)).order_by("pk")
+        free = rows.select_for_update(skip_locked=skip, no_key=True)
+        held = set(free.values_list("pk", flat=True))
         ledger.busy = known.keys() - held
     ledger.load(known.values())
     return ledger
 
 
 def forget_old(*, now: dt.datetime) -> None:
-    """Schedule: uses that are in no window any more."""
-    windows = [
-        _window(days, seconds) for days, seconds in Cap.objects.values_list("days", "seconds")
-    ]
+    """Schedule: delete uses that are in no window any more."""
+    caps = Cap.objects.values_list("days", "seconds")
+    windows = [_window(days, seconds) for days, seconds in caps]
     throttles = NotificationType.objects.filter(throttle_seconds__isnull=False)
-    windows += [
-        _window(None, seconds) for seconds in throttles.values_list("throttle_seconds", flat=True)
-    ]
-    old = Use.objects.filter(at__lt=now - max(windows, default=DAY) - DAY).order_by("at")
-    Use.objects.filter(pk__in=list(old.values_list("pk", flat=True)[:FORGET_AT_ONCE])).delete()
+    for seconds in throttles.values_list("throttle_seconds", flat=True):
+        windows.append(_window(None, seconds))
+    since = now - max(windows, default=DAY) - DAY
+    old = Use.objects.filter(at__lt=since).order_by("at")
+    ids = list(old.values_list("pk", flat=True)[:FORGET_AT_ONCE])
+    Use.objects.filter(pk__in=ids).delete()

@@ -24,14 +24,13 @@ class Act(StrEnum):
 
 
 class Why(StrEnum):
-    """Reasons besides those of the verdict; stored with the delivery or its event,
-    and shown to people.
+    """A reason besides those of the verdict; stored with the delivery or its event, and shown to
+    people.
     """
 
     EXPIRED = "expired"
-    EXPIRED_WHILE_WAITING = (
-        "expired_while_waiting"  # in quiet hours, a snooze, a digest or under a cap
-    )
+    # in quiet hours, a snooze, a digest or under a cap
+    EXPIRED_WHILE_WAITING = "expired_while_waiting"
     REACHED_ELSEWHERE = "reached_elsewhere"  # an earlier channel of the chain got through
     EARLIER_CHANNEL = "earlier_channel"  # an earlier channel of the chain still has time
     SNOOZED = "snoozed"
@@ -110,9 +109,8 @@ def decide(facts: Facts, *, now: dt.datetime) -> Decision:
         return Decision(Act.SKIP, Why.REACHED_ELSEWHERE)
     if facts.earlier is Standing.TRYING and facts.chain_at and now < facts.chain_at:
         # not skipped where that is too late: the earlier channel may fail before
-        return Decision(
-            Act.WAIT, Why.EARLIER_CHANNEL, min(facts.chain_at, expires or facts.chain_at)
-        )
+        turn = min(facts.chain_at, expires or facts.chain_at)
+        return Decision(Act.WAIT, Why.EARLIER_CHANNEL, turn)
     if facts.critical:
         return Decision(Act.SEND, facts.verdict.reason)
     if habits := facts.habits:
@@ -122,12 +120,9 @@ def decide(facts: Facts, *, now: dt.datetime) -> Decision:
             calm = end + habits.lag
             if quiet_until(habits, calm):  # less than two minutes a day are left to this follower
                 calm = end
-            return _later(
-                facts,
-                Why.QUIET_HOURS,
-                end if expires and end < expires <= calm else calm,
-                gather=True,
-            )
+            if expires and end < expires <= calm:
+                calm = end
+            return _later(facts, Why.QUIET_HOURS, calm, gather=True)
         # a boundary that has passed is not waited for again:
         # that is how a digest lets go what it doesn't take
         if facts.digestible and habits.cadence != Cadence.INSTANT:
@@ -146,4 +141,6 @@ def decide(facts: Facts, *, now: dt.datetime) -> Decision:
 def _later(facts: Facts, why: Why, at: dt.datetime, *, gather: bool) -> Decision:
     if facts.expires_at and at >= facts.expires_at:
         return Decision(Act.SKIP, Why.EXPIRED_WHILE_WAITING)
-    return Decision(Act.HOLD if gather and facts.digestible else Act.WAIT, why, at)
+    if gather and facts.digestible:
+        return Decision(Act.HOLD, why, at)
+    return Decision(Act.WAIT, why, at)

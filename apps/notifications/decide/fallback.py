@@ -2,8 +2,8 @@
 the chain that a notification was pinned to when it was opened.
 
 The rows of a chain are born together (plan.py), each due when those before it have had their time.
-Three things change that: one fails for good (`advance`), one gets through (`reached`), and the
-claim asks how it stands (`standings`). A chain never widens consent: every row is judged for its
+Three things change that: a row fails for good (`advance`), a row gets through (`reached`), and
+the claim asks how the chain stands (`standings`). A chain never widens consent: every row is judged for its
 own channel, at birth and at the claim.
 """
 
@@ -32,6 +32,8 @@ _LOST = (DeliveryStatus.FAILED, DeliveryStatus.SKIPPED, DeliveryStatus.CANCELLED
 
 
 class _Seen(NamedTuple):
+    """One delivery of a chain, as far as the others depend on it."""
+
     pk: int
     follower: int
     channel: str
@@ -62,20 +64,20 @@ def chain_of(fallback: Iterable[str], channels: Collection[str]) -> list[str]:
 
 # ------------------------------------------------------------------ birth
 def in_order(notification: Notification) -> list[str]:
-    """Its channels, those of the chain in their order:
-    each one's birth looks at the ones before it.
+    """The notification's channels, the ones of the chain last and in their order: the birth of each
+    looks at the ones before it.
     """
     chain = notification.fallback
-    return sorted(
-        notification.channels, key=lambda channel: chain.index(channel) if channel in chain else -1
-    )
+    others = [channel for channel in notification.channels if channel not in chain]
+    chained = [channel for channel in chain if channel in notification.channels]
+    return others + chained
 
 
 def first_due(notification: Notification, channel: str) -> Case | Value:
-    """When a row of the channel is due, for planning:
-    the time of each channel before it in the chain has passed.
+    """When a row of the channel is due, for planning: when the time of each channel before it in the
+    chain has passed.
 
-    Where those were skipped at birth they take no time: nothing would come of waiting.
+    A channel that was skipped at birth takes no time: nothing would come of waiting.
     """
     position = 0
     if channel in notification.fallback:
@@ -97,15 +99,17 @@ def first_due(notification: Notification, channel: str) -> Case | Value:
 
 def _turn(notification: Notification, before: int) -> dt.datetime:
     """When it is the turn of a channel that has so many hopeful ones before it."""
-    return notification.send_at + dt.timedelta(seconds=before * notification.fallback_after)
+    wait = dt.timedelta(seconds=before * notification.fallback_after)
+    return notification.send_at + wait
 
 
 # ------------------------------------------------------------------ on the way
 def advance(*, deliveries: Collection[int], now: dt.datetime) -> None:
-    """These were lost (failed for good, or skipped at their claim): the next channel's turn is now.
+    """Make it the next channel's turn: these deliveries were lost (failed for good, or skipped at
+    their claim).
 
-    In the caller's transaction, before it writes tallies.
-    Rows without a chain cost one small query together.
+    In the caller's transaction, before it writes tallies. Rows without a chain cost one small query
+    together.
     """
     for notification, channels in _of_chains(deliveries).items():
         people = {follower for followers in channels.values() for follower in followers}
@@ -118,49 +122,50 @@ def advance(*, deliveries: Collection[int], now: dt.datetime) -> None:
                 if not all(each.lost for each in here):
                     wake += [each.pk for each in here if each.status == DeliveryStatus.PENDING]
                     break
-        # attempts=0: one that was tried has its own time for the next try
+        # attempts=0: a row that was tried has its own time for the next try
         early = Delivery.objects.filter(
             pk__in=wake, status=DeliveryStatus.PENDING, attempts=0, due_at__gt=now
         )
-        locked = early.select_for_update(no_key=True).order_by("pk").values_list("pk", flat=True)
-        if Delivery.objects.filter(pk__in=list(locked)).update(due_at=now):
+        locked = early.select_for_update(no_key=True).order_by("pk")
+        ids = list(locked.values_list("pk", flat=True))
+        if Delivery.objects.filter(pk__in=ids).update(due_at=now):
             sleep.wake([notification.pk])
 
 
 def reached(*, deliveries: Collection[int], now: dt.datetime) -> Counter[tallies.Place]:
-    """These got through: what waits for the same people elsewhere in the chain is not sent.
+    """Skip what waits elsewhere in the chain for the same people: these deliveries got through.
 
     In the caller's transaction, which adds what is returned to the tallies as its last act. A
     message outside the chain (an inbox beside push and SMS) spares its fallbacks, not its first
     channel.
     """
     digests = Delivery.objects.filter(pk__among=set(deliveries), notification__source=Source.DIGEST)
-    gathered = {
-        pk for pks in digests.values_list(f"data__{CHAINED}", flat=True) for pk in pks or ()
-    }
+    gathered: set[int] = set()
+    for pks in digests.values_list(f"data__{CHAINED}", flat=True):
+        gathered.update(pks or ())
     elsewhere = Q(pk__in=[])
     for notification, channels in _of_chains({*deliveries, *gathered}).items():
         chain = notification.fallback
         for channel, followers in channels.items():
+            others = chain[1:]
             if channel in chain:
                 others = [each for each in chain if each != channel]
-            else:
-                others = chain[1:]
             elsewhere |= Q(notification=notification, follower__in=followers, channel__in=others)
     if not elsewhere.children:
         return Counter()
     rows = Delivery.objects.filter(elsewhere, status__in=_WAITING)
-    return moved(rows, DeliveryStatus.SKIPPED, reason=Why.REACHED_ELSEWHERE.value, finished_at=now)[
-        1
-    ]
+    reason = Why.REACHED_ELSEWHERE.value
+    _, deltas = moved(rows, DeliveryStatus.SKIPPED, reason=reason, finished_at=now)
+    return deltas
 
 
 def read(*, deliveries: Collection[UUID], now: dt.datetime) -> None:
-    """The follower read these in the inbox: so they were delivered, and got through."""
+    """Book that the follower read these in the inbox: they were delivered, and got through."""
     with transaction.atomic():
         mine = Delivery.objects.filter(uid__in=deliveries)
         _, deltas = moved(mine.filter(status=DeliveryStatus.SENT), DeliveryStatus.DELIVERED)
-        deltas.update(reached(deliveries=list(mine.values_list("pk", flat=True)), now=now))
+        ids = list(mine.values_list("pk", flat=True))
+        deltas.update(reached(deliveries=ids, now=now))
         tallies.shift(deltas)
 
 
@@ -168,8 +173,8 @@ def read(*, deliveries: Collection[UUID], now: dt.datetime) -> None:
 def standings(
     *, notification: Notification, channel: str, followers: Collection[int]
 ) -> dict[int, tuple[Standing, dt.datetime]]:
-    """How the channels before this one stand, and when it is this one's turn at the latest:
-    by follower.
+    """How the channels before this one stand, and when it is this one's turn at the latest, by
+    follower.
 
     One query, and none where the channel has nothing before it.
     """
@@ -178,33 +183,31 @@ def standings(
         return {}
     before = chain[: chain.index(channel)]
     found: dict[int, tuple[Standing, dt.datetime]] = {}
+    given = dt.timedelta(seconds=notification.fallback_after)
     for follower, seen in _look(notification, followers).items():
         hopeful = {each.channel for each in seen if each.channel in before and not each.lost}
+        standing = Standing.NONE
         if any(each.got_through for each in seen if each.channel != channel):
             standing = Standing.REACHED
-        else:
-            standing = Standing.NONE
-            if hopeful:
-                standing = Standing.TRYING
-        # one that waits for its hour, untried, gets its time from then on:
-        # or all of the chain would leave at 08:00
-        hours = [each.due_at for each in seen if each.channel in hopeful and each.untried]
-        given = dt.timedelta(seconds=notification.fallback_after)
-        found[follower] = (
-            standing,
-            max([_turn(notification, len(hopeful)), *(hour + given for hour in hours)]),
-        )
+        elif hopeful:
+            standing = Standing.TRYING
+        turn = _turn(notification, len(hopeful))
+        for each in seen:
+            if each.channel in hopeful and each.untried:
+                # what waits for its hour, untried, gets its time from then on:
+                # or all of the chain would leave at 08:00
+                turn = max(turn, each.due_at + given)
+        found[follower] = (standing, turn)
     return found
 
 
 def _of_chains(deliveries: Collection[int]) -> dict[Notification, dict[str, set[int]]]:
-    """Those of notifications with a chain: {notification: {channel: followers}}."""
+    """Sort the deliveries of notifications with a chain: {notification: {channel: followers}}."""
     rows = Delivery.objects.filter(pk__among=set(deliveries), follower__isnull=False)
     chained = rows.exclude(notification__fallback=[]).order_by()
     found: dict[int, dict[str, set[int]]] = defaultdict(lambda: defaultdict(set))
-    for notification, channel, follower in chained.values_list(
-        "notification_id", "channel", "follower_id"
-    ):
+    places = chained.values_list("notification_id", "channel", "follower_id")
+    for notification, channel, follower in places:
         found[notification][channel].add(follower)
     of = {}
     if found:
@@ -213,7 +216,7 @@ def _of_chains(deliveries: Collection[int]) -> dict[Notification, dict[str, set[
 
 
 def _look(notification: Notification, followers: Collection[int]) -> dict[int, list[_Seen]]:
-    """All that these people get of it, on every channel."""
+    """All that these people get of the notification, on every channel."""
     rows = Delivery.objects.filter(notification=notification, follower__in=followers).order_by()
     columns = (
         "pk",
@@ -227,9 +230,10 @@ def _look(notification: Notification, followers: Collection[int]) -> dict[int, l
         "attempts",
     )
     found: dict[int, list[_Seen]] = defaultdict(list)
-    for pk, follower, channel, status, reason, opened, clicked, *tries in rows.values_list(
-        *columns
-    ):
+    for row in rows.values_list(*columns):
+        pk, follower, channel, status, reason, opened, clicked, due_at, attempts = row
         got_through = status == DeliveryStatus.DELIVERED or bool(opened or clicked)
-        found[follower].append(_Seen(pk, follower, channel, status, reason, got_through, *tries))
+        found[follower].append(
+            _Seen(pk, follower, channel, status, reason, got_through, due_at, attempts)
+        )
     return found

@@ -16,9 +16,8 @@ from apps.notifications.decide.quiet_hours import Habits, habits_of
 from apps.notifications.messages.person import Person
 from apps.notifications.models import Notification, Source
 
-SILENT = frozenset(
-    {Channel.IN_APP, Channel.WEBHOOK}
-)  # stored or told to a program at once; disturbs nobody
+# stored or told to a program at once; disturbs nobody
+SILENT = frozenset({Channel.IN_APP, Channel.WEBHOOK})
 AGAIN = dt.timedelta(seconds=0.25)  # another sender is at the same follower: it is through by then
 NOT_NOW = ""  # the reason then; nobody is told
 
@@ -44,12 +43,12 @@ def decisions(
     now: dt.datetime,
     chain: dict[int, tuple[Standing, dt.datetime]] | None = None,
 ) -> list[Decision]:
-    """What to do with each, in order; those that go are counted in the ledger before the next is
-    asked about.
+    """What to do with each message, in order; one that goes is counted in the ledger before the
+    next is asked about.
 
     One query where the channel is not the first of a chain. `habits`: of `habits_of_all`. `ledger`
-    None: caps and throttle are not asked (it counts already). `chain`: what is to be assumed about
-    the channels before, else it is looked up.
+    None: caps and throttle are not asked (the message counts already). `chain`: what is to be
+    assumed about the channels before, else it is looked up.
     """
     kind = notification.notification_type
     people = {each.person.pk: each.person for each in asked if each.person}
@@ -58,18 +57,21 @@ def decisions(
         if notification.pk:
             chain = standings(notification=notification, channel=channel, followers=people)
     gathered = kind.digest and channel not in SILENT and notification.source != Source.DIGEST
+    counting = None
+    if ledger and ledger.buckets:
+        counting = ledger
     decided = []
     for person, verdict, tried in asked:
-        if ledger and ledger.buckets and person:
-            throttled, capped = ledger.limits(person)
-        else:
-            throttled = False
-            capped = None
+        throttled = False
+        capped = None
+        earlier = Standing.NONE
+        chain_at = None
+        wishes = None
         if person:
             earlier, chain_at = chain.get(person.pk, (Standing.NONE, None))
-        else:
-            earlier = Standing.NONE
-            chain_at = None
+            wishes = habits.get(person.pk)
+        if person and counting:
+            throttled, capped = counting.limits(person)
         facts = Facts(
             verdict=_VERDICTS[verdict],
             critical=kind.category == Category.CRITICAL,
@@ -79,24 +81,30 @@ def decisions(
             expires_at=notification.expires_at,
             earlier=earlier,
             chain_at=chain_at,
-            habits=habits.get(person.pk) if person else None,
+            habits=wishes,
             throttled=throttled,
             capped=capped,
         )
         decision = decide(facts, now=now)
-        if decision.act is Act.SEND and ledger and ledger.buckets and person:
-            if person.pk in ledger.busy and not facts.critical:  # which counts and passes anyway
+        if decision.act is Act.SEND and counting and person:
+            # a critical message counts and passes anyway
+            if person.pk in counting.busy and not facts.critical:
                 decision = Decision(Act.WAIT, NOT_NOW, now + AGAIN)
             else:
-                ledger.count(person)
+                counting.count(person)
         decided.append(decision)
     return decided
 
 
 def habits_of_all(people: dict[int, Person]) -> dict[int, Habits]:
-    """The rhythms of those who have one: one query."""
-    rows = Rhythm.objects.filter(follower__pk__among=set(people)) if people else []
-    return {row.pk: habits_of(row, person=people[row.pk], uid=people[row.pk].uid) for row in rows}
+    """The rhythms of the people who have one: one query."""
+    if not people:
+        return {}
+    found = {}
+    for row in Rhythm.objects.filter(follower__pk__among=set(people)):
+        person = people[row.pk]
+        found[row.pk] = habits_of(row, person=person, uid=person.uid)
+    return found
 
 
 _VERDICTS = {reason.value: Verdict(reason in ALLOWING, reason) for reason in Reason}

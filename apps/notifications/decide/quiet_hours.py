@@ -12,9 +12,8 @@ from apps.followers.consent.rhythm import Zoned, zone_of
 from apps.followers.models import Cadence, Rhythm
 from apps.lib.wallclock import instant
 
-LONGEST_QUIET = dt.timedelta(
-    days=8
-)  # windows that adjoin are one; nobody is silent for longer by quiet hours alone
+# windows that adjoin are one; nobody is silent for longer by quiet hours alone
+LONGEST_QUIET = dt.timedelta(days=8)
 RELEASE_SECONDS = 120  # at 08:00 people's messages leave within so long, not all in one second
 _QUARTER = dt.timedelta(minutes=15)  # all zones differ from UTC by quarters of an hour
 
@@ -41,17 +40,18 @@ def habits_of(rhythm: Rhythm, *, person: Zoned, uid: UUID) -> Habits:
     The lag is the follower's own: the same for the preview,
     the sender and for all messages that are gathered.
     """
+    quiet = {}
+    for day, (start, end) in rhythm.quiet.items():
+        quiet[int(day)] = (dt.time.fromisoformat(start), dt.time.fromisoformat(end))
+    lag = uid.int % (RELEASE_SECONDS * 1000)
     return Habits(
         zone=zone_of(person),
-        quiet={
-            int(day): (dt.time.fromisoformat(start), dt.time.fromisoformat(end))
-            for day, (start, end) in rhythm.quiet.items()
-        },
+        quiet=quiet,
         cadence=rhythm.cadence,
         digest_at=rhythm.digest_at,
         digest_weekday=rhythm.digest_weekday,
         snoozed_until=rhythm.snoozed_until,
-        lag=dt.timedelta(milliseconds=uid.int % (RELEASE_SECONDS * 1000)),
+        lag=dt.timedelta(milliseconds=lag),
     )
 
 
@@ -69,9 +69,8 @@ def quiet_until(habits: Habits, now: dt.datetime) -> dt.datetime | None:
         start, stop = habits.quiet.get(date.weekday(), (dt.time(), dt.time()))
         if start == stop:  # no window; refused where it is stored
             continue
-        if stop > start:
-            until = date
-        else:
+        until = date
+        if stop < start:
             until = date + dt.timedelta(days=1)
         if instant(dt.datetime.combine(date, start), habits.zone) > end:
             break
@@ -91,15 +90,11 @@ def digest_time(habits: Habits, since: dt.datetime) -> dt.datetime:
     if habits.cadence == Cadence.INSTANT:
         return since
     if habits.cadence == Cadence.HOURLY:
-        moment = (
-            since.astimezone(dt.UTC).replace(
-                minute=since.minute // 15 * 15, second=0, microsecond=0
-            )
-            + _QUARTER
-        )
-        while moment.astimezone(
-            habits.zone
-        ).minute:  # an hour on, where half an hour is skipped (Lord Howe) more
+        quarter = since.minute // 15 * 15
+        moment = since.astimezone(dt.UTC).replace(minute=quarter, second=0, microsecond=0)
+        moment += _QUARTER
+        # up to an hour, and more where half an hour is skipped (Lord Howe)
+        while moment.astimezone(habits.zone).minute:
             moment += _QUARTER
         return moment
     local = since.astimezone(habits.zone).date()

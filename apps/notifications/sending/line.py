@@ -294,16 +294,14 @@ class Hand(Flow[Any]):
         """Take back what was made and not taken by the session. Called by the line, which holds
         its lock.
         """
-        gone: list[Row] = []
-        left: deque[tuple[Row, Any]] = deque()
-        for row, message in self.made:
+        gone: dict[UUID, Row] = {}
+        for row, _ in self.made:
             if notifications is None or row.notification.pk in notifications:
-                gone.append(row)
-                del self._taken[row.uid]
-            else:
-                left.append((row, message))
-        self.made = left
-        return gone
+                gone[row.uid] = row
+        self.made = deque(each for each in self.made if each[0].uid not in gone)
+        for uid in gone:
+            del self._taken[uid]
+        return list(gone.values())
 
     def leaving(self, message: Any) -> None:
         """Hear from the session that the message leaves now."""

@@ -34,11 +34,11 @@ class TooEarly(RuntimeError):
 
 
 def moves(told: Report, *, status: str, provider_id: str, attempts: int) -> DeliveryStatus | None:
-    """Where the report takes a delivery; None: nowhere. Raises TooEarly.
+    """The status that the report gives a delivery, None to leave it. Raises TooEarly.
 
-    Who has it has it: "delivered" goes before whatever else was told, by this provider or the next,
-    and spares a try that still waits. "Failed" is about one try, so it must name the one we hold;
-    and before the hand-over is booked there is no name yet.
+    Whoever has the message has it: "delivered" goes before whatever else was told, by this provider
+    or the next, and spares a try that still waits. "Failed" is about one try, so it must name the
+    one we hold; and before the hand-over is booked there is no name yet.
     """
     if status in (
         DeliveryStatus.DELIVERED,
@@ -59,9 +59,8 @@ def moves(told: Report, *, status: str, provider_id: str, attempts: int) -> Deli
 
 
 def report(*, told: Report, account: ProviderAccount, now: dt.datetime) -> bool:
-    """Book it; whether it changed anything.
-
-    One that came before, or is about no delivery of ours, does not.
+    """Book a report; whether it changed anything. A report that came before, or is about no
+    delivery of ours, does not.
 
     A sender that still holds the row finds at its own booking that it holds it no more.
     Raises TooEarly.
@@ -72,14 +71,13 @@ def report(*, told: Report, account: ProviderAccount, now: dt.datetime) -> bool:
             return False
         to = moves(told, status=row.status, provider_id=row.provider_id, attempts=row.attempts)
         was = row.status
+        kind = EventKind.UNDELIVERED
+        if told.arrived:
+            kind = EventKind.DELIVERED
+        detail = {"said": told.said, "account": account.pk, "reason": row.reason}
         _, fresh = DeliveryEvent.objects.get_or_create(
             provider_event_id=f"{account.pk}:{told.event}"[:255],
-            defaults={
-                "delivery": row,
-                "at": now,
-                "kind": EventKind.DELIVERED if told.arrived else EventKind.UNDELIVERED,
-                "detail": {"said": told.said, "account": account.pk, "reason": row.reason},
-            },
+            defaults={"delivery": row, "at": now, "kind": kind, "detail": detail},
         )
         if fresh:
             _tell_of_address(row, told, to, now=now)
@@ -101,11 +99,11 @@ def report(*, told: Report, account: ProviderAccount, now: dt.datetime) -> bool:
 def _tell_of_address(
     row: Delivery, told: Report, to: DeliveryStatus | None, *, now: dt.datetime
 ) -> None:
-    """What the report says of the address, the same in any order of reports.
+    """Tell the address what the report says of it, the same in any order of reports.
 
-    That it does not exist is a network's guess: it counts where the message failed by it, and no
-    longer than until that message arrives. That somebody stopped it there is that person's word: it
-    counts whatever became of it.
+    That an address does not exist is a network's guess: it counts where the message failed by it,
+    and no longer than until that message arrives. That somebody stopped messages there is that
+    person's word: it counts whatever became of the message.
     """
     if row.address is None:
         return
@@ -121,14 +119,11 @@ def _tell_of_address(
 
 
 def _locked(told: Report, account: ProviderAccount) -> Delivery | None:
-    """The delivery, and first those that its end may call or call off: two reports about one chain
+    """Lock the delivery, with all that its end may call or call off: two reports about one chain
     would else each hold what the other one wants.
     """
-    known = (
-        Delivery.objects.filter(uid=told.delivery, channel=account.channel)
-        .select_related("notification")
-        .first()
-    )
+    mine = Delivery.objects.filter(uid=told.delivery, channel=account.channel)
+    known = mine.select_related("notification").first()
     if known is None:
         return None
     rows = Delivery.objects.filter(pk=known.pk)
@@ -143,7 +138,7 @@ def _locked(told: Report, account: ProviderAccount) -> Delivery | None:
 def _move(
     row: Delivery, told: Report, to: DeliveryStatus, account: ProviderAccount, now: dt.datetime
 ) -> Any:
-    """The row as the report has it; what that does to the tallies."""
+    """Set the row as the report has it; what that does to the tallies."""
     changes: dict[str, Any] = {"finished_at": now, "lease_owner": "", "lease_until": None}
     if row.status != DeliveryStatus.SENT:
         changes |= {"provider_id": told.name, "account": account}
@@ -151,11 +146,12 @@ def _move(
         changes |= {"reason": UNDELIVERED, "error": told.said}
     else:
         changes |= {"error": "", "reason": _allowed(row)}
-    return moved(Delivery.objects.filter(pk=row.pk), to, **changes)[1]
+    _, deltas = moved(Delivery.objects.filter(pk=row.pk), to, **changes)
+    return deltas
 
 
 def _allowed(row: Delivery) -> str:
-    """Why it was sent: of one that had failed by a report, the reason that it had before."""
+    """Why the message was sent: of one that had failed by a report, the reason it had before."""
     if row.status not in (DeliveryStatus.FAILED, DeliveryStatus.IN_DOUBT):
         return row.reason
     failed = (

@@ -1,4 +1,4 @@
-"""After a crash: read the dead sender's journal, book what it knew, and give the rest back."""
+"""Recover after a crash: read the dead sender's journal, book what it knew, give the rest back."""
 
 import datetime as dt
 import logging
@@ -14,8 +14,8 @@ from apps.lib.facts import Kind, tell
 from apps.notifications.books import tallies
 from apps.notifications.messages.row import Row
 from apps.notifications.models import Delivery, DeliveryEvent, DeliveryStatus, EventKind
-from apps.notifications.sending import held as sending_held
 from apps.notifications.sending import outcomes
+from apps.notifications.sending.held import held_by, held_rows, release
 from apps.notifications.sending.journal import Note, of_the_dead, owners_here
 
 log = logging.getLogger("carillon.recover")
@@ -23,30 +23,30 @@ log = logging.getLogger("carillon.recover")
 # A sender on another machine can't be asked; its journal may come back with it,
 # so it is waited for this long.
 ELSEWHERE = dt.timedelta(minutes=15)
-# Apart from each other; after the first crash most of them are innocent, and a killed sender had
-# several in hand: at five seconds each, the last of six came half a minute late.
+# Messages of one crash are tried apart from each other. After the first crash most of them are
+# innocent, and a killed sender had several in hand, so they follow each other sooner.
 FIRST_CRASH_PAUSE = dt.timedelta(seconds=1)
 CRASH_PAUSE = dt.timedelta(seconds=5)
 MOST_CRASHES = 3  # a message that was in hand at that many crashes is set aside
 
 
 def expired_leases(*, now: dt.datetime) -> None:
-    """Schedule: dead senders of this machine at once,
-    those of lost machines after their lease and a quarter hour.
+    """Schedule: take over from dead senders of this machine at once, from senders of lost machines
+    after their lease and a quarter hour.
     """
     # by the clock of the database, as the lease was
     lost = Delivery.objects.filter(status=DeliveryStatus.QUEUED, lease_until__lt=Now() - ELSEWHERE)
     for owner in set(lost.values_list("lease_owner", flat=True)[:1000]) - owners_here():
         log.warning("The journal of %s is lost with its machine; what it held is in doubt", owner)
-        held = Delivery.objects.filter(status=DeliveryStatus.QUEUED, lease_owner=owner).values_list(
-            "pk", flat=True
-        )
-        _take_over(owner, {pk: Note(handing_over=True) for pk in held})
+        held = Delivery.objects.filter(status=DeliveryStatus.QUEUED, lease_owner=owner)
+        ids = held.values_list("pk", flat=True)
+        _take_over(owner, {pk: Note(handing_over=True) for pk in ids})
     of_the_dead(_take_over)
 
 
 def _take_over(owner: str, notes: dict[int, Note]) -> None:
-    held = sending_held.held_rows(owner)
+    """Book what the dead owner knew of its rows, and give the others back."""
+    held = held_rows(owner)
     if not held:
         return
     known = []
@@ -65,25 +65,30 @@ def _take_over(owner: str, notes: dict[int, Note]) -> None:
             crashed.append(row)
     log.warning(
         "Sender %s died with %d rows: %d known, %d not begun, %d in preparation",
-        owner, len(held), len(known), len(untouched), len(crashed),
-    )  # fmt: skip
+        owner,
+        len(held),
+        len(known),
+        len(untouched),
+        len(crashed),
+    )
     outcomes.record(owner, known)
-    sending_held.release(owner, untouched)
+    release(owner, untouched)
     for place, row in enumerate(crashed, start=1):
-        # connections prepare side by side, and one message did it: tried again apart,
+        # connections prepare side by side, and one message killed the sender: tried again apart,
         # the others get through
         _count_crash(owner, row, place=place)
     tallies.finish_all_done({row.notification.pk for row in held}, now=timezone.now())
 
 
 def _count_crash(owner: str, row: Row, *, place: int) -> None:
-    """It never left, but its sender died while preparing it: again, unless that keeps happening.
+    """Let a message wait again that never left, because its sender died while preparing it; set it
+    aside where that keeps happening.
 
-    `place`: among those it was preparing.
+    `place`: the message's, among those the sender was preparing; 1 is the first.
     """
     now = timezone.now()
     with transaction.atomic():
-        if not sending_held.held_by(owner, [row.pk]):
+        if not held_by(owner, [row.pk]):
             return
         crashes = 1 + DeliveryEvent.objects.filter(delivery=row.pk, kind=EventKind.CRASHED).count()
         said = f"The sender died while preparing this message ({crashes} of {MOST_CRASHES})."
@@ -93,8 +98,11 @@ def _count_crash(owner: str, row: Row, *, place: int) -> None:
             kind=EventKind.CRASHED,
             detail={"owner": owner, "said": said},
         )
-        wait = place * (FIRST_CRASH_PAUSE if crashes == 1 else CRASH_PAUSE)
-        change: dict[str, Any] = {"status": DeliveryStatus.PENDING.value, "due_at": now + wait}
+        pause = CRASH_PAUSE
+        if crashes == 1:
+            pause = FIRST_CRASH_PAUSE
+        due_at = now + place * pause
+        change: dict[str, Any] = {"status": DeliveryStatus.PENDING.value, "due_at": due_at}
         if crashes >= MOST_CRASHES:
             change = {
                 "status": DeliveryStatus.FAILED.value,
@@ -106,5 +114,7 @@ def _count_crash(owner: str, row: Row, *, place: int) -> None:
         Delivery.objects.filter(pk=row.pk).update(
             error=said, lease_owner="", lease_until=None, **change
         )
-        to = row.place()._replace(status=change["status"], reason=change.get("reason", row.reason))
-        tallies.shift(tallies.moved([row.place()], [to]))
+        place_now = row.place()
+        reason = change.get("reason", row.reason)
+        to = place_now._replace(status=change["status"], reason=reason)
+        tallies.shift(tallies.moved([place_now], [to]))

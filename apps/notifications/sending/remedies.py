@@ -18,9 +18,8 @@ _REASONS = {Remedy.BOUNCED: SuppressionReason.HARD_BOUNCE, Remedy.STOPPED: Suppr
 
 
 def apply(refusals: Iterable[tuple[str, str, Outcome]], *, now: dt.datetime) -> None:
-    """`refusals`: (channel, address, outcome).
-
-    Only where the provider said that it is about the recipient.
+    """Act on refusals, (channel, address, outcome) each, where the provider said that they are
+    about the recipient.
 
     In the order of the addresses: two senders that meet the same dead ones would else wait for each
     other in a ring.
@@ -49,11 +48,11 @@ def apply(refusals: Iterable[tuple[str, str, Outcome]], *, now: dt.datetime) -> 
 
 
 def refute(*, channel: str, address: str, said_at: dt.datetime, now: dt.datetime) -> None:
-    """A message arrived of which a report had said at `said_at` that its address does not exist:
-    off the list with it.
+    """Take an address off the list: a message arrived of which a report had said at `said_at` that
+    its address does not exist.
 
-    Only what that report put there, which has its very moment. What other messages met stays, and
-    so does a STOP: it is somebody's word, and no network's arrival takes that back.
+    Only what that report put there goes, which has its very moment. What other messages met stays,
+    and so does a STOP: it is somebody's word, and no network's arrival takes that back.
     """
     place = channel_of_address(channel)
     rows = Suppression.objects.filter(
@@ -67,8 +66,8 @@ def refute(*, channel: str, address: str, said_at: dt.datetime, now: dt.datetime
 
 
 def answered(calls: Iterable[tuple[str, str, Outcome]], *, now: dt.datetime) -> None:
-    """(channel, address, outcome) of all that was handed over:
-    what webhooks answered is remembered.
+    """Remember what webhooks answered. `calls`: (channel, address, outcome) of all that was handed
+    over.
     """
     answers = []
     for channel, address, outcome in calls:

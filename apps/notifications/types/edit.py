@@ -2,7 +2,7 @@
 
 import datetime as dt
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from django.db import IntegrityError, transaction
@@ -137,7 +137,7 @@ def _labels(channels: Sequence[str]) -> str:
 def create_type(
     *, key: str, values: TypeValues, template: Template | None = None, by: Actor, now: dt.datetime
 ) -> NotificationType:
-    """Raises BadType, also for a key that is taken."""
+    """Make a type. Raises BadType, also for a key that is taken."""
     check(values)
     try:
         with transaction.atomic():
@@ -160,17 +160,14 @@ def change_type(
     by: Actor,
     now: dt.datetime,
 ) -> NotificationType:
-    """What followers chose stays as it is.
+    """Change a type, and give it as it is now; what followers chose stays as it is.
 
     Raises BadType. Nothing is written when nothing differs.
     """
     check(values)
     with transaction.atomic():
         row = NotificationType.objects.select_for_update().get(pk=notification_type.pk)
-        spoken = (
-            TypeTemplate.objects.filter(notification_type=row).select_related("template").first()
-        )
-        before = _described(values_of(row), spoken.template if spoken else None)
+        before = _described(values_of(row), template_of(row))
         after = _described(values, template)
         changed = [name for name in after if before[name] != after[name]]
         if changed:
@@ -188,39 +185,36 @@ def change_type(
 
 
 def values_of(row: NotificationType) -> TypeValues:
+    """What staff have decided about the type."""
     return TypeValues(**{name: getattr(row, name) for name in TypeValues.__dataclass_fields__})
 
 
 def template_of(notification_type: NotificationType) -> Template | None:
     """The template that speaks for this type when a caller names none."""
-    spoken = (
-        TypeTemplate.objects.filter(notification_type=notification_type)
-        .select_related("template")
-        .first()
-    )
-    if spoken:
-        return spoken.template
+    links = TypeTemplate.objects.filter(notification_type=notification_type)
+    link = links.select_related("template").first()
+    if link:
+        return link.template
     return None
 
 
 def _columns(values: TypeValues) -> dict[str, Any]:
-    # lists, not tuples: that is what comes back from JSON, and what a comparison must meet
-    return asdict(
-        replace(
-            values,
-            channels=list(values.channels),
-            default_channels=list(values.default_channels),
-            locked_channels=list(values.locked_channels),
-            fallback=list(values.fallback),
-            translations={
-                language: dict(words) for language, words in (values.translations or {}).items()
-            },
-        )
-    )
+    """The values as the columns hold them: lists, not tuples, are what comes back from JSON, and
+    what a comparison must meet.
+    """
+    columns = asdict(values)
+    for name in ("channels", "default_channels", "locked_channels", "fallback"):
+        columns[name] = list(columns[name])
+    given = values.translations or {}
+    columns["translations"] = {language: dict(words) for language, words in given.items()}
+    return columns
 
 
 def _described(values: TypeValues, template: Template | None) -> dict[str, Any]:
-    return _columns(values) | {"template": template.key if template else None}
+    key = None
+    if template:
+        key = template.key
+    return _columns(values) | {"template": key}
 
 
 def _speak(row: NotificationType, template: Template | None) -> None:
