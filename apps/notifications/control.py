@@ -95,7 +95,7 @@ def _cancel(
 
 
 def _come_to(notification: Notification) -> dict[str, int]:
-    """What a cancelled notification has come to; rows that the task will mark count as cancelled."""
+    """What a cancelled notification has come to; rows the task will mark count as cancelled."""
     counts: Counter[str] = Counter()
     for tally in notification.tallies.all():
         counts[tally.status] += tally.count

@@ -1,5 +1,5 @@
-"""What would happen to a message for this follower at that moment:
-asked of what the sender asks, nothing is stored.
+"""What would happen to a message for a follower at some moment: the sender's own questions are
+asked, and nothing is stored.
 """
 
 import datetime as dt
@@ -33,10 +33,11 @@ _BEST = {reason: place for place, reason in enumerate(ALLOWING)}
 
 @dataclass(frozen=True, slots=True)
 class Forecast:
-    """`planned_at`: when it leaves, as far as can be known now; None when it doesn't.
+    """What would happen to the message.
 
-    `account`: the way it would take then; None when none is open, or nothing leaves. `segments`:
-    what the type's own template costs as a text message.
+    `planned_at`: when it leaves, as far as can be known now; None when it doesn't. `account`: the
+    way it would take then; None when none is open, or nothing leaves. `segments`: what the type's
+    own template costs as a text message.
     """
 
     decision: Decision
@@ -70,18 +71,21 @@ def forecast(
     )
     person = person_of(follower)
     verdict, via = _verdict(follower, kind, channel)
+    ledger = caps.open_ledger(
+        notification, channel, [person], caps=caps.enabled(), now=at, lock=False
+    )
     [decision] = gather.decisions(
         notification,
         channel,
         [gather.Asked(person, verdict)],
         habits=gather.habits_of_all({person.pk: person}),
-        ledger=caps.open_ledger(
-            notification, channel, [person], caps=caps.enabled(), now=at, lock=False
-        ),
+        ledger=ledger,
         now=at,
         chain=_chain(follower, notification, channel),
     )
-    planned_at = at if decision.act is Act.SEND else decision.at
+    planned_at = decision.at
+    if decision.act is Act.SEND:
+        planned_at = at
     lane = lane_of(kind)
     account = None
     if planned_at:
@@ -106,18 +110,23 @@ def _verdict(follower: Follower, kind: NotificationType, channel: str) -> tuple[
 def _chain(
     follower: Follower, notification: Notification, channel: str
 ) -> dict[int, tuple[Standing, dt.datetime]]:
-    """As it stands when the rows are born:
-    the channels before this one that may be used get their time first.
+    """How the chain stands when the rows are born: the channels before this one that may be used
+    get their time first.
     """
     chain = notification.fallback
     if channel not in chain[1:]:
         return {}
     before = chain[: chain.index(channel)]
-    hopeful = sum(
-        _verdict(follower, notification.notification_type, each)[0] in _BEST for each in before
-    )
+    hopeful = 0
+    for each in before:
+        verdict, _ = _verdict(follower, notification.notification_type, each)
+        if verdict in _BEST:
+            hopeful += 1
+    standing = Standing.NONE
+    if hopeful:
+        standing = Standing.TRYING
     turn = notification.send_at + dt.timedelta(seconds=hopeful * notification.fallback_after)
-    return {follower.pk: (Standing.TRYING if hopeful else Standing.NONE, turn)}
+    return {follower.pk: (standing, turn)}
 
 
 def _segments(

@@ -61,7 +61,7 @@ def exact_bytes(sample: Sample, *, to: str = "", now: dt.datetime) -> bytes:
 
 
 def send_test(*, sample: Sample, to: str, by: Actor, now: dt.datetime) -> Outcome:
-    """Really send one e-mail to `to` now, with "[Test]" before its subject,
+    """Send one real e-mail to `to` now, with "[Test]" before its subject,
     and say what the server answered.
 
     No preference of the addressee is asked: a member of staff asked for it, and it is written to

@@ -20,7 +20,7 @@ MOST_SECONDS = MOST_DAYS * 24 * 3600
 
 
 class BadCap(Refused):
-    """These values can't go together; `field` is the one to change."""
+    """Values that can't go together; `field` is the one to change."""
 
 
 @dataclass(frozen=True, slots=True)

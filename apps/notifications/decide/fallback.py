@@ -3,8 +3,8 @@ the chain that a notification was pinned to when it was opened.
 
 The rows of a chain are born together (plan.py), each due when those before it have had their time.
 Three things change that: a row fails for good (`advance`), a row gets through (`reached`), and
-the claim asks how the chain stands (`standings`). A chain never widens consent: every row is judged for its
-own channel, at birth and at the claim.
+the claim asks how the chain stands (`standings`). A chain never widens consent: every row is judged
+for its own channel, at birth and at the claim.
 """
 
 import datetime as dt
@@ -74,8 +74,8 @@ def in_order(notification: Notification) -> list[str]:
 
 
 def first_due(notification: Notification, channel: str) -> Case | Value:
-    """When a row of the channel is due, for planning: when the time of each channel before it in the
-    chain has passed.
+    """When a row of the channel is due, for planning: when the time of each channel before it in
+    the chain has passed.
 
     A channel that was skipped at birth takes no time: nothing would come of waiting.
     """

@@ -31,8 +31,8 @@ from apps.notifications.books import tallies, transitions
 from apps.notifications.decide import gather
 from apps.notifications.decide.decision import Act, Decision, Why
 from apps.notifications.decide.fallback import CHAINED, IN_DIGEST
-from apps.notifications.digests import items as digests_items
-from apps.notifications.messages import person
+from apps.notifications.digests.items import made_of
+from apps.notifications.messages.person import COLUMNS, Person, complete
 from apps.notifications.models import (
     Delivery,
     DeliveryEvent,
@@ -68,9 +68,8 @@ class _Group(NamedTuple):
 class _Found:
     """What becomes of the rows of one transaction."""
 
-    denied: dict[str, list[Delivery]] = field(
-        default_factory=lambda: defaultdict(list)
-    )  # by reason
+    # by reason
+    denied: dict[str, list[Delivery]] = field(default_factory=lambda: defaultdict(list))
     later: list[tuple[Delivery, Decision]] = field(default_factory=list)
     alone: list[Delivery] = field(default_factory=list)
     gathered: dict[_Group, list[Delivery]] = field(default_factory=dict)
@@ -79,7 +78,8 @@ class _Found:
 
 def announce_due(*, now: dt.datetime) -> None:
     """Schedule: wake a worker for the digests whose hour has come."""
-    if due(now)[:1]:  # whatever else waits in the lane: on a busy day that is always something
+    # whatever else waits in the lane: on a busy day that is always something
+    if due(now)[:1]:
         announce(FLUSH_TASK, lane=LANE)
 
 
@@ -94,17 +94,19 @@ def flush_due(**_: object) -> None:
 
 
 def due(now: dt.datetime) -> QuerySet[Delivery]:
-    """Those of a paused notification wait until it goes on."""
+    """The held rows whose hour has come; rows of a paused notification wait until it goes on."""
     held = Delivery.objects.filter(status=DeliveryStatus.HELD, due_at__lte=now)
     return held.filter(notification__state=NotificationState.SENDING).order_by("due_at", "pk")
 
 
 class _Stopped(Exception):
-    """Of what was gathered something is not to go now."""
+    """Something of what was gathered is not to go now."""
 
 
 def held_until(notification: Notification) -> dt.datetime | None:
-    """When the last of what it has held goes into a digest; None when nothing is held."""
+    """When the last of what the notification has held goes into a digest; None when nothing is
+    held.
+    """
     held = Delivery.objects.filter(notification=notification, status=DeliveryStatus.HELD)
     return held.order_by("-due_at", "-pk").values_list("due_at", flat=True).first()
 
@@ -145,48 +147,36 @@ def _flush(*, now: dt.datetime, people: int) -> bool:
 
 
 def _all_sending(notifications: set[int]) -> bool:
-    """Whether none of them was paused or cancelled since their rows were taken;
-    they stay so until this is committed.
+    """Whether none of the notifications was paused or cancelled since their rows were taken; they
+    stay so until this is committed.
 
-    Never waits, for a cancel locks the notification before its rows: of one that is locked, that is
-    taken for said. It is asked last, so that flushes of one large campaign don't stand in each
+    Never waits, for a cancel locks the notification before its rows: a notification that is locked
+    is taken for cancelled. Asked last, so that flushes of one large campaign don't stand in each
     other's way.
     """
     skip = connection.features.has_select_for_update_skip_locked
-    going = Notification.objects.filter(
-        pk__among=notifications, state=NotificationState.SENDING
-    ).order_by("pk")
-    locked = going.select_for_update(skip_locked=skip, no_key=True).values_list("pk", flat=True)
-    return set(locked) == notifications
+    going = Notification.objects.filter(pk__among=notifications, state=NotificationState.SENDING)
+    locked = going.order_by("pk").select_for_update(skip_locked=skip, no_key=True)
+    return set(locked.values_list("pk", flat=True)) == notifications
 
 
 def _take(people: int, now: dt.datetime) -> list[Delivery]:
-    """All that is due of some people, locked; and what belongs to nobody any more,
-    for the claim to close.
+    """Lock all that is due of some people; and what belongs to nobody any more, for the claim to
+    close.
     """
     looked_at = set(due(now).values_list("follower_id", flat=True)[:LOOKED_AT])
-    skip = (
-        connection.features.has_select_for_update_skip_locked
-    )  # SQLite has one writer at a time anyway
-    free = Follower.objects.filter(pk__among=looked_at - {None}).order_by("pk")
-    mine = list(
-        free.select_for_update(skip_locked=skip, no_key=True).values_list("pk", flat=True)[:people]
-    )
+    theirs = Q(follower__in=_locked_people(looked_at - {None}, most=people))
     if None in looked_at:
-        theirs = Q(follower__in=mine) | Q(follower=None)
-    else:
-        theirs = Q(follower__in=mine)
+        theirs |= Q(follower=None)
     # the order of the people first: where it is cut, one of them gets a second digest
     found = due(now).filter(theirs).order_by("follower_id", "notification__created_at", "pk")
-    asked = Delivery.objects.filter(
-        pk__among=set(found.values_list("pk", flat=True)[: transitions.CHUNK])
-    )
+    ids = set(found.values_list("pk", flat=True)[: transitions.CHUNK])
+    asked = Delivery.objects.filter(pk__among=ids, status=DeliveryStatus.HELD)
     # locked in the order of all who lock many: a cancel may be at the same rows
-    locked = asked.filter(status=DeliveryStatus.HELD).select_for_update(no_key=True).order_by("pk")
-    taken = Delivery.objects.filter(
-        pk__among=set(locked.values_list("pk", flat=True))
-    ).select_related("follower")
-    rows = list(taken.order_by("notification__created_at", "pk"))
+    locked = asked.select_for_update(no_key=True).order_by("pk")
+    taken = Delivery.objects.filter(pk__among=set(locked.values_list("pk", flat=True)))
+    in_order = taken.select_related("follower").order_by("notification__created_at", "pk")
+    rows = list(in_order)
     related = Notification.objects.select_related("notification_type", "version")
     notifications = related.in_bulk({row.notification_id for row in rows})
     for row in rows:
@@ -194,27 +184,34 @@ def _take(people: int, now: dt.datetime) -> list[Delivery]:
     return rows
 
 
+def _locked_people(ids: set[int], *, most: int) -> list[int]:
+    """Lock up to `most` of these followers whom no other flush has; their ids."""
+    # SQLite has one writer at a time anyway
+    skip = connection.features.has_select_for_update_skip_locked
+    people = Follower.objects.filter(pk__among=ids).order_by("pk")
+    free = people.select_for_update(skip_locked=skip, no_key=True)
+    return list(free.values_list("pk", flat=True)[:most])
+
+
 def _moved(
     rows: Iterable[Delivery], status: DeliveryStatus, **changes: object
 ) -> Counter[tallies.Place]:
+    """Set the status of these rows; what that does to the tallies."""
     ids = {row.pk for row in rows}
-    if ids:
-        return transitions.moved(Delivery.objects.filter(pk__among=ids), status, **changes)[1]
-    return Counter()
+    if not ids:
+        return Counter()
+    _, deltas = transitions.moved(Delivery.objects.filter(pk__among=ids), status, **changes)
+    return deltas
 
 
 def _hold_on(later: Sequence[tuple[Delivery, Decision]], *, now: dt.datetime) -> None:
-    """Another hour, with its reason."""
+    """Hold rows for another hour, with its reason."""
+    events = []
     for row, fate in later:
         row.due_at = fate.at or now
+        detail = {"reason": str(fate.reason), "until": row.due_at.isoformat()}
+        events.append(DeliveryEvent(delivery=row, at=now, kind=EventKind.WAITS, detail=detail))
     Delivery.objects.bulk_update([row for row, _ in later], ["due_at"], batch_size=200)
-    details = (
-        (row, {"reason": str(fate.reason), "until": row.due_at.isoformat()}) for row, fate in later
-    )
-    events = [
-        DeliveryEvent(delivery=row, at=now, kind=EventKind.WAITS, detail=detail)
-        for row, detail in details
-    ]
     DeliveryEvent.objects.bulk_create(events, batch_size=1000)
 
 
@@ -222,11 +219,15 @@ def _hold_on(later: Sequence[tuple[Delivery, Decision]], *, now: dt.datetime) ->
 def _sort_out(
     rows: Sequence[Delivery], versions: dict[int, Version | None], *, now: dt.datetime
 ) -> _Found:
+    """What becomes of each row. `versions` learns which digest each type has."""
     found = _Found()
-    groups = defaultdict(list)
+    groups: dict[_Group, list[Delivery]] = defaultdict(list)
     verdicts = _verdicts(rows)
-    people = {row.follower.pk: person.Person(*(getattr(row.follower, name) for name in person.COLUMNS))
-              for row in rows if row.follower}  # fmt: skip
+    people = {}
+    for row in rows:
+        if row.follower:
+            values = [getattr(row.follower, name) for name in COLUMNS]
+            people[row.follower.pk] = Person(*values)
     habits = gather.habits_of_all(people)
     doubted = transitions.doubted_among(row.pk for row in rows)
     for row in rows:
@@ -235,29 +236,31 @@ def _sort_out(
             found.alone.append(row)
             continue
         asked = [gather.Asked(people[row.follower_id], verdict)]
-        # no ledger: what is counted is the digest. No chain:
-        # who was reached elsewhere has no row here any more
+        # No ledger: what is counted is the digest. No chain: a follower who was reached elsewhere
+        # has no row here any more.
         [fate] = gather.decisions(
             row.notification, row.channel, asked, habits=habits, ledger=None, now=now, chain={}
         )
         match fate.act:
             case Act.SKIP:
-                reason = Why.EXPIRED_WHILE_WAITING if fate.reason == Why.EXPIRED else fate.reason
-                found.denied[str(reason)].append(row)
+                reason = str(fate.reason)
+                if fate.reason == Why.EXPIRED:
+                    reason = str(Why.EXPIRED_WHILE_WAITING)
+                found.denied[reason].append(row)
             case Act.HOLD:
                 found.later.append((row, fate))
             case Act.SEND if row.pk not in doubted:
                 row.reason = verdict
                 kind = row.notification.notification_type
-                groups[_Group(kind, row.follower_id, row.channel, row.address_id)].append(row)
-            case _:  # one that has perhaps arrived goes as itself, by the same Message-ID
+                group = _Group(kind, row.follower_id, row.channel, row.address_id)
+                groups[group].append(row)
+            case _:
+                # what has perhaps arrived goes as itself, by the same Message-ID
                 found.alone.append(row)
-    person.complete(list(people.values()), fields=["email", "phone", "tags"])
+    complete(list(people.values()), fields=["email", "phone", "tags"])
     for group, members in groups.items():
         if len(members) > 1 and _may_be_gathered(group, versions, now=now):
-            members, items, broken = digests_items.made_of(
-                members, people[group.follower], most=RENDERED
-            )
+            members, items, broken = made_of(members, people[group.follower], most=RENDERED)
             found.alone += broken  # the sender says what is wrong with each
             if len(members) > 1:
                 found.gathered[group] = members
@@ -284,8 +287,8 @@ def _verdicts(rows: Sequence[Delivery]) -> dict[int, str]:
 def _may_be_gathered(
     group: _Group, versions: dict[int, Version | None], *, now: dt.datetime
 ) -> bool:
-    """Not what is critical or not to be gathered by now, nor where the digest has no words:
-    that goes one by one.
+    """Whether the group becomes a digest. What is critical or not to be gathered by now goes one by
+    one, and so do all where the digest has no words.
     """
     kind = group.kind
     if kind.category == Category.CRITICAL or not kind.digest:
@@ -293,9 +296,10 @@ def _may_be_gathered(
     if kind.pk not in versions:
         versions[kind.pk] = version_for(kind, now=now)
     version = versions[kind.pk]
-    return version is not None and any(
-        group.channel in parts for parts in compiled(version).translations.values()
-    )
+    if version is None:
+        return False
+    translations = compiled(version).translations.values()
+    return any(group.channel in parts for parts in translations)
 
 
 def version_for(kind: NotificationType, *, now: dt.datetime) -> Version | None:
@@ -303,9 +307,11 @@ def version_for(kind: NotificationType, *, now: dt.datetime) -> Version | None:
     else those that come with the product.
     """
     own = Template.objects.filter(key=f"{TEMPLATE}_{kind.key}", archived_at=None).first()
-    return (own and published_version(own)) or published_version(
-        stock.ensure(TEMPLATE, by=SYSTEM, now=now)
-    )
+    if own:
+        version = published_version(own)
+        if version:
+            return version
+    return published_version(stock.ensure(TEMPLATE, by=SYSTEM, now=now))
 
 
 def _open(
@@ -315,11 +321,11 @@ def _open(
     *,
     now: dt.datetime,
 ) -> list[Notification]:
-    """One notification for each type and channel, with one delivery for each group;
-    `deltas` learns of them.
+    """Open one notification for each type and channel, with one delivery for each group; `deltas`
+    learns of them.
 
-    A digest lives as long as the last of what it gathers: it may have to wait,
-    for a cap or a way out.
+    A digest lives as long as the last of what it gathers: it may have to wait, for a cap or a way
+    out.
     """
     places: dict[tuple[NotificationType, str], list[Notification]] = defaultdict(list)
     for group, members in found.gathered.items():
@@ -350,15 +356,19 @@ def _open(
         if chained := [row.pk for row in members if row.notification.fallback]:
             data[CHAINED] = chained
         digest = Delivery(
-            notification=notification, follower_id=group.follower, address_id=group.address, channel=group.channel,
-            status=DeliveryStatus.PENDING, reason=members[-1].reason, data=data, due_at=now, created_at=now,
-        )  # fmt: skip
+            notification=notification,
+            follower_id=group.follower,
+            address_id=group.address,
+            channel=group.channel,
+            status=DeliveryStatus.PENDING,
+            reason=members[-1].reason,
+            data=data,
+            due_at=now,
+            created_at=now,
+        )
         digests.append(digest)
-        deltas[
-            tallies.Place(
-                notification.pk, group.channel, DeliveryStatus.PENDING.value, digest.reason
-            )
-        ] += 1
+        waiting = DeliveryStatus.PENDING.value
+        deltas[tallies.Place(notification.pk, group.channel, waiting, digest.reason)] += 1
         detail = {"digest": str(digest.uid)}
         events += (
             DeliveryEvent(delivery=row, at=now, kind=EventKind.IN_DIGEST, detail=detail)
@@ -370,6 +380,7 @@ def _open(
 
 
 def _last_end(notifications: Iterable[Notification]) -> dt.datetime | None:
+    """When the last of them expires; None where one never does."""
     ends = [each.expires_at for each in notifications]
     if None in ends:
         return None

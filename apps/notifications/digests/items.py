@@ -12,8 +12,7 @@ from apps.content.problems import RenderError
 from apps.content.render import Compiled, compiled
 from apps.followers.models import Channel, Follower
 from apps.notifications.messages import links
-from apps.notifications.messages import person as messages_person
-from apps.notifications.messages.person import Person
+from apps.notifications.messages.person import Person, context
 from apps.notifications.models import Delivery
 
 # characters of an item's text: a digest is a list,
@@ -29,8 +28,8 @@ Rows = list[Delivery]
 def made_of(
     rows: Sequence[Delivery], person: Person, *, most: int
 ) -> tuple[list[Delivery], list[Item], list[Delivery]]:
-    """(the rows of the digest, up to `most` items for the first of them,
-    the rows that can't be rendered).
+    """Make a digest's items: (its rows, up to `most` items for the first of them, the rows that
+    can't be rendered).
     """
     good: list[Delivery] = []
     items: list[Item] = []
@@ -50,12 +49,12 @@ def made_of(
 
 
 def _item(row: Delivery, person: Person) -> Item:
-    """Raises RenderError."""
+    """What the digest shows of one message. Raises RenderError."""
     notification = row.notification
     follower = row.follower
     assert follower is not None  # noqa: S101  (rows without one are not gathered)
     data = {**notification.data, **(row.data or {})}
-    values = messages_person.context(
+    values = context(
         person,
         data,
         preferences=links.preferences_url(follower),
@@ -65,12 +64,17 @@ def _item(row: Delivery, person: Person) -> Item:
     parts = words.render(row.channel, person.language, values).parts
     title = parts.get("title") or parts.get("subject") or ""
     body = parts.get("text", "") or parts.get("body", "")
-    link = parts.get("link") or (
-        _link_of(words, person, values) if row.channel == Channel.EMAIL else ""
-    )
+    link = parts.get("link", "")
+    if not link and row.channel == Channel.EMAIL:
+        link = _link_of(words, person, values)
+    shortened = Truncator(body).chars(BODY)
+    if not title:
+        # a text message, or a push without a title
+        title = body
+        shortened = ""
     return {
-        "title": title or body,  # of a text message, and of a push without a title
-        "body": Truncator(body).chars(BODY) if title else "",
+        "title": title,
+        "body": shortened,
         "link": link,
         "at": notification.created_at.isoformat(),
         "data": _shown(data),
@@ -78,8 +82,8 @@ def _item(row: Delivery, person: Person) -> Item:
 
 
 def _shown(data: dict[str, Any]) -> dict[str, Any]:
-    """The data, three levels further down than in a message of its own;
-    none where that is too deep for a template.
+    """The data, three levels further down than in a message of its own; none where that is too deep
+    for a template.
     """
     with suppress(Unrenderable):
         return dict(plain(data, depth=3))
@@ -94,7 +98,7 @@ def _unsubscribe(row: Delivery, follower: Follower) -> str:
 
 
 def _link_of(words: Compiled, person: Person, values: Mapping[str, Any]) -> str:
-    """Where the same message leads on a channel that has one link."""
+    """The address to which the message leads on a channel that has one link; "" without one."""
     for channel in _LINKED:
         with suppress(RenderError):
             if link := words.render(channel, person.language, values).parts["link"]:

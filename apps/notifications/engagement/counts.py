@@ -23,8 +23,8 @@ class LinkClicks:
 
 @dataclass(slots=True)
 class Attention:
-    """`opened` and `clicked` are deliveries, `opens` and `clicks` events;
-    whoever clicked has opened.
+    """How many looked: `opened` and `clicked` are deliveries, `opens` and `clicks` events; whoever
+    clicked has opened.
     """
 
     opened: int = 0
@@ -38,25 +38,19 @@ class Attention:
 
 
 def engagement(notification: Notification) -> Attention:
-    """With all links of its version, those nobody clicked too."""
-    sums = EngagementTally.objects.filter(notification=notification).values_list("kind", "link")
-    counted = {
-        (kind, link): (people, times)
-        for kind, link, people, times in sums.annotate(p=Sum("people"), t=Sum("times")).order_by()
-    }
-    whole = counted.get((EngagementKind.OPEN.value, 0), (0, 0)) + counted.get(
-        (EngagementKind.CLICK.value, 0), (0, 0)
-    )
-    return Attention(
-        *whole,
-        links=[
-            LinkClicks(number, url, *counted.get((EngagementKind.CLICK.value, number), (0, 0)))
-            for number, url in _links(notification.version_id)
-        ],
-    )
+    """How many looked at the notification, with all links of its version, clicked or not."""
+    tallies = EngagementTally.objects.filter(notification=notification).order_by()
+    sums = tallies.values_list("kind", "link").annotate(p=Sum("people"), t=Sum("times"))
+    counted = {(kind, link): (people, times) for kind, link, people, times in sums}
+    opened, opens = counted.get((EngagementKind.OPEN.value, 0), (0, 0))
+    clicked, clicks = counted.get((EngagementKind.CLICK.value, 0), (0, 0))
+    links = []
+    for number, url in _links(notification.version_id):
+        people, times = counted.get((EngagementKind.CLICK.value, number), (0, 0))
+        links.append(LinkClicks(number, url, people, times))
+    return Attention(opened, opens, clicked, clicks, links)
 
 
 def _links(version: int) -> list[tuple[int, str]]:
-    return list(
-        Link.objects.filter(version=version).order_by("number").values_list("number", "url")
-    )
+    links = Link.objects.filter(version=version).order_by("number")
+    return list(links.values_list("number", "url"))

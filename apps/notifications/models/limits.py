@@ -18,7 +18,7 @@ class CapOutcome(models.TextChoices):
 
 
 class Cap(models.Model):
-    """At most `limit` messages to one follower in a window. Critical ones count and pass."""
+    """A cap: at most `limit` messages to one follower in a window. Critical ones count and pass."""
 
     uid = models.UUIDField(default=uuid7, unique=True, editable=False)
     name = models.CharField(max_length=100, unique=True)

@@ -90,7 +90,7 @@ class Balance:
 
     @property
     def held(self) -> int:
-        """Of those that wait, the ones for a digest."""
+        """How many wait for a digest; they are among `waiting`."""
         return self._of(DeliveryStatus.HELD)
 
     @property
@@ -118,12 +118,11 @@ class Balance:
 
 
 def balance(notification: Notification) -> Balance:
-    """From the tallies (a few rows), never by counting deliveries."""
-    sums = Tally.objects.filter(notification=notification).values_list(
-        "channel", "status", "reason"
-    )
+    """The balance sheet, from the tallies (a few rows), never by counting deliveries."""
+    tallies = Tally.objects.filter(notification=notification).order_by()
+    sums = tallies.values_list("channel", "status", "reason").annotate(n=Sum("count"))
     sheet = Balance()
-    for channel, status, reason, count in sums.annotate(n=Sum("count")).order_by():
+    for channel, status, reason, count in sums:
         if count:
             sheet.rows[channel, status, reason] = count
     return sheet
@@ -133,25 +132,20 @@ def deliveries_behind(
     notification: Notification, status: str = "", reason: str = "", channel: str = ""
 ) -> QuerySet[Delivery]:
     """The names behind a number, newest first; narrowed as by `narrow`."""
-    rows = (
-        Delivery.objects.filter(notification=notification)
-        .select_related("follower", "address")
-        .order_by("-pk")
-    )
-    return narrow(rows, status, reason, channel)
+    rows = Delivery.objects.filter(notification=notification).order_by("-pk")
+    return narrow(rows.select_related("follower", "address"), status, reason, channel)
 
 
 def narrow(
     rows: QuerySet[Delivery], status: str = "", reason: str = "", channel: str = ""
 ) -> QuerySet[Delivery]:
-    """`status` may also be "waiting" (pending and queued),
-    and "sent" takes the delivered with it.
+    """Narrow a list of deliveries. `status` may also be "waiting" (pending, held and queued), and
+    "sent" takes the delivered with it.
     """
-    if status:
-        if status in GROUPS:
-            rows = rows.filter(status__in=GROUPS[status])
-        else:
-            rows = rows.filter(status=status)
+    if status in GROUPS:
+        rows = rows.filter(status__in=GROUPS[status])
+    elif status:
+        rows = rows.filter(status=status)
     if reason:
         rows = rows.filter(reason=reason)
     if channel:

@@ -136,7 +136,7 @@ def _of_event(event: DeliveryEvent, accounts: dict[int, str]) -> Step:
 
 
 def _standing(delivery: Delivery, accounts: dict[int, str]) -> Step:
-    """Where the delivery is now."""
+    """The last step: how the delivery stands now."""
     at: dt.datetime | None
     match delivery.status:
         case DeliveryStatus.PENDING | DeliveryStatus.HELD:

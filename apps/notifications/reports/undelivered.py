@@ -10,7 +10,9 @@ from apps.notifications.models import DeliveryStatus, Notification, Notification
 
 STATUSES = (DeliveryStatus.IN_DOUBT, DeliveryStatus.FAILED)
 _ADVICE = {
-    "in_doubt": "The answer was lost after the message had left. Sent again, some may arrive twice.",
+    "in_doubt": (
+        "The answer was lost after the message had left. Sent again, some may arrive twice."
+    ),
     "refused_recipient": (
         "The receiving servers said that these addresses don't exist. Sending again rarely helps."
     ),
@@ -47,9 +49,8 @@ def advice_for(reason: str) -> str:
 
 
 def groups(*, status: str = "", kind: str = "") -> list[Group]:
-    """From the tallies, never by counting deliveries; the most first within a reason.
-
-    `kind` is a type's key.
+    """Group what is in doubt or failed, from the tallies, never by counting deliveries; the largest
+    group first within a reason. `kind` is a type's key.
     """
     found: list[Group] = []
     for each in STATUSES:  # one by one: each has its partial index
@@ -58,41 +59,34 @@ def groups(*, status: str = "", kind: str = "") -> list[Group]:
             if kind:
                 places = places.filter(notification__notification_type__key=kind)
             found += [*_of_campaigns(each, places), *_of_programs(each, places)]
-    return sorted(
-        found,
-        key=lambda group: (group.status != DeliveryStatus.IN_DOUBT, group.reason, -group.count),
-    )
+    return sorted(found, key=_order)
+
+
+def _order(group: Group) -> tuple[bool, str, int]:
+    certain = group.status != DeliveryStatus.IN_DOUBT
+    return certain, group.reason, -group.count
 
 
 def _of_campaigns(status: DeliveryStatus, places: QuerySet[Tally]) -> list[Group]:
-    sums = (
-        places.filter(notification__source=Source.CAMPAIGN)
-        .values_list("notification", "reason")
-        .annotate(n=Sum("count"))
-    )
+    of_campaigns = places.filter(notification__source=Source.CAMPAIGN)
+    sums = of_campaigns.values_list("notification", "reason").annotate(n=Sum("count"))
     rows = list(sums.filter(n__gt=0).order_by("-notification")[:MOST])
-    notifications = Notification.objects.select_related("notification_type").in_bulk(
-        [pk for pk, _, _ in rows]
-    )
-    return [
-        Group(
-            status.value,
-            reason,
-            sent.notification_type.key,
-            sent.notification_type.name,
-            count,
-            sent,
-        )
-        for pk, reason, count in rows
-        if (sent := notifications[pk])
-    ]
+    related = Notification.objects.select_related("notification_type")
+    notifications = related.in_bulk([pk for pk, _, _ in rows])
+    found = []
+    for pk, reason, count in rows:
+        sent = notifications[pk]
+        kind = sent.notification_type
+        found.append(Group(status.value, reason, kind.key, kind.name, count, sent))
+    return found
 
 
 def _of_programs(status: DeliveryStatus, places: QuerySet[Tally]) -> list[Group]:
-    """Not of cancelled ones: nothing of them is sent any more."""
-    open_ = places.exclude(notification__source=Source.CAMPAIGN).exclude(
-        notification__state=NotificationState.CANCELLED
-    )
+    """Group what programs sent by type, without cancelled notifications: nothing of them is sent
+    any more.
+    """
+    of_programs = places.exclude(notification__source=Source.CAMPAIGN)
+    going = of_programs.exclude(notification__state=NotificationState.CANCELLED)
     of = ("notification__notification_type__key", "notification__notification_type__name", "reason")
-    sums = open_.values_list(*of).annotate(n=Sum("count")).filter(n__gt=0).order_by(*of)
+    sums = going.values_list(*of).annotate(n=Sum("count")).filter(n__gt=0).order_by(*of)
     return [Group(status.value, reason, key, name, count) for key, name, reason, count in sums]

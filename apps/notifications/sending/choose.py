@@ -60,7 +60,7 @@ def places(
         "WHERE d.notification_id = n.id AND d.channel = %s AND d.status = 'pending'"
     )
     one = (
-        "SELECT * FROM (SELECT n.id, n.notification_type_id, "  # noqa: S608  # names of ours and marks, no value
+        "SELECT * FROM (SELECT n.id, n.notification_type_id, "  # noqa: S608  # names and marks
         "n.rate IS NOT NULL OR coalesce(t.throttle_count, 0) > 0 AS apart, %s AS channel "
         f"FROM {Notification._meta.db_table} n "
         f"JOIN {NotificationType._meta.db_table} t ON t.id = n.notification_type_id "
@@ -76,7 +76,8 @@ def places(
         if "" not in services:
             marks = ", ".join(["%s"] * len(services))
             theirs = (
-                f"AND (SELECT count(*) = {FEW} OR max(CASE WHEN a.via IS NULL "  # noqa: S608  # as above
+                f"AND (SELECT count(*) = {FEW} OR max("  # noqa: S608  # names and marks
+                "CASE WHEN a.via IS NULL "
                 f"OR a.via IN ({marks}) THEN 1 ELSE 0 END) = 1 "
                 f"FROM (SELECT d.address_id {waiting} AND d.due_at <= %s "
                 f"ORDER BY d.due_at LIMIT {FEW}) AS early "

@@ -106,7 +106,7 @@ def _skip(denied: Sequence[tuple[Row, str]], *, now: dt.datetime, held: bool) ->
 
 
 def _place_before(row: Row, *, held: bool) -> tallies.Place:
-    """Where the row stood: in a sender's hands if `held`, else waiting."""
+    """The place in which the row stood: in a sender's hands if `held`, else waiting."""
     if held:
         return row.place()
     return row.place()._replace(status=DeliveryStatus.PENDING.value)

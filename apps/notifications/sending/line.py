@@ -379,7 +379,7 @@ class Connection(threading.Thread):
     """One session at work in a thread of its own."""
 
     def __init__(self, line: Line, session: Session[Any]) -> None:
-        # a daemon thread: a stopping process does not wait ten minutes for the answer to a final dot
+        # a daemon thread: a stopping process does not wait ten minutes for the answer to a dot
         super().__init__(name="connection", daemon=True)
         self._line = line
         self._session = session

@@ -143,7 +143,8 @@ def _sent(owner: str, accepted: Sequence[Ended], now: dt.datetime) -> Counter[ta
     said = connection.ops.adapt_datetimefield_value(now)
     update = (
         f"UPDATE {table} SET status='sent', error='', "  # noqa: S608  # names of ours and marks
-        "account_id=done.account, provider_id=done.name, finished_at=%s, lease_owner='', lease_until=NULL FROM {values} AS done "
+        "account_id=done.account, provider_id=done.name, finished_at=%s, "
+        "lease_owner='', lease_until=NULL FROM {values} AS done "
         f"WHERE {table}.id=done.id AND {table}.status='queued' AND {table}.lease_owner=%s "
         f"RETURNING {table}.notification_id, {table}.channel, {table}.reason"
     )

@@ -208,7 +208,7 @@ class _Sender:
                 self._errors += shift.end(until=0.0)
 
     def _nothing_comes(self, until: float) -> bool:
-        """With nothing in hand: True when nothing is due either; else some time has passed."""
+        """Whether nothing is due, with nothing in hand; if not, some time has passed."""
         if grant.sleep_until_turn(until) or not (self._trickles or self._all_in_hand):
             self._again = 0.0
             return False

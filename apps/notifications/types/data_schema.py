@@ -49,11 +49,11 @@ _LEAST_VALUE = 2  # characters of the shortest value in JSON, with its comma
 
 
 class BadSchema(Refused):
-    """This is no schema that data can be checked with; the text says where and why."""
+    """No schema that data can be checked with; the text says where and why."""
 
 
 class Unfit(Refused):
-    """The data is not what the schema asks for. `field`: `order.items.0.price`, '' for the whole."""
+    """Data that the schema refuses. `field`: `order.items.0.price`, '' for the whole."""
 
 
 def check_schema(schema: Any) -> None:

@@ -19,7 +19,7 @@ YEAR = 366 * 24 * 3600  # seconds
 
 
 class BadType(Refused):
-    """These values can't go together; `field` is the one to change."""
+    """Values that can't go together; `field` is the one to change."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +68,8 @@ def check(values: TypeValues) -> None:
         )
     if values.category == Category.CRITICAL and values.commercial:
         raise BadType(
-            "Critical messages can't be switched off, so they can't be commercial. Untick Commercial.",
+            "Critical messages can't be switched off, so they can't be commercial. "
+            "Untick Commercial.",
             field="commercial",
         )
     if not values.channels:
@@ -137,7 +138,7 @@ def _labels(channels: Sequence[str]) -> str:
 def create_type(
     *, key: str, values: TypeValues, template: Template | None = None, by: Actor, now: dt.datetime
 ) -> NotificationType:
-    """Make a type. Raises BadType, also for a key that is taken."""
+    """Create a type. Raises BadType, also for a key that is taken."""
     check(values)
     try:
         with transaction.atomic():
