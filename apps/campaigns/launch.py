@@ -1,5 +1,4 @@
-"""From "its time has come" to "everyone is frozen": start what is due,
-and plan a run in slices that survive a kill.
+"""Launching: start the campaigns that are due, and plan a run in slices that survive a kill.
 
 The checkpoint is the notification's `planned_through`, moved by freeze_slice in the transaction of
 the rows it made. The lease on the run (or on the occurrence of a recurring one) only keeps two
@@ -29,6 +28,7 @@ LEASE = dt.timedelta(seconds=20)  # renewed with every slice, of less than a sec
 UNHEARD = dt.timedelta(seconds=10)  # a call that a killed lane had taken wakes nobody for 5 minutes
 # followers per statement; each one pays anew for reading the tables a segment asks about
 SLICE = 10_000
+AT_ONCE = 20  # campaigns that are started, or runs that are resumed, in one look
 WORK_SECONDS = 10.0  # a task is short, so that a stopping worker is soon empty
 Row = TypeVar("Row", Run, Occurrence)
 logger = logging.getLogger("carillon.campaigns")
@@ -36,9 +36,8 @@ logger = logging.getLogger("carillon.campaigns")
 
 def start_due(*, now: dt.datetime) -> None:
     """Schedule: start every campaign whose time has come. Safe when several run at once."""
-    for campaign in Campaign.objects.filter(
-        state=CampaignState.SCHEDULED, send_at__lte=now
-    ).order_by("send_at")[:20]:
+    due = Campaign.objects.filter(state=CampaignState.SCHEDULED, send_at__lte=now)
+    for campaign in due.order_by("send_at")[:AT_ONCE]:
         try:
             lifecycle.start_scheduled(campaign=campaign, now=now)
         except Exception:  # one campaign that can't start must not hold up the others
@@ -46,7 +45,7 @@ def start_due(*, now: dt.datetime) -> None:
 
 
 def launch(*, run_id: int, **_: object) -> None:
-    """Task: freeze the run's audience for at most 10 s, then announce itself again.
+    """Task: freeze the run's audience for at most WORK_SECONDS, then announce itself again.
 
     A second one finds it leased.
     """
@@ -62,14 +61,14 @@ def _followers_of(run: Run) -> QuerySet[Follower]:
 def freeze_for_a_while(
     rows: QuerySet[Row], followers_of: Callable[[Row], QuerySet[Follower]]
 ) -> bool:
-    """Plan the notification of the one row for at most 10 s;
+    """Plan the notification of the one row for at most WORK_SECONDS.
+
     True when there is more to do and nobody at it.
     """
     now = timezone.now()
     free = Q(lease_until__isnull=True) | Q(lease_until__lte=now)
-    if not rows.filter(free, notification__isnull=False, notification__planned_at=None).update(
-        lease_until=now + LEASE
-    ):
+    unplanned = rows.filter(free, notification__isnull=False, notification__planned_at=None)
+    if not unplanned.update(lease_until=now + LEASE):
         return False
     row = rows.select_related("notification").get()
     followers = followers_of(row)
@@ -89,13 +88,13 @@ def freeze_for_a_while(
 
 
 def stalled(rows: QuerySet[Row], *, now: dt.datetime) -> list[int]:
-    """The keys of launches that nobody is at."""
+    """Find the keys of launches that nobody is at."""
     found = rows.filter(
         Q(lease_until__lte=now) | Q(lease_until__isnull=True, started_at__lte=now - UNHEARD),
         notification__planned_at__isnull=True,
         notification__state__in=[NotificationState.PLANNING, NotificationState.PAUSED],
     )
-    return list(found.values_list("pk", flat=True)[:20])
+    return list(found.values_list("pk", flat=True)[:AT_ONCE])
 
 
 def resume_stalled(*, now: dt.datetime) -> None:

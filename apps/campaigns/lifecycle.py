@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from django.db import transaction
+from django.db.models import QuerySet
 
 from apps.campaigns.audience.audience import Audience
 from apps.campaigns.compose import not_a_draft, planned_moment
@@ -36,7 +37,7 @@ S = CampaignState
 
 
 class CampaignNotReady(Refused):
-    """It can't go out yet; `problems` has everything that is missing."""
+    """A campaign that can't go out yet; `problems` has everything that is missing."""
 
     kind = RefusalKind.STATE
 
@@ -55,18 +56,21 @@ def schedule(
 ) -> Campaign:
     """Send at a wall time (naive) in a named zone.
 
-    A time that happens twice means the first; the history says so.
-
-    Raises BadCampaign (time), CampaignNotReady, WrongState. The same time again changes nothing.
+    A time that happens twice means the first; the history says so. The same time again changes
+    nothing. Raises BadCampaign (time), CampaignNotReady, WrongState.
     """
     moment = planned_moment(wall, zone, now=now)
     with transaction.atomic():
-        wall_columns = {
-            "send_at_wall": wall.replace(tzinfo=dt.UTC),
-            "send_at_zone": zone,
-            "send_at": moment.instant,
-        }
-        if not _move(campaign, (S.DRAFT,), S.SCHEDULED, now=now, **wall_columns):
+        moved = _move(
+            campaign,
+            (S.DRAFT,),
+            S.SCHEDULED,
+            now=now,
+            send_at=moment.instant,
+            send_at_wall=wall.replace(tzinfo=dt.UTC),
+            send_at_zone=zone,
+        )
+        if not moved:
             if campaign.state == S.SCHEDULED and campaign.send_at == moment.instant:
                 return campaign
             raise WrongState(not_a_draft(campaign))
@@ -75,14 +79,9 @@ def schedule(
             "send_at": moment.instant.isoformat(),
             "wall": f"{wall:%Y-%m-%d %H:%M}",
             "zone": zone,
+            "repeated_hour": moment.repeated,
         }
-        tell(
-            Kind.CAMPAIGN_SCHEDULED,
-            by=by,
-            now=now,
-            about=campaign,
-            data=said | {"repeated_hour": moment.repeated},
-        )
+        tell(Kind.CAMPAIGN_SCHEDULED, by=by, now=now, about=campaign, data=said)
     return campaign
 
 
@@ -111,9 +110,8 @@ def send_now(*, campaign: Campaign, by: Actor, now: dt.datetime) -> Run:
         if not _move(campaign, (S.DRAFT, S.SCHEDULED), S.SENDING, now=now, send_at=now):
             if campaign.state in (S.SENDING, S.SENT) and (run := campaign.runs.first()):
                 return run
-            raise WrongState(
-                f"This campaign is {campaign.get_state_display().lower()}. {_HINTS[S(campaign.state)]}"
-            )
+            state = S(campaign.state)
+            raise WrongState(f"This campaign is {str(state.label).lower()}. {_HINTS[state]}")
         audience = _make_ready(campaign, by=by, now=now)
         return _open_run(campaign, audience, by=by, now=now)
 
@@ -130,10 +128,10 @@ _HINTS = {
 
 
 def start_scheduled(*, campaign: Campaign, now: dt.datetime) -> Run | None:
-    """Start a campaign whose time has come; None if somebody else did, or took it off the schedule.
+    """Start a campaign whose time has come.
 
-    One that can't go out any more (its tag was deleted,
-    its type switched off) goes back to draft with the reason.
+    None if somebody else did, or took it off the schedule. One that can't go out any more (its tag
+    was deleted, its type switched off) goes back to draft with the reason.
     """
     with transaction.atomic():
         due = Campaign.objects.filter(pk=campaign.pk, send_at__lte=now)
@@ -200,16 +198,15 @@ def _open_run(campaign: Campaign, audience: Audience, *, by: Actor, now: dt.date
 
 # ------------------------------------------------------------------ while it is under way
 def pause(*, campaign: Campaign, by: Actor, now: dt.datetime) -> dict[str, int]:
-    """Nothing more is handed over until `resume`. Returns `counts`. Raises WrongState."""
+    """Hand over nothing more until `resume`. Returns `counts`. Raises WrongState."""
     with transaction.atomic():
         notification = _locked(campaign)
         if notification is None or not _move(campaign, (S.SENDING,), S.PAUSED, now=now):
             raise WrongState(
                 f"This campaign is {_state_now(campaign)}; only one that is sending can be paused."
             )
-        if (
-            notification.state != NotificationState.PAUSED
-        ):  # the notification has buttons of its own
+        # the notification has buttons of its own
+        if notification.state != NotificationState.PAUSED:
             control.pause(notification=notification, by=by, now=now)
         said = counts(notification)
         tell(Kind.CAMPAIGN_PAUSED, by=by, now=now, about=campaign, data=said)
@@ -227,9 +224,8 @@ def resume(*, campaign: Campaign, by: Actor, now: dt.datetime) -> dict[str, int]
             )
         if notification.state == NotificationState.PAUSED:
             control.resume(notification=notification, by=by, now=now)
-        announce(
-            LAUNCH_TASK, lane=Lane.BULK, run_id=notification.run.pk
-        )  # it may have been paused while planning
+        # it may have been paused while planning
+        announce(LAUNCH_TASK, lane=Lane.BULK, run_id=notification.run.pk)
         said = counts(notification)
         tell(Kind.CAMPAIGN_RESUMED, by=by, now=now, about=campaign, data=said)
     return said
@@ -241,8 +237,7 @@ def cancel(*, campaign: Campaign, by: Actor, now: dt.datetime) -> dict[str, int]
         notification = _locked(campaign)
         moved = notification is None and _move(campaign, (S.SCHEDULED,), S.CANCELLED, now=now)
         if not moved:
-            # it may have been started just now: its notification must not go out behind a cancelled
-            # campaign
+            # A campaign that was started just now: its notification must not go out behind it.
             notification = notification or _locked(campaign)
             moved = notification is not None and _move(
                 campaign, (S.SENDING, S.PAUSED), S.CANCELLED, now=now
@@ -263,26 +258,28 @@ def cancel(*, campaign: Campaign, by: Actor, now: dt.datetime) -> dict[str, int]
 
 
 def counts(notification: Notification) -> dict[str, int]:
-    """Where its messages stand: {"total", "handed_off", "in_flight", "waiting", "cancelled"},
-    from the tallies.
+    """Count where a notification's messages stand, from the tallies.
 
-    `in_flight` ones are being handed over at this moment (at most a slice per sender) and can still
-    go either way.
+    Returns {"total", "handed_off", "in_flight", "waiting", "cancelled"}. `in_flight` ones are being
+    handed over at this moment (at most a slice per sender) and can still go either way.
     """
     rows = balance(notification).rows
-    over = (
-        notification.state == NotificationState.CANCELLED
-    )  # a task marks the rest: as cancelled as the others
 
     def of(*statuses: DeliveryStatus) -> int:
         return sum(count for (_, status, _), count in rows.items() if status in statuses)
 
+    waiting = of(*control.UNTAKEN)
+    cancelled = of(DeliveryStatus.CANCELLED)
+    if notification.state == NotificationState.CANCELLED:
+        # a task marks the rest, which is as cancelled as the others
+        cancelled += waiting
+        waiting = 0
     return {
         "total": sum(rows.values()),
         "handed_off": of(DeliveryStatus.SENT, DeliveryStatus.DELIVERED, DeliveryStatus.IN_DOUBT),
         "in_flight": of(DeliveryStatus.QUEUED),
-        "waiting": 0 if over else of(*control.UNTAKEN),
-        "cancelled": of(DeliveryStatus.CANCELLED, *(control.UNTAKEN if over else ())),
+        "waiting": waiting,
+        "cancelled": cancelled,
     }
 
 
@@ -293,7 +290,8 @@ def retry_failed(*, campaign: Campaign, by: Actor, now: dt.datetime) -> int:
         campaign.refresh_from_db()
         if notification is None or campaign.state not in (S.SENT, S.SENDING):
             raise WrongState(
-                f"This campaign is {_state_now(campaign)}; failed messages are retried once it was sent."
+                f"This campaign is {_state_now(campaign)}; "
+                "failed messages are retried once it was sent."
             )
         number = replay.retry_failed(notification=notification, by=by, now=now)
         campaign.refresh_from_db()  # `follow` has set it going again
@@ -301,7 +299,10 @@ def retry_failed(*, campaign: Campaign, by: Actor, now: dt.datetime) -> int:
 
 
 def archive(*, campaign: Campaign, by: Actor, now: dt.datetime) -> Campaign:
-    """Out of sight, nothing lost. A second time changes nothing. Raises WrongState."""
+    """Put a campaign out of sight; nothing is lost.
+
+    A second time changes nothing. Raises WrongState.
+    """
     with transaction.atomic():
         if not _move(campaign, (S.DRAFT, S.SENT, S.CANCELLED), S.ARCHIVED, now=now):
             if campaign.state == S.ARCHIVED:
@@ -314,11 +315,10 @@ def archive(*, campaign: Campaign, by: Actor, now: dt.datetime) -> Campaign:
 
 
 def follow(facts: Sequence[Fact]) -> None:
-    """Hears what happened to notifications themselves (wired in the project):
-    the campaigns behind them keep up.
+    """Subscriber: have campaigns keep up with what happened to their notifications.
 
-    Some of one may be sent again from another page; then the campaign is sending again,
-    and can be stopped.
+    Some of one may be sent again from another page; then the campaign is sending again and can be
+    stopped.
     """
     by_campaigns = {
         fact.about.id: fact
@@ -347,11 +347,17 @@ _FOLLOWS: dict[Kind, tuple[tuple[CampaignState, ...], CampaignState, Kind | None
 
 # ------------------------------------------------------------------ plumbing
 def _move(
-    campaign: Campaign, wanted: tuple[CampaignState, ...], to: CampaignState, *, now: dt.datetime, rows: Any = None,
+    campaign: Campaign,
+    wanted: tuple[CampaignState, ...],
+    to: CampaignState,
+    *,
+    now: dt.datetime,
+    rows: QuerySet[Campaign] | None = None,
     **columns: Any,
-) -> bool:  # fmt: skip
-    """Change the state if it is (still) one of `wanted`;
-    the object is fresh afterwards either way.
+) -> bool:
+    """Change the state if it is (still) one of `wanted`.
+
+    The object is fresh afterwards either way.
     """
     if rows is None:
         rows = Campaign.objects.filter(pk=campaign.pk)
@@ -361,7 +367,7 @@ def _move(
 
 
 def _locked(campaign: Campaign) -> Notification | None:
-    """The notification of the campaign's latest run, locked first (see the top)."""
+    """Lock the notification of the campaign's latest run, which comes first (see the top)."""
     runs = Run.objects.filter(campaign=campaign).order_by("-number")
     return (
         Notification.objects.select_for_update(no_key=True)

@@ -1,5 +1,6 @@
-"""How fast a campaign goes out: as fast as it can, at most so many a second,
-or evenly over a time.
+"""How fast a campaign goes out.
+
+As fast as it can, at most so many a second, or evenly over a time.
 """
 
 from typing import Any
@@ -11,7 +12,7 @@ SHORTEST = 60
 
 
 def wrong(columns: dict[str, Any]) -> tuple[str, str] | None:
-    """The first of `rate` (a second) and `spread` (seconds) that can't be, and why."""
+    """Name the first of `rate` (a second) and `spread` (seconds) that can't be, and why."""
     rate = columns.get("rate")
     spread = columns.get("spread")
     if rate is not None and not SLOWEST <= rate <= FASTEST:
@@ -27,24 +28,32 @@ def wrong(columns: dict[str, Any]) -> tuple[str, str] | None:
 
 
 def instead(columns: dict[str, Any]) -> dict[str, None]:
-    """What a new pace replaces."""
-    return {
-        old: None
-        for new, old in (("rate", "spread"), ("spread", "rate"))
-        if columns.get(new) and not columns.get(old)
-    }
+    """Return the columns that a new pace empties."""
+    rate = columns.get("rate")
+    spread = columns.get("spread")
+    if rate and not spread:
+        return {"spread": None}
+    if spread and not rate:
+        return {"rate": None}
+    return {}
 
 
 def words(rate: float | None, spread: int | None) -> str:
-    """In a sentence after "It goes out"; empty where nothing holds it back."""
+    """Say the pace in a sentence after "It goes out"; empty where nothing holds it back."""
     if rate is not None:
-        return f"at most {rate:,.6g} message{'' if rate == 1 else 's'} a second"
+        return f"at most {_counted(rate, 'message')} a second"
     if spread is None:
         return ""
     hours, minutes = divmod(round(spread / 60), 60)
-    parts = [
-        f"{n} {unit}{'' if n == 1 else 's'}"
-        for n, unit in ((hours, "hour"), (minutes, "minute"))
-        if n
-    ]
+    parts = []
+    if hours:
+        parts.append(_counted(hours, "hour"))
+    if minutes:
+        parts.append(_counted(minutes, "minute"))
     return f"evenly over {' and '.join(parts)}"
+
+
+def _counted(number: float, unit: str) -> str:
+    if number == 1:
+        return f"1 {unit}"
+    return f"{number:,.6g} {unit}s"

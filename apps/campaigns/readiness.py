@@ -17,7 +17,7 @@ from apps.followers.models import Channel
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """`step` is the compose step to go back to: content, audience or schedule."""
+    """What stands in the way; `step` is where to put it right: content, audience or schedule."""
 
     step: str
     message: str
@@ -32,7 +32,7 @@ class Readiness:
 
 
 def current_version(campaign: Campaign) -> Version | None:
-    """What would go out: the draft if there is one, else the published version."""
+    """Find what would go out: the draft if there is one, else the published version."""
     wanted = [VersionState.DRAFT, VersionState.PUBLISHED]
     return campaign.template.versions.filter(state__in=wanted).order_by("-number").first()
 
@@ -55,12 +55,10 @@ def _content(campaign: Campaign) -> list[Problem]:
         found.append(f"The message type “{kind.name}” is switched off. Choose another one.")
     if not campaign.channels:
         found.append("Choose at least one channel.")
-    if refused := [
-        Channel(channel).label for channel in campaign.channels if channel not in kind.channels
-    ]:
-        found.append(
-            f"“{kind.name}” is not offered by {', '.join(map(str, refused))}. Choose other channels."
-        )
+    unoffered = [channel for channel in campaign.channels if channel not in kind.channels]
+    if unoffered:
+        labels = ", ".join(str(Channel(channel).label) for channel in unoffered)
+        found.append(f"“{kind.name}” is not offered by {labels}. Choose other channels.")
     version = current_version(campaign)
     if version is None:
         return [Problem("content", message) for message in [*found, "Write the message first."]]
@@ -69,9 +67,8 @@ def _content(campaign: Campaign) -> list[Problem]:
     for channel in campaign.channels:
         if words is None or not any(map(str.strip, words.parts.get(channel, {}).values())):
             language = version.default_language
-            found.append(
-                f"There are no words for {Channel(channel).label} in the default language “{language}”."
-            )
+            label = Channel(channel).label
+            found.append(f"There are no words for {label} in the default language “{language}”.")
     found += [str(problem) for problem in lint.problems(version)]
     try:
         lint.check_data(version, campaign.data)
@@ -110,14 +107,16 @@ def _fault_of_segments(segments: Iterable[SegmentRules]) -> str:
 
 
 def _times(campaign: Campaign, *, now: dt.datetime) -> list[Problem]:
-    if campaign.expires_at and campaign.expires_at <= max(campaign.send_at or now, now):
-        return [Problem("schedule", "It would expire before it is sent. Choose a later expiry.")]
+    if not campaign.expires_at:
+        return []
     start = max(campaign.send_at or now, now)
-    if (
-        campaign.expires_at
-        and campaign.spread
-        and campaign.expires_at < start + dt.timedelta(seconds=campaign.spread)
-    ):
-        text = "It would expire while it still goes out. Choose a later expiry, or let it go out over a shorter time."
+    if campaign.expires_at <= start:
+        return [Problem("schedule", "It would expire before it is sent. Choose a later expiry.")]
+    lasts = dt.timedelta(seconds=campaign.spread or 0)
+    if campaign.expires_at < start + lasts:
+        text = (
+            "It would expire while it still goes out. Choose a later expiry, "
+            "or let it go out over a shorter time."
+        )
         return [Problem("schedule", text)]
     return []

@@ -1,9 +1,11 @@
-"""Who would get a campaign if it left now, who would not, and why:
-by the same verdict that planning uses.
+"""Who would get a campaign if it left now, who would not, and why.
+
+Decided by the verdict that planning uses.
 """
 
 import datetime as dt
 from dataclasses import dataclass
+from typing import Any
 
 from django.db.models import Count, Q, QuerySet
 from django.utils import timezone
@@ -32,6 +34,8 @@ class ReasonCount:
 
 @dataclass(frozen=True, slots=True)
 class ChannelReview:
+    """What one channel would bring, and the reasons, those that allow first."""
+
     channel: str
     label: str
     will_get: int
@@ -41,8 +45,10 @@ class ChannelReview:
 
 @dataclass(frozen=True, slots=True)
 class Review:
-    """`total` followers are in the audience, `reached` of them by at least one channel;
-    `problems` stop the send.
+    """All about a campaign that is about to leave.
+
+    `total` followers are in the audience, `reached` of them by at least one channel; `problems`
+    stop the send.
     """
 
     total: int
@@ -53,7 +59,7 @@ class Review:
 
 
 def review(campaign: Campaign, *, now: dt.datetime | None = None) -> Review:
-    """Set-wise: a few queries whatever the size of the audience."""
+    """Judge the whole audience by sets: a few queries, whatever its size."""
     now = now or timezone.now()
     ready = readiness.examine(campaign, now=now)
     followers = ready.audience.followers(now=now).order_by()
@@ -70,9 +76,8 @@ def review(campaign: Campaign, *, now: dt.datetime | None = None) -> Review:
 def _reached(campaign: Campaign, followers: QuerySet[Follower]) -> Q:
     anyone = Q(pk__in=[])
     for channel in campaign.channels:
-        allowed = with_verdict(followers, campaign.notification_type, channel).filter(
-            verdict__in=ALLOWING
-        )
+        judged = with_verdict(followers, campaign.notification_type, channel)
+        allowed = judged.filter(verdict__in=ALLOWING)
         anyone |= Q(pk__in=allowed.values("pk"))
     return anyone
 
@@ -80,26 +85,23 @@ def _reached(campaign: Campaign, followers: QuerySet[Follower]) -> Q:
 def _channel(campaign: Campaign, followers: QuerySet[Follower], channel: str) -> ChannelReview:
     judged = with_verdict(followers, campaign.notification_type, channel)
     counted = dict(judged.values_list("verdict").annotate(n=Count("pk")).order_by())
-    reasons = [
-        ReasonCount(
-            reason=reason,
-            explanation=EXPLANATIONS[Reason(reason)],
-            allow=reason in ALLOWING,
-            count=count,
-            samples=tuple(
-                judged.filter(verdict=reason)
-                .order_by("name", "pk")
-                .prefetch_related("addresses")[:SAMPLE]
-            ),
-        )
-        for reason, count in sorted(
-            counted.items(), key=lambda pair: (pair[0] not in ALLOWING, -pair[1])
-        )
-    ]
+    reasons = [_reason(judged, reason, count) for reason, count in counted.items()]
+    reasons.sort(key=lambda each: (not each.allow, -each.count))
     return ChannelReview(
         channel=channel,
         label=str(Channel(channel).label),
         will_get=sum(each.count for each in reasons if each.allow),
         will_not=sum(each.count for each in reasons if not each.allow),
         reasons=tuple(reasons),
+    )
+
+
+def _reason(judged: QuerySet[Any], reason: str, count: int) -> ReasonCount:
+    decided = judged.filter(verdict=reason).order_by("name", "pk")
+    return ReasonCount(
+        reason=reason,
+        explanation=EXPLANATIONS[Reason(reason)],
+        allow=reason in ALLOWING,
+        count=count,
+        samples=tuple(decided.prefetch_related("addresses")[:SAMPLE]),
     )

@@ -1,6 +1,4 @@
-"""A message: a campaign in its plainest dress, one subject and one text by e-mail,
-to everyone or by tags.
-"""
+"""A message: the plainest campaign, one subject and one text by e-mail, to everyone or by tags."""
 
 import datetime as dt
 import re
@@ -26,12 +24,11 @@ def create_message(
     by: Actor,
     now: dt.datetime,
 ) -> Campaign:
-    """A draft that `lifecycle.send_now` sends.
+    """Create a draft that `lifecycle.send_now` sends.
 
-    Content with a tag such as <p> is HTML, else text; both Liquid.
-
-    `tags` are slugs; without any it goes to everyone. Without a type it is the first commercial
-    one. Raises BadCampaign, audience.BadAudience.
+    Content with a tag such as <p> is HTML, else text; both Liquid. `tags` are slugs; without any it
+    goes to everyone. Without a type it is the first commercial one. Raises BadCampaign,
+    audience.BadAudience.
     """
     if not subject.strip():
         raise BadCampaign("Give the message a subject.", field="subject")
@@ -57,14 +54,15 @@ def create_message(
 
 def is_html(content: str) -> bool:
     """Whether the text has a tag in it; `a < b` and `<ann@example.com>` are plain text."""
-    return any(
-        "@" not in found[0] and "://" not in found[0].split(" ")[0]
-        for found in _MARKUP.finditer(content)
-    )
+    for found in _MARKUP.finditer(content):
+        markup = found[0]
+        if "@" not in markup and "://" not in markup.split(" ")[0]:
+            return True
+    return False
 
 
 def usual_type() -> NotificationType:
-    """The first commercial type offered by e-mail, so that those who unsubscribed are skipped.
+    """Find the first commercial type offered by e-mail, so that who unsubscribed is skipped.
 
     Raises BadCampaign.
     """
@@ -78,8 +76,9 @@ def usual_type() -> NotificationType:
 
 
 def words_of(campaign: Campaign) -> dict[str, str]:
-    """{"subject", "html", "text"} in the default language of the newest version;
-    prefetch template__versions.
+    """Return {"subject", "html", "text"} in the default language of the newest version.
+
+    Prefetch template__versions.
     """
     version = max(campaign.template.versions.all(), key=lambda each: each.number)
     parts = {each.language: each.parts for each in version.translations.all()}

@@ -1,5 +1,6 @@
-"""What a message consists of on each channel: declared once, read by forms, lint,
-rendering and the API.
+"""What a message consists of on each channel.
+
+Declared once, read by forms, lint, rendering and the API.
 """
 
 from dataclasses import dataclass, replace
@@ -17,6 +18,8 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Part:
+    """One thing that is written for a channel, such as the subject of an e-mail."""
+
     name: str
     label: str
     kind: Kind
@@ -24,7 +27,7 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class ChannelParts:
-    """`required`: groups of which at least one part must have words."""
+    """The parts of one channel; of each group in `required` at least one must have words."""
 
     label: str
     parts: tuple[Part, ...]

@@ -65,7 +65,7 @@ def create_template(
     layout: Layout | None = None,
     default_language: str = "en",
 ) -> Template:
-    """A new template with its first draft. Raises KeyTaken, BadWords."""
+    """Create a template with its first draft. Raises KeyTaken, BadWords."""
     words = {language: _checked(language, parts) for language, parts in translations.items()}
     with transaction.atomic():
         template, created = Template.objects.get_or_create(
@@ -155,20 +155,11 @@ def publish(*, template: Template, by: Actor, now: dt.datetime) -> Version:
     Raises NotPublishable with everything that is wrong.
     """
     with transaction.atomic():
-        draft = (
-            _locked(template)
-            .versions.filter(state=VersionState.DRAFT)
-            .select_related("layout", "template")
-            .first()
-        )
+        _locked(template)
+        draft = draft_version(template)
         if draft is None:
-            raise NotPublishable(
-                [
-                    Problem(
-                        template.key, None, "there is no draft to publish. Change something first."
-                    )
-                ]
-            )
+            message = "there is no draft to publish. Change something first."
+            raise NotPublishable([Problem(template.key, None, message)])
         if found := problems(draft):
             raise NotPublishable(found)
         for translation in draft.translations.all():
@@ -195,8 +186,9 @@ def publish(*, template: Template, by: Actor, now: dt.datetime) -> Version:
 
 
 def restore(*, version: Version, by: Actor, now: dt.datetime) -> Version:
-    """A draft with the words, variables and layout of an older version; a draft there is,
-    is overwritten.
+    """Make a draft with the words, variables and layout of an older version.
+
+    A draft that is there is overwritten.
     """
     template = version.template
     with transaction.atomic():
@@ -231,10 +223,9 @@ def delete_draft(*, template: Template, by: Actor, now: dt.datetime) -> None:
 def copy_template(
     *, template: Template, key: str, name: str, private: bool = False, by: Actor, now: dt.datetime
 ) -> Template:
-    """A new template whose draft has the published words (or the draft's,
-    before the first publishing).
+    """Create a template whose draft has the published words of another one.
 
-    Raises KeyTaken.
+    Before the first publishing it has the draft's. Raises KeyTaken.
     """
     with transaction.atomic():
         source = published_version(template) or template.versions.select_related("layout").get()
@@ -284,37 +275,34 @@ def unarchive(*, template: Template, by: Actor, now: dt.datetime) -> None:
 
 
 def published_version(template: Template) -> Version | None:
-    """The version new messages use."""
-    return (
-        template.versions.filter(state=VersionState.PUBLISHED)
-        .select_related("layout", "template")
-        .first()
-    )
+    """Return the version new messages use."""
+    versions = template.versions.filter(state=VersionState.PUBLISHED)
+    return versions.select_related("layout", "template").first()
 
 
 def draft_version(template: Template) -> Version | None:
-    """The version that is being edited."""
-    return (
-        template.versions.filter(state=VersionState.DRAFT)
-        .select_related("layout", "template")
-        .first()
-    )
+    """Return the version that is being edited."""
+    versions = template.versions.filter(state=VersionState.DRAFT)
+    return versions.select_related("layout", "template").first()
 
 
 def spoken(version: Version) -> frozenset[str]:
-    """The channels that a published version has words for."""
+    """Return the channels that a published version has words for."""
     return _spoken(version.uid, version.published_at)
 
 
 def wordless(version: Version, channels: Iterable[str]) -> str:
-    """What is wrong with sending a published version on these channels;
+    """Say what is wrong with sending a published version on these channels.
+
     "" if it has words for each of them.
     """
-    missing = [channel for channel in channels if channel not in spoken(version)]
+    there = spoken(version)
+    missing = [channel for channel in channels if channel not in there]
     if not missing:
         return ""
-    there, lacking = (", ".join(map(_label, names)) for names in (sorted(spoken(version)), missing))
-    return f"The template {version.template.key} has no words for {lacking}, only for {there}."
+    lacking = _labels(missing)
+    known = _labels(sorted(there))
+    return f"The template {version.template.key} has no words for {lacking}, only for {known}."
 
 
 # What is published never changes, and the words may have 100 kB.
@@ -325,6 +313,10 @@ def _spoken(version: UUID, _published_at: dt.datetime | None) -> frozenset[str]:
     return frozenset(chain.from_iterable(parts))
 
 
+def _labels(channels: Iterable[str]) -> str:
+    return ", ".join(_label(channel) for channel in channels)
+
+
 def _label(channel: str) -> str:
     if channel in CHANNEL_PARTS:
         return CHANNEL_PARTS[channel].label
@@ -333,7 +325,7 @@ def _label(channel: str) -> str:
 
 # ---- pieces
 def _locked(template: Template) -> Template:
-    """Two people who save at once come one after the other."""
+    """Lock a template, so that two people who save at once come one after the other."""
     return Template.objects.select_for_update().get(pk=template.pk)
 
 
@@ -344,9 +336,8 @@ def _check_seen(template: Template, seen: dt.datetime | None) -> None:
         what = "saved"
         if current.state == VersionState.PUBLISHED:
             what = "published"
-        raise DraftChanged(
-            f"Version {current.number} was {what} at {current.updated_at:%H:%M:%S} UTC by somebody else."
-        )
+        at = f"{current.updated_at:%H:%M:%S}"
+        raise DraftChanged(f"Version {current.number} was {what} at {at} UTC by somebody else.")
 
 
 def _draft_of(template: Template, *, by: Actor, now: dt.datetime) -> Version:
@@ -377,15 +368,12 @@ def _new_draft(template: Template, *, by: Actor, now: dt.datetime, **fields: Any
 
 
 def _copy(source: Version, draft: Version) -> None:
-    """Everything an author wrote; the draft's own row is saved by the caller."""
+    """Copy everything an author wrote; the draft's own row is saved by the caller."""
     draft.variables = source.variables
     draft.layout = source.layout
     draft.default_language = source.default_language
     draft.translations.all().delete()
-    _write(
-        draft,
-        {translation.language: translation.parts for translation in source.translations.all()},
-    )
+    _write(draft, {row.language: row.parts for row in source.translations.all()})
 
 
 def _write(version: Version, words: Mapping[str, Words]) -> None:
@@ -409,25 +397,25 @@ def _checked(language: str, parts: Words) -> Parts:
                 raise BadWords(f"{channel} has no part {name}. Known: {', '.join(known)}.")
             if not isinstance(text, str):
                 raise BadWords(f"{channel}.{name} must be text.")
-    return {
-        channel: {
-            part.name: words.get(part.name, "").replace("\r\n", "\n")
-            for part in CHANNEL_PARTS[channel].parts
-        }
-        for channel, words in parts.items()
-    }
+    return {channel: _whole(channel, words) for channel, words in parts.items()}
+
+
+def _whole(channel: str, words: Mapping[str, str]) -> dict[str, str]:
+    """Give every part of a channel its words, "" where there are none."""
+    names = [part.name for part in CHANNEL_PARTS[channel].parts]
+    return {name: words.get(name, "").replace("\r\n", "\n") for name in names}
 
 
 def _refreshed(before: Words | None, parts: Parts) -> Parts:
-    """A text that was made from the HTML and never touched follows the HTML when that changes."""
+    """Empty a text that was made from HTML which has changed since, if nobody touched it.
+
+    Publishing makes it anew.
+    """
     old = (before or {}).get("email")
     new = parts.get("email")
-    if (
-        old
-        and new
-        and old["html"] != new["html"]
-        and old["text"] == new["text"] == text_of(old["html"])
-    ):
+    if not old or not new or old["html"] == new["html"]:
+        return parts
+    if old["text"] == new["text"] == text_of(old["html"]):
         return {**parts, "email": {**new, "text": ""}}
     return parts
 

@@ -1,4 +1,4 @@
-"""The frames around e-mails: one act makes or changes one."""
+"""Layouts, the frames around e-mails: one act makes or changes one."""
 
 import datetime as dt
 
@@ -14,8 +14,9 @@ STANDARD = "standard"  # the stock library's
 
 
 def standard_layout() -> Layout | None:
-    """The frame that new words get unless somebody chooses another:
-    it carries the way out and the postal address.
+    """Find the frame that new words get unless somebody chooses another.
+
+    It carries the way out and the postal address.
     """
     return Layout.objects.filter(key=STANDARD).first()
 
@@ -23,10 +24,10 @@ def standard_layout() -> Layout | None:
 def save_layout(
     *, key: str, name: str, html: str, text: str = "", by: Actor, now: dt.datetime
 ) -> Layout:
-    """Make the layout or change the one with this key;
-    published versions keep the frame they were published with.
+    """Make the layout or change the one with this key.
 
-    Raises NotPublishable when `{{ content }}` is missing or the Liquid is wrong.
+    Published versions keep the frame they were published with. Raises NotPublishable when
+    `{{ content }}` is missing or the Liquid is wrong.
     """
     if found := layout_problems(html=html, text=text):
         raise NotPublishable(found)

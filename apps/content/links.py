@@ -1,5 +1,6 @@
-"""The links of an e-mail: found when it is published, led through us in a tracked mail,
-looked up when clicked.
+"""The links of an e-mail.
+
+They are found when it is published, led through us in a tracked mail, looked up when clicked.
 """
 
 import re
@@ -18,9 +19,8 @@ _ATTRIBUTE = re.compile(
     # linear in any source
     r"""(?<=[\s"'/\0])([^\s"'=<>/\0]++)\s*+=\s*+(?:"([^"]*)"|'([^']*)'|([^\s"'>]+))"""
 )
-_REFERENCE = re.compile(
-    r"&(?:#\d+|#x[0-9a-f]+|\w+);", re.IGNORECASE
-)  # browsers read ?a=1&copy=2 in an href as it is
+# browsers read ?a=1&copy=2 in an href as it is
+_REFERENCE = re.compile(r"&(?:#\d+|#x[0-9a-f]+|\w+);", re.IGNORECASE)
 _WEB = re.compile(r"https?://[^\s/?#\x00-\x1f\x7f][^\s\x00-\x1f\x7f]*", re.IGNORECASE)
 _END = re.compile(r"</body\s*>", re.IGNORECASE)
 _LONGEST = Link._meta.get_field("url").max_length or 0
@@ -30,17 +30,12 @@ _PIXEL = '<img src="{}/o/{}.gif" width="1" height="1" alt="" style="border:0;wid
 
 
 def links_in(html: str) -> list[str]:
-    """The web addresses that are the same for every reader, in order,
-    as often as they stand there.
-    """
+    """List the web addresses that are the same for every reader, as they stand there."""
     return [url for _, _, url in _found(html)]
 
 
 def tracked(html: str, numbers: Mapping[str, int]) -> str:
-    """The source with these links leading through us, and the pixel at its end.
-
-    STAMP stands for the token.
-    """
+    """Lead these links through us, and put the pixel at the end; STAMP stands for the token."""
     done = []
     last = 0
     for start, end, url in _found(html):
@@ -57,7 +52,7 @@ def tracked(html: str, numbers: Mapping[str, int]) -> str:
 
 
 def target(version_id: int, number: int) -> str | None:
-    """Where a link of a published version leads."""
+    """Find where a link of a published version leads."""
     return _targets(version_id).get(number)
 
 
@@ -67,12 +62,12 @@ def _targets(version_id: int) -> dict[int, str]:
 
 
 def forget() -> None:
-    """For tests, where a primary key may come back."""
+    """Forget the links known here, for tests in which a primary key may come back."""
     _targets.cache_clear()
 
 
 def _found(html: str) -> Iterator[tuple[int, int, str]]:
-    """Where each static href stands and what it says.
+    """Find each static href: its start, its end and what it says.
 
     Liquid is blanked out, so a `>` in it ends no tag.
     """

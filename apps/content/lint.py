@@ -64,33 +64,44 @@ class BadData(Refused):
 
 # ---- a version
 def problems(version: Version) -> list[Problem]:
-    """Everything that keeps the version from being published, in the order of the editor;
-    empty when it is fine.
-    """
+    """Find everything that keeps a version from being published, in the order of the editor."""
     declared = {str(variable.get("name", "")): variable for variable in version.variables}
-    translations = {
-        translation.language: translation.parts for translation in version.translations.all()
-    }
+    translations = {row.language: row.parts for row in version.translations.all()}
     found = list(_variable_problems(version.variables))
-    if version.default_language not in translations:
-        message = f"the default language {version.default_language} has no words. Write them or choose another default."
-        found.append(Problem(version.default_language, None, message))
-    found += _missing_channels(version.default_language, translations)
+    default = version.default_language
+    if default not in translations:
+        message = (
+            f"the default language {default} has no words. Write them or choose another default."
+        )
+        found.append(Problem(default, None, message))
+    found += _missing_channels(default, translations)
     for language, channels in translations.items():
         for channel, words in channels.items():
-            found += _missing_parts(f"{language}.{channel}", channel, words)
-            for part in CHANNEL_PARTS[channel].parts:
-                where = f"{language}.{channel}.{part.name}"
-                found += source_problems(where, words.get(part.name, ""), part.kind, declared)
-            found += _text_not_made(f"{language}.{channel}", words)
-            if version.layout and "<html" in words.get("html", "").lower():
-                message = "is a whole document, and a layout would be put around it. Remove <html> or the layout."
-                found.append(Problem(f"{language}.{channel}.html", None, message))
+            found += _channel_problems(f"{language}.{channel}", channel, words, declared)
+            if version.layout:
+                found += _document_in_layout(f"{language}.{channel}", words)
     if version.layout:
-        found += layout_problems(
-            html=version.layout.html, text=version.layout.text, declared=declared
-        )
+        html = version.layout.html
+        found += layout_problems(html=html, text=version.layout.text, declared=declared)
     return found
+
+
+def _channel_problems(
+    where: str, channel: str, words: Mapping[str, str], declared: Mapping[str, Any]
+) -> Iterator[Problem]:
+    yield from _missing_parts(where, channel, words)
+    for part in CHANNEL_PARTS[channel].parts:
+        source = words.get(part.name, "")
+        yield from source_problems(f"{where}.{part.name}", source, part.kind, declared)
+    yield from _text_not_made(where, words)
+
+
+def _document_in_layout(where: str, words: Mapping[str, str]) -> Iterator[Problem]:
+    if "<html" in words.get("html", "").lower():
+        message = (
+            "is a whole document, and a layout would be put around it. Remove <html> or the layout."
+        )
+        yield Problem(f"{where}.html", None, message)
 
 
 def _variable_problems(variables: Iterable[Mapping[str, Any]]) -> Iterator[Problem]:
@@ -101,23 +112,18 @@ def _variable_problems(variables: Iterable[Mapping[str, Any]]) -> Iterator[Probl
         if name:
             where = f"variables.{name}"
         if not _NAME.fullmatch(name):
-            yield Problem(
-                where,
-                None,
-                f"“{name}” is not a name: use letters, digits and _, not a digit first.",
-            )
+            message = f"“{name}” is not a name: use letters, digits and _, not a digit first."
+            yield Problem(where, None, message)
         elif name in _TAKEN:
-            yield Problem(
-                where, None, f"{name} is a word the program keeps for itself. Choose another name."
-            )
+            message = f"{name} is a word the program keeps for itself. Choose another name."
+            yield Problem(where, None, message)
         elif name in seen:
             yield Problem(where, None, f"{name} is declared twice.")
         seen.add(name)
         kind = variable.get("type", "string")
         if kind not in TYPES:
-            yield Problem(
-                where, None, f"the type {kind} is unknown; use one of {', '.join(TYPES)}."
-            )
+            message = f"the type {kind} is unknown; use one of {', '.join(TYPES)}."
+            yield Problem(where, None, message)
             continue
         for field in ("default", "example"):
             value = variable.get(field)
@@ -135,19 +141,11 @@ def _missing_channels(
         yield Problem(default, None, "there are no words for any channel yet.")
     for language, channels in translations.items():
         for channel in offered.keys() - channels.keys():
-            label = CHANNEL_PARTS[channel].label
-            yield Problem(
-                f"{language}.{channel}",
-                None,
-                f"{label} is there in {default} but not in {language}.",
-            )
+            message = f"{CHANNEL_PARTS[channel].label} is there in {default} but not in {language}."
+            yield Problem(f"{language}.{channel}", None, message)
         for channel in channels.keys() - offered.keys():
-            label = CHANNEL_PARTS[channel].label
-            yield Problem(
-                f"{language}.{channel}",
-                None,
-                f"{label} is there in {language} but not in {default}.",
-            )
+            message = f"{CHANNEL_PARTS[channel].label} is there in {language} but not in {default}."
+            yield Problem(f"{language}.{channel}", None, message)
 
 
 def _missing_parts(where: str, channel: str, words: Mapping[str, str]) -> Iterator[Problem]:
@@ -159,8 +157,10 @@ def _missing_parts(where: str, channel: str, words: Mapping[str, str]) -> Iterat
 
 
 def _text_not_made(where: str, words: Mapping[str, str]) -> Iterator[Problem]:
-    """A block begun in a hidden part and ended in a visible one is whole in the HTML and half in
-    its text.
+    """Find HTML of which no text can be made.
+
+    A block begun in a hidden part and ended in a visible one is whole in the HTML and half in its
+    text.
     """
     html = words.get("html", "")
     if words.get("text", "").strip() or not html.strip():
@@ -172,18 +172,15 @@ def _text_not_made(where: str, words: Mapping[str, str]) -> Iterator[Problem]:
     try:
         parse(text_of(html))
     except BadSyntax as error:
-        yield Problem(
-            f"{where}.text",
-            None,
-            f"no text can be made from this HTML ({error}). Write it by hand.",
-        )
+        message = f"no text can be made from this HTML ({error}). Write it by hand."
+        yield Problem(f"{where}.text", None, message)
 
 
 # ---- a layout
 def layout_problems(
     *, html: str, text: str, declared: Mapping[str, Any] | None = None
 ) -> list[Problem]:
-    """What is wrong with a layout. Without `declared` only the reserved words may be used."""
+    """Find what is wrong with a layout. Without `declared` only reserved words may be used."""
     found = []
     for name, source, kind in (("html", html, Kind.HTML), ("text", text, Kind.TEXT)):
         if not source.strip() and name == "text":
@@ -191,9 +188,8 @@ def layout_problems(
         where = f"layout.{name}"
         times = len(CONTENT.findall(source))
         if times != 1:
-            found.append(
-                Problem(where, None, f"{{{{ content }}}} must stand in it once, not {times} times.")
-            )
+            message = f"{{{{ content }}}} must stand in it once, not {times} times."
+            found.append(Problem(where, None, message))
         # the mark itself is no variable a body may use, so it is out of the way before the check
         found += source_problems(where, CONTENT.sub("", source), kind, declared or {})
     return found
@@ -203,7 +199,7 @@ def layout_problems(
 def source_problems(
     where: str, source: str, kind: Kind, declared: Mapping[str, Any]
 ) -> list[Problem]:
-    """Syntax, unknown filters and unknown variables of one part.
+    """Check the syntax, filters and variables of one part.
 
     The first syntax error hides what comes after.
     """
@@ -214,18 +210,18 @@ def source_problems(
     except BadSyntax as error:
         return [Problem(where, error.line, _syntax_message(str(error)))]
     analysis = template.analyze()
-    found = [
-        Problem(
-            where,
-            span.line_col(source)[0],
-            f"there is no filter {name}.{_hint(name, known_filters())}",
-        )
-        for name, spans in analysis.filters.items()
-        if name not in known_filters()
-        for span in spans
-    ]
+    found = list(_unknown_filters(where, source, analysis))
     found += _unknown_variables(where, source, analysis, declared)
     return sorted(set(found), key=lambda problem: (problem.line or 0, problem.message))
+
+
+def _unknown_filters(where: str, source: str, analysis: TemplateAnalysis) -> Iterator[Problem]:
+    known = known_filters()
+    for name, spans in analysis.filters.items():
+        if name not in known:
+            message = f"there is no filter {name}.{_hint(name, known)}"
+            for span in spans:
+                yield Problem(where, span.line_col(source)[0], message)
 
 
 def _syntax_message(message: str) -> str:
@@ -233,9 +229,8 @@ def _syntax_message(message: str) -> str:
     if unknown and not unknown[1].startswith(("end", "els", "when")):
         return f"there is no tag {unknown[1]}.{_hint(unknown[1], known_tags())}"
     if unknown:
-        return (
-            f"{unknown[1]} stands here without its beginning, or something before it is not closed."
-        )
+        tag = unknown[1]
+        return f"{tag} stands here without its beginning, or something before it is not closed."
     if "closed" in message:
         return f"{message.rstrip('.')}."
     return f"{message}. Check what stands in the braces."
@@ -276,16 +271,13 @@ def _hint(word: str, known: Iterable[str], before: str = "") -> str:
 
 # ---- a caller's data
 def check_data(version: Version, data: Mapping[str, Any]) -> dict[str, Any]:
-    """The data with defaults filled in.
+    """Fill in the defaults of a caller's data.
 
     Values nobody declared are passed on, except under reserved words, which raise. Raises BadData
     with all that is missing or of the wrong type in one sentence each.
     """
-    faults = [
-        f"{name} is a word the program fills itself; remove it."
-        for name in RESERVED
-        if name in data
-    ]
+    reserved = [name for name in RESERVED if name in data]
+    faults = [f"{name} is a word the program fills itself; remove it." for name in reserved]
     for name, value in data.items():
         try:
             plain(value, depth=1)
@@ -301,23 +293,20 @@ def check_data(version: Version, data: Mapping[str, Any]) -> dict[str, Any]:
             elif variable.get("required"):
                 faults.append(f"The value {name} is missing; the template needs {_A_TYPE[kind]}.")
         elif not _fits(values[name], kind):
-            faults.append(
-                f"The value {name} must be {_A_TYPE[kind]}, but it is {_describe(values[name])}."
-            )
+            found = _describe(values[name])
+            faults.append(f"The value {name} must be {_A_TYPE[kind]}, but it is {found}.")
     if faults:
         raise BadData(" ".join(faults))
     return values
 
 
 def sample_data(version: Version) -> dict[str, Any]:
-    """Values for a preview: each variable's example, else its default,
-    else something of its type.
+    """Make up values for a preview.
+
+    Each variable has its example, else its default, else something of its type.
     """
-    return {
-        variable["name"]: _sample(variable)
-        for variable in version.variables
-        if variable.get("name")
-    }
+    named = [variable for variable in version.variables if variable.get("name")]
+    return {variable["name"]: _sample(variable) for variable in named}
 
 
 def _sample(variable: Mapping[str, Any]) -> Any:

@@ -1,5 +1,4 @@
-"""HTML mail: styles moved into the tags, and the text made from it,
-without breaking the Liquid inside.
+"""HTML mail: move its styles into the tags, make its text, and break no Liquid inside.
 
 Both tools parse HTML and would move `{% for %}` out of tables or turn `>` inside tags into `&gt;`.
 So every piece of Liquid is replaced by a marker they can't misread, and put back afterwards: a
@@ -14,7 +13,8 @@ from inscriptis import Inscriptis
 from inscriptis.model.config import ParserConfig
 
 LIQUID = re.compile(
-    r"\{%-?\s*(?P<block>raw|comment|doc)\s*-?%\}.*?\{%-?\s*end(?P=block)\s*-?%\}|\{%.*?%\}|\{\{.*?\}\}",
+    r"\{%-?\s*(?P<block>raw|comment|doc)\s*-?%\}.*?\{%-?\s*end(?P=block)\s*-?%\}"
+    r"|\{%.*?%\}|\{\{.*?\}\}",
     re.DOTALL,
 )
 # What is not running text: comments, styles, titles, and the inside of tags.
@@ -27,8 +27,9 @@ _TEXT_RULES = ParserConfig(display_images=False, display_links=False)
 
 
 class _Protected:
-    """HTML whose pieces of Liquid are words for now; `restore` puts them back,
-    also where they became comments.
+    """HTML whose pieces of Liquid are words for now.
+
+    `restore` puts them back, also where they became comments.
     """
 
     def __init__(self, html: str):
@@ -47,8 +48,9 @@ class _Protected:
         return re.sub(marks, lambda found: self.pieces[int(found[1] or found[2])], text)
 
     def with_comments(self) -> str:
-        """The marks in running text as comments, which may stand anywhere,
-        also between the rows of a table.
+        """Make comments of the marks in running text.
+
+        A comment may stand anywhere, also between the rows of a table.
         """
         done = []
         last = 0
@@ -61,22 +63,23 @@ class _Protected:
         return re.sub(rf"{self.word}\d+x", r"<!--\g<0>-->", text)
 
     def survived(self, before: str, after: str) -> bool:
-        """Rules may be copied into many tags,
-        so only the marks in running text must keep number and order.
+        """Whether all marks are still there.
+
+        Rules may be copied into many tags, so only the marks in running text must keep number and
+        order.
         """
         in_text = re.compile(rf"<!--{self.word}\d+x-->")
+        if in_text.findall(before) != in_text.findall(after):
+            return False
         anywhere = re.compile(rf"{self.word}\d+x")
-        return in_text.findall(before) == in_text.findall(after) and set(
-            anywhere.findall(before)
-        ) == set(anywhere.findall(after))
+        return set(anywhere.findall(before)) == set(anywhere.findall(after))
 
 
 def inline_styles(html: str) -> str:
-    """The document with its `<style>` rules in the tags (Gmail and Outlook drop or ignore many of
-    them).
+    """Move the rules of `<style>` into the tags; Gmail and Outlook ignore many of them.
 
-    Media queries stay. A document whose styles can't be read,
-    or whose Liquid would not come out whole and in order, is returned unchanged.
+    Media queries stay. A document whose styles can't be read, or whose Liquid would not come out
+    whole and in order, is returned unchanged.
     """
     if "<style" not in html.lower():
         return html
@@ -92,8 +95,9 @@ def inline_styles(html: str) -> str:
 
 
 def text_of(html: str) -> str:
-    """Plain text of mail HTML, still a Liquid template: links as `words: address`,
-    tables read row by row.
+    """Make the plain text of mail HTML, still a Liquid template.
+
+    Links become `words (address)`, tables are read row by row.
     """
     protected = _Protected(_CONTROL.sub("", html))
     if not protected.html.strip():
@@ -110,13 +114,16 @@ def text_of(html: str) -> str:
             element.tail = " " + (element.tail or "").lstrip()
         elif element.tag == "a" and (address := element.get("href", "")).strip():
             words = " ".join(element.text_content().split())
-            if words != address:
-                _append(element, f" ({address})" if words else address)
+            if not words:
+                _append(element, address)
+            elif words != address:
+                _append(element, f" ({address})")
         elif element.tag in {"style", "script", "title"}:
             element.clear(keep_tail=True)
     text = Inscriptis(tree, _TEXT_RULES).get_text()
     lines = [re.sub(r"[ \t]+", " ", line).strip() for line in text.splitlines()]
-    return protected.restore(re.sub(r"\n{3,}", "\n\n", "\n".join(lines)).strip()) + "\n"
+    paragraphs = re.sub(r"\n{3,}", "\n\n", "\n".join(lines))
+    return protected.restore(paragraphs.strip()) + "\n"
 
 
 def _append(element: lxml.html.HtmlElement, words: str) -> None:

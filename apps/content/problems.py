@@ -8,8 +8,10 @@ from apps.lib.refusals import RefusalKind, Refused
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """`where` is a dotted path (`ru.email.html`, `layout.text`, `variables.order_id`);
-    `line` counts from 1.
+    """What is wrong in one place.
+
+    `where` is a dotted path (`ru.email.html`, `layout.text`, `variables.order_id`), `line` counts
+    from 1.
     """
 
     where: str
@@ -18,7 +20,7 @@ class Problem:
 
     @property
     def place(self) -> str:
-        """`where`, and the line after a colon where it is known."""
+        """Return `where`, and the line after a colon where it is known."""
         if self.line is None:
             return self.where
         return f"{self.where}:{self.line}"
@@ -49,9 +51,8 @@ class NotPublishable(Refused):
     kind = RefusalKind.STATE
 
     def __init__(self, problems: Sequence[Problem]):
-        super().__init__(
-            "This draft can't be published yet. " + " ".join(str(problem) for problem in problems)
-        )
+        said = " ".join(map(str, problems))
+        super().__init__(f"This draft can't be published yet. {said}")
         self.problems = list(problems)
 
     @property

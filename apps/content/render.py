@@ -38,17 +38,18 @@ RESERVED: dict[str, tuple[str, ...]] = {
         "tags",
     ),
     "site": ("name", "url", "address"),
-    "links": (
-        "preferences",
-        "unsubscribe",
-    ),  # unsubscribe is empty for messages that are not commercial
+    # unsubscribe is empty for messages that are not commercial
+    "links": ("preferences", "unsubscribe"),
     "content": ("subject", "preheader", "language"),  # and, alone in a layout, the body itself
 }
 CONTENT = re.compile(r"\{\{-?\s*content\s*-?\}\}")  # where a layout takes the body in
 
 _CACHED_VERSIONS = 100  # a parsed version takes some 100 kB
-# no layout
-_HIDDEN = '<div style="display:none;max-height:0;overflow:hidden;mso-hide:all">{{ content.preheader }}</div>'
+# where there is no layout
+_HIDDEN = (
+    '<div style="display:none;max-height:0;overflow:hidden;mso-hide:all">'
+    "{{ content.preheader }}</div>"
+)
 _LONELY_TAGS = re.compile(r"^[ \t]*((?:\{%(?:(?!%\}).)*%\}[ \t]*)+)\n", re.MULTILINE)
 _SAFE_LINK = re.compile(r"(?:https?://|mailto:|tel:|/(?!/)|#|$)", re.IGNORECASE)
 
@@ -57,9 +58,8 @@ _SAFE_LINK = re.compile(r"(?:https?://|mailto:|tel:|/(?!/)|#|$)", re.IGNORECASE)
 class Rendered:
     """One message's words.
 
-    `parts` has every part of the channel, empty where the version has no words for it.
-
-    All are str, but the HTML of `render_mail`, which is `Pieces`.
+    `parts` has every part of the channel, empty where the version has no words for it. All are str,
+    but the HTML of `render_mail`, which is `Pieces`.
     """
 
     channel: str
@@ -68,9 +68,9 @@ class Rendered:
 
 
 def pick_language(available: Collection[str], wanted: str, default: str) -> str:
-    """The translation for a reader: pt-BR, then pt, then another kind of pt, then the default,
-    then the first.
+    """Choose the translation for a reader.
 
+    For pt-BR: pt-BR, then pt, then another kind of pt, then the default, then the first.
     `available` must not be empty.
     """
     known = {tag.casefold(): tag for tag in sorted(available)}
@@ -85,12 +85,13 @@ def pick_language(available: Collection[str], wanted: str, default: str) -> str:
 
 
 class Compiled:
-    """A version ready to render; parts are parsed when they are first asked for,
-    so one broken part breaks itself.
+    """A version ready to render.
+
+    Parts are parsed when they are first asked for, so one broken part breaks itself.
     """
 
     def __init__(self, version: Version, words: dict[str, dict[str, dict[str, str]]] | None = None):
-        """`words` stand in for the version's own translations, for a version that is not stored."""
+        """Take `words` in place of the version's own translations, if it is not stored."""
         self.default_language = version.default_language
         self.translations: dict[str, dict[str, dict[str, str]]] = words or {
             translation.language: translation.parts for translation in version.translations.all()
@@ -105,12 +106,10 @@ class Compiled:
         self._languages: dict[tuple[str, str], str] = {}
 
     def render(self, channel: str, language: str, context: Mapping[str, Any]) -> Rendered:
-        """The words for a reader of `language`.
+        """Write the words for a reader of `language`.
 
-        `context`: the caller's data, and `follower`, `site`, `links`.
-
-        Raises RenderError: no words for the channel, a broken template, data that isn't plain,
-        a limit reached.
+        `context` is the caller's data, and `follower`, `site`, `links`. Raises RenderError: no
+        words for the channel, a broken template, data that isn't plain, a limit reached.
         """
         language = self._language(channel, language)
         try:
@@ -123,7 +122,7 @@ class Compiled:
     def render_mail(
         self, language: str, context: Mapping[str, Any], *, stamp: str = ""
     ) -> Rendered:
-        """The same for an e-mail that is sent, with the HTML in `Pieces`.
+        """Write an e-mail that is sent, with its HTML in `Pieces`.
 
         `context` is what `plain` made or what JSON holds; it is not looked through again for every
         reader. With a `stamp` (a token of the length of mime.STAMP) the stored links lead through
@@ -138,9 +137,8 @@ class Compiled:
         if key not in self._languages:
             offering = [tag for tag, parts in self.translations.items() if channel in parts]
             if channel not in CHANNEL_PARTS or not offering:
-                raise RenderError(
-                    Problem(channel, None, "this version has no words for this channel.")
-                )
+                said = "this version has no words for this channel."
+                raise RenderError(Problem(channel, None, said))
             self._languages[key] = pick_language(offering, wanted, self.default_language)
         return self._languages[key]
 
@@ -159,23 +157,18 @@ class Compiled:
         self, channel: str, language: str, part: Part, values: dict[str, Any], stamp: str
     ) -> str | Pieces:
         try:
-            template = self._template(
-                channel, language, part, stamped=bool(stamp) and part.kind is Kind.HTML
-            )
+            stamped = bool(stamp) and part.kind is Kind.HTML
+            template = self._template(channel, language, part, stamped=stamped)
             pieces = []
             if template:
                 pieces = template.pieces(values)
         except FAILURES as error:
-            lines_are_the_authors = part.kind is not Kind.HTML and not (
-                channel == "email" and self.layout_text
-            )
             message = str(getattr(error, "message", None) or error or type(error).__name__)
             line = None
-            if lines_are_the_authors:
+            if self._lines_are_the_authors(channel, part):
                 line = line_of(error)
-            raise RenderError(
-                Problem(f"{language}.{channel}.{part.name}", line, f"{message}.")
-            ) from error
+            where = f"{language}.{channel}.{part.name}"
+            raise RenderError(Problem(where, line, f"{message}.")) from error
         if part.kind is Kind.HTML:
             return Pieces(pieces, stamp)
         if channel == "email" and part.kind is Kind.TEXT:
@@ -185,15 +178,19 @@ class Compiled:
             text = text.translate(_BREAKABLE)
         return _tidy(text, part.kind, f"{language}.{channel}.{part.name}")
 
+    def _lines_are_the_authors(self, channel: str, part: Part) -> bool:
+        """Whether lines count as the author sees them: no layout around, no styles inlined."""
+        has_layout = channel == "email" and bool(self.layout_text)
+        return part.kind is not Kind.HTML and not has_layout
+
     def _template(
         self, channel: str, language: str, part: Part, *, stamped: bool = False
     ) -> Parsed | None:
         key = (language, channel, part.name, stamped)
         if key not in self._parsed:
             source = self._source(language, channel, part)
-            if (
-                stamped and source.strip() and self._template(channel, language, part)
-            ):  # raises for what is broken
+            # `_template` raises for what is broken
+            if stamped and source.strip() and self._template(channel, language, part):
                 source = tracked(source, self.links)
             if source:
                 self._parsed[key] = parse(source, html=part.kind is Kind.HTML)
@@ -203,8 +200,9 @@ class Compiled:
 
     @cached_property
     def bare(self) -> "Compiled":
-        """The same words without their layout:
-        as part of another message they need no header and no footer.
+        """Return the words without their layout.
+
+        As part of another message they need no header and no footer.
         """
         other = copy(self)
         other.layout_html = other.layout_text = ""
@@ -212,18 +210,22 @@ class Compiled:
         return other
 
     def mail_links(self) -> list[str]:
-        """The web addresses that are the same for everyone in its e-mails, of all languages,
-        each once.
+        """List the web addresses in e-mails of all languages that are the same for everyone.
+
+        Each once.
         """
         html = CHANNEL_PARTS["email"]["html"]
-        offering = [tag for tag, channels in self.translations.items() if "email" in channels]
-        found = (link for tag in offering for link in links_in(self._source(tag, "email", html)))
-        return list(dict.fromkeys(found))[:9999]  # a tracked link has four digits for its number
+        found: dict[str, None] = {}
+        for language, channels in self.translations.items():
+            if "email" in channels:
+                found |= dict.fromkeys(links_in(self._source(language, "email", html)))
+        return list(found)[:9999]  # a tracked link has four digits for its number
 
     @cached_property
     def follower_fields(self) -> frozenset[str]:
-        """What of `follower` any part may show;
-        all of it where that can't be told (`{% assign f = follower %}`).
+        """Tell what of `follower` any part may show.
+
+        All of it where that can't be told (`{% assign f = follower %}`).
         """
         everything = frozenset(RESERVED["follower"])
         used: set[str] = set()
@@ -246,7 +248,7 @@ class Compiled:
         return everything & used
 
     def _source(self, language: str, channel: str, part: Part) -> str:
-        """The Liquid to parse: the author's words, in their layout, styles inlined."""
+        """Put together the Liquid to parse: words in their layout, styles inlined."""
         words = self.translations[language][channel]
         source = words.get(part.name, "")
         if channel == "email" and part.name == "html" and source.strip():
@@ -267,17 +269,17 @@ class Compiled:
 
 
 def _layout_of(version: Version) -> tuple[str, str]:
+    html = version.layout_html
+    text = version.layout_text
     if version.state == VersionState.DRAFT:
+        html = ""
+        text = ""
         if version.layout:
             html = version.layout.html
             text = version.layout.text
-        else:
-            html = ""
-            text = ""
-    else:
-        html = version.layout_html
-        text = version.layout_text
-    return html, text if text.strip() or not html else text_of(html)
+    if html and not text.strip():
+        text = text_of(html)
+    return html, text
 
 
 def _with_preheader(html: str) -> str:
@@ -294,9 +296,8 @@ def _tidy(text: str, kind: Kind, where: str) -> str:
     if kind is Kind.LINK:
         link = "".join(text.split())
         if not _SAFE_LINK.match(link):
-            raise RenderError(
-                Problem(where, None, f"“{link[:60]}” is not a link: use https://… or /path.")
-            )
+            said = f"“{link[:60]}” is not a link: use https://… or /path."
+            raise RenderError(Problem(where, None, said))
         return link
     return tidy(text)
 
@@ -309,9 +310,7 @@ _lock = threading.Lock()
 
 
 def compiled(version: Version) -> Compiled:
-    """The version, parsed once per process when it is published (it never changes then);
-    drafts always anew.
-    """
+    """Parse a version, a published one once per process, for it never changes."""
     if version.state == VersionState.DRAFT:
         return Compiled(version)
     with _lock:

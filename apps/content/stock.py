@@ -1,8 +1,7 @@
-"""The library that comes with the product: nineteen templates in English and Russian,
-and the layout around them.
+"""The library that comes with the product: templates in English and Russian, and their layout.
 
-They are read from `stock/<key>/`: `template.toml` (name,
-variables) and one file per language with its words.
+They are read from `stock/<key>/`: `template.toml` (name, variables) and one file per language with
+its words.
 """
 
 import datetime as dt
@@ -13,7 +12,7 @@ from typing import Any
 from django.db import IntegrityError, transaction
 
 from apps.content.drafts import KeyTaken, create_template, publish
-from apps.content.layouts import STANDARD, save_layout
+from apps.content.layouts import STANDARD, save_layout, standard_layout
 from apps.content.models import Layout, Template
 from apps.lib.actor import Actor
 
@@ -25,21 +24,19 @@ def keys() -> list[str]:
 
 
 def install(*, by: Actor, now: dt.datetime) -> list[Template]:
-    """Create and publish what is not there yet, by key;
-    what staff have changed since stays as it is.
+    """Create and publish what is not there yet, by key; returns what this call made.
 
-    Returns the templates made by this call.
+    What staff have changed since stays as it is.
     """
     with transaction.atomic():
         layout = _layout(by=by, now=now)
         present = set(Template.objects.values_list("key", flat=True))
-        return [_install_one(key, layout, by=by, now=now) for key in keys() if key not in present]
+        missing = [key for key in keys() if key not in present]
+        return [_install_one(key, layout, by=by, now=now) for key in missing]
 
 
 def ensure(key: str, *, by: Actor, now: dt.datetime) -> Template:
-    """The one template, installed when it is not there:
-    in a database that was set up before it shipped.
-    """
+    """Return one template, installed now if the database was set up before it shipped."""
     if found := Template.objects.filter(key=key).first():
         return found
     try:
@@ -50,25 +47,23 @@ def ensure(key: str, *, by: Actor, now: dt.datetime) -> Template:
 
 
 def _layout(*, by: Actor, now: dt.datetime) -> Layout:
-    return Layout.objects.filter(key=STANDARD).first() or save_layout(
-        key=STANDARD,
-        name="Standard",
-        html=(FOLDER / "layouts" / f"{STANDARD}.html").read_text("utf-8"),
-        text=(FOLDER / "layouts" / f"{STANDARD}.txt").read_text("utf-8"),
-        by=by,
-        now=now,
-    )
+    if found := standard_layout():
+        return found
+    html = (FOLDER / "layouts" / f"{STANDARD}.html").read_text("utf-8")
+    text = (FOLDER / "layouts" / f"{STANDARD}.txt").read_text("utf-8")
+    return save_layout(key=STANDARD, name="Standard", html=html, text=text, by=by, now=now)
 
 
 def _install_one(key: str, layout: Layout, *, by: Actor, now: dt.datetime) -> Template:
-    about = _read(FOLDER / key / "template.toml")
-    words = {path.stem: _read(path) for path in sorted((FOLDER / key).glob("??.toml"))}
+    folder = FOLDER / key
+    about = _read(folder / "template.toml")
+    words = {path.stem: _trimmed(_read(path)) for path in sorted(folder.glob("??.toml"))}
     template = create_template(
         key=key,
         name=about["name"],
         description=about["description"],
         variables=about.get("variables", ()),
-        translations={language: _trimmed(parts) for language, parts in words.items()},
+        translations=words,
         layout=layout,
         stock=True,
         by=by,
@@ -83,7 +78,7 @@ def _read(path: Path) -> dict[str, Any]:
 
 
 def _trimmed(channels: dict[str, dict[str, str]]) -> dict[str, dict[str, str]]:
-    return {
-        channel: {name: words.strip() for name, words in parts.items()}
-        for channel, parts in channels.items()
-    }
+    trimmed = {}
+    for channel, parts in channels.items():
+        trimmed[channel] = {name: words.strip() for name, words in parts.items()}
+    return trimmed

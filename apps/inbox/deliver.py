@@ -28,43 +28,41 @@ class InApp(Provider):
 
 
 class InAppSession(Session[InAppMessage]):
-    """Writes through the caller's connection,
-    so inside `atomic()` the message and its record are one.
+    """A session that writes through the caller's connection.
+
+    Inside `atomic()` the message and its record are one.
     """
 
     def send(self, message: InAppMessage) -> Outcome:
-        """Store the message once, however often it is sent:
-        `delivery` is unique in the database.
-        """
+        """Store the message once, however often it is sent: `delivery` is unique."""
         title = message.title.strip()
         if not title:
             return Outcome(Result.PERMANENT_CONTENT, "An in-app message needs a title.")
         if not is_safe_link(message.link):
-            return Outcome(
-                Result.PERMANENT_CONTENT,
-                f"The link must start with https://, http:// or / and have at most {LINK} characters: "
-                f"{message.link[:100]!r}.",
+            said = (
+                f"The link must start with https://, http:// or / and have at most {LINK} "
+                f"characters: {message.link[:100]!r}."
             )
+            return Outcome(Result.PERMANENT_CONTENT, said)
         follower = Follower.objects.filter(uid=message.follower).first()
         if follower is None:
             return Outcome(Result.PERMANENT_RECIPIENT, "The follower is gone.")
-        item, _ = InboxItem.objects.get_or_create(
-            delivery=message.delivery,
-            defaults={
-                "follower": follower,
-                "category": message.category,
-                "title": Truncator(title).chars(TITLE),
-                "body": message.body,
-                "link": message.link,
-                "created_at": timezone.now(),
-            },
-        )
+        columns = {
+            "follower": follower,
+            "category": message.category,
+            "title": Truncator(title).chars(TITLE),
+            "body": message.body,
+            "link": message.link,
+            "created_at": timezone.now(),
+        }
+        item, _ = InboxItem.objects.get_or_create(delivery=message.delivery, defaults=columns)
         return Outcome(Result.ACCEPTED, provider_id=str(item.uid))
 
 
 def is_safe_link(link: str) -> bool:
-    """Nowhere, an http(s) address, or a path of this site; never a script,
-    and nothing a browser reads otherwise.
+    """Whether a link leads nowhere, to an http(s) address, or to a path of this site.
+
+    Never to a script, nor to what a browser reads otherwise.
     """
     if not link:
         return True

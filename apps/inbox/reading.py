@@ -33,9 +33,8 @@ def unread_count(follower: Follower) -> int:
 def mark_read(*, item: InboxItem, by: Actor, now: dt.datetime) -> bool:
     """Keep when it was read first. Says whether that changed anything."""
     with transaction.atomic():
-        changed = bool(
-            InboxItem.objects.filter(pk=item.pk, read_at__isnull=True).update(read_at=now)
-        )
+        unread = InboxItem.objects.filter(pk=item.pk, read_at__isnull=True)
+        changed = bool(unread.update(read_at=now))
         if changed:
             tell(Kind.INBOX_ITEM_READ, by=by, now=now, about=item)
             fallback.read(deliveries=[item.delivery], now=now)
@@ -44,7 +43,7 @@ def mark_read(*, item: InboxItem, by: Actor, now: dt.datetime) -> bool:
 
 
 def mark_unread(*, item: InboxItem, by: Actor, now: dt.datetime) -> bool:
-    """As if it were new; what its reading called off stays so.
+    """Make an item new again; what its reading called off stays so.
 
     Says whether that changed anything.
     """
@@ -52,16 +51,18 @@ def mark_unread(*, item: InboxItem, by: Actor, now: dt.datetime) -> bool:
 
 
 def archive(*, item: InboxItem, archived: bool, by: Actor, now: dt.datetime) -> bool:
-    """Out of the way, or back. Says whether that changed anything."""
-    return _change(item, "archived_at", now if archived else None, by, now)
+    """Put an item out of the way, or back. Says whether that changed anything."""
+    archived_at = None
+    if archived:
+        archived_at = now
+    return _change(item, "archived_at", archived_at, by, now)
 
 
 def read_all(*, follower: Follower, by: Actor, now: dt.datetime) -> int:
-    """Everything that is new at this moment has been read; how many that were."""
+    """Mark all that is new at this moment as read; returns how many that were."""
     with transaction.atomic():
-        new = dict(
-            new_of(follower).select_for_update().order_by("pk").values_list("pk", "delivery")
-        )
+        rows = new_of(follower).select_for_update().order_by("pk")
+        new = dict(rows.values_list("pk", "delivery"))
         if new:
             InboxItem.objects.filter(pk__among=set(new)).update(read_at=now)
             data = {"items": len(new)}

@@ -9,22 +9,17 @@ from apps.notifications.models import Delivery, Notification
 
 
 def on_retracted(facts: Sequence[Fact]) -> None:
-    """Subscriber: take its messages out of all inboxes, read or not.
-
-    In the transaction of the fact.
-    """
+    """Subscriber: take a notification's messages out of all inboxes, read or not."""
     for fact in facts:
-        brought = Delivery.objects.filter(
-            notification__uid=fact.about.id, channel=Channel.IN_APP
-        ).values("uid")
-        InboxItem.objects.filter(delivery__in=brought, removed_at__isnull=True).update(
-            removed_at=fact.at
+        brought = Delivery.objects.filter(notification__uid=fact.about.id, channel=Channel.IN_APP)
+        there = InboxItem.objects.filter(
+            delivery__in=brought.values("uid"), removed_at__isnull=True
         )
+        there.update(removed_at=fact.at)
 
 
 def removed_of(notification: Notification) -> int:
-    """How many of its messages were taken out of inboxes."""
-    brought = Delivery.objects.filter(notification=notification, channel=Channel.IN_APP).values(
-        "uid"
-    )
-    return InboxItem.objects.filter(delivery__in=brought, removed_at__isnull=False).count()
+    """Count the messages of a notification that were taken out of inboxes."""
+    brought = Delivery.objects.filter(notification=notification, channel=Channel.IN_APP)
+    gone = InboxItem.objects.filter(delivery__in=brought.values("uid"), removed_at__isnull=False)
+    return gone.count()

@@ -69,7 +69,7 @@ def _yes_or_no(rule: Rule, yes: str, no: str) -> str:
 
 
 def quoted(value: Any, *, longest: int | None = None) -> str:
-    """Put a value in a sentence: `“pro”`, `true`, `“ru” or “en”`; cut after `longest` characters."""
+    """Put a value in a sentence: `“pro”`, `true`, `“ru” or “en”`. Cuts after `longest`."""
     if isinstance(value, list):
         return " or ".join(quoted(one) for one in value)
     if isinstance(value, bool):

@@ -1,5 +1,6 @@
-"""What must be true of an event: conditions on its data and its follower,
-judged without a database, told in English.
+"""What must be true of an event: conditions on its data and its follower.
+
+They are judged without a database and told in English.
 
 `{"all": [...]}` or `{"any": [...]}` of `{"field": "data.total", "op": "greater", "value": 100}`;
 nothing at all is always true. A field is a path into the event as `document` shows it. Every
@@ -33,13 +34,15 @@ MISSING: Any = object()
 
 
 class BadConditions(Refused):
-    """They can't be judged; the text names the condition and says what to write instead."""
+    """Conditions that can't be judged; the text names one and says what to write instead."""
 
     field = "conditions"
 
 
 @dataclass(frozen=True, slots=True)
 class Condition:
+    """One comparison of what stands at the path `field`."""
+
     field: str
     op: str
     value: Any = None
@@ -59,12 +62,17 @@ class Conditions:
     parts: tuple[Condition, ...]
 
     def __str__(self) -> str:
-        return (" and " if self.every else " or ").join(map(str, self.parts)) or "always"
+        if not self.parts:
+            return "always"
+        joint = " or "
+        if self.every:
+            joint = " and "
+        return joint.join(map(str, self.parts))
 
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """`because` says what decided, as a sentence without a full stop."""
+    """Whether conditions are met; `because` says what decided, without a full stop."""
 
     matches: bool
     because: str
@@ -78,10 +86,8 @@ def parse(data: Any) -> Conditions:
     rows = data.get("all", data.get("any", []))
     if not isinstance(rows, list) or len(rows) > MOST:
         raise BadConditions(f"Conditions are a list of at most {MOST}.")
-    return Conditions(
-        "any" not in data,
-        tuple(_condition(row, number) for number, row in enumerate(rows, start=1)),
-    )
+    parts = [_condition(row, number) for number, row in enumerate(rows, start=1)]
+    return Conditions(every="any" not in data, parts=tuple(parts))
 
 
 def _condition(row: Any, number: int) -> Condition:
@@ -98,21 +104,27 @@ def _condition(row: Any, number: int) -> Condition:
         value = as_number(value)
         if value is None:
             raise BadConditions(f"{here} ({OPS[op]}) needs a number.")
-    elif (
-        not isinstance(value, str | int | float | bool) or value == "" or len(str(value)) > MAX_TEXT
-    ):
+    elif not _is_comparable(value):
         raise BadConditions(
-            f"{here} ({OPS[op]}) needs a text of at most {MAX_TEXT} characters, a number, or true or false."
+            f"{here} ({OPS[op]}) needs a text of at most {MAX_TEXT} characters, a number, "
+            "or true or false."
         )
     return Condition(path(row.get("field"), here), op, value)
 
 
+def _is_comparable(value: Any) -> bool:
+    if not isinstance(value, str | int | float | bool):
+        return False
+    return value != "" and len(str(value)) <= MAX_TEXT
+
+
 def path(text: Any, here: str) -> str:
-    """A checked path into `document`. Raises BadConditions."""
+    """Check a path into `document`. Raises BadConditions."""
     parts = []
     if isinstance(text, str):
         parts = text.split(".")
-    if len(parts) < 2 or parts[0] not in ROOTS or not all(parts) or len(text) > MAX_TEXT:
+    is_path = len(parts) >= 2 and parts[0] in ROOTS and all(parts)
+    if not is_path or len(text) > MAX_TEXT:
         raise BadConditions(
             f"{here}: {text!r} is not a field. Write data.total, follower.language or event.name."
         )
@@ -123,10 +135,22 @@ def path(text: Any, here: str) -> str:
 def document(
     *, name: str, occurred_at: dt.datetime, data: dict[str, Any], follower: Follower | None
 ) -> dict[str, Any]:
-    """The event as it came, as paths see it: {"event", "data", "follower"};
-    without a follower that is empty.
+    """Show an event as paths see it: {"event", "data", "follower"}.
+
+    Without a follower that part is empty.
     """
-    person = follower and {
+    person = {}
+    if follower is not None:
+        person = _seen(follower)
+    return {
+        "event": {"name": name, "occurred_at": occurred_at.isoformat()},
+        "data": data,
+        "follower": person,
+    }
+
+
+def _seen(follower: Follower) -> dict[str, Any]:
+    return {
         "id": str(follower.uid),
         "name": follower.name,
         "email": follower.email,
@@ -138,25 +162,15 @@ def document(
         "tags": [tag.slug for tag in follower.tags.all()],
         "metadata": follower.metadata,
     }
-    return {
-        "event": {"name": name, "occurred_at": occurred_at.isoformat()},
-        "data": data,
-        "follower": person or {},
-    }
 
 
 def value_at(document: Any, path: str) -> Any:
-    """What is there: `data.items.0.price`; MISSING where nothing is, or null."""
+    """Find what stands at `data.items.0.price`; MISSING where nothing is, or null."""
     found = document
     for step in path.split("."):
         if isinstance(found, dict):
             found = found.get(step, MISSING)
-        elif (
-            isinstance(found, list)
-            and step.isdecimal()
-            and len(step) < 6
-            and int(step) < len(found)
-        ):
+        elif isinstance(found, list) and _is_index(step, found):
             found = found[int(step)]
         else:
             return MISSING
@@ -165,18 +179,22 @@ def value_at(document: Any, path: str) -> Any:
     return found
 
 
+def _is_index(step: str, items: list[Any]) -> bool:
+    return step.isdecimal() and len(step) < 6 and int(step) < len(items)
+
+
 def judge(conditions: Conditions, document: dict[str, Any]) -> Judgement:
-    """Whether they are true of it, and what decided: the first false one of all,
-    or the first true one of any.
+    """Tell whether conditions are true of a document.
+
+    What decided is the first false one of all, or the first true one of any.
     """
     if not conditions.parts:
         return Judgement(True, "it always applies")
     for condition in conditions.parts:
         if holds(condition, document) != conditions.every:
-            text = str(condition)
-            return Judgement(
-                not conditions.every, text if not conditions.every else _denied(condition, document)
-            )
+            if conditions.every:
+                return Judgement(False, _denied(condition, document))
+            return Judgement(True, str(condition))
     if conditions.every:
         return Judgement(True, str(conditions))
     return Judgement(False, f"none of these: {conditions}")
@@ -210,7 +228,11 @@ def holds(condition: Condition, document: dict[str, Any]) -> bool:
     number = None
     if isinstance(found, int | float):
         number = as_number(found)
-    return number is not None and (number > value if condition.op == "greater" else number < value)
+    if number is None:
+        return False
+    if condition.op == "greater":
+        return bool(number > value)
+    return bool(number < value)
 
 
 def _same(found: Any, value: Any) -> bool:

@@ -23,7 +23,7 @@ MOST_VARIABLES = 100
 
 
 class BadRule(Refused):
-    """These values can't be a rule; `field` is the one to change."""
+    """Values that can't be a rule; `field` is the one to change."""
 
 
 class RuleNameTaken(Refused):

@@ -1,5 +1,4 @@
-"""From an event to what is sent because of it:
-each rule that names it is judged on the event as it came.
+"""Working events off: each rule that names an event is judged on it as it came.
 
 One transaction takes an event off the list and writes what each rule made of it, together with the
 notifications. So a worker that dies leaves the event as it was, and a second worker finds it worked
@@ -15,6 +14,7 @@ from typing import Any
 
 from django.db import Error as DatabaseError
 from django.db import connection, transaction
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from apps.campaigns.audience.sql import rules_to_q
@@ -31,9 +31,8 @@ from apps.lib.queue.lanes import Lane
 from apps.notifications.models import Notification, Source
 from apps.notifications.notify import Intent, NotNotifiable, notify
 
-WORK_SECONDS = (
-    0.5  # a task is short: senders of one-time messages wait for their turn in the same lane
-)
+# a task is short: senders of one-time messages wait for their turn in the same lane
+WORK_SECONDS = 0.5
 AGAIN = dt.timedelta(minutes=1)  # an event that could not be worked off at all
 MOST_TOLD = 1000  # members of a segment; more is a campaign
 logger = logging.getLogger("carillon.events")
@@ -56,17 +55,14 @@ def work_off(**_: object) -> None:
 def _next() -> bool:
     """Work off the next event; False when there is none."""
     now = timezone.now()
-    skip = (
-        connection.features.has_select_for_update_skip_locked
-    )  # SQLite has one writer at a time anyway
+    # SQLite has one writer at a time anyway
+    skip = connection.features.has_select_for_update_skip_locked
     due = Event.objects.filter(due_at__lte=now).order_by("due_at", "id")
     chosen: Event | None = None
     try:
         with transaction.atomic():
             chosen = due.select_for_update(skip_locked=skip, no_key=True).first()
-            if chosen is not None and Event.objects.filter(
-                pk=chosen.pk, due_at=chosen.due_at
-            ).update(due_at=None):
+            if chosen is not None and _still_due(chosen).update(due_at=None):
                 _react(chosen, now=now)
     except Exception:
         if chosen is None or connection.needs_rollback or not connection.is_usable():
@@ -75,24 +71,24 @@ def _next() -> bool:
             "Event %s could not be worked off; it is tried again in a minute.", chosen.uid
         )
         # unless somebody else has worked it off meanwhile
-        Event.objects.filter(pk=chosen.pk, due_at=chosen.due_at).update(due_at=now + AGAIN)
+        _still_due(chosen).update(due_at=now + AGAIN)
     return chosen is not None
 
 
+def _still_due(event: Event) -> QuerySet[Event]:
+    return Event.objects.filter(pk=event.pk, due_at=event.due_at)
+
+
 def _react(event: Event, *, now: dt.datetime) -> None:
-    EventOutcome.objects.bulk_create(
-        EventOutcome(
-            event=event,
-            rule=rule,
-            rule_name=rule.name,
-            **outcome_of(rule, event, now=now).columns(),
-        )
-        for rule in rules_for(event.name)
-    )
+    rows = []
+    for rule in rules_for(event.name):
+        columns = outcome_of(rule, event, now=now).columns()
+        rows.append(EventOutcome(event=event, rule=rule, rule_name=rule.name, **columns))
+    EventOutcome.objects.bulk_create(rows)
 
 
 def rules_for(name: str) -> Iterator[EventRule]:
-    """Those that are switched on and name this event."""
+    """Find the rules that are switched on and name this event."""
     rules = EventRule.objects.filter(active=True).select_related(
         "notification_type", "template", "segment"
     )
@@ -126,9 +122,8 @@ def outcome_of(rule: EventRule, event: Event, *, now: dt.datetime) -> Outcome:
         if not judgement.matches:
             return Outcome(OutcomeResult.NOT_MATCHED, judgement.because)
         with transaction.atomic():
-            return Outcome(
-                OutcomeResult.NOTIFIED, judgement.because, _notify(rule, event, seen, now=now)
-            )
+            notification = _notify(rule, event, seen, now=now)
+        return Outcome(OutcomeResult.NOTIFIED, judgement.because, notification)
     except (NotNotifiable, conditions.BadConditions) as error:
         return Outcome(OutcomeResult.FAILED, str(error))
     except DatabaseError:
@@ -192,8 +187,9 @@ def _version(rule: EventRule) -> Version | None:
 
 
 def data_for(rule: EventRule, event: Event, seen: dict[str, Any]) -> dict[str, Any]:
-    """The template's variables: what the rule maps; else all data as it came,
-    and the whole event as `event`.
+    """Return the template's variables.
+
+    They are what the rule maps; else all data as it came, and the whole event as `event`.
     """
     if not rule.mapping:
         return {**event.data, "event": {**seen["event"], "id": str(event.uid), "data": event.data}}
@@ -225,16 +221,27 @@ class Rehearsal:
 
 
 def rehearse(*, rule: EventRule, event: Event, now: dt.datetime, shown: int = 20) -> Rehearsal:
-    """Do to a sample event (not stored) exactly what would be done to a real one, look at it,
-    and take it all back.
+    """Do to a sample event (not stored) exactly what would be done to a real one.
+
+    It is looked at and taken back.
     """
     with transaction.atomic():
         outcome = outcome_of(rule, event, now=now)
         made = outcome.notification
-        found = made.deliveries.select_related("follower").order_by("pk")[:shown] if made else []
-        rows = tuple(
-            (row.follower.label if row.follower else "", row.channel, row.status, row.reason)
-            for row in found
-        )
+        if made is None:
+            found = Rehearsal(outcome)
+        else:
+            messages = _messages_of(made, shown)
+            found = Rehearsal(outcome, made.data, made.send_at, messages)
         transaction.set_rollback(True)
-    return Rehearsal(outcome, made.data if made else {}, made.send_at if made else None, rows)
+    return found
+
+
+def _messages_of(made: Notification, shown: int) -> tuple[tuple[str, str, str, str], ...]:
+    rows = []
+    for row in made.deliveries.select_related("follower").order_by("pk")[:shown]:
+        label = ""
+        if row.follower:
+            label = row.follower.label
+        rows.append((label, row.channel, row.status, row.reason))
+    return tuple(rows)

@@ -1,5 +1,6 @@
-"""Events: what happened in an integrator's own system, stored with the call to work it off,
-and forgotten later.
+"""Events: what happened in an integrator's own system.
+
+They are stored with the call to work them off, and forgotten later.
 """
 
 import datetime as dt
@@ -30,12 +31,12 @@ UNHEARD = dt.timedelta(seconds=3)
 
 
 class BadEvent(Refused):
-    """It can't have happened like this; `field` is the one to change."""
+    """An event that can't have happened like this; `field` is the one to change."""
 
 
 @dataclass(frozen=True, slots=True)
 class NewEvent:
-    """`follower` None: it is about nobody in particular. `occurred_at` None: now."""
+    """An event to store. Without `follower` it is about nobody; without `occurred_at` it is now."""
 
     name: str
     follower: Follower | None = None
@@ -56,9 +57,8 @@ def check(event: NewEvent, *, now: dt.datetime) -> None:
             f"The data has more than {MAX_DATA // 1024} kB. Send what messages need.", field="data"
         )
     try:
-        plain(
-            event.data, depth=2
-        )  # a rule without a mapping shows templates the whole event, as `event.data`
+        # a rule without a mapping shows templates the whole event, as `event.data`
+        plain(event.data, depth=2)
     except Unrenderable as error:
         raise BadEvent(
             "The data is nested more than 10 levels deep, which no template reads.", field="data"
@@ -67,18 +67,17 @@ def check(event: NewEvent, *, now: dt.datetime) -> None:
         raise BadEvent(
             "That is in the future. Send the event when it has happened.", field="occurred_at"
         )
-    if (
-        event.occurred_at and event.occurred_at.year < now.year - FARTHEST_YEARS
-    ):  # year 1 can't be shown in every zone
+    # year 1 can't be shown in every zone
+    if event.occurred_at and event.occurred_at.year < now.year - FARTHEST_YEARS:
         raise BadEvent(f"That is more than {FARTHEST_YEARS} years ago.", field="occurred_at")
 
 
 def record(*, events: Sequence[NewEvent], now: dt.datetime) -> list[tuple[Event, bool]]:
-    """Store them and announce the work; for each the row, and whether it is new (False:
-    its `dedup_id` was known).
+    """Store events and announce the work.
 
-    Who sent them is in the request's log and not in the audit trail: there may be millions. Raises
-    BadEvent for the first that can't be taken, and stores none then.
+    Returns for each the row, and whether it is new (False: its `dedup_id` was known). Who sent them
+    is in the request's log and not in the audit trail: there may be millions. Raises BadEvent for
+    the first that can't be taken, and stores none then.
     """
     for event in events:
         check(event, now=now)
@@ -113,21 +112,16 @@ def _store(event: NewEvent, now: dt.datetime) -> tuple[Event, bool]:
 
 def announce_due(*, now: dt.datetime) -> None:
     """Schedule: wake somebody up for events whose call was lost, or whose second try is due."""
-    earliest = (
-        Event.objects.filter(due_at__isnull=False)
-        .order_by("due_at")
-        .values_list("due_at", flat=True)
-        .first()
-    )
+    due = Event.objects.filter(due_at__isnull=False).order_by("due_at")
+    earliest = due.values_list("due_at", flat=True).first()
     if earliest and earliest <= now - UNHEARD:
         announce(WORK_TASK, lane=Lane.TRANSACTIONAL)
 
 
 def forget_old(*, now: dt.datetime) -> None:
-    """Schedule: delete what was worked off and is older than EVENT_DAYS, so many at a time:
-    the tick has other work.
+    """Schedule: delete what was worked off and is older than EVENT_DAYS.
 
-    The notifications made of them stay.
+    So many at a time, for the tick has other work. The notifications made of them stay.
     """
     old = Event.objects.filter(
         received_at__lt=now - dt.timedelta(days=settings.EVENT_DAYS), due_at=None

@@ -12,22 +12,22 @@ from apps.lib import wallclock
 
 
 def next_time(recurring: Recurring, zone: str, *, after: dt.datetime) -> dt.datetime | None:
-    """The next time after `after` by one clock; None when it is paused or over."""
+    """Find the next time after `after` by one clock; None when it is paused or over."""
     if not recurring.active:
         return None
     if recurring.starts_at:
         after = max(after, recurring.starts_at - dt.timedelta(microseconds=1))
-    found = recurrence.first(
-        recurrence.parse(recurring.cadence), zone=known_zone(zone), after=after
-    )
+    cadence = recurrence.parse(recurring.cadence)
+    found = recurrence.first(cadence, zone=known_zone(zone), after=after)
     if found is None or (recurring.ends_at and found > recurring.ends_at):
         return None
     return found
 
 
 def coming(recurring: Recurring, *, after: dt.datetime, count: int = 5) -> list[dt.datetime]:
-    """The next times for whoever is in the site's zone (or the named one),
-    also while it is paused.
+    """Find the next times for whoever is in the site's zone (or the named one).
+
+    Also while it is paused.
     """
     if recurring.starts_at:
         after = max(after, recurring.starts_at - dt.timedelta(microseconds=1))
@@ -37,9 +37,7 @@ def coming(recurring: Recurring, *, after: dt.datetime, count: int = 5) -> list[
 
 
 def known_zone(name: str) -> str:
-    """The zone itself; the site's for "" and for a name that the time zone database does not have
-    (any more).
-    """
+    """Return the zone itself, or the site's for "" and for a name that is not known (any more)."""
     try:
         if name:
             return wallclock.zone(name).key
@@ -49,8 +47,9 @@ def known_zone(name: str) -> str:
 
 
 def set_clocks(recurring: Recurring, *, now: dt.datetime) -> None:
-    """Each clock's next time anew, after a change of anything;
-    one that is to strike just now still does.
+    """Set each clock's next time anew, after a change of anything.
+
+    A clock that is to strike just now still does.
     """
     zones = _zones(recurring)
     clocks = RecurringZone.objects.filter(recurring=recurring)
@@ -76,7 +75,7 @@ def _zones_of_people() -> set[str]:
 
 
 def add_new_zones(*, now: dt.datetime) -> None:
-    """Schedule: a clock for each zone that somebody has since the last look.
+    """Schedule: add a clock for each zone that somebody has since the last look.
 
     Safe when several run at once.
     """

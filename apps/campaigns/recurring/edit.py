@@ -30,7 +30,7 @@ FARTHEST_YEARS = 10
 
 
 class BadRecurring(Refused):
-    """These values can't be sent again and again; `field` is the one to change."""
+    """Values that can't be sent again and again; `field` is the one to change."""
 
 
 class RecurringNameTaken(Refused):

@@ -1,5 +1,4 @@
-"""From "its time has come" to a notification on its way: each time of each clock once,
-or the reason why not.
+"""Occurrences: each time of each clock becomes a notification once, or the reason why not.
 
 One transaction moves the clock's `next_at` on and writes the occurrence with its notification.
 Whoever dies before it commits leaves the clock as it was, and it is found again; of two who look at
@@ -42,7 +41,7 @@ def start_due(*, now: dt.datetime) -> None:
 
 
 def strike(*, clock: RecurringZone, now: dt.datetime) -> Occurrence | None:
-    """Its time has come: send, or write down why not.
+    """Send what a clock says is due, or write down why not.
 
     None when somebody else was faster, or nobody is meant.
     """
@@ -68,9 +67,8 @@ def strike(*, clock: RecurringZone, now: dt.datetime) -> Occurrence | None:
         if not RecurringZone.objects.filter(pk=clock.pk, next_at=planned).update(next_at=next_at):
             return None
         if row.occurrences.filter(zone=clock.zone, at=turn.at).exists():
-            return (
-                None  # a change that waited for the last strike set the clock by a time before it
-            )
+            # a change that waited for the last strike set the clock by a time before it
+            return None
         wall = turn.at.astimezone(wallclock.zone(zone)).replace(tzinfo=dt.UTC)
         occurrence = Occurrence(
             recurring=row, zone=clock.zone, at=turn.at, wall=wall, started_at=now
@@ -118,7 +116,7 @@ def _open(
 
 # ------------------------------------------------------------------ whom
 def followers_of(occurrence: Any) -> QuerySet[Follower]:
-    """The audience, of each follower's own zone only those whose clock it is.
+    """Find the audience; where each follower's own zone counts, those whose clock it is.
 
     Whoever has changed zones since another clock struck for the same wall time has got it already.
     """
@@ -131,9 +129,8 @@ def followers_of(occurrence: Any) -> QuerySet[Follower]:
         earlier = earlier.filter(pk__lt=occurrence.pk)
     people = people.filter(time_zone=occurrence.zone)
     if done := list(earlier.values_list("notification", flat=True)):
-        people = people.exclude(
-            Exists(Delivery.objects.filter(follower=OuterRef("pk"), notification__in=done))
-        )
+        got_it = Delivery.objects.filter(follower=OuterRef("pk"), notification__in=done)
+        people = people.exclude(Exists(got_it))
     return people
 
 

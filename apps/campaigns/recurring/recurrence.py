@@ -1,5 +1,4 @@
-"""When a recurring notification is due: wall-clock cadences in a zone,
-true also where clocks change. Pure reckoning.
+"""When a recurring notification is due: wall-clock cadences in a zone. Pure reckoning.
 
 A time that the clocks skip means the first moment after the gap, one that happens twice the first
 of both. A month without the chosen day means its last day. Of cron lines Debian's rules hold
@@ -35,15 +34,17 @@ _NEEDS = {
 
 
 class BadCadence(Refused):
-    """It can't be meant like this; `field` is always cadence, the text says what to change."""
+    """A cadence that can't be meant like this; the text says what to change."""
 
     field = "cadence"
 
 
 @dataclass(frozen=True, slots=True)
 class Cadence:
-    """`weekdays` 0 to 6 from Monday, `days` of the month 1 to 31, `times` in order;
-    `cron` has five fields.
+    """A cadence, checked.
+
+    `weekdays` are 0 to 6 from Monday, `days` of the month 1 to 31, `times` in order; `cron` has
+    five fields.
     """
 
     kind: str
@@ -55,13 +56,15 @@ class Cadence:
 
 # ------------------------------------------------------------------ reading and telling
 def parse(data: Any) -> Cadence:
-    """{"kind": "daily", "times": ["09:00"]}, with "weekdays": ["monday"] for weekly and "days": [1,
-    31] for monthly; or {"kind": "cron", "cron": "0 9 * * 1-5"}. Raises BadCadence.
+    """Read {"kind": "daily", "times": ["09:00"]}.
+
+    Weekly has "weekdays": ["monday"] as well, monthly "days": [1, 31]; cron is
+    {"kind": "cron", "cron": "0 9 * * 1-5"}. Raises BadCadence.
     """
     if not isinstance(data, dict) or data.get("kind") not in KINDS:
         raise BadCadence(f"A cadence has a kind: {', '.join(KINDS)}.")
     kind = data["kind"]
-    given = {name for name, value in data.items() if name != "kind" and value not in ([], "", None)}
+    given = {name for name in data if name != "kind" and data[name] not in ([], "", None)}
     if extra := given - _NEEDS[kind]:
         raise BadCadence(f"A {kind} cadence takes no {', '.join(sorted(map(str, extra)))}.")
     if missing := _NEEDS[kind] - given:
@@ -78,14 +81,11 @@ def parse(data: Any) -> Cadence:
 
 def _list(data: dict[str, Any], name: str) -> list[Any]:
     values = data.get(name) or []
-    if (
-        not isinstance(values, list)
-        or len(values) > 31
-        or (name == "times" and len(values) > MOST_TIMES)
-    ):
-        raise BadCadence(
-            f"“{name}” must be a list of at most {MOST_TIMES if name == 'times' else 31}."
-        )
+    most = 31
+    if name == "times":
+        most = MOST_TIMES
+    if not isinstance(values, list) or len(values) > most:
+        raise BadCadence(f"“{name}” must be a list of at most {most}.")
     return values
 
 
@@ -110,7 +110,8 @@ def _day(day: Any) -> int:
 def _cron_text(text: Any) -> str:
     if not isinstance(text, str) or len(text) > 100 or len(text.split()) != 5:
         raise BadCadence(
-            "Cron takes five fields: minute, hour, day of the month, month, weekday; such as 0 9 * * 1-5."
+            "Cron takes five fields: minute, hour, day of the month, month, weekday; "
+            "such as 0 9 * * 1-5."
         )
     line = " ".join(text.split())
     try:
@@ -123,7 +124,7 @@ def _cron_text(text: Any) -> str:
 
 
 def as_data(cadence: Cadence) -> dict[str, Any]:
-    """The reverse of `parse`, in one fixed form."""
+    """Reverse `parse`, in one fixed form."""
     if cadence.kind == "cron":
         return {"kind": "cron", "cron": cadence.cron}
     data: dict[str, Any] = {
@@ -138,38 +139,44 @@ def as_data(cadence: Cadence) -> dict[str, Any]:
 
 
 def sentence(cadence: Cadence) -> str:
-    """`every Monday and Friday at 09:00`."""
+    """Say a cadence in English: `every Monday and Friday at 09:00`."""
     if cadence.kind == "cron":
         return f"{CronSim(cadence.cron, _ANY_DAY).explain()} (cron {cadence.cron})"
-    days = {
-        "daily": "every day",
-        "weekly": f"every {_and([WEEKDAYS[day].capitalize() for day in sorted(cadence.weekdays)])}",
-        "monthly": f"every month on day {_and([str(day) for day in sorted(cadence.days)])}",
-    }[cadence.kind]
-    return f"{days} at {_and([f'{time:%H:%M}' for time in cadence.times])}"
+    days = "every day"
+    if cadence.kind == "weekly":
+        names = [WEEKDAYS[day].capitalize() for day in sorted(cadence.weekdays)]
+        days = f"every {_and(names)}"
+    elif cadence.kind == "monthly":
+        numbers = [str(day) for day in sorted(cadence.days)]
+        days = f"every month on day {_and(numbers)}"
+    times = [f"{time:%H:%M}" for time in cadence.times]
+    return f"{days} at {_and(times)}"
 
 
 def _and(words: list[str]) -> str:
-    return " and ".join(part for part in (", ".join(words[:-1]), *words[-1:]) if part)
+    if len(words) < 2:
+        return "".join(words)
+    return f"{', '.join(words[:-1])} and {words[-1]}"
 
 
 # ------------------------------------------------------------------ reckoning
 def occurrences(cadence: Cadence, *, zone: str, after: dt.datetime) -> Iterator[dt.datetime]:
-    """The instants (UTC) after `after`, without end and strictly increasing.
+    """Walk the instants (UTC) after `after`, without end and strictly increasing.
 
     Raises wallclock.UnknownZone.
     """
+    found = _by_wall
+    if cadence.kind == "cron":
+        found = _by_cron
     last = after
-    for instant in (
-        _by_cron(cadence, zone, after) if cadence.kind == "cron" else _by_wall(cadence, zone, after)
-    ):
+    for instant in found(cadence, zone, after):
         if instant > last:  # two wall times in one gap mean the same moment
             yield instant
             last = instant
 
 
 def first(cadence: Cadence, *, zone: str, after: dt.datetime) -> dt.datetime | None:
-    """The next one; None for a cron line that never comes again."""
+    """Find the next instant; None for a cron line that never comes again."""
     return next(occurrences(cadence, zone=zone, after=after), None)
 
 
@@ -199,13 +206,13 @@ def _is_day(cadence: Cadence, day: dt.date) -> bool:
 
 
 def _by_cron(cadence: Cadence, zone: str, after: dt.datetime) -> Iterator[dt.datetime]:
-    """cronsim knows the calendar; the clocks are reckoned here,
-    since by its own it lost 03:00 on Lord Howe, where they move by half an hour.
+    """Walk a cron line: cronsim knows the calendar, the clocks are reckoned here.
+
+    By its own reckoning it lost 03:00 on Lord Howe, where clocks move by half an hour.
     """
     tz = wallclock.zone(zone)
-    goes_on = any(
-        field.startswith("*") for field in cadence.cron.split()[:2]
-    )  # through a repeated hour
+    minute, hour = cadence.cron.split()[:2]
+    goes_on = minute.startswith("*") or hour.startswith("*")  # through a repeated hour
     day = after.astimezone(tz).date() - dt.timedelta(days=not goes_on)
     walls = CronSim(cadence.cron, dt.datetime.combine(day, dt.time()) - dt.timedelta(minutes=1))
     for _, of_one_day in groupby(walls, key=dt.datetime.date):
@@ -216,7 +223,7 @@ def _by_cron(cadence: Cadence, zone: str, after: dt.datetime) -> Iterator[dt.dat
 
 
 def _all_of(wall: dt.datetime, tz: ZoneInfo) -> Iterator[dt.datetime]:
-    """The instants at which clocks show this time: one, two, or none in a gap."""
+    """Walk the instants at which clocks show this time: one, two, or none in a gap."""
     for fold in (0, 1):
         instant = wall.replace(tzinfo=tz, fold=fold).astimezone(dt.UTC)
         if instant.astimezone(tz).replace(tzinfo=None, fold=0) == wall:
@@ -226,8 +233,9 @@ def _all_of(wall: dt.datetime, tz: ZoneInfo) -> Iterator[dt.datetime]:
 # ------------------------------------------------------------------ deciding
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """What to do about a time that has come: `at` is the latest one that did; it is sent,
-    or was missed.
+    """What to do about a time that has come.
+
+    `at` is the latest one that did; it is sent, or was missed.
     """
 
     at: dt.datetime
@@ -246,10 +254,11 @@ def turn(
     send_missed: bool,
     tolerance: int,
 ) -> Turn:
-    """`planned` has come; of several that came meanwhile only the latest counts,
-    and nobody gets all of them at once.
+    """Decide about `planned`, which has come.
 
-    Up to `tolerance` seconds late is in time. Later than that it was missed, unless `send_missed`.
+    Of several times that came meanwhile only the latest counts, so that nobody gets all of them at
+    once. Up to `tolerance` seconds late is in time. Later than that it was missed, unless
+    `send_missed`.
     """
     latest = planned
     for look in _LOOKS:  # not all minutes of a year one by one
