@@ -50,7 +50,7 @@ SPECTACULAR = {
         "RuleTarget": "apps.campaigns.models.RuleTarget",
         "TagResult": "apps.api.v1.audience.followers.TAG_RESULTS",
         "VersionState": "apps.content.models.VersionState",
-        "WebhookState": "apps.followers.devices.webhook_calls.Standing",
+        "WebhookState": "apps.followers.devices.webhook_calls.WebhookState",
         "ZoneMode": "apps.campaigns.models.ZoneMode",
     },
 }

@@ -18,7 +18,7 @@ PROVIDERS = {
     "fcm": "apps.channels.push.fcm.Fcm",
     "apns": "apps.channels.push.apns.Apns",
     "web_push": "apps.channels.push.web_push.WebPush",
-    "webhook": "apps.channels.https.webhook.Webhook",
+    "webhook": "apps.channels.https.webhook.StandardWebhooks",
     "twilio_voice": "apps.channels.sms.voice.TwilioVoice",
 }
 

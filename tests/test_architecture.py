@@ -147,6 +147,53 @@ def test_no_module_has_a_name_that_says_nothing() -> None:
     assert [str(path) for path in names if path.stem in VAGUE] == []
 
 
+def imports_of_modules() -> dict[str, set[str]]:
+    """Module -> the modules of ours that it imports from; where a package hands a name on, the
+    module that has it.
+    """
+    trees = {dotted(path): ast.parse(path.read_text()) for path in MODULES}
+    imports = {
+        name: [node for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)]
+        for name, tree in trees.items()
+    }
+    handed_on = {
+        (name, each.name): node.module
+        for name, nodes in imports.items()
+        for node in nodes
+        for each in node.names
+    }
+    found: dict[str, set[str]] = {name: set() for name in trees}
+    for name, nodes in imports.items():
+        for node in nodes:
+            for each in node.names:
+                module = f"{node.module}.{each.name}"
+                if module not in trees:
+                    module = handed_on.get((node.module, each.name), node.module)
+                if module in trees:
+                    found[name].add(module)
+    return found
+
+
+def dotted(path: Path) -> str:
+    return ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+
+
+def test_no_two_classes_of_one_name_meet_within_two_imports() -> None:
+    imports = imports_of_modules()
+    classes: dict[str, set[str]] = {}
+    for path in MODULES:
+        for node in ast.parse(path.read_text()).body:
+            if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+                classes.setdefault(node.name, set()).add(dotted(path))
+    met = set()
+    for module, first in imports.items():
+        near = {module, *first}.union(*(imports[name] for name in first))
+        for name, homes in classes.items():
+            if len(homes & near) > 1:
+                met.add((name, *sorted(homes & near)))
+    assert sorted(met) == []
+
+
 def test_every_module_opens_with_a_sentence() -> None:
     silent = []
     for module in MODULES:

@@ -126,13 +126,13 @@ def last_days(*, now: dt.datetime, zone: dt.tzinfo, days: int = 7) -> list[Day]:
 
 
 @dataclass(frozen=True, slots=True)
-class Audience:
+class AudienceCounts:
     total: int
     subscribed: int
     new: int
 
 
-def audience(*, now: dt.datetime, days: int = 7) -> Audience:
+def audience(*, now: dt.datetime, days: int = 7) -> AudienceCounts:
     """All followers (one pass over the index on `subscribed`),
     and how many came in the last `days` days.
     """
@@ -147,6 +147,6 @@ def audience(*, now: dt.datetime, days: int = 7) -> Audience:
         .first()
         or 0
     )
-    return Audience(
+    return AudienceCounts(
         counted["total"], counted["subscribed"], Follower.objects.filter(pk__gt=before).count()
     )

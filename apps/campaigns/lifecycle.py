@@ -18,7 +18,7 @@ from django.db.models import QuerySet
 from apps.campaigns.audience.audience import Audience
 from apps.campaigns.compose import not_a_draft, planned_moment
 from apps.campaigns.models import Campaign, CampaignState, Run
-from apps.campaigns.readiness import Problem, examine
+from apps.campaigns.readiness import Missing, examine
 from apps.content import drafts
 from apps.content.models import VersionState
 from apps.content.problems import NotPublishable
@@ -41,7 +41,7 @@ class CampaignNotReady(Refused):
 
     kind = RefusalKind.STATE
 
-    def __init__(self, problems: Sequence[Problem]) -> None:
+    def __init__(self, problems: Sequence[Missing]) -> None:
         super().__init__(" ".join(problem.message for problem in problems))
         self.problems = problems
 
@@ -86,7 +86,7 @@ def schedule(
 
 
 def unschedule(
-    *, campaign: Campaign, by: Actor, now: dt.datetime, because: Sequence[Problem] = ()
+    *, campaign: Campaign, by: Actor, now: dt.datetime, because: Sequence[Missing] = ()
 ) -> Campaign:
     """Back to draft; the time stays filled in. Raises WrongState."""
     with transaction.atomic():
@@ -138,7 +138,7 @@ def start_scheduled(*, campaign: Campaign, now: dt.datetime) -> Run | None:
         if not _move(campaign, (S.SCHEDULED,), S.SENDING, now=now, rows=due):
             return None
         ready = examine(campaign, now=now, starting=True)
-        found: Sequence[Problem] = ready.problems
+        found: Sequence[Missing] = ready.problems
         if not found:
             try:
                 with transaction.atomic():
@@ -162,7 +162,7 @@ def _make_ready(campaign: Campaign, *, by: Actor, now: dt.datetime) -> Audience:
         try:
             drafts.publish(template=campaign.template, by=by, now=now)
         except NotPublishable as error:
-            found = [Problem("content", str(problem)) for problem in error.problems]
+            found = [Missing("content", str(problem)) for problem in error.problems]
             raise CampaignNotReady(found) from error
     return ready.audience
 
@@ -184,7 +184,7 @@ def _open_run(campaign: Campaign, audience: Audience, *, by: Actor, now: dt.date
     try:
         notification = open_notification(intent=intent, lane=Lane.BULK, by=by, now=now)
     except NotNotifiable as error:
-        raise CampaignNotReady([Problem("content", str(error))]) from error
+        raise CampaignNotReady([Missing("content", str(error))]) from error
     run = Run.objects.create(
         campaign=campaign,
         notification=notification,

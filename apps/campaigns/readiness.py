@@ -16,7 +16,7 @@ from apps.followers.models import Channel
 
 
 @dataclass(frozen=True, slots=True)
-class Problem:
+class Missing:
     """What stands in the way; `step` is where to put it right: content, audience or schedule."""
 
     step: str
@@ -27,7 +27,7 @@ class Problem:
 class Readiness:
     """All that is wrong, and the audience as it was read: NOBODY if it can't be meant."""
 
-    problems: tuple[Problem, ...]
+    problems: tuple[Missing, ...]
     audience: Audience
 
 
@@ -48,7 +48,7 @@ def examine(campaign: Campaign, *, now: dt.datetime, starting: bool = False) -> 
     return Readiness(problems=tuple(found), audience=audience)
 
 
-def _content(campaign: Campaign) -> list[Problem]:
+def _content(campaign: Campaign) -> list[Missing]:
     found = []
     kind = campaign.notification_type
     if not kind.active:
@@ -61,7 +61,7 @@ def _content(campaign: Campaign) -> list[Problem]:
         found.append(f"“{kind.name}” is not offered by {labels}. Choose other channels.")
     version = current_version(campaign)
     if version is None:
-        return [Problem("content", message) for message in [*found, "Write the message first."]]
+        return [Missing("content", message) for message in [*found, "Write the message first."]]
     # other languages may lack a channel: their readers get the default language there
     words = version.translations.filter(language=version.default_language).first()
     for channel in campaign.channels:
@@ -74,16 +74,16 @@ def _content(campaign: Campaign) -> list[Problem]:
         lint.check_data(version, campaign.data)
     except lint.BadData as error:
         found.append(str(error))
-    return [Problem("content", message) for message in found]
+    return [Missing("content", message) for message in found]
 
 
 def _audience(
     campaign: Campaign, *, now: dt.datetime, may_be_empty: bool
-) -> tuple[Audience, list[Problem]]:
+) -> tuple[Audience, list[Missing]]:
     try:
         audience = Audience.parse(campaign.audience)
     except BadAudience as error:
-        return NOBODY, [Problem("audience", str(error))]
+        return NOBODY, [Missing("audience", str(error))]
     message = ""
     if audience.is_empty:
         message = "Choose who gets it."
@@ -92,7 +92,7 @@ def _audience(
     elif not may_be_empty and not audience.followers(now=now).exists():
         message = "Nobody matches this audience. Choose more, or exclude fewer."
     if message:
-        return audience, [Problem("audience", message)]
+        return audience, [Missing("audience", message)]
     return audience, []
 
 
@@ -106,17 +106,17 @@ def _fault_of_segments(segments: Iterable[SegmentRules]) -> str:
     return ""
 
 
-def _times(campaign: Campaign, *, now: dt.datetime) -> list[Problem]:
+def _times(campaign: Campaign, *, now: dt.datetime) -> list[Missing]:
     if not campaign.expires_at:
         return []
     start = max(campaign.send_at or now, now)
     if campaign.expires_at <= start:
-        return [Problem("schedule", "It would expire before it is sent. Choose a later expiry.")]
+        return [Missing("schedule", "It would expire before it is sent. Choose a later expiry.")]
     lasts = dt.timedelta(seconds=campaign.spread or 0)
     if campaign.expires_at < start + lasts:
         text = (
             "It would expire while it still goes out. Choose a later expiry, "
             "or let it go out over a shorter time."
         )
-        return [Problem("schedule", text)]
+        return [Missing("schedule", text)]
     return []

@@ -13,7 +13,7 @@ from django.utils import timezone
 from apps.campaigns import readiness
 from apps.campaigns.audience.audience import Audience
 from apps.campaigns.models import Campaign
-from apps.campaigns.readiness import Problem
+from apps.campaigns.readiness import Missing
 from apps.followers.consent.verdict import EXPLANATIONS, Reason
 from apps.followers.consent.verdict_sql import ALLOWING, with_verdict
 from apps.followers.models import Channel, Follower
@@ -54,7 +54,7 @@ class Review:
     total: int
     reached: int
     channels: tuple[ChannelReview, ...]
-    problems: tuple[Problem, ...]
+    problems: tuple[Missing, ...]
     audience: Audience
 
 

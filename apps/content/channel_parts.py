@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 
-class Kind(StrEnum):
+class PartKind(StrEnum):
     """How a part is written, and so how it is rendered."""
 
     LINE = "line"  # one line of plain text: subject, title
@@ -22,7 +22,7 @@ class Part:
 
     name: str
     label: str
-    kind: Kind
+    kind: PartKind
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,10 +40,10 @@ class ChannelParts:
 _ALERT = ChannelParts(
     label="Mobile push",
     parts=(
-        Part("title", "Title", Kind.LINE),
-        Part("body", "Body", Kind.TEXT),
-        Part("link", "Link", Kind.LINK),
-        Part("image", "Picture", Kind.LINK),
+        Part("title", "Title", PartKind.LINE),
+        Part("body", "Body", PartKind.TEXT),
+        Part("link", "Link", PartKind.LINK),
+        Part("image", "Picture", PartKind.LINK),
     ),
     required=(("title", "body"),),
 )
@@ -53,31 +53,36 @@ CHANNEL_PARTS = {
     "email": ChannelParts(
         label="Email",
         parts=(
-            Part("subject", "Subject", Kind.LINE),
-            Part("preheader", "Preview line", Kind.LINE),
-            Part("html", "HTML", Kind.HTML),
-            Part("text", "Text", Kind.TEXT),
+            Part("subject", "Subject", PartKind.LINE),
+            Part("preheader", "Preview line", PartKind.LINE),
+            Part("html", "HTML", PartKind.HTML),
+            Part("text", "Text", PartKind.TEXT),
         ),
         required=(("subject",), ("html", "text")),
     ),
     "in_app": ChannelParts(
         label="In-app",
         parts=(
-            Part("title", "Title", Kind.LINE),
-            Part("body", "Body", Kind.TEXT),
-            Part("link", "Link", Kind.LINK),
+            Part("title", "Title", PartKind.LINE),
+            Part("body", "Body", PartKind.TEXT),
+            Part("link", "Link", PartKind.LINK),
         ),
         required=(("title",),),
     ),
     "sms": ChannelParts(
         label="SMS",
-        parts=(Part("body", "Message", Kind.TEXT), Part("media", "Picture (MMS)", Kind.LINK)),
+        parts=(
+            Part("body", "Message", PartKind.TEXT),
+            Part("media", "Picture (MMS)", PartKind.LINK),
+        ),
         required=(("body", "media"),),
     ),
     "push": _ALERT,
     "web_push": replace(_ALERT, label="Web push"),
     "webhook": replace(_ALERT, label="Webhook", parts=_ALERT.parts[:3]),
     "voice": ChannelParts(
-        label="Voice call", parts=(Part("body", "Spoken text", Kind.TEXT),), required=(("body",),)
+        label="Voice call",
+        parts=(Part("body", "Spoken text", PartKind.TEXT),),
+        required=(("body",),),
     ),
 }

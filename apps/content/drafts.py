@@ -20,7 +20,7 @@ from apps.content.channel_parts import CHANNEL_PARTS
 from apps.content.lint import problems
 from apps.content.mail_html import text_of
 from apps.content.models import Layout, Link, Template, Translation, Version, VersionState
-from apps.content.problems import NotPublishable, Problem
+from apps.content.problems import NotPublishable, TemplateProblem
 from apps.content.render import Compiled
 from apps.lib.actor import Actor, ActorKind
 from apps.lib.facts import Kind, tell
@@ -159,7 +159,7 @@ def publish(*, template: Template, by: Actor, now: dt.datetime) -> Version:
         draft = draft_version(template)
         if draft is None:
             message = "there is no draft to publish. Change something first."
-            raise NotPublishable([Problem(template.key, None, message)])
+            raise NotPublishable([TemplateProblem(template.key, None, message)])
         if found := problems(draft):
             raise NotPublishable(found)
         for translation in draft.translations.all():

@@ -9,12 +9,12 @@ from typing import Any
 
 from liquid.static_analysis import TemplateAnalysis, Variable
 
-from apps.content.channel_parts import CHANNEL_PARTS, Kind
+from apps.content.channel_parts import CHANNEL_PARTS, PartKind
 from apps.content.liquid.parse import BadSyntax, known_filters, known_tags, parse
 from apps.content.liquid.plain_data import Unrenderable, plain
 from apps.content.mail_html import text_of
 from apps.content.models import Version
-from apps.content.problems import Problem
+from apps.content.problems import TemplateProblem
 from apps.content.render import CONTENT, RESERVED
 from apps.lib.refusals import Refused
 
@@ -63,7 +63,7 @@ class BadData(Refused):
 
 
 # ---- a version
-def problems(version: Version) -> list[Problem]:
+def problems(version: Version) -> list[TemplateProblem]:
     """Find everything that keeps a version from being published, in the order of the editor."""
     declared = {str(variable.get("name", "")): variable for variable in version.variables}
     translations = {row.language: row.parts for row in version.translations.all()}
@@ -73,7 +73,7 @@ def problems(version: Version) -> list[Problem]:
         message = (
             f"the default language {default} has no words. Write them or choose another default."
         )
-        found.append(Problem(default, None, message))
+        found.append(TemplateProblem(default, None, message))
     found += _missing_channels(default, translations)
     for language, channels in translations.items():
         for channel, words in channels.items():
@@ -88,7 +88,7 @@ def problems(version: Version) -> list[Problem]:
 
 def _channel_problems(
     where: str, channel: str, words: Mapping[str, str], declared: Mapping[str, Any]
-) -> Iterator[Problem]:
+) -> Iterator[TemplateProblem]:
     yield from _missing_parts(where, channel, words)
     for part in CHANNEL_PARTS[channel].parts:
         source = words.get(part.name, "")
@@ -96,15 +96,15 @@ def _channel_problems(
     yield from _text_not_made(where, words)
 
 
-def _document_in_layout(where: str, words: Mapping[str, str]) -> Iterator[Problem]:
+def _document_in_layout(where: str, words: Mapping[str, str]) -> Iterator[TemplateProblem]:
     if "<html" in words.get("html", "").lower():
         message = (
             "is a whole document, and a layout would be put around it. Remove <html> or the layout."
         )
-        yield Problem(f"{where}.html", None, message)
+        yield TemplateProblem(f"{where}.html", None, message)
 
 
-def _variable_problems(variables: Iterable[Mapping[str, Any]]) -> Iterator[Problem]:
+def _variable_problems(variables: Iterable[Mapping[str, Any]]) -> Iterator[TemplateProblem]:
     seen: set[str] = set()
     for variable in variables:
         name = str(variable.get("name", ""))
@@ -113,50 +113,50 @@ def _variable_problems(variables: Iterable[Mapping[str, Any]]) -> Iterator[Probl
             where = f"variables.{name}"
         if not _NAME.fullmatch(name):
             message = f"“{name}” is not a name: use letters, digits and _, not a digit first."
-            yield Problem(where, None, message)
+            yield TemplateProblem(where, None, message)
         elif name in _TAKEN:
             message = f"{name} is a word the program keeps for itself. Choose another name."
-            yield Problem(where, None, message)
+            yield TemplateProblem(where, None, message)
         elif name in seen:
-            yield Problem(where, None, f"{name} is declared twice.")
+            yield TemplateProblem(where, None, f"{name} is declared twice.")
         seen.add(name)
         kind = variable.get("type", "string")
         if kind not in TYPES:
             message = f"the type {kind} is unknown; use one of {', '.join(TYPES)}."
-            yield Problem(where, None, message)
+            yield TemplateProblem(where, None, message)
             continue
         for field in ("default", "example"):
             value = variable.get(field)
             if value is not None and not _fits(value, kind):
-                yield Problem(where, None, f"its {field} is not {_A_TYPE[kind]}.")
+                yield TemplateProblem(where, None, f"its {field} is not {_A_TYPE[kind]}.")
 
 
 def _missing_channels(
     default: str, translations: Mapping[str, Mapping[str, Any]]
-) -> Iterator[Problem]:
+) -> Iterator[TemplateProblem]:
     offered = translations.get(default)
     if offered is None:
         return
     if not offered:
-        yield Problem(default, None, "there are no words for any channel yet.")
+        yield TemplateProblem(default, None, "there are no words for any channel yet.")
     for language, channels in translations.items():
         for channel in offered.keys() - channels.keys():
             message = f"{CHANNEL_PARTS[channel].label} is there in {default} but not in {language}."
-            yield Problem(f"{language}.{channel}", None, message)
+            yield TemplateProblem(f"{language}.{channel}", None, message)
         for channel in channels.keys() - offered.keys():
             message = f"{CHANNEL_PARTS[channel].label} is there in {language} but not in {default}."
-            yield Problem(f"{language}.{channel}", None, message)
+            yield TemplateProblem(f"{language}.{channel}", None, message)
 
 
-def _missing_parts(where: str, channel: str, words: Mapping[str, str]) -> Iterator[Problem]:
+def _missing_parts(where: str, channel: str, words: Mapping[str, str]) -> Iterator[TemplateProblem]:
     description = CHANNEL_PARTS[channel]
     for group in description.required:
         if not any(words.get(name, "").strip() for name in group):
             labels = " or ".join(description[name].label for name in group)
-            yield Problem(f"{where}.{group[0]}", None, f"{labels} is empty.")
+            yield TemplateProblem(f"{where}.{group[0]}", None, f"{labels} is empty.")
 
 
-def _text_not_made(where: str, words: Mapping[str, str]) -> Iterator[Problem]:
+def _text_not_made(where: str, words: Mapping[str, str]) -> Iterator[TemplateProblem]:
     """Find HTML of which no text can be made.
 
     A block begun in a hidden part and ended in a visible one is whole in the HTML and half in its
@@ -173,23 +173,23 @@ def _text_not_made(where: str, words: Mapping[str, str]) -> Iterator[Problem]:
         parse(text_of(html))
     except BadSyntax as error:
         message = f"no text can be made from this HTML ({error}). Write it by hand."
-        yield Problem(f"{where}.text", None, message)
+        yield TemplateProblem(f"{where}.text", None, message)
 
 
 # ---- a layout
 def layout_problems(
     *, html: str, text: str, declared: Mapping[str, Any] | None = None
-) -> list[Problem]:
+) -> list[TemplateProblem]:
     """Find what is wrong with a layout. Without `declared` only reserved words may be used."""
     found = []
-    for name, source, kind in (("html", html, Kind.HTML), ("text", text, Kind.TEXT)):
+    for name, source, kind in (("html", html, PartKind.HTML), ("text", text, PartKind.TEXT)):
         if not source.strip() and name == "text":
             continue  # made from the HTML
         where = f"layout.{name}"
         times = len(CONTENT.findall(source))
         if times != 1:
             message = f"{{{{ content }}}} must stand in it once, not {times} times."
-            found.append(Problem(where, None, message))
+            found.append(TemplateProblem(where, None, message))
         # the mark itself is no variable a body may use, so it is out of the way before the check
         found += source_problems(where, CONTENT.sub("", source), kind, declared or {})
     return found
@@ -197,8 +197,8 @@ def layout_problems(
 
 # ---- one source
 def source_problems(
-    where: str, source: str, kind: Kind, declared: Mapping[str, Any]
-) -> list[Problem]:
+    where: str, source: str, kind: PartKind, declared: Mapping[str, Any]
+) -> list[TemplateProblem]:
     """Check the syntax, filters and variables of one part.
 
     The first syntax error hides what comes after.
@@ -206,22 +206,24 @@ def source_problems(
     if not source:
         return []
     try:
-        template = parse(source, html=kind is Kind.HTML)
+        template = parse(source, html=kind is PartKind.HTML)
     except BadSyntax as error:
-        return [Problem(where, error.line, _syntax_message(str(error)))]
+        return [TemplateProblem(where, error.line, _syntax_message(str(error)))]
     analysis = template.analyze()
     found = list(_unknown_filters(where, source, analysis))
     found += _unknown_variables(where, source, analysis, declared)
     return sorted(set(found), key=lambda problem: (problem.line or 0, problem.message))
 
 
-def _unknown_filters(where: str, source: str, analysis: TemplateAnalysis) -> Iterator[Problem]:
+def _unknown_filters(
+    where: str, source: str, analysis: TemplateAnalysis
+) -> Iterator[TemplateProblem]:
     known = known_filters()
     for name, spans in analysis.filters.items():
         if name not in known:
             message = f"there is no filter {name}.{_hint(name, known)}"
             for span in spans:
-                yield Problem(where, span.line_col(source)[0], message)
+                yield TemplateProblem(where, span.line_col(source)[0], message)
 
 
 def _syntax_message(message: str) -> str:
@@ -238,7 +240,7 @@ def _syntax_message(message: str) -> str:
 
 def _unknown_variables(
     where: str, source: str, analysis: TemplateAnalysis, declared: Mapping[str, Any]
-) -> Iterator[Problem]:
+) -> Iterator[TemplateProblem]:
     for root, uses in analysis.globals.items():
         for use in uses:
             line = use.span.line_col(source)[0]
@@ -246,20 +248,22 @@ def _unknown_variables(
                 yield from _unknown_member(where, line, root, use)
             elif root not in declared:
                 hint = _hint(root, [*declared, *RESERVED]) or " Declare it under Variables."
-                yield Problem(where, line, f"{root} is not declared.{hint}")
+                yield TemplateProblem(where, line, f"{root} is not declared.{hint}")
 
 
-def _unknown_member(where: str, line: int, root: str, use: Variable) -> Iterator[Problem]:
+def _unknown_member(where: str, line: int, root: str, use: Variable) -> Iterator[TemplateProblem]:
     member = None
     if len(use.segments) > 1:
         member = use.segments[1]
     known = RESERVED[root]
     if member is None:
         members = ", ".join(f"{root}.{name}" for name in known)
-        yield Problem(where, line, f"{root} alone prints nothing useful; use one of {members}.")
+        yield TemplateProblem(
+            where, line, f"{root} alone prints nothing useful; use one of {members}."
+        )
     elif isinstance(member, str) and member not in known:
         hint = _hint(member, known, f"{root}.") or f" Known: {', '.join(known)}."
-        yield Problem(where, line, f"{root}.{member} does not exist.{hint}")
+        yield TemplateProblem(where, line, f"{root}.{member} does not exist.{hint}")
 
 
 def _hint(word: str, known: Iterable[str], before: str = "") -> str:

@@ -7,7 +7,7 @@ from apps.lib.refusals import RefusalKind, Refused
 
 
 @dataclass(frozen=True, slots=True)
-class Problem:
+class TemplateProblem:
     """What is wrong in one place.
 
     `where` is a dotted path (`ru.email.html`, `layout.text`, `variables.order_id`), `line` counts
@@ -36,7 +36,7 @@ class Problem:
 class RenderError(Refused):
     """A part could not be rendered; `problem` says where and why."""
 
-    def __init__(self, problem: Problem) -> None:
+    def __init__(self, problem: TemplateProblem) -> None:
         super().__init__(str(problem), field=problem.where)
         self.problem = problem
 
@@ -50,7 +50,7 @@ class NotPublishable(Refused):
 
     kind = RefusalKind.STATE
 
-    def __init__(self, problems: Sequence[Problem]):
+    def __init__(self, problems: Sequence[TemplateProblem]):
         said = " ".join(map(str, problems))
         super().__init__(f"This draft can't be published yet. {said}")
         self.problems = list(problems)

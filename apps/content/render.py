@@ -13,7 +13,7 @@ from functools import cached_property
 from typing import Any
 
 from apps.channels.pieces import Pieces
-from apps.content.channel_parts import CHANNEL_PARTS, Kind, Part
+from apps.content.channel_parts import CHANNEL_PARTS, Part, PartKind
 from apps.content.links import links_in, tracked
 from apps.content.liquid.blank_lines import tidied, tidy
 from apps.content.liquid.limits import FAILURES
@@ -21,7 +21,7 @@ from apps.content.liquid.parse import Parsed, line_of, parse
 from apps.content.liquid.plain_data import Unrenderable, plain
 from apps.content.mail_html import inline_styles, text_of
 from apps.content.models import Version, VersionState
-from apps.content.problems import Problem, RenderError
+from apps.content.problems import RenderError, TemplateProblem
 
 # What every template may use, and data can't replace.
 # The caller of `render` fills all but `content`.
@@ -115,7 +115,9 @@ class Compiled:
         try:
             values = plain(context)
         except Unrenderable as error:
-            raise RenderError(Problem(f"{language}.{channel}", None, f"{error}.")) from error
+            raise RenderError(
+                TemplateProblem(f"{language}.{channel}", None, f"{error}.")
+            ) from error
         parts = self._render(channel, language, values)
         return Rendered(channel, language, {name: str(text) for name, text in parts.items()})
 
@@ -138,7 +140,7 @@ class Compiled:
             offering = [tag for tag, parts in self.translations.items() if channel in parts]
             if channel not in CHANNEL_PARTS or not offering:
                 said = "this version has no words for this channel."
-                raise RenderError(Problem(channel, None, said))
+                raise RenderError(TemplateProblem(channel, None, said))
             self._languages[key] = pick_language(offering, wanted, self.default_language)
         return self._languages[key]
 
@@ -157,7 +159,7 @@ class Compiled:
         self, channel: str, language: str, part: Part, values: dict[str, Any], stamp: str
     ) -> str | Pieces:
         try:
-            stamped = bool(stamp) and part.kind is Kind.HTML
+            stamped = bool(stamp) and part.kind is PartKind.HTML
             template = self._template(channel, language, part, stamped=stamped)
             pieces = []
             if template:
@@ -168,10 +170,10 @@ class Compiled:
             if self._lines_are_the_authors(channel, part):
                 line = line_of(error)
             where = f"{language}.{channel}.{part.name}"
-            raise RenderError(Problem(where, line, f"{message}.")) from error
-        if part.kind is Kind.HTML:
+            raise RenderError(TemplateProblem(where, line, f"{message}.")) from error
+        if part.kind is PartKind.HTML:
             return Pieces(pieces, stamp)
-        if channel == "email" and part.kind is Kind.TEXT:
+        if channel == "email" and part.kind is PartKind.TEXT:
             return tidied(pieces)
         text = "".join(pieces)
         if channel == "sms":
@@ -181,7 +183,7 @@ class Compiled:
     def _lines_are_the_authors(self, channel: str, part: Part) -> bool:
         """Whether lines count as the author sees them: no layout around, no styles inlined."""
         has_layout = channel == "email" and bool(self.layout_text)
-        return part.kind is not Kind.HTML and not has_layout
+        return part.kind is not PartKind.HTML and not has_layout
 
     def _template(
         self, channel: str, language: str, part: Part, *, stamped: bool = False
@@ -193,7 +195,7 @@ class Compiled:
             if stamped and source.strip() and self._template(channel, language, part):
                 source = tracked(source, self.links)
             if source:
-                self._parsed[key] = parse(source, html=part.kind is Kind.HTML)
+                self._parsed[key] = parse(source, html=part.kind is PartKind.HTML)
             else:
                 self._parsed[key] = None
         return self._parsed[key]
@@ -257,7 +259,7 @@ class Compiled:
             elif words.get("preheader", "").strip():
                 source = _with_preheader(source)
             return inline_styles(source)
-        if part.kind is Kind.TEXT:
+        if part.kind is PartKind.TEXT:
             if channel == "email":
                 if not source.strip():
                     source = text_of(words.get("html", ""))
@@ -290,14 +292,14 @@ def _with_preheader(html: str) -> str:
     return html[:at] + _HIDDEN + html[at:]
 
 
-def _tidy(text: str, kind: Kind, where: str) -> str:
-    if kind is Kind.LINE:
+def _tidy(text: str, kind: PartKind, where: str) -> str:
+    if kind is PartKind.LINE:
         return " ".join(text.split())  # CR and LF in a subject would start a new header
-    if kind is Kind.LINK:
+    if kind is PartKind.LINK:
         link = "".join(text.split())
         if not _SAFE_LINK.match(link):
             said = f"“{link[:60]}” is not a link: use https://… or /path."
-            raise RenderError(Problem(where, None, said))
+            raise RenderError(TemplateProblem(where, None, said))
         return link
     return tidy(text)
 

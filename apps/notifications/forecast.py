@@ -14,7 +14,7 @@ from apps.followers.consent.verdict_sql import ALLOWING, with_verdict
 from apps.followers.models import Channel, Follower, NotificationType
 from apps.notifications.accounts import routing
 from apps.notifications.decide import caps, gather
-from apps.notifications.decide.decision import Act, Decision, Standing
+from apps.notifications.decide.decision import Act, ChainState, Decision
 from apps.notifications.decide.fallback import chain_of
 from apps.notifications.messages.person import person_of
 from apps.notifications.models import Notification, ProviderAccount, TypeTemplate
@@ -109,7 +109,7 @@ def _verdict(follower: Follower, kind: NotificationType, channel: str) -> tuple[
 
 def _chain(
     follower: Follower, notification: Notification, channel: str
-) -> dict[int, tuple[Standing, dt.datetime]]:
+) -> dict[int, tuple[ChainState, dt.datetime]]:
     """How the chain stands when the rows are born: the channels before this one that may be used
     get their time first.
     """
@@ -122,9 +122,9 @@ def _chain(
         verdict, _ = _verdict(follower, notification.notification_type, each)
         if verdict in _BEST:
             hopeful += 1
-    standing = Standing.NONE
+    standing = ChainState.NONE
     if hopeful:
-        standing = Standing.TRYING
+        standing = ChainState.TRYING
     turn = notification.send_at + dt.timedelta(seconds=hopeful * notification.fallback_after)
     return {follower.pk: (standing, turn)}
 

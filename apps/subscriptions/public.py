@@ -59,7 +59,7 @@ def show(
 
 
 @dataclass(frozen=True, slots=True)
-class Link:
+class PublicLink:
     """Whom a link to these pages names, and the type of message it stood in, by id or key."""
 
     follower: UUID
@@ -71,7 +71,7 @@ class Link:
         return NotificationType.objects.filter(**named).first()
 
 
-def read_link(page: str, token: str) -> Link:
+def read_link(page: str, token: str) -> PublicLink:
     """The managing token of a message, or the link to `page` as it was made before there were such.
 
     Raises BadToken.
@@ -80,11 +80,11 @@ def read_link(page: str, token: str) -> Link:
         mark = read_managing(token)
     except tokens.BadToken:
         payload = tokens.read(page, token)
-        return Link(UUID(payload["f"]), type_key=payload.get("t", ""))
-    return Link(mark.follower, type_id=mark.notification_type)
+        return PublicLink(UUID(payload["f"]), type_key=payload.get("t", ""))
+    return PublicLink(mark.follower, type_id=mark.notification_type)
 
 
-def follower_of(link: Link) -> Follower:
+def follower_of(link: PublicLink) -> Follower:
     """Whom the link was made for; from here on the page speaks that person's language, if it can.
 
     Raises BadToken for somebody who is gone,

@@ -21,7 +21,7 @@ from apps.accounts.models import AuditEntry
 from apps.channels.contract import BadSettings, Result
 from apps.channels.messages import SmsMessage
 from apps.channels.registry import provider
-from apps.channels.sms.answers import Answer, Forged, Posted, Report, Word, word_of
+from apps.channels.sms.answers import Forged, Posted, Report, SmsReply, Word, word_of
 from apps.channels.sms.session import Sms
 from apps.followers.addresses import BadAddress
 from apps.followers.consent import suppression
@@ -65,7 +65,9 @@ def answered(request: HttpRequest, account: UUID) -> HttpResponse:
     return HttpResponse(_TWIML.format(said), content_type="text/xml; charset=utf-8")
 
 
-def _obey(answer: Answer, account: ProviderAccount, kind: type[Sms], values: dict[str, Any]) -> str:
+def _obey(
+    answer: SmsReply, account: ProviderAccount, kind: type[Sms], values: dict[str, Any]
+) -> str:
     """What to say at once, in the provider's language.
 
     STOP needs no confirmation: carriers and Twilio send theirs.
@@ -105,7 +107,7 @@ def _obey(answer: Answer, account: ProviderAccount, kind: type[Sms], values: dic
     return ""
 
 
-def _help(answer: Answer, text: str, kind: type[Sms], values: dict[str, Any]) -> str:
+def _help(answer: SmsReply, text: str, kind: type[Sms], values: dict[str, Any]) -> str:
     if kind.answers_in_place:
         return f"<Message>{escape(text)}</Message>"
     try:

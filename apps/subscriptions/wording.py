@@ -7,8 +7,8 @@ from django.utils.translation import gettext, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
 
 from apps.followers.consent.verdict import Reason
-from apps.followers.devices.phone_codes import Answer
-from apps.followers.models import Cadence, Channel
+from apps.followers.devices.phone_codes import CodeResult
+from apps.followers.models import Channel, DigestCadence
 
 # The edition of these pages' text, kept with every consent record as proof of what the person saw.
 # Raise it whenever a sentence about agreeing or refusing changes its meaning.
@@ -46,10 +46,10 @@ NO_ADDRESS = {
 }
 
 CADENCES = {
-    Cadence.INSTANT: _("At once"),
-    Cadence.HOURLY: _("Once an hour, together"),
-    Cadence.DAILY: _("Once a day, together"),
-    Cadence.WEEKLY: _("Once a week, together"),
+    DigestCadence.INSTANT: _("At once"),
+    DigestCadence.HOURLY: _("Once an hour, together"),
+    DigestCadence.DAILY: _("Once a day, together"),
+    DigestCadence.WEEKLY: _("Once a week, together"),
 }
 
 PAUSED = _("Nothing but necessary messages until %(when)s (%(zone)s). The others wait until then.")
@@ -61,9 +61,9 @@ BAD_NUMBER = _(
 )
 TOO_MANY_CODES = _("We sent a code not long ago. Use that one, or try again later.")
 CODE_ANSWERS = {
-    Answer.WRONG: _("This is not the code we sent. Look again."),
-    Answer.OVER: _("This code is not good any more. Let us send you another one."),
-    Answer.TAKEN: _("This number belongs to somebody else here. Please write to us."),
+    CodeResult.WRONG: _("This is not the code we sent. Look again."),
+    CodeResult.OVER: _("This code is not good any more. Let us send you another one."),
+    CodeResult.TAKEN: _("This number belongs to somebody else here. Please write to us."),
 }
 
 # Code kept with the opt-out, and what the person reads.

@@ -15,7 +15,7 @@ from django.utils import timezone
 from twilio.request_validator import RequestValidator
 
 from apps.accounts.models import AuditEntry
-from apps.channels.sms.answers import Answer, Forged, Posted, Word, word_of
+from apps.channels.sms.answers import Forged, Posted, SmsReply, Word, word_of
 from apps.channels.sms.twilio import Twilio
 from apps.followers.consent import suppression
 from apps.followers.models import Address, Follower, Suppression
@@ -195,7 +195,7 @@ def test_twilios_key_for_webhooks_is_used_where_the_request_says_so() -> None:
     }
     posted = Posted(url, headers, urlencode(form).encode())
     values = {"auth_token": SECRET, "shared_key": "shared"}
-    assert Twilio.heard(values, posted, now=timezone.now()) == Answer(PHONE, "Hi", "SM1")
+    assert Twilio.heard(values, posted, now=timezone.now()) == SmsReply(PHONE, "Hi", "SM1")
     for wrong in ({"auth_token": "shared"}, {"auth_token": "shared", "shared_key": "other"}):
         with pytest.raises(Forged):
             Twilio.heard(wrong, posted, now=timezone.now())
@@ -238,4 +238,4 @@ def test_an_answer_is_a_number_and_a_text() -> None:
     body = urlencode({"From": PHONE, "Body": "Hi"}).encode()
     given = signature(f"https://x.example/yBodyHiFrom{PHONE}".encode(), hashlib.sha1)
     posted = Posted("https://x.example/y", {"X-Twilio-Signature": given}, body)
-    assert Twilio.heard({"auth_token": SECRET}, posted, now=timezone.now()) == Answer(PHONE, "Hi")
+    assert Twilio.heard({"auth_token": SECRET}, posted, now=timezone.now()) == SmsReply(PHONE, "Hi")

@@ -97,7 +97,7 @@ def rules_for(name: str) -> Iterator[EventRule]:
 
 # ------------------------------------------------------------------ one rule
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class RuleOutcome:
     """What a rule made of an event, and why, in a sentence."""
 
     result: OutcomeResult
@@ -112,7 +112,7 @@ class Outcome:
         }
 
 
-def outcome_of(rule: EventRule, event: Event, *, now: dt.datetime) -> Outcome:
+def outcome_of(rule: EventRule, event: Event, *, now: dt.datetime) -> RuleOutcome:
     """Judge the rule and notify. Never raises, except when the database itself is in trouble."""
     try:
         seen = conditions.document(
@@ -120,17 +120,17 @@ def outcome_of(rule: EventRule, event: Event, *, now: dt.datetime) -> Outcome:
         )
         judgement = conditions.judge(conditions.parse(rule.conditions), seen)
         if not judgement.matches:
-            return Outcome(OutcomeResult.NOT_MATCHED, judgement.because)
+            return RuleOutcome(OutcomeResult.NOT_MATCHED, judgement.because)
         with transaction.atomic():
             notification = _notify(rule, event, seen, now=now)
-        return Outcome(OutcomeResult.NOTIFIED, judgement.because, notification)
+        return RuleOutcome(OutcomeResult.NOTIFIED, judgement.because, notification)
     except (NotNotifiable, conditions.BadConditions) as error:
-        return Outcome(OutcomeResult.FAILED, str(error))
+        return RuleOutcome(OutcomeResult.FAILED, str(error))
     except DatabaseError:
         raise
     except Exception as error:  # a fault of ours in one rule must not hold up the others
         logger.exception("The rule %s failed for the event %s.", rule.uid, event.uid)
-        return Outcome(
+        return RuleOutcome(
             OutcomeResult.FAILED,
             f"Something went wrong here ({type(error).__name__}); it was logged.",
         )
@@ -214,7 +214,7 @@ class Rehearsal:
     `messages`: (label of the follower, channel, status, reason), the first of them.
     """
 
-    outcome: Outcome
+    outcome: RuleOutcome
     data: dict[str, Any] = field(default_factory=dict)
     send_at: dt.datetime | None = None
     messages: tuple[tuple[str, str, str, str], ...] = ()

@@ -232,7 +232,7 @@ def _all_of(wall: dt.datetime, tz: ZoneInfo) -> Iterator[dt.datetime]:
 
 # ------------------------------------------------------------------ deciding
 @dataclass(frozen=True, slots=True)
-class Turn:
+class DueTime:
     """What to do about a time that has come.
 
     `at` is the latest one that did; it is sent, or was missed.
@@ -253,7 +253,7 @@ def turn(
     now: dt.datetime,
     send_missed: bool,
     tolerance: int,
-) -> Turn:
+) -> DueTime:
     """Decide about `planned`, which has come.
 
     Of several times that came meanwhile only the latest counts, so that nobody gets all of them at
@@ -270,7 +270,7 @@ def turn(
                 latest = found[-1]
             break
     late = (now - latest).total_seconds() > tolerance
-    return Turn(latest, missed=late and not send_missed)
+    return DueTime(latest, missed=late and not send_missed)
 
 
 def _until(

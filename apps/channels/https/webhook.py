@@ -110,7 +110,7 @@ def name_of(delivery: UUID) -> str:
     return f"msg_{delivery.hex}"
 
 
-class Webhook(Provider):
+class StandardWebhooks(Provider):
     key = "webhook"
     channel = "webhook"
     label = "Webhooks"

@@ -34,7 +34,7 @@ class Posted:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class SmsReply:
     """Text that a phone sent: `sender` in E.164; `name` is the provider's id of the text."""
 
     sender: str

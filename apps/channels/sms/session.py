@@ -17,7 +17,7 @@ from apps.channels.contract import BadSettings, Outcome, Provider, Remedy, Resul
 from apps.channels.https.caller import GATEWAY_LOST_THE_ANSWER, Caller, check, json_object
 from apps.channels.https.wire import Body, Wire
 from apps.channels.messages import SmsMessage, VoiceMessage
-from apps.channels.sms.answers import Answer, Posted, Report
+from apps.channels.sms.answers import Posted, Report, SmsReply
 
 CONNECTIONS = 2
 E164 = re.compile(r"\+[1-9][0-9]{6,14}")
@@ -47,7 +47,7 @@ class Sms(Provider):
     @abstractmethod
     def heard(
         cls, settings: Mapping[str, Any], posted: Posted, *, now: dt.datetime
-    ) -> Answer | Report | None:
+    ) -> SmsReply | Report | None:
         """What the provider's request tells: an answer, or a message's end;
         None for the rest. Raises Forged.
         """

@@ -8,7 +8,15 @@ from typing import Any
 from apps.channels.contract import Result, Setting
 from apps.channels.https.caller import json_object
 from apps.channels.messages import SmsMessage
-from apps.channels.sms.answers import Answer, Posted, Report, check_age, check_hmac, number, report
+from apps.channels.sms.answers import (
+    Posted,
+    Report,
+    SmsReply,
+    check_age,
+    check_hmac,
+    number,
+    report,
+)
 from apps.channels.sms.session import (
     SENDER,
     Call,
@@ -90,7 +98,7 @@ class Sinch(Sms):
     @classmethod
     def heard(
         cls, settings: Mapping[str, Any], posted: Posted, *, now: dt.datetime
-    ) -> Answer | Report | None:
+    ) -> SmsReply | Report | None:
         name = "x-sinch-webhook-signature"
         nonce, stamp = (posted.headers.get(f"{name}-{part}", "") for part in ("nonce", "timestamp"))
         signed = posted.body + f".{nonce}.{stamp}".encode()
@@ -113,4 +121,4 @@ class Sinch(Sms):
         sender = number(told.get("from"))
         if not sender or told.get("type") != "mo_text":
             return None
-        return Answer(sender, str(told.get("body")), str(told.get("id") or ""))
+        return SmsReply(sender, str(told.get("body")), str(told.get("id") or ""))

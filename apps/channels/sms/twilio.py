@@ -8,7 +8,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 from apps.channels.contract import BadSettings, Remedy, Result, Setting
 from apps.channels.messages import SmsMessage
-from apps.channels.sms.answers import Answer, Forged, Posted, Report, check_hmac, number, report
+from apps.channels.sms.answers import Forged, Posted, Report, SmsReply, check_hmac, number, report
 from apps.channels.sms.session import (
     SENDER,
     Call,
@@ -134,7 +134,7 @@ class Twilio(Sms):
     @classmethod
     def heard(
         cls, settings: Mapping[str, Any], posted: Posted, *, now: dt.datetime
-    ) -> Answer | Report | None:
+    ) -> SmsReply | Report | None:
         form = signed_form(settings, posted)
         if status := form.get("MessageStatus"):
             code = form.get("ErrorCode", "")
@@ -149,7 +149,7 @@ class Twilio(Sms):
             )
         sender = number(form.get("From"))
         if sender and "Body" in form:
-            return Answer(sender, form["Body"], form.get("MessageSid", ""))
+            return SmsReply(sender, form["Body"], form.get("MessageSid", ""))
         return None
 
 

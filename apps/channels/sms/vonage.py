@@ -10,10 +10,10 @@ from apps.channels.contract import Remedy, Result, Setting
 from apps.channels.https.caller import json_object
 from apps.channels.messages import SmsMessage
 from apps.channels.sms.answers import (
-    Answer,
     Forged,
     Posted,
     Report,
+    SmsReply,
     check_age,
     check_hmac,
     number,
@@ -106,7 +106,7 @@ class Vonage(Sms):
     @classmethod
     def heard(
         cls, settings: Mapping[str, Any], posted: Posted, *, now: dt.datetime
-    ) -> Answer | Report | None:
+    ) -> SmsReply | Report | None:
         """Signed by a token (RFC 7519, HS256) that holds the hash of the body;
         its signature alone proves no body.
         """
@@ -143,7 +143,7 @@ class Vonage(Sms):
         sender = number(told.get("from"))
         if not sender or "text" not in told:
             return None
-        return Answer(sender, str(told["text"]), str(told.get("message_uuid") or ""))
+        return SmsReply(sender, str(told["text"]), str(told.get("message_uuid") or ""))
 
 
 def code_of(problem: Mapping[str, Any]) -> str:

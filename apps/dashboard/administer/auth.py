@@ -65,7 +65,7 @@ class PasswordChange(views.PasswordChangeView):
         return redirect(self.get_success_url())
 
 
-class AccountForm(forms.Form):
+class OwnAccountForm(forms.Form):
     name = forms.CharField(max_length=150, required=False)
     email = forms.EmailField(label="E-mail")
     time_zone = ZoneField(required=True, help_text="Times on all pages are shown in this zone.")
@@ -75,7 +75,7 @@ class AccountForm(forms.Form):
 def account(request: HttpRequest) -> HttpResponse:
     user: Any = request.user
     initial = {"name": user.get_full_name(), "email": user.email, "time_zone": user.time_zone}
-    form = AccountForm(request.POST or None, initial=initial)
+    form = OwnAccountForm(request.POST or None, initial=initial)
     form.helper = plain_helper()
     if request.method == "POST" and form.is_valid():
         try:

@@ -32,7 +32,7 @@ from apps.followers.consent import matrix as consent_matrix
 from apps.followers.consent.record import Proof
 from apps.followers.consent.rhythm import rhythm_of
 from apps.followers.devices.push_devices import CHANNELS as DEVICES
-from apps.followers.models import AddressState, Cadence, Channel, Follower, Tag
+from apps.followers.models import AddressState, Channel, DigestCadence, Follower, Tag
 from apps.followers.people import contacts, further_addresses, search, tagging
 from apps.followers.people.profile import Profile
 from apps.lib.refusals import Refused
@@ -147,9 +147,9 @@ def _rhythm(follower: Follower) -> dict[str, Any]:
         for span, names in days.items()
     ]
     digest = rhythm.get_cadence_display()
-    if rhythm.cadence in (Cadence.DAILY, Cadence.WEEKLY):
+    if rhythm.cadence in (DigestCadence.DAILY, DigestCadence.WEEKLY):
         digest += f", {rhythm.digest_at:%H:%M}"
-    if rhythm.cadence == Cadence.WEEKLY:
+    if rhythm.cadence == DigestCadence.WEEKLY:
         digest += f" on {day_name[rhythm.digest_weekday]}"
     pause = None
     if rhythm.snoozed_until and rhythm.snoozed_until > timezone.now():

@@ -53,7 +53,7 @@ EXAMPLES = {
 }
 
 
-class RuleForm(LineForm):
+class SegmentRuleForm(LineForm):
     """One line of the builder.
 
     `field` of a preference carries its cell: preference/<type key>/<channel>.
@@ -137,7 +137,7 @@ def _row(rule: dict[str, Any]) -> dict[str, str]:
     }
 
 
-RuleFormSet = formset_factory(RuleForm, formset=Lines, extra=1, max_num=language.MAX_RULES)
+RuleFormSet = formset_factory(SegmentRuleForm, formset=Lines, extra=1, max_num=language.MAX_RULES)
 
 
 class SegmentForm(forms.Form):

@@ -20,7 +20,7 @@ from apps.accounts.permissions import Capability, requires
 from apps.dashboard.shell import double_submit
 from apps.dashboard.shell.paging import page_of
 from apps.followers.devices import webhook_calls, webhooks
-from apps.followers.devices.webhook_calls import Standing
+from apps.followers.devices.webhook_calls import WebhookState
 from apps.followers.models import Address, Channel, Follower, Webhook
 from apps.lib.refusals import Refused
 
@@ -29,13 +29,13 @@ from apps.lib.refusals import Refused
 @require_safe
 def index(request: HttpRequest) -> HttpResponse:
     asked = request.GET.get("state", "")
-    if asked not in Standing.values:
+    if asked not in WebhookState.values:
         asked = ""
     text = request.GET.get("q", "").strip()
     rows = webhook_calls.listed(asked)
     if text:
         rows = rows.filter(address__value__icontains=text)
-    return _page(request, rows, {"asked": asked, "text": text, "states": Standing.choices})
+    return _page(request, rows, {"asked": asked, "text": text, "states": WebhookState.choices})
 
 
 @requires(Capability.VIEW)

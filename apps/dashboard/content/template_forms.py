@@ -10,9 +10,9 @@ from django import forms
 from django.forms import BaseFormSet, formset_factory
 from django.utils.text import slugify
 
-from apps.content.channel_parts import CHANNEL_PARTS, Kind, Part
+from apps.content.channel_parts import CHANNEL_PARTS, Part, PartKind
 from apps.content.models import Layout, Template, Version
-from apps.content.problems import Problem
+from apps.content.problems import TemplateProblem
 from apps.dashboard.shell.forms import KeyField
 from apps.lib import strict_json
 
@@ -38,10 +38,10 @@ LANGUAGES = {
     "zh": "中文",
 }
 HELP = {
-    ("preheader", Kind.LINE): "The grey line after the subject in an inbox.",
-    ("html", Kind.HTML): "Liquid: {{ follower.first_name }}, {% if … %}, filters with |.",
-    ("text", Kind.TEXT): "Left empty, it is made from the HTML when you publish.",
-    ("link", Kind.LINK): "Where a click on the message leads.",
+    ("preheader", PartKind.LINE): "The grey line after the subject in an inbox.",
+    ("html", PartKind.HTML): "Liquid: {{ follower.first_name }}, {% if … %}, filters with |.",
+    ("text", PartKind.TEXT): "Left empty, it is made from the HTML when you publish.",
+    ("link", PartKind.LINK): "Where a click on the message leads.",
 }
 TYPES = ("string", "number", "boolean", "list", "object")
 
@@ -126,8 +126,8 @@ def field_of(channel: str, part: str) -> str:
 
 def field_for(part: Part) -> forms.CharField:
     """The box for one part; anything longer than the column allows is for the domain to refuse."""
-    if part.kind in (Kind.HTML, Kind.TEXT):
-        widget: forms.Widget = source_area(18 if part.kind == Kind.HTML else 8)
+    if part.kind in (PartKind.HTML, PartKind.TEXT):
+        widget: forms.Widget = source_area(18 if part.kind == PartKind.HTML else 8)
     else:
         widget = forms.TextInput({"autocomplete": "off"})
     return forms.CharField(
@@ -153,7 +153,7 @@ class TranslationForm(forms.Form):
         super().__init__(data, prefix=f"t-{language}")
         self.language = language
         self.language_name = language_name(language)
-        self.problems: dict[str, list[Problem]] = {}
+        self.problems: dict[str, list[TemplateProblem]] = {}
         for channel, known in CHANNEL_PARTS.items():
             for part in known.parts:
                 field = field_for(part)
@@ -342,13 +342,13 @@ class Editor:
             words[added] = words[self.draft.cleaned_data["default_language"]]
         return words
 
-    def show_problems(self, problems: Iterable[Problem]) -> list[Problem]:
+    def show_problems(self, problems: Iterable[TemplateProblem]) -> list[TemplateProblem]:
         """Put each lint problem at its field;
         the ones that belong to no field of this page are returned.
         """
         return [problem for problem in problems if not self._place(problem)]
 
-    def _place(self, problem: Problem) -> bool:
+    def _place(self, problem: TemplateProblem) -> bool:
         language, _, rest = problem.where.partition(".")
         name = ""
         if rest.count(".") == 1:

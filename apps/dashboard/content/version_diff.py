@@ -15,7 +15,7 @@ Texts = dict[str, str]  # "English: Email subject" -> text
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class DiffLine:
     """`sign` says it without colour: "+" put in, "-" taken out, " " the same,
     "…" lines left out.
     """
@@ -31,9 +31,9 @@ class Line:
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class DiffChange:
     place: str
-    lines: list[Line]
+    lines: list[DiffLine]
     added: int
     removed: int
 
@@ -70,7 +70,7 @@ def texts(
     return found
 
 
-def changes(old: Texts, new: Texts) -> list[Change]:
+def changes(old: Texts, new: Texts) -> list[DiffChange]:
     """Only the places that differ, in the order of the page."""
     places = list(dict.fromkeys([*old, *new]))
     return [
@@ -80,24 +80,24 @@ def changes(old: Texts, new: Texts) -> list[Change]:
     ]
 
 
-def compared(place: str, old: str, new: str) -> Change:
+def compared(place: str, old: str, new: str) -> DiffChange:
     before = old.splitlines()
     after = new.splitlines()
-    lines: list[Line] = []
+    lines: list[DiffLine] = []
     matcher = difflib.SequenceMatcher(a=before, b=after, autojunk=False)
     for group in matcher.get_grouped_opcodes(CONTEXT):
         if lines or group[0][1] > 0:
-            lines.append(Line("…", None, None, ""))
+            lines.append(DiffLine("…", None, None, ""))
         for tag, old_from, old_to, new_from, new_to in group:
             if tag == "equal":
                 lines += [
-                    Line(" ", old_from + at + 1, new_from + at + 1, before[old_from + at])
+                    DiffLine(" ", old_from + at + 1, new_from + at + 1, before[old_from + at])
                     for at in range(old_to - old_from)
                 ]
             else:
-                lines += [Line("-", at + 1, None, before[at]) for at in range(old_from, old_to)]
-                lines += [Line("+", None, at + 1, after[at]) for at in range(new_from, new_to)]
-    return Change(
+                lines += [DiffLine("-", at + 1, None, before[at]) for at in range(old_from, old_to)]
+                lines += [DiffLine("+", None, at + 1, after[at]) for at in range(new_from, new_to)]
+    return DiffChange(
         place,
         lines,
         added=sum(line.sign == "+" for line in lines),

@@ -24,7 +24,7 @@ from apps.content.models import Template
 from apps.dashboard.shell.edit_page import kept
 from apps.dashboard.shell.forms import (
     JsonField,
-    WhatIsSent,
+    WhatIsSentForm,
     channel_choices,
 )
 from apps.dashboard.shell.rows import ALL_OR_ANY, LineForm, Lines, lines_of, with_one_more
@@ -50,7 +50,7 @@ class ConditionForm(LineForm):
 ConditionRows = formset_factory(ConditionForm, formset=Lines, extra=1, max_num=conditions.MOST)
 
 
-class RuleForm(WhatIsSent):
+class EventRuleForm(WhatIsSentForm):
     name = forms.CharField(max_length=120, help_text="Only your team sees it.")
     event = forms.CharField(
         max_length=102,
@@ -206,7 +206,7 @@ def _edit(request: HttpRequest, rule: EventRule | None) -> HttpResponse:
     may_save = may(request.user, Capability.SEND)
     if request.method == "POST" and not may_save:
         raise PermissionDenied("Your role can look at rules and try them.")
-    form = RuleForm(rule, request.POST or None)
+    form = EventRuleForm(rule, request.POST or None)
     if request.method == "POST" and "add" in request.POST:
         form.errors.clear()
     elif request.method == "POST" and form.is_valid():
@@ -221,7 +221,7 @@ def _edit(request: HttpRequest, rule: EventRule | None) -> HttpResponse:
 
 
 def _show(
-    request: HttpRequest, rule: Any, form: RuleForm, sample: SampleForm | None, found: Any
+    request: HttpRequest, rule: Any, form: EventRuleForm, sample: SampleForm | None, found: Any
 ) -> HttpResponse:
     values = {
         "rule": rule,
@@ -245,7 +245,7 @@ def _sample(rule: EventRule) -> dict[str, Any]:
     }
 
 
-def _save(request: HttpRequest, form: RuleForm, rule: EventRule | None) -> EventRule:
+def _save(request: HttpRequest, form: EventRuleForm, rule: EventRule | None) -> EventRule:
     by = staff_actor(request)
     now = timezone.now()
     if rule:
@@ -271,7 +271,7 @@ def try_out(request: HttpRequest, uid: UUID) -> HttpResponse:
             received_at=now,
         )
         found = run_rules.rehearse(rule=rule, event=event, now=now)
-    return _show(request, rule, RuleForm(rule), sample, found)
+    return _show(request, rule, EventRuleForm(rule), sample, found)
 
 
 @requires(Capability.SEND)

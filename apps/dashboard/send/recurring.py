@@ -26,7 +26,7 @@ from apps.dashboard.send.campaigns.forms import AudienceForm, WallField
 from apps.dashboard.shell.edit_page import kept
 from apps.dashboard.shell.forms import (
     JsonField,
-    WhatIsSent,
+    WhatIsSentForm,
     ZoneField,
     channel_choices,
 )
@@ -36,7 +36,7 @@ from apps.lib import wallclock
 ROWS = Recurring.objects.select_related("notification_type", "template").prefetch_related("zones")
 
 
-class RecurringForm(WhatIsSent):
+class RecurringForm(WhatIsSentForm):
     name = forms.CharField(max_length=120, help_text="Only your team sees it.")
     data = JsonField(
         required=False,

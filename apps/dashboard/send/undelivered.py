@@ -21,7 +21,7 @@ from apps.lib.refusals import WrongState
 from apps.notifications import replay
 from apps.notifications.models import DeliveryStatus, Notification, Replay
 from apps.notifications.reports.balance import explain
-from apps.notifications.reports.undelivered import STATUSES, Group, advice_for, groups
+from apps.notifications.reports.undelivered import STATUSES, UndeliveredGroup, advice_for, groups
 
 
 @requires(Capability.VIEW)
@@ -60,7 +60,7 @@ def index(request: HttpRequest) -> HttpResponse:
     return render(request, "dashboard/send/undelivered/list.html", context)
 
 
-def _line(group: Group, campaigns: dict[int, Run]) -> dict[str, Any]:
+def _line(group: UndeliveredGroup, campaigns: dict[int, Run]) -> dict[str, Any]:
     run = None
     if group.notification:
         run = campaigns.get(group.notification.pk)

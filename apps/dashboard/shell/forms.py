@@ -97,7 +97,7 @@ class JsonField(forms.Field):
             return True
 
 
-class WhatIsSent(forms.Form):
+class WhatIsSentForm(forms.Form):
     """Of whatever makes notifications by itself."""
 
     notification_type = forms.ModelChoiceField(

@@ -82,7 +82,7 @@ class Cell:
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class MatrixRow:
     """One active notification type in the follower's language;
     every row has the same channels in the same order.
     """
@@ -95,7 +95,7 @@ class Row:
     cells: list[Cell]
 
 
-def matrix(follower: Follower, language: str = "en") -> list[Row]:
+def matrix(follower: Follower, language: str = "en") -> list[MatrixRow]:
     """All active types with what reaches this follower on each channel, and why.
 
     Columns are the channels some type offers and some wired provider can send on.
@@ -129,7 +129,7 @@ def matrix(follower: Follower, language: str = "en") -> list[Row]:
         )
 
     return [
-        Row(
+        MatrixRow(
             kind.key,
             *words_of(kind, language),
             kind.category,

@@ -15,7 +15,7 @@ from django.conf import settings
 from django.db import transaction
 
 from apps.followers.consent.record import Proof, locked
-from apps.followers.models import Cadence, Follower, Rhythm
+from apps.followers.models import DigestCadence, Follower, Rhythm
 from apps.followers.profile_fields import BadFollower
 from apps.lib.facts import Kind
 from apps.lib.partial import UNSET, Unset, given
@@ -42,7 +42,7 @@ class Wishes:
 
 
 @dataclass(frozen=True, slots=True)
-class Turn:
+class RhythmChange:
     """What really changed; `before` given back to `set_rhythm` undoes it.
 
     False when nothing changed.
@@ -76,7 +76,7 @@ def zone_of(follower: Zoned) -> ZoneInfo:
         return zone(settings.TIME_ZONE)
 
 
-def set_rhythm(*, follower: Follower, values: Wishes, proof: Proof) -> Turn:
+def set_rhythm(*, follower: Follower, values: Wishes, proof: Proof) -> RhythmChange:
     """Store what the follower wishes: only what is given, all or nothing. Raises BadFollower."""
     checked: dict[str, Any] = {}
     for name, value in given(values).items():
@@ -93,13 +93,13 @@ def set_rhythm(*, follower: Follower, values: Wishes, proof: Proof) -> Turn:
                 new[name] = value
                 setattr(row, name, value)
         if not new:
-            return Turn(Wishes(), Wishes())
+            return RhythmChange(Wishes(), Wishes())
         if all(getattr(row, name) == getattr(_UNSAID, name) for name in _CHECKED):
             row.delete()
         else:
             row.updated_at = proof.now
             row.save()
-        turn = Turn(Wishes(**was), Wishes(**new))
+        turn = RhythmChange(Wishes(**was), Wishes(**new))
         scope = {"before": as_json(turn.before), "after": as_json(turn.after)}
         proof.record(person, "rhythm_changed", scope)
         proof.tell(Kind.RHYTHM_CHANGED, person, scope)
@@ -153,12 +153,13 @@ def _quiet(value: Mapping[str, Sequence[str]] | None, now: dt.datetime) -> dict[
 
 def _cadence(value: str | None, now: dt.datetime) -> str:
     if value is None:
-        return Cadence.INSTANT.value
-    if value not in Cadence.values:
+        return DigestCadence.INSTANT.value
+    if value not in DigestCadence.values:
         raise BadFollower(
-            f"{value!r} is not a cadence. Use one of: {', '.join(Cadence.values)}.", field="cadence"
+            f"{value!r} is not a cadence. Use one of: {', '.join(DigestCadence.values)}.",
+            field="cadence",
         )
-    return Cadence(value).value
+    return DigestCadence(value).value
 
 
 def _digest_at(value: dt.time | str | None, now: dt.datetime) -> dt.time:

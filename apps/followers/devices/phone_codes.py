@@ -39,7 +39,7 @@ class TooManyCodes(Refused):
         super().__init__("Too many codes were asked for. Use the last one, or try again later.")
 
 
-class Answer(StrEnum):
+class CodeResult(StrEnum):
     """What became of a code that somebody typed."""
 
     CONFIRMED = "confirmed"
@@ -101,7 +101,7 @@ def pending(follower: Follower, *, now: dt.datetime) -> PhoneCode | None:
     return None
 
 
-def confirm(*, follower: Follower, code: str, proof: Proof) -> Answer:
+def confirm(*, follower: Follower, code: str, proof: Proof) -> CodeResult:
     """Compare the code with the one that was sent last;
     the right one makes the number the one that is written to.
     """
@@ -110,25 +110,25 @@ def confirm(*, follower: Follower, code: str, proof: Proof) -> Answer:
         row = locked(follower)
         asked = pending(row, now=proof.now)
         if asked is None or not asked.code_hash:
-            return Answer.OVER
+            return CodeResult.OVER
         if not constant_time_compare(_hash(asked, typed), asked.code_hash):
             PhoneCode.objects.filter(pk=asked.pk).update(tries=asked.tries + 1)
             if asked.tries + 1 < TRIES:
-                return Answer.WRONG
-            return Answer.OVER
+                return CodeResult.WRONG
+            return CodeResult.OVER
         try:
             contacts.change_follower(
                 follower=row, values=Profile(phone=asked.value), by=proof.by, now=proof.now
             )
         except contacts.AddressTaken:
-            return Answer.TAKEN
+            return CodeResult.TAKEN
         Address.objects.filter(follower=row, channel=Channel.SMS, key=asked.value).update(
             confirmed_at=proof.now
         )
         PhoneCode.objects.filter(pk=asked.pk).update(ended_at=proof.now)
         about = {"channel": Channel.SMS.value, "address": asked.value}
         proof.record(row, "phone_confirmed", about)
-    return Answer.CONFIRMED
+    return CodeResult.CONFIRMED
 
 
 def delete_number(*, follower: Follower, by: Actor, now: dt.datetime) -> None:

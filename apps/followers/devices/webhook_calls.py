@@ -31,7 +31,7 @@ UNTRIED = {
 }  # fmt: skip
 
 
-class Standing(TextChoices):
+class WebhookState(TextChoices):
     """How a webhook stands, in one word."""
 
     GOOD = "good", "Works"
@@ -41,10 +41,10 @@ class Standing(TextChoices):
 
 
 _STANDS = {
-    Standing.GOOD: Q(off_at=None, failing_since=None, succeeded_at__isnull=False),
-    Standing.FAILING: Q(off_at=None, failing_since__isnull=False),
-    Standing.OFF: Q(off_at__isnull=False),
-    Standing.UNTRIED: Q(off_at=None, failing_since=None, succeeded_at=None),
+    WebhookState.GOOD: Q(off_at=None, failing_since=None, succeeded_at__isnull=False),
+    WebhookState.FAILING: Q(off_at=None, failing_since__isnull=False),
+    WebhookState.OFF: Q(off_at__isnull=False),
+    WebhookState.UNTRIED: Q(off_at=None, failing_since=None, succeeded_at=None),
 }
 
 
@@ -52,7 +52,7 @@ def listed(standing: str = "") -> QuerySet[Webhook]:
     """Those that stand so, or all; each with its address and follower."""
     rows = Webhook.objects.select_related("address__follower")
     if standing:
-        return rows.filter(_STANDS[Standing(standing)])
+        return rows.filter(_STANDS[WebhookState(standing)])
     return rows
 
 
@@ -61,17 +61,17 @@ def stopped_since(since: dt.datetime) -> int:
     return Webhook.objects.filter(off_at__gte=since).exclude(off_reason=OffReason.PERSON).count()
 
 
-def standing_of(row: Webhook) -> Standing:
+def standing_of(row: Webhook) -> WebhookState:
     if row.off_at:
-        return Standing.OFF
+        return WebhookState.OFF
     if row.failing_since:
-        return Standing.FAILING
+        return WebhookState.FAILING
     if row.succeeded_at:
-        return Standing.GOOD
-    return Standing.UNTRIED
+        return WebhookState.GOOD
+    return WebhookState.UNTRIED
 
 
-class Answer(NamedTuple):
+class CallResult(NamedTuple):
     """What became of one call.
 
     `gone`: the receiver said 410. `said`: its words, or why there are none.
@@ -93,12 +93,12 @@ def reason_to_stop(row: Webhook, *, gone: bool, now: dt.datetime) -> OffReason |
     return None
 
 
-def heard(answers: Sequence[Answer], *, now: dt.datetime) -> None:
+def heard(answers: Sequence[CallResult], *, now: dt.datetime) -> None:
     """Remember what the receivers answered, in this order.
 
     In the transaction that books the answers.
     """
-    told: dict[str, list[Answer]] = {}
+    told: dict[str, list[CallResult]] = {}
     for answer in answers:
         told.setdefault(key_of(answer.url), []).append(answer)
     calm = Q(failing_since=None, succeeded_at__gt=now - TOLD_EVERY)
@@ -121,7 +121,7 @@ def heard(answers: Sequence[Answer], *, now: dt.datetime) -> None:
         row.save()
 
 
-def _hear(row: Webhook, answer: Answer, now: dt.datetime) -> None:
+def _hear(row: Webhook, answer: CallResult, now: dt.datetime) -> None:
     row.answer = answer.said[:300]
     row.answered_at = now
     if answer.good:

@@ -60,7 +60,7 @@ class Shape:
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class CsvRow:
     """One row; `line` is the line of the file it begins on,
     `end` and `end_line` where the next one begins.
     """
@@ -94,7 +94,7 @@ def store(source: BinaryIO, target: Path, *, max_bytes: int) -> Shape:
         raw.unlink(missing_ok=True)
 
 
-def rows(path: Path, delimiter: str, *, offset: int = 0, line: int = 1) -> Iterator[Row]:
+def rows(path: Path, delimiter: str, *, offset: int = 0, line: int = 1) -> Iterator[CsvRow]:
     """The rows of a stored file from byte `offset` on, which is line `line`;
     rows without any content are left out.
 
@@ -118,7 +118,7 @@ def rows(path: Path, delimiter: str, *, offset: int = 0, line: int = 1) -> Itera
                     begins,
                 ) from error
             if any(cell and not cell.isspace() for cell in cells):
-                yield Row(begins, cells, feed.offset, feed.line)
+                yield CsvRow(begins, cells, feed.offset, feed.line)
 
 
 class _Feed(Iterator[str]):
@@ -281,7 +281,7 @@ def _check(path: Path, encoding: str, delimiter: str) -> Shape:
     return Shape(encoding, delimiter, columns, count, heading.end, heading.end_line)
 
 
-def _headings(row: Row) -> list[str]:
+def _headings(row: CsvRow) -> list[str]:
     if len(row.cells) > MAX_COLUMNS:
         raise BadFile(
             f"the file has {len(row.cells):,} columns; {MAX_COLUMNS} are allowed.", row.line

@@ -14,7 +14,7 @@ from apps.followers import profile_fields
 from apps.followers.addresses import CHANNEL_OF
 from apps.followers.consent.suppression import states_of
 from apps.followers.imports.columns import KEYS
-from apps.followers.imports.csv_file import Row
+from apps.followers.imports.csv_file import CsvRow
 from apps.followers.imports.rows import ImportedPerson, Options, read
 from apps.followers.models import (
     Address,
@@ -40,7 +40,7 @@ class Action(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Decision:
+class RowDecision:
     """What happens to one row.
 
     `changes` are {field: (before, after)}; `note` says why, or what stays as it is.
@@ -152,33 +152,33 @@ def _holders(keys: Mapping[str, Sequence[str]]) -> dict[tuple[str, str], int]:
 
 
 def judge_rows(
-    rows: Sequence[Row],
+    rows: Sequence[CsvRow],
     columns: Sequence[str],
     mapping: Mapping[str, str],
     options: Options,
-) -> tuple[list[tuple[Row, ImportedPerson]], list[Decision]]:
+) -> tuple[list[tuple[CsvRow, ImportedPerson]], list[RowDecision]]:
     """Tell the rows that say something sensible from the refused ones. No database.
 
     Returns `(people, refused)`.
     """
-    people: list[tuple[Row, ImportedPerson]] = []
-    refused: list[Decision] = []
+    people: list[tuple[CsvRow, ImportedPerson]] = []
+    refused: list[RowDecision] = []
     for row in rows:
         try:
             people.append((row, read(row, columns, mapping, options)))
         except Refused as error:
-            refused.append(Decision(row.line, Action.REFUSED, row.cells, str(error)))
+            refused.append(RowDecision(row.line, Action.REFUSED, row.cells, str(error)))
     return people, refused
 
 
 def decide_slice(
-    people: Sequence[tuple[Row, ImportedPerson]],
-    refused: Sequence[Decision],
+    people: Sequence[tuple[CsvRow, ImportedPerson]],
+    refused: Sequence[RowDecision],
     memory: Memory,
     options: Options,
     *,
     job: Import | None = None,
-) -> list[Decision]:
+) -> list[RowDecision]:
     """Decide about the people that `judge_rows` found; all decisions in the order of the file.
 
     `job` as in `look_up`.
@@ -190,17 +190,17 @@ def decide_slice(
 
 def decide(
     person: ImportedPerson, cells: list[str], known: Known, memory: Memory, options: Options
-) -> Decision:
+) -> RowDecision:
     """Decide what happens to this person, and remember the row.
 
     The rules are those of `contacts.upsert_follower`.
     """
     follower = _owner(person, known)
     if refusal := _refusal(person, follower, known, memory):
-        return Decision(person.line, Action.REFUSED, cells, refusal)
+        return RowDecision(person.line, Action.REFUSED, cells, refusal)
     memory.lines_by_key |= dict.fromkeys(person.keys.items(), person.line)
     if follower is None:
-        return Decision(
+        return RowDecision(
             person.line,
             Action.CREATE,
             cells,
@@ -220,7 +220,7 @@ def decide(
     action = Action.UNCHANGED
     if changes:
         action = Action.UPDATE
-    return Decision(person.line, action, cells, note, person, follower, changes)
+    return RowDecision(person.line, action, cells, note, person, follower, changes)
 
 
 def _owner(person: ImportedPerson, known: Known) -> Follower | None:

@@ -7,7 +7,7 @@ from itertools import islice
 from typing import Any
 
 from apps.followers.imports.columns import check_mapping
-from apps.followers.imports.plan import Action, Decision, Memory, decide_slice, judge_rows
+from apps.followers.imports.plan import Action, Memory, RowDecision, decide_slice, judge_rows
 from apps.followers.imports.rows import Options
 from apps.followers.imports.upload import AlreadyStarted, rows_left
 from apps.followers.models import Import, ImportState
@@ -24,8 +24,8 @@ class Preview:
     all `read` rows; `complete` says that these are all rows of the file.
     """
 
-    rows: list[Decision]
-    problems: list[Decision]
+    rows: list[RowDecision]
+    problems: list[RowDecision]
     counts: dict[str, int]
     read: int
     complete: bool
@@ -47,8 +47,8 @@ def preview_of(
     used = check_mapping(job.dialect["columns"], mapping)
     chosen = Options.read(options or {})
     memory = Memory()
-    shown: list[Decision] = []
-    problems: list[Decision] = []
+    shown: list[RowDecision] = []
+    problems: list[RowDecision] = []
     counts: Counter[str] = Counter({action.value: 0 for action in Action})
     rows = islice(rows_left(job), PREVIEW_ROWS)
     while batch := list(islice(rows, LOOK)):

@@ -8,7 +8,7 @@ from typing import Any
 from apps.followers import profile_fields
 from apps.followers.addresses import CHANNEL_OF, normalise
 from apps.followers.imports.columns import METADATA, BadMapping
-from apps.followers.imports.csv_file import Row
+from apps.followers.imports.csv_file import CsvRow
 from apps.followers.profile_fields import BadFollower
 from apps.lib import csv_cells
 
@@ -91,7 +91,7 @@ class ImportedPerson:
 
 
 def read(
-    row: Row, columns: Sequence[str], mapping: Mapping[str, str], options: Options
+    row: CsvRow, columns: Sequence[str], mapping: Mapping[str, str], options: Options
 ) -> ImportedPerson:
     """Read what a row says of a person. Raises Refused with the reason why it can't be taken."""
     said = _cells_by_target(row, columns, mapping)
@@ -134,7 +134,7 @@ def read(
 
 
 def _cells_by_target(
-    row: Row, columns: Sequence[str], mapping: Mapping[str, str]
+    row: CsvRow, columns: Sequence[str], mapping: Mapping[str, str]
 ) -> dict[str, str]:
     """Give the cells that are mapped to something, stripped. Raises BadFollower."""
     cells = row.cells

@@ -19,8 +19,8 @@ from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from apps.followers.imports.columns import check_mapping
-from apps.followers.imports.csv_file import BadFile, Row
-from apps.followers.imports.plan import Action, Decision, Memory, decide_slice, judge_rows
+from apps.followers.imports.csv_file import BadFile, CsvRow
+from apps.followers.imports.plan import Action, Memory, RowDecision, decide_slice, judge_rows
 from apps.followers.imports.rows import Options
 from apps.followers.imports.upload import AlreadyStarted, path_of, rows_left
 from apps.followers.imports.write import write
@@ -199,7 +199,7 @@ def _work(job: Import) -> None:
 
 
 def _count(
-    job: Import, batch: Sequence[Row], decisions: Sequence[Decision], now: dt.datetime
+    job: Import, batch: Sequence[CsvRow], decisions: Sequence[RowDecision], now: dt.datetime
 ) -> None:
     counts = Counter(decision.action for decision in decisions)
     job.rows_done += len(batch)

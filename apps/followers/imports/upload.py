@@ -11,7 +11,7 @@ from django.conf import settings
 
 from apps.followers.imports import csv_file
 from apps.followers.imports.columns import suggest
-from apps.followers.imports.csv_file import Row
+from apps.followers.imports.csv_file import CsvRow
 from apps.followers.models import Import, ImportState
 from apps.lib.actor import Actor
 from apps.lib.refusals import RefusalKind, Refused
@@ -60,7 +60,7 @@ def path_of(job: Import) -> Path:
     return Path(settings.MEDIA_ROOT) / job.path
 
 
-def rows_left(job: Import) -> Iterator[Row]:
+def rows_left(job: Import) -> Iterator[CsvRow]:
     """Read the rows from the checkpoint of the import on. Raises BadFile, OSError."""
     delimiter = job.dialect["delimiter"]
     return csv_file.rows(path_of(job), delimiter, offset=job.offset, line=job.line)

@@ -11,7 +11,7 @@ from apps.followers.addresses import CHANNEL_OF
 from apps.followers.consent import acts
 from apps.followers.consent.record import Proof
 from apps.followers.consent.suppression import states_of
-from apps.followers.imports.plan import Action, Decision
+from apps.followers.imports.plan import Action, RowDecision
 from apps.followers.imports.rows import ImportedPerson, Options
 from apps.followers.models import (
     Address,
@@ -31,7 +31,7 @@ _BATCH = 250  # rows per CASE of bulk_update: longer ones cost more than they sa
 
 
 def write(
-    job: Import, decisions: Sequence[Decision], options: Options, *, by: Actor, now: dt.datetime
+    job: Import, decisions: Sequence[RowDecision], options: Options, *, by: Actor, now: dt.datetime
 ) -> None:
     """People, addresses, consent, tags, opt-outs and problems of one slice,
     in the caller's transaction.
@@ -103,7 +103,7 @@ def _create(
     return followers
 
 
-def _update(updates: Sequence[tuple[Decision, Follower]], now: dt.datetime) -> None:
+def _update(updates: Sequence[tuple[RowDecision, Follower]], now: dt.datetime) -> None:
     touched: set[str] = set()
     rows: list[Follower] = []
     new_places: list[tuple[Follower, str, tuple[str, str]]] = []
@@ -181,7 +181,7 @@ def _states(keys: Sequence[tuple[str, str]]) -> dict[tuple[str, str], AddressSta
     }
 
 
-def _tag(rows: Sequence[tuple[Decision, Follower]], by: Actor, now: dt.datetime) -> None:
+def _tag(rows: Sequence[tuple[RowDecision, Follower]], by: Actor, now: dt.datetime) -> None:
     wanted = [(follower, row.changes["tags"][1]) for row, follower in rows if "tags" in row.changes]
     tags = {
         tag.name.casefold(): tag

@@ -2,9 +2,9 @@
 
 from apps.followers.models.channels import EVERYWHERE, Channel, channel_of_address
 from apps.followers.models.consent import (
-    Cadence,
     ChannelMute,
     ConsentRecord,
+    DigestCadence,
     PhoneCode,
     Preference,
     Rhythm,
@@ -27,11 +27,11 @@ __all__ = [
     "EVERYWHERE",
     "Address",
     "AddressState",
-    "Cadence",
     "Category",
     "Channel",
     "ChannelMute",
     "ConsentRecord",
+    "DigestCadence",
     "DoubtPolicy",
     "Follower",
     "Import",

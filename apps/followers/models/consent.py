@@ -46,7 +46,7 @@ class ChannelMute(models.Model):
         ]
 
 
-class Cadence(models.TextChoices):
+class DigestCadence(models.TextChoices):
     """How often a follower wants what may wait."""
 
     INSTANT = "instant", "At once"
@@ -64,7 +64,7 @@ class Rhythm(models.Model):
     # {"0": ["22:00", "07:00"]}: by the weekday on which it begins (Monday is 0), in the follower's
     # zone; an end that is not after the start is on the next day
     quiet = models.JSONField(default=dict, blank=True)
-    cadence = models.CharField(max_length=7, choices=Cadence, default=Cadence.INSTANT)
+    cadence = models.CharField(max_length=7, choices=DigestCadence, default=DigestCadence.INSTANT)
     digest_at = models.TimeField(default=dt.time(8))  # of daily and weekly digests
     digest_weekday = models.PositiveSmallIntegerField(default=0)  # of weekly ones; Monday is 0
     snoozed_until = models.DateTimeField(null=True, blank=True)

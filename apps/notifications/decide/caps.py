@@ -18,7 +18,7 @@ from django.db import connection
 from apps.followers.consent.rhythm import zone_of
 from apps.followers.models import Follower, NotificationType
 from apps.lib.wallclock import instant
-from apps.notifications.decide.decision import Limit
+from apps.notifications.decide.decision import SpentCap
 from apps.notifications.messages.person import Person
 from apps.notifications.models import Cap, CapOutcome, DeliveryStatus, Notification, Source, Use
 
@@ -91,7 +91,7 @@ class Ledger:
         default_factory=lambda: defaultdict(dict)
     )
 
-    def limits(self, person: Person) -> tuple[bool, Limit | None]:
+    def limits(self, person: Person) -> tuple[bool, SpentCap | None]:
         """Whether the type's throttle is used up, and the strictest cap that is."""
         throttled = False
         strictest = None
@@ -103,7 +103,7 @@ class Ledger:
                 throttled = True
                 continue
             leaving = sorted(used.values())
-            limit = Limit(leaving[len(used) - bucket.most], bucket.outcome)
+            limit = SpentCap(leaving[len(used) - bucket.most], bucket.outcome)
             if strictest is None or _strictness(limit) > _strictness(strictest):
                 strictest = limit
         return throttled, strictest
@@ -170,7 +170,7 @@ def _window(days: int | None, seconds: int | None) -> dt.timedelta:
     return dt.timedelta(seconds=seconds or 0)
 
 
-def _strictness(limit: Limit) -> tuple[bool, dt.datetime]:
+def _strictness(limit: SpentCap) -> tuple[bool, dt.datetime]:
     return limit.outcome == CapOutcome.DROP, limit.free_at
 
 

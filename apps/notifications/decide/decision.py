@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from apps.followers.consent.verdict import Verdict
-from apps.followers.models import Cadence
+from apps.followers.models import DigestCadence
 from apps.notifications.decide.quiet_hours import Habits, digest_time, quiet_until
 from apps.notifications.models import CapOutcome
 
@@ -53,7 +53,7 @@ EXPLANATIONS = {
 }
 
 
-class Standing(StrEnum):
+class ChainState(StrEnum):
     """What the channels before this one in a chain have come to,
     all their deliveries taken together.
     """
@@ -64,7 +64,7 @@ class Standing(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Limit:
+class SpentCap:
     """A cap that is used up for this follower. `free_at`: when the next one may go."""
 
     free_at: dt.datetime
@@ -81,11 +81,11 @@ class Facts:
     digestible: bool  # the type may be gathered, and this is not itself a digest
     due_since: dt.datetime  # when it was first meant to go
     expires_at: dt.datetime | None = None
-    earlier: Standing = Standing.NONE
+    earlier: ChainState = ChainState.NONE
     chain_at: dt.datetime | None = None  # when this channel of a chain has its turn at the latest
     habits: Habits | None = None  # None: never said anything
     throttled: bool = False
-    capped: Limit | None = None
+    capped: SpentCap | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,9 +105,9 @@ def decide(facts: Facts, *, now: dt.datetime) -> Decision:
         return Decision(Act.SKIP, facts.verdict.reason)
     if expires and expires <= now:
         return Decision(Act.SKIP, Why.EXPIRED)
-    if facts.earlier is Standing.REACHED:
+    if facts.earlier is ChainState.REACHED:
         return Decision(Act.SKIP, Why.REACHED_ELSEWHERE)
-    if facts.earlier is Standing.TRYING and facts.chain_at and now < facts.chain_at:
+    if facts.earlier is ChainState.TRYING and facts.chain_at and now < facts.chain_at:
         # not skipped where that is too late: the earlier channel may fail before
         turn = min(facts.chain_at, expires or facts.chain_at)
         return Decision(Act.WAIT, Why.EARLIER_CHANNEL, turn)
@@ -125,7 +125,7 @@ def decide(facts: Facts, *, now: dt.datetime) -> Decision:
             return _later(facts, Why.QUIET_HOURS, calm, gather=True)
         # a boundary that has passed is not waited for again:
         # that is how a digest lets go what it doesn't take
-        if facts.digestible and habits.cadence != Cadence.INSTANT:
+        if facts.digestible and habits.cadence != DigestCadence.INSTANT:
             boundary = digest_time(habits, facts.due_since)
             if now < boundary:
                 return _later(facts, Why.DIGEST, boundary, gather=True)

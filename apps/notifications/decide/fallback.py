@@ -20,7 +20,7 @@ from django.db.models.lookups import Exact
 
 from apps.notifications.books import sleep, tallies
 from apps.notifications.books.transitions import moved
-from apps.notifications.decide.decision import Standing, Why
+from apps.notifications.decide.decision import ChainState, Why
 from apps.notifications.models import Delivery, DeliveryStatus, Notification, Source
 
 # skipped as a message of its own: it is in a digest, and may still get through there
@@ -172,7 +172,7 @@ def read(*, deliveries: Collection[UUID], now: dt.datetime) -> None:
 # ------------------------------------------------------------------ at the claim
 def standings(
     *, notification: Notification, channel: str, followers: Collection[int]
-) -> dict[int, tuple[Standing, dt.datetime]]:
+) -> dict[int, tuple[ChainState, dt.datetime]]:
     """How the channels before this one stand, and when it is this one's turn at the latest, by
     follower.
 
@@ -182,15 +182,15 @@ def standings(
     if channel not in chain[1:]:
         return {}
     before = chain[: chain.index(channel)]
-    found: dict[int, tuple[Standing, dt.datetime]] = {}
+    found: dict[int, tuple[ChainState, dt.datetime]] = {}
     given = dt.timedelta(seconds=notification.fallback_after)
     for follower, seen in _look(notification, followers).items():
         hopeful = {each.channel for each in seen if each.channel in before and not each.lost}
-        standing = Standing.NONE
+        standing = ChainState.NONE
         if any(each.got_through for each in seen if each.channel != channel):
-            standing = Standing.REACHED
+            standing = ChainState.REACHED
         elif hopeful:
-            standing = Standing.TRYING
+            standing = ChainState.TRYING
         turn = _turn(notification, len(hopeful))
         for each in seen:
             if each.channel in hopeful and each.untried:

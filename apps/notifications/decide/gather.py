@@ -10,7 +10,7 @@ from apps.followers.consent.verdict import Reason, Verdict
 from apps.followers.consent.verdict_sql import ALLOWING
 from apps.followers.models import Category, Channel, Rhythm
 from apps.notifications.decide.caps import Ledger
-from apps.notifications.decide.decision import Act, Decision, Facts, Standing, decide
+from apps.notifications.decide.decision import Act, ChainState, Decision, Facts, decide
 from apps.notifications.decide.fallback import standings
 from apps.notifications.decide.quiet_hours import Habits, habits_of
 from apps.notifications.messages.person import Person
@@ -41,7 +41,7 @@ def decisions(
     habits: dict[int, Habits],
     ledger: Ledger | None,
     now: dt.datetime,
-    chain: dict[int, tuple[Standing, dt.datetime]] | None = None,
+    chain: dict[int, tuple[ChainState, dt.datetime]] | None = None,
 ) -> list[Decision]:
     """What to do with each message, in order; one that goes is counted in the ledger before the
     next is asked about.
@@ -64,11 +64,11 @@ def decisions(
     for person, verdict, tried in asked:
         throttled = False
         capped = None
-        earlier = Standing.NONE
+        earlier = ChainState.NONE
         chain_at = None
         wishes = None
         if person:
-            earlier, chain_at = chain.get(person.pk, (Standing.NONE, None))
+            earlier, chain_at = chain.get(person.pk, (ChainState.NONE, None))
             wishes = habits.get(person.pk)
         if person and counting:
             throttled, capped = counting.limits(person)

@@ -9,7 +9,7 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from apps.followers.consent.rhythm import Zoned, zone_of
-from apps.followers.models import Cadence, Rhythm
+from apps.followers.models import DigestCadence, Rhythm
 from apps.lib.wallclock import instant
 
 # windows that adjoin are one; nobody is silent for longer by quiet hours alone
@@ -27,7 +27,7 @@ class Habits:
 
     zone: ZoneInfo
     quiet: Mapping[int, tuple[dt.time, dt.time]] = field(default_factory=dict)
-    cadence: str = Cadence.INSTANT.value
+    cadence: str = DigestCadence.INSTANT.value
     digest_at: dt.time = dt.time(8)
     digest_weekday: int = 0
     snoozed_until: dt.datetime | None = None
@@ -87,9 +87,9 @@ def digest_time(habits: Habits, since: dt.datetime) -> dt.datetime:
     Hourly: the next full local hour. Daily and weekly: by the wall clock,
     once on a night that has the hour twice.
     """
-    if habits.cadence == Cadence.INSTANT:
+    if habits.cadence == DigestCadence.INSTANT:
         return since
-    if habits.cadence == Cadence.HOURLY:
+    if habits.cadence == DigestCadence.HOURLY:
         quarter = since.minute // 15 * 15
         moment = since.astimezone(dt.UTC).replace(minute=quarter, second=0, microsecond=0)
         moment += _QUARTER
@@ -100,7 +100,7 @@ def digest_time(habits: Habits, since: dt.datetime) -> dt.datetime:
     local = since.astimezone(habits.zone).date()
     for days in range(-1, 16):
         date = local + dt.timedelta(days=days)
-        if habits.cadence == Cadence.DAILY or date.weekday() == habits.digest_weekday:
+        if habits.cadence == DigestCadence.DAILY or date.weekday() == habits.digest_weekday:
             boundary = instant(dt.datetime.combine(date, habits.digest_at), habits.zone)
             if boundary > since:
                 return boundary

@@ -36,7 +36,7 @@ class Event(NamedTuple):
     user_agent: str
 
 
-class Place(NamedTuple):
+class EngagementPlace(NamedTuple):
     """One number of EngagementTally; link 0 is the message as a whole."""
 
     notification: int
@@ -62,8 +62,8 @@ def store(events: Sequence[Event]) -> None:
         so_far = _so_far([row.pk for row in rows.values()])
         firsts: dict[int, Delivery] = {}
         raw: list[Engagement] = []
-        people: Counter[Place] = Counter()
-        times: Counter[Place] = Counter()
+        people: Counter[EngagementPlace] = Counter()
+        times: Counter[EngagementPlace] = Counter()
         for event in sorted(events, key=lambda event: event.at):
             row = rows.get(event.delivery)
             if row is None or so_far[row.pk, event.link] >= MOST_OF_ONE:
@@ -73,7 +73,7 @@ def store(events: Sequence[Event]) -> None:
             if event.link:
                 kind = EngagementKind.CLICK
             raw.append(_raw(row, event, kind))
-            whole = Place(row.notification_id, kind.value, 0)
+            whole = EngagementPlace(row.notification_id, kind.value, 0)
             times[whole] += 1
             if event.link:
                 of_link = whole._replace(link=event.link)
@@ -132,7 +132,7 @@ def _mark(firsts: dict[int, Delivery]) -> None:
         cursor.executemany(update, values)
 
 
-def _add(people: Counter[Place], times: Counter[Place]) -> None:
+def _add(people: Counter[EngagementPlace], times: Counter[EngagementPlace]) -> None:
     """Add to the sums."""
     shard = os.getpid() % tallies.SHARDS
     # sorted: two writers touching the same tallies lock them in the same order

@@ -82,7 +82,7 @@ def sort_out(
 
 def _domain_limits(
     account: ProviderAccount, lane: Lane, now: dt.datetime
-) -> dict[str, list[rates.Limit]]:
+) -> dict[str, list[rates.RateLimit]]:
     """The limits of each domain: {domain: limits}. In one statement, because every claim asks."""
     asked = (
         "SELECT domain, per_minute, 0, NULL "  # noqa: S608  # names of ours and a mark, no value
@@ -93,7 +93,7 @@ def _domain_limits(
     with connection.cursor() as cursor:
         cursor.execute(asked, [account.pk])
         found = cursor.fetchall()
-    limits: dict[str, list[rates.Limit]] = {}
+    limits: dict[str, list[rates.RateLimit]] = {}
     for domain, number, goal, heard_at in found:
         rate: float | None
         if heard_at is None:

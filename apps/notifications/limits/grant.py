@@ -147,7 +147,7 @@ def give_back(*, notification: Notification, account: ProviderAccount | None, co
         rates.store(rows.values())
 
 
-def _limits(notification: Notification, account: ProviderAccount | None) -> list[rates.Limit]:
+def _limits(notification: Notification, account: ProviderAccount | None) -> list[rates.RateLimit]:
     """The rates that staff set for the notification and for the account."""
     limits = []
     if notification.rate:

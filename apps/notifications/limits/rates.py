@@ -27,7 +27,7 @@ IDLE = dt.timedelta(hours=1)
 
 
 @dataclass(frozen=True, slots=True)
-class Limit:
+class RateLimit:
     """A rate: `rate` messages a second, counted under `key`; `patience` is how many seconds' worth
     may go at once.
     """
@@ -56,11 +56,13 @@ class Limit:
         return max(1, int(self.rate * CHUNK_SECONDS))
 
 
-def limit(key: str, rate: float, *, lane: Lane = Lane.BULK, burst: float = BURST_SECONDS) -> Limit:
+def limit(
+    key: str, rate: float, *, lane: Lane = Lane.BULK, burst: float = BURST_SECONDS
+) -> RateLimit:
     """A rate that lets one message and `burst` seconds' worth go at once; more in lanes that go
     first.
     """
-    return Limit(key, rate, _TURN[lane] * (1 / rate + burst))
+    return RateLimit(key, rate, _TURN[lane] * (1 / rate + burst))
 
 
 def hold(keys: Iterable[str]) -> dict[str, Pace]:

@@ -26,7 +26,7 @@ MOST = 200  # campaigns' notifications with something undelivered, the newest on
 
 
 @dataclass(frozen=True, slots=True)
-class Group:
+class UndeliveredGroup:
     """Deliveries with one status and reason: of one notification of a campaign,
     or of a type that programs sent.
     """
@@ -48,11 +48,11 @@ def advice_for(reason: str) -> str:
     return _ADVICE.get(reason, "")
 
 
-def groups(*, status: str = "", kind: str = "") -> list[Group]:
+def groups(*, status: str = "", kind: str = "") -> list[UndeliveredGroup]:
     """Group what is in doubt or failed, from the tallies, never by counting deliveries; the largest
     group first within a reason. `kind` is a type's key.
     """
-    found: list[Group] = []
+    found: list[UndeliveredGroup] = []
     for each in STATUSES:  # one by one: each has its partial index
         if status in ("", each):
             places = Tally.objects.filter(status=each.value)
@@ -62,12 +62,12 @@ def groups(*, status: str = "", kind: str = "") -> list[Group]:
     return sorted(found, key=_order)
 
 
-def _order(group: Group) -> tuple[bool, str, int]:
+def _order(group: UndeliveredGroup) -> tuple[bool, str, int]:
     certain = group.status != DeliveryStatus.IN_DOUBT
     return certain, group.reason, -group.count
 
 
-def _of_campaigns(status: DeliveryStatus, places: QuerySet[Tally]) -> list[Group]:
+def _of_campaigns(status: DeliveryStatus, places: QuerySet[Tally]) -> list[UndeliveredGroup]:
     of_campaigns = places.filter(notification__source=Source.CAMPAIGN)
     sums = of_campaigns.values_list("notification", "reason").annotate(n=Sum("count"))
     rows = list(sums.filter(n__gt=0).order_by("-notification")[:MOST])
@@ -77,11 +77,11 @@ def _of_campaigns(status: DeliveryStatus, places: QuerySet[Tally]) -> list[Group
     for pk, reason, count in rows:
         sent = notifications[pk]
         kind = sent.notification_type
-        found.append(Group(status.value, reason, kind.key, kind.name, count, sent))
+        found.append(UndeliveredGroup(status.value, reason, kind.key, kind.name, count, sent))
     return found
 
 
-def _of_programs(status: DeliveryStatus, places: QuerySet[Tally]) -> list[Group]:
+def _of_programs(status: DeliveryStatus, places: QuerySet[Tally]) -> list[UndeliveredGroup]:
     """Group what programs sent by type, without cancelled notifications: nothing of them is sent
     any more.
     """
@@ -89,4 +89,7 @@ def _of_programs(status: DeliveryStatus, places: QuerySet[Tally]) -> list[Group]
     going = of_programs.exclude(notification__state=NotificationState.CANCELLED)
     of = ("notification__notification_type__key", "notification__notification_type__name", "reason")
     sums = going.values_list(*of).annotate(n=Sum("count")).filter(n__gt=0).order_by(*of)
-    return [Group(status.value, reason, key, name, count) for key, name, reason, count in sums]
+    return [
+        UndeliveredGroup(status.value, reason, key, name, count)
+        for key, name, reason, count in sums
+    ]

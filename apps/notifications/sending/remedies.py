@@ -10,7 +10,7 @@ from apps.channels.contract import Outcome, Remedy, Result
 from apps.followers.addresses import BadAddress, normalise
 from apps.followers.consent import suppression
 from apps.followers.devices import push_devices
-from apps.followers.devices.webhook_calls import Answer, heard
+from apps.followers.devices.webhook_calls import CallResult, heard
 from apps.followers.models import Channel, Suppression, SuppressionReason, channel_of_address
 from apps.lib.actor import SYSTEM
 
@@ -74,6 +74,6 @@ def answered(calls: Iterable[tuple[str, str, Outcome]], *, now: dt.datetime) -> 
         if channel != Channel.WEBHOOK:
             continue
         if (good := outcome.result is Result.ACCEPTED) or outcome.remedy is not Remedy.NONE:
-            answers.append(Answer(address, good, outcome.remedy is Remedy.GONE, outcome.detail))
+            answers.append(CallResult(address, good, outcome.remedy is Remedy.GONE, outcome.detail))
     if answers:
         heard(answers, now=now)

@@ -104,7 +104,7 @@ _LETTERS = str.maketrans("абвгдезийклмнопрстуфыэłø", "ab
 
 
 @dataclass(frozen=True, slots=True)
-class Person:
+class DemoPerson:
     name: str
     email: str
     language: str
@@ -114,7 +114,7 @@ class Person:
     days_ago: float  # since when they follow
 
 
-def people(count: int, *, seed: int = 7) -> Iterator[Person]:
+def people(count: int, *, seed: int = 7) -> Iterator[DemoPerson]:
     """People of the story: the same ones for the same seed, no address twice."""
     chance = random.Random(seed)  # noqa: S311  # a story, not a secret
     taken: set[str] = set()
@@ -137,7 +137,7 @@ def people(count: int, *, seed: int = 7) -> Iterator[Person]:
         orders = 0
         if plan != "free":
             orders = chance.randint(1, 24)
-        yield Person(
+        yield DemoPerson(
             name=name,
             email=email,
             language=language,

@@ -14,7 +14,7 @@ from apps.campaigns.recurring.edit import RecurringValues, create_recurring
 from apps.content.models import Template
 from apps.followers.consent.record import Proof
 from apps.followers.consent.rhythm import WEEKDAYS, Wishes, set_rhythm
-from apps.followers.models import Cadence, Channel, Follower, NotificationType
+from apps.followers.models import Channel, DigestCadence, Follower, NotificationType
 from apps.lib.actor import Actor, ActorKind
 from apps.notifications.decide.cap_rules import CapValues, create_cap
 from apps.notifications.models import CapOutcome
@@ -22,11 +22,14 @@ from apps.notifications.models import CapOutcome
 NIGHT = {day: ["22:00", "07:00"] for day in WEEKDAYS}
 WISHES: tuple[Wishes, ...] = (
     Wishes(quiet=NIGHT),
-    Wishes(cadence=Cadence.DAILY, digest_at="08:30"),
-    Wishes(quiet=NIGHT | {"5": ["21:00", "10:00"], "6": ["21:00", "09:00"]}, cadence=Cadence.DAILY),
-    Wishes(cadence=Cadence.WEEKLY, digest_weekday=4, digest_at="17:00"),
+    Wishes(cadence=DigestCadence.DAILY, digest_at="08:30"),
+    Wishes(
+        quiet=NIGHT | {"5": ["21:00", "10:00"], "6": ["21:00", "09:00"]},
+        cadence=DigestCadence.DAILY,
+    ),
+    Wishes(cadence=DigestCadence.WEEKLY, digest_weekday=4, digest_at="17:00"),
     Wishes(quiet={"5": ["00:00", "12:00"], "6": ["00:00", "12:00"]}),
-    Wishes(cadence=Cadence.HOURLY),
+    Wishes(cadence=DigestCadence.HOURLY),
 )
 
 

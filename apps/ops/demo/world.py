@@ -24,7 +24,7 @@ from apps.followers.people.contacts import add_follower
 from apps.followers.people.profile import Profile
 from apps.lib.actor import Actor, ActorKind, command
 from apps.lib.refusals import RefusalKind, Refused
-from apps.ops.demo.people import Person, people
+from apps.ops.demo.people import DemoPerson, people
 from apps.ops.demo.rules import let_some_choose_hours, let_things_happen, make_rules
 from apps.ops.site_setup import set_up_site
 
@@ -103,7 +103,7 @@ def _make_staff(username: str, *, by: Actor, now: dt.datetime) -> Actor:
     return Actor(ActorKind.STAFF, str(user.uid), name)
 
 
-def _profile(number: int, person: Person) -> Profile:
+def _profile(number: int, person: DemoPerson) -> Profile:
     email = person.email
     if number % 41 == 0:
         email = ""

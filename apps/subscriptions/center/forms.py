@@ -89,7 +89,7 @@ class Pause(forms.Form):
         return instant(dt.datetime.combine(day, _MORNING), zone)
 
 
-class Reason(forms.Form):
+class ReasonForm(forms.Form):
     """Why somebody leaves; all of it is optional."""
 
     why = forms.ChoiceField(choices=list(REASONS.items()), required=False, widget=forms.RadioSelect)

@@ -11,11 +11,11 @@ from dataclasses import dataclass
 
 from django.http import QueryDict
 
-from apps.followers.consent.matrix import Key, Row
+from apps.followers.consent.matrix import Key, MatrixRow
 
 
 @dataclass(frozen=True, slots=True)
-class Intent:
+class Submitted:
     """`kept` are cells the person wanted off that have to stay on."""
 
     cells: dict[Key, bool]
@@ -23,7 +23,7 @@ class Intent:
     kept: list[Key]
 
 
-def read(data: QueryDict, rows: list[Row]) -> Intent:
+def read(data: QueryDict, rows: list[MatrixRow]) -> Submitted:
     """From the fields `cell` and `channel` (what is on) and `cell_was` and `channel_was` (what was
     on when shown).
 
@@ -35,7 +35,7 @@ def read(data: QueryDict, rows: list[Row]) -> Intent:
         for name, on in _moved(data.getlist("cell_was"), data.getlist("cell")).items()
     }
     channels = {channel for _, channel in offered}
-    return Intent(
+    return Submitted(
         cells={key: on for key, on in moved.items() if key in offered and offered[key].editable},
         mutes={
             channel: not on

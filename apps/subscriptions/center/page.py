@@ -13,7 +13,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.utils import timezone, translation
 
-from apps.followers.consent.matrix import Cell, Row, matrix, muted_channels
+from apps.followers.consent.matrix import Cell, MatrixRow, matrix, muted_channels
 from apps.followers.consent.rhythm import rhythm_of, zone_of
 from apps.followers.consent.verdict import Reason
 from apps.followers.devices import phone_codes
@@ -199,7 +199,7 @@ def _is_nowhere(cell: Cell) -> bool:
     return cell.reason is Reason.NO_ADDRESS
 
 
-def _row(row: Row, ways: Iterable[_Note]) -> dict[str, Any]:
+def _row(row: MatrixRow, ways: Iterable[_Note]) -> dict[str, Any]:
     """`ways`: what is said once, of whole columns: that there is no address to write to."""
     notes = _notes(f"note-{row.key}", (cell for cell in row.cells if not _is_nowhere(cell)))
     note_of = {channel: note.id for note in [*ways, *notes] for channel in note.channels}

@@ -42,12 +42,12 @@ def confirm(request: HttpRequest, token: str) -> HttpResponse:
         answer = phone_codes.confirm(
             follower=follower, code=request.POST.get("code", "")[:20], proof=said
         )
-        if answer is phone_codes.Answer.CONFIRMED:
+        if answer is phone_codes.CodeResult.CONFIRMED:
             new_way.tell(follower, "phone", masked(follower.phone), proof=said)
-    if answer is phone_codes.Answer.CONFIRMED:
+    if answer is phone_codes.CodeResult.CONFIRMED:
         return back(token, "phone", part="phone")
     part = "number"
-    if answer is phone_codes.Answer.WRONG:
+    if answer is phone_codes.CodeResult.WRONG:
         part = "code"
     return page(request, token, follower, problem=(part, CODE_ANSWERS[answer]), status=400)
 

@@ -69,7 +69,7 @@ def unsubscribe_all(request: HttpRequest, token: str) -> HttpResponse:
         follower=follower,
         words=Words(subscribed=False),
         fields={},
-        reason=forms.Reason(request.POST).text(),
+        reason=forms.ReasonForm(request.POST).text(),
         proof=proof(request, follower, SOURCE),
     )
     return back(token, "out", saved.undo)

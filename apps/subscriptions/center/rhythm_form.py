@@ -8,7 +8,7 @@ from django.utils.dates import WEEKDAYS
 from django.utils.translation import gettext_lazy as _
 
 from apps.followers.consent.rhythm import Wishes, as_json
-from apps.followers.models import Cadence, Rhythm
+from apps.followers.models import DigestCadence, Rhythm
 from apps.subscriptions.wording import CADENCES
 
 _NAMES = ("quiet", "cadence", "digest_at", "digest_weekday")
@@ -55,7 +55,7 @@ class RhythmForm(forms.Form):
     quiet_from = _Clock(_("From"))
     quiet_to = _Clock(_("To"))
     cadence = forms.ChoiceField(
-        label=_("Messages that can wait"), choices=[(key, CADENCES[key]) for key in Cadence]
+        label=_("Messages that can wait"), choices=[(key, CADENCES[key]) for key in DigestCadence]
     )
     digest_at = _Clock(_("At"))
     digest_weekday = forms.TypedChoiceField(

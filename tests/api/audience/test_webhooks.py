@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from apps.followers.devices.webhook_calls import Answer, heard
+from apps.followers.devices.webhook_calls import CallResult, heard
 from apps.followers.models import Follower
 from tests.make import make_follower
 
@@ -56,7 +56,7 @@ def test_one_that_failed_for_days_is_found_and_switched_on_again(
     now = timezone.now()
     for days in range(6, 0, -1):
         heard(
-            [Answer(URL, good=False, gone=False, said="500 oops")],
+            [CallResult(URL, good=False, gone=False, said="500 oops")],
             now=now - dt.timedelta(days=days),
         )
     [off] = api.get("/api/v1/webhooks?state=off").json()["results"]

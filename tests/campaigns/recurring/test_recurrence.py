@@ -201,7 +201,7 @@ def test_of_all_that_were_missed_only_the_latest_counts(
         "send_missed": send_missed,
         "tolerance": 900,
     }
-    assert recurrence.turn(daily("09:00"), **options) == recurrence.Turn(at(latest), missed)
+    assert recurrence.turn(daily("09:00"), **options) == recurrence.DueTime(at(latest), missed)
 
 
 # ------------------------------------------------------------------ reading

@@ -19,7 +19,7 @@ from standardwebhooks import WebhookVerificationError
 
 from apps.channels.contract import BadSettings, Outcome, Remedy, Result
 from apps.channels.https import webhook
-from apps.channels.https.webhook import Webhook, new_secret, sealed, signatures
+from apps.channels.https.webhook import StandardWebhooks, new_secret, sealed, signatures
 from apps.channels.messages import WebhookMessage
 from apps.lib.crypto import encrypt
 from apps.lib.ids import uuid7
@@ -67,7 +67,7 @@ def a_message(url: str, secret: str, **fields: Any) -> WebhookMessage:
 
 
 def sent(*messages: WebhookMessage, **settings: Any) -> list[Outcome]:
-    with Webhook.open(settings) as session:
+    with StandardWebhooks.open(settings) as session:
         return [session.send(each) for each in messages]
 
 
@@ -153,14 +153,14 @@ def test_while_a_secret_changes_both_open_it_and_later_only_the_new_one(
 def test_with_an_ed25519_key_everybody_who_knows_its_public_half_can_check(
     fake: FakeReceiver, secret: str
 ) -> None:
-    account = Webhook.completed({}, before={})
-    assert Webhook.completed(account, before=account) == account, "it is made once"
+    account = StandardWebhooks.completed({}, before={})
+    assert StandardWebhooks.completed(account, before=account) == account, "it is made once"
     sent(a_message(to(fake), secret), **account)
     [call] = fake.calls
     assert judged(call, secret)
     v1, v1a = call.headers["webhook-signature"].split()
     assert (v1[:3], v1a[:4]) == ("v1,", "v1a,")
-    [shown] = Webhook.shown(account).values()
+    [shown] = StandardWebhooks.shown(account).values()
     verifier = Ed25519PublicKey.from_public_bytes(base64.b64decode(shown.removeprefix("whpk_")))
     signed = (
         f"{call.headers['webhook-id']}.{call.headers['webhook-timestamp']}.".encode() + call.body
@@ -282,4 +282,4 @@ def test_what_can_not_be_signed_or_written_never_leaves(
 @pytest.mark.parametrize("key", ["abc", "whsk_", "whsk_!!!!", "whsk_AAAA", "whsec_" + "A" * 44])
 def test_a_key_that_is_none_is_refused_at_once(key: str) -> None:
     with pytest.raises(BadSettings):
-        Webhook.open({"signing_key": key})
+        StandardWebhooks.open({"signing_key": key})

@@ -11,7 +11,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from apps.followers.devices import webhooks
-from apps.followers.devices.webhook_calls import Answer, heard
+from apps.followers.devices.webhook_calls import CallResult, heard
 from apps.followers.models import Address, Follower, Webhook
 from apps.lib.crypto import decrypt
 from tests.dashboard.pages import as_role, page_of
@@ -28,7 +28,7 @@ def row(anna: Follower) -> Address:
 @pytest.fixture
 def broken(row: Address) -> Address:
     for days in range(6, 0, -1):
-        said = Answer(URL, good=False, gone=False, said="500 oops")
+        said = CallResult(URL, good=False, gone=False, said="500 oops")
         heard([said], now=timezone.now() - dt.timedelta(days=days))
     return row
 

@@ -1,15 +1,15 @@
 """What differs between two versions, line by line."""
 
-from apps.dashboard.content.version_diff import Line, changes, compared, texts
+from apps.dashboard.content.version_diff import DiffLine, changes, compared, texts
 
 
 def test_a_changed_line_is_one_taken_out_and_one_put_in() -> None:
     change = compared("Subject", "one\ntwo\nthree", "one\n2\nthree")
     assert change.lines == [
-        Line(" ", 1, 1, "one"),
-        Line("-", 2, None, "two"),
-        Line("+", None, 2, "2"),
-        Line(" ", 3, 3, "three"),
+        DiffLine(" ", 1, 1, "one"),
+        DiffLine("-", 2, None, "two"),
+        DiffLine("+", None, 2, "2"),
+        DiffLine(" ", 3, 3, "three"),
     ]
     assert (change.added, change.removed) == (1, 1)
 
@@ -21,7 +21,7 @@ def test_far_apart_changes_leave_out_what_lies_between() -> None:
     after[27] = "last"
     lines = compared("HTML", "\n".join(before), "\n".join(after)).lines
     assert [line.sign for line in lines].count("…") == 1
-    assert lines[-1] == Line(" ", 30, 30, "line 29")
+    assert lines[-1] == DiffLine(" ", 30, 30, "line 29")
     assert "line 15" not in [line.text for line in lines]
 
 

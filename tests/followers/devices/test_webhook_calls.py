@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from apps.accounts.models import AuditEntry
 from apps.followers.devices import webhook_calls, webhooks
-from apps.followers.devices.webhook_calls import Answer, heard
+from apps.followers.devices.webhook_calls import CallResult, heard
 from apps.followers.models import Address, Follower, Webhook
 from apps.followers.people.contacts import AddressTaken
 from tests.make import TESTER, make_follower
@@ -30,11 +30,11 @@ def row(anna: Follower) -> Address:
 
 def fails(*days: float, said: str = "500 oops") -> None:
     for day in days:
-        heard([Answer(URL, good=False, gone=False, said=said)], now=MONDAY + day * DAY)
+        heard([CallResult(URL, good=False, gone=False, said=said)], now=MONDAY + day * DAY)
 
 
 def works(day: float) -> None:
-    heard([Answer(URL, good=True, gone=False, said="200")], now=MONDAY + day * DAY)
+    heard([CallResult(URL, good=True, gone=False, said="200")], now=MONDAY + day * DAY)
 
 
 def state() -> str:
@@ -79,18 +79,19 @@ def test_two_failures_that_lie_far_apart_switch_nothing_off(row: Address) -> Non
 
 def test_410_switches_off_at_once_and_what_comes_late_changes_nothing(row: Address) -> None:
     works(0)
-    heard([Answer(URL, good=False, gone=True, said="410 bye")], now=MONDAY + DAY)
+    heard([CallResult(URL, good=False, gone=True, said="410 bye")], now=MONDAY + DAY)
     works(1.1)
     webhook = Webhook.objects.get()
     assert (state(), webhook.off_reason) == ("off", "gone")
 
 
 def test_what_several_calls_of_one_flush_met_counts_in_their_order(row: Address) -> None:
-    good, bad = (Answer(URL, good=good, gone=False, said=str(good)) for good in (True, False))
+    good, bad = (CallResult(URL, good=good, gone=False, said=str(good)) for good in (True, False))
     heard([bad, good], now=MONDAY)
     assert Webhook.objects.get().failing_since is None
     heard(
-        [good, bad, Answer("https://unknown.example/", good=False, gone=False, said="")], now=MONDAY
+        [good, bad, CallResult("https://unknown.example/", good=False, gone=False, said="")],
+        now=MONDAY,
     )
     assert (Webhook.objects.get().failing_since, Webhook.objects.get().failed_days) == (MONDAY, 1)
 
@@ -141,7 +142,7 @@ def test_senders_that_hear_what_staff_switch_and_remove_never_wait_in_a_ring() -
             with transaction.atomic():
                 for url in order:  # one after the other, as rows that stay locked until the end
                     heard(
-                        [Answer(url, good=False, gone=turn % 3 == 0, said="no")],
+                        [CallResult(url, good=False, gone=turn % 3 == 0, said="no")],
                         now=MONDAY + turn * DAY,
                     )
 

@@ -77,7 +77,7 @@ def test_a_follower_has_only_so_many(anna: Follower, monkeypatch: pytest.MonkeyP
 def test_one_that_answered_410_is_off_until_it_is_added_again(anna: Follower, whose: str) -> None:
     first, secret = webhooks.create_webhook(follower=anna, url=URL, **act())
     webhook_calls.heard(
-        [webhook_calls.Answer(URL, good=False, gone=True, said="410")], now=timezone.now()
+        [webhook_calls.CallResult(URL, good=False, gone=True, said="410")], now=timezone.now()
     )
     assert [row.state for row in webhooks.webhooks_of(anna)] == ["off"]
     if whose == "anna":

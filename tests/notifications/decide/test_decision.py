@@ -15,10 +15,10 @@ from apps.followers.consent.verdict import AddressFacts, FollowerFacts, TypeFact
 from apps.notifications.decide.decision import (
     EXPLANATIONS,
     Act,
+    ChainState,
     Decision,
     Facts,
-    Limit,
-    Standing,
+    SpentCap,
     Why,
     decide,
 )
@@ -58,9 +58,9 @@ LADDER: list[tuple[dict[str, Any], Decision]] = [  # each is met while all below
         Decision(Act.SKIP, "unsubscribed"),
     ),
     ({"expires_at": NOW}, Decision(Act.SKIP, Why.EXPIRED)),
-    ({"earlier": Standing.REACHED}, Decision(Act.SKIP, Why.REACHED_ELSEWHERE)),
+    ({"earlier": ChainState.REACHED}, Decision(Act.SKIP, Why.REACHED_ELSEWHERE)),
     (
-        {"earlier": Standing.TRYING, "chain_at": NOW + HOUR},
+        {"earlier": ChainState.TRYING, "chain_at": NOW + HOUR},
         Decision(Act.WAIT, Why.EARLIER_CHANNEL, NOW + HOUR),
     ),
     (
@@ -73,7 +73,7 @@ LADDER: list[tuple[dict[str, Any], Decision]] = [  # each is met while all below
         Decision(Act.HOLD, Why.DIGEST, MORNING + HOUR),
     ),
     ({"throttled": True}, Decision(Act.SKIP, Why.THROTTLED)),
-    ({"capped": Limit(NOW + 2 * HOUR, "defer")}, Decision(Act.WAIT, Why.CAPPED, NOW + 2 * HOUR)),
+    ({"capped": SpentCap(NOW + 2 * HOUR, "defer")}, Decision(Act.WAIT, Why.CAPPED, NOW + 2 * HOUR)),
     ({}, Decision(Act.SEND, "default_on")),
 ]
 
@@ -125,12 +125,12 @@ def test_a_critical_message_passes_all_that_is_about_when_and_how_many(rung: int
             id="a code that dies at night",
         ),
         pytest.param(
-            {"earlier": Standing.TRYING, "chain_at": NOW + 2 * HOUR, "expires_at": NOW + HOUR},
+            {"earlier": ChainState.TRYING, "chain_at": NOW + 2 * HOUR, "expires_at": NOW + HOUR},
             Decision(Act.WAIT, Why.EARLIER_CHANNEL, NOW + HOUR),
             id="the earlier channel may fail before",
         ),
         pytest.param(
-            {"earlier": Standing.TRYING, "chain_at": NOW},
+            {"earlier": ChainState.TRYING, "chain_at": NOW},
             Decision(Act.SEND, "default_on"),
             id="its turn",
         ),
@@ -145,20 +145,20 @@ def test_a_critical_message_passes_all_that_is_about_when_and_how_many(rung: int
             id="a type not gathered",
         ),
         pytest.param(
-            {"capped": Limit(NOW + HOUR, "drop")}, Decision(Act.SKIP, Why.CAPPED), id="dropped"
+            {"capped": SpentCap(NOW + HOUR, "drop")}, Decision(Act.SKIP, Why.CAPPED), id="dropped"
         ),
         pytest.param(
-            {"capped": Limit(NOW + HOUR, "digest"), "digestible": True},
+            {"capped": SpentCap(NOW + HOUR, "digest"), "digestible": True},
             Decision(Act.HOLD, Why.CAPPED, NOW + HOUR),
             id="gathered for being too many",
         ),
         pytest.param(
-            {"capped": Limit(NOW + HOUR, "digest")},
+            {"capped": SpentCap(NOW + HOUR, "digest")},
             Decision(Act.WAIT, Why.CAPPED, NOW + HOUR),
             id="or not",
         ),
         pytest.param(
-            {"capped": Limit(NOW + HOUR, "defer"), "expires_at": NOW + HOUR},
+            {"capped": SpentCap(NOW + HOUR, "defer"), "expires_at": NOW + HOUR},
             Decision(Act.SKIP, Why.EXPIRED_WHILE_WAITING),
             id="no place before it expires",
         ),
@@ -208,7 +208,7 @@ KINDS = st.builds(
 ).filter(
     lambda kind: not (kind.commercial and (kind.critical or kind.locked_on))
 )  # refused by the database
-LIMITS = st.builds(Limit, free_at=st.integers(1, 48).map(lambda h: NOW + h * HOUR),
+LIMITS = st.builds(SpentCap, free_at=st.integers(1, 48).map(lambda h: NOW + h * HOUR),
                    outcome=st.sampled_from(["defer", "digest", "drop"]))  # fmt: skip
 FACTS = st.builds(
     Facts,
@@ -218,7 +218,7 @@ FACTS = st.builds(
     digestible=st.booleans(),
     due_since=HOURS,
     expires_at=st.none() | HOURS,
-    earlier=st.sampled_from(Standing),
+    earlier=st.sampled_from(ChainState),
     chain_at=HOURS,
     habits=st.none() | RHYTHMS,
     throttled=st.booleans(),
@@ -247,7 +247,7 @@ def sent(
     ),
 )
 def test_switching_anything_off_never_makes_a_message_go(
-    base: Facts, kind: TypeFacts, person: FollowerFacts, rhythm: Habits, limit: Limit, off: str
+    base: Facts, kind: TypeFacts, person: FollowerFacts, rhythm: Habits, limit: SpentCap, off: str
 ) -> None:
     had = base.habits or Habits(zone=rhythm.zone)
     before = sent(base, ADDRESS, kind, person)

@@ -13,7 +13,7 @@ from apps.followers.consent.record import Proof
 from apps.followers.models import Follower, NotificationType
 from apps.notifications.books import tallies
 from apps.notifications.decide import fallback
-from apps.notifications.decide.decision import Standing
+from apps.notifications.decide.decision import ChainState
 from apps.notifications.engagement import store
 from apps.notifications.models import Delivery, Notification
 from tests.make import TESTER, make_follower, make_template, make_type
@@ -198,16 +198,16 @@ def test_reading_in_the_inbox_spares_the_fallbacks_beside_it_but_not_their_first
 @pytest.mark.parametrize(
     ("before", "standing", "turn"),
     [
-        ("pending", Standing.TRYING, 1),
-        ("sent", Standing.TRYING, 1),
-        ("in_doubt", Standing.TRYING, 1),
-        ("delivered", Standing.REACHED, 1),
-        ("failed", Standing.NONE, 0),
-        ("cancelled", Standing.NONE, 0),
+        ("pending", ChainState.TRYING, 1),
+        ("sent", ChainState.TRYING, 1),
+        ("in_doubt", ChainState.TRYING, 1),
+        ("delivered", ChainState.REACHED, 1),
+        ("failed", ChainState.NONE, 0),
+        ("cancelled", ChainState.NONE, 0),
     ],
 )
 def test_the_claim_is_told_how_the_earlier_channels_stand(
-    kind: NotificationType, emil: Follower, before: str, standing: Standing, turn: int
+    kind: NotificationType, emil: Follower, before: str, standing: ChainState, turn: int
 ) -> None:
     notification = told(kind, emil, channels=["email", "sms"])
     notification.deliveries.filter(channel="email").update(status=before)
@@ -224,7 +224,7 @@ def test_what_went_into_a_digest_may_still_get_through(
     notification = told(kind, emil, channels=["email", "sms"])
     notification.deliveries.filter(channel="email").update(status="skipped", reason="in_digest")
     found = fallback.standings(notification=notification, channel="sms", followers=[emil.pk])
-    assert found[emil.pk][0] is Standing.TRYING
+    assert found[emil.pk][0] is ChainState.TRYING
 
 
 # ------------------------------------------------------------------ as the senders do it

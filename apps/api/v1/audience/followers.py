@@ -3,6 +3,7 @@
 import uuid
 from typing import Any
 
+from drf_spectacular.utils import extend_schema_serializer
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -171,7 +172,8 @@ class OneFollower(Endpoint):
         return Response(FollowerOut(one(FOLLOWERS, uid=id)).data)
 
 
-class Why(Strict):
+@extend_schema_serializer(component_name="Why")
+class ConsentReason(Strict):
     reason = serializers.CharField(required=False, default="", allow_blank=True, max_length=300)
     wording = serializers.CharField(
         required=False,
@@ -188,12 +190,12 @@ class Unsubscribe(Endpoint):
     scopes = {"POST": Scope.FOLLOWERS_WRITE}
 
     @described(
-        "Followers", "followers_unsubscribe", "Unsubscribe a follower from everything commercial", body=Why,
+        "Followers", "followers_unsubscribe", "Unsubscribe a follower from everything commercial", body=ConsentReason,
         answer=FollowerOut, refuses=(400, 404), details="Safe to repeat: the first time counts.",
     )  # fmt: skip
     def post(self, request: Request, id: uuid.UUID) -> Response:
         follower = one(FOLLOWERS, uid=id)
-        said = self.body(Why)
+        said = self.body(ConsentReason)
         proof = Proof(source=SOURCE, by=self.by, now=self.now, wording=said["wording"])
         acts.unsubscribe(follower=follower, reason=said["reason"], proof=proof)
         return Response(FollowerOut(one(FOLLOWERS, uid=id)).data)
@@ -205,12 +207,12 @@ class Resubscribe(Endpoint):
     scopes = {"POST": Scope.FOLLOWERS_WRITE}
 
     @described(
-        "Followers", "followers_resubscribe", "Subscribe a follower again", body=Why, answer=FollowerOut,
+        "Followers", "followers_resubscribe", "Subscribe a follower again", body=ConsentReason, answer=FollowerOut,
         refuses=(400, 404), details="Only at the follower's own wish: it is written into the consent record.",
     )  # fmt: skip
     def post(self, request: Request, id: uuid.UUID) -> Response:
         follower = one(FOLLOWERS, uid=id)
-        said = self.body(Why)
+        said = self.body(ConsentReason)
         proof = Proof(source=SOURCE, by=self.by, now=self.now, wording=said["wording"])
         acts.resubscribe(follower=follower, reason=said["reason"], proof=proof)
         return Response(FollowerOut(one(FOLLOWERS, uid=id)).data)

@@ -126,7 +126,7 @@ class Unread(_Item):
         return Response(InboxItemOut(found).data)
 
 
-class Archive(_Item):
+class ArchiveItem(_Item):
     """Out of the way."""
 
     @described(

@@ -32,7 +32,7 @@ class CellOut(serializers.Serializer[matrix.Cell]):
     editable = serializers.BooleanField()
 
 
-class RowOut(serializers.Serializer[matrix.Row]):
+class RowOut(serializers.Serializer[matrix.MatrixRow]):
     type = serializers.CharField(source="key")
     name = serializers.CharField()
     description = serializers.CharField()

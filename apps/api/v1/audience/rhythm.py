@@ -13,7 +13,7 @@ from apps.api.endpoint import Endpoint, Strict, described, one
 from apps.api.v1.audience.followers import SOURCE
 from apps.followers.consent.record import Proof
 from apps.followers.consent.rhythm import Wishes, rhythm_of, set_rhythm, zone_of
-from apps.followers.models import Cadence, Follower
+from apps.followers.models import DigestCadence, Follower
 
 _TO_DEFAULT = "null: the default."
 _QUIET = 'By the weekday on which it begins, "0" is Monday: {"0": ["22:00", "07:00"]}. An end before the start is next day.'
@@ -29,7 +29,9 @@ class RhythmOut(serializers.Serializer[Any]):
         help_text="What the times are in: the follower's, else the site's."
     )
     quiet = _quiet_field(help_text=_QUIET)
-    cadence = serializers.ChoiceField(Cadence.choices, help_text="How often what may wait comes.")
+    cadence = serializers.ChoiceField(
+        DigestCadence.choices, help_text="How often what may wait comes."
+    )
     digest_at = serializers.TimeField(format="%H:%M", help_text="Of daily and weekly digests.")
     digest_weekday = serializers.IntegerField(help_text="Of weekly ones; Monday is 0.")
     snoozed_until = serializers.DateTimeField(
@@ -49,7 +51,7 @@ class RhythmIn(Strict):
         required=False, allow_null=True, help_text=f"All of them. {_QUIET} {_TO_DEFAULT}"
     )
     cadence = serializers.CharField(
-        required=False, allow_null=True, help_text=f"{', '.join(Cadence)}. {_TO_DEFAULT}"
+        required=False, allow_null=True, help_text=f"{', '.join(DigestCadence)}. {_TO_DEFAULT}"
     )
     digest_at = serializers.CharField(
         required=False, allow_null=True, help_text=f"HH:MM. {_TO_DEFAULT}"

@@ -14,7 +14,7 @@ from apps.accounts.permissions import Scope
 from apps.api.endpoint import Endpoint, Strict, described, one
 from apps.followers.devices import webhooks
 from apps.followers.devices.webhook_calls import (
-    Standing,
+    WebhookState,
     listed,
     standing_of,
     switch_off,
@@ -44,7 +44,7 @@ class WebhookOut(serializers.Serializer[Webhook]):
         help_text="failing, gone (it answered 410), person; empty while it is on."
     )
 
-    @extend_schema_field(serializers.ChoiceField(Standing.choices))
+    @extend_schema_field(serializers.ChoiceField(WebhookState.choices))
     def get_state(self, webhook: Webhook) -> str:
         return standing_of(webhook).value
 
@@ -60,7 +60,7 @@ class WebhookWithSecret(WebhookOut):
 
 
 class WebhookQuery(Strict):
-    state = serializers.ChoiceField(Standing.choices, required=False, default="")
+    state = serializers.ChoiceField(WebhookState.choices, required=False, default="")
 
 
 class Secret(serializers.Serializer[Any]):

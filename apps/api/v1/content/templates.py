@@ -177,7 +177,7 @@ class Publish(Endpoint):
         return Response(VersionOut(published).data)
 
 
-class Archive(Endpoint):
+class ArchiveTemplate(Endpoint):
     """Out of the library."""
 
     scopes = {"POST": Scope.CONTENT_WRITE}

@@ -381,7 +381,7 @@ class Retry(Endpoint):
         return Response({"retried": number})
 
 
-class Archive(Endpoint):
+class ArchiveCampaign(Endpoint):
     """Out of sight."""
 
     scopes = {"POST": Scope.CAMPAIGNS_WRITE}
