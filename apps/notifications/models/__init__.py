@@ -1,4 +1,12 @@
-"""The books: accounts, notifications, deliveries, limits, engagement. Import from here."""
+"""The tables: accounts, notifications, deliveries, limits, engagement, replays.
+
+1. `notifications`: an intent to tell some people something, and its recipients until it is planned.
+2. `deliveries`: one message to one person on one channel, what happened to it, and the sums beside.
+3. `accounts`: the ways out. `limits`: what may leave through them, and what a follower may get.
+4. `engagement`: opens and clicks. `replays`: orders to send again what was not delivered.
+
+Other rooms and apps import the names from here.
+"""
 
 from apps.notifications.models.accounts import ProviderAccount
 from apps.notifications.models.deliveries import (

@@ -44,17 +44,14 @@ class Delivery(models.Model):
     )
     channel = models.CharField(max_length=10, choices=Channel)
     status = models.CharField(max_length=9, choices=DeliveryStatus, default=DeliveryStatus.PENDING)
-    reason = models.CharField(
-        max_length=40, blank=True
-    )  # apps.followers.consent.verdict.Reason, or an outcome's class
+    # apps.followers.consent.verdict.Reason, or an outcome's class
+    reason = models.CharField(max_length=40, blank=True)
     error = models.CharField(max_length=500, blank=True)  # what the provider said last
-    data = models.JSONField(
-        null=True, blank=True
-    )  # this person's own values, over the notification's
+    # this person's own values, over the notification's
+    data = models.JSONField(null=True, blank=True)
     due_at = models.DateTimeField()
-    attempts = models.PositiveSmallIntegerField(
-        default=0
-    )  # counted before the work, so a poison row can't loop
+    # counted before the work, so a poison row can't loop
+    attempts = models.PositiveSmallIntegerField(default=0)
     lease_owner = models.CharField(max_length=64, blank=True)
     lease_until = models.DateTimeField(null=True, blank=True)
     # no index: nobody asks for an account's deliveries,

@@ -8,10 +8,8 @@ from apps.notifications.models.notifications import Notification
 
 
 class EngagementKind(models.TextChoices):
-    OPEN = (
-        "open",
-        "Opened",
-    )  # the pixel was loaded: by the person's mail program, or by a machine before it
+    # the pixel was loaded: by the person's mail program, or by a machine before it
+    OPEN = "open", "Opened"
     CLICK = "click", "Clicked"
 
 
@@ -24,9 +22,8 @@ class Engagement(models.Model):
 
     delivery = models.ForeignKey(Delivery, on_delete=models.CASCADE, related_name="engagements")
     kind = models.CharField(max_length=5, choices=EngagementKind)
-    link = models.PositiveSmallIntegerField(
-        null=True, blank=True
-    )  # its number in the version, for a click
+    # its number in the version, for a click
+    link = models.PositiveSmallIntegerField(null=True, blank=True)
     at = models.DateTimeField()
     user_agent = models.CharField(max_length=200, blank=True)
 

@@ -25,9 +25,8 @@ class Cap(models.Model):
     channels = models.JSONField(default=list)  # those that are counted together
     commercial = models.BooleanField(default=True)  # only commercial messages count; else all
     limit = models.PositiveSmallIntegerField()
-    days = models.PositiveSmallIntegerField(
-        null=True, blank=True
-    )  # calendar days in the follower's zone, today's first
+    # calendar days in the follower's zone, today's first
+    days = models.PositiveSmallIntegerField(null=True, blank=True)
     seconds = models.PositiveIntegerField(null=True, blank=True)  # or a rolling window
     outcome = models.CharField(max_length=6, choices=CapOutcome, default=CapOutcome.DEFER)
     enabled = models.BooleanField(default=True)
@@ -85,12 +84,10 @@ class Pace(models.Model):
     A row that lies in the past says the same as no row.
     """
 
-    key = models.CharField(
-        max_length=300, primary_key=True
-    )  # account:3, notification:7, domain:example.com, ...
-    free_at = models.FloatField(
-        default=0
-    )  # Unix time at which all that was given out is paid for (GCRA)
+    # account:3, notification:7, domain:example.com, ...
+    key = models.CharField(max_length=300, primary_key=True)
+    # Unix time at which all that was given out is paid for (GCRA)
+    free_at = models.FloatField(default=0)
     day = models.DateField(null=True, blank=True)  # UTC; what `used` counts
     used = models.PositiveIntegerField(default=0)
 
@@ -127,9 +124,8 @@ class SlowDomain(models.Model):
     )
     domain = models.CharField(max_length=253)
     rate = models.FloatField()  # messages a second at `heard_at`
-    goal = (
-        models.FloatField()
-    )  # the pace before it was slowed: reached again, the row means nothing any more
+    # the pace before it was slowed: reached again, the row means nothing any more
+    goal = models.FloatField()
     said = models.CharField(max_length=500)
     slowed_at = models.DateTimeField()
     heard_at = models.DateTimeField()  # its last such answer

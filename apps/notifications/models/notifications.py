@@ -48,9 +48,8 @@ class Notification(models.Model):
         NotificationType, on_delete=models.PROTECT, related_name="+"
     )
     version = models.ForeignKey(Version, on_delete=models.PROTECT, related_name="+")
-    channels = models.JSONField(
-        default=list
-    )  # each recipient gets one delivery per channel named here
+    # each recipient gets one delivery per channel named here
+    channels = models.JSONField(default=list)
     data = models.JSONField(default=dict, blank=True)
     # the caller's own name for this intent; the same one twice is one notification
     dedup_key = models.CharField(max_length=255, null=True, blank=True)
@@ -70,15 +69,12 @@ class Notification(models.Model):
     # nothing of it is due before: claims don't look at it until then (sleep.py); null = awake
     wakes_at = models.DateTimeField(null=True, blank=True)
     finished_at = models.DateTimeField(null=True, blank=True)
-    rate = models.FloatField(
-        null=True, blank=True
-    )  # at most so many messages a second; null = as fast as it goes
-    spread = models.PositiveIntegerField(
-        null=True, blank=True
-    )  # seconds over which it goes out evenly; makes `rate`
-    throttle_key = models.CharField(
-        max_length=120, blank=True
-    )  # what the type's throttle counts apart
+    # at most so many messages a second; null = as fast as it goes
+    rate = models.FloatField(null=True, blank=True)
+    # seconds over which it goes out evenly; makes `rate`
+    spread = models.PositiveIntegerField(null=True, blank=True)
+    # what the type's throttle counts apart
+    throttle_key = models.CharField(max_length=120, blank=True)
     # the type's at the time: one channel after the other, and the seconds that each of them gets
     fallback = models.JSONField(default=list, blank=True)
     fallback_after = models.PositiveIntegerField(default=300)
@@ -143,9 +139,8 @@ class Recipient(models.Model):
         Notification, on_delete=models.CASCADE, related_name="recipients", db_index=False
     )
     follower = models.ForeignKey(Follower, on_delete=models.CASCADE, related_name="+")
-    data = models.JSONField(
-        null=True, blank=True
-    )  # this person's own values, over the notification's
+    # this person's own values, over the notification's
+    data = models.JSONField(null=True, blank=True)
 
     class Meta:
         constraints = [

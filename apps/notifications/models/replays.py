@@ -25,9 +25,8 @@ class Replay(models.Model):
     status = models.CharField(max_length=9, choices=DeliveryStatus)  # failed or in_doubt
     reason = models.CharField(max_length=40, blank=True)  # '' = whatever the reason
     by = models.CharField(max_length=200)  # the label of who ordered it
-    started_at = (
-        models.DateTimeField()
-    )  # what ended after that is not meant: it may just have failed again
+    # what ended after that is not meant: it may just have failed again
+    started_at = models.DateTimeField()
     position = models.BigIntegerField(default=0)  # id of the last notification that is through
     moved = models.PositiveIntegerField(default=0)
     finished_at = models.DateTimeField(null=True, blank=True)

@@ -41,9 +41,8 @@ def apply(refusals: Iterable[tuple[str, str, Outcome]], *, now: dt.datetime) -> 
                     by=SYSTEM,
                     now=now,
                 )
-            except (
-                BadAddress
-            ):  # no rule of ours would let it in now; then nothing goes there either
+            except BadAddress:
+                # no rule of ours would let the address in now; then nothing goes there either
                 continue
 
 
