@@ -3,93 +3,27 @@ no word of consent forgotten.
 """
 
 import datetime as dt
-import os
-import re
-import subprocess
-import sys
-import threading
-import time
-from collections.abc import Iterator
-from typing import Any
 
 import pytest
-from django.db import connection, transaction
-from django.db.models import F
 from django.utils import timezone
 from django_q.models import OrmQ
 
 from apps.campaigns import lifecycle
 from apps.content.drafts import published_version
 from apps.content.models import Template
-from apps.content.render import compiled
 from apps.followers.consent import acts
 from apps.followers.consent.record import Proof
 from apps.followers.models import Follower, NotificationType, Rhythm
 from apps.lib.queue.announce import announce
 from apps.lib.queue.lanes import Lane
 from apps.notifications import control
-from apps.notifications.books.transitions import move
-from apps.notifications.digests import flush, items
+from apps.notifications.digests import flush
 from apps.notifications.engagement import store
-from apps.notifications.models import Delivery, DeliveryEvent, DeliveryStatus, Notification
-from tests.make import TESTER, make_follower, make_template, make_type, nested
+from apps.notifications.models import Delivery, DeliveryEvent, Notification
+from tests.make import TESTER, make_template, make_type
+from tests.notifications.digests.gathering import NUMBER, a_day_later, flush_all, hold, made, shown
 from tests.notifications.world import drain, stands, tell
-from tests.patience import until
 from tests.receiver import Receiver
-
-WORDS = {
-    "en": {
-        "email": {
-            "subject": "Order {{ number }}",
-            "text": "It is on its way to {{ follower.first_name }}.",
-        },
-        "in_app": {
-            "title": "Order {{ number }}",
-            "body": "On its way",
-            "link": "https://example.com/{{ number }}",
-        },
-    },
-    "ru": {
-        "email": {"subject": "Заказ {{ number }}", "text": "Уже в пути."},
-        "in_app": {"title": "Заказ {{ number }}", "body": "Уже в пути"},
-    },
-}
-NUMBER = {"name": "number", "type": "number", "example": 7}
-
-
-@pytest.fixture
-def orders(db: None) -> NotificationType:
-    make_template("order", translations=WORDS, variables=[NUMBER])
-    return make_type("orders", category="informational", digest=True)
-
-
-def hold(
-    kind: NotificationType, people: list[Follower], number: object, *, only: str = "", **fields: Any
-) -> Notification:
-    """Told, and held for an hour that has come, as the claim does it."""
-    version = published_version(Template.objects.get(key="order"))
-    notification = tell(kind, people, version=version, **{"data": {"number": number}} | fields)
-    rows = Delivery.objects.filter(notification=notification, status="pending")
-    if only:
-        rows = rows.filter(channel=only)
-    move(rows, DeliveryStatus.HELD, due_at=timezone.now())
-    return notification
-
-
-def flush_all(**fields: Any) -> None:
-    while flush.flush(now=timezone.now(), **fields):
-        pass
-
-
-def made() -> Delivery:
-    return Delivery.objects.get(notification__source="digest")
-
-
-def shown(row: Delivery | None = None) -> dict[str, Any]:
-    """What the one digest, or this one, was made of."""
-    data = (row or made()).data
-    assert data
-    return data  # type: ignore[no-any-return]  # a JSON column
 
 
 def test_what_waited_for_one_person_becomes_one_message_in_order(
@@ -124,13 +58,6 @@ def test_what_waited_for_one_person_becomes_one_message_in_order(
     assert mail["subject"] == "3 messages for you: Order 3"
     assert "It is on its way to Anna." in mail.get_body(("plain",)).get_content()
     assert stands(one.notification) == {"sent": 1}
-
-
-def a_day_later() -> None:
-    """As if all that was done now had been done yesterday."""
-    day = dt.timedelta(days=1)
-    Notification.objects.update(send_at=F("send_at") - day, created_at=F("created_at") - day)
-    Delivery.objects.filter(status="held").update(due_at=F("due_at") - day)
 
 
 def test_whoever_wants_it_once_a_day_gets_one_message_a_day(
@@ -174,20 +101,6 @@ def test_a_digest_is_sent_where_a_throttle_would_skip_one_message_more(
         "Order 1",
         "2 messages for you: Order 2",
     ]
-
-
-def test_each_reader_gets_the_words_of_the_own_language(
-    orders: NotificationType, anna: Follower
-) -> None:
-    boris = make_follower(email="b@example.com", name="Борис", language="ru")
-    for number in (1, 2):
-        hold(orders, [anna, boris], number)
-    flush_all(people=1)
-    titles = {
-        row.follower_id: shown(row)["items"][0]["title"]
-        for row in Delivery.objects.exclude(data=None)
-    }
-    assert titles == {anna.pk: "Order 1", boris.pk: "Заказ 1"}
 
 
 def test_one_that_is_alone_goes_out_as_the_message_it_is(
@@ -268,16 +181,6 @@ def test_what_is_paused_waits_and_what_is_cancelled_is_out(
     assert stands(paused) == {"pending": 1}
 
 
-def test_only_so_many_are_shown_and_the_others_are_counted(
-    orders: NotificationType, anna: Follower, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(flush, "RENDERED", 2)
-    for number in (1, 2, 3):
-        hold(orders, [anna], number)
-    flush_all()
-    assert (len(shown()["items"]), shown()["total"], shown()["omitted"]) == (2, 3, 1)
-
-
 def test_where_the_digest_has_no_words_messages_go_one_by_one(
     orders: NotificationType, anna: Follower
 ) -> None:
@@ -285,34 +188,6 @@ def test_where_the_digest_has_no_words_messages_go_one_by_one(
     sent = [hold(orders, [anna], number) for number in (1, 2)]
     flush_all()
     assert [stands(each) for each in sent] == [{"pending": 1}] * 2
-
-
-def test_one_that_can_not_be_rendered_keeps_no_other_back(
-    orders: NotificationType, anna: Follower
-) -> None:
-    make_template("broken", subject="{{ 6 | divided_by: number }}", variables=[NUMBER])
-    bad = published_version(Template.objects.get(key="broken"))
-    good = [hold(orders, [anna], number) for number in (1, 2)]
-    broken = hold(orders, [anna], 3)
-    Notification.objects.filter(pk=broken.pk).update(version=bad, data={"number": 0})
-    flush_all()
-    assert stands(broken) == {"pending": 1}, "its sender says what is wrong with it"
-    assert [stands(each) for each in good] == [{"skipped": 1}] * 2
-
-
-def test_data_that_is_too_deep_for_a_list_is_left_out_of_it_and_its_words_stay(
-    orders: NotificationType, anna: Follower
-) -> None:
-    for data in ({"more": nested(8)}, {"more": nested(9)}):
-        hold(orders, [anna], 1, data={"number": 1} | data, channels=["in_app"])
-    flush_all()
-    assert [(item["title"], "more" in item["data"]) for item in shown()["items"]] == [
-        ("Order 1", True),
-        ("Order 1", False),
-    ]
-    version = made().notification.version
-    context = shown() | {"follower": {}, "site": {}, "links": {}}
-    assert "Order 1" in compiled(version).render("in_app", "en", context).parts["body"]
 
 
 def test_a_type_may_have_a_digest_of_its_own(orders: NotificationType, anna: Follower) -> None:
@@ -461,22 +336,6 @@ def test_a_type_that_is_not_gathered_any_more_goes_one_by_one(
     assert [stands(each) for each in sent] == [{"pending": 1}] * 2
 
 
-def test_a_bug_in_the_making_of_one_item_keeps_no_other_back(
-    orders: NotificationType, anna: Follower, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    sent = [hold(orders, [anna], number) for number in (1, 2, 3)]
-    item = items._item
-
-    def stumbles(row: Delivery, person: Any) -> Any:
-        if row.notification != sent[0]:
-            return item(row, person)
-        return 1 / 0
-
-    monkeypatch.setattr(items, "_item", stumbles)
-    flush_all()
-    assert [stands(each) for each in sent] == [{"pending": 1}, {"skipped": 1}, {"skipped": 1}]
-
-
 def test_a_lane_with_other_calls_waiting_does_not_put_digests_off(
     orders: NotificationType, anna: Follower
 ) -> None:
@@ -489,126 +348,3 @@ def test_a_lane_with_other_calls_waiting_does_not_put_digests_off(
     assert flush.FLUSH_TASK not in [call.func() for call in OrmQ.objects.all()], (
         "one look answers all calls"
     )
-
-
-# ------------------------------------------------------------------ two at once
-@pytest.mark.skipif(connection.vendor == "sqlite", reason="SQLite has one writer at a time")
-@pytest.mark.parametrize("act", [control.pause, control.cancel])
-def test_what_is_stopped_while_its_digest_is_being_made_is_not_in_it(
-    transactional_db: None, monkeypatch: pytest.MonkeyPatch, act: Any
-) -> None:
-    make_template("order", translations=WORDS, variables=[NUMBER])
-    orders = make_type("orders", category="informational", digest=True)
-    anna = make_follower(name="Anna")
-    stopped, other, third = (
-        hold(orders, [anna], number, channels=["in_app"]) for number in (1, 2, 3)
-    )
-    opening = flush._open
-
-    def stop_and_open(*args: Any, **fields: Any) -> Any:
-        if not stopper.ident:
-            stopper.start()
-            while (
-                stopper.is_alive() and not it_waits()
-            ):  # a pause goes through, a cancel waits for our rows
-                time.sleep(0.01)
-        return opening(*args, **fields)
-
-    def it_waits() -> bool:
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT 1 FROM pg_locks WHERE NOT granted AND pid = ANY(%s)", [pids])
-            return cursor.fetchone() is not None
-
-    def stop() -> None:
-        try:
-            connection.ensure_connection()
-            pids.append(connection.connection.info.backend_pid)
-            act(notification=stopped, by=TESTER, now=timezone.now())
-        except Exception as error:  # noqa: BLE001  (told below)
-            errors.append(error)
-        finally:
-            connection.close()
-
-    errors: list[Exception] = []
-    pids: list[int] = []
-    stopper = threading.Thread(target=stop)
-    monkeypatch.setattr(flush, "_open", stop_and_open)
-    flush_all()
-    stopper.join()
-    assert errors == []
-    assert [item["title"] for item in shown()["items"]] == ["Order 2", "Order 3"]
-    assert [stands(each) for each in (other, third)] == [{"skipped": 1}] * 2
-    if act is control.pause:
-        assert stands(stopped) == {"held": 1}
-        control.resume(notification=stopped, by=TESTER, now=timezone.now())
-        flush_all()
-        assert stands(stopped) == {"pending": 1}
-
-
-FLUSHER = """
-import time
-import django
-django.setup()
-from django.utils import timezone
-from apps.notifications.digests import flush
-print("ready", flush=True)
-while True:
-    if not flush.flush(now=timezone.now(), people=3):
-        time.sleep(0.01)
-"""
-
-
-@pytest.fixture
-def flushers(transactional_db: None) -> Iterator[list["subprocess.Popen[str]"]]:
-    name = connection.settings_dict["NAME"]
-    url = re.sub(r"@([^/]*)/[^?]*", rf"@\1/{name}", os.environ["DATABASE_URL"])
-    running = [
-        subprocess.Popen(
-            [sys.executable, "-c", FLUSHER],
-            env=os.environ | {"DATABASE_URL": url},
-            stdout=-1,
-            text=True,
-        )
-        for _ in range(2)
-    ]
-    try:
-        for process in running:
-            assert process.stdout
-            assert process.stdout.readline() == "ready\n"
-        yield running
-    finally:
-        for process in running:
-            process.kill()
-            process.communicate()
-
-
-@pytest.mark.skipif(connection.vendor == "sqlite", reason="SQLite has one writer at a time")
-def test_two_processes_flush_while_items_arrive_and_each_is_in_one_digest(
-    flushers: list["subprocess.Popen[str]"],
-) -> None:
-    make_template("order", translations=WORDS, variables=[NUMBER])
-    orders = make_type("orders", category="informational", digest=True)
-    people = [make_follower(name=f"P{number}") for number in range(8)]
-    sent = []
-    for _ in range(5):
-        with transaction.atomic():  # two are seen together, so that there is something to gather
-            sent += [hold(orders, people, number, channels=["in_app"]) for number in (1, 2)]
-    held = Delivery.objects.filter(status="held")
-    until(lambda: not held.exists(), "all that was held is in digests")
-    rows = Delivery.objects.filter(notification__in=sent)
-    gathered = rows.filter(reason="in_digest")
-    assert gathered.exists()
-    assert gathered.count() + rows.filter(status="pending").count() == len(people) * len(sent)
-    events = DeliveryEvent.objects.filter(kind="in_digest")
-    assert sorted(events.values_list("delivery", flat=True)) == sorted(
-        gathered.values_list("pk", flat=True)
-    )
-    digests = Delivery.objects.filter(notification__source="digest")
-    for row in digests:
-        mine = events.filter(detail__digest=str(row.uid))
-        assert mine.count() == shown(row)["total"] == len(shown(row)["items"])
-        assert set(mine.values_list("delivery__follower", flat=True)) == {row.follower_id}
-    assert sum(shown(row)["total"] for row in digests) == gathered.count()
-    for notification in Notification.objects.all():
-        stands(notification)
-    assert [process.poll() for process in flushers] == [None, None]
