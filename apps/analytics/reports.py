@@ -1,5 +1,6 @@
-"""Numbers for the first page: from the tallies and short ranges of indexes,
-never by counting all deliveries.
+"""Numbers for the first page, from the tallies and short ranges of indexes.
+
+All deliveries are never counted.
 """
 
 import datetime as dt
@@ -36,47 +37,40 @@ class Sending:
 
 
 def sending(*, limit: int = 6) -> list[Sending]:
-    """Campaigns that are going out or paused, the newest first. Three queries."""
-    campaigns = Campaign.objects.filter(state__in=(CampaignState.SENDING, CampaignState.PAUSED))[
-        :limit
-    ]
+    """List campaigns that are going out or paused, the newest first. Three queries."""
+    live = (CampaignState.SENDING, CampaignState.PAUSED)
+    campaigns = list(Campaign.objects.filter(state__in=live)[:limit])
+    rows = Run.objects.filter(campaign__in=campaigns).select_related("notification")
     # oldest run first, so that the dict ends with the newest one of each campaign
-    runs = {
-        run.campaign_id: run
-        for run in Run.objects.filter(campaign__in=list(campaigns))
-        .select_related("notification")
-        .order_by("number")
-    }
+    runs = {run.campaign_id: run for run in rows.order_by("number")}
     balances = _balances(run.notification_id for run in runs.values())
-    return [
-        Sending(
-            campaign,
-            balances[run.notification_id],
-            counting=run.notification.state == NotificationState.PLANNING,
-        )
-        for campaign in campaigns
-        if (run := runs.get(campaign.pk))
-    ]
+    found = []
+    for campaign in campaigns:
+        if run := runs.get(campaign.pk):
+            counting = run.notification.state == NotificationState.PLANNING
+            found.append(Sending(campaign, balances[run.notification_id], counting=counting))
+    return found
 
 
 def _balances(notifications: Iterable[int]) -> defaultdict[int, Balance]:
     balances: defaultdict[int, Balance] = defaultdict(Balance)
     tallies = Tally.objects.filter(notification__in=list(notifications))
-    for notification, channel, status, reason, count in tallies.values_list(
-        "notification", "channel", "status", "reason"
-    ).annotate(Sum("count")):
+    rows = tallies.values_list("notification", "channel", "status", "reason")
+    for notification, channel, status, reason, count in rows.annotate(Sum("count")):
         balances[notification].rows[channel, status, reason] = count
     return balances
 
 
 def upcoming(*, limit: int = 5) -> list[Campaign]:
-    """What is scheduled, the next one first."""
-    return list(Campaign.objects.filter(state=CampaignState.SCHEDULED).order_by("send_at")[:limit])
+    """List scheduled campaigns, the next one first."""
+    scheduled = Campaign.objects.filter(state=CampaignState.SCHEDULED)
+    return list(scheduled.order_by("send_at")[:limit])
 
 
 def waiting() -> dict[str, int]:
-    """Deliveries that wait or are being sent, by channel (its label);
-    paused ones are not in the way of anybody.
+    """Count the deliveries that wait or are being sent, by channel (its label).
+
+    Paused ones are not in the way of anybody.
     """
     live = Tally.objects.filter(
         notification__state__in=(NotificationState.PLANNING, NotificationState.SENDING),
@@ -88,6 +82,8 @@ def waiting() -> dict[str, int]:
 
 @dataclass(frozen=True, slots=True)
 class Day:
+    """What became of the deliveries of one day."""
+
     date: dt.date
     sent: int
     failed: int
@@ -99,21 +95,15 @@ class Day:
 
 
 def last_days(*, now: dt.datetime, zone: dt.tzinfo, days: int = 7) -> list[Day]:
-    """What became of the deliveries of the last `days` days, today included,
-    by the day their sending began.
+    """Count what became of the deliveries of the last `days` days, today included.
 
-    Days as the clocks of `zone` have them.
+    They count on the day their sending began, as the clocks of `zone` have it.
     """
     today = now.astimezone(zone).date()
     first = dt.datetime.combine(today - dt.timedelta(days=days - 1), dt.time(), zone)
     # Ids grow with time: the newest older one bounds a range of the tallies' own index.
-    before = (
-        Notification.objects.filter(created_at__lt=first)
-        .order_by("-pk")
-        .values_list("pk", flat=True)
-        .first()
-        or 0
-    )
+    older = Notification.objects.filter(created_at__lt=first).order_by("-pk")
+    before = older.values_list("pk", flat=True).first() or 0
     counts: Counter[tuple[dt.date, str]] = Counter()
     tallies = Tally.objects.filter(notification__gt=before, notification__created_at__gte=first)
     by_day = tallies.annotate(day=TruncDate("notification__created_at", tzinfo=zone))
@@ -122,31 +112,36 @@ def last_days(*, now: dt.datetime, zone: dt.tzinfo, days: int = 7) -> list[Day]:
             if status in statuses:
                 counts[day, outcome] += count
     dates = [today - dt.timedelta(days=back) for back in range(days - 1, -1, -1)]
-    return [Day(date, *(counts[date, outcome] for outcome in OUTCOMES)) for date in dates]
+    return [_day(date, counts) for date in dates]
+
+
+def _day(date: dt.date, counts: Counter[tuple[dt.date, str]]) -> Day:
+    return Day(
+        date=date,
+        sent=counts[date, "sent"],
+        failed=counts[date, "failed"],
+        skipped=counts[date, "skipped"],
+    )
 
 
 @dataclass(frozen=True, slots=True)
-class AudienceCounts:
+class FollowerCounts:
+    """How many followers there are, subscribed ones and new ones among them."""
+
     total: int
     subscribed: int
     new: int
 
 
-def audience(*, now: dt.datetime, days: int = 7) -> AudienceCounts:
-    """All followers (one pass over the index on `subscribed`),
-    and how many came in the last `days` days.
+def follower_counts(*, now: dt.datetime, days: int = 7) -> FollowerCounts:
+    """Count all followers, and those who came in the last `days` days.
+
+    One pass over the index on `subscribed`.
     """
     since = now - dt.timedelta(days=days)
-    counted = Follower.objects.aggregate(
-        total=Count("pk"), subscribed=Count("pk", filter=Q(subscribed=True))
-    )
-    before = (
-        Follower.objects.filter(created_at__lt=since)
-        .order_by("-pk")
-        .values_list("pk", flat=True)
-        .first()
-        or 0
-    )
-    return AudienceCounts(
-        counted["total"], counted["subscribed"], Follower.objects.filter(pk__gt=before).count()
-    )
+    subscribed = Count("pk", filter=Q(subscribed=True))
+    counted = Follower.objects.aggregate(total=Count("pk"), subscribed=subscribed)
+    older = Follower.objects.filter(created_at__lt=since).order_by("-pk")
+    before = older.values_list("pk", flat=True).first() or 0
+    new = Follower.objects.filter(pk__gt=before).count()
+    return FollowerCounts(total=counted["total"], subscribed=counted["subscribed"], new=new)

@@ -1,0 +1,17 @@
+"""Planned sending: campaigns to an audience, rules that answer events, and what recurs.
+
+A campaign, from the first word to the last message:
+
+1. `compose` creates a draft with words of its own, changes and deletes it; `pacing` says how fast
+   it may go out. `simple_message` creates the plainest one.
+2. `audience` reads whom it is for, and finds, counts and explains them.
+3. `readiness` finds all that is wrong; `review` shows who would get it and who would not.
+4. `lifecycle` schedules, sends, pauses, resumes, cancels and archives. It publishes the words,
+   opens a notification and freezes the audience in a run.
+5. `launch` plans the run in slices; `apps.notifications` sends.
+
+`events` and `recurring` open notifications by themselves, and plan them by `launch`.
+
+Doors for other apps: `compose`, `simple_message`, `readiness`, `review`, `lifecycle`, `pacing`,
+`models`, and the doors of the three rooms. `launch` is called by the tick and the queue.
+"""

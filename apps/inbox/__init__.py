@@ -1,0 +1,8 @@
+"""The in-app channel: a provider that needs no network, and the inbox it fills.
+
+1. `deliver` stores a message as an item, once.
+2. `reading` lists items, counts the new ones, and marks them read, unread or archived.
+3. `removal` takes retracted messages out of all inboxes.
+
+All of them are doors.
+"""

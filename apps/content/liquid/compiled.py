@@ -1,10 +1,10 @@
 """A parsed template written as Python, once, for those who read the same words after this one.
 
-python-liquid walks a tree for each reader, a call and a look-up for every step: 85 µs for a
-newsletter of 10 kB, and what is generated here takes 9. It writes out what mail is made of (words,
-values, `if`, `unless`, `for` over a list) and leaves all else to python-liquid, node by node and
-expression by expression, in the same context. So whatever is undefined, odd or wrong means what it
-means there; tests/content/liquid/test_nodes.py compares the two.
+python-liquid walks a tree for each reader, a call and a look-up for every step; what is generated
+here takes a tenth of that. It writes out what mail is made of (words, values, `if`, `unless`, `for`
+over a list) and leaves all else to python-liquid, node by node and expression by expression, in the
+same context. So whatever is undefined, odd or wrong means what it means there;
+tests/content/liquid/test_nodes.py compares the two.
 
     for item in follower.metadata.items   →   try:
       {{ item.name }}: {{ item.price }}           v1 = names['follower']['metadata']['items']
@@ -50,8 +50,7 @@ from apps.content.liquid.nodes import (
 )
 from apps.content.liquid.undocumented import at_most, equal, escaped, less
 
-# nodes and expressions; a newsletter has 50, for which Python takes 1.3 ms:
-# twice what parsing takes
+# nodes and expressions; a newsletter has 50, for which Python takes twice what parsing takes
 LONGEST = 1000
 DEEPEST = 4  # loops in loops; python-liquid counts more than 16
 # nodes and expressions in all rounds of a loop;
@@ -79,7 +78,7 @@ class _Foreign(Exception):
 
 
 def _within(context: RenderContext, names: dict[str, Any], expression: Expression) -> object:
-    """What the expression is worth where a loop has given these names."""
+    """Evaluate an expression where a loop has given these names."""
     context.scope.push(names)
     try:
         return expression.evaluate(context)
@@ -110,11 +109,11 @@ _TOOLS: dict[str, Any] = {
 
 
 def as_python(env: Environment, nodes: Sequence[Node]) -> Writer | None:
-    """A function of the names a template sees and of what makes a context for them:
-    the pieces, clean.
+    """Write a template as a function.
 
-    `nodes` are quick ones (nodes.py). None for a template that is too long,
-    or has hundreds of conditions in one.
+    It takes the names a template sees and what makes a context for them, and returns the pieces,
+    clean. `nodes` are quick ones (nodes.py). None for a template that is too long, or has hundreds
+    of conditions in one.
     """
     if _size(nodes, 0) > LONGEST or _goes_on(nodes):
         return None
@@ -144,14 +143,16 @@ def _weight(expression: Expression) -> int:
 
 
 def _goes_on(nodes: Sequence[Node]) -> bool:
-    """Whether a loop goes on where another one stopped (`offset: continue`):
-    that is noted by python-liquid's own.
+    """Whether a loop goes on where another one stopped (`offset: continue`).
+
+    Only python-liquid's own loops note where they stopped.
     """
-    return any(
-        any(getattr(expression, "offset", None) for expression in node.expressions())
-        or _goes_on(list(node.children(_NOTHING)))
-        for node in nodes
-    )
+    for node in nodes:
+        if any(getattr(expression, "offset", None) for expression in node.expressions()):
+            return True
+        if _goes_on(list(node.children(_NOTHING))):
+            return True
+    return False
 
 
 class _Source:
@@ -162,9 +163,8 @@ class _Source:
         self._mixed = mixed
         self.foreign = False
         self.known: dict[str, Any] = {}
-        self._loops: list[
-            tuple[str, str]
-        ] = []  # a name of the template, and the variable that holds it
+        # a name of the template, and the variable that holds it
+        self._loops: list[tuple[str, str]] = []
         self._counted = False  # `forloop` is asked for
         self._run: list[Static | str] = []  # words and the variables of values, not yet put
         self._owed = 0  # characters of words, not yet added to the size
@@ -189,22 +189,22 @@ class _Source:
         self._indent = with_errors
         token = f"{self._know(nodes)}[at].token"
         error = f"{self._know(env)}.error"
+        unexpected = f"LiquidSyntaxError(f\"unexpected '{{interrupt}}'\", token={token})"
         self._line("except LiquidInterrupt as interrupt:")
-        self._line(
-            f"    {error}(LiquidSyntaxError(f\"unexpected '{{interrupt}}'\", token={token}), token={token})"
-        )
+        self._line(f"    {error}({unexpected}, token={token})")
         self._line("except LiquidError as error:")
         self._line(f"    {error}(error, token={token})")
-        self._line(
-            "return [p if type(p) is Static else clean(p) for p in out]" if mixed else "return out"
-        )
+        if mixed:
+            self._line("return [p if type(p) is Static else clean(p) for p in out]")
+        else:
+            self._line("return out")
 
     # ---- lines
     def _line(self, words: str) -> None:
         self.lines.append(self._indent + words)
 
     def _inside(self) -> str:
-        """Further in, for what belongs to the line before; returns where to come back to."""
+        """Indent what belongs to the line before; returns where to come back to."""
         before = self._indent
         self._indent += "    "
         return before
@@ -219,33 +219,32 @@ class _Source:
         return f"v{self._temps}"
 
     def _put(self) -> None:
-        """Words that are long or hold a stamp are a piece;
-        short ones and values become one together.
+        """Put the words and values that wait.
+
+        Words that are long or hold a stamp are a piece; short ones and values become one together.
         """
         together: list[Static | str] = []
-        for part in [*self._run, _NOTHING]:
-            if part is not None and not (
-                type(part) is Static and (len(part) > SHORT or STAMP in part)
-            ):
-                together.append(part)
-                continue
-            if all(type(each) is Static for each in together):
-                if words := Static("".join(together)):
-                    self._line(f"put({self._know(words)})")
-            elif len(together) == 1:
-                self._line(f"put({together[0]})")
-            else:
-                joined = "".join(
-                    _in_braces(each) if type(each) is Static else f"{{{each}}}" for each in together
-                )
-                self._line(f"put(f'{joined}')")
-            together = []
-            if part is not None:
+        for part in self._run:
+            if type(part) is Static and (len(part) > SHORT or STAMP in part):
+                self._put_one(together)
                 self._line(f"put({self._know(part)})")
+                together = []
+            else:
+                together.append(part)
+        self._put_one(together)
         self._run = []
 
+    def _put_one(self, together: list[Static | str]) -> None:
+        if all(type(each) is Static for each in together):
+            if words := Static("".join(together)):
+                self._line(f"put({self._know(words)})")
+        elif len(together) == 1:
+            self._line(f"put({together[0]})")
+        else:
+            self._line(f"put(f'{''.join(map(_in_f_string, together))}')")
+
     def _end(self) -> None:
-        """Of a block: what it has written is put and counted."""
+        """End a block: what it has written is put and counted."""
         self._put()
         if self._owed:
             self._count(str(self._owed))
@@ -291,11 +290,15 @@ class _Source:
     def _value(self, expression: Expression) -> None:
         value = self._load(expression)
         text = self._new()
-        self._line(
-            f"if type({value}) is str: {text} = " + (f"escaped({value})" if self._html else value)
-        )
+        shown = value
+        if self._html:
+            shown = f"escaped({value})"
+        self._line(f"if type({value}) is str: {text} = {shown}")
         self._line(f"else: {text} = worded({value}, {self._html})")
-        self._count(f"len({text})" + (f" + {self._owed}" if self._owed else ""))
+        length = f"len({text})"
+        if self._owed:
+            length = f"{length} + {self._owed}"
+        self._count(length)
         self._line(f"if not {text}.isprintable(): {text} = clean({text})")
         self._run.append(text)
 
@@ -314,16 +317,15 @@ class _Source:
     def _if(self, node: IfNode | UnlessNode) -> None:
         # all conditions are looked up first: that changes nothing but what it takes,
         # and `elif` keeps long ones flat
-        tests = [
-            self._test(expression)
-            for expression in (node.condition, *(a.expression for a in node.alternatives))
-        ]
-        blocks = [node.consequence, *(alternative.block for alternative in node.alternatives)]
+        test = self._test(node.condition)
         if type(node) is UnlessNode:
-            tests[0] = f"not {tests[0]}"
-        for number, (test, block) in enumerate(zip(tests, blocks, strict=True)):
-            self._line(f"{'elif' if number else 'if'} {test}:")
-            self._block(block)
+            test = f"not {test}"
+        others = [self._test(alternative.expression) for alternative in node.alternatives]
+        self._line(f"if {test}:")
+        self._block(node.consequence)
+        for other, alternative in zip(others, node.alternatives, strict=True):
+            self._line(f"elif {other}:")
+            self._block(alternative.block)
         if node.default:
             self._line("else:")
             self._block(node.default)
@@ -339,9 +341,8 @@ class _Source:
         length = self._new()
         each = self._new()
         self._line(f"if type({things}) is list: {each}, {length} = {things}, len({things})")
-        self._line(
-            f"else: {each}, {length} = {self._know(loop)}.walk({things}, context := context or new(names))"
-        )
+        walked = f"{self._know(loop)}.walk({things}, context := context or new(names))"
+        self._line(f"else: {each}, {length} = {walked}")
         self._line(f"if {length}:")
         before = self._inside()
         if self._mixed:
@@ -350,12 +351,13 @@ class _Source:
             self._line(f"rounds += {length}")
             self._line(f"if rounds > {MAX_ITERATIONS}: too_many_rounds()")
         context = "(context := context or new(names))"
-        self._line(
-            f"if {length} > {UNWATCHED // _size([node], 0)}: {each} = {context}.in_time({each})"
-        )
+        unwatched = UNWATCHED // _size([node], 0)
+        self._line(f"if {length} > {unwatched}: {each} = {context}.in_time({each})")
         if not self._loops:
             self._counted = _asks_for_forloop(node)
+        forloop = "None"
         if self._counted:
+            forloop = counter
             parents = [variable for name, variable in self._loops if name == "forloop"]
             if parents:
                 parent = parents[-1]
@@ -363,10 +365,7 @@ class _Source:
                 parent = f"{context}.parentloop()"
             name = repr(f"{loop.identifier}-{loop.iterable}")
             self._line(f"{each} = {counter} = ForLoop({name}, iter({each}), {length}, {parent})")
-        self._loops += [
-            ("forloop", counter if self._counted else "None"),
-            (str(loop.identifier), item),
-        ]
+        self._loops += [("forloop", forloop), (str(loop.identifier), item)]
         self._line(f"for {item} in {each}:")
         self._block(node.block)
         del self._loops[-2:]
@@ -377,10 +376,12 @@ class _Source:
 
     # ---- expressions
     def _load(self, expression: Expression) -> str:
-        """The variable that holds what it is worth, or the name of a literal."""
+        """Return the variable that holds what an expression is worth, or the name of a literal."""
         if isinstance(expression, Literal):
             value = expression.value
-            return self._know(Markup(value) if self._html and isinstance(value, str) else value)
+            if self._html and isinstance(value, str):
+                value = Markup(value)
+            return self._know(value)
         if isinstance(expression, Nil):
             return "None"
         if isinstance(expression, Empty | Blank):
@@ -392,12 +393,10 @@ class _Source:
         if loops:
             given = ", ".join(f"{name!r}: {held}" for name, held in loops.items() if held != "None")
             worth = f"within(({context}), {{{given}}}, {self._know(expression)})"
-        if not isinstance(expression, Path) or not all(
-            type(name) is str for name in expression.path
-        ):
+        if not _is_plain_path(expression):
             self._line(f"{variable} = {worth}")
             return variable
-        root, *members = map(str, expression.path)
+        root, *members = map(str, cast(Path, expression).path)
         start = loops.get(root)
         if start and not members:
             return start
@@ -406,14 +405,15 @@ class _Source:
             if self._mixed:
                 start = f"(assigned if {root!r} in assigned else names)"
             members = [root, *members]
+        steps = "".join(f"[{name!r}]" for name in members)
         self._line("try:")
-        self._line(f"    {variable} = {start}{''.join(f'[{name!r}]' for name in members)}")
+        self._line(f"    {variable} = {start}{steps}")
         self._line("except MISSING:")
         self._line(f"    {variable} = {worth}")
         return variable
 
     def _test(self, expression: Expression) -> str:
-        """An expression of Python's that is true or false."""
+        """Write a condition as an expression of Python that is true or false."""
         if isinstance(expression, BooleanExpression):
             return self._test(expression.expression)
         if isinstance(expression, logical.LogicalNotExpression):
@@ -425,25 +425,39 @@ class _Source:
         if compared := _COMPARED.get(type(expression)):
             left, right = map(self._load, expression.children())
             test = f"({compared.format(left, right, self._know(expression))})"
-            if type(expression) is logical.EqExpression and isinstance(
-                expression.right, StringLiteral
-            ):
-                return f"({left} == {expression.right.value!r} if type({left}) is str else {test})"
+            if type(expression) is logical.EqExpression:
+                other = expression.right
+                if isinstance(other, StringLiteral):
+                    return f"({left} == {other.value!r} if type({left}) is str else {test})"
             return test
         value = self._load(expression)
-        return f"({value} is not None and {value} is not False and (type({value}) is str or truthy({value})))"
+        holds = f"type({value}) is str or truthy({value})"
+        return f"({value} is not None and {value} is not False and ({holds}))"
 
 
-def _in_braces(words: str) -> str:
-    """As the inside of an f-string in single quotes."""
-    return repr(f'"{words}')[2:-1].replace("{", "{{").replace("}", "}}")
+def _in_f_string(part: Static | str) -> str:
+    """Write fixed words, or a variable, for the inside of an f-string in single quotes."""
+    if type(part) is not Static:
+        return f"{{{part}}}"
+    return repr(f'"{part}')[2:-1].replace("{", "{{").replace("}", "}}")
+
+
+def _is_plain_path(expression: Expression) -> bool:
+    """Whether it is a path of names only, as `follower.first_name`."""
+    if not isinstance(expression, Path):
+        return False
+    return all(type(name) is str for name in expression.path)
 
 
 def _asks_for_forloop(node: Node) -> bool:
-    def asks(expression: Expression) -> bool:
-        root = expression.path[0] if isinstance(expression, Path) else ""
-        return root == "forloop" or isinstance(root, Path) or any(map(asks, expression.children()))
+    if any(map(_names_forloop, node.expressions())):
+        return True
+    return any(map(_asks_for_forloop, node.children(_NOTHING)))
 
-    return any(map(asks, node.expressions())) or any(
-        map(_asks_for_forloop, node.children(_NOTHING))
-    )
+
+def _names_forloop(expression: Expression) -> bool:
+    if isinstance(expression, Path):
+        root = expression.path[0]
+        if root == "forloop" or isinstance(root, Path):
+            return True
+    return any(map(_names_forloop, expression.children()))

@@ -82,7 +82,9 @@ class LimitedContext(RenderContext):
             raise LiquidError(f"rendering takes longer than {MAX_SECONDS} s", token=token)
 
     def get_buffer(self, buf: Any = None) -> Any:
-        return Collector(buf.size if type(buf) is Collector else 0)
+        if type(buf) is Collector:
+            return Collector(buf.size)
+        return Collector()
 
 
 class _Loop(WatchedLoop):

@@ -1,9 +1,8 @@
 """Liquid's nodes made to write a mail in pieces, quickly.
 
 They mean what python-liquid's mean, without what we never use: disabled tags, streams, blocks that
-are suppressed and write all the same. A newsletter of 10 kB took 260 µs and takes 85 with them;
-most of a template is written as Python in the end (compiled.py), where it takes 9.
-tests/content/liquid/test_nodes.py compares all three.
+are suppressed and write all the same. Most of a template is written as Python in the end
+(compiled.py), which is quicker still. tests/content/liquid/test_nodes.py compares all three.
 """
 
 import re
@@ -27,14 +26,13 @@ from apps.content.liquid.undocumented import found_in
 MAX_OUTPUT = 1_000_000
 MAX_ITERATIONS = 20_000  # rounds of all loops of one part together
 
-_CONTROL = re.compile(
-    r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]"
-)  # PostgreSQL refuses NUL; the others have no place in mail
+# PostgreSQL refuses NUL; the others have no place in mail
+_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 
 
 def clean(text: str) -> str:
-    """Without control characters, and every line break a plain one."""
-    if text.isprintable():  # the name of nearly everybody; the test takes a tenth of the work
+    """Remove control characters, and make every line break a plain one."""
+    if text.isprintable():  # the name of nearly everybody; the test is quick
         return text
     return _CONTROL.sub("", text.replace("\r\n", "\n").replace("\r", "\n"))
 
@@ -53,7 +51,7 @@ def refuse_long_range(value: object) -> None:
 
 
 def contains(token: Token, left: object, right: object) -> bool:
-    """python-liquid's own, which walks a range from end to end to find that a text is not in it."""
+    """Ask python-liquid's own, which walks a whole range to find that a text is not in it."""
     refuse_long_range(left)
     return found_in(token, left, right)
 
@@ -64,7 +62,7 @@ class Collector:
     __slots__ = ("limit", "pieces", "size")
 
     def __init__(self, written: int = 0) -> None:
-        """`written` is what stands around it already, for a part of a part."""
+        """Begin; `written` is the size of what stands around it already, for a part of a part."""
         self.limit = MAX_OUTPUT - written
         self.size = 0
         self.pieces: list[str] = []
@@ -81,6 +79,8 @@ class Collector:
 
 
 class Words(ContentNode):
+    """Fixed words."""
+
     __slots__ = ()
 
     def render(self, context: RenderContext, buffer: Any) -> int:
@@ -89,6 +89,8 @@ class Words(ContentNode):
 
 
 class Value(OutputNode):
+    """What stands in braces."""
+
     __slots__ = ()
 
     def render(self, context: RenderContext, buffer: Any) -> int:
@@ -102,7 +104,7 @@ class Value(OutputNode):
 
 
 class _Path(Path):
-    """Names only, as in `follower.first_name`."""
+    """A path of names only, as in `follower.first_name`."""
 
     __slots__ = ()
 
@@ -139,7 +141,10 @@ class _Block(BlockNode):
         for node in self.nodes:
             context.hurry(node.token)
             node.render(context, buffer)
-        return 0 if self.blank else buffer.size - before
+        if self.blank:
+            return 0
+        written: int = buffer.size - before
+        return written
 
 
 _NOTHING: Any = None  # our tags include no other templates, so none asks the context for them
@@ -150,9 +155,8 @@ def quicken(nodes: Iterable[Node]) -> None:
     for node in nodes:
         if type(node) is ContentNode:
             node.__class__ = Words
-            node.text = Static(
-                clean(node.text)
-            )  # the same for every reader, so it is cleaned here and encoded once
+            # the same for every reader, so it is cleaned here and encoded once
+            node.text = Static(clean(node.text))
         elif type(node) is OutputNode:
             node.__class__ = Value
             if type(node.expression) is FilteredExpression and not node.expression.filters:

@@ -1,6 +1,4 @@
-"""The template language staff write in: Liquid with every limit set, plain data only,
-and filters that know languages.
-"""
+"""Reading what staff write: Liquid with every limit set, and filters that know languages."""
 
 import bisect
 import functools
@@ -76,10 +74,16 @@ class Parsed(BoundTemplate):
                 self.env.error(LiquidSyntaxError(f"unexpected '{interrupt}'", token=node.token))
             except LiquidError as error:
                 self.env.error(error, token=node.token)
-        return [piece if type(piece) is Static else clean(piece) for piece in buffer.pieces]
+        return list(map(_clean_piece, buffer.pieces))
 
     def render(self, *args: Any, **kwargs: Any) -> str:
         return "".join(self.pieces(dict(*args, **kwargs)))
+
+
+def _clean_piece(piece: str) -> str:
+    if type(piece) is Static:
+        return piece
+    return clean(piece)
 
 
 class LimitedEnvironment(Environment):

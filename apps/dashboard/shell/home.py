@@ -60,7 +60,7 @@ def home(request: HttpRequest) -> HttpResponse:
             name: sum(getattr(day, name) for day in days)
             for name in ("sent", "failed", "skipped", "total")
         },
-        "audience": reports.audience(now=now),
+        "audience": reports.follower_counts(now=now),
         "webhooks_off": stopped_since(now - dt.timedelta(days=7)),
     }
     return render(request, "dashboard/shell/home/home.html", context)

@@ -44,7 +44,7 @@ def test_growth_counts_who_came_in_this_week(db):
     make_follower(email="old@example.com", now=now - dt.timedelta(days=8))
     make_follower(email="new@example.com", now=now)
     make_follower(email="gone@example.com", now=now, subscribed=False)
-    assert reports.audience(now=now) == reports.AudienceCounts(total=3, subscribed=2, new=2)
+    assert reports.follower_counts(now=now) == reports.FollowerCounts(total=3, subscribed=2, new=2)
 
 
 @pytest.mark.parametrize("people", [2, 30])
