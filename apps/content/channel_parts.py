@@ -37,52 +37,49 @@ class ChannelParts:
         return next(part for part in self.parts if part.name == name)
 
 
-_ALERT = ChannelParts(
-    label="Mobile push",
+_TITLE = Part("title", "Title", PartKind.LINE)
+_BODY = Part("body", "Body", PartKind.TEXT)
+_LINK = Part("link", "Link", PartKind.LINK)
+_PICTURE = Part("image", "Picture", PartKind.LINK)
+
+_EMAIL = ChannelParts(
+    label="Email",
     parts=(
-        Part("title", "Title", PartKind.LINE),
-        Part("body", "Body", PartKind.TEXT),
-        Part("link", "Link", PartKind.LINK),
-        Part("image", "Picture", PartKind.LINK),
+        Part("subject", "Subject", PartKind.LINE),
+        Part("preheader", "Preview line", PartKind.LINE),
+        Part("html", "HTML", PartKind.HTML),
+        Part("text", "Text", PartKind.TEXT),
     ),
+    required=(("subject",), ("html", "text")),
+)
+_IN_APP = ChannelParts(
+    label="In-app",
+    parts=(_TITLE, _BODY, _LINK),
+    required=(("title",),),
+)
+_SMS = ChannelParts(
+    label="SMS",
+    parts=(Part("body", "Message", PartKind.TEXT), Part("media", "Picture (MMS)", PartKind.LINK)),
+    required=(("body", "media"),),
+)
+_PUSH = ChannelParts(
+    label="Mobile push",
+    parts=(_TITLE, _BODY, _LINK, _PICTURE),
     required=(("title", "body"),),
+)
+_VOICE = ChannelParts(
+    label="Voice call",
+    parts=(Part("body", "Spoken text", PartKind.TEXT),),
+    required=(("body",),),
 )
 
 # A channel more is an entry more.
 CHANNEL_PARTS = {
-    "email": ChannelParts(
-        label="Email",
-        parts=(
-            Part("subject", "Subject", PartKind.LINE),
-            Part("preheader", "Preview line", PartKind.LINE),
-            Part("html", "HTML", PartKind.HTML),
-            Part("text", "Text", PartKind.TEXT),
-        ),
-        required=(("subject",), ("html", "text")),
-    ),
-    "in_app": ChannelParts(
-        label="In-app",
-        parts=(
-            Part("title", "Title", PartKind.LINE),
-            Part("body", "Body", PartKind.TEXT),
-            Part("link", "Link", PartKind.LINK),
-        ),
-        required=(("title",),),
-    ),
-    "sms": ChannelParts(
-        label="SMS",
-        parts=(
-            Part("body", "Message", PartKind.TEXT),
-            Part("media", "Picture (MMS)", PartKind.LINK),
-        ),
-        required=(("body", "media"),),
-    ),
-    "push": _ALERT,
-    "web_push": replace(_ALERT, label="Web push"),
-    "webhook": replace(_ALERT, label="Webhook", parts=_ALERT.parts[:3]),
-    "voice": ChannelParts(
-        label="Voice call",
-        parts=(Part("body", "Spoken text", PartKind.TEXT),),
-        required=(("body",),),
-    ),
+    "email": _EMAIL,
+    "in_app": _IN_APP,
+    "sms": _SMS,
+    "push": _PUSH,
+    "web_push": replace(_PUSH, label="Web push"),
+    "webhook": replace(_PUSH, label="Webhook", parts=(_TITLE, _BODY, _LINK)),
+    "voice": _VOICE,
 }
