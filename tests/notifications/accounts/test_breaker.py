@@ -60,6 +60,15 @@ def test_one_that_is_tried_again_and_asks_for_time_gets_it_and_no_longer_pause()
     assert after(asked, [TAKEN], now=at(122)).word(at(122)) == "closed"
 
 
+def test_what_was_on_its_way_ends_no_pause_that_the_provider_asked_for() -> None:
+    busy = Outcome(Result.THROTTLED, "429", retry_after=120.0, charged=False)
+    asked = after(State(errors=2), [busy], now=NOW)
+    arrived = after(asked, [TAKEN], now=at(1))
+    assert (arrived.errors, arrived.paused_until) == (0, at(120))
+    rested = after(asked, [TAKEN], now=at(121))
+    assert (rested.errors, rested.paused_until) == (0, None)
+
+
 def test_it_opens_after_five_errors_in_a_row_and_doubles_to_a_quarter_hour() -> None:
     tried, state = outage(7000)
     assert [later - sooner for sooner, later in itertools.pairwise(tried)] == [

@@ -222,17 +222,20 @@ def test_a_crash_is_counted_once_though_two_recover_at_the_same_time(
     journal = Journal()
     notification, rows = claimed(1, journal)
     journal.preparing(rows[0].pk)
-    held_rows = held.held_rows
+    held_rows = recover.held_rows
+    overtaken = []
 
     def slow(owner: str) -> list[Row]:
         """Look at the rows, and be overtaken by another one that recovers."""
         found = held_rows(owner)
-        monkeypatch.setattr(held, "held_rows", held_rows)
+        monkeypatch.setattr(recover, "held_rows", held_rows)
         recover._take_over(owner, {rows[0].pk: Note()})
+        overtaken.append(stands(notification))
         return found
 
-    monkeypatch.setattr(held, "held_rows", slow)
+    monkeypatch.setattr(recover, "held_rows", slow)
     journal.__exit__(RuntimeError, RuntimeError(), None)
     recover.expired_leases(now=timezone.now())
+    assert overtaken == [{"pending": 1}]
     assert stands(notification) == {"pending": 1}
     assert [event.kind for event in Delivery.objects.get().events.all()] == ["crashed"]
