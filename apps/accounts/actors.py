@@ -1,4 +1,4 @@
-"""From a request to the Actor that acts, with the address it came from."""
+"""Tell from a request which Actor acts, with the address it came from."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ from apps.lib.network.client_ip import client_ip
 
 
 def staff_actor(request: HttpRequest) -> Actor:
-    """The logged-in member of staff. The page must be guarded by `requires`."""
+    """Name the logged-in member of staff. The page must be guarded by `requires`."""
     user: Any = request.user
     return of_user(user, ip=client_ip(request))
 

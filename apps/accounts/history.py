@@ -48,7 +48,7 @@ def history_of(subject_type: str, uid: UUID, *, most: int, explain: Explain) -> 
 
 
 def sentence(entry: AuditEntry) -> str:
-    """`follower.unsubscribed` as "Follower unsubscribed"."""
+    """Say a fact's kind in words: `follower.unsubscribed` is "Follower unsubscribed"."""
     return entry.kind.replace(".", " ").replace("_", " ").capitalize()
 
 

@@ -43,11 +43,9 @@ def issue(
     by: Actor,
     now: dt.datetime,
 ) -> tuple[ApiKey, str]:
-    """A new key and its text, which can't be read again later.
+    """Issue a key. Gives it and its text, which can't be read again later.
 
-    Staff give no more scopes than their role has.
-
-    Raises BadKeyRequest.
+    Staff give no more scopes than their role has. Raises BadKeyRequest.
     """
     name = name.strip()
     if not name:
@@ -98,12 +96,11 @@ def revoke(*, key: ApiKey, by: Actor, now: dt.datetime) -> ApiKey:
     with transaction.atomic():
         if ApiKey.objects.filter(pk=key.pk, revoked_at__isnull=True).update(revoked_at=now):
             tell(Kind.API_KEY_REVOKED, by=by, now=now, about=key)
-    key.refresh_from_db()
-    return key
+        return ApiKey.objects.get(pk=key.pk)
 
 
 def authenticate(secret: str, *, now: dt.datetime) -> ApiKey:
-    """The key of this text. Raises BadKey: unknown, revoked, expired.
+    """Find the key of this text. Raises BadKey: unknown, revoked, expired.
 
     `last_used_at` moves at most once a minute.
     """
@@ -113,14 +110,18 @@ def authenticate(secret: str, *, now: dt.datetime) -> ApiKey:
     key = None
     if known:
         key = _BY_PREFIX.first(prefix=prefix)
+    expected = "0" * 64
+    if key:
+        expected = key.hashed
     # compared even when the prefix is unknown, so that the time taken does not tell
-    if not secrets.compare_digest(_hash(secret), key.hashed if key else "0" * 64) or key is None:
+    if not secrets.compare_digest(_hash(secret), expected) or key is None:
         raise BadKey("This API key is not known. Check that it was copied whole.")
     if key.revoked_at is not None:
         raise BadKey("This API key was revoked. Ask an administrator for another one.")
     if key.expires_at is not None and key.expires_at <= now:
         raise BadKey(
-            f"This API key expired on {key.expires_at:%Y-%m-%d %H:%M} UTC. Ask an administrator for another."
+            f"This API key expired on {key.expires_at:%Y-%m-%d %H:%M} UTC. "
+            "Ask an administrator for another."
         )
     stale = Q(last_used_at__isnull=True) | Q(last_used_at__lte=now - LAST_USED_EVERY)
     if key.last_used_at is None or key.last_used_at <= now - LAST_USED_EVERY:

@@ -100,9 +100,7 @@ View = Callable[..., HttpResponseBase]
 
 
 def _page_of(request: HttpRequest) -> str:
-    """Where to go on after the log-in: an act has no page of its own,
-    so it is the page with its button.
-    """
+    """Name the page to go on to after the log-in; for an act it is the page with its button."""
     if request.method in ("GET", "HEAD"):
         return request.get_full_path()
     came_from = urlsplit(request.headers.get("Referer", ""))
@@ -131,9 +129,8 @@ def requires(capability: Capability) -> Callable[[View], View]:
                     f"Your role ({request.user.get_role_display()}) does not include this."
                 )
             if "\0" in request.path or "%00" in request.META["QUERY_STRING"]:
-                raise Http404(
-                    "There is nothing with a NUL in it."
-                )  # PostgreSQL takes none, not even to say so
+                # PostgreSQL takes none, not even to say so
+                raise Http404("There is nothing with a NUL in it.")
             try:
                 zone = wallclock.zone(request.user.time_zone)
             except wallclock.UnknownZone:  # typed in the Django admin, which doesn't know better
@@ -142,14 +139,14 @@ def requires(capability: Capability) -> Callable[[View], View]:
             # a browser's wish must not translate half of them.
             with timezone.override(zone), translation.override(settings.LANGUAGE_CODE):
                 response = view(request, *args, **kwargs)
-                if isinstance(
-                    response, SimpleTemplateResponse
-                ):  # would render itself later, outside of both
+                if isinstance(response, SimpleTemplateResponse):
+                    # it would render itself later, outside of both
                     response.render()
             response.headers.setdefault("Content-Language", settings.LANGUAGE_CODE)
             return response
 
-        guarded.capability = capability  # type: ignore[attr-defined]  # tests walk the URLs and look
+        # tests walk the URLs and look
+        guarded.capability = capability  # type: ignore[attr-defined]  # Callable has no attributes
         return guarded
 
     return guard

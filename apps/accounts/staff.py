@@ -1,8 +1,9 @@
-"""Accounts of staff: made and changed by an admin, never deleted,
-so that the history keeps its names.
+"""Accounts of staff: created and changed by an admin, never deleted, so that the history keeps its
+names.
 """
 
 import datetime as dt
+from dataclasses import dataclass
 from typing import Any
 
 from django.contrib.auth.password_validation import validate_password
@@ -13,6 +14,7 @@ from apps.accounts.models import Role, User
 from apps.lib import wallclock
 from apps.lib.actor import Actor
 from apps.lib.facts import Kind, tell
+from apps.lib.partial import UNSET, Unset, given
 from apps.lib.refusals import Refused
 
 
@@ -20,77 +22,85 @@ class BadStaff(Refused):
     """A value can't be taken; `field` says whose, the message says what to do."""
 
 
-def create_staff(
-    *,
-    username: str,
-    email: str,
-    password: str,
-    role: str,
-    name: str = "",
-    time_zone: str = "UTC",
-    by: Actor,
-    now: dt.datetime,
-) -> User:
-    """Raises BadStaff for a taken user name, a weak password, an unknown role or zone."""
-    _check(role=role, time_zone=time_zone)
-    user = User(username=username, email=email, role=role, time_zone=time_zone, date_joined=now)
-    _set_name(user, name)
-    _check_password(password, user)
-    user.set_password(password)
+@dataclass(frozen=True, slots=True)
+class StaffValues:
+    """What can be said of a member of staff; UNSET stays as it is, or is the model's default."""
+
+    name: str | Unset = UNSET
+    email: str | Unset = UNSET
+    role: str | Unset = UNSET
+    time_zone: str | Unset = UNSET
+    active: bool | Unset = UNSET
+    password: str | Unset = UNSET
+
+
+_COLUMNS = {"email": "email", "role": "role", "time_zone": "time_zone", "active": "is_active"}
+
+
+def create_staff(*, username: str, values: StaffValues, by: Actor, now: dt.datetime) -> User:
+    """Create an account, with a password at least.
+
+    Raises BadStaff for a taken user name, a weak password, an unknown role or zone.
+    """
+    _check(values)
+    user = User(username=username, date_joined=now)
+    _apply(user, values)
+    password = ""
+    if values.password is not UNSET:
+        password = values.password
+    _set_password(user, password)
     try:
         with transaction.atomic():
             user.save()
-            tell(Kind.STAFF_CREATED, by=by, now=now, about=user, data={"role": role})
+            tell(Kind.STAFF_CREATED, by=by, now=now, about=user, data={"role": user.role})
     except IntegrityError as error:
         raise BadStaff(
-            f"There is already an account named {username}. Choose another name.", field="username"
+            f"There is already an account named {username}. Choose another name.",
+            field="username",
         ) from error
     return user
 
 
-def change_staff(*, user: User, by: Actor, now: dt.datetime, **changes: Any) -> User:
-    """Change any of name, email, role, time_zone, active, password.
+def change_staff(*, user: User, values: StaffValues, by: Actor, now: dt.datetime) -> User:
+    """Change what was said of an account, and give it as it is now.
 
-    Nothing changed: nothing is recorded.
-
-    Raises BadStaff as create_staff does,
-    and when the last active admin would lose the role or the account.
+    Nothing changed: nothing is recorded. Raises BadStaff as create_staff does, and when the last
+    active admin would lose the role or the account.
     """
-    if unknown := set(changes) - {"name", "email", "role", "time_zone", "active", "password"}:
-        raise TypeError(f"Unknown: {', '.join(sorted(unknown))}")
-    _check(role=changes.get("role"), time_zone=changes.get("time_zone"))
+    _check(values)
     with transaction.atomic():
         # Two admins who demote each other at the same moment must not both succeed.
-        admins = list(
-            User.objects.select_for_update().filter(role=Role.ADMIN, is_active=True).order_by("pk")
-        )
+        active = User.objects.filter(role=Role.ADMIN, is_active=True)
+        admins = list(active.select_for_update().order_by("pk"))
         user = User.objects.select_for_update().get(pk=user.pk)
         before = _state(user)
-        if "name" in changes:
-            _set_name(user, changes["name"])
-        user.email = changes.get("email", user.email)
-        user.role = changes.get("role", user.role)
-        user.time_zone = changes.get("time_zone", user.time_zone)
-        user.is_active = changes.get("active", user.is_active)
+        _apply(user, values)
         if admins == [user] and (user.role != Role.ADMIN or not user.is_active):
             raise BadStaff(
                 "This is the last administrator. Make somebody else an administrator first.",
                 field="role",
             )
         after = _state(user)
-        data: dict[str, Any] = {
-            key: {"before": before[key], "after": after[key]}
-            for key in before
-            if before[key] != after[key]
-        }
-        if password := changes.get("password"):
-            _check_password(password, user)
-            user.set_password(password)
+        data: dict[str, Any] = {}
+        for name, old in before.items():
+            if old != after[name]:
+                data[name] = {"before": old, "after": after[name]}
+        if values.password is not UNSET and values.password:
+            _set_password(user, values.password)
             data["password"] = "changed"  # noqa: S105  # that it changed, never the words
         if data:
             user.save()
             tell(Kind.STAFF_CHANGED, by=by, now=now, about=user, data=data)
     return user
+
+
+def _apply(user: User, values: StaffValues) -> None:
+    if values.name is not UNSET:
+        _set_name(user, values.name)
+    said = given(values)
+    for name, column in _COLUMNS.items():
+        if name in said:
+            setattr(user, column, said[name])
 
 
 def _state(user: User) -> dict[str, Any]:
@@ -107,20 +117,21 @@ def _set_name(user: User, name: str) -> None:
     user.first_name, _, user.last_name = name.strip().partition(" ")
 
 
-def _check(*, role: str | None, time_zone: str | None) -> None:
-    if role is not None and role not in Role.values:
+def _check(values: StaffValues) -> None:
+    if values.role is not UNSET and values.role not in Role.values:
         raise BadStaff(
-            f"{role!r} is not a role. Choose one of {', '.join(Role.values)}.", field="role"
+            f"{values.role!r} is not a role. Choose one of {', '.join(Role.values)}.", field="role"
         )
-    if time_zone is not None:
+    if values.time_zone is not UNSET:
         try:
-            wallclock.zone(time_zone)
+            wallclock.zone(values.time_zone)
         except wallclock.UnknownZone as error:
             raise BadStaff(str(error), field="time_zone") from error
 
 
-def _check_password(password: str, user: User) -> None:
+def _set_password(user: User, password: str) -> None:
     try:
         validate_password(password, user)
     except ValidationError as error:
         raise BadStaff(" ".join(error.messages), field="password") from error
+    user.set_password(password)

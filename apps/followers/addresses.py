@@ -36,8 +36,7 @@ class BadAddress(Refused):
 
 
 def normalise(channel: str, value: str) -> tuple[str, str]:
-    """`(value, key)` for an e-mail address or a phone number in the form other people would
-    recognise.
+    """Give `(value, key)` of an e-mail address or a phone number, spelled as people know it.
 
     `value` is what we show and send to, `key` is what is unique. E-mail: the domain is compared in
     its ASCII form (IDNA 2008) and the part before the @ in any case; RFC 5321 would allow Anna@ and
@@ -97,16 +96,19 @@ def _phone(value: str) -> tuple[str, str]:
         number = phonenumbers.parse(international, None)
     except phonenumbers.NumberParseException as error:
         raise BadAddress(
-            f"{value[:80]!r} is not a phone number: write it with + and the country code, for example +49 30 1234567."
+            f"{value[:80]!r} is not a phone number: write it with + and the country code, "
+            "for example +49 30 1234567."
         ) from error
     if number.extension:
         raise BadAddress(
-            f"{value[:80]!r} has an extension: a text message can't reach it. Leave the extension out."
+            f"{value[:80]!r} has an extension: a text message can't reach it. "
+            "Leave the extension out."
         )
     # Possible, not valid: number plans change faster than the library's tables do.
     if not phonenumbers.is_possible_number(number):
         raise BadAddress(
-            f"{value[:80]!r} is not a phone number: it has too few or too many digits for its country."
+            f"{value[:80]!r} is not a phone number: it has too few or too many digits "
+            "for its country."
         )
     text = phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
     return text, text

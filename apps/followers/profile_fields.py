@@ -54,9 +54,15 @@ def language(value: str) -> str:
             field="language",
         )
     head, *rest = tag.lower().split("-")
-    return "-".join(
-        [head, *({2: part.upper(), 4: part.title()}.get(len(part), part) for part in rest)]
-    )
+    parts = [head]
+    for part in rest:
+        if len(part) == 2:
+            parts.append(part.upper())  # a region
+        elif len(part) == 4:
+            parts.append(part.title())  # a script
+        else:
+            parts.append(part)
+    return "-".join(parts)
 
 
 def time_zone(value: str) -> str:
@@ -101,14 +107,13 @@ def metadata(value: Any) -> dict[str, Any]:
 
 
 def _depth(value: Any) -> int:
-    inner = (
-        value.values()
-        if isinstance(value, Mapping)
-        else value
-        if isinstance(value, list | tuple)
-        else None
-    )
-    return 0 if inner is None else 1 + max(map(_depth, inner), default=0)
+    if isinstance(value, Mapping):
+        inner = list(value.values())
+    elif isinstance(value, list | tuple):
+        inner = list(value)
+    else:
+        return 0
+    return 1 + max(map(_depth, inner), default=0)
 
 
 def tag_names(values: Iterable[str]) -> list[str]:

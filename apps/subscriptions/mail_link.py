@@ -20,7 +20,7 @@ log = logging.getLogger("carillon.subscriptions")
 def send(*, follower_id: int, now: dt.datetime | None = None, **_: object) -> bool:
     """Task: mail the follower (0 = nobody) the link, at most once in ten minutes whoever asks.
 
-    Says whether it did.
+    Returns whether it did.
     """
     now = now or timezone.now()
     kind = NotificationType.objects.filter(key=TYPE).first()
@@ -31,7 +31,8 @@ def send(*, follower_id: int, now: dt.datetime | None = None, **_: object) -> bo
             return False
         if kind is None:
             log.error(
-                "No link was mailed: the notification type %r is missing. Run manage.py setup_site.",
+                "No link was mailed: the notification type %r is missing. "
+                "Run manage.py setup_site.",
                 TYPE,
             )
             return False

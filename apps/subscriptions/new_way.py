@@ -1,5 +1,5 @@
-"""The mail that says that a phone or a browser was added:
-whoever holds a forwarded link must not do it unnoticed.
+"""The mail that says that a phone or a browser was added: whoever holds a forwarded link must not
+do it unnoticed.
 """
 
 import datetime as dt
@@ -16,9 +16,8 @@ from apps.subscriptions.public import email_of
 
 TYPE = "security_alert"
 TEMPLATE = "new_way_in"
-MOST_A_DAY = (
-    20  # whoever connects and disconnects without end fills no mailbox; the first ones have said it
-)
+# Connecting and disconnecting without end fills no mailbox; the first mails have said it.
+MOST_A_DAY = 20
 
 log = logging.getLogger("carillon.subscriptions")
 
@@ -26,7 +25,7 @@ log = logging.getLogger("carillon.subscriptions")
 def tell(
     follower: Follower, what: Literal["phone", "browser"], label: str, *, proof: Proof
 ) -> bool:
-    """Inside the transaction of the change.
+    """Mail the follower about a new phone or browser, inside the transaction of the change.
 
     False when no mail is on its way: no address, no such type, too many.
     """

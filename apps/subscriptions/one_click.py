@@ -1,6 +1,4 @@
-"""The unsubscribe link of a message: one click for mail programs (RFC 8058),
-a button for people.
-"""
+"""The unsubscribe link of a message: one click for mail programs (RFC 8058), a button for people."""
 
 from django.http import HttpRequest, HttpResponse
 from django.utils import translation
@@ -24,9 +22,7 @@ from apps.subscriptions.wording import masked
 @public_page
 @require_http_methods(["GET", "HEAD", "POST"])
 def unsubscribe(request: HttpRequest, token: str) -> HttpResponse:
-    """GET asks and changes nothing, for scanners open every link.
-
-    Any POST opts out: it is the person's word.
+    """Ask on GET, which scanners send to every link, and change nothing; opt out on any POST.
 
     RFC 8058: a mail program posts `List-Unsubscribe=One-Click`, urlencoded or multipart, without
     cookie or log-in, and wants a 2xx without redirect, now and on every repeat, also when the
@@ -54,15 +50,23 @@ def unsubscribe(request: HttpRequest, token: str) -> HttpResponse:
         follower = opt_out(follower=follower, type_key=wanted, proof=said)
         if one_click:
             return _short()
-    email = email_of(follower)
+    words = None
+    if kind:
+        words = words_of(kind, translation.get_language())
+    email = ""
+    if address := email_of(follower):
+        email = masked(address.value)
     context = {
-        "kind": words_of(kind, translation.get_language()) if kind else None,
-        "email": masked(email.value) if email else "",
+        "kind": words,
+        "email": email,
         "preferences": own_link("preferences", follower),
         "everything": not follower.subscribed,
         "out": is_out(follower, type_key),
     }
-    return show(request, "unsubscribed" if request.method == "POST" else "unsubscribe", context)
+    page = "unsubscribe"
+    if request.method == "POST":
+        page = "unsubscribed"
+    return show(request, page, context)
 
 
 def _short() -> HttpResponse:

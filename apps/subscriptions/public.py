@@ -1,5 +1,5 @@
-"""What all public pages share: no log-in and no cookie, a signed link for a key,
-the follower's own language.
+"""What all public pages share: no log-in and no cookie, a signed link for a key, the follower's
+own language.
 """
 
 from collections.abc import Callable
@@ -28,7 +28,7 @@ View = Callable[..., HttpResponse]
 
 
 def public_page(view: View) -> View:
-    """A bad link gets a friendly page; addresses with tokens are never passed on,
+    """Guard a page: a bad link gets a friendly answer, and no address with a token is passed on,
     stored or indexed.
 
     Exempt from CSRF on purpose: there is no cookie that another site could ride on, the secret is
@@ -53,7 +53,7 @@ def public_page(view: View) -> View:
 def show(
     request: HttpRequest, name: str, context: dict[str, Any], *, status: int = 200
 ) -> HttpResponse:
-    """templates/subscriptions/<name>.html with what each of them needs."""
+    """Render templates/subscriptions/<name>.html, with what each template needs."""
     context = {"site_name": settings.SITE_NAME, "site_address": settings.SITE_ADDRESS, **context}
     return render(request, f"subscriptions/{name}.html", context, status=status)
 
@@ -67,12 +67,14 @@ class PublicLink:
     type_key: str = ""
 
     def kind(self) -> NotificationType | None:
-        named = {"pk": self.type_id} if self.type_id else {"key": self.type_key}
-        return NotificationType.objects.filter(**named).first()
+        rows = NotificationType.objects.all()
+        if self.type_id:
+            return rows.filter(pk=self.type_id).first()
+        return rows.filter(key=self.type_key).first()
 
 
 def read_link(page: str, token: str) -> PublicLink:
-    """The managing token of a message, or the link to `page` as it was made before there were such.
+    """Read the managing token of a message, or an old link to `page` from before there were such.
 
     Raises BadToken.
     """
@@ -85,7 +87,7 @@ def read_link(page: str, token: str) -> PublicLink:
 
 
 def follower_of(link: PublicLink) -> Follower:
-    """Whom the link was made for; from here on the page speaks that person's language, if it can.
+    """Find whom the link was made for; the page speaks that person's language from here on.
 
     Raises BadToken for somebody who is gone,
     so that a link tells nobody whether a person was ever here.
@@ -98,15 +100,17 @@ def follower_of(link: PublicLink) -> Follower:
 
 
 def speak(follower: Follower) -> None:
-    """Until the next request, where LocaleMiddleware decides anew;
-    unknown languages leave its choice.
+    """Speak the follower's language until the next request, where LocaleMiddleware decides anew.
+
+    An unknown language leaves its choice.
     """
     with suppress(LookupError):
-        translation.activate(translation.get_supported_language_variant(follower.language.lower()))
+        language = translation.get_supported_language_variant(follower.language.lower())
+        translation.activate(language)
 
 
 def own_link(name: str, follower: Follower) -> str:
-    """A page of the subscription center, for this follower."""
+    """Give the address of a page of the subscription center, for this follower."""
     return reverse(f"subscriptions:{name}", args=[managing_token(follower)])
 
 

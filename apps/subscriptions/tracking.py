@@ -32,11 +32,9 @@ _LOOKS = ("GET", "HEAD")
 def straight(
     get_response: Callable[[HttpRequest], HttpResponseBase],
 ) -> Callable[[HttpRequest], HttpResponseBase]:
-    """Middleware: these addresses are answered before sessions, languages,
-    cookies and the rest, which they don't need.
+    """Middleware: answer these addresses before sessions, languages, cookies and the rest.
 
-    A click costs 155 µs of processor time so, storing included, and 405 behind all of it: 8,300 a
-    second from two processes instead of 2,600. What is refused goes on to `refused`.
+    They need none of it, and a click costs less than half so. What is refused goes on to `refused`.
     """
 
     def middleware(request: HttpRequest) -> HttpResponseBase:
@@ -59,8 +57,10 @@ def _answer(
 ) -> HttpResponse | None:
     if request.method not in _LOOKS:
         return HttpResponseNotAllowed(_LOOKS)
+    if pixel is not None:
+        token = pixel
     try:
-        mark = read_tracking(token if pixel is None else pixel)
+        mark = read_tracking(token)
     except BadToken:
         mark = None
     if pixel is not None:
@@ -72,8 +72,9 @@ def _answer(
 
 
 def _onwards(request: HttpRequest, mark: Mark, link: int, url: str) -> HttpResponse:
-    """To where the author's link leads, byte for byte;
-    nothing in the address that was asked for can name another.
+    """Send the reader to where the author's link leads, byte for byte.
+
+    Nothing in the address that was asked for can name another place.
     """
     _note(request, mark, link)
     return HttpResponse(
@@ -91,7 +92,7 @@ def _onwards(request: HttpRequest, mark: Mark, link: int, url: str) -> HttpRespo
 
 
 def _image(request: HttpRequest, mark: Mark | None) -> HttpResponse:
-    """Whatever the token: a mail must not show a broken one."""
+    """Answer with the image whatever the token is: a mail must not show a broken one."""
     if mark:
         _note(request, mark, 0)
     headers = {

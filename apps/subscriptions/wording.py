@@ -76,21 +76,27 @@ REASONS = {
 
 
 def masked(value: str) -> str:
-    """Enough to recognise one's own address, too little to learn somebody's: a•••@example.com,
-    ••• 89.
+    """Mask an address: enough to recognise one's own, too little to learn somebody's.
+
+    a•••@example.com, ••• 89.
     """
     local, at, domain = value.rpartition("@")
-    if at:
-        return f"{local[0] if len(local) > 1 else ''}•••@{domain}"
-    return f"••• {value[-2:]}"
+    if not at:
+        return f"••• {value[-2:]}"
+    if len(local) > 1:
+        return f"{local[0]}•••@{domain}"
+    return f"•••@{domain}"
 
 
 def moment(at: dt.datetime, *, now: dt.datetime) -> str:
-    """When, as people say it: 14:30, tomorrow 08:00, 24 May 08:00. Both in the reader's zone."""
+    """Say when, as people do: 14:30, tomorrow 08:00, 24 May 08:00. Both in the reader's zone."""
     clock = f"{at:%H:%M}"
     if at.date() == now.date():
         return clock
     if at.date() == now.date() + dt.timedelta(days=1):
         tomorrow = gettext("tomorrow")
         return f"{tomorrow} {clock}"
-    return f"{date_format(at, 'j E' if at.year == now.year else 'j E Y')} {clock}"
+    day = "j E"
+    if at.year != now.year:
+        day = "j E Y"
+    return f"{date_format(at, day)} {clock}"

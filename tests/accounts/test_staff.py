@@ -4,7 +4,7 @@ import pytest
 from django.utils import timezone
 
 from apps.accounts.models import AuditEntry, User
-from apps.accounts.staff import BadStaff, change_staff, create_staff
+from apps.accounts.staff import BadStaff, StaffValues, change_staff, create_staff
 from tests.make import TESTER, make_staff
 
 GOOD = {
@@ -16,11 +16,14 @@ GOOD = {
 
 
 def create(**fields):
-    return create_staff(**(GOOD | fields), by=TESTER, now=timezone.now())
+    said = GOOD | fields
+    return create_staff(
+        username=said.pop("username"), values=StaffValues(**said), by=TESTER, now=timezone.now()
+    )
 
 
 def change(user, **changes):
-    return change_staff(user=user, by=TESTER, now=timezone.now(), **changes)
+    return change_staff(user=user, values=StaffValues(**changes), by=TESTER, now=timezone.now())
 
 
 def test_a_new_person_can_log_in_and_the_history_knows(db, client):

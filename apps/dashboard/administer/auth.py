@@ -16,7 +16,7 @@ from django.utils.decorators import method_decorator
 
 from apps.accounts.actors import staff_actor
 from apps.accounts.permissions import Capability, requires
-from apps.accounts.staff import BadStaff, change_staff
+from apps.accounts.staff import BadStaff, StaffValues, change_staff
 from apps.dashboard.shell.forms import ZoneField, plain_helper
 
 
@@ -54,7 +54,7 @@ class PasswordChange(views.PasswordChangeView):
         # then the session is kept alive under the new password.
         user = change_staff(
             user=form.user,
-            password=form.cleaned_data["new_password1"],
+            values=StaffValues(password=form.cleaned_data["new_password1"]),
             by=staff_actor(self.request),
             now=timezone.now(),
         )
@@ -79,9 +79,8 @@ def account(request: HttpRequest) -> HttpResponse:
     form.helper = plain_helper()
     if request.method == "POST" and form.is_valid():
         try:
-            change_staff(
-                user=user, by=staff_actor(request), now=timezone.now(), **form.cleaned_data
-            )
+            values = StaffValues(**form.cleaned_data)
+            change_staff(user=user, values=values, by=staff_actor(request), now=timezone.now())
         except BadStaff as error:
             form.add_error(error.field, str(error))
         else:

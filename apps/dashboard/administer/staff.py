@@ -15,7 +15,7 @@ from django.views.decorators.http import require_POST, require_safe
 from apps.accounts.actors import staff_actor
 from apps.accounts.models import Role, User
 from apps.accounts.permissions import Capability, requires
-from apps.accounts.staff import BadStaff, change_staff, create_staff
+from apps.accounts.staff import BadStaff, StaffValues, change_staff, create_staff
 from apps.dashboard.shell.edit_page import edit_page
 from apps.dashboard.shell.forms import ZoneField, plain_helper
 
@@ -70,7 +70,11 @@ def add(request: HttpRequest) -> HttpResponse:
     form = StaffForm(request.POST or None, initial={"role": Role.VIEWER})
 
     def save() -> User:
-        return create_staff(**form.cleaned_data, by=staff_actor(request), now=timezone.now())
+        said = dict(form.cleaned_data)
+        username = said.pop("username")
+        values = StaffValues(**said)
+        by = staff_actor(request)
+        return create_staff(username=username, values=values, by=by, now=timezone.now())
 
     def done(user: User) -> HttpResponse:
         messages.success(
@@ -94,7 +98,8 @@ def edit(request: HttpRequest, uid: UUID) -> HttpResponse:
 
     def save() -> User:
         by = staff_actor(request)
-        return change_staff(user=person, by=by, now=timezone.now(), **form.cleaned_data)
+        values = StaffValues(**form.cleaned_data)
+        return change_staff(user=person, values=values, by=by, now=timezone.now())
 
     def done(user: User) -> HttpResponse:
         messages.success(request, "Saved.")
@@ -110,7 +115,8 @@ def switch(request: HttpRequest, uid: UUID) -> HttpResponse:
     person = get_object_or_404(User, uid=uid)
     active = request.POST.get("active") == "yes"
     try:
-        change_staff(user=person, active=active, by=staff_actor(request), now=timezone.now())
+        values = StaffValues(active=active)
+        change_staff(user=person, values=values, by=staff_actor(request), now=timezone.now())
     except BadStaff as error:
         messages.error(request, str(error))
     else:

@@ -38,7 +38,8 @@ class Locked(Refused):
         self.cells = sorted(cells)
         names = ", ".join(f"{key} on {channel}" for key, channel in self.cells)
         super().__init__(
-            f"These can't be switched off, because they are critical or locked by an administrator: {names}."
+            "These can't be switched off, because they are critical or locked by an administrator: "
+            f"{names}."
         )
 
 
@@ -51,8 +52,8 @@ class Words:
     subscribed: bool | None = None  # None = not spoken of
 
     def as_json(self) -> dict[str, Any]:
-        """{"cells": [[type key, channel, true | false | null]], "mutes": {channel:
-        bool}, "subscribed": bool | null}
+        """Give {"cells": [[type key, channel, true | false | null]], "mutes": {channel: bool},
+        "subscribed": bool | null}.
         """
         said = sorted(self.cells.items(), key=itemgetter(0))
         cells = [[key, channel, allowed] for (key, channel), allowed in said]

@@ -96,57 +96,63 @@ class MatrixRow:
 
 
 def matrix(follower: Follower, language: str = "en") -> list[MatrixRow]:
-    """All active types with what reaches this follower on each channel, and why.
+    """Show all active types with what reaches this follower on each channel, and why.
 
     Columns are the channels some type offers and some wired provider can send on.
     """
     kinds = list(NotificationType.objects.filter(active=True))
+    offered = {channel for kind in kinds for channel in kind.channels}
     able = {provider.channel for provider in providers()}
-    channels = [
-        each for each in Channel if each in able and any(each in kind.channels for kind in kinds)
-    ]
+    channels = [each for each in Channel if each in able and each in offered]
     addresses = _address_facts(follower, channels)
-    own, muted = own_words(follower), muted_channels(follower)
+    own = own_words(follower)
+    muted = muted_channels(follower)
+    rows = []
+    for kind in kinds:
+        cells = []
+        for channel in channels:
+            word = own.get((kind.key, channel))
+            said = FollowerFacts(follower.subscribed, channel in muted, word)
+            cells.append(_cell(kind, channel, addresses[channel], said))
+        name, description = words_of(kind, language)
+        rows.append(MatrixRow(kind.key, name, description, kind.category, kind.commercial, cells))
+    return rows
 
-    def cell(kind: NotificationType, channel: Channel) -> Cell:
-        word = own.get((kind.key, channel))
-        facts = type_facts(kind, channel)
-        verdict = judge(
-            addresses[channel], facts, FollowerFacts(follower.subscribed, channel in muted, word)
-        )
-        forced = always_on(kind, channel)
-        return Cell(
-            channel=channel.value,
-            label=channel.label,
-            offered=facts.offered,
-            on=verdict.allow,
-            wanted=facts.offered and (forced or (facts.default_on if word is None else word)),
-            reason=verdict.reason,
-            explanation=EXPLANATIONS[verdict.reason],
-            source=SOURCES[verdict.reason],
-            own=word,
-            editable=facts.offered and not forced,
-        )
 
-    return [
-        MatrixRow(
-            kind.key,
-            *words_of(kind, language),
-            kind.category,
-            kind.commercial,
-            [cell(kind, c) for c in channels],
-        )
-        for kind in kinds
-    ]
+def _cell(
+    kind: NotificationType, channel: Channel, address: AddressFacts, said: FollowerFacts
+) -> Cell:
+    facts = type_facts(kind, channel)
+    verdict = judge(address, facts, said)
+    forced = always_on(kind, channel)
+    if forced:
+        wanted = True
+    elif said.own_choice is None:
+        wanted = facts.default_on
+    else:
+        wanted = said.own_choice
+    return Cell(
+        channel=channel.value,
+        label=channel.label,
+        offered=facts.offered,
+        on=verdict.allow,
+        wanted=facts.offered and wanted,
+        reason=verdict.reason,
+        explanation=EXPLANATIONS[verdict.reason],
+        source=SOURCES[verdict.reason],
+        own=said.own_choice,
+        editable=facts.offered and not forced,
+    )
 
 
 def words_of(kind: NotificationType, language: str) -> tuple[str, str]:
-    """Name and description: pt-BR, then pt, then the type's own."""
+    """Give name and description of a type: in pt-BR, then in pt, then the type's own."""
     for code in (language, language.split("-")[0]):
-        if translated := kind.translations.get(code):
-            return translated.get("name") or kind.name, translated.get(
-                "description"
-            ) or kind.description
+        translated = kind.translations.get(code)
+        if translated:
+            name = translated.get("name") or kind.name
+            description = translated.get("description") or kind.description
+            return name, description
     return kind.name, kind.description
 
 
@@ -159,10 +165,10 @@ def _address_facts(follower: Follower, channels: Iterable[Channel]) -> dict[str,
     for channel in channels:
         place = channel_of_address(channel)
         found = usable.get(place)
-        facts[channel.value] = AddressFacts(
-            needed=channel in NEEDS_ADDRESS,
-            state=found.state if found else "",
-            suppressed=found is not None
-            and Suppression.objects.filter(channel=place, key=found.key).exists(),
-        )
+        state = ""
+        suppressed = False
+        if found:
+            state = found.state
+            suppressed = Suppression.objects.filter(channel=place, key=found.key).exists()
+        facts[channel.value] = AddressFacts(channel in NEEDS_ADDRESS, state, suppressed)
     return facts

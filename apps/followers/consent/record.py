@@ -11,7 +11,10 @@ from apps.lib.facts import Kind, Subject, tell
 
 @dataclass(frozen=True, slots=True)
 class Proof:
-    """Who said it, when, where, and under which version of a text; one for all records of an act."""
+    """Who said something, when, where, and under which version of a text.
+
+    One serves all records of an act.
+    """
 
     source: str  # preference_center, one_click, api, staff, import, command ...
     by: Actor

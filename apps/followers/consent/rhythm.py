@@ -144,7 +144,8 @@ def _quiet(value: Mapping[str, Sequence[str]] | None, now: dt.datetime) -> dict[
         start, end = (_clock("quiet", each) for each in span)
         if start == end:
             raise BadFollower(
-                f"Quiet hours from {start:%H:%M} to {end:%H:%M} have no length. Choose another end.",
+                f"Quiet hours from {start:%H:%M} to {end:%H:%M} have no length. "
+                "Choose another end.",
                 field="quiet",
             )
         checked[day] = [f"{start:%H:%M}", f"{end:%H:%M}"]

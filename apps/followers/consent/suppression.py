@@ -27,7 +27,7 @@ def suppress(
     by: Actor,
     now: dt.datetime,
 ) -> Suppression:
-    """Nothing is sent to this address any more, whoever has it or gets it. Raises BadAddress.
+    """Send nothing to this address any more, whoever has it or gets it. Raises BadAddress.
 
     An address that is suppressed already keeps its first reason, but for a bounce: the address may
     turn out to exist (remedies.refute), and then somebody's word must not go with it.
@@ -53,7 +53,10 @@ def suppress(
             stopped = Address.objects.filter(
                 channel=channel, key=key, state__in=(AddressState.ACTIVE, AddressState.BOUNCED)
             )
-            stopped.update(state=AddressState.BOUNCED if bounced else AddressState.SUPPRESSED)
+            state = AddressState.SUPPRESSED
+            if bounced:
+                state = AddressState.BOUNCED
+            stopped.update(state=state)
             _tell_of(suppression, Kind.ADDRESS_SUPPRESSED, "address_suppressed", by, now)
     return suppression
 
@@ -71,11 +74,12 @@ def release(*, suppression: Suppression, by: Actor, now: dt.datetime, note: str 
         found = rows.select_for_update().first()
         if found is None:
             return
-        Address.objects.filter(
+        stopped = Address.objects.filter(
             channel=found.channel,
             key=found.key,
             state__in=(AddressState.BOUNCED, AddressState.SUPPRESSED),
-        ).update(state=AddressState.ACTIVE)
+        )
+        stopped.update(state=AddressState.ACTIVE)
         found.note = note[:300]
         _tell_of(found, Kind.ADDRESS_RELEASED, "address_released", by, now)
         found.delete()
@@ -97,20 +101,15 @@ def states_of(channel: str, keys: Iterable[str]) -> dict[str, AddressState]:
 
 
 def _tell_of(suppression: Suppression, kind: Kind, act: str, by: Actor, now: dt.datetime) -> None:
-    """The fact belongs to the follower who has the address, so that it shows in that history;
-    else to the entry.
-    """
+    """Tell the fact of the follower who has the address, for that history; else of the entry."""
     data = {
         "channel": suppression.channel,
         "address": suppression.key,
         "reason": suppression.reason,
         "note": suppression.note,
     }
-    address = (
-        Address.objects.filter(channel=suppression.channel, key=suppression.key)
-        .select_related("follower")
-        .first()
-    )
+    rows = Address.objects.filter(channel=suppression.channel, key=suppression.key)
+    address = rows.select_related("follower").first()
     if address:
         proof = Proof(source=by.kind.value, by=by, now=now)
         proof.record(address.follower, act, data, suppression.note)

@@ -51,10 +51,10 @@ EXPLANATIONS = {
 
 @dataclass(frozen=True, slots=True)
 class AddressFacts:
-    """`state` is an AddressState value, or "" where the channel needs an address and the follower
-    has none.
+    """The follower's address for a channel; of several devices the best one.
 
-    Of several devices the best one's: it is enough that one can be reached.
+    `state` is an AddressState value, or "" where the channel needs an address and the follower has
+    none.
     """
 
     needed: bool
@@ -64,7 +64,7 @@ class AddressFacts:
 
 @dataclass(frozen=True, slots=True)
 class TypeFacts:
-    """Of the notification type, for one channel."""
+    """What the notification type says, for one channel."""
 
     active: bool
     offered: bool
@@ -76,7 +76,7 @@ class TypeFacts:
 
 @dataclass(frozen=True, slots=True)
 class FollowerFacts:
-    """`own_choice` is the follower's cell of the matrix; None = never said anything."""
+    """What the follower said; `own_choice` is the cell of the matrix, None without a word."""
 
     subscribed: bool
     channel_muted: bool
@@ -117,9 +117,10 @@ def judge(address: AddressFacts, kind: TypeFacts, follower: FollowerFacts) -> Ve
         return Verdict(False, Reason.UNSUBSCRIBED)
     if follower.channel_muted:
         return Verdict(False, Reason.CHANNEL_OFF)
-    if follower.own_choice is not None:
-        return Verdict(
-            follower.own_choice,
-            Reason.PREFERENCE_ON if follower.own_choice else Reason.PREFERENCE_OFF,
-        )
-    return Verdict(kind.default_on, Reason.DEFAULT_ON if kind.default_on else Reason.DEFAULT_OFF)
+    if follower.own_choice is True:
+        return Verdict(True, Reason.PREFERENCE_ON)
+    if follower.own_choice is False:
+        return Verdict(False, Reason.PREFERENCE_OFF)
+    if kind.default_on:
+        return Verdict(True, Reason.DEFAULT_ON)
+    return Verdict(False, Reason.DEFAULT_OFF)

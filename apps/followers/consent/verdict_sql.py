@@ -51,22 +51,28 @@ def type_facts(kind: NotificationType, channel: str) -> TypeFacts:
 
 
 def reason_case(kind: NotificationType, channel: str, *, follower: str, address: str) -> Case:
-    """The Reason as SQL text, for rows from which `follower` and `address` lead to those tables.
+    """Give the Reason as SQL text, for rows from which `follower` and `address` lead to the tables.
 
     Both are lookups such as "follower" and "address" (a Delivery) or "" and "primary_address" (a
     Follower).
     """
     facts = type_facts(kind, channel)
     on_follower = ""
+    outer = OuterRef("pk")
     if follower:
         on_follower = f"{follower}__"
+        outer = OuterRef(f"{follower}_id")
     whens: list[When] = []
 
     def when(condition: Q, reason: Reason) -> None:
         whens.append(When(condition, then=Value(reason.value)))
 
     def otherwise(reason: Reason | Coalesce) -> Case:
-        default = Value(reason.value) if isinstance(reason, Reason) else reason
+        default: Value | Coalesce
+        if isinstance(reason, Reason):
+            default = Value(reason.value)
+        else:
+            default = reason
         return Case(*whens, default=default, output_field=CharField())
 
     if channel in NEEDS_ADDRESS:
@@ -94,7 +100,6 @@ def reason_case(kind: NotificationType, channel: str, *, follower: str, address:
         return otherwise(Reason.LOCKED_ON)
     if facts.commercial:
         when(Q(**{f"{on_follower}subscribed": False}), Reason.UNSUBSCRIBED)
-    outer = OuterRef(f"{follower}_id" if follower else "pk")
     when(_there_is(ChannelMute.objects.filter(follower=outer, channel=channel)), Reason.CHANNEL_OFF)
     cell = Preference.objects.filter(follower=outer, notification_type=kind, channel=channel)
     chosen = Case(
@@ -102,19 +107,17 @@ def reason_case(kind: NotificationType, channel: str, *, follower: str, address:
         default=Value(Reason.PREFERENCE_OFF.value),
         output_field=CharField(),
     )
+    default = Reason.DEFAULT_OFF
     if facts.default_on:
         default = Reason.DEFAULT_ON
-    else:
-        default = Reason.DEFAULT_OFF
     return otherwise(Coalesce(Subquery(cell.values_list(chosen)), Value(default.value)))
 
 
 def _there_is(rows: QuerySet[Any]) -> Q:
-    """Whether there is such a row, of which a constraint allows one.
+    """Ask whether there is such a row, of which a constraint allows one.
 
-    As a value and not as EXISTS: for that PostgreSQL may read the whole table into a hash first,
-    once for each claim (100,000 preferences: 90 µs per message in a claim of 500, against 20 with
-    one look into the index for each).
+    Asked as a value and not as EXISTS: for an EXISTS PostgreSQL may read the whole table into a
+    hash first, once for each claim, where one look into the index for each message is cheaper.
     """
     return Q(Subquery(rows.order_by().values_list(Value(True, output_field=BooleanField()))))
 
@@ -126,8 +129,7 @@ def with_verdict(
     *,
     among: range | None = None,
 ) -> QuerySet[Any]:
-    """Adds `primary_address` (joined, may be absent) and `verdict` (a Reason value) to each
-    follower.
+    """Add `primary_address` (joined, may be absent) and `verdict` (a Reason value) to each follower.
 
     On a channel that goes EVERYWHERE a follower comes once for each address that is not gone.
 
@@ -136,9 +138,8 @@ def with_verdict(
     """
     primary = Q(addresses__channel=channel_of_address(channel))
     if channel in EVERYWHERE:
-        primary &= Q(
-            addresses__state__in=[state for state in AddressState if state != AddressState.GONE]
-        )
+        alive = [state for state in AddressState if state != AddressState.GONE]
+        primary &= Q(addresses__state__in=alive)
     else:
         primary &= Q(addresses__primary=True)
     if among is not None:

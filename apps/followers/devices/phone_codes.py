@@ -31,7 +31,7 @@ PER_PLACE = 20
 
 
 class TooManyCodes(Refused):
-    """So many codes were asked for that this one is not sent; the text says what to do."""
+    """A code is not sent, because so many were asked for; the text says what to do."""
 
     kind = RefusalKind.STATE
 
@@ -49,11 +49,9 @@ class CodeResult(StrEnum):
 
 
 def ask(*, follower: Follower, number: str, ip: str = "", now: dt.datetime) -> PhoneCode:
-    """Somebody with this follower's link says that the number is theirs.
+    """Note that somebody with this follower's link says that the number is theirs.
 
-    Sends nothing: `issue` makes the code.
-
-    Raises BadAddress, TooManyCodes.
+    Sends nothing: `issue` makes the code. Raises BadAddress, TooManyCodes.
     """
     value, _key = normalise(Channel.SMS, number)
     with transaction.atomic():
@@ -63,15 +61,16 @@ def ask(*, follower: Follower, number: str, ip: str = "", now: dt.datetime) -> P
             (lately.filter(follower=row, created_at__gt=now - PAUSE), 1),
             (lately.filter(follower=row), PER_FOLLOWER),
             (lately.filter(value=value), PER_NUMBER),
-            *([(lately.filter(ip=ip), PER_PLACE)] if ip else []),
         ]
+        if ip:
+            limits.append((lately.filter(ip=ip), PER_PLACE))
         if any(rows.count() >= most for rows, most in limits):
             raise TooManyCodes
         return PhoneCode.objects.create(follower=row, value=value, ip=ip or None, created_at=now)
 
 
 def issue(*, code_id: int, now: dt.datetime) -> tuple[PhoneCode, str] | None:
-    """The code to send, made now and known to nobody else: only its keyed hash is stored.
+    """Make the code to send, known to nobody else: only its keyed hash is stored.
 
     None when there is nothing to send: it was issued before, is over,
     or the number is on the suppression list.
@@ -89,12 +88,12 @@ def issue(*, code_id: int, now: dt.datetime) -> tuple[PhoneCode, str] | None:
 
 
 def failed(*, code: PhoneCode, now: dt.datetime) -> None:
-    """No provider took it: the page says so."""
+    """Note that no provider took the code, so that the page says so."""
     PhoneCode.objects.filter(pk=code.pk).update(failed_at=now)
 
 
 def pending(follower: Follower, *, now: dt.datetime) -> PhoneCode | None:
-    """The number that waits for its code, None without one. One query."""
+    """Find the number that waits for its code, None without one. One query."""
     row = follower.phone_codes.order_by("-created_at").first()
     if row and not row.ended_at and row.created_at > now - LIFE and row.tries < TRIES:
         return row
@@ -143,8 +142,9 @@ def delete_number(*, follower: Follower, by: Actor, now: dt.datetime) -> None:
 
 
 def forget_old(*, now: dt.datetime) -> int:
-    """Numbers that were asked for more than a day ago, confirmed or not:
-    no limit counts them any more.
+    """Tick: forget numbers that were asked for more than a day ago, confirmed or not.
+
+    No limit counts them any more.
     """
     return PhoneCode.objects.filter(created_at__lt=now - DAY).delete()[0]
 

@@ -1,10 +1,9 @@
-"""How a webhook's calls went: remembered, and after days of failures the end of them,
-until somebody switches it on.
+"""Remember how a webhook's calls went, and end them after days of failures, until somebody
+switches the webhook on.
 
-https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md: an
-endpoint that fails for days is disabled, one that answers 410 at once, and its owner is told. A row
-that somebody else has in hand is passed over: nobody waits here in a ring, and the next answer is
-heard.
+Standard Webhooks (https://github.com/standard-webhooks/standard-webhooks): an endpoint that fails
+for days is disabled, one that answers 410 at once, and its owner is told. A row that somebody else
+has locked is passed over: nobody waits here in a ring, and the next answer is heard.
 """
 
 import datetime as dt
@@ -26,9 +25,15 @@ FAILED_DAYS = 5
 TOLD_EVERY = dt.timedelta(minutes=1)  # that all is well: else a row for each flush
 # the fields of one about which nothing is known
 UNTRIED = {
-    "succeeded_at": None, "answer": "", "answered_at": None, "failing_since": None, "failed_on": None,
-    "failed_days": 0, "off_at": None, "off_reason": "",
-}  # fmt: skip
+    "succeeded_at": None,
+    "answer": "",
+    "answered_at": None,
+    "failing_since": None,
+    "failed_on": None,
+    "failed_days": 0,
+    "off_at": None,
+    "off_reason": "",
+}
 
 
 class WebhookState(TextChoices):
@@ -49,7 +54,7 @@ _STANDS = {
 
 
 def listed(standing: str = "") -> QuerySet[Webhook]:
-    """Those that stand so, or all; each with its address and follower."""
+    """List the webhooks that stand so, or all; each with its address and follower."""
     rows = Webhook.objects.select_related("address__follower")
     if standing:
         return rows.filter(_STANDS[WebhookState(standing)])
@@ -57,7 +62,7 @@ def listed(standing: str = "") -> QuerySet[Webhook]:
 
 
 def stopped_since(since: dt.datetime) -> int:
-    """How many were switched off since, and not by hand."""
+    """Count the webhooks that were switched off since, and not by hand."""
     return Webhook.objects.filter(off_at__gte=since).exclude(off_reason=OffReason.PERSON).count()
 
 
@@ -84,7 +89,7 @@ class CallResult(NamedTuple):
 
 
 def reason_to_stop(row: Webhook, *, gone: bool, now: dt.datetime) -> OffReason | None:
-    """After a call that failed: why there should be no more of them; None = go on."""
+    """Say why there should be no more calls after one that failed; None = go on."""
     if gone:
         return OffReason.GONE
     lasting = row.failing_since is not None and now - row.failing_since >= FAILING
@@ -102,20 +107,18 @@ def heard(answers: Sequence[CallResult], *, now: dt.datetime) -> None:
     for answer in answers:
         told.setdefault(key_of(answer.url), []).append(answer)
     calm = Q(failing_since=None, succeeded_at__gt=now - TOLD_EVERY)
-    failed = Q(
-        address__key__in=[
-            key for key, each in told.items() if not all(answer.good for answer in each)
-        ]
-    )
+    failed = []
+    for key, each in told.items():
+        if not all(answer.good for answer in each):
+            failed.append(key)
     rows = Webhook.objects.filter(
-        failed | ~calm, address__channel=Channel.WEBHOOK, address__key__in=told
-    )
-    skip = (
-        connection.features.has_select_for_update_skip_locked
-    )  # SQLite has one writer at a time anyway
-    for row in rows.select_for_update(skip_locked=skip, of=("self",)).select_related(
-        "address__follower"
-    ):
+        Q(address__key__in=failed) | ~calm,
+        address__channel=Channel.WEBHOOK,
+        address__key__in=told,
+    ).select_related("address__follower")
+    # SQLite has one writer at a time anyway
+    skip = connection.features.has_select_for_update_skip_locked
+    for row in rows.select_for_update(skip_locked=skip, of=("self",)):
         for answer in told[row.address.key]:
             _hear(row, answer, now)
         row.save()
@@ -139,7 +142,7 @@ def _hear(row: Webhook, answer: CallResult, now: dt.datetime) -> None:
 
 
 def switch_off(*, webhook: Address, by: Actor, now: dt.datetime) -> bool:
-    """By hand: messages for it are skipped from now on, those that wait too.
+    """Switch a webhook off by hand: messages for it are skipped from now on, waiting ones too.
 
     False where it was off.
     """

@@ -33,15 +33,15 @@ class WebhookKnown(Refused):
 
     def __init__(self) -> None:
         super().__init__(
-            "This follower's messages are posted there already. Give it a new secret where that is lost."
+            "This follower's messages are posted there already. "
+            "Give it a new secret where that is lost."
         )
 
 
 def webhooks_of(follower: Follower) -> QuerySet[Address]:
-    """The oldest first, those that are switched off too; each with its `webhook`."""
-    return (
-        follower.addresses.filter(channel=Channel.WEBHOOK).select_related("webhook").order_by("pk")
-    )
+    """List a follower's webhooks, the oldest first, each with its `webhook`; also those that are off."""
+    rows = follower.addresses.filter(channel=Channel.WEBHOOK)
+    return rows.select_related("webhook").order_by("pk")
 
 
 def create_webhook(

@@ -22,12 +22,21 @@ KEYS = ("external_id", "email", "phone")  # what tells one person from another, 
 METADATA = "metadata."
 
 _HEADINGS = {
-    "email": "email emailaddress mail emailaddr почта емейл имейл емаил электроннаяпочта адресэлектроннойпочты элпочта",
-    "phone": "phone phonenumber mobile mobilephone cell tel telephone sms телефон номертелефона мобильный сотовый тел",
+    "email": (
+        "email emailaddress mail emailaddr почта емейл имейл емаил электроннаяпочта "
+        "адресэлектроннойпочты элпочта"
+    ),
+    "phone": (
+        "phone phonenumber mobile mobilephone cell tel telephone sms телефон номертелефона "
+        "мобильный сотовый тел"
+    ),
     "name": "name fullname displayname contact имя фио полноеимя контакт имяифамилия",
     "first_name": "firstname givenname forename",
     "last_name": "lastname surname familyname фамилия",
-    "external_id": "externalid id userid customerid crmid uid внешнийид идентификатор ид кодклиента номерклиента",
+    "external_id": (
+        "externalid id userid customerid crmid uid внешнийид идентификатор ид кодклиента "
+        "номерклиента"
+    ),
     "language": "language lang locale язык",
     "time_zone": "timezone tz часовойпояс таймзона",
     "tags": "tags tag labels groups теги тег метки метка группы",
@@ -43,7 +52,8 @@ class BadMapping(Refused):
 
 
 def suggest(columns: Iterable[str]) -> dict[str, str]:
-    """A target for each column, guessed from its heading in English or Russian;
+    """Guess a target for each column from its heading in English or Russian.
+
     "ignore" where nothing fits.
     """
     mapping: dict[str, str] = {}
@@ -65,7 +75,7 @@ def suggest(columns: Iterable[str]) -> dict[str, str]:
 
 
 def check_mapping(columns: Sequence[str], mapping: Mapping[str, str]) -> dict[str, str]:
-    """The mapping without what is left out. Raises BadMapping with what to change."""
+    """Give the mapping without what is left out. Raises BadMapping with what to change."""
     if unknown := [column for column in mapping if column not in columns]:
         raise BadMapping(
             f"The file has no column {unknown[0]!r}. Its columns are: {', '.join(columns)}."
@@ -77,7 +87,8 @@ def check_mapping(columns: Sequence[str], mapping: Mapping[str, str]) -> dict[st
             target.startswith(METADATA) and key.strip() and len(key) <= 60
         ):
             raise BadMapping(
-                f"{target!r} is nothing a column can be. Choose one of: {', '.join(TARGETS)}, metadata.<key>."
+                f"{target!r} is nothing a column can be. "
+                f"Choose one of: {', '.join(TARGETS)}, metadata.<key>."
             )
         if twice := [other for other, same in used.items() if same == target and other != column]:
             raise BadMapping(
@@ -86,7 +97,8 @@ def check_mapping(columns: Sequence[str], mapping: Mapping[str, str]) -> dict[st
     targets = set(used.values())
     if not targets & set(KEYS):
         raise BadMapping(
-            "Map a column to email, phone or external_id: without one of them nobody can be told apart."
+            "Map a column to email, phone or external_id: "
+            "without one of them nobody can be told apart."
         )
     if "name" in targets and targets & {"first_name", "last_name"}:
         raise BadMapping("Map either one column to name, or two to first_name and last_name.")

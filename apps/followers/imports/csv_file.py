@@ -26,7 +26,9 @@ _CHUNK = 1 << 20
 _SAMPLE = 64 * 1024
 _NOT_TEXT = {
     b"PK\x03\x04": "an Excel or ZIP file. In Excel choose “Save as”, “CSV UTF-8”, and upload that",
-    b"\xd0\xcf\x11\xe0": "an old Excel file. In Excel choose “Save as”, “CSV UTF-8”, and upload that",
+    b"\xd0\xcf\x11\xe0": (
+        "an old Excel file. In Excel choose “Save as”, “CSV UTF-8”, and upload that"
+    ),
     b"%PDF": "a PDF. Upload the table as CSV",
     b"\x1f\x8b": "a compressed file. Unpack it and upload the CSV inside",
 }
@@ -42,13 +44,15 @@ class BadFile(Refused):
 
     def __init__(self, message: str, line: int = 0) -> None:
         self.line = line
-        super().__init__(f"Line {line:,}: {message}" if line else message)
+        if line:
+            message = f"Line {line:,}: {message}"
+        super().__init__(message)
 
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """What was found: the original encoding, the delimiter, the headings, how many rows,
-    where the first one begins.
+    """What a file is like: its original encoding, its delimiter, its headings, how many rows it
+    has, and where the first one begins.
     """
 
     encoding: str
@@ -113,8 +117,8 @@ def rows(path: Path, delimiter: str, *, offset: int = 0, line: int = 1) -> Itera
                 return
             except csv.Error as error:
                 raise BadFile(
-                    "the quotation marks of this row don't match: one is opened and never closed, or stands inside a "
-                    'cell. Write a mark inside a cell twice ("").',
+                    "the quotation marks of this row don't match: one is opened and never closed, "
+                    'or stands inside a cell. Write a mark inside a cell twice ("").',
                     begins,
                 ) from error
             if any(cell and not cell.isspace() for cell in cells):
@@ -229,7 +233,8 @@ def _transcode(raw: Path, target: Path, encoding: str) -> None:
                 clean.write(part)
         except UnicodeError as error:
             raise BadFile(
-                f"the text after this line can't be read as {encoding}. Save the file as CSV UTF-8.",
+                f"the text after this line can't be read as {encoding}. "
+                "Save the file as CSV UTF-8.",
                 line,
             ) from error
 
@@ -253,7 +258,10 @@ def _delimiter(path: Path) -> str:
         heading = 0
         if widths:
             heading = widths[0]
-        return (widths.count(heading) / len(widths) if heading > 1 else 0.0, heading)
+        alike = 0.0
+        if heading > 1:
+            alike = widths.count(heading) / len(widths)
+        return alike, heading
 
     return max(DELIMITERS, key=fits)  # a tie goes to the comma, the first one
 
@@ -273,7 +281,8 @@ def _check(path: Path, encoding: str, delimiter: str) -> Shape:
             )
         if any(len(cell) > MAX_CELL for cell in row.cells):
             raise BadFile(
-                f"a cell has more than {MAX_CELL:,} characters. Perhaps a quotation mark is never closed.",
+                f"a cell has more than {MAX_CELL:,} characters. "
+                "Perhaps a quotation mark is never closed.",
                 row.line,
             )
     if not count:

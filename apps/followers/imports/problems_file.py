@@ -4,8 +4,8 @@ import csv
 import io
 from collections.abc import Iterator
 
+from apps.followers.imports.cells import inert
 from apps.followers.models import Import
-from apps.lib.csv_cells import inert
 
 
 def problems_csv(job: Import) -> Iterator[str]:

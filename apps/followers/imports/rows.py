@@ -7,10 +7,10 @@ from typing import Any
 
 from apps.followers import profile_fields
 from apps.followers.addresses import CHANNEL_OF, normalise
+from apps.followers.imports import cells
 from apps.followers.imports.columns import METADATA, BadMapping
 from apps.followers.imports.csv_file import CsvRow
 from apps.followers.profile_fields import BadFollower
-from apps.lib import csv_cells
 
 _YES = frozenset(
     [
@@ -60,7 +60,7 @@ class Options:
 
     @classmethod
     def read(cls, options: Mapping[str, Any]) -> "Options":
-        """From {"tags": [names], "update": bool, "wording": text}. Raises BadMapping."""
+        """Read {"tags": [names], "update": bool, "wording": text}. Raises BadMapping."""
         if unknown := set(options) - {"tags", "update", "wording"}:
             raise BadMapping(
                 f"{unknown.pop()!r} is not an option. There are: tags, update, wording."
@@ -137,19 +137,19 @@ def _cells_by_target(
     row: CsvRow, columns: Sequence[str], mapping: Mapping[str, str]
 ) -> dict[str, str]:
     """Give the cells that are mapped to something, stripped. Raises BadFollower."""
-    cells = row.cells
     # Excel likes to end a row with empty cells; anything else that doesn't fit may have slipped
     # into the wrong column.
-    beyond = cells[len(columns) :]
-    if len(cells) < len(columns) or any(cell.strip() for cell in beyond):
+    beyond = row.cells[len(columns) :]
+    if len(row.cells) < len(columns) or any(cell.strip() for cell in beyond):
         raise BadFollower(
-            f"The row has {len(cells)} cells, but there are {len(columns)} headings.", field="row"
+            f"The row has {len(row.cells)} cells, but there are {len(columns)} headings.",
+            field="row",
         )
     said = {}
-    for column, cell in zip(columns, cells, strict=False):
+    for column, cell in zip(columns, row.cells, strict=False):
         target = mapping.get(column)
         if target:
-            said[target] = csv_cells.original(cell).strip()
+            said[target] = cells.original(cell).strip()
     return said
 
 

@@ -31,7 +31,7 @@ from apps.lib.queue.announce import announce
 from apps.lib.queue.lanes import Lane
 
 # Rows in one transaction, and a rest after it on SQLite, where a transaction keeps everybody else
-# from writing (docs/performance.md, "Writes beside an import").
+# from writing: longer slices let a web page's write wait for most of a second.
 SLICE = 250
 REST = 0.05  # seconds
 RUN_SECONDS = 8  # then the next task takes over, so that the lane stays open for others

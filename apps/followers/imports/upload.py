@@ -56,7 +56,7 @@ def discard(*, job: Import) -> None:
 
 
 def path_of(job: Import) -> Path:
-    """Where the file of an import is stored."""
+    """Give the place where the file of an import is stored."""
     return Path(settings.MEDIA_ROOT) / job.path
 
 

@@ -1,6 +1,4 @@
-"""Writing the decisions about a slice of an import, set-wise:
-a dozen statements whatever its size.
-"""
+"""Write the decisions about a slice of an import, set-wise: a dozen statements whatever its size."""
 
 import datetime as dt
 from collections.abc import Sequence
@@ -33,30 +31,27 @@ _BATCH = 250  # rows per CASE of bulk_update: longer ones cost more than they sa
 def write(
     job: Import, decisions: Sequence[RowDecision], options: Options, *, by: Actor, now: dt.datetime
 ) -> None:
-    """People, addresses, consent, tags, opt-outs and problems of one slice,
-    in the caller's transaction.
-    """
-    of = {action: [row for row in decisions if row.action == action] for action in Action}
-    followers = _create([row.person for row in of[Action.CREATE] if row.person], options, by, now)
-    updates = [(row, row.follower) for row in of[Action.UPDATE] if row.follower]
-    _update(updates, now)
+    """Write people, addresses, consent, tags, opt-outs and problems of one slice.
 
-    spoken_of = [
-        (row, follower) for row, follower in zip(of[Action.CREATE], followers, strict=True)
-    ]
-    _tag([*spoken_of, *updates], by, now)
-    spoken_of += [
-        (row, row.follower) for row in [*of[Action.UPDATE], *of[Action.UNCHANGED]] if row.follower
-    ]
+    In the caller's transaction.
+    """
+    of: dict[Action, list[RowDecision]] = {action: [] for action in Action}
+    for row in decisions:
+        of[row.action].append(row)
+    people = [row.person for row in of[Action.CREATE] if row.person]
+    created = list(zip(of[Action.CREATE], _create(people, options, by, now), strict=True))
+    updates = [(row, row.follower) for row in of[Action.UPDATE] if row.follower]
+    unchanged = [(row, row.follower) for row in of[Action.UNCHANGED] if row.follower]
+    _update(updates, now)
+    _tag([*created, *updates], by, now)
     ImportedFollower.objects.bulk_create(
-        ImportedFollower(job=job, follower=follower, line=row.line) for row, follower in spoken_of
+        ImportedFollower(job=job, follower=follower, line=row.line)
+        for row, follower in [*created, *updates, *unchanged]
     )
+    proof = Proof(source="import", by=by, now=now, wording=options.wording)
     for row, follower in updates:
         if "subscribed" in row.changes:
-            acts.unsubscribe(
-                follower=follower,
-                proof=Proof(source="import", by=by, now=now, wording=options.wording),
-            )
+            acts.unsubscribe(follower=follower, proof=proof)
     ImportProblem.objects.bulk_create(
         ImportProblem(job=job, line=row.line, message=row.note[:300], row=row.cells)
         for row in of[Action.REFUSED]
@@ -66,41 +61,52 @@ def write(
 def _create(
     people: Sequence[ImportedPerson], options: Options, by: Actor, now: dt.datetime
 ) -> list[Follower]:
-    followers = Follower.objects.bulk_create(
-        Follower(
-            name=person.values.get("name", ""),
-            external_id=person.values.get("external_id"),
-            language=person.values.get("language", settings.LANGUAGE_CODE),
-            time_zone=person.values.get("time_zone", ""),
-            metadata=person.metadata,
-            subscribed=person.subscribed is not False,
-            subscribed_at=None if person.subscribed is False else now,
-            unsubscribed_at=now if person.subscribed is False else None,
-            created_at=now,
-            updated_at=now,
-        )
-        for person in people
-    )
-    wanted = [
-        (follower, name, place)
-        for follower, person in zip(followers, people, strict=True)
-        for name, place in person.places.items()
-    ]
+    followers = Follower.objects.bulk_create(_new_follower(person, now) for person in people)
+    wanted = []
+    records = []
+    for follower, person in zip(followers, people, strict=True):
+        for name, place in person.places.items():
+            wanted.append((follower, name, place))
+        records.append(_consent_record(follower, options, by, now))
     _add_addresses(wanted, now)
-    ConsentRecord.objects.bulk_create(
-        ConsentRecord(
-            follower=follower,
-            at=now,
-            act="subscribed" if follower.subscribed else "unsubscribed",
-            source="import",
-            scope={"all": True},
-            wording=options.wording,
-            actor_kind=by.kind,
-            actor_label=by.label[:200],
-        )
-        for follower in followers
-    )
+    ConsentRecord.objects.bulk_create(records)
     return followers
+
+
+def _new_follower(person: ImportedPerson, now: dt.datetime) -> Follower:
+    follower = Follower(
+        name=person.values.get("name", ""),
+        external_id=person.values.get("external_id"),
+        language=person.values.get("language", settings.LANGUAGE_CODE),
+        time_zone=person.values.get("time_zone", ""),
+        metadata=person.metadata,
+        subscribed=person.subscribed is not False,
+        created_at=now,
+        updated_at=now,
+    )
+    if follower.subscribed:
+        follower.subscribed_at = now
+    else:
+        follower.unsubscribed_at = now
+    return follower
+
+
+def _consent_record(
+    follower: Follower, options: Options, by: Actor, now: dt.datetime
+) -> ConsentRecord:
+    act = "unsubscribed"
+    if follower.subscribed:
+        act = "subscribed"
+    return ConsentRecord(
+        follower=follower,
+        at=now,
+        act=act,
+        source="import",
+        scope={"all": True},
+        wording=options.wording,
+        actor_kind=by.kind,
+        actor_label=by.label[:200],
+    )
 
 
 def _update(updates: Sequence[tuple[RowDecision, Follower]], now: dt.datetime) -> None:
@@ -129,13 +135,10 @@ def _update(updates: Sequence[tuple[RowDecision, Follower]], now: dt.datetime) -
 def _replace_addresses(
     wanted: Sequence[tuple[Follower, str, tuple[str, str]]], now: dt.datetime
 ) -> None:
-    """A new address takes the place of the primary one, or is added where there is none."""
-    primary = {
-        (row.follower_id, row.channel): row
-        for row in Address.objects.filter(
-            follower__in=[follower for follower, _, _ in wanted], primary=True
-        )
-    }
+    """Put each new address in the place of the primary one, or add it where there is none."""
+    holders = [follower for follower, _, _ in wanted]
+    rows = Address.objects.filter(follower__in=holders, primary=True)
+    primary = {(row.follower_id, row.channel): row for row in rows}
     states = _states([(name, key) for _, name, (_, key) in wanted])
     changed: list[Address] = []
     new: list[tuple[Follower, str, tuple[str, str]]] = []
@@ -174,24 +177,26 @@ def _add_addresses(
 
 
 def _states(keys: Sequence[tuple[str, str]]) -> dict[tuple[str, str], AddressState]:
-    return {
-        (name, key): state
-        for name, channel in CHANNEL_OF.items()
-        for key, state in states_of(channel, [key for field, key in keys if field == name]).items()
-    }
+    found: dict[tuple[str, str], AddressState] = {}
+    for name, channel in CHANNEL_OF.items():
+        of_channel = [key for field, key in keys if field == name]
+        for key, state in states_of(channel, of_channel).items():
+            found[name, key] = state
+    return found
 
 
 def _tag(rows: Sequence[tuple[RowDecision, Follower]], by: Actor, now: dt.datetime) -> None:
-    wanted = [(follower, row.changes["tags"][1]) for row, follower in rows if "tags" in row.changes]
-    tags = {
-        tag.name.casefold(): tag
-        for tag in ensure_tags(tag_names(n for _, names in wanted for n in names), by=by, now=now)
-    }
+    wanted: list[tuple[Follower, str]] = []
+    for row, follower in rows:
+        if "tags" in row.changes:
+            _, names = row.changes["tags"]
+            wanted += [(follower, name) for name in names]
+    made = ensure_tags(tag_names(name for _, name in wanted), by=by, now=now)
+    tags = {tag.name.casefold(): tag for tag in made}
     Tagging.objects.bulk_create(
         [
             Tagging(follower=follower, tag=tags[name.casefold()], created_at=now)
-            for follower, names in wanted
-            for name in names
+            for follower, name in wanted
         ],
         ignore_conflicts=True,  # somebody may put the same tag on at the same time
     )

@@ -19,10 +19,9 @@ FIELDS = {Channel.EMAIL: "email", Channel.SMS: "phone"}
 def create_address(
     *, follower: Follower, channel: str, value: str, by: Actor, now: dt.datetime
 ) -> Address:
-    """One more e-mail address or phone number;
-    the first of its channel becomes the primary one, which is written to.
+    """Add an e-mail address or a phone number; the first of its channel becomes the primary one.
 
-    One that the follower has already is returned as it is. A suppressed address starts suppressed.
+    The primary one is written to. One that the follower has already is returned as it is. A suppressed address starts suppressed.
     Raises BadAddress, AddressTaken.
     """
     kind = Channel(channel)
@@ -30,6 +29,8 @@ def create_address(
     with _changing(follower, by, now) as row:
         if known := row.addresses.filter(channel=kind, key=key).first():
             return known
+        state = states_of(kind, [key]).get(key, AddressState.ACTIVE)
+        has_primary = row.addresses.filter(channel=kind, primary=True).exists()
         try:
             with transaction.atomic():
                 return Address.objects.create(
@@ -37,8 +38,8 @@ def create_address(
                     channel=kind,
                     value=value,
                     key=key,
-                    state=states_of(kind, [key]).get(key, AddressState.ACTIVE),
-                    primary=not row.addresses.filter(channel=kind, primary=True).exists(),
+                    state=state,
+                    primary=not has_primary,
                     created_at=now,
                 )
         except IntegrityError:
@@ -49,9 +50,9 @@ def create_address(
 
 
 def make_primary(*, address: Address, by: Actor, now: dt.datetime) -> None:
-    """Messages on this channel go to this address from now on;
-    those planned before keep the one they have.
+    """Send messages on this channel to this address from now on.
 
+    Messages planned before keep the one they have.
     Raises BadAddress for one of a channel where each address gets every message.
     """
     if address.channel in EVERYWHERE:
@@ -80,9 +81,7 @@ def delete_address(*, address: Address, by: Actor, now: dt.datetime) -> None:
 
 @contextmanager
 def _changing(follower: Follower, by: Actor, now: dt.datetime) -> Iterator[Follower]:
-    """The follower under a lock; afterwards one fact tells the addresses before and after,
-    if they differ.
-    """
+    """Lock the follower; afterwards one fact tells the addresses before and after, if they differ."""
     with transaction.atomic():
         row = Follower.objects.select_for_update().get(pk=follower.pk)
         before = _written(row)
@@ -98,4 +97,10 @@ def _written(follower: Follower) -> list[str]:
     # not the devices: their tokens are no business of the history's readers
     rows = follower.addresses.exclude(channel__in=(Channel.PUSH, Channel.WEB_PUSH))
     pairs = rows.order_by("channel", "-primary", "pk").values_list("value", "primary")
-    return [f"{value} (primary)" if primary else value for value, primary in pairs]
+    written = []
+    for value, primary in pairs:
+        if primary:
+            written.append(f"{value} (primary)")
+        else:
+            written.append(value)
+    return written

@@ -31,7 +31,7 @@ class TagTaken(BadFollower):
 
 
 def create_tag(*, name: str, by: Actor, now: dt.datetime) -> Tag:
-    """A new tag. Raises TagTaken when one of this name exists in any case,
+    """Create a tag. Raises TagTaken when one of this name exists in any case,
     BadFollower for an empty or long name.
     """
     names = profile_fields.tag_names([name])
@@ -44,7 +44,7 @@ def create_tag(*, name: str, by: Actor, now: dt.datetime) -> Tag:
 
 
 def delete_tag(*, tag: Tag, by: Actor, now: dt.datetime) -> None:
-    """The tag goes, from everybody."""
+    """Delete a tag, and take it off everybody."""
     with transaction.atomic():
         count = Tagging.objects.filter(tag=tag).delete()[0]
         tell(Kind.TAG_DELETED, by=by, now=now, about=tag, data={"followers": count})
@@ -62,21 +62,15 @@ def tag(*, followers: Iterable[Follower], tags: Iterable[str], by: Actor, now: d
     with transaction.atomic():
         rows = ensure_tags(names, by=by, now=now)
         count = dict.fromkeys((row.pk for row in rows), 0)
-        for ids in _batches_of_ids(followers if rows else []):
-            present = set(
-                Tagging.objects.filter(tag__in=rows, follower__in=ids).values_list(
-                    "tag_id", "follower_id"
-                )
-            )
-            new = [
-                Tagging(tag=row, follower_id=pk, created_at=now)
-                for row in rows
-                for pk in ids
-                if (row.pk, pk) not in present
-            ]
-            Tagging.objects.bulk_create(
-                new, ignore_conflicts=True
-            )  # somebody else may tag at the same time
+        for ids in _batches_of_ids(followers, rows):
+            known = Tagging.objects.filter(tag__in=rows, follower__in=ids)
+            present = set(known.values_list("tag_id", "follower_id"))
+            new = []
+            for row in rows:
+                missing = [pk for pk in ids if (row.pk, pk) not in present]
+                new += [Tagging(tag=row, follower_id=pk, created_at=now) for pk in missing]
+            # somebody else may tag at the same time
+            Tagging.objects.bulk_create(new, ignore_conflicts=True)
             for tagging in new:
                 count[tagging.tag_id] += 1
         _tell_of_tags(
@@ -95,7 +89,7 @@ def untag(
     with transaction.atomic():
         rows = list(tags_by_name(profile_fields.tag_names(tags)).values())
         count = dict.fromkeys((row.pk for row in rows), 0)
-        for ids in _batches_of_ids(followers if rows else []):
+        for ids in _batches_of_ids(followers, rows):
             for row in rows:
                 count[row.pk] += Tagging.objects.filter(tag=row, follower__in=ids).delete()[0]
         _tell_of_tags(
@@ -105,7 +99,7 @@ def untag(
 
 
 def set_tags(*, follower: Follower, names: list[str], by: Actor, now: dt.datetime) -> None:
-    """These and no others."""
+    """Give a follower these tags and no others."""
     wanted = {name.casefold() for name in names}
     gone = [row.name for row in follower.tags.all() if row.name.casefold() not in wanted]
     untag(followers=[follower], tags=gone, by=by, now=now)
@@ -113,7 +107,7 @@ def set_tags(*, follower: Follower, names: list[str], by: Actor, now: dt.datetim
 
 
 def tags_by_name(names: Iterable[str]) -> dict[str, Tag]:
-    """The tags that exist under these names in any case, by casefolded name."""
+    """Find the tags that exist under these names in any case, by casefolded name."""
     # The slug narrows the search on an index;
     # the database's own idea of case ends at ASCII on SQLite.
     wanted = {name.strip().casefold() for name in names}
@@ -128,7 +122,7 @@ def tags_by_name(names: Iterable[str]) -> dict[str, Tag]:
 
 
 def ensure_tags(names: Iterable[str], *, by: Actor, now: dt.datetime) -> list[Tag]:
-    """The tags of these names (as `fields.tag_names` gives them), made when missing.
+    """Find the tags of these names (as `profile_fields.tag_names` gives them), or make them.
 
     Inside a transaction.
     """
@@ -152,9 +146,11 @@ def _free_slug(name: str) -> str:
     # "C++" and "C#" both give "c": the second becomes "c-2".
     slug = _slug(name)
     taken = set(Tag.objects.filter(slug__startswith=slug).values_list("slug", flat=True))
+    candidate = slug
     number = 1
-    while (candidate := slug if number == 1 else f"{slug}-{number}") in taken:
+    while candidate in taken:
         number += 1
+        candidate = f"{slug}-{number}"
     return candidate
 
 
@@ -162,7 +158,10 @@ def _slug(name: str) -> str:
     return slugify(name.casefold(), allow_unicode=True)[:70].strip("-") or "tag"
 
 
-def _batches_of_ids(followers: Iterable[Follower]) -> Iterator[list[int]]:
+def _batches_of_ids(followers: Iterable[Follower], tags: list[Tag]) -> Iterator[list[int]]:
+    """Give the followers' primary keys, BATCH at a time; none where there are no tags."""
+    if not tags:
+        return
     if isinstance(followers, QuerySet):
         ids = list(followers.values_list("pk", flat=True))  # 8 bytes each: a million is no burden
     else:

@@ -11,7 +11,7 @@ from django.conf import settings
 from django.db import transaction
 
 from apps.accounts.models import Role, User
-from apps.accounts.staff import create_staff
+from apps.accounts.staff import StaffValues, create_staff
 from apps.campaigns import compose, lifecycle
 from apps.campaigns.audience.segments import SegmentValues, create_segment
 from apps.campaigns.models import Campaign, Segment
@@ -92,11 +92,13 @@ def _make_staff(username: str, *, by: Actor, now: dt.datetime) -> Actor:
     role, name = STAFF[username]
     user = create_staff(
         username=username,
-        email=f"{username}@carillon.example",
-        password=PASSWORD,
-        role=role,
-        name=name,
-        time_zone="Europe/Berlin",
+        values=StaffValues(
+            email=f"{username}@carillon.example",
+            password=PASSWORD,
+            role=role,
+            name=name,
+            time_zone="Europe/Berlin",
+        ),
         by=by,
         now=now,
     )

@@ -28,8 +28,8 @@ _SYSTEMS = ("Android", "iPhone", "iPad", "Windows", "Macintosh", "Linux")
 @public_page
 @require_POST
 def connect(request: HttpRequest, token: str) -> HttpResponse:
-    """The browser's subscription, as the page and the service worker send it: at first,
-    on each visit, and renewed.
+    """Take the browser's subscription, as page and service worker send it: at first, on each
+    visit, and renewed.
 
     `replaces` is the endpoint that this one follows. 204, or 400 with the reason.
     """
@@ -62,7 +62,7 @@ def connect(request: HttpRequest, token: str) -> HttpResponse:
 @public_page
 @require_POST
 def remove(request: HttpRequest, token: str) -> HttpResponse:
-    """Nothing more to that browser; a second press finds it done."""
+    """Send nothing more to that browser; a second press finds it done."""
     follower = follower_of(read_link("preferences", token))
     said = proof(request, follower, SOURCE)
     known = {str(row.uid): row for row in push_devices.devices_of(follower)}
@@ -73,7 +73,7 @@ def remove(request: HttpRequest, token: str) -> HttpResponse:
 
 @require_safe
 def worker(request: HttpRequest) -> FileResponse:
-    """The service worker's script.
+    """Give the service worker's script.
 
     Asked for anew on each visit, so that a faulty one does not stay.
     """
@@ -84,7 +84,7 @@ def worker(request: HttpRequest) -> FileResponse:
 
 
 def name_of(user_agent: str) -> str:
-    """Firefox on Android: enough to tell one's own browsers apart."""
+    """Name a browser such as "Firefox · Android": enough to tell one's own apart."""
     browser = next((name for mark, name in _BROWSERS if f"{mark}/" in user_agent), "")
     system = next((name for name in _SYSTEMS if re.search(rf"\b{name}\b", user_agent)), "")
     return " · ".join(filter(None, (browser, system.replace("Macintosh", "Mac"))))

@@ -1,4 +1,4 @@
-"""What can be done with a link: save choices, take them back, opt out. Each is one transaction."""
+"""Save the choices of the preference page, and take them back. Each is one transaction."""
 
 import datetime as dt
 from collections.abc import Mapping
@@ -24,7 +24,7 @@ _UNDO = "preferences-undo"
 
 @dataclass(frozen=True, slots=True)
 class Saved:
-    """`undo` is the signed way back, "" when nothing changed."""
+    """What saving gave; `undo` is the signed way back, "" when nothing changed."""
 
     undo: str
 
@@ -52,31 +52,27 @@ def save(
             reason=reason,
             proof=proof,
         )
-        were = {
-            name: getattr(follower, name)
-            for name, value in fields.items()
-            if getattr(follower, name) != value
-        }
-        if were:
-            changes: Any = {name: fields[name] for name in were}
-            change_follower(
-                follower=follower, values=Profile(**changes), by=proof.by, now=proof.now
-            )
-        turn = None
+        were = {}
+        new = {}
+        for name, value in fields.items():
+            old = getattr(follower, name)
+            if old != value:
+                were[name] = old
+                new[name] = value
+        if new:
+            change_follower(follower=follower, values=Profile(**new), by=proof.by, now=proof.now)
+        wished: dict[str, Any] = {}
         if wishes:
             turn = rhythm.set_rhythm(follower=follower, values=wishes, proof=proof)
-    if not change and not were and not turn:
+            wished = rhythm.as_json(turn.before)
+    if not (change or were or wished):
         return Saved("")
-    before = {
-        "words": change.before.as_json(),
-        "fields": were,
-        "wishes": rhythm.as_json(turn.before) if turn else {},
-    }
+    before = {"words": change.before.as_json(), "fields": were, "wishes": wished}
     return Saved(tokens.make(_UNDO, {"f": str(follower.uid), **before}))
 
 
 def readable_undo(follower: Follower, token: str) -> tuple[Words, dict[str, Any], Wishes] | None:
-    """What the token would bring back; None when it is too old, changed, or another person's."""
+    """Read what the token would bring back; None: too old, changed, or another person's."""
     try:
         payload = tokens.read(_UNDO, token, max_age=UNDO_SECONDS)
     except tokens.BadToken:
@@ -102,12 +98,9 @@ def undo(*, follower: Follower, token: str, proof: Proof) -> bool:
     pause = wishes.snoozed_until
     if isinstance(pause, dt.datetime) and pause <= proof.now:
         wishes = replace(wishes, snoozed_until=None)  # it would be over by now
-    editable = {
-        (row.key, cell.channel)
-        for row in matrix.matrix(follower)
-        for cell in row.cells
-        if cell.editable
-    }
+    editable = set()
+    for row in matrix.matrix(follower):
+        editable |= {(row.key, cell.channel) for cell in row.cells if cell.editable}
     cells: dict[Key, bool | None] = {
         key: said for key, said in words.cells.items() if key in editable
     }

@@ -1,4 +1,4 @@
-"""The page of the subscription center: what a follower said, what each switch does and why,
+"""The page of the subscription center: what a follower said, what each switch does and why, and
 what else can be said.
 """
 
@@ -48,14 +48,16 @@ SOURCE = "preference_center"
 def back(
     token: str, done: str, undo: str = "", kept: list[str] | None = None, *, part: str = ""
 ) -> HttpResponse:
-    """To the page, which then says what happened; reloading it repeats nothing."""
+    """Send the browser to the page, which then says what happened; reloading it repeats nothing."""
     query: dict[str, Any] = {"done": done}
     if undo:
         query["undo"] = undo
     if kept:
         query["kept"] = kept
     response = redirect("subscriptions:preferences", token)
-    response["Location"] += f"?{urlencode(query, doseq=True)}" + (f"#{part}" if part else "")
+    response["Location"] += f"?{urlencode(query, doseq=True)}"
+    if part:
+        response["Location"] += f"#{part}"
     response.status_code = 303  # the browser fetches the page with GET, whatever it sent (RFC 9110)
     return response
 
@@ -83,36 +85,32 @@ def page(
     problem: tuple[str, Any] = ("", ""),
     status: int = 200,
 ) -> HttpResponse:
-    """The whole page. `problem`: the part that refused something, and what it says."""
+    """Show the whole page. `problem`: the part that refused something, and what it says."""
     now = timezone.now()
     addresses = list(follower.addresses.exclude(state=AddressState.GONE))
-    rows = matrix(follower, translation.get_language())
-    if all(address.channel != Channel.WEBHOOK for address in addresses):
-        # nobody can add one here, and hardly anybody knows what it is: programs have them
-        rows = [
-            replace(row, cells=[cell for cell in row.cells if cell.channel != Channel.WEBHOOK])
-            for row in rows
-        ]
-    nowhere = {
-        cell.channel: cell
-        for row in rows
-        for cell in row.cells
-        if cell.offered and _is_nowhere(cell)
-    }
-    ways = _notes("no-way", nowhere.values())
+    rows = _rows_to_show(follower, addresses)
     columns = []
     if rows:
         columns = [(cell.channel, CHANNELS[Channel(cell.channel)]) for cell in rows[0].cells]
-    muted = muted_channels(follower)
-    rhythm = rhythm_of(follower)
-    places = {
-        address.channel: masked(address.value)
-        for address in addresses
-        if address.primary and address.channel in (Channel.EMAIL, Channel.SMS)
-    }
     offered = {name for name, _label in columns}
-    undo_token = request.GET.get("undo", "")
-    kept = set(request.GET.getlist("kept"))
+    ways = _notes("no-way", _unreachable(rows))
+    places = {}
+    for address in addresses:
+        if address.primary and address.channel in (Channel.EMAIL, Channel.SMS):
+            places[address.channel] = masked(address.value)
+    rhythm = rhythm_of(follower)
+    pause_until = None
+    if rhythm.snoozed_until and rhythm.snoozed_until > now:
+        pause_until = rhythm.snoozed_until
+    phone = None
+    if offered & {Channel.SMS, Channel.VOICE}:
+        phone = _phone(follower, places, now)
+    browsers = None
+    if Channel.WEB_PUSH in offered:
+        browsers = _browsers(addresses)
+    undo = request.GET.get("undo", "")
+    if not choices.readable_undo(follower, undo):
+        undo = ""
     context = {
         "token": token,
         "follower": follower,
@@ -120,40 +118,72 @@ def page(
         "columns": columns,
         "rows": [_row(row, ways) for row in rows],
         "ways": ways,
-        "switches": [
-            {
-                "name": name,
-                "label": label,
-                "on": name not in muted,
-                "place": places.get(channel_of_address(name), ""),
-            }
-            for name, label in columns
-        ],
+        "switches": _switches(follower, columns, places),
         "fields": fields or forms.Fields(follower=follower),
         "hours": hours or RhythmForm(rhythm=rhythm),
         "zone": zone_of(follower).key,
         "silence": _silence(follower, rhythm, now),
-        "pause_until": rhythm.snoozed_until
-        if rhythm.snoozed_until and rhythm.snoozed_until > now
-        else None,
-        "phone": _phone(follower, places, now) if offered & {Channel.SMS, Channel.VOICE} else None,
-        "browsers": _browsers(addresses) if Channel.WEB_PUSH in offered else None,
+        "pause_until": pause_until,
+        "phone": phone,
+        "browsers": browsers,
         "problem": {"part": problem[0], "text": problem[1]},
         "reasons": REASONS.items(),
         "done": request.GET.get("done", ""),
-        "undo": undo_token if choices.readable_undo(follower, undo_token) else "",
-        "kept": [
-            f"{row.name} ({CHANNELS[Channel(cell.channel)]})"
-            for row in rows
-            for cell in row.cells
-            if intent.name_of((row.key, cell.channel)) in kept
-        ],
+        "undo": undo,
+        "kept": _kept(rows, set(request.GET.getlist("kept"))),
     }
     return show(request, "preferences", context, status=status)
 
 
+def _rows_to_show(follower: Follower, addresses: Iterable[Address]) -> list[MatrixRow]:
+    """Give the matrix in the page's language; webhooks are a column only for who has one.
+
+    Nobody can add a webhook here, and hardly anybody knows what it is: programs have them.
+    """
+    rows = matrix(follower, translation.get_language())
+    if any(address.channel == Channel.WEBHOOK for address in addresses):
+        return rows
+    shown = []
+    for row in rows:
+        cells = [cell for cell in row.cells if cell.channel != Channel.WEBHOOK]
+        shown.append(replace(row, cells=cells))
+    return shown
+
+
+def _unreachable(rows: Iterable[MatrixRow]) -> list[Cell]:
+    """Give one cell for each channel on which the follower has no address."""
+    found = {}
+    for row in rows:
+        for cell in row.cells:
+            if cell.offered and _is_nowhere(cell):
+                found[cell.channel] = cell
+    return list(found.values())
+
+
+def _switches(
+    follower: Follower, columns: Iterable[tuple[str, Any]], places: Mapping[str, str]
+) -> list[dict[str, Any]]:
+    """Give the switch of each channel, with the address that it is about."""
+    muted = muted_channels(follower)
+    switches = []
+    for name, label in columns:
+        place = places.get(channel_of_address(name), "")
+        switches.append({"name": name, "label": label, "on": name not in muted, "place": place})
+    return switches
+
+
+def _kept(rows: Iterable[MatrixRow], names: set[str]) -> list[str]:
+    """Say which cells stay on although the person wanted them off."""
+    kept = []
+    for row in rows:
+        for cell in row.cells:
+            if intent.name_of((row.key, cell.channel)) in names:
+                kept.append(f"{row.name} ({CHANNELS[Channel(cell.channel)]})")
+    return kept
+
+
 def _silence(follower: Follower, rhythm: Rhythm, now: dt.datetime) -> str:
-    """What keeps us quiet just now and until when, in words; "" when nothing does."""
+    """Say what keeps us quiet just now and until when; "" when nothing does."""
     zone = zone_of(follower)
     quiet = quiet_until(habits_of(rhythm, person=follower, uid=follower.uid), now)
     if rhythm.snoozed_until and rhythm.snoozed_until > now:
@@ -169,29 +199,27 @@ def _silence(follower: Follower, rhythm: Rhythm, now: dt.datetime) -> str:
 
 
 def _phone(follower: Follower, places: Mapping[str, str], now: dt.datetime) -> dict[str, Any]:
-    """The number in use, and the one that waits for its code."""
-    asked = phone_codes.pending(follower, now=now)
+    """Give the number in use, and the one that waits for its code."""
     used = places.get(Channel.SMS, "")
-    waiting = masked(asked.value) if asked else ""
-    return {"used": used, "asked": waiting, "failed": bool(asked and asked.failed_at)}
+    waiting = ""
+    failed = False
+    asked = phone_codes.pending(follower, now=now)
+    if asked:
+        waiting = masked(asked.value)
+        failed = bool(asked.failed_at)
+    return {"used": used, "asked": waiting, "failed": failed}
 
 
 def _browsers(addresses: Iterable[Address]) -> dict[str, Any]:
-    """Those that are connected, each with the digest of its endpoint by which a browser knows
-    itself.
+    """List the connected browsers, the newest first.
+
+    Each comes with the digest of its endpoint, by which a browser knows itself.
     """
-    rows = sorted(
-        (row for row in addresses if row.channel == Channel.WEB_PUSH), key=lambda row: -row.pk
-    )
-    known = [
-        {
-            "uid": row.uid,
-            "label": (row.details or {}).get("label", ""),
-            "seen_at": row.seen_at,
-            "key": row.key,
-        }
-        for row in rows
-    ]
+    rows = [row for row in addresses if row.channel == Channel.WEB_PUSH]
+    known = []
+    for row in sorted(rows, key=lambda row: -row.pk):
+        label = (row.details or {}).get("label", "")
+        known.append({"uid": row.uid, "label": label, "seen_at": row.seen_at, "key": row.key})
     return {"known": known, "server_key": vapid_public_key() or ""}
 
 
@@ -200,39 +228,47 @@ def _is_nowhere(cell: Cell) -> bool:
 
 
 def _row(row: MatrixRow, ways: Iterable[_Note]) -> dict[str, Any]:
-    """`ways`: what is said once, of whole columns: that there is no address to write to."""
-    notes = _notes(f"note-{row.key}", (cell for cell in row.cells if not _is_nowhere(cell)))
+    """Prepare one row for the page.
+
+    `ways` is what is said once, of whole columns: that there is no address to write to.
+    """
+    notes = _notes(f"note-{row.key}", [cell for cell in row.cells if not _is_nowhere(cell)])
     note_of = {channel: note.id for note in [*ways, *notes] for channel in note.channels}
     return {
         "key": row.key,
         "name": row.name,
         "description": row.description,
         "necessary": row.category == Category.CRITICAL,
-        "cells": [
-            {
-                "name": intent.name_of((row.key, cell.channel)),
-                "label": CHANNELS[Channel(cell.channel)],
-                "offered": cell.offered,
-                "editable": cell.editable,
-                "wanted": cell.wanted,
-                "idle": cell.wanted and not cell.on,  # on, but something else keeps it quiet
-                "nowhere": _is_nowhere(cell),
-                "note": note_of.get(cell.channel, ""),
-            }
-            for cell in row.cells
-        ],
+        "cells": [_cell(row.key, cell, note_of.get(cell.channel, "")) for cell in row.cells],
         "notes": notes,
     }
 
 
-def _notes(prefix: str, cells: Iterable[Cell]) -> list[_Note]:
-    def words(cell: Cell) -> str:
-        if _is_nowhere(cell):
-            return str(NO_ADDRESS.get(Channel(cell.channel), NOTES[cell.reason]))
-        return str(NOTES[cell.reason])
+def _cell(key: str, cell: Cell, note: str) -> dict[str, Any]:
+    return {
+        "name": intent.name_of((key, cell.channel)),
+        "label": CHANNELS[Channel(cell.channel)],
+        "offered": cell.offered,
+        "editable": cell.editable,
+        "wanted": cell.wanted,
+        "idle": cell.wanted and not cell.on,  # on, but something else keeps it quiet
+        "nowhere": _is_nowhere(cell),
+        "note": note,
+    }
 
-    unusual = sorted((cell for cell in cells if cell.offered and cell.reason in NOTES), key=words)
-    return [
-        _Note(f"{prefix}-{number}", [cell.channel for cell in same], text)
-        for number, (text, same) in enumerate(groupby(unusual, key=words))
-    ]
+
+def _notes(prefix: str, cells: Iterable[Cell]) -> list[_Note]:
+    """Gather the cells that share a reason worth a note; one note for each reason."""
+    unusual = [cell for cell in cells if cell.offered and cell.reason in NOTES]
+    unusual.sort(key=_reason_in_words)
+    notes = []
+    for number, (text, same) in enumerate(groupby(unusual, key=_reason_in_words)):
+        notes.append(_Note(f"{prefix}-{number}", [cell.channel for cell in same], text))
+    return notes
+
+
+def _reason_in_words(cell: Cell) -> str:
+    text = NOTES[cell.reason]
+    if _is_nowhere(cell):
+        text = NO_ADDRESS.get(Channel(cell.channel), text)
+    return str(text)

@@ -29,11 +29,8 @@ from apps.subscriptions.public import speak
 from apps.subscriptions.wording import masked
 
 PATIENCE = 15  # seconds for one provider: a person waits
-_ELSEWHERE = (
-    Result.ACCOUNT,
-    Result.THROTTLED,
-    Result.TRANSIENT,
-)  # another account may do better, and nothing has left
+# another account may do better, and nothing has left
+_ELSEWHERE = (Result.ACCOUNT, Result.THROTTLED, Result.TRANSIENT)
 
 
 def send(*, code_id: int, now: dt.datetime | None = None, **_: object) -> bool:
@@ -53,12 +50,10 @@ def send(*, code_id: int, now: dt.datetime | None = None, **_: object) -> bool:
     message = SmsMessage(uuid7(), asked.value, body)
     outcome = Outcome(Result.ACCOUNT, "No provider account for SMS can be used now.")
     account = None
-    for account in services(now=now, lane=Lane.CRITICAL, channel=Channel.SMS).get(
-        (Channel.SMS, ""), []
-    ):
-        with provider(account.provider).open(
-            settings_of(account) | {"timeout": PATIENCE}
-        ) as session:
+    accounts = services(now=now, lane=Lane.CRITICAL, channel=Channel.SMS)
+    for account in accounts.get((Channel.SMS, ""), []):
+        settings_now = settings_of(account) | {"timeout": PATIENCE}
+        with provider(account.provider).open(settings_now) as session:
             outcome = session.send(message)
         # a provider may quote the text, and what it said is for staff to read
         outcome = replace(outcome, detail=outcome.detail.replace(code, "•" * len(code)))

@@ -1,5 +1,5 @@
-"""The subscription center: everything one person may say about being written to,
-behind a signed link.
+"""The subscription center: everything one person may say about being written to, behind a signed
+link.
 """
 
 from django.http import HttpRequest, HttpResponse
@@ -30,12 +30,15 @@ def preferences(request: HttpRequest, token: str) -> HttpResponse:
         hours = RhythmForm(request.POST, rhythm=rhythm_of(follower))
     if not fields.is_valid() or (hours and not hours.is_valid()):
         return page(request, token, follower, fields=fields, hours=hours, status=400)
+    wishes = None
+    if hours:
+        wishes = hours.wishes()
     meant = intent.read(request.POST, matrix(follower))
     saved = choices.save(
         follower=follower,
         words=Words(meant.cells, meant.mutes),
         fields=fields.moved(),
-        wishes=hours.wishes() if hours else None,
+        wishes=wishes,
         proof=proof(request, follower, SOURCE),
     )
     return back(token, "saved", saved.undo, kept=[intent.name_of(key) for key in meant.kept])
@@ -97,4 +100,6 @@ def undo(request: HttpRequest, token: str) -> HttpResponse:
         token=request.POST.get("undo", ""),
         proof=proof(request, follower, SOURCE),
     )
-    return back(token, "undone" if undone else "too_late")
+    if not undone:
+        return back(token, "too_late")
+    return back(token, "undone")

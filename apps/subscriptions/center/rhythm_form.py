@@ -39,8 +39,10 @@ class _Clock(forms.TimeField):
 
 
 class RhythmForm(forms.Form):
-    """Every day the same, or each day its own: both are on the page,
-    and the radio buttons say which one counts.
+    """Quiet hours and digests.
+
+    Every day the same, or each day its own: both are on the page, and the radio buttons say which
+    one counts.
     """
 
     quiet = forms.ChoiceField(
@@ -78,40 +80,37 @@ class RhythmForm(forms.Form):
         ]
 
     def was(self) -> str:
-        """What the page shows, to be sent back with the form."""
+        """Give what the page shows, to be sent back with the form."""
         return json.dumps(self.shown, sort_keys=True)
 
     def clean(self) -> dict[str, Any]:
         said = super().clean() or {}
-        spans = {
-            NEVER: {},
-            SAME: {str(day): ("quiet_from", "quiet_to") for day in WEEKDAYS},
-            DAYS: {str(day): (f"from_{day}", f"to_{day}") for day in WEEKDAYS},
-        }[said.get("quiet", NEVER)]
+        spans: dict[str, tuple[str, str]] = {}
+        for day in WEEKDAYS:
+            if said.get("quiet") == SAME:
+                spans[str(day)] = ("quiet_from", "quiet_to")
+            elif said.get("quiet") == DAYS:
+                spans[str(day)] = (f"from_{day}", f"to_{day}")
         hours: dict[str, list[str]] = {}
         for day, (start, end) in spans.items():
             times = [said.get(start, ""), said.get(end, "")]
             if all(times) and times[0] != times[1]:
                 hours[day] = times
-            elif (
-                end not in self.errors
-                and start not in self.errors
-                and (said["quiet"] == SAME or any(times))
-            ):
-                same = all(times)
-                self.add_error(
-                    end,
-                    _("Choose an end that differs from the start.")
-                    if same
-                    else _("Choose both times."),
-                )
+                continue
+            if start in self.errors or end in self.errors:
+                continue
+            if all(times):
+                self.add_error(end, _("Choose an end that differs from the start."))
+            elif said["quiet"] == SAME or any(times):
+                self.add_error(end, _("Choose both times."))
         said["quiet"] = hours
         said["digest_at"] = said.get("digest_at") or self.shown["digest_at"]
         return said
 
     def wishes(self) -> Wishes:
-        """What was moved since the page was shown: a page that knew no rhythm, or an old one,
-        takes back nothing.
+        """Give what was moved since the page was shown.
+
+        A page that knew no rhythm, or an old one, takes back nothing.
         """
         try:
             shown = json.loads(self.data.get("rhythm_was", ""))
@@ -125,20 +124,18 @@ class RhythmForm(forms.Form):
 def _initial(shown: dict[str, Any]) -> dict[str, Any]:
     quiet: dict[str, list[str]] = shown["quiet"]
     spans = list(quiet.values())
-    same = len(spans) == 7 and all(span == spans[0] for span in spans)
-    if same:
+    start, end = _SUGGESTED
+    choice = NEVER
+    if len(spans) == 7 and all(span == spans[0] for span in spans):
+        choice = SAME
         start, end = spans[0]
-    else:
-        start, end = _SUGGESTED
-    # who turns to days begins with what held for all of them
-    each = {}
+    elif quiet:
+        choice = DAYS
+    initial = {**shown, "quiet": choice, "quiet_from": start, "quiet_to": end}
     if quiet:
-        each = {day: quiet.get(day, ["", ""]) for day in map(str, WEEKDAYS)}
-    return {
-        **shown,
-        "quiet": SAME if same else DAYS if quiet else NEVER,
-        "quiet_from": start,
-        "quiet_to": end,
-        **{f"from_{day}": span[0] for day, span in each.items()},
-        **{f"to_{day}": span[1] for day, span in each.items()},
-    }
+        # whoever turns to days begins with what held for all of them
+        for day in map(str, WEEKDAYS):
+            begins, ends = quiet.get(day, ["", ""])
+            initial[f"from_{day}"] = begins
+            initial[f"to_{day}"] = ends
+    return initial

@@ -8,7 +8,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
 from apps.accounts.models import Role, User
-from apps.accounts.staff import BadStaff, create_staff
+from apps.accounts.staff import BadStaff, StaffValues, create_staff
 from apps.lib.actor import command
 from apps.ops.site_setup import set_up_site
 from apps.ops.terminal import console, plain
@@ -52,9 +52,7 @@ class Command(BaseCommand):
         try:
             create_staff(
                 username=options["admin"],
-                email=options["email"],
-                password=password,
-                role=Role.ADMIN,
+                values=StaffValues(email=options["email"], password=password, role=Role.ADMIN),
                 by=by,
                 now=now,
             )

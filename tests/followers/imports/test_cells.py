@@ -2,7 +2,7 @@
 
 import pytest
 
-from apps.lib.csv_cells import inert, original
+from apps.followers.imports.cells import inert, original
 
 
 @pytest.mark.parametrize(
