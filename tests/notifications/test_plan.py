@@ -179,7 +179,8 @@ def test_looking_for_due_work_reads_one_row_of_a_notification_however_many_wait(
     )
     with connection.cursor() as cursor:
         cursor.execute(
-            f"INSERT INTO notifications_delivery (uid, {names}) SELECT gen_random_uuid(), {names} "  # noqa: S608
+            f"INSERT INTO notifications_delivery (uid, {names}) "  # noqa: S608  # names of columns
+            f"SELECT gen_random_uuid(), {names} "
             "FROM notifications_delivery, generate_series(1, 20000)"
         )
         cursor.execute("ANALYZE notifications_delivery")

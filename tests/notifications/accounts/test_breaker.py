@@ -39,7 +39,10 @@ def outage(seconds: float) -> tuple[list[float], State]:
     tried = []
     while not tried or tried[-1] < seconds:
         tried.append(moment)
-        state = after(state, [GONE if moment < seconds else TAKEN], now=at(moment))
+        answer = TAKEN
+        if moment < seconds:
+            answer = GONE
+        state = after(state, [answer], now=at(moment))
         if state.paused_until:
             moment = (state.paused_until - NOW).total_seconds()
     return tried, state

@@ -108,7 +108,10 @@ def quiet(zone: str, start: str, end: str) -> Habits:
 def test_quiet_hours_begin_with_the_first_and_end_with_the_last_of_what_the_clock_shows(
     zone: str, start: str, end: str, now: str, until: str | None
 ) -> None:
-    assert quiet_until(quiet(zone, start, end), at(now)) == (at(until) if until else None)
+    expected = None
+    if until:
+        expected = at(until)
+    assert quiet_until(quiet(zone, start, end), at(now)) == expected
 
 
 def test_each_weekday_has_its_own_quiet_hours_and_those_that_adjoin_are_one() -> None:

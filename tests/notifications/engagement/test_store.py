@@ -20,7 +20,10 @@ from apps.notifications.models import Delivery, Engagement, Notification
 from tests.make import TESTER, make_follower, make_type
 from tests.notifications.world import make_version, tell
 
-LINKS = '<p><a href="https://example.com/a?b=1&amp;c=%20">A</a> <a href="https://example.com/z">Z</a></p>'
+LINKS = (
+    '<p><a href="https://example.com/a?b=1&amp;c=%20">A</a> '
+    '<a href="https://example.com/z">Z</a></p>'
+)
 AT = dt.datetime(2026, 5, 4, 12, 0, tzinfo=dt.UTC)
 
 

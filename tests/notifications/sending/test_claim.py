@@ -130,7 +130,8 @@ def test_a_claim_is_not_the_last_one_where_some_that_it_found_have_to_wait(
     db: None, receiver: Receiver
 ) -> None:
     set_domain_limit(domain="slow.example", per_minute=0.1, by=TESTER, now=timezone.now())
-    people = [make_follower(email=f"p{n}@{'slow' if n % 2 else 'quick'}.example") for n in range(9)]
+    names = ("quick", "slow")
+    people = [make_follower(email=f"p{n}@{names[n % 2]}.example") for n in range(9)]
     tell(make_type(), people, version=make_version())
     claims: list[tuple[int, bool]] = []
     while batch := claim.claim(Lane.BULK, owner="me", size=4):

@@ -205,9 +205,13 @@ def test_a_server_that_allows_fewer_connections_is_served_by_fewer(
     monkeypatch.setattr(shift, "MOST_CONNECTIONS", 4)
     connections(4)
     receiver.answers["DOT"] = hold(lambda: receiver.connections > 2)
-    receiver.answers["CONNECT"] = lambda _: (
-        "421 4.7.0 too many connections" if receiver.connections > 2 else None
-    )
+
+    def allow_two(_: str) -> str | None:
+        if receiver.connections > 2:
+            return "421 4.7.0 too many connections"
+        return None
+
+    receiver.answers["CONNECT"] = allow_two
     notification = tell(make_type(), people(30), version=make_version())
     sending_sender.send_lane(name=Lane.BULK)
     assert stands(notification) == {"sent": 30}

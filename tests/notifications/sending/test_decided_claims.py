@@ -517,7 +517,8 @@ def _compare(said: Forecast, row: Delivery) -> None:
             assert (row.status, row.reason) == ("skipped", said.decision.reason)
             assert said.planned_at is None
         case waits:
-            assert row.status == ("held" if waits is Act.HOLD else "pending")
+            statuses = {Act.HOLD: "held", Act.WAIT: "pending"}
+            assert row.status == statuses[waits]
             assert row.due_at == said.planned_at
             assert event
             assert event.detail["reason"] == said.decision.reason

@@ -327,9 +327,13 @@ def found_nothing(receiver: Receiver, monkeypatch: pytest.MonkeyPatch) -> thread
 def test_what_an_answer_makes_due_goes_in_the_same_task(
     receiver: Receiver, anna: Follower, found_nothing: threading.Event
 ) -> None:
-    receiver.answers["RCPT"] = lambda _: (
-        "550 5.1.1 nobody of that name" if found_nothing.wait(PATIENCE) else None
-    )
+
+    def refuse_later(_: str) -> str | None:
+        if found_nothing.wait(PATIENCE):
+            return "550 5.1.1 nobody of that name"
+        return None
+
+    receiver.answers["RCPT"] = refuse_later
     kind = make_type(
         "hint", category="informational", fallback=["email", "in_app"], fallback_after=600
     )
@@ -341,9 +345,13 @@ def test_what_an_answer_makes_due_goes_in_the_same_task(
 def test_all_that_waited_for_a_probe_goes_in_the_same_task(
     receiver: Receiver, found_nothing: threading.Event
 ) -> None:
-    receiver.answers["RCPT"] = lambda _: (
-        None if found_nothing.wait(PATIENCE) else "450 4.2.0 nobody has looked"
-    )
+
+    def take_later(_: str) -> str | None:
+        if found_nothing.wait(PATIENCE):
+            return None
+        return "450 4.2.0 nobody has looked"
+
+    receiver.answers["RCPT"] = take_later
     rested = timezone.now() - dt.timedelta(minutes=1)
     ProviderAccount.objects.filter(provider="smtp").update(
         tripped_at=rested, trips=1, paused_until=rested

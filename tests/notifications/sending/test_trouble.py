@@ -199,9 +199,13 @@ def test_a_bug_in_making_one_message_costs_that_one_only(
 
 
 def test_an_answer_no_database_can_keep_is_kept_without_what_it_can_not(receiver: Receiver) -> None:
-    receiver.answers["RCPT"] = lambda address: (
-        "550 5.7.1 no\x00such user" if "p0" in address else None
-    )
+
+    def refuse_the_first(address: str) -> str | None:
+        if "p0" in address:
+            return "550 5.7.1 no\x00such user"
+        return None
+
+    receiver.answers["RCPT"] = refuse_the_first
     notification = tell(make_type(), people(2), version=make_version())
     drain()
     assert stands(notification) == {"sent": 1, "failed": 1}
