@@ -30,7 +30,7 @@ class Caller:
 
 
 class ApiKeyAuthentication(BaseAuthentication):
-    """`Authorization: Bearer car_live_…`."""
+    """Bearer keys: `Authorization: Bearer car_live_…`."""
 
     def authenticate(self, request: Request) -> tuple[AnonymousUser, Caller] | None:
         header = request.headers.get("Authorization", "")
@@ -73,7 +73,10 @@ class HasScope(BasePermission):
     def has_permission(self, request: Request, view: Any) -> bool:
         if request.auth is None:
             return False
-        scope = view.scopes.get("GET" if request.method == "HEAD" else request.method)
+        method = request.method
+        if method == "HEAD":
+            method = "GET"
+        scope = view.scopes.get(method)
         if scope is None:
             raise MethodNotAllowed(request.method)
         self.message = f"This needs the scope {scope}."

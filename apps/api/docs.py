@@ -74,9 +74,12 @@ def say_that_writes_take_a_key(result: dict[str, Any], **_: Any) -> dict[str, An
             "name": KEY_HEADER,
             "in": "header",
             "schema": {"type": "string", "minLength": 1, "maxLength": LONGEST},
-            "description": "A name of yours for this call, for example a UUID. Sent again with the same body, the call "
-            "is not done again: you get the first answer with `Idempotency-Replayed: true`. 409 while the first one is "
-            "still being worked on, 422 when the body is another. Refusals are not kept.",
+            "description": (
+                "A name of yours for this call, for example a UUID. Sent again with the same "
+                "body, the call is not done again: you get the first answer with "
+                "`Idempotency-Replayed: true`. 409 while the first one is still being worked on, "
+                "422 when the body is another. Refusals are not kept."
+            ),
         }
     }
     problem = {"schema": {"$ref": "#/components/schemas/Problem"}}

@@ -66,7 +66,7 @@ def _fields_of(serializer: type[Strict]) -> Any:
 
 
 class OnlyJson(DefaultContentNegotiation):
-    """`?format=` chooses nothing: it is an unknown field like any other."""
+    """JSON whatever is asked: `?format=` is an unknown field like any other."""
 
     def filter_renderers(self, renderers: Any, format: str) -> Any:
         return renderers
@@ -114,19 +114,14 @@ class Endpoint(APIView):
     def query(self, serializer: type[Strict] = Strict) -> dict[str, Any]:
         """The query parameters, checked, unknown ones refused; those of paging are paging's."""
         params = self.request.query_params
-        names = {
-            name: params.getlist(name)
-            if isinstance(field, serializers.ListField)
-            else params.get(name)
-            for name, field in serializer().fields.items()
-            if name in params
-        }
-        extra = {
-            name: params.get(name)
-            for name in params
-            if name not in names and name not in PARAMETERS
-        }
-        given = serializer(data=names | extra)
+        fields = serializer().fields
+        asked: dict[str, Any] = {}
+        for name in params:
+            if isinstance(fields.get(name), serializers.ListField):
+                asked[name] = params.getlist(name)
+            elif name in fields or name not in PARAMETERS:
+                asked[name] = params.get(name)
+        given = serializer(data=asked)
         given.is_valid(raise_exception=True)
         return given.validated_data
 
@@ -198,8 +193,9 @@ def described(
     refuses: Sequence[int] = (),
     details: str = "",
 ) -> Callable[[View], View]:
-    """The method's entry in the OpenAPI document. `answer` None: 204 without a body. `body` None:
-    what is sent in one is refused, field by field.
+    """The method's entry in the OpenAPI document.
+
+    `answer` None: 204 without a body. `body` None: what is sent in one is refused, field by field.
     """
 
     def enter(view: View) -> View:
@@ -209,21 +205,23 @@ def described(
         refused = refuses
         if bodiless:
             refused = [*refuses, 400]
-        problems = {**_ALWAYS, **{code: _SOMETIMES[code] for code in refused}}
-        responses = {
-            status if answer is not None else 204: OpenApiResponse(answer, description="Done.")
-        }
-        responses |= {
-            (code, MEDIA_TYPE): OpenApiResponse(Problem, description=text)
-            for code, text in sorted(problems.items())
-        }
+        problems = _ALWAYS | {code: _SOMETIMES[code] for code in refused}
+        good = status
+        if answer is None:
+            good = 204
+        responses: dict[Any, OpenApiResponse] = {good: OpenApiResponse(answer, description="Done.")}
+        for code, text in sorted(problems.items()):
+            responses[code, MEDIA_TYPE] = OpenApiResponse(Problem, description=text)
+        parameters = None
+        if query is not None:
+            parameters = [query]
         return extend_schema(
             operation_id=name,
             tags=[tag],
             summary=summary,
             description=details or summary,
             request=body,
-            parameters=[query] if query is not None else None,
+            parameters=parameters,
             responses=responses,
         )(view)
 

@@ -3,6 +3,7 @@ and the fields it is about.
 """
 
 import logging
+import re
 from collections.abc import Iterator
 from http import HTTPStatus
 from typing import Any
@@ -21,6 +22,7 @@ from apps.lib.refusals import RefusalKind, Refused
 
 log = logging.getLogger("carillon.api")
 
+_KEPT_HEADERS = ("WWW-Authenticate", "Retry-After")
 STATUS = {RefusalKind.VALUE: 400, RefusalKind.MISSING: 404, RefusalKind.STATE: 409}
 TITLES = {
     400: "The request can't be taken like this",
@@ -58,7 +60,10 @@ def handle(error: Exception, context: dict[str, Any]) -> Response:
     if isinstance(error, Http404 | exceptions.NotFound):
         detail = "There is nothing under this address, or you may not see it."
     elif isinstance(error, exceptions.NotAuthenticated):
-        detail = "Send an API key as “Authorization: Bearer <key>”. An administrator issues keys in the dashboard."
+        detail = (
+            "Send an API key as “Authorization: Bearer <key>”. "
+            "An administrator issues keys in the dashboard."
+        )
     elif isinstance(error, PermissionDenied):
         detail = str(error) or "You may not do this."
     elif isinstance(error, exceptions.MethodNotAllowed):
@@ -99,14 +104,16 @@ def flat(data: Any, path: str = "") -> Iterator[dict[str, str]]:
     """
     if isinstance(data, dict):
         for key, value in data.items():
-            yield from flat(
-                value, path if key == "non_field_errors" else f"{path}.{key}".lstrip(".")
-            )
+            place = path
+            if key != "non_field_errors":
+                place = f"{path}.{key}".lstrip(".")
+            yield from flat(value, place)
     elif isinstance(data, list):
         for index, value in enumerate(data):
-            yield from flat(
-                value, f"{path}.{index}".lstrip(".") if isinstance(value, dict | list) else path
-            )
+            place = path
+            if isinstance(value, dict | list):
+                place = f"{path}.{index}".lstrip(".")
+            yield from flat(value, place)
     else:
         yield {"field": path, "detail": str(data)}
 
@@ -127,9 +134,7 @@ def _unexpected(error: Exception, context: dict[str, Any]) -> Response:
 
 
 def _body(status: int, kind: str, detail: str) -> dict[str, Any]:
-    words = "".join(f"-{letter.lower()}" if letter.isupper() else letter for letter in kind).lstrip(
-        "-"
-    )
+    words = re.sub(r"(?<!^)(?=[A-Z])", "-", kind).lower()
     return {
         "type": f"urn:carillon:problem:{words}",
         "title": TITLES[status],
@@ -145,10 +150,9 @@ def _respond(
     errors: list[dict[str, str]] | None = None,
     headers: Any = None,
 ) -> Response:
-    body = _body(status, kind, detail) | ({"errors": errors} if errors else {})
-    kept = {
-        name: value
-        for name, value in (headers or {}).items()
-        if name in ("WWW-Authenticate", "Retry-After")
-    }
+    body = _body(status, kind, detail)
+    if errors:
+        body["errors"] = errors
+    given = headers or {}
+    kept = {name: given[name] for name in _KEPT_HEADERS if name in given}
     return Response(body, status=status, headers=kept, content_type=MEDIA_TYPE)

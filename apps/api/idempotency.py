@@ -15,7 +15,7 @@ import datetime as dt
 import hashlib
 import json
 from collections.abc import Callable
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any, Protocol
 
 from django.conf import settings
@@ -69,8 +69,11 @@ def once(
             "The first call with this key is still being worked on. Ask again in a second."
         )
     answered = False  # and that is stored
+    work: AbstractContextManager[None] = nullcontext()
+    if view.one_transaction:
+        work = transaction.atomic()
     try:
-        with transaction.atomic() if view.one_transaction else nullcontext():
+        with work:
             response = handler(request, *args, **kwargs)
             if done := 200 <= response.status_code < 300:
                 response = _worked(response, mine)
@@ -92,7 +95,8 @@ def _call(view: Repeatable, request: Request) -> IdempotentCall:
     key = request.headers[KEY_HEADER].strip()
     if not 1 <= len(key) <= LONGEST or not (key.isascii() and key.isprintable()):
         raise BadIdempotencyKey(
-            f"Send 1 to {LONGEST} printable ASCII characters, for example a UUID, or no such header."
+            f"Send 1 to {LONGEST} printable ASCII characters, for example a UUID, "
+            "or no such header."
         )
     # the ids are part of the path, so a key that is used for two campaigns is two keys
     scope = "\n".join((request.auth.name, str(request.method), request.path, key))

@@ -47,21 +47,24 @@ def spend(caller: str, *, calls: int, limit: int, now: float) -> Spent:
     """
     cost = WINDOW * min(calls, limit) / limit
     until = _take(caller, cost, now)
-    if (
-        until is None
-    ):  # refused, or the first call of all: then somebody else may be making the row at this moment
+    if until is None:
+        # refused, or the first call of all; then somebody else may be making the row just now
         Allowance.objects.get_or_create(caller=caller, defaults={"spent_until": 0.0})
         until = _take(caller, cost, now)
     taken = until is not None
     if until is None:  # read after the refusal, so the wait can't come out as none
         until = Allowance.objects.values_list("spent_until", flat=True).get(caller=caller)
     ahead = max(until - now, 0.0)
+    wait = ahead + cost - WINDOW
+    if taken:
+        wait = 0.0
+    # a rounding error of floats must not hide a call
+    left = (WINDOW - ahead) * limit / WINDOW + 1e-6
     return Spent(
         limit=limit,
-        # a rounding error of floats must not hide a call
-        remaining=max(math.floor((WINDOW - ahead) * limit / WINDOW + 1e-6), 0),
+        remaining=max(math.floor(left), 0),
         reset=math.ceil(ahead),
-        wait=0.0 if taken else ahead + cost - WINDOW,
+        wait=wait,
     )
 
 
@@ -70,13 +73,17 @@ def _take(caller: str, cost: float, now: float) -> float | None:
     or nobody by that name.
     """
     table = Allowance._meta.db_table
-    greatest = "MAX" if connection.vendor == "sqlite" else "GREATEST"
+    greatest = "GREATEST"
+    if connection.vendor == "sqlite":
+        greatest = "MAX"
     found = run_prepared(
         f"UPDATE {table} SET spent_until = {greatest}(spent_until, %s) + %s "  # noqa: S608  # names of ours
         "WHERE caller = %s AND spent_until <= %s RETURNING spent_until",
         [now, cost, caller, now + WINDOW - cost],
     )
-    return found[0][0] if found else None
+    if not found:
+        return None
+    return found[0][0]
 
 
 class PerCaller(BaseThrottle):

@@ -19,7 +19,7 @@ MOST = 200
 
 
 class CursorPages(BasePagination):
-    """`{"next": cursor | null, "previous": cursor | null, "results": [...]}`;
+    """Pages as `{"next": cursor | null, "previous": cursor | null, "results": [...]}`;
     a cursor goes back as `?cursor=`.
     """
 

@@ -1,4 +1,4 @@
-"""What the API itself refuses, whatever act a request is for, and the media type of all refusals."""
+"""Refusals of the API itself, whatever act a request is for, and the media type of all."""
 
 from typing import ClassVar
 
@@ -9,13 +9,13 @@ KEY_HEADER = "Idempotency-Key"
 
 
 class BadIdempotencyKey(Refused):
-    """Not a key: empty, too long, or with characters that can't be seen."""
+    """No key: empty, too long, or with characters that can't be seen."""
 
     field = KEY_HEADER
 
 
 class KeyReused(Refused):
-    """The same key came with another body."""
+    """A key that came with another body before."""
 
     field = KEY_HEADER
 

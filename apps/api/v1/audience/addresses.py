@@ -26,10 +26,17 @@ class Addresses(Endpoint):
     scopes = {"POST": Scope.FOLLOWERS_WRITE}
 
     @described(
-        "Followers", "followers_add_address", "Give a follower one more address", body=NewAddress, answer=FollowerOut,
+        "Followers",
+        "followers_add_address",
+        "Give a follower one more address",
+        body=NewAddress,
+        answer=FollowerOut,
         refuses=(400, 404, 409),
-        details="The first of its channel is the primary one, which is written to. One that is there already stays.",
-    )  # fmt: skip
+        details=(
+            "The first of its channel is the primary one, which is written to. One that is there "
+            "already stays."
+        ),
+    )
     def post(self, request: Request, id: uuid.UUID) -> Response:
         follower = one(Follower.objects.all(), uid=id)
         further_addresses.create_address(
@@ -44,9 +51,16 @@ class OneAddress(Endpoint):
     scopes = {"DELETE": Scope.FOLLOWERS_WRITE}
 
     @described(
-        "Followers", "followers_remove_address", "Forget an address", answer=FollowerOut, refuses=(404,),
-        details="Messages that wait for it are skipped. If it was primary, the oldest other one takes over.",
-    )  # fmt: skip
+        "Followers",
+        "followers_remove_address",
+        "Forget an address",
+        answer=FollowerOut,
+        refuses=(404,),
+        details=(
+            "Messages that wait for it are skipped. If it was primary, the oldest other one takes "
+            "over."
+        ),
+    )
     def delete(self, request: Request, id: uuid.UUID, address: uuid.UUID) -> Response:
         further_addresses.delete_address(address=_address(id, address), by=self.by, now=self.now)
         return Response(FollowerOut(one(FOLLOWERS, uid=id)).data)

@@ -61,7 +61,11 @@ class NewDevice(Strict):
     )
 
     def validate(self, values: dict[str, Any]) -> dict[str, Any]:
-        own, others = (APP, BROWSER) if values["channel"] == Channel.PUSH else (BROWSER, APP)
+        own = BROWSER
+        others = APP
+        if values["channel"] == Channel.PUSH:
+            own = APP
+            others = BROWSER
         wrong = {name: f"Not for {values['channel']}." for name in others if name in values}
         wrong |= {name: "This is required here." for name in own[:2] if name not in values}
         if wrong:
@@ -89,7 +93,9 @@ class DeviceList(serializers.Serializer[Any]):
     results = DeviceOut(many=True)
     server_key = serializers.CharField(
         allow_null=True,
-        help_text="What a browser subscribes with (`applicationServerKey`); null: no web push here.",
+        help_text=(
+            "What a browser subscribes with (`applicationServerKey`); null: no web push here."
+        ),
     )
 
 
@@ -99,20 +105,33 @@ class Devices(Endpoint):
     scopes = {"GET": Scope.FOLLOWERS_READ, "POST": Scope.FOLLOWERS_WRITE}
 
     @described(
-        "Followers", "followers_devices", "List a follower's devices", answer=DeviceList, refuses=(404,),
-        details="Those that are alive, the one that was seen last first; a hundred at most. Tokens are not shown.",
-    )  # fmt: skip
+        "Followers",
+        "followers_devices",
+        "List a follower's devices",
+        answer=DeviceList,
+        refuses=(404,),
+        details=(
+            "Those that are alive, the one that was seen last first; a hundred at most. Tokens "
+            "are not shown."
+        ),
+    )
     def get(self, request: Request, id: uuid.UUID) -> Response:
         self.query()
         found = push_devices.devices_of(one(Follower.objects.all(), uid=id))
         return Response(DeviceList({"results": found, "server_key": vapid_public_key()}).data)
 
     @described(
-        "Followers", "followers_register_device", "Register a device", body=NewDevice, answer=DeviceOut,
+        "Followers",
+        "followers_register_device",
+        "Register a device",
+        body=NewDevice,
+        answer=DeviceOut,
         refuses=(400, 404),
-        details="At each start of the app and each visit: it says that the device is there. One that another follower "
-        "had changes hands.",
-    )  # fmt: skip
+        details=(
+            "At each start of the app and each visit: it says that the device is there. One that "
+            "another follower had changes hands."
+        ),
+    )
     def post(self, request: Request, id: uuid.UUID) -> Response:
         follower = one(Follower.objects.all(), uid=id)
         given = self.body(NewDevice)
@@ -133,9 +152,13 @@ class OneDevice(Endpoint):
     scopes = {"DELETE": Scope.FOLLOWERS_WRITE}
 
     @described(
-        "Followers", "followers_remove_device", "Forget a device", answer=None, refuses=(404,),
+        "Followers",
+        "followers_remove_device",
+        "Forget a device",
+        answer=None,
+        refuses=(404,),
         details="Call it at logout: what waits for the device is skipped.",
-    )  # fmt: skip
+    )
     def delete(self, request: Request, id: uuid.UUID, device: uuid.UUID) -> Response:
         rows = Address.objects.filter(channel__in=push_devices.CHANNELS).select_related("follower")
         push_devices.unregister(

@@ -87,7 +87,7 @@ class FollowerIn(Strict):
 
 
 def _checked(channel: Channel, value: str) -> str:
-    """As it was sent; refused here so that the answer names the field."""
+    """Check the value as it was sent; refused here so that the answer names the field."""
     if value.strip():
         try:
             normalise(channel, value)
@@ -99,7 +99,9 @@ def _checked(channel: Channel, value: str) -> str:
 class FollowerChanges(FollowerIn):
     measured = serializers.BooleanField(
         required=False,
-        help_text="Whether opens and clicks of theirs may be counted; theirs to say, as a preference.",
+        help_text=(
+            "Whether opens and clicks of theirs may be counted; theirs to say, as a preference."
+        ),
     )
 
 
@@ -138,9 +140,15 @@ class Followers(Endpoint):
         )
 
     @described(
-        "Followers", "followers_create", "Add a follower", body=NewFollower, answer=FollowerOut, status=201,
-        refuses=(400, 409), details="An address or external id that somebody has already is refused with 409.",
-    )  # fmt: skip
+        "Followers",
+        "followers_create",
+        "Add a follower",
+        body=NewFollower,
+        answer=FollowerOut,
+        status=201,
+        refuses=(400, 409),
+        details="An address or external id that somebody has already is refused with 409.",
+    )
     def post(self, request: Request) -> Response:
         said = self.body(NewFollower)
         added = contacts.add_follower(
@@ -161,10 +169,17 @@ class OneFollower(Endpoint):
         return Response(FollowerOut(one(FOLLOWERS, uid=id)).data)
 
     @described(
-        "Followers", "followers_change", "Change a follower", body=FollowerChanges, answer=FollowerOut,
+        "Followers",
+        "followers_change",
+        "Change a follower",
+        body=FollowerChanges,
+        answer=FollowerOut,
         refuses=(400, 404, 409),
-        details="Only what is sent changes. Consent is changed by unsubscribe, resubscribe and preferences.",
-    )  # fmt: skip
+        details=(
+            "Only what is sent changes. Consent is changed by unsubscribe, resubscribe and "
+            "preferences."
+        ),
+    )
     def patch(self, request: Request, id: uuid.UUID) -> Response:
         follower = one(Follower.objects.all(), uid=id)
         changes = Profile(**self.body(FollowerChanges, partial=True))
@@ -190,9 +205,14 @@ class Unsubscribe(Endpoint):
     scopes = {"POST": Scope.FOLLOWERS_WRITE}
 
     @described(
-        "Followers", "followers_unsubscribe", "Unsubscribe a follower from everything commercial", body=ConsentReason,
-        answer=FollowerOut, refuses=(400, 404), details="Safe to repeat: the first time counts.",
-    )  # fmt: skip
+        "Followers",
+        "followers_unsubscribe",
+        "Unsubscribe a follower from everything commercial",
+        body=ConsentReason,
+        answer=FollowerOut,
+        refuses=(400, 404),
+        details="Safe to repeat: the first time counts.",
+    )
     def post(self, request: Request, id: uuid.UUID) -> Response:
         follower = one(FOLLOWERS, uid=id)
         said = self.body(ConsentReason)
@@ -207,9 +227,14 @@ class Resubscribe(Endpoint):
     scopes = {"POST": Scope.FOLLOWERS_WRITE}
 
     @described(
-        "Followers", "followers_resubscribe", "Subscribe a follower again", body=ConsentReason, answer=FollowerOut,
-        refuses=(400, 404), details="Only at the follower's own wish: it is written into the consent record.",
-    )  # fmt: skip
+        "Followers",
+        "followers_resubscribe",
+        "Subscribe a follower again",
+        body=ConsentReason,
+        answer=FollowerOut,
+        refuses=(400, 404),
+        details="Only at the follower's own wish: it is written into the consent record.",
+    )
     def post(self, request: Request, id: uuid.UUID) -> Response:
         follower = one(FOLLOWERS, uid=id)
         said = self.body(ConsentReason)
@@ -290,10 +315,17 @@ class BulkTags(Endpoint):
     cost = 10
 
     @described(
-        "Followers", "followers_tag_many", "Put tags on, or take them off, up to 1,000 followers", body=ManyTags,
-        answer=ManyTagsOut, refuses=(400,),
-        details="Answers with a result for each follower, in the order given. Takes ten calls of the allowance.",
-    )  # fmt: skip
+        "Followers",
+        "followers_tag_many",
+        "Put tags on, or take them off, up to 1,000 followers",
+        body=ManyTags,
+        answer=ManyTagsOut,
+        refuses=(400,),
+        details=(
+            "Answers with a result for each follower, in the order given. Takes ten calls of the "
+            "allowance."
+        ),
+    )
     def post(self, request: Request) -> Response:
         asked = self.body(ManyTags)
         uids = {text: _uid(text) for text in asked["followers"]}
@@ -306,10 +338,12 @@ class BulkTags(Endpoint):
         else:
             act = tagging.untag
         changed = act(followers=list(found.values()), tags=asked["tags"], by=self.by, now=self.now)
-        results = [
-            {"follower": text, "status": "done" if uids[text] in found else "not_found"}
-            for text in asked["followers"]
-        ]
+        results = []
+        for text in asked["followers"]:
+            status = "not_found"
+            if uids[text] in found:
+                status = "done"
+            results.append({"follower": text, "status": status})
         return Response({"changed": changed, "results": results})
 
 

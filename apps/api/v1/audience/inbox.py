@@ -53,16 +53,20 @@ class Inbox(Endpoint):
     scopes = {"GET": Scope.FOLLOWERS_READ}
 
     @described(
-        "Inbox", "followers_inbox", "List a follower's in-app messages", query=InboxQuery,
-        answer=InboxItemOut(many=True), refuses=(400, 404),
-    )  # fmt: skip
+        "Inbox",
+        "followers_inbox",
+        "List a follower's in-app messages",
+        query=InboxQuery,
+        answer=InboxItemOut(many=True),
+        refuses=(400, 404),
+    )
     def get(self, request: Request, id: uuid.UUID) -> Response:
         asked = self.query(InboxQuery)
         items = reading.items_of(_follower(id)).filter(archived_at__isnull=not asked["archived"])
         unread = asked["unread"]
-        return self.page(
-            items if unread is None else items.filter(read_at__isnull=unread), InboxItemOut
-        )
+        if unread is not None:
+            items = items.filter(read_at__isnull=unread)
+        return self.page(items, InboxItemOut)
 
 
 class InboxCount(Endpoint):
@@ -83,9 +87,13 @@ class ReadAll(Endpoint):
     scopes = {"POST": Scope.FOLLOWERS_WRITE}
 
     @described(
-        "Inbox", "followers_inbox_read_all", "Mark everything as read", answer=ReadOut, refuses=(404,),
+        "Inbox",
+        "followers_inbox_read_all",
+        "Mark everything as read",
+        answer=ReadOut,
+        refuses=(404,),
         details="What waits for these people on other channels as a fallback is called off.",
-    )  # fmt: skip
+    )
     def post(self, request: Request, id: uuid.UUID) -> Response:
         return Response(
             {"read": reading.read_all(follower=_follower(id), by=self.by, now=self.now)}
@@ -100,13 +108,19 @@ class _Item(Endpoint):
 
 
 class Read(_Item):
-    """It was read."""
+    """Reading of one message."""
 
     @described(
-        "Inbox", "followers_inbox_read", "Mark as read", answer=InboxItemOut, refuses=(404,),
-        details="The delivery counts as delivered, and its fallbacks on other channels are called off. "
-        "The first time stays.",
-    )  # fmt: skip
+        "Inbox",
+        "followers_inbox_read",
+        "Mark as read",
+        answer=InboxItemOut,
+        refuses=(404,),
+        details=(
+            "The delivery counts as delivered, and its fallbacks on other channels are called "
+            "off. The first time stays."
+        ),
+    )
     def post(self, request: Request, id: uuid.UUID, item: uuid.UUID) -> Response:
         found = self.item(id, item)
         reading.mark_read(item=found, by=self.by, now=self.now)
@@ -114,12 +128,16 @@ class Read(_Item):
 
 
 class Unread(_Item):
-    """As if it were new."""
+    """Taking back of a reading: it is as if it were new."""
 
     @described(
-        "Inbox", "followers_inbox_unread", "Mark as unread", answer=InboxItemOut, refuses=(404,),
+        "Inbox",
+        "followers_inbox_unread",
+        "Mark as unread",
+        answer=InboxItemOut,
+        refuses=(404,),
         details="What its reading called off stays so.",
-    )  # fmt: skip
+    )
     def post(self, request: Request, id: uuid.UUID, item: uuid.UUID) -> Response:
         found = self.item(id, item)
         reading.mark_unread(item=found, by=self.by, now=self.now)
@@ -127,12 +145,16 @@ class Unread(_Item):
 
 
 class ArchiveItem(_Item):
-    """Out of the way."""
+    """Archiving of one message, and the way back."""
 
     @described(
-        "Inbox", "followers_inbox_archive", "Archive", answer=InboxItemOut, refuses=(404,),
+        "Inbox",
+        "followers_inbox_archive",
+        "Archive",
+        answer=InboxItemOut,
+        refuses=(404,),
         details="It is not read by that.",
-    )  # fmt: skip
+    )
     def post(self, request: Request, id: uuid.UUID, item: uuid.UUID) -> Response:
         found = self.item(id, item)
         reading.archive(item=found, archived=True, by=self.by, now=self.now)

@@ -1,4 +1,4 @@
-"""From the people a caller names to followers: known ones are found in a few queries,
+"""Followers for the people whom a caller names: known ones are found in a few queries,
 unknown ones are added.
 """
 
@@ -88,7 +88,9 @@ class _Known:
         else:
             self.by_uid = {}
         outside = [person["external_id"] for person in people if person.get("external_id")]
-        known = rows.filter(external_id__in=outside) if outside else ()
+        known: Iterable[Follower] = ()
+        if outside:
+            known = rows.filter(external_id__in=outside)
         self.by_external_id = {row.external_id: row for row in known}
         self.by_key: dict[tuple[str, str], Follower] = {}
         for field, channel in CHANNEL_OF.items():
@@ -119,7 +121,7 @@ class _Known:
         return None
 
     def learn(self, follower: Follower) -> None:
-        """So that the same new person twice in one list is one follower."""
+        """Remember the follower, so that the same new person twice in one list is one follower."""
         if follower.external_id:
             self.by_external_id[follower.external_id] = follower
         for address in follower.addresses.all():

@@ -92,17 +92,26 @@ class Preferences(Endpoint):
     scopes = {"GET": Scope.FOLLOWERS_READ, "PATCH": Scope.FOLLOWERS_WRITE}
 
     @described(
-        "Preferences", "preferences_get", "What reaches a follower, and why", query=LanguageQuery,
-        answer=PreferencesOut, refuses=(400, 404),
-    )  # fmt: skip
+        "Preferences",
+        "preferences_get",
+        "What reaches a follower, and why",
+        query=LanguageQuery,
+        answer=PreferencesOut,
+        refuses=(400, 404),
+    )
     def get(self, request: Request, id: uuid.UUID) -> Response:
         asked = self.query(LanguageQuery)
         return _answer(one(Follower.objects.all(), uid=id), **asked)
 
     @described(
-        "Preferences", "preferences_change", "Set several cells and channel switches", body=PreferencesIn,
-        answer=PreferencesOut, refuses=(400, 404, 409), details="All or nothing; what is not named stays.",
-    )  # fmt: skip
+        "Preferences",
+        "preferences_change",
+        "Set several cells and channel switches",
+        body=PreferencesIn,
+        answer=PreferencesOut,
+        refuses=(400, 404, 409),
+        details="All or nothing; what is not named stays.",
+    )
     def patch(self, request: Request, id: uuid.UUID) -> Response:
         follower = one(Follower.objects.all(), uid=id)
         said = self.body(PreferencesIn)
@@ -122,9 +131,14 @@ class OneCell(Endpoint):
     scopes = {"PUT": Scope.FOLLOWERS_WRITE}
 
     @described(
-        "Preferences", "preferences_put_cell", "Set one cell", body=Word, answer=PreferencesOut,
-        refuses=(400, 404, 409), details="409 when the type is critical or locked on by an administrator.",
-    )  # fmt: skip
+        "Preferences",
+        "preferences_put_cell",
+        "Set one cell",
+        body=Word,
+        answer=PreferencesOut,
+        refuses=(400, 404, 409),
+        details="409 when the type is critical or locked on by an administrator.",
+    )
     def put(self, request: Request, id: uuid.UUID, type: str, channel: str) -> Response:
         follower = one(Follower.objects.all(), uid=id)
         said = self.body(Word)

@@ -16,7 +16,10 @@ from apps.followers.consent.rhythm import Wishes, rhythm_of, set_rhythm, zone_of
 from apps.followers.models import DigestCadence, Follower
 
 _TO_DEFAULT = "null: the default."
-_QUIET = 'By the weekday on which it begins, "0" is Monday: {"0": ["22:00", "07:00"]}. An end before the start is next day.'
+_QUIET = (
+    'By the weekday on which it begins, "0" is Monday: {"0": ["22:00", "07:00"]}. '
+    "An end before the start is next day."
+)
 
 
 def _quiet_field(**options: Any) -> serializers.DictField:
@@ -70,15 +73,24 @@ class FollowerRhythm(Endpoint):
     scopes = {"GET": Scope.FOLLOWERS_READ, "PATCH": Scope.FOLLOWERS_WRITE}
 
     @described(
-        "Preferences", "rhythm_get", "When a follower wants to be written to", answer=RhythmOut, refuses=(404,),
-    )  # fmt: skip
+        "Preferences",
+        "rhythm_get",
+        "When a follower wants to be written to",
+        answer=RhythmOut,
+        refuses=(404,),
+    )
     def get(self, request: Request, id: uuid.UUID) -> Response:
         return Response(RhythmOut(rhythm_of(one(Follower.objects.all(), uid=id))).data)
 
     @described(
-        "Preferences", "rhythm_change", "Set quiet hours, digests, a pause", body=RhythmIn, answer=RhythmOut,
-        refuses=(400, 404), details="All or nothing; what is not named stays.",
-    )  # fmt: skip
+        "Preferences",
+        "rhythm_change",
+        "Set quiet hours, digests, a pause",
+        body=RhythmIn,
+        answer=RhythmOut,
+        refuses=(400, 404),
+        details="All or nothing; what is not named stays.",
+    )
     def patch(self, request: Request, id: uuid.UUID) -> Response:
         follower = one(Follower.objects.all(), uid=id)
         wishes = Wishes(**self.body(RhythmIn))

@@ -90,9 +90,13 @@ class OneSegment(Endpoint):
         return Response(SegmentOut(changed).data)
 
     @described(
-        "Segments", "segments_delete", "Delete a segment", answer=None, refuses=(404, 409),
+        "Segments",
+        "segments_delete",
+        "Delete a segment",
+        answer=None,
+        refuses=(404, 409),
         details="409 while a draft or scheduled campaign uses it.",
-    )  # fmt: skip
+    )
     def delete(self, request: Request, id: uuid.UUID) -> Response:
         segments.delete_segment(
             segment=one(Segment.objects.all(), uid=id), by=self.by, now=self.now

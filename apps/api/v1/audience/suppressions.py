@@ -44,9 +44,13 @@ class Suppressions(Endpoint):
     scopes = {"GET": Scope.FOLLOWERS_READ, "POST": Scope.FOLLOWERS_WRITE}
 
     @described(
-        "Suppressions", "suppressions_list", "List addresses nothing is sent to", query=SuppressionQuery,
-        answer=SuppressionOut(many=True), refuses=(400,),
-    )  # fmt: skip
+        "Suppressions",
+        "suppressions_list",
+        "List addresses nothing is sent to",
+        query=SuppressionQuery,
+        answer=SuppressionOut(many=True),
+        refuses=(400,),
+    )
     def get(self, request: Request) -> Response:
         asked = self.query(SuppressionQuery)
         if "search" in asked:
@@ -54,11 +58,18 @@ class Suppressions(Endpoint):
         return self.page(Suppression.objects.filter(**asked), SuppressionOut)
 
     @described(
-        "Suppressions", "suppressions_add", "Send nothing to an address any more", body=NewSuppression,
-        answer=SuppressionOut, status=201, refuses=(400,),
-        details="At once and for every message type, critical ones too. An address that is on the list already "
-        "stays as it is.",
-    )  # fmt: skip
+        "Suppressions",
+        "suppressions_add",
+        "Send nothing to an address any more",
+        body=NewSuppression,
+        answer=SuppressionOut,
+        status=201,
+        refuses=(400,),
+        details=(
+            "At once and for every message type, critical ones too. An address that is on the "
+            "list already stays as it is."
+        ),
+    )
     def post(self, request: Request) -> Response:
         asked = self.body(NewSuppression)
         made = suppression.suppress(value=asked.pop("address"), **asked, by=self.by, now=self.now)
@@ -72,16 +83,20 @@ class Release(Strict):
 
 
 class ReleaseSuppression(Endpoint):
-    """Off the list. It lets messages leave again, so it needs more than editing followers,
+    """Release from the list. It lets messages leave again, so it needs more than editing followers,
     as on the dashboard.
     """
 
     scopes = {"POST": Scope.NOTIFICATIONS_WRITE}
 
     @described(
-        "Suppressions", "suppressions_release", "Take an address off the list", body=Release, answer=None,
+        "Suppressions",
+        "suppressions_release",
+        "Take an address off the list",
+        body=Release,
+        answer=None,
         refuses=(400, 404),
-    )  # fmt: skip
+    )
     def post(self, request: Request, id: int) -> Response:
         found = one(Suppression.objects.all(), pk=id)
         suppression.release(suppression=found, **self.body(Release), by=self.by, now=self.now)

@@ -68,14 +68,19 @@ class Secret(serializers.Serializer[Any]):
 
 
 class AllWebhooks(Endpoint):
-    """Those of everybody."""
+    """Webhooks of everybody."""
 
     scopes = {"GET": Scope.FOLLOWERS_READ}
 
     @described(
-        "Followers", "webhooks_all", "List the webhooks of all followers", query=WebhookQuery,
-        answer=WebhookOut(many=True), refuses=(400,), details="Look after those that are `off` or `failing`.",
-    )  # fmt: skip
+        "Followers",
+        "webhooks_all",
+        "List the webhooks of all followers",
+        query=WebhookQuery,
+        answer=WebhookOut(many=True),
+        refuses=(400,),
+        details="Look after those that are `off` or `failing`.",
+    )
     def get(self, request: Request) -> Response:
         return self.page(listed(self.query(WebhookQuery)["state"]), WebhookOut)
 
@@ -86,9 +91,13 @@ class Webhooks(Endpoint):
     scopes = {"GET": Scope.FOLLOWERS_READ, "POST": Scope.FOLLOWERS_WRITE}
 
     @described(
-        "Followers", "webhooks_list", "Where a follower's messages are posted", answer=WebhookOut(many=True),
-        refuses=(404,), details="At most 20, those that are switched off too.",
-    )  # fmt: skip
+        "Followers",
+        "webhooks_list",
+        "Where a follower's messages are posted",
+        answer=WebhookOut(many=True),
+        refuses=(404,),
+        details="At most 20, those that are switched off too.",
+    )
     def get(self, request: Request, id: uuid.UUID) -> Response:
         self.query()
         return self.page(
@@ -96,10 +105,15 @@ class Webhooks(Endpoint):
         )
 
     @described(
-        "Followers", "webhooks_add", "Post a follower's messages to an address", body=NewWebhook,
-        answer=WebhookWithSecret, status=201, refuses=(400, 404, 409),
+        "Followers",
+        "webhooks_add",
+        "Post a follower's messages to an address",
+        body=NewWebhook,
+        answer=WebhookWithSecret,
+        status=201,
+        refuses=(400, 404, 409),
         details="One that is switched off is called again, with a new secret.",
-    )  # fmt: skip
+    )
     def post(self, request: Request, id: uuid.UUID) -> Response:
         follower = one(Follower.objects.all(), uid=id)
         row, secret = webhooks.create_webhook(
@@ -114,23 +128,31 @@ class OneWebhook(Endpoint):
     scopes = {"DELETE": Scope.FOLLOWERS_WRITE}
 
     @described(
-        "Followers", "webhooks_remove", "Post there no more", answer=None, refuses=(404,),
+        "Followers",
+        "webhooks_remove",
+        "Post there no more",
+        answer=None,
+        refuses=(404,),
         details="Messages that wait for it are skipped.",
-    )  # fmt: skip
+    )
     def delete(self, request: Request, id: uuid.UUID, webhook: uuid.UUID) -> Response:
         webhooks.delete_webhook(webhook=_webhook(id, webhook), by=self.by, now=self.now)
         return Response(status=204)
 
 
 class WebhookSecret(Endpoint):
-    """Its secret."""
+    """The secret of one webhook."""
 
     scopes = {"POST": Scope.FOLLOWERS_WRITE}
 
     @described(
-        "Followers", "webhooks_rotate", "Give a webhook a new secret", answer=Secret, refuses=(404,),
+        "Followers",
+        "webhooks_rotate",
+        "Give a webhook a new secret",
+        answer=Secret,
+        refuses=(404,),
         details="For 24 hours messages carry the signatures of both secrets.",
-    )  # fmt: skip
+    )
     def post(self, request: Request, id: uuid.UUID, webhook: uuid.UUID) -> Response:
         return Response(
             {
@@ -142,14 +164,18 @@ class WebhookSecret(Endpoint):
 
 
 class SwitchOff(Endpoint):
-    """Its calls."""
+    """Calls of one webhook, stopped by hand."""
 
     scopes = {"POST": Scope.FOLLOWERS_WRITE}
 
     @described(
-        "Followers", "webhooks_switch_off", "Call a webhook no more for now", answer=WebhookOut, refuses=(404,),
+        "Followers",
+        "webhooks_switch_off",
+        "Call a webhook no more for now",
+        answer=WebhookOut,
+        refuses=(404,),
         details="Messages for it are skipped as `address_off`. Its secret stays.",
-    )  # fmt: skip
+    )
     def post(self, request: Request, id: uuid.UUID, webhook: uuid.UUID) -> Response:
         row = _webhook(id, webhook)
         switch_off(webhook=row, by=self.by, now=self.now)
@@ -157,14 +183,21 @@ class SwitchOff(Endpoint):
 
 
 class SwitchOn(Endpoint):
-    """The same, undone."""
+    """Calls of one webhook, begun again."""
 
     scopes = {"POST": Scope.FOLLOWERS_WRITE}
 
     @described(
-        "Followers", "webhooks_switch_on", "Call a webhook again", answer=WebhookOut, refuses=(404,),
-        details="Whoever switched it off: what failed before does not count any more. What was skipped stays skipped.",
-    )  # fmt: skip
+        "Followers",
+        "webhooks_switch_on",
+        "Call a webhook again",
+        answer=WebhookOut,
+        refuses=(404,),
+        details=(
+            "Whoever switched it off: what failed before does not count any more. What was "
+            "skipped stays skipped."
+        ),
+    )
     def post(self, request: Request, id: uuid.UUID, webhook: uuid.UUID) -> Response:
         row = _webhook(id, webhook)
         switch_on(webhook=row, by=self.by, now=self.now)

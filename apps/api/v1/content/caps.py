@@ -90,9 +90,16 @@ class OneCap(Endpoint):
         return Response(CapOut(one(Cap.objects.all(), uid=id)).data)
 
     @described(
-        "Caps", "caps_change", "Change a cap", body=CapIn, answer=CapOut, refuses=(400, 404),
-        details="Only what is sent changes. To go from days to seconds, send the other one as null.",
-    )  # fmt: skip
+        "Caps",
+        "caps_change",
+        "Change a cap",
+        body=CapIn,
+        answer=CapOut,
+        refuses=(400, 404),
+        details=(
+            "Only what is sent changes. To go from days to seconds, send the other one as null."
+        ),
+    )
     def patch(self, request: Request, id: uuid.UUID) -> Response:
         cap = one(Cap.objects.all(), uid=id)
         values = replace(values_of(cap), **self.body(CapIn, partial=True))

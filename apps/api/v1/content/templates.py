@@ -122,9 +122,14 @@ class Templates(Endpoint):
         return self.page(LIBRARY.filter(archived_at__isnull=not archived), TemplateOut)
 
     @described(
-        "Templates", "templates_create", "Make a template with a first draft", body=NewTemplate, answer=TemplateOut,
-        status=201, refuses=(400, 409),
-    )  # fmt: skip
+        "Templates",
+        "templates_create",
+        "Make a template with a first draft",
+        body=NewTemplate,
+        answer=TemplateOut,
+        status=201,
+        refuses=(400, 409),
+    )
     def post(self, request: Request) -> Response:
         made = drafts.create_template(**self.body(NewTemplate), by=self.by, now=self.now)
         return Response(TemplateOut(made).data, status=201)
@@ -146,9 +151,17 @@ class Draft(Endpoint):
     scopes = {"PATCH": Scope.CONTENT_WRITE}
 
     @described(
-        "Templates", "templates_edit_draft", "Edit the draft", body=DraftIn, answer=VersionOut, refuses=(400, 404, 409),
-        details="Made from the published version when there is none. Nothing is sent with it before it is published.",
-    )  # fmt: skip
+        "Templates",
+        "templates_edit_draft",
+        "Edit the draft",
+        body=DraftIn,
+        answer=VersionOut,
+        refuses=(400, 404, 409),
+        details=(
+            "Made from the published version when there is none. Nothing is sent with it before "
+            "it is published."
+        ),
+    )
     def patch(self, request: Request, id: uuid.UUID) -> Response:
         template = one(LIBRARY, uid=id)
         changes = self.body(DraftIn, partial=True)
@@ -169,16 +182,20 @@ class Publish(Endpoint):
     scopes = {"POST": Scope.CONTENT_WRITE}
 
     @described(
-        "Templates", "templates_publish", "Publish the draft", answer=VersionOut, refuses=(404, 409),
+        "Templates",
+        "templates_publish",
+        "Publish the draft",
+        answer=VersionOut,
+        refuses=(404, 409),
         details="409 with every problem that keeps it from being sent, with its place and line.",
-    )  # fmt: skip
+    )
     def post(self, request: Request, id: uuid.UUID) -> Response:
         published = drafts.publish(template=one(LIBRARY, uid=id), by=self.by, now=self.now)
         return Response(VersionOut(published).data)
 
 
 class ArchiveTemplate(Endpoint):
-    """Out of the library."""
+    """Archiving: out of the library."""
 
     scopes = {"POST": Scope.CONTENT_WRITE}
 

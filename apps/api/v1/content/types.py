@@ -90,9 +90,14 @@ class OneType(Endpoint):
         return Response(TypeOut(one(NotificationType.objects.all(), key=key)).data)
 
     @described(
-        "Notification types", "types_rules", "Change a type's rules", body=TypeRules, answer=TypeOut,
-        refuses=(400, 404), details="Only what is sent changes; null takes a rule away.",
-    )  # fmt: skip
+        "Notification types",
+        "types_rules",
+        "Change a type's rules",
+        body=TypeRules,
+        answer=TypeOut,
+        refuses=(400, 404),
+        details="Only what is sent changes; null takes a rule away.",
+    )
     def patch(self, request: Request, key: str) -> Response:
         row = one(NotificationType.objects.all(), key=key)
         values = replace(values_of(row), **self.body(TypeRules))

@@ -141,9 +141,15 @@ class Campaigns(Endpoint):
         return self.page(ROWS.filter(**self.query(CampaignQuery)), CampaignOut)
 
     @described(
-        "Campaigns", "campaigns_create", "Make a campaign", body=NewCampaign, answer=CampaignOut, status=201,
-        refuses=(400, 409), details="A draft; nothing is sent before schedule or send.",
-    )  # fmt: skip
+        "Campaigns",
+        "campaigns_create",
+        "Make a campaign",
+        body=NewCampaign,
+        answer=CampaignOut,
+        status=201,
+        refuses=(400, 409),
+        details="A draft; nothing is sent before schedule or send.",
+    )
     def post(self, request: Request) -> Response:
         asked = self.body(NewCampaign)
         kind = type_of(asked.pop("type"))
@@ -185,9 +191,14 @@ class OneCampaign(Endpoint):
         return Response(CampaignDetail(one(ROWS, uid=id)).data)
 
     @described(
-        "Campaigns", "campaigns_change", "Change a draft", body=CampaignChanges, answer=CampaignOut,
-        refuses=(400, 404, 409), details="Only what is sent changes.",
-    )  # fmt: skip
+        "Campaigns",
+        "campaigns_change",
+        "Change a draft",
+        body=CampaignChanges,
+        answer=CampaignOut,
+        refuses=(400, 404, 409),
+        details="Only what is sent changes.",
+    )
     def patch(self, request: Request, id: uuid.UUID) -> Response:
         campaign = one(ROWS, uid=id)
         changes = self.body(CampaignChanges, partial=True)
@@ -241,9 +252,12 @@ class AudienceCount(Endpoint):
     scopes = {"GET": Scope.CAMPAIGNS_READ}
 
     @described(
-        "Campaigns", "campaigns_audience", "Count who would get it now, and who not and why", answer=ReviewOut,
+        "Campaigns",
+        "campaigns_audience",
+        "Count who would get it now, and who not and why",
+        answer=ReviewOut,
         refuses=(404,),
-    )  # fmt: skip
+    )
     def get(self, request: Request, id: uuid.UUID) -> Response:
         return Response(ReviewOut(review(one(ROWS, uid=id), now=self.now)).data)
 
@@ -272,10 +286,17 @@ class Schedule(Endpoint):
     scopes = {"POST": Scope.CAMPAIGNS_SEND}
 
     @described(
-        "Campaigns", "campaigns_schedule", "Schedule a campaign", body=When, answer=CampaignOut,
+        "Campaigns",
+        "campaigns_schedule",
+        "Schedule a campaign",
+        body=When,
+        answer=CampaignOut,
         refuses=(400, 404, 409),
-        details="A time that the clocks skip, or that has passed, is refused. One that happens twice means the first.",
-    )  # fmt: skip
+        details=(
+            "A time that the clocks skip, or that has passed, is refused. One that happens twice "
+            "means the first."
+        ),
+    )
     def post(self, request: Request, id: uuid.UUID) -> Response:
         campaign = one(ROWS, uid=id)
         asked = self.body(When)
@@ -306,9 +327,16 @@ class Send(Endpoint):
     scopes = {"POST": Scope.CAMPAIGNS_SEND}
 
     @described(
-        "Campaigns", "campaigns_send", "Send a campaign now", answer=CampaignOut, status=202, refuses=(404, 409),
-        details="Answers at once; the work goes on in the background. A second call changes nothing.",
-    )  # fmt: skip
+        "Campaigns",
+        "campaigns_send",
+        "Send a campaign now",
+        answer=CampaignOut,
+        status=202,
+        refuses=(404, 409),
+        details=(
+            "Answers at once; the work goes on in the background. A second call changes nothing."
+        ),
+    )
     def post(self, request: Request, id: uuid.UUID) -> Response:
         lifecycle.send_now(campaign=one(ROWS, uid=id), by=self.by, now=self.now)
         return Response(CampaignOut(one(ROWS, uid=id)).data, status=202)
@@ -360,9 +388,13 @@ class Cancel(Endpoint):
     one_transaction = False  # waits for the senders to see it
 
     @described(
-        "Campaigns", "campaigns_cancel", "Cancel a campaign", answer=CountsOut, refuses=(404, 409),
+        "Campaigns",
+        "campaigns_cancel",
+        "Cancel a campaign",
+        answer=CountsOut,
+        refuses=(404, 409),
         details="Says truthfully how many were stopped and how many had left.",
-    )  # fmt: skip
+    )
     def post(self, request: Request, id: uuid.UUID) -> Response:
         return Response(lifecycle.cancel(campaign=one(ROWS, uid=id), by=self.by, now=self.now))
 
@@ -373,16 +405,23 @@ class Retry(Endpoint):
     scopes = {"POST": Scope.CAMPAIGNS_SEND}
 
     @described(
-        "Campaigns", "campaigns_retry", "Send the failed messages again", answer=RetriedOut, refuses=(404, 409),
-        details="Only those with status failed; nobody gets a second copy. Many go back in the background.",
-    )  # fmt: skip
+        "Campaigns",
+        "campaigns_retry",
+        "Send the failed messages again",
+        answer=RetriedOut,
+        refuses=(404, 409),
+        details=(
+            "Only those with status failed; nobody gets a second copy. Many go back in the "
+            "background."
+        ),
+    )
     def post(self, request: Request, id: uuid.UUID) -> Response:
         number = lifecycle.retry_failed(campaign=one(ROWS, uid=id), by=self.by, now=self.now)
         return Response({"retried": number})
 
 
 class ArchiveCampaign(Endpoint):
-    """Out of sight."""
+    """Archiving: out of sight."""
 
     scopes = {"POST": Scope.CAMPAIGNS_WRITE}
 
@@ -399,7 +438,7 @@ class ArchiveCampaign(Endpoint):
 
 
 class CampaignBalance(Endpoint):
-    """Where its messages stand."""
+    """The balance sheet of a campaign."""
 
     scopes = {"GET": Scope.CAMPAIGNS_READ}
 
@@ -408,18 +447,25 @@ class CampaignBalance(Endpoint):
     )
     def get(self, request: Request, id: uuid.UUID) -> Response:
         notification = newest_notification(one(ROWS, uid=id))
-        return Response((balance(notification) if notification else Balance()).as_dict())
+        sheet = Balance()
+        if notification:
+            sheet = balance(notification)
+        return Response(sheet.as_dict())
 
 
 class CampaignDeliveries(Endpoint):
-    """Its messages."""
+    """The messages of a campaign."""
 
     scopes = {"GET": Scope.CAMPAIGNS_READ}
 
     @described(
-        "Campaigns", "campaigns_deliveries", "List a campaign's deliveries", query=BehindQuery,
-        answer=DeliveryOut(many=True), refuses=(400, 404),
-    )  # fmt: skip
+        "Campaigns",
+        "campaigns_deliveries",
+        "List a campaign's deliveries",
+        query=BehindQuery,
+        answer=DeliveryOut(many=True),
+        refuses=(400, 404),
+    )
     def get(self, request: Request, id: uuid.UUID) -> Response:
         return self.page(deliveries_of(one(ROWS, uid=id), **self.query(BehindQuery)), DeliveryOut)
 

@@ -76,10 +76,17 @@ class Decisions(Endpoint):
     scopes = {"GET": Scope.FOLLOWERS_READ}
 
     @described(
-        "Preferences", "followers_decision", "What would happen to a message", query=DecisionQuery,
-        answer=DecisionOut, refuses=(400, 404),
-        details="Consent, quiet hours, digests, throttles and caps, as they would be asked when it is due.",
-    )  # fmt: skip
+        "Preferences",
+        "followers_decision",
+        "What would happen to a message",
+        query=DecisionQuery,
+        answer=DecisionOut,
+        refuses=(400, 404),
+        details=(
+            "Consent, quiet hours, digests, throttles and caps, as they would be asked when it is "
+            "due."
+        ),
+    )
     def get(self, request: Request, id: uuid.UUID) -> Response:
         follower = one(Follower.objects.all(), uid=id)
         asked = self.query(DecisionQuery)

@@ -150,9 +150,13 @@ class Deliveries(Endpoint):
     scopes = {"GET": Scope.NOTIFICATIONS_READ}
 
     @described(
-        "Deliveries", "deliveries_list", "List deliveries", query=DeliveryQuery, answer=DeliveryOut(many=True),
+        "Deliveries",
+        "deliveries_list",
+        "List deliveries",
+        query=DeliveryQuery,
+        answer=DeliveryOut(many=True),
         refuses=(400,),
-    )  # fmt: skip
+    )
     def get(self, request: Request) -> Response:
         lookups = {"follower": "follower__uid", "notification": "notification__uid"}
         asked = {

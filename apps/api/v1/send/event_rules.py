@@ -20,8 +20,9 @@ from apps.notifications.models import DeliveryStatus
 
 ROWS = EventRule.objects.select_related("notification_type", "template", "segment")
 CONDITIONS = (
-    '{"all": [{"field": "data.total", "op": "greater", "value": 100}]}, or any; {} is always true. Fields: data.…, '
-    "follower.…, event.name. Ops: is, is_not, greater, less, contains, exists, not_exists."
+    '{"all": [{"field": "data.total", "op": "greater", "value": 100}]}, or any; {} is '
+    "always true. Fields: data.…, follower.…, event.name. Ops: is, is_not, greater, less, "
+    "contains, exists, not_exists."
 )
 MAPPING = (
     '{"order_number": "data.number"}: variable and path. {}: all data, and the event as `event`.'
@@ -120,9 +121,15 @@ class EventRules(Endpoint):
         return self.page(ROWS, RuleOut)
 
     @described(
-        "Events", "event_rules_create", "Make a rule", body=RuleIn, answer=RuleOut, status=201, refuses=(400, 409),
+        "Events",
+        "event_rules_create",
+        "Make a rule",
+        body=RuleIn,
+        answer=RuleOut,
+        status=201,
+        refuses=(400, 409),
         details="It counts for events that are worked off from now on.",
-    )  # fmt: skip
+    )
     def post(self, request: Request) -> Response:
         made = rules.create_rule(values=RuleValues(**self.body(RuleIn)), by=self.by, now=self.now)
         return Response(RuleOut(made).data, status=201)
@@ -142,9 +149,14 @@ class OneEventRule(Endpoint):
         return Response(RuleOut(one(ROWS, uid=id)).data)
 
     @described(
-        "Events", "event_rules_change", "Change a rule", body=RuleIn, answer=RuleOut, refuses=(400, 404, 409),
+        "Events",
+        "event_rules_change",
+        "Change a rule",
+        body=RuleIn,
+        answer=RuleOut,
+        refuses=(400, 404, 409),
         details="Only what is sent changes. `active: false` switches it off.",
-    )  # fmt: skip
+    )
     def patch(self, request: Request, id: uuid.UUID) -> Response:
         rule = one(ROWS, uid=id)
         values = RuleValues(**self.body(RuleIn, partial=True))
@@ -186,10 +198,15 @@ class TestEventRule(Endpoint):
     scopes = {"POST": Scope.CAMPAIGNS_READ}
 
     @described(
-        "Events", "event_rules_test", "Try a rule without sending", body=SampleIn, answer=RehearsalOut,
-        refuses=(400, 404), details="Does all that a real event would do, looks at it, and takes it back. It tells "
+        "Events",
+        "event_rules_test",
+        "Try a rule without sending",
+        body=SampleIn,
+        answer=RehearsalOut,
+        refuses=(400, 404),
+        details="Does all that a real event would do, looks at it, and takes it back. It tells "
         "who would get it and what the rule reads of them, so it needs followers:read, too.",
-    )  # fmt: skip
+    )
     def post(self, request: Request, id: uuid.UUID) -> Response:
         if Scope.FOLLOWERS_READ not in request.auth.scopes:
             raise PermissionDenied(f"This needs the scope {Scope.FOLLOWERS_READ}, too.")

@@ -98,8 +98,13 @@ class Events(Endpoint):
     scopes = {"GET": Scope.NOTIFICATIONS_READ, "POST": Scope.NOTIFICATIONS_WRITE}
 
     @described(
-        "Events", "events_list", "List events", query=EventQuery, answer=RecordedEvent(many=True), refuses=(400,)
-    )  # fmt: skip
+        "Events",
+        "events_list",
+        "List events",
+        query=EventQuery,
+        answer=RecordedEvent(many=True),
+        refuses=(400,),
+    )
     def get(self, request: Request) -> Response:
         asked = self.query(EventQuery)
         rows = ROWS
@@ -110,10 +115,18 @@ class Events(Endpoint):
         return self.page(rows, RecordedEvent)
 
     @described(
-        "Events", "events_record", "Say that something happened", body=EventIn, answer=RecordedOut, status=202,
+        "Events",
+        "events_record",
+        "Say that something happened",
+        body=EventIn,
+        answer=RecordedOut,
+        status=202,
         refuses=(400, 409),
-        details="Stored before it is answered; its rules are judged in the background, on the event as it came.",
-    )  # fmt: skip
+        details=(
+            "Stored before it is answered; its rules are judged in the background, on the event "
+            "as it came."
+        ),
+    )
     def post(self, request: Request) -> Response:
         asked = self.body(EventIn)
         with transaction.atomic():  # a person who is added stays only if the event is taken
@@ -159,9 +172,15 @@ class BulkEvents(Endpoint):
     cost = 10
 
     @described(
-        "Events", "events_record_many", "Say that many things happened", body=BulkIn, answer=BulkOut, status=202,
-        refuses=(400,), details="Up to 100. Each is taken or refused for itself; the answer is 202 either way.",
-    )  # fmt: skip
+        "Events",
+        "events_record_many",
+        "Say that many things happened",
+        body=BulkIn,
+        answer=BulkOut,
+        status=202,
+        refuses=(400,),
+        details="Up to 100. Each is taken or refused for itself; the answer is 202 either way.",
+    )
     def post(self, request: Request) -> Response:
         given = self.body(BulkIn)["events"]
         now = self.now
@@ -201,7 +220,10 @@ def _results(
             yield {"result": "refused", "id": None, "errors": each}
         else:
             row, new = next(stored)
-            yield {"result": "accepted" if new else "duplicate", "id": row.uid, "errors": []}
+            result = "duplicate"
+            if new:
+                result = "accepted"
+            yield {"result": result, "id": row.uid, "errors": []}
 
 
 class OneEvent(Endpoint):

@@ -83,16 +83,23 @@ class Messages(Endpoint):
         return self.page(ROWS.filter(**self.query(MessageQuery)), MessageOut)
 
     @described(
-        "Messages", "messages_create", "Write a message", body=NewMessage, answer=MessageOut, status=201,
-        refuses=(400, 409), details="A draft; nothing is sent before send.",
-    )  # fmt: skip
+        "Messages",
+        "messages_create",
+        "Write a message",
+        body=NewMessage,
+        answer=MessageOut,
+        status=201,
+        refuses=(400, 409),
+        details="A draft; nothing is sent before send.",
+    )
     def post(self, request: Request) -> Response:
         asked: dict[str, Any] = self.body(NewMessage)
         key = asked.pop("type", "")
         asked["tags"] = slugs(asked["tags"])
-        made = create_message(
-            notification_type=type_of(key) if key else None, **asked, by=self.by, now=self.now
-        )
+        kind = None
+        if key:
+            kind = type_of(key)
+        made = create_message(notification_type=kind, **asked, by=self.by, now=self.now)
         return Response(MessageOut(made).data, status=201)
 
 
@@ -112,10 +119,17 @@ class SendMessage(Endpoint):
     scopes = {"POST": Scope.CAMPAIGNS_SEND}
 
     @described(
-        "Messages", "messages_send", "Send a message", answer=MessageOut, status=202, refuses=(404, 409),
-        details="Answers at once; the work goes on in the background. Unsubscribed followers get status skipped. "
-        "A second call changes nothing.",
-    )  # fmt: skip
+        "Messages",
+        "messages_send",
+        "Send a message",
+        answer=MessageOut,
+        status=202,
+        refuses=(404, 409),
+        details=(
+            "Answers at once; the work goes on in the background. Unsubscribed followers get "
+            "status skipped. A second call changes nothing."
+        ),
+    )
     def post(self, request: Request, id: uuid.UUID) -> Response:
         lifecycle.send_now(campaign=one(ROWS, uid=id), by=self.by, now=self.now)
         return Response(MessageOut(one(ROWS, uid=id)).data, status=202)
@@ -127,8 +141,12 @@ class MessageDeliveries(Endpoint):
     scopes = {"GET": Scope.CAMPAIGNS_READ}
 
     @described(
-        "Messages", "messages_deliveries", "List a message's deliveries", query=BehindQuery,
-        answer=DeliveryOut(many=True), refuses=(400, 404),
-    )  # fmt: skip
+        "Messages",
+        "messages_deliveries",
+        "List a message's deliveries",
+        query=BehindQuery,
+        answer=DeliveryOut(many=True),
+        refuses=(400, 404),
+    )
     def get(self, request: Request, id: uuid.UUID) -> Response:
         return self.page(deliveries_of(one(ROWS, uid=id), **self.query(BehindQuery)), DeliveryOut)

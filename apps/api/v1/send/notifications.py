@@ -79,9 +79,11 @@ class Person(FollowerIn):
 
     id = serializers.UUIDField(required=False)
     subscribed = serializers.BooleanField(
-        required=False, default=False, help_text="Of a person who is added: may we send commercial messages? "
+        required=False,
+        default=False,
+        help_text="Of a person who is added: may we send commercial messages? "
         "A known follower's word is never changed here.",
-    )  # fmt: skip
+    )
     data = serializers.DictField(required=False, help_text="This person's own values, over `data`.")
 
 
@@ -110,9 +112,12 @@ class NotifyIn(Strict):
         help_text="Else at the end of the type's lifetime, if it has one.",
     )
     priority = serializers.ChoiceField(
-        list(Priority), required=False, default=Priority.NORMAL.value, help_text="`high` goes before campaigns, "
+        list(Priority),
+        required=False,
+        default=Priority.NORMAL.value,
+        help_text="`high` goes before campaigns, "
         "`low` among them; `normal` as the type's category says. A critical type is always first.",
-    )  # fmt: skip
+    )
     throttle_key = serializers.CharField(
         required=False,
         max_length=120,
@@ -141,10 +146,18 @@ class Notify(Endpoint):
     scopes = {"POST": Scope.NOTIFICATIONS_WRITE}
 
     @described(
-        "Notifications", "notify", "Notify people", body=NotifyIn, answer=Accepted, status=202, refuses=(400, 409),
-        details="Stored before it is answered, sent in the background. Each recipient gets one delivery per channel; "
-        "those who must not get it are skipped with the reason.",
-    )  # fmt: skip
+        "Notifications",
+        "notify",
+        "Notify people",
+        body=NotifyIn,
+        answer=Accepted,
+        status=202,
+        refuses=(400, 409),
+        details=(
+            "Stored before it is answered, sent in the background. Each recipient gets one "
+            "delivery per channel; those who must not get it are skipped with the reason."
+        ),
+    )
     def post(self, request: Request) -> Response:
         asked = self.body(NotifyIn)
         now = self.now
@@ -154,10 +167,7 @@ class Notify(Endpoint):
         with transaction.atomic():  # people who are added stay only if the notification is taken
             people = find_or_add(asked.pop("recipients"), source=SOURCE, by=self.by, now=now)
             named = {follower.pk for follower, _ in people}
-            everyone = [
-                *people,
-                *((follower, {}) for follower in crowd if follower.pk not in named),
-            ]
+            unnamed = [(follower, {}) for follower in crowd if follower.pk not in named]
             intent = Intent(
                 notification_type=kind,
                 version=version,
@@ -172,7 +182,7 @@ class Notify(Endpoint):
             )
             made = notify(
                 intent=intent,
-                recipients=everyone,
+                recipients=[*people, *unnamed],
                 priority=asked["priority"],
                 by=self.by,
                 now=now,
@@ -233,9 +243,13 @@ class Notifications(Endpoint):
     scopes = {"GET": Scope.NOTIFICATIONS_READ}
 
     @described(
-        "Notifications", "notifications_list", "List notifications", query=StateQuery,
-        answer=NotificationOut(many=True), refuses=(400,),
-    )  # fmt: skip
+        "Notifications",
+        "notifications_list",
+        "List notifications",
+        query=StateQuery,
+        answer=NotificationOut(many=True),
+        refuses=(400,),
+    )
     def get(self, request: Request) -> Response:
         asked = self.query(StateQuery)
         rows = ROWS
@@ -289,9 +303,13 @@ class CancelNotification(Endpoint):
     one_transaction = False  # waits for the senders to see it
 
     @described(
-        "Notifications", "notifications_cancel", "Cancel a notification", answer=CancelledOut, refuses=(404, 409),
+        "Notifications",
+        "notifications_cancel",
+        "Cancel a notification",
+        answer=CancelledOut,
+        refuses=(404, 409),
         details="Says truthfully how many were stopped and how many had left.",
-    )  # fmt: skip
+    )
     def post(self, request: Request, id: uuid.UUID) -> Response:
         return Response(control.cancel(notification=_steered(id), by=self.by, now=self.now))
 
@@ -309,10 +327,17 @@ class RetractNotification(Endpoint):
     one_transaction = False  # waits for the senders to see it
 
     @described(
-        "Notifications", "notifications_retract", "Retract a notification", answer=RetractedOut, refuses=(404, 409),
-        details="Cancels what has not left, held for a digest or waiting as a fallback included, and removes its "
-        "in-app messages. Mails, texts and pushes that have left can't be called back. Also when it is done.",
-    )  # fmt: skip
+        "Notifications",
+        "notifications_retract",
+        "Retract a notification",
+        answer=RetractedOut,
+        refuses=(404, 409),
+        details=(
+            "Cancels what has not left, held for a digest or waiting as a fallback included, and "
+            "removes its in-app messages. Mails, texts and pushes that have left can't be called "
+            "back. Also when it is done."
+        ),
+    )
     def post(self, request: Request, id: uuid.UUID) -> Response:
         notification = _steered(id)
         counts = control.retract(notification=notification, by=self.by, now=self.now)
@@ -326,9 +351,13 @@ class PauseNotification(Endpoint):
     one_transaction = False  # waits for the senders to see it
 
     @described(
-        "Notifications", "notifications_pause", "Pause a notification", answer=NotificationDetail, refuses=(404, 409),
+        "Notifications",
+        "notifications_pause",
+        "Pause a notification",
+        answer=NotificationDetail,
+        refuses=(404, 409),
         details="What is already being handed over still goes, for two seconds at most.",
-    )  # fmt: skip
+    )
     def post(self, request: Request, id: uuid.UUID) -> Response:
         notification = _steered(id)
         control.pause(notification=notification, by=self.by, now=self.now)
@@ -341,9 +370,12 @@ class ResumeNotification(Endpoint):
     scopes = {"POST": Scope.NOTIFICATIONS_WRITE}
 
     @described(
-        "Notifications", "notifications_resume", "Resume a paused notification", answer=NotificationDetail,
+        "Notifications",
+        "notifications_resume",
+        "Resume a paused notification",
+        answer=NotificationDetail,
         refuses=(404, 409),
-    )  # fmt: skip
+    )
     def post(self, request: Request, id: uuid.UUID) -> Response:
         notification = _steered(id)
         control.resume(notification=notification, by=self.by, now=self.now)
@@ -356,9 +388,16 @@ class RetryNotification(Endpoint):
     scopes = {"POST": Scope.NOTIFICATIONS_WRITE}
 
     @described(
-        "Notifications", "notifications_retry", "Send the failed messages again", answer=RetriedOut, refuses=(404, 409),
-        details="Only those with status failed; nobody gets a second copy. Many go back in the background.",
-    )  # fmt: skip
+        "Notifications",
+        "notifications_retry",
+        "Send the failed messages again",
+        answer=RetriedOut,
+        refuses=(404, 409),
+        details=(
+            "Only those with status failed; nobody gets a second copy. Many go back in the "
+            "background."
+        ),
+    )
     def post(self, request: Request, id: uuid.UUID) -> Response:
         number = replay.retry_failed(notification=_steered(id), by=self.by, now=self.now)
         return Response({"retried": number})
@@ -393,9 +432,13 @@ class NotificationDeliveries(Endpoint):
     scopes = {"GET": Scope.NOTIFICATIONS_READ}
 
     @described(
-        "Notifications", "notifications_deliveries", "List a notification's deliveries", query=BehindQuery,
-        answer=DeliveryOut(many=True), refuses=(400, 404),
-    )  # fmt: skip
+        "Notifications",
+        "notifications_deliveries",
+        "List a notification's deliveries",
+        query=BehindQuery,
+        answer=DeliveryOut(many=True),
+        refuses=(400, 404),
+    )
     def get(self, request: Request, id: uuid.UUID) -> Response:
         rows = deliveries_behind(one(ROWS, uid=id), **self.query(BehindQuery))
         return self.page(rows.select_related("notification"), DeliveryOut)

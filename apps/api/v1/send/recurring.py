@@ -22,8 +22,9 @@ from apps.lib import wallclock
 
 ROWS = Recurring.objects.select_related("notification_type", "template").prefetch_related("zones")
 CADENCE = (
-    '{"kind": "daily", "times": ["09:00"]}; weekly with "weekdays": ["monday"]; monthly with "days": [1, 31], 31 being '
-    'the last; or {"kind": "cron", "cron": "0 9 * * 1-5"}.'
+    '{"kind": "daily", "times": ["09:00"]}; weekly with "weekdays": ["monday"]; '
+    'monthly with "days": [1, 31], 31 being the last; or {"kind": "cron", "cron": "0 9 * '
+    '* 1-5"}.'
 )
 
 
@@ -122,9 +123,15 @@ class AllRecurring(Endpoint):
         return self.page(ROWS, RecurringOut)
 
     @described(
-        "Recurring", "recurring_create", "Send something again and again", body=RecurringIn, answer=RecurringDetail,
-        status=201, refuses=(400, 409), details="Active at once; the first time is the next one of its cadence.",
-    )  # fmt: skip
+        "Recurring",
+        "recurring_create",
+        "Send something again and again",
+        body=RecurringIn,
+        answer=RecurringDetail,
+        status=201,
+        refuses=(400, 409),
+        details="Active at once; the first time is the next one of its cadence.",
+    )
     def post(self, request: Request) -> Response:
         made = edit.create_recurring(
             values=RecurringValues(**self.body(RecurringIn)), by=self.by, now=self.now
@@ -152,9 +159,14 @@ class OneRecurring(Endpoint):
         return Response(RecurringDetail(one(ROWS, uid=id)).data)
 
     @described(
-        "Recurring", "recurring_change", "Change a recurring notification", body=RecurringIn, answer=RecurringDetail,
-        refuses=(400, 404, 409), details="Only what is sent changes. Counts from the next time on.",
-    )  # fmt: skip
+        "Recurring",
+        "recurring_change",
+        "Change a recurring notification",
+        body=RecurringIn,
+        answer=RecurringDetail,
+        refuses=(400, 404, 409),
+        details="Only what is sent changes. Counts from the next time on.",
+    )
     def patch(self, request: Request, id: uuid.UUID) -> Response:
         row = one(ROWS, uid=id)
         values = RecurringValues(**self.body(RecurringIn, partial=True))
@@ -162,9 +174,13 @@ class OneRecurring(Endpoint):
         return Response(RecurringDetail(changed).data)
 
     @described(
-        "Recurring", "recurring_delete", "Delete a recurring notification", answer=None, refuses=(404,),
+        "Recurring",
+        "recurring_delete",
+        "Delete a recurring notification",
+        answer=None,
+        refuses=(404,),
         details="What is on its way goes on; cancel its notification to stop that.",
-    )  # fmt: skip
+    )
     def delete(self, request: Request, id: uuid.UUID) -> Response:
         edit.delete_recurring(recurring=one(ROWS, uid=id), by=self.by, now=self.now)
         return Response(status=204)
@@ -187,9 +203,13 @@ class ResumeRecurring(Endpoint):
     scopes = {"POST": Scope.CAMPAIGNS_SEND}
 
     @described(
-        "Recurring", "recurring_resume", "Go on", answer=RecurringDetail, refuses=(404,),
+        "Recurring",
+        "recurring_resume",
+        "Go on",
+        answer=RecurringDetail,
+        refuses=(404,),
         details="With the next time; those of the pause are not made up for.",
-    )  # fmt: skip
+    )
     def post(self, request: Request, id: uuid.UUID) -> Response:
         row = edit.resume(recurring=one(ROWS, uid=id), by=self.by, now=self.now)
         return Response(RecurringDetail(row).data)
@@ -209,9 +229,12 @@ class Occurrences(Endpoint):
     scopes = {"GET": Scope.CAMPAIGNS_READ}
 
     @described(
-        "Recurring", "recurring_occurrences", "List what it has sent", answer=OccurrenceOut(many=True),
+        "Recurring",
+        "recurring_occurrences",
+        "List what it has sent",
+        answer=OccurrenceOut(many=True),
         refuses=(400, 404),
-    )  # fmt: skip
+    )
     def get(self, request: Request, id: uuid.UUID) -> Response:
         self.query()
         rows = Occurrence.objects.filter(recurring=one(ROWS, uid=id)).select_related("notification")
@@ -241,9 +264,13 @@ class PreviewCadence(Endpoint):
     scopes = {"POST": Scope.CAMPAIGNS_READ}
 
     @described(
-        "Recurring", "recurring_preview", "See when a cadence strikes", body=CadenceIn, answer=CadenceOut,
+        "Recurring",
+        "recurring_preview",
+        "See when a cadence strikes",
+        body=CadenceIn,
+        answer=CadenceOut,
         refuses=(400,),
-    )  # fmt: skip
+    )
     def post(self, request: Request) -> Response:
         asked = self.body(CadenceIn)
         cadence = recurrence.parse(asked["cadence"])
