@@ -12,6 +12,11 @@ _NUL = re.compile(
 )  # escaped, as json.dumps writes it; not a backslash before u0000
 
 
+# Python 3.11 gives up here; newer ones read on, and find what else is wrong.
+_GIVEN_UP = 900  # levels
+_NESTING = re.compile(r'"(?:[^"\\]|\\.)*"?|[\[{\]}]')
+
+
 class BadJson(ValueError):
     """What is wrong with it, as the rest of a sentence: "is nested too deeply"."""
 
@@ -23,6 +28,8 @@ def read(text: str) -> Any:
     except RecursionError as error:
         raise BadJson("is nested too deeply") from error
     except ValueError as error:  # also a number of more than 4,300 digits
+        if _opens_deep(text):
+            raise BadJson("is nested too deeply") from error
         raise BadJson(f"is not JSON: {error}") from error
     check(data)
     return data
@@ -56,3 +63,17 @@ def _is_deep(data: Any, left: int) -> bool:
     elif not isinstance(data, list):
         return left < 0
     return left < 0 or any(_is_deep(each, left - 1) for each in data)
+
+
+def _opens_deep(text: str) -> bool:
+    """Return whether a text that is no JSON has more levels than each Python reads."""
+    level = 0
+    for part in _NESTING.finditer(text):
+        mark = part[0]
+        if mark in ("[", "{"):
+            level += 1
+            if level > _GIVEN_UP:
+                return True
+        elif mark in ("]", "}"):
+            level -= 1
+    return False

@@ -27,6 +27,7 @@ from apps.followers.models import (
     Tag,
     Tagging,
 )
+from apps.lib.sql.undocumented import comparable_in_json
 
 
 def rules_to_q(data: Any, *, now: dt.datetime | None = None) -> Q:
@@ -124,9 +125,9 @@ def _metadata(rule: Rule, op: str, now: dt.datetime) -> Q:
         case "starts_with":
             return _is_kind(key, "string") & Q(IStartsWith(text, value))
         case "gt":
-            return _is_kind(key, "number") & Q(KeyTransformGt(found, _json(value)))
+            return _is_kind(key, "number") & Q(KeyTransformGt(found, comparable_in_json(value)))
         case "lt":
-            return _is_kind(key, "number") & Q(KeyTransformLt(found, _json(value)))
+            return _is_kind(key, "number") & Q(KeyTransformLt(found, comparable_in_json(value)))
     return ~_is_kind(key, "null")
 
 

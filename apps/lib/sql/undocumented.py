@@ -12,12 +12,13 @@ from typing import Any, Generic, TypeVar
 
 import django
 from django.db import connection
-from django.db.models import Model, QuerySet
+from django.db.models import JSONField, Model, QuerySet, Value
 from django.db.models.query import get_related_populators
 
 M = TypeVar("M", bound=Model)
 
 KNOWS_FETCH_MODES = django.VERSION >= (6, 1)
+READS_VALUES_AS_THEY_ARE = django.VERSION >= (6, 1)
 
 
 def statement_of(rows: QuerySet[Any, Any]) -> tuple[str, tuple[Any, ...]]:
@@ -65,6 +66,17 @@ def reading_of(rows: QuerySet[M]) -> Reading[M]:
         return row
 
     return Reading(sql, parameters, made)
+
+
+def comparable_in_json(number: float) -> Value:
+    """Return what KeyTransformGt and KeyTransformLt compare a number in a JSON column with.
+
+    SQLite compares numbers. Django 5.2 reads the number out of the JSON text that a JSONField makes
+    of it, and 6.1 takes a Value as it is.
+    """
+    if connection.features.has_native_json_field or not READS_VALUES_AS_THEY_ARE:
+        return Value(number, output_field=JSONField())
+    return Value(number)
 
 
 def _populators(rows: QuerySet[M], info: Any, select: Any) -> Sequence[Any]:

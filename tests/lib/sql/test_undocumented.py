@@ -6,11 +6,13 @@ apps/lib/sql/undocumented.py is the one place to mend.
 
 import datetime as dt
 import inspect
+from typing import Any
 
 import django
 import pytest
 from django.db import DatabaseError, connection
-from django.db.models import query
+from django.db.models import Q, query
+from django.db.models.fields.json import KeyTransform, KeyTransformGt, KeyTransformLt
 from django.db.models.sql.compiler import SQLCompiler
 
 from apps.followers.models import Address, Follower
@@ -52,6 +54,19 @@ def test_a_row_is_made_into_what_the_orm_makes_of_it(anna: Follower) -> None:
         assert [getattr(one, name) for name in fields] == [getattr(other, name) for name in fields]
         assert one.follower.metadata == other.follower.metadata
         assert (one._state.db, one._state.adding) == (other._state.db, other._state.adding)
+
+
+@pytest.mark.parametrize(
+    ("lookup", "limit", "is_found"),
+    [(KeyTransformGt, 9.5, True), (KeyTransformGt, 10, False), (KeyTransformLt, 100, True)],
+)
+def test_a_number_in_json_is_compared_as_a_number(
+    lookup: Any, limit: float, is_found: bool, anna: Follower
+) -> None:
+    Follower.objects.filter(pk=anna.pk).update(metadata={"age": 10})
+    number = undocumented.comparable_in_json(limit)
+    condition = Q(lookup(KeyTransform("age", "metadata"), number))
+    assert Follower.objects.filter(condition, pk=anna.pk).exists() is is_found
 
 
 def test_the_drivers_errors_become_djangos() -> None:
