@@ -155,7 +155,10 @@ class Count:
         if id(part) in self._flat:
             return self._flat[id(part)]
         # Plain values cost the same, so they share one entry.
-        pair = (id(part), id(value) if isinstance(value, dict | list) else 0)
+        which = 0
+        if isinstance(value, dict | list):
+            which = id(value)
+        pair = (id(part), which)
         known = self._known.get(pair)
         if known is None:
             known = self._known[pair] = self._counted(part, value)
