@@ -2,7 +2,7 @@
 
 - `people/` adds, changes, tags and finds followers and their addresses.
 - `consent/` keeps what they said about being written to, and judges by it.
-- `devices/` holds what registers itself or proves itself: apps and browsers, phone numbers, webhooks.
+- `devices/` holds what registers or proves itself: apps and browsers, phone numbers, webhooks.
 - `imports/` brings in many at once from a file.
 - `addresses` and `profile_fields` say which values an address and a field may have.
 

@@ -39,7 +39,7 @@ class AskForm(forms.Form):
 @public_page
 @require_http_methods(["GET", "HEAD", "POST"])
 def ask(request: HttpRequest) -> HttpResponse:
-    """Give the same answer for every address, in words, status and work: one look-up and one task."""
+    """Answer alike for every address, in words, status and work: one look-up and one task."""
     if request.method != "POST":
         return show(request, "ask_link", {"form": AskForm()})
     form = AskForm(request.POST)

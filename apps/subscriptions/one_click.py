@@ -1,4 +1,4 @@
-"""The unsubscribe link of a message: one click for mail programs (RFC 8058), a button for people."""
+"""The unsubscribe link of a mail: one click for mail programs (RFC 8058), a button for people."""
 
 from django.http import HttpRequest, HttpResponse
 from django.utils import translation

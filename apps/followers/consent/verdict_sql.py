@@ -129,7 +129,7 @@ def with_verdict(
     *,
     among: range | None = None,
 ) -> QuerySet[Any]:
-    """Add `primary_address` (joined, may be absent) and `verdict` (a Reason value) to each follower.
+    """Add `primary_address` (joined, may be absent) and `verdict` (a Reason) to each follower.
 
     On a channel that goes EVERYWHERE a follower comes once for each address that is not gone.
 

@@ -39,7 +39,7 @@ class WebhookKnown(Refused):
 
 
 def webhooks_of(follower: Follower) -> QuerySet[Address]:
-    """List a follower's webhooks, the oldest first, each with its `webhook`; also those that are off."""
+    """List a follower's webhooks, off ones too, the oldest first, each with its `webhook`."""
     rows = follower.addresses.filter(channel=Channel.WEBHOOK)
     return rows.select_related("webhook").order_by("pk")
 

@@ -56,7 +56,7 @@ class RowDecision:
 
     @property
     def differences(self) -> list[tuple[str, str, str]]:
-        """Give `changes` for reading: (field, before, after) as text, each metadata key by itself."""
+        """Give `changes` for reading: (field, before, after) as text, one per metadata key."""
         lines: list[tuple[str, str, str]] = []
         for name, (before, after) in self.changes.items():
             if name != "metadata":

@@ -1,4 +1,4 @@
-"""Write the decisions about a slice of an import, set-wise: a dozen statements whatever its size."""
+"""Write the decisions about a slice of an import: a dozen statements whatever its size."""
 
 import datetime as dt
 from collections.abc import Sequence

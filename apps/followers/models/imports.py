@@ -62,7 +62,7 @@ class Import(models.Model):
 
 
 class ImportedFollower(models.Model):
-    """The line on which a file spoke about a follower: later lines about the same one are refused."""
+    """The line on which a file spoke about a follower; later lines about that one are refused."""
 
     job = models.ForeignKey(
         Import, on_delete=models.CASCADE, related_name="imported", db_index=False

@@ -1,8 +1,8 @@
 """Who a follower is: fields, addresses and tags.
 
 1. Somebody says what a follower is like: a `profile.Profile`, checked field by field.
-2. `contacts` adds the follower, changes the one who is there, or finds out which of the two is meant.
-3. `further_addresses` adds an e-mail address or a number beside the primary one, or makes it primary.
+2. `contacts` adds the follower, changes the one who is there, or finds out which is meant.
+3. `further_addresses` adds an e-mail address or a number beside the primary one.
 4. `tagging` puts tags on and takes them off, one follower or a million.
 5. `search` finds followers for lists, pages and commands.
 

@@ -21,8 +21,8 @@ def create_address(
 ) -> Address:
     """Add an e-mail address or a phone number; the first of its channel becomes the primary one.
 
-    The primary one is written to. One that the follower has already is returned as it is. A suppressed address starts suppressed.
-    Raises BadAddress, AddressTaken.
+    The primary one is written to. One that the follower has already is returned as it is. A
+    suppressed address starts suppressed. Raises BadAddress, AddressTaken.
     """
     kind = Channel(channel)
     value, key = normalise(kind, value)
@@ -81,7 +81,7 @@ def delete_address(*, address: Address, by: Actor, now: dt.datetime) -> None:
 
 @contextmanager
 def _changing(follower: Follower, by: Actor, now: dt.datetime) -> Iterator[Follower]:
-    """Lock the follower; afterwards one fact tells the addresses before and after, if they differ."""
+    """Lock the follower; afterwards one fact tells the addresses before and after, if changed."""
     with transaction.atomic():
         row = Follower.objects.select_for_update().get(pk=follower.pk)
         before = _written(row)

@@ -1,7 +1,7 @@
-"""Check what was typed on the preference page: language and zone, a pause, a reason. Save nothing."""
+"""Check what was typed on the preference page: language, zone, a pause, a reason. Save nothing."""
 
 import datetime as dt
-from typing import Any
+from typing import Any, cast
 from zoneinfo import ZoneInfo, available_timezones
 
 from django import forms
@@ -39,8 +39,10 @@ class Fields(forms.Form):
     def __init__(self, *args: Any, follower: Follower, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.initial = {"language": follower.language, "time_zone": follower.time_zone}
-        self.fields["language"].choices = _languages(follower.language)
-        self.fields["time_zone"].choices = _zones(follower.time_zone)
+        language = cast(forms.ChoiceField, self.fields["language"])
+        language.choices = _languages(follower.language)
+        time_zone = cast(forms.ChoiceField, self.fields["time_zone"])
+        time_zone.choices = _zones(follower.time_zone)
         for field in self.fields.values():
             field.widget.attrs["class"] = "form-select"
 
@@ -61,7 +63,7 @@ class Fields(forms.Form):
 
 
 class Pause(forms.Form):
-    """For how long nothing should come.
+    """The time for which nothing should come.
 
     The buttons and the day are one field each; the buttons go first.
     """
@@ -73,6 +75,7 @@ class Pause(forms.Form):
         """Give the end of the pause; None ends it now. Raises BadFollower for what is no day."""
         self.is_valid()
         local = now.astimezone(zone)
+        day: dt.date | None
         match self.cleaned_data.get("until", ""):
             case "end":
                 return None

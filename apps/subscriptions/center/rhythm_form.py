@@ -92,10 +92,10 @@ class RhythmForm(forms.Form):
             elif said.get("quiet") == DAYS:
                 spans[str(day)] = (f"from_{day}", f"to_{day}")
         hours: dict[str, list[str]] = {}
-        for day, (start, end) in spans.items():
+        for weekday, (start, end) in spans.items():
             times = [said.get(start, ""), said.get(end, "")]
             if all(times) and times[0] != times[1]:
-                hours[day] = times
+                hours[weekday] = times
                 continue
             if start in self.errors or end in self.errors:
                 continue
