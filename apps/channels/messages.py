@@ -23,9 +23,8 @@ class Mail:
     to_name: str
     subject: str
     text: str
-    html: (
-        str | Pieces
-    )  # pieces when it comes from a template: what is the same for everyone is encoded once
+    # pieces when it comes from a template: what is the same for everyone is encoded once
+    html: str | Pieces
     headers: Mapping[str, str] = field(default_factory=dict)
     sent_at: dt.datetime | None = None
 
@@ -62,18 +61,16 @@ class PushMessage:
 
     delivery: UUID
     token: str
-    details: Mapping[
-        str, Any
-    ]  # of the address: a browser's keys, a token's environment (apps.followers.devices.push_devices)
+    # of the address: a browser's keys, a token's environment (apps.followers.devices.push_devices)
+    details: Mapping[str, Any]
     title: str
     body: str
     link: str = ""
     image: str = ""
     # a later message with the same one replaces it; at most 32 letters of base64url (RFC 8030)
     collapse: str = ""
-    ttl: int | None = (
-        None  # seconds for which it is worth delivering; None = as long as the service likes
-    )
+    # seconds for which it is worth delivering; None = as long as the service likes
+    ttl: int | None = None
     urgent: bool = False
 
 

@@ -163,7 +163,8 @@ class Supervisor:
                 self._round()
                 # Two machines whose looks and polls keep in step would give every canary to the
                 # same one (seen).
-                time.sleep(self.timings.look_every * random.uniform(0.5, 1.5))  # noqa: S311  # not a secret
+                # no secret depends on this chance
+                time.sleep(self.timings.look_every * random.uniform(0.5, 1.5))  # noqa: S311
         finally:
             end_all(
                 [each.group for each in self.watched.values()],

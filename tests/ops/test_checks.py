@@ -114,7 +114,7 @@ def test_a_provider_under_another_name_is_refused(settings: Any) -> None:
     assert ids(wiring_leads_somewhere(None)) == {"carillon.E012"}
 
 
-# ------------------------------------------------------------ the settings as an operator meets them
+# ----------------------------------------------------- the settings as an operator meets them
 PRODUCTION = {
     "CARILLON_MODE": "production",
     "SECRET_KEY": "k9#mZ" * 14,

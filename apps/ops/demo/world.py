@@ -29,7 +29,8 @@ from apps.ops.demo.rules import let_some_choose_hours, let_things_happen, make_r
 from apps.ops.site_setup import set_up_site
 
 FOLLOWERS = 300
-PASSWORD = "bells-ring-at-noon"  # noqa: S105  # printed with the user names; there is no demo world in production
+# printed with the user names; there is no demo world in production
+PASSWORD = "bells-ring-at-noon"  # noqa: S105
 STAFF = {
     "viewer": (Role.VIEWER, "Vera Viewer"),
     "editor": (Role.EDITOR, "Edgar Editor"),
