@@ -15,12 +15,16 @@ from apps.accounts.permissions import Scope
 from apps.api.endpoint import Endpoint, Strict, described, one
 from apps.api.v1.content.templates import WordsIn, type_of
 from apps.api.v1.send.deliveries import (
+    HOW_MANY,
+    RETRIED,
     BalanceOut,
     BehindQuery,
     DeliveryOut,
     EngagementOut,
     RetriedOut,
+    retried,
 )
+from apps.api.verbs import Verb
 from apps.campaigns import compose, lifecycle
 from apps.campaigns.models import Campaign, CampaignState
 from apps.campaigns.review import review
@@ -304,44 +308,6 @@ class Schedule(Endpoint):
         return Response(CampaignOut(one(ROWS, uid=id)).data)
 
 
-class Unschedule(Endpoint):
-    """Back to draft."""
-
-    scopes = {"POST": Scope.CAMPAIGNS_SEND}
-
-    @described(
-        "Campaigns",
-        "campaigns_unschedule",
-        "Take a campaign off the schedule",
-        answer=CampaignOut,
-        refuses=(404, 409),
-    )
-    def post(self, request: Request, id: uuid.UUID) -> Response:
-        lifecycle.unschedule(campaign=one(ROWS, uid=id), by=self.by, now=self.now)
-        return Response(CampaignOut(one(ROWS, uid=id)).data)
-
-
-class Send(Endpoint):
-    """Send now."""
-
-    scopes = {"POST": Scope.CAMPAIGNS_SEND}
-
-    @described(
-        "Campaigns",
-        "campaigns_send",
-        "Send a campaign now",
-        answer=CampaignOut,
-        status=202,
-        refuses=(404, 409),
-        details=(
-            "Answers at once; the work goes on in the background. A second call changes nothing."
-        ),
-    )
-    def post(self, request: Request, id: uuid.UUID) -> Response:
-        lifecycle.send_now(campaign=one(ROWS, uid=id), by=self.by, now=self.now)
-        return Response(CampaignOut(one(ROWS, uid=id)).data, status=202)
-
-
 class CountsOut(serializers.Serializer[Any]):
     total = serializers.IntegerField()
     handed_off = serializers.IntegerField(help_text="Gone already.")
@@ -352,89 +318,71 @@ class CountsOut(serializers.Serializer[Any]):
     cancelled = serializers.IntegerField()
 
 
-class Pause(Endpoint):
-    """Stop for now."""
-
-    scopes = {"POST": Scope.CAMPAIGNS_SEND}
-    one_transaction = False  # waits for the senders to see it
-
-    @described(
-        "Campaigns", "campaigns_pause", "Pause a campaign", answer=CountsOut, refuses=(404, 409)
-    )
-    def post(self, request: Request, id: uuid.UUID) -> Response:
-        return Response(lifecycle.pause(campaign=one(ROWS, uid=id), by=self.by, now=self.now))
+def campaign_of(id: uuid.UUID) -> Campaign:
+    """The campaign with this public id. Raises NotFound."""
+    return one(ROWS, uid=id)
 
 
-class Resume(Endpoint):
-    """Go on."""
-
-    scopes = {"POST": Scope.CAMPAIGNS_SEND}
-
-    @described(
-        "Campaigns",
-        "campaigns_resume",
-        "Resume a paused campaign",
-        answer=CountsOut,
-        refuses=(404, 409),
-    )
-    def post(self, request: Request, id: uuid.UUID) -> Response:
-        return Response(lifecycle.resume(campaign=one(ROWS, uid=id), by=self.by, now=self.now))
+def _as_it_is(campaign: Campaign, given: object) -> Any:
+    return CampaignOut(campaign_of(campaign.uid)).data
 
 
-class Cancel(Endpoint):
-    """Stop for good."""
-
-    scopes = {"POST": Scope.CAMPAIGNS_SEND}
-    one_transaction = False  # waits for the senders to see it
-
-    @described(
-        "Campaigns",
-        "campaigns_cancel",
-        "Cancel a campaign",
-        answer=CountsOut,
-        refuses=(404, 409),
-        details="Says truthfully how many were stopped and how many had left.",
-    )
-    def post(self, request: Request, id: uuid.UUID) -> Response:
-        return Response(lifecycle.cancel(campaign=one(ROWS, uid=id), by=self.by, now=self.now))
-
-
-class Retry(Endpoint):
-    """The failed ones again."""
-
-    scopes = {"POST": Scope.CAMPAIGNS_SEND}
-
-    @described(
-        "Campaigns",
-        "campaigns_retry",
-        "Send the failed messages again",
-        answer=RetriedOut,
-        refuses=(404, 409),
-        details=(
-            "Only those with status failed; nobody gets a second copy. Many go back in the "
-            "background."
-        ),
-    )
-    def post(self, request: Request, id: uuid.UUID) -> Response:
-        number = lifecycle.retry_failed(campaign=one(ROWS, uid=id), by=self.by, now=self.now)
-        return Response({"retried": number})
-
-
-class ArchiveCampaign(Endpoint):
-    """Archiving: out of sight."""
-
-    scopes = {"POST": Scope.CAMPAIGNS_WRITE}
-
-    @described(
-        "Campaigns",
-        "campaigns_archive",
-        "Archive a campaign",
+VERBS: dict[str, Verb[Campaign]] = {
+    "unschedule": Verb(
+        summary="Take a campaign off the schedule",
+        scope=Scope.CAMPAIGNS_SEND,
+        do=lambda campaign, by, now: lifecycle.unschedule(campaign=campaign, by=by, now=now),
         answer=CampaignOut,
-        refuses=(404, 409),
-    )
-    def post(self, request: Request, id: uuid.UUID) -> Response:
-        archived = lifecycle.archive(campaign=one(ROWS, uid=id), by=self.by, now=self.now)
-        return Response(CampaignOut(archived).data)
+        says=_as_it_is,
+    ),
+    "send": Verb(
+        summary="Send a campaign now",
+        scope=Scope.CAMPAIGNS_SEND,
+        do=lambda campaign, by, now: lifecycle.send_now(campaign=campaign, by=by, now=now),
+        answer=CampaignOut,
+        says=_as_it_is,
+        status=202,
+        details=(
+            "Answers at once; the work goes on in the background. A second call changes nothing."
+        ),
+    ),
+    "pause": Verb(
+        summary="Pause a campaign",
+        scope=Scope.CAMPAIGNS_SEND,
+        do=lambda campaign, by, now: lifecycle.pause(campaign=campaign, by=by, now=now),
+        answer=CountsOut,
+        one_transaction=False,
+    ),
+    "resume": Verb(
+        summary="Resume a paused campaign",
+        scope=Scope.CAMPAIGNS_SEND,
+        do=lambda campaign, by, now: lifecycle.resume(campaign=campaign, by=by, now=now),
+        answer=CountsOut,
+    ),
+    "cancel": Verb(
+        summary="Cancel a campaign",
+        scope=Scope.CAMPAIGNS_SEND,
+        do=lambda campaign, by, now: lifecycle.cancel(campaign=campaign, by=by, now=now),
+        answer=CountsOut,
+        details=HOW_MANY,
+        one_transaction=False,
+    ),
+    "retry": Verb(
+        summary="Send the failed messages again",
+        scope=Scope.CAMPAIGNS_SEND,
+        do=lambda campaign, by, now: lifecycle.retry_failed(campaign=campaign, by=by, now=now),
+        answer=RetriedOut,
+        says=retried,
+        details=RETRIED,
+    ),
+    "archive": Verb(
+        summary="Archive a campaign",
+        scope=Scope.CAMPAIGNS_WRITE,
+        do=lambda campaign, by, now: lifecycle.archive(campaign=campaign, by=by, now=now),
+        answer=CampaignOut,
+        says=_as_it_is,
+    ),
+}
 
 
 class CampaignBalance(Endpoint):

@@ -125,6 +125,17 @@ class RetriedOut(serializers.Serializer[Any]):
     retried = serializers.IntegerField(help_text="Messages that go out again.")
 
 
+RETRIED = (
+    "Only those with status failed; nobody gets a second copy. Many go back in the background."
+)
+HOW_MANY = "Says truthfully how many were stopped and how many had left."
+
+
+def retried(thing: object, number: int) -> dict[str, int]:
+    """The body of RetriedOut."""
+    return {"retried": number}
+
+
 class LinkOut(serializers.Serializer[Any]):
     number = serializers.IntegerField()
     url = serializers.CharField()

@@ -15,6 +15,7 @@ from apps.api.v1.audience.tags import slugs, words_field
 from apps.api.v1.content.templates import type_of
 from apps.api.v1.send.campaigns import deliveries_of
 from apps.api.v1.send.deliveries import BehindQuery, DeliveryOut
+from apps.api.verbs import Verb
 from apps.campaigns import lifecycle
 from apps.campaigns.models import Campaign, CampaignState
 from apps.campaigns.simple_message import create_message, words_of
@@ -113,26 +114,29 @@ class OneMessage(Endpoint):
         return Response(MessageOut(one(ROWS, uid=id)).data)
 
 
-class SendMessage(Endpoint):
-    """Send it now."""
+def message_of(id: uuid.UUID) -> Campaign:
+    """The message with this public id. Raises NotFound."""
+    return one(ROWS, uid=id)
 
-    scopes = {"POST": Scope.CAMPAIGNS_SEND}
 
-    @described(
-        "Messages",
-        "messages_send",
-        "Send a message",
+def _as_it_is(message: Campaign, given: object) -> Any:
+    return MessageOut(message_of(message.uid)).data
+
+
+VERBS: dict[str, Verb[Campaign]] = {
+    "send": Verb(
+        summary="Send a message",
+        scope=Scope.CAMPAIGNS_SEND,
+        do=lambda message, by, now: lifecycle.send_now(campaign=message, by=by, now=now),
         answer=MessageOut,
+        says=_as_it_is,
         status=202,
-        refuses=(404, 409),
         details=(
             "Answers at once; the work goes on in the background. Unsubscribed followers get "
             "status skipped. A second call changes nothing."
         ),
-    )
-    def post(self, request: Request, id: uuid.UUID) -> Response:
-        lifecycle.send_now(campaign=one(ROWS, uid=id), by=self.by, now=self.now)
-        return Response(MessageOut(one(ROWS, uid=id)).data, status=202)
+    ),
+}
 
 
 class MessageDeliveries(Endpoint):

@@ -16,18 +16,23 @@ from apps.api.v1.audience.people import find_or_add
 from apps.api.v1.audience.tags import slugs, words_field
 from apps.api.v1.content.templates import type_of
 from apps.api.v1.send.deliveries import (
+    HOW_MANY,
+    RETRIED,
     BalanceOut,
     BehindQuery,
     DeliveryOut,
     EngagementOut,
     HoldUpsOut,
     RetriedOut,
+    retried,
 )
+from apps.api.verbs import Verb
 from apps.campaigns.audience.audience import Audience, BadAudience
 from apps.campaigns.models import Run
 from apps.content.models import Version, VersionState
 from apps.followers.models import Follower
 from apps.inbox.removal import removed_of
+from apps.lib.actor import Actor
 from apps.lib.refusals import WrongState
 from apps.lib.sql.compiled_query import Kept
 from apps.notifications import control, replay
@@ -167,7 +172,9 @@ class Notify(Endpoint):
         with transaction.atomic():  # people who are added stay only if the notification is taken
             people = find_or_add(asked.pop("recipients"), source=SOURCE, by=self.by, now=now)
             named = {follower.pk for follower, _ in people}
-            unnamed = [(follower, {}) for follower in crowd if follower.pk not in named]
+            unnamed: list[tuple[Follower, dict[str, Any]]] = [
+                (follower, {}) for follower in crowd if follower.pk not in named
+            ]
             intent = Intent(
                 notification_type=kind,
                 version=version,
@@ -274,7 +281,22 @@ class OneNotification(Endpoint):
         return Response(NotificationDetail(one(ROWS, uid=id)).data)
 
 
-def _steered(id: uuid.UUID) -> Notification:
+class CancelledOut(serializers.Serializer[Any]):
+    cancelled = serializers.IntegerField()
+    handed_off = serializers.IntegerField(help_text="Gone already.")
+    in_flight = serializers.IntegerField(
+        help_text="Being handed over at this moment; can go either way."
+    )
+    total = serializers.IntegerField()
+
+
+class RetractedOut(CancelledOut):
+    removed = serializers.IntegerField(
+        help_text="In-app messages taken out of inboxes; among those handed off."
+    )
+
+
+def steered(id: uuid.UUID) -> Notification:
     """The notification, unless it is a campaign's run: that has a state of its own,
     and the two must not disagree.
     """
@@ -287,120 +309,63 @@ def _steered(id: uuid.UUID) -> Notification:
     return notification
 
 
-class CancelledOut(serializers.Serializer[Any]):
-    cancelled = serializers.IntegerField()
-    handed_off = serializers.IntegerField(help_text="Gone already.")
-    in_flight = serializers.IntegerField(
-        help_text="Being handed over at this moment; can go either way."
-    )
-    total = serializers.IntegerField()
+def _retract(notification: Notification, by: Actor, now: dt.datetime) -> dict[str, int]:
+    counts = control.retract(notification=notification, by=by, now=now)
+    return counts | {"removed": removed_of(notification)}
 
 
-class CancelNotification(Endpoint):
-    """Stop what has not left yet."""
+def _in_detail(notification: Notification, given: object) -> Any:
+    return NotificationDetail(notification).data
 
-    scopes = {"POST": Scope.NOTIFICATIONS_WRITE}
-    one_transaction = False  # waits for the senders to see it
 
-    @described(
-        "Notifications",
-        "notifications_cancel",
-        "Cancel a notification",
+VERBS: dict[str, Verb[Notification]] = {
+    "cancel": Verb(
+        summary="Cancel a notification",
+        scope=Scope.NOTIFICATIONS_WRITE,
+        do=lambda notification, by, now: control.cancel(notification=notification, by=by, now=now),
         answer=CancelledOut,
-        refuses=(404, 409),
-        details="Says truthfully how many were stopped and how many had left.",
-    )
-    def post(self, request: Request, id: uuid.UUID) -> Response:
-        return Response(control.cancel(notification=_steered(id), by=self.by, now=self.now))
-
-
-class RetractedOut(CancelledOut):
-    removed = serializers.IntegerField(
-        help_text="In-app messages taken out of inboxes; among those handed off."
-    )
-
-
-class RetractNotification(Endpoint):
-    """Stop it, and take back what can be taken back."""
-
-    scopes = {"POST": Scope.NOTIFICATIONS_WRITE}
-    one_transaction = False  # waits for the senders to see it
-
-    @described(
-        "Notifications",
-        "notifications_retract",
-        "Retract a notification",
+        details=HOW_MANY,
+        one_transaction=False,
+    ),
+    "retract": Verb(
+        summary="Retract a notification",
+        scope=Scope.NOTIFICATIONS_WRITE,
+        do=_retract,
         answer=RetractedOut,
-        refuses=(404, 409),
         details=(
             "Cancels what has not left, held for a digest or waiting as a fallback included, and "
             "removes its in-app messages. Mails, texts and pushes that have left can't be called "
             "back. Also when it is done."
         ),
-    )
-    def post(self, request: Request, id: uuid.UUID) -> Response:
-        notification = _steered(id)
-        counts = control.retract(notification=notification, by=self.by, now=self.now)
-        return Response(counts | {"removed": removed_of(notification)})
-
-
-class PauseNotification(Endpoint):
-    """Stop for now."""
-
-    scopes = {"POST": Scope.NOTIFICATIONS_WRITE}
-    one_transaction = False  # waits for the senders to see it
-
-    @described(
-        "Notifications",
-        "notifications_pause",
-        "Pause a notification",
+        one_transaction=False,
+    ),
+    "pause": Verb(
+        summary="Pause a notification",
+        scope=Scope.NOTIFICATIONS_WRITE,
+        do=lambda notification, by, now: control.pause(notification=notification, by=by, now=now),
         answer=NotificationDetail,
-        refuses=(404, 409),
+        says=_in_detail,
         details="What is already being handed over still goes, for two seconds at most.",
-    )
-    def post(self, request: Request, id: uuid.UUID) -> Response:
-        notification = _steered(id)
-        control.pause(notification=notification, by=self.by, now=self.now)
-        return Response(NotificationDetail(notification).data)
-
-
-class ResumeNotification(Endpoint):
-    """Go on."""
-
-    scopes = {"POST": Scope.NOTIFICATIONS_WRITE}
-
-    @described(
-        "Notifications",
-        "notifications_resume",
-        "Resume a paused notification",
+        one_transaction=False,
+    ),
+    "resume": Verb(
+        summary="Resume a paused notification",
+        scope=Scope.NOTIFICATIONS_WRITE,
+        do=lambda notification, by, now: control.resume(notification=notification, by=by, now=now),
         answer=NotificationDetail,
-        refuses=(404, 409),
-    )
-    def post(self, request: Request, id: uuid.UUID) -> Response:
-        notification = _steered(id)
-        control.resume(notification=notification, by=self.by, now=self.now)
-        return Response(NotificationDetail(notification).data)
-
-
-class RetryNotification(Endpoint):
-    """The failed ones again."""
-
-    scopes = {"POST": Scope.NOTIFICATIONS_WRITE}
-
-    @described(
-        "Notifications",
-        "notifications_retry",
-        "Send the failed messages again",
-        answer=RetriedOut,
-        refuses=(404, 409),
-        details=(
-            "Only those with status failed; nobody gets a second copy. Many go back in the "
-            "background."
+        says=_in_detail,
+    ),
+    "retry": Verb(
+        summary="Send the failed messages again",
+        scope=Scope.NOTIFICATIONS_WRITE,
+        do=lambda notification, by, now: replay.retry_failed(
+            notification=notification, by=by, now=now
         ),
-    )
-    def post(self, request: Request, id: uuid.UUID) -> Response:
-        number = replay.retry_failed(notification=_steered(id), by=self.by, now=self.now)
-        return Response({"retried": number})
+        answer=RetriedOut,
+        says=retried,
+        details=RETRIED,
+    ),
+}
 
 
 class NotificationHoldUps(Endpoint):

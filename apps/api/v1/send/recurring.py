@@ -15,6 +15,7 @@ from apps.api.endpoint import Endpoint, Strict, described, one
 from apps.api.v1.content.templates import type_of
 from apps.api.v1.send.campaigns import AUDIENCE
 from apps.api.v1.send.event_rules import template_named
+from apps.api.verbs import Verb
 from apps.campaigns.models import Missed, Occurrence, Recurring, ZoneMode
 from apps.campaigns.recurring import clocks, edit, recurrence
 from apps.campaigns.recurring.edit import RecurringValues
@@ -186,33 +187,34 @@ class OneRecurring(Endpoint):
         return Response(status=204)
 
 
-class PauseRecurring(Endpoint):
-    """Begin nothing more for now."""
-
-    scopes = {"POST": Scope.CAMPAIGNS_SEND}
-
-    @described("Recurring", "recurring_pause", "Pause it", answer=RecurringDetail, refuses=(404,))
-    def post(self, request: Request, id: uuid.UUID) -> Response:
-        row = edit.pause(recurring=one(ROWS, uid=id), by=self.by, now=self.now)
-        return Response(RecurringDetail(row).data)
+def recurring_of(id: uuid.UUID) -> Recurring:
+    """The recurring notification with this public id. Raises NotFound."""
+    return one(ROWS, uid=id)
 
 
-class ResumeRecurring(Endpoint):
-    """Go on with the next time."""
+def _in_detail(recurring: Recurring, changed: Recurring) -> Any:
+    return RecurringDetail(changed).data
 
-    scopes = {"POST": Scope.CAMPAIGNS_SEND}
 
-    @described(
-        "Recurring",
-        "recurring_resume",
-        "Go on",
+VERBS: dict[str, Verb[Recurring]] = {
+    "pause": Verb(
+        summary="Pause it",
+        scope=Scope.CAMPAIGNS_SEND,
+        do=lambda recurring, by, now: edit.pause(recurring=recurring, by=by, now=now),
         answer=RecurringDetail,
+        says=_in_detail,
+        refuses=(404,),
+    ),
+    "resume": Verb(
+        summary="Go on",
+        scope=Scope.CAMPAIGNS_SEND,
+        do=lambda recurring, by, now: edit.resume(recurring=recurring, by=by, now=now),
+        answer=RecurringDetail,
+        says=_in_detail,
         refuses=(404,),
         details="With the next time; those of the pause are not made up for.",
-    )
-    def post(self, request: Request, id: uuid.UUID) -> Response:
-        row = edit.resume(recurring=one(ROWS, uid=id), by=self.by, now=self.now)
-        return Response(RecurringDetail(row).data)
+    ),
+}
 
 
 class OccurrenceOut(serializers.Serializer[Occurrence]):
