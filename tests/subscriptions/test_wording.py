@@ -19,7 +19,9 @@ THE_SAME = {"SMS"}
 def sentences() -> Iterator[tuple[str, str]]:
     """(file, sentence) of templates and modules."""
     for path in sorted((ROOT / "templates/subscriptions").rglob("*.html")):
-        yield from _in(path, templatize(path.read_text()))
+        # what is left of the markup would be read as Python's indentation
+        lines = [line.strip() for line in templatize(path.read_text()).splitlines()]
+        yield from _in(path, "\n".join(lines))
     for path in sorted((ROOT / "apps/subscriptions").glob("*.py")):
         yield from _in(path, path.read_text())
 

@@ -53,7 +53,7 @@ class KeyForm(forms.Form):
 def index(request: HttpRequest) -> HttpResponse:
     rows = ApiKey.objects.select_related("created_by")
     return render(
-        request, "dashboard/administer/api_keys/list.html", {"keys": rows, "now": timezone.now()}
+        request, "dashboard/administer/api_keys/list.html", {"rows": rows, "now": timezone.now()}
     )
 
 

@@ -207,7 +207,7 @@ def index(request: HttpRequest) -> HttpResponse:
             rows.append((segment, sentence(language.parse(segment.rules))))
         except BadRules as error:
             rows.append((segment, str(error)))
-    return render(request, "dashboard/audience/segments/list.html", {"segments": rows})
+    return render(request, "dashboard/audience/segments/list.html", {"rows": rows})
 
 
 @requires(Capability.EDIT)

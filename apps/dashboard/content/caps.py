@@ -105,7 +105,7 @@ def index(request: HttpRequest) -> HttpResponse:
             what = "calendar days"
         cap.rule = f"{cap.limit} in {window} {what.removesuffix('s') if window == 1 else what}"
         cap.labels = [str(Channel(channel).label) for channel in cap.channels]
-    return render(request, "dashboard/content/caps/list.html", {"caps": caps})
+    return render(request, "dashboard/content/caps/list.html", {"rows": caps})
 
 
 @requires(Capability.EDIT)

@@ -85,7 +85,7 @@ class NewLayoutForm(LayoutForm):
 @requires(Capability.VIEW)
 @require_safe
 def index(request: HttpRequest) -> HttpResponse:
-    return render(request, "dashboard/content/layouts/list.html", {"layouts": Layout.objects.all()})
+    return render(request, "dashboard/content/layouts/list.html", {"rows": Layout.objects.all()})
 
 
 @requires(Capability.EDIT)

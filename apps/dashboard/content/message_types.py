@@ -244,7 +244,7 @@ def index(request: HttpRequest) -> HttpResponse:
     return render(
         request,
         "dashboard/content/message_types/list.html",
-        {"types": rows, "may_edit": may(request.user, Capability.EDIT)},
+        {"rows": rows, "may_edit": may(request.user, Capability.EDIT)},
     )
 
 

@@ -270,6 +270,7 @@ def history(request: HttpRequest, uid: UUID) -> HttpResponse:
         "old": old if changes is not None else (numbers[1] if len(numbers) > 1 else numbers[0]),
         "new": new if changes is not None else numbers[0],
         "changes": changes,
+        "may_restore": may(request.user, Capability.EDIT) and template.archived_at is None,
     }
     return render(request, "dashboard/content/templates/history.html", context)
 

@@ -175,7 +175,7 @@ def index(request: HttpRequest) -> HttpResponse:
         (rule, in_words(rule))
         for rule in EventRule.objects.select_related("notification_type", "segment")
     ]
-    return render(request, "dashboard/send/event_rules/list.html", {"rules": rules})
+    return render(request, "dashboard/send/event_rules/list.html", {"rows": rules})
 
 
 def in_words(rule: EventRule) -> str:

@@ -15,11 +15,13 @@ from django.utils.safestring import SafeString, mark_safe
 
 from apps import __version__
 from apps.accounts.permissions import Capability, may
-from apps.dashboard.shell import menu
+from apps.dashboard.shell import block_tags, menu
 from apps.dashboard.shell.forms import zone_names
 from apps.notifications.reports.balance import explain
 
 register = template.Library()
+register.tag("post_button", block_tags.post_button)
+register.simple_block_tag(block_tags.nothing)
 
 ICONS = "vendor/bootstrap-icons-1.13.1"
 
@@ -44,6 +46,11 @@ TONES = {
     "info": {"scheduled", "uploaded", "unconfirmed", "pending", "waiting", "held", "stock"},
     "warning": {"paused", "in_doubt", "skipped", "locked", "unsubscribed", "expired", "off"},
     "danger": {"failed", "bounced", "suppressed", "refused", "revoked", "critical", "failing"},
+}
+TOAST_ICONS = {
+    "error": "exclamation-octagon",
+    "warning": "exclamation-triangle",
+    "success": "check-circle",
 }
 _TONE_OF = {word: tone for tone, words in TONES.items() for word in words}
 
@@ -71,6 +78,12 @@ def icon(name: str, css: str = "", label: str = "") -> SafeString:
         naming,
         drawing,
     )
+
+
+@register.simple_tag
+def toast_icon(level: str) -> SafeString:
+    """The sign of a message to the user, by its level's word."""
+    return icon(TOAST_ICONS.get(level, "info-circle"))
 
 
 @register.simple_tag

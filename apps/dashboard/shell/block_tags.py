@@ -1,0 +1,93 @@
+"""Template tags with words between them: a button that posts, and what a list shows when nothing
+is in it.
+"""
+
+from typing import Any
+
+from django.template import Context, Node, NodeList, TemplateSyntaxError
+from django.template.base import FilterExpression, Parser, Token, token_kwargs
+from django.template.defaulttags import CsrfTokenNode
+from django.template.loader import render_to_string
+from django.urls import reverse
+from django.utils.html import format_html
+from django.utils.safestring import SafeString, mark_safe
+
+BUTTON_OPTIONS = {"css", "form", "label"}
+
+
+def nothing(
+    content: SafeString, icon: str, title: str, url: str = "", action: str = ""
+) -> SafeString:
+    """`{% nothing "search" "No such mail" %}Nothing matches.{% endnothing %}`: the sign in an
+    empty list; with `url` and `action` a button below it.
+    """
+    values = {
+        "icon": icon,
+        "title": title,
+        "text": content.strip(),
+        "url": url,
+        "action": action,
+    }
+    return render_to_string("dashboard/shell/includes/empty.html", values)
+
+
+def post_button(parser: Parser, token: Token) -> "PostButton":
+    """`{% post_button "dashboard:cap-remove" cap.uid css="btn btn-light" %}Remove
+    {% asking %}Remove {{ cap.name }}?{% endpost_button %}`: a form that is one button.
+
+    What stands after `asking` is asked before it is posted. `css` are the button's classes, `form`
+    those of the form, `label` its name for screen readers.
+    """
+    tag, *bits = token.split_contents()
+    positional = [bit for bit in bits if "=" not in bit.partition('"')[0]]
+    named = bits[len(positional) :]
+    options = token_kwargs(named, parser)
+    if not positional or named or options.keys() - BUTTON_OPTIONS:
+        raise TemplateSyntaxError(f"{tag} takes an address, its arguments, and css, form, label.")
+    content = parser.parse(("asking", f"end{tag}"))
+    question = NodeList()
+    if parser.next_token().contents == "asking":
+        question = parser.parse((f"end{tag}",))
+        parser.delete_first_token()
+    address = [parser.compile_filter(bit) for bit in positional]
+    return PostButton(address, options, content, question)
+
+
+class PostButton(Node):
+    """A form with the token and one button."""
+
+    child_nodelists = ("content", "question")
+
+    def __init__(
+        self,
+        address: list[FilterExpression],
+        options: dict[str, FilterExpression],
+        content: NodeList,
+        question: NodeList,
+    ) -> None:
+        self.address = address
+        self.options = options
+        self.content = content
+        self.question = question
+
+    def render(self, context: Context) -> SafeString:
+        name, *arguments = (each.resolve(context) for each in self.address)
+        options = {name: each.resolve(context) for name, each in self.options.items()}
+        # what the nodes rendered is escaped already
+        question = mark_safe(" ".join(self.question.render(context).split()))  # noqa: S308  # our own template
+        return format_html(
+            '<form method="post" action="{}"{}{}>{}<button class="{}"{}>{}</button></form>',
+            reverse(name, args=arguments),
+            _attribute("class", options.get("form", "")),
+            _attribute("data-confirm", question),
+            mark_safe(CsrfTokenNode().render(context)),  # noqa: S308  # Django's own field
+            options.get("css", "btn btn-light"),
+            _attribute("aria-label", options.get("label", "")),
+            mark_safe(self.content.render(context).strip()),  # noqa: S308  # our own template
+        )
+
+
+def _attribute(name: str, value: Any) -> SafeString:
+    if value:
+        return format_html(' {}="{}"', name, value)
+    return SafeString("")
