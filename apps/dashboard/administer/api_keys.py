@@ -66,7 +66,8 @@ def add(request: HttpRequest) -> HttpResponse:
     if done := double_submit.already(request):
         messages.info(
             request,
-            "That key was issued already. Its secret was shown once; issue another key if it is lost.",
+            "That key was issued already. Its secret was shown once; issue another key if it "
+            "is lost.",
         )
         return redirect(done)
     form = KeyForm(request.POST or None)

@@ -17,9 +17,12 @@ from apps.notifications.models import ProviderAccount
 
 KEEP = "Leave empty to keep the stored one."
 WHERE = {
-    Channel.EMAIL: "Write the address", Channel.SMS: "Write the phone number", Channel.VOICE: "Write the phone number",
-    Channel.WEBHOOK: "Write the address", Channel.IN_APP: "Name the follower",
-}  # fmt: skip
+    Channel.EMAIL: "Write the address",
+    Channel.SMS: "Write the phone number",
+    Channel.VOICE: "Write the phone number",
+    Channel.WEBHOOK: "Write the address",
+    Channel.IN_APP: "Name the follower",
+}
 
 
 def field_for(setting: Setting, stored: dict[str, Any]) -> forms.Field:
@@ -42,9 +45,12 @@ def field_for(setting: Setting, stored: dict[str, Any]) -> forms.Field:
             return forms.ChoiceField(**known, choices=setting.options)
         case "secret":
             kept = bool(stored.get(setting.name))
+            help_text = KEEP
+            if not kept:
+                help_text = escape(setting.help)
             known |= {
                 "required": setting.required and not kept,
-                "help_text": KEEP if kept else escape(setting.help),
+                "help_text": help_text,
             }
             if setting.lines:
                 return forms.CharField(
@@ -75,25 +81,40 @@ class AccountForm(forms.Form):
     )
 
     rate = forms.FloatField(
-        required=False, min_value=0.01, max_value=100_000, label="Messages a second",
+        required=False,
+        min_value=0.01,
+        max_value=100_000,
+        label="Messages a second",
         help_text="At most; empty = as fast as the server takes them. Codes and receipts go first.",
-    )  # fmt: skip
+    )
     daily = forms.IntegerField(
-        required=False, min_value=1, max_value=2_000_000_000, label="Messages a day",
+        required=False,
+        min_value=1,
+        max_value=2_000_000_000,
+        label="Messages a day",
         help_text="At most, counted from midnight UTC. The rest takes the next account, or waits.",
-    )  # fmt: skip
+    )
     warmup_start = forms.DateField(
-        required=False, label="Warm-up from", widget=forms.DateInput({"type": "date"}, format="%Y-%m-%d"),
+        required=False,
+        label="Warm-up from",
+        widget=forms.DateInput({"type": "date"}, format="%Y-%m-%d"),
         help_text="A new sender's first day. Receivers trust who grows slowly.",
-    )  # fmt: skip
+    )
     warmup_first = forms.IntegerField(
-        required=False, min_value=1, max_value=2_000_000_000, label="Messages on that day",
+        required=False,
+        min_value=1,
+        max_value=2_000_000_000,
+        label="Messages on that day",
         help_text="50 to 100 are usual.",
-    )  # fmt: skip
+    )
     warmup_growth = forms.FloatField(
-        required=False, min_value=1, max_value=5, initial=1.5, label="Growth",
+        required=False,
+        min_value=1,
+        max_value=5,
+        initial=1.5,
+        label="Growth",
         help_text="Each day so many times the day before, up to the messages a day.",
-    )  # fmt: skip
+    )
 
     def __init__(
         self, data: Any = None, *, kind: type[Provider], account: ProviderAccount | None = None
@@ -112,11 +133,15 @@ class AccountForm(forms.Form):
             self.fields[f"s_{setting.name}"] = field_for(setting, stored)
             if setting.kind == "secret":
                 self.initial.pop(f"s_{setting.name}", None)
-        for name in LIMITS if kind.local else ():
-            del self.fields[name]
+        places: list[Any] = ["name", *(f"s_{setting.name}" for setting in kind.settings)]
+        places.append("position")
+        if kind.local:
+            for name in LIMITS:
+                del self.fields[name]
+        else:
+            places.append(_LIMITS)
         self.helper = plain_helper()
-        places = [*(f"s_{setting.name}" for setting in kind.settings), "position"]
-        self.helper.layout = Layout("name", *places, *([_LIMITS] if not kind.local else []))
+        self.helper.layout = Layout(*places)
 
     def clean(self) -> dict[str, Any]:
         values = super().clean() or {}

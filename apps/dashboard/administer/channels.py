@@ -183,7 +183,10 @@ def switch(request: HttpRequest, uid: UUID) -> HttpResponse:
         by=staff_actor(request),
         now=timezone.now(),
     )
-    messages.success(request, f"{account.name} is {'on' if enabled else 'off'}.")
+    word = "off"
+    if enabled:
+        word = "on"
+    messages.success(request, f"{account.name} is {word}.")
     return redirect("dashboard:channels")
 
 

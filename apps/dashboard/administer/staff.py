@@ -120,10 +120,10 @@ def switch(request: HttpRequest, uid: UUID) -> HttpResponse:
     except BadStaff as error:
         messages.error(request, str(error))
     else:
-        messages.success(
-            request,
-            f"{person.username} {'can log in again' if active else 'can no longer log in'}.",
-        )
+        what = "can no longer log in"
+        if active:
+            what = "can log in again"
+        messages.success(request, f"{person.username} {what}.")
     return redirect("dashboard:staff")
 
 

@@ -50,10 +50,13 @@ TAGS_SUGGESTED = 20  # as buttons under the field; others are typed
 @require_safe
 def index(request: HttpRequest) -> HttpResponse:
     asked = {name: request.GET.get(name, "").strip() for name in ("q", "state", "tag", "language")}
+    tags = []
+    if asked["tag"]:
+        tags = [asked["tag"]]
     rows = search.followers(
         search=asked["q"],
         subscribed={"subscribed": True, "unsubscribed": False}.get(asked["state"]),
-        tags=[asked["tag"]] if asked["tag"] else [],
+        tags=tags,
         language=asked["language"],
     )
     context = {
@@ -95,10 +98,11 @@ def bulk(request: HttpRequest) -> HttpResponse:
     same = len(chosen) - changed
     rest = ""
     if same and not removing:
-        rest = f" {same} {'did not have' if removing else 'had'} it already."
-    messages.success(
-        request, f"The tag {name} was {done} {changed} follower{'' if changed == 1 else 's'}.{rest}"
-    )
+        rest = f" {same} had it already."
+    noun = "followers"
+    if changed == 1:
+        noun = "follower"
+    messages.success(request, f"The tag {name} was {done} {changed} {noun}.{rest}")
     return redirect(back)
 
 
@@ -109,6 +113,12 @@ def detail(request: HttpRequest, uid: UUID) -> HttpResponse:
     follower = _find(uid)
     matrix = consent_matrix.matrix(follower)
     addresses = list(follower.addresses.all())
+    metadata = ""
+    if follower.metadata:
+        metadata = json.dumps(follower.metadata, ensure_ascii=False, indent=2)
+    channels = []
+    if matrix:
+        channels = [cell.label for cell in matrix[0].cells]
     context = {
         "follower": follower,
         "addresses": [each for each in addresses if each.channel not in DEVICES],
@@ -119,11 +129,9 @@ def detail(request: HttpRequest, uid: UUID) -> HttpResponse:
         ],
         **_rhythm(follower),
         "tags": list(follower.tags.all()),
-        "metadata": json.dumps(follower.metadata, ensure_ascii=False, indent=2)
-        if follower.metadata
-        else "",
+        "metadata": metadata,
         "matrix": matrix,
-        "channels": [cell.label for cell in matrix[0].cells] if matrix else [],
+        "channels": channels,
         "muted": consent_matrix.muted_channels(follower),
         "consents": follower.consent_records.all()[:LATEST],
         "deliveries": follower.deliveries.select_related("notification__notification_type")[
@@ -142,10 +150,12 @@ def _rhythm(follower: Follower) -> dict[str, Any]:
     days: dict[str, list[str]] = {}
     for day, (start, end) in sorted(rhythm.quiet.items()):
         days.setdefault(f"{start}–{end}", []).append(day_abbr[int(day)])
-    quiet = [
-        f"{span} {'every day' if len(names) == 7 else ', '.join(names)}"
-        for span, names in days.items()
-    ]
+    quiet = []
+    for span, names in days.items():
+        when = ", ".join(names)
+        if len(names) == 7:
+            when = "every day"
+        quiet.append(f"{span} {when}")
     digest = rhythm.get_cadence_display()
     if rhythm.cadence in (DigestCadence.DAILY, DigestCadence.WEEKLY):
         digest += f", {rhythm.digest_at:%H:%M}"
@@ -282,8 +292,9 @@ class FollowerForm(forms.Form):
             Field("tags"),
             "external_id",
             Field("metadata"),
-            *(["subscribed"] if adding else []),
         )
+        if adding:
+            self.helper.layout.append("subscribed")
 
     def profile(self, names: Iterable[str] = PROFILE) -> Profile:
         """Give what the form says of the named fields."""

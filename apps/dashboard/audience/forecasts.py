@@ -60,7 +60,10 @@ class QuestionForm(forms.Form):
 @require_safe
 def page(request: HttpRequest, uid: UUID) -> HttpResponse:
     follower = get_object_or_404(Follower, uid=uid)
-    form = QuestionForm(request.GET if "type" in request.GET else None, follower=follower)
+    typed = None
+    if "type" in request.GET:
+        typed = request.GET
+    form = QuestionForm(typed, follower=follower)
     said: Forecast | None = None
     if form.is_valid():
         asked = form.cleaned_data
@@ -71,16 +74,22 @@ def page(request: HttpRequest, uid: UUID) -> HttpResponse:
             at=asked["at"],
             throttle_key=asked["throttle_key"],
         )
+    tone = ""
+    label = ""
+    if said:
+        tone = TONES[said.decision.act]
+        label = LABELS[said.decision.act]
+    planned = None
+    if said and said.planned_at:
+        planned = said.planned_at.astimezone(zone_of(follower))
     context = {
         "follower": follower,
         "form": form,
         "said": said,
-        "tone": TONES[said.decision.act] if said else "",
-        "label": LABELS[said.decision.act] if said else "",
+        "tone": tone,
+        "label": label,
         "zone": zone_of(follower).key,
-        "planned": said.planned_at.astimezone(zone_of(follower))
-        if said and said.planned_at
-        else None,
+        "planned": planned,
     }
     return render(request, "dashboard/audience/forecasts/page.html", context)
 

@@ -36,7 +36,10 @@ class UploadForm(forms.Form):
         label="CSV file",
         error_messages={
             "required": "Choose a file first.",
-            "empty": "The file is empty. Save the table as CSV again, with the headings in its first line.",
+            "empty": (
+                "The file is empty. Save the table as CSV again, with the headings in its first "
+                "line."
+            ),
         },
         widget=forms.FileInput(
             attrs={"accept": ".csv,text/csv,text/plain", "class": "form-control"}
@@ -64,7 +67,10 @@ class MappingForm(forms.Form):
         label="Change followers that exist already",
         required=False,
         initial=True,
-        help_text="Otherwise they stay as they are. Either way nobody who unsubscribed is subscribed again.",
+        help_text=(
+            "Otherwise they stay as they are. Either way nobody who unsubscribed is subscribed "
+            "again."
+        ),
     )
     wording = forms.CharField(
         label="Which consent text did these people see?",

@@ -122,19 +122,21 @@ def _row(rule: dict[str, Any]) -> dict[str, str]:
             "op": rule["op"],
             "value": value["choice"],
         }
-    if isinstance(value, list):
-        value = ", ".join(map(str, value))
-    elif isinstance(value, bool):
-        if value:
-            value = "true"
-        else:
-            value = "false"
-    return {
-        "field": name,
-        "key": key,
-        "op": rule["op"],
-        "value": "" if value is None else str(value),
-    }
+    return {"field": name, "key": key, "op": rule["op"], "value": _typed(value)}
+
+
+def _typed(value: Any) -> str:
+    """A rule's value as a person types it."""
+    match value:
+        case None:
+            return ""
+        case True:
+            return "true"
+        case False:
+            return "false"
+        case list():
+            return ", ".join(map(str, value))
+    return str(value)
 
 
 RuleFormSet = formset_factory(SegmentRuleForm, formset=Lines, extra=1, max_num=language.MAX_RULES)
@@ -248,13 +250,16 @@ def _edit(request: HttpRequest, segment: Segment | None) -> HttpResponse:
             matches = matches_of(made, now=timezone.now())
     elif segment is not None:
         matches = matches_of(segment.rules, now=timezone.now())
+    used_by = []
+    if segment:
+        used_by = campaigns_using(segment)
     values = {
         "segment": segment,
         "builder": builder,
         "matches": matches,
         "examples": EXAMPLES,
         "tags": Tag.objects.all()[:500],
-        "used_by": campaigns_using(segment) if segment else [],
+        "used_by": used_by,
     }
     return render(request, "dashboard/audience/segments/edit.html", values)
 

@@ -103,7 +103,9 @@ def index(request: HttpRequest) -> HttpResponse:
         what = unit
         if unit == "days":
             what = "calendar days"
-        cap.rule = f"{cap.limit} in {window} {what.removesuffix('s') if window == 1 else what}"
+        if window == 1:
+            what = what.removesuffix("s")
+        cap.rule = f"{cap.limit} in {window} {what}"
         cap.labels = [str(Channel(channel).label) for channel in cap.channels]
     return render(request, "dashboard/content/caps/list.html", {"rows": caps})
 

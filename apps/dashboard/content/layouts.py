@@ -29,9 +29,12 @@ SAMPLE = {
         "email": {
             "subject": "How a message looks in this layout",
             "preheader": "The grey line after the subject.",
-            "html": "<h1>A headline</h1><p>Hello {{ follower.first_name }}, this is a paragraph as long as they "
-            "usually are: two or three sentences, and then a link to <a href='https://example.com/'>read more</a>.</p>"
-            "<ul><li>One thing</li><li>Another thing</li></ul>",
+            "html": (
+                "<h1>A headline</h1><p>Hello {{ follower.first_name }}, this is a paragraph as "
+                "long as they usually are: two or three sentences, and then a link to "
+                "<a href='https://example.com/'>read more</a>.</p>"
+                "<ul><li>One thing</li><li>Another thing</li></ul>"
+            ),
             "text": "Hello {{ follower.first_name }}, this is a paragraph.",
         }
     }
@@ -136,15 +139,19 @@ def _saved(request: HttpRequest, form: Any, key: str) -> Layout | None:
         )
     except NotPublishable as error:
         for problem in error.problems:
-            field = problem.where.removeprefix("layout.")
+            part = problem.where.removeprefix("layout.")
+            field = None
+            if part in form.fields:
+                field = part
             line = ""
             if problem.line:
                 line = f"Line {problem.line}: "
-            form.add_error(field if field in form.fields else None, f"{line}{problem.message}")
+            form.add_error(field, f"{line}{problem.message}")
         return None
     messages.success(
         request,
-        f"{layout.name} is saved. What is published already keeps the layout it was published with.",
+        f"{layout.name} is saved. What is published already keeps the layout it was published "
+        "with.",
     )
     return layout
 

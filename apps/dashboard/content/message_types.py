@@ -54,7 +54,10 @@ class TypeForm(forms.Form):
     )
     commercial = forms.BooleanField(
         required=False,
-        help_text="Obeys the global opt-out and carries one-click unsubscribe. Marketing always is; critical never.",
+        help_text=(
+            "Obeys the global opt-out and carries one-click unsubscribe. Marketing always is; "
+            "critical never."
+        ),
     )
     channels = forms.MultipleChoiceField(
         widget=forms.CheckboxSelectMultiple, label="Offered on", required=False
@@ -88,18 +91,25 @@ class TypeForm(forms.Form):
         required=False,
         min_value=1,
         label="Worthless after (seconds)",
-        help_text="300 is five minutes, 86400 a day. What waits longer is not sent. Empty: it keeps.",
+        help_text=(
+            "300 is five minutes, 86400 a day. What waits longer is not sent. Empty: it keeps."
+        ),
     )
     digest = forms.BooleanField(
         required=False,
         label="May wait for a digest",
-        help_text="Followers who want a digest get it there, gathered with others. Critical messages never wait.",
+        help_text=(
+            "Followers who want a digest get it there, gathered with others. Critical messages "
+            "never wait."
+        ),
     )
     throttle_count = forms.IntegerField(
         required=False,
         min_value=1,
         label="At most so many",
-        help_text="To one follower. What is more is skipped; callers may count apart by a throttle key.",
+        help_text=(
+            "To one follower. What is more is skipped; callers may count apart by a throttle key."
+        ),
     )
     throttle_seconds = forms.IntegerField(required=False, min_value=1, label="In so many seconds")
     fallback_after = forms.IntegerField(
@@ -112,7 +122,10 @@ class TypeForm(forms.Form):
         required=False,
         label="JSON Schema of the data",
         rows=8,
-        help_text="Draft 2020-12. A call whose data does not fit is refused, and told where. Empty: anything goes.",
+        help_text=(
+            "Draft 2020-12. A call whose data does not fit is refused, and told where. Empty: "
+            "anything goes."
+        ),
     )
     active = forms.BooleanField(
         required=False, help_text="Off: nothing of this kind is sent to anyone."
@@ -145,20 +158,20 @@ class TypeForm(forms.Form):
         for name in ("channels", "default_channels", "locked_channels"):
             self.fields[name].choices = channel_choices(self.before.channels)
         for place, name in enumerate(CHAIN):
-            choices = [
-                ("", "no other" if place else "all channels at once"),
-                *channel_choices(self.before.channels),
-            ]
+            nothing = "all channels at once"
             label = "Try one channel after the other, first"
             if place:
+                nothing = "no other"
                 label = f"{place + 1}. channel"
+            choices = [("", nothing), *channel_choices(self.before.channels)]
             self.fields[name] = forms.ChoiceField(choices=choices, required=False, label=label)
         if not may_administer:
             self.fields["locked_channels"].disabled = True
         offered = Template.objects.filter(private=False, archived_at=None)
-        self.fields["template"].queryset = offered | Template.objects.filter(
-            pk=speaks.pk if speaks else None
-        )
+        pk = None
+        if speaks:
+            pk = speaks.pk
+        self.fields["template"].queryset = offered | Template.objects.filter(pk=pk)
         for tag, language in OTHER_LANGUAGES:
             self.fields[f"name_{tag}"] = forms.CharField(
                 max_length=100, required=False, label=f"Name ({language})"
@@ -169,7 +182,9 @@ class TypeForm(forms.Form):
         if row is None:
             self.fields["key"] = KeyField(
                 max_length=60,
-                help_text="What programs call it, for example order-shipped. It can't be changed later.",
+                help_text=(
+                    "What programs call it, for example order-shipped. It can't be changed later."
+                ),
             )
             self.order_fields(["name", "key"])
 
@@ -220,6 +235,15 @@ class TypeForm(forms.Form):
         ]
 
 
+def _state(row: NotificationType, channel: str) -> str:
+    """How the type stands on a channel: locked, on or off until a follower chooses."""
+    if channel in row.locked_channels:
+        return "locked"
+    if channel in row.default_channels:
+        return "on"
+    return "off"
+
+
 @requires(Capability.VIEW)
 @require_safe
 def index(request: HttpRequest) -> HttpResponse:
@@ -231,14 +255,7 @@ def index(request: HttpRequest) -> HttpResponse:
     for row in rows:
         row.speaks = speaks.get(row.pk)
         row.cells = [
-            {
-                "label": Channel(channel).label,
-                "state": "locked"
-                if channel in row.locked_channels
-                else "on"
-                if channel in row.default_channels
-                else "off",
-            }
+            {"label": Channel(channel).label, "state": _state(row, channel)}
             for channel in row.channels
         ]
     return render(

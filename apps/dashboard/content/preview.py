@@ -79,8 +79,11 @@ class Wish:
 
     def query(self, **changes: str) -> str:
         """The same wish as a query string, with some names set otherwise."""
+        follower = ""
+        if self.follower:
+            follower = str(self.follower.uid)
         values = {
-            "follower": str(self.follower.uid) if self.follower else "",
+            "follower": follower,
             "language": self.language,
             "channel": self.channel,
             "view": self.view,
@@ -118,17 +121,27 @@ def wish_of(request: HttpRequest, uid: UUID) -> Wish:
     kind, data = _purpose(version)
     text = asked.get("follower", "").strip()
     found = find_some(text)
+    follower = None
+    if found:
+        follower = found[0]
+    if asked.get("view", "") in views:
+        view = asked.get("view", "")
+    else:
+        view = (views or ["text"])[0]
+    size = "wide"
+    if asked.get("size", "") in dict(SIZES):
+        size = asked.get("size", "")
     return Wish(
         version=version,
         notification_type=kind,
         data=data,
-        follower=found[0] if found else None,
+        follower=follower,
         others=found[1:],
         text=text,
         language=asked.get("language", ""),
         channel=channel,
-        view=asked.get("view", "") if asked.get("view", "") in views else (views or ["text"])[0],
-        size=asked.get("size", "") if asked.get("size", "") in dict(SIZES) else "wide",
+        view=view,
+        size=size,
     )
 
 
@@ -175,15 +188,25 @@ def _panel(request: HttpRequest, wish: Wish, **more: Any) -> HttpResponse:
     languages = [
         (row.language, language_name(row.language)) for row in wish.version.translations.all()
     ]
+    cost = None
+    if result and wish.channel == Channel.SMS:
+        cost = cost_of(result.parts)
+    shown_language = ""
+    if result:
+        shown_language = language_name(result.language)
+    if wish.follower:
+        seen_by = name_of(wish.follower)
+    else:
+        seen_by = wish.text
     context = {
         "wish": wish,
         "version": wish.version,
         "result": result,
         "error": error,
         "source": source,
-        "cost": cost_of(result.parts) if result and wish.channel == Channel.SMS else None,
+        "cost": cost,
         "languages": languages,
-        "shown_language": language_name(result.language) if result else "",
+        "shown_language": shown_language,
         "channels": [
             (channel, CHANNEL_PARTS[channel].label) for channel in channels_of(wish.version)
         ],
@@ -193,7 +216,7 @@ def _panel(request: HttpRequest, wish: Wish, **more: Any) -> HttpResponse:
         "sizes": [(name, label, wish.query(size=name)) for name, label in SIZES],
         "others": [(other, wish.query(follower=str(other.uid))) for other in wish.others],
         "query": wish.query(),
-        "seen_by": name_of(wish.follower) if wish.follower else wish.text,
+        "seen_by": seen_by,
         "may_test": may(request.user, Capability.EDIT),
         "to": request.POST.get("to") or request.user.email,
         **more,
@@ -241,7 +264,10 @@ def send_test(request: HttpRequest, uid: UUID) -> HttpResponse:
     good, said = try_out(request, wish.sample, to=request.POST.get("to", "").strip())
     if request.headers.get("HX-Request"):
         return _panel(request, wish, tested={"good": good, "said": said})
-    (messages.success if good else messages.error)(request, said)
+    level = messages.ERROR
+    if good:
+        level = messages.SUCCESS
+    messages.add_message(request, level, said)
     return redirect(f"{reverse('dashboard:preview', args=[uid])}?{wish.query()}")
 
 
@@ -265,7 +291,8 @@ def try_out(request: HttpRequest, sample: preview.Sample, *, to: str) -> tuple[b
         case Result.ACCOUNT:
             return (
                 False,
-                f"Nothing can leave through this account. {said.rstrip('.')}. Check it under Channels.",
+                f"Nothing can leave through this account. {said.rstrip('.')}. Check it under "
+                "Channels.",
             )
         case Result.TRANSIENT | Result.THROTTLED:
             return False, f"Not taken now, perhaps later. The server said: {said}"

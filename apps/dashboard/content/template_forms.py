@@ -64,7 +64,9 @@ class NewTemplateForm(forms.Form):
     key = KeyField(
         max_length=80,
         required=False,
-        help_text="What programs call it; made from the name when left empty. It can't be changed later.",
+        help_text=(
+            "What programs call it; made from the name when left empty. It can't be changed later."
+        ),
     )
     description = forms.CharField(max_length=300, required=False)
     copy_of = forms.ModelChoiceField(
@@ -127,7 +129,10 @@ def field_of(channel: str, part: str) -> str:
 def field_for(part: Part) -> forms.CharField:
     """The box for one part; anything longer than the column allows is for the domain to refuse."""
     if part.kind in (PartKind.HTML, PartKind.TEXT):
-        widget: forms.Widget = source_area(18 if part.kind == PartKind.HTML else 8)
+        rows = 8
+        if part.kind == PartKind.HTML:
+            rows = 18
+        widget: forms.Widget = source_area(rows)
     else:
         widget = forms.TextInput({"autocomplete": "off"})
     return forms.CharField(
@@ -238,17 +243,23 @@ class VariableRows(BaseFormSet):
         """`Version.variables`: rows without a name are gone,
         empty defaults and examples are left out.
         """
-        return [
-            {
+        declared = []
+        for form in self.forms:
+            row = form.cleaned_data
+            if not row.get("name"):
+                continue
+            variable = {
                 "name": row["name"],
                 "type": row["type"] or "string",
                 "required": row["required"],
-                **{key: row[key] for key in ("default", "example") if row[key] is not None},
-                **({"description": row["description"]} if row["description"] else {}),
             }
-            for row in (form.cleaned_data for form in self.forms)
-            if row.get("name")
-        ]
+            for key in ("default", "example"):
+                if row[key] is not None:
+                    variable[key] = row[key]
+            if row["description"]:
+                variable["description"] = row["description"]
+            declared.append(variable)
+        return declared
 
 
 VariableFormSet = formset_factory(VariableForm, formset=VariableRows, extra=1, max_num=100)
@@ -296,12 +307,15 @@ class Editor:
             version.default_language: {}
         }
         languages = sorted(words, key=lambda tag: (tag != version.default_language, tag))
+        layout = None
+        if version.layout:
+            layout = version.layout.key
         self.draft = DraftForm(
             data,
             languages=languages,
             initial={
                 "default_language": version.default_language,
-                "layout": version.layout.key if version.layout else None,
+                "layout": layout,
                 "note": version.note,
                 "seen": version.updated_at.isoformat(),
             },
@@ -334,10 +348,11 @@ class Editor:
 
         A new language starts with the default language's words.
         """
-        words = {
-            form.language: None if form.cleaned_data["remove"] else form.parts()
-            for form in self.translations
-        }
+        words: dict[str, Any] = {}
+        for form in self.translations:
+            words[form.language] = None
+            if not form.cleaned_data["remove"]:
+                words[form.language] = form.parts()
         if added := self.draft.cleaned_data["add_language"]:
             words[added] = words[self.draft.cleaned_data["default_language"]]
         return words

@@ -264,11 +264,14 @@ def history(request: HttpRequest, uid: UUID) -> HttpResponse:
         changes = version_diff.changes(
             version_diff.texts_of(_version(uid, old)), version_diff.texts_of(_version(uid, new))
         )
+    if changes is None:  # the last two are offered
+        new = numbers[0]
+        old = numbers[min(1, len(numbers) - 1)]
     context = {
         "template": template,
         "versions": versions,
-        "old": old if changes is not None else (numbers[1] if len(numbers) > 1 else numbers[0]),
-        "new": new if changes is not None else numbers[0],
+        "old": old,
+        "new": new,
         "changes": changes,
         "may_restore": may(request.user, Capability.EDIT) and template.archived_at is None,
     }

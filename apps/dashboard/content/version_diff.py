@@ -41,10 +41,13 @@ class DiffChange:
 def texts_of(version: Version) -> Texts:
     """Everything in a version that people write, by a name they recognise."""
     words = {row.language: row.parts for row in version.translations.all()}
+    layout = ""
+    if version.layout:
+        layout = version.layout.name
     return texts(
         words,
         variables=version.variables,
-        layout=version.layout.name if version.layout else "",
+        layout=layout,
         default_language=version.default_language,
     )
 

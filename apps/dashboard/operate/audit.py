@@ -39,6 +39,9 @@ def index(request: HttpRequest) -> HttpResponse:
         rows = rows.filter(subject_type=subject_type, subject_id=subject_id)
     page = page_of(request, rows)
     staff = User.objects.order_by("username").only("uid", "username", "first_name", "last_name")
+    subject_label = subject
+    if subject and page.rows:
+        subject_label = page.rows[0].subject_label
     context = {
         "page": page,
         "entries": tell(page.rows, explain=explain),
@@ -56,7 +59,7 @@ def index(request: HttpRequest) -> HttpResponse:
         "noun": noun,
         "nouns": [(each, each.replace("_", " ").capitalize()) for each in NOUNS],
         "subject": subject,
-        "subject_label": page.rows[0].subject_label if subject and page.rows else subject,
+        "subject_label": subject_label,
         "filtered": bool(person or noun or kind or subject),
     }
     return render(request, "dashboard/operate/audit/list.html", context)

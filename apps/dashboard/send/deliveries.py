@@ -55,9 +55,10 @@ def index(request: HttpRequest) -> HttpResponse:
     if notification:
         rows = deliveries_behind(notification, known, reason, channel)
     else:
-        rows = narrow(
-            Delivery.objects.all(), known, reason, channel if channel in Channel.values else ""
-        )
+        on = ""
+        if channel in Channel.values:
+            on = channel
+        rows = narrow(Delivery.objects.all(), known, reason, on)
     if programs:  # what the page "Undelivered" counts together
         rows = rows.filter(notification__notification_type=programs).exclude(
             notification__source=Source.CAMPAIGN
@@ -72,6 +73,9 @@ def index(request: HttpRequest) -> HttpResponse:
     page = page_of(request, rows.select_related(*related))
     for row in page.rows:
         row.explained = explain(row.reason) if row.reason else ""
+    reason_explained = ""
+    if reason:
+        reason_explained = explain(reason)
     context = {
         "page": page,
         "status": status,
@@ -79,7 +83,7 @@ def index(request: HttpRequest) -> HttpResponse:
         "channel": channel,
         "channels": Channel.choices,
         "reason": reason,
-        "reason_explained": explain(reason) if reason else "",
+        "reason_explained": reason_explained,
         "text": text,
         "crowd": crowd,
         "most_people": MOST_PEOPLE,
@@ -105,14 +109,20 @@ def detail(request: HttpRequest, uid: UUID) -> HttpResponse:
     delivery = _delivery(uid)
     events = list(delivery.events.all())
     accounts = account_names(delivery, events)
+    explained = ""
+    if delivery.reason:
+        explained = explain(delivery.reason)
+    gathered = None
+    if delivery.notification.source == Source.DIGEST:
+        gathered = delivery.data
     context = {
         "delivery": delivery,
-        "explained": explain(delivery.reason) if delivery.reason else "",
+        "explained": explained,
         "steps": trail_of(delivery, events, accounts),
         "account": accounts.get(delivery.account_id),
         "engagements": _engagements(delivery),
         "latest": LATEST,
-        "gathered": delivery.data if delivery.notification.source == Source.DIGEST else None,
+        "gathered": gathered,
     }
     return render(request, "dashboard/send/deliveries/detail.html", context)
 

@@ -80,8 +80,10 @@ class EventRuleForm(WhatIsSentForm):
         required=False,
         label="Variables",
         widget=forms.Textarea({"rows": 4, "class": "font-monospace", "spellcheck": "false"}),
-        help_text="One per line: order_number = data.number. Left empty, the template gets all data of the event, and "
-        "the event itself as event.",
+        help_text=(
+            "One per line: order_number = data.number. Left empty, the template gets all data of "
+            "the event, and the event itself as event."
+        ),
     )
     delay = forms.IntegerField(
         min_value=0, initial=0, required=False, label="Wait", help_text="After it happened."
@@ -98,8 +100,13 @@ class EventRuleForm(WhatIsSentForm):
     active = forms.BooleanField(required=False, initial=True, help_text="Off: it is not asked.")
 
     def __init__(self, rule: EventRule | None, data: Any = None) -> None:
-        super().__init__(data, initial=_initial(rule) if rule else None)
-        self.fields["channels"].choices = channel_choices(rule.channels if rule else ())
+        initial = None
+        channels: list[str] = []
+        if rule:
+            initial = _initial(rule)
+            channels = rule.channels
+        super().__init__(data, initial=initial)
+        self.fields["channels"].choices = channel_choices(channels)
         if rule and rule.template:
             self.fields["template"].queryset |= Template.objects.filter(pk=rule.template.pk)
         saved: list[dict[str, Any]] = []
@@ -131,18 +138,22 @@ class EventRuleForm(WhatIsSentForm):
 
 
 def _initial(rule: EventRule) -> dict[str, Any]:
-    unit = max(
-        (unit for unit in UNITS if rule.delay % UNITS[unit] == 0), key=lambda unit: UNITS[unit]
-    )
+    unit = "minutes"
+    if rule.delay:
+        whole = [unit for unit in UNITS if rule.delay % UNITS[unit] == 0]
+        unit = max(whole, key=lambda unit: UNITS[unit])
     values = {name: getattr(rule, name) for name in RuleValues.__dataclass_fields__}
+    match = "all"
+    if "any" in rule.conditions:
+        match = "any"
     return values | {
         "notification_type": rule.notification_type.key,
         "template": rule.template and rule.template.uid,
         "segment": rule.segment and rule.segment.uid,
-        "match": "any" if "any" in rule.conditions else "all",
+        "match": match,
         "mapping": "\n".join(f"{variable} = {where}" for variable, where in rule.mapping.items()),
         "delay": rule.delay // UNITS[unit],
-        "unit": unit if rule.delay else "minutes",
+        "unit": unit,
     }
 
 
@@ -223,14 +234,15 @@ def _edit(request: HttpRequest, rule: EventRule | None) -> HttpResponse:
 def _show(
     request: HttpRequest, rule: Any, form: EventRuleForm, sample: SampleForm | None, found: Any
 ) -> HttpResponse:
+    sent = ""
+    if found and found.data:
+        sent = json.dumps(found.data, ensure_ascii=False, indent=2)
     values = {
         "rule": rule,
         "form": form,
         "sample": sample,
         "found": found,
-        "sent": json.dumps(found.data, ensure_ascii=False, indent=2)
-        if found and found.data
-        else "",
+        "sent": sent,
         "may_save": may(request.user, Capability.SEND),
     }
     return render(request, "dashboard/send/event_rules/edit.html", values)
@@ -239,9 +251,16 @@ def _show(
 def _sample(rule: EventRule) -> dict[str, Any]:
     """The last event that the rule was asked about, or an empty one."""
     last = Event.objects.filter(outcomes__rule=rule).order_by("-pk").first()
+    if last:
+        happened = last.name
+    else:
+        happened = rule.event.removesuffix(".*")
+    data = "{}"
+    if last:
+        data = last.data
     return {
-        "happened": last.name if last else rule.event.removesuffix(".*"),
-        "data": last.data if last else "{}",
+        "happened": happened,
+        "data": data,
     }
 
 

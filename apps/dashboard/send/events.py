@@ -43,9 +43,12 @@ def index(request: HttpRequest) -> HttpResponse:
 @require_safe
 def detail(request: HttpRequest, uid: UUID) -> HttpResponse:
     event = get_object_or_404(ROWS, uid=uid)
+    data = ""
+    if event.data:
+        data = json.dumps(event.data, ensure_ascii=False, indent=2)
     context = {
         "event": event,
-        "data": json.dumps(event.data, ensure_ascii=False, indent=2) if event.data else "",
+        "data": data,
         "outcomes": event.outcomes.select_related("rule", "notification"),
     }
     return render(request, "dashboard/send/events/detail.html", context)

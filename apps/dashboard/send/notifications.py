@@ -105,7 +105,10 @@ def _resume(request: HttpRequest, notification: Notification) -> str:
 
 def _cancel(request: HttpRequest, notification: Notification) -> str:
     counts = control.cancel(notification=notification, by=staff_actor(request), now=timezone.now())
-    text = f"Cancelled {counts['cancelled']:,} of {counts['total']:,}; {counts['handed_off']:,} already handed over."
+    text = (
+        f"Cancelled {counts['cancelled']:,} of {counts['total']:,}; "
+        f"{counts['handed_off']:,} already handed over."
+    )
     if counts["in_flight"]:
         return f"{text} {counts['in_flight']:,} are in a sender's hands just now."
     return text

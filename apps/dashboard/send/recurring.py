@@ -103,16 +103,25 @@ class RecurringForm(WhatIsSentForm):
     )
 
     def __init__(self, row: Recurring | None, data: Any = None) -> None:
-        super().__init__(data, initial=_initial(row) if row else None)
-        self.fields["channels"].choices = channel_choices(row.channels if row else ())
+        initial = None
+        channels: list[str] = []
+        audience: dict[str, Any] = {}
+        if row:
+            initial = _initial(row)
+            channels = row.channels
+            audience = row.audience
+        super().__init__(data, initial=initial)
+        self.fields["channels"].choices = channel_choices(channels)
         if row and row.template:
             self.fields["template"].queryset |= Template.objects.filter(pk=row.template.pk)
-        self.audience = AudienceForm(row.audience if row else {}, data)
+        self.audience = AudienceForm(audience, data)
 
     def clean_days(self) -> list[Any]:
-        return [
-            int(word) if word.isdecimal() else word for word in _words(self.cleaned_data["days"])
-        ]
+        days: list[Any] = _words(self.cleaned_data["days"])
+        for place, word in enumerate(days):
+            if word.isdecimal():
+                days[place] = int(word)
+        return days
 
     def clean_times(self) -> list[str]:
         return _words(self.cleaned_data["times"])
@@ -132,19 +141,30 @@ class RecurringForm(WhatIsSentForm):
         """Whether they go together is the domain's own business."""
         typed = self.cleaned_data
         zone = wallclock.zone(clocks.known_zone(typed["zone"]))
-        moments = {
-            f"{name}_at": wallclock.instant(typed[name], zone) if typed[name] else None
-            for name in ("starts", "ends")
-        }
-        plain = ("name", "notification_type", "template", "channels", "data", "zone_mode", "missed")
+        named = ""
+        if typed["zone_mode"] == ZoneMode.NAMED:
+            named = typed["zone"]
         return RecurringValues(
-            **{name: typed[name] for name in plain},
-            **moments,
-            zone=typed["zone"] if typed["zone_mode"] == ZoneMode.NAMED else "",
+            name=typed["name"],
+            notification_type=typed["notification_type"],
+            template=typed["template"],
+            channels=typed["channels"],
+            data=typed["data"],
+            zone_mode=typed["zone_mode"],
+            zone=named,
+            missed=typed["missed"],
+            starts_at=_instant(typed["starts"], zone),
+            ends_at=_instant(typed["ends"], zone),
             tolerance=typed["tolerance"] * 60,
             cadence=self.cadence(),
             audience=self.audience.audience(),
         )
+
+
+def _instant(wall: dt.datetime | None, zone: dt.tzinfo) -> dt.datetime | None:
+    if wall:
+        return wallclock.instant(wall, zone)
+    return None
 
 
 def _words(text: str) -> list[str]:
@@ -202,11 +222,14 @@ def index(request: HttpRequest) -> HttpResponse:
 def detail(request: HttpRequest, uid: UUID) -> HttpResponse:
     row = get_object_or_404(ROWS, uid=uid)
     chosen, without = Audience.stored(row.audience).words()
+    coming = []
+    if row.active:
+        coming = _local(clocks.coming(row, after=timezone.now()), row.zone)
     context = {
         "row": row,
         "when": recurrence.sentence(recurrence.parse(row.cadence)),
         "clock": clock_of(row),
-        "coming": _local(clocks.coming(row, after=timezone.now()), row.zone) if row.active else [],
+        "coming": coming,
         "zone": clocks.known_zone(row.zone),
         "zones": sum(1 for clock in row.zones.all() if clock.next_at),
         "chosen": chosen,

@@ -27,8 +27,12 @@ from apps.notifications.reports.undelivered import STATUSES, UndeliveredGroup, a
 @requires(Capability.VIEW)
 @require_safe
 def index(request: HttpRequest) -> HttpResponse:
-    status, kind = request.GET.get("status", ""), request.GET.get("type", "")
-    found = groups(status=status if status in DeliveryStatus.values else "", kind=kind)
+    status = request.GET.get("status", "")
+    kind = request.GET.get("type", "")
+    known = ""
+    if status in DeliveryStatus.values:
+        known = status
+    found = groups(status=known, kind=kind)
     of = [group.notification.pk for group in found if group.notification]
     campaigns = {
         run.notification_id: run
@@ -64,7 +68,10 @@ def _line(group: UndeliveredGroup, campaigns: dict[int, Run]) -> dict[str, Any]:
     run = None
     if group.notification:
         run = campaigns.get(group.notification.pk)
-    return {"group": group, "campaign": run.campaign if run else None}
+    campaign = None
+    if run:
+        campaign = run.campaign
+    return {"group": group, "campaign": campaign}
 
 
 def _orders() -> list[dict[str, Any]]:
@@ -87,16 +94,21 @@ def again(request: HttpRequest) -> HttpResponse:
         kind = get_object_or_404(NotificationType, key=request.POST.get("type", ""))
     try:
         count = replay.replay(
-            notification=notification, kind=kind, status=status, reason=request.POST.get("reason", ""),
-            by=staff_actor(request), now=timezone.now(),
-        )  # fmt: skip
+            notification=notification,
+            kind=kind,
+            status=status,
+            reason=request.POST.get("reason", ""),
+            by=staff_actor(request),
+            now=timezone.now(),
+        )
     except WrongState as error:
         messages.error(request, str(error))
     else:
         if count:
-            messages.success(
-                request, f"{count:,} message{'s go' if count != 1 else ' goes'} out again."
-            )
+            what = "messages go"
+            if count == 1:
+                what = "message goes"
+            messages.success(request, f"{count:,} {what} out again.")
         else:
             messages.warning(request, "Nothing of that is left; nothing was done.")
     return redirect("dashboard:undelivered")

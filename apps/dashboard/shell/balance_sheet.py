@@ -34,7 +34,10 @@ def lines_of(sheet: Balance) -> list[Line]:
     channels = [(channel, str(Channel(channel).label)) for channel in sorted(sheet.by_channel)]
     places: Counter[tuple[str, str, str]] = Counter()
     for (channel, status, reason), count in sheet.rows.items():
-        places[_GROUP_OF.get(status, status), reason if status in _TOLD else "", channel] += count
+        why = ""
+        if status in _TOLD:
+            why = reason
+        places[_GROUP_OF.get(status, status), why, channel] += count
     kinds = {("sent", ""), ("waiting", ""), *((group, reason) for group, reason, _ in places)}
     lines = []
     for group, reason in sorted(kinds, key=lambda kind: (_ORDER.index(kind[0]), kind[1])):

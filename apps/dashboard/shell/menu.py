@@ -27,6 +27,10 @@ class Item:
     capability: Capability = Capability.VIEW
 
 
+_MAILBOX: tuple[Item, ...] = ()
+if not settings.PRODUCTION:  # exists on development machines only
+    _MAILBOX = (Item("Mailbox", "ops:mailbox", "inbox", "Operate"),)
+
 ITEMS = (
     Item("Home", "dashboard:home", "house", ""),
     Item("Campaigns", "dashboard:campaigns", "megaphone", "Send"),
@@ -47,8 +51,7 @@ ITEMS = (
     Item("Message types", "dashboard:types", "sliders", "Content"),
     Item("Caps", "dashboard:caps", "bell-slash", "Content"),
     Item("Audit log", "dashboard:audit", "journal-text", "Operate"),
-    # exists on development machines only
-    *([] if settings.PRODUCTION else [Item("Mailbox", "ops:mailbox", "inbox", "Operate")]),
+    *_MAILBOX,
     Item("Channels", "dashboard:channels", "plug", "Administer", Capability.ADMINISTER),
     Item("Staff", "dashboard:staff", "person-badge", "Administer", Capability.ADMINISTER),
     Item("API keys", "dashboard:api-keys", "key", "Administer", Capability.ADMINISTER),

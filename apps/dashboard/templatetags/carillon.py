@@ -73,7 +73,8 @@ def icon(name: str, css: str = "", label: str = "") -> SafeString:
     else:
         naming = mark_safe('aria-hidden="true"')
     return format_html(
-        '<svg class="icon {}" width="16" height="16" fill="currentColor" viewBox="0 0 16 16" {}>{}</svg>',
+        '<svg class="icon {}" width="16" height="16" fill="currentColor"'
+        ' viewBox="0 0 16 16" {}>{}</svg>',
         css,
         naming,
         drawing,
@@ -206,4 +207,7 @@ def percent(part: float, whole: float) -> int:
 @register.filter
 def rate(part: float, whole: float) -> str:
     """Per cent with a tenth: two clicks in a thousand are news."""
-    return f"{part * 100 / whole if whole else 0:.1f}"
+    percentage = 0.0
+    if whole:
+        percentage = part * 100 / whole
+    return f"{percentage:.1f}"

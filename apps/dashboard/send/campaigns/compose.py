@@ -56,8 +56,11 @@ def add(request: HttpRequest) -> HttpResponse:
     # A kind that can't be refused is chosen on purpose, never because it stood first.
     kinds = NotificationType.objects.filter(active=True)
     first = kinds.filter(commercial=True).first() or kinds.first()
+    key = request.GET.get("type")
+    if not key and first:
+        key = first.key
     initial = {
-        "notification_type": request.GET.get("type") or (first.key if first else None),
+        "notification_type": key,
         "template": request.GET.get("template"),
         "channels": ["email"],
     }
@@ -104,10 +107,13 @@ def content(request: HttpRequest, uid: UUID) -> HttpResponse:
                 send_a_test(request, campaign, to=test.cleaned_data["to"])
             return _onwards(campaign, "content", go)
     problems = page.editor.show_problems(lint.problems(version))
+    test_problem = ""
+    if go == "test" and test.errors:
+        test_problem = test.errors["to"][0]
     values = {
         "page": page,
         "test": test,
-        "test_problem": test.errors["to"][0] if go == "test" and test.errors else "",
+        "test_problem": test_problem,
         "invalid": request.method == "POST" and not page.is_valid(),
         "stale": stale,
         "homeless": problems,
@@ -159,7 +165,10 @@ def schedule(request: HttpRequest, uid: UUID) -> HttpResponse:
     if campaign.state != CampaignState.DRAFT:
         return _not_a_draft(request, campaign)
     zone = campaign.send_at_zone or request.user.time_zone
-    initial = {"when": "later" if campaign.wall else "now", "zone": zone}
+    when = "now"
+    if campaign.wall:
+        when = "later"
+    initial = {"when": when, "zone": zone}
     initial |= {"wall": _shown(campaign.wall)}
     if campaign.expires_at:
         initial["expires"] = _shown(campaign.expires_at.astimezone(wallclock.zone(zone or "UTC")))

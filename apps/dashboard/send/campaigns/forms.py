@@ -94,14 +94,22 @@ class ValuesForm(forms.Form):
             ]
             if row.get("default") not in (None, "", [], {}):
                 hint.append(f"Left empty: {shown(row['default'])}.")
+            label = " (optional)"
+            if row.get("required"):
+                label = ""
+            if is_list:
+                initial = lines(campaign.data.get(name))
+            else:
+                initial = shown(campaign.data.get(name))
+            widget = None
+            if is_list:
+                widget = forms.Textarea({"rows": 3})
             self.fields[name] = forms.CharField(
                 required=False,
-                label=f"{name}{'' if row.get('required') else ' (optional)'}",
+                label=f"{name}{label}",
                 help_text=" ".join(filter(None, hint)),
-                initial=lines(campaign.data.get(name))
-                if is_list
-                else shown(campaign.data.get(name)),
-                widget=forms.Textarea({"rows": 3}) if is_list else None,
+                initial=initial,
+                widget=widget,
             )
         self.kinds = {row["name"]: row["type"] for row in version.variables}
 
@@ -187,7 +195,8 @@ class PeopleField(forms.CharField):
                 found.append(str(follower.uid))
         if unknown:
             raise ValidationError(
-                f"Nobody is known as: {', '.join(unknown[:5])}. Check the spelling, or add them first."
+                f"Nobody is known as: {', '.join(unknown[:5])}. Check the spelling, or add "
+                "them first."
             )
         return found
 
@@ -280,13 +289,19 @@ class ScheduleForm(forms.Form):
         widget=forms.RadioSelect,
     )
     rate = forms.FloatField(
-        required=False, min_value=pacing.SLOWEST, max_value=pacing.FASTEST, label="Messages a second",
+        required=False,
+        min_value=pacing.SLOWEST,
+        max_value=pacing.FASTEST,
+        label="Messages a second",
         help_text="All channels together. 0.5 is one every two seconds.",
-    )  # fmt: skip
+    )
     hours = forms.FloatField(
-        required=False, min_value=pacing.SHORTEST / 3600, max_value=pacing.LONGEST / 3600, label="Hours",
+        required=False,
+        min_value=pacing.SHORTEST / 3600,
+        max_value=pacing.LONGEST / 3600,
+        label="Hours",
         help_text="For example 6. A shop or a hotline behind the links is not overrun.",
-    )  # fmt: skip
+    )
 
     def clean(self) -> dict[str, Any]:
         values = super().clean() or {}
@@ -325,12 +340,18 @@ class ScheduleForm(forms.Form):
         """What `change_campaign` takes."""
         typed = self.cleaned_data
         hours = typed["hours"]
+        wall = None
+        if typed["when"] == "later":
+            wall = typed["wall"]
+        spread = None
+        if hours is not None:
+            spread = round(hours * 3600)
         return {
-            "wall": typed["wall"] if typed["when"] == "later" else None,
+            "wall": wall,
             "zone": typed["zone"],
             "expires_at": typed.get("expires_at"),
             "rate": typed["rate"],
-            "spread": None if hours is None else round(hours * 3600),
+            "spread": spread,
         }
 
 

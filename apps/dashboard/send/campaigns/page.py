@@ -112,6 +112,9 @@ def _progress(campaign: Campaign) -> dict[str, Any]:
     if Channel.EMAIL in sheet.by_channel:
         mailed = sheet.by_channel[Channel.EMAIL].sent
     settled = sheet.total - sheet.waiting
+    counts = None
+    if run.notification.tracked:
+        counts = engagement(run.notification)
     held_up: list[HoldUp] = []
     until = None
     if campaign.state == CampaignState.SENDING:
@@ -124,7 +127,7 @@ def _progress(campaign: Campaign) -> dict[str, Any]:
         "planning": run.notification.planned_at is None and campaign.state in LIVE,
         "live": campaign.state == CampaignState.SENDING,
         "sheet": sheet,
-        "engagement": engagement(run.notification) if run.notification.tracked else None,
+        "engagement": counts,
         "mailed": mailed,
         "lines": lines_of(sheet),
         "settled": settled,
@@ -165,7 +168,10 @@ def _unschedule(request: HttpRequest, campaign: Campaign, stamp: Any) -> str:
 
 def _pause(request: HttpRequest, campaign: Campaign, stamp: Any) -> str:
     counts = lifecycle.pause(campaign=campaign, **stamp)
-    return f"Paused. {counts['waiting']:,} of {counts['total']:,} wait; {counts['handed_off']:,} were already handed over."
+    return (
+        f"Paused. {counts['waiting']:,} of {counts['total']:,} wait; "
+        f"{counts['handed_off']:,} were already handed over."
+    )
 
 
 def _resume(request: HttpRequest, campaign: Campaign, stamp: Any) -> str:
@@ -177,7 +183,10 @@ def _cancel(request: HttpRequest, campaign: Campaign, stamp: Any) -> str:
     counts = lifecycle.cancel(campaign=campaign, **stamp)
     if not counts["total"]:
         return f"{campaign.name} was cancelled before anything was sent."
-    text = f"Cancelled {counts['cancelled']:,} of {counts['total']:,}; {counts['handed_off']:,} already handed over."
+    text = (
+        f"Cancelled {counts['cancelled']:,} of {counts['total']:,}; "
+        f"{counts['handed_off']:,} already handed over."
+    )
     if counts["in_flight"]:
         return f"{text} {counts['in_flight']:,} are being handed over just now."
     return text

@@ -106,10 +106,13 @@ def _rendered(campaign: Campaign, data: dict[str, Any], asked: Any) -> dict[str,
         parts = notifications_preview.preview(sample, channel=channel).parts
     except RenderError as error:
         return {"problem": str(error)}
+    cost = None
+    if channel == Channel.SMS:
+        cost = cost_of(parts)
     return {
         "channel": channel,
         "parts": parts,
-        "cost": cost_of(parts) if channel == Channel.SMS else None,
+        "cost": cost,
     }
 
 
@@ -121,7 +124,10 @@ def send_a_test(request: HttpRequest, campaign: Campaign, *, to: str) -> None:
         return
     sample = _sample(version, campaign, campaign.data, request.POST)
     good, said = try_out(request, sample, to=to)
-    (messages.success if good else messages.error)(request, said)
+    level = messages.ERROR
+    if good:
+        level = messages.SUCCESS
+    messages.add_message(request, level, said)
 
 
 urlpatterns = [path("campaigns/<uuid:uid>/preview/", preview, name="campaign-preview")]
