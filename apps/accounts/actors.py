@@ -1,6 +1,6 @@
 """Tell from a request which Actor acts, with the address it came from."""
 
-from typing import Any
+from typing import cast
 
 from django.http import HttpRequest
 
@@ -9,10 +9,14 @@ from apps.lib.actor import Actor, ActorKind
 from apps.lib.network.client_ip import client_ip
 
 
+def user_of(request: HttpRequest) -> User:
+    """Give the logged-in member of staff. The page must be guarded by `requires`."""
+    return cast(User, request.user)
+
+
 def staff_actor(request: HttpRequest) -> Actor:
     """Name the logged-in member of staff. The page must be guarded by `requires`."""
-    user: Any = request.user
-    return of_user(user, ip=client_ip(request))
+    return of_user(user_of(request), ip=client_ip(request))
 
 
 def of_user(user: User, *, ip: str = "") -> Actor:

@@ -3,11 +3,12 @@
 Staff work in the dashboard instead.
 """
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.apps import apps
 from django.contrib import admin
 from django.contrib.auth.admin import UserAdmin
+from django.db.models import Model
 from django.http import HttpRequest
 
 from apps.accounts.models import ApiKey, AuditEntry, User
@@ -58,14 +59,22 @@ class ForOperators:
         return has_permission(request)
 
 
-class Plain(ForOperators, admin.ModelAdmin):
+if TYPE_CHECKING:  # Django's classes take no parameters at run time
+    _ModelAdmin = admin.ModelAdmin[Model]
+    _UserAdmin = UserAdmin[User]
+else:
+    _ModelAdmin = admin.ModelAdmin
+    _UserAdmin = UserAdmin
+
+
+class Plain(ForOperators, _ModelAdmin):
     show_full_result_count = False  # counting millions for a heading
     list_per_page = 50
 
     def __init__(self, *args: Any) -> None:
         super().__init__(*args)
         # a select of a million followers would never load
-        self.raw_id_fields = tuple(
+        self.raw_id_fields = tuple(  # type: ignore[misc]  # by the model, which the class does not know
             field.name
             for field in self.model._meta.fields + self.model._meta.many_to_many
             if field.is_relation
@@ -92,12 +101,12 @@ class SecretFree(Plain):
         return False
 
 
-class People(ForOperators, UserAdmin):
+class People(ForOperators, _UserAdmin):
     fieldsets = (*(UserAdmin.fieldsets or ()), ("Carillon", {"fields": ("role", "time_zone")}))
     list_display = ("username", "email", "role", "is_active", "is_superuser")
 
 
-admin.site.has_permission = has_permission
+admin.site.has_permission = has_permission  # type: ignore[method-assign]  # the site's own hook
 admin.site.site_header = admin.site.site_title = "Carillon tables"
 
 for config in apps.get_app_configs():

@@ -8,13 +8,14 @@ from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth import update_session_auth_hash, views
 from django.contrib.auth.forms import AuthenticationForm
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
+from django.template.response import SimpleTemplateResponse
 from django.urls import path, reverse_lazy
 from django.utils import timezone, translation
 from django.utils.decorators import method_decorator
 
-from apps.accounts.actors import staff_actor
+from apps.accounts.actors import staff_actor, user_of
 from apps.accounts.permissions import Capability, requires
 from apps.accounts.staff import BadStaff, StaffValues, change_staff
 from apps.dashboard.shell.forms import ZoneField, plain_helper
@@ -33,10 +34,12 @@ _login = views.LoginView.as_view(
 )
 
 
-def login(request: HttpRequest) -> HttpResponse:
+def login(request: HttpRequest) -> HttpResponseBase:
     with translation.override(settings.LANGUAGE_CODE):  # like all staff pages
-        response: Any = _login(request)
-        return response.render() if hasattr(response, "render") else response
+        response = _login(request)
+        if isinstance(response, SimpleTemplateResponse):
+            response.render()
+        return response
 
 
 @method_decorator(requires(Capability.VIEW), name="dispatch")
@@ -45,7 +48,7 @@ class PasswordChange(views.PasswordChangeView):
     success_url = reverse_lazy("dashboard:account")
 
     def get_form(self, form_class: Any = None) -> Any:
-        form = super().get_form(form_class)
+        form: Any = super().get_form(form_class)  # of the class that its caller names
         form.helper = plain_helper()
         return form
 
@@ -69,14 +72,14 @@ class OwnAccountForm(forms.Form):
     name = forms.CharField(max_length=150, required=False)
     email = forms.EmailField(label="E-mail")
     time_zone = ZoneField(required=True, help_text="Times on all pages are shown in this zone.")
+    helper = plain_helper()
 
 
 @requires(Capability.VIEW)
 def account(request: HttpRequest) -> HttpResponse:
-    user: Any = request.user
+    user = user_of(request)
     initial = {"name": user.get_full_name(), "email": user.email, "time_zone": user.time_zone}
     form = OwnAccountForm(request.POST or None, initial=initial)
-    form.helper = plain_helper()
     if request.method == "POST" and form.is_valid():
         try:
             values = StaffValues(**form.cleaned_data)

@@ -2,7 +2,8 @@
 a domain's limit.
 """
 
-from typing import Any
+from collections.abc import Iterable
+from typing import Any, cast
 
 from crispy_forms.layout import Div, Fieldset, Layout
 from django import forms
@@ -30,35 +31,38 @@ def field_for(setting: Setting, stored: dict[str, Any]) -> forms.Field:
 
     A secret is never shown again: empty keeps what is stored.
     """
+    label = setting.label
+    required = setting.required
     # a help text is HTML to Django, and "News <news@example.com>" is no tag
-    known = {
-        "label": setting.label,
-        "required": setting.required,
-        "help_text": escape(setting.help),
-    }
+    said = escape(setting.help)
     match setting.kind:
         case "integer":
-            return forms.IntegerField(**known, min_value=1)
+            return forms.IntegerField(label=label, required=required, help_text=said, min_value=1)
         case "flag":
-            return forms.BooleanField(**known | {"required": False})
+            return forms.BooleanField(label=label, required=False, help_text=said)
         case "choice":
-            return forms.ChoiceField(**known, choices=setting.options)
+            return forms.ChoiceField(
+                label=label, required=required, help_text=said, choices=setting.options
+            )
         case "secret":
-            kept = bool(stored.get(setting.name))
-            help_text = KEEP
-            if not kept:
-                help_text = escape(setting.help)
-            known |= {
-                "required": setting.required and not kept,
-                "help_text": help_text,
-            }
-            if setting.lines:
-                return forms.CharField(
-                    **known, widget=forms.Textarea({"rows": 4, "autocomplete": "off"})
-                )
-            widget = forms.PasswordInput({"autocomplete": "new-password"}, render_value=False)
-            return forms.CharField(**known, strip=False, widget=widget)
-    return forms.CharField(**known, max_length=500)
+            return _secret_field(setting, kept=bool(stored.get(setting.name)))
+    return forms.CharField(label=label, required=required, help_text=said, max_length=500)
+
+
+def _secret_field(setting: Setting, *, kept: bool) -> forms.Field:
+    """The field of a secret; `kept`: one is stored, and empty leaves it so."""
+    required = setting.required
+    said: str = escape(setting.help)
+    if kept:
+        required = False
+        said = KEEP
+    if setting.lines:
+        area = forms.Textarea({"rows": 4, "autocomplete": "off"})
+        return forms.CharField(label=setting.label, required=required, help_text=said, widget=area)
+    box = forms.PasswordInput({"autocomplete": "new-password"}, render_value=False)
+    return forms.CharField(
+        label=setting.label, required=required, help_text=said, strip=False, widget=box
+    )
 
 
 LIMITS = ("rate", "daily", "warmup_start", "warmup_first", "warmup_growth")
@@ -216,9 +220,9 @@ class TryForm(forms.Form):
     def shown(self) -> str:
         """Where it went, for people to read: a token is nothing to show."""
         if self.channel in REGISTERED:
-            return str(
-                dict(self.fields["to"].choices).get(self.cleaned_data["to"] or "none", "the token")
-            )
+            offered = cast(forms.ChoiceField, self.fields["to"])
+            names = dict(cast(Iterable[tuple[str, str]], offered.choices))
+            return str(names.get(self.cleaned_data["to"] or "none", "the token"))
         return self.place()
 
 

@@ -1,5 +1,6 @@
 """The channel pages: accounts, their health and limits, slowed domains, test messages."""
 
+import datetime as dt
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -11,12 +12,13 @@ from django.urls import path
 from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 
-from apps.accounts.actors import staff_actor
+from apps.accounts.actors import staff_actor, user_of
 from apps.accounts.permissions import Capability, requires
 from apps.channels.contract import Provider, Result
 from apps.channels.registry import UnknownProvider, provider, providers
 from apps.dashboard.administer.channel_forms import WHERE, AccountForm, DomainForm, TryForm
 from apps.dashboard.shell.edit_page import edit_page
+from apps.dashboard.shell.paging import beside
 from apps.followers.models import Channel
 from apps.lib.crypto import Undecryptable
 from apps.lib.refusals import Refused
@@ -44,9 +46,9 @@ def _list(request: HttpRequest, domain_form: DomainForm | None = None) -> HttpRe
     accounts = list(ProviderAccount.objects.all())
     labels = {kind.key: kind.label for kind in providers()}
     for account in accounts:
-        account.provider_label = labels.get(account.provider, account.provider)
-        account.health = health_of(account, now)
-        account.slowed = len(slowed(account, now))
+        label = labels.get(account.provider, account.provider)
+        slow = len(slowed(account, now))
+        beside(account, provider_label=label, health=health_of(account, now), slowed=slow)
     channels = [
         {
             "label": Channel(channel).label,
@@ -72,7 +74,7 @@ class Slowed:
     goal: str
 
 
-def slowed(account: ProviderAccount, now: Any) -> list[Slowed]:
+def slowed(account: ProviderAccount, now: dt.datetime) -> list[Slowed]:
     found = [(row, limits_domains.pace_of(row, now)) for row in account.slow_domains.all()]
     return [Slowed(row, _pace(rate), _pace(row.goal)) for row, rate in found if rate]
 
@@ -168,7 +170,7 @@ def _standing(
 def _try_form(request: HttpRequest, account: ProviderAccount) -> TryForm:
     initial = {}
     if account.channel == Channel.EMAIL:
-        initial = {"to": request.user.email}
+        initial = {"to": user_of(request).email}
     return TryForm(account=account, initial=initial)
 
 
@@ -197,9 +199,8 @@ def send_trial(request: HttpRequest, uid: UUID) -> HttpResponse:
     try:
         form = TryForm(request.POST, account=account)
         if not form.is_valid():
-            messages.error(
-                request, f"{WHERE.get(account.channel, 'Choose the device')} the test should go to."
-            )
+            where = WHERE.get(Channel(account.channel), "Choose the device")
+            messages.error(request, f"{where} the test should go to.")
             return redirect("dashboard:channel-account", account.uid)
         to = form.shown()
         outcome = try_account(

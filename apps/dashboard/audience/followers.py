@@ -89,7 +89,7 @@ def bulk(request: HttpRequest) -> HttpResponse:
         act = tagging.tag
     try:
         changed = act(followers=chosen, tags=[name], by=staff_actor(request), now=timezone.now())
-    except contacts.BadFollower as error:
+    except Refused as error:
         messages.error(request, str(error))
         return redirect(back)
     done = "put on"

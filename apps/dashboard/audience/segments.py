@@ -1,6 +1,6 @@
 """Segments: saved questions about followers, built row by row, with the answer beside them."""
 
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
 from django import forms
@@ -28,7 +28,7 @@ from apps.campaigns.audience.segments import (
 from apps.campaigns.audience.words import sentence
 from apps.campaigns.models import Segment
 from apps.dashboard.shell.edit_page import kept
-from apps.dashboard.shell.forms import JsonField
+from apps.dashboard.shell.forms import JsonField, offer
 from apps.dashboard.shell.rows import (
     ALL_OR_ANY,
     LineForm,
@@ -78,11 +78,8 @@ class SegmentRuleForm(LineForm):
             for kind in NotificationType.objects.all()
             for channel in kind.channels
         ]
-        self.fields["field"].choices = [
-            ("", "Choose…"),
-            *plain,
-            ("Own choice (on, off, none)", cells),
-        ]
+        choices = [("", "Choose…"), *plain, ("Own choice (on, off, none)", cells)]
+        offer(self, "field", choices)
 
     def question(self, field: str, op: str, text: str) -> dict[str, Any]:
         value: Any = text
@@ -196,8 +193,7 @@ class Builder:
 
 def _rows(data: Any, prefix: str, rules: list[dict[str, Any]]) -> Lines:
     initial = [_row(rule) for rule in rules]
-    rows: Lines = RuleFormSet(with_one_more(data, prefix), prefix=prefix, initial=initial)
-    return rows
+    return cast(Lines, RuleFormSet(with_one_more(data, prefix), prefix=prefix, initial=initial))
 
 
 @requires(Capability.VIEW)

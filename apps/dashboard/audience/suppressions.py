@@ -14,7 +14,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from apps.accounts.actors import staff_actor
 from apps.accounts.permissions import Capability, requires
-from apps.dashboard.shell.paging import page_of
+from apps.dashboard.shell.paging import beside, page_of
 from apps.followers.addresses import BadAddress
 from apps.followers.consent.suppression import release, suppress
 from apps.followers.models import Address, Channel, Suppression, SuppressionReason
@@ -65,7 +65,7 @@ def _name_owners(rows: list[Suppression]) -> None:
     addresses = Address.objects.filter(key__in=[row.key for row in rows]).select_related("follower")
     owners = {(address.channel, address.key): address.follower for address in addresses}
     for row in rows:
-        row.owner = owners.get((row.channel, row.key))
+        beside(row, owner=owners.get((row.channel, row.key)))
 
 
 @requires(Capability.EDIT)

@@ -21,6 +21,7 @@ from apps.followers.profile_fields import BadFollower
 
 class TagForm(forms.Form):
     tags = forms.CharField(label="Name of the new tag", max_length=80)
+    helper = plain_helper()
 
 
 @requires(Capability.VIEW)
@@ -28,7 +29,6 @@ def index(request: HttpRequest) -> HttpResponse:
     if request.method == "POST" and not may(request.user, Capability.EDIT):
         raise PermissionDenied("Your role does not include making tags.")
     form = TagForm(request.POST or None)
-    form.helper = plain_helper()
     if request.method == "POST" and form.is_valid():
         try:
             tag = tagging.create_tag(

@@ -18,7 +18,7 @@ from django.views.decorators.http import require_POST, require_safe
 from apps.accounts.actors import staff_actor
 from apps.accounts.permissions import Capability, requires
 from apps.dashboard.shell import double_submit
-from apps.dashboard.shell.paging import page_of
+from apps.dashboard.shell.paging import beside, page_of
 from apps.followers.devices import webhook_calls, webhooks
 from apps.followers.devices.webhook_calls import WebhookState
 from apps.followers.models import Address, Channel, Follower, Webhook
@@ -49,8 +49,7 @@ def of_follower(request: HttpRequest, uid: UUID) -> HttpResponse:
 def _page(request: HttpRequest, rows: QuerySet[Webhook], context: dict[str, Any]) -> HttpResponse:
     page = page_of(request, rows)
     for row in page.rows:
-        row.standing = webhook_calls.standing_of(row)
-        row.once = double_submit.token()
+        beside(row, standing=webhook_calls.standing_of(row), once=double_submit.token())
     return render(
         request,
         "dashboard/audience/webhooks/list.html",

@@ -14,7 +14,8 @@ from django.views.decorators.http import require_POST, require_safe
 from apps.accounts.actors import staff_actor
 from apps.accounts.permissions import Capability, requires
 from apps.dashboard.shell.edit_page import edit_page
-from apps.dashboard.shell.forms import channel_choices
+from apps.dashboard.shell.forms import channel_choices, offer
+from apps.dashboard.shell.paging import beside
 from apps.followers.models import Channel
 from apps.notifications.decide.cap_rules import (
     CapValues,
@@ -74,7 +75,7 @@ class CapForm(forms.Form):
         super().__init__(
             data, initial={**initial, "enabled": before.enabled, "window": window, "unit": unit}
         )
-        self.fields["channels"].choices = channel_choices(before.channels)
+        offer(self, "channels", channel_choices(before.channels))
 
     def values(self) -> CapValues:
         typed = dict(self.cleaned_data)
@@ -105,8 +106,8 @@ def index(request: HttpRequest) -> HttpResponse:
             what = "calendar days"
         if window == 1:
             what = what.removesuffix("s")
-        cap.rule = f"{cap.limit} in {window} {what}"
-        cap.labels = [str(Channel(channel).label) for channel in cap.channels]
+        labels = [str(Channel(channel).label) for channel in cap.channels]
+        beside(cap, rule=f"{cap.limit} in {window} {what}", labels=labels)
     return render(request, "dashboard/content/caps/list.html", {"rows": caps})
 
 

@@ -2,14 +2,12 @@
 
 from typing import Any
 
-from csp.decorators import csp
 from django import forms
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import path
 from django.utils import timezone
-from django.views.decorators.clickjacking import xframe_options_sameorigin
 from django.views.decorators.http import require_safe
 
 from apps.accounts.actors import staff_actor
@@ -18,7 +16,7 @@ from apps.content.layouts import save_layout
 from apps.content.models import Layout, Version
 from apps.content.problems import NotPublishable, RenderError
 from apps.content.render import Compiled
-from apps.dashboard.content.preview import MAIL_POLICY, SOME_TYPE
+from apps.dashboard.content.preview import SOME_TYPE, framed
 from apps.dashboard.content.template_forms import source_area
 from apps.dashboard.shell.forms import KeyField
 from apps.followers.models import Channel, Follower, NotificationType
@@ -158,8 +156,7 @@ def _saved(request: HttpRequest, form: Any, key: str) -> Layout | None:
 
 @requires(Capability.VIEW)
 @require_safe
-@xframe_options_sameorigin
-@csp(MAIL_POLICY)
+@framed
 def frame(request: HttpRequest, key: str) -> HttpResponse:
     """The layout around sample words, for a made-up follower."""
     layout = get_object_or_404(Layout, key=key)

@@ -2,7 +2,7 @@
 channels and template.
 """
 
-from typing import Any
+from typing import Any, cast
 
 from django import forms
 from django.conf import settings
@@ -18,7 +18,15 @@ from apps.accounts.actors import staff_actor
 from apps.accounts.permissions import Capability, may, requires
 from apps.content.models import Template
 from apps.dashboard.shell.edit_page import edit_page
-from apps.dashboard.shell.forms import JsonField, KeyField, add_refusal, channel_choices
+from apps.dashboard.shell.forms import (
+    JsonField,
+    KeyField,
+    add_refusal,
+    also_offer,
+    channel_choices,
+    offer,
+)
+from apps.dashboard.shell.paging import beside
 from apps.followers.models import Category, Channel, DoubtPolicy, NotificationType
 from apps.notifications.models import TypeTemplate
 from apps.notifications.types.edit import (
@@ -156,7 +164,7 @@ class TypeForm(forms.Form):
         chain = dict(zip(CHAIN, self.before.fallback, strict=False))
         super().__init__(data, initial={**initial, **chain, "template": speaks})
         for name in ("channels", "default_channels", "locked_channels"):
-            self.fields[name].choices = channel_choices(self.before.channels)
+            offer(self, name, channel_choices(self.before.channels))
         for place, name in enumerate(CHAIN):
             nothing = "all channels at once"
             label = "Try one channel after the other, first"
@@ -167,11 +175,9 @@ class TypeForm(forms.Form):
             self.fields[name] = forms.ChoiceField(choices=choices, required=False, label=label)
         if not may_administer:
             self.fields["locked_channels"].disabled = True
-        offered = Template.objects.filter(private=False, archived_at=None)
-        pk = None
-        if speaks:
-            pk = speaks.pk
-        self.fields["template"].queryset = offered | Template.objects.filter(pk=pk)
+        field = cast("forms.ModelChoiceField[Template]", self.fields["template"])
+        field.queryset = Template.objects.filter(private=False, archived_at=None)
+        also_offer(self, speaks)
         for tag, language in OTHER_LANGUAGES:
             self.fields[f"name_{tag}"] = forms.CharField(
                 max_length=100, required=False, label=f"Name ({language})"
@@ -253,11 +259,11 @@ def index(request: HttpRequest) -> HttpResponse:
         for spoken in TypeTemplate.objects.select_related("template")
     }
     for row in rows:
-        row.speaks = speaks.get(row.pk)
-        row.cells = [
+        cells = [
             {"label": Channel(channel).label, "state": _state(row, channel)}
             for channel in row.channels
         ]
+        beside(row, speaks=speaks.get(row.pk), cells=cells)
     return render(
         request,
         "dashboard/content/message_types/list.html",

@@ -4,7 +4,7 @@ and what comes back as data.
 
 import json
 from collections.abc import Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 from django import forms
 from django.forms import BaseFormSet, formset_factory
@@ -13,7 +13,7 @@ from django.utils.text import slugify
 from apps.content.channel_parts import CHANNEL_PARTS, Part, PartKind
 from apps.content.models import Layout, Template, Version
 from apps.content.problems import TemplateProblem
-from apps.dashboard.shell.forms import KeyField
+from apps.dashboard.shell.forms import KeyField, offer
 from apps.lib import strict_json
 
 # Shown in the "add a language" list; any other BCP 47 tag may be typed through the API.
@@ -117,9 +117,9 @@ class DraftForm(forms.Form):
 
     def __init__(self, *args: Any, languages: list[str], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.fields["default_language"].choices = [(tag, language_name(tag)) for tag in languages]
+        offer(self, "default_language", [(tag, language_name(tag)) for tag in languages])
         missing = [(tag, name) for tag, name in LANGUAGES.items() if tag not in languages]
-        self.fields["add_language"].choices = [("", "Choose…"), *missing]
+        offer(self, "add_language", [("", "Choose…"), *missing])
 
 
 def field_of(channel: str, part: str) -> str:
@@ -230,7 +230,13 @@ class VariableForm(forms.Form):
         return values
 
 
-class VariableRows(BaseFormSet):
+if TYPE_CHECKING:  # Django's classes take no parameters at run time
+    _FormSet = BaseFormSet["VariableForm"]
+else:
+    _FormSet = BaseFormSet
+
+
+class VariableRows(_FormSet):
     def clean(self) -> None:
         names = [
             form.cleaned_data.get("name") for form in self.forms if hasattr(form, "cleaned_data")
@@ -323,7 +329,7 @@ class Editor:
         self.translations = [
             TranslationForm(data, language=tag, parts=words[tag]) for tag in languages
         ]
-        self.variables = VariableFormSet(
+        variables = VariableFormSet(
             data,
             prefix="v",
             initial=[
@@ -331,9 +337,12 @@ class Editor:
                 for row in version.variables
             ],
         )
+        self.variables = cast(VariableRows, variables)
 
     def is_valid(self) -> bool:
-        valid = [form.is_valid() for form in (self.draft, *self.translations, self.variables)]
+        # each is asked, so that all say what is wrong at once
+        valid = [form.is_valid() for form in self.translations]
+        valid += [self.draft.is_valid(), self.variables.is_valid()]
         if not all(valid):
             return False
         kept = {form.language for form in self.translations if not form.cleaned_data["remove"]}

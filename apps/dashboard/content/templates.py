@@ -23,7 +23,9 @@ from apps.content.models import Template, Translation, Version, VersionState
 from apps.content.problems import NotPublishable
 from apps.dashboard.content import version_diff
 from apps.dashboard.content.template_forms import Editor, NameForm, NewTemplateForm, language_name
+from apps.dashboard.shell.edit_page import edit_page
 from apps.dashboard.shell.forms import whole_number
+from apps.dashboard.shell.paging import beside
 
 MOST_SHOWN = 300
 # What a new template starts with, so that the editor has a language to write in.
@@ -52,10 +54,13 @@ def library(request: HttpRequest) -> HttpResponse:
     )
     for template in found:
         states = {version.state: version for version in template.current}
-        template.published = states.get(VersionState.PUBLISHED)
-        template.draft = states.get(VersionState.DRAFT)
-        shown = template.published or template.draft
-        template.languages = [row.language for row in shown.translations.all()] if shown else []
+        published = states.get(VersionState.PUBLISHED)
+        draft = states.get(VersionState.DRAFT)
+        shown = published or draft
+        languages = []
+        if shown:
+            languages = [row.language for row in shown.translations.all()]
+        beside(template, published=published, draft=draft, languages=languages)
     context = {
         "templates": found[:MOST_SHOWN],
         "more": len(found) > MOST_SHOWN,
@@ -69,29 +74,28 @@ def library(request: HttpRequest) -> HttpResponse:
 @requires(Capability.EDIT)
 def create(request: HttpRequest) -> HttpResponse:
     form = NewTemplateForm(request.POST or None, initial={"copy_of": request.GET.get("copy")})
-    if request.method == "POST" and form.is_valid():
-        values = form.cleaned_data
-        act = {"by": staff_actor(request), "now": timezone.now()}
-        try:
-            template = _made(values, act)
-        except drafts.KeyTaken as error:
-            form.add_error("key", str(error))
-        else:
-            messages.success(
-                request, f"{template.name} is here as a draft. Nobody gets it until you publish it."
-            )
-            return redirect("dashboard:template", template.uid)
-    return render(request, "dashboard/content/templates/create.html", {"form": form})
 
+    def save() -> Template:
+        typed = form.cleaned_data
+        key = typed["key"]
+        name = typed["name"]
+        by = staff_actor(request)
+        now = timezone.now()
+        if source := typed["copy_of"]:
+            return drafts.copy_template(template=source, key=key, name=name, by=by, now=now)
+        said = typed["description"]
+        return drafts.create_template(
+            key=key, name=name, description=said, translations=BLANK, by=by, now=now
+        )
 
-def _made(values: dict[str, Any], act: dict[str, Any]) -> Template:
-    key = values["key"]
-    name = values["name"]
-    if source := values["copy_of"]:
-        return drafts.copy_template(template=source, key=key, name=name, **act)
-    return drafts.create_template(
-        key=key, name=name, description=values["description"], translations=BLANK, **act
-    )
+    def done(template: Template) -> HttpResponse:
+        messages.success(
+            request, f"{template.name} is here as a draft. Nobody gets it until you publish it."
+        )
+        return redirect("dashboard:template", template.uid)
+
+    page = "dashboard/content/templates/create.html"
+    return edit_page(request, form, page, {}, save=save, done=done)
 
 
 # ---------------------------------------------------------------- editor
@@ -155,19 +159,21 @@ def save(request: HttpRequest, uid: UUID) -> HttpResponse:
         default_language=typed["default_language"],
         note=typed["note"],
     )
-    act = {"by": staff_actor(request), "now": timezone.now()}
+    by = staff_actor(request)
+    now = timezone.now()
     try:
         version = drafts.edit_draft(
             template=template,
             values=values,
             seen=parse_datetime(typed["seen"] or ""),
-            **act,
+            by=by,
+            now=now,
         )
     except drafts.DraftChanged as error:
         return _conflict(request, template, editor, str(error))
     if request.POST.get("then") == "publish":
         try:
-            version = drafts.publish(template=template, **act)
+            version = drafts.publish(template=template, by=by, now=now)
         except NotPublishable as error:
             return _editing(
                 request, _current(template), Editor(_current(template)), refused=error.problems
@@ -196,8 +202,9 @@ def _conflict(request: HttpRequest, template: Template, editor: Editor, said: st
         default_language=typed["default_language"],
     )
     # saving again is then a decision that was made with theirs in sight
-    editor.draft.data = editor.draft.data.copy()
-    editor.draft.data["seen"] = theirs.updated_at.isoformat()
+    data = request.POST.copy()
+    data["seen"] = theirs.updated_at.isoformat()
+    editor.draft.data = data
     changes = version_diff.changes(version_diff.texts_of(theirs), mine)
     return _editing(request, theirs, editor, conflict=said, changes=changes)
 

@@ -14,7 +14,7 @@ from django.views.decorators.http import require_POST, require_safe
 from apps.accounts.actors import staff_actor
 from apps.accounts.permissions import Capability, requires
 from apps.content.models import Link
-from apps.dashboard.shell.paging import page_of
+from apps.dashboard.shell.paging import beside, page_of
 from apps.followers.models import Channel, NotificationType
 from apps.followers.people.search import find
 from apps.lib.refusals import WrongState
@@ -72,7 +72,10 @@ def index(request: HttpRequest) -> HttpResponse:
     related = ("follower", "address", "notification__notification_type")
     page = page_of(request, rows.select_related(*related))
     for row in page.rows:
-        row.explained = explain(row.reason) if row.reason else ""
+        why = ""
+        if row.reason:
+            why = explain(row.reason)
+        beside(row, explained=why)
     reason_explained = ""
     if reason:
         reason_explained = explain(reason)
@@ -109,6 +112,9 @@ def detail(request: HttpRequest, uid: UUID) -> HttpResponse:
     delivery = _delivery(uid)
     events = list(delivery.events.all())
     accounts = account_names(delivery, events)
+    account = None
+    if delivery.account_id:
+        account = accounts.get(delivery.account_id)
     explained = ""
     if delivery.reason:
         explained = explain(delivery.reason)
@@ -119,7 +125,7 @@ def detail(request: HttpRequest, uid: UUID) -> HttpResponse:
         "delivery": delivery,
         "explained": explained,
         "steps": trail_of(delivery, events, accounts),
-        "account": accounts.get(delivery.account_id),
+        "account": account,
         "engagements": _engagements(delivery),
         "latest": LATEST,
         "gathered": gathered,
@@ -130,11 +136,11 @@ def detail(request: HttpRequest, uid: UUID) -> HttpResponse:
 def _engagements(delivery: Delivery) -> list[Engagement]:
     """The latest, newest first, each with the address that was clicked."""
     rows = list(delivery.engagements.order_by("-pk")[:LATEST])
-    urls = dict(
+    urls: dict[int | None, str] = dict(
         Link.objects.filter(version=delivery.notification.version_id).values_list("number", "url")
     )
     for row in rows:
-        row.url = urls.get(row.link, "")
+        beside(row, url=urls.get(row.link, ""))
     return rows
 
 

@@ -1,7 +1,7 @@
 """Rules of events: "when this happens, tell them that", with a box to try them in."""
 
 import json
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
 from django import forms
@@ -20,12 +20,13 @@ from apps.campaigns.events import conditions, run_rules
 from apps.campaigns.events import rules as events_rules
 from apps.campaigns.events.rules import RuleValues
 from apps.campaigns.models import Event, EventRule, RuleTarget, Segment
-from apps.content.models import Template
 from apps.dashboard.shell.edit_page import kept
 from apps.dashboard.shell.forms import (
     JsonField,
     WhatIsSentForm,
+    also_offer,
     channel_choices,
+    offer,
 )
 from apps.dashboard.shell.rows import ALL_OR_ANY, LineForm, Lines, lines_of, with_one_more
 from apps.followers.models import Follower
@@ -106,13 +107,14 @@ class EventRuleForm(WhatIsSentForm):
             initial = _initial(rule)
             channels = rule.channels
         super().__init__(data, initial=initial)
-        self.fields["channels"].choices = channel_choices(channels)
-        if rule and rule.template:
-            self.fields["template"].queryset |= Template.objects.filter(pk=rule.template.pk)
+        offer(self, "channels", channel_choices(channels))
+        if rule:
+            also_offer(self, rule.template)
         saved: list[dict[str, Any]] = []
         if rule:
             _, saved = lines_of(rule.conditions)
-        self.rows = ConditionRows(with_one_more(data, "rows"), prefix="rows", initial=saved)
+        rows = ConditionRows(with_one_more(data, "rows"), prefix="rows", initial=saved)
+        self.rows = cast(Lines, rows)
 
     def clean_mapping(self) -> dict[str, str]:
         found = {}
@@ -167,7 +169,9 @@ class SampleForm(forms.Form):
         label="Follower",
         help_text="E-mail, phone, external id or id.",
     )
-    data = JsonField(required=False, rows=5, example='{"number": "A-17"}')
+    data = JsonField(  # type: ignore[assignment]  # a field; forms keep it apart from what was posted
+        required=False, rows=5, example='{"number": "A-17"}'
+    )
 
     def clean_follower(self) -> Follower | None:
         text = self.cleaned_data["follower"].strip()

@@ -4,6 +4,7 @@ import datetime as dt
 import re
 from typing import Any
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 from django import forms
 from django.contrib import messages
@@ -21,14 +22,15 @@ from apps.campaigns.recurring import clocks, recurrence
 from apps.campaigns.recurring import edit as recurring_edit
 from apps.campaigns.recurring.edit import RecurringValues
 from apps.campaigns.recurring.recurrence import WEEKDAYS, BadCadence
-from apps.content.models import Template
 from apps.dashboard.send.campaigns.forms import AudienceForm, WallField
 from apps.dashboard.shell.edit_page import kept
 from apps.dashboard.shell.forms import (
     JsonField,
     WhatIsSentForm,
     ZoneField,
+    also_offer,
     channel_choices,
+    offer,
 )
 from apps.dashboard.shell.paging import page_of
 from apps.lib import wallclock
@@ -38,7 +40,7 @@ ROWS = Recurring.objects.select_related("notification_type", "template").prefetc
 
 class RecurringForm(WhatIsSentForm):
     name = forms.CharField(max_length=120, help_text="Only your team sees it.")
-    data = JsonField(
+    data = JsonField(  # type: ignore[assignment]  # a field; forms keep it apart from what was posted
         required=False,
         label="Values",
         rows=3,
@@ -111,9 +113,9 @@ class RecurringForm(WhatIsSentForm):
             channels = row.channels
             audience = row.audience
         super().__init__(data, initial=initial)
-        self.fields["channels"].choices = channel_choices(channels)
-        if row and row.template:
-            self.fields["template"].queryset |= Template.objects.filter(pk=row.template.pk)
+        offer(self, "channels", channel_choices(channels))
+        if row:
+            also_offer(self, row.template)
         self.audience = AudienceForm(audience, data)
 
     def clean_days(self) -> list[Any]:
@@ -161,7 +163,7 @@ class RecurringForm(WhatIsSentForm):
         )
 
 
-def _instant(wall: dt.datetime | None, zone: dt.tzinfo) -> dt.datetime | None:
+def _instant(wall: dt.datetime | None, zone: ZoneInfo) -> dt.datetime | None:
     if wall:
         return wallclock.instant(wall, zone)
     return None

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, cast
 from zoneinfo import available_timezones
 
 from crispy_forms.helper import FormHelper
@@ -129,6 +129,19 @@ def channel_choices(also: Iterable[str] = ()) -> list[tuple[str, str]]:
     """Channels that some provider serves, and those named in `also`."""
     offered = {kind.channel for kind in providers()} | set(also)
     return [(value, str(label)) for value, label in Channel.choices if value in offered]
+
+
+def offer(form: forms.Form, name: str, choices: Iterable[Any]) -> None:
+    """Let a field that is a choice offer these."""
+    field = cast(forms.ChoiceField, form.fields[name])
+    field.choices = list(choices)
+
+
+def also_offer(form: forms.Form, template: Template | None) -> None:
+    """Let the form's template stay chosen, though it is in the archive by now."""
+    field = cast("forms.ModelChoiceField[Template]", form.fields["template"])
+    if template and field.queryset is not None:
+        field.queryset |= Template.objects.filter(pk=template.pk)
 
 
 def whole_number(text: str) -> int | None:

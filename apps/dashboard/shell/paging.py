@@ -15,3 +15,9 @@ def page_of(request: HttpRequest, rows: QuerySet[Row]) -> keyset.Page[Row]:
     """A cursor that is not a number is a hand-written one: the first page is the answer."""
     after, before = (whole_number(request.GET.get(name, "")) for name in ("after", "before"))
     return keyset.page(rows, after=after, before=before)
+
+
+def beside(row: object, **values: object) -> None:
+    """Hang onto a row what its page shows beside its own columns; only templates read it."""
+    for name, value in values.items():
+        setattr(row, name, value)

@@ -1,6 +1,6 @@
 """Builders of questions: one line for a field, a comparison and a value, and as many as wanted."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django import forms
 from django.forms import BaseFormSet
@@ -36,7 +36,13 @@ class LineForm(forms.Form):
         raise NotImplementedError
 
 
-class Lines(BaseFormSet):
+if TYPE_CHECKING:  # Django's classes take no parameters at run time
+    _FormSet = BaseFormSet["LineForm"]
+else:
+    _FormSet = BaseFormSet
+
+
+class Lines(_FormSet):
     """The lines of one list."""
 
     def filled(self) -> list[dict[str, Any]]:

@@ -136,7 +136,7 @@ def query(context: template.Context, **changes: Any) -> str:
         values.pop(name, None)
         if value not in ("", None):
             values[name] = str(value)
-    return values.urlencode()
+    return str(values.urlencode())
 
 
 @register.simple_tag

@@ -14,7 +14,7 @@ from django.urls import path, reverse
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
-from apps.accounts.actors import staff_actor
+from apps.accounts.actors import staff_actor, user_of
 from apps.accounts.permissions import Capability, requires
 from apps.campaigns.audience.audience import Audience, BadAudience
 from apps.campaigns.compose import (
@@ -91,7 +91,7 @@ def content(request: HttpRequest, uid: UUID) -> HttpResponse:
     if campaign.state != CampaignState.DRAFT or version is None:
         return _not_a_draft(request, campaign)
     page = ContentForms(campaign, version, request.POST or None)
-    test = TestForm(request.POST or None, initial={"to": request.user.email})
+    test = TestForm(request.POST or None, initial={"to": user_of(request).email})
     go = request.POST.get("go", "save")
     stale = False
     if request.method == "POST" and page.is_valid() and (go != "test" or test.is_valid()):
@@ -109,7 +109,7 @@ def content(request: HttpRequest, uid: UUID) -> HttpResponse:
     problems = page.editor.show_problems(lint.problems(version))
     test_problem = ""
     if go == "test" and test.errors:
-        test_problem = test.errors["to"][0]
+        test_problem = str(test.errors["to"][0])
     values = {
         "page": page,
         "test": test,
@@ -164,12 +164,11 @@ def schedule(request: HttpRequest, uid: UUID) -> HttpResponse:
     campaign = _campaign(uid)
     if campaign.state != CampaignState.DRAFT:
         return _not_a_draft(request, campaign)
-    zone = campaign.send_at_zone or request.user.time_zone
+    zone = campaign.send_at_zone or user_of(request).time_zone
     when = "now"
     if campaign.wall:
         when = "later"
-    initial = {"when": when, "zone": zone}
-    initial |= {"wall": _shown(campaign.wall)}
+    initial: dict[str, Any] = {"when": when, "zone": zone, "wall": _shown(campaign.wall)}
     if campaign.expires_at:
         initial["expires"] = _shown(campaign.expires_at.astimezone(wallclock.zone(zone or "UTC")))
     if campaign.rate:

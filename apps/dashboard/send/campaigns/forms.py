@@ -13,7 +13,7 @@ from apps.campaigns import pacing
 from apps.campaigns.models import Campaign, Segment
 from apps.content.models import Template, Version
 from apps.dashboard.content.template_forms import Editor, shown, typed
-from apps.dashboard.shell.forms import ZoneField, channel_choices
+from apps.dashboard.shell.forms import ZoneField, channel_choices, offer
 from apps.followers.addresses import BadAddress, normalise
 from apps.followers.models import Channel, Follower, NotificationType, Tag
 from apps.followers.people.find_follower import find_one, name_of
@@ -35,7 +35,7 @@ class BasicsForm(forms.Form):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.fields["channels"].choices = channel_choices()
+        offer(self, "channels", channel_choices())
 
     def clean(self) -> dict[str, Any]:
         values = super().clean() or {}
@@ -227,9 +227,9 @@ class AudienceForm(forms.Form):
         tags = list(Tag.objects.values_list("slug", "name"))
         segments = [(str(segment.uid), segment.name) for segment in Segment.objects.all()]
         for name in ("tags", "exclude_tags"):
-            self.fields[name].choices = tags
+            offer(self, name, tags)
         for name in ("segments", "exclude_segments"):
-            self.fields[name].choices = segments
+            offer(self, name, segments)
 
     def audience(self) -> dict[str, Any]:
         return dict(self.cleaned_data)

@@ -16,7 +16,7 @@ from django.urls import path
 from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 
-from apps.accounts.actors import staff_actor
+from apps.accounts.actors import staff_actor, user_of
 from apps.accounts.history import history_of
 from apps.accounts.permissions import Capability, may, requires
 from apps.campaigns import compose, lifecycle
@@ -26,7 +26,7 @@ from apps.campaigns.lifecycle import CampaignNotReady
 from apps.campaigns.models import Campaign, CampaignState, Run
 from apps.campaigns.readiness import current_version
 from apps.dashboard.shell.balance_sheet import lines_of
-from apps.dashboard.shell.paging import page_of
+from apps.dashboard.shell.paging import beside, page_of
 from apps.followers.models import Channel
 from apps.lib.refusals import WrongState
 from apps.notifications.accounts.hold_ups import HoldUp, hold_ups_of
@@ -54,7 +54,7 @@ def index(request: HttpRequest) -> HttpResponse:
     page = page_of(request, rows)
     numbers = _numbers(page.rows)
     for campaign in page.rows:
-        campaign.numbers = numbers.get(campaign.pk)
+        beside(campaign, numbers=numbers.get(campaign.pk))
     values = {"page": page, "state": state, "states": CampaignState.choices, "text": text}
     return render(request, "dashboard/send/campaigns/list.html", values)
 
@@ -223,7 +223,7 @@ def act(request: HttpRequest, uid: UUID, verb: str) -> HttpResponse:
     needed, function = VERBS[verb]
     if not may(request.user, needed):
         raise PermissionDenied(
-            f"Your role ({request.user.get_role_display()}) does not include this."
+            f"Your role ({user_of(request).get_role_display()}) does not include this."
         )
     campaign = _campaign(uid)
     stamp = {"by": staff_actor(request), "now": timezone.now()}

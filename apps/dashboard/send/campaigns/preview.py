@@ -5,14 +5,12 @@ and test mails.
 from typing import Any
 from uuid import UUID
 
-from csp.decorators import csp
 from django.contrib import messages
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.urls import path
 from django.utils import timezone
-from django.views.decorators.clickjacking import xframe_options_sameorigin
 
 from apps.accounts.actors import staff_actor
 from apps.accounts.permissions import Capability, may, requires
@@ -22,7 +20,7 @@ from apps.channels.sms.segments import cost_of
 from apps.content import drafts
 from apps.content.models import Version
 from apps.content.problems import RenderError
-from apps.dashboard.content.preview import MAIL_POLICY, try_out
+from apps.dashboard.content.preview import framed, try_out
 from apps.dashboard.content.template_forms import language_name
 from apps.dashboard.send.campaigns.forms import ContentForms
 from apps.followers.models import Channel
@@ -41,8 +39,7 @@ def channels_and_languages(campaign: Campaign, version: Version) -> dict[str, An
 
 
 @requires(Capability.VIEW)
-@xframe_options_sameorigin
-@csp(MAIL_POLICY)
+@framed
 def preview(request: HttpRequest, uid: UUID) -> HttpResponse:
     """GET shows what is saved; POST what is typed in the content step, without keeping it."""
     campaign = get_object_or_404(
