@@ -2,17 +2,14 @@
 
 from typing import Any
 
-import pytest
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
 from apps.accounts.actors import of_user
-from apps.accounts.history import Difference, differences
 from apps.accounts.models import AuditEntry
 from apps.followers.people.contacts import change_follower
 from apps.followers.people.profile import Profile
-from apps.notifications.reports.balance import explain
 from tests.dashboard.pages import as_role, page_of
 
 
@@ -99,31 +96,3 @@ def test_pages_follow_each_other_with_few_queries(
         seen += [row.pk for row in page.rows]
         after = page.next or ""
     assert len(seen) == len(set(seen)) == AuditEntry.objects.count()
-
-
-@pytest.mark.parametrize(
-    ("data", "lines"),
-    [
-        ({}, []),
-        (
-            {"before": {"name": "A", "same": 1}, "after": {"name": "B", "same": 1}},
-            [Difference("Name", "A", "B")],
-        ),
-        (
-            {"before": {"tags": []}, "after": {"tags": ["x", "y"]}},
-            [Difference("Tags", "nothing", "x, y")],
-        ),
-        ({"before": {}, "after": {"tags": ["x", "y"]}}, [Difference("Tags", None, "x, y")]),
-        ({"channels": ["email", "in_app"]}, [Difference("Channels", None, "email, in_app")]),
-        ({"rules": {"all": 1}}, [Difference("Rules", None, '{\n "all": 1\n}')]),
-        ({"rules": {}}, [Difference("Rules", None, "nothing")]),
-        ({"send_count": 12}, [Difference("Send count", None, "12")]),
-        (
-            {"settings": ["host", "port", "user"]},
-            [Difference("Settings", None, "host, port, user")],
-        ),
-        ({"before": "old", "after": "new"}, [Difference("Value", "old", "new")]),
-    ],
-)
-def test_differences_are_told_line_by_line(data: dict[str, Any], lines: list[Difference]) -> None:
-    assert differences(data, explain=explain) == lines
