@@ -14,7 +14,7 @@ from apps.api.refusals import KEY_HEADER, MEDIA_TYPE
 _WRAPPED = re.compile(r"(?<!\n)\n(?![\n*])")
 
 
-class ApiKeyScheme(OpenApiAuthenticationExtension):
+class ApiKeyScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]  # theirs
     """How the schema describes API keys."""
 
     target_class = ApiKeyAuthentication
@@ -29,7 +29,7 @@ class ApiKeyScheme(OpenApiAuthenticationExtension):
         }
 
 
-class StaffSessionScheme(OpenApiAuthenticationExtension):
+class StaffSessionScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]  # theirs
     """How the schema describes the session of the try-it page."""
 
     target_class = StaffSession

@@ -19,6 +19,7 @@ from rest_framework.views import APIView
 
 from apps.accounts.permissions import Scope
 from apps.api import idempotency
+from apps.api.auth import caller_of
 from apps.api.limits import PerCaller, headers_of
 from apps.api.paging import PARAMETERS, CursorPages
 from apps.api.refusals import KEY_HEADER, MEDIA_TYPE
@@ -28,6 +29,8 @@ from apps.lib.ids import uuid7
 Row = TypeVar("Row", bound=Model)
 
 
+# Fields called data, label, source or errors hide properties of the serializer, which the stubs
+# type: such fields are annotated Any.
 class Strict(serializers.Serializer[Any]):
     """A serializer that refuses what it does not know:
     a misspelt field must not be lost in silence.
@@ -99,7 +102,7 @@ class Endpoint(APIView):
 
     @property
     def by(self) -> Actor:
-        return self.request.auth.actor
+        return caller_of(self.request).actor
 
     @property
     def now(self) -> dt.datetime:
@@ -109,7 +112,8 @@ class Endpoint(APIView):
         """The request's body, checked; only what was sent and what has a default."""
         given = serializer(data=self.request.data, **options)
         given.is_valid(raise_exception=True)
-        return given.validated_data
+        values: dict[str, Any] = given.validated_data
+        return values
 
     def query(self, serializer: type[Strict] = Strict) -> dict[str, Any]:
         """The query parameters, checked, unknown ones refused; those of paging are paging's."""
@@ -123,7 +127,8 @@ class Endpoint(APIView):
                 asked[name] = params.get(name)
         given = serializer(data=asked)
         given.is_valid(raise_exception=True)
-        return given.validated_data
+        values: dict[str, Any] = given.validated_data
+        return values
 
     def page(
         self, rows: QuerySet[Any], serializer: type[serializers.BaseSerializer[Any]]
@@ -164,7 +169,7 @@ class Problem(serializers.Serializer[Any]):
     title = serializers.CharField()
     status = serializers.IntegerField()
     detail = serializers.CharField(help_text="What is wrong and what to do.")
-    errors = FieldProblem(many=True, required=False)
+    errors: Any = FieldProblem(many=True, required=False)
 
 
 _ALWAYS = {

@@ -25,6 +25,7 @@ from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from apps.api.auth import caller_of
 from apps.api.models import IdempotentCall
 from apps.api.refusals import KEY_HEADER, BadIdempotencyKey, KeyReused, StillRunning
 from apps.lib.crypto import decrypt, encrypt
@@ -75,10 +76,11 @@ def once(
     try:
         with work:
             response = handler(request, *args, **kwargs)
+            answer: HttpResponse = response
             if done := 200 <= response.status_code < 300:
-                response = _worked(response, mine)
+                answer = _worked(response, mine)
         answered = done
-        return response
+        return answer
     finally:
         if not answered:  # what was refused, or went wrong, may be tried again with the same key
             _running(mine).delete()
@@ -99,7 +101,7 @@ def _call(view: Repeatable, request: Request) -> IdempotentCall:
             "or no such header."
         )
     # the ids are part of the path, so a key that is used for two campaigns is two keys
-    scope = "\n".join((request.auth.name, str(request.method), request.path, key))
+    scope = "\n".join((caller_of(request).name, str(request.method), request.path, key))
     body = json.dumps(request.data, sort_keys=True, separators=(",", ":"))
     return IdempotentCall(
         scope=_digest(scope),

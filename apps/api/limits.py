@@ -11,9 +11,9 @@ from typing import Any
 
 from django.conf import settings
 from django.db import connection
-from rest_framework.request import Request
 from rest_framework.throttling import BaseThrottle
 
+from apps.api.auth import caller_of
 from apps.api.models import Allowance
 from apps.lib.sql.prepared import run_prepared
 
@@ -83,7 +83,8 @@ def _take(caller: str, cost: float, now: float) -> float | None:
     )
     if not found:
         return None
-    return found[0][0]
+    spent_until: float = found[0][0]
+    return spent_until
 
 
 class PerCaller(BaseThrottle):
@@ -93,9 +94,9 @@ class PerCaller(BaseThrottle):
 
     spent: Spent
 
-    def allow_request(self, request: Request, view: Any) -> bool:
+    def allow_request(self, request: Any, view: Any) -> bool:
         self.spent = spend(
-            request.auth.name,
+            caller_of(request).name,
             calls=getattr(view, "cost", 1),
             limit=settings.API_CALLS_PER_MINUTE,
             now=time.time(),

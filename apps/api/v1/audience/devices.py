@@ -29,7 +29,7 @@ class NewDevice(Strict):
     """
 
     channel = serializers.ChoiceField(CHANNELS)
-    label = serializers.CharField(
+    label: Any = serializers.CharField(
         required=False,
         allow_blank=True,
         max_length=200,
@@ -61,8 +61,8 @@ class NewDevice(Strict):
     )
 
     def validate(self, values: dict[str, Any]) -> dict[str, Any]:
-        own = BROWSER
-        others = APP
+        own: tuple[str, ...] = BROWSER
+        others: tuple[str, ...] = APP
         if values["channel"] == Channel.PUSH:
             own = APP
             others = BROWSER
@@ -77,16 +77,16 @@ class DeviceOut(serializers.Serializer[Address]):
     id = serializers.UUIDField(source="uid")
     channel = serializers.ChoiceField(CHANNELS)
     service = serializers.CharField(source="via", help_text="fcm, apns; empty for a browser.")
-    label = serializers.SerializerMethodField()
+    label: Any = serializers.SerializerMethodField()
     platform = serializers.SerializerMethodField()
     created_at = serializers.DateTimeField()
     seen_at = serializers.DateTimeField(help_text="When it last registered.")
 
     def get_label(self, device: Address) -> str:
-        return (device.details or {}).get("label", "")
+        return str((device.details or {}).get("label", ""))
 
     def get_platform(self, device: Address) -> str:
-        return (device.details or {}).get("platform", "")
+        return str((device.details or {}).get("platform", ""))
 
 
 class DeviceList(serializers.Serializer[Any]):

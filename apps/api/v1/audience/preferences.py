@@ -25,7 +25,7 @@ class CellOut(serializers.Serializer[matrix.Cell]):
     )
     reason = serializers.ChoiceField([(reason.value, reason.value) for reason in Reason])
     explanation = serializers.CharField()
-    source = serializers.ChoiceField(
+    source: Any = serializers.ChoiceField(
         ["address", "type", "admin", "follower", "channel", "cell", "default"],
         help_text="The level that decided.",
     )

@@ -269,7 +269,7 @@ class PreviewIn(Strict):
         required=False, help_text="Seen as this follower; else as a made-up one."
     )
     language = serializers.CharField(required=False, default="", max_length=35)
-    data = serializers.DictField(
+    data: Any = serializers.DictField(
         required=False, help_text="Missing values come from the variables' examples."
     )
     type = serializers.CharField(

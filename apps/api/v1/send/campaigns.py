@@ -47,7 +47,7 @@ class CampaignOut(serializers.Serializer[Campaign]):
     type = serializers.CharField(source="notification_type.key")
     channels = serializers.ListField(child=serializers.CharField())
     audience = serializers.DictField(help_text=AUDIENCE)
-    data = serializers.DictField()
+    data: Any = serializers.DictField()
     metadata = serializers.DictField()
     tracking = serializers.BooleanField(help_text="Count opens and clicks of those who allow it.")
     send_at = serializers.DateTimeField(allow_null=True)
@@ -87,7 +87,7 @@ class CampaignIn(WordsIn):
         help_text="Of a new campaign: those of the type.",
     )
     audience = serializers.DictField(required=False, help_text=AUDIENCE)
-    data = serializers.DictField(required=False, help_text="Values for the variables.")
+    data: Any = serializers.DictField(required=False, help_text="Values for the variables.")
     metadata = serializers.DictField(required=False, help_text="Your own values.")
     tracking = serializers.BooleanField(
         required=False,

@@ -9,6 +9,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from apps.accounts.permissions import Scope
+from apps.api.auth import caller_of
 from apps.api.endpoint import Endpoint, Strict, described, one
 from apps.api.v1.content.templates import type_of
 from apps.campaigns.events import rules, run_rules
@@ -170,7 +171,7 @@ class OneEventRule(Endpoint):
 
 
 class SampleIn(Strict):
-    data = serializers.DictField(required=False, default=dict)
+    data: Any = serializers.DictField(required=False, default=dict)
     name = serializers.CharField(
         required=False, max_length=100, help_text="Else the one that the rule names."
     )
@@ -187,7 +188,7 @@ class SampleMessage(serializers.Serializer[Any]):
 class RehearsalOut(serializers.Serializer[Any]):
     result = serializers.ChoiceField(OutcomeResult.choices)
     because = serializers.CharField(help_text="What decided, in a sentence.")
-    data = serializers.DictField(help_text="What the template would get.")
+    data: Any = serializers.DictField(help_text="What the template would get.")
     send_at = serializers.DateTimeField(allow_null=True)
     messages = SampleMessage(many=True, help_text="The first 20 that would be made.")
 
@@ -208,7 +209,7 @@ class TestEventRule(Endpoint):
         "who would get it and what the rule reads of them, so it needs followers:read, too.",
     )
     def post(self, request: Request, id: uuid.UUID) -> Response:
-        if Scope.FOLLOWERS_READ not in request.auth.scopes:
+        if Scope.FOLLOWERS_READ not in caller_of(request).scopes:
             raise PermissionDenied(f"This needs the scope {Scope.FOLLOWERS_READ}, too.")
         rule = one(ROWS, uid=id)
         asked = self.body(SampleIn)

@@ -30,7 +30,7 @@ class RecordedEvent(serializers.Serializer[Event]):
     id = serializers.UUIDField(source="uid")
     name = serializers.CharField()
     follower = serializers.UUIDField(source="follower.uid", default=None, allow_null=True)
-    data = serializers.DictField()
+    data: Any = serializers.DictField()
     occurred_at = serializers.DateTimeField()
     received_at = serializers.DateTimeField()
     dedup_id = serializers.CharField(allow_null=True)
@@ -59,7 +59,7 @@ class EventPerson(Person):
     who is added when unknown.
     """
 
-    data = None  # type: ignore[assignment]  # how a serializer drops what it inherits
+    data = None  # how a serializer drops what it inherits
 
 
 class EventIn(Strict):
@@ -67,7 +67,7 @@ class EventIn(Strict):
         max_length=store.MAX_NAME, help_text="Words with dots: `order.created`."
     )
     follower = EventPerson(required=False, help_text="Whom it is about; none for `server.down`.")
-    data = serializers.DictField(
+    data: Any = serializers.DictField(
         required=False, default=dict, help_text="Up to 256 kB; rules and templates read it."
     )
     occurred_at = serializers.DateTimeField(
@@ -158,7 +158,7 @@ class BulkIn(Strict):
 class BulkResult(serializers.Serializer[Any]):
     result = serializers.ChoiceField(RESULTS)
     id = serializers.UUIDField(allow_null=True)
-    errors = FieldProblem(many=True)
+    errors: Any = FieldProblem(many=True)
 
 
 class BulkOut(serializers.Serializer[Any]):

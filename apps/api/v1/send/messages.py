@@ -44,7 +44,7 @@ class MessageOut(serializers.Serializer[Campaign]):
         return words["html"] or words["text"]
 
     def get_tags(self, message: Campaign) -> list[str]:
-        return message.audience.get("tags", [])
+        return list(message.audience.get("tags", []))
 
 
 class NewMessage(Strict):

@@ -53,11 +53,11 @@ class NotificationOut(serializers.Serializer[Notification]):
     template = serializers.CharField(source="version.template.key")
     version = serializers.IntegerField(source="version.number")
     channels = serializers.ListField(child=serializers.CharField())
-    data = serializers.DictField()
+    data: Any = serializers.DictField()
     dedup_key = serializers.CharField(allow_null=True)
     throttle_key = serializers.CharField()
     lane = serializers.ChoiceField(LANES)
-    source = serializers.CharField()
+    source: Any = serializers.CharField()
     state = serializers.ChoiceField(NotificationState.choices)
     created_at = serializers.DateTimeField()
     send_at = serializers.DateTimeField()
@@ -89,7 +89,9 @@ class Person(FollowerIn):
         help_text="Of a person who is added: may we send commercial messages? "
         "A known follower's word is never changed here.",
     )
-    data = serializers.DictField(required=False, help_text="This person's own values, over `data`.")
+    data: Any = serializers.DictField(
+        required=False, help_text="This person's own values, over `data`."
+    )
 
 
 class NotifyIn(Strict):
@@ -100,7 +102,9 @@ class NotifyIn(Strict):
     tags = words_field(
         required=False, default=list, max_length=50, help_text="Everybody who has one of these."
     )
-    data = serializers.DictField(required=False, help_text="Values for the template's variables.")
+    data: Any = serializers.DictField(
+        required=False, help_text="Values for the template's variables."
+    )
     segment = serializers.UUIDField(required=False, help_text="Everybody in it at this moment.")
     channels = serializers.ListField(
         child=serializers.CharField(), required=False, allow_empty=False

@@ -36,7 +36,7 @@ class RecurringOut(serializers.Serializer[Recurring]):
     template = serializers.CharField(source="template.key", default=None, allow_null=True)
     channels = serializers.ListField(child=serializers.CharField())
     audience = serializers.DictField(help_text=AUDIENCE)
-    data = serializers.DictField()
+    data: Any = serializers.DictField()
     cadence = serializers.DictField(help_text=CADENCE)
     zone_mode = serializers.ChoiceField(ZoneMode.choices)
     zone = serializers.CharField()
@@ -78,7 +78,9 @@ class RecurringIn(Strict):
     channels = serializers.ListField(
         child=serializers.CharField(), required=False, help_text="[]: the type's."
     )
-    data = serializers.DictField(required=False, help_text="Values for the template's variables.")
+    data: Any = serializers.DictField(
+        required=False, help_text="Values for the template's variables."
+    )
     zone_mode = serializers.ChoiceField(
         ZoneMode.choices, required=False, help_text="Whose clock it goes by."
     )
