@@ -34,7 +34,7 @@ from apps.lib.ids import uuid7
 from apps.notifications.accounts import breaker
 from apps.notifications.models import DeliveryStatus
 from apps.notifications.sending.choose import TIRED_AFTER
-from apps.notifications.sending.outcomes import Next, decide
+from apps.notifications.sending.outcomes import Attempt, Next, decide
 from tests import fake_push, fake_sms
 from tests.channels.basket import a_mail
 from tests.channels.flow import Handed
@@ -422,8 +422,7 @@ def consequence(outcome: Outcome) -> Consequence:
 def _next(
     outcome: Outcome, *, policy: str = DoubtPolicy.RESEND, doubted_before: bool = False
 ) -> Next:
-    return decide(
-        outcome,
+    attempt = Attempt(
         reason="allowed",
         attempts=1,
         since=NOW,
@@ -431,8 +430,8 @@ def _next(
         category=Category.INFORMATIONAL,
         doubt_policy=policy,
         doubted_before=doubted_before,
-        now=NOW,
     )
+    return decide(outcome, attempt=attempt, now=NOW)
 
 
 # ------------------------------------------------------------------ the table
