@@ -74,7 +74,7 @@ class Plain(ForOperators, _ModelAdmin):
     def __init__(self, *args: Any) -> None:
         super().__init__(*args)
         # a select of a million followers would never load
-        self.raw_id_fields = tuple(  # type: ignore[misc]  # by the model, which the class does not know
+        self.raw_id_fields = tuple(  # type: ignore[misc]  # known only with the model
             field.name
             for field in self.model._meta.fields + self.model._meta.many_to_many
             if field.is_relation

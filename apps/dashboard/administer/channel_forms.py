@@ -169,7 +169,7 @@ class AccountForm(forms.Form):
 
 
 class TryForm(forms.Form):
-    """Where a test of an account goes; the domain says what is wrong with a phone number or a
+    """Destination of an account's test message; the domain says what is wrong with a phone number or a
     token.
     """
 
@@ -218,7 +218,7 @@ class TryForm(forms.Form):
         return str(self.cleaned_data.get("token") or self.cleaned_data["to"])
 
     def shown(self) -> str:
-        """Where it went, for people to read: a token is nothing to show."""
+        """Name the destination for people: a token is nothing to show."""
         if self.channel in REGISTERED:
             offered = cast(forms.ChoiceField, self.fields["to"])
             names = dict(cast(Iterable[tuple[str, str]], offered.choices))

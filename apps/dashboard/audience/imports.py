@@ -139,7 +139,7 @@ def add(request: HttpRequest) -> HttpResponse:
 
 @requires(Capability.VIEW)
 def detail(request: HttpRequest, uid: UUID) -> HttpResponse:
-    """Before the start: columns and preview. After it: progress, then the result."""
+    """Show columns and a preview before the start; after it progress, then the result."""
     job = get_object_or_404(Import, uid=uid)
     if job.state == ImportState.UPLOADED and may(request.user, Capability.EDIT):
         return _mapping(request, job)

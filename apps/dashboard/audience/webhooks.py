@@ -90,7 +90,7 @@ def rotate(request: HttpRequest, uid: UUID) -> HttpResponse:
 @requires(Capability.EDIT)
 @require_POST
 def change(request: HttpRequest, uid: UUID) -> HttpResponse:
-    """Off, on, or away with it; a second press finds it done."""
+    """Switch a webhook off or on, or remove it; a second press finds it done."""
     row = (
         Address.objects.filter(uid=uid, channel=Channel.WEBHOOK).select_related("follower").first()
     )

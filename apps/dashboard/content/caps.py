@@ -87,7 +87,7 @@ class CapForm(forms.Form):
 
 
 def _window(values: CapValues) -> tuple[int, str]:
-    """In the largest unit that says it in whole numbers."""
+    """Give the window in the largest unit that says it in whole numbers."""
     if values.days is not None:
         return values.days, "days"
     seconds = values.seconds or 1

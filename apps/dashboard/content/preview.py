@@ -86,7 +86,7 @@ class Wish:
     size: str
 
     def query(self, **changes: str) -> str:
-        """The same wish as a query string, with some names set otherwise."""
+        """Write the wish as a query string, with some names set otherwise."""
         follower = ""
         if self.follower:
             follower = str(self.follower.uid)
@@ -279,7 +279,7 @@ def send_test(request: HttpRequest, uid: UUID) -> HttpResponse:
 
 
 def try_out(request: HttpRequest, sample: preview.Sample, *, to: str) -> tuple[bool, str]:
-    """Really send the sample to `to`: whether the server took it, and a sentence about that."""
+    """Send the sample to `to`; answer whether the server took it, and a sentence about that."""
     try:
         outcome = preview.send_test(
             sample=sample, to=to, by=staff_actor(request), now=timezone.now()

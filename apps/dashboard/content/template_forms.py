@@ -166,7 +166,7 @@ class TranslationForm(forms.Form):
                 self.fields[field_of(channel, part.name)] = field
 
     def parts(self) -> dict[str, dict[str, str]]:
-        """`Translation.parts` from what was typed (newlines as plain \\n; browsers send \\r\\n)."""
+        """Make `Translation.parts` from what was typed (newlines as plain \\n; browsers send \\r\\n)."""
         found = {
             channel: {
                 part.name: self.cleaned_data[field_of(channel, part.name)].replace("\r\n", "\n")
@@ -181,7 +181,7 @@ class TranslationForm(forms.Form):
         }
 
     def channels(self) -> list[dict[str, Any]]:
-        """For the template: each channel with its fields and the lint problems at them."""
+        """List each channel with its fields and the lint problems at them, for the template."""
         return [
             {
                 "key": channel,
@@ -246,7 +246,7 @@ class VariableRows(_FormSet):
                 form.add_error("name", f"{name} is declared twice.")
 
     def declarations(self) -> list[dict[str, Any]]:
-        """`Version.variables`: rows without a name are gone,
+        """Give `Version.variables`: rows without a name are gone,
         empty defaults and examples are left out.
         """
         declared = []

@@ -16,7 +16,7 @@ Texts = dict[str, str]  # "English: Email subject" -> text
 
 @dataclass(frozen=True, slots=True)
 class DiffLine:
-    """`sign` says it without colour: "+" put in, "-" taken out, " " the same,
+    """One line of a change; `sign` says it without colour: "+" put in, "-" taken out, " " the same,
     "…" lines left out.
     """
 
@@ -74,7 +74,7 @@ def texts(
 
 
 def changes(old: Texts, new: Texts) -> list[DiffChange]:
-    """Only the places that differ, in the order of the page."""
+    """Give the places that differ, in the order of the page."""
     places = list(dict.fromkeys([*old, *new]))
     return [
         compared(place, old.get(place, ""), new.get(place, ""))

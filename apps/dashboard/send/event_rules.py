@@ -169,7 +169,7 @@ class SampleForm(forms.Form):
         label="Follower",
         help_text="E-mail, phone, external id or id.",
     )
-    data = JsonField(  # type: ignore[assignment]  # a field; forms keep it apart from what was posted
+    data = JsonField(  # type: ignore[assignment]  # a field; Django keeps it in base_fields
         required=False, rows=5, example='{"number": "A-17"}'
     )
 

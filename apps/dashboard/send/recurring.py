@@ -40,7 +40,7 @@ ROWS = Recurring.objects.select_related("notification_type", "template").prefetc
 
 class RecurringForm(WhatIsSentForm):
     name = forms.CharField(max_length=120, help_text="Only your team sees it.")
-    data = JsonField(  # type: ignore[assignment]  # a field; forms keep it apart from what was posted
+    data = JsonField(  # type: ignore[assignment]  # a field; Django keeps it in base_fields
         required=False,
         label="Values",
         rows=3,
@@ -243,7 +243,7 @@ def detail(request: HttpRequest, uid: UUID) -> HttpResponse:
 
 
 def _local(moments: list[dt.datetime], zone: str) -> list[str]:
-    """In the zone that it goes by, which is perhaps not the reader's."""
+    """Write moments in the zone that it goes by, which is perhaps not the reader's."""
     tz = wallclock.zone(clocks.known_zone(zone))
     return [f"{moment.astimezone(tz):%A, %-d %B %Y, %H:%M}" for moment in moments]
 

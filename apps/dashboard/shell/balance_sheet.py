@@ -19,7 +19,7 @@ _TOLD = (
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """`status` and `reason` are what the list of deliveries is narrowed by."""
+    """One line of the sheet; the list of deliveries is narrowed by `status` and `reason`."""
 
     label: str
     why: str

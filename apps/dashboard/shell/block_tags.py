@@ -18,9 +18,7 @@ BUTTON_OPTIONS = {"css", "form", "label"}
 def nothing(
     content: SafeString, icon: str, title: str, url: str = "", action: str = ""
 ) -> SafeString:
-    """`{% nothing "search" "No such mail" %}Nothing matches.{% endnothing %}`: the sign in an
-    empty list; with `url` and `action` a button below it.
-    """
+    """Sign in an empty list: `{% nothing "search" "No such mail" %}Nothing matches.{% endnothing %}`; with `url` and `action` a button below it."""
     values = {
         "icon": icon,
         "title": title,
@@ -32,8 +30,8 @@ def nothing(
 
 
 def post_button(parser: Parser, token: Token) -> "PostButton":
-    """`{% post_button "dashboard:cap-remove" cap.uid css="btn btn-light" %}Remove
-    {% asking %}Remove {{ cap.name }}?{% endpost_button %}`: a form that is one button.
+    """Form that is one button: `{% post_button "dashboard:cap-remove" cap.uid css="btn btn-light" %}
+    Remove {% asking %}Remove {{ cap.name }}?{% endpost_button %}`.
 
     What stands after `asking` is asked before it is posted. `css` are the button's classes, `form`
     those of the form, `label` its name for screen readers.
@@ -74,7 +72,8 @@ class PostButton(Node):
         name, *arguments = (each.resolve(context) for each in self.address)
         options = {name: each.resolve(context) for name, each in self.options.items()}
         # what the nodes rendered is escaped already
-        question = mark_safe(" ".join(self.question.render(context).split()))  # noqa: S308  # our own template
+        asked = " ".join(self.question.render(context).split())
+        question = mark_safe(asked)  # noqa: S308  # our own template
         return format_html(
             '<form method="post" action="{}"{}{}>{}<button class="{}"{}>{}</button></form>',
             reverse(name, args=arguments),

@@ -16,7 +16,7 @@ def token() -> str:
 
 
 def already(request: HttpRequest) -> str | None:
-    """Where the first post of this very form led, if this is not the first."""
+    """Address to which the first post of this very form led, if this is not the first."""
     return dict(request.session.get("once", [])).get(request.POST.get("once", ""))
 
 

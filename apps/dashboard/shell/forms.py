@@ -88,7 +88,7 @@ class JsonField(forms.Field):
         return ""
 
     def has_changed(self, initial: Any, data: Any) -> bool:
-        """As JSON: to Python 1 and true are the same."""
+        """Compare as JSON: to Python 1 and true are the same."""
         try:
             return json.dumps(initial, sort_keys=True) != json.dumps(
                 self.to_python(data), sort_keys=True
@@ -98,7 +98,7 @@ class JsonField(forms.Field):
 
 
 class WhatIsSentForm(forms.Form):
-    """Of whatever makes notifications by itself."""
+    """Fields shared by all that makes notifications by itself."""
 
     notification_type = forms.ModelChoiceField(
         NotificationType.objects.all(), to_field_name="key", label="Message type", empty_label=None
@@ -117,7 +117,7 @@ class WhatIsSentForm(forms.Form):
 
 
 def zone_names() -> list[str]:
-    """For the <datalist id="zones"> that ZoneField suggests from."""
+    """Names for the <datalist id="zones"> that ZoneField suggests from."""
     return sorted(
         name
         for name in available_timezones()

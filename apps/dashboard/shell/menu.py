@@ -16,7 +16,7 @@ SECTIONS = ("", "Send", "Audience", "Content", "Operate", "Administer")
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """`icon` is a file name in static/vendor/bootstrap-icons-*;
+    """One item of the menu; `icon` is a file name in static/vendor/bootstrap-icons-*;
     who lacks the capability does not see the item.
     """
 

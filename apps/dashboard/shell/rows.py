@@ -46,7 +46,7 @@ class Lines(_FormSet):
     """The lines of one list."""
 
     def filled(self) -> list[dict[str, Any]]:
-        """Those that were not left empty, as questions."""
+        """Lines that were not left empty, as questions."""
         self.is_valid()
         lines = (form.line() for form in self.forms)
         return [line for line in lines if line is not None]

@@ -66,7 +66,7 @@ def _svg(name: str) -> str:
 
 @register.simple_tag
 def icon(name: str, css: str = "", label: str = "") -> SafeString:
-    """`{% icon "bell" %}` is decoration; with `label="..."` it is an image with a name."""
+    """Draw an icon: `{% icon "bell" %}` is decoration; with `label="..."` it is an image with a name."""
     drawing = mark_safe(_svg(name))  # noqa: S308  # our own file
     if label:
         naming = format_html('role="img" aria-label="{}"', label)
@@ -89,7 +89,7 @@ def toast_icon(level: str) -> SafeString:
 
 @register.simple_tag
 def badge(word: Any, label: Any = "") -> SafeString:
-    """`{% badge delivery.status delivery.get_status_display %}`: a coloured word;
+    """Give a coloured word: `{% badge delivery.status delivery.get_status_display %}`;
     the colour is never the only sign.
     """
     tone = _TONE_OF.get(str(word), "secondary")
@@ -111,7 +111,7 @@ def carillon_version() -> str:
 
 @register.filter
 def can(user: Any, capability: str) -> bool:
-    """`{% if request.user|can:"edit" %}`"""
+    """Tell whether the user may: `{% if request.user|can:"edit" %}`."""
     return may(user, Capability(capability))
 
 
@@ -141,13 +141,13 @@ def query(context: template.Context, **changes: Any) -> str:
 
 @register.simple_tag
 def querystring_of(**values: Any) -> str:
-    """`?{% querystring_of tag=tag.slug %}`: a query string from nothing, escaped."""
+    """Write a query string from nothing, escaped: `?{% querystring_of tag=tag.slug %}`."""
     return urlencode({name: value for name, value in values.items() if value not in ("", None)})
 
 
 @register.simple_tag
 def zone_list() -> SafeString:
-    """Once on a page that has a ZoneField."""
+    """List the zones, once on a page that has a ZoneField."""
     options = format_html_join("", '<option value="{}">', ((name,) for name in zone_names()))
     return format_html('<datalist id="zones">{}</datalist>', options)
 
@@ -159,7 +159,7 @@ def site_name() -> str:
 
 @register.filter
 def words(text: Any) -> str:
-    """`one_click` as "One click"."""
+    """Write `one_click` as "One click"."""
     return str(text).replace("_", " ").capitalize()
 
 
@@ -186,13 +186,13 @@ def reason_words(reason: str) -> str:
 
 @register.filter
 def grouped(number: int) -> str:
-    """1234567 as 1,234,567."""
+    """Write 1234567 as 1,234,567."""
     return f"{number:,}"
 
 
 @register.filter
 def plain(number: float) -> str:
-    """For attributes of drawings: a point, whatever the language."""
+    """Write a number for attributes of drawings: a point, whatever the language."""
     return f"{number:g}"
 
 
@@ -206,7 +206,7 @@ def percent(part: float, whole: float) -> int:
 
 @register.filter
 def rate(part: float, whole: float) -> str:
-    """Per cent with a tenth: two clicks in a thousand are news."""
+    """Give per cent with a tenth: two clicks in a thousand are news."""
     percentage = 0.0
     if whole:
         percentage = part * 100 / whole

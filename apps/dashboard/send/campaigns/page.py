@@ -60,7 +60,7 @@ def index(request: HttpRequest) -> HttpResponse:
 
 
 def _numbers(campaigns: list[Campaign]) -> dict[int, dict[str, int]]:
-    """Of each campaign that started: how many messages there are, and how many were sent."""
+    """Count each started campaign's messages, all of them and those that were sent."""
     found: dict[int, dict[str, int]] = {}
     counted = (
         Tally.objects.filter(notification__run__campaign__in=campaigns)
