@@ -10,7 +10,7 @@ OURS = "carillon/*.js"  # folders below included
 IMPORT = r"""(?P<matched>(?P<start>\bimport\b[^'";]*)["'](?P<url>\.[^'"]+)["'];)"""
 
 
-class HashedModules(CompressedManifestStaticFilesStorage):
+class HashedModules(CompressedManifestStaticFilesStorage):  # type: ignore[misc]  # no stubs
     """Write hashed names into the `import` lines of our own scripts."""
 
     patterns = (

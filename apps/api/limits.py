@@ -11,6 +11,7 @@ from typing import Any
 
 from django.conf import settings
 from django.db import connection
+from rest_framework.request import Request
 from rest_framework.throttling import BaseThrottle
 
 from apps.api.auth import caller_of
@@ -94,14 +95,15 @@ class PerCaller(BaseThrottle):
 
     spent: Spent
 
-    def allow_request(self, request: Any, view: Any) -> bool:
+    def allow_request(self, request: Request, view: Any) -> bool:
         self.spent = spend(
             caller_of(request).name,
             calls=getattr(view, "cost", 1),
             limit=settings.API_CALLS_PER_MINUTE,
             now=time.time(),
         )
-        request.spent = self.spent  # Endpoint writes it into the headers of every answer
+        # Endpoint writes it into the headers of every answer
+        request.spent = self.spent  # type: ignore[attr-defined]  # an attribute of ours
         return not self.spent.wait
 
     def wait(self) -> float:

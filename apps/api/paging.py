@@ -6,6 +6,7 @@ import base64
 import re
 from typing import Any
 
+from django.db.models import QuerySet
 from rest_framework.exceptions import ValidationError
 from rest_framework.pagination import BasePagination
 from rest_framework.request import Request
@@ -24,7 +25,9 @@ class CursorPages(BasePagination):
 
     page: keyset.Page[Any]
 
-    def paginate_queryset(self, queryset: Any, request: Request, view: Any = None) -> list[Any]:
+    def paginate_queryset(  # type: ignore[override]  # a cursor needs a queryset, no sequence
+        self, queryset: QuerySet[Any], request: Request, view: Any = None
+    ) -> list[Any]:
         self.page = keyset.page(queryset, size=_size(request), **_position(request))
         return self.page.rows
 

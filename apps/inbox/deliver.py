@@ -1,7 +1,7 @@
 """The provider that needs no network: an in-app message is handed over by storing it."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, cast
 from urllib.parse import urlsplit
 
 from django.utils import timezone
@@ -12,8 +12,8 @@ from apps.channels.messages import InAppMessage
 from apps.followers.models import Follower
 from apps.inbox.models import InboxItem
 
-TITLE = InboxItem._meta.get_field("title").max_length
-LINK = InboxItem._meta.get_field("link").max_length
+TITLE = cast(int, InboxItem._meta.get_field("title").max_length)  # both are bounded
+LINK = cast(int, InboxItem._meta.get_field("link").max_length)
 
 
 class InApp(Provider):

@@ -96,7 +96,8 @@ def beats(*, supervisor: str) -> Mapping[str, Beats]:
     for name, lane, at in LaneHeartbeat.objects.values_list("supervisor", "lane", "beat_at"):
         if name == supervisor:
             own[lane] = at
-        if at and (newest.get(lane) is None or at > newest[lane]):
+        latest = newest.get(lane)
+        if at and (latest is None or at > latest):
             newest[lane] = at
     return {group: Beats(own.get(group), newest.get(group)) for group in GROUPS}
 

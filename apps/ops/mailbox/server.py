@@ -5,6 +5,7 @@ import datetime as dt
 import logging
 import signal
 from pathlib import Path
+from typing import cast
 
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
@@ -28,7 +29,7 @@ class Keeper:
             self.folder,
             sender=envelope.mail_from or "",
             recipients=envelope.rcpt_tos,
-            content=envelope.content,
+            content=cast(bytes, envelope.content),  # see decode_data
             now=dt.datetime.now(dt.UTC),
         )
         self.since_pruning += 1

@@ -83,10 +83,12 @@ class DeviceOut(serializers.Serializer[Address]):
     seen_at = serializers.DateTimeField(help_text="When it last registered.")
 
     def get_label(self, device: Address) -> str:
-        return str((device.details or {}).get("label", ""))
+        label: str = (device.details or {}).get("label", "")
+        return label
 
     def get_platform(self, device: Address) -> str:
-        return str((device.details or {}).get("platform", ""))
+        platform: str = (device.details or {}).get("platform", "")
+        return platform
 
 
 class DeviceList(serializers.Serializer[Any]):

@@ -44,7 +44,8 @@ class MessageOut(serializers.Serializer[Campaign]):
         return words["html"] or words["text"]
 
     def get_tags(self, message: Campaign) -> list[str]:
-        return list(message.audience.get("tags", []))
+        slugs: list[str] = message.audience.get("tags", [])
+        return slugs
 
 
 class NewMessage(Strict):
