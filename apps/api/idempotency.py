@@ -37,6 +37,7 @@ LONGEST = 255
 # its work is rolled back at the end.
 LOCK = dt.timedelta(minutes=5)
 _TABLE = IdempotentCall._meta.db_table
+_COLUMNS = "scope, body, request_id, answer, locked_until, created_at"
 
 
 class Repeatable(Protocol):
@@ -117,7 +118,7 @@ def _claim(mine: IdempotentCall) -> IdempotentCall:
     moment = connection.ops.adapt_datetimefield_value
     for _ in range(3):
         if run_prepared(
-            f"INSERT INTO {_TABLE} (scope, body, request_id, answer, locked_until, created_at) "  # noqa: S608  # our name
+            f"INSERT INTO {_TABLE} ({_COLUMNS}) "  # noqa: S608  # names of ours
             "VALUES (%s, %s, %s, '', %s, %s) ON CONFLICT (scope) DO NOTHING RETURNING id",
             [
                 mine.scope,

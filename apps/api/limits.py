@@ -78,7 +78,7 @@ def _take(caller: str, cost: float, now: float) -> float | None:
     if connection.vendor == "sqlite":
         greatest = "MAX"
     found = run_prepared(
-        f"UPDATE {table} SET spent_until = {greatest}(spent_until, %s) + %s "  # noqa: S608  # names of ours
+        f"UPDATE {table} SET spent_until = {greatest}(spent_until, %s) + %s "  # noqa: S608  # ours
         "WHERE caller = %s AND spent_until <= %s RETURNING spent_until",
         [now, cost, caller, now + WINDOW - cost],
     )

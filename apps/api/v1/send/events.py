@@ -141,8 +141,9 @@ def _event(asked: dict[str, Any], *, by: Actor, now: dt.datetime) -> store.NewEv
         return store.NewEvent(**asked)
     try:
         [(follower, _)] = find_or_add([person], source=SOURCE, by=by, now=now)
-    except serializers.ValidationError as error:  # names the place in a list, and here is none
-        raise serializers.ValidationError({"follower": error.detail["recipients"]["0"]}) from error  # type: ignore[index, call-overload]  # such is its detail
+    except serializers.ValidationError as error:
+        detail: Any = error.detail  # names the place in a list, and here is none
+        raise serializers.ValidationError({"follower": detail["recipients"]["0"]}) from error
     return store.NewEvent(follower=follower, **asked)
 
 

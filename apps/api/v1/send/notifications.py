@@ -71,7 +71,7 @@ class NotificationDetail(NotificationOut):
     engagement = serializers.SerializerMethodField()
 
     def get_balance(self, notification: Notification) -> BalanceOut:
-        return balance(notification).as_dict()  # type: ignore[return-value]  # the annotation is for the schema
+        return balance(notification).as_dict()  # type: ignore[return-value]  # for the schema
 
     def get_engagement(self, notification: Notification) -> EngagementOut:
         return engagement(notification).as_dict()  # type: ignore[return-value]  # as above
