@@ -169,8 +169,9 @@ class AccountForm(forms.Form):
 
 
 class TryForm(forms.Form):
-    """Destination of an account's test message; the domain says what is wrong with a phone number or a
-    token.
+    """Destination of an account's test message.
+
+    The domain says what is wrong with a phone number or a token.
     """
 
     to = forms.CharField(label="Send a test to", max_length=2000)

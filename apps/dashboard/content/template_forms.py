@@ -166,7 +166,10 @@ class TranslationForm(forms.Form):
                 self.fields[field_of(channel, part.name)] = field
 
     def parts(self) -> dict[str, dict[str, str]]:
-        """Make `Translation.parts` from what was typed (newlines as plain \\n; browsers send \\r\\n)."""
+        """Make `Translation.parts` from what was typed.
+
+        Newlines become plain \\n; browsers send \\r\\n.
+        """
         found = {
             channel: {
                 part.name: self.cleaned_data[field_of(channel, part.name)].replace("\r\n", "\n")

@@ -18,7 +18,9 @@ BUTTON_OPTIONS = {"css", "form", "label"}
 def nothing(
     content: SafeString, icon: str, title: str, url: str = "", action: str = ""
 ) -> SafeString:
-    """Sign in an empty list: `{% nothing "search" "No such mail" %}Nothing matches.{% endnothing %}`; with `url` and `action` a button below it."""
+    """Sign in an empty list, with `url` and `action` a button below it:
+    `{% nothing "search" "No such mail" %}Nothing matches.{% endnothing %}`.
+    """
     values = {
         "icon": icon,
         "title": title,
@@ -30,8 +32,8 @@ def nothing(
 
 
 def post_button(parser: Parser, token: Token) -> "PostButton":
-    """Form that is one button: `{% post_button "dashboard:cap-remove" cap.uid css="btn btn-light" %}
-    Remove {% asking %}Remove {{ cap.name }}?{% endpost_button %}`.
+    """Form that is one button:
+    `{% post_button "dashboard:cap-remove" cap.uid %}Remove{% asking %}Really?{% endpost_button %}`.
 
     What stands after `asking` is asked before it is posted. `css` are the button's classes, `form`
     those of the form, `label` its name for screen readers.

@@ -66,7 +66,10 @@ def _svg(name: str) -> str:
 
 @register.simple_tag
 def icon(name: str, css: str = "", label: str = "") -> SafeString:
-    """Draw an icon: `{% icon "bell" %}` is decoration; with `label="..."` it is an image with a name."""
+    """Draw an icon: `{% icon "bell" %}` is decoration.
+
+    With `label="..."` it is an image with a name.
+    """
     drawing = mark_safe(_svg(name))  # noqa: S308  # our own file
     if label:
         naming = format_html('role="img" aria-label="{}"', label)
