@@ -18,7 +18,8 @@ def main() -> None:
     from django.core.exceptions import ImproperlyConfigured
 
     try:
-        settings.INSTALLED_APPS  # noqa: B018  (reads the settings now, so that a wrong value is told in one sentence)
+        # reads the settings now, so that a wrong value is told in one sentence
+        settings.INSTALLED_APPS  # noqa: B018
     except ImproperlyConfigured as error:
         raise SystemExit(f"Carillon does not start: {error}") from error
     execute_from_command_line(sys.argv)

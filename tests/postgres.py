@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import psycopg
 
@@ -141,7 +142,8 @@ class Server:
                 "stderr": output,
                 "cwd": self._folder,
             }
-            return subprocess.Popen(command, start_new_session=True, **common, **self._rights)  # type: ignore[call-overload,no-any-return]
+            options: Any = {**common, **self._rights}
+            return subprocess.Popen(command, start_new_session=True, **options)
 
     def start(self) -> None:
         options = [

@@ -33,7 +33,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 PYTHON = ("apps", "tests", "bench", "notifications_project", "manage.py")
 APPS = ("apps",)
-TEMPLATES = ("templates", "apps")
+TEMPLATES = ("templates",)  # the stock library in apps/content is mails: words, not pages
 
 COLUMNS = 100
 TEMPLATE_COLUMNS = 120

@@ -106,7 +106,8 @@ def schedules(world: World, findings: Findings, asked: Namespace) -> None:
 
 
 def _schedule(world: World, number: int, kind: object, at: dt.datetime) -> Campaign:
-    campaign = world.make_campaign(f"Schedule {number}", kind, {"tags": [f"t{number}"]})  # type: ignore[arg-type]
+    audience = {"tags": [f"t{number}"]}
+    campaign = world.make_campaign(f"Schedule {number}", kind, audience)  # type: ignore[arg-type]
     wall = at.replace(tzinfo=None)
     return lifecycle.schedule(
         campaign=campaign, wall=wall, zone="UTC", by=TESTER, now=timezone.now()

@@ -24,7 +24,10 @@ from tests.fake_esp import LOST, SAYS, Answer, Arrived, FakeEsp
 MERGING = ["mailgun", "sendgrid", "amazon_ses"]  # the others write each message of a call out whole
 NEWSLETTER = [
     Static("<style>@media (max-width: 9em) { a { color: red }}</style><p>Dear "),
-    Static(f', 100% off & more: <a href="https://c.example/c/{STAMP}/1">shop</a> <a href="https://c.example/c/{STAMP}/2">'),
+    Static(
+        f', 100% off & more: <a href="https://c.example/c/{STAMP}/1">shop</a> '
+        f'<a href="https://c.example/c/{STAMP}/2">'
+    ),
     Static("</a> Привет, "),
     Static(' – yours</p><a href="https://c.example/u/'),
     Static(f'">bye</a><img src="https://c.example/o/{STAMP}.gif">'),

@@ -158,7 +158,8 @@ def test_rows_that_would_take_somebody_elses_address_or_id_are_refused(
         follower=anna, values=Profile(external_id="crm-a"), by=TESTER, now=timezone.now()
     )
     job = run_import(
-        "id,email,phone\ncrm-other,anna@example.com,\ncrm-a,new@example.com,+8613800138000\n,anna@example.com,+8613800138000\n"
+        "id,email,phone\ncrm-other,anna@example.com,\ncrm-a,new@example.com,+8613800138000\n"
+        ",anna@example.com,+8613800138000\n"
     )
     assert counts(job) == (0, 0, 0, 3)
     messages = list(job.problems.values_list("message", flat=True))

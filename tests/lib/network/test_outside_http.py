@@ -220,7 +220,7 @@ def test_a_connection_is_kept_and_one_that_was_closed_meanwhile_costs_nothing(
         assert [(reply.status, reply.text) for reply in replies] == [(200, "fine")] * 3
         assert server.asked == [("/hook?a=b", f"127.0.0.1:{server.server_port}", b"{}")] * 3
         assert server.connections == 1
-        server.answer = lambda to: (to.say(204), setattr(to, "close_connection", True))  # type: ignore[assignment]
+        server.answer = say_and_close
         assert [outside.post(url, b"{}", {}).status for _ in range(3)] == [204] * 3
 
 
@@ -237,6 +237,11 @@ def test_of_a_long_answer_only_the_beginning_is_read(outside: Outside) -> None:
             outside_http.LARGEST
         ] * 2
     assert server.connections == 2
+
+
+def say_and_close(to: Handler) -> None:
+    to.say(204)
+    to.close_connection = True
 
 
 def drip(to: Handler, head: bytes) -> None:
