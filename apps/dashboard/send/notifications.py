@@ -4,6 +4,7 @@ and stopping or going on.
 
 import datetime as dt
 from collections.abc import Callable
+from typing import Any
 from uuid import UUID
 
 from django.contrib import messages
@@ -26,25 +27,25 @@ from apps.notifications.accounts.hold_ups import HoldUp, hold_ups_of
 from apps.notifications.models import Notification, NotificationState
 from apps.notifications.reports.balance import balance
 
+ROWS = Notification.objects.select_related("notification_type", "version__template")
+RUNNING = (NotificationState.PLANNING, NotificationState.SENDING)
+
 
 @requires(Capability.VIEW)
 @require_safe
 def index(request: HttpRequest) -> HttpResponse:
     state = request.GET.get("state", "")
     kind = request.GET.get("type", "")
-    rows = Notification.objects.select_related("notification_type", "version__template")
+    rows = ROWS.all()
     if state in NotificationState.values:
         rows = rows.filter(state=state)
     if kind:
         rows = rows.filter(notification_type__key=kind)
-    context = {
-        "page": page_of(request, rows),
-        "state": state,
-        "states": NotificationState.choices,
-        "kind": kind,
-        "kinds": NotificationType.objects.values_list("key", "name"),
-        "filtered": bool(state or kind),
-    }
+    context: dict[str, Any] = {"state": state, "kind": kind}
+    context["page"] = page_of(request, rows)
+    context["states"] = NotificationState.choices
+    context["kinds"] = NotificationType.objects.values_list("key", "name")
+    context["filtered"] = bool(state or kind)
     return render(request, "dashboard/send/notifications/list.html", context)
 
 
@@ -58,22 +59,22 @@ def detail(request: HttpRequest, uid: UUID) -> HttpResponse:
     held_up: list[HoldUp] = []
     if live:
         held_up = hold_ups_of(notification, sheet.waiting_channels, now=timezone.now())
-    context = {
+    context: dict[str, Any] = {
         "notification": notification,
         "sheet": sheet,
-        "lines": lines_of(sheet),
-        "channels": ", ".join(str(Channel(channel).label) for channel in notification.channels),
-        "chain": ", then ".join(str(Channel(channel).label) for channel in notification.fallback),
-        "turn": dt.timedelta(seconds=notification.fallback_after),
-        "failed": sum(sheet.failed.values()),
         "campaign": campaign,
-        "may_act": campaign is None and may(request.user, Capability.SEND),
-        "may_pause": notification.state in (NotificationState.PLANNING, NotificationState.SENDING),
-        "may_resume": notification.state == NotificationState.PAUSED,
         "live": live,
         "hold_ups": held_up,
-        "may_retry": notification.state != NotificationState.CANCELLED,
     }
+    context["lines"] = lines_of(sheet)
+    context["failed"] = sum(sheet.failed.values())
+    context["channels"] = ", ".join(_labels(notification.channels))
+    context["chain"] = ", then ".join(_labels(notification.fallback))
+    context["turn"] = dt.timedelta(seconds=notification.fallback_after)
+    context["may_act"] = campaign is None and may(request.user, Capability.SEND)
+    context["may_pause"] = notification.state in RUNNING
+    context["may_resume"] = notification.state == NotificationState.PAUSED
+    context["may_retry"] = notification.state != NotificationState.CANCELLED
     template = "detail"
     if request.headers.get("HX-Request"):
         template = "_progress"
@@ -81,53 +82,61 @@ def detail(request: HttpRequest, uid: UUID) -> HttpResponse:
 
 
 def _notification(uid: UUID) -> Notification:
-    return get_object_or_404(
-        Notification.objects.select_related("notification_type", "version__template"), uid=uid
-    )
+    return get_object_or_404(ROWS, uid=uid)
+
+
+def _labels(channels: list[str]) -> list[str]:
+    return [str(Channel(channel).label) for channel in channels]
 
 
 def _campaign(notification: Notification) -> Campaign | None:
     """The campaign whose run this is: it has a state of its own,
     so it is stopped and resumed on its own page.
     """
-    return Campaign.objects.filter(runs__notification=notification).first()
+    found = Campaign.objects.filter(runs__notification=notification)
+    return found.first()
 
 
 def _pause(request: HttpRequest, notification: Notification) -> str:
-    control.pause(notification=notification, by=staff_actor(request), now=timezone.now())
+    by = staff_actor(request)
+    control.pause(notification=notification, by=by, now=timezone.now())
     return "Paused. What was already in a sender's hands stops within seconds."
 
 
 def _resume(request: HttpRequest, notification: Notification) -> str:
-    control.resume(notification=notification, by=staff_actor(request), now=timezone.now())
+    by = staff_actor(request)
+    control.resume(notification=notification, by=by, now=timezone.now())
     return "It goes on where it stopped; nobody gets a second copy."
 
 
 def _cancel(request: HttpRequest, notification: Notification) -> str:
-    counts = control.cancel(notification=notification, by=staff_actor(request), now=timezone.now())
-    text = (
-        f"Cancelled {counts['cancelled']:,} of {counts['total']:,}; "
-        f"{counts['handed_off']:,} already handed over."
-    )
-    if counts["in_flight"]:
-        return f"{text} {counts['in_flight']:,} are in a sender's hands just now."
+    by = staff_actor(request)
+    counts = control.cancel(notification=notification, by=by, now=timezone.now())
+    cancelled = counts["cancelled"]
+    total = counts["total"]
+    handed_off = counts["handed_off"]
+    in_flight = counts["in_flight"]
+    text = f"Cancelled {cancelled:,} of {total:,}; {handed_off:,} already handed over."
+    if in_flight:
+        return f"{text} {in_flight:,} are in a sender's hands just now."
     return text
 
 
 def _retract(request: HttpRequest, notification: Notification) -> str:
-    counts = control.retract(notification=notification, by=staff_actor(request), now=timezone.now())
+    by = staff_actor(request)
+    counts = control.retract(notification=notification, by=by, now=timezone.now())
+    cancelled = counts["cancelled"]
     removed = removed_of(notification)
     left = counts["handed_off"] - removed
-    text = f"Cancelled {counts['cancelled']:,}, removed {removed:,} from inboxes."
+    text = f"Cancelled {cancelled:,}, removed {removed:,} from inboxes."
     if left:
         return f"{text} {left:,} have left and can't be called back."
     return text
 
 
 def _retry(request: HttpRequest, notification: Notification) -> str:
-    moved = replay.retry_failed(
-        notification=notification, by=staff_actor(request), now=timezone.now()
-    )
+    by = staff_actor(request)
+    moved = replay.retry_failed(notification=notification, by=by, now=timezone.now())
     return f"{moved:,} failed deliveries are back in the queue."
 
 
@@ -144,14 +153,15 @@ ACTS: dict[str, Callable[[HttpRequest, Notification], str]] = {
 @require_POST
 def act(request: HttpRequest, uid: UUID, verb: str) -> HttpResponse:
     notification = _notification(uid)
-    if campaign := _campaign(notification):
-        messages.error(
-            request,
-            f"This is a run of the campaign {campaign.name}. Stop, resume or retry it here.",
-        )
+    campaign = _campaign(notification)
+    if campaign:
+        said = f"This is a run of the campaign {campaign.name}. Stop, resume or retry it here."
+        messages.error(request, said)
         return redirect("dashboard:campaign", campaign.uid)
+    perform = ACTS[verb]
     try:
-        messages.success(request, ACTS[verb](request, notification))
+        said = perform(request, notification)
+        messages.success(request, said)
     except WrongState as error:
         messages.error(request, str(error))
     return redirect("dashboard:notification", uid)
@@ -160,8 +170,7 @@ def act(request: HttpRequest, uid: UUID, verb: str) -> HttpResponse:
 urlpatterns = [
     path("notifications/", index, name="notifications"),
     path("notifications/<uuid:uid>/", detail, name="notification"),
-    *(
-        path(f"notifications/<uuid:uid>/{verb}/", act, {"verb": verb}, name=f"notification-{verb}")
-        for verb in ACTS
-    ),
 ]
+for verb in ACTS:
+    address = f"notifications/<uuid:uid>/{verb}/"
+    urlpatterns.append(path(address, act, {"verb": verb}, name=f"notification-{verb}"))

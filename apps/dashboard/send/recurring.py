@@ -2,12 +2,15 @@
 
 import datetime as dt
 import re
+from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from django import forms
 from django.contrib import messages
+from django.db.models import TextChoices
+from django.forms.models import model_to_dict
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import path
@@ -36,6 +39,27 @@ from apps.dashboard.shell.paging import page_of
 from apps.lib import wallclock
 
 ROWS = Recurring.objects.select_related("notification_type", "template").prefetch_related("zones")
+TIMES_SHOWN = 5
+
+
+class HowOften(TextChoices):
+    DAILY = "daily", "Every day"
+    WEEKLY = "weekly", "Every week"
+    MONTHLY = "monthly", "Every month"
+    CRON = "cron", "A cron line"
+
+
+# The fields that make up a cadence, by its kind.
+PARTS = {
+    HowOften.DAILY: ["times"],
+    HowOften.WEEKLY: ["times", "weekdays"],
+    HowOften.MONTHLY: ["times", "days"],
+    HowOften.CRON: ["cron"],
+}
+# The fields that the next times are worked out from.
+CLOCK_FIELDS = {"kind", "times", "weekdays", "days", "cron", "zone"}
+# The fields that stand in the row under their own names.
+SAME_IN_ROW = ("name", "channels", "data", "zone_mode", "zone", "missed")
 
 
 class RecurringForm(WhatIsSentForm):
@@ -48,13 +72,8 @@ class RecurringForm(WhatIsSentForm):
         help_text='For the template\'s variables, as JSON: {"offer": "Spring"}.',
     )
     kind = forms.ChoiceField(
-        choices=[
-            ("daily", "Every day"),
-            ("weekly", "Every week"),
-            ("monthly", "Every month"),
-            ("cron", "A cron line"),
-        ],
-        initial="daily",
+        choices=HowOften.choices,
+        initial=HowOften.DAILY,
         widget=forms.RadioSelect,
         label="How often",
     )
@@ -131,21 +150,22 @@ class RecurringForm(WhatIsSentForm):
     def cadence(self) -> dict[str, Any]:
         """What belongs to the kind; what else was typed there is of no account."""
         typed = self.cleaned_data
-        wanted = {
-            "daily": ["times"],
-            "weekly": ["times", "weekdays"],
-            "monthly": ["times", "days"],
-            "cron": ["cron"],
-        }
-        return {"kind": typed["kind"], **{name: typed[name] for name in wanted[typed["kind"]]}}
+        kind = typed["kind"]
+        cadence = {"kind": kind}
+        for name in PARTS[kind]:
+            cadence[name] = typed[name]
+        return cadence
 
     def values(self) -> RecurringValues:
         """Whether they go together is the domain's own business."""
         typed = self.cleaned_data
-        zone = wallclock.zone(clocks.known_zone(typed["zone"]))
+        zone = _zone(typed["zone"])
+        starts_at = _instant(typed["starts"], zone)
+        ends_at = _instant(typed["ends"], zone)
         named = ""
         if typed["zone_mode"] == ZoneMode.NAMED:
             named = typed["zone"]
+        tolerance = typed["tolerance"] * 60
         return RecurringValues(
             name=typed["name"],
             notification_type=typed["notification_type"],
@@ -155,12 +175,18 @@ class RecurringForm(WhatIsSentForm):
             zone_mode=typed["zone_mode"],
             zone=named,
             missed=typed["missed"],
-            starts_at=_instant(typed["starts"], zone),
-            ends_at=_instant(typed["ends"], zone),
-            tolerance=typed["tolerance"] * 60,
+            starts_at=starts_at,
+            ends_at=ends_at,
+            tolerance=tolerance,
             cadence=self.cadence(),
             audience=self.audience.audience(),
         )
+
+
+def _zone(name: str) -> ZoneInfo:
+    """Return the zone of a name; the site's for none, or for one that is not known."""
+    known = clocks.known_zone(name)
+    return wallclock.zone(known)
 
 
 def _instant(wall: dt.datetime | None, zone: ZoneInfo) -> dt.datetime | None:
@@ -169,53 +195,81 @@ def _instant(wall: dt.datetime | None, zone: ZoneInfo) -> dt.datetime | None:
     return None
 
 
+def _wall(moment: dt.datetime | None, zone: ZoneInfo) -> dt.datetime | None:
+    if moment is None:
+        return None
+    local = moment.astimezone(zone)
+    return local.replace(tzinfo=None)
+
+
 def _words(text: str) -> list[str]:
-    return [word for word in re.split(r"[\s,;]+", text) if word]
+    words = re.split(r"[\s,;]+", text)
+    return [word for word in words if word]
 
 
 def _initial(row: Recurring) -> dict[str, Any]:
-    zone = wallclock.zone(clocks.known_zone(row.zone))
-    cadence = row.cadence
-    return {
-        "name": row.name,
-        "notification_type": row.notification_type.key,
-        "template": row.template and row.template.uid,
-        "channels": row.channels,
-        "data": row.data,
-        "kind": cadence["kind"],
-        "times": ", ".join(cadence.get("times", [])),
-        "weekdays": cadence.get("weekdays", []),
-        "days": ", ".join(map(str, cadence.get("days", []))),
-        "cron": cadence.get("cron", ""),
-        "zone_mode": row.zone_mode,
-        "zone": row.zone,
-        "missed": row.missed,
-        "tolerance": row.tolerance // 60,
-        "starts": row.starts_at and row.starts_at.astimezone(zone).replace(tzinfo=None),
-        "ends": row.ends_at and row.ends_at.astimezone(zone).replace(tzinfo=None),
-    }
+    initial = model_to_dict(row, SAME_IN_ROW)
+    initial |= _initial_cadence(row.cadence)
+    initial["notification_type"] = row.notification_type.key
+    if row.template:
+        initial["template"] = row.template.uid
+    initial["tolerance"] = row.tolerance // 60
+    zone = _zone(row.zone)
+    initial["starts"] = _wall(row.starts_at, zone)
+    initial["ends"] = _wall(row.ends_at, zone)
+    return initial
+
+
+def _initial_cadence(cadence: dict[str, Any]) -> dict[str, Any]:
+    times = cadence.get("times", [])
+    days = cadence.get("days", [])
+    initial = {"kind": cadence["kind"]}
+    initial["times"] = ", ".join(times)
+    initial["weekdays"] = cadence.get("weekdays", [])
+    initial["days"] = ", ".join(map(str, days))
+    initial["cron"] = cadence.get("cron", "")
+    return initial
 
 
 def clock_of(row: Recurring) -> str:
     """Whose clock it goes by, after "at 09:00 "."""
     if row.zone_mode == ZoneMode.FOLLOWER:
         return "by each follower's own clock"
-    return f"in {clocks.known_zone(row.zone)}"
+    zone = clocks.known_zone(row.zone)
+    return f"in {zone}"
+
+
+@dataclass(frozen=True)
+class RecurringLine:
+    """A recurring notification in the list; `next_at` is None when it is paused or over."""
+
+    row: Recurring
+    when: str
+    next_at: dt.datetime | None
+
+
+def _line(row: Recurring) -> RecurringLine:
+    sentence = _sentence(row)
+    clock = clock_of(row)
+    next_at = min(_next_moments(row), default=None)
+    return RecurringLine(row, when=f"{sentence}, {clock}", next_at=next_at)
+
+
+def _sentence(row: Recurring) -> str:
+    cadence = recurrence.parse(row.cadence)
+    return recurrence.sentence(cadence)
+
+
+def _next_moments(row: Recurring) -> list[dt.datetime]:
+    """The next moment of each clock that goes on."""
+    clocks_of_row = row.zones.all()
+    return [clock.next_at for clock in clocks_of_row if clock.next_at]
 
 
 @requires(Capability.VIEW)
 @require_safe
 def index(request: HttpRequest) -> HttpResponse:
-    rows = [
-        {
-            "row": row,
-            "when": f"{recurrence.sentence(recurrence.parse(row.cadence))}, {clock_of(row)}",
-            "next_at": min(
-                (clock.next_at for clock in row.zones.all() if clock.next_at), default=None
-            ),
-        }
-        for row in ROWS.all()
-    ]
+    rows = [_line(row) for row in ROWS.all()]
     return render(request, "dashboard/send/recurring/list.html", {"rows": rows})
 
 
@@ -223,28 +277,26 @@ def index(request: HttpRequest) -> HttpResponse:
 @require_safe
 def detail(request: HttpRequest, uid: UUID) -> HttpResponse:
     row = get_object_or_404(ROWS, uid=uid)
-    chosen, without = Audience.stored(row.audience).words()
+    audience = Audience.stored(row.audience)
+    chosen, without = audience.words()
     coming = []
     if row.active:
-        coming = _local(clocks.coming(row, after=timezone.now()), row.zone)
-    context = {
-        "row": row,
-        "when": recurrence.sentence(recurrence.parse(row.cadence)),
-        "clock": clock_of(row),
-        "coming": coming,
-        "zone": clocks.known_zone(row.zone),
-        "zones": sum(1 for clock in row.zones.all() if clock.next_at),
-        "chosen": chosen,
-        "without": without,
-        "tolerance": row.tolerance // 60,
-        "page": page_of(request, row.occurrences.select_related("notification")),
-    }
+        moments = clocks.coming(row, after=timezone.now())
+        coming = _local(moments, row.zone)
+    context = {"row": row, "coming": coming, "chosen": chosen, "without": without}
+    context["when"] = _sentence(row)
+    context["clock"] = clock_of(row)
+    context["zone"] = clocks.known_zone(row.zone)
+    context["zones"] = len(_next_moments(row))
+    context["tolerance"] = row.tolerance // 60
+    occurrences = row.occurrences.select_related("notification")
+    context["page"] = page_of(request, occurrences)
     return render(request, "dashboard/send/recurring/detail.html", context)
 
 
 def _local(moments: list[dt.datetime], zone: str) -> list[str]:
     """Write moments in the zone that it goes by, which is perhaps not the reader's."""
-    tz = wallclock.zone(clocks.known_zone(zone))
+    tz = _zone(zone)
     return [f"{moment.astimezone(tz):%A, %-d %B %Y, %H:%M}" for moment in moments]
 
 
@@ -263,7 +315,8 @@ def _edit(request: HttpRequest, row: Recurring | None) -> HttpResponse:
     form = RecurringForm(row, request.POST or None)
     coming = None
     if request.method == "POST":
-        valid = form.is_valid() & form.audience.is_valid()
+        form_valid = form.is_valid()
+        valid = form.audience.is_valid() and form_valid
         if "show" in request.POST:
             coming = _look(form)
             form.audience.errors.clear()
@@ -272,16 +325,17 @@ def _edit(request: HttpRequest, row: Recurring | None) -> HttpResponse:
             if saved:
                 messages.success(request, f"{saved.name} was saved.")
                 return redirect("dashboard:recurring-one", saved.uid)
-    return render(
-        request, "dashboard/send/recurring/edit.html", {"row": row, "form": form, "coming": coming}
-    )
+    context = {"row": row, "form": form, "coming": coming}
+    return render(request, "dashboard/send/recurring/edit.html", context)
 
 
 def _look(form: RecurringForm) -> list[str]:
     """The next five times of what was typed so far."""
-    if any(name in form.errors for name in ("kind", "times", "weekdays", "days", "cron", "zone")):
+    if form.errors.keys() & CLOCK_FIELDS:
         return []
     zone = form.cleaned_data["zone"]
+    known = clocks.known_zone(zone)
+    now = timezone.now()
     try:
         cadence = recurrence.parse(form.cadence())
     except BadCadence as error:
@@ -289,7 +343,7 @@ def _look(form: RecurringForm) -> list[str]:
         form.add_error(None, str(error))
         return []
     form.errors.clear()  # a name is not needed to look
-    found = recurrence.coming(cadence, zone=clocks.known_zone(zone), after=timezone.now(), count=5)
+    found = recurrence.coming(cadence, zone=known, after=now, count=TIMES_SHOWN)
     return _local(found, zone)
 
 
@@ -314,22 +368,22 @@ def act(request: HttpRequest, uid: UUID, verb: str) -> HttpResponse:
         return redirect("dashboard:recurring")
     if verb == "pause":
         recurring_edit.pause(recurring=row, by=by, now=now)
-        messages.success(
-            request, "Paused. What is on its way goes on; stop that on its notification."
-        )
+        said = "Paused. What is on its way goes on; stop that on its notification."
+        messages.success(request, said)
     else:
         recurring_edit.resume(recurring=row, by=by, now=now)
         messages.success(request, "It goes on with the next time.")
     return redirect("dashboard:recurring-one", uid)
 
 
+VERBS = ("pause", "resume", "delete")
+
 urlpatterns = [
     path("recurring/", index, name="recurring"),
     path("recurring/add/", add, name="recurring-add"),
     path("recurring/<uuid:uid>/", detail, name="recurring-one"),
     path("recurring/<uuid:uid>/edit/", edit, name="recurring-edit"),
-    *(
-        path(f"recurring/<uuid:uid>/{verb}/", act, {"verb": verb}, name=f"recurring-{verb}")
-        for verb in ("pause", "resume", "delete")
-    ),
 ]
+for verb in VERBS:
+    address = f"recurring/<uuid:uid>/{verb}/"
+    urlpatterns.append(path(address, act, {"verb": verb}, name=f"recurring-{verb}"))
