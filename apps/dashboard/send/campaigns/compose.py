@@ -32,9 +32,11 @@ from apps.content import lint
 from apps.dashboard.send.campaigns.forms import (
     AudienceForm,
     ContentForms,
+    PaceChoice,
     ScheduleForm,
     StartForm,
     TestForm,
+    WhenChoice,
 )
 from apps.dashboard.send.campaigns.preview import channels_and_languages, send_a_test
 from apps.dashboard.shell.forms import add_refusal, whole_number, zone_names
@@ -59,29 +61,27 @@ def add(request: HttpRequest) -> HttpResponse:
     key = request.GET.get("type")
     if not key and first:
         key = first.key
-    initial = {
-        "notification_type": key,
-        "template": request.GET.get("template"),
-        "channels": ["email"],
-    }
+    template = request.GET.get("template")
+    initial = {"notification_type": key, "template": template, "channels": ["email"]}
     form = StartForm(request.POST or None, initial=initial)
     if request.method == "POST" and form.is_valid():
         try:
-            typed = dict(form.cleaned_data)
-            template = typed.pop("template")
-            campaign = create_campaign(
-                values=CampaignValues(**typed),
-                template=template,
-                by=staff_actor(request),
-                now=timezone.now(),
-            )
+            campaign = _create(request, form)
         except BadCampaign as error:
             add_refusal(form, error)
         else:
             return redirect("dashboard:campaign-content", campaign.uid)
-    return render(
-        request, "dashboard/send/campaigns/add.html", {"form": form, "no_types": first is None}
-    )
+    context = {"form": form, "no_types": first is None}
+    return render(request, "dashboard/send/campaigns/add.html", context)
+
+
+def _create(request: HttpRequest, form: StartForm) -> Campaign:
+    typed = dict(form.cleaned_data)
+    template = typed.pop("template")
+    values = CampaignValues(**typed)
+    by = staff_actor(request)
+    now = timezone.now()
+    return create_campaign(values=values, template=template, by=by, now=now)
 
 
 @requires(Capability.EDIT)
@@ -90,11 +90,13 @@ def content(request: HttpRequest, uid: UUID) -> HttpResponse:
     version = current_version(campaign)
     if campaign.state != CampaignState.DRAFT or version is None:
         return _not_a_draft(request, campaign)
+    posted = request.method == "POST"
     page = ContentForms(campaign, version, request.POST or None)
-    test = TestForm(request.POST or None, initial={"to": user_of(request).email})
+    own_address = user_of(request).email
+    test = TestForm(request.POST or None, initial={"to": own_address})
     go = request.POST.get("go", "save")
     stale = False
-    if request.method == "POST" and page.is_valid() and (go != "test" or test.is_valid()):
+    if posted and page.is_valid() and (go != "test" or test.is_valid()):
         try:
             _change(request, campaign, **page.columns(), **page.words())
         except StaleEdit:
@@ -106,19 +108,20 @@ def content(request: HttpRequest, uid: UUID) -> HttpResponse:
             if go == "test":
                 send_a_test(request, campaign, to=test.cleaned_data["to"])
             return _onwards(campaign, "content", go)
-    problems = page.editor.show_problems(lint.problems(version))
+    problems = lint.problems(version)
+    homeless = page.editor.show_problems(problems)
     test_problem = ""
     if go == "test" and test.errors:
         test_problem = str(test.errors["to"][0])
-    values = {
+    values: dict[str, Any] = {
         "page": page,
         "test": test,
         "test_problem": test_problem,
-        "invalid": request.method == "POST" and not page.is_valid(),
         "stale": stale,
-        "homeless": problems,
-        **channels_and_languages(campaign, version),
+        "homeless": homeless,
     }
+    values["invalid"] = posted and not page.is_valid()
+    values |= channels_and_languages(campaign, version)
     return _step(request, campaign, "content", values)
 
 
@@ -151,12 +154,8 @@ def audience(request: HttpRequest, uid: UUID) -> HttpResponse:
             count = parsed.count()
     except BadAudience as error:
         problem = str(error)
-    return _step(
-        request,
-        campaign,
-        "audience",
-        {"form": form, "count": count, "problem": problem, "stale": stale},
-    )
+    values = {"form": form, "count": count, "problem": problem, "stale": stale}
+    return _step(request, campaign, "audience", values)
 
 
 @requires(Capability.EDIT)
@@ -165,22 +164,7 @@ def schedule(request: HttpRequest, uid: UUID) -> HttpResponse:
     if campaign.state != CampaignState.DRAFT:
         return _not_a_draft(request, campaign)
     zone = campaign.send_at_zone or user_of(request).time_zone
-    when = "now"
-    if campaign.wall:
-        when = "later"
-    initial: dict[str, Any] = {"when": when, "zone": zone, "wall": _shown(campaign.wall)}
-    if campaign.expires_at:
-        initial["expires"] = _shown(campaign.expires_at.astimezone(wallclock.zone(zone or "UTC")))
-    if campaign.rate:
-        initial["pace"] = "rate"
-    elif campaign.spread:
-        initial["pace"] = "spread"
-    else:
-        initial["pace"] = "fast"
-    initial |= {
-        "rate": campaign.rate,
-        "hours": campaign.spread and round(campaign.spread / 3600, 4),
-    }
+    initial = _initial_schedule(campaign, zone)
     form = ScheduleForm(request.POST or None, initial=initial)
     stale = False
     if request.method == "POST" and form.is_valid():
@@ -192,10 +176,32 @@ def schedule(request: HttpRequest, uid: UUID) -> HttpResponse:
         except Refused as error:
             add_refusal(form, error)
         else:
-            return _onwards(campaign, "schedule", request.POST.get("go", "save"))
-    return _step(
-        request, campaign, "schedule", {"form": form, "zones": zone_names(), "stale": stale}
-    )
+            go = request.POST.get("go", "save")
+            return _onwards(campaign, "schedule", go)
+    zones = zone_names()
+    return _step(request, campaign, "schedule", {"form": form, "zones": zones, "stale": stale})
+
+
+def _initial_schedule(campaign: Campaign, zone: str) -> dict[str, Any]:
+    """Values that ScheduleForm opens with; wall times are those of the zone."""
+    initial: dict[str, Any] = {"zone": zone, "rate": campaign.rate}
+    initial["when"] = WhenChoice.NOW
+    if campaign.wall:
+        initial["when"] = WhenChoice.LATER
+    initial["wall"] = _shown(campaign.wall)
+    if campaign.expires_at:
+        tz = wallclock.zone(zone or "UTC")
+        expires = campaign.expires_at.astimezone(tz)
+        initial["expires"] = _shown(expires)
+    initial["pace"] = PaceChoice.FAST
+    if campaign.rate:
+        initial["pace"] = PaceChoice.RATE
+    elif campaign.spread:
+        initial["pace"] = PaceChoice.SPREAD
+    initial["hours"] = campaign.spread
+    if campaign.spread:
+        initial["hours"] = round(campaign.spread / 3600, 4)
+    return initial
 
 
 @requires(Capability.VIEW)
@@ -215,13 +221,15 @@ def last_look(request: HttpRequest, uid: UUID) -> HttpResponse:
         except BadCampaign as error:
             time_problem = str(error)
     channels = [each.channel for each in result.channels if each.will_get]
+    devices = _devices(result.audience, now)
+    held_up = hold_ups(channels, devices=devices, now=now)
     values = {
         "review": result,
         "problems": problems,
         "moment": moment,
         "time_problem": time_problem,
         "version": version,
-        "hold_ups": hold_ups(channels, devices=_devices(result.audience, now), now=now),
+        "hold_ups": held_up,
     }
     return _step(request, campaign, "review", values)
 
@@ -229,60 +237,62 @@ def last_look(request: HttpRequest, uid: UUID) -> HttpResponse:
 def _devices(audience: Audience, now: dt.datetime) -> QuerySet[Address]:
     """Find the devices of an audience."""
     people = audience.followers(now=now)
-    return Address.objects.filter(
-        state=AddressState.ACTIVE, follower__in=people.order_by().values("pk")
-    )
+    ids = people.order_by().values("pk")
+    return Address.objects.filter(state=AddressState.ACTIVE, follower__in=ids)
 
 
 # ------------------------------------------------------------------ what the steps share
 def _campaign(uid: UUID) -> Campaign:
-    return get_object_or_404(
-        Campaign.objects.select_related("notification_type", "template"), uid=uid
-    )
+    rows = Campaign.objects.select_related("notification_type", "template")
+    return get_object_or_404(rows, uid=uid)
 
 
 def _change(request: HttpRequest, campaign: Campaign, **changes: Any) -> None:
     revision = whole_number(request.POST.get("revision", ""))
-    change_campaign(
-        campaign=campaign,
-        values=CampaignValues(**changes),
-        revision=revision,
-        by=staff_actor(request),
-        now=timezone.now(),
-    )
+    values = CampaignValues(**changes)
+    by = staff_actor(request)
+    now = timezone.now()
+    change_campaign(campaign=campaign, values=values, revision=revision, by=by, now=now)
 
 
 def _onwards(campaign: Campaign, step: str, go: str) -> HttpResponse:
+    if go == "next":
+        following = _following(step)
+        return redirect(f"dashboard:campaign-{following}", campaign.uid)
+    address = _address(campaign, step)
+    return redirect(f"{address}?saved=1")
+
+
+def _following(step: str) -> str | None:
+    """Name of the step after this one; None after the last."""
     names = [name for name, _ in STEPS]
-    target = step
-    if go == "next":
-        target = names[names.index(step) + 1]
-    suffix = "?saved=1"
-    if go == "next":
-        suffix = ""
-    return redirect(reverse(f"dashboard:campaign-{target}", args=[campaign.uid]) + suffix)
+    place = names.index(step) + 1
+    if place < len(names):
+        return names[place]
+    return None
+
+
+def _address(campaign: Campaign, step: str) -> str:
+    return reverse(f"dashboard:campaign-{step}", args=[campaign.uid])
 
 
 def _not_a_draft(request: HttpRequest, campaign: Campaign) -> HttpResponse:
     if campaign.state == CampaignState.SCHEDULED:
-        messages.warning(
-            request, "This campaign is scheduled. Take it off the schedule to change it."
-        )
+        said = "This campaign is scheduled. Take it off the schedule to change it."
+        messages.warning(request, said)
     return redirect("dashboard:campaign", campaign.uid)
 
 
 def _step(
     request: HttpRequest, campaign: Campaign, step: str, values: dict[str, Any]
 ) -> HttpResponse:
-    steps = [
-        (name, label, reverse(f"dashboard:campaign-{name}", args=[campaign.uid]))
-        for name, label in STEPS
-    ]
-    labels = [label for _, label in STEPS]
-    values |= {"campaign": campaign, "step": step, "steps": steps, "saved": "saved" in request.GET}
-    values["next_label"] = dict(zip([name for name, _ in STEPS], labels[1:], strict=False)).get(
-        step
-    )
+    values["campaign"] = campaign
+    values["step"] = step
+    values["steps"] = [(name, label, _address(campaign, name)) for name, label in STEPS]
+    values["saved"] = "saved" in request.GET
+    labels: dict[str | None, str] = dict(STEPS)
+    following = _following(step)
+    values["next_label"] = labels.get(following)
     return render(request, f"dashboard/send/campaigns/{step}.html", values)
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from django import forms
 from django.core.exceptions import ValidationError
+from django.db.models import TextChoices
 
 from apps.campaigns import pacing
 from apps.campaigns.models import Campaign, Segment
@@ -20,6 +21,8 @@ from apps.followers.people.find_follower import find_one, name_of
 from apps.lib import wallclock
 
 INCLUDES = ("tags", "segments", "followers")
+# How many unknown followers an error names at most.
+MOST_NAMED = 5
 
 
 class BasicsForm(forms.Form):
@@ -40,13 +43,14 @@ class BasicsForm(forms.Form):
     def clean(self) -> dict[str, Any]:
         values = super().clean() or {}
         kind = values.get("notification_type")
-        if kind and (
-            other := [each for each in values.get("channels", []) if each not in kind.channels]
-        ):
-            labels = ", ".join(str(Channel(each).label) for each in other)
-            self.add_error(
-                "channels", f"“{kind.name}” is not offered by {labels}. Choose other channels."
-            )
+        chosen = values.get("channels", [])
+        if kind is None:
+            return values
+        other = [channel for channel in chosen if channel not in kind.channels]
+        if other:
+            labels = ", ".join(str(Channel(channel).label) for channel in other)
+            problem = f"“{kind.name}” is not offered by {labels}. Choose other channels."
+            self.add_error("channels", problem)
         return values
 
 
@@ -72,12 +76,18 @@ class StartForm(BasicsForm):
 
 def lines(value: Any) -> str:
     """A list of plain words one per line; anything else as JSON."""
-    plain = isinstance(value, list) and all(
-        isinstance(each, str) and each.splitlines() == [each] for each in value
-    )
-    if plain and not (value and value[0].startswith("[")):
-        return "\n".join(value)
-    return shown(value)
+    if not isinstance(value, list) or not all(map(_is_one_line, value)):
+        return shown(value)
+    if value and value[0].startswith("["):
+        return shown(value)
+    return "\n".join(value)
+
+
+def _is_one_line(value: Any) -> bool:
+    return isinstance(value, str) and value.splitlines() == [value]
+
+
+EMPTY: tuple[Any, ...] = (None, "", [], {})
 
 
 class ValuesForm(forms.Form):
@@ -85,40 +95,18 @@ class ValuesForm(forms.Form):
 
     def __init__(self, version: Version, campaign: Campaign, data: Any = None) -> None:
         super().__init__(data, prefix="value")
+        self.kinds: dict[str, str] = {}
         for row in version.variables:
             name = row["name"]
-            is_list = row["type"] == "list"
-            hint = [
-                row.get("description", ""),
-                {"string": "", "list": "One per line."}.get(row["type"], f"A {row['type']}."),
-            ]
-            if row.get("default") not in (None, "", [], {}):
-                hint.append(f"Left empty: {shown(row['default'])}.")
-            label = " (optional)"
-            if row.get("required"):
-                label = ""
-            if is_list:
-                initial = lines(campaign.data.get(name))
-            else:
-                initial = shown(campaign.data.get(name))
-            widget = None
-            if is_list:
-                widget = forms.Textarea({"rows": 3})
-            self.fields[name] = forms.CharField(
-                required=False,
-                label=f"{name}{label}",
-                help_text=" ".join(filter(None, hint)),
-                initial=initial,
-                widget=widget,
-            )
-        self.kinds = {row["name"]: row["type"] for row in version.variables}
+            self.kinds[name] = row["type"]
+            self.fields[name] = _value_field(row, campaign.data.get(name))
 
     def clean(self) -> dict[str, Any]:
         values = super().clean() or {}
         for name, kind in self.kinds.items():
             text = values.get(name, "")
             if kind == "list" and not text.startswith("["):
-                values[name] = [line.strip() for line in text.splitlines() if line.strip()] or None
+                values[name] = _typed_lines(text) or None
                 continue
             try:
                 values[name] = typed(text, kind)
@@ -127,7 +115,47 @@ class ValuesForm(forms.Form):
         return values
 
     def data_given(self) -> dict[str, Any]:
-        return {name: value for name, value in self.cleaned_data.items() if value is not None}
+        given = self.cleaned_data.items()
+        return {name: value for name, value in given if value is not None}
+
+
+def _value_field(row: dict[str, Any], value: Any) -> forms.CharField:
+    """Field for a declared variable, with the value that the campaign gives it."""
+    label = row["name"]
+    if not row.get("required"):
+        label = f"{label} (optional)"
+    initial = shown(value)
+    widget = None
+    if row["type"] == "list":
+        initial = lines(value)
+        widget = forms.Textarea({"rows": 3})
+    hint = " ".join(_hints(row))
+    return forms.CharField(
+        required=False, label=label, help_text=hint, initial=initial, widget=widget
+    )
+
+
+def _hints(row: dict[str, Any]) -> list[str]:
+    """Sentences that help to fill in a declared variable."""
+    hints = []
+    description = row.get("description", "")
+    if description:
+        hints.append(description)
+    kind = row["type"]
+    if kind == "list":
+        hints.append("One per line.")
+    elif kind != "string":
+        hints.append(f"A {kind}.")
+    default = row.get("default")
+    if default not in EMPTY:
+        hints.append(f"Left empty: {shown(default)}.")
+    return hints
+
+
+def _typed_lines(text: str) -> list[str]:
+    """Lines of a text, stripped, without the empty ones."""
+    stripped = map(str.strip, text.splitlines())
+    return [line for line in stripped if line]
 
 
 class ContentForms:
@@ -143,8 +171,9 @@ class ContentForms:
             "name": campaign.name,
             "notification_type": kind.key,
             "channels": campaign.channels,
+            "tracking": campaign.tracking,
         }
-        self.basics = DetailsForm(data, initial=basics | {"tracking": campaign.tracking})
+        self.basics = DetailsForm(data, initial=basics)
         self.editor = Editor(version, data)
         self.values = ValuesForm(version, campaign, data)
 
@@ -152,22 +181,23 @@ class ContentForms:
         return all([self.basics.is_valid(), self.values.is_valid(), self.editor.is_valid()])
 
     def columns(self) -> dict[str, Any]:
-        return {**self.basics.cleaned_data, "data": self.values.data_given()}
+        data = self.values.data_given()
+        return {**self.basics.cleaned_data, "data": data}
 
     def words(self) -> dict[str, Any]:
         """What `change_campaign` takes; empty when the words are as they were,
         so that no needless draft is made.
         """
         typed = self.editor.draft.cleaned_data
-        wanted = {
-            "translations": self.editor.words(),
-            "variables": self.editor.variables.declarations(),
-            "layout": typed["layout"],
-            "default_language": typed["default_language"],
-        }
+        translations = self.editor.words()
+        variables = self.editor.variables.declarations()
+        wanted: dict[str, Any] = {"translations": translations, "variables": variables}
+        wanted["layout"] = typed["layout"]
+        wanted["default_language"] = typed["default_language"]
         version = self.version
+        rows = version.translations.all()
         saved = {
-            "translations": {row.language: row.parts for row in version.translations.all()},
+            "translations": {row.language: row.parts for row in rows},
             "variables": version.variables,
             "layout": version.layout,
             "default_language": version.default_language,
@@ -187,24 +217,26 @@ class PeopleField(forms.CharField):
     def clean(self, value: Any) -> list[str]:
         found = []
         unknown = []
-        for line in filter(None, (line.strip() for line in super().clean(value).splitlines())):
+        text = super().clean(value)
+        for line in _typed_lines(text):
             follower = find_one(line)
             if follower is None:
                 unknown.append(line)
             else:
                 found.append(str(follower.uid))
         if unknown:
+            names = ", ".join(unknown[:MOST_NAMED])
             raise ValidationError(
-                f"Nobody is known as: {', '.join(unknown[:5])}. Check the spelling, or add "
-                "them first."
+                f"Nobody is known as: {names}. Check the spelling, or add them first."
             )
         return found
 
     def prepare_value(self, value: Any) -> Any:
         if not isinstance(value, list):
             return value  # what was typed
-        known = Follower.objects.filter(uid__in=value).order_by("pk").prefetch_related("addresses")
-        return "\n".join(name_of(follower) for follower in known)
+        known = Follower.objects.filter(uid__in=value).order_by("pk")
+        names = [name_of(follower) for follower in known.prefetch_related("addresses")]
+        return "\n".join(names)
 
 
 class AudienceForm(forms.Form):
@@ -225,7 +257,8 @@ class AudienceForm(forms.Form):
     def __init__(self, audience: dict[str, Any], data: Any = None) -> None:
         super().__init__(data, initial=audience)
         tags = list(Tag.objects.values_list("slug", "name"))
-        segments = [(str(segment.uid), segment.name) for segment in Segment.objects.all()]
+        rows = Segment.objects.all()
+        segments = [(str(row.uid), row.name) for row in rows]
         for name in ("tags", "exclude_tags"):
             offer(self, name, tags)
         for name in ("segments", "exclude_segments"):
@@ -251,26 +284,29 @@ class WallField(forms.DateTimeField):
         if value in self.empty_values:
             return None
         try:
-            return dt.datetime.fromisoformat(str(value)).replace(
-                tzinfo=None, second=0, microsecond=0
-            )
+            moment = dt.datetime.fromisoformat(str(value))
         except ValueError:
-            raise ValidationError(
-                "Write a date and a time, for example 2026-05-31 09:00."
-            ) from None
+            problem = "Write a date and a time, for example 2026-05-31 09:00."
+            raise ValidationError(problem) from None
+        return moment.replace(tzinfo=None, second=0, microsecond=0)
 
     def prepare_value(self, value: Any) -> Any:
         return value
 
 
+class WhenChoice(TextChoices):
+    NOW = "now", "As soon as somebody presses Send on the next page"
+    LATER = "later", "At a date and time"
+
+
+class PaceChoice(TextChoices):
+    FAST = "fast", "As fast as it goes"
+    RATE = "rate", "At most so many messages a second"
+    SPREAD = "spread", "Evenly over some hours"
+
+
 class ScheduleForm(forms.Form):
-    when = forms.ChoiceField(
-        choices=[
-            ("now", "As soon as somebody presses Send on the next page"),
-            ("later", "At a date and time"),
-        ],
-        widget=forms.RadioSelect,
-    )
+    when = forms.ChoiceField(choices=WhenChoice.choices, widget=forms.RadioSelect)
     wall = WallField(required=False, label="Date and time")
     zone = ZoneField(required=False)
     expires = WallField(
@@ -279,12 +315,8 @@ class ScheduleForm(forms.Form):
         help_text="What has not left by then is not sent any more. In the same time zone.",
     )
     pace = forms.ChoiceField(
-        choices=[
-            ("fast", "As fast as it goes"),
-            ("rate", "At most so many messages a second"),
-            ("spread", "Evenly over some hours"),
-        ],
-        initial="fast",
+        choices=PaceChoice.choices,
+        initial=PaceChoice.FAST,
         required=False,
         widget=forms.RadioSelect,
     )
@@ -305,61 +337,67 @@ class ScheduleForm(forms.Form):
 
     def clean(self) -> dict[str, Any]:
         values = super().clean() or {}
-        if values.get("when") == "now" and values.get("wall"):
-            self.add_error(
-                "when", "You also wrote a time. Choose “At a date and time”, or empty the time."
-            )
-        if values.get("when") == "later" and not values.get("wall") and "wall" not in self.errors:
-            self.add_error("wall", "Choose a date and a time.")
-        if (
-            (values.get("wall") or values.get("expires"))
-            and not values.get("zone")
-            and "zone" not in self.errors
-        ):
-            self.add_error("zone", "Choose a time zone, for example Europe/Berlin.")
-        for pace, name, missing in (
-            ("rate", "rate", "how many a second"),
-            ("spread", "hours", "over how many hours"),
-        ):
-            if values.get("pace") == pace and values.get(name) is None and name not in self.errors:
-                self.add_error(name, f"Write {missing}.")
-            if values.get("pace") != pace and values.get(name) is not None:
-                self.add_error(
-                    "pace", f"You also wrote {missing}. Choose that, or empty the field."
-                )
-        if values.get("expires") and values.get("zone"):
+        self._check_time(values)
+        self._check_pace(values, PaceChoice.RATE, "rate", "how many a second")
+        self._check_pace(values, PaceChoice.SPREAD, "hours", "over how many hours")
+        expires = values.get("expires")
+        zone = values.get("zone")
+        if expires and zone:
             try:
-                values["expires_at"] = wallclock.to_instant(
-                    values["expires"], values["zone"]
-                ).instant
+                moment = wallclock.to_instant(expires, zone)
+                values["expires_at"] = moment.instant
             except (wallclock.MissingTime, wallclock.UnknownZone) as error:
                 self.add_error("expires", str(error))
         return values
+
+    def _check_time(self, values: dict[str, Any]) -> None:
+        when = values.get("when")
+        wall = values.get("wall")
+        if when == WhenChoice.NOW and wall:
+            problem = "You also wrote a time. Choose “At a date and time”, or empty the time."
+            self.add_error("when", problem)
+        if when == WhenChoice.LATER and not wall and "wall" not in self.errors:
+            self.add_error("wall", "Choose a date and a time.")
+        needs_zone = wall or values.get("expires")
+        if needs_zone and not values.get("zone") and "zone" not in self.errors:
+            self.add_error("zone", "Choose a time zone, for example Europe/Berlin.")
+
+    def _check_pace(
+        self, values: dict[str, Any], pace: PaceChoice, name: str, missing: str
+    ) -> None:
+        """Hold the field of one pace against the pace that was chosen."""
+        chosen = values.get("pace") == pace
+        number = values.get(name)
+        if chosen and number is None and name not in self.errors:
+            self.add_error(name, f"Write {missing}.")
+        if not chosen and number is not None:
+            problem = f"You also wrote {missing}. Choose that, or empty the field."
+            self.add_error("pace", problem)
 
     def columns(self) -> dict[str, Any]:
         """What `change_campaign` takes."""
         typed = self.cleaned_data
         hours = typed["hours"]
         wall = None
-        if typed["when"] == "later":
+        if typed["when"] == WhenChoice.LATER:
             wall = typed["wall"]
         spread = None
         if hours is not None:
             spread = round(hours * 3600)
-        return {
-            "wall": wall,
-            "zone": typed["zone"],
-            "expires_at": typed.get("expires_at"),
-            "rate": typed["rate"],
-            "spread": spread,
-        }
+        columns: dict[str, Any] = {"wall": wall, "spread": spread}
+        columns["zone"] = typed["zone"]
+        columns["rate"] = typed["rate"]
+        columns["expires_at"] = typed.get("expires_at")
+        return columns
 
 
 class TestForm(forms.Form):
     to = forms.CharField(max_length=254, required=False, label="Send a test to")
 
     def clean_to(self) -> str:
+        typed = self.cleaned_data["to"]
         try:
-            return normalise(Channel.EMAIL, self.cleaned_data["to"])[0]
+            address, _ = normalise(Channel.EMAIL, typed)
         except BadAddress as error:
             raise ValidationError(str(error)) from error
+        return address

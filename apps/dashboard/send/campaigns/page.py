@@ -35,8 +35,10 @@ from apps.notifications.engagement.counts import engagement
 from apps.notifications.models import DeliveryStatus, Tally
 from apps.notifications.reports.balance import balance, explain
 
+LONGEST_NAME = 120
 DONE = {DeliveryStatus.SENT, DeliveryStatus.DELIVERED}
 LIVE = (CampaignState.SENDING, CampaignState.PAUSED)
+HISTORY_SHOWN = 30
 
 
 @requires(Capability.VIEW)
@@ -54,27 +56,24 @@ def index(request: HttpRequest) -> HttpResponse:
     page = page_of(request, rows)
     numbers = _numbers(page.rows)
     for campaign in page.rows:
-        beside(campaign, numbers=numbers.get(campaign.pk))
-    values = {"page": page, "state": state, "states": CampaignState.choices, "text": text}
+        of_campaign = numbers.get(campaign.pk)
+        beside(campaign, numbers=of_campaign)
+    values: dict[str, Any] = {"page": page, "state": state, "text": text}
+    values["states"] = CampaignState.choices
     return render(request, "dashboard/send/campaigns/list.html", values)
 
 
 def _numbers(campaigns: list[Campaign]) -> dict[int, dict[str, int]]:
     """Count each started campaign's messages, all of them and those that were sent."""
     found: dict[int, dict[str, int]] = {}
-    counted = (
-        Tally.objects.filter(notification__run__campaign__in=campaigns)
-        .values_list("notification__run__campaign", "status")
-        .annotate(n=Sum("count"))
-        .order_by()
-    )
+    tallies = Tally.objects.filter(notification__run__campaign__in=campaigns)
+    grouped = tallies.values_list("notification__run__campaign", "status")
+    counted = grouped.annotate(n=Sum("count")).order_by()
     for campaign, status, count in counted:
         numbers = found.setdefault(campaign, {"total": 0, "sent": 0})
         numbers["total"] += count
         if status in DONE:
             numbers["sent"] += count
-        else:
-            numbers["sent"] += 0
     return found
 
 
@@ -87,61 +86,64 @@ def detail(request: HttpRequest, uid: UUID) -> HttpResponse:
         if may(request.user, Capability.EDIT):
             step = "content"
         return redirect(f"dashboard:campaign-{step}", uid)
-    if request.headers.get("HX-Request") and request.GET.get("state") != campaign.state:
-        return HttpResponse(
-            headers={"HX-Refresh": "true"}
-        )  # other buttons and no more polling: a page of its own
-    values = {"campaign": campaign, **_progress(campaign)}
-    if request.headers.get("HX-Request"):
+    polling = bool(request.headers.get("HX-Request"))
+    if polling and request.GET.get("state") != campaign.state:
+        # Another state has other buttons and needs no more polling: a page of its own.
+        return HttpResponse(headers={"HX-Refresh": "true"})
+    values = _progress(campaign)
+    values["campaign"] = campaign
+    if polling:
         return render(request, "dashboard/send/campaigns/_progress.html", values)
-    values |= {
-        "history": history_of("campaign", uid, most=30, explain=explain),
-        "audience": Audience.stored(campaign.audience).words(),
-        "version": current_version(campaign),
-    }
-    values["channels"] = ", ".join(str(Channel(channel).label) for channel in campaign.channels)
+    audience = Audience.stored(campaign.audience)
+    labels = [str(Channel(channel).label) for channel in campaign.channels]
+    values["history"] = history_of("campaign", uid, most=HISTORY_SHOWN, explain=explain)
+    values["audience"] = audience.words()
+    values["version"] = current_version(campaign)
+    values["channels"] = ", ".join(labels)
     return render(request, "dashboard/send/campaigns/detail.html", values)
 
 
 def _progress(campaign: Campaign) -> dict[str, Any]:
     run: Run | None = campaign.runs.select_related("notification").first()
     if run is None:
-        return {"run": None, "live": campaign.state == CampaignState.SCHEDULED}
-    sheet = balance(run.notification)
+        scheduled = campaign.state == CampaignState.SCHEDULED
+        return {"run": None, "live": scheduled}
+    notification = run.notification
+    sheet = balance(notification)
     mailed = 0
     if Channel.EMAIL in sheet.by_channel:
         mailed = sheet.by_channel[Channel.EMAIL].sent
-    settled = sheet.total - sheet.waiting
     counts = None
-    if run.notification.tracked:
-        counts = engagement(run.notification)
+    if notification.tracked:
+        counts = engagement(notification)
+    live = campaign.state == CampaignState.SENDING
     held_up: list[HoldUp] = []
     until = None
-    if campaign.state == CampaignState.SENDING:
-        held_up = hold_ups_of(run.notification, sheet.waiting_channels, now=timezone.now())
-        if sheet.held:
-            until = held_until(run.notification)
-    return {
+    if live:
+        held_up = hold_ups_of(notification, sheet.waiting_channels, now=timezone.now())
+    if live and sheet.held:
+        until = held_until(notification)
+    values: dict[str, Any] = {
         "run": run,
-        "notification": run.notification,
-        "planning": run.notification.planned_at is None and campaign.state in LIVE,
-        "live": campaign.state == CampaignState.SENDING,
+        "notification": notification,
+        "live": live,
         "sheet": sheet,
         "engagement": counts,
         "mailed": mailed,
-        "lines": lines_of(sheet),
-        "settled": settled,
-        "failed": sum(sheet.failed.values()),
-        "skipped": sum(sheet.skipped.values()),
         "hold_ups": held_up,
         "held_until": until,
     }
+    values["planning"] = notification.planned_at is None and campaign.state in LIVE
+    values["lines"] = lines_of(sheet)
+    values["settled"] = sheet.total - sheet.waiting
+    values["failed"] = sum(sheet.failed.values())
+    values["skipped"] = sum(sheet.skipped.values())
+    return values
 
 
 def _campaign(uid: UUID) -> Campaign:
-    return get_object_or_404(
-        Campaign.objects.select_related("notification_type", "template", "created_by"), uid=uid
-    )
+    rows = Campaign.objects.select_related("notification_type", "template", "created_by")
+    return get_object_or_404(rows, uid=uid)
 
 
 # ------------------------------------------------------------------ acts
@@ -168,27 +170,29 @@ def _unschedule(request: HttpRequest, campaign: Campaign, stamp: Any) -> str:
 
 def _pause(request: HttpRequest, campaign: Campaign, stamp: Any) -> str:
     counts = lifecycle.pause(campaign=campaign, **stamp)
-    return (
-        f"Paused. {counts['waiting']:,} of {counts['total']:,} wait; "
-        f"{counts['handed_off']:,} were already handed over."
-    )
+    waiting = counts["waiting"]
+    total = counts["total"]
+    handed_off = counts["handed_off"]
+    return f"Paused. {waiting:,} of {total:,} wait; {handed_off:,} were already handed over."
 
 
 def _resume(request: HttpRequest, campaign: Campaign, stamp: Any) -> str:
     counts = lifecycle.resume(campaign=campaign, **stamp)
-    return f"It goes on with the {counts['waiting']:,} that wait; nobody gets a second copy."
+    waiting = counts["waiting"]
+    return f"It goes on with the {waiting:,} that wait; nobody gets a second copy."
 
 
 def _cancel(request: HttpRequest, campaign: Campaign, stamp: Any) -> str:
     counts = lifecycle.cancel(campaign=campaign, **stamp)
-    if not counts["total"]:
+    total = counts["total"]
+    if not total:
         return f"{campaign.name} was cancelled before anything was sent."
-    text = (
-        f"Cancelled {counts['cancelled']:,} of {counts['total']:,}; "
-        f"{counts['handed_off']:,} already handed over."
-    )
-    if counts["in_flight"]:
-        return f"{text} {counts['in_flight']:,} are being handed over just now."
+    cancelled = counts["cancelled"]
+    handed_off = counts["handed_off"]
+    in_flight = counts["in_flight"]
+    text = f"Cancelled {cancelled:,} of {total:,}; {handed_off:,} already handed over."
+    if in_flight:
+        return f"{text} {in_flight:,} are being handed over just now."
     return text
 
 
@@ -204,7 +208,8 @@ def _archive(request: HttpRequest, campaign: Campaign, stamp: Any) -> str:
     return f"{campaign.name} is in the archive."
 
 
-VERBS: dict[str, tuple[Capability, Callable[[HttpRequest, Campaign, Any], str]]] = {
+Act = Callable[[HttpRequest, Campaign, Any], str]
+VERBS: dict[str, tuple[Capability, Act]] = {
     "send": (Capability.SEND, _send),
     "book": (Capability.SEND, _schedule),
     "unschedule": (Capability.EDIT, _unschedule),
@@ -222,13 +227,13 @@ def act(request: HttpRequest, uid: UUID, verb: str) -> HttpResponse:
     """One press of a button: done, or refused with the reason; a second press finds it done."""
     needed, function = VERBS[verb]
     if not may(request.user, needed):
-        raise PermissionDenied(
-            f"Your role ({user_of(request).get_role_display()}) does not include this."
-        )
+        role = user_of(request).get_role_display()
+        raise PermissionDenied(f"Your role ({role}) does not include this.")
     campaign = _campaign(uid)
     stamp = {"by": staff_actor(request), "now": timezone.now()}
     try:
-        messages.success(request, function(request, campaign, stamp))
+        said = function(request, campaign, stamp)
+        messages.success(request, said)
     except CampaignNotReady:
         messages.error(request, "It can't go out yet. What is missing is listed below.")
         return redirect("dashboard:campaign-review", uid)
@@ -244,8 +249,9 @@ def act(request: HttpRequest, uid: UUID, verb: str) -> HttpResponse:
 @require_POST
 def copy(request: HttpRequest, uid: UUID) -> HttpResponse:
     source = _campaign(uid)
+    name = f"Copy of {source.name}"
     values = compose.CampaignValues(
-        name=f"Copy of {source.name}"[:120],
+        name=name[:LONGEST_NAME],
         notification_type=source.notification_type,
         channels=source.channels,
         data=source.data,
@@ -268,8 +274,9 @@ def copy(request: HttpRequest, uid: UUID) -> HttpResponse:
 @require_POST
 def delete(request: HttpRequest, uid: UUID) -> HttpResponse:
     campaign = _campaign(uid)
+    by = staff_actor(request)
     try:
-        compose.delete_campaign(campaign=campaign, by=staff_actor(request), now=timezone.now())
+        compose.delete_campaign(campaign=campaign, by=by, now=timezone.now())
     except WrongState as error:
         messages.error(request, str(error))
         return redirect("dashboard:campaign", uid)
@@ -282,8 +289,7 @@ urlpatterns = [
     path("campaigns/<uuid:uid>/", detail, name="campaign"),
     path("campaigns/<uuid:uid>/copy/", copy, name="campaign-copy"),
     path("campaigns/<uuid:uid>/delete/", delete, name="campaign-delete"),
-    *(
-        path(f"campaigns/<uuid:uid>/{verb}/", act, {"verb": verb}, name=f"campaign-{verb}")
-        for verb in VERBS
-    ),
 ]
+for verb in VERBS:
+    address = f"campaigns/<uuid:uid>/{verb}/"
+    urlpatterns.append(path(address, act, {"verb": verb}, name=f"campaign-{verb}"))
