@@ -2,6 +2,7 @@
 and everything that happened on its way.
 """
 
+from typing import Any
 from uuid import UUID
 
 from django.contrib import messages
@@ -79,21 +80,22 @@ def index(request: HttpRequest) -> HttpResponse:
     reason_explained = ""
     if reason:
         reason_explained = explain(reason)
-    context = {
-        "page": page,
+    chosen = (status, channel, reason, text, notification, programs)
+    context: dict[str, Any] = {
         "status": status,
-        "statuses": STATUSES,
         "channel": channel,
-        "channels": Channel.choices,
         "reason": reason,
-        "reason_explained": reason_explained,
         "text": text,
-        "crowd": crowd,
-        "most_people": MOST_PEOPLE,
         "notification": notification,
         "programs": programs,
-        "filtered": bool(status or channel or reason or text or notification or programs),
     }
+    context["page"] = page
+    context["statuses"] = STATUSES
+    context["channels"] = Channel.choices
+    context["reason_explained"] = reason_explained
+    context["crowd"] = crowd
+    context["most_people"] = MOST_PEOPLE
+    context["filtered"] = any(chosen)
     return render(request, "dashboard/send/deliveries/list.html", context)
 
 
@@ -158,17 +160,15 @@ def _delivery(uid: UUID) -> Delivery:
 @require_POST
 def retry(request: HttpRequest, uid: UUID) -> HttpResponse:
     delivery = _delivery(uid)
+    by = staff_actor(request)
     try:
-        moved = replay.retry_delivery(
-            delivery=delivery, by=staff_actor(request), now=timezone.now()
-        )
+        moved = replay.retry_delivery(delivery=delivery, by=by, now=timezone.now())
     except WrongState as error:
         messages.error(request, str(error))
     else:
         if moved:
-            messages.success(
-                request, "It is back in the queue and leaves as soon as its turn comes."
-            )
+            said = "It is back in the queue and leaves as soon as its turn comes."
+            messages.success(request, said)
         else:
             messages.warning(request, "It is not failed any more; nothing was done.")
     return redirect("dashboard:delivery", uid)
@@ -181,10 +181,10 @@ def settle(request: HttpRequest, uid: UUID) -> HttpResponse:
     action = "sent"
     if request.POST.get("action") == "resend":
         action = "resend"
+    by = staff_actor(request)
+    now = timezone.now()
     try:
-        moved = replay.resolve_doubt(
-            delivery=delivery, action=action, by=staff_actor(request), now=timezone.now()
-        )
+        moved = replay.resolve_doubt(delivery=delivery, action=action, by=by, now=now)
     except WrongState as error:
         messages.error(request, str(error))
     else:

@@ -33,6 +33,8 @@ from apps.followers.models import Follower
 from apps.followers.people.find_follower import find_one
 
 UNITS = {"seconds": 1, "minutes": 60, "hours": 3600, "days": 86400}
+UNIT_CHOICES = [(unit, unit.capitalize()) for unit in UNITS]
+RULES = EventRule.objects.select_related("notification_type", "template", "segment")
 
 
 class ConditionForm(LineForm):
@@ -89,9 +91,7 @@ class EventRuleForm(WhatIsSentForm):
     delay = forms.IntegerField(
         min_value=0, initial=0, required=False, label="Wait", help_text="After it happened."
     )
-    unit = forms.ChoiceField(
-        choices=[(unit, unit.capitalize()) for unit in UNITS], initial="minutes", label="Unit"
-    )
+    unit = forms.ChoiceField(choices=UNIT_CHOICES, initial="minutes", label="Unit")
     throttle_key = forms.CharField(
         max_length=conditions.MAX_TEXT,
         required=False,
@@ -103,28 +103,30 @@ class EventRuleForm(WhatIsSentForm):
     def __init__(self, rule: EventRule | None, data: Any = None) -> None:
         initial = None
         channels: list[str] = []
+        saved: list[dict[str, Any]] = []
         if rule:
             initial = _initial(rule)
             channels = rule.channels
+            _, saved = lines_of(rule.conditions)
         super().__init__(data, initial=initial)
         offer(self, "channels", channel_choices(channels))
         if rule:
             also_offer(self, rule.template)
-        saved: list[dict[str, Any]] = []
-        if rule:
-            _, saved = lines_of(rule.conditions)
-        rows = ConditionRows(with_one_more(data, "rows"), prefix="rows", initial=saved)
+        posted = with_one_more(data, "rows")
+        rows = ConditionRows(posted, prefix="rows", initial=saved)
         self.rows = cast(Lines, rows)
 
     def clean_mapping(self) -> dict[str, str]:
         found = {}
-        for line in filter(
-            None, (line.strip() for line in self.cleaned_data["mapping"].splitlines())
-        ):
+        text = self.cleaned_data["mapping"]
+        for line in map(str.strip, text.splitlines()):
+            if not line:
+                continue
             variable, equals, where = line.partition("=")
             if not equals:
                 raise ValidationError(f"{line!r} has no =. Write order_number = data.number.")
-            found[variable.strip()] = where.strip()
+            name = variable.strip()
+            found[name] = where.strip()
         return found
 
     def values(self) -> RuleValues:
@@ -135,28 +137,36 @@ class EventRuleForm(WhatIsSentForm):
         typed["conditions"] = {}
         if asked:
             typed["conditions"] = {match: asked}
-        typed["delay"] = (typed["delay"] or 0) * UNITS[typed.pop("unit")]
+        unit = typed.pop("unit")
+        delay = typed["delay"] or 0
+        typed["delay"] = delay * UNITS[unit]
         return RuleValues(**typed)
 
 
 def _initial(rule: EventRule) -> dict[str, Any]:
-    unit = "minutes"
-    if rule.delay:
-        whole = [unit for unit in UNITS if rule.delay % UNITS[unit] == 0]
-        unit = max(whole, key=lambda unit: UNITS[unit])
-    values = {name: getattr(rule, name) for name in RuleValues.__dataclass_fields__}
-    match = "all"
+    initial = {name: getattr(rule, name) for name in RuleValues.__dataclass_fields__}
+    initial["notification_type"] = rule.notification_type.key
+    if rule.template:
+        initial["template"] = rule.template.uid
+    if rule.segment:
+        initial["segment"] = rule.segment.uid
+    initial["match"] = "all"
     if "any" in rule.conditions:
-        match = "any"
-    return values | {
-        "notification_type": rule.notification_type.key,
-        "template": rule.template and rule.template.uid,
-        "segment": rule.segment and rule.segment.uid,
-        "match": match,
-        "mapping": "\n".join(f"{variable} = {where}" for variable, where in rule.mapping.items()),
-        "delay": rule.delay // UNITS[unit],
-        "unit": unit,
-    }
+        initial["match"] = "any"
+    mapping = [f"{variable} = {where}" for variable, where in rule.mapping.items()]
+    initial["mapping"] = "\n".join(mapping)
+    unit = _largest_unit(rule.delay)
+    initial["delay"] = rule.delay // UNITS[unit]
+    initial["unit"] = unit
+    return initial
+
+
+def _largest_unit(seconds: int) -> str:
+    """Largest unit in which a delay is a whole number; minutes for none."""
+    if not seconds:
+        return "minutes"
+    whole = [unit for unit in UNITS if seconds % UNITS[unit] == 0]
+    return max(whole, key=lambda unit: UNITS[unit])
 
 
 class SampleForm(forms.Form):
@@ -186,11 +196,9 @@ class SampleForm(forms.Form):
 @requires(Capability.VIEW)
 @require_safe
 def index(request: HttpRequest) -> HttpResponse:
-    rules = [
-        (rule, in_words(rule))
-        for rule in EventRule.objects.select_related("notification_type", "segment")
-    ]
-    return render(request, "dashboard/send/event_rules/list.html", {"rows": rules})
+    rules = EventRule.objects.select_related("notification_type", "segment")
+    rows = [(rule, in_words(rule)) for rule in rules]
+    return render(request, "dashboard/send/event_rules/list.html", {"rows": rows})
 
 
 def in_words(rule: EventRule) -> str:
@@ -212,19 +220,18 @@ def page(request: HttpRequest, uid: UUID) -> HttpResponse:
 
 
 def _rule(uid: UUID) -> EventRule:
-    return get_object_or_404(
-        EventRule.objects.select_related("notification_type", "template", "segment"), uid=uid
-    )
+    return get_object_or_404(RULES, uid=uid)
 
 
 def _edit(request: HttpRequest, rule: EventRule | None) -> HttpResponse:
+    posted = request.method == "POST"
     may_save = may(request.user, Capability.SEND)
-    if request.method == "POST" and not may_save:
+    if posted and not may_save:
         raise PermissionDenied("Your role can look at rules and try them.")
     form = EventRuleForm(rule, request.POST or None)
-    if request.method == "POST" and "add" in request.POST:
+    if posted and "add" in request.POST:
         form.errors.clear()
-    elif request.method == "POST" and form.is_valid():
+    elif posted and form.is_valid():
         saved = kept(form, lambda: _save(request, form, rule))
         if saved:
             messages.success(request, f"{saved.name} was saved.")
@@ -241,14 +248,8 @@ def _show(
     sent = ""
     if found and found.data:
         sent = json.dumps(found.data, ensure_ascii=False, indent=2)
-    values = {
-        "rule": rule,
-        "form": form,
-        "sample": sample,
-        "found": found,
-        "sent": sent,
-        "may_save": may(request.user, Capability.SEND),
-    }
+    values = {"rule": rule, "form": form, "sample": sample, "found": found, "sent": sent}
+    values["may_save"] = may(request.user, Capability.SEND)
     return render(request, "dashboard/send/event_rules/edit.html", values)
 
 
@@ -256,16 +257,9 @@ def _sample(rule: EventRule) -> dict[str, Any]:
     """The last event that the rule was asked about, or an empty one."""
     last = Event.objects.filter(outcomes__rule=rule).order_by("-pk").first()
     if last:
-        happened = last.name
-    else:
-        happened = rule.event.removesuffix(".*")
-    data = "{}"
-    if last:
-        data = last.data
-    return {
-        "happened": happened,
-        "data": data,
-    }
+        return {"happened": last.name, "data": last.data}
+    happened = rule.event.removesuffix(".*")
+    return {"happened": happened, "data": "{}"}
 
 
 def _save(request: HttpRequest, form: EventRuleForm, rule: EventRule | None) -> EventRule:
@@ -286,8 +280,9 @@ def try_out(request: HttpRequest, uid: UUID) -> HttpResponse:
     if sample.is_valid():
         typed = sample.cleaned_data
         now = timezone.now()
+        name = typed["happened"] or rule.event.removesuffix(".*")
         event = Event(
-            name=typed["happened"] or rule.event.removesuffix(".*"),
+            name=name,
             follower=typed["follower"],
             data=typed["data"],
             occurred_at=now,
@@ -301,7 +296,8 @@ def try_out(request: HttpRequest, uid: UUID) -> HttpResponse:
 @require_POST
 def delete(request: HttpRequest, uid: UUID) -> HttpResponse:
     rule = _rule(uid)
-    events_rules.delete_rule(rule=rule, by=staff_actor(request), now=timezone.now())
+    by = staff_actor(request)
+    events_rules.delete_rule(rule=rule, by=by, now=timezone.now())
     messages.success(request, f"{rule.name} was deleted. What it made of events stays.")
     return redirect("dashboard:event-rules")
 

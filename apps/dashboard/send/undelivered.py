@@ -2,6 +2,7 @@
 and the button that sends it again.
 """
 
+from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
 from uuid import UUID
@@ -15,13 +16,36 @@ from django.views.decorators.http import require_POST, require_safe
 
 from apps.accounts.actors import staff_actor
 from apps.accounts.permissions import Capability, requires
-from apps.campaigns.models import Run
+from apps.campaigns.models import Campaign, Run
 from apps.followers.models import NotificationType
 from apps.lib.refusals import WrongState
 from apps.notifications import replay
 from apps.notifications.models import DeliveryStatus, Notification, Replay
 from apps.notifications.reports.balance import explain
 from apps.notifications.reports.undelivered import STATUSES, UndeliveredGroup, advice_for, groups
+
+MOST_ORDERS = 20
+
+
+@dataclass(frozen=True)
+class UndeliveredLine:
+    """A group of messages and the campaign that made them, if one did."""
+
+    group: UndeliveredGroup
+    campaign: Campaign | None
+
+
+@dataclass(frozen=True)
+class UndeliveredSection:
+    """Lines that share a status and a reason, with what both say in words."""
+
+    status: str
+    label: str
+    reason: str
+    why: str
+    advice: str
+    count: int
+    lines: list[UndeliveredLine]
 
 
 @requires(Capability.VIEW)
@@ -33,51 +57,55 @@ def index(request: HttpRequest) -> HttpResponse:
     if status in DeliveryStatus.values:
         known = status
     found = groups(status=known, kind=kind)
-    of = [group.notification.pk for group in found if group.notification]
-    campaigns = {
-        run.notification_id: run
-        for run in Run.objects.filter(notification__in=of).select_related("campaign")
-    }
-    sections = []
-    for (stands, reason), members in groupby(found, key=lambda group: (group.status, group.reason)):
-        lines = [_line(group, campaigns) for group in members]
-        sections.append(
-            {
-                "status": stands,
-                "label": DeliveryStatus(stands).label,
-                "why": explain(reason),
-                "advice": advice_for(reason),
-                "reason": reason,
-                "count": sum(line["group"].count for line in lines),
-                "lines": lines,
-            }
-        )
-    context = {
-        "reasons": sections,
-        "status": status,
-        "statuses": [(each.value, each.label) for each in STATUSES],
-        "kind": kind,
-        "kinds": NotificationType.objects.values_list("key", "name"),
-        "filtered": bool(status or kind),
-        "orders": _orders(),
-    }
+    context: dict[str, Any] = {"status": status, "kind": kind}
+    context["reasons"] = _sections(found)
+    context["statuses"] = [(each.value, each.label) for each in STATUSES]
+    context["kinds"] = NotificationType.objects.values_list("key", "name")
+    context["filtered"] = bool(status or kind)
+    context["orders"] = _orders()
     return render(request, "dashboard/send/undelivered/list.html", context)
 
 
-def _line(group: UndeliveredGroup, campaigns: dict[int, Run]) -> dict[str, Any]:
-    run = None
-    if group.notification:
-        run = campaigns.get(group.notification.pk)
+def _sections(found: list[UndeliveredGroup]) -> list[UndeliveredSection]:
+    campaigns = _campaigns(found)
+    sections = []
+    for (status, reason), members in groupby(found, key=_status_and_reason):
+        lines = [_line(group, campaigns) for group in members]
+        section = UndeliveredSection(
+            status=status,
+            label=str(DeliveryStatus(status).label),
+            reason=reason,
+            why=explain(reason),
+            advice=advice_for(reason),
+            count=sum(line.group.count for line in lines),
+            lines=lines,
+        )
+        sections.append(section)
+    return sections
+
+
+def _status_and_reason(group: UndeliveredGroup) -> tuple[str, str]:
+    return group.status, group.reason
+
+
+def _campaigns(found: list[UndeliveredGroup]) -> dict[int, Campaign]:
+    """Find the campaigns of the groups, by the number of their notification."""
+    notifications = [group.notification.pk for group in found if group.notification]
+    runs = Run.objects.filter(notification__in=notifications).select_related("campaign")
+    return {run.notification_id: run.campaign for run in runs}
+
+
+def _line(group: UndeliveredGroup, campaigns: dict[int, Campaign]) -> UndeliveredLine:
     campaign = None
-    if run:
-        campaign = run.campaign
-    return {"group": group, "campaign": campaign}
+    if group.notification:
+        campaign = campaigns.get(group.notification.pk)
+    return UndeliveredLine(group, campaign)
 
 
 def _orders() -> list[dict[str, Any]]:
     """What is being sent again just now, and how far that is."""
     rows = Replay.objects.filter(finished_at=None).select_related("notification_type")
-    return [{"order": row, "left": replay.left_of(row)} for row in rows[:20]]
+    return [{"order": row, "left": replay.left_of(row)} for row in rows[:MOST_ORDERS]]
 
 
 @requires(Capability.SEND)
@@ -87,11 +115,13 @@ def again(request: HttpRequest) -> HttpResponse:
     if status not in STATUSES:
         messages.error(request, "Only failed and doubtful messages can be sent again.")
         return redirect("dashboard:undelivered")
-    notification = kind = None
+    notification = None
+    kind = None
     if uid := request.POST.get("notification", ""):
         notification = _notification(uid)
     else:
-        kind = get_object_or_404(NotificationType, key=request.POST.get("type", ""))
+        key = request.POST.get("type", "")
+        kind = get_object_or_404(NotificationType, key=key)
     try:
         count = replay.replay(
             notification=notification,
@@ -115,10 +145,9 @@ def again(request: HttpRequest) -> HttpResponse:
 
 
 def _notification(uid: str) -> Notification:
+    rows = Notification.objects.select_related("notification_type")
     try:
-        return get_object_or_404(
-            Notification.objects.select_related("notification_type"), uid=UUID(uid)
-        )
+        return get_object_or_404(rows, uid=UUID(uid))
     except ValueError:
         raise Http404 from None
 

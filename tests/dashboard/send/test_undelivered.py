@@ -75,9 +75,7 @@ def test_filters_narrow_it(client: Client, viewer: Any, campaign: Campaign) -> N
     only_news = client.get(reverse(URL), {"type": campaign.notification_type.key}).context[
         "reasons"
     ]
-    assert [[line["campaign"] for line in section["lines"]] for section in only_news] == [
-        [campaign]
-    ]
+    assert [[line.campaign for line in section.lines] for section in only_news] == [[campaign]]
     assert "Nothing matches" in page_of(client.get(reverse(URL), {"type": "unknown"})).text
 
 
