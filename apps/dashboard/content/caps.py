@@ -67,14 +67,11 @@ class CapForm(forms.Form):
             before = values_of(cap)
         else:
             before = CapValues(name="", channels=["email"], limit=3, days=1)
-        initial = {
-            name: getattr(before, name)
-            for name in ("name", "limit", "channels", "commercial", "outcome")
-        }
         window, unit = _window(before)
-        super().__init__(
-            data, initial={**initial, "enabled": before.enabled, "window": window, "unit": unit}
-        )
+        initial: dict[str, Any] = {"window": window, "unit": unit}
+        for name in ("name", "limit", "channels", "commercial", "outcome", "enabled"):
+            initial[name] = getattr(before, name)
+        super().__init__(data, initial=initial)
         offer(self, "channels", channel_choices(before.channels))
 
     def values(self) -> CapValues:
@@ -87,7 +84,7 @@ class CapForm(forms.Form):
 
 
 def _window(values: CapValues) -> tuple[int, str]:
-    """Give the window in the largest unit that says it in whole numbers."""
+    """Give a cap's window in the largest unit that says it in whole numbers."""
     if values.days is not None:
         return values.days, "days"
     seconds = values.seconds or 1
@@ -106,8 +103,9 @@ def index(request: HttpRequest) -> HttpResponse:
             what = "calendar days"
         if window == 1:
             what = what.removesuffix("s")
+        rule = f"{cap.limit} in {window} {what}"
         labels = [str(Channel(channel).label) for channel in cap.channels]
-        beside(cap, rule=f"{cap.limit} in {window} {what}", labels=labels)
+        beside(cap, rule=rule, labels=labels)
     return render(request, "dashboard/content/caps/list.html", {"rows": caps})
 
 

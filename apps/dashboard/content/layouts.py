@@ -86,18 +86,17 @@ class NewLayoutForm(LayoutForm):
 @requires(Capability.VIEW)
 @require_safe
 def index(request: HttpRequest) -> HttpResponse:
-    return render(request, "dashboard/content/layouts/list.html", {"rows": Layout.objects.all()})
+    rows = Layout.objects.all()
+    return render(request, "dashboard/content/layouts/list.html", {"rows": rows})
 
 
 @requires(Capability.EDIT)
 def create(request: HttpRequest) -> HttpResponse:
     form = NewLayoutForm(request.POST or None, initial={"html": START})
-    if (
-        request.method == "POST"
-        and form.is_valid()
-        and (layout := _saved(request, form, form.cleaned_data["key"]))
-    ):
-        return redirect("dashboard:layout", layout.key)
+    if request.method == "POST" and form.is_valid():
+        layout = _saved(request, form, form.cleaned_data["key"])
+        if layout:
+            return redirect("dashboard:layout", layout.key)
     return render(request, "dashboard/content/layouts/edit.html", {"form": form})
 
 
@@ -109,23 +108,22 @@ def edit(request: HttpRequest, key: str) -> HttpResponse:
     data = None
     if request.method == "POST" and editing:
         data = request.POST
-    form = LayoutForm(data, initial={"name": layout.name, "html": layout.html, "text": layout.text})
+    initial = {"name": layout.name, "html": layout.html, "text": layout.text}
+    form = LayoutForm(data, initial=initial)
     if not editing:
         for field in form.fields.values():
             field.disabled = True
     if form.is_bound and form.is_valid() and _saved(request, form, key):
         return redirect("dashboard:layout", key)
-    return render(
-        request,
-        "dashboard/content/layouts/edit.html",
-        {"form": form, "layout": layout, "editing": editing},
-    )
+    context = {"form": form, "layout": layout, "editing": editing}
+    return render(request, "dashboard/content/layouts/edit.html", context)
 
 
 def _saved(request: HttpRequest, form: Any, key: str) -> Layout | None:
     """The saved layout, or None with the problems at their fields."""
     values = form.cleaned_data
-    html, text = (values[name].replace("\r\n", "\n") for name in ("html", "text"))
+    html = values["html"].replace("\r\n", "\n")
+    text = values["text"].replace("\r\n", "\n")
     try:
         layout = save_layout(
             key=key,
@@ -160,11 +158,11 @@ def _saved(request: HttpRequest, form: Any, key: str) -> Layout | None:
 def frame(request: HttpRequest, key: str) -> HttpResponse:
     """The layout around sample words, for a made-up follower."""
     layout = get_object_or_404(Layout, key=key)
-    values = preview_context(
-        Follower(name="Alex Example", language="en"), NotificationType(**SOME_TYPE), {}
-    )
+    somebody = Follower(name="Alex Example", language="en")
+    values = preview_context(somebody, NotificationType(**SOME_TYPE), {})
     try:
-        shown = Compiled(Version(layout=layout), words=SAMPLE).render(Channel.EMAIL, "en", values)
+        compiled = Compiled(Version(layout=layout), words=SAMPLE)
+        shown = compiled.render(Channel.EMAIL, "en", values)
     except RenderError as error:
         return HttpResponse(str(error), content_type="text/plain; charset=utf-8")
     return HttpResponse(shown.parts["html"])

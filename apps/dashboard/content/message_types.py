@@ -2,6 +2,8 @@
 channels and template.
 """
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any, cast
 
 from django import forms
@@ -155,23 +157,23 @@ class TypeForm(forms.Form):
         if row:
             speaks = template_of(row)
         initial = {name: getattr(self.before, name) for name in TypeValues.__dataclass_fields__}
+        translations = self.before.translations or {}
         for tag, _ in OTHER_LANGUAGES:
-            words = (self.before.translations or {}).get(tag, {})
-            initial |= {
-                f"name_{tag}": words.get("name", ""),
-                f"description_{tag}": words.get("description", ""),
-            }
+            words = translations.get(tag, {})
+            initial[f"name_{tag}"] = words.get("name", "")
+            initial[f"description_{tag}"] = words.get("description", "")
         chain = dict(zip(CHAIN, self.before.fallback, strict=False))
         super().__init__(data, initial={**initial, **chain, "template": speaks})
+        offered = channel_choices(self.before.channels)
         for name in ("channels", "default_channels", "locked_channels"):
-            offer(self, name, channel_choices(self.before.channels))
+            offer(self, name, offered)
         for place, name in enumerate(CHAIN):
             nothing = "all channels at once"
             label = "Try one channel after the other, first"
             if place:
                 nothing = "no other"
                 label = f"{place + 1}. channel"
-            choices = [("", nothing), *channel_choices(self.before.channels)]
+            choices = [("", nothing), *offered]
             self.fields[name] = forms.ChoiceField(choices=choices, required=False, label=label)
         if not may_administer:
             self.fields["locked_channels"].disabled = True
@@ -179,12 +181,7 @@ class TypeForm(forms.Form):
         field.queryset = Template.objects.filter(private=False, archived_at=None)
         also_offer(self, speaks)
         for tag, language in OTHER_LANGUAGES:
-            self.fields[f"name_{tag}"] = forms.CharField(
-                max_length=100, required=False, label=f"Name ({language})"
-            )
-            self.fields[f"description_{tag}"] = forms.CharField(
-                max_length=300, required=False, label=f"Description ({language})"
-            )
+            self._offer_words(tag, language)
         if row is None:
             self.fields["key"] = KeyField(
                 max_length=60,
@@ -194,9 +191,19 @@ class TypeForm(forms.Form):
             )
             self.order_fields(["name", "key"])
 
+    def _offer_words(self, tag: str, language: str) -> None:
+        """Add the fields for the type's words in one of the other languages."""
+        name = f"Name ({language})"
+        description = f"Description ({language})"
+        self.fields[f"name_{tag}"] = forms.CharField(max_length=100, required=False, label=name)
+        self.fields[f"description_{tag}"] = forms.CharField(
+            max_length=300, required=False, label=description
+        )
+
     def clean_category(self) -> str:
         category: str = self.cleaned_data["category"]
-        if category == Category.CRITICAL != self.before.category and not self.may_administer:
+        becomes_critical = category == Category.CRITICAL != self.before.category
+        if becomes_critical and not self.may_administer:
             # a critical message passes every preference of every follower
             raise ValidationError("Only an administrator can make a message type critical.")
         return category
@@ -212,33 +219,45 @@ class TypeForm(forms.Form):
 
     def values(self) -> TypeValues:
         typed = self.cleaned_data
-        translations = {
-            language: dict(words) for language, words in (self.before.translations or {}).items()
-        }
+        values = {name: typed[name] for name in TypeValues.__dataclass_fields__ if name in typed}
+        values["fallback_after"] = typed["fallback_after"] or self.before.fallback_after
+        values["fallback"] = [typed[name] for name in CHAIN if typed[name]]
+        values["translations"] = self._translations()
+        return TypeValues(**values)
+
+    def _translations(self) -> dict[str, Mapping[str, str]]:
+        """Words by language: those typed, and those of languages that have no field here."""
+        typed = self.cleaned_data
+        translations: dict[str, Mapping[str, str]] = dict(self.before.translations or {})
         for tag, _ in OTHER_LANGUAGES:
-            translations[tag] = {
-                "name": typed[f"name_{tag}"],
-                "description": typed[f"description_{tag}"],
-            }
-        return TypeValues(
-            **{
-                name: typed[name]
-                for name in TypeValues.__dataclass_fields__
-                if name in typed and name != "fallback_after"
-            },
-            fallback_after=typed["fallback_after"] or self.before.fallback_after,
-            fallback=[typed[name] for name in CHAIN if typed[name]],
-            translations={tag: words for tag, words in translations.items() if any(words.values())},
-        )
+            name = typed[f"name_{tag}"]
+            description = typed[f"description_{tag}"]
+            translations[tag] = {"name": name, "description": description}
+        return {tag: words for tag, words in translations.items() if any(words.values())}
 
     def chain(self) -> list[forms.BoundField]:
         return [self[name] for name in CHAIN]
 
     def words_of_others(self) -> list[forms.BoundField]:
         """The fields of the other languages, for the template."""
-        return [
-            self[f"{part}_{tag}"] for tag, _ in OTHER_LANGUAGES for part in ("name", "description")
-        ]
+        fields = []
+        for tag, _ in OTHER_LANGUAGES:
+            fields.append(self[f"name_{tag}"])
+            fields.append(self[f"description_{tag}"])
+        return fields
+
+
+@dataclass(frozen=True, slots=True)
+class ChannelCell:
+    """How a type stands on one channel."""
+
+    label: str
+    state: str
+
+
+def _cell(row: NotificationType, channel: str) -> ChannelCell:
+    label = str(Channel(channel).label)
+    return ChannelCell(label, _state(row, channel))
 
 
 def _state(row: NotificationType, channel: str) -> str:
@@ -254,21 +273,14 @@ def _state(row: NotificationType, channel: str) -> str:
 @require_safe
 def index(request: HttpRequest) -> HttpResponse:
     rows = list(NotificationType.objects.all())
-    speaks = {
-        spoken.notification_type_id: spoken.template
-        for spoken in TypeTemplate.objects.select_related("template")
-    }
+    speaks = {}
+    for spoken in TypeTemplate.objects.select_related("template"):
+        speaks[spoken.notification_type_id] = spoken.template
     for row in rows:
-        cells = [
-            {"label": Channel(channel).label, "state": _state(row, channel)}
-            for channel in row.channels
-        ]
+        cells = [_cell(row, channel) for channel in row.channels]
         beside(row, speaks=speaks.get(row.pk), cells=cells)
-    return render(
-        request,
-        "dashboard/content/message_types/list.html",
-        {"rows": rows, "may_edit": may(request.user, Capability.EDIT)},
-    )
+    context = {"rows": rows, "may_edit": may(request.user, Capability.EDIT)}
+    return render(request, "dashboard/content/message_types/list.html", context)
 
 
 @requires(Capability.EDIT)

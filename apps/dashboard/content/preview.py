@@ -98,7 +98,9 @@ class Wish:
             "size": self.size,
         }
         query = QueryDict(mutable=True)
-        query.update({name: value for name, value in (values | changes).items() if value})
+        for name, value in (values | changes).items():
+            if value:
+                query[name] = value
         return query.urlencode()
 
     @property
@@ -118,27 +120,28 @@ def wish_of(request: HttpRequest, uid: UUID) -> Wish:
         asked = request.POST
     else:
         asked = request.GET
-    version = get_object_or_404(Version.objects.select_related("template", "layout"), uid=uid)
+    versions = Version.objects.select_related("template", "layout")
+    version = get_object_or_404(versions, uid=uid)
     offered = channels_of(version)
     channel = asked.get("channel", "")
     if channel not in offered:
         channel = Channel.EMAIL
         if offered:
             channel = offered[0]
-    views = [name for name, _ in VIEWS.get(channel, ())]
+    known = VIEWS.get(channel, ())
+    views = [name for name, _ in known]
     kind, data = _purpose(version)
     text = asked.get("follower", "").strip()
     found = find_some(text)
     follower = None
     if found:
         follower = found[0]
-    if asked.get("view", "") in views:
-        view = asked.get("view", "")
-    else:
+    view = asked.get("view", "")
+    if view not in views:
         view = (views or ["text"])[0]
-    size = "wide"
-    if asked.get("size", "") in dict(SIZES):
-        size = asked.get("size", "")
+    size = asked.get("size", "")
+    if size not in dict(SIZES):
+        size = "wide"
     return Wish(
         version=version,
         notification_type=kind,
@@ -155,7 +158,9 @@ def wish_of(request: HttpRequest, uid: UUID) -> Wish:
 
 def channels_of(version: Version) -> list[str]:
     """Channels any language of this version has words for, in the order of the parts."""
-    with_words = {channel for row in version.translations.all() for channel in row.parts}
+    with_words: set[str] = set()
+    for row in version.translations.all():
+        with_words.update(row.parts)
     return [channel for channel in CHANNEL_PARTS if channel in with_words]
 
 
@@ -164,7 +169,8 @@ def _purpose(version: Version) -> tuple[NotificationType, dict[str, Any]]:
     try:
         campaign = version.template.campaign
     except ObjectDoesNotExist:
-        kind = NotificationType.objects.filter(type_template__template=version.template).first()
+        spoken_for = NotificationType.objects.filter(type_template__template=version.template)
+        kind = spoken_for.first()
         return kind or NotificationType(**SOME_TYPE), {}
     return campaign.notification_type, campaign.data
 
@@ -190,12 +196,11 @@ def _panel(request: HttpRequest, wish: Wish, **more: Any) -> HttpResponse:
     if result and wish.view == "source":
         try:
             content = preview.exact_bytes(wish.sample, now=timezone.now())
-            source = content.decode("utf-8", "replace").replace("\r\n", "\n")
         except (RenderError, BadHeader) as problem:
             error = str(problem)
-    languages = [
-        (row.language, language_name(row.language)) for row in wish.version.translations.all()
-    ]
+        else:
+            text = content.decode("utf-8", "replace")
+            source = text.replace("\r\n", "\n")
     cost = None
     if result and wish.channel == Channel.SMS:
         cost = cost_of(result.parts)
@@ -206,33 +211,49 @@ def _panel(request: HttpRequest, wish: Wish, **more: Any) -> HttpResponse:
         seen_by = name_of(wish.follower)
     else:
         seen_by = wish.text
+    to = request.POST.get("to") or user_of(request).email
     context = {
+        **_choices(wish),
         "wish": wish,
         "version": wish.version,
         "result": result,
         "error": error,
         "source": source,
         "cost": cost,
-        "languages": languages,
         "shown_language": shown_language,
-        "channels": [
-            (channel, CHANNEL_PARTS[channel].label) for channel in channels_of(wish.version)
-        ],
-        "views": [
-            (name, label, wish.query(view=name)) for name, label in VIEWS.get(wish.channel, ())
-        ],
-        "sizes": [(name, label, wish.query(size=name)) for name, label in SIZES],
-        "others": [(other, wish.query(follower=str(other.uid))) for other in wish.others],
         "query": wish.query(),
         "seen_by": seen_by,
         "may_test": may(request.user, Capability.EDIT),
-        "to": request.POST.get("to") or user_of(request).email,
+        "to": to,
         **more,
     }
     name = "preview"
     if request.headers.get("HX-Request"):
         name = "_preview"
     return render(request, f"dashboard/content/templates/{name}.html", context)
+
+
+def _choices(wish: Wish) -> dict[str, Any]:
+    """What the panel offers to look at instead, as tuples that end with a query string
+    where a link leads there.
+    """
+    tags = [row.language for row in wish.version.translations.all()]
+    languages = [(tag, language_name(tag)) for tag in tags]
+    offered = channels_of(wish.version)
+    channels = [(channel, CHANNEL_PARTS[channel].label) for channel in offered]
+    known = VIEWS.get(wish.channel, ())
+    views = [(name, label, wish.query(view=name)) for name, label in known]
+    sizes = [(name, label, wish.query(size=name)) for name, label in SIZES]
+    others = []
+    for other in wish.others:
+        others.append((other, wish.query(follower=str(other.uid))))
+    return {
+        "languages": languages,
+        "channels": channels,
+        "views": views,
+        "sizes": sizes,
+        "others": others,
+    }
 
 
 @requires(Capability.VIEW)
@@ -243,7 +264,8 @@ def frame(request: HttpRequest, uid: UUID) -> HttpResponse:
     result, error = rendered(wish_of(request, uid))
     if result is None:
         return HttpResponse(error, content_type="text/plain; charset=utf-8")
-    return HttpResponse(result.parts.get("html") or "<p>This version has no HTML.</p>")
+    html = result.parts.get("html") or "<p>This version has no HTML.</p>"
+    return HttpResponse(html)
 
 
 @requires(Capability.VIEW)
@@ -255,12 +277,16 @@ def download(request: HttpRequest, uid: UUID) -> HttpResponse:
         content = preview.exact_bytes(wish.sample, now=timezone.now())
     except (RenderError, BadHeader) as error:
         messages.error(request, str(error))
-        return redirect(f"{reverse('dashboard:preview', args=[uid])}?{wish.query()}")
-    name = f"{wish.version.template.key}-v{wish.version.number}.eml"
-    disposition = f'attachment; filename="{name}"'
-    return HttpResponse(
-        content, content_type="message/rfc822", headers={"Content-Disposition": disposition}
-    )
+        return _back_to(wish)
+    version = wish.version
+    name = f"{version.template.key}-v{version.number}.eml"
+    headers = {"Content-Disposition": f'attachment; filename="{name}"'}
+    return HttpResponse(content, content_type="message/rfc822", headers=headers)
+
+
+def _back_to(wish: Wish) -> HttpResponse:
+    page = reverse("dashboard:preview", args=[wish.version.uid])
+    return redirect(f"{page}?{wish.query()}")
 
 
 @requires(Capability.EDIT)
@@ -268,38 +294,36 @@ def download(request: HttpRequest, uid: UUID) -> HttpResponse:
 def send_test(request: HttpRequest, uid: UUID) -> HttpResponse:
     """One real mail, and the server's own words about it."""
     wish = wish_of(request, uid)
-    good, said = try_out(request, wish.sample, to=request.POST.get("to", "").strip())
+    to = request.POST.get("to", "").strip()
+    good, said = try_out(request, wish.sample, to=to)
     if request.headers.get("HX-Request"):
         return _panel(request, wish, tested={"good": good, "said": said})
     level = messages.ERROR
     if good:
         level = messages.SUCCESS
     messages.add_message(request, level, said)
-    return redirect(f"{reverse('dashboard:preview', args=[uid])}?{wish.query()}")
+    return _back_to(wish)
 
 
 def try_out(request: HttpRequest, sample: preview.Sample, *, to: str) -> tuple[bool, str]:
-    """Send the sample to `to`; answer whether the server took it, and a sentence about that."""
+    """Send the sample to `to` for real: whether the server took it, and a sentence about that."""
     try:
-        outcome = preview.send_test(
-            sample=sample, to=to, by=staff_actor(request), now=timezone.now()
-        )
+        by = staff_actor(request)
+        outcome = preview.send_test(sample=sample, to=to, by=by, now=timezone.now())
     except RenderError as error:
         return False, f"It can't be written yet. {error}"
     except (Refused, Undecryptable) as error:
         return False, str(error)
     if outcome.result == Result.ACCEPTED:
-        return (
-            True,
-            f"The server took the test for {to}. It said: {outcome.detail or 'nothing more'}",
-        )
+        detail = outcome.detail or "nothing more"
+        return True, f"The server took the test for {to}. It said: {detail}"
     said = outcome.detail or "It gave no reason."
     match outcome.result:
         case Result.ACCOUNT:
+            said = said.rstrip(".")
             return (
                 False,
-                f"Nothing can leave through this account. {said.rstrip('.')}. Check it under "
-                "Channels.",
+                f"Nothing can leave through this account. {said}. Check it under Channels.",
             )
         case Result.TRANSIENT | Result.THROTTLED:
             return False, f"Not taken now, perhaps later. The server said: {said}"

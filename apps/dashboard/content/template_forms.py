@@ -4,6 +4,7 @@ and what comes back as data.
 
 import json
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
 from django import forms
@@ -52,9 +53,8 @@ def language_name(tag: str) -> str:
 
 def source_area(rows: int) -> forms.Textarea:
     """A box for words with Liquid in them: fixed width, no corrections by the browser."""
-    return forms.Textarea(
-        {"rows": rows, "class": "font-monospace", "spellcheck": "false", "autocomplete": "off"}
-    )
+    plain = {"class": "font-monospace", "spellcheck": "false", "autocomplete": "off"}
+    return forms.Textarea({"rows": rows, **plain})
 
 
 class NewTemplateForm(forms.Form):
@@ -79,7 +79,8 @@ class NewTemplateForm(forms.Form):
 
     def clean(self) -> dict[str, Any]:
         values = super().clean() or {}
-        values["key"] = values.get("key") or slugify(values.get("name", ""))[:80]
+        made = slugify(values.get("name", ""))[:80]
+        values["key"] = values.get("key") or made
         if "name" in values and not values["key"]:
             self.add_error("key", "No key can be made from this name. Write one in Latin letters.")
         return values
@@ -117,7 +118,8 @@ class DraftForm(forms.Form):
 
     def __init__(self, *args: Any, languages: list[str], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        offer(self, "default_language", [(tag, language_name(tag)) for tag in languages])
+        written = [(tag, language_name(tag)) for tag in languages]
+        offer(self, "default_language", written)
         missing = [(tag, name) for tag, name in LANGUAGES.items() if tag not in languages]
         offer(self, "add_language", [("", "Choose…"), *missing])
 
@@ -135,13 +137,27 @@ def field_for(part: Part) -> forms.CharField:
         widget: forms.Widget = source_area(rows)
     else:
         widget = forms.TextInput({"autocomplete": "off"})
+    said = HELP.get((part.name, part.kind), "")
     return forms.CharField(
-        label=part.label,
-        required=False,
-        strip=False,
-        widget=widget,
-        help_text=HELP.get((part.name, part.kind), ""),
+        label=part.label, required=False, strip=False, widget=widget, help_text=said
     )
+
+
+@dataclass(frozen=True, slots=True)
+class PartField:
+    """The field of one part, and the lint problems at it."""
+
+    field: forms.BoundField
+    problems: list[TemplateProblem]
+
+
+@dataclass(frozen=True, slots=True)
+class ChannelFields:
+    """The fields of one channel, as a template shows them."""
+
+    key: str
+    label: str
+    fields: list[PartField]
 
 
 class TranslationForm(forms.Form):
@@ -160,42 +176,38 @@ class TranslationForm(forms.Form):
         self.language_name = language_name(language)
         self.problems: dict[str, list[TemplateProblem]] = {}
         for channel, known in CHANNEL_PARTS.items():
+            texts = parts.get(channel, {})
             for part in known.parts:
                 field = field_for(part)
-                field.initial = parts.get(channel, {}).get(part.name, "")
+                field.initial = texts.get(part.name, "")
                 self.fields[field_of(channel, part.name)] = field
 
     def parts(self) -> dict[str, dict[str, str]]:
-        """Make `Translation.parts` from what was typed.
+        """Give `Translation.parts` from what was typed.
 
         Newlines become plain \\n; browsers send \\r\\n.
         """
-        found = {
-            channel: {
-                part.name: self.cleaned_data[field_of(channel, part.name)].replace("\r\n", "\n")
-                for part in known.parts
-            }
-            for channel, known in CHANNEL_PARTS.items()
-        }
-        return {
-            channel: parts
-            for channel, parts in found.items()
-            if any(text.strip() for text in parts.values())
-        }
+        found = {}
+        for channel, known in CHANNEL_PARTS.items():
+            texts = {}
+            for part in known.parts:
+                typed_text: str = self.cleaned_data[field_of(channel, part.name)]
+                texts[part.name] = typed_text.replace("\r\n", "\n")
+            if any(text.strip() for text in texts.values()):
+                found[channel] = texts
+        return found
 
-    def channels(self) -> list[dict[str, Any]]:
-        """List each channel with its fields and the lint problems at them, for the template."""
-        return [
-            {
-                "key": channel,
-                "label": known.label,
-                "fields": [
-                    {"field": self[name], "problems": self.problems.get(name, [])}
-                    for name in (field_of(channel, part.name) for part in known.parts)
-                ],
-            }
-            for channel, known in CHANNEL_PARTS.items()
-        ]
+    def channels(self) -> list[ChannelFields]:
+        """List each channel with its fields and the lint problems at them."""
+        found = []
+        for channel, known in CHANNEL_PARTS.items():
+            fields = [self._part_field(channel, part) for part in known.parts]
+            found.append(ChannelFields(channel, known.label, fields))
+        return found
+
+    def _part_field(self, channel: str, part: Part) -> PartField:
+        name = field_of(channel, part.name)
+        return PartField(self[name], self.problems.get(name, []))
 
     def has_trouble(self) -> bool:
         return bool(self.problems or self.errors)
@@ -217,17 +229,16 @@ class VariableForm(forms.Form):
     def clean(self) -> dict[str, Any]:
         values = super().clean() or {}
         if not values.get("name"):
-            if (
-                any(values.get(field) for field in ("default", "example", "description"))
-                and not self.errors
-            ):
-                self.add_error(
-                    "name", "This variable has no name. Name it, or empty its row to remove it."
-                )
+            filled = any(values.get(field) for field in ("default", "example", "description"))
+            if filled and not self.errors:
+                said = "This variable has no name. Name it, or empty its row to remove it."
+                self.add_error("name", said)
             return values
+        kind = values.get("type") or "string"
         for field in ("default", "example"):
+            text = values.get(field, "")
             try:
-                values[field] = typed(values.get(field, ""), values.get("type") or "string")
+                values[field] = typed(text, kind)
             except ValueError as error:
                 self.add_error(field, str(error))
         return values
@@ -241,9 +252,10 @@ else:
 
 class VariableRows(_FormSet):
     def clean(self) -> None:
-        names = [
-            form.cleaned_data.get("name") for form in self.forms if hasattr(form, "cleaned_data")
-        ]
+        names = []
+        for form in self.forms:
+            if hasattr(form, "cleaned_data"):
+                names.append(form.cleaned_data.get("name"))
         for form, name in zip(self.forms, names, strict=False):
             if name and names.count(name) > 1:
                 form.add_error("name", f"{name} is declared twice.")
@@ -257,11 +269,8 @@ class VariableRows(_FormSet):
             row = form.cleaned_data
             if not row.get("name"):
                 continue
-            variable = {
-                "name": row["name"],
-                "type": row["type"] or "string",
-                "required": row["required"],
-            }
+            kind = row["type"] or "string"
+            variable = {"name": row["name"], "type": kind, "required": row["required"]}
             for key in ("default", "example"):
                 if row[key] is not None:
                     variable[key] = row[key]
@@ -272,6 +281,15 @@ class VariableRows(_FormSet):
 
 
 VariableFormSet = formset_factory(VariableForm, formset=VariableRows, extra=1, max_num=100)
+
+
+# Types of variables but strings: what JSON must give, and what to write instead.
+WANTED: dict[str, tuple[type | tuple[type, ...], str]] = {
+    "number": ((int, float), "Write a number, for example 12.5."),
+    "boolean": (bool, "Write true or false."),
+    "list": (list, 'Write a JSON list, for example ["red", "blue"].'),
+    "object": (dict, 'Write a JSON object, for example {"city": "Riga"}.'),
+}
 
 
 def typed(text: str, kind: str) -> Any:
@@ -287,14 +305,11 @@ def typed(text: str, kind: str) -> Any:
         value = strict_json.read(text)
     except strict_json.BadJson:
         value = None
-    wanted: dict[str, tuple[type | tuple[type, ...], str]] = {
-        "number": ((int, float), "Write a number, for example 12.5."),
-        "boolean": (bool, "Write true or false."),
-        "list": (list, 'Write a JSON list, for example ["red", "blue"].'),
-        "object": (dict, 'Write a JSON object, for example {"city": "Riga"}.'),
-    }
-    kinds, sentence = wanted[kind]
-    if not isinstance(value, kinds) or (kind == "number" and isinstance(value, bool)):
+    kinds, sentence = WANTED[kind]
+    fits = isinstance(value, kinds)
+    if kind == "number" and isinstance(value, bool):  # to Python a bool is an int
+        fits = False
+    if not fits:
         raise ValueError(sentence)
     return value
 
@@ -308,38 +323,42 @@ def shown(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False)
 
 
+def _initial(version: Version) -> dict[str, Any]:
+    """What DraftForm shows before anything is typed."""
+    layout = None
+    if version.layout:
+        layout = version.layout.key
+    return {
+        "default_language": version.default_language,
+        "layout": layout,
+        "note": version.note,
+        "seen": version.updated_at.isoformat(),
+    }
+
+
+def _row_of(variable: dict[str, Any]) -> dict[str, Any]:
+    """A declared variable as a row of the form shows it."""
+    default = shown(variable.get("default"))
+    example = shown(variable.get("example"))
+    return {**variable, "default": default, "example": example}
+
+
 class Editor:
     """All forms of one page, filled from a version and, after a POST, from what was typed."""
 
     def __init__(self, version: Version, data: Any = None) -> None:
-        words = {row.language: row.parts for row in version.translations.all()} or {
-            version.default_language: {}
-        }
-        languages = sorted(words, key=lambda tag: (tag != version.default_language, tag))
-        layout = None
-        if version.layout:
-            layout = version.layout.key
-        self.draft = DraftForm(
-            data,
-            languages=languages,
-            initial={
-                "default_language": version.default_language,
-                "layout": layout,
-                "note": version.note,
-                "seen": version.updated_at.isoformat(),
-            },
-        )
-        self.translations = [
-            TranslationForm(data, language=tag, parts=words[tag]) for tag in languages
-        ]
-        variables = VariableFormSet(
-            data,
-            prefix="v",
-            initial=[
-                {**row, "default": shown(row.get("default")), "example": shown(row.get("example"))}
-                for row in version.variables
-            ],
-        )
+        words = {row.language: row.parts for row in version.translations.all()}
+        default = version.default_language
+        if not words:
+            words = {default: {}}
+        languages = sorted(words, key=lambda tag: (tag != default, tag))
+        self.draft = DraftForm(data, languages=languages, initial=_initial(version))
+        self.translations = []
+        for tag in languages:
+            form = TranslationForm(data, language=tag, parts=words[tag])
+            self.translations.append(form)
+        declared = [_row_of(variable) for variable in version.variables]
+        variables = VariableFormSet(data, prefix="v", initial=declared)
         self.variables = cast(VariableRows, variables)
 
     def is_valid(self) -> bool:
@@ -348,11 +367,11 @@ class Editor:
         valid += [self.draft.is_valid(), self.variables.is_valid()]
         if not all(valid):
             return False
+        default = self.draft.cleaned_data["default_language"]
         kept = {form.language for form in self.translations if not form.cleaned_data["remove"]}
-        if self.draft.cleaned_data["default_language"] not in kept:
-            self.draft.add_error(
-                "default_language", "This language is being removed. Choose another default first."
-            )
+        if default not in kept:
+            said = "This language is being removed. Choose another default first."
+            self.draft.add_error("default_language", said)
         return not self.draft.errors
 
     def words(self) -> dict[str, dict[str, dict[str, str]] | None]:
@@ -365,8 +384,9 @@ class Editor:
             words[form.language] = None
             if not form.cleaned_data["remove"]:
                 words[form.language] = form.parts()
-        if added := self.draft.cleaned_data["add_language"]:
-            words[added] = words[self.draft.cleaned_data["default_language"]]
+        typed_draft = self.draft.cleaned_data
+        if added := typed_draft["add_language"]:
+            words[added] = words[typed_draft["default_language"]]
         return words
 
     def show_problems(self, problems: Iterable[TemplateProblem]) -> list[TemplateProblem]:
@@ -379,9 +399,11 @@ class Editor:
         language, _, rest = problem.where.partition(".")
         name = ""
         if rest.count(".") == 1:
-            name = field_of(*rest.split("."))
+            channel, part = rest.split(".")
+            name = field_of(channel, part)
         for form in self.translations:
             if form.language == language and name in form.fields:
-                form.problems.setdefault(name, []).append(problem)
+                here = form.problems.setdefault(name, [])
+                here.append(problem)
                 return True
         return False

@@ -2,11 +2,12 @@
 and the history of what was said before.
 """
 
+from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
 from django.contrib import messages
-from django.db.models import Prefetch, Q
+from django.db.models import Prefetch, Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import path
@@ -43,37 +44,51 @@ def library(request: HttpRequest) -> HttpResponse:
     if show in ("stock", "own"):
         rows = rows.filter(stock=show == "stock")
     if text:
-        rows = rows.filter(
-            Q(name__icontains=text) | Q(key__icontains=text) | Q(description__icontains=text)
-        )
-    current = Version.objects.filter(
-        state__in=(VersionState.DRAFT, VersionState.PUBLISHED)
-    ).prefetch_related(Prefetch("translations", Translation.objects.only("version_id", "language")))
-    found = list(
-        rows.prefetch_related(Prefetch("versions", current, to_attr="current"))[: MOST_SHOWN + 1]
-    )
+        named = Q(name__icontains=text) | Q(key__icontains=text)
+        rows = rows.filter(named | Q(description__icontains=text))
+    current = Prefetch("versions", _current_ones(), to_attr="current")
+    found = list(rows.prefetch_related(current)[: MOST_SHOWN + 1])
     for template in found:
-        states = {version.state: version for version in template.current}
-        published = states.get(VersionState.PUBLISHED)
-        draft = states.get(VersionState.DRAFT)
-        shown = published or draft
-        languages = []
-        if shown:
-            languages = [row.language for row in shown.translations.all()]
-        beside(template, published=published, draft=draft, languages=languages)
+        _tell_state(template)
+    more = len(found) > MOST_SHOWN
+    filtered = bool(text or show)
     context = {
         "templates": found[:MOST_SHOWN],
-        "more": len(found) > MOST_SHOWN,
+        "more": more,
         "text": text,
         "show": show,
-        "filtered": bool(text or show),
+        "filtered": filtered,
     }
     return render(request, "dashboard/content/templates/library.html", context)
 
 
+def _current_ones() -> QuerySet[Version]:
+    """Drafts and published versions, each with the languages it has words in."""
+    current = (VersionState.DRAFT, VersionState.PUBLISHED)
+    versions = Version.objects.filter(state__in=current)
+    languages = Translation.objects.only("version_id", "language")
+    return versions.prefetch_related(Prefetch("translations", languages))
+
+
+def _tell_state(template: Any) -> None:
+    """Put its draft, its published version and its languages beside a template.
+
+    `template.current` holds the versions that `_current_ones` finds.
+    """
+    states = {version.state: version for version in template.current}
+    published = states.get(VersionState.PUBLISHED)
+    draft = states.get(VersionState.DRAFT)
+    shown = published or draft
+    languages = []
+    if shown:
+        languages = [row.language for row in shown.translations.all()]
+    beside(template, published=published, draft=draft, languages=languages)
+
+
 @requires(Capability.EDIT)
 def create(request: HttpRequest) -> HttpResponse:
-    form = NewTemplateForm(request.POST or None, initial={"copy_of": request.GET.get("copy")})
+    initial = {"copy_of": request.GET.get("copy")}
+    form = NewTemplateForm(request.POST or None, initial=initial)
 
     def save() -> Template:
         typed = form.cleaned_data
@@ -89,9 +104,8 @@ def create(request: HttpRequest) -> HttpResponse:
         )
 
     def done(template: Template) -> HttpResponse:
-        messages.success(
-            request, f"{template.name} is here as a draft. Nobody gets it until you publish it."
-        )
+        said = f"{template.name} is here as a draft. Nobody gets it until you publish it."
+        messages.success(request, said)
         return redirect("dashboard:template", template.uid)
 
     page = "dashboard/content/templates/create.html"
@@ -102,11 +116,11 @@ def create(request: HttpRequest) -> HttpResponse:
 def _current(template: Template) -> Version:
     """The draft; without one the published version, whose words the next draft starts from."""
     versions = template.versions.select_related("layout").prefetch_related("translations")
-    return (
-        versions.filter(state=VersionState.DRAFT).first()
-        or versions.filter(state=VersionState.PUBLISHED).first()
-        or versions.latest("number")
-    )
+    for state in (VersionState.DRAFT, VersionState.PUBLISHED):
+        version = versions.filter(state=state).first()
+        if version:
+            return version
+    return versions.latest("number")
 
 
 @requires(Capability.VIEW)
@@ -123,20 +137,23 @@ def show(request: HttpRequest, uid: UUID) -> HttpResponse:
 
 
 def _editing(request: HttpRequest, version: Version, editor: Editor, **more: Any) -> HttpResponse:
+    template = version.template
     found = []
     if not more.get("conflict"):
         found = lint(version)
+    homeless = editor.show_problems(found)
+    published = template.versions.filter(state=VersionState.PUBLISHED).first()
+    named = {"name": template.name, "description": template.description}
+    name_form = NameForm(initial=named)
     context = {
-        "template": version.template,
+        "template": template,
         "version": version,
         "editor": editor,
         "problems": found,
-        "homeless": editor.show_problems(found),
-        "published": version.template.versions.filter(state=VersionState.PUBLISHED).first(),
+        "homeless": homeless,
+        "published": published,
         "draft": version.state == VersionState.DRAFT,
-        "name_form": NameForm(
-            initial={"name": version.template.name, "description": version.template.description}
-        ),
+        "name_form": name_form,
         **more,
     }
     return render(request, "dashboard/content/templates/editor.html", context)
@@ -159,28 +176,21 @@ def save(request: HttpRequest, uid: UUID) -> HttpResponse:
         default_language=typed["default_language"],
         note=typed["note"],
     )
+    seen = parse_datetime(typed["seen"] or "")
     by = staff_actor(request)
     now = timezone.now()
     try:
-        version = drafts.edit_draft(
-            template=template,
-            values=values,
-            seen=parse_datetime(typed["seen"] or ""),
-            by=by,
-            now=now,
-        )
+        version = drafts.edit_draft(template=template, values=values, seen=seen, by=by, now=now)
     except drafts.DraftChanged as error:
         return _conflict(request, template, editor, str(error))
     if request.POST.get("then") == "publish":
         try:
             version = drafts.publish(template=template, by=by, now=now)
         except NotPublishable as error:
-            return _editing(
-                request, _current(template), Editor(_current(template)), refused=error.problems
-            )
-        messages.success(
-            request, f"Version {version.number} is published; new messages use it from now on."
-        )
+            saved = _current(template)
+            return _editing(request, saved, Editor(saved), refused=error.problems)
+        said = f"Version {version.number} is published; new messages use it from now on."
+        messages.success(request, said)
     else:
         messages.success(request, "The draft is saved.")
     return redirect("dashboard:template", uid)
@@ -192,12 +202,18 @@ def _conflict(request: HttpRequest, template: Template, editor: Editor, said: st
     """
     theirs = _current(template)
     typed = editor.draft.cleaned_data
+    chosen = typed["layout"]
     layout = ""
-    if typed["layout"]:
-        layout = typed["layout"].name
+    if chosen:
+        layout = chosen.name
+    words = {}
+    for language, parts in editor.words().items():
+        if parts is not None:
+            words[language] = parts
+    variables = editor.variables.declarations()
     mine = version_diff.texts(
-        {language: parts for language, parts in editor.words().items() if parts is not None},
-        variables=editor.variables.declarations(),
+        words,
+        variables=variables,
         layout=layout,
         default_language=typed["default_language"],
     )
@@ -205,7 +221,8 @@ def _conflict(request: HttpRequest, template: Template, editor: Editor, said: st
     data = request.POST.copy()
     data["seen"] = theirs.updated_at.isoformat()
     editor.draft.data = data
-    changes = version_diff.changes(version_diff.texts_of(theirs), mine)
+    before = version_diff.texts_of(theirs)
+    changes = version_diff.changes(before, mine)
     return _editing(request, theirs, editor, conflict=said, changes=changes)
 
 
@@ -215,8 +232,13 @@ def rename(request: HttpRequest, uid: UUID) -> HttpResponse:
     template = get_object_or_404(Template, uid=uid)
     form = NameForm(request.POST)
     if form.is_valid():
+        typed = form.cleaned_data
+        name = typed["name"]
+        description = typed["description"]
+        by = staff_actor(request)
+        now = timezone.now()
         drafts.rename_template(
-            template=template, **form.cleaned_data, by=staff_actor(request), now=timezone.now()
+            template=template, name=name, description=description, by=by, now=now
         )
         messages.success(request, "The name is saved.")
     else:
@@ -227,9 +249,8 @@ def rename(request: HttpRequest, uid: UUID) -> HttpResponse:
 @requires(Capability.EDIT)
 @require_POST
 def discard(request: HttpRequest, uid: UUID) -> HttpResponse:
-    drafts.delete_draft(
-        template=get_object_or_404(Template, uid=uid), by=staff_actor(request), now=timezone.now()
-    )
+    template = get_object_or_404(Template, uid=uid)
+    drafts.delete_draft(template=template, by=staff_actor(request), now=timezone.now())
     messages.success(request, "The draft is gone; the published version is as it was.")
     return redirect("dashboard:template", uid)
 
@@ -254,7 +275,8 @@ def archive(request: HttpRequest, uid: UUID) -> HttpResponse:
 
 # ---------------------------------------------------------------- history
 def _version(uid: UUID, number: Any) -> Version:
-    rows = Version.objects.select_related("template", "layout").prefetch_related("translations")
+    versions = Version.objects.select_related("template", "layout")
+    rows = versions.prefetch_related("translations")
     return get_object_or_404(rows, template__uid=uid, number=number)
 
 
@@ -265,22 +287,24 @@ def history(request: HttpRequest, uid: UUID) -> HttpResponse:
     template = get_object_or_404(Template, uid=uid)
     versions = list(template.versions.select_related("created_by"))
     numbers = [version.number for version in versions]
-    old, new = (whole_number(request.GET.get(name, "")) for name in ("old", "new"))
+    old = whole_number(request.GET.get("old", ""))
+    new = whole_number(request.GET.get("new", ""))
     changes = None
     if old in numbers and new in numbers:
-        changes = version_diff.changes(
-            version_diff.texts_of(_version(uid, old)), version_diff.texts_of(_version(uid, new))
-        )
+        before = version_diff.texts_of(_version(uid, old))
+        after = version_diff.texts_of(_version(uid, new))
+        changes = version_diff.changes(before, after)
     if changes is None:  # the last two are offered
         new = numbers[0]
         old = numbers[min(1, len(numbers) - 1)]
+    may_restore = may(request.user, Capability.EDIT) and template.archived_at is None
     context = {
         "template": template,
         "versions": versions,
         "old": old,
         "new": new,
         "changes": changes,
-        "may_restore": may(request.user, Capability.EDIT) and template.archived_at is None,
+        "may_restore": may_restore,
     }
     return render(request, "dashboard/content/templates/history.html", context)
 
@@ -291,23 +315,38 @@ def version_page(request: HttpRequest, uid: UUID, number: int) -> HttpResponse:
     return _reading(request, _version(uid, number))
 
 
+@dataclass(frozen=True, slots=True)
+class Text:
+    """The words of one part, with the name of its channel and its own."""
+
+    label: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class LanguageTexts:
+    """Everything a version says in one language."""
+
+    language: str
+    name: str
+    texts: list[Text]
+
+
+def _texts_of(translation: Translation) -> LanguageTexts:
+    texts = []
+    for channel, known in CHANNEL_PARTS.items():
+        if channel not in translation.parts:
+            continue
+        said = translation.parts[channel]
+        for part in known.parts:
+            label = f"{known.label}: {part.label}"
+            texts.append(Text(label, said.get(part.name, "")))
+    language = translation.language
+    return LanguageTexts(language, language_name(language), texts)
+
+
 def _reading(request: HttpRequest, version: Version) -> HttpResponse:
-    words = [
-        {
-            "language": row.language,
-            "name": language_name(row.language),
-            "texts": [
-                {
-                    "label": f"{known.label}: {part.label}",
-                    "text": row.parts[channel].get(part.name, ""),
-                }
-                for channel, known in CHANNEL_PARTS.items()
-                if channel in row.parts
-                for part in known.parts
-            ],
-        }
-        for row in version.translations.all()
-    ]
+    words = [_texts_of(translation) for translation in version.translations.all()]
     context = {"template": version.template, "version": version, "words": words}
     return render(request, "dashboard/content/templates/version.html", context)
 
@@ -315,10 +354,10 @@ def _reading(request: HttpRequest, version: Version) -> HttpResponse:
 @requires(Capability.EDIT)
 @require_POST
 def restore(request: HttpRequest, uid: UUID, number: int) -> HttpResponse:
-    drafts.restore(version=_version(uid, number), by=staff_actor(request), now=timezone.now())
-    messages.success(
-        request, f"The draft has the words of version {number} again. Publish it to use them."
-    )
+    version = _version(uid, number)
+    drafts.restore(version=version, by=staff_actor(request), now=timezone.now())
+    said = f"The draft has the words of version {number} again. Publish it to use them."
+    messages.success(request, said)
     return redirect("dashboard:template", uid)
 
 

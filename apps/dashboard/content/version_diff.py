@@ -11,13 +11,14 @@ from apps.content.models import Version
 
 CONTEXT = 3  # unchanged lines shown around a change
 
+KINDS = {"+": "added", "-": "removed", " ": "same", "…": "gap"}
 Texts = dict[str, str]  # "English: Email subject" -> text
 
 
 @dataclass(frozen=True, slots=True)
 class DiffLine:
-    """One line of a change; `sign` says it without colour: "+" put in, "-" taken out, " " the same,
-    "…" lines left out.
+    """A line of a change; `sign` says what became of it without colour:
+    "+" put in, "-" taken out, " " the same, "…" lines left out.
     """
 
     sign: Literal["+", "-", " ", "…"]
@@ -27,7 +28,7 @@ class DiffLine:
 
     @property
     def kind(self) -> str:
-        return {"+": "added", "-": "removed", " ": "same", "…": "gap"}[self.sign]
+        return KINDS[self.sign]
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,26 +62,28 @@ def texts(
 ) -> Texts:
     found: Texts = {"Default language": default_language, "Layout": layout}
     for language in sorted(words):
-        for channel, parts in CHANNEL_PARTS.items():
-            for part in parts.parts:
-                text = words[language].get(channel, {}).get(part.name, "")
-                found[f"{language}: {parts.label}, {part.label}"] = text
+        for channel, known in CHANNEL_PARTS.items():
+            said = words[language].get(channel, {})
+            for part in known.parts:
+                place = f"{language}: {known.label}, {part.label}"
+                found[place] = said.get(part.name, "")
     for row in variables:
-        about = {key: value for key, value in row.items() if key != "name"}
-        found[f"Variable {row['name']}"] = json.dumps(
-            about, ensure_ascii=False, indent=1, sort_keys=True
-        )
+        about = dict(row)
+        name = about.pop("name")
+        text = json.dumps(about, ensure_ascii=False, indent=1, sort_keys=True)
+        found[f"Variable {name}"] = text
     return found
 
 
 def changes(old: Texts, new: Texts) -> list[DiffChange]:
-    """Give the places that differ, in the order of the page."""
-    places = list(dict.fromkeys([*old, *new]))
-    return [
-        compared(place, old.get(place, ""), new.get(place, ""))
-        for place in places
-        if old.get(place, "") != new.get(place, "")
-    ]
+    """List the places that differ, in the order of the page."""
+    found = []
+    for place in dict.fromkeys([*old, *new]):
+        before = old.get(place, "")
+        after = new.get(place, "")
+        if before != after:
+            found.append(compared(place, before, after))
+    return found
 
 
 def compared(place: str, old: str, new: str) -> DiffChange:
@@ -89,20 +92,20 @@ def compared(place: str, old: str, new: str) -> DiffChange:
     lines: list[DiffLine] = []
     matcher = difflib.SequenceMatcher(a=before, b=after, autojunk=False)
     for group in matcher.get_grouped_opcodes(CONTEXT):
-        if lines or group[0][1] > 0:
+        _, first, *_ = group[0]
+        if lines or first > 0:
             lines.append(DiffLine("…", None, None, ""))
         for tag, old_from, old_to, new_from, new_to in group:
+            taken = enumerate(before[old_from:old_to], old_from + 1)
+            put = enumerate(after[new_from:new_to], new_from + 1)
             if tag == "equal":
-                lines += [
-                    DiffLine(" ", old_from + at + 1, new_from + at + 1, before[old_from + at])
-                    for at in range(old_to - old_from)
-                ]
-            else:
-                lines += [DiffLine("-", at + 1, None, before[at]) for at in range(old_from, old_to)]
-                lines += [DiffLine("+", None, at + 1, after[at]) for at in range(new_from, new_to)]
-    return DiffChange(
-        place,
-        lines,
-        added=sum(line.sign == "+" for line in lines),
-        removed=sum(line.sign == "-" for line in lines),
-    )
+                for (old_at, text), (new_at, _) in zip(taken, put, strict=True):
+                    lines.append(DiffLine(" ", old_at, new_at, text))
+                continue
+            for at, text in taken:
+                lines.append(DiffLine("-", at, None, text))
+            for at, text in put:
+                lines.append(DiffLine("+", None, at, text))
+    added = sum(line.sign == "+" for line in lines)
+    removed = sum(line.sign == "-" for line in lines)
+    return DiffChange(place, lines, added=added, removed=removed)
