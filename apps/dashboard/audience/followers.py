@@ -42,6 +42,7 @@ from apps.notifications.reports.balance import explain
 
 LATEST = 50  # rows of each kind of history on a follower's page
 TAGS_OFFERED = 500  # in the filter
+STATES = {"subscribed": True, "unsubscribed": False}  # what the filter offers, as `subscribed`
 TAGS_SUGGESTED = 20  # as buttons under the field; others are typed
 
 
@@ -53,18 +54,19 @@ def index(request: HttpRequest) -> HttpResponse:
     tags = []
     if asked["tag"]:
         tags = [asked["tag"]]
+    subscribed = STATES.get(asked["state"])
     rows = search.followers(
-        search=asked["q"],
-        subscribed={"subscribed": True, "unsubscribed": False}.get(asked["state"]),
-        tags=tags,
-        language=asked["language"],
+        search=asked["q"], subscribed=subscribed, tags=tags, language=asked["language"]
     )
+    page = page_of(request, rows)
+    filtered = any(asked.values())
+    offered = Tag.objects.all()[:TAGS_OFFERED]
     context = {
-        "page": page_of(request, rows),
+        "page": page,
         "count": keyset.count(rows),
         "asked": asked,
-        "filtered": any(asked.values()),
-        "tags": Tag.objects.all()[:TAGS_OFFERED],
+        "filtered": filtered,
+        "tags": offered,
     }
     return render(request, "dashboard/audience/followers/list.html", context)
 
@@ -74,7 +76,8 @@ def index(request: HttpRequest) -> HttpResponse:
 def bulk(request: HttpRequest) -> HttpResponse:
     """Put a tag on the ticked followers, or take it off."""
     back = request.POST.get("back", "")
-    if not url_has_allowed_host_and_scheme(back, allowed_hosts={request.get_host()}):
+    own = {request.get_host()}
+    if not url_has_allowed_host_and_scheme(back, allowed_hosts=own):
         back = reverse("dashboard:followers")
     name = request.POST.get("tag", "").strip()
     ticked = [uid for uid in request.POST.getlist("follower") if _is_uid(uid)]
@@ -88,7 +91,8 @@ def bulk(request: HttpRequest) -> HttpResponse:
     else:
         act = tagging.tag
     try:
-        changed = act(followers=chosen, tags=[name], by=staff_actor(request), now=timezone.now())
+        by = staff_actor(request)
+        changed = act(followers=chosen, tags=[name], by=by, now=timezone.now())
     except Refused as error:
         messages.error(request, str(error))
         return redirect(back)
@@ -112,32 +116,36 @@ def bulk(request: HttpRequest) -> HttpResponse:
 def detail(request: HttpRequest, uid: UUID) -> HttpResponse:
     follower = _find(uid)
     matrix = consent_matrix.matrix(follower)
-    addresses = list(follower.addresses.all())
     metadata = ""
     if follower.metadata:
         metadata = json.dumps(follower.metadata, ensure_ascii=False, indent=2)
     channels = []
     if matrix:
         channels = [cell.label for cell in matrix[0].cells]
+    addresses = []
+    devices = []
+    for address in follower.addresses.all():
+        if address.channel not in DEVICES:
+            addresses.append(address)
+        elif address.state != AddressState.GONE:
+            devices.append(address)
+    tags = list(follower.tags.all())
+    consents = follower.consent_records.all()
+    deliveries = follower.deliveries.select_related("notification__notification_type")
+    history = history_of("follower", follower.uid, most=LATEST, explain=explain)
     context = {
         "follower": follower,
-        "addresses": [each for each in addresses if each.channel not in DEVICES],
-        "devices": [
-            each
-            for each in addresses
-            if each.channel in DEVICES and each.state != AddressState.GONE
-        ],
+        "addresses": addresses,
+        "devices": devices,
         **_rhythm(follower),
-        "tags": list(follower.tags.all()),
+        "tags": tags,
         "metadata": metadata,
         "matrix": matrix,
         "channels": channels,
         "muted": consent_matrix.muted_channels(follower),
-        "consents": follower.consent_records.all()[:LATEST],
-        "deliveries": follower.deliveries.select_related("notification__notification_type")[
-            :LATEST
-        ],
-        "history": history_of("follower", follower.uid, most=LATEST, explain=explain),
+        "consents": consents[:LATEST],
+        "deliveries": deliveries[:LATEST],
+        "history": history,
         "preferences_url": preferences_url(follower),
         "site_zone": settings.TIME_ZONE,
     }
@@ -147,15 +155,7 @@ def detail(request: HttpRequest, uid: UUID) -> HttpResponse:
 def _rhythm(follower: Follower) -> dict[str, Any]:
     """What the person said about time, in words; "" or None where nothing was said."""
     rhythm = rhythm_of(follower)
-    days: dict[str, list[str]] = {}
-    for day, (start, end) in sorted(rhythm.quiet.items()):
-        days.setdefault(f"{start}–{end}", []).append(day_abbr[int(day)])
-    quiet = []
-    for span, names in days.items():
-        when = ", ".join(names)
-        if len(names) == 7:
-            when = "every day"
-        quiet.append(f"{span} {when}")
+    quiet = _quiet_hours(rhythm.quiet)
     digest = rhythm.get_cadence_display()
     if rhythm.cadence in (DigestCadence.DAILY, DigestCadence.WEEKLY):
         digest += f", {rhythm.digest_at:%H:%M}"
@@ -167,20 +167,35 @@ def _rhythm(follower: Follower) -> dict[str, Any]:
     return {"quiet": quiet, "digest": digest, "pause": pause}
 
 
+def _quiet_hours(quiet: dict[str, Any]) -> list[str]:
+    """Quiet hours by weekday ("0" is Monday) as lines of one span and its days."""
+    days: dict[str, list[str]] = {}
+    for day, (start, end) in sorted(quiet.items()):
+        names = days.setdefault(f"{start}–{end}", [])
+        names.append(day_abbr[int(day)])
+    lines = []
+    for span, names in days.items():
+        when = ", ".join(names)
+        if len(names) == 7:
+            when = "every day"
+        lines.append(f"{span} {when}")
+    return lines
+
+
+def _proof(request: HttpRequest) -> Proof:
+    """A record of consent that names the person at the page as its witness."""
+    return Proof(source="staff", by=staff_actor(request), now=timezone.now())
+
+
 @requires(Capability.EDIT)
 @require_POST
 def unsubscribe(request: HttpRequest, uid: UUID) -> HttpResponse:
     follower = _find(uid)
     reason = request.POST.get("reason", "").strip()
-    changed = acts.unsubscribe(
-        follower=follower,
-        reason=reason,
-        proof=Proof(source="staff", by=staff_actor(request), now=timezone.now()),
-    )
+    changed = acts.unsubscribe(follower=follower, reason=reason, proof=_proof(request))
     if changed:
-        messages.success(
-            request, f"{follower} is unsubscribed: no commercial message goes out from this moment."
-        )
+        said = f"{follower} is unsubscribed: no commercial message goes out from this moment."
+        messages.success(request, said)
     else:
         messages.info(request, f"{follower} was unsubscribed already.")
     return redirect("dashboard:follower", follower.uid)
@@ -190,13 +205,10 @@ def unsubscribe(request: HttpRequest, uid: UUID) -> HttpResponse:
 @require_POST
 def resubscribe(request: HttpRequest, uid: UUID) -> HttpResponse:
     follower = _find(uid)
-    changed = acts.resubscribe(
-        follower=follower, proof=Proof(source="staff", by=staff_actor(request), now=timezone.now())
-    )
+    changed = acts.resubscribe(follower=follower, proof=_proof(request))
     if changed:
-        messages.success(
-            request, f"{follower} is subscribed again. The consent record names you as the witness."
-        )
+        said = f"{follower} is subscribed again. The consent record names you as the witness."
+        messages.success(request, said)
     else:
         messages.info(request, f"{follower} was subscribed already.")
     return redirect("dashboard:follower", follower.uid)
@@ -230,24 +242,29 @@ def add_address(request: HttpRequest, uid: UUID) -> HttpResponse:
 def change_address(request: HttpRequest, uid: UUID, address_uid: UUID) -> HttpResponse:
     """Use this address, or forget it; a second press finds it done."""
     follower = _find(uid)
-    address = follower.addresses.filter(
-        uid=address_uid, channel__in=further_addresses.FIELDS
-    ).first()
-    if address is not None and request.POST.get("do") in ("primary", "remove"):
-        act = {
-            "primary": further_addresses.make_primary,
-            "remove": further_addresses.delete_address,
-        }[request.POST["do"]]
-        act(address=address, by=staff_actor(request), now=timezone.now())
-        done = "is forgotten"
-        if act is further_addresses.make_primary:
+    addresses = follower.addresses.filter(channel__in=further_addresses.FIELDS)
+    address = addresses.filter(uid=address_uid).first()
+    wanted = request.POST.get("do")
+    if address is not None and wanted in ("primary", "remove"):
+        by = staff_actor(request)
+        now = timezone.now()
+        if wanted == "primary":
+            further_addresses.make_primary(address=address, by=by, now=now)
             done = "is used from now on"
+        else:
+            further_addresses.delete_address(address=address, by=by, now=now)
+            done = "is forgotten"
         messages.success(request, f"{address.value} {done}.")
     return redirect("dashboard:follower", follower.uid)
 
 
 # ------------------------------------------------------------------ adding and editing
 PROFILE = ("name", "email", "phone", "external_id", "language", "time_zone", "tags", "metadata")
+
+
+def _halves(left: str, right: str) -> Row:
+    """Two fields side by side."""
+    return Row(Column(left, css_class="col-md-6"), Column(right, css_class="col-md-6"))
 
 
 class FollowerForm(forms.Form):
@@ -283,22 +300,18 @@ class FollowerForm(forms.Form):
         if not adding:
             del self.fields["subscribed"]  # changed by its own button, which keeps the proof
         self.helper: FormHelper = plain_helper()
+        contact = _halves("email", "phone")
+        place = _halves("language", "time_zone")
         self.helper.layout = Layout(
-            "name",
-            Row(Column("email", css_class="col-md-6"), Column("phone", css_class="col-md-6")),
-            Row(
-                Column("language", css_class="col-md-6"), Column("time_zone", css_class="col-md-6")
-            ),
-            Field("tags"),
-            "external_id",
-            Field("metadata"),
+            "name", contact, place, Field("tags"), "external_id", Field("metadata")
         )
         if adding:
             self.helper.layout.append("subscribed")
 
     def profile(self, names: Iterable[str] = PROFILE) -> Profile:
         """Give what the form says of the named fields."""
-        return Profile(**{name: self.cleaned_data[name] for name in names})
+        values = {name: self.cleaned_data[name] for name in names}
+        return Profile(**values)
 
     def clean_email(self) -> str:
         return self._address("email", Channel.EMAIL)
@@ -316,24 +329,21 @@ class FollowerForm(forms.Form):
             raise forms.ValidationError(str(error)) from error
 
     def clean_tags(self) -> list[str]:
-        return [
-            name for name in (part.strip() for part in self.cleaned_data["tags"].split(",")) if name
-        ]
+        parts = self.cleaned_data["tags"].split(",")
+        return [part.strip() for part in parts if part.strip()]
 
 
 @requires(Capability.EDIT)
 def add(request: HttpRequest) -> HttpResponse:
     if done := double_submit.already(request):
         return redirect(done)
-    form = FollowerForm(
-        request.POST or None, adding=True, initial={"language": settings.LANGUAGE_CODE}
-    )
+    initial = {"language": settings.LANGUAGE_CODE}
+    form = FollowerForm(request.POST or None, adding=True, initial=initial)
     if request.method == "POST" and form.is_valid():
+        subscribed = form.cleaned_data["subscribed"]
         try:
             follower = contacts.add_follower(
-                subscribed=form.cleaned_data["subscribed"],
-                values=form.profile(),
-                proof=Proof(source="staff", by=staff_actor(request), now=timezone.now()),
+                subscribed=subscribed, values=form.profile(), proof=_proof(request)
             )
         except Refused as error:
             add_refusal(form, error)
@@ -342,33 +352,21 @@ def add(request: HttpRequest) -> HttpResponse:
             url = reverse("dashboard:follower", args=[follower.uid])
             double_submit.remember(request, url)
             return redirect(url)
-    return _form_page(request, form, {"heading": "Add a follower", "once": double_submit.token()})
+    context = {"heading": "Add a follower", "once": double_submit.token()}
+    return _form_page(request, form, context)
 
 
 @requires(Capability.EDIT)
 def edit(request: HttpRequest, uid: UUID) -> HttpResponse:
     follower = _find(uid)
-    primary = {
-        address.channel: address.value for address in follower.addresses.all() if address.primary
-    }
-    initial = {
-        "name": follower.name,
-        "email": primary.get("email", ""),
-        "phone": primary.get("sms", ""),
-        "external_id": follower.external_id or "",
-        "language": follower.language,
-        "time_zone": follower.time_zone,
-        "tags": ", ".join(tag.name for tag in follower.tags.all()),
-        "metadata": follower.metadata,
-    }
-    form = FollowerForm(request.POST or None, adding=False, initial=initial)
+    form = FollowerForm(request.POST or None, adding=False, initial=_profile_of(follower))
     if request.method == "POST" and form.is_valid():
         # Only what this person changed: a field another tab changed meanwhile stays.
         changes = form.profile(form.changed_data)
+        by = staff_actor(request)
+        now = timezone.now()
         try:
-            contacts.change_follower(
-                follower=follower, values=changes, by=staff_actor(request), now=timezone.now()
-            )
+            contacts.change_follower(follower=follower, values=changes, by=by, now=now)
         except Refused as error:
             add_refusal(form, error)
         else:
@@ -377,17 +375,34 @@ def edit(request: HttpRequest, uid: UUID) -> HttpResponse:
     return _form_page(request, form, {"heading": f"Edit {follower}", "follower": follower})
 
 
+def _profile_of(follower: Follower) -> dict[str, Any]:
+    """What the form shows of a follower before anything is typed."""
+    primary = {}
+    for address in follower.addresses.all():
+        if address.primary:
+            primary[address.channel] = address.value
+    tags = [tag.name for tag in follower.tags.all()]
+    return {
+        "name": follower.name,
+        "email": primary.get("email", ""),
+        "phone": primary.get("sms", ""),
+        "external_id": follower.external_id or "",
+        "language": follower.language,
+        "time_zone": follower.time_zone,
+        "tags": ", ".join(tags),
+        "metadata": follower.metadata,
+    }
+
+
 def _form_page(request: HttpRequest, form: FollowerForm, context: dict[str, Any]) -> HttpResponse:
     known = Tag.objects.values_list("name", flat=True)[:TAGS_SUGGESTED]
-    return render(
-        request,
-        "dashboard/audience/followers/form.html",
-        {"form": form, "known_tags": known, **context},
-    )
+    values = {"form": form, "known_tags": known, **context}
+    return render(request, "dashboard/audience/followers/form.html", values)
 
 
 def _find(uid: UUID) -> Follower:
-    return get_object_or_404(Follower.objects.prefetch_related("addresses", "tags"), uid=uid)
+    followers = Follower.objects.prefetch_related("addresses", "tags")
+    return get_object_or_404(followers, uid=uid)
 
 
 def _is_uid(text: str) -> bool:

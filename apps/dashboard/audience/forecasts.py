@@ -82,13 +82,14 @@ def page(request: HttpRequest, uid: UUID) -> HttpResponse:
     planned = None
     if said and said.planned_at:
         planned = said.planned_at.astimezone(zone_of(follower))
+    zone = zone_of(follower)
     context = {
         "follower": follower,
         "form": form,
         "said": said,
         "tone": tone,
         "label": label,
-        "zone": zone_of(follower).key,
+        "zone": zone.key,
         "planned": planned,
     }
     return render(request, "dashboard/audience/forecasts/page.html", context)

@@ -2,6 +2,7 @@
 fetch what was refused.
 """
 
+from collections.abc import Iterable
 from typing import Any
 from uuid import UUID
 
@@ -26,7 +27,7 @@ from apps.followers.imports.csv_file import BadFile
 from apps.followers.imports.preview import preview_of
 from apps.followers.imports.problems_file import problems_csv
 from apps.followers.imports.upload import AlreadyStarted, start_upload
-from apps.followers.models import Import, ImportState
+from apps.followers.models import Import, ImportProblem, ImportState
 
 SHOWN = 15  # rows of the preview
 
@@ -41,15 +42,14 @@ class UploadForm(forms.Form):
                 "line."
             ),
         },
-        widget=forms.FileInput(
-            attrs={"accept": ".csv,text/csv,text/plain", "class": "form-control"}
-        ),
+        widget=forms.FileInput({"accept": ".csv,text/csv,text/plain", "class": "form-control"}),
     )
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        most = filesizeformat(settings.IMPORT_MAX_BYTES)
         self.fields["file"].help_text = (
-            f"The first line names the columns. Up to {filesizeformat(settings.IMPORT_MAX_BYTES)}; "
+            f"The first line names the columns. Up to {most}; "
             "commas, semicolons and tabs are understood, so is a file saved by Excel as CSV."
         )
         self.helper = plain_helper()
@@ -83,13 +83,8 @@ class MappingForm(forms.Form):
         super().__init__(*args, **kwargs)
         self.columns: list[str] = job.dialect["columns"]
         for number, column in enumerate(self.columns):
-            own = f"metadata.{column.strip()[:60]}"
-            self.fields[f"column-{number}"] = forms.ChoiceField(
-                label=column,
-                choices=[*TARGETS.items(), (own, "Keep as metadata")],
-                initial=job.mapping.get(column, "ignore"),
-                widget=forms.Select(attrs={"class": "form-select form-select-sm"}),
-            )
+            target = job.mapping.get(column, "ignore")
+            self.fields[f"column-{number}"] = _target_field(column, target)
         self.helper = plain_helper()
         self.helper.layout = Layout("tags", "update", "wording")
 
@@ -101,24 +96,33 @@ class MappingForm(forms.Form):
             values = self.cleaned_data
         else:
             values = {name: field.initial for name, field in self.fields.items()}
-        return {column: values[f"column-{number}"] for number, column in enumerate(self.columns)}
+        mapping = {}
+        for number, column in enumerate(self.columns):
+            mapping[column] = values[f"column-{number}"]
+        return mapping
 
     def options(self) -> dict[str, Any]:
         if not self.is_bound:
             return {}
         data = self.cleaned_data
-        tags = [name for name in (part.strip() for part in data["tags"].split(",")) if name]
+        parts = data["tags"].split(",")
+        tags = [part.strip() for part in parts if part.strip()]
         return {"tags": tags, "update": data["update"], "wording": data["wording"]}
+
+
+def _target_field(column: str, target: str) -> forms.ChoiceField:
+    """What a column of the file may become; `target` is chosen at first."""
+    own = f"metadata.{column.strip()[:60]}"
+    choices = [*TARGETS.items(), (own, "Keep as metadata")]
+    small = forms.Select({"class": "form-select form-select-sm"})
+    return forms.ChoiceField(label=column, choices=choices, initial=target, widget=small)
 
 
 @requires(Capability.VIEW)
 @require_safe
 def index(request: HttpRequest) -> HttpResponse:
-    return render(
-        request,
-        "dashboard/audience/imports/list.html",
-        {"page": page_of(request, Import.objects.all())},
-    )
+    page = page_of(request, Import.objects.all())
+    return render(request, "dashboard/audience/imports/list.html", {"page": page})
 
 
 @requires(Capability.EDIT)
@@ -126,10 +130,10 @@ def add(request: HttpRequest) -> HttpResponse:
     form = UploadForm(request.POST or None, request.FILES or None)
     if request.method == "POST" and form.is_valid():
         file = form.cleaned_data["file"]
+        by = staff_actor(request)
+        now = timezone.now()
         try:
-            job = start_upload(
-                file=file, file_name=file.name, by=staff_actor(request), now=timezone.now()
-            )
+            job = start_upload(file=file, file_name=file.name, by=by, now=now)
         except BadFile as error:
             form.add_error("file", str(error))
         else:
@@ -139,14 +143,15 @@ def add(request: HttpRequest) -> HttpResponse:
 
 @requires(Capability.VIEW)
 def detail(request: HttpRequest, uid: UUID) -> HttpResponse:
-    """Show columns and a preview before the start; after it progress, then the result."""
+    """Show columns and preview before the start; after it progress, then the result."""
     job = get_object_or_404(Import, uid=uid)
     if job.state == ImportState.UPLOADED and may(request.user, Capability.EDIT):
         return _mapping(request, job)
-    problems = job.problems.all()[:SHOWN] if job.refused else []
-    return render(
-        request, "dashboard/audience/imports/detail.html", {"job": job, "problems": problems}
-    )
+    problems: Iterable[ImportProblem] = []
+    if job.refused:
+        problems = job.problems.all()[:SHOWN]
+    context = {"job": job, "problems": problems}
+    return render(request, "dashboard/audience/imports/detail.html", context)
 
 
 def _mapping(request: HttpRequest, job: Import) -> HttpResponse:
@@ -154,17 +159,15 @@ def _mapping(request: HttpRequest, job: Import) -> HttpResponse:
     preview = None
     refusal = ""
     if not form.is_bound or form.is_valid():
+        mapping = form.mapping()
+        options = form.options()
         try:
             if request.POST.get("do") == "start":
-                run.start(
-                    job=job,
-                    mapping=form.mapping(),
-                    options=form.options(),
-                    by=staff_actor(request),
-                    now=timezone.now(),
-                )
+                by = staff_actor(request)
+                now = timezone.now()
+                run.start(job=job, mapping=mapping, options=options, by=by, now=now)
                 return redirect("dashboard:import", job.uid)
-            preview = preview_of(job, form.mapping(), SHOWN, options=form.options())
+            preview = preview_of(job, mapping, SHOWN, options=options)
         except BadMapping as error:
             refusal = str(error)
         except AlreadyStarted as error:
@@ -194,10 +197,9 @@ def discard(request: HttpRequest, uid: UUID) -> HttpResponse:
 def problems(request: HttpRequest, uid: UUID) -> StreamingHttpResponse:
     """The refused rows as a file that can be mended and uploaded again."""
     job = get_object_or_404(Import, uid=uid)
+    headers = {"Content-Disposition": f'attachment; filename="refused-{job.uid}.csv"'}
     return StreamingHttpResponse(
-        problems_csv(job),
-        content_type="text/csv; charset=utf-8",
-        headers={"Content-Disposition": f'attachment; filename="refused-{job.uid}.csv"'},
+        problems_csv(job), content_type="text/csv; charset=utf-8", headers=headers
     )
 
 

@@ -68,23 +68,19 @@ class SegmentRuleForm(LineForm):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        plain = [
-            (name, field.label.capitalize())
-            for name, field in language.FIELDS.items()
-            if name != "preference"
-        ]
-        cells = [
-            (f"preference/{kind.key}/{channel}", f"{kind.name} by {Channel(channel).label}")
-            for kind in NotificationType.objects.all()
-            for channel in kind.channels
-        ]
-        choices = [("", "Choose…"), *plain, ("Own choice (on, off, none)", cells)]
+        plain = []
+        for name, field in language.FIELDS.items():
+            if name != "preference":
+                plain.append((name, field.label.capitalize()))
+        own = ("Own choice (on, off, none)", _cells())
+        choices = [("", "Choose…"), *plain, own]
         offer(self, "field", choices)
 
     def question(self, field: str, op: str, text: str) -> dict[str, Any]:
         value: Any = text
         if op in ("in", "not_in"):
-            value = [part.strip() for part in text.split(",") if part.strip()]
+            parts = [part.strip() for part in text.split(",")]
+            value = [part for part in parts if part]
         if field == "tag":
             if isinstance(value, list):
                 value = [_slug(one) for one in value]
@@ -101,6 +97,16 @@ class SegmentRuleForm(LineForm):
         return {"field": field, "op": op, "value": value}
 
 
+def _cells() -> list[tuple[str, str]]:
+    """Name each preference a follower may have: a type by a channel."""
+    cells = []
+    for kind in NotificationType.objects.all():
+        for channel in kind.channels:
+            label = f"{kind.name} by {Channel(channel).label}"
+            cells.append((f"preference/{kind.key}/{channel}", label))
+    return cells
+
+
 def _slug(text: str) -> str:
     """People type a tag's name; rules carry its slug."""
     tag = Tag.objects.filter(name__iexact=text).first()
@@ -114,11 +120,8 @@ def _row(rule: dict[str, Any]) -> dict[str, str]:
     name, _, key = str(rule["field"]).partition(".")
     value = rule.get("value", "")
     if name == "preference":
-        return {
-            "field": f"preference/{value['type']}/{value['channel']}",
-            "op": rule["op"],
-            "value": value["choice"],
-        }
+        cell = f"preference/{value['type']}/{value['channel']}"
+        return {"field": cell, "op": rule["op"], "value": value["choice"]}
     return {"field": name, "key": key, "op": rule["op"], "value": _typed(value)}
 
 
@@ -193,7 +196,8 @@ class Builder:
 
 def _rows(data: Any, prefix: str, rules: list[dict[str, Any]]) -> Lines:
     initial = [_row(rule) for rule in rules]
-    return cast(Lines, RuleFormSet(with_one_more(data, prefix), prefix=prefix, initial=initial))
+    posted = with_one_more(data, prefix)
+    return cast(Lines, RuleFormSet(posted, prefix=prefix, initial=initial))
 
 
 @requires(Capability.VIEW)
@@ -202,9 +206,10 @@ def index(request: HttpRequest) -> HttpResponse:
     rows = []
     for segment in Segment.objects.all():
         try:
-            rows.append((segment, sentence(language.parse(segment.rules))))
+            words = sentence(language.parse(segment.rules))
         except BadRules as error:
-            rows.append((segment, str(error)))
+            words = str(error)
+        rows.append((segment, words))
     return render(request, "dashboard/audience/segments/list.html", {"rows": rows})
 
 
@@ -217,11 +222,9 @@ def add(request: HttpRequest) -> HttpResponse:
 def page(request: HttpRequest, uid: UUID) -> HttpResponse:
     segment = get_object_or_404(Segment, uid=uid)
     if not may(request.user, Capability.EDIT):
-        return render(
-            request,
-            "dashboard/audience/segments/view.html",
-            {"segment": segment, "matches": matches_of(segment.rules, now=timezone.now())},
-        )
+        matches = matches_of(segment.rules, now=timezone.now())
+        context = {"segment": segment, "matches": matches}
+        return render(request, "dashboard/audience/segments/view.html", context)
     return _edit(request, segment)
 
 
@@ -249,12 +252,13 @@ def _edit(request: HttpRequest, segment: Segment | None) -> HttpResponse:
     used_by = []
     if segment:
         used_by = campaigns_using(segment)
+    tags = Tag.objects.all()[:500]
     values = {
         "segment": segment,
         "builder": builder,
         "matches": matches,
         "examples": EXAMPLES,
-        "tags": Tag.objects.all()[:500],
+        "tags": tags,
         "used_by": used_by,
     }
     return render(request, "dashboard/audience/segments/edit.html", values)

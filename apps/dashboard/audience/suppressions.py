@@ -50,20 +50,24 @@ def index(request: HttpRequest) -> HttpResponse:
         rows = rows.filter(reason=reason)
     page = page_of(request, rows)
     _name_owners(page.rows)
+    filtered = bool(text or reason)
     context = {
         "page": page,
         "text": text,
         "reason": reason,
         "reasons": SuppressionReason.choices,
-        "filtered": bool(text or reason),
+        "filtered": filtered,
     }
     return render(request, "dashboard/audience/suppressions/list.html", context)
 
 
 def _name_owners(rows: list[Suppression]) -> None:
     """Put the follower who has the address beside each row, in one query."""
-    addresses = Address.objects.filter(key__in=[row.key for row in rows]).select_related("follower")
-    owners = {(address.channel, address.key): address.follower for address in addresses}
+    keys = [row.key for row in rows]
+    addresses = Address.objects.filter(key__in=keys).select_related("follower")
+    owners = {}
+    for address in addresses:
+        owners[address.channel, address.key] = address.follower
     for row in rows:
         beside(row, owner=owners.get((row.channel, row.key)))
 
@@ -72,13 +76,11 @@ def _name_owners(rows: list[Suppression]) -> None:
 def add(request: HttpRequest) -> HttpResponse:
     form = AddForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
+        typed = form.cleaned_data
+        by = staff_actor(request)
+        now = timezone.now()
         try:
-            row = suppress(
-                **form.cleaned_data,
-                reason=SuppressionReason.MANUAL,
-                by=staff_actor(request),
-                now=timezone.now(),
-            )
+            row = suppress(**typed, reason=SuppressionReason.MANUAL, by=by, now=now)
         except BadAddress as error:
             form.add_error("value", str(error))
         else:
@@ -90,7 +92,8 @@ def add(request: HttpRequest) -> HttpResponse:
 @requires(Capability.SEND)
 @require_safe
 def ask_release(request: HttpRequest, pk: int) -> HttpResponse:
-    return _release_page(request, get_object_or_404(Suppression, pk=pk), ReleaseForm())
+    row = get_object_or_404(Suppression, pk=pk)
+    return _release_page(request, row, ReleaseForm())
 
 
 # To let an address go is to let messages leave for it, so it asks for more than editing.
@@ -101,21 +104,17 @@ def let_go(request: HttpRequest, pk: int) -> HttpResponse:
     form = ReleaseForm(request.POST)
     if not form.is_valid():
         return _release_page(request, row, form)
-    release(
-        suppression=row,
-        note=form.cleaned_data["reason"],
-        by=staff_actor(request),
-        now=timezone.now(),
-    )
+    note = form.cleaned_data["reason"]
+    by = staff_actor(request)
+    release(suppression=row, note=note, by=by, now=timezone.now())
     messages.success(request, f"{row.key} was released; messages may go there again.")
     return redirect("dashboard:suppressions")
 
 
 def _release_page(request: HttpRequest, row: Suppression, form: Any) -> HttpResponse:
     _name_owners([row])
-    return render(
-        request, "dashboard/audience/suppressions/release.html", {"row": row, "form": form}
-    )
+    context = {"row": row, "form": form}
+    return render(request, "dashboard/audience/suppressions/release.html", context)
 
 
 urlpatterns = [

@@ -35,13 +35,15 @@ def index(request: HttpRequest) -> HttpResponse:
     rows = webhook_calls.listed(asked)
     if text:
         rows = rows.filter(address__value__icontains=text)
-    return _page(request, rows, {"asked": asked, "text": text, "states": WebhookState.choices})
+    context = {"asked": asked, "text": text, "states": WebhookState.choices}
+    return _page(request, rows, context)
 
 
 @requires(Capability.VIEW)
 @require_safe
 def of_follower(request: HttpRequest, uid: UUID) -> HttpResponse:
-    follower = get_object_or_404(Follower.objects.prefetch_related("addresses"), uid=uid)
+    followers = Follower.objects.prefetch_related("addresses")
+    follower = get_object_or_404(followers, uid=uid)
     rows = webhook_calls.listed().filter(address__follower=follower)
     return _page(request, rows, {"follower": follower, "most": webhooks.MOST})
 
@@ -50,11 +52,8 @@ def _page(request: HttpRequest, rows: QuerySet[Webhook], context: dict[str, Any]
     page = page_of(request, rows)
     for row in page.rows:
         beside(row, standing=webhook_calls.standing_of(row), once=double_submit.token())
-    return render(
-        request,
-        "dashboard/audience/webhooks/list.html",
-        {"page": page, "once": double_submit.token(), **context},
-    )
+    values = {"page": page, "once": double_submit.token(), **context}
+    return render(request, "dashboard/audience/webhooks/list.html", values)
 
 
 @never_cache
@@ -66,10 +65,10 @@ def add(request: HttpRequest, uid: UUID) -> HttpResponse:
     if done := _already(request):
         return done
     url = request.POST.get("url", "")
+    by = staff_actor(request)
+    now = timezone.now()
     try:
-        row, secret = webhooks.create_webhook(
-            follower=follower, url=url, by=staff_actor(request), now=timezone.now()
-        )
+        row, secret = webhooks.create_webhook(follower=follower, url=url, by=by, now=now)
     except Refused as error:
         messages.error(request, str(error))
         return redirect("dashboard:follower-webhooks", follower.uid)
@@ -90,12 +89,11 @@ def rotate(request: HttpRequest, uid: UUID) -> HttpResponse:
 @requires(Capability.EDIT)
 @require_POST
 def change(request: HttpRequest, uid: UUID) -> HttpResponse:
-    """Switch a webhook off or on, or remove it; a second press finds it done."""
-    row = (
-        Address.objects.filter(uid=uid, channel=Channel.WEBHOOK).select_related("follower").first()
-    )
-    if row is not None and request.POST.get("do") in _ACTS:
-        act, done = _ACTS[request.POST["do"]]
+    """Switch it off or on, or forget it; a second press finds it done."""
+    row = _webhooks().filter(uid=uid).first()
+    wanted = request.POST.get("do", "")
+    if row is not None and wanted in _ACTS:
+        act, done = _ACTS[wanted]
         act(webhook=row, by=staff_actor(request), now=timezone.now())
         messages.success(request, f"{row.value} {done}.")
     if row is None or request.POST.get("back") == "all":
@@ -120,15 +118,18 @@ def _already(request: HttpRequest) -> HttpResponse | None:
 def _secret_page(
     request: HttpRequest, row: Address, secret: str, *, rotated: bool = False
 ) -> HttpResponse:
-    double_submit.remember(request, reverse("dashboard:follower-webhooks", args=[row.follower.uid]))
+    url = reverse("dashboard:follower-webhooks", args=[row.follower.uid])
+    double_submit.remember(request, url)
     context = {"webhook": row, "secret": secret, "rotated": rotated}
     return render(request, "dashboard/audience/webhooks/secret.html", context)
 
 
+def _webhooks() -> QuerySet[Address]:
+    return Address.objects.filter(channel=Channel.WEBHOOK).select_related("follower")
+
+
 def _find(uid: UUID) -> Address:
-    return get_object_or_404(
-        Address.objects.select_related("follower"), uid=uid, channel=Channel.WEBHOOK
-    )
+    return get_object_or_404(_webhooks(), uid=uid)
 
 
 urlpatterns = [
