@@ -40,16 +40,26 @@ def sending(*, limit: int = 6) -> list[Sending]:
     """List campaigns that are going out or paused, the newest first. Three queries."""
     live = (CampaignState.SENDING, CampaignState.PAUSED)
     campaigns = list(Campaign.objects.filter(state__in=live)[:limit])
-    rows = Run.objects.filter(campaign__in=campaigns).select_related("notification")
-    # oldest run first, so that the dict ends with the newest one of each campaign
-    runs = {run.campaign_id: run for run in rows.order_by("number")}
+    runs = _newest_runs(campaigns)
     balances = _balances(run.notification_id for run in runs.values())
     found = []
     for campaign in campaigns:
-        if run := runs.get(campaign.pk):
-            counting = run.notification.state == NotificationState.PLANNING
-            found.append(Sending(campaign, balances[run.notification_id], counting=counting))
+        run = runs.get(campaign.pk)
+        if run is None:
+            continue
+        balance = balances[run.notification_id]
+        counting = run.notification.state == NotificationState.PLANNING
+        found.append(Sending(campaign, balance, counting=counting))
     return found
+
+
+def _newest_runs(campaigns: list[Campaign]) -> dict[int, Run]:
+    """Find the newest run of each campaign, by the campaign's number."""
+    rows = Run.objects.filter(campaign__in=campaigns).select_related("notification")
+    newest = {}
+    for run in rows.order_by("number"):  # a newer run takes the place of an older one
+        newest[run.campaign_id] = run
+    return newest
 
 
 def _balances(notifications: Iterable[int]) -> defaultdict[int, Balance]:
@@ -72,10 +82,9 @@ def waiting() -> dict[str, int]:
 
     Paused ones are not in the way of anybody.
     """
-    live = Tally.objects.filter(
-        notification__state__in=(NotificationState.PLANNING, NotificationState.SENDING),
-        status__in=(DeliveryStatus.PENDING, DeliveryStatus.HELD, DeliveryStatus.QUEUED),
-    )
+    running = (NotificationState.PLANNING, NotificationState.SENDING)
+    unsent = (DeliveryStatus.PENDING, DeliveryStatus.HELD, DeliveryStatus.QUEUED)
+    live = Tally.objects.filter(notification__state__in=running, status__in=unsent)
     found = live.values_list("channel").annotate(Sum("count"))
     return {Channel(channel).label: count for channel, count in found if count}
 
@@ -100,18 +109,20 @@ def last_days(*, now: dt.datetime, zone: dt.tzinfo, days: int = 7) -> list[Day]:
     They count on the day their sending began, as the clocks of `zone` have it.
     """
     today = now.astimezone(zone).date()
-    first = dt.datetime.combine(today - dt.timedelta(days=days - 1), dt.time(), zone)
+    oldest = today - dt.timedelta(days=days - 1)
+    first = dt.datetime.combine(oldest, dt.time(), zone)
     # Ids grow with time: the newest older one bounds a range of the tallies' own index.
     older = Notification.objects.filter(created_at__lt=first).order_by("-pk")
     before = older.values_list("pk", flat=True).first() or 0
     counts: Counter[tuple[dt.date, str]] = Counter()
     tallies = Tally.objects.filter(notification__gt=before, notification__created_at__gte=first)
     by_day = tallies.annotate(day=TruncDate("notification__created_at", tzinfo=zone))
-    for day, status, count in by_day.values_list("day", "status").annotate(Sum("count")):
+    rows = by_day.values_list("day", "status").annotate(Sum("count"))
+    for day, status, count in rows:
         for outcome, statuses in OUTCOMES.items():
             if status in statuses:
                 counts[day, outcome] += count
-    dates = [today - dt.timedelta(days=back) for back in range(days - 1, -1, -1)]
+    dates = [oldest + dt.timedelta(days=passed) for passed in range(days)]
     return [_day(date, counts) for date in dates]
 
 
@@ -139,8 +150,9 @@ def follower_counts(*, now: dt.datetime, days: int = 7) -> FollowerCounts:
     One pass over the index on `subscribed`.
     """
     since = now - dt.timedelta(days=days)
+    everybody = Count("pk")
     subscribed = Count("pk", filter=Q(subscribed=True))
-    counted = Follower.objects.aggregate(total=Count("pk"), subscribed=subscribed)
+    counted = Follower.objects.aggregate(total=everybody, subscribed=subscribed)
     older = Follower.objects.filter(created_at__lt=since).order_by("-pk")
     before = older.values_list("pk", flat=True).first() or 0
     new = Follower.objects.filter(pk__gt=before).count()

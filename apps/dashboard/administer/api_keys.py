@@ -52,9 +52,8 @@ class KeyForm(forms.Form):
 @require_safe
 def index(request: HttpRequest) -> HttpResponse:
     rows = ApiKey.objects.select_related("created_by")
-    return render(
-        request, "dashboard/administer/api_keys/list.html", {"rows": rows, "now": timezone.now()}
-    )
+    context = {"rows": rows, "now": timezone.now()}
+    return render(request, "dashboard/administer/api_keys/list.html", context)
 
 
 @never_cache
@@ -64,21 +63,20 @@ def add(request: HttpRequest) -> HttpResponse:
     so a repeated post leads to the list.
     """
     if done := double_submit.already(request):
-        messages.info(
-            request,
+        said = (
             "That key was issued already. Its secret was shown once; issue another key if it "
-            "is lost.",
+            "is lost."
         )
+        messages.info(request, said)
         return redirect(done)
     form = KeyForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
-        day = form.cleaned_data["expires_at"]
-        end = day and timezone.make_aware(dt.datetime.combine(day, dt.time.max))
+        typed = form.cleaned_data
         try:
             key, secret = keys.issue(
-                name=form.cleaned_data["name"],
-                scopes=form.cleaned_data["scopes"],
-                expires_at=end,
+                name=typed["name"],
+                scopes=typed["scopes"],
+                expires_at=_end_of(typed["expires_at"]),
                 by=staff_actor(request),
                 now=timezone.now(),
             )
@@ -86,14 +84,18 @@ def add(request: HttpRequest) -> HttpResponse:
             add_refusal(form, error)
         else:
             double_submit.remember(request, reverse("dashboard:api-keys"))
-            return render(
-                request, "dashboard/administer/api_keys/issued.html", {"key": key, "secret": secret}
-            )
-    return render(
-        request,
-        "dashboard/administer/api_keys/form.html",
-        {"form": form, "once": double_submit.token()},
-    )
+            context = {"key": key, "secret": secret}
+            return render(request, "dashboard/administer/api_keys/issued.html", context)
+    context = {"form": form, "once": double_submit.token()}
+    return render(request, "dashboard/administer/api_keys/form.html", context)
+
+
+def _end_of(day: dt.date | None) -> dt.datetime | None:
+    """The last instant of a day by the clock of the person at the page."""
+    if day is None:
+        return None
+    last = dt.datetime.combine(day, dt.time.max)
+    return timezone.make_aware(last)
 
 
 @requires(Capability.ADMINISTER)

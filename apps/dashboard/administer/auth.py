@@ -55,12 +55,9 @@ class PasswordChange(views.PasswordChangeView):
     def form_valid(self, form: Any) -> HttpResponse:
         # Through the act, so that the history knows;
         # then the session is kept alive under the new password.
-        user = change_staff(
-            user=form.user,
-            values=StaffValues(password=form.cleaned_data["new_password1"]),
-            by=staff_actor(self.request),
-            now=timezone.now(),
-        )
+        values = StaffValues(password=form.cleaned_data["new_password1"])
+        by = staff_actor(self.request)
+        user = change_staff(user=form.user, values=values, by=by, now=timezone.now())
         update_session_auth_hash(self.request, user)
         messages.success(
             self.request, "Your password is changed. Other sessions of yours are logged out."

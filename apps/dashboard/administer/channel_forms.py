@@ -41,8 +41,9 @@ def field_for(setting: Setting, stored: dict[str, Any]) -> forms.Field:
         case "flag":
             return forms.BooleanField(label=label, required=False, help_text=said)
         case "choice":
+            options = setting.options
             return forms.ChoiceField(
-                label=label, required=required, help_text=said, choices=setting.options
+                label=label, required=required, help_text=said, choices=options
             )
         case "secret":
             return _secret_field(setting, kept=bool(stored.get(setting.name)))
@@ -56,20 +57,17 @@ def _secret_field(setting: Setting, *, kept: bool) -> forms.Field:
     if kept:
         required = False
         said = KEEP
+    label = setting.label
     if setting.lines:
         area = forms.Textarea({"rows": 4, "autocomplete": "off"})
-        return forms.CharField(label=setting.label, required=required, help_text=said, widget=area)
+        return forms.CharField(label=label, required=required, help_text=said, widget=area)
     box = forms.PasswordInput({"autocomplete": "new-password"}, render_value=False)
-    return forms.CharField(
-        label=setting.label, required=required, help_text=said, strip=False, widget=box
-    )
+    return forms.CharField(label=label, required=required, help_text=said, strip=False, widget=box)
 
 
 LIMITS = ("rate", "daily", "warmup_start", "warmup_first", "warmup_growth")
-_LIMITS = Fieldset(
-    "How much may leave",
-    Div(*(Div(name, css_class="col-sm-6") for name in LIMITS), css_class="row"),
-)
+_HALVES = [Div(name, css_class="col-sm-6") for name in LIMITS]
+_LIMITS = Fieldset("How much may leave", Div(*_HALVES, css_class="row"))
 
 
 class AccountForm(forms.Form):
@@ -131,13 +129,16 @@ class AccountForm(forms.Form):
             initial = {"name": account.name, "position": account.position}
             initial |= {name: getattr(account, name) for name in LIMITS}
         defaults = {setting.name: setting.default for setting in kind.settings}
-        initial |= {f"s_{name}": value for name, value in (defaults | stored).items()}
+        for name, value in (defaults | stored).items():
+            initial[f"s_{name}"] = value
         super().__init__(data, initial=initial)
+        places: list[Any] = ["name"]
         for setting in kind.settings:
-            self.fields[f"s_{setting.name}"] = field_for(setting, stored)
+            place = f"s_{setting.name}"
+            places.append(place)
+            self.fields[place] = field_for(setting, stored)
             if setting.kind == "secret":
-                self.initial.pop(f"s_{setting.name}", None)
-        places: list[Any] = ["name", *(f"s_{setting.name}" for setting in kind.settings)]
+                self.initial.pop(place, None)
         places.append("position")
         if kind.local:
             for name in LIMITS:
@@ -150,28 +151,31 @@ class AccountForm(forms.Form):
     def clean(self) -> dict[str, Any]:
         values = super().clean() or {}
         pair = {name: values.get(name) for name in ("warmup_start", "warmup_first")}
+        if not any(pair.values()):
+            return values
         for name, value in pair.items():
-            if value is None and any(pair.values()) and name not in self.errors:
+            if value is None and name not in self.errors:
                 self.add_error(name, "A warm-up needs its first day and how much goes out on it.")
         return values
 
     def limits(self) -> edit.AccountLimits:
-        typed = {name: self.cleaned_data.get(name) for name in LIMITS}
-        return edit.AccountLimits(**typed | {"warmup_growth": typed["warmup_growth"] or 1.5})
+        typed: dict[str, Any] = {name: self.cleaned_data.get(name) for name in LIMITS}
+        typed["warmup_growth"] = typed["warmup_growth"] or 1.5
+        return edit.AccountLimits(**typed)
 
     def settings(self) -> dict[str, Any]:
         """Values by the provider's own names; a secret left empty is absent."""
-        return {
-            setting.name: self.cleaned_data[f"s_{setting.name}"]
-            for setting in self.kind.settings
-            if setting.kind != "secret" or self.cleaned_data[f"s_{setting.name}"]
-        }
+        values = {}
+        for setting in self.kind.settings:
+            typed = self.cleaned_data[f"s_{setting.name}"]
+            if typed or setting.kind != "secret":
+                values[setting.name] = typed
+        return values
 
 
 class TryForm(forms.Form):
-    """Destination of an account's test message.
-
-    The domain says what is wrong with a phone number or a token.
+    """The address that a test of an account goes to; the domain says what is wrong with a
+    phone number or a token.
     """
 
     to = forms.CharField(label="Send a test to", max_length=2000)
@@ -179,36 +183,35 @@ class TryForm(forms.Form):
     def __init__(self, data: Any = None, *, account: ProviderAccount, **kwargs: Any) -> None:
         super().__init__(data, **kwargs)
         self.channel = account.channel
+        to = self.fields["to"]
         match account.channel:
             case Channel.EMAIL:
                 self.fields["to"] = forms.EmailField(label="Send a test to")
             case Channel.SMS | Channel.VOICE:
                 phone = {"type": "tel", "autocomplete": "tel", "placeholder": "+49 151 12345678"}
-                self.fields["to"].widget = forms.TextInput(phone)
+                to.widget = forms.TextInput(phone)
             case Channel.WEBHOOK:
-                self.fields["to"].widget = forms.URLInput(
-                    {"placeholder": "https://example.com/hook"}
-                )
-                self.fields[
-                    "to"
-                ].help_text = "The address of a follower's webhook is signed with its secret."
+                to.widget = forms.URLInput({"placeholder": "https://example.com/hook"})
+                to.help_text = "The address of a follower's webhook is signed with its secret."
             case Channel.IN_APP:
-                self.fields["to"].label = "Put a test into the inbox of"
-                self.fields["to"].help_text = "A follower's email, name or external id."
+                to.label = "Put a test into the inbox of"
+                to.help_text = "A follower's email, name or external id."
             case _:
                 self._choose(devices(account))
 
     def _choose(self, found: list[Address]) -> None:
-        """A device that is registered; for an app also its token,
+        """Offer the devices that are registered; for an app also a box for its token,
         as a developer copies it from the log.
         """
-        choices = [(str(each.uid), f"{each.follower}: {each.label}") for each in found]
         by_token = self.channel == Channel.PUSH
         empty = "No device is registered yet"
-        if choices:
+        if found:
             empty = "Choose a device"
+        choices = [("", empty)]
+        for device in found:
+            choices.append((str(device.uid), f"{device.follower}: {device.label}"))
         self.fields["to"] = forms.ChoiceField(
-            label="Send a test to", choices=[("", empty), *choices], required=not by_token
+            label="Send a test to", choices=choices, required=not by_token
         )
         if by_token:
             self.fields["token"] = forms.CharField(
@@ -216,15 +219,17 @@ class TryForm(forms.Form):
             )
 
     def place(self) -> str:
-        return str(self.cleaned_data.get("token") or self.cleaned_data["to"])
+        typed = self.cleaned_data
+        return str(typed.get("token") or typed["to"])
 
     def shown(self) -> str:
-        """Name the destination for people: a token is nothing to show."""
-        if self.channel in REGISTERED:
-            offered = cast(forms.ChoiceField, self.fields["to"])
-            names = dict(cast(Iterable[tuple[str, str]], offered.choices))
-            return str(names.get(self.cleaned_data["to"] or "none", "the token"))
-        return self.place()
+        """Name the place for people to read: a token is nothing to show."""
+        if self.channel not in REGISTERED:
+            return self.place()
+        offered = cast(forms.ChoiceField, self.fields["to"])
+        names = dict(cast(Iterable[tuple[str, str]], offered.choices))
+        chosen = self.cleaned_data["to"] or "none"
+        return str(names.get(chosen, "the token"))
 
 
 class DomainForm(forms.Form):

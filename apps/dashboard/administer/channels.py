@@ -47,22 +47,37 @@ def _list(request: HttpRequest, domain_form: DomainForm | None = None) -> HttpRe
     labels = {kind.key: kind.label for kind in providers()}
     for account in accounts:
         label = labels.get(account.provider, account.provider)
+        health = health_of(account, now)
         slow = len(slowed(account, now))
-        beside(account, provider_label=label, health=health_of(account, now), slowed=slow)
-    channels = [
-        {
-            "label": Channel(channel).label,
-            "accounts": [account for account in accounts if account.channel == channel],
-            "providers": [kind for kind in providers() if kind.channel == channel],
-        }
-        for channel in sorted(
-            {kind.channel for kind in providers()} | {account.channel for account in accounts}
-        )
-    ]
-    domains = {"domains": DomainLimit.objects.all(), "domain_form": domain_form or DomainForm()}
-    return render(
-        request, "dashboard/administer/channels/list.html", {"channels": channels} | domains
-    )
+        beside(account, provider_label=label, health=health, slowed=slow)
+    channels = _channels(accounts)
+    domains = DomainLimit.objects.all()
+    form = domain_form or DomainForm()
+    context = {"channels": channels, "domains": domains, "domain_form": form}
+    return render(request, "dashboard/administer/channels/list.html", context)
+
+
+@dataclass(frozen=True, slots=True)
+class ChannelAccounts:
+    """A channel with its accounts, and the providers another account may be added for."""
+
+    label: str
+    accounts: list[ProviderAccount]
+    providers: list[type[Provider]]
+
+
+def _channels(accounts: list[ProviderAccount]) -> list[ChannelAccounts]:
+    """List every channel that has a provider or an account."""
+    kinds = providers()
+    names = {kind.channel for kind in kinds}
+    names |= {account.channel for account in accounts}
+    found = []
+    for name in sorted(names):
+        label = str(Channel(name).label)
+        own = [account for account in accounts if account.channel == name]
+        offered = [kind for kind in kinds if kind.channel == name]
+        found.append(ChannelAccounts(label, own, offered))
+    return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,8 +90,12 @@ class Slowed:
 
 
 def slowed(account: ProviderAccount, now: dt.datetime) -> list[Slowed]:
-    found = [(row, limits_domains.pace_of(row, now)) for row in account.slow_domains.all()]
-    return [Slowed(row, _pace(rate), _pace(row.goal)) for row, rate in found if rate]
+    found = []
+    for row in account.slow_domains.all():
+        rate = limits_domains.pace_of(row, now)
+        if rate:
+            found.append(Slowed(row, _pace(rate), _pace(row.goal)))
+    return found
 
 
 def _pace(rate: float) -> str:
@@ -87,7 +106,8 @@ def _pace(rate: float) -> str:
         number = rate * 60
         unit = "minute"
     if number >= 10:
-        return f"{round(number):,} a {unit}"
+        whole = round(number)
+        return f"{whole:,} a {unit}"
     return f"{number:.2g} a {unit}"
 
 
@@ -101,11 +121,12 @@ def add(request: HttpRequest, key: str) -> HttpResponse:
     form = AccountForm(request.POST or None, kind=kind)
 
     def save() -> ProviderAccount:
+        typed = form.cleaned_data
         return create_account(
-            name=form.cleaned_data["name"],
+            name=typed["name"],
             provider_key=kind.key,
             settings=form.settings(),
-            position=form.cleaned_data["position"],
+            position=typed["position"],
             limits=form.limits(),
             by=staff_actor(request),
             now=timezone.now(),
@@ -129,10 +150,11 @@ def edit(request: HttpRequest, uid: UUID) -> HttpResponse:
         return redirect("dashboard:channels")
 
     def save() -> ProviderAccount:
+        typed = form.cleaned_data
         values = AccountValues(
-            name=form.cleaned_data["name"],
+            name=typed["name"],
             settings=form.settings(),
-            position=form.cleaned_data["position"],
+            position=typed["position"],
             limits=form.limits(),
         )
         by = staff_actor(request)
@@ -152,17 +174,20 @@ def _standing(
     """What the account's page shows beside its form."""
     now = timezone.now()
     today = now.date()
+    settings = routing.settings_of(account)
     answers_url = ""
     if account.channel in (Channel.SMS, Channel.VOICE):
         answers_url = links.reports_url(account.uid)
+    cap = grant.daily_cap(account, today=today)
+    used = grant.used_today(account, today=today)
     return {
         "account": account,
         "health": health_of(account, now),
         "slowed": slowed(account, now),
-        "cap": grant.daily_cap(account, today=today),
-        "used": grant.used_today(account, today=today),
+        "cap": cap,
+        "used": used,
         "try_form": _try_form(request, account),
-        "shown": kind.shown(routing.settings_of(account)),
+        "shown": kind.shown(settings),
         "answers_url": answers_url,
     }
 
@@ -179,12 +204,9 @@ def _try_form(request: HttpRequest, account: ProviderAccount) -> TryForm:
 def switch(request: HttpRequest, uid: UUID) -> HttpResponse:
     account = get_object_or_404(ProviderAccount, uid=uid)
     enabled = request.POST.get("enabled") == "1"
-    change_account(
-        account=account,
-        values=AccountValues(enabled=enabled),
-        by=staff_actor(request),
-        now=timezone.now(),
-    )
+    values = AccountValues(enabled=enabled)
+    by = staff_actor(request)
+    change_account(account=account, values=values, by=by, now=timezone.now())
     word = "off"
     if enabled:
         word = "on"
@@ -199,22 +221,22 @@ def send_trial(request: HttpRequest, uid: UUID) -> HttpResponse:
     try:
         form = TryForm(request.POST, account=account)
         if not form.is_valid():
-            where = WHERE.get(Channel(account.channel), "Choose the device")
+            channel = Channel(account.channel)
+            where = WHERE.get(channel, "Choose the device")
             messages.error(request, f"{where} the test should go to.")
             return redirect("dashboard:channel-account", account.uid)
         to = form.shown()
-        outcome = try_account(
-            account=account, to=form.place(), by=staff_actor(request), now=timezone.now()
-        )
+        place = form.place()
+        by = staff_actor(request)
+        outcome = try_account(account=account, to=place, by=by, now=timezone.now())
     except (Refused, Undecryptable) as error:
         messages.error(request, str(error))
     else:
+        detail = outcome.detail
         if outcome.result == Result.ACCEPTED:
-            messages.success(
-                request, f"The server took the test for {to}. It said: {outcome.detail}"
-            )
+            messages.success(request, f"The server took the test for {to}. It said: {detail}")
         else:
-            messages.error(request, f"The test for {to} was not taken. {outcome.detail}")
+            messages.error(request, f"The test for {to} was not taken. {detail}")
     return redirect("dashboard:channel-account", account.uid)
 
 
@@ -232,9 +254,8 @@ def reset(request: HttpRequest, uid: UUID) -> HttpResponse:
 def unslow(request: HttpRequest, uid: UUID) -> HttpResponse:
     account = get_object_or_404(ProviderAccount, uid=uid)
     domain = request.POST.get("domain", "")
-    if limits_domains.reset_domain(
-        account=account, domain=domain, by=staff_actor(request), now=timezone.now()
-    ):
+    by = staff_actor(request)
+    if limits_domains.reset_domain(account=account, domain=domain, by=by, now=timezone.now()):
         messages.success(request, f"{domain} is written to as before.")
     else:
         messages.warning(request, "That domain is not slowed any more.")
@@ -247,16 +268,15 @@ def limit_domain(request: HttpRequest) -> HttpResponse:
     form = DomainForm(request.POST)
     if not form.is_valid():
         return _list(request, form)
+    typed = form.cleaned_data
+    by = staff_actor(request)
     try:
-        limit = limits_domains.set_domain_limit(
-            **form.cleaned_data, by=staff_actor(request), now=timezone.now()
-        )
+        limit = limits_domains.set_domain_limit(**typed, by=by, now=timezone.now())
     except limits_domains.BadLimit as error:
         form.add_error(None, str(error))
         return _list(request, form)
-    messages.success(
-        request, f"{limit.domain} gets at most {limit.per_minute:g} messages a minute."
-    )
+    said = f"{limit.domain} gets at most {limit.per_minute:g} messages a minute."
+    messages.success(request, said)
     return redirect("dashboard:channels")
 
 

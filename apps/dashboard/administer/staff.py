@@ -51,18 +51,18 @@ class StaffForm(forms.Form):
         self.helper = plain_helper()
         if changing:
             del self.fields["username"]
-            self.fields["password"].required = False
-            self.fields["password"].label = "New password"
-            self.fields["password"].help_text = "Leave empty to keep the present one."
+            password = self.fields["password"]
+            password.required = False
+            password.label = "New password"
+            password.help_text = "Leave empty to keep the present one."
 
 
 @requires(Capability.ADMINISTER)
 @require_safe
 def index(request: HttpRequest) -> HttpResponse:
     people = User.objects.order_by("-is_active", "username")
-    return render(
-        request, "dashboard/administer/staff/list.html", {"people": people, "roles": ROLES}
-    )
+    context = {"people": people, "roles": ROLES}
+    return render(request, "dashboard/administer/staff/list.html", context)
 
 
 @requires(Capability.ADMINISTER)
@@ -77,9 +77,8 @@ def add(request: HttpRequest) -> HttpResponse:
         return create_staff(username=username, values=values, by=by, now=timezone.now())
 
     def done(user: User) -> HttpResponse:
-        messages.success(
-            request, f"{user.username} can log in now. Hand over the password in person."
-        )
+        said = f"{user.username} can log in now. Hand over the password in person."
+        messages.success(request, said)
         return redirect("dashboard:staff")
 
     return edit_page(request, form, FORM_PAGE, {}, save=save, done=done)

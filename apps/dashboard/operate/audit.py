@@ -16,14 +16,22 @@ from apps.lib.facts import Kind
 from apps.notifications.reports.balance import explain
 
 NOUNS = sorted({kind.value.partition(".")[0] for kind in Kind})
+NOUN_CHOICES = [(noun, noun.replace("_", " ").capitalize()) for noun in NOUNS]
+ANYONE = [
+    (str(ActorKind.API_KEY), "Any API key"),
+    (str(ActorKind.FOLLOWER), "Any follower"),
+    (str(ActorKind.COMMAND), "Any command"),
+    (str(ActorKind.SYSTEM), "The system"),
+]
 
 
 @requires(Capability.VIEW)
 @require_safe
 def index(request: HttpRequest) -> HttpResponse:
-    person, noun, kind, subject = (
-        request.GET.get(name, "") for name in ("person", "noun", "kind", "subject")
-    )
+    person = request.GET.get("person", "")
+    noun = request.GET.get("noun", "")
+    kind = request.GET.get("kind", "")
+    subject = request.GET.get("subject", "")
     rows = AuditEntry.objects.all()
     if person:
         actor_kind, _, actor_id = person.partition(":")
@@ -38,26 +46,17 @@ def index(request: HttpRequest) -> HttpResponse:
         subject_type, _, subject_id = subject.partition(":")
         rows = rows.filter(subject_type=subject_type, subject_id=subject_id)
     page = page_of(request, rows)
-    staff = User.objects.order_by("username").only("uid", "username", "first_name", "last_name")
     subject_label = subject
     if subject and page.rows:
         subject_label = page.rows[0].subject_label
+    entries = tell(page.rows, explain=explain)
     context = {
         "page": page,
-        "entries": tell(page.rows, explain=explain),
+        "entries": entries,
         "person": person,
-        "people": [
-            *(
-                (f"{ActorKind.STAFF}:{user.uid}", user.get_full_name() or user.username)
-                for user in staff
-            ),
-            (str(ActorKind.API_KEY), "Any API key"),
-            (str(ActorKind.FOLLOWER), "Any follower"),
-            (str(ActorKind.COMMAND), "Any command"),
-            (str(ActorKind.SYSTEM), "The system"),
-        ],
+        "people": _people(),
         "noun": noun,
-        "nouns": [(each, each.replace("_", " ").capitalize()) for each in NOUNS],
+        "nouns": NOUN_CHOICES,
         "subject": subject,
         "subject_label": subject_label,
         "filtered": bool(person or noun or kind or subject),
@@ -65,16 +64,23 @@ def index(request: HttpRequest) -> HttpResponse:
     return render(request, "dashboard/operate/audit/list.html", context)
 
 
+def _people() -> list[tuple[str, str]]:
+    """List who may be asked for: each member of staff, then everybody else by kind."""
+    staff = User.objects.order_by("username").only("uid", "username", "first_name", "last_name")
+    people = []
+    for user in staff:
+        name = user.get_full_name() or user.username
+        people.append((f"{ActorKind.STAFF}:{user.uid}", name))
+    return people + ANYONE
+
+
 @requires(Capability.VIEW)
 @require_safe
 def detail(request: HttpRequest, pk: int) -> HttpResponse:
     entry = get_object_or_404(AuditEntry, pk=pk)
-    context = {
-        "entry": entry,
-        "sentence": sentence(entry),
-        "lines": differences(entry.data, explain=explain),
-        "raw": json.dumps(entry.data, ensure_ascii=False, indent=2),
-    }
+    lines = differences(entry.data, explain=explain)
+    raw = json.dumps(entry.data, ensure_ascii=False, indent=2)
+    context = {"entry": entry, "sentence": sentence(entry), "lines": lines, "raw": raw}
     return render(request, "dashboard/operate/audit/detail.html", context)
 
 

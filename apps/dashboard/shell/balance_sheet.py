@@ -11,15 +11,15 @@ from apps.notifications.reports.balance import GROUPS, Balance, explain
 
 _GROUP_OF = {status.value: group for group, statuses in GROUPS.items() for status in statuses}
 _ORDER = ("sent", "waiting", *DeliveryStatus.values)
-_TOLD = (
-    DeliveryStatus.SKIPPED,
-    DeliveryStatus.FAILED,
-)  # a line of its own for each of their reasons
+# Each reason of these has a line of its own.
+_TOLD = (DeliveryStatus.SKIPPED, DeliveryStatus.FAILED)
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One line of the sheet; the list of deliveries is narrowed by `status` and `reason`."""
+    """A line of the table; `status` and `reason` are what the list of deliveries is narrowed
+    by.
+    """
 
     label: str
     why: str
@@ -29,18 +29,28 @@ class Line:
     total: int
 
 
+def _place(kind: tuple[str, str]) -> tuple[int, str]:
+    """Order lines by how it went, then by reason."""
+    group, reason = kind
+    return _ORDER.index(group), reason
+
+
 def lines_of(sheet: Balance) -> list[Line]:
     """Lines that add up to the total in every column."""
-    channels = [(channel, str(Channel(channel).label)) for channel in sorted(sheet.by_channel)]
+    channels = []
+    for channel in sorted(sheet.by_channel):
+        channels.append((channel, str(Channel(channel).label)))
     places: Counter[tuple[str, str, str]] = Counter()
     for (channel, status, reason), count in sheet.rows.items():
         why = ""
         if status in _TOLD:
             why = reason
-        places[_GROUP_OF.get(status, status), why, channel] += count
-    kinds = {("sent", ""), ("waiting", ""), *((group, reason) for group, reason, _ in places)}
+        group = _GROUP_OF.get(status, status)
+        places[group, why, channel] += count
+    kinds = {("sent", ""), ("waiting", "")}
+    kinds |= {(group, reason) for group, reason, _ in places}
     lines = []
-    for group, reason in sorted(kinds, key=lambda kind: (_ORDER.index(kind[0]), kind[1])):
+    for group, reason in sorted(kinds, key=_place):
         cells = [(channel, label, places[group, reason, channel]) for channel, label in channels]
         if group in GROUPS:
             label = group.capitalize()

@@ -18,22 +18,20 @@ BUTTON_OPTIONS = {"css", "form", "label"}
 def nothing(
     content: SafeString, icon: str, title: str, url: str = "", action: str = ""
 ) -> SafeString:
-    """Sign in an empty list, with `url` and `action` a button below it:
-    `{% nothing "search" "No such mail" %}Nothing matches.{% endnothing %}`.
+    """Draw the sign in an empty list; with `url` and `action` a button below it.
+
+    `{% nothing "search" "No such mail" %}Nothing matches.{% endnothing %}`
     """
-    values = {
-        "icon": icon,
-        "title": title,
-        "text": content.strip(),
-        "url": url,
-        "action": action,
-    }
+    text = content.strip()
+    values = {"icon": icon, "title": title, "text": text, "url": url, "action": action}
     return render_to_string("dashboard/shell/includes/empty.html", values)
 
 
 def post_button(parser: Parser, token: Token) -> "PostButton":
-    """Form that is one button:
-    `{% post_button "dashboard:cap-remove" cap.uid %}Remove{% asking %}Really?{% endpost_button %}`.
+    """Read a form that is one button.
+
+    `{% post_button "dashboard:cap-remove" cap.uid css="btn btn-light" %}Remove
+    {% asking %}Remove {{ cap.name }}?{% endpost_button %}`
 
     What stands after `asking` is asked before it is posted. `css` are the button's classes, `form`
     those of the form, `label` its name for screen readers.
@@ -44,10 +42,11 @@ def post_button(parser: Parser, token: Token) -> "PostButton":
     options = token_kwargs(named, parser)
     if not positional or named or options.keys() - BUTTON_OPTIONS:
         raise TemplateSyntaxError(f"{tag} takes an address, its arguments, and css, form, label.")
-    content = parser.parse(("asking", f"end{tag}"))
+    end = f"end{tag}"
+    content = parser.parse(("asking", end))
     question = NodeList()
     if parser.next_token().contents == "asking":
-        question = parser.parse((f"end{tag}",))
+        question = parser.parse((end,))
         parser.delete_first_token()
     address = [parser.compile_filter(bit) for bit in positional]
     return PostButton(address, options, content, question)
@@ -73,18 +72,21 @@ class PostButton(Node):
     def render(self, context: Context) -> SafeString:
         name, *arguments = (each.resolve(context) for each in self.address)
         options = {name: each.resolve(context) for name, each in self.options.items()}
-        # what the nodes rendered is escaped already
+        # what nodes render is escaped already
         asked = " ".join(self.question.render(context).split())
         question = mark_safe(asked)  # noqa: S308  # our own template
+        token = mark_safe(CsrfTokenNode().render(context))  # noqa: S308  # Django's own field
+        words = self.content.render(context).strip()
+        content = mark_safe(words)  # noqa: S308  # our own template
         return format_html(
             '<form method="post" action="{}"{}{}>{}<button class="{}"{}>{}</button></form>',
             reverse(name, args=arguments),
             _attribute("class", options.get("form", "")),
             _attribute("data-confirm", question),
-            mark_safe(CsrfTokenNode().render(context)),  # noqa: S308  # Django's own field
+            token,
             options.get("css", "btn btn-light"),
             _attribute("aria-label", options.get("label", "")),
-            mark_safe(self.content.render(context).strip()),  # noqa: S308  # our own template
+            content,
         )
 
 

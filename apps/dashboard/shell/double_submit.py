@@ -16,10 +16,12 @@ def token() -> str:
 
 
 def already(request: HttpRequest) -> str | None:
-    """Address to which the first post of this very form led, if this is not the first."""
-    return dict(request.session.get("once", [])).get(request.POST.get("once", ""))
+    """The address that the first post of this very form led to; None for the first."""
+    answers = dict(request.session.get("once", []))
+    return answers.get(request.POST.get("once", ""))
 
 
 def remember(request: HttpRequest, url: str) -> None:
     if given := request.POST.get("once", ""):
-        request.session["once"] = [*request.session.get("once", []), [given, url]][-KEPT:]
+        answers = [*request.session.get("once", []), [given, url]]
+        request.session["once"] = answers[-KEPT:]

@@ -90,15 +90,14 @@ class JsonField(forms.Field):
     def has_changed(self, initial: Any, data: Any) -> bool:
         """Compare as JSON: to Python 1 and true are the same."""
         try:
-            return json.dumps(initial, sort_keys=True) != json.dumps(
-                self.to_python(data), sort_keys=True
-            )
+            typed = self.to_python(data)
         except ValidationError:
             return True
+        return json.dumps(initial, sort_keys=True) != json.dumps(typed, sort_keys=True)
 
 
 class WhatIsSentForm(forms.Form):
-    """Fields shared by all that makes notifications by itself."""
+    """What is sent by whatever makes notifications by itself."""
 
     notification_type = forms.ModelChoiceField(
         NotificationType.objects.all(), to_field_name="key", label="Message type", empty_label=None
@@ -117,12 +116,9 @@ class WhatIsSentForm(forms.Form):
 
 
 def zone_names() -> list[str]:
-    """Names for the <datalist id="zones"> that ZoneField suggests from."""
-    return sorted(
-        name
-        for name in available_timezones()
-        if "/" in name and not name.startswith(("Etc/", "SystemV/"))
-    )
+    """List names for the <datalist id="zones"> that ZoneField suggests from."""
+    places = [name for name in available_timezones() if "/" in name]
+    return sorted(name for name in places if not name.startswith(("Etc/", "SystemV/")))
 
 
 def channel_choices(also: Iterable[str] = ()) -> list[tuple[str, str]]:

@@ -32,11 +32,8 @@ def bars(days: list[reports.Day]) -> list[Bar]:
     for place, day in enumerate(days):
         ground = 100.0
         parts = []
-        for css, count in (
-            ("bar", day.sent),
-            ("bar-failed", day.failed),
-            ("bar-skipped", day.skipped),
-        ):
+        counts = {"bar": day.sent, "bar-failed": day.failed, "bar-skipped": day.skipped}
+        for css, count in counts.items():
             height = round(count * 100 / highest, 2)
             if count:
                 height = max(height, 1.5)  # a few among thousands still show
@@ -51,17 +48,19 @@ def bars(days: list[reports.Day]) -> list[Bar]:
 def home(request: HttpRequest) -> HttpResponse:
     now = timezone.now()
     days = reports.last_days(now=now, zone=timezone.get_current_timezone())
+    totals = {}
+    for name in ("sent", "failed", "skipped", "total"):
+        totals[name] = sum(getattr(day, name) for day in days)
+    week_ago = now - dt.timedelta(days=7)
+    audience = reports.follower_counts(now=now)
     context = {
         **_now(),
         "upcoming": reports.upcoming(),
         "days": days,
         "bars": bars(days),
-        "totals": {
-            name: sum(getattr(day, name) for day in days)
-            for name in ("sent", "failed", "skipped", "total")
-        },
-        "audience": reports.follower_counts(now=now),
-        "webhooks_off": stopped_since(now - dt.timedelta(days=7)),
+        "totals": totals,
+        "audience": audience,
+        "webhooks_off": stopped_since(week_ago),
     }
     return render(request, "dashboard/shell/home/home.html", context)
 
@@ -75,12 +74,14 @@ def live(request: HttpRequest) -> HttpResponse:
 
 def _now() -> dict[str, Any]:
     waiting = reports.waiting()
+    total = sum(waiting.values())
     channels = [channel for channel in Channel if channel.label in waiting]
+    found = hold_ups(channels, now=timezone.now())
     return {
         "sending": reports.sending(),
         "waiting": waiting,
-        "waiting_total": sum(waiting.values()),
-        "hold_ups": hold_ups(channels, now=timezone.now()),
+        "waiting_total": total,
+        "hold_ups": found,
     }
 
 

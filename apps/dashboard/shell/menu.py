@@ -2,6 +2,7 @@
 a new page adds its line here and its paths in urls.py.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from django.conf import settings
@@ -10,52 +11,62 @@ from django.urls import reverse
 
 from apps.accounts.permissions import Capability, may
 
-# In the order in which they are shown. The first has no heading.
-SECTIONS = ("", "Send", "Audience", "Content", "Operate", "Administer")
-
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One item of the menu; `icon` is a file name in static/vendor/bootstrap-icons-*;
+    """A page in the menu. `icon` is a file name in static/vendor/bootstrap-icons-*;
     who lacks the capability does not see the item.
     """
 
     label: str
     url_name: str
     icon: str
-    section: str
     capability: Capability = Capability.VIEW
 
 
-_MAILBOX: tuple[Item, ...] = ()
-if not settings.PRODUCTION:  # exists on development machines only
-    _MAILBOX = (Item("Mailbox", "ops:mailbox", "inbox", "Operate"),)
-
-ITEMS = (
-    Item("Home", "dashboard:home", "house", ""),
-    Item("Campaigns", "dashboard:campaigns", "megaphone", "Send"),
-    Item("Recurring", "dashboard:recurring", "calendar-event", "Send"),
-    Item("Notifications", "dashboard:notifications", "bell", "Send"),
-    Item("Deliveries", "dashboard:deliveries", "send-check", "Send"),
-    Item("Undelivered", "dashboard:undelivered", "exclamation-octagon", "Send"),
-    Item("Events", "dashboard:events", "lightning", "Send"),
-    Item("Event rules", "dashboard:event-rules", "signpost-split", "Send"),
-    Item("Followers", "dashboard:followers", "people", "Audience"),
-    Item("Imports", "dashboard:imports", "upload", "Audience"),
-    Item("Tags", "dashboard:tags", "tags", "Audience"),
-    Item("Segments", "dashboard:segments", "funnel", "Audience"),
-    Item("Suppression list", "dashboard:suppressions", "shield-check", "Audience"),
-    Item("Webhooks", "dashboard:webhooks", "link-45deg", "Audience"),
-    Item("Templates", "dashboard:templates", "file-earmark-text", "Content"),
-    Item("Layouts", "dashboard:layouts", "layout-text-window-reverse", "Content"),
-    Item("Message types", "dashboard:types", "sliders", "Content"),
-    Item("Caps", "dashboard:caps", "bell-slash", "Content"),
-    Item("Audit log", "dashboard:audit", "journal-text", "Operate"),
-    *_MAILBOX,
-    Item("Channels", "dashboard:channels", "plug", "Administer", Capability.ADMINISTER),
-    Item("Staff", "dashboard:staff", "person-badge", "Administer", Capability.ADMINISTER),
-    Item("API keys", "dashboard:api-keys", "key", "Administer", Capability.ADMINISTER),
+_HOME = Item("Home", "dashboard:home", "house")
+_SEND = (
+    Item("Campaigns", "dashboard:campaigns", "megaphone"),
+    Item("Recurring", "dashboard:recurring", "calendar-event"),
+    Item("Notifications", "dashboard:notifications", "bell"),
+    Item("Deliveries", "dashboard:deliveries", "send-check"),
+    Item("Undelivered", "dashboard:undelivered", "exclamation-octagon"),
+    Item("Events", "dashboard:events", "lightning"),
+    Item("Event rules", "dashboard:event-rules", "signpost-split"),
 )
+_AUDIENCE = (
+    Item("Followers", "dashboard:followers", "people"),
+    Item("Imports", "dashboard:imports", "upload"),
+    Item("Tags", "dashboard:tags", "tags"),
+    Item("Segments", "dashboard:segments", "funnel"),
+    Item("Suppression list", "dashboard:suppressions", "shield-check"),
+    Item("Webhooks", "dashboard:webhooks", "link-45deg"),
+)
+_CONTENT = (
+    Item("Templates", "dashboard:templates", "file-earmark-text"),
+    Item("Layouts", "dashboard:layouts", "layout-text-window-reverse"),
+    Item("Message types", "dashboard:types", "sliders"),
+    Item("Caps", "dashboard:caps", "bell-slash"),
+)
+_OPERATE = [Item("Audit log", "dashboard:audit", "journal-text")]
+if not settings.PRODUCTION:  # exists on development machines only
+    _OPERATE.append(Item("Mailbox", "ops:mailbox", "inbox"))
+_ADMINISTER = (
+    Item("Channels", "dashboard:channels", "plug", Capability.ADMINISTER),
+    Item("Staff", "dashboard:staff", "person-badge", Capability.ADMINISTER),
+    Item("API keys", "dashboard:api-keys", "key", Capability.ADMINISTER),
+)
+
+# In the order in which they are shown. The first has no heading.
+SECTIONS: dict[str, Sequence[Item]] = {
+    "": (_HOME,),
+    "Send": _SEND,
+    "Audience": _AUDIENCE,
+    "Content": _CONTENT,
+    "Operate": _OPERATE,
+    "Administer": _ADMINISTER,
+}
+ITEMS = [item for items in SECTIONS.values() for item in items]
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,15 +81,19 @@ def sections(request: HttpRequest) -> list[tuple[str, list[Entry]]]:
     """What this person may open, by section;
     the entry whose address the page lies below is current.
     """
-    entries: dict[str, list[Entry]] = {name: [] for name in SECTIONS}
-    home = reverse("dashboard:home")
-    for item in ITEMS:
-        if not may(request.user, item.capability):
-            continue
-        url = reverse(item.url_name)
-        if url == home:
-            current = request.path == url
-        else:
-            current = request.path.startswith(url)
-        entries[item.section].append(Entry(item.label, url, item.icon, current))
-    return [(name, found) for name, found in entries.items() if found]
+    found = []
+    for name, items in SECTIONS.items():
+        allowed = [item for item in items if may(request.user, item.capability)]
+        if allowed:
+            entries = [_entry(item, request.path) for item in allowed]
+            found.append((name, entries))
+    return found
+
+
+def _entry(item: Item, path: str) -> Entry:
+    url = reverse(item.url_name)
+    if url == reverse("dashboard:home"):  # every address lies below it
+        current = path == url
+    else:
+        current = path.startswith(url)
+    return Entry(item.label, url, item.icon, current)

@@ -13,7 +13,8 @@ Row = TypeVar("Row", bound=Model)
 
 def page_of(request: HttpRequest, rows: QuerySet[Row]) -> keyset.Page[Row]:
     """A cursor that is not a number is a hand-written one: the first page is the answer."""
-    after, before = (whole_number(request.GET.get(name, "")) for name in ("after", "before"))
+    after = whole_number(request.GET.get("after", ""))
+    before = whole_number(request.GET.get("before", ""))
     return keyset.page(rows, after=after, before=before)
 
 

@@ -61,15 +61,13 @@ def _svg(name: str) -> str:
     if not path:
         raise template.TemplateSyntaxError(f"There is no icon {name!r} in static/{ICONS}.")
     drawing = Path(path).read_text()
-    return drawing[drawing.index(">") + 1 :].replace("</svg>", "").strip()
+    start = drawing.index(">") + 1
+    return drawing[start:].replace("</svg>", "").strip()
 
 
 @register.simple_tag
 def icon(name: str, css: str = "", label: str = "") -> SafeString:
-    """Draw an icon: `{% icon "bell" %}` is decoration.
-
-    With `label="..."` it is an image with a name.
-    """
+    """Draw `{% icon "bell" %}` as decoration, with `label="..."` as an image with a name."""
     drawing = mark_safe(_svg(name))  # noqa: S308  # our own file
     if label:
         naming = format_html('role="img" aria-label="{}"', label)
@@ -92,13 +90,13 @@ def toast_icon(level: str) -> SafeString:
 
 @register.simple_tag
 def badge(word: Any, label: Any = "") -> SafeString:
-    """Give a coloured word: `{% badge delivery.status delivery.get_status_display %}`;
-    the colour is never the only sign.
+    """Colour a word; the colour is never the only sign.
+
+    `{% badge delivery.status delivery.get_status_display %}`
     """
     tone = _TONE_OF.get(str(word), "secondary")
-    return format_html(
-        '<span class="badge tone tone-{}">{}</span>', tone, label or str(word).replace("_", " ")
-    )
+    shown = label or str(word).replace("_", " ")
+    return format_html('<span class="badge tone tone-{}">{}</span>', tone, shown)
 
 
 @register.simple_tag(takes_context=True)
@@ -114,7 +112,7 @@ def carillon_version() -> str:
 
 @register.filter
 def can(user: Any, capability: str) -> bool:
-    """Tell whether the user may: `{% if request.user|can:"edit" %}`."""
+    """Whether somebody has a capability: `{% if request.user|can:"edit" %}`."""
     return may(user, Capability(capability))
 
 
@@ -124,9 +122,8 @@ def moment(value: dt.datetime | None, empty: str = "never") -> SafeString | str:
     if value is None:
         return empty
     local = timezone.localtime(value)
-    return format_html(
-        '<time datetime="{}">{}</time>', value.isoformat(), f"{local:%-d %b %Y, %H:%M}"
-    )
+    shown = f"{local:%-d %b %Y, %H:%M}"
+    return format_html('<time datetime="{}">{}</time>', value.isoformat(), shown)
 
 
 @register.simple_tag(takes_context=True)
@@ -145,13 +142,15 @@ def query(context: template.Context, **changes: Any) -> str:
 @register.simple_tag
 def querystring_of(**values: Any) -> str:
     """Write a query string from nothing, escaped: `?{% querystring_of tag=tag.slug %}`."""
-    return urlencode({name: value for name, value in values.items() if value not in ("", None)})
+    given = {name: value for name, value in values.items() if value not in ("", None)}
+    return urlencode(given)
 
 
 @register.simple_tag
 def zone_list() -> SafeString:
-    """List the zones, once on a page that has a ZoneField."""
-    options = format_html_join("", '<option value="{}">', ((name,) for name in zone_names()))
+    """Zones to choose from, needed once on a page that has a ZoneField."""
+    names = [(name,) for name in zone_names()]
+    options = format_html_join("", '<option value="{}">', names)
     return format_html('<datalist id="zones">{}</datalist>', options)
 
 
@@ -195,7 +194,7 @@ def grouped(number: int) -> str:
 
 @register.filter
 def plain(number: float) -> str:
-    """Write a number for attributes of drawings: a point, whatever the language."""
+    """Write a number for an attribute of a drawing: with a point, whatever the language."""
     return f"{number:g}"
 
 
