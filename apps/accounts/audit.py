@@ -8,18 +8,21 @@ from apps.lib.facts import Fact
 
 def record(facts: Sequence[Fact]) -> None:
     """Wired to all facts in notifications_project/wiring.py."""
-    AuditEntry.objects.bulk_create(
-        AuditEntry(
-            at=fact.at,
-            kind=fact.kind,
-            actor_kind=fact.by.kind,
-            actor_id=fact.by.id,
-            actor_label=fact.by.label[:200],
-            ip=fact.by.ip or None,
-            subject_type=fact.about.type,
-            subject_id=fact.about.id,
-            subject_label=fact.about.label[:200],
-            data=fact.data,
-        )
-        for fact in facts
+    AuditEntry.objects.bulk_create(map(_entry, facts))
+
+
+def _entry(fact: Fact) -> AuditEntry:
+    actor = fact.by
+    subject = fact.about
+    return AuditEntry(
+        at=fact.at,
+        kind=fact.kind,
+        actor_kind=actor.kind,
+        actor_id=actor.id,
+        actor_label=actor.label[:200],
+        ip=actor.ip or None,
+        subject_type=subject.type,
+        subject_id=subject.id,
+        subject_label=subject.label[:200],
+        data=fact.data,
     )

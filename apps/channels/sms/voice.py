@@ -18,25 +18,36 @@ LONGEST = 4000  # characters that one request may hold of TwiML
 RING_SECONDS = 30
 
 # Twilio speaks in languages of a country; a bare language gets the one that most listeners expect.
-COUNTRIES = {
-    "ar": "ar-AE", "bg": "bg-BG", "ca": "ca-ES", "cs": "cs-CZ", "da": "da-DK", "de": "de-DE",
-    "el": "el-GR", "en": "en-US", "es": "es-ES", "et": "et-EE", "fi": "fi-FI", "fr": "fr-FR",
-    "he": "he-IL", "hi": "hi-IN", "hu": "hu-HU", "id": "id-ID", "it": "it-IT", "ja": "ja-JP",
-    "ko": "ko-KR", "lt": "lt-LT", "lv": "lv-LV", "nb": "nb-NO", "nl": "nl-NL", "pl": "pl-PL",
-    "pt": "pt-BR", "ro": "ro-RO", "ru": "ru-RU", "sk": "sk-SK", "sv": "sv-SE", "th": "th-TH",
-    "tr": "tr-TR", "uk": "uk-UA", "vi": "vi-VN", "zh": "cmn-CN",
-}  # fmt: skip
+_OWN_COUNTRY = "bg de es fi fr hu id it lt lv nl pl ro ru sk th tr"
+COUNTRIES = {language: f"{language}-{language.upper()}" for language in _OWN_COUNTRY.split()}
+COUNTRIES |= {
+    "ar": "ar-AE",
+    "ca": "ca-ES",
+    "cs": "cs-CZ",
+    "da": "da-DK",
+    "el": "el-GR",
+    "en": "en-US",
+    "et": "et-EE",
+    "he": "he-IL",
+    "hi": "hi-IN",
+    "ja": "ja-JP",
+    "ko": "ko-KR",
+    "nb": "nb-NO",
+    "pt": "pt-BR",
+    "sv": "sv-SE",
+    "uk": "uk-UA",
+    "vi": "vi-VN",
+    "zh": "cmn-CN",
+}
 
 # Twilio's error dictionary, where calls differ from texts. 21215 and 21216 forbid where the call
 # would go to: they say nothing bad of the number, and nothing about other calls.
 VOICE_CODES = {
     **CODES,
-    **dict.fromkeys(
-        ("13223", "13224", "13225"), Result.PERMANENT_RECIPIENT
-    ),  # not a number, or nobody may call it
-    **dict.fromkeys(
-        ("10001", "21210", "21213", "21219"), Result.ACCOUNT
-    ),  # closed; our number is not ours; on trial
+    # not a number, or nobody may call it
+    **dict.fromkeys(("13223", "13224", "13225"), Result.PERMANENT_RECIPIENT),
+    # closed; our number is not ours; on trial
+    **dict.fromkeys(("10001", "21210", "21213", "21219"), Result.ACCOUNT),
     **dict.fromkeys(("10004", "20429", "21220"), Result.THROTTLED),  # calls at once
 }
 # A number that no telephone has; a landline, which can't get texts, is a good one here.

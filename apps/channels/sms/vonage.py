@@ -41,6 +41,9 @@ CODES = {
 REMEDIES = {"1050": Remedy.STOPPED, **dict.fromkeys(("1170", "1250", "1430"), Remedy.BOUNCED)}
 FIELDS = {"to": Result.PERMANENT_RECIPIENT, "from": Result.ACCOUNT}
 
+# What became of a message by its report's status; others say that it is on its way.
+ARRIVED = {"delivered": True, "read": True, "rejected": False, "undeliverable": False}
+
 
 class VonageSession(SmsSession):
     codes = CODES
@@ -131,13 +134,12 @@ class Vonage(Sms):
             if isinstance(problem, dict):
                 wrong = problem
             code = code_of(wrong)
+            detail = wrong.get("detail") or ""
             return report(
                 told.get("client_ref"),
                 told.get("message_uuid"),
-                {"delivered": True, "read": True, "rejected": False, "undeliverable": False}.get(
-                    str(status)
-                ),
-                f"{status} {code} {wrong.get('detail') or ''}".strip(),
+                ARRIVED.get(str(status)),
+                f"{status} {code} {detail}".strip(),
                 REMEDIES.get(code, Remedy.NONE),
             )
         sender = number(told.get("from"))
@@ -155,9 +157,9 @@ def code_of(problem: Mapping[str, Any]) -> str:
 
 
 def _token_part(part: str) -> dict[str, Any]:
+    missing = -len(part) % 4
     try:
-        return json_object(
-            base64.urlsafe_b64decode(part + "=" * (-len(part) % 4)).decode("utf-8", "replace")
-        )
+        data = base64.urlsafe_b64decode(part + "=" * missing)
     except ValueError:
         return {}
+    return json_object(data.decode("utf-8", "replace"))

@@ -207,49 +207,45 @@ def _make_segments(*, by: Actor, now: dt.datetime) -> dict[str, Segment]:
 def _make_campaigns(
     segments: dict[str, Segment], *, editor: Actor, sender: Actor, now: dt.datetime
 ) -> list[Campaign]:
-    news = compose.create_campaign(
-        template=Template.objects.get(key="new_feature"),
-        values=compose.CampaignValues(
-            name="Shared dashboards are here",
-            notification_type=NotificationType.objects.get(key="update"),
-            channels=[Channel.EMAIL, Channel.IN_APP],
-            audience={"everyone": True},
-            data={
-                "feature": "Shared dashboards",
-                "summary": "Show your team the same numbers, live, with one link.",
-                "highlights": ["Share with one click", "Choose who may edit and who may only look"],
-                "action_url": f"{settings.SITE_URL}/",
-            },
-        ),
-        by=editor,
-        now=now,
+    feature = Template.objects.get(key="new_feature")
+    update = NotificationType.objects.get(key="update")
+    data = {
+        "feature": "Shared dashboards",
+        "summary": "Show your team the same numbers, live, with one link.",
+        "highlights": ["Share with one click", "Choose who may edit and who may only look"],
+        "action_url": f"{settings.SITE_URL}/",
+    }
+    values = compose.CampaignValues(
+        name="Shared dashboards are here",
+        notification_type=update,
+        channels=[Channel.EMAIL, Channel.IN_APP],
+        audience={"everyone": True},
+        data=data,
     )
+    news = compose.create_campaign(template=feature, values=values, by=editor, now=now)
     lifecycle.send_now(campaign=news, by=sender, now=now)
 
-    meeting = compose.create_campaign(
-        template=Template.objects.get(key="event_invitation"),
-        values=compose.CampaignValues(
-            name="Invitation to the user meeting",
-            notification_type=NotificationType.objects.get(key="promotion"),
-            channels=[Channel.EMAIL],
-            audience={
-                "tags": ["events"],
-                "exclude_segments": [str(segments["New in the last 30 days"].uid)],
-            },
-            data={
-                "event": "User meeting",
-                "starts_at": (now + dt.timedelta(days=24))
-                .replace(hour=16, minute=0, second=0, microsecond=0)
-                .isoformat(),
-                "place": "Online",
-                "about": "Three short talks, then your questions.",
-                "agenda": ["What is new", "How others work with it", "Ask the makers"],
-                "action_url": f"{settings.SITE_URL}/",
-            },
-        ),
-        by=editor,
-        now=now,
+    invitation = Template.objects.get(key="event_invitation")
+    promotion = NotificationType.objects.get(key="promotion")
+    newcomers = segments["New in the last 30 days"]
+    day = now + dt.timedelta(days=24)
+    starts_at = day.replace(hour=16, minute=0, second=0, microsecond=0)
+    data = {
+        "event": "User meeting",
+        "starts_at": starts_at.isoformat(),
+        "place": "Online",
+        "about": "Three short talks, then your questions.",
+        "agenda": ["What is new", "How others work with it", "Ask the makers"],
+        "action_url": f"{settings.SITE_URL}/",
+    }
+    values = compose.CampaignValues(
+        name="Invitation to the user meeting",
+        notification_type=promotion,
+        channels=[Channel.EMAIL],
+        audience={"tags": ["events"], "exclude_segments": [str(newcomers.uid)]},
+        data=data,
     )
+    meeting = compose.create_campaign(template=invitation, values=values, by=editor, now=now)
     at_ten = dt.datetime.combine((now + dt.timedelta(days=3)).date(), dt.time(10, 0))
     lifecycle.schedule(campaign=meeting, wall=at_ten, zone="Europe/Berlin", by=sender, now=now)
 

@@ -45,21 +45,20 @@ class Command(BaseCommand):
             metadata = strict_json.read(options["metadata"])
         except strict_json.BadJson as error:
             raise CommandError(f"--metadata {error}.") from error
+        values = Profile(
+            email=options["email"],
+            phone=options["phone"],
+            name=options["name"],
+            external_id=options["external_id"],
+            language=options["language"],
+            time_zone=options["time_zone"],
+            tags=options["tag"],
+            metadata=metadata,
+        )
+        proof = Proof(source="command", by=command("add_follower"), now=timezone.now())
+        subscribed = not options["unsubscribed"]
         try:
-            follower = contacts.add_follower(
-                values=Profile(
-                    email=options["email"],
-                    phone=options["phone"],
-                    name=options["name"],
-                    external_id=options["external_id"],
-                    language=options["language"],
-                    time_zone=options["time_zone"],
-                    tags=options["tag"],
-                    metadata=metadata,
-                ),
-                subscribed=not options["unsubscribed"],
-                proof=Proof(source="command", by=command("add_follower"), now=timezone.now()),
-            )
+            follower = contacts.add_follower(values=values, subscribed=subscribed, proof=proof)
         except Refused as error:
             raise CommandError(str(error)) from error
         out = console(options)

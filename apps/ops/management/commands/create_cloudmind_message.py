@@ -56,21 +56,20 @@ class Command(BaseCommand):
         audience: dict[str, Any] = {"everyone": True}
         if tags:
             audience = {"tags": tags}
+        subject = words.parts["email"]["subject"]
         try:
-            message = compose.create_campaign(
-                values=compose.CampaignValues(
-                    name=words.parts["email"]["subject"][:120],
-                    notification_type=kind_of(options["type"]) or usual_type(),
-                    channels=[Channel.EMAIL.value],
-                    translations={words.language: words.parts},
-                    default_language=words.language,
-                    variables=version.variables,
-                    layout=version.layout,
-                    audience=audience,
-                ),
-                by=command("create_cloudmind_message"),
-                now=timezone.now(),
+            values = compose.CampaignValues(
+                name=subject[:120],
+                notification_type=kind_of(options["type"]) or usual_type(),
+                channels=[Channel.EMAIL.value],
+                translations={words.language: words.parts},
+                default_language=words.language,
+                variables=version.variables,
+                layout=version.layout,
+                audience=audience,
             )
+            by = command("create_cloudmind_message")
+            message = compose.create_campaign(values=values, by=by, now=timezone.now())
         except Refused as error:
             raise CommandError(str(error)) from error
         introduce(message, options)

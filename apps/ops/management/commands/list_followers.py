@@ -58,16 +58,17 @@ class Command(BaseCommand):
             return
         table = Table(box=box.SIMPLE_HEAD, header_style="bold")
         table.add_column("Name", overflow="fold")
-        table.add_column(
-            "Reached at", overflow="fold", ratio=1
-        )  # the widest; all of it fits into 80 columns
+        # the widest; all of it fits into 80 columns
+        table.add_column("Reached at", overflow="fold", ratio=1)
         for heading in ("Tags", "Lang", "Subscribed"):
             table.add_column(heading, overflow="fold")
         for follower in rows:
+            places = filter(None, (follower.email, follower.phone))
+            tags_of = ", ".join(tag.name for tag in follower.tags.all())
             table.add_row(
                 plain(follower.name),
-                plain("\n".join(filter(None, (follower.email, follower.phone)))),
-                plain(", ".join(tag.name for tag in follower.tags.all())),
+                plain("\n".join(places)),
+                plain(tags_of),
                 plain(follower.language),
                 _YES_OR_NO[follower.subscribed],
             )

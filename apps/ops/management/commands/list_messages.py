@@ -56,10 +56,12 @@ class Command(BaseCommand):
             how_far = ""
             if message.pk in all_:
                 how_far = f"{sent[message.pk]:,} of {all_[message.pk]:,}"
+            colour = _COLOURS.get(message.state, "")
+            end_of_id = message.uid.hex[-8:]
             table.add_row(
-                plain(f"…{message.uid.hex[-8:]}"),
+                plain(f"…{end_of_id}"),
                 plain(message.name),
-                plain(message.get_state_display(), _COLOURS.get(message.state, "")),
+                plain(message.get_state_display(), colour),
                 plain(_whom(message.audience)),
                 plain(moment(message.send_at)),
                 how_far,
