@@ -20,7 +20,6 @@ from apps.followers.models import Channel, Follower, NotificationType, Tag
 from apps.followers.people.find_follower import find_one, name_of
 from apps.lib import wallclock
 
-INCLUDES = ("tags", "segments", "followers")
 # How many unknown followers an error names at most.
 MOST_NAMED = 5
 
