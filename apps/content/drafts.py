@@ -18,7 +18,7 @@ from django.db import transaction
 
 from apps.content.channel_parts import CHANNEL_PARTS
 from apps.content.lint import problems
-from apps.content.mail_html import text_of
+from apps.content.mail_text import text_of
 from apps.content.models import Layout, Link, Template, Translation, Version, VersionState
 from apps.content.problems import NotPublishable, TemplateProblem
 from apps.content.render import Compiled

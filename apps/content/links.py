@@ -6,23 +6,14 @@ They are found when it is published, led through us in a tracked mail, looked up
 import re
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
-from html import unescape
 
 from django.conf import settings
 
 from apps.channels.pieces import STAMP
-from apps.content.mail_html import LIQUID
 from apps.content.models import Link
+from apps.content.read_html import TokenKind, tags
 
-_TAG = re.compile(r"""<a(?:rea)?(?=\s)(?:"[^"]*"|'[^']*'|[^"'<>])*+>""", re.IGNORECASE)
-_ATTRIBUTE = re.compile(
-    # linear in any source
-    r"""(?<=[\s"'/\0])([^\s"'=<>/\0]++)\s*+=\s*+(?:"([^"]*)"|'([^']*)'|([^\s"'>]+))"""
-)
-# browsers read ?a=1&copy=2 in an href as it is
-_REFERENCE = re.compile(r"&(?:#\d+|#x[0-9a-f]+|\w+);", re.IGNORECASE)
 _WEB = re.compile(r"https?://[^\s/?#\x00-\x1f\x7f][^\s\x00-\x1f\x7f]*", re.IGNORECASE)
-_END = re.compile(r"</body\s*>", re.IGNORECASE)
 _LONGEST = Link._meta.get_field("url").max_length or 0
 
 # Not hidden: some programs don't load what nobody would see.
@@ -43,11 +34,7 @@ def tracked(html: str, numbers: Mapping[str, int]) -> str:
             done += [html[last:start], f"{settings.SITE_URL}/c/{STAMP}/{numbers[url]}"]
             last = end
     html = "".join([*done, html[last:]])
-    ends = [found.start() for found in _END.finditer(html)]
-    if ends:
-        at = ends[-1]
-    else:
-        at = len(html)
+    at = _end_of_body(html)
     return html[:at] + _PIXEL.format(settings.SITE_URL, STAMP) + html[at:]
 
 
@@ -67,16 +54,18 @@ def forget() -> None:
 
 
 def _found(html: str) -> Iterator[tuple[int, int, str]]:
-    """Find each static href: its start, its end and what it says.
+    """Find each static href: its start, its end and what it says."""
+    for tag in tags(html):
+        if tag.kind is not TokenKind.START or tag.name not in ("a", "area"):
+            continue
+        for attribute in tag.attributes:
+            url = attribute.value.strip()
+            if attribute.name == "href" and _WEB.fullmatch(url) and len(url) <= _LONGEST:
+                yield attribute.start, attribute.end, url
 
-    Liquid is blanked out, so a `>` in it ends no tag.
-    """
-    blanked = LIQUID.sub(lambda found: "\0" * len(found[0]), html)
-    for tag in _TAG.finditer(blanked):
-        for attribute in _ATTRIBUTE.finditer(blanked, tag.start(), tag.end()):
-            if attribute[1].lower() != "href":
-                continue
-            which = attribute.lastindex or 0
-            url = _REFERENCE.sub(lambda found: unescape(found[0]), attribute[which]).strip()
-            if _WEB.fullmatch(url) and len(url) <= _LONGEST:
-                yield *attribute.span(which), url
+
+def _end_of_body(html: str) -> int:
+    ends = [tag.start for tag in tags(html) if tag.kind is TokenKind.END and tag.name == "body"]
+    if ends:
+        return ends[-1]
+    return len(html)

@@ -12,7 +12,7 @@ from liquid.static_analysis import TemplateAnalysis, Variable
 from apps.content.channel_parts import CHANNEL_PARTS, PartKind
 from apps.content.liquid.parse import BadSyntax, known_filters, known_tags, parse
 from apps.content.liquid.plain_data import Unrenderable, plain
-from apps.content.mail_html import text_of
+from apps.content.mail_text import text_of
 from apps.content.models import Version
 from apps.content.problems import TemplateProblem
 from apps.content.render import CONTENT, RESERVED

@@ -1,136 +1,159 @@
-"""HTML mail: move its styles into the tags, make its text, and break no Liquid inside.
+"""HTML mail: move its styles into the tags, and break no Liquid and no comment inside.
 
-Both tools parse HTML and would move `{% for %}` out of tables or turn `>` inside tags into `&gt;`.
-So every piece of Liquid is replaced by a marker they can't misread, and put back afterwards: a
-comment where text stands, a word inside tags and styles.
+html5ever makes a tree of the source, by which `{% for %}` would be moved out of tables, `>` inside
+tags turned into `&gt;` and `<![if !mso]>` made a comment. So every piece of Liquid and every
+comment is replaced by a marker that can't be misread, and put back afterwards: a comment where text
+stands, a word inside tags and styles.
 """
 
 import re
 
 import css_inline
-import lxml.html
-from inscriptis import Inscriptis
-from inscriptis.model.config import ParserConfig
 
-LIQUID = re.compile(
-    r"\{%-?\s*(?P<block>raw|comment|doc)\s*-?%\}.*?\{%-?\s*end(?P=block)\s*-?%\}"
-    r"|\{%.*?%\}|\{\{.*?\}\}",
-    re.DOTALL,
+from apps.content.liquid.parse import BadSyntax, pieces
+from apps.content.read_html import Token, TokenKind, tokens
+
+# Unicode keeps these for a program's own use; nobody's text has them.
+_LIQUID = "\ufdd0"
+_COMMENT = "\ufdd1"
+_AGAIN = "\ufdd2"
+_OURS = re.compile(f"[{_LIQUID}{_COMMENT}{_AGAIN}]")
+_MARK = re.compile(f"{_LIQUID}[0-9]+{_LIQUID}")
+_MARKS = re.compile(
+    f"<!--([{_LIQUID}{_COMMENT}])([0-9]+)[{_LIQUID}{_COMMENT}]-->"
+    f'|{_LIQUID}([0-9]+){_LIQUID}(?:="")?'
 )
-# What is not running text: comments, styles, titles, and the inside of tags.
-_NOT_TEXT = re.compile(
-    r"<!--.*?-->|<(style|script|title|textarea)\b.*?</\1\s*>|<[a-zA-Z/!][^<>]*>", re.DOTALL | re.I
+_BRACES = re.compile(r"\{(?=[{%])")  # what an entity became; an author's are marks by now
+_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f]")
+# What moved is gone from the styles; `:hover`, `@media`, `.ExternalClass` and all else stays.
+_INLINER = css_inline.CSSInliner(
+    keep_style_tags=True, remove_inlined_selectors=True, load_remote_stylesheets=False
 )
-_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f]")  # lxml refuses them
-_INLINER = css_inline.CSSInliner(keep_at_rules=True, load_remote_stylesheets=False)
-_TEXT_RULES = ParserConfig(display_images=False, display_links=False)
+_READER = css_inline.CSSInliner(inline_style_tags=False, load_remote_stylesheets=False)
 
 
-class _Protected:
-    """HTML whose pieces of Liquid are words for now.
+class Protected:
+    """HTML whose pieces of Liquid and comments are marks for now; `restore` puts them back."""
 
-    `restore` puts them back, also where they became comments.
-    """
+    def __init__(self, source: str):
+        self.liquid: list[str] = []
+        self.comments: list[str] = []
+        self.doctype = ""
+        words = self._without_liquid(_OURS.sub("", _CONTROL.sub("", source)))
+        done = []
+        for token in tokens(words):
+            said = words[token.start : token.end]
+            match token.kind:
+                case TokenKind.TEXT:
+                    done.append(_MARK.sub(r"<!--\g<0>-->", said))
+                case TokenKind.COMMENT:
+                    done.append(f"<!--{_COMMENT}{len(self.comments)}{_COMMENT}-->")
+                    self.comments.append(self._liquid_in(said))
+                case TokenKind.START:
+                    done.append(_renamed(token, said))
+                case TokenKind.DOCTYPE:
+                    self.doctype = said
+                    done.append(said)
+                case _:
+                    done.append(said)
+        self.html = "".join(done)
 
-    def __init__(self, html: str):
-        self.word = "liquid"
-        while self.word in html.lower():
-            self.word += "q"
-        self.pieces: list[str] = []
-        self.html = LIQUID.sub(self._mark, html)
-
-    def _mark(self, found: re.Match[str]) -> str:
-        self.pieces.append(found[0])
-        return f"{self.word}{len(self.pieces) - 1}x"
-
-    def restore(self, text: str) -> str:
-        marks = rf'<!--{self.word}(\d+)x-->|{self.word}(\d+)x(?:="")?'
-        return re.sub(marks, lambda found: self.pieces[int(found[1] or found[2])], text)
-
-    def with_comments(self) -> str:
-        """Make comments of the marks in running text.
-
-        A comment may stand anywhere, also between the rows of a table.
-        """
+    def _without_liquid(self, source: str) -> str:
         done = []
         last = 0
-        for found in _NOT_TEXT.finditer(self.html):
-            done += [self._commented(self.html[last : found.start()]), found[0]]
-            last = found.end()
-        return "".join([*done, self._commented(self.html[last:])])
+        try:
+            for start, end in pieces(source):
+                done += [source[last:start], f"{_LIQUID}{len(self.liquid)}{_LIQUID}"]
+                self.liquid.append(source[start:end])
+                last = end
+        except BadSyntax:
+            pass  # what is never closed is no Liquid, and told elsewhere
+        return "".join([*done, source[last:]])
 
-    def _commented(self, text: str) -> str:
-        return re.sub(rf"{self.word}\d+x", r"<!--\g<0>-->", text)
+    def _liquid_in(self, text: str) -> str:
+        return _MARK.sub(lambda found: self.liquid[int(found[0].strip(_LIQUID))], text)
 
-    def survived(self, before: str, after: str) -> bool:
+    def as_tree(self) -> str:
+        """Write the HTML out as html5ever reads it: all tags closed, entities plain, no comments.
+
+        The styles are in the tags. The marks of Liquid are words.
+        """
+        try:
+            whole = _INLINER.inline(self.html)
+        except css_inline.InlineError:
+            whole = _READER.inline(self.html)
+        return _MARKS.sub(_as_word, whole)
+
+    def restore(self, html: str) -> str:
+        """Put all back into HTML that was made of `html`."""
+        if self.doctype:  # html5ever keeps no more of it than its name
+            html = html.replace("<!DOCTYPE html>", self.doctype, 1)
+        html = _BRACES.sub("&#123;", html.replace(_AGAIN, ""))
+        return _MARKS.sub(self._piece, html)
+
+    def restore_text(self, text: str) -> str:
+        """Put the Liquid back into text that was made of `html`."""
+        text = _BRACES.sub("{{ '{' }}", text)
+        return _MARKS.sub(self._piece, text)
+
+    def _piece(self, found: re.Match[str]) -> str:
+        if found[1] == _COMMENT:
+            return self.comments[int(found[2])]
+        return self.liquid[int(found[2] or found[3])]
+
+    def survived(self, after: str) -> bool:
         """Whether all marks are still there.
 
         Rules may be copied into many tags, so only the marks in running text must keep number and
         order.
         """
-        in_text = re.compile(rf"<!--{self.word}\d+x-->")
-        if in_text.findall(before) != in_text.findall(after):
+        before = self.html
+        if _in_text(before) != _in_text(after):
             return False
-        anywhere = re.compile(rf"{self.word}\d+x")
-        return set(anywhere.findall(before)) == set(anywhere.findall(after))
+        return set(_MARK.findall(before)) == set(_MARK.findall(after))
+
+
+def _as_word(found: re.Match[str]) -> str:
+    if found[1] == _COMMENT:
+        return ""
+    return f"{_LIQUID}{found[2] or found[3]}{_LIQUID}"
+
+
+def _in_text(html: str) -> list[str]:
+    return [found[0] for found in _MARKS.finditer(html) if found[1]]
+
+
+def _renamed(tag: Token, said: str) -> str:
+    """Keep what a tag says twice, as `{% if %}href=…{% else %}href=…{% endif %}` does.
+
+    A tree has each name once.
+    """
+    seen: set[str] = set()
+    done = []
+    last = 0
+    for times, attribute in enumerate(tag.attributes):
+        if attribute.name in seen:
+            at = attribute.named_at - tag.start
+            done += [said[last:at], _AGAIN * times]
+            last = at
+        seen.add(attribute.name)
+    return "".join([*done, said[last:]])
 
 
 def inline_styles(html: str) -> str:
     """Move the rules of `<style>` into the tags; Gmail and Outlook ignore many of them.
 
-    Media queries stay. A document whose styles can't be read, or whose Liquid would not come out
-    whole and in order, is returned unchanged.
+    What can't be moved stays: media queries, `:hover`, and rules for what a mail program puts
+    around the mail. A document whose styles can't be read, or whose Liquid would not come out whole
+    and in order, is returned unchanged.
     """
     if "<style" not in html.lower():
         return html
-    protected = _Protected(html)
-    source = protected.with_comments()
+    protected = Protected(html)
     try:
-        inlined = _INLINER.inline(source)
+        inlined = _INLINER.inline(protected.html)
     except css_inline.InlineError:
         return html
-    if protected.survived(source, inlined):
+    if protected.survived(inlined):
         return protected.restore(inlined)
     return html
-
-
-def text_of(html: str) -> str:
-    """Make the plain text of mail HTML, still a Liquid template.
-
-    Links become `words (address)`, tables are read row by row.
-    """
-    protected = _Protected(_CONTROL.sub("", html))
-    if not protected.html.strip():
-        return ""
-    tree = lxml.html.document_fromstring(f"<div>{protected.html}</div>")
-    for element in list(tree.iter()):
-        if not isinstance(element.tag, str):
-            continue
-        if element.tag in {"table", "tbody", "thead", "tfoot", "tr"}:
-            # inscriptis aligns columns by the length of the placeholder, and drops what is between
-            element.tag = "div"
-        elif element.tag in {"td", "th"}:
-            element.tag = "span"
-            element.tail = " " + (element.tail or "").lstrip()
-        elif element.tag == "a" and (address := element.get("href", "")).strip():
-            words = " ".join(element.text_content().split())
-            if not words:
-                _append(element, address)
-            elif words != address:
-                _append(element, f" ({address})")
-        elif element.tag in {"style", "script", "title"}:
-            element.clear(keep_tail=True)
-    text = Inscriptis(tree, _TEXT_RULES).get_text()
-    lines = [re.sub(r"[ \t]+", " ", line).strip() for line in text.splitlines()]
-    paragraphs = re.sub(r"\n{3,}", "\n\n", "\n".join(lines))
-    return protected.restore(paragraphs.strip()) + "\n"
-
-
-def _append(element: lxml.html.HtmlElement, words: str) -> None:
-    last = None
-    if len(element):
-        last = element[-1]
-    if last is None:
-        element.text = (element.text or "") + words
-    else:
-        last.tail = (last.tail or "") + words

@@ -19,9 +19,11 @@ from apps.content.liquid.blank_lines import tidied, tidy
 from apps.content.liquid.limits import FAILURES
 from apps.content.liquid.parse import Parsed, line_of, parse
 from apps.content.liquid.plain_data import Unrenderable, plain
-from apps.content.mail_html import inline_styles, text_of
+from apps.content.mail_html import inline_styles
+from apps.content.mail_text import text_of
 from apps.content.models import Version, VersionState
 from apps.content.problems import RenderError, TemplateProblem
+from apps.content.read_html import TokenKind, tags
 
 # What every template may use, and data can't replace.
 # The caller of `render` fills all but `content`.
@@ -263,7 +265,7 @@ class Compiled:
             if channel == "email":
                 if not source.strip():
                     source = text_of(words.get("html", ""))
-                if self.layout_text and source.strip():
+                if self.layout_text and (source.strip() or words.get("html", "").strip()):
                     source = CONTENT.sub(lambda _: source, self.layout_text)
             # a line with nothing but {% … %} leaves no empty line behind
             return _LONELY_TAGS.sub(lambda tags: tags[1].rstrip(), source)
@@ -285,10 +287,10 @@ def _layout_of(version: Version) -> tuple[str, str]:
 
 
 def _with_preheader(html: str) -> str:
-    body = re.search(r"<body\b[^>]*>", html, re.IGNORECASE)
+    bodies = (tag for tag in tags(html) if tag.kind is TokenKind.START and tag.name == "body")
     at = 0
-    if body:
-        at = body.end()
+    if body := next(bodies, None):
+        at = body.end
     return html[:at] + _HIDDEN + html[at:]
 
 

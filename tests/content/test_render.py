@@ -15,7 +15,8 @@ from apps.content.layouts import save_layout
 from apps.content.liquid.limits import FAILURES
 from apps.content.liquid.parse import parse
 from apps.content.liquid.plain_data import plain
-from apps.content.mail_html import inline_styles, text_of
+from apps.content.mail_html import inline_styles
+from apps.content.mail_text import text_of
 from apps.content.models import Version
 from apps.content.problems import RenderError
 from apps.content.render import compiled, pick_language

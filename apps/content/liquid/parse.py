@@ -3,6 +3,7 @@
 import bisect
 import functools
 import re
+from collections.abc import Iterator
 from typing import Any, cast
 
 from liquid import BoundTemplate, Environment
@@ -124,35 +125,44 @@ _OPENING = re.compile(r"\{\{|\{%")
 _VERBATIM = re.compile(r"-?\s{0,20}(raw|comment|doc)\s{0,20}-?")
 
 
-def _scan(source: str) -> None:
-    """Find in one pass what is never closed, over which python-liquid's own lexer takes minutes."""
+def pieces(source: str) -> Iterator[tuple[int, int]]:
+    """Find where each piece of Liquid begins and ends; a verbatim block is one piece.
+
+    It is one pass. python-liquid's own lexer takes minutes over what is never closed; that raises
+    BadSyntax here.
+    """
     at = 0
     while found := _OPENING.search(source, at):
-        line = source.count("\n", 0, found.start()) + 1
+        start = found.start()
         closing = "%}"
         if found[0] == "{{":
             closing = "}}"
         end = source.find(closing, found.end())
         if end < 0:
-            raise BadSyntax(f"{found[0]} is never closed with {closing}", line)
+            said = f"{found[0]} is never closed with {closing}"
+            raise BadSyntax(said, _lines(source[:start]))
         inside = source[found.end() : end]
         if len(inside) > 20_000 or re.search(r"\s{100}", inside):
-            raise BadSyntax(f"this {found[0]} … {closing} is too long", line)
+            said = f"this {found[0]} … {closing} is too long"
+            raise BadSyntax(said, _lines(source[:start]))
         at = end + 2
         if closing == "%}" and (verbatim := _VERBATIM.fullmatch(inside)):
             tag = verbatim[1]
             end_tag = re.compile(rf"\{{%-?\s{{0,20}}end{tag}\s{{0,20}}-?%\}}")
             ending = end_tag.search(source, at)
             if not ending:
-                raise BadSyntax(f"{{% {tag} %}} is never closed with {{% end{tag} %}}", line)
+                said = f"{{% {tag} %}} is never closed with {{% end{tag} %}}"
+                raise BadSyntax(said, _lines(source[:start]))
             at = ending.end()
+        yield start, at
 
 
 def parse(source: str, *, html: bool = False) -> Parsed:
     """Read a template; its values are escaped if `html`. Raises BadSyntax at the first mistake."""
     if len(source) > MAX_SOURCE:
         raise BadSyntax(f"this part is longer than {MAX_SOURCE} characters", 1)
-    _scan(source)
+    for _ in pieces(source):
+        pass  # it raises for what is never closed
     environment = _TEXT
     if html:
         environment = _HTML
