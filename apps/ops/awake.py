@@ -1,45 +1,93 @@
-"""How long the processes of a program wanted a processor: they ran, or waited for their turn."""
+"""What the processes of a program did: they ran, waited for a processor or a disk, or slept."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
 
 NANOSECONDS = 1e-9
+WAITS_FOR_DISK = "D"
 
 
-def seconds_awake(main: int) -> dict[int, float]:
-    """Seconds that the process `main` and all below it were awake since they began, by thread.
+@dataclass(frozen=True, slots=True)
+class Times:
+    """Seconds: of a thread since it began, or between two looks."""
+
+    ran: float
+    waited: float  # for a processor
+
+    @property
+    def awake(self) -> float:
+        return self.ran + self.waited
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """A program at one moment; without threads when it is gone."""
+
+    threads: Mapping[int, Times]
+    on_disk: bool = False  # one of them waits for a disk just now
+
+
+def look_at(main: int) -> Look:
+    """Look at the process `main` and all below it.
 
     Linux counts what a thread ran and what it waited for a processor
     (/proc/<pid>/task/<id>/schedstat). Elsewhere only the time that a process ran is known, and its
-    threads are one. Empty where the process is gone.
+    threads are one.
     """
-    found: dict[int, float] = {}
-    with suppress(psutil.Error):
-        process = psutil.Process(main)
-        for each in [process, *process.children(recursive=True)]:
-            with suppress(psutil.Error):
-                found |= _by_thread(each.pid) or {each.pid: sum(each.cpu_times()[:2])}
-    return found
+    threads: dict[int, Times] = {}
+    on_disk = False
+    for process in _family(main):
+        with suppress(psutil.Error):
+            threads |= _by_thread(process.pid) or {process.pid: _ran(process)}
+            on_disk = on_disk or _waits_for_disk(process.pid)
+    return Look(threads, on_disk)
 
 
-def longest_awake(before: Mapping[int, float], after: Mapping[int, float]) -> float:
-    """Seconds by which the busiest thread grew between two answers of `seconds_awake`.
+def grown(before: Look, after: Look) -> Times:
+    """What the busiest thread did between two looks.
 
     The busiest one, not the sum: work goes through a lane from process to process, and many that
     wake up for an instant to find nothing are not at work.
     """
-    return max(
-        (seconds - before.get(thread, 0.0) for thread, seconds in after.items()), default=0.0
-    )
+    none = Times(0.0, 0.0)
+    found = [
+        Times(times.ran - then.ran, times.waited - then.waited)
+        for thread, times in after.threads.items()
+        for then in [before.threads.get(thread, none)]
+    ]
+    return max(found, key=lambda times: times.awake, default=none)
 
 
-def _by_thread(pid: int) -> dict[int, float]:
-    found: dict[int, float] = {}
+def _family(main: int) -> Iterator[psutil.Process]:
+    with suppress(psutil.Error):
+        process = psutil.Process(main)
+        yield from [process, *process.children(recursive=True)]
+
+
+def _ran(process: psutil.Process) -> Times:
+    user, system, *_ = process.cpu_times()
+    return Times(user + system, 0.0)
+
+
+def _by_thread(pid: int) -> dict[int, Times]:
+    found: dict[int, Times] = {}
     for path in Path(f"/proc/{pid}/task").glob("*/schedstat"):
         with suppress(OSError, ValueError):
             ran, waited, _ = path.read_text().split()
-            found[int(path.parent.name)] = (int(ran) + int(waited)) * NANOSECONDS
+            times = Times(int(ran) * NANOSECONDS, int(waited) * NANOSECONDS)
+            found[int(path.parent.name)] = times
     return found
+
+
+def _waits_for_disk(pid: int) -> bool:
+    for path in Path(f"/proc/{pid}/task").glob("*/stat"):
+        with suppress(OSError, IndexError):
+            # the name before it is in brackets, and may have brackets of its own
+            state = path.read_text().rpartition(")")[2].split()[0]
+            if state == WAITS_FOR_DISK:
+                return True
+    return False

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import ClassVar
 
 import psutil
 from django.conf import settings
@@ -28,6 +29,7 @@ class Group:
 
     If this process is killed, the kernel sends `death_signal` to the program's main process.
     `works_below`: all its work is done by child processes.
+    `inherits`: open files, by number, that the program gets under the same number.
     """
 
     name: str
@@ -36,6 +38,7 @@ class Group:
     notes: Path | None = None
     death_signal: int = signal.SIGKILL
     works_below: bool = False
+    inherits: Sequence[int] = ()
     process: "subprocess.Popen[bytes] | None" = None
     started: float = 0.0
     _note: Path | None = None
@@ -48,6 +51,7 @@ class Group:
             env=os.environ | self.environment,
             stdin=subprocess.DEVNULL,
             start_new_session=True,
+            pass_fds=self.inherits,
             # safe: this process has one thread, and the function only makes system calls
             preexec_fn=lambda: end_with_parent(me, self.death_signal),
         )
@@ -129,6 +133,45 @@ class Hurry:
 
     def __call__(self) -> bool:
         return self.count > 1
+
+
+@dataclass(slots=True)
+class Restarts:
+    """Starts of one program that did not hold, and the pause before the next (seconds)."""
+
+    LONGEST_PAUSE: ClassVar[float] = 60
+    STEADY_AFTER: ClassVar[float] = 10
+
+    failures: int = 0  # starts in a row that did not hold
+    pause: float = 0.0  # before its last start
+    not_before: float = 0.0  # monotonic
+
+    def failed(self, moment: float) -> None:
+        """Choose the pause before the next start: none, 1, 2, 4 and so on."""
+        self.pause = pause_before_start(self.failures, longest=self.LONGEST_PAUSE)
+        self.not_before = moment + self.pause
+        self.failures += 1
+
+    def notice_hold(self, lived: float) -> int:
+        """Forget the failures of what has lived long enough; how many they were.
+
+        Whoever dies soon after it began, again and again, is to be left in peace for a while: a
+        start has held that lived so long, and as long as the pause before it.
+        """
+        forgotten = 0
+        if self.failures and lived > self.STEADY_AFTER + self.pause:
+            forgotten = self.failures
+            self.failures = 0
+        return forgotten
+
+
+def pause_before_start(failures: int, *, longest: float) -> float:
+    """Seconds to wait after so many starts in a row that did not hold: none, 1, 2,
+    4 and so on up to `longest`.
+    """
+    if failures:
+        return min(longest, 2.0 ** min(failures - 1, 30))
+    return 0.0
 
 
 # ------------------------------------------------------------ what a killed supervisor left behind

@@ -8,7 +8,7 @@ import os
 import random
 import socket
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import ClassVar, cast
 
@@ -20,8 +20,8 @@ from django.utils import timezone
 from apps.lib.queue.cluster import working
 from apps.lib.queue.lanes import Lane
 from apps.ops import heartbeat
-from apps.ops.awake import longest_awake, seconds_awake
-from apps.ops.groups import Group, Hurry, end_all, end_leftovers, manage
+from apps.ops.awake import Look, grown, look_at
+from apps.ops.groups import Group, Hurry, Restarts, end_all, end_leftovers, manage
 
 log = logging.getLogger("carillon.supervision")
 
@@ -40,11 +40,7 @@ class Timings:
     stall_after: float = 30
     start_within: float = 60  # instead, until the first sign of life
     longest_start: float = 600  # however busy it is
-    steady_after: float = (
-        10  # a start that lived so long, and as long as the pause before it, has held
-    )
     stop_within: float = 25
-    longest_pause: float = 60  # between two starts of a group that does not hold
     look_every: float = 0.5
 
 
@@ -53,12 +49,12 @@ def verdict(
 ) -> str:
     """Why a group must be replaced, or "" if it need not be.
 
-    `silence`: seconds since something last came through it (or since it started, or the database
-    came back). `asleep`: those of them in which it wanted no processor. Where it wanted one, it is
-    slow or its machine is, and another start would make both slower; so `patience` counts these
-    only.
-    `longest`: seconds of silence that nothing excuses. No task outlasts its time-out, so after that
-    results no longer come through; and a start that takes so long runs in a circle.
+    `asleep`: seconds in which nothing came through it (since it started, or since the database came
+    back) and it slept. Where it ran, it is slow or its machine is, and another start would make
+    both slower; so `patience` counts these only.
+    `silence`: those in which it slept or ran. `longest` of them are excused by nothing: no task
+    outlasts its time-out, so after that results no longer come through; and a start that runs so
+    long runs in a circle. Time in which it waited for a processor or a disk is the machine's.
     `busy`: whether one of its workers is in the middle of a task. A slice may outlast `patience`.
     """
     if silence <= longest and (asleep <= patience or busy()):
@@ -66,36 +62,36 @@ def verdict(
     return f"nothing came through for {silence:.0f} s"
 
 
-def pause_before_start(failures: int, *, longest: float) -> float:
-    """Seconds to wait after so many starts in a row that did not hold: none, 1, 2,
-    4 and so on up to `longest`.
-    """
-    if failures:
-        return min(longest, 2.0 ** min(failures - 1, 30))
-    return 0.0
-
-
 @dataclass(slots=True)
 class Silence:
-    """How long nothing came through a group (seconds), and how much of that it slept."""
+    """How long nothing came through a group (seconds), and what it did meanwhile."""
 
     LONGEST_LOOK: ClassVar[float] = 2.0
+    MOST_EXCUSED: ClassVar[float] = 900.0
 
     length: float = 0.0
     asleep: float = 0.0
+    waited: float = 0.0  # for a processor or a disk
     told: bool = False  # that it gets more time
     _looked: float = 0.0  # monotonic
-    _awake: Mapping[int, float] | None = None
+    _seen: Look | None = None
 
     @classmethod
     def beginning(cls, moment: float) -> "Silence":
         return cls(_looked=moment)
 
-    def grow(
-        self, moment: float, awake: Callable[[], Mapping[int, float]], *, ask_after: float
-    ) -> None:
+    @property
+    def its_own(self) -> float:
+        """Seconds of it that are not the machine's.
+
+        A group that hangs while others crowd it out looks like one that is only crowded out, so
+        that MOST_EXCUSED are the machine's.
+        """
+        return self.length - min(self.waited, self.MOST_EXCUSED)
+
+    def grow(self, moment: float, look: Callable[[], Look], *, ask_after: float) -> None:
         """Count what passed since the last look,
-        and from `ask_after` seconds on ask how long the group was awake.
+        and from `ask_after` seconds on ask what the group did.
 
         Before that all of it counts as sleep, so that a healthy group costs nothing. A look that
         comes late finds a supervisor that could not run, and a group that could not either: no more
@@ -104,12 +100,20 @@ class Silence:
         passed = min(moment - self._looked, self.LONGEST_LOOK)
         self._looked = moment
         self.length += passed
-        if self.length > ask_after:
-            before = self._awake
-            self._awake = awake()
-            if before is not None:
-                passed = max(0.0, passed - longest_awake(before, self._awake))
-        self.asleep += passed
+        if self.length <= ask_after:
+            self.asleep += passed
+            return
+        before = self._seen
+        self._seen = look()
+        if before is None:
+            self.asleep += passed
+            return
+        did = grown(before, self._seen)
+        waited = min(passed, did.waited)
+        if self._seen.on_disk:
+            waited = max(waited, passed - did.ran)
+        self.waited += waited
+        self.asleep += max(0.0, passed - did.ran - waited)
 
 
 @dataclass(slots=True)
@@ -121,9 +125,7 @@ class Watched:
     canary_at: float | None = None
     beat: dt.datetime | None = None  # None: it has shown no life since it started
     any_beat: dt.datetime | None = None
-    not_before: float = 0.0
-    pause: float = 0.0  # before its last start
-    failures: int = 0  # starts in a row that did not hold
+    restarts: Restarts = field(default_factory=Restarts)
     reason: str = ""
 
 
@@ -207,19 +209,17 @@ class Supervisor:
         Told once, until a start holds.
         """
         each.group.kill()
-        if each.failures:
+        if each.restarts.failures:
             level = logging.DEBUG
         else:
             level = logging.ERROR
         log.log(level, "Replacing %s: %s. Said once, until it holds.", name, reason)
         each.reason = reason
-        each.pause = pause_before_start(each.failures, longest=self.timings.longest_pause)
-        each.not_before = time.monotonic() + each.pause
-        each.failures += 1
+        each.restarts.failed(time.monotonic())
 
     def _with_database(self) -> None:
         for name, each in self.watched.items():
-            if each.group.process is None and time.monotonic() >= each.not_before:
+            if each.group.process is None and time.monotonic() >= each.restarts.not_before:
                 self._start(name, each)
         beats = heartbeat.beats(supervisor=self.name)
         for name, each in self.watched.items():
@@ -242,14 +242,8 @@ class Supervisor:
         each.canary_at = each.beat = None
 
     def _notice_hold(self, name: str, each: Watched) -> None:
-        """Forget the failures of a group that shows life and has lived long enough.
-
-        Whoever dies soon after it began, again and again, is to be left in peace for a while.
-        """
-        lived = time.monotonic() - each.group.started
-        if each.failures and lived > self.timings.steady_after + each.pause:
-            log.warning("%s works again (new starts: %d).", name, each.failures)
-            each.failures = 0
+        if starts := each.restarts.notice_hold(time.monotonic() - each.group.started):
+            log.warning("%s works again (new starts: %d).", name, starts)
 
     def _send_canary(self, lane: Lane, each: Watched, any_beat: dt.datetime | None) -> None:
         """When nothing came through for a while, and again when it stays silent.
@@ -279,11 +273,11 @@ class Supervisor:
             patience = self.timings.start_within
             longest = self.timings.longest_start
         silence.grow(
-            time.monotonic(), lambda: seconds_awake(main), ask_after=self.timings.stall_after / 2
+            time.monotonic(), lambda: look_at(main), ask_after=self.timings.stall_after / 2
         )
         reason = verdict(
             asleep=silence.asleep,
-            silence=silence.length,
+            silence=silence.its_own,
             patience=patience,
             longest=longest,
             busy=lambda: name != heartbeat.TICK and working(main),

@@ -33,6 +33,7 @@ SCENARIOS = {
     "stop": ("stops", "postgres", 20_000),
     "schedules": ("stops", "postgres", 100),
     "poison": ("oddities", "postgres", 5_000),
+    "crowded": ("crowded", "sqlite", 1_000),
     "races": ("oddities", "postgres", 200),
     "outbox": ("oddities", "postgres", 20),
 }

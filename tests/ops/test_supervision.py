@@ -23,8 +23,8 @@ from django.utils import timezone
 from apps.lib.queue.announce import announce
 from apps.lib.queue.lanes import Lane
 from apps.ops import awake, supervision
-from apps.ops.awake import longest_awake, seconds_awake
-from apps.ops.groups import Group, end_all, end_leftovers
+from apps.ops.awake import Look, Times, grown, look_at
+from apps.ops.groups import Group, end_all, end_leftovers, pause_before_start
 from apps.ops.heartbeat import GROUPS
 from apps.ops.models import LaneHeartbeat
 from apps.ops.supervision import (
@@ -32,7 +32,6 @@ from apps.ops.supervision import (
     Supervisor,
     Timings,
     Watched,
-    pause_before_start,
     verdict,
 )
 from tests.ops.processes import alive, family, program, titled
@@ -66,37 +65,85 @@ def test_a_group_that_looks_busy_for_longer_than_a_task_may_last_is_replaced() -
     assert judged(asleep=136, busy=lambda: True) != ""
 
 
-def test_a_group_that_works_or_waits_for_a_processor_stays_but_not_for_ever() -> None:
+def test_a_group_that_works_stays_but_not_for_ever() -> None:
     assert judged(silence=130, asleep=2) == ""
     assert judged(silence=136, asleep=2) == "nothing came through for 136 s"
 
 
-def silence_after(*seconds_awake_of_each_look: float, look: float = 1.0) -> Silence:
-    """Of a group that has one thread and is looked at every `look` seconds;
-    asked about from 15 s on.
+def silence_after(
+    looks: int, *, ran: float = 0.0, waited: float = 0.0, on_disk: bool = False, look: float = 1.0
+) -> Silence:
+    """Of a group that has one thread and is looked at every `look` seconds, in each of which it ran
+    and waited for a processor so long; asked about from 15 s on.
     """
     silence = Silence.beginning(0.0)
-    thread = {7: 0.0}
-    for number, seconds in enumerate(seconds_awake_of_each_look, 1):
-        thread[7] += seconds
-        silence.grow(number * look, lambda: dict(thread), ask_after=15)
+    for number in range(1, looks + 1):
+        seen = Look({7: Times(number * ran, number * waited)}, on_disk)
+        silence.grow(number * look, lambda seen=seen: seen, ask_after=15)
     return silence
 
 
-def test_a_slow_start_is_not_held_against_a_group_and_a_frozen_one_is() -> None:
-    slow = silence_after(*[0.99] * 300)
-    assert (slow.length, slow.asleep < 20) == (300, True)
-    frozen = silence_after(*[0.0] * 61)
-    assert (frozen.length, frozen.asleep) == (61, 61)
-    quiet = Timings()
-    assert slow.asleep < quiet.start_within < frozen.asleep, "the one stays, the other is replaced"
-    assert slow.length < quiet.longest_start < silence_after(*[1.0] * 601).length
+def kept(silence: Silence) -> bool:
+    """Whether a group that has not yet shown life may go on with its start."""
+    return not judged(
+        asleep=silence.asleep,
+        silence=silence.its_own,
+        patience=Timings().start_within,
+        longest=Timings().longest_start,
+    )
+
+
+@pytest.mark.reported
+@pytest.mark.parametrize(
+    ("what", "seconds", "does"),
+    [
+        ("computes", 599, {"ran": 0.99}),
+        ("imports on a crowded machine", 900, {"ran": 0.05, "waited": 0.95}),
+        ("imports from a crowded disk", 900, {"ran": 0.05, "on_disk": True}),
+    ],
+)
+def test_a_slow_start_is_not_held_against_a_group(
+    what: str, seconds: int, does: dict[str, Any]
+) -> None:
+    assert kept(silence_after(seconds, **does)), what
+
+
+@pytest.mark.parametrize(
+    ("what", "seconds", "does"),
+    [("is frozen", 62, {}), ("runs in a circle", 620, {"ran": 1.0})],
+)
+def test_a_start_that_leads_nowhere_is_ended(what: str, seconds: int, does: dict[str, Any]) -> None:
+    assert not kept(silence_after(seconds, **does)), what
+
+
+@pytest.mark.reported
+@pytest.mark.parametrize(
+    ("does", "stays"),
+    [
+        ({"ran": 0.02, "waited": 0.98}, True),
+        ({"ran": 0.02, "on_disk": True}, True),
+        ({"ran": 1.0}, False),
+        ({"ran": 0.02}, False),
+    ],
+)
+def test_a_group_that_worked_and_gets_no_processor_for_a_quarter_of_an_hour_stays(
+    does: dict[str, Any], stays: bool
+) -> None:
+    silence = silence_after(900, **does)
+    said = judged(asleep=silence.asleep, silence=silence.its_own, patience=30, longest=135)
+    assert (said == "") is stays
+
+
+def test_a_group_that_hangs_while_others_crowd_it_out_is_found_in_the_end() -> None:
+    silence = silence_after(1100, ran=0.01, waited=0.98)
+    said = judged(asleep=silence.asleep, silence=silence.its_own, patience=30, longest=135)
+    assert said != ""
 
 
 def test_an_idle_group_that_hangs_on_a_quiet_machine_is_found_within_half_a_minute_and_more() -> (
     None
 ):
-    idle = silence_after(*[0.02] * 31)  # it wakes up now and then, to look for work
+    idle = silence_after(31, ran=0.01, waited=0.01)  # it wakes up now and then, to look for work
     assert Timings().stall_after < idle.asleep
 
 
@@ -108,7 +155,7 @@ def test_while_a_group_is_healthy_nobody_looks_at_its_processes() -> None:
 
 
 def test_a_supervisor_that_could_not_run_holds_little_of_that_against_its_groups() -> None:
-    assert silence_after(0.0, 0.0, look=3600).length == 2 * Silence.LONGEST_LOOK
+    assert silence_after(2, look=3600).length == 2 * Silence.LONGEST_LOOK
 
 
 def test_the_pauses_between_starts_that_do_not_hold_grow_up_to_the_longest() -> None:
@@ -145,7 +192,7 @@ def test_a_group_that_dies_again_and_again_is_left_in_peace_longer_each_time_unt
     pauses = []
 
     def start_and_show_life_after(seconds: float) -> None:
-        clock.now = max(clock.now, each.not_before)
+        clock.now = max(clock.now, each.restarts.not_before)
         each.group.started = clock.now
         clock.now += seconds
         supervisor._notice_hold("bulk", each)
@@ -153,14 +200,14 @@ def test_a_group_that_dies_again_and_again_is_left_in_peace_longer_each_time_unt
     for _ in range(4):  # it shows life and dies soon after
         start_and_show_life_after(5)
         supervisor._end("bulk", each, "its main process ended with code 1")
-        pauses.append(each.not_before - clock.now)
+        pauses.append(each.restarts.not_before - clock.now)
     assert pauses == [0, 1, 2, 4]
-    start_and_show_life_after(each.pause + 9)
-    assert each.failures == 4, "that is not yet long enough"
-    start_and_show_life_after(each.pause + 11)
-    assert each.failures == 0
+    start_and_show_life_after(each.restarts.pause + 9)
+    assert each.restarts.failures == 4, "that is not yet long enough"
+    start_and_show_life_after(each.restarts.pause + 11)
+    assert each.restarts.failures == 0
     supervisor._end("bulk", each, "its main process ended with code 1")
-    assert each.not_before == clock.now, "the next one starts at once"
+    assert each.restarts.not_before == clock.now, "the next one starts at once"
     said = [record.getMessage() for record in caplog.records if record.levelno >= logging.WARNING]
     assert said == [
         "Replacing bulk: its main process ended with code 1. Said once, until it holds.",
@@ -186,22 +233,28 @@ def beating(supervisor: int) -> dict[str, Any]:
 
 
 # ---- how awake a program is
-def test_a_program_that_computes_is_awake_and_a_stopped_one_is_not() -> None:
+def test_a_program_that_computes_runs_and_a_stopped_one_sleeps() -> None:
     program = subprocess.Popen([sys.executable, "-c", "while True: pass"])
     try:
-        first = seconds_awake(program.pid)
-        until(lambda: longest_awake(first, seconds_awake(program.pid)) > 0.2, "it ran")
+        first = look_at(program.pid)
+        until(lambda: grown(first, look_at(program.pid)).awake > 0.2, "it ran")
         program.send_signal(signal.SIGSTOP)
         process = psutil.Process(program.pid)
         until(lambda: process.status() == psutil.STATUS_STOPPED, "it is stopped")
-        stopped = seconds_awake(program.pid)
-        assert stopped
+        stopped = look_at(program.pid)
+        assert stopped.threads
         time.sleep(0.3)
-        assert longest_awake(stopped, seconds_awake(program.pid)) == 0
+        assert grown(stopped, look_at(program.pid)) == Times(0, 0)
     finally:
         program.kill()
         program.wait()
-    assert seconds_awake(program.pid) == {}
+    assert look_at(program.pid) == Look({})
+
+
+def test_the_busiest_thread_counts_and_not_the_sum_of_all() -> None:
+    before = Look({1: Times(5, 5), 2: Times(9, 0)})
+    after = Look({1: Times(5.25, 5.5), 2: Times(9.5, 0), 3: Times(0.125, 0.5)})
+    assert grown(before, after) == Times(0.25, 0.5)
 
 
 def test_where_the_kernel_does_not_count_the_waiting_the_time_that_it_ran_counts(
@@ -209,7 +262,9 @@ def test_where_the_kernel_does_not_count_the_waiting_the_time_that_it_ran_counts
 ) -> None:
     monkeypatch.setattr(awake, "_by_thread", lambda pid: {})
     used = sum(psutil.Process().cpu_times()[:2])
-    assert seconds_awake(os.getpid())[os.getpid()] >= used > 0
+    times = look_at(os.getpid()).threads[os.getpid()]
+    assert times.ran >= used > 0
+    assert times.waited == 0
 
 
 @pytest.mark.slow
