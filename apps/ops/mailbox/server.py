@@ -4,6 +4,7 @@ import asyncio
 import datetime as dt
 import logging
 import signal
+import socket
 from pathlib import Path
 from typing import cast
 
@@ -39,11 +40,8 @@ class Keeper:
         return f"250 2.0.0 Kept as {letter.id}"
 
 
-async def serve(folder: Path, port: int) -> None:
-    """Accept mail on this machine's loopback until SIGTERM or SIGINT.
-
-    Raises OSError when the port is taken.
-    """
+async def serve(folder: Path, listener: socket.socket) -> None:
+    """Accept mail on a socket that listens, until SIGTERM or SIGINT."""
     keeper = Keeper(folder)
     loop = asyncio.get_running_loop()
     stop = asyncio.Event()
@@ -59,7 +57,7 @@ async def serve(folder: Path, port: int) -> None:
             data_size_limit=LARGEST,
         )
 
-    server = await loop.create_server(session, "127.0.0.1", port)
-    log.info("The development mailbox listens on 127.0.0.1:%d.", port)
+    server = await loop.create_server(session, sock=listener)
+    log.info("The development mailbox listens on 127.0.0.1:%d.", listener.getsockname()[1])
     async with server:
         await stop.wait()
