@@ -2,13 +2,13 @@
 
 from django.db import Error as DatabaseError
 from django.http import HttpRequest, HttpResponse, JsonResponse
-from django.shortcuts import render
+from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_safe
+from django.views.decorators.http import require_POST, require_safe
 
 from apps.accounts.permissions import Capability, requires
-from apps.ops.heartbeat import signs
+from apps.ops.heartbeat import forget_restarts, signs
 
 
 @never_cache
@@ -43,8 +43,19 @@ def readyz(request: HttpRequest) -> HttpResponse:
 @requires(Capability.VIEW)
 @require_safe
 def card(request: HttpRequest) -> HttpResponse:
-    """A fragment for the dashboard's home."""
+    """A fragment for the dashboard's home; what was replaced is told to administrators only."""
     found = signs(now=timezone.now())
-    return render(
-        request, "ops/health.html", {"signs": found, "well": all(sign.alive for sign in found)}
-    )
+    context = {
+        "signs": found,
+        "well": all(sign.alive for sign in found),
+        "replaced": [sign for sign in found if sign.restarts],
+    }
+    return render(request, "ops/health.html", context)
+
+
+@requires(Capability.ADMINISTER)
+@require_POST
+def read(request: HttpRequest) -> HttpResponse:
+    """An administrator has read what was replaced: it is told once."""
+    forget_restarts()
+    return redirect("dashboard:home")

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from django.db.models import F, Max, Sum
+from django.db.models import F, Max
 from django.utils import timezone
 
 from apps.lib.queue.announce import announce, waiting
@@ -22,6 +22,7 @@ GROUPS = (*(lane.value for lane in Lane), TICK)
 TOO_OLD = 60
 ENOUGH_WAITING = 20
 FORGOTTEN_AFTER = dt.timedelta(minutes=10)
+TOLD_FOR = dt.timedelta(days=1)  # that a group was replaced, unless somebody has read it
 # Busy lanes finish many tasks a second; once a second is enough to be seen alive.
 BEAT_AT_MOST_EVERY = 1.0
 
@@ -105,13 +106,14 @@ def beats(*, supervisor: str) -> Mapping[str, Beats]:
 @dataclass(frozen=True, slots=True)
 class Sign:
     """What people see about one group: `age` in seconds since its last sign of life,
-    None if there never was one.
+    None if there never was one. `restarts`: those that nobody has read about yet.
     """
 
     group: str
     age: int | None
     waiting: int
     restarts: int
+    restarted_at: dt.datetime | None
     reason: str
 
     @property
@@ -121,14 +123,8 @@ class Sign:
 
 def signs(*, now: dt.datetime) -> list[Sign]:
     """One per group, of its youngest heartbeat on any machine."""
-    by_group = LaneHeartbeat.objects.values_list("lane")
-    newest = dict(by_group.annotate(Max("beat_at")))
-    restarts = dict(by_group.annotate(Sum("restarts")))
-    reasons = dict(
-        LaneHeartbeat.objects.exclude(restart_reason="")
-        .order_by("started_at")
-        .values_list("lane", "restart_reason")
-    )
+    newest = dict(LaneHeartbeat.objects.values_list("lane").annotate(Max("beat_at")))
+    replaced = _replaced(now)
     found = []
     for group in GROUPS:
         beat_at = newest.get(group)
@@ -138,13 +134,28 @@ def signs(*, now: dt.datetime) -> list[Sign]:
         calls = 0
         if group != TICK:
             calls = waiting(Lane(group))
-        found.append(
-            Sign(
-                group=group,
-                age=age,
-                waiting=calls,
-                restarts=restarts.get(group, 0),
-                reason=reasons.get(group, ""),
-            )
+        restarts = replaced.get(group, [])
+        sign = Sign(
+            group=group,
+            age=age,
+            waiting=calls,
+            restarts=sum(row.restarts for row in restarts),
+            restarted_at=max((row.started_at for row in restarts), default=None),
+            reason="".join(row.restart_reason for row in restarts[-1:]),
         )
+        found.append(sign)
+    return found
+
+
+def forget_restarts() -> None:
+    """Tell no more of the groups that were replaced so far: somebody has read it."""
+    LaneHeartbeat.objects.filter(restarts__gt=0).update(restarts=0, restart_reason="")
+
+
+def _replaced(now: dt.datetime) -> dict[str, list[LaneHeartbeat]]:
+    """Rows of groups that were started again lately, oldest first."""
+    rows = LaneHeartbeat.objects.filter(restarts__gt=0, started_at__gt=now - TOLD_FOR)
+    found: dict[str, list[LaneHeartbeat]] = {}
+    for row in rows.order_by("started_at"):
+        found.setdefault(row.lane, []).append(row)
     return found

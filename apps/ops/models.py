@@ -7,6 +7,7 @@ class LaneHeartbeat(models.Model):
     """One process group under one supervisor, and when it last showed that it works.
 
     The supervisor writes when and why it started the group; only the group itself writes `beat_at`.
+    Whoever has read how often it was replaced, and why, sets that back.
     """
 
     supervisor = models.CharField(max_length=100)  # host:pid

@@ -10,6 +10,7 @@ urlpatterns = [
     path("healthz", health.healthz, name="healthz"),
     path("readyz", health.readyz, name="readyz"),
     path("health/", health.card, name="health"),
+    path("health/read/", health.read, name="health-read"),
     path("mailbox/", mailbox.index, name="mailbox"),
     path("mailbox/<str:id>/", mailbox.message, name="mailbox-message"),
     path("mailbox/<str:id>/html/", mailbox.html, name="mailbox-html"),

@@ -69,22 +69,56 @@ def test_a_database_that_does_not_answer_means_not_ready(
     assert answer.json()["database"] == "does not answer"
 
 
-def test_staff_see_what_runs_what_waits_and_why_something_was_replaced(
-    client: Client, viewer: Any
-) -> None:
-    alive(but="bulk", seconds=90)
+def replace(group: str, *, ago: dt.timedelta = dt.timedelta(0)) -> None:
     heartbeat.begin(
         supervisor="here:1",
-        group="tick",
-        now=timezone.now(),
+        group=group,
+        now=timezone.now() - ago,
         restart_reason="nothing came through for 46 s",
     )
+
+
+def card(client: Client, person: Any) -> str:
+    client.force_login(person)
+    return " ".join(client.get(reverse("ops:health")).content.decode().split())
+
+
+def test_staff_see_what_runs_and_what_waits(client: Client, viewer: Any) -> None:
+    alive(but="bulk", seconds=90)
     announce("apps.ops.heartbeat.canary", lane=Lane.CRITICAL)
-    client.force_login(viewer)
-    page = client.get(reverse("ops:health")).content.decode()
+    page = card(client, viewer)
     assert "90 s ago" in page
-    assert "Replaced 1 time: nothing came through" in page
     assert "not working" in page
+
+
+@pytest.mark.reported
+def test_that_a_part_was_replaced_is_told_to_administrators_once_and_to_nobody_else(
+    client: Client, viewer: Any, sender: Any, admin: Any
+) -> None:
+    alive()
+    replace("tick")
+    replace("bulk")
+    replace("bulk")
+    for person in (viewer, sender):
+        assert "was replaced" not in card(client, person)
+        assert client.post(reverse("ops:health-read")).status_code == 403
+    page = card(client, admin)
+    assert "Tick was replaced once, last on" in page
+    assert "Bulk was replaced 2 times, last on" in page
+    assert ": nothing came through for 46 s. It lost nothing." in page
+    assert client.post(reverse("ops:health-read")).status_code == 302
+    assert "was replaced" not in card(client, admin)
+    replace("bulk")
+    assert "Bulk was replaced once" in card(client, admin)
+
+
+@pytest.mark.reported
+def test_that_a_part_was_replaced_is_not_told_for_ever(client: Client, admin: Any) -> None:
+    alive()
+    replace("bulk", ago=dt.timedelta(hours=23))
+    assert "Bulk was replaced once" in card(client, admin)
+    LaneHeartbeat.objects.update(started_at=timezone.now() - dt.timedelta(hours=25))
+    assert "was replaced" not in card(client, admin)
 
 
 def test_strangers_do_not_see_the_card(client: Client, db: None) -> None:
