@@ -26,8 +26,8 @@ lint: tools ## Only the checks: ruff, djade, node, mypy, missing migrations (ARG
 	@exec $(RUN) -m tests.both --lint $(ARGS)
 
 fmt: tools ## Put code and templates into shape
-	@$(RUN) -m ruff check --fix --quiet apps tests bench notifications_project manage.py
-	@$(RUN) -m ruff format apps tests bench notifications_project manage.py
+	@$(RUN) -m ruff check --fix --quiet apps clients tests bench notifications_project manage.py
+	@$(RUN) -m ruff format apps clients tests bench notifications_project manage.py
 	@find templates -name '*.html' | xargs .venv/bin/djade --target-version 5.2
 
 clean: ## Remove what can be made again; var/ (your data) and .env stay

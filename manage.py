@@ -22,7 +22,19 @@ def main() -> None:
         settings.INSTALLED_APPS  # noqa: B018
     except ImproperlyConfigured as error:
         raise SystemExit(f"Carillon does not start: {error}") from error
-    execute_from_command_line(sys.argv)
+    execute_from_command_line(underscored(sys.argv))
+
+
+def underscored(words: list[str]) -> list[str]:
+    """Let `add-follower` be the command `add_follower`, and `help add-follower` explain it."""
+    named = 1
+    if words[1:2] == ["help"]:
+        named = 2
+    said = list(words)
+    for place in range(1, min(named, len(words) - 1) + 1):
+        if not said[place].startswith("-"):
+            said[place] = said[place].replace("-", "_")
+    return said
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ urlpatterns = [
     path(
         "api/", include("apps.api.urls")
     ),  # first: a program that calls a hundred times a second waits for no other
+    path("", include("apps.api.first.urls")),  # without a slash at the end; pages have one
     path("", include("apps.dashboard.urls")),
     path("", include("apps.ops.urls")),
     re_path(

@@ -8,7 +8,15 @@ from collections.abc import Sequence
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-PYTHON = ["apps", "tests", "bench", "notifications_project", "manage.py", ".ci/commit_subject.py"]
+PYTHON = [
+    "apps",
+    "clients",
+    "tests",
+    "bench",
+    "notifications_project",
+    "manage.py",
+    ".ci/commit_subject.py",
+]
 DJADE = str(Path(sys.executable).with_name("djade"))
 DJANGO = "5.2"
 CHECKS = {

@@ -2,13 +2,31 @@
 
 import datetime as dt
 import re
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
-from apps.campaigns.compose import BadCampaign, CampaignValues, create_campaign
-from apps.campaigns.models import Campaign
+from django.db import transaction
+from django.db.models import Sum
+
+from apps.campaigns import lifecycle
+from apps.campaigns.audience.audience import Audience
+from apps.campaigns.compose import (
+    BadCampaign,
+    CampaignValues,
+    change_campaign,
+    create_campaign,
+)
+from apps.campaigns.models import Campaign, CampaignState, Run
+from apps.content.drafts import published_version
+from apps.content.models import Template
 from apps.followers.models import Channel, NotificationType
 from apps.lib.actor import Actor
+from apps.lib.refusals import Refused, WrongState
+from apps.notifications.models import DeliveryStatus, Tally
+
+INTRODUCTION = "cloudmind_introduction"
+S = CampaignState
 
 _MARKUP = re.compile(r"</?[a-z][^<>]*>", re.IGNORECASE)
 
@@ -37,19 +55,110 @@ def create_message(
     part = "text"
     if is_html(content):
         part = "html"
-    audience: dict[str, Any] = {"everyone": True}
-    if tags:
-        audience = {"tags": list(tags)}
     values = CampaignValues(
         name=" ".join(subject.split())[:120],
         notification_type=notification_type or usual_type(),
         channels=[Channel.EMAIL.value],
         translations={language: {"email": {"subject": subject, part: content}}},
         default_language=language,
-        audience=audience,
+        audience=_audience(tags),
         metadata=metadata or {},
     )
     return create_campaign(values=values, by=by, now=now)
+
+
+def create_from_template(
+    *,
+    key: str,
+    language: str,
+    notification_type: NotificationType | None = None,
+    tags: Sequence[str] = (),
+    by: Actor,
+    now: dt.datetime,
+) -> Campaign:
+    """Create a draft with the mail of a published template, in one language for all its readers.
+
+    Raises Refused, BadCampaign, audience.BadAudience.
+    """
+    template = Template.objects.filter(key=key, private=False).first()
+    version = None
+    if template:
+        version = published_version(template)
+    if version is None:
+        raise Refused(
+            f"There is no published template {key!r}. The stock templates are installed by"
+            " manage.py setup_site.",
+            field="template",
+        )
+    words = {each.language: each.parts for each in version.translations.all()}
+    if Channel.EMAIL not in words.get(language, {}):
+        raise Refused(
+            f"The template {key!r} has no mail in {language!r}. It has: {', '.join(words)}.",
+            field="language",
+        )
+    subject = words[language]["email"]["subject"]
+    values = CampaignValues(
+        name=subject[:120],
+        notification_type=notification_type or usual_type(),
+        channels=[Channel.EMAIL.value],
+        translations={language: words[language]},
+        default_language=language,
+        variables=version.variables,
+        layout=version.layout,
+        audience=_audience(tags),
+    )
+    return create_campaign(values=values, by=by, now=now)
+
+
+def send_message(
+    *, message: Campaign, tags: Sequence[str] = (), by: Actor, now: dt.datetime
+) -> Run:
+    """Send a message to those with one of the tags (slugs), else to whom it was written for.
+
+    Sent already, it gives the run of then, if that went to the same people. Raises WrongState,
+    lifecycle.CampaignNotReady, audience.BadAudience.
+    """
+    with transaction.atomic():
+        if tags:
+            row = Campaign.objects.select_for_update(no_key=True).get(pk=message.pk)
+            if row.state == S.DRAFT:
+                values = CampaignValues(audience=_audience(tags))
+                change_campaign(campaign=row, values=values, by=by, now=now)
+            elif set(row.audience.get("tags", [])) != set(tags):
+                raise WrongState(
+                    f"This message is {row.get_state_display().lower()}, and not for these tags."
+                    " Create another one for them.",
+                    field="tags",
+                )
+        return lifecycle.send_now(campaign=message, by=by, now=now)
+
+
+def _audience(tags: Sequence[str]) -> dict[str, Any]:
+    if tags:
+        return {"tags": list(tags)}
+    return {"everyone": True}
+
+
+def recipient_counts(messages: Sequence[Campaign], *, now: dt.datetime) -> dict[int, int]:
+    """Count the people that each message goes to, by primary key; 0 for a draft.
+
+    Those who are skipped are not among them. Of what is not planned yet, it is the subscribed ones
+    in the audience.
+    """
+    counts: Counter[int] = Counter()
+    planned = set()
+    tallies = Tally.objects.filter(notification__run__campaign__in=messages)
+    for campaign, status, count in tallies.values_list(
+        "notification__run__campaign", "status"
+    ).annotate(Sum("count")):
+        planned.add(campaign)
+        if status != DeliveryStatus.SKIPPED:
+            counts[campaign] += count
+    for message in messages:
+        if message.pk not in planned and message.state == S.SENDING:
+            people = Audience.stored(message.audience).followers(now=now)
+            counts[message.pk] = people.filter(subscribed=True).order_by().count()
+    return {message.pk: counts[message.pk] for message in messages}
 
 
 def is_html(content: str) -> bool:

@@ -1,6 +1,7 @@
 """What the message commands share: finding what was named, and saying what was made."""
 
 import uuid
+from argparse import ArgumentParser
 from collections.abc import Iterable
 from typing import Any
 
@@ -21,6 +22,31 @@ def kind_of(key: str) -> NotificationType | None:
         known = ", ".join(NotificationType.objects.values_list("key", flat=True)) or "none yet"
         raise CommandError(f"There is no message type {key!r}. Known: {known}.")
     return kind
+
+
+def add_tags(parser: ArgumentParser, what_many_mean: str) -> None:
+    """Let a command take tags as `--tags a,b` and as `--tag a --tag b`, into one list."""
+    parser.add_argument(
+        "--tag",
+        action="append",
+        default=[],
+        dest="tags",
+        metavar="NAME",
+        help=f"may be repeated: {what_many_mean}",
+    )
+    parser.add_argument(
+        "--tags",
+        action="extend",
+        type=parted,
+        default=[],
+        metavar="NAME,NAME",
+        help="the same, with commas between them",
+    )
+
+
+def parted(text: str) -> list[str]:
+    """Read what stands between commas."""
+    return [name.strip() for name in text.split(",") if name.strip()]
 
 
 def slugs_of(names: Iterable[str]) -> list[str]:
@@ -48,7 +74,7 @@ def message_of(text: str) -> Campaign:
         )
     found = list(rows.select_related("notification_type")[:2])
     if not found:
-        raise CommandError(f"There is no message {text!r}; list_messages shows their ids.")
+        raise CommandError(f"There is no message {text!r}; list-messages shows their ids.")
     if len(found) > 1:
         raise CommandError(f"More than one message ends with {text!r}. Give more of the id.")
     return found[0]
@@ -63,4 +89,4 @@ def introduce(message: Campaign, options: dict[str, Any]) -> None:
         plain(f", id {message.uid}."),
         sep="",
     )
-    out.print(plain(f"Send it with: manage.py send_message {message.uid}", "dim"))
+    out.print(plain(f"Send it with: manage.py send-message {message.uid}", "dim"))

@@ -83,6 +83,33 @@ def test_add_follower_refuses_in_words(words: list[str], says: str, anna: Follow
     assert Follower.objects.count() == 1
 
 
+@pytest.mark.reported
+def test_add_follower_takes_the_flags_it_had_at_first() -> None:
+    run(
+        "add_follower", "--email", "ann@example.com", "--name", "Ann", "--tags", "vip, Early Birds,"
+    )
+    follower = Follower.objects.get()
+    assert (follower.email, follower.name) == ("ann@example.com", "Ann")
+    assert {tag.name for tag in follower.tags.all()} == {"vip", "Early Birds"}
+    run("add_follower", "b@example.com", "--tag", "one", "--tags", "two,three", "--tag", "four")
+    tags = Follower.objects.get(addresses__key="b@example.com").tags.all()
+    assert {tag.name for tag in tags} == {"one", "two", "three", "four"}
+    with pytest.raises(CommandError, match="Give one email"):
+        run("add_follower", "c@example.com", "--email", "d@example.com")
+
+
+@pytest.mark.reported
+@pytest.mark.usefixtures("wide")
+def test_list_followers_shows_whoever_has_one_of_the_tags() -> None:
+    for name in ("one", "two", "three"):
+        make_follower(name=name, tags=[name, "all"])
+    assert "2 of 2" in run("list_followers", "--tags", "one,two")
+    assert "1 of 1" in run("list_followers", "--tags", "one,two", "--tag", "one", "--tag", "all")
+    assert "No followers match" in run("list_followers", "--tags", "one", "--tag", "two")
+    with pytest.raises(CommandError, match="no tag 'four'"):
+        run("list_followers", "--tags", "one,four")
+
+
 # ---------------------------------------------------------------- list_followers
 @pytest.mark.usefixtures("wide")
 def test_list_followers_shows_a_table_and_how_many_there_are(
@@ -111,7 +138,7 @@ def test_list_followers_filters(anna: Follower, boris: Follower) -> None:
 
 
 def test_list_followers_of_an_empty_site_says_how_to_begin() -> None:
-    assert "add_follower" in run("list_followers")
+    assert "add-follower" in run("list_followers")
 
 
 # ---------------------------------------------------------------- import_followers

@@ -50,7 +50,7 @@ def test_a_message_is_written_and_the_next_step_named() -> None:
     said = run("create_message", "--subject", "May [news]", "--content", "Hi {{ follower.name }}")
     message = Campaign.objects.get()
     assert f"Created May [news], id {message.uid}." in said
-    assert f"send_message {message.uid}" in said
+    assert f"send-message {message.uid}" in said
     assert words_of(message) == {
         "subject": "May [news]",
         "html": "",
@@ -156,7 +156,7 @@ def test_a_message_is_sent_by_its_id_or_the_end_of_it_and_once(anna) -> None:
 def test_a_message_that_is_not_there_is_not_sent(name: str) -> None:
     make_type("news")
     write()
-    with pytest.raises(CommandError, match="list_messages"):
+    with pytest.raises(CommandError, match="list-messages"):
         run("send_message", name)
 
 
@@ -200,6 +200,41 @@ def test_waiting_shows_the_progress_and_then_the_balance(boris) -> None:
     assert rows["all"] == "2"
 
 
+@pytest.mark.reported
+def test_tags_may_be_chosen_when_sending(anna, chen) -> None:
+    make_type("news")
+    tagging.tag(followers=[anna], tags=["Early Birds"], by=TESTER, now=timezone.now())
+    tagging.tag(followers=[chen], tags=["beta"], by=TESTER, now=timezone.now())
+    message = write()
+    run("send_message", "--message-id", str(message.uid), "--tags", "early birds, beta")
+    message.refresh_from_db()
+    assert sorted(message.audience["tags"]) == ["beta", "early-birds"]
+    assert not message.audience["everyone"]
+    with pytest.raises(CommandError, match="not for these tags"):
+        run("send_message", str(message.uid), "--tag", "beta")
+    with pytest.raises(CommandError, match="no tag 'nobody'"):
+        run("send_message", str(message.uid), "--tags", "nobody")
+
+
+@pytest.mark.reported
+def test_a_message_may_have_a_title_instead_of_a_subject_and_tags_between_commas(anna) -> None:
+    make_type("news")
+    tagging.tag(followers=[anna], tags=["vip", "beta"], by=TESTER, now=timezone.now())
+    run("create_message", "--title", "May", "--content", "Hi", "--tags", "vip,beta")
+    message = Campaign.objects.get()
+    assert words_of(message)["subject"] == "May"
+    assert sorted(message.audience["tags"]) == ["beta", "vip"]
+
+
+def test_a_message_is_named_once(anna) -> None:
+    make_type("news")
+    message = write()
+    with pytest.raises(CommandError, match="not allowed with"):
+        run("send_message", str(message.uid), "--message-id", str(message.uid))
+    with pytest.raises(CommandError, match="one of the arguments message --message-id"):
+        run("send_message")
+
+
 # ---------------------------------------------------------------- list_messages
 def test_messages_are_listed_with_their_state_and_numbers(anna) -> None:
     make_type("news")
@@ -217,6 +252,6 @@ def test_messages_are_listed_with_their_state_and_numbers(anna) -> None:
 
 
 def test_an_empty_list_says_how_to_begin() -> None:
-    assert "create_message makes one" in run("list_messages")
+    assert "create-message makes one" in run("list_messages")
     with pytest.raises(CommandError, match="1 or more"):
         run("list_messages", "--limit", "0")

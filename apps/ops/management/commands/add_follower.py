@@ -1,4 +1,4 @@
-"""Command `manage.py add_follower anna@example.com --name Anna --tag vip`."""
+"""Command `manage.py add-follower --email anna@example.com --name Anna --tags vip,beta`."""
 
 from argparse import ArgumentParser
 from typing import Any
@@ -12,6 +12,7 @@ from apps.followers.people.profile import Profile
 from apps.lib import strict_json
 from apps.lib.actor import command
 from apps.lib.refusals import Refused
+from apps.ops.messages import add_tags
 from apps.ops.terminal import console, plain
 
 
@@ -22,15 +23,14 @@ class Command(BaseCommand):
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("email", nargs="?", default="", help="email address")
+        parser.add_argument("address", nargs="?", default="", help="the email, without --email")
+        parser.add_argument("--email", default="")
         parser.add_argument("--phone", default="", help="with + and the country code")
         parser.add_argument("--name", default="")
         parser.add_argument("--external-id", default=None, help="the id in your own system")
         parser.add_argument("--language", default="", help="such as en, ru or pt-BR")
         parser.add_argument("--time-zone", default="", help="such as Europe/Berlin")
-        parser.add_argument(
-            "--tag", action="append", default=[], metavar="NAME", help="may be repeated"
-        )
+        add_tags(parser, "all are put on")
         parser.add_argument(
             "--metadata", default="{}", metavar="JSON", help='such as \'{"plan": "pro"}\''
         )
@@ -39,20 +39,23 @@ class Command(BaseCommand):
         )
 
     def handle(self, **options: Any) -> None:
-        if not any(options[name] for name in ("email", "phone", "name", "external_id")):
-            raise CommandError("Nobody to add: give an email, --phone, --name or --external-id.")
+        if options["email"] and options["address"]:
+            raise CommandError("Give one email, with --email or without.")
+        email = options["email"] or options["address"]
+        if not (email or any(options[name] for name in ("phone", "name", "external_id"))):
+            raise CommandError("Nobody to add: give --email, --phone, --name or --external-id.")
         try:
             metadata = strict_json.read(options["metadata"])
         except strict_json.BadJson as error:
             raise CommandError(f"--metadata {error}.") from error
         values = Profile(
-            email=options["email"],
+            email=email,
             phone=options["phone"],
             name=options["name"],
             external_id=options["external_id"],
             language=options["language"],
             time_zone=options["time_zone"],
-            tags=options["tag"],
+            tags=options["tags"],
             metadata=metadata,
         )
         proof = Proof(source="command", by=command("add_follower"), now=timezone.now())

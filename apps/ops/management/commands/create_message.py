@@ -1,4 +1,4 @@
-"""Command `manage.py create_message --subject "News" --file news.html --tag vip`."""
+"""Command `manage.py create-message --title "News" --content "<p>Hello</p>" --tags vip,beta`."""
 
 import sys
 from argparse import ArgumentParser
@@ -11,14 +11,14 @@ from django.utils import timezone
 from apps.campaigns.simple_message import create_message
 from apps.lib.actor import command
 from apps.lib.refusals import Refused
-from apps.ops.messages import introduce, kind_of, slugs_of
+from apps.ops.messages import add_tags, introduce, kind_of, slugs_of
 
 
 class Command(BaseCommand):
     help = "Write a message by e-mail: a draft, to everyone or to those with one of the tags."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("--subject", required=True)
+        parser.add_argument("--subject", "--title", required=True, help="both say the same")
         content = parser.add_mutually_exclusive_group(required=True)
         content.add_argument(
             "--content", help="HTML or plain text; {{ follower.name }} and the like are filled in"
@@ -26,13 +26,7 @@ class Command(BaseCommand):
         content.add_argument(
             "--file", metavar="PATH", help="a file with the content; - reads it from the input"
         )
-        parser.add_argument(
-            "--tag",
-            action="append",
-            default=[],
-            metavar="NAME",
-            help="may be repeated: one is enough",
-        )
+        add_tags(parser, "one is enough")
         parser.add_argument(
             "--type", default="", metavar="KEY", help="message type; else the first commercial one"
         )
@@ -46,7 +40,7 @@ class Command(BaseCommand):
                 subject=options["subject"],
                 content=content,
                 notification_type=kind_of(options["type"]),
-                tags=slugs_of(options["tag"]),
+                tags=slugs_of(options["tags"]),
                 by=command("create_message"),
                 now=timezone.now(),
             )

@@ -1,4 +1,4 @@
-"""Command `manage.py list_followers --tag vip --search weber`."""
+"""Command `manage.py list-followers --tags vip,beta --search weber`."""
 
 from argparse import ArgumentParser
 from typing import Any
@@ -7,8 +7,10 @@ from django.core.management.base import BaseCommand, CommandError
 from rich import box
 from rich.table import Table
 
-from apps.followers.people import search, tagging
+from apps.campaigns.audience.sql import tagged
+from apps.followers.people import search
 from apps.lib.sql import keyset
+from apps.ops.messages import parted, slugs_of
 from apps.ops.terminal import console, plain
 
 _YES_OR_NO = {True: plain("yes", "green"), False: plain("no", "yellow")}
@@ -30,6 +32,13 @@ class Command(BaseCommand):
             metavar="NAME",
             help="may be repeated: all are needed",
         )
+        parser.add_argument(
+            "--tags",
+            type=parted,
+            default=[],
+            metavar="NAME,NAME",
+            help="whoever has one of them, as send-message --tags sends to",
+        )
         parser.add_argument("--language", default="", help="such as pt (takes pt-BR with it)")
         parser.add_argument(
             "--search", default="", metavar="TEXT", help="in name, email, phone and external id"
@@ -39,22 +48,21 @@ class Command(BaseCommand):
     def handle(self, **options: Any) -> None:
         if options["limit"] < 1:
             raise CommandError("--limit must be 1 or more.")
-        tags = tagging.tags_by_name(options["tag"])
-        if missing := [name for name in options["tag"] if name.strip().casefold() not in tags]:
-            raise CommandError(f"There is no tag {missing[0]!r}.")
         found = search.followers(
             subscribed=options["subscribed"],
-            tags=[tag.slug for tag in tags.values()],
+            tags=slugs_of(options["tag"]),
             language=options["language"],
             search=options["search"],
         )
+        if options["tags"]:
+            found = found.filter(tagged(slugs_of(options["tags"])))
         rows = keyset.page(found, size=options["limit"]).rows
         out = console(options)
         if not rows:
-            if options["search"] or tags:
+            if options["search"] or options["tag"] or options["tags"]:
                 out.print("No followers match.")
             else:
-                out.print("No followers yet: add_follower makes one.")
+                out.print("No followers yet: add-follower makes one.")
             return
         table = Table(box=box.SIMPLE_HEAD, header_style="bold")
         table.add_column("Name", overflow="fold")

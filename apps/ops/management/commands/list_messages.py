@@ -1,4 +1,4 @@
-"""Command `manage.py list_messages --status sent`."""
+"""Command `manage.py list-messages --status sent`."""
 
 from argparse import ArgumentParser
 from collections import Counter
@@ -43,7 +43,7 @@ class Command(BaseCommand):
             if options["status"]:
                 out.print("No messages match.")
             else:
-                out.print("No messages yet: create_message makes one.")
+                out.print("No messages yet: create-message makes one.")
             return
         sent, all_ = _numbers(rows)
         table = Table(box=box.SIMPLE_HEAD, header_style="bold")

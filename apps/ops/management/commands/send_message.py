@@ -1,4 +1,4 @@
-"""Command `manage.py send_message <id> --wait`."""
+"""Command `manage.py send-message --message-id … --tags vip,beta --wait`."""
 
 import time
 from argparse import ArgumentParser
@@ -11,13 +11,13 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from apps.campaigns import lifecycle
 from apps.campaigns.models import Run
+from apps.campaigns.simple_message import send_message as send
 from apps.lib.actor import command
 from apps.lib.refusals import Refused
 from apps.notifications.models import NotificationState
 from apps.notifications.reports.balance import Balance, balance, explain
-from apps.ops.messages import message_of
+from apps.ops.messages import add_tags, message_of, slugs_of
 from apps.ops.terminal import console, plain
 
 LOOK_EVERY = 0.5  # seconds
@@ -31,17 +31,25 @@ class Command(BaseCommand):
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("message", help="the id, or the end of it, as list_messages shows it")
+        which = parser.add_mutually_exclusive_group(required=True)
+        which.add_argument(
+            "message", nargs="?", help="the id, or the end of it, as list-messages shows it"
+        )
+        which.add_argument("--message-id", metavar="ID", help="the same")
+        add_tags(parser, "one is enough; without any it goes to whom it was written for")
         parser.add_argument(
             "--wait", action="store_true", help="show the progress until all is done"
         )
 
     def handle(self, **options: Any) -> None:
-        message = message_of(options["message"])
+        message = message_of(options["message_id"] or options["message"] or "")
         out = console(options)
         try:
-            run = lifecycle.send_now(
-                campaign=message, by=command("send_message"), now=timezone.now()
+            run = send(
+                message=message,
+                tags=slugs_of(options["tags"]),
+                by=command("send_message"),
+                now=timezone.now(),
             )
         except Refused as error:
             raise CommandError(str(error)) from error

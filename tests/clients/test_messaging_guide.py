@@ -1,0 +1,120 @@
+"""docs/messaging.md, played line by line on a site that runs as its readers run it."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.conf import settings
+from django.utils import timezone
+
+from apps.accounts import keys
+from apps.accounts.permissions import Scope
+from apps.ops.mailbox import store
+from tests.make import TESTER, make_staff
+from tests.ops.processes import environment, program
+from tests.patience import PATIENCE, until
+from tests.receiver import unused_port
+
+GUIDE = Path(settings.BASE_DIR) / "docs/messaging.md"
+CLIENT = Path(settings.BASE_DIR) / "clients/python/src"
+BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+MARK = "--- the next block ---"
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.once,
+    pytest.mark.reported,
+    pytest.mark.django_db(transaction=True),
+]
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Iterator[str]:
+    port = unused_port()
+    address = f"http://127.0.0.1:{port}"
+    ports = {"PORT": str(port), "MAILBOX_PORT": str(unused_port()), "SITE_URL": address}
+    make_staff("adele", role="admin")  # somebody is there, so that no demo world is made
+    with program(tmp_path, "run", CARILLON_MODE="development", **ports):
+        until(lambda: _answers(f"{address}/readyz"), "the site is ready")
+        yield address
+
+
+def _answers(url: str) -> bool:
+    try:
+        with urllib.request.urlopen(url, timeout=PATIENCE) as answer:
+            return bool(answer.status == 200)
+    except OSError:
+        return False
+
+
+def blocks(site: str, key: str) -> list[tuple[str, str]]:
+    """The guide's blocks as (language, text), with this site's address, key and Python."""
+    text = GUIDE.read_text("utf-8")
+    for said, meant in (
+        ("http://127.0.0.1:8000", site),
+        ("car_live_…", key),
+        (".venv/bin/python", sys.executable),
+    ):
+        assert said in text
+        text = text.replace(said, meant)
+    return BLOCK.findall(text)
+
+
+def shape(value: Any) -> Any:
+    """What a reader relies on: names of fields, and what kind of value each has."""
+    if isinstance(value, list):
+        return [shape(each) for each in value[:1]]
+    if isinstance(value, dict):
+        return {name: shape(each) for name, each in value.items()}
+    return type(value).__name__
+
+
+def test_the_guide_says_what_happens(site: str, tmp_path: Path) -> None:
+    _, key = keys.issue(name="Guide", scopes=list(Scope), by=TESTER, now=timezone.now())
+    told = blocks(site, key)
+    shell = [text for language, text in told if language == "sh"]
+    env = environment(tmp_path, CARILLON_MODE="development", PYTHONPATH=str(CLIENT))
+    played = subprocess.run(
+        ["bash", "-euo", "pipefail", "-c", f"echo; echo '{MARK}'\n".join(shell)],
+        cwd=settings.BASE_DIR,
+        env=env,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert played.returncode == 0, played.stdout + played.stderr
+    said = iter(played.stdout.split(MARK))
+    answer = ""
+    compared = 0
+    for language, text in told:
+        if language == "sh":
+            answer = next(said)
+        if language == "json":
+            compared += 1
+            assert shape(json.loads(answer.strip().splitlines()[-1])) == shape(json.loads(text))
+    assert compared == 4
+    (python,) = [text for language, text in told if language == "python"]
+    done = subprocess.run(
+        [sys.executable, "-c", python],
+        cwd=tmp_path,
+        env=os.environ | {"PYTHONPATH": str(CLIENT)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "409" in done.stdout
+
+    def readers() -> set[str]:
+        return {each.recipients[0] for each in store.letters(tmp_path / "mailbox")}
+
+    wanted = {f"{name}@example.com" for name in ("anna", "boris", "chen", "eve")}
+    until(lambda: readers() >= wanted - {"eve@example.com"}, "the mails arrive")
+    assert "dana@example.com" not in readers()
