@@ -35,19 +35,20 @@ class BadAddress(Refused):
     field = "address"
 
 
-def normalise(channel: str, value: str) -> tuple[str, str]:
+def normalise(channel: str, value: str, *, country: str = "") -> tuple[str, str]:
     """Give `(value, key)` of an e-mail address or a phone number, spelled as people know it.
 
     `value` is what we show and send to, `key` is what is unique. E-mail: the domain is compared in
     its ASCII form (IDNA 2008) and the part before the @ in any case; RFC 5321 would allow Anna@ and
     anna@ to differ, no provider does it, and two rows would mean two copies for one person. Phone:
-    E.164 for both. No network. Raises BadAddress.
+    E.164 for both; without country code it is one of `country` (such as DE), if that is given.
+    No network. Raises BadAddress.
     """
     value = unicodedata.normalize("NFC", value).strip().strip("\u200b\ufeff")
     if channel == Channel.EMAIL:
         return _email(value)
     if channel == Channel.SMS:
-        return _phone(value)
+        return _phone(value, country)
     raise BadAddress(f"Addresses for {channel!r} can't be entered by hand.")
 
 
@@ -87,13 +88,13 @@ def _any_email(value: str) -> tuple[str, str]:
     return parsed.normalized, f"{local}@{parsed.ascii_domain.lower()}"
 
 
-def _phone(value: str) -> tuple[str, str]:
+def _phone(value: str, country: str) -> tuple[str, str]:
     # 00 is how many countries dial what the world writes as +
     international = value
     if value.startswith("00"):
         international = "+" + value[2:]
     try:
-        number = phonenumbers.parse(international, None)
+        number = phonenumbers.parse(international, country or None)
     except phonenumbers.NumberParseException as error:
         raise BadAddress(
             f"{value[:80]!r} is not a phone number: write it with + and the country code, "

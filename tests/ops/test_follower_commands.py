@@ -172,7 +172,7 @@ def test_a_dry_run_shows_the_difference_and_leaves_nothing_behind(
 ) -> None:
     said = run("import_followers", str(people), "--dry-run")
     assert "name: Anna Weber → Anna New" in said
-    assert "1 create, 1 update, 0 unchanged, 1 refused. Nothing was changed." in said
+    assert "1 create, 1 update, 0 unchanged, 0 suppress, 1 refused. Nothing was changed." in said
     anna.refresh_from_db()
     assert (anna.name, Follower.objects.count(), Import.objects.count()) == ("Anna Weber", 1, 0)
     assert not list((Path(settings.MEDIA_ROOT) / "imports").iterdir())

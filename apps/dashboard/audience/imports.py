@@ -1,11 +1,15 @@
 """Importing followers: upload, name the columns, see what would happen, start, watch,
-fetch what was refused.
+fetch what was refused or left out.
 """
 
 from collections.abc import Iterable
+from functools import cache
+from operator import itemgetter
 from typing import Any
 from uuid import UUID
 
+import phonenumbers
+from babel import Locale
 from crispy_forms.layout import Layout
 from django import forms
 from django.conf import settings
@@ -19,20 +23,41 @@ from django.views.decorators.http import require_POST, require_safe
 
 from apps.accounts.actors import staff_actor
 from apps.accounts.permissions import Capability, may, requires
-from apps.dashboard.shell.forms import plain_helper
+from apps.dashboard.shell.forms import offer, plain_helper
 from apps.dashboard.shell.paging import page_of
 from apps.followers.imports import run, upload
-from apps.followers.imports.columns import TARGETS, BadMapping
-from apps.followers.imports.csv_file import BadFile
+from apps.followers.imports.columns import TARGETS, UNDECIDED, BadMapping, as_metadata
+from apps.followers.imports.csv_file import BadFile, Reading
+from apps.followers.imports.encoding import ENCODINGS
 from apps.followers.imports.preview import preview_of
 from apps.followers.imports.problems_file import problems_csv
-from apps.followers.imports.upload import AlreadyStarted, start_upload
+from apps.followers.imports.upload import AlreadyStarted, read_again, start_upload
 from apps.followers.models import Import, ImportProblem, ImportState
+from apps.lib.refusals import Refused
 
 SHOWN = 15  # rows of the preview
 
 
-class UploadForm(forms.Form):
+DELIMITERS = {",": "Comma", ";": "Semicolon", "\t": "Tab", "|": "Vertical bar"}
+
+
+class ReadingForm(forms.Form):
+    """How a file is read, where it can't be found out."""
+
+    encoding = forms.ChoiceField(
+        label="Encoding", required=False, choices=[("", "Find out"), *ENCODINGS.items()]
+    )
+    delimiter = forms.ChoiceField(
+        label="Columns are separated by",
+        required=False,
+        choices=[("", "Find out"), *DELIMITERS.items()],
+    )
+
+    def reading(self) -> Reading:
+        return Reading(self.cleaned_data["encoding"], self.cleaned_data["delimiter"])
+
+
+class UploadForm(ReadingForm):
     file = forms.FileField(
         label="CSV file",
         error_messages={
@@ -52,12 +77,26 @@ class UploadForm(forms.Form):
             f"The first line names the columns. Up to {most}; "
             "commas, semicolons and tabs are understood, so is a file saved by Excel as CSV."
         )
+        self.order_fields(["file", "encoding", "delimiter"])
         self.helper = plain_helper()
 
 
 class MappingForm(forms.Form):
     """A choice per column, named by its place in the file, and the options for all rows."""
 
+    do_not_contact = forms.BooleanField(
+        label="This is a do-not-contact list",
+        required=False,
+        help_text=(
+            "Each address of the file goes to the suppression list: nothing is sent to it any "
+            "more. Nobody is added or changed."
+        ),
+    )
+    country = forms.ChoiceField(
+        label="Country of phone numbers without country code",
+        required=False,
+        help_text="Such as 0151 1234567. Without a country such numbers are left out.",
+    )
     tags = forms.CharField(
         label="Put these tags on everybody in the file",
         required=False,
@@ -81,12 +120,14 @@ class MappingForm(forms.Form):
 
     def __init__(self, *args: Any, job: Import, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        offer(self, "country", [("", "None"), *_countries()])
+        self.fields["do_not_contact"].initial = job.options.get("do_not_contact", False)
         self.columns: list[str] = job.dialect["columns"]
         for number, column in enumerate(self.columns):
             target = job.mapping.get(column, "ignore")
             self.fields[f"column-{number}"] = _target_field(column, target)
         self.helper = plain_helper()
-        self.helper.layout = Layout("tags", "update", "wording")
+        self.helper.layout = Layout("do_not_contact", "country", "tags", "update", "wording")
 
     def column_fields(self) -> list[Any]:
         return [self[f"column-{number}"] for number in range(len(self.columns))]
@@ -103,19 +144,33 @@ class MappingForm(forms.Form):
 
     def options(self) -> dict[str, Any]:
         if not self.is_bound:
-            return {}
-        data = self.cleaned_data
-        parts = data["tags"].split(",")
-        tags = [part.strip() for part in parts if part.strip()]
-        return {"tags": tags, "update": data["update"], "wording": data["wording"]}
+            return {"do_not_contact": self.fields["do_not_contact"].initial}
+        names = ("update", "wording", "country", "do_not_contact")
+        options = {name: self.cleaned_data[name] for name in names}
+        options["tags"] = self.cleaned_data["tags"].split(",")
+        return options
 
 
 def _target_field(column: str, target: str) -> forms.ChoiceField:
     """What a column of the file may become; `target` is chosen at first."""
-    own = f"metadata.{column.strip()[:60]}"
-    choices = [*TARGETS.items(), (own, "Keep as metadata")]
+    choices = [*TARGETS.items(), (as_metadata(column), "Keep as metadata")]
+    if target == UNDECIDED:
+        choices.insert(0, (UNDECIDED, "Choose: may say who opted out"))
     small = forms.Select({"class": "form-select form-select-sm"})
-    return forms.ChoiceField(label=column, choices=choices, initial=target, widget=small)
+    return forms.ChoiceField(
+        label=column, choices=choices, initial=target, widget=small, required=False
+    )
+
+
+@cache
+def _countries() -> list[tuple[str, str]]:
+    """List the countries that have phone numbers, by name: (code, "Germany (+49)")."""
+    names = Locale("en").territories
+    countries = []
+    for code in phonenumbers.SUPPORTED_REGIONS:
+        prefix = phonenumbers.country_code_for_region(code)
+        countries.append((code, f"{names.get(code, code)} (+{prefix})"))
+    return sorted(countries, key=itemgetter(1))
 
 
 @requires(Capability.VIEW)
@@ -133,7 +188,14 @@ def add(request: HttpRequest) -> HttpResponse:
         by = staff_actor(request)
         now = timezone.now()
         try:
-            job = start_upload(file=file, file_name=file.name, by=by, now=now)
+            job = start_upload(
+                file=file,
+                file_name=file.name,
+                reading=form.reading(),
+                do_not_contact="do-not-contact" in request.GET,
+                by=by,
+                now=now,
+            )
         except BadFile as error:
             form.add_error("file", str(error))
         else:
@@ -148,7 +210,7 @@ def detail(request: HttpRequest, uid: UUID) -> HttpResponse:
     if job.state == ImportState.UPLOADED and may(request.user, Capability.EDIT):
         return _mapping(request, job)
     problems: Iterable[ImportProblem] = []
-    if job.refused:
+    if job.refused or job.incomplete:
         problems = job.problems.all()[:SHOWN]
     context = {"job": job, "problems": problems}
     return render(request, "dashboard/audience/imports/detail.html", context)
@@ -173,8 +235,29 @@ def _mapping(request: HttpRequest, job: Import) -> HttpResponse:
         except AlreadyStarted as error:
             messages.info(request, str(error))
             return redirect("dashboard:import", job.uid)
-    context = {"job": job, "form": form, "preview": preview, "refusal": refusal}
+    reading = ReadingForm(initial={name: job.dialect[name] for name in ("encoding", "delimiter")})
+    context = {
+        "job": job,
+        "form": form,
+        "reading": reading,
+        "preview": preview,
+        "refusal": refusal,
+    }
     return render(request, "dashboard/audience/imports/mapping.html", context)
+
+
+@requires(Capability.EDIT)
+@require_POST
+def reread(request: HttpRequest, uid: UUID) -> HttpResponse:
+    """Read the file in the encoding and with the delimiter that a person chose."""
+    job = get_object_or_404(Import, uid=uid)
+    form = ReadingForm(request.POST)
+    try:
+        if form.is_valid():
+            read_again(job=job, reading=form.reading())
+    except Refused as error:
+        messages.error(request, str(error))
+    return redirect("dashboard:import", uid)
 
 
 @requires(Capability.EDIT)
@@ -195,9 +278,9 @@ def discard(request: HttpRequest, uid: UUID) -> HttpResponse:
 @requires(Capability.VIEW)
 @require_safe
 def problems(request: HttpRequest, uid: UUID) -> StreamingHttpResponse:
-    """The refused rows as a file that can be mended and uploaded again."""
+    """The rows that were refused or lost a cell, as a file to be mended and uploaded again."""
     job = get_object_or_404(Import, uid=uid)
-    headers = {"Content-Disposition": f'attachment; filename="refused-{job.uid}.csv"'}
+    headers = {"Content-Disposition": f'attachment; filename="problems-{job.uid}.csv"'}
     return StreamingHttpResponse(
         problems_csv(job), content_type="text/csv; charset=utf-8", headers=headers
     )
@@ -207,6 +290,7 @@ urlpatterns = [
     path("imports/", index, name="imports"),
     path("imports/add/", add, name="import-add"),
     path("imports/<uuid:uid>/", detail, name="import"),
+    path("imports/<uuid:uid>/reading/", reread, name="import-reading"),
     path("imports/<uuid:uid>/discard/", discard, name="import-discard"),
     path("imports/<uuid:uid>/refused.csv", problems, name="import-problems"),
 ]

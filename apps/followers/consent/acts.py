@@ -18,10 +18,11 @@ from apps.followers.consent.record import Proof, locked
 from apps.followers.models import (
     Channel,
     ChannelMute,
+    ConsentRecord,
     Follower,
     NotificationType,
 )
-from apps.lib.facts import Kind
+from apps.lib.facts import Kind, tell_together
 from apps.lib.refusals import RefusalKind, Refused
 
 
@@ -84,6 +85,25 @@ def unsubscribe(*, follower: Follower, reason: str = "", proof: Proof) -> Change
     """Opt out of everything commercial."""
     with transaction.atomic():
         return _subscribe(locked(follower), False, reason, proof)
+
+
+def unsubscribe_many(*, followers: Iterable[Follower], proof: Proof) -> int:
+    """Opt these followers out of everything commercial, set-wise; returns how many were in."""
+    with transaction.atomic():
+        wanted = {follower.pk for follower in followers}
+        if not wanted:
+            return 0
+        # locked in one order, so that two at once can't wait for each other
+        locked_rows = Follower.objects.select_for_update(no_key=True).order_by("pk")
+        rows = list(locked_rows.filter(pk__in=wanted, subscribed=True))
+        Follower.objects.filter(pk__in=[row.pk for row in rows]).update(
+            subscribed=False, unsubscribed_at=proof.now, updated_at=proof.now
+        )
+        ConsentRecord.objects.bulk_create(
+            proof.written(row, "unsubscribed", {"all": True}) for row in rows
+        )
+        tell_together(proof.fact(Kind.FOLLOWER_UNSUBSCRIBED, row, {}) for row in rows)
+    return len(rows)
 
 
 def resubscribe(*, follower: Follower, reason: str = "", proof: Proof) -> Change:

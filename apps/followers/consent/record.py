@@ -6,7 +6,7 @@ from typing import Any
 
 from apps.followers.models import ConsentRecord, Follower
 from apps.lib.actor import Actor
-from apps.lib.facts import Kind, Subject, tell
+from apps.lib.facts import Fact, Kind, Subject, tell_together
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +25,13 @@ class Proof:
 
     def record(self, follower: Follower, act: str, scope: dict[str, Any], reason: str = "") -> None:
         """Keep what was said as a ConsentRecord of the follower."""
-        ConsentRecord.objects.create(
+        self.written(follower, act, scope, reason).save(force_insert=True)
+
+    def written(
+        self, follower: Follower, act: str, scope: dict[str, Any], reason: str = ""
+    ) -> ConsentRecord:
+        """Write down what was said, to be stored with others."""
+        return ConsentRecord(
             follower=follower,
             at=self.now,
             act=act,
@@ -41,8 +47,13 @@ class Proof:
 
     def tell(self, kind: Kind, follower: Follower, data: dict[str, Any]) -> None:
         """Publish the fact about the follower, with its source."""
+        tell_together([self.fact(kind, follower, data)])
+
+    def fact(self, kind: Kind, follower: Follower, data: dict[str, Any]) -> Fact:
+        """Make the fact about the follower, to be told with others."""
         about = Subject("follower", str(follower.uid), str(follower))
-        tell(kind, by=self.by, now=self.now, about=about, data={"source": self.source, **data})
+        said = {"source": self.source, **data}
+        return Fact(kind=kind, by=self.by, at=self.now, about=about, data=said)
 
 
 def locked(follower: Follower) -> Follower:

@@ -1,7 +1,7 @@
 """The suppression list: addresses that get nothing more, and how one comes off it."""
 
 import datetime as dt
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from django.db import transaction
@@ -11,11 +11,12 @@ from apps.followers.consent.record import Proof
 from apps.followers.models import (
     Address,
     AddressState,
+    ConsentRecord,
     Suppression,
     SuppressionReason,
 )
 from apps.lib.actor import Actor
-from apps.lib.facts import Kind, Subject, tell
+from apps.lib.facts import Fact, Kind, Subject, tell_together
 
 
 def suppress(
@@ -48,17 +49,60 @@ def suppress(
                 setattr(suppression, name, value)
             suppression.save()
         if created or outweighed:
-            # an unconfirmed one stays so: the list alone stops it,
-            # and a release must not confirm it
-            stopped = Address.objects.filter(
-                channel=channel, key=key, state__in=(AddressState.ACTIVE, AddressState.BOUNCED)
-            )
-            state = AddressState.SUPPRESSED
-            if bounced:
-                state = AddressState.BOUNCED
-            stopped.update(state=state)
-            _tell_of(suppression, Kind.ADDRESS_SUPPRESSED, "address_suppressed", by, now)
+            _stop(channel, [key], bounced=bounced)
+            _tell_of([suppression], Kind.ADDRESS_SUPPRESSED, "address_suppressed", by, now)
     return suppression
+
+
+def suppress_many(
+    *,
+    channel: str,
+    keys: Iterable[str],
+    reason: SuppressionReason,
+    note: str = "",
+    by: Actor,
+    now: dt.datetime,
+) -> int:
+    """Do what `suppress` does for many keys of addresses, set-wise; returns how many are new."""
+    bounced = reason == SuppressionReason.HARD_BOUNCE
+    wanted = dict.fromkeys(keys)
+    with transaction.atomic():
+        rows = Suppression.objects.filter(channel=channel, key__in=wanted).order_by("pk")
+        known = {row.key: row for row in rows.select_for_update()}
+        told = []
+        for key in wanted:
+            row = known.get(key)
+            if row and (bounced or row.reason != SuppressionReason.HARD_BOUNCE):
+                continue
+            if row is None:
+                row = Suppression(channel=channel, key=key)
+            row.reason = reason
+            row.note = note[:300]
+            row.created_at = now
+            told.append(row)
+        Suppression.objects.bulk_create(
+            [row for row in told if row.pk is None],
+            ignore_conflicts=True,  # somebody else may suppress it at the same time
+        )
+        outweighed = [row for row in told if row.key in known]
+        Suppression.objects.bulk_update(outweighed, ["reason", "note", "created_at"])
+        changed = [row.key for row in told]
+        _stop(channel, changed, bounced=bounced)
+        stored = list(Suppression.objects.filter(channel=channel, key__in=changed))
+        _tell_of(stored, Kind.ADDRESS_SUPPRESSED, "address_suppressed", by, now)
+    return len(told)
+
+
+def _stop(channel: str, keys: Iterable[str], *, bounced: bool) -> None:
+    """Let the addresses follow the list."""
+    # an unconfirmed one stays so: the list alone stops it, and a release must not confirm it
+    stopped = Address.objects.filter(
+        channel=channel, key__in=keys, state__in=(AddressState.ACTIVE, AddressState.BOUNCED)
+    )
+    state = AddressState.SUPPRESSED
+    if bounced:
+        state = AddressState.BOUNCED
+    stopped.update(state=state)
 
 
 def release(*, suppression: Suppression, by: Actor, now: dt.datetime, note: str = "") -> None:
@@ -81,7 +125,7 @@ def release(*, suppression: Suppression, by: Actor, now: dt.datetime, note: str 
         )
         stopped.update(state=AddressState.ACTIVE)
         found.note = note[:300]
-        _tell_of(found, Kind.ADDRESS_RELEASED, "address_released", by, now)
+        _tell_of([found], Kind.ADDRESS_RELEASED, "address_released", by, now)
         found.delete()
 
 
@@ -100,20 +144,32 @@ def states_of(channel: str, keys: Iterable[str]) -> dict[str, AddressState]:
     return states
 
 
-def _tell_of(suppression: Suppression, kind: Kind, act: str, by: Actor, now: dt.datetime) -> None:
-    """Tell the fact of the follower who has the address, for that history; else of the entry."""
-    data = {
-        "channel": suppression.channel,
-        "address": suppression.key,
-        "reason": suppression.reason,
-        "note": suppression.note,
-    }
-    rows = Address.objects.filter(channel=suppression.channel, key=suppression.key)
-    address = rows.select_related("follower").first()
-    if address:
-        proof = Proof(source=by.kind.value, by=by, now=now)
-        proof.record(address.follower, act, data, suppression.note)
-        proof.tell(kind, address.follower, data)
-    else:
-        about = Subject("suppression", str(suppression.pk), suppression.key)
-        tell(kind, by=by, now=now, about=about, data=data)
+def _tell_of(
+    suppressions: Sequence[Suppression], kind: Kind, act: str, by: Actor, now: dt.datetime
+) -> None:
+    """Tell the facts of the followers who have the addresses, for their history; else of entries.
+
+    All suppressions are of one channel.
+    """
+    channels = {row.channel for row in suppressions}
+    keys = [row.key for row in suppressions]
+    addresses = Address.objects.filter(channel__in=channels, key__in=keys)
+    owners = {address.key: address.follower for address in addresses.select_related("follower")}
+    proof = Proof(source=by.kind.value, by=by, now=now)
+    facts = []
+    records = []
+    for row in suppressions:
+        data = {
+            "channel": row.channel,
+            "address": row.key,
+            "reason": row.reason,
+            "note": row.note,
+        }
+        if owner := owners.get(row.key):
+            records.append(proof.written(owner, act, data, row.note))
+            facts.append(proof.fact(kind, owner, data))
+        else:
+            about = Subject("suppression", str(row.pk), row.key)
+            facts.append(Fact(kind=kind, by=by, at=now, about=about, data=data))
+    ConsentRecord.objects.bulk_create(records)
+    tell_together(facts)

@@ -1,7 +1,13 @@
-"""Guess what each column of a file is from its heading, and check what a person made of it."""
+"""Guess what each column of a file is from its heading, and check what a person made of it.
 
-from collections.abc import Iterable, Mapping, Sequence
+A column that may say who opted out is never left out by a guess: it is mapped when all it says is
+understood, and waits for a person's word otherwise.
+"""
 
+from collections.abc import Collection, Iterable, Mapping, Sequence
+
+from apps.followers.imports import status_words
+from apps.followers.imports.status_words import BOUNCED, OPTED_OUT, STATUS
 from apps.lib.refusals import Refused
 
 # What a column can be; "metadata.<key>" is possible for any key besides.
@@ -16,90 +22,193 @@ TARGETS = {
     "language": "Language",
     "time_zone": "Time zone",
     "tags": "Tags (separated by ; or ,)",
-    "subscribed": "Subscribed (yes or no)",
+    STATUS: "Subscription status (yes, no, unsubscribed, cleaned …)",
+    OPTED_OUT: "Opted out (yes, no or a date)",
+    BOUNCED: "Bounced (yes, no or a date)",
+    "subscribed_at": "Sign-up date",
 }
 KEYS = ("external_id", "email", "phone")  # what tells one person from another, in this order
 METADATA = "metadata."
+UNDECIDED = ""  # looks like an opt-out, and nobody said yet what it is
+CONSENT = (STATUS, OPTED_OUT, BOUNCED)
+SHARED = {*CONSENT, "tags"}  # several columns may be one of these
+MOST_GUESSED = 50  # unknown columns that are kept as metadata without being asked for
+_KEY_CHARS = 60
 
 _HEADINGS = {
     "email": (
-        "email emailaddress mail emailaddr почта емейл имейл емаил электроннаяпочта "
-        "адресэлектроннойпочты элпочта"
+        "email emailaddress mail emailaddr useremail contactemail primaryemail emailadresse "
+        "mailadresse adresseemail adressemail correo correoelectronico correoelectrónico "
+        "почта емейл имейл емаил электроннаяпочта адресэлектроннойпочты элпочта електроннапошта"
     ),
     "phone": (
-        "phone phonenumber mobile mobilephone cell tel telephone sms телефон номертелефона "
-        "мобильный сотовый тел"
+        "phone phonenumber mobile mobilephone mobilenumber cell cellphone tel telephone sms "
+        "telefon telefonnummer handy mobil mobiltelefon téléphone teléfono телефон номертелефона "
+        "мобильный мобильныйтелефон сотовый тел"
     ),
-    "name": "name fullname displayname contact имя фио полноеимя контакт имяифамилия",
-    "first_name": "firstname givenname forename",
-    "last_name": "lastname surname familyname фамилия",
+    "name": ("name fullname displayname contact contactname имя фио полноеимя контакт имяифамилия"),
+    "first_name": "firstname fname givenname forename vorname prénom prenom nombre имяклиента",
+    "last_name": (
+        "lastname lname surname familyname secondname nachname familienname nom apellido "
+        "apellidos фамилия прізвище"
+    ),
     "external_id": (
-        "externalid id userid customerid crmid uid внешнийид идентификатор ид кодклиента "
-        "номерклиента"
+        "externalid id userid customerid crmid uid uuid subscriberid contactid внешнийид "
+        "идентификатор ид кодклиента номерклиента"
     ),
-    "language": "language lang locale язык",
-    "time_zone": "timezone tz часовойпояс таймзона",
+    "language": "language lang locale preferredlanguage sprache langue idioma язык мова",
+    "time_zone": "timezone tz zeitzone часовойпояс таймзона",
     "tags": "tags tag labels groups теги тег метки метка группы",
-    "subscribed": "subscribed subscription optin consent подписан подписка согласие",
+    "subscribed_at": (
+        "optintime optindate optinat subscribedat subscribedate subscribeddate subscriptiondate "
+        "signupdate signuptime signedupat confirmtime confirmedat dateadded addedtime addtime "
+        "addedat createdat createdon created datecreated dateofsubscription registered "
+        "registeredat anmeldedatum angemeldetam датаподписки датарегистрации датадобавления "
+        "подписанс"
+    ),
+    # the columns that our own file of refused rows begins with
+    "ignore": "line problem",
 }
 _SUGGESTIONS = {
     heading: target for target, headings in _HEADINGS.items() for heading in headings.split()
 }
+
+Words = Collection[str] | None  # the different cells of a column, None when there are many
 
 
 class BadMapping(Refused):
     """The columns can't be read this way."""
 
 
-def suggest(columns: Iterable[str]) -> dict[str, str]:
-    """Guess a target for each column from its heading in English or Russian.
+def suggest(columns: Sequence[str], words: Sequence[Words] = ()) -> dict[str, str]:
+    """Guess a target for each column from its heading and the cells that were seen in it.
 
-    "ignore" where nothing fits.
+    UNDECIDED where a person must choose, "metadata.<key>" where nothing fits, "ignore" where there
+    is nothing in the column.
     """
+    said = [*words, *[None] * (len(columns) - len(words))]
     mapping: dict[str, str] = {}
-    for column in columns:
-        word = "".join(char for char in column.casefold().replace("ё", "е") if char.isalnum())
-        target = _SUGGESTIONS.get(word, "ignore")
-        if target in mapping.values():
-            mapping[column] = "ignore"
-        else:
-            mapping[column] = target
+    unknown: list[str] = []
+    for column, cells in zip(columns, said, strict=True):
+        target = _guess(column, cells)
+        if target is None:
+            unknown.append(column)
+        elif target in mapping.values() and target not in SHARED | {"ignore", UNDECIDED}:
+            target = "ignore"
+        mapping[column] = target or UNDECIDED
     found = set(mapping.values())
-    if {"name", "first_name"} <= found:  # the full name says it all
-        instead = {"first_name": "ignore", "last_name": "ignore"}
-    elif {"name", "last_name"} <= found:  # “Имя” beside “Фамилия” is the first name
-        instead = {"name": "first_name"}
-    else:
-        instead = {}
-    return {column: instead.get(target, target) for column, target in mapping.items()}
+    if "last_name" in found and "name" in found and "first_name" not in found:
+        # “Имя” beside “Фамилия” is the first name
+        mapping = {column: _instead(target) for column, target in mapping.items()}
+    for column in columns:
+        if mapping[column] == UNDECIDED and found & {STATUS, status_words.detail_of(column)}:
+            unknown.append(column)  # the reason of an opt-out that another column tells
+    return mapping | _kept(columns, unknown)
 
 
-def check_mapping(columns: Sequence[str], mapping: Mapping[str, str]) -> dict[str, str]:
-    """Give the mapping without what is left out. Raises BadMapping with what to change."""
+def _guess(column: str, cells: Words) -> str | None:
+    """Guess one column: a target, UNDECIDED, or None when nothing is known about it."""
+    word = status_words.squashed(column)
+    if target := _SUGGESTIONS.get(word):
+        return target
+    if cells is not None and not cells:
+        return "ignore"
+    target = status_words.target_of(column)
+    if target is None or (target == STATUS and not _reads(STATUS, cells)):
+        if cells is not None and status_words.say_out(cells):
+            return UNDECIDED
+        return None
+    if target and _reads(target, cells):
+        return target
+    return UNDECIDED
+
+
+def _reads(target: str, cells: Words) -> bool:
+    if cells is None:  # many different ones: moments, and no status
+        return target != STATUS
+    return status_words.reads(target, cells)
+
+
+def _instead(target: str) -> str:
+    if target == "name":
+        return "first_name"
+    return target
+
+
+def _kept(columns: Sequence[str], unknown: Collection[str]) -> dict[str, str]:
+    """Keep unknown columns as metadata; leave them out where there are more than anybody wants."""
+    if len(unknown) > MOST_GUESSED:
+        return dict.fromkeys(unknown, "ignore")
+    kept: dict[str, str] = {}
+    for column in columns:
+        if column in unknown:
+            target = as_metadata(column)
+            if target in kept.values():
+                target = "ignore"
+            kept[column] = target
+    return kept
+
+
+def as_metadata(column: str) -> str:
+    """Give the target that keeps a column under its own heading."""
+    return f"{METADATA}{column.strip()[:_KEY_CHARS].strip()}"
+
+
+def may_say_out(columns: Sequence[str], words: Sequence[Words]) -> list[str]:
+    """List the columns that may say who opted out: a person, or a sure guess, decides on each."""
+    return [
+        column
+        for column, cells in zip(columns, words, strict=True)
+        if _guess(column, cells) in {*CONSENT, UNDECIDED}
+    ]
+
+
+def check_mapping(
+    columns: Sequence[str], mapping: Mapping[str, str], may_say: Iterable[str] = ()
+) -> dict[str, str]:
+    """Give the mapping without what is left out. Raises BadMapping with what to change.
+
+    `may_say` are the columns as `may_say_out` lists them: each needs a word, if only "ignore".
+    """
     if unknown := [column for column in mapping if column not in columns]:
         raise BadMapping(
             f"The file has no column {unknown[0]!r}. Its columns are: {', '.join(columns)}."
         )
+    _refuse_undecided(mapping, may_say)
     used = {column: target for column, target in mapping.items() if target and target != "ignore"}
+    by_target: dict[str, str] = {}
     for column, target in used.items():
-        key = target.removeprefix(METADATA)
-        if target not in TARGETS and not (
-            target.startswith(METADATA) and key.strip() and len(key) <= 60
-        ):
+        _refuse_unknown(target)
+        other = by_target.setdefault(target, column)
+        if other != column and target not in SHARED:
             raise BadMapping(
-                f"{target!r} is nothing a column can be. "
-                f"Choose one of: {', '.join(TARGETS)}, metadata.<key>."
+                f"{other!r} and {column!r} are both mapped to {target!r}. Leave one out."
             )
-        if twice := [other for other, same in used.items() if same == target and other != column]:
-            raise BadMapping(
-                f"{column!r} and {twice[0]!r} are both mapped to {target!r}. Leave one out."
-            )
-    targets = set(used.values())
-    if not targets & set(KEYS):
+    if not set(by_target) & set(KEYS):
         raise BadMapping(
             "Map a column to email, phone or external_id: "
             "without one of them nobody can be told apart."
         )
-    if "name" in targets and targets & {"first_name", "last_name"}:
-        raise BadMapping("Map either one column to name, or two to first_name and last_name.")
     return used
+
+
+def _refuse_undecided(mapping: Mapping[str, str], may_say: Iterable[str]) -> None:
+    undecided = [column for column, target in mapping.items() if target == UNDECIDED]
+    undecided += [column for column in may_say if column not in mapping]
+    if undecided:
+        raise BadMapping(
+            f"{undecided[0]!r} may say who opted out. Choose what it is: "
+            f"{TARGETS[STATUS]!r}, {TARGETS[OPTED_OUT]!r}, {TARGETS[BOUNCED]!r}, "
+            "or leave it out if it says nothing of the kind."
+        )
+
+
+def _refuse_unknown(target: str) -> None:
+    key = target.removeprefix(METADATA)
+    if target in TARGETS:
+        return
+    if target == key or not key.strip() or len(key) > _KEY_CHARS:
+        raise BadMapping(
+            f"{target!r} is nothing a column can be. "
+            f"Choose one of: {', '.join(TARGETS)}, metadata.<key>."
+        )

@@ -1,27 +1,34 @@
 """CSV files as people really have them: stored as clean UTF-8 once, checked whole,
 then read row by row from any byte.
 
-Everything that could make a reader lose or invent rows (quotation marks that don't match, NUL,
-mixed encodings, endless lines) refuses the whole file, with the line number, before anything is
-imported. What is wrong with one row only is left to the importer.
+What makes the file itself unreadable (NUL, mixed encodings, endless lines, too many rows whose
+quotation marks don't match) refuses it, with the line number, before anything is imported. What is
+wrong with one row costs that row, what is wrong with a heading nothing.
 """
 
-import codecs
 import csv
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
+from apps.followers.imports import encoding as encodings
 from apps.lib.refusals import Refused
 
-MAX_COLUMNS = 200
-MAX_CELL = 10_000  # characters
+MAX_COLUMNS = 1_000
+MAX_HEADING = 200  # characters
 MAX_LINE = 1_000_000  # characters
+MAX_ROW_LINES = 1_000  # a row with more line breaks has a quotation mark that is never closed
+MAX_BROKEN = 1_000  # rows whose quotation marks don't match
+FEW = 30  # different words of a column; one with more is no status
 DELIMITERS = ",;\t|"
 
 _NUL = "this line contains a NUL character. Is it a CSV file? Save the table as CSV UTF-8."
+_QUOTES = (
+    "the quotation marks of this row don't match: one is opened and never closed, "
+    'or stands inside a cell. Write a mark inside a cell twice ("").'
+)
 _CHUNK = 1 << 20
 _SAMPLE = 64 * 1024
 _NOT_TEXT = {
@@ -32,11 +39,11 @@ _NOT_TEXT = {
     b"%PDF": "a PDF. Upload the table as CSV",
     b"\x1f\x8b": "a compressed file. Unpack it and upload the CSV inside",
 }
-# Bytes above 0x7F with a neighbour of the same sort: Cyrillic words are made of them,
-# a Latin text has single ones.
-_EMAIL_LIKE = re.compile(r"\S@\S+\.\S")
-_HIGH = re.compile(rb"[\x80-\xff]")
-_HIGH_RUN = re.compile(rb"[\x80-\xff]{2,}")
+_ADDRESS = re.compile(r"(.*<)?[^\s<>]+@[^\s<>]+\.[^\s<>]+>?")
+# Excel's first line, which says how the others are separated.
+_SEP = re.compile(r'\ufeff?"?sep=(\\t|.)"?\n?', re.IGNORECASE)
+
+csv.field_size_limit(MAX_LINE)
 
 
 class BadFile(Refused):
@@ -50,9 +57,19 @@ class BadFile(Refused):
 
 
 @dataclass(frozen=True, slots=True)
+class Reading:
+    """How a person wants a file to be read: an encoding, a delimiter; "" finds it out."""
+
+    encoding: str = ""
+    delimiter: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Shape:
     """What a file is like: its original encoding, its delimiter, its headings, how many rows it
     has, and where the first one begins.
+
+    `words` are the different cells of each column in small letters, None where there are many.
     """
 
     encoding: str
@@ -61,66 +78,85 @@ class Shape:
     rows: int
     offset: int
     line: int
+    words: list[set[str] | None]
 
 
 @dataclass(frozen=True, slots=True)
 class CsvRow:
     """One row; `line` is the line of the file it begins on,
     `end` and `end_line` where the next one begins.
+
+    `problem` says why its cells can't be told apart; then `cells` holds the line as it is.
     """
 
     line: int
     cells: list[str]
     end: int
     end_line: int
+    problem: str = ""
 
 
-def store(source: BinaryIO, target: Path, *, max_bytes: int) -> Shape:
-    """Copy the upload to `target` as UTF-8 with plain line ends, and check all of it.
+def store(
+    source: BinaryIO, target: Path, *, max_bytes: int, reading: Reading | None = None
+) -> Shape:
+    """Copy the upload beside `target`, and check it; see `read_again`, which finds it there.
 
-    Memory: about 2 MB.
-
-    Encodings: UTF-8, UTF-16 (with or without byte order mark), else Windows-1251 or Windows-1252,
-    whichever the bytes look like. Raises BadFile, and then leaves no file behind.
+    Raises BadFile, and then leaves no file behind.
     """
     target.parent.mkdir(parents=True, exist_ok=True)
-    raw = target.with_suffix(".upload")
     try:
-        _copy(source, raw, max_bytes)
-        encoding = _encoding(raw)
-        _transcode(raw, target, encoding)
-        delimiter = _delimiter(target)
-        return _check(target, encoding, delimiter)
+        _copy(source, raw_of(target), max_bytes)
+        return read_again(target, reading or Reading())
     except BadFile:
         target.unlink(missing_ok=True)
+        raw_of(target).unlink(missing_ok=True)
         raise
+
+
+def raw_of(target: Path) -> Path:
+    """Give the place of the bytes that were uploaded, to be read in another way."""
+    return target.with_suffix(".upload")
+
+
+def read_again(target: Path, reading: Reading) -> Shape:
+    """Write the uploaded bytes to `target` as UTF-8 with plain line ends, and check all of it.
+
+    Memory: about 2 MB. Raises BadFile; then `target` is as it was.
+    """
+    clean = target.with_suffix(".clean")
+    try:
+        encoding = reading.encoding or _encoding(raw_of(target))
+        _transcode(raw_of(target), clean, encoding)
+        shape = _check(clean, encoding, reading.delimiter)
+        clean.replace(target)
     finally:
-        raw.unlink(missing_ok=True)
+        clean.unlink(missing_ok=True)
+    return shape
 
 
 def rows(path: Path, delimiter: str, *, offset: int = 0, line: int = 1) -> Iterator[CsvRow]:
     """The rows of a stored file from byte `offset` on, which is line `line`;
     rows without any content are left out.
 
-    Raises BadFile where quotation marks don't match.
+    After a row whose quotation marks don't match, reading goes on with the next line.
     """
     with path.open("rb") as file:
-        file.seek(offset)
         feed = _Feed(file, offset, line)
-        # strict: a stray quotation mark is an error here, not a row that swallows the next hundred
-        reader = csv.reader(feed, delimiter=delimiter, strict=True)
         while True:
+            start = feed.offset
             begins = feed.line
+            feed.begin_row()
+            # strict: a stray quotation mark is an error here, and no row that swallows the next
+            # hundred; a new reader, because an error leaves the old one inside the cell
+            reader = csv.reader(feed, delimiter=delimiter, strict=True)
             try:
                 cells = next(reader)
             except StopIteration:
                 return
-            except csv.Error as error:
-                raise BadFile(
-                    "the quotation marks of this row don't match: one is opened and never closed, "
-                    'or stands inside a cell. Write a mark inside a cell twice ("").',
-                    begins,
-                ) from error
+            except csv.Error:
+                text = feed.go_on_after(start, begins)
+                yield CsvRow(begins, [text], feed.offset, feed.line, _QUOTES)
+                continue
             if any(cell and not cell.isspace() for cell in cells):
                 yield CsvRow(begins, cells, feed.offset, feed.line)
 
@@ -132,14 +168,33 @@ class _Feed(Iterator[str]):
 
     def __init__(self, file: BinaryIO, offset: int, line: int) -> None:
         self.file = file
+        self.file.seek(offset)
         self.offset = offset
         self.line = line
+        self.row_lines = 0
+        self.row_size = 0
+
+    def begin_row(self) -> None:
+        self.row_lines = 0
+        self.row_size = 0
 
     def __next__(self) -> str:
         text = next(self.file)
+        self.row_lines += 1
+        self.row_size += len(text)
+        if self.row_lines > 1 and (self.row_lines > MAX_ROW_LINES or self.row_size > MAX_LINE):
+            raise csv.Error("The row is too long.")
         self.offset += len(text)
         self.line += 1
         return text.decode()
+
+    def go_on_after(self, offset: int, line: int) -> str:
+        """Go back to this line, and on to the next; give its text."""
+        self.file.seek(offset)
+        self.offset = offset
+        self.line = line
+        self.begin_row()
+        return next(self).rstrip("\n")
 
 
 def _copy(source: BinaryIO, raw: Path, max_bytes: int) -> None:
@@ -162,41 +217,26 @@ def _encoding(raw: Path) -> str:
     for magic, what in _NOT_TEXT.items():
         if head.startswith(magic):
             raise BadFile(f"This is {what}.")
-    if head.startswith(codecs.BOM_UTF8):
-        return "utf-8-sig"
-    if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-        return "utf-16"
-    # UTF-16 without its mark: every comma and digit has its NUL on the same side
-    even = head[0::2].count(0)
-    odd = head[1::2].count(0)
-    if max(even, odd) > len(head) // 10 and min(even, odd) == 0:
-        if odd:
-            return "utf-16-le"
-        return "utf-16-be"
+    if marked := encodings.by_its_mark(head):
+        return marked
     if 0 in head:
         raise BadFile(_NUL, head[: head.index(0)].count(b"\n") + 1)
-    try:
-        with raw.open(encoding="utf-8") as text:
-            while text.read(_CHUNK):
-                pass
-    except UnicodeDecodeError:
-        return _eight_bit(raw)
-    return "utf-8"
+    if encodings.is_utf8(raw):
+        return "utf-8"
+    _refuse_broken_utf8(raw)
+    with raw.open("rb") as file:
+        lines = iter(lambda: file.readline(_CHUNK), b"")
+        return encodings.eight_bit(encodings.words_of(lines))
 
 
-def _eight_bit(raw: Path) -> str:
-    """Windows-1251 or Windows-1252; refused when the file is UTF-8 but for some broken places."""
+def _refuse_broken_utf8(raw: Path) -> None:
+    """Raise BadFile when the file is UTF-8 but for some broken places."""
     good = bad = 0
     first_bad = 0
-    singles = runs = 0
     with raw.open("rb") as file:
         for number, line in enumerate(iter(lambda: file.readline(_CHUNK), b""), start=1):
             if line.isascii():
                 continue
-            high = len(_HIGH.findall(line))
-            together = sum(map(len, _HIGH_RUN.findall(line)))
-            singles = singles + high - together
-            runs = runs + together
             try:
                 line.decode()
                 good += 1
@@ -207,9 +247,6 @@ def _eight_bit(raw: Path) -> str:
         raise BadFile(
             "this line is not UTF-8, though others are. Save the whole file as UTF-8.", first_bad
         )
-    if runs > singles:
-        return "cp1251"
-    return "cp1252"
 
 
 def _transcode(raw: Path, target: Path, encoding: str) -> None:
@@ -234,7 +271,7 @@ def _transcode(raw: Path, target: Path, encoding: str) -> None:
         except UnicodeError as error:
             raise BadFile(
                 f"the text after this line can't be read as {encoding}. "
-                "Save the file as CSV UTF-8.",
+                "Choose another encoding, or save the file as CSV UTF-8.",
                 line,
             ) from error
 
@@ -249,9 +286,10 @@ def _decodes(raw: Path, encoding: str) -> bool:
     return True
 
 
-def _delimiter(path: Path) -> str:
-    with path.open(encoding="utf-8") as text:
-        lines = text.read(_SAMPLE).splitlines()[:50]
+def _delimiter(path: Path, offset: int) -> str:
+    with path.open("rb") as file:
+        file.seek(offset)
+        lines = file.read(_SAMPLE).decode(errors="ignore").splitlines()[:50]
 
     def fits(delimiter: str) -> tuple[float, int]:
         widths = [len(cells) for cells in csv.reader(lines, delimiter=delimiter) if cells]
@@ -266,50 +304,84 @@ def _delimiter(path: Path) -> str:
     return max(DELIMITERS, key=fits)  # a tie goes to the comma, the first one
 
 
+def _said_delimiter(path: Path) -> tuple[str, int]:
+    """Read Excel's line `sep=;`: the delimiter and the length of the line, ("", 0) without it."""
+    with path.open("rb") as file:
+        first = file.readline(40)
+    said = _SEP.fullmatch(first.decode(errors="ignore"))
+    if said is None:
+        return "", 0
+    return said[1].replace("\\t", "\t"), len(first)
+
+
 def _check(path: Path, encoding: str, delimiter: str) -> Shape:
-    found = rows(path, delimiter)
+    said, offset = _said_delimiter(path)
+    delimiter = delimiter or said or _delimiter(path, offset)
+    line = 1
+    if offset:
+        line = 2
+    found = rows(path, delimiter, offset=offset, line=line)
     heading = next(found, None)
     if heading is None:
         raise BadFile("The file is empty.")
     columns = _headings(heading)
-    count = 0
+    words: list[set[str] | None] = [set() for _ in columns]
+    count = broken = first_broken = 0
     for row in found:
         count += 1
-        if len(row.cells) > MAX_COLUMNS:
-            raise BadFile(
-                f"this row has {len(row.cells):,} cells; {MAX_COLUMNS} are allowed.", row.line
-            )
-        if any(len(cell) > MAX_CELL for cell in row.cells):
-            raise BadFile(
-                f"a cell has more than {MAX_CELL:,} characters. "
-                "Perhaps a quotation mark is never closed.",
-                row.line,
-            )
+        if row.problem:
+            broken += 1
+            first_broken = first_broken or row.line
+        if broken > MAX_BROKEN:
+            raise BadFile(f"{MAX_BROKEN:,} rows before this one are like it: {_QUOTES}", row.line)
+        _note_words(words, row.cells)
     if not count:
         raise BadFile("The file has headings but no rows below them.")
-    return Shape(encoding, delimiter, columns, count, heading.end, heading.end_line)
+    if broken == count:
+        raise BadFile(_QUOTES, first_broken)
+    return Shape(encoding, delimiter, columns, count, heading.end, heading.end_line, words)
+
+
+def _note_words(words: list[set[str] | None], cells: Sequence[str]) -> None:
+    for place, (seen, cell) in enumerate(zip(words, cells, strict=False)):
+        if seen is None:
+            continue
+        word = cell.strip().casefold()
+        if word:
+            seen.add(word)
+        if len(seen) > FEW:
+            words[place] = None
 
 
 def _headings(row: CsvRow) -> list[str]:
-    if len(row.cells) > MAX_COLUMNS:
+    """Name the columns: one without a heading by its place, a doubled one with a number."""
+    if row.problem:
+        raise BadFile(row.problem, row.line)
+    cells = list(row.cells)
+    while len(cells) > MAX_COLUMNS and not cells[-1].strip():
+        cells.pop()  # Excel likes to end lines with thousands of empty cells
+    if len(cells) > MAX_COLUMNS:
         raise BadFile(
-            f"the file has {len(row.cells):,} columns; {MAX_COLUMNS} are allowed.", row.line
+            f"the file has {len(cells):,} columns; {MAX_COLUMNS:,} are allowed.", row.line
         )
-    columns = [
-        " ".join(cell.split()) or f"Column {number}"
-        for number, cell in enumerate(row.cells, start=1)
-    ]
-    seen: dict[str, int] = {}
-    for number, name in enumerate(columns, start=1):
-        if _EMAIL_LIKE.search(name):
+    columns: dict[str, str] = {}
+    for number, cell in enumerate(cells, start=1):
+        name = " ".join(cell.strip("\ufeff").split()) or f"Column {number}"
+        if _ADDRESS.fullmatch(name):
             raise BadFile(
                 f"the first line must hold the headings of the columns, but {name[:60]!r} is data.",
                 row.line,
             )
-        if len(name) > 200:
-            raise BadFile(f"the heading of column {number} has more than 200 characters.", row.line)
-        if (first := seen.setdefault(name.casefold(), number)) != number:
-            raise BadFile(
-                f"columns {first} and {number} are both called {name!r}. Rename one.", row.line
-            )
-    return columns
+        name = _unlike(name[:MAX_HEADING], columns)
+        columns[name.casefold()] = name
+    return list(columns.values())
+
+
+def _unlike(name: str, taken: dict[str, str]) -> str:
+    """Give the heading with a number when another column has it already."""
+    different = name
+    number = 1
+    while different.casefold() in taken:
+        number += 1
+        different = f"{name} ({number})"
+    return different

@@ -5,7 +5,7 @@ happens.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from operator import attrgetter
 from typing import Any
@@ -15,7 +15,15 @@ from apps.followers.addresses import CHANNEL_OF
 from apps.followers.consent.suppression import states_of
 from apps.followers.imports.columns import KEYS
 from apps.followers.imports.csv_file import CsvRow
-from apps.followers.imports.rows import ImportedPerson, Options, read
+from apps.followers.imports.rows import (
+    BadRow,
+    ImportedPerson,
+    Options,
+    Place,
+    Problem,
+    Terms,
+    read,
+)
 from apps.followers.models import (
     Address,
     AddressState,
@@ -25,7 +33,6 @@ from apps.followers.models import (
     Tagging,
 )
 from apps.followers.profile_fields import BadFollower
-from apps.lib.refusals import Refused
 
 _NAMES = {"external_id": "external id", "email": "email", "phone": "phone"}
 
@@ -36,6 +43,7 @@ class Action(StrEnum):
     CREATE = "create"
     UPDATE = "update"
     UNCHANGED = "unchanged"
+    SUPPRESS = "suppress"
     REFUSED = "refused"
 
 
@@ -43,7 +51,8 @@ class Action(StrEnum):
 class RowDecision:
     """What happens to one row.
 
-    `changes` are {field: (before, after)}; `note` says why, or what stays as it is.
+    `changes` are {field: (before, after)}; `note` says why, or what stays as it is; `sort` is how
+    a refusal is counted. The person of a refused row is known when its opt-out is obeyed.
     """
 
     line: int
@@ -53,6 +62,22 @@ class RowDecision:
     person: ImportedPerson | None = None
     follower: Follower | None = None
     changes: dict[str, tuple[Any, Any]] = field(default_factory=dict)
+    sort: str = ""
+
+    @property
+    def problems(self) -> list[Problem]:
+        """Give what the file's owner may want to correct: cells left out, or why it was refused."""
+        problems = []
+        if self.action == Action.REFUSED:
+            problems.append(Problem(self.sort, self.note))
+        elif self.person:
+            problems += self.person.problems
+        return problems
+
+    @property
+    def message(self) -> str:
+        """Say the problems in one line for the file of problems."""
+        return " ".join(problem.message for problem in self.problems)
 
     @property
     def differences(self) -> list[tuple[str, str, str]]:
@@ -111,7 +136,9 @@ def look_up(
     for person in people:
         for name, key in person.keys.items():
             keys[name].append(key)
-    holders = _holders(keys)
+        for place in person.more:
+            keys[place.field].append(place.key)
+    holders = holders_of(keys)
     # Locked in one order, so that two imports can't wait for each other; no_key, so that planning
     # can't wait for either.
     rows = Follower.objects.filter(pk__in=set(holders.values())).order_by("pk")
@@ -138,7 +165,7 @@ def look_up(
     return Known(owners, addresses, tags, states)
 
 
-def _holders(keys: Mapping[str, Sequence[str]]) -> dict[tuple[str, str], int]:
+def holders_of(keys: Mapping[str, Sequence[str]]) -> dict[tuple[str, str], int]:
     """Find who has each key: {(name of the key, key): primary key of the follower}."""
     holders: dict[tuple[str, str], int] = {}
     for name, channel in CHANNEL_OF.items():
@@ -152,10 +179,7 @@ def _holders(keys: Mapping[str, Sequence[str]]) -> dict[tuple[str, str], int]:
 
 
 def judge_rows(
-    rows: Sequence[CsvRow],
-    columns: Sequence[str],
-    mapping: Mapping[str, str],
-    options: Options,
+    rows: Sequence[CsvRow], terms: Terms
 ) -> tuple[list[tuple[CsvRow, ImportedPerson]], list[RowDecision]]:
     """Tell the rows that say something sensible from the refused ones. No database.
 
@@ -165,9 +189,11 @@ def judge_rows(
     refused: list[RowDecision] = []
     for row in rows:
         try:
-            people.append((row, read(row, columns, mapping, options)))
-        except Refused as error:
-            refused.append(RowDecision(row.line, Action.REFUSED, row.cells, str(error)))
+            people.append((row, read(row, terms)))
+        except BadRow as error:
+            refused.append(
+                RowDecision(row.line, Action.REFUSED, row.cells, str(error), sort=error.sort)
+            )
     return people, refused
 
 
@@ -184,7 +210,10 @@ def decide_slice(
     `job` as in `look_up`.
     """
     known = look_up([person for _, person in people], memory, job=job)
-    decided = [decide(person, row.cells, known, memory, options) for row, person in people]
+    how = decide
+    if options.do_not_contact:
+        how = decide_to_suppress
+    decided = [how(person, row.cells, known, memory, options) for row, person in people]
     return sorted([*decided, *refused], key=attrgetter("line"))
 
 
@@ -197,30 +226,59 @@ def decide(
     """
     follower = _owner(person, known)
     if refusal := _refusal(person, follower, known, memory):
-        return RowDecision(person.line, Action.REFUSED, cells, refusal)
-    memory.lines_by_key |= dict.fromkeys(person.keys.items(), person.line)
-    if follower is None:
+        note = refusal.message
+        if person.opted_out or person.suppressed_for:
+            note = f"{note} The opt-out in this row is obeyed."
         return RowDecision(
-            person.line,
-            Action.CREATE,
-            cells,
-            note=_note_on_new(person, known),
-            person=person,
-            changes=_as_new(person),
+            person.line, Action.REFUSED, cells, note, person=person, sort=refusal.sort
+        )
+    person = _without_taken(person, follower, known, memory)
+    memory.lines_by_key |= dict.fromkeys(person.keys.items(), person.line)
+    for place in person.more:
+        memory.lines_by_key[place.field, place.key] = person.line
+    notes = [problem.message for problem in person.problems]
+    if follower is None:
+        notes += _notes_on_new(person, known)
+        return RowDecision(
+            person.line, Action.CREATE, cells, " ".join(notes), person, changes=_as_new(person)
         )
     memory.lines_by_follower[follower.pk] = person.line
     changes = {}
     if options.update:
         changes = _changes(person, follower, known)
-    if person.subscribed is False and follower.subscribed:
+    if person.opted_out and follower.subscribed:
         changes["subscribed"] = (True, False)
-    note = ""
+    if stopped := _to_suppress(person, known):
+        changes["suppressed"] = ("", stopped)
     if not follower.subscribed:
-        note = "Unsubscribed, and stays so."
+        notes.append("Unsubscribed, and stays so.")
     action = Action.UNCHANGED
     if changes:
         action = Action.UPDATE
-    return RowDecision(person.line, action, cells, note, person, follower, changes)
+    return RowDecision(person.line, action, cells, " ".join(notes), person, follower, changes)
+
+
+def decide_to_suppress(
+    person: ImportedPerson, cells: list[str], known: Known, memory: Memory, options: Options
+) -> RowDecision:
+    """Decide what a row of a do-not-contact list does: its addresses are suppressed."""
+    if not person.all_places:
+        nobody = Problem("Nobody", "The row has no email or phone that could be suppressed.")
+        problem = next(iter(person.problems), nobody)
+        return RowDecision(person.line, Action.REFUSED, cells, problem.message, sort=problem.sort)
+    notes = [problem.message for problem in person.problems]
+    stopped = []
+    for place in person.all_places:
+        seen = memory.lines_by_key.setdefault((place.field, place.key), person.line)
+        if (place.field, place.key) not in known.states and seen == person.line:
+            stopped.append(place.value)
+    if stopped:
+        changes: dict[str, tuple[Any, Any]] = {"suppressed": ("", stopped)}
+        return RowDecision(
+            person.line, Action.SUPPRESS, cells, " ".join(notes), person, changes=changes
+        )
+    notes.append("On the suppression list already.")
+    return RowDecision(person.line, Action.UNCHANGED, cells, " ".join(notes), person)
 
 
 def _owner(person: ImportedPerson, known: Known) -> Follower | None:
@@ -233,28 +291,62 @@ def _owner(person: ImportedPerson, known: Known) -> Follower | None:
 
 def _refusal(
     person: ImportedPerson, follower: Follower | None, known: Known, memory: Memory
-) -> str:
+) -> Problem | None:
     for name, key in person.keys.items():
         if line := memory.lines_by_key.get((name, key)):
-            return f"Line {line:,} of this file has the same {_NAMES[name]} already."
+            said = f"Line {line:,} of this file has the same {_NAMES[name]} already."
+            return Problem("Twice in the file", said)
     if follower is None:
-        return ""
+        return None
     if line := memory.lines_by_follower.get(follower.pk):
-        return f"Line {line:,} of this file is about the same follower already: {follower.label}."
+        said = f"Line {line:,} of this file is about the same follower already: {follower.label}."
+        return Problem("Twice in the file", said)
     external_id = person.keys.get("external_id")
     if external_id and follower.external_id and follower.external_id != external_id:
-        return (
+        said = (
             f"This address belongs to the follower with the external id {follower.external_id!r}."
         )
+        return Problem("Address of another follower", said)
     for name, key in person.keys.items():
         owner = known.owners.get((name, key))
         if owner and owner.pk != follower.pk:
-            return f"This {_NAMES[name]} belongs to another follower already: {owner.label}."
-    try:
-        profile_fields.metadata(follower.metadata | person.metadata)
-    except BadFollower as error:
-        return str(error)
-    return ""
+            said = f"This {_NAMES[name]} belongs to another follower already: {owner.label}."
+            return Problem("Address of another follower", said)
+    return None
+
+
+def _without_taken(
+    person: ImportedPerson, follower: Follower | None, known: Known, memory: Memory
+) -> ImportedPerson:
+    """Leave out what can't be kept: further addresses of others, and metadata beyond the limit."""
+    problems = list(person.problems)
+    more = []
+    for place in person.more:
+        owner = known.owners.get((place.field, place.key))
+        taken = owner is not None and owner != follower
+        if taken or (place.field, place.key) in memory.lines_by_key:
+            said = f"{place.value} belongs to another follower already."
+            problems.append(Problem(place.field, said))
+        else:
+            more.append(place)
+    metadata = person.metadata
+    if follower and metadata:
+        try:
+            profile_fields.metadata(follower.metadata | metadata)
+        except BadFollower as error:
+            problems.append(Problem("Metadata", str(error)))
+            metadata = {}
+    if len(problems) == len(person.problems):
+        return person
+    return replace(person, more=tuple(more), metadata=metadata, problems=tuple(problems))
+
+
+def _to_suppress(person: ImportedPerson, known: Known) -> list[str]:
+    """List the addresses of a row that go to the suppression list."""
+    if not person.suppressed_for:
+        return []
+    places = person.all_places
+    return [place.value for place in places if (place.field, place.key) not in known.states]
 
 
 def _changes(
@@ -265,11 +357,16 @@ def _changes(
         before = getattr(follower, name)
         if before != value:
             changes[name] = (before or "", value)
-    for name, (value, key) in person.places.items():
+    for name, place in person.places.items():
         present = known.addresses.get((follower.pk, CHANNEL_OF[name]), [])
-        if key not in {address.key for address in present}:
+        if place.key not in {address.key for address in present}:
             primary = next((address.value for address in present if address.primary), "")
-            changes[name] = (primary, value)
+            changes[name] = (primary, place.value)
+    if further := _further(person, follower, known):
+        changes["addresses"] = ([], [place.value for place in further])
+    signed_up = person.subscribed_at
+    if signed_up and follower.subscribed_at and signed_up < follower.subscribed_at:
+        changes["subscribed_at"] = (follower.subscribed_at, signed_up)
     old = {}
     new = {}
     for key, value in person.metadata.items():
@@ -286,19 +383,32 @@ def _changes(
     return changes
 
 
+def _further(person: ImportedPerson, follower: Follower, known: Known) -> list[Place]:
+    """List the further addresses of a row that the follower does not have yet."""
+    return [
+        place for place in person.more if known.owners.get((place.field, place.key)) != follower
+    ]
+
+
 def _as_new(person: ImportedPerson) -> dict[str, tuple[Any, Any]]:
-    after: dict[str, Any] = {name: value for name, (value, _) in person.places.items()}
+    after: dict[str, Any] = {name: place.value for name, place in person.places.items()}
     after |= person.values
+    if person.more:
+        after["addresses"] = [place.value for place in person.more]
+    if person.subscribed_at and person.subscribes:
+        after["subscribed_at"] = person.subscribed_at
     if person.tags:
         after["tags"] = person.tags
     if person.metadata:
         after["metadata"] = person.metadata
-    if person.subscribed is False:
+    if not person.subscribes:
         after["subscribed"] = False
+    if person.suppressed_for:
+        after["suppressed"] = [place.value for place in person.all_places]
     return {name: (None, value) for name, value in after.items()}
 
 
-def _note_on_new(person: ImportedPerson, known: Known) -> str:
-    if any((name, key) in known.states for name, (_, key) in person.places.items()):
-        return "On the suppression list: is added, but nothing is sent to this address."
-    return ""
+def _notes_on_new(person: ImportedPerson, known: Known) -> list[str]:
+    if any((place.field, place.key) in known.states for place in person.all_places):
+        return ["On the suppression list: is added, but nothing is sent to this address."]
+    return []

@@ -6,9 +6,8 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
-from apps.followers.imports.columns import check_mapping
 from apps.followers.imports.plan import Action, Memory, RowDecision, decide_slice, judge_rows
-from apps.followers.imports.rows import Options
+from apps.followers.imports.rows import Terms, sort_label
 from apps.followers.imports.upload import AlreadyStarted, rows_left
 from apps.followers.models import Import, ImportState
 
@@ -20,12 +19,14 @@ PREVIEW_ROWS = 20_000  # beyond that the preview is a sample
 class Preview:
     """What an import would do.
 
-    `rows` are the first ones, `problems` the first refused ones anywhere, `counts` per Action of
-    all `read` rows; `complete` says that these are all rows of the file.
+    `rows` are the first ones, `problems` the first ones anywhere that are refused or lose a cell,
+    `sorts` how often each sort of problem was met, most often first, `counts` per Action of all
+    `read` rows; `complete` says that these are all rows of the file.
     """
 
     rows: list[RowDecision]
     problems: list[RowDecision]
+    sorts: list[tuple[str, int]]
     counts: dict[str, int]
     read: int
     complete: bool
@@ -44,19 +45,22 @@ def preview_of(
     """
     if job.state != ImportState.UPLOADED:
         raise AlreadyStarted("This import was started already; its counts say what it did.")
-    used = check_mapping(job.dialect["columns"], mapping)
-    chosen = Options.read(options or {})
+    terms = Terms.of(job, mapping, options)
     memory = Memory()
     shown: list[RowDecision] = []
     problems: list[RowDecision] = []
+    sorts: Counter[str] = Counter()
     counts: Counter[str] = Counter({action.value: 0 for action in Action})
     rows = islice(rows_left(job), PREVIEW_ROWS)
     while batch := list(islice(rows, LOOK)):
-        people, refused_rows = judge_rows(batch, job.dialect["columns"], used, chosen)
-        decisions = decide_slice(people, refused_rows, memory, chosen)
+        people, refused_rows = judge_rows(batch, terms)
+        decisions = decide_slice(people, refused_rows, memory, terms.options)
         counts.update(decision.action.value for decision in decisions)
         shown += decisions[: limit - len(shown)]
-        refused = [decision for decision in decisions if decision.action == Action.REFUSED]
-        problems += refused[: limit - len(problems)]
+        faulty = [decision for decision in decisions if decision.problems]
+        problems += faulty[: limit - len(problems)]
+        for decision in faulty:
+            sorts.update(sort_label(problem.sort) for problem in decision.problems)
     read = counts.total()
-    return Preview(shown, problems, dict(counts), read, complete=read == job.rows_total)
+    complete = read == job.rows_total
+    return Preview(shown, problems, sorts.most_common(), dict(counts), read, complete)

@@ -1,4 +1,6 @@
-"""Write the refused rows of an import as a CSV file, to be corrected and uploaded again."""
+"""Write the rows of an import that were refused or lost a cell as a CSV file, to be corrected and
+uploaded again.
+"""
 
 import csv
 import io

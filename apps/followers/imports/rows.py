@@ -1,50 +1,53 @@
-"""Read a row of a file: from its cells to a person, or to the reason why it says none."""
+"""Read a row of a file: from its cells to a person, or to the reason why it says none.
 
+What can't be read in a cell costs that cell. Only a row that says nobody, that can't be told into
+cells, or that may say an opt-out in unknown words is refused.
+"""
+
+import csv
+import datetime as dt
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any, NamedTuple, TypeVar
+
+import phonenumbers
 
 from apps.followers import profile_fields
 from apps.followers.addresses import CHANNEL_OF, normalise
-from apps.followers.imports import cells
-from apps.followers.imports.columns import METADATA, BadMapping
+from apps.followers.imports import cells, language_names
+from apps.followers.imports.columns import (
+    CONSENT,
+    KEYS,
+    METADATA,
+    TARGETS,
+    BadMapping,
+    check_mapping,
+)
 from apps.followers.imports.csv_file import CsvRow
+from apps.followers.imports.moments import moment
+from apps.followers.imports.status_words import STATUS, Standing, standing
+from apps.followers.models import Import, SuppressionReason
 from apps.followers.profile_fields import BadFollower
+from apps.lib.refusals import Refused
 
-_YES = frozenset(
-    [
-        "yes",
-        "y",
-        "true",
-        "1",
-        "on",
-        "subscribed",
-        "active",
-        "да",
-        "д",
-        "истина",
-        "подписан",
-        "подписана",
-    ]
-)
-_NO = frozenset(
-    [
-        "no",
-        "n",
-        "false",
-        "0",
-        "off",
-        "unsubscribed",
-        "inactive",
-        "optout",
-        "нет",
-        "н",
-        "ложь",
-        "отписан",
-        "отписана",
-    ]
-)
+_Value = TypeVar("_Value")
+_OPTIONS = ("tags", "update", "wording", "country", "do_not_contact")
+
+
+class Problem(NamedTuple):
+    """What is wrong with a cell or a row: the sort that is counted, and the sentence about this."""
+
+    sort: str
+    message: str
+
+
+class BadRow(Refused):
+    """A row that can't be taken; `sort` is how a preview counts it."""
+
+    def __init__(self, sort: str, message: str) -> None:
+        super().__init__(message, field="row")
+        self.sort = sort
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,24 +60,68 @@ class Options:
     tags: tuple[str, ...] = ()  # put on everybody in the file
     update: bool = True  # False: followers that exist already stay as they are
     wording: str = ""  # which consent text the people in the file saw
+    country: str = ""  # of phone numbers without country code, such as DE
+    do_not_contact: bool = False  # suppress each address of the file, and add nobody
 
     @classmethod
     def read(cls, options: Mapping[str, Any]) -> "Options":
-        """Read {"tags": [names], "update": bool, "wording": text}. Raises BadMapping."""
-        if unknown := set(options) - {"tags", "update", "wording"}:
+        """Read {"tags": [names], "update": bool, "wording": text, "country": "DE",
+        "do_not_contact": bool}; all may be missing. Raises BadMapping.
+        """
+        if unknown := set(options) - set(_OPTIONS):
             raise BadMapping(
-                f"{unknown.pop()!r} is not an option. There are: tags, update, wording."
+                f"{unknown.pop()!r} is not an option. There are: {', '.join(_OPTIONS)}."
             )
         try:
             tags = profile_fields.tag_names(options.get("tags", ()))
         except BadFollower as error:
             raise BadMapping(str(error)) from error
-        return cls(
-            tuple(tags), bool(options.get("update", True)), str(options.get("wording", ""))[:40]
-        )
+        country = str(options.get("country", "")).strip().upper()
+        wording = str(options.get("wording", ""))[:40]
+        update = bool(options.get("update", True))
+        do_not_contact = bool(options.get("do_not_contact", False))
+        if country and country not in phonenumbers.SUPPORTED_REGIONS:
+            raise BadMapping(f"{country[:40]!r} is not a country. Use a code such as DE.")
+        return cls(tuple(tags), update, wording, country, do_not_contact)
 
     def as_json(self) -> dict[str, Any]:
-        return {"tags": list(self.tags), "update": self.update, "wording": self.wording}
+        return asdict(self)
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """How the rows of one file are read: its columns, what each is, and the choices for all."""
+
+    columns: Sequence[str]
+    mapping: Mapping[str, str]
+    options: Options
+    uploaded_at: dt.datetime
+
+    @classmethod
+    def of(
+        cls, job: Import, mapping: Mapping[str, str], options: Mapping[str, Any] | None
+    ) -> "Terms":
+        """Check mapping and options of an import. Raises BadMapping."""
+        columns = job.dialect["columns"]
+        used = check_mapping(columns, mapping, job.dialect.get("may_say_out", ()))
+        chosen = Options.read(options or {})
+        if chosen.do_not_contact and not set(used.values()) & set(CHANNEL_OF):
+            raise BadMapping("A do-not-contact list needs a column of emails or phone numbers.")
+        return cls(columns, used, chosen, job.created_at)
+
+    @classmethod
+    def kept(cls, job: Import) -> "Terms":
+        """Give the terms on which an import was started."""
+        options = Options.read(job.options)
+        return cls(job.dialect["columns"], job.mapping, options, job.created_at)
+
+
+class Place(NamedTuple):
+    """An address in a row: the field it belongs to, how people write it, what is compared."""
+
+    field: str
+    value: str
+    key: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,83 +130,241 @@ class ImportedPerson:
 
     line: int
     keys: dict[str, str]  # of columns.KEYS: what is compared
-    places: dict[str, tuple[str, str]]  # "email" and "phone": (value, key)
+    places: dict[str, Place]  # the first "email" and the first "phone"
+    more: tuple[Place, ...]  # others in the same cells
     values: dict[str, str]  # name, external_id, language, time_zone
     tags: list[str]
-    subscribed: bool | None
+    standings: frozenset[Standing]  # what the columns about consent say
+    subscribed_at: dt.datetime | None
     metadata: dict[str, str]
+    problems: tuple[Problem, ...] = ()
+
+    @property
+    def opted_out(self) -> bool:
+        return bool(self.standings & {Standing.OUT, Standing.COMPLAINED})
+
+    @property
+    def suppressed_for(self) -> SuppressionReason | None:
+        """Why the addresses of the row go to the suppression list; None where they don't."""
+        if Standing.COMPLAINED in self.standings:
+            return SuppressionReason.COMPLAINT
+        if Standing.BOUNCED in self.standings:
+            return SuppressionReason.HARD_BOUNCE
+        return None
+
+    @property
+    def subscribes(self) -> bool:
+        """Tell whether somebody who is new becomes subscribed."""
+        return self.standings <= {Standing.IN}
+
+    @property
+    def all_places(self) -> list[Place]:
+        return [*self.places.values(), *self.more]
 
 
-def read(
-    row: CsvRow, columns: Sequence[str], mapping: Mapping[str, str], options: Options
-) -> ImportedPerson:
-    """Read what a row says of a person. Raises Refused with the reason why it can't be taken."""
-    said = _cells_by_target(row, columns, mapping)
-    places = {}
-    for name, channel in CHANNEL_OF.items():
-        if said.get(name):
-            places[name] = normalise(channel, said[name])
-    keys = {name: key for name, (_, key) in places.items()}
-    full_name = said.get("name")
-    if not full_name:
-        full_name = f"{said.get('first_name', '')} {said.get('last_name', '')}"
-    values = {
-        "name": profile_fields.name(full_name),
-        "external_id": profile_fields.external_id(said.get("external_id")),
-        "language": profile_fields.language(said.get("language", "")),
-        "time_zone": profile_fields.time_zone(said.get("time_zone", "")),
-    }
-    external_id = values["external_id"]
-    if external_id:
+def read(row: CsvRow, terms: Terms) -> ImportedPerson:
+    """Read what a row says of a person. Raises BadRow with the reason why it can't be taken."""
+    if row.problem:
+        raise BadRow("Quotation marks", row.problem[:1].upper() + row.problem[1:])
+    said = _Said(_cells_by_target(row, terms.columns, terms.mapping))
+    places = said.places(terms.options.country)
+    first: dict[str, Place] = {}
+    for place in places:
+        first.setdefault(place.field, place)
+    values = said.values()
+    keys = {name: place.key for name, place in first.items()}
+    if external_id := values.get("external_id"):
         keys["external_id"] = external_id
     if not keys:
-        raise BadFollower(
-            "The row has no email, phone or external id, so nobody could tell whom it is about.",
-            field="row",
-        )
-    metadata = {}
-    for target, cell in said.items():
-        if target.startswith(METADATA) and cell:
-            metadata[target.removeprefix(METADATA)] = cell
-    tags = [*re.split("[;,]", said.get("tags", "")), *options.tags]
+        raise said.nobody()
+    more = tuple(place for place in places if place is not first[place.field])
+    tags = said.tags(terms.options.tags)
+    standings = said.standings()
+    metadata = said.metadata()
+    signed_up = said.moment("subscribed_at", before=terms.uploaded_at)
     return ImportedPerson(
         line=row.line,
         keys=keys,
-        places=places,
-        values={name: value for name, value in values.items() if value},
-        tags=profile_fields.tag_names(tags),
-        subscribed=_yes_or_no(said.get("subscribed", "")),
-        metadata=profile_fields.metadata(metadata),
+        places=first,
+        more=more,
+        values=values,
+        tags=tags,
+        standings=standings,
+        subscribed_at=signed_up,
+        metadata=metadata,
+        problems=tuple(said.problems),
     )
+
+
+@dataclass(slots=True)
+class _Said:
+    """Read the cells of one row by target; `problems` are those that could not be read."""
+
+    cells: dict[str, list[str]]
+    problems: list[Problem] = field(default_factory=list)
+
+    def text(self, target: str) -> str:
+        return next(iter(self.cells.get(target, [])), "")
+
+    def read(self, target: str, how: Callable[[str], _Value]) -> _Value | None:
+        """Read the target's cell; None without one, and where it can't be read."""
+        cell = self.text(target)
+        if not cell:
+            return None
+        try:
+            return how(cell)
+        except (ValueError, OverflowError, OSError) as error:  # a Refused is a ValueError
+            self.miss(target, error, cell)
+            return None
+
+    def miss(self, target: str, error: Exception, cell: str) -> None:
+        message = str(error)
+        if not isinstance(error, Refused):
+            message = f"{cell[:40]!r} can't be read: {message}"
+        self.problems.append(Problem(target, message))
+
+    def values(self) -> dict[str, str]:
+        """Read what stands in the follower's own row."""
+        values = {"name": self.name()}
+        values["external_id"] = self.read("external_id", profile_fields.external_id)
+        values["language"] = self.read("language", language_names.language)
+        values["time_zone"] = self.read("time_zone", profile_fields.time_zone)
+        return {name: value for name, value in values.items() if value}
+
+    def moment(self, target: str, *, before: dt.datetime) -> dt.datetime | None:
+        return self.read(target, lambda cell: moment(cell, now=before))
+
+    def name(self) -> str | None:
+        """Read the name: whole, or from its parts, or as it stands before an address."""
+        if self.text("name"):
+            return self.read("name", profile_fields.name)
+        parts = [self.text("first_name"), self.text("last_name")]
+        whole = " ".join(part for part in parts if part)
+        if not whole:
+            whole = _named(self.text("email"))
+        self.cells["name"] = [whole]
+        return self.read("name", profile_fields.name)
+
+    def places(self, country: str) -> list[Place]:
+        """Read all addresses, each once."""
+        found: dict[tuple[str, str], Place] = {}
+        for name, channel in CHANNEL_OF.items():
+            for part in _parts(self.text(name)):
+                try:
+                    value, key = normalise(channel, part, country=country)
+                except Refused as error:
+                    self.miss(name, error, part)
+                else:
+                    found.setdefault((name, key), Place(name, value, key))
+        return list(found.values())
+
+    def nobody(self) -> BadRow:
+        """Say why nobody could tell whom the row is about."""
+        for problem in self.problems:
+            if problem.sort in KEYS:
+                return BadRow(problem.sort, problem.message)
+        return BadRow(
+            "Nobody",
+            "The row has no email, phone or external id, so nobody could tell whom it is about.",
+        )
+
+    def standings(self) -> frozenset[Standing]:
+        """Read all columns about consent. Raises BadRow for unknown words."""
+        found = set()
+        for target in CONSENT:
+            for cell in self.cells.get(target, []):
+                try:
+                    found.add(standing(target, cell))
+                except ValueError:
+                    raise BadRow(target, _unknown_word(target, cell)) from None
+        return frozenset(each for each in found if each)
+
+    def tags(self, of_all: Sequence[str]) -> list[str]:
+        names = list(of_all)
+        for cell in self.cells.get("tags", []):
+            try:
+                names = profile_fields.tag_names([*_tags_in(cell), *names])
+            except BadFollower as error:
+                self.miss("tags", error, cell)
+        return names
+
+    def metadata(self) -> dict[str, str]:
+        kept: dict[str, str] = {}
+        for target in self.cells:
+            if not target.startswith(METADATA) or not self.text(target):
+                continue
+            more = {target.removeprefix(METADATA): self.text(target)}
+            try:
+                profile_fields.metadata(kept | more)
+            except BadFollower as error:
+                self.miss(target, error, self.text(target))
+            else:
+                kept |= more
+        return kept
+
+
+def _unknown_word(target: str, cell: str) -> str:
+    if target == STATUS:
+        return (
+            f"{cell[:40]!r} is neither yes nor no, nor a known status. "
+            "Write subscribed or unsubscribed."
+        )
+    return f"{cell[:40]!r} is neither yes nor no, nor a date. Write yes or no."
 
 
 def _cells_by_target(
     row: CsvRow, columns: Sequence[str], mapping: Mapping[str, str]
-) -> dict[str, str]:
-    """Give the cells that are mapped to something, stripped. Raises BadFollower."""
+) -> dict[str, list[str]]:
+    """Give the cells that are mapped to something and not empty, stripped. Raises BadRow."""
     # Excel likes to end a row with empty cells; anything else that doesn't fit may have slipped
     # into the wrong column.
     beyond = row.cells[len(columns) :]
     if len(row.cells) < len(columns) or any(cell.strip() for cell in beyond):
-        raise BadFollower(
+        raise BadRow(
+            "Number of cells",
             f"The row has {len(row.cells)} cells, but there are {len(columns)} headings.",
-            field="row",
         )
-    said = {}
+    said: dict[str, list[str]] = {}
     for column, cell in zip(columns, row.cells, strict=False):
-        target = mapping.get(column)
-        if target:
-            said[target] = cells.original(cell).strip()
+        text = cells.original(cell).strip()
+        if text and column in mapping:
+            said.setdefault(mapping[column], []).append(text)
     return said
 
 
-def _yes_or_no(text: str) -> bool | None:
-    word = text.casefold()
-    if not word:
-        return None
-    if word in _YES or word in _NO:
-        return word in _YES
-    raise BadFollower(
-        f"{text[:40]!r} is neither yes nor no. Write yes or no under “subscribed”.",
-        field="subscribed",
-    )
+def _parts(cell: str) -> list[str]:
+    """Split a cell with addresses: `Anna <a@x.org>`, `a@x.org; b@y.org`."""
+    if inside := re.findall(r"<([^<>]+)>", cell):
+        return inside
+    parts = [part.strip().removeprefix("mailto:") for part in re.split(r"[;,\n|]", cell)]
+    return [part for part in parts if part]
+
+
+def _named(cell: str) -> str:
+    name, bracket, _ = cell.partition("<")
+    if not bracket:
+        return ""
+    return name.strip().strip("\"'").strip()
+
+
+def _tags_in(cell: str) -> list[str]:
+    """Split a cell with tags; `"VIP","Beta"` and `["VIP", "Beta"]` lose their marks."""
+    text = cell
+    if text.startswith("[") and text.endswith("]"):
+        text = text[1:-1]
+    if '"' not in text and not text.startswith("'"):
+        return re.split(r"[;,]", text)
+    delimiter = ","
+    if re.search(r"""["']\s*;""", text):
+        delimiter = ";"
+    mark = '"'
+    if text.startswith("'"):
+        mark = "'"
+    line = text.replace("\n", " ").replace("\r", " ")
+    reader = csv.reader([line], delimiter=delimiter, quotechar=mark, skipinitialspace=True)
+    return [name.strip(' "') for name in next(reader)]
+
+
+def sort_label(sort: str) -> str:
+    """Give the words for a sort of problem: the name of a target, or as it is."""
+    return TARGETS.get(sort, sort).partition(" (")[0]

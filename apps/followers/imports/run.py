@@ -18,11 +18,10 @@ from django.db import IntegrityError, connection, transaction
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 
-from apps.followers.imports.columns import check_mapping
-from apps.followers.imports.csv_file import BadFile, CsvRow
+from apps.followers.imports.csv_file import BadFile, CsvRow, raw_of
 from apps.followers.imports.plan import Action, Memory, RowDecision, decide_slice, judge_rows
-from apps.followers.imports.rows import Options
-from apps.followers.imports.upload import AlreadyStarted, path_of, rows_left
+from apps.followers.imports.rows import Terms
+from apps.followers.imports.upload import AlreadyStarted, forget_file, path_of, rows_left
 from apps.followers.imports.write import write
 from apps.followers.models import Import, ImportState
 from apps.lib.actor import Actor, ActorKind
@@ -57,18 +56,17 @@ def start(
     """Let an upload run, and give it as it is now.
 
     `mapping` is {heading: one of columns.TARGETS or "metadata.<key>"}, `options` as `Options.read`
-    takes them.
+    takes them. From now on the file can't be read in another encoding.
 
     `background=False` leaves the work to the caller, who goes through `slices`; the tick takes over
     if it dies. Raises BadMapping, AlreadyStarted.
     """
-    used = check_mapping(job.dialect["columns"], mapping)
-    chosen = Options.read(options or {})
+    terms = Terms.of(job, mapping, options)
     with transaction.atomic():
         mine = Import.objects.filter(pk=job.pk, state=ImportState.UPLOADED).update(
             state=ImportState.RUNNING,
-            mapping=used,
-            options=chosen.as_json(),
+            mapping=terms.mapping,
+            options=terms.options.as_json(),
             started_at=now,
             lease_until=now + LEASE,
             by_kind=by.kind,
@@ -83,12 +81,14 @@ def start(
         data = {
             "file": job.file_name,
             "rows": job.rows_total,
-            "mapping": used,
+            "mapping": terms.mapping,
             "options": job.options,
         }
         tell(Kind.IMPORT_STARTED, by=by, now=now, about=job, data=data)
         if background:
             announce(TASK, lane=Lane.BULK, job_id=job.pk)
+        raw = raw_of(path_of(job))
+        transaction.on_commit(lambda: raw.unlink(missing_ok=True))
     return job
 
 
@@ -172,7 +172,7 @@ def _work(job: Import) -> None:
 
     Somebody who adds the same person meanwhile makes it start over, with that person known.
     """
-    options = Options.read(job.options)
+    terms = Terms.kept(job)
     try:
         batch = list(islice(rows_left(job), SLICE))
     except (BadFile, OSError) as error:
@@ -180,7 +180,7 @@ def _work(job: Import) -> None:
         with transaction.atomic():
             _fail(job, str(error), timezone.now())
         return
-    people, refused = judge_rows(batch, job.dialect["columns"], job.mapping, options)
+    people, refused = judge_rows(batch, terms)
     for attempt in range(3):
         now = timezone.now()
         try:
@@ -188,8 +188,8 @@ def _work(job: Import) -> None:
                 # First the fence: on SQLite this takes the write lock, on PostgreSQL the row's.
                 if not _still_mine(job).update(lease_until=now + LEASE):
                     _lost()
-                decisions = decide_slice(people, refused, Memory(), options, job=job)
-                write(job, decisions, options, by=_actor(job), now=now)
+                decisions = decide_slice(people, refused, Memory(), terms.options, job=job)
+                write(job, decisions, terms.options, by=_actor(job), now=now)
                 _count(job, batch, decisions, now)
             return
         except IntegrityError:
@@ -206,7 +206,9 @@ def _count(
     job.created += counts[Action.CREATE]
     job.updated += counts[Action.UPDATE]
     job.unchanged += counts[Action.UNCHANGED]
+    job.suppressed += counts[Action.SUPPRESS]
     job.refused += counts[Action.REFUSED]
+    job.incomplete += sum(1 for row in decisions if row.problems) - counts[Action.REFUSED]
     job.attempts = 0
     job.lease_until = now + LEASE
     if batch:
@@ -234,13 +236,13 @@ def _finish(job: Import, now: dt.datetime) -> None:
     job.finished_at = now
     job.owner = ""
     job.lease_until = None
-    counts = {name: getattr(job, name) for name in ("created", "updated", "unchanged", "refused")}
+    names = ("created", "updated", "unchanged", "suppressed", "refused", "incomplete")
+    counts = {name: getattr(job, name) for name in names}
     data = {"file": job.file_name, "rows": job.rows_done, **counts}
     tell(Kind.IMPORT_FINISHED, by=_actor(job), now=now, about=job, data=data)
     # the people are in the database and the refused rows beside them:
     # no second copy of personal data stays
-    path = path_of(job)
-    transaction.on_commit(lambda: path.unlink(missing_ok=True))
+    transaction.on_commit(lambda: forget_file(job))
 
 
 def _fail(job: Import, reason: str, now: dt.datetime) -> None:

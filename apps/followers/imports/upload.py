@@ -1,17 +1,18 @@
-"""Take in a file: store it, check it whole, guess its columns, or forget it again."""
+"""Take in a file: store it, check it whole, guess its columns, read it in another encoding,
+or forget it again.
+"""
 
 import datetime as dt
 import secrets
 from collections.abc import Iterator
-from dataclasses import asdict
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from django.conf import settings
 
 from apps.followers.imports import csv_file
-from apps.followers.imports.columns import suggest
-from apps.followers.imports.csv_file import CsvRow
+from apps.followers.imports.columns import may_say_out, suggest
+from apps.followers.imports.csv_file import CsvRow, Reading, Shape, raw_of
 from apps.followers.models import Import, ImportState
 from apps.lib.actor import Actor
 from apps.lib.refusals import RefusalKind, Refused
@@ -23,24 +24,30 @@ class AlreadyStarted(Refused):
     kind = RefusalKind.STATE
 
 
-def start_upload(*, file: BinaryIO, file_name: str, by: Actor, now: dt.datetime) -> Import:
+def start_upload(
+    *,
+    file: BinaryIO,
+    file_name: str,
+    reading: Reading | None = None,
+    do_not_contact: bool = False,
+    by: Actor,
+    now: dt.datetime,
+) -> Import:
     """Store and check a file, guess what its columns are (`job.mapping`), and wait for `start`.
 
-    `job.dialect["columns"]` are the headings. Raises BadFile with the line; then nothing is kept.
+    `job.dialect["columns"]` are the headings, `do_not_contact` is offered as an option. Raises
+    BadFile with the line; then nothing is kept.
     """
     path = f"imports/{secrets.token_hex(16)}.csv"
     target = Path(settings.MEDIA_ROOT) / path
-    shape = csv_file.store(file, target, max_bytes=settings.IMPORT_MAX_BYTES)
+    shape = csv_file.store(file, target, max_bytes=settings.IMPORT_MAX_BYTES, reading=reading)
     # a browser on Windows may send the whole path
     name = Path(file_name.replace("\\", "/")).name[:200]
     return Import.objects.create(
         file_name=name or "followers.csv",
         path=path,
-        dialect=asdict(shape),
-        mapping=suggest(shape.columns),
-        rows_total=shape.rows,
-        offset=shape.offset,
-        line=shape.line,
+        **_found(shape),
+        options={"do_not_contact": do_not_contact},
         by_kind=by.kind,
         by_id=by.id,
         by_label=by.label[:200],
@@ -48,11 +55,48 @@ def start_upload(*, file: BinaryIO, file_name: str, by: Actor, now: dt.datetime)
     )
 
 
+def read_again(*, job: Import, reading: Reading) -> Import:
+    """Read an upload in another encoding or with another delimiter, and give it as it is now.
+
+    Its columns are guessed anew. Raises AlreadyStarted, and BadFile; then it stays as it was.
+    """
+    if job.state != ImportState.UPLOADED:
+        raise AlreadyStarted("This import was started already. Upload the file again.")
+    shape = csv_file.read_again(path_of(job), reading)
+    waiting = Import.objects.filter(pk=job.pk, state=ImportState.UPLOADED)
+    if not waiting.update(**_found(shape)):
+        raise AlreadyStarted("This import was started already. Upload the file again.")
+    return Import.objects.get(pk=job.pk)
+
+
+def _found(shape: Shape) -> dict[str, Any]:
+    """Give what an Import keeps of a file's shape, and the guess; but no cells."""
+    dialect = {
+        "encoding": shape.encoding,
+        "delimiter": shape.delimiter,
+        "columns": shape.columns,
+        "may_say_out": may_say_out(shape.columns, shape.words),
+    }
+    return {
+        "dialect": dialect,
+        "mapping": suggest(shape.columns, shape.words),
+        "rows_total": shape.rows,
+        "offset": shape.offset,
+        "line": shape.line,
+    }
+
+
 def discard(*, job: Import) -> None:
     """Forget an upload that was never started, and its file. Raises AlreadyStarted."""
     if not Import.objects.filter(pk=job.pk, state=ImportState.UPLOADED).delete()[0]:
         raise AlreadyStarted("This import was started already, so its record stays.")
+    forget_file(job)
+
+
+def forget_file(job: Import) -> None:
+    """Remove the file of an import, as it was uploaded and as it is read."""
     path_of(job).unlink(missing_ok=True)
+    raw_of(path_of(job)).unlink(missing_ok=True)
 
 
 def path_of(job: Import) -> Path:

@@ -1,6 +1,7 @@
 """Write the decisions about a slice of an import: a dozen statements whatever its size."""
 
 import datetime as dt
+from collections import defaultdict
 from collections.abc import Sequence
 
 from django.conf import settings
@@ -8,38 +9,43 @@ from django.conf import settings
 from apps.followers.addresses import CHANNEL_OF
 from apps.followers.consent import acts
 from apps.followers.consent.record import Proof
-from apps.followers.consent.suppression import states_of
-from apps.followers.imports.plan import Action, RowDecision
-from apps.followers.imports.rows import ImportedPerson, Options
+from apps.followers.consent.suppression import states_of, suppress_many
+from apps.followers.imports.columns import KEYS
+from apps.followers.imports.plan import Action, RowDecision, holders_of
+from apps.followers.imports.rows import ImportedPerson, Options, Place
 from apps.followers.models import (
     Address,
     AddressState,
+    Channel,
     ConsentRecord,
     Follower,
     Import,
     ImportedFollower,
     ImportProblem,
+    SuppressionReason,
     Tagging,
 )
 from apps.followers.people.tagging import ensure_tags
 from apps.followers.profile_fields import tag_names
 from apps.lib.actor import Actor
 
+_CELL = 10_000  # characters of a cell in the file of problems
 _BATCH = 250  # rows per CASE of bulk_update: longer ones cost more than they save
 
 
 def write(
     job: Import, decisions: Sequence[RowDecision], options: Options, *, by: Actor, now: dt.datetime
 ) -> None:
-    """Write people, addresses, consent, tags, opt-outs and problems of one slice.
+    """Write people, addresses, consent, tags, opt-outs, suppressions and problems of one slice.
 
     In the caller's transaction.
     """
     of: dict[Action, list[RowDecision]] = {action: [] for action in Action}
     for row in decisions:
         of[row.action].append(row)
+    proof = Proof(source="import", by=by, now=now, wording=options.wording)
     people = [row.person for row in of[Action.CREATE] if row.person]
-    created = list(zip(of[Action.CREATE], _create(people, options, by, now), strict=True))
+    created = list(zip(of[Action.CREATE], _create(people, proof), strict=True))
     updates = [(row, row.follower) for row in of[Action.UPDATE] if row.follower]
     unchanged = [(row, row.follower) for row in of[Action.UNCHANGED] if row.follower]
     _update(updates, now)
@@ -48,81 +54,99 @@ def write(
         ImportedFollower(job=job, follower=follower, line=row.line)
         for row, follower in [*created, *updates, *unchanged]
     )
-    proof = Proof(source="import", by=by, now=now, wording=options.wording)
-    for row, follower in updates:
-        if "subscribed" in row.changes:
-            acts.unsubscribe(follower=follower, proof=proof)
-    ImportProblem.objects.bulk_create(
-        ImportProblem(job=job, line=row.line, message=row.note[:300], row=row.cells)
-        for row in of[Action.REFUSED]
-    )
+    leaving = [follower for row, follower in updates if "subscribed" in row.changes]
+    leaving += _owners_of_refused(of[Action.REFUSED])
+    acts.unsubscribe_many(followers=leaving, proof=proof)
+    _suppress(job, decisions, options, by, now)
+    ImportProblem.objects.bulk_create(_problem(job, row) for row in decisions if row.problems)
 
 
-def _create(
-    people: Sequence[ImportedPerson], options: Options, by: Actor, now: dt.datetime
-) -> list[Follower]:
+def _problem(job: Import, row: RowDecision) -> ImportProblem:
+    cells = [cell[:_CELL] for cell in row.cells]
+    taken = row.action != Action.REFUSED
+    message = row.message[:300]
+    return ImportProblem(job=job, line=row.line, message=message, row=cells, taken=taken)
+
+
+def _owners_of_refused(refused: Sequence[RowDecision]) -> list[Follower]:
+    """Find the people who opted out by a row that is refused for another reason."""
+    keys: dict[str, list[str]] = {name: [] for name in KEYS}
+    for row in refused:
+        if row.person and row.person.opted_out:
+            for name, key in row.person.keys.items():
+                keys[name].append(key)
+    if not any(keys.values()):
+        return []
+    return list(Follower.objects.filter(pk__in=set(holders_of(keys).values())))
+
+
+def _suppress(
+    job: Import, decisions: Sequence[RowDecision], options: Options, by: Actor, now: dt.datetime
+) -> None:
+    wanted: dict[tuple[Channel, SuppressionReason], list[str]] = defaultdict(list)
+    for row in decisions:
+        if row.person is None:
+            continue
+        reason = row.person.suppressed_for
+        if options.do_not_contact:
+            reason = reason or SuppressionReason.MANUAL
+        if reason:
+            for place in row.person.all_places:
+                wanted[CHANNEL_OF[place.field], reason].append(place.key)
+    for (channel, reason), keys in wanted.items():
+        note = f"Import of {job.file_name}"
+        suppress_many(channel=channel, keys=keys, reason=reason, note=note, by=by, now=now)
+
+
+def _create(people: Sequence[ImportedPerson], proof: Proof) -> list[Follower]:
+    now = proof.now
     followers = Follower.objects.bulk_create(_new_follower(person, now) for person in people)
     wanted = []
     records = []
+    further = []
     for follower, person in zip(followers, people, strict=True):
-        for name, place in person.places.items():
-            wanted.append((follower, name, place))
-        records.append(_consent_record(follower, options, by, now))
+        wanted += [(follower, place) for place in person.places.values()]
+        further += [(follower, place) for place in person.more]
+        act = "unsubscribed"
+        if follower.subscribed:
+            act = "subscribed"
+        records.append(proof.written(follower, act, {"all": True}))
     _add_addresses(wanted, now)
+    _add_addresses(further, now, primary=False)
     ConsentRecord.objects.bulk_create(records)
     return followers
 
 
 def _new_follower(person: ImportedPerson, now: dt.datetime) -> Follower:
-    follower = Follower(
-        name=person.values.get("name", ""),
-        external_id=person.values.get("external_id"),
-        language=person.values.get("language", settings.LANGUAGE_CODE),
-        time_zone=person.values.get("time_zone", ""),
-        metadata=person.metadata,
-        subscribed=person.subscribed is not False,
-        created_at=now,
-        updated_at=now,
-    )
+    follower = Follower(metadata=person.metadata, created_at=now, updated_at=now)
+    follower.language = settings.LANGUAGE_CODE
+    for name, value in person.values.items():
+        setattr(follower, name, value)
+    follower.subscribed = person.subscribes
     if follower.subscribed:
-        follower.subscribed_at = now
+        follower.subscribed_at = person.subscribed_at or now
     else:
         follower.unsubscribed_at = now
     return follower
 
 
-def _consent_record(
-    follower: Follower, options: Options, by: Actor, now: dt.datetime
-) -> ConsentRecord:
-    act = "unsubscribed"
-    if follower.subscribed:
-        act = "subscribed"
-    return ConsentRecord(
-        follower=follower,
-        at=now,
-        act=act,
-        source="import",
-        scope={"all": True},
-        wording=options.wording,
-        actor_kind=by.kind,
-        actor_label=by.label[:200],
-    )
-
-
 def _update(updates: Sequence[tuple[RowDecision, Follower]], now: dt.datetime) -> None:
     touched: set[str] = set()
     rows: list[Follower] = []
-    new_places: list[tuple[Follower, str, tuple[str, str]]] = []
+    new_places: list[tuple[Follower, Place]] = []
+    further: list[tuple[Follower, Place]] = []
     for row, follower in updates:
         if row.person is None:
             continue
         for name, (_, after) in row.changes.items():
             if name in CHANNEL_OF:
-                new_places.append((follower, name, row.person.places[name]))
+                new_places.append((follower, row.person.places[name]))
+            elif name == "addresses":
+                further += [(follower, place) for place in row.person.more if place.value in after]
             elif name == "metadata":
                 follower.metadata = follower.metadata | after
                 touched.add(name)
-            elif name in row.person.values:
+            elif name in row.person.values or name == "subscribed_at":
                 setattr(follower, name, after)
                 touched.add(name)
         follower.updated_at = now
@@ -130,27 +154,26 @@ def _update(updates: Sequence[tuple[RowDecision, Follower]], now: dt.datetime) -
     if rows:
         Follower.objects.bulk_update(rows, [*sorted(touched), "updated_at"], batch_size=_BATCH)
     _replace_addresses(new_places, now)
+    _add_addresses(further, now, primary=False)
 
 
-def _replace_addresses(
-    wanted: Sequence[tuple[Follower, str, tuple[str, str]]], now: dt.datetime
-) -> None:
+def _replace_addresses(wanted: Sequence[tuple[Follower, Place]], now: dt.datetime) -> None:
     """Put each new address in the place of the primary one, or add it where there is none."""
-    holders = [follower for follower, _, _ in wanted]
+    holders = [follower for follower, _ in wanted]
     rows = Address.objects.filter(follower__in=holders, primary=True)
     primary = {(row.follower_id, row.channel): row for row in rows}
-    states = _states([(name, key) for _, name, (_, key) in wanted])
+    states = _states(wanted)
     changed: list[Address] = []
-    new: list[tuple[Follower, str, tuple[str, str]]] = []
-    for follower, name, (value, key) in wanted:
-        address = primary.get((follower.pk, CHANNEL_OF[name]))
+    new: list[tuple[Follower, Place]] = []
+    for follower, place in wanted:
+        address = primary.get((follower.pk, CHANNEL_OF[place.field]))
         if address is None:
-            new.append((follower, name, (value, key)))
+            new.append((follower, place))
             continue
-        address.value = value
-        address.key = key
+        address.value = place.value
+        address.key = place.key
         address.confirmed_at = None
-        address.state = states.get((name, key), AddressState.ACTIVE)
+        address.state = states.get((place.field, place.key), AddressState.ACTIVE)
         changed.append(address)
     if changed:
         Address.objects.bulk_update(
@@ -160,26 +183,24 @@ def _replace_addresses(
 
 
 def _add_addresses(
-    wanted: Sequence[tuple[Follower, str, tuple[str, str]]], now: dt.datetime
+    wanted: Sequence[tuple[Follower, Place]], now: dt.datetime, *, primary: bool = True
 ) -> None:
-    states = _states([(name, key) for _, name, (_, key) in wanted])
-    Address.objects.bulk_create(
-        Address(
-            follower=follower,
-            channel=CHANNEL_OF[name],
-            value=value,
-            key=key,
-            state=states.get((name, key), AddressState.ACTIVE),
-            created_at=now,
-        )
-        for follower, name, (value, key) in wanted
-    )
+    states = _states(wanted)
+    new = []
+    for follower, place in wanted:
+        address = Address(follower=follower, value=place.value, key=place.key)
+        address.channel = CHANNEL_OF[place.field]
+        address.state = states.get((place.field, place.key), AddressState.ACTIVE)
+        address.primary = primary
+        address.created_at = now
+        new.append(address)
+    Address.objects.bulk_create(new)
 
 
-def _states(keys: Sequence[tuple[str, str]]) -> dict[tuple[str, str], AddressState]:
+def _states(wanted: Sequence[tuple[Follower, Place]]) -> dict[tuple[str, str], AddressState]:
     found: dict[tuple[str, str], AddressState] = {}
     for name, channel in CHANNEL_OF.items():
-        of_channel = [key for field, key in keys if field == name]
+        of_channel = [place.key for _, place in wanted if place.field == name]
         for key, state in states_of(channel, of_channel).items():
             found[name, key] = state
     return found

@@ -23,13 +23,11 @@ class Import(models.Model):
     file_name = models.CharField(max_length=200)
     path = models.CharField(max_length=300)  # below MEDIA_ROOT
     state = models.CharField(max_length=10, choices=ImportState, default=ImportState.UPLOADED)
-    dialect = models.JSONField(default=dict)  # encoding, delimiter, columns (csv_file.Shape)
+    dialect = models.JSONField(default=dict)  # encoding, delimiter, columns, may_say_out
     mapping = models.JSONField(
         default=dict
     )  # {"Column heading": "email" | "name" | ... | "metadata.<key>"}
-    options = models.JSONField(
-        default=dict
-    )  # tags to add, update existing or not, wording of the consent
+    options = models.JSONField(default=dict)  # as rows.Options.as_json
     rows_total = models.PositiveIntegerField(null=True, blank=True)
     rows_done = models.PositiveIntegerField(default=0)
     offset = models.PositiveBigIntegerField(
@@ -42,7 +40,9 @@ class Import(models.Model):
     created = models.PositiveIntegerField(default=0)
     updated = models.PositiveIntegerField(default=0)
     unchanged = models.PositiveIntegerField(default=0)
+    suppressed = models.PositiveIntegerField(default=0)  # rows of a do-not-contact list
     refused = models.PositiveIntegerField(default=0)
+    incomplete = models.PositiveIntegerField(default=0)  # rows that lost a cell and went in
     error = models.CharField(max_length=300, blank=True)
     owner = models.CharField(max_length=64, blank=True)  # lease of the worker that runs it
     lease_until = models.DateTimeField(null=True, blank=True)
@@ -79,7 +79,7 @@ class ImportedFollower(models.Model):
 
 
 class ImportProblem(models.Model):
-    """One refused row, with its line number, for the error file."""
+    """One row that was refused or lost a cell, with its line number, for the file of problems."""
 
     job = models.ForeignKey(
         Import, on_delete=models.CASCADE, related_name="problems", db_index=False
@@ -87,6 +87,7 @@ class ImportProblem(models.Model):
     line = models.PositiveIntegerField()
     message = models.CharField(max_length=300)
     row = models.JSONField(default=list)  # its cells, in the order of the file
+    taken = models.BooleanField(default=False)  # the row went in without what could not be read
 
     class Meta:
         ordering = ["line"]

@@ -127,3 +127,71 @@ def test_a_viewer_sees_that_a_file_waits_but_not_its_rows(client, job, viewer):
     assert "new@example.com" not in page.text
     assert client.post(f"/imports/{job.uid}/", {"do": "start"}).status_code == 200
     assert Import.objects.get().state == "uploaded"
+
+
+@pytest.mark.reported
+def test_another_encoding_can_be_chosen_and_is_seen_at_once(client, editor):
+    text = "email;name\na@example.com;Kovač\n".encode("cp1250")
+    file = SimpleUploadedFile("a.csv", text)
+    answer = as_role(client, editor).post("/imports/add/", {"file": file, "encoding": "cp1252"})
+    assert "Kovaè" in page_of(client.get(answer["Location"])).text
+    choice = {"encoding": "cp1250", "delimiter": ";"}
+    client.post(f"{answer['Location']}reading/", choice)
+    page = page_of(client.get(answer["Location"]))
+    assert "Kovač" in page.text
+    refused = client.post(f"{answer['Location']}reading/", {"encoding": "utf-8"}, follow=True)
+    assert "Choose another encoding" in page_of(refused).text
+    assert "Kovač" in page_of(client.get(answer["Location"])).text
+
+
+@pytest.mark.reported
+def test_a_tab_can_be_chosen(client, editor):
+    file = SimpleUploadedFile("a.csv", b"email\tname, first\na@example.com\tx, y\n")
+    choice = {"file": file, "delimiter": "\t"}
+    url = as_role(client, editor).post("/imports/add/", choice)["Location"]
+    assert "a@example.com" in page_of(client.get(url)).text
+    assert Import.objects.get().dialect["columns"] == ["email", "name, first"]
+
+
+@pytest.mark.reported
+def test_a_column_that_may_say_who_opted_out_holds_the_start_until_it_is_chosen(client, editor):
+    url = upload(as_role(client, editor), "Email,SMS opt-out\na@example.com,yes\n")["Location"]
+    assert "may say who opted out" in page_of(client.get(url)).text
+    choice = {"column-0": "email", "column-1": "", "do": "start", "update": "on"}
+    assert "may say who opted out" in page_of(client.post(url, choice)).text
+    assert Import.objects.get().state == "uploaded"
+    client.post(url, choice | {"column-1": "unsubscribed"})
+    assert Import.objects.get().state == "running"
+
+
+@pytest.mark.reported
+def test_a_do_not_contact_list_is_brought_in_from_the_suppression_list(client, editor, anna):
+    page = page_of(as_role(client, editor).get("/suppressions/"))
+    assert "/imports/add/?do-not-contact" in page.links
+    file = SimpleUploadedFile("no.csv", b"Email\nanna@example.com\n")
+    url = client.post("/imports/add/?do-not-contact", {"file": file})["Location"]
+    assert "Suppress 1" in page_of(client.get(url)).text
+    choice = {"column-0": "email", "do": "start", "do_not_contact": "on"}
+    client.post(url, choice)
+    list(run.slices(Import.objects.get().pk))
+    assert "Suppressed 1" in page_of(client.get(url)).text
+    assert anna.addresses.get().state == "suppressed"
+
+
+@pytest.mark.reported
+def test_a_file_of_a_thousand_columns_can_be_mapped_and_started(client, editor):
+    headings = ",".join(f"c{number}" for number in range(999))
+    text = f"Email,{headings}\na@example.com{',x' * 999}\n"
+    url = upload(as_role(client, editor), text)["Location"]
+    choice = {f"column-{number}": "ignore" for number in range(1, 1000)}
+    client.post(url, choice | {"column-0": "email", "do": "start", "update": "on"})
+    assert Import.objects.get().state == "running"
+
+
+@pytest.mark.reported
+def test_the_preview_counts_each_kind_of_problem(client, editor):
+    text = "Email,Phone,Language\na@example.com,0151 12345678,English!\nb@example.com,0152 1,\n"
+    url = upload(as_role(client, editor), text)["Location"]
+    assert "Phone 2 , Language 1" in page_of(client.get(url)).text
+    choice = {"column-0": "email", "column-1": "phone", "column-2": "language", "country": "DE"}
+    assert "Phone 1 , Language 1" in page_of(client.post(url, choice | {"do": "preview"})).text

@@ -20,7 +20,7 @@ pytestmark = pytest.mark.django_db
     [
         ("Имя,Фамилия,Почта", ["first_name", "last_name", "email"]),
         ("First Name,Last Name,Email address", ["first_name", "last_name", "email"]),
-        ("Full name,First name,Surname,Mail", ["name", "ignore", "ignore", "email"]),
+        ("Full name,First name,Surname,Mail", ["name", "first_name", "last_name", "email"]),
         (
             "Email,Mail,Mobile,Language,Time zone",
             ["email", "ignore", "phone", "language", "time_zone"],
@@ -45,9 +45,10 @@ def test_headings_in_english_and_russian_suggest_their_targets(
         ({"email": "metadata."}, {}, "nothing a column can be"),
         ({"name": "name"}, {}, "Map a column to email, phone or external_id"),
         ({"email": "email", "name": "email"}, {}, "both mapped to 'email'"),
-        ({"email": "email", "name": "name", "city": "last_name"}, {}, "either one column to name"),
+        ({"email": "email", "name": ""}, {}, "'name' may say who opted out"),
         ({"email": "email"}, {"tag": "x"}, "not an option"),
         ({"email": "email"}, {"tags": ["x" * 81]}, "81 characters"),
+        ({"email": "email"}, {"country": "Germany"}, "Use a code such as DE"),
     ],
 )
 def test_a_mapping_that_cannot_work_is_refused_and_the_file_waits(

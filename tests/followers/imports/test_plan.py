@@ -25,7 +25,13 @@ def cast(anna: Follower, boris: Follower, chen: Follower) -> None:
 def test_the_preview_says_for_each_row_what_happens_and_why(cast: None) -> None:
     before = Follower.objects.count()
     preview = preview_of(upload(MIXED), MAPPING)
-    assert preview.counts == {"create": 3, "update": 2, "unchanged": 1, "refused": 8}
+    assert preview.counts == {
+        "create": 6,
+        "update": 2,
+        "unchanged": 1,
+        "suppress": 0,
+        "refused": 5,
+    }
     assert (preview.read, preview.complete) == (14, True)
     rows = {row.line: row for row in preview.rows}
     assert rows[2].changes == {
@@ -41,7 +47,17 @@ def test_the_preview_says_for_each_row_what_happens_and_why(cast: None) -> None:
     assert rows[4].changes["language"] == (None, "pt-BR")
     assert "suppression list" in rows[14].note
     assert rows[15].changes == {"email": ("", "chen2@example.com")}
-    reasons = {row.line: row.note for row in preview.problems}
+    assert dict(preview.sorts) == {
+        "Twice in the file": 1,
+        "Email": 1,
+        "Phone": 1,
+        "Time zone": 1,
+        "Language": 1,
+        "Subscription status": 1,
+        "Nobody": 1,
+        "Number of cells": 1,
+    }
+    reasons = {row.line: row.message for row in preview.problems}
     assert reasons.keys() == {6, 7, 8, 9, 10, 11, 12, 13}
     assert reasons[6] == "Line 2 of this file has the same email already."
     for line, says in {
@@ -63,7 +79,7 @@ def test_the_run_does_what_the_preview_said(
     job = run_import(MIXED, MAPPING, tags=["Expo"])
     assert job.state == ImportState.FINISHED
     assert (job.rows_done, job.rows_total) == (14, 14)
-    assert counts(job) == (3, 3, 0, 8)  # the tag of the file is new to Boris, too
+    assert counts(job) == (6, 3, 0, 5)  # the tag of the file is new to Boris, too
     for follower in (anna, boris, chen):
         follower.refresh_from_db()
     assert (anna.name, anna.language, anna.metadata) == ("Anna W.", "de", {"plan": "pro"})
@@ -77,13 +93,15 @@ def test_the_run_does_what_the_preview_said(
         {"plan": "basic"},
     )
     assert list(job.problems.values_list("line", flat=True)) == [6, 7, 8, 9, 10, 11, 12, 13]
+    assert list(job.problems.filter(taken=True).values_list("line", flat=True)) == [8, 9, 10]
+    assert job.incomplete == 3
     kinds = (
         AuditEntry.objects.filter(kind__startswith="import.")
         .order_by("pk")
         .values_list("kind", flat=True)
     )
     assert list(kinds) == ["import.started", "import.finished"]
-    assert AuditEntry.objects.get(kind="import.finished").data["refused"] == 8
+    assert AuditEntry.objects.get(kind="import.finished").data["refused"] == 5
 
 
 def test_an_import_leaves_proof_of_consent_for_new_people_and_nobody_else(
@@ -142,7 +160,7 @@ def test_a_second_run_of_the_same_file_changes_nothing(cast: None) -> None:
         )
     )
     again = run_import(MIXED, MAPPING, tags=["Expo"])
-    assert counts(again) == (0, 0, 6, 8)
+    assert counts(again) == (0, 0, 9, 5)
     after = sorted(
         Follower.objects.values_list(
             "pk", "name", "language", "metadata__plan", "subscribed", "updated_at"

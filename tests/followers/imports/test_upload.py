@@ -22,7 +22,7 @@ def test_an_upload_is_checked_kept_and_its_columns_are_guessed(settings: Any) ->
         "ФИО": "name",
         "Телефон": "phone",
         "Теги": "tags",
-        "Город": "ignore",
+        "Город": "metadata.Город",
     }
     assert (job.file_name, job.rows_total, job.dialect["delimiter"]) == ("list.csv", 1, ";")
     assert (Path(settings.MEDIA_ROOT) / job.path).exists()

@@ -12,9 +12,10 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from apps.followers.imports import run
-from apps.followers.imports.columns import TARGETS, BadMapping
-from apps.followers.imports.csv_file import BadFile
+from apps.followers.imports import csv_file, run
+from apps.followers.imports.columns import SHARED, TARGETS, UNDECIDED, BadMapping
+from apps.followers.imports.csv_file import BadFile, Reading
+from apps.followers.imports.encoding import ENCODINGS
 from apps.followers.imports.preview import Preview, preview_of
 from apps.followers.imports.problems_file import problems_csv
 from apps.followers.imports.upload import discard, start_upload
@@ -22,7 +23,13 @@ from apps.followers.models import Import, ImportState
 from apps.lib.actor import command
 from apps.ops.terminal import console, plain
 
-_COLOURS = {"create": "green", "update": "cyan", "unchanged": "dim", "refused": "red"}
+_COLOURS = {
+    "create": "green",
+    "update": "cyan",
+    "unchanged": "dim",
+    "suppress": "cyan",
+    "refused": "red",
+}
 
 
 class Command(BaseCommand):
@@ -47,6 +54,20 @@ class Command(BaseCommand):
             metavar="NAME",
             help="put on everybody in the file",
         )
+        parser.add_argument(
+            "--encoding", default="", choices=["", *ENCODINGS], help="found out when not given"
+        )
+        parser.add_argument(
+            "--delimiter", default="", help="one of , ; | or \\t; found out when not given"
+        )
+        parser.add_argument(
+            "--country", default="", help="of phone numbers without country code, such as DE"
+        )
+        parser.add_argument(
+            "--do-not-contact",
+            action="store_true",
+            help="suppress each address of the file, and add nobody",
+        )
         parser.add_argument("--wording", default="", help="which consent text these people saw")
         parser.add_argument(
             "--keep-existing",
@@ -57,7 +78,7 @@ class Command(BaseCommand):
             "--dry-run", action="store_true", help="say what would happen and change nothing"
         )
         parser.add_argument(
-            "--errors", type=Path, metavar="FILE", help="write the refused rows there as CSV"
+            "--errors", type=Path, metavar="FILE", help="write rows with problems there as CSV"
         )
 
     def handle(self, **options: Any) -> None:
@@ -67,11 +88,17 @@ class Command(BaseCommand):
             "tags": options["tag"],
             "wording": options["wording"],
             "update": not options["keep_existing"],
+            "country": options["country"],
+            "do_not_contact": options["do_not_contact"],
         }
         try:
             with options["file"].open("rb") as file:
                 job = start_upload(
-                    file=file, file_name=options["file"].name, by=by, now=timezone.now()
+                    file=file,
+                    file_name=options["file"].name,
+                    reading=_reading(options),
+                    by=by,
+                    now=timezone.now(),
                 )
         except OSError as error:
             raise CommandError(f"{options['file']}: {error.strerror}") from error
@@ -97,11 +124,18 @@ class Command(BaseCommand):
             raise CommandError(str(error)) from error
         job = _run(out, job)
         _show_result(out, job)
-        if options["errors"] and job.refused:
+        if options["errors"] and (job.refused or job.incomplete):
             options["errors"].write_text("".join(problems_csv(job)), encoding="utf-8", newline="")
-            out.print(plain(f"The refused rows are in {options['errors']}."))
+            out.print(plain(f"The rows with problems are in {options['errors']}."))
         if job.state == ImportState.FAILED:
             raise CommandError(job.error)
+
+
+def _reading(options: dict[str, Any]) -> Reading:
+    delimiter = options["delimiter"].replace("\\t", "\t")
+    if delimiter not in ("", *csv_file.DELIMITERS):
+        raise CommandError(f"--delimiter {delimiter!r} is none. Use one of , ; | or \\t.")
+    return Reading(options["encoding"], delimiter)
 
 
 def _mapping(job: Import, pairs: list[str]) -> dict[str, str]:
@@ -113,7 +147,9 @@ def _mapping(job: Import, pairs: list[str]) -> dict[str, str]:
             raise BadMapping(f"--map {pair!r} is not COLUMN=FIELD, such as --map E-Mail=email.")
         own[column.strip()] = field.strip()
     return {
-        column: field for column, field in job.mapping.items() if field not in own.values()
+        column: field
+        for column, field in job.mapping.items()
+        if field in SHARED or field not in own.values()
     } | own
 
 
@@ -131,6 +167,8 @@ def _show_mapping(out: Console, job: Import, mapping: dict[str, str]) -> None:
         becomes = plain(field, "cyan")
         if field == "ignore":
             becomes = plain("left out", "dim")
+        elif field == UNDECIDED:
+            becomes = plain("undecided: may say who opted out", "red")
         table.add_row(plain(column), becomes)
     out.print(table)
 
@@ -146,14 +184,15 @@ def _show_preview(out: Console, preview: Preview) -> None:
     shown = {row.line: row for row in [*preview.rows, *preview.problems]}
     for line, row in sorted(shown.items()):
         changes = "; ".join(starmap(_difference, row.differences))
-        table.add_row(
-            str(line), plain(row.action.value, _COLOURS[row.action]), plain(row.note or changes)
-        )
+        action = plain(row.action.value, _COLOURS[row.action])
+        table.add_row(str(line), action, plain(row.note or changes))
     out.print(table)
     counts = ", ".join(f"{number:,} {name}" for name, number in preview.counts.items())
     extent = "the first"
     if preview.complete:
         extent = "all"
+    for sort, number in preview.sorts:
+        out.print(plain(f"{number:,} × {sort}"))
     out.print(plain(f"Dry run of {extent} {preview.read:,} rows: {counts}. Nothing was changed."))
 
 
@@ -177,14 +216,20 @@ def _run(out: Console, job: Import) -> Import:
 
 def _show_result(out: Console, job: Import) -> None:
     table = Table(box=box.SIMPLE_HEAD, header_style="bold")
-    numbers = {"created": "green", "updated": "cyan", "unchanged": "dim", "refused": "red"}
+    numbers = {
+        "created": "green",
+        "updated": "cyan",
+        "unchanged": "dim",
+        "suppressed": "cyan",
+        "refused": "red",
+        "incomplete": "red",
+    }
     for name, colour in numbers.items():
         table.add_column(name.title(), justify="right", style=colour)
     table.add_row(*(f"{getattr(job, name):,}" for name in numbers))
     out.print(table)
     for problem in job.problems.all()[:10]:
         out.print(plain(f"Line {problem.line:,}: ", "red"), plain(problem.message), sep="")
-    if job.refused > 10:
-        out.print(
-            plain(f"... and {job.refused - 10:,} more; --errors FILE writes them all.", "dim")
-        )
+    faulty = job.refused + job.incomplete
+    if faulty > 10:
+        out.print(plain(f"... and {faulty - 10:,} more; --errors FILE writes them all.", "dim"))

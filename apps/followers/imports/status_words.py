@@ -1,0 +1,203 @@
+"""What cells and headings of other programs' exports say about consent.
+
+Three kinds of columns do. One holds a status ("subscribed", "cleaned"), one says yes where somebody
+opted out (or when that was), one where an address bounced. A word that is not known says nothing
+for sure, so it is never taken for a yes.
+"""
+
+import re
+import unicodedata
+from collections.abc import Collection
+from enum import StrEnum
+
+
+class Standing(StrEnum):
+    """What a file says of somebody."""
+
+    IN = "in"
+    OUT = "out"  # opted out, never in, or not confirmed yet
+    BOUNCED = "bounced"
+    COMPLAINED = "complained"
+
+
+STATUS = "subscribed"
+OPTED_OUT = "unsubscribed"
+BOUNCED = "bounced"
+_YES_MEANS = {OPTED_OUT: Standing.OUT, BOUNCED: Standing.BOUNCED}
+
+_YES = """
+yes y true t 1 on x ✓ ✔ ja j wahr oui o vrai si sí s verdadero sim verdadeiro vero tak t prawda
+ano a áno igen evet doğru ναι da да д истина так і
+"""
+_NO = """
+no n false f 0 off nein falsch non faux não nao falso nie ne nej nei nee nem hayır hayir όχι нет н
+ложь ні never none null
+"""
+_IN = """
+subscribed active enabled confirmed optin optedin in member valid ok accepted granted verified
+normal aktiv angemeldet abonniert bestätigt abonné abonnée inscrit inscrite actif active confirmé
+suscrito suscrita activo activa inscrito inscrita ativo ativa iscritto iscritta attivo attiva
+aktywny aktywna zapisany zapisana subskrybuje aktivní přihlášen přihlášena odběratel feliratkozott
+aktív ingeschreven actief tilmeldt prenumererar tilaaja abone aktif etkin εγγεγραμμένος ενεργός
+abonat activ подписан подписана подписано активен активна активный активная активно подтвержден
+подтверждена согласен согласна підписаний підписана активний активна
+"""
+_OUT = """
+unsubscribed unsubscribe unsub optout optedout out blocklisted blocklist blacklisted blacklist
+blocked suppressed disabled inactive pending unconfirmed notconfirmed nonsubscribed notsubscribed
+neversubscribed nosubscription nonmember transactional archived deleted removed cancelled canceled
+revoked withdrawn excluded paused banned denied declined rejected refused donotcontact donotemail
+donotmail donotsend dnc nomail noemail expired dormant optinpending awaitingconfirmation waiting
+unengaged deactivated forgotten erased gdprforgotten abgemeldet ausgetragen gesperrt inaktiv
+deaktiviert gelöscht unbestätigt nichtbestätigt widerrufen abbestellt nichtabonniert ausstehend
+désabonné désabonnée désinscrit désinscrite noninscrit bloqué bloquée inactif inactive enattente
+blacklisté nonconfirmé supprimé dadodebaja baja desuscrito desuscrita nosuscrito cancelado
+cancelada bloqueado bloqueada inactivo inactiva pendiente noconfirmado descadastrado descadastrada
+desinscrito inativo inativa pendente cancelouinscrição disiscritto disiscritta cancellato
+cancellata bloccato inattivo nonconfermato inattesa wypisany wypisana niesubskrybuje zablokowany
+zablokowana nieaktywny nieaktywna usunięty niepotwierdzony oczekujący wypisanyzlisty odhlášen
+odhlášena odhlášený zablokován neaktivní nepotvrzený čekající leiratkozott inaktív letiltva
+függőben nemfeliratkozott uitgeschreven afgemeld geblokkeerd inactief nietbevestigd afmeldt
+afmeldtnyhedsbrev avregistrerad avprenumererad avmeldt avslutad peruutettu poistettu abonelikten
+çıktı aboneliktençıktı aboneliktençıkmış pasif engellendi beklemede iptaledildi διαγραμμένος
+ανενεργός μηεγγεγραμμένος dezabonat dezabonată inactiv blocat neconfirmat отписан отписана
+отписано отписался отписалась отписаласьсам отписка неподписан неподписана неактивен неактивна
+неактивный неактивная неактивно заблокирован заблокирована заблокированный вчерномсписке
+черныйсписок удален удалена ожидает ожидаетподтверждения неподтвержден неподтверждена отказ
+отказался отказалась отозвано отключен отключена несогласен несогласна приостановлен исключен
+исключена незаинтересован відписаний відписана непідписаний непідписана неактивний неактивна
+заблокований заблокована 退订 已退订 取消订阅 已取消订阅 未订阅
+配信停止 解除 登録解除 수신거부 구독취소
+"""
+_BOUNCED = """
+cleaned bounced bounce hardbounce hardbounced softbounce softbounced undeliverable undelivered
+invalid invalidemail invalidaddress nonexistent doesnotexist mailboxfull unreachable failed error
+unzustellbar ungültig zurückgekommen rebond rebondi hardbounces npai invalide rebotado rebote
+noválido rimbalzato nonvalido odbity odbita nieprawidłowy nedoručitelný neplatný kézbesíthetetlen
+érvénytelen недоставлено недоступен недоступна невалидный невалидная невалиден недействителен
+недействительный отскок отбойник жесткийотказ несуществует очищен очищено хардбаунс
+"""
+_COMPLAINED = """
+complained complaint complaints abuse abusereport spam spamcomplaint spamreport junk
+reportedasspam markedasspam beschwerde plainte queja reclamo скарга жалоба пожаловался
+пожаловалась спам
+"""
+
+
+def squashed(text: str) -> str:
+    """Give a cell or a heading as one word: small letters and digits, without marks of its own."""
+    small = unicodedata.normalize("NFKC", text).casefold().replace("ё", "е")
+    return "".join(char for char in small if char.isalnum() or char in "✓✔")
+
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(squashed(word) for word in text.split())
+
+
+_SAYS_YES = _words(_YES)
+_SAYS_NO = _words(_NO)
+_STANDINGS: dict[str, Standing] = {}
+_STANDINGS |= dict.fromkeys(_SAYS_YES | _words(_IN), Standing.IN)
+_STANDINGS |= dict.fromkeys(_SAYS_NO | _words(_OUT), Standing.OUT)
+_STANDINGS |= dict.fromkeys(_words(_BOUNCED), Standing.BOUNCED)
+_STANDINGS |= dict.fromkeys(_words(_COMPLAINED), Standing.COMPLAINED)
+# Words of other things, too: an invoice may be pending.
+_AMBIGUOUS = _words(
+    "out paused waiting expired failed error invalid removed deleted pending archived cancelled "
+    "canceled disabled blocked excluded baja пауза удален удалена ожидает отказ исключен исключена"
+)
+_SURELY_OUT = _words(f"{_OUT} {_BOUNCED} {_COMPLAINED}") - _AMBIGUOUS
+# The moment when it happened instead of a yes: 2024-05-01 10:00:00, 01.05.2024, 1714557600,
+# or the number of the reason.
+_MOMENT = re.compile(r"\d{1,4}[-./]\d{1,2}[-./]\d{1,4}([ T,].*)?|[1-9]|\d{10}|\d{13}")
+_NEVER = re.compile(r"[0\-./: tz]*", re.IGNORECASE)  # 0000-00-00 00:00:00, "-"
+
+
+def standing(target: str, cell: str) -> Standing | None:
+    """Read a cell of a column that is mapped to STATUS, OPTED_OUT or BOUNCED.
+
+    None says nothing. Raises ValueError for what can't be read.
+    """
+    text = cell.strip()
+    word = squashed(text)
+    if not word:
+        return None
+    if target != STATUS:
+        if word in _SAYS_NO or _NEVER.fullmatch(text):
+            return Standing.IN
+        if word in _SAYS_YES or _MOMENT.fullmatch(text):
+            return _YES_MEANS[target]
+    # a status word in a column of yes and no means what it says: “hard bounce”, “active”
+    if word not in _STANDINGS:
+        raise ValueError(text)
+    return _STANDINGS[word]
+
+
+def reads(target: str, words: Collection[str]) -> bool:
+    """Tell whether each of these cells can be read as one of the target."""
+    try:
+        for word in words:
+            standing(target, word)
+    except ValueError:
+        return False
+    return True
+
+
+def say_out(words: Collection[str]) -> bool:
+    """Tell whether one of these cells can only be the status of somebody who is not to get mail."""
+    return any(squashed(word) in _SURELY_OUT for word in words)
+
+
+_OUT_HEADING = re.compile(
+    r"unsub|optout|optedout|optsout|blacklist|blocklist|blocked|suppress|"
+    r"donot(contact|e?mail)|"
+    r"dontcontact|nomail|noemail|^dnc|dnc$|exclude|deactivat|inactive|revoked|withdrawn|"
+    r"abgemeldet|abmeld|ausgetragen|austragung|widerruf|gesperrt|sperr|"
+    r"desabon|désabon|désinscri|desinscri|^baja|desuscri|descadastr|disiscri|cancellaz|wypis|"
+    r"odhlá|leiratkoz|uitgeschreven|afgemeld|avregistr|abonelikten|dezabon|"
+    r"отпис|отказ|черныйсписок|блокиров|неподпис|відпис|відмов|退订|取消订阅|配信停止|수신거부"
+)
+_BOUNCE_HEADING = re.compile(
+    r"bounce|^clean(ed)?(time|date|at)?$|^cleaned|undeliver|complain|spam|abuse|"
+    r"unzustellbar|rebond|rebot|rimbalz|недостав|жалоб|отскок"
+)
+_STATUS_HEADING = re.compile(
+    r"^(e?mail|subscri(ber|ption)|contact|member|list|newsletter|marketing|mailing)?"
+    r"(e?mail)?(marketing)?(status|state|consent)$|"
+    r"^(is)?subscribed(to.*)?$|^subscription$|^optin$|^acceptse?mail(marketing)?$|"
+    r"^acceptsmarketing$|^(статус|состояние)(подписки|подписчика|контакта|адреса)?$|^стан$|"
+    r"^подписан(а)?$|^подписка$|^согласие$|^stav$|^statut$|^estado$|^stato$|^durum$|^κατάσταση$"
+)
+# More about an opt-out, but not whether there is one.
+_DETAIL = re.compile(
+    r"reason|campaign|title|comment|count|rate|score|ip$|link|url|note|grund|raison|motivo|причина"
+)
+_SMS_ONLY = re.compile(r"sms|whatsapp|phone|push|tel")
+
+
+def target_of(heading: str) -> str | None:
+    """Tell what a heading says of consent: a target, "" for an opt-out that a person must judge,
+    None when it is about something else.
+    """
+    word = squashed(heading)
+    if _BOUNCE_HEADING.search(word):
+        target = BOUNCED
+    elif _OUT_HEADING.search(word):
+        target = OPTED_OUT
+    elif _STATUS_HEADING.search(word):
+        return STATUS
+    else:
+        return None
+    if _DETAIL.search(word) or _SMS_ONLY.search(word):
+        return ""
+    return target
+
+
+def detail_of(heading: str) -> str | None:
+    """Tell of which target a heading only says more, such as why somebody opted out; else None."""
+    word = squashed(heading)
+    if not _DETAIL.search(word):
+        return None
+    if _BOUNCE_HEADING.search(word):
+        return BOUNCED
+    return OPTED_OUT
