@@ -24,7 +24,9 @@ PREFIX = "car_live_"
 PREFIX_ALPHABET = "abcdefghijklmnopqrstuvwxyz234567"  # 8 of these: 40 bits
 # The exact moment of every call is nobody's business and would be a write per call.
 LAST_USED_EVERY = dt.timedelta(minutes=1)
-_BY_PREFIX = Kept(lambda prefix: ApiKey.objects.filter(prefix=prefix), "prefix")
+_BY_PREFIX = Kept(
+    lambda prefix: ApiKey.objects.filter(prefix=prefix).select_related("created_by"), "prefix"
+)
 
 
 class BadKeyRequest(Refused):
@@ -100,7 +102,8 @@ def revoke(*, key: ApiKey, by: Actor, now: dt.datetime) -> ApiKey:
 
 
 def authenticate(secret: str, *, now: dt.datetime) -> ApiKey:
-    """Find the key of this text. Raises BadKey: unknown, revoked, expired.
+    """Find the key of this text. Raises BadKey: unknown, revoked, expired, or made by somebody
+    whose account is switched off.
 
     `last_used_at` moves at most once a minute.
     """
@@ -123,10 +126,26 @@ def authenticate(secret: str, *, now: dt.datetime) -> ApiKey:
             f"This API key expired on {key.expires_at:%Y-%m-%d %H:%M} UTC. "
             "Ask an administrator for another."
         )
+    if key.created_by and not key.created_by.is_active:
+        raise BadKey(
+            "The account of whoever issued this API key is switched off, and the key with it. "
+            "Ask an administrator for another."
+        )
     stale = Q(last_used_at__isnull=True) | Q(last_used_at__lte=now - LAST_USED_EVERY)
     if key.last_used_at is None or key.last_used_at <= now - LAST_USED_EVERY:
         ApiKey.objects.filter(stale, pk=key.pk).update(last_used_at=now)
     return key
+
+
+def rights_of(key: ApiKey) -> frozenset[Scope]:
+    """What a key may do now: its scopes, as far as whoever issued it still has them.
+
+    A key that a command issued has them all.
+    """
+    scopes = frozenset(Scope(scope) for scope in key.scopes)
+    if key.created_by:
+        return scopes & scopes_of_role(role_of(key.created_by))
+    return scopes
 
 
 def _free_prefix() -> str:

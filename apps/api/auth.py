@@ -21,13 +21,25 @@ from apps.lib.network.client_ip import client_ip
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """What `request.auth` is: the actor for the history, the scopes,
-    and the name the allowance is kept under.
+    """What `request.auth` is: the actor for the history, the scopes, and the name the allowance is
+    kept under. `lost`: scopes of the key that whoever issued it does not have any more.
     """
 
     actor: Actor
     scopes: frozenset[Scope]
     name: str
+    lost: frozenset[str] = frozenset()
+
+    def lacks(self, scope: Scope, place: str = "This") -> str:
+        """Why the caller may not do what needs this scope; "" if it may."""
+        if scope in self.scopes:
+            return ""
+        if scope in self.lost:
+            return (
+                f"{place} needs the scope {scope}, which whoever issued this API key does not have "
+                "any more. Ask an administrator for another key."
+            )
+        return f"{place} needs the scope {scope}."
 
 
 def caller_of(request: Request) -> Caller:
@@ -49,8 +61,10 @@ class ApiKeyAuthentication(BaseAuthentication):
             key = keys.authenticate(secret.strip(), now=timezone.now())
         except keys.BadKey as error:
             raise AuthenticationFailed(str(error)) from error
-        scopes = frozenset(Scope(scope) for scope in key.scopes)
-        return AnonymousUser(), Caller(key_actor(key, request), scopes, f"key:{key.uid}")
+        scopes = keys.rights_of(key)
+        lost = frozenset(key.scopes) - scopes
+        caller = Caller(key_actor(key, request), scopes, f"key:{key.uid}", lost)
+        return AnonymousUser(), caller
 
     def authenticate_header(self, request: Request) -> str:
         return 'Bearer realm="Carillon API"'
@@ -85,5 +99,7 @@ class HasScope(BasePermission):
         scope = view.scopes.get(method)
         if scope is None:
             raise MethodNotAllowed(str(request.method))
-        self.message = f"This needs the scope {scope}."
-        return scope in caller_of(request).scopes
+        also = view.also.get(method, scope)
+        caller = caller_of(request)
+        self.message = caller.lacks(scope) or caller.lacks(also)
+        return not self.message

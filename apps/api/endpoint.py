@@ -3,10 +3,11 @@ and a description for the schema.
 """
 
 import datetime as dt
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache, cached_property, partial
 from typing import Any, ClassVar, TypeVar
 
+from django.core.exceptions import PermissionDenied
 from django.db.models import Model, QuerySet
 from django.utils import timezone
 from drf_spectacular.utils import OpenApiResponse, extend_schema
@@ -35,6 +36,10 @@ class Strict(serializers.Serializer[Any]):
     """A serializer that refuses what it does not know:
     a misspelt field must not be lost in silence.
     """
+
+    # What a body names beside the endpoint's own subject, by its place ("recipients.tags" looks
+    # into each member of a list), and the scope that it takes.
+    naming: ClassVar[Mapping[str, Scope]] = {}
 
     @cached_property
     def fields(self) -> Any:
@@ -76,9 +81,12 @@ class OnlyJson(DefaultContentNegotiation):
 
 
 class Endpoint(APIView):
-    """A view: it translates and calls one act. `scopes` names what each method needs."""
+    """A view: it translates and calls one act. `scopes` names what each method needs, `also`
+    what it needs beside that.
+    """
 
     scopes: ClassVar[dict[str, Scope]] = {}
+    also: ClassVar[dict[str, Scope]] = {}
     http_method_names = ["get", "post", "put", "patch", "delete", "head"]
     throttle_classes = [PerCaller]
     pagination_class = CursorPages
@@ -90,8 +98,12 @@ class Endpoint(APIView):
         super().initial(request, *args, **kwargs)
         if "\0" in request.path:  # PostgreSQL takes none, not even to say that there is nothing
             raise NotFound
-        if getattr(type(self), str(request.method).lower(), None) in _BODILESS:
+        handler = getattr(type(self), str(request.method).lower(), None)
+        if handler in _BODILESS:
             self.body(Strict)  # has no fields
+        for place, scope in _NAMING.get(handler, {}).items():
+            if _says(request.data, place.split(".")):
+                self.need(scope, place)
         if request.method in idempotency.METHODS and KEY_HEADER in request.headers:
             name = request.method.lower()
             setattr(self, name, partial(idempotency.once, self, getattr(self, name)))
@@ -115,6 +127,15 @@ class Endpoint(APIView):
         values: dict[str, Any] = given.validated_data
         return values
 
+    def may(self, scope: Scope) -> bool:
+        """Whether the caller has this scope."""
+        return scope in caller_of(self.request).scopes
+
+    def need(self, scope: Scope, place: str) -> None:
+        """Refuse what stands in this place of the body, unless the caller has the scope."""
+        if lacks := caller_of(self.request).lacks(scope, place):
+            raise PermissionDenied(lacks)
+
     def query(self, serializer: type[Strict] = Strict) -> dict[str, Any]:
         """The query parameters, checked, unknown ones refused; those of paging are paging's."""
         params = self.request.query_params
@@ -136,7 +157,8 @@ class Endpoint(APIView):
         """One page of the rows."""
         pages = CursorPages()
         found = pages.paginate_queryset(rows, self.request, view=self)
-        return pages.get_paginated_response(serializer(found, many=True).data)
+        rows_out = serializer(found, many=True, context={"view": self})
+        return pages.get_paginated_response(rows_out.data)
 
     def finalize_response(
         self, request: Request, response: Response, *args: Any, **kwargs: Any
@@ -147,6 +169,17 @@ class Endpoint(APIView):
         for name, value in headers_of(request).items():
             response[name] = value
         return response
+
+
+def _says(data: Any, path: Sequence[str]) -> bool:
+    """Whether something stands in this place of a body that was not checked yet."""
+    if isinstance(data, list):
+        return any(_says(member, path) for member in data)
+    if not path:
+        return bool(data)
+    if not isinstance(data, Mapping):
+        return False
+    return _says(data.get(path[0]), path[1:])
 
 
 def one(rows: QuerySet[Row], **lookup: Any) -> Row:
@@ -170,6 +203,10 @@ class Problem(serializers.Serializer[Any]):
     status = serializers.IntegerField()
     detail = serializers.CharField(help_text="What is wrong and what to do.")
     errors: Any = FieldProblem(many=True, required=False)
+    follower = serializers.UUIDField(
+        required=False,
+        help_text="Who has the address or external id already; for callers with followers:read.",
+    )
 
 
 _ALWAYS = {
@@ -184,6 +221,8 @@ _SOMETIMES = {
 }
 View = TypeVar("View", bound=Callable[..., Any])
 _BODILESS: set[Callable[..., Any]] = set()  # methods that write and take no body
+# of other methods what their bodies name, as Strict has it
+_NAMING: dict[Callable[..., Any] | None, Mapping[str, Scope]] = {}
 
 
 def described(
@@ -210,6 +249,7 @@ def described(
         refused = refuses
         if bodiless:
             refused = [*refuses, 400]
+        _NAMING[view] = getattr(body, "naming", {})
         problems = _ALWAYS | {code: _SOMETIMES[code] for code in refused}
         good = status
         if answer is None:

@@ -17,7 +17,9 @@ from rest_framework import exceptions
 from rest_framework.response import Response
 from rest_framework.views import exception_handler, set_rollback
 
+from apps.accounts.permissions import Scope
 from apps.api.refusals import MEDIA_TYPE, KeyReused
+from apps.followers.people.contacts import AddressTaken, ExternalIdTaken
 from apps.lib.refusals import RefusalKind, Refused
 
 log = logging.getLogger("carillon.api")
@@ -44,7 +46,11 @@ def handle(error: Exception, context: dict[str, Any]) -> Response:
     """DRF's exception handler: a problem document for whatever was raised in a view."""
     if isinstance(error, Refused):
         set_rollback()
-        return _refusal(error)
+        refusal = _refusal(error)
+        if isinstance(error, AddressTaken | ExternalIdTaken):
+            if context["view"].may(Scope.FOLLOWERS_READ):
+                refusal.data["follower"] = str(error.follower.uid)
+        return refusal
     if isinstance(error, RequestDataTooBig):
         most = settings.DATA_UPLOAD_MAX_MEMORY_SIZE
         return _respond(413, "TooLarge", f"A request may have {most:,} bytes. Send it in parts.")
@@ -95,7 +101,7 @@ def _refusal(error: Refused) -> Response:
         status = 422
     fields = [{"field": field, "detail": detail} for field, detail in error.faults]
     headers = getattr(error, "headers", None)
-    return _respond(status, type(error).__name__, error.sentence, fields, headers)
+    return _respond(status, type(error).__name__, error.discreet, fields, headers)
 
 
 def flat(data: Any, path: str = "") -> Iterator[dict[str, str]]:

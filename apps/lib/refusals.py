@@ -32,11 +32,16 @@ class Refused(ValueError):
         return str(self)
 
     @property
+    def discreet(self) -> str:
+        """The sentence without what only staff may read, such as somebody's name."""
+        return self.sentence
+
+    @property
     def faults(self) -> list[tuple[str, str]]:
         """Each field that has to change, with a sentence about it. Empty: it is about none."""
         if not self.field:
             return []
-        return [(self.field, self.sentence)]
+        return [(self.field, self.discreet)]
 
 
 class WrongState(Refused):

@@ -24,7 +24,7 @@ from apps.lib.ids import uuid7
 from apps.lib.refusals import RefusalKind, Refused
 from apps.notifications.accounts import routing
 from apps.notifications.messages import message
-from apps.notifications.messages.links import unsubscribe_url
+from apps.notifications.messages.links import DEAD, stamped_unsubscribe_url
 from apps.notifications.messages.person import preview_context
 from apps.notifications.models import ProviderAccount
 
@@ -106,7 +106,7 @@ def _mail(sample: Sample, to: str, sender: str, *, now: dt.datetime, prefix: str
     kind = sample.notification_type
     leave = ""
     if kind.commercial:
-        leave = unsubscribe_url(reader, kind)
+        leave = stamped_unsubscribe_url(DEAD)
     uid = uuid7()
     domain = message.domain_of(sender)
     return Mail(

@@ -8,7 +8,8 @@ from django.utils import timezone
 from rest_framework.test import APIClient
 
 from apps.accounts import keys
-from apps.accounts.models import ApiKey, AuditEntry
+from apps.accounts.actors import of_user
+from apps.accounts.models import ApiKey, AuditEntry, User
 from apps.accounts.permissions import Scope
 from tests.api.world import make_client
 from tests.make import TESTER
@@ -94,3 +95,46 @@ def test_a_retired_member_of_staff_is_out(editor) -> None:
     editor.is_active = False
     editor.save()
     assert client.get(FOLLOWERS).status_code == 401
+
+
+@pytest.fixture
+def adas(admin) -> APIClient:
+    """A program with a key that Ada issued."""
+    scopes = [Scope.FOLLOWERS_READ, Scope.FOLLOWERS_WRITE, Scope.NOTIFICATIONS_WRITE]
+    _, text = keys.issue(name="Shop", scopes=scopes, by=of_user(admin), now=timezone.now())
+    client = APIClient()
+    client.credentials(HTTP_AUTHORIZATION=f"Bearer {text}")
+    return client
+
+
+@pytest.mark.reported
+def test_a_key_ends_with_the_account_of_whoever_issued_it(adas, admin, problem) -> None:
+    assert adas.get(FOLLOWERS).status_code == 200
+    User.objects.update(is_active=False)
+    said = problem(adas.get(FOLLOWERS), 401)["detail"]
+    assert said == (
+        "The account of whoever issued this API key is switched off, and the key with it. "
+        "Ask an administrator for another."
+    )
+    User.objects.update(is_active=True)
+    assert adas.get(FOLLOWERS).status_code == 200
+
+
+@pytest.mark.reported
+@pytest.mark.parametrize(
+    ("role", "reads", "adds", "notifies"),
+    [("viewer", 200, 403, 403), ("editor", 200, 201, 403), ("sender", 200, 201, 400)],
+)
+def test_a_key_may_no_more_than_whoever_issued_it_may_now(
+    adas, role, reads, adds, notifies, problem
+) -> None:
+    User.objects.update(role=role)
+    assert adas.get(FOLLOWERS).status_code == reads
+    assert adas.post(FOLLOWERS, {"name": "Eve"}).status_code == adds
+    refused = adas.post("/api/v1/notify", {"type": "none"})
+    assert refused.status_code == notifies
+    if notifies == 403:
+        assert problem(refused, 403)["detail"] == (
+            "This needs the scope notifications:write, which whoever issued this API key does not "
+            "have any more. Ask an administrator for another key."
+        )

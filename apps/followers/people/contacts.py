@@ -42,6 +42,10 @@ class AddressTaken(BadFollower):
             field=field,
         )
 
+    @property
+    def discreet(self) -> str:
+        return f"This {self.field} belongs to another follower already. Change that one instead."
+
 
 class ExternalIdTaken(BadFollower):
     """Another follower has this external id."""
@@ -54,6 +58,10 @@ class ExternalIdTaken(BadFollower):
             f"This external id belongs to another follower already: {follower.label}.",
             field="external_id",
         )
+
+    @property
+    def discreet(self) -> str:
+        return "This external id belongs to another follower already."
 
 
 def add_follower(*, values: Profile, subscribed: bool = True, proof: Proof) -> Follower:

@@ -26,6 +26,11 @@ class Stamp(NamedTuple):
     managing: str  # in the links to the follower's own pages
 
 
+# What a preview shows: as long as real tokens, and nobody's. A real one would let whoever looks at
+# the preview act as the follower.
+DEAD = Stamp(tracking="preview".center(75, "-"), managing="preview".center(75, "-"))
+
+
 class Mark(NamedTuple):
     """What a token names. `notification_type` and `version` are primary keys, 0 for none."""
 
@@ -62,7 +67,7 @@ def stamped_unsubscribe_url(stamp: Stamp) -> str:
 
 
 def preferences_url(follower: Follower) -> str:
-    """The follower's subscription center, outside of any message: for a preview or staff."""
+    """The follower's subscription center, outside of any message."""
     return stamped_preferences_url(_undelivered(follower, None))
 
 
@@ -82,13 +87,10 @@ def reports_url(account: UUID) -> str:
 
 
 def _undelivered(follower: Follower, kind: NotificationType | None) -> Stamp:
-    # the type of a layout's preview is not stored and has no key
-    return stamp(
-        delivery=_NO_DELIVERY,
-        follower=follower.uid,
-        notification_type=(kind and kind.pk) or 0,
-        version=0,
-    )
+    number = 0
+    if kind:
+        number = kind.pk
+    return stamp(delivery=_NO_DELIVERY, follower=follower.uid, notification_type=number, version=0)
 
 
 def _mark(payload: bytes) -> Mark:

@@ -8,7 +8,11 @@ from uuid import UUID
 from django.conf import settings
 
 from apps.followers.models import Address, Channel, Follower, NotificationType, Tagging
-from apps.notifications.messages.links import preferences_url, unsubscribe_url
+from apps.notifications.messages.links import (
+    DEAD,
+    stamped_preferences_url,
+    stamped_unsubscribe_url,
+)
 
 
 @dataclass(slots=True)
@@ -93,10 +97,10 @@ def context(
 def preview_context(
     follower: Follower, kind: NotificationType, data: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """Everything a template sees in a preview: its links belong to no delivery."""
+    """Everything a template sees in a preview or a test: its links lead to nobody's pages."""
     leave = ""
     if kind.commercial:
-        leave = unsubscribe_url(follower, kind)
+        leave = stamped_unsubscribe_url(DEAD)
     return context(
-        person_of(follower), data, preferences=preferences_url(follower), unsubscribe=leave
+        person_of(follower), data, preferences=stamped_preferences_url(DEAD), unsubscribe=leave
     )

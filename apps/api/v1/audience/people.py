@@ -9,6 +9,7 @@ from typing import Any
 
 from rest_framework import serializers
 
+from apps.followers import profile_fields
 from apps.followers.addresses import CHANNEL_OF, BadAddress, normalise
 from apps.followers.consent.record import Proof
 from apps.followers.models import Address, Follower
@@ -28,24 +29,31 @@ _BY_KEY = Kept(
     "key",
 )
 
+_NOT_THEIRS = (
+    "This {thing} is not the one we know of this follower. Leave it out, or use a key with the "
+    "scope followers:write, which may change it."
+)
+
 
 def find_or_add(
-    people: list[dict[str, Any]], *, source: str, by: Actor, now: dt.datetime
+    people: list[dict[str, Any]], *, may_write: bool, source: str, by: Actor, now: dt.datetime
 ) -> People:
     """Each person as (follower, own values), in the order given;
     a follower named twice counts once.
 
     Known by `id`, else `external_id`, else address. What else is said about a known one is taken
-    over, except the consent. Raises ValidationError naming the place in the list.
+    over, except the consent, if the caller `may_write` followers. If not, nothing about a known one
+    changes, and an address that is not theirs is refused: the message would not go where it was
+    meant to. Raises ValidationError naming the place in the list.
     """
     known = _Known(people)
     proof = Proof(source=source, by=by, now=now)
     found: dict[int, tuple[Follower, dict[str, Any]]] = {}
     for place, person in enumerate(people):
         try:
-            follower = _find_or_add(person, known, proof)
+            follower = _find_or_add(person, known, proof, may_write=may_write)
         except Refused as error:
-            message: Any = [error.sentence]
+            message: Any = [error.discreet]
             # an address or a zone is said of the person as a whole
             if error.field and not isinstance(error, BadAddress | UnknownZone):
                 message = {error.field: message}
@@ -54,7 +62,9 @@ def find_or_add(
     return list(found.values())
 
 
-def _find_or_add(person: dict[str, Any], known: "_Known", proof: Proof) -> Follower:
+def _find_or_add(
+    person: dict[str, Any], known: "_Known", proof: Proof, *, may_write: bool
+) -> Follower:
     fields = {
         name: value
         for name, value in person.items()
@@ -70,9 +80,22 @@ def _find_or_add(person: dict[str, Any], known: "_Known", proof: Proof) -> Follo
             values=Profile(**fields), subscribed=person["subscribed"], proof=proof
         )
         known.learn(follower)
+    elif not may_write:
+        _refuse_another_address(person, follower)
     elif len(fields) > 1:  # more than the one thing that found them
         follower, _ = contacts.upsert_follower(values=Profile(**fields), proof=proof)
     return follower
+
+
+def _refuse_another_address(person: dict[str, Any], follower: Follower) -> None:
+    """Refuse what would lead this follower's messages elsewhere, now or later."""
+    for field, channel in CHANNEL_OF.items():
+        key = _key(person, field)
+        if key and not follower.addresses.filter(channel=channel, key=key).exists():
+            raise Refused(_NOT_THEIRS.format(thing=field), field=field)
+    outside = profile_fields.external_id(person.get("external_id"))
+    if outside and outside != follower.external_id:
+        raise Refused(_NOT_THEIRS.format(thing="external id"), field="external_id")
 
 
 class _Known:

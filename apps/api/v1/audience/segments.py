@@ -19,6 +19,9 @@ from apps.followers.models import Follower
 
 RULES = 'A group of rules: {"all": [{"field": "language", "op": "is", "value": "en"}]}.'
 
+# rules can ask whether one certain person has one certain value
+COUNTED = "A count answers questions about people, so it needs followers:read, too."
+
 
 class SegmentOut(serializers.Serializer[Segment]):
     id = serializers.UUIDField(source="uid")
@@ -134,6 +137,7 @@ class SegmentCount(Endpoint):
     """How many are in a segment now."""
 
     scopes = {"GET": Scope.CAMPAIGNS_READ}
+    also = {"GET": Scope.FOLLOWERS_READ}
 
     @described(
         "Segments",
@@ -141,6 +145,7 @@ class SegmentCount(Endpoint):
         "Count who is in a segment now",
         answer=CountOut,
         refuses=(404,),
+        details=COUNTED,
     )
     def get(self, request: Request, id: uuid.UUID) -> Response:
         return Response(
@@ -152,6 +157,7 @@ class RulesCount(Endpoint):
     """How many a question would find, before it is saved."""
 
     scopes = {"POST": Scope.CAMPAIGNS_READ}
+    also = {"POST": Scope.FOLLOWERS_READ}
 
     @described(
         "Segments",
@@ -160,6 +166,7 @@ class RulesCount(Endpoint):
         body=RulesIn,
         answer=CountOut,
         refuses=(400,),
+        details=COUNTED,
     )
     def post(self, request: Request) -> Response:
         return Response({"count": _matching(self.body(RulesIn)["rules"], self).count()})

@@ -88,6 +88,7 @@ class ReleaseSuppression(Endpoint):
     """
 
     scopes = {"POST": Scope.NOTIFICATIONS_WRITE}
+    also = {"POST": Scope.FOLLOWERS_WRITE}
 
     @described(
         "Suppressions",
@@ -96,6 +97,7 @@ class ReleaseSuppression(Endpoint):
         body=Release,
         answer=None,
         refuses=(400, 404),
+        details="Needs followers:write, too.",
     )
     def post(self, request: Request, id: int) -> Response:
         found = one(Suppression.objects.all(), pk=id)

@@ -264,6 +264,8 @@ class Restore(Endpoint):
 
 
 class PreviewIn(Strict):
+    naming = {"follower": Scope.FOLLOWERS_READ}
+
     channel = serializers.ChoiceField(Channel.choices, default="email")
     follower = serializers.UUIDField(
         required=False, help_text="Seen as this follower; else as a made-up one."
@@ -296,6 +298,8 @@ class Preview(Endpoint):
         body=PreviewIn,
         answer=PreviewOut,
         refuses=(400, 404),
+        details="Nothing is sent, and its links lead nowhere. As a follower it shows what is known "
+        "of that person, so naming one needs followers:read, too.",
     )
     def post(self, request: Request, id: uuid.UUID, number: int) -> Response:
         version = _version(id, number)

@@ -39,6 +39,15 @@ AUDIENCE = (
     "less exclude_tags, exclude_segments, exclude_followers."
 )
 
+NAMED_IN_AUDIENCE = {
+    "audience.tags": Scope.FOLLOWERS_READ,
+    "audience.exclude_tags": Scope.FOLLOWERS_READ,
+    "audience.followers": Scope.FOLLOWERS_READ,
+    "audience.exclude_followers": Scope.FOLLOWERS_READ,
+    "audience.segments": Scope.CAMPAIGNS_READ,
+    "audience.exclude_segments": Scope.CAMPAIGNS_READ,
+}
+
 
 class CampaignOut(serializers.Serializer[Campaign]):
     id = serializers.UUIDField(source="uid")
@@ -79,6 +88,8 @@ class CampaignDetail(CampaignOut):
 
 
 class CampaignIn(WordsIn):
+    naming = NAMED_IN_AUDIENCE
+
     name = serializers.CharField(max_length=120)
     type = serializers.CharField(max_length=60, help_text="Key of a notification type.")
     channels = serializers.ListField(
@@ -98,6 +109,10 @@ class CampaignIn(WordsIn):
 class NewCampaign(CampaignIn):
     """Its words come from a library template, from another campaign, or from `translations`."""
 
+    naming = NAMED_IN_AUDIENCE | {
+        "template": Scope.CONTENT_READ,
+        "copy_of": Scope.CAMPAIGNS_READ,
+    }
     template = serializers.UUIDField(required=False)
     copy_of = serializers.UUIDField(required=False)
 
@@ -254,6 +269,7 @@ class AudienceCount(Endpoint):
     """Who would get it if it left now."""
 
     scopes = {"GET": Scope.CAMPAIGNS_READ}
+    also = {"GET": Scope.FOLLOWERS_READ}
 
     @described(
         "Campaigns",
@@ -261,6 +277,7 @@ class AudienceCount(Endpoint):
         "Count who would get it now, and who not and why",
         answer=ReviewOut,
         refuses=(404,),
+        details="Needs followers:read, too.",
     )
     def get(self, request: Request, id: uuid.UUID) -> Response:
         return Response(ReviewOut(review(one(ROWS, uid=id), now=self.now)).data)

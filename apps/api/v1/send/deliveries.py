@@ -23,8 +23,8 @@ class DeliveryOut(serializers.Serializer[Delivery]):
     notification = serializers.UUIDField(source="notification.uid")
     follower = serializers.UUIDField(source="follower.uid", default=None, allow_null=True)
     channel = serializers.ChoiceField(Channel.choices)
-    address = serializers.CharField(
-        source="address.label", default="", help_text="Of a device its name."
+    address = serializers.SerializerMethodField(
+        help_text="Of a device its name; empty for a caller without followers:read."
     )
     status = serializers.ChoiceField(DeliveryStatus.choices)
     reason = serializers.CharField()
@@ -39,6 +39,12 @@ class DeliveryOut(serializers.Serializer[Delivery]):
         help_text="The first time, as far as the mail says and the follower lets it be counted.",
     )
     clicked_at = serializers.DateTimeField(allow_null=True, help_text="The first time.")
+
+    def get_address(self, delivery: Delivery) -> str:
+        view: Endpoint = self.context["view"]
+        if delivery.address and view.may(Scope.FOLLOWERS_READ):
+            return delivery.address.label
+        return ""
 
     def get_explanation(self, delivery: Delivery) -> str:
         if delivery.reason:
@@ -185,7 +191,8 @@ class OneDelivery(Endpoint):
         "Deliveries", "deliveries_get", "Get a delivery", answer=DeliveryDetail, refuses=(404,)
     )
     def get(self, request: Request, id: uuid.UUID) -> Response:
-        return Response(DeliveryDetail(one(DELIVERIES.prefetch_related("events"), uid=id)).data)
+        delivery = one(DELIVERIES.prefetch_related("events"), uid=id)
+        return Response(DeliveryDetail(delivery, context={"view": self}).data)
 
 
 class DeliveryTimeline(Endpoint):

@@ -1,15 +1,14 @@
 """Rules of events: when this happens, tell them that; and a test that sends nothing."""
 
 import uuid
+from collections.abc import Iterator
 from typing import Any
 
 from rest_framework import serializers
-from rest_framework.exceptions import PermissionDenied
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from apps.accounts.permissions import Scope
-from apps.api.auth import caller_of
 from apps.api.endpoint import Endpoint, Strict, described, one
 from apps.api.v1.content.templates import type_of
 from apps.campaigns.events import rules, run_rules
@@ -49,6 +48,8 @@ class RuleOut(serializers.Serializer[EventRule]):
 
 
 class RuleIn(Strict):
+    naming = {"segment": Scope.CAMPAIGNS_READ}
+
     name = serializers.CharField(max_length=120)
     event = serializers.CharField(
         max_length=102, help_text="`order.created`, or `order.*` for all that begin so."
@@ -105,6 +106,23 @@ def template_named(key: str) -> Template:
     return template
 
 
+def _values(view: Endpoint, *, partial: bool = False) -> RuleValues:
+    """What is said of a rule. What it reads of followers comes to light in its messages' data."""
+    said = view.body(RuleIn, partial=partial)
+    if any(path.startswith("follower.") for path in _paths(said)):
+        view.need(Scope.FOLLOWERS_READ, "A path that begins with “follower.”")
+    return RuleValues(**said)
+
+
+def _paths(said: dict[str, Any]) -> Iterator[str]:
+    """The paths that a rule reads, as far as they can be told before it is checked."""
+    yield said.get("throttle_key", "")
+    yield from said.get("mapping", {}).values()
+    for rows in said.get("conditions", {}).values():
+        if isinstance(rows, list):
+            yield from (str(row.get("field")) for row in rows if isinstance(row, dict))
+
+
 class EventRules(Endpoint):
     """All rules."""
 
@@ -132,7 +150,7 @@ class EventRules(Endpoint):
         details="It counts for events that are worked off from now on.",
     )
     def post(self, request: Request) -> Response:
-        made = rules.create_rule(values=RuleValues(**self.body(RuleIn)), by=self.by, now=self.now)
+        made = rules.create_rule(values=_values(self), by=self.by, now=self.now)
         return Response(RuleOut(made).data, status=201)
 
 
@@ -160,7 +178,7 @@ class OneEventRule(Endpoint):
     )
     def patch(self, request: Request, id: uuid.UUID) -> Response:
         rule = one(ROWS, uid=id)
-        values = RuleValues(**self.body(RuleIn, partial=True))
+        values = _values(self, partial=True)
         changed = rules.change_rule(rule=rule, values=values, by=self.by, now=self.now)
         return Response(RuleOut(changed).data)
 
@@ -197,6 +215,7 @@ class TestEventRule(Endpoint):
     """What a rule would make of an event."""
 
     scopes = {"POST": Scope.CAMPAIGNS_READ}
+    also = {"POST": Scope.FOLLOWERS_READ}
 
     @described(
         "Events",
@@ -209,8 +228,6 @@ class TestEventRule(Endpoint):
         "who would get it and what the rule reads of them, so it needs followers:read, too.",
     )
     def post(self, request: Request, id: uuid.UUID) -> Response:
-        if Scope.FOLLOWERS_READ not in caller_of(request).scopes:
-            raise PermissionDenied(f"This needs the scope {Scope.FOLLOWERS_READ}, too.")
         rule = one(ROWS, uid=id)
         asked = self.body(SampleIn)
         now = self.now

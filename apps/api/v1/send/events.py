@@ -19,7 +19,6 @@ from apps.api.v1.send.notifications import Person
 from apps.campaigns.events import store
 from apps.campaigns.models import Event, EventOutcome, OutcomeResult
 from apps.followers.models import Follower
-from apps.lib.actor import Actor
 
 ROWS = Event.objects.select_related("follower")
 MOST = 100
@@ -55,14 +54,23 @@ class EventDetail(RecordedEvent):
 
 
 class EventPerson(Person):
-    """A known follower by `id` or `external_id`, or a person by address,
-    who is added when unknown.
+    """A known follower by `id` or `external_id`, or a person by address, who is added when unknown.
+
+    What else is said of a known follower is taken over for a key with followers:write only.
     """
 
     data = None  # how a serializer drops what it inherits
 
 
+NAMING = {
+    "follower.subscribed": Scope.FOLLOWERS_WRITE,
+    "follower.tags": Scope.FOLLOWERS_WRITE,
+}
+
+
 class EventIn(Strict):
+    naming = NAMING
+
     name = serializers.CharField(
         max_length=store.MAX_NAME, help_text="Words with dots: `order.created`."
     )
@@ -130,17 +138,23 @@ class Events(Endpoint):
     def post(self, request: Request) -> Response:
         asked = self.body(EventIn)
         with transaction.atomic():  # a person who is added stays only if the event is taken
-            event = _event(asked, by=self.by, now=self.now)
+            event = _event(asked, self)
             [(row, new)] = store.record(events=[event], now=self.now)
         return Response({"id": row.uid, "duplicate": not new}, status=202)
 
 
-def _event(asked: dict[str, Any], *, by: Actor, now: dt.datetime) -> store.NewEvent:
+def _event(asked: dict[str, Any], view: Endpoint) -> store.NewEvent:
     person = asked.pop("follower", None)
     if person is None:
         return store.NewEvent(**asked)
     try:
-        [(follower, _)] = find_or_add([person], source=SOURCE, by=by, now=now)
+        [(follower, _)] = find_or_add(
+            [person],
+            may_write=view.may(Scope.FOLLOWERS_WRITE),
+            source=SOURCE,
+            by=view.by,
+            now=view.now,
+        )
     except serializers.ValidationError as error:
         detail: Any = error.detail  # names the place in a list, and here is none
         raise serializers.ValidationError({"follower": detail["recipients"]["0"]}) from error
@@ -148,6 +162,8 @@ def _event(asked: dict[str, Any], *, by: Actor, now: dt.datetime) -> store.NewEv
 
 
 class BulkIn(Strict):
+    naming = {f"events.{place}": scope for place, scope in NAMING.items()}
+
     events = serializers.ListField(
         child=serializers.DictField(),
         max_length=MOST,
@@ -186,7 +202,7 @@ class BulkEvents(Endpoint):
         given = self.body(BulkIn)["events"]
         now = self.now
         with transaction.atomic():
-            checked = [_checked(each, by=self.by, now=now) for each in given]
+            checked = [_checked(each, self) for each in given]
             stored = iter(
                 store.record(
                     events=[each for each in checked if not isinstance(each, list)], now=now
@@ -196,16 +212,14 @@ class BulkEvents(Endpoint):
         return Response({"results": results}, status=202)
 
 
-def _checked(
-    given: dict[str, Any], *, by: Actor, now: dt.datetime
-) -> store.NewEvent | list[dict[str, str]]:
+def _checked(given: dict[str, Any], view: Endpoint) -> store.NewEvent | list[dict[str, str]]:
     """The event; or what is wrong with it, and nobody was added for it."""
     try:
         with transaction.atomic():
             serializer = EventIn(data=given)
             serializer.is_valid(raise_exception=True)
-            event = _event(serializer.validated_data, by=by, now=now)
-            store.check(event, now=now)
+            event = _event(serializer.validated_data, view)
+            store.check(event, now=view.now)
             return event
     except serializers.ValidationError as error:
         return list(flat(error.detail))

@@ -49,6 +49,8 @@ class MessageOut(serializers.Serializer[Campaign]):
 
 
 class NewMessage(Strict):
+    naming = {"tags": Scope.FOLLOWERS_READ}
+
     subject = serializers.CharField(max_length=300)
     content = serializers.CharField(
         trim_whitespace=False, help_text="HTML or plain text; Liquid: {{ follower.name }}."

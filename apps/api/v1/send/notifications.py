@@ -78,8 +78,9 @@ class NotificationDetail(NotificationOut):
 
 
 class Person(FollowerIn):
-    """A known follower by `id` or `external_id`, or a person by address,
-    who is added when unknown.
+    """A known follower by `id` or `external_id`, or a person by address, who is added when unknown.
+
+    What else is said of a known follower is taken over for a key with followers:write only.
     """
 
     id = serializers.UUIDField(required=False)
@@ -95,6 +96,13 @@ class Person(FollowerIn):
 
 
 class NotifyIn(Strict):
+    naming = {
+        "recipients.subscribed": Scope.FOLLOWERS_WRITE,
+        "recipients.tags": Scope.FOLLOWERS_WRITE,
+        "tags": Scope.FOLLOWERS_READ,
+        "segment": Scope.CAMPAIGNS_READ,
+    }
+
     type = serializers.CharField(max_length=60, help_text="Key of a notification type.")
     recipients = serializers.ListField(
         child=Person(), required=False, default=list, max_length=MOST_NAMED
@@ -174,7 +182,13 @@ class Notify(Endpoint):
         version = _version(asked.pop("template", ""))
         crowd = _crowd(asked.pop("tags"), asked.pop("segment", None))
         with transaction.atomic():  # people who are added stay only if the notification is taken
-            people = find_or_add(asked.pop("recipients"), source=SOURCE, by=self.by, now=now)
+            people = find_or_add(
+                asked.pop("recipients"),
+                may_write=self.may(Scope.FOLLOWERS_WRITE),
+                source=SOURCE,
+                by=self.by,
+                now=now,
+            )
             named = {follower.pk for follower, _ in people}
             unnamed: list[tuple[Follower, dict[str, Any]]] = [
                 (follower, {}) for follower in crowd if follower.pk not in named

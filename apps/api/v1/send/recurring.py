@@ -13,7 +13,7 @@ from rest_framework.response import Response
 from apps.accounts.permissions import Scope
 from apps.api.endpoint import Endpoint, Strict, described, one
 from apps.api.v1.content.templates import type_of
-from apps.api.v1.send.campaigns import AUDIENCE
+from apps.api.v1.send.campaigns import AUDIENCE, NAMED_IN_AUDIENCE
 from apps.api.v1.send.event_rules import template_named
 from apps.api.verbs import Verb
 from apps.campaigns.models import Missed, Occurrence, Recurring, ZoneMode
@@ -65,6 +65,8 @@ class RecurringDetail(RecurringOut):
 
 
 class RecurringIn(Strict):
+    naming = NAMED_IN_AUDIENCE
+
     name = serializers.CharField(max_length=120)
     type = serializers.CharField(max_length=60, help_text="Key of a notification type.")
     audience = serializers.DictField(help_text=AUDIENCE)
