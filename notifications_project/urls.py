@@ -2,6 +2,7 @@
 
 from django.contrib import admin
 from django.urls import include, path, re_path
+from django.views.generic import RedirectView
 
 from apps.subscriptions.tracking import refused
 
@@ -16,5 +17,8 @@ urlpatterns = [
         r"^[co]/", refused
     ),  # what the middleware of apps/subscriptions/tracking.py did not answer
     path("p/", include("apps.subscriptions.urls")),
+    # there is one door, and one page that changes a password and tells the audit log
+    path("admin/login/", RedirectView.as_view(pattern_name="dashboard:login", query_string=True)),
+    path("admin/password_change/", RedirectView.as_view(pattern_name="dashboard:password-change")),
     path("admin/", admin.site.urls),
 ]

@@ -92,6 +92,20 @@ def role_of(user: User | AnonymousUser) -> str:
     return user.role
 
 
+def rank(user: User) -> int:
+    """How high somebody stands; a superuser above all roles."""
+    if user.is_superuser:
+        return len(_LADDER)
+    return list(_LADDER).index(Role(user.role))
+
+
+def may_touch(user: User, other: User) -> bool:
+    """Whether one member of staff may change another's account: their own, that of somebody below
+    them, and any as a superuser. Whoever sets a password can act as its owner.
+    """
+    return user.pk == other.pk or user.is_superuser or rank(user) > rank(other)
+
+
 def may(user: User | AnonymousUser, capability: Capability) -> bool:
     return allowed(role_of(user), capability)
 

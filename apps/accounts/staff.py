@@ -11,8 +11,9 @@ from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 
 from apps.accounts.models import Role, User
+from apps.accounts.permissions import may_touch, rank
 from apps.lib import wallclock
-from apps.lib.actor import Actor
+from apps.lib.actor import Actor, ActorKind
 from apps.lib.facts import Kind, tell
 from apps.lib.partial import UNSET, Unset, given
 from apps.lib.refusals import Refused
@@ -40,11 +41,15 @@ _COLUMNS = {"email": "email", "role": "role", "time_zone": "time_zone", "active"
 def create_staff(*, username: str, values: StaffValues, by: Actor, now: dt.datetime) -> User:
     """Create an account, with a password at least.
 
-    Raises BadStaff for a taken user name, a weak password, an unknown role or zone.
+    Raises BadStaff for a taken user name, a weak password, an unknown role or zone, and for a role
+    above that of whoever acts.
     """
     _check(values)
     user = User(username=username, date_joined=now)
     _apply(user, values)
+    actor = _staff_of(by)
+    if actor and rank(user) > rank(actor):
+        raise BadStaff("This role is above your own. Choose another one.", field="role")
     password = ""
     if values.password is not UNSET:
         password = values.password
@@ -61,11 +66,15 @@ def create_staff(*, username: str, values: StaffValues, by: Actor, now: dt.datet
     return user
 
 
-def change_staff(*, user: User, values: StaffValues, by: Actor, now: dt.datetime) -> User:
+def change_staff(
+    *, user: User, values: StaffValues, by: Actor, now: dt.datetime, proven: bool = False
+) -> User:
     """Change what was said of an account, and give it as it is now.
 
-    Nothing changed: nothing is recorded. Raises BadStaff as create_staff does, and when the last
-    active admin would lose the role or the account.
+    `proven`: whoever acts has just typed their own password, which one's own e-mail and password
+    ask for. Nothing changed: nothing is recorded. Raises BadStaff as create_staff does, when the
+    last active admin would lose the role or the account, and for an account that is not below that
+    of whoever acts.
     """
     _check(values)
     with transaction.atomic():
@@ -73,6 +82,7 @@ def change_staff(*, user: User, values: StaffValues, by: Actor, now: dt.datetime
         active = User.objects.filter(role=Role.ADMIN, is_active=True)
         admins = list(active.select_for_update().order_by("pk"))
         user = User.objects.select_for_update().get(pk=user.pk)
+        _refuse_from_below(user, by)
         before = _state(user)
         _apply(user, values)
         if admins == [user] and (user.role != Role.ADMIN or not user.is_active):
@@ -88,10 +98,33 @@ def change_staff(*, user: User, values: StaffValues, by: Actor, now: dt.datetime
         if values.password is not UNSET and values.password:
             _set_password(user, values.password)
             data["password"] = "changed"  # noqa: S105  # that it changed, never the words
+        if by.id == str(user.uid) and not proven and {"email", "password"} & set(data):
+            raise BadStaff(
+                "Change your own e-mail and password under Your account: it asks for the password "
+                "that you have now.",
+                field="email",
+            )
         if data:
             user.save()
             tell(Kind.STAFF_CHANGED, by=by, now=now, about=user, data=data)
     return user
+
+
+def _staff_of(actor: Actor) -> User | None:
+    """The member of staff who acts; None for a command or the system, which outrank everybody."""
+    if actor.kind != ActorKind.STAFF:
+        return None
+    return User.objects.get(uid=actor.id)
+
+
+def _refuse_from_below(user: User, by: Actor) -> None:
+    actor = _staff_of(by)
+    if actor and not may_touch(actor, user):
+        raise BadStaff(
+            f"{user.username} stands as high as you or higher. Ask a superuser to change this "
+            "account (“manage.py createsuperuser” makes one).",
+            field="role",
+        )
 
 
 def _apply(user: User, values: StaffValues) -> None:

@@ -12,9 +12,9 @@ from django.urls import path
 from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 
-from apps.accounts.actors import staff_actor
+from apps.accounts.actors import staff_actor, user_of
 from apps.accounts.models import Role, User
-from apps.accounts.permissions import Capability, requires
+from apps.accounts.permissions import Capability, may_touch, requires
 from apps.accounts.staff import BadStaff, StaffValues, change_staff, create_staff
 from apps.dashboard.shell.edit_page import edit_page
 from apps.dashboard.shell.forms import ZoneField, plain_helper
@@ -61,7 +61,9 @@ class StaffForm(forms.Form):
 @require_safe
 def index(request: HttpRequest) -> HttpResponse:
     people = User.objects.order_by("-is_active", "username")
-    context = {"people": people, "roles": ROLES}
+    user = user_of(request)
+    touchable = {person.pk for person in people if may_touch(user, person)}
+    context = {"people": people, "roles": ROLES, "touchable": touchable}
     return render(request, "dashboard/administer/staff/list.html", context)
 
 

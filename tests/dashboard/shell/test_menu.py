@@ -103,7 +103,7 @@ def test_there_is_one_address_of_each_name():
     assert sorted(set(names)) == sorted(names)
 
 
-def test_operators_get_the_tables_and_the_books_are_read_only(client, admin, viewer):
+def test_operators_get_the_tables_to_look_at(client, admin, viewer):
     assert (
         as_role(client, admin).get("/admin/").status_code == 302
     )  # an administrator is no operator yet
@@ -118,8 +118,8 @@ def test_operators_get_the_tables_and_the_books_are_read_only(client, admin, vie
         "notifications/delivery/",
     ):
         assert client.get(f"/admin/{address}").status_code == 200, address
-    assert client.get("/admin/followers/tag/add/").status_code == 200
     for book in (
+        "followers/tag",
         "accounts/auditentry",
         "notifications/delivery",
         "notifications/tally",
