@@ -64,7 +64,7 @@ INSTALLED_APPS = [
     "apps.dashboard",
     "apps.subscriptions",
     "apps.ops",
-    "django.contrib.admin",
+    "django.contrib.admin.apps.SimpleAdminConfig",  # what packages register could be edited
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.humanize",
@@ -183,12 +183,14 @@ LOGOUT_REDIRECT_URL = "dashboard:login"
 AXES_FAILURE_LIMIT = 7
 AXES_COOLOFF_TIME = 0.25  # hours
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
+AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False  # or strangers could keep it closed
+AXES_HANDLER = "apps.accounts.log_in.Limits"
 AXES_RESET_ON_SUCCESS = True
 AXES_LOCKOUT_TEMPLATE = "dashboard/administer/auth/locked_out.html"
 AXES_VERBOSE = False
 # How many proxies in front append to X-Forwarded-For; 0 means the header is not believed at all.
 PROXY_COUNT = env.integer("PROXY_COUNT", 0)
-AXES_CLIENT_IP_CALLABLE = "apps.lib.network.client_ip.client_ip"
+AXES_CLIENT_IP_CALLABLE = "apps.accounts.log_in.source"
 
 SESSION_COOKIE_HTTPONLY = CSRF_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"

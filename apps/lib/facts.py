@@ -21,6 +21,9 @@ class Kind(StrEnum):
 
     STAFF_CREATED = "staff.created"  # a staff account was made
     STAFF_CHANGED = "staff.changed"  # role, name or state of a staff account
+    LOGGED_IN = "staff.logged_in"
+    LOG_IN_FAILED = "staff.log_in_failed"  # a wrong password, or a name that nobody has
+    LOCKED_OUT = "staff.locked_out"  # too many of them: the log-in is closed for a while
     API_KEY_CREATED = "api_key.created"  # shown once, stored hashed
     API_KEY_REVOKED = "api_key.revoked"
     FOLLOWER_ADDED = "follower.added"

@@ -6,8 +6,8 @@ from crispy_forms.helper import FormHelper
 from django import forms
 from django.conf import settings
 from django.contrib import messages
-from django.contrib.auth import update_session_auth_hash, views
-from django.contrib.auth.forms import AuthenticationForm
+from django.contrib.auth import authenticate, update_session_auth_hash, views
+from django.contrib.auth.forms import AuthenticationForm, PasswordChangeForm
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
 from django.template.response import SimpleTemplateResponse
@@ -16,6 +16,7 @@ from django.utils import timezone, translation
 from django.utils.decorators import method_decorator
 
 from apps.accounts.actors import staff_actor, user_of
+from apps.accounts.log_in import came_in
 from apps.accounts.permissions import Capability, requires
 from apps.accounts.staff import BadStaff, StaffValues, change_staff
 from apps.dashboard.shell.forms import ZoneField, plain_helper
@@ -27,7 +28,14 @@ class LoginForm(AuthenticationForm):
         self.helper: FormHelper = plain_helper()
 
 
-_login = views.LoginView.as_view(
+class Door(views.LoginView):
+    def form_valid(self, form: AuthenticationForm) -> HttpResponse:
+        answer = super().form_valid(form)
+        came_in(self.request, user_of(self.request))
+        return answer
+
+
+_login = Door.as_view(
     template_name="dashboard/administer/auth/login.html",
     authentication_form=LoginForm,
     redirect_authenticated_user=True,
@@ -42,14 +50,32 @@ def login(request: HttpRequest) -> HttpResponseBase:
         return response
 
 
+def knows_password(request: HttpRequest, password: str) -> bool:
+    """Whether this is the user's password. A wrong one counts as at the log-in page."""
+    name = user_of(request).get_username()
+    return authenticate(request, username=name, password=password) is not None
+
+
+class NewPasswordForm(PasswordChangeForm):
+    request: HttpRequest
+
+    def clean_old_password(self) -> str:
+        password: str = self.cleaned_data["old_password"]
+        if knows_password(self.request, password):
+            return password
+        raise forms.ValidationError(self.error_messages["password_incorrect"])
+
+
 @method_decorator(requires(Capability.VIEW), name="dispatch")
 class PasswordChange(views.PasswordChangeView):
     template_name = "dashboard/administer/auth/password.html"
+    form_class = NewPasswordForm
     success_url = reverse_lazy("dashboard:account")
 
     def get_form(self, form_class: Any = None) -> Any:
         form: Any = super().get_form(form_class)  # of the class that its caller names
         form.helper = plain_helper()
+        form.request = self.request
         return form
 
     def form_valid(self, form: Any) -> HttpResponse:
@@ -57,7 +83,7 @@ class PasswordChange(views.PasswordChangeView):
         # then the session is kept alive under the new password.
         values = StaffValues(password=form.cleaned_data["new_password1"])
         by = staff_actor(self.request)
-        user = change_staff(user=form.user, values=values, by=by, now=timezone.now())
+        user = change_staff(user=form.user, values=values, by=by, now=timezone.now(), proven=True)
         update_session_auth_hash(self.request, user)
         messages.success(
             self.request, "Your password is changed. Other sessions of yours are logged out."
@@ -69,18 +95,36 @@ class OwnAccountForm(forms.Form):
     name = forms.CharField(max_length=150, required=False)
     email = forms.EmailField(label="E-mail")
     time_zone = ZoneField(required=True, help_text="Times on all pages are shown in this zone.")
+    password = forms.CharField(
+        label="Your password",
+        required=False,
+        widget=forms.PasswordInput(attrs={"autocomplete": "current-password"}),
+        help_text="Needed to change the e-mail only.",
+    )
     helper = plain_helper()
+
+    def __init__(self, *args: Any, request: HttpRequest, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.request = request
+
+    def clean(self) -> dict[str, Any]:
+        said: dict[str, Any] = super().clean() or {}
+        password = said.pop("password", "")
+        if "email" in self.changed_data and not knows_password(self.request, password):
+            self.add_error("password", "Type the password that you have now.")
+        return said
 
 
 @requires(Capability.VIEW)
 def account(request: HttpRequest) -> HttpResponse:
     user = user_of(request)
     initial = {"name": user.get_full_name(), "email": user.email, "time_zone": user.time_zone}
-    form = OwnAccountForm(request.POST or None, initial=initial)
+    form = OwnAccountForm(request.POST or None, initial=initial, request=request)
     if request.method == "POST" and form.is_valid():
         try:
             values = StaffValues(**form.cleaned_data)
-            change_staff(user=user, values=values, by=staff_actor(request), now=timezone.now())
+            by = staff_actor(request)
+            change_staff(user=user, values=values, by=by, now=timezone.now(), proven=True)
         except BadStaff as error:
             form.add_error(error.field, str(error))
         else:
