@@ -101,9 +101,7 @@ class Endpoint(APIView):
         handler = getattr(type(self), str(request.method).lower(), None)
         if handler in _BODILESS:
             self.body(Strict)  # has no fields
-        for place, scope in _NAMING.get(handler, {}).items():
-            if _says(request.data, place.split(".")):
-                self.need(scope, place)
+        self._need_for(_NAMING.get(handler, {}))
         if request.method in idempotency.METHODS and KEY_HEADER in request.headers:
             name = request.method.lower()
             setattr(self, name, partial(idempotency.once, self, getattr(self, name)))
@@ -122,6 +120,7 @@ class Endpoint(APIView):
 
     def body(self, serializer: type[Strict], **options: Any) -> dict[str, Any]:
         """The request's body, checked; only what was sent and what has a default."""
+        self._need_for(serializer.naming)  # of addresses that are not described
         given = serializer(data=self.request.data, **options)
         given.is_valid(raise_exception=True)
         values: dict[str, Any] = given.validated_data
@@ -135,6 +134,11 @@ class Endpoint(APIView):
         """Refuse what stands in this place of the body, unless the caller has the scope."""
         if lacks := caller_of(self.request).lacks(scope, place):
             raise PermissionDenied(lacks)
+
+    def _need_for(self, naming: Mapping[str, Scope]) -> None:
+        for place, scope in naming.items():
+            if _says(self.request.data, place.split(".")):
+                self.need(scope, place)
 
     def query(self, serializer: type[Strict] = Strict) -> dict[str, Any]:
         """The query parameters, checked, unknown ones refused; those of paging are paging's."""

@@ -47,9 +47,9 @@ def handle(error: Exception, context: dict[str, Any]) -> Response:
     if isinstance(error, Refused):
         set_rollback()
         refusal = _refusal(error)
-        if isinstance(error, AddressTaken | ExternalIdTaken):
-            if context["view"].may(Scope.FOLLOWERS_READ):
-                refusal.data["follower"] = str(error.follower.uid)
+        may_read = context["view"].may(Scope.FOLLOWERS_READ)
+        if may_read and isinstance(error, AddressTaken | ExternalIdTaken):
+            refusal.data["follower"] = str(error.follower.uid)
         return refusal
     if isinstance(error, RequestDataTooBig):
         most = settings.DATA_UPLOAD_MAX_MEMORY_SIZE

@@ -106,6 +106,14 @@ def test_the_walk_sees_all_that_take_people_segments_and_campaigns() -> None:
     }
 
 
+def test_the_first_addresses_ask_for_the_same(problem: Any) -> None:
+    make_type("news")
+    writer = make_client("campaigns:write", "campaigns:send")
+    problem(writer.post("/messages", {"template": "welcome"}), 403)
+    message = writer.post("/messages", {"title": "Hello", "content": "<p>Hello</p>"}).json()["id"]
+    problem(writer.post(f"/messages/{message}/send", {"tags": "vip"}), 403)
+
+
 # ------------------------------------------------------------------ previews
 SECRETS = "{{ follower.email }} {{ follower.phone }} {{ follower.metadata.plan }}"
 

@@ -66,6 +66,8 @@ class PlainMessage(serializers.Serializer[Campaign]):
 class NewPlainMessage(Strict):
     """A title and a content, or a template and the language of its words."""
 
+    naming = {"template": Scope.CONTENT_READ}
+
     title = serializers.CharField(required=False, max_length=300)
     content = serializers.CharField(required=False, trim_whitespace=False)
     template = serializers.CharField(required=False, max_length=120)
@@ -86,6 +88,8 @@ class PlainMessagesQuery(ArrayQuery):
 
 
 class SendQuestion(Strict):
+    naming = {"tags": Scope.FOLLOWERS_READ}
+
     tags = CommaWords(required=False, default=list, allow_null=True)
 
 
