@@ -26,7 +26,10 @@ class Result(StrEnum):
     )
     PERMANENT_RECIPIENT = "permanent_recipient"  # this address will never take it
     PERMANENT_CONTENT = "permanent_content"  # this message will never be taken, other ones may
-    ACCOUNT = "account"  # our credentials or connection are wrong: nothing can go out here
+    ACCOUNT = "account"  # our credentials, quota or connection: nothing can go out here
+    # the receiving domain takes nothing from us now (block list, reputation, policy): neither the
+    # address nor the message is at fault, and another account may fare better
+    BLOCKED = "blocked"
     IN_DOUBT = "in_doubt"  # the message left and no answer came (RFC 1047)
 
 

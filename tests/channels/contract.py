@@ -33,8 +33,7 @@ from apps.followers.models import Category, Channel, DoubtPolicy
 from apps.lib.ids import uuid7
 from apps.notifications.accounts import breaker
 from apps.notifications.models import DeliveryStatus
-from apps.notifications.sending.choose import TIRED_AFTER
-from apps.notifications.sending.outcomes import Attempt, Next, decide
+from apps.notifications.sending.outcomes import TIRED_AFTER, Attempt, Next, decide, shortest_retry
 from tests import fake_push, fake_sms
 from tests.channels.basket import a_mail
 from tests.channels.flow import Handed
@@ -224,10 +223,10 @@ def _elsewhere(side: Side, message: Callable[[str], Any]) -> Side:
 
 _SMTP = {
     Fault.THROTTLED: ("RCPT", "450 4.7.1 rate limited, slow down"),
-    Fault.BROKEN: ("DOT", "451 4.3.0 try again later"),
+    Fault.BROKEN: ("DOT", "451 4.3.0 local error"),
     Fault.LOST: ("DOT", "accept"),
     Fault.RECIPIENT: ("RCPT", "550 5.1.1 no such user"),
-    Fault.CONTENT: ("DOT", "554 5.7.1 we take no such mail"),
+    Fault.CONTENT: ("DOT", "554 5.6.0 we take no such mail"),
     Fault.ACCOUNT: ("AUTH", "535 5.7.8 wrong password"),
 }
 
@@ -404,7 +403,7 @@ def consequence(outcome: Outcome) -> Consequence:
         failover = f"at once; this account rests {wait:g} s"
     else:
         wait = (step.due_at - NOW).total_seconds()
-        retry = "after 5 s and more, each time longer"
+        retry = f"after {shortest_retry(outcome):g} s and more, each time longer"
         if outcome.retry_after:
             retry = f"after {wait:g} s, as asked"
         failover = f"after {TIRED_AFTER} tries"

@@ -30,7 +30,7 @@ def news(db: None) -> NotificationType:
 @pytest.fixture
 def failed(receiver: Receiver, news: NotificationType) -> Notification:
     """Five that were refused."""
-    receiver.answers["RCPT"] = "550 5.7.1 not from you"
+    receiver.answers["RCPT"] = "550 5.1.0 not to me"
     people = [make_follower(email=f"p{number}@example.com") for number in range(5)]
     notification = tell(news, people, version=make_version())
     drain()

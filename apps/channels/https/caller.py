@@ -11,6 +11,7 @@ from email.utils import parsedate_to_datetime
 from typing import Any, ClassVar
 from urllib.parse import urlsplit
 
+from apps.channels.blame import accuses_account
 from apps.channels.contract import LONGEST_WAIT, BadSettings, Outcome, Provider, Result
 from apps.channels.https.wire import Body, root_of
 
@@ -63,6 +64,8 @@ class Caller(ABC):
             result = Result.ACCOUNT
         else:
             result = self.judge(text)
+        if result is Result.PERMANENT_CONTENT and accuses_account(words_of(text)):
+            return Outcome(Result.ACCOUNT, detail)
         return Outcome(result, detail, charged=result not in (Result.ACCOUNT, Result.THROTTLED))
 
     def broken(self, error: Exception) -> Outcome:

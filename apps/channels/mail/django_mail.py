@@ -9,9 +9,9 @@ from typing import Any
 from django.core.mail import EmailMultiAlternatives, get_connection
 from django.core.mail.message import BadHeaderError
 
+from apps.channels.blame import Stage, refusal
 from apps.channels.contract import BadSettings, Outcome, Provider, Result, Session, Setting
 from apps.channels.mail.mime import needs_smtputf8
-from apps.channels.mail.smtp import remedy_of
 from apps.channels.messages import Mail
 
 
@@ -85,16 +85,11 @@ class DjangoMailSession(Session[Mail]):
             return Outcome(Result.PERMANENT_CONTENT, str(error)[:500])
         except smtplib.SMTPRecipientsRefused as error:
             code, text = next(iter(error.recipients.values()))
-            result = Result.TRANSIENT
-            if code >= 500:
-                result = Result.PERMANENT_RECIPIENT
-            words = text.decode("utf-8", "replace")
-            return Outcome(result, f"{code} {words}", remedy=remedy_of(code, words))
+            return refusal(_said(code, text), stage=Stage.RCPT)
+        except smtplib.SMTPSenderRefused as error:
+            return refusal(_said(error.smtp_code, error.smtp_error), stage=Stage.MAIL)
         except smtplib.SMTPResponseException as error:
-            result = Result.TRANSIENT
-            if error.smtp_code >= 500:
-                result = Result.PERMANENT_CONTENT
-            return Outcome(result, str(error)[:500])
+            return refusal(_said(error.smtp_code, error.smtp_error), stage=Stage.DOT)
         except smtplib.SMTPServerDisconnected as error:
             return Outcome(Result.IN_DOUBT, str(error)[:500])
         except OSError as error:
@@ -106,5 +101,13 @@ class DjangoMailSession(Session[Mail]):
         return Outcome(Result.TRANSIENT, "The backend sent nothing.")
 
     def close(self) -> None:
+        """Close the backend's connection, if it has one."""
         with suppress(OSError):
             self._connection.close()
+
+
+def _said(code: int, words: bytes | str) -> str:
+    """An answer in one line."""
+    if isinstance(words, bytes):
+        words = words.decode("utf-8", "replace")
+    return f"{code} {' '.join(words.split())}"

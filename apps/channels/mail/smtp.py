@@ -7,7 +7,6 @@ answer: that is what bounds duplicates when we or the server die (RFC 1047). smt
 connection, this has what answers mean.
 """
 
-import re
 import ssl
 from collections.abc import Container, Mapping
 from dataclasses import dataclass
@@ -15,16 +14,8 @@ from email.utils import parseaddr
 from functools import lru_cache
 from typing import Any
 
-from apps.channels.contract import (
-    BadSettings,
-    Flow,
-    Outcome,
-    Provider,
-    Remedy,
-    Result,
-    Session,
-    Setting,
-)
+from apps.channels.blame import Stage, refusal, used_up
+from apps.channels.contract import BadSettings, Flow, Outcome, Provider, Result, Session, Setting
 from apps.channels.mail.dkim import BadKey, Signer
 from apps.channels.mail.mime import BadHeader, as_bytes, envelope, needs_smtputf8
 from apps.channels.mail.smtp_wire import Answer, CutShort, Unwilling, Wire, said
@@ -38,7 +29,6 @@ DOT_SECONDS = 600.0
 # a message whose envelope went along waits that long for the answer to the one before
 LONELY_SECONDS = 5.0
 
-_NO_SUCH_MAILBOX = re.compile(r"^(?:5\d\d[ -])?5\.1\.(?:1|6|10)(?![.\d])")
 _RSET = b"RSET\r\n"
 _LONE_DOT = b".\r\n"
 _AMENDS = {b"": (), _RSET: (("RSET", range(200, 300)),), _LONE_DOT: (("RSET", range(200, 600)),)}
@@ -244,6 +234,8 @@ class SmtpSession(Session[Mail]):
                 if outcome.result is Result.ACCOUNT:  # they would fare no better
                     self._give_back(flow, after, following)
                     following = after = None
+                    if self._announced:  # its envelope is out, and its content won't come
+                        self._drop()
                 letter = following or self._next(flow, wait=True)
                 following = after
         except (
@@ -516,37 +508,19 @@ def _goes_on(answer: Answer) -> bool:
 
 
 def _refused(stage: str, answer: Answer) -> Outcome:
-    """Meaning of a refusal (RFC 5321 4.2.1): 4yz may work later, 5yz never will; 421 closes the
-    connection and is nobody's fault.
-    """
-    code = answer[0]
+    """Meaning of a refusal; 421 closes the connection and is nobody's fault."""
+    words = said(answer)
     place = stage
-    if stage == "dot":
+    if stage == Stage.DOT:
         place = "the end of the mail"
-    detail = f"{said(answer)} (at {place})"
-    if not _goes_on(answer):
-        if stage == "dot" and code != 421:
-            return Outcome(Result.IN_DOUBT, detail)
-        return Outcome(Result.TRANSIENT, detail, charged=False)
-    if code < 500:
-        return Outcome(Result.TRANSIENT, detail, charged=stage in ("RCPT", "dot"))
-    # our sender is refused: no other recipient would fare better
-    if stage == "MAIL" and code not in (552, 554):
+    detail = f"{words} (at {place})"
+    if _goes_on(answer):
+        about = Stage.MAIL
+        if stage in (Stage.RCPT, Stage.DATA, Stage.DOT):
+            about = Stage(stage)
+        return refusal(words, stage=about, detail=detail)
+    if answer[0] != 421 and stage == Stage.DOT:
+        return Outcome(Result.IN_DOUBT, detail)
+    if used_up(words):
         return Outcome(Result.ACCOUNT, detail, charged=False)
-    if stage == "RCPT":
-        return Outcome(Result.PERMANENT_RECIPIENT, detail, remedy=remedy_of(code, said(answer)))
-    return Outcome(Result.PERMANENT_CONTENT, detail)
-
-
-def remedy_of(code: int, words: str) -> Remedy:
-    """Whether a refused recipient does not exist, and never will:
-    only where the server says so by RFC 3463.
-
-    5.1.1 no such mailbox, 5.1.6 moved away, 5.1.10 the domain takes no mail (RFC 7505). Not 5.7.x,
-    which is about what the server thinks of us, nor 5.2.x (full, switched off for now), nor 5.1.2,
-    which a broken resolver says of good domains, nor a 550 without a code, with which many servers
-    refuse spam.
-    """
-    if code in (550, 551, 553) and _NO_SUCH_MAILBOX.search(words):
-        return Remedy.BOUNCED
-    return Remedy.NONE
+    return Outcome(Result.TRANSIENT, detail, charged=False)

@@ -325,6 +325,8 @@ def try_out(request: HttpRequest, sample: preview.Sample, *, to: str) -> tuple[b
                 False,
                 f"Nothing can leave through this account. {said}. Check it under Channels.",
             )
+        case Result.BLOCKED:
+            return False, f"The server of {to} takes nothing from this account. It said: {said}"
         case Result.TRANSIENT | Result.THROTTLED:
             return False, f"Not taken now, perhaps later. The server said: {said}"
         case Result.IN_DOUBT:

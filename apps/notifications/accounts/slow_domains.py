@@ -19,6 +19,12 @@ _RATE = re.compile(
     re.IGNORECASE,
 )
 _GREYLIST = re.compile(r"gr[ae]y-?list", re.IGNORECASE)
+# How a greylist puts off whom it does not know, with or without the word (RFC 6647 2 and 5).
+_PUT_OFF = re.compile(
+    r"^4\d\d[ -]+4\.(7\.[01]|2\.0)\b|^4.*(gr[ae]y-?list|(try|retry|come back)( it)?( again)? "
+    r"(later|in)|please (re)?try|temporar\w+ (rejected|deferred)|deferred|early retry)",
+    re.IGNORECASE,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +45,11 @@ def asks_to_slow(outcome: Outcome) -> bool:
     3.8 (policy), as Gmail (421 4.7.28), Yahoo (421 4.7.0 TSS04) and Outlook (451 4.7.500, 4.7.650)
     use them. 450-452 with other codes only where the words speak of a rate. Not 4.2.x, which is
     about one mailbox (Gmail's 450 4.2.1); not greylisting, which wants a second try and no fewer;
-    not what came before a recipient was named: that is about the account.
+    not what came before a recipient was named: that is about the account. A domain that takes
+    nothing from us wants less, too.
     """
+    if outcome.result is Result.BLOCKED:
+        return True
     if outcome.result not in (Result.TRANSIENT, Result.THROTTLED):
         return False
     if outcome.detail.endswith("(at MAIL)"):
@@ -55,6 +64,14 @@ def asks_to_slow(outcome: Outcome) -> bool:
     if precise.startswith("4.7.") or (code == "421" and not precise):
         return True
     return bool(_RATE.search(outcome.detail))
+
+
+def puts_off(outcome: Outcome) -> bool:
+    """Whether this answer is as of a greylist, which takes the same message a minute later.
+
+    Most wait for 60 to 300 s; each try before that is refused, and some begin to count anew.
+    """
+    return outcome.result is Result.TRANSIENT and bool(_PUT_OFF.search(outcome.detail))
 
 
 def rate_now(slow: Slow, now: dt.datetime) -> float | None:

@@ -17,6 +17,7 @@ OTHER_EXPLANATIONS = {
     "refused_content": "the message could not be made or was refused",
     "undelivered": "the provider took it and reported that it could not deliver it",
     "reported": "the provider reported that it arrived",
+    "blocked": "the receiving server takes no mail from this account, whoever it is for",
     "gave_up": "tried again and again until its time was over",
     "quarantined": "its sender died three times while preparing it",
     "in_doubt": "handed over perhaps; the answer was lost",

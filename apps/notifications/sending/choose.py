@@ -21,9 +21,9 @@ from apps.notifications.models import (
     Notification,
     ProviderAccount,
 )
+from apps.notifications.sending.outcomes import TIRED_AFTER
 
 FEW = 20  # rows of a notification that are looked at for a service
-TIRED_AFTER = 3  # tries through one account; then another one may have better luck
 
 
 def due(channel: str, now: dt.datetime) -> QuerySet[Delivery]:

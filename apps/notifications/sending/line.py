@@ -311,8 +311,10 @@ class Hand(Flow[Any]):
 
     def ended(self, message: Any, outcome: Outcome) -> None:
         """Hear from the session how the hand-over ended."""
-        if outcome.result is Result.ACCOUNT and self._line.others_go_on(self):
-            # servers allow only so many connections, and say so only to the one too many
+        crowd = outcome.result is Result.ACCOUNT and not outcome.charged
+        if crowd and self._line.others_go_on(self):
+            # servers allow only so many connections, and say so only to the one too many, before
+            # it names a recipient
             self._over = True
             self.give_back(message)
             return

@@ -17,7 +17,9 @@ from apps.channels.contract import Outcome, Result
 from apps.followers.models import Category, DoubtPolicy
 from apps.lib.actor import SYSTEM
 from apps.lib.facts import Kind, tell
+from apps.lib.queue.lanes import Lane
 from apps.lib.sql.in_array import as_array
+from apps.notifications.accounts import slow_domains
 from apps.notifications.books import tallies
 from apps.notifications.books.transitions import doubted_among
 from apps.notifications.decide import fallback
@@ -36,6 +38,17 @@ from apps.notifications.sending.held import held_by
 # Full jitter between 5 s and 15 min.
 SHORTEST_RETRY = 5.0
 LONGEST_RETRY = 900.0
+# A greylist takes nothing before, and then the first thing it sees (slow_domains.puts_off).
+GREYLIST_RETRY = 60.0
+# One that met its account's fault comes back later and later: perhaps only this one meets it, and
+# then it must not keep the account from all others.
+ACCOUNT_RETRY = 60.0
+LONGEST_ACCOUNT_RETRY = 3600.0
+ACCOUNT_TRIES = 12  # and the days of advertising: a day's quota is new by then
+# A domain that blocks us is asked four times a day at most, or it blocks us for longer.
+BLOCKED_RETRY = 900.0
+LONGEST_BLOCKED_RETRY = 12 * 3600.0
+TIRED_AFTER = 3  # tries through one account; then another one may have better luck
 # For how long, unless the message expires before: a receipt or an alert of yesterday still says
 # something, one of last week does harm; a newsletter outlives a receiver's weekend (mail services
 # try between 8 and 84 h). A code that is worthless after ten minutes says so itself, by
@@ -44,18 +57,23 @@ GIVE_UP_AFTER = dt.timedelta(hours=24)
 GIVE_UP_MARKETING_AFTER = dt.timedelta(hours=72)
 
 
+# what is tried again for so long
+_COME_BACK = (Result.TRANSIENT, Result.ACCOUNT, Result.BLOCKED)
+
+
 @dataclass(frozen=True, slots=True)
 class Next:
     """The place that the delivery goes to.
 
-    `event` is the kind of DeliveryEvent to keep, '' for the plain hand-over.
+    `event` is the kind of DeliveryEvent to keep, '' for the plain hand-over; `tries` how many this
+    one counts as.
     """
 
     status: DeliveryStatus
     reason: str
     due_at: dt.datetime
     event: EventKind | Literal[""] = ""
-    charged: bool = True
+    tries: int = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,15 +90,23 @@ class Attempt:
     category: str
     doubt_policy: str
     doubted_before: bool
+    urgent: bool = False
 
 
-def retry_delay(attempts: int) -> float:
+def retry_delay(attempts: int, *, shortest: float = SHORTEST_RETRY) -> float:
     """Seconds to wait after that many attempts: exponential with full jitter,
     so that retries don't come in waves.
     """
     ceiling = min(LONGEST_RETRY, SHORTEST_RETRY * 2**attempts)
-    longest = max(ceiling, SHORTEST_RETRY)
-    return random.uniform(SHORTEST_RETRY, longest)  # noqa: S311  (not a secret)
+    longest = max(ceiling, shortest * 1.5)
+    return random.uniform(shortest, longest)  # noqa: S311  (not a secret)
+
+
+def shortest_retry(outcome: Outcome) -> float:
+    """The seconds that a message waits at least for its next try."""
+    if slow_domains.puts_off(outcome):
+        return GREYLIST_RETRY
+    return SHORTEST_RETRY
 
 
 def decide(outcome: Outcome, attempt: Attempt, *, now: dt.datetime) -> Next:
@@ -99,20 +125,64 @@ def decide(outcome: Outcome, attempt: Attempt, *, now: dt.datetime) -> Next:
                 return Next(DeliveryStatus.PENDING, reason, now, EventKind.IN_DOUBT)
             return Next(DeliveryStatus.IN_DOUBT, "in_doubt", now, EventKind.IN_DOUBT)
         case Result.ACCOUNT | Result.THROTTLED:
+            if outcome.charged:
+                return _after_account_fault(outcome, attempt, now)
             due = now + dt.timedelta(seconds=outcome.retry_after or 0.0)
-            return Next(DeliveryStatus.PENDING, reason, due, "", outcome.charged)
+            return Next(DeliveryStatus.PENDING, reason, due, tries=0)
+        case Result.BLOCKED:
+            return _after_block(attempt, now)
         case Result.TRANSIENT:  # pragma: no branch  (mypy sees that no result is left)
-            wait = outcome.retry_after or retry_delay(attempt.attempts)
+            wait = outcome.retry_after
+            wait = wait or retry_delay(attempt.attempts, shortest=shortest_retry(outcome))
             due = now + dt.timedelta(seconds=wait)
-            window = GIVE_UP_AFTER
-            if attempt.category == Category.MARKETING:
-                window = GIVE_UP_MARKETING_AFTER
-            last = attempt.since + window
-            if attempt.expires_at:
-                last = min(last, attempt.expires_at)
-            if due > last:
+            if due > _last_try(attempt):
                 return Next(DeliveryStatus.FAILED, "gave_up", now, EventKind.FAILED)
-            return Next(DeliveryStatus.PENDING, reason, due, EventKind.DEFERRED, outcome.charged)
+            tries = int(outcome.charged)
+            return Next(DeliveryStatus.PENDING, reason, due, EventKind.DEFERRED, tries)
+
+
+def _last_try(attempt: Attempt) -> dt.datetime:
+    window = GIVE_UP_AFTER
+    if attempt.category == Category.MARKETING:
+        window = GIVE_UP_MARKETING_AFTER
+    last = attempt.since + window
+    if attempt.expires_at:
+        return min(last, attempt.expires_at)
+    return last
+
+
+def _after_account_fault(outcome: Outcome, attempt: Attempt, now: dt.datetime) -> Next:
+    """Where a message goes that was refused for what its account is or has used up.
+
+    The first time it is due at once, for the next account. One that is refused again and again is
+    given up only when days have passed as well: a long campaign may meet its quota each day.
+    """
+    wait = outcome.retry_after or 0.0
+    if attempt.attempts > 1:
+        later = ACCOUNT_RETRY * 2 ** min(attempt.attempts - 2, 10)
+        wait = max(wait, min(LONGEST_ACCOUNT_RETRY, later))
+    over = now - attempt.since >= GIVE_UP_MARKETING_AFTER
+    if over and attempt.attempts >= ACCOUNT_TRIES:
+        return Next(DeliveryStatus.FAILED, "gave_up", now, EventKind.FAILED)
+    due = now + dt.timedelta(seconds=wait)
+    return Next(DeliveryStatus.PENDING, attempt.reason, due, EventKind.DEFERRED)
+
+
+def _after_block(attempt: Attempt, now: dt.datetime) -> Next:
+    """Where a message goes whose domain takes nothing from this account: it is tired of it at
+    once, so that another account takes the next try.
+
+    What is urgent does so now, the first time; the rest waits, longer each time.
+    """
+    before = attempt.attempts // TIRED_AFTER
+    wait = min(LONGEST_BLOCKED_RETRY, BLOCKED_RETRY * 4 ** min(before, 10))
+    if attempt.urgent and not before:
+        wait = 0.0
+    due = now + dt.timedelta(seconds=wait)
+    if due > _last_try(attempt):
+        return Next(DeliveryStatus.FAILED, "blocked", now, EventKind.FAILED)
+    status = DeliveryStatus.PENDING
+    return Next(status, attempt.reason, due, EventKind.DEFERRED, TIRED_AFTER)
 
 
 def record(owner: str, results: Sequence[Ended], *, now: dt.datetime | None = None) -> None:
@@ -187,8 +257,7 @@ def _decided(owner: str, results: Sequence[Ended], now: dt.datetime) -> Counter[
         return Counter()
     held = held_by(owner, [row.pk for row, _ in results])
     results = [(row, outcome) for row, outcome in results if row.pk in held]
-    transient = [row.pk for row, outcome in results if outcome.result is Result.TRANSIENT]
-    since = _put_off_since(transient)
+    since = _put_off_since([row.pk for row, outcome in results if outcome.result in _COME_BACK])
     doubted = doubted_among(row.pk for row, outcome in results if outcome.result is Result.IN_DOUBT)
     of = {row.notification.pk for row, _ in results}
     gone = Notification.objects.filter(pk__in=of, state=NotificationState.CANCELLED)
@@ -208,6 +277,7 @@ def _decided(owner: str, results: Sequence[Ended], now: dt.datetime) -> Counter[
             category=notification.notification_type.category,
             doubt_policy=notification.notification_type.doubt_policy,
             doubted_before=row.pk in doubted,
+            urgent=notification.lane != Lane.BULK,
         )
         step = decide(outcome, attempt, now=now)
         if step.status == DeliveryStatus.PENDING and notification.pk in cancelled:
@@ -257,7 +327,7 @@ def _put_off_since(ids: Sequence[int]) -> dict[int, dt.datetime]:
 def _stored(row: Row, step: Next, outcome: Outcome, now: dt.datetime) -> tuple[Any, ...]:
     """The values of `_update`, in its order."""
     adapt = connection.ops.adapt_datetimefield_value
-    uncharged = int(not step.charged)
+    uncharged = 1 - step.tries
     finished_at = None
     if step.status != DeliveryStatus.PENDING:
         finished_at = adapt(now)

@@ -30,7 +30,7 @@ from apps.subscriptions.wording import masked
 
 PATIENCE = 15  # seconds for one provider: a person waits
 # another account may do better, and nothing has left
-_ELSEWHERE = (Result.ACCOUNT, Result.THROTTLED, Result.TRANSIENT)
+_ELSEWHERE = (Result.ACCOUNT, Result.THROTTLED, Result.TRANSIENT, Result.BLOCKED)
 
 
 def send(*, code_id: int, now: dt.datetime | None = None, **_: object) -> bool:

@@ -127,6 +127,14 @@ def test_each_way_a_call_can_end_is_charged_to_what_it_was_about(
     assert len(fake.calls) == 2, "nothing is tried again behind our back"
 
 
+@pytest.mark.reported
+def test_a_code_nobody_has_listed_is_read_by_its_words(fake: FakeSms) -> None:
+    words = "Your account has exceeded its daily limit of messages"
+    fake.faults = [Answer(400, {"code": 99_999, "message": words, "status": 400})]
+    [outcome] = sent(fake, Twilio, a_text())
+    assert outcome == Outcome(Result.ACCOUNT, f"400 {words}")
+
+
 @pytest.mark.parametrize(
     ("about", "result", "charged"),
     [

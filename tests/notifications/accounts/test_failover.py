@@ -2,16 +2,24 @@
 and nobody gets a message twice for it (R-18).
 """
 
+import datetime as dt
+import itertools
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from django.utils import timezone
 
-from apps.followers.models import Follower
+from apps.followers.models import Follower, Suppression
 from apps.notifications.accounts import edit
 from apps.notifications.accounts.edit import AccountLimits
-from apps.notifications.models import Delivery, DeliveryEvent, Notification, ProviderAccount
+from apps.notifications.models import (
+    Delivery,
+    DeliveryEvent,
+    Notification,
+    ProviderAccount,
+    SlowDomain,
+)
 from tests.make import TESTER, make_follower, make_type
 from tests.notifications.world import drain, make_due, make_version, stands, tell
 from tests.receiver import Receiver
@@ -145,3 +153,86 @@ def test_a_refused_recipient_is_not_asked_for_elsewhere(
         drain()
         all_due(notification)
     assert (stands(notification), second.arrived) == ({"failed": 1}, [])
+
+
+def quota(receiver: Receiver, takes: int, words: str) -> None:
+    """The server takes so many mails, then refuses each recipient in these words."""
+    left = itertools.count(-takes)
+    receiver.answers["RCPT"] = lambda _: words if next(left) >= 0 else None
+
+
+@pytest.mark.reported
+@pytest.mark.parametrize(
+    "words",
+    [
+        "550 5.4.5 Daily user sending limit exceeded",
+        "550 Domain example.com has exceeded the max emails per hour (5/5 (100%)) allowed.",
+        "554 5.7.1 <p@example.com>: Relay access denied",
+        "451 4.7.1 hourly limit of outgoing messages reached",
+    ],
+)
+def test_the_mail_servers_quota_burns_nobody_of_a_campaign(receiver: Receiver, words: str) -> None:
+    quota(receiver, 5, words)
+    notification = tell(make_type(), people(25), version=make_version())
+    drain()
+    assert stands(notification) == {"sent": 5, "pending": 20}
+    account = ProviderAccount.objects.get(name="Receiver")
+    assert account.paused_until
+    assert account.last_error == f"{words} (at RCPT)"
+    assert not Suppression.objects.exists()
+    receiver.answers.clear()
+    make_due(notification)
+    drain()
+    assert stands(notification) == {"sent": 25}
+    assert everything(receiver) == sorted(f"p{number}@example.com" for number in range(25))
+
+
+@pytest.mark.reported
+@pytest.mark.parametrize(
+    "words",
+    [
+        "550 5.4.5 Daily user sending limit exceeded",
+        "554 5.7.1 Client host [192.0.2.7] blocked using zen.spamhaus.org",
+    ],
+)
+def test_a_code_takes_the_next_account_at_once(
+    receiver: Receiver, second: Receiver, anna: Follower, words: str
+) -> None:
+    receiver.answers["RCPT"] = words
+    kind = make_type("code", category="critical")
+    notification = tell(kind, [anna], version=make_version())
+    drain()
+    assert stands(notification) == {"sent": 1}
+    assert [mail.recipient for mail in second.arrived] == ["anna@example.com"]
+    assert not Suppression.objects.exists()
+
+
+@pytest.mark.reported
+def test_one_recipient_who_alone_meets_an_accounts_fault_keeps_it_from_nobody(
+    receiver: Receiver, anna: Follower
+) -> None:
+    receiver.answers["RCPT"] = {"anna@example.com": "554 5.7.1 Relay access denied"}.get
+    version = make_version()
+    odd = tell(make_type(), [anna], version=version)
+    for _ in range(3):
+        drain()
+        ProviderAccount.objects.update(paused_until=None)
+    assert stands(odd) == {"pending": 1}
+    assert odd.deliveries.get().due_at > timezone.now() + dt.timedelta(seconds=30)
+    others = tell(make_type("more"), people(5), version=version)
+    drain()
+    assert stands(others) == {"sent": 5}
+
+
+@pytest.mark.reported
+def test_what_a_domain_blocks_waits_and_the_others_go(receiver: Receiver, anna: Follower) -> None:
+    words = "550 5.7.1 the very low reputation of the sending domain"
+    receiver.answers["RCPT"] = {"anna@example.com": words}.get
+    boris = make_follower(email="boris@b.example")
+    notification = tell(make_type(), [anna, boris], version=make_version())
+    drain()
+    assert stands(notification) == {"sent": 1, "pending": 1}
+    waits = notification.deliveries.get(status="pending")
+    assert timezone.now() + dt.timedelta(minutes=14) < waits.due_at
+    assert waits.attempts == 3
+    assert SlowDomain.objects.get().domain == "example.com"

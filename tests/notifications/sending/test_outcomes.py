@@ -24,6 +24,7 @@ HOUR = dt.timedelta(hours=1)
 def decided(result: Result, retry_after: float | None = None, **facts: Any) -> Next:
     """Decide about an informational message at its second try, but for what the test says."""
     charged = bool(facts.pop("charged", True))
+    said = str(facts.pop("said", "said"))
     now = facts.pop("now", NOW)
     values: dict[str, Any] = {
         "reason": "default_on",
@@ -35,7 +36,7 @@ def decided(result: Result, retry_after: float | None = None, **facts: Any) -> N
         "doubted_before": False,
     }
     attempt = Attempt(**(values | facts))
-    return decide(Outcome(result, "said", "", retry_after, charged), attempt, now=now)
+    return decide(Outcome(result, said, "", retry_after, charged), attempt, now=now)
 
 
 @pytest.mark.parametrize(
@@ -60,9 +61,78 @@ def test_one_in_doubt_is_sent_again_once_or_held_as_its_type_says() -> None:
 
 @pytest.mark.parametrize("result", [Result.ACCOUNT, Result.THROTTLED])
 def test_trouble_of_the_account_costs_the_message_no_try(result: Result) -> None:
-    assert decided(result, charged=False) == Next("pending", "default_on", NOW, "", charged=False)
+    assert decided(result, charged=False) == Next("pending", "default_on", NOW, "", tries=0)
     asked = decided(result, retry_after=17, charged=False)
     assert asked.due_at == NOW + dt.timedelta(seconds=17)
+
+
+@pytest.mark.reported
+def test_a_message_that_meets_its_accounts_fault_is_due_at_once_then_later_and_later() -> None:
+    def wait(attempts: int) -> float:
+        step = decided(Result.ACCOUNT, attempts=attempts)
+        assert (step.status, step.event, step.tries) == ("pending", "deferred", 1)
+        return (step.due_at - NOW).total_seconds()
+
+    assert [wait(attempts) for attempts in range(1, 10)] == [
+        0, 60, 120, 240, 480, 960, 1920, 3600, 3600,
+    ]  # fmt: skip
+
+
+def test_one_that_alone_meets_its_accounts_fault_is_given_up_after_days_and_many_tries() -> None:
+    def tried(attempts: int, time: dt.timedelta) -> Next:
+        return decided(Result.ACCOUNT, attempts=attempts, since=NOW - time)
+
+    assert tried(12, 71 * HOUR).status == "pending"
+    assert tried(11, 720 * HOUR).status == "pending", "a long campaign meets its quota each day"
+    assert tried(12, 72 * HOUR) == Next("failed", "gave_up", NOW, "failed")
+
+
+@pytest.mark.reported
+def test_what_a_domain_blocks_takes_the_next_account_and_is_asked_for_ever_more_rarely() -> None:
+    def wait(attempts: int, *, urgent: bool = False) -> float:
+        step = decided(Result.BLOCKED, attempts=attempts, urgent=urgent)
+        assert (step.status, step.event, step.tries) == ("pending", "deferred", 3)
+        return (step.due_at - NOW).total_seconds()
+
+    assert [wait(attempts) for attempts in (1, 4, 7)] == [900, 3600, 14_400]
+    assert [wait(attempts, urgent=True) for attempts in (1, 4)] == [0, 3600]
+    over = decided(Result.BLOCKED, attempts=10, since=NOW - 13 * HOUR)
+    assert over == Next("failed", "blocked", NOW, "failed")
+    kept = decided(Result.BLOCKED, attempts=10, since=NOW - 13 * HOUR, category="marketing")
+    assert kept.due_at == NOW + 12 * HOUR
+
+
+@pytest.mark.reported
+@pytest.mark.parametrize(
+    "said",
+    [
+        "450 4.7.1 <anna@example.com>: Recipient address rejected: Greylisted (at RCPT)",
+        "450 4.2.0 Greylisting in effect, please come back later (at RCPT)",
+        "451 Graylisted. Try again in 5 minutes (at RCPT)",
+        "451 4.3.0 temporarily deferred (at RCPT)",
+        "450 Please try again later (at RCPT)",
+        "451 4.7.0 Early retry (at RCPT)",
+    ],
+)
+def test_a_greylist_is_tried_again_after_a_minute(said: str) -> None:
+    waits = [decided(Result.TRANSIENT, said=said, attempts=1).due_at - NOW for _ in range(50)]
+    assert dt.timedelta(seconds=60) <= min(waits) <= max(waits) <= dt.timedelta(seconds=90)
+
+
+@pytest.mark.reported
+def test_thirty_seconds_of_greylisting_cost_a_thousand_mails_a_try_each() -> None:
+    refused = 0
+    for number in range(1000):
+        moment = NOW + dt.timedelta(seconds=number / 1000)
+        attempts = 1
+        while moment < NOW + dt.timedelta(seconds=30):
+            refused += 1
+            step = decided(
+                Result.TRANSIENT, said="450 4.2.0 greylisted", attempts=attempts, now=moment
+            )
+            moment = step.due_at
+            attempts += 1
+    assert refused == 1000
 
 
 def test_what_may_work_later_is_tried_when_asked_or_after_a_pause_that_grows() -> None:

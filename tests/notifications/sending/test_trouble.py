@@ -202,14 +202,14 @@ def test_an_answer_no_database_can_keep_is_kept_without_what_it_can_not(receiver
 
     def refuse_the_first(address: str) -> str | None:
         if "p0" in address:
-            return "550 5.7.1 no\x00such user"
+            return "550 5.1.1 no\x00such user"
         return None
 
     receiver.answers["RCPT"] = refuse_the_first
     notification = tell(make_type(), people(2), version=make_version())
     drain()
     assert stands(notification) == {"sent": 1, "failed": 1}
-    assert notification.deliveries.get(status="failed").error == "550 5.7.1 no such user (at RCPT)"
+    assert notification.deliveries.get(status="failed").error == "550 5.1.1 no such user (at RCPT)"
 
 
 # ------------------------------------------------------------------ the journal
