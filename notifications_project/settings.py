@@ -249,6 +249,10 @@ DATA_UPLOAD_MAX_NUMBER_FIELDS = 1_100  # a file of 1,000 columns has a choice fo
 EVENT_DAYS = env.integer(
     "EVENT_DAYS", 90, least=1
 )  # an integrator's event is kept so long after it was worked off
+# A send is paused by itself when so many percent of its messages were refused, and so many at
+# least (docs/decisions/0033-whose-fault.md); 0 percent = never.
+BRAKE_PERCENT = env.integer("BRAKE_PERCENT", 10)
+BRAKE_LEAST = env.integer("BRAKE_LEAST", 20, least=1)
 IMPORT_MAX_BYTES = env.integer("IMPORT_MAX_BYTES", 500 * 1024 * 1024)
 
 # ------------------------------------------------------------------ mail

@@ -27,6 +27,8 @@ PROVIDERS = {
 EVENT_SUBSCRIBERS = {
     "*": ["apps.accounts.audit.record"],
     "notification.finished": ["apps.campaigns.lifecycle.follow"],
+    "notification.paused": ["apps.campaigns.lifecycle.follow"],
+    "notification.resumed": ["apps.campaigns.lifecycle.follow"],
     "notification.cancelled": ["apps.campaigns.lifecycle.follow"],
     "notification.retracted": ["apps.inbox.removal.on_retracted"],
     "notification.reopened": ["apps.campaigns.lifecycle.follow"],

@@ -335,6 +335,8 @@ def follow(facts: Sequence[Fact]) -> None:
         wanted, to, told = _FOLLOWS[fact.kind]
         if _move(run.campaign, wanted, to, now=fact.at) and told:
             data = {"run": run.number}
+            if why := fact.data.get("why"):
+                data["why"] = why
             tell(told, by=fact.by, now=fact.at, about=run.campaign, data=data)
 
 
@@ -342,6 +344,8 @@ _FOLLOWS: dict[Kind, tuple[tuple[CampaignState, ...], CampaignState, Kind | None
     Kind.NOTIFICATION_FINISHED: ((S.SENDING,), S.SENT, Kind.CAMPAIGN_FINISHED),
     Kind.NOTIFICATION_CANCELLED: ((S.SENDING, S.PAUSED), S.CANCELLED, Kind.CAMPAIGN_CANCELLED),
     Kind.NOTIFICATION_REOPENED: ((S.SENT, S.ARCHIVED), S.SENDING, None),
+    Kind.NOTIFICATION_PAUSED: ((S.SENDING,), S.PAUSED, Kind.CAMPAIGN_PAUSED),
+    Kind.NOTIFICATION_RESUMED: ((S.PAUSED,), S.SENDING, Kind.CAMPAIGN_RESUMED),
 }
 
 

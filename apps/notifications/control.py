@@ -11,7 +11,7 @@ from collections import Counter
 from django.db import connection, transaction
 from django.db.models import Sum
 
-from apps.lib.actor import Actor
+from apps.lib.actor import SYSTEM, Actor
 from apps.lib.facts import Kind, tell
 from apps.lib.queue.announce import announce
 from apps.lib.queue.lanes import Lane
@@ -45,14 +45,40 @@ def pause(*, notification: Notification, by: Actor, now: dt.datetime) -> None:
     wait_until_still(notification)
 
 
+def hold(*, notification: Notification, why: str, now: dt.datetime) -> bool:
+    """Pause the notification by Carillon's own decision, with the sentence that people read; False
+    where it is not on its way, or a person wants it to go on.
+
+    In a sender's thread, which itself has rows of it in hand: they go back within a moment.
+    """
+    going = Notification.objects.filter(pk=notification.pk, brake_off=False)
+    with transaction.atomic():
+        moved = going.filter(state__in=(NotificationState.PLANNING, NotificationState.SENDING))
+        if not moved.update(state=NotificationState.PAUSED, wakes_at=None, paused_why=why[:300]):
+            return False
+        notification.refresh_from_db()
+        said = {"why": why}
+        tell(Kind.NOTIFICATION_PAUSED, by=SYSTEM, now=now, about=notification, data=said)
+    return True
+
+
 def resume(*, notification: Notification, by: Actor, now: dt.datetime) -> None:
-    """Go on where the notification stopped; nobody gets a second copy. Raises WrongState."""
+    """Go on where the notification stopped; nobody gets a second copy. Where Carillon itself had
+    paused it, it does not do so again: a person has decided. Raises WrongState.
+    """
     with transaction.atomic():
         row = Notification.objects.select_for_update(no_key=True).get(pk=notification.pk)
         state = NotificationState.PLANNING
         if row.planned_at:
             state = NotificationState.SENDING
-        _switch(notification, (NotificationState.PAUSED,), state, "resumed")
+        _switch(
+            notification,
+            (NotificationState.PAUSED,),
+            state,
+            "resumed",
+            paused_why="",
+            brake_off=row.brake_off or bool(row.paused_why),
+        )
         tell(Kind.NOTIFICATION_RESUMED, by=by, now=now, about=notification)
         if state == NotificationState.SENDING:
             announce_senders(Lane(row.lane))

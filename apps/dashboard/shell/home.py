@@ -14,6 +14,7 @@ from apps.accounts.permissions import Capability, requires
 from apps.analytics import reports
 from apps.followers.devices.webhook_calls import stopped_since
 from apps.followers.models import Channel
+from apps.notifications import brake
 from apps.notifications.accounts.hold_ups import hold_ups
 
 
@@ -82,6 +83,7 @@ def _now() -> dict[str, Any]:
         "waiting": waiting,
         "waiting_total": total,
         "hold_ups": found,
+        "stopped": brake.stopped(),
     }
 
 

@@ -1,18 +1,19 @@
 """When an account is left alone, and when it is tried again:
 pure decisions over what its hand-overs met.
 
-closed → open after five account errors in a row, or when at least half of 20 and more tries within
-a minute failed; open → half-open after a minute (then two, four … fifteen): one message goes as a
-probe, and its answer decides. Before it opens, each account error keeps everybody away for 5, 10,
-20, 40 s, so that a server that restarts is back in use within seconds: one that is gone for 30 s is
-tried again after 35, one that is gone for two minutes after 135.
+closed → open after five account errors in a row, when at least half of 20 and more tries within a
+minute failed, or when four of five were refused, whoever was blamed;
+open → half-open after a minute (then two, four … fifteen): one message goes as a probe, and its
+answer decides. Before it opens, each account error keeps everybody away for 5, 10, 20, 40 s, so
+that a server that restarts is back in use within seconds: one that is gone for 30 s is tried again
+after 35, one that is gone for two minutes after 135.
 """
 
 import datetime as dt
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from apps.channels.contract import Outcome, Result
+from apps.channels.contract import Outcome, Remedy, Result
 from apps.notifications.accounts.slow_domains import asks_to_slow
 
 FIRST_PAUSE = 5.0  # seconds; doubles with each error in a row
@@ -22,6 +23,7 @@ ERRORS_IN_A_ROW = 5
 WINDOW = dt.timedelta(seconds=60)
 ENOUGH_TRIES = 20
 TOO_MANY_FAULTS = 0.5
+TOO_MANY_REFUSALS = 0.8
 # Faults that come together are one event: a restart of the server cuts all connections at once.
 SPREAD = dt.timedelta(seconds=10)
 FIRST_TRIP = 60.0
@@ -41,6 +43,7 @@ class State:
     window_at: dt.datetime | None = None
     tries: int = 0
     faults: int = 0
+    refusals: int = 0
 
     def word(self, now: dt.datetime) -> str:
         """Name the state: "closed", "open" or "half_open"."""
@@ -68,20 +71,43 @@ def is_fault(outcome: Outcome) -> bool:
 
 
 def works(outcome: Outcome) -> bool:
-    """Whether the answer proves that the account works."""
-    return outcome.result is not Result.THROTTLED and not is_fault(outcome)
+    """Whether the answer proves that the account works: one that a domain blocks does not."""
+    quiet = outcome.result not in (Result.THROTTLED, Result.BLOCKED)
+    return quiet and not is_fault(outcome)
 
 
-def after(state: State, outcomes: Sequence[Outcome], *, now: dt.datetime, tries: int = 0) -> State:
-    """The state after these hand-overs, in their order.
+def is_refusal(outcome: Outcome) -> bool:
+    """Whether a recipient was refused who was thought to be there.
 
-    `tries`: earlier ones that went well and were not told yet.
+    Devices that are gone, and people who left, are no news of the account.
     """
+    if outcome.result is Result.PERMANENT_RECIPIENT:
+        return outcome.remedy in (Remedy.NONE, Remedy.BOUNCED)
+    return outcome.result is Result.BLOCKED
+
+
+@dataclass(frozen=True, slots=True)
+class Untold:
+    """Earlier hand-overs that were not told yet: none of them was a fault."""
+
+    tries: int = 0
+    refusals: int = 0
+
+
+def after(
+    state: State, outcomes: Sequence[Outcome], *, now: dt.datetime, untold: Untold | None = None
+) -> State:
+    """The state after these hand-overs, in their order."""
     for outcome in outcomes:
         state = _after_one(state, outcome, now)
-    state = _counted(state, tries + len(outcomes), sum(map(is_fault, outcomes)), now)
-    if state.tripped_at is None and state.faults and _failing(state, now):
-        said = f"{state.faults} of {state.tries} tries failed within a minute"
+    before = untold or Untold()
+    heard = State(
+        tries=before.tries + len(outcomes),
+        faults=sum(map(is_fault, outcomes)),
+        refusals=before.refusals + sum(map(is_refusal, outcomes)),
+    )
+    state = _counted(state, heard, now)
+    if state.tripped_at is None and (said := _failing(state, now)):
         state = _open(state, said, now)
     return state
 
@@ -126,17 +152,32 @@ def _open(state: State, trouble: str, now: dt.datetime) -> State:
         window_at=None,
         tries=0,
         faults=0,
+        refusals=0,
     )
 
 
-def _counted(state: State, tries: int, faults: int, now: dt.datetime) -> State:
+def _counted(state: State, heard: State, now: dt.datetime) -> State:
     if state.tripped_at is not None:
         return state
+    before = state
     if state.window_at is None or now - state.window_at >= WINDOW:
-        return replace(state, window_at=now, tries=tries, faults=faults)
-    return replace(state, tries=state.tries + tries, faults=state.faults + faults)
+        before = State(window_at=now)
+    return replace(
+        state,
+        window_at=before.window_at,
+        tries=before.tries + heard.tries,
+        faults=before.faults + heard.faults,
+        refusals=before.refusals + heard.refusals,
+    )
 
 
-def _failing(state: State, now: dt.datetime) -> bool:
+def _failing(state: State, now: dt.datetime) -> str:
+    """Why the account is to be left alone, by what it met within the minute; "" if it is not."""
+    if state.tries < ENOUGH_TRIES:
+        return ""
     lasting = state.window_at is not None and now - state.window_at >= SPREAD
-    return lasting and state.tries >= ENOUGH_TRIES and state.faults >= TOO_MANY_FAULTS * state.tries
+    if lasting and state.faults >= TOO_MANY_FAULTS * state.tries:
+        return f"{state.faults} of {state.tries} tries failed within a minute"
+    if state.refusals >= TOO_MANY_REFUSALS * state.tries:
+        return f"{state.refusals} of {state.tries} recipients were refused within a minute"
+    return ""

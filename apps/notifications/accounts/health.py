@@ -17,8 +17,8 @@ from apps.notifications.models import ProviderAccount
 # What went well is written down that often, a change or a fault at once:
 # a row for each flush would be a hot spot.
 TOLD_EVERY = 10.0
-# {account: (when this process last told (monotonic), tries since)}
-_told: dict[int, tuple[float, int]] = {}
+# {account: (when this process last told (monotonic), what it has not told since)}
+_told: dict[int, tuple[float, breaker.Untold]] = {}
 
 
 def note(
@@ -35,18 +35,21 @@ def note(
         if account.tripped_at:
             leave_probe(account)
         return None
-    told_at, tries = _told.get(account.pk, (0.0, 0))
+    told_at, untold = _told.get(account.pk, (0.0, breaker.Untold()))
+    refusals = sum(map(breaker.is_refusal, outcomes))
     calm = all(map(breaker.works, outcomes)) and not (
         account.failures or account.tripped_at or account.paused_until
     )
-    if calm and time.monotonic() - told_at < TOLD_EVERY:
-        _told[account.pk] = (told_at, tries + len(outcomes))
+    mostly_taken = 2 * refusals < len(outcomes)
+    if calm and mostly_taken and time.monotonic() - told_at < TOLD_EVERY:
+        more = breaker.Untold(untold.tries + len(outcomes), untold.refusals + refusals)
+        _told[account.pk] = (told_at, more)
         return None
-    _told[account.pk] = (time.monotonic(), 0)
+    _told[account.pk] = (time.monotonic(), breaker.Untold())
     with transaction.atomic():
         row = ProviderAccount.objects.select_for_update(no_key=True).get(pk=account.pk)
         before = state_of(row)
-        state = breaker.after(before, outcomes, now=now, tries=tries)
+        state = breaker.after(before, outcomes, now=now, untold=untold)
         if any(map(breaker.works, outcomes)):
             row.last_ok_at = now
         if faults := [each for each in outcomes if not breaker.works(each)]:
@@ -92,6 +95,7 @@ _MOVED = (
     "window_at",
     "window_tries",
     "window_faults",
+    "window_refusals",
 )
 
 

@@ -45,6 +45,7 @@ class HoldUpKind(StrEnum):
     DAY_USED_UP = "day_used_up"  # each account has sent what it may today
     TROUBLE = "trouble"  # no account works just now
     NO_ACCOUNT_FOR_SERVICE = "no_account_for_service"  # some devices can't be written to
+    PAUSED_BY_ITSELF = "paused_by_itself"  # Carillon has stopped it: a person goes on, or cancels
     ACCOUNT_STOPPED = "account_stopped"  # this one is out of use, the next takes over
 
 
@@ -54,7 +55,7 @@ class HoldUp:
 
     `account`: whose trouble it is. `service`: its label, of NO_ACCOUNT_FOR_SERVICE.
     `since` is known of ACCOUNT_STOPPED, `until` of DAY_USED_UP, `said` (what the provider said
-    last, or what is wrong) of TROUBLE and ACCOUNT_STOPPED.
+    last, or what is wrong) of TROUBLE, ACCOUNT_STOPPED and PAUSED_BY_ITSELF.
     """
 
     kind: HoldUpKind
@@ -90,6 +91,8 @@ class HoldUp:
                     "and what is for them waits until it expires. "
                     "An administrator adds one under Channels."
                 )
+            case HoldUpKind.PAUSED_BY_ITSELF:
+                return self.said
             case HoldUpKind.ACCOUNT_STOPPED:
                 since = _clock(self.since)
                 return (
@@ -195,6 +198,10 @@ def hold_ups_of(
     notification: Notification, channels: Iterable[str], *, now: dt.datetime
 ) -> list[HoldUp]:
     """Why the notification's messages on these channels wait."""
+    if notification.paused_why:
+        kind = HoldUpKind.PAUSED_BY_ITSELF
+        first = Channel(notification.channels[0])
+        return [HoldUp(kind, first, said=notification.paused_why)]
     return hold_ups(channels, devices=_next_devices(notification), now=now)
 
 
@@ -211,6 +218,8 @@ def hold_ups_of_delivery(delivery: Delivery, *, now: dt.datetime) -> list[HoldUp
     """Why one delivery can't leave; nothing for one that doesn't wait for its turn."""
     if delivery.status != DeliveryStatus.PENDING:
         return []
+    if delivery.notification.paused_why:
+        return hold_ups_of(delivery.notification, [], now=now)
     device = Address.objects.filter(deliveries=delivery)
     return hold_ups([delivery.channel], devices=device, now=now)
 

@@ -47,6 +47,7 @@ class ProviderAccount(models.Model):
     window_at = models.DateTimeField(null=True, blank=True)
     window_tries = models.PositiveIntegerField(default=0)
     window_faults = models.PositiveIntegerField(default=0)
+    window_refusals = models.PositiveIntegerField(default=0)
     # web push (key_refusals.py): when a service last took our key,
     # and the followers for whom it was refused since
     key_taken_at = models.DateTimeField(null=True, blank=True)

@@ -66,6 +66,10 @@ class Notification(models.Model):
     tracked = models.BooleanField(default=False)
     planned_through = models.BigIntegerField(default=0)  # id of the last follower frozen
     planned_at = models.DateTimeField(null=True, blank=True)  # all recipients frozen
+    # the sentence that people read where Carillon itself has paused it; "" = a person did
+    paused_why = models.CharField(max_length=300, blank=True)
+    # a person has let it go on though many refused it: the brake leaves it alone
+    brake_off = models.BooleanField(default=False)
     # nothing of it is due before: claims don't look at it until then (sleep.py); null = awake
     wakes_at = models.DateTimeField(null=True, blank=True)
     finished_at = models.DateTimeField(null=True, blank=True)
@@ -103,6 +107,12 @@ class Notification(models.Model):
                 fields=["lane", "id"],
                 condition=Q(state="sending", wakes_at__isnull=True),
                 name="notification_awake",
+            ),
+            # what a person has to decide about
+            models.Index(
+                fields=["id"],
+                condition=Q(state="paused") & ~Q(paused_why=""),
+                name="notification_stopped",
             ),
             # whose hour has come
             models.Index(

@@ -12,6 +12,7 @@ from django.utils import timezone
 
 from apps.channels.contract import Result
 from apps.channels.registry import provider
+from apps.notifications import brake
 from apps.notifications.accounts import health, routing
 from apps.notifications.books import tallies
 from apps.notifications.limits import domains, grant
@@ -165,6 +166,8 @@ class Shift:
             self._line.close()
         others = [each for each in results if each[1].result is not Result.ACCEPTED]
         said_by = ((row.domain, outcome) for row, outcome in others)
+        refused = [row for row, outcome in others if outcome.result in brake.REFUSALS]
+        brake.look({row.notification.pk for row in refused}, now=now)
         domains.heard(account=self._account, results=said_by, now=now)
         booked = {row.notification.pk for row, _ in results}
         tallies.finish_all_done(booked - self._line.notifications(), now=now)

@@ -9,7 +9,7 @@ import pytest
 from django.db import transaction
 
 from apps.accounts.models import AuditEntry
-from apps.channels.contract import Outcome, Result
+from apps.channels.contract import Outcome, Remedy, Result
 from apps.notifications.accounts import breaker, edit, health, routing
 from apps.notifications.accounts.breaker import State, after
 from apps.notifications.limits import grant
@@ -25,6 +25,7 @@ TAKEN = Outcome(Result.ACCEPTED)
 GONE = Outcome(Result.ACCOUNT, "can't be reached", charged=False)
 CUT = Outcome(Result.TRANSIENT, "broke off at MAIL", charged=False)
 DOUBT = Outcome(Result.IN_DOUBT, "did not answer")
+BLOCK = Outcome(Result.BLOCKED, "554 5.7.1 blocked using zen.spamhaus.org")
 NO_SUCH_USER = Outcome(Result.PERMANENT_RECIPIENT, "550 5.1.1 no such user")
 
 
@@ -133,10 +134,47 @@ def test_less_than_half_or_spread_over_minutes_does_not_open_it() -> None:
     assert state.word(at(20 * 61)) == "closed"
 
 
-def test_what_recipients_refuse_never_counts() -> None:
-    state = after(State(), [NO_SUCH_USER] * 50, now=NOW)
-    state = after(state, [NO_SUCH_USER, Outcome(Result.TRANSIENT, "450 4.2.0")] * 50, now=at(30))
+def test_what_some_recipients_refuse_is_no_fault() -> None:
+    state = after(State(), [NO_SUCH_USER, TAKEN] * 50, now=NOW)
+    later = [NO_SUCH_USER, Outcome(Result.TRANSIENT, "450 4.2.0")]
+    state = after(state, later * 50, now=at(30))
     assert (state.word(at(30)), state.faults) == ("closed", 0)
+
+
+@pytest.mark.reported
+@pytest.mark.parametrize("refusal", [NO_SUCH_USER, BLOCK])
+def test_four_of_five_refused_within_a_minute_opens_it(refusal: Outcome) -> None:
+    state = after(State(), [TAKEN, *[refusal] * 3] * 10, now=NOW)
+    assert state.word(NOW) == "closed", "three of four"
+    state = after(State(), [TAKEN] * 4 + [refusal] * 15, now=NOW)
+    assert state.word(NOW) == "closed", "19 are too few to tell"
+    state = after(State(), [TAKEN] * 5 + [refusal] * 20, now=NOW)
+    assert (state.word(NOW), state.trouble) == (
+        "open",
+        "20 of 25 recipients were refused within a minute",
+    )
+
+
+@pytest.mark.parametrize("remedy", [Remedy.GONE, Remedy.STOPPED])
+def test_devices_that_are_gone_and_people_who_left_do_not_open_it(remedy: Remedy) -> None:
+    gone = Outcome(Result.PERMANENT_RECIPIENT, "410", remedy=remedy)
+    assert after(State(), [gone] * 100, now=NOW).word(NOW) == "closed"
+
+
+def test_what_went_before_and_was_not_told_yet_counts_with_it() -> None:
+    untold = breaker.Untold(tries=10, refusals=2)
+    state = after(State(), [BLOCK] * 14, now=NOW, untold=untold)
+    assert (state.word(NOW), state.tries, state.refusals) == ("closed", 24, 16)
+    state = after(State(), [BLOCK] * 14, now=NOW, untold=breaker.Untold(3, 3))
+    assert state.word(NOW) == "closed", "17 are too few to tell"
+    assert after(state, [BLOCK] * 3, now=NOW).word(NOW) == "open"
+
+
+def test_a_probe_that_a_domain_blocks_proves_nothing() -> None:
+    opened = State(errors=5, paused_until=at(60), tripped_at=NOW, trips=1, trouble="x")
+    again = after(opened, [BLOCK], now=at(61))
+    assert (again.word(at(62)), again.trips) == ("open", 2)
+    assert after(opened, [NO_SUCH_USER], now=at(61)).word(at(62)) == "closed"
 
 
 def test_a_domain_that_wants_less_does_not_put_the_account_out_of_use() -> None:

@@ -119,7 +119,7 @@ def _progress(campaign: Campaign) -> dict[str, Any]:
     live = campaign.state == CampaignState.SENDING
     held_up: list[HoldUp] = []
     until = None
-    if live:
+    if campaign.state in LIVE:
         held_up = hold_ups_of(notification, sheet.waiting_channels, now=timezone.now())
     if live and sheet.held:
         until = held_until(notification)
