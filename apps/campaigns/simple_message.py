@@ -173,11 +173,14 @@ def is_html(content: str) -> bool:
 def usual_type() -> NotificationType:
     """Find the first commercial type offered by e-mail, so that who unsubscribed is skipped.
 
-    Raises BadCampaign.
+    One that is on by default goes before one that people have to choose: whoever only said that
+    they want to be written to gets the message. Raises BadCampaign.
     """
-    for kind in NotificationType.objects.filter(active=True, commercial=True):
-        if Channel.EMAIL in kind.channels:
-            return kind
+    commercial = NotificationType.objects.filter(active=True, commercial=True)
+    offered = [kind for kind in commercial if Channel.EMAIL in kind.channels]
+    on = [kind for kind in offered if Channel.EMAIL in kind.default_channels]
+    for kind in on or offered:
+        return kind
     raise BadCampaign(
         "There is no commercial message type offered by e-mail. Make one first, or name a type.",
         field="type",

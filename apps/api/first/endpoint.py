@@ -19,7 +19,8 @@ from rest_framework.response import Response
 from apps.api.endpoint import Endpoint, Strict
 from apps.lib.sql import keyset
 
-MOST = 1000
+MOST = 1000  # rows of one answer
+MOST_WORDS = 50
 PlainRow = TypeVar("PlainRow", bound=Model)
 
 
@@ -27,7 +28,8 @@ class CommaWords(serializers.ListField):
     """Words, one by one or with commas between them: `tags=a,b` is `tags=a&tags=b`."""
 
     def __init__(self, **options: Any) -> None:
-        super().__init__(child=serializers.CharField(max_length=80), **options)
+        word = serializers.CharField(max_length=80)
+        super().__init__(child=word, max_length=MOST_WORDS, **options)
 
     def to_internal_value(self, data: Any) -> list[Any]:
         if isinstance(data, str):

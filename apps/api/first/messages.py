@@ -84,6 +84,7 @@ class NewPlainMessage(Strict):
 
 
 class PlainMessagesQuery(ArrayQuery):
+    limit = serializers.IntegerField(required=False, default=200, min_value=1, max_value=200)
     status = serializers.ChoiceField(CampaignState.choices, required=False)
 
 

@@ -106,6 +106,8 @@ def test_who_wants_no_more_is_unsubscribed_once_with_and_without_a_body(
         ({"email": "nope"}, "email"),
         ({"email": "a@example.com", "colour": "red"}, "colour"),
         ({"email": "a@example.com", "tags": [1, {}]}, "tags.1"),
+        ({"email": "a@example.com", "tags": [f"t{n}" for n in range(51)]}, "tags"),
+        ({"email": "a@example.com", "tags": ",".join("abcdefghijk" * 5)}, "tags"),
     ],
 )
 def test_what_is_no_follower_is_refused_by_field(
@@ -266,6 +268,21 @@ def test_what_is_no_message_is_refused_by_field(
 ) -> None:
     refused = problem(api.post("/messages", body), 400)
     assert {each["field"] for each in refused["errors"]} == fields
+
+
+def test_whoever_only_follows_gets_a_message_of_no_type(api: APIClient) -> None:
+    make_type("offers", position=1, default_channels=[])
+    make_type("updates", position=2)
+    assert write(api)["type"] == "updates"
+
+
+@pytest.mark.parametrize(("address", "most"), [("/followers", 1000), ("/messages", 200)])
+def test_no_list_is_endless(api: APIClient, problem: Check, address: str, most: int) -> None:
+    assert api.get(f"{address}?limit={most}").status_code == 200
+    for limit in (0, most + 1, "many"):
+        problem(api.get(f"{address}?limit={limit}"), 400, "limit")
+    problem(api.get(f"{address}?after=17"), 400, "after")
+    problem(api.get(f"{address}?after=0190a000-0000-7000-8000-000000000000"), 404)
 
 
 def test_the_type_may_be_chosen(api: APIClient, news: NotificationType) -> None:
