@@ -20,6 +20,26 @@ from apps.followers.imports.cells import inert, original
         "\ufeff=1+1",
         "\uff1d1+1",
         "\uff20x",
+        *(
+            pytest.param(f"{unseen}{sign}1", marks=pytest.mark.reported)
+            for unseen in (
+                "\u200b",
+                "\x00",
+                "\u2060",
+                "\u180e",
+                "\u202e",
+                "\ufeff",
+                "\xad",
+                "\xa0",
+                "\u3000",
+                "\u3164",
+                "\ufe0f",
+                "\t",
+                "\r\n",
+                "\u200b \u2060",
+            )
+            for sign in "=+-@\uff1d\uff0b\uff0d\uff20\ufe66\ufe62\ufe63\ufe6b"
+        ),
     ],
 )
 def test_what_a_spreadsheet_would_run_is_made_inert_and_read_back(cell: str) -> None:
