@@ -31,6 +31,7 @@ RESERVED: dict[str, tuple[str, ...]] = {
     "follower": (
         "name",
         "first_name",
+        "last_name",
         "email",
         "phone",
         "language",

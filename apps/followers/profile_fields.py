@@ -36,6 +36,19 @@ def name(value: str) -> str:
     return _line("name", "The name", value)
 
 
+def first_name(value: str) -> str:
+    return _line("first_name", "The first name", value)
+
+
+def last_name(value: str) -> str:
+    return _line("last_name", "The last name", value)
+
+
+def whole_name(first: str, last: str) -> str:
+    """Put a name together from its parts, cut where both are very long."""
+    return " ".join(part for part in (first, last) if part)[:_TEXT_MAX_CHARS].strip()
+
+
 def external_id(value: str | None) -> str | None:
     """The id the caller's own system knows the person by; empty means none."""
     return _line("external_id", "The external id", value or "") or None

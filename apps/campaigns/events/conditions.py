@@ -153,6 +153,8 @@ def _seen(follower: Follower) -> dict[str, Any]:
     return {
         "id": str(follower.uid),
         "name": follower.name,
+        "first_name": follower.first_name,
+        "last_name": follower.last_name,
         "email": follower.email,
         "phone": follower.phone,
         "external_id": follower.external_id,

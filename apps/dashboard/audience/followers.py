@@ -259,7 +259,18 @@ def change_address(request: HttpRequest, uid: UUID, address_uid: UUID) -> HttpRe
 
 
 # ------------------------------------------------------------------ adding and editing
-PROFILE = ("name", "email", "phone", "external_id", "language", "time_zone", "tags", "metadata")
+PROFILE = (
+    "name",
+    "first_name",
+    "last_name",
+    "email",
+    "phone",
+    "external_id",
+    "language",
+    "time_zone",
+    "tags",
+    "metadata",
+)
 
 
 def _halves(left: str, right: str) -> Row:
@@ -268,7 +279,18 @@ def _halves(left: str, right: str) -> Row:
 
 
 class FollowerForm(forms.Form):
-    name = forms.CharField(max_length=200, required=False)
+    name = forms.CharField(
+        label="Whole name",
+        max_length=200,
+        required=False,
+        help_text="Empty: made of first and last name.",
+    )
+    first_name = forms.CharField(
+        max_length=200,
+        required=False,
+        help_text="How messages greet this person. Empty: guessed from the whole name.",
+    )
+    last_name = forms.CharField(max_length=200, required=False)
     email = forms.CharField(label="E-mail", max_length=500, required=False)
     phone = forms.CharField(
         max_length=40, required=False, help_text="With the country code, such as +49 30 123456."
@@ -302,8 +324,9 @@ class FollowerForm(forms.Form):
         self.helper: FormHelper = plain_helper()
         contact = _halves("email", "phone")
         place = _halves("language", "time_zone")
+        parts = _halves("first_name", "last_name")
         self.helper.layout = Layout(
-            "name", contact, place, Field("tags"), "external_id", Field("metadata")
+            "name", parts, contact, place, Field("tags"), "external_id", Field("metadata")
         )
         if adding:
             self.helper.layout.append("subscribed")
@@ -384,6 +407,8 @@ def _profile_of(follower: Follower) -> dict[str, Any]:
     tags = [tag.name for tag in follower.tags.all()]
     return {
         "name": follower.name,
+        "first_name": follower.first_name,
+        "last_name": follower.last_name,
         "email": primary.get("email", ""),
         "phone": primary.get("sms", ""),
         "external_id": follower.external_id or "",

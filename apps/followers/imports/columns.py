@@ -15,7 +15,7 @@ TARGETS = {
     "ignore": "Leave out",
     "email": "Email",
     "phone": "Phone",
-    "name": "Name",
+    "name": "Whole name",
     "first_name": "First name",
     "last_name": "Last name",
     "external_id": "External id",

@@ -355,7 +355,8 @@ def _changes(
     changes: dict[str, tuple[Any, Any]] = {}
     for name, value in person.values.items():
         before = getattr(follower, name)
-        if before != value:
+        weak = name == "name" and person.name_is_weak
+        if before != value and not (weak and before):
             changes[name] = (before or "", value)
     for name, place in person.places.items():
         present = known.addresses.get((follower.pk, CHANNEL_OF[name]), [])

@@ -132,11 +132,12 @@ class ImportedPerson:
     keys: dict[str, str]  # of columns.KEYS: what is compared
     places: dict[str, Place]  # the first "email" and the first "phone"
     more: tuple[Place, ...]  # others in the same cells
-    values: dict[str, str]  # name, external_id, language, time_zone
+    values: dict[str, str]  # name and its parts, external_id, language, time_zone
     tags: list[str]
     standings: frozenset[Standing]  # what the columns about consent say
     subscribed_at: dt.datetime | None
     metadata: dict[str, str]
+    name_is_weak: bool = False  # made of one part: a name that is known is not replaced by it
     problems: tuple[Problem, ...] = ()
 
     @property
@@ -192,6 +193,7 @@ def read(row: CsvRow, terms: Terms) -> ImportedPerson:
         standings=standings,
         subscribed_at=signed_up,
         metadata=metadata,
+        name_is_weak=said.name_is_weak(),
         problems=tuple(said.problems),
     )
 
@@ -201,6 +203,7 @@ class _Said:
     """Read the cells of one row by target; `problems` are those that could not be read."""
 
     cells: dict[str, list[str]]
+    has_whole_name: bool = False
     problems: list[Problem] = field(default_factory=list)
 
     def text(self, target: str) -> str:
@@ -226,6 +229,8 @@ class _Said:
     def values(self) -> dict[str, str]:
         """Read what stands in the follower's own row."""
         values = {"name": self.name()}
+        values["first_name"] = self.read("first_name", profile_fields.first_name)
+        values["last_name"] = self.read("last_name", profile_fields.last_name)
         values["external_id"] = self.read("external_id", profile_fields.external_id)
         values["language"] = self.read("language", language_names.language)
         values["time_zone"] = self.read("time_zone", profile_fields.time_zone)
@@ -236,14 +241,18 @@ class _Said:
 
     def name(self) -> str | None:
         """Read the name: whole, or from its parts, or as it stands before an address."""
-        if self.text("name"):
+        self.has_whole_name = bool(self.text("name"))
+        if self.has_whole_name:
             return self.read("name", profile_fields.name)
-        parts = [self.text("first_name"), self.text("last_name")]
-        whole = " ".join(part for part in parts if part)
+        whole = profile_fields.whole_name(self.text("first_name"), self.text("last_name"))
         if not whole:
             whole = _named(self.text("email"))
         self.cells["name"] = [whole]
         return self.read("name", profile_fields.name)
+
+    def name_is_weak(self) -> bool:
+        parts = self.text("first_name") and self.text("last_name")
+        return not self.has_whole_name and not parts
 
     def places(self, country: str) -> list[Place]:
         """Read all addresses, each once."""

@@ -16,7 +16,9 @@ class Follower(models.Model):
     """
 
     uid = models.UUIDField(default=uuid7, unique=True, editable=False)
-    name = models.CharField(max_length=200, blank=True)
+    name = models.CharField(max_length=200, blank=True)  # the whole one, as people see it
+    first_name = models.CharField(max_length=200, blank=True)  # only where somebody said it
+    last_name = models.CharField(max_length=200, blank=True)
     external_id = models.CharField(max_length=200, null=True, blank=True, unique=True)
     language = models.CharField(max_length=35, default="en")  # BCP 47
     time_zone = models.CharField(max_length=64, blank=True)  # IANA name; blank = the site's

@@ -72,6 +72,9 @@ def add_follower(*, values: Profile, subscribed: bool = True, proof: Proof) -> F
     AddressTaken, ExternalIdTaken, UnknownZone, BadFollower.
     """
     columns = {"language": settings.LANGUAGE_CODE} | values.columns()
+    if not columns.get("name"):
+        first = columns.get("first_name", "")
+        columns["name"] = profile_fields.whole_name(first, columns.get("last_name", ""))
     places = {field: place for field, place in values.places().items() if place}
     if not (places or columns.get("name") or columns.get("external_id")):
         raise BadFollower(
@@ -119,6 +122,7 @@ def change_follower(
         before: dict[str, Any] = {}
         after: dict[str, Any] = {}
         with _clear_conflicts(taken, columns.get("external_id"), but=follower):
+            columns = _with_whole_name(follower, columns)
             for name, value in columns.items():
                 if getattr(follower, name) != value:
                     before[name] = getattr(follower, name)
@@ -141,6 +145,18 @@ def change_follower(
         if names is not None:
             set_tags(follower=follower, names=names, by=by, now=now)
     return follower
+
+
+def _with_whole_name(follower: Follower, columns: dict[str, Any]) -> dict[str, Any]:
+    """Let the whole name follow its parts, unless somebody wrote it otherwise."""
+    if "name" in columns or not {"first_name", "last_name"} & set(columns):
+        return columns
+    made = profile_fields.whole_name(follower.first_name, follower.last_name)
+    if follower.name not in ("", made):
+        return columns
+    first = columns.get("first_name", follower.first_name)
+    last = columns.get("last_name", follower.last_name)
+    return columns | {"name": profile_fields.whole_name(first, last)}
 
 
 def upsert_follower(

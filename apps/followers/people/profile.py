@@ -13,12 +13,26 @@ from apps.lib.partial import UNSET, Unset, given
 Place = tuple[str, str]  # (value, key) of an address, as `normalise` gives them
 
 
+_TEXTS = (
+    "email",
+    "phone",
+    "name",
+    "first_name",
+    "last_name",
+    "external_id",
+    "language",
+    "time_zone",
+)
+
+
 def _language(tag: str) -> str:
     return profile_fields.language(tag) or settings.LANGUAGE_CODE
 
 
 _CHECKED: dict[str, Callable[[Any], Any]] = {
     "name": profile_fields.name,
+    "first_name": profile_fields.first_name,
+    "last_name": profile_fields.last_name,
     "external_id": profile_fields.external_id,
     "language": _language,
     "time_zone": profile_fields.time_zone,
@@ -31,12 +45,15 @@ _CHECKED: dict[str, Callable[[Any], Any]] = {
 class Profile:
     """What is said about a follower; UNSET where nothing is said, empty text for "none".
 
-    `language` "" is the site's, `time_zone` "" follows the site's.
+    `name` is the whole name; it is put together from its parts where nobody said it. `language` ""
+    is the site's, `time_zone` "" follows the site's.
     """
 
     email: str | Unset = UNSET
     phone: str | Unset = UNSET
     name: str | Unset = UNSET
+    first_name: str | Unset = UNSET
+    last_name: str | Unset = UNSET
     external_id: str | Unset | None = UNSET
     language: str | Unset = UNSET
     time_zone: str | Unset = UNSET
@@ -71,7 +88,7 @@ class Profile:
         """Leave out each text that is empty, so that it changes nothing."""
         said = given(self)
         empty: dict[str, Any] = {}
-        for name in ("email", "phone", "name", "external_id", "language", "time_zone"):
+        for name in _TEXTS:
             text = said.get(name)
             if text is None or not text.strip():
                 empty[name] = UNSET

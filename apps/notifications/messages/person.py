@@ -8,6 +8,7 @@ from uuid import UUID
 from django.conf import settings
 
 from apps.followers.models import Address, Channel, Follower, NotificationType, Tagging
+from apps.followers.people.greeting import greeted_as
 from apps.notifications.messages.links import (
     DEAD,
     stamped_preferences_url,
@@ -22,6 +23,8 @@ class Person:
     pk: int
     uid: UUID
     name: str
+    first_name: str
+    last_name: str
     language: str
     time_zone: str
     external_id: str | None
@@ -31,7 +34,18 @@ class Person:
     tags: list[str] = field(default_factory=list)
 
 
-COLUMNS = ("pk", "uid", "name", "language", "time_zone", "external_id", "metadata", "measured")
+COLUMNS = (
+    "pk",
+    "uid",
+    "name",
+    "first_name",
+    "last_name",
+    "language",
+    "time_zone",
+    "external_id",
+    "metadata",
+    "measured",
+)
 
 
 def person_of(follower: Follower) -> Person:
@@ -59,13 +73,16 @@ def complete(people: Sequence[Person], *, fields: Collection[str]) -> None:
 
 def values(person: Person) -> dict[str, Any]:
     """The `follower` of a template."""
-    words = person.name.split(None, 1)
-    first_name = ""
-    if words:
-        first_name = words[0]
+    first_name = greeted_as(
+        person.name,
+        first_name=person.first_name,
+        last_name=person.last_name,
+        language=person.language,
+    )
     return {
         "name": person.name,
         "first_name": first_name,
+        "last_name": person.last_name,
         "email": person.addresses.get(Channel.EMAIL, ""),
         "phone": person.addresses.get(Channel.SMS, ""),
         "language": person.language,

@@ -82,10 +82,10 @@ def row_of(found: Sequence[Any], notification: Notification) -> Row:
     )
     person = None
     if follower:
-        who, name, language, zone, external_id, metadata, measured = known
-        person = Person(
-            follower, uuid(who), name, language, zone, external_id, parsed(metadata), bool(measured)
-        )
+        person = Person(follower, *known)
+        person.uid = uuid(person.uid)
+        person.metadata = parsed(person.metadata)
+        person.measured = bool(person.measured)
         if address:
             person.addresses[channel] = address
     own = parsed(data)

@@ -205,20 +205,21 @@ def test_the_same_person_twice_in_one_file_is_refused_across_slices(
     assert counts(run_import(content)) == (0, 0, 5, 1)
 
 
-def test_first_and_last_name_are_joined_and_other_columns_become_metadata() -> None:
-    run_import(
-        "Vorname,Nachname,Mail,Stadt\nAnna,Weber,a@example.com,Berlin\n,Solo,b@example.com,\n",
-        {
-            "Vorname": "first_name",
-            "Nachname": "last_name",
-            "Mail": "email",
-            "Stadt": "metadata.city",
-        },
-    )
-    assert sorted(Follower.objects.values_list("name", "metadata")) == [
-        ("Anna Weber", {"city": "Berlin"}),
-        ("Solo", {}),
+def test_first_and_last_name_are_kept_and_make_the_whole_name() -> None:
+    file = "Vorname,Nachname,Mail,Stadt\nAnna,Weber,a@example.com,Berlin\n,Solo,b@example.com,\n"
+    run_import(file)
+    columns = ("name", "first_name", "last_name", "metadata")
+    assert sorted(Follower.objects.values_list(*columns)) == [
+        ("Anna Weber", "Anna", "Weber", {"Stadt": "Berlin"}),
+        ("Solo", "", "Solo", {}),
     ]
+
+
+@pytest.mark.reported
+def test_one_part_of_a_name_does_not_replace_a_whole_one(anna: Follower) -> None:
+    run_import("Vorname,Mail\nAnni,anna@example.com\n")
+    anna.refresh_from_db()
+    assert (anna.name, anna.first_name) == ("Anna Weber", "Anni")
 
 
 def test_a_file_may_bring_hundreds_of_new_tags() -> None:

@@ -336,3 +336,17 @@ def test_an_upsert_that_loses_a_race_updates_the_winners_row(
         values=Profile(email="anna@example.com", name="Anna 2"), proof=Proof(source="api", **BY)
     )
     assert (follower, created, follower.name) == (anna, False, "Anna 2")
+
+
+@pytest.mark.reported
+def test_the_whole_name_is_made_of_its_parts_unless_somebody_wrote_it() -> None:
+    row = make_follower(first_name="Anna", last_name="Weber")
+    assert row.name == "Anna Weber"
+    for values, name in (
+        (Profile(last_name="Schmidt"), "Anna Schmidt"),
+        (Profile(name="Dr. A. Schmidt"), "Dr. A. Schmidt"),
+        (Profile(first_name="Anni"), "Dr. A. Schmidt"),
+    ):
+        row = contacts.change_follower(follower=row, values=values, **BY)
+        assert row.name == name
+    assert (row.first_name, row.last_name) == ("Anni", "Schmidt")

@@ -33,7 +33,9 @@ class AddressOut(serializers.Serializer[Any]):
 
 class FollowerOut(serializers.Serializer[Follower]):
     id = serializers.UUIDField(source="uid")
-    name = serializers.CharField()
+    name = serializers.CharField(help_text="The whole name.")
+    first_name = serializers.CharField(help_text="As it was said; templates guess one without it.")
+    last_name = serializers.CharField()
     email = serializers.CharField(help_text="The primary one, or empty.")
     phone = serializers.CharField(help_text="E.164, the primary one, or empty.")
     external_id = serializers.CharField(allow_null=True)
@@ -62,7 +64,14 @@ class FollowerIn(Strict):
     phone = serializers.CharField(
         required=False, allow_blank=True, max_length=40, help_text="Such as +49 30 901820."
     )
-    name = serializers.CharField(required=False, allow_blank=True, max_length=200)
+    name = serializers.CharField(
+        required=False,
+        allow_blank=True,
+        max_length=200,
+        help_text="The whole name; made of the parts when left out.",
+    )
+    first_name = serializers.CharField(required=False, allow_blank=True, max_length=200)
+    last_name = serializers.CharField(required=False, allow_blank=True, max_length=200)
     external_id = serializers.CharField(
         required=False, allow_null=True, allow_blank=True, max_length=200
     )

@@ -27,6 +27,8 @@ class Command(BaseCommand):
         parser.add_argument("--email", default="")
         parser.add_argument("--phone", default="", help="with + and the country code")
         parser.add_argument("--name", default="")
+        parser.add_argument("--first-name", default="", help="how messages greet this person")
+        parser.add_argument("--last-name", default="")
         parser.add_argument("--external-id", default=None, help="the id in your own system")
         parser.add_argument("--language", default="", help="such as en, ru or pt-BR")
         parser.add_argument("--time-zone", default="", help="such as Europe/Berlin")
@@ -42,7 +44,9 @@ class Command(BaseCommand):
         if options["email"] and options["address"]:
             raise CommandError("Give one email, with --email or without.")
         email = options["email"] or options["address"]
-        if not (email or any(options[name] for name in ("phone", "name", "external_id"))):
+        if not (
+            email or any(options[name] for name in ("phone", "name", "first_name", "external_id"))
+        ):
             raise CommandError("Nobody to add: give --email, --phone, --name or --external-id.")
         try:
             metadata = strict_json.read(options["metadata"])
@@ -52,6 +56,8 @@ class Command(BaseCommand):
             email=email,
             phone=options["phone"],
             name=options["name"],
+            first_name=options["first_name"],
+            last_name=options["last_name"],
             external_id=options["external_id"],
             language=options["language"],
             time_zone=options["time_zone"],
