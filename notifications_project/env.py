@@ -3,9 +3,12 @@ write.
 """
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 from django.core.exceptions import ImproperlyConfigured
+
+from apps.lib.network.host_name import BadHost, ascii_host, ascii_url
 
 _MISSING = object()
 _TRUE = {"1", "true", "yes", "on"}
@@ -82,3 +85,33 @@ def choice(name: str, default: str, options: tuple[str, ...]) -> str:
 def listing(name: str, default: str = "") -> list[str]:
     """Comma-separated words."""
     return [part.strip() for part in text(name, default).split(",") if part.strip()]
+
+
+def host(name: str, default: str) -> str:
+    """A host's name, in ASCII as DNS has it."""
+    return _in_ascii(name, text(name, default), ascii_host)
+
+
+def hosts(name: str, default: str) -> list[str]:
+    """Comma-separated names in ASCII; signs of Django's own (*, a dot in front, [::1]) stay."""
+    found = []
+    for each in listing(name, default):
+        if each.isascii():
+            found.append(each)
+            continue
+        bare = each.removeprefix(".")
+        dot = each[: len(each) - len(bare)]
+        found.append(dot + _in_ascii(name, bare, ascii_host))
+    return found
+
+
+def url(name: str, default: str) -> str:
+    """A web address, its host in ASCII, without a slash at its end."""
+    return _in_ascii(name, text(name, default), ascii_url).rstrip("/")
+
+
+def _in_ascii(name: str, value: str, change: Callable[[str], str]) -> str:
+    try:
+        return change(value)
+    except BadHost as error:
+        raise ImproperlyConfigured(f"{name}={value!r} {error}.") from error

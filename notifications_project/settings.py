@@ -43,10 +43,8 @@ SITE_NAME = env.text("SITE_NAME", "Carillon")
 SITE_ADDRESS = env.text(
     "SITE_ADDRESS", "1 Bell Street, 12345 Example Town"
 )  # CAN-SPAM asks for a postal address
-SITE_URL = env.text(
-    "SITE_URL", "http://127.0.0.1:8000" if not PRODUCTION else "https://localhost"
-).rstrip("/")
-ALLOWED_HOSTS = env.listing("ALLOWED_HOSTS", "127.0.0.1,localhost,[::1]")
+SITE_URL = env.url("SITE_URL", "http://127.0.0.1:8000" if not PRODUCTION else "https://localhost")
+ALLOWED_HOSTS = env.hosts("ALLOWED_HOSTS", "127.0.0.1,localhost,[::1]")
 if not PRODUCTION:
     ALLOWED_HOSTS += ["testserver"]
 
@@ -257,7 +255,7 @@ IMPORT_MAX_BYTES = env.integer("IMPORT_MAX_BYTES", 500 * 1024 * 1024)
 
 # ------------------------------------------------------------------ mail
 # These fill the first provider account; staff may add others in the dashboard.
-EMAIL_HOST = env.text("EMAIL_HOST", "127.0.0.1")
+EMAIL_HOST = env.host("EMAIL_HOST", "127.0.0.1")
 EMAIL_PORT = env.integer("EMAIL_PORT", 25 if PRODUCTION else 1025)
 EMAIL_HOST_USER = env.text("EMAIL_HOST_USER", "")
 EMAIL_HOST_PASSWORD = env.text("EMAIL_HOST_PASSWORD", "")

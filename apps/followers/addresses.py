@@ -10,6 +10,7 @@ from email_validator import SPECIAL_USE_DOMAIN_NAMES, EmailNotValidError, valida
 from email_validator.rfc_constants import CASE_INSENSITIVE_MAILBOX_NAMES, EMAIL_MAX_LENGTH
 
 from apps.followers.models import Channel
+from apps.lib.network.host_name import BadHost, ascii_host
 from apps.lib.refusals import Refused
 
 # The library's own switch: mail servers of intranets do live in .local (test_environment below
@@ -82,10 +83,11 @@ def ordinary_email(value: str) -> tuple[str, str] | None:
 def _any_email(value: str) -> tuple[str, str]:
     try:
         parsed = validate_email(value, check_deliverability=False, test_environment=True)
-    except EmailNotValidError as error:
+        domain = ascii_host(parsed.domain)  # as it is sent to
+    except (EmailNotValidError, BadHost) as error:
         raise BadAddress(f"{value[:80]!r} is not an email address: {error}") from error
     local = unicodedata.normalize("NFC", parsed.local_part.casefold())
-    return parsed.normalized, f"{local}@{parsed.ascii_domain.lower()}"
+    return parsed.normalized, f"{local}@{domain}"
 
 
 def _phone(value: str, country: str) -> tuple[str, str]:

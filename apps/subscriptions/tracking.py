@@ -9,6 +9,7 @@ depends on it.
 import base64
 import re
 from collections.abc import Callable
+from contextlib import suppress
 from string import printable
 from urllib.parse import quote
 
@@ -16,6 +17,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpRespons
 from django.utils import timezone
 
 from apps.content.links import target
+from apps.lib.network.host_name import BadHost, ascii_url
 from apps.lib.tokens import BadToken
 from apps.notifications.engagement import store
 from apps.notifications.messages.links import Mark, read_tracking
@@ -72,11 +74,14 @@ def _answer(
 
 
 def _onwards(request: HttpRequest, mark: Mark, link: int, url: str) -> HttpResponse:
-    """Send the reader to where the author's link leads, byte for byte.
+    """Send the reader to where the author's link leads, byte for byte but for its host, which is
+    named as DNS names it: not every program knows to read its letters by IDNA 2008.
 
     Nothing in the address that was asked for can name another place.
     """
     _note(request, mark, link)
+    with suppress(BadHost):
+        url = ascii_url(url)
     return HttpResponse(
         status=302,
         headers={

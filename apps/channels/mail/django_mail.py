@@ -11,7 +11,7 @@ from django.core.mail.message import BadHeaderError
 
 from apps.channels.blame import Stage, refusal
 from apps.channels.contract import BadSettings, Outcome, Provider, Result, Session, Setting
-from apps.channels.mail.mime import needs_smtputf8
+from apps.channels.mail.mime import envelope, needs_smtputf8
 from apps.channels.messages import Mail
 
 
@@ -59,7 +59,7 @@ class DjangoMailSession(Session[Mail]):
             message.subject,
             message.text,
             message.sender,
-            [formataddr((message.to_name, message.to))],
+            [formataddr((message.to_name, envelope(message.to)))],
             headers={**message.headers, "Message-ID": message.message_id},
             connection=self._connection,
         )

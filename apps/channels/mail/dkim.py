@@ -16,6 +16,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
+from apps.lib.network.host_name import ascii_host
 from apps.lib.pem import BadPem, private_key
 
 # What a reader or a mailbox provider acts on.
@@ -38,7 +39,7 @@ class Signer:
     """Signs mails of one domain with one key; made once per session."""
 
     def __init__(self, *, domain: str, selector: str, key: str) -> None:
-        """Take `key` as PEM, with or without its line breaks. Raises BadKey."""
+        """Take `key` as PEM, with or without its line breaks. Raises BadKey, BadHost."""
         if not _SELECTOR.fullmatch(selector):
             raise BadKey(
                 "The DKIM selector may hold letters, digits, hyphens, underscores and dots between"
@@ -50,7 +51,7 @@ class Signer:
             algorithm = b"rsa-sha256"
         self._start = b"v=1; a=%b; c=relaxed/relaxed; d=%b; s=%b; t=" % (
             algorithm,
-            domain.encode("idna"),
+            ascii_host(domain).encode(),
             selector.encode(),
         )
 

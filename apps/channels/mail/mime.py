@@ -14,6 +14,7 @@ from functools import lru_cache
 
 from apps.channels.messages import Mail
 from apps.channels.pieces import STAMP, Joined, Pieces, Static
+from apps.lib.network.host_name import BadHost, ascii_host
 
 _UNSAFE = re.compile(r"[\x00-\x1f\x7f\x85\u2028\u2029]")
 _ATOMS = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~ -]*")  # RFC 5322 phrase without quotes
@@ -51,11 +52,12 @@ def needs_smtputf8(address: str) -> bool:
 
 
 def envelope(address: str) -> str:
-    """The address as it is written in MAIL FROM and RCPT TO: the domain in its ASCII form."""
+    """The address as it is written in MAIL FROM and RCPT TO: the domain in its ASCII form.
+
+    Raises BadHost.
+    """
     local, _, domain = address.rpartition("@")
-    if not domain.isascii():
-        domain = domain.encode("idna").decode()
-    return f"{local}@{domain}"
+    return f"{local}@{ascii_host(domain)}"
 
 
 def as_bytes(mail: Mail) -> bytes:
@@ -257,10 +259,13 @@ def _encoded(value: str, name: str) -> str:
 
 def _mailbox(name: str, display: str, address: str) -> str:
     """Write `Name <address>`. The name stands as atoms, in quotes, or as encoded words."""
-    spec = envelope(_clean(name, address))
-    local, _, domain = spec.rpartition("@")
-    if not _DOT_ATOM.fullmatch(local) or not _DOT_ATOM.fullmatch(domain):
-        raise BadHeader(f"{name} holds no address that can be written to: {address!r}.")
+    unfit = f"{name} holds no address that can be written to: {address!r}."
+    try:
+        spec = envelope(_clean(name, address))
+    except BadHost as error:
+        raise BadHeader(unfit) from error
+    if not _DOT_ATOM.fullmatch(spec.rpartition("@")[0]):
+        raise BadHeader(unfit)
     display = _clean(name, display).strip()
     if not display:
         return f"{name}: {spec}"

@@ -20,6 +20,7 @@ from apps.channels.mail.dkim import BadKey, Signer
 from apps.channels.mail.mime import BadHeader, as_bytes, envelope, needs_smtputf8
 from apps.channels.mail.smtp_wire import Answer, CutShort, Unwilling, Wire, said
 from apps.channels.messages import Mail
+from apps.lib.network.host_name import BadHost, ascii_host
 
 SECURITY = (("none", "None"), ("starttls", "STARTTLS"), ("tls", "TLS from the start"))
 CONNECTIONS = 4
@@ -84,6 +85,13 @@ class Smtp(Provider):
                 "The SMTP account has no host. Enter the server's name, for example"
                 " smtp.example.com."
             )
+        try:
+            ascii_host(str(settings["host"]))
+        except BadHost as error:
+            raise BadSettings(
+                f"The host “{settings['host']}” {error}. Write the server's name alone, for example"
+                " smtp.example.com."
+            ) from error
         if int(settings.get("port") or 25) > 65535:
             raise BadSettings(
                 f"There is no port {settings['port']}. Mail servers mostly listen on 587, 465"
@@ -96,7 +104,7 @@ class Smtp(Provider):
         sender = parseaddr(str(settings.get("sender", "")))[1]
         try:
             ready = envelope(sender).isascii()
-        except UnicodeError:  # a domain that IDNA can't write
+        except BadHost:
             ready = False
         if not ready or "@" not in sender:
             raise BadSettings(
@@ -123,7 +131,7 @@ def _signer(settings: Mapping[str, Any]) -> Signer | None:
     domain = parseaddr(str(settings.get("sender", "")))[1].rpartition("@")[2]
     try:
         return Signer(domain=domain, selector=selector, key=key)
-    except (BadKey, UnicodeError) as error:
+    except (BadKey, BadHost) as error:
         raise BadSettings(str(error)) from error
 
 
@@ -182,7 +190,7 @@ class SmtpSession(Session[Mail]):
     def __init__(self, settings: Mapping[str, Any], signer: Signer | None) -> None:
         self._settings = settings
         self._signer = signer
-        self._host = str(settings["host"])
+        self._host = ascii_host(str(settings["host"]))
         self._port = int(settings.get("port") or 25)
         self._where = f"{self._host}:{self._port}"
         self._timeout = float(settings.get("timeout") or 60)
@@ -282,7 +290,7 @@ class SmtpSession(Session[Mail]):
                 wire.log_in(str(settings["username"]), str(settings.get("password") or ""))
         except Unwilling as error:
             return self._account_fault(f"{self._where} {error}")
-        except (OSError, UnicodeError) as error:
+        except OSError as error:
             why = getattr(error, "strerror", None) or error or type(error).__name__
             return self._account_fault(f"{self._where} can't be reached: {why}")
         return wire

@@ -13,6 +13,8 @@ import time
 from base64 import b64encode
 from functools import lru_cache
 
+from apps.lib.network.host_name import BadHost, ascii_host
+
 LONGEST_ANSWER = (
     64 * 1024
 )  # bytes; RFC 5321 4.5.3.1.5 asks for 512 a line, some servers tell stories
@@ -50,7 +52,10 @@ def said(answer: Answer) -> str:
 @lru_cache(maxsize=1)
 def _own_name() -> str:
     """Full name of this machine, looked up once: a lookup may take seconds."""
-    name = socket.getfqdn()
+    try:
+        name = ascii_host(socket.getfqdn())
+    except BadHost:
+        return ""
     if _HOST_NAME.fullmatch(name):
         return name
     return ""
@@ -64,9 +69,9 @@ class Wire:
     def __init__(
         self, host: str, port: int, *, timeout: float, tls: ssl.SSLContext | None = None
     ) -> None:
-        """Connect, through TLS from the start if `tls`.
+        """Connect to `host`, a name in ASCII, through TLS from the start if `tls`.
 
-        Raises OSError; UnicodeError for a name that is none.
+        Raises OSError.
         """
         self._host = host
         self._timeout = timeout

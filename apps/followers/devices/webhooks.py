@@ -17,7 +17,7 @@ from apps.followers.people.contacts import AddressTaken
 from apps.followers.profile_fields import BadFollower
 from apps.lib.actor import Actor
 from apps.lib.facts import Kind, tell
-from apps.lib.network.outside_http import Forbidden, check
+from apps.lib.network.outside_http import Forbidden, as_called
 from apps.lib.refusals import RefusalKind, Refused
 
 MOST = 20  # of one follower: each of them gets every message
@@ -60,7 +60,7 @@ def create_webhook(
     if len(url) > LONGEST:
         raise BadFollower(f"The address is longer than {LONGEST} letters.", field="url")
     try:
-        check(url)
+        url = as_called(url)
     except Forbidden as error:
         raise BadFollower(str(error), field="url") from error
     secret = new_secret()

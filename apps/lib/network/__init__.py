@@ -1,5 +1,6 @@
 """Calls that come in and calls that go out: whose they are, and where they may lead.
 
 1. `client_ip`: the address a request came from, believing only the proxies we know.
-2. `outside_http`: a call to a stranger's address, which must be public.
+2. `host_name`: the ASCII form of a name, by one rule for all.
+3. `outside_http`: a call to a stranger's address, which must be public.
 """

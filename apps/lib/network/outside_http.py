@@ -22,6 +22,8 @@ from urllib.parse import urlsplit
 
 from django.conf import settings
 
+from apps.lib.network.host_name import BadHost, ascii_host, ascii_url
+
 TIMEOUT = 20.0  # seconds for the whole answer; Standard Webhooks asks for 15 to 30
 CONNECT_SECONDS = 10.0
 LARGEST = 65_536  # bytes of an answer: we read what was wrong, not pages
@@ -75,12 +77,12 @@ class _Place(NamedTuple):
     path: str
 
 
-def check(url: str) -> None:
-    """Judge an address's form, without the network: https, a plain name, no password in it.
-
-    Raises Forbidden.
+def as_called(url: str) -> str:
+    """The address as it is called, its host in ASCII, judged by its form alone and without the
+    network: https, a plain name, no password in it. Raises Forbidden.
     """
     _place(url)
+    return ascii_url(url)
 
 
 def is_public(address: str) -> bool:
@@ -99,8 +101,7 @@ def _place(url: str) -> _Place:
     try:
         parts = urlsplit(url)
         port = parts.port
-        host = (parts.hostname or "").encode("idna").decode()
-    except (ValueError, UnicodeError) as error:
+    except ValueError as error:
         raise Forbidden(f"This is not an address of the web: {error}.") from error
     if (
         any(letter <= " " or letter == "\x7f" for letter in url)
@@ -109,8 +110,12 @@ def _place(url: str) -> _Place:
         raise Forbidden("The address holds blanks, or letters that must be written as %xx.")
     if parts.username is not None or parts.password is not None:
         raise Forbidden("The address holds a user name or a password. Leave them out.")
-    if not host:
+    if not parts.hostname:
         raise Forbidden("The address has no host. Write it as https://example.com/path.")
+    try:
+        host = ascii_host(parts.hostname)
+    except BadHost as error:
+        raise Forbidden(f"The host “{parts.hostname}” {error}.") from error
     secure = parts.scheme == "https"
     if not secure and not (
         parts.scheme == "http" and _is_loopback(host) and settings.ALLOW_LOOPBACK

@@ -18,6 +18,7 @@ from apps.channels.messages import (
 )
 from apps.content.render import compiled
 from apps.followers.models import Category, Channel, NotificationType
+from apps.lib.network.host_name import ascii_host
 from apps.notifications.messages import links
 from apps.notifications.messages.person import context
 from apps.notifications.messages.row import Row
@@ -173,7 +174,4 @@ def mail_headers(
 def domain_of(sender: str) -> str:
     """The domain of a sender's address, in ASCII."""
     _, address = parseaddr(sender)
-    domain = address.rpartition("@")[2] or "localhost"
-    if domain.isascii():
-        return domain
-    return domain.encode("idna").decode()
+    return ascii_host(address.rpartition("@")[2] or "localhost")

@@ -375,3 +375,25 @@ def test_missing_settings_are_named() -> None:
         Smtp.open({"host": "mail.example", "port": 99999, "sender": "a@example.com"})
     with pytest.raises(BadSettings, match="Encryption 'ssl3'"):
         Smtp.open({"host": "mail.example.com", "security": "ssl3"})
+
+
+@pytest.mark.reported
+def test_mail_goes_to_the_domain_that_was_written_and_to_no_other(receiver: Receiver) -> None:
+    sender = "News <n@faß.example>"
+    with Smtp.open(receiver.settings(sender=sender, host="LOCALHOST.")) as session:
+        assert session.send(a_mail("anna@faß.example", sender=sender)).result is Result.ACCEPTED
+    [arrived] = receiver.arrived
+    assert arrived.sender == "n@xn--fa-hia.example"
+    assert arrived.recipient == "anna@xn--fa-hia.example"
+    assert "From: News <n@xn--fa-hia.example>" in arrived.raw
+    assert "To: Anna <anna@xn--fa-hia.example>" in arrived.raw
+
+
+@pytest.mark.reported
+def test_a_host_that_holds_more_than_a_name_is_refused_when_it_is_saved() -> None:
+    with pytest.raises(BadSettings) as refused:
+        Smtp.open({"host": "smtp.example.com:587", "sender": "n@example.com"})
+    assert str(refused.value) == (
+        "The host “smtp.example.com:587” is no name of a host: it holds a colon. Write the server's"
+        " name alone, for example smtp.example.com."
+    )

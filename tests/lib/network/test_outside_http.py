@@ -14,7 +14,7 @@ import pytest
 from cryptography import x509
 
 from apps.lib.network import outside_http
-from apps.lib.network.outside_http import Forbidden, NoAnswer, Outside, check, is_public
+from apps.lib.network.outside_http import Forbidden, NoAnswer, Outside, as_called, is_public
 from tests.certificate import certificate
 from tests.patience import PATIENCE, shortly
 
@@ -81,7 +81,7 @@ def test_only_addresses_of_the_open_internet_are_public(address: str, public: bo
 )
 def test_what_is_no_plain_https_address_is_refused_when_it_is_given(url: str) -> None:
     with pytest.raises(Forbidden):
-        check(url)
+        as_called(url)
 
 
 def test_plain_addresses_are_taken(settings: Any) -> None:
@@ -91,14 +91,14 @@ def test_plain_addresses_are_taken(settings: Any) -> None:
         "https://bücher.example/",
         "https://[::1]/",
     ):
-        check(url)
+        as_called(url)
     settings.ALLOW_LOOPBACK = True
-    check("http://127.0.0.1:8000/")
+    as_called("http://127.0.0.1:8000/")
     with pytest.raises(Forbidden):
-        check("http://example.com/")
+        as_called("http://example.com/")
     settings.ALLOW_LOOPBACK = False
     with pytest.raises(Forbidden):
-        check("http://127.0.0.1:8000/")
+        as_called("http://127.0.0.1:8000/")
 
 
 def lookup(monkeypatch: pytest.MonkeyPatch, *answers: list[str]) -> list[str]:

@@ -6,6 +6,7 @@ import pytest
 
 from apps.accounts.models import AuditEntry
 from apps.channels.contract import Outcome, Result
+from apps.followers.addresses import normalise
 from apps.lib.queue.lanes import Lane
 from apps.notifications.limits import domains
 from apps.notifications.models import DomainLimit, Notification, Pace, ProviderAccount, SlowDomain
@@ -159,3 +160,12 @@ def test_limits_nobody_uses_leave_no_rows(
     )
     domains.forget_recovered(now=after(24 * 3600))
     assert not Pace.objects.exists()
+
+
+@pytest.mark.reported
+@pytest.mark.django_db
+@pytest.mark.parametrize("typed", ["faß.example", "@XN--FA-HIA.example"])
+def test_the_limit_of_a_domain_holds_for_its_addresses_however_it_is_written(typed: str) -> None:
+    limit = domains.set_domain_limit(domain=typed, per_minute=60, by=TESTER, now=NOW)
+    value, _ = normalise("email", "anna@FAß.example")
+    assert limit.domain == value.rpartition("@")[2] == "faß.example"
