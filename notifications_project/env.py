@@ -75,6 +75,15 @@ def integer(name: str, default: int, *, least: int = 0) -> int:
     return number
 
 
+def integers(name: str, default: str) -> list[int]:
+    """Comma-separated whole numbers."""
+    words = listing(name, default)
+    try:
+        return [int(word) for word in words]
+    except ValueError:
+        raise ImproperlyConfigured(f"{name} is not a list of whole numbers: {words}.") from None
+
+
 def choice(name: str, default: str, options: tuple[str, ...]) -> str:
     value = text(name, default)
     if value not in options:

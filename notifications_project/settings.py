@@ -278,7 +278,9 @@ DEVICE_IDLE_DAYS = env.integer(
     "DEVICE_IDLE_DAYS", 270
 )  # a device not seen for so long is forgotten; 0 = never
 
-# Webhooks may lead to this machine: for trying things out only.
+# The ports that webhooks may name: on others of an open host lies what is not the web.
+WEBHOOK_PORTS = env.integers("WEBHOOK_PORTS", "443")
+# Webhooks may lead to this machine, to any of its ports: for trying things out only.
 ALLOW_LOOPBACK = env.flag("ALLOW_LOOPBACK", not PRODUCTION)
 
 # ------------------------------------------------------------------ queue

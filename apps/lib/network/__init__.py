@@ -2,5 +2,6 @@
 
 1. `client_ip`: the address a request came from, believing only the proxies we know.
 2. `host_name`: the ASCII form of a name, by one rule for all.
-3. `outside_http`: a call to a stranger's address, which must be public.
+3. `public_ip`: whether an IP address is of the open internet.
+4. `outside_http`: a call to a stranger's address, which must be public.
 """

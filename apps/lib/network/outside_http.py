@@ -23,6 +23,7 @@ from urllib.parse import urlsplit
 from django.conf import settings
 
 from apps.lib.network.host_name import BadHost, ascii_host, ascii_url
+from apps.lib.network.public_ip import is_public
 
 TIMEOUT = 20.0  # seconds for the whole answer; Standard Webhooks asks for 15 to 30
 CONNECT_SECONDS = 10.0
@@ -30,24 +31,6 @@ LARGEST = 65_536  # bytes of an answer: we read what was wrong, not pages
 KEPT = 32  # connections
 FRESH_SECONDS = 60.0  # so long a name's address is believed
 
-# What no list of private networks has: the old local IPv6, addresses that hide an IPv4 one,
-# and servers of clouds' own
-_NOT_PUBLIC = tuple(
-    ipaddress.ip_network(each)
-    for each in (
-        "100.64.0.0/10",
-        "168.63.129.16/32",
-        "192.0.0.0/24",
-        "192.88.99.0/24",
-        "::/96",
-        "64:ff9b:1::/48",
-        "2001::/32",
-        "2002::/16",
-        "fec0::/10",
-    )
-)
-# RFC 6052: the public way to an IPv4 address behind it
-_NAT64 = ipaddress.ip_network("64:ff9b::/96")
 _USUAL_PORTS = {True: 443, False: 80}  # by whether the address is secure
 
 
@@ -85,18 +68,6 @@ def as_called(url: str) -> str:
     return ascii_url(url)
 
 
-def is_public(address: str) -> bool:
-    """Whether an IP address is one of the open internet."""
-    ip = ipaddress.ip_address(address.partition("%")[0])
-    if isinstance(ip, ipaddress.IPv6Address):
-        if ip.ipv4_mapped:
-            return is_public(str(ip.ipv4_mapped))
-        if ip in _NAT64:
-            return is_public(str(ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF)))
-    hidden = any(ip in network for network in _NOT_PUBLIC if network.version == ip.version)
-    return ip.is_global and not (ip.is_multicast or ip.is_reserved or hidden)
-
-
 def _place(url: str) -> _Place:
     try:
         parts = urlsplit(url)
@@ -117,20 +88,28 @@ def _place(url: str) -> _Place:
     except BadHost as error:
         raise Forbidden(f"The host “{parts.hostname}” {error}.") from error
     secure = parts.scheme == "https"
-    if not secure and not (
-        parts.scheme == "http" and _is_loopback(host) and settings.ALLOW_LOOPBACK
-    ):
+    if not secure and not (parts.scheme == "http" and _is_here(host)):
         raise Forbidden("The address must begin with https://.")
+    if port is None:
+        port = _USUAL_PORTS[secure]
+    if port not in settings.WEBHOOK_PORTS and not _is_here(host):
+        raise Forbidden(_other_port(port))
     path = parts.path or "/"
     if parts.query:
         path = f"{path}?{parts.query}"
-    if port is None:
-        port = _USUAL_PORTS[secure]
     return _Place(secure, host, port, path)
 
 
-def _is_loopback(host: str) -> bool:
-    return host in ("localhost", "127.0.0.1", "::1")
+def _is_here(host: str) -> bool:
+    """Whether the name is this machine's, and may be called: while things are tried out."""
+    return settings.ALLOW_LOOPBACK and host in ("localhost", "127.0.0.1", "::1")
+
+
+def _other_port(port: int) -> str:
+    """The refusal of a port on which other things than the web may listen."""
+    allowed = sorted(settings.WEBHOOK_PORTS)
+    named = " or ".join(map(str, allowed))
+    return f"The address names the port {port}. Use {named}: an operator may allow others."
 
 
 def address_of(host: str, port: int) -> str:

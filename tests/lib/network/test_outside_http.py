@@ -14,7 +14,8 @@ import pytest
 from cryptography import x509
 
 from apps.lib.network import outside_http
-from apps.lib.network.outside_http import Forbidden, NoAnswer, Outside, as_called, is_public
+from apps.lib.network.outside_http import Forbidden, NoAnswer, Outside, as_called
+from apps.lib.network.public_ip import is_public
 from tests.certificate import certificate
 from tests.patience import PATIENCE, shortly
 
@@ -87,7 +88,7 @@ def test_what_is_no_plain_https_address_is_refused_when_it_is_given(url: str) ->
 def test_plain_addresses_are_taken(settings: Any) -> None:
     for url in (
         "https://example.com",
-        "https://xn--bcher-kva.example:8443/a?b=c",
+        "https://xn--bcher-kva.example:443/a?b=c",
         "https://bücher.example/",
         "https://[::1]/",
     ):
@@ -99,6 +100,23 @@ def test_plain_addresses_are_taken(settings: Any) -> None:
     settings.ALLOW_LOOPBACK = False
     with pytest.raises(Forbidden):
         as_called("http://127.0.0.1:8000/")
+
+
+@pytest.mark.reported
+def test_a_webhook_names_a_port_of_the_web_and_no_other(settings: Any) -> None:
+    for port in (22, 25, 80, 6379, 8443, 0):
+        with pytest.raises(Forbidden) as refused:
+            as_called(f"https://example.com:{port}/hook")
+        assert str(refused.value) == (
+            f"The address names the port {port}. Use 443: an operator may allow others."
+        )
+    settings.WEBHOOK_PORTS = [8443, 443]
+    as_called("https://example.com:8443/hook")
+    with pytest.raises(Forbidden, match="Use 443 or 8443: an operator"):
+        as_called("https://example.com:22/")
+    settings.ALLOW_LOOPBACK = False
+    with pytest.raises(Forbidden, match="names the port 6379"):
+        as_called("https://127.0.0.1:6379/")
 
 
 def lookup(monkeypatch: pytest.MonkeyPatch, *answers: list[str]) -> list[str]:
@@ -272,13 +290,14 @@ def test_a_server_that_is_away_or_talks_nonsense_is_no_answer(outside: Outside) 
 
 
 def test_tls_checks_the_name_though_the_connection_goes_to_an_address(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    monkeypatch: pytest.MonkeyPatch, settings: Any, tmp_path: Path
 ) -> None:
     lookup(monkeypatch, ["127.0.0.1"])
     ours = certificate(tmp_path, of=x509.DNSName("hooks.example"))
     trusting = ssl.create_default_context(cafile=str(tmp_path / "ca.pem"))
     with serving(lambda to: to.say(200), ours) as server:
         port = server.server_port
+        settings.WEBHOOK_PORTS = [port]
         assert Outside(tls=trusting).post(f"https://hooks.example:{port}/", b"", {}).status == 200
         assert server.asked == [("/", f"hooks.example:{port}", b"")]
         with pytest.raises(NoAnswer, match="certificate"):
