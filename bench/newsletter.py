@@ -6,7 +6,7 @@ so that the product and those beside it send the very same letter.
 """
 
 SUBJECT = "{{ follower.first_name }}, spring has arrived"
-SENDER = "News <news@news.example.org>"
+SENDER = ("News", "news@news.example.org")
 LINKS = [
     f"https://news.example.org/articles/2026/{n}/a-rather-typical-name-of-article-{n}"
     for n in range(1, 9)

@@ -34,7 +34,8 @@ def environment(*, url: str, folder: Path) -> dict[str, str]:
         "SITE_URL": "https://news.example.org",
         "ALLOWED_HOSTS": f"{HERE},news.example.org",
         "PROXY_COUNT": "1",
-        "DEFAULT_FROM_EMAIL": newsletter.SENDER,
+        "DEFAULT_FROM_NAME": newsletter.SENDER[0],
+        "DEFAULT_FROM_EMAIL": newsletter.SENDER[1],
         "LOG_LEVEL": "ERROR",
         "DJANGO_SETTINGS_MODULE": "notifications_project.settings",
     }

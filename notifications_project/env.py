@@ -3,6 +3,7 @@ write.
 """
 
 import os
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -117,6 +118,31 @@ def hosts(name: str, default: str) -> list[str]:
 def url(name: str, default: str) -> str:
     """A web address, its host in ASCII, without a slash at its end."""
     return _in_ascii(name, text(name, default), ascii_url).rstrip("/")
+
+
+def mailbox(name: str, default: str, *, named: str, default_name: str) -> tuple[str, str]:
+    """The name and the address of a sender: `name` holds the address, `named` its name.
+
+    `name` may hold both, as Django's own setting does: the address then stands last, in < and >.
+    """
+    written = text(name, default).strip()
+    shown = text(named, default_name).strip()
+    if written.endswith(">") and "<" in written:
+        before, _, written = written[:-1].rpartition("<")
+        shown = _unquoted(before.strip()) or shown
+    local, _, domain = written.strip().rpartition("@")
+    if not re.fullmatch(r"[^\s,;@<>]+", local) or not (shown + " ").isprintable():
+        raise ImproperlyConfigured(
+            f"{name}={written!r} is not one address. Write it as news@example.com, and the name"
+            f" into {named}."
+        )
+    return shown, f"{local}@{_in_ascii(name, domain, ascii_host)}"
+
+
+def _unquoted(words: str) -> str:
+    if len(words) > 1 and words[0] == words[-1] == '"':
+        return re.sub(r"\\(.)", r"\1", words[1:-1])
+    return words
 
 
 def _in_ascii(name: str, value: str, change: Callable[[str], str]) -> str:

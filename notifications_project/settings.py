@@ -6,6 +6,7 @@ secrets, `development` fills them in, `test` also makes password hashing fast. d
 every name.
 """
 
+from email.utils import formataddr
 from pathlib import Path
 
 import environ
@@ -262,7 +263,14 @@ EMAIL_HOST_PASSWORD = env.text("EMAIL_HOST_PASSWORD", "")
 EMAIL_USE_TLS = env.flag("EMAIL_USE_TLS", False)
 EMAIL_USE_SSL = env.flag("EMAIL_USE_SSL", False)
 EMAIL_TIMEOUT = env.integer("EMAIL_TIMEOUT", 60, least=1)
-DEFAULT_FROM_EMAIL = env.text("DEFAULT_FROM_EMAIL", f"{SITE_NAME} <hello@carillon.example>")
+DEFAULT_FROM_NAME, DEFAULT_FROM_ADDRESS = env.mailbox(
+    "DEFAULT_FROM_EMAIL",
+    "hello@carillon.example",
+    named="DEFAULT_FROM_NAME",
+    default_name=SITE_NAME,
+)
+# Django's own name for both, for what is sent past the accounts
+DEFAULT_FROM_EMAIL = formataddr((DEFAULT_FROM_NAME, DEFAULT_FROM_ADDRESS))
 MAILBOX_PORT = env.integer("MAILBOX_PORT", 1025)
 JOURNAL_DIR = VAR_DIR / "journal"
 

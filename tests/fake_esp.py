@@ -45,7 +45,7 @@ class Arrived:
 
     to: str
     name: str
-    sender: str
+    sender: tuple[str, str]  # name, address
     subject: str
     text: str
     html: str
@@ -115,7 +115,7 @@ def _mailgun(fake: "FakeEsp", call: Call) -> tuple[list[Arrived], Any]:
             Arrived(
                 address,
                 name,
-                parts["from"],
+                _mailbox(parts["from"]),
                 parts["subject"],
                 parts["text"],
                 parts.get("html", ""),
@@ -158,7 +158,7 @@ def _sendgrid(fake: "FakeEsp", call: Call) -> tuple[list[Arrived], Any]:
             Arrived(
                 to["email"],
                 to.get("name", ""),
-                data["from"]["email"],
+                (data["from"].get("name", ""), data["from"]["email"]),
                 filled(data.get("subject", "")),
                 content.get("text/plain", ""),
                 content.get("text/html", ""),
@@ -192,7 +192,7 @@ def _postmark(fake: "FakeEsp", call: Call) -> tuple[list[Arrived], Any]:
             Arrived(
                 address,
                 name,
-                each["From"],
+                _mailbox(each["From"]),
                 each["Subject"],
                 each["TextBody"],
                 each.get("HtmlBody", ""),
@@ -234,7 +234,7 @@ def _brevo(fake: "FakeEsp", call: Call) -> tuple[list[Arrived], Any]:
             Arrived(
                 to["email"],
                 _plain(to.get("name", "")),
-                data["sender"]["email"],
+                (_plain(data["sender"].get("name", "")), data["sender"]["email"]),
                 parts.get("subject", ""),
                 parts.get("textContent", ""),
                 parts["htmlContent"],
@@ -259,9 +259,11 @@ def _amazon_ses(fake: "FakeEsp", call: Call) -> tuple[list[Arrived], Any]:
         html = mime.get_body(("html",))
         headers = {name.lower(): str(value) for name, value in mime.items()}
         [to] = mime["To"].addresses
+        [writer] = mime["From"].addresses
         assert to.addr_spec == address
         mail = Arrived(
-            address, to.display_name, str(mime["From"]), str(mime["Subject"]).strip(),
+            address, to.display_name, (writer.display_name, writer.addr_spec),
+            str(mime["Subject"]).strip(),
             mime.get_body(("plain",)).get_content(), html.get_content() if html else "", headers,
             json.loads(headers.pop("x-metadata"))["delivery"],
         )  # fmt: skip
@@ -302,7 +304,7 @@ def _amazon_ses(fake: "FakeEsp", call: Call) -> tuple[list[Arrived], Any]:
                 wrong = "Illegal address"
             results.append({"Status": "INVALID_PARAMETER", "Error": wrong})
             continue
-        sender = data["FromEmailAddress"]
+        sender = _mailbox(data["FromEmailAddress"])
         parts = [filled(part) for part in ("Subject", "Text", "Html")]
         mails.append(Arrived(address, name, sender, *parts, headers, delivery))
         results.append({"Status": "SUCCESS", "MessageId": f"ses-{delivery}"})
@@ -540,7 +542,13 @@ class FakeEsp:
                 "api_url": f"{self.url}/amazon_ses",
             },
         }[esp]
-        return {**own, "sender": "Carillon <hello@carillon.example>", "timeout": PATIENCE, **more}
+        return {
+            **own,
+            "from_name": "Carillon",
+            "from_address": "hello@carillon.example",
+            "timeout": PATIENCE,
+            **more,
+        }
 
     def __enter__(self) -> "FakeEsp":
         self._thread.start()

@@ -290,7 +290,8 @@ class Receiver:
             "host": self.host,
             "port": self.port,
             "security": "none",
-            "sender": "Carillon <hello@carillon.example>",
+            "from_name": "Carillon",
+            "from_address": "hello@carillon.example",
             "timeout": PATIENCE,
         } | more
 

@@ -7,6 +7,20 @@ from typing import Any
 from uuid import UUID
 
 from apps.channels.pieces import Pieces
+from apps.lib.network.host_name import ascii_host
+
+
+@dataclass(frozen=True, slots=True)
+class Sender:
+    """Whom a mail is from: the name that readers see, "" for none, and a bare address."""
+
+    name: str
+    address: str
+
+    @property
+    def domain(self) -> str:
+        """The domain of the address, in ASCII. Raises BadHost."""
+        return ascii_host(self.address.rpartition("@")[2])
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,7 +32,7 @@ class Mail:
 
     delivery: UUID
     message_id: str  # with angle brackets; the same on every try
-    sender: str  # "Name <address>"
+    sender: Sender
     to: str
     to_name: str
     subject: str

@@ -11,7 +11,8 @@ from django.utils import timezone
 
 from apps.channels.contract import Outcome
 from apps.channels.mail.mime import as_bytes
-from apps.channels.messages import Mail
+from apps.channels.mail.sender import sender_of
+from apps.channels.messages import Mail, Sender
 from apps.channels.registry import provider
 from apps.content.lint import sample_data
 from apps.content.models import Version
@@ -57,7 +58,8 @@ def preview(sample: Sample, *, channel: str = Channel.EMAIL) -> Rendered:
 
 def exact_bytes(sample: Sample, *, to: str = "", now: dt.datetime) -> bytes:
     """The e-mail as it would go over the wire. Raises RenderError, BadHeader."""
-    return as_bytes(_mail(sample, to, settings.DEFAULT_FROM_EMAIL, now=now))
+    sender = Sender(settings.DEFAULT_FROM_NAME, settings.DEFAULT_FROM_ADDRESS)
+    return as_bytes(_mail(sample, to, sender, now=now))
 
 
 def send_test(*, sample: Sample, to: str, by: Actor, now: dt.datetime) -> Outcome:
@@ -70,7 +72,7 @@ def send_test(*, sample: Sample, to: str, by: Actor, now: dt.datetime) -> Outcom
     to, _ = normalise(Channel.EMAIL, to)
     account = _account(now=now)
     values = routing.settings_of(account)
-    mail = _mail(sample, to, str(values["sender"]), now=now, prefix="[Test] ")
+    mail = _mail(sample, to, sender_of(values), now=now, prefix="[Test] ")
     with provider(account.provider).open(values) as session:
         outcome = session.send(mail)
     with transaction.atomic():
@@ -99,7 +101,7 @@ def _rendered(sample: Sample, reader: Follower, channel: str) -> Rendered:
     return compiled(sample.version).render(channel, reader.language, seen)
 
 
-def _mail(sample: Sample, to: str, sender: str, *, now: dt.datetime, prefix: str = "") -> Mail:
+def _mail(sample: Sample, to: str, sender: Sender, *, now: dt.datetime, prefix: str = "") -> Mail:
     """The sample as an e-mail; without `to`, to the reader's own address."""
     reader = _reader(sample)
     parts = _rendered(sample, reader, Channel.EMAIL).parts
@@ -108,7 +110,7 @@ def _mail(sample: Sample, to: str, sender: str, *, now: dt.datetime, prefix: str
     if kind.commercial:
         leave = stamped_unsubscribe_url(DEAD)
     uid = uuid7()
-    domain = message.domain_of(sender)
+    domain = sender.domain
     return Mail(
         delivery=uid,
         message_id=f"<{uid.hex}@{domain}>",

@@ -131,20 +131,24 @@ def _beside(mails: Sequence[Any]) -> dict[str, float]:
     """What the standard library and Django take for the same bodies and headers."""
     from email.message import EmailMessage
     from email.policy import SMTP
+    from email.utils import formataddr
 
     from django.core.mail import EmailMultiAlternatives
     from django.template import Context, Template
 
+    def sender_of(mail: Any) -> str:
+        return formataddr((mail.sender.name, mail.sender.address))
+
     def with_django(mail: Any) -> bytes:
         message = EmailMultiAlternatives(
-            mail.subject, mail.text, mail.sender, [mail.to], headers=dict(mail.headers)
+            mail.subject, mail.text, sender_of(mail), [mail.to], headers=dict(mail.headers)
         )
         message.attach_alternative(str(mail.html), "text/html")
         return message.message().as_bytes()
 
     def with_email(mail: Any) -> bytes:
         message = EmailMessage(policy=SMTP)
-        message["From"] = mail.sender
+        message["From"] = sender_of(mail)
         message["To"] = mail.to
         message["Subject"] = mail.subject
         for name, value in mail.headers.items():

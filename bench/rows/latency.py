@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from apps.channels.contract import Outcome, Result
 from apps.channels.mail.mime import as_bytes
 from apps.channels.mail.smtp import Smtp
-from apps.channels.messages import Mail
+from apps.channels.messages import Mail, Sender
 from bench import mailservers, newsletter, site
 from bench.bench import Bench
 from bench.processes import HERE, DidNotWork, median, spread
@@ -55,7 +55,9 @@ def _rate(ends: Sequence[float]) -> float:
 def ours(mail: Mail, port: int, *, seconds: float, connections: int) -> float:
     """Our sessions in threads, as the sender drives them."""
     flow = Endless(mail, seconds)
-    settings = {"host": HERE, "port": port, "security": "none", "sender": newsletter.SENDER}
+    name, address = newsletter.SENDER
+    settings = {"host": HERE, "port": port, "security": "none"}
+    settings |= {"from_name": name, "from_address": address}
 
     def work() -> None:
         with Smtp.open(settings) as session:
@@ -85,7 +87,7 @@ def _mail() -> Mail:
     return Mail(
         delivery=uuid.uuid4(),
         message_id=f"<{uuid.uuid4().hex}@news.example.org>",
-        sender=newsletter.SENDER,
+        sender=Sender(*newsletter.SENDER),
         to="reader@mail.example.net",
         to_name="Zoë O'Hara",
         subject="Spring has arrived",

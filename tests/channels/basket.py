@@ -6,7 +6,7 @@ from typing import Any
 from uuid import UUID
 
 from apps.channels.contract import Flow, Outcome, Result
-from apps.channels.messages import Mail
+from apps.channels.messages import Mail, Sender
 from apps.lib.ids import uuid7
 
 
@@ -14,7 +14,7 @@ def a_mail(to: str = "anna@example.com", **fields: Any) -> Mail:
     values: dict[str, Any] = {
         "delivery": uuid7(),
         "message_id": "<one@carillon.example>",
-        "sender": "Carillon <hello@carillon.example>",
+        "sender": Sender("Carillon", "hello@carillon.example"),
         "to": to,
         "to_name": "Anna",
         "subject": "Hello",

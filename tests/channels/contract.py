@@ -253,7 +253,8 @@ def _mail_server(key: str, stack: ExitStack) -> Side:
         }
         values: dict[str, Any] = {
             "backend": f"{__name__}.{_DjangosOwn.__name__}",
-            "sender": "Carillon <hello@carillon.example>",
+            "from_name": "Carillon",
+            "from_address": "hello@carillon.example",
         }
     else:
         values = receiver.settings(**log_in)
@@ -307,7 +308,9 @@ def declares_itself(kind: type[Provider]) -> None:
     assert kind.channel in Channel.values
     names = [setting.name for setting in kind.settings]
     assert len(names) == len(set(names))
-    assert kind.channel != Channel.EMAIL or "sender" in names, "who writes is asked of the account"
+    assert kind.channel != Channel.EMAIL or "from_address" in names, (
+        "who writes is asked of the account"
+    )
     for setting in kind.settings:
         assert setting.label, setting
         assert setting.kind in ("text", "integer", "flag", "choice", "secret"), setting

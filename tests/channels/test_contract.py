@@ -13,6 +13,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from apps.channels.contract import BadSettings, Outcome, Provider, Remedy, Result, Session, Setting
+from apps.channels.mail.sender import FROM
 from apps.channels.messages import InAppMessage, Mail  # fmt: skip
 from apps.channels.registry import provider, providers
 from apps.content.drafts import published_version
@@ -117,7 +118,9 @@ def test_settings_without_one_that_is_required_are_refused_by_its_label(
 ) -> None:
     def check(kind: type[Provider], values: dict[str, Any]) -> None:
         stamp = {"by": TESTER, "now": timezone.now()}
-        edit.create_account(name="Trial", provider_key=kind.key, settings=values, **stamp)
+        edit.create_account(
+            enabled=True, name="Trial", provider_key=kind.key, settings=values, **stamp
+        )
 
     contract.names_what_is_missing(provider(key), sides(key).settings, check)
     assert not ProviderAccount.objects.exists()
@@ -232,9 +235,14 @@ def test_the_consequences_are_what_the_books_then_show(
     (Tokens: test_push_sending.)
     """
     for number, name in enumerate(("First", "Second")):
-        values = {"host": "127.0.0.1", "port": 25, "security": "none", "sender": "a@example.com"}
+        values = {
+            "host": "127.0.0.1",
+            "port": 25,
+            "security": "none",
+            "from_address": "a@example.com",
+        }
         stamp = {"position": number + 1, "by": TESTER, "now": timezone.now()}
-        edit.create_account(name=name, provider_key="smtp", settings=values, **stamp)
+        edit.create_account(enabled=True, name=name, provider_key="smtp", settings=values, **stamp)
     chain = ["email", "sms"]
     kind = make_type(
         "alert",
@@ -319,7 +327,7 @@ class Pigeon(Provider):
     label = "Carrier pigeon"
     settings = (
         Setting("loft", "Home loft", required=True),
-        Setting("sender", "From"),
+        *FROM,
         Setting("whistle", "Whistle", kind="secret", help="They come to no other."),
     )
 
@@ -357,19 +365,21 @@ def test_a_new_provider_takes_one_class_and_one_line(
     refused = client.post(
         reverse("dashboard:channel-account-add", args=["pigeon"]), {"name": "P", "position": 5}
     )
-    assert refused.context["form"].errors.keys() == {"s_loft"}
+    assert refused.context["form"].errors.keys() == {"s_loft", "s_from_address"}
     typed = {
         "name": "Pigeons",
         "position": 5,
         "s_loft": "Ulm",
         "s_whistle": "tweet",
-        "s_sender": "a@example.com",
+        "s_from_address": "a@example.com",
     }
     assert (
         client.post(reverse("dashboard:channel-account-add", args=["pigeon"]), typed).status_code
         == 302
     )
     assert "tweet" not in client.get(reverse("dashboard:channels")).content.decode()
+    account = ProviderAccount.objects.get()
+    client.post(reverse("dashboard:channel-account-switch", args=[account.uid]), {"enabled": "1"})
 
     notification = tell(
         make_type(), [make_follower(email="anna@example.com")], version=make_version()

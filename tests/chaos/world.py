@@ -127,7 +127,11 @@ class World:
             str(self.seed),
         ]
         self.run("receiver", [sys.executable, *words])
-        sender = {"sender": "Carillon <hello@carillon.example>", "security": "none"}
+        sender = {
+            "from_name": "Carillon",
+            "from_address": "hello@carillon.example",
+            "security": "none",
+        }
         values = {"host": "127.0.0.1", "port": self.port, "timeout": 20, **sender, **settings}
         now = timezone.now()
         edit.create_account(

@@ -64,7 +64,8 @@ def mergeable(mail: Mail, syntax: Syntax) -> bool:
         mail.text,
         str(mail.html),
         mail.to_name,
-        mail.sender,
+        mail.sender.name,
+        mail.sender.address,
         mail.message_id,
         *mail.headers.values(),
     )

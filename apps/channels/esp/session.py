@@ -9,19 +9,18 @@ import re
 from abc import abstractmethod
 from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from email.utils import parseaddr
 from typing import Any, ClassVar
-from uuid import UUID
 
 from anymail.exceptions import AnymailAPIError, AnymailError, AnymailInvalidAddress
 from anymail.message import AnymailMessage
 from anymail.utils import EmailAddress
 
-from apps.channels.contract import BadSettings, Flow, Outcome, Provider, Result, Session, Setting
+from apps.channels.contract import Flow, Outcome, Provider, Result, Session, Setting
 from apps.channels.esp import merge
 from apps.channels.https.caller import Caller, check, words_of
 from apps.channels.https.wire import Body, Wire
 from apps.channels.mail.mime import BadHeader, as_bytes, envelope, needs_smtputf8
+from apps.channels.mail.sender import FROM, sender_of
 from apps.channels.messages import Mail
 
 # messages in one call, unless the account says otherwise:
@@ -40,7 +39,7 @@ class Esp(Provider):
     @classmethod
     def open(cls, settings: Mapping[str, Any]) -> "EspSession":
         check(cls, settings)
-        _check_sender(str(settings.get("sender") or ""))
+        sender_of(settings)
         return cls.session(cls, settings)
 
     @classmethod
@@ -52,7 +51,7 @@ def settings_of_esp(*own: Setting, most: int, url: str) -> tuple[Setting, ...]:
     """The ESP's own settings and those that all have."""
     return (
         *own,
-        Setting("sender", "From", required=True, help="For example News <news@example.com>"),
+        *FROM,
         Setting(
             "api_url", "Address of the API", default=url, help="Another one for another region."
         ),
@@ -69,30 +68,6 @@ def settings_of_esp(*own: Setting, most: int, url: str) -> tuple[Setting, ...]:
         ),
         Setting("connections", "Calls at the same time", kind="integer", default=CONNECTIONS),
     )
-
-
-def _check_sender(sender: str) -> None:
-    address = parseaddr(sender)[1]
-    empty = Mail(
-        UUID(int=0),
-        message_id="",
-        sender=sender,
-        to="a@example.com",
-        to_name="",
-        subject="",
-        text="",
-        html="",
-    )
-    try:
-        as_bytes(empty)
-        ready = not needs_smtputf8(address)
-    except (BadHeader, UnicodeError):
-        ready = False
-    if not ready:
-        raise BadSettings(
-            f"The From address “{address}” can't be used: it needs a domain, and plain letters"
-            " before the @."
-        )
 
 
 class EspSession(Caller, Session[Mail]):
@@ -277,11 +252,10 @@ class EspSession(Caller, Session[Mail]):
     def _message(self, mails: Sequence[Mail]) -> AnymailMessage:
         """Message as anymail wants it."""
         first = mails[0]
-        name, address = parseaddr(first.sender)
         message = self.message_class(
             subject=first.subject,
             body=first.text,
-            from_email=str(EmailAddress(name, envelope(address))),
+            from_email=str(EmailAddress(first.sender.name, envelope(first.sender.address))),
             to=[str(EmailAddress(mail.to_name.strip(), envelope(mail.to))) for mail in mails],
         )
         if self.tracks:

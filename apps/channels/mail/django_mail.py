@@ -12,6 +12,7 @@ from django.core.mail.message import BadHeaderError
 from apps.channels.blame import Stage, refusal
 from apps.channels.contract import BadSettings, Outcome, Provider, Result, Session, Setting
 from apps.channels.mail.mime import envelope, needs_smtputf8
+from apps.channels.mail.sender import FROM, sender_of
 from apps.channels.messages import Mail
 
 
@@ -27,11 +28,12 @@ class DjangoMail(Provider):
             required=True,
             help="Dotted path of the class; it reads Django's own EMAIL_… settings.",
         ),
-        Setting("sender", "From", required=True, help="For example News <news@example.com>"),
+        *FROM,
     )
 
     @classmethod
     def open(cls, settings: Mapping[str, Any]) -> "DjangoMailSession":
+        sender_of(settings)
         try:
             return DjangoMailSession(get_connection(settings["backend"]))
         except (ImportError, KeyError) as error:
@@ -58,7 +60,7 @@ class DjangoMailSession(Session[Mail]):
         mail = EmailMultiAlternatives(
             message.subject,
             message.text,
-            message.sender,
+            formataddr((message.sender.name, envelope(message.sender.address))),
             [formataddr((message.to_name, envelope(message.to)))],
             headers={**message.headers, "Message-ID": message.message_id},
             connection=self._connection,

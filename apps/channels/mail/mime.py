@@ -9,15 +9,16 @@ result back with that package.
 import datetime as dt
 import re
 from binascii import b2a_base64, b2a_qp
-from email.utils import format_datetime, parseaddr
+from email.utils import format_datetime
 from functools import lru_cache
 
-from apps.channels.messages import Mail
+from apps.channels.messages import Mail, Sender
 from apps.channels.pieces import STAMP, Joined, Pieces, Static
 from apps.lib.network.host_name import BadHost, ascii_host
 
 _UNSAFE = re.compile(r"[\x00-\x1f\x7f\x85\u2028\u2029]")
-_ATOMS = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~ -]*")  # RFC 5322 phrase without quotes
+_ATOM = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+"
+_ATOMS = re.compile(rf"{_ATOM}( {_ATOM})*")  # RFC 5322: a phrase that needs no quotes
 _DOT_ATOM = re.compile(r"[^\s()<>\[\]:;@\\,\".]+(\.[^\s()<>\[\]:;@\\,\".]+)*")
 _FIRST_DOTS = re.compile(rb"^\.+", re.MULTILINE)
 _LINE_WITH_DOT = re.compile(rb"\n\.")
@@ -269,13 +270,12 @@ def _mailbox(name: str, display: str, address: str) -> str:
     display = _clean(name, display).strip()
     if not display:
         return f"{name}: {spec}"
-    if display.isascii() and "=?" not in display and len(display) < _LONGEST:
-        plain = _ATOMS.fullmatch(display)
-        if plain:
-            quoted = display
-        else:
+    if display.isascii() and "=?" not in display:
+        quoted = display
+        if not _ATOMS.fullmatch(display):
             quoted = '"' + display.replace("\\", "\\\\").replace('"', '\\"') + '"'
-        return f"{name}: {quoted} <{spec}>"
+        if len(quoted) < _LONGEST:
+            return f"{name}: {quoted} <{spec}>"
     return f"{name}: {_encoded(display, name)}\r\n <{spec}>"
 
 
@@ -285,5 +285,5 @@ def _date(seconds: int) -> str:
 
 
 @lru_cache(maxsize=32)
-def _from(sender: str) -> str:
-    return _mailbox("From", *parseaddr(_clean("From", sender)))
+def _from(sender: Sender) -> str:
+    return _mailbox("From", sender.name, sender.address)

@@ -10,7 +10,6 @@ connection, this has what answers mean.
 import ssl
 from collections.abc import Container, Mapping
 from dataclasses import dataclass
-from email.utils import parseaddr
 from functools import lru_cache
 from typing import Any
 
@@ -18,8 +17,9 @@ from apps.channels.blame import Stage, refusal, used_up
 from apps.channels.contract import BadSettings, Flow, Outcome, Provider, Result, Session, Setting
 from apps.channels.mail.dkim import BadKey, Signer
 from apps.channels.mail.mime import BadHeader, as_bytes, envelope, needs_smtputf8
+from apps.channels.mail.sender import FROM, sender_of
 from apps.channels.mail.smtp_wire import Answer, CutShort, Unwilling, Wire, said
-from apps.channels.messages import Mail
+from apps.channels.messages import Mail, Sender
 from apps.lib.network.host_name import BadHost, ascii_host
 
 SECURITY = (("none", "None"), ("starttls", "STARTTLS"), ("tls", "TLS from the start"))
@@ -46,7 +46,7 @@ class Smtp(Provider):
         Setting("security", "Encryption", kind="choice", default="starttls", options=SECURITY),
         Setting("username", "User name"),
         Setting("password", "Password", kind="secret"),
-        Setting("sender", "From", required=True, help="For example News <news@example.com>"),
+        *FROM,
         Setting("timeout", "Seconds to wait for each answer", kind="integer", default=60),
         Setting(
             "per_connection",
@@ -101,24 +101,15 @@ class Smtp(Provider):
             raise BadSettings(
                 f"Encryption {settings['security']!r} is not one of: {', '.join(dict(SECURITY))}."
             )
-        sender = parseaddr(str(settings.get("sender", "")))[1]
-        try:
-            ready = envelope(sender).isascii()
-        except BadHost:
-            ready = False
-        if not ready or "@" not in sender:
-            raise BadSettings(
-                f"The From address “{sender}” can't be used: it needs a domain, and plain letters"
-                " before the @."
-            )
-        return SmtpSession(settings, _signer(settings))
+        sender = sender_of(settings)
+        return SmtpSession(settings, _signer(settings, sender.domain))
 
     @classmethod
     def connections(cls, settings: Mapping[str, Any]) -> int:
         return max(1, min(int(settings.get("connections") or CONNECTIONS), MOST_CONNECTIONS))
 
 
-def _signer(settings: Mapping[str, Any]) -> Signer | None:
+def _signer(settings: Mapping[str, Any], domain: str) -> Signer | None:
     selector = settings.get("dkim_selector")
     key = settings.get("dkim_key")
     if not selector and not key:
@@ -128,10 +119,9 @@ def _signer(settings: Mapping[str, Any]) -> Signer | None:
             "DKIM needs both its selector and its private key. Fill in the other one, or empty"
             " both."
         )
-    domain = parseaddr(str(settings.get("sender", "")))[1].rpartition("@")[2]
     try:
         return Signer(domain=domain, selector=selector, key=key)
-    except (BadKey, BadHost) as error:
+    except BadKey as error:
         raise BadSettings(str(error)) from error
 
 
@@ -180,8 +170,8 @@ class _Single(Flow[Mail]):
 
 
 @lru_cache(maxsize=32)
-def _return_path(sender: str) -> bytes:
-    return envelope(parseaddr(sender)[1]).encode()
+def _return_path(sender: Sender) -> bytes:
+    return envelope(sender.address).encode()
 
 
 class SmtpSession(Session[Mail]):

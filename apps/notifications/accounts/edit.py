@@ -3,13 +3,13 @@
 import datetime as dt
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from email.utils import parseaddr
 from typing import Any
 
 from django.conf import settings as site
 from django.db import transaction
 
 from apps.channels.contract import BadSettings, Provider
+from apps.channels.mail.mime import envelope
 from apps.channels.registry import provider
 from apps.lib import crypto
 from apps.lib.actor import Actor
@@ -129,7 +129,7 @@ def ensure_default_accounts(*, by: Actor, now: dt.datetime) -> None:
     """Make a way out for each channel that needs nobody's contract and has no account yet: an SMTP
     account from the EMAIL_… settings, the inbox, web push with a key pair of its own, and webhooks.
     """
-    _, contact = parseaddr(site.DEFAULT_FROM_EMAIL)
+    contact = envelope(site.DEFAULT_FROM_ADDRESS)
     defaults: tuple[tuple[str, str, dict[str, Any]], ...] = (
         ("E-mail", "smtp", _smtp_of_the_site()),
         ("Inbox", "in_app", {}),
@@ -155,7 +155,8 @@ def _smtp_of_the_site() -> dict[str, Any]:
         "security": security,
         "username": site.EMAIL_HOST_USER,
         "password": site.EMAIL_HOST_PASSWORD,
-        "sender": site.DEFAULT_FROM_EMAIL,
+        "from_name": site.DEFAULT_FROM_NAME,
+        "from_address": site.DEFAULT_FROM_ADDRESS,
         "timeout": site.EMAIL_TIMEOUT,
     }
 

@@ -3,17 +3,21 @@ gives.
 """
 
 import datetime as dt
-from email.utils import make_msgid, parseaddr
+from collections.abc import Mapping
+from email.utils import make_msgid
+from typing import Any
 
 from django.conf import settings as site
 from django.db import transaction
 
 from apps.channels.contract import Outcome, Result
 from apps.channels.https.webhook import new_secret, sealed
+from apps.channels.mail.sender import sender_of
 from apps.channels.messages import (
     InAppMessage,
     Mail,
     PushMessage,
+    Sender,
     SmsMessage,
     VoiceMessage,
     WebhookMessage,
@@ -55,9 +59,7 @@ def try_account(*, account: ProviderAccount, to: str, by: Actor, now: dt.datetim
     it. Success ends a pause of the account. Raises BadAddress and BadSettings.
     """
     values = settings_of(account)
-    message = _message(
-        account, to.strip(), sender=str(values.get("sender") or site.DEFAULT_FROM_EMAIL), now=now
-    )
+    message = _message(account, values, to.strip(), now=now)
     with provider(account.provider).open(values | {"timeout": PATIENCE}) as session:
         outcome = session.send(message)
     with transaction.atomic():
@@ -77,12 +79,15 @@ def try_account(*, account: ProviderAccount, to: str, by: Actor, now: dt.datetim
 _Message = Mail | SmsMessage | VoiceMessage | PushMessage | WebhookMessage | InAppMessage
 
 
-def _message(account: ProviderAccount, to: str, *, sender: str, now: dt.datetime) -> _Message:
-    """The message that fits the account's channel. Raises BadAddress."""
+def _message(
+    account: ProviderAccount, settings: Mapping[str, Any], to: str, *, now: dt.datetime
+) -> _Message:
+    """The message that fits the account's channel. Raises BadAddress, BadSettings."""
     name = uuid7()
     said = f"Test from {site.SITE_NAME}: the account {account.name} works."
     match account.channel:
         case Channel.EMAIL:
+            sender = sender_of(settings)
             return _mail(account, normalise(Channel.EMAIL, to)[0], sender=sender, now=now)
         case Channel.SMS:
             return SmsMessage(name, normalise(Channel.SMS, to)[0], said)
@@ -125,16 +130,14 @@ def _message(account: ProviderAccount, to: str, *, sender: str, now: dt.datetime
     return PushMessage(name, token, details, title=f"Test of {account.name}", body=said, ttl=3600)
 
 
-def _mail(account: ProviderAccount, to: str, *, sender: str, now: dt.datetime) -> Mail:
-    _, address = parseaddr(sender)
-    domain = address.rpartition("@")[2] or "localhost"
+def _mail(account: ProviderAccount, to: str, *, sender: Sender, now: dt.datetime) -> Mail:
     text = (
         f"This is a test from {site.SITE_NAME} ({site.SITE_URL}).\n"
         f"The account {account.name} can send email.\n"
     )
     return Mail(
         delivery=uuid7(),
-        message_id=make_msgid("test", domain=domain),
+        message_id=make_msgid("test", domain=sender.domain),
         sender=sender,
         to=to,
         to_name="",

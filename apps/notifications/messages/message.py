@@ -4,10 +4,9 @@ in this person's language.
 
 import datetime as dt
 from collections.abc import Mapping
-from email.utils import parseaddr
-from functools import lru_cache
 from typing import Any
 
+from apps.channels.mail.sender import sender_of
 from apps.channels.messages import (
     InAppMessage,
     Mail,
@@ -18,7 +17,6 @@ from apps.channels.messages import (
 )
 from apps.content.render import compiled
 from apps.followers.models import Category, Channel, NotificationType
-from apps.lib.network.host_name import ascii_host
 from apps.notifications.messages import links
 from apps.notifications.messages.person import context
 from apps.notifications.messages.row import Row
@@ -78,8 +76,8 @@ def message_of(row: Row, *, account: Mapping[str, Any], now: dt.datetime) -> Mes
     if notification.tracked and person.measured:
         tracking = stamp.tracking
     parts = words.render_mail(person.language, values, stamp=tracking).parts
-    sender = str(account["sender"])
-    domain = domain_of(sender)
+    sender = sender_of(account)
+    domain = sender.domain
     return Mail(
         delivery=row.uid,
         message_id=f"<{row.uid.hex}@{domain}>",
@@ -168,10 +166,3 @@ def mail_headers(
     if notification_type.category == Category.MARKETING:
         headers["Precedence"] = "bulk"
     return headers
-
-
-@lru_cache(maxsize=32)
-def domain_of(sender: str) -> str:
-    """The domain of a sender's address, in ASCII."""
-    _, address = parseaddr(sender)
-    return ascii_host(address.rpartition("@")[2] or "localhost")

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from apps.channels.contract import BadSettings, Outcome, Result
-from apps.channels.messages import Mail
+from apps.channels.messages import Mail, Sender
 from apps.channels.registry import provider
 from tests.channels.basket import a_mail
 from tests.channels.flow import Handed
@@ -49,7 +49,7 @@ def test_a_mail_arrives_with_its_headers_and_the_esps_id_is_kept(esp: str, fake:
     )
     assert arrived.delivery == str(mail.delivery)
     assert {name: arrived.headers[name.lower()] for name in LIST} == LIST
-    assert "hello@carillon.example" in arrived.sender
+    assert arrived.sender == ("Carillon", "hello@carillon.example")
     if esp not in WRITES_ITS_OWN_ID:
         assert arrived.headers["message-id"] == mail.message_id
 
@@ -188,14 +188,17 @@ def test_passwords_of_this_machine_for_other_things_stay_here(
     assert outcome.result is Result.ACCEPTED, outcome.detail
 
 
-@pytest.mark.parametrize("field", ["subject", "to_name", "sender", "to", "message_id"])
+@pytest.mark.parametrize("field", ["subject", "to_name", "from_name", "to", "message_id"])
 @pytest.mark.parametrize("break_", ["\r\n", "\n", "\x00", "\u2028"])
 def test_a_line_break_in_a_header_never_leaves(
     esp: str, fake: FakeEsp, field: str, break_: str
 ) -> None:
-    [outcome] = sent(
-        fake, esp, a_mail(**{field: f"x{break_}Bcc: victim@example.com a@example.com"})
-    )
+    value = f"x{break_}Bcc: victim@example.com a@example.com"
+    if field == "from_name":
+        mail = a_mail(sender=Sender(value, "a@example.com"))
+    else:
+        mail = a_mail(**{field: value})
+    [outcome] = sent(fake, esp, mail)
     assert outcome.result is Result.PERMANENT_CONTENT
     [outcome] = sent(fake, esp, a_mail(headers={"List-Id": f"x{break_}Bcc: victim@example.com"}))
     assert outcome.result is Result.PERMANENT_CONTENT
@@ -226,6 +229,16 @@ def test_odd_names_and_subjects_arrive_as_they_are(esp: str, fake: FakeEsp, name
     assert fake.arrived[0].to == "anna@example.com"
 
 
+@pytest.mark.reported
+@pytest.mark.parametrize("name", ["John@Home", "News: weekly", "a@b.example, c@d.example", *ODD])
+def test_a_mail_is_from_exactly_the_name_and_the_address_of_the_account(
+    esp: str, fake: FakeEsp, name: str
+) -> None:
+    [outcome] = sent(fake, esp, a_mail(sender=Sender(name, "hello@carillon.example")))
+    assert outcome.result is Result.ACCEPTED, outcome.detail
+    assert fake.arrived[0].sender == (name, "hello@carillon.example")
+
+
 def test_a_domain_outside_ascii_goes_out_in_its_ascii_form(esp: str, fake: FakeEsp) -> None:
     [outcome] = sent(fake, esp, a_mail("anna@münchen.example"))
     assert outcome.result is Result.ACCEPTED, outcome.detail
@@ -245,9 +258,10 @@ def test_an_address_the_esp_can_not_write_to_is_refused_with_the_reason(
 @pytest.mark.parametrize(
     ("changes", "says"),
     [
-        ({"sender": "News"}, "From address"),
-        ({"sender": "né@example.com"}, "From address"),
-        ({"sender": "News <a@example.com\nBcc: b@example.com>"}, "From address"),
+        ({"from_address": "News"}, "The From address “News” can't be used"),
+        ({"from_address": "né@example.com"}, "The From address “né@example.com” can't be used"),
+        ({"from_address": "a@example.com\nBcc: b@example.com"}, "Write each in one line"),
+        ({"from_name": "News\nBcc: b@example.com"}, "Write each in one line"),
         ({"api_url": "http://api.example.com/"}, "https://"),
     ],
 )

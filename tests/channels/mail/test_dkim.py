@@ -147,4 +147,6 @@ def test_an_smtp_account_signs_what_it_sends(signer: Signer) -> None:
 
 def test_half_a_dkim_setting_is_refused() -> None:
     with pytest.raises(BadSettings, match="both"):
-        Smtp.open({"host": "mail.example.com", "sender": "a@example.com", "dkim_selector": "bell"})
+        Smtp.open(
+            {"host": "mail.example.com", "from_address": "a@example.com", "dkim_selector": "bell"}
+        )

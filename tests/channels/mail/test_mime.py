@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from apps.channels.mail.mime import BadHeader, as_bytes
+from apps.channels.messages import Mail, Sender
 from apps.channels.pieces import Pieces, Static
 from tests.channels.mail.test_smtp import a_mail
 
@@ -58,7 +59,7 @@ def same_words(read_back: str, written: str) -> bool:
 
 @pytest.mark.parametrize("name", ODD)
 def test_odd_names_and_subjects_come_back_as_they_were(name: str) -> None:
-    mail = read(to_name=name, subject=name, sender="Bells & Co <hello@carillon.example>")
+    mail = read(to_name=name, subject=name, sender=Sender(name, "hello@carillon.example"))
     assert not mail.defects
     [to] = mail["To"].addresses
     assert to.addr_spec == "anna@example.com"
@@ -68,7 +69,9 @@ def test_odd_names_and_subjects_come_back_as_they_were(name: str) -> None:
         else same_words(to.display_name, name)
     )
     assert mail["Subject"] == name
-    assert mail["From"].addresses[0].addr_spec == "hello@carillon.example"
+    [sender] = mail["From"].addresses
+    assert sender.addr_spec == "hello@carillon.example"
+    assert same_words(sender.display_name, name)
 
 
 @given(name=PRINTABLE, subject=PRINTABLE)
@@ -132,12 +135,53 @@ def test_a_long_name_is_words_of_whole_characters_in_lines_of_76() -> None:
 @pytest.mark.parametrize(
     "value", ["a\r\nBcc: eve@example.com", "a\nb", "a\rb", "a\x00b", "a\x0bb", "a\x85b", "a\u2028b"]
 )
-@pytest.mark.parametrize("field", ["subject", "to_name", "to", "message_id", "sender", "header"])
+@pytest.mark.parametrize(
+    "field", ["subject", "to_name", "to", "message_id", "from_name", "from_address", "header"]
+)
 def test_no_value_can_start_a_second_header(field: str, value: str) -> None:
     with pytest.raises(BadHeader):
-        as_bytes(
-            a_mail(headers={"List-Id": value}) if field == "header" else a_mail(**{field: value})
-        )
+        as_bytes(mail_with(field, value))
+
+
+def mail_with(field: str, value: str) -> Mail:
+    """A mail that has the value in this place."""
+    match field:
+        case "header":
+            return a_mail(headers={"List-Id": value})
+        case "from_name":
+            return a_mail(sender=Sender(value, "hello@carillon.example"))
+        case "from_address":
+            return a_mail(sender=Sender("Carillon", value))
+    return a_mail(**{field: value})
+
+
+@pytest.mark.reported
+@pytest.mark.parametrize(
+    "name",
+    [
+        "John@Home",
+        "News: weekly",
+        "Smith, John",
+        "ООО «Ромашка», отдел",
+        'The "Bells"',
+        "back\\slash",
+        "two  blanks",
+        "<x@example.com>",
+        "=?utf-8?q?Eve?=",
+        "a@example.com, b@example.com",
+        "Группа: a@example.com;",
+        "",
+    ],
+)
+def test_a_mail_is_from_exactly_this_name_and_this_address(name: str) -> None:
+    [sender] = read(sender=Sender(name, "n@faß.example"))["From"].addresses
+    assert sender.addr_spec == "n@xn--fa-hia.example"
+    assert sender.display_name == name
+
+
+def test_a_name_of_many_quotes_does_not_make_a_line_too_long() -> None:
+    [sender] = read(sender=Sender('"' * 600, "n@example.com"))["From"].addresses
+    assert same_words(sender.display_name, '"' * 600)
 
 
 def test_text_alone_is_one_part() -> None:

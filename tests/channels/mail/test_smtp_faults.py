@@ -334,12 +334,12 @@ class Parrot:
 
     def settings(self, **more: Any) -> dict[str, Any]:
         host, port = self._server.server_address[:2]
-        sender = "Carillon <hello@carillon.example>"
         return {
             "host": host,
             "port": port,
             "security": "none",
-            "sender": sender,
+            "from_name": "Carillon",
+            "from_address": "hello@carillon.example",
             "timeout": PATIENCE,
         } | more
 

@@ -36,7 +36,8 @@ VALUES = {
     "s_security": "starttls",
     "s_username": "carillon",
     "s_password": "very-secret-word",
-    "s_sender": "News <news@example.com>",
+    "s_from_name": "News",
+    "s_from_address": "news@example.com",
     "s_timeout": "30",
     "s_per_connection": "100",
 }

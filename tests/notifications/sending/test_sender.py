@@ -384,7 +384,7 @@ def test_what_the_sender_stores_itself_it_takes_in_small_slices_as_all_others_wa
 @pytest.mark.reported
 def test_a_mail_is_called_by_the_domain_that_it_is_from(receiver: Receiver) -> None:
     account = ProviderAccount.objects.get(channel="email")
-    values = AccountValues(settings={"sender": "News <n@faß.example>"})
+    values = AccountValues(settings={"from_address": "n@faß.example"})
     change_account(account=account, values=values, by=TESTER, now=timezone.now())
     tell(make_type("news"), [make_follower(email="anna@faß.example")], version=make_version())
     drain()

@@ -1,0 +1,60 @@
+"""Who an account's mails are from: a name and an address, in two fields.
+
+One field that holds both has to be read, and what people write into it reads in several ways:
+of `John@Home <n@example.com>` a parser takes John@Home for the address.
+"""
+
+import re
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import Any
+
+from apps.channels.contract import BadSettings, Setting
+from apps.channels.messages import Sender
+from apps.lib.network.host_name import BadHost, ascii_host
+
+FROM = (
+    Setting("from_name", "From name", help="What readers see, for example News"),
+    Setting("from_address", "From address", required=True, help="For example news@example.com"),
+)
+# RFC 5322 3.2.3: letters and signs that need no quotes, with dots between them
+_LOCAL = re.compile(r"[\w!#$%&'*+/=?^`{|}~-]+(\.[\w!#$%&'*+/=?^`{|}~-]+)*", re.ASCII)
+_TWO = re.compile(r"[,;\s]|@.*@")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f\x85\u2028\u2029]")
+
+
+def sender_of(settings: Mapping[str, Any]) -> Sender:
+    """Whom an account's mails are from, by its two settings. Raises BadSettings."""
+    name = str(settings.get("from_name") or "")
+    address = str(settings.get("from_address") or "")
+    return _sender(name.strip(), address.strip())
+
+
+@lru_cache(maxsize=64)  # every mail asks
+def _sender(name: str, address: str) -> Sender:
+    if _CONTROL.search(name + address):
+        raise BadSettings(
+            "The From name and address may not hold a line break or another control character."
+            " Write each in one line."
+        )
+    if "<" in address or ">" in address:
+        raise BadSettings(
+            "Write the From address alone, without < and >. The name has a field of its own."
+        )
+    if _TWO.search(address):
+        raise BadSettings(
+            f"“{address}” is not one address. Write a single From address, for example"
+            " news@example.com."
+        )
+    local, _, domain = address.rpartition("@")
+    try:
+        ascii_host(domain)
+        ready = _LOCAL.fullmatch(local) is not None
+    except BadHost:
+        ready = False
+    if not ready:
+        raise BadSettings(
+            f"The From address “{address}” can't be used: it needs a domain, and plain letters"
+            " before the @."
+        )
+    return Sender(name, address)
