@@ -16,6 +16,7 @@ from apps.campaigns.events import run_rules
 from apps.content import links
 from apps.followers.imports import run as imports_run
 from apps.notifications import replay
+from apps.notifications.accounts import health
 from apps.notifications.books import sleep
 from apps.notifications.digests import flush
 from apps.notifications.sending import sender as sending_sender
@@ -90,9 +91,10 @@ def nothing_is_cut_short(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(autouse=True)
-def no_remembered_links() -> None:
-    """SQLite gives the primary key of a version that a test rolled back to another one."""
+def nothing_remembered() -> None:
+    """SQLite gives the primary key of a row that a test rolled back to another one."""
     links.forget()
+    health.forget()
 
 
 # ---- followers: Anna reads everything, Boris (Russian, Moscow) unsubscribed, Chen has a phone

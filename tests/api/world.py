@@ -23,7 +23,12 @@ def make_client(*scopes: str) -> APIClient:
 
 def make_inbox() -> None:
     edit.create_account(
-        name="Inbox", provider_key="in_app", settings={}, by=TESTER, now=timezone.now()
+        enabled=True,
+        name="Inbox",
+        provider_key="in_app",
+        settings={},
+        by=TESTER,
+        now=timezone.now(),
     )
 
 

@@ -52,7 +52,7 @@ def at_once(call: Callable[[], object]) -> None:
 def test_four_workers_and_four_ticks_send_each_thing_once() -> None:
     now = timezone.now()
     accounts_edit.create_account(
-        name="Inbox", provider_key="in_app", settings={}, by=TESTER, now=now
+        enabled=True, name="Inbox", provider_key="in_app", settings={}, by=TESTER, now=now
     )
     kind = make_type("orders", category="informational")
     TypeTemplate.objects.create(notification_type=kind, template=make_template("paid"))

@@ -135,7 +135,7 @@ class World:
         values = {"host": "127.0.0.1", "port": self.port, "timeout": 20, **sender, **settings}
         now = timezone.now()
         edit.create_account(
-            name="Receiver", provider_key="smtp", settings=values, by=TESTER, now=now
+            enabled=True, name="Receiver", provider_key="smtp", settings=values, by=TESTER, now=now
         )
 
     def start_web(self) -> None:

@@ -50,10 +50,12 @@ def make_version(
 def make_accounts(receiver: Receiver, **settings: Any) -> ProviderAccount:
     """An SMTP account that leads to the receiver, and the inbox."""
     now = timezone.now()
-    edit.create_account(name="Inbox", provider_key="in_app", settings={}, by=TESTER, now=now)
+    edit.create_account(
+        enabled=True, name="Inbox", provider_key="in_app", settings={}, by=TESTER, now=now
+    )
     values = receiver.settings(**settings)
     return edit.create_account(
-        name="Receiver", provider_key="smtp", settings=values, by=TESTER, now=now
+        enabled=True, name="Receiver", provider_key="smtp", settings=values, by=TESTER, now=now
     )
 
 

@@ -170,7 +170,12 @@ def test_a_message_that_nobody_would_get_is_refused_with_the_reason() -> None:
 def test_waiting_shows_the_progress_and_then_the_balance(boris) -> None:
     make_type("news", channels=["email", "in_app"])
     edit.create_account(
-        name="Inbox", provider_key="in_app", settings={}, by=TESTER, now=timezone.now()
+        enabled=True,
+        name="Inbox",
+        provider_key="in_app",
+        settings={},
+        by=TESTER,
+        now=timezone.now(),
     )
     make_follower(name="Eve")
     message = write()

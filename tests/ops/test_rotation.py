@@ -57,7 +57,12 @@ def secrets(settings: Any) -> tuple[Any, ...]:
             "password": f"p{number}",
         }
         edit.create_account(
-            name=f"Mail {number}", provider_key="smtp", settings=values, by=TESTER, now=now
+            enabled=True,
+            name=f"Mail {number}",
+            provider_key="smtp",
+            settings=values,
+            by=TESTER,
+            now=now,
         )
     follower = make_follower(email="anna@example.com")
     details = {

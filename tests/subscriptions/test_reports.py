@@ -55,7 +55,7 @@ def an_account(fake: FakeSms, kind: str) -> ProviderAccount:
     }
     values = fake.settings(kind) | secrets
     return create_account(
-        name=kind, provider_key=kind, settings=values, by=TESTER, now=timezone.now()
+        enabled=True, name=kind, provider_key=kind, settings=values, by=TESTER, now=timezone.now()
     )
 
 
@@ -322,7 +322,14 @@ def test_a_stop_outlives_the_bounce_that_it_came_after(
 def test_a_text_that_failed_calls_the_next_channel_and_one_that_arrived_calls_it_off(
     client: Client, twilio: ProviderAccount, version: Version, settings: Any
 ) -> None:
-    create_account(name="Inbox", provider_key="in_app", settings={}, by=TESTER, now=timezone.now())
+    create_account(
+        enabled=True,
+        name="Inbox",
+        provider_key="in_app",
+        settings={},
+        by=TESTER,
+        now=timezone.now(),
+    )
     say = Reporter(client, twilio, settings.SITE_URL)
     kind = a_type(fallback=["sms", "in_app"], fallback_after=3600)
     for number, (which, sms, inbox) in enumerate(
@@ -362,7 +369,12 @@ def test_reports_are_asked_for_by_themselves_where_the_provider_can_reach_us(
     settings.SITE_URL = site
     values = {**fake.settings("twilio"), "status_url": given}
     account = create_account(
-        name="T", provider_key="twilio", settings=values, by=TESTER, now=timezone.now()
+        enabled=True,
+        name="T",
+        provider_key="twilio",
+        settings=values,
+        by=TESTER,
+        now=timezone.now(),
     )
     row = send(tell(a_type(), [anna], version=version, channels=["sms"]))
     [arrived] = fake.arrived

@@ -23,6 +23,7 @@ def test_copies_and_contradictions_at_the_same_moment_end_as_one_after_the_other
 ) -> None:
     with FakeSms() as fake:
         account = create_account(
+            enabled=True,
             name="T",
             provider_key="twilio",
             settings=fake.settings("twilio"),
@@ -30,7 +31,12 @@ def test_copies_and_contradictions_at_the_same_moment_end_as_one_after_the_other
             now=timezone.now(),
         )
         create_account(
-            name="Inbox", provider_key="in_app", settings={}, by=TESTER, now=timezone.now()
+            enabled=True,
+            name="Inbox",
+            provider_key="in_app",
+            settings={},
+            by=TESTER,
+            now=timezone.now(),
         )
         people = [make_follower(name=f"P{n}", phone=f"+49151123400{n}0") for n in range(4)]
         kind = a_type(fallback=["sms", "in_app"], fallback_after=3600)

@@ -31,7 +31,12 @@ from tests.subscriptions.phone import PHONE, SECRET, SETTINGS, Phone, signature
 def account(request: pytest.FixtureRequest, db: None) -> ProviderAccount:
     key = str(request.param)
     return create_account(
-        name=key, provider_key=key, settings=SETTINGS[key], by=TESTER, now=timezone.now()
+        enabled=True,
+        name=key,
+        provider_key=key,
+        settings=SETTINGS[key],
+        by=TESTER,
+        now=timezone.now(),
     )
 
 
@@ -106,7 +111,7 @@ def test_help_is_answered_once_even_for_who_has_stopped(
     if kind == "twilio":
         values["auth_token"] = SECRET
     account = create_account(
-        name=kind, provider_key=kind, settings=values, by=TESTER, now=timezone.now()
+        enabled=True, name=kind, provider_key=kind, settings=values, by=TESTER, now=timezone.now()
     )
     phone = Phone(client, account, settings.SITE_URL)
     server.arrived.clear()
@@ -150,7 +155,7 @@ def test_an_account_without_a_secret_believes_nobody(
 ) -> None:
     values = {name: value for name, value in SETTINGS[kind].items() if value != SECRET}
     account = create_account(
-        name=kind, provider_key=kind, settings=values, by=TESTER, now=timezone.now()
+        enabled=True, name=kind, provider_key=kind, settings=values, by=TESTER, now=timezone.now()
     )
     assert Phone(client, account, settings.SITE_URL).says("STOP", secret="") == 403
     assert stopped() == []

@@ -20,7 +20,8 @@ from tests.make import TESTER, make_template, make_type
 
 def make_web_push() -> ProviderAccount:
     return edit.create_account(
-        name="Browsers", provider_key="web_push", settings={"subject": "mailto:ops@carillon.test"},
+        enabled=True, name="Browsers", provider_key="web_push",
+        settings={"subject": "mailto:ops@carillon.test"},
         by=TESTER, now=timezone.now(),
     )  # fmt: skip
 

@@ -133,7 +133,8 @@ def add(request: HttpRequest, key: str) -> HttpResponse:
         )
 
     def done(account: ProviderAccount) -> HttpResponse:
-        messages.success(request, f"{account.name} was added. Send a test through it now.")
+        said = f"{account.name} was added. It is off until a test succeeds: send one now."
+        messages.success(request, said)
         return redirect("dashboard:channel-account", account.uid)
 
     return edit_page(request, form, FORM_PAGE, {"kind": kind}, save=save, done=done)
@@ -235,9 +236,17 @@ def send_trial(request: HttpRequest, uid: UUID) -> HttpResponse:
         detail = outcome.detail
         if outcome.result == Result.ACCEPTED:
             messages.success(request, f"The server took the test for {to}. It said: {detail}")
+            _say_if_switched_on(request, account)
         else:
             messages.error(request, f"The test for {to} was not taken. {detail}")
     return redirect("dashboard:channel-account", account.uid)
+
+
+def _say_if_switched_on(request: HttpRequest, before: ProviderAccount) -> None:
+    """Tell that an account went on by its first test."""
+    if before.untried and ProviderAccount.objects.filter(pk=before.pk, enabled=True).exists():
+        said = f"{before.name} is on from now on: its first test succeeded."
+        messages.success(request, said)
 
 
 @requires(Capability.ADMINISTER)

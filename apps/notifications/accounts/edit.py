@@ -52,11 +52,16 @@ def create_account(
     provider_key: str,
     settings: dict[str, Any],
     position: int = 10,
+    enabled: bool = False,
     limits: AccountLimits | None = None,
     by: Actor,
     now: dt.datetime,
 ) -> ProviderAccount:
-    """Make an account of this provider. Raises BadSettings, UnknownProvider."""
+    """Make an account of this provider. Raises BadSettings, UnknownProvider.
+
+    It is off until its first test succeeds or somebody switches it on: what was mistyped takes no
+    part in sending. `enabled`: whoever makes it knows that it works.
+    """
     kind = provider(provider_key)
     given = sorted(settings)
     settings = kind.completed(settings, before={})
@@ -68,10 +73,12 @@ def create_account(
             channel=kind.channel,
             settings=crypto.encrypt(settings),
             position=position,
+            enabled=enabled,
+            untried=not enabled,
             created_at=now,
             **asdict(limits or AccountLimits()),
         )
-        data = {"added": True, "settings": given}
+        data = {"added": True, "settings": given, "enabled": enabled}
         tell(Kind.PROVIDER_CHANGED, by=by, now=now, about=account, data=data)
     return account
 
@@ -84,7 +91,7 @@ def change_account(
     Whatever changes ends a pause and forgets what its hand-overs met. Raises BadSettings.
     """
     with transaction.atomic():
-        row = ProviderAccount.objects.select_for_update().get(pk=account.pk)
+        row = ProviderAccount.objects.select_for_update(no_key=True).get(pk=account.pk)
         changed = _put(row, values)
         if changed:
             put_state(row, breaker.State())
@@ -92,6 +99,7 @@ def change_account(
             row.capped_until = None
             row.key_taken_at = None
             row.key_refusers = []
+            row.revision += 1
             row.save()
             tell(Kind.PROVIDER_CHANGED, by=by, now=now, about=row, data=changed)
     return row
@@ -116,6 +124,8 @@ def _put(row: ProviderAccount, values: AccountValues) -> dict[str, Any]:
         if value is not UNSET and value != old:
             changed[field] = [old, value]
             setattr(row, field, value)
+    if "enabled" in changed:
+        row.untried = False
     if values.limits is not UNSET:
         for field, value in asdict(values.limits).items():
             old = getattr(row, field)
@@ -128,6 +138,8 @@ def _put(row: ProviderAccount, values: AccountValues) -> dict[str, Any]:
 def ensure_default_accounts(*, by: Actor, now: dt.datetime) -> None:
     """Make a way out for each channel that needs nobody's contract and has no account yet: an SMTP
     account from the EMAIL_… settings, the inbox, web push with a key pair of its own, and webhooks.
+
+    They are on: whoever wrote the environment has said which server it is, the others have none.
     """
     contact = envelope(site.DEFAULT_FROM_ADDRESS)
     defaults: tuple[tuple[str, str, dict[str, Any]], ...] = (
@@ -138,7 +150,9 @@ def ensure_default_accounts(*, by: Actor, now: dt.datetime) -> None:
     )
     for name, key, settings in defaults:
         if not ProviderAccount.objects.filter(channel=provider(key).channel).exists():
-            create_account(name=name, provider_key=key, settings=settings, by=by, now=now)
+            create_account(
+                name=name, provider_key=key, settings=settings, enabled=True, by=by, now=now
+            )
 
 
 def _smtp_of_the_site() -> dict[str, Any]:

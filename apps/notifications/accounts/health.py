@@ -74,6 +74,11 @@ def note(
     return None
 
 
+def forget() -> None:
+    """Forget what this process has told, for tests in which a primary key may come back."""
+    _told.clear()
+
+
 def pause(
     account: ProviderAccount, *, detail: str, now: dt.datetime, seconds: float | None = None
 ) -> dt.datetime:

@@ -25,6 +25,7 @@ class Health(StrEnum):
     """How an account stands, in one word."""
 
     OFF = "off"
+    UNTRIED = "untried"  # new, and off until its first test succeeds
     OPEN = "open"  # out of use, left alone for now
     TRYING = "trying"  # out of use, one message may try it
     CAPPED = "capped"
@@ -103,6 +104,8 @@ class HoldUp:
 
 def health_of(account: ProviderAccount, now: dt.datetime) -> Health:
     """How the account stands at `now`."""
+    if account.untried:
+        return Health.UNTRIED
     if not account.enabled:
         return Health.OFF
     if account.tripped_at:

@@ -29,6 +29,7 @@ from apps.followers.people.search import find
 from apps.lib.actor import Actor
 from apps.lib.facts import Kind, tell
 from apps.lib.ids import uuid7
+from apps.notifications.accounts.edit import AccountValues, change_account
 from apps.notifications.accounts.health import note, reset
 from apps.notifications.accounts.routing import settings_of
 from apps.notifications.models import ProviderAccount
@@ -56,7 +57,8 @@ def try_account(*, account: ProviderAccount, to: str, by: Actor, now: dt.datetim
     `to` is an e-mail address, a phone number, a URL, the public id of a device (for apps also a
     token as the app has it), or whatever finds one follower (in-app). The hand-over happens outside
     any transaction and is no delivery: what the answer says of the address has no consequence for
-    it. Success ends a pause of the account. Raises BadAddress and BadSettings.
+    it. Success ends a pause of the account, and switches on one that is new. Raises BadAddress and
+    BadSettings.
     """
     values = settings_of(account)
     message = _message(account, values, to.strip(), now=now)
@@ -67,6 +69,7 @@ def try_account(*, account: ProviderAccount, to: str, by: Actor, now: dt.datetim
             reset(account=account, by=by, now=now)
         if outcome.result == Result.ACCEPTED:
             note(account, [outcome], now=now)
+            _switch_on_if_new(account, by=by, now=now)
         elif outcome.result == Result.ACCOUNT:
             ProviderAccount.objects.filter(pk=account.pk).update(
                 last_error=outcome.detail[:500], last_error_at=now
@@ -74,6 +77,13 @@ def try_account(*, account: ProviderAccount, to: str, by: Actor, now: dt.datetim
         said = {"result": outcome.result, "detail": outcome.detail}
         tell(Kind.PROVIDER_TESTED, by=by, now=now, about=account, data=said)
     return outcome
+
+
+def _switch_on_if_new(account: ProviderAccount, *, by: Actor, now: dt.datetime) -> None:
+    """Switch an account on whose first test succeeded, unless somebody has switched it since."""
+    row = ProviderAccount.objects.select_for_update(no_key=True).get(pk=account.pk)
+    if row.untried:
+        change_account(account=row, values=AccountValues(enabled=True), by=by, now=now)
 
 
 _Message = Mail | SmsMessage | VoiceMessage | PushMessage | WebhookMessage | InAppMessage

@@ -19,7 +19,9 @@ class ProviderAccount(models.Model):
     channel = models.CharField(max_length=10, choices=Channel)
     settings = models.TextField(blank=True)  # encrypted JSON (lib.crypto)
     position = models.PositiveSmallIntegerField(default=10)
-    enabled = models.BooleanField(default=True)
+    enabled = models.BooleanField(default=False)
+    untried = models.BooleanField(default=False)  # no test has succeeded, and nobody switched it on
+    revision = models.PositiveIntegerField(default=0)  # counts changes: senders see that one came
     created_at = models.DateTimeField()
     # what may leave through it (limits.py): messages a second,
     # and a UTC day with a slow start for a new sender
@@ -60,6 +62,9 @@ class ProviderAccount(models.Model):
                 condition=Q(rate__isnull=True) | Q(rate__gt=0), name="account_rate_moves"
             ),
             models.CheckConstraint(condition=Q(warmup_growth__gte=1), name="account_warmup_grows"),
+            models.CheckConstraint(
+                condition=Q(enabled=False) | Q(untried=False), name="account_untried_is_off"
+            ),
         ]
 
     def __str__(self) -> str:

@@ -61,6 +61,7 @@ def test_a_phone_and_a_browser_register_twice_are_listed_once_and_leave(
 
 def test_a_browser_is_told_the_key_to_subscribe_with(api: APIClient, anna: Follower) -> None:
     create_account(
+        enabled=True,
         name="Browsers",
         provider_key="web_push",
         settings={"subject": "mailto:a@example.com"},

@@ -18,7 +18,11 @@ pytestmark = pytest.mark.django_db
 def accounts(db: None) -> None:
     for channel, provider in (("email", "smtp"), ("sms", "twilio")):
         ProviderAccount.objects.create(
-            name=f"Our {channel}", provider=provider, channel=channel, created_at=timezone.now()
+            enabled=True,
+            name=f"Our {channel}",
+            provider=provider,
+            channel=channel,
+            created_at=timezone.now(),
         )
 
 

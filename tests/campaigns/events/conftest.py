@@ -10,5 +10,10 @@ from tests.make import TESTER
 @pytest.fixture
 def inbox(db: None) -> None:
     edit.create_account(
-        name="Inbox", provider_key="in_app", settings={}, by=TESTER, now=timezone.now()
+        enabled=True,
+        name="Inbox",
+        provider_key="in_app",
+        settings={},
+        by=TESTER,
+        now=timezone.now(),
     )

@@ -32,7 +32,12 @@ NINE = {"kind": "daily", "times": ["09:00"]}
 @pytest.fixture(autouse=True)
 def inbox(db: None) -> None:
     accounts_edit.create_account(
-        name="Inbox", provider_key="in_app", settings={}, by=TESTER, now=timezone.now()
+        enabled=True,
+        name="Inbox",
+        provider_key="in_app",
+        settings={},
+        by=TESTER,
+        now=timezone.now(),
     )
 
 

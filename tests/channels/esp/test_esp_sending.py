@@ -32,7 +32,7 @@ def account(request: pytest.FixtureRequest, fake: FakeEsp) -> ProviderAccount:
     now = timezone.now()
     values = fake.settings(request.param, connections=1)
     return create_account(
-        name="ESP", provider_key=request.param, settings=values, by=TESTER, now=now
+        enabled=True, name="ESP", provider_key=request.param, settings=values, by=TESTER, now=now
     )
 
 

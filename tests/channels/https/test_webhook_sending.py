@@ -30,7 +30,12 @@ from tests.notifications.world import drain, make_due, stands, tell
 def fake(db: None) -> Iterator[FakeReceiver]:
     webhook._resting.clear()
     create_account(
-        name="Webhooks", provider_key="webhook", settings={}, by=TESTER, now=timezone.now()
+        enabled=True,
+        name="Webhooks",
+        provider_key="webhook",
+        settings={},
+        by=TESTER,
+        now=timezone.now(),
     )
     with FakeReceiver() as fake:
         yield fake

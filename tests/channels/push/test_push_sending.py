@@ -76,6 +76,7 @@ def version(db: None) -> Version:
 
 def account(provider: str, settings: dict[str, Any], **fields: Any) -> ProviderAccount:
     return create_account(
+        enabled=True,
         name=provider,
         provider_key=provider,
         settings=settings,

@@ -36,7 +36,12 @@ def google(server: FakePush, db: None) -> FakePush:
     server.bad = {}
     settings = {"subject": SUBJECT, "connections": 1}
     create_account(
-        name="Browsers", provider_key="web_push", settings=settings, by=TESTER, now=timezone.now()
+        enabled=True,
+        name="Browsers",
+        provider_key="web_push",
+        settings=settings,
+        by=TESTER,
+        now=timezone.now(),
     )
     return server
 

@@ -41,6 +41,7 @@ def account(request: pytest.FixtureRequest, fake: FakeSms) -> ProviderAccount:
 def an_account(fake: FakeSms, provider: str, **fields: Any) -> ProviderAccount:
     values = {"status_url": "https://carillon.example/hooks/sms", **fake.settings(provider)}
     return create_account(
+        enabled=True,
         name=provider.title(),
         provider_key=provider,
         settings=values,

@@ -125,7 +125,7 @@ def test_a_call_rings_the_number_that_texts_go_to_and_twilio_tells_how_it_ended(
     now = timezone.now()
     values = fake.settings("twilio_voice", status_url="https://carillon.example/p/sms/x/")
     account = create_account(
-        name="Calls", provider_key="twilio_voice", settings=values, by=TESTER, now=now
+        enabled=True, name="Calls", provider_key="twilio_voice", settings=values, by=TESTER, now=now
     )
     words = {"en": {"voice": {"body": "Hello {{ follower.name }}"}}}
     template = drafts.create_template(

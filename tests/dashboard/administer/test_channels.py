@@ -49,6 +49,7 @@ def account(db: None) -> ProviderAccount:
         key.removeprefix("s_"): value for key, value in VALUES.items() if key.startswith("s_")
     }
     return create_account(
+        enabled=True,
         name="Main server",
         provider_key="smtp",
         settings=settings | {"port": 587},
@@ -137,6 +138,66 @@ def test_an_account_is_switched_off_and_on(
     assert account.enabled
 
 
+@pytest.mark.reported
+def test_a_new_account_is_off_until_its_first_test_succeeds(
+    client: Client, admin: Any, receiver: Receiver
+) -> None:
+    ProviderAccount.objects.all().delete()
+    values = VALUES | {"s_host": "127.0.0.1", "s_port": str(receiver.port), "s_security": "none"}
+    del values["s_username"], values["s_password"]
+    url = reverse("dashboard:channel-account-add", args=["smtp"])
+    answer = as_role(client, admin).post(url, values, follow=True)
+    assert "It is off until a test succeeds: send one now." in page_of(answer).text
+    assert "nothing leaves through it yet" in page_of(answer).text
+    account = ProviderAccount.objects.get()
+    assert not account.enabled
+    assert "Off until tested" in page_of(client.get(reverse("dashboard:channels"))).text
+
+    test = reverse("dashboard:channel-account-test", args=[account.uid])
+    receiver.answers["CONNECT"] = "554 5.7.1 Go away"
+    client.post(test, {"to": "me@staff.example"})
+    account.refresh_from_db()
+    assert not account.enabled, "a test that failed switches nothing on"
+
+    receiver.answers.clear()
+    page = page_of(client.post(test, {"to": "me@staff.example"}, follow=True))
+    assert "Main server is on from now on: its first test succeeded." in page.text
+    assert "nothing leaves through it yet" not in page.text
+    account.refresh_from_db()
+    assert account.enabled
+    entry = AuditEntry.objects.filter(kind="provider_account.changed").latest("pk")
+    assert entry.data["enabled"] == [False, True]
+    assert entry.actor_label == "Ada"
+
+
+@pytest.mark.reported
+def test_an_account_that_somebody_switched_off_stays_off_when_a_test_succeeds(
+    client: Client, admin: Any, receiver: Receiver
+) -> None:
+    account = ProviderAccount.objects.get(channel="email")
+    url = reverse("dashboard:channel-account-switch", args=[account.uid])
+    answer = as_role(client, admin).post(url, {"enabled": "0"}, follow=True)
+    assert "Receiver is off." in page_of(answer).text
+    test = reverse("dashboard:channel-account-test", args=[account.uid])
+    client.post(test, {"to": "me@staff.example"})
+    account.refresh_from_db()
+    assert receiver.recipients == ["me@staff.example"]
+    assert not account.enabled
+
+
+@pytest.mark.reported
+def test_a_new_account_is_switched_on_without_a_test_by_who_knows_that_it_works(
+    client: Client, admin: Any
+) -> None:
+    url = reverse("dashboard:channel-account-add", args=["smtp"])
+    page = page_of(as_role(client, admin).post(url, VALUES, follow=True))
+    assert "Switch it on without a test" in page.text
+    account = ProviderAccount.objects.get()
+    client.post(reverse("dashboard:channel-account-switch", args=[account.uid]), {"enabled": "1"})
+    account.refresh_from_db()
+    assert (account.enabled, account.untried) == (True, False)
+
+
 def test_the_list_tells_how_each_account_does(
     client: Client, admin: Any, account: ProviderAccount
 ) -> None:
@@ -196,7 +257,12 @@ def test_a_wrong_address_is_refused_before_anything_is_sent(
 def tried(client: Client, kind: str, values: Any, to: dict[str, str]) -> str:
     """What the page says after a test through a new account."""
     account = create_account(
-        name="Trial", provider_key=kind, settings=values, by=TESTER, now=timezone.now()
+        enabled=True,
+        name="Trial",
+        provider_key=kind,
+        settings=values,
+        by=TESTER,
+        now=timezone.now(),
     )
     assert (
         "Send a real test"

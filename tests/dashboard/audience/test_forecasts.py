@@ -19,7 +19,7 @@ QUIET = {str(day): ["21:00", "09:00"] for day in range(7)}
 @pytest.fixture
 def email(db: None) -> Any:
     return ProviderAccount.objects.create(
-        name="Mail", provider="smtp", channel="email", created_at=timezone.now()
+        enabled=True, name="Mail", provider="smtp", channel="email", created_at=timezone.now()
     )
 
 

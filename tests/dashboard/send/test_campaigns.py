@@ -448,7 +448,7 @@ def test_a_mail_server_that_is_down_is_named_where_the_waiting_is_seen(
 ) -> None:
     now = timezone.now()
     account = ProviderAccount.objects.create(
-        name="Main", provider="smtp", channel=Channel.EMAIL, created_at=now
+        enabled=True, name="Main", provider="smtp", channel=Channel.EMAIL, created_at=now
     )
     plan(lifecycle.send_now(campaign=campaign, by=TESTER, now=now))
     pages = [url("campaign", campaign), reverse("dashboard:home"), reverse("dashboard:home-live")]
@@ -476,7 +476,7 @@ def test_devices_of_a_service_without_an_account_are_named_before_and_while_they
     """
     now = timezone.now()
     ProviderAccount.objects.create(
-        name="Google", provider="fcm", channel=Channel.PUSH, created_at=now
+        enabled=True, name="Google", provider="fcm", channel=Channel.PUSH, created_at=now
     )
     kind = make_type(channels=["push"], default_channels=["push"])
     words = {"en": {"push": {"title": "News", "body": "Read it"}}}
@@ -494,7 +494,7 @@ def test_devices_of_a_service_without_an_account_are_named_before_and_while_they
     ]
     assert all(said in page_of(client.get(page)).text for page in pages)
     ProviderAccount.objects.create(
-        name="Apple", provider="apns", channel=Channel.PUSH, created_at=now
+        enabled=True, name="Apple", provider="apns", channel=Channel.PUSH, created_at=now
     )
     assert all("No account" not in page_of(client.get(page)).text for page in pages)
 

@@ -27,7 +27,12 @@ RECURRING_ADD = "dashboard:recurring-add"
 @pytest.fixture(autouse=True)
 def spoken() -> None:
     accounts_edit.create_account(
-        name="Inbox", provider_key="in_app", settings={}, by=TESTER, now=timezone.now()
+        enabled=True,
+        name="Inbox",
+        provider_key="in_app",
+        settings={},
+        by=TESTER,
+        now=timezone.now(),
     )
     kind = make_type("orders", category="informational")
     TypeTemplate.objects.create(notification_type=kind, template=make_template("paid"))

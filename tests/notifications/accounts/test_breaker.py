@@ -289,6 +289,7 @@ def test_the_next_account_takes_over_while_the_first_is_left_alone(
     receiver: Receiver, account: ProviderAccount
 ) -> None:
     second = edit.create_account(
+        enabled=True,
         name="Second",
         provider_key="smtp",
         settings=receiver.settings(),

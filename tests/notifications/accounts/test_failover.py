@@ -32,6 +32,7 @@ def second(receiver: Receiver) -> Iterator[Receiver]:
     """Another server, asked when the account of `receiver` can't be used."""
     with Receiver() as second:
         edit.create_account(
+            enabled=True,
             name="Second",
             provider_key="smtp",
             settings=second.settings(),

@@ -15,7 +15,12 @@ LATER = NOW + dt.timedelta(hours=1)
 
 
 def account(name: str = "Main", **fields: Any) -> ProviderAccount:
-    given = {"provider": "smtp", "channel": Channel.EMAIL, "created_at": NOW} | fields
+    given = {
+        "enabled": True,
+        "provider": "smtp",
+        "channel": Channel.EMAIL,
+        "created_at": NOW,
+    } | fields
     return ProviderAccount.objects.create(name=name, **given)
 
 
@@ -24,6 +29,7 @@ def account(name: str = "Main", **fields: Any) -> ProviderAccount:
     [
         ({}, Health.UNKNOWN),
         ({"enabled": False}, Health.OFF),
+        ({"enabled": False, "untried": True}, Health.UNTRIED),
         ({"last_ok_at": NOW}, Health.GOOD),
         ({"last_ok_at": NOW, "last_error_at": LATER}, Health.FAILING),
         ({"paused_until": LATER}, Health.PAUSED),

@@ -36,7 +36,7 @@ HOUR = dt.timedelta(hours=1)
 @pytest.fixture
 def kind(db: None) -> Iterator[NotificationType]:
     ProviderAccount.objects.create(
-        name="E-mail", provider="smtp", channel="email", created_at=timezone.now()
+        enabled=True, name="E-mail", provider="smtp", channel="email", created_at=timezone.now()
     )
     return make_type("orders", category="informational")
 

@@ -55,7 +55,12 @@ def _take() -> list[int]:
 @ONE_WRITER
 def test_whoever_comes_while_another_counts_comes_again_and_does_not_wait() -> None:
     edit.create_account(
-        name="Inbox", provider_key="in_app", settings={}, by=TESTER, now=timezone.now()
+        enabled=True,
+        name="Inbox",
+        provider_key="in_app",
+        settings={},
+        by=TESTER,
+        now=timezone.now(),
     )
     kind = make_type("alert", category="informational", throttle_count=1, throttle_seconds=86400)
     person = make_follower(email="p@example.com")
@@ -83,7 +88,9 @@ def test_two_processes_never_give_a_follower_more_than_a_cap_or_a_throttle_allow
     tmp_path: Path,
 ) -> None:
     now = timezone.now()
-    edit.create_account(name="Inbox", provider_key="in_app", settings={}, by=TESTER, now=now)
+    edit.create_account(
+        enabled=True, name="Inbox", provider_key="in_app", settings={}, by=TESTER, now=now
+    )
     people = [make_follower(email=f"p{number}@example.com") for number in range(PEOPLE)]
     words = make_version()
     Cap.objects.create(

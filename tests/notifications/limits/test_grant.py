@@ -114,6 +114,7 @@ def test_a_used_up_day_sends_the_rest_through_the_next_account(
 ) -> None:
     now = timezone.now()
     second = edit.create_account(
+        enabled=True,
         name="Second",
         provider_key="smtp",
         settings=receiver.settings(),

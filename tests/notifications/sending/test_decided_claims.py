@@ -56,7 +56,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     monkeypatch.setattr(claim, "database_now", lambda: clock.now)
     for channel, provider in (("email", "smtp"), ("in_app", "in_app"), ("sms", "twilio")):
         ProviderAccount.objects.create(
-            name=channel, provider=provider, channel=channel, created_at=NIGHT
+            enabled=True, name=channel, provider=provider, channel=channel, created_at=NIGHT
         )
     return clock
 

@@ -94,7 +94,11 @@ def test_an_account_that_can_not_be_opened_is_left_alone_and_the_next_one_used(
     receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     create_account(
-        name="Second", provider_key="smtp", settings=receiver.settings(port=receiver.port), **act()
+        enabled=True,
+        name="Second",
+        provider_key="smtp",
+        settings=receiver.settings(port=receiver.port),
+        **act(),
     )
     opened = Smtp.open
     tried = []

@@ -33,7 +33,12 @@ AGENTS = (
 def make_sms_account() -> ProviderAccount:
     values = {"account_sid": "AC1", "auth_token": "secret", "sender": "+4915112345678"}
     return edit.create_account(
-        name="Texts", provider_key="twilio", settings=values, by=TESTER, now=timezone.now()
+        enabled=True,
+        name="Texts",
+        provider_key="twilio",
+        settings=values,
+        by=TESTER,
+        now=timezone.now(),
     )
 
 

@@ -53,7 +53,9 @@ def now() -> Any:
 
 def add_account(fake: FakeSms, provider: str) -> None:
     values = fake.settings(provider)
-    edit.create_account(name=provider, provider_key=provider, settings=values, by=TESTER, now=NOW)
+    edit.create_account(
+        enabled=True, name=provider, provider_key=provider, settings=values, by=TESTER, now=NOW
+    )
 
 
 def work_off() -> None:
