@@ -22,6 +22,9 @@ PROVIDERS = {
     "twilio_voice": "apps.channels.sms.voice.TwilioVoice",
 }
 
+# Hears whatever may stop messages to somebody; who said it is answered when none leaves any more.
+STOPPED = "apps.notifications.books.still.wait_for_followers"
+
 # Each is called with the facts inside the transaction of the change: `subscriber(facts)`.
 # "*" hears everything.
 EVENT_SUBSCRIBERS = {
@@ -32,8 +35,14 @@ EVENT_SUBSCRIBERS = {
     "notification.cancelled": ["apps.campaigns.lifecycle.follow"],
     "notification.retracted": ["apps.inbox.removal.on_retracted"],
     "notification.reopened": ["apps.campaigns.lifecycle.follow"],
-    "rhythm.changed": ["apps.notifications.decide.reconsider.rouse"],
+    "rhythm.changed": ["apps.notifications.decide.reconsider.rouse", STOPPED],
     "follower.changed": ["apps.notifications.decide.reconsider.rouse"],
+    "follower.unsubscribed": [STOPPED],
+    "preferences.changed": [STOPPED],
+    "address.suppressed": [STOPPED],
+    "device.gone": [STOPPED],
+    "webhook.removed": [STOPPED],
+    "webhook.switched_off": [STOPPED],
 }
 
 # The tick calls each one with `now=`; it looks in its tables for due work, claims it there and

@@ -5,10 +5,9 @@ about.
 """
 
 import datetime as dt
-import time
 from collections import Counter
 
-from django.db import connection, transaction
+from django.db import transaction
 from django.db.models import Sum
 
 from apps.lib.actor import SYSTEM, Actor
@@ -16,7 +15,7 @@ from apps.lib.facts import Kind, tell
 from apps.lib.queue.announce import announce
 from apps.lib.queue.lanes import Lane
 from apps.lib.refusals import WrongState
-from apps.notifications.books import tallies, transitions
+from apps.notifications.books import still, tallies, transitions
 from apps.notifications.books.wake import announce_senders
 from apps.notifications.decide.decision import Why
 from apps.notifications.models import (
@@ -27,7 +26,6 @@ from apps.notifications.models import (
 )
 
 CANCEL_TASK = "apps.notifications.control.cancel_rest"
-STILL_SECONDS = 3.0  # whoever pauses or cancels waits that long for what is in hand
 LEFT_FOR = dt.timedelta(days=7)  # a cancelled notification is looked at for that long
 UNTAKEN = (DeliveryStatus.PENDING, DeliveryStatus.HELD)  # no sender holds them
 LIVE = (NotificationState.PLANNING, NotificationState.SENDING, NotificationState.PAUSED)
@@ -193,14 +191,7 @@ def _switch(
 
 def wait_until_still(notification: Notification) -> None:
     """Wait, after a pause or a cancel was committed, until no sender holds a row of the
-    notification any more, so that the answer to who asked is true.
-
-    Senders look ten times a second; one that waits for a server's answer is waited for up to
-    STILL_SECONDS.
+    notification any more.
     """
-    if connection.in_atomic_block:
-        return  # not committed yet: the senders can't see it
-    until = time.monotonic() + STILL_SECONDS
     queued = notification.tallies.filter(status=DeliveryStatus.QUEUED)
-    while queued.aggregate(n=Sum("count"))["n"] and time.monotonic() < until:
-        time.sleep(0.05)
+    still.wait_until_still(lambda: queued.aggregate(n=Sum("count"))["n"])

@@ -27,6 +27,7 @@ from apps.notifications.accounts import routing
 from apps.notifications.accounts.edit import AccountValues, change_account, create_account
 from apps.notifications.accounts.hold_ups import health_of
 from apps.notifications.accounts.try_out import try_account
+from apps.notifications.books.still import holds_of_account
 from apps.notifications.limits import domains as limits_domains
 from apps.notifications.limits import grant
 from apps.notifications.messages import links
@@ -208,10 +209,13 @@ def switch(request: HttpRequest, uid: UUID) -> HttpResponse:
     values = AccountValues(enabled=enabled)
     by = staff_actor(request)
     change_account(account=account, values=values, by=by, now=timezone.now())
-    word = "off"
     if enabled:
-        word = "on"
-    messages.success(request, f"{account.name} is {word}.")
+        messages.success(request, f"{account.name} is on.")
+    elif holds_of_account(account.pk):
+        said = f"{account.name} is off. What its server has not answered yet may still leave."
+        messages.warning(request, said)
+    else:
+        messages.success(request, f"{account.name} is off. Nothing more leaves through it.")
     return redirect("dashboard:channels")
 
 

@@ -3,6 +3,7 @@
 import datetime as dt
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from functools import partial
 from typing import Any
 
 from django.conf import settings as site
@@ -18,6 +19,7 @@ from apps.lib.partial import UNSET, Unset
 from apps.notifications.accounts import breaker
 from apps.notifications.accounts.health import put_state
 from apps.notifications.accounts.routing import settings_of
+from apps.notifications.books.still import holds_of_account, wait_until_still
 from apps.notifications.models import ProviderAccount
 
 
@@ -88,7 +90,9 @@ def change_account(
 ) -> ProviderAccount:
     """Change what is given, and give the account as it is now.
 
-    Whatever changes ends a pause and forgets what its hand-overs met. Raises BadSettings.
+    Whatever changes ends a pause and forgets what its hand-overs met, and senders go on by it at
+    once. One that is switched off lets nothing more leave once this has returned, but what is in
+    hand at a slow server. Raises BadSettings.
     """
     with transaction.atomic():
         row = ProviderAccount.objects.select_for_update(no_key=True).get(pk=account.pk)
@@ -102,6 +106,8 @@ def change_account(
             row.revision += 1
             row.save()
             tell(Kind.PROVIDER_CHANGED, by=by, now=now, about=row, data=changed)
+    if "enabled" in changed and not row.enabled:
+        wait_until_still(partial(holds_of_account, row.pk))
     return row
 
 

@@ -4,6 +4,7 @@
 2. `transitions`: statuses that change where no sender holds the row.
 3. `sleep`: notifications of which nothing is due for a while are not looked at until then.
 4. `wake`: calls the senders of a lane.
+5. `still`: whoever stopped something waits until no sender holds any of it.
 
-Doors: all four.
+Doors: all five.
 """

@@ -103,12 +103,15 @@ def claim(
 
 
 def _without_stopped(owner: str, account: ProviderAccount, rows: Sequence[Row]) -> list[Row]:
-    """Give back the rows whose notification was paused or cancelled while they were taken; the
-    others. Whoever stopped it saw no rows in a sender's hands, and has not waited for these.
+    """Give back the rows whose notification was paused or cancelled while they were taken, or all
+    where the account was switched off; the others. Whoever stopped it saw no rows in a sender's
+    hands, and has not waited for these.
     """
     if not rows:
         return []
     gone = stopped({row.notification.pk for row in rows})
+    if routing.outdated([(account.pk, account.revision)]):
+        gone = {row.notification.pk for row in rows}
     if not gone:
         return list(rows)
     back = [row for row in rows if row.notification.pk in gone]
@@ -168,6 +171,7 @@ def _claim_from(
         before = [place._replace(status=DeliveryStatus.PENDING.value) for place in after]
         Delivery.objects.filter(pk__among={row.pk for row in rows}).update(
             status=DeliveryStatus.QUEUED,
+            account=account,
             lease_owner=owner,
             lease_until=lease_end(),
             attempts=F("attempts") + 1,

@@ -103,7 +103,7 @@ def release(owner: str, rows: Iterable[Row]) -> None:
         cancelled = Notification.objects.filter(pk__in=of, state=NotificationState.CANCELLED)
         gone = set(cancelled.values_list("pk", flat=True))
         doubted = doubted_among(row.pk for row in mine if row.notification.pk in gone)
-        ends: dict[tuple[DeliveryStatus, str | None], list[Row]] = {}
+        ends: dict[tuple[DeliveryStatus, str | None, int | None], list[Row]] = {}
         for row in mine:
             if row.notification.pk not in gone:
                 end: tuple[DeliveryStatus, str | None] = (DeliveryStatus.PENDING, None)
@@ -111,11 +111,12 @@ def release(owner: str, rows: Iterable[Row]) -> None:
                 end = (DeliveryStatus.IN_DOUBT, "in_doubt")
             else:
                 end = (DeliveryStatus.CANCELLED, None)
-            ends.setdefault(end, []).append(row)
+            # the account that had it before, if any, and not the one that gives it back
+            ends.setdefault((*end, row.account_id), []).append(row)
         before = []
         after = []
-        for (status, reason), group in ends.items():
-            change: dict[str, Any] = {"status": status, "finished_at": None}
+        for (status, reason, account), group in ends.items():
+            change: dict[str, Any] = {"status": status, "finished_at": None, "account": account}
             if status != DeliveryStatus.PENDING:
                 change["finished_at"] = timezone.now()
             if reason:

@@ -40,12 +40,13 @@ class Line:
     def __init__(
         self,
         *,
+        account: int,
         journal: Journal,
         make: Callable[[Row], Any],
         local: bool,
         news: threading.Event | None = None,
     ) -> None:
-        """Open a line with nothing in it.
+        """Open a line with nothing in it, to the account of this primary key.
 
         `make` turns a row into the provider's message; it asks no database, and raises
         RenderError, Unaddressed. `news` is set when results are worth a transaction or all is done.
@@ -53,6 +54,7 @@ class Line:
         `local`: worked off by the thread with the database itself, so nobody waits for more rows,
         and a hand-over is repeatable, so that doubt can't arise.
         """
+        self._account = account
         self.journal = journal
         self.make = make
         self.local = local
@@ -169,6 +171,7 @@ class Line:
 
     def ended(self, row: Row, outcome: Outcome) -> None:
         """Hear how a hand-over ended. A fault closes the line."""
+        row.account_id = self._account
         with self._lock:
             self._in_hand -= 1
             alone = self._left_alone

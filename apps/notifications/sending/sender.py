@@ -184,11 +184,22 @@ class _Sender:
         health.pause(batch.account, detail=detail, now=timezone.now())
 
     def _look_again(self) -> None:
-        """Give back what belongs to notifications that were paused or cancelled."""
+        """Look for what people have stopped or changed since the last time; they wait for it."""
         now = time.monotonic()
-        if now - self._looked <= STATE_SECONDS:
-            return
-        self._looked = now
+        if now - self._looked > STATE_SECONDS:
+            self._looked = now
+            self._withdraw_stopped()
+            self._stop_outdated()
+
+    def _stop_outdated(self) -> None:
+        """Stop the shifts whose account was switched off or changed. One that is on gets another
+        shift, with what is true now.
+        """
+        for account in routing.outdated(shift.edition for shift in self._shifts.values()):
+            self._shifts[account].stop()
+
+    def _withdraw_stopped(self) -> None:
+        """Give back what belongs to notifications that were paused or cancelled."""
         held: set[int] = set()
         for shift in self._shifts.values():
             held |= shift.notifications()

@@ -51,10 +51,17 @@ class Shift:
         provider with a bug does.
         """
         self._account = account
+        self.edition = (account.pk, account.revision)  # of the settings it works by
         self._owner = journal.owner
         self._kind = provider(account.provider)
         self._settings = routing.settings_in_use(account)
-        self._line = Line(journal=journal, make=self._message, local=self._kind.local, news=news)
+        self._line = Line(
+            account=account.pk,
+            journal=journal,
+            make=self._message,
+            local=self._kind.local,
+            news=news,
+        )
         self._most = min(self._kind.connections(self._settings), MOST_CONNECTIONS)
         self._connections: list[Connection] = []
         self._began = self._flushed = self._fresh = self._widened = time.monotonic()
@@ -69,7 +76,6 @@ class Shift:
             self._connections.append(Connection(self._line, first))
 
     def _message(self, row: Row) -> Any:
-        row.account_id = self._account.pk
         return message_of(row, account=self._settings, now=timezone.now())
 
     # ---- what waits here
@@ -174,6 +180,11 @@ class Shift:
         return len(results)
 
     # ---- the end
+    def stop(self) -> None:
+        """Hand no more over, and give back what waits; what is in hand still ends."""
+        self._line.close()
+        give_back(self._owner, self._account, self._line.withdraw())
+
     def close(self) -> None:
         """Hand no more over; what is in hand still ends."""
         self._line.close()

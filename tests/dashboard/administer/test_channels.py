@@ -177,7 +177,7 @@ def test_an_account_that_somebody_switched_off_stays_off_when_a_test_succeeds(
     account = ProviderAccount.objects.get(channel="email")
     url = reverse("dashboard:channel-account-switch", args=[account.uid])
     answer = as_role(client, admin).post(url, {"enabled": "0"}, follow=True)
-    assert "Receiver is off." in page_of(answer).text
+    assert "Receiver is off. Nothing more leaves through it." in page_of(answer).text
     test = reverse("dashboard:channel-account-test", args=[account.uid])
     client.post(test, {"to": "me@staff.example"})
     account.refresh_from_db()

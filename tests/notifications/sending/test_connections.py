@@ -15,6 +15,7 @@ from apps.followers.models import Follower
 from apps.lib.queue.lanes import Lane
 from apps.notifications import control
 from apps.notifications.accounts.edit import AccountValues, change_account
+from apps.notifications.books import still
 from apps.notifications.limits import grant as limits_grant
 from apps.notifications.models import Delivery, Notification, ProviderAccount
 from apps.notifications.sending import held, outcomes, recover, shift
@@ -239,7 +240,7 @@ def slow_down_before(stopping: threading.Event, receiver: Receiver) -> None:
 def test_when_pause_has_returned_nothing_more_leaves(
     receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(control, "STILL_SECONDS", PATIENCE)
+    monkeypatch.setattr(still, "STILL_SECONDS", PATIENCE)
     connections(2)
     stopping = threading.Event()
     slow_down_before(stopping, receiver)
@@ -287,7 +288,7 @@ def test_what_is_claimed_while_it_is_stopped_does_not_leave(
 def test_when_cancel_has_returned_nothing_more_leaves_ever(
     receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(control, "STILL_SECONDS", PATIENCE)
+    monkeypatch.setattr(still, "STILL_SECONDS", PATIENCE)
     stopping = threading.Event()
     slow_down_before(stopping, receiver)
     notification = tell(make_type(), people(50), version=make_version())

@@ -66,7 +66,7 @@ def test_what_is_made_while_another_takes_back_what_was_made_is_not_lost(
             may_go_on.wait(PATIENCE)
             return row
 
-        line = Line(journal=journal, make=slowly, local=False)
+        line = Line(account=1, journal=journal, make=slowly, local=False)
         line.put(batch.rows)
         hand = Hand(line)
         maker = threading.Thread(target=hand._make, kwargs={"wait": False})
@@ -108,7 +108,10 @@ def test_a_line_hears_of_a_broken_journal_also_where_messages_are_made_ahead(
         batch = claim.claim(Lane.BULK, owner=journal.owner, size=10)
         assert batch
         line = Line(
-            journal=journal, make=lambda row: SimpleNamespace(delivery=row.uid), local=False
+            account=1,
+            journal=journal,
+            make=lambda row: SimpleNamespace(delivery=row.uid),
+            local=False,
         )
         line.put(batch.rows)
         hand = Hand(line)
