@@ -65,6 +65,22 @@ def join_wrapped_lines(result: dict[str, Any], **_: Any) -> dict[str, Any]:
     return result
 
 
+def say_the_type_of_what_may_be_null(result: dict[str, Any], **_: Any) -> dict[str, Any]:
+    """Name the type beside `nullable`: OpenAPI 3.0 ignores the word without one."""
+    schemas = result["components"]["schemas"]
+    fields = [field for schema in schemas.values() for field in _fields_of(schema)]
+    for field in fields:
+        if "nullable" in field and "type" not in field:
+            [reference] = field["allOf"]
+            name = reference["$ref"].rpartition("/")[2]
+            field["type"] = schemas[name]["type"]
+    return result
+
+
+def _fields_of(schema: dict[str, Any]) -> list[dict[str, Any]]:
+    return list(schema.get("properties", {}).values())
+
+
 def say_that_writes_take_a_key(result: dict[str, Any], **_: Any) -> dict[str, Any]:
     """The Idempotency-Key is done once for every write (idempotency.py),
     and so is its description.

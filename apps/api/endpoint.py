@@ -22,7 +22,7 @@ from apps.accounts.permissions import Scope
 from apps.api import idempotency
 from apps.api.auth import caller_of
 from apps.api.limits import PerCaller, headers_of
-from apps.api.paging import PARAMETERS, CursorPages
+from apps.api.paging import PARAMETERS, CursorPages, PageQuery
 from apps.api.refusals import KEY_HEADER, MEDIA_TYPE
 from apps.lib.actor import Actor
 from apps.lib.ids import uuid7
@@ -261,9 +261,11 @@ def described(
         responses: dict[Any, OpenApiResponse] = {good: OpenApiResponse(answer, description="Done.")}
         for code, text in sorted(problems.items()):
             responses[code, MEDIA_TYPE] = OpenApiResponse(Problem, description=text)
-        parameters = None
+        parameters = []
         if query is not None:
-            parameters = [query]
+            parameters.append(query)
+        if isinstance(answer, serializers.ListSerializer):
+            parameters.append(PageQuery)
         return extend_schema(
             operation_id=name,
             tags=[tag],

@@ -7,6 +7,7 @@ import re
 from typing import Any
 
 from django.db.models import QuerySet
+from rest_framework import serializers
 from rest_framework.exceptions import ValidationError
 from rest_framework.pagination import BasePagination
 from rest_framework.request import Request
@@ -52,25 +53,23 @@ class CursorPages(BasePagination):
             "properties": {"next": cursor, "previous": cursor, "results": schema},
         }
 
-    def get_schema_operation_parameters(self, view: Any) -> list[dict[str, Any]]:
-        size = {"type": "integer", "minimum": 1, "maximum": MOST, "default": DEFAULT}
-        return [
-            _parameter("cursor", {"type": "string"}, "`next` or `previous` of another page."),
-            _parameter("page_size", size, "How many results at most."),
-        ]
+
+class PageQuery(serializers.Serializer[Any]):
+    """What every list takes beside its own filters; read here, described by `described`."""
+
+    cursor = serializers.CharField(
+        required=False, help_text="`next` or `previous` of another page of this list."
+    )
+    page_size = serializers.IntegerField(
+        required=False,
+        default=DEFAULT,
+        min_value=1,
+        max_value=MOST,
+        help_text="How many results at most.",
+    )
 
 
 PARAMETERS = ("cursor", "page_size")
-
-
-def _parameter(name: str, schema: dict[str, Any], description: str) -> dict[str, Any]:
-    return {
-        "name": name,
-        "in": "query",
-        "required": False,
-        "schema": schema,
-        "description": description,
-    }
 
 
 def _size(request: Request) -> int:

@@ -119,13 +119,13 @@ class NewFollower(FollowerIn):
 
 
 class FollowerQuery(Strict):
-    subscribed = serializers.BooleanField(required=False, allow_null=True, default=None)
-    tags = words_field(required=False, default=list, help_text="Repeat it; all of them are needed.")
+    subscribed = serializers.BooleanField(required=False)
+    tags = words_field(required=False, help_text="Repeat it; all of them are needed.")
     search = serializers.CharField(
-        required=False, default="", max_length=200, help_text="Name, address, external id."
+        required=False, allow_blank=True, max_length=200, help_text="Name, address, external id."
     )
     language = serializers.CharField(
-        required=False, default="", max_length=35, help_text="pt takes pt-BR with it."
+        required=False, allow_blank=True, max_length=35, help_text="pt takes pt-BR with it."
     )
 
 
@@ -144,9 +144,8 @@ class Followers(Endpoint):
     )
     def get(self, request: Request) -> Response:
         asked = self.query(FollowerQuery)
-        return self.page(
-            people_search.followers(**asked | {"tags": slugs(asked["tags"])}), FollowerOut
-        )
+        asked["tags"] = slugs(asked.get("tags", ()))
+        return self.page(people_search.followers(**asked), FollowerOut)
 
     @described(
         "Followers",

@@ -29,7 +29,7 @@ class InboxItemOut(serializers.Serializer[InboxItem]):
 
 
 class InboxQuery(Strict):
-    unread = serializers.BooleanField(required=False, allow_null=True, default=None)
+    unread = serializers.BooleanField(required=False)
     archived = serializers.BooleanField(
         required=False, default=False, help_text="The archive instead of the rest."
     )
@@ -63,9 +63,8 @@ class Inbox(Endpoint):
     def get(self, request: Request, id: uuid.UUID) -> Response:
         asked = self.query(InboxQuery)
         items = reading.items_of(_follower(id)).filter(archived_at__isnull=not asked["archived"])
-        unread = asked["unread"]
-        if unread is not None:
-            items = items.filter(read_at__isnull=unread)
+        if "unread" in asked:
+            items = items.filter(read_at__isnull=asked["unread"])
         return self.page(items, InboxItemOut)
 
 

@@ -73,7 +73,7 @@ class Word(Strict):
 
 class LanguageQuery(Strict):
     language = serializers.CharField(
-        required=False, default="", max_length=35, help_text="Of names and descriptions."
+        required=False, allow_blank=True, max_length=35, help_text="Of names and descriptions."
     )
 
 

@@ -60,7 +60,7 @@ class WebhookWithSecret(WebhookOut):
 
 
 class WebhookQuery(Strict):
-    state = serializers.ChoiceField(WebhookState.choices, required=False, default="")
+    state = serializers.ChoiceField(WebhookState.choices, required=False)
 
 
 class Secret(serializers.Serializer[Any]):
@@ -82,7 +82,8 @@ class AllWebhooks(Endpoint):
         details="Look after those that are `off` or `failing`.",
     )
     def get(self, request: Request) -> Response:
-        return self.page(listed(self.query(WebhookQuery)["state"]), WebhookOut)
+        asked = self.query(WebhookQuery)
+        return self.page(listed(asked.get("state", "")), WebhookOut)
 
 
 class Webhooks(Endpoint):

@@ -270,7 +270,7 @@ class PreviewIn(Strict):
     follower = serializers.UUIDField(
         required=False, help_text="Seen as this follower; else as a made-up one."
     )
-    language = serializers.CharField(required=False, default="", max_length=35)
+    language = serializers.CharField(required=False, allow_blank=True, max_length=35)
     data: Any = serializers.DictField(
         required=False, help_text="Missing values come from the variables' examples."
     )

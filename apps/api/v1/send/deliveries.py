@@ -100,11 +100,9 @@ class TimelineOut(HoldUpsOut):
 
 
 class BehindQuery(Strict):
-    status = serializers.ChoiceField(
-        [*DeliveryStatus.values, "waiting"], required=False, default=""
-    )
-    reason = serializers.CharField(required=False, default="", max_length=40)
-    channel = serializers.ChoiceField(Channel.choices, required=False, default="")
+    status = serializers.ChoiceField([*DeliveryStatus.values, "waiting"], required=False)
+    reason = serializers.CharField(required=False, max_length=40)
+    channel = serializers.ChoiceField(Channel.choices, required=False)
 
 
 class DeliveryQuery(Strict):

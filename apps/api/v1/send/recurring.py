@@ -250,7 +250,7 @@ class Occurrences(Endpoint):
 class CadenceIn(Strict):
     cadence = serializers.DictField(help_text=CADENCE)
     zone = serializers.CharField(
-        required=False, default="", max_length=64, help_text="Else the site's."
+        required=False, default="", allow_blank=True, max_length=64, help_text="Else the site's."
     )
     after = serializers.DateTimeField(
         required=False, default_timezone=dt.UTC, help_text="Else now."

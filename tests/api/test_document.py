@@ -1,0 +1,131 @@
+"""The OpenAPI document is valid, and promises nothing that the server refuses."""
+
+from typing import Any
+
+import pytest
+from drf_spectacular.generators import SchemaGenerator
+from jsonschema import Draft4Validator
+from openapi_spec_validator import OpenAPIV30SpecValidator
+from rest_framework.test import APIClient
+
+LISTS = 23
+
+
+@pytest.fixture(scope="module")
+def document() -> dict[str, Any]:
+    made: dict[str, Any] = SchemaGenerator().get_schema(request=None, public=True)
+    return made
+
+
+def operations(document: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    found = {}
+    for path, methods in document["paths"].items():
+        for method, operation in methods.items():
+            found[f"{method} {path}"] = operation
+    return found
+
+
+def query_of(operation: dict[str, Any]) -> dict[str, Any]:
+    """What may be asked in the query, by name."""
+    named = [each for each in operation.get("parameters", []) if each.get("in") == "query"]
+    return {each["name"]: each["schema"] for each in named}
+
+
+def lists_of(document: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """The operations that answer with a page."""
+    return {
+        name: operation
+        for name, operation in operations(document).items()
+        if "/Paginated" in str(operation["responses"].get("200"))
+    }
+
+
+@pytest.mark.reported
+def test_the_document_is_valid_openapi(document: dict[str, Any]) -> None:
+    errors = OpenAPIV30SpecValidator(document).iter_errors()
+    assert [(error.message, list(error.absolute_path)) for error in errors] == []
+
+
+@pytest.mark.reported
+def test_each_list_that_has_pages_says_how_to_turn_them(document: dict[str, Any]) -> None:
+    lists = lists_of(document)
+    assert len(lists) >= LISTS
+    for name, operation in lists.items():
+        asked = query_of(operation)
+        assert asked["cursor"] == {"type": "string", "minLength": 1}, name
+        assert asked["page_size"] == {
+            "type": "integer",
+            "minimum": 1,
+            "maximum": 200,
+            "default": 50,
+        }, name
+
+
+@pytest.mark.reported
+def test_a_default_is_a_value_that_its_own_description_allows(document: dict[str, Any]) -> None:
+    schemas = document["components"]["schemas"]
+    fields = [(name, schema) for name, schema in schemas.items()]
+    fields += [
+        (f"{name}.{field}", schema)
+        for name, parent in schemas.items()
+        for field, schema in parent.get("properties", {}).items()
+    ]
+    for name, operation in operations(document).items():
+        fields += [(f"{name} {field}", schema) for field, schema in query_of(operation).items()]
+    with_default = [(name, schema) for name, schema in fields if "default" in schema]
+    assert len(with_default) > 20
+    for name, schema in with_default:
+        rules = {key: value for key, value in schema.items() if not refers(value)}
+        assert list(Draft4Validator(rules).iter_errors(schema["default"])) == [], name
+
+
+def refers(value: Any) -> bool:
+    return "$ref" in str(value)
+
+
+@pytest.mark.reported
+def test_a_client_that_sends_all_defaults_gets_its_list(
+    api: APIClient, document: dict[str, Any]
+) -> None:
+    for name, operation in lists_of(document).items():
+        path = name.removeprefix("get ")
+        if "{" in path:
+            continue
+        asked = query_of(operation)
+        defaults = {field: given["default"] for field, given in asked.items() if "default" in given}
+        answer = api.get(path, defaults)
+        assert answer.status_code == 200, (path, answer.json())
+
+
+@pytest.mark.reported
+@pytest.mark.parametrize("query", ["language=&search=", "language=", "search=", "search=%20"])
+def test_a_search_for_nothing_finds_everybody(api: APIClient, anna: Any, query: str) -> None:
+    answer = api.get(f"/api/v1/followers?{query}")
+    assert answer.status_code == 200, answer.json()
+    assert [row["name"] for row in answer.json()["results"]] == ["Anna Weber"]
+
+
+@pytest.mark.reported
+def test_the_document_says_where_it_is_served_and_under_which_terms(
+    document: dict[str, Any],
+) -> None:
+    assert document["servers"] == [
+        {"url": "/", "description": "The site that gave you this document."}
+    ]
+    assert document["info"]["license"]["name"] == "MIT"
+    assert document["info"]["contact"]["name"]
+
+
+@pytest.mark.reported
+def test_each_tag_of_an_operation_is_explained(document: dict[str, Any]) -> None:
+    explained = {each["name"] for each in document["tags"] if each["description"]}
+    used = {tag for operation in operations(document).values() for tag in operation["tags"]}
+    assert used == explained
+
+
+@pytest.mark.reported
+def test_what_may_be_null_says_its_type(document: dict[str, Any]) -> None:
+    for name, schema in document["components"]["schemas"].items():
+        for field, described in schema.get("properties", {}).items():
+            if described.get("nullable"):
+                assert "type" in described, (name, field)
