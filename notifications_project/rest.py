@@ -31,7 +31,7 @@ SPECTACULAR = {
         {"name": "Preferences", "description": "What reaches a follower, when, and why."},
         {"name": "Inbox", "description": "In-app messages of a follower."},
         {"name": "Suppressions", "description": "Addresses nothing is sent to."},
-        {"name": "Notification types", "description": "What followers can subscribe to."},
+        {"name": "Message types", "description": "What followers can subscribe to."},
         {"name": "Templates", "description": "Content with versions and translations."},
         {"name": "Caps", "description": "How many messages one follower gets in a time."},
         {"name": "Campaigns", "description": "Planned sending to many."},
@@ -55,6 +55,7 @@ SPECTACULAR = {
         "apps.api.docs.say_that_writes_take_a_key",
     ],
     "SCHEMA_PATH_PREFIX": "/api/v1",
+    "PATH_CONVERTER_OVERRIDES": {"id": {"type": "string", "format": "uuid"}},
     # In the document each set of words has one name, wherever it is used.
     "ENUM_NAME_OVERRIDES": {
         "AddableChannel": "apps.api.v1.audience.addresses.ADDABLE",
@@ -66,7 +67,7 @@ SPECTACULAR = {
         "DeviceChannel": "apps.api.v1.audience.devices.CHANNELS",
         "EventResult": "apps.campaigns.models.OutcomeResult",
         "MissedPolicy": "apps.campaigns.models.Missed",
-        "NotificationState": "apps.notifications.models.NotificationState",
+        "NotificationStatus": "apps.notifications.reports.standing.NotificationStatus",
         "SuppressionReason": "apps.followers.models.SuppressionReason",
         "RuleTarget": "apps.campaigns.models.RuleTarget",
         "TagResult": "apps.api.v1.audience.followers.TAG_RESULTS",

@@ -4,6 +4,7 @@ from django.contrib import admin
 from django.urls import include, path, re_path
 from django.views.generic import RedirectView
 
+from apps.api.endpoint import Unrouted
 from apps.subscriptions.tracking import refused
 
 urlpatterns = [
@@ -11,6 +12,7 @@ urlpatterns = [
         "api/", include("apps.api.urls")
     ),  # first: a program that calls a hundred times a second waits for no other
     path("", include("apps.api.first.urls")),  # without a slash at the end; pages have one
+    path("api", Unrouted.as_view()),  # else it would be led to a page that is not there
     path("", include("apps.dashboard.urls")),
     path("", include("apps.ops.urls")),
     re_path(

@@ -71,8 +71,8 @@ def say_the_type_of_what_may_be_null(result: dict[str, Any], **_: Any) -> dict[s
     fields = [field for schema in schemas.values() for field in _fields_of(schema)]
     for field in fields:
         if "nullable" in field and "type" not in field:
-            [reference] = field["allOf"]
-            name = reference["$ref"].rpartition("/")[2]
+            first, *_ = field.get("allOf") or field["oneOf"]
+            name = first["$ref"].rpartition("/")[2]
             field["type"] = schemas[name]["type"]
     return result
 

@@ -9,7 +9,8 @@ from typing import Any, ClassVar, TypeVar
 
 from django.core.exceptions import PermissionDenied
 from django.db.models import Model, QuerySet
-from django.utils import timezone
+from django.utils import timezone, translation
+from django.views.decorators.gzip import gzip_page
 from drf_spectacular.utils import OpenApiResponse, extend_schema
 from rest_framework import serializers
 from rest_framework.exceptions import NotFound
@@ -22,8 +23,8 @@ from apps.accounts.permissions import Scope
 from apps.api import idempotency
 from apps.api.auth import caller_of
 from apps.api.limits import PerCaller, headers_of
-from apps.api.paging import PARAMETERS, CursorPages, PageQuery
-from apps.api.refusals import KEY_HEADER, MEDIA_TYPE
+from apps.api.paging import PARAMETERS, CursorPages, page_query
+from apps.api.refusals import KEY_HEADER, MEDIA_TYPE, Changed, NoSuchAddress
 from apps.lib.actor import Actor
 from apps.lib.ids import uuid7
 
@@ -58,12 +59,8 @@ class Strict(serializers.Serializer[Any]):
         known = [name for name, field in self.fields.items() if not field.read_only]
         if unknown := [name for name in data if name not in known]:
             fields = ", ".join(known) or "none"
-            raise serializers.ValidationError(
-                {
-                    name: [f"There is no field of this name here. Fields are: {fields}."]
-                    for name in unknown
-                }
-            )
+            said = [f"There is no field of this name here. Fields are: {fields}."]
+            raise serializers.ValidationError(dict.fromkeys(unknown, said), code="unknown_field")
         return values
 
 
@@ -94,6 +91,15 @@ class Endpoint(APIView):
     cost = 1  # calls of the caller's allowance that one request takes
     one_transaction = True  # with an Idempotency-Key: the work and its answer are stored together
 
+    @classmethod
+    def as_view(cls, **initkwargs: Any) -> Any:
+        return gzip_page(super().as_view(**initkwargs))
+
+    def dispatch(self, request: Any, *args: Any, **kwargs: Any) -> Any:
+        # one language, whatever the caller's browser or HTTP client says that it likes
+        with translation.override("en"):
+            return super().dispatch(request, *args, **kwargs)
+
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         super().initial(request, *args, **kwargs)
         if "\0" in request.path:  # PostgreSQL takes none, not even to say that there is nothing
@@ -102,9 +108,17 @@ class Endpoint(APIView):
         if handler in _BODILESS:
             self.body(Strict)  # has no fields
         self._need_for(_NAMING.get(handler, {}))
-        if request.method in idempotency.METHODS and KEY_HEADER in request.headers:
-            name = request.method.lower()
+        if request.method not in idempotency.METHODS:
+            return
+        name = request.method.lower()
+        if "If-Match" in request.headers:
+            self.compare_first(name)
+        if KEY_HEADER in request.headers:
             setattr(self, name, partial(idempotency.once, self, getattr(self, name)))
+
+    def compare_first(self, name: str) -> None:
+        """Have the method with this name compare `If-Match` with what is there; see edited.py."""
+        raise Changed("There is no ETag here to compare with. Leave out the If-Match header.")
 
     @cached_property
     def request_id(self) -> str:
@@ -118,10 +132,16 @@ class Endpoint(APIView):
     def now(self) -> dt.datetime:
         return timezone.now()
 
+    @cached_property
+    def names(self) -> dict[str, str]:
+        """What the caller calls a value of an act, where the two words differ."""
+        return {}
+
     def body(self, serializer: type[Strict], **options: Any) -> dict[str, Any]:
         """The request's body, checked; only what was sent and what has a default."""
         self._need_for(serializer.naming)  # of addresses that are not described
         given = serializer(data=self.request.data, **options)
+        self.names.update({str(field.source): name for name, field in given.fields.items()})
         given.is_valid(raise_exception=True)
         values: dict[str, Any] = given.validated_data
         return values
@@ -160,7 +180,7 @@ class Endpoint(APIView):
     ) -> Response:
         """One page of the rows."""
         pages = CursorPages()
-        found = pages.paginate_queryset(rows, self.request, view=self)
+        found = pages.cut(rows, serializer, self.request)
         rows_out = serializer(found, many=True, context={"view": self})
         return pages.get_paginated_response(rows_out.data)
 
@@ -169,6 +189,7 @@ class Endpoint(APIView):
     ) -> Response:
         response = super().finalize_response(request, response, *args, **kwargs)
         response["X-Request-Id"] = self.request_id
+        response["Content-Language"] = "en"
         response["Cache-Control"] = "no-store"  # personal data belongs in no cache on the way
         for name, value in headers_of(request).items():
             response[name] = value
@@ -186,6 +207,19 @@ def _says(data: Any, path: Sequence[str]) -> bool:
     return _says(data.get(path[0]), path[1:])
 
 
+class Unrouted(Endpoint):
+    """An address that no other view has: a problem document for any method, with a request id."""
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        self.perform_authentication(request)
+        if request.auth is not None:
+            self.check_throttles(request)
+        hint = ""
+        if request.path.endswith("/"):
+            hint = " Leave out the slash at the end."
+        raise NoSuchAddress(f"There is no such address in this API.{hint}")
+
+
 def one(rows: QuerySet[Row], **lookup: Any) -> Row:
     """The row, or the same 404 whether it never was there or is not for this caller."""
     found = rows.filter(**lookup).first()
@@ -196,6 +230,7 @@ def one(rows: QuerySet[Row], **lookup: Any) -> Row:
 
 class FieldProblem(serializers.Serializer[Any]):
     field = serializers.CharField(help_text="Such as `email` or `recipients.0.email`.")
+    code = serializers.CharField(help_text="Stable name of what is wrong, such as `required`.")
     detail = serializers.CharField()
 
 
@@ -240,10 +275,12 @@ def described(
     query: Any = None,
     refuses: Sequence[int] = (),
     details: str = "",
+    repeat: bool = False,
 ) -> Callable[[View], View]:
     """The method's entry in the OpenAPI document.
 
     `answer` None: 204 without a body. `body` None: what is sent in one is refused, field by field.
+    `repeat`: what is done already is answered with 200.
     """
 
     def enter(view: View) -> View:
@@ -259,13 +296,15 @@ def described(
         if answer is None:
             good = 204
         responses: dict[Any, OpenApiResponse] = {good: OpenApiResponse(answer, description="Done.")}
+        if repeat:
+            responses[200] = OpenApiResponse(answer, description="It was done already.")
         for code, text in sorted(problems.items()):
             responses[code, MEDIA_TYPE] = OpenApiResponse(Problem, description=text)
         parameters = []
         if query is not None:
             parameters.append(query)
         if isinstance(answer, serializers.ListSerializer):
-            parameters.append(PageQuery)
+            parameters.append(page_query(type(answer.child)))
         return extend_schema(
             operation_id=name,
             tags=[tag],

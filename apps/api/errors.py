@@ -4,21 +4,20 @@ and the fields it is about.
 
 import logging
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from http import HTTPStatus
 from typing import Any
 
 from django.conf import settings
 from django.core.exceptions import PermissionDenied, RequestDataTooBig
 from django.core.signals import got_request_exception
-from django.http import Http404, HttpRequest, JsonResponse
-from django.views.decorators.csrf import csrf_exempt
+from django.http import Http404
 from rest_framework import exceptions
 from rest_framework.response import Response
 from rest_framework.views import exception_handler, set_rollback
 
 from apps.accounts.permissions import Scope
-from apps.api.refusals import MEDIA_TYPE, KeyReused
+from apps.api.refusals import MEDIA_TYPE, NO_ID, Changed, KeyReused
 from apps.followers.people.contacts import AddressTaken, ExternalIdTaken
 from apps.lib.refusals import RefusalKind, Refused
 
@@ -34,6 +33,7 @@ TITLES = {
     405: "Method not allowed",
     406: "No such format",
     409: "Not possible now",
+    412: "Somebody else changed it",
     413: "Too large",
     415: "Send JSON",
     422: "This key was used for something else",
@@ -46,9 +46,9 @@ def handle(error: Exception, context: dict[str, Any]) -> Response:
     """DRF's exception handler: a problem document for whatever was raised in a view."""
     if isinstance(error, Refused):
         set_rollback()
-        refusal = _refusal(error)
-        may_read = context["view"].may(Scope.FOLLOWERS_READ)
-        if may_read and isinstance(error, AddressTaken | ExternalIdTaken):
+        refusal = _refusal(error, context["view"].names)
+        may_read = Scope.FOLLOWERS_READ
+        if isinstance(error, AddressTaken | ExternalIdTaken) and context["view"].may(may_read):
             refusal.data["follower"] = str(error.follower.uid)
         return refusal
     if isinstance(error, RequestDataTooBig):
@@ -64,7 +64,12 @@ def handle(error: Exception, context: dict[str, Any]) -> Response:
             detail = fields[0]["detail"]
         return _respond(400, "Invalid", detail, fields)
     if isinstance(error, Http404 | exceptions.NotFound):
-        detail = "There is nothing under this address, or you may not see it."
+        detail = "There is nothing with this id, or you may not see it."
+        if NO_ID in context["kwargs"].values():
+            detail = (
+                "This is no id: ours are UUIDs. To find a follower by your own id, ask "
+                "/followers?external_id=…."
+            )
     elif isinstance(error, exceptions.NotAuthenticated):
         detail = (
             "Send an API key as “Authorization: Bearer <key>”. "
@@ -77,29 +82,25 @@ def handle(error: Exception, context: dict[str, Any]) -> Response:
     elif isinstance(error, exceptions.NotAcceptable):
         detail = "Answers are JSON. Send “Accept: application/json”, or no Accept header."
     elif isinstance(error, exceptions.UnsupportedMediaType):
-        detail = "Send the body as JSON, with “Content-Type: application/json”."
+        detail = "Send the body as JSON in UTF-8, with “Content-Type: application/json”."
     else:
         detail = str(answer.data["detail"])
     kind = HTTPStatus(answer.status_code).phrase.title().replace(" ", "")
     return _respond(answer.status_code, kind, detail, headers=answer.headers)
 
 
-# no cookie is believed here, and the page that Django answers with instead is no problem document
-@csrf_exempt
-def no_such_address(request: HttpRequest, rest: str = "") -> JsonResponse:
-    """The answer for addresses below /api/v1/ that no view has."""
-    hint = ""
-    if rest.endswith("/"):
-        hint = " Leave out the slash at the end."
-    body = _body(404, "NotFound", f"There is no such address in this API.{hint}")
-    return JsonResponse(body, status=404, content_type=MEDIA_TYPE)
-
-
-def _refusal(error: Refused) -> Response:
+def _refusal(error: Refused, names: Mapping[str, str]) -> Response:
+    """Answer a refusal; `names` has the caller's word for a field of the act, where it differs."""
     status = STATUS[error.kind]
     if isinstance(error, KeyReused):
         status = 422
-    fields = [{"field": field, "detail": detail} for field, detail in error.faults]
+    if isinstance(error, Changed):
+        status = 412
+    code = _kebab(type(error).__name__).replace("-", "_")
+    fields = [
+        {"field": names.get(field, field), "code": code, "detail": detail}
+        for field, detail in error.faults
+    ]
     headers = getattr(error, "headers", None)
     return _respond(status, type(error).__name__, error.discreet, fields, headers)
 
@@ -121,7 +122,7 @@ def flat(data: Any, path: str = "") -> Iterator[dict[str, str]]:
                 place = f"{path}.{index}".lstrip(".")
             yield from flat(value, place)
     else:
-        yield {"field": path, "detail": str(data)}
+        yield {"field": path, "code": getattr(data, "code", "invalid"), "detail": str(data)}
 
 
 def _unexpected(error: Exception, context: dict[str, Any]) -> Response:
@@ -139,10 +140,13 @@ def _unexpected(error: Exception, context: dict[str, Any]) -> Response:
     )
 
 
+def _kebab(kind: str) -> str:
+    return re.sub(r"(?<!^)(?=[A-Z])", "-", kind).lower()
+
+
 def _body(status: int, kind: str, detail: str) -> dict[str, Any]:
-    words = re.sub(r"(?<!^)(?=[A-Z])", "-", kind).lower()
     return {
-        "type": f"urn:carillon:problem:{words}",
+        "type": f"urn:carillon:problem:{_kebab(kind)}",
         "title": TITLES[status],
         "status": status,
         "detail": detail,

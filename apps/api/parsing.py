@@ -1,16 +1,23 @@
-"""JSON in, as every database can keep it."""
+"""What comes in: JSON as every database can keep it, and moments that name their zone."""
 
+import datetime as dt
 from collections.abc import Mapping
 from typing import IO, Any
 
-from rest_framework.exceptions import ParseError
-from rest_framework.parsers import JSONParser
+from django.utils import timezone
+from django.utils.dateparse import parse_datetime
+from django.utils.http import parse_header_parameters
+from rest_framework import serializers
+from rest_framework.exceptions import ParseError, UnsupportedMediaType
+from rest_framework.parsers import BaseParser
 
 from apps.lib import strict_json
 
 
-class PlainJson(JSONParser):
-    """Refuses what is JSON and can't be kept."""
+class PlainJson(BaseParser):
+    """Refuses what is no JSON in UTF-8, and what is JSON and can't be kept or has two meanings."""
+
+    media_type = "application/json"
 
     def parse(
         self,
@@ -18,11 +25,51 @@ class PlainJson(JSONParser):
         media_type: str | None = None,
         parser_context: Mapping[str, Any] | None = None,
     ) -> Any:
+        _, parameters = parse_header_parameters(media_type or "")
+        if parameters.get("charset", "utf-8").lower() not in ("utf-8", "utf8"):
+            raise UnsupportedMediaType(media_type or "")
+        request = (parser_context or {})["request"]
         try:
-            data = super().parse(stream, media_type, parser_context)
-            strict_json.check(data)
-        except RecursionError as error:
-            raise ParseError("The body is nested too deeply.") from error
+            return strict_json.read(request.body.decode("utf-8-sig"))  # and not more than it may be
+        except UnicodeDecodeError as error:
+            raise ParseError("The body is not JSON: it has to be UTF-8.") from error
         except strict_json.BadJson as error:
             raise ParseError(f"The body {error}.") from error
-        return data
+
+
+_ZONE_NEEDED = (
+    "Give the moment with its time zone, such as 2027-05-31T09:00:00+02:00, or in UTC as "
+    "2027-05-31T07:00:00Z."
+)
+
+
+class MomentField(serializers.DateTimeField):
+    """A moment in ISO 8601; a bare date, or a time without its zone, is refused and not guessed."""
+
+    default_error_messages = {"naive": _ZONE_NEEDED}
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(default_timezone=dt.UTC, **options)
+
+    def enforce_timezone(self, value: dt.datetime) -> dt.datetime:
+        if timezone.is_naive(value):
+            self.fail("naive")
+        return super().enforce_timezone(value)
+
+
+class WallField(serializers.CharField):
+    """What a clock on the wall shows, without an offset; a naive datetime in Python."""
+
+    default_error_messages = {
+        "offset": "Give the time on the wall, such as 2027-05-31T09:00, without an offset."
+    }
+
+    def to_internal_value(self, data: Any) -> Any:
+        text = super().to_internal_value(data)
+        try:
+            wall = parse_datetime(text)
+        except ValueError:
+            wall = None
+        if wall is None or wall.tzinfo is not None or len(text) <= len("2027-05-31"):
+            self.fail("offset")
+        return wall

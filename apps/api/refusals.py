@@ -1,9 +1,11 @@
 """Refusals of the API itself, whatever act a request is for, and the media type of all."""
 
+import uuid
 from typing import ClassVar
 
 from apps.lib.refusals import RefusalKind, Refused
 
+NO_ID = uuid.UUID(int=0)  # what stands in an address where none of our ids does
 MEDIA_TYPE = "application/problem+json"
 KEY_HEADER = "Idempotency-Key"
 
@@ -18,6 +20,18 @@ class KeyReused(Refused):
     """A key that came with another body before."""
 
     field = KEY_HEADER
+
+
+class NoSuchAddress(Refused):
+    """An address below /api/ that no view has."""
+
+    kind = RefusalKind.MISSING
+
+
+class Changed(Refused):
+    """A change of what is not any more as the caller read it (`If-Match`)."""
+
+    kind = RefusalKind.STATE
 
 
 class StillRunning(Refused):

@@ -21,6 +21,10 @@ def _as_given(thing: object, given: Any) -> Any:
     return given
 
 
+def _anew(thing: object) -> bool:
+    return False
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verb(Generic[Thing]):
     """What can be done to a thing.
@@ -28,6 +32,7 @@ class Verb(Generic[Thing]):
     - `do`: the act, called with the thing, who and when.
     - `answer`: the serializer that the schema shows.
     - `says`: the body of the answer, of the thing and of what the act gave.
+    - `done`: whether it was done before; a repeat is answered with 200 whatever `status` is.
     - `one_transaction`: False where the act waits for the senders to see it.
     """
 
@@ -37,6 +42,7 @@ class Verb(Generic[Thing]):
     answer: Any
     says: Callable[[Thing, Any], Any] = _as_given
     status: int = 200
+    done: Callable[[Thing], bool] = _anew
     refuses: Sequence[int] = (404, 409)
     details: str = ""
     one_transaction: bool = True
@@ -50,7 +56,7 @@ def verb_paths(
     found = []
     for name, verb in verbs.items():
         view = _view(tag, f"{things}_{name}", find, verb)
-        found.append(path(f"{things}/<uuid:id>/{name}", view.as_view()))
+        found.append(path(f"{things}/<id:id>/{name}", view.as_view()))
     return found
 
 
@@ -69,12 +75,16 @@ def _view(
             verb.summary,
             answer=verb.answer,
             status=verb.status,
+            repeat=verb.status != 200,
             refuses=verb.refuses,
             details=verb.details,
         )
         def post(self, request: Request, id: uuid.UUID) -> Response:
             thing = find(id)
+            status = verb.status
+            if verb.done(thing):
+                status = 200
             given = verb.do(thing, self.by, self.now)
-            return Response(verb.says(thing, given), status=verb.status)
+            return Response(verb.says(thing, given), status=status)
 
     return OneVerb

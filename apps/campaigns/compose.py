@@ -22,7 +22,7 @@ from apps.followers.models import Channel, NotificationType
 from apps.lib import ids, wallclock
 from apps.lib.actor import Actor, ActorKind
 from apps.lib.facts import Kind, tell
-from apps.lib.partial import UNSET, Unset, given
+from apps.lib.partial import UNSET, Unset, given, merged
 from apps.lib.refusals import RefusalKind, Refused, WrongState
 from apps.notifications.notify import FARTHEST_YEARS
 
@@ -97,6 +97,7 @@ def create_campaign(
     """
     uid = ids.uuid7()
     columns = _checked({"audience": {}} | values.columns(), now=now)
+    columns["metadata"] = merged({}, columns.get("metadata", {}))
     source = template
     if copy_of is not None:
         source = copy_of.template
@@ -158,7 +159,7 @@ def change_campaign(
     by: Actor,
     now: dt.datetime,
 ) -> Campaign:
-    """Change a draft; returns it as it is now.
+    """Change a draft; returns it as it is now. Metadata is merged by key, None removes one.
 
     `revision` is the one the editor saw. Raises StaleEdit, WrongState, BadCampaign,
     audience.BadAudience.
@@ -174,6 +175,8 @@ def change_campaign(
                 "Somebody else changed this campaign since you opened it. "
                 "Reload, then make your change again."
             )
+        if "metadata" in columns:
+            columns["metadata"] = merged(row.metadata, columns["metadata"])
         before = {name: _plain(getattr(row, name)) for name in columns}
         for name, value in columns.items():
             setattr(row, name, value)

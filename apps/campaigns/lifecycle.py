@@ -28,9 +28,9 @@ from apps.lib.queue.announce import announce
 from apps.lib.queue.lanes import Lane
 from apps.lib.refusals import RefusalKind, Refused, WrongState
 from apps.notifications import control, replay
-from apps.notifications.models import DeliveryStatus, Notification, NotificationState, Source
+from apps.notifications.control import counts
+from apps.notifications.models import Notification, NotificationState, Source
 from apps.notifications.notify import Intent, NotNotifiable, open_notification
-from apps.notifications.reports.balance import balance
 
 LAUNCH_TASK = "apps.campaigns.launch.launch"
 S = CampaignState
@@ -88,9 +88,11 @@ def schedule(
 def unschedule(
     *, campaign: Campaign, by: Actor, now: dt.datetime, because: Sequence[Missing] = ()
 ) -> Campaign:
-    """Back to draft; the time stays filled in. Raises WrongState."""
+    """Back to draft; the time stays filled in. A draft stays as it is. Raises WrongState."""
     with transaction.atomic():
         if not _move(campaign, (S.SCHEDULED,), S.DRAFT, now=now, send_at=None):
+            if campaign.state == S.DRAFT:
+                return campaign
             raise WrongState(
                 f"This campaign is {campaign.get_state_display().lower()}, not scheduled."
             )
@@ -176,7 +178,7 @@ def _open_run(campaign: Campaign, audience: Audience, *, by: Actor, now: dt.date
         channels=campaign.channels,
         data=campaign.data,
         expires_at=campaign.expires_at,
-        tracked=campaign.tracking,
+        tracking=campaign.tracking,
         rate=campaign.rate,
         spread=campaign.spread,
         source=Source.CAMPAIGN,
@@ -198,10 +200,15 @@ def _open_run(campaign: Campaign, audience: Audience, *, by: Actor, now: dt.date
 
 # ------------------------------------------------------------------ while it is under way
 def pause(*, campaign: Campaign, by: Actor, now: dt.datetime) -> dict[str, int]:
-    """Hand over nothing more until `resume`. Returns `counts`. Raises WrongState."""
+    """Hand over nothing more until `resume`. Returns `counts`.
+
+    A second time changes nothing. Raises WrongState.
+    """
     with transaction.atomic():
         notification = _locked(campaign)
         if notification is None or not _move(campaign, (S.SENDING,), S.PAUSED, now=now):
+            if notification and campaign.state == S.PAUSED:
+                return counts(notification)
             raise WrongState(
                 f"This campaign is {_state_now(campaign)}; only one that is sending can be paused."
             )
@@ -215,10 +222,15 @@ def pause(*, campaign: Campaign, by: Actor, now: dt.datetime) -> dict[str, int]:
 
 
 def resume(*, campaign: Campaign, by: Actor, now: dt.datetime) -> dict[str, int]:
-    """Go on where `pause` stopped; nobody gets it twice. Returns `counts`. Raises WrongState."""
+    """Go on where `pause` stopped; nobody gets it twice. Returns `counts`.
+
+    One that goes on already stays as it is. Raises WrongState.
+    """
     with transaction.atomic():
         notification = _locked(campaign)
         if notification is None or not _move(campaign, (S.PAUSED,), S.SENDING, now=now):
+            if notification and campaign.state == S.SENDING:
+                return counts(notification)
             raise WrongState(
                 f"This campaign is {_state_now(campaign)}; only a paused one can be resumed."
             )
@@ -232,7 +244,10 @@ def resume(*, campaign: Campaign, by: Actor, now: dt.datetime) -> dict[str, int]
 
 
 def cancel(*, campaign: Campaign, by: Actor, now: dt.datetime) -> dict[str, int]:
-    """Stop for good. Returns `counts`, all 0 if it had not started. Raises WrongState."""
+    """Stop for good. Returns `counts`, all 0 if it had not started.
+
+    A second time changes nothing. Raises WrongState.
+    """
     with transaction.atomic():
         notification = _locked(campaign)
         moved = notification is None and _move(campaign, (S.SCHEDULED,), S.CANCELLED, now=now)
@@ -242,45 +257,19 @@ def cancel(*, campaign: Campaign, by: Actor, now: dt.datetime) -> dict[str, int]
             moved = notification is not None and _move(
                 campaign, (S.SENDING, S.PAUSED), S.CANCELLED, now=now
             )
+        if not moved and campaign.state == S.CANCELLED:
+            return counts(notification)
         if not moved:
             raise WrongState(
                 f"This campaign is {_state_now(campaign)}; there is nothing to cancel."
             )
-        said = dict.fromkeys(("total", "handed_off", "in_flight", "waiting", "cancelled"), 0)
         if notification is not None:
             control.cancel(notification=notification, by=by, now=now)
-            said = counts(notification)
+        said = counts(notification)
         tell(Kind.CAMPAIGN_CANCELLED, by=by, now=now, about=campaign, data=said)
-    if notification is None:
-        return said
-    control.wait_until_still(notification)
+    if notification is not None:
+        control.wait_until_still(notification)
     return counts(notification)
-
-
-def counts(notification: Notification) -> dict[str, int]:
-    """Count where a notification's messages stand, from the tallies.
-
-    Returns {"total", "handed_off", "in_flight", "waiting", "cancelled"}. `in_flight` ones are being
-    handed over at this moment (at most a slice per sender) and can still go either way.
-    """
-    rows = balance(notification).rows
-
-    def of(*statuses: DeliveryStatus) -> int:
-        return sum(count for (_, status, _), count in rows.items() if status in statuses)
-
-    waiting = of(*control.UNTAKEN)
-    cancelled = of(DeliveryStatus.CANCELLED)
-    if notification.state == NotificationState.CANCELLED:
-        # a task marks the rest, which is as cancelled as the others
-        cancelled += waiting
-        waiting = 0
-    return {
-        "total": sum(rows.values()),
-        "handed_off": of(DeliveryStatus.SENT, DeliveryStatus.DELIVERED, DeliveryStatus.IN_DOUBT),
-        "in_flight": of(DeliveryStatus.QUEUED),
-        "waiting": waiting,
-        "cancelled": cancelled,
-    }
 
 
 def retry_failed(*, campaign: Campaign, by: Actor, now: dt.datetime) -> int:

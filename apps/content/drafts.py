@@ -150,13 +150,15 @@ def edit_draft(
 
 
 def publish(*, template: Template, by: Actor, now: dt.datetime) -> Version:
-    """Make the draft the version new messages use.
+    """Make the draft the version new messages use; without one the published version stays.
 
     Raises NotPublishable with everything that is wrong.
     """
     with transaction.atomic():
         _locked(template)
         draft = draft_version(template)
+        if draft is None and (published := published_version(template)):
+            return published
         if draft is None:
             message = "there is no draft to publish. Change something first."
             raise NotPublishable([TemplateProblem(template.key, None, message)])
@@ -260,8 +262,13 @@ def rename_template(
 
 
 def archive(*, template: Template, by: Actor, now: dt.datetime) -> None:
-    """Take it out of the library; running sends and its history keep it."""
+    """Take it out of the library; running sends and its history keep it.
+
+    A second time changes nothing.
+    """
     with transaction.atomic():
+        if _locked(template).archived_at:
+            return
         template.archived_at = now
         template.save(update_fields=["archived_at"])
         tell(Kind.TEMPLATE_ARCHIVED, by=by, now=now, about=template)

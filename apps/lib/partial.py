@@ -38,6 +38,12 @@ def given(values: "DataclassInstance") -> dict[str, Any]:
     return {name: value for name, value in said.items() if value is not UNSET}
 
 
+def merged(before: Mapping[str, Any], said: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what was there with what is said laid over it, key by key; None removes a key."""
+    both = {**before, **said}
+    return {key: value for key, value in both.items() if value is not None or key not in said}
+
+
 def changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     """Return {"before": …, "after": …} with the fields that differ, for the history; {} if none."""
     names = [name for name in after if before[name] != after[name]]

@@ -1,4 +1,6 @@
-"""JSON from outside: not too deep, and only numbers and characters that every database can keep."""
+"""JSON from outside: not too deep, each key once, and only numbers and characters that every
+database can keep.
+"""
 
 import json
 import re
@@ -24,9 +26,11 @@ class BadJson(ValueError):
 def read(text: str) -> Any:
     """What the text says. Raises BadJson."""
     try:
-        data = json.loads(text, parse_constant=_refuse)
+        data = json.loads(text, parse_constant=_refuse, object_pairs_hook=_each_once)
     except RecursionError as error:
         raise BadJson("is nested too deeply") from error
+    except BadJson:
+        raise
     except ValueError as error:  # also a number of more than 4,300 digits
         if _opens_deep(text):
             raise BadJson("is nested too deeply") from error
@@ -51,6 +55,15 @@ def check(data: Any) -> None:
     # who has few brackets has no depth: most calls are not walked through
     if text.count("[") + text.count("{") > MOST_LEVELS and _is_deep(data, MOST_LEVELS):
         raise BadJson("is nested too deeply")
+
+
+def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    said = dict(pairs)
+    if len(said) < len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise BadJson(f"says {twice!r} twice in one object; each name once")
+    return said
 
 
 def _refuse(constant: str) -> None:

@@ -23,6 +23,7 @@ from apps.notifications.models import (
     DeliveryStatus,
     Notification,
     NotificationState,
+    Tally,
 )
 
 CANCEL_TASK = "apps.notifications.control.cancel_rest"
@@ -34,12 +35,12 @@ LIVE = (NotificationState.PLANNING, NotificationState.SENDING, NotificationState
 def pause(*, notification: Notification, by: Actor, now: dt.datetime) -> None:
     """Let nothing leave any more once this has returned, but what is in hand at a slow server.
 
-    Raises WrongState.
+    A second time changes nothing. Raises WrongState.
     """
     going = (NotificationState.PLANNING, NotificationState.SENDING)
     with transaction.atomic():
-        _switch(notification, going, NotificationState.PAUSED, "paused")
-        tell(Kind.NOTIFICATION_PAUSED, by=by, now=now, about=notification)
+        if _switch(notification, going, NotificationState.PAUSED, "paused"):
+            tell(Kind.NOTIFICATION_PAUSED, by=by, now=now, about=notification)
     wait_until_still(notification)
 
 
@@ -62,14 +63,16 @@ def hold(*, notification: Notification, why: str, now: dt.datetime) -> bool:
 
 def resume(*, notification: Notification, by: Actor, now: dt.datetime) -> None:
     """Go on where the notification stopped; nobody gets a second copy. Where Carillon itself had
-    paused it, it does not do so again: a person has decided. Raises WrongState.
+    paused it, it does not do so again: a person has decided.
+
+    One that goes on already stays as it is. Raises WrongState.
     """
     with transaction.atomic():
         row = Notification.objects.select_for_update(no_key=True).get(pk=notification.pk)
         state = NotificationState.PLANNING
         if row.planned_at:
             state = NotificationState.SENDING
-        _switch(
+        resumed = _switch(
             notification,
             (NotificationState.PAUSED,),
             state,
@@ -77,19 +80,21 @@ def resume(*, notification: Notification, by: Actor, now: dt.datetime) -> None:
             paused_why="",
             brake_off=row.brake_off or bool(row.paused_why),
         )
+        if not resumed:
+            return
         tell(Kind.NOTIFICATION_RESUMED, by=by, now=now, about=notification)
         if state == NotificationState.SENDING:
             announce_senders(Lane(row.lane))
 
 
 def cancel(*, notification: Notification, by: Actor, now: dt.datetime) -> dict[str, int]:
-    """Stop for good. Returns what that means: {"cancelled", "handed_off", "in_flight", "total"}.
+    """Stop for good. Returns its `counts`; a second time changes nothing and counts anew.
 
     Rows in flight are at most one slice per sender; the ones not yet handed over join the cancelled
     ones within seconds. Raises WrongState.
     """
     _cancel(notification, LIVE, by, now)
-    return _come_to(notification)
+    return counts(notification)
 
 
 def retract(*, notification: Notification, by: Actor, now: dt.datetime) -> dict[str, int]:
@@ -99,37 +104,54 @@ def retract(*, notification: Notification, by: Actor, now: dt.datetime) -> dict[
     May be called whatever the state is, and again. What has left on other channels can't be called
     back. Returns what cancel() does; the inbox knows how many it removed (inbox.removal).
     """
-    if notification.state != NotificationState.CANCELLED:
-        _cancel(notification, (*LIVE, NotificationState.DONE), by, now)
+    _cancel(notification, (*LIVE, NotificationState.DONE), by, now)
     # after the senders have let go: a message that was being stored is there by now
     with transaction.atomic():
         tell(Kind.NOTIFICATION_RETRACTED, by=by, now=now, about=notification)
-    return _come_to(notification)
+    return counts(notification)
 
 
 def _cancel(
     notification: Notification, allowed: tuple[NotificationState, ...], by: Actor, now: dt.datetime
 ) -> None:
     with transaction.atomic():
-        _switch(notification, allowed, NotificationState.CANCELLED, "cancelled", finished_at=now)
+        cancelled = NotificationState.CANCELLED
+        if not _switch(notification, allowed, cancelled, "cancelled", finished_at=now):
+            return
         tell(Kind.NOTIFICATION_CANCELLED, by=by, now=now, about=notification)
         if _cancel_chunk(notification.pk, now):
             announce(CANCEL_TASK, lane=Lane.BULK, notification_id=notification.pk)
     wait_until_still(notification)
 
 
-def _come_to(notification: Notification) -> dict[str, int]:
-    """What a cancelled notification has come to; rows the task will mark count as cancelled."""
-    counts: Counter[str] = Counter()
-    for tally in notification.tallies.all():
-        counts[tally.status] += tally.count
-    stopped = (DeliveryStatus.CANCELLED, *UNTAKEN)
-    left = (DeliveryStatus.SENT, DeliveryStatus.DELIVERED, DeliveryStatus.IN_DOUBT)
+def counts(notification: Notification | None) -> dict[str, int]:
+    """Count where a notification's messages stand, from the tallies; all 0 for none.
+
+    Returns {"total", "cancelled", "handed_off", "in_flight", "waiting", "skipped", "failed"}; the
+    others add up to the total. `in_flight` ones are being handed over at this moment (at most a
+    slice per sender) and can still go either way.
+    """
+    standing: Counter[str] = Counter()
+    for tally in Tally.objects.filter(notification=notification):
+        standing[tally.status] += tally.count
+
+    def of(*statuses: DeliveryStatus) -> int:
+        return sum(standing[status] for status in statuses)
+
+    waiting = of(*UNTAKEN)
+    cancelled = of(DeliveryStatus.CANCELLED)
+    if notification and notification.state == NotificationState.CANCELLED:
+        # a task marks the rest, which is as cancelled as the others
+        cancelled += waiting
+        waiting = 0
     return {
-        "cancelled": sum(counts[status] for status in stopped),
-        "handed_off": sum(counts[status] for status in left),
-        "in_flight": counts[DeliveryStatus.QUEUED],
-        "total": sum(counts.values()),
+        "total": sum(standing.values()),
+        "cancelled": cancelled,
+        "handed_off": of(DeliveryStatus.SENT, DeliveryStatus.DELIVERED, DeliveryStatus.IN_DOUBT),
+        "in_flight": of(DeliveryStatus.QUEUED),
+        "waiting": waiting,
+        "skipped": of(DeliveryStatus.SKIPPED),
+        "failed": of(DeliveryStatus.FAILED),
     }
 
 
@@ -180,13 +202,17 @@ def _switch(
     state: NotificationState,
     done: str,
     **changes: object,
-) -> None:
-    """Change the state, and refresh the caller's object. Raises WrongState."""
+) -> bool:
+    """Change the state, and refresh the caller's object; False: it was in that state already.
+
+    Raises WrongState.
+    """
     live = Notification.objects.filter(pk=notification.pk, state__in=allowed)
-    if not live.update(state=state, wakes_at=None, **changes):
-        current = Notification.objects.get(pk=notification.pk)
-        raise WrongState(f"It is {current.get_state_display().lower()} and can't be {done}.")
+    changed = bool(live.update(state=state, wakes_at=None, **changes))
     notification.refresh_from_db()
+    if not changed and notification.state != state:
+        raise WrongState(f"It is {notification.get_state_display().lower()} and can't be {done}.")
+    return changed
 
 
 def wait_until_still(notification: Notification) -> None:

@@ -33,6 +33,8 @@ from apps.notifications.models import (
 from apps.notifications.plan import PLAN_TASK, SLICE, plan_named
 from apps.notifications.types.data_schema import Unfit, check_fit
 
+# a clock that goes slow, a call that takes its time: later than this is a mistake
+LATE = dt.timedelta(minutes=1)
 FARTHEST_YEARS = 10  # a moment at the end of the calendar can't be shown in every zone
 _LANES = {Category.CRITICAL: Lane.CRITICAL, Category.MARKETING: Lane.BULK}
 
@@ -77,7 +79,8 @@ class Intent:
 
     - `version`: None takes the published one of the template that speaks for the type.
     - `channels`: None takes all that the type is offered on and the version has words for; each
-      follower's preferences decide which of them are used.
+      follower's preferences decide which of them are used, and those on which a follower has no
+      address are left out.
     - `send_at`: None is now. `expires_at`: None is the end of the type's lifetime.
     - `dedup_key`: the same one for the same type is the same notification.
     - `rate`: messages a second at most. `spread`: seconds over which it goes out evenly.
@@ -92,7 +95,7 @@ class Intent:
     expires_at: dt.datetime | None = None
     dedup_key: str | None = None
     throttle_key: str = ""
-    tracked: bool = False
+    tracking: bool = False
     rate: float | None = None
     spread: int | None = None
 
@@ -107,13 +110,32 @@ def notify(
 ) -> Notification:
     """Store the intent and announce the work; returns before anything is sent.
 
+    Where the intent's `dedup_key` is known, the notification that exists is returned. For the rest
+    see `notify_once`.
+    """
+    notification, _ = notify_once(
+        intent=intent, recipients=recipients, priority=priority, by=by, now=now
+    )
+    return notification
+
+
+def notify_once(
+    *,
+    intent: Intent,
+    recipients: Sequence[Follower] | Sequence[tuple[Follower, dict[str, Any]]],
+    priority: str = Priority.NORMAL,
+    by: Actor,
+    now: dt.datetime,
+) -> tuple[Notification, bool]:
+    """Do what `notify` does, and say whether it is new: False where the intent's `dedup_key` was
+    known.
+
     `recipients` may carry each person's own values, laid over the intent's `data`. What they see
-    is checked by the type's JSON Schema. Where the intent's `dedup_key` is known, the notification
-    that exists is returned. Raises NotNotifiable.
+    is checked by the type's JSON Schema. Raises NotNotifiable.
     """
     kind = intent.notification_type
     if intent.dedup_key and (existing := _known(kind, intent.dedup_key)):
-        return existing
+        return existing, False
     people = _with_own_data(recipients)
     if not people:
         raise NotNotifiable("There is nobody to notify. Name at least one recipient.")
@@ -141,9 +163,9 @@ def notify(
     except IntegrityError:
         # another request with the same key was faster
         if intent.dedup_key and (existing := _known(kind, intent.dedup_key)):
-            return existing
+            return existing, False
         raise
-    return notification
+    return notification, True
 
 
 def open_notification(*, intent: Intent, lane: Lane, by: Actor, now: dt.datetime) -> Notification:
@@ -153,6 +175,16 @@ def open_notification(*, intent: Intent, lane: Lane, by: Actor, now: dt.datetime
     with transaction.atomic(savepoint=False):
         _store(notification, by=by)
     return notification
+
+
+def check_ahead(send_at: dt.datetime, *, now: dt.datetime) -> None:
+    """Check a moment that a person or a program chose. Raises NotNotifiable: it has passed."""
+    if send_at < now - LATE:
+        raise NotNotifiable(
+            f"{send_at:%d %B %Y %H:%M} UTC has passed. Choose a later moment, or leave send_at "
+            "out to send now.",
+            field="send_at",
+        )
 
 
 _Named = tuple[Follower, dict[str, Any] | None]  # a recipient and the values of their own
@@ -205,10 +237,11 @@ def _drafted(intent: Intent, version: Version, *, lane: Lane, now: dt.datetime) 
         notification_type=kind,
         version=version,
         channels=chosen,
+        addressed_only=intent.channels is None,
         data=_complete(version, intent.data or {}, required=False),
         dedup_key=intent.dedup_key,
         throttle_key=intent.throttle_key,
-        tracked=intent.tracked,
+        tracking=intent.tracking,
         rate=intent.rate,
         spread=intent.spread,
         source=intent.source,

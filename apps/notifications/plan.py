@@ -24,7 +24,7 @@ from django.db.models import (
 from django.db.models.functions import Cast
 from django.utils import timezone
 
-from apps.followers.consent.verdict import TypeFacts
+from apps.followers.consent.verdict import Reason, TypeFacts
 from apps.followers.consent.verdict_sql import ALLOWING, NEEDS_ADDRESS, type_facts, with_verdict
 from apps.followers.models import Category, Follower, NotificationType
 from apps.lib.ids import Uuid7
@@ -111,8 +111,32 @@ def _freeze(
     deltas: Counter[tallies.Place] = Counter()
     for channel in fallback.in_order(notification):
         deltas += _insert(notification, set(chosen), among, channel, own_data, now)
+    if notification.addressed_only:
+        deltas += _insert_unreached(notification, set(chosen), among, deltas, now)
     tallies.shift(deltas)
     return deltas
+
+
+def _insert_unreached(
+    notification: Notification,
+    chosen: set[int],
+    among: range,
+    inserted: Counter[tallies.Place],
+    now: dt.datetime,
+) -> Counter[tallies.Place]:
+    """Insert a skipped delivery, on the first channel, for each who has an address on none."""
+    if not NEEDS_ADDRESS.issuperset(notification.channels) or (inserted and len(chosen) == 1):
+        return Counter()
+    reached = Delivery.objects.filter(notification=notification, follower__in=chosen)
+    rest = chosen.difference(reached.values_list("follower_id", flat=True))
+    if not rest:
+        return Counter()
+    asked = Notification(
+        pk=notification.pk,
+        notification_type=notification.notification_type,
+        send_at=notification.send_at,
+    )
+    return _insert(asked, rest, among, notification.channels[0], False, now)
 
 
 def _insert(
@@ -128,7 +152,8 @@ def _insert(
         sql, params = _statement(notification, chosen, among, channel, own_data, now)
     else:
         facts = type_facts(notification.notification_type, channel)
-        sql, marks = _kept(facts, channel, own_data, connection.vendor)
+        addressed_only = notification.addressed_only
+        sql, marks = _kept(facts, channel, own_data, addressed_only, connection.vendor)
         real = {
             _NOTIFICATION: notification.pk,
             _TYPE: notification.notification_type_id,
@@ -171,7 +196,7 @@ _NOW = dt.datetime(1902, 1, 1, tzinfo=dt.UTC)
 
 @lru_cache(maxsize=256)
 def _kept(
-    facts: TypeFacts, channel: str, own_data: bool, vendor: str
+    facts: TypeFacts, channel: str, own_data: bool, addressed_only: bool, vendor: str
 ) -> tuple[str, tuple[Any, ...]]:
     """The statement with stand-ins, kept: to put it together anew took a third of the time of a
     call to notify one person.
@@ -186,7 +211,12 @@ def _kept(
         kind.locked_channels = [channel]
     if facts.default_on:
         kind.default_channels = [channel]
-    any_such = Notification(pk=_NOTIFICATION, notification_type=kind, send_at=_SEND_AT)
+    any_such = Notification(
+        pk=_NOTIFICATION,
+        notification_type=kind,
+        send_at=_SEND_AT,
+        addressed_only=addressed_only,
+    )
     return _statement(any_such, {_PERSON}, range(_FROM, _TO), channel, own_data, _NOW)
 
 
@@ -243,14 +273,17 @@ def _statement(
     names = ", ".join(columns)
     reasons = ", ".join(f"'{reason.value}'" for reason in ALLOWING)
     allowed = f"reason IN ({reasons})"
+    wanted = "true"
+    if notification.addressed_only:
+        wanted = f"reason <> '{Reason.NO_ADDRESS.value}'"
     # MATERIALIZED: judged once per row, else once for each column that asks
     sql = (
         f"WITH judged ({names}) AS MATERIALIZED ({sql}) "  # noqa: S608  # names and reasons of ours
         f"INSERT INTO {Delivery._meta.db_table} ({names}, status, finished_at) "
         f"SELECT {names}, CASE WHEN {allowed} THEN 'pending' ELSE 'skipped' END, "
         f"CASE WHEN {allowed} THEN NULL ELSE created_at END "
-        # SQLite needs the WHERE here
-        f"FROM judged WHERE true{_UNLESS_KNOWN} RETURNING status, reason"
+        # SQLite needs a WHERE here
+        f"FROM judged WHERE {wanted}{_UNLESS_KNOWN} RETURNING status, reason"
     )
     return sql, params
 

@@ -31,7 +31,7 @@ def test_a_campaign_tells_who_opened_and_clicked(api, news, anna) -> None:
     assert api.post(f"{PATH}/{made['id']}/send").status_code < 300
     plan()
     delivery = Delivery.objects.get(channel="email")
-    assert delivery.notification.tracked
+    assert delivery.notification.tracking
     at = timezone.now()
     store.store([store.Event(delivery.uid, link, at, "Mozilla/5.0") for link in (0, 2, 2)])
     told = api.get(f"{PATH}/{made['id']}").json()["engagement"]
@@ -59,12 +59,12 @@ def test_a_campaign_may_count_nothing(api, problem, draft) -> None:
     problem(api.patch(path, {"tracking": "perhaps"}), 400, field="tracking")
     assert api.post(f"{path}/send").status_code < 300
     plan()
-    assert not Delivery.objects.filter(notification__tracked=True).exists()
+    assert not Delivery.objects.filter(notification__tracking=True).exists()
 
 
 def test_a_notification_counts_only_where_it_is_asked_to(api, news, anna) -> None:
     make_template()
-    for asked, tracked in (({}, False), ({"tracked": True}, True), ({"tracked": False}, False)):
+    for asked, tracked in (({}, False), ({"tracking": True}, True), ({"tracking": False}, False)):
         sent = {
             "type": "news",
             "template": "letter",
@@ -73,12 +73,12 @@ def test_a_notification_counts_only_where_it_is_asked_to(api, news, anna) -> Non
         }
         made = api.post("/api/v1/notify", sent)
         assert made.status_code == 202, made.json()
-        assert api.get(f"/api/v1/notifications/{made.json()['id']}").json()["tracked"] is tracked
+        assert api.get(f"/api/v1/notifications/{made.json()['id']}").json()["tracking"] is tracked
 
 
-def test_a_follower_may_be_measured_or_not(api, problem, anna) -> None:
+def test_a_follower_may_be_tracked_or_not(api, problem, anna) -> None:
     path = f"/api/v1/followers/{anna.uid}"
-    assert api.get(path).json()["measured"] is True
-    assert api.patch(path, {"measured": False}).json()["measured"] is False
-    assert api.patch(path, {"name": "Anna"}).json()["measured"] is False
-    problem(api.patch(path, {"measured": "maybe"}), 400, field="measured")
+    assert api.get(path).json()["tracking"] is True
+    assert api.patch(path, {"tracking": False}).json()["tracking"] is False
+    assert api.patch(path, {"name": "Anna"}).json()["tracking"] is False
+    problem(api.patch(path, {"tracking": "maybe"}), 400, field="tracking")

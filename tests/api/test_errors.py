@@ -28,7 +28,7 @@ SOMEONE = "0190a000-0000-7000-8000-000000000000"
         f"notifications/{SOMEONE}",
         f"deliveries/{SOMEONE}",
         "tags/none",
-        "notification-types/none",
+        "message-types/none",
         "followers/17",
         "no-such-thing",
     ],
@@ -46,7 +46,7 @@ def test_a_misspelt_field_is_refused_with_the_right_ones(api, problem) -> None:
     assert "email" in body["errors"][0]["detail"]
 
 
-@pytest.mark.parametrize("act", ["pause", "cancel", "retract", "retry", "resume"])
+@pytest.mark.parametrize("act", ["pause", "cancel", "recall", "retry", "resume"])
 def test_what_takes_no_body_refuses_one_and_does_nothing(
     api, problem, news, anna, act: str
 ) -> None:

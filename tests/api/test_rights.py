@@ -41,7 +41,7 @@ NAMED: dict[str, list[Any]] = {
 # Here people, or the question about them, are the endpoint's own subject.
 OWN = {
     ("POST", "segments", "rules"),
-    ("PATCH", "segments/<uuid:id>", "rules"),
+    ("PATCH", "segments/<id:id>", "rules"),
 }
 
 
@@ -92,17 +92,17 @@ def json_of(body: Any) -> tuple[str, str]:
 def test_the_walk_sees_all_that_take_people_segments_and_campaigns() -> None:
     assert {(method, address) for method, address, _, _ in CASES} >= {
         ("POST", "campaigns"),
-        ("PATCH", "campaigns/<uuid:id>"),
+        ("PATCH", "campaigns/<id:id>"),
         ("POST", "event-rules"),
-        ("PATCH", "event-rules/<uuid:id>"),
+        ("PATCH", "event-rules/<id:id>"),
         ("POST", "events"),
         ("POST", "events/bulk"),
         ("POST", "messages"),
         ("POST", "notify"),
         ("POST", "recurring"),
-        ("PATCH", "recurring/<uuid:id>"),
+        ("PATCH", "recurring/<id:id>"),
         ("POST", "segments/count"),
-        ("POST", "templates/<uuid:id>/versions/<int:number>/preview"),
+        ("POST", "templates/<id:id>/versions/<int:number>/preview"),
     }
 
 

@@ -191,7 +191,8 @@ def test_cancel_in_the_middle_of_sending_tells_who_already_got_it(receiver: Rece
     Delivery.objects.filter(channel="email").update(due_at=timezone.now() + dt.timedelta(hours=1))
     drain()  # the six in-app ones
     counts = lifecycle.cancel(campaign=campaign, **act())
-    assert counts == {"total": 12, "handed_off": 6, "in_flight": 0, "waiting": 0, "cancelled": 6}
+    assert (counts["total"], counts["handed_off"], counts["cancelled"]) == (12, 6, 6)
+    assert sum(counts.values()) == 24  # all parts add up to the total
     assert stands(run.notification) == {"sent": 6, "cancelled": 6}
     Delivery.objects.filter(channel="email").update(due_at=timezone.now())
     drain()

@@ -276,24 +276,26 @@ def test_pause_and_resume_reach_the_notification(campaign: Campaign) -> None:
         CampaignState.PAUSED,
         NotificationState.PAUSED,
     )
-    with pytest.raises(WrongState, match="is paused; only one that is sending"):
-        lifecycle.pause(campaign=campaign, **ACT)
+    assert lifecycle.pause(campaign=campaign, **ACT)["total"] == 0
     lifecycle.resume(campaign=campaign, **ACT)
     run.notification.refresh_from_db()
     assert (campaign.state, run.notification.state) == (
         CampaignState.SENDING,
         NotificationState.PLANNING,
     )
+    assert lifecycle.resume(campaign=campaign, **ACT)["total"] == 0
+    lifecycle.cancel(campaign=campaign, **ACT)
     with pytest.raises(WrongState, match="only a paused one"):
         lifecycle.resume(campaign=campaign, **ACT)
+    with pytest.raises(WrongState, match="is cancelled; only one that is sending"):
+        lifecycle.pause(campaign=campaign, **ACT)
 
 
 def test_a_scheduled_campaign_can_be_cancelled_before_it_starts(campaign: Campaign) -> None:
     lifecycle.schedule(campaign=campaign, wall=JUNE, zone="UTC", **ACT)
     assert lifecycle.cancel(campaign=campaign, **ACT)["total"] == 0
     assert campaign.state == CampaignState.CANCELLED
-    with pytest.raises(WrongState, match="nothing to cancel"):
-        lifecycle.cancel(campaign=campaign, **ACT)
+    assert lifecycle.cancel(campaign=campaign, **ACT)["total"] == 0
 
 
 def test_stopping_the_notification_itself_cancels_the_campaign(campaign: Campaign) -> None:

@@ -106,7 +106,7 @@ def test_what_is_retracted_leaves_the_inbox_and_what_waits_is_cancelled(
     receive(anna, "another")
     notification = told(anna)
     counts = control.retract(notification=notification, by=HERSELF, now=NOW)
-    assert counts == {"cancelled": 1, "handed_off": 1, "in_flight": 0, "total": 2}
+    assert (counts["cancelled"], counts["handed_off"], counts["total"]) == (1, 1, 2)
     assert removed_of(notification) == 1
     assert [item.title for item in items_of(anna)] == ["another"]
     assert unread_count(anna) == 1

@@ -12,9 +12,10 @@ from apps.followers.consent import acts
 from apps.followers.consent.record import Proof
 from apps.followers.models import Follower
 from apps.lib.queue.lanes import Lane
-from apps.notifications.models import Delivery, Notification
-from apps.notifications.notify import Intent, open_notification
+from apps.notifications.models import Delivery, Notification, Source
+from apps.notifications.notify import Intent, notify, open_notification
 from apps.notifications.plan import finish_planning, freeze_slice
+from apps.notifications.reports.balance import balance
 from tests.make import TESTER, make_follower, make_type
 from tests.notifications.world import make_version, places_explained, stands
 from tests.patience import PATIENCE
@@ -191,3 +192,66 @@ def test_looking_for_due_work_reads_one_row_of_a_notification_however_many_wait(
         for step in steps
         if step.get("Relation Name") == "notifications_delivery"
     ] == [1]
+
+
+@pytest.mark.reported
+def test_a_channel_that_nobody_named_makes_no_row_for_who_has_no_address_on_it(
+    anna: Follower, boris: Follower, chen: Follower, dana: Follower
+) -> None:
+    sms = {"sms": {"body": "Hello"}}
+    kind = make_type("orders", category="informational", channels=["email", "sms", "in_app"])
+    version = make_version(also=sms)
+    intent = Intent(notification_type=kind, version=version, source=Source.API)
+    notification = open_notification(intent=intent, lane=Lane.BULK, by=TESTER, now=timezone.now())
+    plan_all(notification)
+    rows = Delivery.objects.values_list("follower__name", "channel", "reason")
+    assert set(rows) == {
+        ("Anna Weber", "email", "default_on"),
+        ("Anna Weber", "in_app", "default_on"),
+        ("Борис Иванов", "email", "default_on"),
+        ("Борис Иванов", "in_app", "default_on"),
+        ("Chen Li", "sms", "default_off"),
+        ("Chen Li", "in_app", "default_on"),
+        ("Dana Null", "in_app", "default_on"),
+    }
+    assert balance(notification).total == 7
+
+
+@pytest.mark.reported
+@pytest.mark.parametrize("alone", [True, False])
+def test_who_has_no_address_at_all_is_skipped_once_with_the_reason(
+    anna: Follower, dana: Follower, alone: bool
+) -> None:
+    kind = make_type("orders", category="informational", channels=["sms", "email"])
+    version = make_version(also={"sms": {"body": "Hello"}})
+    intent = Intent(notification_type=kind, version=version, source=Source.API)
+    people = [dana]
+    if not alone:
+        people = [anna, dana]
+    now = timezone.now()
+    notification = notify(intent=intent, recipients=people, by=TESTER, now=now)
+    rows = Delivery.objects.filter(follower=dana).values_list("channel", "status", "reason")
+    assert list(rows) == [("sms", "skipped", "no_address")]
+    assert balance(notification).skipped == {"no_address": 1}
+    assert balance(notification).total == len(people)
+    notification.refresh_from_db()
+    assert notification.state == ("done" if alone else "sending")
+
+
+@pytest.mark.reported
+def test_a_chain_begins_with_the_first_channel_on_which_there_is_an_address(
+    chen: Follower,
+) -> None:
+    kind = make_type(
+        "orders",
+        category="informational",
+        channels=["email", "sms"],
+        default_channels=["email", "sms"],
+        fallback=["email", "sms"],
+    )
+    version = make_version(also={"sms": {"body": "Hello"}})
+    intent = Intent(notification_type=kind, version=version, source=Source.API)
+    now = timezone.now()
+    notify(intent=intent, recipients=[chen], by=TESTER, now=now)
+    [row] = Delivery.objects.all()
+    assert (row.channel, row.status, row.due_at) == ("sms", "pending", now)

@@ -46,7 +46,7 @@ def kept(monkeypatch: pytest.MonkeyPatch) -> list[store.Event]:
 
 @pytest.fixture
 def letter(anna: Follower) -> Notification:
-    return tell(make_type("news"), [anna], version=make_version(body=BODY), tracked=True)
+    return tell(make_type("news"), [anna], version=make_version(body=BODY), tracking=True)
 
 
 @pytest.fixture
@@ -85,7 +85,7 @@ def test_a_mail_that_was_really_sent_counts_what_its_reader_does(
     forget()
     silent = make_follower(email="silent@example.com")
     change_follower(follower=silent, values=Profile(measured=False), by=TESTER, now=timezone.now())
-    sent = tell(make_type("news"), [anna, silent], version=make_version(body=BODY), tracked=True)
+    sent = tell(make_type("news"), [anna, silent], version=make_version(body=BODY), tracking=True)
     drain()
     addresses = {}
     for mail in receiver.arrived:

@@ -1,15 +1,18 @@
 """Addresses of version 1: one line per view."""
 
-from django.urls import path
+import uuid
+
+from django.urls import path, register_converter
 from rest_framework.views import APIView
 
+from apps.api.refusals import NO_ID
 from apps.api.v1.audience import (
     addresses,
+    delivery_preferences,
     devices,
     followers,
     inbox,
     preferences,
-    rhythm,
     segments,
     suppressions,
     tags,
@@ -18,8 +21,8 @@ from apps.api.v1.audience import (
 from apps.api.v1.content import caps, templates, types
 from apps.api.v1.send import (
     campaigns,
-    decisions,
     deliveries,
+    delivery_checks,
     event_rules,
     events,
     messages,
@@ -28,85 +31,102 @@ from apps.api.v1.send import (
 )
 from apps.api.verbs import verb_paths
 
+
+class IdConverter:
+    """A UUID in any spelling; another word is an id that nothing has, and no other address."""
+
+    regex = "[^/]+"
+
+    def to_python(self, value: str) -> uuid.UUID:
+        try:
+            return uuid.UUID(value)
+        except ValueError:
+            return NO_ID
+
+    def to_url(self, value: uuid.UUID) -> str:
+        return str(value)
+
+
+register_converter(IdConverter, "id")
 VIEWS: dict[str, type[APIView]] = {
     "followers": followers.Followers,
     "followers/tags": followers.BulkTags,
-    "followers/<uuid:id>": followers.OneFollower,
-    "followers/<uuid:id>/unsubscribe": followers.Unsubscribe,
-    "followers/<uuid:id>/resubscribe": followers.Resubscribe,
-    "followers/<uuid:id>/addresses": addresses.Addresses,
-    "followers/<uuid:id>/addresses/<uuid:address>": addresses.OneAddress,
-    "followers/<uuid:id>/addresses/<uuid:address>/primary": addresses.Primary,
-    "followers/<uuid:id>/tags": followers.FollowerTags,
-    "followers/<uuid:id>/tags/<str:slug>": followers.FollowerTag,
-    "followers/<uuid:id>/preferences": preferences.Preferences,
-    "followers/<uuid:id>/preferences/<str:type>/<str:channel>": preferences.OneCell,
-    "followers/<uuid:id>/decision": decisions.Decisions,
-    "followers/<uuid:id>/rhythm": rhythm.FollowerRhythm,
-    "followers/<uuid:id>/devices": devices.Devices,
-    "followers/<uuid:id>/devices/<uuid:device>": devices.OneDevice,
-    "followers/<uuid:id>/webhooks": webhooks.Webhooks,
-    "followers/<uuid:id>/webhooks/<uuid:webhook>": webhooks.OneWebhook,
-    "followers/<uuid:id>/webhooks/<uuid:webhook>/secret": webhooks.WebhookSecret,
-    "followers/<uuid:id>/webhooks/<uuid:webhook>/switch-off": webhooks.SwitchOff,
-    "followers/<uuid:id>/webhooks/<uuid:webhook>/switch-on": webhooks.SwitchOn,
-    "followers/<uuid:id>/inbox": inbox.Inbox,
-    "followers/<uuid:id>/inbox/count": inbox.InboxCount,
-    "followers/<uuid:id>/inbox/read-all": inbox.ReadAll,
-    "followers/<uuid:id>/inbox/<uuid:item>/read": inbox.Read,
-    "followers/<uuid:id>/inbox/<uuid:item>/unread": inbox.Unread,
-    "followers/<uuid:id>/inbox/<uuid:item>/archive": inbox.ArchiveItem,
-    "followers/<uuid:id>/inbox/<uuid:item>/unarchive": inbox.Unarchive,
+    "followers/<id:id>": followers.OneFollower,
+    "followers/<id:id>/unsubscribe": followers.Unsubscribe,
+    "followers/<id:id>/resubscribe": followers.Resubscribe,
+    "followers/<id:id>/addresses": addresses.Addresses,
+    "followers/<id:id>/addresses/<id:address>": addresses.OneAddress,
+    "followers/<id:id>/addresses/<id:address>/primary": addresses.Primary,
+    "followers/<id:id>/tags": followers.FollowerTags,
+    "followers/<id:id>/tags/<str:slug>": followers.FollowerTag,
+    "followers/<id:id>/preferences": preferences.Preferences,
+    "followers/<id:id>/preferences/<str:type>/<str:channel>": preferences.OneCell,
+    "followers/<id:id>/delivery-check": delivery_checks.DeliveryChecks,
+    "followers/<id:id>/delivery-preferences": delivery_preferences.DeliveryPreferences,
+    "followers/<id:id>/devices": devices.Devices,
+    "followers/<id:id>/devices/<id:device>": devices.OneDevice,
+    "followers/<id:id>/webhooks": webhooks.Webhooks,
+    "followers/<id:id>/webhooks/<id:webhook>": webhooks.OneWebhook,
+    "followers/<id:id>/webhooks/<id:webhook>/secret": webhooks.WebhookSecret,
+    "followers/<id:id>/webhooks/<id:webhook>/switch-off": webhooks.SwitchOff,
+    "followers/<id:id>/webhooks/<id:webhook>/switch-on": webhooks.SwitchOn,
+    "followers/<id:id>/inbox": inbox.Inbox,
+    "followers/<id:id>/inbox/count": inbox.InboxCount,
+    "followers/<id:id>/inbox/read-all": inbox.ReadAll,
+    "followers/<id:id>/inbox/<id:item>/read": inbox.Read,
+    "followers/<id:id>/inbox/<id:item>/unread": inbox.Unread,
+    "followers/<id:id>/inbox/<id:item>/archive": inbox.ArchiveItem,
+    "followers/<id:id>/inbox/<id:item>/unarchive": inbox.Unarchive,
     "webhooks": webhooks.AllWebhooks,
     "tags": tags.Tags,
     "tags/<str:slug>": tags.OneTag,
     "segments": segments.Segments,
     "segments/count": segments.RulesCount,
-    "segments/<uuid:id>": segments.OneSegment,
-    "segments/<uuid:id>/count": segments.SegmentCount,
-    "segments/<uuid:id>/followers": segments.SegmentFollowers,
+    "segments/<id:id>": segments.OneSegment,
+    "segments/<id:id>/count": segments.SegmentCount,
+    "segments/<id:id>/followers": segments.SegmentFollowers,
     "suppressions": suppressions.Suppressions,
-    "suppressions/<int:id>/release": suppressions.ReleaseSuppression,
-    "notification-types": types.Types,
-    "notification-types/<str:key>": types.OneType,
+    "suppressions/<id:id>/release": suppressions.ReleaseSuppression,
+    "message-types": types.Types,
+    "message-types/<str:key>": types.OneType,
     "templates": templates.Templates,
-    "templates/<uuid:id>": templates.OneTemplate,
-    "templates/<uuid:id>/draft": templates.Draft,
-    "templates/<uuid:id>/publish": templates.Publish,
-    "templates/<uuid:id>/archive": templates.ArchiveTemplate,
-    "templates/<uuid:id>/versions": templates.Versions,
-    "templates/<uuid:id>/versions/<int:number>": templates.OneVersion,
-    "templates/<uuid:id>/versions/<int:number>/restore": templates.Restore,
-    "templates/<uuid:id>/versions/<int:number>/preview": templates.Preview,
+    "templates/<id:id>": templates.OneTemplate,
+    "templates/<id:id>/draft": templates.Draft,
+    "templates/<id:id>/publish": templates.Publish,
+    "templates/<id:id>/archive": templates.ArchiveTemplate,
+    "templates/<id:id>/versions": templates.Versions,
+    "templates/<id:id>/versions/<int:number>": templates.OneVersion,
+    "templates/<id:id>/versions/<int:number>/restore": templates.Restore,
+    "templates/<id:id>/versions/<int:number>/preview": templates.Preview,
     "caps": caps.Caps,
-    "caps/<uuid:id>": caps.OneCap,
+    "caps/<id:id>": caps.OneCap,
     "campaigns": campaigns.Campaigns,
-    "campaigns/<uuid:id>": campaigns.OneCampaign,
-    "campaigns/<uuid:id>/audience": campaigns.AudienceCount,
-    "campaigns/<uuid:id>/schedule": campaigns.Schedule,
-    "campaigns/<uuid:id>/balance": campaigns.CampaignBalance,
-    "campaigns/<uuid:id>/deliveries": campaigns.CampaignDeliveries,
+    "campaigns/<id:id>": campaigns.OneCampaign,
+    "campaigns/<id:id>/audience": campaigns.AudienceCount,
+    "campaigns/<id:id>/schedule": campaigns.Schedule,
+    "campaigns/<id:id>/balance": campaigns.CampaignBalance,
+    "campaigns/<id:id>/deliveries": campaigns.CampaignDeliveries,
     "messages": messages.Messages,
-    "messages/<uuid:id>": messages.OneMessage,
-    "messages/<uuid:id>/deliveries": messages.MessageDeliveries,
+    "messages/<id:id>": messages.OneMessage,
+    "messages/<id:id>/deliveries": messages.MessageDeliveries,
     "notify": notifications.Notify,
     "notifications": notifications.Notifications,
-    "notifications/<uuid:id>": notifications.OneNotification,
-    "notifications/<uuid:id>/hold-ups": notifications.NotificationHoldUps,
-    "notifications/<uuid:id>/deliveries": notifications.NotificationDeliveries,
+    "notifications/<id:id>": notifications.OneNotification,
+    "notifications/<id:id>/hold-ups": notifications.NotificationHoldUps,
+    "notifications/<id:id>/deliveries": notifications.NotificationDeliveries,
     "events": events.Events,
     "events/bulk": events.BulkEvents,
-    "events/<uuid:id>": events.OneEvent,
+    "events/<id:id>": events.OneEvent,
     "event-rules": event_rules.EventRules,
-    "event-rules/<uuid:id>": event_rules.OneEventRule,
-    "event-rules/<uuid:id>/test": event_rules.TestEventRule,
+    "event-rules/<id:id>": event_rules.OneEventRule,
+    "event-rules/<id:id>/test": event_rules.TestEventRule,
     "recurring": recurring.AllRecurring,
     "recurring/preview": recurring.PreviewCadence,
-    "recurring/<uuid:id>": recurring.OneRecurring,
-    "recurring/<uuid:id>/occurrences": recurring.Occurrences,
+    "recurring/<id:id>": recurring.OneRecurring,
+    "recurring/<id:id>/occurrences": recurring.Occurrences,
     "deliveries": deliveries.Deliveries,
-    "deliveries/<uuid:id>": deliveries.OneDelivery,
-    "deliveries/<uuid:id>/timeline": deliveries.DeliveryTimeline,
+    "deliveries/<id:id>": deliveries.OneDelivery,
+    "deliveries/<id:id>/timeline": deliveries.DeliveryTimeline,
 }
 urlpatterns = [
     *(path(address, view.as_view()) for address, view in VIEWS.items()),

@@ -10,7 +10,8 @@ import logging
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
+from uuid import UUID
 
 from django.db import Error as DatabaseError
 from django.db import connection, transaction
@@ -207,17 +208,24 @@ def throttle_key_of(rule: EventRule, seen: dict[str, Any]) -> str:
 
 
 # ------------------------------------------------------------------ trying
+class SampleMessage(NamedTuple):
+    """A message that would be made: for whom (id and name, None and "" for nobody), and how."""
+
+    follower: UUID | None
+    who: str
+    channel: str
+    status: str
+    reason: str
+
+
 @dataclass(frozen=True, slots=True)
 class Rehearsal:
-    """What an event would do.
-
-    `messages`: (label of the follower, channel, status, reason), the first of them.
-    """
+    """What an event would do, with the first of its messages."""
 
     outcome: RuleOutcome
     data: dict[str, Any] = field(default_factory=dict)
     send_at: dt.datetime | None = None
-    messages: tuple[tuple[str, str, str, str], ...] = ()
+    messages: tuple[SampleMessage, ...] = ()
 
 
 def rehearse(*, rule: EventRule, event: Event, now: dt.datetime, shown: int = 20) -> Rehearsal:
@@ -237,11 +245,13 @@ def rehearse(*, rule: EventRule, event: Event, now: dt.datetime, shown: int = 20
     return found
 
 
-def _messages_of(made: Notification, shown: int) -> tuple[tuple[str, str, str, str], ...]:
+def _messages_of(made: Notification, shown: int) -> tuple[SampleMessage, ...]:
     rows = []
     for row in made.deliveries.select_related("follower").order_by("pk")[:shown]:
-        label = ""
+        who = ""
+        uid = None
         if row.follower:
-            label = row.follower.label
-        rows.append((label, row.channel, row.status, row.reason))
+            who = row.follower.label
+            uid = row.follower.uid
+        rows.append(SampleMessage(uid, who, row.channel, row.status, row.reason))
     return tuple(rows)

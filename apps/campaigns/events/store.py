@@ -42,7 +42,7 @@ class NewEvent:
     follower: Follower | None = None
     data: dict[str, Any] = field(default_factory=dict)
     occurred_at: dt.datetime | None = None
-    dedup_id: str | None = None
+    dedup_key: str | None = None
 
 
 def check(event: NewEvent, *, now: dt.datetime) -> None:
@@ -75,9 +75,9 @@ def check(event: NewEvent, *, now: dt.datetime) -> None:
 def record(*, events: Sequence[NewEvent], now: dt.datetime) -> list[tuple[Event, bool]]:
     """Store events and announce the work.
 
-    Returns for each the row, and whether it is new (False: its `dedup_id` was known). Who sent them
-    is in the request's log and not in the audit trail: there may be millions. Raises BadEvent for
-    the first that can't be taken, and stores none then.
+    Returns for each the row, and whether it is new (False: its `dedup_key` was known). Who sent
+    them is in the request's log and not in the audit trail: there may be millions. Raises BadEvent
+    for the first that can't be taken, and stores none then.
     """
     for event in events:
         check(event, now=now)
@@ -89,8 +89,8 @@ def record(*, events: Sequence[NewEvent], now: dt.datetime) -> list[tuple[Event,
 
 
 def _store(event: NewEvent, now: dt.datetime) -> tuple[Event, bool]:
-    known = Event.objects.filter(name=event.name, dedup_id=event.dedup_id)
-    if event.dedup_id and (row := known.first()):
+    known = Event.objects.filter(name=event.name, dedup_key=event.dedup_key)
+    if event.dedup_key and (row := known.first()):
         return row, False
     try:
         with transaction.atomic():
@@ -100,11 +100,11 @@ def _store(event: NewEvent, now: dt.datetime) -> tuple[Event, bool]:
                 data=event.data,
                 occurred_at=event.occurred_at or now,
                 received_at=now,
-                dedup_id=event.dedup_id or None,
+                dedup_key=event.dedup_key or None,
                 due_at=now,
             )
     except IntegrityError:
-        if event.dedup_id and (row := known.first()):  # another request was faster
+        if event.dedup_key and (row := known.first()):  # another request was faster
             return row, False
         raise
     return row, True

@@ -29,7 +29,7 @@ class Event(models.Model):
     data = models.JSONField(default=dict, blank=True)
     occurred_at = models.DateTimeField()  # as the integrator says
     received_at = models.DateTimeField()
-    dedup_id = models.CharField(
+    dedup_key = models.CharField(
         max_length=200, null=True, blank=True
     )  # the integrator's own id of it
     due_at = models.DateTimeField(
@@ -40,8 +40,8 @@ class Event(models.Model):
         ordering = ["-id"]
         constraints = [
             models.UniqueConstraint(
-                fields=["name", "dedup_id"],
-                condition=Q(dedup_id__isnull=False),
+                fields=["name", "dedup_key"],
+                condition=Q(dedup_key__isnull=False),
                 name="event_happened_once",
             ),
         ]

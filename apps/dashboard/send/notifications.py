@@ -26,6 +26,7 @@ from apps.notifications import control, replay
 from apps.notifications.accounts.hold_ups import HoldUp, hold_ups_of
 from apps.notifications.models import Notification, NotificationState
 from apps.notifications.reports.balance import balance
+from apps.notifications.reports.standing import NotificationStatus, standing
 
 ROWS = Notification.objects.select_related("notification_type", "version__template")
 RUNNING = (NotificationState.PLANNING, NotificationState.SENDING)
@@ -37,13 +38,13 @@ def index(request: HttpRequest) -> HttpResponse:
     state = request.GET.get("state", "")
     kind = request.GET.get("type", "")
     rows = ROWS.all()
-    if state in NotificationState.values:
-        rows = rows.filter(state=state)
+    if state in NotificationStatus.values:
+        rows = standing(rows, state, now=timezone.now())
     if kind:
         rows = rows.filter(notification_type__key=kind)
     context: dict[str, Any] = {"state": state, "kind": kind}
     context["page"] = page_of(request, rows)
-    context["states"] = NotificationState.choices
+    context["states"] = NotificationStatus.choices
     context["kinds"] = NotificationType.objects.values_list("key", "name")
     context["filtered"] = bool(state or kind)
     return render(request, "dashboard/send/notifications/list.html", context)

@@ -17,7 +17,9 @@ from apps import __version__
 from apps.accounts.permissions import Capability, may
 from apps.dashboard.shell import block_tags, menu
 from apps.dashboard.shell.forms import zone_names
+from apps.notifications.models import Notification
 from apps.notifications.reports.balance import explain
+from apps.notifications.reports.standing import status_of
 
 register = template.Library()
 register.tag("post_button", block_tags.post_button)
@@ -97,6 +99,13 @@ def badge(word: Any, label: Any = "") -> SafeString:
     tone = _TONE_OF.get(str(word), "secondary")
     shown = label or str(word).replace("_", " ")
     return format_html('<span class="badge tone tone-{}">{}</span>', tone, shown)
+
+
+@register.simple_tag
+def standing(notification: Notification) -> SafeString:
+    """Show how a notification stands at this moment, as a badge."""
+    status = status_of(notification, now=timezone.now())
+    return badge(status.value, status.label)
 
 
 @register.simple_tag(takes_context=True)

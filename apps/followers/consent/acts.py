@@ -202,13 +202,14 @@ def _known(cells: Mapping[Key, Any], mutes: Mapping[str, Any]) -> dict[str, Noti
     }
     for key, channel in cells:
         if key not in kinds:
-            raise UnknownCell(f"There is no notification type {key!r}.")
-        if channel not in kinds[key].channels:
+            raise UnknownCell(f"There is no message type {key!r}.")
+        if channel not in kinds[key].channels and cells[key, channel] is not None:
             offered = ", ".join(kinds[key].channels) or "no channel"
             raise UnknownCell(
                 f"The type {key!r} is not offered on {channel!r}. It is offered on: {offered}."
             )
-    if unknown := sorted(set(mutes) - set(Channel.values)):
+    named = {channel for _, channel in cells}.union(mutes)
+    if unknown := sorted(named - set(Channel.values)):
         raise UnknownCell(
             f"There is no channel {unknown[0]!r}. Known: {', '.join(Channel.values)}."
         )

@@ -169,7 +169,7 @@ def _tell_of(
             records.append(proof.written(owner, act, data, row.note))
             facts.append(proof.fact(kind, owner, data))
         else:
-            about = Subject("suppression", str(row.pk), row.key)
+            about = Subject("suppression", str(row.uid), row.key)
             facts.append(Fact(kind=kind, by=by, at=now, about=about, data=data))
     ConsentRecord.objects.bulk_create(records)
     tell_together(facts)

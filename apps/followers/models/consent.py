@@ -8,6 +8,7 @@ from django.db.models import Q
 from apps.followers.models.channels import Channel
 from apps.followers.models.people import Follower
 from apps.followers.models.types import NotificationType
+from apps.lib.ids import uuid7
 
 
 class Preference(models.Model):
@@ -143,6 +144,7 @@ class Suppression(models.Model):
     kept by key so that imports can't revive it.
     """
 
+    uid = models.UUIDField(default=uuid7, unique=True, editable=False)
     channel = models.CharField(max_length=10, choices=Channel)
     key = models.CharField(max_length=500)
     reason = models.CharField(max_length=12, choices=SuppressionReason)

@@ -25,7 +25,7 @@ from apps.followers.people.tagging import set_tags, tag
 from apps.followers.profile_fields import BadFollower
 from apps.lib.actor import Actor
 from apps.lib.facts import Kind, tell
-from apps.lib.partial import UNSET
+from apps.lib.partial import UNSET, merged
 from apps.lib.refusals import RefusalKind
 
 
@@ -67,14 +67,15 @@ class ExternalIdTaken(BadFollower):
 def add_follower(*, values: Profile, subscribed: bool = True, proof: Proof) -> Follower:
     """Add a follower with addresses, tags and consent record.
 
-    No address at all is fine: in-app reaches anyone. Tags are made when missing. A suppressed
-    address keeps its state. `proof` says where the consent came from. Raises BadAddress,
-    AddressTaken, ExternalIdTaken, UnknownZone, BadFollower.
+    No address at all is fine: in-app reaches anyone. Tags are made when missing, metadata that is
+    None is left out. A suppressed address keeps its state. `proof` says where the consent came
+    from. Raises BadAddress, AddressTaken, ExternalIdTaken, UnknownZone, BadFollower.
     """
     columns = {"language": settings.LANGUAGE_CODE} | values.columns()
     if not columns.get("name"):
         first = columns.get("first_name", "")
         columns["name"] = profile_fields.whole_name(first, columns.get("last_name", ""))
+    columns["metadata"] = merged({}, columns.get("metadata", {}))
     places = {field: place for field, place in values.places().items() if place}
     if not (places or columns.get("name") or columns.get("external_id")):
         raise BadFollower(
@@ -121,6 +122,8 @@ def change_follower(
         follower = Follower.objects.select_for_update().get(pk=follower.pk)
         before: dict[str, Any] = {}
         after: dict[str, Any] = {}
+        if values.metadata_changes is not UNSET:
+            columns["metadata"] = values.metadata_over(follower.metadata)
         with _clear_conflicts(taken, columns.get("external_id"), but=follower):
             columns = _with_whole_name(follower, columns)
             for name, value in columns.items():
@@ -188,10 +191,7 @@ def upsert_follower(
             if said.email is not UNSET:
                 field = "email"
             raise AddressTaken(field, follower)
-        change = replace(said, tags=UNSET, metadata=UNSET)
-        if said.metadata is not UNSET and said.metadata:
-            merged = follower.metadata | profile_fields.metadata(said.metadata)
-            change = replace(change, metadata=merged)
+        change = replace(said, tags=UNSET, metadata=UNSET, metadata_changes=said.metadata)
         follower = change_follower(follower=follower, values=change, by=proof.by, now=proof.now)
         tag(followers=[follower], tags=said.tag_names() or [], by=proof.by, now=proof.now)
         if not subscribed and follower.subscribed:

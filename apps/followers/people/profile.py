@@ -8,7 +8,7 @@ from django.conf import settings
 
 from apps.followers import profile_fields
 from apps.followers.addresses import CHANNEL_OF, normalise
-from apps.lib.partial import UNSET, Unset, given
+from apps.lib.partial import UNSET, Unset, given, merged
 
 Place = tuple[str, str]  # (value, key) of an address, as `normalise` gives them
 
@@ -60,11 +60,20 @@ class Profile:
     measured: bool | Unset = UNSET
     tags: Iterable[str] | Unset = UNSET  # names; the whole set
     metadata: Mapping[str, Any] | Unset = UNSET  # the whole object
+    # laid over what is there, key by key; None removes one
+    metadata_changes: Mapping[str, Any] | Unset = UNSET
 
     def columns(self) -> dict[str, Any]:
         """Give what is said of the follower's own row, tidied. Raises BadFollower, UnknownZone."""
         said = given(self)
         return {name: check(said[name]) for name, check in _CHECKED.items() if name in said}
+
+    def metadata_over(self, before: Mapping[str, Any]) -> dict[str, Any]:
+        """Give the metadata that come of the changes to it. Raises BadFollower."""
+        said: Mapping[str, Any] = {}
+        if self.metadata_changes is not UNSET:
+            said = profile_fields.metadata(self.metadata_changes)
+        return profile_fields.metadata(merged(before, said))
 
     def places(self) -> dict[str, Place | None]:
         """Give what is said of "email" and "phone"; None takes one away. Raises BadAddress."""

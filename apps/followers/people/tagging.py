@@ -27,16 +27,19 @@ class TagTaken(BadFollower):
 
     def __init__(self, tag: Tag) -> None:
         self.tag = tag
-        super().__init__(f"There is a tag {tag.name!r} already. Use that one.", field="tags")
+        super().__init__(f"There is a tag {tag.name!r} already. Use that one.", field="name")
 
 
 def create_tag(*, name: str, by: Actor, now: dt.datetime) -> Tag:
     """Create a tag. Raises TagTaken when one of this name exists in any case,
     BadFollower for an empty or long name.
     """
-    names = profile_fields.tag_names([name])
+    try:
+        names = profile_fields.tag_names([name])
+    except BadFollower as error:
+        raise BadFollower(error.sentence, field="name") from error
     if not names:
-        raise BadFollower("A tag needs a name.", field="tags")
+        raise BadFollower("A tag needs a name.", field="name")
     if taken := tags_by_name(names):
         raise TagTaken(next(iter(taken.values())))
     with transaction.atomic():

@@ -34,36 +34,60 @@ class Count:
         return f"{self.number:,}"
 
 
+@dataclass(frozen=True, slots=True)
+class _Way:
+    """A direction through the ids: how rows are sorted, and which lie ahead of one and behind."""
+
+    order: str
+    ahead: str
+    behind: str
+    step: int  # to the next id ahead
+
+
+_OLDER = _Way("-pk", "pk__lt", "pk__gt", -1)
+_NEWER = _Way("pk", "pk__gt", "pk__lt", 1)
+
+
 def page(
-    queryset: QuerySet[Row], *, after: int | None = None, before: int | None = None, size: int = 50
+    queryset: QuerySet[Row],
+    *,
+    after: int | None = None,
+    before: int | None = None,
+    size: int = 50,
+    oldest_first: bool = False,
 ) -> Page[Row]:
-    """Newest first. `after` goes on to older rows, `before` back to newer ones;
+    """Newest first, or `oldest_first`. `after` goes on, `before` goes back;
     both are ids of rows, gone or not.
     """
+    way = _OLDER
+    back = _NEWER
+    if oldest_first:
+        way = _NEWER
+        back = _OLDER
     if before is not None:
-        found = list(queryset.filter(pk__gt=before).order_by("pk")[: size + 1])
+        found = list(queryset.filter(**{way.behind: before}).order_by(back.order)[: size + 1])
         rows = found[:size][::-1]
-        newer = len(found) > size
-        older = True
+        there_is_before = len(found) > size
+        there_is_after = True
     else:
         if after is not None:
-            queryset = queryset.filter(pk__lt=after)
-        found = list(queryset.order_by("-pk")[: size + 1])
+            queryset = queryset.filter(**{way.ahead: after})
+        found = list(queryset.order_by(way.order)[: size + 1])
         rows = found[:size]
-        newer = after is not None
-        older = len(found) > size
+        there_is_before = after is not None
+        there_is_after = len(found) > size
     following = None
     preceding = None
     if rows:
-        if older:
+        if there_is_after:
             following = rows[-1].pk
-        if newer:
+        if there_is_before:
             preceding = rows[0].pk
     # beyond one end: the only way is back, and there from the end itself
     elif before is not None:
-        following = before + 1
+        following = before - way.step
     elif after is not None:
-        preceding = after - 1
+        preceding = after + way.step
     return Page(rows, next=following, previous=preceding)
 
 

@@ -336,7 +336,7 @@ def _open(
             notification_type=kind,
             version=versions[kind.pk],
             channels=[channel],
-            tracked=any(each.tracked for each in gathered),
+            tracking=any(each.tracking for each in gathered),
             expires_at=_last_end(gathered),
             source=Source.DIGEST,
         )

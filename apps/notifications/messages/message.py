@@ -73,7 +73,7 @@ def message_of(row: Row, *, account: Mapping[str, Any], now: dt.datetime) -> Mes
         parts = words.render(row.channel, person.language, values).parts
         return _short(row, parts, person.language, now)
     tracking = ""
-    if notification.tracked and person.measured:
+    if notification.tracking and person.measured:
         tracking = stamp.tracking
     parts = words.render_mail(person.language, values, stamp=tracking).parts
     sender = sender_of(account)

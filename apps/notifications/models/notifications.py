@@ -50,6 +50,8 @@ class Notification(models.Model):
     version = models.ForeignKey(Version, on_delete=models.PROTECT, related_name="+")
     # each recipient gets one delivery per channel named here
     channels = models.JSONField(default=list)
+    # nobody named the channels: those on which a recipient has no address are left out
+    addressed_only = models.BooleanField(default=False)
     data = models.JSONField(default=dict, blank=True)
     # the caller's own name for this intent; the same one twice is one notification
     dedup_key = models.CharField(max_length=255, null=True, blank=True)
@@ -63,7 +65,7 @@ class Notification(models.Model):
     expires_at = models.DateTimeField(null=True, blank=True)
     # whether its mails carry the open pixel and links that count,
     # to followers who let themselves be measured
-    tracked = models.BooleanField(default=False)
+    tracking = models.BooleanField(default=False)
     planned_through = models.BigIntegerField(default=0)  # id of the last follower frozen
     planned_at = models.DateTimeField(null=True, blank=True)  # all recipients frozen
     # the sentence that people read where Carillon itself has paused it; "" = a person did

@@ -123,7 +123,7 @@ def let_things_happen(followers: Sequence[Follower], *, now: dt.datetime) -> Non
                 "url": url,
             },
             occurred_at=now - dt.timedelta(minutes=7 * place),
-            dedup_id=number,
+            dedup_key=number,
         )
         for place, (follower, (number, item, total)) in enumerate(
             zip(followers[5::40], orders, strict=False)

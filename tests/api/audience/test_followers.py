@@ -36,7 +36,7 @@ def test_a_follower_is_added_and_read_back(api) -> None:
     assert sorted(body["tags"]) == ["Beta", "VIP"]
     assert body["metadata"] == {"plan": "pro"}
     assert body["subscribed"] is True
-    assert {(each["channel"], each["state"]) for each in body["addresses"]} == {
+    assert {(each["channel"], each["status"]) for each in body["addresses"]} == {
         ("email", "active"),
         ("sms", "active"),
     }
@@ -218,27 +218,57 @@ def test_each_cell_says_what_happens_and_why(api, anna) -> None:
         "default",
     )
     assert email["explanation"]
-    changed = api.put(f"{path}/news/email", {"allowed": False}).json()["types"][0]["cells"]
+    changed = api.put(f"{path}/news/email", {"own": False}).json()["types"][0]["cells"]
     email = next(each for each in changed if each["channel"] == "email")
     assert (email["on"], email["own"], email["reason"]) == (False, False, "preference_off")
-    assert api.put(f"{path}/news/email", {"allowed": None}).json()["types"][0]["cells"] == cells
+    assert api.put(f"{path}/news/email", {"own": None}).json()["types"][0]["cells"] == cells
 
 
 def test_several_cells_and_switches_at_once_all_or_nothing(api, problem, anna) -> None:
     make_type("news")
     make_type("alert", category="critical")
     path = f"{PATH}/{anna.uid}/preferences"
-    off = [{"type": "news", "channel": "in_app", "allowed": False}]
-    locked = [*off, {"type": "alert", "channel": "email", "allowed": False}]
-    assert "alert" in problem(api.patch(path, {"cells": locked}), 409)["detail"]
+    off = [{"type": "news", "cells": [{"channel": "in_app", "own": False}]}]
+    locked = [*off, {"type": "alert", "cells": [{"channel": "email", "own": False}]}]
+    assert "alert" in problem(api.patch(path, {"types": locked}), 409)["detail"]
     assert not anna.preferences.exists()
-    problem(
-        api.patch(path, {"cells": [{"type": "none", "channel": "email", "allowed": True}]}), 400
-    )
-    problem(api.patch(path, {"mutes": {"pigeon": True}}), 400)
-    problem(api.patch(path, {"cells": [{"type": "news"}]}), 400, field="cells.0.channel")
-    done = api.patch(path, {"cells": off, "mutes": {"email": True}}).json()
-    assert done["muted_channels"] == ["email"]
+    unknown = [{"type": "none", "cells": [{"channel": "email", "own": True}]}]
+    problem(api.patch(path, {"types": unknown}), 400)
+    problem(api.patch(path, {"channels": {"pigeon": True}}), 400)
+    bare = [{"type": "news", "cells": [{"own": True}]}]
+    problem(api.patch(path, {"types": bare}), 400, field="types.0.cells.0.channel")
+    done = api.patch(path, {"types": off, "channels": {"email": False}}).json()
+    assert [channel for channel, on in done["channels"].items() if not on] == ["email"]
+
+
+@pytest.mark.reported
+def test_what_was_read_of_preferences_can_be_written_back(api, anna) -> None:
+    make_type("news")
+    make_type("alert", category="critical", channels=["email"])
+    path = f"{PATH}/{anna.uid}/preferences"
+    read = api.get(path).json()
+    assert api.patch(path, read).json() == read
+    assert not anna.preferences.exists()
+    row = next(each for each in read["types"] if each["type"] == "news")
+    next(each for each in row["cells"] if each["channel"] == "email")["own"] = False
+    read["channels"]["sms"] = False
+    read["subscribed"] = False
+    written = api.patch(path, read).json()
+    assert (written["subscribed"], written["channels"]["sms"]) == (False, False)
+    row = next(each for each in written["types"] if each["type"] == "news")
+    assert {each["channel"]: each["own"] for each in row["cells"]}["email"] is False
+
+
+@pytest.mark.reported
+def test_metadata_is_merged_by_key_and_null_removes_one(api, problem, anna) -> None:
+    path = f"{PATH}/{anna.uid}"
+    api.patch(path, {"metadata": {"plan": "pro", "orders": 3}})
+    changed = api.patch(path, {"metadata": {"plan": None, "city": "Bonn"}}).json()
+    assert changed["metadata"] == {"orders": 3, "city": "Bonn"}
+    assert api.patch(path, {"metadata": {}}).json()["metadata"] == changed["metadata"]
+    problem(api.patch(path, {"metadata": None}), 400, field="metadata")
+    made = api.post(PATH, {"name": "Eve", "metadata": {"plan": None, "city": "Rome"}})
+    assert made.json()["metadata"] == {"city": "Rome"}
 
 
 def test_the_inbox_is_listed(api, anna) -> None:

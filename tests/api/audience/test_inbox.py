@@ -1,4 +1,4 @@
-"""The inbox through the API: what is new, what was read, archived or retracted."""
+"""The inbox through the API: what is new, what was read, archived or recalled."""
 
 from typing import Any
 
@@ -61,15 +61,18 @@ def test_an_item_of_somebody_else_is_not_there(api, anna, boris, inbox, problem)
     assert api.get(f"{inbox}/count").json() == {"unread": 1}
 
 
-def test_retracting_says_what_it_could_take_back(api, anna, inbox, problem) -> None:
+def test_recalling_says_what_it_could_take_back(api, anna, inbox, problem) -> None:
     notification = told(anna)
     drain()
-    path = f"/api/v1/notifications/{notification.uid}/retract"
+    path = f"/api/v1/notifications/{notification.uid}/recall"
     problem(make_client(Scope.NOTIFICATIONS_READ).post(path), 403)
     assert api.post(path).json() == {
         "cancelled": 1,
         "handed_off": 1,
         "in_flight": 0,
+        "waiting": 0,
+        "skipped": 0,
+        "failed": 0,
         "total": 2,
         "removed": 1,
     }

@@ -24,7 +24,7 @@ def test_a_webhook_is_added_listed_without_its_secret_changed_and_removed(
     assert made["secret"].startswith("whsec_")
     [listed] = api.get(path).json()["results"]
     assert listed == {name: value for name, value in made.items() if name != "secret"}
-    assert (listed["url"], listed["follower"], listed["state"]) == (URL, str(anna.uid), "untried")
+    assert (listed["url"], listed["follower"], listed["status"]) == (URL, str(anna.uid), "untried")
     changed = api.post(f"{path}/{made['id']}/secret").json()
     assert changed["secret"] not in ("", made["secret"])
     assert api.delete(f"{path}/{made['id']}").status_code == 204
@@ -59,21 +59,21 @@ def test_one_that_failed_for_days_is_found_and_switched_on_again(
             [CallResult(URL, good=False, gone=False, said="500 oops")],
             now=now - dt.timedelta(days=days),
         )
-    [off] = api.get("/api/v1/webhooks?state=off").json()["results"]
+    [off] = api.get("/api/v1/webhooks?status=off").json()["results"]
     assert (off["id"], off["off_reason"], off["answer"]) == (made["id"], "failing", "500 oops")
     assert off["failing_since"]
     assert len(api.get("/api/v1/webhooks").json()["results"]) == 2
-    problem(api.get("/api/v1/webhooks?state=broken"), 400, "state")
+    problem(api.get("/api/v1/webhooks?status=broken"), 400, "status")
     for _ in range(2):
         on = api.post(f"{path}/{made['id']}/switch-on").json()
-        assert (on["state"], on["failing_since"], on["off_at"], on["off_reason"]) == (
+        assert (on["status"], on["failing_since"], on["off_at"], on["off_reason"]) == (
             "untried",
             None,
             None,
             "",
         )
     off = api.post(f"{path}/{made['id']}/switch-off").json()
-    assert (off["state"], off["off_reason"]) == ("off", "person")
+    assert (off["status"], off["off_reason"]) == ("off", "person")
     problem(
         api.post(
             f"/api/v1/followers/{make_follower(name='Dana').uid}/webhooks/{made['id']}/switch-on"

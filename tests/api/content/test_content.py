@@ -27,7 +27,7 @@ def test_a_template_is_written_published_changed_and_restored(api) -> None:
     assert made.status_code == 201
     assert (made.json()["published"], made.json()["draft"]) == (None, 1)
     path = f"{PATH}/{made.json()['id']}"
-    assert api.post(f"{path}/publish").json()["state"] == "published"
+    assert api.post(f"{path}/publish").json()["status"] == "published"
     edited = api.patch(
         f"{path}/draft",
         {"translations": {"ru": {"email": {"subject": "Заказ", "html": "<p>Да</p>"}}}},
@@ -37,9 +37,9 @@ def test_a_template_is_written_published_changed_and_restored(api) -> None:
     assert (api.get(path).json()["published"], api.get(path).json()["draft"]) == (1, 2)
     api.post(f"{path}/publish")
     back = api.post(f"{path}/versions/1/restore").json()
-    assert (back["number"], back["state"], sorted(back["translations"])) == (3, "draft", ["en"])
+    assert (back["number"], back["status"], sorted(back["translations"])) == (3, "draft", ["en"])
     versions = api.get(f"{path}/versions").json()["results"]
-    assert [(each["number"], each["state"]) for each in versions] == [
+    assert [(each["number"], each["status"]) for each in versions] == [
         (3, "draft"),
         (2, "published"),
         (1, "superseded"),
@@ -118,7 +118,5 @@ def test_an_archived_template_leaves_the_list(api) -> None:
 
 def test_types_are_listed(api) -> None:
     make_type("news")
-    assert [each["key"] for each in api.get("/api/v1/notification-types").json()["results"]] == [
-        "news"
-    ]
-    assert api.get("/api/v1/notification-types/news").json()["commercial"] is True
+    assert [each["key"] for each in api.get("/api/v1/message-types").json()["results"]] == ["news"]
+    assert api.get("/api/v1/message-types/news").json()["commercial"] is True

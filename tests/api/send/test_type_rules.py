@@ -14,7 +14,7 @@ from apps.notifications.models import Cap, Delivery, Notification, TypeTemplate
 from tests.make import TESTER, make_template, make_type
 
 pytestmark = pytest.mark.django_db
-TYPE = "/api/v1/notification-types/orders"
+TYPE = "/api/v1/message-types/orders"
 VARIABLES = [{"name": "order", "type": "string", "required": False}]
 SCHEMA = {"type": "object", "required": ["order"], "properties": {"total": {"type": "number"}}}
 

@@ -174,7 +174,9 @@ class TestWorkingOff:
         )
         found = run_rules.rehearse(rule=rule, event=sample, now=timezone.now())
         assert found.outcome.result == "notified"
-        assert found.messages == (("Anna Weber", "in_app", "pending", "default_on"),)
+        assert [each[1:] for each in found.messages] == [
+            ("Anna Weber", "in_app", "pending", "default_on")
+        ]
         assert found.data["number"] == "A-17"
         assert not Notification.objects.exists()
         assert waiting(Lane.TRANSACTIONAL) == 0

@@ -18,10 +18,10 @@ from tests.make import nested
 @pytest.mark.django_db
 def test_the_same_event_twice_is_one_and_another_name_is_another(anna: Follower) -> None:
     twice = [
-        NewEvent("order.paid", anna, dedup_id="17"),
-        NewEvent("order.paid", anna, dedup_id="17"),
+        NewEvent("order.paid", anna, dedup_key="17"),
+        NewEvent("order.paid", anna, dedup_key="17"),
     ]
-    stored = store.record(events=[*twice, NewEvent("order.sent", anna, dedup_id="17")], now=NOW)
+    stored = store.record(events=[*twice, NewEvent("order.sent", anna, dedup_key="17")], now=NOW)
     assert [new for _, new in stored] == [True, False, True]
     assert stored[0][0] == stored[1][0]
 

@@ -43,7 +43,7 @@ def test_each_reader_gets_their_own_letter_out_of_few_calls(
         make_follower(email=f"p{number}@example.com", name=f"P{number}") for number in range(40)
     ]
     fake.bad = {"p7@example.com": "recipient"}
-    notification = tell(make_type(), people, version=make_version(body=BODY), tracked=True)
+    notification = tell(make_type(), people, version=make_version(body=BODY), tracking=True)
     drain()
     assert stands(notification) == {"sent": 39, "failed": 1}
     assert notification.deliveries.get(status="failed").address.value == "p7@example.com"

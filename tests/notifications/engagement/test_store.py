@@ -30,7 +30,7 @@ AT = dt.datetime(2026, 5, 4, 12, 0, tzinfo=dt.UTC)
 @pytest.fixture
 def letter(anna: Follower) -> Notification:
     people = [anna, make_follower(email="eva@example.com")]
-    return tell(make_type("news"), people, version=make_version(body=LINKS), tracked=True)
+    return tell(make_type("news"), people, version=make_version(body=LINKS), tracking=True)
 
 
 def delivery_of(letter: Notification, follower: Follower) -> Delivery:

@@ -9,6 +9,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from apps.accounts.permissions import Scope
+from apps.api.edited import Edited
 from apps.api.endpoint import Endpoint, Strict, described, one
 from apps.api.v1.audience.tags import slugs, words_field
 from apps.followers.addresses import BadAddress, normalise
@@ -27,7 +28,7 @@ class AddressOut(serializers.Serializer[Any]):
     id = serializers.UUIDField(source="uid")
     channel = serializers.ChoiceField(Channel.choices)
     value = serializers.CharField(source="label", help_text="Of a device its name.")
-    state = serializers.ChoiceField(AddressState.choices)
+    status = serializers.ChoiceField(AddressState.choices, source="state")
     primary = serializers.BooleanField()
 
 
@@ -44,8 +45,8 @@ class FollowerOut(serializers.Serializer[Follower]):
     subscribed = serializers.BooleanField(help_text="The word on everything commercial.")
     subscribed_at = serializers.DateTimeField(allow_null=True)
     unsubscribed_at = serializers.DateTimeField(allow_null=True)
-    measured = serializers.BooleanField(
-        help_text="Whether opens and clicks of theirs may be counted."
+    tracking = serializers.BooleanField(
+        source="measured", help_text="Whether opens and clicks of theirs may be counted."
     )
     tags = serializers.SerializerMethodField(help_text="Names.")
     metadata = serializers.DictField()
@@ -85,7 +86,7 @@ class FollowerIn(Strict):
         required=False, help_text="Names; made when missing. In a change: the whole set."
     )
     metadata = serializers.DictField(
-        required=False, help_text="Your own values. In a change: the whole object."
+        required=False, help_text="Your own values. A change is merged by key; null removes one."
     )
 
     def validate_email(self, value: str) -> str:
@@ -106,7 +107,8 @@ def _checked(channel: Channel, value: str) -> str:
 
 
 class FollowerChanges(FollowerIn):
-    measured = serializers.BooleanField(
+    tracking = serializers.BooleanField(
+        source="measured",
         required=False,
         help_text=(
             "Whether opens and clicks of theirs may be counted; theirs to say, as a preference."
@@ -167,10 +169,11 @@ class Followers(Endpoint):
         return Response(FollowerOut(added).data, status=201)
 
 
-class OneFollower(Endpoint):
+class OneFollower(Edited):
     """One follower."""
 
     scopes = {"GET": Scope.FOLLOWERS_READ, "PATCH": Scope.FOLLOWERS_WRITE}
+    rows = Follower.objects.all()
 
     @described("Followers", "followers_get", "Get a follower", answer=FollowerOut, refuses=(404,))
     def get(self, request: Request, id: uuid.UUID) -> Response:
@@ -190,7 +193,10 @@ class OneFollower(Endpoint):
     )
     def patch(self, request: Request, id: uuid.UUID) -> Response:
         follower = one(Follower.objects.all(), uid=id)
-        changes = Profile(**self.body(FollowerChanges, partial=True))
+        said = self.body(FollowerChanges, partial=True)
+        if "metadata" in said:
+            said["metadata_changes"] = said.pop("metadata")
+        changes = Profile(**said)
         contacts.change_follower(follower=follower, values=changes, by=self.by, now=self.now)
         return Response(FollowerOut(one(FOLLOWERS, uid=id)).data)
 

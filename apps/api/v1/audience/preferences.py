@@ -8,6 +8,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from apps.accounts.permissions import Scope
+from apps.api.edited import Edited
 from apps.api.endpoint import Endpoint, Strict, described, one
 from apps.api.v1.audience.followers import SOURCE
 from apps.followers.consent import acts, matrix
@@ -41,34 +42,56 @@ class RowOut(serializers.Serializer[matrix.MatrixRow]):
     cells = CellOut(many=True)
 
 
+_SWITCHES = 'Whole channels: {"email": true, "sms": false}; false is switched off.'
+_SUBSCRIBED = "Whether anything commercial may be sent."
+
+
 class PreferencesOut(serializers.Serializer[Any]):
-    subscribed = serializers.BooleanField()
-    muted_channels = serializers.ListField(child=serializers.ChoiceField(Channel.choices))
+    subscribed = serializers.BooleanField(help_text=_SUBSCRIBED)
+    channels = serializers.DictField(child=serializers.BooleanField(), help_text=_SWITCHES)
     types = RowOut(many=True)
 
 
-class CellIn(Strict):
-    type = serializers.CharField()
-    channel = serializers.CharField()
-    allowed = serializers.BooleanField(
+class Word(Strict):
+    own = serializers.BooleanField(
         allow_null=True, help_text="null takes the word back: the default applies again."
     )
+
+
+_AS_READ = "May be sent back as it was read; it is passed over."
+
+
+class CellIn(Word):
+    """A cell as it was read; `own` is what may be changed."""
+
+    channel = serializers.ChoiceField(Channel.choices)
+    offered = serializers.BooleanField(required=False, help_text=_AS_READ)
+    on = serializers.BooleanField(required=False, help_text=_AS_READ)
+    reason = serializers.CharField(required=False, help_text=_AS_READ)
+    explanation = serializers.CharField(required=False, help_text=_AS_READ)
+    source: Any = serializers.CharField(required=False, help_text=_AS_READ)
+    editable = serializers.BooleanField(required=False, help_text=_AS_READ)
+
+
+class RowIn(Strict):
+    """A message type as it was read, with the cells to change."""
+
+    type = serializers.CharField(help_text="Key of a message type.")
+    cells = serializers.ListField(child=CellIn(), max_length=20)
+    name = serializers.CharField(required=False, allow_blank=True, help_text=_AS_READ)
+    description = serializers.CharField(required=False, allow_blank=True, help_text=_AS_READ)
+    category = serializers.CharField(required=False, help_text=_AS_READ)
+    commercial = serializers.BooleanField(required=False, help_text=_AS_READ)
 
 
 class PreferencesIn(Strict):
-    cells = serializers.ListField(child=CellIn(), required=False, default=list, max_length=500)
-    mutes = serializers.DictField(
-        child=serializers.BooleanField(),
-        required=False,
-        default=dict,
-        help_text='Channel switches: {"email": true}.',
-    )
+    """What was read, with the words that change. What is left out stays."""
 
-
-class Word(Strict):
-    allowed = serializers.BooleanField(
-        allow_null=True, help_text="null takes the word back: the default applies again."
+    subscribed = serializers.BooleanField(required=False, help_text=_SUBSCRIBED)
+    channels = serializers.DictField(
+        child=serializers.BooleanField(), required=False, default=dict, help_text=_SWITCHES
     )
+    types = serializers.ListField(child=RowIn(), required=False, default=list, max_length=500)
 
 
 class LanguageQuery(Strict):
@@ -78,18 +101,20 @@ class LanguageQuery(Strict):
 
 
 def _answer(follower: Follower, language: str = "") -> Response:
+    muted = matrix.muted_channels(follower)
     seen = {
         "subscribed": follower.subscribed,
-        "muted_channels": sorted(matrix.muted_channels(follower)),
+        "channels": {channel: channel not in muted for channel in Channel.values},
         "types": matrix.matrix(follower, language or follower.language),
     }
     return Response(PreferencesOut(seen).data)
 
 
-class Preferences(Endpoint):
+class Preferences(Edited):
     """The matrix of one follower."""
 
     scopes = {"GET": Scope.FOLLOWERS_READ, "PATCH": Scope.FOLLOWERS_WRITE}
+    rows = Follower.objects.all()
 
     @described(
         "Preferences",
@@ -110,19 +135,24 @@ class Preferences(Endpoint):
         body=PreferencesIn,
         answer=PreferencesOut,
         refuses=(400, 404, 409),
-        details="All or nothing; what is not named stays.",
+        details="Takes what GET gives, or a part of it: all or nothing, what is not named stays.",
     )
     def patch(self, request: Request, id: uuid.UUID) -> Response:
         follower = one(Follower.objects.all(), uid=id)
         said = self.body(PreferencesIn)
-        cells = {(cell["type"], cell["channel"]): cell["allowed"] for cell in said["cells"]}
-        acts.set_preferences(
+        cells = {
+            (row["type"], cell["channel"]): cell["own"]
+            for row in said["types"]
+            for cell in row["cells"]
+        }
+        change = acts.set_preferences(
             follower=follower,
             cells=cells,
-            mutes=said["mutes"],
+            mutes={channel: not on for channel, on in said["channels"].items()},
+            subscribed=said.get("subscribed"),
             proof=Proof(source=SOURCE, by=self.by, now=self.now),
         )
-        return _answer(follower)
+        return _answer(change.follower)
 
 
 class OneCell(Endpoint):
@@ -144,7 +174,7 @@ class OneCell(Endpoint):
         said = self.body(Word)
         acts.set_preferences(
             follower=follower,
-            cells={(type, channel): said["allowed"]},
+            cells={(type, channel): said["own"]},
             mutes={},
             proof=Proof(source=SOURCE, by=self.by, now=self.now),
         )

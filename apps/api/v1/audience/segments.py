@@ -9,6 +9,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from apps.accounts.permissions import Scope
+from apps.api.edited import Edited
 from apps.api.endpoint import Endpoint, Strict, described, one
 from apps.api.v1.audience.followers import FOLLOWERS, FollowerOut
 from apps.campaigns.audience import segments
@@ -65,7 +66,7 @@ class Segments(Endpoint):
         return Response(SegmentOut(made).data, status=201)
 
 
-class OneSegment(Endpoint):
+class OneSegment(Edited):
     """One segment."""
 
     scopes = {
@@ -73,6 +74,7 @@ class OneSegment(Endpoint):
         "PATCH": Scope.CAMPAIGNS_WRITE,
         "DELETE": Scope.CAMPAIGNS_WRITE,
     }
+    rows = Segment.objects.all()
 
     @described("Segments", "segments_get", "Get a segment", answer=SegmentOut, refuses=(404,))
     def get(self, request: Request, id: uuid.UUID) -> Response:

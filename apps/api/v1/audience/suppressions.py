@@ -1,5 +1,7 @@
 """The suppression list: addresses nothing is sent to, whoever has them."""
 
+import uuid
+
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -13,7 +15,7 @@ ADDRESSED = [(each.value, each.label) for each in (Channel.EMAIL, Channel.SMS)]
 
 
 class SuppressionOut(serializers.Serializer[Suppression]):
-    id = serializers.IntegerField(source="pk")
+    id = serializers.UUIDField(source="uid")
     channel = serializers.ChoiceField(Channel.choices)
     address = serializers.CharField(source="key")
     reason = serializers.ChoiceField(SuppressionReason.choices)
@@ -99,7 +101,7 @@ class ReleaseSuppression(Endpoint):
         refuses=(400, 404),
         details="Needs followers:write, too.",
     )
-    def post(self, request: Request, id: int) -> Response:
-        found = one(Suppression.objects.all(), pk=id)
+    def post(self, request: Request, id: uuid.UUID) -> Response:
+        found = one(Suppression.objects.all(), uid=id)
         suppression.release(suppression=found, **self.body(Release), by=self.by, now=self.now)
         return Response(status=204)

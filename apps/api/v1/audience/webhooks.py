@@ -30,7 +30,7 @@ class WebhookOut(serializers.Serializer[Webhook]):
     follower = serializers.UUIDField(source="address.follower.uid")
     url = serializers.CharField(source="address.value")
     created_at = serializers.DateTimeField(source="address.created_at")
-    state = serializers.SerializerMethodField()
+    status = serializers.SerializerMethodField()
     failing_since = serializers.DateTimeField(
         allow_null=True, help_text="The first failure since the last success."
     )
@@ -45,7 +45,7 @@ class WebhookOut(serializers.Serializer[Webhook]):
     )
 
     @extend_schema_field(serializers.ChoiceField(WebhookState.choices))
-    def get_state(self, webhook: Webhook) -> str:
+    def get_status(self, webhook: Webhook) -> str:
         return standing_of(webhook).value
 
 
@@ -60,7 +60,7 @@ class WebhookWithSecret(WebhookOut):
 
 
 class WebhookQuery(Strict):
-    state = serializers.ChoiceField(WebhookState.choices, required=False)
+    status = serializers.ChoiceField(WebhookState.choices, required=False)
 
 
 class Secret(serializers.Serializer[Any]):
@@ -83,7 +83,7 @@ class AllWebhooks(Endpoint):
     )
     def get(self, request: Request) -> Response:
         asked = self.query(WebhookQuery)
-        return self.page(listed(asked.get("state", "")), WebhookOut)
+        return self.page(listed(asked.get("status", "")), WebhookOut)
 
 
 class Webhooks(Endpoint):

@@ -8,6 +8,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from apps.accounts.permissions import Scope
+from apps.api.edited import Edited
 from apps.api.endpoint import Endpoint, Strict, described, one
 from apps.followers.models import Channel
 from apps.notifications.decide.cap_rules import (
@@ -76,7 +77,7 @@ class Caps(Endpoint):
         return Response(CapOut(cap).data, status=201)
 
 
-class OneCap(Endpoint):
+class OneCap(Edited):
     """One cap."""
 
     scopes = {
@@ -84,6 +85,7 @@ class OneCap(Endpoint):
         "PATCH": Scope.CONTENT_WRITE,
         "DELETE": Scope.CONTENT_WRITE,
     }
+    rows = Cap.objects.all()
 
     @described("Caps", "caps_get", "Get a cap", answer=CapOut, refuses=(404,))
     def get(self, request: Request, id: uuid.UUID) -> Response:

@@ -8,7 +8,9 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from apps.accounts.permissions import Scope
+from apps.api.edited import Edited
 from apps.api.endpoint import Endpoint, Strict, described, one
+from apps.api.parsing import MomentField
 from apps.content import drafts
 from apps.content.models import Layout, Template, Version, VersionState
 from apps.followers.models import Channel, Follower, NotificationType
@@ -52,7 +54,7 @@ def _number(template: Template, state: VersionState) -> int | None:
 class VersionOut(serializers.Serializer[Version]):
     id = serializers.UUIDField(source="uid")
     number = serializers.IntegerField()
-    state = serializers.ChoiceField(VersionState.choices)
+    status = serializers.ChoiceField(VersionState.choices, source="state")
     default_language = serializers.CharField()
     variables = serializers.ListField(child=serializers.DictField())
     layout = serializers.CharField(source="layout.key", default=None, allow_null=True)
@@ -94,7 +96,7 @@ class DraftIn(WordsIn):
     """A language that is sent replaces that language whole; null removes it."""
 
     note = serializers.CharField(required=False, allow_blank=True, max_length=200)
-    seen = serializers.DateTimeField(
+    seen = MomentField(
         required=False,
         help_text="`updated_at` of what you read; a change by somebody else since then is a 409.",
     )
@@ -145,10 +147,17 @@ class OneTemplate(Endpoint):
         return Response(TemplateOut(one(LIBRARY, uid=id)).data)
 
 
-class Draft(Endpoint):
+class Draft(Edited):
     """The draft of a template."""
 
     scopes = {"PATCH": Scope.CONTENT_WRITE}
+    rows = LIBRARY
+
+    def current(self, request: Request, **words: Any) -> Any:
+        """The draft, or what a draft would be made from."""
+        template = one(LIBRARY, uid=words["id"])
+        version = drafts.draft_version(template) or drafts.published_version(template)
+        return VersionOut(version).data
 
     @described(
         "Templates",
@@ -235,10 +244,11 @@ class Versions(Endpoint):
         return self.page(rows, VersionOut)
 
 
-class OneVersion(Endpoint):
+class OneVersion(Edited):
     """One version."""
 
     scopes = {"GET": Scope.CONTENT_READ}
+    rows = Version.objects.all()
 
     @described("Templates", "versions_get", "Get a version", answer=VersionOut, refuses=(404,))
     def get(self, request: Request, id: uuid.UUID, number: int) -> Response:
@@ -276,7 +286,7 @@ class PreviewIn(Strict):
     )
     type = serializers.CharField(
         required=False,
-        help_text="Key of the notification type; needed when no type uses this template.",
+        help_text="Key of the message type; needed when no type uses this template.",
     )
 
 
@@ -332,16 +342,16 @@ def _type(template: Template, key: str) -> NotificationType:
     )
     if link is None:
         raise serializers.ValidationError(
-            {"type": ["No notification type uses this template yet. Name one."]}
+            {"type": ["No message type uses this template yet. Name one."]}
         )
     return link.notification_type
 
 
 def type_of(key: str) -> NotificationType:
-    """The notification type with this key; an unknown one is refused as a bad value of `type`."""
+    """The message type with this key; an unknown one is refused as a bad value of `type`."""
     if found := _BY_KEY.first(key=key):
         return found
-    raise serializers.ValidationError({"type": [f"There is no notification type {key!r}."]})
+    raise serializers.ValidationError({"type": [f"There is no message type {key!r}."]})
 
 
 _BY_KEY = Kept(lambda key: NotificationType.objects.filter(key=key), "key")

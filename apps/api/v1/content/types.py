@@ -1,4 +1,4 @@
-"""Notification types ("message types" in the dashboard): what people can have an opinion about."""
+"""Message types: what people can subscribe to."""
 
 from dataclasses import replace
 
@@ -7,6 +7,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from apps.accounts.permissions import Scope
+from apps.api.edited import Edited
 from apps.api.endpoint import Endpoint, Strict, described, one
 from apps.followers.models import Category, NotificationType
 from apps.notifications.types.edit import change_type, template_of, values_of
@@ -62,14 +63,14 @@ class TypeRules(Strict):
 
 
 class Types(Endpoint):
-    """All notification types."""
+    """All message types."""
 
     scopes = {"GET": Scope.CONTENT_READ}
 
     @described(
-        "Notification types",
+        "Message types",
         "types_list",
-        "List notification types",
+        "List message types",
         answer=TypeOut(many=True),
         refuses=(400,),
     )
@@ -78,19 +79,20 @@ class Types(Endpoint):
         return self.page(NotificationType.objects.all(), TypeOut)
 
 
-class OneType(Endpoint):
-    """One notification type."""
+class OneType(Edited):
+    """One message type."""
 
     scopes = {"GET": Scope.CONTENT_READ, "PATCH": Scope.CONTENT_WRITE}
+    rows = NotificationType.objects.all()
+    by_key = "key"
+    column = "key"
 
-    @described(
-        "Notification types", "types_get", "Get a notification type", answer=TypeOut, refuses=(404,)
-    )
+    @described("Message types", "types_get", "Get a message type", answer=TypeOut, refuses=(404,))
     def get(self, request: Request, key: str) -> Response:
         return Response(TypeOut(one(NotificationType.objects.all(), key=key)).data)
 
     @described(
-        "Notification types",
+        "Message types",
         "types_rules",
         "Change a type's rules",
         body=TypeRules,

@@ -1,29 +1,31 @@
 """Campaigns: compose, choose the audience, schedule or send, and steer while it is under way."""
 
-import datetime as dt
 import uuid
 from typing import Any
 
 from django.db.models import QuerySet
-from django.utils.dateparse import parse_datetime
 from rest_framework import serializers
 from rest_framework.exceptions import NotFound
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from apps.accounts.permissions import Scope
+from apps.api.edited import Edited
 from apps.api.endpoint import Endpoint, Strict, described, one
+from apps.api.parsing import MomentField
 from apps.api.v1.content.templates import WordsIn, type_of
 from apps.api.v1.send.deliveries import (
     HOW_MANY,
     RETRIED,
     BalanceOut,
     BehindQuery,
+    CountsOut,
     DeliveryOut,
     EngagementOut,
     RetriedOut,
     retried,
 )
+from apps.api.v1.send.when import WhenIn
 from apps.api.verbs import Verb
 from apps.campaigns import compose, lifecycle
 from apps.campaigns.models import Campaign, CampaignState
@@ -52,7 +54,7 @@ NAMED_IN_AUDIENCE = {
 class CampaignOut(serializers.Serializer[Campaign]):
     id = serializers.UUIDField(source="uid")
     name = serializers.CharField()
-    state = serializers.ChoiceField(CampaignState.choices)
+    status = serializers.ChoiceField(CampaignState.choices, source="state")
     type = serializers.CharField(source="notification_type.key")
     channels = serializers.ListField(child=serializers.CharField())
     audience = serializers.DictField(help_text=AUDIENCE)
@@ -60,7 +62,7 @@ class CampaignOut(serializers.Serializer[Campaign]):
     metadata = serializers.DictField()
     tracking = serializers.BooleanField(help_text="Count opens and clicks of those who allow it.")
     send_at = serializers.DateTimeField(allow_null=True)
-    zone = serializers.CharField(
+    time_zone = serializers.CharField(
         source="send_at_zone", help_text="The zone in which the time was chosen."
     )
     expires_at = serializers.DateTimeField(allow_null=True)
@@ -91,7 +93,7 @@ class CampaignIn(WordsIn):
     naming = NAMED_IN_AUDIENCE
 
     name = serializers.CharField(max_length=120)
-    type = serializers.CharField(max_length=60, help_text="Key of a notification type.")
+    type = serializers.CharField(max_length=60, help_text="Key of a message type.")
     channels = serializers.ListField(
         child=serializers.CharField(),
         required=False,
@@ -99,7 +101,9 @@ class CampaignIn(WordsIn):
     )
     audience = serializers.DictField(required=False, help_text=AUDIENCE)
     data: Any = serializers.DictField(required=False, help_text="Values for the variables.")
-    metadata = serializers.DictField(required=False, help_text="Your own values.")
+    metadata = serializers.DictField(
+        required=False, help_text="Your own values. A change is merged by key; null removes one."
+    )
     tracking = serializers.BooleanField(
         required=False,
         help_text="Count opens and clicks of those who allow it. Of a new campaign: true.",
@@ -125,7 +129,7 @@ class NewCampaign(CampaignIn):
 
 
 class CampaignChanges(CampaignIn):
-    expires_at = serializers.DateTimeField(required=False, allow_null=True)
+    expires_at = MomentField(required=False, allow_null=True)
     rate = serializers.FloatField(
         required=False,
         allow_null=True,
@@ -140,7 +144,7 @@ class CampaignChanges(CampaignIn):
 
 
 class CampaignQuery(Strict):
-    state = serializers.ChoiceField(CampaignState.choices, required=False)
+    status = serializers.ChoiceField(CampaignState.choices, required=False, source="state")
 
 
 class Campaigns(Endpoint):
@@ -194,7 +198,7 @@ def _named(field: str, rows: Any, id: uuid.UUID) -> Any:
         raise serializers.ValidationError({field: ["There is nothing with this id."]}) from None
 
 
-class OneCampaign(Endpoint):
+class OneCampaign(Edited):
     """One campaign."""
 
     scopes = {
@@ -202,6 +206,7 @@ class OneCampaign(Endpoint):
         "PATCH": Scope.CAMPAIGNS_WRITE,
         "DELETE": Scope.CAMPAIGNS_WRITE,
     }
+    rows = ROWS
 
     @described(
         "Campaigns", "campaigns_get", "Get a campaign", answer=CampaignDetail, refuses=(404,)
@@ -283,22 +288,13 @@ class AudienceCount(Endpoint):
         return Response(ReviewOut(review(one(ROWS, uid=id), now=self.now)).data)
 
 
-class When(Strict):
-    wall = serializers.CharField(
-        help_text="Wall-clock time in `zone`, without an offset: 2026-05-31T09:00."
-    )
-    zone = serializers.CharField(max_length=64, help_text="IANA name such as Europe/Berlin.")
+class ScheduleIn(WhenIn):
+    """A time: `send_at`, or `wall` and `time_zone`."""
 
-    def validate_wall(self, text: str) -> dt.datetime:
-        try:
-            moment = parse_datetime(text)
-        except ValueError:
-            moment = None
-        if moment is None or moment.tzinfo is not None:
-            raise serializers.ValidationError(
-                "Give the time on the wall, such as 2026-05-31T09:00, without an offset."
-            )
-        return moment
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        if not attrs:
+            raise serializers.ValidationError({"send_at": "Give send_at, or wall and time_zone."})
+        return super().validate(attrs)
 
 
 class Schedule(Endpoint):
@@ -310,7 +306,7 @@ class Schedule(Endpoint):
         "Campaigns",
         "campaigns_schedule",
         "Schedule a campaign",
-        body=When,
+        body=ScheduleIn,
         answer=CampaignOut,
         refuses=(400, 404, 409),
         details=(
@@ -320,24 +316,27 @@ class Schedule(Endpoint):
     )
     def post(self, request: Request, id: uuid.UUID) -> Response:
         campaign = one(ROWS, uid=id)
-        asked = self.body(When)
-        lifecycle.schedule(campaign=campaign, **asked, by=self.by, now=self.now)
+        asked = self.body(ScheduleIn)
+        self.names.update({"zone": "time_zone"})
+        if "send_at" in asked:
+            self.names.update({"wall": "send_at"})
+            wall = asked["send_at"].replace(tzinfo=None)  # a MomentField is in UTC
+            zone = "UTC"
+        else:
+            wall = asked["wall"]
+            zone = asked["time_zone"]
+        lifecycle.schedule(campaign=campaign, wall=wall, zone=zone, by=self.by, now=self.now)
         return Response(CampaignOut(one(ROWS, uid=id)).data)
-
-
-class CountsOut(serializers.Serializer[Any]):
-    total = serializers.IntegerField()
-    handed_off = serializers.IntegerField(help_text="Gone already.")
-    in_flight = serializers.IntegerField(
-        help_text="Being handed over at this moment; can go either way."
-    )
-    waiting = serializers.IntegerField()
-    cancelled = serializers.IntegerField()
 
 
 def campaign_of(id: uuid.UUID) -> Campaign:
     """The campaign with this public id. Raises NotFound."""
     return one(ROWS, uid=id)
+
+
+def sent(campaign: Campaign) -> bool:
+    """Whether a campaign was sent, or is on its way."""
+    return campaign.state in (CampaignState.SENDING, CampaignState.SENT)
 
 
 def _as_it_is(campaign: Campaign, given: object) -> Any:
@@ -359,6 +358,7 @@ VERBS: dict[str, Verb[Campaign]] = {
         answer=CampaignOut,
         says=_as_it_is,
         status=202,
+        done=sent,
         details=(
             "Answers at once; the work goes on in the background. A second call changes nothing."
         ),

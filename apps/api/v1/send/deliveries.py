@@ -114,7 +114,9 @@ class DeliveryQuery(Strict):
 
 
 class BalanceOut(serializers.Serializer[Balance]):
-    """total = sent + failed + skipped + in_doubt + cancelled + waiting, at every moment."""
+    """Numbers of messages: total = sent + failed + skipped + in_doubt + cancelled + waiting,
+    at every moment.
+    """
 
     total = serializers.IntegerField()
     sent = serializers.IntegerField()
@@ -123,6 +125,22 @@ class BalanceOut(serializers.Serializer[Balance]):
     in_doubt = serializers.IntegerField(help_text="Handed over perhaps (RFC 1047).")
     cancelled = serializers.IntegerField()
     waiting = serializers.IntegerField()
+
+
+class CountsOut(serializers.Serializer[Any]):
+    """Numbers of messages: total = cancelled + handed_off + in_flight + waiting + skipped + failed,
+    at every moment.
+    """
+
+    total = serializers.IntegerField()
+    cancelled = serializers.IntegerField()
+    handed_off = serializers.IntegerField(help_text="Gone already.")
+    in_flight = serializers.IntegerField(
+        help_text="Being handed over at this moment; can go either way."
+    )
+    waiting = serializers.IntegerField()
+    skipped = serializers.IntegerField(help_text="They were not to get it.")
+    failed = serializers.IntegerField()
 
 
 class RetriedOut(serializers.Serializer[Any]):

@@ -9,6 +9,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from apps.accounts.permissions import Scope
+from apps.api.edited import Edited
 from apps.api.endpoint import Endpoint, Strict, described, one
 from apps.api.v1.content.templates import type_of
 from apps.campaigns.events import rules, run_rules
@@ -54,13 +55,13 @@ class RuleIn(Strict):
     event = serializers.CharField(
         max_length=102, help_text="`order.created`, or `order.*` for all that begin so."
     )
-    type = serializers.CharField(max_length=60, help_text="Key of a notification type.")
+    type = serializers.CharField(max_length=60, help_text="Key of a message type.")
     conditions = serializers.DictField(required=False, help_text=CONDITIONS)
     template = serializers.CharField(
         required=False,
         allow_null=True,
         max_length=80,
-        help_text="Key; else the one that speaks for the type.",
+        help_text="Key; else the type's default template.",
     )
     channels = serializers.ListField(
         child=serializers.CharField(), required=False, help_text="[]: the type's."
@@ -154,7 +155,7 @@ class EventRules(Endpoint):
         return Response(RuleOut(made).data, status=201)
 
 
-class OneEventRule(Endpoint):
+class OneEventRule(Edited):
     """One rule."""
 
     scopes = {
@@ -162,6 +163,7 @@ class OneEventRule(Endpoint):
         "PATCH": Scope.CAMPAIGNS_SEND,
         "DELETE": Scope.CAMPAIGNS_SEND,
     }
+    rows = ROWS
 
     @described("Events", "event_rules_get", "Get a rule", answer=RuleOut, refuses=(404,))
     def get(self, request: Request, id: uuid.UUID) -> Response:
@@ -196,8 +198,9 @@ class SampleIn(Strict):
     follower = serializers.UUIDField(required=False, help_text="Id of a follower.")
 
 
-class SampleMessage(serializers.Serializer[Any]):
-    follower = serializers.CharField()
+class SampleMessageOut(serializers.Serializer[Any]):
+    follower = serializers.UUIDField(allow_null=True)
+    who = serializers.CharField(help_text="The follower's name, or address.")
     channel = serializers.ChoiceField(Channel.choices)
     status = serializers.ChoiceField(DeliveryStatus.choices)
     reason = serializers.CharField()
@@ -208,7 +211,7 @@ class RehearsalOut(serializers.Serializer[Any]):
     because = serializers.CharField(help_text="What decided, in a sentence.")
     data: Any = serializers.DictField(help_text="What the template would get.")
     send_at = serializers.DateTimeField(allow_null=True)
-    messages = SampleMessage(many=True, help_text="The first 20 that would be made.")
+    messages = SampleMessageOut(many=True, help_text="The first 20 that would be made.")
 
 
 class TestEventRule(Endpoint):
@@ -241,11 +244,11 @@ class TestEventRule(Endpoint):
             name=name, follower=follower, data=asked["data"], occurred_at=now, received_at=now
         )
         found = run_rules.rehearse(rule=rule, event=sample, now=now)
-        names = ("follower", "channel", "status", "reason")
-        messages = [dict(zip(names, message, strict=True)) for message in found.messages]
         said = {
             "result": found.outcome.result,
             "because": found.outcome.because,
             "data": found.data,
+            "send_at": found.send_at,
+            "messages": found.messages,
         }
-        return Response(RehearsalOut(said | {"send_at": found.send_at, "messages": messages}).data)
+        return Response(RehearsalOut(said).data)

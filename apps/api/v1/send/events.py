@@ -1,6 +1,5 @@
 """Events: say what happened in your own system; and what the rules made of it."""
 
-import datetime as dt
 import uuid
 from collections.abc import Iterator
 from typing import Any
@@ -13,6 +12,7 @@ from rest_framework.response import Response
 from apps.accounts.permissions import Scope
 from apps.api.endpoint import Endpoint, FieldProblem, Strict, described, one
 from apps.api.errors import flat
+from apps.api.parsing import MomentField
 from apps.api.v1.audience.followers import SOURCE
 from apps.api.v1.audience.people import find_or_add
 from apps.api.v1.send.notifications import Person
@@ -31,8 +31,8 @@ class RecordedEvent(serializers.Serializer[Event]):
     follower = serializers.UUIDField(source="follower.uid", default=None, allow_null=True)
     data: Any = serializers.DictField()
     occurred_at = serializers.DateTimeField()
-    received_at = serializers.DateTimeField()
-    dedup_id = serializers.CharField(allow_null=True)
+    created_at = serializers.DateTimeField(source="received_at", help_text="When it came.")
+    dedup_key = serializers.CharField(allow_null=True)
     worked_off = serializers.SerializerMethodField(help_text="Its rules have been judged.")
 
     def get_worked_off(self, event: Event) -> bool:
@@ -78,10 +78,8 @@ class EventIn(Strict):
     data: Any = serializers.DictField(
         required=False, default=dict, help_text="Up to 256 kB; rules and templates read it."
     )
-    occurred_at = serializers.DateTimeField(
-        required=False, default_timezone=dt.UTC, help_text="Else now."
-    )
-    dedup_id = serializers.CharField(
+    occurred_at = MomentField(required=False, help_text="Else now.")
+    dedup_key = serializers.CharField(
         required=False,
         max_length=200,
         help_text="Your own id of it: the same name and id again are stored once.",
@@ -91,7 +89,7 @@ class EventIn(Strict):
 class RecordedOut(serializers.Serializer[Any]):
     id = serializers.UUIDField()
     duplicate = serializers.BooleanField(
-        help_text="It was known by its `dedup_id`; this is the first one."
+        help_text="It was known by its `dedup_key`; this is the first one."
     )
 
 
@@ -224,7 +222,7 @@ def _checked(given: dict[str, Any], view: Endpoint) -> store.NewEvent | list[dic
     except serializers.ValidationError as error:
         return list(flat(error.detail))
     except store.BadEvent as error:
-        return [{"field": error.field, "detail": str(error)}]
+        return [{"field": error.field, "code": "bad_event", "detail": str(error)}]
 
 
 def _results(

@@ -13,7 +13,7 @@ from apps.accounts.permissions import Scope
 from apps.api.endpoint import Endpoint, Strict, described, one
 from apps.api.v1.audience.tags import slugs, words_field
 from apps.api.v1.content.templates import type_of
-from apps.api.v1.send.campaigns import deliveries_of
+from apps.api.v1.send.campaigns import deliveries_of, sent
 from apps.api.v1.send.deliveries import BehindQuery, DeliveryOut
 from apps.api.verbs import Verb
 from apps.campaigns import lifecycle
@@ -62,7 +62,7 @@ class NewMessage(Strict):
     type = serializers.CharField(
         required=False,
         max_length=60,
-        help_text="Key of a notification type; else the first commercial one.",
+        help_text="Key of a message type; else the first commercial one.",
     )
 
 
@@ -134,6 +134,7 @@ VERBS: dict[str, Verb[Campaign]] = {
         answer=MessageOut,
         says=_as_it_is,
         status=202,
+        done=sent,
         details=(
             "Answers at once; the work goes on in the background. Unsubscribed followers get "
             "status skipped. A second call changes nothing."

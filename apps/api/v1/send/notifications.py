@@ -5,12 +5,15 @@ import uuid
 from typing import Any
 
 from django.db import transaction
+from django.utils import timezone
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from apps.accounts.permissions import Scope
 from apps.api.endpoint import Endpoint, Strict, described, one
+from apps.api.parsing import MomentField
 from apps.api.v1.audience.followers import SOURCE, FollowerIn
 from apps.api.v1.audience.people import find_or_add
 from apps.api.v1.audience.tags import slugs, words_field
@@ -20,14 +23,17 @@ from apps.api.v1.send.deliveries import (
     RETRIED,
     BalanceOut,
     BehindQuery,
+    CountsOut,
     DeliveryOut,
     EngagementOut,
     HoldUpsOut,
     RetriedOut,
     retried,
 )
+from apps.api.v1.send.when import WhenIn
 from apps.api.verbs import Verb
 from apps.campaigns.audience.audience import Audience, BadAudience
+from apps.campaigns.compose import planned_moment
 from apps.campaigns.models import Run
 from apps.content.models import Version, VersionState
 from apps.followers.models import Follower
@@ -38,9 +44,10 @@ from apps.lib.sql.compiled_query import Kept
 from apps.notifications import control, replay
 from apps.notifications.accounts.hold_ups import HoldUp, hold_ups_of
 from apps.notifications.engagement.counts import engagement
-from apps.notifications.models import LANES, Notification, NotificationState, Source
-from apps.notifications.notify import Intent, Priority, notify
+from apps.notifications.models import LANES, Notification, Source
+from apps.notifications.notify import Intent, Priority, check_ahead, notify_once
 from apps.notifications.reports.balance import balance, deliveries_behind
+from apps.notifications.reports.standing import NotificationStatus, standing, status_of
 
 MOST_NAMED = 1000
 MOST_TAGGED = 10_000
@@ -58,12 +65,16 @@ class NotificationOut(serializers.Serializer[Notification]):
     throttle_key = serializers.CharField()
     lane = serializers.ChoiceField(LANES)
     source: Any = serializers.CharField()
-    state = serializers.ChoiceField(NotificationState.choices)
+    status = serializers.SerializerMethodField()
     created_at = serializers.DateTimeField()
     send_at = serializers.DateTimeField()
     expires_at = serializers.DateTimeField(allow_null=True)
-    tracked = serializers.BooleanField(help_text="Its mails count opens and clicks.")
+    tracking = serializers.BooleanField(help_text="Its mails count opens and clicks.")
     finished_at = serializers.DateTimeField(allow_null=True)
+
+    @extend_schema_field(serializers.ChoiceField(NotificationStatus.choices))
+    def get_status(self, notification: Notification) -> str:
+        return status_of(notification, now=timezone.now()).value
 
 
 class NotificationDetail(NotificationOut):
@@ -95,7 +106,7 @@ class Person(FollowerIn):
     )
 
 
-class NotifyIn(Strict):
+class NotifyIn(WhenIn):
     naming = {
         "recipients.subscribed": Scope.FOLLOWERS_WRITE,
         "recipients.tags": Scope.FOLLOWERS_WRITE,
@@ -103,7 +114,7 @@ class NotifyIn(Strict):
         "segment": Scope.CAMPAIGNS_READ,
     }
 
-    type = serializers.CharField(max_length=60, help_text="Key of a notification type.")
+    type = serializers.CharField(max_length=60, help_text="Key of a message type.")
     recipients = serializers.ListField(
         child=Person(), required=False, default=list, max_length=MOST_NAMED
     )
@@ -120,13 +131,10 @@ class NotifyIn(Strict):
     template = serializers.CharField(
         required=False,
         max_length=80,
-        help_text="Key of a published template; else the one that speaks for the type.",
+        help_text="Key of a published template; else the type's default template.",
     )
-    send_at = serializers.DateTimeField(required=False, default_timezone=dt.UTC)
-    expires_at = serializers.DateTimeField(
-        required=False,
-        default_timezone=dt.UTC,
-        help_text="Else at the end of the type's lifetime, if it has one.",
+    expires_at = MomentField(
+        required=False, help_text="Else at the end of the type's lifetime, if it has one."
     )
     priority = serializers.ChoiceField(
         list(Priority),
@@ -140,7 +148,7 @@ class NotifyIn(Strict):
         max_length=120,
         help_text="What the type's throttle counts apart, such as an order's number.",
     )
-    tracked = serializers.BooleanField(
+    tracking = serializers.BooleanField(
         required=False,
         default=False,
         help_text="Count opens and clicks of its mails, of those who allow it.",
@@ -152,12 +160,27 @@ class NotifyIn(Strict):
     )
 
 
-class Accepted(serializers.Serializer[Notification]):
-    id = serializers.UUIDField(source="uid")
-    state = serializers.ChoiceField(NotificationState.choices)
+class AcceptedOut(serializers.Serializer[Any]):
+    id = serializers.UUIDField()
+    status = serializers.ChoiceField(NotificationStatus.choices)
+    duplicate = serializers.BooleanField(
+        help_text="It was known by its `dedup_key`; this is the first one, whatever you sent now."
+    )
 
 
-class Notify(Endpoint):
+class _Timed(Endpoint):
+    def moment(self, asked: dict[str, Any]) -> dt.datetime | None:
+        """The moment that a WhenIn names, if it names one. Raises Refused."""
+        send_at: dt.datetime | None = asked.get("send_at")
+        if "wall" in asked:
+            self.names.update({"zone": "time_zone"})
+            return planned_moment(asked["wall"], asked["time_zone"], now=self.now).instant
+        if send_at:
+            check_ahead(send_at, now=self.now)
+        return send_at
+
+
+class Notify(_Timed):
     """Tell some people something."""
 
     scopes = {"POST": Scope.NOTIFICATIONS_WRITE}
@@ -167,7 +190,7 @@ class Notify(Endpoint):
         "notify",
         "Notify people",
         body=NotifyIn,
-        answer=Accepted,
+        answer=AcceptedOut,
         status=202,
         refuses=(400, 409),
         details=(
@@ -179,6 +202,7 @@ class Notify(Endpoint):
         asked = self.body(NotifyIn)
         now = self.now
         kind = type_of(asked.pop("type"))
+        send_at = self.moment(asked)
         version = _version(asked.pop("template", ""))
         crowd = _crowd(asked.pop("tags"), asked.pop("segment", None))
         with transaction.atomic():  # people who are added stay only if the notification is taken
@@ -198,21 +222,26 @@ class Notify(Endpoint):
                 version=version,
                 channels=asked.get("channels"),
                 data=asked.get("data"),
-                send_at=asked.get("send_at"),
+                send_at=send_at,
                 expires_at=asked.get("expires_at"),
                 dedup_key=asked.get("dedup_key"),
                 throttle_key=asked.get("throttle_key", ""),
-                tracked=asked["tracked"],
+                tracking=asked["tracking"],
                 source=Source.API,
             )
-            made = notify(
+            made, new = notify_once(
                 intent=intent,
                 recipients=[*people, *unnamed],
                 priority=asked["priority"],
                 by=self.by,
                 now=now,
             )
-        return Response(Accepted(made).data, status=202)
+        said = {
+            "id": made.uid,
+            "status": status_of(made, now=now),
+            "duplicate": not new,
+        }
+        return Response(AcceptedOut(said).data, status=202)
 
 
 def _version(key: str) -> Version | None:
@@ -257,9 +286,9 @@ def _crowd(words: list[str], segment: uuid.UUID | None) -> list[Follower]:
     return found
 
 
-class StateQuery(Strict):
+class NotificationQuery(Strict):
     type = serializers.CharField(required=False, max_length=60)
-    state = serializers.ChoiceField(NotificationState.choices, required=False)
+    status = serializers.ChoiceField(NotificationStatus.choices, required=False)
 
 
 class Notifications(Endpoint):
@@ -271,16 +300,18 @@ class Notifications(Endpoint):
         "Notifications",
         "notifications_list",
         "List notifications",
-        query=StateQuery,
+        query=NotificationQuery,
         answer=NotificationOut(many=True),
         refuses=(400,),
     )
     def get(self, request: Request) -> Response:
-        asked = self.query(StateQuery)
+        asked = self.query(NotificationQuery)
         rows = ROWS
         if "type" in asked:
-            rows = ROWS.filter(notification_type=type_of(asked.pop("type")))
-        return self.page(rows.filter(**asked), NotificationOut)
+            rows = rows.filter(notification_type=type_of(asked["type"]))
+        if "status" in asked:
+            rows = standing(rows, asked["status"], now=self.now)
+        return self.page(rows, NotificationOut)
 
 
 class OneNotification(Endpoint):
@@ -299,16 +330,7 @@ class OneNotification(Endpoint):
         return Response(NotificationDetail(one(ROWS, uid=id)).data)
 
 
-class CancelledOut(serializers.Serializer[Any]):
-    cancelled = serializers.IntegerField()
-    handed_off = serializers.IntegerField(help_text="Gone already.")
-    in_flight = serializers.IntegerField(
-        help_text="Being handed over at this moment; can go either way."
-    )
-    total = serializers.IntegerField()
-
-
-class RetractedOut(CancelledOut):
+class RecalledOut(CountsOut):
     removed = serializers.IntegerField(
         help_text="In-app messages taken out of inboxes; among those handed off."
     )
@@ -327,7 +349,7 @@ def steered(id: uuid.UUID) -> Notification:
     return notification
 
 
-def _retract(notification: Notification, by: Actor, now: dt.datetime) -> dict[str, int]:
+def _recall(notification: Notification, by: Actor, now: dt.datetime) -> dict[str, int]:
     counts = control.retract(notification=notification, by=by, now=now)
     return counts | {"removed": removed_of(notification)}
 
@@ -341,15 +363,15 @@ VERBS: dict[str, Verb[Notification]] = {
         summary="Cancel a notification",
         scope=Scope.NOTIFICATIONS_WRITE,
         do=lambda notification, by, now: control.cancel(notification=notification, by=by, now=now),
-        answer=CancelledOut,
+        answer=CountsOut,
         details=HOW_MANY,
         one_transaction=False,
     ),
-    "retract": Verb(
-        summary="Retract a notification",
+    "recall": Verb(
+        summary="Recall a notification",
         scope=Scope.NOTIFICATIONS_WRITE,
-        do=_retract,
-        answer=RetractedOut,
+        do=_recall,
+        answer=RecalledOut,
         details=(
             "Cancels what has not left, held for a digest or waiting as a fallback included, and "
             "removes its in-app messages. Mails, texts and pushes that have left can't be called "

@@ -11,7 +11,9 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from apps.accounts.permissions import Scope
+from apps.api.edited import Edited
 from apps.api.endpoint import Endpoint, Strict, described, one
+from apps.api.parsing import MomentField
 from apps.api.v1.content.templates import type_of
 from apps.api.v1.send.campaigns import AUDIENCE, NAMED_IN_AUDIENCE
 from apps.api.v1.send.event_rules import template_named
@@ -38,8 +40,8 @@ class RecurringOut(serializers.Serializer[Recurring]):
     audience = serializers.DictField(help_text=AUDIENCE)
     data: Any = serializers.DictField()
     cadence = serializers.DictField(help_text=CADENCE)
-    zone_mode = serializers.ChoiceField(ZoneMode.choices)
-    zone = serializers.CharField()
+    time_zone_mode = serializers.ChoiceField(ZoneMode.choices, source="zone_mode")
+    time_zone = serializers.CharField(source="zone")
     missed = serializers.ChoiceField(Missed.choices)
     tolerance = serializers.IntegerField()
     starts_at = serializers.DateTimeField(allow_null=True)
@@ -68,14 +70,14 @@ class RecurringIn(Strict):
     naming = NAMED_IN_AUDIENCE
 
     name = serializers.CharField(max_length=120)
-    type = serializers.CharField(max_length=60, help_text="Key of a notification type.")
+    type = serializers.CharField(max_length=60, help_text="Key of a message type.")
     audience = serializers.DictField(help_text=AUDIENCE)
     cadence = serializers.DictField(help_text=CADENCE)
     template = serializers.CharField(
         required=False,
         allow_null=True,
         max_length=80,
-        help_text="Key; else the one that speaks for the type.",
+        help_text="Key; else the type's default template.",
     )
     channels = serializers.ListField(
         child=serializers.CharField(), required=False, help_text="[]: the type's."
@@ -83,11 +85,15 @@ class RecurringIn(Strict):
     data: Any = serializers.DictField(
         required=False, help_text="Values for the template's variables."
     )
-    zone_mode = serializers.ChoiceField(
-        ZoneMode.choices, required=False, help_text="Whose clock it goes by."
+    time_zone_mode = serializers.ChoiceField(
+        ZoneMode.choices, source="zone_mode", required=False, help_text="Whose clock it goes by."
     )
-    zone = serializers.CharField(
-        required=False, allow_blank=True, max_length=64, help_text="Of the mode `named`."
+    time_zone = serializers.CharField(
+        source="zone",
+        required=False,
+        allow_blank=True,
+        max_length=64,
+        help_text="Of the mode `named`.",
     )
     missed = serializers.ChoiceField(
         Missed.choices,
@@ -100,8 +106,8 @@ class RecurringIn(Strict):
         max_value=edit.LONGEST_TOLERANCE,
         help_text="Up to so late it is in time.",
     )
-    starts_at = serializers.DateTimeField(required=False, allow_null=True, default_timezone=dt.UTC)
-    ends_at = serializers.DateTimeField(required=False, allow_null=True, default_timezone=dt.UTC)
+    starts_at = MomentField(required=False, allow_null=True)
+    ends_at = MomentField(required=False, allow_null=True)
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         if "type" in attrs:
@@ -144,7 +150,7 @@ class AllRecurring(Endpoint):
         return Response(RecurringDetail(made).data, status=201)
 
 
-class OneRecurring(Endpoint):
+class OneRecurring(Edited):
     """One recurring notification."""
 
     scopes = {
@@ -152,6 +158,7 @@ class OneRecurring(Endpoint):
         "PATCH": Scope.CAMPAIGNS_SEND,
         "DELETE": Scope.CAMPAIGNS_SEND,
     }
+    rows = ROWS
 
     @described(
         "Recurring",
@@ -223,8 +230,8 @@ VERBS: dict[str, Verb[Recurring]] = {
 
 class OccurrenceOut(serializers.Serializer[Occurrence]):
     at = serializers.DateTimeField(help_text="When it was due.")
-    zone = serializers.CharField(help_text="By which clock; empty: the site's.")
-    started_at = serializers.DateTimeField()
+    time_zone = serializers.CharField(source="zone", help_text="By which clock; empty: the site's.")
+    created_at = serializers.DateTimeField(source="started_at", help_text="When it began.")
     notification = serializers.UUIDField(source="notification.uid", default=None, allow_null=True)
     problem = serializers.CharField(help_text="Why nothing was sent.")
 
@@ -249,12 +256,10 @@ class Occurrences(Endpoint):
 
 class CadenceIn(Strict):
     cadence = serializers.DictField(help_text=CADENCE)
-    zone = serializers.CharField(
+    time_zone = serializers.CharField(
         required=False, default="", allow_blank=True, max_length=64, help_text="Else the site's."
     )
-    after = serializers.DateTimeField(
-        required=False, default_timezone=dt.UTC, help_text="Else now."
-    )
+    after = MomentField(required=False, help_text="Else now.")
 
 
 class CadenceOut(serializers.Serializer[Any]):
@@ -281,12 +286,12 @@ class PreviewCadence(Endpoint):
         asked = self.body(CadenceIn)
         cadence = recurrence.parse(asked["cadence"])
         try:
-            if asked["zone"]:
-                zone = wallclock.zone(asked["zone"]).key
+            if asked["time_zone"]:
+                zone = wallclock.zone(asked["time_zone"]).key
             else:
                 zone = clocks.known_zone("")
         except wallclock.UnknownZone as error:
-            raise serializers.ValidationError({"zone": [str(error)]}) from error
+            raise serializers.ValidationError({"time_zone": [str(error)]}) from error
         after = asked.get("after") or self.now
         if abs(after.year - self.now.year) > edit.FARTHEST_YEARS:
             raise serializers.ValidationError(

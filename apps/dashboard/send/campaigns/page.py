@@ -114,7 +114,7 @@ def _progress(campaign: Campaign) -> dict[str, Any]:
     if Channel.EMAIL in sheet.by_channel:
         mailed = sheet.by_channel[Channel.EMAIL].sent
     counts = None
-    if notification.tracked:
+    if notification.tracking:
         counts = engagement(notification)
     live = campaign.state == CampaignState.SENDING
     held_up: list[HoldUp] = []

@@ -9,7 +9,9 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from apps.accounts.permissions import Scope
-from apps.api.endpoint import Endpoint, Strict, described, one
+from apps.api.edited import Edited
+from apps.api.endpoint import Strict, described, one
+from apps.api.parsing import MomentField
 from apps.api.v1.audience.followers import SOURCE
 from apps.followers.consent.record import Proof
 from apps.followers.consent.rhythm import Wishes, rhythm_of, set_rhythm, zone_of
@@ -27,17 +29,18 @@ def _quiet_field(**options: Any) -> serializers.DictField:
     return serializers.DictField(child=span, **options)
 
 
-class RhythmOut(serializers.Serializer[Any]):
+class DeliveryPreferencesOut(serializers.Serializer[Any]):
     time_zone = serializers.SerializerMethodField(
         help_text="What the times are in: the follower's, else the site's."
     )
-    quiet = _quiet_field(help_text=_QUIET)
-    cadence = serializers.ChoiceField(
-        DigestCadence.choices, help_text="How often what may wait comes."
+    quiet_hours = _quiet_field(source="quiet", help_text=_QUIET)
+    digest_frequency = serializers.ChoiceField(
+        DigestCadence.choices, source="cadence", help_text="How often what may wait comes."
     )
     digest_at = serializers.TimeField(format="%H:%M", help_text="Of daily and weekly digests.")
     digest_weekday = serializers.IntegerField(help_text="Of weekly ones; Monday is 0.")
-    snoozed_until = serializers.DateTimeField(
+    paused_until = serializers.DateTimeField(
+        source="snoozed_until",
         allow_null=True,
         default_timezone=dt.UTC,
         help_text="Nothing but critical messages until then.",
@@ -47,53 +50,68 @@ class RhythmOut(serializers.Serializer[Any]):
         return zone_of(rhythm.follower).key
 
 
-class RhythmIn(Strict):
+class DeliveryPreferencesIn(Strict):
     """What is not named stays. The zone belongs to the follower: PATCH /followers/{id}."""
 
-    quiet = _quiet_field(
-        required=False, allow_null=True, help_text=f"All of them. {_QUIET} {_TO_DEFAULT}"
+    quiet_hours = _quiet_field(
+        source="quiet",
+        required=False,
+        allow_null=True,
+        help_text=f"All of them. {_QUIET} {_TO_DEFAULT}",
     )
-    cadence = serializers.CharField(
-        required=False, allow_null=True, help_text=f"{', '.join(DigestCadence)}. {_TO_DEFAULT}"
+    digest_frequency = serializers.ChoiceField(
+        DigestCadence.choices,
+        source="cadence",
+        required=False,
+        allow_null=True,
+        help_text=f"How often what may wait comes. {_TO_DEFAULT}",
     )
     digest_at = serializers.CharField(
         required=False, allow_null=True, help_text=f"HH:MM. {_TO_DEFAULT}"
     )
     digest_weekday = serializers.IntegerField(
-        required=False, allow_null=True, help_text=f"0 to 6. {_TO_DEFAULT}"
+        required=False,
+        allow_null=True,
+        min_value=0,
+        max_value=6,
+        help_text=f"Of weekly digests; Monday is 0. {_TO_DEFAULT}",
     )
-    snoozed_until = serializers.DateTimeField(
-        required=False, allow_null=True, help_text="Within a year. null ends the pause."
+    paused_until = MomentField(
+        source="snoozed_until",
+        required=False,
+        allow_null=True,
+        help_text="Within a year. null ends the pause.",
     )
 
 
-class FollowerRhythm(Endpoint):
-    """The rhythm of one follower."""
+class DeliveryPreferences(Edited):
+    """The delivery preferences of one follower."""
 
     scopes = {"GET": Scope.FOLLOWERS_READ, "PATCH": Scope.FOLLOWERS_WRITE}
+    rows = Follower.objects.all()
 
     @described(
         "Preferences",
-        "rhythm_get",
-        "When a follower wants to be written to",
-        answer=RhythmOut,
+        "delivery_preferences_get",
+        "Get when a follower wants to be written to",
+        answer=DeliveryPreferencesOut,
         refuses=(404,),
     )
     def get(self, request: Request, id: uuid.UUID) -> Response:
-        return Response(RhythmOut(rhythm_of(one(Follower.objects.all(), uid=id))).data)
+        return Response(DeliveryPreferencesOut(rhythm_of(one(Follower.objects.all(), uid=id))).data)
 
     @described(
         "Preferences",
-        "rhythm_change",
+        "delivery_preferences_change",
         "Set quiet hours, digests, a pause",
-        body=RhythmIn,
-        answer=RhythmOut,
+        body=DeliveryPreferencesIn,
+        answer=DeliveryPreferencesOut,
         refuses=(400, 404),
         details="All or nothing; what is not named stays.",
     )
     def patch(self, request: Request, id: uuid.UUID) -> Response:
         follower = one(Follower.objects.all(), uid=id)
-        wishes = Wishes(**self.body(RhythmIn))
+        wishes = Wishes(**self.body(DeliveryPreferencesIn))
         proof = Proof(source=SOURCE, by=self.by, now=self.now)
         set_rhythm(follower=follower, values=wishes, proof=proof)
-        return Response(RhythmOut(rhythm_of(follower)).data)
+        return Response(DeliveryPreferencesOut(rhythm_of(follower)).data)

@@ -35,7 +35,7 @@ def test_it_says_whether_when_why_and_which_way(
         values=Wishes(quiet=quiet),
         proof=Proof(source="test", by=TESTER, now=timezone.now()),
     )
-    path = f"/api/v1/followers/{anna.uid}/decision?type=news&channel=email"
+    path = f"/api/v1/followers/{anna.uid}/delivery-check?type=news&channel=email"
     noon = api.get(f"{path}&at=2026-05-04T12:00:00Z").json()
     account = noon.pop("account")
     assert (account["name"], account["provider"]) == ("Our email", "smtp")
@@ -73,10 +73,10 @@ def test_it_says_what_a_text_message_costs_and_where_no_account_is_open(
     TypeTemplate.objects.create(
         notification_type=kind, template=make_template("code", translations=words)
     )
-    said = api.get(f"/api/v1/followers/{chen.uid}/decision?type=code&channel=sms").json()
+    said = api.get(f"/api/v1/followers/{chen.uid}/delivery-check?type=code&channel=sms").json()
     assert said["act"] == "send"
     assert said["segments"] == {"encoding": "UCS-2", "count": 1, "units": 33}
-    closed = api.get(f"/api/v1/followers/{chen.uid}/decision?type=code&channel=in_app").json()
+    closed = api.get(f"/api/v1/followers/{chen.uid}/delivery-check?type=code&channel=in_app").json()
     assert (closed["act"], closed["account"]) == ("send", None)
     assert "No account" in closed["explanation"]
 
@@ -95,4 +95,4 @@ def test_it_says_what_a_text_message_costs_and_where_no_account_is_open(
 def test_a_question_that_makes_no_sense_is_refused(
     api: Any, anna: Follower, news: NotificationType, problem: Any, query: str, field: str
 ) -> None:
-    problem(api.get(f"/api/v1/followers/{anna.uid}/decision?{query}"), 400, field)
+    problem(api.get(f"/api/v1/followers/{anna.uid}/delivery-check?{query}"), 400, field)

@@ -14,6 +14,7 @@ from rest_framework.response import Response
 
 from apps.accounts.permissions import Scope
 from apps.api.endpoint import Endpoint, Strict, described, one
+from apps.api.parsing import MomentField
 from apps.followers.consent.verdict import Reason
 from apps.followers.models import Channel, Follower, NotificationType
 from apps.notifications.decide.decision import Act, Why
@@ -21,15 +22,11 @@ from apps.notifications.forecast import forecast
 from apps.notifications.notify import FARTHEST_YEARS
 
 
-class DecisionQuery(Strict):
+class DeliveryCheckQuery(Strict):
     type = serializers.CharField(help_text="The message type's key.")
     channel = serializers.ChoiceField(Channel.choices)
-    at = serializers.DateTimeField(
-        required=False, default_timezone=dt.UTC, help_text="When it is due; left out: now."
-    )
-    expires_at = serializers.DateTimeField(
-        required=False, default_timezone=dt.UTC, help_text="Left out: the type's lifetime."
-    )
+    at = MomentField(required=False, help_text="When it is due; left out: now.")
+    expires_at = MomentField(required=False, help_text="Left out: the type's lifetime.")
     throttle_key = serializers.CharField(required=False, max_length=120)
 
     def validate_at(self, at: dt.datetime) -> dt.datetime:
@@ -38,19 +35,19 @@ class DecisionQuery(Strict):
         return at
 
 
-class WayOut(serializers.Serializer[Any]):
+class AccountOut(serializers.Serializer[Any]):
     id = serializers.UUIDField(source="uid")
     name = serializers.CharField()
     provider = serializers.CharField()
 
 
-class SegmentsOut(serializers.Serializer[Any]):
+class TextPartsOut(serializers.Serializer[Any]):
     encoding = serializers.CharField(help_text="GSM-7 or UCS-2.")
     count = serializers.IntegerField(help_text="What it is paid for.")
     units = serializers.IntegerField()
 
 
-class DecisionOut(serializers.Serializer[Any]):
+class DeliveryCheckOut(serializers.Serializer[Any]):
     act = serializers.ChoiceField([(act.value, act.value) for act in Act], source="decision.act")
     reason = serializers.ChoiceField(
         [(str(each), str(each)) for each in (*Reason, *Why)], source="decision.reason"
@@ -61,26 +58,26 @@ class DecisionOut(serializers.Serializer[Any]):
         default_timezone=dt.UTC,
         help_text="When it leaves or is asked again; null: never.",
     )
-    account = WayOut(
+    account = AccountOut(
         allow_null=True, help_text="The provider account it would take then; null: none is open."
     )
-    segments = SegmentsOut(
+    segments = TextPartsOut(
         allow_null=True,
         help_text="Of a text message with the type's own template; null: not known, or no SMS.",
     )
 
 
-class Decisions(Endpoint):
+class DeliveryChecks(Endpoint):
     """Nothing is sent, stored or counted."""
 
     scopes = {"GET": Scope.FOLLOWERS_READ}
 
     @described(
         "Preferences",
-        "followers_decision",
-        "What would happen to a message",
-        query=DecisionQuery,
-        answer=DecisionOut,
+        "followers_delivery_check",
+        "Check what would happen to a message",
+        query=DeliveryCheckQuery,
+        answer=DeliveryCheckOut,
         refuses=(400, 404),
         details=(
             "Consent, quiet hours, digests, throttles and caps, as they would be asked when it is "
@@ -89,7 +86,7 @@ class Decisions(Endpoint):
     )
     def get(self, request: Request, id: uuid.UUID) -> Response:
         follower = one(Follower.objects.all(), uid=id)
-        asked = self.query(DecisionQuery)
+        asked = self.query(DeliveryCheckQuery)
         kind = NotificationType.objects.filter(key=asked["type"]).first()
         if kind is None:
             raise ValidationError({"type": [f"There is no message type {asked['type']!r}."]})
@@ -101,4 +98,4 @@ class Decisions(Endpoint):
             expires_at=asked.get("expires_at"),
             throttle_key=asked.get("throttle_key", ""),
         )
-        return Response(DecisionOut(said).data)
+        return Response(DeliveryCheckOut(said).data)
