@@ -23,11 +23,13 @@ from apps.dashboard.send import (
     recurring,
     undelivered,
 )
-from apps.dashboard.shell import home
+from apps.dashboard.shell import find_anything, handbook, home
 
 app_name = "dashboard"
 urlpatterns: list[URLPattern] = [
     *home.urlpatterns,
+    *find_anything.urlpatterns,
+    *handbook.urlpatterns,
     *auth.urlpatterns,
     *campaigns.urlpatterns,
     *followers.urlpatterns,

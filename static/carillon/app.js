@@ -6,6 +6,9 @@ import "./app/send-once.js";
 
 import "./app/check-all.js";
 import "./app/copy.js";
+import "./app/dialogs.js";
+import "./app/find.js";
+import "./app/shortcuts.js";
 import "./app/submit-on-change.js";
 import "./app/suggestions.js";
 import "./app/toasts.js";

@@ -138,3 +138,50 @@ def test_a_problem_leads_to_its_line(staff: Page, live_server: Any, anna: Follow
         " return field.value.slice(field.selectionStart, field.selectionEnd) }"
     )
     assert marked.strip() == "<p>{{ offr }}</p>"
+
+
+def test_ctrl_k_searches_everything_and_the_arrows_walk_through_what_was_found(
+    staff: Page, live_server: Any
+) -> None:
+    anna = make_follower(email="anna@example.com", name="Anna Harbour")
+    go(staff, live_server, "tags")
+    staff.keyboard.press("Control+k")
+    dialog = staff.get_by_role("dialog", name="Search")
+    dialog.get_by_role("textbox").fill("harbour")
+    hit = dialog.get_by_role("link", name="Anna Harbour")
+    expect(hit).to_be_visible()
+    staff.keyboard.press("ArrowDown")
+    expect(hit).to_be_focused()
+    staff.keyboard.press("Enter")
+    staff.wait_for_url(live_server.url + reverse("dashboard:follower", args=[anna.uid]))
+
+
+def test_a_question_mark_shows_the_shortcuts_and_single_keys_can_be_switched_off(
+    staff: Page, live_server: Any
+) -> None:
+    go(staff, live_server, "home")
+    staff.keyboard.press("g")
+    staff.keyboard.press("f")
+    staff.wait_for_url(live_server.url + reverse("dashboard:followers"))
+    staff.keyboard.press("?")
+    dialog = staff.get_by_role("dialog", name="Keyboard shortcuts")
+    expect(dialog.get_by_role("row", name="Campaigns g c")).to_be_visible()
+    dialog.get_by_label("Use shortcuts of single keys in this browser").uncheck()
+    dialog.get_by_role("button", name="Close").click()
+    staff.keyboard.press("?")
+    expect(dialog).to_be_hidden()
+    staff.reload()
+    staff.keyboard.press("?")
+    expect(dialog).to_be_hidden()
+    staff.keyboard.press("Control+k")
+    expect(staff.get_by_role("dialog", name="Search")).to_be_visible()
+
+
+def test_a_letter_typed_into_a_field_is_no_shortcut(
+    staff: Page, live_server: Any, anna: Follower
+) -> None:
+    go(staff, live_server, "followers")
+    field = staff.locator("main input[name=q]")
+    field.press_sequentially("g?/")
+    expect(field).to_have_value("g?/")
+    expect(staff.get_by_role("dialog")).to_have_count(0)

@@ -10,8 +10,10 @@ from django.urls import path
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
+from apps.accounts.actors import user_of
 from apps.accounts.permissions import Capability, requires
 from apps.analytics import reports
+from apps.dashboard.shell.first_steps import first_steps
 from apps.followers.devices.webhook_calls import stopped_since
 from apps.followers.models import Channel
 from apps.notifications import brake
@@ -62,6 +64,7 @@ def home(request: HttpRequest) -> HttpResponse:
         "totals": totals,
         "audience": audience,
         "webhooks_off": stopped_since(week_ago),
+        "steps": first_steps(viewer=user_of(request)),
     }
     return render(request, "dashboard/shell/home/home.html", context)
 

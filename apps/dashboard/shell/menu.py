@@ -15,40 +15,41 @@ from apps.accounts.permissions import Capability, may
 @dataclass(frozen=True, slots=True)
 class Item:
     """A page in the menu. `icon` is a file name in static/vendor/bootstrap-icons-*;
-    who lacks the capability does not see the item.
+    who lacks the capability does not see the item. `key` is typed after "g" to go there.
     """
 
     label: str
     url_name: str
     icon: str
     capability: Capability = Capability.VIEW
+    key: str = ""
 
 
-_HOME = Item("Home", "dashboard:home", "house")
+_HOME = Item("Home", "dashboard:home", "house", key="h")
 _SEND = (
-    Item("Campaigns", "dashboard:campaigns", "megaphone"),
+    Item("Campaigns", "dashboard:campaigns", "megaphone", key="c"),
     Item("Recurring", "dashboard:recurring", "calendar-event"),
-    Item("Notifications", "dashboard:notifications", "bell"),
-    Item("Deliveries", "dashboard:deliveries", "send-check"),
+    Item("Notifications", "dashboard:notifications", "bell", key="n"),
+    Item("Deliveries", "dashboard:deliveries", "send-check", key="d"),
     Item("Undelivered", "dashboard:undelivered", "exclamation-octagon"),
     Item("Events", "dashboard:events", "lightning"),
     Item("Event rules", "dashboard:event-rules", "signpost-split"),
 )
 _AUDIENCE = (
-    Item("Followers", "dashboard:followers", "people"),
-    Item("Imports", "dashboard:imports", "upload"),
+    Item("Followers", "dashboard:followers", "people", key="f"),
+    Item("Imports", "dashboard:imports", "upload", key="i"),
     Item("Tags", "dashboard:tags", "tags"),
-    Item("Segments", "dashboard:segments", "funnel"),
+    Item("Segments", "dashboard:segments", "funnel", key="s"),
     Item("Suppression list", "dashboard:suppressions", "shield-check"),
     Item("Webhooks", "dashboard:webhooks", "link-45deg"),
 )
 _CONTENT = (
-    Item("Templates", "dashboard:templates", "file-earmark-text"),
+    Item("Templates", "dashboard:templates", "file-earmark-text", key="t"),
     Item("Layouts", "dashboard:layouts", "layout-text-window-reverse"),
     Item("Message types", "dashboard:types", "sliders"),
     Item("Caps", "dashboard:caps", "bell-slash"),
 )
-_OPERATE = [Item("Audit log", "dashboard:audit", "journal-text")]
+_OPERATE = [Item("Audit log", "dashboard:audit", "journal-text", key="a")]
 if not settings.PRODUCTION:  # exists on development machines only
     _OPERATE.append(Item("Mailbox", "ops:mailbox", "inbox"))
 _ADMINISTER = (
@@ -75,6 +76,7 @@ class Entry:
     url: str
     icon: str
     current: bool
+    key: str
 
 
 def sections(request: HttpRequest) -> list[tuple[str, list[Entry]]]:
@@ -96,4 +98,4 @@ def _entry(item: Item, path: str) -> Entry:
         current = path == url
     else:
         current = path.startswith(url)
-    return Entry(item.label, url, item.icon, current)
+    return Entry(item.label, url, item.icon, current, item.key)

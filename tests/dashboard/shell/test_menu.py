@@ -9,6 +9,7 @@ import pytest
 from django.urls import URLPattern, reverse
 from django.urls.converters import (
     IntConverter,
+    PathConverter,
     SlugConverter,
     StringConverter,
     UUIDConverter,
@@ -23,7 +24,8 @@ from apps.lib.ids import uuid7
 from tests.dashboard.pages import as_role, page_of
 from tests.make import make_follower, make_staff
 
-TYPES = {UUIDConverter: UUID, IntConverter: int, SlugConverter: str, StringConverter: str}
+TYPES = {UUIDConverter: UUID, IntConverter: int, SlugConverter: str}
+TYPES |= {StringConverter: str, PathConverter: str}
 OPEN_TO_STRANGERS = {"login", "logout"}
 SAMPLES = {"uuid": uuid7, "int": lambda: 1, "slug": lambda: "a", "str": lambda: "a"}
 
