@@ -13,12 +13,12 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from django.db.models import Q, QuerySet
-from django.utils import timezone
 
 from apps.campaigns import lifecycle
 from apps.campaigns.audience.audience import Audience
 from apps.campaigns.models import Campaign, CampaignState, Occurrence, Run
 from apps.followers.models import Follower
+from apps.lib import steady_clock
 from apps.lib.queue.announce import announce
 from apps.lib.queue.lanes import Lane
 from apps.notifications.models import NotificationState
@@ -65,8 +65,8 @@ def freeze_for_a_while(
 
     True when there is more to do and nobody at it.
     """
-    now = timezone.now()
-    free = Q(lease_until__isnull=True) | Q(lease_until__lte=now)
+    now = steady_clock.now()
+    free = Q(lease_until__isnull=True) | _over(now)
     unplanned = rows.filter(free, notification__isnull=False, notification__planned_at=None)
     if not unplanned.update(lease_until=now + LEASE):
         return False
@@ -76,21 +76,27 @@ def freeze_for_a_while(
     assert notification is not None  # noqa: S101  # asked for above
     stop_at = time.monotonic() + WORK_SECONDS
     while freeze_slice(
-        notification=notification, followers=followers, now=timezone.now(), size=SLICE
+        notification=notification, followers=followers, now=steady_clock.now(), size=SLICE
     ):
         if time.monotonic() > stop_at:
             rows.update(lease_until=None)
             return True
-        rows.update(lease_until=timezone.now() + LEASE)
-    finish_planning(notification=notification, now=timezone.now())
+        rows.update(lease_until=steady_clock.now() + LEASE)
+    finish_planning(notification=notification, now=steady_clock.now())
     rows.update(lease_until=None)
     return False
 
 
+def _over(now: dt.datetime) -> Q:
+    """Leases that are over, and those that only a wrong clock can have written."""
+    return Q(lease_until__lte=now) | Q(lease_until__gt=now + 2 * LEASE)
+
+
 def stalled(rows: QuerySet[Row], *, now: dt.datetime) -> list[int]:
     """Find the keys of launches that nobody is at."""
+    unheard = Q(started_at__lte=now - UNHEARD) | Q(started_at__gt=now + UNHEARD)
     found = rows.filter(
-        Q(lease_until__lte=now) | Q(lease_until__isnull=True, started_at__lte=now - UNHEARD),
+        _over(now) | (Q(lease_until__isnull=True) & unheard),
         notification__planned_at__isnull=True,
         notification__state__in=[NotificationState.PLANNING, NotificationState.PAUSED],
     )

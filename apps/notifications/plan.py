@@ -22,11 +22,11 @@ from django.db.models import (
     Value,
 )
 from django.db.models.functions import Cast
-from django.utils import timezone
 
 from apps.followers.consent.verdict import Reason, TypeFacts
 from apps.followers.consent.verdict_sql import ALLOWING, NEEDS_ADDRESS, type_facts, with_verdict
 from apps.followers.models import Category, Follower, NotificationType
+from apps.lib import steady_clock
 from apps.lib.ids import Uuid7
 from apps.lib.queue.announce import announce
 from apps.lib.queue.lanes import Lane
@@ -317,7 +317,8 @@ def plan_recipients(*, notification: Notification, now: dt.datetime) -> None:
 
 def plan(*, notification_id: int, **_: object) -> None:
     """Task: plan a notification that was too large to plan while its caller waited."""
-    plan_recipients(notification=Notification.objects.get(pk=notification_id), now=timezone.now())
+    notification = Notification.objects.get(pk=notification_id)
+    plan_recipients(notification=notification, now=steady_clock.now())
 
 
 def resume_stalled(*, now: dt.datetime) -> None:

@@ -7,9 +7,9 @@ import time
 
 from django.db import transaction
 from django.db.models import QuerySet, Sum
-from django.utils import timezone
 
 from apps.followers.models import NotificationType
+from apps.lib import steady_clock
 from apps.lib.actor import SYSTEM, Actor
 from apps.lib.facts import Kind, Subject, tell
 from apps.lib.queue.announce import announce, waiting
@@ -134,7 +134,7 @@ def undelivered_of(order: Replay) -> QuerySet[Tally]:
 def replay_rest(*, replay_id: int, **_: object) -> None:
     """Task: work an order off for a few seconds, then announce the rest."""
     until = time.monotonic() + WORK_SECONDS
-    while _replay_chunk(replay_id, now=timezone.now()):
+    while _replay_chunk(replay_id, now=steady_clock.now()):
         if time.monotonic() > until:
             announce(REPLAY_TASK, lane=Lane.BULK, replay_id=replay_id)
             return

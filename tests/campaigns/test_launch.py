@@ -17,14 +17,14 @@ from apps.campaigns.models import Campaign, CampaignState, Run
 from apps.followers.models import NotificationType, Tag
 from apps.lib.queue.announce import waiting
 from apps.lib.queue.lanes import Lane
+from apps.notifications import control, replay
 from apps.notifications import plan as planning
-from apps.notifications import replay
 from apps.notifications.models import Delivery, Notification, NotificationState
 from apps.notifications.reports.balance import balance
 from tests.campaigns.drafts import make_campaign, plan
 from tests.campaigns.world import make_world
-from tests.make import TESTER, make_follower
-from tests.notifications.world import drain, stands
+from tests.make import TESTER, make_follower, make_type
+from tests.notifications.world import drain, make_version, stands, tell
 from tests.receiver import Receiver
 
 
@@ -318,3 +318,30 @@ def _small_slices(monkeypatch: pytest.MonkeyPatch, die_after: int = 10**6) -> di
     monkeypatch.setattr(launch, "SLICE", 20)
     monkeypatch.setattr(launch, "freeze_slice", freeze)
     return state
+
+
+@pytest.mark.reported
+@pytest.mark.django_db
+@pytest.mark.parametrize("written", ["lease_until", "started_at"])
+def test_a_launch_that_a_wrong_clock_has_written_goes_on(written: str) -> None:
+    make_world(3)
+    run = lifecycle.send_now(campaign=make_campaign(notification_type=_news()), **act())
+    Run.objects.update(**{written: timezone.now() + dt.timedelta(hours=2)})
+    before = waiting(Lane.BULK)
+    launch.resume_stalled(now=timezone.now())
+    assert waiting(Lane.BULK) == before + 1
+    plan(run)
+    run.notification.refresh_from_db()
+    assert run.notification.planned_at is not None
+
+
+@pytest.mark.reported
+def test_what_a_wrong_clock_said_is_due_now_goes_now(receiver: Receiver, anna: Any) -> None:
+    now = timezone.now()
+    ahead = now + dt.timedelta(hours=2)
+    version = make_version()
+    late = tell(make_type(), [anna], version=version, now=ahead)
+    planned = tell(make_type("more"), [anna], version=version, send_at=ahead)
+    control.fetch_from_tomorrow(now=now)
+    drain()
+    assert (stands(late), stands(planned)) == ({"sent": 1}, {"pending": 1})

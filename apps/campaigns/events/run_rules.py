@@ -16,7 +16,6 @@ from uuid import UUID
 from django.db import Error as DatabaseError
 from django.db import connection, transaction
 from django.db.models import QuerySet
-from django.utils import timezone
 
 from apps.campaigns.audience.sql import rules_to_q
 from apps.campaigns.events import conditions
@@ -26,6 +25,7 @@ from apps.campaigns.models import Event, EventOutcome, EventRule, OutcomeResult,
 from apps.content.drafts import published_version
 from apps.content.models import Version
 from apps.followers.models import Follower
+from apps.lib import steady_clock
 from apps.lib.actor import SYSTEM
 from apps.lib.queue.announce import announce, answer_all
 from apps.lib.queue.lanes import Lane
@@ -55,7 +55,7 @@ def work_off(**_: object) -> None:
 
 def _next() -> bool:
     """Work off the next event; False when there is none."""
-    now = timezone.now()
+    now = steady_clock.now()
     # SQLite has one writer at a time anyway
     skip = connection.features.has_select_for_update_skip_locked
     due = Event.objects.filter(due_at__lte=now).order_by("due_at", "id")

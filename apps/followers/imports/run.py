@@ -16,7 +16,6 @@ from typing import Any, NoReturn
 
 from django.db import IntegrityError, connection, transaction
 from django.db.models import Q, QuerySet
-from django.utils import timezone
 
 from apps.followers.imports.csv_file import BadFile, CsvRow, raw_of
 from apps.followers.imports.plan import Action, Memory, RowDecision, decide_slice, judge_rows
@@ -24,6 +23,7 @@ from apps.followers.imports.rows import Terms
 from apps.followers.imports.upload import AlreadyStarted, forget_file, path_of, rows_left
 from apps.followers.imports.write import write
 from apps.followers.models import Import, ImportState
+from apps.lib import steady_clock
 from apps.lib.actor import Actor, ActorKind
 from apps.lib.facts import Kind, tell
 from apps.lib.queue.announce import announce
@@ -129,7 +129,7 @@ def resume_stalled(*, now: dt.datetime) -> int:
 
     Returns how many.
     """
-    stalled = Import.objects.filter(state=ImportState.RUNNING, lease_until__lt=now)
+    stalled = Import.objects.filter(_over(now), state=ImportState.RUNNING)
     count = 0
     for pk in stalled.values_list("pk", flat=True):
         with transaction.atomic():
@@ -140,13 +140,16 @@ def resume_stalled(*, now: dt.datetime) -> int:
     return count
 
 
+def _over(now: dt.datetime) -> Q:
+    """Leases that are over, and those that only a wrong clock can have written."""
+    return Q(lease_until__lt=now) | Q(lease_until__gt=now + 2 * LEASE)
+
+
 def _claim(job_id: int) -> Import:
-    now = timezone.now()
+    now = steady_clock.now()
     owner = secrets.token_hex(16)
     with transaction.atomic():
-        free = Import.objects.filter(
-            Q(owner="") | Q(lease_until__lt=now), pk=job_id, state=ImportState.RUNNING
-        )
+        free = Import.objects.filter(Q(owner="") | _over(now), pk=job_id, state=ImportState.RUNNING)
         job = free.select_for_update().first()
         if job is None:
             raise Taken("This import is finished, or another worker is at it.")
@@ -163,7 +166,7 @@ def _claim(job_id: int) -> Import:
 
 def _release(job: Import) -> None:
     Import.objects.filter(pk=job.pk, owner=job.owner).update(
-        owner="", lease_until=timezone.now() + LEASE
+        owner="", lease_until=steady_clock.now() + LEASE
     )
 
 
@@ -178,11 +181,11 @@ def _work(job: Import) -> None:
     except (BadFile, OSError) as error:
         # the file was checked at upload, so it was changed or removed since
         with transaction.atomic():
-            _fail(job, str(error), timezone.now())
+            _fail(job, str(error), steady_clock.now())
         return
     people, refused = judge_rows(batch, terms)
     for attempt in range(3):
-        now = timezone.now()
+        now = steady_clock.now()
         try:
             with transaction.atomic():
                 # First the fence: on SQLite this takes the write lock, on PostgreSQL the row's.

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from django.db import Error as DatabaseError
 from django.db import close_old_connections, connection
 
+from apps.lib import steady_clock
+
 log = logging.getLogger("carillon.every")
 
 # A job that fails in the same way each second is told once a minute.
@@ -57,15 +59,20 @@ def loop(
     stopped: Callable[[], bool],
     wait: Callable[[float], object] = time.sleep,
     clock: Callable[[], float] = time.monotonic,
+    moment: Callable[[], dt.datetime] = steady_clock.shared_now,
 ) -> None:
-    """Run what is due until `stopped()`.
+    """Run what is due until `stopped()`. `moment` gives the time of day, asked for once a round.
 
     A job that took longer than its pace is next due from its end, not twice.
     """
     while not stopped():
-        for job in jobs:
-            if clock() >= job.due and not stopped():
-                job.run(dt.datetime.now(dt.UTC))
-                job.due = clock() + job.seconds
+        due = [job for job in jobs if clock() >= job.due]
+        now = None
+        for job in due:
+            if stopped():
+                break
+            now = now or moment()
+            job.run(now)
+            job.due = clock() + job.seconds
         if not stopped():
             wait(min(0.2, max(0.0, min(job.due for job in jobs) - clock())))

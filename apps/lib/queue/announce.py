@@ -1,13 +1,19 @@
 """Tell a lane that there is work. Only this package knows django-q2."""
 
-from typing import Any
+import datetime as dt
+from typing import Any, cast
 
+from django.conf import settings
 from django.utils import timezone
 from django_q.models import OrmQ
 from django_q.tasks import async_task
 
 from apps.lib.queue.lanes import Lane
 from apps.lib.queue.moved_tasks import path_now
+
+RETRY = cast(
+    float, settings.Q_CLUSTER["retry"]
+)  # seconds for which a call that was taken is locked
 
 
 def announce(task: str, *, lane: Lane, **ids: Any) -> None:
@@ -31,6 +37,14 @@ def waiting(lane: Lane) -> int:
     """
     count: int = OrmQ.objects.filter(key=lane.value, lock__lte=timezone.now()).count()
     return count
+
+
+def free_from_tomorrow(*, now: dt.datetime) -> None:
+    """Schedule: let calls go that are locked for longer than any call can be: a clock that was
+    ahead had written them, and they would wake nobody until it is right.
+    """
+    longest = dt.timedelta(seconds=2 * RETRY)
+    OrmQ.objects.filter(lock__gt=now + longest).update(lock=now)
 
 
 def answer_all(task: str, *, lane: Lane) -> None:

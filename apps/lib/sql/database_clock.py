@@ -1,6 +1,6 @@
 """The database's clock: the one that all machines share.
 
-Leases and limits of several machines are reckoned by it.
+Leases and limits of several machines are reckoned by it (lib/steady_clock.py).
 """
 
 import datetime as dt
@@ -11,12 +11,14 @@ from django.db import connection
 # the start of the statement on PostgreSQL, too.
 
 
-def database_now() -> dt.datetime:
-    """One statement of about 0.1 ms; none on SQLite, which runs on this machine and says it up to a
-    millisecond late: what was told just now would not be due yet.
+def wall_of_database() -> dt.datetime | None:
+    """What the database's clock says, in one statement of about 0.1 ms.
+
+    None on SQLite, which runs on this machine and says it up to a millisecond late: what was told
+    just now would not be due yet.
     """
     if connection.vendor == "sqlite":
-        return dt.datetime.now(dt.UTC)
+        return None
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT extract(epoch from clock_timestamp())"

@@ -16,7 +16,6 @@ from typing import Any, NamedTuple
 
 from django.db import connection, transaction
 from django.db.models import Q, QuerySet
-from django.utils import timezone
 
 from apps.content import stock
 from apps.content.drafts import published_version
@@ -24,6 +23,7 @@ from apps.content.models import Template, Version
 from apps.content.render import compiled
 from apps.followers.consent.verdict_sql import reason_case
 from apps.followers.models import Category, Follower, NotificationType
+from apps.lib import steady_clock
 from apps.lib.actor import SYSTEM
 from apps.lib.queue.announce import announce, answer_all
 from apps.lib.queue.lanes import Lane
@@ -87,7 +87,7 @@ def flush_due(**_: object) -> None:
     """Task: make digests for a few seconds, then announce the rest."""
     answer_all(FLUSH_TASK, lane=LANE)
     until = time.monotonic() + WORK_SECONDS
-    while flush(now=timezone.now()):
+    while flush(now=steady_clock.now()):
         if time.monotonic() > until:
             announce(FLUSH_TASK, lane=LANE)
             return

@@ -13,7 +13,7 @@ from django.db.models import F, Q
 from apps.content.render import compiled
 from apps.followers.models import Channel
 from apps.lib.queue.lanes import Lane
-from apps.lib.sql.database_clock import database_now
+from apps.lib.steady_clock import database_now
 from apps.notifications.accounts import routing
 from apps.notifications.books import tallies
 from apps.notifications.decide import caps

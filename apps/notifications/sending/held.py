@@ -8,8 +8,8 @@ from django.db import connection, transaction
 from django.db.models import DateTimeField, ExpressionWrapper, F, Value
 from django.db.models.expressions import Combinable
 from django.db.models.functions import Now
-from django.utils import timezone
 
+from apps.lib import steady_clock
 from apps.lib.sql.raw import fetch
 from apps.notifications.books import tallies
 from apps.notifications.books.transitions import doubted_among
@@ -118,7 +118,7 @@ def release(owner: str, rows: Iterable[Row]) -> None:
         for (status, reason, account), group in ends.items():
             change: dict[str, Any] = {"status": status, "finished_at": None, "account": account}
             if status != DeliveryStatus.PENDING:
-                change["finished_at"] = timezone.now()
+                change["finished_at"] = steady_clock.now()
             if reason:
                 change["reason"] = reason
             for row in group:

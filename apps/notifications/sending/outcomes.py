@@ -11,10 +11,10 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from django.db import connection, transaction
-from django.utils import timezone
 
 from apps.channels.contract import Outcome, Result
 from apps.followers.models import Category, DoubtPolicy
+from apps.lib import steady_clock
 from apps.lib.actor import SYSTEM
 from apps.lib.facts import Kind, tell
 from apps.lib.queue.lanes import Lane
@@ -192,7 +192,7 @@ def record(owner: str, results: Sequence[Ended], *, now: dt.datetime | None = No
     """
     if not results:
         return
-    now = now or timezone.now()
+    now = now or steady_clock.now()
     accepted = [each for each in results if each[1].result is Result.ACCEPTED]
     others = [each for each in results if each[1].result is not Result.ACCEPTED]
     calls = ((row.channel, row.address, outcome) for row, outcome in results)

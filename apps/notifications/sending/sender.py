@@ -10,10 +10,9 @@ import logging
 import threading
 import time
 
-from django.utils import timezone
-
 from apps.channels.contract import BadSettings
 from apps.channels.registry import UnknownProvider
+from apps.lib import steady_clock
 from apps.lib.crypto import Undecryptable
 from apps.lib.queue.announce import announce, answer_all, waiting
 from apps.lib.queue.lanes import Lane
@@ -181,7 +180,7 @@ class _Sender:
 
     def _not_opened(self, batch: claim.Batch, detail: str) -> None:
         give_back(self._journal.owner, batch.account, batch.rows)
-        health.pause(batch.account, detail=detail, now=timezone.now())
+        health.pause(batch.account, detail=detail, now=steady_clock.now())
 
     def _look_again(self) -> None:
         """Look for what people have stopped or changed since the last time; they wait for it."""

@@ -8,10 +8,10 @@ from contextlib import ExitStack
 from typing import Any
 
 from django.db import connection as database
-from django.utils import timezone
 
 from apps.channels.contract import Result
 from apps.channels.registry import provider
+from apps.lib import steady_clock
 from apps.notifications import brake
 from apps.notifications.accounts import health, routing
 from apps.notifications.books import tallies
@@ -76,7 +76,7 @@ class Shift:
             self._connections.append(Connection(self._line, first))
 
     def _message(self, row: Row) -> Any:
-        return message_of(row, account=self._settings, now=timezone.now())
+        return message_of(row, account=self._settings, now=steady_clock.now())
 
     # ---- what waits here
     def room(self) -> int:
@@ -128,7 +128,7 @@ class Shift:
     def _refresh(self) -> None:
         """Ask again whether those who wait here may be written to."""
         waiting = self._line.withdraw()
-        wanted = held.still_wanted(self._owner, waiting, now=timezone.now())
+        wanted = held.still_wanted(self._owner, waiting, now=steady_clock.now())
         self._line.put(wanted, first=True)
         kept = {row.pk for row in wanted}
         _return_tokens(self._account, [row for row in waiting if row.pk not in kept])
@@ -161,11 +161,11 @@ class Shift:
         self._flushed = time.monotonic()
         results = self._line.results(last=last)
         self._done += len(results)
-        results, heard = key_refusals.judged(self._account, results, now=timezone.now())
+        results, heard = key_refusals.judged(self._account, results, now=steady_clock.now())
         outcomes.record(self._owner, results)
         if not results:
             return 0
-        now = timezone.now()
+        now = steady_clock.now()
         if until := health.note(self._account, heard, now=now):
             said = self._account.last_error
             log.warning("%s is left alone until %s: %s", self._account, until, said)
@@ -208,7 +208,7 @@ class Shift:
         self._book(last=True)
         give_back(self._owner, self._account, self._line.withdraw())
         if self._line.fault:
-            health.pause(self._account, detail=self._line.fault, now=timezone.now())
+            health.pause(self._account, detail=self._line.fault, now=steady_clock.now())
         if self._line.error:
             return [self._line.error]
         return []

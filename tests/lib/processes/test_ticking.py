@@ -107,3 +107,18 @@ def test_a_lost_database_closes_the_connection_so_that_the_next_try_makes_a_new_
 
     Job("fails", fail, 1).run(NOW)
     assert bool(closed) is closes
+
+
+def test_the_time_of_day_is_asked_for_once_a_round() -> None:
+    clock = Clock(end=2.5)
+    asked = []
+    heard: list[dt.datetime] = []
+
+    def moment() -> dt.datetime:
+        asked.append(clock.now)
+        return NOW + dt.timedelta(seconds=clock.now)
+
+    jobs = [Job(name, lambda now: heard.append(now), 1) for name in ("one", "two")]
+    loop(jobs, stopped=clock.over, wait=clock.wait, clock=clock, moment=moment)
+    assert len(heard) == 2 * len(asked)
+    assert heard[0] == heard[1] == NOW

@@ -8,7 +8,7 @@ import pytest
 from django.utils import timezone
 
 from apps.lib.queue.lanes import Lane
-from apps.lib.sql.database_clock import database_now
+from apps.lib.steady_clock import database_now
 from apps.notifications.accounts import edit, routing
 from apps.notifications.limits import domains, grant
 from apps.notifications.models import Notification, ProviderAccount

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from apps.lib.sql.database_clock import database_now
+from apps.lib.steady_clock import database_now
 from apps.notifications.limits import rates
 from apps.notifications.models import Pace
 from tests.ops.processes import environment
@@ -17,7 +17,7 @@ DRAW = """
 import sys, time, django
 django.setup()
 from django.db import transaction
-from apps.lib.sql.database_clock import database_now
+from apps.lib.steady_clock import database_now
 from apps.notifications.limits import rates
 total, keys = 0, sys.argv[1:]
 limits = [rates.limit(key, {"a": 200.0, "b": 150.0}[key]) for key in keys]

@@ -15,7 +15,7 @@ from apps.followers.models import Follower
 from apps.inbox.models import InboxItem
 from apps.lib.queue.lanes import Lane
 from apps.lib.refusals import WrongState
-from apps.lib.sql.database_clock import database_now
+from apps.lib.steady_clock import database_now
 from apps.notifications import control, replay
 from apps.notifications.accounts.edit import AccountLimits, AccountValues, change_account
 from apps.notifications.limits import grant
