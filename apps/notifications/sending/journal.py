@@ -9,14 +9,16 @@ unlocked one belongs to the dead.
 import fcntl
 import json
 import os
+import re
 import secrets
 import threading
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 from django.conf import settings
 
@@ -25,16 +27,69 @@ from apps.channels.contract import Outcome, Remedy, Result
 # The database may commit a dead sender's last claim after the first look at its journal:
 # so long it is looked at again.
 SETTLED = 10.0
+# What a successor reads. What stands behind the number is the mark's own; a line without its blank
+# may have lost a part of the number.
+_LINE = re.compile(r"([A-Z]) ([0-9]{1,19}) (.*)")
+_USUAL: list[Any] = ["", "", "", None, True, "", None]  # of an outcome, as `ended` writes it
+_FINAL = (Result.ACCEPTED, Result.PERMANENT_RECIPIENT, Result.PERMANENT_CONTENT)
 
 
 @dataclass(slots=True)
 class Note:
     """What the journal says about one delivery: being prepared, being handed over,
-    or how that ended.
+    or how that ended. `guessed`: a line that may have said so can't be read.
     """
 
     handing_over: bool = False
     outcome: Outcome | None = None
+    guessed: bool = False
+
+
+@dataclass(slots=True)
+class Notes:
+    """What a journal says of its owner's deliveries.
+
+    A line that nobody can read (a disk lost it, or another version wrote it) may have been about
+    any of them: whoever was not named since has perhaps been handed over.
+    """
+
+    of: dict[int, Note] = field(default_factory=dict)
+    unreadable: int = 0  # lines
+    _named: set[int] = field(default_factory=set)  # since the last of those
+
+    def about(self, delivery_id: int) -> Note | None:
+        """The last word about a delivery; None where it had not begun."""
+        note = self.of.get(delivery_id)
+        if not self.unreadable or delivery_id in self._named:
+            return note
+        if note and note.outcome and note.outcome.result in _FINAL:
+            return note
+        return Note(handing_over=True, guessed=True)
+
+    def lose(self) -> None:
+        """Hear that a line is there which nobody can read."""
+        self.unreadable += 1
+        self._named.clear()
+
+    def hear(self, line: str) -> None:
+        """Take in the next line, without its end."""
+        found = _LINE.fullmatch(line)
+        if found is None:
+            self.lose()
+            return
+        mark, number, rest = found.groups()
+        delivery_id = int(number)
+        self._named.add(delivery_id)
+        match mark:
+            case "P":
+                self.of[delivery_id] = Note()
+            case "B":
+                self.of.pop(delivery_id, None)
+            case "E":
+                outcome = _outcome(rest)
+                self.of[delivery_id] = Note(True, outcome, guessed=outcome is None)
+            case _:  # H, and what a version of tomorrow may say
+                self.of[delivery_id] = Note(handing_over=True, guessed=mark != "H")
 
 
 class NotWritten(RuntimeError):
@@ -90,22 +145,21 @@ class Journal:
 
     def _write(self, mark: str, delivery_id: int, rest: str = "") -> None:
         line = f"{mark} {delivery_id} {rest}\n".encode()
-        if self._torn:
-            raise NotWritten(
-                f"The journal {self._path} has a torn line; "
-                "what stands behind it would not be read."
-            )
-        try:
-            written = os.write(self._fd, line)
-        except OSError as error:
-            raise NotWritten(
-                f"The journal {self._path} can't be written: {error.strerror}."
-            ) from error
-        if written != len(line):
+        with self._lock:
+            if self._torn:
+                raise NotWritten(f"The journal {self._path} has had no room for a line.")
+            try:
+                written = os.write(self._fd, line)
+            except OSError as error:
+                raise NotWritten(
+                    f"The journal {self._path} can't be written: {error.strerror}."
+                ) from error
+            if written == len(line):
+                return
             self._torn = True
-            raise NotWritten(
-                f"The journal {self._path} could not be written whole; is the disk full?"
-            )
+            with suppress(OSError):  # half a line would leave doubt of all that its owner holds
+                os.ftruncate(self._fd, os.fstat(self._fd).st_size - written)
+        raise NotWritten(f"The journal {self._path} could not be written whole; is the disk full?")
 
     def share(self) -> None:
         """Let one more thread write; it leaves by `leave`."""
@@ -141,7 +195,7 @@ def owners_here() -> set[str]:
     return {path.stem for path in Path(settings.JOURNAL_DIR).glob("*.journal")}
 
 
-def of_the_dead(take_over: Callable[[str, dict[int, Note]], None]) -> None:
+def of_the_dead(take_over: Callable[[str, Notes], None]) -> None:
     """Give (owner, what it noted) of every journal whose owner is gone to `take_over`.
 
     A journal is removed when that went well and its owner's last words are SETTLED seconds old.
@@ -170,34 +224,36 @@ def of_the_dead(take_over: Callable[[str, dict[int, Note]], None]) -> None:
         raise failed
 
 
-def _read(lines: Iterable[str]) -> dict[int, Note]:
-    notes: dict[int, Note] = {}
+def _read(lines: Iterable[str]) -> Notes:
+    notes = Notes()
     for line in lines:
-        try:
-            mark, number, rest = line.split(" ", 2)
-            delivery_id = int(number)
-            ended = None
-            if mark == "E":
-                ended = json.loads(rest)
-        except ValueError:
-            break  # the end, or cut off by a full disk: the mark before it stands
-        if mark == "B":
-            notes.pop(delivery_id, None)
-            continue
-        note = notes.setdefault(delivery_id, Note())
-        note.handing_over = mark != "P"
-        note.outcome = None
-        if ended:
-            result, detail, provider_id, retry_after, charged, *more = ended
-            # a line written before there were remedies ends here
-            remedy, gone_since = more or ("", None)
-            note.outcome = Outcome(
-                Result(result),
-                detail,
-                provider_id,
-                retry_after,
-                charged,
-                Remedy(remedy),
-                gone_since,
-            )
+        # what a disk has lost reads as NULs, and the next line begins behind them
+        _, lost, rest = line.rstrip("\n").rpartition("\0")
+        if lost:
+            notes.lose()
+        if rest or not lost:
+            notes.hear(rest)
     return notes
+
+
+def _outcome(said: str) -> Outcome | None:
+    """The outcome as `ended` wrote it, by this version or one before or after it: what is missing
+    is as usual, what is new is left aside. None where it can't be understood.
+    """
+    try:
+        told: list[Any] = list(json.loads(said))
+        told += _USUAL[len(told) :]
+        result, detail, provider_id, retry_after, charged, remedy, gone_since, *_ = told
+        if remedy not in list(Remedy):
+            remedy = Remedy.NONE
+        return Outcome(
+            Result(result),
+            str(detail),
+            str(provider_id),
+            retry_after,
+            bool(charged),
+            Remedy(remedy),
+            gone_since,
+        )
+    except (ValueError, TypeError):
+        return None

@@ -6,9 +6,9 @@ from typing import Any
 
 from django.db import transaction
 from django.db.models.functions import Now
-from django.utils import timezone
 
 from apps.channels.contract import Outcome, Result
+from apps.lib import steady_clock
 from apps.lib.actor import SYSTEM
 from apps.lib.facts import Kind, tell
 from apps.notifications.books import tallies
@@ -16,7 +16,7 @@ from apps.notifications.messages.row import Row
 from apps.notifications.models import Delivery, DeliveryEvent, DeliveryStatus, EventKind
 from apps.notifications.sending import outcomes
 from apps.notifications.sending.held import held_by, held_rows, release
-from apps.notifications.sending.journal import Note, of_the_dead, owners_here
+from apps.notifications.sending.journal import Notes, of_the_dead, owners_here
 
 log = logging.getLogger("carillon.recover")
 
@@ -27,6 +27,8 @@ ELSEWHERE = dt.timedelta(minutes=15)
 # innocent, and a killed sender had several in hand, so they follow each other sooner.
 FIRST_CRASH_PAUSE = dt.timedelta(seconds=1)
 CRASH_PAUSE = dt.timedelta(seconds=5)
+DIED = "The sender died between handing the message over and reading the answer."
+GUESSED = "The sender died, and its notes are damaged or lost: perhaps the message left."
 MOST_CRASHES = 3  # a message that was in hand at that many crashes is set aside
 
 
@@ -38,13 +40,11 @@ def expired_leases(*, now: dt.datetime) -> None:
     lost = Delivery.objects.filter(status=DeliveryStatus.QUEUED, lease_until__lt=Now() - ELSEWHERE)
     for owner in set(lost.values_list("lease_owner", flat=True)[:1000]) - owners_here():
         log.warning("The journal of %s is lost with its machine; what it held is in doubt", owner)
-        held = Delivery.objects.filter(status=DeliveryStatus.QUEUED, lease_owner=owner)
-        ids = held.values_list("pk", flat=True)
-        _take_over(owner, {pk: Note(handing_over=True) for pk in ids})
+        _take_over(owner, Notes(unreadable=1))
     of_the_dead(_take_over)
 
 
-def _take_over(owner: str, notes: dict[int, Note]) -> None:
+def _take_over(owner: str, notes: Notes) -> None:
     """Book what the dead owner knew of its rows, and give the others back."""
     held = held_rows(owner)
     if not held:
@@ -52,14 +52,18 @@ def _take_over(owner: str, notes: dict[int, Note]) -> None:
     known = []
     untouched = []
     crashed = []
+    guessed = 0
     for row in held:
-        note = notes.get(row.pk)
+        note = notes.about(row.pk)
         if note is None:
             untouched.append(row)
         elif note.outcome is not None:
             known.append((row, note.outcome))
         elif note.handing_over:
-            said = "The sender died between handing the message over and reading the answer."
+            said = DIED
+            if note.guessed:
+                said = GUESSED
+                guessed += 1
             known.append((row, Outcome(Result.IN_DOUBT, said)))
         else:
             crashed.append(row)
@@ -71,13 +75,21 @@ def _take_over(owner: str, notes: dict[int, Note]) -> None:
         len(untouched),
         len(crashed),
     )
+    if guessed:
+        log.error(
+            "The notes of %s can't be read whole: %d messages are in doubt. They are sent again "
+            "once or held, as their message types say; look under Failed messages, and at the disk "
+            "of JOURNAL_DIR.",
+            owner,
+            guessed,
+        )
     outcomes.record(owner, known)
     release(owner, untouched)
     for place, row in enumerate(crashed, start=1):
         # connections prepare side by side, and one message killed the sender: tried again apart,
         # the others get through
         _count_crash(owner, row, place=place)
-    tallies.finish_all_done({row.notification.pk for row in held}, now=timezone.now())
+    tallies.finish_all_done({row.notification.pk for row in held}, now=steady_clock.now())
 
 
 def _count_crash(owner: str, row: Row, *, place: int) -> None:
@@ -86,7 +98,7 @@ def _count_crash(owner: str, row: Row, *, place: int) -> None:
 
     `place`: the message's, among those the sender was preparing; 1 is the first.
     """
-    now = timezone.now()
+    now = steady_clock.now()
     with transaction.atomic():
         if not held_by(owner, [row.pk]):
             return

@@ -17,7 +17,7 @@ from apps.lib.queue.lanes import Lane
 from apps.notifications.messages.row import Row
 from apps.notifications.models import Delivery, Notification
 from apps.notifications.sending import claim, held, outcomes, recover
-from apps.notifications.sending.journal import Journal, Note, NotWritten
+from apps.notifications.sending.journal import Journal, Note, Notes, NotWritten
 from tests.make import TESTER, make_follower, make_type
 from tests.notifications.world import drain, make_due, make_version, stands, tell
 from tests.receiver import Receiver
@@ -196,6 +196,31 @@ def test_a_journal_line_cut_off_by_a_full_disk_is_not_believed(receiver: Receive
     assert Delivery.objects.get().events.get().kind == "in_doubt"
 
 
+@pytest.mark.reported
+@pytest.mark.parametrize(("policy", "stand"), [("resend", "pending"), ("hold", "in_doubt")])
+def test_a_damaged_line_is_never_taken_for_nothing_happened(
+    receiver: Receiver, policy: str, stand: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    journal = Journal()
+    people = [make_follower(email=f"p{number}@example.com") for number in range(3)]
+    notification = tell(make_type(doubt_policy=policy), people, version=make_version())
+    batch = claim.claim(Lane.BULK, owner=journal.owner, size=100)
+    assert batch
+    journal.ended(batch.rows[0].pk, Outcome(Result.ACCEPTED, "250 ok"))
+    journal._path.write_bytes(journal._path.read_bytes() + b"\0" * 512)
+    journal.__exit__(RuntimeError, RuntimeError(), None)
+    recover.expired_leases(now=timezone.now())
+    assert stands(notification) == {"sent": 1, stand: 2}
+    doubted = Delivery.objects.filter(events__kind="in_doubt")
+    assert {each.error for each in doubted} == {
+        "The sender died, and its notes are damaged or lost: perhaps the message left."
+    }
+    assert doubted.count() == 2
+    assert f"The notes of {journal.owner} can't be read whole: 2 messages are in doubt" in (
+        caplog.text
+    )
+
+
 def test_after_a_line_that_was_cut_off_nothing_more_may_leave(
     receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -229,7 +254,7 @@ def test_a_crash_is_counted_once_though_two_recover_at_the_same_time(
         """Look at the rows, and be overtaken by another one that recovers."""
         found = held_rows(owner)
         monkeypatch.setattr(recover, "held_rows", held_rows)
-        recover._take_over(owner, {rows[0].pk: Note()})
+        recover._take_over(owner, Notes({rows[0].pk: Note()}))
         overtaken.append(stands(notification))
         return found
 

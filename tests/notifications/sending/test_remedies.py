@@ -85,7 +85,7 @@ def test_a_successor_learns_the_remedy_from_the_journal_and_still_reads_what_old
     with path.open("a") as file:
         file.write(f"E 8 {old}\n")
     notes: dict[int, Note] = {}
-    of_the_dead(lambda _, said: notes.update(said))
+    of_the_dead(lambda _, said: notes.update(said.of))
     assert notes[7].outcome == outcome
     assert notes[8].outcome == Outcome(Result.PERMANENT_RECIPIENT, "550")
 
