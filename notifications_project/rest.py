@@ -65,6 +65,7 @@ SPECTACULAR = {
         "Channel": "apps.followers.models.Channel",
         "DeliveryStatus": "apps.notifications.models.DeliveryStatus",
         "DeviceChannel": "apps.api.v1.audience.devices.CHANNELS",
+        "UpsertResult": "apps.api.v1.audience.followers.UPSERT_RESULTS",
         "EventResult": "apps.campaigns.models.OutcomeResult",
         "MissedPolicy": "apps.campaigns.models.Missed",
         "NotificationStatus": "apps.notifications.reports.standing.NotificationStatus",

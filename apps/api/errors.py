@@ -96,13 +96,19 @@ def _refusal(error: Refused, names: Mapping[str, str]) -> Response:
         status = 422
     if isinstance(error, Changed):
         status = 412
-    code = _kebab(type(error).__name__).replace("-", "_")
-    fields = [
-        {"field": names.get(field, field), "code": code, "detail": detail}
-        for field, detail in error.faults
-    ]
+    fields = list(faults_of(error, names))
     headers = getattr(error, "headers", None)
     return _respond(status, type(error).__name__, error.discreet, fields, headers)
+
+
+def faults_of(error: Refused, names: Mapping[str, str] | None = None) -> Iterator[dict[str, str]]:
+    """Each field that a refusal is about, as a problem names it, without anybody's name."""
+    code = _kebab(type(error).__name__).replace("-", "_")
+    for field, detail in error.faults:
+        said = detail
+        if detail == error.sentence:
+            said = error.discreet
+        yield {"field": (names or {}).get(field, field), "code": code, "detail": said}
 
 
 def flat(data: Any, path: str = "") -> Iterator[dict[str, str]]:

@@ -113,11 +113,11 @@ _LOOKUPS = {"after": "gte", "before": "lt"}
 def page_query(serializer: type[Any]) -> type[PageQuery]:
     """Say what may be asked of the pages of such rows."""
     times = _times(serializer)
+    if "created_at" not in times:
+        return PageQuery
     if "updated_at" in times:
         return ChangedQuery
-    if "created_at" in times:
-        return TimedQuery
-    return PageQuery
+    return TimedQuery
 
 
 def _times(serializer: type[Any]) -> dict[str, str]:

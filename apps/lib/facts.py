@@ -84,6 +84,7 @@ class Kind(StrEnum):
     )
     DOMAIN_LIMIT_CHANGED = "domain_limit.changed"  # how fast a receiving domain is written to
     NOTIFICATION_CREATED = "notification.created"
+    NOTIFICATION_RESCHEDULED = "notification.rescheduled"  # `send_at` before and after
     NOTIFICATION_PAUSED = "notification.paused"
     NOTIFICATION_RESUMED = "notification.resumed"
     NOTIFICATION_CANCELLED = "notification.cancelled"

@@ -25,6 +25,7 @@ from apps.notifications.models import (
     NotificationState,
     Tally,
 )
+from apps.notifications.notify import NotNotifiable
 
 CANCEL_TASK = "apps.notifications.control.cancel_rest"
 LEFT_FOR = dt.timedelta(days=7)  # a cancelled notification is looked at for that long
@@ -87,6 +88,44 @@ def resume(*, notification: Notification, by: Actor, now: dt.datetime) -> None:
         tell(Kind.NOTIFICATION_RESUMED, by=by, now=now, about=notification)
         if state == NotificationState.SENDING:
             announce_senders(Lane(row.lane))
+
+
+def reschedule(
+    *, notification: Notification, send_at: dt.datetime, by: Actor, now: dt.datetime
+) -> Notification:
+    """Send at another time what has not begun; its messages keep their distance from it.
+
+    An expiry that came of the type's lifetime moves along. Raises WrongState, NotNotifiable.
+    """
+    with transaction.atomic():
+        row = Notification.objects.select_for_update(of=("self",), no_key=True)
+        fresh = row.select_related("notification_type").get(pk=notification.pk)
+        if fresh.state not in LIVE or fresh.send_at <= now:
+            raise WrongState(
+                f"It is {fresh.get_state_display().lower()} and can't be sent at another time. "
+                "Only what has not begun can."
+            )
+        moved = max(send_at, now) - fresh.send_at
+        before = fresh.send_at
+        fresh.send_at += moved
+        lifetime = fresh.notification_type.lifetime
+        if lifetime and fresh.expires_at == before + dt.timedelta(seconds=lifetime):
+            fresh.expires_at += moved
+        if fresh.expires_at and fresh.expires_at <= fresh.send_at:
+            raise NotNotifiable(
+                "It would expire before it is sent. Choose an earlier time.", field="send_at"
+            )
+        if not moved:
+            return fresh
+        fresh.wakes_at = None
+        fresh.save(update_fields=["send_at", "expires_at", "wakes_at"])
+        waiting = Delivery.objects.filter(notification=fresh, status=DeliveryStatus.PENDING)
+        waiting.update(due_at=F("due_at") + moved)
+        said = {"before": before.isoformat(), "after": fresh.send_at.isoformat()}
+        tell(Kind.NOTIFICATION_RESCHEDULED, by=by, now=now, about=fresh, data=said)
+        if fresh.send_at <= now and fresh.state == NotificationState.SENDING:
+            announce_senders(Lane(fresh.lane))
+    return fresh
 
 
 def cancel(*, notification: Notification, by: Actor, now: dt.datetime) -> dict[str, int]:

@@ -18,7 +18,7 @@ from apps.api.v1.audience import (
     tags,
     webhooks,
 )
-from apps.api.v1.content import caps, templates, types
+from apps.api.v1.content import caps, layouts, templates, types
 from apps.api.v1.send import (
     campaigns,
     deliveries,
@@ -51,6 +51,8 @@ register_converter(IdConverter, "id")
 VIEWS: dict[str, type[APIView]] = {
     "followers": followers.Followers,
     "followers/tags": followers.BulkTags,
+    "followers/bulk": followers.BulkFollowers,
+    "followers/by-external-id/<path:external_id>": followers.FollowerByExternalId,
     "followers/<id:id>": followers.OneFollower,
     "followers/<id:id>/unsubscribe": followers.Unsubscribe,
     "followers/<id:id>/resubscribe": followers.Resubscribe,
@@ -89,6 +91,8 @@ VIEWS: dict[str, type[APIView]] = {
     "suppressions/<id:id>/release": suppressions.ReleaseSuppression,
     "message-types": types.Types,
     "message-types/<str:key>": types.OneType,
+    "layouts": layouts.Layouts,
+    "layouts/<str:key>": layouts.OneLayout,
     "templates": templates.Templates,
     "templates/<id:id>": templates.OneTemplate,
     "templates/<id:id>/draft": templates.Draft,
@@ -98,6 +102,7 @@ VIEWS: dict[str, type[APIView]] = {
     "templates/<id:id>/versions/<int:number>": templates.OneVersion,
     "templates/<id:id>/versions/<int:number>/restore": templates.Restore,
     "templates/<id:id>/versions/<int:number>/preview": templates.Preview,
+    "templates/<id:id>/versions/<int:number>/test": templates.TestSend,
     "caps": caps.Caps,
     "caps/<id:id>": caps.OneCap,
     "campaigns": campaigns.Campaigns,

@@ -3,6 +3,7 @@
 import uuid
 from typing import Any
 
+from django.db.models import Q
 from drf_spectacular.utils import extend_schema_serializer
 from rest_framework import serializers
 from rest_framework.request import Request
@@ -10,15 +11,17 @@ from rest_framework.response import Response
 
 from apps.accounts.permissions import Scope
 from apps.api.edited import Edited
-from apps.api.endpoint import Endpoint, Strict, described, one
+from apps.api.endpoint import Endpoint, FieldProblem, Strict, described, one
+from apps.api.errors import faults_of, flat
 from apps.api.v1.audience.tags import slugs, words_field
-from apps.followers.addresses import BadAddress, normalise
+from apps.followers.addresses import CHANNEL_OF, BadAddress, normalise
 from apps.followers.consent import acts
 from apps.followers.consent.record import Proof
-from apps.followers.models import AddressState, Channel, Follower
+from apps.followers.models import Address, AddressState, Channel, Follower
 from apps.followers.people import contacts, tagging
 from apps.followers.people import search as people_search
 from apps.followers.people.profile import Profile
+from apps.lib.refusals import Refused
 
 FOLLOWERS = Follower.objects.prefetch_related("addresses", "tags")
 SOURCE = "api"
@@ -122,6 +125,15 @@ class NewFollower(FollowerIn):
 
 class FollowerQuery(Strict):
     subscribed = serializers.BooleanField(required=False)
+    external_id = serializers.CharField(
+        required=False, max_length=200, help_text="Exactly this one: your own id."
+    )
+    email = serializers.CharField(
+        required=False, max_length=320, help_text="Exactly this one, among all of theirs."
+    )
+    phone = serializers.CharField(
+        required=False, max_length=40, help_text="Exactly this one, among all of theirs."
+    )
     tags = words_field(required=False, help_text="Repeat it; all of them are needed.")
     search = serializers.CharField(
         required=False, allow_blank=True, max_length=200, help_text="Name, address, external id."
@@ -147,7 +159,9 @@ class Followers(Endpoint):
     def get(self, request: Request) -> Response:
         asked = self.query(FollowerQuery)
         asked["tags"] = slugs(asked.get("tags", ()))
-        return self.page(people_search.followers(**asked), FollowerOut)
+        exactly = {name: asked.pop(name) for name in ("external_id", *CHANNEL_OF) if name in asked}
+        rows = people_search.followers(**asked)
+        return self.page(rows.filter(_known_by(exactly)), FollowerOut)
 
     @described(
         "Followers",
@@ -167,6 +181,134 @@ class Followers(Endpoint):
             proof=Proof(source=SOURCE, by=self.by, now=self.now),
         )
         return Response(FollowerOut(added).data, status=201)
+
+
+def _known_by(exactly: dict[str, str]) -> Q:
+    """Ask for who has this external id and these addresses."""
+    wanted = Q()
+    if "external_id" in exactly:
+        wanted &= Q(external_id=exactly["external_id"])
+    for field, channel in CHANNEL_OF.items():
+        if field in exactly:
+            try:
+                _, key = normalise(channel, exactly[field])
+            except BadAddress as error:
+                raise serializers.ValidationError({field: [str(error)]}) from error
+            holders = Address.objects.filter(channel=channel, key=key)
+            wanted &= Q(pk__in=holders.values("follower"))
+    return wanted
+
+
+class FollowerByExternalId(Endpoint):
+    """One follower, by the caller's own id."""
+
+    scopes = {"GET": Scope.FOLLOWERS_READ, "PUT": Scope.FOLLOWERS_WRITE}
+
+    @described(
+        "Followers",
+        "followers_get_by_external_id",
+        "Get a follower by your own id",
+        answer=FollowerOut,
+        refuses=(404,),
+    )
+    def get(self, request: Request, external_id: str) -> Response:
+        return Response(FollowerOut(one(FOLLOWERS, external_id=external_id)).data)
+
+    @described(
+        "Followers",
+        "followers_put_by_external_id",
+        "Add or change the follower with your own id",
+        body=NewFollower,
+        answer=FollowerOut,
+        status=201,
+        refuses=(400, 409),
+        repeat=True,
+        details=(
+            "201 when somebody was added, 200 when the follower was known, by this id or else by "
+            "the address. What is empty or left out stays, tags are added, metadata is merged. "
+            "`subscribed: false` unsubscribes; true never subscribes somebody again."
+        ),
+    )
+    def put(self, request: Request, external_id: str) -> Response:
+        said = self.body(NewFollower)
+        if said.get("external_id", external_id) != external_id:
+            raise serializers.ValidationError(
+                {"external_id": ["This is another id than the one in the address. Leave it out."]}
+            )
+        said["external_id"] = external_id
+        follower, created = upserted(said, Proof(source=SOURCE, by=self.by, now=self.now))
+        status = 200
+        if created:
+            status = 201
+        return Response(FollowerOut(one(FOLLOWERS, pk=follower.pk)).data, status=status)
+
+
+def upserted(said: dict[str, Any], proof: Proof) -> tuple[Follower, bool]:
+    """Add or change whom a NewFollower speaks of; whether somebody was added."""
+    subscribed = said.pop("subscribed")
+    return contacts.upsert_follower(values=Profile(**said), subscribed=subscribed, proof=proof)
+
+
+UPSERT_RESULTS = [("created", "Created"), ("updated", "Updated"), ("refused", "Refused")]
+MOST_AT_ONCE = 1000
+
+
+class ManyFollowers(Strict):
+    followers = serializers.ListField(
+        child=serializers.DictField(),
+        allow_empty=False,
+        max_length=MOST_AT_ONCE,
+        help_text="As in `POST /followers`.",
+    )
+
+
+class ManyFollowersResult(serializers.Serializer[Any]):
+    result = serializers.ChoiceField(UPSERT_RESULTS)
+    id = serializers.UUIDField(allow_null=True)
+    errors: Any = FieldProblem(many=True)
+
+
+class ManyFollowersOut(serializers.Serializer[Any]):
+    results = ManyFollowersResult(many=True, help_text="In the order of the followers.")
+
+
+class BulkFollowers(Endpoint):
+    """Many followers at once."""
+
+    scopes = {"POST": Scope.FOLLOWERS_WRITE}
+    cost = 10
+
+    @described(
+        "Followers",
+        "followers_upsert_many",
+        "Add or change up to 1,000 followers",
+        body=ManyFollowers,
+        answer=ManyFollowersOut,
+        refuses=(400,),
+        details=(
+            "Each is taken or refused for itself, as by PUT: known by `external_id`, else by "
+            "address. Takes ten calls of the allowance. For millions there is the import of a file."
+        ),
+    )
+    def post(self, request: Request) -> Response:
+        given = self.body(ManyFollowers)["followers"]
+        proof = Proof(source=SOURCE, by=self.by, now=self.now)
+        return Response({"results": [_taken(each, proof) for each in given]})
+
+
+def _taken(given: dict[str, Any], proof: Proof) -> dict[str, Any]:
+    """Add or change one of many; or what is wrong with this one."""
+    checked = NewFollower(data=given)
+    if not checked.is_valid():
+        return {"result": "refused", "id": None, "errors": list(flat(checked.errors))}
+    try:
+        follower, created = upserted(dict(checked.validated_data), proof)
+    except Refused as error:
+        return {"result": "refused", "id": None, "errors": list(faults_of(error))}
+    result = "updated"
+    if created:
+        result = "created"
+    return {"result": result, "id": follower.uid, "errors": []}
 
 
 class OneFollower(Edited):

@@ -11,6 +11,7 @@ from apps.accounts.permissions import Scope
 from apps.api.edited import Edited
 from apps.api.endpoint import Endpoint, Strict, described, one
 from apps.api.parsing import MomentField
+from apps.channels.contract import Result
 from apps.content import drafts
 from apps.content.models import Layout, Template, Version, VersionState
 from apps.followers.models import Channel, Follower, NotificationType
@@ -273,10 +274,11 @@ class Restore(Endpoint):
         )
 
 
-class PreviewIn(Strict):
+class SampleOfVersion(Strict):
+    """A version as somebody would see it."""
+
     naming = {"follower": Scope.FOLLOWERS_READ}
 
-    channel = serializers.ChoiceField(Channel.choices, default="email")
     follower = serializers.UUIDField(
         required=False, help_text="Seen as this follower; else as a made-up one."
     )
@@ -288,6 +290,26 @@ class PreviewIn(Strict):
         required=False,
         help_text="Key of the message type; needed when no type uses this template.",
     )
+
+
+class PreviewIn(SampleOfVersion):
+    """What to look at, and as whom."""
+
+    channel = serializers.ChoiceField(Channel.choices, default="email")
+
+
+class TestIn(SampleOfVersion):
+    """A test: what is sent, and to whom."""
+
+    to = serializers.EmailField(max_length=320, help_text="Where the test goes, now and for real.")
+
+
+TEST_RESULTS = [(each.value, each.value) for each in Result]
+
+
+class TestOut(serializers.Serializer[Any]):
+    result = serializers.ChoiceField(TEST_RESULTS)
+    said = serializers.CharField(help_text="What the receiving server said.")
 
 
 class PreviewOut(serializers.Serializer[Any]):
@@ -312,21 +334,48 @@ class Preview(Endpoint):
         "of that person, so naming one needs followers:read, too.",
     )
     def post(self, request: Request, id: uuid.UUID, number: int) -> Response:
-        version = _version(id, number)
         asked = self.body(PreviewIn)
-        kind = _type(version.template, asked.get("type", ""))
-        follower = None
-        if named := asked.get("follower"):
-            follower = one(Follower.objects.all(), uid=named)
-        sample = preview.Sample(
-            version=version,
-            notification_type=kind,
-            follower=follower,
-            language=asked.get("language", ""),
-            data=asked.get("data"),
-        )
+        sample = _sample(_version(id, number), asked)
         seen = preview.preview(sample, channel=asked.get("channel", Channel.EMAIL))
         return Response({"channel": seen.channel, "language": seen.language, "parts": seen.parts})
+
+
+class TestSend(Endpoint):
+    """One real email, to look at in a mail program."""
+
+    scopes = {"POST": Scope.NOTIFICATIONS_WRITE}
+    also = {"POST": Scope.CONTENT_READ}
+    one_transaction = False  # it waits for the receiving server
+
+    @described(
+        "Templates",
+        "versions_test",
+        "Send a test of a version",
+        body=TestIn,
+        answer=TestOut,
+        refuses=(400, 404, 409),
+        details="One email with “[Test]” before its subject, at once; nobody's preferences are "
+        "asked, its links lead nowhere, and the history keeps who sent it where. It needs "
+        "content:read, too.",
+    )
+    def post(self, request: Request, id: uuid.UUID, number: int) -> Response:
+        asked = self.body(TestIn)
+        sample = _sample(_version(id, number), asked)
+        outcome = preview.send_test(sample=sample, to=asked["to"], by=self.by, now=self.now)
+        return Response({"result": outcome.result, "said": outcome.detail})
+
+
+def _sample(version: Version, asked: dict[str, Any]) -> preview.Sample:
+    follower = None
+    if named := asked.get("follower"):
+        follower = one(Follower.objects.all(), uid=named)
+    return preview.Sample(
+        version=version,
+        notification_type=_type(version.template, asked.get("type", "")),
+        follower=follower,
+        language=asked.get("language", ""),
+        data=asked.get("data"),
+    )
 
 
 def _version(id: uuid.UUID, number: int) -> Version:

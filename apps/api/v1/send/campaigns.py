@@ -25,7 +25,7 @@ from apps.api.v1.send.deliveries import (
     RetriedOut,
     retried,
 )
-from apps.api.v1.send.when import WhenIn
+from apps.api.v1.send.when import ScheduleIn
 from apps.api.verbs import Verb
 from apps.campaigns import compose, lifecycle
 from apps.campaigns.models import Campaign, CampaignState
@@ -286,15 +286,6 @@ class AudienceCount(Endpoint):
     )
     def get(self, request: Request, id: uuid.UUID) -> Response:
         return Response(ReviewOut(review(one(ROWS, uid=id), now=self.now)).data)
-
-
-class ScheduleIn(WhenIn):
-    """A time: `send_at`, or `wall` and `time_zone`."""
-
-    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
-        if not attrs:
-            raise serializers.ValidationError({"send_at": "Give send_at, or wall and time_zone."})
-        return super().validate(attrs)
 
 
 class Schedule(Endpoint):

@@ -30,7 +30,7 @@ from apps.api.v1.send.deliveries import (
     RetriedOut,
     retried,
 )
-from apps.api.v1.send.when import WhenIn
+from apps.api.v1.send.when import ScheduleIn, WhenIn
 from apps.api.verbs import Verb
 from apps.campaigns.audience.audience import Audience, BadAudience
 from apps.campaigns.compose import planned_moment
@@ -314,10 +314,10 @@ class Notifications(Endpoint):
         return self.page(rows, NotificationOut)
 
 
-class OneNotification(Endpoint):
+class OneNotification(_Timed):
     """One notification with its balance."""
 
-    scopes = {"GET": Scope.NOTIFICATIONS_READ}
+    scopes = {"GET": Scope.NOTIFICATIONS_READ, "PATCH": Scope.NOTIFICATIONS_WRITE}
 
     @described(
         "Notifications",
@@ -327,6 +327,23 @@ class OneNotification(Endpoint):
         refuses=(404,),
     )
     def get(self, request: Request, id: uuid.UUID) -> Response:
+        return Response(NotificationDetail(one(ROWS, uid=id)).data)
+
+    @described(
+        "Notifications",
+        "notifications_reschedule",
+        "Send a scheduled notification at another time",
+        body=ScheduleIn,
+        answer=NotificationDetail,
+        refuses=(400, 404, 409),
+        details="Until its time has come; after that, 409. An expiry by the type's lifetime moves "
+        "along, one that was given stays.",
+    )
+    def patch(self, request: Request, id: uuid.UUID) -> Response:
+        notification = steered(id)
+        send_at = self.moment(self.body(ScheduleIn))
+        assert send_at is not None  # noqa: S101  # ScheduleIn wants one
+        control.reschedule(notification=notification, send_at=send_at, by=self.by, now=self.now)
         return Response(NotificationDetail(one(ROWS, uid=id)).data)
 
 

@@ -35,3 +35,12 @@ class WhenIn(Strict):
                 {"wall": "Give the time on the wall, such as 2027-05-31T09:00."}
             )
         return attrs
+
+
+class ScheduleIn(WhenIn):
+    """A time that has to be said: `send_at`, or `wall` and `time_zone`."""
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        if not attrs:
+            raise serializers.ValidationError({"send_at": "Give send_at, or wall and time_zone."})
+        return super().validate(attrs)
