@@ -21,8 +21,8 @@ def healthz(request: HttpRequest) -> HttpResponse:
 @never_cache
 @require_safe
 def readyz(request: HttpRequest) -> HttpResponse:
-    """Answer 200 when the database answers and each lane showed life within a minute,
-    else 503 with what is wrong.
+    """Answer 200 when the database answers, each lane showed life within a minute and what it last
+    handed over could leave; else 503 with what is wrong.
     """
     try:
         found = signs(now=timezone.now())

@@ -4,6 +4,7 @@ and what came through is written down.
 
 import datetime as dt
 import os
+import secrets
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,6 +15,8 @@ from django.utils import timezone
 
 from apps.lib.queue.announce import announce, waiting
 from apps.lib.queue.lanes import Lane
+from apps.notifications.books.wake import SEND_TASK
+from apps.notifications.sending.journal import Journal
 from apps.ops.models import LaneHeartbeat
 
 TICK = "tick"
@@ -26,11 +29,20 @@ TOLD_FOR = dt.timedelta(days=1)  # that a group was replaced, unless somebody ha
 # Busy lanes finish many tasks a second; once a second is enough to be seen alive.
 BEAT_AT_MOST_EVERY = 1.0
 
+CANARY_TASK = "apps.ops.heartbeat.canary"
+
 _last_beat = 0.0
+_failing = False
 
 
 def canary(**ids: Any) -> None:
-    """The task that is sent through an idle lane. Coming through the queue is all it has to do."""
+    """Task: go the way of a message that reaches nobody, through an idle lane: through the queue, a
+    note in a journal, a row in the database. Raises what a message would meet there.
+    """
+    with Journal() as journal:
+        journal.preparing(0)
+    name = f"canary:{os.getpid()}:{secrets.token_hex(4)}"
+    LaneHeartbeat.objects.create(supervisor=name, lane="canary", started_at=timezone.now()).delete()
 
 
 def send_canary(lane: Lane) -> None:
@@ -38,17 +50,33 @@ def send_canary(lane: Lane) -> None:
     well, and a dead lane's queue must stay short.
     """
     if waiting(lane) < ENOUGH_WAITING:
-        announce("apps.ops.heartbeat.canary", lane=lane)
+        announce(CANARY_TASK, lane=lane)
 
 
-def beat() -> None:
-    """Called inside a supervised process after each finished task (lanes) or round (tick)."""
-    global _last_beat
+def beat(task: str = "", fault: str = "") -> None:
+    """Called inside a supervised process after each finished task (lanes) or round (tick).
+
+    `fault`: what the task failed of. Of those that hand messages over, and of canaries, it says
+    that nothing can leave; the next one that is through says that it is over.
+    """
+    global _last_beat, _failing
     supervisor = os.environ.get("CARILLON_SUPERVISOR")
     group = os.environ.get("CARILLON_GROUP")
-    if not supervisor or time.monotonic() - _last_beat < BEAT_AT_MOST_EVERY:
+    if not supervisor:
         return  # a lane that was started by hand has nobody who watches it
-    LaneHeartbeat.objects.filter(supervisor=supervisor, lane=group).update(beat_at=timezone.now())
+    failing = _failing
+    if task in (SEND_TASK, CANARY_TASK):
+        failing = bool(fault)
+    if failing == _failing and time.monotonic() - _last_beat < BEAT_AT_MOST_EVERY:
+        return
+    now = timezone.now()
+    changes: dict[str, Any] = {"beat_at": now}
+    if failing and not _failing:
+        changes |= {"failing_since": now, "fault": fault[:200]}
+    elif not failing:
+        changes |= {"failing_since": None, "fault": ""}
+    LaneHeartbeat.objects.filter(supervisor=supervisor, lane=group).update(**changes)
+    _failing = failing
     _last_beat = time.monotonic()
 
 
@@ -58,7 +86,7 @@ def begin(*, supervisor: str, group: str, now: dt.datetime, restart_reason: str 
     if restart_reason:
         again = {"restarts": F("restarts") + 1, "restart_reason": restart_reason[:200]}
     changed = LaneHeartbeat.objects.filter(supervisor=supervisor, lane=group).update(
-        started_at=now, beat_at=None, **again
+        started_at=now, beat_at=None, failing_since=None, fault="", **again
     )
     if not changed:
         LaneHeartbeat.objects.create(
@@ -115,15 +143,18 @@ class Sign:
     restarts: int
     restarted_at: dt.datetime | None
     reason: str
+    fault: str = ""  # why nothing can leave
 
     @property
     def alive(self) -> bool:
-        return self.age is not None and self.age <= TOO_OLD
+        """Whether it works, and what it hands over can leave."""
+        return self.age is not None and self.age <= TOO_OLD and not self.fault
 
 
 def signs(*, now: dt.datetime) -> list[Sign]:
     """One per group, of its youngest heartbeat on any machine."""
     newest = dict(LaneHeartbeat.objects.values_list("lane").annotate(Max("beat_at")))
+    faults = _faults(now)
     replaced = _replaced(now)
     found = []
     for group in GROUPS:
@@ -142,9 +173,23 @@ def signs(*, now: dt.datetime) -> list[Sign]:
             restarts=sum(row.restarts for row in restarts),
             restarted_at=max((row.started_at for row in restarts), default=None),
             reason="".join(row.restart_reason for row in restarts[-1:]),
+            fault=faults.get(group, ""),
         )
         found.append(sign)
     return found
+
+
+def _faults(now: dt.datetime) -> dict[str, str]:
+    """Why nothing can leave, by group, where that is so on each machine that shows life."""
+    alive = LaneHeartbeat.objects.filter(beat_at__gt=now - dt.timedelta(seconds=TOO_OLD))
+    found: dict[str, str] = {}
+    working: set[str] = set()
+    for row in alive:
+        if row.failing_since is None:
+            working.add(row.lane)
+        else:
+            found[row.lane] = row.fault
+    return {group: fault for group, fault in found.items() if group not in working}
 
 
 def forget_restarts() -> None:

@@ -14,6 +14,9 @@ class LaneHeartbeat(models.Model):
     lane = models.CharField(max_length=20)  # a queue lane, or "tick"
     started_at = models.DateTimeField()
     beat_at = models.DateTimeField(null=True)
+    # since when nothing could leave, and why: the last message or canary failed
+    failing_since = models.DateTimeField(null=True)
+    fault = models.CharField(max_length=200, blank=True)
     restarts = models.PositiveIntegerField(default=0)
     restart_reason = models.CharField(max_length=200, blank=True)
 

@@ -11,6 +11,8 @@ from django.utils import timezone
 
 from apps.lib.queue.announce import announce
 from apps.lib.queue.lanes import Lane
+from apps.notifications.books.wake import SEND_TASK
+from apps.notifications.sending.journal import Journal, NotWritten
 from apps.ops import heartbeat
 from apps.ops.models import LaneHeartbeat
 
@@ -44,6 +46,39 @@ def test_one_silent_lane_means_not_ready(client: Client, db: None, seconds: int)
     assert answer.status_code == 503
     groups = answer.json()["groups"]
     assert [name for name, group in groups.items() if not group["alive"]] == ["bulk"]
+
+
+@pytest.mark.reported
+def test_a_lane_through_which_nothing_can_leave_means_not_ready(
+    client: Client, db: None, admin: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    alive()
+    monkeypatch.setenv("CARILLON_SUPERVISOR", "here:1")
+    monkeypatch.setenv("CARILLON_GROUP", "bulk")
+    monkeypatch.setattr(heartbeat, "_failing", False)
+    full = "NotWritten: the disk is full"
+    heartbeat.beat(SEND_TASK, full)
+    assert client.get("/readyz").status_code == 503
+    assert client.get("/readyz").json()["groups"]["bulk"]["alive"] is False
+    assert f"Nothing can leave: {full}" in card(client, admin)
+    heartbeat.beat("apps.followers.imports.run.run", "")
+    assert client.get("/readyz").status_code == 503, "an import proves nothing of messages"
+    heartbeat.beat(heartbeat.CANARY_TASK, "")
+    assert client.get("/readyz").status_code == 200
+
+
+@pytest.mark.reported
+def test_a_canary_meets_what_a_message_would(db: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = LaneHeartbeat.objects.count()
+    heartbeat.canary()
+    assert LaneHeartbeat.objects.count() == rows
+
+    def full(journal: Journal, delivery: int) -> None:
+        raise NotWritten("The disk is full.")
+
+    monkeypatch.setattr(Journal, "preparing", full)
+    with pytest.raises(NotWritten):
+        heartbeat.canary()
 
 
 def test_no_worker_at_all_means_not_ready(client: Client, db: None) -> None:

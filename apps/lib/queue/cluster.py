@@ -58,16 +58,21 @@ def run(lane: Lane) -> int:
     return 0
 
 
-def after_each_task(listener: Callable[[], None]) -> None:
-    """Call `listener` in the lane's process whenever a task ran, was recorded and left the queue.
+def after_each_task(listener: Callable[[str, str], None]) -> None:
+    """Call `listener` in the lane's process whenever a task ran, was recorded and left the queue;
+    with its dotted path, and with what it failed of ("" if it did not).
 
     That is the whole way through pusher, worker and monitor:
     a lane in which one of them hangs stays silent.
     """
 
-    def heard(**kwargs: Any) -> None:
+    def heard(*, task: dict[str, Any], **kwargs: Any) -> None:
+        fault = ""
+        if not task["success"]:
+            lines = str(task["result"]).strip().splitlines() or ["no reason"]
+            fault = lines[0]
         try:
-            listener()
+            listener(str(task["func"]), fault)
         except Exception:  # an error here would end django-q2's monitor, and with it the lane
             log.exception("The lane could not say that it is alive.")
 
