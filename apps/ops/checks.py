@@ -9,6 +9,7 @@ from django.conf import settings
 from django.core.checks import Error, register
 from django.utils.module_loading import import_string
 
+from apps.lib import wallclock
 from apps.lib.queue.lanes import Lane
 
 # django-q2 prefers each of these over the ORM broker. Its Redis broker pops without a receipt:
@@ -190,3 +191,13 @@ def nobody_can_make_us_call_ourselves(app_configs: Any, **kwargs: Any) -> list[E
             id="carillon.E013",
         )
     ]
+
+
+@register()
+def the_sites_zone_is_a_place(app_configs: Any, **kwargs: Any) -> list[Error]:
+    """Refuse "localtime" and the like, which mean another zone on each machine."""
+    try:
+        wallclock.zone(settings.TIME_ZONE)
+    except wallclock.UnknownZone as error:
+        return [Error(f"TIME_ZONE: {error}", id="carillon.E014")]
+    return []

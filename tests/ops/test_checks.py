@@ -10,7 +10,12 @@ from typing import Any
 import pytest
 from django.conf import settings as site
 
-from apps.ops.checks import nobody_can_make_us_call_ourselves, queue_is_safe, wiring_leads_somewhere
+from apps.ops.checks import (
+    nobody_can_make_us_call_ourselves,
+    queue_is_safe,
+    the_sites_zone_is_a_place,
+    wiring_leads_somewhere,
+)
 
 
 def ids(errors: list[Any]) -> set[str]:
@@ -189,3 +194,11 @@ def test_addresses_of_strangers_may_lead_to_this_machine_only_where_nothing_is_r
     assert ids(nobody_can_make_us_call_ourselves(None)) == {"carillon.E013"}
     settings.ALLOW_LOOPBACK = False
     assert nobody_can_make_us_call_ourselves(None) == []
+
+
+@pytest.mark.reported
+@pytest.mark.parametrize("name", ["localtime", "Factory", "posixrules", "Mars/Olympus"])
+def test_the_sites_zone_must_mean_the_same_on_each_machine(name: str, settings: Any) -> None:
+    assert the_sites_zone_is_a_place(None) == []
+    settings.TIME_ZONE = name
+    assert ids(the_sites_zone_is_a_place(None)) == {"carillon.E014"}

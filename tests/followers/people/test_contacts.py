@@ -94,6 +94,17 @@ def test_a_follower_added_as_unsubscribed_has_that_on_record() -> None:
         ({"language": "English please"}, BadFollower, "language tag"),
         ({"time_zone": "Mars/Olympus"}, UnknownZone, "Europe/Berlin"),
         ({"time_zone": "+03:00"}, UnknownZone, "not a time zone"),
+        *(
+            ({"time_zone": name}, UnknownZone, "not a time zone")
+            for name in (
+                "localtime",
+                "posixrules",
+                "Factory",
+                "Etc/Unknown",
+                "posix/Europe/Berlin",
+                "right/Europe/Berlin",
+            )
+        ),
         ({"name": "x" * 201}, BadFollower, "201 characters; 200"),
         ({"name": "a\x00b"}, BadFollower, "control character"),
         ({"external_id": "x" * 201}, BadFollower, "external id has 201"),
