@@ -141,7 +141,9 @@ def as_data(cadence: Cadence) -> dict[str, Any]:
 def sentence(cadence: Cadence) -> str:
     """Say a cadence in English: `every Monday and Friday at 09:00`."""
     if cadence.kind == "cron":
-        return f"{CronSim(cadence.cron, _ANY_DAY).explain()} (cron {cadence.cron})"
+        said = CronSim(cadence.cron, _ANY_DAY).explain()
+        said = re.sub(r"\b(\d*[02-9])?([123])th\b", _ordinal, said)
+        return f"{said} (cron {cadence.cron})"
     days = "every day"
     if cadence.kind == "weekly":
         names = [WEEKDAYS[day].capitalize() for day in sorted(cadence.weekdays)]
@@ -151,6 +153,12 @@ def sentence(cadence: Cadence) -> str:
         days = f"every month on day {_and(numbers)}"
     times = [f"{time:%H:%M}" for time in cadence.times]
     return f"{days} at {_and(times)}"
+
+
+def _ordinal(found: re.Match[str]) -> str:
+    """Write 21st, 22nd and 23rd for what cronsim calls 21th, 22th and 23th."""
+    ending = {"1": "st", "2": "nd", "3": "rd"}[found[2]]
+    return f"{found[1] or ''}{found[2]}{ending}"
 
 
 def _and(words: list[str]) -> str:

@@ -239,3 +239,20 @@ def test_a_cadence_is_read_and_written_the_same(data: dict[str, Any]) -> None:
     cadence = recurrence.parse(data)
     assert recurrence.as_data(cadence) == data
     assert recurrence.sentence(cadence)
+
+
+@pytest.mark.reported
+@pytest.mark.parametrize(
+    ("day", "said"),
+    [
+        ("31", "31st"),
+        ("21", "21st"),
+        ("22", "22nd"),
+        ("23", "23rd"),
+        ("11", "11th"),
+        ("13", "13th"),
+    ],
+)
+def test_a_day_of_a_cron_line_has_its_ending(day: str, said: str) -> None:
+    cadence = recurrence.parse({"kind": "cron", "cron": f"0 9 {day} * *"})
+    assert f"the {said} day" in recurrence.sentence(cadence)
