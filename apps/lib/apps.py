@@ -1,7 +1,9 @@
 from django.apps import AppConfig
+from django.db.backends.signals import connection_created
 from django.db.models import BigAutoField
 
 from apps.lib.sql.in_array import Among
+from apps.lib.sql.letter_case import teach_sqlite
 
 
 class LibConfig(AppConfig):
@@ -11,3 +13,4 @@ class LibConfig(AppConfig):
 
     def ready(self) -> None:
         BigAutoField.register_lookup(Among)
+        connection_created.connect(teach_sqlite, dispatch_uid="carillon-like")

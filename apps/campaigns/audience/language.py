@@ -3,8 +3,7 @@
 A group is `{"all": [...]}` or `{"any": [...]}` of rules and groups, with an optional `"not": group`
 whose matches are left out; `{"not": group}` alone means everybody else. A rule is
 `{"field": ..., "op": ..., "value": ...}`; FIELDS lists what may be asked. Every rule is true or
-false, never unknown, so "not" always means the rest. Letter case does not count (SQLite folds it
-for ASCII letters only).
+false, never unknown, so "not" always means the rest. Letter case does not count.
 
 sql.py asks the rules, words.py says them.
 """

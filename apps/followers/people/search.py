@@ -35,20 +35,11 @@ def followers(
 def find(text: str) -> QuerySet[Follower]:
     """Find followers whose name, e-mail, phone or external id contains the text, in any case;
     all of them for "".
-
-    SQLite folds the case of ASCII letters only,
-    so the usual spellings of a name in other scripts are tried as well.
     """
     text = " ".join(text.split())
     if not text:
         return Follower.objects.all()
-    if text.isascii():
-        spellings = {text}
-    else:
-        spellings = {text, text.lower(), text.upper(), text.title()}
-    wanted = Q(external_id__icontains=text)
-    for spelling in spellings:
-        wanted |= Q(name__icontains=spelling)
+    wanted = Q(external_id__icontains=text) | Q(name__icontains=text)
     # the keys of devices and webhooks are digests
     keys = ~Q(channel__in=EVERYWHERE) & Q(key__contains=text.casefold())
     digits = "".join(char for char in text if char.isdecimal())

@@ -1,3 +1,3 @@
-"""Statements: arrays in conditions, compiled queries, prepared plans, rows without models,
-keyset pages.
+"""Statements: letter case on SQLite, arrays in conditions, compiled queries, prepared plans, rows
+without models, keyset pages.
 """

@@ -10,7 +10,9 @@ from django.utils import timezone
 from apps.campaigns.audience import language
 from apps.campaigns.audience.sql import QUESTIONS, rules_to_q
 from apps.followers.models import Follower
+from apps.followers.people.search import find
 from tests.campaigns.world import NOW, facts_of, make_world, matches, random_rules
+from tests.make import make_follower
 
 pytestmark = pytest.mark.django_db
 
@@ -61,3 +63,23 @@ def test_days_begin_and_end_in_the_zone_of_the_site(settings: Any) -> None:
     assert not Follower.objects.filter(rules_to_q(asked["after"])).exists()
     Follower.objects.update(created_at=moment + timezone.timedelta(minutes=1))
     assert Follower.objects.filter(rules_to_q(asked["after"])).exists()
+
+
+@pytest.mark.reported
+@pytest.mark.parametrize(
+    ("city", "asked"),
+    [("Москва", "москва"), ("москва", "МОСКВА"), ("Berlin", "berlin"), ("Łódź", "ŁÓDŹ")],
+)
+def test_letter_case_makes_no_difference_in_any_script(city: str, asked: str) -> None:
+    make_follower(name=f"Из {city}", metadata={"city": city})
+
+    def found(field: str, op: str) -> bool:
+        rule = {"field": field, "op": op, "value": asked}
+        return Follower.objects.filter(rules_to_q({"all": [rule]})).exists()
+
+    for op in ("is", "contains", "starts_with"):
+        assert found("metadata.city", op)
+    for op in ("is_not", "not_contains"):
+        assert not found("metadata.city", op)
+    assert found("name", "contains")
+    assert find(asked).exists()
