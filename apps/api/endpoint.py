@@ -8,6 +8,7 @@ from functools import cache, cached_property, partial
 from typing import Any, ClassVar, TypeVar
 
 from django.core.exceptions import PermissionDenied
+from django.core.validators import MaxLengthValidator
 from django.db.models import Model, QuerySet
 from django.utils import timezone, translation
 from django.views.decorators.gzip import gzip_page
@@ -29,6 +30,7 @@ from apps.lib.actor import Actor
 from apps.lib.ids import uuid7
 
 Row = TypeVar("Row", bound=Model)
+MOST_LISTED = 1_000  # members of a list in a body, where nothing else is said
 
 
 # Fields called data, label, source or errors hide properties of the serializer, which the stubs
@@ -53,6 +55,16 @@ class Strict(serializers.Serializer[Any]):
         if self.partial or self.parent is not None or self.context:
             return super().fields
         return _fields_of(type(self))
+
+    def get_fields(self) -> Any:
+        """Give every list a most: one that names no other holds MOST_LISTED."""
+        fields = super().get_fields()
+        for each in fields.values():
+            if isinstance(each, serializers.ListField) and each.max_length is None:
+                each.max_length = MOST_LISTED
+                told = each.error_messages["max_length"].format(max_length=MOST_LISTED)
+                each.validators.append(MaxLengthValidator(MOST_LISTED, message=told))
+        return fields
 
     def to_internal_value(self, data: Any) -> Any:
         values = super().to_internal_value(data)

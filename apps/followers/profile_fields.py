@@ -13,7 +13,9 @@ from apps.lib.wallclock import zone
 
 METADATA_MAX_BYTES = 16 * 1024
 METADATA_MAX_DEPTH = 8
+METADATA_MAX_KEYS = 200
 TAG_MAX_CHARS = 80
+MOST_TAGS = 100  # in one call, form or cell
 _TEXT_MAX_CHARS = 200
 # language, script, region and variants of BCP 47 (RFC 5646, section 2.1),
 # without extensions and private use
@@ -106,6 +108,11 @@ def metadata(value: Any) -> dict[str, Any]:
         raise BadFollower(
             f"Metadata may have 16,384 bytes as JSON; this has {size:,}.", field="metadata"
         )
+    if len(value) > METADATA_MAX_KEYS:
+        raise BadFollower(
+            f"Metadata may have {METADATA_MAX_KEYS} keys; this has {len(value):,}.",
+            field="metadata",
+        )
     if _depth(value) > METADATA_MAX_DEPTH:
         raise BadFollower(
             f"Metadata may be nested {METADATA_MAX_DEPTH} levels deep. Make it flatter.",
@@ -130,9 +137,14 @@ def _depth(value: Any) -> int:
 
 
 def tag_names(values: Iterable[str]) -> list[str]:
-    """Tidy, without empty ones, and each once in any case; the first spelling wins."""
+    """Tidy, without empty ones, and each once in any case; the first spelling wins.
+
+    MOST_TAGS at most.
+    """
     names: dict[str, str] = {}
     for value in values:
+        if len(names) > MOST_TAGS:
+            break
         text = _line("tags", "The tag", value)
         if len(text) > TAG_MAX_CHARS:
             raise BadFollower(
@@ -141,6 +153,10 @@ def tag_names(values: Iterable[str]) -> list[str]:
             )
         if text:
             names.setdefault(text.casefold(), text)
+    if len(names) > MOST_TAGS:
+        raise BadFollower(
+            f"These are more than {MOST_TAGS} tags. Put some of them into metadata.", field="tags"
+        )
     return list(names.values())
 
 

@@ -105,6 +105,31 @@ def test_the_schema_says_that_unknown_fields_are_refused() -> None:
     assert schemas["NewFollowerRequest"]["additionalProperties"] is False
 
 
+def _lists(part: Any, parts: dict[str, Any], place: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Walk the lists in a body's schema: (where it stands, its schema)."""
+    if "$ref" in part:
+        name = part["$ref"].rpartition("/")[2]
+        part = parts[name]
+    if part.get("type") == "array":
+        yield place, part
+        yield from _lists(part["items"], parts, f"{place}[]")
+    for name, inner in part.get("properties", {}).items():
+        yield from _lists(inner, parts, f"{place}.{name}")
+
+
+@pytest.mark.reported
+def test_every_list_of_a_body_has_a_most() -> None:
+    whole: dict[str, Any] = SchemaGenerator().get_schema(request=None, public=True)
+    parts = whole["components"]["schemas"]
+    endless = []
+    for address, methods in whole["paths"].items():
+        for method, said in methods.items():
+            for body in said.get("requestBody", {}).get("content", {}).values():
+                found = _lists(body["schema"], parts, f"{method} {address}")
+                endless += [place for place, part in found if "maxItems" not in part]
+    assert not endless
+
+
 def test_a_description_is_not_broken_where_the_source_is() -> None:
     described = {"One": {"description": "It says\nwhat.\n\nAnd\nwhy."}}
     listed = {"Two": {"description": "* `a` - A\n* `b` - B"}, "Three": {}}

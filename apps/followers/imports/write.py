@@ -26,7 +26,6 @@ from apps.followers.models import (
     Tagging,
 )
 from apps.followers.people.tagging import ensure_tags
-from apps.followers.profile_fields import tag_names
 from apps.lib.actor import Actor
 
 _CELL = 10_000  # characters of a cell in the file of problems
@@ -212,7 +211,10 @@ def _tag(rows: Sequence[tuple[RowDecision, Follower]], by: Actor, now: dt.dateti
         if "tags" in row.changes:
             _, names = row.changes["tags"]
             wanted += [(follower, name) for name in names]
-    made = ensure_tags(tag_names(name for _, name in wanted), by=by, now=now)
+    once: dict[str, str] = {}
+    for _, name in wanted:
+        once.setdefault(name.casefold(), name)
+    made = ensure_tags(once.values(), by=by, now=now)
     tags = {tag.name.casefold(): tag for tag in made}
     Tagging.objects.bulk_create(
         [

@@ -4,7 +4,7 @@ The only writer of them.
 """
 
 import datetime as dt
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from django.db import IntegrityError, transaction
 from django.db.models import Q, QuerySet
@@ -14,9 +14,10 @@ from apps.followers import profile_fields
 from apps.followers.models import Follower, Tag, Tagging
 from apps.followers.profile_fields import BadFollower
 from apps.lib.actor import Actor
-from apps.lib.facts import Kind, tell
+from apps.lib.facts import Fact, Kind, tell, tell_together
 from apps.lib.refusals import RefusalKind
 
+_TRIES = 3  # to make tags that somebody else may make at the same time
 BATCH = 2000  # rows per statement in set-wise work
 
 
@@ -111,50 +112,66 @@ def set_tags(*, follower: Follower, names: list[str], by: Actor, now: dt.datetim
 
 def tags_by_name(names: Iterable[str]) -> dict[str, Tag]:
     """Find the tags that exist under these names in any case, by casefolded name."""
-    # The slug narrows the search on an index;
-    # the database's own idea of case ends at ASCII on SQLite.
+    # The slug narrows the search on an index.
     wanted = {name.strip().casefold() for name in names}
-    slugs = sorted({_slug(name) for name in wanted})
-    found: dict[str, Tag] = {}
-    for start in range(0, len(slugs), 100):  # SQLite takes at most 1,000 terms in one expression
-        same_slug = Q(pk__in=[])
-        for slug in slugs[start : start + 100]:
-            same_slug |= Q(slug=slug) | Q(slug__startswith=f"{slug}-")
-        found |= {tag.name.casefold(): tag for tag in Tag.objects.filter(same_slug)}
+    alike = _with_slugs_like({_slug(name) for name in wanted})
+    found = {tag.name.casefold(): tag for tag in alike}
     return {name: tag for name, tag in found.items() if name in wanted}
 
 
 def ensure_tags(names: Iterable[str], *, by: Actor, now: dt.datetime) -> list[Tag]:
-    """Find the tags of these names (as `profile_fields.tag_names` gives them), or make them.
-
-    Inside a transaction.
+    """Find the tags of these names (as `profile_fields.tag_names` gives them), or make them,
+    set-wise. Inside a transaction.
     """
     names = list(names)
     found = tags_by_name(names)
-    for name in names:
-        if name.casefold() in found:
-            continue
+    for attempt in range(_TRIES):
+        missing = [name for name in names if name.casefold() not in found]
+        if not missing:
+            break
         try:
             with transaction.atomic():
-                made = Tag.objects.create(name=name, slug=_free_slug(name), created_at=now)
-        except IntegrityError:  # made by someone else since we looked
-            found |= tags_by_name([name])
+                made = Tag.objects.bulk_create(_new_tags(missing, now))
+        except IntegrityError:  # one was made by someone else since we looked
+            if attempt == _TRIES - 1:
+                raise
+            found = tags_by_name(names)
             continue
-        found[name.casefold()] = made
-        tell(Kind.TAG_CREATED, by=by, now=now, about=made)
+        found |= {tag.name.casefold(): tag for tag in made}
+        tell_together(
+            Fact(kind=Kind.TAG_CREATED, by=by, at=now, about=tag.fact_subject) for tag in made
+        )
     return [found[name.casefold()] for name in names]
 
 
-def _free_slug(name: str) -> str:
-    # "C++" and "C#" both give "c": the second becomes "c-2".
-    slug = _slug(name)
-    taken = set(Tag.objects.filter(slug__startswith=slug).values_list("slug", flat=True))
-    candidate = slug
-    number = 1
-    while candidate in taken:
-        number += 1
-        candidate = f"{slug}-{number}"
-    return candidate
+def _new_tags(names: Sequence[str], now: dt.datetime) -> list[Tag]:
+    """Make tags, not stored yet; "C++" and "C#" both give "c": the second becomes "c-2"."""
+    slugs = [_slug(name) for name in names]
+    taken = {tag.slug for tag in _with_slugs_like(set(slugs))}
+    last: dict[str, int] = {}
+    tags = []
+    for name, slug in zip(names, slugs, strict=True):
+        number = last.get(slug, 1)
+        free = slug
+        while free in taken:
+            number += 1
+            free = f"{slug}-{number}"
+        last[slug] = number
+        taken.add(free)
+        tags.append(Tag(name=name, slug=free, created_at=now))
+    return tags
+
+
+def _with_slugs_like(slugs: Iterable[str]) -> list[Tag]:
+    """Find the tags that have one of the slugs, or one of them with a number."""
+    found: list[Tag] = []
+    ordered = sorted(slugs)
+    for start in range(0, len(ordered), 100):  # SQLite takes at most 1,000 terms in one expression
+        same_slug = Q(pk__in=[])
+        for slug in ordered[start : start + 100]:
+            same_slug |= Q(slug=slug) | Q(slug__startswith=f"{slug}-")
+        found += Tag.objects.filter(same_slug)
+    return found
 
 
 def _slug(name: str) -> str:

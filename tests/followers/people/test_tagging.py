@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from django.db import transaction
 
 from apps.followers.models import Follower, Tag, Tagging
 from apps.followers.people import tagging
@@ -49,3 +50,23 @@ def test_a_deleted_tag_leaves_its_followers(anna: Follower) -> None:
     assert facts("tag.deleted") == [{"followers": 1}]
     anna.refresh_from_db()
     assert tags_of(anna) == []
+
+
+@pytest.mark.reported
+def test_many_new_tags_are_made_in_a_few_statements(django_assert_max_num_queries: Any) -> None:
+    names = [f"label {number}" for number in range(400)] + ["C++", "C#", "!?", "?!"]
+    with transaction.atomic(), django_assert_max_num_queries(40):
+        made = tagging.ensure_tags(names, **BY)
+    assert [tag.name for tag in made] == names
+    assert [tag.slug for tag in made[-4:]] == ["c", "c-2", "tag", "tag-2"]
+    assert Tag.objects.count() == 404
+    again = tagging.ensure_tags(["LABEL 7", "c+"], **BY)
+    assert again[0] == made[7]
+    assert again[1].slug == "c-3"
+
+
+@pytest.mark.reported
+def test_a_follower_gets_no_more_tags_than_one_hundred_at_once() -> None:
+    with pytest.raises(BadFollower, match="more than 100 tags"):
+        make_follower(email="a@example.com", tags=[f"t{number}" for number in range(50_000)])
+    assert not Tag.objects.exists()

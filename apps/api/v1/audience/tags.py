@@ -11,6 +11,7 @@ from apps.accounts.permissions import Scope
 from apps.api.endpoint import Endpoint, Strict, described, one
 from apps.followers.models import Tag
 from apps.followers.people import tagging
+from apps.followers.profile_fields import MOST_TAGS
 
 
 class TagOut(serializers.Serializer[Tag]):
@@ -81,4 +82,5 @@ def slugs(words: Iterable[str]) -> list[str]:
 
 def words_field(**options: Any) -> serializers.ListField:
     """Tags by name or slug, as a list."""
+    options.setdefault("max_length", MOST_TAGS)
     return serializers.ListField(child=serializers.CharField(max_length=80), **options)

@@ -51,6 +51,7 @@ from apps.notifications.reports.standing import NotificationStatus, standing, st
 
 MOST_NAMED = 1000
 MOST_TAGGED = 10_000
+MOST_TAGS_OF_NAMED = 1_000  # of all recipients together: each may be new and is made
 ROWS = Notification.objects.select_related("notification_type", "version__template")
 
 
@@ -121,6 +122,16 @@ class NotifyIn(WhenIn):
     tags = words_field(
         required=False, default=list, max_length=50, help_text="Everybody who has one of these."
     )
+
+    def validate_recipients(self, people: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        tags = sum(len(person.get("tags", ())) for person in people)
+        if tags > MOST_TAGS_OF_NAMED:
+            raise serializers.ValidationError(
+                f"All recipients together may bring {MOST_TAGS_OF_NAMED:,} tags; these bring "
+                f"{tags:,}. Make several calls."
+            )
+        return people
+
     data: Any = serializers.DictField(
         required=False, help_text="Values for the template's variables."
     )
