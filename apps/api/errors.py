@@ -9,9 +9,16 @@ from http import HTTPStatus
 from typing import Any
 
 from django.conf import settings
-from django.core.exceptions import PermissionDenied, RequestDataTooBig
+from django.core.exceptions import (
+    BadRequest,
+    PermissionDenied,
+    RequestDataTooBig,
+    SuspiciousOperation,
+    TooManyFieldsSent,
+)
 from django.core.signals import got_request_exception
-from django.http import Http404
+from django.http import Http404, UnreadablePostError
+from django.http.multipartparser import MultiPartParserError
 from rest_framework import exceptions
 from rest_framework.response import Response
 from rest_framework.views import exception_handler, set_rollback
@@ -23,6 +30,8 @@ from apps.lib.refusals import RefusalKind, Refused
 
 log = logging.getLogger("carillon.api")
 
+# what Django raises at the first look at a request that it can't read
+_UNREADABLE = (BadRequest, MultiPartParserError, SuspiciousOperation, UnreadablePostError)
 _KEPT_HEADERS = ("WWW-Authenticate", "Retry-After")
 STATUS = {RefusalKind.VALUE: 400, RefusalKind.MISSING: 404, RefusalKind.STATE: 409}
 TITLES = {
@@ -54,6 +63,11 @@ def handle(error: Exception, context: dict[str, Any]) -> Response:
     if isinstance(error, RequestDataTooBig):
         most = settings.DATA_UPLOAD_MAX_MEMORY_SIZE
         return _respond(413, "TooLarge", f"A request may have {most:,} bytes. Send it in parts.")
+    if isinstance(error, TooManyFieldsSent):
+        most = settings.DATA_UPLOAD_MAX_NUMBER_FIELDS
+        return _respond(400, "Unreadable", f"An address may have {most:,} parameters at most.")
+    if isinstance(error, _UNREADABLE):
+        return _respond(400, "Unreadable", "The request could not be read. Send the body as JSON.")
     answer = exception_handler(error, context)
     if answer is None:
         return _unexpected(error, context)

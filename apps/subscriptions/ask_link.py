@@ -9,7 +9,7 @@ from apps.followers.addresses import BadAddress, normalise
 from apps.followers.models import Address, Channel
 from apps.lib.queue.announce import announce, waiting
 from apps.lib.queue.lanes import Lane
-from apps.subscriptions.public import public_page, show
+from apps.subscriptions.public import posted, public_page, show
 
 # More unanswered requests than people make: the rest get the same page and no mail,
 # and other mail keeps its lane.
@@ -42,7 +42,7 @@ def ask(request: HttpRequest) -> HttpResponse:
     """Answer alike for every address, in words, status and work: one look-up and one task."""
     if request.method != "POST":
         return show(request, "ask_link", {"form": AskForm()})
-    form = AskForm(request.POST)
+    form = AskForm(posted(request))
     if not form.is_valid():
         return show(request, "ask_link", {"form": form}, status=400)
     found = Address.objects.filter(

@@ -1,6 +1,6 @@
 """The unsubscribe link of a mail: one click for mail programs (RFC 8058), a button for people."""
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, QueryDict
 from django.utils import translation
 from django.views.decorators.http import require_http_methods
 
@@ -11,6 +11,7 @@ from apps.subscriptions.public import (
     email_of,
     follower_of,
     own_link,
+    posted_or_nothing,
     proof,
     public_page,
     read_link,
@@ -26,10 +27,14 @@ def unsubscribe(request: HttpRequest, token: str) -> HttpResponse:
 
     RFC 8058: a mail program posts `List-Unsubscribe=One-Click`, urlencoded or multipart, without
     cookie or log-in, and wants a 2xx without redirect, now and on every repeat, also when the
-    follower is gone.
+    follower is gone. What it really sends is read leniently: only the buttons of these pages say
+    `what`, so whoever does not is a program, also when the body makes no sense.
     """
     link = read_link("unsubscribe", token)
-    one_click = request.method == "POST" and request.POST.get("List-Unsubscribe") == "One-Click"
+    form = QueryDict()
+    if request.method == "POST":
+        form = posted_or_nothing(request)
+    one_click = request.method == "POST" and "what" not in form
     if request.method == "POST" and not Follower.objects.filter(uid=link.follower).exists():
         if one_click:
             return _short()
@@ -44,7 +49,7 @@ def unsubscribe(request: HttpRequest, token: str) -> HttpResponse:
         if one_click:
             source = "one_click"
         wanted = type_key
-        if request.POST.get("what") == "all":
+        if form.get("what") == "all":
             wanted = ""
         said = proof(request, follower, source)
         follower = opt_out(follower=follower, type_key=wanted, proof=said)

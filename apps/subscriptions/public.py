@@ -10,7 +10,14 @@ from typing import Any
 from uuid import UUID
 
 from django.conf import settings
-from django.http import HttpRequest, HttpResponse
+from django.core.exceptions import (
+    BadRequest,
+    RequestDataTooBig,
+    TooManyFieldsSent,
+    TooManyFilesSent,
+)
+from django.http import HttpRequest, HttpResponse, QueryDict, UnreadablePostError
+from django.http.multipartparser import MultiPartParserError
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils import timezone, translation
@@ -26,10 +33,20 @@ from apps.subscriptions.wording import EDITION
 
 View = Callable[..., HttpResponse]
 
+# What Django raises at the first look at `GET`, `POST` or `body` of a request it can't read.
+UNREADABLE = (
+    BadRequest,
+    MultiPartParserError,
+    RequestDataTooBig,
+    TooManyFieldsSent,
+    TooManyFilesSent,
+    UnreadablePostError,
+)
+
 
 def public_page(view: View) -> View:
-    """Guard a page: a bad link gets a friendly answer, and no address with a token is passed on,
-    stored or indexed.
+    """Guard a page: a bad link and a request that can't be read get a friendly answer, and no
+    address with a token is passed on, stored or indexed.
 
     Exempt from CSRF on purpose: there is no cookie that another site could ride on, the secret is
     the link itself, and mail servers post without one (RFC 8058).
@@ -42,6 +59,8 @@ def public_page(view: View) -> View:
             response = view(request, *args, **kwargs)
         except tokens.BadToken:
             response = show(request, "bad_link", {}, status=404)
+        except UNREADABLE:
+            response = show(request, "unreadable", {}, status=400)
         response["Referrer-Policy"] = "no-referrer"
         response["Cache-Control"] = "no-store"
         response["X-Robots-Tag"] = "noindex"
@@ -56,6 +75,23 @@ def show(
     """Render templates/subscriptions/<name>.html, with what each template needs."""
     context = {"site_name": settings.SITE_NAME, "site_address": settings.SITE_ADDRESS, **context}
     return render(request, f"subscriptions/{name}.html", context, status=status)
+
+
+def posted(request: HttpRequest) -> QueryDict:
+    """Read the form that was sent: all of it at once, so that one limit holds for files, too.
+
+    Raises what `public_page` answers with a page.
+    """
+    _all = request.body
+    return request.POST
+
+
+def posted_or_nothing(request: HttpRequest) -> QueryDict:
+    """Read the form for an act that needs none of it: what can't be read says nothing."""
+    try:
+        return posted(request)
+    except UNREADABLE:
+        return QueryDict()
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,6 +32,7 @@ from apps.lib.ids import uuid7
 from apps.notifications.accounts.routing import settings_of
 from apps.notifications.models import ProviderAccount
 from apps.notifications.sending import provider_reports
+from apps.subscriptions.public import UNREADABLE
 
 log = logging.getLogger("carillon.answers")
 
@@ -48,7 +49,12 @@ def answered(request: HttpRequest, account: UUID) -> HttpResponse:
     kind = provider(row.provider)
     if not issubclass(kind, Sms):
         return HttpResponse(status=404)
-    posted = Posted(settings.SITE_URL + request.get_full_path(), request.headers, request.body)
+    try:
+        body = request.body
+    except UNREADABLE:
+        said = "This body could not be read, and nothing was done. Send it again, in 5 MB at most."
+        return HttpResponse(said, status=400, content_type="text/plain; charset=utf-8")
+    posted = Posted(settings.SITE_URL + request.get_full_path(), request.headers, body)
     values = settings_of(row)
     try:
         heard = kind.heard(values, posted, now=timezone.now())

@@ -6,7 +6,7 @@ from apps.subscriptions import ask_link, one_click, sms_answers
 from apps.subscriptions.center import browsers, phone, preferences
 
 app_name = "subscriptions"
-urlpatterns = [
+_pages = [
     path("preferences/<str:token>/", preferences.preferences, name="preferences"),
     path(
         "preferences/<str:token>/unsubscribe/", preferences.unsubscribe_all, name="unsubscribe-all"
@@ -25,3 +25,7 @@ urlpatterns = [
     path("link/", ask_link.ask, name="link"),
     path("sms/<uuid:account>/", sms_answers.answered, name="sms-answers"),
 ]
+# Without the slash at the end, too: a redirect would lose what was posted (RFC 8058 wants none).
+_slashed = [page for page in _pages if str(page.pattern).endswith("/")]
+_bare = [path(str(page.pattern)[:-1], page.callback) for page in _slashed]
+urlpatterns = _bare + _pages

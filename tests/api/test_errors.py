@@ -196,3 +196,42 @@ def test_data_too_deep_for_a_template_is_refused(api, problem) -> None:
 @pytest.mark.parametrize("path", ["", "followers/a%0Ab", "messages/%0A"])
 def test_no_address_below_the_api_is_answered_with_a_page(api, problem, path: str) -> None:
     problem(api.get(f"/api/v1/{path}"), 404)
+
+
+MANY = "?" + "&".join(f"a{number}=1" for number in range(1001))
+
+
+@pytest.mark.reported
+@pytest.mark.parametrize("path", ["followers", "campaigns", "tags", f"followers/{SOMEONE}"])
+def test_too_many_parameters_are_refused_and_no_error_of_ours(
+    api, problem, caplog, path: str
+) -> None:
+    body = problem(api.get(f"/api/v1/{path}{MANY}"), 400)
+    assert body["detail"] == "An address may have 1,000 parameters at most."
+    assert "failed" not in caplog.text
+
+
+@pytest.mark.reported
+def test_too_many_parameters_without_a_key_are_no_error_of_ours(db, client) -> None:
+    for path in ("/api/v1/followers", "/api/v1/no-such-thing", "/api/schema/", "/login/", "/"):
+        assert client.get(path + MANY).status_code < 500
+        assert client.post(path + MANY).status_code < 500
+
+
+@pytest.mark.reported
+@pytest.mark.parametrize("charset", ["base64", "klingon", "utf-16", "ISO-8859-1"])
+def test_an_odd_charset_of_a_call_is_no_error_of_ours(api, charset: str) -> None:
+    kind = f"application/json; charset={charset}"
+    answer = api.post("/api/v1/tags?x=1", b'{"name": "a"}', content_type=kind)
+    assert answer.status_code in (201, 400, 415)
+
+
+@pytest.mark.reported
+def test_a_form_that_staff_post_to_the_api_is_no_error_of_ours(db, client, django_user_model):
+    from tests.make import make_user
+
+    client.force_login(make_user("sender"))
+    answer = client.generic(
+        "POST", "/api/v1/tags", b"--x", content_type="multipart/form-data", headers={}
+    )
+    assert answer.status_code in (400, 403, 415)

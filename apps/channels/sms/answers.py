@@ -42,11 +42,9 @@ class SmsReply:
     name: str = ""
 
     def __post_init__(self) -> None:
-        # PostgreSQL stores no NUL and no half characters;
-        # a STOP with one behind it must not be lost
-        object.__setattr__(
-            self, "text", self.text.encode("utf-8", "replace").decode().replace("\0", " ")
-        )
+        # a STOP with a NUL behind it must not be lost
+        object.__setattr__(self, "text", _storable(self.text))
+        object.__setattr__(self, "name", _storable(self.name))
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +84,12 @@ def report(
         return None
     if arrived is None or not name:
         return None
-    return Report(ours, str(name), arrived, said, remedy)
+    return Report(ours, _storable(str(name)), arrived, _storable(said), remedy)
+
+
+def _storable(text: str) -> str:
+    """Leave out what PostgreSQL does not store: NUL and half characters."""
+    return text.encode("utf-8", "replace").decode().replace("\0", " ")
 
 
 class Word(StrEnum):

@@ -12,7 +12,7 @@ from django.views.decorators.http import require_POST, require_safe
 from apps.followers.devices import push_devices
 from apps.subscriptions import new_way
 from apps.subscriptions.center.page import SOURCE, back
-from apps.subscriptions.public import follower_of, proof, public_page, read_link
+from apps.subscriptions.public import follower_of, posted, proof, public_page, read_link
 
 # In this order: each names the ones before it in its user agent, too.
 _BROWSERS = (
@@ -35,7 +35,7 @@ def connect(request: HttpRequest, token: str) -> HttpResponse:
     """
     follower = follower_of(read_link("preferences", token))
     said = proof(request, follower, SOURCE)
-    sent = request.POST
+    sent = posted(request)
     browser = push_devices.BrowserDevice(
         endpoint=sent.get("endpoint", ""),
         p256dh=sent.get("p256dh", ""),
@@ -66,7 +66,7 @@ def remove(request: HttpRequest, token: str) -> HttpResponse:
     follower = follower_of(read_link("preferences", token))
     said = proof(request, follower, SOURCE)
     known = {str(row.uid): row for row in push_devices.devices_of(follower)}
-    if row := known.get(request.POST.get("device", "")):
+    if row := known.get(posted(request).get("device", "")):
         push_devices.unregister(device=row, by=said.by, now=said.now)
     return back(token, "disconnected", part="browsers")
 

@@ -12,7 +12,7 @@ from apps.lib.queue.announce import announce
 from apps.lib.queue.lanes import Lane
 from apps.subscriptions import new_way
 from apps.subscriptions.center.page import SOURCE, back, page
-from apps.subscriptions.public import follower_of, proof, public_page, read_link
+from apps.subscriptions.public import follower_of, posted, proof, public_page, read_link
 from apps.subscriptions.wording import BAD_NUMBER, CODE_ANSWERS, TOO_MANY_CODES, masked
 
 
@@ -22,7 +22,7 @@ def ask(request: HttpRequest, token: str) -> HttpResponse:
     """Send a code to the number."""
     follower = follower_of(read_link("preferences", token))
     said = proof(request, follower, SOURCE)
-    number = request.POST.get("number", "")[:40]
+    number = posted(request).get("number", "")[:40]
     try:
         code = phone_codes.ask(follower=follower, number=number, ip=said.ip, now=said.now)
     except BadAddress:
@@ -38,10 +38,9 @@ def ask(request: HttpRequest, token: str) -> HttpResponse:
 def confirm(request: HttpRequest, token: str) -> HttpResponse:
     follower = follower_of(read_link("preferences", token))
     said = proof(request, follower, SOURCE)
+    code = posted(request).get("code", "")[:20]
     with transaction.atomic():
-        answer = phone_codes.confirm(
-            follower=follower, code=request.POST.get("code", "")[:20], proof=said
-        )
+        answer = phone_codes.confirm(follower=follower, code=code, proof=said)
         if answer is phone_codes.CodeResult.CONFIRMED:
             new_way.tell(follower, "phone", masked(follower.phone), proof=said)
     if answer is phone_codes.CodeResult.CONFIRMED:

@@ -13,7 +13,14 @@ from apps.followers.profile_fields import BadFollower
 from apps.subscriptions.center import choices, forms, intent
 from apps.subscriptions.center.page import SOURCE, back, page
 from apps.subscriptions.center.rhythm_form import RhythmForm
-from apps.subscriptions.public import follower_of, proof, public_page, read_link
+from apps.subscriptions.public import (
+    follower_of,
+    posted,
+    posted_or_nothing,
+    proof,
+    public_page,
+    read_link,
+)
 from apps.subscriptions.wording import BAD_PAUSE
 
 
@@ -24,16 +31,17 @@ def preferences(request: HttpRequest, token: str) -> HttpResponse:
     follower = follower_of(read_link("preferences", token))
     if request.method != "POST":
         return page(request, token, follower)
-    fields = forms.Fields(request.POST, follower=follower)
+    sent = posted(request)
+    fields = forms.Fields(sent, follower=follower)
     hours = None
-    if "rhythm_was" in request.POST:
-        hours = RhythmForm(request.POST, rhythm=rhythm_of(follower))
+    if "rhythm_was" in sent:
+        hours = RhythmForm(sent, rhythm=rhythm_of(follower))
     if not fields.is_valid() or (hours and not hours.is_valid()):
         return page(request, token, follower, fields=fields, hours=hours, status=400)
     wishes = None
     if hours:
         wishes = hours.wishes()
-    meant = intent.read(request.POST, matrix(follower))
+    meant = intent.read(sent, matrix(follower))
     saved = choices.save(
         follower=follower,
         words=Words(meant.cells, meant.mutes),
@@ -49,8 +57,9 @@ def preferences(request: HttpRequest, token: str) -> HttpResponse:
 def pause(request: HttpRequest, token: str) -> HttpResponse:
     """Nothing for a while, or the end of that."""
     follower = follower_of(read_link("preferences", token))
+    sent = posted(request)
     try:
-        until = forms.Pause(request.POST).until_when(zone_of(follower), now=timezone.now())
+        until = forms.Pause(sent).until_when(zone_of(follower), now=timezone.now())
         wishes = Wishes(snoozed_until=until)
         saved = choices.save(
             follower=follower,
@@ -68,11 +77,13 @@ def pause(request: HttpRequest, token: str) -> HttpResponse:
 @require_POST
 def unsubscribe_all(request: HttpRequest, token: str) -> HttpResponse:
     follower = follower_of(read_link("preferences", token))
+    # a reason that can't be read must not stop who leaves
+    reason = forms.ReasonForm(posted_or_nothing(request)).text()
     saved = choices.save(
         follower=follower,
         words=Words(subscribed=False),
         fields={},
-        reason=forms.ReasonForm(request.POST).text(),
+        reason=reason,
         proof=proof(request, follower, SOURCE),
     )
     return back(token, "out", saved.undo)
@@ -97,7 +108,7 @@ def undo(request: HttpRequest, token: str) -> HttpResponse:
     follower = follower_of(read_link("preferences", token))
     undone = choices.undo(
         follower=follower,
-        token=request.POST.get("undo", ""),
+        token=posted(request).get("undo", ""),
         proof=proof(request, follower, SOURCE),
     )
     if not undone:
