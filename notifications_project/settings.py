@@ -253,6 +253,9 @@ EVENT_DAYS = env.integer(
 # least (docs/decisions/0033-whose-fault.md); 0 percent = never.
 BRAKE_PERCENT = env.integer("BRAKE_PERCENT", 10)
 BRAKE_LEAST = env.integer("BRAKE_LEAST", 20, least=1)
+# Marketing goes to those who switched it on: what is made here begins so, and staff can't make it
+# otherwise. 0: on by default may be chosen, as some countries allow.
+MARKETING_OPT_IN = env.flag("MARKETING_OPT_IN", True)
 IMPORT_MAX_BYTES = env.integer("IMPORT_MAX_BYTES", 500 * 1024 * 1024)
 
 # ------------------------------------------------------------------ mail

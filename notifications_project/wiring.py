@@ -49,6 +49,7 @@ EVENT_SUBSCRIBERS = {
 # announces tasks. Name: (dotted path, seconds between two looks).
 SCHEDULES = {
     "campaigns due": ("apps.campaigns.launch.start_due", 1),
+    "campaigns of which only digests wait": ("apps.campaigns.lifecycle.call_sent", 2),
     "launches to go on": ("apps.campaigns.launch.resume_stalled", 5),
     "recurring due": ("apps.campaigns.recurring.occurrences.start_due", 1),
     "occurrences to go on": ("apps.campaigns.recurring.occurrences.resume_stalled", 5),

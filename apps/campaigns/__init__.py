@@ -7,7 +7,8 @@ A campaign, from the first word to the last message:
 2. `audience` reads whom it is for, and finds, counts and explains them.
 3. `readiness` finds all that is wrong; `review` shows who would get it and who would not.
 4. `lifecycle` schedules, sends, pauses, resumes, cancels and archives. It publishes the words,
-   opens a notification and freezes the audience in a run.
+   opens a notification and freezes the audience in a run. `digests` counts what waits for its
+   readers' digests when all the rest was sent.
 5. `launch` plans the run in slices; `apps.notifications` sends.
 
 `events` and `recurring` open notifications by themselves, and plan them by `launch`.

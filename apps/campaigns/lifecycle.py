@@ -1,8 +1,9 @@
 """A campaign's way from draft to sent. The only writer of `Campaign.state`.
 
-draft → scheduled → sending ⇄ paused → sent; cancelled from scheduled, sending or paused; archived
-from draft, sent or cancelled. Each step is one conditional UPDATE on the state, so of two people
-who press at once one acts and the other finds it done.
+draft → scheduled → sending ⇄ paused → sent; cancelled from scheduled, sending, paused, or from sent
+while digests wait; archived from draft, sent or cancelled. Sent is what has left but for its
+readers' digests, which may take a week. Each step is one conditional UPDATE on the state, so of two
+people who press at once one acts and the other finds it done.
 
 Locks are always taken in the same order, notification before campaign, because a sender that
 finishes the notification tells the campaign (`follow`) in the same transaction.
@@ -17,6 +18,7 @@ from django.db.models import QuerySet
 
 from apps.campaigns.audience.audience import Audience
 from apps.campaigns.compose import not_a_draft, planned_moment
+from apps.campaigns.digests import for_digests, only_held
 from apps.campaigns.models import Campaign, CampaignState, Run
 from apps.campaigns.readiness import Missing, examine
 from apps.content import drafts
@@ -255,7 +257,7 @@ def cancel(*, campaign: Campaign, by: Actor, now: dt.datetime) -> dict[str, int]
             # A campaign that was started just now: its notification must not go out behind it.
             notification = notification or _locked(campaign)
             moved = notification is not None and _move(
-                campaign, (S.SENDING, S.PAUSED), S.CANCELLED, now=now
+                campaign, _stoppable(notification), S.CANCELLED, now=now
             )
         if not moved and campaign.state == S.CANCELLED:
             return counts(notification)
@@ -272,6 +274,13 @@ def cancel(*, campaign: Campaign, by: Actor, now: dt.datetime) -> dict[str, int]
     return counts(notification)
 
 
+def _stoppable(notification: Notification) -> tuple[CampaignState, ...]:
+    """The states in which something of the campaign is still to come."""
+    if notification.state in control.LIVE:
+        return (S.SENDING, S.PAUSED, S.SENT)
+    return (S.SENDING, S.PAUSED)
+
+
 def retry_failed(*, campaign: Campaign, by: Actor, now: dt.datetime) -> int:
     """Put what failed back into the queue; returns how many. Raises WrongState."""
     with transaction.atomic():
@@ -283,6 +292,8 @@ def retry_failed(*, campaign: Campaign, by: Actor, now: dt.datetime) -> int:
                 "failed messages are retried once it was sent."
             )
         number = replay.retry_failed(notification=notification, by=by, now=now)
+        if number:  # where digests waited, the notification had not ended and nobody told
+            _move(campaign, (S.SENT,), S.SENDING, now=now)
         campaign.refresh_from_db()  # `follow` has set it going again
     return number
 
@@ -301,6 +312,20 @@ def archive(*, campaign: Campaign, by: Actor, now: dt.datetime) -> Campaign:
             )
         tell(Kind.CAMPAIGN_ARCHIVED, by=by, now=now, about=campaign)
     return campaign
+
+
+def call_sent(*, now: dt.datetime) -> None:
+    """Schedule: call campaigns sent of which only digests are still to come.
+
+    "Did it go out?" is answered then, and not in six days.
+    """
+    through = Run.objects.filter(notification__in=only_held(), campaign__state=S.SENDING)
+    for run in through.select_related("campaign"):
+        with transaction.atomic():
+            if _move(run.campaign, (S.SENDING,), S.SENT, now=now):
+                waiting = for_digests(run.notification).messages
+                data = {"run": run.number, "waiting_for_digests": waiting}
+                tell(Kind.CAMPAIGN_FINISHED, by=SYSTEM, now=now, about=run.campaign, data=data)
 
 
 def follow(facts: Sequence[Fact]) -> None:

@@ -3,8 +3,9 @@ and the ways out.
 """
 
 import datetime as dt
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from django.conf import settings
 from django.db import transaction
 
 from apps.content import stock
@@ -210,6 +211,8 @@ def set_up_site(*, by: Actor, now: dt.datetime) -> Made:
         missing = [key for key in TYPES if key not in present]
         for key in missing:
             template, values = TYPES[key]
+            if settings.MARKETING_OPT_IN and values.category == Category.MARKETING:
+                values = replace(values, default_channels=())
             create_type(
                 key=key, values=values, template=Template.objects.get(key=template), by=by, now=now
             )

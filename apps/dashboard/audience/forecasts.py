@@ -13,8 +13,9 @@ from django.views.decorators.http import require_safe
 
 from apps.accounts.permissions import Capability, requires
 from apps.dashboard.send.campaigns.forms import WallField
+from apps.dashboard.shell.forms import TypeField
 from apps.followers.consent.rhythm import zone_of
-from apps.followers.models import Channel, Follower, NotificationType
+from apps.followers.models import Channel, Follower
 from apps.lib.wallclock import instant
 from apps.notifications.decide.decision import Act
 from apps.notifications.forecast import Forecast, forecast
@@ -30,9 +31,7 @@ LABELS = {
 
 
 class QuestionForm(forms.Form):
-    type = forms.ModelChoiceField(
-        NotificationType.objects.all(), to_field_name="key", label="Message type"
-    )
+    type = TypeField()
     channel = forms.ChoiceField(choices=Channel)
     at = WallField(required=False, label="When", help_text="Empty: now.")
     throttle_key = forms.CharField(

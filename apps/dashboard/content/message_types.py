@@ -37,6 +37,7 @@ from apps.notifications.types.edit import (
     change_type,
     check,
     create_type,
+    refuse_unasked_marketing,
     template_of,
     values_of,
 )
@@ -213,6 +214,7 @@ class TypeForm(forms.Form):
         if not self.errors:
             try:
                 check(self.values())
+                refuse_unasked_marketing(self.values(), self.before)
             except BadType as error:
                 add_refusal(self, error)
         return values

@@ -8,6 +8,7 @@ from zoneinfo import available_timezones
 from crispy_forms.helper import FormHelper
 from django import forms
 from django.core.exceptions import ValidationError
+from django.db.models import QuerySet
 
 from apps.channels.registry import providers
 from apps.content.models import Template
@@ -96,12 +97,22 @@ class JsonField(forms.Field):
         return json.dumps(initial, sort_keys=True) != json.dumps(typed, sort_keys=True)
 
 
+class TypeField(forms.ModelChoiceField):  # type: ignore[type-arg]  # generic in the stubs only
+    """A message type that somebody chooses: what stands first in the list is a critical one, which
+    nobody must send because they did not look.
+    """
+
+    def __init__(self, types: QuerySet[NotificationType] | None = None, **kwargs: Any) -> None:
+        if types is None:
+            types = NotificationType.objects.all()
+        kwargs |= {"label": "Message type", "empty_label": "Choose one"}
+        super().__init__(types, to_field_name="key", **kwargs)
+
+
 class WhatIsSentForm(forms.Form):
     """What is sent by whatever makes notifications by itself."""
 
-    notification_type = forms.ModelChoiceField(
-        NotificationType.objects.all(), to_field_name="key", label="Message type", empty_label=None
-    )
+    notification_type = TypeField()
     template = forms.ModelChoiceField(
         Template.objects.filter(private=False, archived_at=None),
         to_field_name="uid",

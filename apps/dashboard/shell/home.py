@@ -13,6 +13,7 @@ from django.views.decorators.http import require_safe
 from apps.accounts.actors import user_of
 from apps.accounts.permissions import Capability, requires
 from apps.analytics import reports
+from apps.campaigns.digests import sent_but_held
 from apps.dashboard.shell.first_steps import first_steps
 from apps.followers.devices.webhook_calls import stopped_since
 from apps.followers.models import Channel
@@ -83,6 +84,7 @@ def _now() -> dict[str, Any]:
     found = hold_ups(channels, now=timezone.now())
     return {
         "sending": reports.sending(),
+        "sent_but_held": sent_but_held(),
         "waiting": waiting,
         "waiting_total": total,
         "hold_ups": found,

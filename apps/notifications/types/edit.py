@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from django.conf import settings
 from django.db import IntegrityError, transaction
 
 from apps.content.models import Template
@@ -95,6 +96,25 @@ def check(values: TypeValues) -> None:
     _check_sending(values)
 
 
+def refuse_unasked_marketing(values: TypeValues, before: TypeValues | None = None) -> None:
+    """Refuse marketing that begins to go to people who never asked for it, unless the site says
+    otherwise (MARKETING_OPT_IN). Raises BadType.
+
+    What was so before stays: an upgrade must not keep staff from saving a type.
+    """
+    if not settings.MARKETING_OPT_IN or values.category != Category.MARKETING:
+        return
+    had: Sequence[str] = ()
+    if before and before.category == Category.MARKETING:
+        had = before.default_channels
+    if set(values.default_channels) - set(had):
+        raise BadType(
+            "Marketing is opt-in on this site: leave “On by default” empty, and it goes to those "
+            "who switch it on. MARKETING_OPT_IN=0 in the settings lets it go to everybody.",
+            field="default_channels",
+        )
+
+
 def _check_sending(values: TypeValues) -> None:
     if values.schema is not None:
         try:
@@ -140,6 +160,7 @@ def create_type(
 ) -> NotificationType:
     """Create a type. Raises BadType, also for a key that is taken."""
     check(values)
+    refuse_unasked_marketing(values)
     try:
         with transaction.atomic():
             made = NotificationType.objects.create(key=key, **_columns(values))
@@ -168,6 +189,7 @@ def change_type(
     check(values)
     with transaction.atomic():
         row = NotificationType.objects.select_for_update().get(pk=notification_type.pk)
+        refuse_unasked_marketing(values, values_of(row))
         before = _described(values_of(row), template_of(row))
         after = _described(values, template)
         changed = [name for name in after if before[name] != after[name]]

@@ -17,6 +17,7 @@ from apps.campaigns.audience.segments import SegmentValues, create_segment
 from apps.campaigns.models import Campaign, Segment
 from apps.content.models import Template
 from apps.followers.consent.acts import set_preferences, unsubscribe
+from apps.followers.consent.matrix import Key
 from apps.followers.consent.record import Proof
 from apps.followers.consent.suppression import suppress
 from apps.followers.models import Channel, Follower, NotificationType, SuppressionReason
@@ -135,7 +136,11 @@ def _make_followers(*, by: Actor, now: dt.datetime) -> list[Follower]:
     for number, person in enumerate(crowd, start=1):
         since = now - dt.timedelta(days=person.days_ago)
         proof = Proof(source="sign_up", by=by, now=since)
-        made.append(add_follower(values=_profile(number, person), proof=proof))
+        follower = add_follower(values=_profile(number, person), proof=proof)
+        if "Events" in person.tags:  # they ticked it when they signed up
+            asked: dict[Key, bool | None] = {("promotion", Channel.EMAIL): True}
+            set_preferences(follower=follower, cells=asked, mutes={}, proof=proof)
+        made.append(follower)
     return made
 
 

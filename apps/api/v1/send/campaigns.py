@@ -28,6 +28,7 @@ from apps.api.v1.send.deliveries import (
 from apps.api.v1.send.when import ScheduleIn
 from apps.api.verbs import Verb
 from apps.campaigns import compose, lifecycle
+from apps.campaigns.digests import ForDigests, for_digests
 from apps.campaigns.models import Campaign, CampaignState
 from apps.campaigns.review import review
 from apps.content.models import Template
@@ -77,8 +78,24 @@ class CampaignOut(serializers.Serializer[Campaign]):
     updated_at = serializers.DateTimeField()
 
 
+class ForDigestsOut(serializers.Serializer[Any]):
+    messages = serializers.IntegerField()
+    until = serializers.DateTimeField(allow_null=True, help_text="When the last of them goes out.")
+
+
 class CampaignDetail(CampaignOut):
     engagement = serializers.SerializerMethodField()
+    for_digests = serializers.SerializerMethodField(
+        help_text="What waits for its readers' digests; a campaign of which only that is still to "
+        "come is sent."
+    )
+
+    def get_for_digests(self, campaign: Campaign) -> ForDigestsOut:
+        notification = newest_notification(campaign)
+        told = ForDigests()
+        if notification:
+            told = for_digests(notification)
+        return ForDigestsOut(told).data  # type: ignore[return-value]  # as below
 
     def get_engagement(self, campaign: Campaign) -> EngagementOut:
         notification = newest_notification(campaign)

@@ -55,9 +55,9 @@ STEPS = (
 
 @requires(Capability.EDIT)
 def add(request: HttpRequest) -> HttpResponse:
-    # A kind that can't be refused is chosen on purpose, never because it stood first.
+    # A type that can't be refused is chosen on purpose, never because it stood first.
     kinds = NotificationType.objects.filter(active=True)
-    first = kinds.filter(commercial=True).first() or kinds.first()
+    first = kinds.filter(commercial=True).first()
     key = request.GET.get("type")
     if not key and first:
         key = first.key
@@ -71,7 +71,7 @@ def add(request: HttpRequest) -> HttpResponse:
             add_refusal(form, error)
         else:
             return redirect("dashboard:campaign-content", campaign.uid)
-    context = {"form": form, "no_types": first is None}
+    context = {"form": form, "no_types": not kinds.exists()}
     return render(request, "dashboard/send/campaigns/add.html", context)
 
 

@@ -14,7 +14,7 @@ from apps.campaigns import pacing
 from apps.campaigns.models import Campaign, Segment
 from apps.content.models import Template, Version
 from apps.dashboard.content.template_forms import Editor, shown, typed
-from apps.dashboard.shell.forms import ZoneField, channel_choices, offer
+from apps.dashboard.shell.forms import TypeField, ZoneField, channel_choices, offer
 from apps.followers.addresses import BadAddress, normalise
 from apps.followers.models import Channel, Follower, NotificationType, Tag
 from apps.followers.people.find_follower import find_one, name_of
@@ -26,11 +26,8 @@ MOST_NAMED = 5
 
 class BasicsForm(forms.Form):
     name = forms.CharField(max_length=120, help_text="Only your team sees it.")
-    notification_type = forms.ModelChoiceField(
+    notification_type = TypeField(
         NotificationType.objects.filter(active=True),
-        to_field_name="key",
-        label="Message type",
-        empty_label=None,
         help_text="Followers switch kinds on and off; it decides who may get this.",
     )
     channels = forms.MultipleChoiceField(widget=forms.CheckboxSelectMultiple)

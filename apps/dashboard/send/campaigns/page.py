@@ -22,6 +22,7 @@ from apps.accounts.permissions import Capability, may, requires
 from apps.campaigns import compose, lifecycle
 from apps.campaigns.audience.audience import Audience, BadAudience
 from apps.campaigns.compose import BadCampaign
+from apps.campaigns.digests import for_digests
 from apps.campaigns.lifecycle import CampaignNotReady
 from apps.campaigns.models import Campaign, CampaignState, Run
 from apps.campaigns.readiness import current_version
@@ -30,7 +31,6 @@ from apps.dashboard.shell.paging import beside, page_of
 from apps.followers.models import Channel
 from apps.lib.refusals import WrongState
 from apps.notifications.accounts.hold_ups import HoldUp, hold_ups_of
-from apps.notifications.digests.flush import held_until
 from apps.notifications.engagement.counts import engagement
 from apps.notifications.models import DeliveryStatus, Tally
 from apps.notifications.reports.balance import balance, explain
@@ -58,22 +58,28 @@ def index(request: HttpRequest) -> HttpResponse:
     for campaign in page.rows:
         of_campaign = numbers.get(campaign.pk)
         beside(campaign, numbers=of_campaign)
+        if of_campaign and of_campaign["held"]:
+            beside(campaign, for_digests=for_digests(campaign.runs.all()[0].notification))
     values: dict[str, Any] = {"page": page, "state": state, "text": text}
     values["states"] = CampaignState.choices
     return render(request, "dashboard/send/campaigns/list.html", values)
 
 
 def _numbers(campaigns: list[Campaign]) -> dict[int, dict[str, int]]:
-    """Count each started campaign's messages, all of them and those that were sent."""
+    """Count each started campaign's messages: all, those that were sent, and those that wait for
+    digests.
+    """
     found: dict[int, dict[str, int]] = {}
     tallies = Tally.objects.filter(notification__run__campaign__in=campaigns)
     grouped = tallies.values_list("notification__run__campaign", "status")
     counted = grouped.annotate(n=Sum("count")).order_by()
     for campaign, status, count in counted:
-        numbers = found.setdefault(campaign, {"total": 0, "sent": 0})
+        numbers = found.setdefault(campaign, {"total": 0, "sent": 0, "held": 0})
         numbers["total"] += count
         if status in DONE:
             numbers["sent"] += count
+        if status == DeliveryStatus.HELD:
+            numbers["held"] += count
     return found
 
 
@@ -118,11 +124,8 @@ def _progress(campaign: Campaign) -> dict[str, Any]:
         counts = engagement(notification)
     live = campaign.state == CampaignState.SENDING
     held_up: list[HoldUp] = []
-    until = None
     if campaign.state in LIVE:
         held_up = hold_ups_of(notification, sheet.waiting_channels, now=timezone.now())
-    if live and sheet.held:
-        until = held_until(notification)
     values: dict[str, Any] = {
         "run": run,
         "notification": notification,
@@ -131,7 +134,7 @@ def _progress(campaign: Campaign) -> dict[str, Any]:
         "engagement": counts,
         "mailed": mailed,
         "hold_ups": held_up,
-        "held_until": until,
+        "for_digests": for_digests(notification),
     }
     values["planning"] = notification.planned_at is None and campaign.state in LIVE
     values["lines"] = lines_of(sheet)
