@@ -83,7 +83,6 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "apps.subscriptions.tracking.straight",
-    "apps.lib.network.utf8.utf8_only",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -257,6 +256,14 @@ BRAKE_LEAST = env.integer("BRAKE_LEAST", 20, least=1)
 # otherwise. 0: on by default may be chosen, as some countries allow.
 MARKETING_OPT_IN = env.flag("MARKETING_OPT_IN", True)
 IMPORT_MAX_BYTES = env.integer("IMPORT_MAX_BYTES", 500 * 1024 * 1024)
+
+# Networks of mail filters and image proxies: an open or click from there is no person's
+# (Microsoft's and Proofpoint's filters, Barracuda's, the proxies of Google and Apple).
+SCANNER_NETWORKS = env.listing(
+    "SCANNER_NETWORKS",
+    "40.92.0.0/15,40.107.0.0/16,52.100.0.0/14,104.47.0.0/17,67.231.144.0/20,148.163.128.0/19,"
+    "64.235.144.0/20,209.222.80.0/21,66.249.64.0/19,66.102.0.0/20,17.0.0.0/8",
+)
 
 # ------------------------------------------------------------------ mail
 # These fill the first provider account; staff may add others in the dashboard.

@@ -62,6 +62,7 @@ SCHEDULES = {
     "notifications that may sleep": ("apps.notifications.books.sleep.fall_asleep", 5),
     "notifications that overslept": ("apps.notifications.books.sleep.wake_overslept", 60),
     "leftovers to close": ("apps.notifications.control.close_leftovers", 2),
+    "clicks that end chains": ("apps.notifications.engagement.store.tell_chains", 2),
     "digests due": ("apps.notifications.digests.flush.announce_due", 3),
     "replays to go on": ("apps.notifications.replay.resume_replays", 10),
     "slowed domains": ("apps.notifications.limits.domains.forget_recovered", 60),

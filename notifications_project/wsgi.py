@@ -7,9 +7,10 @@ import os
 from django.core.wsgi import get_wsgi_application
 from django.urls import get_resolver
 
+from apps.lib.network.utf8 import utf8_only
 from apps.lib.processes.gc_tuning import settle
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "notifications_project.settings")
-application = get_wsgi_application()
+application = utf8_only(get_wsgi_application())
 get_resolver().url_patterns  # noqa: B018  # loads all views now, instead of during the first call
 settle()

@@ -96,6 +96,7 @@ class Kind(StrEnum):
     DELIVERY_FAILED = "delivery.failed"
     DELIVERY_IN_DOUBT = "delivery.in_doubt"  # handed over perhaps; RFC 1047
     DELIVERY_RETRIED = "delivery.retried"  # a person sent failed ones back into the queue
+    DELIVERY_ACKNOWLEDGED = "delivery.acknowledged"  # the follower's word that they have it
     INBOX_ITEM_READ = "inbox_item.read"  # a follower opened an in-app message for the first time
     INBOX_ITEM_CHANGED = "inbox_item.changed"  # unread again, archived or back; data says which
     INBOX_READ = "inbox.read"  # a follower read all that was new

@@ -2,8 +2,8 @@
 no write in the request.
 
 They are the only GETs that leave a trace. It is none that a GET may not leave: an event in a log,
-gathered in memory and stored later. Nothing about consent, preferences or any delivery's way
-depends on it.
+gathered in memory and stored later. Nothing about consent or preferences depends on it, and of a
+delivery's way only whether a fallback is still needed, where a person clicked.
 """
 
 import base64
@@ -13,12 +13,15 @@ from contextlib import suppress
 from string import printable
 from urllib.parse import quote
 
+from django.conf import settings
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseNotAllowed
 from django.utils import timezone
 
 from apps.content.links import target
+from apps.lib.network.client_ip import client_ip
 from apps.lib.network.host_name import BadHost, ascii_url
 from apps.lib.tokens import BadToken
+from apps.notifications.decide.machines import sign_of
 from apps.notifications.engagement import store
 from apps.notifications.messages.links import Mark, read_tracking
 from apps.subscriptions.public import public_page, show
@@ -111,4 +114,5 @@ def _image(request: HttpRequest, mark: Mark | None) -> HttpResponse:
 def _note(request: HttpRequest, mark: Mark, link: int) -> None:
     if request.method == "GET":  # HEAD is a program that looks where a link leads
         agent = request.META.get("HTTP_USER_AGENT", "")[: store.USER_AGENT]
-        store.events.add(store.Event(mark.delivery, link, timezone.now(), agent))
+        sign = sign_of(request.META, client_ip(request), settings.SCANNER_NETWORKS)
+        store.events.add(store.Event(mark.delivery, link, timezone.now(), agent, sign))

@@ -1,5 +1,7 @@
 """Opens and clicks over the API: asked for, refused, told."""
 
+import datetime as dt
+
 import pytest
 from django.utils import timezone
 
@@ -8,6 +10,7 @@ from apps.notifications.models import Delivery
 from tests.api.world import plan
 from tests.make import make_template
 
+BROWSER = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
 PATH = "/api/v1/campaigns"
 pytestmark = pytest.mark.django_db
 
@@ -26,14 +29,16 @@ def test_a_campaign_tells_who_opened_and_clicked(api, news, anna) -> None:
         },
     ).json()
     assert made["tracking"] is True
-    nothing = {"opened": 0, "opens": 0, "clicked": 0, "clicks": 0, "links": []}
+    names = ("opened", "opens", "clicked", "clicks", "machine_opens", "machine_clicks")
+    nothing = dict.fromkeys(names, 0) | {"links": []}
     assert api.get(f"{PATH}/{made['id']}").json()["engagement"] == nothing
     assert api.post(f"{PATH}/{made['id']}/send").status_code < 300
     plan()
     delivery = Delivery.objects.get(channel="email")
     assert delivery.notification.tracking
     at = timezone.now()
-    store.store([store.Event(delivery.uid, link, at, "Mozilla/5.0") for link in (0, 2, 2)])
+    Delivery.objects.update(finished_at=at - dt.timedelta(minutes=1))
+    store.store([store.Event(delivery.uid, link, at, BROWSER) for link in (0, 2, 2)])
     told = api.get(f"{PATH}/{made['id']}").json()["engagement"]
     assert told["links"] == [
         {"number": 1, "url": "https://example.com/a", "people": 0, "times": 0},
@@ -43,6 +48,9 @@ def test_a_campaign_tells_who_opened_and_clicked(api, news, anna) -> None:
     assert (
         api.get(f"/api/v1/notifications/{delivery.notification.uid}").json()["engagement"] == told
     )
+    store.store([store.Event(delivery.uid, 0, at, "Mozilla/5.0")])
+    told = api.get(f"{PATH}/{made['id']}").json()["engagement"]
+    assert (told["opens"], told["machine_opens"], told["machine_clicks"]) == (1, 1, 0)
     shown = api.get(f"/api/v1/deliveries/{delivery.uid}").json()
     assert shown["opened_at"] == shown["clicked_at"] == at.isoformat().replace("+00:00", "Z")
 

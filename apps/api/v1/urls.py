@@ -136,6 +136,7 @@ VIEWS: dict[str, type[APIView]] = {
 urlpatterns = [
     *(path(address, view.as_view()) for address, view in VIEWS.items()),
     *verb_paths("Campaigns", campaigns.campaign_of, campaigns.VERBS),
+    *verb_paths("Deliveries", deliveries.delivery_of, deliveries.VERBS),
     *verb_paths("Messages", messages.message_of, messages.VERBS),
     *verb_paths("Notifications", notifications.steered, notifications.VERBS),
     *verb_paths("Recurring", recurring.recurring_of, recurring.VERBS),

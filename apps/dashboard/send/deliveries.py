@@ -20,6 +20,7 @@ from apps.followers.models import Channel, NotificationType
 from apps.followers.people.search import find
 from apps.lib.refusals import WrongState
 from apps.notifications import replay
+from apps.notifications.decide.machines import explain as explain_machine
 from apps.notifications.models import (
     Delivery,
     DeliveryStatus,
@@ -142,7 +143,7 @@ def _engagements(delivery: Delivery) -> list[Engagement]:
         Link.objects.filter(version=delivery.notification.version_id).values_list("number", "url")
     )
     for row in rows:
-        beside(row, url=urls.get(row.link, ""))
+        beside(row, url=urls.get(row.link, ""), why=explain_machine(row.machine))
     return rows
 
 

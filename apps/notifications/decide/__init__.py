@@ -6,8 +6,9 @@
 4. `caps`: what a follower has got so far, counted as messages are claimed; `cap_rules`: staff set
    the caps.
 5. `fallback`: one channel after the other, until one got through.
-6. `reconsider`: a follower changed the rhythm, so what waited is asked again.
+6. `machines`: whether a person opened or clicked, or a machine on the way; pure.
+7. `reconsider`: a follower changed the rhythm, so what waited is asked again.
 
 Doors: `gather` and `caps` for whoever claims, `fallback` for whoever learns how a message ended,
-`decision` for reasons, `cap_rules` for staff, `reconsider` for wiring.
+`decision` and `machines` for reasons, `cap_rules` for staff, `reconsider` for wiring.
 """

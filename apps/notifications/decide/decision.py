@@ -60,7 +60,7 @@ class ChainState(StrEnum):
 
     NONE = "none"  # there are none, or all have failed
     TRYING = "trying"  # one may still get through
-    REACHED = "reached"  # delivered, opened, clicked or read
+    REACHED = "reached"  # one got through (fallback.py says what that is)
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,11 @@ The rows of a chain are born together (plan.py), each due when those before it h
 Three things change that: a row fails for good (`advance`), a row gets through (`reached`), and
 the claim asks how the chain stands (`standings`). A chain never widens consent: every row is judged
 for its own channel, at birth and at the claim.
+
+That a row got through is the provider's report that it arrived, a click that looks like a person's
+(decide/machines.py), or the person's own word: read in the inbox, or acknowledged. An open says
+nothing, for mail programs and gateways load images without a reader. What is critical or wants an
+action ends by the person's own word only: that it arrived is not that somebody knows.
 """
 
 import datetime as dt
@@ -18,16 +23,29 @@ from django.db.models import Case, Count, DateTimeField, OuterRef, Q, Subquery, 
 from django.db.models.functions import Coalesce
 from django.db.models.lookups import Exact
 
+from apps.followers.models import Category
+from apps.lib.actor import Actor
+from apps.lib.facts import Kind, tell
 from apps.notifications.books import sleep, tallies
 from apps.notifications.books.transitions import moved
 from apps.notifications.decide.decision import ChainState, Why
-from apps.notifications.models import Delivery, DeliveryStatus, Notification, Source
+from apps.notifications.decide.machines import BURST
+from apps.notifications.models import (
+    Delivery,
+    DeliveryEvent,
+    DeliveryStatus,
+    EventKind,
+    Notification,
+    Source,
+)
 
 # skipped as a message of its own: it is in a digest, and may still get through there
 IN_DIGEST = "in_digest"
 # in a digest's data: the rows it gathered that have a chain, for they get through with it
 CHAINED = "chained"
 _WAITING = (DeliveryStatus.PENDING, DeliveryStatus.HELD)
+# of these somebody has to know
+_OWN_WORD = (Category.CRITICAL, Category.ACTION_REQUIRED)
 _LOST = (DeliveryStatus.FAILED, DeliveryStatus.SKIPPED, DeliveryStatus.CANCELLED)
 
 
@@ -40,6 +58,7 @@ class _Seen(NamedTuple):
     status: str
     reason: str
     got_through: bool
+    clicked_at: dt.datetime | None  # by a person, and it counts here
     due_at: dt.datetime
     attempts: int
 
@@ -115,7 +134,7 @@ def advance(*, deliveries: Collection[int], now: dt.datetime) -> None:
         people = {follower for followers in channels.values() for follower in followers}
         wake: list[int] = []
         for seen in _look(notification, people).values():
-            if any(each.got_through for each in seen):
+            if any(each.got_through or each.clicked_at for each in seen):
                 continue
             for channel in notification.fallback:
                 here = [each for each in seen if each.channel == channel]
@@ -132,8 +151,11 @@ def advance(*, deliveries: Collection[int], now: dt.datetime) -> None:
             sleep.wake([notification.pk])
 
 
-def reached(*, deliveries: Collection[int], now: dt.datetime) -> Counter[tallies.Place]:
-    """Skip what waits elsewhere in the chain for the same people: these deliveries got through.
+def reached(
+    *, deliveries: Collection[int], own_word: bool = False, now: dt.datetime
+) -> Counter[tallies.Place]:
+    """Skip what waits elsewhere in the chain for the same people: these deliveries got through,
+    by the person's `own_word` or by less.
 
     In the caller's transaction, which adds what is returned to the tallies as its last act. A
     message outside the chain (an inbox beside push and SMS) spares its fallbacks, not its first
@@ -145,6 +167,8 @@ def reached(*, deliveries: Collection[int], now: dt.datetime) -> Counter[tallies
         gathered.update(pks or ())
     elsewhere = Q(pk__in=[])
     for notification, channels in _of_chains({*deliveries, *gathered}).items():
+        if _wants_own_word(notification) and not own_word:
+            continue
         chain = notification.fallback
         for channel, followers in channels.items():
             others = chain[1:]
@@ -164,19 +188,38 @@ def read(*, deliveries: Collection[UUID], now: dt.datetime) -> None:
     with transaction.atomic():
         mine = Delivery.objects.filter(uid__in=deliveries)
         _, deltas = moved(mine.filter(status=DeliveryStatus.SENT), DeliveryStatus.DELIVERED)
+        mine.filter(acknowledged_at=None).update(acknowledged_at=now)
         ids = list(mine.values_list("pk", flat=True))
-        deltas.update(reached(deliveries=ids, now=now))
+        deltas.update(reached(deliveries=ids, own_word=True, now=now))
         tallies.shift(deltas)
+
+
+def acknowledge(*, delivery: Delivery, by: Actor, now: dt.datetime) -> Delivery:
+    """Take the follower's word that they have the message, as the app heard it.
+
+    Nothing is sent to them on other channels any more. A second time changes nothing.
+    """
+    with transaction.atomic():
+        rows = Delivery.objects.filter(pk=delivery.pk, acknowledged_at=None)
+        if rows.update(acknowledged_at=now):
+            kind = EventKind.ACKNOWLEDGED
+            detail = {"by": by.label}
+            DeliveryEvent.objects.create(delivery=delivery, at=now, kind=kind, detail=detail)
+            tell(Kind.DELIVERY_ACKNOWLEDGED, by=by, now=now, about=delivery)
+            tallies.shift(reached(deliveries=[delivery.pk], own_word=True, now=now))
+        delivery.refresh_from_db()
+    return delivery
 
 
 # ------------------------------------------------------------------ at the claim
 def standings(
-    *, notification: Notification, channel: str, followers: Collection[int]
+    *, notification: Notification, channel: str, followers: Collection[int], now: dt.datetime
 ) -> dict[int, tuple[ChainState, dt.datetime]]:
     """How the channels before this one stand, and when it is this one's turn at the latest, by
     follower.
 
-    One query, and none where the channel has nothing before it.
+    A click that may turn out to be one of a burst is waited for. One query, and none where the
+    channel has nothing before it.
     """
     chain = notification.fallback
     if channel not in chain[1:]:
@@ -187,11 +230,17 @@ def standings(
     for follower, seen in _look(notification, followers).items():
         hopeful = {each.channel for each in seen if each.channel in before and not each.lost}
         standing = ChainState.NONE
-        if any(each.got_through for each in seen if each.channel != channel):
-            standing = ChainState.REACHED
-        elif hopeful:
+        if hopeful:
             standing = ChainState.TRYING
         turn = _turn(notification, len(hopeful))
+        for each in seen:
+            if each.channel == channel:
+                continue
+            if each.got_through or (each.clicked_at and each.clicked_at + BURST <= now):
+                standing = ChainState.REACHED
+            elif each.clicked_at and standing is not ChainState.REACHED:
+                standing = ChainState.TRYING
+                turn = max(turn, each.clicked_at + BURST)
         for each in seen:
             if each.channel in hopeful and each.untried:
                 # what waits for its hour, untried, gets its time from then on:
@@ -211,8 +260,14 @@ def _of_chains(deliveries: Collection[int]) -> dict[Notification, dict[str, set[
         found[notification][channel].add(follower)
     of = {}
     if found:
-        of = Notification.objects.only("fallback", "fallback_after", "send_at").in_bulk(found)
+        related = Notification.objects.select_related("notification_type")
+        columns = ("fallback", "fallback_after", "send_at", "notification_type__category")
+        of = related.only(*columns).in_bulk(found)
     return {of[pk]: channels for pk, channels in found.items()}
+
+
+def _wants_own_word(notification: Notification) -> bool:
+    return notification.notification_type.category in _OWN_WORD
 
 
 def _look(notification: Notification, followers: Collection[int]) -> dict[int, list[_Seen]]:
@@ -224,16 +279,20 @@ def _look(notification: Notification, followers: Collection[int]) -> dict[int, l
         "channel",
         "status",
         "reason",
-        "opened_at",
         "clicked_at",
+        "acknowledged_at",
         "due_at",
         "attempts",
     )
+    own_word = _wants_own_word(notification)
     found: dict[int, list[_Seen]] = defaultdict(list)
     for row in rows.values_list(*columns):
-        pk, follower, channel, status, reason, opened, clicked, due_at, attempts = row
-        got_through = status == DeliveryStatus.DELIVERED or bool(opened or clicked)
-        found[follower].append(
-            _Seen(pk, follower, channel, status, reason, got_through, due_at, attempts)
-        )
+        pk, follower, channel, status, reason, clicked, acknowledged, due_at, attempts = row
+        got_through = acknowledged is not None
+        if own_word:
+            clicked = None
+        elif status == DeliveryStatus.DELIVERED:
+            got_through = True
+        stands = (pk, follower, channel, status, reason, got_through, clicked)
+        found[follower].append(_Seen(*stands, due_at, attempts))
     return found

@@ -55,7 +55,7 @@ def decisions(
     if chain is None:
         chain = {}
         if notification.pk:
-            chain = standings(notification=notification, channel=channel, followers=people)
+            chain = standings(notification=notification, channel=channel, followers=people, now=now)
     gathered = kind.digest and channel not in SILENT and notification.source != Source.DIGEST
     counting = None
     if ledger and ledger.buckets:

@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass, field
 from django.db.models import Sum
 
 from apps.content.models import Link
-from apps.notifications.models import EngagementKind, EngagementTally, Notification
+from apps.notifications.models import EngagementTally, Notification, TallyKind
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,13 +24,15 @@ class LinkClicks:
 @dataclass(slots=True)
 class Attention:
     """How many looked: `opened` and `clicked` are deliveries, `opens` and `clicks` events; whoever
-    clicked has opened.
+    clicked has opened. What machines did is counted apart, in events.
     """
 
     opened: int = 0
     opens: int = 0
     clicked: int = 0
     clicks: int = 0
+    machine_opens: int = 0
+    machine_clicks: int = 0
     links: list[LinkClicks] = field(default_factory=list)
 
     def as_dict(self) -> dict[str, object]:
@@ -42,13 +44,15 @@ def engagement(notification: Notification) -> Attention:
     tallies = EngagementTally.objects.filter(notification=notification).order_by()
     sums = tallies.values_list("kind", "link").annotate(p=Sum("people"), t=Sum("times"))
     counted = {(kind, link): (people, times) for kind, link, people, times in sums}
-    opened, opens = counted.get((EngagementKind.OPEN.value, 0), (0, 0))
-    clicked, clicks = counted.get((EngagementKind.CLICK.value, 0), (0, 0))
+    opened, opens = counted.get((TallyKind.OPEN.value, 0), (0, 0))
+    clicked, clicks = counted.get((TallyKind.CLICK.value, 0), (0, 0))
+    _, machine_opens = counted.get((TallyKind.MACHINE_OPEN.value, 0), (0, 0))
+    _, machine_clicks = counted.get((TallyKind.MACHINE_CLICK.value, 0), (0, 0))
     links = []
     for number, url in _links(notification.version_id):
-        people, times = counted.get((EngagementKind.CLICK.value, number), (0, 0))
+        people, times = counted.get((TallyKind.CLICK.value, number), (0, 0))
         links.append(LinkClicks(number, url, people, times))
-    return Attention(opened, opens, clicked, clicks, links)
+    return Attention(opened, opens, clicked, clicks, machine_opens, machine_clicks, links)
 
 
 def _links(version: int) -> list[tuple[int, str]]:

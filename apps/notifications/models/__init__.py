@@ -16,7 +16,12 @@ from apps.notifications.models.deliveries import (
     EventKind,
     Tally,
 )
-from apps.notifications.models.engagement import Engagement, EngagementKind, EngagementTally
+from apps.notifications.models.engagement import (
+    Engagement,
+    EngagementKind,
+    EngagementTally,
+    TallyKind,
+)
 from apps.notifications.models.limits import Cap, CapOutcome, DomainLimit, Pace, SlowDomain, Use
 from apps.notifications.models.notifications import (
     LANES,
@@ -49,6 +54,7 @@ __all__ = [
     "SlowDomain",
     "Source",
     "Tally",
+    "TallyKind",
     "TypeTemplate",
     "Use",
 ]

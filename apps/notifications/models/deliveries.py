@@ -62,7 +62,10 @@ class Delivery(models.Model):
     provider_id = models.CharField(max_length=255, blank=True)  # the provider's own name for it
     created_at = models.DateTimeField()
     finished_at = models.DateTimeField(null=True, blank=True)  # when `status` became final
-    # the first time each; engagement/store.py writes them and the rows of Engagement they sum up
+    # the person's own word that they have it: read in the inbox, or told by the app
+    acknowledged_at = models.DateTimeField(null=True, blank=True)
+    # the first time each by a person; engagement/store.py writes them and the rows of Engagement
+    # that they sum up
     opened_at = models.DateTimeField(null=True, blank=True)
     clicked_at = models.DateTimeField(null=True, blank=True)
 
@@ -133,6 +136,7 @@ class EventKind(models.TextChoices):
     RETRIED = "retried", "Sent back into the queue"
     SETTLED = "settled", "Doubt settled: taken as sent"
     IN_DIGEST = "in_digest", "Gathered into a digest"
+    ACKNOWLEDGED = "acknowledged", "The follower acknowledged it"
 
 
 class DeliveryEvent(models.Model):

@@ -8,9 +8,17 @@ from apps.notifications.models.notifications import Notification
 
 
 class EngagementKind(models.TextChoices):
-    # the pixel was loaded: by the person's mail program, or by a machine before it
+    OPEN = "open", "Opened"  # the pixel was loaded
+    CLICK = "click", "Clicked"
+
+
+class TallyKind(models.TextChoices):
+    """What an EngagementTally counts; what machines did is counted apart."""
+
     OPEN = "open", "Opened"
     CLICK = "click", "Clicked"
+    MACHINE_OPEN = "machine_open", "Opened by a machine"
+    MACHINE_CLICK = "machine_click", "Clicked by a machine"
 
 
 class Engagement(models.Model):
@@ -26,9 +34,16 @@ class Engagement(models.Model):
     link = models.PositiveSmallIntegerField(null=True, blank=True)
     at = models.DateTimeField()
     user_agent = models.CharField(max_length=200, blank=True)
+    # why it is held for a machine's (decide/machines.py); blank = a person's
+    machine = models.CharField(max_length=20, blank=True)
+    # a click that ends a chain of channels, once it is clear that it was no burst
+    waits = models.BooleanField(default=False)
 
     class Meta:
         ordering = ["id"]
+        indexes = [
+            models.Index(fields=["at"], condition=Q(waits=True), name="engagement_waits"),
+        ]
         constraints = [
             models.CheckConstraint(
                 condition=Q(kind="open", link__isnull=True) | Q(kind="click", link__isnull=False),
@@ -47,7 +62,7 @@ class EngagementTally(models.Model):
     notification = models.ForeignKey(
         Notification, on_delete=models.CASCADE, related_name="engagement_tallies", db_index=False
     )
-    kind = models.CharField(max_length=5, choices=EngagementKind)
+    kind = models.CharField(max_length=13, choices=TallyKind)
     link = models.PositiveSmallIntegerField(default=0)
     shard = models.PositiveSmallIntegerField(default=0)
     people = models.BigIntegerField(default=0)

@@ -36,7 +36,7 @@ def test_no_page_preselects_what_is_critical(
     """Walks all pages that need no row, and what would happen to a follower."""
     as_role(client, admin)
     urls = [sample(pattern) for pattern in addresses()]
-    urls.append(reverse("dashboard:forecast", args=[anna.uid]))
+    urls.append(reverse("dashboard:follower-forecast", args=[anna.uid]))
     seen = 0
     for url in urls:
         answer = client.get(url)
@@ -122,4 +122,3 @@ def test_marketing_that_was_on_before_the_upgrade_can_still_be_changed() -> None
         notification_type=row, values=changed, template=None, by=TESTER, now=timezone.now()
     )
     assert (saved.name, saved.default_channels) == ("Great offers", ["email", "in_app"])
-

@@ -165,18 +165,136 @@ def told_again(notification: Notification, *people: Follower) -> Notification:
     )
 
 
-def test_a_late_success_of_the_first_channel_calls_off_the_next_one(
-    kind: NotificationType, emil: Follower
-) -> None:
+BROWSER = "Mozilla/5.0 (Windows NT 10.0; Win64; x64; rv:140.0) Gecko/20100101 Firefox/140.0"
+
+
+def click(mail: Delivery, at: dt.datetime, *links: int, agent: str = BROWSER) -> None:
+    """Links of the mail are opened, and some seconds pass."""
+    store.store([store.Event(mail.uid, link, at, agent) for link in links])
+    store.tell_chains(now=at + dt.timedelta(seconds=5))
+
+
+def mailed_first(kind: NotificationType, emil: Follower) -> tuple[Notification, Delivery]:
+    """A mail handed over an hour ago, and an SMS whose time has come; nobody took it yet."""
     notification = told(kind, emil, channels=["email", "sms"])
     mail = arrive(notification, "email", "sent")
-    notification.deliveries.filter(channel="sms").update(
-        due_at=timezone.now()
-    )  # its time has come, nobody took it yet
+    now = timezone.now()
+    notification.deliveries.filter(channel="email").update(finished_at=now - 6 * SOON)
+    notification.deliveries.filter(channel="sms").update(due_at=now)
     assert stands(notification) == {"sent": 1, "pending": 1}
-    store.store([store.Event(mail.uid, 0, timezone.now(), "a mail program")])
+    return notification, mail
+
+
+def test_a_click_of_the_reader_calls_off_the_next_channel(
+    kind: NotificationType, emil: Follower
+) -> None:
+    notification, mail = mailed_first(kind, emil)
+    now = timezone.now()
+    store.store([store.Event(mail.uid, 1, now, BROWSER)])
+    store.tell_chains(now=now + dt.timedelta(seconds=4))
+    assert stands(notification) == {"sent": 1, "pending": 1}, "it may be one of a burst"
+    store.tell_chains(now=now + dt.timedelta(seconds=5))
     assert row(notification, "sms").reason == "reached_elsewhere"
     assert stands(notification) == {"sent": 1, "skipped": 1}
+
+
+def test_the_claim_waits_for_a_click_that_may_be_one_of_a_burst(
+    kind: NotificationType, emil: Follower
+) -> None:
+    notification, mail = mailed_first(kind, emil)
+    at = notification.send_at + 2 * SOON
+    store.store([store.Event(mail.uid, 1, at, BROWSER)])
+    asked: dict[str, Any] = {
+        "notification": notification, "channel": "sms", "followers": [emil.pk],
+    }  # fmt: skip
+    until = at + dt.timedelta(seconds=5)
+    waits = fallback.standings(**asked, now=at)
+    assert waits == {emil.pk: (ChainState.TRYING, until)}
+    assert fallback.standings(**asked, now=until)[emil.pk][0] is ChainState.REACHED
+    store.store([store.Event(mail.uid, 2, at + dt.timedelta(seconds=1), BROWSER)])
+    assert fallback.standings(**asked, now=until)[emil.pk] == (
+        ChainState.TRYING,
+        notification.send_at + SOON,
+    )
+
+
+@pytest.mark.reported
+@pytest.mark.parametrize(
+    ("links", "agent"),
+    [
+        ([0], BROWSER),
+        ([0, 0, 0], BROWSER),
+        ([0], "Mozilla/5.0"),
+        ([0], "Mozilla/5.0 (Windows NT 5.1) Gecko (via ggpht.com GoogleImageProxy)"),
+        ([1, 2, 3], BROWSER),
+        ([1, 2], BROWSER),
+        ([1], "Mozilla/5.0 (compatible; Barracuda Sentinel)"),
+        ([1], "python-requests/2.32"),
+        ([1], ""),
+    ],
+    ids=["an open", "opens", "Apple Mail", "Gmail", "three links", "two links", "gateway",
+         "program", "nameless"],
+)  # fmt: skip
+def test_a_scanner_or_an_open_does_not_call_off_the_fallback(
+    kind: NotificationType, emil: Follower, links: list[int], agent: str
+) -> None:
+    notification, mail = mailed_first(kind, emil)
+    click(mail, timezone.now(), *links, agent=agent)
+    assert stands(notification) == {"sent": 1, "pending": 1}
+    asked = fallback.standings(
+        notification=notification, channel="sms", followers=[emil.pk], now=timezone.now() + SOON
+    )
+    assert asked[emil.pk][0] is ChainState.TRYING
+
+
+@pytest.mark.reported
+def test_a_click_seconds_after_the_hand_over_does_not_call_off_the_fallback(
+    kind: NotificationType, emil: Follower
+) -> None:
+    notification, mail = mailed_first(kind, emil)
+    now = timezone.now()
+    Delivery.objects.filter(pk=mail.pk).update(finished_at=now - dt.timedelta(seconds=4))
+    click(mail, now, 1)
+    assert stands(notification) == {"sent": 1, "pending": 1}
+
+
+@pytest.mark.reported
+@pytest.mark.parametrize("category", ["critical", "action_required"])
+def test_what_somebody_has_to_know_ends_by_their_own_word_only(
+    kind: NotificationType, emil: Follower, category: str
+) -> None:
+    NotificationType.objects.update(category=category)
+    kind.refresh_from_db()
+    notification, mail = mailed_first(kind, emil)
+    now = timezone.now()
+    click(mail, now, 1)
+    arrive(notification, "email", "delivered")
+    tallies.shift(fallback.reached(deliveries=[mail.pk], now=now))
+    assert stands(notification) == {"delivered": 1, "pending": 1}
+    asked: dict[str, Any] = {
+        "notification": notification, "channel": "sms", "followers": [emil.pk], "now": now + SOON,
+    }  # fmt: skip
+    assert fallback.standings(**asked)[emil.pk][0] is ChainState.TRYING
+    fallback.acknowledge(delivery=mail, by=TESTER, now=now)
+    assert mail.acknowledged_at == now
+    assert stands(notification) == {"delivered": 1, "skipped": 1}
+    assert fallback.standings(**asked)[emil.pk][0] is ChainState.REACHED
+    fallback.acknowledge(delivery=mail, by=TESTER, now=now + SOON)
+    assert mail.acknowledged_at == now
+    assert mail.events.get().kind == "acknowledged"
+
+
+@pytest.mark.reported
+@pytest.mark.parametrize("category", ["critical", "action_required"])
+def test_reading_in_the_inbox_ends_the_chain_of_what_somebody_has_to_know(
+    kind: NotificationType, emil: Follower, category: str
+) -> None:
+    NotificationType.objects.update(category=category)
+    kind.refresh_from_db()
+    notification = told(kind, emil)
+    item = arrive(notification, "in_app", "sent")
+    fallback.read(deliveries=[item.uid], now=timezone.now())
+    assert stands(notification) == {"delivered": 1, "skipped": 2}
 
 
 def test_reading_in_the_inbox_spares_the_fallbacks_beside_it_but_not_their_first(
@@ -211,7 +329,8 @@ def test_the_claim_is_told_how_the_earlier_channels_stand(
 ) -> None:
     notification = told(kind, emil, channels=["email", "sms"])
     notification.deliveries.filter(channel="email").update(status=before)
-    asked: dict[str, Any] = {"notification": notification, "followers": [emil.pk]}
+    now = timezone.now()
+    asked: dict[str, Any] = {"notification": notification, "followers": [emil.pk], "now": now}
     assert fallback.standings(channel="sms", **asked) == {
         emil.pk: (standing, notification.send_at + turn * SOON)
     }
@@ -223,7 +342,9 @@ def test_what_went_into_a_digest_may_still_get_through(
 ) -> None:
     notification = told(kind, emil, channels=["email", "sms"])
     notification.deliveries.filter(channel="email").update(status="skipped", reason="in_digest")
-    found = fallback.standings(notification=notification, channel="sms", followers=[emil.pk])
+    found = fallback.standings(
+        notification=notification, channel="sms", followers=[emil.pk], now=timezone.now()
+    )
     assert found[emil.pk][0] is ChainState.TRYING
 
 

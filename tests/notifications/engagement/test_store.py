@@ -25,12 +25,15 @@ LINKS = (
     '<a href="https://example.com/z">Z</a></p>'
 )
 AT = dt.datetime(2026, 5, 4, 12, 0, tzinfo=dt.UTC)
+BROWSER = "Mozilla/5.0 (Windows NT 10.0; Win64; x64; rv:140.0) Gecko/20100101 Firefox/140.0"
 
 
 @pytest.fixture
 def letter(anna: Follower) -> Notification:
     people = [anna, make_follower(email="eva@example.com")]
-    return tell(make_type("news"), people, version=make_version(body=LINKS), tracking=True)
+    letter = tell(make_type("news"), people, version=make_version(body=LINKS), tracking=True)
+    letter.deliveries.update(finished_at=AT - dt.timedelta(hours=1))
+    return letter
 
 
 def delivery_of(letter: Notification, follower: Follower) -> Delivery:
@@ -38,14 +41,16 @@ def delivery_of(letter: Notification, follower: Follower) -> Delivery:
 
 
 def event(
-    delivery: Delivery, link: int, *, seconds: int = 0, agent: str = "Mozilla/5.0"
+    delivery: Delivery, link: int, *, seconds: int = 0, agent: str = BROWSER
 ) -> engagement_store.Event:
     return engagement_store.Event(delivery.uid, link, AT + dt.timedelta(seconds=seconds), agent)
 
 
 def counted(letter: Notification) -> Attention:
     """From the rows, and proof that the tallies say the same."""
-    rows = Engagement.objects.filter(delivery__notification=letter)
+    everything = Engagement.objects.filter(delivery__notification=letter)
+    rows = everything.filter(machine="")
+    machines = everything.exclude(machine="")
     clicked = Counter(rows.filter(kind="click").values_list("link", flat=True))
     people = Counter(
         link for _, link in set(rows.filter(kind="click").values_list("delivery", "link"))
@@ -56,6 +61,10 @@ def counted(letter: Notification) -> Attention:
         rows.filter(kind="open").count(),
         letter.deliveries.filter(clicked_at__isnull=False).count(),
         rows.filter(kind="click").count(),
+    )
+    assert (told.machine_opens, told.machine_clicks) == (
+        machines.filter(kind="open").count(),
+        machines.filter(kind="click").count(),
     )
     assert {link.number: (link.people, link.times) for link in told.links if link.times} == {
         link: (people[link], times) for link, times in clicked.items()
@@ -71,7 +80,7 @@ def test_first_times_stand_on_the_delivery_and_the_rest_in_its_events(
         [event(mine, 0, seconds=5), event(mine, 0, agent="A"), event(mine, 1, seconds=7)]
     )
     engagement_store.store(
-        [event(mine, 0, seconds=60), event(mine, 1, seconds=61), event(mine, 2, seconds=62)]
+        [event(mine, 0, seconds=60), event(mine, 1, seconds=61), event(mine, 2, seconds=72)]
     )
     mine.refresh_from_db()
     assert (mine.opened_at, mine.clicked_at) == (AT, AT + dt.timedelta(seconds=7))
@@ -145,7 +154,7 @@ def test_a_program_that_repeats_a_link_for_ever_fills_no_disk(
     for _ in range(3):
         engagement_store.store([event(delivery_of(letter, anna), 1)] * 4)
     assert counted(letter).clicks == 5
-    engagement_store.store([event(delivery_of(letter, anna), 2)])
+    engagement_store.store([event(delivery_of(letter, anna), 2, seconds=60)])
     assert counted(letter).clicks == 6
 
 
@@ -153,7 +162,7 @@ def test_a_program_that_repeats_a_link_for_ever_fills_no_disk(
 def test_of_a_hundred_at_once_none_is_lost_and_each_is_first_once(letter: Notification) -> None:
     deliveries = list(letter.deliveries.all())
     batches = [
-        [event(each, link, seconds=n) for each in deliveries for link in (0, 1, 2)]
+        [event(each, link, seconds=n + 200 * link) for each in deliveries for link in (0, 1, 2)]
         for n in range(100)
     ]
     for number, batch in enumerate(batches):
@@ -207,3 +216,44 @@ def test_two_batches_wait_for_each_other_in_one_order_and_do_not_deadlock(
         thread.join()
     assert len(done) == 2
     assert counted(letter).clicks == 120
+
+
+# ------------------------------------------------------------------ machines
+@pytest.mark.reported
+def test_what_machines_open_and_click_is_counted_apart(
+    letter: Notification, anna: Follower
+) -> None:
+    mine = delivery_of(letter, anna)
+    scanner = "Mozilla/5.0 (compatible; Barracuda Sentinel)"
+    engagement_store.store(
+        [event(mine, 0, agent="Mozilla/5.0"), event(mine, 1, agent=scanner), event(mine, 2)]
+    )
+    told = counted(letter)
+    assert (told.opened, told.opens, told.clicked, told.clicks) == (0, 0, 0, 0)
+    assert (told.machine_opens, told.machine_clicks) == (1, 2)
+    assert list(mine.engagements.values_list("link", "machine")) == [
+        (None, "image_proxy"),
+        (1, "scanner"),
+        (2, "burst"),
+    ]
+    engagement_store.store([event(mine, 1, seconds=60)])
+    told = counted(letter)
+    assert (told.opened, told.clicked, told.clicks, told.machine_clicks) == (1, 1, 1, 2)
+
+
+@pytest.mark.reported
+def test_a_click_is_taken_back_when_others_show_it_was_a_program(
+    letter: Notification, anna: Follower
+) -> None:
+    mine = delivery_of(letter, anna)
+    engagement_store.store([event(mine, 0, seconds=1), event(mine, 1, seconds=2)])
+    told = counted(letter)
+    assert (told.opened, told.clicked, told.links[0].people) == (1, 1, 1)
+    engagement_store.store([event(mine, 2, seconds=3)])
+    told = counted(letter)
+    assert (told.opened, told.opens, told.clicked, told.clicks) == (1, 1, 0, 0)
+    assert (told.machine_clicks, told.links[0].people, told.links[0].times) == (2, 0, 0)
+    mine.refresh_from_db()
+    assert (mine.opened_at, mine.clicked_at) == (AT + dt.timedelta(seconds=1), None)
+    engagement_store.store([event(mine, 1, seconds=30)])
+    assert counted(letter).links[0].people == 1

@@ -9,8 +9,10 @@ from rest_framework.response import Response
 
 from apps.accounts.permissions import Scope
 from apps.api.endpoint import Endpoint, Strict, described, one
+from apps.api.verbs import Verb
 from apps.followers.models import Channel
 from apps.notifications.accounts.hold_ups import HoldUp, HoldUpKind, hold_ups_of_delivery
+from apps.notifications.decide.fallback import acknowledge
 from apps.notifications.models import Delivery, DeliveryStatus
 from apps.notifications.reports.balance import Balance, explain
 from apps.notifications.reports.trail import Step, account_names, trail_of
@@ -36,9 +38,13 @@ class DeliveryOut(serializers.Serializer[Delivery]):
     finished_at = serializers.DateTimeField(allow_null=True)
     opened_at = serializers.DateTimeField(
         allow_null=True,
-        help_text="The first time, as far as the mail says and the follower lets it be counted.",
+        help_text="The first time by a person, as far as that can be told and the follower lets "
+        "it be counted.",
     )
     clicked_at = serializers.DateTimeField(allow_null=True, help_text="The first time.")
+    acknowledged_at = serializers.DateTimeField(
+        allow_null=True, help_text="The first time it was read in the inbox, or acknowledged."
+    )
 
     def get_address(self, delivery: Delivery) -> str:
         view: Endpoint = self.context["view"]
@@ -166,7 +172,9 @@ class LinkOut(serializers.Serializer[Any]):
 
 
 class EngagementOut(serializers.Serializer[Any]):
-    """Of followers who let themselves be measured; image proxies open mails by themselves."""
+    """Of followers who let themselves be measured; what scanners, prefetching mail programs and
+    image proxies did is counted apart.
+    """
 
     opened = serializers.IntegerField(
         help_text="Deliveries that were opened, those that were clicked among them."
@@ -174,6 +182,11 @@ class EngagementOut(serializers.Serializer[Any]):
     opens = serializers.IntegerField(help_text="Loads of the pixel.")
     clicked = serializers.IntegerField(help_text="Deliveries in which something was clicked.")
     clicks = serializers.IntegerField()
+    machine_opens = serializers.IntegerField(
+        help_text="Loads of the pixel by machines, or through proxies that hide whether a person "
+        "was there."
+    )
+    machine_clicks = serializers.IntegerField(help_text="Links opened by machines.")
     links = LinkOut(many=True, help_text="All links of its words, by number.")
 
 
@@ -231,3 +244,29 @@ class DeliveryTimeline(Endpoint):
         steps = trail_of(delivery, events, account_names(delivery, events))
         hold_ups = hold_ups_of_delivery(delivery, now=self.now)
         return Response(TimelineOut({"steps": steps, "hold_ups": hold_ups}).data)
+
+
+def delivery_of(id: uuid.UUID) -> Delivery:
+    """The delivery with this public id. Raises NotFound."""
+    return one(DELIVERIES, uid=id)
+
+
+def _as_it_is(delivery: Delivery, given: object) -> Any:
+    return DeliveryOut(delivery_of(delivery.uid)).data
+
+
+VERBS: dict[str, Verb[Delivery]] = {
+    "acknowledge": Verb(
+        summary="Acknowledge a delivery",
+        scope=Scope.NOTIFICATIONS_WRITE,
+        do=lambda delivery, by, now: acknowledge(delivery=delivery, by=by, now=now),
+        answer=DeliveryOut,
+        says=_as_it_is,
+        refuses=(404,),
+        details=(
+            "The follower has the message, as your app knows: what waits for them on other "
+            "channels as a fallback is called off. For critical messages and those that want an "
+            "action, only this or reading in the inbox does that. The first time stays."
+        ),
+    ),
+}
