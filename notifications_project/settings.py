@@ -357,12 +357,23 @@ SILENCED_SYSTEM_CHECKS: list[str] = []
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
+    "formatters": {
+        "line": {
+            "()": "apps.lib.network.masked_log.MaskedFormatter",
+            "format": "%(asctime)s %(levelname)s %(name)s %(message)s",
+        }
+    },
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["console"], "level": env.text("LOG_LEVEL", "WARNING")},
-    # what speaks to Apple logs device tokens from INFO on, and our own token at DEBUG
     "loggers": (
+        # what speaks to Apple logs device tokens from INFO on, and our own token at DEBUG
         {name: {"level": "WARNING"} for name in ("httpx2", "httpcore2", "hpack")}
         | {"carillon": {"level": env.text("LOG_LEVEL", "INFO")}, "axes": {"level": "ERROR"}}
+        # these have handlers of their own, which would write tokens and mail them
+        | {"django": {"level": env.text("LOG_LEVEL", "WARNING"), "handlers": []}}
+        | {
+            name: {"level": "INFO", "handlers": ["console"], "propagate": False}
+            for name in ("django.server", "granian.access", "gunicorn.access")
+        }
     ),
 }

@@ -14,7 +14,7 @@ from apps.notifications.reports.balance import balance
 
 @dataclass(frozen=True, slots=True)
 class ForDigests:
-    """So many messages wait for digests, the last of them `until` then."""
+    """How many messages wait for digests, the last of them `until` then."""
 
     messages: int = 0
     until: dt.datetime | None = None

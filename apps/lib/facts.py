@@ -29,6 +29,7 @@ class Kind(StrEnum):
     FOLLOWER_ADDED = "follower.added"
     FOLLOWER_CHANGED = "follower.changed"  # data carries before and after of what changed
     FOLLOWER_SUBSCRIBED = "follower.subscribed"  # global opt-in, first time or again
+    FOLLOWER_LINKS_REVOKED = "follower.links_revoked"  # to their own pages, from whoever holds one
     FOLLOWER_UNSUBSCRIBED = "follower.unsubscribed"  # global opt-out of everything commercial
     FOLLOWER_TAGGED = "follower.tagged"
     FOLLOWER_UNTAGGED = "follower.untagged"

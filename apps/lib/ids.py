@@ -2,6 +2,7 @@
 in SQL.
 """
 
+import datetime as dt
 import os
 import sqlite3
 import time
@@ -24,6 +25,11 @@ def uuid7() -> uuid.UUID:
     fraction = rest * 4096 // 1_000_000
     random = int.from_bytes(os.urandom(8), "big") & ~(0x3 << 62)
     return uuid.UUID(int=millis << 80 | 0x7 << 76 | fraction << 64 | 0x2 << 62 | random)
+
+
+def moment_of(uid: uuid.UUID) -> dt.datetime:
+    """When a `uuid7` was made, to the millisecond; 1970 for what is none."""
+    return dt.datetime.fromtimestamp((uid.int >> 80) / 1000, dt.UTC)
 
 
 class Uuid7(Func):

@@ -129,6 +129,7 @@ TYPES: dict[str, tuple[str, TypeValues]] = {
             channels=BOTH,
             default_channels=BOTH,
             position=50,
+            listed=False,
             translations={
                 "ru": {"name": "Первые шаги", "description": "Приветствие и помощь в начале."}
             },
@@ -179,6 +180,7 @@ TYPES: dict[str, tuple[str, TypeValues]] = {
             default_channels=(Channel.EMAIL,),
             locked_channels=(Channel.EMAIL,),
             position=90,
+            listed=False,
             translations={
                 "ru": {
                     "name": "Ссылка на эти настройки",

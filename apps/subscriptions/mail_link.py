@@ -4,17 +4,31 @@ import datetime as dt
 import logging
 
 from django.db import transaction
+from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 
 from apps.followers.models import Channel, Follower, NotificationType
 from apps.lib.actor import Actor, ActorKind
+from apps.lib.queue.announce import announce
+from apps.lib.queue.lanes import Lane
 from apps.notifications.models import Delivery, Source
 from apps.notifications.notify import Intent, NotNotifiable, notify
+from apps.subscriptions.public import LINK_TYPE as TYPE
+from apps.subscriptions.public import email_of, show
+from apps.subscriptions.wording import masked
 
-TYPE = "preference_link"
 PAUSE = dt.timedelta(minutes=10)
 
 log = logging.getLogger("carillon.subscriptions")
+
+
+def mail_fresh(request: HttpRequest, follower: Follower) -> HttpResponse:
+    """Mail a fresh link, with which what was pressed can be done, and say so."""
+    announce("apps.subscriptions.mail_link.send", lane=Lane.TRANSACTIONAL, follower_id=follower.pk)
+    place = ""
+    if address := email_of(follower):
+        place = masked(address.value)
+    return show(request, "fresh_link", {"place": place})
 
 
 def send(*, follower_id: int, now: dt.datetime | None = None, **_: object) -> bool:

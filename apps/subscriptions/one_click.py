@@ -1,21 +1,25 @@
 """The unsubscribe link of a mail: one click for mail programs (RFC 8058), a button for people."""
 
-from django.http import HttpRequest, HttpResponse, QueryDict
-from django.utils import translation
+from django.http import HttpRequest, HttpResponse
+from django.utils import timezone, translation
 from django.views.decorators.http import require_http_methods
 
 from apps.followers.consent.matrix import words_of
 from apps.followers.models import Follower
+from apps.notifications.messages.links import managing_token
+from apps.subscriptions.center import choices
 from apps.subscriptions.opt_out import is_out, opt_out
 from apps.subscriptions.public import (
+    PublicLink,
     email_of,
     follower_of,
-    own_link,
+    is_revoked,
     posted_or_nothing,
     proof,
     public_page,
     read_link,
     show,
+    speak,
 )
 from apps.subscriptions.wording import masked
 
@@ -31,47 +35,60 @@ def unsubscribe(request: HttpRequest, token: str) -> HttpResponse:
     `what`, so whoever does not is a program, also when the body makes no sense.
     """
     link = read_link("unsubscribe", token)
-    form = QueryDict()
-    if request.method == "POST":
-        form = posted_or_nothing(request)
-    one_click = request.method == "POST" and "what" not in form
-    if request.method == "POST" and not Follower.objects.filter(uid=link.follower).exists():
+    if request.method != "POST":
+        return _page(request, "unsubscribe", follower_of(link), link)
+    form = posted_or_nothing(request)
+    one_click = "what" not in form
+    follower = Follower.objects.filter(uid=link.follower).first()
+    if follower is None:
         if one_click:
             return _short()
         return show(request, "unsubscribed", {"everything": True})
-    follower = follower_of(link)
+    speak(follower)
+    source = "preference_center"
+    if one_click:
+        source = "one_click"
+    wanted = ""
+    if form.get("what") != "all":
+        wanted = _type_key(link)
+    said = proof(request, follower, source)
+    follower = opt_out(follower=follower, type_key=wanted, proof=said)
+    if one_click:
+        return _short()
+    if is_revoked(link, follower):
+        return show(request, "unsubscribed", {"everything": not follower.subscribed})
+    return _page(request, "unsubscribed", follower, link)
+
+
+def _type_key(link: PublicLink) -> str:
     kind = link.kind()
-    type_key = ""
     if kind:
-        type_key = kind.key
-    if request.method == "POST":
-        source = "preference_center"
-        if one_click:
-            source = "one_click"
-        wanted = type_key
-        if form.get("what") == "all":
-            wanted = ""
-        said = proof(request, follower, source)
-        follower = opt_out(follower=follower, type_key=wanted, proof=said)
-        if one_click:
-            return _short()
+        return kind.key
+    return ""
+
+
+def _page(request: HttpRequest, name: str, follower: Follower, link: PublicLink) -> HttpResponse:
+    """Show what was said by now, and the way back from it for a day."""
+    kind = link.kind()
     words = None
     if kind:
         words = words_of(kind, translation.get_language())
     email = ""
     if address := email_of(follower):
         email = masked(address.value)
+    out = is_out(follower, _type_key(link))
+    undo = ""
+    if out:
+        undo = choices.way_back(follower, now=timezone.now())
     context = {
         "kind": words,
         "email": email,
-        "preferences": own_link("preferences", follower),
+        "token": managing_token(follower),
         "everything": not follower.subscribed,
-        "out": is_out(follower, type_key),
+        "out": out,
+        "undo": undo,
     }
-    page = "unsubscribe"
-    if request.method == "POST":
-        page = "unsubscribed"
-    return show(request, page, context)
+    return show(request, name, context)
 
 
 def _short() -> HttpResponse:

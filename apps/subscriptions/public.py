@@ -2,6 +2,7 @@
 own language.
 """
 
+import datetime as dt
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -19,7 +20,6 @@ from django.core.exceptions import (
 from django.http import HttpRequest, HttpResponse, QueryDict, UnreadablePostError
 from django.http.multipartparser import MultiPartParserError
 from django.shortcuts import render
-from django.urls import reverse
 from django.utils import timezone, translation
 from django.views.decorators.csrf import csrf_exempt
 
@@ -27,11 +27,15 @@ from apps.followers.consent.record import Proof
 from apps.followers.models import Address, Follower, NotificationType
 from apps.lib import tokens
 from apps.lib.actor import Actor, ActorKind
+from apps.lib.ids import moment_of
 from apps.lib.network.client_ip import client_ip
-from apps.notifications.messages.links import managing_token, read_managing
+from apps.notifications.messages.links import DEAD, read_managing
+from apps.notifications.models import Delivery
 from apps.subscriptions.wording import EDITION
 
 View = Callable[..., HttpResponse]
+LINK_TYPE = "preference_link"  # of the mail with a link that somebody asked for
+FRESH_FOR = dt.timedelta(days=1)
 
 # What Django raises at the first look at `GET`, `POST` or `body` of a request it can't read.
 UNREADABLE = (
@@ -42,6 +46,10 @@ UNREADABLE = (
     TooManyFilesSent,
     UnreadablePostError,
 )
+
+
+class PreviewLink(Exception):  # no error of anybody's
+    """The link stood in a preview, and is nobody's."""
 
 
 def public_page(view: View) -> View:
@@ -57,6 +65,8 @@ def public_page(view: View) -> View:
     def page(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         try:
             response = view(request, *args, **kwargs)
+        except PreviewLink:
+            response = show(request, "preview_link", {})
         except tokens.BadToken:
             response = show(request, "bad_link", {}, status=404)
         except UNREADABLE:
@@ -96,11 +106,15 @@ def posted_or_nothing(request: HttpRequest) -> QueryDict:
 
 @dataclass(frozen=True, slots=True)
 class PublicLink:
-    """Whom a link to these pages names, and the type of message it stood in, by id or key."""
+    """Whom a link to these pages names, and the message it stood in: its type by id or key, its
+    delivery, and when it was made. None: long ago.
+    """
 
     follower: UUID
     type_id: int = 0
     type_key: str = ""
+    delivery: UUID | None = None
+    made_at: dt.datetime | None = None
 
     def kind(self) -> NotificationType | None:
         rows = NotificationType.objects.all()
@@ -112,27 +126,62 @@ class PublicLink:
 def read_link(page: str, token: str) -> PublicLink:
     """Read the managing token of a message, or an old link to `page` from before there were such.
 
-    Raises BadToken.
+    Raises BadToken, and PreviewLink for that of a preview.
     """
+    if token == DEAD.managing:
+        raise PreviewLink
     try:
         mark = read_managing(token)
     except tokens.BadToken:
         payload = tokens.read(page, token)
         return PublicLink(UUID(payload["f"]), type_key=payload.get("t", ""))
-    return PublicLink(mark.follower, type_id=mark.notification_type)
+    return PublicLink(
+        mark.follower,
+        type_id=mark.notification_type,
+        delivery=mark.delivery,
+        made_at=moment_of(mark.delivery),
+    )
 
 
 def follower_of(link: PublicLink) -> Follower:
     """Find whom the link was made for; the page speaks that person's language from here on.
 
-    Raises BadToken for somebody who is gone,
-    so that a link tells nobody whether a person was ever here.
+    Raises BadToken for somebody who is gone, so that a link tells nobody whether a person was ever
+    here, and for a link that was revoked.
     """
     follower = Follower.objects.filter(uid=link.follower).first()
-    if follower is None:
+    if follower is None or is_revoked(link, follower):
         raise tokens.BadToken("This link belongs to nobody any more.")
     speak(follower)
     return follower
+
+
+def is_revoked(link: PublicLink, follower: Follower) -> bool:
+    """Whether the follower's links were taken back after this one was made."""
+    since = follower.links_since
+    if since is None:
+        return False
+    return link.made_at is None or link.made_at <= since
+
+
+def is_fresh(link: PublicLink, follower: Follower) -> bool:
+    """Whether the link proves that its holder reads the follower's mailbox today.
+
+    A link in a mail may have been forwarded, and never expires: it may stop messages, and begin
+    none. One that was asked for on these pages comes to the mailbox alone. Who has no mailbox here
+    has no better proof than the link.
+    """
+    if email_of(follower) is None:
+        return True
+    if link.delivery is None:
+        return False
+    asked = Delivery.objects.filter(
+        uid=link.delivery,
+        follower=follower,
+        notification__notification_type__key=LINK_TYPE,
+        created_at__gt=timezone.now() - FRESH_FOR,
+    )
+    return asked.exists()
 
 
 def speak(follower: Follower) -> None:
@@ -143,11 +192,6 @@ def speak(follower: Follower) -> None:
     with suppress(LookupError):
         language = translation.get_supported_language_variant(follower.language.lower())
         translation.activate(language)
-
-
-def own_link(name: str, follower: Follower) -> str:
-    """Give the address of a page of the subscription center, for this follower."""
-    return reverse(f"subscriptions:{name}", args=[managing_token(follower)])
 
 
 def email_of(follower: Follower) -> Address | None:

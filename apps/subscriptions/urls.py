@@ -12,6 +12,7 @@ _pages = [
         "preferences/<str:token>/unsubscribe/", preferences.unsubscribe_all, name="unsubscribe-all"
     ),
     path("preferences/<str:token>/resubscribe/", preferences.resubscribe, name="resubscribe"),
+    path("preferences/<str:token>/link/", preferences.fresh_link, name="fresh-link"),
     path("preferences/<str:token>/undo/", preferences.undo, name="undo"),
     path("preferences/<str:token>/pause/", preferences.pause, name="pause"),
     path("preferences/<str:token>/phone/", phone.ask, name="phone"),

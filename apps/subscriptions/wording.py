@@ -56,6 +56,7 @@ PAUSED = _("Nothing but necessary messages until %(when)s (%(zone)s). The others
 QUIET = _("Your quiet hours: nothing but necessary messages until %(when)s (%(zone)s).")
 BAD_PAUSE = _("Choose a day from tomorrow on, at most a year ahead.")
 
+OLD_LINK = _("This link is too old to add something new. Let us mail you a fresh one.")
 BAD_NUMBER = _(
     "This is no phone number. Write it with + and the country code, such as +49 30 1234567."
 )

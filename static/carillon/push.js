@@ -4,7 +4,7 @@ const part = document.getElementById("browsers");
 const able = "serviceWorker" in navigator && "PushManager" in window && "Notification" in window;
 
 function start() {
-  const { worker, connect, serverKey } = part.dataset;
+  const { worker, connect, serverKey, fresh } = part.dataset;
   const button = part.querySelector("button[data-connect]");
   const said = part.querySelector("[data-said]");
   const tell = (name) => {
@@ -63,7 +63,7 @@ function start() {
     // A subscription that this page does not list is somebody else's, or was taken away: it stays
     // as it is.
     if (!row) {
-      button.hidden = !serverKey;
+      button.hidden = !serverKey || !fresh;
       return;
     }
     row.querySelector("[data-here]").hidden = false;
@@ -75,7 +75,7 @@ function start() {
     await send(subscription);
   }
 
-  visit().catch(() => (button.hidden = !serverKey));
+  visit().catch(() => (button.hidden = !serverKey || !fresh));
 }
 
 if (part && able) start();

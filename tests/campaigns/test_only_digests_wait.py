@@ -119,6 +119,6 @@ def test_the_api_says_how_many_wait_and_until_when(under_way: Campaign) -> None:
     until = hold(under_way)
     lifecycle.call_sent(now=timezone.now())
     told = api.get(f"/api/v1/campaigns/{under_way.uid}").json()
-    assert told["state"] == "sent"
+    assert told["status"] == "sent"
     assert told["for_digests"]["messages"] == 1
     assert dt.datetime.fromisoformat(told["for_digests"]["until"]) == until

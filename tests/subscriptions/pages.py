@@ -5,9 +5,14 @@ from typing import Any
 import lxml.html
 from django.apps import apps
 from django.test import Client
+from django.utils import timezone
 
-from apps.followers.models import Follower
-from apps.notifications.messages.links import preferences_url, unsubscribe_url
+from apps.content.drafts import published_version
+from apps.content.models import Template
+from apps.followers.models import Follower, NotificationType
+from apps.notifications.messages.links import preferences_url, stamp, unsubscribe_url
+from apps.notifications.models import Delivery, Notification
+from tests.make import make_template
 
 
 class Page:
@@ -75,6 +80,30 @@ def visit(client: Client, url: str) -> Page:
 
 def preferences_path(follower: Follower) -> str:
     return _path(preferences_url(follower))
+
+
+def fresh_path(follower: Follower) -> str:
+    """The link of a mail that the follower asked for just now."""
+    kind, _ = NotificationType.objects.get_or_create(
+        key="preference_link",
+        defaults={"name": "Link", "channels": ["email"], "listed": False},
+    )
+    template = Template.objects.filter(key="preference_link").first()
+    version = published_version(template or make_template("preference_link"))
+    assert version
+    now = timezone.now()
+    notification = Notification.objects.create(
+        notification_type=kind, version=version, source="public_page", lane="transactional",
+        state="done", created_at=now, send_at=now,
+    )  # fmt: skip
+    delivery = Delivery.objects.create(
+        notification=notification, follower=follower, channel="email", status="sent",
+        due_at=now, created_at=now, finished_at=now,
+    )  # fmt: skip
+    token = stamp(
+        delivery=delivery.uid, follower=follower.uid, notification_type=kind.pk, version=0
+    ).managing
+    return f"/p/preferences/{token}/"
 
 
 def unsubscribe_path(follower: Follower, kind: Any) -> str:

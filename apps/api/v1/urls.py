@@ -56,6 +56,7 @@ VIEWS: dict[str, type[APIView]] = {
     "followers/<id:id>": followers.OneFollower,
     "followers/<id:id>/unsubscribe": followers.Unsubscribe,
     "followers/<id:id>/resubscribe": followers.Resubscribe,
+    "followers/<id:id>/revoke-links": followers.RevokeLinks,
     "followers/<id:id>/addresses": addresses.Addresses,
     "followers/<id:id>/addresses/<id:address>": addresses.OneAddress,
     "followers/<id:id>/addresses/<id:address>/primary": addresses.Primary,

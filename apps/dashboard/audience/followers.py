@@ -35,11 +35,14 @@ from apps.followers.devices.push_devices import CHANNELS as DEVICES
 from apps.followers.models import AddressState, Channel, DigestCadence, Follower, Tag
 from apps.followers.people import contacts, further_addresses, search, tagging
 from apps.followers.people.profile import Profile
+from apps.followers.people.revoke_links import revoke_links
+from apps.lib.queue.announce import announce
+from apps.lib.queue.lanes import Lane
 from apps.lib.refusals import Refused
 from apps.lib.sql import keyset
-from apps.notifications.messages.links import preferences_url
 from apps.notifications.reports.balance import explain
 
+MAIL_LINK = "apps.subscriptions.mail_link.send"
 LATEST = 50  # rows of each kind of history on a follower's page
 TAGS_OFFERED = 500  # in the filter
 STATES = {"subscribed": True, "unsubscribed": False}  # what the filter offers, as `subscribed`
@@ -146,7 +149,7 @@ def detail(request: HttpRequest, uid: UUID) -> HttpResponse:
         "consents": consents[:LATEST],
         "deliveries": deliveries[:LATEST],
         "history": history,
-        "preferences_url": preferences_url(follower),
+        "has_email": any(each.channel == Channel.EMAIL for each in addresses),
         "site_zone": settings.TIME_ZONE,
     }
     return render(request, "dashboard/audience/followers/detail.html", context)
@@ -211,6 +214,26 @@ def resubscribe(request: HttpRequest, uid: UUID) -> HttpResponse:
         messages.success(request, said)
     else:
         messages.info(request, f"{follower} was subscribed already.")
+    return redirect("dashboard:follower", follower.uid)
+
+
+@requires(Capability.EDIT)
+@require_POST
+def mail_link(request: HttpRequest, uid: UUID) -> HttpResponse:
+    """Mail the person the link to their own page: whoever opens it has their mailbox."""
+    follower = _find(uid)
+    announce(MAIL_LINK, lane=Lane.TRANSACTIONAL, follower_id=follower.pk)
+    messages.success(request, f"The link is on its way to {follower}. One mail in ten minutes.")
+    return redirect("dashboard:follower", follower.uid)
+
+
+@requires(Capability.EDIT)
+@require_POST
+def revoke(request: HttpRequest, uid: UUID) -> HttpResponse:
+    follower = _find(uid)
+    revoke_links(follower=follower, by=staff_actor(request), now=timezone.now())
+    said = "All links to this person's pages are revoked. They can still stop messages."
+    messages.success(request, said)
     return redirect("dashboard:follower", follower.uid)
 
 
@@ -452,4 +475,6 @@ urlpatterns = [
     ),
     path("followers/<uuid:uid>/unsubscribe/", unsubscribe, name="follower-unsubscribe"),
     path("followers/<uuid:uid>/resubscribe/", resubscribe, name="follower-resubscribe"),
+    path("followers/<uuid:uid>/mail-link/", mail_link, name="follower-mail-link"),
+    path("followers/<uuid:uid>/revoke-links/", revoke, name="follower-revoke-links"),
 ]

@@ -141,6 +141,11 @@ class TypeForm(forms.Form):
     active = forms.BooleanField(
         required=False, help_text="Off: nothing of this kind is sent to anyone."
     )
+    listed = forms.BooleanField(
+        required=False,
+        label="Listed in the preference center",
+        help_text="Off: for what comes once, or only when somebody asks for it.",
+    )
     position = forms.IntegerField(
         min_value=0, max_value=32767, label="Order in the preference center"
     )

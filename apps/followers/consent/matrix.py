@@ -92,6 +92,7 @@ class MatrixRow:
     description: str
     category: str
     commercial: bool
+    listed: bool  # in the preference center
     cells: list[Cell]
 
 
@@ -115,7 +116,8 @@ def matrix(follower: Follower, language: str = "en") -> list[MatrixRow]:
             said = FollowerFacts(follower.subscribed, channel in muted, word)
             cells.append(_cell(kind, channel, addresses[channel], said))
         name, description = words_of(kind, language)
-        rows.append(MatrixRow(kind.key, name, description, kind.category, kind.commercial, cells))
+        about = (kind.category, kind.commercial, kind.listed)
+        rows.append(MatrixRow(kind.key, name, description, *about, cells))
     return rows
 
 

@@ -28,6 +28,8 @@ class Follower(models.Model):
     # may we count whether this person opens and clicks? asked when a mail is made and when a click
     # is stored
     measured = models.BooleanField(default=True)
+    # links to this person's pages that were made before are worth nothing any more
+    links_since = models.DateTimeField(null=True, blank=True)
     metadata = models.JSONField(default=dict, blank=True)
     tags: "models.ManyToManyField[Tag, Tagging]" = models.ManyToManyField(
         "Tag", through="Tagging", related_name="followers"

@@ -41,6 +41,8 @@ class NotificationType(models.Model):
     doubt_policy = models.CharField(max_length=6, choices=DoubtPolicy, default=DoubtPolicy.RESEND)
     active = models.BooleanField(default=True)
     position = models.PositiveSmallIntegerField(default=100)
+    # among what followers choose from; not what comes once, or only when they ask
+    listed = models.BooleanField(default=True)
     schema = models.JSONField(
         null=True, blank=True
     )  # JSON Schema (2020-12) of the data of a call; null = any
@@ -75,6 +77,10 @@ class NotificationType(models.Model):
             models.CheckConstraint(
                 condition=Q(commercial=False) | Q(locked_channels=[]),
                 name="type_commercial_is_not_locked",
+            ),
+            # who may refuse something must find it
+            models.CheckConstraint(
+                condition=Q(commercial=False) | Q(listed=True), name="type_commercial_is_listed"
             ),
             models.CheckConstraint(
                 condition=~Q(category=Category.CRITICAL) | Q(digest=False),

@@ -175,7 +175,7 @@ def _look(row: Engagement) -> machines.Look:
 
 
 def _chained(notifications: Collection[int]) -> set[int]:
-    """Those of which a click may end a chain: they have one, or are digests of what has."""
+    """The notifications of which a click may end a chain: with one, or digests of what has one."""
     found = Notification.objects.filter(pk__in=notifications)
     chained = found.exclude(fallback=[]) | found.filter(source=Source.DIGEST)
     return set(chained.values_list("pk", flat=True))

@@ -10,10 +10,10 @@ from django.urls import reverse
 
 from apps.followers.models import Follower, NotificationType
 from apps.lib import tokens
+from apps.lib.ids import uuid7
 
 _PURPOSE = "stamp"
 _PAYLOAD = Struct(">16s16sII")  # delivery, follower, notification type, version
-_NO_DELIVERY = UUID(int=0)
 
 
 class Stamp(NamedTuple):
@@ -27,12 +27,16 @@ class Stamp(NamedTuple):
 
 
 # What a preview shows: as long as real tokens, and nobody's. A real one would let whoever looks at
-# the preview act as the follower.
+# the preview act as the follower. Their pages say that it was a preview.
 DEAD = Stamp(tracking="preview".center(75, "-"), managing="preview".center(75, "-"))
 
 
 class Mark(NamedTuple):
-    """What a token names. `notification_type` and `version` are primary keys, 0 for none."""
+    """What a token names. `notification_type` and `version` are primary keys, 0 for none.
+
+    `delivery` is an id that no delivery has where the link stands in none; it says when the link
+    was made in any case (lib/ids.py).
+    """
 
     delivery: UUID
     follower: UUID
@@ -90,7 +94,7 @@ def _undelivered(follower: Follower, kind: NotificationType | None) -> Stamp:
     number = 0
     if kind:
         number = kind.pk
-    return stamp(delivery=_NO_DELIVERY, follower=follower.uid, notification_type=number, version=0)
+    return stamp(delivery=uuid7(), follower=follower.uid, notification_type=number, version=0)
 
 
 def _mark(payload: bytes) -> Mark:

@@ -37,6 +37,7 @@ class TypeValues:
     doubt_policy: str = DoubtPolicy.RESEND
     active: bool = True
     position: int = 100
+    listed: bool = True
     translations: Mapping[str, Mapping[str, str]] | None = None
     schema: Mapping[str, Any] | None = None
     lifetime: int | None = None  # seconds, as the ones below
@@ -72,6 +73,10 @@ def check(values: TypeValues) -> None:
             "Critical messages can't be switched off, so they can't be commercial. "
             "Untick Commercial.",
             field="commercial",
+        )
+    if values.commercial and not values.listed:
+        raise BadType(
+            "People must find what they may refuse: list commercial messages.", field="listed"
         )
     if not values.channels:
         raise BadType(

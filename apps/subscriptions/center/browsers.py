@@ -12,7 +12,8 @@ from django.views.decorators.http import require_POST, require_safe
 from apps.followers.devices import push_devices
 from apps.subscriptions import new_way
 from apps.subscriptions.center.page import SOURCE, back
-from apps.subscriptions.public import follower_of, posted, proof, public_page, read_link
+from apps.subscriptions.public import follower_of, is_fresh, posted, proof, public_page, read_link
+from apps.subscriptions.wording import OLD_LINK
 
 # In this order: each names the ones before it in its user agent, too.
 _BROWSERS = (
@@ -22,6 +23,7 @@ _BROWSERS = (
     ("Chrome", "Chrome"),
     ("Safari", "Safari"),
 )
+_TEXT = "text/plain; charset=utf-8"
 _SYSTEMS = ("Android", "iPhone", "iPad", "Windows", "Macintosh", "Linux")
 
 
@@ -31,9 +33,11 @@ def connect(request: HttpRequest, token: str) -> HttpResponse:
     """Take the browser's subscription, as page and service worker send it: at first, on each
     visit, and renewed.
 
-    `replaces` is the endpoint that this one follows. 204, or 400 with the reason.
+    `replaces` is the endpoint that this one follows. 204, or 400 with the reason; 403 for a browser
+    that is new here, where the link is no proof that its holder has the mailbox.
     """
-    follower = follower_of(read_link("preferences", token))
+    link = read_link("preferences", token)
+    follower = follower_of(link)
     said = proof(request, follower, SOURCE)
     sent = posted(request)
     browser = push_devices.BrowserDevice(
@@ -43,19 +47,23 @@ def connect(request: HttpRequest, token: str) -> HttpResponse:
         server_key=sent.get("server_key", ""),
         label=name_of(said.user_agent),
     )
+    replaced = sent.get("replaces", "")
     try:
         with transaction.atomic():
             known = {row.key: row for row in push_devices.devices_of(follower)}
+            here = {push_devices.key_of(browser.endpoint), push_devices.key_of(replaced)}
+            if not here & known.keys() and not is_fresh(link, follower):
+                return HttpResponse(str(OLD_LINK), status=403, content_type=_TEXT)
             row = push_devices.register_browser(
                 follower=follower, browser=browser, by=said.by, now=said.now
             )
-            before = known.get(push_devices.key_of(sent.get("replaces", "")))
+            before = known.get(push_devices.key_of(replaced))
             if before and before.pk != row.pk:
                 push_devices.unregister(device=before, by=said.by, now=said.now)
             elif row.key not in known:
                 new_way.tell(follower, "browser", (row.details or {}).get("label", ""), proof=said)
     except push_devices.BadDevice as error:
-        return HttpResponse(str(error), status=400, content_type="text/plain; charset=utf-8")
+        return HttpResponse(str(error), status=400, content_type=_TEXT)
     return HttpResponse(status=204)
 
 

@@ -12,7 +12,7 @@ from apps.followers.consent.acts import Words
 from apps.followers.consent.matrix import Key
 from apps.followers.consent.record import Proof
 from apps.followers.consent.rhythm import Wishes
-from apps.followers.models import Follower
+from apps.followers.models import ConsentRecord, Follower
 from apps.followers.people.contacts import change_follower
 from apps.followers.people.profile import Profile
 from apps.lib import tokens
@@ -20,6 +20,7 @@ from apps.lib import tokens
 # An undo is for a slip noticed at once. Later it would bring back choices nobody remembers.
 UNDO_SECONDS = 24 * 3600
 _UNDO = "preferences-undo"
+_OWN_PAGES = ("one_click", "preference_center")
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +70,26 @@ def save(
         return Saved("")
     before = {"words": change.before.as_json(), "fields": were, "wishes": wished}
     return Saved(tokens.make(_UNDO, {"f": str(follower.uid), **before}))
+
+
+def way_back(follower: Follower, *, now: dt.datetime) -> str:
+    """Make the way back from an opt-out that was the last word of the follower, and of today.
+
+    "" when there is none: a mail program that was told to unsubscribe shows no button of ours.
+    """
+    last = ConsentRecord.objects.filter(follower=follower).first()
+    if last is None or last.source not in _OWN_PAGES:
+        return ""
+    if last.at < now - dt.timedelta(seconds=UNDO_SECONDS):
+        return ""
+    words = Words(subscribed=True)
+    if last.act == "preferences_changed":
+        cells = last.scope.get("cells", [])
+        words = Words({(cell["type"], cell["channel"]): cell["before"] for cell in cells})
+    elif last.act != "unsubscribed":
+        return ""
+    before = {"words": words.as_json(), "fields": {}, "wishes": {}}
+    return tokens.make(_UNDO, {"f": str(follower.uid), **before})
 
 
 def readable_undo(follower: Follower, token: str) -> tuple[Words, dict[str, Any], Wishes] | None:

@@ -31,9 +31,11 @@ _MORNING = dt.time(8)  # when a pause of days ends
 
 
 class Fields(forms.Form):
-    """Language and time zone. What the follower has now is always among the choices."""
+    """Language and time zone, together or one of them. What the follower has now is always among
+    the choices.
+    """
 
-    language = forms.ChoiceField(label=_("Language"))
+    language = forms.ChoiceField(label=_("Language"), required=False)
     time_zone = forms.ChoiceField(label=_("Time zone"), required=False)
 
     def __init__(self, *args: Any, follower: Follower, **kwargs: Any) -> None:
@@ -50,6 +52,8 @@ class Fields(forms.Form):
         """Give what differs from what the page showed (`<name>_was`), the switch `measured` too."""
         moved: dict[str, Any] = {}
         for name, value in self.cleaned_data.items():
+            if name not in self.data:
+                continue
             shown = self.data.get(f"{name}_was", self.initial[name])
             if value != shown:
                 moved[name] = value

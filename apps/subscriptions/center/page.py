@@ -30,7 +30,7 @@ from apps.notifications.accounts.browser_push import vapid_public_key
 from apps.notifications.decide.quiet_hours import habits_of, quiet_until
 from apps.subscriptions.center import choices, forms, intent
 from apps.subscriptions.center.rhythm_form import RhythmForm
-from apps.subscriptions.public import show
+from apps.subscriptions.public import is_fresh, read_link, show
 from apps.subscriptions.wording import (
     CHANNELS,
     NO_ADDRESS,
@@ -87,6 +87,7 @@ def page(
 ) -> HttpResponse:
     """Show the whole page. `problem`: the part that refused something, and what it says."""
     now = timezone.now()
+    fields = fields or forms.Fields(follower=follower)
     addresses = list(follower.addresses.exclude(state=AddressState.GONE))
     rows = _rows_to_show(follower, addresses)
     columns = []
@@ -113,13 +114,15 @@ def page(
         undo = ""
     context = {
         "token": token,
+        "fresh": is_fresh(read_link("preferences", token), follower),
+        "language_field": fields["language"],
         "follower": follower,
         "place": ", ".join(places.values()),
         "columns": columns,
         "rows": [_row(row, ways) for row in rows],
         "ways": ways,
         "switches": _switches(follower, columns, places),
-        "fields": fields or forms.Fields(follower=follower),
+        "fields": fields,
         "hours": hours or RhythmForm(rhythm=rhythm),
         "zone": zone_of(follower).key,
         "silence": _silence(follower, rhythm, now),
@@ -136,11 +139,13 @@ def page(
 
 
 def _rows_to_show(follower: Follower, addresses: Iterable[Address]) -> list[MatrixRow]:
-    """Give the matrix in the page's language; webhooks are a column only for who has one.
+    """Give the matrix in the page's language, what can be chosen first; webhooks are a column only
+    for who has one.
 
     Nobody can add a webhook here, and hardly anybody knows what it is: programs have them.
     """
-    rows = matrix(follower, translation.get_language())
+    rows = [row for row in matrix(follower, translation.get_language()) if row.listed]
+    rows.sort(key=_is_fixed)
     if any(address.channel == Channel.WEBHOOK for address in addresses):
         return rows
     shown = []
@@ -148,6 +153,10 @@ def _rows_to_show(follower: Follower, addresses: Iterable[Address]) -> list[Matr
         cells = [cell for cell in row.cells if cell.channel != Channel.WEBHOOK]
         shown.append(replace(row, cells=cells))
     return shown
+
+
+def _is_fixed(row: MatrixRow) -> bool:
+    return not any(cell.editable for cell in row.cells)
 
 
 def _unreachable(rows: Iterable[MatrixRow]) -> list[Cell]:

@@ -12,15 +12,19 @@ from apps.lib.queue.announce import announce
 from apps.lib.queue.lanes import Lane
 from apps.subscriptions import new_way
 from apps.subscriptions.center.page import SOURCE, back, page
-from apps.subscriptions.public import follower_of, posted, proof, public_page, read_link
+from apps.subscriptions.mail_link import mail_fresh
+from apps.subscriptions.public import follower_of, is_fresh, posted, proof, public_page, read_link
 from apps.subscriptions.wording import BAD_NUMBER, CODE_ANSWERS, TOO_MANY_CODES, masked
 
 
 @public_page
 @require_POST
 def ask(request: HttpRequest, token: str) -> HttpResponse:
-    """Send a code to the number."""
-    follower = follower_of(read_link("preferences", token))
+    """Send a code to the number, for whoever has the mailbox."""
+    link = read_link("preferences", token)
+    follower = follower_of(link)
+    if not is_fresh(link, follower):
+        return mail_fresh(request, follower)
     said = proof(request, follower, SOURCE)
     number = posted(request).get("number", "")[:40]
     try:

@@ -13,8 +13,10 @@ from apps.followers.profile_fields import BadFollower
 from apps.subscriptions.center import choices, forms, intent
 from apps.subscriptions.center.page import SOURCE, back, page
 from apps.subscriptions.center.rhythm_form import RhythmForm
+from apps.subscriptions.mail_link import mail_fresh
 from apps.subscriptions.public import (
     follower_of,
+    is_fresh,
     posted,
     posted_or_nothing,
     proof,
@@ -92,7 +94,10 @@ def unsubscribe_all(request: HttpRequest, token: str) -> HttpResponse:
 @public_page
 @require_POST
 def resubscribe(request: HttpRequest, token: str) -> HttpResponse:
-    follower = follower_of(read_link("preferences", token))
+    link = read_link("preferences", token)
+    follower = follower_of(link)
+    if not is_fresh(link, follower):
+        return mail_fresh(request, follower)
     saved = choices.save(
         follower=follower,
         words=Words(subscribed=True),
@@ -100,6 +105,13 @@ def resubscribe(request: HttpRequest, token: str) -> HttpResponse:
         proof=proof(request, follower, SOURCE),
     )
     return back(token, "in", saved.undo)
+
+
+@public_page
+@require_POST
+def fresh_link(request: HttpRequest, token: str) -> HttpResponse:
+    """Mail the link that may also begin messages."""
+    return mail_fresh(request, follower_of(read_link("preferences", token)))
 
 
 @public_page

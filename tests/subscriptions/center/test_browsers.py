@@ -20,7 +20,7 @@ from apps.notifications.models import Delivery, ProviderAccount
 from tests import looks
 from tests.make import make_type
 from tests.patience import PATIENCE
-from tests.subscriptions.pages import preferences_path, visit
+from tests.subscriptions.pages import fresh_path, visit
 from tests.subscriptions.world import connect_browser, make_warning, make_web_push, subscription
 
 DISCONNECT = "Disconnect"
@@ -39,7 +39,7 @@ def browsers(follower: Follower) -> list[str]:
 
 
 def connect(client: Client, follower: Follower, name: str = "one", **fields: str) -> Any:
-    path = f"{preferences_path(follower)}browsers/"
+    path = f"{fresh_path(follower)}browsers/"
     return client.post(path, subscription(name) | fields, headers={"user-agent": FIREFOX})
 
 
@@ -51,12 +51,12 @@ def test_a_browser_connects_and_each_visit_keeps_it_known(client: Client, anna: 
         connect(client, anna)
         [row] = push_devices.devices_of(anna)
         assert row.seen_at == dt.datetime(2026, 5, 7, tzinfo=dt.UTC)
-    page = visit(client, preferences_path(anna))
+    page = visit(client, fresh_path(anna))
     assert "Firefox · Android" in page.text
     assert "last here on 7 May 2026" in page.text
     # one mail tells the person, so that whoever has the link of a forwarded mail can't do that
     # unnoticed
-    mail = Delivery.objects.get(follower=anna)
+    mail = Delivery.objects.get(notification__notification_type__key="security_alert")
     assert (mail.channel, mail.notification.data["label"]) == ("email", "Firefox · Android")
 
 
@@ -73,7 +73,7 @@ def test_nobody_takes_another_persons_browser_away(
 ) -> None:
     theirs = connect_browser(boris, "theirs")
     connect(client, anna, "mine", replaces="https://push.test/send/theirs")
-    client.post(f"{preferences_path(anna)}browsers/remove/", {"device": str(theirs.uid)})
+    client.post(f"{fresh_path(anna)}browsers/remove/", {"device": str(theirs.uid)})
     assert (browsers(anna), browsers(boris)) == (["mine"], ["theirs"])
 
 
@@ -95,7 +95,7 @@ def test_what_no_browser_says_is_refused(
 
 def test_a_browser_is_disconnected_without_javascript(client: Client, anna: Follower) -> None:
     connect_browser(anna)
-    page = visit(client, preferences_path(anna))
+    page = visit(client, fresh_path(anna))
     after = page.press(DISCONNECT)
     assert "The browser is disconnected." in after.notice
     assert browsers(anna) == []
@@ -106,7 +106,7 @@ def test_a_browser_is_disconnected_without_javascript(client: Client, anna: Foll
 def test_the_page_loads_one_script_of_our_own_and_only_for_this(
     client: Client, anna: Follower
 ) -> None:
-    [script] = visit(client, preferences_path(anna)).html.iter("script")
+    [script] = visit(client, fresh_path(anna)).html.iter("script")
     assert (script.get("src"), script.text) == ("/static/carillon/push.js", None)
     assert script.get("type") == "module"
 
@@ -114,7 +114,7 @@ def test_the_page_loads_one_script_of_our_own_and_only_for_this(
 def test_the_page_opens_when_our_own_key_can_not_be_read(client: Client, anna: Follower) -> None:
     ProviderAccount.objects.update(settings="lost")
     assert vapid_public_key() is None
-    assert client.get(preferences_path(anna)).status_code == 200
+    assert client.get(fresh_path(anna)).status_code == 200
 
 
 def test_the_service_worker_may_serve_the_public_pages_and_is_asked_for_anew(
@@ -160,7 +160,7 @@ def test_chromium_connects_shows_what_is_pushed_and_disconnects(
                 sent.append(parse_qs(asked.post_data or "")) if asked.method == "POST" else None
             ),
         )
-        page.goto(preferences_path(anna))
+        page.goto(fresh_path(anna))
         page.get_by_role("button", name="Get notifications in this browser").click()
         expect(page.get_by_text("This browser is connected.")).to_be_visible()
         expect(page.get_by_text("this one", exact=True)).to_be_visible()

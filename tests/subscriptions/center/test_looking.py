@@ -51,6 +51,8 @@ def paths_of(follower: Follower) -> list[str]:
     }
     paths = []
     for pattern in urls.urlpatterns:
+        if pattern.name is None:  # the same without the slash at the end
+            continue
         route = str(pattern.pattern)
         args = []
         if "<" in route:

@@ -21,7 +21,7 @@ from apps.subscriptions.center.phone_code import send
 from tests.fake_esp import Answer
 from tests.fake_sms import FakeSms
 from tests.make import TESTER, make_follower, make_type
-from tests.subscriptions.pages import Page, preferences_path, visit
+from tests.subscriptions.pages import Page, fresh_path, visit
 from tests.subscriptions.world import make_warning
 
 NOW = dt.datetime(2026, 5, 4, 12, 0, tzinfo=dt.UTC)
@@ -72,13 +72,13 @@ def code_in(text: str) -> str:
 
 
 def asked(client: Client, follower: Follower, number: str = NUMBER) -> Page:
-    return visit(client, preferences_path(follower)).press(ASK, number=number)
+    return visit(client, fresh_path(follower)).press(ASK, number=number)
 
 
 def test_a_number_is_confirmed_by_its_code_and_forgotten_again(
     client: Client, anna: Follower, fake: FakeSms
 ) -> None:
-    first = visit(client, preferences_path(anna))
+    first = visit(client, fresh_path(anna))
     assert "SMS: no phone yet – add one below." in first.text
     page = first.press(ASK, number="+49 151 12345678")
     assert "A code is on its way to ••• 78." in page.notice
@@ -104,7 +104,7 @@ def test_a_number_is_confirmed_by_its_code_and_forgotten_again(
     told = AuditEntry.objects.get(kind="phone_code.sent")
     assert (told.data["to"], told.data["result"]) == ("••• 78", "accepted")
     # who has the link of a forwarded mail can't do that unnoticed
-    mail = Delivery.objects.get(follower=anna)
+    mail = Delivery.objects.get(notification__notification_type__key="security_alert")
     assert (mail.channel, mail.notification.notification_type.key) == ("email", "security_alert")
     assert (mail.notification.data["what"], mail.notification.data["label"]) == ("phone", "••• 78")
     gone = done.press(FORGET)
@@ -116,7 +116,7 @@ def test_a_number_is_confirmed_by_its_code_and_forgotten_again(
 def test_the_text_speaks_the_followers_language(
     client: Client, boris: Follower, fake: FakeSms
 ) -> None:
-    client.post(f"{preferences_path(boris)}phone/", {"number": NUMBER})
+    client.post(f"{fresh_path(boris)}phone/", {"number": NUMBER})
     work_off()
     assert "ваш код Carillon" in fake.arrived[0].body
 
@@ -144,7 +144,7 @@ def test_a_wrong_code_is_told_and_after_five_none_is_good(
     last = page.press(CONFIRM, code=wrong)
     assert "This code is not good any more." in last.notice
     assert not last.has(CONFIRM)
-    late = client.post(f"{preferences_path(anna)}phone/confirm/", {"code": right})
+    late = client.post(f"{fresh_path(anna)}phone/confirm/", {"code": right})
     assert late.status_code == 400
     assert not anna.addresses.filter(channel="sms").exists()
 
@@ -167,9 +167,7 @@ def test_nobody_confirms_with_another_persons_code(
     asked(client, anna)
     work_off()
     code = code_in(fake.arrived[0].body)
-    assert (
-        client.post(f"{preferences_path(boris)}phone/confirm/", {"code": code}).status_code == 400
-    )
+    assert client.post(f"{fresh_path(boris)}phone/confirm/", {"code": code}).status_code == 400
     assert not boris.addresses.filter(channel="sms").exists()
 
 
@@ -203,7 +201,7 @@ def test_a_number_that_said_stop_gets_no_text(
     assert fake.arrived == []
     assert (
         "If you once answered STOP there, answer START first."
-        in visit(client, preferences_path(anna)).notice
+        in visit(client, fresh_path(anna)).notice
     )
 
 
@@ -236,7 +234,7 @@ def test_the_page_says_when_no_text_could_be_sent(
     asked(client, anna)
     work_off()
     fake.bad = {}
-    page = visit(client, preferences_path(anna))
+    page = visit(client, fresh_path(anna))
     assert "We could not send a code to ••• 78." in page.notice
     assert not page.has(CONFIRM)
 
@@ -271,4 +269,4 @@ def test_texts_are_few_for_a_person_for_a_number_and_from_a_place(anna: Follower
 
 def test_sites_without_texts_ask_for_no_phone(client: Client, anna: Follower) -> None:
     make_type("news")
-    assert not visit(client, preferences_path(anna)).has(ASK)
+    assert not visit(client, fresh_path(anna)).has(ASK)

@@ -21,6 +21,7 @@ from apps.followers.models import Address, AddressState, Channel, Follower
 from apps.followers.people import contacts, tagging
 from apps.followers.people import search as people_search
 from apps.followers.people.profile import Profile
+from apps.followers.people.revoke_links import revoke_links
 from apps.lib.refusals import Refused
 
 FOLLOWERS = Follower.objects.prefetch_related("addresses", "tags")
@@ -397,6 +398,27 @@ class Resubscribe(Endpoint):
         proof = Proof(source=SOURCE, by=self.by, now=self.now, wording=said["wording"])
         acts.resubscribe(follower=follower, reason=said["reason"], proof=proof)
         return Response(FollowerOut(one(FOLLOWERS, uid=id)).data)
+
+
+class RevokeLinks(Endpoint):
+    """The end of all links to the follower's own pages."""
+
+    scopes = {"POST": Scope.FOLLOWERS_WRITE}
+
+    @described(
+        "Followers",
+        "followers_revoke_links",
+        "Revoke the links to a follower's own pages",
+        answer=None,
+        refuses=(404,),
+        details=(
+            "Those that were made until now, in mails that arrived and in mails that wait. Each "
+            "can still stop messages (RFC 8058), and do nothing else."
+        ),
+    )
+    def post(self, request: Request, id: uuid.UUID) -> Response:
+        revoke_links(follower=one(FOLLOWERS, uid=id), by=self.by, now=self.now)
+        return Response(status=204)
 
 
 class Names(Strict):

@@ -42,6 +42,7 @@ class TypeOut(serializers.Serializer[NotificationType]):
         allow_null=True,
         help_text="Key of the default template.",
     )
+    listed = serializers.BooleanField(help_text="Among what followers choose from.")
     schema = serializers.DictField(
         allow_null=True, help_text="JSON Schema (2020-12) of the data of a call."
     )
@@ -77,6 +78,9 @@ class TypeIn(Strict):
         help_text="On until a follower says no.",
     )
     active = serializers.BooleanField(required=False)
+    listed = serializers.BooleanField(
+        required=False, help_text="Among what followers choose from; commercial ones always are."
+    )
     template = serializers.CharField(
         required=False,
         allow_null=True,

@@ -172,8 +172,8 @@ class LinkOut(serializers.Serializer[Any]):
 
 
 class EngagementOut(serializers.Serializer[Any]):
-    """Of followers who let themselves be measured; what scanners, prefetching mail programs and
-    image proxies did is counted apart.
+    """Opens and clicks of followers who let themselves be measured; what scanners, prefetching mail
+    programs and image proxies did is counted apart.
     """
 
     opened = serializers.IntegerField(

@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('notifications', '0002_refusals_and_brake'),
+        ('notifications', '0005_tracking_and_addressed_only'),
     ]
 
     operations = [
