@@ -30,6 +30,7 @@ STOPPED = "apps.notifications.books.still.wait_for_followers"
 EVENT_SUBSCRIBERS = {
     "*": ["apps.accounts.audit.record"],
     "notification.finished": ["apps.campaigns.lifecycle.follow"],
+    "database.restore_answered": ["apps.campaigns.launch.on_restore_answered"],
     "notification.paused": ["apps.campaigns.lifecycle.follow"],
     "notification.resumed": ["apps.campaigns.lifecycle.follow"],
     "notification.cancelled": ["apps.campaigns.lifecycle.follow"],
@@ -71,6 +72,7 @@ SCHEDULES = {
     "idle devices": ("apps.followers.devices.push_devices.forget_idle", 60),
     "phone numbers to forget": ("apps.followers.devices.phone_codes.forget_old", 600),
     "answers to forget": ("apps.api.idempotency.forget", 600),
+    "generation of the database": ("apps.notifications.restored.count_on", 5),
     "calls from tomorrow": ("apps.lib.queue.announce.free_from_tomorrow", 10),
     "notifications from tomorrow": ("apps.notifications.control.fetch_from_tomorrow", 10),
     "imports to go on": ("apps.followers.imports.run.resume_stalled", 10),

@@ -9,7 +9,7 @@ notification's row and nobody is planned twice.
 import datetime as dt
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 from django.db.models import Q, QuerySet
@@ -17,10 +17,13 @@ from django.db.models import Q, QuerySet
 from apps.campaigns import lifecycle
 from apps.campaigns.audience.audience import Audience
 from apps.campaigns.models import Campaign, CampaignState, Occurrence, Run
+from apps.campaigns.readiness import Missing
 from apps.followers.models import Follower
 from apps.lib import steady_clock
+from apps.lib.facts import Fact
 from apps.lib.queue.announce import announce
 from apps.lib.queue.lanes import Lane
+from apps.notifications import restored
 from apps.notifications.models import NotificationState
 from apps.notifications.plan import finish_planning, freeze_slice
 
@@ -35,13 +38,31 @@ logger = logging.getLogger("carillon.campaigns")
 
 
 def start_due(*, now: dt.datetime) -> None:
-    """Schedule: start every campaign whose time has come. Safe when several run at once."""
+    """Schedule: start every campaign whose time has come. Safe when several run at once.
+
+    After a restore none starts by itself: it has perhaps been sent.
+    """
+    if restored.look(now=now):
+        return
     due = Campaign.objects.filter(state=CampaignState.SCHEDULED, send_at__lte=now)
     for campaign in due.order_by("send_at")[:AT_ONCE]:
         try:
             lifecycle.start_scheduled(campaign=campaign, now=now)
         except Exception:  # one campaign that can't start must not hold up the others
             logger.exception("Campaign %s could not be started; it is tried again.", campaign.uid)
+
+
+def on_restore_answered(facts: Sequence[Fact]) -> None:
+    """Subscriber: unless what waits is to be sent again, put campaigns whose time went by back to
+    draft: they have perhaps been sent.
+    """
+    for fact in facts:
+        if fact.data["how"] == restored.Answer.RESUME:
+            continue
+        overdue = Campaign.objects.filter(state=CampaignState.SCHEDULED, send_at__lte=fact.at)
+        for campaign in overdue.order_by("pk"):
+            because = [Missing("schedule", "The database was restored: it was perhaps sent.")]
+            lifecycle.unschedule(campaign=campaign, by=fact.by, now=fact.at, because=because)
 
 
 def launch(*, run_id: int, **_: object) -> None:

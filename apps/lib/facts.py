@@ -80,6 +80,9 @@ class Kind(StrEnum):
     )
     PROVIDER_RECOVERED = "provider_account.recovered"  # its probe was taken
     PROVIDER_RESET = "provider_account.reset"  # a person's word: use it again at once
+    # it is older than what was sent; data has how many messages wait
+    DATABASE_RESTORED = "database.restored"
+    RESTORE_ANSWERED = "database.restore_answered"  # a person said how to go on; data says how
     FIELD_KEYS_ROTATED = (
         "field_keys.rotated"  # what is encrypted was written anew with the first key
     )

@@ -22,6 +22,7 @@ from apps.lib import wallclock
 from apps.lib.actor import SYSTEM
 from apps.lib.queue.announce import announce
 from apps.lib.queue.lanes import Lane
+from apps.notifications import restored
 from apps.notifications.models import Delivery, Notification, Source
 from apps.notifications.notify import Intent, NotNotifiable, open_notification
 
@@ -32,7 +33,12 @@ logger = logging.getLogger("carillon.recurring")
 
 
 def start_due(*, now: dt.datetime) -> None:
-    """Schedule: begin every occurrence whose time has come. Safe when several run at once."""
+    """Schedule: begin every occurrence whose time has come. Safe when several run at once.
+
+    After a restore none begins by itself: it has perhaps been sent.
+    """
+    if restored.look(now=now):
+        return
     for clock in RecurringZone.objects.filter(next_at__lte=now).order_by("next_at")[:AT_ONCE]:
         try:
             strike(clock=clock, now=now)

@@ -4,20 +4,22 @@ import datetime as dt
 from dataclasses import dataclass
 from typing import Any
 
-from django.http import HttpRequest, HttpResponse
-from django.shortcuts import render
+from django.contrib import messages
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
 from django.urls import path
 from django.utils import timezone
-from django.views.decorators.http import require_safe
+from django.views.decorators.http import require_POST, require_safe
 
-from apps.accounts.actors import user_of
+from apps.accounts.actors import staff_actor, user_of
 from apps.accounts.permissions import Capability, requires
 from apps.analytics import reports
 from apps.campaigns.digests import sent_but_held
 from apps.dashboard.shell.first_steps import first_steps
 from apps.followers.devices.webhook_calls import stopped_since
 from apps.followers.models import Channel
-from apps.notifications import brake
+from apps.lib.refusals import Refused
+from apps.notifications import brake, restored
 from apps.notifications.accounts.hold_ups import hold_ups
 
 
@@ -65,9 +67,26 @@ def home(request: HttpRequest) -> HttpResponse:
         "totals": totals,
         "audience": audience,
         "webhooks_off": stopped_since(week_ago),
+        "restored": restored.held(),
         "steps": first_steps(viewer=user_of(request)),
     }
     return render(request, "dashboard/shell/home/home.html", context)
+
+
+@requires(Capability.ADMINISTER)
+@require_POST
+def after_restore(request: HttpRequest, how: str) -> HttpResponse:
+    """An administrator says how to go on after a restore."""
+    if how not in list(restored.Answer):
+        raise Http404
+    try:
+        by = staff_actor(request)
+        count = restored.go_on(how=restored.Answer(how), by=by, now=timezone.now())
+    except Refused as error:
+        messages.error(request, str(error))
+    else:
+        messages.success(request, f"Done. It was about {count} sends.")
+    return redirect("dashboard:home")
 
 
 @requires(Capability.VIEW)
@@ -95,4 +114,5 @@ def _now() -> dict[str, Any]:
 urlpatterns = [
     path("", home, name="home"),
     path("live/", live, name="home-live"),
+    path("restored/<str:how>/", after_restore, name="home-restored"),
 ]

@@ -4,6 +4,7 @@
 2. `deliveries`: one message to one person on one channel, what happened to it, and the sums beside.
 3. `accounts`: the ways out. `limits`: what may leave through them, and what a follower may get.
 4. `engagement`: opens and clicks. `replays`: orders to send again what was not delivered.
+5. `generation`: how old this database is.
 
 Other rooms and apps import the names from here.
 """
@@ -22,6 +23,7 @@ from apps.notifications.models.engagement import (
     EngagementTally,
     TallyKind,
 )
+from apps.notifications.models.generation import Generation
 from apps.notifications.models.limits import Cap, CapOutcome, DomainLimit, Pace, SlowDomain, Use
 from apps.notifications.models.notifications import (
     LANES,
@@ -45,6 +47,7 @@ __all__ = [
     "EngagementKind",
     "EngagementTally",
     "EventKind",
+    "Generation",
     "Notification",
     "NotificationState",
     "Pace",

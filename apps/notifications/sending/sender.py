@@ -16,6 +16,7 @@ from apps.lib import steady_clock
 from apps.lib.crypto import Undecryptable
 from apps.lib.queue.announce import announce, answer_all, waiting
 from apps.lib.queue.lanes import Lane
+from apps.notifications import restored
 from apps.notifications.accounts import health, routing
 from apps.notifications.books import tallies
 from apps.notifications.books.wake import SEND_TASK, announce_senders
@@ -54,6 +55,7 @@ def announce_due(*, now: dt.datetime) -> None:
 def send_lane(*, name: str, **_: object) -> None:
     """Task: send what is due in the lane for a few seconds; finding nothing is normal."""
     lane = Lane(name)
+    restored.look(now=steady_clock.now())
     if lane is not Lane.BULK:  # there two are called, and both shall come
         answer_all(SEND_TASK, lane=lane)
     with Journal() as journal:
