@@ -129,6 +129,7 @@ class Server:
             "-E",
             "UTF8",
             "--locale=C",
+            "--lc-ctype=C.UTF-8",  # letters beyond ASCII have upper and lower case
         ]
         if self._run([*initdb, "--no-sync"]).wait():
             raise NoPostgres(f"PostgreSQL's initdb failed:\n{self.log.read_text()}")

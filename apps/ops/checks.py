@@ -2,11 +2,12 @@
 double or silently stop work are refused before anything starts.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from django.conf import settings
-from django.core.checks import Error, register
+from django.core.checks import Error, Tags, Warning, register
+from django.db import connections
 from django.utils.module_loading import import_string
 
 from apps.lib import wallclock
@@ -199,5 +200,32 @@ def the_sites_zone_is_a_place(app_configs: Any, **kwargs: Any) -> list[Error]:
     try:
         wallclock.zone(settings.TIME_ZONE)
     except wallclock.UnknownZone as error:
-        return [Error(f"TIME_ZONE: {error}", id="carillon.E014")]
+        hint = "Set TIME_ZONE to the name of a place, such as Europe/Berlin, or to UTC."
+        return [Error(f"TIME_ZONE: {error}", hint=hint, id="carillon.E014")]
     return []
+
+
+@register(Tags.database)
+def letters_have_upper_and_lower_case(
+    app_configs: Any, databases: Iterable[str] | None = None, **kwargs: Any
+) -> list[Warning]:
+    """Warn of a database that folds ASCII letters only: one with the locale C."""
+    return [_folds_ascii_only(name) for name in databases or () if not _knows_letters(name)]
+
+
+def _knows_letters(name: str) -> bool:
+    # on SQLite the first is true (lib/sql/letter_case.py), on PostgreSQL the second
+    with connections[name].cursor() as cursor:
+        cursor.execute("SELECT 'Я' LIKE 'я', UPPER('я') = 'Я'")
+        return any(cursor.fetchone())
+
+
+def _folds_ascii_only(name: str) -> Warning:
+    return Warning(
+        f"The database {name!r} knows upper and lower case of ASCII letters only.",
+        hint=(
+            "Searches and segments tell Москва from москва. Create the database anew with "
+            "LC_CTYPE 'C.UTF-8' or that of a language, and move the data."
+        ),
+        id="carillon.W001",
+    )

@@ -10,7 +10,9 @@ from typing import Any
 import pytest
 from django.conf import settings as site
 
+from apps.ops import checks
 from apps.ops.checks import (
+    letters_have_upper_and_lower_case,
     nobody_can_make_us_call_ourselves,
     queue_is_safe,
     the_sites_zone_is_a_place,
@@ -202,3 +204,14 @@ def test_the_sites_zone_must_mean_the_same_on_each_machine(name: str, settings: 
     assert the_sites_zone_is_a_place(None) == []
     settings.TIME_ZONE = name
     assert ids(the_sites_zone_is_a_place(None)) == {"carillon.E014"}
+
+
+@pytest.mark.reported
+@pytest.mark.django_db
+def test_a_database_that_folds_ascii_letters_only_is_told_of(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    assert letters_have_upper_and_lower_case(None, databases=["default"]) == []
+    monkeypatch.setattr(checks, "_knows_letters", lambda name: False)
+    told = letters_have_upper_and_lower_case(None, databases=["default"])
+    assert [each.id for each in told] == ["carillon.W001"]
