@@ -204,6 +204,9 @@ def test_an_account_makes_its_own_keys_and_shows_the_public_one(client: Client, 
         reverse("dashboard:channel-account-add", args=["web_push"]), form | {"warmup_growth": 1.5}
     )
     row = ProviderAccount.objects.get(provider="web_push")
+    page = page_of(client.get(reverse("dashboard:channel-account", args=[row.uid])))
+    assert "Browsers register once it is on." in page.text
+    client.post(reverse("dashboard:channel-account-switch", args=[row.uid]), {"enabled": "1"})
     key = vapid_public_key()
     private = settings_of(row)["private_key"]
     assert key
