@@ -102,6 +102,8 @@ def go_on(*, how: Answer, by: Actor, now: dt.datetime) -> int:
     for notification in found:
         if how is Answer.RESUME:
             control.resume(notification=notification, by=by, now=now)
+            # that was no word about its refusals
+            Notification.objects.filter(pk=notification.pk).update(brake_off=False)
         elif how is Answer.CANCEL:
             control.cancel(notification=notification, by=by, now=now)
     return len(found)
