@@ -7,6 +7,7 @@ from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from drf_spectacular.views import SpectacularSwaggerSplitView
 
 from apps.api.auth import ApiKeyAuthentication, StaffSession
+from apps.api.document.operation import references
 from apps.api.idempotency import LONGEST, METHODS
 from apps.api.refusals import KEY_HEADER, MEDIA_TYPE
 
@@ -109,9 +110,8 @@ def say_that_writes_take_a_key(result: dict[str, Any], **_: Any) -> dict[str, An
                 ("409", "The first call with this key goes on."),
                 ("422", "The key is used already."),
             ):
-                responses.setdefault(
-                    status, {"content": {MEDIA_TYPE: problem}, "description": text}
-                )
+                refusal = {"content": {MEDIA_TYPE: problem}, "description": text}
+                responses.setdefault(status, refusal | {"headers": references()})
             path[method]["responses"] = dict(sorted(responses.items()))
     return result
 

@@ -35,11 +35,9 @@ MOST_LISTED = 1_000  # members of a list in a body, where nothing else is said
 
 # Fields called data, label, source or errors hide properties of the serializer, which the stubs
 # type: such fields are annotated Any.
+# It refuses what it does not know: a misspelt field must not be lost in silence. A docstring would
+# stand in the document as the description of each body that has none.
 class Strict(serializers.Serializer[Any]):
-    """A serializer that refuses what it does not know:
-    a misspelt field must not be lost in silence.
-    """
-
     # What a body names beside the endpoint's own subject, by its place ("recipients.tags" looks
     # into each member of a list), and the scope that it takes.
     naming: ClassVar[Mapping[str, Scope]] = {}

@@ -14,7 +14,7 @@ from apps.lib.actor import SYSTEM, Actor
 from apps.lib.facts import Kind, tell
 from apps.lib.queue.announce import announce
 from apps.lib.queue.lanes import Lane
-from apps.lib.refusals import WrongState
+from apps.lib.refusals import Refused, WrongState
 from apps.notifications.books import still, tallies, transitions
 from apps.notifications.books.wake import announce_senders
 from apps.notifications.decide.decision import Why
@@ -25,7 +25,6 @@ from apps.notifications.models import (
     NotificationState,
     Tally,
 )
-from apps.notifications.notify import NotNotifiable
 
 CANCEL_TASK = "apps.notifications.control.cancel_rest"
 LEFT_FOR = dt.timedelta(days=7)  # a cancelled notification is looked at for that long
@@ -33,6 +32,12 @@ NEWEST = 500
 CERTAINLY = dt.timedelta(minutes=1)  # no two machines differ by that
 UNTAKEN = (DeliveryStatus.PENDING, DeliveryStatus.HELD)  # no sender holds them
 LIVE = (NotificationState.PLANNING, NotificationState.SENDING, NotificationState.PAUSED)
+
+
+class ExpiresFirst(Refused):
+    """A moment after which the notification would be worthless already."""
+
+    field = "send_at"
 
 
 def pause(*, notification: Notification, by: Actor, now: dt.datetime) -> None:
@@ -95,7 +100,7 @@ def reschedule(
 ) -> Notification:
     """Send at another time what has not begun; its messages keep their distance from it.
 
-    An expiry that came of the type's lifetime moves along. Raises WrongState, NotNotifiable.
+    An expiry that came of the type's lifetime moves along. Raises WrongState, ExpiresFirst.
     """
     with transaction.atomic():
         row = Notification.objects.select_for_update(of=("self",), no_key=True)
@@ -112,9 +117,7 @@ def reschedule(
         if lifetime and fresh.expires_at == before + dt.timedelta(seconds=lifetime):
             fresh.expires_at += moved
         if fresh.expires_at and fresh.expires_at <= fresh.send_at:
-            raise NotNotifiable(
-                "It would expire before it is sent. Choose an earlier time.", field="send_at"
-            )
+            raise ExpiresFirst("It would expire before it is sent. Choose an earlier time.")
         if not moved:
             return fresh
         fresh.wakes_at = None

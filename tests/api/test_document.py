@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 from drf_spectacular.generators import SchemaGenerator
 from jsonschema import Draft4Validator
+from openapi_schema_validator import OAS30Validator
 from openapi_spec_validator import OpenAPIV30SpecValidator
 from rest_framework.test import APIClient
 
@@ -129,3 +130,57 @@ def test_what_may_be_null_says_its_type(document: dict[str, Any]) -> None:
         for field, described in schema.get("properties", {}).items():
             if described.get("nullable"):
                 assert "type" in described, (name, field)
+
+
+# ---- what it says beyond types
+@pytest.mark.reported
+def test_each_body_and_each_answer_has_an_example_that_fits(document: dict[str, Any]) -> None:
+    wrong = []
+    for name, operation in operations(document).items():
+        carriers = {"body": operation.get("requestBody", {})}
+        carriers |= {code: each for code, each in operation["responses"].items() if code < "300"}
+        for where, carrier in carriers.items():
+            for content in carrier.get("content", {}).values():
+                schema = {**content["schema"], "components": document["components"]}
+                errors = OAS30Validator(schema).iter_errors(content["example"])
+                wrong += [(name, where, list(each.path), each.message) for each in errors]
+    assert wrong == []
+
+
+@pytest.mark.reported
+def test_each_answer_describes_its_headers(document: dict[str, Any]) -> None:
+    known = set(document["components"]["headers"])
+    for name, operation in operations(document).items():
+        for status, answer in operation["responses"].items():
+            headers = set(answer.get("headers", {}))
+            assert headers <= known
+            assert {"X-Request-Id", "RateLimit-Remaining"} <= headers, (name, status)
+        assert "500" in operation["responses"], name
+    got = operations(document)["get /api/v1/followers/{id}"]
+    assert "ETag" in got["responses"]["200"]["headers"]
+    changed = operations(document)["patch /api/v1/followers/{id}"]
+    assert "412" in changed["responses"]
+    assert "Idempotency-Replayed" in changed["responses"]["200"]["headers"]
+    assert "Retry-After" in changed["responses"]["429"]["headers"]
+
+
+@pytest.mark.reported
+def test_the_hardest_bodies_say_what_stands_inside(document: dict[str, Any]) -> None:
+    schemas = document["components"]["schemas"]
+    for name, field in [
+        ("NewCampaignRequest", "audience"),
+        ("SegmentInRequest", "rules"),
+        ("NewTemplateRequest", "translations"),
+        ("NewTemplateRequest", "variables"),
+        ("RecurringInRequest", "cadence"),
+        ("RuleInRequest", "conditions"),
+    ]:
+        target = str(schemas[name]["properties"][field])
+        assert f"#/components/schemas/{field.title()}" in target, (name, field, target)
+        assert len(schemas[field.title()]) > 2
+
+
+@pytest.mark.reported
+def test_no_description_is_about_our_own_source(document: dict[str, Any]) -> None:
+    for name, schema in document["components"]["schemas"].items():
+        assert "serializer" not in schema.get("description", "").lower(), name

@@ -107,9 +107,13 @@ def test_the_schema_says_that_unknown_fields_are_refused() -> None:
 
 def _lists(part: Any, parts: dict[str, Any], place: str) -> Iterator[tuple[str, dict[str, Any]]]:
     """Walk the lists in a body's schema: (where it stands, its schema)."""
-    if "$ref" in part:
-        name = part["$ref"].rpartition("/")[2]
-        part = parts[name]
+    for each in (part, *part.get("allOf", ())):
+        if "$ref" in each:
+            name = each["$ref"].rpartition("/")[2]
+            if f"({name})" in place:  # it stands in itself
+                return
+            part = parts[name]
+            place = f"{place}({name})"
     if part.get("type") == "array":
         yield place, part
         yield from _lists(part["items"], parts, f"{place}[]")

@@ -9,6 +9,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from apps.accounts.permissions import Scope
+from apps.api.document.typed import RulesField
 from apps.api.edited import Edited
 from apps.api.endpoint import Endpoint, Strict, described, one
 from apps.api.v1.audience.followers import FOLLOWERS, FollowerOut
@@ -18,8 +19,6 @@ from apps.campaigns.audience.sql import rules_to_q
 from apps.campaigns.models import Segment
 from apps.followers.models import Follower
 
-RULES = 'A group of rules: {"all": [{"field": "language", "op": "is", "value": "en"}]}.'
-
 # rules can ask whether one certain person has one certain value
 COUNTED = "A count answers questions about people, so it needs followers:read, too."
 
@@ -28,14 +27,14 @@ class SegmentOut(serializers.Serializer[Segment]):
     id = serializers.UUIDField(source="uid")
     name = serializers.CharField()
     description = serializers.CharField()
-    rules = serializers.DictField(help_text=RULES)
+    rules = RulesField()
     created_at = serializers.DateTimeField()
     updated_at = serializers.DateTimeField()
 
 
 class SegmentIn(Strict):
     name = serializers.CharField(max_length=100)
-    rules = serializers.DictField(help_text=RULES)
+    rules = RulesField()
     description = serializers.CharField(required=False, allow_blank=True, max_length=300)
 
 
@@ -114,7 +113,7 @@ class CountOut(serializers.Serializer[Any]):
 
 
 class RulesIn(Strict):
-    rules = serializers.DictField(help_text=RULES)
+    rules = RulesField()
 
 
 class SegmentFollowers(Endpoint):

@@ -3,11 +3,13 @@
 import uuid
 from typing import Any
 
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from apps.accounts.permissions import Scope
+from apps.api.document.typed import TranslationsField, VariablesField
 from apps.api.edited import Edited
 from apps.api.endpoint import Endpoint, Strict, described, one
 from apps.api.parsing import MomentField
@@ -19,10 +21,6 @@ from apps.lib.sql.compiled_query import Kept
 from apps.notifications import preview
 from apps.notifications.models import TypeTemplate
 
-WORDS = (
-    'Per language and channel: {"en": {"email": {"subject": "Hello", "html": "<p>…</p>"}}}. Liquid.'
-)
-VARIABLES = '[{"name": "order_id", "type": "string", "required": true, "example": "A-17"}]'
 LIBRARY = Template.objects.filter(private=False).prefetch_related("versions")
 
 
@@ -57,25 +55,22 @@ class VersionOut(serializers.Serializer[Version]):
     number = serializers.IntegerField()
     status = serializers.ChoiceField(VersionState.choices, source="state")
     default_language = serializers.CharField()
-    variables = serializers.ListField(child=serializers.DictField())
+    variables = VariablesField(child=serializers.DictField())
     layout = serializers.CharField(source="layout.key", default=None, allow_null=True)
-    translations = serializers.SerializerMethodField(help_text=WORDS)
+    translations = serializers.SerializerMethodField()
     note = serializers.CharField()
     created_at = serializers.DateTimeField()
     updated_at = serializers.DateTimeField()
     published_at = serializers.DateTimeField(allow_null=True)
 
+    @extend_schema_field(TranslationsField)
     def get_translations(self, version: Version) -> dict[str, Any]:
         return {each.language: each.parts for each in version.translations.all()}
 
 
 class WordsIn(Strict):
-    translations = serializers.DictField(
-        child=serializers.DictField(allow_null=True), required=False, help_text=WORDS
-    )
-    variables = serializers.ListField(
-        child=serializers.DictField(), required=False, help_text=VARIABLES
-    )
+    translations = TranslationsField(child=serializers.DictField(allow_null=True), required=False)
+    variables = VariablesField(child=serializers.DictField(), required=False)
     layout = serializers.SlugRelatedField(
         "key",
         queryset=Layout.objects.all(),
@@ -90,7 +85,7 @@ class NewTemplate(WordsIn):
     key = serializers.SlugField(max_length=80)
     name = serializers.CharField(max_length=120)
     description = serializers.CharField(required=False, allow_blank=True, max_length=300)
-    translations = serializers.DictField(child=serializers.DictField(), help_text=WORDS)
+    translations = TranslationsField(child=serializers.DictField())
 
 
 class DraftIn(WordsIn):

@@ -10,6 +10,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from apps.accounts.permissions import Scope
+from apps.api.document.typed import AudienceField
 from apps.api.edited import Edited
 from apps.api.endpoint import Endpoint, Strict, described, one
 from apps.api.parsing import MomentField
@@ -37,10 +38,6 @@ from apps.notifications.models import Delivery, Notification
 from apps.notifications.reports.balance import Balance, balance, deliveries_behind
 
 ROWS = Campaign.objects.select_related("notification_type", "template")
-AUDIENCE = (
-    '{"everyone": true} or any of tags (slugs), segments and followers (ids), '
-    "less exclude_tags, exclude_segments, exclude_followers."
-)
 
 NAMED_IN_AUDIENCE = {
     "audience.tags": Scope.FOLLOWERS_READ,
@@ -58,7 +55,7 @@ class CampaignOut(serializers.Serializer[Campaign]):
     status = serializers.ChoiceField(CampaignState.choices, source="state")
     type = serializers.CharField(source="notification_type.key")
     channels = serializers.ListField(child=serializers.CharField())
-    audience = serializers.DictField(help_text=AUDIENCE)
+    audience = AudienceField()
     data: Any = serializers.DictField()
     metadata = serializers.DictField()
     tracking = serializers.BooleanField(help_text="Count opens and clicks of those who allow it.")
@@ -116,7 +113,7 @@ class CampaignIn(WordsIn):
         required=False,
         help_text="Of a new campaign: those of the type.",
     )
-    audience = serializers.DictField(required=False, help_text=AUDIENCE)
+    audience = AudienceField(required=False)
     data: Any = serializers.DictField(required=False, help_text="Values for the variables.")
     metadata = serializers.DictField(
         required=False, help_text="Your own values. A change is merged by key; null removes one."

@@ -9,6 +9,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from apps.accounts.permissions import Scope
+from apps.api.document.typed import ConditionsField
 from apps.api.edited import Edited
 from apps.api.endpoint import Endpoint, Strict, described, one
 from apps.api.v1.content.templates import type_of
@@ -20,11 +21,6 @@ from apps.followers.models import Channel, Follower
 from apps.notifications.models import DeliveryStatus
 
 ROWS = EventRule.objects.select_related("notification_type", "template", "segment")
-CONDITIONS = (
-    '{"all": [{"field": "data.total", "op": "greater", "value": 100}]}, or any; {} is '
-    "always true. Fields: data.…, follower.…, event.name. Ops: is, is_not, greater, less, "
-    "contains, exists, not_exists."
-)
 MAPPING = (
     '{"order_number": "data.number"}: variable and path. {}: all data, and the event as `event`.'
 )
@@ -34,7 +30,7 @@ class RuleOut(serializers.Serializer[EventRule]):
     id = serializers.UUIDField(source="uid")
     name = serializers.CharField()
     event = serializers.CharField()
-    conditions = serializers.DictField(help_text=CONDITIONS)
+    conditions = ConditionsField()
     type = serializers.CharField(source="notification_type.key")
     template = serializers.CharField(source="template.key", default=None, allow_null=True)
     channels = serializers.ListField(child=serializers.CharField())
@@ -56,7 +52,7 @@ class RuleIn(Strict):
         max_length=102, help_text="`order.created`, or `order.*` for all that begin so."
     )
     type = serializers.CharField(max_length=60, help_text="Key of a message type.")
-    conditions = serializers.DictField(required=False, help_text=CONDITIONS)
+    conditions = ConditionsField(required=False)
     template = serializers.CharField(
         required=False,
         allow_null=True,

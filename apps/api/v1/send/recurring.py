@@ -11,11 +11,12 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from apps.accounts.permissions import Scope
+from apps.api.document.typed import AudienceField, CadenceField
 from apps.api.edited import Edited
 from apps.api.endpoint import Endpoint, Strict, described, one
 from apps.api.parsing import MomentField
 from apps.api.v1.content.templates import type_of
-from apps.api.v1.send.campaigns import AUDIENCE, NAMED_IN_AUDIENCE
+from apps.api.v1.send.campaigns import NAMED_IN_AUDIENCE
 from apps.api.v1.send.event_rules import template_named
 from apps.api.verbs import Verb
 from apps.campaigns.models import Missed, Occurrence, Recurring, ZoneMode
@@ -24,11 +25,6 @@ from apps.campaigns.recurring.edit import RecurringValues
 from apps.lib import wallclock
 
 ROWS = Recurring.objects.select_related("notification_type", "template").prefetch_related("zones")
-CADENCE = (
-    '{"kind": "daily", "times": ["09:00"]}; weekly with "weekdays": ["monday"]; '
-    'monthly with "days": [1, 31], 31 being the last; or {"kind": "cron", "cron": "0 9 * '
-    '* 1-5"}.'
-)
 
 
 class RecurringOut(serializers.Serializer[Recurring]):
@@ -37,9 +33,9 @@ class RecurringOut(serializers.Serializer[Recurring]):
     type = serializers.CharField(source="notification_type.key")
     template = serializers.CharField(source="template.key", default=None, allow_null=True)
     channels = serializers.ListField(child=serializers.CharField())
-    audience = serializers.DictField(help_text=AUDIENCE)
+    audience = AudienceField()
     data: Any = serializers.DictField()
-    cadence = serializers.DictField(help_text=CADENCE)
+    cadence = CadenceField()
     time_zone_mode = serializers.ChoiceField(ZoneMode.choices, source="zone_mode")
     time_zone = serializers.CharField(source="zone")
     missed = serializers.ChoiceField(Missed.choices)
@@ -71,8 +67,8 @@ class RecurringIn(Strict):
 
     name = serializers.CharField(max_length=120)
     type = serializers.CharField(max_length=60, help_text="Key of a message type.")
-    audience = serializers.DictField(help_text=AUDIENCE)
-    cadence = serializers.DictField(help_text=CADENCE)
+    audience = AudienceField()
+    cadence = CadenceField()
     template = serializers.CharField(
         required=False,
         allow_null=True,
@@ -255,7 +251,7 @@ class Occurrences(Endpoint):
 
 
 class CadenceIn(Strict):
-    cadence = serializers.DictField(help_text=CADENCE)
+    cadence = CadenceField()
     time_zone = serializers.CharField(
         required=False, default="", allow_blank=True, max_length=64, help_text="Else the site's."
     )

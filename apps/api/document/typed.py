@@ -1,0 +1,185 @@
+"""Fields that hold a small language of ours: the document says what may stand inside, the act that
+takes it checks it.
+"""
+
+from typing import Any
+
+from drf_spectacular.utils import extend_schema_field
+from rest_framework import serializers
+
+from apps.api.endpoint import MOST_LISTED
+from apps.campaigns.audience.audience import MAX_NAMES
+from apps.campaigns.audience.language import FIELDS, MAX_RULES
+from apps.campaigns.events.conditions import MOST, OPS
+from apps.campaigns.recurring.recurrence import KINDS, MOST_TIMES, WEEKDAYS
+from apps.content.channel_parts import CHANNEL_PARTS
+from apps.content.lint import TYPES
+
+_VALUE: dict[str, Any] = {
+    "description": "Text, a number, true or false, or a list of them; none for exists.",
+    "example": "en",
+}
+_RULE_OPS = sorted({op for field in FIELDS.values() for op in field.ops})
+_FIELDS = ", ".join(FIELDS).replace("metadata", "metadata.<key>")
+
+
+def _texts(of: dict[str, Any], most: int = MOST_LISTED, **more: Any) -> dict[str, Any]:
+    return {"type": "array", "items": of, "maxItems": most, **more}
+
+
+_SLUGS = _texts({"type": "string"}, MAX_NAMES, example=["early-birds"])
+_IDS = _texts({"type": "string", "format": "uuid"}, MAX_NAMES)
+
+
+@extend_schema_field(
+    {
+        "type": "object",
+        "description": "Everyone, or any of tags (slugs), segments and followers (ids), "
+        "less those who are excluded.",
+        "properties": {
+            "everyone": {"type": "boolean"},
+            "tags": _SLUGS,
+            "segments": _IDS,
+            "followers": _IDS,
+            "exclude_tags": _SLUGS,
+            "exclude_segments": _IDS,
+            "exclude_followers": _IDS,
+        },
+        "additionalProperties": False,
+        "example": {"tags": ["early-birds"]},
+    },
+    component_name="Audience",
+)
+class AudienceField(serializers.DictField):
+    """Whom something is for."""
+
+
+@extend_schema_field(
+    {
+        "type": "object",
+        "description": "A group: `all` or `any` of its rules hold, and `not` does not. A rule has "
+        f"`field`, `op` and `value`; groups may stand in groups. Fields: {_FIELDS}. "
+        f"Operators, as far as they fit the field: {', '.join(_RULE_OPS)}.",
+        "properties": {
+            "all": _texts({"$ref": "#/components/schemas/Rules"}, MAX_RULES),
+            "any": _texts({"$ref": "#/components/schemas/Rules"}, MAX_RULES),
+            "not": {"$ref": "#/components/schemas/Rules"},
+            "field": {"type": "string", "example": "language"},
+            "op": {"type": "string", "enum": _RULE_OPS},
+            "value": _VALUE,
+        },
+        "minProperties": 1,
+        "additionalProperties": False,
+        "example": {"all": [{"field": "language", "op": "is", "value": "en"}]},
+    },
+    component_name="Rules",
+)
+class RulesField(serializers.DictField):
+    """A question about followers."""
+
+
+_CONDITION = {
+    "type": "object",
+    "required": ["field", "op"],
+    "properties": {
+        "field": {
+            "type": "string",
+            "description": "A path: data.…, follower.… or event.name.",
+            "example": "data.total",
+        },
+        "op": {"type": "string", "enum": list(OPS)},
+        "value": {"description": "Text, a number, true or false; none for exists."},
+    },
+    "additionalProperties": False,
+}
+
+
+@extend_schema_field(
+    {
+        "type": "object",
+        "description": "`all` or `any` of them have to be met; {} is always true.",
+        "properties": {"all": _texts(_CONDITION, MOST), "any": _texts(_CONDITION, MOST)},
+        "additionalProperties": False,
+        "example": {"all": [{"field": "data.total", "op": "greater", "value": 100}]},
+    },
+    component_name="Conditions",
+)
+class ConditionsField(serializers.DictField):
+    """What has to be so of an event."""
+
+
+_CLOCK = {"type": "string", "pattern": "^([01][0-9]|2[0-3]):[0-5][0-9]$", "example": "09:00"}
+
+
+@extend_schema_field(
+    {
+        "type": "object",
+        "description": "daily takes `times`; weekly `times` and `weekdays`; monthly `times` and "
+        "`days`, 31 being the last; cron `cron`, a line of five fields.",
+        "required": ["kind"],
+        "properties": {
+            "kind": {"type": "string", "enum": list(KINDS)},
+            "times": _texts(_CLOCK, MOST_TIMES),
+            "weekdays": _texts({"type": "string", "enum": list(WEEKDAYS)}, 31),
+            "days": _texts({"type": "integer", "minimum": 1, "maximum": 31}, 31),
+            "cron": {"type": "string", "example": "0 9 * * 1-5"},
+        },
+        "additionalProperties": False,
+        "example": {"kind": "weekly", "times": ["09:00"], "weekdays": ["monday"]},
+    },
+    component_name="Cadence",
+)
+class CadenceField(serializers.DictField):
+    """How often something is sent."""
+
+
+def _parts(channel: str) -> dict[str, Any]:
+    names = [part.name for part in CHANNEL_PARTS[channel].parts]
+    return {
+        "type": "object",
+        "properties": {name: {"type": "string"} for name in names},
+        "additionalProperties": False,
+    }
+
+
+@extend_schema_field(
+    {
+        "type": "object",
+        "description": "By language, then channel; the parts are Liquid. In a change a language "
+        "that is sent replaces that language whole, and null removes it.",
+        "additionalProperties": {
+            "type": "object",
+            "nullable": True,
+            "properties": {channel: _parts(channel) for channel in CHANNEL_PARTS},
+            "additionalProperties": False,
+        },
+        "example": {"en": {"email": {"subject": "Hello", "html": "<p>Hello</p>"}}},
+    },
+    component_name="Translations",
+)
+class TranslationsField(serializers.DictField):
+    """The content of a template in its languages."""
+
+
+@extend_schema_field(
+    {
+        "type": "array",
+        "maxItems": MOST_LISTED,
+        "description": "What the content may use beside the follower.",
+        "items": {
+            "type": "object",
+            "required": ["name"],
+            "properties": {
+                "name": {"type": "string", "example": "order_id"},
+                "type": {"type": "string", "enum": list(TYPES), "default": "string"},
+                "required": {"type": "boolean"},
+                "default": {"description": "A value of this type."},
+                "example": {"description": "A value of this type, for previews."},
+            },
+        },
+        "example": [{"name": "order_id", "type": "string", "required": True, "example": "A-17"}],
+    },
+    component_name="Variables",
+)
+class VariablesField(serializers.ListField):
+    """The variables of a template."""
