@@ -48,6 +48,7 @@ def card(request: HttpRequest) -> HttpResponse:
     context = {
         "signs": found,
         "well": all(sign.alive for sign in found),
+        "starting": all(sign.alive or sign.starting for sign in found),
         "replaced": [sign for sign in found if sign.restarts],
     }
     return render(request, "ops/health.html", context)

@@ -25,6 +25,7 @@ GROUPS = (*(lane.value for lane in Lane), TICK)
 TOO_OLD = 60
 ENOUGH_WAITING = 20
 FORGOTTEN_AFTER = dt.timedelta(minutes=10)
+STARTING_FOR = dt.timedelta(minutes=10)  # on a crowded machine; the supervisor waits as long
 TOLD_FOR = dt.timedelta(days=1)  # that a group was replaced, unless somebody has read it
 # Busy lanes finish many tasks a second; once a second is enough to be seen alive.
 BEAT_AT_MOST_EVERY = 1.0
@@ -134,11 +135,12 @@ def beats(*, supervisor: str) -> Mapping[str, Beats]:
 @dataclass(frozen=True, slots=True)
 class Sign:
     """What people see about one group: `age` in seconds since its last sign of life,
-    None if there never was one. `restarts`: those that nobody has read about yet.
+    None if there was none since it started. `restarts`: those that nobody has read about yet.
     """
 
     group: str
     age: int | None
+    starting: bool
     waiting: int
     restarts: int
     restarted_at: dt.datetime | None
@@ -153,7 +155,9 @@ class Sign:
 
 def signs(*, now: dt.datetime) -> list[Sign]:
     """One per group, of its youngest heartbeat on any machine."""
-    newest = dict(LaneHeartbeat.objects.values_list("lane").annotate(Max("beat_at")))
+    lanes = LaneHeartbeat.objects.values_list("lane")
+    newest = dict(lanes.annotate(Max("beat_at")))
+    started = dict(lanes.annotate(Max("started_at")))
     faults = _faults(now)
     replaced = _replaced(now)
     found = []
@@ -169,6 +173,7 @@ def signs(*, now: dt.datetime) -> list[Sign]:
         sign = Sign(
             group=group,
             age=age,
+            starting=age is None and _lately(started.get(group), now),
             waiting=calls,
             restarts=sum(row.restarts for row in restarts),
             restarted_at=max((row.started_at for row in restarts), default=None),
@@ -190,6 +195,10 @@ def _faults(now: dt.datetime) -> dict[str, str]:
         else:
             found[row.lane] = row.fault
     return {group: fault for group, fault in found.items() if group not in working}
+
+
+def _lately(started_at: dt.datetime | None, now: dt.datetime) -> bool:
+    return started_at is not None and started_at > now - STARTING_FOR
 
 
 def forget_restarts() -> None:
