@@ -190,7 +190,7 @@ def test_a_file_of_a_thousand_columns_can_be_mapped_and_started(client, editor):
 
 @pytest.mark.reported
 def test_the_preview_counts_each_kind_of_problem(client, editor):
-    text = "Email,Phone,Language\na@example.com,0151 12345678,English!\nb@example.com,0152 1,\n"
+    text = "Email,Phone,Language\na@example.com,0151 12345678,English!\nb@example.com,unknown,\n"
     url = upload(as_role(client, editor), text)["Location"]
     assert "Phone 2 , Language 1" in page_of(client.get(url)).text
     choice = {"column-0": "email", "column-1": "phone", "column-2": "language", "country": "DE"}
