@@ -29,7 +29,8 @@ def save_layout(
     Published versions keep the frame they were published with. Raises NotPublishable when
     `{{ content }}` is missing or the Liquid is wrong.
     """
-    if found := layout_problems(html=html, text=text):
+    found = [each for each in layout_problems(html=html, text=text) if not each.warns]
+    if found:
         raise NotPublishable(found)
     with transaction.atomic():
         layout, created = Layout.objects.update_or_create(

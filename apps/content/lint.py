@@ -10,6 +10,7 @@ from typing import Any
 from liquid.static_analysis import TemplateAnalysis, Variable
 
 from apps.content.channel_parts import CHANNEL_PARTS, PartKind
+from apps.content.lint_links import link_problems, merge_tag_problems
 from apps.content.liquid.parse import BadSyntax, known_filters, known_tags, parse
 from apps.content.liquid.plain_data import Unrenderable, plain
 from apps.content.mail_text import text_of
@@ -65,6 +66,11 @@ class BadData(Refused):
 # ---- a version
 def problems(version: Version) -> list[TemplateProblem]:
     """Find everything that keeps a version from being published, in the order of the editor."""
+    return [found for found in findings(version) if not found.warns]
+
+
+def findings(version: Version) -> list[TemplateProblem]:
+    """Find what keeps a version from being published, and what only warns."""
     declared = {str(variable.get("name", "")): variable for variable in version.variables}
     translations = {row.language: row.parts for row in version.translations.all()}
     found = list(_variable_problems(version.variables))
@@ -199,18 +205,21 @@ def layout_problems(
 def source_problems(
     where: str, source: str, kind: PartKind, declared: Mapping[str, Any]
 ) -> list[TemplateProblem]:
-    """Check the syntax, filters and variables of one part.
+    """Check the links, syntax, filters and variables of one part.
 
     The first syntax error hides what comes after.
     """
     if not source:
         return []
+    found = list(merge_tag_problems(where, source))
+    if kind is PartKind.HTML:
+        found += link_problems(where, source)
     try:
         template = parse(source, html=kind is PartKind.HTML)
     except BadSyntax as error:
-        return [TemplateProblem(where, error.line, _syntax_message(str(error)))]
+        return [*found, TemplateProblem(where, error.line, _syntax_message(str(error)))]
     analysis = template.analyze()
-    found = list(_unknown_filters(where, source, analysis))
+    found += _unknown_filters(where, source, analysis)
     found += _unknown_variables(where, source, analysis, declared)
     return sorted(set(found), key=lambda problem: (problem.line or 0, problem.message))
 

@@ -11,12 +11,13 @@ class TemplateProblem:
     """What is wrong in one place.
 
     `where` is a dotted path (`ru.email.html`, `layout.text`, `variables.order_id`), `line` counts
-    from 1.
+    from 1. One that only warns stops nothing.
     """
 
     where: str
     line: int | None
     message: str
+    warns: bool = False
 
     @property
     def place(self) -> str:
