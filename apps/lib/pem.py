@@ -7,7 +7,8 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
 from cryptography.hazmat.primitives.serialization import load_der_private_key
 
-_PEM = re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----(.+?)-----END", re.DOTALL)
+_BEGIN = re.compile(r"-----BEGIN [A-Z ]{0,40}PRIVATE KEY-----")
+_END = "-----END"
 
 
 class BadPem(ValueError):
@@ -18,12 +19,15 @@ def private_key(text: str) -> PrivateKeyTypes:
     """The key of a PEM, with or without its line breaks: a form of one line takes them away.
     Raises BadPem.
     """
-    found = _PEM.search(text)
-    if not found:
+    begin = _BEGIN.search(text)
+    end = -1
+    if begin:
+        end = text.find(_END, begin.end())
+    if begin is None or end < 0:
         raise BadPem(
             "is not PEM. Paste the whole file, from -----BEGIN PRIVATE KEY----- to the END line."
         )
     try:
-        return load_der_private_key(base64.b64decode(found[1]), password=None)
+        return load_der_private_key(base64.b64decode(text[begin.end() : end]), password=None)
     except (ValueError, TypeError, UnsupportedAlgorithm) as error:
         raise BadPem(f"can't be read: {error}. Paste it again, without a password.") from error

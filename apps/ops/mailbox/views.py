@@ -1,6 +1,5 @@
 """Reading the development mailbox in the dashboard. In production these pages do not exist."""
 
-import re
 from collections.abc import Callable
 from functools import wraps
 from itertools import islice
@@ -14,6 +13,7 @@ from django.utils.html import escape
 from django.views.decorators.http import require_safe
 
 from apps.accounts.permissions import Capability, requires
+from apps.content.read_html import TokenKind, tokens
 from apps.ops.mailbox import store
 
 PAGE = 50
@@ -24,7 +24,6 @@ MAIL_CSP = (
     "default-src 'none'; style-src 'unsafe-inline'; img-src data: https: http:; frame-ancestors"
     " 'self'; sandbox allow-popups allow-popups-to-escape-sandbox"
 )
-_HEAD = re.compile(r"<head(\s[^>]*)?>", re.IGNORECASE)
 
 View = Callable[..., HttpResponseBase]
 
@@ -107,10 +106,12 @@ def html(request: HttpRequest, id: str) -> HttpResponse:
         page = f"<!doctype html><pre>{escape(store.body(content, 'plain') or '')}</pre>"
     base = '<base target="_blank">'
     # after <head>, because in front of the doctype it would put the browser into quirks mode
-    page, replaced = _HEAD.subn(lambda head: head.group() + base, page, count=1)
-    if not replaced:
-        page = base + page
-    response = HttpResponse(page)
+    tags = (token for token in tokens(page) if token.kind is TokenKind.START)
+    head = next((tag for tag in tags if tag.name == "head"), None)
+    at = 0
+    if head:
+        at = head.end
+    response = HttpResponse(page[:at] + base + page[at:])
     response["Content-Security-Policy"] = MAIL_CSP
     response["X-Frame-Options"] = "SAMEORIGIN"
     response["Referrer-Policy"] = "no-referrer"
