@@ -59,6 +59,7 @@ class CampaignValues:
     wall: dt.datetime | Unset | None = UNSET
     zone: str | Unset = UNSET
     translations: Mapping[str, Words | None] | Unset = UNSET
+    kept: Iterable[str] | Unset = UNSET
     variables: Iterable[Mapping[str, Any]] | Unset = UNSET
     layout: Layout | Unset | None = UNSET
     default_language: str | Unset = UNSET
@@ -70,6 +71,7 @@ class CampaignValues:
     def words(self) -> DraftValues:
         return DraftValues(
             translations=self.translations,
+            kept=self.kept,
             variables=self.variables,
             layout=self.layout,
             default_language=self.default_language,

@@ -17,24 +17,33 @@ from apps.followers.models import Channel
 
 @dataclass(frozen=True, slots=True)
 class Missing:
-    """What stands in the way; `step` is where to put it right: content, audience or schedule."""
+    """What stands in the way; `step` is where to put it right: content, audience or schedule.
+
+    `where` names the place in that step, as TemplateProblem does, or `data.name` for a value.
+    """
 
     step: str
     message: str
+    where: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Readiness:
-    """All that is wrong, and the audience as it was read: NOBODY if it can't be meant."""
+    """All that is wrong, and the audience as it was read: NOBODY if it can't be meant.
+
+    `warnings` stop nothing.
+    """
 
     problems: tuple[Missing, ...]
+    warnings: tuple[Missing, ...]
     audience: Audience
 
 
 def current_version(campaign: Campaign) -> Version | None:
     """Find what would go out: the draft if there is one, else the published version."""
     wanted = [VersionState.DRAFT, VersionState.PUBLISHED]
-    return campaign.template.versions.filter(state__in=wanted).order_by("-number").first()
+    versions = campaign.template.versions.filter(state__in=wanted).order_by("-number")
+    return versions.select_related("layout", "template").prefetch_related("translations").first()
 
 
 def examine(campaign: Campaign, *, now: dt.datetime, starting: bool = False) -> Readiness:
@@ -44,11 +53,20 @@ def examine(campaign: Campaign, *, now: dt.datetime, starting: bool = False) -> 
     it is sent to nobody.
     """
     audience, wrong = _audience(campaign, now=now, may_be_empty=starting)
-    found = [*_content(campaign), *wrong, *_times(campaign, now=now)]
-    return Readiness(problems=tuple(found), audience=audience)
+    found = _choices(campaign)
+    warnings: list[Missing] = []
+    version = current_version(campaign)
+    if version is None:
+        found.append(Missing("content", "Write the message first."))
+    else:
+        found += _words(campaign, version)
+        warnings += _findings(version, found)
+        found += _values(campaign, version)
+    found += [*wrong, *_times(campaign, now=now)]
+    return Readiness(problems=tuple(found), warnings=tuple(warnings), audience=audience)
 
 
-def _content(campaign: Campaign) -> list[Missing]:
+def _choices(campaign: Campaign) -> list[Missing]:
     found = []
     kind = campaign.notification_type
     if not kind.active:
@@ -59,22 +77,45 @@ def _content(campaign: Campaign) -> list[Missing]:
     if unoffered:
         labels = ", ".join(str(Channel(channel).label) for channel in unoffered)
         found.append(f"“{kind.name}” is not offered by {labels}. Choose other channels.")
-    version = current_version(campaign)
-    if version is None:
-        return [Missing("content", message) for message in [*found, "Write the message first."]]
-    # other languages may lack a channel: their readers get the default language there
-    words = version.translations.filter(language=version.default_language).first()
-    for channel in campaign.channels:
-        if words is None or not any(map(str.strip, words.parts.get(channel, {}).values())):
-            language = version.default_language
-            label = Channel(channel).label
-            found.append(f"There are no words for {label} in the default language “{language}”.")
-    found += [str(problem) for problem in lint.problems(version)]
-    try:
-        lint.check_data(version, campaign.data)
-    except lint.BadData as error:
-        found.append(str(error))
     return [Missing("content", message) for message in found]
+
+
+def _words(campaign: Campaign, version: Version) -> list[Missing]:
+    """Find channels without words; readers of other languages get the default language there."""
+    language = version.default_language
+    parts = {row.language: row.parts for row in version.translations.all()}.get(language, {})
+    found = []
+    for channel in campaign.channels:
+        if not any(map(str.strip, parts.get(channel, {}).values())):
+            label = Channel(channel).label
+            said = f"There are no words for {label} in the default language “{language}”."
+            found.append(Missing("content", said, language))
+    return found
+
+
+def _findings(version: Version, found: list[Missing]) -> list[Missing]:
+    """Add what stops the send to what was found, and return what only warns.
+
+    A language that was left behind is no mistake, but somebody has to say that it is meant.
+    """
+    warnings = []
+    behind = lint.left_behind(version)
+    for problem in lint.findings(version):
+        missing = Missing("content", str(problem), problem.where)
+        if problem.warns and problem.where not in behind:
+            warnings.append(missing)
+        else:
+            found.append(missing)
+    return warnings
+
+
+def _values(campaign: Campaign, version: Version) -> list[Missing]:
+    """Find values that the words on the chosen channels can't do without, or can't use."""
+    try:
+        lint.check_data(version, campaign.data, channels=campaign.channels)
+    except lint.BadData as error:
+        return [Missing("content", said, f"data.{name}") for name, said in error.told]
+    return []
 
 
 def _audience(

@@ -14,6 +14,7 @@ from apps.campaigns import readiness
 from apps.campaigns.audience.audience import Audience
 from apps.campaigns.models import Campaign
 from apps.campaigns.readiness import Missing
+from apps.campaigns.review_languages import LanguageReview, languages_of
 from apps.followers.consent.verdict import EXPLANATIONS, Reason
 from apps.followers.consent.verdict_sql import ALLOWING, with_verdict
 from apps.followers.models import Channel, Follower
@@ -48,13 +49,15 @@ class Review:
     """All about a campaign that is about to leave.
 
     `total` followers are in the audience, `reached` of them by at least one channel; `problems`
-    stop the send.
+    stop the send, `warnings` don't.
     """
 
     total: int
     reached: int
     channels: tuple[ChannelReview, ...]
+    languages: tuple[LanguageReview, ...]
     problems: tuple[Missing, ...]
+    warnings: tuple[Missing, ...]
     audience: Audience
 
 
@@ -64,11 +67,18 @@ def review(campaign: Campaign, *, now: dt.datetime | None = None) -> Review:
     ready = readiness.examine(campaign, now=now)
     followers = ready.audience.followers(now=now).order_by()
     channels = tuple(_channel(campaign, followers, channel) for channel in campaign.channels)
+    languages: tuple[LanguageReview, ...] = ()
+    version = readiness.current_version(campaign)
+    reached = followers.filter(_reached(campaign, followers))
+    if version:
+        languages = languages_of(campaign, version, reached)
     return Review(
         total=followers.count(),
-        reached=followers.filter(_reached(campaign, followers)).count(),
+        reached=reached.count(),
         channels=channels,
+        languages=languages,
         problems=ready.problems,
+        warnings=ready.warnings,
         audience=ready.audience,
     )
 

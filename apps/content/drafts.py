@@ -85,7 +85,7 @@ def create_template(
         )
         version.variables = list(variables)
         version.save(update_fields=["variables"])
-        _write(version, words)
+        _write(version, words, untouched=stock)
         tell(
             Kind.TEMPLATE_CREATED, by=by, now=now, about=template, data={"version": version.number}
         )
@@ -96,10 +96,12 @@ def create_template(
 class DraftValues:
     """What an editor changes of a draft.
 
-    `translations` replaces whole languages; None for a language removes it.
+    `translations` replaces whole languages; None for a language removes it. `kept` are languages
+    whose words are to be sent as they came from the template.
     """
 
     translations: Mapping[str, Words | None] | Unset = UNSET
+    kept: Iterable[str] | Unset = UNSET
     variables: Iterable[Mapping[str, Any]] | Unset = UNSET
     layout: Layout | Unset | None = UNSET
     default_language: str | Unset = UNSET
@@ -130,7 +132,6 @@ def edit_draft(
     with transaction.atomic():
         _check_seen(template, seen)
         draft = _draft_of(template, by=by, now=now)
-        before = {row.language: row.parts for row in draft.translations.all()}
         if values.variables is not UNSET:
             draft.variables = list(values.variables)
         if values.layout is not UNSET:
@@ -142,9 +143,11 @@ def edit_draft(
         draft.updated_at = now
         draft.save()
         draft.translations.filter(language__in=gone).delete()
-        fresh = {lang: _refreshed(before.get(lang), parts) for lang, parts in words.items()}
-        _write(draft, fresh)
-        data = {"version": draft.number, "languages": sorted([*words, *gone])}
+        _write(draft, words)
+        data: dict[str, Any] = {"version": draft.number, "languages": sorted([*words, *gone])}
+        if values.kept is not UNSET:
+            data["kept"] = sorted(values.kept)
+            draft.translations.filter(language__in=data["kept"]).update(untouched=False)
         tell(Kind.TEMPLATE_CHANGED, by=by, now=now, about=template, data=data)
     return _fresh(draft)
 
@@ -164,8 +167,6 @@ def publish(*, template: Template, by: Actor, now: dt.datetime) -> Version:
             raise NotPublishable([TemplateProblem(template.key, None, message)])
         if found := problems(draft):
             raise NotPublishable(found)
-        for translation in draft.translations.all():
-            _make_text(translation)
         if draft.layout:
             draft.layout_html = draft.layout.html
             if draft.layout.text.strip():
@@ -242,6 +243,7 @@ def copy_template(
         )
         draft = copy.versions.get()
         _copy(source, draft)
+        draft.translations.update(untouched=True)
         draft.save()
     return copy
 
@@ -380,14 +382,19 @@ def _copy(source: Version, draft: Version) -> None:
     draft.layout = source.layout
     draft.default_language = source.default_language
     draft.translations.all().delete()
-    _write(draft, {row.language: row.parts for row in source.translations.all()})
+    for row in source.translations.all():
+        _write(draft, {row.language: row.parts}, untouched=row.untouched)
 
 
-def _write(version: Version, words: Mapping[str, Words]) -> None:
+def _write(version: Version, words: Mapping[str, Words], *, untouched: bool = False) -> None:
+    """Write the words of some languages; one that says what it said stays as it is."""
+    said = {row.language: row.parts for row in version.translations.all()}
     for language, parts in words.items():
-        Translation.objects.update_or_create(
-            version=version, language=language, defaults={"parts": parts}
-        )
+        if said.get(language) != parts:
+            values = {"parts": parts, "untouched": untouched}
+            Translation.objects.update_or_create(
+                version=version, language=language, defaults=values
+            )
 
 
 def _checked(language: str, parts: Words) -> Parts:
@@ -411,27 +418,6 @@ def _whole(channel: str, words: Mapping[str, str]) -> dict[str, str]:
     """Give every part of a channel its words, "" where there are none."""
     names = [part.name for part in CHANNEL_PARTS[channel].parts]
     return {name: words.get(name, "").replace("\r\n", "\n") for name in names}
-
-
-def _refreshed(before: Words | None, parts: Parts) -> Parts:
-    """Empty a text that was made from HTML which has changed since, if nobody touched it.
-
-    Publishing makes it anew.
-    """
-    old = (before or {}).get("email")
-    new = parts.get("email")
-    if not old or not new or old["html"] == new["html"]:
-        return parts
-    if old["text"] == new["text"] == text_of(old["html"]):
-        return {**parts, "email": {**new, "text": ""}}
-    return parts
-
-
-def _make_text(translation: Translation) -> None:
-    email = translation.parts.get("email")
-    if email and not email["text"].strip() and email["html"].strip():
-        email["text"] = text_of(email["html"])
-        translation.save(update_fields=["parts"])
 
 
 def _fresh(version: Version) -> Version:

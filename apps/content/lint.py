@@ -4,7 +4,7 @@ and whether a caller's data fits it.
 
 import difflib
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from liquid.static_analysis import TemplateAnalysis, Variable
@@ -16,7 +16,7 @@ from apps.content.liquid.plain_data import Unrenderable, plain
 from apps.content.mail_text import text_of
 from apps.content.models import Version
 from apps.content.problems import TemplateProblem
-from apps.content.render import CONTENT, RESERVED
+from apps.content.render import CONTENT, RESERVED, compiled
 from apps.lib.refusals import Refused
 
 TYPES: dict[str, tuple[type, ...]] = {
@@ -57,10 +57,20 @@ _TAKEN = {
 }
 
 
+_LEFT_BEHIND = (
+    "the words are still those of the template they came from, while another language was changed. "
+    "Write them, remove the language, or keep them as they are."
+)
+
+
 class BadData(Refused):
-    """The values given don't fit the variables a version declares."""
+    """The values given don't fit the variables a version declares; `told` has each by its name."""
 
     field = "data"
+
+    def __init__(self, told: Sequence[tuple[str, str]]) -> None:
+        super().__init__(" ".join(said for _, said in told))
+        self.told = told
 
 
 # ---- a version
@@ -81,6 +91,8 @@ def findings(version: Version) -> list[TemplateProblem]:
         )
         found.append(TemplateProblem(default, None, message))
     found += _missing_channels(default, translations)
+    for language in left_behind(version):
+        found.append(TemplateProblem(language, None, _LEFT_BEHIND, warns=True))
     for language, channels in translations.items():
         for channel, words in channels.items():
             found += _channel_problems(f"{language}.{channel}", channel, words, declared)
@@ -90,6 +102,17 @@ def findings(version: Version) -> list[TemplateProblem]:
         html = version.layout.html
         found += layout_problems(html=html, text=version.layout.text, declared=declared)
     return found
+
+
+def left_behind(version: Version) -> list[str]:
+    """List the languages that still say what the template they came from says.
+
+    Where nobody has changed any, they belong together.
+    """
+    rows = list(version.translations.all())
+    if all(row.untouched for row in rows):
+        return []
+    return [row.language for row in rows if row.untouched]
 
 
 def _channel_problems(
@@ -283,19 +306,24 @@ def _hint(word: str, known: Iterable[str], before: str = "") -> str:
 
 
 # ---- a caller's data
-def check_data(version: Version, data: Mapping[str, Any]) -> dict[str, Any]:
+def check_data(
+    version: Version, data: Mapping[str, Any], *, channels: Sequence[str] | None = None
+) -> dict[str, Any]:
     """Fill in the defaults of a caller's data.
 
-    Values nobody declared are passed on, except under reserved words, which raise. Raises BadData
-    with all that is missing or of the wrong type in one sentence each.
+    Values nobody declared are passed on, except under reserved words, which raise. What no word on
+    these `channels` uses (None: on any) may be missing. Raises BadData with all that is missing or
+    of the wrong type in one sentence each.
     """
-    reserved = [name for name in RESERVED if name in data]
-    faults = [f"{name} is a word the program fills itself; remove it." for name in reserved]
+    faults = []
+    for name in RESERVED:
+        if name in data:
+            faults.append((name, f"{name} is a word the program fills itself; remove it."))
     for name, value in data.items():
         try:
             plain(value, depth=1)
         except Unrenderable as error:  # else it is found when the message is made
-            faults.append(f"The value {name} can't be used: {error}.")
+            faults.append((name, f"The value {name} can't be used: {error}."))
     values = dict(data)
     for variable in version.variables:
         name = variable["name"]
@@ -303,14 +331,22 @@ def check_data(version: Version, data: Mapping[str, Any]) -> dict[str, Any]:
         if values.get(name) is None:
             if variable.get("default") is not None:
                 values[name] = variable["default"]
-            elif variable.get("required"):
-                faults.append(f"The value {name} is missing; the template needs {_A_TYPE[kind]}.")
+            elif variable.get("required") and compiled(version).uses(name, channels):
+                faults.append((name, _missing_value(name, kind)))
         elif not _fits(values[name], kind):
             found = _describe(values[name])
-            faults.append(f"The value {name} must be {_A_TYPE[kind]}, but it is {found}.")
+            said = f"The value {name} must be {_A_TYPE[kind]}, but it is {found}."
+            faults.append((name, said))
     if faults:
-        raise BadData(" ".join(faults))
+        raise BadData(faults)
     return values
+
+
+def _missing_value(name: str, kind: str) -> str:
+    return (
+        f"The value {name} is missing. Give {_A_TYPE[kind]} for it, or make it optional among the "
+        "template's variables."
+    )
 
 
 def sample_data(version: Version) -> dict[str, Any]:

@@ -111,12 +111,14 @@ class Translation(models.Model):
 
     `parts`: {"email": {"subject", "preheader", "html", "text"}, "in_app": {"title", "body",
     "link"}}; a channel that is absent is not offered in this version. An empty email text is made
-    from the HTML at publishing.
+    from the HTML, whenever that is rendered.
     """
 
     version = models.ForeignKey(Version, on_delete=models.CASCADE, related_name="translations")
     language = models.CharField(max_length=35)
     parts = models.JSONField(default=dict)
+    # as it came from the template it was copied from, or with the product
+    untouched = models.BooleanField(default=False)
 
     class Meta:
         ordering = ["language"]

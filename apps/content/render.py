@@ -6,7 +6,7 @@ Pure: no clock, no network.
 import re
 import threading
 from collections import OrderedDict
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from copy import copy
 from dataclasses import dataclass
 from functools import cached_property
@@ -234,23 +234,50 @@ class Compiled:
         """
         everything = frozenset(RESERVED["follower"])
         used: set[str] = set()
-        for language, channels in self.translations.items():
-            for channel in channels.keys() & CHANNEL_PARTS.keys():
+        for template in self._templates(CHANNEL_PARTS):
+            if template is None:
+                return everything
+            analysis = template.analyze()
+            if "date" in analysis.filters:
+                used.add("time_zone")
+            for use in analysis.variables.get("follower", ()):
+                if len(use.segments) < 2 or not isinstance(use.segments[1], str):
+                    return everything
+                used.add(use.segments[1])
+        return everything & used
+
+    def uses(self, name: str, channels: Collection[str] | None = None) -> bool:
+        """Whether any word on these channels, or on any, may show the value of this name."""
+        if channels is None:
+            channels = CHANNEL_PARTS
+        for template in self._templates(channels):
+            if template is None or name in template.analyze().globals:
+                return True
+        return False
+
+    def _templates(self, channels: Collection[str]) -> Iterator[Parsed | None]:
+        """Parse the parts of these channels in all languages; None for one that can't be read."""
+        for language, offered in self.translations.items():
+            for channel in offered.keys() & CHANNEL_PARTS.keys() & set(channels):
                 for part in CHANNEL_PARTS[channel].parts:
                     try:
                         template = self._template(channel, language, part)
                     except FAILURES:
-                        return everything
-                    if template is None:
+                        yield None
                         continue
-                    analysis = template.analyze()
-                    if "date" in analysis.filters:
-                        used.add("time_zone")
-                    for use in analysis.variables.get("follower", ()):
-                        if len(use.segments) < 2 or not isinstance(use.segments[1], str):
-                            return everything
-                        used.add(use.segments[1])
-        return everything & used
+                    if template:
+                        yield template
+
+    def layout_words(self, language: str) -> str:
+        """Write what the layout itself says to readers of a language, without links and names.
+
+        "" for a layout that can't be read.
+        """
+        words = {"content": {"language": language}, "site": {}, "links": {"unsubscribe": "-"}}
+        try:
+            return tidy(parse(CONTENT.sub("", self.layout_text)).render(words))
+        except FAILURES:
+            return ""
 
     def _source(self, language: str, channel: str, part: Part) -> str:
         """Put together the Liquid to parse: words in their layout, styles inlined."""

@@ -215,7 +215,7 @@ def _check_data(intent: Intent, version: Version, people: Sequence[_Named]) -> N
         if own:
             whose = follower
         _fit(intent.notification_type, merged, whose)
-        _complete(version, merged)
+        _complete(version, merged, intent.channels)
 
 
 def _drafted(intent: Intent, version: Version, *, lane: Lane, now: dt.datetime) -> Notification:
@@ -238,7 +238,7 @@ def _drafted(intent: Intent, version: Version, *, lane: Lane, now: dt.datetime) 
         version=version,
         channels=chosen,
         addressed_only=intent.channels is None,
-        data=_complete(version, intent.data or {}, required=False),
+        data=_complete(version, intent.data or {}, intent.channels, required=False),
         dedup_key=intent.dedup_key,
         throttle_key=intent.throttle_key,
         tracking=intent.tracking,
@@ -356,13 +356,17 @@ def _fit(
 
 
 def _complete(
-    version: Version, data: Mapping[str, Any], *, required: bool = True
+    version: Version,
+    data: Mapping[str, Any],
+    channels: Sequence[str] | None,
+    *,
+    required: bool = True,
 ) -> Mapping[str, Any]:
     """The data with defaults filled in. Raises NotNotifiable for what is missing or of the wrong
     type; with `required=False` people may still bring it.
     """
     try:
-        return check_data(version, data)
+        return check_data(version, data, channels=channels or None)
     except BadData as error:
         if required:
             raise NotNotifiable(str(error), field="data") from error

@@ -1,6 +1,7 @@
 // The template editor: jump to the line of a problem, one row more in a table. Saving needs none of
 // it.
 import { open } from "./content/open-field.js";
+import "./content/hash.js";
 import "./content/jump.js";
 import "./content/rows.js";
 

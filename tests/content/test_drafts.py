@@ -98,26 +98,26 @@ def test_editing_replaces_the_named_languages_only_and_none_removes_one() -> Non
     assert [t.language for t in draft.translations.all()] == ["en"]
 
 
+@pytest.mark.reported
 @pytest.mark.django_db
-def test_an_empty_text_is_made_from_the_html_and_follows_it_until_somebody_edits_it() -> None:
+def test_a_text_that_was_made_follows_the_html_until_somebody_writes_one() -> None:
+    def publish(html: str, text: str = "") -> str:
+        values = drafts.DraftValues(translations={"en": english(html=html, text=text)})
+        drafts.edit_draft(template=template, values=values, by=TESTER, now=NOW)
+        version = drafts.publish(template=template, by=TESTER, now=NOW)
+        return str(compiled(version).render("email", "en", PEOPLE).parts["text"])
+
     template = create(translations={"en": english(html="<p>Hi {{ follower.name }}</p>")})
     version = drafts.publish(template=template, by=TESTER, now=NOW)
-    made = version.translations.get().parts["email"]["text"]
-    assert made == "Hi {{ follower.name }}\n"
-    drafts.edit_draft(
-        template=template,
-        values=drafts.DraftValues(translations={"en": english(html="<p>Bye</p>", text=made)}),
-        by=TESTER,
-        now=NOW,
-    )
-    version = drafts.publish(template=template, by=TESTER, now=NOW)
-    assert version.translations.get().parts["email"]["text"] == "Bye\n"
-    own = english(html="<p>Changed</p>", text="My own words")
-    drafts.edit_draft(
-        template=template, values=drafts.DraftValues(translations={"en": own}), by=TESTER, now=NOW
-    )
-    version = drafts.publish(template=template, by=TESTER, now=NOW)
-    assert version.translations.get().parts["email"]["text"] == "My own words"
+    assert compiled(version).render("email", "en", PEOPLE).parts["text"] == "Hi Anna"
+    assert version.translations.get().parts["email"]["text"] == ""
+    assert publish("<p>Bye</p>") == "Bye"
+    copy = drafts.copy_template(template=template, key="copy", name="Copy", by=TESTER, now=NOW)
+    template = copy
+    assert publish("<p>Sale</p>") == "Sale"
+    assert publish("<p>Changed</p>", "My own words") == "My own words"
+    assert publish("<p>Changed again</p>", "My own words") == "My own words"
+    assert publish("<p>Changed again</p>", " ") == "Changed again"
 
 
 @pytest.mark.django_db

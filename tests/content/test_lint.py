@@ -7,7 +7,15 @@ import pytest
 
 from apps.content import drafts
 from apps.content.layouts import save_layout
-from apps.content.lint import BadData, check_data, layout_problems, problems, sample_data
+from apps.content.lint import (
+    BadData,
+    check_data,
+    findings,
+    layout_problems,
+    left_behind,
+    problems,
+    sample_data,
+)
 from apps.content.models import Version
 from tests.make import TESTER
 
@@ -168,20 +176,88 @@ def test_defaults_are_filled_in_and_optional_values_may_be_missing() -> None:
     assert check_data(declared(), {}) == {}
 
 
+@pytest.mark.django_db
 def test_missing_wrong_and_reserved_values_are_refused_together() -> None:
-    version = Version(
+    version = with_html(
+        "<p>{{ total }}</p>",
         variables=[
             {"name": "total", "type": "number", "required": True},
             {"name": "items", "type": "list"},
-        ]
+        ],
     )
     with pytest.raises(BadData) as refusal:
         check_data(version, {"items": "tea", "links": {}})
     assert (
         str(refusal.value)
-        == "links is a word the program fills itself; remove it. The value total is missing; the"
-        " template needs a number. The value items must be a list, but it is text."
+        == "links is a word the program fills itself; remove it. The value total is missing. Give a"
+        " number for it, or make it optional among the template's variables. The value items must"
+        " be a list, but it is text."
     )
+
+
+MAIL = {"subject": "x", "html": "x"}
+
+
+@pytest.mark.reported
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("words", "channels", "demanded"),
+    [
+        ({"email": {"subject": "{{ total }}", "html": "x"}}, None, True),
+        ({"email": {"subject": "x", "html": "{% if total > 1 %}x{% endif %}"}}, ["email"], True),
+        ({"email": MAIL}, None, False),
+        ({"email": {"subject": "x", "html": "x", "text": "{{ total }}"}}, None, True),
+        (
+            {"email": {"subject": "x", "html": "x"}, "sms": {"body": "{{ total }}"}},
+            ["email"],
+            False,
+        ),
+        ({"email": MAIL, "sms": {"body": "{{ total }}"}}, ["sms"], True),
+        ({"email": MAIL, "sms": {"body": "{{ total }}"}}, None, True),
+        ({"email": {"subject": "x", "html": "{{ broken"}}, None, True),
+        ({"email": {"subject": "x", "html": "{% assign total = 1 %}{{ total }}"}}, None, False),
+    ],
+)
+def test_a_value_that_no_word_uses_is_not_demanded(
+    words: dict[str, Any], channels: list[str] | None, demanded: bool
+) -> None:
+    needed = [{"name": "total", "type": "number", "required": True}]
+    version = a_draft({"en": words}, variables=needed)
+    if demanded:
+        with pytest.raises(BadData, match="The value total is missing"):
+            check_data(version, {}, channels=channels)
+    else:
+        assert check_data(version, {}, channels=channels) == {}
+
+
+@pytest.mark.reported
+@pytest.mark.django_db
+def test_a_language_that_was_forgotten_is_told_where_another_was_changed() -> None:
+    template = drafts.create_template(
+        key="stock",
+        name="Stock",
+        translations={"en": GOOD, "ru": GOOD, "de": GOOD},
+        stock=True,
+        by=TESTER,
+        now=NOW,
+    )
+    assert findings(template.versions.get()) == []
+    drafts.publish(template=template, by=TESTER, now=NOW)
+    copy = drafts.copy_template(template=template, key="copy", name="Copy", by=TESTER, now=NOW)
+    assert left_behind(copy.versions.get()) == []
+    other = {"email": {"subject": "Sale", "html": "<p>Sale</p>"}}
+
+    def edit(**values: Any) -> list[str]:
+        written = drafts.DraftValues(**values)
+        return left_behind(drafts.edit_draft(template=copy, values=written, by=TESTER, now=NOW))
+
+    assert edit(translations={"en": other, "ru": GOOD, "de": GOOD}) == ["de", "ru"]
+    (first, _) = findings(copy.versions.get())
+    assert (first.where, first.warns) == ("de", True)
+    assert "Write them, remove the language, or keep them as they are." in first.message
+    drafts.publish(template=copy, by=TESTER, now=NOW)
+    assert edit(kept=["ru"]) == ["de"]
+    assert edit(translations={"de": None}) == []
 
 
 def test_true_is_no_number_and_one_is_no_boolean() -> None:

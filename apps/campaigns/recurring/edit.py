@@ -228,7 +228,7 @@ def version_of(recurring: Recurring) -> Version:
             f"The template {template.key} is not published. Publish it first.", field="template"
         )
     try:
-        lint.check_data(version, recurring.data)
+        lint.check_data(version, recurring.data, channels=recurring.channels or None)
         if kind.schema is not None:
             check_fit(kind.schema, recurring.data)
     except (lint.BadData, Unfit) as error:

@@ -12,9 +12,12 @@ from django.forms import BaseFormSet, formset_factory
 from django.utils.text import slugify
 
 from apps.content.channel_parts import CHANNEL_PARTS, Part, PartKind
+from apps.content.lint import left_behind
+from apps.content.mail_text import text_of
 from apps.content.models import Layout, Template, Version
 from apps.content.problems import TemplateProblem
 from apps.dashboard.shell.forms import KeyField, offer
+from apps.followers.models import Channel
 from apps.lib import strict_json
 
 # Shown in the "add a language" list; any other BCP 47 tag may be typed through the API.
@@ -41,7 +44,7 @@ LANGUAGES = {
 HELP = {
     ("preheader", PartKind.LINE): "The grey line after the subject in an inbox.",
     ("html", PartKind.HTML): "Liquid: {{ follower.first_name }}, {% if … %}, filters with |.",
-    ("text", PartKind.TEXT): "Left empty, it is made from the HTML when you publish.",
+    ("text", PartKind.TEXT): "Your own words. Left empty, the text is made from the HTML.",
     ("link", PartKind.LINK): "Where a click on the message leads.",
 }
 TYPES = ("string", "number", "boolean", "list", "object")
@@ -145,10 +148,11 @@ def field_for(part: Part) -> forms.CharField:
 
 @dataclass(frozen=True, slots=True)
 class PartField:
-    """The field of one part, and the lint problems at it."""
+    """The field of one part, the lint problems at it, and what is made where it is left empty."""
 
     field: forms.BoundField
     problems: list[TemplateProblem]
+    made: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,11 +171,22 @@ class TranslationForm(forms.Form):
     """
 
     remove = forms.BooleanField(required=False, label="Remove this language")
+    keep = forms.BooleanField(
+        required=False,
+        label="Send these words as they came from the template",
+        help_text="Another language was changed, and this one was not.",
+    )
 
     def __init__(
-        self, data: Any = None, *, language: str, parts: dict[str, dict[str, str]]
+        self,
+        data: Any = None,
+        *,
+        language: str,
+        parts: dict[str, dict[str, str]],
+        left_behind: bool = False,
     ) -> None:
         super().__init__(data, prefix=f"t-{language}")
+        self.left_behind = left_behind
         self.language = language
         self.language_name = language_name(language)
         self.problems: dict[str, list[TemplateProblem]] = {}
@@ -207,7 +222,17 @@ class TranslationForm(forms.Form):
 
     def _part_field(self, channel: str, part: Part) -> PartField:
         name = field_of(channel, part.name)
-        return PartField(self[name], self.problems.get(name, []))
+        made = ""
+        if channel == Channel.EMAIL and part.kind is PartKind.TEXT:
+            made = self._made_text(name)
+        return PartField(self[name], self.problems.get(name, []), made)
+
+    def _made_text(self, name: str) -> str:
+        """Give the text that is made from the HTML; "" where somebody wrote their own."""
+        if str(self[name].value() or "").strip():
+            return ""
+        html = self[field_of(Channel.EMAIL, "html")].value()
+        return text_of(str(html or ""))
 
     def has_trouble(self) -> bool:
         return bool(self.problems or self.errors)
@@ -354,8 +379,9 @@ class Editor:
         languages = sorted(words, key=lambda tag: (tag != default, tag))
         self.draft = DraftForm(data, languages=languages, initial=_initial(version))
         self.translations = []
+        behind = left_behind(version)
         for tag in languages:
-            form = TranslationForm(data, language=tag, parts=words[tag])
+            form = TranslationForm(data, language=tag, parts=words[tag], left_behind=tag in behind)
             self.translations.append(form)
         declared = [_row_of(variable) for variable in version.variables]
         variables = VariableFormSet(data, prefix="v", initial=declared)
@@ -388,6 +414,10 @@ class Editor:
         if added := typed_draft["add_language"]:
             words[added] = words[typed_draft["default_language"]]
         return words
+
+    def kept(self) -> list[str]:
+        """List the languages that are sent as they came from the template."""
+        return [form.language for form in self.translations if form.cleaned_data["keep"]]
 
     def show_problems(self, problems: Iterable[TemplateProblem]) -> list[TemplateProblem]:
         """Put each lint problem at its field;

@@ -19,7 +19,7 @@ from apps.accounts.actors import staff_actor
 from apps.accounts.permissions import Capability, may, requires
 from apps.content import drafts
 from apps.content.channel_parts import CHANNEL_PARTS
-from apps.content.lint import problems as lint
+from apps.content.lint import findings
 from apps.content.models import Template, Translation, Version, VersionState
 from apps.content.problems import NotPublishable
 from apps.dashboard.content import version_diff
@@ -140,7 +140,7 @@ def _editing(request: HttpRequest, version: Version, editor: Editor, **more: Any
     template = version.template
     found = []
     if not more.get("conflict"):
-        found = lint(version)
+        found = findings(version)
     homeless = editor.show_problems(found)
     published = template.versions.filter(state=VersionState.PUBLISHED).first()
     named = {"name": template.name, "description": template.description}
@@ -171,6 +171,7 @@ def save(request: HttpRequest, uid: UUID) -> HttpResponse:
     typed = editor.draft.cleaned_data
     values = drafts.DraftValues(
         translations=editor.words(),
+        kept=editor.kept(),
         variables=editor.variables.declarations(),
         layout=typed["layout"],
         default_language=typed["default_language"],
@@ -191,6 +192,8 @@ def save(request: HttpRequest, uid: UUID) -> HttpResponse:
             return _editing(request, saved, Editor(saved), refused=error.problems)
         said = f"Version {version.number} is published; new messages use it from now on."
         messages.success(request, said)
+        if any(each.warns for each in findings(version)):
+            messages.warning(request, "Look at the notes below: something may be a mistake.")
     else:
         messages.success(request, "The draft is saved.")
     return redirect("dashboard:template", uid)

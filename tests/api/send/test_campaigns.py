@@ -9,7 +9,7 @@ from django.utils import timezone
 from apps.campaigns.models import Campaign, Run
 from apps.notifications.models import Delivery
 from tests.api.world import make_client, plan, send_letter
-from tests.make import make_follower, make_type
+from tests.make import make_follower, make_template, make_type
 from tests.notifications.world import drain
 
 PATH = "/api/v1/campaigns"
@@ -287,3 +287,33 @@ def test_the_failed_ones_are_sent_again_and_the_campaign_is_archived(api, proble
     api.post(f"{path}/cancel")
     problem(api.post(f"{path}/retry"), 409)
     assert api.post(f"{path}/archive").json()["status"] == "archived"
+
+
+@pytest.mark.reported
+def test_the_review_counts_each_language_and_a_forgotten_one_is_kept_or_removed(
+    api, problem, news, anna
+) -> None:
+    words = {"email": {"subject": "Hello", "html": "<p>Hello</p>"}}
+    library = make_template("letter", translations={"en": words, "ru": words})
+    made = api.post(PATH, {"name": "May", "type": "news", "template": str(library.uid)}).json()
+    path = f"{PATH}/{made['id']}"
+    changed = {"email": {"subject": "Sale", "html": "<p><a href='/sale'>Sale</a></p>"}}
+    api.patch(
+        path,
+        {"channels": ["email"], "audience": {"everyone": True}, "translations": {"en": changed}},
+    )
+    counted = api.get(f"{path}/audience").json()
+    assert counted["languages"][0] == {
+        "language": "en",
+        "people": 1,
+        "falling_back": {},
+        "subject": "Sale",
+        "preheader": "",
+        "left_behind": False,
+        "frame_as_in": "",
+    }
+    assert counted["languages"][1]["left_behind"] is True
+    assert [each["where"] for each in counted["problems"]] == ["ru"]
+    assert [each["where"] for each in counted["warnings"]] == ["en.email.html"]
+    assert api.patch(path, {"kept": ["ru"]}).status_code == 200
+    assert api.get(f"{path}/audience").json()["problems"] == []

@@ -20,7 +20,7 @@ from apps.notifications.books.transitions import move
 from apps.notifications.engagement import store
 from apps.notifications.models import Delivery, DeliveryStatus, ProviderAccount
 from apps.notifications.reports.balance import balance
-from tests.campaigns.drafts import make_campaign, plan
+from tests.campaigns.drafts import WORDS, make_campaign, plan
 from tests.dashboard.pages import as_role, page_of
 from tests.make import TESTER, make_template, make_type
 
@@ -153,6 +153,70 @@ def test_values_of_variables_are_asked_for_and_checked(
     )
     campaign.refresh_from_db()
     assert campaign.data == {"places": 12}
+
+
+@pytest.mark.reported
+def test_a_text_is_said_to_be_made_from_the_html_until_somebody_writes_one(
+    client: Client, editor: Any, anna: Any
+) -> None:
+    mail = {"email": {"subject": "Hi", "html": "<p>Go to <a href='https://x.example'>it</a></p>"}}
+    campaign = make_campaign(translations={"en": mail}, channels=["email"])
+    as_role(client, editor)
+    page = page_of(client.get(url("campaign-content", campaign)))
+    assert "Text: made from the HTML" in page.text
+    assert "Go to it (https://x.example)" in page.text
+    assert "Write my own" in page.text
+    typed = typed_content(campaign, **{"t-en-email-text": "My own"})
+    client.post(url("campaign-content", campaign), typed)
+    page = page_of(client.get(url("campaign-content", campaign)))
+    assert "made from the HTML" not in page.text.replace("the text is made from the HTML.", "")
+
+
+@pytest.mark.reported
+@pytest.mark.parametrize("decision", ["keep", "remove"])
+def test_the_review_shows_each_language_and_asks_about_one_that_was_forgotten(
+    client: Client, sender: Any, anna: Any, boris: Any, decision: str
+) -> None:
+    words = {"en": WORDS["en"], "ru": WORDS["en"]}
+    library = make_template("letter", translations=words)
+    campaign = make_campaign(template=library)
+    as_role(client, sender)
+    typed = typed_content(campaign, **{"t-en-email-subject": "Winter"})
+    for name, said in WORDS["en"]["email"].items():
+        typed[f"t-ru-email-{name}"] = said
+    for name, said in WORDS["en"]["in_app"].items():
+        typed[f"t-ru-in_app-{name}"] = said
+    client.post(url("campaign-content", campaign), typed)
+    page = page_of(client.get(url("campaign-review", campaign)))
+    assert "English: 1 person" in page.text
+    assert "Winter" in page.text
+    assert "Русский: 0 people" in page.text
+    assert "still those of the template they came from" in page.text
+    client.post(url("campaign-language", campaign), {"language": "ru", "do": decision})
+    page = page_of(client.get(url("campaign-review", campaign)))
+    assert "still those of the template" not in page.text
+    assert ("Русский" in page.text) == (decision == "keep")
+
+
+@pytest.mark.reported
+def test_a_missing_value_leads_to_its_field_and_one_that_no_word_uses_is_not_asked_for(
+    client: Client, sender: Any, anna: Any
+) -> None:
+    needed = [
+        {"name": "places", "type": "number", "required": True},
+        {"name": "spare", "type": "string", "required": True},
+    ]
+    mail = {"email": {"subject": "{{ places }} places", "html": "<p>Come</p>"}}
+    campaign = make_campaign(translations={"en": mail}, channels=["email"], variables=needed)
+    as_role(client, sender)
+    answer = client.get(url("campaign-review", campaign))
+    place = f"{url('campaign-content', campaign)}#id_value-places"
+    assert f'href="{place}"' in answer.content.decode()
+    page = page_of(answer)
+    assert "The value places is missing. Give a number for it" in page.text
+    assert "spare" not in page.text
+    page = page_of(client.get(url("campaign-content", campaign)))
+    assert "spare (not used by these words)" in page.text
 
 
 @pytest.mark.parametrize(

@@ -15,12 +15,14 @@ from apps.api.endpoint import Endpoint, Strict, described, one
 from apps.api.parsing import MomentField
 from apps.channels.contract import Result
 from apps.content import drafts
+from apps.content.lint import findings
 from apps.content.models import Layout, Template, Version, VersionState
 from apps.followers.models import Channel, Follower, NotificationType
 from apps.lib.sql.compiled_query import Kept
 from apps.notifications import preview
 from apps.notifications.models import TypeTemplate
 
+KEPT = "Languages to send with the words of the template they came from."
 LIBRARY = Template.objects.filter(private=False).prefetch_related("versions")
 
 
@@ -68,6 +70,21 @@ class VersionOut(serializers.Serializer[Version]):
         return {each.language: each.parts for each in version.translations.all()}
 
 
+class FindingOut(serializers.Serializer[Any]):
+    where = serializers.CharField(help_text="Such as en.email.html, layout.text.")
+    line = serializers.IntegerField(allow_null=True)
+    message = serializers.CharField()
+
+
+class PublishedOut(VersionOut):
+    warnings = serializers.SerializerMethodField(help_text="What may be a mistake, as a dead link.")
+
+    @extend_schema_field(FindingOut(many=True))
+    def get_warnings(self, version: Version) -> Any:
+        warnings = [found for found in findings(version) if found.warns]
+        return FindingOut(warnings, many=True).data
+
+
 class WordsIn(Strict):
     translations = TranslationsField(child=serializers.DictField(allow_null=True), required=False)
     variables = VariablesField(child=serializers.DictField(), required=False)
@@ -91,6 +108,9 @@ class NewTemplate(WordsIn):
 class DraftIn(WordsIn):
     """A language that is sent replaces that language whole; null removes it."""
 
+    kept = serializers.ListField(
+        child=serializers.CharField(max_length=35), required=False, help_text=KEPT
+    )
     note = serializers.CharField(required=False, allow_blank=True, max_length=200)
     seen = MomentField(
         required=False,
@@ -190,13 +210,13 @@ class Publish(Endpoint):
         "Templates",
         "templates_publish",
         "Publish the draft",
-        answer=VersionOut,
+        answer=PublishedOut,
         refuses=(404, 409),
         details="409 with every problem that keeps it from being sent, with its place and line.",
     )
     def post(self, request: Request, id: uuid.UUID) -> Response:
         published = drafts.publish(template=one(LIBRARY, uid=id), by=self.by, now=self.now)
-        return Response(VersionOut(published).data)
+        return Response(PublishedOut(published).data)
 
 
 class ArchiveTemplate(Endpoint):

@@ -14,7 +14,7 @@ from apps.api.document.typed import AudienceField
 from apps.api.edited import Edited
 from apps.api.endpoint import Endpoint, Strict, described, one
 from apps.api.parsing import MomentField
-from apps.api.v1.content.templates import WordsIn, type_of
+from apps.api.v1.content.templates import KEPT, WordsIn, type_of
 from apps.api.v1.send.deliveries import (
     HOW_MANY,
     RETRIED,
@@ -143,6 +143,9 @@ class NewCampaign(CampaignIn):
 
 
 class CampaignChanges(CampaignIn):
+    kept = serializers.ListField(
+        child=serializers.CharField(max_length=35), required=False, help_text=KEPT
+    )
     expires_at = MomentField(required=False, allow_null=True)
     rate = serializers.FloatField(
         required=False,
@@ -274,14 +277,37 @@ class ChannelReviewOut(serializers.Serializer[Any]):
 
 class MissingOut(serializers.Serializer[Any]):
     step = serializers.CharField(help_text="content, audience or schedule")
+    where = serializers.CharField(help_text="Such as en.email.html, data.amount; or empty.")
     message = serializers.CharField()
+
+
+class LanguageReviewOut(serializers.Serializer[Any]):
+    language = serializers.CharField()
+    people = serializers.IntegerField(help_text="Of those who are reached.")
+    falling_back: Any = serializers.DictField(
+        child=serializers.IntegerField(),
+        help_text="Those of them who read another language, by its tag.",
+    )
+    subject = serializers.CharField(help_text="Subject or title, as a made-up person sees it.")
+    preheader = serializers.CharField()
+    left_behind = serializers.BooleanField(
+        help_text=(
+            "Still the template's words, while another language was changed: write them, remove "
+            "the language, or name it in `kept`."
+        )
+    )
+    frame_as_in = serializers.CharField(
+        help_text="Another language to whose readers the layout says the same; empty: none."
+    )
 
 
 class ReviewOut(serializers.Serializer[Any]):
     total = serializers.IntegerField(help_text="Followers in the audience now.")
     reached = serializers.IntegerField(help_text="Those whom at least one channel reaches.")
     channels = ChannelReviewOut(many=True)
+    languages = LanguageReviewOut(many=True, help_text="Each version that would leave.")
     problems = MissingOut(many=True, help_text="What keeps it from being sent.")
+    warnings = MissingOut(many=True, help_text="What may be a mistake, as a dead link.")
 
 
 class AudienceCount(Endpoint):

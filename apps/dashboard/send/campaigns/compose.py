@@ -3,6 +3,7 @@ so that work is never lost.
 """
 
 import datetime as dt
+from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
@@ -12,7 +13,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import path, reverse
 from django.utils import timezone
-from django.views.decorators.http import require_safe
+from django.views.decorators.http import require_POST, require_safe
 
 from apps.accounts.actors import staff_actor, user_of
 from apps.accounts.permissions import Capability, requires
@@ -26,9 +27,11 @@ from apps.campaigns.compose import (
     planned_moment,
 )
 from apps.campaigns.models import Campaign, CampaignState
-from apps.campaigns.readiness import current_version
+from apps.campaigns.readiness import Missing, current_version
 from apps.campaigns.review import review
+from apps.campaigns.review_languages import LanguageReview
 from apps.content import lint
+from apps.dashboard.content.template_forms import field_of, language_name
 from apps.dashboard.send.campaigns.forms import (
     AudienceForm,
     ContentForms,
@@ -108,7 +111,7 @@ def content(request: HttpRequest, uid: UUID) -> HttpResponse:
             if go == "test":
                 send_a_test(request, campaign, to=test.cleaned_data["to"])
             return _onwards(campaign, "content", go)
-    problems = lint.problems(version)
+    problems = lint.findings(version)
     homeless = page.editor.show_problems(problems)
     test_problem = ""
     if go == "test" and test.errors:
@@ -213,7 +216,8 @@ def last_look(request: HttpRequest, uid: UUID) -> HttpResponse:
         return _not_a_draft(request, campaign)
     now = timezone.now()
     result = review(campaign, now=now)
-    problems = list(result.problems)
+    problems = [(each, _place(campaign, each)) for each in result.problems]
+    warnings = [(each, _place(campaign, each)) for each in result.warnings]
     moment = time_problem = None
     if campaign.wall:
         try:
@@ -225,7 +229,9 @@ def last_look(request: HttpRequest, uid: UUID) -> HttpResponse:
     held_up = hold_ups(channels, devices=devices, now=now)
     values = {
         "review": result,
+        "languages": [_language_row(each) for each in result.languages],
         "problems": problems,
+        "warnings": warnings,
         "moment": moment,
         "time_problem": time_problem,
         "version": version,
@@ -239,6 +245,64 @@ def _devices(audience: Audience, now: dt.datetime) -> QuerySet[Address]:
     people = audience.followers(now=now)
     ids = people.order_by().values("pk")
     return Address.objects.filter(state=AddressState.ACTIVE, follower__in=ids)
+
+
+@dataclass(frozen=True, slots=True)
+class LanguageRow:
+    """A language of the review with the names that people know."""
+
+    told: LanguageReview
+    name: str
+    others: list[tuple[str, int]]  # who reads it for want of their own, by name
+    frame_name: str
+
+
+def _language_row(told: LanguageReview) -> LanguageRow:
+    others = [(language_name(tag), count) for tag, count in told.falling_back.items()]
+    frame_name = language_name(told.frame_as_in)
+    return LanguageRow(told, language_name(told.language), others, frame_name)
+
+
+def _place(campaign: Campaign, missing: Missing) -> str:
+    """Address of the field where a problem is put right, or of its step."""
+    address = _address(campaign, missing.step)
+    kind, _, rest = missing.where.partition(".")
+    match kind:
+        case "":
+            return address
+        case "data":
+            return f"{address}#id_value-{rest}"
+        case "layout":
+            return f"{address}#id_layout"
+        case "variables":
+            return f"{address}#variables"
+    if rest.count(".") == 1:
+        channel, part = rest.split(".")
+        return f"{address}#id_t-{kind}-{field_of(channel, part)}"
+    return f"{address}#words-{kind}"
+
+
+@requires(Capability.EDIT)
+@require_POST
+def language(request: HttpRequest, uid: UUID) -> HttpResponse:
+    """Decide about a language that was left behind: remove it, or send it as it is."""
+    campaign = _campaign(uid)
+    tag = request.POST.get("language", "")
+    version = current_version(campaign)
+    name = language_name(tag)
+    if version is None or not version.translations.filter(language=tag).exists():
+        messages.error(request, f"There are no words in {name}.")
+        return redirect("dashboard:campaign-review", uid)
+    try:
+        if request.POST.get("do") == "remove":
+            _change(request, campaign, translations={tag: None})
+            messages.success(request, f"{name} is removed; its readers get the default language.")
+        else:
+            _change(request, campaign, kept=[tag])
+            messages.success(request, f"{name} is sent with the words of the template.")
+    except Refused as error:
+        messages.error(request, str(error))
+    return redirect("dashboard:campaign-review", uid)
 
 
 # ------------------------------------------------------------------ what the steps share
@@ -308,4 +372,5 @@ urlpatterns = [
     path("campaigns/<uuid:uid>/audience/", audience, name="campaign-audience"),
     path("campaigns/<uuid:uid>/schedule/", schedule, name="campaign-schedule"),
     path("campaigns/<uuid:uid>/review/", last_look, name="campaign-review"),
+    path("campaigns/<uuid:uid>/language/", language, name="campaign-language"),
 ]

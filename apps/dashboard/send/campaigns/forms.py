@@ -13,6 +13,7 @@ from django.db.models import TextChoices
 from apps.campaigns import pacing
 from apps.campaigns.models import Campaign, Segment
 from apps.content.models import Template, Version
+from apps.content.render import compiled
 from apps.dashboard.content.template_forms import Editor, shown, typed
 from apps.dashboard.shell.forms import TypeField, ZoneField, channel_choices, offer
 from apps.followers.addresses import BadAddress, normalise
@@ -92,10 +93,12 @@ class ValuesForm(forms.Form):
     def __init__(self, version: Version, campaign: Campaign, data: Any = None) -> None:
         super().__init__(data, prefix="value")
         self.kinds: dict[str, str] = {}
+        ready = compiled(version)
         for row in version.variables:
             name = row["name"]
             self.kinds[name] = row["type"]
-            self.fields[name] = _value_field(row, campaign.data.get(name))
+            used = ready.uses(name, campaign.channels)
+            self.fields[name] = _value_field(row, campaign.data.get(name), used=used)
 
     def clean(self) -> dict[str, Any]:
         values = super().clean() or {}
@@ -115,10 +118,12 @@ class ValuesForm(forms.Form):
         return {name: value for name, value in given if value is not None}
 
 
-def _value_field(row: dict[str, Any], value: Any) -> forms.CharField:
+def _value_field(row: dict[str, Any], value: Any, *, used: bool) -> forms.CharField:
     """Field for a declared variable, with the value that the campaign gives it."""
     label = row["name"]
-    if not row.get("required"):
+    if not used:
+        label = f"{label} (not used by these words)"
+    elif not row.get("required"):
         label = f"{label} (optional)"
     initial = shown(value)
     widget = None
@@ -190,6 +195,7 @@ class ContentForms:
         wanted: dict[str, Any] = {"translations": translations, "variables": variables}
         wanted["layout"] = typed["layout"]
         wanted["default_language"] = typed["default_language"]
+        wanted["kept"] = self.editor.kept()
         version = self.version
         rows = version.translations.all()
         saved = {
@@ -197,6 +203,7 @@ class ContentForms:
             "variables": version.variables,
             "layout": version.layout,
             "default_language": version.default_language,
+            "kept": [],
         }
         if wanted == saved:
             return {}
