@@ -7,6 +7,7 @@ stands, a word inside tags and styles.
 """
 
 import re
+from collections import Counter
 
 import css_inline
 
@@ -24,12 +25,57 @@ _MARKS = re.compile(
     f'|{_LIQUID}([0-9]+){_LIQUID}(?:="")?'
 )
 _BRACES = re.compile(r"\{(?=[{%])")  # what an entity became; an author's are marks by now
+# fmt: off
+_SHUT_BY_OTHERS = {
+    "area", "base", "body", "br", "col", "colgroup", "dd", "dt", "embed", "head", "hr", "html",
+    "img", "input", "li", "link", "meta", "option", "p", "param", "source", "tbody", "td", "tfoot",
+    "th", "thead", "tr", "track", "wbr",
+}
+_REPEATED = {
+    "a", "b", "big", "code", "em", "font", "i", "nobr", "s", "small", "strike", "strong", "tt", "u",
+}
+# fmt: on
+_MOST_DEEP = 500
+_MOST_REPEATED = 100_000
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f]")
 # What moved is gone from the styles; `:hover`, `@media`, `.ExternalClass` and all else stays.
 _INLINER = css_inline.CSSInliner(
     keep_style_tags=True, remove_inlined_selectors=True, load_remote_stylesheets=False
 )
 _READER = css_inline.CSSInliner(inline_style_tags=False, load_remote_stylesheets=False)
+
+
+class _Nesting:
+    """How tags are nested, to know beforehand what a tree of them would cost.
+
+    html5ever's writer goes down the tree by calls, and a tree repeats what is not closed, as `<b>`,
+    in each paragraph that follows: 15 kB can become 8 MB.
+    """
+
+    def __init__(self) -> None:
+        self.open: Counter[str] = Counter()
+        self.deepest = 0
+        self.repeated = 0
+
+    def take(self, token: Token) -> None:
+        if token.kind is TokenKind.START:
+            self.repeated += self.open["repeated"]
+            self._count(token.name, 1)
+            self.deepest = max(self.deepest, self.open["all"])
+        elif token.kind is TokenKind.END and self.open[token.name]:
+            self._count(token.name, -1)
+
+    def _count(self, name: str, one: int) -> None:
+        if name in _SHUT_BY_OTHERS:
+            return
+        self.open[name] += one
+        self.open["all"] += one
+        if name in _REPEATED:
+            self.open["repeated"] += one
+
+    @property
+    def is_tame(self) -> bool:
+        return self.deepest <= _MOST_DEEP and self.repeated <= _MOST_REPEATED
 
 
 class Protected:
@@ -39,10 +85,12 @@ class Protected:
         self.liquid: list[str] = []
         self.comments: list[str] = []
         self.doctype = ""
+        nesting = _Nesting()
         words = self._without_liquid(_OURS.sub("", _CONTROL.sub("", source)))
         done = []
         for token in tokens(words):
             said = words[token.start : token.end]
+            nesting.take(token)
             match token.kind:
                 case TokenKind.TEXT:
                     done.append(_MARK.sub(r"<!--\g<0>-->", said))
@@ -57,6 +105,7 @@ class Protected:
                 case _:
                     done.append(said)
         self.html = "".join(done)
+        self.is_tame = nesting.is_tame
 
     def _without_liquid(self, source: str) -> str:
         done = []
@@ -76,12 +125,14 @@ class Protected:
     def as_tree(self) -> str:
         """Write the HTML out as html5ever reads it: all tags closed, entities plain, no comments.
 
-        The styles are in the tags. The marks of Liquid are words.
+        The styles are in the tags. The marks of Liquid are words. What is not tame is as it was.
         """
-        try:
-            whole = _INLINER.inline(self.html)
-        except css_inline.InlineError:
-            whole = _READER.inline(self.html)
+        whole = self.html
+        if self.is_tame:
+            try:
+                whole = _INLINER.inline(self.html)
+            except css_inline.InlineError:
+                whole = _READER.inline(self.html)
         return _MARKS.sub(_as_word, whole)
 
     def restore(self, html: str) -> str:
@@ -144,12 +195,14 @@ def inline_styles(html: str) -> str:
     """Move the rules of `<style>` into the tags; Gmail and Outlook ignore many of them.
 
     What can't be moved stays: media queries, `:hover`, and rules for what a mail program puts
-    around the mail. A document whose styles can't be read, or whose Liquid would not come out whole
-    and in order, is returned unchanged.
+    around the mail. A document whose styles can't be read, that is not tame, or whose Liquid would
+    not come out whole and in order, is returned unchanged.
     """
     if "<style" not in html.lower():
         return html
     protected = Protected(html)
+    if not protected.is_tame:
+        return html
     try:
         inlined = _INLINER.inline(protected.html)
     except css_inline.InlineError:

@@ -7,6 +7,7 @@ import pytest
 from apps.content import drafts
 from apps.content.layouts import save_layout, standard_layout
 from apps.content.liquid.parse import parse
+from apps.content.mail_html import inline_styles
 from apps.content.mail_text import text_of
 from apps.content.render import compiled
 from apps.content.stock import install
@@ -88,6 +89,14 @@ def test_what_an_entity_spells_is_no_liquid() -> None:
 
 def test_a_page_of_any_depth_is_read_to_its_end() -> None:
     assert text_of("<div>" * 5_000 + "deep" + "</div>" * 5_000 + "end") == "deep\nend\n"
+
+
+@pytest.mark.parametrize("unclosed", ["<b id={}>", "<div><a id={}>", "<table><tr><td id={}>"])
+def test_a_page_whose_tree_would_fill_the_memory_is_read_as_it_stands(unclosed: str) -> None:
+    styled = "<style>p { margin: 0 }</style>"
+    page = styled + "".join(f"{unclosed.format(number)}<p>x" for number in range(2_000))
+    assert text_of(page).split() == ["x"] * 2_000
+    assert inline_styles(page) == page
 
 
 @pytest.mark.reported
