@@ -20,6 +20,7 @@ from apps.campaigns.compose import (
 from apps.campaigns.models import Campaign, CampaignState, Run
 from apps.content.drafts import published_version
 from apps.content.models import Template
+from apps.content.read_html import tags
 from apps.followers.models import Channel, NotificationType
 from apps.lib.actor import Actor
 from apps.lib.refusals import Refused, WrongState
@@ -28,7 +29,7 @@ from apps.notifications.models import DeliveryStatus, Tally
 INTRODUCTION = "cloudmind_introduction"
 S = CampaignState
 
-_MARKUP = re.compile(r"</?[a-z][^<>]*>", re.IGNORECASE)
+_ELEMENT = re.compile(r"[a-z][a-z0-9]*([:-][a-z0-9]+)*")
 
 
 def create_message(
@@ -163,11 +164,7 @@ def recipient_counts(messages: Sequence[Campaign], *, now: dt.datetime) -> dict[
 
 def is_html(content: str) -> bool:
     """Whether the text has a tag in it; `a < b` and `<ann@example.com>` are plain text."""
-    for found in _MARKUP.finditer(content):
-        markup = found[0]
-        if "@" not in markup and "://" not in markup.split(" ")[0]:
-            return True
-    return False
+    return any(_ELEMENT.fullmatch(tag.name) for tag in tags(content))
 
 
 def usual_type() -> NotificationType:

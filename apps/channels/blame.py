@@ -205,7 +205,8 @@ _RESULTS = {
 _ENHANCED = re.compile(r"(?<![\d.])[45]\.(\d{1,3})\.(\d{1,3})(?![\d.]*\d)")
 _NO_SUCH_MAILBOX = re.compile(r"^(?:5\d\d[ -])?5\.1\.(?:1|6|10)(?![.\d])")
 # a name like spam@example.com decides nothing
-_ADDRESS = re.compile(r"[^\s<>()\[\]:;,\"']+@[^\s<>()\[\]:;,\"']+")
+_SIGNS = r"\s<>()\[\]:;,\"'"
+_ADDRESS = re.compile(rf"(?<![^{_SIGNS}])[^{_SIGNS}]+@[^{_SIGNS}]+")
 
 
 def whose_fault(said: str, *, stage: Stage) -> Whose:

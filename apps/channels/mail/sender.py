@@ -19,7 +19,7 @@ FROM = (
 )
 # RFC 5322 3.2.3: letters and signs that need no quotes, with dots between them
 _LOCAL = re.compile(r"[\w!#$%&'*+/=?^`{|}~-]+(\.[\w!#$%&'*+/=?^`{|}~-]+)*", re.ASCII)
-_TWO = re.compile(r"[,;\s]|@.*@")
+_TWO = re.compile(r"[,;\s]|@[^@,;\s]*@")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f\x85\u2028\u2029]")
 
 

@@ -53,7 +53,7 @@ for _line in _NAMES.strip().splitlines():
 WORDS = 3000  # distinct words that are judged
 _SAMPLE = 64 * 1024
 _CHUNK = 1 << 20
-_WORD = re.compile(rb"[A-Za-z\x80-\xff]*[\x80-\xff][A-Za-z\x80-\xff]*")
+_WORD = re.compile(rb"(?<![A-Za-z\x80-\xff])[A-Za-z\x80-\xff]*[\x80-\xff][A-Za-z\x80-\xff]*")
 _SIGNS = str.maketrans(dict.fromkeys("‘’‚“”„«»‹›–—…•€№§™°\xa0\xad", " "))
 _IMPOSSIBLE = re.compile(r"ς\B|σ\b|æ\b")  # where these letters never stand in a word
 

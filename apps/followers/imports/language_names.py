@@ -15,14 +15,15 @@ _OWN = (
     "ar az be bg ca da el et eu fa fi gl he hi hr hu hy id ja ka kk ko lt lv ms nb ro sk sl sr sv "
     "th vi zh"
 )
-_BESIDE = re.compile(r"\s*\(.*\)|\s+(язык|мова|language|sprache)$", re.IGNORECASE)
+_BESIDE = re.compile(r"\s(язык|мова|language|sprache)$")
 
 
 def language(text: str) -> str:
     """Give the tag of a language that is written as a tag or by its name. Raises BadFollower."""
     known = _names()
     word = text.strip().casefold()
-    for name in (word, _BESIDE.sub("", word)):
+    bare = _BESIDE.sub("", word.partition("(")[0].strip()).strip()
+    for name in (word, bare):
         if name in known:
             return known[name]
     return profile_fields.language(text)
