@@ -273,7 +273,7 @@ def test_a_click_over_plain_http_goes_to_https_first(client: Client, token: str,
 @pytest.mark.reported
 def test_a_link_leads_to_the_host_that_was_written(client: Client, anna: Follower) -> None:
     version = make_version(body='<p><a href="https://faß.example/straße?a=ß">Shop</a></p>')
-    letter = tell(make_type("news"), [anna], version=version, tracked=True)
+    letter = tell(make_type("news"), [anna], version=version, tracking=True)
     token = stamp_of(letter.deliveries.get()).tracking
     assert (
         client.get(f"/c/{token}/1")["Location"] == "https://xn--fa-hia.example/stra%C3%9Fe?a=%C3%9F"
