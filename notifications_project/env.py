@@ -5,29 +5,82 @@ write.
 import os
 import re
 from collections.abc import Callable
+from io import StringIO
 from pathlib import Path
 
+from django.core.checks.security.base import (
+    SECRET_KEY_MIN_LENGTH,
+    SECRET_KEY_MIN_UNIQUE_CHARACTERS,
+)
 from django.core.exceptions import ImproperlyConfigured
+from dotenv.parser import parse_stream
 
 from apps.lib.network.host_name import BadHost, ascii_host, ascii_url
 
 _MISSING = object()
 _TRUE = {"1", "true", "yes", "on"}
 _FALSE = {"0", "false", "no", "off"}
+_ONLY_A_COMMENT = re.compile(r"[^=]*=[^\S\n]+#")
+MADE_BY = 'python3 -c "import secrets; print(secrets.token_urlsafe(48))"'
+# What stands in the repository is known to everybody.
+FOR_DEVELOPMENT = "only-for-development"
+LEAST_FIELD_KEY = 32  # characters
+
+
+def secret_key(*, production: bool) -> str:
+    """Read the key that signs links and sessions. In production a weak one is refused."""
+    if not production:
+        return text("SECRET_KEY", f"{FOR_DEVELOPMENT}-" * 3)
+    key = text("SECRET_KEY")
+    short = len(key) < SECRET_KEY_MIN_LENGTH
+    if short or len(set(key)) < SECRET_KEY_MIN_UNIQUE_CHARACTERS or FOR_DEVELOPMENT in key:
+        raise ImproperlyConfigured(
+            f"SECRET_KEY is too weak: it signs links and log-ins, and needs "
+            f"{SECRET_KEY_MIN_LENGTH} random characters. Make one: {MADE_BY}"
+        )
+    return key
+
+
+def field_keys(*, production: bool) -> list[str]:
+    """Read the keys that encrypt provider credentials. In production a weak first one is refused;
+    others are there to read what they wrote.
+    """
+    if not production:
+        return listing("FIELD_KEYS", FOR_DEVELOPMENT)
+    keys = listing("FIELD_KEYS")
+    if not keys:
+        raise ImproperlyConfigured(
+            "FIELD_KEYS is not set. Set it to a long random text; it encrypts provider credentials."
+        )
+    if len(keys[0]) < LEAST_FIELD_KEY:
+        raise ImproperlyConfigured(
+            f"The first of FIELD_KEYS is too short: it needs {LEAST_FIELD_KEY} random characters. "
+            f"Put a longer one before it and keep it behind a comma. Make one: {MADE_BY}"
+        )
+    return keys
 
 
 def load_file(path: Path) -> None:
-    """Read NAME=value lines into the environment; what is already set there wins."""
+    """Read NAME=value lines into the environment; what is already set there wins.
+
+    They are read as a shell reads them: blanks and comments behind a value, quotes, `export`.
+    """
     if not path.exists():
         return
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
-        line = line.strip()
-        if not line or line.startswith("#"):
-            continue
-        name, equals, value = line.partition("=")
-        if not equals:
-            raise ImproperlyConfigured(f"{path}, line {number}: expected NAME=value, got {line!r}.")
-        os.environ.setdefault(name.strip(), value.strip())
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ImproperlyConfigured(f"{path} can't be read: {error}.") from None
+    for line in parse_stream(StringIO(text)):
+        if line.error or (line.key and line.value is None):
+            raise ImproperlyConfigured(
+                f"{path}, line {line.original.line}: write NAME=value, and close each quote."
+            )
+        if line.key:
+            value = line.value or ""
+            if _ONLY_A_COMMENT.match(line.original.string):
+                value = ""
+            os.environ.setdefault(line.key, value)
 
 
 def text(name: str, default: object = _MISSING) -> str:
