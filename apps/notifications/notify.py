@@ -31,7 +31,7 @@ from apps.notifications.models import (
     TypeTemplate,
 )
 from apps.notifications.plan import PLAN_TASK, SLICE, plan_named
-from apps.notifications.types.data_schema import Unfit, check_fit
+from apps.notifications.types.data_schema import Unfit, check_fit, one_budget
 
 # a clock that goes slow, a call that takes its time: later than this is a mistake
 LATE = dt.timedelta(minutes=1)
@@ -140,7 +140,8 @@ def notify_once(
     if not people:
         raise NotNotifiable("There is nobody to notify. Name at least one recipient.")
     version = intent.version or _template_of(kind)
-    _check_data(intent, version, people)
+    with one_budget():
+        _check_data(intent, version, people)
     lane = lane_of(kind, priority)
     notification = _drafted(intent, version, lane=lane, now=now)
     named = {follower.pk: own for follower, own in people}
@@ -347,7 +348,7 @@ def _fit(
     except Unfit as error:
         whose = ""
         if person:
-            whose = f" for {person.name or person.uid}"
+            whose = f" for the follower {person.uid}"
         raise BadValue(
             f"The data{whose} does not fit the type {notification_type.key}: {error}. "
             "Its JSON Schema says what does.",

@@ -9,6 +9,7 @@ jsonschema-rs says whether data fits. Around it:
 
 import json
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from typing import Any
@@ -40,7 +41,8 @@ from apps.notifications.types.schema_texts import (
 )
 
 MOST = 20_000  # characters
-SECONDS = 5.0  # for counting the steps of one check, and for its patterns
+# For counting the steps of one check, and for its patterns; and for all checks of one budget.
+SECONDS = 5.0
 DRAFT = "https://json-schema.org/draft/2020-12/schema"
 _SAID = 200  # characters of a sentence: it repeats the value, and that may be long
 # The library copies the value into each fault it finds: characters of all copies together.
@@ -70,6 +72,13 @@ def check_schema(schema: Any) -> None:
     except RecursionError:
         raise BadSchema("It is nested too deeply.") from None
     _fault(schema, {})  # only whether it can be asked at all
+
+
+@contextmanager
+def one_budget() -> Iterator[None]:
+    """Let all checks inside have together the time that one has alone."""
+    with suppress(TooSlow), timed(SECONDS):
+        yield
 
 
 def check_fit(schema: Schema, data: Mapping[str, Any]) -> None:

@@ -53,8 +53,15 @@ _clock: ContextVar[Clock | None] = ContextVar("clock", default=None)
 
 @contextmanager
 def timed(seconds: float) -> Iterator[Clock]:
-    """Give the checks inside this many seconds. Raises TooSlow at the end if one was left out."""
+    """Give the checks inside this many seconds, or what is left of those around them. Raises
+    TooSlow if nothing is left, and at the end if one was left out.
+    """
     clock = Clock(time.monotonic() + seconds)
+    around = _clock.get()
+    if around:
+        clock.until = min(clock.until, around.until)
+        if clock.is_over():
+            raise TooSlow
     mark = _clock.set(clock)
     try:
         yield clock
