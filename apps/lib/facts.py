@@ -83,6 +83,8 @@ class Kind(StrEnum):
     # it is older than what was sent; data has how many messages wait
     DATABASE_RESTORED = "database.restored"
     RESTORE_ANSWERED = "database.restore_answered"  # a person said how to go on; data says how
+    # links of mails that another key signed are dead
+    SECRET_KEY_ACCEPTED = "site.secret_key_accepted"  # noqa: S105  # that it was, never the key
     FIELD_KEYS_ROTATED = (
         "field_keys.rotated"  # what is encrypted was written anew with the first key
     )

@@ -3,6 +3,16 @@
 from django.db import models
 
 
+class SignedMark(models.Model):
+    """Something of the site's own that SECRET_KEY signed: it tells when the key is another one."""
+
+    name = models.CharField(max_length=40, unique=True)
+    value = models.TextField()
+
+    def __str__(self) -> str:
+        return self.name
+
+
 class LaneHeartbeat(models.Model):
     """One process group under one supervisor, and when it last showed that it works.
 

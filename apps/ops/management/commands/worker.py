@@ -3,9 +3,10 @@
 from argparse import ArgumentParser
 from typing import Any
 
-from django.core.management.base import BaseCommand
+from django.core.management.base import BaseCommand, CommandError
 
 from apps.ops.groups import Hurry
+from apps.ops.start import faults
 from apps.ops.supervision import Supervisor, Timings
 
 
@@ -45,4 +46,8 @@ class Command(BaseCommand):
             start_within=start_within,
             stop_within=stop_within,
         )
+        for fault in faults():
+            if fault.stops:
+                raise CommandError(fault.sentence)
+            self.stderr.write(fault.sentence)
         Supervisor(timings, Hurry()).run()
