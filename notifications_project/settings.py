@@ -27,24 +27,18 @@ if DEBUG and PRODUCTION:
     )
 
 VAR_DIR = Path(env.text("VAR_DIR", BASE_DIR / "var"))
-if PRODUCTION:
-    SECRET_KEY = env.text("SECRET_KEY")
-else:
-    SECRET_KEY = env.text("SECRET_KEY", "only-for-development-" * 3)
+SECRET_KEY = env.secret_key(production=PRODUCTION)
 SECRET_KEY_FALLBACKS = env.listing("SECRET_KEY_FALLBACKS")
 # Encrypts provider credentials at rest. Several keys, comma-separated: the first encrypts,
 # all decrypt.
-FIELD_KEYS = env.listing("FIELD_KEYS", "" if PRODUCTION else "only-for-development")
-if not FIELD_KEYS:
-    raise ImproperlyConfigured(
-        "FIELD_KEYS is not set. Set it to a long random text; it encrypts provider credentials."
-    )
+FIELD_KEYS = env.field_keys(production=PRODUCTION)
 
 SITE_NAME = env.text("SITE_NAME", "Carillon")
 SITE_ADDRESS = env.text(
     "SITE_ADDRESS", "1 Bell Street, 12345 Example Town"
 )  # CAN-SPAM asks for a postal address
 SITE_URL = env.url("SITE_URL", "http://127.0.0.1:8000" if not PRODUCTION else "https://localhost")
+MONITOR_TOKEN = env.text("MONITOR_TOKEN", "")  # who sends it to /readyz is told what is wrong
 ALLOWED_HOSTS = env.hosts("ALLOWED_HOSTS", "127.0.0.1,localhost,[::1]")
 if not PRODUCTION:
     ALLOWED_HOSTS += ["testserver"]
@@ -84,6 +78,7 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "apps.subscriptions.tracking.straight",
     "whitenoise.middleware.WhiteNoiseMiddleware",
+    "apps.lib.network.no_store.no_store",
     "csp.middleware.CSPMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
@@ -282,6 +277,7 @@ DEFAULT_FROM_NAME, DEFAULT_FROM_ADDRESS = env.mailbox(
 )
 # Django's own name for both, for what is sent past the accounts
 DEFAULT_FROM_EMAIL = formataddr((DEFAULT_FROM_NAME, DEFAULT_FROM_ADDRESS))
+TESTERS = env.listing("TESTERS")  # whom staff that may not send can send tests, beside staff
 MAILBOX_PORT = env.integer("MAILBOX_PORT", 1025)
 JOURNAL_DIR = VAR_DIR / "journal"
 

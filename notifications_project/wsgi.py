@@ -13,6 +13,6 @@ from apps.lib.processes.gc_tuning import settle
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "notifications_project.settings")
 application = utf8_only(get_wsgi_application())
-import_module("apps.ops.start").say_faults()
+import_module("apps.ops.start.faults").say_faults()
 get_resolver().url_patterns  # noqa: B018  # loads all views now, instead of during the first call
 settle()

@@ -85,6 +85,13 @@ class StaffSession(SessionAuthentication):
         )
 
 
+class IsCaller(BasePermission):
+    """Anybody who is known, with whatever scopes."""
+
+    def has_permission(self, request: Request, view: Any) -> bool:
+        return request.auth is not None
+
+
 class HasScope(BasePermission):
     """Each view declares `scopes = {"GET": Scope.X, ...}`;
     a method that declares none is open to nobody.

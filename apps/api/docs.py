@@ -4,8 +4,9 @@ import re
 from typing import Any
 
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
-from drf_spectacular.views import SpectacularSwaggerSplitView
+from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 
+from apps.accounts.permissions import Capability, requires
 from apps.api.auth import ApiKeyAuthentication, StaffSession
 from apps.api.document.operation import references
 from apps.api.idempotency import LONGEST, METHODS
@@ -116,14 +117,21 @@ def say_that_writes_take_a_key(result: dict[str, Any], **_: Any) -> dict[str, An
     return result
 
 
+class Document(SpectacularAPIView):
+    """The OpenAPI document, for staff and for programs that have a key."""
+
+    throttle_classes: list[Any] = []
+
+
 class TryIt(SpectacularSwaggerSplitView):
     """Swagger UI from our own files; its script is a request of its own,
     so that no inline script is needed.
-
-    Open to everyone: the calls it makes need a key, or the session of a member of staff.
     """
 
-    authentication_classes: list[Any] = []
+    permission_classes: list[Any] = []  # `requires` sends strangers to the log-in page
     throttle_classes: list[Any] = []
     url_name = "api:schema"
     template_name = "api/docs.html"
+
+
+try_it = requires(Capability.VIEW)(TryIt.as_view())

@@ -9,6 +9,8 @@ from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 
+from apps.accounts.models import AuditEntry, User
+from apps.accounts.permissions import Capability, may
 from apps.channels.contract import Outcome
 from apps.channels.mail.mime import as_bytes
 from apps.channels.mail.sender import sender_of
@@ -19,7 +21,7 @@ from apps.content.models import Version
 from apps.content.render import Rendered, compiled
 from apps.followers.addresses import normalise
 from apps.followers.models import Channel, Follower, NotificationType
-from apps.lib.actor import Actor
+from apps.lib.actor import Actor, ActorKind
 from apps.lib.facts import Kind, tell
 from apps.lib.ids import uuid7
 from apps.lib.refusals import RefusalKind, Refused
@@ -34,6 +36,22 @@ class NoWayOut(Refused):
     """No account of the channel is enabled; nothing can be sent."""
 
     kind = RefusalKind.STATE
+
+
+class NoTester(Refused):
+    """Somebody whose role may not send wants a test to go to an address of nobody we know."""
+
+    field = "to"
+
+
+class TooManyTests(Refused):
+    """Somebody sent many tests within an hour."""
+
+    kind = RefusalKind.STATE
+
+
+MOST_TESTS = 30  # by one person within TESTS_WITHIN
+TESTS_WITHIN = dt.timedelta(hours=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,10 +85,13 @@ def send_test(*, sample: Sample, to: str, by: Actor, now: dt.datetime) -> Outcom
     and say what the server answered.
 
     No preference of the addressee is asked: a member of staff asked for it, and it is written to
-    the audit log. Raises BadAddress, RenderError, NoWayOut.
+    the audit log. Whose role may not send tests on staff and TESTERS. Raises BadAddress, NoTester,
+    TooManyTests, RenderError, NoWayOut.
     """
     to, _ = normalise(Channel.EMAIL, to)
     account = _account(now=now)
+    _refuse_stranger(to, by)
+    _refuse_many(by, now=now)
     values = routing.settings_of(account)
     mail = _mail(sample, to, sender_of(values), now=now, prefix="[Test] ")
     with provider(account.provider).open(values) as session:
@@ -79,6 +100,29 @@ def send_test(*, sample: Sample, to: str, by: Actor, now: dt.datetime) -> Outcom
         said = {"to": to, "result": outcome.result, "said": outcome.detail}
         tell(Kind.TEST_SENT, by=by, now=now, about=sample.version.template, data=said)
     return outcome
+
+
+def _refuse_stranger(to: str, by: Actor) -> None:
+    actor = None
+    if by.kind == ActorKind.STAFF:
+        actor = User.objects.filter(uid=by.id).first()
+    if actor is None or may(actor, Capability.SEND):
+        return
+    is_tester = to.casefold() in {each.casefold() for each in settings.TESTERS}
+    if not is_tester and not User.objects.filter(is_active=True, email__iexact=to).exists():
+        raise NoTester(
+            "Your role sends tests to the addresses of staff, and to those of testers that an "
+            "operator named. Ask somebody with the role Sender to send it elsewhere."
+        )
+
+
+def _refuse_many(by: Actor, *, now: dt.datetime) -> None:
+    own = AuditEntry.objects.filter(actor_kind=by.kind, actor_id=by.id, kind=Kind.TEST_SENT)
+    if own.filter(at__gt=now - TESTS_WITHIN).count() >= MOST_TESTS:
+        raise TooManyTests(
+            f"You sent {MOST_TESTS} tests within an hour. Go on later, or send it to a few people "
+            "as a campaign."
+        )
 
 
 def _account(*, now: dt.datetime) -> ProviderAccount:

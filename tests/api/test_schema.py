@@ -12,6 +12,7 @@ from django.urls import URLPattern, URLResolver, get_resolver
 from drf_spectacular.generators import SchemaGenerator
 from rest_framework.test import APIClient
 
+from apps.accounts.models import User
 from apps.accounts.permissions import Scope
 from apps.api import urls
 from apps.api.auth import HasScope
@@ -178,14 +179,29 @@ def test_the_schema_is_the_one_that_was_agreed(tmp_path: Path) -> None:
 
 
 @pytest.mark.django_db
-def test_the_schema_is_served_as_yaml_and_json() -> None:
-    assert "openapi" in Client().get("/api/schema/").headers["Content-Type"]
-    assert Client().get("/api/schema/?format=json").json()["info"]["title"] == "Carillon API"
+def test_the_schema_is_served_as_yaml_and_json(client: Client, viewer: User) -> None:
+    client.force_login(viewer)
+    assert "openapi" in client.get("/api/schema/").headers["Content-Type"]
+    assert client.get("/api/schema/?format=json").json()["info"]["title"] == "Carillon API"
 
 
 @pytest.mark.django_db
-def test_the_try_it_page_has_no_inline_script_or_style_and_loads_nothing_from_elsewhere() -> None:
-    page = Client().get("/api/docs/")
+@pytest.mark.reported
+def test_strangers_learn_nothing_of_the_api() -> None:
+    stranger = Client().get("/api/schema/")
+    assert stranger.status_code == 401
+    assert "followers" not in stranger.content.decode()
+    assert Client().get("/api/docs/")["Location"] == "/login/?next=/api/docs/"
+    assert Client().get("/api/docs/?script=").status_code == 302
+    assert make_client(Scope.CONTENT_READ).get("/api/schema/").status_code == 200
+
+
+@pytest.mark.django_db
+def test_the_try_it_page_has_no_inline_script_or_style_and_loads_nothing_from_elsewhere(
+    client: Client, viewer: User
+) -> None:
+    client.force_login(viewer)
+    page = client.get("/api/docs/")
     html = page.content.decode()
     assert page.status_code == 200
     assert "<style" not in html
@@ -194,8 +210,7 @@ def test_the_try_it_page_has_no_inline_script_or_style_and_loads_nothing_from_el
     assert not re.search(r"(src|href)=\"(https?:)?//", html)
     assert "unsafe-inline" not in page.headers["Content-Security-Policy"]
     assert (
-        Client()
-        .get("/api/docs/?script=")
+        client.get("/api/docs/?script=")
         .headers["Content-Type"]
         .startswith("application/javascript")
     )

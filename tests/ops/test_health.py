@@ -35,15 +35,43 @@ def test_a_process_says_that_it_is_alive_without_a_database(client: Client) -> N
 
 def test_ready_means_that_every_lane_showed_life(client: Client, db: None) -> None:
     alive()
-    answer = client.get("/readyz")
-    assert answer.status_code == 200
-    assert answer.json()["groups"]["bulk"]["alive"] is True
+    assert client.get("/readyz").json() == {"status": "ready"}
+
+
+MONITOR = {"Authorization": "Bearer let-me-see-it-all"}
+
+
+@pytest.fixture
+def monitored(settings: Any) -> None:
+    settings.MONITOR_TOKEN = "let-me-see-it-all"
+
+
+@pytest.mark.reported
+def test_which_part_is_wrong_is_told_to_staff_and_monitors_only(
+    client: Client, viewer: Any, monitored: None
+) -> None:
+    alive()
+    for stranger in ({}, {"Authorization": "Bearer wrong"}, {"Authorization": "Bearer ü"}):
+        assert client.get("/readyz", headers=stranger).json() == {"status": "ready"}
+    assert client.get("/readyz", headers=MONITOR).json()["groups"]["bulk"]["alive"] is True
+    client.force_login(viewer)
+    assert client.get("/readyz").json()["groups"]["bulk"]["alive"] is True
+
+
+@pytest.mark.reported
+def test_a_site_without_a_token_takes_none(client: Client, db: None) -> None:
+    alive()
+    for nothing in ("Bearer ", "Bearer", ""):
+        answer = client.get("/readyz", headers={"Authorization": nothing})
+        assert answer.json() == {"status": "ready"}
 
 
 @pytest.mark.parametrize("seconds", [61, 3600])
-def test_one_silent_lane_means_not_ready(client: Client, db: None, seconds: int) -> None:
+def test_one_silent_lane_means_not_ready(
+    client: Client, db: None, monitored: None, seconds: int
+) -> None:
     alive(but="bulk", seconds=seconds)
-    answer = client.get("/readyz")
+    answer = client.get("/readyz", headers=MONITOR)
     assert answer.status_code == 503
     groups = answer.json()["groups"]
     assert [name for name, group in groups.items() if not group["alive"]] == ["bulk"]
@@ -51,7 +79,7 @@ def test_one_silent_lane_means_not_ready(client: Client, db: None, seconds: int)
 
 @pytest.mark.reported
 def test_a_lane_through_which_nothing_can_leave_means_not_ready(
-    client: Client, db: None, admin: Any, monkeypatch: pytest.MonkeyPatch
+    client: Client, db: None, monitored: None, admin: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     alive()
     monkeypatch.setenv("CARILLON_SUPERVISOR", "here:1")
@@ -59,13 +87,15 @@ def test_a_lane_through_which_nothing_can_leave_means_not_ready(
     monkeypatch.setattr(heartbeat, "_failing", False)
     full = "NotWritten: the disk is full"
     heartbeat.beat(SEND_TASK, full)
-    assert client.get("/readyz").status_code == 503
-    assert client.get("/readyz").json()["groups"]["bulk"]["alive"] is False
+    assert client.get("/readyz", headers=MONITOR).status_code == 503
+    assert client.get("/readyz", headers=MONITOR).json()["groups"]["bulk"]["alive"] is False
     assert f"Nothing can leave: {full}" in card(client, admin)
     heartbeat.beat("apps.followers.imports.run.run", "")
-    assert client.get("/readyz").status_code == 503, "an import proves nothing of messages"
+    assert client.get("/readyz", headers=MONITOR).status_code == 503, (
+        "an import proves nothing of messages"
+    )
     heartbeat.beat(heartbeat.CANARY_TASK, "")
-    assert client.get("/readyz").status_code == 200
+    assert client.get("/readyz", headers=MONITOR).status_code == 200
 
 
 @pytest.mark.reported
@@ -94,13 +124,14 @@ def test_one_living_machine_is_enough(client: Client, db: None) -> None:
 
 
 def test_a_database_that_does_not_answer_means_not_ready(
-    client: Client, monkeypatch: pytest.MonkeyPatch
+    client: Client, monitored: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refuse(**kwargs: Any) -> None:
         raise OperationalError("connection refused")
 
     monkeypatch.setattr("apps.ops.health.signs", refuse)
-    answer = client.get("/readyz")
+    assert client.get("/readyz").json() == {"status": "unavailable"}
+    answer = client.get("/readyz", headers=MONITOR)
     assert answer.status_code == 503
     assert answer.json()["database"] == "does not answer"
 

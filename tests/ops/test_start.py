@@ -11,8 +11,8 @@ from django.utils import timezone
 from apps.accounts.models import AuditEntry
 from apps.lib import crypto
 from apps.notifications.models import ProviderAccount
-from apps.ops import start
 from apps.ops.management.commands import worker
+from apps.ops.start import faults as start
 from tests.notifications.world import make_accounts
 from tests.receiver import Receiver
 

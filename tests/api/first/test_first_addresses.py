@@ -330,8 +330,8 @@ def test_somebody_who_types_the_address_of_a_page_gets_the_page(
     assert program.get("/followers", **browser).status_code == 200
 
 
-def test_they_are_left_out_of_the_document(client: Client, db: None) -> None:
-    paths = client.get("/api/schema/?format=json").json()["paths"]
+def test_they_are_left_out_of_the_document(api: APIClient) -> None:
+    paths = api.get("/api/schema/?format=json").json()["paths"]
     assert {path for path in paths if not path.startswith("/api/v1/")} == set()
 
 

@@ -10,9 +10,10 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
-from apps.accounts.models import AuditEntry
+from apps.accounts.models import AuditEntry, User
 from apps.content import drafts
 from apps.content.models import Version
+from apps.notifications import preview
 from apps.notifications.accounts.edit import AccountValues, change_account
 from apps.notifications.models import ProviderAccount
 from tests.dashboard.pages import as_role, page_of
@@ -132,6 +133,11 @@ def test_looking_changes_nothing(client: Client, viewer: Any, version: Version, 
 
 
 # ---------------------------------------------------------------- a real test
+@pytest.fixture(autouse=True)
+def testers(settings: Any) -> None:
+    settings.TESTERS = ["me@staff.example", "nobody@staff.example"]
+
+
 def send_test(client: Client, version: Version, to: str, **asked: str) -> str:
     answer = client.post(
         reverse("dashboard:preview-test", args=[version.uid]),
@@ -235,3 +241,29 @@ def test_a_draft_that_can_not_be_written_sends_nothing(
         as_role(client, editor), draft, "me@staff.example"
     )
     assert receiver.connections == 0
+
+
+@pytest.mark.reported
+def test_whose_role_may_not_send_tests_on_staff_and_named_testers_only(
+    client: Client, version: Version, editor: User, viewer: User, sender: User, receiver: Receiver
+) -> None:
+    for stranger in ("somebody@example.com", "Vera@staff.example.org"):
+        said = send_test(as_role(client, editor), version, stranger)
+        assert "Your role sends tests to the addresses of staff" in said
+    assert receiver.recipients == []
+    for known in ("VERA@staff.example", "Me@staff.example"):
+        assert "The server took the test" in send_test(client, version, known)
+    assert "took the test" in send_test(as_role(client, sender), version, "somebody@example.com")
+
+
+@pytest.mark.reported
+def test_nobody_sends_tests_without_an_end(
+    client: Client, version: Version, sender: User, receiver: Receiver, monkeypatch: Any
+) -> None:
+    monkeypatch.setattr(preview, "MOST_TESTS", 2)
+    answers = [
+        send_test(as_role(client, sender), version, f"p{number}@example.com") for number in range(3)
+    ]
+    assert ["took the test" in said for said in answers] == [True, True, False]
+    assert "You sent 2 tests within an hour." in answers[2]
+    assert len(receiver.recipients) == 2

@@ -6,7 +6,7 @@ from django.core.management.base import BaseCommand
 from django.utils import timezone
 
 from apps.lib.actor import command
-from apps.ops.start import accept_secret_key
+from apps.ops.start.faults import accept_secret_key
 
 
 class Command(BaseCommand):

@@ -6,7 +6,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from apps.ops.groups import Hurry
-from apps.ops.start import faults
+from apps.ops.start.faults import faults
 from apps.ops.supervision import Supervisor, Timings
 
 

@@ -1,0 +1,108 @@
+"""Every page opens, whichever column that may be empty is."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from django.apps import apps
+from django.db import IntegrityError, transaction
+from django.test import Client
+from django.urls import NoReverseMatch, get_resolver, reverse
+from django.utils import timezone
+
+from apps.accounts import keys
+from apps.accounts.models import User
+from apps.followers.models import Address, Channel, Follower
+from apps.ops.demo import world
+from tests.make import TESTER
+
+pytestmark = [pytest.mark.django_db, pytest.mark.reported]
+MODELS = [model for model in apps.get_models() if model.__module__.startswith("apps.")]
+LANGUAGE = {"default_language": "en", "language": "en"}
+# Pages that a state of a thing does not have lead elsewhere, or are not found.
+FINE = {200, 302, 404, 405, 409}
+
+
+def pages() -> Iterator[tuple[str, tuple[str, ...]]]:
+    """The name of each page, and of what stands in its address."""
+    for pattern in get_resolver("apps.dashboard.urls").url_patterns:
+        yield f"dashboard:{pattern.name}", tuple(pattern.pattern.converters)
+
+
+def faults(client: Client, rows: dict[Any, list[Any]]) -> list[str]:
+    """Each page that can't be opened, of those of the rows and of those of none."""
+    found = []
+    for name, parts in pages():
+        if not parts:
+            found += fault(client, name, {}, None)
+        for made in rows.values():
+            for row in made:
+                named = {part: getattr(row, part, None) for part in parts}
+                if len(parts) != 1 or not all(named.values()):
+                    break
+                if client.get(address(name, named)).status_code == 404:
+                    break  # a page of something else
+                found += fault(client, name, named, row)
+    return found
+
+
+def fault(client: Client, name: str, named: dict[str, Any], row: Any) -> list[str]:
+    status = client.get(address(name, named)).status_code
+    if status in FINE:
+        return []
+    return [f"{status} {name} {type(row).__name__} {named}"]
+
+
+def address(name: str, named: dict[str, Any]) -> str:
+    try:
+        return reverse(name, kwargs=named)
+    except NoReverseMatch:  # of something else
+        return "/no/such/page/"
+
+
+@pytest.fixture
+def reader(client: Client, admin: User) -> Client:
+    client.raise_request_exception = False
+    client.force_login(admin)
+    return client
+
+
+def test_a_key_without_a_maker_and_a_browser_without_a_name_have_their_pages(
+    reader: Client, anna: Follower
+) -> None:
+    keys.issue(name="Shop", scopes=["followers:read"], by=TESTER, now=timezone.now())
+    Address.objects.create(
+        follower=anna,
+        channel=Channel.WEB_PUSH,
+        value="https://push.test/1",
+        key="https://push.test/1",
+        primary=False,
+        details={"keys": {}},
+        created_at=timezone.now(),
+    )
+    assert "a command" in reader.get("/api-keys/").content.decode()
+    assert reader.get(f"/followers/{anna.uid}/").status_code == 200
+
+
+def test_every_page_opens_when_one_thing_is_missing(
+    reader: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    User.objects.all().delete()
+    monkeypatch.setattr(world, "FOLLOWERS", 20)
+    world.make_demo_world(now=timezone.now())
+    reader.force_login(User.objects.get(username="admin"))
+    found = []
+    for model in MODELS:
+        row = model._default_manager.order_by("-pk").first()
+        for field in model._meta.concrete_fields:
+            if row is None or not field.null or getattr(row, field.attname) is None:
+                continue
+            with transaction.atomic():
+                try:
+                    with transaction.atomic():
+                        model._default_manager.filter(pk=row.pk).update(**{field.name: None})
+                except IntegrityError:
+                    continue
+                found += [f"{field}: {each}" for each in faults(reader, {model: [row]})]
+                transaction.set_rollback(True)
+    assert found == []
