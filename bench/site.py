@@ -188,7 +188,7 @@ def fill(people: int, *, sizes: Sequence[int]) -> None:
 
 # ------------------------------------------------------------------ the way out
 def send_through(port: int, **settings: Any) -> None:
-    """The e-mail account hands over to that port from now on;
+    """The email account hands over to that port from now on;
     settings not named are the product's defaults.
     """
     from django.utils import timezone

@@ -72,7 +72,7 @@ SCHEDULES = {
     "idle devices": ("apps.followers.devices.push_devices.forget_idle", 60),
     "phone numbers to forget": ("apps.followers.devices.phone_codes.forget_old", 600),
     "answers to forget": ("apps.api.idempotency.forget", 600),
-    "generation of the database": ("apps.notifications.restored.count_on", 5),
+    "generation of the database": ("apps.notifications.safety.restored.count_on", 5),
     "calls from tomorrow": ("apps.lib.queue.announce.free_from_tomorrow", 10),
     "notifications from tomorrow": ("apps.notifications.control.fetch_from_tomorrow", 10),
     "imports to go on": ("apps.followers.imports.run.resume_stalled", 10),

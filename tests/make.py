@@ -35,7 +35,7 @@ def make_staff(username: str, *, role: str) -> User:
 
 
 def make_type(key: str = "news", **fields: Any) -> NotificationType:
-    """A marketing type offered on e-mail and in-app, on by default on both,
+    """A marketing type offered on email and in-app, on by default on both,
     unless told otherwise.
     """
     values: dict[str, Any] = {
@@ -58,7 +58,7 @@ def make_template(
     now: dt.datetime | None = None,
     **fields: Any,
 ) -> Template:
-    """A template with English e-mail and in-app words, published unless told otherwise."""
+    """A template with English email and in-app words, published unless told otherwise."""
     now = now or timezone.now()
     parts = {
         "email": {"subject": subject, "html": html},

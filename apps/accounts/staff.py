@@ -71,7 +71,7 @@ def change_staff(
 ) -> User:
     """Change what was said of an account, and give it as it is now.
 
-    `proven`: whoever acts has just typed their own password, which one's own e-mail and password
+    `proven`: whoever acts has just typed their own password, which one's own email and password
     ask for. Nothing changed: nothing is recorded. Raises BadStaff as create_staff does, when the
     last active admin would lose the role or the account, and for an account that is not below that
     of whoever acts.
@@ -100,7 +100,7 @@ def change_staff(
             data["password"] = "changed"  # noqa: S105  # that it changed, never the words
         if by.id == str(user.uid) and not proven and {"email", "password"} & set(data):
             raise BadStaff(
-                "Change your own e-mail and password under Your account: it asks for the password "
+                "Change your own email and password under Your account: it asks for the password "
                 "that you have now.",
                 field="email",
             )

@@ -156,7 +156,7 @@ def _unexpected(error: Exception, context: dict[str, Any]) -> Response:
     return _respond(
         500,
         "Unexpected",
-        "It was recorded. Nothing of this request was stored; you can send it again.",
+        "It was recorded. Nothing of this request was stored; you can repeat it.",
     )
 
 

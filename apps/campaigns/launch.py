@@ -23,9 +23,9 @@ from apps.lib import steady_clock
 from apps.lib.facts import Fact
 from apps.lib.queue.announce import announce
 from apps.lib.queue.lanes import Lane
-from apps.notifications import restored
 from apps.notifications.models import NotificationState
 from apps.notifications.plan import finish_planning, freeze_slice
+from apps.notifications.safety import restored
 
 LEASE = dt.timedelta(seconds=20)  # renewed with every slice, of less than a second
 UNHEARD = dt.timedelta(seconds=10)  # a call that a killed lane had taken wakes nobody for 5 minutes

@@ -125,9 +125,9 @@ _HINTS = {
     S.SCHEDULED: "It starts by itself at its time.",
     S.SENDING: "It is on its way.",
     S.PAUSED: "Resume it instead.",
-    S.SENT: "Copy it to send it again.",
-    S.CANCELLED: "Copy it to send it again.",
-    S.ARCHIVED: "Copy it to send it again.",
+    S.SENT: "Copy it to send it once more.",
+    S.CANCELLED: "Copy it to send it once more.",
+    S.ARCHIVED: "Copy it to send it once more.",
 }
 
 
@@ -246,7 +246,7 @@ def resume(*, campaign: Campaign, by: Actor, now: dt.datetime) -> dict[str, int]
 
 
 def cancel(*, campaign: Campaign, by: Actor, now: dt.datetime) -> dict[str, int]:
-    """Stop for good. Returns `counts`, all 0 if it had not started.
+    """Cancel. Returns `counts`, all 0 if it had not started.
 
     A second time changes nothing. Raises WrongState.
     """

@@ -1,4 +1,4 @@
-"""A message: the plainest campaign, one subject and one text by e-mail, to everyone or by tags."""
+"""A message: the plainest campaign, one subject and one text by email, to everyone or by tags."""
 
 import datetime as dt
 import re
@@ -168,7 +168,7 @@ def is_html(content: str) -> bool:
 
 
 def usual_type() -> NotificationType:
-    """Find the first commercial type offered by e-mail, so that who unsubscribed is skipped.
+    """Find the first commercial type offered by email, so that who unsubscribed is skipped.
 
     One that is on by default goes before one that people have to choose: whoever only said that
     they want to be written to gets the message. Raises BadCampaign.
@@ -179,7 +179,7 @@ def usual_type() -> NotificationType:
     for kind in on or offered:
         return kind
     raise BadCampaign(
-        "There is no commercial message type offered by e-mail. Make one first, or name a type.",
+        "There is no commercial message type offered by email. Make one first, or name a type.",
         field="type",
     )
 

@@ -25,7 +25,7 @@ class Sender:
 
 @dataclass(frozen=True, slots=True)
 class Mail:
-    """One e-mail to one person.
+    """One email to one person.
 
     Header values are plain text; providers encode. `to` is a bare address.
     """

@@ -18,7 +18,7 @@ class PartKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One thing that is written for a channel, such as the subject of an e-mail."""
+    """One thing that is written for a channel, such as the subject of an email."""
 
     name: str
     label: str

@@ -1,4 +1,4 @@
-"""Layouts, the frames around e-mails: one act makes or changes one."""
+"""Layouts, the frames around emails: one act makes or changes one."""
 
 import datetime as dt
 

@@ -1,4 +1,4 @@
-"""The links of an e-mail.
+"""The links of an email.
 
 They are found when it is published, led through us in a tracked mail, looked up when clicked.
 """

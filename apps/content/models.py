@@ -9,7 +9,7 @@ from apps.lib.ids import uuid7
 
 
 class Layout(models.Model):
-    """The frame around an e-mail's own words: logo, greeting, footer.
+    """The frame around an email's own words: logo, greeting, footer.
 
     Liquid, with `{{ content }}` where they go.
     """
@@ -133,7 +133,7 @@ class Translation(models.Model):
 
 
 class Link(models.Model):
-    """A web address that a published version's e-mails lead to.
+    """A web address that a published version's emails lead to.
 
     A tracked link can lead to nothing else.
     """

@@ -127,7 +127,7 @@ class Compiled:
     def render_mail(
         self, language: str, context: Mapping[str, Any], *, stamp: str = ""
     ) -> Rendered:
-        """Write an e-mail that is sent, with its HTML in `Pieces`.
+        """Write an email that is sent, with its HTML in `Pieces`.
 
         `context` is what `plain` made or what JSON holds; it is not looked through again for every
         reader. With a `stamp` (a token of the length of mime.STAMP) the stored links lead through
@@ -215,7 +215,7 @@ class Compiled:
         return other
 
     def mail_links(self) -> list[str]:
-        """List the web addresses in e-mails of all languages that are the same for everyone.
+        """List the web addresses in emails of all languages that are the same for everyone.
 
         Each once.
         """

@@ -37,9 +37,9 @@ class BadAddress(Refused):
 
 
 def normalise(channel: str, value: str, *, country: str = "") -> tuple[str, str]:
-    """Give `(value, key)` of an e-mail address or a phone number, spelled as people know it.
+    """Give `(value, key)` of an email address or a phone number, spelled as people know it.
 
-    `value` is what we show and send to, `key` is what is unique. E-mail: the domain is compared in
+    `value` is what we show and send to, `key` is what is unique. Email: the domain is compared in
     its ASCII form (IDNA 2008) and the part before the @ in any case; RFC 5321 would allow Anna@ and
     anna@ to differ, no provider does it, and two rows would mean two copies for one person. Phone:
     E.164 for both; without country code it is one of `country` (such as DE), if that is given.
@@ -54,7 +54,7 @@ def normalise(channel: str, value: str, *, country: str = "") -> tuple[str, str]
 
 
 def _email(value: str) -> tuple[str, str]:
-    """Return the value and the key of an e-mail address; few need the library.
+    """Return the value and the key of an email address; few need the library.
 
     Raises BadAddress.
     """

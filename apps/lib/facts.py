@@ -38,7 +38,9 @@ class Kind(StrEnum):
     PREFERENCES_CHANGED = (
         "preferences.changed"  # matrix cells or channel switches; data carries before and after
     )
-    RHYTHM_CHANGED = "rhythm.changed"  # quiet hours, digests, snooze; data carries before and after
+    DELIVERY_PREFERENCES_CHANGED = (
+        "delivery_preferences.changed"  # quiet hours, digests, pause; data carries before and after
+    )
     PHONE_CODE_SENT = (
         "phone_code.sent"  # somebody wants to confirm a number; data carries the provider's answer
     )

@@ -17,9 +17,9 @@
 8. `digests`: what was held for a follower's hour goes out together, as a message of its own.
 9. `sending.provider_reports`, `engagement`: reports, opens and clicks come in later.
 
-Beside the way: `control` pauses, cancels and retracts; `replay` sends again what was not
-delivered; `preview` and `forecast` look before anything is stored; `reports` tells people what
-became of it all.
+Beside the way: `control` pauses, cancels and retracts; `safety` holds a send by itself; `replay`
+sends again what was not delivered; `preview` and `forecast` look before anything is stored;
+`reports` tells people what became of it all.
 
 Rooms import downwards only, in the order that pyproject.toml fixes ("The rooms of notifications").
 """

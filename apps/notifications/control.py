@@ -132,7 +132,7 @@ def reschedule(
 
 
 def cancel(*, notification: Notification, by: Actor, now: dt.datetime) -> dict[str, int]:
-    """Stop for good. Returns its `counts`; a second time changes nothing and counts anew.
+    """Cancel. Returns its `counts`; a second time changes nothing and counts anew.
 
     Rows in flight are at most one slice per sender; the ones not yet handed over join the cancelled
     ones within seconds. Raises WrongState.

@@ -296,7 +296,7 @@ def _template_of(notification_type: NotificationType) -> Version:
     link = links.select_related("template").first()
     if link is None:
         raise NotNotifiable(
-            f"No template speaks for the type {notification_type.key}. "
+            f"There is no default template of the type {notification_type.key}. "
             "Choose one on the type's page, or name one."
         )
     raise NotNotifiable(f"The template {link.template.key} is not published yet. Publish it first.")

@@ -75,13 +75,13 @@ def preview(sample: Sample, *, channel: str = Channel.EMAIL) -> Rendered:
 
 
 def exact_bytes(sample: Sample, *, to: str = "", now: dt.datetime) -> bytes:
-    """The e-mail as it would go over the wire. Raises RenderError, BadHeader."""
+    """The email as it would go over the wire. Raises RenderError, BadHeader."""
     sender = Sender(settings.DEFAULT_FROM_NAME, settings.DEFAULT_FROM_ADDRESS)
     return as_bytes(_mail(sample, to, sender, now=now))
 
 
 def send_test(*, sample: Sample, to: str, by: Actor, now: dt.datetime) -> Outcome:
-    """Send one real e-mail to `to` now, with "[Test]" before its subject,
+    """Send one real email to `to` now, with "[Test]" before its subject,
     and say what the server answered.
 
     No preference of the addressee is asked: a member of staff asked for it, and it is written to
@@ -126,15 +126,15 @@ def _refuse_many(by: Actor, *, now: dt.datetime) -> None:
 
 
 def _account(*, now: dt.datetime) -> ProviderAccount:
-    """The account for e-mail. Raises NoWayOut."""
+    """The account for email. Raises NoWayOut."""
     account = routing.account_for(Channel.EMAIL, now=now)
     if account:
         return account
     again = routing.reopens_at(Channel.EMAIL)
     if again is None:
-        raise NoWayOut("No e-mail account is enabled. Add or enable one under Channels.")
+        raise NoWayOut("No email account is enabled. Add or enable one under Channels.")
     raise NoWayOut(
-        "The e-mail account is left alone after a fault; "
+        "The email account is left alone after a fault; "
         f"try again after {timezone.localtime(again):%H:%M:%S}."
     )
 
@@ -146,7 +146,7 @@ def _rendered(sample: Sample, reader: Follower, channel: str) -> Rendered:
 
 
 def _mail(sample: Sample, to: str, sender: Sender, *, now: dt.datetime, prefix: str = "") -> Mail:
-    """The sample as an e-mail; without `to`, to the reader's own address."""
+    """The sample as an email; without `to`, to the reader's own address."""
     reader = _reader(sample)
     parts = _rendered(sample, reader, Channel.EMAIL).parts
     kind = sample.notification_type

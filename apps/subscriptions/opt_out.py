@@ -7,7 +7,7 @@ from apps.followers.models import Channel, Follower
 
 
 def opt_out(*, follower: Follower, type_key: str, proof: Proof) -> Follower:
-    """Switch the type that the mail was about off, on e-mail: the person is looking at that.
+    """Switch the type that the mail was about off, on email: the person is looking at that.
 
     A `type_key` of "" means everything. Gives the fresh follower.
 

@@ -52,7 +52,7 @@ def answered(request: HttpRequest, account: UUID) -> HttpResponse:
     try:
         body = request.body
     except UNREADABLE:
-        said = "This body could not be read, and nothing was done. Send it again, in 5 MB at most."
+        said = "This body could not be read, and nothing was done. Repeat it, in 5 MB at most."
         return HttpResponse(said, status=400, content_type="text/plain; charset=utf-8")
     posted = Posted(settings.SITE_URL + request.get_full_path(), request.headers, body)
     values = settings_of(row)

@@ -68,7 +68,7 @@ def measure(bench: Bench) -> Row:
             _spread("Plain", plain),
             _spread("With a key", keyed),
             f"CPU of one call with all that follows: {shares}.",
-            "Each call tells one known person something by e-mail; the last was handed over "
+            "Each call tells one known person something by email; the last was handed over "
             f"{behind:.1f} s after the calls had ended. The caller is a program on the same cores.",
         ],
     )

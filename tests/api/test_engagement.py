@@ -1,4 +1,4 @@
-"""Opens and clicks over the API: asked for, refused, told."""
+"""Open and click tracking over the API: asked for, refused, told."""
 
 import datetime as dt
 

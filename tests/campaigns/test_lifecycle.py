@@ -264,7 +264,7 @@ def test_send_pressed_twice_makes_one_run(campaign: Campaign) -> None:
 def test_a_cancelled_campaign_is_not_sent_again(campaign: Campaign) -> None:
     lifecycle.send_now(campaign=campaign, **ACT)
     lifecycle.cancel(campaign=campaign, **ACT)
-    with pytest.raises(WrongState, match=r"is cancelled\. Copy it to send it again"):
+    with pytest.raises(WrongState, match=r"is cancelled\. Copy it to send it once more"):
         lifecycle.send_now(campaign=campaign, **ACT)
 
 

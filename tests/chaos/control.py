@@ -79,7 +79,7 @@ def _cancel(world: World, findings: Findings, run: Run, people: int) -> None:
     fine = sheet.total == people and sheet.waiting == 0 and sheet.sent == len(copies)
     measured = f"{sheet.sent} sent, {sheet.cancelled} cancelled"
     findings.add(
-        "cancelled: balance sheet equals the log", bar="exactly", measured=measured, kept=fine
+        "cancelled: delivery report equals the log", bar="exactly", measured=measured, kept=fine
     )
 
 

@@ -103,7 +103,7 @@ def agree_with_books(
     wrong = len(sent - set(copies)) + len(set(copies) - sent - doubtful)
     fine = sheet.total == people and sheet.waiting == 0 and sheet.sent == len(sent) and not wrong
     findings.add(
-        "balance sheet equals the receiver's log", bar="name by name", measured=said, kept=fine
+        "delivery report equals the receiver's log", bar="name by name", measured=said, kept=fine
     )
 
 

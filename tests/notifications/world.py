@@ -32,7 +32,7 @@ def make_version(
     also: dict[str, Any] | None = None,
     **fields: Any,
 ) -> Version:
-    """A published template with an e-mail and an in-app part,
+    """A published template with an email and an in-app part,
     and those of other channels (`also`).
     """
     parts = {
@@ -60,7 +60,7 @@ def make_accounts(receiver: Receiver, **settings: Any) -> ProviderAccount:
 
 
 def tell(kind: NotificationType, people: list[Follower], **fields: Any) -> Notification:
-    """notify() by e-mail, now, in the tests' name."""
+    """notify() by email, now, in the tests' name."""
     by = fields.pop("by", TESTER)
     now = fields.pop("now", None) or timezone.now()
     priority = fields.pop("priority", Priority.NORMAL)
@@ -91,7 +91,9 @@ def stands(notification: Notification) -> dict[str, int]:
         .annotate(n=Count("pk"))
     )
     by_place = {(channel, status, reason): n for channel, status, reason, n in rows}
-    assert dict(balance(notification).rows) == by_place, "the balance sheet does not equal the rows"
+    assert dict(balance(notification).rows) == by_place, (
+        "the delivery report does not equal the rows"
+    )
     assert (tallies.waiting(notification.pk) == 0) == (
         not {*tallies.WAITING} & {s for _, s, _ in by_place}
     )

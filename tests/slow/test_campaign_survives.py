@@ -113,7 +113,7 @@ def test_nothing_is_lost_nobody_is_written_to_twice_and_leaving_counts_at_once(
     assert sheet.total == PEOPLE
     # one of the killed sender's doubtful ones may be among those who left: perhaps it has arrived
     assert sheet.sent <= len(copies) <= sheet.sent + sheet.in_doubt, (
-        "the balance sheet equals the receiver's log"
+        "the delivery report equals the receiver's log"
     )
     assert sheet.skipped.get("preference_off", 0) == PEOPLE - sheet.sent - sheet.in_doubt
     assert set(copies) >= {f"p{n}@example.com" for n in range(PEOPLE)} - set(left), (

@@ -122,7 +122,7 @@ def test_a_site_that_is_not_set_up_says_so_in_the_log(
     assert "setup_site" in caplog.text
     make_type("preference_link", category="informational", channels=["email"])
     assert not send(follower_id=anna.pk, now=NOW)
-    assert "No template speaks for the type preference_link" in caplog.text
+    assert "There is no default template of the type preference_link" in caplog.text
 
 
 def test_a_flood_gets_the_page_and_fills_no_queue(

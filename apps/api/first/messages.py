@@ -173,7 +173,7 @@ class PlainDelivery(serializers.Serializer[Any]):
 
 
 class PlainDeliveries(FirstEndpoint):
-    """What became of it, person by person."""
+    """Result, person by person."""
 
     scopes = {"GET": Scope.CAMPAIGNS_READ}
 

@@ -229,7 +229,7 @@ FIELDS: dict[str, Field] = {
     "language": Field("language", _texts("is", "is_not", "in", "not_in", "starts_with")),
     "time_zone": Field("time zone", {op: _TEXT[op] for op in _TEXT if "contains" not in op}),
     "name": Field("name", _TEXT),
-    "email_domain": Field("e-mail domain", _NAMES),
+    "email_domain": Field("email domain", _NAMES),
     "created_at": Field("sign-up date", {"before": _date, "after": _date, "within_days": _days}),
     "subscribed": Field("subscribed", {"is": _flag}),
     "has_channel": Field(
@@ -241,7 +241,7 @@ FIELDS: dict[str, Field] = {
             "not_in": _several(_channel),
         },
     ),
-    "preference": Field("own choice", {"is": _choice, "is_not": _choice}),
+    "preference": Field("preference", {"is": _choice, "is_not": _choice}),
     "metadata": Field("metadata", _TEXT | {"gt": _number, "lt": _number} | _SCALARS),
 }
 

@@ -44,7 +44,7 @@ def _rule_sentence(rule: Rule) -> str:
                 return "is subscribed"
             return "is not subscribed"
         case "email_domain" if rule.value is None:
-            return _yes_or_no(rule, "has an e-mail address", "has no e-mail address")
+            return _yes_or_no(rule, "has an email address", "has no email address")
         case "has_channel":
             address = f"active address for {said}"
             return _yes_or_no(rule, f"has an {address}", f"has no {address}")

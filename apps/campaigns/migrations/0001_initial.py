@@ -277,7 +277,7 @@ class Migration(migrations.Migration):
                     "zone_mode",
                     models.CharField(
                         choices=[
-                            ("site", "The site's"),
+                            ("site", "Site time zone"),
                             ("named", "A named zone"),
                             ("follower", "Each follower's own"),
                         ],

@@ -13,7 +13,7 @@ from apps.notifications.models import Notification
 class ZoneMode(models.TextChoices):
     """Whose clock a cadence goes by."""
 
-    SITE = "site", "The site's"
+    SITE = "site", "Site time zone"
     NAMED = "named", "A named zone"
     FOLLOWER = "follower", "Each follower's own"
 

@@ -221,7 +221,9 @@ def version_of(recurring: Recurring) -> Version:
     kind = recurring.notification_type
     template = recurring.template or template_of(kind)
     if template is None:
-        raise BadRecurring(f"No template speaks for “{kind.name}”. Choose one.", field="template")
+        raise BadRecurring(
+            f"There is no default template of “{kind.name}”. Choose one.", field="template"
+        )
     version = published_version(template)
     if version is None:
         raise BadRecurring(

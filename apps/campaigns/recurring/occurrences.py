@@ -22,9 +22,9 @@ from apps.lib import wallclock
 from apps.lib.actor import SYSTEM
 from apps.lib.queue.announce import announce
 from apps.lib.queue.lanes import Lane
-from apps.notifications import restored
 from apps.notifications.models import Delivery, Notification, Source
 from apps.notifications.notify import Intent, NotNotifiable, open_notification
+from apps.notifications.safety import restored
 
 LAUNCH_TASK = "apps.campaigns.recurring.occurrences.launch_occurrence"
 AT_ONCE = 100  # clocks that strike in one look

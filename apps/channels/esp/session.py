@@ -52,9 +52,7 @@ def settings_of_esp(*own: Setting, most: int, url: str) -> tuple[Setting, ...]:
     return (
         *own,
         *FROM,
-        Setting(
-            "api_url", "Address of the API", default=url, help="Another one for another region."
-        ),
+        Setting("api_url", "API base URL", default=url, help="Another one for another region."),
         Setting("timeout", "Seconds to wait for an answer", kind="integer", default=60),
         Setting(
             "batch",
@@ -62,11 +60,11 @@ def settings_of_esp(*own: Setting, most: int, url: str) -> tuple[Setting, ...]:
             kind="integer",
             default=min(CALL, most),
             help=(
-                f"At most {most}. If the answer to a call is lost, all its messages are in doubt; 1"
-                " keeps them apart."
+                f"At most {most}. If the answer to a call is lost, the delivery of all its messages"
+                " is unknown; 1 keeps them apart."
             ),
         ),
-        Setting("connections", "Calls at the same time", kind="integer", default=CONNECTIONS),
+        Setting("connections", "Parallel requests", kind="integer", default=CONNECTIONS),
     )
 
 

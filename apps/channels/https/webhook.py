@@ -122,7 +122,7 @@ class StandardWebhooks(Provider):
             help="whsk_… to sign with (v1a) beside each address's own secret; empty = one is made.",
         ),
         Setting("timeout", "Seconds to wait for an answer", kind="integer", default=PATIENCE),
-        Setting("connections", "Calls at the same time", kind="integer", default=CONNECTIONS),
+        Setting("connections", "Parallel requests", kind="integer", default=CONNECTIONS),
     )
 
     @classmethod

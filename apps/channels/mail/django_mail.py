@@ -1,4 +1,4 @@
-"""Any of Django's e-mail backends (console, file, or a third party's), one message per call."""
+"""Any of Django's email backends (console, file, or a third party's), one message per call."""
 
 import smtplib
 from collections.abc import Mapping
@@ -19,7 +19,7 @@ from apps.channels.messages import Mail
 class DjangoMail(Provider):
     key = "django_mail"
     channel = "email"
-    label = "Django e-mail backend"
+    label = "Django email backend"
     settings = (
         Setting(
             "backend",
@@ -38,7 +38,7 @@ class DjangoMail(Provider):
             return DjangoMailSession(get_connection(settings["backend"]))
         except (ImportError, KeyError) as error:
             raise BadSettings(
-                f"There is no e-mail backend {settings.get('backend')!r}: {error}."
+                f"There is no email backend {settings.get('backend')!r}: {error}."
             ) from error
 
 
@@ -54,7 +54,7 @@ class DjangoMailSession(Session[Mail]):
             # which is somebody else's mailbox.
             return Outcome(
                 Result.PERMANENT_RECIPIENT,
-                f"Django's e-mail backends can't write to {message.to}: it has letters outside"
+                f"Django's email backends can't write to {message.to}: it has letters outside"
                 " ASCII before the @.",
             )
         mail = EmailMultiAlternatives(

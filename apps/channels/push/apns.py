@@ -71,7 +71,7 @@ class Apns(Provider):
         Setting(
             "topic", "Bundle ID", required=True, help="Of the app, where a device names no other."
         ),
-        Setting("api_url", "Address of the API", default="https://api.push.apple.com"),
+        Setting("api_url", "API base URL", default="https://api.push.apple.com"),
         Setting(
             "sandbox_url",
             "Address for sandbox tokens",

@@ -38,9 +38,9 @@ class Fcm(Provider):
             lines=True,
             help="The JSON file of a key: Firebase console, Project settings, Service accounts.",
         ),
-        Setting("api_url", "Address of the API", default="https://fcm.googleapis.com"),
+        Setting("api_url", "API base URL", default="https://fcm.googleapis.com"),
         Setting("timeout", "Seconds to wait for an answer", kind="integer", default=30),
-        Setting("connections", "Calls at the same time", kind="integer", default=CONNECTIONS),
+        Setting("connections", "Parallel requests", kind="integer", default=CONNECTIONS),
     )
 
     @classmethod

@@ -70,7 +70,7 @@ class WebPush(Provider):
         ),
         Setting("renew", "Make a new key pair now", kind="flag", default=False),
         Setting("timeout", "Seconds to wait for an answer", kind="integer", default=30),
-        Setting("connections", "Calls at the same time", kind="integer", default=CONNECTIONS),
+        Setting("connections", "Parallel requests", kind="integer", default=CONNECTIONS),
     )
 
     @classmethod

@@ -84,11 +84,9 @@ def settings_of_sms(*own: Setting, url: str, help_text: str = HELP_TEXT) -> tupl
             "Address for delivery reports",
             help="Where the provider posts them. Empty = here, on a site that is reached by https.",
         ),
-        Setting(
-            "api_url", "Address of the API", default=url, help="Another one for another region."
-        ),
+        Setting("api_url", "API base URL", default=url, help="Another one for another region."),
         Setting("timeout", "Seconds to wait for an answer", kind="integer", default=30),
-        Setting("connections", "Calls at the same time", kind="integer", default=CONNECTIONS),
+        Setting("connections", "Parallel requests", kind="integer", default=CONNECTIONS),
     )
 
 

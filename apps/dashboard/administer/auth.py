@@ -93,13 +93,13 @@ class PasswordChange(views.PasswordChangeView):
 
 class OwnAccountForm(forms.Form):
     name = forms.CharField(max_length=150, required=False)
-    email = forms.EmailField(label="E-mail")
+    email = forms.EmailField(label="Email")
     time_zone = ZoneField(required=True, help_text="Times on all pages are shown in this zone.")
     password = forms.CharField(
         label="Your password",
         required=False,
         widget=forms.PasswordInput(attrs={"autocomplete": "current-password"}),
-        help_text="Needed to change the e-mail only.",
+        help_text="Needed to change the email only.",
     )
     helper = plain_helper()
 

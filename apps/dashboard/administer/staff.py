@@ -33,7 +33,7 @@ class StaffForm(forms.Form):
         label="User name", max_length=150, help_text="For logging in; it can't be changed later."
     )
     name = forms.CharField(max_length=150, required=False)
-    email = forms.EmailField(label="E-mail")
+    email = forms.EmailField(label="Email")
     role = forms.ChoiceField(
         choices=[(role.value, f"{role.label}: {what}") for role, what in ROLES.items()],
         widget=forms.RadioSelect,
@@ -79,7 +79,7 @@ def add(request: HttpRequest) -> HttpResponse:
         return create_staff(username=username, values=values, by=by, now=timezone.now())
 
     def done(user: User) -> HttpResponse:
-        said = f"{user.username} can log in now. Hand over the password in person."
+        said = f"{user.username} can log in now. Tell them the password in person."
         messages.success(request, said)
         return redirect("dashboard:staff")
 

@@ -165,8 +165,8 @@ def _rhythm(follower: Follower) -> dict[str, Any]:
     if rhythm.cadence == DigestCadence.WEEKLY:
         digest += f" on {day_name[rhythm.digest_weekday]}"
     pause = None
-    if rhythm.snoozed_until and rhythm.snoozed_until > timezone.now():
-        pause = rhythm.snoozed_until
+    if rhythm.paused_until and rhythm.paused_until > timezone.now():
+        pause = rhythm.paused_until
     return {"quiet": quiet, "digest": digest, "pause": pause}
 
 
@@ -314,7 +314,7 @@ class FollowerForm(forms.Form):
         help_text="How messages greet this person. Empty: guessed from the whole name.",
     )
     last_name = forms.CharField(max_length=200, required=False)
-    email = forms.CharField(label="E-mail", max_length=500, required=False)
+    email = forms.CharField(label="Email", max_length=500, required=False)
     phone = forms.CharField(
         max_length=40, required=False, help_text="With the country code, such as +49 30 123456."
     )

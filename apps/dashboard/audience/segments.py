@@ -44,11 +44,11 @@ EXAMPLES = {
     "Language": "en, pt-BR",
     "Time zone": "Europe/Berlin",
     "Name": "Anna",
-    "E-mail domain": "example.com",
+    "Email domain": "example.com",
     "Sign-up date": "2026-05-31, or a number of days",
     "Subscribed": "true or false",
     "Active address for": "email, sms, in_app",
-    "Own choice": "on, off or none",
+    "Preference": "on, off or none",
     "Metadata": "pro, with the key beside it",
 }
 
@@ -72,7 +72,7 @@ class SegmentRuleForm(LineForm):
         for name, field in language.FIELDS.items():
             if name != "preference":
                 plain.append((name, field.label.capitalize()))
-        own = ("Own choice (on, off, none)", _cells())
+        own = ("Preference (on, off, none)", _cells())
         choices = [("", "Choose…"), *plain, own]
         offer(self, "field", choices)
 

@@ -25,7 +25,7 @@ class AddForm(forms.Form):
         choices=[(Channel.EMAIL, Channel.EMAIL.label), (Channel.SMS, Channel.SMS.label)]
     )
     value = forms.CharField(
-        max_length=500, label="Address", help_text="An e-mail address, or a number such as +4930…"
+        max_length=500, label="Address", help_text="An email address, or a number such as +4930…"
     )
     note = forms.CharField(max_length=300, required=False, help_text="Why; shown in the list.")
 
@@ -107,7 +107,7 @@ def let_go(request: HttpRequest, pk: int) -> HttpResponse:
     note = form.cleaned_data["reason"]
     by = staff_actor(request)
     release(suppression=row, note=note, by=by, now=timezone.now())
-    messages.success(request, f"{row.key} was released; messages may go there again.")
+    messages.success(request, f"{row.key} is off the list; messages may go there again.")
     return redirect("dashboard:suppressions")
 
 

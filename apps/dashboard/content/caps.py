@@ -32,7 +32,7 @@ UNITS = {"hours": 3600, "minutes": 60, "seconds": 1}
 class CapForm(forms.Form):
     elsewhere = "window"
     name = forms.CharField(max_length=100, help_text="Shown as the reason why a message waits.")
-    limit = forms.IntegerField(min_value=1, label="At most so many messages to one follower")
+    limit = forms.IntegerField(min_value=1, label="Messages to one follower")
     window = forms.IntegerField(min_value=1, label="In a window of")
     unit = forms.ChoiceField(
         label="Of which unit",
@@ -44,7 +44,7 @@ class CapForm(forms.Form):
     )
     channels = forms.MultipleChoiceField(
         widget=forms.CheckboxSelectMultiple,
-        label="Counted together",
+        label="Channels counted together",
         required=False,
         help_text="A cap for each channel apart is several caps.",
     )
@@ -55,7 +55,7 @@ class CapForm(forms.Form):
     )
     outcome = forms.ChoiceField(
         choices=CapOutcome.choices,
-        label="One too many",
+        label="When the cap is reached",
         help_text="What can't be gathered, because its type is never in digests, waits.",
     )
     enabled = forms.BooleanField(

@@ -1,4 +1,4 @@
-"""Layouts: the frames around e-mails, edited beside a preview with sample words."""
+"""Layouts: the frames around emails, edited beside a preview with sample words."""
 
 from typing import Any
 

@@ -87,7 +87,7 @@ class TypeForm(forms.Form):
     )
     doubt_policy = forms.ChoiceField(
         choices=DoubtPolicy.choices,
-        label="When a hand-over is in doubt",
+        label="If delivery is unknown",
         help_text="The connection broke after the message left: it may have arrived or not.",
     )
     template = forms.ModelChoiceField(
@@ -96,19 +96,19 @@ class TypeForm(forms.Form):
         required=False,
         label="Template",
         empty_label="None: the caller names one",
-        help_text="Speaks for this kind when a program sends it without naming a template.",
+        help_text="Used when an API client names no template.",
     )
     lifetime = forms.IntegerField(
         required=False,
         min_value=1,
-        label="Worthless after (seconds)",
+        label="Expires after (seconds)",
         help_text=(
             "300 is five minutes, 86400 a day. What waits longer is not sent. Empty: it keeps."
         ),
     )
     digest = forms.BooleanField(
         required=False,
-        label="May wait for a digest",
+        label="May go into a digest",
         help_text=(
             "Followers who want a digest get it there, gathered with others. Critical messages "
             "never wait."
@@ -117,16 +117,18 @@ class TypeForm(forms.Form):
     throttle_count = forms.IntegerField(
         required=False,
         min_value=1,
-        label="At most so many",
+        label="Rate limit: messages",
         help_text=(
             "To one follower. What is more is skipped; callers may count apart by a throttle key."
         ),
     )
-    throttle_seconds = forms.IntegerField(required=False, min_value=1, label="In so many seconds")
+    throttle_seconds = forms.IntegerField(
+        required=False, min_value=1, label="Rate limit: per seconds"
+    )
     fallback_after = forms.IntegerField(
         required=False,
         min_value=1,
-        label="Seconds that each of them gets",
+        label="Wait before next channel (seconds)",
         help_text="Then the next one is tried, unless it arrived.",
     )
     schema = JsonField(
@@ -175,7 +177,7 @@ class TypeForm(forms.Form):
             offer(self, name, offered)
         for place, name in enumerate(CHAIN):
             nothing = "all channels at once"
-            label = "Try one channel after the other, first"
+            label = "Channel fallback: 1st channel"
             if place:
                 nothing = "no other"
                 label = f"{place + 1}. channel"

@@ -260,7 +260,7 @@ def _choices(wish: Wish) -> dict[str, Any]:
 @require_safe
 @framed
 def frame(request: HttpRequest, uid: UUID) -> HttpResponse:
-    """The e-mail's HTML as it would go out."""
+    """The email's HTML as it would go out."""
     result, error = rendered(wish_of(request, uid))
     if result is None:
         return HttpResponse(error, content_type="text/plain; charset=utf-8")

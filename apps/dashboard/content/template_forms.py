@@ -107,7 +107,7 @@ class DraftForm(forms.Form):
         Layout.objects.all(),
         to_field_name="key",
         required=False,
-        empty_label="No layout: the e-mail is exactly the HTML below",
+        empty_label="No layout: the email is exactly the HTML below",
     )
     note = forms.CharField(
         max_length=200, required=False, help_text="What changed and why; shown in the history."

@@ -35,7 +35,7 @@ from apps.notifications.reports.trail import account_names, trail_of
 # A search that names more people than this is no search for a person; the page says so.
 MOST_PEOPLE = 200
 LATEST = 50  # opens and clicks on a delivery's page
-# Beside the plain statuses, the two groups a balance sheet counts together.
+# Beside the plain statuses, the two groups a delivery report counts together.
 STATUSES = [
     ("waiting", "Waiting or being sent"),
     ("sent", "Sent or delivered"),
@@ -61,7 +61,7 @@ def index(request: HttpRequest) -> HttpResponse:
         if channel in Channel.values:
             on = channel
         rows = narrow(Delivery.objects.all(), known, reason, on)
-    if programs:  # what the page "Undelivered" counts together
+    if programs:  # what the page "Failed messages" counts together
         rows = rows.filter(notification__notification_type=programs).exclude(
             notification__source=Source.CAMPAIGN
         )
@@ -190,7 +190,7 @@ def settle(request: HttpRequest, uid: UUID) -> HttpResponse:
         messages.error(request, str(error))
     else:
         if not moved:
-            messages.warning(request, "Somebody was faster: it is not in doubt any more.")
+            messages.warning(request, "Somebody was faster: its delivery is not unknown any more.")
         elif action == "resend":
             messages.success(request, "It is sent again with the same Message-ID.")
         else:

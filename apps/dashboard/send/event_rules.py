@@ -177,7 +177,7 @@ class SampleForm(forms.Form):
         max_length=320,
         required=False,
         label="Follower",
-        help_text="E-mail, phone, external id or id.",
+        help_text="Email, phone, external id or id.",
     )
     data = JsonField(  # type: ignore[assignment]  # a field; Django keeps it in base_fields
         required=False, rows=5, example='{"number": "A-17"}'

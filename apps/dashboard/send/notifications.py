@@ -1,4 +1,4 @@
-"""Notifications: each intent to tell some people something, its balance sheet,
+"""Notifications: each intent to tell some people something, its delivery report,
 and stopping or going on.
 """
 

@@ -100,7 +100,7 @@ class RecurringForm(WhatIsSentForm):
         choices=ZoneMode.choices,
         initial=ZoneMode.SITE,
         widget=forms.RadioSelect,
-        label="Whose clock",
+        label="Time zone",
     )
     zone = ZoneField(required=False, label="Named zone")
     starts = WallField(
@@ -113,7 +113,7 @@ class RecurringForm(WhatIsSentForm):
         choices=Missed.choices,
         initial=Missed.SKIP,
         widget=forms.RadioSelect,
-        label="If nobody was at work",
+        label="If the scheduler was down",
         help_text="Workers were down at that time.",
     )
     tolerance = forms.IntegerField(

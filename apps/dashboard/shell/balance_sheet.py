@@ -1,4 +1,4 @@
-"""A balance sheet as a table: a line for each way it went, a number per channel,
+"""A delivery report as a table: a line for each way it went, a number per channel,
 and each number opens its names.
 """
 

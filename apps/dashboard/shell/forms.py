@@ -117,7 +117,7 @@ class WhatIsSentForm(forms.Form):
         Template.objects.filter(private=False, archived_at=None),
         to_field_name="uid",
         required=False,
-        empty_label="The one that speaks for the type",
+        empty_label="Default template of the type",
     )
     channels = forms.MultipleChoiceField(
         widget=forms.CheckboxSelectMultiple,

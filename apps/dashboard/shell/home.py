@@ -19,8 +19,8 @@ from apps.dashboard.shell.first_steps import first_steps
 from apps.followers.devices.webhook_calls import stopped_since
 from apps.followers.models import Channel
 from apps.lib.refusals import Refused
-from apps.notifications import brake, restored
 from apps.notifications.accounts.hold_ups import hold_ups
+from apps.notifications.safety import brake, restored
 
 
 @dataclass(frozen=True, slots=True)

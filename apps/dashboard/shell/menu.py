@@ -30,8 +30,8 @@ _SEND = (
     Item("Campaigns", "dashboard:campaigns", "megaphone", key="c"),
     Item("Recurring", "dashboard:recurring", "calendar-event"),
     Item("Notifications", "dashboard:notifications", "bell", key="n"),
-    Item("Deliveries", "dashboard:deliveries", "send-check", key="d"),
-    Item("Undelivered", "dashboard:undelivered", "exclamation-octagon"),
+    Item("Message log", "dashboard:deliveries", "send-check", key="d"),
+    Item("Failed messages", "dashboard:undelivered", "exclamation-octagon"),
     Item("Events", "dashboard:events", "lightning"),
     Item("Event rules", "dashboard:event-rules", "signpost-split"),
 )

@@ -35,7 +35,7 @@ class Wishes:
     cadence: str | Unset | None = UNSET
     digest_at: dt.time | str | Unset | None = UNSET
     digest_weekday: int | Unset | None = UNSET
-    snoozed_until: dt.datetime | Unset | None = UNSET
+    paused_until: dt.datetime | Unset | None = UNSET
 
     def __bool__(self) -> bool:
         return bool(given(self))
@@ -102,7 +102,7 @@ def set_rhythm(*, follower: Follower, values: Wishes, proof: Proof) -> RhythmCha
         turn = RhythmChange(Wishes(**was), Wishes(**new))
         scope = {"before": as_json(turn.before), "after": as_json(turn.after)}
         proof.record(person, "rhythm_changed", scope)
-        proof.tell(Kind.RHYTHM_CHANGED, person, scope)
+        proof.tell(Kind.DELIVERY_PREFERENCES_CHANGED, person, scope)
     return turn
 
 
@@ -114,9 +114,9 @@ def as_json(wishes: Wishes) -> dict[str, Any]:
 def from_json(wishes: Mapping[str, Any]) -> Wishes:
     """Read back what `as_json` wrote."""
     said = dict(wishes)
-    moment = said.get("snoozed_until")
+    moment = said.get("paused_until")
     if moment:
-        said["snoozed_until"] = dt.datetime.fromisoformat(moment)
+        said["paused_until"] = dt.datetime.fromisoformat(moment)
     return Wishes(**said)
 
 
@@ -179,17 +179,17 @@ def _digest_weekday(value: int | None, now: dt.datetime) -> int:
     return value
 
 
-def _snoozed_until(value: dt.datetime | None, now: dt.datetime) -> dt.datetime | None:
+def _paused_until(value: dt.datetime | None, now: dt.datetime) -> dt.datetime | None:
     if value is None:
         return None
     if value <= now:
         raise BadFollower(
-            "A pause must end in the future. Choose a later moment.", field="snoozed_until"
+            "A pause must end in the future. Choose a later moment.", field="paused_until"
         )
     if value > now + LONGEST_SNOOZE:
         raise BadFollower(
             "A pause ends within a year. Choose an earlier day, or unsubscribe.",
-            field="snoozed_until",
+            field="paused_until",
         )
     return value
 
@@ -209,6 +209,6 @@ _CHECKED: dict[str, Callable[[Any, dt.datetime], Any]] = {
     "cadence": _cadence,
     "digest_at": _digest_at,
     "digest_weekday": _digest_weekday,
-    "snoozed_until": _snoozed_until,
+    "paused_until": _paused_until,
 }
 _UNSAID = Rhythm()

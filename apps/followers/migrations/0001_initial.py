@@ -276,7 +276,7 @@ class Migration(migrations.Migration):
                     "doubt_policy",
                     models.CharField(
                         choices=[
-                            ("resend", "Send again with the same Message-ID"),
+                            ("resend", "Retry with the same Message-ID"),
                             ("hold", "Hold for a person"),
                         ],
                         default="resend",

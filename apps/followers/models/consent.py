@@ -68,7 +68,7 @@ class Rhythm(models.Model):
     cadence = models.CharField(max_length=7, choices=DigestCadence, default=DigestCadence.INSTANT)
     digest_at = models.TimeField(default=dt.time(8))  # of daily and weekly digests
     digest_weekday = models.PositiveSmallIntegerField(default=0)  # of weekly ones; Monday is 0
-    snoozed_until = models.DateTimeField(null=True, blank=True)
+    paused_until = models.DateTimeField(null=True, blank=True)
     updated_at = models.DateTimeField()
 
     class Meta:

@@ -59,7 +59,7 @@ class Follower(models.Model):
 
     @property
     def email(self) -> str:
-        """The primary e-mail address, "" without one.
+        """The primary email address, "" without one.
 
         Costs a query unless the addresses were prefetched.
         """

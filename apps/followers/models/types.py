@@ -16,7 +16,7 @@ class Category(models.TextChoices):
 class DoubtPolicy(models.TextChoices):
     """What happens to a message that was perhaps handed over when its sender died (RFC 1047)."""
 
-    RESEND = "resend", "Send again with the same Message-ID"
+    RESEND = "resend", "Retry with the same Message-ID"
     HOLD = "hold", "Hold for a person"
 
 

@@ -2,7 +2,7 @@
 
 1. Somebody says what a follower is like: a `profile.Profile`, checked field by field.
 2. `contacts` adds the follower, changes the one who is there, or finds out which is meant.
-3. `further_addresses` adds an e-mail address or a number beside the primary one.
+3. `further_addresses` adds an email address or a number beside the primary one.
 4. `tagging` puts tags on and takes them off, one follower or a million.
 5. `search` finds followers for lists, pages and commands.
 

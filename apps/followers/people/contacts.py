@@ -110,7 +110,7 @@ def change_follower(
 ) -> Follower:
     """Change what is said of the follower, and give the fresh row. Consent is not among it.
 
-    A new e-mail or phone takes the place of the primary one and starts fresh: active, unless it is
+    A new email or phone takes the place of the primary one and starts fresh: active, unless it is
     suppressed. Publishes follower.changed with before and after of what really changed; nothing
     changed, no fact. Raises BadAddress, AddressTaken, ExternalIdTaken, UnknownZone, BadFollower.
     """
@@ -165,7 +165,7 @@ def _with_whole_name(follower: Follower, columns: dict[str, Any]) -> dict[str, A
 def upsert_follower(
     *, values: Profile, subscribed: bool = True, proof: Proof
 ) -> tuple[Follower, bool]:
-    """Change the one known by external id, else e-mail, else phone, or add a new one.
+    """Change the one known by external id, else email, else phone, or add a new one.
 
     Returns `(follower, created)`. Empty values change nothing, tags are added to the present ones,
     metadata is merged by key. `subscribed=False` unsubscribes the known follower; `subscribed=True`

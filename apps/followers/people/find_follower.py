@@ -1,4 +1,4 @@
-"""Single followers as staff name them: by e-mail, phone, external id or id,
+"""Single followers as staff name them: by email, phone, external id or id,
 or by a part of the name.
 """
 

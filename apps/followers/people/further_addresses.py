@@ -19,7 +19,7 @@ FIELDS = {Channel.EMAIL: "email", Channel.SMS: "phone"}
 def create_address(
     *, follower: Follower, channel: str, value: str, by: Actor, now: dt.datetime
 ) -> Address:
-    """Add an e-mail address or a phone number; the first of its channel becomes the primary one.
+    """Add an email address or a phone number; the first of its channel becomes the primary one.
 
     The primary one is written to. One that the follower has already is returned as it is. A
     suppressed address starts suppressed. Raises BadAddress, AddressTaken.

@@ -33,7 +33,7 @@ def followers(
 
 
 def find(text: str) -> QuerySet[Follower]:
-    """Find followers whose name, e-mail, phone or external id contains the text, in any case;
+    """Find followers whose name, email, phone or external id contains the text, in any case;
     all of them for "".
     """
     text = " ".join(text.split())

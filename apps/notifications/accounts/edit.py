@@ -149,7 +149,7 @@ def ensure_default_accounts(*, by: Actor, now: dt.datetime) -> None:
     """
     contact = envelope(site.DEFAULT_FROM_ADDRESS)
     defaults: tuple[tuple[str, str, dict[str, Any]], ...] = (
-        ("E-mail", "smtp", _smtp_of_the_site()),
+        ("Email", "smtp", _smtp_of_the_site()),
         ("Inbox", "in_app", {}),
         ("Browsers", "web_push", {"subject": f"mailto:{contact}"}),
         ("Webhooks", "webhook", {}),

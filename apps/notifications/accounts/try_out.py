@@ -54,7 +54,7 @@ def devices(account: ProviderAccount) -> list[Address]:
 def try_account(*, account: ProviderAccount, to: str, by: Actor, now: dt.datetime) -> Outcome:
     """Send one test message through exactly this account, enabled or not, and note how it went.
 
-    `to` is an e-mail address, a phone number, a URL, the public id of a device (for apps also a
+    `to` is an email address, a phone number, a URL, the public id of a device (for apps also a
     token as the app has it), or whatever finds one follower (in-app). The hand-over happens outside
     any transaction and is no delivery: what the answer says of the address has no consequence for
     it. Success ends a pause of the account, and switches on one that is new. Raises BadAddress and

@@ -29,7 +29,7 @@ WAITING = (DeliveryStatus.PENDING, DeliveryStatus.HELD, DeliveryStatus.QUEUED)
 
 
 class Place(NamedTuple):
-    """The standing of a delivery, as far as the balance sheet is concerned."""
+    """The standing of a delivery, as far as the delivery report is concerned."""
 
     notification: int
     channel: str

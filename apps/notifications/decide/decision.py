@@ -1,7 +1,7 @@
 """Send it now, later, or not at all? One pure function, and its reason.
 
 The order is the law, first match decides (docs/consent.md explains it to people):
-consent (followers/consent/verdict.py) > expiry > fallback > snooze > quiet hours > digest >
+consent (followers/consent/verdict.py) > expiry > fallback > pause > quiet hours > digest >
 throttle > cap.
 Critical messages are asked for consent (their address), expiry and fallback, and pass the rest.
 """
@@ -29,11 +29,11 @@ class Why(StrEnum):
     """
 
     EXPIRED = "expired"
-    # in quiet hours, a snooze, a digest or under a cap
+    # in quiet hours, a pause, a digest or under a cap
     EXPIRED_WHILE_WAITING = "expired_while_waiting"
     REACHED_ELSEWHERE = "reached_elsewhere"  # an earlier channel of the chain got through
     EARLIER_CHANNEL = "earlier_channel"  # an earlier channel of the chain still has time
-    SNOOZED = "snoozed"
+    PAUSED = "paused"
     QUIET_HOURS = "quiet_hours"
     DIGEST = "digest"
     THROTTLED = "throttled"
@@ -45,7 +45,7 @@ EXPLANATIONS = {
     Why.EXPIRED_WHILE_WAITING: "it expires before the time it may go",
     Why.REACHED_ELSEWHERE: "got through on another channel",
     Why.EARLIER_CHANNEL: "an earlier channel still has time to get through",
-    Why.SNOOZED: "the follower paused messages for a while",
+    Why.PAUSED: "the follower paused messages for a while",
     Why.QUIET_HOURS: "the follower has quiet hours",
     Why.DIGEST: "the follower wants it with others in a digest",
     Why.THROTTLED: "the follower got as many of this kind as may come in so short a time",
@@ -77,7 +77,7 @@ class Facts:
 
     verdict: Verdict
     critical: bool
-    silent: bool  # the channel disturbs nobody: quiet hours and snooze don't hold it
+    silent: bool  # the channel disturbs nobody: quiet hours and pause don't hold it
     digestible: bool  # the type may be gathered, and this is not itself a digest
     due_since: dt.datetime  # when it was first meant to go
     expires_at: dt.datetime | None = None
@@ -114,8 +114,8 @@ def decide(facts: Facts, *, now: dt.datetime) -> Decision:
     if facts.critical:
         return Decision(Act.SEND, facts.verdict.reason)
     if habits := facts.habits:
-        if not facts.silent and habits.snoozed_until and now < habits.snoozed_until:
-            return _later(facts, Why.SNOOZED, habits.snoozed_until, gather=True)
+        if not facts.silent and habits.paused_until and now < habits.paused_until:
+            return _later(facts, Why.PAUSED, habits.paused_until, gather=True)
         if not facts.silent and (end := quiet_until(habits, now)):
             calm = end + habits.lag
             if quiet_until(habits, calm):  # less than two minutes a day are left to this follower

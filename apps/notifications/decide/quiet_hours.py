@@ -30,7 +30,7 @@ class Habits:
     cadence: str = DigestCadence.INSTANT.value
     digest_at: dt.time = dt.time(8)
     digest_weekday: int = 0
-    snoozed_until: dt.datetime | None = None
+    paused_until: dt.datetime | None = None
     lag: dt.timedelta = dt.timedelta(0)  # after the end of quiet hours
 
 
@@ -50,7 +50,7 @@ def habits_of(rhythm: Rhythm, *, person: Zoned, uid: UUID) -> Habits:
         cadence=rhythm.cadence,
         digest_at=rhythm.digest_at,
         digest_weekday=rhythm.digest_weekday,
-        snoozed_until=rhythm.snoozed_until,
+        paused_until=rhythm.paused_until,
         lag=dt.timedelta(milliseconds=lag),
     )
 

@@ -1,4 +1,4 @@
-"""Opens and clicks: stored as they come in, counted for reading.
+"""Open and click tracking: stored as they come in, counted for reading.
 
 1. `store`: the web process hands events over at once; they are stored in batches, and counted
    where they are stored.

@@ -1,4 +1,4 @@
-"""Opens and clicks: taken by the web process at once, stored in batches,
+"""Open and click tracking: taken by the web process at once, stored in batches,
 counted where they are stored.
 
 They say one thing about sending: a person who clicked in a message needs no fallback on another
@@ -182,7 +182,7 @@ def _chained(notifications: Collection[int]) -> set[int]:
 
 
 def _find_bursts(fresh: Sequence[Engagement], known: dict[int, list[Engagement]]) -> None:
-    """Take back of the clicks before what the new ones show to be a program's."""
+    """Recall of the clicks before what the new ones show to be a program's."""
     clicks: dict[int, list[machines.Look]] = defaultdict(list)
     for row in fresh:
         if row.link:

@@ -38,7 +38,7 @@ def sort_out(
     rows: Sequence[tuple[int, str]],
     now: dt.datetime,
 ) -> Sorted:
-    """Say which e-mail rows, (pk, domain) in their order, may go by their domains' pace, and take
+    """Say which email rows, (pk, domain) in their order, may go by their domains' pace, and take
     the tokens.
 
     The others get a place in the queue of their notification and domain, one every 1 / rate

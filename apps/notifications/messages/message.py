@@ -95,7 +95,7 @@ def message_of(row: Row, *, account: Mapping[str, Any], now: dt.datetime) -> Mes
 def _short(
     row: Row, parts: Mapping[str, str], language: str, now: dt.datetime
 ) -> SmsMessage | PushMessage | WebhookMessage | VoiceMessage:
-    """The message of every channel but e-mail and the inbox. Raises Unaddressed."""
+    """The message of every channel but email and the inbox. Raises Unaddressed."""
     notification = row.notification
     match row.channel:
         case Channel.SMS:

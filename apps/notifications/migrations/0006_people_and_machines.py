@@ -28,7 +28,7 @@ class Migration(migrations.Migration):
         migrations.AlterField(
             model_name='deliveryevent',
             name='kind',
-            field=models.CharField(choices=[('waits', 'Put off'), ('deferred', 'Not taken yet, tried again later'), ('failed', 'Refused'), ('delivered', 'The provider reported that it arrived'), ('undelivered', 'The provider reported that it could not deliver it'), ('in_doubt', 'Handed over perhaps: no answer came'), ('crashed', 'The sender died while preparing it'), ('retried', 'Sent back into the queue'), ('settled', 'Doubt settled: taken as sent'), ('in_digest', 'Gathered into a digest'), ('acknowledged', 'The follower acknowledged it')], max_length=20),
+            field=models.CharField(choices=[('waits', 'Put off'), ('deferred', 'Not taken yet, tried again later'), ('failed', 'Refused'), ('delivered', 'The provider reported that it arrived'), ('undelivered', 'The provider reported that it could not deliver it'), ('in_doubt', 'Handed over perhaps: no answer came'), ('crashed', 'The sender died while preparing it'), ('retried', 'Sent back into the queue'), ('settled', 'Delivery unknown: marked as sent'), ('in_digest', 'Sent in a digest'), ('acknowledged', 'The follower acknowledged it')], max_length=20),
         ),
         migrations.AlterField(
             model_name='engagementtally',

@@ -23,7 +23,7 @@ class DeliveryStatus(models.TextChoices):
     FAILED = "failed", "Failed"  # refused for good, or tries used up; `reason` says which
     SKIPPED = "skipped", "Skipped"  # the follower's word or ours; `reason` says whose
     CANCELLED = "cancelled", "Cancelled"  # the notification was cancelled before its turn
-    IN_DOUBT = "in_doubt", "In doubt"  # handed over perhaps; held for a person
+    IN_DOUBT = "in_doubt", "Delivery unknown"  # handed over perhaps; held for a person
 
 
 class Delivery(models.Model):
@@ -103,7 +103,7 @@ class Delivery(models.Model):
             models.Index(
                 fields=["lease_until"], condition=Q(status="queued"), name="delivery_leased"
             ),
-            # the names behind a number of the balance sheet
+            # the names behind a number of the delivery report
             models.Index(fields=["notification", "status", "-id"], name="delivery_by_status"),
             # a campaign's list of deliveries, newest first
             models.Index(fields=["notification", "-id"], name="delivery_of_notification"),
@@ -134,8 +134,8 @@ class EventKind(models.TextChoices):
     IN_DOUBT = "in_doubt", "Handed over perhaps: no answer came"
     CRASHED = "crashed", "The sender died while preparing it"
     RETRIED = "retried", "Sent back into the queue"
-    SETTLED = "settled", "Doubt settled: taken as sent"
-    IN_DIGEST = "in_digest", "Gathered into a digest"
+    SETTLED = "settled", "Delivery unknown: marked as sent"
+    IN_DIGEST = "in_digest", "Sent in a digest"
     ACKNOWLEDGED = "acknowledged", "The follower acknowledged it"
 
 

@@ -1,4 +1,4 @@
-"""Opens and clicks as they came in, and their sums."""
+"""Open and click tracking as they came in, and their sums."""
 
 from django.db import models
 from django.db.models import Q

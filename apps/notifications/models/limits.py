@@ -13,7 +13,7 @@ class CapOutcome(models.TextChoices):
     """What becomes of a message that would be one too many."""
 
     DEFER = "defer", "Wait until it may go"
-    DIGEST = "digest", "Wait and be gathered"
+    DIGEST = "digest", "Add to digest"
     DROP = "drop", "Is skipped"
 
 

@@ -1,4 +1,4 @@
-"""The balance sheet: audience = sent + failed + skipped + in doubt + cancelled + waiting,
+"""The delivery report: audience = sent + failed + skipped + in doubt + cancelled + waiting,
 exact at every moment.
 """
 
@@ -30,7 +30,7 @@ _WORDS: dict[str, str] = {
     **OTHER_EXPLANATIONS,
 }
 
-# What a balance sheet counts together.
+# What a delivery report counts together.
 GROUPS = {
     "waiting": (DeliveryStatus.PENDING, DeliveryStatus.HELD, DeliveryStatus.QUEUED),
     "sent": (DeliveryStatus.SENT, DeliveryStatus.DELIVERED),
@@ -119,7 +119,7 @@ class Balance:
 
 
 def balance(notification: Notification) -> Balance:
-    """The balance sheet, from the tallies (a few rows), never by counting deliveries."""
+    """The delivery report, from the tallies (a few rows), never by counting deliveries."""
     tallies = Tally.objects.filter(notification=notification).order_by()
     sums = tallies.values_list("channel", "status", "reason").annotate(n=Sum("count"))
     sheet = Balance()

@@ -16,12 +16,12 @@ from apps.lib import steady_clock
 from apps.lib.crypto import Undecryptable
 from apps.lib.queue.announce import announce, answer_all, waiting
 from apps.lib.queue.lanes import Lane
-from apps.notifications import restored
 from apps.notifications.accounts import health, routing
 from apps.notifications.books import tallies
 from apps.notifications.books.wake import SEND_TASK, announce_senders
 from apps.notifications.limits import grant
 from apps.notifications.models import Notification, NotificationState
+from apps.notifications.safety import restored
 from apps.notifications.sending import choose, claim
 from apps.notifications.sending.held import stopped
 from apps.notifications.sending.journal import Journal
@@ -69,7 +69,7 @@ class _Sender:
     """The thread with the database: it claims for all accounts of a lane,
     and each has its shift meanwhile.
 
-    Side by side, because a code by SMS must not wait until the e-mails before it are gone.
+    Side by side, because a code by SMS must not wait until the emails before it are gone.
     """
 
     def __init__(self, lane: Lane, journal: Journal) -> None:

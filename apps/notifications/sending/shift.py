@@ -12,13 +12,13 @@ from django.db import connection as database
 from apps.channels.contract import Result
 from apps.channels.registry import provider
 from apps.lib import steady_clock
-from apps.notifications import brake
 from apps.notifications.accounts import health, routing
 from apps.notifications.books import tallies
 from apps.notifications.limits import domains, grant
 from apps.notifications.messages.message import message_of
 from apps.notifications.messages.row import Row
 from apps.notifications.models import ProviderAccount
+from apps.notifications.safety import brake
 from apps.notifications.sending import held, key_refusals, outcomes
 from apps.notifications.sending.journal import Journal
 from apps.notifications.sending.line import Connection, Line, work

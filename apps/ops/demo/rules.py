@@ -37,7 +37,7 @@ def let_some_choose_hours(followers: Sequence[Follower], *, now: dt.datetime) ->
     """Every wish twice, and one who is on holiday."""
     for number, follower in enumerate(followers[3::9][: 2 * len(WISHES)]):
         _say(follower, WISHES[number % len(WISHES)], now=now - dt.timedelta(days=number))
-    _say(followers[1], Wishes(snoozed_until=now + dt.timedelta(days=6)), now=now)
+    _say(followers[1], Wishes(paused_until=now + dt.timedelta(days=6)), now=now)
 
 
 def _say(follower: Follower, wishes: Wishes, *, now: dt.datetime) -> None:
@@ -52,7 +52,7 @@ def _say(follower: Follower, wishes: Wishes, *, now: dt.datetime) -> None:
 def make_rules(segments: dict[str, Segment], *, by: Actor, now: dt.datetime) -> None:
     create_cap(
         values=CapValues(
-            name="Three commercial e-mails a week",
+            name="Three commercial emails a week",
             channels=[Channel.EMAIL],
             limit=3,
             days=7,

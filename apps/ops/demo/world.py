@@ -128,7 +128,7 @@ def _profile(number: int, person: DemoPerson) -> Profile:
 
 
 def _make_followers(*, by: Actor, now: dt.datetime) -> list[Follower]:
-    """Most by e-mail; a few with a phone as well, and a few known by name only,
+    """Most by email; a few with a phone as well, and a few known by name only,
     who are reached in-app.
     """
     crowd = sorted(people(FOLLOWERS), key=lambda person: -person.days_ago)

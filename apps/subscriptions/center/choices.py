@@ -116,9 +116,9 @@ def undo(*, follower: Follower, token: str, proof: Proof) -> bool:
     if found is None:
         return False
     words, fields, wishes = found
-    pause = wishes.snoozed_until
+    pause = wishes.paused_until
     if isinstance(pause, dt.datetime) and pause <= proof.now:
-        wishes = replace(wishes, snoozed_until=None)  # it would be over by now
+        wishes = replace(wishes, paused_until=None)  # it would be over by now
     editable = set()
     for row in matrix.matrix(follower):
         editable |= {(row.key, cell.channel) for cell in row.cells if cell.editable}

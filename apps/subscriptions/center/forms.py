@@ -92,7 +92,7 @@ class Pause(forms.Form):
             case _:
                 day = self.cleaned_data.get("day")
         if day is None:
-            raise BadFollower("No day was chosen.", field="snoozed_until")
+            raise BadFollower("No day was chosen.", field="paused_until")
         return instant(dt.datetime.combine(day, _MORNING), zone)
 
 

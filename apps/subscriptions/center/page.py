@@ -101,8 +101,8 @@ def page(
             places[address.channel] = masked(address.value)
     rhythm = rhythm_of(follower)
     pause_until = None
-    if rhythm.snoozed_until and rhythm.snoozed_until > now:
-        pause_until = rhythm.snoozed_until
+    if rhythm.paused_until and rhythm.paused_until > now:
+        pause_until = rhythm.paused_until
     phone = None
     if offered & {Channel.SMS, Channel.VOICE}:
         phone = _phone(follower, places, now)
@@ -195,9 +195,9 @@ def _silence(follower: Follower, rhythm: Rhythm, now: dt.datetime) -> str:
     """Say what keeps us quiet just now and until when; "" when nothing does."""
     zone = zone_of(follower)
     quiet = quiet_until(habits_of(rhythm, person=follower, uid=follower.uid), now)
-    if rhythm.snoozed_until and rhythm.snoozed_until > now:
+    if rhythm.paused_until and rhythm.paused_until > now:
         words = PAUSED
-        until = rhythm.snoozed_until
+        until = rhythm.paused_until
     elif quiet:
         words = QUIET
         until = quiet

@@ -62,7 +62,7 @@ def pause(request: HttpRequest, token: str) -> HttpResponse:
     sent = posted(request)
     try:
         until = forms.Pause(sent).until_when(zone_of(follower), now=timezone.now())
-        wishes = Wishes(snoozed_until=until)
+        wishes = Wishes(paused_until=until)
         saved = choices.save(
             follower=follower,
             words=Words(),

@@ -57,7 +57,7 @@ class RhythmForm(forms.Form):
     quiet_from = _Clock(_("From"))
     quiet_to = _Clock(_("To"))
     cadence = forms.ChoiceField(
-        label=_("Messages that can wait"), choices=[(key, CADENCES[key]) for key in DigestCadence]
+        label=_("Digest frequency"), choices=[(key, CADENCES[key]) for key in DigestCadence]
     )
     digest_at = _Clock(_("At"))
     digest_weekday = forms.TypedChoiceField(

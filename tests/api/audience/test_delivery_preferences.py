@@ -53,7 +53,7 @@ def test_a_pause_comes_back_in_utc_and_ends_with_null(api: Any, anna: Follower) 
         ({"digest_at": "8 am"}, "digest_at"),
         ({"digest_weekday": 7}, "digest_weekday"),
         ({"paused_until": "2020-01-01T00:00:00Z"}, "paused_until"),
-        ({"snooze": None}, "snooze"),
+        ({"pause": None}, "pause"),
     ],
 )
 def test_delivery_preferences_nobody_can_have_are_refused(

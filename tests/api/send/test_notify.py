@@ -1,4 +1,4 @@
-"""Notify over the API, and what became of it."""
+"""Notify over the API, and its result."""
 
 from typing import Any
 

@@ -102,7 +102,7 @@ class TestWorkingOff:
         run_rules.work_off()
         first, second, third = event.outcomes.all()
         assert (first.result, second.result, third.result) == ("failed", "failed", "notified")
-        assert "No template speaks for the type unspoken" in first.because
+        assert "There is no default template of the type unspoken" in first.because
         assert "ZeroDivisionError" in second.because
 
     def test_an_event_that_can_not_be_worked_off_waits_and_lets_others_pass(

@@ -108,10 +108,7 @@ def test_the_page_says_when_and_where_a_person_wants_to_be_written_to(client, vi
     now = timezone.now()
     as_role(client, viewer)
     said_nothing = page_of(client.get(f"/followers/{anna.uid}/")).text
-    assert (
-        "Quiet hours None. What may wait At once Measured Opens and clicks may be counted."
-        in said_nothing
-    )
+    assert "Quiet hours None. Digest frequency At once Open and click tracking Yes." in said_nothing
     register_app(
         follower=anna,
         app=AppDevice(service="fcm", token="secret-token", label="Anna's Pixel"),
@@ -124,7 +121,7 @@ def test_the_page_says_when_and_where_a_person_wants_to_be_written_to(client, vi
         cadence="weekly",
         digest_at="18:30",
         digest_weekday=4,
-        snoozed_until=now + dt.timedelta(hours=1),
+        paused_until=now + dt.timedelta(hours=1),
     )
     proof = Proof(source="preference_center", by=TESTER, now=now)
     set_rhythm(follower=anna, values=wishes, proof=proof)
@@ -134,7 +131,7 @@ def test_the_page_says_when_and_where_a_person_wants_to_be_written_to(client, vi
         "22:00–09:00 Fri, Sat",
         "20:00–07:00 Sun",
         "Once a week, 18:30 on Friday",
-        "neither opens nor clicks are counted",
+        "Open and click tracking No.",
         "Anna's Pixel Mobile push, last seen",
         "Cadence: instant → weekly",
     ):

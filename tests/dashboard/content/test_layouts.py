@@ -1,4 +1,4 @@
-"""Layouts in the dashboard: the frame around e-mails, checked before it is kept."""
+"""Layouts in the dashboard: the frame around emails, checked before it is kept."""
 
 from typing import Any
 

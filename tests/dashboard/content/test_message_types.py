@@ -58,7 +58,10 @@ def test_a_viewer_reads_the_list_and_can_not_add(client: Client, viewer: Any) ->
         ({"category": "critical", "commercial": "on"}, "they can't be commercial"),
         ({"channels": []}, "Choose at least one channel"),
         ({"channels": ["email"], "default_channels": ["in_app"]}, "In-app can't be on by default"),
-        ({"commercial": "on", "locked_channels": ["email"]}, "can't be locked on"),
+        (
+            {"commercial": "on", "listed": "on", "locked_channels": ["email"]},
+            "can't be locked on",
+        ),
         ({"name": ""}, "This field is required"),
     ],
 )

@@ -81,9 +81,9 @@ def test_the_preview_follows_the_choices_and_sends_a_real_test(
     page: Page, letter: Template, anna: Any, receiver: Receiver
 ) -> None:
     page.goto(reverse("dashboard:template", args=[letter.uid]))
-    page.get_by_label("Seen by").fill("anna@example.com")
+    page.get_by_label("Preview as").fill("anna@example.com")
     page.get_by_role("button", name="Show").click()
-    frame = page.frame_locator("iframe[title='The e-mail as Anna Weber sees it']")
+    frame = page.frame_locator("iframe[title='The email as Anna Weber sees it']")
     frame.get_by_text("Hello Anna Weber").wait_for()
     looks.settled(page)
     page.get_by_role("link", name="Exact bytes").click()

@@ -68,6 +68,6 @@ def test_a_campaign_that_goes_out_shows_how_far_it_is(client, viewer, receiver, 
     plan(lifecycle.send_now(campaign=campaign, **stamp))
     going = as_role(client, viewer).get("/live/")
     assert f"/campaigns/{campaign.uid}/" in page_of(going).links
-    assert "1 of 4 · 25 %" in page_of(going).text  # Chen has no e-mail; that one is decided already
+    assert "1 of 4 · 25 %" in page_of(going).text  # Chen has no email; that one is decided already
     drain()
     assert "Nothing is going out" in page_of(client.get("/live/")).text

@@ -44,13 +44,13 @@ def test_what_a_follower_wishes_is_kept_with_its_proof(anna: Follower) -> None:
         "digest_at": "08:00",
         "digest_weekday": 0,
     }
-    assert AuditEntry.objects.get(kind="rhythm.changed").data["after"] == after
+    assert AuditEntry.objects.get(kind="delivery_preferences.changed").data["after"] == after
     assert as_json(turn.after) == after
 
 
 def test_only_what_differs_is_written(anna: Follower) -> None:
     assert not wish(
-        anna, cadence="instant", quiet=None, digest_at=None, digest_weekday=None, snoozed_until=None
+        anna, cadence="instant", quiet=None, digest_at=None, digest_weekday=None, paused_until=None
     )
     wish(anna, cadence="daily", quiet=NIGHTS)
     turn = wish(anna, cadence="daily", quiet={})
@@ -59,10 +59,10 @@ def test_only_what_differs_is_written(anna: Follower) -> None:
 
 
 def test_giving_back_what_was_undoes_it_and_leaves_nothing_behind(anna: Follower) -> None:
-    turn = wish(anna, quiet=NIGHTS, snoozed_until=NOW + dt.timedelta(hours=1))
+    turn = wish(anna, quiet=NIGHTS, paused_until=NOW + dt.timedelta(hours=1))
     wish(anna, **given(from_json(as_json(turn.before))))
     assert not Rhythm.objects.exists()  # no row: the defaults
-    assert (rhythm_of(anna).quiet, rhythm_of(anna).snoozed_until) == ({}, None)
+    assert (rhythm_of(anna).quiet, rhythm_of(anna).paused_until) == ({}, None)
     again = from_json(as_json(turn.after))
     assert wish(anna, **given(again)).after == turn.after
 
@@ -80,8 +80,8 @@ def test_giving_back_what_was_undoes_it_and_leaves_nothing_behind(anna: Follower
         ("digest_at", "8", "Write it as HH:MM"),
         ("digest_at", "0\N{ARABIC-INDIC DIGIT THREE}:00", "Write it as HH:MM"),
         ("digest_weekday", 7, "0 (Monday) to 6 (Sunday)"),
-        ("snoozed_until", NOW, "in the future"),
-        ("snoozed_until", NOW + dt.timedelta(days=367), "within a year"),
+        ("paused_until", NOW, "in the future"),
+        ("paused_until", NOW + dt.timedelta(days=367), "within a year"),
     ],
 )
 def test_what_nobody_can_wish_is_refused_and_nothing_is_kept(

@@ -36,7 +36,7 @@ HOUR = dt.timedelta(hours=1)
 @pytest.fixture
 def kind(db: None) -> Iterator[NotificationType]:
     ProviderAccount.objects.create(
-        enabled=True, name="E-mail", provider="smtp", channel="email", created_at=timezone.now()
+        enabled=True, name="Email", provider="smtp", channel="email", created_at=timezone.now()
     )
     return make_type("orders", category="informational")
 
@@ -182,7 +182,7 @@ def test_what_waits_by_somebodys_rhythm_wakes_when_it_changes(
     now = timezone.now()
     set_rhythm(
         follower=anna,
-        values=Wishes(snoozed_until=now + HOUR),
+        values=Wishes(paused_until=now + HOUR),
         proof=Proof(source="test", by=TESTER, now=now),
     )
     assert not asleep(hers)

@@ -64,8 +64,8 @@ LADDER: list[tuple[dict[str, Any], Decision]] = [  # each is met while all below
         Decision(Act.WAIT, Why.EARLIER_CHANNEL, NOW + HOUR),
     ),
     (
-        {"habits": habits(quiet=ASLEEP, snoozed_until=NOW + HOUR)},
-        Decision(Act.WAIT, Why.SNOOZED, NOW + HOUR),
+        {"habits": habits(quiet=ASLEEP, paused_until=NOW + HOUR)},
+        Decision(Act.WAIT, Why.PAUSED, NOW + HOUR),
     ),
     ({"habits": habits(quiet=ASLEEP)}, Decision(Act.WAIT, Why.QUIET_HOURS, MORNING)),
     (
@@ -97,7 +97,7 @@ def test_a_critical_message_passes_all_that_is_about_when_and_how_many(rung: int
     ("fields", "decision"),
     [
         pytest.param(
-            {"silent": True, "habits": habits(quiet=ASLEEP, snoozed_until=NOW + HOUR)},
+            {"silent": True, "habits": habits(quiet=ASLEEP, paused_until=NOW + HOUR)},
             Decision(Act.SEND, "default_on"),
             id="an inbox disturbs nobody",
         ),
@@ -189,7 +189,7 @@ RHYTHMS = st.builds(
     zone=st.sampled_from(["Pacific/Apia", "America/St_Johns", "UTC"]).map(ZoneInfo),
     quiet=st.dictionaries(st.integers(0, 6), st.tuples(TIMES, TIMES)),
     cadence=st.sampled_from(["instant", "hourly", "daily", "weekly"]),
-    snoozed_until=st.none() | HOURS,
+    paused_until=st.none() | HOURS,
 )
 WORDS = st.builds(
     FollowerFacts,
@@ -243,7 +243,7 @@ def sent(
     rhythm=RHYTHMS,
     limit=LIMITS,
     off=st.sampled_from(
-        ["mute", "cell", "unsubscribe", "quiet", "snooze", "cap", "throttle", "cadence"]
+        ["mute", "cell", "unsubscribe", "quiet", "pause", "cap", "throttle", "cadence"]
     ),
 )
 def test_switching_anything_off_never_makes_a_message_go(
@@ -266,9 +266,9 @@ def test_switching_anything_off_never_makes_a_message_go(
                 person,
                 habits=replace(had, quiet={**rhythm.quiet, **had.quiet}),
             )
-        case "snooze":
-            until = max(filter(None, (rhythm.snoozed_until, had.snoozed_until)), default=None)
-            after = sent(base, ADDRESS, kind, person, habits=replace(had, snoozed_until=until))
+        case "pause":
+            until = max(filter(None, (rhythm.paused_until, had.paused_until)), default=None)
+            after = sent(base, ADDRESS, kind, person, habits=replace(had, paused_until=until))
         case "cap":
             after = sent(base, ADDRESS, kind, person, capped=base.capped or limit)
         case "throttle":

@@ -22,7 +22,7 @@ WORDS = {
         },
         "in_app": {
             "title": "Order {{ number }}",
-            "body": "On its way",
+            "body": "Sending",
             "link": "https://example.com/{{ number }}",
         },
     },

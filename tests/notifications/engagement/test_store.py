@@ -1,4 +1,4 @@
-"""Opens and clicks are stored once, counted as the rows say,
+"""Open and click tracking are stored once, counted as the rows say,
 and only of people who let themselves be measured.
 """
 

@@ -118,7 +118,7 @@ def test_one_that_may_not_go_keeps_the_next_one_from_nothing(
     Cap.objects.create(
         name="c", channels=["email"], commercial=False, limit=5, days=1, created_at=now
     )
-    Rhythm.objects.create(follower=anna, snoozed_until=now + dt.timedelta(days=1), updated_at=now)
+    Rhythm.objects.create(follower=anna, paused_until=now + dt.timedelta(days=1), updated_at=now)
     tell(kind, [anna], version=version)
     second = tell(kind, [boris], version=version)
     batch = claim.claim(Lane.TRANSACTIONAL, owner="me", size=10)

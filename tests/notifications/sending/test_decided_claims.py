@@ -197,7 +197,7 @@ def test_what_dies_at_night_is_skipped_with_the_reason_and_a_critical_message_go
     clock: Clock, kind: NotificationType, words: Any
 ) -> None:
     sleeper = make_follower(email="s@example.com")
-    wish(sleeper, quiet=NIGHTS, snoozed_until=NIGHT + HOUR)
+    wish(sleeper, quiet=NIGHTS, paused_until=NIGHT + HOUR)
     code = send(kind, [sleeper], clock, version=words, expires_at=NIGHT + HOUR)
     assert (only(code).status, only(code).reason) == ("skipped", "expired_while_waiting")
     alarm = send(make_type("alarm", category="critical"), [sleeper], clock, version=words)
@@ -220,13 +220,13 @@ def test_who_ends_a_snooze_gets_what_waited_at_once(
     clock: Clock, kind: NotificationType, words: Any
 ) -> None:
     person = make_follower(email="s@example.com")
-    wish(person, snoozed_until=NIGHT + 5 * DAY)
+    wish(person, paused_until=NIGHT + 5 * DAY)
     waits = send(kind, [person], clock, version=words)
     news = make_type("news", digest=True)
     gathered = [send(news, [person], clock, version=words) for _ in range(2)]
     later = tell(kind, [person], now=clock.now, version=words, send_at=NIGHT + DAY)
     assert {only(each).status for each in (waits, *gathered)} == {"pending", "held"}
-    wish(person, snoozed_until=None)
+    wish(person, paused_until=None)
     flush.flush(now=clock.now)
     take()
     assert [only(each).status for each in (waits, later)] == ["queued", "pending"]
@@ -397,7 +397,7 @@ RHYTHMS = st.fixed_dictionaries(
         "quiet": st.dictionaries(st.integers(0, 6).map(str), SPANS, max_size=7),
         "cadence": st.sampled_from(["hourly", "daily", "weekly"]),
         "digest_at": TIMES,
-        "snoozed_until": st.integers(1, 12),  # hours after the first message
+        "paused_until": st.integers(1, 12),  # hours after the first message
     },
 )
 ZONES = [
@@ -467,8 +467,8 @@ def test_the_forecast_says_what_the_claim_then_does(
             cap(most, channels=[channel], outcome=outcome, seconds=4 * 3600)
         if most or throttle:
             _told(kind, person, channel, words, clock)  # so that something has been counted
-        if hours := rhythm.get("snoozed_until"):
-            rhythm = {**rhythm, "snoozed_until": clock.now + hours * HOUR}
+        if hours := rhythm.get("paused_until"):
+            rhythm = {**rhythm, "paused_until": clock.now + hours * HOUR}
         wish(person, now=clock.now, **rhythm)
         if muted:
             acts.set_preferences(

@@ -41,7 +41,7 @@ def make_busy() -> Follower:
     now = timezone.now()
     busy = make_follower(email="busy@example.com", phone="+4915112345678")
     wishes = Wishes(
-        quiet={"0": ["22:00", "07:00"]}, cadence="weekly", snoozed_until=now + dt.timedelta(2)
+        quiet={"0": ["22:00", "07:00"]}, cadence="weekly", paused_until=now + dt.timedelta(2)
     )
     set_rhythm(follower=busy, values=wishes, proof=Proof(source="test", by=TESTER, now=now))
     phone_codes.issue(

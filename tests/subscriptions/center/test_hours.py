@@ -81,12 +81,12 @@ def test_a_digest_is_chosen_with_its_time_and_day(client: Client, anna: Follower
 
 
 def test_undo_brings_the_rhythm_back(client: Client, anna: Follower) -> None:
-    wish(anna, cadence="daily", snoozed_until=NOW + dt.timedelta(hours=2))
+    wish(anna, cadence="daily", paused_until=NOW + dt.timedelta(hours=2))
     page = visit(client, preferences_path(anna)).flip("cell", "news:email")
     page = page.press(SAVE, quiet="same", cadence="hourly").press(UNDO)
     assert page.notice.startswith("Undone.")
     row = rhythm_of(anna)
-    assert (row.quiet, row.cadence, row.snoozed_until) == ({}, "daily", NOW + dt.timedelta(hours=2))
+    assert (row.quiet, row.cadence, row.paused_until) == ({}, "daily", NOW + dt.timedelta(hours=2))
     assert not anna.preferences.exists()
 
 
@@ -144,13 +144,13 @@ def test_a_pause_is_one_press_and_said_in_words(
 ) -> None:
     pressed = {"One hour": "hour", "Until tomorrow, 8:00": "tomorrow", "One week": "week"}[button]
     page = visit(client, preferences_path(anna)).press(button, until=pressed)
-    assert rhythm_of(anna).snoozed_until == until.replace(tzinfo=dt.UTC)
+    assert rhythm_of(anna).paused_until == until.replace(tzinfo=dt.UTC)
     assert f"Nothing but necessary messages {words}." in page.text
     ended = page.press("End the pause", until="end")
     assert not ended.has("End the pause")
-    assert rhythm_of(anna).snoozed_until is None
+    assert rhythm_of(anna).paused_until is None
     ended.press(UNDO)
-    assert rhythm_of(anna).snoozed_until == until.replace(tzinfo=dt.UTC)
+    assert rhythm_of(anna).paused_until == until.replace(tzinfo=dt.UTC)
 
 
 @pytest.mark.parametrize("was", ["", "null", "[1]", "[" * 5000])
@@ -176,7 +176,7 @@ def test_what_no_page_of_ours_shows_changes_no_rhythm(
 
 def test_a_pause_lasts_until_a_day_of_ones_own_choice(client: Client, anna: Follower) -> None:
     visit(client, preferences_path(anna)).press("Pause until then", day="2026-12-24")
-    assert rhythm_of(anna).snoozed_until == dt.datetime(2026, 12, 24, 7, 0, tzinfo=dt.UTC)
+    assert rhythm_of(anna).paused_until == dt.datetime(2026, 12, 24, 7, 0, tzinfo=dt.UTC)
 
 
 @pytest.mark.parametrize(
@@ -219,7 +219,7 @@ def test_quiet_hours_that_run_are_said_in_the_readers_words(
 
 
 def test_looking_at_hours_and_a_pause_changes_nothing(client: Client, anna: Follower) -> None:
-    wish(anna, quiet=EVERY_NIGHT, snoozed_until=NOW + dt.timedelta(hours=2))
+    wish(anna, quiet=EVERY_NIGHT, paused_until=NOW + dt.timedelta(hours=2))
     before = everything_stored()
     visit(client, preferences_path(anna))
     assert client.get(f"{preferences_path(anna)}pause/?until=end").status_code == 405

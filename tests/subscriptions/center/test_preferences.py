@@ -82,7 +82,7 @@ def test_the_page_shows_every_type_with_its_switches_and_reasons(
     assert "Email, In-app: always on, because you need to know." in page.text
     assert "Email: always on, because it is required." in page.text
     fixed = page.html.find_class("always")
-    assert len(fixed) == 3  # security twice, orders by e-mail
+    assert len(fixed) == 3  # security twice, orders by email
     assert all(each.get("aria-describedby") for each in fixed)
 
 

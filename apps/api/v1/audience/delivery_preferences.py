@@ -40,7 +40,6 @@ class DeliveryPreferencesOut(serializers.Serializer[Any]):
     digest_at = serializers.TimeField(format="%H:%M", help_text="Of daily and weekly digests.")
     digest_weekday = serializers.IntegerField(help_text="Of weekly ones; Monday is 0.")
     paused_until = serializers.DateTimeField(
-        source="snoozed_until",
         allow_null=True,
         default_timezone=dt.UTC,
         help_text="Nothing but critical messages until then.",
@@ -77,7 +76,6 @@ class DeliveryPreferencesIn(Strict):
         help_text=f"Of weekly digests; Monday is 0. {_TO_DEFAULT}",
     )
     paused_until = MomentField(
-        source="snoozed_until",
         required=False,
         allow_null=True,
         help_text="Within a year. null ends the pause.",

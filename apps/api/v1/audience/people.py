@@ -75,7 +75,7 @@ def _find_or_add(
         raise Refused("A follower named by id takes only data beside it.")
     if follower is None:
         if set(fields) <= {"external_id"}:
-            raise Refused("There is no such follower. Give an e-mail or phone to add one.")
+            raise Refused("There is no such follower. Give an email or phone to add one.")
         follower = contacts.add_follower(
             values=Profile(**fields), subscribed=person["subscribed"], proof=proof
         )

@@ -60,7 +60,7 @@ class TypeOut(serializers.Serializer[NotificationType]):
         child=serializers.CharField(), help_text="One channel after the other."
     )
     fallback_after = serializers.IntegerField(
-        help_text="Seconds that each channel of `fallback` gets."
+        help_text="Seconds to wait before the next channel of `fallback`."
     )
 
 

@@ -58,13 +58,13 @@ class CampaignOut(serializers.Serializer[Campaign]):
     audience = AudienceField()
     data: Any = serializers.DictField()
     metadata = serializers.DictField()
-    tracking = serializers.BooleanField(help_text="Count opens and clicks of those who allow it.")
+    tracking = serializers.BooleanField(help_text="Open and click tracking of those who allow it.")
     send_at = serializers.DateTimeField(allow_null=True)
     time_zone = serializers.CharField(
         source="send_at_zone", help_text="The zone in which the time was chosen."
     )
     expires_at = serializers.DateTimeField(allow_null=True)
-    rate = serializers.FloatField(allow_null=True, help_text="At most so many messages a second.")
+    rate = serializers.FloatField(allow_null=True, help_text="Rate limit: messages a second.")
     spread = serializers.IntegerField(
         allow_null=True, help_text="Seconds over which it goes out evenly."
     )
@@ -120,7 +120,7 @@ class CampaignIn(WordsIn):
     )
     tracking = serializers.BooleanField(
         required=False,
-        help_text="Count opens and clicks of those who allow it. Of a new campaign: true.",
+        help_text="Open and click tracking of those who allow it. Of a new campaign: true.",
     )
 
 
@@ -150,7 +150,7 @@ class CampaignChanges(CampaignIn):
     rate = serializers.FloatField(
         required=False,
         allow_null=True,
-        help_text="At most so many messages a second; replaces `spread`.",
+        help_text="Rate limit: messages a second; replaces `spread`.",
     )
     spread = serializers.IntegerField(
         required=False,
@@ -434,12 +434,16 @@ VERBS: dict[str, Verb[Campaign]] = {
 
 
 class CampaignBalance(Endpoint):
-    """The balance sheet of a campaign."""
+    """The delivery report of a campaign."""
 
     scopes = {"GET": Scope.CAMPAIGNS_READ}
 
     @described(
-        "Campaigns", "campaigns_balance", "Get the balance sheet", answer=BalanceOut, refuses=(404,)
+        "Campaigns",
+        "campaigns_balance",
+        "Get the delivery report",
+        answer=BalanceOut,
+        refuses=(404,),
     )
     def get(self, request: Request, id: uuid.UUID) -> Response:
         notification = newest_notification(one(ROWS, uid=id))

@@ -1,4 +1,4 @@
-"""Deliveries: one message to one person on one channel, and what became of it."""
+"""Deliveries: one message to one person on one channel, and its result."""
 
 import uuid
 from typing import Any
@@ -172,8 +172,8 @@ class LinkOut(serializers.Serializer[Any]):
 
 
 class EngagementOut(serializers.Serializer[Any]):
-    """Opens and clicks of followers who let themselves be measured; what scanners, prefetching mail
-    programs and image proxies did is counted apart.
+    """What followers who let themselves be measured opened and clicked; what scanners,
+    prefetching mail programs and image proxies did is counted apart.
     """
 
     opened = serializers.IntegerField(

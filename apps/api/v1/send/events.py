@@ -247,7 +247,7 @@ class OneEvent(Endpoint):
     @described(
         "Events",
         "events_get",
-        "Get an event and what came of it",
+        "Get an event and its results",
         answer=EventDetail,
         refuses=(404,),
     )

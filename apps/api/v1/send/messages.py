@@ -144,7 +144,7 @@ VERBS: dict[str, Verb[Campaign]] = {
 
 
 class MessageDeliveries(Endpoint):
-    """What became of it, person by person."""
+    """Result, person by person."""
 
     scopes = {"GET": Scope.CAMPAIGNS_READ}
 

@@ -1,4 +1,4 @@
-"""Notify: tell some people something now or later; and what became of it."""
+"""Notify: tell some people something now or later; and its result."""
 
 import datetime as dt
 import uuid
@@ -162,7 +162,7 @@ class NotifyIn(WhenIn):
     tracking = serializers.BooleanField(
         required=False,
         default=False,
-        help_text="Count opens and clicks of its mails, of those who allow it.",
+        help_text="Open and click tracking of its mails, for those who allow it.",
     )
     dedup_key = serializers.CharField(
         required=False,

@@ -82,7 +82,7 @@ class RecurringIn(Strict):
         required=False, help_text="Values for the template's variables."
     )
     time_zone_mode = serializers.ChoiceField(
-        ZoneMode.choices, source="zone_mode", required=False, help_text="Whose clock it goes by."
+        ZoneMode.choices, source="zone_mode", required=False, help_text="The time zone it goes by."
     )
     time_zone = serializers.CharField(
         source="zone",

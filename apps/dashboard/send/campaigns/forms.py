@@ -54,7 +54,7 @@ class BasicsForm(forms.Form):
 class DetailsForm(BasicsForm):
     tracking = forms.BooleanField(
         required=False,
-        label="Count opens and clicks",
+        label="Open and click tracking",
         help_text="Links go through this site, and a tiny image tells when the mail is opened. "
         "Of followers who don't want that nothing is counted.",
     )
@@ -211,7 +211,7 @@ class ContentForms:
 
 
 class PeopleField(forms.CharField):
-    """Single followers, one per line, by e-mail, phone, external id or id;
+    """Single followers, one per line, by email, phone, external id or id;
     cleaned into their public ids.
     """
 
@@ -304,7 +304,7 @@ class WhenChoice(TextChoices):
 
 class PaceChoice(TextChoices):
     FAST = "fast", "As fast as it goes"
-    RATE = "rate", "At most so many messages a second"
+    RATE = "rate", "Rate limit: messages a second"
     SPREAD = "spread", "Evenly over some hours"
 
 

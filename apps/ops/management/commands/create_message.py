@@ -15,7 +15,7 @@ from apps.ops.messages import add_tags, introduce, kind_of, slugs_of
 
 
 class Command(BaseCommand):
-    help = "Write a message by e-mail: a draft, to everyone or to those with one of the tags."
+    help = "Write a message by email: a draft, to everyone or to those with one of the tags."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--subject", "--title", required=True, help="both say the same")

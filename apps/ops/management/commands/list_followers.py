@@ -67,7 +67,7 @@ class Command(BaseCommand):
         table = Table(box=box.SIMPLE_HEAD, header_style="bold")
         table.add_column("Name", overflow="fold")
         # the widest; all of it fits into 80 columns
-        table.add_column("Reached at", overflow="fold", ratio=1)
+        table.add_column("Contact", overflow="fold", ratio=1)
         for heading in ("Tags", "Lang", "Subscribed"):
             table.add_column(heading, overflow="fold")
         for follower in rows:

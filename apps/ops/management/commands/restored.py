@@ -8,8 +8,8 @@ from django.utils import timezone
 
 from apps.lib.actor import command
 from apps.lib.refusals import Refused
-from apps.notifications import restored
-from apps.notifications.restored import Answer
+from apps.notifications.safety import restored
+from apps.notifications.safety.restored import Answer
 
 
 class Command(BaseCommand):

@@ -104,7 +104,7 @@ def _show(sheet: Balance, out: Console) -> None:
         for reason, count in reasons.items():
             table.add_row(plain(f"{word}: {explain(reason)}", colour), f"{count:,}")
     for word, count in (
-        ("in doubt", sheet.in_doubt),
+        ("delivery unknown", sheet.in_doubt),
         ("cancelled", sheet.cancelled),
         ("waiting", sheet.waiting),
     ):

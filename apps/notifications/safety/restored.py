@@ -48,14 +48,14 @@ class Answer(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Mark:
+class RestoreMark:
     """What VAR_DIR remembers."""
 
     database: str
     number: int
 
 
-def is_older(mark: Mark | None, *, database: str, number: int) -> bool:
+def is_older(mark: RestoreMark | None, *, database: str, number: int) -> bool:
     """Whether a database of this generation was restored since the mark was made."""
     return mark is not None and mark.database == database and number < mark.number
 
@@ -81,7 +81,7 @@ def count_on(*, now: dt.datetime) -> None:
     Generation.objects.filter(id=1).update(number=F("number") + 1)
     row = Generation.objects.get()
     # after the commit: a mark without its generation would look like a restore
-    _write(Mark(str(row.database), row.number))
+    _write(RestoreMark(str(row.database), row.number))
 
 
 def held() -> Generation | None:
@@ -139,7 +139,7 @@ def _hold(now: dt.datetime) -> None:
             )
             for each in campaigns
         )
-    _write(Mark(str(row.database), row.number))
+    _write(RestoreMark(str(row.database), row.number))
     log.error("%s Up to %d messages would be sent again.", WHY, count)
 
 
@@ -148,16 +148,16 @@ def _path() -> Path:
     return Path(settings.JOURNAL_DIR).parent / "generation"
 
 
-def _read() -> Mark | None:
+def _read() -> RestoreMark | None:
     """The mark; None where there is none yet, or a disk has damaged it."""
     try:
         said = json.loads(_path().read_text(encoding="ascii"))
-        return Mark(str(said["database"]), int(said["number"]))
+        return RestoreMark(str(said["database"]), int(said["number"]))
     except (OSError, ValueError, TypeError, KeyError):
         return None
 
 
-def _write(mark: Mark) -> None:
+def _write(mark: RestoreMark) -> None:
     path = _path()
     unseen = path.with_suffix(".new")
     try:

@@ -9,9 +9,10 @@ from django.utils import timezone
 
 from apps.accounts.models import AuditEntry
 from apps.followers.models import Follower
-from apps.notifications import brake, control
+from apps.notifications import control
 from apps.notifications.accounts.hold_ups import HoldUpKind, hold_ups_of
 from apps.notifications.models import Notification, ProviderAccount
+from apps.notifications.safety import brake
 from apps.notifications.sending import shift
 from tests.make import TESTER, make_follower, make_type
 from tests.notifications.world import drain, make_version, stands, tell

@@ -14,9 +14,9 @@ from apps.campaigns import launch, lifecycle
 from apps.campaigns.models import Campaign
 from apps.followers.models import Follower
 from apps.lib.refusals import WrongState
-from apps.notifications import restored
 from apps.notifications.models import Generation, Notification
-from apps.notifications.restored import Answer, Mark, is_older
+from apps.notifications.safety import restored
+from apps.notifications.safety.restored import Answer, RestoreMark, is_older
 from tests.campaigns.drafts import make_campaign
 from tests.make import TESTER, make_follower, make_type
 from tests.notifications.world import drain, make_version, stands, tell
@@ -41,7 +41,7 @@ def backup(receiver: Receiver) -> Notification:
 
 
 def test_only_an_older_generation_of_the_same_database_was_restored() -> None:
-    mark = Mark("a", 7)
+    mark = RestoreMark("a", 7)
     assert is_older(mark, database="a", number=6)
     assert not is_older(mark, database="a", number=7)
     assert not is_older(mark, database="b", number=1)
