@@ -6,12 +6,12 @@ from typing import IO, Any
 
 from django.utils import timezone
 from django.utils.dateparse import parse_datetime
-from django.utils.http import parse_header_parameters
 from rest_framework import serializers
 from rest_framework.exceptions import ParseError, UnsupportedMediaType
 from rest_framework.parsers import BaseParser
 
 from apps.lib import strict_json
+from apps.lib.network.utf8 import charset_of
 
 
 class PlainJson(BaseParser):
@@ -25,10 +25,9 @@ class PlainJson(BaseParser):
         media_type: str | None = None,
         parser_context: Mapping[str, Any] | None = None,
     ) -> Any:
-        _, parameters = parse_header_parameters(media_type or "")
-        if parameters.get("charset", "utf-8").lower() not in ("utf-8", "utf8"):
-            raise UnsupportedMediaType(media_type or "")
         request = (parser_context or {})["request"]
+        if charset_of(request.META) not in ("", "utf-8", "utf8"):
+            raise UnsupportedMediaType(media_type or "")
         try:
             return strict_json.read(request.body.decode("utf-8-sig"))  # and not more than it may be
         except UnicodeDecodeError as error:

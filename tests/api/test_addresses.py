@@ -6,6 +6,7 @@ import pytest
 from rest_framework.test import APIClient
 
 from apps.followers.models import Follower
+from apps.lib.network.utf8 import utf8_only
 
 pytestmark = [pytest.mark.django_db, pytest.mark.reported]
 
@@ -94,6 +95,11 @@ def test_a_body_in_another_encoding_is_refused(api: APIClient, problem: Any) -> 
     body = '{"name": "Zo\u00eb"}'.encode("latin-1")
     latin = "application/json; charset=latin-1"
     problem(api.post("/api/v1/followers", body, content_type=latin), 415)
+    # as the web server hands it over (notifications_project/wsgi.py)
+    environ = {"CONTENT_TYPE": latin}
+    utf8_only(lambda seen, start_response: [])(environ, None)
+    plain = environ.pop("CONTENT_TYPE")
+    problem(api.generic("POST", "/api/v1/followers", body, plain, **environ), 415)
     utf8 = 'application/json; charset="UTF-8"'
     made = api.post("/api/v1/followers", '{"name": "Zo\u00eb"}'.encode(), content_type=utf8)
     assert made.json()["name"] == "Zo\u00eb"

@@ -151,6 +151,38 @@ def test_a_form_in_another_charset_is_read_as_utf_8(
     assert response.status_code == expected.get(name, 303)
 
 
+@pytest.mark.parametrize(
+    "parameter",
+    [
+        "x*=klingon''y",
+        "charset*=utf-8''base64",
+        "charset*0=base; charset*1=64",
+        "x*=idna''y",
+        "boundary*=idna''x",
+        "x*1*=a''b",
+        "charset=base64;",
+        ";",
+    ],
+)
+@pytest.mark.parametrize("kind", [FORM, "multipart/form-data; boundary=x", "text/plain"])
+def test_one_click_is_obeyed_with_parameters_that_no_framework_reads(
+    client: Client, anna: Follower, news: NotificationType, parameter: str, kind: str
+) -> None:
+    path = unsubscribe_path(anna, news) + "?a=%41"
+    response = post(client, path, f"{kind}; {parameter}", ONE_CLICK)
+    assert response.status_code == 200
+    assert own_words(anna) == {("news", "email"): False}
+
+
+@pytest.mark.parametrize("boundary", ["x", '"x"', "x; charset=base64", "x;a*=klingon''b"])
+def test_a_form_in_parts_is_read_whatever_else_its_type_says(
+    client: Client, anna: Follower, news: NotificationType, boundary: str
+) -> None:
+    body = b'--x\r\nContent-Disposition: form-data; name="until"\r\n\r\nweek\r\n--x--\r\n'
+    kind = f"multipart/form-data; BOUNDARY={boundary}"
+    assert post(client, _address("pause", anna), kind, body).status_code == 303
+
+
 @pytest.mark.parametrize("charset", ["ISO-8859-1", "base64"])
 def test_one_click_is_obeyed_whatever_the_address_and_the_charset(
     client: Client, anna: Follower, news: NotificationType, charset: str
