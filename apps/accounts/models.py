@@ -49,8 +49,9 @@ class ApiKey(models.Model):
         max_length=64
     )  # SHA-256 of the secret: 256 random bits need no slow hash
     scopes = models.JSONField(default=list)  # list of permissions.Scope values
+    # None: a command issued it. Nobody is deleted from beneath a key, which does what they may do.
     created_by = models.ForeignKey(
-        User, null=True, on_delete=models.SET_NULL, related_name="api_keys"
+        User, null=True, on_delete=models.PROTECT, related_name="api_keys"
     )
     created_at = models.DateTimeField()
     expires_at = models.DateTimeField(null=True, blank=True)

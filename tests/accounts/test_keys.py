@@ -2,13 +2,17 @@
 
 import datetime as dt
 import re
+from importlib import import_module
 
 import pytest
+from django.apps import apps
+from django.db.models import ProtectedError
 
 from apps.accounts import keys
 from apps.accounts.actors import of_user
-from apps.accounts.models import ApiKey, AuditEntry
+from apps.accounts.models import ApiKey, AuditEntry, User
 from apps.accounts.permissions import Scope
+from apps.lib.actor import Actor, ActorKind
 from tests.make import TESTER
 
 NOW = dt.datetime(2026, 5, 4, 12, tzinfo=dt.UTC)
@@ -96,3 +100,28 @@ def test_staff_give_no_more_than_their_role_has(editor, admin) -> None:
     key, _ = issue(scopes=[Scope.CAMPAIGNS_SEND, Scope.FOLLOWERS_READ], by=of_user(admin))
     assert key.created_by == admin
     assert key.scopes == ["followers:read", "campaigns:send"]
+
+
+@pytest.mark.reported
+def test_whoever_issued_a_key_is_not_deleted_from_beneath_it(sender: User) -> None:
+    key, text = issue(scopes=[Scope.FOLLOWERS_READ], by=of_user(sender))
+    keys.revoke(key=key, by=TESTER, now=NOW)  # the list goes on to say whose it was
+    with pytest.raises(ProtectedError):
+        sender.delete()
+    key.refresh_from_db()
+    assert key.created_by == sender
+    User.objects.filter(pk=sender.pk).update(is_active=False)
+    with pytest.raises(keys.BadKey):
+        keys.authenticate(text, now=NOW)
+
+
+@pytest.mark.reported
+def test_a_key_that_lost_its_maker_is_revoked_and_that_of_a_command_stays(sender: User) -> None:
+    lost, _ = issue(by=of_user(sender))
+    ordered, _ = issue(by=Actor(ActorKind.COMMAND, label="create_key"))
+    ApiKey.objects.update(created_by=None)
+    import_module("apps.accounts.migrations.0002_keys_keep_their_makers").revoke_orphans(apps, None)
+    lost.refresh_from_db()
+    ordered.refresh_from_db()
+    assert lost.revoked_at
+    assert ordered.revoked_at is None
