@@ -17,7 +17,7 @@ from apps.lib.actor import Actor
 Thing = TypeVar("Thing")
 
 
-def _as_given(thing: object, given: Any) -> Any:
+def _as_given(thing: object, given: Any, view: object) -> Any:
     return given
 
 
@@ -31,7 +31,7 @@ class Verb(Generic[Thing]):
 
     - `do`: the act, called with the thing, who and when.
     - `answer`: the serializer that the schema shows.
-    - `says`: the body of the answer, of the thing and of what the act gave.
+    - `says`: the body of the answer, of the thing, of what the act gave, and of the view.
     - `done`: whether it was done before; a repeat is answered with 200 whatever `status` is.
     - `one_transaction`: False where the act waits for the senders to see it.
     """
@@ -40,7 +40,7 @@ class Verb(Generic[Thing]):
     scope: Scope
     do: Callable[[Thing, Actor, dt.datetime], Any]
     answer: Any
-    says: Callable[[Thing, Any], Any] = _as_given
+    says: Callable[[Thing, Any, Endpoint], Any] = _as_given
     status: int = 200
     done: Callable[[Thing], bool] = _anew
     refuses: Sequence[int] = (404, 409)
@@ -85,6 +85,6 @@ def _view(
             if verb.done(thing):
                 status = 200
             given = verb.do(thing, self.by, self.now)
-            return Response(verb.says(thing, given), status=status)
+            return Response(verb.says(thing, given, self), status=status)
 
     return OneVerb

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from django.utils import timezone
 from drf_spectacular.generators import SchemaGenerator
 from rest_framework.test import APIClient
 
@@ -13,6 +14,7 @@ from apps.accounts.permissions import Scope
 from apps.api.v1.urls import VIEWS
 from apps.followers.models import Follower, Tag
 from apps.lib.ids import uuid7
+from apps.notifications.models import Delivery, DeliveryEvent
 from tests.api.world import make_client, send_letter
 from tests.make import make_template, make_type
 
@@ -172,6 +174,46 @@ def test_who_may_not_read_followers_sees_deliveries_without_addresses(anna: Foll
     one = f"{V1}/deliveries/{row['id']}"
     assert narrow.get(one).json()["address"] == ""
     assert wide.get(one).json()["address"] == "anna@example.com"
+
+
+def test_who_may_not_read_followers_reads_no_address_in_what_a_server_said(anna: Follower) -> None:
+    campaign = send_letter("email")
+    answer = "550 5.1.1 <anna@example.com>: unknown; +4917012345678. (id 42)"
+    Delivery.objects.update(error=answer, status="failed", reason="refused_recipient")
+    [delivery] = Delivery.objects.all()
+    now = timezone.now()
+    DeliveryEvent.objects.create(
+        delivery=delivery, at=now, kind="failed", detail={"said": answer, "attempt": 1}
+    )
+    narrow = make_client("campaigns:read", "notifications:read")
+    wide = make_client("campaigns:read", "notifications:read", "followers:read")
+    one = f"{V1}/deliveries/{delivery.uid}"
+    places = [
+        f"{V1}/deliveries",
+        one,
+        f"{one}/timeline",
+        f"{V1}/campaigns/{campaign.uid}/deliveries",
+        f"/messages/{campaign.uid}/deliveries",
+    ]
+    for place in places:
+        read = narrow.get(place).content.decode()
+        assert "550 5.1.1 <…>: unknown; … (id 42)" in read
+        assert "anna@example" not in read
+        assert "anna@example.com>: unknown; +4917012345678" in wide.get(place).content.decode()
+
+
+def test_a_delivery_is_acknowledged_with_and_without_the_right_to_read_followers(
+    anna: Follower,
+) -> None:
+    send_letter("email")
+    path = f"{V1}/deliveries/{Delivery.objects.get().uid}/acknowledge"
+    answer = make_client("notifications:write").post(path)
+    assert answer.status_code == 200
+    assert answer.json()["acknowledged_at"]
+    assert answer.json()["address"] == ""
+    again = make_client("notifications:write", "followers:read").post(path).json()
+    assert again["address"] == "anna@example.com"
+    assert again["acknowledged_at"] == answer.json()["acknowledged_at"]
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ from apps.api.first.endpoint import ArrayQuery, CommaWords, FirstEndpoint, row_o
 from apps.api.v1.audience.tags import slugs
 from apps.api.v1.content.templates import type_of
 from apps.api.v1.send.campaigns import deliveries_of
+from apps.api.v1.send.deliveries import as_said
 from apps.api.v1.send.messages import ROWS
 from apps.campaigns.models import Campaign, CampaignState
 from apps.campaigns.simple_message import (
@@ -144,7 +145,7 @@ class SendPlainMessage(FirstEndpoint):
 
 
 class PlainDelivery(serializers.Serializer[Any]):
-    """The context has `message`, the public id."""
+    """The context has `message`, the public id, and the `view`."""
 
     id = serializers.UUIDField(source="uid")
     message_id = serializers.SerializerMethodField()
@@ -166,7 +167,7 @@ class PlainDelivery(serializers.Serializer[Any]):
         if delivery.status in ARRIVED:
             return None
         if delivery.error:
-            return delivery.error
+            return as_said(delivery.error, self.context["view"])
         if delivery.status not in GROUPS["waiting"]:
             return explain(delivery.reason)
         return None
@@ -180,7 +181,7 @@ class PlainDeliveries(FirstEndpoint):
     def get(self, request: Request, id: str) -> Response:
         message = row_of(ROWS, id)
         asked = self.query(ArrayQuery)
-        context = {"message": message.uid}
+        context = {"message": message.uid, "view": self}
         return self.array(
             deliveries_of(message),
             asked,

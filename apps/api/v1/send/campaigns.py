@@ -370,7 +370,7 @@ def sent(campaign: Campaign) -> bool:
     return campaign.state in (CampaignState.SENDING, CampaignState.SENT)
 
 
-def _as_it_is(campaign: Campaign, given: object) -> Any:
+def _as_it_is(campaign: Campaign, given: object, view: object) -> Any:
     return CampaignOut(campaign_of(campaign.uid)).data
 
 

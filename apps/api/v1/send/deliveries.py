@@ -1,6 +1,8 @@
 """Deliveries: one message to one person on one channel, and its result."""
 
+import re
 import uuid
+from dataclasses import replace
 from typing import Any
 
 from rest_framework import serializers
@@ -13,11 +15,30 @@ from apps.api.verbs import Verb
 from apps.followers.models import Channel
 from apps.notifications.accounts.hold_ups import HoldUp, HoldUpKind, hold_ups_of_delivery
 from apps.notifications.decide.fallback import acknowledge
-from apps.notifications.models import Delivery, DeliveryStatus
+from apps.notifications.models import Delivery, DeliveryEvent, DeliveryStatus
 from apps.notifications.reports.balance import Balance, explain
 from apps.notifications.reports.trail import Step, account_names, trail_of
 
 DELIVERIES = Delivery.objects.select_related("notification", "follower", "address")
+
+
+# Words of what a server says: it repeats whom it spoke of, as in 550 <ann@example.com>: unknown.
+_WORD = re.compile(r"[^\s<>\"',;:()\[\]]+")
+_LEAST_NUMBER = 7  # digits of a telephone number
+
+
+def as_said(said: str, view: Endpoint) -> str:
+    """What a provider said, as the caller may read it: addresses only with followers:read."""
+    if view.may(Scope.FOLLOWERS_READ):
+        return said
+    return _WORD.sub(_unnamed, said)
+
+
+def _unnamed(word: re.Match[str]) -> str:
+    number = word[0].lstrip("+").rstrip(".")
+    if "@" in word[0] or (number.isdigit() and len(number) >= _LEAST_NUMBER):
+        return "…"
+    return word[0]
 
 
 class DeliveryOut(serializers.Serializer[Delivery]):
@@ -31,7 +52,10 @@ class DeliveryOut(serializers.Serializer[Delivery]):
     status = serializers.ChoiceField(DeliveryStatus.choices)
     reason = serializers.CharField()
     explanation = serializers.SerializerMethodField(help_text="The reason in words.")
-    error = serializers.CharField(help_text="What the provider said last.")
+    error = serializers.SerializerMethodField(
+        help_text="What the provider said last; without the addresses in it for a caller without "
+        "followers:read."
+    )
     attempts = serializers.IntegerField()
     due_at = serializers.DateTimeField()
     created_at = serializers.DateTimeField()
@@ -52,6 +76,9 @@ class DeliveryOut(serializers.Serializer[Delivery]):
             return delivery.address.label
         return ""
 
+    def get_error(self, delivery: Delivery) -> str:
+        return as_said(delivery.error, self.context["view"])
+
     def get_explanation(self, delivery: Delivery) -> str:
         if delivery.reason:
             return explain(delivery.reason)
@@ -61,7 +88,13 @@ class DeliveryOut(serializers.Serializer[Delivery]):
 class EventOut(serializers.Serializer[Any]):
     at = serializers.DateTimeField()
     kind = serializers.CharField()
-    detail = serializers.DictField()
+    detail = serializers.SerializerMethodField()
+
+    def get_detail(self, event: DeliveryEvent) -> dict[str, Any]:
+        detail = dict(event.detail)
+        if "said" in detail:
+            detail["said"] = as_said(str(detail["said"]), self.context["view"])
+        return detail
 
 
 class DeliveryDetail(DeliveryOut):
@@ -159,7 +192,7 @@ RETRIED = (
 HOW_MANY = "Says truthfully how many were stopped and how many had left."
 
 
-def retried(thing: object, number: int) -> dict[str, int]:
+def retried(thing: object, number: int, view: object) -> dict[str, int]:
     """The body of RetriedOut."""
     return {"retried": number}
 
@@ -241,7 +274,8 @@ class DeliveryTimeline(Endpoint):
     def get(self, request: Request, id: uuid.UUID) -> Response:
         delivery = one(DELIVERIES, uid=id)
         events = list(delivery.events.all())
-        steps = trail_of(delivery, events, account_names(delivery, events))
+        way = trail_of(delivery, events, account_names(delivery, events))
+        steps = [replace(step, said=as_said(step.said, self)) for step in way]
         hold_ups = hold_ups_of_delivery(delivery, now=self.now)
         return Response(TimelineOut({"steps": steps, "hold_ups": hold_ups}).data)
 
@@ -251,8 +285,8 @@ def delivery_of(id: uuid.UUID) -> Delivery:
     return one(DELIVERIES, uid=id)
 
 
-def _as_it_is(delivery: Delivery, given: object) -> Any:
-    return DeliveryOut(delivery_of(delivery.uid)).data
+def _as_it_is(delivery: Delivery, given: object, view: Endpoint) -> Any:
+    return DeliveryOut(delivery_of(delivery.uid), context={"view": view}).data
 
 
 VERBS: dict[str, Verb[Delivery]] = {

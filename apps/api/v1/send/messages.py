@@ -122,7 +122,7 @@ def message_of(id: uuid.UUID) -> Campaign:
     return one(ROWS, uid=id)
 
 
-def _as_it_is(message: Campaign, given: object) -> Any:
+def _as_it_is(message: Campaign, given: object, view: object) -> Any:
     return MessageOut(message_of(message.uid)).data
 
 

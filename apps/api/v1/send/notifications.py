@@ -382,7 +382,7 @@ def _recall(notification: Notification, by: Actor, now: dt.datetime) -> dict[str
     return counts | {"removed": removed_of(notification)}
 
 
-def _in_detail(notification: Notification, given: object) -> Any:
+def _in_detail(notification: Notification, given: object, view: object) -> Any:
     return NotificationDetail(notification).data
 
 

@@ -199,7 +199,7 @@ def recurring_of(id: uuid.UUID) -> Recurring:
     return one(ROWS, uid=id)
 
 
-def _in_detail(recurring: Recurring, changed: Recurring) -> Any:
+def _in_detail(recurring: Recurring, changed: Recurring, view: object) -> Any:
     return RecurringDetail(changed).data
 
 
