@@ -9,16 +9,18 @@ import re
 
 MASK = "[token]"
 # as apps/subscriptions/urls.py and apps/content/links.py write them, in an address or a query
-_PLACES = r"(/(?:p/[\w-]+|[co])/)[^/?#\s\"'<>]+|([?&]undo=)[^&#\s\"'<>]+"
+_PLACES = re.compile(r"(/(?:p/[\w-]+|[co])/)[^/?#\s\"'<>]+|([?&]undo=)[^&#\s\"'<>]+")
 # and what looks like one (lib/tokens.py), or like an API key, wherever it stands: addresses are
 # mistyped, and quoted within others
-_SIGNED = r"(?<![\w.-])[\w.-]{20,}(?::|%3A)[\w-]{6}(?::|%3A)[\w-]{43}"
-_TOKENS = re.compile(f"{_PLACES}|{_SIGNED}|[\\w-]{{70,}}", re.ASCII)
+_SIGNED = re.compile(r"(?<![\w.-])[\w.-]{20,}+(?::|%3A)[\w-]{6}(?::|%3A)[\w-]{43}", re.ASCII)
+_LONG = re.compile(r"(?<![\w-])[\w-]{70,}+", re.ASCII)
 
 
 def mask(text: str) -> str:
     """Put MASK in the place of each token."""
-    return _TOKENS.sub(lambda found: (found[1] or found[2] or "") + MASK, text)
+    text = _PLACES.sub(lambda found: (found[1] or found[2]) + MASK, text)
+    text = _SIGNED.sub(MASK, text)
+    return _LONG.sub(MASK, text)
 
 
 class MaskedFormatter(logging.Formatter):

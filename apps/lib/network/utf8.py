@@ -12,9 +12,9 @@ from typing import Any
 
 Application = Callable[[dict[str, Any], Any], Iterable[bytes]]
 AS_SENT = "carillon.content_type"
-_VALUE = r"\s*=\s*(\"[^\"]*\"|[^\s;]*)"
-_BOUNDARY = re.compile(r";\s*boundary" + _VALUE, re.IGNORECASE)
-_CHARSET = re.compile(r";\s*charset" + _VALUE, re.IGNORECASE)
+_VALUE = r"\s*+=\s*+\"?([^\s;\"]*+)"
+_BOUNDARY = re.compile(r";\s*+boundary" + _VALUE, re.IGNORECASE)
+_CHARSET = re.compile(r";\s*+charset" + _VALUE, re.IGNORECASE)
 
 
 def utf8_only(application: Application) -> Application:
@@ -35,7 +35,7 @@ def charset_of(environ: Mapping[str, Any]) -> str:
     """The charset that a request names, in small letters; "" for none."""
     found = _CHARSET.search(environ.get(AS_SENT) or environ.get("CONTENT_TYPE") or "")
     if found:
-        return found[1].strip('"').lower()
+        return found[1].lower()
     return ""
 
 

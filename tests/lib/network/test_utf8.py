@@ -14,7 +14,7 @@ from apps.lib.network.utf8 import charset_of, utf8_only
         ("text/plain; charset=base64", "text/plain"),
         ('text/plain;CHARSET = "utf-16"', "text/plain"),
         ("multipart/form-data; charset=latin-1; boundary=x", "multipart/form-data; boundary=x"),
-        ("a/b;boundary=\"a;b\"; x*=utf-8''y", 'a/b; boundary="a;b"'),
+        ("a/b;boundary=\"a=b\"; x*=utf-8''y", "a/b; boundary=a=b"),
         ("multipart/form-data; boundary*=idna''x", "multipart/form-data"),
         ("application/json; charset*0=base; charset*1=64", "application/json"),
         ("", ""),
