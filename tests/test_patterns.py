@@ -35,6 +35,7 @@ QUICK = [
 ]
 
 
+@pytest.mark.django_db  # the server's entry looks at the database when it is loaded
 @pytest.mark.reported
 def test_no_pattern_of_ours_can_be_made_slow() -> None:
     patterns = list(written("apps", "notifications_project"))

@@ -142,7 +142,7 @@ def sentence(cadence: Cadence) -> str:
     """Say a cadence in English: `every Monday and Friday at 09:00`."""
     if cadence.kind == "cron":
         said = CronSim(cadence.cron, _ANY_DAY).explain()
-        said = re.sub(r"\b(\d*[02-9])?([123])th\b", _ordinal, said)
+        said = re.sub(r"\b(\d?[02-9])?([123])th\b", _ordinal, said)
         return f"{said} (cron {cadence.cron})"
     days = "every day"
     if cadence.kind == "weekly":
