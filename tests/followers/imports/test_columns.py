@@ -41,7 +41,7 @@ def test_headings_in_english_and_russian_suggest_their_targets(
     ("mapping", "options", "says"),
     [
         ({"email": "email", "mail": "name"}, {}, "no column 'mail'"),
-        ({"email": "email"}, {}, "nothing a column can be"),
+        ({"email": "letterbox"}, {}, "nothing a column can be"),
         ({"email": "metadata."}, {}, "nothing a column can be"),
         ({"name": "name"}, {}, "Map a column to email, phone or external_id"),
         ({"email": "email", "name": "email"}, {}, "both mapped to 'email'"),
