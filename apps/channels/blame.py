@@ -52,19 +52,34 @@ QUOTA = _said(
     r"exceed\w* the max(imum)? (e-?mails|messages|defers)",
     r"\b(daily|hourly|monthly|weekly)\b.{0,40}\b(limit|quota|rate|volume|maximum)",
     r"\b(limit|quota|rate|maximum)\b.{0,60}\b(per|an?|in) ?(the )?(last )?(\d+ )?(hour|day|month)",
-    r"\d ?/ ?(hour|day|h|d)\b|\b(limit|quota|rate)\b.{0,20}/ ?(hour|day|h|d)\b",
+    r"\d ?((e-?)?mails?|messages?|recipients?)? ?/ ?(hour|day|h|d)\b",
+    r"\b(limit|quota|rate)\b.{0,20}/ ?(hour|day|h|d)\b",
     r"(sending|outgoing|outbound|sender|relay|submission|sent)[ -](e-?mail |mail |message |user )?"
     r"(limit|quota|rate|volume)",
     r"(too many|number of) (e-?mails|messages|mails) (sent|per|were|have|from|for)",
     r"you (have |'ve )?(exceeded|reached|hit) (your|the)",
     r"tenant (has )?exceeded|monthly (plan|credit)|(no|not enough|insufficient|out of) credits?",
+    r"credits? (exceeded|used)|insufficient (funds|balance)|has sent too many",
     r"limit (on|for) (the )?(number of )?(outgoing|allowed|sent|allowable)",
     r"\bquota (is |has been |was )?(exceeded|used up|reached).{0,60}\b(sender|account|sasl|client)",
     r"sender.{0,60}\bquota (is |has been |was )?(exceeded|reached)",
+    r"(versand|sende|tages|stunden)-?limit|limit .{0,40}(ausgehende|pro (stunde|tag))",
+    r"(limite|quota) (d['’]envoi|horaire|quotidien|journali)|(límite|limite|cuota) (diari|de env)",
+    r"(лимит|квот|ограничени)\w* .{0,30}(отправ|исходящ|рассыл)|превышен\w* .{0,30}лимит",
+)
+# a mailbox's own limits. Gmail 4.2.1 and 5.2.1 (…/mail/answer/6592), Microsoft 5.2.2
+_FULL = _said(
+    Whose.RECIPIENT,
+    r"(mailbox|user|recipient|inbox|account)\W+(\w+\W+){0,6}"
+    r"(full|over[ -]?quota|out of storage)",
+    r"mailbox (quota|size|storage)|disk quota|over[ -]quota|quota exceeded \(mailbox",
+    r"trying to contact is receiving|receiving (mail|messages) (at a rate|too quickly)",
+    r"postfach .{0,30}voll|bo[iî]te .{0,30}pleine|buz[oó]n .{0,30}lleno|ящик\w* .{0,30}полн",
 )
 
 # Limits of any kind, which no code says as well: the first that fits decides.
 LIMITS = (
+    _FULL,
     # a message's size and shape: 5.3.4 and 5.2.3 of RFC 3463
     _said(
         Whose.CONTENT,
@@ -74,19 +89,40 @@ LIMITS = (
         r"multiple .{0,20}addresses in from|missing .{0,20}header|content (was |is )?reject",
         r"because its content|spam content|message content|unsupported charset|bare (lf|cr)\b",
     ),
-    # a mailbox's own limits. Gmail 4.2.1 and 5.2.1 (…/mail/answer/6592), Microsoft 5.2.2
-    _said(
-        Whose.RECIPIENT,
-        r"(mailbox|user|recipient|inbox|account)\W+(\w+\W+){0,6}"
-        r"(full|over[ -]?quota|out of storage)",
-        r"mailbox (quota|size|storage)|disk quota|over[ -]quota|quota exceeded \(mailbox",
-        r"trying to contact is receiving|receiving (mail|messages) (at a rate|too quickly)",
-    ),
     QUOTA,
+)
+# the sender's address is not liked: Postfix, Exim's callback
+_SENDER = _said(
+    Whose.ACCOUNT,
+    r"sender (address )?(is )?(rejected|refused|denied|not (allowed|valid|verified|local))",
+    r"sender (address )?verif|(domain of )?sender address .{0,60}does not (exist|resolve)",
+    r"(invalid|bad|unknown|unverified|outbound) (sender|from|return)|from address",
+    r"sender (domain|address) (must|not|does)",
+    r"sender (is )?(not found|unknown|blocked|disabled)",
+)
+# a mailbox or a list that takes mail from some senders only: Exchange, Google Groups
+_RESTRICTED = _said(
+    Whose.RECIPIENT,
+    r"resolver\.rst\.|permission to post|members[ -]only",
+    r"only accepts? (mail|messages|e-?mails?) from|to receive (mail )?from external",
+    r"not (allowed|authori[sz]ed|permitted) to send (\w+ )?to (this|the) (recipient|group|list)",
+)
+# nobody there: RFC 3463 5.1.x in words
+_NOBODY = _said(
+    Whose.RECIPIENT,
+    r"(unknown|no such|invalid|bad|illegal|nonexist\w*|unrouteable)\W+(\w+\W+)?"
+    r"(user|mailbox|recipient|addres|account|destination|person|alias|domain)",
+    r"(user|mailbox|recipient|address\w*|account|alias|person)\W+(\S+\W+){0,8}"
+    r"(unknown|not (be )?found|does ?n[o']t exist|not exist|no longer|rejected|disabled"
+    r"|inactive|discontinued|unavailable|suspended|closed|expired|deactivated|moved)",
+    r"no mailbox|not our customer|not a registered|does ?n[o']t have an? \S+ account",
+    r"recipient preferences|null mx|doesn't receive e-?mail|not known here|user doesn't",
 )
 
 # Words that decide where neither a limit nor one of CERTAIN does; the first that fit.
 WORDS = (
+    _RESTRICTED,
+    _SENDER,
     # who we are: RFC 4954 6 (530, 535, 538), RFC 5248 (5.7.8), relaying (RFC 5321 3.6.2), a From
     # that is not ours: Exchange 5.7.60 and 5.7.57, Gmail 5.7.0, Amazon SES 554, Postfix 5.7.1
     _said(
@@ -99,11 +135,6 @@ WORDS = (
         r"(please|need to|must|have to) (be )?(log ?in|authenticat)|\bauth\w* credentials",
         r"invalid (credentials|login)|bad (credentials|password)|smtp auth",
         r"sendas ?denied|send(ing)? (mail )?(as|on behalf)|not owned by|not allowed to send as",
-        r"sender (address )?(is )?(rejected|refused|denied|not (allowed|valid|verified|local))",
-        r"sender (address )?verif|(domain of )?sender address .{0,60}does not (exist|resolve)",
-        r"(invalid|bad|unknown|unverified|outbound) (sender|from|return)|from address",
-        r"sender (domain|address) (must|not|does)",
-        r"sender (is )?(not found|unknown|blocked|disabled)",
         r"(address|identity|domain|sender) (is |are )?not verified|sender identit",
         r"your (e-?mail |mail |smtp |sender |user )?account (has been|is|was) ?(\w+ )?"
         r"(suspended|blocked|disabled|banned|restricted|locked|under review|not approved)",
@@ -137,17 +168,7 @@ WORDS = (
         r"\bspam|\bjunk|\buce\b|\bube\b|unsolicited|bulk mail|content|forbidden (word|link|url)",
         r"headers?\b|\burls?\b|\blinks? (in|to)|message looks|suspicious",
     ),
-    # nobody there: RFC 3463 5.1.x in words
-    _said(
-        Whose.RECIPIENT,
-        r"(unknown|no such|invalid|bad|illegal|nonexist\w*|unrouteable)\W+(\w+\W+)?"
-        r"(user|mailbox|recipient|addres|account|destination|person|alias|domain)",
-        r"(user|mailbox|recipient|address\w*|account|alias|person)\W+(\S+\W+){0,8}"
-        r"(unknown|not (be )?found|does ?n[o']t exist|not exist|no longer|rejected|disabled"
-        r"|inactive|discontinued|unavailable|suspended|closed|expired|deactivated|moved)",
-        r"no mailbox|not our customer|not a registered|does ?n[o']t have an? \S+ account",
-        r"recipient preferences|null mx|doesn't receive e-?mail|not known here|user doesn't",
-    ),
+    _NOBODY,
     # banned, without a word for what
     _said(
         Whose.DOMAIN,
@@ -164,10 +185,11 @@ CERTAIN = {
     **dict.fromkeys(("1.1", "1.2", "1.3", "1.4", "1.6", "1.10"), Whose.RECIPIENT),
     **dict.fromkeys(("2.1", "2.2", "2.4", "4.1", "4.4"), Whose.RECIPIENT),
     # a list or a mailbox that is for some senders only, and one that changed hands
-    **dict.fromkeys(("7.2", "7.17", "7.18", "7.124", "7.133", "7.134"), Whose.RECIPIENT),
+    **dict.fromkeys(("7.2", "7.17", "7.18"), Whose.RECIPIENT),
+    **dict.fromkeys((f"7.{detail}" for detail in range(120, 140)), Whose.RECIPIENT),
     **dict.fromkeys(("2.3", "3.3", "3.4", "3.6", "7.7"), Whose.CONTENT),
     **dict.fromkeys(("1.7", "1.8", "1.20", "1.90", "4.5", "5.3"), Whose.ACCOUNT),
-    **dict.fromkeys(("7.8", "7.11", "7.13", "7.14", "7.57", "7.60", "7.64"), Whose.ACCOUNT),
+    **dict.fromkeys(("7.8", "7.11", "7.14", "7.57", "7.60", "7.64"), Whose.ACCOUNT),
     **dict.fromkeys(("7.501", "7.502", "7.503", "7.705", "7.708", "7.750"), Whose.ACCOUNT),
 }
 # What is left is told by the subject, the code's second number (RFC 3463 3): mailbox, mail system,
@@ -226,7 +248,11 @@ def _told(said: str, stage: Stage) -> Whose:
     subject = ""
     if code := _ENHANCED.search(said):
         subject = code.group(1)
-        if found := CERTAIN.get(f"{subject}.{code.group(2)}"):
+        found = CERTAIN.get(f"{subject}.{code.group(2)}")
+        if found is Whose.RECIPIENT and subject == "1":
+            # many servers say 5.1.1 of whatever they refuse
+            return _first((_SENDER, _NOBODY, *WORDS), said) or found
+        if found:
             return found
     if found := _first(WORDS, said) or SUBJECTS.get(subject):
         return found

@@ -44,6 +44,18 @@ ACCOUNT = (
     "550 Number of messages sent per hour exceeds 200",
     "552 Too many recipients",
     "553 5.3.5 system config error",
+    # a quota in a figure, in money, and in other languages
+    "550 Account limit exceeded: you can send 100 mails/hour",
+    "550 5.7.1 Maximum credits exceeded",
+    "554 5.7.1 Sorry, insufficient funds",
+    "554 5.7.1 The user [news@example.com] has sent too many mails",
+    "550 Sie haben das Limit für ausgehende E-Mails erreicht",
+    "550 Limite d'envoi atteinte",
+    "550 Ha superado su límite diario de correos",
+    "550 Превышен суточный лимит отправки писем",
+    # whose sender nobody knows: 5.1.1 is said of that address
+    "550 5.1.1 Sender verify failed: no such user",
+    "550 5.1.1 <news@example.com>: Sender address rejected: undeliverable address: user unknown",
 )
 DOMAIN = (
     "554 5.7.1 Service unavailable; Client host [192.0.2.7] blocked using zen.spamhaus.org",
@@ -69,6 +81,8 @@ DOMAIN = (
     "550 5.7.1 no",
     "554 5.7.0 no",
     "550 Denied by policy",
+    "550 5.1.1 sender IP is blocked, see https://www.spamhaus.org/query/ip/192.0.2.7",
+    "550 5.1.1 Rejected: 192.0.2.7 is blacklisted",
 )
 RECIPIENT = (
     "550-5.1.1 The email account that you tried to reach does not exist",
@@ -88,6 +102,19 @@ RECIPIENT = (
     "550 User spam@example.org not found",
     "550 no",
     "550 5.2.2 full",
+    "552 5.2.2 Mailbox size limit exceeded",
+    "550 Das Postfach ist voll",
+    "552 Почтовый ящик переполнен, превышен лимит",
+    # who may write to a mailbox or a list
+    "550 5.7.1 RESOLVER.RST.AuthRequired; authentication required",
+    "550 5.7.129 RESOLVER.RST.RestrictedToRecipientsPermission; not authorized to send",
+    "550 5.7.136 Sender not authenticated for this mailbox",
+    "550 5.7.1 You may not have permission to post messages to the group",
+    "550 5.7.1 Recipient not allowed to receive from external senders",
+    "550 5.7.1 You are not authorized to send mail to this group",
+    "525 5.7.13 <anna@example.org>: Recipient address rejected: Disabled recipient address",
+    # words that accuse us too, where nobody is there
+    "550 5.1.1 User unknown. Blocked using a policy",
 )
 CONTENT = (
     "552 5.3.4 Message size exceeds fixed limit",
