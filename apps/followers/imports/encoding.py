@@ -101,7 +101,12 @@ _CENTRAL = _languages("""
     äöüß
 """)
 _TURKISH = _languages("çğıöşüâî")
-_GREEK = _languages("αβγδεζηθικλμνξοπρςστυφχψωάέήίόύώϊϋΐΰ=αοιετσςνηυρπκλό")
+_BALTIC = _languages("""
+    āčēģīķļņšūž
+    ąčęėįšųūž
+    äõöüšž
+""")
+_GREEK = _languages("αβγδεζηθικλμνξοπρςστυφχψωάέήίόύώϊϋΐΰ=αοιετσςνηυρπκλόάέήί")
 _CYRILLIC = _languages("""
     абвгдеёжзийклмнопрстуфхцчшщъыьэюя=оеаинтсрвлкмд
     абвгґдеєжзиіїйклмнопрстуфхцчшщьюя=оаинтеірвслк
@@ -112,6 +117,7 @@ _CANDIDATES: dict[str, Sequence[_Language]] = {}
 _CANDIDATES["cp1252"] = _WESTERN
 _CANDIDATES |= dict.fromkeys(("cp1250", "iso8859-2"), _CENTRAL)
 _CANDIDATES["cp1254"] = _TURKISH
+_CANDIDATES["cp1257"] = _BALTIC
 _CANDIDATES |= dict.fromkeys(("cp1251", "koi8-r", "koi8-u", "cp866"), _CYRILLIC)
 _CANDIDATES |= dict.fromkeys(("iso8859-5", "mac-cyrillic"), _CYRILLIC)
 _CANDIDATES |= dict.fromkeys(("cp1253", "iso8859-7"), _GREEK)
@@ -147,10 +153,13 @@ def is_utf8(path: Path) -> bool:
 
 
 def words_of(lines: Iterable[bytes]) -> set[bytes]:
-    """Collect up to WORDS distinct words that hold a byte above 0x7F."""
+    """Collect up to WORDS distinct words that hold a byte above 0x7F.
+
+    A byte that stands alone says nothing: it may be € as well as a letter.
+    """
     found: set[bytes] = set()
     for line in lines:
-        found.update(_WORD.findall(line))
+        found.update(word for word in _WORD.findall(line) if len(word) > 1)
         if len(found) >= WORDS:
             break
     return found

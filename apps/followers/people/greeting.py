@@ -8,7 +8,8 @@ def _words(text: str) -> frozenset[str]:
 
 
 _TITLES = _words("""
-    mr mrs ms miss mister dr prof professor doctor sir madam dame herr frau fräulein monsieur madame
+    mr mrs ms miss mister dr prof professor doctor doktor sir lord madam dame herr frau fräulein
+    monsieur madame
     mademoiselle mme mlle señor señora señorita signor signora sig.ra senhor senhora pani
     г-н г-жа господин госпожа гражданин гражданка доктор профессор д-р проф пан пані
 """)
@@ -23,6 +24,7 @@ _SUFFIXES = _words("""
 _NO_PERSON = re.compile(
     r"\b(gmbh|inc|ltd|llc|llp|corp|company|sarl|s\.?r\.?l|oy|plc|kg|e\.v)\b"
     r"|\b(ооо|оао|зао|пао|ао|ип|тоо)\b"
+    r"|\b(familie|family|famille|familia|fam|the|семья)\b"
     r"|[&«»/@\d]|\b(and|und|et|y|и|та)\b",
     re.IGNORECASE,
 )
@@ -127,7 +129,7 @@ def _is_surname(word: str) -> bool:
 
 
 def _is_initial(word: str) -> bool:
-    return len(word.strip(".")) < 2 or "." in word.strip(".")
+    return len(word) < 2 or "." in word
 
 
 def _without_titles(words: list[str]) -> list[str]:
