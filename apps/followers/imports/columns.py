@@ -101,7 +101,8 @@ def suggest(columns: Sequence[str], words: Sequence[Words] = ()) -> dict[str, st
         # “Имя” beside “Фамилия” is the first name
         mapping = {column: _instead(target) for column, target in mapping.items()}
     for column in columns:
-        if mapping[column] == UNDECIDED and found & {STATUS, status_words.detail_of(column)}:
+        about = status_words.detail_of(column)
+        if mapping[column] == UNDECIDED and about and found & {STATUS, about}:
             unknown.append(column)  # the reason of an opt-out that another column tells
     return mapping | _kept(columns, unknown)
 
@@ -116,6 +117,8 @@ def _guess(column: str, cells: Words) -> str | None:
     target = status_words.target_of(column)
     if target is None or (target == STATUS and not _reads(STATUS, cells)):
         if cells is not None and status_words.say_out(cells):
+            return UNDECIDED
+        if status_words.is_doubtful(column, cells):
             return UNDECIDED
         return None
     if target and _reads(target, cells):

@@ -27,11 +27,11 @@ _YES_MEANS = {OPTED_OUT: Standing.OUT, BOUNCED: Standing.BOUNCED}
 
 _YES = """
 yes y true t 1 on x ✓ ✔ ja j wahr oui o vrai si sí s verdadero sim verdadeiro vero tak t prawda
-ano a áno igen evet doğru ναι da да д истина так і
+ano a áno sì igen evet doğru ναι da да д истина так і 是 はい
 """
 _NO = """
 no n false f 0 off nein falsch non faux não nao falso nie ne nej nei nee nem hayır hayir όχι нет н
-ложь ні never none null
+ложь ні nu 否 いいえ never none null
 """
 _IN = """
 subscribed active enabled confirmed optin optedin in member valid ok accepted granted verified
@@ -66,7 +66,10 @@ afmeldtnyhedsbrev avregistrerad avprenumererad avmeldt avslutad peruutettu poist
 черныйсписок удален удалена ожидает ожидаетподтверждения неподтвержден неподтверждена отказ
 отказался отказалась отозвано отключен отключена несогласен несогласна приостановлен исключен
 исключена незаинтересован відписаний відписана непідписаний непідписана неактивний неактивна
-заблокований заблокована 退订 已退订 取消订阅 已取消订阅 未订阅
+заблокований заблокована unmarketable nonmarketing unactivated unverified notverified onhold
+stopped suppress usersuppressed nosubscriptions globalunsubscribe globallyunsubscribed
+selfunsubscribed adminunsubscribed manuallyunsubscribed spammy gekündigt widersprochen
+nepascontacter nocontactar неписать 退订 已退订 取消订阅 已取消订阅 未订阅
 配信停止 解除 登録解除 수신거부 구독취소
 """
 _BOUNCED = """
@@ -76,6 +79,7 @@ unzustellbar ungültig zurückgekommen rebond rebondi hardbounces npai invalide 
 noválido rimbalzato nonvalido odbity odbita nieprawidłowy nedoručitelný neplatný kézbesíthetetlen
 érvénytelen недоставлено недоступен недоступна невалидный невалидная невалиден недействителен
 недействительный отскок отбойник жесткийотказ несуществует очищен очищено хардбаунс
+dropped userunknown
 """
 _COMPLAINED = """
 complained complaint complaints abuse abusereport spam spamcomplaint spamreport junk
@@ -150,29 +154,49 @@ def say_out(words: Collection[str]) -> bool:
 
 _OUT_HEADING = re.compile(
     r"unsub|optout|optedout|optsout|blacklist|blocklist|blocked|suppress|"
-    r"donot(contact|e?mail)|"
+    r"donot(contact|e?mail)|e?mail(s)?disabled|"
     r"dontcontact|nomail|noemail|^dnc|dnc$|exclude|deactivat|inactive|revoked|withdrawn|"
+    r"notsubscribed|nonewsletter|nomarketing|keinnewsletter|keinewerbung|nichtkontakt|"
+    r"nepascontact|listenoire|stoppub|fechadebaja|listanegra|nocontact|noenviar|"
+    r"cancelouinscri|неписать|небеспокоить|черномсписке|"
     r"abgemeldet|abmeld|ausgetragen|austragung|widerruf|gesperrt|sperr|"
     r"desabon|désabon|désinscri|desinscri|^baja|desuscri|descadastr|disiscri|cancellaz|wypis|"
     r"odhlá|leiratkoz|uitgeschreven|afgemeld|avregistr|abonelikten|dezabon|"
     r"отпис|отказ|черныйсписок|блокиров|неподпис|відпис|відмов|退订|取消订阅|配信停止|수신거부"
 )
 _BOUNCE_HEADING = re.compile(
-    r"bounce|^clean(ed)?(time|date|at)?$|^cleaned|undeliver|complain|spam|abuse|"
-    r"unzustellbar|rebond|rebot|rimbalz|недостав|жалоб|отскок"
+    r"bounce|^clean(ed)?(time|date|at)?$|^cleaned|undeliver|complain|(?<!anti)(?<!no)spam|abuse|"
+    r"unzustellbar|rebond|rebot|rimbalz|npai|недостав|жалоб|отскок"
 )
 _STATUS_HEADING = re.compile(
-    r"^(e?mail|subscri(ber|ption)|contact|member|list|newsletter|marketing|mailing)?"
-    r"(e?mail)?(marketing)?(status|state|consent)$|"
+    r"^(e?mail|sub(scri(ber|ption))?|contact|member|user|list|global|channel|permission|"
+    r"confirmation|newsletter|marketing|mailing|sms)*(status|state|consent)$|^consenttosend$|"
     r"^(is)?subscribed(to.*)?$|^subscription$|^optin$|^acceptse?mail(marketing)?$|"
-    r"^acceptsmarketing$|^(статус|состояние)(подписки|подписчика|контакта|адреса)?$|^стан$|"
+    r"^acceptsmarketing$|^(статус|состояние)(подписки|подписчика|контакта|адреса|e?mail)?$|^стан$|"
     r"^подписан(а)?$|^подписка$|^согласие$|^stav$|^statut$|^estado$|^stato$|^durum$|^κατάσταση$"
+)
+# What cells of yes and no may tell of consent: whether yes is in or out, a person must say.
+_DOUBTFUL_HEADING = re.compile(
+    r"active|enabled|disabled|confirmed$|verified$|invalid|suspend|quarantin|ineligible|unreach|"
+    r"newsletter|mailing|(mail|market|email|contact)able$|receive|allow|permission|emailok|"
+    r"canemail|subscri|optin|optedin|consent|stop|cancel|remove|delete|pause|muted|leaver|dropped|"
+    r"aktiv|einwillig|zustimm|kündig|widerspr|werb|abonn|inscri|opposition|refus|suscri|acepta|"
+    r"baja|iscri|consenso|zgod|rezygn|рассыл|подпис|соглас|активн|удален|доступ"
+)
+_GONE_HEADING = re.compile(
+    r"(cancel(l?ed)?|removed|deleted|stop(ped)?|gekündigt|kündigung|deaktiviert|cancellato|удален)"
+    r"(at|on|date|time|am|il|le)?$"
 )
 # More about an opt-out, but not whether there is one.
 _DETAIL = re.compile(
-    r"reason|campaign|title|comment|count|rate|score|ip$|link|url|note|grund|raison|motivo|причина"
+    r"reason|campaign(id|name|title)?[0-9]*$|title|comment|count|rate|score|ip$|link|url|notes?$|"
+    r"grund|raison|motivo|причина|method|source|soft|number|anzahl|nombre|total|количество|"
+    r"(bounces|complaints|mailsbounced)$"
 )
 _SMS_ONLY = re.compile(r"sms|whatsapp|phone|push|tel")
+# A word for what the status is of, and not only “status”, which invoices have, too.
+_SAYS_OF_WHAT = re.compile(r"(mail|sub|list|newsletter|marketing|permission).*(status|consent)$")
+_CODE = re.compile(r"[0-9]|[^\W\d_]")
 
 
 def target_of(heading: str) -> str | None:
@@ -185,7 +209,7 @@ def target_of(heading: str) -> str | None:
     elif _OUT_HEADING.search(word):
         target = OPTED_OUT
     elif _STATUS_HEADING.search(word):
-        return STATUS
+        target = STATUS
     else:
         return None
     if _DETAIL.search(word) or _SMS_ONLY.search(word):
@@ -193,9 +217,27 @@ def target_of(heading: str) -> str | None:
     return target
 
 
+def is_doubtful(heading: str, words: Collection[str] | None) -> bool:
+    """Tell whether a column may say who opted out, though its heading names no opt-out.
+
+    `words` are its cells, None where there are many different ones.
+    """
+    word = squashed(heading)
+    if _SMS_ONLY.search(word):
+        return False
+    if words is None:
+        return bool(_GONE_HEADING.search(word))
+    if _STATUS_HEADING.search(word):
+        codes = all(_CODE.fullmatch(cell.strip()) for cell in words)
+        return codes or bool(_SAYS_OF_WHAT.search(word))
+    return bool(_DOUBTFUL_HEADING.search(word)) and reads(OPTED_OUT, words)
+
+
 def detail_of(heading: str) -> str | None:
     """Tell of which target a heading only says more, such as why somebody opted out; else None."""
     word = squashed(heading)
+    if _SMS_ONLY.search(word):
+        return STATUS
     if not _DETAIL.search(word):
         return None
     if _BOUNCE_HEADING.search(word):

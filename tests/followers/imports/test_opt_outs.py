@@ -137,6 +137,35 @@ def test_a_complaint_opts_out_and_suppresses(anna: Follower) -> None:
         ("email,Unsubscribed\na@example.com,perhaps\n", "Unsubscribed"),
         ("email,Etat\na@example.com,unsubscribed\nb@example.com,gold\n", "Etat"),
         ("email,Отказ от рассылки\na@example.com,спросить\n", "Отказ от рассылки"),
+        # yes and no under a heading that names no opt-out
+        ("email,is_active\na@example.com,1\nb@example.com,0\n", "is_active"),
+        ("email,Newsletter\na@example.com,ja\nb@example.com,nein\n", "Newsletter"),
+        ("email,Consentement\na@example.com,oui\nb@example.com,non\n", "Consentement"),
+        ("email,Iscritto\na@example.com,sì\nb@example.com,no\n", "Iscritto"),
+        (
+            "email,Согласие на рассылку\na@example.com,да\nb@example.com,нет\n",
+            "Согласие на рассылку",
+        ),
+        ("email,Quarantined\na@example.com,true\nb@example.com,false\n", "Quarantined"),
+        ("email,Cancelled At\na@example.com,2024-01-02\nb@example.com,\n", "Cancelled At"),
+        ("email,Anti-spam consent\na@example.com,yes\nb@example.com,no\n", "Anti-spam consent"),
+        # a status in codes, and one in words of its own
+        ("email,status\na@example.com,1\nb@example.com,2\n", "status"),
+        ("email,Sub status\na@example.com,A\nb@example.com,U\n", "Sub status"),
+        (
+            "email,Marketing contact status\na@example.com,Marketing contact\n"
+            "b@example.com,Non-marketing contact\n",
+            "Marketing contact status",
+        ),
+        # a second column that says what the first one does not
+        (
+            "email,Status,Global status\na@example.com,active,gone\nb@example.com,active,"
+            "unsubscribed\n",
+            "Global status",
+        ),
+        # how often is not whether
+        ("email,Soft bounces\na@example.com,0\nb@example.com,1\n", "Soft bounces"),
+        ("email,Number of bounces\na@example.com,0\nb@example.com,3\n", "Number of bounces"),
     ],
 )
 def test_a_column_that_may_say_who_opted_out_waits_for_a_persons_word(
@@ -155,6 +184,39 @@ def test_a_column_that_is_understood_by_its_cells_needs_no_known_heading() -> No
     assert said == {"email": "email", "State": "subscribed"}
     about_places = suggest(["email", "State"], [None, {"ca", "ny"}])
     assert about_places == {"email": "email", "State": "metadata.State"}
+
+
+@pytest.mark.parametrize(
+    ("heading", "cell", "target"),
+    [
+        ("email_disabled", "true", "unsubscribed"),
+        ("IsExcludedFromCampaigns", "true", "unsubscribed"),
+        ("Do Not Email", "1", "unsubscribed"),
+        ("Kein Newsletter", "x", "unsubscribed"),
+        ("Ne pas contacter", "oui", "unsubscribed"),
+        ("Fecha de baja", "01/02/2023", "unsubscribed"),
+        ("Lista negra", "sí", "unsubscribed"),
+        ("В чёрном списке", "да", "unsubscribed"),
+        ("Не беспокоить", "да", "unsubscribed"),
+        ("Email Suppressions", "USER_SUPPRESSED", "unsubscribed"),
+        ("NPAI", "oui", "bounced"),
+        ("Статус email", "Отписался", "subscribed"),
+        ("Consent to Send", "No", "subscribed"),
+    ],
+)
+def test_a_heading_of_an_opt_out_counts_beside_another_column_that_says_active(
+    heading: str, cell: str, target: str
+) -> None:
+    job = run_import(f"email,{heading},Accepts marketing\na@example.com,{cell},yes\n")
+    assert job.mapping == {"email": "email", heading: target, "Accepts marketing": "subscribed"}
+    reached = Follower.objects.filter(subscribed=True)
+    assert not reached.exclude(addresses__state="suppressed").exists()
+
+
+def test_a_count_of_bounces_beside_a_status_suppresses_nobody() -> None:
+    run_import("email,Status,Soft bounces,Marketing emails bounced\na@example.com,active,1,2\n")
+    assert subscribed() == {"a@example.com": True}
+    assert not Suppression.objects.exists()
 
 
 def test_several_columns_may_say_it_and_one_is_enough() -> None:
