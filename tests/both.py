@@ -29,6 +29,7 @@ from types import FrameType
 import django
 
 from tests import checks, chromium, covered, next_django, postgres
+from tests.clients import node
 
 ROOT = Path(__file__).resolve().parent.parent
 NOTHING_CHOSEN = 5  # pytest's exit code
@@ -210,6 +211,8 @@ def main(words: Sequence[str]) -> int:
             tell_deprecations(suites)
         if not with_browser:
             print("The browser tests were left out (BROWSER=0).")
+        if missing := node.missing():
+            print(f"The TypeScript client was left out ({missing}).")
         return code
 
 

@@ -5,8 +5,6 @@ import os
 import re
 import subprocess
 import sys
-import urllib.request
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +14,9 @@ from django.utils import timezone
 
 from apps.accounts import keys
 from apps.ops.mailbox import store
-from tests.make import TESTER, make_staff
-from tests.ops.processes import environment, program
-from tests.patience import PATIENCE, until
-from tests.receiver import unused_port
+from tests.make import TESTER
+from tests.ops.processes import environment
+from tests.patience import until
 
 GUIDE = Path(settings.BASE_DIR) / "docs/messaging.md"
 README = Path(settings.BASE_DIR) / "clients/python/README.md"
@@ -41,25 +38,6 @@ pytestmark = [
     pytest.mark.reported,
     pytest.mark.django_db(transaction=True),
 ]
-
-
-@pytest.fixture
-def site(tmp_path: Path) -> Iterator[str]:
-    port = unused_port()
-    address = f"http://127.0.0.1:{port}"
-    ports = {"PORT": str(port), "MAILBOX_PORT": str(unused_port()), "SITE_URL": address}
-    make_staff("adele", role="admin")  # somebody is there, so that no demo world is made
-    with program(tmp_path, "run", CARILLON_MODE="development", **ports):
-        until(lambda: _answers(f"{address}/readyz"), "the site is ready")
-        yield address
-
-
-def _answers(url: str) -> bool:
-    try:
-        with urllib.request.urlopen(url, timeout=PATIENCE) as answer:
-            return bool(answer.status == 200)
-    except OSError:
-        return False
 
 
 def blocks(page: Path, site: str, key: str) -> list[tuple[str, str]]:
@@ -95,9 +73,9 @@ def shape(value: Any) -> Any:
     return type(value).__name__
 
 
-def test_the_guide_says_what_happens(site: str, tmp_path: Path) -> None:
+def test_the_guide_says_what_happens(running_site: str, tmp_path: Path) -> None:
     _, key = keys.issue(name="Guide", scopes=NEEDED, by=TESTER, now=timezone.now())
-    told = blocks(GUIDE, site, key)
+    told = blocks(GUIDE, running_site, key)
     shell = [text for language, text in told if language == "sh"]
     env = environment(tmp_path, CARILLON_MODE="development", PYTHONPATH=str(CLIENT))
     played = subprocess.run(
@@ -120,7 +98,7 @@ def test_the_guide_says_what_happens(site: str, tmp_path: Path) -> None:
             assert shape(json.loads(answer.strip().splitlines()[-1])) == shape(json.loads(text))
     assert compared == 4
     assert "409" in python_of(told, tmp_path)
-    python_of(blocks(README, site, key), tmp_path)
+    python_of(blocks(README, running_site, key), tmp_path)
 
     def readers() -> set[str]:
         return {each.recipients[0] for each in store.letters(tmp_path / "mailbox")}
