@@ -52,6 +52,8 @@ SPECTACULAR = {
         "apps.api.docs.say_that_unknown_fields_are_refused",
         "apps.api.docs.join_wrapped_lines",
         "apps.api.docs.say_the_type_of_what_may_be_null",
+        "apps.api.document.together.say_what_goes_together",
+        "apps.api.document.together.say_that_answers_are_whole",
         "apps.api.docs.say_that_writes_take_a_key",
         "apps.api.document.operation.describe_headers",
         "apps.api.document.examples.add_examples",
@@ -60,6 +62,10 @@ SPECTACULAR = {
     "PATH_CONVERTER_OVERRIDES": {"id": {"type": "string", "format": "uuid"}},
     # In the document each set of words has one name, wherever it is used.
     "ENUM_NAME_OVERRIDES": {
+        "DailyCadence": ["daily"],
+        "WeeklyCadence": ["weekly"],
+        "MonthlyCadence": ["monthly"],
+        "CronCadence": ["cron"],
         "AddableChannel": "apps.api.v1.audience.addresses.ADDABLE",
         "AddressState": "apps.followers.models.AddressState",
         "CampaignState": "apps.campaigns.models.CampaignState",

@@ -8,7 +8,7 @@ from functools import cache, cached_property, partial
 from typing import Any, ClassVar, TypeVar
 
 from django.core.exceptions import PermissionDenied
-from django.core.validators import MaxLengthValidator
+from django.core.validators import MaxLengthValidator, MinLengthValidator
 from django.db.models import Model, QuerySet
 from django.utils import timezone, translation
 from django.views.decorators.gzip import gzip_page
@@ -55,9 +55,13 @@ class Strict(serializers.Serializer[Any]):
         return _fields_of(type(self))
 
     def get_fields(self) -> Any:
-        """Give every list a most: one that names no other holds MOST_LISTED."""
+        """Give every list a most: one that names no other holds MOST_LISTED. One that may not be
+        empty has a least too, for the document's sake.
+        """
         fields = super().get_fields()
         for each in fields.values():
+            if isinstance(each, serializers.ListField) and not each.allow_empty:
+                each.validators.append(MinLengthValidator(1))
             if isinstance(each, serializers.ListField) and each.max_length is None:
                 each.max_length = MOST_LISTED
                 told = each.error_messages["max_length"].format(max_length=MOST_LISTED)

@@ -184,3 +184,92 @@ def test_the_hardest_bodies_say_what_stands_inside(document: dict[str, Any]) -> 
 def test_no_description_is_about_our_own_source(document: dict[str, Any]) -> None:
     for name, schema in document["components"]["schemas"].items():
         assert "serializer" not in schema.get("description", "").lower(), name
+
+
+# ---- what it says of fields together
+_DAILY = {"kind": "daily", "times": ["09:00"]}
+_CAP = {"name": "Few", "channels": ["email"], "limit": 3}
+_TYPE = {"key": "word", "name": "Word", "channels": ["email"]}
+_WALL = {"wall": "2035-05-31T09:00", "time_zone": "Europe/Berlin"}
+_APP = {"channel": "push", "service": "fcm", "token": "abc"}
+_ANNA = {"recipients": [{"email": "anna@example.com"}]}
+_RULE = {"field": "language", "op": "is", "value": "en"}
+
+
+def fits(document: dict[str, Any], path: str, body: dict[str, Any]) -> bool:
+    """Whether the document allows this body to be posted (to `path` below /api/v1/)."""
+    operation = document["paths"][f"/api/v1/{path}"]["post"]
+    schema = operation["requestBody"]["content"]["application/json"]["schema"]
+    return OAS30Validator({**schema, "components": document["components"]}).is_valid(body)
+
+
+@pytest.mark.reported
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("caps", {**_CAP, "channels": [], "days": 1}),
+        ("caps", _CAP),
+        ("caps", {**_CAP, "days": 1, "seconds": 60}),
+        ("caps", {**_CAP, "days": 0}),
+        ("message-types", {**_TYPE, "channels": []}),
+        ("message-types", {**_TYPE, "category": "critical"}),
+        ("message-types", {**_TYPE, "fallback": ["fax"]}),
+        ("followers/bulk", {"followers": []}),
+        ("followers/tags", {"action": "add", "tags": ["a"], "followers": []}),
+        ("segments/count", {"rules": {"all": []}}),
+        ("segments/count", {"rules": {"all": [_RULE], "any": [_RULE]}}),
+        ("segments/count", {"rules": {"all": [{**_RULE, "field": "shoe_size"}]}}),
+        ("notify", {"type": "news", "recipients": [{}]}),
+        ("notify", {"type": "news"}),
+        ("notify", {"type": "news", "channels": ["fax"], **_ANNA}),
+        ("notify", {"type": "news", "channels": [], **_ANNA}),
+        ("notify", {"type": "news", "wall": "2035-05-31T09:00", **_ANNA}),
+        ("notify", {"type": "news", "send_at": "2035-05-31T09:00:00Z", **_WALL, **_ANNA}),
+        ("notify", {"type": "news", **_WALL, "wall": "tomorrow", **_ANNA}),
+        ("recurring/preview", {"cadence": {**_DAILY, "kind": "hourly"}}),
+        ("recurring/preview", {"cadence": {**_DAILY, "times": []}}),
+        ("recurring/preview", {"cadence": {**_DAILY, "kind": "weekly"}}),
+        ("recurring/preview", {"cadence": {**_DAILY, "days": [1]}}),
+        ("recurring/preview", {"cadence": {"kind": "cron", "cron": "often"}}),
+        ("suppressions", {"channel": "sms", "address": "anna@example.com"}),
+        ("suppressions", {"channel": "email", "address": "+4930901820"}),
+        ("followers/{id}/devices", {"channel": "web_push", "service": "fcm", "token": "abc"}),
+        ("followers/{id}/devices", {"channel": "push", "service": "fcm"}),
+        ("events", {"name": "order paid"}),
+    ],
+)
+def test_what_the_server_refuses_for_its_form_the_document_does_not_allow(
+    api: APIClient, document: dict[str, Any], news: Any, anna: Any, path: str, body: dict[str, Any]
+) -> None:
+    assert not fits(document, path, body)
+    answer = api.post(f"/api/v1/{path.format(id=anna.uid)}", body)
+    assert answer.status_code == 400, answer.content
+
+
+@pytest.mark.reported
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("caps", {**_CAP, "days": 1, "seconds": None}),
+        ("message-types", _TYPE),
+        ("segments/count", {"rules": {"not": {"all": [_RULE]}}}),
+        ("recurring/preview", {"cadence": _DAILY}),
+        ("recurring/preview", {"cadence": {"kind": "cron", "cron": "0 9 * * 1-5"}}),
+        ("suppressions", {"channel": "sms", "address": "+49 30 901820"}),
+        ("suppressions", {"channel": "email", "address": "anna@example.com"}),
+        ("followers/{id}/devices", _APP),
+        ("events", {"name": "order.paid"}),
+    ],
+)
+def test_what_the_server_takes_the_document_allows(
+    api: APIClient, document: dict[str, Any], anna: Any, path: str, body: dict[str, Any]
+) -> None:
+    assert fits(document, path, body)
+    answer = api.post(f"/api/v1/{path.format(id=anna.uid)}", body)
+    assert answer.status_code < 300, answer.content
+
+
+@pytest.mark.reported
+def test_an_answer_of_the_document_has_all_its_fields(document: dict[str, Any]) -> None:
+    delivery = document["components"]["schemas"]["DeliveryOut"]
+    assert delivery["required"] == sorted(delivery["properties"])

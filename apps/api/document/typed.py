@@ -10,8 +10,8 @@ from rest_framework import serializers
 from apps.api.endpoint import MOST_LISTED
 from apps.campaigns.audience.audience import MAX_NAMES
 from apps.campaigns.audience.language import FIELDS, MAX_RULES
-from apps.campaigns.events.conditions import MOST, OPS
-from apps.campaigns.recurring.recurrence import KINDS, MOST_TIMES, WEEKDAYS
+from apps.campaigns.events.conditions import MAX_TEXT, MOST, OPS
+from apps.campaigns.recurring.recurrence import MOST_TIMES, WEEKDAYS
 from apps.content.channel_parts import CHANNEL_PARTS
 from apps.content.lint import TYPES
 
@@ -19,7 +19,10 @@ _VALUE: dict[str, Any] = {
     "description": "Text, a number, true or false, or a list of them; none for exists.",
     "example": "en",
 }
+_OF_A_RULE = ("field", "op", "value")
 _RULE_OPS = sorted({op for field in FIELDS.values() for op in field.ops})
+_FIELD = f"^({'|'.join(FIELDS)})$".replace("metadata", r"metadata\..{1,64}")
+_APART = [["all", "any"], *([one, other] for one in ("all", "any", "not") for other in _OF_A_RULE)]
 _FIELDS = ", ".join(FIELDS).replace("metadata", "metadata.<key>")
 
 
@@ -61,14 +64,15 @@ class AudienceField(serializers.DictField):
         f"`field`, `op` and `value`; groups may stand in groups. Fields: {_FIELDS}. "
         f"Operators, as far as they fit the field: {', '.join(_RULE_OPS)}.",
         "properties": {
-            "all": _texts({"$ref": "#/components/schemas/Rules"}, MAX_RULES),
-            "any": _texts({"$ref": "#/components/schemas/Rules"}, MAX_RULES),
+            "all": _texts({"$ref": "#/components/schemas/Rules"}, MAX_RULES, minItems=1),
+            "any": _texts({"$ref": "#/components/schemas/Rules"}, MAX_RULES, minItems=1),
             "not": {"$ref": "#/components/schemas/Rules"},
-            "field": {"type": "string", "example": "language"},
+            "field": {"type": "string", "pattern": _FIELD, "example": "language"},
             "op": {"type": "string", "enum": _RULE_OPS},
             "value": _VALUE,
         },
         "minProperties": 1,
+        "not": {"anyOf": [{"required": two} for two in _APART]},
         "additionalProperties": False,
         "example": {"all": [{"field": "language", "op": "is", "value": "en"}]},
     },
@@ -85,6 +89,8 @@ _CONDITION = {
         "field": {
             "type": "string",
             "description": "A path: data.…, follower.… or event.name.",
+            "pattern": r"^(data|follower|event)(\.[^.]+)+$",
+            "maxLength": MAX_TEXT,
             "example": "data.total",
         },
         "op": {"type": "string", "enum": list(OPS)},
@@ -99,6 +105,7 @@ _CONDITION = {
         "type": "object",
         "description": "`all` or `any` of them have to be met; {} is always true.",
         "properties": {"all": _texts(_CONDITION, MOST), "any": _texts(_CONDITION, MOST)},
+        "maxProperties": 1,
         "additionalProperties": False,
         "example": {"all": [{"field": "data.total", "op": "greater", "value": 100}]},
     },
@@ -108,23 +115,39 @@ class ConditionsField(serializers.DictField):
     """What has to be so of an event."""
 
 
-_CLOCK = {"type": "string", "pattern": "^([01][0-9]|2[0-3]):[0-5][0-9]$", "example": "09:00"}
+CLOCK = {"type": "string", "pattern": "^([01][0-9]|2[0-3]):[0-5][0-9]$", "example": "09:00"}
+
+
+_TIMES = _texts(CLOCK, MOST_TIMES, minItems=1)
+_WEEKDAYS = _texts({"type": "string", "enum": list(WEEKDAYS)}, 31, minItems=1)
+_DAYS = _texts({"type": "integer", "minimum": 1, "maximum": 31}, 31, minItems=1)
+_CRON = {
+    "type": "string",
+    "maxLength": 100,
+    "pattern": r"^\S+( +\S+){4}$",
+    "example": "0 9 * * 1-5",
+}
+
+
+def _cadence(kind: str, **fields: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "type": "object",
+        "required": ["kind", *fields],
+        "properties": {"kind": {"type": "string", "enum": [kind]}, **fields},
+        "additionalProperties": False,
+    }
 
 
 @extend_schema_field(
     {
-        "type": "object",
         "description": "daily takes `times`; weekly `times` and `weekdays`; monthly `times` and "
         "`days`, 31 being the last; cron `cron`, a line of five fields.",
-        "required": ["kind"],
-        "properties": {
-            "kind": {"type": "string", "enum": list(KINDS)},
-            "times": _texts(_CLOCK, MOST_TIMES),
-            "weekdays": _texts({"type": "string", "enum": list(WEEKDAYS)}, 31),
-            "days": _texts({"type": "integer", "minimum": 1, "maximum": 31}, 31),
-            "cron": {"type": "string", "example": "0 9 * * 1-5"},
-        },
-        "additionalProperties": False,
+        "oneOf": [
+            _cadence("daily", times=_TIMES),
+            _cadence("weekly", times=_TIMES, weekdays=_WEEKDAYS),
+            _cadence("monthly", times=_TIMES, days=_DAYS),
+            _cadence("cron", cron=_CRON),
+        ],
         "example": {"kind": "weekly", "times": ["09:00"], "weekdays": ["monday"]},
     },
     component_name="Cadence",
