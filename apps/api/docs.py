@@ -91,7 +91,12 @@ def say_that_writes_take_a_key(result: dict[str, Any], **_: Any) -> dict[str, An
         "IdempotencyKey": {
             "name": KEY_HEADER,
             "in": "header",
-            "schema": {"type": "string", "minLength": 1, "maxLength": LONGEST},
+            "schema": {
+                "type": "string",
+                "minLength": 1,
+                "maxLength": LONGEST,
+                "pattern": "^[!-~]([ -~]*[!-~])?$",  # printable ASCII; HTTP strips blanks
+            },
             "description": (
                 "A name of yours for this call, for example a UUID. Sent again with the same "
                 "body, the call is not done again: you get the first answer with "

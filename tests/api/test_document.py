@@ -219,6 +219,8 @@ def fits(document: dict[str, Any], path: str, body: dict[str, Any]) -> bool:
         ("segments/count", {"rules": {"all": []}}),
         ("segments/count", {"rules": {"all": [_RULE], "any": [_RULE]}}),
         ("segments/count", {"rules": {"all": [{**_RULE, "field": "shoe_size"}]}}),
+        ("segments/count", {"rules": {"all": [{"field": "language"}]}}),
+        ("segments/count", {"rules": {"all": [{**_RULE, "op": "gt", "value": 1}]}}),
         ("notify", {"type": "news", "recipients": [{}]}),
         ("notify", {"type": "news"}),
         ("notify", {"type": "news", "channels": ["fax"], **_ANNA}),
@@ -253,6 +255,7 @@ def test_what_the_server_refuses_for_its_form_the_document_does_not_allow(
         ("caps", {**_CAP, "days": 1, "seconds": None}),
         ("message-types", _TYPE),
         ("segments/count", {"rules": {"not": {"all": [_RULE]}}}),
+        ("segments/count", {"rules": {"any": [_RULE, {"field": "metadata.plan", "op": "exists"}]}}),
         ("recurring/preview", {"cadence": _DAILY}),
         ("recurring/preview", {"cadence": {"kind": "cron", "cron": "0 9 * * 1-5"}}),
         ("suppressions", {"channel": "sms", "address": "+49 30 901820"}),
@@ -273,3 +276,20 @@ def test_what_the_server_takes_the_document_allows(
 def test_an_answer_of_the_document_has_all_its_fields(document: dict[str, Any]) -> None:
     delivery = document["components"]["schemas"]["DeliveryOut"]
     assert delivery["required"] == sorted(delivery["properties"])
+
+
+@pytest.mark.reported
+def test_a_time_of_day_is_described_as_it_is_written(
+    api: APIClient, document: dict[str, Any], anna: Any
+) -> None:
+    answer = api.get(f"/api/v1/followers/{anna.uid}/delivery-preferences").json()
+    rules = document["components"]["schemas"]["DeliveryPreferencesOut"]["properties"]["digest_at"]
+    assert answer["digest_at"] == "08:00"
+    assert rules["pattern"] == "^([01][0-9]|2[0-3]):[0-5][0-9]$"
+    assert "format" not in rules
+
+
+@pytest.mark.reported
+def test_each_list_says_that_a_bad_cursor_is_refused(document: dict[str, Any]) -> None:
+    lacking = [name for name, said in lists_of(document).items() if "400" not in said["responses"]]
+    assert lacking == []

@@ -16,7 +16,7 @@ _REF = "#/components/schemas/"
 _SOME: Schema = {"minItems": 1}
 _CHANNELS: Schema = {"items": {"$ref": f"{_REF}Channel"}}
 _WALL = (
-    r"^[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])[T ]([01][0-9]|2[0-3]):[0-5][0-9]"
+    r"^[1-9][0-9]{3}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])[T ]([01][0-9]|2[0-3]):[0-5][0-9]"
     r"(:[0-5][0-9])?$"
 )
 _TYPES = [each for each in Category.values if each != Category.CRITICAL]
@@ -118,7 +118,7 @@ _FIELDS: dict[str, dict[str, Schema]] = {
     "TypeIn": {"channels": _SOME, "fallback": _CHANNELS, "category": {"enum": _TYPES}},
 }
 _EMAIL: Schema = {"format": "email", "pattern": "@"}
-_PHONE: Schema = {"pattern": r"^\+?[0-9 ()/.-]+$", "example": "+4930901820"}
+_PHONE: Schema = {"pattern": r"^\+[0-9][0-9 ()/.-]{5,}$", "example": "+4930901820"}
 _APP = ("service", "token", "environment", "topic", "platform")
 _BROWSER = ("endpoint", "keys", "server_key")
 # bodies of which `channel` decides what else they have: (required too, not there, more of fields)

@@ -23,6 +23,21 @@ _OF_A_RULE = ("field", "op", "value")
 _RULE_OPS = sorted({op for field in FIELDS.values() for op in field.ops})
 _FIELD = f"^({'|'.join(FIELDS)})$".replace("metadata", r"metadata\..{1,64}")
 _APART = [["all", "any"], *([one, other] for one in ("all", "any", "not") for other in _OF_A_RULE)]
+_INCOMPLETE = [
+    {"required": [one], "not": {"required": [other]}}
+    for one, other in (("field", "op"), ("op", "field"), ("value", "field"))
+]
+_OTHERS_OPS = [
+    {
+        "required": ["field", "op"],
+        "properties": {
+            "field": {"pattern": f"^{name}"},
+            "op": {"not": {"enum": list(field.ops)}},
+        },
+    }
+    for name, field in FIELDS.items()
+]
+_NO_RULE = [*({"required": two} for two in _APART), *_INCOMPLETE, *_OTHERS_OPS]
 _FIELDS = ", ".join(FIELDS).replace("metadata", "metadata.<key>")
 
 
@@ -72,7 +87,7 @@ class AudienceField(serializers.DictField):
             "value": _VALUE,
         },
         "minProperties": 1,
-        "not": {"anyOf": [{"required": two} for two in _APART]},
+        "not": {"anyOf": _NO_RULE},
         "additionalProperties": False,
         "example": {"all": [{"field": "language", "op": "is", "value": "en"}]},
     },

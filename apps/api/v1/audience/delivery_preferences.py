@@ -4,11 +4,13 @@ import datetime as dt
 import uuid
 from typing import Any
 
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from apps.accounts.permissions import Scope
+from apps.api.document.typed import CLOCK
 from apps.api.edited import Edited
 from apps.api.endpoint import Strict, described, one
 from apps.api.parsing import MomentField
@@ -29,6 +31,11 @@ def _quiet_field(**options: Any) -> serializers.DictField:
     return serializers.DictField(child=span, **options)
 
 
+@extend_schema_field(CLOCK)
+class _ClockField(serializers.TimeField):
+    """A time of day as HH:MM."""
+
+
 class DeliveryPreferencesOut(serializers.Serializer[Any]):
     time_zone = serializers.SerializerMethodField(
         help_text="What the times are in: the follower's, else the site's."
@@ -37,7 +44,7 @@ class DeliveryPreferencesOut(serializers.Serializer[Any]):
     digest_frequency = serializers.ChoiceField(
         DigestCadence.choices, source="cadence", help_text="How often what may wait comes."
     )
-    digest_at = serializers.TimeField(format="%H:%M", help_text="Of daily and weekly digests.")
+    digest_at = _ClockField(format="%H:%M", help_text="Of daily and weekly digests.")
     digest_weekday = serializers.IntegerField(help_text="Of weekly ones; Monday is 0.")
     paused_until = serializers.DateTimeField(
         allow_null=True,

@@ -96,7 +96,7 @@ class Webhooks(Endpoint):
         "webhooks_list",
         "Where a follower's messages are posted",
         answer=WebhookOut(many=True),
-        refuses=(404,),
+        refuses=(400, 404),
         details="At most 20, those that are switched off too.",
     )
     def get(self, request: Request, id: uuid.UUID) -> Response:

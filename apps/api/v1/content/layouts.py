@@ -63,9 +63,9 @@ class OneLayout(Edited):
         "Make or change a layout",
         body=LayoutIn,
         answer=LayoutOut,
-        refuses=(400, 409),
+        refuses=(400, 404, 409),
         details="Published versions keep the frame they were published with. 409 with every "
-        "problem that keeps it from being used.",
+        "problem that keeps it from being used; 404 when `If-Match` is sent and there is none.",
     )
     def put(self, request: Request, key: str) -> Response:
         checked = LayoutKey(data={"key": key})
