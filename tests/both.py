@@ -33,6 +33,7 @@ from tests.clients import node
 
 ROOT = Path(__file__).resolve().parent.parent
 NOTHING_CHOSEN = 5  # pytest's exit code
+REPORTED = r"^reported cases: (\d+)$"  # what tests/conftest.py says at the end
 TOOK = r"^ *([\d.]+)s (?:setup|call|teardown) +(\S+)"  # a line of pytest's --durations
 SLOWEST = 10  # tests that are named at the end
 
@@ -62,6 +63,10 @@ class Part:
         for took, test in re.findall(TOOK, self.output, re.MULTILINE):
             seconds[test] += float(took)
         return [(took, test) for test, took in seconds.items()]
+
+    def reported(self) -> int:
+        """How many cases passed that came from somebody's report."""
+        return sum(map(int, re.findall(REPORTED, self.output, re.MULTILINE)))
 
     def counts(self) -> str:
         """pytest's closing line without its frame, such as "412 passed, 3 deselected"."""
@@ -226,6 +231,13 @@ def tell_slowest(suites: Sequence[Part]) -> None:
         print(f"  {seconds:5.0f} s  {test}  ({name})")
 
 
+def tell_reported(suites: Sequence[Part]) -> None:
+    """Print how many cases came from reports; those of both databases count once."""
+    once = [part for part in suites if not part.name.startswith("PostgreSQL")]
+    cases = sum(part.reported() for part in once)
+    print(f"Of these, {cases} cases come from what people reported.")
+
+
 def tell_deprecations(suites: Sequence[Part]) -> None:
     """Print what the release of Django that was tried warns of."""
     told = next_django.deprecations(part.output for part in suites)
@@ -246,6 +258,8 @@ def report(run: Run, checked: Sequence[Part], suites: Sequence[Part], started: f
             print(part.output.strip())
     for part in suites:
         print(f"{part.name}: {part.counts()}")
+    if suites:
+        tell_reported(suites)
     failed = [part.name for part in [*checked, *suites] if not part.ok]
     if suites and all(part.empty for part in suites):
         failed.append("no test is called so")

@@ -67,6 +67,13 @@ def pytest_collection_finish() -> None:
     gc.set_threshold(100_000, 20, 50)
 
 
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say how many of the cases that passed came from somebody's report (tests/both.py adds up)."""
+    passed = terminalreporter.stats.get("passed", [])
+    reported = sum("reported" in case.keywords for case in passed)
+    terminalreporter.write_line(f"reported cases: {reported}")
+
+
 @pytest.fixture(autouse=True)
 def no_internet(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(socket.socket, "connect", _only_this_machine)
