@@ -36,7 +36,7 @@ EVENT_SUBSCRIBERS = {
     "notification.cancelled": ["apps.campaigns.lifecycle.follow"],
     "notification.retracted": ["apps.inbox.removal.on_retracted"],
     "notification.reopened": ["apps.campaigns.lifecycle.follow"],
-    "rhythm.changed": ["apps.notifications.decide.reconsider.rouse", STOPPED],
+    "delivery_preferences.changed": ["apps.notifications.decide.reconsider.rouse", STOPPED],
     "follower.changed": ["apps.notifications.decide.reconsider.rouse"],
     "follower.unsubscribed": [STOPPED],
     "preferences.changed": [STOPPED],

@@ -55,7 +55,7 @@ def written(*folders: str) -> Iterator[Written]:
 
 def _of_module(path: Path) -> Iterator[Written]:
     source = path.read_text("utf-8")
-    if "re." not in source:
+    if not re.search(r"^import re$|^from re import ", source, re.MULTILINE):
         return
     name = ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
     uses = _uses(ast.parse(source))

@@ -17,6 +17,7 @@ from importlinter import cli
 
 from apps.channels.contract import Provider
 from apps.channels.registry import UnknownProvider, provider
+from apps.lib.facts import Kind
 
 ROOT = Path(settings.BASE_DIR)
 MODULES = sorted(path for path in (ROOT / "apps").rglob("*.py") if "migrations" not in path.parts)
@@ -224,6 +225,10 @@ def test_a_wired_provider_is_there_under_its_own_key(key: str) -> None:
 def test_a_provider_that_is_not_wired_is_refused_with_the_known_ones() -> None:
     with pytest.raises(UnknownProvider, match="smtp"):
         provider("pigeon")
+
+
+def test_who_waits_for_a_fact_waits_for_one_that_there_is() -> None:
+    assert set(settings.EVENT_SUBSCRIBERS) - {"*"} <= set(Kind)
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 import datetime as dt
 import re
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from django.urls import reverse
@@ -61,9 +62,9 @@ def wordy(receiver: Receiver, admin: User) -> list[str]:
     run = lifecycle.send_now(campaign=sent, **stamp)
     plan(run)
     run.notification.deliveries.update(status="failed", reason="gave_up", error=LONG * 3)
-    webhooks.create_webhook(follower=follower, url=f"https://example.com/{LONG}", **stamp)
+    webhooks.create_webhook(follower=follower, url=f"https://example.com/{quote(LONG)}", **stamp)
     suppress(channel="email", value=ADDRESS, reason="manual", note=LONG * 2, **stamp)
-    keys.issue(name=LONG[:60], scopes=[], **stamp)
+    keys.issue(name=LONG[:60], scopes=["content:read"], **stamp)
     accounts_edit.create_account(name=LONG[:60], provider_key="in_app", settings={}, **stamp)
     values = RuleValues(name=LONG, event=f"order.{'e' * 90}", notification_type=kind)
     rules.create_rule(values=values, **stamp)

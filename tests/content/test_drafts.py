@@ -131,11 +131,11 @@ def test_a_broken_draft_is_not_published_and_says_where() -> None:
 
 
 @pytest.mark.django_db
-def test_publishing_without_a_draft_is_refused() -> None:
+def test_what_is_published_already_stays_so_when_it_is_published_again() -> None:
     template = create()
-    drafts.publish(template=template, by=TESTER, now=NOW)
-    with pytest.raises(NotPublishable, match="no draft"):
-        drafts.publish(template=template, by=TESTER, now=NOW)
+    once = drafts.publish(template=template, by=TESTER, now=NOW)
+    again = drafts.publish(template=template, by=TESTER, now=NOW)
+    assert (again.pk, again.published_at) == (once.pk, NOW)
 
 
 @pytest.mark.django_db

@@ -248,6 +248,7 @@ def test_the_sender_knows_what_a_version_asks_about_a_follower(
     everything = {
         "name",
         "first_name",
+        "last_name",
         "email",
         "phone",
         "language",

@@ -74,7 +74,7 @@ def test_nobody_to_notify_and_no_template_are_refused(anna: Follower) -> None:
     kind = make_type()
     with pytest.raises(NotNotifiable, match="nobody"):
         tell(kind, [], version=make_version())
-    with pytest.raises(NotNotifiable, match="No template speaks"):
+    with pytest.raises(NotNotifiable, match="There is no default template of"):
         tell(kind, [anna])
 
 

@@ -174,7 +174,7 @@ class PlainDelivery(serializers.Serializer[Any]):
 
 
 class PlainDeliveries(FirstEndpoint):
-    """Result, person by person."""
+    """Results, person by person."""
 
     scopes = {"GET": Scope.CAMPAIGNS_READ}
 

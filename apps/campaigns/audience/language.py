@@ -356,4 +356,4 @@ def _check_tags(value: Any) -> None:
 
 def _check_type(key: str) -> None:
     if not NotificationType.objects.filter(key=key).exists():
-        raise BadRules(f"There is no notification type “{key}”.")
+        raise BadRules(f"There is no message type “{key}”.")

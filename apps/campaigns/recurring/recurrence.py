@@ -142,7 +142,7 @@ def sentence(cadence: Cadence) -> str:
     """Say a cadence in English: `every Monday and Friday at 09:00`."""
     if cadence.kind == "cron":
         said = CronSim(cadence.cron, _ANY_DAY).explain()
-        said = re.sub(r"\b(\d?[02-9])?([123])th\b", _ordinal, said)
+        said = re.sub(r"\b(\d{1,2})th\b", _ordinal, said)
         return f"{said} (cron {cadence.cron})"
     days = "every day"
     if cadence.kind == "weekly":
@@ -157,8 +157,11 @@ def sentence(cadence: Cadence) -> str:
 
 def _ordinal(found: re.Match[str]) -> str:
     """Write 21st, 22nd and 23rd for what cronsim calls 21th, 22th and 23th."""
-    ending = {"1": "st", "2": "nd", "3": "rd"}[found[2]]
-    return f"{found[1] or ''}{found[2]}{ending}"
+    number = int(found[1])
+    if number % 100 in (11, 12, 13):
+        return f"{number}th"
+    ending = {1: "st", 2: "nd", 3: "rd"}.get(number % 10, "th")
+    return f"{number}{ending}"
 
 
 def _and(words: list[str]) -> str:

@@ -182,7 +182,7 @@ def _chained(notifications: Collection[int]) -> set[int]:
 
 
 def _find_bursts(fresh: Sequence[Engagement], known: dict[int, list[Engagement]]) -> None:
-    """Recall of the clicks before what the new ones show to be a program's."""
+    """Undo what was said of the clicks before that the new ones show to be a program's."""
     clicks: dict[int, list[machines.Look]] = defaultdict(list)
     for row in fresh:
         if row.link:

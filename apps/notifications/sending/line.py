@@ -82,7 +82,7 @@ class Line:
             self._rows_came.notify_all()
 
     def withdraw(self, notifications: set[int] | None = None) -> list[Row]:
-        """Recall what no session has taken yet: all, or what belongs to these notifications."""
+        """Take out what no session has taken yet: all, or what belongs to these notifications."""
         with self._lock:
             made = [row for hand in self._hands for row in hand.unmake(notifications)]
             self._in_hand -= len(made)
@@ -294,7 +294,7 @@ class Hand(Flow[Any]):
             self.give_back(message)
 
     def unmake(self, notifications: set[int] | None = None) -> list[Row]:
-        """Recall what was made and not taken by the session. Called by the line, which holds
+        """Take out what was made and not taken by the session. Called by the line, which holds
         its lock.
         """
         gone: dict[UUID, Row] = {}

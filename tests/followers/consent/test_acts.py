@@ -223,7 +223,7 @@ def test_a_locked_cell_may_still_be_agreed_to(anna: Follower) -> None:
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        ({"cells": {("nothing", "email"): False}}, "no notification type 'nothing'"),
+        ({"cells": {("nothing", "email"): False}}, "no message type 'nothing'"),
         (
             {"cells": {("news", "sms"): False}},
             "not offered on 'sms'. It is offered on: email, in_app",

@@ -199,7 +199,7 @@ def test_a_type_may_have_a_digest_of_its_own(orders: NotificationType, anna: Fol
     assert made().notification.version.template.key == "digest_orders"
 
 
-def test_who_opens_a_digest_is_spared_the_fallbacks_of_what_it_gathers(
+def test_who_clicks_in_a_digest_is_spared_the_fallbacks_of_what_it_gathers(
     orders: NotificationType, anna: Follower
 ) -> None:
     NotificationType.objects.update(fallback=["email", "in_app"])
@@ -210,7 +210,11 @@ def test_who_opens_a_digest_is_spared_the_fallbacks_of_what_it_gathers(
     ]
     flush_all()
     assert [stands(each) for each in sent] == [{"skipped": 1, "pending": 1}] * 2
-    store.store([store.Event(made().uid, 0, timezone.now(), "a mail program")])
+    Delivery.objects.filter(pk=made().pk).update(finished_at=timezone.now())
+    an_hour_later = timezone.now() + dt.timedelta(hours=1)
+    agent = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
+    store.store([store.Event(made().uid, 1, an_hour_later, agent)])
+    store.tell_chains(now=an_hour_later + dt.timedelta(minutes=1))
     for notification in sent:
         assert notification.deliveries.get(channel="in_app").reason == "reached_elsewhere"
         assert stands(notification) == {"skipped": 2}

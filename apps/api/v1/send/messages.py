@@ -144,7 +144,7 @@ VERBS: dict[str, Verb[Campaign]] = {
 
 
 class MessageDeliveries(Endpoint):
-    """Result, person by person."""
+    """Results, person by person."""
 
     scopes = {"GET": Scope.CAMPAIGNS_READ}
 
