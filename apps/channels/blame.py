@@ -75,6 +75,7 @@ _FULL = _said(
     r"mailbox (quota|size|storage)|disk quota|over[ -]quota|quota exceeded \(mailbox",
     r"trying to contact is receiving|receiving (mail|messages) (at a rate|too quickly)",
     r"postfach .{0,30}voll|bo[iî]te .{0,30}pleine|buz[oó]n .{0,30}lleno|ящик\w* .{0,30}полн",
+    r"(лимит|квот|размер)\w* .{0,20}ящик|ящик\w* .{0,20}(лимит|квот|размер)",
 )
 
 # Limits of any kind, which no code says as well: the first that fits decides.

@@ -105,6 +105,7 @@ RECIPIENT = (
     "552 5.2.2 Mailbox size limit exceeded",
     "550 Das Postfach ist voll",
     "552 Почтовый ящик переполнен, превышен лимит",
+    "552 5.2.2 Превышен лимит почтового ящика",
     # who may write to a mailbox or a list
     "550 5.7.1 RESOLVER.RST.AuthRequired; authentication required",
     "550 5.7.129 RESOLVER.RST.RestrictedToRecipientsPermission; not authorized to send",
