@@ -52,7 +52,8 @@ class RowDecision:
     """What happens to one row.
 
     `changes` are {field: (before, after)}; `note` says why, or what stays as it is; `sort` is how
-    a refusal is counted. The person of a refused row is known when its opt-out is obeyed.
+    a refusal is counted. The person of a refused row is known when its opt-out is obeyed; it is
+    obeyed for `also_out` too, who have a further address of the row.
     """
 
     line: int
@@ -63,6 +64,7 @@ class RowDecision:
     follower: Follower | None = None
     changes: dict[str, tuple[Any, Any]] = field(default_factory=dict)
     sort: str = ""
+    also_out: tuple[Follower, ...] = ()
 
     @property
     def problems(self) -> list[Problem]:
@@ -232,6 +234,7 @@ def decide(
         return RowDecision(
             person.line, Action.REFUSED, cells, note, person=person, sort=refusal.sort
         )
+    also_out = _others_out(person, follower, known)
     person = _without_taken(person, follower, known, memory)
     memory.lines_by_key |= dict.fromkeys(person.keys.items(), person.line)
     for place in person.more:
@@ -240,7 +243,13 @@ def decide(
     if follower is None:
         notes += _notes_on_new(person, known)
         return RowDecision(
-            person.line, Action.CREATE, cells, " ".join(notes), person, changes=_as_new(person)
+            person.line,
+            Action.CREATE,
+            cells,
+            " ".join(notes),
+            person,
+            changes=_as_new(person),
+            also_out=also_out,
         )
     memory.lines_by_follower[follower.pk] = person.line
     changes = {}
@@ -255,7 +264,26 @@ def decide(
     action = Action.UNCHANGED
     if changes:
         action = Action.UPDATE
-    return RowDecision(person.line, action, cells, " ".join(notes), person, follower, changes)
+    return RowDecision(
+        person.line,
+        action,
+        cells,
+        " ".join(notes),
+        person,
+        follower,
+        changes,
+        also_out=also_out,
+    )
+
+
+def _others_out(
+    person: ImportedPerson, follower: Follower | None, known: Known
+) -> tuple[Follower, ...]:
+    """List the others who have a further address of a row that opts out."""
+    if not person.opted_out:
+        return ()
+    owners = [known.owners.get((place.field, place.key)) for place in person.more]
+    return tuple(owner for owner in owners if owner and owner != follower)
 
 
 def decide_to_suppress(

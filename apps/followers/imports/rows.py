@@ -32,6 +32,9 @@ from apps.followers.profile_fields import BadFollower
 from apps.lib.refusals import Refused
 
 _Value = TypeVar("_Value")
+# What stands between the signs of a list, and the sign behind it.
+_PART = re.compile(r"([^;,\n|<>]++)([;,\n|<>]?)")
+_MAILTO = re.compile(r"^mailto:([^?]*+).*", re.IGNORECASE | re.DOTALL)
 _OPTIONS = ("tags", "update", "wording", "country", "do_not_contact")
 
 
@@ -342,10 +345,14 @@ def _cells_by_target(
 
 
 def _parts(cell: str) -> list[str]:
-    """Split a cell with addresses: `Anna <a@x.org>`, `a@x.org; b@y.org`."""
-    if inside := re.findall(r"<([^<>]+)>", cell):
-        return inside
-    parts = [part.strip().removeprefix("mailto:") for part in re.split(r"[;,\n|]", cell)]
+    """Split a cell with addresses: `Anna <a@x.org>`, `a@x.org; b@y.org`, and both together."""
+    parts = []
+    for part, sign in _PART.findall(cell):
+        is_name = sign == "<"
+        if "<" in cell and sign != ">" and "@" not in part:
+            is_name = True  # “Smith, Anna <a@x.org>” begins with half a name
+        if not is_name:
+            parts.append(_MAILTO.sub(r"\1", part.strip()))
     return [part for part in parts if part]
 
 

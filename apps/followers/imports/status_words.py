@@ -195,7 +195,7 @@ _DETAIL = re.compile(
 )
 _SMS_ONLY = re.compile(r"sms|whatsapp|phone|push|tel")
 # A word for what the status is of, and not only “status”, which invoices have, too.
-_SAYS_OF_WHAT = re.compile(r"(mail|sub|list|newsletter|marketing|permission).*(status|consent)$")
+_SAYS_OF_WHAT = re.compile(r"mail|sub|list|newsletter|marketing|permission")
 _CODE = re.compile(r"[0-9]|[^\W\d_]")
 
 
@@ -229,7 +229,8 @@ def is_doubtful(heading: str, words: Collection[str] | None) -> bool:
         return bool(_GONE_HEADING.search(word))
     if _STATUS_HEADING.search(word):
         codes = all(_CODE.fullmatch(cell.strip()) for cell in words)
-        return codes or bool(_SAYS_OF_WHAT.search(word))
+        of_mail = _SAYS_OF_WHAT.search(word) and word.endswith(("status", "consent"))
+        return codes or bool(of_mail)
     return bool(_DOUBTFUL_HEADING.search(word)) and reads(OPTED_OUT, words)
 
 

@@ -55,6 +55,7 @@ def write(
     )
     leaving = [follower for row, follower in updates if "subscribed" in row.changes]
     leaving += _owners_of_refused(of[Action.REFUSED])
+    leaving += [follower for row in decisions for follower in row.also_out]
     acts.unsubscribe_many(followers=leaving, proof=proof)
     _suppress(job, decisions, options, by, now)
     ImportProblem.objects.bulk_create(_problem(job, row) for row in decisions if row.problems)
@@ -74,6 +75,8 @@ def _owners_of_refused(refused: Sequence[RowDecision]) -> list[Follower]:
         if row.person and row.person.opted_out:
             for name, key in row.person.keys.items():
                 keys[name].append(key)
+            for place in row.person.more:
+                keys[place.field].append(place.key)
     if not any(keys.values()):
         return []
     return list(Follower.objects.filter(pk__in=set(holders_of(keys).values())))

@@ -246,6 +246,23 @@ def test_an_opt_out_is_obeyed_even_where_its_row_is_refused(anna: Follower) -> N
     assert all("The opt-out in this row is obeyed." in message for message in messages)
 
 
+def test_an_opt_out_is_obeyed_for_each_address_of_its_cell(anna: Follower) -> None:
+    make_follower(name="Other", email="other@example.com")
+    make_follower(name="Third", email="third@example.com")
+    run_import(
+        "email,status\n"
+        "anna@example.com; other@example.com,unsubscribed\n"
+        "new@example.com; anna@example.com,unsubscribed\n"
+        "new@example.com; third@example.com,unsubscribed\n"
+    )
+    assert subscribed() == {
+        "anna@example.com": False,
+        "other@example.com": False,
+        "new@example.com": False,
+        "third@example.com": False,
+    }
+
+
 def test_a_bad_cell_in_the_row_does_not_hide_the_opt_out(anna: Follower) -> None:
     run_import("email,language,phone,status\nanna@example.com,Klingon!,123,unsubscribed\n")
     anna.refresh_from_db()

@@ -113,6 +113,14 @@ def test_tags_lose_the_quotation_marks_of_other_programs(cell: str, tags: list[s
         ('"a@example.com, A@Example.com"', "", ["a@example.com"]),
         ("broken; b@example.com", "", ["b@example.com"]),
         ("mailto:a@example.com", "", ["a@example.com"]),
+        ("MAILTO:a@example.com?subject=Hi", "", ["a@example.com"]),
+        ("Anna <mailto:a@example.com>", "Anna", ["a@example.com"]),
+        ("Anna <a@example.com>; b@example.com", "Anna", ["a@example.com", "b@example.com"]),
+        (
+            '"Weber, Anna <a@example.com>, b@example.com"',
+            "Weber, Anna",
+            ["a@example.com", "b@example.com"],
+        ),
     ],
 )
 def test_a_cell_may_hold_a_name_or_several_addresses(
