@@ -59,9 +59,16 @@ def bodies() -> Iterator[tuple[str, str, str, Any]]:
             if not content:
                 continue
             name = content["application/json"]["schema"]["$ref"].rsplit("/", 1)[1]
-            for field in schemas[name]["properties"]:
+            for field in sorted(properties(schemas, name)):
                 for value in NAMED.get(field, []):
                     yield method, address, field, value
+
+
+def properties(schemas: dict[str, Any], name: str) -> set[str]:
+    """The fields of a body, in whichever of its forms."""
+    schema = schemas[name]
+    forms = [each["$ref"].rsplit("/", 1)[1] for each in schema.get("oneOf", [])]
+    return set(schema.get("properties", [])).union(*(properties(schemas, form) for form in forms))
 
 
 def fits(method: str, address: str, field: str, value: Any) -> bool:
