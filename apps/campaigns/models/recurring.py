@@ -32,7 +32,7 @@ class Recurring(WhatIsSent):
     name = models.CharField(max_length=120, unique=True)
     audience = models.JSONField(default=dict)  # as a campaign's; asked anew each time
     data = models.JSONField(default=dict, blank=True)
-    cadence = models.JSONField(default=dict)  # recurrence.parse says what is in it
+    cadence = models.JSONField()  # recurrence.parse says what is in it
     zone_mode = models.CharField(max_length=8, choices=ZoneMode, default=ZoneMode.SITE)
     zone = models.CharField(max_length=64, blank=True)  # of the mode "named"
     missed = models.CharField(max_length=4, choices=Missed, default=Missed.SKIP)

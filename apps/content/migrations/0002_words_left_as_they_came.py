@@ -4,15 +4,14 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('content', '0001_initial'),
+        ("content", "0001_initial"),
     ]
 
     operations = [
         migrations.AddField(
-            model_name='translation',
-            name='untouched',
+            model_name="translation",
+            name="untouched",
             field=models.BooleanField(default=False),
         ),
     ]

@@ -4,25 +4,24 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('followers', '0001_initial'),
+        ("followers", "0001_initial"),
     ]
 
     operations = [
         migrations.AddField(
-            model_name='import',
-            name='incomplete',
+            model_name="import",
+            name="incomplete",
             field=models.PositiveIntegerField(default=0),
         ),
         migrations.AddField(
-            model_name='import',
-            name='suppressed',
+            model_name="import",
+            name="suppressed",
             field=models.PositiveIntegerField(default=0),
         ),
         migrations.AddField(
-            model_name='importproblem',
-            name='taken',
+            model_name="importproblem",
+            name="taken",
             field=models.BooleanField(default=False),
         ),
     ]

@@ -4,20 +4,19 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('followers', '0002_imports_note_lost_cells_and_suppressions'),
+        ("followers", "0002_imports_note_lost_cells_and_suppressions"),
     ]
 
     operations = [
         migrations.AddField(
-            model_name='follower',
-            name='first_name',
+            model_name="follower",
+            name="first_name",
             field=models.CharField(blank=True, max_length=200),
         ),
         migrations.AddField(
-            model_name='follower',
-            name='last_name',
+            model_name="follower",
+            name="last_name",
             field=models.CharField(blank=True, max_length=200),
         ),
     ]

@@ -4,24 +4,26 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('followers', '0004_suppression_uid'),
+        ("followers", "0004_suppression_uid"),
     ]
 
     operations = [
         migrations.AddField(
-            model_name='follower',
-            name='links_since',
+            model_name="follower",
+            name="links_since",
             field=models.DateTimeField(blank=True, null=True),
         ),
         migrations.AddField(
-            model_name='notificationtype',
-            name='listed',
+            model_name="notificationtype",
+            name="listed",
             field=models.BooleanField(default=True),
         ),
         migrations.AddConstraint(
-            model_name='notificationtype',
-            constraint=models.CheckConstraint(condition=models.Q(('commercial', False), ('listed', True), _connector='OR'), name='type_commercial_is_listed'),
+            model_name="notificationtype",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("commercial", False), ("listed", True), _connector="OR"),
+                name="type_commercial_is_listed",
+            ),
         ),
     ]

@@ -23,7 +23,7 @@ class Import(models.Model):
     file_name = models.CharField(max_length=200)
     path = models.CharField(max_length=300)  # below MEDIA_ROOT
     state = models.CharField(max_length=10, choices=ImportState, default=ImportState.UPLOADED)
-    dialect = models.JSONField(default=dict)  # encoding, delimiter, columns, may_say_out
+    dialect = models.JSONField()  # encoding, delimiter, columns, may_say_out
     mapping = models.JSONField(
         default=dict
     )  # {"Column heading": "email" | "name" | ... | "metadata.<key>"}

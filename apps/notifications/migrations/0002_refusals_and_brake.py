@@ -4,31 +4,36 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('content', '0001_initial'),
-        ('followers', '0001_initial'),
-        ('notifications', '0001_initial'),
+        ("content", "0001_initial"),
+        ("followers", "0001_initial"),
+        ("notifications", "0001_initial"),
     ]
 
     operations = [
         migrations.AddField(
-            model_name='notification',
-            name='brake_off',
+            model_name="notification",
+            name="brake_off",
             field=models.BooleanField(default=False),
         ),
         migrations.AddField(
-            model_name='notification',
-            name='paused_why',
+            model_name="notification",
+            name="paused_why",
             field=models.CharField(blank=True, max_length=300),
         ),
         migrations.AddField(
-            model_name='provideraccount',
-            name='window_refusals',
+            model_name="provideraccount",
+            name="window_refusals",
             field=models.PositiveIntegerField(default=0),
         ),
         migrations.AddIndex(
-            model_name='notification',
-            index=models.Index(condition=models.Q(('state', 'paused'), models.Q(('paused_why', ''), _negated=True)), fields=['id'], name='notification_stopped'),
+            model_name="notification",
+            index=models.Index(
+                condition=models.Q(
+                    ("state", "paused"), models.Q(("paused_why", ""), _negated=True)
+                ),
+                fields=["id"],
+                name="notification_stopped",
+            ),
         ),
     ]

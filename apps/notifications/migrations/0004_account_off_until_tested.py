@@ -4,29 +4,31 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('notifications', '0003_sender_in_two_fields'),
+        ("notifications", "0003_sender_in_two_fields"),
     ]
 
     operations = [
         migrations.AddField(
-            model_name='provideraccount',
-            name='revision',
+            model_name="provideraccount",
+            name="revision",
             field=models.PositiveIntegerField(default=0),
         ),
         migrations.AddField(
-            model_name='provideraccount',
-            name='untried',
+            model_name="provideraccount",
+            name="untried",
             field=models.BooleanField(default=False),
         ),
         migrations.AlterField(
-            model_name='provideraccount',
-            name='enabled',
+            model_name="provideraccount",
+            name="enabled",
             field=models.BooleanField(default=False),
         ),
         migrations.AddConstraint(
-            model_name='provideraccount',
-            constraint=models.CheckConstraint(condition=models.Q(('enabled', False), ('untried', False), _connector='OR'), name='account_untried_is_off'),
+            model_name="provideraccount",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("enabled", False), ("untried", False), _connector="OR"),
+                name="account_untried_is_off",
+            ),
         ),
     ]

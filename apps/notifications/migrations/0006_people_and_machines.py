@@ -4,39 +4,63 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('notifications', '0005_tracking_and_addressed_only'),
+        ("notifications", "0005_tracking_and_addressed_only"),
     ]
 
     operations = [
         migrations.AddField(
-            model_name='delivery',
-            name='acknowledged_at',
+            model_name="delivery",
+            name="acknowledged_at",
             field=models.DateTimeField(blank=True, null=True),
         ),
         migrations.AddField(
-            model_name='engagement',
-            name='machine',
+            model_name="engagement",
+            name="machine",
             field=models.CharField(blank=True, max_length=20),
         ),
         migrations.AddField(
-            model_name='engagement',
-            name='waits',
+            model_name="engagement",
+            name="waits",
             field=models.BooleanField(default=False),
         ),
         migrations.AlterField(
-            model_name='deliveryevent',
-            name='kind',
-            field=models.CharField(choices=[('waits', 'Put off'), ('deferred', 'Not taken yet, tried again later'), ('failed', 'Refused'), ('delivered', 'The provider reported that it arrived'), ('undelivered', 'The provider reported that it could not deliver it'), ('in_doubt', 'Handed over perhaps: no answer came'), ('crashed', 'The sender died while preparing it'), ('retried', 'Sent back into the queue'), ('settled', 'Delivery unknown: marked as sent'), ('in_digest', 'Sent in a digest'), ('acknowledged', 'The follower acknowledged it')], max_length=20),
+            model_name="deliveryevent",
+            name="kind",
+            field=models.CharField(
+                choices=[
+                    ("waits", "Put off"),
+                    ("deferred", "Not taken yet, tried again later"),
+                    ("failed", "Refused"),
+                    ("delivered", "The provider reported that it arrived"),
+                    ("undelivered", "The provider reported that it could not deliver it"),
+                    ("in_doubt", "Handed over perhaps: no answer came"),
+                    ("crashed", "The sender died while preparing it"),
+                    ("retried", "Sent back into the queue"),
+                    ("settled", "Delivery unknown: marked as sent"),
+                    ("in_digest", "Sent in a digest"),
+                    ("acknowledged", "The follower acknowledged it"),
+                ],
+                max_length=20,
+            ),
         ),
         migrations.AlterField(
-            model_name='engagementtally',
-            name='kind',
-            field=models.CharField(choices=[('open', 'Opened'), ('click', 'Clicked'), ('machine_open', 'Opened by a machine'), ('machine_click', 'Clicked by a machine')], max_length=13),
+            model_name="engagementtally",
+            name="kind",
+            field=models.CharField(
+                choices=[
+                    ("open", "Opened"),
+                    ("click", "Clicked"),
+                    ("machine_open", "Opened by a machine"),
+                    ("machine_click", "Clicked by a machine"),
+                ],
+                max_length=13,
+            ),
         ),
         migrations.AddIndex(
-            model_name='engagement',
-            index=models.Index(condition=models.Q(('waits', True)), fields=['at'], name='engagement_waits'),
+            model_name="engagement",
+            index=models.Index(
+                condition=models.Q(("waits", True)), fields=["at"], name="engagement_waits"
+            ),
         ),
     ]

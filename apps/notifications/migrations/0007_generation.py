@@ -5,23 +5,29 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('notifications', '0006_people_and_machines'),
+        ("notifications", "0006_people_and_machines"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='Generation',
+            name="Generation",
             fields=[
-                ('id', models.PositiveSmallIntegerField(default=1, primary_key=True, serialize=False)),
-                ('database', models.UUIDField(default=uuid.uuid4)),
-                ('number', models.BigIntegerField(default=0)),
-                ('held_at', models.DateTimeField(null=True)),
-                ('may_repeat', models.BigIntegerField(default=0)),
+                (
+                    "id",
+                    models.PositiveSmallIntegerField(default=1, primary_key=True, serialize=False),
+                ),
+                ("database", models.UUIDField(default=uuid.uuid4)),
+                ("number", models.BigIntegerField(default=0)),
+                ("held_at", models.DateTimeField(null=True)),
+                ("may_repeat", models.BigIntegerField(default=0)),
             ],
             options={
-                'constraints': [models.CheckConstraint(condition=models.Q(('id', 1)), name='generation_is_one_row')],
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(("id", 1)), name="generation_is_one_row"
+                    )
+                ],
             },
         ),
     ]

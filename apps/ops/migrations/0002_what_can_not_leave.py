@@ -4,20 +4,19 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('ops', '0001_initial'),
+        ("ops", "0001_initial"),
     ]
 
     operations = [
         migrations.AddField(
-            model_name='laneheartbeat',
-            name='failing_since',
+            model_name="laneheartbeat",
+            name="failing_since",
             field=models.DateTimeField(null=True),
         ),
         migrations.AddField(
-            model_name='laneheartbeat',
-            name='fault',
+            model_name="laneheartbeat",
+            name="fault",
             field=models.CharField(blank=True, max_length=200),
         ),
     ]

@@ -12,9 +12,10 @@ from django.utils import timezone
 
 from apps.accounts import keys
 from apps.accounts.models import User
-from apps.followers.models import Address, Channel, Follower
+from apps.campaigns.models import Recurring
+from apps.followers.models import Address, Channel, Follower, Import
 from apps.ops.demo import world
-from tests.make import TESTER
+from tests.make import TESTER, make_type
 
 pytestmark = [pytest.mark.django_db, pytest.mark.reported]
 MODELS = [model for model in apps.get_models() if model.__module__.startswith("apps.")]
@@ -106,3 +107,15 @@ def test_every_page_opens_when_one_thing_is_missing(
                 found += [f"{field}: {each}" for each in faults(reader, {model: [row]})]
                 transaction.set_rollback(True)
     assert found == []
+
+
+def test_no_import_and_no_recurrence_is_stored_without_what_its_pages_read() -> None:
+    """Their pages could not show an empty dialect or cadence, which no act writes."""
+    now = timezone.now()
+    with pytest.raises(IntegrityError, match="dialect"), transaction.atomic():
+        Import.objects.create(file_name="a.csv", path="a", by_kind="command", created_at=now)
+    kind = make_type("news")
+    with pytest.raises(IntegrityError, match="cadence"), transaction.atomic():
+        Recurring.objects.create(
+            name="May", notification_type=kind, zone_mode="site", created_at=now, updated_at=now
+        )
