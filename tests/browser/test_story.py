@@ -41,7 +41,8 @@ def site(tmp_path: Path) -> Iterator[str]:
     port = unused_port()
     address = f"http://127.0.0.1:{port}"
     ports = {"PORT": str(port), "MAILBOX_PORT": str(unused_port()), "SITE_URL": address}
-    with program(tmp_path, "run", **ports):
+    # who follows this site was asked elsewhere: marketing goes to all
+    with program(tmp_path, "run", MARKETING_OPT_IN="0", **ports):
         until(lambda: _answers(f"{address}/readyz"), "the site is ready")
         yield address
 

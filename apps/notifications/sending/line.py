@@ -122,6 +122,10 @@ class Line:
         with self._lock:
             return not self._ready and not self._in_hand
 
+    def booked(self) -> bool:
+        """Whether each result was taken; what they make due is looked for afterwards."""
+        return not self._ended
+
     def full(self) -> bool:
         """Whether there are enough results for a transaction."""
         return len(self._ended) >= FLUSH_ROWS

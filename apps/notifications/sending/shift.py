@@ -97,8 +97,8 @@ class Shift:
         self._line.put(rows)
 
     def quiet(self) -> bool:
-        """Whether nothing is in hand, and the connections wait for more."""
-        return self._line.open and self._line.quiet()
+        """Whether nothing is in hand or to be booked, and the connections wait for more."""
+        return self._line.open and self._line.quiet() and self._line.booked()
 
     def notifications(self) -> set[int]:
         """The notifications of the rows that wait here."""
