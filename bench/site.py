@@ -34,6 +34,7 @@ def environment(*, url: str, folder: Path) -> dict[str, str]:
         "SITE_URL": "https://news.example.org",
         "ALLOWED_HOSTS": f"{HERE},news.example.org",
         "PROXY_COUNT": "1",
+        "MARKETING_OPT_IN": "0",  # who follows this site asked for it
         "DEFAULT_FROM_NAME": newsletter.SENDER[0],
         "DEFAULT_FROM_EMAIL": newsletter.SENDER[1],
         "LOG_LEVEL": "ERROR",
