@@ -14,7 +14,7 @@ from apps.api.v1.audience.tags import slugs
 from apps.api.v1.content.templates import type_of
 from apps.api.v1.send.campaigns import deliveries_of
 from apps.api.v1.send.deliveries import as_said
-from apps.api.v1.send.messages import ROWS
+from apps.api.v1.send.messages import ROWS, WithContentAndTags
 from apps.campaigns.models import Campaign, CampaignState
 from apps.campaigns.simple_message import (
     create_from_template,
@@ -30,7 +30,7 @@ NOT_YET = (CampaignState.DRAFT, CampaignState.SCHEDULED)
 ARRIVED = GROUPS["sent"]
 
 
-class PlainMessage(serializers.Serializer[Campaign]):
+class PlainMessage(WithContentAndTags):
     """The context has `counts`, recipients by primary key."""
 
     id = serializers.UUIDField(source="uid")
@@ -45,14 +45,6 @@ class PlainMessage(serializers.Serializer[Campaign]):
 
     def get_title(self, message: Campaign) -> str:
         return words_of(message)["subject"]
-
-    def get_content(self, message: Campaign) -> str:
-        words = words_of(message)
-        return words["html"] or words["text"]
-
-    def get_tags(self, message: Campaign) -> list[str]:
-        slugs: list[str] = message.audience.get("tags", [])
-        return slugs
 
     def get_recipient_count(self, message: Campaign) -> int:
         number: int = self.context["counts"][message.pk]

@@ -25,7 +25,18 @@ ROWS = Campaign.objects.select_related("notification_type").prefetch_related(
 )
 
 
-class MessageOut(serializers.Serializer[Campaign]):
+# What both dresses of a message say alike. No docstring: the document would show it to callers.
+class WithContentAndTags(serializers.Serializer[Campaign]):
+    def get_content(self, message: Campaign) -> str:
+        words = words_of(message)
+        return words["html"] or words["text"]
+
+    def get_tags(self, message: Campaign) -> list[str]:
+        slugs: list[str] = message.audience.get("tags", [])
+        return slugs
+
+
+class MessageOut(WithContentAndTags):
     id = serializers.UUIDField(source="uid")
     subject = serializers.SerializerMethodField()
     content = serializers.SerializerMethodField(help_text="HTML where there is some, else text.")
@@ -38,14 +49,6 @@ class MessageOut(serializers.Serializer[Campaign]):
 
     def get_subject(self, message: Campaign) -> str:
         return words_of(message)["subject"]
-
-    def get_content(self, message: Campaign) -> str:
-        words = words_of(message)
-        return words["html"] or words["text"]
-
-    def get_tags(self, message: Campaign) -> list[str]:
-        slugs: list[str] = message.audience.get("tags", [])
-        return slugs
 
 
 class NewMessage(Strict):
