@@ -9,6 +9,7 @@ from typing import Any
 import hypothesis
 import pytest
 from django.db import connections
+from django.utils import translation
 from playwright.sync_api import Browser, sync_playwright
 
 from apps.campaigns import launch
@@ -99,7 +100,10 @@ def nothing_is_cut_short(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(autouse=True)
 def nothing_remembered() -> None:
-    """SQLite gives the primary key of a row that a test rolled back to another one."""
+    """SQLite gives the primary key of a row that a test rolled back to another one;
+    the language of a request stays the thread's.
+    """
+    translation.deactivate()
     links.forget()
     health.forget()
 

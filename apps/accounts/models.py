@@ -26,6 +26,8 @@ class User(AbstractUser):
     time_zone = models.CharField(
         max_length=64, default="UTC", help_text="An IANA name such as Europe/Berlin."
     )
+    # of the staff pages, one of settings.LANGUAGES; empty: the browser's
+    language = models.CharField(max_length=10, blank=True, default="")
 
     class Meta(AbstractUser.Meta):
         constraints = [

@@ -123,9 +123,17 @@ def _page_of(request: HttpRequest) -> str:
     return "/"
 
 
+def speak_to(user: User) -> None:
+    """Let pages speak somebody's language until the request ends, error pages too; whoever chose
+    none is spoken to as the browser asked (LocaleMiddleware).
+    """
+    if user.language in dict(settings.LANGUAGES):
+        translation.activate(user.language)
+
+
 def requires(capability: Capability) -> Callable[[View], View]:
     """Guard a staff page: log-in page for strangers, 403 for a role that may not; inside,
-    times are in the user's zone.
+    times are in the user's zone and words in their language.
 
     A partial request of htmx is told to load the log-in page as a whole,
     instead of swapping it into a table.
@@ -138,6 +146,7 @@ def requires(capability: Capability) -> Callable[[View], View]:
                 if request.headers.get("HX-Request"):
                     return HttpResponse(headers={"HX-Redirect": resolve_url("dashboard:login")})
                 return redirect_to_login(_page_of(request))
+            speak_to(request.user)
             if not may(request.user, capability):
                 raise PermissionDenied(
                     f"Your role ({request.user.get_role_display()}) does not include this."
@@ -149,14 +158,10 @@ def requires(capability: Capability) -> Callable[[View], View]:
                 zone = wallclock.zone(request.user.time_zone)
             except wallclock.UnknownZone:  # typed in the Django admin, which doesn't know better
                 zone = wallclock.zone("UTC")
-            # Staff pages are written in one language;
-            # a browser's wish must not translate half of them.
-            with timezone.override(zone), translation.override(settings.LANGUAGE_CODE):
+            with timezone.override(zone):
                 response = view(request, *args, **kwargs)
                 if isinstance(response, SimpleTemplateResponse):
-                    # it would render itself later, outside of both
-                    response.render()
-            response.headers.setdefault("Content-Language", settings.LANGUAGE_CODE)
+                    response.render()  # it would render itself later, outside of the zone
             return response
 
         # tests walk the URLs and look

@@ -6,6 +6,7 @@ import datetime as dt
 from dataclasses import dataclass
 from typing import Any
 
+from django.conf import settings
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
@@ -31,11 +32,18 @@ class StaffValues:
     email: str | Unset = UNSET
     role: str | Unset = UNSET
     time_zone: str | Unset = UNSET
+    language: str | Unset = UNSET  # "": their browser's
     active: bool | Unset = UNSET
     password: str | Unset = UNSET
 
 
-_COLUMNS = {"email": "email", "role": "role", "time_zone": "time_zone", "active": "is_active"}
+_COLUMNS = {
+    "email": "email",
+    "role": "role",
+    "time_zone": "time_zone",
+    "language": "language",
+    "active": "is_active",
+}
 
 
 def create_staff(*, username: str, values: StaffValues, by: Actor, now: dt.datetime) -> User:
@@ -142,6 +150,7 @@ def _state(user: User) -> dict[str, Any]:
         "email": user.email,
         "role": user.role,
         "time_zone": user.time_zone,
+        "language": user.language,
         "active": user.is_active,
     }
 
@@ -160,6 +169,12 @@ def _check(values: StaffValues) -> None:
             wallclock.zone(values.time_zone)
         except wallclock.UnknownZone as error:
             raise BadStaff(str(error), field="time_zone") from error
+    if values.language is not UNSET and values.language not in ("", *dict(settings.LANGUAGES)):
+        raise BadStaff(
+            f"The pages don't speak {values.language!r}. Choose one of "
+            f"{', '.join(dict(settings.LANGUAGES))}, or none for the browser's.",
+            field="language",
+        )
 
 
 def _set_password(user: User, password: str) -> None:

@@ -8,16 +8,16 @@ from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth import authenticate, update_session_auth_hash, views
 from django.contrib.auth.forms import AuthenticationForm, PasswordChangeForm
-from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
-from django.template.response import SimpleTemplateResponse
 from django.urls import path, reverse_lazy
-from django.utils import timezone, translation
+from django.utils import timezone
 from django.utils.decorators import method_decorator
+from django.utils.translation import gettext_lazy as _
 
 from apps.accounts.actors import staff_actor, user_of
 from apps.accounts.log_in import came_in
-from apps.accounts.permissions import Capability, requires
+from apps.accounts.permissions import Capability, requires, speak_to
 from apps.accounts.staff import BadStaff, StaffValues, change_staff
 from apps.dashboard.shell.forms import ZoneField, plain_helper
 
@@ -35,19 +35,11 @@ class Door(views.LoginView):
         return answer
 
 
-_login = Door.as_view(
+login = Door.as_view(
     template_name="dashboard/administer/auth/login.html",
     authentication_form=LoginForm,
     redirect_authenticated_user=True,
 )
-
-
-def login(request: HttpRequest) -> HttpResponseBase:
-    with translation.override(settings.LANGUAGE_CODE):  # like all staff pages
-        response = _login(request)
-        if isinstance(response, SimpleTemplateResponse):
-            response.render()
-        return response
 
 
 def knows_password(request: HttpRequest, password: str) -> bool:
@@ -95,6 +87,12 @@ class OwnAccountForm(forms.Form):
     name = forms.CharField(max_length=150, required=False)
     email = forms.EmailField(label="Email")
     time_zone = ZoneField(required=True, help_text="Times on all pages are shown in this zone.")
+    language = forms.ChoiceField(
+        label=_("Language"),
+        required=False,
+        choices=[("", _("As the browser asks")), *settings.LANGUAGES],
+        help_text=_("Of these pages. What followers read is in their own language."),
+    )
     password = forms.CharField(
         label="Your password",
         required=False,
@@ -118,16 +116,22 @@ class OwnAccountForm(forms.Form):
 @requires(Capability.VIEW)
 def account(request: HttpRequest) -> HttpResponse:
     user = user_of(request)
-    initial = {"name": user.get_full_name(), "email": user.email, "time_zone": user.time_zone}
+    initial = {
+        "name": user.get_full_name(),
+        "email": user.email,
+        "time_zone": user.time_zone,
+        "language": user.language,
+    }
     form = OwnAccountForm(request.POST or None, initial=initial, request=request)
     if request.method == "POST" and form.is_valid():
         try:
             values = StaffValues(**form.cleaned_data)
             by = staff_actor(request)
-            change_staff(user=user, values=values, by=by, now=timezone.now(), proven=True)
+            user = change_staff(user=user, values=values, by=by, now=timezone.now(), proven=True)
         except BadStaff as error:
             form.add_error(error.field, str(error))
         else:
+            speak_to(user)
             messages.success(request, "Saved.")
             return redirect("dashboard:account")
     return render(request, "dashboard/administer/auth/account.html", {"form": form})

@@ -116,20 +116,39 @@ def test_pages_carry_a_strict_policy_and_nothing_inline(client, role, request):
     assert not page.inline, page.inline
 
 
-def test_a_browser_that_asks_for_another_language_gets_no_half_translated_page(client, viewer):
-    russian = {"Accept-Language": "ru"}
-    refused = client.post(
-        "/login/", {"username": "vera", "password": "wrong"}, headers=russian
-    ).content.decode()
-    assert "Please enter a correct username" in refused
-    answer = as_role(client, viewer).get("/account/password/", headers=russian)
-    assert "Old password" in answer.content.decode()
-    assert answer["Content-Language"] == "en"
-
-
 def test_a_form_without_its_token_is_refused_in_words(viewer):
     client = Client(enforce_csrf_checks=True)
     client.force_login(viewer)
     refused = client.post("/account/", {"name": "Vera"})
     assert refused.status_code == 403
     assert "Nothing was changed" in refused.content.decode()
+
+
+def test_pages_speak_the_language_that_somebody_chose_else_the_browsers(client, admin):
+    client.force_login(admin)
+    russian = {"Accept-Language": "ru"}
+    assert 'lang="ru"' in client.get("/account/", headers=russian).content.decode()
+    values = {"name": "Ada", "email": admin.email, "time_zone": "UTC", "language": "en"}
+    assert client.post("/account/", values, headers=russian).status_code == 302
+    answer = client.get("/account/", headers=russian)
+    assert 'lang="en"' in answer.content.decode()
+    assert answer["Content-Language"] == "en"
+    assert "Accept-Language" in answer["Vary"]
+
+
+def test_a_language_that_the_pages_do_not_speak_is_refused(client, admin):
+    client.force_login(admin)
+    values = {"name": "Ada", "email": admin.email, "time_zone": "UTC", "language": "tlh"}
+    answer = client.post("/account/", values)
+    assert "tlh is not one of the available choices" in answer.content.decode()
+    admin.refresh_from_db()
+    assert admin.language == ""
+
+
+def test_being_told_that_a_role_is_too_low_happens_in_ones_language_too(client, viewer):
+    viewer.language = "ru"
+    viewer.save()
+    client.force_login(viewer)
+    answer = client.get("/staff/")
+    assert answer.status_code == 403
+    assert 'lang="ru"' in answer.content.decode()
