@@ -1,12 +1,13 @@
 """`python -m tests.both`: all checks,
 then the whole suite on SQLite and on PostgreSQL side by side.
 
-Tests that ask for no database are the same on both (half of all), so they run once, as a part of
-their own; so do the few that are marked as such (on SQLite), those that start programs beside the
-suites. What the whole suite reached of the modules of tests/covered.py, on both, is joined: nothing
-may be missing. `--lint` runs the checks only, or those whose names follow (tests/checks.py);
-`--next` runs it all on Django's next release (tests/next_django.py). Other arguments go to pytest
-(`python -m tests.both -k consent`).
+PostgreSQL's part is the longest, because it waits for the server, so it runs as two halves, each
+with a server of its own, unless DATABASE_URL names one. Tests that ask for no database are the same
+on both (half of all), so they run once, as a part of their own; so do the few that are marked as
+such (on SQLite), those that start programs beside the suites. What the whole suite reached of the
+modules of tests/covered.py, on both, is joined: nothing may be missing. `--lint` runs the checks
+only, or those whose names follow (tests/checks.py); `--next` runs it all on Django's next release
+(tests/next_django.py). Other arguments go to pytest (`python -m tests.both -k consent`).
 """
 
 import os
@@ -19,9 +20,9 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
@@ -130,8 +131,7 @@ def check(run: Run, commands: Mapping[str, Sequence[str]]) -> list[Part]:
 
 
 def suite(run: Run, name: str, url: str, marks: str, words: Sequence[str]) -> Part:
-    var_dir = run.folder / f"var-{name.split()[0].lower()}"
-    var_dir.mkdir()
+    var_dir = Path(tempfile.mkdtemp(prefix="var-", dir=run.folder))
     command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "--color=no"]
     command += [f"--durations={2 * SLOWEST}", *words]
     environment = {"DATABASE_URL": url, "VAR_DIR": str(var_dir)}
@@ -147,6 +147,15 @@ def coverage(run: Run) -> Part:
     part = Part("coverage", not missing, "\n".join(missing), time.monotonic() - started)
     print(f"  {part.name}: {part.verdict()} ({part.seconds:.0f} s)", flush=True)
     return part
+
+
+@contextmanager
+def _server(run: Run) -> Iterator[str]:
+    """A PostgreSQL for one part of the run: gives its URL. Raises NoPostgres."""
+    folder = Path(tempfile.mkdtemp(prefix="pg-", dir=run.folder))
+    folder.chmod(0o755)
+    with postgres.server(folder, stopped=lambda: run.stopped) as url:
+        yield url
 
 
 def main(words: Sequence[str]) -> int:
@@ -171,12 +180,13 @@ def main(words: Sequence[str]) -> int:
         with_browser = os.environ.get("BROWSER", "1") != "0"
         if with_browser:
             os.environ["CHROMIUM"] = chromium.find() or chromium.install()
-        url = os.environ.get("DATABASE_URL", "")
-        if not url.startswith(("postgres://", "postgresql://")):
-            socket_dir = folder / "pg"
-            socket_dir.mkdir(mode=0o755)
-            url = stack.enter_context(postgres.server(socket_dir, stopped=lambda: run.stopped))
-        name = postgres.version(url)
+        given = os.environ.get("DATABASE_URL", "")
+        if given.startswith(("postgres://", "postgresql://")):
+            halves = {given: "not once"}
+        else:
+            marks = ("not once and even", "not once and not even")
+            halves = {stack.enter_context(_server(run)): half for half in marks}
+        name = postgres.version(next(iter(halves)))
         print(
             f"Checks, then the suite on SQLite {sqlite3.sqlite_version} and {name} ...", flush=True
         )
@@ -195,7 +205,11 @@ def main(words: Sequence[str]) -> int:
             programs = pool.submit(
                 suite, run, "Programs once", small, f"({here}) and once and slow", words
             )
-            second = pool.submit(suite, run, name, url, f"({there}) and not once", words)
+            on_postgres = []
+            for number, (url, half) in enumerate(halves.items(), start=1):
+                title = f"{name}, {number} of {len(halves)}"
+                part = pool.submit(suite, run, title, url, f"({there}) and {half}", words)
+                on_postgres.append(part)
             checked = check(run, checks.commands(chosen_checks))
             first = pool.submit(
                 suite,
@@ -208,7 +222,8 @@ def main(words: Sequence[str]) -> int:
             once = pool.submit(
                 suite, run, "Run once", small, f"({here}) and once and not slow", words
             )
-            suites = [first.result(), second.result(), programs.result(), once.result()]
+            waited_for = [first, *on_postgres, programs, once]
+            suites = [part.result() for part in waited_for]
         if not words and all(part.ok for part in suites):
             checked.append(coverage(run))
         code = report(run, checked, suites, started)
