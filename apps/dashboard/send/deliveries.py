@@ -10,6 +10,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import path
 from django.utils import timezone
+from django.utils.translation import gettext, gettext_lazy
 from django.views.decorators.http import require_POST, require_safe
 
 from apps.accounts.actors import staff_actor
@@ -28,6 +29,7 @@ from apps.notifications.models import (
     Notification,
     NotificationState,
     Source,
+    TallyKind,
 )
 from apps.notifications.reports.balance import deliveries_behind, explain, narrow
 from apps.notifications.reports.trail import account_names, trail_of
@@ -37,8 +39,8 @@ MOST_PEOPLE = 200
 LATEST = 50  # opens and clicks on a delivery's page
 # Beside the plain statuses, the two groups a delivery report counts together.
 STATUSES = [
-    ("waiting", "Waiting or being sent"),
-    ("sent", "Sent or delivered"),
+    ("waiting", gettext_lazy("Waiting or being sent")),
+    ("sent", gettext_lazy("Sent or delivered")),
     *(choice for choice in DeliveryStatus.choices if choice[0] != DeliveryStatus.SENT),
 ]
 
@@ -143,8 +145,16 @@ def _engagements(delivery: Delivery) -> list[Engagement]:
         Link.objects.filter(version=delivery.notification.version_id).values_list("number", "url")
     )
     for row in rows:
-        beside(row, url=urls.get(row.link, ""), why=explain_machine(row.machine))
+        why = explain_machine(row.machine)
+        beside(row, url=urls.get(row.link, ""), why=why, what=_what(row))
     return rows
+
+
+def _what(engagement: Engagement) -> str:
+    """What was done, and whether a machine did it, in words."""
+    if engagement.machine:
+        return str(TallyKind(f"machine_{engagement.kind}").label)
+    return str(engagement.get_kind_display())
 
 
 def _delivery(uid: UUID) -> Delivery:
@@ -168,10 +178,10 @@ def retry(request: HttpRequest, uid: UUID) -> HttpResponse:
         messages.error(request, str(error))
     else:
         if moved:
-            said = "It is back in the queue and leaves as soon as its turn comes."
+            said = gettext("It is back in the queue and leaves as soon as its turn comes.")
             messages.success(request, said)
         else:
-            messages.warning(request, "It is not failed any more; nothing was done.")
+            messages.warning(request, gettext("It is not failed any more; nothing was done."))
     return redirect("dashboard:delivery", uid)
 
 
@@ -190,11 +200,12 @@ def settle(request: HttpRequest, uid: UUID) -> HttpResponse:
         messages.error(request, str(error))
     else:
         if not moved:
-            messages.warning(request, "Somebody was faster: its delivery is not unknown any more.")
+            said = gettext("Somebody was faster: its delivery is not unknown any more.")
+            messages.warning(request, said)
         elif action == "resend":
-            messages.success(request, "It is sent again with the same Message-ID.")
+            messages.success(request, gettext("It is sent again with the same Message-ID."))
         else:
-            messages.success(request, "It counts as sent from now on.")
+            messages.success(request, gettext("It counts as sent from now on."))
     return redirect("dashboard:delivery", uid)
 
 

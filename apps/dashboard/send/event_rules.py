@@ -12,6 +12,8 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import path
 from django.utils import timezone
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_POST, require_safe
 
 from apps.accounts.actors import staff_actor
@@ -29,11 +31,18 @@ from apps.dashboard.shell.forms import (
     offer,
 )
 from apps.dashboard.shell.rows import ALL_OR_ANY, LineForm, Lines, lines_of, with_one_more
-from apps.followers.models import Follower
+from apps.followers.models import Channel, Follower
 from apps.followers.people.find_follower import find_one
+from apps.notifications.models import DeliveryStatus
+from apps.notifications.reports.balance import explain
 
 UNITS = {"seconds": 1, "minutes": 60, "hours": 3600, "days": 86400}
-UNIT_CHOICES = [(unit, unit.capitalize()) for unit in UNITS]
+UNIT_CHOICES = [
+    ("seconds", _("Seconds")),
+    ("minutes", _("Minutes")),
+    ("hours", _("Hours")),
+    ("days", _("Days")),
+]
 RULES = EventRule.objects.select_related("notification_type", "template", "segment")
 
 
@@ -54,51 +63,59 @@ ConditionRows = formset_factory(ConditionForm, formset=Lines, extra=1, max_num=c
 
 
 class EventRuleForm(WhatIsSentForm):
-    name = forms.CharField(max_length=120, help_text="Only your team sees it.")
+    name = forms.CharField(max_length=120, label=_("Name"), help_text=_("Only your team sees it."))
     event = forms.CharField(
         max_length=102,
-        label="When this happens",
-        help_text="Such as order.created, or order.* for all that begin so.",
+        label=_("When this happens"),
+        help_text=_("Such as order.created, or order.* for all that begin so."),
     )
     match = forms.ChoiceField(
         choices=ALL_OR_ANY,
         initial="all",
         required=False,
+        label=_("Match"),
         widget=forms.RadioSelect,
     )
     to = forms.ChoiceField(
         choices=RuleTarget.choices,
         initial=RuleTarget.FOLLOWER,
         widget=forms.RadioSelect,
-        label="Who is told",
+        label=_("Who is told"),
     )
     segment = forms.ModelChoiceField(
         Segment.objects.all(),
         to_field_name="uid",
         required=False,
-        empty_label="No segment",
-        help_text="Up to 1,000.",
+        label=_("Segment"),
+        empty_label=_("No segment"),
+        help_text=_("Up to 1,000."),
     )
     mapping = forms.CharField(
         required=False,
-        label="Variables",
+        label=_("Variables"),
         widget=forms.Textarea({"rows": 4, "class": "font-monospace", "spellcheck": "false"}),
-        help_text=(
+        help_text=_(
             "One per line: order_number = data.number. Left empty, the template gets all data of "
             "the event, and the event itself as event."
         ),
     )
     delay = forms.IntegerField(
-        min_value=0, initial=0, required=False, label="Wait", help_text="After it happened."
+        min_value=0,
+        initial=0,
+        required=False,
+        label=_("Wait"),
+        help_text=_("After it happened."),
     )
-    unit = forms.ChoiceField(choices=UNIT_CHOICES, initial="minutes", label="Unit")
+    unit = forms.ChoiceField(choices=UNIT_CHOICES, initial="minutes", label=_("Unit"))
     throttle_key = forms.CharField(
         max_length=conditions.MAX_TEXT,
         required=False,
-        label="Throttle by",
-        help_text="Such as data.number: what the type's throttle counts apart.",
+        label=_("Throttle by"),
+        help_text=_("Such as data.number: what the type's throttle counts apart."),
     )
-    active = forms.BooleanField(required=False, initial=True, help_text="Off: it is not asked.")
+    active = forms.BooleanField(
+        required=False, initial=True, label=_("Active"), help_text=_("Off: it is not asked.")
+    )
 
     def __init__(self, rule: EventRule | None, data: Any = None) -> None:
         initial = None
@@ -124,7 +141,8 @@ class EventRuleForm(WhatIsSentForm):
                 continue
             variable, equals, where = line.partition("=")
             if not equals:
-                raise ValidationError(f"{line!r} has no =. Write order_number = data.number.")
+                said = gettext("{line} has no =. Write order_number = data.number.")
+                raise ValidationError(said.format(line=repr(line)))
             name = variable.strip()
             found[name] = where.strip()
         return found
@@ -172,15 +190,15 @@ def _largest_unit(seconds: int) -> str:
 class SampleForm(forms.Form):
     """An event that never happened."""
 
-    happened = forms.CharField(max_length=100, required=False, label="Event")
+    happened = forms.CharField(max_length=100, required=False, label=_("Event"))
     follower = forms.CharField(
         max_length=320,
         required=False,
-        label="Follower",
-        help_text="Email, phone, external id or id.",
+        label=_("Follower"),
+        help_text=_("Email, phone, external id or id."),
     )
     data = JsonField(  # type: ignore[assignment]  # a field; Django keeps it in base_fields
-        required=False, rows=5, example='{"number": "A-17"}'
+        required=False, label=_("Data"), rows=5, example='{"number": "A-17"}'
     )
 
     def clean_follower(self) -> Follower | None:
@@ -189,7 +207,7 @@ class SampleForm(forms.Form):
         if text:
             found = find_one(text)
         if text and found is None:
-            raise ValidationError(f"Nobody is known as {text}.")
+            raise ValidationError(gettext("Nobody is known as {name}.").format(name=text))
         return found
 
 
@@ -204,8 +222,8 @@ def index(request: HttpRequest) -> HttpResponse:
 def in_words(rule: EventRule) -> str:
     asked = conditions.parse(rule.conditions)
     if asked.parts:
-        return f"if {asked}"
-    return "always"
+        return gettext("if {conditions}").format(conditions=asked)
+    return gettext("always")
 
 
 @requires(Capability.SEND)
@@ -227,14 +245,14 @@ def _edit(request: HttpRequest, rule: EventRule | None) -> HttpResponse:
     posted = request.method == "POST"
     may_save = may(request.user, Capability.SEND)
     if posted and not may_save:
-        raise PermissionDenied("Your role can look at rules and try them.")
+        raise PermissionDenied(gettext("Your role can look at rules and try them."))
     form = EventRuleForm(rule, request.POST or None)
     if posted and "add" in request.POST:
         form.errors.clear()
     elif posted and form.is_valid():
         saved = kept(form, lambda: _save(request, form, rule))
         if saved:
-            messages.success(request, f"{saved.name} was saved.")
+            messages.success(request, gettext("{name} was saved.").format(name=saved.name))
             return redirect("dashboard:event-rule", saved.uid)
     sample = None
     if rule:
@@ -246,11 +264,25 @@ def _show(
     request: HttpRequest, rule: Any, form: EventRuleForm, sample: SampleForm | None, found: Any
 ) -> HttpResponse:
     sent = ""
+    told: list[tuple[str, ...]] = []
     if found and found.data:
         sent = json.dumps(found.data, ensure_ascii=False, indent=2)
+    if found:
+        told = [_told(message) for message in found.messages]
     values = {"rule": rule, "form": form, "sample": sample, "found": found, "sent": sent}
+    values["told"] = told
     values["may_save"] = may(request.user, Capability.SEND)
     return render(request, "dashboard/send/event_rules/edit.html", values)
+
+
+def _told(message: run_rules.SampleMessage) -> tuple[str, ...]:
+    """Whom the message is for, its channel, how it stands and why it is skipped, in words."""
+    channel = str(Channel(message.channel).label)
+    status = str(DeliveryStatus(message.status).label)
+    reason = ""
+    if message.status == DeliveryStatus.SKIPPED:
+        reason = explain(message.reason)
+    return message.who, channel, status.lower(), reason
 
 
 def _sample(rule: EventRule) -> dict[str, Any]:
@@ -298,7 +330,8 @@ def delete(request: HttpRequest, uid: UUID) -> HttpResponse:
     rule = _rule(uid)
     by = staff_actor(request)
     events_rules.delete_rule(rule=rule, by=by, now=timezone.now())
-    messages.success(request, f"{rule.name} was deleted. What it made of events stays.")
+    said = gettext("{name} was deleted. What it made of events stays.")
+    messages.success(request, said.format(name=rule.name))
     return redirect("dashboard:event-rules")
 
 

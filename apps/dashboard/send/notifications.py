@@ -8,10 +8,13 @@ from typing import Any
 from uuid import UUID
 
 from django.contrib import messages
+from django.contrib.humanize.templatetags.humanize import intcomma
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import path
 from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 from django.views.decorators.http import require_POST, require_safe
 
 from apps.accounts.actors import staff_actor
@@ -70,7 +73,7 @@ def detail(request: HttpRequest, uid: UUID) -> HttpResponse:
     context["lines"] = lines_of(sheet)
     context["failed"] = sum(sheet.failed.values())
     context["channels"] = ", ".join(_labels(notification.channels))
-    context["chain"] = ", then ".join(_labels(notification.fallback))
+    context["chain"] = _(", then ").join(_labels(notification.fallback))
     context["turn"] = dt.timedelta(seconds=notification.fallback_after)
     context["may_act"] = campaign is None and may(request.user, Capability.SEND)
     context["may_pause"] = notification.state in RUNNING
@@ -101,25 +104,26 @@ def _campaign(notification: Notification) -> Campaign | None:
 def _pause(request: HttpRequest, notification: Notification) -> str:
     by = staff_actor(request)
     control.pause(notification=notification, by=by, now=timezone.now())
-    return "Paused. What was already in a sender's hands stops within seconds."
+    return _("Paused. What was already in a sender's hands stops within seconds.")
 
 
 def _resume(request: HttpRequest, notification: Notification) -> str:
     by = staff_actor(request)
     control.resume(notification=notification, by=by, now=timezone.now())
-    return "It goes on where it stopped; nobody gets a second copy."
+    return _("It goes on where it stopped; nobody gets a second copy.")
 
 
 def _cancel(request: HttpRequest, notification: Notification) -> str:
     by = staff_actor(request)
     counts = control.cancel(notification=notification, by=by, now=timezone.now())
-    cancelled = counts["cancelled"]
-    total = counts["total"]
-    handed_off = counts["handed_off"]
-    in_flight = counts["in_flight"]
-    text = f"Cancelled {cancelled:,} of {total:,}; {handed_off:,} already handed over."
-    if in_flight:
-        return f"{text} {in_flight:,} are in a sender's hands just now."
+    text = _("Cancelled {cancelled} of {total}; {handed_off} already handed over.").format(
+        cancelled=intcomma(counts["cancelled"]),
+        total=intcomma(counts["total"]),
+        handed_off=intcomma(counts["handed_off"]),
+    )
+    if in_flight := counts["in_flight"]:
+        more = _("{count} are in a sender's hands just now.").format(count=intcomma(in_flight))
+        return f"{text} {more}"
     return text
 
 
@@ -129,16 +133,24 @@ def _retract(request: HttpRequest, notification: Notification) -> str:
     cancelled = counts["cancelled"]
     removed = removed_of(notification)
     left = counts["handed_off"] - removed
-    text = f"Cancelled {cancelled:,}, removed {removed:,} from inboxes."
+    text = _("Cancelled {cancelled}, removed {removed} from inboxes.").format(
+        cancelled=intcomma(cancelled), removed=intcomma(removed)
+    )
     if left:
-        return f"{text} {left:,} have left and can't be called back."
+        more = _("{count} have left and can't be called back.").format(count=intcomma(left))
+        return f"{text} {more}"
     return text
 
 
 def _retry(request: HttpRequest, notification: Notification) -> str:
     by = staff_actor(request)
     moved = replay.retry_failed(notification=notification, by=by, now=timezone.now())
-    return f"{moved:,} failed deliveries are back in the queue."
+    said = ngettext(
+        "{count} failed delivery is back in the queue.",
+        "{count} failed deliveries are back in the queue.",
+        moved,
+    )
+    return said.format(count=intcomma(moved))
 
 
 ACTS: dict[str, Callable[[HttpRequest, Notification], str]] = {
@@ -156,8 +168,8 @@ def act(request: HttpRequest, uid: UUID, verb: str) -> HttpResponse:
     notification = _notification(uid)
     campaign = _campaign(notification)
     if campaign:
-        said = f"This is a run of the campaign {campaign.name}. Stop, resume or retry it here."
-        messages.error(request, said)
+        said = _("This is a run of the campaign {name}. Stop, resume or retry it here.")
+        messages.error(request, said.format(name=campaign.name))
         return redirect("dashboard:campaign", campaign.uid)
     perform = ACTS[verb]
     try:

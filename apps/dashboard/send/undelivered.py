@@ -8,10 +8,13 @@ from typing import Any
 from uuid import UUID
 
 from django.contrib import messages
+from django.contrib.humanize.templatetags.humanize import intcomma
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import path
 from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 from django.views.decorators.http import require_POST, require_safe
 
 from apps.accounts.actors import staff_actor
@@ -113,7 +116,7 @@ def _orders() -> list[dict[str, Any]]:
 def again(request: HttpRequest) -> HttpResponse:
     status = request.POST.get("status", "")
     if status not in STATUSES:
-        messages.error(request, "Only failed and doubtful messages can be sent again.")
+        messages.error(request, _("Only failed and doubtful messages can be sent again."))
         return redirect("dashboard:undelivered")
     notification = None
     kind = None
@@ -135,12 +138,12 @@ def again(request: HttpRequest) -> HttpResponse:
         messages.error(request, str(error))
     else:
         if count:
-            what = "messages go"
-            if count == 1:
-                what = "message goes"
-            messages.success(request, f"{count:,} {what} out again.")
+            said = ngettext(
+                "{count} message goes out again.", "{count} messages go out again.", count
+            )
+            messages.success(request, said.format(count=intcomma(count)))
         else:
-            messages.warning(request, "Nothing of that is left; nothing was done.")
+            messages.warning(request, _("Nothing of that is left; nothing was done."))
     return redirect("dashboard:undelivered")
 
 

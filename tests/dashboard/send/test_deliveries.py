@@ -274,7 +274,7 @@ def test_only_the_failed_are_sent_again(
     answer = as_role(client, sender).post(
         reverse("dashboard:notification-retry", args=[sent.uid]), follow=True
     )
-    assert "1 failed deliveries are back in the queue" in page_of(answer).text
+    assert "1 failed delivery is back in the queue" in page_of(answer).text
     drain()
     assert sorted(receiver.recipients) == ["anna@example.com", "emil@example.com"]
     assert stands(sent) == {"sent": 2, "skipped": 2}

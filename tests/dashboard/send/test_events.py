@@ -90,7 +90,7 @@ def test_a_rule_is_built_row_by_row_tried_and_its_answer_read(
     }
     tried = page_of(client.post(reverse("dashboard:event-rule-test", args=[rule.uid]), sample))
     assert "Notified" in tried.text
-    assert "Anna Weber, In app: pending" in tried.text
+    assert "Anna Weber, In-app: waiting" in tried.text
     assert not Notification.objects.exists()
     wrong = client.post(
         reverse("dashboard:event-rule-test", args=[rule.uid]),
