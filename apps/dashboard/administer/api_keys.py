@@ -10,6 +10,8 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import path, reverse
 from django.utils import timezone
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
@@ -23,18 +25,21 @@ from apps.dashboard.shell.forms import add_refusal, plain_helper
 
 class KeyForm(forms.Form):
     name = forms.CharField(
-        max_length=100, help_text="Which program uses it, such as “Shop backend”."
+        label=_("Name"),
+        max_length=100,
+        help_text=_("Which program uses it, such as “Shop backend”."),
     )
     scopes = forms.MultipleChoiceField(
+        label=_("Scopes"),
         choices=[(scope.value, scope.value) for scope in Scope],
         widget=forms.CheckboxSelectMultiple,
-        help_text="Give only what the program needs.",
+        help_text=_("Give only what the program needs."),
     )
     expires_at = forms.DateField(
-        label="Last day",
+        label=_("Last day"),
         required=False,
         widget=forms.DateInput(attrs={"type": "date"}),
-        help_text="Empty: the key works until it is revoked.",
+        help_text=_("Empty: the key works until it is revoked."),
     )
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -44,7 +49,7 @@ class KeyForm(forms.Form):
     def clean_expires_at(self) -> dt.date | None:
         day: dt.date | None = self.cleaned_data["expires_at"]
         if day and day < timezone.localdate():
-            raise forms.ValidationError("This day is over. Choose today or a later day.")
+            raise forms.ValidationError(gettext("This day is over. Choose today or a later day."))
         return day
 
 
@@ -63,7 +68,7 @@ def add(request: HttpRequest) -> HttpResponse:
     so a repeated post leads to the list.
     """
     if done := double_submit.already(request):
-        said = (
+        said = gettext(
             "That key was issued already. Its secret was shown once; issue another key if it "
             "is lost."
         )
@@ -103,7 +108,8 @@ def _end_of(day: dt.date | None) -> dt.datetime | None:
 def revoke(request: HttpRequest, uid: UUID) -> HttpResponse:
     key = get_object_or_404(ApiKey, uid=uid)
     keys.revoke(key=key, by=staff_actor(request), now=timezone.now())
-    messages.success(request, f"The key {key.name} works no longer.")
+    said = gettext("The key {name} works no longer.").format(name=key.name)
+    messages.success(request, said)
     return redirect("dashboard:api-keys")
 
 

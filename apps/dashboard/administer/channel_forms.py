@@ -8,6 +8,8 @@ from typing import Any, cast
 from crispy_forms.layout import Div, Fieldset, Layout
 from django import forms
 from django.utils.html import escape
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 
 from apps.channels.contract import Provider, Setting
 from apps.dashboard.shell.forms import plain_helper
@@ -16,14 +18,16 @@ from apps.notifications.accounts import edit, routing
 from apps.notifications.accounts.try_out import REGISTERED, devices
 from apps.notifications.models import ProviderAccount
 
-KEEP = "Leave empty to keep the stored one."
+KEEP = _("Leave empty to keep the stored one.")
+# What is asked of somebody who said no place for a test.
 WHERE = {
-    Channel.EMAIL: "Write the address",
-    Channel.SMS: "Write the phone number",
-    Channel.VOICE: "Write the phone number",
-    Channel.WEBHOOK: "Write the address",
-    Channel.IN_APP: "Name the follower",
+    Channel.EMAIL: _("Write the address the test should go to."),
+    Channel.SMS: _("Write the phone number the test should go to."),
+    Channel.VOICE: _("Write the phone number the test should go to."),
+    Channel.WEBHOOK: _("Write the address the test should go to."),
+    Channel.IN_APP: _("Name the follower the test should go to."),
 }
+WHICH_DEVICE = _("Choose the device the test should go to.")
 
 
 def field_for(setting: Setting, stored: dict[str, Any]) -> forms.Field:
@@ -56,7 +60,7 @@ def _secret_field(setting: Setting, *, kept: bool) -> forms.Field:
     said: str = escape(setting.help)
     if kept:
         required = False
-        said = KEEP
+        said = str(KEEP)
     label = setting.label
     if setting.lines:
         area = forms.Textarea({"rows": 4, "autocomplete": "off"})
@@ -67,55 +71,59 @@ def _secret_field(setting: Setting, *, kept: bool) -> forms.Field:
 
 LIMITS = ("rate", "daily", "warmup_start", "warmup_first", "warmup_growth")
 _HALVES = [Div(name, css_class="col-sm-6") for name in LIMITS]
-_LIMITS = Fieldset("How much may leave", Div(*_HALVES, css_class="row"))
+_LIMITS = Fieldset(_("How much may leave"), Div(*_HALVES, css_class="row"))
 
 
 class AccountForm(forms.Form):
     """Name and place of an account, then the settings its provider declares (as `s_<name>`)."""
 
-    name = forms.CharField(max_length=100, help_text="What your team calls it.")
+    name = forms.CharField(label=_("Name"), max_length=100, help_text=_("What your team calls it."))
     position = forms.IntegerField(
         min_value=1,
         max_value=1000,
         initial=10,
-        label="Order",
-        help_text="The lowest number is tried first.",
+        label=_("Order"),
+        help_text=_("The lowest number is tried first."),
     )
 
     rate = forms.FloatField(
         required=False,
         min_value=0.01,
         max_value=100_000,
-        label="Messages a second",
-        help_text="At most; empty = as fast as the server takes them. Codes and receipts go first.",
+        label=_("Messages a second"),
+        help_text=_(
+            "At most; empty = as fast as the server takes them. Codes and receipts go first."
+        ),
     )
     daily = forms.IntegerField(
         required=False,
         min_value=1,
         max_value=2_000_000_000,
-        label="Messages a day",
-        help_text="At most, counted from midnight UTC. The rest takes the next account, or waits.",
+        label=_("Messages a day"),
+        help_text=_(
+            "At most, counted from midnight UTC. The rest takes the next account, or waits."
+        ),
     )
     warmup_start = forms.DateField(
         required=False,
-        label="Warm-up from",
+        label=_("Warm-up from"),
         widget=forms.DateInput({"type": "date"}, format="%Y-%m-%d"),
-        help_text="A new sender's first day. Receivers trust who grows slowly.",
+        help_text=_("A new sender's first day. Receivers trust who grows slowly."),
     )
     warmup_first = forms.IntegerField(
         required=False,
         min_value=1,
         max_value=2_000_000_000,
-        label="Messages on that day",
-        help_text="50 to 100 are usual.",
+        label=_("Messages on that day"),
+        help_text=_("50 to 100 are usual."),
     )
     warmup_growth = forms.FloatField(
         required=False,
         min_value=1,
         max_value=5,
         initial=1.5,
-        label="Growth",
-        help_text="Each day so many times the day before, up to the messages a day.",
+        label=_("Growth"),
+        help_text=_("Each day so many times the day before, up to the messages a day."),
     )
 
     def __init__(
@@ -155,7 +163,9 @@ class AccountForm(forms.Form):
             return values
         for name, value in pair.items():
             if value is None and name not in self.errors:
-                self.add_error(name, "A warm-up needs its first day and how much goes out on it.")
+                self.add_error(
+                    name, gettext("A warm-up needs its first day and how much goes out on it.")
+                )
         return values
 
     def limits(self) -> edit.AccountLimits:
@@ -178,7 +188,7 @@ class TryForm(forms.Form):
     phone number or a token.
     """
 
-    to = forms.CharField(label="Send a test to", max_length=2000)
+    to = forms.CharField(label=_("Send a test to"), max_length=2000)
 
     def __init__(self, data: Any = None, *, account: ProviderAccount, **kwargs: Any) -> None:
         super().__init__(data, **kwargs)
@@ -186,16 +196,16 @@ class TryForm(forms.Form):
         to = self.fields["to"]
         match account.channel:
             case Channel.EMAIL:
-                self.fields["to"] = forms.EmailField(label="Send a test to")
+                self.fields["to"] = forms.EmailField(label=_("Send a test to"))
             case Channel.SMS | Channel.VOICE:
                 phone = {"type": "tel", "autocomplete": "tel", "placeholder": "+49 151 12345678"}
                 to.widget = forms.TextInput(phone)
             case Channel.WEBHOOK:
                 to.widget = forms.URLInput({"placeholder": "https://example.com/hook"})
-                to.help_text = "The address of a follower's webhook is signed with its secret."
+                to.help_text = _("The address of a follower's webhook is signed with its secret.")
             case Channel.IN_APP:
-                to.label = "Put a test into the inbox of"
-                to.help_text = "A follower's email, name or external id."
+                to.label = _("Put a test into the inbox of")
+                to.help_text = _("A follower's email, name or external id.")
             case _:
                 self._choose(devices(account))
 
@@ -204,18 +214,18 @@ class TryForm(forms.Form):
         as a developer copies it from the log.
         """
         by_token = self.channel == Channel.PUSH
-        empty = "No device is registered yet"
+        empty = gettext("No device is registered yet")
         if found:
-            empty = "Choose a device"
+            empty = gettext("Choose a device")
         choices = [("", empty)]
         for device in found:
             choices.append((str(device.uid), f"{device.follower}: {device.label}"))
         self.fields["to"] = forms.ChoiceField(
-            label="Send a test to", choices=choices, required=not by_token
+            label=_("Send a test to"), choices=choices, required=not by_token
         )
         if by_token:
             self.fields["token"] = forms.CharField(
-                label="Or to this token", max_length=2000, required=False
+                label=_("Or to this token"), max_length=2000, required=False
             )
 
     def place(self) -> str:
@@ -229,11 +239,15 @@ class TryForm(forms.Form):
         offered = cast(forms.ChoiceField, self.fields["to"])
         names = dict(cast(Iterable[tuple[str, str]], offered.choices))
         chosen = self.cleaned_data["to"] or "none"
-        return str(names.get(chosen, "the token"))
+        return str(names.get(chosen, gettext("the token")))
 
 
 class DomainForm(forms.Form):
     """How fast all accounts together may write to a receiving domain."""
 
-    domain = forms.CharField(max_length=253, widget=forms.TextInput({"placeholder": "example.com"}))
-    per_minute = forms.FloatField(label="Messages a minute")
+    domain = forms.CharField(
+        label=_("Domain"),
+        max_length=253,
+        widget=forms.TextInput({"placeholder": "example.com"}),
+    )
+    per_minute = forms.FloatField(label=_("Messages a minute"))

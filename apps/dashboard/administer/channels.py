@@ -10,13 +10,21 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import path
 from django.utils import timezone
+from django.utils.formats import number_format
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
 from apps.accounts.actors import staff_actor, user_of
 from apps.accounts.permissions import Capability, requires
 from apps.channels.contract import Provider, Result
 from apps.channels.registry import UnknownProvider, provider, providers
-from apps.dashboard.administer.channel_forms import WHERE, AccountForm, DomainForm, TryForm
+from apps.dashboard.administer.channel_forms import (
+    WHERE,
+    WHICH_DEVICE,
+    AccountForm,
+    DomainForm,
+    TryForm,
+)
 from apps.dashboard.shell.edit_page import edit_page
 from apps.dashboard.shell.paging import beside
 from apps.followers.models import Channel
@@ -102,14 +110,15 @@ def slowed(account: ProviderAccount, now: dt.datetime) -> list[Slowed]:
 def _pace(rate: float) -> str:
     if rate >= 2:
         number = rate
-        unit = "second"
+        words = _("{count} a second")
     else:
         number = rate * 60
-        unit = "minute"
+        words = _("{count} a minute")
+    count = f"{number:.2g}"
     if number >= 10:
         whole = round(number)
-        return f"{whole:,} a {unit}"
-    return f"{number:.2g} a {unit}"
+        count = str(whole)
+    return words.format(count=number_format(count, force_grouping=True))
 
 
 @requires(Capability.ADMINISTER)
@@ -134,8 +143,8 @@ def add(request: HttpRequest, key: str) -> HttpResponse:
         )
 
     def done(account: ProviderAccount) -> HttpResponse:
-        said = f"{account.name} was added. It is off until a test succeeds: send one now."
-        messages.success(request, said)
+        said = _("{name} was added. It is off until a test succeeds: send one now.")
+        messages.success(request, said.format(name=account.name))
         return redirect("dashboard:channel-account", account.uid)
 
     return edit_page(request, form, FORM_PAGE, {"kind": kind}, save=save, done=done)
@@ -148,7 +157,8 @@ def edit(request: HttpRequest, uid: UUID) -> HttpResponse:
         kind = provider(account.provider)
         form = AccountForm(request.POST or None, kind=kind, account=account)
     except (UnknownProvider, Undecryptable) as error:
-        messages.error(request, f"{account.name} can't be opened: {error}")
+        said = _("{name} can't be opened: {why}").format(name=account.name, why=error)
+        messages.error(request, said)
         return redirect("dashboard:channels")
 
     def save() -> ProviderAccount:
@@ -163,7 +173,7 @@ def edit(request: HttpRequest, uid: UUID) -> HttpResponse:
         return change_account(account=account, values=values, by=by, now=timezone.now())
 
     def done(saved: ProviderAccount) -> HttpResponse:
-        messages.success(request, f"{saved.name} was saved.")
+        messages.success(request, _("{name} was saved.").format(name=saved.name))
         return redirect("dashboard:channel-account", saved.uid)
 
     context = {"kind": kind, **_standing(request, account, kind)}
@@ -209,13 +219,15 @@ def switch(request: HttpRequest, uid: UUID) -> HttpResponse:
     values = AccountValues(enabled=enabled)
     by = staff_actor(request)
     change_account(account=account, values=values, by=by, now=timezone.now())
+    level = messages.SUCCESS
     if enabled:
-        messages.success(request, f"{account.name} is on.")
+        said = _("{name} is on.")
     elif holds_of_account(account.pk):
-        said = f"{account.name} is off. What its server has not answered yet may still leave."
-        messages.warning(request, said)
+        level = messages.WARNING
+        said = _("{name} is off. What its server has not answered yet may still leave.")
     else:
-        messages.success(request, f"{account.name} is off. Nothing more leaves through it.")
+        said = _("{name} is off. Nothing more leaves through it.")
+    messages.add_message(request, level, said.format(name=account.name))
     return redirect("dashboard:channels")
 
 
@@ -227,8 +239,7 @@ def send_trial(request: HttpRequest, uid: UUID) -> HttpResponse:
         form = TryForm(request.POST, account=account)
         if not form.is_valid():
             channel = Channel(account.channel)
-            where = WHERE.get(channel, "Choose the device")
-            messages.error(request, f"{where} the test should go to.")
+            messages.error(request, str(WHERE.get(channel, WHICH_DEVICE)))
             return redirect("dashboard:channel-account", account.uid)
         to = form.shown()
         place = form.place()
@@ -239,18 +250,20 @@ def send_trial(request: HttpRequest, uid: UUID) -> HttpResponse:
     else:
         detail = outcome.detail
         if outcome.result == Result.ACCEPTED:
-            messages.success(request, f"The server took the test for {to}. It said: {detail}")
+            said = _("The server took the test for {to}. It said: {detail}")
+            messages.success(request, said.format(to=to, detail=detail))
             _say_if_switched_on(request, account)
         else:
-            messages.error(request, f"The test for {to} was not taken. {detail}")
+            said = _("The test for {to} was not taken. {detail}")
+            messages.error(request, said.format(to=to, detail=detail))
     return redirect("dashboard:channel-account", account.uid)
 
 
 def _say_if_switched_on(request: HttpRequest, before: ProviderAccount) -> None:
     """Tell that an account went on by its first test."""
     if before.untried and ProviderAccount.objects.filter(pk=before.pk, enabled=True).exists():
-        said = f"{before.name} is on from now on: its first test succeeded."
-        messages.success(request, said)
+        said = _("{name} is on from now on: its first test succeeded.")
+        messages.success(request, said.format(name=before.name))
 
 
 @requires(Capability.ADMINISTER)
@@ -258,7 +271,8 @@ def _say_if_switched_on(request: HttpRequest, before: ProviderAccount) -> None:
 def reset(request: HttpRequest, uid: UUID) -> HttpResponse:
     account = get_object_or_404(ProviderAccount, uid=uid)
     accounts_health.reset(account=account, by=staff_actor(request), now=timezone.now())
-    messages.success(request, f"{account.name} is used again from now on.")
+    said = _("{name} is used again from now on.").format(name=account.name)
+    messages.success(request, said)
     return redirect("dashboard:channel-account", account.uid)
 
 
@@ -269,9 +283,10 @@ def unslow(request: HttpRequest, uid: UUID) -> HttpResponse:
     domain = request.POST.get("domain", "")
     by = staff_actor(request)
     if limits_domains.reset_domain(account=account, domain=domain, by=by, now=timezone.now()):
-        messages.success(request, f"{domain} is written to as before.")
+        said = _("{domain} is written to as before.").format(domain=domain)
+        messages.success(request, said)
     else:
-        messages.warning(request, "That domain is not slowed any more.")
+        messages.warning(request, _("That domain is not slowed any more."))
     return redirect("dashboard:channel-account", account.uid)
 
 
@@ -288,8 +303,8 @@ def limit_domain(request: HttpRequest) -> HttpResponse:
     except limits_domains.BadLimit as error:
         form.add_error(None, str(error))
         return _list(request, form)
-    said = f"{limit.domain} gets at most {limit.per_minute:g} messages a minute."
-    messages.success(request, said)
+    said = _("{domain} gets at most {count} messages a minute.")
+    messages.success(request, said.format(domain=limit.domain, count=f"{limit.per_minute:g}"))
     return redirect("dashboard:channels")
 
 
@@ -298,7 +313,8 @@ def limit_domain(request: HttpRequest) -> HttpResponse:
 def unlimit_domain(request: HttpRequest, pk: int) -> HttpResponse:
     limit = get_object_or_404(DomainLimit, pk=pk)
     limits_domains.delete_domain_limit(limit=limit, by=staff_actor(request), now=timezone.now())
-    messages.success(request, f"{limit.domain} has no limit any more.")
+    said = _("{domain} has no limit any more.").format(domain=limit.domain)
+    messages.success(request, said)
     return redirect("dashboard:channels")
 
 

@@ -10,6 +10,9 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import path
 from django.utils import timezone
+from django.utils.text import format_lazy
+from django.utils.translation import gettext, pgettext_lazy
+from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_POST, require_safe
 
 from apps.accounts.actors import staff_actor, user_of
@@ -21,40 +24,47 @@ from apps.dashboard.shell.forms import ZoneField, plain_helper
 
 FORM_PAGE = "dashboard/administer/staff/form.html"
 ROLES = {
-    Role.VIEWER: "sees everything but secrets",
-    Role.EDITOR: "also changes followers, content and campaigns",
-    Role.SENDER: "also sends, schedules, pauses and cancels",
-    Role.ADMIN: "also manages staff, API keys and channels",
+    Role.VIEWER: _("sees everything but secrets"),
+    Role.EDITOR: _("also changes followers, content and campaigns"),
+    Role.SENDER: _("also sends, schedules, pauses and cancels"),
+    Role.ADMIN: _("also manages staff, API keys and channels"),
 }
 
 
 class StaffForm(forms.Form):
     username = forms.CharField(
-        label="User name", max_length=150, help_text="For logging in; it can't be changed later."
+        label=_("User name"),
+        max_length=150,
+        help_text=_("For logging in; it can't be changed later."),
     )
-    name = forms.CharField(max_length=150, required=False)
-    email = forms.EmailField(label="Email")
+    name = forms.CharField(
+        label=pgettext_lazy("of a person", "Name"), max_length=150, required=False
+    )
+    email = forms.EmailField(label=_("Email"))
     role = forms.ChoiceField(
-        choices=[(role.value, f"{role.label}: {what}") for role, what in ROLES.items()],
+        label=_("Role"),
+        choices=[
+            (role.value, format_lazy("{}: {}", role.label, what)) for role, what in ROLES.items()
+        ],
         widget=forms.RadioSelect,
     )
     time_zone = ZoneField(
-        initial="UTC", help_text="Times on all pages are shown to this person in this zone."
+        initial="UTC", help_text=_("Times on all pages are shown to this person in this zone.")
     )
     password = forms.CharField(
-        widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
-        help_text=" ".join(password_validators_help_texts()),
+        label=_("Password"), widget=forms.PasswordInput(attrs={"autocomplete": "new-password"})
     )
 
     def __init__(self, *args: Any, changing: bool = False, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.helper = plain_helper()
+        password = self.fields["password"]
+        password.help_text = " ".join(password_validators_help_texts())
         if changing:
             del self.fields["username"]
-            password = self.fields["password"]
             password.required = False
-            password.label = "New password"
-            password.help_text = "Leave empty to keep the present one."
+            password.label = gettext("New password")
+            password.help_text = gettext("Leave empty to keep the present one.")
 
 
 @requires(Capability.ADMINISTER)
@@ -79,8 +89,8 @@ def add(request: HttpRequest) -> HttpResponse:
         return create_staff(username=username, values=values, by=by, now=timezone.now())
 
     def done(user: User) -> HttpResponse:
-        said = f"{user.username} can log in now. Tell them the password in person."
-        messages.success(request, said)
+        said = gettext("{name} can log in now. Tell them the password in person.")
+        messages.success(request, said.format(name=user.username))
         return redirect("dashboard:staff")
 
     return edit_page(request, form, FORM_PAGE, {}, save=save, done=done)
@@ -103,7 +113,7 @@ def edit(request: HttpRequest, uid: UUID) -> HttpResponse:
         return change_staff(user=person, values=values, by=by, now=timezone.now())
 
     def done(user: User) -> HttpResponse:
-        messages.success(request, "Saved.")
+        messages.success(request, gettext("Saved."))
         return redirect("dashboard:staff")
 
     return edit_page(request, form, FORM_PAGE, {"person": person}, save=save, done=done)
@@ -121,10 +131,10 @@ def switch(request: HttpRequest, uid: UUID) -> HttpResponse:
     except BadStaff as error:
         messages.error(request, str(error))
     else:
-        what = "can no longer log in"
+        said = gettext("{name} can no longer log in.")
         if active:
-            what = "can log in again"
-        messages.success(request, f"{person.username} {what}.")
+            said = gettext("{name} can log in again.")
+        messages.success(request, said.format(name=person.username))
     return redirect("dashboard:staff")
 
 
