@@ -8,6 +8,9 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
+from django.utils.translation import gettext as _
+
+from apps.accounts.fact_words import field_of, name_of, sentence_of
 from apps.accounts.models import AuditEntry
 
 Explain = Callable[[str], str]
@@ -30,26 +33,33 @@ class Told:
     sentence: str
     lines: list[Difference]
 
+    @property
+    def who(self) -> str:
+        """Name who acted; "" where nobody knows."""
+        return name_of(self.entry.actor_label)
+
+    @property
+    def what(self) -> str:
+        """Name what it was done to."""
+        return name_of(self.entry.subject_label) or self.entry.subject_id
+
 
 def tell(entries: Iterable[AuditEntry], *, explain: Explain) -> list[Told]:
     """The entries in words, in their order.
 
     `explain` says what a reason's code means; the apps that give reasons know.
     """
-    return [
-        Told(entry, sentence(entry), differences(entry.data, explain=explain)) for entry in entries
-    ]
+    told = []
+    for entry in entries:
+        lines = differences(entry.data, explain=explain)
+        told.append(Told(entry, sentence_of(entry.kind), lines))
+    return told
 
 
 def history_of(subject_type: str, uid: UUID, *, most: int, explain: Explain) -> list[Told]:
     """What happened to one subject, newest first."""
     entries = AuditEntry.objects.filter(subject_type=subject_type, subject_id=str(uid))
     return tell(entries[:most], explain=explain)
-
-
-def sentence(entry: AuditEntry) -> str:
-    """Say a fact's kind in words: `follower.unsubscribed` is "Follower unsubscribed"."""
-    return entry.kind.replace(".", " ").replace("_", " ").capitalize()
 
 
 def differences(data: dict[str, Any], *, explain: Explain) -> list[Difference]:
@@ -63,13 +73,13 @@ def differences(data: dict[str, Any], *, explain: Explain) -> list[Difference]:
     if isinstance(before, dict) and isinstance(after, dict):
         lines = _changes(before, after)
     else:
-        lines = [Difference("Value", readable(before), readable(after))]
+        lines = [Difference(_("Value"), readable(before), readable(after))]
     for name, value in rest.items():
         if name == "reason" and isinstance(value, str) and value:
             words = explain(value)
         else:
             words = readable(value)
-        lines.append(Difference(_label(name), None, words))
+        lines.append(Difference(field_of(name), None, words))
     return lines
 
 
@@ -83,19 +93,19 @@ def _changes(before: dict[str, Any], after: dict[str, Any]) -> list[Difference]:
         was = None
         if before:
             was = readable(old)
-        lines.append(Difference(_label(name), was, readable(new)))
+        lines.append(Difference(field_of(name), was, readable(new)))
     return lines
 
 
 def readable(value: Any) -> str:
     """A stored value as a person reads it."""
     if value in (None, "", [], {}):
-        return "nothing"
+        return _("nothing")
     match value:
         case bool():
             if value:
-                return "yes"
-            return "no"
+                return _("yes")
+            return _("no")
         case str():
             return value
         case list() if all(isinstance(each, str | int | float) for each in value):
@@ -103,7 +113,3 @@ def readable(value: Any) -> str:
     if isinstance(value, list | dict):
         return json.dumps(value, ensure_ascii=False, indent=1)
     return str(value)
-
-
-def _label(name: str) -> str:
-    return str(name).replace("_", " ").capitalize()

@@ -12,6 +12,7 @@ from collections.abc import Collection
 
 from django.db import transaction
 from django.db.models import Q
+from django.utils.translation import gettext as _
 
 from apps.accounts.models import ApiKey, User
 from apps.accounts.permissions import Scope, role_of, scopes_of_role
@@ -51,27 +52,33 @@ def issue(
     """
     name = name.strip()
     if not name:
-        raise BadKeyRequest("Give the key a name that says which program uses it.", field="name")
+        raise BadKeyRequest(_("Give the key a name that says which program uses it."), field="name")
     if len(name) > 100:
-        raise BadKeyRequest("The name may have 100 characters.", field="name")
+        raise BadKeyRequest(_("The name may have 100 characters."), field="name")
     if not scopes:
         raise BadKeyRequest(
-            "Choose at least one scope; a key without any can do nothing.", field="scopes"
+            _("Choose at least one scope; a key without any can do nothing."), field="scopes"
         )
     if unknown := sorted(set(scopes) - set(Scope)):
         raise BadKeyRequest(
-            f"{unknown[0]!r} is not a scope. Scopes are: {', '.join(Scope)}.", field="scopes"
+            _("{name} is not a scope. Scopes are: {scopes}.").format(
+                name=repr(unknown[0]), scopes=", ".join(Scope)
+            ),
+            field="scopes",
         )
     if expires_at is not None and expires_at <= now:
         raise BadKeyRequest(
-            "The key would have expired already. Choose a later time.", field="expires_at"
+            _("The key would have expired already. Choose a later time."), field="expires_at"
         )
     creator = None
     if by.kind == ActorKind.STAFF:
         creator = User.objects.filter(uid=by.id).first()
     if creator is not None and (beyond := sorted(set(scopes) - scopes_of_role(role_of(creator)))):
         raise BadKeyRequest(
-            f"Your role does not include {', '.join(beyond)}. Leave it out.", field="scopes"
+            _("Your role does not include {scopes}. Leave it out.").format(
+                scopes=", ".join(beyond)
+            ),
+            field="scopes",
         )
     prefix = _free_prefix()
     text = f"{PREFIX}{prefix}_{secrets.token_hex(32)}"
@@ -150,7 +157,7 @@ def rights_of(key: ApiKey) -> frozenset[Scope]:
 
 def _free_prefix() -> str:
     while True:
-        prefix = "".join(secrets.choice(PREFIX_ALPHABET) for _ in range(8))
+        prefix = "".join(secrets.choice(PREFIX_ALPHABET) for _place in range(8))
         if not ApiKey.objects.filter(prefix=prefix).exists():
             return prefix
 

@@ -2,6 +2,7 @@
 
 from django.contrib.auth.models import AbstractUser
 from django.db import models
+from django.utils.translation import gettext_lazy as _
 
 from apps.lib.facts import Subject
 from apps.lib.ids import uuid7
@@ -12,10 +13,10 @@ class Role(models.TextChoices):
     exactly).
     """
 
-    VIEWER = "viewer", "Viewer"
-    EDITOR = "editor", "Editor"
-    SENDER = "sender", "Sender"
-    ADMIN = "admin", "Admin"
+    VIEWER = "viewer", _("Viewer")
+    EDITOR = "editor", _("Editor")
+    SENDER = "sender", _("Sender")
+    ADMIN = "admin", _("Admin")
 
 
 class User(AbstractUser):
@@ -24,7 +25,7 @@ class User(AbstractUser):
     uid = models.UUIDField(default=uuid7, unique=True, editable=False)
     role = models.CharField(max_length=10, choices=Role, default=Role.VIEWER)
     time_zone = models.CharField(
-        max_length=64, default="UTC", help_text="An IANA name such as Europe/Berlin."
+        max_length=64, default="UTC", help_text=_("An IANA name such as Europe/Berlin.")
     )
     # of the staff pages, one of settings.LANGUAGES; empty: the browser's
     language = models.CharField(max_length=10, blank=True, default="")

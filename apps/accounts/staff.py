@@ -10,6 +10,7 @@ from django.conf import settings
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
+from django.utils.translation import gettext as _
 
 from apps.accounts.models import Role, User
 from apps.accounts.permissions import may_touch, rank
@@ -57,7 +58,7 @@ def create_staff(*, username: str, values: StaffValues, by: Actor, now: dt.datet
     _apply(user, values)
     actor = _staff_of(by)
     if actor and rank(user) > rank(actor):
-        raise BadStaff("This role is above your own. Choose another one.", field="role")
+        raise BadStaff(_("This role is above your own. Choose another one."), field="role")
     password = ""
     if values.password is not UNSET:
         password = values.password
@@ -68,7 +69,9 @@ def create_staff(*, username: str, values: StaffValues, by: Actor, now: dt.datet
             tell(Kind.STAFF_CREATED, by=by, now=now, about=user, data={"role": user.role})
     except IntegrityError as error:
         raise BadStaff(
-            f"There is already an account named {username}. Choose another name.",
+            _("There is already an account named {name}. Choose another name.").format(
+                name=username
+            ),
             field="username",
         ) from error
     return user
@@ -95,7 +98,7 @@ def change_staff(
         _apply(user, values)
         if admins == [user] and (user.role != Role.ADMIN or not user.is_active):
             raise BadStaff(
-                "This is the last administrator. Make somebody else an administrator first.",
+                _("This is the last administrator. Make somebody else an administrator first."),
                 field="role",
             )
         after = _state(user)
@@ -108,8 +111,10 @@ def change_staff(
             data["password"] = "changed"  # noqa: S105  # that it changed, never the words
         if by.id == str(user.uid) and not proven and {"email", "password"} & set(data):
             raise BadStaff(
-                "Change your own email and password under Your account: it asks for the password "
-                "that you have now.",
+                _(
+                    "Change your own email and password under Your account: it asks for the "
+                    "password that you have now."
+                ),
                 field="email",
             )
         if data:
@@ -129,8 +134,10 @@ def _refuse_from_below(user: User, by: Actor) -> None:
     actor = _staff_of(by)
     if actor and not may_touch(actor, user):
         raise BadStaff(
-            f"{user.username} stands as high as you or higher. Ask a superuser to change this "
-            "account (“manage.py createsuperuser” makes one).",
+            _(
+                "{name} stands as high as you or higher. Ask a superuser to change this account "
+                "(“manage.py createsuperuser” makes one)."
+            ).format(name=user.username),
             field="role",
         )
 
@@ -156,13 +163,18 @@ def _state(user: User) -> dict[str, Any]:
 
 
 def _set_name(user: User, name: str) -> None:
-    user.first_name, _, user.last_name = name.strip().partition(" ")
+    first, _blank, last = name.strip().partition(" ")
+    user.first_name = first
+    user.last_name = last
 
 
 def _check(values: StaffValues) -> None:
     if values.role is not UNSET and values.role not in Role.values:
         raise BadStaff(
-            f"{values.role!r} is not a role. Choose one of {', '.join(Role.values)}.", field="role"
+            _("{role} is not a role. Choose one of {roles}.").format(
+                role=repr(values.role), roles=", ".join(Role.values)
+            ),
+            field="role",
         )
     if values.time_zone is not UNSET:
         try:

@@ -86,7 +86,7 @@ def waiting() -> dict[str, int]:
     unsent = (DeliveryStatus.PENDING, DeliveryStatus.HELD, DeliveryStatus.QUEUED)
     live = Tally.objects.filter(notification__state__in=running, status__in=unsent)
     found = live.values_list("channel").annotate(Sum("count"))
-    return {Channel(channel).label: count for channel, count in found if count}
+    return {str(Channel(channel).label): count for channel, count in found if count}
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,10 @@ import datetime as dt
 from dataclasses import dataclass
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from django.utils.translation import gettext as _
+
 from apps.lib.refusals import Refused
+from apps.lib.written import written
 
 # Names in the tables of zones that mean another zone on each machine, or none.
 _NO_PLACE = frozenset(["localtime", "posixrules", "Factory", "Etc/Unknown"])
@@ -25,8 +28,10 @@ class MissingTime(Refused):
     def __init__(self, wall: dt.datetime, zone: str, after: dt.datetime) -> None:
         self.after = after
         super().__init__(
-            f"{wall:%d %B %Y %H:%M} does not exist in {zone}: the clocks go forward then. "
-            f"Choose {after:%H:%M} or later."
+            _(
+                "{time} does not exist in {zone}: the clocks go forward then. "
+                "Choose {after} or later."
+            ).format(time=written(wall, "dd MMMM y HH:mm"), zone=zone, after=f"{after:%H:%M}")
         )
 
 
@@ -48,7 +53,9 @@ def zone(name: str) -> ZoneInfo:
         return ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError) as error:
         raise UnknownZone(
-            f"{name!r} is not a time zone. Use a name such as Europe/Berlin."
+            _("{name} is not a time zone. Use a name such as Europe/Berlin.").format(
+                name=repr(name)
+            )
         ) from error
 
 

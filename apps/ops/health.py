@@ -1,6 +1,8 @@
 """Whether this process and the whole are in order: for load balancers, and as a card for staff."""
 
+import re
 import secrets
+from dataclasses import dataclass
 from typing import Any
 
 from django.conf import settings
@@ -8,11 +10,50 @@ from django.db import Error as DatabaseError
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
 from apps.accounts.permissions import Capability, may, requires
-from apps.ops.heartbeat import forget_restarts, signs
+from apps.ops.heartbeat import Sign, forget_restarts, signs
+
+PART_WORDS = {
+    "critical": pgettext_lazy("part", "critical"),
+    "transactional": pgettext_lazy("part", "transactional"),
+    "bulk": pgettext_lazy("part", "bulk"),
+    "tick": pgettext_lazy("part", "tick"),
+}
+# What the supervisor writes down when it replaces a part (supervision.py), in words for people.
+REASON_WORDS = (
+    (re.compile(r"nothing came through for (\d+) s"), _("nothing came through for {0} s")),
+    (
+        re.compile(r"its main process ended with code (-?\d+)"),
+        _("its main process ended with code {0}"),
+    ),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A group as the card shows it: how it stands, what it is called, why it was replaced."""
+
+    sign: Sign
+    name: str
+    why: str
+
+
+def _part(sign: Sign) -> Part:
+    name = str(PART_WORDS.get(sign.group, sign.group))
+    return Part(sign, name, _why(sign.reason))
+
+
+def _why(reason: str) -> str:
+    """Say in the page's language what the supervisor wrote down."""
+    for written, words in REASON_WORDS:
+        if match := written.fullmatch(reason):
+            return str(words).format(*match.groups())
+    return reason
 
 
 @never_cache
@@ -61,10 +102,10 @@ def card(request: HttpRequest) -> HttpResponse:
     """A fragment for the dashboard's home; what was replaced is told to administrators only."""
     found = signs(now=timezone.now())
     context = {
-        "signs": found,
+        "parts": [_part(sign) for sign in found],
         "well": all(sign.alive for sign in found),
         "starting": all(sign.alive or sign.starting for sign in found),
-        "replaced": [sign for sign in found if sign.restarts],
+        "replaced": [_part(sign) for sign in found if sign.restarts],
     }
     return render(request, "ops/health.html", context)
 

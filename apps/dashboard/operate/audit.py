@@ -5,9 +5,12 @@ import json
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.urls import path
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_safe
 
-from apps.accounts.history import differences, sentence, tell
+from apps.accounts.fact_words import label_of, name_of, noun_of
+from apps.accounts.history import tell
 from apps.accounts.models import AuditEntry, User
 from apps.accounts.permissions import Capability, requires
 from apps.dashboard.shell.paging import page_of
@@ -16,12 +19,11 @@ from apps.lib.facts import Kind
 from apps.notifications.reports.balance import explain
 
 NOUNS = sorted({kind.value.partition(".")[0] for kind in Kind})
-NOUN_CHOICES = [(noun, noun.replace("_", " ").capitalize()) for noun in NOUNS]
 ANYONE = [
-    (str(ActorKind.API_KEY), "Any API key"),
-    (str(ActorKind.FOLLOWER), "Any follower"),
-    (str(ActorKind.COMMAND), "Any command"),
-    (str(ActorKind.SYSTEM), "The system"),
+    (str(ActorKind.API_KEY), _("Any API key")),
+    (str(ActorKind.FOLLOWER), _("Any follower")),
+    (str(ActorKind.COMMAND), _("Any command")),
+    (str(ActorKind.SYSTEM), _("The system")),
 ]
 
 
@@ -48,7 +50,7 @@ def index(request: HttpRequest) -> HttpResponse:
     page = page_of(request, rows)
     subject_label = subject
     if subject and page.rows:
-        subject_label = page.rows[0].subject_label
+        subject_label = name_of(page.rows[0].subject_label)
     entries = tell(page.rows, explain=explain)
     context = {
         "page": page,
@@ -56,7 +58,7 @@ def index(request: HttpRequest) -> HttpResponse:
         "person": person,
         "people": _people(),
         "noun": noun,
-        "nouns": NOUN_CHOICES,
+        "nouns": [(each, label_of(each)) for each in NOUNS],
         "subject": subject,
         "subject_label": subject_label,
         "filtered": bool(person or noun or kind or subject),
@@ -64,10 +66,10 @@ def index(request: HttpRequest) -> HttpResponse:
     return render(request, "dashboard/operate/audit/list.html", context)
 
 
-def _people() -> list[tuple[str, str]]:
+def _people() -> list[tuple[str, str | Promise]]:
     """List who may be asked for: each member of staff, then everybody else by kind."""
     staff = User.objects.order_by("username").only("uid", "username", "first_name", "last_name")
-    people = []
+    people: list[tuple[str, str | Promise]] = []
     for user in staff:
         name = user.get_full_name() or user.username
         people.append((f"{ActorKind.STAFF}:{user.uid}", name))
@@ -78,9 +80,14 @@ def _people() -> list[tuple[str, str]]:
 @require_safe
 def detail(request: HttpRequest, pk: int) -> HttpResponse:
     entry = get_object_or_404(AuditEntry, pk=pk)
-    lines = differences(entry.data, explain=explain)
-    raw = json.dumps(entry.data, ensure_ascii=False, indent=2)
-    context = {"entry": entry, "sentence": sentence(entry), "lines": lines, "raw": raw}
+    (told,) = tell([entry], explain=explain)
+    context = {
+        "entry": entry,
+        "told": told,
+        "actor_kind": noun_of(entry.actor_kind),
+        "subject_type": noun_of(entry.subject_type),
+        "raw": json.dumps(entry.data, ensure_ascii=False, indent=2),
+    }
     return render(request, "dashboard/operate/audit/detail.html", context)
 
 

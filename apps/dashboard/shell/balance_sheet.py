@@ -5,7 +5,10 @@ and each number opens its names.
 from collections import Counter
 from dataclasses import dataclass
 
+from django.utils.translation import gettext as _
+
 from apps.followers.models import Channel
+from apps.lib.written import grouped
 from apps.notifications.models import DeliveryStatus
 from apps.notifications.reports.balance import GROUPS, Balance, explain
 
@@ -35,6 +38,12 @@ def _place(kind: tuple[str, str]) -> tuple[int, str]:
     return _ORDER.index(group), reason
 
 
+def _group_words(group: str) -> str:
+    if group == "sent":
+        return _("Sent")
+    return _("Waiting")
+
+
 def lines_of(sheet: Balance) -> list[Line]:
     """Lines that add up to the total in every column."""
     channels = []
@@ -48,19 +57,19 @@ def lines_of(sheet: Balance) -> list[Line]:
         group = _GROUP_OF.get(status, status)
         places[group, why, channel] += count
     kinds = {("sent", ""), ("waiting", "")}
-    kinds |= {(group, reason) for group, reason, _ in places}
+    kinds |= {(group, reason) for group, reason, _channel in places}
     lines = []
     for group, reason in sorted(kinds, key=_place):
         cells = [(channel, label, places[group, reason, channel]) for channel, label in channels]
         if group in GROUPS:
-            label = group.capitalize()
+            label = _group_words(group)
         else:
             label = str(DeliveryStatus(group).label)
-        total = sum(count for _, _, count in cells)
+        total = sum(count for _channel, _label, count in cells)
         why = ""
         if reason:
             why = explain(reason)
         if group == "waiting" and sheet.held:
-            why = f"{sheet.held:,} of them for a digest"
+            why = _("{count} of them for a digest").format(count=grouped(sheet.held))
         lines.append(Line(label, why, group, reason, cells, total))
     return lines

@@ -9,6 +9,7 @@ from django.db.models import Q
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import path, reverse
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
 from apps.accounts.actors import user_of
@@ -49,12 +50,12 @@ def found(text: str, *, viewer: User) -> list[HitGroup]:
     if len(text) < SHORTEST:
         return []
     groups = [
-        HitGroup("Pages", "layout-text-window-reverse", _pages(text, viewer=viewer)),
-        _group("Followers", "people", _followers(text), "followers", text),
-        _group("Campaigns", "megaphone", _campaigns(text), "campaigns", text),
-        _group("Templates", "file-earmark-text", _templates(text), "templates", text),
-        _group("Message types", "sliders", _types(text), "types", text),
-        HitGroup("Help", "question-circle", _chapters(text)),
+        HitGroup(_("Pages"), "layout-text-window-reverse", _pages(text, viewer=viewer)),
+        _group(_("Followers"), "people", _followers(text), "followers", text),
+        _group(_("Campaigns"), "megaphone", _campaigns(text), "campaigns", text),
+        _group(_("Templates"), "file-earmark-text", _templates(text), "templates", text),
+        _group(_("Message types"), "sliders", _types(text), "types", text),
+        HitGroup(_("Help"), "question-circle", _chapters(text)),
     ]
     return [group for group in groups if group.hits]
 
@@ -71,10 +72,11 @@ def _group(title: str, icon: str, hits: Iterable[Hit], page: str, asked: str) ->
 def _pages(text: str, *, viewer: User) -> list[Hit]:
     wanted = text.casefold()
     hits = []
-    for section, items in menu.SECTIONS.items():
+    for section, items in menu.SECTIONS:
         for item in items:
-            if wanted in item.label.casefold() and may(viewer, item.capability):
-                hits.append(Hit(item.label, section, reverse(item.url_name)))
+            label = str(item.label)
+            if wanted in label.casefold() and may(viewer, item.capability):
+                hits.append(Hit(label, str(section), reverse(item.url_name)))
     return hits
 
 

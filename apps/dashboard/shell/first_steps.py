@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from django.urls import reverse
+from django.utils.translation import gettext as _
 
 from apps.accounts.models import User
 from apps.accounts.permissions import Capability, may
@@ -36,32 +37,32 @@ def first_steps(*, viewer: User) -> list[FirstStep]:
     begun = Campaign.objects.exclude(state__in=(CampaignState.DRAFT, CampaignState.SCHEDULED))
     steps = [
         _step(
-            "Connect an email account",
-            "Any SMTP server or email service. Its test tells you whether mail gets out.",
+            _("Connect an email account"),
+            _("Any SMTP server or email service. Its test tells you whether mail gets out."),
             done=bool(senders),
             may_do=may(viewer, Capability.ADMINISTER),
             page="dashboard:channels",
             guide="operate",
         ),
         _step(
-            "Sign your mail",
-            "With DKIM, mailbox providers know that it comes from your domain.",
+            _("Sign your mail"),
+            _("With DKIM, mailbox providers know that it comes from your domain."),
             done=any(_signs(account) for account in senders),
             may_do=may(viewer, Capability.ADMINISTER),
             page="dashboard:channels",
             guide="operate",
         ),
         _step(
-            "Bring your people",
-            "Import a CSV file: you see what would happen before anything does.",
+            _("Bring your people"),
+            _("Import a CSV file: you see what would happen before anything does."),
             done=Follower.objects.exists(),
             may_do=may(viewer, Capability.EDIT),
             page="dashboard:imports",
             guide="use",
         ),
         _step(
-            "Send a first campaign",
-            "Write it, choose who gets it, look at it as one of them, and let it go.",
+            _("Send a first campaign"),
+            _("Write it, choose who gets it, look at it as one of them, and let it go."),
             done=begun.exists(),
             may_do=may(viewer, Capability.EDIT),
             page="dashboard:campaign-add",

@@ -9,6 +9,8 @@ from crispy_forms.helper import FormHelper
 from django import forms
 from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 
 from apps.channels.registry import providers
 from apps.content.models import Template
@@ -29,7 +31,7 @@ class ZoneField(forms.CharField):
     """An IANA zone name, typed with suggestions (a select of 600 is no help)."""
 
     def __init__(self, **kwargs: Any) -> None:
-        kwargs.setdefault("label", "Time zone")
+        kwargs.setdefault("label", _("Time zone"))
         super().__init__(max_length=64, **kwargs)
         self.widget.attrs |= {
             "list": "zones",
@@ -51,7 +53,7 @@ class KeyField(forms.SlugField):
     """What programs call a thing."""
 
     default_error_messages = {
-        "invalid": "Use the letters a to z, digits, - and _ only, for example order-shipped."
+        "invalid": _("Use the letters a to z, digits, - and _ only, for example order-shipped.")
     }
 
 
@@ -75,9 +77,10 @@ class JsonField(forms.Field):
         try:
             data = strict_json.read(text)
         except strict_json.BadJson as error:
-            raise ValidationError(f"This {error}.") from error
+            raise ValidationError(gettext("This {fault}.").format(fault=error)) from error
         if self.example and not isinstance(data, dict):
-            raise ValidationError(f"Write an object: {self.example}.")
+            wanted = gettext("Write an object: {example}.").format(example=self.example)
+            raise ValidationError(wanted)
         return data
 
     def prepare_value(self, value: Any) -> str:
@@ -105,7 +108,7 @@ class TypeField(forms.ModelChoiceField):  # type: ignore[type-arg]  # generic in
     def __init__(self, types: QuerySet[NotificationType] | None = None, **kwargs: Any) -> None:
         if types is None:
             types = NotificationType.objects.all()
-        kwargs |= {"label": "Message type", "empty_label": "Choose one"}
+        kwargs |= {"label": _("Message type"), "empty_label": _("Choose one")}
         super().__init__(types, to_field_name="key", **kwargs)
 
 
@@ -117,12 +120,12 @@ class WhatIsSentForm(forms.Form):
         Template.objects.filter(private=False, archived_at=None),
         to_field_name="uid",
         required=False,
-        empty_label="Default template of the type",
+        empty_label=_("Default template of the type"),
     )
     channels = forms.MultipleChoiceField(
         widget=forms.CheckboxSelectMultiple,
         required=False,
-        help_text="None: all of the type that the template has words for.",
+        help_text=_("None: all of the type that the template has words for."),
     )
 
 

@@ -15,6 +15,7 @@ from django.http import FileResponse, Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import path, reverse
 from django.utils.safestring import SafeString, mark_safe
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
@@ -186,7 +187,7 @@ def index(request: HttpRequest) -> HttpResponse:
 @require_safe
 def chapter(request: HttpRequest, address: str) -> HttpResponse:
     if address not in chapters():
-        raise Http404("There is no such chapter.")
+        raise Http404(_("There is no such chapter."))
     context = {"chapter": chapters()[address]}
     return render(request, "dashboard/shell/handbook/chapter.html", context)
 
@@ -197,7 +198,7 @@ def picture(request: HttpRequest, name: str) -> FileResponse:
     pictures = _folder() / "pictures"
     known = {file.name: file for file in pictures.glob("*") if file.suffix in PICTURES}
     if name not in known:
-        raise Http404("There is no such picture.")
+        raise Http404(_("There is no such picture."))
     file = known[name]
     return FileResponse(file.open("rb"), content_type=PICTURES[file.suffix])
 

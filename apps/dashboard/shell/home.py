@@ -9,6 +9,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import path
 from django.utils import timezone
+from django.utils.translation import ngettext
 from django.views.decorators.http import require_POST, require_safe
 
 from apps.accounts.actors import staff_actor, user_of
@@ -85,7 +86,10 @@ def after_restore(request: HttpRequest, how: str) -> HttpResponse:
     except Refused as error:
         messages.error(request, str(error))
     else:
-        messages.success(request, f"Done. It was about {count} sends.")
+        done = ngettext(
+            "Done. It was about {count} send.", "Done. It was about {count} sends.", count
+        )
+        messages.success(request, done.format(count=count))
     return redirect("dashboard:home")
 
 
@@ -99,7 +103,7 @@ def live(request: HttpRequest) -> HttpResponse:
 def _now() -> dict[str, Any]:
     waiting = reports.waiting()
     total = sum(waiting.values())
-    channels = [channel for channel in Channel if channel.label in waiting]
+    channels = [channel for channel in Channel if str(channel.label) in waiting]
     found = hold_ups(channels, now=timezone.now())
     return {
         "sending": reports.sending(),

@@ -8,6 +8,9 @@ from dataclasses import dataclass
 from django.conf import settings
 from django.http import HttpRequest
 from django.urls import reverse
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from apps.accounts.permissions import Capability, may
 
@@ -18,56 +21,56 @@ class Item:
     who lacks the capability does not see the item. `key` is typed after "g" to go there.
     """
 
-    label: str
+    label: str | Promise
     url_name: str
     icon: str
     capability: Capability = Capability.VIEW
     key: str = ""
 
 
-_HOME = Item("Home", "dashboard:home", "house", key="h")
+_HOME = Item(_("Home"), "dashboard:home", "house", key="h")
 _SEND = (
-    Item("Campaigns", "dashboard:campaigns", "megaphone", key="c"),
-    Item("Recurring", "dashboard:recurring", "calendar-event"),
-    Item("Notifications", "dashboard:notifications", "bell", key="n"),
-    Item("Message log", "dashboard:deliveries", "send-check", key="d"),
-    Item("Failed messages", "dashboard:undelivered", "exclamation-octagon"),
-    Item("Events", "dashboard:events", "lightning"),
-    Item("Event rules", "dashboard:event-rules", "signpost-split"),
+    Item(_("Campaigns"), "dashboard:campaigns", "megaphone", key="c"),
+    Item(_("Recurring"), "dashboard:recurring", "calendar-event"),
+    Item(_("Notifications"), "dashboard:notifications", "bell", key="n"),
+    Item(_("Message log"), "dashboard:deliveries", "send-check", key="d"),
+    Item(_("Failed messages"), "dashboard:undelivered", "exclamation-octagon"),
+    Item(_("Events"), "dashboard:events", "lightning"),
+    Item(_("Event rules"), "dashboard:event-rules", "signpost-split"),
 )
 _AUDIENCE = (
-    Item("Followers", "dashboard:followers", "people", key="f"),
-    Item("Imports", "dashboard:imports", "upload", key="i"),
-    Item("Tags", "dashboard:tags", "tags"),
-    Item("Segments", "dashboard:segments", "funnel", key="s"),
-    Item("Suppression list", "dashboard:suppressions", "shield-check"),
-    Item("Webhooks", "dashboard:webhooks", "link-45deg"),
+    Item(_("Followers"), "dashboard:followers", "people", key="f"),
+    Item(_("Imports"), "dashboard:imports", "upload", key="i"),
+    Item(_("Tags"), "dashboard:tags", "tags"),
+    Item(_("Segments"), "dashboard:segments", "funnel", key="s"),
+    Item(_("Suppression list"), "dashboard:suppressions", "shield-check"),
+    Item(_("Webhooks"), "dashboard:webhooks", "link-45deg"),
 )
 _CONTENT = (
-    Item("Templates", "dashboard:templates", "file-earmark-text", key="t"),
-    Item("Layouts", "dashboard:layouts", "layout-text-window-reverse"),
-    Item("Message types", "dashboard:types", "sliders"),
-    Item("Caps", "dashboard:caps", "bell-slash"),
+    Item(_("Templates"), "dashboard:templates", "file-earmark-text", key="t"),
+    Item(_("Layouts"), "dashboard:layouts", "layout-text-window-reverse"),
+    Item(_("Message types"), "dashboard:types", "sliders"),
+    Item(_("Caps"), "dashboard:caps", "bell-slash"),
 )
-_OPERATE = [Item("Audit log", "dashboard:audit", "journal-text", key="a")]
+_OPERATE = [Item(_("Audit log"), "dashboard:audit", "journal-text", key="a")]
 if not settings.PRODUCTION:  # exists on development machines only
-    _OPERATE.append(Item("Mailbox", "ops:mailbox", "inbox"))
+    _OPERATE.append(Item(_("Mailbox"), "ops:mailbox", "inbox"))
 _ADMINISTER = (
-    Item("Channels", "dashboard:channels", "plug", Capability.ADMINISTER),
-    Item("Staff", "dashboard:staff", "person-badge", Capability.ADMINISTER),
-    Item("API keys", "dashboard:api-keys", "key", Capability.ADMINISTER),
+    Item(_("Channels"), "dashboard:channels", "plug", Capability.ADMINISTER),
+    Item(_("Staff"), "dashboard:staff", "person-badge", Capability.ADMINISTER),
+    Item(_("API keys"), "dashboard:api-keys", "key", Capability.ADMINISTER),
 )
 
 # In the order in which they are shown. The first has no heading.
-SECTIONS: dict[str, Sequence[Item]] = {
-    "": (_HOME,),
-    "Send": _SEND,
-    "Audience": _AUDIENCE,
-    "Content": _CONTENT,
-    "Operate": _OPERATE,
-    "Administer": _ADMINISTER,
-}
-ITEMS = [item for items in SECTIONS.values() for item in items]
+SECTIONS: Sequence[tuple[str | Promise, Sequence[Item]]] = (
+    ("", (_HOME,)),
+    (pgettext_lazy("menu", "Send"), _SEND),
+    (pgettext_lazy("menu", "Audience"), _AUDIENCE),
+    (pgettext_lazy("menu", "Content"), _CONTENT),
+    (pgettext_lazy("menu", "Operate"), _OPERATE),
+    (pgettext_lazy("menu", "Administer"), _ADMINISTER),
+)
+ITEMS = [item for _name, items in SECTIONS for item in items]
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,11 +87,11 @@ def sections(request: HttpRequest) -> list[tuple[str, list[Entry]]]:
     the entry whose address the page lies below is current.
     """
     found = []
-    for name, items in SECTIONS.items():
+    for name, items in SECTIONS:
         allowed = [item for item in items if may(request.user, item.capability)]
         if allowed:
             entries = [_entry(item, request.path) for item in allowed]
-            found.append((name, entries))
+            found.append((str(name), entries))
     return found
 
 
@@ -98,4 +101,4 @@ def _entry(item: Item, path: str) -> Entry:
         current = path == url
     else:
         current = path.startswith(url)
-    return Entry(item.label, url, item.icon, current, item.key)
+    return Entry(str(item.label), url, item.icon, current, item.key)

@@ -4,10 +4,14 @@ from typing import TYPE_CHECKING, Any
 
 from django import forms
 from django.forms import BaseFormSet
+from django.utils.translation import gettext_lazy as _
 
 from apps.dashboard.shell.forms import whole_number
 
-ALL_OR_ANY = [("all", "All of these are true"), ("any", "At least one of these is true")]
+ALL_OR_ANY = [
+    ("all", _("All of these are true")),
+    ("any", _("At least one of these is true")),
+]
 
 
 class LineForm(forms.Form):

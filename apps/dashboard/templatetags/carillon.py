@@ -10,13 +10,17 @@ from django import template
 from django.conf import settings
 from django.contrib.staticfiles import finders
 from django.utils import timezone
+from django.utils.functional import Promise
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
+from django.utils.translation import gettext as _
 
 from apps import __version__
 from apps.accounts.permissions import Capability, may
 from apps.dashboard.shell import block_tags, menu
+from apps.dashboard.shell.code_words import begun, in_words
 from apps.dashboard.shell.forms import zone_names
+from apps.lib import written
 from apps.notifications.models import Notification
 from apps.notifications.reports.balance import explain
 from apps.notifications.reports.standing import status_of
@@ -97,7 +101,7 @@ def badge(word: Any, label: Any = "") -> SafeString:
     `{% badge delivery.status delivery.get_status_display %}`
     """
     tone = _TONE_OF.get(str(word), "secondary")
-    shown = label or str(word).replace("_", " ")
+    shown = label or in_words(str(word))
     return format_html('<span class="badge tone tone-{}">{}</span>', tone, shown)
 
 
@@ -126,13 +130,19 @@ def can(user: Any, capability: str) -> bool:
 
 
 @register.simple_tag
-def moment(value: dt.datetime | None, empty: str = "never") -> SafeString | str:
+def moment(value: dt.datetime | None, empty: str | Promise = "") -> SafeString | str:
     """An instant in the reader's zone, with the exact one for machines."""
     if value is None:
-        return empty
+        return str(empty or _("never"))
     local = timezone.localtime(value)
-    shown = f"{local:%-d %b %Y, %H:%M}"
+    shown = written.written(local, "d MMM y, HH:mm")
     return format_html('<time datetime="{}">{}</time>', value.isoformat(), shown)
+
+
+@register.filter
+def weekday(day: dt.date) -> str:
+    """Name a day of the week in short, as "Mon"."""
+    return written.written(day, "EEE")
 
 
 @register.simple_tag(takes_context=True)
@@ -171,7 +181,7 @@ def site_name() -> str:
 @register.filter
 def words(text: Any) -> str:
     """Write `one_click` as "One click"."""
-    return str(text).replace("_", " ").capitalize()
+    return begun(str(text))
 
 
 @register.filter
@@ -180,8 +190,8 @@ def listed(value: Any) -> str:
     match value:
         case bool():
             if value:
-                return "yes"
-            return "no"
+                return _("yes")
+            return _("no")
         case list() | tuple() | set():
             return ", ".join(str(each) for each in value)
         case dict():
@@ -197,8 +207,8 @@ def reason_words(reason: str) -> str:
 
 @register.filter
 def grouped(number: int) -> str:
-    """Write 1234567 as 1,234,567."""
-    return f"{number:,}"
+    """Write 1234567 as 1,234,567 or as the page's language writes it."""
+    return written.grouped(number)
 
 
 @register.filter
@@ -221,4 +231,4 @@ def rate(part: float, whole: float) -> str:
     percentage = 0.0
     if whole:
         percentage = part * 100 / whole
-    return f"{percentage:.1f}"
+    return written.grouped(percentage, 1)

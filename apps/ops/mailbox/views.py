@@ -10,6 +10,8 @@ from django.conf import settings
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import render
 from django.utils.html import escape
+from django.utils.translation import gettext as _
+from django.utils.translation import pgettext_lazy
 from django.views.decorators.http import require_safe
 
 from apps.accounts.permissions import Capability, requires
@@ -17,7 +19,12 @@ from apps.content.read_html import TokenKind, tokens
 from apps.ops.mailbox import store
 
 PAGE = 50
-TABS = {"html": "HTML", "text": "Text", "headers": "Headers", "source": "Source"}
+TABS = {
+    "html": "HTML",
+    "text": pgettext_lazy("email", "Text"),
+    "headers": pgettext_lazy("email", "Headers"),
+    "source": pgettext_lazy("email", "Source"),
+}
 # A mail is a stranger's page: it may show pictures and its own styles and open links elsewhere,
 # nothing more.
 MAIL_CSP = (
@@ -32,7 +39,7 @@ def only_in_development(view: View) -> View:
     @wraps(view)
     def shown(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         if settings.PRODUCTION:
-            raise Http404("There is no mailbox in production.")
+            raise Http404(_("There is no mailbox in production."))
         return view(request, *args, **kwargs)
 
     return shown
@@ -45,7 +52,7 @@ def folder() -> Path:
 def _letter(id: str) -> tuple[store.Letter, bytes]:
     found = store.letter(folder(), id)
     if found is None:
-        raise Http404("This mail is not in the mailbox (any more).")
+        raise Http404(_("This mail is not in the mailbox (any more)."))
     return found
 
 

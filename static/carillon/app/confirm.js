@@ -1,11 +1,12 @@
 // <form data-confirm="Cancel this campaign?">, or a button of it, asks first. The button's own
 // words become the answer.
 const dialog = document.getElementById("confirm");
+const otherwise = dialog?.querySelector("[value=yes]").textContent;
 
 function ask(question, form, button) {
   const yes = dialog.querySelector("[value=yes]");
   dialog.querySelector("#confirm-question").textContent = question;
-  yes.textContent = button?.textContent.trim() || "Continue";
+  yes.textContent = button?.textContent.trim() || otherwise;
   dialog.returnValue = "no";
   dialog.onclose = () => {
     if (dialog.returnValue !== "yes") return;

@@ -4,5 +4,5 @@ document.addEventListener("click", async (event) => {
   if (!button) return;
   const source = document.getElementById(button.dataset.copy);
   await navigator.clipboard.writeText(source.value || source.textContent.trim());
-  button.textContent = "Copied";
+  button.textContent = document.body.dataset.copied;
 });
