@@ -110,7 +110,7 @@ def _reason(judged: QuerySet[Any], reason: str, count: int) -> ReasonCount:
     decided = judged.filter(verdict=reason).order_by("name", "pk")
     return ReasonCount(
         reason=reason,
-        explanation=EXPLANATIONS[Reason(reason)],
+        explanation=str(EXPLANATIONS[Reason(reason)]),
         allow=reason in ALLOWING,
         count=count,
         samples=tuple(decided.prefetch_related("addresses")[:SAMPLE]),

@@ -1,7 +1,10 @@
 """Refusals: what an act raises when it won't do what was asked, for the person who asked."""
 
+from collections.abc import Iterable
 from enum import StrEnum
 from typing import ClassVar
+
+from django.utils.translation import gettext
 
 
 class RefusalKind(StrEnum):
@@ -48,3 +51,9 @@ class WrongState(Refused):
     """A thing is not in a state in which this can be done; the sentence says in which one it is."""
 
     kind = RefusalKind.STATE
+
+
+def not_one_of(value: str, choices: Iterable[str]) -> str:
+    """Say that a value is none of those there are."""
+    said = gettext("{value} is not one of: {choices}.")
+    return said.format(value=value, choices=", ".join(choices))

@@ -6,6 +6,8 @@ import json
 import re
 from typing import Any
 
+from django.utils.translation import gettext
+
 MOST_LEVELS = (
     100  # Python gives up at some 900, and at fewer when it is shown by a page than when it came in
 )
@@ -28,13 +30,13 @@ def read(text: str) -> Any:
     try:
         data = json.loads(text, parse_constant=_refuse, object_pairs_hook=_each_once)
     except RecursionError as error:
-        raise BadJson("is nested too deeply") from error
+        raise BadJson(gettext("is nested too deeply")) from error
     except BadJson:
         raise
     except ValueError as error:  # also a number of more than 4,300 digits
         if _opens_deep(text):
-            raise BadJson("is nested too deeply") from error
-        raise BadJson(f"is not JSON: {error}") from error
+            raise BadJson(gettext("is nested too deeply")) from error
+        raise BadJson(gettext("is not JSON: {fault}").format(fault=error)) from error
     check(data)
     return data
 
@@ -45,16 +47,18 @@ def check(data: Any) -> None:
         text = json.dumps(data, ensure_ascii=False, allow_nan=False)
         text.encode()
     except RecursionError as error:
-        raise BadJson("is nested too deeply") from error
+        raise BadJson(gettext("is nested too deeply")) from error
     except UnicodeEncodeError as error:
-        raise BadJson("has half of a surrogate pair (\\ud800 to \\udfff); send it whole") from error
+        said = gettext("has half of a surrogate pair ({first} to {last}); send it whole")
+        raise BadJson(said.format(first=r"\ud800", last=r"\udfff")) from error
     except ValueError as error:  # 1e999 is JSON, and infinite to Python
-        raise BadJson("has NaN, Infinity or a number that is too large") from error
+        raise BadJson(gettext("has NaN, Infinity or a number that is too large")) from error
     if _NUL.search(text):
-        raise BadJson("has a NUL character (\\u0000), which can't be stored")
+        said = gettext("has a NUL character ({code}), which can't be stored")
+        raise BadJson(said.format(code=r"\u0000"))
     # who has few brackets has no depth: most calls are not walked through
     if text.count("[") + text.count("{") > MOST_LEVELS and _is_deep(data, MOST_LEVELS):
-        raise BadJson("is nested too deeply")
+        raise BadJson(gettext("is nested too deeply"))
 
 
 def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -62,7 +66,8 @@ def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(said) < len(pairs):
         names = [name for name, _ in pairs]
         twice = next(name for name in names if names.count(name) > 1)
-        raise BadJson(f"says {twice!r} twice in one object; each name once")
+        said = gettext("says {name} twice in one object; each name once")
+        raise BadJson(said.format(name=repr(twice)))
     return said
 
 

@@ -9,6 +9,7 @@ from collections import Counter
 
 from django.db import transaction
 from django.db.models import F, Sum
+from django.utils.translation import gettext, gettext_noop
 
 from apps.lib.actor import SYSTEM, Actor
 from apps.lib.facts import Kind, tell
@@ -34,6 +35,11 @@ UNTAKEN = (DeliveryStatus.PENDING, DeliveryStatus.HELD)  # no sender holds them
 LIVE = (NotificationState.PLANNING, NotificationState.SENDING, NotificationState.PAUSED)
 
 
+_NO_PAUSE = gettext_noop("It is {state} and can't be paused.")
+_NO_RESUMING = gettext_noop("It is {state} and can't be resumed.")
+_NO_CANCELLING = gettext_noop("It is {state} and can't be cancelled.")
+
+
 class ExpiresFirst(Refused):
     """A moment after which the notification would be worthless already."""
 
@@ -47,7 +53,7 @@ def pause(*, notification: Notification, by: Actor, now: dt.datetime) -> None:
     """
     going = (NotificationState.PLANNING, NotificationState.SENDING)
     with transaction.atomic():
-        if _switch(notification, going, NotificationState.PAUSED, "paused"):
+        if _switch(notification, going, NotificationState.PAUSED, _NO_PAUSE):
             tell(Kind.NOTIFICATION_PAUSED, by=by, now=now, about=notification)
     wait_until_still(notification)
 
@@ -84,7 +90,7 @@ def resume(*, notification: Notification, by: Actor, now: dt.datetime) -> None:
             notification,
             (NotificationState.PAUSED,),
             state,
-            "resumed",
+            _NO_RESUMING,
             paused_why="",
             brake_off=row.brake_off or bool(row.paused_why),
         )
@@ -106,10 +112,10 @@ def reschedule(
         row = Notification.objects.select_for_update(of=("self",), no_key=True)
         fresh = row.select_related("notification_type").get(pk=notification.pk)
         if fresh.state not in LIVE or fresh.send_at <= now:
-            raise WrongState(
-                f"It is {fresh.get_state_display().lower()} and can't be sent at another time. "
-                "Only what has not begun can."
+            said = gettext(
+                "It is {state} and can't be sent at another time. Only what has not begun can."
             )
+            raise WrongState(said.format(state=fresh.get_state_display().lower()))
         moved = max(send_at, now) - fresh.send_at
         before = fresh.send_at
         fresh.send_at += moved
@@ -117,7 +123,9 @@ def reschedule(
         if lifetime and fresh.expires_at == before + dt.timedelta(seconds=lifetime):
             fresh.expires_at += moved
         if fresh.expires_at and fresh.expires_at <= fresh.send_at:
-            raise ExpiresFirst("It would expire before it is sent. Choose an earlier time.")
+            raise ExpiresFirst(
+                gettext("It would expire before it is sent. Choose an earlier time.")
+            )
         if not moved:
             return fresh
         fresh.wakes_at = None
@@ -160,7 +168,7 @@ def _cancel(
 ) -> None:
     with transaction.atomic():
         cancelled = NotificationState.CANCELLED
-        if not _switch(notification, allowed, cancelled, "cancelled", finished_at=now):
+        if not _switch(notification, allowed, cancelled, _NO_CANCELLING, finished_at=now):
             return
         tell(Kind.NOTIFICATION_CANCELLED, by=by, now=now, about=notification)
         if _cancel_chunk(notification.pk, now):
@@ -258,18 +266,19 @@ def _switch(
     notification: Notification,
     allowed: tuple[NotificationState, ...],
     state: NotificationState,
-    done: str,
+    refusal: str,
     **changes: object,
 ) -> bool:
     """Change the state, and refresh the caller's object; False: it was in that state already.
 
-    Raises WrongState.
+    Raises WrongState with the `refusal`.
     """
     live = Notification.objects.filter(pk=notification.pk, state__in=allowed)
     changed = bool(live.update(state=state, wakes_at=None, **changes))
     notification.refresh_from_db()
     if not changed and notification.state != state:
-        raise WrongState(f"It is {notification.get_state_display().lower()} and can't be {done}.")
+        standing = notification.get_state_display().lower()
+        raise WrongState(gettext(refusal).format(state=standing))
     return changed
 
 

@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from django.utils.translation import gettext, gettext_lazy
+
 from apps.channels.sms.segments import Segments, segments
 from apps.content.drafts import published_version
 from apps.content.problems import RenderError
@@ -23,10 +25,10 @@ from apps.notifications.preview import Sample, preview
 from apps.notifications.reports.balance import explain
 
 SAYINGS = {
-    Act.SEND: "It goes",
-    Act.SKIP: "It does not go",
-    Act.WAIT: "It waits",
-    Act.HOLD: "It waits for a digest",
+    Act.SEND: gettext_lazy("It goes"),
+    Act.SKIP: gettext_lazy("It does not go"),
+    Act.WAIT: gettext_lazy("It waits"),
+    Act.HOLD: gettext_lazy("It waits for a digest"),
 }
 _BEST = {reason: place for place, reason in enumerate(ALLOWING)}
 
@@ -92,7 +94,8 @@ def forecast(
         account = routing.account_for(channel, now=planned_at, lane=lane.value, via=via)
     explanation = f"{SAYINGS[decision.act]}: {explain(decision.reason)}."
     if planned_at and account is None:
-        explanation += " No account of the channel could take it then."
+        nobody = gettext("No account of the channel could take it then.")
+        explanation = f"{explanation} {nobody}"
     costs = None
     if channel == Channel.SMS:
         costs = _segments(follower, kind, data)

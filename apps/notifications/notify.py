@@ -11,6 +11,7 @@ from enum import StrEnum
 from typing import Any
 
 from django.db import IntegrityError, transaction
+from django.utils.translation import gettext
 
 from apps.channels.registry import providers
 from apps.content.drafts import spoken, wordless
@@ -138,7 +139,7 @@ def notify_once(
         return existing, False
     people = _with_own_data(recipients)
     if not people:
-        raise NotNotifiable("There is nobody to notify. Name at least one recipient.")
+        raise NotNotifiable(gettext("There is nobody to notify. Name at least one recipient."))
     version = intent.version or _template_of(kind)
     with one_budget():
         _check_data(intent, version, people)
@@ -181,11 +182,11 @@ def open_notification(*, intent: Intent, lane: Lane, by: Actor, now: dt.datetime
 def check_ahead(send_at: dt.datetime, *, now: dt.datetime) -> None:
     """Check a moment that a person or a program chose. Raises NotNotifiable: it has passed."""
     if send_at < now - LATE:
-        raise NotNotifiable(
-            f"{send_at:%d %B %Y %H:%M} UTC has passed. Choose a later moment, or leave send_at "
-            "out to send now.",
-            field="send_at",
+        said = gettext(
+            "{moment} UTC has passed. Choose a later moment, or leave send_at out to send now."
         )
+        moment = f"{send_at:%d %B %Y %H:%M}"
+        raise NotNotifiable(said.format(moment=moment), field="send_at")
 
 
 _Named = tuple[Follower, dict[str, Any] | None]  # a recipient and the values of their own
@@ -222,16 +223,19 @@ def _check_data(intent: Intent, version: Version, people: Sequence[_Named]) -> N
 def _drafted(intent: Intent, version: Version, *, lane: Lane, now: dt.datetime) -> Notification:
     """The intent as a checked notification that is not stored. Raises NotNotifiable."""
     if version.published_at is None:
-        raise NotNotifiable(f"{version} is a draft. Publish it first.")
+        raise NotNotifiable(
+            gettext("{version} is a draft. Publish it first.").format(version=version)
+        )
     kind = intent.notification_type
     chosen = _channels(kind, version, intent.channels)
     starts = max(intent.send_at or now, now)
     expires_at = intent.expires_at
     if expires_at and expires_at <= starts:
-        raise NotNotifiable("It would expire before it is sent. Choose a later expiry.")
+        raise NotNotifiable(gettext("It would expire before it is sent. Choose a later expiry."))
     farthest = now.year + FARTHEST_YEARS
     if any(moment and moment.year > farthest for moment in (intent.send_at, expires_at)):
-        raise NotNotifiable(f"Choose times within the next {FARTHEST_YEARS} years.")
+        said = gettext("Choose times within the next {years} years.")
+        raise NotNotifiable(said.format(years=FARTHEST_YEARS))
     if expires_at is None and kind.lifetime:
         expires_at = starts + dt.timedelta(seconds=kind.lifetime)
     return Notification(
@@ -295,11 +299,13 @@ def _template_of(notification_type: NotificationType) -> Version:
         return version
     link = links.select_related("template").first()
     if link is None:
-        raise NotNotifiable(
-            f"There is no default template of the type {notification_type.key}. "
+        said = gettext(
+            "There is no default template of the type {type}. "
             "Choose one on the type's page, or name one."
         )
-    raise NotNotifiable(f"The template {link.template.key} is not published yet. Publish it first.")
+        raise NotNotifiable(said.format(type=notification_type.key))
+    said = gettext("The template {key} is not published yet. Publish it first.")
+    raise NotNotifiable(said.format(key=link.template.key))
 
 
 def _channels(
@@ -317,16 +323,16 @@ def _channels(
     if unknown := [channel for channel in chosen if channel not in able]:
         missing = ", ".join(unknown)
         offered = ", ".join(sorted(able))
-        raise NotNotifiable(
-            f"No provider sends on: {missing}. Available: {offered}.", field="channels"
-        )
+        said = gettext("No provider sends on: {missing}. Available: {offered}.")
+        raise NotNotifiable(said.format(missing=missing, offered=offered), field="channels")
     if fault := wordless(version, chosen):
         raise NotNotifiable(fault, field="channels")
     if not chosen:
-        raise NotNotifiable(
-            f"The type {notification_type.key} is offered on no channel "
-            "that the template has words for. Choose channels on its page, or write the words."
+        said = gettext(
+            "The type {type} is offered on no channel that the template has words for. "
+            "Choose channels on its page, or write the words."
         )
+        raise NotNotifiable(said.format(type=notification_type.key))
     return chosen
 
 
@@ -346,12 +352,18 @@ def _fit(
     try:
         check_fit(notification_type.schema, data)
     except Unfit as error:
+        said = gettext(
+            "The data does not fit the type {type}: {fault}. Its JSON Schema says what does."
+        )
         whose = ""
         if person:
-            whose = f" for the follower {person.uid}"
+            said = gettext(
+                "The data for the follower {follower} does not fit the type {type}: {fault}. "
+                "Its JSON Schema says what does."
+            )
+            whose = str(person.uid)
         raise BadValue(
-            f"The data{whose} does not fit the type {notification_type.key}: {error}. "
-            "Its JSON Schema says what does.",
+            said.format(follower=whose, type=notification_type.key, fault=error),
             field=f"data.{error.field}".rstrip("."),
         ) from error
 

@@ -8,6 +8,7 @@ from typing import Any
 from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
+from django.utils.translation import gettext
 
 from apps.accounts.models import AuditEntry, User
 from apps.accounts.permissions import Capability, may
@@ -111,18 +112,21 @@ def _refuse_stranger(to: str, by: Actor) -> None:
     is_tester = to.casefold() in {each.casefold() for each in settings.TESTERS}
     if not is_tester and not User.objects.filter(is_active=True, email__iexact=to).exists():
         raise NoTester(
-            "Your role sends tests to the addresses of staff, and to those of testers that an "
-            "operator named. Ask somebody with the role Sender to send it elsewhere."
+            gettext(
+                "Your role sends tests to the addresses of staff, and to those of testers that an "
+                "operator named. Ask somebody with the role Sender to send it elsewhere."
+            )
         )
 
 
 def _refuse_many(by: Actor, *, now: dt.datetime) -> None:
     own = AuditEntry.objects.filter(actor_kind=by.kind, actor_id=by.id, kind=Kind.TEST_SENT)
     if own.filter(at__gt=now - TESTS_WITHIN).count() >= MOST_TESTS:
-        raise TooManyTests(
-            f"You sent {MOST_TESTS} tests within an hour. Go on later, or send it to a few people "
-            "as a campaign."
+        said = gettext(
+            "You sent {count} tests within an hour. Go on later, or send it to a few people as a "
+            "campaign."
         )
+        raise TooManyTests(said.format(count=MOST_TESTS))
 
 
 def _account(*, now: dt.datetime) -> ProviderAccount:
@@ -132,11 +136,9 @@ def _account(*, now: dt.datetime) -> ProviderAccount:
         return account
     again = routing.reopens_at(Channel.EMAIL)
     if again is None:
-        raise NoWayOut("No email account is enabled. Add or enable one under Channels.")
-    raise NoWayOut(
-        "The email account is left alone after a fault; "
-        f"try again after {timezone.localtime(again):%H:%M:%S}."
-    )
+        raise NoWayOut(gettext("No email account is enabled. Add or enable one under Channels."))
+    said = gettext("The email account is left alone after a fault; try again after {time}.")
+    raise NoWayOut(said.format(time=f"{timezone.localtime(again):%H:%M:%S}"))
 
 
 def _rendered(sample: Sample, reader: Follower, channel: str) -> Rendered:

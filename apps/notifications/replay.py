@@ -7,6 +7,7 @@ import time
 
 from django.db import transaction
 from django.db.models import QuerySet, Sum
+from django.utils.translation import gettext
 
 from apps.followers.models import NotificationType
 from apps.lib import steady_clock
@@ -211,7 +212,9 @@ def _again(
 def _refuse_cancelled(notification: Notification) -> None:
     current = Notification.objects.select_for_update(no_key=True).get(pk=notification.pk)
     if current.state == NotificationState.CANCELLED:
-        raise WrongState("This notification was cancelled; nothing of it is sent any more.")
+        raise WrongState(
+            gettext("This notification was cancelled; nothing of it is sent any more.")
+        )
 
 
 def _requeue(

@@ -8,7 +8,6 @@ from typing import Any
 from uuid import UUID
 
 from django.contrib import messages
-from django.contrib.humanize.templatetags.humanize import intcomma
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import path
@@ -25,6 +24,7 @@ from apps.dashboard.shell.paging import page_of
 from apps.followers.models import Channel, NotificationType
 from apps.inbox.removal import removed_of
 from apps.lib.refusals import WrongState
+from apps.lib.written import grouped
 from apps.notifications import control, replay
 from apps.notifications.accounts.hold_ups import HoldUp, hold_ups_of
 from apps.notifications.models import Notification, NotificationState
@@ -117,12 +117,12 @@ def _cancel(request: HttpRequest, notification: Notification) -> str:
     by = staff_actor(request)
     counts = control.cancel(notification=notification, by=by, now=timezone.now())
     text = _("Cancelled {cancelled} of {total}; {handed_off} already handed over.").format(
-        cancelled=intcomma(counts["cancelled"]),
-        total=intcomma(counts["total"]),
-        handed_off=intcomma(counts["handed_off"]),
+        cancelled=grouped(counts["cancelled"]),
+        total=grouped(counts["total"]),
+        handed_off=grouped(counts["handed_off"]),
     )
     if in_flight := counts["in_flight"]:
-        more = _("{count} are in a sender's hands just now.").format(count=intcomma(in_flight))
+        more = _("{count} are in a sender's hands just now.").format(count=grouped(in_flight))
         return f"{text} {more}"
     return text
 
@@ -134,10 +134,10 @@ def _retract(request: HttpRequest, notification: Notification) -> str:
     removed = removed_of(notification)
     left = counts["handed_off"] - removed
     text = _("Cancelled {cancelled}, removed {removed} from inboxes.").format(
-        cancelled=intcomma(cancelled), removed=intcomma(removed)
+        cancelled=grouped(cancelled), removed=grouped(removed)
     )
     if left:
-        more = _("{count} have left and can't be called back.").format(count=intcomma(left))
+        more = _("{count} have left and can't be called back.").format(count=grouped(left))
         return f"{text} {more}"
     return text
 
@@ -150,7 +150,7 @@ def _retry(request: HttpRequest, notification: Notification) -> str:
         "{count} failed deliveries are back in the queue.",
         moved,
     )
-    return said.format(count=intcomma(moved))
+    return said.format(count=grouped(moved))
 
 
 ACTS: dict[str, Callable[[HttpRequest, Notification], str]] = {

@@ -8,7 +8,6 @@ from typing import Any
 from uuid import UUID
 
 from django.contrib import messages
-from django.contrib.humanize.templatetags.humanize import intcomma
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import path
@@ -22,6 +21,7 @@ from apps.accounts.permissions import Capability, requires
 from apps.campaigns.models import Campaign, Run
 from apps.followers.models import NotificationType
 from apps.lib.refusals import WrongState
+from apps.lib.written import grouped
 from apps.notifications import replay
 from apps.notifications.models import DeliveryStatus, Notification, Replay
 from apps.notifications.reports.balance import explain
@@ -141,7 +141,7 @@ def again(request: HttpRequest) -> HttpResponse:
             said = ngettext(
                 "{count} message goes out again.", "{count} messages go out again.", count
             )
-            messages.success(request, said.format(count=intcomma(count)))
+            messages.success(request, said.format(count=grouped(count)))
         else:
             messages.warning(request, _("Nothing of that is left; nothing was done."))
     return redirect("dashboard:undelivered")

@@ -140,7 +140,7 @@ def _cell(
         on=verdict.allow,
         wanted=facts.offered and wanted,
         reason=verdict.reason,
-        explanation=EXPLANATIONS[verdict.reason],
+        explanation=str(EXPLANATIONS[verdict.reason]),
         source=SOURCES[verdict.reason],
         own=said.own_choice,
         editable=facts.offered and not forced,

@@ -9,6 +9,8 @@ own cell > default.
 from dataclasses import dataclass
 from enum import StrEnum
 
+from django.utils.translation import gettext_lazy as _
+
 
 class Reason(StrEnum):
     """Why a message goes or not; stored with the delivery and shown to people."""
@@ -31,21 +33,21 @@ class Reason(StrEnum):
 
 
 EXPLANATIONS = {
-    Reason.NO_ADDRESS: "has no address for this channel",
-    Reason.ADDRESS_UNCONFIRMED: "has not confirmed the address yet",
-    Reason.ADDRESS_BOUNCED: "mail to this address came back",
-    Reason.ADDRESS_SUPPRESSED: "the address is on the suppression list",
-    Reason.ADDRESS_OFF: "the webhook is switched off",
-    Reason.TYPE_INACTIVE: "this message type is switched off for everyone",
-    Reason.CHANNEL_NOT_OFFERED: "this message type is not offered on this channel",
-    Reason.CRITICAL: "critical messages always go out",
-    Reason.LOCKED_ON: "an administrator requires this message",
-    Reason.UNSUBSCRIBED: "unsubscribed from everything",
-    Reason.CHANNEL_OFF: "switched this channel off",
-    Reason.PREFERENCE_ON: "chose this message",
-    Reason.PREFERENCE_OFF: "switched this message type off",
-    Reason.DEFAULT_ON: "is on by default",
-    Reason.DEFAULT_OFF: "is off until the follower switches it on",
+    Reason.NO_ADDRESS: _("has no address for this channel"),
+    Reason.ADDRESS_UNCONFIRMED: _("has not confirmed the address yet"),
+    Reason.ADDRESS_BOUNCED: _("mail to this address came back"),
+    Reason.ADDRESS_SUPPRESSED: _("the address is on the suppression list"),
+    Reason.ADDRESS_OFF: _("the webhook is switched off"),
+    Reason.TYPE_INACTIVE: _("this message type is switched off for everyone"),
+    Reason.CHANNEL_NOT_OFFERED: _("this message type is not offered on this channel"),
+    Reason.CRITICAL: _("critical messages always go out"),
+    Reason.LOCKED_ON: _("an administrator requires this message"),
+    Reason.UNSUBSCRIBED: _("unsubscribed from everything"),
+    Reason.CHANNEL_OFF: _("switched this channel off"),
+    Reason.PREFERENCE_ON: _("chose this message"),
+    Reason.PREFERENCE_OFF: _("switched this message type off"),
+    Reason.DEFAULT_ON: _("is on by default"),
+    Reason.DEFAULT_OFF: _("is off until the follower switches it on"),
 }
 
 

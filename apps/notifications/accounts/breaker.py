@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 
 from apps.channels.contract import Outcome, Remedy, Result
 from apps.notifications.accounts.slow_domains import asks_to_slow
+from apps.notifications.models.sentences import MANY_ERRORS, RECIPIENTS_REFUSED, TRIES_FAILED
 
 FIRST_PAUSE = 5.0  # seconds; doubles with each error in a row
 # whatever was asked for: with none, the same messages would come back at once, again and again
@@ -136,7 +137,8 @@ def _after_one(state: State, outcome: Outcome, now: dt.datetime) -> State:
         return state
     errors = state.errors + 1
     if errors >= ERRORS_IN_A_ROW:
-        return _open(replace(state, errors=errors), f"{errors} errors of the account in a row", now)
+        said = MANY_ERRORS.format(errors=errors)
+        return _open(replace(state, errors=errors), said, now)
     pause = FIRST_PAUSE * 2 ** (errors - 1)
     return replace(state, errors=errors, paused_until=now + dt.timedelta(seconds=pause))
 
@@ -177,7 +179,7 @@ def _failing(state: State, now: dt.datetime) -> str:
         return ""
     lasting = state.window_at is not None and now - state.window_at >= SPREAD
     if lasting and state.faults >= TOO_MANY_FAULTS * state.tries:
-        return f"{state.faults} of {state.tries} tries failed within a minute"
+        return TRIES_FAILED.format(failed=state.faults, tries=state.tries)
     if state.refusals >= TOO_MANY_REFUSALS * state.tries:
-        return f"{state.refusals} of {state.tries} recipients were refused within a minute"
+        return RECIPIENTS_REFUSED.format(refused=state.refusals, tries=state.tries)
     return ""

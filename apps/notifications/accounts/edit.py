@@ -8,6 +8,7 @@ from typing import Any
 
 from django.conf import settings as site
 from django.db import transaction
+from django.utils.translation import gettext
 
 from apps.channels.contract import BadSettings, Provider
 from apps.channels.mail.mime import envelope
@@ -188,5 +189,6 @@ def _check(kind: type[Provider], values: dict[str, Any]) -> None:
         if field.required and not values.get(field.name):
             missing.append(field.label)
     if missing:
-        raise BadSettings(f"{kind.label} needs: {', '.join(missing)}.")
+        said = gettext("{provider} needs: {settings}.")
+        raise BadSettings(said.format(provider=kind.label, settings=", ".join(missing)))
     kind.open(values).close()

@@ -11,12 +11,15 @@ from enum import StrEnum
 
 from django.db.models import QuerySet
 from django.utils import timezone
+from django.utils.translation import gettext
 
 from apps.channels.contract import Provider
 from apps.channels.registry import providers
 from apps.followers.models import Address, Channel
+from apps.lib.written import written
 from apps.notifications.accounts import health
 from apps.notifications.models import Delivery, DeliveryStatus, Notification, ProviderAccount
+from apps.notifications.models.sentences import in_words
 
 HEAD = 1000  # rows looked at
 
@@ -73,33 +76,37 @@ class HoldUp:
         label = self.channel.label
         match self.kind:
             case HoldUpKind.NO_ACCOUNT:
-                return (
-                    f"No account for {label} is switched on. "
+                said = gettext(
+                    "No account for {channel} is switched on. "
                     "An administrator switches one on under Channels."
                 )
+                return said.format(channel=label)
             case HoldUpKind.DAY_USED_UP:
-                again = _clock(self.until)
-                return f"Today's volume of {label} is used up. It goes on at {again}."
+                said = gettext("Today's volume of {channel} is used up. It goes on at {moment}.")
+                return said.format(channel=label, moment=_clock(self.until))
             case HoldUpKind.TROUBLE:
-                said = self.said.rstrip(".")
-                return (
-                    f"{label} can't leave just now: {said}. "
+                said = gettext(
+                    "{channel} can't leave just now: {why}. "
                     "Nothing is lost: it goes out by itself later."
                 )
+                return said.format(channel=label, why=self.said.rstrip("."))
             case HoldUpKind.NO_ACCOUNT_FOR_SERVICE:
-                return (
-                    f"No account for {self.service} is switched on: nothing goes to its devices, "
+                said = gettext(
+                    "No account for {service} is switched on: nothing goes to its devices, "
                     "and what is for them waits until it expires. "
                     "An administrator adds one under Channels."
                 )
+                return said.format(service=self.service)
             case HoldUpKind.PAUSED_BY_ITSELF:
-                return self.said
+                return in_words(self.said)
             case HoldUpKind.ACCOUNT_STOPPED:
-                since = _clock(self.since)
-                return (
-                    f"{self.account} is out of use since {since}: {self.said}. "
-                    f"{label} takes the next account."
+                said = gettext(
+                    "{account} is out of use since {moment}: {why}. "
+                    "{channel} takes the next account."
                 )
+                since = _clock(self.since)
+                why = in_words(self.said)
+                return said.format(account=self.account, moment=since, why=why, channel=label)
 
 
 def health_of(account: ProviderAccount, now: dt.datetime) -> Health:
@@ -230,4 +237,6 @@ def hold_ups_of_delivery(delivery: Delivery, *, now: dt.datetime) -> list[HoldUp
 def _clock(moment: dt.datetime | None) -> str:
     if moment is None:
         return ""
-    return f"{timezone.localtime(moment):%H:%M on %d %B}"
+    local = timezone.localtime(moment)
+    said = gettext("{time} on {day}")
+    return said.format(time=written(local, "HH:mm"), day=written(local, "dd MMMM"))

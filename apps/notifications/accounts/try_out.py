@@ -9,6 +9,7 @@ from typing import Any
 
 from django.conf import settings as site
 from django.db import transaction
+from django.utils.translation import gettext
 
 from apps.channels.contract import Outcome, Result
 from apps.channels.https.webhook import new_secret, sealed
@@ -119,25 +120,28 @@ def _message(
             if to:
                 people = list(find(to)[:2])
             if len(people) != 1:
-                found = "no follower"
+                said_why = gettext("{text} finds no follower. Write their email.")
                 if people:
-                    found = "several followers"
-                raise BadAddress(f"{to!r} finds {found}. Write their email.")
+                    said_why = gettext("{text} finds several followers. Write their email.")
+                raise BadAddress(said_why.format(text=repr(to)))
             return InAppMessage(
                 name, people[0].uid, "informational", f"Test of {account.name}", said, ""
             )
     device = next((each for each in devices(account) if str(each.uid) == to), None)
     if device is None and (account.channel == Channel.WEB_PUSH or not to):
         raise BadAddress(
-            "Choose one of the registered devices: "
-            "none of them has been there under this name lately."
+            gettext(
+                "Choose one of the registered devices: "
+                "none of them has been there under this name lately."
+            )
         )
     token = to
     details = {}
     if device:
         token = device.value
         details = device.details or {}
-    return PushMessage(name, token, details, title=f"Test of {account.name}", body=said, ttl=3600)
+    title = f"Test of {account.name}"
+    return PushMessage(name, token, details, title=title, body=said, ttl=3600)
 
 
 def _mail(account: ProviderAccount, to: str, *, sender: Sender, now: dt.datetime) -> Mail:

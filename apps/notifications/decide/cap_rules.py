@@ -8,11 +8,13 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from django.db import IntegrityError, transaction
+from django.utils.translation import gettext
 
 from apps.followers.models import Channel
 from apps.lib.actor import Actor
 from apps.lib.facts import Kind, tell
-from apps.lib.refusals import Refused
+from apps.lib.refusals import Refused, not_one_of
+from apps.lib.written import grouped
 from apps.notifications.models import Cap, CapOutcome
 
 MOST_DAYS = 366
@@ -99,30 +101,31 @@ def check(values: CapValues) -> None:
     """Raises BadCap with what to do."""
     if not values.name.strip():
         raise BadCap(
-            "Give the cap a name; it is shown as the reason why a message waits.", field="name"
+            gettext("Give the cap a name; it is shown as the reason why a message waits."),
+            field="name",
         )
     if not values.channels:
         raise BadCap(
-            "Choose at least one channel; those chosen are counted together.", field="channels"
+            gettext("Choose at least one channel; those chosen are counted together."),
+            field="channels",
         )
     if unknown := sorted(set(values.channels) - set(Channel.values)):
-        raise BadCap(
-            f"{', '.join(unknown)} is not one of: {', '.join(Channel.values)}.", field="channels"
-        )
+        raise BadCap(not_one_of(", ".join(unknown), Channel.values), field="channels")
     if not 1 <= values.limit <= 1000:
         raise BadCap(
-            "Let 1 to 1,000 messages pass. To send none, switch the type off.", field="limit"
+            gettext("Let 1 to 1,000 messages pass. To send none, switch the type off."),
+            field="limit",
         )
     if (values.days is None) == (values.seconds is None):
-        raise BadCap("Give either calendar days or seconds.", field="days")
+        raise BadCap(gettext("Give either calendar days or seconds."), field="days")
     if values.days is not None and not 1 <= values.days <= MOST_DAYS:
-        raise BadCap(f"Give 1 to {MOST_DAYS} days.", field="days")
+        said = gettext("Give 1 to {most} days.").format(most=MOST_DAYS)
+        raise BadCap(said, field="days")
     if values.seconds is not None and not 1 <= values.seconds <= MOST_SECONDS:
-        raise BadCap(f"Give 1 to {MOST_SECONDS:,} seconds.", field="seconds")
+        said = gettext("Give 1 to {most} seconds.").format(most=grouped(MOST_SECONDS))
+        raise BadCap(said, field="seconds")
     if values.outcome not in CapOutcome.values:
-        raise BadCap(
-            f"{values.outcome!r} is not one of: {', '.join(CapOutcome.values)}.", field="outcome"
-        )
+        raise BadCap(not_one_of(repr(values.outcome), CapOutcome.values), field="outcome")
 
 
 def _columns(values: CapValues) -> dict[str, Any]:
@@ -132,6 +135,5 @@ def _columns(values: CapValues) -> dict[str, Any]:
 
 
 def _taken(name: str) -> BadCap:
-    return BadCap(
-        f"There is already a cap called “{name.strip()}”. Choose another name.", field="name"
-    )
+    said = gettext("There is already a cap called “{name}”. Choose another name.")
+    return BadCap(said.format(name=name.strip()), field="name")

@@ -10,6 +10,8 @@ import datetime as dt
 from dataclasses import dataclass
 from enum import StrEnum
 
+from django.utils.translation import gettext_lazy as _
+
 from apps.followers.consent.verdict import Verdict
 from apps.followers.models import DigestCadence
 from apps.notifications.decide.quiet_hours import Habits, digest_time, quiet_until
@@ -41,15 +43,15 @@ class Why(StrEnum):
 
 
 EXPLANATIONS = {
-    Why.EXPIRED: "it expired before its turn",
-    Why.EXPIRED_WHILE_WAITING: "it expires before the time it may go",
-    Why.REACHED_ELSEWHERE: "got through on another channel",
-    Why.EARLIER_CHANNEL: "an earlier channel still has time to get through",
-    Why.PAUSED: "the follower paused messages for a while",
-    Why.QUIET_HOURS: "the follower has quiet hours",
-    Why.DIGEST: "the follower wants it with others in a digest",
-    Why.THROTTLED: "the follower got as many of this kind as may come in so short a time",
-    Why.CAPPED: "the follower got as many messages as a cap allows",
+    Why.EXPIRED: _("it expired before its turn"),
+    Why.EXPIRED_WHILE_WAITING: _("it expires before the time it may go"),
+    Why.REACHED_ELSEWHERE: _("got through on another channel"),
+    Why.EARLIER_CHANNEL: _("an earlier channel still has time to get through"),
+    Why.PAUSED: _("the follower paused messages for a while"),
+    Why.QUIET_HOURS: _("the follower has quiet hours"),
+    Why.DIGEST: _("the follower wants it with others in a digest"),
+    Why.THROTTLED: _("the follower got as many of this kind as may come in so short a time"),
+    Why.CAPPED: _("the follower got as many messages as a cap allows"),
 }
 
 

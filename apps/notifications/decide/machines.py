@@ -14,6 +14,8 @@ from functools import lru_cache
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from typing import NamedTuple
 
+from django.utils.translation import gettext_lazy as _
+
 # Nobody has a mail, reads it and clicks within this after the server took it.
 TOO_SOON = dt.timedelta(seconds=10)
 # Different links of one message within this are a program's.
@@ -33,20 +35,20 @@ class Machine(StrEnum):
 
 
 EXPLANATIONS = {
-    Machine.PREFETCH: "fetched ahead of a reader",
-    Machine.NETWORK: "came from the network of a mail filter or an image proxy",
-    Machine.SCANNER: "a program that looks at links and mails",
-    Machine.IMAGE_PROXY: "an image proxy, with or without its reader",
-    Machine.NO_BROWSER: "no browser",
-    Machine.TOO_SOON: "sooner after the hand-over than a person can be",
-    Machine.BURST: "several links of the message at once",
+    Machine.PREFETCH: _("fetched ahead of a reader"),
+    Machine.NETWORK: _("came from the network of a mail filter or an image proxy"),
+    Machine.SCANNER: _("a program that looks at links and mails"),
+    Machine.IMAGE_PROXY: _("an image proxy, with or without its reader"),
+    Machine.NO_BROWSER: _("no browser"),
+    Machine.TOO_SOON: _("sooner after the hand-over than a person can be"),
+    Machine.BURST: _("several links of the message at once"),
 }
 
 
 def explain(machine: str) -> str:
     """A reason in words; "" for a person."""
     if machine in EXPLANATIONS:
-        return EXPLANATIONS[Machine(machine)]
+        return str(EXPLANATIONS[Machine(machine)])
     return machine
 
 

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from django.db import connection, transaction
+from django.utils.translation import gettext
 
 from apps.channels.contract import Outcome
 from apps.followers.addresses import BadAddress, normalise
@@ -209,9 +210,10 @@ def set_domain_limit(*, domain: str, per_minute: float, by: Actor, now: dt.datet
         address, _ = normalise(Channel.EMAIL, f"postmaster@{name}")
         name = address.rpartition("@")[2].lower()
     except BadAddress as error:
-        raise BadLimit(f"{domain.strip()} is no domain. Write one like example.com.") from error
+        said = gettext("{domain} is no domain. Write one like example.com.")
+        raise BadLimit(said.format(domain=domain.strip())) from error
     if not 1 / 60 <= per_minute <= 600_000:
-        raise BadLimit("Choose between one message an hour (0.0167) and 600,000 a minute.")
+        raise BadLimit(gettext("Choose between one message an hour (0.0167) and 600,000 a minute."))
     with transaction.atomic():
         values = {"per_minute": per_minute, "created_at": now}
         limit, _ = DomainLimit.objects.update_or_create(domain=name, defaults=values)

@@ -4,6 +4,7 @@ and the sums beside them.
 
 from django.db import models
 from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
 
 from apps.followers.models import Address, Channel, Follower
 from apps.lib.facts import Subject
@@ -15,15 +16,15 @@ from apps.notifications.models.notifications import Notification
 class DeliveryStatus(models.TextChoices):
     """One row's way. Only apps/notifications writes it; `sent` and after never go back."""
 
-    PENDING = "pending", "Waiting"  # due at `due_at`, also between two tries
-    HELD = "held", "Held for a digest"  # gathered with others at `due_at` (digests/flush.py)
-    QUEUED = "queued", "Being sent"  # claimed by a sender, with a lease
-    SENT = "sent", "Sent"  # the provider answered that it took the message
-    DELIVERED = "delivered", "Delivered"  # the provider reported that it arrived
-    FAILED = "failed", "Failed"  # refused for good, or tries used up; `reason` says which
-    SKIPPED = "skipped", "Skipped"  # the follower's word or ours; `reason` says whose
-    CANCELLED = "cancelled", "Cancelled"  # the notification was cancelled before its turn
-    IN_DOUBT = "in_doubt", "Delivery unknown"  # handed over perhaps; held for a person
+    PENDING = "pending", _("Waiting")  # due at `due_at`, also between two tries
+    HELD = "held", _("Held for a digest")  # gathered with others at `due_at` (digests/flush.py)
+    QUEUED = "queued", _("Being sent")  # claimed by a sender, with a lease
+    SENT = "sent", _("Sent")  # the provider answered that it took the message
+    DELIVERED = "delivered", _("Delivered")  # the provider reported that it arrived
+    FAILED = "failed", _("Failed")  # refused for good, or tries used up; `reason` says which
+    SKIPPED = "skipped", _("Skipped")  # the follower's word or ours; `reason` says whose
+    CANCELLED = "cancelled", _("Cancelled")  # the notification was cancelled before its turn
+    IN_DOUBT = "in_doubt", _("Delivery unknown")  # handed over perhaps; held for a person
 
 
 class Delivery(models.Model):
@@ -126,17 +127,17 @@ class Delivery(models.Model):
 class EventKind(models.TextChoices):
     """What happened to a delivery, as the API shows it and in words."""
 
-    WAITS = "waits", "Put off"  # detail: {"reason", "until"}
-    DEFERRED = "deferred", "Not taken yet, tried again later"
-    FAILED = "failed", "Refused"
-    DELIVERED = "delivered", "The provider reported that it arrived"
-    UNDELIVERED = "undelivered", "The provider reported that it could not deliver it"
-    IN_DOUBT = "in_doubt", "Handed over perhaps: no answer came"
-    CRASHED = "crashed", "The sender died while preparing it"
-    RETRIED = "retried", "Sent back into the queue"
-    SETTLED = "settled", "Delivery unknown: marked as sent"
-    IN_DIGEST = "in_digest", "Sent in a digest"
-    ACKNOWLEDGED = "acknowledged", "The follower acknowledged it"
+    WAITS = "waits", _("Put off")  # detail: {"reason", "until"}
+    DEFERRED = "deferred", _("Not taken yet, tried again later")
+    FAILED = "failed", _("Refused")
+    DELIVERED = "delivered", _("The provider reported that it arrived")
+    UNDELIVERED = "undelivered", _("The provider reported that it could not deliver it")
+    IN_DOUBT = "in_doubt", _("Handed over perhaps: no answer came")
+    CRASHED = "crashed", _("The sender died while preparing it")
+    RETRIED = "retried", _("Sent back into the queue")
+    SETTLED = "settled", _("Delivery unknown: marked as sent")
+    IN_DIGEST = "in_digest", _("Sent in a digest")
+    ACKNOWLEDGED = "acknowledged", _("The follower acknowledged it")
 
 
 class DeliveryEvent(models.Model):

@@ -2,23 +2,24 @@
 
 from django.db import models
 from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
 
 from apps.notifications.models.deliveries import Delivery
 from apps.notifications.models.notifications import Notification
 
 
 class EngagementKind(models.TextChoices):
-    OPEN = "open", "Opened"  # the pixel was loaded
-    CLICK = "click", "Clicked"
+    OPEN = "open", _("Opened")  # the pixel was loaded
+    CLICK = "click", _("Clicked")
 
 
 class TallyKind(models.TextChoices):
     """What an EngagementTally counts; what machines did is counted apart."""
 
-    OPEN = "open", "Opened"
-    CLICK = "click", "Clicked"
-    MACHINE_OPEN = "machine_open", "Opened by a machine"
-    MACHINE_CLICK = "machine_click", "Clicked by a machine"
+    OPEN = "open", _("Opened")
+    CLICK = "click", _("Clicked")
+    MACHINE_OPEN = "machine_open", _("Opened by a machine")
+    MACHINE_CLICK = "machine_click", _("Clicked by a machine")
 
 
 class Engagement(models.Model):

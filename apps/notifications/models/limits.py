@@ -2,6 +2,7 @@
 
 from django.db import models
 from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
 
 from apps.followers.models import Follower
 from apps.lib.facts import Subject
@@ -12,9 +13,9 @@ from apps.notifications.models.accounts import ProviderAccount
 class CapOutcome(models.TextChoices):
     """What becomes of a message that would be one too many."""
 
-    DEFER = "defer", "Wait until it may go"
-    DIGEST = "digest", "Add to digest"
-    DROP = "drop", "Is skipped"
+    DEFER = "defer", _("Wait until it may go")
+    DIGEST = "digest", _("Add to digest")
+    DROP = "drop", _("Is skipped")
 
 
 class Cap(models.Model):

@@ -2,6 +2,8 @@
 
 from django.db import models
 from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from apps.content.models import Template, Version
 from apps.followers.models import Follower, NotificationType
@@ -9,7 +11,11 @@ from apps.lib.facts import Subject
 from apps.lib.ids import uuid7
 from apps.lib.queue.lanes import Lane
 
-LANES = [(lane.value, lane.value) for lane in Lane]
+LANES = [
+    (Lane.CRITICAL.value, pgettext_lazy("priority", "critical")),
+    (Lane.TRANSACTIONAL.value, pgettext_lazy("priority", "transactional")),
+    (Lane.BULK.value, pgettext_lazy("priority", "bulk")),
+]
 
 
 class TypeTemplate(models.Model):
@@ -22,22 +28,23 @@ class TypeTemplate(models.Model):
 
 
 class NotificationState(models.TextChoices):
-    PLANNING = "planning", "Planning"  # recipients are being frozen; nothing leaves yet
-    SENDING = "sending", "Sending"  # deliveries may be claimed
-    PAUSED = "paused", "Paused"
-    CANCELLED = "cancelled", "Cancelled"
-    DONE = "done", "Done"  # no delivery is waiting or in flight
+    PLANNING = "planning", _("Planning")  # recipients are being frozen; nothing leaves yet
+    SENDING = "sending", _("Sending")  # deliveries may be claimed
+    PAUSED = "paused", _("Paused")
+    CANCELLED = "cancelled", _("Cancelled")
+    DONE = "done", _("Done")  # no delivery is waiting or in flight
 
 
 class Source(models.TextChoices):
     """Who asked for a notification."""
 
-    API = "api", "API"
-    CAMPAIGN = "campaign", "Campaign"
-    RECURRING = "recurring", "Recurring"  # an occurrence of one
-    EVENT = "event", "Event"  # a rule of events
-    DIGEST = "digest", "Digest"  # gathers others (digests/flush.py)
-    PUBLIC_PAGE = "public_page", "Public page"  # a follower, at the preference center
+    API = "api", pgettext_lazy("source", "API")
+    CAMPAIGN = "campaign", pgettext_lazy("source", "Campaign")
+    RECURRING = "recurring", pgettext_lazy("source", "Recurring")  # an occurrence of one
+    EVENT = "event", pgettext_lazy("source", "Event")  # a rule of events
+    DIGEST = "digest", pgettext_lazy("source", "Digest")  # gathers others (digests/flush.py)
+    # a follower, at the preference center
+    PUBLIC_PAGE = "public_page", pgettext_lazy("source", "Public page")
 
 
 class Notification(models.Model):

@@ -6,25 +6,29 @@ from collections import Counter
 from dataclasses import dataclass, field
 
 from django.db.models import QuerySet, Sum
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy
 
 from apps.followers.consent import verdict
 from apps.notifications.decide import decision
 from apps.notifications.models import Delivery, DeliveryStatus, Notification, Tally
 
 OTHER_EXPLANATIONS = {
-    "in_digest": "went out as part of a digest",
-    "refused_recipient": "the receiving server refused the address",
-    "refused_content": "the message could not be made or was refused",
-    "undelivered": "the provider took it and reported that it could not deliver it",
-    "reported": "the provider reported that it arrived",
-    "blocked": "the receiving server takes no mail from this account, whoever it is for",
-    "gave_up": "tried again and again until its time was over",
-    "quarantined": "its sender died three times while preparing it",
-    "in_doubt": "handed over perhaps; the answer was lost",
-    "retried": "sent back into the queue by a person",
+    "in_digest": gettext_lazy("went out as part of a digest"),
+    "refused_recipient": gettext_lazy("the receiving server refused the address"),
+    "refused_content": gettext_lazy("the message could not be made or was refused"),
+    "undelivered": gettext_lazy("the provider took it and reported that it could not deliver it"),
+    "reported": gettext_lazy("the provider reported that it arrived"),
+    "blocked": gettext_lazy(
+        "the receiving server takes no mail from this account, whoever it is for"
+    ),
+    "gave_up": gettext_lazy("tried again and again until its time was over"),
+    "quarantined": gettext_lazy("its sender died three times while preparing it"),
+    "in_doubt": gettext_lazy("handed over perhaps; the answer was lost"),
+    "retried": gettext_lazy("sent back into the queue by a person"),
 }
 
-_WORDS: dict[str, str] = {
+_WORDS: dict[str, Promise] = {
     **{reason.value: words for reason, words in verdict.EXPLANATIONS.items()},
     **{reason.value: words for reason, words in decision.EXPLANATIONS.items()},
     **OTHER_EXPLANATIONS,
@@ -39,7 +43,9 @@ GROUPS = {
 
 def explain(reason: str) -> str:
     """A reason code in words."""
-    return _WORDS.get(reason, reason.replace("_", " "))
+    if reason in _WORDS:
+        return str(_WORDS[reason])
+    return reason.replace("_", " ")
 
 
 @dataclass(slots=True)

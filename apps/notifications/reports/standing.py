@@ -8,6 +8,7 @@ import datetime as dt
 
 from django.db import models
 from django.db.models import Q, QuerySet
+from django.utils.translation import gettext_lazy as _
 
 from apps.notifications.models import Notification, NotificationState
 
@@ -15,12 +16,12 @@ _ON_THEIR_WAY = (NotificationState.PLANNING, NotificationState.SENDING)
 
 
 class NotificationStatus(models.TextChoices):
-    PLANNING = "planning", "Planning"
-    SCHEDULED = "scheduled", "Scheduled"  # nothing leaves before its `send_at`
-    SENDING = "sending", "Sending"
-    PAUSED = "paused", "Paused"
-    CANCELLED = "cancelled", "Cancelled"
-    DONE = "done", "Done"
+    PLANNING = "planning", _("Planning")
+    SCHEDULED = "scheduled", _("Scheduled")  # nothing leaves before its `send_at`
+    SENDING = "sending", _("Sending")
+    PAUSED = "paused", _("Paused")
+    CANCELLED = "cancelled", _("Cancelled")
+    DONE = "done", _("Done")
 
 
 def status_of(notification: Notification, *, now: dt.datetime) -> NotificationStatus:

@@ -7,7 +7,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from django.utils import timezone
+from django.utils.functional import Promise
+from django.utils.translation import gettext, gettext_lazy
 
+from apps.lib.written import written
 from apps.notifications.models import (
     Delivery,
     DeliveryEvent,
@@ -21,22 +24,22 @@ from apps.notifications.reports.balance import explain
 ALLOWED = "allowed"
 DECIDED_AGAINST = "decided_against"
 
-_STANDS: dict[str, str] = {
-    DeliveryStatus.PENDING: "Due",
-    DeliveryStatus.HELD: "Goes out with others",
-    DeliveryStatus.QUEUED: "Being sent now",
-    DeliveryStatus.SENT: "Sent",
-    DeliveryStatus.DELIVERED: "Delivered",
-    DeliveryStatus.CANCELLED: "Cancelled",
-    DeliveryStatus.SKIPPED: "Not sent",
-    DeliveryStatus.FAILED: "Failed for good",
-    DeliveryStatus.IN_DOUBT: "Held for a person",
+_STANDS: dict[str, Promise] = {
+    DeliveryStatus.PENDING: gettext_lazy("Due"),
+    DeliveryStatus.HELD: gettext_lazy("Goes out with others"),
+    DeliveryStatus.QUEUED: gettext_lazy("Being sent now"),
+    DeliveryStatus.SENT: gettext_lazy("Sent"),
+    DeliveryStatus.DELIVERED: gettext_lazy("Delivered"),
+    DeliveryStatus.CANCELLED: gettext_lazy("Cancelled"),
+    DeliveryStatus.SKIPPED: gettext_lazy("Not sent"),
+    DeliveryStatus.FAILED: gettext_lazy("Failed for good"),
+    DeliveryStatus.IN_DOUBT: gettext_lazy("Held for a person"),
 }
-_STANDS_BECAUSE: dict[str, str] = {
-    DeliveryStatus.PENDING: "It leaves as soon as its turn comes.",
-    DeliveryStatus.HELD: "Unless it is alone then.",
-    DeliveryStatus.CANCELLED: "The notification was cancelled before its turn.",
-    DeliveryStatus.IN_DOUBT: "A person decides what happens.",
+_STANDS_BECAUSE: dict[str, Promise] = {
+    DeliveryStatus.PENDING: gettext_lazy("It leaves as soon as its turn comes."),
+    DeliveryStatus.HELD: gettext_lazy("Unless it is alone then."),
+    DeliveryStatus.CANCELLED: gettext_lazy("The notification was cancelled before its turn."),
+    DeliveryStatus.IN_DOUBT: gettext_lazy("A person decides what happens."),
 }
 
 
@@ -66,10 +69,10 @@ class Step:
     def title(self) -> str:
         """What happened, in a few words."""
         if self.is_last:
-            return _STANDS[self.kind]
+            return str(_STANDS[self.kind])
         if self.kind in (ALLOWED, DECIDED_AGAINST):
-            return "Planned"
-        return EventKind(self.kind).label
+            return gettext("Planned")
+        return str(EventKind(self.kind).label)
 
     @property
     def text(self) -> str:
@@ -77,11 +80,11 @@ class Step:
         if self.is_last:
             return _where_it_stands(self)
         if self.kind == DECIDED_AGAINST:
-            return f"Decided against: {explain(self.reason)}."
+            return gettext("Decided against: {why}.").format(why=explain(self.reason))
         if self.kind == ALLOWED:
             if self.reason:
-                return f"Allowed: {explain(self.reason)}."
-            return "Allowed to go."
+                return gettext("Allowed: {why}.").format(why=explain(self.reason))
+            return gettext("Allowed to go.")
         return _what_happened(self)
 
 
@@ -162,12 +165,12 @@ def _standing(delivery: Delivery, accounts: dict[int, str]) -> Step:
 def _what_happened(step: Step) -> str:
     text = step.said
     if not text and step.by:
-        text = f"By {step.by}."
+        text = gettext("By {name}.").format(name=step.by)
     if not text and step.until:
-        until = timezone.localtime(step.until)
-        text = f"Until {until:%-d %b %Y, %H:%M}: {explain(step.reason)}."
+        until = written(timezone.localtime(step.until), "d MMM y, HH:mm")
+        text = gettext("Until {moment}: {why}.").format(moment=until, why=explain(step.reason))
     if step.attempt:
-        return f"Attempt {step.attempt}{_through(step)}. {text}"
+        return f"{_attempt(step)} {text}"
     return text
 
 
@@ -176,16 +179,25 @@ def _where_it_stands(step: Step) -> str:
         case DeliveryStatus.SENT | DeliveryStatus.DELIVERED:
             sentences = []
             if step.attempt:
-                sentences.append(f"Handed over{_through(step)} at attempt {step.attempt}.")
+                sentences.append(_handed_over(step))
             if step.provider_id:
-                sentences.append(f"The provider calls it {step.provider_id}.")
+                said = gettext("The provider calls it {name}.")
+                sentences.append(said.format(name=step.provider_id))
             return " ".join(sentences)
         case DeliveryStatus.SKIPPED | DeliveryStatus.FAILED:
             return explain(step.reason)
-    return _STANDS_BECAUSE.get(step.kind, "")
+    return str(_STANDS_BECAUSE.get(step.kind, ""))
 
 
-def _through(step: Step) -> str:
+def _attempt(step: Step) -> str:
+    said = gettext("Attempt {number}.")
     if step.account:
-        return f" through {step.account}"
-    return ""
+        said = gettext("Attempt {number} through {account}.")
+    return said.format(number=step.attempt, account=step.account)
+
+
+def _handed_over(step: Step) -> str:
+    said = gettext("Handed over at attempt {number}.")
+    if step.account:
+        said = gettext("Handed over through {account} at attempt {number}.")
+    return said.format(number=step.attempt, account=step.account)

@@ -5,20 +5,21 @@ grouped by reason and by who sent them.
 from dataclasses import dataclass
 
 from django.db.models import QuerySet, Sum
+from django.utils.translation import gettext_lazy as _
 
 from apps.notifications.models import DeliveryStatus, Notification, NotificationState, Source, Tally
 
 STATUSES = (DeliveryStatus.IN_DOUBT, DeliveryStatus.FAILED)
 _ADVICE = {
-    "in_doubt": (
+    "in_doubt": _(
         "The answer was lost after the message had left. Sent again, some may arrive twice."
     ),
-    "refused_recipient": (
+    "refused_recipient": _(
         "The receiving servers said that these addresses don't exist. Sending again rarely helps."
     ),
-    "refused_content": "Put right what the messages say is wrong, then send them again.",
-    "gave_up": "The receiving servers put these off until the time was over.",
-    "quarantined": (
+    "refused_content": _("Put right what the messages say is wrong, then send them again."),
+    "gave_up": _("The receiving servers put these off until the time was over."),
+    "quarantined": _(
         "Making these messages killed their sender three times. Look at their data first."
     ),
 }
@@ -45,7 +46,7 @@ class UndeliveredGroup:
 
 def advice_for(reason: str) -> str:
     """What to do about deliveries that ended for this reason; "" where there is nothing to say."""
-    return _ADVICE.get(reason, "")
+    return str(_ADVICE.get(reason, ""))
 
 
 def groups(*, status: str = "", kind: str = "") -> list[UndeliveredGroup]:

@@ -15,7 +15,7 @@ from apps.channels.contract import Result
 from apps.followers.models import Channel
 from apps.notifications import control
 from apps.notifications.books import tallies
-from apps.notifications.models import DeliveryStatus, Notification, NotificationState
+from apps.notifications.models import DeliveryStatus, Notification, NotificationState, sentences
 
 log = logging.getLogger("carillon.send")
 
@@ -70,9 +70,6 @@ def _tried(notification: Notification) -> Counter[bool]:
 
 
 def _pause(notification: Notification, *, refused: int, tried: int, now: dt.datetime) -> None:
-    why = (
-        f"{refused:,} of {tried:,} messages were refused, so Carillon has paused it. Look at the "
-        "failed messages, then resume or cancel it."
-    )
+    why = sentences.REFUSED.format(refused=f"{refused:,}", tried=f"{tried:,}")
     if control.hold(notification=notification, why=why, now=now):
         log.warning("%s: %s", notification, why)

@@ -16,6 +16,7 @@ from pathlib import Path
 from django.conf import settings
 from django.db import transaction
 from django.db.models import F, Sum
+from django.utils.translation import gettext
 
 from apps.lib.actor import SYSTEM, Actor
 from apps.lib.facts import Fact, Kind, tell, tell_together
@@ -29,13 +30,11 @@ from apps.notifications.models import (
     Source,
     Tally,
 )
+from apps.notifications.models.sentences import RESTORED
 
 log = logging.getLogger("carillon.restored")
 
-WHY = (
-    "The database was restored from a backup: what it has waiting was perhaps sent since. "
-    "An administrator says on the home page how to go on."
-)
+WHY = RESTORED
 GOING = (NotificationState.PLANNING, NotificationState.SENDING)
 
 
@@ -94,7 +93,7 @@ def go_on(*, how: Answer, by: Actor, now: dt.datetime) -> int:
     with transaction.atomic():
         freed = Generation.objects.filter(held_at__isnull=False)
         if not freed.update(held_at=None):
-            raise WrongState("Nothing is held after a restore any more.")
+            raise WrongState(gettext("Nothing is held after a restore any more."))
         row = Generation.objects.get()
         tell(Kind.RESTORE_ANSWERED, by=by, now=now, about=row, data={"how": how.value})
     waiting = Notification.objects.filter(state=NotificationState.PAUSED, paused_why=WHY)

@@ -15,10 +15,12 @@ from functools import cached_property, lru_cache
 from typing import Any
 
 import jsonschema_rs
+from django.utils.translation import gettext
 from jsonschema_rs import Draft202012Validator, Validator
 
 from apps.lib import strict_json
 from apps.lib.refusals import Refused
+from apps.lib.written import grouped
 from apps.notifications.types.schema_effort import (
     MOST_STEPS,
     Count,
@@ -65,12 +67,15 @@ def check_schema(schema: Any) -> None:
     """
     if not isinstance(schema, Mapping):
         raise BadSchema(
-            'A schema is a JSON object, such as {"type": "object", "required": ["order_number"]}.'
+            gettext(
+                'A schema is a JSON object, such as {"type": "object", '
+                '"required": ["order_number"]}.'
+            )
         )
     try:
         _check_schema(schema)
     except RecursionError:
-        raise BadSchema("It is nested too deeply.") from None
+        raise BadSchema(gettext("It is nested too deeply.")) from None
     _fault(schema, {})  # only whether it can be asked at all
 
 
@@ -86,7 +91,8 @@ def check_fit(schema: Schema, data: Mapping[str, Any]) -> None:
     try:
         fault = _fault(schema, data)
     except BadSchema as error:
-        raise Unfit(f"This data can't be checked. {error}".removesuffix(".")) from error
+        said = gettext("This data can't be checked. {why}").format(why=error)
+        raise Unfit(said.removesuffix(".")) from error
     if fault is not None:
         raise Unfit(fault.sentence[:_SAID], field=_dotted(fault))
 
@@ -95,21 +101,20 @@ def _check_schema(schema: Schema) -> None:
     try:
         strict_json.check(schema)
     except strict_json.BadJson as error:
-        raise BadSchema(f"It {error}.") from error
+        raise BadSchema(gettext("It {fault}.").format(fault=error)) from error
     if (size := len(json.dumps(schema, ensure_ascii=False))) > MOST:
-        raise BadSchema(
-            f"It has {size:,} characters. {MOST:,} are possible; check the outer parts only."
-        )
+        said = gettext("It has {size} characters. {most} are possible; check the outer parts only.")
+        raise BadSchema(said.format(size=grouped(size), most=grouped(MOST)))
     if schema.get("$schema", DRAFT) != DRAFT:
-        raise BadSchema(f"Leave out $schema, or write {DRAFT}.")
+        raise BadSchema(gettext("Leave out $schema, or write {draft}.").format(draft=DRAFT))
     _refuse_inside(schema)
     faults = list(_schema_of_schemas().iter_errors(schema))
     if faults:
         fault = telling(faults, {}, schema, lambda pointer: None, _documents())
-        where = ""
+        said = fault.sentence[:_SAID]
         if fault.path:
-            where = f"At {_dotted(fault)}: "
-        raise BadSchema(f"{where}{fault.sentence[:_SAID]}")
+            said = gettext("At {place}: {fault}").format(place=_dotted(fault), fault=said)
+        raise BadSchema(said)
     _check_patterns(schema)
     _check_references(schema)
 
@@ -119,10 +124,12 @@ def _refuse_inside(schema: Schema) -> None:
     plain = json.dumps(_plain(schema))
     for keyword in ("$schema", "patternProperties"):
         if f'"{keyword}":' in plain:
-            raise BadSchema(f"It has {keyword} inside, which can't be used here.")
+            said = gettext("It has {keyword} inside, which can't be used here.")
+            raise BadSchema(said.format(keyword=keyword))
     for part in mappings(list(schema.values())):
         if isinstance(part.get("$id"), str):
-            raise BadSchema("It has $id inside, which can't be used here.")
+            said = gettext("It has {keyword} inside, which can't be used here.")
+            raise BadSchema(said.format(keyword="$id"))
 
 
 def _check_patterns(schema: Schema) -> None:
@@ -138,14 +145,15 @@ def _check_patterns(schema: Schema) -> None:
 def _check_references(schema: Schema) -> None:
     for reference in _references(schema):
         if not reference.startswith("#"):
-            raise BadSchema(
-                f"$ref {reference!r} leads elsewhere."
-                " Copy that part into $defs, and refer to #/$defs/…."
+            said = gettext(
+                "$ref {address} leads elsewhere. Copy that part into $defs, and refer to #/$defs/…."
             )
+            raise BadSchema(said.format(address=repr(reference)))
         try:
             target_of(schema, reference)
         except Nowhere:
-            raise BadSchema(f"$ref {reference!r} leads nowhere in this schema.") from None
+            said = gettext("$ref {address} leads nowhere in this schema.")
+            raise BadSchema(said.format(address=repr(reference))) from None
 
 
 def _references(schema: Schema) -> Iterator[str]:
@@ -162,14 +170,17 @@ def _fault(schema: Schema, data: Mapping[str, Any]) -> Told | None:
             return _compiled(json.dumps(schema)).fault(data, clock)
     except RecursionError:
         raise BadSchema(
-            "It refers to itself without end, or the data is nested too deeply."
+            gettext("It refers to itself without end, or the data is nested too deeply.")
         ) from None
     except TooSlow:
         raise BadSchema(
-            "That takes too long: simplify its patterns, and what refers to parts that refer on."
+            gettext(
+                "That takes too long: simplify its patterns, and what refers to parts that refer "
+                "on."
+            )
         ) from None
     except ValueError as error:
-        raise BadSchema(f"It can't be asked: {error}.") from None
+        raise BadSchema(gettext("It can't be asked: {fault}.").format(fault=error)) from None
 
 
 @dataclass(frozen=True)

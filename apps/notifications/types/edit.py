@@ -7,16 +7,25 @@ from typing import Any
 
 from django.conf import settings
 from django.db import IntegrityError, transaction
+from django.utils.translation import gettext, gettext_lazy
 
 from apps.content.models import Template
 from apps.followers.models import Category, Channel, DoubtPolicy, NotificationType
 from apps.lib.actor import Actor
 from apps.lib.facts import Kind, tell
-from apps.lib.refusals import Refused
+from apps.lib.refusals import Refused, not_one_of
+from apps.lib.written import grouped
 from apps.notifications.models import TypeTemplate
 from apps.notifications.types.data_schema import BadSchema, check_schema
 
 YEAR = 366 * 24 * 3600  # seconds
+# What is said of channels on which a type is not offered.
+_NOT_OFFERED = {
+    "default_channels": gettext_lazy(
+        "{channels} can't be on by default: this kind is not offered there."
+    ),
+    "locked_channels": gettext_lazy("{channels} can't be locked: this kind is not offered there."),
+}
 
 
 class BadType(Refused):
@@ -52,50 +61,48 @@ def check(values: TypeValues) -> None:
     """The rules the database also keeps, and those it can't. Raises BadType with what to do."""
     if not values.name.strip():
         raise BadType(
-            "Give this message type a name; followers read it in their preferences.", field="name"
+            gettext("Give this message type a name; followers read it in their preferences."),
+            field="name",
         )
     if values.category not in Category.values:
-        raise BadType(
-            f"{values.category!r} is not one of: {', '.join(Category.values)}.", field="category"
-        )
+        raise BadType(not_one_of(repr(values.category), Category.values), field="category")
     if values.doubt_policy not in DoubtPolicy.values:
-        raise BadType(
-            f"{values.doubt_policy!r} is not one of: {', '.join(DoubtPolicy.values)}.",
-            field="doubt_policy",
-        )
+        said = not_one_of(repr(values.doubt_policy), DoubtPolicy.values)
+        raise BadType(said, field="doubt_policy")
     if values.category == Category.MARKETING and not values.commercial:
         raise BadType(
-            "Marketing is always commercial: it obeys the global opt-out. Tick Commercial.",
+            gettext(
+                "Marketing is always commercial: it obeys the global opt-out. Tick Commercial."
+            ),
             field="commercial",
         )
     if values.category == Category.CRITICAL and values.commercial:
         raise BadType(
-            "Critical messages can't be switched off, so they can't be commercial. "
-            "Untick Commercial.",
+            gettext(
+                "Critical messages can't be switched off, so they can't be commercial. "
+                "Untick Commercial."
+            ),
             field="commercial",
         )
     if values.commercial and not values.listed:
         raise BadType(
-            "People must find what they may refuse: list commercial messages.", field="listed"
+            gettext("People must find what they may refuse: list commercial messages."),
+            field="listed",
         )
     if not values.channels:
         raise BadType(
-            "Choose at least one channel; without one nothing of this kind can be sent.",
+            gettext("Choose at least one channel; without one nothing of this kind can be sent."),
             field="channels",
         )
     if unknown := sorted(set(values.channels) - set(Channel.values)):
-        raise BadType(
-            f"{', '.join(unknown)} is not one of: {', '.join(Channel.values)}.", field="channels"
-        )
-    for field, what in (("default_channels", "on by default"), ("locked_channels", "locked")):
+        raise BadType(not_one_of(", ".join(unknown), Channel.values), field="channels")
+    for field, said in _NOT_OFFERED.items():
         if extra := sorted(set(getattr(values, field)) - set(values.channels)):
-            raise BadType(
-                f"{_labels(extra)} can't be {what}: this kind is not offered there.", field=field
-            )
+            raise BadType(said.format(channels=_labels(extra)), field=field)
     if values.locked_channels and values.commercial:
         # a lock goes before the global opt-out (followers/consent/verdict.py)
         raise BadType(
-            "Commercial messages can't be locked on: people must be able to refuse them.",
+            gettext("Commercial messages can't be locked on: people must be able to refuse them."),
             field="locked_channels",
         )
     _check_sending(values)
@@ -114,8 +121,11 @@ def refuse_unasked_marketing(values: TypeValues, before: TypeValues | None = Non
         had = before.default_channels
     if set(values.default_channels) - set(had):
         raise BadType(
-            "Marketing is opt-in on this site: leave “On by default” empty, and it goes to those "
-            "who switch it on. MARKETING_OPT_IN=0 in the settings lets it go to everybody.",
+            gettext(
+                "Marketing is opt-in on this site: leave “On by default” empty, and it goes to "
+                "those who switch it on. MARKETING_OPT_IN=0 in the settings lets it go to "
+                "everybody."
+            ),
             field="default_channels",
         )
 
@@ -128,7 +138,7 @@ def _check_sending(values: TypeValues) -> None:
             raise BadType(str(error), field="schema") from error
     if values.digest and values.category == Category.CRITICAL:
         raise BadType(
-            "Critical messages go at once, so they can't wait for a digest. Untick it.",
+            gettext("Critical messages go at once, so they can't wait for a digest. Untick it."),
             field="digest",
         )
     if (values.throttle_count is None) != (values.throttle_seconds is None):
@@ -136,24 +146,25 @@ def _check_sending(values: TypeValues) -> None:
         if values.throttle_count is None:
             missing = "throttle_count"
         raise BadType(
-            "A throttle is a number of messages and a time: give both, or neither.", field=missing
+            gettext("A throttle is a number of messages and a time: give both, or neither."),
+            field=missing,
         )
     for field, most in (("lifetime", YEAR), ("throttle_seconds", YEAR), ("throttle_count", 1000)):
         number = getattr(values, field)
         if number is not None and not 1 <= number <= most:
-            raise BadType(f"Give a number from 1 to {most:,}, or none.", field=field)
+            said = gettext("Give a number from 1 to {most}, or none.")
+            raise BadType(said.format(most=grouped(most)), field=field)
     if len(values.fallback) == 1 or len(set(values.fallback)) < len(values.fallback):
         raise BadType(
-            "Name two or more different channels, or none: then all are used at once.",
+            gettext("Name two or more different channels, or none: then all are used at once."),
             field="fallback",
         )
     if extra := sorted(set(values.fallback) - set(values.channels)):
-        raise BadType(
-            f"{', '.join(extra)} can't be in the chain: this kind is not offered there.",
-            field="fallback",
-        )
+        said = gettext("{channels} can't be in the chain: this kind is not offered there.")
+        raise BadType(said.format(channels=", ".join(extra)), field="fallback")
     if not 1 <= values.fallback_after <= YEAR:
-        raise BadType(f"Give a number from 1 to {YEAR:,}.", field="fallback_after")
+        said = gettext("Give a number from 1 to {most}.").format(most=grouped(YEAR))
+        raise BadType(said, field="fallback_after")
 
 
 def _labels(channels: Sequence[str]) -> str:
@@ -175,7 +186,8 @@ def create_type(
     except IntegrityError:
         if not NotificationType.objects.filter(key=key).exists():
             raise
-        raise BadType(f"There is already a message type with the key {key}.", field="key") from None
+        said = gettext("There is already a message type with the key {key}.").format(key=key)
+        raise BadType(said, field="key") from None
     return made
 
 

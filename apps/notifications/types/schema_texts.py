@@ -18,6 +18,7 @@ from functools import lru_cache
 from typing import Any
 from urllib.parse import urlsplit
 
+from django.utils.translation import gettext
 from jsonschema_rs import Draft202012Validator, RegexOptions
 from jsonschema_rs import ValidationError as Fault
 
@@ -89,9 +90,8 @@ def matcher_of(pattern: str) -> Matcher:
         except Fault:
             continue
         return Matcher(engine, reach)
-    raise BadPattern(
-        f"{pattern!r} can't be used as a pattern: it looks around or back, or is too large"
-    )
+    said = gettext("{pattern} can't be used as a pattern: it looks around or back, or is too large")
+    raise BadPattern(said.format(pattern=repr(pattern)))
 
 
 class Pattern:

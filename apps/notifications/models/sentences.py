@@ -1,0 +1,39 @@
+"""Sentences that are stored with rows, in English, and read by each person in a language of their
+own.
+"""
+
+import re
+
+from django.utils.translation import gettext, gettext_noop
+
+# why Carillon has paused a send: safety/
+REFUSED = gettext_noop(
+    "{refused} of {tried} messages were refused, so Carillon has paused it. Look at the "
+    "failed messages, then resume or cancel it."
+)
+RESTORED = gettext_noop(
+    "The database was restored from a backup: what it has waiting was perhaps sent since. "
+    "An administrator says on the home page how to go on."
+)
+# why an account is out of use: accounts/breaker.py
+MANY_ERRORS = gettext_noop("{errors} errors of the account in a row")
+TRIES_FAILED = gettext_noop("{failed} of {tries} tries failed within a minute")
+RECIPIENTS_REFUSED = gettext_noop("{refused} of {tries} recipients were refused within a minute")
+
+_STORED = (REFUSED, RESTORED, MANY_ERRORS, TRIES_FAILED, RECIPIENTS_REFUSED)
+
+
+def _pattern(sentence: str) -> re.Pattern[str]:
+    """What finds the sentence again, with the numbers in it as groups."""
+    return re.compile(re.sub(r"\\{(\w+)\\}", r"(?P<\1>[\\d,]+)", re.escape(sentence)))
+
+
+_PATTERNS = {sentence: _pattern(sentence) for sentence in _STORED}
+
+
+def in_words(stored: str) -> str:
+    """A stored sentence in the reader's language; what is none of ours stays as it is."""
+    for sentence, pattern in _PATTERNS.items():
+        if found := pattern.fullmatch(stored):
+            return gettext(sentence).format(**found.groupdict())
+    return stored
