@@ -3,7 +3,6 @@ adding and editing.
 """
 
 import json
-from calendar import day_abbr, day_name
 from collections.abc import Iterable
 from typing import Any
 from uuid import UUID
@@ -17,7 +16,10 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import path, reverse
 from django.utils import timezone
+from django.utils.dates import WEEKDAYS, WEEKDAYS_ABBR
 from django.utils.http import url_has_allowed_host_and_scheme
+from django.utils.translation import gettext, ngettext, pgettext_lazy
+from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_POST, require_safe
 
 from apps.accounts.actors import staff_actor
@@ -32,7 +34,14 @@ from apps.followers.consent import matrix as consent_matrix
 from apps.followers.consent.record import Proof
 from apps.followers.consent.rhythm import rhythm_of
 from apps.followers.devices.push_devices import CHANNELS as DEVICES
-from apps.followers.models import AddressState, Channel, DigestCadence, Follower, Tag
+from apps.followers.models import (
+    AddressState,
+    Channel,
+    ConsentRecord,
+    DigestCadence,
+    Follower,
+    Tag,
+)
 from apps.followers.people import contacts, further_addresses, search, tagging
 from apps.followers.people.profile import Profile
 from apps.followers.people.revoke_links import revoke_links
@@ -86,7 +95,7 @@ def bulk(request: HttpRequest) -> HttpResponse:
     ticked = [uid for uid in request.POST.getlist("follower") if _is_uid(uid)]
     chosen = list(Follower.objects.filter(uid__in=ticked))
     if not name or not chosen:
-        messages.error(request, "Tick some followers and type the name of a tag.")
+        messages.error(request, gettext("Tick some followers and type the name of a tag."))
         return redirect(back)
     removing = request.POST.get("do") == "untag"
     if removing:
@@ -99,18 +108,29 @@ def bulk(request: HttpRequest) -> HttpResponse:
     except Refused as error:
         messages.error(request, str(error))
         return redirect(back)
-    done = "put on"
-    if removing:
-        done = "taken off"
-    same = len(chosen) - changed
-    rest = ""
-    if same and not removing:
-        rest = f" {same} had it already."
-    noun = "followers"
-    if changed == 1:
-        noun = "follower"
-    messages.success(request, f"The tag {name} was {done} {changed} {noun}.{rest}")
+    messages.success(request, _tagged(name, changed, len(chosen) - changed, removing=removing))
     return redirect(back)
+
+
+def _tagged(name: str, changed: int, same: int, *, removing: bool) -> str:
+    """Say what became of a tag: on or off how many followers, and how many were so before."""
+    if removing:
+        said = ngettext(
+            "The tag {name} was taken off {count} follower.",
+            "The tag {name} was taken off {count} followers.",
+            changed,
+        )
+        return said.format(name=name, count=changed)
+    said = ngettext(
+        "The tag {name} was put on {count} follower.",
+        "The tag {name} was put on {count} followers.",
+        changed,
+    )
+    said = said.format(name=name, count=changed)
+    if same:
+        had = ngettext("{count} had it already.", "{count} had it already.", same)
+        said = f"{said} {had.format(count=same)}"
+    return said
 
 
 # ------------------------------------------------------------------ one person
@@ -133,7 +153,7 @@ def detail(request: HttpRequest, uid: UUID) -> HttpResponse:
         elif address.state != AddressState.GONE:
             devices.append(address)
     tags = list(follower.tags.all())
-    consents = follower.consent_records.all()
+    consents = follower.consent_records.all()[:LATEST]
     deliveries = follower.deliveries.select_related("notification__notification_type")
     history = history_of("follower", follower.uid, most=LATEST, explain=explain)
     context = {
@@ -146,7 +166,7 @@ def detail(request: HttpRequest, uid: UUID) -> HttpResponse:
         "matrix": matrix,
         "channels": channels,
         "muted": consent_matrix.muted_channels(follower),
-        "consents": consents[:LATEST],
+        "consents": [_consent(record) for record in consents],
         "deliveries": deliveries[:LATEST],
         "history": history,
         "has_email": any(each.channel == Channel.EMAIL for each in addresses),
@@ -163,7 +183,8 @@ def _rhythm(follower: Follower) -> dict[str, Any]:
     if rhythm.cadence in (DigestCadence.DAILY, DigestCadence.WEEKLY):
         digest += f", {rhythm.digest_at:%H:%M}"
     if rhythm.cadence == DigestCadence.WEEKLY:
-        digest += f" on {day_name[rhythm.digest_weekday]}"
+        day = WEEKDAYS[rhythm.digest_weekday]
+        digest = gettext("{digest} on {day}").format(digest=digest, day=day)
     pause = None
     if rhythm.paused_until and rhythm.paused_until > timezone.now():
         pause = rhythm.paused_until
@@ -175,14 +196,67 @@ def _quiet_hours(quiet: dict[str, Any]) -> list[str]:
     days: dict[str, list[str]] = {}
     for day, (start, end) in sorted(quiet.items()):
         names = days.setdefault(f"{start}–{end}", [])
-        names.append(day_abbr[int(day)])
+        names.append(str(WEEKDAYS_ABBR[int(day)]))
     lines = []
     for span, names in days.items():
         when = ", ".join(names)
         if len(names) == 7:
-            when = "every day"
+            when = gettext("every day")
         lines.append(f"{span} {when}")
     return lines
+
+
+# What a record of consent tells. Codes that are not here are shown as they are.
+ACTS = {
+    "subscribed": pgettext_lazy("staff", "Subscribed"),
+    "unsubscribed": pgettext_lazy("staff", "Unsubscribed"),
+    "preferences_changed": _("Preferences changed"),
+}
+SOURCES = {
+    "api": _("api"),
+    "command": _("command"),
+    "import": _("import"),
+    "one_click": _("one click"),
+    "preference_center": _("preference center"),
+    "sign_up": _("sign up"),
+    "staff": _("staff"),
+    "user": _("user"),
+    "system": _("system"),
+}
+
+
+def _consent(record: ConsentRecord) -> dict[str, Any]:
+    """A record of consent as the page shows it, what it says in words."""
+    cells = record.scope.get("cells", [])
+    switches = record.scope.get("channels", [])
+    return {
+        "act": ACTS.get(record.act, record.act),
+        "by": record.actor_label or record.actor_kind,
+        "source": SOURCES.get(record.source, record.source.replace("_", " ")),
+        "said": [*map(_cell_words, cells), *map(_switch_words, switches)],
+        "reason": record.reason,
+        "at": record.at,
+        "ip": record.ip,
+        "wording": record.wording,
+    }
+
+
+def _cell_words(cell: dict[str, Any]) -> str:
+    """Say what became of one preference."""
+    said = gettext("{type} on {channel}: default")
+    if cell["after"]:
+        said = gettext("{type} on {channel}: on")
+    elif cell["after"] is False:
+        said = gettext("{type} on {channel}: off")
+    return said.format(type=cell["type"], channel=cell["channel"])
+
+
+def _switch_words(switch: dict[str, Any]) -> str:
+    """Say what became of a channel that was switched as a whole."""
+    said = gettext("all of {channel}: on")
+    if switch["muted_after"]:
+        said = gettext("all of {channel}: off")
+    return said.format(channel=switch["channel"])
 
 
 def _proof(request: HttpRequest) -> Proof:
@@ -197,10 +271,13 @@ def unsubscribe(request: HttpRequest, uid: UUID) -> HttpResponse:
     reason = request.POST.get("reason", "").strip()
     changed = acts.unsubscribe(follower=follower, reason=reason, proof=_proof(request))
     if changed:
-        said = f"{follower} is unsubscribed: no commercial message goes out from this moment."
-        messages.success(request, said)
+        said = gettext(
+            "{follower} is unsubscribed: no commercial message goes out from this moment."
+        )
+        messages.success(request, said.format(follower=follower))
     else:
-        messages.info(request, f"{follower} was unsubscribed already.")
+        said = gettext("{follower} was unsubscribed already.")
+        messages.info(request, said.format(follower=follower))
     return redirect("dashboard:follower", follower.uid)
 
 
@@ -210,10 +287,13 @@ def resubscribe(request: HttpRequest, uid: UUID) -> HttpResponse:
     follower = _find(uid)
     changed = acts.resubscribe(follower=follower, proof=_proof(request))
     if changed:
-        said = f"{follower} is subscribed again. The consent record names you as the witness."
-        messages.success(request, said)
+        said = gettext(
+            "{follower} is subscribed again. The consent record names you as the witness."
+        )
+        messages.success(request, said.format(follower=follower))
     else:
-        messages.info(request, f"{follower} was subscribed already.")
+        said = gettext("{follower} was subscribed already.")
+        messages.info(request, said.format(follower=follower))
     return redirect("dashboard:follower", follower.uid)
 
 
@@ -223,7 +303,8 @@ def mail_link(request: HttpRequest, uid: UUID) -> HttpResponse:
     """Mail the person the link to their own page: whoever opens it has their mailbox."""
     follower = _find(uid)
     announce(MAIL_LINK, lane=Lane.TRANSACTIONAL, follower_id=follower.pk)
-    messages.success(request, f"The link is on its way to {follower}. One mail in ten minutes.")
+    said = gettext("The link is on its way to {follower}. One mail in ten minutes.")
+    messages.success(request, said.format(follower=follower))
     return redirect("dashboard:follower", follower.uid)
 
 
@@ -232,7 +313,7 @@ def mail_link(request: HttpRequest, uid: UUID) -> HttpResponse:
 def revoke(request: HttpRequest, uid: UUID) -> HttpResponse:
     follower = _find(uid)
     revoke_links(follower=follower, by=staff_actor(request), now=timezone.now())
-    said = "All links to this person's pages are revoked. They can still stop messages."
+    said = gettext("All links to this person's pages are revoked. They can still stop messages.")
     messages.success(request, said)
     return redirect("dashboard:follower", follower.uid)
 
@@ -253,10 +334,10 @@ def add_address(request: HttpRequest, uid: UUID) -> HttpResponse:
     except Refused as error:
         messages.error(request, str(error))
     else:
-        used = "is known; another one is written to"
+        said = gettext("{address} is known; another one is written to.")
         if address.primary:
-            used = "is written to"
-        messages.success(request, f"{address.value} {used}.")
+            said = gettext("{address} is written to.")
+        messages.success(request, said.format(address=address.value))
     return redirect("dashboard:follower", follower.uid)
 
 
@@ -273,11 +354,11 @@ def change_address(request: HttpRequest, uid: UUID, address_uid: UUID) -> HttpRe
         now = timezone.now()
         if wanted == "primary":
             further_addresses.make_primary(address=address, by=by, now=now)
-            done = "is used from now on"
+            said = gettext("{address} is used from now on.")
         else:
             further_addresses.delete_address(address=address, by=by, now=now)
-            done = "is forgotten"
-        messages.success(request, f"{address.value} {done}.")
+            said = gettext("{address} is forgotten.")
+        messages.success(request, said.format(address=address.value))
     return redirect("dashboard:follower", follower.uid)
 
 
@@ -303,41 +384,53 @@ def _halves(left: str, right: str) -> Row:
 
 class FollowerForm(forms.Form):
     name = forms.CharField(
-        label="Whole name",
+        label=_("Whole name"),
         max_length=200,
         required=False,
-        help_text="Empty: made of first and last name.",
+        help_text=_("Empty: made of first and last name."),
     )
     first_name = forms.CharField(
+        label=_("First name"),
         max_length=200,
         required=False,
-        help_text="How messages greet this person. Empty: guessed from the whole name.",
+        help_text=_("How messages greet this person. Empty: guessed from the whole name."),
     )
-    last_name = forms.CharField(max_length=200, required=False)
-    email = forms.CharField(label="Email", max_length=500, required=False)
+    last_name = forms.CharField(label=_("Last name"), max_length=200, required=False)
+    email = forms.CharField(label=pgettext_lazy("channel", "Email"), max_length=500, required=False)
     phone = forms.CharField(
-        max_length=40, required=False, help_text="With the country code, such as +49 30 123456."
+        label=_("Phone"),
+        max_length=40,
+        required=False,
+        help_text=_("With the country code, such as +49 30 123456."),
     )
     external_id = forms.CharField(
-        label="External id",
+        label=_("External id"),
         max_length=200,
         required=False,
-        help_text="What your own system calls this person.",
+        help_text=_("What your own system calls this person."),
     )
-    language = forms.CharField(max_length=35, required=False, help_text="Such as en, ru or pt-BR.")
-    time_zone = ZoneField(required=False, help_text="Empty: the site's zone.")
-    tags = forms.CharField(required=False, help_text="Separated by commas. New ones are made.")
+    language = forms.CharField(
+        label=_("Language"),
+        max_length=35,
+        required=False,
+        help_text=_("Such as en, ru or pt-BR."),
+    )
+    time_zone = ZoneField(required=False, help_text=_("Empty: the site's zone."))
+    tags = forms.CharField(
+        label=_("Tags"), required=False, help_text=_("Separated by commas. New ones are made.")
+    )
     metadata = JsonField(
+        label=_("Metadata"),
         required=False,
         rows=5,
         example='{"plan": "pro", "city": "Berlin"}',
-        help_text='Anything else you know, as a JSON object: {"plan": "pro", "city": "Berlin"}',
+        help_text=_('Anything else you know, as a JSON object: {"plan": "pro", "city": "Berlin"}'),
     )
     subscribed = forms.BooleanField(
         required=False,
         initial=True,
-        label="Agreed to receive commercial messages",
-        help_text="Kept as consent record.",
+        label=_("Agreed to receive commercial messages"),
+        help_text=_("Kept as consent record."),
     )
 
     def __init__(self, *args: Any, adding: bool, **kwargs: Any) -> None:
@@ -394,11 +487,11 @@ def add(request: HttpRequest) -> HttpResponse:
         except Refused as error:
             add_refusal(form, error)
         else:
-            messages.success(request, f"{follower} is added.")
+            messages.success(request, gettext("{follower} is added.").format(follower=follower))
             url = reverse("dashboard:follower", args=[follower.uid])
             double_submit.remember(request, url)
             return redirect(url)
-    context = {"heading": "Add a follower", "once": double_submit.token()}
+    context = {"heading": gettext("Add a follower"), "once": double_submit.token()}
     return _form_page(request, form, context)
 
 
@@ -416,9 +509,10 @@ def edit(request: HttpRequest, uid: UUID) -> HttpResponse:
         except Refused as error:
             add_refusal(form, error)
         else:
-            messages.success(request, "Saved.")
+            messages.success(request, gettext("Saved."))
             return redirect("dashboard:follower", follower.uid)
-    return _form_page(request, form, {"heading": f"Edit {follower}", "follower": follower})
+    heading = gettext("Edit {follower}").format(follower=follower)
+    return _form_page(request, form, {"heading": heading, "follower": follower})
 
 
 def _profile_of(follower: Follower) -> dict[str, Any]:

@@ -9,6 +9,8 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.urls import path
 from django.utils import timezone
+from django.utils.translation import gettext, ngettext, pgettext_lazy
+from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_safe
 
 from apps.accounts.permissions import Capability, requires
@@ -23,33 +25,40 @@ from apps.notifications.notify import FARTHEST_YEARS
 
 TONES = {Act.SEND: "sent", Act.SKIP: "skipped", Act.WAIT: "waiting", Act.HOLD: "waiting"}
 LABELS = {
-    Act.SEND: "Goes",
-    Act.SKIP: "Does not go",
-    Act.WAIT: "Waits",
-    Act.HOLD: "Waits for a digest",
+    Act.SEND: pgettext_lazy("the message", "Goes"),
+    Act.SKIP: pgettext_lazy("the message", "Does not go"),
+    Act.WAIT: pgettext_lazy("the message", "Waits"),
+    Act.HOLD: pgettext_lazy("the message", "Waits for a digest"),
 }
 
 
 class QuestionForm(forms.Form):
     type = TypeField()
-    channel = forms.ChoiceField(choices=Channel)
-    at = WallField(required=False, label="When", help_text="Empty: now.")
+    channel = forms.ChoiceField(label=_("Channel"), choices=Channel)
+    at = WallField(required=False, label=_("When"))
     throttle_key = forms.CharField(
+        label=_("Throttle key"),
         required=False,
         max_length=120,
-        help_text="What the type's throttle counts apart, if programs name one.",
+        help_text=_("What the type's throttle counts apart, if programs name one."),
     )
 
     def __init__(self, *args: Any, follower: Follower, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._zone = zone_of(follower)
-        self.fields["at"].help_text = f"By the clock of {self._zone.key}. Empty: now."
+        said = gettext("By the clock of {zone}. Empty: now.")
+        self.fields["at"].help_text = said.format(zone=self._zone.key)
 
     def clean_at(self) -> dt.datetime:
         wall: dt.datetime | None = self.cleaned_data["at"]
         now = timezone.now()
         if wall and abs(wall.year - now.year) > FARTHEST_YEARS:
-            raise forms.ValidationError(f"Choose a time within {FARTHEST_YEARS} years.")
+            said = ngettext(
+                "Choose a time within {count} year.",
+                "Choose a time within {count} years.",
+                FARTHEST_YEARS,
+            )
+            raise forms.ValidationError(said.format(count=FARTHEST_YEARS))
         if wall:
             return instant(wall, self._zone)
         return now
@@ -77,7 +86,7 @@ def page(request: HttpRequest, uid: UUID) -> HttpResponse:
     label = ""
     if said:
         tone = TONES[said.decision.act]
-        label = LABELS[said.decision.act]
+        label = str(LABELS[said.decision.act])
     planned = None
     if said and said.planned_at:
         planned = said.planned_at.astimezone(zone_of(follower))

@@ -19,6 +19,8 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.template.defaultfilters import filesizeformat
 from django.urls import path
 from django.utils import timezone
+from django.utils.translation import get_language, gettext, pgettext_lazy
+from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_POST, require_safe
 
 from apps.accounts.actors import staff_actor
@@ -29,6 +31,7 @@ from apps.followers.imports import run, upload
 from apps.followers.imports.columns import TARGETS, UNDECIDED, BadMapping, as_metadata
 from apps.followers.imports.csv_file import BadFile, Reading
 from apps.followers.imports.encoding import ENCODINGS
+from apps.followers.imports.plan import Action, RowDecision
 from apps.followers.imports.preview import preview_of
 from apps.followers.imports.problems_file import problems_csv
 from apps.followers.imports.upload import AlreadyStarted, read_again, start_upload
@@ -38,19 +41,66 @@ from apps.lib.refusals import Refused
 SHOWN = 15  # rows of the preview
 
 
-DELIMITERS = {",": "Comma", ";": "Semicolon", "\t": "Tab", "|": "Vertical bar"}
+DELIMITERS = {",": _("Comma"), ";": _("Semicolon"), "\t": _("Tab"), "|": _("Vertical bar")}
+
+# What encodings are for, as ENCODINGS says in brackets.
+SCRIPTS = {
+    "Arabic": pgettext_lazy("encoding", "Arabic"),
+    "Baltic": pgettext_lazy("encoding", "Baltic"),
+    "Central European": pgettext_lazy("encoding", "Central European"),
+    "Cyrillic": pgettext_lazy("encoding", "Cyrillic"),
+    "Greek": pgettext_lazy("encoding", "Greek"),
+    "Hebrew": pgettext_lazy("encoding", "Hebrew"),
+    "Japanese": pgettext_lazy("encoding", "Japanese"),
+    "Korean": pgettext_lazy("encoding", "Korean"),
+    "Russian": pgettext_lazy("encoding", "Russian"),
+    "Simplified Chinese": pgettext_lazy("encoding", "Simplified Chinese"),
+    "Thai": pgettext_lazy("encoding", "Thai"),
+    "Traditional Chinese": pgettext_lazy("encoding", "Traditional Chinese"),
+    "Turkish": pgettext_lazy("encoding", "Turkish"),
+    "Ukrainian": pgettext_lazy("encoding", "Ukrainian"),
+    "Vietnamese": pgettext_lazy("encoding", "Vietnamese"),
+    "Western European": pgettext_lazy("encoding", "Western European"),
+}
+
+# What an import may change, as a preview names it.
+FIELDS = {
+    "addresses": _("Addresses"),
+    "email": pgettext_lazy("channel", "Email"),
+    "external_id": _("External id"),
+    "first_name": _("First name"),
+    "language": _("Language"),
+    "last_name": _("Last name"),
+    "metadata": _("Metadata"),
+    "name": _("Name"),
+    "phone": _("Phone"),
+    "subscribed": pgettext_lazy("staff", "Subscribed"),
+    "subscribed_at": _("Subscribed at"),
+    "suppressed": pgettext_lazy("address", "Suppressed"),
+    "tags": _("Tags"),
+    "time_zone": _("Time zone"),
+}
+
+
+def _encodings() -> list[tuple[str, str]]:
+    """Offer the encodings, by the name of the codec; "" lets it be found out."""
+    offered = [("", gettext("Find out"))]
+    for codec, label in ENCODINGS.items():
+        name, bracket, script = label.rstrip(")").partition(" (")
+        if bracket:
+            name = f"{name} ({SCRIPTS[script]})"
+        offered.append((codec, name))
+    return offered
 
 
 class ReadingForm(forms.Form):
     """How a file is read, where it can't be found out."""
 
-    encoding = forms.ChoiceField(
-        label="Encoding", required=False, choices=[("", "Find out"), *ENCODINGS.items()]
-    )
+    encoding = forms.ChoiceField(label=_("Encoding"), required=False, choices=_encodings)
     delimiter = forms.ChoiceField(
-        label="Columns are separated by",
+        label=_("Columns are separated by"),
         required=False,
-        choices=[("", "Find out"), *DELIMITERS.items()],
+        choices=[("", _("Find out")), *DELIMITERS.items()],
     )
 
     def reading(self) -> Reading:
@@ -59,10 +109,10 @@ class ReadingForm(forms.Form):
 
 class UploadForm(ReadingForm):
     file = forms.FileField(
-        label="CSV file",
+        label=_("CSV file"),
         error_messages={
-            "required": "Choose a file first.",
-            "empty": (
+            "required": _("Choose a file first."),
+            "empty": _(
                 "The file is empty. Save the table as CSV again, with the headings in its first "
                 "line."
             ),
@@ -73,10 +123,11 @@ class UploadForm(ReadingForm):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         most = filesizeformat(settings.IMPORT_MAX_BYTES)
-        self.fields["file"].help_text = (
-            f"The first line names the columns. Up to {most}; "
+        said = gettext(
+            "The first line names the columns. Up to {most}; "
             "commas, semicolons and tabs are understood, so is a file saved by Excel as CSV."
         )
+        self.fields["file"].help_text = said.format(most=most)
         self.order_fields(["file", "encoding", "delimiter"])
         self.helper = plain_helper()
 
@@ -85,42 +136,42 @@ class MappingForm(forms.Form):
     """A choice per column, named by its place in the file, and the options for all rows."""
 
     do_not_contact = forms.BooleanField(
-        label="This is a do-not-contact list",
+        label=_("This is a do-not-contact list"),
         required=False,
-        help_text=(
+        help_text=_(
             "Each address of the file goes to the suppression list: nothing is sent to it any "
             "more. Nobody is added or changed."
         ),
     )
     country = forms.ChoiceField(
-        label="Country of phone numbers without country code",
+        label=_("Country of phone numbers without country code"),
         required=False,
-        help_text="Such as 0151 1234567. Without a country such numbers are left out.",
+        help_text=_("Such as 0151 1234567. Without a country such numbers are left out."),
     )
     tags = forms.CharField(
-        label="Put these tags on everybody in the file",
+        label=_("Put these tags on everybody in the file"),
         required=False,
-        help_text="Separated by commas.",
+        help_text=_("Separated by commas."),
     )
     update = forms.BooleanField(
-        label="Change followers that exist already",
+        label=_("Change followers that exist already"),
         required=False,
         initial=True,
-        help_text=(
+        help_text=_(
             "Otherwise they stay as they are. Either way nobody who unsubscribed is subscribed "
             "again."
         ),
     )
     wording = forms.CharField(
-        label="Which consent text did these people see?",
+        label=_("Which consent text did these people see?"),
         required=False,
         max_length=40,
-        help_text="Such as “newsletter form, May 2026”. Kept in the consent record of each.",
+        help_text=_("Such as “newsletter form, May 2026”. Kept in the consent record of each."),
     )
 
     def __init__(self, *args: Any, job: Import, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        offer(self, "country", [("", "None"), *_countries()])
+        offer(self, "country", [("", gettext("None")), *_countries(get_language() or "en")])
         self.fields["do_not_contact"].initial = job.options.get("do_not_contact", False)
         self.columns: list[str] = job.dialect["columns"]
         for number, column in enumerate(self.columns):
@@ -153,9 +204,9 @@ class MappingForm(forms.Form):
 
 def _target_field(column: str, target: str) -> forms.ChoiceField:
     """What a column of the file may become; `target` is chosen at first."""
-    choices = [*TARGETS.items(), (as_metadata(column), "Keep as metadata")]
+    choices = [*TARGETS.items(), (as_metadata(column), _("Keep as metadata"))]
     if target == UNDECIDED:
-        choices.insert(0, (UNDECIDED, "Choose: may say who opted out"))
+        choices.insert(0, (UNDECIDED, _("Choose: may say who opted out")))
     small = forms.Select({"class": "form-select form-select-sm"})
     return forms.ChoiceField(
         label=column, choices=choices, initial=target, widget=small, required=False
@@ -163,9 +214,9 @@ def _target_field(column: str, target: str) -> forms.ChoiceField:
 
 
 @cache
-def _countries() -> list[tuple[str, str]]:
+def _countries(language: str) -> list[tuple[str, str]]:
     """List the countries that have phone numbers, by name: (code, "Germany (+49)")."""
-    names = Locale("en").territories
+    names = Locale.parse(language, sep="-").territories
     countries = []
     for code in phonenumbers.SUPPORTED_REGIONS:
         prefix = phonenumbers.country_code_for_region(code)
@@ -236,14 +287,24 @@ def _mapping(request: HttpRequest, job: Import) -> HttpResponse:
             messages.info(request, str(error))
             return redirect("dashboard:import", job.uid)
     reading = ReadingForm(initial={name: job.dialect[name] for name in ("encoding", "delimiter")})
+    rows = []
+    if preview:
+        rows = [(row, _changes_of(row)) for row in preview.rows]
     context = {
         "job": job,
         "form": form,
         "reading": reading,
         "preview": preview,
+        "labels": {action.value: action.label for action in Action},
+        "rows": rows,
         "refusal": refusal,
     }
     return render(request, "dashboard/audience/imports/mapping.html", context)
+
+
+def _changes_of(row: RowDecision) -> list[tuple[Any, tuple[Any, Any]]]:
+    """What a row would change: (what it is called, (before, after))."""
+    return [(FIELDS.get(name, name), change) for name, change in row.changes.items()]
 
 
 @requires(Capability.EDIT)
@@ -271,7 +332,8 @@ def discard(request: HttpRequest, uid: UUID) -> HttpResponse:
     except AlreadyStarted as error:
         messages.error(request, str(error))
         return redirect("dashboard:import", uid)
-    messages.success(request, f"{job.file_name} is discarded; nothing was imported.")
+    said = gettext("{file} is discarded; nothing was imported.")
+    messages.success(request, said.format(file=job.file_name))
     return redirect("dashboard:imports")
 
 

@@ -10,6 +10,8 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import path
 from django.utils import timezone
+from django.utils.translation import gettext, pgettext_lazy
+from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_POST, require_safe
 
 from apps.accounts.actors import staff_actor
@@ -39,18 +41,18 @@ from apps.dashboard.shell.rows import (
 )
 from apps.followers.models import Channel, NotificationType, Tag
 
-EXAMPLES = {
-    "Tag": "vip",
-    "Language": "en, pt-BR",
-    "Time zone": "Europe/Berlin",
-    "Name": "Anna",
-    "Email domain": "example.com",
-    "Sign-up date": "2026-05-31, or a number of days",
-    "Subscribed": "true or false",
-    "Active address for": "email, sms, in_app",
-    "Preference": "on, off or none",
-    "Metadata": "pro, with the key beside it",
-}
+EXAMPLES = [
+    (_("Tag"), "vip"),
+    (_("Language"), "en, pt-BR"),
+    (_("Time zone"), "Europe/Berlin"),
+    (_("Name"), "Anna"),
+    (_("Email domain"), "example.com"),
+    (_("Sign-up date"), _("2026-05-31, or a number of days")),
+    (pgettext_lazy("staff", "Subscribed"), _("true or false")),
+    (_("Active address for"), "email, sms, in_app"),
+    (_("Preference"), _("on, off or none")),
+    (_("Metadata"), _("pro, with the key beside it")),
+]
 
 
 class SegmentRuleForm(LineForm):
@@ -59,21 +61,25 @@ class SegmentRuleForm(LineForm):
     `field` of a preference carries its cell: preference/<type key>/<channel>.
     """
 
-    field = forms.ChoiceField(required=False, label="Attribute")
-    key = forms.CharField(required=False, max_length=64, label="Metadata key")
-    op = forms.ChoiceField(
-        required=False, choices=list(language.OPERATORS.items()), label="Comparison"
+    field = forms.ChoiceField(
+        required=False,
+        label=_("Attribute"),
+        widget=forms.Select({"class": "form-select", "aria-label": _("Attribute")}),
     )
-    value = forms.CharField(required=False, max_length=2000, label="Value")
+    key = forms.CharField(required=False, max_length=64, label=_("Metadata key"))
+    op = forms.ChoiceField(
+        required=False, choices=list(language.OPERATORS.items()), label=_("Comparison")
+    )
+    value = forms.CharField(required=False, max_length=2000, label=_("Value"))
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         plain = []
         for name, field in language.FIELDS.items():
             if name != "preference":
-                plain.append((name, field.label.capitalize()))
-        own = ("Preference (on, off, none)", _cells())
-        choices = [("", "Choose…"), *plain, own]
+                plain.append((name, str(field.label).capitalize()))
+        own = (gettext("Preference (on, off, none)"), _cells())
+        choices = [("", gettext("Choose…")), *plain, own]
         offer(self, "field", choices)
 
     def question(self, field: str, op: str, text: str) -> dict[str, Any]:
@@ -102,7 +108,8 @@ def _cells() -> list[tuple[str, str]]:
     cells = []
     for kind in NotificationType.objects.all():
         for channel in kind.channels:
-            label = f"{kind.name} by {Channel(channel).label}"
+            said = gettext("{type} by {channel}")
+            label = said.format(type=kind.name, channel=Channel(channel).label)
             cells.append((f"preference/{kind.key}/{channel}", label))
     return cells
 
@@ -143,18 +150,19 @@ RuleFormSet = formset_factory(SegmentRuleForm, formset=Lines, extra=1, max_num=l
 
 
 class SegmentForm(forms.Form):
-    name = forms.CharField(max_length=100)
-    description = forms.CharField(max_length=300, required=False)
+    name = forms.CharField(label=_("Name"), max_length=100)
+    description = forms.CharField(label=_("Description"), max_length=300, required=False)
     match = forms.ChoiceField(
+        label=_("Match"),
         choices=ALL_OR_ANY,
         widget=forms.RadioSelect,
         required=False,
     )
     source = JsonField(
         required=False,
-        label="Rules as JSON",
+        label=_("Rules as JSON"),
         rows=14,
-        help_text="These rules are nested, which the builder can't show.",
+        help_text=_("These rules are nested, which the builder can't show."),
     )
 
 
@@ -241,7 +249,7 @@ def _edit(request: HttpRequest, segment: Segment | None) -> HttpResponse:
         if valid and not looking and made is not None:
             saved = kept(builder.form, lambda: _save(request, builder.form, segment, made))
             if saved:
-                messages.success(request, f"{saved.name} was saved.")
+                messages.success(request, gettext("{name} was saved.").format(name=saved.name))
                 return redirect("dashboard:segment", saved.uid)
         if looking:
             builder.form.errors.pop("name", None)  # it is not needed to look
@@ -283,7 +291,7 @@ def delete(request: HttpRequest, uid: UUID) -> HttpResponse:
     except SegmentInUse as error:
         messages.error(request, str(error))
         return redirect("dashboard:segment", uid)
-    messages.success(request, f"{segment.name} was deleted.")
+    messages.success(request, gettext("{name} was deleted.").format(name=segment.name))
     return redirect("dashboard:segments")
 
 

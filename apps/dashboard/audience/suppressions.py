@@ -10,6 +10,8 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import path
 from django.utils import timezone
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_POST, require_safe
 
 from apps.accounts.actors import staff_actor
@@ -22,18 +24,23 @@ from apps.followers.models import Address, Channel, Suppression, SuppressionReas
 
 class AddForm(forms.Form):
     channel = forms.ChoiceField(
-        choices=[(Channel.EMAIL, Channel.EMAIL.label), (Channel.SMS, Channel.SMS.label)]
+        label=_("Channel"),
+        choices=[(Channel.EMAIL, Channel.EMAIL.label), (Channel.SMS, Channel.SMS.label)],
     )
     value = forms.CharField(
-        max_length=500, label="Address", help_text="An email address, or a number such as +4930…"
+        max_length=500,
+        label=_("Address"),
+        help_text=_("An email address, or a number such as +4930…"),
     )
-    note = forms.CharField(max_length=300, required=False, help_text="Why; shown in the list.")
+    note = forms.CharField(
+        label=_("Note"), max_length=300, required=False, help_text=_("Why; shown in the list.")
+    )
 
 
 class ReleaseForm(forms.Form):
     reason = forms.CharField(
         max_length=300,
-        label="Why may we write to this address again?",
+        label=_("Why may we write to this address again?"),
         widget=forms.Textarea({"rows": 2}),
     )
 
@@ -84,7 +91,8 @@ def add(request: HttpRequest) -> HttpResponse:
         except BadAddress as error:
             form.add_error("value", str(error))
         else:
-            messages.success(request, f"Nothing is sent to {row.key} any more.")
+            said = gettext("Nothing is sent to {address} any more.")
+            messages.success(request, said.format(address=row.key))
             return redirect("dashboard:suppressions")
     return render(request, "dashboard/audience/suppressions/add.html", {"form": form})
 
@@ -107,7 +115,8 @@ def let_go(request: HttpRequest, pk: int) -> HttpResponse:
     note = form.cleaned_data["reason"]
     by = staff_actor(request)
     release(suppression=row, note=note, by=by, now=timezone.now())
-    messages.success(request, f"{row.key} is off the list; messages may go there again.")
+    said = gettext("{address} is off the list; messages may go there again.")
+    messages.success(request, said.format(address=row.key))
     return redirect("dashboard:suppressions")
 
 

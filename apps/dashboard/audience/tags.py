@@ -9,6 +9,8 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import path
 from django.utils import timezone
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_POST
 
 from apps.accounts.actors import staff_actor
@@ -20,14 +22,14 @@ from apps.followers.profile_fields import BadFollower
 
 
 class TagForm(forms.Form):
-    tags = forms.CharField(label="Name of the new tag", max_length=80)
+    tags = forms.CharField(label=_("Name of the new tag"), max_length=80)
     helper = plain_helper()
 
 
 @requires(Capability.VIEW)
 def index(request: HttpRequest) -> HttpResponse:
     if request.method == "POST" and not may(request.user, Capability.EDIT):
-        raise PermissionDenied("Your role does not include making tags.")
+        raise PermissionDenied(gettext("Your role does not include making tags."))
     form = TagForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
         try:
@@ -37,9 +39,8 @@ def index(request: HttpRequest) -> HttpResponse:
         except BadFollower as error:
             add_refusal(form, error)
         else:
-            messages.success(
-                request, f"The tag {tag} is made. Put it on people from the list of followers."
-            )
+            said = gettext("The tag {tag} is made. Put it on people from the list of followers.")
+            messages.success(request, said.format(tag=tag))
             return redirect("dashboard:tags")
     # a subquery reads the index of each tag; a join would group all taggings
     held = (
@@ -58,10 +59,11 @@ def index(request: HttpRequest) -> HttpResponse:
 def delete(request: HttpRequest, pk: int) -> HttpResponse:
     tag = Tag.objects.filter(pk=pk).first()
     if tag is None:
-        messages.info(request, "That tag was deleted already.")
+        messages.info(request, gettext("That tag was deleted already."))
     else:
         tagging.delete_tag(tag=tag, by=staff_actor(request), now=timezone.now())
-        messages.success(request, f"The tag {tag.name} is deleted and taken off everybody.")
+        said = gettext("The tag {tag} is deleted and taken off everybody.")
+        messages.success(request, said.format(tag=tag.name))
     return redirect("dashboard:tags")
 
 

@@ -12,6 +12,8 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import path, reverse
 from django.utils import timezone
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
@@ -93,24 +95,31 @@ def change(request: HttpRequest, uid: UUID) -> HttpResponse:
     row = _webhooks().filter(uid=uid).first()
     wanted = request.POST.get("do", "")
     if row is not None and wanted in _ACTS:
-        act, done = _ACTS[wanted]
+        act = _ACTS[wanted]
         act(webhook=row, by=staff_actor(request), now=timezone.now())
-        messages.success(request, f"{row.value} {done}.")
+        messages.success(request, _DONE[wanted].format(address=row.value))
     if row is None or request.POST.get("back") == "all":
         return redirect("dashboard:webhooks")
     return redirect("dashboard:follower-webhooks", row.follower.uid)
 
 
-_ACTS: dict[str, tuple[Callable[..., object], str]] = {
-    "off": (webhook_calls.switch_off, "is switched off: messages for it are skipped"),
-    "on": (webhook_calls.switch_on, "is called again from now on"),
-    "remove": (webhooks.delete_webhook, "is forgotten"),
+_ACTS: dict[str, Callable[..., object]] = {
+    "off": webhook_calls.switch_off,
+    "on": webhook_calls.switch_on,
+    "remove": webhooks.delete_webhook,
+}
+_DONE = {
+    "off": _("{address} is switched off: messages for it are skipped."),
+    "on": _("{address} is called again from now on."),
+    "remove": _("{address} is forgotten."),
 }
 
 
 def _already(request: HttpRequest) -> HttpResponse | None:
     if done := double_submit.already(request):
-        messages.info(request, "The secret was shown once. Make another one if it is lost.")
+        messages.info(
+            request, gettext("The secret was shown once. Make another one if it is lost.")
+        )
         return redirect(done)
     return None
 

@@ -135,7 +135,7 @@ def _cell(
         wanted = said.own_choice
     return Cell(
         channel=channel.value,
-        label=channel.label,
+        label=str(channel.label),
         offered=facts.offered,
         on=verdict.allow,
         wanted=facts.offered and wanted,

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.db.models import QuerySet
+from django.utils import translation
 
 from apps.channels.push.endpoints import BadEndpoint, origin_of
 from apps.channels.push.web_push_encryption import BadKeys, Browser
@@ -285,7 +286,9 @@ def _tell_about(
     kind: Kind, row: Address, *, by: Actor, now: dt.datetime, why: str | None = None
 ) -> None:
     """Tell the fact of the follower; the token is no business of the history's readers."""
-    data = {"channel": row.channel, "via": row.via, "device": row.label}
+    with translation.override("en"):  # facts are kept in one language
+        device = row.label
+    data = {"channel": row.channel, "via": row.via, "device": device}
     if why is not None:
         data["why"] = why
     tell(kind, by=by, now=now, about=row.follower, data=data)

@@ -12,6 +12,9 @@ from typing import NamedTuple
 
 from django.db import connection, transaction
 from django.db.models import Q, QuerySet, TextChoices
+from django.utils import translation
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from apps.followers.devices.push_devices import key_of
 from apps.followers.models import Address, AddressState, Channel, OffReason, Webhook
@@ -39,10 +42,10 @@ UNTRIED = {
 class WebhookState(TextChoices):
     """How a webhook stands, in one word."""
 
-    GOOD = "good", "Works"
-    FAILING = "failing", "Failing"  # since its last success
-    OFF = "off", "Switched off"
-    UNTRIED = "untried", "Not called yet"
+    GOOD = "good", pgettext_lazy("webhook", "Works")
+    FAILING = "failing", pgettext_lazy("webhook", "Failing")  # since its last success
+    OFF = "off", pgettext_lazy("webhook", "Switched off")
+    UNTRIED = "untried", _("Not called yet")
 
 
 _STANDS = {
@@ -182,7 +185,9 @@ def _stop(row: Webhook, why: OffReason, *, by: Actor, now: dt.datetime) -> None:
     row.off_at = now
     row.off_reason = why
     Address.objects.filter(pk=row.pk).update(state=AddressState.OFF)
-    data = {"url": row.address.value, "why": why.label, "said": row.answer}
+    with translation.override("en"):  # facts are kept in one language
+        reason = str(why.label)
+    data = {"url": row.address.value, "why": reason, "said": row.answer}
     if row.failing_since:
         data["failing_since"] = row.failing_since.isoformat(timespec="seconds")
     tell(Kind.WEBHOOK_SWITCHED_OFF, by=by, now=now, about=row.address.follower, data=data)

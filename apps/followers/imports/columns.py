@@ -6,26 +6,29 @@ understood, and waits for a person's word otherwise.
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
+from django.utils.translation import gettext, pgettext_lazy
+from django.utils.translation import gettext_lazy as _
+
 from apps.followers.imports import status_words
 from apps.followers.imports.status_words import BOUNCED, OPTED_OUT, STATUS
 from apps.lib.refusals import Refused
 
 # What a column can be; "metadata.<key>" is possible for any key besides.
 TARGETS = {
-    "ignore": "Leave out",
-    "email": "Email",
-    "phone": "Phone",
-    "name": "Whole name",
-    "first_name": "First name",
-    "last_name": "Last name",
-    "external_id": "External id",
-    "language": "Language",
-    "time_zone": "Time zone",
-    "tags": "Tags (separated by ; or ,)",
-    STATUS: "Subscription status (yes, no, unsubscribed, cleaned …)",
-    OPTED_OUT: "Opted out (yes, no or a date)",
-    BOUNCED: "Bounced (yes, no or a date)",
-    "subscribed_at": "Sign-up date",
+    "ignore": _("Leave out"),
+    "email": pgettext_lazy("channel", "Email"),
+    "phone": _("Phone"),
+    "name": _("Whole name"),
+    "first_name": _("First name"),
+    "last_name": _("Last name"),
+    "external_id": _("External id"),
+    "language": _("Language"),
+    "time_zone": _("Time zone"),
+    "tags": _("Tags (separated by ; or ,)"),
+    STATUS: _("Subscription status (yes, no, unsubscribed, cleaned …)"),
+    OPTED_OUT: _("Opted out (yes, no or a date)"),
+    BOUNCED: _("Bounced (yes, no or a date)"),
+    "subscribed_at": _("Sign-up date"),
 }
 KEYS = ("external_id", "email", "phone")  # what tells one person from another, in this order
 METADATA = "metadata."
@@ -174,9 +177,8 @@ def check_mapping(
     `may_say` are the columns as `may_say_out` lists them: each needs a word, if only "ignore".
     """
     if unknown := [column for column in mapping if column not in columns]:
-        raise BadMapping(
-            f"The file has no column {unknown[0]!r}. Its columns are: {', '.join(columns)}."
-        )
+        said = gettext("The file has no column {column!r}. Its columns are: {columns}.")
+        raise BadMapping(said.format(column=unknown[0], columns=", ".join(columns)))
     _refuse_undecided(mapping, may_say)
     used = {column: target for column, target in mapping.items() if target and target != "ignore"}
     by_target: dict[str, str] = {}
@@ -184,13 +186,14 @@ def check_mapping(
         _refuse_unknown(target)
         other = by_target.setdefault(target, column)
         if other != column and target not in SHARED:
-            raise BadMapping(
-                f"{other!r} and {column!r} are both mapped to {target!r}. Leave one out."
-            )
+            said = gettext("{one!r} and {other!r} are both mapped to {target!r}. Leave one out.")
+            raise BadMapping(said.format(one=other, other=column, target=target))
     if not set(by_target) & set(KEYS):
         raise BadMapping(
-            "Map a column to email, phone or external_id: "
-            "without one of them nobody can be told apart."
+            gettext(
+                "Map a column to email, phone or external_id: "
+                "without one of them nobody can be told apart."
+            )
         )
     return used
 
@@ -199,11 +202,16 @@ def _refuse_undecided(mapping: Mapping[str, str], may_say: Iterable[str]) -> Non
     undecided = [column for column, target in mapping.items() if target == UNDECIDED]
     undecided += [column for column in may_say if column not in mapping]
     if undecided:
-        raise BadMapping(
-            f"{undecided[0]!r} may say who opted out. Choose what it is: "
-            f"{TARGETS[STATUS]!r}, {TARGETS[OPTED_OUT]!r}, {TARGETS[BOUNCED]!r}, "
-            "or leave it out if it says nothing of the kind."
+        said = gettext(
+            "{column!r} may say who opted out. Choose what it is: {status!r}, {out!r}, "
+            "{bounced!r}, or leave it out if it says nothing of the kind."
         )
+        targets = {
+            "status": str(TARGETS[STATUS]),
+            "out": str(TARGETS[OPTED_OUT]),
+            "bounced": str(TARGETS[BOUNCED]),
+        }
+        raise BadMapping(said.format(column=undecided[0], **targets))
 
 
 def _refuse_unknown(target: str) -> None:
@@ -211,7 +219,7 @@ def _refuse_unknown(target: str) -> None:
     if target in TARGETS:
         return
     if target == key or not key.strip() or len(key) > _KEY_CHARS:
-        raise BadMapping(
-            f"{target!r} is nothing a column can be. "
-            f"Choose one of: {', '.join(TARGETS)}, metadata.<key>."
+        said = gettext(
+            "{target!r} is nothing a column can be. Choose one of: {targets}, metadata.<key>."
         )
+        raise BadMapping(said.format(target=target, targets=", ".join(TARGETS)))

@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
+from django.utils.translation import gettext, gettext_lazy
+
 from apps.followers.imports import encoding as encodings
 from apps.lib.refusals import Refused
 
@@ -24,20 +26,24 @@ MAX_BROKEN = 1_000  # rows whose quotation marks don't match
 FEW = 30  # different words of a column; one with more is no status
 DELIMITERS = ",;\t|"
 
-_NUL = "this line contains a NUL character. Is it a CSV file? Save the table as CSV UTF-8."
-_QUOTES = (
+_NUL = gettext_lazy(
+    "this line contains a NUL character. Is it a CSV file? Save the table as CSV UTF-8."
+)
+_QUOTES = gettext_lazy(
     "the quotation marks of this row don't match: one is opened and never closed, "
     'or stands inside a cell. Write a mark inside a cell twice ("").'
 )
 _CHUNK = 1 << 20
 _SAMPLE = 64 * 1024
 _NOT_TEXT = {
-    b"PK\x03\x04": "an Excel or ZIP file. In Excel choose “Save as”, “CSV UTF-8”, and upload that",
-    b"\xd0\xcf\x11\xe0": (
-        "an old Excel file. In Excel choose “Save as”, “CSV UTF-8”, and upload that"
+    b"PK\x03\x04": gettext_lazy(
+        "This is an Excel or ZIP file. In Excel choose “Save as”, “CSV UTF-8”, and upload that."
     ),
-    b"%PDF": "a PDF. Upload the table as CSV",
-    b"\x1f\x8b": "a compressed file. Unpack it and upload the CSV inside",
+    b"\xd0\xcf\x11\xe0": gettext_lazy(
+        "This is an old Excel file. In Excel choose “Save as”, “CSV UTF-8”, and upload that."
+    ),
+    b"%PDF": gettext_lazy("This is a PDF. Upload the table as CSV."),
+    b"\x1f\x8b": gettext_lazy("This is a compressed file. Unpack it and upload the CSV inside."),
 }
 _ADDRESS = re.compile(r"(.*<)?[^\s<>]+@[^\s<>]+\.[^\s<>]+>?")
 # Excel's first line, which says how the others are separated.
@@ -52,7 +58,7 @@ class BadFile(Refused):
     def __init__(self, message: str, line: int = 0) -> None:
         self.line = line
         if line:
-            message = f"Line {line:,}: {message}"
+            message = gettext("Line {line:,}: {problem}").format(line=line, problem=message)
         super().__init__(message)
 
 
@@ -155,7 +161,7 @@ def rows(path: Path, delimiter: str, *, offset: int = 0, line: int = 1) -> Itera
                 return
             except csv.Error:
                 text = feed.go_on_after(start, begins)
-                yield CsvRow(begins, [text], feed.offset, feed.line, _QUOTES)
+                yield CsvRow(begins, [text], feed.offset, feed.line, str(_QUOTES))
                 continue
             if any(cell and not cell.isspace() for cell in cells):
                 yield CsvRow(begins, cells, feed.offset, feed.line)
@@ -203,24 +209,23 @@ def _copy(source: BinaryIO, raw: Path, max_bytes: int) -> None:
         while chunk := source.read(_CHUNK):
             size += len(chunk)
             if size > max_bytes:
-                raise BadFile(
-                    f"The file is larger than {max_bytes // 2**20:,} MB. Split it into several."
-                )
+                said = gettext("The file is larger than {size:,} MB. Split it into several.")
+                raise BadFile(said.format(size=max_bytes // 2**20))
             copy.write(chunk)
     if not size:
-        raise BadFile("The file is empty.")
+        raise BadFile(gettext("The file is empty."))
 
 
 def _encoding(raw: Path) -> str:
     with raw.open("rb") as file:
         head = file.read(_SAMPLE)
-    for magic, what in _NOT_TEXT.items():
+    for magic, refusal in _NOT_TEXT.items():
         if head.startswith(magic):
-            raise BadFile(f"This is {what}.")
+            raise BadFile(str(refusal))
     if marked := encodings.by_its_mark(head):
         return marked
     if 0 in head:
-        raise BadFile(_NUL, head[: head.index(0)].count(b"\n") + 1)
+        raise BadFile(str(_NUL), head[: head.index(0)].count(b"\n") + 1)
     if encodings.is_utf8(raw):
         return "utf-8"
     _refuse_broken_utf8(raw)
@@ -244,9 +249,8 @@ def _refuse_broken_utf8(raw: Path) -> None:
                 bad += 1
                 first_bad = first_bad or number
     if good > bad:
-        raise BadFile(
-            "this line is not UTF-8, though others are. Save the whole file as UTF-8.", first_bad
-        )
+        said = gettext("this line is not UTF-8, though others are. Save the whole file as UTF-8.")
+        raise BadFile(said, first_bad)
 
 
 def _transcode(raw: Path, target: Path, encoding: str) -> None:
@@ -262,18 +266,19 @@ def _transcode(raw: Path, target: Path, encoding: str) -> None:
             while part := text.readline(MAX_LINE + 1):
                 line += 1
                 if len(part) > MAX_LINE:
-                    raise BadFile(
-                        f"this line is longer than {MAX_LINE:,} characters. Is it a CSV file?", line
+                    said = gettext(
+                        "this line is longer than {most:,} characters. Is it a CSV file?"
                     )
+                    raise BadFile(said.format(most=MAX_LINE), line)
                 if "\0" in part:
-                    raise BadFile(_NUL, line)
+                    raise BadFile(str(_NUL), line)
                 clean.write(part)
         except UnicodeError as error:
-            raise BadFile(
-                f"the text after this line can't be read as {encoding}. "
-                "Choose another encoding, or save the file as CSV UTF-8.",
-                line,
-            ) from error
+            said = gettext(
+                "the text after this line can't be read as {encoding}. "
+                "Choose another encoding, or save the file as CSV UTF-8."
+            )
+            raise BadFile(said.format(encoding=encoding), line) from error
 
 
 def _decodes(raw: Path, encoding: str) -> bool:
@@ -323,7 +328,7 @@ def _check(path: Path, encoding: str, delimiter: str) -> Shape:
     found = rows(path, delimiter, offset=offset, line=line)
     heading = next(found, None)
     if heading is None:
-        raise BadFile("The file is empty.")
+        raise BadFile(gettext("The file is empty."))
     columns = _headings(heading)
     words: list[set[str] | None] = [set() for _ in columns]
     count = broken = first_broken = 0
@@ -333,12 +338,13 @@ def _check(path: Path, encoding: str, delimiter: str) -> Shape:
             broken += 1
             first_broken = first_broken or row.line
         if broken > MAX_BROKEN:
-            raise BadFile(f"{MAX_BROKEN:,} rows before this one are like it: {_QUOTES}", row.line)
+            alike = gettext("{count:,} rows before this one are like it: {problem}")
+            raise BadFile(alike.format(count=MAX_BROKEN, problem=_QUOTES), row.line)
         _note_words(words, row.cells)
     if not count:
-        raise BadFile("The file has headings but no rows below them.")
+        raise BadFile(gettext("The file has headings but no rows below them."))
     if broken == count:
-        raise BadFile(_QUOTES, first_broken)
+        raise BadFile(str(_QUOTES), first_broken)
     return Shape(encoding, delimiter, columns, count, heading.end, heading.end_line, words)
 
 
@@ -361,17 +367,16 @@ def _headings(row: CsvRow) -> list[str]:
     while len(cells) > MAX_COLUMNS and not cells[-1].strip():
         cells.pop()  # Excel likes to end lines with thousands of empty cells
     if len(cells) > MAX_COLUMNS:
-        raise BadFile(
-            f"the file has {len(cells):,} columns; {MAX_COLUMNS:,} are allowed.", row.line
-        )
+        said = gettext("the file has {count:,} columns; {most:,} are allowed.")
+        raise BadFile(said.format(count=len(cells), most=MAX_COLUMNS), row.line)
     columns: dict[str, str] = {}
     for number, cell in enumerate(cells, start=1):
         name = " ".join(cell.strip("\ufeff").split()) or f"Column {number}"
         if _ADDRESS.fullmatch(name):
-            raise BadFile(
-                f"the first line must hold the headings of the columns, but {name[:60]!r} is data.",
-                row.line,
+            said = gettext(
+                "the first line must hold the headings of the columns, but {cell!r} is data."
             )
+            raise BadFile(said.format(cell=name[:60]), row.line)
         name = _unlike(name[:MAX_HEADING], columns)
         columns[name.casefold()] = name
     return list(columns.values())

@@ -3,6 +3,8 @@
 import datetime as dt
 import re
 
+from django.utils.translation import gettext
+
 _SECONDS = re.compile(r"\d{9,10}")
 _MILLISECONDS = re.compile(r"\d{12,13}")
 _DAY = re.compile(r"(\d{1,2})([./-])(\d{1,2})\2(\d{4})(?:[ ,T]+(\d{1,2}):(\d\d)(?::(\d\d))?)?")
@@ -18,7 +20,7 @@ def moment(text: str, *, now: dt.datetime) -> dt.datetime:
     if value.tzinfo is None:
         value = value.replace(tzinfo=dt.UTC)
     if not _FIRST <= value <= now:
-        raise ValueError("It must lie between 1990 and now.")
+        raise ValueError(gettext("It must lie between 1990 and now."))
     return value
 
 
@@ -40,4 +42,4 @@ def _day_and_month(first: int, sign: str, second: int) -> tuple[int, int]:
         return first, second
     if second > 12:
         return second, first
-    raise ValueError("Day and month can't be told apart.")
+    raise ValueError(gettext("Day and month can't be told apart."))

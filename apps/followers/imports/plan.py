@@ -6,9 +6,12 @@ happens.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from enum import StrEnum
 from operator import attrgetter
 from typing import Any
+
+from django.db.models import TextChoices
+from django.utils.translation import gettext, pgettext_lazy
+from django.utils.translation import gettext_lazy as _
 
 from apps.followers import profile_fields
 from apps.followers.addresses import CHANNEL_OF
@@ -34,17 +37,26 @@ from apps.followers.models import (
 )
 from apps.followers.profile_fields import BadFollower
 
-_NAMES = {"external_id": "external id", "email": "email", "phone": "phone"}
+_TWICE = {
+    "external_id": _("Line {line:,} of this file has the same external id already."),
+    "email": _("Line {line:,} of this file has the same email already."),
+    "phone": _("Line {line:,} of this file has the same phone already."),
+}
+_TAKEN = {
+    "external_id": _("This external id belongs to another follower already: {follower}."),
+    "email": _("This email belongs to another follower already: {follower}."),
+    "phone": _("This phone belongs to another follower already: {follower}."),
+}
 
 
-class Action(StrEnum):
+class Action(TextChoices):
     """What an import does with a row."""
 
-    CREATE = "create"
-    UPDATE = "update"
-    UNCHANGED = "unchanged"
-    SUPPRESS = "suppress"
-    REFUSED = "refused"
+    CREATE = "create", pgettext_lazy("import", "Create")
+    UPDATE = "update", pgettext_lazy("import", "Update")
+    UNCHANGED = "unchanged", pgettext_lazy("rows", "Unchanged")
+    SUPPRESS = "suppress", pgettext_lazy("import", "Suppress")
+    REFUSED = "refused", pgettext_lazy("rows", "Refused")
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,7 +242,8 @@ def decide(
     if refusal := _refusal(person, follower, known, memory):
         note = refusal.message
         if person.opted_out or person.suppressed_for:
-            note = f"{note} The opt-out in this row is obeyed."
+            obeyed = gettext("The opt-out in this row is obeyed.")
+            note = f"{note} {obeyed}"
         return RowDecision(
             person.line, Action.REFUSED, cells, note, person=person, sort=refusal.sort
         )
@@ -260,7 +273,7 @@ def decide(
     if stopped := _to_suppress(person, known):
         changes["suppressed"] = ("", stopped)
     if not follower.subscribed:
-        notes.append("Unsubscribed, and stays so.")
+        notes.append(gettext("Unsubscribed, and stays so."))
     action = Action.UNCHANGED
     if changes:
         action = Action.UPDATE
@@ -291,7 +304,8 @@ def decide_to_suppress(
 ) -> RowDecision:
     """Decide what a row of a do-not-contact list does: its addresses are suppressed."""
     if not person.all_places:
-        nobody = Problem("Nobody", "The row has no email or phone that could be suppressed.")
+        said = gettext("The row has no email or phone that could be suppressed.")
+        nobody = Problem("nobody", said)
         problem = next(iter(person.problems), nobody)
         return RowDecision(person.line, Action.REFUSED, cells, problem.message, sort=problem.sort)
     notes = [problem.message for problem in person.problems]
@@ -305,7 +319,7 @@ def decide_to_suppress(
         return RowDecision(
             person.line, Action.SUPPRESS, cells, " ".join(notes), person, changes=changes
         )
-    notes.append("On the suppression list already.")
+    notes.append(gettext("On the suppression list already."))
     return RowDecision(person.line, Action.UNCHANGED, cells, " ".join(notes), person)
 
 
@@ -322,24 +336,22 @@ def _refusal(
 ) -> Problem | None:
     for name, key in person.keys.items():
         if line := memory.lines_by_key.get((name, key)):
-            said = f"Line {line:,} of this file has the same {_NAMES[name]} already."
-            return Problem("Twice in the file", said)
+            return Problem("twice", _TWICE[name].format(line=line))
     if follower is None:
         return None
     if line := memory.lines_by_follower.get(follower.pk):
-        said = f"Line {line:,} of this file is about the same follower already: {follower.label}."
-        return Problem("Twice in the file", said)
+        said = gettext("Line {line:,} of this file is about the same follower already: {follower}.")
+        about = said.format(line=line, follower=follower.label)
+        return Problem("twice", about)
     external_id = person.keys.get("external_id")
     if external_id and follower.external_id and follower.external_id != external_id:
-        said = (
-            f"This address belongs to the follower with the external id {follower.external_id!r}."
-        )
-        return Problem("Address of another follower", said)
+        said = gettext("This address belongs to the follower with the external id {id!r}.")
+        return Problem("taken", said.format(id=follower.external_id))
     for name, key in person.keys.items():
         owner = known.owners.get((name, key))
         if owner and owner.pk != follower.pk:
-            said = f"This {_NAMES[name]} belongs to another follower already: {owner.label}."
-            return Problem("Address of another follower", said)
+            said = _TAKEN[name].format(follower=owner.label)
+            return Problem("taken", said)
     return None
 
 
@@ -353,8 +365,8 @@ def _without_taken(
         owner = known.owners.get((place.field, place.key))
         taken = owner is not None and owner != follower
         if taken or (place.field, place.key) in memory.lines_by_key:
-            said = f"{place.value} belongs to another follower already."
-            problems.append(Problem(place.field, said))
+            said = gettext("{address} belongs to another follower already.")
+            problems.append(Problem(place.field, said.format(address=place.value)))
         else:
             more.append(place)
     metadata = person.metadata
@@ -362,7 +374,7 @@ def _without_taken(
         try:
             profile_fields.metadata(follower.metadata | metadata)
         except BadFollower as error:
-            problems.append(Problem("Metadata", str(error)))
+            problems.append(Problem("metadata", str(error)))
             metadata = {}
     if len(problems) == len(person.problems):
         return person
@@ -439,5 +451,6 @@ def _as_new(person: ImportedPerson) -> dict[str, tuple[Any, Any]]:
 
 def _notes_on_new(person: ImportedPerson, known: Known) -> list[str]:
     if any((place.field, place.key) in known.states for place in person.all_places):
-        return ["On the suppression list: is added, but nothing is sent to this address."]
+        said = gettext("On the suppression list: is added, but nothing is sent to this address.")
+        return [said]
     return []

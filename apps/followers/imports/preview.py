@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
+from django.utils.translation import gettext
+
 from apps.followers.imports.plan import Action, Memory, RowDecision, decide_slice, judge_rows
 from apps.followers.imports.rows import Terms, sort_label
 from apps.followers.imports.upload import AlreadyStarted, rows_left
@@ -44,7 +46,8 @@ def preview_of(
     Writes nothing. Raises as `start`.
     """
     if job.state != ImportState.UPLOADED:
-        raise AlreadyStarted("This import was started already; its counts say what it did.")
+        said = gettext("This import was started already; its counts say what it did.")
+        raise AlreadyStarted(said)
     terms = Terms.of(job, mapping, options)
     memory = Memory()
     shown: list[RowDecision] = []

@@ -12,6 +12,8 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, NamedTuple, TypeVar
 
 import phonenumbers
+from django.utils.translation import gettext, pgettext_lazy
+from django.utils.translation import gettext_lazy as _
 
 from apps.followers import profile_fields
 from apps.followers.addresses import CHANNEL_OF, normalise
@@ -72,9 +74,8 @@ class Options:
         "do_not_contact": bool}; all may be missing. Raises BadMapping.
         """
         if unknown := set(options) - set(_OPTIONS):
-            raise BadMapping(
-                f"{unknown.pop()!r} is not an option. There are: {', '.join(_OPTIONS)}."
-            )
+            said = gettext("{option!r} is not an option. There are: {options}.")
+            raise BadMapping(said.format(option=unknown.pop(), options=", ".join(_OPTIONS)))
         try:
             tags = profile_fields.tag_names(options.get("tags", ()))
         except BadFollower as error:
@@ -84,7 +85,8 @@ class Options:
         update = bool(options.get("update", True))
         do_not_contact = bool(options.get("do_not_contact", False))
         if country and country not in phonenumbers.SUPPORTED_REGIONS:
-            raise BadMapping(f"{country[:40]!r} is not a country. Use a code such as DE.")
+            said = gettext("{country!r} is not a country. Use a code such as DE.")
+            raise BadMapping(said.format(country=country[:40]))
         return cls(tuple(tags), update, wording, country, do_not_contact)
 
     def as_json(self) -> dict[str, Any]:
@@ -109,7 +111,9 @@ class Terms:
         used = check_mapping(columns, mapping, job.dialect.get("may_say_out", ()))
         chosen = Options.read(options or {})
         if chosen.do_not_contact and not set(used.values()) & set(CHANNEL_OF):
-            raise BadMapping("A do-not-contact list needs a column of emails or phone numbers.")
+            raise BadMapping(
+                gettext("A do-not-contact list needs a column of emails or phone numbers.")
+            )
         return cls(columns, used, chosen, job.created_at)
 
     @classmethod
@@ -169,7 +173,7 @@ class ImportedPerson:
 def read(row: CsvRow, terms: Terms) -> ImportedPerson:
     """Read what a row says of a person. Raises BadRow with the reason why it can't be taken."""
     if row.problem:
-        raise BadRow("Quotation marks", row.problem[:1].upper() + row.problem[1:])
+        raise BadRow("quotation_marks", row.problem[:1].upper() + row.problem[1:])
     said = _Said(_cells_by_target(row, terms.columns, terms.mapping))
     places = said.places(terms.options.country)
     first: dict[str, Place] = {}
@@ -226,7 +230,8 @@ class _Said:
     def miss(self, target: str, error: Exception, cell: str) -> None:
         message = str(error)
         if not isinstance(error, Refused):
-            message = f"{cell[:40]!r} can't be read: {message}"
+            said = gettext("{cell!r} can't be read: {error}")
+            message = said.format(cell=cell[:40], error=message)
         self.problems.append(Problem(target, message))
 
     def values(self) -> dict[str, str]:
@@ -276,8 +281,10 @@ class _Said:
             if problem.sort in KEYS:
                 return BadRow(problem.sort, problem.message)
         return BadRow(
-            "Nobody",
-            "The row has no email, phone or external id, so nobody could tell whom it is about.",
+            "nobody",
+            gettext(
+                "The row has no email, phone or external id, so nobody could tell whom it is about."
+            ),
         )
 
     def standings(self) -> frozenset[Standing]:
@@ -317,11 +324,12 @@ class _Said:
 
 def _unknown_word(target: str, cell: str) -> str:
     if target == STATUS:
-        return (
-            f"{cell[:40]!r} is neither yes nor no, nor a known status. "
-            "Write subscribed or unsubscribed."
+        said = gettext(
+            "{cell!r} is neither yes nor no, nor a known status. Write subscribed or unsubscribed."
         )
-    return f"{cell[:40]!r} is neither yes nor no, nor a date. Write yes or no."
+    else:
+        said = gettext("{cell!r} is neither yes nor no, nor a date. Write yes or no.")
+    return said.format(cell=cell[:40])
 
 
 def _cells_by_target(
@@ -332,10 +340,9 @@ def _cells_by_target(
     # into the wrong column.
     beyond = row.cells[len(columns) :]
     if len(row.cells) < len(columns) or any(cell.strip() for cell in beyond):
-        raise BadRow(
-            "Number of cells",
-            f"The row has {len(row.cells)} cells, but there are {len(columns)} headings.",
-        )
+        words = gettext("The row has {cells} cells, but there are {headings} headings.")
+        counts = {"cells": len(row.cells), "headings": len(columns)}
+        raise BadRow("cells", words.format(**counts))
     said: dict[str, list[str]] = {}
     for column, cell in zip(columns, row.cells, strict=False):
         text = cells.original(cell).strip()
@@ -381,6 +388,18 @@ def _tags_in(cell: str) -> list[str]:
     return [name.strip(' "') for name in next(reader)]
 
 
+# The sorts of problems that are about no single target.
+_SORTS = {
+    "taken": _("Address of another follower"),
+    "metadata": _("Metadata"),
+    "nobody": pgettext_lazy("import", "Nobody"),
+    "cells": _("Number of cells"),
+    "quotation_marks": _("Quotation marks"),
+    "twice": _("Twice in the file"),
+}
+
+
 def sort_label(sort: str) -> str:
     """Give the words for a sort of problem: the name of a target, or as it is."""
-    return TARGETS.get(sort, sort).partition(" (")[0]
+    label = str(TARGETS.get(sort) or _SORTS.get(sort) or sort)
+    return label.partition(" (")[0]

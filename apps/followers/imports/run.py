@@ -16,6 +16,7 @@ from typing import Any, NoReturn
 
 from django.db import IntegrityError, connection, transaction
 from django.db.models import Q, QuerySet
+from django.utils.translation import gettext
 
 from apps.followers.imports.csv_file import BadFile, CsvRow, raw_of
 from apps.followers.imports.plan import Action, Memory, RowDecision, decide_slice, judge_rows
@@ -74,9 +75,10 @@ def start(
             by_label=by.label[:200],
         )
         if not mine:
-            raise AlreadyStarted(
+            said = gettext(
                 "This import was started already. Upload the file again to run it once more."
             )
+            raise AlreadyStarted(said)
         job = Import.objects.get(pk=job.pk)
         data = {
             "file": job.file_name,

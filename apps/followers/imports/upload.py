@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from django.conf import settings
+from django.utils.translation import gettext
 
 from apps.followers.imports import csv_file
 from apps.followers.imports.columns import may_say_out, suggest
@@ -60,12 +61,13 @@ def read_again(*, job: Import, reading: Reading) -> Import:
 
     Its columns are guessed anew. Raises AlreadyStarted, and BadFile; then it stays as it was.
     """
+    started = gettext("This import was started already. Upload the file again.")
     if job.state != ImportState.UPLOADED:
-        raise AlreadyStarted("This import was started already. Upload the file again.")
+        raise AlreadyStarted(started)
     shape = csv_file.read_again(path_of(job), reading)
     waiting = Import.objects.filter(pk=job.pk, state=ImportState.UPLOADED)
     if not waiting.update(**_found(shape)):
-        raise AlreadyStarted("This import was started already. Upload the file again.")
+        raise AlreadyStarted(started)
     return Import.objects.get(pk=job.pk)
 
 
@@ -89,7 +91,7 @@ def _found(shape: Shape) -> dict[str, Any]:
 def discard(*, job: Import) -> None:
     """Forget an upload that was never started, and its file. Raises AlreadyStarted."""
     if not Import.objects.filter(pk=job.pk, state=ImportState.UPLOADED).delete()[0]:
-        raise AlreadyStarted("This import was started already, so its record stays.")
+        raise AlreadyStarted(gettext("This import was started already, so its record stays."))
     forget_file(job)
 
 

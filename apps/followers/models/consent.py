@@ -4,6 +4,7 @@ import datetime as dt
 
 from django.db import models
 from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
 
 from apps.followers.models.channels import Channel
 from apps.followers.models.people import Follower
@@ -50,10 +51,10 @@ class ChannelMute(models.Model):
 class DigestCadence(models.TextChoices):
     """How often a follower wants what may wait."""
 
-    INSTANT = "instant", "At once"
-    HOURLY = "hourly", "Every hour"
-    DAILY = "daily", "Once a day"
-    WEEKLY = "weekly", "Once a week"
+    INSTANT = "instant", _("At once")
+    HOURLY = "hourly", _("Every hour")
+    DAILY = "daily", _("Once a day")
+    WEEKLY = "weekly", _("Once a week")
 
 
 class Rhythm(models.Model):
@@ -133,10 +134,10 @@ class ConsentRecord(models.Model):
 
 
 class SuppressionReason(models.TextChoices):
-    MANUAL = "manual", "Added by staff"
-    HARD_BOUNCE = "hard_bounce", "Address does not exist"
-    COMPLAINT = "complaint", "Marked as spam"
-    STOP = "stop", "Replied STOP"
+    MANUAL = "manual", _("Added by staff")
+    HARD_BOUNCE = "hard_bounce", _("Address does not exist")
+    COMPLAINT = "complaint", _("Marked as spam")
+    STOP = "stop", _("Replied STOP")
 
 
 class Suppression(models.Model):

@@ -1,6 +1,7 @@
 """Imports of followers: the job, whom it brought, and the rows it refused."""
 
 from django.db import models
+from django.utils.translation import pgettext_lazy
 
 from apps.followers.models.people import Follower
 from apps.lib.facts import Subject
@@ -8,10 +9,11 @@ from apps.lib.ids import uuid7
 
 
 class ImportState(models.TextChoices):
-    UPLOADED = "uploaded", "Uploaded"  # the file is here; columns are not mapped yet
-    RUNNING = "running", "Running"
-    FINISHED = "finished", "Finished"
-    FAILED = "failed", "Failed"
+    # the file is here; columns are not mapped yet
+    UPLOADED = "uploaded", pgettext_lazy("import", "Uploaded")
+    RUNNING = "running", pgettext_lazy("import", "Running")
+    FINISHED = "finished", pgettext_lazy("import", "Finished")
+    FAILED = "failed", pgettext_lazy("import", "Failed")
 
 
 class Import(models.Model):

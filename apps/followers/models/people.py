@@ -3,6 +3,8 @@
 from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Lower
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from apps.followers.models.channels import Channel
 from apps.lib.facts import Subject
@@ -83,23 +85,18 @@ class Follower(models.Model):
 
 
 class AddressState(models.TextChoices):
-    UNCONFIRMED = (
-        "unconfirmed",
-        "Unconfirmed",
-    )  # waiting for the double opt-in click; nothing but that mail is sent
-    ACTIVE = "active", "Active"
-    BOUNCED = "bounced", "Bounced"  # a hard bounce came back; also in Suppression
-    SUPPRESSED = (
-        "suppressed",
-        "Suppressed",
-    )  # complaint, STOP or a person's decision; also in Suppression
+    # waiting for the double opt-in click; nothing but that mail is sent
+    UNCONFIRMED = "unconfirmed", pgettext_lazy("address", "Unconfirmed")
+    ACTIVE = "active", pgettext_lazy("address", "Active")
+    # a hard bounce came back; also in Suppression
+    BOUNCED = "bounced", pgettext_lazy("address", "Bounced")
+    # complaint, STOP or a person's decision; also in Suppression
+    SUPPRESSED = "suppressed", pgettext_lazy("address", "Suppressed")
     # a device or browser that is no more: kept because its deliveries refer to it,
     # and as if it were not there
-    GONE = "gone", "Gone"
-    OFF = (
-        "off",
-        "Switched off",
-    )  # a webhook: by a person, or because its calls failed for days; see Webhook
+    GONE = "gone", pgettext_lazy("address", "Gone")
+    # a webhook: by a person, or because its calls failed for days; see Webhook
+    OFF = "off", pgettext_lazy("address", "Switched off")
 
 
 class Address(models.Model):
@@ -163,9 +160,9 @@ class Address(models.Model):
 class OffReason(models.TextChoices):
     """Why a webhook is switched off."""
 
-    FAILING = "failing", "Its calls failed for days"
-    GONE = "gone", "It answered 410 Gone"
-    PERSON = "person", "Switched off by hand"
+    FAILING = "failing", _("Its calls failed for days")
+    GONE = "gone", _("It answered 410 Gone")
+    PERSON = "person", _("Switched off by hand")
 
 
 class Webhook(models.Model):

@@ -2,22 +2,24 @@
 
 from django.db import models
 from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from apps.lib.facts import Subject
 
 
 class Category(models.TextChoices):
-    CRITICAL = "critical", "Critical"  # can't be switched off
-    ACTION_REQUIRED = "action_required", "Action required"
-    INFORMATIONAL = "informational", "Informational"
-    MARKETING = "marketing", "Marketing"
+    CRITICAL = "critical", pgettext_lazy("category", "Critical")  # can't be switched off
+    ACTION_REQUIRED = "action_required", pgettext_lazy("category", "Action required")
+    INFORMATIONAL = "informational", pgettext_lazy("category", "Informational")
+    MARKETING = "marketing", pgettext_lazy("category", "Marketing")
 
 
 class DoubtPolicy(models.TextChoices):
     """What happens to a message that was perhaps handed over when its sender died (RFC 1047)."""
 
-    RESEND = "resend", "Retry with the same Message-ID"
-    HOLD = "hold", "Hold for a person"
+    RESEND = "resend", _("Retry with the same Message-ID")
+    HOLD = "hold", _("Hold for a person")
 
 
 class NotificationType(models.Model):
