@@ -26,6 +26,7 @@ from apps.accounts.actors import staff_actor
 from apps.accounts.history import history_of
 from apps.accounts.permissions import Capability, requires
 from apps.dashboard.shell import double_submit
+from apps.dashboard.shell.code_words import begun, in_words
 from apps.dashboard.shell.forms import JsonField, ZoneField, add_refusal, plain_helper
 from apps.dashboard.shell.paging import page_of
 from apps.followers.addresses import BadAddress, normalise
@@ -206,33 +207,14 @@ def _quiet_hours(quiet: dict[str, Any]) -> list[str]:
     return lines
 
 
-# What a record of consent tells. Codes that are not here are shown as they are.
-ACTS = {
-    "subscribed": pgettext_lazy("staff", "Subscribed"),
-    "unsubscribed": pgettext_lazy("staff", "Unsubscribed"),
-    "preferences_changed": _("Preferences changed"),
-}
-SOURCES = {
-    "api": _("api"),
-    "command": _("command"),
-    "import": _("import"),
-    "one_click": _("one click"),
-    "preference_center": _("preference center"),
-    "sign_up": _("sign up"),
-    "staff": _("staff"),
-    "user": _("user"),
-    "system": _("system"),
-}
-
-
 def _consent(record: ConsentRecord) -> dict[str, Any]:
     """A record of consent as the page shows it, what it says in words."""
     cells = record.scope.get("cells", [])
     switches = record.scope.get("channels", [])
     return {
-        "act": ACTS.get(record.act, record.act),
+        "act": begun(record.act),
         "by": record.actor_label or record.actor_kind,
-        "source": SOURCES.get(record.source, record.source.replace("_", " ")),
+        "source": in_words(record.source),
         "said": [*map(_cell_words, cells), *map(_switch_words, switches)],
         "reason": record.reason,
         "at": record.at,

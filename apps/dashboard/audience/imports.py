@@ -31,7 +31,6 @@ from apps.followers.imports import run, upload
 from apps.followers.imports.columns import TARGETS, UNDECIDED, BadMapping, as_metadata
 from apps.followers.imports.csv_file import BadFile, Reading
 from apps.followers.imports.encoding import ENCODINGS
-from apps.followers.imports.plan import Action, RowDecision
 from apps.followers.imports.preview import preview_of
 from apps.followers.imports.problems_file import problems_csv
 from apps.followers.imports.upload import AlreadyStarted, read_again, start_upload
@@ -61,24 +60,6 @@ SCRIPTS = {
     "Ukrainian": pgettext_lazy("encoding", "Ukrainian"),
     "Vietnamese": pgettext_lazy("encoding", "Vietnamese"),
     "Western European": pgettext_lazy("encoding", "Western European"),
-}
-
-# What an import may change, as a preview names it.
-FIELDS = {
-    "addresses": _("Addresses"),
-    "email": pgettext_lazy("channel", "Email"),
-    "external_id": _("External id"),
-    "first_name": _("First name"),
-    "language": _("Language"),
-    "last_name": _("Last name"),
-    "metadata": _("Metadata"),
-    "name": _("Name"),
-    "phone": _("Phone"),
-    "subscribed": pgettext_lazy("staff", "Subscribed"),
-    "subscribed_at": _("Subscribed at"),
-    "suppressed": pgettext_lazy("address", "Suppressed"),
-    "tags": _("Tags"),
-    "time_zone": _("Time zone"),
 }
 
 
@@ -287,24 +268,14 @@ def _mapping(request: HttpRequest, job: Import) -> HttpResponse:
             messages.info(request, str(error))
             return redirect("dashboard:import", job.uid)
     reading = ReadingForm(initial={name: job.dialect[name] for name in ("encoding", "delimiter")})
-    rows = []
-    if preview:
-        rows = [(row, _changes_of(row)) for row in preview.rows]
     context = {
         "job": job,
         "form": form,
         "reading": reading,
         "preview": preview,
-        "labels": {action.value: action.label for action in Action},
-        "rows": rows,
         "refusal": refusal,
     }
     return render(request, "dashboard/audience/imports/mapping.html", context)
-
-
-def _changes_of(row: RowDecision) -> list[tuple[Any, tuple[Any, Any]]]:
-    """What a row would change: (what it is called, (before, after))."""
-    return [(FIELDS.get(name, name), change) for name, change in row.changes.items()]
 
 
 @requires(Capability.EDIT)

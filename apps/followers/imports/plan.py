@@ -6,11 +6,11 @@ happens.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from enum import StrEnum
 from operator import attrgetter
 from typing import Any
 
-from django.db.models import TextChoices
-from django.utils.translation import gettext, pgettext_lazy
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from apps.followers import profile_fields
@@ -49,14 +49,14 @@ _TAKEN = {
 }
 
 
-class Action(TextChoices):
+class Action(StrEnum):
     """What an import does with a row."""
 
-    CREATE = "create", pgettext_lazy("import", "Create")
-    UPDATE = "update", pgettext_lazy("import", "Update")
-    UNCHANGED = "unchanged", pgettext_lazy("rows", "Unchanged")
-    SUPPRESS = "suppress", pgettext_lazy("import", "Suppress")
-    REFUSED = "refused", pgettext_lazy("rows", "Refused")
+    CREATE = "create"
+    UPDATE = "update"
+    UNCHANGED = "unchanged"
+    SUPPRESS = "suppress"
+    REFUSED = "refused"
 
 
 @dataclass(frozen=True, slots=True)
