@@ -17,7 +17,10 @@ from apps.notifications.models.notifications import Notification
 class DeliveryStatus(models.TextChoices):
     """One row's way. Only apps/notifications writes it; `sent` and after never go back."""
 
-    PENDING = "pending", pgettext_lazy("status", "Waiting")  # due at `due_at`, also between two tries
+    PENDING = (
+        "pending",
+        pgettext_lazy("status", "Waiting"),
+    )  # due at `due_at`, also between two tries
     HELD = "held", _("Held for a digest")  # gathered with others at `due_at` (digests/flush.py)
     QUEUED = "queued", _("Being sent")  # claimed by a sender, with a lease
     SENT = "sent", _("Sent")  # the provider answered that it took the message

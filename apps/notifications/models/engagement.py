@@ -3,21 +3,22 @@
 from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from apps.notifications.models.deliveries import Delivery
 from apps.notifications.models.notifications import Notification
 
 
 class EngagementKind(models.TextChoices):
-    OPEN = "open", _("Opened")  # the pixel was loaded
-    CLICK = "click", _("Clicked")
+    OPEN = "open", pgettext_lazy("engagement", "Opened")  # the pixel was loaded
+    CLICK = "click", pgettext_lazy("engagement", "Clicked")
 
 
 class TallyKind(models.TextChoices):
     """What an EngagementTally counts; what machines did is counted apart."""
 
-    OPEN = "open", _("Opened")
-    CLICK = "click", _("Clicked")
+    OPEN = "open", pgettext_lazy("engagement", "Opened")
+    CLICK = "click", pgettext_lazy("engagement", "Clicked")
     MACHINE_OPEN = "machine_open", _("Opened by a machine")
     MACHINE_CLICK = "machine_click", _("Clicked by a machine")
 

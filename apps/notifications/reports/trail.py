@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from django.utils import timezone
 from django.utils.functional import Promise
-from django.utils.translation import gettext, gettext_lazy
+from django.utils.translation import gettext, gettext_lazy, pgettext_lazy
 
 from apps.lib.written import written
 from apps.notifications.models import (
@@ -25,7 +25,7 @@ ALLOWED = "allowed"
 DECIDED_AGAINST = "decided_against"
 
 _STANDS: dict[str, Promise] = {
-    DeliveryStatus.PENDING: gettext_lazy("Due"),
+    DeliveryStatus.PENDING: pgettext_lazy("delivery", "Due"),
     DeliveryStatus.HELD: gettext_lazy("Goes out with others"),
     DeliveryStatus.QUEUED: gettext_lazy("Being sent now"),
     DeliveryStatus.SENT: gettext_lazy("Sent"),
