@@ -6,6 +6,7 @@ import re
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
 from cryptography.hazmat.primitives.serialization import load_der_private_key
+from django.utils.translation import gettext as _
 
 _BEGIN = re.compile(r"-----BEGIN [A-Z ]{0,40}PRIVATE KEY-----")
 _END = "-----END"
@@ -25,9 +26,10 @@ def private_key(text: str) -> PrivateKeyTypes:
         end = text.find(_END, begin.end())
     if begin is None or end < 0:
         raise BadPem(
-            "is not PEM. Paste the whole file, from -----BEGIN PRIVATE KEY----- to the END line."
+            _("is not PEM. Paste the whole file, from -----BEGIN PRIVATE KEY----- to the END line.")
         )
     try:
         return load_der_private_key(base64.b64decode(text[begin.end() : end]), password=None)
     except (ValueError, TypeError, UnsupportedAlgorithm) as error:
-        raise BadPem(f"can't be read: {error}. Paste it again, without a password.") from error
+        fault = _("can't be read: {error}. Paste it again, without a password.")
+        raise BadPem(fault.format(error=error)) from error

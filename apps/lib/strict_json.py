@@ -66,8 +66,8 @@ def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(said) < len(pairs):
         names = [name for name, _ in pairs]
         twice = next(name for name in names if names.count(name) > 1)
-        said = gettext("says {name} twice in one object; each name once")
-        raise BadJson(said.format(name=repr(twice)))
+        fault = gettext("says {name} twice in one object; each name once")
+        raise BadJson(fault.format(name=repr(twice)))
     return said
 
 

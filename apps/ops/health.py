@@ -25,7 +25,7 @@ PART_WORDS = {
     "tick": pgettext_lazy("part", "tick"),
 }
 # What the supervisor writes down when it replaces a part (supervision.py), in words for people.
-REASON_WORDS = (
+_REASONS = (
     (re.compile(r"nothing came through for (\d+) s"), _("nothing came through for {0} s")),
     (
         re.compile(r"its main process ended with code (-?\d+)"),
@@ -50,7 +50,7 @@ def _part(sign: Sign) -> Part:
 
 def _why(reason: str) -> str:
     """Say in the page's language what the supervisor wrote down."""
-    for written, words in REASON_WORDS:
+    for written, words in _REASONS:
         if match := written.fullmatch(reason):
             return str(words).format(*match.groups())
     return reason

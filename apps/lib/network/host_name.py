@@ -10,6 +10,7 @@ from functools import lru_cache
 from urllib.parse import urlsplit
 
 import idna
+from django.utils.translation import gettext as _
 
 LONGEST = 253  # RFC 1035 2.3.4, without the dot of the root
 LONGEST_LABEL = 63
@@ -30,11 +31,11 @@ def ascii_host(name: str) -> str:
     if ":" in name:
         return _ipv6(name)
     if len(name) > LONGEST + 1:
-        raise BadHost(f"is longer than {LONGEST} letters")
+        raise BadHost(_("is longer than {most} letters").format(most=LONGEST))
     labels = _mapped(name).removesuffix(".").split(".")
     host = ".".join(map(_label, labels))
     if len(host) > LONGEST:
-        raise BadHost(f"is longer than {LONGEST} letters in ASCII")
+        raise BadHost(_("is longer than {most} letters in ASCII").format(most=LONGEST))
     return host
 
 
@@ -43,7 +44,7 @@ def ascii_url(url: str) -> str:
     try:
         place = urlsplit(url).netloc
     except ValueError as error:
-        raise BadHost(f"is no address of the web: {error}") from error
+        raise BadHost(_("is no address of the web: {error}").format(error=error)) from error
     before, at, after = place.rpartition("@")
     host, colon, port = after.partition(":")
     if not host or host.startswith("["):  # none, or an IPv6 address
@@ -58,21 +59,21 @@ def _mapped(name: str) -> str:
     try:
         return idna.uts46_remap(name, std3_rules=False, transitional=False)
     except idna.IDNAError as error:
-        raise BadHost(f"is no name of a host: {error}") from error
+        raise BadHost(_("is no name of a host: {error}").format(error=error)) from error
 
 
 def _label(label: str) -> str:
     """One part of a name, mapped already, in ASCII. Raises BadHost."""
     if not label:
-        raise BadHost("has nothing before, after or between its dots")
+        raise BadHost(_("has nothing before, after or between its dots"))
     if not _PLAIN.fullmatch(label):
         try:
             idna.check_label(label.replace("_", ""))  # IDNA has no underscore, DNS has
         except idna.IDNAError as error:
-            raise BadHost(f"is no name of a host: {error}") from error
+            raise BadHost(_("is no name of a host: {error}").format(error=error)) from error
         label = "xn--" + label.encode("punycode").decode()
     if len(label) > LONGEST_LABEL:
-        raise BadHost(f"has a part of more than {LONGEST_LABEL} letters")
+        raise BadHost(_("has a part of more than {most} letters").format(most=LONGEST_LABEL))
     return label
 
 
@@ -80,5 +81,5 @@ def _ipv6(text: str) -> str:
     try:
         ipaddress.IPv6Address(text)
     except ValueError as error:
-        raise BadHost("is no name of a host: it holds a colon") from error
+        raise BadHost(_("is no name of a host: it holds a colon")) from error
     return text

@@ -21,6 +21,7 @@ from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from django.conf import settings
+from django.utils.translation import gettext as _
 
 from apps.lib.network.host_name import BadHost, ascii_host, ascii_url
 from apps.lib.network.public_ip import is_public
@@ -73,23 +74,27 @@ def _place(url: str) -> _Place:
         parts = urlsplit(url)
         port = parts.port
     except ValueError as error:
-        raise Forbidden(f"This is not an address of the web: {error}.") from error
+        raise Forbidden(
+            _("This is not an address of the web: {error}.").format(error=error)
+        ) from error
     if (
         any(letter <= " " or letter == "\x7f" for letter in url)
         or not (parts.path + parts.query).isascii()
     ):
-        raise Forbidden("The address holds blanks, or letters that must be written as %xx.")
+        raise Forbidden(_("The address holds blanks, or letters that must be written as %xx."))
     if parts.username is not None or parts.password is not None:
-        raise Forbidden("The address holds a user name or a password. Leave them out.")
+        raise Forbidden(_("The address holds a user name or a password. Leave them out."))
     if not parts.hostname:
-        raise Forbidden("The address has no host. Write it as https://example.com/path.")
+        raise Forbidden(_("The address has no host. Write it as https://example.com/path."))
     try:
         host = ascii_host(parts.hostname)
     except BadHost as error:
-        raise Forbidden(f"The host “{parts.hostname}” {error}.") from error
+        raise Forbidden(
+            _("The host “{host}” {fault}.").format(host=parts.hostname, fault=error)
+        ) from error
     secure = parts.scheme == "https"
     if not secure and not (parts.scheme == "http" and _is_here(host)):
-        raise Forbidden("The address must begin with https://.")
+        raise Forbidden(_("The address must begin with https://."))
     if port is None:
         port = _USUAL_PORTS[secure]
     if port not in settings.WEBHOOK_PORTS and not _is_here(host):
@@ -108,8 +113,10 @@ def _is_here(host: str) -> bool:
 def _other_port(port: int) -> str:
     """The refusal of a port on which other things than the web may listen."""
     allowed = sorted(settings.WEBHOOK_PORTS)
-    named = " or ".join(map(str, allowed))
-    return f"The address names the port {port}. Use {named}: an operator may allow others."
+    named = _(" or ").join(map(str, allowed))
+    return _(
+        "The address names the port {port}. Use {allowed}: an operator may allow others."
+    ).format(port=port, allowed=named)
 
 
 def address_of(host: str, port: int) -> str:
