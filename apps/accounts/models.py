@@ -3,6 +3,7 @@
 from django.contrib.auth.models import AbstractUser
 from django.db import models
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from apps.lib.facts import Subject
 from apps.lib.ids import uuid7
@@ -13,10 +14,10 @@ class Role(models.TextChoices):
     exactly).
     """
 
-    VIEWER = "viewer", _("Viewer")
-    EDITOR = "editor", _("Editor")
-    SENDER = "sender", _("Sender")
-    ADMIN = "admin", _("Admin")
+    VIEWER = "viewer", pgettext_lazy("role", "Viewer")
+    EDITOR = "editor", pgettext_lazy("role", "Editor")
+    SENDER = "sender", pgettext_lazy("role", "Sender")
+    ADMIN = "admin", pgettext_lazy("role", "Admin")
 
 
 class User(AbstractUser):

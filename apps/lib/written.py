@@ -21,5 +21,7 @@ def written(when: dt.datetime | dt.date, pattern: str) -> str:
 
 
 def grouped(number: float, decimals: int | None = None) -> str:
-    """Write 1234567 as 1,234,567 or as 1 234 567."""
+    """Write 1234567 as 1,234,567 or as 1 234 567; with `decimals` so many behind the point."""
+    if decimals is not None:
+        number = round(number, decimals)  # Django only cuts off
     return str(formats.number_format(number, decimals, force_grouping=True))

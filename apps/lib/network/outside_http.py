@@ -22,6 +22,7 @@ from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.utils.translation import gettext as _
+from django.utils.translation import pgettext
 
 from apps.lib.network.host_name import BadHost, ascii_host, ascii_url
 from apps.lib.network.public_ip import is_public
@@ -113,7 +114,8 @@ def _is_here(host: str) -> bool:
 def _other_port(port: int) -> str:
     """The refusal of a port on which other things than the web may listen."""
     allowed = sorted(settings.WEBHOOK_PORTS)
-    named = _(" or ").join(map(str, allowed))
+    between = pgettext("between ports", "or")
+    named = f" {between} ".join(map(str, allowed))
     return _(
         "The address names the port {port}. Use {allowed}: an operator may allow others."
     ).format(port=port, allowed=named)
