@@ -36,12 +36,16 @@ class Hit:
 
 @dataclass(frozen=True, slots=True)
 class HitGroup:
-    """Hits of one kind, at most SHOWN; `more` leads to the list that has the others, if any."""
+    """Hits of one kind, at most SHOWN; `more` leads to the list that has the others, if any.
+
+    `language` is the hits' own, where it is not that of the page.
+    """
 
     title: str
     icon: str
     hits: list[Hit]
     more: str = ""
+    language: str = ""
 
 
 def found(text: str, *, viewer: User) -> list[HitGroup]:
@@ -55,7 +59,7 @@ def found(text: str, *, viewer: User) -> list[HitGroup]:
         _group(_("Campaigns"), "megaphone", _campaigns(text), "campaigns", text),
         _group(_("Templates"), "file-earmark-text", _templates(text), "templates", text),
         _group(_("Message types"), "sliders", _types(text), "types", text),
-        HitGroup(_("Help"), "question-circle", _chapters(text)),
+        HitGroup(_("Help"), "question-circle", _chapters(text), language="en"),
     ]
     return [group for group in groups if group.hits]
 
