@@ -9,6 +9,8 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import path
 from django.utils import timezone
+from django.utils.translation import gettext, ngettext, pgettext_lazy
+from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_POST, require_safe
 
 from apps.accounts.actors import staff_actor
@@ -31,35 +33,41 @@ UNITS = {"hours": 3600, "minutes": 60, "seconds": 1}
 
 class CapForm(forms.Form):
     elsewhere = "window"
-    name = forms.CharField(max_length=100, help_text="Shown as the reason why a message waits.")
-    limit = forms.IntegerField(min_value=1, label="Messages to one follower")
-    window = forms.IntegerField(min_value=1, label="In a window of")
+    name = forms.CharField(
+        max_length=100, label=_("Name"), help_text=_("Shown as the reason why a message waits.")
+    )
+    limit = forms.IntegerField(min_value=1, label=_("Messages to one follower"))
+    window = forms.IntegerField(min_value=1, label=_("In a window of"))
     unit = forms.ChoiceField(
-        label="Of which unit",
+        label=_("Of which unit"),
         choices=[
-            ("days", "calendar days in the follower's zone, today the first"),
-            *((unit, unit) for unit in UNITS),
+            ("days", _("calendar days in the follower's zone, today the first")),
+            ("hours", pgettext_lazy("unit of time", "hours")),
+            ("minutes", pgettext_lazy("unit of time", "minutes")),
+            ("seconds", pgettext_lazy("unit of time", "seconds")),
         ],
-        help_text="Hours, minutes and seconds look back from each message.",
+        help_text=_("Hours, minutes and seconds look back from each message."),
     )
     channels = forms.MultipleChoiceField(
         widget=forms.CheckboxSelectMultiple,
-        label="Channels counted together",
+        label=_("Channels counted together"),
         required=False,
-        help_text="A cap for each channel apart is several caps.",
+        help_text=_("A cap for each channel apart is several caps."),
     )
     commercial = forms.BooleanField(
         required=False,
-        label="Commercial messages only",
-        help_text="Not ticked: all count. Critical ones always pass.",
+        label=_("Commercial messages only"),
+        help_text=_("Not ticked: all count. Critical ones always pass."),
     )
     outcome = forms.ChoiceField(
         choices=CapOutcome.choices,
-        label="When the cap is reached",
-        help_text="What can't be gathered, because its type is never in digests, waits.",
+        label=_("When the cap is reached"),
+        help_text=_("What can't be gathered, because its type is never in digests, waits."),
     )
     enabled = forms.BooleanField(
-        required=False, help_text="Off: it stops nothing, and counts nothing."
+        required=False,
+        label=_("Enabled"),
+        help_text=_("Off: it stops nothing, and counts nothing."),
     )
 
     def __init__(self, data: Any = None, *, cap: Cap | None) -> None:
@@ -92,20 +100,30 @@ def _window(values: CapValues) -> tuple[int, str]:
     return seconds // UNITS[unit], unit
 
 
+def _rule(cap: Cap) -> str:
+    """Say how many in which time."""
+    window, unit = _window(values_of(cap))
+    match unit:
+        case "days":
+            said = ngettext(
+                "{limit} in {count} calendar day", "{limit} in {count} calendar days", window
+            )
+        case "hours":
+            said = ngettext("{limit} in {count} hour", "{limit} in {count} hours", window)
+        case "minutes":
+            said = ngettext("{limit} in {count} minute", "{limit} in {count} minutes", window)
+        case _:
+            said = ngettext("{limit} in {count} second", "{limit} in {count} seconds", window)
+    return said.format(limit=cap.limit, count=window)
+
+
 @requires(Capability.VIEW)
 @require_safe
 def index(request: HttpRequest) -> HttpResponse:
     caps = list(Cap.objects.all())
     for cap in caps:
-        window, unit = _window(values_of(cap))
-        what = unit
-        if unit == "days":
-            what = "calendar days"
-        if window == 1:
-            what = what.removesuffix("s")
-        rule = f"{cap.limit} in {window} {what}"
         labels = [str(Channel(channel).label) for channel in cap.channels]
-        beside(cap, rule=rule, labels=labels)
+        beside(cap, rule=_rule(cap), labels=labels)
     return render(request, "dashboard/content/caps/list.html", {"rows": caps})
 
 
@@ -130,10 +148,10 @@ def _edit(request: HttpRequest, cap: Cap | None) -> HttpResponse:
         return create_cap(values=form.values(), by=by, now=now)
 
     def done(saved: Cap) -> HttpResponse:
-        act = "added"
+        said = gettext("{name} was added.")
         if cap:
-            act = "saved"
-        messages.success(request, f"{saved.name} was {act}.")
+            said = gettext("{name} was saved.")
+        messages.success(request, said.format(name=saved.name))
         return redirect("dashboard:caps")
 
     template = "dashboard/content/caps/edit.html"
@@ -145,7 +163,7 @@ def _edit(request: HttpRequest, cap: Cap | None) -> HttpResponse:
 def remove(request: HttpRequest, uid: UUID) -> HttpResponse:
     cap = get_object_or_404(Cap, uid=uid)
     delete_cap(cap=cap, by=staff_actor(request), now=timezone.now())
-    messages.success(request, f"{cap.name} was removed.")
+    messages.success(request, gettext("{name} was removed.").format(name=cap.name))
     return redirect("dashboard:caps")
 
 

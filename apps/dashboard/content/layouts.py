@@ -8,6 +8,8 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import path
 from django.utils import timezone
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_safe
 
 from apps.accounts.actors import staff_actor
@@ -54,32 +56,35 @@ START = """<!doctype html>
 
 
 class LayoutForm(forms.Form):
-    name = forms.CharField(max_length=100)
+    name = forms.CharField(max_length=100, label=_("Name"))
     html = forms.CharField(
         label="HTML",
         strip=False,
         widget=source_area(24),
-        help_text="Liquid, with {{ content }} where the words go.",
+        help_text=_("Liquid, with {{ content }} where the words go."),
     )
     text = forms.CharField(
-        label="Plain text",
+        label=_("Plain text"),
         strip=False,
         required=False,
         widget=source_area(6),
-        help_text="Left empty, it is made from the HTML.",
+        help_text=_("Left empty, it is made from the HTML."),
     )
 
 
 class NewLayoutForm(LayoutForm):
-    key = KeyField(max_length=60, help_text="What programs call it. It can't be changed later.")
+    key = KeyField(
+        max_length=60,
+        label=_("Key"),
+        help_text=_("What programs call it. It can't be changed later."),
+    )
     field_order = ["name", "key"]
 
     def clean_key(self) -> str:
         key: str = self.cleaned_data["key"]
         if Layout.objects.filter(key=key).exists():
-            raise forms.ValidationError(
-                f"There is already a layout with the key {key}. Choose another key."
-            )
+            said = gettext("There is already a layout with the key {key}. Choose another key.")
+            raise forms.ValidationError(said.format(key=key))
         return key
 
 
@@ -139,16 +144,16 @@ def _saved(request: HttpRequest, form: Any, key: str) -> Layout | None:
             field = None
             if part in form.fields:
                 field = part
-            line = ""
+            said = problem.message
             if problem.line:
-                line = f"Line {problem.line}: "
-            form.add_error(field, f"{line}{problem.message}")
+                line = gettext("Line {line}").format(line=problem.line)
+                said = f"{line}: {said}"
+            form.add_error(field, said)
         return None
-    messages.success(
-        request,
-        f"{layout.name} is saved. What is published already keeps the layout it was published "
-        "with.",
+    said = gettext(
+        "{name} is saved. What is published already keeps the layout it was published with."
     )
+    messages.success(request, said.format(name=layout.name))
     return layout
 
 

@@ -14,6 +14,8 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import path
 from django.utils import timezone
+from django.utils.translation import gettext, pgettext, pgettext_lazy
+from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_safe
 
 from apps.accounts.actors import staff_actor
@@ -45,71 +47,78 @@ from apps.notifications.types.edit import (
 OTHER_LANGUAGES = [(tag, name) for tag, name in settings.LANGUAGES if tag != "en"]
 CHAIN = [f"fallback_{place}" for place in range(1, 5)]  # as many as a form should ask for
 CATEGORY_HELP = {
-    Category.CRITICAL: "can't be switched off by followers",
-    Category.ACTION_REQUIRED: "asks the follower to do something",
-    Category.INFORMATIONAL: "good to know",
-    Category.MARKETING: "always commercial",
+    Category.CRITICAL: _("can't be switched off by followers"),
+    Category.ACTION_REQUIRED: _("asks the follower to do something"),
+    Category.INFORMATIONAL: _("good to know"),
+    Category.MARKETING: _("always commercial"),
 }
+
+
+def _categories() -> list[tuple[str, str]]:
+    """Offer each category with what it means."""
+    return [(each.value, f"{each.label}: {CATEGORY_HELP[each]}") for each in Category]
 
 
 class TypeForm(forms.Form):
     elsewhere = CHAIN[0]
-    name = forms.CharField(max_length=100, help_text="Followers read it in their preferences.")
+    name = forms.CharField(
+        max_length=100, label=_("Name"), help_text=_("Followers read it in their preferences.")
+    )
     description = forms.CharField(
         max_length=300,
         required=False,
-        help_text="One sentence for followers: what it is and how often it comes.",
+        label=_("Description"),
+        help_text=_("One sentence for followers: what it is and how often it comes."),
     )
-    category = forms.ChoiceField(
-        choices=[(each, f"{each.label}: {CATEGORY_HELP[each]}") for each in Category]
-    )
+    category = forms.ChoiceField(choices=_categories, label=_("Category"))
     commercial = forms.BooleanField(
         required=False,
-        help_text=(
+        label=_("Commercial"),
+        help_text=_(
             "Obeys the global opt-out and carries one-click unsubscribe. Marketing always is; "
             "critical never."
         ),
     )
     channels = forms.MultipleChoiceField(
-        widget=forms.CheckboxSelectMultiple, label="Offered on", required=False
+        widget=forms.CheckboxSelectMultiple, label=_("Offered on"), required=False
     )
     default_channels = forms.MultipleChoiceField(
         widget=forms.CheckboxSelectMultiple,
-        label="On by default",
+        label=_("On by default"),
         required=False,
-        help_text="Until the follower says otherwise.",
+        help_text=_("Until the follower says otherwise."),
     )
     locked_channels = forms.MultipleChoiceField(
         widget=forms.CheckboxSelectMultiple,
-        label="Locked on",
+        label=_("Locked on"),
         required=False,
-        help_text="Followers see it but can't switch it off. Only administrators change this.",
+        help_text=_("Followers see it but can't switch it off. Only administrators change this."),
     )
     doubt_policy = forms.ChoiceField(
         choices=DoubtPolicy.choices,
-        label="If delivery is unknown",
-        help_text="The connection broke after the message left: it may have arrived or not.",
+        label=_("If delivery is unknown"),
+        help_text=_("The connection broke after the message left: it may have arrived or not."),
     )
     template = forms.ModelChoiceField(
         Template.objects.none(),
         to_field_name="uid",
         required=False,
-        label="Template",
-        empty_label="None: the caller names one",
-        help_text="Used when an API client names no template.",
+        label=_("Template"),
+        empty_label=_("None: the caller names one"),
+        help_text=_("Used when an API client names no template."),
     )
     lifetime = forms.IntegerField(
         required=False,
         min_value=1,
-        label="Expires after (seconds)",
-        help_text=(
+        label=_("Expires after (seconds)"),
+        help_text=_(
             "300 is five minutes, 86400 a day. What waits longer is not sent. Empty: it keeps."
         ),
     )
     digest = forms.BooleanField(
         required=False,
-        label="May go into a digest",
-        help_text=(
+        label=_("May go into a digest"),
+        help_text=_(
             "Followers who want a digest get it there, gathered with others. Critical messages "
             "never wait."
         ),
@@ -117,39 +126,41 @@ class TypeForm(forms.Form):
     throttle_count = forms.IntegerField(
         required=False,
         min_value=1,
-        label="Rate limit: messages",
-        help_text=(
+        label=_("Rate limit: messages"),
+        help_text=_(
             "To one follower. What is more is skipped; callers may count apart by a throttle key."
         ),
     )
     throttle_seconds = forms.IntegerField(
-        required=False, min_value=1, label="Rate limit: per seconds"
+        required=False, min_value=1, label=_("Rate limit: per seconds")
     )
     fallback_after = forms.IntegerField(
         required=False,
         min_value=1,
-        label="Wait before next channel (seconds)",
-        help_text="Then the next one is tried, unless it arrived.",
+        label=_("Wait before next channel (seconds)"),
+        help_text=_("Then the next one is tried, unless it arrived."),
     )
     schema = JsonField(
         required=False,
-        label="JSON Schema of the data",
+        label=_("JSON Schema of the data"),
         rows=8,
-        help_text=(
+        help_text=_(
             "Draft 2020-12. A call whose data does not fit is refused, and told where. Empty: "
             "anything goes."
         ),
     )
     active = forms.BooleanField(
-        required=False, help_text="Off: nothing of this kind is sent to anyone."
+        required=False,
+        label=pgettext_lazy("message type", "Active"),
+        help_text=_("Off: nothing of this kind is sent to anyone."),
     )
     listed = forms.BooleanField(
         required=False,
-        label="Listed in the preference center",
-        help_text="Off: for what comes once, or only when somebody asks for it.",
+        label=_("Listed in the preference center"),
+        help_text=_("Off: for what comes once, or only when somebody asks for it."),
     )
     position = forms.IntegerField(
-        min_value=0, max_value=32767, label="Order in the preference center"
+        min_value=0, max_value=32767, label=_("Order in the preference center")
     )
 
     def __init__(
@@ -166,7 +177,7 @@ class TypeForm(forms.Form):
             speaks = template_of(row)
         initial = {name: getattr(self.before, name) for name in TypeValues.__dataclass_fields__}
         translations = self.before.translations or {}
-        for tag, _ in OTHER_LANGUAGES:
+        for tag, _language in OTHER_LANGUAGES:
             words = translations.get(tag, {})
             initial[f"name_{tag}"] = words.get("name", "")
             initial[f"description_{tag}"] = words.get("description", "")
@@ -176,11 +187,11 @@ class TypeForm(forms.Form):
         for name in ("channels", "default_channels", "locked_channels"):
             offer(self, name, offered)
         for place, name in enumerate(CHAIN):
-            nothing = "all channels at once"
-            label = "Channel fallback: 1st channel"
+            nothing = gettext("all channels at once")
+            label = gettext("Channel fallback: 1st channel")
             if place:
-                nothing = "no other"
-                label = f"{place + 1}. channel"
+                nothing = gettext("no other")
+                label = gettext("{place}. channel").format(place=place + 1)
             choices = [("", nothing), *offered]
             self.fields[name] = forms.ChoiceField(choices=choices, required=False, label=label)
         if not may_administer:
@@ -193,7 +204,8 @@ class TypeForm(forms.Form):
         if row is None:
             self.fields["key"] = KeyField(
                 max_length=60,
-                help_text=(
+                label=_("Key"),
+                help_text=_(
                     "What programs call it, for example order-shipped. It can't be changed later."
                 ),
             )
@@ -201,8 +213,8 @@ class TypeForm(forms.Form):
 
     def _offer_words(self, tag: str, language: str) -> None:
         """Add the fields for the type's words in one of the other languages."""
-        name = f"Name ({language})"
-        description = f"Description ({language})"
+        name = gettext("Name ({language})").format(language=language)
+        description = gettext("Description ({language})").format(language=language)
         self.fields[f"name_{tag}"] = forms.CharField(max_length=100, required=False, label=name)
         self.fields[f"description_{tag}"] = forms.CharField(
             max_length=300, required=False, label=description
@@ -213,7 +225,8 @@ class TypeForm(forms.Form):
         becomes_critical = category == Category.CRITICAL != self.before.category
         if becomes_critical and not self.may_administer:
             # a critical message passes every preference of every follower
-            raise ValidationError("Only an administrator can make a message type critical.")
+            said = gettext("Only an administrator can make a message type critical.")
+            raise ValidationError(said)
         return category
 
     def clean(self) -> dict[str, Any]:
@@ -238,7 +251,7 @@ class TypeForm(forms.Form):
         """Words by language: those typed, and those of languages that have no field here."""
         typed = self.cleaned_data
         translations: dict[str, Mapping[str, str]] = dict(self.before.translations or {})
-        for tag, _ in OTHER_LANGUAGES:
+        for tag, _language in OTHER_LANGUAGES:
             name = typed[f"name_{tag}"]
             description = typed[f"description_{tag}"]
             translations[tag] = {"name": name, "description": description}
@@ -250,7 +263,7 @@ class TypeForm(forms.Form):
     def words_of_others(self) -> list[forms.BoundField]:
         """The fields of the other languages, for the template."""
         fields = []
-        for tag, _ in OTHER_LANGUAGES:
+        for tag, _language in OTHER_LANGUAGES:
             fields.append(self[f"name_{tag}"])
             fields.append(self[f"description_{tag}"])
         return fields
@@ -272,10 +285,10 @@ def _cell(row: NotificationType, channel: str) -> ChannelCell:
 def _state(row: NotificationType, channel: str) -> str:
     """How the type stands on a channel: locked, on or off until a follower chooses."""
     if channel in row.locked_channels:
-        return "locked"
+        return pgettext("channel of a type", "locked")
     if channel in row.default_channels:
-        return "on"
-    return "off"
+        return pgettext("channel of a type", "on")
+    return pgettext("channel of a type", "off")
 
 
 @requires(Capability.VIEW)
@@ -319,10 +332,10 @@ def _edit(request: HttpRequest, row: NotificationType | None) -> HttpResponse:
         return create_type(key=key, values=values, template=template, by=by, now=now)
 
     def done(saved: NotificationType) -> HttpResponse:
-        act = "added"
+        said = gettext("{name} was added.")
         if row:
-            act = "saved"
-        messages.success(request, f"{saved.name} was {act}.")
+            said = gettext("{name} was saved.")
+        messages.success(request, said.format(name=saved.name))
         return redirect("dashboard:types")
 
     template = "dashboard/content/message_types/edit.html"

@@ -18,6 +18,9 @@ from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import path, reverse
 from django.utils import timezone
+from django.utils.html import format_html
+from django.utils.translation import gettext, pgettext_lazy
+from django.utils.translation import gettext_lazy as _
 from django.views.decorators.clickjacking import xframe_options_sameorigin
 from django.views.decorators.http import require_POST, require_safe
 
@@ -37,11 +40,11 @@ from apps.lib.refusals import Refused
 from apps.notifications import preview
 
 VIEWS = {
-    "email": (("html", "HTML"), ("text", "Text"), ("source", "Exact bytes")),
-    "in_app": (("card", "Card"),),
-    "sms": (("phone", "Phone"),),
+    "email": (("html", "HTML"), ("text", _("Text")), ("source", _("Exact bytes"))),
+    "in_app": (("card", _("Card")),),
+    "sms": (("phone", pgettext_lazy("device", "Phone")),),
 }
-SIZES = (("wide", "Computer"), ("narrow", "Phone"))
+SIZES = (("wide", _("Computer")), ("narrow", pgettext_lazy("device", "Phone")))
 # What stands in where no message type is known yet: the strictest one,
 # so that the footer shows all links.
 SOME_TYPE = {
@@ -129,7 +132,7 @@ def wish_of(request: HttpRequest, uid: UUID) -> Wish:
         if offered:
             channel = offered[0]
     known = VIEWS.get(channel, ())
-    views = [name for name, _ in known]
+    views = [name for name, _label in known]
     kind, data = _purpose(version)
     text = asked.get("follower", "").strip()
     found = find_some(text)
@@ -264,7 +267,9 @@ def frame(request: HttpRequest, uid: UUID) -> HttpResponse:
     result, error = rendered(wish_of(request, uid))
     if result is None:
         return HttpResponse(error, content_type="text/plain; charset=utf-8")
-    html = result.parts.get("html") or "<p>This version has no HTML.</p>"
+    html = result.parts.get("html")
+    if not html:
+        html = format_html("<p>{}</p>", gettext("This version has no HTML."))
     return HttpResponse(html)
 
 
@@ -311,32 +316,37 @@ def try_out(request: HttpRequest, sample: preview.Sample, *, to: str) -> tuple[b
         by = staff_actor(request)
         outcome = preview.send_test(sample=sample, to=to, by=by, now=timezone.now())
     except RenderError as error:
-        return False, f"It can't be written yet. {error}"
+        return False, gettext("It can't be written yet. {error}").format(error=error)
     except (Refused, Undecryptable) as error:
         return False, str(error)
     if outcome.result == Result.ACCEPTED:
-        detail = outcome.detail or "nothing more"
-        return True, f"The server took the test for {to}. It said: {detail}"
-    said = outcome.detail or "It gave no reason."
-    match outcome.result:
+        detail = outcome.detail or gettext("nothing more")
+        told = gettext("The server took the test for {to}. It said: {said}")
+        return True, told.format(to=to, said=detail)
+    said = outcome.detail or gettext("It gave no reason.")
+    if outcome.result == Result.ACCOUNT:
+        said = said.rstrip(".")
+    return False, _not_taken(outcome.result).format(to=to, said=said)
+
+
+def _not_taken(result: Result) -> str:
+    """Say why a test was not taken, with places for {to} and for what the server {said}."""
+    match result:
         case Result.ACCOUNT:
-            said = said.rstrip(".")
-            return (
-                False,
-                f"Nothing can leave through this account. {said}. Check it under Channels.",
+            return gettext(
+                "Nothing can leave through this account. {said}. Check it under Channels."
             )
         case Result.BLOCKED:
-            return False, f"The server of {to} takes nothing from this account. It said: {said}"
+            return gettext("The server of {to} takes nothing from this account. It said: {said}")
         case Result.TRANSIENT | Result.THROTTLED:
-            return False, f"Not taken now, perhaps later. The server said: {said}"
+            return gettext("Not taken now, perhaps later. The server said: {said}")
         case Result.IN_DOUBT:
-            return (
-                False,
-                f"It was handed over, but no answer came: look into the mailbox of {to}. {said}",
+            return gettext(
+                "It was handed over, but no answer came: look into the mailbox of {to}. {said}"
             )
         case Result.PERMANENT_RECIPIENT:
-            return False, f"The server will not take mail for {to}. It said: {said}"
-    return False, f"This message will not be taken. {said}"
+            return gettext("The server will not take mail for {to}. It said: {said}")
+    return gettext("This message will not be taken. {said}")
 
 
 urlpatterns = [

@@ -9,7 +9,10 @@ from typing import TYPE_CHECKING, Any, cast
 
 from django import forms
 from django.forms import BaseFormSet, formset_factory
+from django.utils.functional import Promise
 from django.utils.text import slugify
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 
 from apps.content.channel_parts import CHANNEL_PARTS, Part, PartKind
 from apps.content.lint import left_behind
@@ -42,10 +45,10 @@ LANGUAGES = {
     "zh": "中文",
 }
 HELP = {
-    ("preheader", PartKind.LINE): "The grey line after the subject in an inbox.",
-    ("html", PartKind.HTML): "Liquid: {{ follower.first_name }}, {% if … %}, filters with |.",
-    ("text", PartKind.TEXT): "Your own words. Left empty, the text is made from the HTML.",
-    ("link", PartKind.LINK): "Where a click on the message leads.",
+    ("preheader", PartKind.LINE): _("The grey line after the subject in an inbox."),
+    ("html", PartKind.HTML): _("Liquid: {{ follower.first_name }}, {% if … %}, filters with |."),
+    ("text", PartKind.TEXT): _("Your own words. Left empty, the text is made from the HTML."),
+    ("link", PartKind.LINK): _("Where a click on the message leads."),
 }
 TYPES = ("string", "number", "boolean", "list", "object")
 
@@ -62,22 +65,25 @@ def source_area(rows: int) -> forms.Textarea:
 
 class NewTemplateForm(forms.Form):
     name = forms.CharField(
-        max_length=120, help_text="What your team calls it, for example Order confirmation."
+        max_length=120,
+        label=_("Name"),
+        help_text=_("What your team calls it, for example Order confirmation."),
     )
     key = KeyField(
         max_length=80,
         required=False,
-        help_text=(
+        label=_("Key"),
+        help_text=_(
             "What programs call it; made from the name when left empty. It can't be changed later."
         ),
     )
-    description = forms.CharField(max_length=300, required=False)
+    description = forms.CharField(max_length=300, required=False, label=_("Description"))
     copy_of = forms.ModelChoiceField(
         Template.objects.filter(private=False, archived_at=None),
         to_field_name="uid",
         required=False,
-        label="Start from",
-        empty_label="An empty page",
+        label=_("Start from"),
+        empty_label=_("An empty page"),
     )
 
     def clean(self) -> dict[str, Any]:
@@ -85,13 +91,14 @@ class NewTemplateForm(forms.Form):
         made = slugify(values.get("name", ""))[:80]
         values["key"] = values.get("key") or made
         if "name" in values and not values["key"]:
-            self.add_error("key", "No key can be made from this name. Write one in Latin letters.")
+            said = gettext("No key can be made from this name. Write one in Latin letters.")
+            self.add_error("key", said)
         return values
 
 
 class NameForm(forms.Form):
-    name = forms.CharField(max_length=120)
-    description = forms.CharField(max_length=300, required=False)
+    name = forms.CharField(max_length=120, label=_("Name"))
+    description = forms.CharField(max_length=300, required=False, label=_("Description"))
 
 
 class DraftForm(forms.Form):
@@ -101,21 +108,26 @@ class DraftForm(forms.Form):
     """
 
     default_language = forms.ChoiceField(
-        help_text="For followers whose language is not written here."
+        label=_("Default language"),
+        help_text=_("For followers whose language is not written here."),
     )
     layout = forms.ModelChoiceField(
         Layout.objects.all(),
         to_field_name="key",
         required=False,
-        empty_label="No layout: the email is exactly the HTML below",
+        label=_("Layout"),
+        empty_label=_("No layout: the email is exactly the HTML below"),
     )
     note = forms.CharField(
-        max_length=200, required=False, help_text="What changed and why; shown in the history."
+        max_length=200,
+        required=False,
+        label=_("Note"),
+        help_text=_("What changed and why; shown in the history."),
     )
     seen = forms.CharField(required=False, widget=forms.HiddenInput)
     add_language = forms.ChoiceField(
         required=False,
-        label="Add a language",
+        label=_("Add a language"),
         widget=forms.Select({"class": "form-select form-select-sm"}),
     )
 
@@ -124,7 +136,7 @@ class DraftForm(forms.Form):
         written = [(tag, language_name(tag)) for tag in languages]
         offer(self, "default_language", written)
         missing = [(tag, name) for tag, name in LANGUAGES.items() if tag not in languages]
-        offer(self, "add_language", [("", "Choose…"), *missing])
+        offer(self, "add_language", [("", gettext("Choose…")), *missing])
 
 
 def field_of(channel: str, part: str) -> str:
@@ -142,7 +154,7 @@ def field_for(part: Part) -> forms.CharField:
         widget = forms.TextInput({"autocomplete": "off"})
     said = HELP.get((part.name, part.kind), "")
     return forms.CharField(
-        label=part.label, required=False, strip=False, widget=widget, help_text=said
+        label=str(part.label), required=False, strip=False, widget=widget, help_text=said
     )
 
 
@@ -170,11 +182,11 @@ class TranslationForm(forms.Form):
     A channel whose fields are all empty is not offered.
     """
 
-    remove = forms.BooleanField(required=False, label="Remove this language")
+    remove = forms.BooleanField(required=False, label=_("Remove this language"))
     keep = forms.BooleanField(
         required=False,
-        label="Send these words as they came from the template",
-        help_text="Another language was changed, and this one was not.",
+        label=_("Send these words as they came from the template"),
+        help_text=_("Another language was changed, and this one was not."),
     )
 
     def __init__(
@@ -217,7 +229,7 @@ class TranslationForm(forms.Form):
         found = []
         for channel, known in CHANNEL_PARTS.items():
             fields = [self._part_field(channel, part) for part in known.parts]
-            found.append(ChannelFields(channel, known.label, fields))
+            found.append(ChannelFields(channel, str(known.label), fields))
         return found
 
     def _part_field(self, channel: str, part: Part) -> PartField:
@@ -243,20 +255,23 @@ class VariableForm(forms.Form):
         r"^[a-z_][a-z0-9_]*$",
         max_length=60,
         required=False,
-        error_messages={"invalid": "Use small letters, digits and _, for example first_order."},
+        label=_("Name"),
+        error_messages={"invalid": _("Use small letters, digits and _, for example first_order.")},
     )
-    type = forms.ChoiceField(choices=[(each, each) for each in TYPES], required=False)
-    required = forms.BooleanField(required=False)
-    default = forms.CharField(required=False)
-    example = forms.CharField(required=False)
-    description = forms.CharField(max_length=200, required=False)
+    type = forms.ChoiceField(
+        choices=[(each, each) for each in TYPES], required=False, label=_("Type")
+    )
+    required = forms.BooleanField(required=False, label=_("Required"))
+    default = forms.CharField(required=False, label=_("Default"))
+    example = forms.CharField(required=False, label=_("Example"))
+    description = forms.CharField(max_length=200, required=False, label=_("Description"))
 
     def clean(self) -> dict[str, Any]:
         values = super().clean() or {}
         if not values.get("name"):
             filled = any(values.get(field) for field in ("default", "example", "description"))
             if filled and not self.errors:
-                said = "This variable has no name. Name it, or empty its row to remove it."
+                said = gettext("This variable has no name. Name it, or empty its row to remove it.")
                 self.add_error("name", said)
             return values
         kind = values.get("type") or "string"
@@ -283,7 +298,8 @@ class VariableRows(_FormSet):
                 names.append(form.cleaned_data.get("name"))
         for form, name in zip(self.forms, names, strict=False):
             if name and names.count(name) > 1:
-                form.add_error("name", f"{name} is declared twice.")
+                said = gettext("{name} is declared twice.").format(name=name)
+                form.add_error("name", said)
 
     def declarations(self) -> list[dict[str, Any]]:
         """Give `Version.variables`: rows without a name are gone,
@@ -309,11 +325,11 @@ VariableFormSet = formset_factory(VariableForm, formset=VariableRows, extra=1, m
 
 
 # Types of variables but strings: what JSON must give, and what to write instead.
-WANTED: dict[str, tuple[type | tuple[type, ...], str]] = {
-    "number": ((int, float), "Write a number, for example 12.5."),
-    "boolean": (bool, "Write true or false."),
-    "list": (list, 'Write a JSON list, for example ["red", "blue"].'),
-    "object": (dict, 'Write a JSON object, for example {"city": "Riga"}.'),
+WANTED: dict[str, tuple[type | tuple[type, ...], Promise]] = {
+    "number": ((int, float), _("Write a number, for example 12.5.")),
+    "boolean": (bool, _("Write true or false.")),
+    "list": (list, _('Write a JSON list, for example ["red", "blue"].')),
+    "object": (dict, _('Write a JSON object, for example {"city": "Riga"}.')),
 }
 
 
@@ -335,7 +351,7 @@ def typed(text: str, kind: str) -> Any:
     if kind == "number" and isinstance(value, bool):  # to Python a bool is an int
         fits = False
     if not fits:
-        raise ValueError(sentence)
+        raise ValueError(str(sentence))
     return value
 
 
@@ -396,7 +412,7 @@ class Editor:
         default = self.draft.cleaned_data["default_language"]
         kept = {form.language for form in self.translations if not form.cleaned_data["remove"]}
         if default not in kept:
-            said = "This language is being removed. Choose another default first."
+            said = gettext("This language is being removed. Choose another default first.")
             self.draft.add_error("default_language", said)
         return not self.draft.errors
 

@@ -13,6 +13,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import path
 from django.utils import timezone
 from django.utils.dateparse import parse_datetime
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
 from apps.accounts.actors import staff_actor
@@ -104,8 +105,8 @@ def create(request: HttpRequest) -> HttpResponse:
         )
 
     def done(template: Template) -> HttpResponse:
-        said = f"{template.name} is here as a draft. Nobody gets it until you publish it."
-        messages.success(request, said)
+        said = _("{name} is here as a draft. Nobody gets it until you publish it.")
+        messages.success(request, said.format(name=template.name))
         return redirect("dashboard:template", template.uid)
 
     page = "dashboard/content/templates/create.html"
@@ -190,12 +191,12 @@ def save(request: HttpRequest, uid: UUID) -> HttpResponse:
         except NotPublishable as error:
             saved = _current(template)
             return _editing(request, saved, Editor(saved), refused=error.problems)
-        said = f"Version {version.number} is published; new messages use it from now on."
-        messages.success(request, said)
+        said = _("Version {number} is published; new messages use it from now on.")
+        messages.success(request, said.format(number=version.number))
         if any(each.warns for each in findings(version)):
-            messages.warning(request, "Look at the notes below: something may be a mistake.")
+            messages.warning(request, _("Look at the notes below: something may be a mistake."))
     else:
-        messages.success(request, "The draft is saved.")
+        messages.success(request, _("The draft is saved."))
     return redirect("dashboard:template", uid)
 
 
@@ -243,9 +244,9 @@ def rename(request: HttpRequest, uid: UUID) -> HttpResponse:
         drafts.rename_template(
             template=template, name=name, description=description, by=by, now=now
         )
-        messages.success(request, "The name is saved.")
+        messages.success(request, _("The name is saved."))
     else:
-        messages.error(request, "A template needs a name of at most 120 characters.")
+        messages.error(request, _("A template needs a name of at most 120 characters."))
     return redirect("dashboard:template", uid)
 
 
@@ -254,7 +255,7 @@ def rename(request: HttpRequest, uid: UUID) -> HttpResponse:
 def discard(request: HttpRequest, uid: UUID) -> HttpResponse:
     template = get_object_or_404(Template, uid=uid)
     drafts.delete_draft(template=template, by=staff_actor(request), now=timezone.now())
-    messages.success(request, "The draft is gone; the published version is as it was.")
+    messages.success(request, _("The draft is gone; the published version is as it was."))
     return redirect("dashboard:template", uid)
 
 
@@ -263,7 +264,7 @@ def discard(request: HttpRequest, uid: UUID) -> HttpResponse:
 def unarchive(request: HttpRequest, uid: UUID) -> HttpResponse:
     template = get_object_or_404(Template, uid=uid)
     drafts.unarchive(template=template, by=staff_actor(request), now=timezone.now())
-    messages.success(request, f"{template.name} is back in the library.")
+    messages.success(request, _("{name} is back in the library.").format(name=template.name))
     return redirect("dashboard:template", uid)
 
 
@@ -272,7 +273,8 @@ def unarchive(request: HttpRequest, uid: UUID) -> HttpResponse:
 def archive(request: HttpRequest, uid: UUID) -> HttpResponse:
     template = get_object_or_404(Template, uid=uid)
     drafts.archive(template=template, by=staff_actor(request), now=timezone.now())
-    messages.success(request, f"{template.name} is in the archive; running sends keep using it.")
+    said = _("{name} is in the archive; running sends keep using it.")
+    messages.success(request, said.format(name=template.name))
     return redirect("dashboard:templates")
 
 
@@ -359,8 +361,8 @@ def _reading(request: HttpRequest, version: Version) -> HttpResponse:
 def restore(request: HttpRequest, uid: UUID, number: int) -> HttpResponse:
     version = _version(uid, number)
     drafts.restore(version=version, by=staff_actor(request), now=timezone.now())
-    said = f"The draft has the words of version {number} again. Publish it to use them."
-    messages.success(request, said)
+    said = _("The draft has the words of version {number} again. Publish it to use them.")
+    messages.success(request, said.format(number=number))
     return redirect("dashboard:template", uid)
 
 

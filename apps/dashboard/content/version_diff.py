@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from django.utils.translation import gettext as _
+
 from apps.content.channel_parts import CHANNEL_PARTS
 from apps.content.models import Version
 
@@ -60,7 +62,7 @@ def texts(
     layout: str,
     default_language: str,
 ) -> Texts:
-    found: Texts = {"Default language": default_language, "Layout": layout}
+    found: Texts = {_("Default language"): default_language, _("Layout"): layout}
     for language in sorted(words):
         for channel, known in CHANNEL_PARTS.items():
             said = words[language].get(channel, {})
@@ -71,7 +73,7 @@ def texts(
         about = dict(row)
         name = about.pop("name")
         text = json.dumps(about, ensure_ascii=False, indent=1, sort_keys=True)
-        found[f"Variable {name}"] = text
+        found[_("Variable {name}").format(name=name)] = text
     return found
 
 
