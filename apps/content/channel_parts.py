@@ -6,6 +6,9 @@ Declared once, read by forms, lint, rendering and the API.
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+
 
 class PartKind(StrEnum):
     """How a part is written, and so how it is rendered."""
@@ -21,7 +24,7 @@ class Part:
     """One thing that is written for a channel, such as the subject of an email."""
 
     name: str
-    label: str
+    label: str | Promise
     kind: PartKind
 
 
@@ -29,7 +32,7 @@ class Part:
 class ChannelParts:
     """The parts of one channel; of each group in `required` at least one must have words."""
 
-    label: str
+    label: str | Promise
     parts: tuple[Part, ...]
     required: tuple[tuple[str, ...], ...]
 
@@ -37,39 +40,42 @@ class ChannelParts:
         return next(part for part in self.parts if part.name == name)
 
 
-_TITLE = Part("title", "Title", PartKind.LINE)
-_BODY = Part("body", "Body", PartKind.TEXT)
-_LINK = Part("link", "Link", PartKind.LINK)
-_PICTURE = Part("image", "Picture", PartKind.LINK)
+_TITLE = Part("title", _("Title"), PartKind.LINE)
+_BODY = Part("body", _("Body"), PartKind.TEXT)
+_LINK = Part("link", _("Link"), PartKind.LINK)
+_PICTURE = Part("image", _("Picture"), PartKind.LINK)
 
 _EMAIL = ChannelParts(
-    label="Email",
+    label=_("Email"),
     parts=(
-        Part("subject", "Subject", PartKind.LINE),
-        Part("preheader", "Preview line", PartKind.LINE),
+        Part("subject", _("Subject"), PartKind.LINE),
+        Part("preheader", _("Preview line"), PartKind.LINE),
         Part("html", "HTML", PartKind.HTML),
-        Part("text", "Text", PartKind.TEXT),
+        Part("text", _("Text"), PartKind.TEXT),
     ),
     required=(("subject",), ("html", "text")),
 )
 _IN_APP = ChannelParts(
-    label="In-app",
+    label=_("In-app"),
     parts=(_TITLE, _BODY, _LINK),
     required=(("title",),),
 )
 _SMS = ChannelParts(
     label="SMS",
-    parts=(Part("body", "Message", PartKind.TEXT), Part("media", "Picture (MMS)", PartKind.LINK)),
+    parts=(
+        Part("body", _("Message"), PartKind.TEXT),
+        Part("media", _("Picture (MMS)"), PartKind.LINK),
+    ),
     required=(("body", "media"),),
 )
 _PUSH = ChannelParts(
-    label="Mobile push",
+    label=_("Mobile push"),
     parts=(_TITLE, _BODY, _LINK, _PICTURE),
     required=(("title", "body"),),
 )
 _VOICE = ChannelParts(
-    label="Voice call",
-    parts=(Part("body", "Spoken text", PartKind.TEXT),),
+    label=_("Voice call"),
+    parts=(Part("body", _("Spoken text"), PartKind.TEXT),),
     required=(("body",),),
 )
 
@@ -79,7 +85,7 @@ CHANNEL_PARTS = {
     "in_app": _IN_APP,
     "sms": _SMS,
     "push": _PUSH,
-    "web_push": replace(_PUSH, label="Web push"),
-    "webhook": replace(_PUSH, label="Webhook", parts=(_TITLE, _BODY, _LINK)),
+    "web_push": replace(_PUSH, label=_("Web push")),
+    "webhook": replace(_PUSH, label=_("Webhook"), parts=(_TITLE, _BODY, _LINK)),
     "voice": _VOICE,
 }

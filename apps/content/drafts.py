@@ -15,6 +15,7 @@ from uuid import UUID
 
 from django.contrib.auth import get_user_model
 from django.db import transaction
+from django.utils.translation import gettext as _
 
 from apps.content.channel_parts import CHANNEL_PARTS
 from apps.content.lint import problems
@@ -79,7 +80,8 @@ def create_template(
             },
         )
         if not created:
-            raise KeyTaken(f"There is already a template with the key {key}. Choose another key.")
+            said = _("There is already a template with the key {key}. Choose another key.")
+            raise KeyTaken(said.format(key=key))
         version = _new_draft(
             template, by=by, now=now, default_language=default_language, layout=layout
         )
@@ -163,7 +165,7 @@ def publish(*, template: Template, by: Actor, now: dt.datetime) -> Version:
         if draft is None and (published := published_version(template)):
             return published
         if draft is None:
-            message = "there is no draft to publish. Change something first."
+            message = _("there is no draft to publish. Change something first.")
             raise NotPublishable([TemplateProblem(template.key, None, message)])
         if found := problems(draft):
             raise NotPublishable(found)
@@ -311,7 +313,8 @@ def wordless(version: Version, channels: Iterable[str]) -> str:
         return ""
     lacking = _labels(missing)
     known = _labels(sorted(there))
-    return f"The template {version.template.key} has no words for {lacking}, only for {known}."
+    said = _("The template {key} has no words for {lacking}, only for {known}.")
+    return said.format(key=version.template.key, lacking=lacking, known=known)
 
 
 # What is published never changes, and the words may have 100 kB.
@@ -328,7 +331,7 @@ def _labels(channels: Iterable[str]) -> str:
 
 def _label(channel: str) -> str:
     if channel in CHANNEL_PARTS:
-        return CHANNEL_PARTS[channel].label
+        return str(CHANNEL_PARTS[channel].label)
     return channel
 
 
@@ -342,11 +345,11 @@ def _check_seen(template: Template, seen: dt.datetime | None) -> None:
     _locked(template)
     current = draft_version(template) or published_version(template)
     if seen and current and current.updated_at != seen:
-        what = "saved"
+        said = _("Version {number} was saved at {time} UTC by somebody else.")
         if current.state == VersionState.PUBLISHED:
-            what = "published"
+            said = _("Version {number} was published at {time} UTC by somebody else.")
         at = f"{current.updated_at:%H:%M:%S}"
-        raise DraftChanged(f"Version {current.number} was {what} at {at} UTC by somebody else.")
+        raise DraftChanged(said.format(number=current.number, time=at))
 
 
 def _draft_of(template: Template, *, by: Actor, now: dt.datetime) -> Version:
@@ -399,18 +402,24 @@ def _write(version: Version, words: Mapping[str, Words], *, untouched: bool = Fa
 
 def _checked(language: str, parts: Words) -> Parts:
     if not _LANGUAGE.fullmatch(language) or len(language) > 35:
-        raise BadWords(f"“{language}” is not a language tag. Use one such as en, ru or pt-BR.")
+        said = _("“{language}” is not a language tag. Use one such as en, ru or pt-BR.")
+        raise BadWords(said.format(language=language))
     for channel, words in parts.items():
         if channel not in CHANNEL_PARTS:
-            raise BadWords(f"There is no channel {channel}. Known: {', '.join(CHANNEL_PARTS)}.")
+            said = _("There is no channel {channel}. Known: {known}.")
+            raise BadWords(said.format(channel=channel, known=", ".join(CHANNEL_PARTS)))
         known = [part.name for part in CHANNEL_PARTS[channel].parts]
+        listed = ", ".join(known)
         if not isinstance(words, Mapping):
-            raise BadWords(f"{channel} must be an object of its parts: {', '.join(known)}.")
+            said = _("{channel} must be an object of its parts: {known}.")
+            raise BadWords(said.format(channel=channel, known=listed))
         for name, text in words.items():
             if name not in known:
-                raise BadWords(f"{channel} has no part {name}. Known: {', '.join(known)}.")
+                said = _("{channel} has no part {name}. Known: {known}.")
+                raise BadWords(said.format(channel=channel, name=name, known=listed))
             if not isinstance(text, str):
-                raise BadWords(f"{channel}.{name} must be text.")
+                said = _("{part} must be text.")
+                raise BadWords(said.format(part=f"{channel}.{name}"))
     return {channel: _whole(channel, words) for channel, words in parts.items()}
 
 

@@ -7,6 +7,9 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+from django.utils.functional import Promise
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, pgettext_lazy
 from liquid.static_analysis import TemplateAnalysis, Variable
 
 from apps.content.channel_parts import CHANNEL_PARTS, PartKind
@@ -26,12 +29,12 @@ TYPES: dict[str, tuple[type, ...]] = {
     "list": (list,),
     "object": (dict,),
 }
-_A_TYPE = {
-    "string": "text",
-    "number": "a number",
-    "boolean": "true or false",
-    "list": "a list",
-    "object": "an object",
+_A_TYPE: dict[str, Promise] = {
+    "string": pgettext_lazy("a type", "text"),
+    "number": pgettext_lazy("a type", "a number"),
+    "boolean": pgettext_lazy("a type", "true or false"),
+    "list": pgettext_lazy("a type", "a list"),
+    "object": pgettext_lazy("a type", "an object"),
 }
 _EXAMPLES: dict[str, Any] = {
     "string": "Example",
@@ -57,7 +60,7 @@ _TAKEN = {
 }
 
 
-_LEFT_BEHIND = (
+_LEFT_BEHIND = gettext_lazy(
     "the words are still those of the template they came from, while another language was changed. "
     "Write them, remove the language, or keep them as they are."
 )
@@ -86,13 +89,13 @@ def findings(version: Version) -> list[TemplateProblem]:
     found = list(_variable_problems(version.variables))
     default = version.default_language
     if default not in translations:
-        message = (
-            f"the default language {default} has no words. Write them or choose another default."
+        message = _(
+            "the default language {language} has no words. Write them or choose another default."
         )
-        found.append(TemplateProblem(default, None, message))
+        found.append(TemplateProblem(default, None, message.format(language=default)))
     found += _missing_channels(default, translations)
     for language in left_behind(version):
-        found.append(TemplateProblem(language, None, _LEFT_BEHIND, warns=True))
+        found.append(TemplateProblem(language, None, str(_LEFT_BEHIND), warns=True))
     for language, channels in translations.items():
         for channel, words in channels.items():
             found += _channel_problems(f"{language}.{channel}", channel, words, declared)
@@ -127,7 +130,7 @@ def _channel_problems(
 
 def _document_in_layout(where: str, words: Mapping[str, str]) -> Iterator[TemplateProblem]:
     if "<html" in words.get("html", "").lower():
-        message = (
+        message = _(
             "is a whole document, and a layout would be put around it. Remove <html> or the layout."
         )
         yield TemplateProblem(f"{where}.html", None, message)
@@ -141,23 +144,35 @@ def _variable_problems(variables: Iterable[Mapping[str, Any]]) -> Iterator[Templ
         if name:
             where = f"variables.{name}"
         if not _NAME.fullmatch(name):
-            message = f"“{name}” is not a name: use letters, digits and _, not a digit first."
-            yield TemplateProblem(where, None, message)
+            message = _("“{name}” is not a name: use letters, digits and _, not a digit first.")
+            yield TemplateProblem(where, None, message.format(name=name))
         elif name in _TAKEN:
-            message = f"{name} is a word the program keeps for itself. Choose another name."
-            yield TemplateProblem(where, None, message)
+            message = _("{name} is a word the program keeps for itself. Choose another name.")
+            yield TemplateProblem(where, None, message.format(name=name))
         elif name in seen:
-            yield TemplateProblem(where, None, f"{name} is declared twice.")
+            message = _("{name} is declared twice.")
+            yield TemplateProblem(where, None, message.format(name=name))
         seen.add(name)
         kind = variable.get("type", "string")
         if kind not in TYPES:
-            message = f"the type {kind} is unknown; use one of {', '.join(TYPES)}."
-            yield TemplateProblem(where, None, message)
+            message = _("the type {type} is unknown; use one of {known}.")
+            known = ", ".join(TYPES)
+            yield TemplateProblem(where, None, message.format(type=kind, known=known))
             continue
-        for field in ("default", "example"):
-            value = variable.get(field)
-            if value is not None and not _fits(value, kind):
-                yield TemplateProblem(where, None, f"its {field} is not {_A_TYPE[kind]}.")
+        yield from _value_problems(where, variable, kind)
+
+
+def _value_problems(
+    where: str, variable: Mapping[str, Any], kind: str
+) -> Iterator[TemplateProblem]:
+    """Find a default or an example that is not of the variable's type."""
+    for field, message in (
+        ("default", _("its default is not {type}.")),
+        ("example", _("its example is not {type}.")),
+    ):
+        value = variable.get(field)
+        if value is not None and not _fits(value, kind):
+            yield TemplateProblem(where, None, message.format(type=_A_TYPE[kind]))
 
 
 def _missing_channels(
@@ -167,22 +182,29 @@ def _missing_channels(
     if offered is None:
         return
     if not offered:
-        yield TemplateProblem(default, None, "there are no words for any channel yet.")
+        yield TemplateProblem(default, None, _("there are no words for any channel yet."))
     for language, channels in translations.items():
         for channel in offered.keys() - channels.keys():
-            message = f"{CHANNEL_PARTS[channel].label} is there in {default} but not in {language}."
+            message = _only_in(default, language, channel)
             yield TemplateProblem(f"{language}.{channel}", None, message)
         for channel in channels.keys() - offered.keys():
-            message = f"{CHANNEL_PARTS[channel].label} is there in {language} but not in {default}."
+            message = _only_in(language, default, channel)
             yield TemplateProblem(f"{language}.{channel}", None, message)
+
+
+def _only_in(language: str, other: str, channel: str) -> str:
+    label = CHANNEL_PARTS[channel].label
+    said = _("{channel} is there in {language} but not in {other}.")
+    return said.format(channel=label, language=language, other=other)
 
 
 def _missing_parts(where: str, channel: str, words: Mapping[str, str]) -> Iterator[TemplateProblem]:
     description = CHANNEL_PARTS[channel]
     for group in description.required:
         if not any(words.get(name, "").strip() for name in group):
-            labels = " or ".join(description[name].label for name in group)
-            yield TemplateProblem(f"{where}.{group[0]}", None, f"{labels} is empty.")
+            labels = _(" or ").join(str(description[name].label) for name in group)
+            message = _("{part} is empty.").format(part=labels)
+            yield TemplateProblem(f"{where}.{group[0]}", None, message)
 
 
 def _text_not_made(where: str, words: Mapping[str, str]) -> Iterator[TemplateProblem]:
@@ -201,8 +223,8 @@ def _text_not_made(where: str, words: Mapping[str, str]) -> Iterator[TemplatePro
     try:
         parse(text_of(html))
     except BadSyntax as error:
-        message = f"no text can be made from this HTML ({error}). Write it by hand."
-        yield TemplateProblem(f"{where}.text", None, message)
+        message = _("no text can be made from this HTML ({error}). Write it by hand.")
+        yield TemplateProblem(f"{where}.text", None, message.format(error=error))
 
 
 # ---- a layout
@@ -217,8 +239,9 @@ def layout_problems(
         where = f"layout.{name}"
         times = len(CONTENT.findall(source))
         if times != 1:
-            message = f"{{{{ content }}}} must stand in it once, not {times} times."
-            found.append(TemplateProblem(where, None, message))
+            message = _("{mark} must stand in it once, not {times} times.")
+            said = message.format(mark="{{ content }}", times=times)
+            found.append(TemplateProblem(where, None, said))
         # the mark itself is no variable a body may use, so it is out of the way before the check
         found += source_problems(where, CONTENT.sub("", source), kind, declared or {})
     return found
@@ -240,7 +263,7 @@ def source_problems(
     try:
         template = parse(source, html=kind is PartKind.HTML)
     except BadSyntax as error:
-        return [*found, TemplateProblem(where, error.line, _syntax_message(str(error)))]
+        return [*found, TemplateProblem(where, error.line, _syntax_message(error))]
     analysis = template.analyze()
     found += _unknown_filters(where, source, analysis)
     found += _unknown_variables(where, source, analysis, declared)
@@ -253,21 +276,23 @@ def _unknown_filters(
     known = known_filters()
     for name, spans in analysis.filters.items():
         if name not in known:
-            message = f"there is no filter {name}.{_hint(name, known)}"
+            message = _("there is no filter {name}.").format(name=name) + _hint(name, known)
             for span in spans:
                 yield TemplateProblem(where, span.line_col(source)[0], message)
 
 
-def _syntax_message(message: str) -> str:
+def _syntax_message(error: BadSyntax) -> str:
+    message = str(error)
     unknown = re.match(r"unexpected tag '(\w+)'", message)
     if unknown and not unknown[1].startswith(("end", "els", "when")):
-        return f"there is no tag {unknown[1]}.{_hint(unknown[1], known_tags())}"
+        said = _("there is no tag {name}.").format(name=unknown[1])
+        return said + _hint(unknown[1], known_tags())
     if unknown:
-        tag = unknown[1]
-        return f"{tag} stands here without its beginning, or something before it is not closed."
-    if "closed" in message:
+        said = _("{tag} stands here without its beginning, or something before it is not closed.")
+        return said.format(tag=unknown[1])
+    if error.unclosed:
         return f"{message.rstrip('.')}."
-    return f"{message}. Check what stands in the braces."
+    return _("{error}. Check what stands in the braces.").format(error=message)
 
 
 def _unknown_variables(
@@ -279,8 +304,11 @@ def _unknown_variables(
             if root in RESERVED:
                 yield from _unknown_member(where, line, root, use)
             elif root not in declared:
-                hint = _hint(root, [*declared, *RESERVED]) or " Declare it under Variables."
-                yield TemplateProblem(where, line, f"{root} is not declared.{hint}")
+                hint = _hint(root, [*declared, *RESERVED])
+                if not hint:
+                    hint = " " + _("Declare it under Variables.")
+                message = _("{name} is not declared.").format(name=root)
+                yield TemplateProblem(where, line, message + hint)
 
 
 def _unknown_member(where: str, line: int, root: str, use: Variable) -> Iterator[TemplateProblem]:
@@ -290,18 +318,20 @@ def _unknown_member(where: str, line: int, root: str, use: Variable) -> Iterator
     known = RESERVED[root]
     if member is None:
         members = ", ".join(f"{root}.{name}" for name in known)
-        yield TemplateProblem(
-            where, line, f"{root} alone prints nothing useful; use one of {members}."
-        )
+        message = _("{name} alone prints nothing useful; use one of {members}.")
+        yield TemplateProblem(where, line, message.format(name=root, members=members))
     elif isinstance(member, str) and member not in known:
-        hint = _hint(member, known, f"{root}.") or f" Known: {', '.join(known)}."
-        yield TemplateProblem(where, line, f"{root}.{member} does not exist.{hint}")
+        hint = _hint(member, known, f"{root}.")
+        if not hint:
+            hint = " " + _("Known: {known}.").format(known=", ".join(known))
+        message = _("{name} does not exist.").format(name=f"{root}.{member}")
+        yield TemplateProblem(where, line, message + hint)
 
 
 def _hint(word: str, known: Iterable[str], before: str = "") -> str:
     close = difflib.get_close_matches(word, list(known), n=1, cutoff=0.6)
     if close:
-        return f" Did you mean {before}{close[0]}?"
+        return " " + _("Did you mean {name}?").format(name=f"{before}{close[0]}")
     return ""
 
 
@@ -318,12 +348,14 @@ def check_data(
     faults = []
     for name in RESERVED:
         if name in data:
-            faults.append((name, f"{name} is a word the program fills itself; remove it."))
+            said = _("{name} is a word the program fills itself; remove it.")
+            faults.append((name, said.format(name=name)))
     for name, value in data.items():
         try:
             plain(value, depth=1)
         except Unrenderable as error:  # else it is found when the message is made
-            faults.append((name, f"The value {name} can't be used: {error}."))
+            said = _("The value {name} can't be used: {error}.")
+            faults.append((name, said.format(name=name, error=error)))
     values = dict(data)
     for variable in version.variables:
         name = variable["name"]
@@ -335,18 +367,19 @@ def check_data(
                 faults.append((name, _missing_value(name, kind)))
         elif not _fits(values[name], kind):
             found = _describe(values[name])
-            said = f"The value {name} must be {_A_TYPE[kind]}, but it is {found}."
-            faults.append((name, said))
+            said = _("The value {name} must be {type}, but it is {found}.")
+            faults.append((name, said.format(name=name, type=_A_TYPE[kind], found=found)))
     if faults:
         raise BadData(faults)
     return values
 
 
 def _missing_value(name: str, kind: str) -> str:
-    return (
-        f"The value {name} is missing. Give {_A_TYPE[kind]} for it, or make it optional among the "
+    said = _(
+        "The value {name} is missing. Give {type} for it, or make it optional among the "
         "template's variables."
     )
+    return said.format(name=name, type=_A_TYPE[kind])
 
 
 def sample_data(version: Version) -> dict[str, Any]:
@@ -377,5 +410,5 @@ def _fits(value: object, kind: str) -> bool:
 def _describe(value: object) -> str:
     for kind, classes in TYPES.items():
         if isinstance(value, bool) == (kind == "boolean") and isinstance(value, classes):
-            return _A_TYPE[kind]
-    return "something else"
+            return str(_A_TYPE[kind])
+    return _("something else")

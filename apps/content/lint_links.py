@@ -7,6 +7,8 @@ warns.
 import re
 from collections.abc import Iterator
 
+from django.utils.translation import gettext as _
+
 from apps.content.problems import TemplateProblem
 from apps.content.read_html import LIQUID, Attribute, Token, TokenKind, tags
 
@@ -49,17 +51,19 @@ def merge_tag_problems(where: str, source: str) -> Iterator[TemplateProblem]:
     for pattern, warns in ((_MERGE_TAGS, False), (_DOUBTFUL, True)):
         lines.start_again()
         for found in pattern.finditer(source):
-            said = f"{found[0]} is a merge tag of another program, and is sent as it stands. "
-            yield TemplateProblem(where, lines.at(found.start()), said + _instead(found[0]), warns)
+            said = _("{tag} is a merge tag of another program, and is sent as it stands.")
+            message = f"{said.format(tag=found[0])} {_instead(found[0])}"
+            yield TemplateProblem(where, lines.at(found.start()), message, warns)
 
 
 def _instead(merge_tag: str) -> str:
     name = merge_tag.lower()
     known = next((here for there, here in _INSTEAD if there in name), None)
     if known:
-        return f"Write {known} instead."
+        return _("Write {words} instead.").format(words=known)
     word = re.sub(r"\W+", "_", name).strip("_")
-    return f"Write {{{{ follower.metadata.{word} }}}} or another value instead."
+    said = _("Write {words} or another value instead.")
+    return said.format(words=f"{{{{ follower.metadata.{word} }}}}")
 
 
 def link_problems(where: str, source: str) -> Iterator[TemplateProblem]:
@@ -80,19 +84,19 @@ def _about_link(tag: Token) -> tuple[str, bool] | None:
     address = _IN_WORDS.sub("", href.value).strip()
     shown = _shown(address)
     if address.lower().startswith(_SCRIPT):
-        return (
-            f"the link {shown} runs a script, which no mail program does. Write a web address.",
-            False,
-        )
+        said = _("the link {link} runs a script, which no mail program does. Write a web address.")
+        return said.format(link=shown), False
     if not address:
-        return "a link has no address. Write one that begins with https://, or remove it.", True
+        return _("a link has no address. Write one that begins with https://, or remove it."), True
     if address == "#":
-        return "the link # leads nowhere yet. Write the address it should have.", True
+        return _("the link # leads nowhere yet. Write the address it should have."), True
     if address.startswith(("#", LIQUID)) or _SCHEME.match(address):
         return None
     if "@" in address and "/" not in address:
-        return f"the link {shown} has no beginning. Write mailto:{shown}.", True
-    return f"the link {shown} leads nowhere from a mail. {_whole(address)}", True
+        said = _("the link {link} has no beginning. Write mailto:{link}.")
+        return said.format(link=shown), True
+    said = _("the link {link} leads nowhere from a mail.").format(link=shown)
+    return f"{said} {_whole(address)}", True
 
 
 def _about_picture(tag: Token) -> tuple[str, bool] | None:
@@ -105,19 +109,21 @@ def _about_picture(tag: Token) -> tuple[str, bool] | None:
     if address.startswith(LIQUID) or _SCHEME.match(address):
         return None
     if not address:
-        return "a picture has no address. Write one that begins with https://.", True
-    return f"the picture {_shown(address)} is not found from a mail. {_whole(address)}", True
+        return _("a picture has no address. Write one that begins with https://."), True
+    said = _("the picture {address} is not found from a mail.").format(address=_shown(address))
+    return f"{said} {_whole(address)}", True
 
 
 def _whole(address: str) -> str:
     """Say what to write in the place of an address without its beginning."""
     shown = _shown(address)
     if address.startswith("//"):
-        return f"Write https:{shown}."
+        return _("Write {address}.").format(address=f"https:{shown}")
     if _HOST.match(address) and not address.startswith("."):
-        return f"Write https://{shown}."
+        return _("Write {address}.").format(address=f"https://{shown}")
     path = shown.lstrip("./")
-    return f"Write the whole address, such as {{{{ site.url }}}}/{path}."
+    said = _("Write the whole address, such as {address}.")
+    return said.format(address=f"{{{{ site.url }}}}/{path}")
 
 
 def _shown(address: str) -> str:

@@ -3,6 +3,7 @@
 from django.conf import settings
 from django.db import models
 from django.db.models import Q
+from django.utils.translation import pgettext_lazy
 
 from apps.lib.facts import Subject
 from apps.lib.ids import uuid7
@@ -57,9 +58,10 @@ class Template(models.Model):
 
 
 class VersionState(models.TextChoices):
-    DRAFT = "draft", "Draft"  # the one that is edited
-    PUBLISHED = "published", "Published"  # the one new messages use
-    SUPERSEDED = "superseded", "Superseded"  # published once; running sends may still use it
+    DRAFT = "draft", pgettext_lazy("version", "Draft")  # the one that is edited
+    PUBLISHED = "published", pgettext_lazy("version", "Published")  # the one new messages use
+    # published once; running sends may still use it
+    SUPERSEDED = "superseded", pgettext_lazy("version", "Superseded")
 
 
 class Version(models.Model):

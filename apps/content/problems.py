@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from django.utils.translation import gettext as _
+
 from apps.lib.refusals import RefusalKind, Refused
 
 
@@ -27,10 +29,9 @@ class TemplateProblem:
         return f"{self.where}:{self.line}"
 
     def __str__(self) -> str:
-        if self.line is None:
-            place = self.where
-        else:
-            place = f"{self.where}, line {self.line}"
+        place = self.where
+        if self.line is not None:
+            place = _("{where}, line {line}").format(where=self.where, line=self.line)
         return f"{place}: {self.message}"
 
 
@@ -53,7 +54,7 @@ class NotPublishable(Refused):
 
     def __init__(self, problems: Sequence[TemplateProblem]):
         said = " ".join(map(str, problems))
-        super().__init__(f"This draft can't be published yet. {said}")
+        super().__init__(_("This draft can't be published yet. {said}").format(said=said))
         self.problems = list(problems)
 
     @property

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+from django.utils.translation import gettext
+
 from apps.channels.pieces import Pieces
 from apps.content.channel_parts import CHANNEL_PARTS, Part, PartKind
 from apps.content.links import links_in, tracked
@@ -142,7 +144,7 @@ class Compiled:
         if key not in self._languages:
             offering = [tag for tag, parts in self.translations.items() if channel in parts]
             if channel not in CHANNEL_PARTS or not offering:
-                said = "this version has no words for this channel."
+                said = gettext("this version has no words for this channel.")
                 raise RenderError(TemplateProblem(channel, None, said))
             self._languages[key] = pick_language(offering, wanted, self.default_language)
         return self._languages[key]
@@ -328,8 +330,8 @@ def _tidy(text: str, kind: PartKind, where: str) -> str:
     if kind is PartKind.LINK:
         link = "".join(text.split())
         if not _SAFE_LINK.match(link):
-            said = f"“{link[:60]}” is not a link: use https://… or /path."
-            raise RenderError(TemplateProblem(where, None, said))
+            said = gettext("“{link}” is not a link: use https://… or /path.")
+            raise RenderError(TemplateProblem(where, None, said.format(link=link[:60])))
         return link
     return tidy(text)
 

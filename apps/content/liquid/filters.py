@@ -10,6 +10,7 @@ from typing import Any
 import babel
 from babel import dates, numbers
 from django.utils import timezone
+from django.utils.translation import gettext as _
 from liquid import RenderContext
 from liquid.exceptions import FilterArgumentError
 from liquid.filter import with_context
@@ -50,13 +51,14 @@ def _zone(name: str) -> dt.tzinfo:
 def _number(value: object) -> Decimal:
     text = str(value).strip()
     if len(text) > 100:
-        raise FilterArgumentError("the number is too long", token=None)
+        raise FilterArgumentError(_("the number is too long"), token=None)
     try:
         number = Decimal(text or "0")
     except ArithmeticError as error:
-        raise FilterArgumentError(f"“{str(value)[:40]}” is not a number", token=None) from error
+        said = _("“{value}” is not a number").format(value=str(value)[:40])
+        raise FilterArgumentError(said, token=None) from error
     if not number.is_finite() or abs(number) >= 10**30 or (number and number.adjusted() < -30):
-        raise FilterArgumentError("the number is too big", token=None)
+        raise FilterArgumentError(_("the number is too big"), token=None)
     return number
 
 
@@ -80,7 +82,7 @@ def plural(value: object, *forms: object, context: RenderContext) -> str:
     many. With fewer forms than rules the last one stands for the rest.
     """
     if not forms:
-        raise FilterArgumentError("plural needs the forms of the word", token=None)
+        raise FilterArgumentError(_("plural needs the forms of the word"), token=None)
     locale = locale_of(_language(context))
     known = {*locale.plural_form.tags, "other"}
     order = [str(tag) for tag in ("zero", "one", "two", "few", "many", "other") if tag in known]

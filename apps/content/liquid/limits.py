@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
+from django.utils.translation import gettext as _
 from liquid import RenderContext
 from liquid.builtin.tags.for_tag import ForTag
 from liquid.builtin.tags.tablerow_tag import TablerowTag
@@ -79,7 +80,8 @@ class LimitedContext(RenderContext):
         worked = time.thread_time()
         self.late_from = self.late_from or worked
         if worked - self.late_from > MAX_SECONDS / 2:
-            raise LiquidError(f"rendering takes longer than {MAX_SECONDS} s", token=token)
+            said = _("rendering takes longer than {seconds} s").format(seconds=MAX_SECONDS)
+            raise LiquidError(said, token=token)
 
     def get_buffer(self, buf: Any = None) -> Any:
         if type(buf) is Collector:
@@ -120,7 +122,7 @@ def bounded(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
     def wrapper(value: Any, *args: Any, **kwargs: Any) -> Any:
         refuse_long_range(value)
         if isinstance(value, int) and abs(value) > 10**30:
-            raise FilterArgumentError("the number is too big", token=None)
+            raise FilterArgumentError(_("the number is too big"), token=None)
         if name == "replace" and len(args) == 2:
             _refuse_big_replacement(str(value), str(args[0]), str(args[1]))
         if name == "join" and args and isinstance(value, Sequence):
@@ -143,4 +145,5 @@ def _refuse_big_replacement(text: str, old: str, new: str) -> None:
 
 def _refuse_over(size: int) -> None:
     if size > MAX_STRING:
-        raise FilterArgumentError(f"the result is longer than {MAX_STRING} characters", token=None)
+        said = _("the result is longer than {count} characters").format(count=MAX_STRING)
+        raise FilterArgumentError(said, token=None)

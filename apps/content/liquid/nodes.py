@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterable
 from typing import Any, NoReturn
 
+from django.utils.translation import gettext as _
 from liquid import RenderContext, Token
 from liquid.ast import BlockNode, Node
 from liquid.builtin.content import ContentNode
@@ -38,16 +39,19 @@ def clean(text: str) -> str:
 
 
 def too_long() -> NoReturn:
-    raise OutputStreamLimitError(f"more than {MAX_OUTPUT} characters come out", token=None)
+    said = _("more than {count} characters come out").format(count=MAX_OUTPUT)
+    raise OutputStreamLimitError(said, token=None)
 
 
 def too_many_rounds() -> NoReturn:
-    raise LoopIterationLimitError(f"more than {MAX_ITERATIONS} rounds of loops", token=None)
+    said = _("more than {count} rounds of loops").format(count=MAX_ITERATIONS)
+    raise LoopIterationLimitError(said, token=None)
 
 
 def refuse_long_range(value: object) -> None:
     if isinstance(value, range) and value[-1:] and value[-1] - value[0] >= MAX_ITERATIONS:
-        raise LoopIterationLimitError(f"a range of more than {MAX_ITERATIONS} numbers", token=None)
+        said = _("a range of more than {count} numbers").format(count=MAX_ITERATIONS)
+        raise LoopIterationLimitError(said, token=None)
 
 
 def contains(token: Token, left: object, right: object) -> bool:

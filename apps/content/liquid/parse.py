@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from typing import Any, cast
 
+from django.utils.translation import gettext
 from liquid import BoundTemplate, Environment
 from liquid.exceptions import LiquidError, LiquidInterrupt, LiquidSyntaxError
 
@@ -114,11 +115,21 @@ _TEXT = LimitedEnvironment(autoescape=False)
 
 
 class BadSyntax(ValueError):
-    """The source can't be read; `line` counts from 1."""
+    """The source can't be read; `line` counts from 1, `unclosed` has no end."""
 
-    def __init__(self, message: str, line: int):
+    def __init__(self, message: str, line: int, *, unclosed: bool = False):
         super().__init__(message)
         self.line = line
+        self.unclosed = unclosed
+
+
+def _unclosed(opening: str, closing: str, line: int) -> BadSyntax:
+    said = gettext("{opening} is never closed with {closing}")
+    return BadSyntax(said.format(opening=opening, closing=closing), line, unclosed=True)
+
+
+def _unclosed_block(tag: str, line: int) -> BadSyntax:
+    return _unclosed(f"{{% {tag} %}}", f"{{% end{tag} %}}", line)
 
 
 _OPENING = re.compile(r"\{\{|\{%")
@@ -139,11 +150,10 @@ def pieces(source: str) -> Iterator[tuple[int, int]]:
             closing = "}}"
         end = source.find(closing, found.end())
         if end < 0:
-            said = f"{found[0]} is never closed with {closing}"
-            raise BadSyntax(said, _lines(source[:start]))
+            raise _unclosed(found[0], closing, _lines(source[:start]))
         inside = source[found.end() : end]
         if len(inside) > 20_000 or re.search(r"\s{100}", inside):
-            said = f"this {found[0]} … {closing} is too long"
+            said = gettext("this {piece} is too long").format(piece=f"{found[0]} … {closing}")
             raise BadSyntax(said, _lines(source[:start]))
         at = end + 2
         if closing == "%}" and (verbatim := _VERBATIM.fullmatch(inside)):
@@ -151,8 +161,7 @@ def pieces(source: str) -> Iterator[tuple[int, int]]:
             end_tag = re.compile(rf"\{{%-?\s{{0,20}}end{tag}\s{{0,20}}-?%\}}")
             ending = end_tag.search(source, at)
             if not ending:
-                said = f"{{% {tag} %}} is never closed with {{% end{tag} %}}"
-                raise BadSyntax(said, _lines(source[:start]))
+                raise _unclosed_block(tag, _lines(source[:start]))
             at = ending.end()
         yield start, at
 
@@ -160,7 +169,8 @@ def pieces(source: str) -> Iterator[tuple[int, int]]:
 def parse(source: str, *, html: bool = False) -> Parsed:
     """Read a template; its values are escaped if `html`. Raises BadSyntax at the first mistake."""
     if len(source) > MAX_SOURCE:
-        raise BadSyntax(f"this part is longer than {MAX_SOURCE} characters", 1)
+        said = gettext("this part is longer than {count} characters").format(count=MAX_SOURCE)
+        raise BadSyntax(said, 1)
     for _ in pieces(source):
         pass  # it raises for what is never closed
     environment = _TEXT
@@ -172,10 +182,10 @@ def parse(source: str, *, html: bool = False) -> Parsed:
         message = str(error.message)
         if message.startswith("expected tag end"):
             block = message.removeprefix("expected tag end").partition(",")[0]
-            said = f"{{% {block} %}} is never closed with {{% end{block} %}}"
-            raise BadSyntax(said, _lines(source)) from error
+            raise _unclosed_block(block, _lines(source)) from error
         line = line_of(error) or _line_by_trying(environment, source, message)
-        raise BadSyntax(message, line) from error
+        # python-liquid's own words, which are English
+        raise BadSyntax(message, line, unclosed="closed" in message) from error
 
 
 def _lines(source: str) -> int:

@@ -7,6 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from django.utils.functional import Promise
+from django.utils.translation import gettext as _
 
 MAX_DEPTH = 12
 
@@ -23,7 +24,8 @@ def plain(value: object, depth: int = 0) -> Any:
     functions, files.
     """
     if depth > MAX_DEPTH:
-        raise Unrenderable(f"the data is nested more than {MAX_DEPTH} levels deep")
+        said = _("the data is nested more than {count} levels deep")
+        raise Unrenderable(said.format(count=MAX_DEPTH))
     if value is None or type(value) in (str, int, float, bool):
         return value
     if isinstance(value, str):
@@ -38,6 +40,5 @@ def plain(value: object, depth: int = 0) -> Any:
         return value + 0
     if isinstance(value, Decimal | UUID | Promise):
         return str(value)
-    raise Unrenderable(
-        f"{type(value).__name__} is not plain data (text, number, yes/no, list or object)"
-    )
+    said = _("{kind} is not plain data (text, number, yes/no, list or object)")
+    raise Unrenderable(said.format(kind=type(value).__name__))
