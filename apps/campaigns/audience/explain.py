@@ -33,5 +33,5 @@ def why_match(ids: list[int], group: Group, *, now: dt.datetime) -> dict[int, li
                 why[pk].append(said)
     if group.unless is not None:
         for sentences in why.values():
-            sentences.append(f"not ({words.sentence(group.unless)})")
+            sentences.append(words.denial(group.unless))
     return why

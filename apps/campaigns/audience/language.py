@@ -18,6 +18,8 @@ from typing import Any
 
 from django.conf import settings
 from django.utils.dateparse import parse_date, parse_datetime
+from django.utils.functional import Promise
+from django.utils.translation import gettext, pgettext_lazy
 
 from apps.followers.models import Channel, NotificationType, Tag
 from apps.lib import wallclock
@@ -30,24 +32,24 @@ MAX_TEXT = 200
 MAX_DAYS = 36_500
 # No quotes or backslashes: the key becomes part of a JSON path on SQLite.
 METADATA_KEY = re.compile(r"[^\W\d][\w .:-]{0,63}")
-CHOICES = {"on": "switched on", "off": "switched off", "none": "never chosen"}
+CHOICES = ("on", "off", "none")
 # An operator that denies another one, so that both are exact opposites.
 OPPOSITES = {"is_not": "is", "not_in": "in", "not_contains": "contains", "not_exists": "exists"}
 OPERATORS = {
-    "is": "is",
-    "is_not": "is not",
-    "in": "is one of",
-    "not_in": "is none of",
-    "contains": "contains",
-    "not_contains": "does not contain",
-    "starts_with": "starts with",
-    "exists": "is known",
-    "not_exists": "is not known",
-    "before": "is before",
-    "after": "is after",
-    "within_days": "is within the last days",
-    "gt": "is more than",
-    "lt": "is less than",
+    "is": pgettext_lazy("comparison", "is"),
+    "is_not": pgettext_lazy("comparison", "is not"),
+    "in": pgettext_lazy("comparison", "is one of"),
+    "not_in": pgettext_lazy("comparison", "is none of"),
+    "contains": pgettext_lazy("comparison", "contains"),
+    "not_contains": pgettext_lazy("comparison", "does not contain"),
+    "starts_with": pgettext_lazy("comparison", "starts with"),
+    "exists": pgettext_lazy("comparison", "is known"),
+    "not_exists": pgettext_lazy("comparison", "is not known"),
+    "before": pgettext_lazy("comparison", "is before"),
+    "after": pgettext_lazy("comparison", "is after"),
+    "within_days": pgettext_lazy("comparison", "is within the last days"),
+    "gt": pgettext_lazy("comparison", "is more than"),
+    "lt": pgettext_lazy("comparison", "is less than"),
 }
 
 
@@ -81,9 +83,10 @@ def _text(value: Any) -> str:
     if isinstance(value, int | float) and not isinstance(value, bool):
         value = str(value)
     if not isinstance(value, str) or not value.strip():
-        raise BadRules("needs a text to compare with")
+        raise BadRules(gettext("needs a text to compare with"))
     if len(value) > MAX_TEXT:
-        raise BadRules(f"has a value of more than {MAX_TEXT} characters")
+        said = gettext("has a value of more than {most} characters")
+        raise BadRules(said.format(most=MAX_TEXT))
     return value.strip()
 
 
@@ -96,9 +99,9 @@ def _scalar(value: Any) -> Any:
 def _several(check: Callable[[Any], Any]) -> Callable[[Any], list[Any]]:
     def checked(value: Any) -> list[Any]:
         if not isinstance(value, list) or not value:
-            raise BadRules("needs a list of at least one value")
+            raise BadRules(gettext("needs a list of at least one value"))
         if len(value) > MAX_VALUES:
-            raise BadRules(f"has more than {MAX_VALUES} values")
+            raise BadRules(gettext("has more than {most} values").format(most=MAX_VALUES))
         return [check(one) for one in value]
 
     return checked
@@ -107,7 +110,7 @@ def _several(check: Callable[[Any], Any]) -> Callable[[Any], list[Any]]:
 def _number(value: Any) -> float:
     number = as_number(value)
     if number is None:
-        raise BadRules("needs a number to compare with")
+        raise BadRules(gettext("needs a number to compare with"))
     return number
 
 
@@ -128,7 +131,7 @@ def _days(value: Any) -> int:
     number = as_number(value)
     is_whole = number is not None and number == int(number)
     if number is None or not is_whole or not 1 <= number <= MAX_DAYS:
-        raise BadRules("needs a whole number of days, 1 or more")
+        raise BadRules(gettext("needs a whole number of days, 1 or more"))
     return int(number)
 
 
@@ -138,7 +141,7 @@ def _date(value: Any) -> str:
             for end in (False, True):
                 instant_of(value, end=end)
             return value
-    raise BadRules("needs a date such as 2026-05-31")
+    raise BadRules(gettext("needs a date such as 2026-05-31"))
 
 
 def instant_of(value: str, *, end: bool) -> dt.datetime:
@@ -165,20 +168,23 @@ def _flag(value: Any) -> bool:
     if isinstance(value, str):
         value = words.get(value.lower(), value)
     if not isinstance(value, bool):
-        raise BadRules("needs true or false")
+        raise BadRules(gettext("needs true or false"))
     return value
 
 
 def _channel(value: Any) -> str:
     if value not in Channel.values:
-        raise BadRules(f"needs a channel: {', '.join(Channel.values)}")
+        said = gettext("needs a channel: {channels}")
+        raise BadRules(said.format(channels=", ".join(Channel.values)))
     return str(value)
 
 
 def _choice(value: Any) -> dict[str, str]:
     is_whole = isinstance(value, dict) and set(value) == {"type", "channel", "choice"}
     if not is_whole or value["choice"] not in CHOICES:
-        raise BadRules('needs {"type": key, "channel": name, "choice": "on", "off" or "none"}')
+        raise BadRules(
+            gettext('needs {"type": key, "channel": name, "choice": "on", "off" or "none"}')
+        )
     return {
         "type": _text(value["type"]),
         "channel": _channel(value["channel"]),
@@ -188,7 +194,7 @@ def _choice(value: Any) -> dict[str, str]:
 
 def _nothing(value: Any) -> None:
     if value not in (None, "", True):
-        raise BadRules("takes no value")
+        raise BadRules(gettext("takes no value"))
 
 
 # ------------------------------------------------------------------ what may be asked
@@ -196,7 +202,7 @@ def _nothing(value: Any) -> None:
 class Field:
     """Something that a rule may ask about; `ops` maps each operator to the check of its value."""
 
-    label: str
+    label: str | Promise
     ops: Mapping[str, Callable[[Any], Any]]
 
 
@@ -225,15 +231,22 @@ _SCALARS: dict[str, Callable[[Any], Any]] = {
     "not_in": _several(_scalar),
 }
 FIELDS: dict[str, Field] = {
-    "tag": Field("tag", _NAMES),
-    "language": Field("language", _texts("is", "is_not", "in", "not_in", "starts_with")),
-    "time_zone": Field("time zone", {op: _TEXT[op] for op in _TEXT if "contains" not in op}),
-    "name": Field("name", _TEXT),
-    "email_domain": Field("email domain", _NAMES),
-    "created_at": Field("sign-up date", {"before": _date, "after": _date, "within_days": _days}),
-    "subscribed": Field("subscribed", {"is": _flag}),
+    "tag": Field(pgettext_lazy("rule", "tag"), _NAMES),
+    "language": Field(
+        pgettext_lazy("rule", "language"), _texts("is", "is_not", "in", "not_in", "starts_with")
+    ),
+    "time_zone": Field(
+        pgettext_lazy("rule", "time zone"), {op: _TEXT[op] for op in _TEXT if "contains" not in op}
+    ),
+    "name": Field(pgettext_lazy("rule", "name"), _TEXT),
+    "email_domain": Field(pgettext_lazy("rule", "email domain"), _NAMES),
+    "created_at": Field(
+        pgettext_lazy("rule", "sign-up date"),
+        {"before": _date, "after": _date, "within_days": _days},
+    ),
+    "subscribed": Field(pgettext_lazy("rule", "subscribed"), {"is": _flag}),
     "has_channel": Field(
-        "active address for",
+        pgettext_lazy("rule", "active address for"),
         {
             "is": _channel,
             "is_not": _channel,
@@ -241,8 +254,10 @@ FIELDS: dict[str, Field] = {
             "not_in": _several(_channel),
         },
     ),
-    "preference": Field("preference", {"is": _choice, "is_not": _choice}),
-    "metadata": Field("metadata", _TEXT | {"gt": _number, "lt": _number} | _SCALARS),
+    "preference": Field(pgettext_lazy("rule", "preference"), {"is": _choice, "is_not": _choice}),
+    "metadata": Field(
+        pgettext_lazy("rule", "metadata"), _TEXT | {"gt": _number, "lt": _number} | _SCALARS
+    ),
 }
 
 
@@ -251,27 +266,30 @@ def parse(data: Any) -> Group:
     """Read rules. Raises BadRules, naming the rule by its place ("Rule 2.1")."""
     group = _group(data, place="", depth=1)
     if sum(1 for _ in leaves(group)) > MAX_RULES:
-        raise BadRules(f"These are more than {MAX_RULES} rules. Make two segments of them.")
+        said = gettext("These are more than {most} rules. Make two segments of them.")
+        raise BadRules(said.format(most=MAX_RULES))
     return group
 
 
 def _group(data: Any, *, place: str, depth: int) -> Group:
-    here = "The segment"
+    here = gettext("The segment")
     if place:
-        here = f"Group {place}"
+        here = gettext("Group {place}").format(place=place)
     if depth > MAX_DEPTH:
-        raise BadRules(f"{here} is nested more than {MAX_DEPTH} deep.")
+        said = gettext("{group} is nested more than {most} deep.")
+        raise BadRules(said.format(group=here, most=MAX_DEPTH))
     if not _is_group(data):
-        raise BadRules(
-            f'{here} must be {{"all": [rules]}} or {{"any": [rules]}}, with an optional "not".'
+        said = gettext(
+            '{group} must be {{"all": [rules]}} or {{"any": [rules]}}, with an optional "not".'
         )
+        raise BadRules(said.format(group=here))
     unless = None
     if "not" in data:
         unless = _group(data["not"], place=_within(place, "not"), depth=depth + 1)
     children = data.get("all", data.get("any", []))
     only_denies = unless is not None and len(data) == 1
     if not isinstance(children, list) or not (children or only_denies):
-        raise BadRules(f"{here} has no rule. Add at least one.")
+        raise BadRules(gettext("{group} has no rule. Add at least one.").format(group=here))
     parts: list[Rule | Group] = []
     for number, child in enumerate(children, start=1):
         where = _within(place, str(number))
@@ -293,27 +311,34 @@ def _within(place: str, step: str) -> str:
 
 
 def _rule(data: dict[str, Any], place: str) -> Rule:
-    here = f"Rule {place}"
+    here = gettext("Rule {place}").format(place=place)
     if unknown := set(data) - {"field", "op", "value"}:
-        raise BadRules(f"{here} has unknown parts: {', '.join(sorted(map(str, unknown)))}.")
+        said = gettext("{rule} has unknown parts: {parts}.")
+        parts = ", ".join(sorted(map(str, unknown)))
+        raise BadRules(said.format(rule=here, parts=parts))
     name, dot, key = str(data["field"]).partition(".")
     field = FIELDS.get(name)
     if field is None or bool(dot) != (name == "metadata"):
         known = ", ".join(FIELDS).replace("metadata", "metadata.<key>")
-        raise BadRules(f"{here} asks about {data['field']!r}. It can ask about: {known}.")
+        said = gettext("{rule} asks about {field!r}. It can ask about: {known}.")
+        raise BadRules(said.format(rule=here, field=data["field"], known=known))
     if name == "metadata" and not METADATA_KEY.fullmatch(key):
-        raise BadRules(
-            f"{here} asks for the metadata key {key!r}. A key starts with a letter and has up to "
+        said = gettext(
+            "{rule} asks for the metadata key {key!r}. A key starts with a letter and has up to "
             "64 letters, digits, spaces, and . : - _ characters."
         )
+        raise BadRules(said.format(rule=here, key=key))
     op = data.get("op")
     if not isinstance(op, str) or op not in field.ops:
         known = ", ".join(field.ops)
-        raise BadRules(f"{here}: {field.label} can't be compared by {op!r}. Use one of: {known}.")
+        said = gettext("{rule}: {field} can't be compared by {op!r}. Use one of: {known}.")
+        raise BadRules(said.format(rule=here, field=field.label, op=op, known=known))
     try:
         value = field.ops[op](data.get("value"))
     except BadRules as problem:
-        raise BadRules(f"{here} ({field.label} {OPERATORS[op]}) {problem}.") from None
+        said = gettext("{rule} ({field} {comparison}) {problem}.")
+        words = {"field": field.label, "comparison": OPERATORS[op], "problem": problem}
+        raise BadRules(said.format(rule=here, **words)) from None
     return Rule(name, op, value, key)
 
 
@@ -348,12 +373,12 @@ def _check_tags(value: Any) -> None:
         wanted.add(value)
     known = set(Tag.objects.filter(slug__in=wanted).values_list("slug", flat=True))
     if missing := sorted(wanted - known):
-        raise BadRules(
-            f"There is no tag “{missing[0]}”. Choose an existing tag (by its slug) "
-            "or create it first."
+        said = gettext(
+            "There is no tag “{tag}”. Choose an existing tag (by its slug) or create it first."
         )
+        raise BadRules(said.format(tag=missing[0]))
 
 
 def _check_type(key: str) -> None:
     if not NotificationType.objects.filter(key=key).exists():
-        raise BadRules(f"There is no message type “{key}”.")
+        raise BadRules(gettext("There is no message type “{key}”.").format(key=key))

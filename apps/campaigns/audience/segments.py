@@ -9,6 +9,7 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 from django.db import IntegrityError, transaction
+from django.utils.translation import gettext
 
 from apps.campaigns.audience import language
 from apps.campaigns.models import Campaign, CampaignState, Segment
@@ -74,12 +75,13 @@ def delete_segment(*, segment: Segment, by: Actor, now: dt.datetime) -> None:
     """
     with transaction.atomic():
         for campaign in campaigns_using(segment):
-            raise SegmentInUse(
-                f"The campaign “{campaign.name}” uses this segment. "
-                "Take it out of its audience first."
+            said = gettext(
+                "The campaign “{campaign}” uses this segment. Take it out of its audience first."
             )
+            raise SegmentInUse(said.format(campaign=campaign.name))
         for name in others_using(segment):
-            raise SegmentInUse(f"{name} uses this segment. Take it out there first.")
+            said = gettext("{name} uses this segment. Take it out there first.")
+            raise SegmentInUse(said.format(name=name))
         tell(Kind.SEGMENT_DELETED, by=by, now=now, about=segment, data={"rules": segment.rules})
         segment.delete()
 
@@ -97,16 +99,15 @@ def _described(segment: Segment) -> dict[str, Any]:
 
 def _save(segment: Segment, data: dict[str, Any], *, by: Actor, now: dt.datetime) -> None:
     if not segment.name:
-        raise language.BadRules("Give the segment a name.")
+        raise language.BadRules(gettext("Give the segment a name."))
     language.check_names(language.parse(segment.rules))
     try:
         with transaction.atomic():
             segment.save()
             tell(Kind.SEGMENT_CHANGED, by=by, now=now, about=segment, data=data)
     except IntegrityError as error:
-        raise SegmentNameTaken(
-            f"There is already a segment called “{segment.name}”. Choose another name."
-        ) from error
+        said = gettext("There is already a segment called “{name}”. Choose another name.")
+        raise SegmentNameTaken(said.format(name=segment.name)) from error
 
 
 # ------------------------------------------------------------------ who uses it

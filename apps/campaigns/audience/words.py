@@ -1,8 +1,21 @@
-"""A segment's rules in plain English, and values as sentences quote them."""
+"""A segment's rules in the reader's words, and values as sentences quote them."""
 
 from typing import Any
 
-from apps.campaigns.audience.language import CHOICES, FIELDS, OPERATORS, OPPOSITES, Group, Rule
+from django.utils.translation import gettext, ngettext, pgettext, pgettext_lazy
+
+from apps.campaigns.audience.language import FIELDS, OPERATORS, OPPOSITES, Group, Rule
+
+_HAS_CHOSEN = {
+    "on": pgettext_lazy("rule", "has switched on “{type}” by {channel}"),
+    "off": pgettext_lazy("rule", "has switched off “{type}” by {channel}"),
+    "none": pgettext_lazy("rule", "has never chosen “{type}” by {channel}"),
+}
+_HAS_NOT_CHOSEN = {
+    "on": pgettext_lazy("rule", "has not switched on “{type}” by {channel}"),
+    "off": pgettext_lazy("rule", "has not switched off “{type}” by {channel}"),
+    "none": pgettext_lazy("rule", "has not never chosen “{type}” by {channel}"),
+}
 
 
 def sentence(part: Rule | Group) -> str:
@@ -12,12 +25,18 @@ def sentence(part: Rule | Group) -> str:
     text = _joined(part)
     if part.unless is None:
         return text
-    denied = f"not ({sentence(part.unless)})"
+    denied = denial(part.unless)
     if not text:
         return denied
+    but = gettext("({rules}), but {denied}")
     if part.every:
-        return f"{text}, but {denied}"
-    return f"({text}), but {denied}"
+        but = gettext("{rules}, but {denied}")
+    return but.format(rules=text, denied=denied)
+
+
+def denial(group: Group) -> str:
+    """Say that rules must not be true: `not (language is “ru”)`."""
+    return gettext("not ({rules})").format(rules=sentence(group))
 
 
 def _joined(group: Group) -> str:
@@ -27,39 +46,67 @@ def _joined(group: Group) -> str:
         if isinstance(child, Group):
             text = f"({text})"
         said.append(text)
+    word = _or()
     if group.every:
-        return " and ".join(said)
-    return " or ".join(said)
+        word = pgettext("rules", "and")
+    return f" {word} ".join(said)
+
+
+def _or() -> str:
+    return pgettext("rules", "or")
 
 
 def _rule_sentence(rule: Rule) -> str:
     said = quoted(rule.value)
     match rule.field:
         case "tag" if rule.value is None:
-            return _yes_or_no(rule, "has a tag", "has no tag")
+            yes = pgettext("rule", "has a tag")
+            return _yes_or_no(rule, yes, pgettext("rule", "has no tag"))
         case "tag":
-            return _yes_or_no(rule, f"has the tag {said}", f"does not have the tag {said}")
+            yes = pgettext("rule", "has the tag {tags}")
+            no = pgettext("rule", "does not have the tag {tags}")
+            return _yes_or_no(rule, yes, no).format(tags=said)
         case "subscribed":
             if rule.value:
-                return "is subscribed"
-            return "is not subscribed"
+                return pgettext("rule", "is subscribed")
+            return pgettext("rule", "is not subscribed")
         case "email_domain" if rule.value is None:
-            return _yes_or_no(rule, "has an email address", "has no email address")
+            yes = pgettext("rule", "has an email address")
+            return _yes_or_no(rule, yes, pgettext("rule", "has no email address"))
         case "has_channel":
-            address = f"active address for {said}"
-            return _yes_or_no(rule, f"has an {address}", f"has no {address}")
+            yes = pgettext("rule", "has an active address for {channels}")
+            no = pgettext("rule", "has no active address for {channels}")
+            return _yes_or_no(rule, yes, no).format(channels=said)
         case "preference":
-            own = rule.value
-            chose = f"{CHOICES[own['choice']]} “{own['type']}” by {own['channel']}"
-            return _yes_or_no(rule, f"has {chose}", f"has not {chose}")
-        case "created_at" if rule.op == "within_days":
-            return f"signed up within the last {rule.value} days"
+            return _preference_sentence(rule)
         case "created_at":
-            return f"signed up {rule.op} {rule.value}"
+            return _sign_up_sentence(rule)
     label = rule.key or FIELDS[rule.field].label
+    words = {"field": label, "comparison": OPERATORS[rule.op], "value": said}
     if rule.value is None:
-        return f"{label} {OPERATORS[rule.op]}"
-    return f"{label} {OPERATORS[rule.op]} {said}"
+        return gettext("{field} {comparison}").format(**words)
+    return gettext("{field} {comparison} {value}").format(**words)
+
+
+def _preference_sentence(rule: Rule) -> str:
+    own = rule.value
+    choice = own["choice"]
+    said = _yes_or_no(rule, str(_HAS_CHOSEN[choice]), str(_HAS_NOT_CHOSEN[choice]))
+    return said.format(type=own["type"], channel=own["channel"])
+
+
+def _sign_up_sentence(rule: Rule) -> str:
+    if rule.op == "within_days":
+        said = ngettext(
+            "signed up within the last {count} days",
+            "signed up within the last {count} days",
+            rule.value,
+        )
+        return said.format(count=rule.value)
+    said = gettext("signed up after {date}")
+    if rule.op == "before":
+        said = gettext("signed up before {date}")
+    return said.format(date=rule.value)
 
 
 def _yes_or_no(rule: Rule, yes: str, no: str) -> str:
@@ -71,7 +118,7 @@ def _yes_or_no(rule: Rule, yes: str, no: str) -> str:
 def quoted(value: Any, *, longest: int | None = None) -> str:
     """Put a value in a sentence: `“pro”`, `true`, `“ru” or “en”`. Cuts after `longest`."""
     if isinstance(value, list):
-        return " or ".join(quoted(one) for one in value)
+        return f" {_or()} ".join(quoted(one) for one in value)
     if isinstance(value, bool):
         return str(value).lower()
     text = str(value)
@@ -79,4 +126,4 @@ def quoted(value: Any, *, longest: int | None = None) -> str:
         text = f"{value:g}"
     if longest is not None and len(text) > longest:
         text = f"{text[: longest - 1]}…"
-    return f"“{text}”"
+    return pgettext("value", "“{text}”").format(text=text)
