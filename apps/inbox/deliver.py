@@ -11,6 +11,7 @@ from apps.channels.contract import Outcome, Provider, Result, Session
 from apps.channels.messages import InAppMessage
 from apps.followers.models import Follower
 from apps.inbox.models import InboxItem
+from apps.notifications.models.sentences import NO_TITLE
 
 TITLE = cast(int, InboxItem._meta.get_field("title").max_length)  # both are bounded
 LINK = cast(int, InboxItem._meta.get_field("link").max_length)
@@ -37,7 +38,7 @@ class InAppSession(Session[InAppMessage]):
         """Store the message once, however often it is sent: `delivery` is unique."""
         title = message.title.strip()
         if not title:
-            return Outcome(Result.PERMANENT_CONTENT, "An in-app message needs a title.")
+            return Outcome(Result.PERMANENT_CONTENT, NO_TITLE)
         if not is_safe_link(message.link):
             said = (
                 f"The link must start with https://, http:// or / and have at most {LINK} "

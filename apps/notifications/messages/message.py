@@ -20,6 +20,7 @@ from apps.followers.models import Category, Channel, NotificationType
 from apps.notifications.messages import links
 from apps.notifications.messages.person import context
 from apps.notifications.messages.row import Row
+from apps.notifications.models import sentences
 
 
 class Unaddressed(ValueError):
@@ -38,7 +39,7 @@ def message_of(row: Row, *, account: Mapping[str, Any], now: dt.datetime) -> Mes
     notification = row.notification
     person = row.person
     if person is None:
-        raise Unaddressed("The follower was deleted.")
+        raise Unaddressed(sentences.FOLLOWER_DELETED)
     kind = notification.notification_type
     version = notification.version
     stamp = links.stamp(
@@ -68,7 +69,7 @@ def message_of(row: Row, *, account: Mapping[str, Any], now: dt.datetime) -> Mes
             link=parts.get("link", ""),
         )
     if not row.address:
-        raise Unaddressed("The follower's address was removed.")
+        raise Unaddressed(sentences.ADDRESS_REMOVED)
     if row.channel != Channel.EMAIL:
         parts = words.render(row.channel, person.language, values).parts
         return _short(row, parts, person.language, now)

@@ -6,6 +6,7 @@ from django.db.models import Q
 from apps.followers.models import Channel
 from apps.lib.facts import Subject
 from apps.lib.ids import uuid7
+from apps.notifications.models.sentences import in_words
 
 
 class ProviderAccount(models.Model):
@@ -73,3 +74,8 @@ class ProviderAccount(models.Model):
     @property
     def fact_subject(self) -> Subject:
         return Subject("provider_account", str(self.uid), self.name)
+
+    @property
+    def trouble_in_words(self) -> str:
+        """Why it is out of use, in the reader's language; "" where it is not."""
+        return in_words(self.trouble)

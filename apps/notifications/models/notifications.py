@@ -10,6 +10,7 @@ from apps.followers.models import Follower, NotificationType
 from apps.lib.facts import Subject
 from apps.lib.ids import uuid7
 from apps.lib.queue.lanes import Lane
+from apps.notifications.models.sentences import in_words
 
 LANES = [
     (Lane.CRITICAL.value, pgettext_lazy("priority", "critical")),
@@ -147,6 +148,11 @@ class Notification(models.Model):
     @property
     def fact_subject(self) -> Subject:
         return Subject("notification", str(self.uid), self.notification_type.name)
+
+    @property
+    def paused_because(self) -> str:
+        """Why Carillon has paused it, in the reader's language; "" where it has not."""
+        return in_words(self.paused_why)
 
 
 class Recipient(models.Model):

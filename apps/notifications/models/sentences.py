@@ -19,8 +19,31 @@ RESTORED = gettext_noop(
 MANY_ERRORS = gettext_noop("{errors} errors of the account in a row")
 TRIES_FAILED = gettext_noop("{failed} of {tries} tries failed within a minute")
 RECIPIENTS_REFUSED = gettext_noop("{refused} of {tries} recipients were refused within a minute")
+# why a message could not be made, or where its sender died
+FOLLOWER_DELETED = gettext_noop("The follower was deleted.")
+ADDRESS_REMOVED = gettext_noop("The follower's address was removed.")
+NO_TITLE = gettext_noop("An in-app message needs a title.")
+SENDER_DIED = gettext_noop("The sender died while preparing this message ({crashes} of {most}).")
+ANSWER_LOST = gettext_noop(
+    "The sender died between handing the message over and reading the answer."
+)
+NOTES_LOST = gettext_noop(
+    "The sender died, and its notes are damaged or lost: perhaps the message left."
+)
 
-_STORED = (REFUSED, RESTORED, MANY_ERRORS, TRIES_FAILED, RECIPIENTS_REFUSED)
+_STORED = (
+    REFUSED,
+    RESTORED,
+    MANY_ERRORS,
+    TRIES_FAILED,
+    RECIPIENTS_REFUSED,
+    FOLLOWER_DELETED,
+    ADDRESS_REMOVED,
+    NO_TITLE,
+    SENDER_DIED,
+    ANSWER_LOST,
+    NOTES_LOST,
+)
 
 
 def _pattern(sentence: str) -> re.Pattern[str]:

@@ -18,6 +18,7 @@ from apps.notifications.models import (
     EventKind,
     ProviderAccount,
 )
+from apps.notifications.models.sentences import in_words
 from apps.notifications.reports.balance import explain
 
 # The first step's kinds; then come those of DeliveryEvent, and at last the delivery's status.
@@ -163,7 +164,7 @@ def _standing(delivery: Delivery, accounts: dict[int, str]) -> Step:
 
 
 def _what_happened(step: Step) -> str:
-    text = step.said
+    text = in_words(step.said)
     if not text and step.by:
         text = gettext("By {name}.").format(name=step.by)
     if not text and step.until:

@@ -13,7 +13,13 @@ from apps.lib.actor import SYSTEM
 from apps.lib.facts import Kind, tell
 from apps.notifications.books import tallies
 from apps.notifications.messages.row import Row
-from apps.notifications.models import Delivery, DeliveryEvent, DeliveryStatus, EventKind
+from apps.notifications.models import (
+    Delivery,
+    DeliveryEvent,
+    DeliveryStatus,
+    EventKind,
+    sentences,
+)
 from apps.notifications.sending import outcomes
 from apps.notifications.sending.held import held_by, held_rows, release
 from apps.notifications.sending.journal import Notes, of_the_dead, owners_here
@@ -27,8 +33,6 @@ ELSEWHERE = dt.timedelta(minutes=15)
 # innocent, and a killed sender had several in hand, so they follow each other sooner.
 FIRST_CRASH_PAUSE = dt.timedelta(seconds=1)
 CRASH_PAUSE = dt.timedelta(seconds=5)
-DIED = "The sender died between handing the message over and reading the answer."
-GUESSED = "The sender died, and its notes are damaged or lost: perhaps the message left."
 MOST_CRASHES = 3  # a message that was in hand at that many crashes is set aside
 
 
@@ -60,9 +64,9 @@ def _take_over(owner: str, notes: Notes) -> None:
         elif note.outcome is not None:
             known.append((row, note.outcome))
         elif note.handing_over:
-            said = DIED
+            said = sentences.ANSWER_LOST
             if note.guessed:
-                said = GUESSED
+                said = sentences.NOTES_LOST
                 guessed += 1
             known.append((row, Outcome(Result.IN_DOUBT, said)))
         else:
@@ -103,7 +107,7 @@ def _count_crash(owner: str, row: Row, *, place: int) -> None:
         if not held_by(owner, [row.pk]):
             return
         crashes = 1 + DeliveryEvent.objects.filter(delivery=row.pk, kind=EventKind.CRASHED).count()
-        said = f"The sender died while preparing this message ({crashes} of {MOST_CRASHES})."
+        said = sentences.SENDER_DIED.format(crashes=crashes, most=MOST_CRASHES)
         DeliveryEvent.objects.create(
             delivery_id=row.pk,
             at=now,
