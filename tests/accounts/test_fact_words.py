@@ -15,8 +15,18 @@ from apps.accounts.fact_words import (
 from apps.lib.facts import Kind
 
 
+# The product's word is another one than the code's, which API clients know.
+OTHERWISE = {
+    "notification_type.changed": "message type changed",
+    "notification_type": "message type",
+    "delivery.settled": "delivery marked as sent",
+}
+
+
 def plain(code: str) -> str:
     """The words of a code, as nobody would write them by hand."""
+    if code in OTHERWISE:
+        return OTHERWISE[code]
     return code.replace(".", " ").replace("_", " ").lower()
 
 

@@ -16,7 +16,7 @@ CODE_WORDS: dict[str, str | Promise] = {
     "subscribed": pgettext_lazy("code", "subscribed"),
     "unsubscribed": pgettext_lazy("code", "unsubscribed"),
     "preferences_changed": pgettext_lazy("code", "preferences changed"),
-    "rhythm_changed": pgettext_lazy("code", "rhythm changed"),
+    "rhythm_changed": pgettext_lazy("code", "delivery preferences changed"),
     "phone_confirmed": pgettext_lazy("code", "phone confirmed"),
     # where it was said
     "preference_center": pgettext_lazy("code", "preference center"),
