@@ -3,6 +3,8 @@
 A word that is not here is shown as it is stored, with blanks for its underscores.
 """
 
+from typing import Any
+
 from django.utils.functional import Promise
 from django.utils.text import capfirst
 from django.utils.translation import gettext_lazy as _
@@ -270,6 +272,93 @@ FIELD_WORDS: dict[str, str | Promise] = {
     "zone_mode": pgettext_lazy("field", "Zone mode"),
 }
 
+# Codes that a fact carries, where they are the value of one of these.
+CODED = frozenset(
+    [
+        "as",
+        "category",
+        "channel",
+        "channels",
+        "default_channels",
+        "doubt_policy",
+        "fallback",
+        "how",
+        "locked_channels",
+        "missed",
+        "outcome",
+        "password",
+        "reason",
+        "result",
+        "role",
+        "source",
+        "status",
+        "zone_mode",
+    ]
+)
+VALUE_WORDS: dict[str, str | Promise] = {
+    "accepted": pgettext_lazy("value", "accepted"),
+    "account": pgettext_lazy("value", "account"),
+    "action_required": pgettext_lazy("value", "action_required"),
+    "admin": pgettext_lazy("value", "admin"),
+    "api": pgettext_lazy("value", "api"),
+    "api_key": pgettext_lazy("value", "api_key"),
+    "blocked": pgettext_lazy("value", "blocked"),
+    "campaign": pgettext_lazy("value", "campaign"),
+    "cancel": pgettext_lazy("value", "cancel"),
+    "cancelled": pgettext_lazy("value", "cancelled"),
+    "changed": pgettext_lazy("value", "changed"),
+    "command": pgettext_lazy("value", "command"),
+    "complaint": pgettext_lazy("value", "complaint"),
+    "critical": pgettext_lazy("value", "critical"),
+    "defer": pgettext_lazy("value", "defer"),
+    "delivered": pgettext_lazy("value", "delivered"),
+    "digest": pgettext_lazy("value", "digest"),
+    "drop": pgettext_lazy("value", "drop"),
+    "editor": pgettext_lazy("value", "editor"),
+    "email": pgettext_lazy("value", "email"),
+    "event": pgettext_lazy("value", "event"),
+    "failed": pgettext_lazy("value", "failed"),
+    "follower": pgettext_lazy("value", "follower"),
+    "hard_bounce": pgettext_lazy("value", "hard_bounce"),
+    "held": pgettext_lazy("value", "held"),
+    "hold": pgettext_lazy("value", "hold"),
+    "import": pgettext_lazy("value", "import"),
+    "in_app": pgettext_lazy("value", "in_app"),
+    "in_doubt": pgettext_lazy("value", "in_doubt"),
+    "informational": pgettext_lazy("value", "informational"),
+    "keep": pgettext_lazy("value", "keep"),
+    "manual": pgettext_lazy("value", "manual"),
+    "marketing": pgettext_lazy("value", "marketing"),
+    "named": pgettext_lazy("value", "named"),
+    "once": pgettext_lazy("value", "once"),
+    "one_click": pgettext_lazy("value", "one_click"),
+    "pending": pgettext_lazy("value", "pending"),
+    "permanent_content": pgettext_lazy("value", "permanent_content"),
+    "permanent_recipient": pgettext_lazy("value", "permanent_recipient"),
+    "preference_center": pgettext_lazy("value", "preference_center"),
+    "public_page": pgettext_lazy("value", "public_page"),
+    "push": pgettext_lazy("value", "push"),
+    "queued": pgettext_lazy("value", "queued"),
+    "recurring": pgettext_lazy("value", "recurring"),
+    "resend": pgettext_lazy("value", "resend"),
+    "resume": pgettext_lazy("value", "resume"),
+    "sender": pgettext_lazy("value", "sender"),
+    "sent": pgettext_lazy("value", "sent"),
+    "sign_up": pgettext_lazy("value", "sign_up"),
+    "site": pgettext_lazy("value", "site"),
+    "skip": pgettext_lazy("value", "skip"),
+    "skipped": pgettext_lazy("value", "skipped"),
+    "sms": pgettext_lazy("value", "sms"),
+    "staff": pgettext_lazy("value", "staff"),
+    "stop": pgettext_lazy("value", "stop"),
+    "system": pgettext_lazy("value", "system"),
+    "transient": pgettext_lazy("value", "transient"),
+    "viewer": pgettext_lazy("value", "viewer"),
+    "voice": pgettext_lazy("value", "voice"),
+    "web_push": pgettext_lazy("value", "web_push"),
+    "webhook": pgettext_lazy("value", "webhook"),
+}
+
 
 def sentence_of(kind: str) -> str:
     """Say a fact's kind in words: `follower.unsubscribed` is "Follower unsubscribed"."""
@@ -294,6 +383,18 @@ def name_of(label: str) -> str:
 def field_of(name: str) -> str:
     """Name a value that a fact carries: `send_at` is "Send at"."""
     return str(FIELD_WORDS.get(name) or _words(name).capitalize())
+
+
+def value_of(name: str, value: Any) -> Any:
+    """Say a value in words, or each of a list, where it is a code."""
+    if name not in CODED:
+        return value
+    match value:
+        case str():
+            return str(VALUE_WORDS.get(value, value))
+        case list():
+            return [value_of(name, each) for each in value]
+    return value
 
 
 def _words(code: str) -> str:

@@ -10,7 +10,7 @@ from uuid import UUID
 
 from django.utils.translation import gettext as _
 
-from apps.accounts.fact_words import field_of, name_of, sentence_of
+from apps.accounts.fact_words import field_of, name_of, sentence_of, value_of
 from apps.accounts.models import AuditEntry
 
 Explain = Callable[[str], str]
@@ -75,11 +75,12 @@ def differences(data: dict[str, Any], *, explain: Explain) -> list[Difference]:
     else:
         lines = [Difference(_("Value"), readable(before), readable(after))]
     for name, value in rest.items():
-        if name == "reason" and isinstance(value, str) and value:
-            words = explain(value)
+        if isinstance(value, dict) and set(value) == {"before", "after"}:
+            lines += _changes({name: value["before"]}, {name: value["after"]})
+        elif name == "reason" and isinstance(value, str) and value:
+            lines.append(Difference(field_of(name), None, explain(value)))
         else:
-            words = readable(value)
-        lines.append(Difference(field_of(name), None, words))
+            lines.append(Difference(field_of(name), None, readable(value_of(name, value))))
     return lines
 
 
@@ -92,8 +93,9 @@ def _changes(before: dict[str, Any], after: dict[str, Any]) -> list[Difference]:
             continue
         was = None
         if before:
-            was = readable(old)
-        lines.append(Difference(field_of(name), was, readable(new)))
+            was = readable(value_of(name, old))
+        now = readable(value_of(name, new))
+        lines.append(Difference(field_of(name), was, now))
     return lines
 
 

@@ -14,7 +14,6 @@ from apps.accounts.fact_words import (
 )
 from apps.lib.facts import Kind
 
-
 # The product's word is another one than the code's, which API clients know.
 OTHERWISE = {
     "notification_type.changed": "message type changed",

@@ -30,6 +30,10 @@ from apps.notifications.reports.balance import explain
             [Difference("Settings", None, "host, port, user")],
         ),
         ({"before": "old", "after": "new"}, [Difference("Value", "old", "new")]),
+        (
+            {"role": {"before": "viewer", "after": "editor"}},
+            [Difference("Role", "viewer", "editor")],
+        ),
     ],
 )
 def test_differences_are_told_line_by_line(data: dict[str, Any], lines: list[Difference]) -> None:
