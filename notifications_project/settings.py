@@ -315,13 +315,14 @@ _lane = {
 Q_CLUSTER = {
     "name": "carillon",
     "orm": "default",
-    "broker_class": "apps.lib.queue.moved_tasks.ReaddressingBroker",
+    "broker_class": "apps.lib.queue.broker.ListeningBroker",
     "cache": "q",
     "save_limit": -1,  # keeps no row per success: 250 (the default) locks all of them at each save
     "catch_up": False,
     "scheduler": False,  # due work is found by our own tick, in our own tables
     "log_level": "WARNING",
-    "poll": 0.2,
+    "poll": 0.2,  # where another cluster took the call that was seen
+    "guard_cycle": 2,  # seconds between two looks at a lane's processes; a stop is heard at once
     **_lane,
     "ALT_CLUSTERS": {
         lane: {**_lane, "workers": workers, "queue_limit": workers}

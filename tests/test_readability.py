@@ -57,6 +57,15 @@ def test_expressions_are_counted_by_statement(source: Path) -> None:
     assert [str(place.what) for place in figure.places] == ["32 expressions"]
 
 
+def test_a_text_marked_for_translation_counts_as_the_text(tmp_path: Path) -> None:
+    values = []
+    for words in ('a = "Save"', 'a = _("Save")', 'a = pgettext("button", "Save")', "a = f(b)"):
+        source = tmp_path / f"{len(values)}.py"
+        source.write_text(words)
+        values.append(readability.expressions(str(source)).value)
+    assert values == [2, 2, 2, 4]
+
+
 def test_a_swap_is_no_double_assignment(source: Path) -> None:
     source.write_text(
         "a, b = 1, 2\n"

@@ -21,6 +21,7 @@ from apps.campaigns.readiness import Missing
 from apps.followers.models import Follower
 from apps.lib import steady_clock
 from apps.lib.facts import Fact
+from apps.lib.processes.ticking import only_with
 from apps.lib.queue.announce import announce
 from apps.lib.queue.lanes import Lane
 from apps.notifications.models import NotificationState
@@ -37,6 +38,12 @@ Row = TypeVar("Row", Run, Occurrence)
 logger = logging.getLogger("carillon.campaigns")
 
 
+def due(now: dt.datetime) -> QuerySet[Campaign]:
+    """Find the campaigns whose time has come."""
+    return Campaign.objects.filter(state=CampaignState.SCHEDULED, send_at__lte=now)
+
+
+@only_with(due)
 def start_due(*, now: dt.datetime) -> None:
     """Schedule: start every campaign whose time has come. Safe when several run at once.
 
@@ -44,8 +51,7 @@ def start_due(*, now: dt.datetime) -> None:
     """
     if restored.look(now=now):
         return
-    due = Campaign.objects.filter(state=CampaignState.SCHEDULED, send_at__lte=now)
-    for campaign in due.order_by("send_at")[:AT_ONCE]:
+    for campaign in due(now).order_by("send_at")[:AT_ONCE]:
         try:
             lifecycle.start_scheduled(campaign=campaign, now=now)
         except Exception:  # one campaign that can't start must not hold up the others
@@ -59,8 +65,7 @@ def on_restore_answered(facts: Sequence[Fact]) -> None:
     for fact in facts:
         if fact.data["how"] == restored.Answer.RESUME:
             continue
-        overdue = Campaign.objects.filter(state=CampaignState.SCHEDULED, send_at__lte=fact.at)
-        for campaign in overdue.order_by("pk"):
+        for campaign in due(fact.at).order_by("pk"):
             because = [Missing("schedule", "The database was restored: it was perhaps sent.")]
             lifecycle.unschedule(campaign=campaign, by=fact.by, now=fact.at, because=because)
 
@@ -113,18 +118,23 @@ def _over(now: dt.datetime) -> Q:
     return Q(lease_until__lte=now) | Q(lease_until__gt=now + 2 * LEASE)
 
 
-def stalled(rows: QuerySet[Row], *, now: dt.datetime) -> list[int]:
-    """Find the keys of launches that nobody is at."""
+def abandoned(rows: QuerySet[Row], now: dt.datetime) -> QuerySet[Row]:
+    """Find the launches that nobody is at."""
     unheard = Q(started_at__lte=now - UNHEARD) | Q(started_at__gt=now + UNHEARD)
-    found = rows.filter(
+    return rows.filter(
         _over(now) | (Q(lease_until__isnull=True) & unheard),
         notification__planned_at__isnull=True,
         notification__state__in=[NotificationState.PLANNING, NotificationState.PAUSED],
     )
-    return list(found.values_list("pk", flat=True)[:AT_ONCE])
 
 
+def stalled(now: dt.datetime) -> QuerySet[Run]:
+    """Find the runs of campaigns that nobody is at."""
+    return abandoned(Run.objects.all(), now)
+
+
+@only_with(stalled)
 def resume_stalled(*, now: dt.datetime) -> None:
     """Schedule: wake up launches whose launcher died, or whose wake-up call was lost."""
-    for run_id in stalled(Run.objects.all(), now=now):
+    for run_id in stalled(now).values_list("pk", flat=True)[:AT_ONCE]:
         announce(lifecycle.LAUNCH_TASK, lane=Lane.BULK, run_id=run_id)

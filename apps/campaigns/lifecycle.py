@@ -26,6 +26,7 @@ from apps.content.models import VersionState
 from apps.content.problems import NotPublishable
 from apps.lib.actor import SYSTEM, Actor
 from apps.lib.facts import Fact, Kind, tell
+from apps.lib.processes.ticking import only_with
 from apps.lib.queue.announce import announce
 from apps.lib.queue.lanes import Lane
 from apps.lib.refusals import RefusalKind, Refused, WrongState
@@ -314,6 +315,12 @@ def archive(*, campaign: Campaign, by: Actor, now: dt.datetime) -> Campaign:
     return campaign
 
 
+def sending(now: dt.datetime) -> QuerySet[Campaign]:
+    """Find the campaigns that are under way."""
+    return Campaign.objects.filter(state=S.SENDING)
+
+
+@only_with(sending)
 def call_sent(*, now: dt.datetime) -> None:
     """Schedule: call campaigns sent of which only digests are still to come.
 

@@ -8,11 +8,12 @@ import datetime as dt
 from collections import Counter
 
 from django.db import transaction
-from django.db.models import F, Sum
+from django.db.models import F, Q, QuerySet, Sum
 from django.utils.translation import gettext, gettext_noop
 
 from apps.lib.actor import SYSTEM, Actor
 from apps.lib.facts import Kind, tell
+from apps.lib.processes.ticking import only_with
 from apps.lib.queue.announce import announce
 from apps.lib.queue.lanes import Lane
 from apps.lib.refusals import Refused, WrongState
@@ -214,6 +215,14 @@ def cancel_rest(*, notification_id: int, **_: object) -> None:
         pass
 
 
+def leftovers(now: dt.datetime) -> QuerySet[Notification]:
+    """Find the notifications that may have waiting rows which no sender will claim."""
+    lately = Q(state=NotificationState.CANCELLED, finished_at__gte=now - LEFT_FOR)
+    overdue = Q(state=NotificationState.SENDING, expires_at__lte=now)
+    return Notification.objects.filter(lately | overdue)
+
+
+@only_with(leftovers)
 def close_leftovers(*, now: dt.datetime) -> None:
     """Schedule: close waiting rows that no sender will claim, a chunk of each notification at a
     time.

@@ -28,6 +28,7 @@ from apps.followers.consent.verdict_sql import ALLOWING, NEEDS_ADDRESS, type_fac
 from apps.followers.models import Category, Follower, NotificationType
 from apps.lib import steady_clock
 from apps.lib.ids import Uuid7
+from apps.lib.processes.ticking import only_with
 from apps.lib.queue.announce import announce
 from apps.lib.queue.lanes import Lane
 from apps.lib.sql.in_array import as_array
@@ -321,14 +322,19 @@ def plan(*, notification_id: int, **_: object) -> None:
     plan_recipients(notification=notification, now=steady_clock.now())
 
 
-def resume_stalled(*, now: dt.datetime) -> None:
-    """Schedule: announce again what a killed planner left, apart from campaigns, which plan
-    theirs themselves (campaigns.launch).
+def stalled(now: dt.datetime) -> QuerySet[Notification]:
+    """Find what a killed planner left, apart from campaigns, which plan theirs themselves
+    (campaigns.launch).
     """
-    left = Notification.objects.filter(
+    return Notification.objects.filter(
         Exists(Recipient.objects.filter(notification=OuterRef("pk"))),
         state=NotificationState.PLANNING,
         created_at__lt=now - dt.timedelta(seconds=30),
     )
-    for notification in left[:20]:
+
+
+@only_with(stalled)
+def resume_stalled(*, now: dt.datetime) -> None:
+    """Schedule: announce again what a killed planner left."""
+    for notification in stalled(now)[:20]:
         announce(PLAN_TASK, lane=Lane(notification.lane), notification_id=notification.pk)

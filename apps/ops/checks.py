@@ -16,7 +16,7 @@ from apps.lib.queue.lanes import Lane
 # django-q2 prefers each of these over the ORM broker. Its Redis broker pops without a receipt:
 # a crash loses the task.
 OTHER_BROKERS = ("broker_class", "iron_mq", "sqs")
-OUR_BROKER = "apps.lib.queue.moved_tasks.ReaddressingBroker"  # the ORM broker, with new addresses
+OUR_BROKER = "apps.lib.queue.broker.ListeningBroker"  # the ORM broker, with a bell
 
 
 @register()

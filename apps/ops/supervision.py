@@ -41,7 +41,8 @@ class Timings:
     start_within: float = 60  # instead, until the first sign of life
     longest_start: float = 600  # however busy it is
     stop_within: float = 25
-    look_every: float = 0.5
+    look_every: float = 0.5  # at the processes
+    ask_every: float = 1.0  # the database what came through them
 
 
 def verdict(
@@ -135,6 +136,7 @@ class Supervisor:
         self.hurry = hurry
         self.name = f"{socket.gethostname()}:{os.getpid()}"[:100]
         self.database_answers = True
+        self._asked = 0.0  # monotonic
         self.notes = settings.VAR_DIR / "run"
         self.watched = {name: Watched(self._group(name)) for name in heartbeat.GROUPS}
 
@@ -178,6 +180,11 @@ class Supervisor:
     def _round(self) -> None:
         for name, each in self.watched.items():
             self._notice_exit(name, each)
+        moment = time.monotonic()
+        gone = any(each.group.process is None for each in self.watched.values())
+        if moment - self._asked < self.timings.ask_every and not gone:
+            return
+        self._asked = moment
         if not self._ask_database(self._with_database):
             # Nothing can come through without a database, so nobody is judged until it is back.
             for each in self.watched.values():

@@ -12,10 +12,12 @@ from typing import Any
 
 from django.conf import settings
 from django.db import IntegrityError, transaction
+from django.db.models import QuerySet
 
 from apps.campaigns.models import Event
 from apps.content.liquid.plain_data import Unrenderable, plain
 from apps.followers.models import Follower
+from apps.lib.processes.ticking import only_with
 from apps.lib.queue.announce import announce
 from apps.lib.queue.lanes import Lane
 from apps.lib.refusals import Refused
@@ -110,11 +112,15 @@ def _store(event: NewEvent, now: dt.datetime) -> tuple[Event, bool]:
     return row, True
 
 
+def unheard(now: dt.datetime) -> QuerySet[Event]:
+    """Find the events whose call was lost, or whose second try is due."""
+    return Event.objects.filter(due_at__lte=now - UNHEARD)
+
+
+@only_with(unheard)
 def announce_due(*, now: dt.datetime) -> None:
-    """Schedule: wake somebody up for events whose call was lost, or whose second try is due."""
-    due = Event.objects.filter(due_at__isnull=False).order_by("due_at")
-    earliest = due.values_list("due_at", flat=True).first()
-    if earliest and earliest <= now - UNHEARD:
+    """Schedule: wake somebody up for events that nobody works off."""
+    if unheard(now).exists():
         announce(WORK_TASK, lane=Lane.TRANSACTIONAL)
 
 

@@ -20,6 +20,7 @@ from apps.content.models import Version
 from apps.followers.models import Category, Follower
 from apps.lib import wallclock
 from apps.lib.actor import SYSTEM
+from apps.lib.processes.ticking import only_with
 from apps.lib.queue.announce import announce
 from apps.lib.queue.lanes import Lane
 from apps.notifications.models import Delivery, Notification, Source
@@ -32,6 +33,12 @@ YOUNG = dt.timedelta(days=30)  # older launches that stand still were left so by
 logger = logging.getLogger("carillon.recurring")
 
 
+def due(now: dt.datetime) -> QuerySet[RecurringZone]:
+    """Find the clocks that have to strike."""
+    return RecurringZone.objects.filter(next_at__lte=now)
+
+
+@only_with(due)
 def start_due(*, now: dt.datetime) -> None:
     """Schedule: begin every occurrence whose time has come. Safe when several run at once.
 
@@ -39,7 +46,7 @@ def start_due(*, now: dt.datetime) -> None:
     """
     if restored.look(now=now):
         return
-    for clock in RecurringZone.objects.filter(next_at__lte=now).order_by("next_at")[:AT_ONCE]:
+    for clock in due(now).order_by("next_at")[:AT_ONCE]:
         try:
             strike(clock=clock, now=now)
         except Exception:  # one that can't start must not hold up the others
@@ -149,8 +156,14 @@ def launch_occurrence(*, occurrence_id: int, **_: object) -> None:
         announce(LAUNCH_TASK, lane=Lane.BULK, occurrence_id=occurrence_id)
 
 
+def stalled(now: dt.datetime) -> QuerySet[Occurrence]:
+    """Find the young occurrences that nobody is at."""
+    young = Occurrence.objects.filter(started_at__gt=now - YOUNG)
+    return launch.abandoned(young, now)
+
+
+@only_with(stalled)
 def resume_stalled(*, now: dt.datetime) -> None:
     """Schedule: wake up launches whose launcher died, or whose wake-up call was lost."""
-    young = Occurrence.objects.filter(started_at__gt=now - YOUNG)
-    for occurrence_id in launch.stalled(young, now=now):
+    for occurrence_id in stalled(now).values_list("pk", flat=True)[: launch.AT_ONCE]:
         announce(LAUNCH_TASK, lane=Lane.BULK, occurrence_id=occurrence_id)

@@ -5,12 +5,15 @@ import logging
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 from django.db import Error as DatabaseError
 from django.db import close_old_connections, connection
 
 from apps.lib import steady_clock
+from apps.lib.sql.any_rows import AnyRows, Rows
 
+Call = TypeVar("Call", bound=Callable[..., object])
 log = logging.getLogger("carillon.every")
 
 # A job that fails in the same way each second is told once a minute.
@@ -27,6 +30,11 @@ class Job:
     due: float = 0.0
     complaint: str = ""
     complained: float = 0.0
+
+    @property
+    def rows(self) -> Rows | None:
+        """Rows without which there is nothing to do, if that was said (`only_with`)."""
+        return getattr(self.call, "rows", None)
 
     def run(self, now: dt.datetime) -> None:
         """Call it once. An Exception is logged, a broken connection is closed, and the next time
@@ -53,6 +61,31 @@ class Job:
             self.complained = moment
 
 
+def only_with(rows: Rows) -> Callable[[Call], Call]:
+    """Mark a schedule: it need not be called while there are none of the rows that this function
+    of the moment gives. The tick asks for those of all schedules in one statement.
+    """
+
+    def mark(call: Call) -> Call:
+        call.rows = rows  # type: ignore[attr-defined]  # functions take any
+        return call
+
+    return mark
+
+
+def _idle(due: Sequence[Job], questions: AnyRows, now: dt.datetime) -> set[str]:
+    """Name the jobs that have nothing to do; none where the database does not answer: each job
+    meets that by itself, and says so.
+    """
+    asked = {job.name for job in due if job.rows}
+    try:
+        close_old_connections()
+        return asked - questions.among(asked, now=now)
+    except DatabaseError:
+        connection.close()
+        return set()
+
+
 def loop(
     jobs: Sequence[Job],
     *,
@@ -63,16 +96,20 @@ def loop(
 ) -> None:
     """Run what is due until `stopped()`. `moment` gives the time of day, asked for once a round.
 
-    A job that took longer than its pace is next due from its end, not twice.
+    A job is due at the multiples of its pace, so that those of one pace share a round, its time and
+    the statement that asks for their rows. One that took longer than its pace is not run twice.
     """
+    questions = AnyRows({job.name: job.rows for job in jobs if job.rows})
     while not stopped():
         due = [job for job in jobs if clock() >= job.due]
-        now = None
+        if due:
+            now = moment()
+            idle = _idle(due, questions, now)
         for job in due:
             if stopped():
                 break
-            now = now or moment()
-            job.run(now)
-            job.due = clock() + job.seconds
+            if job.name not in idle:
+                job.run(now)
+            job.due = (clock() // job.seconds + 1) * job.seconds
         if not stopped():
             wait(min(0.2, max(0.0, min(job.due for job in jobs) - clock())))

@@ -8,6 +8,7 @@ from django.utils import timezone
 from django_q.models import OrmQ
 from django_q.tasks import async_task
 
+from apps.lib.queue.bell import ring
 from apps.lib.queue.lanes import Lane
 from apps.lib.queue.moved_tasks import path_now
 
@@ -26,6 +27,7 @@ def announce(task: str, *, lane: Lane, **ids: Any) -> None:
     the tick announces what was forgotten.
     """
     async_task(task, cluster=lane.value, **ids)
+    ring(lane)
 
 
 def waiting(lane: Lane) -> int:

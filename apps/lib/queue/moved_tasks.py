@@ -5,7 +5,6 @@ moved stays in settings.MOVED_TASKS for one release.
 """
 
 from django.conf import settings
-from django_q.brokers.orm import ORM
 from django_q.signing import SignedPackage
 
 
@@ -26,21 +25,3 @@ def readdressed(payload: str) -> str:
         return payload
     new: str = SignedPackage.dumps(call | {"func": path})
     return new
-
-
-class ReaddressingBroker(ORM):  # type: ignore[misc]  # django-q2 has no types
-    """ORM broker of django-q2 that readdresses what it takes out (`broker_class` of Q_CLUSTER)."""
-
-    def dequeue(self) -> list[tuple[int, str]] | None:
-        """Calls to work off now, as (primary key, payload); after a pause None, without any."""
-        taken = super().dequeue()
-        if not taken:
-            return None
-        return [(key, self._readdressed(payload)) for key, payload in taken]
-
-    def _readdressed(self, payload: str) -> str:
-        """Leave a call that can't be read as it is: the cluster logs it and throws it away."""
-        try:
-            return readdressed(payload)
-        except Exception:  # noqa: BLE001  # the cluster meets next what a foreign payload raises
-            return payload

@@ -1,3 +1,3 @@
-"""Statements: letter case on SQLite, arrays in conditions, compiled queries, prepared plans, rows
-without models, keyset pages.
+"""Statements: letter case on SQLite, arrays in conditions, compiled queries, prepared plans, many
+questions in one, rows without models, keyset pages.
 """

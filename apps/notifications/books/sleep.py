@@ -15,6 +15,7 @@ from django.db.models import DateTimeField, Exists, F, OuterRef, QuerySet, Subqu
 from django.db.models.functions import Coalesce, Least
 
 from apps.followers.models import Channel
+from apps.lib.processes.ticking import only_with
 from apps.lib.queue.lanes import Lane
 from apps.notifications.books import tallies
 from apps.notifications.models import Delivery, DeliveryStatus, Notification, NotificationState
@@ -26,6 +27,12 @@ WORK_SECONDS = 1.0  # the tick has other things to do; what is left is next time
 _NEVER = Value(dt.datetime(9000, 1, 1, tzinfo=dt.UTC), DateTimeField())
 
 
+def awake(now: dt.datetime) -> QuerySet[Notification]:
+    """Find the notifications that claims look at."""
+    return Notification.objects.filter(state=NotificationState.SENDING, wakes_at__isnull=True)
+
+
+@only_with(awake)
 def fall_asleep(*, now: dt.datetime) -> None:
     """Schedule: put notifications to sleep that have a while to wait and nothing in a sender's
     hands, until their earliest row is due.
@@ -39,8 +46,7 @@ def fall_asleep(*, now: dt.datetime) -> None:
 
 def _fall_asleep(lane: Lane, position: int, now: dt.datetime) -> int | None:
     """Put the next ones by id to sleep; the last of them, or None when there are no more."""
-    awake = Notification.objects.filter(state=NotificationState.SENDING, wakes_at__isnull=True)
-    idle = awake.alias(queued=tallies.standing(DeliveryStatus.QUEUED), earliest=_earliest())
+    idle = awake(now).alias(queued=tallies.standing(DeliveryStatus.QUEUED), earliest=_earliest())
     idle = idle.filter(queued=0, earliest__gt=now + WORTH_IT, earliest__lt=_NEVER)
     with transaction.atomic():
         ids = list(_free(idle.filter(lane=lane.value, pk__gt=position))[:CHUNK])
@@ -70,10 +76,15 @@ def _earliest() -> Least:
     return Least(*moments)
 
 
+def late(now: dt.datetime) -> QuerySet[Notification]:
+    """Find the notifications that sleep and whose hour has come."""
+    return Notification.objects.filter(wakes_at__lte=now + EARLY)
+
+
+@only_with(late)
 def wake_up(*, now: dt.datetime) -> None:
     """Schedule: wake the notifications whose hour has come."""
-    late = Notification.objects.filter(wakes_at__lte=now + EARLY).order_by("wakes_at")
-    _wake_all(late.values_list("pk", flat=True))
+    _wake_all(late(now).order_by("wakes_at").values_list("pk", flat=True))
 
 
 def wake_overslept(*, now: dt.datetime) -> None:

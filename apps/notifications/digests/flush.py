@@ -25,6 +25,7 @@ from apps.followers.consent.verdict_sql import reason_case
 from apps.followers.models import Category, Follower, NotificationType
 from apps.lib import steady_clock
 from apps.lib.actor import SYSTEM
+from apps.lib.processes.ticking import only_with
 from apps.lib.queue.announce import announce, answer_all
 from apps.lib.queue.lanes import Lane
 from apps.notifications.books import tallies, transitions
@@ -76,6 +77,13 @@ class _Found:
     items: dict[_Group, list[dict[str, Any]]] = field(default_factory=dict)
 
 
+def due(now: dt.datetime) -> QuerySet[Delivery]:
+    """The held rows whose hour has come; rows of a paused notification wait until it goes on."""
+    held = Delivery.objects.filter(status=DeliveryStatus.HELD, due_at__lte=now)
+    return held.filter(notification__state=NotificationState.SENDING).order_by("due_at", "pk")
+
+
+@only_with(due)
 def announce_due(*, now: dt.datetime) -> None:
     """Schedule: wake a worker for the digests whose hour has come."""
     # whatever else waits in the lane: on a busy day that is always something
@@ -91,12 +99,6 @@ def flush_due(**_: object) -> None:
         if time.monotonic() > until:
             announce(FLUSH_TASK, lane=LANE)
             return
-
-
-def due(now: dt.datetime) -> QuerySet[Delivery]:
-    """The held rows whose hour has come; rows of a paused notification wait until it goes on."""
-    held = Delivery.objects.filter(status=DeliveryStatus.HELD, due_at__lte=now)
-    return held.filter(notification__state=NotificationState.SENDING).order_by("due_at", "pk")
 
 
 class _Stopped(Exception):

@@ -15,9 +15,10 @@ from typing import NamedTuple
 from uuid import UUID
 
 from django.db import connection, transaction
-from django.db.models import Case, Count, Min, Value, When
+from django.db.models import Case, Count, Min, QuerySet, Value, When
 
 from apps.lib.buffer import Buffer
+from apps.lib.processes.ticking import only_with
 from apps.notifications.books import tallies
 from apps.notifications.decide import fallback, machines
 from apps.notifications.models import (
@@ -197,12 +198,17 @@ def _find_bursts(fresh: Sequence[Engagement], known: dict[int, list[Engagement]]
         Engagement.objects.filter(pk__in=ids).update(machine=burst, waits=False)
 
 
+def settled(now: dt.datetime) -> QuerySet[Engagement]:
+    """Find the clicks that wait to be told and are no burst."""
+    return Engagement.objects.filter(waits=True, at__lte=now - machines.BURST)
+
+
+@only_with(settled)
 def tell_chains(*, now: dt.datetime) -> None:
     """Schedule: spare those who clicked what waits for them on other channels, once it is clear
     that it was no burst.
     """
-    settled = Engagement.objects.filter(waits=True, at__lte=now - machines.BURST)
-    rows = dict(settled.order_by("at").values_list("pk", "delivery")[:CHUNK])
+    rows = dict(settled(now).order_by("at").values_list("pk", "delivery")[:CHUNK])
     if not rows:
         return
     with transaction.atomic():

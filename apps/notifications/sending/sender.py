@@ -14,13 +14,14 @@ from apps.channels.contract import BadSettings
 from apps.channels.registry import UnknownProvider
 from apps.lib import steady_clock
 from apps.lib.crypto import Undecryptable
+from apps.lib.processes.ticking import only_with
 from apps.lib.queue.announce import announce, answer_all, waiting
 from apps.lib.queue.lanes import Lane
 from apps.notifications.accounts import health, routing
 from apps.notifications.books import tallies
+from apps.notifications.books.sleep import awake
 from apps.notifications.books.wake import SEND_TASK, announce_senders
 from apps.notifications.limits import grant
-from apps.notifications.models import Notification, NotificationState
 from apps.notifications.safety import restored
 from apps.notifications.sending import choose, claim
 from apps.notifications.sending.held import stopped
@@ -39,6 +40,7 @@ OTHERS_SECONDS = 0.5
 LINGER_SECONDS = 0.3
 
 
+@only_with(awake)
 def announce_due(*, now: dt.datetime) -> None:
     """Schedule: wake lanes that have due work and no call waiting,
     and close notifications that are through.
@@ -47,8 +49,7 @@ def announce_due(*, now: dt.datetime) -> None:
         reach = routing.reach(now=now, lane=lane.value)
         if choose.places(lane, reach, now=now, most=1) and waiting(lane) == 0:
             announce_senders(lane)
-    live = Notification.objects.filter(state=NotificationState.SENDING, wakes_at=None)
-    through = live.alias(left=tallies.standing(*tallies.WAITING)).filter(left=0)
+    through = awake(now).alias(left=tallies.standing(*tallies.WAITING)).filter(left=0)
     tallies.finish_all_done(list(through.values_list("pk", flat=True)[:400]), now=now)
 
 

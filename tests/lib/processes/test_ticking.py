@@ -8,7 +8,9 @@ from typing import Any
 import pytest
 from django.db import OperationalError
 
-from apps.lib.processes.ticking import TELL_AGAIN_AFTER, Job, loop
+from apps.accounts.models import User
+from apps.lib.processes.ticking import TELL_AGAIN_AFTER, Job, loop, only_with
+from tests.make import make_staff
 
 pytestmark = pytest.mark.django_db
 NOW = dt.datetime(2026, 5, 1, 12, tzinfo=dt.UTC)
@@ -122,3 +124,44 @@ def test_the_time_of_day_is_asked_for_once_a_round() -> None:
     loop(jobs, stopped=clock.over, wait=clock.wait, clock=clock, moment=moment)
     assert len(heard) == 2 * len(asked)
     assert heard[0] == heard[1] == NOW
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_schedule_without_rows_is_not_called_and_all_are_asked_for_at_once(
+    django_assert_num_queries: Any,
+) -> None:
+    calls = []
+
+    @only_with(lambda now: User.objects.filter(date_joined__lte=now))
+    def greet(*, now: dt.datetime) -> None:
+        calls.append("greet")
+
+    @only_with(lambda now: User.objects.filter(username="boss"))
+    def obey(*, now: dt.datetime) -> None:
+        calls.append("obey")
+
+    def one_round() -> None:
+        clock = Clock(end=0.5)
+        jobs = [Job("greet", greet, 1), Job("obey", obey, 1)]
+        with django_assert_num_queries(1):
+            loop(jobs, stopped=clock.over, wait=clock.wait, clock=clock, moment=lambda: NOW)
+
+    one_round()
+    assert calls == []
+    make_staff("ada", role="viewer")
+    User.objects.update(date_joined=NOW)
+    one_round()
+    assert calls == ["greet"]
+
+
+def test_where_the_database_does_not_answer_each_schedule_meets_that_itself(
+    monkeypatch: Any, caplog: Any
+) -> None:
+    def away(*args: object, **kwargs: object) -> None:
+        raise OperationalError("server went away")
+
+    monkeypatch.setattr("apps.lib.processes.ticking.close_old_connections", away)
+    job = Job("greet", only_with(lambda now: User.objects.all())(lambda now: None), 1)
+    clock = Clock(end=0.5)
+    loop([job], stopped=clock.over, wait=clock.wait, clock=clock, moment=lambda: NOW)
+    assert "'greet' failed: OperationalError: server went away" in caplog.text

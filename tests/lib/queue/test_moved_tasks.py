@@ -10,8 +10,8 @@ from django_q.models import OrmQ
 from django_q.signing import SignedPackage
 
 from apps.lib.queue.announce import announce, answer_all, waiting
+from apps.lib.queue.broker import ListeningBroker
 from apps.lib.queue.lanes import Lane
-from apps.lib.queue.moved_tasks import ReaddressingBroker
 
 OLD = "apps.notifications.send.send_lane"
 NEW = "apps.notifications.sending.sender.send_lane"
@@ -30,7 +30,7 @@ def test_a_task_that_moved_is_there_under_its_new_path(path: str) -> None:
 
 
 def test_the_clusters_use_our_broker(db: None) -> None:
-    assert isinstance(get_broker("bulk"), ReaddressingBroker)
+    assert isinstance(get_broker("bulk"), ListeningBroker)
 
 
 def test_a_call_under_an_old_path_is_taken_out_under_the_new_one(db: None) -> None:
