@@ -10,6 +10,8 @@ from enum import StrEnum
 from types import TracebackType
 from typing import Any, ClassVar, Generic, Protocol, Self, TypeVar
 
+from django.utils.translation import gettext
+
 from apps.lib.refusals import Refused
 
 LONGEST_WAIT = 86_400.0  # seconds; some say "in the year 9999", and no date can be that far off
@@ -86,7 +88,11 @@ M = TypeVar("M")
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """One field of a provider's settings; the dashboard makes its form from these."""
+    """One field of a provider's settings; the dashboard makes its form from these.
+
+    Label, help and the options' words are declared in English, marked by gettext_noop; `title`,
+    `hint` and `choices` say them to whoever reads the page.
+    """
 
     name: str
     label: str
@@ -95,7 +101,23 @@ class Setting:
     required: bool = False
     options: tuple[tuple[str, str], ...] = ()
     help: str = ""
+    most: int | None = None  # the largest value; `help` may name it as {most}
     lines: bool = False  # a secret of many lines: a PEM, a JSON file
+
+    @property
+    def title(self) -> str:
+        """The label in the reader's language."""
+        return gettext(self.label)
+
+    @property
+    def hint(self) -> str:
+        """The help in the reader's language."""
+        return gettext(self.help).replace("{most}", str(self.most))
+
+    @property
+    def choices(self) -> list[tuple[str, str]]:
+        """The options with their words in the reader's language."""
+        return [(value, gettext(words)) for value, words in self.options]
 
 
 class BadSettings(Refused):

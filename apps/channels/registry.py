@@ -4,6 +4,7 @@ from functools import cache
 
 from django.conf import settings
 from django.utils.module_loading import import_string
+from django.utils.translation import gettext
 
 from apps.channels.contract import Provider
 from apps.lib.refusals import RefusalKind, Refused
@@ -22,7 +23,8 @@ def provider(key: str) -> type[Provider]:
         found: type[Provider] = import_string(settings.PROVIDERS[key])
     except KeyError:
         known = ", ".join(sorted(settings.PROVIDERS))
-        raise UnknownProvider(f"There is no provider {key!r}. Known: {known}.") from None
+        said = gettext("There is no provider {key!r}. Known: {known}.")
+        raise UnknownProvider(said.format(key=key, known=known)) from None
     if found.key != key:
         raise UnknownProvider(
             f"{settings.PROVIDERS[key]} calls itself {found.key!r} but is wired as {key!r}."

@@ -7,6 +7,7 @@ from typing import Any
 
 from anymail.backends.brevo import BrevoPayload, EmailBackend
 from anymail.message import AnymailMessage
+from django.utils.translation import gettext_noop as _
 
 from apps.channels.contract import Outcome, Result, Setting
 from apps.channels.esp.session import Esp, EspSession, settings_of_esp
@@ -65,10 +66,10 @@ class Brevo(Esp):
     settings = settings_of_esp(
         Setting(
             "api_key",
-            "API key",
+            _("API key"),
             kind="secret",
             required=True,
-            help="One for the API, not for SMTP.",
+            help=_("One for the API, not for SMTP."),
         ),
         most=most,
         url="https://api.brevo.com/v3/",

@@ -6,6 +6,8 @@ from typing import Any
 
 from anymail.backends.mailgun import EmailBackend
 from anymail.message import AnymailMessage
+from django.utils.translation import gettext
+from django.utils.translation import gettext_noop as _
 
 from apps.channels.contract import BadSettings, Outcome, Result, Setting
 from apps.channels.esp.merge import Syntax
@@ -44,8 +46,8 @@ class Mailgun(Esp):
     most = 1000
     session = MailgunSession
     settings = settings_of_esp(
-        Setting("api_key", "API key", kind="secret", required=True),
-        Setting("domain", "Sending domain", help="Empty = the domain of the From address"),
+        Setting("api_key", _("API key"), kind="secret", required=True),
+        Setting("domain", _("Sending domain"), help=_("Empty = the domain of the From address")),
         most=most,
         url="https://api.mailgun.net/v3/",
     )
@@ -54,7 +56,8 @@ class Mailgun(Esp):
     def open(cls, settings: Mapping[str, Any]) -> EspSession:
         if not re.fullmatch(r"[\w.-]*", str(settings.get("domain") or "")):
             raise BadSettings(
-                f"“{settings['domain']}” is no domain. Write only its name, for example"
-                " mg.example.com."
+                gettext(
+                    "“{domain}” is no domain. Write only its name, for example mg.example.com."
+                ).format(domain=settings["domain"])
             )
         return super().open(settings)

@@ -6,6 +6,7 @@ from typing import Any
 
 from anymail.backends.postmark import EmailBackend, PostmarkPayload
 from anymail.message import AnymailMessage
+from django.utils.translation import gettext_noop as _
 
 from apps.channels.contract import Outcome, Remedy, Result, Setting
 from apps.channels.esp.session import Esp, EspSession, settings_of_esp
@@ -119,12 +120,12 @@ class Postmark(Esp):
     most = 500
     session = PostmarkSession
     settings = settings_of_esp(
-        Setting("server_token", "Server token", kind="secret", required=True),
+        Setting("server_token", _("Server token"), kind="secret", required=True),
         Setting(
             "message_stream",
-            "Message stream",
+            _("Message stream"),
             default="outbound",
-            help="Newsletters must go through a stream for broadcasts, for example “broadcast”.",
+            help=_("Newsletters must go through a stream for broadcasts, for example “broadcast”."),
         ),
         most=most,
         url="https://api.postmarkapp.com/",

@@ -12,6 +12,7 @@ from typing import Any
 from anymail.backends.sendgrid import EmailBackend
 from anymail.exceptions import AnymailNotSupportedWarning
 from anymail.message import AnymailMessage
+from django.utils.translation import gettext_noop as _
 
 from apps.channels.contract import Outcome, Result, Setting
 from apps.channels.esp.merge import Syntax
@@ -58,10 +59,10 @@ class SendGrid(Esp):
     settings = settings_of_esp(
         Setting(
             "api_key",
-            "API key",
+            _("API key"),
             kind="secret",
             required=True,
-            help="It needs the permission Mail Send.",
+            help=_("It needs the permission Mail Send."),
         ),
         most=most,
         url="https://api.sendgrid.com/v3/",

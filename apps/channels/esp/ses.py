@@ -13,6 +13,8 @@ from typing import Any
 
 from anymail.exceptions import AnymailImproperlyInstalled
 from anymail.message import AnymailMessage
+from django.utils.translation import gettext
+from django.utils.translation import gettext_noop as _
 
 from apps.channels.contract import BadSettings, Outcome, Result, Setting
 from apps.channels.esp.merge import Syntax
@@ -92,8 +94,10 @@ class SesSession(EspSession):
             from anymail.backends.amazon_ses import EmailBackend
         except AnymailImproperlyInstalled as error:
             raise BadSettings(
-                "Amazon SES needs the package boto3, which is not installed. Run: pip install -r"
-                " requirements-ses.txt"
+                gettext(
+                    "Amazon SES needs the package boto3, which is not installed. Run: pip install"
+                    " -r requirements-ses.txt"
+                )
             ) from error
         connect, read = self.patience
         session = {"botocore_session": _session()}
@@ -210,18 +214,18 @@ class AmazonSes(Esp):
     most = 50
     session = SesSession
     settings = settings_of_esp(
-        Setting("region", "Region", default="eu-west-1", required=True),
-        Setting("access_key", "Access key id", help="Empty = the role of this machine"),
+        Setting("region", _("Region"), default="eu-west-1", required=True),
+        Setting("access_key", _("Access key id"), help=_("Empty = the role of this machine")),
         Setting(
             "secret_key",
-            "Secret access key",
+            _("Secret access key"),
             kind="secret",
-            help=(
+            help=_(
                 "It needs ses:SendEmail and ses:SendRawEmail; for calls of many also"
                 " ses:SendBulkEmail and ses:SendBulkTemplatedEmail."
             ),
         ),
-        Setting("configuration_set", "Configuration set"),
+        Setting("configuration_set", _("Configuration set")),
         most=most,
         url="",
     )
@@ -230,7 +234,9 @@ class AmazonSes(Esp):
     def open(cls, settings: Mapping[str, Any]) -> EspSession:
         if bool(settings.get("access_key")) != bool(settings.get("secret_key")):
             raise BadSettings(
-                "Amazon SES needs the access key and its secret. Fill in the other one, or empty"
-                " both."
+                gettext(
+                    "Amazon SES needs the access key and its secret. Fill in the other one, or"
+                    " empty both."
+                )
             )
         return super().open(settings)

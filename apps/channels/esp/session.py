@@ -14,6 +14,7 @@ from typing import Any, ClassVar
 from anymail.exceptions import AnymailAPIError, AnymailError, AnymailInvalidAddress
 from anymail.message import AnymailMessage
 from anymail.utils import EmailAddress
+from django.utils.translation import gettext_noop as _
 
 from apps.channels.contract import Flow, Outcome, Provider, Result, Session, Setting
 from apps.channels.esp import merge
@@ -52,19 +53,22 @@ def settings_of_esp(*own: Setting, most: int, url: str) -> tuple[Setting, ...]:
     return (
         *own,
         *FROM,
-        Setting("api_url", "API base URL", default=url, help="Another one for another region."),
-        Setting("timeout", "Seconds to wait for an answer", kind="integer", default=60),
+        Setting(
+            "api_url", _("API base URL"), default=url, help=_("Another one for another region.")
+        ),
+        Setting("timeout", _("Seconds to wait for an answer"), kind="integer", default=60),
         Setting(
             "batch",
-            "Messages per call",
+            _("Messages per call"),
             kind="integer",
             default=min(CALL, most),
-            help=(
-                f"At most {most}. If the answer to a call is lost, the delivery of all its messages"
+            most=most,
+            help=_(
+                "At most {most}. If the answer to a call is lost, the delivery of all its messages"
                 " is unknown; 1 keeps them apart."
             ),
         ),
-        Setting("connections", "Parallel requests", kind="integer", default=CONNECTIONS),
+        Setting("connections", _("Parallel requests"), kind="integer", default=CONNECTIONS),
     )
 
 

@@ -11,6 +11,8 @@ from email.utils import parsedate_to_datetime
 from typing import Any, ClassVar
 from urllib.parse import urlsplit
 
+from django.utils.translation import gettext
+
 from apps.channels.blame import accuses_account
 from apps.channels.contract import LONGEST_WAIT, BadSettings, Outcome, Provider, Result
 from apps.channels.https.wire import Body, root_of
@@ -104,21 +106,22 @@ def check(kind: type[Provider], settings: Mapping[str, Any]) -> None:
     for setting in kind.settings:
         value = str(settings.get(setting.name) or "")
         if setting.required and not value:
-            raise BadSettings(f"The {kind.label} account has no {setting.label}.")
+            said = gettext("The {provider} account has no {setting}.")
+            raise BadSettings(said.format(provider=kind.label, setting=setting.title))
         if (
             setting.kind == "secret"
             and not setting.lines
             and (not value.isascii() or re.search(r"[\s\x00-\x1f\x7f]", value))
         ):
-            raise BadSettings(
-                f"The {setting.label} holds a blank, a line break or other than plain letters."
-            )
+            said = gettext("The {setting} holds a blank, a line break or other than plain letters.")
+            raise BadSettings(said.format(setting=setting.title))
     url = str(settings.get("api_url") or "")
     parts = urlsplit(url)
     if url and parts.scheme != "https" and parts.hostname not in ("127.0.0.1", "localhost"):
-        raise BadSettings(
-            f"The address of the API must begin with https://, got “{url}”: it carries your key."
+        said = gettext(
+            "The address of the API must begin with https://, got “{url}”: it carries your key."
         )
+        raise BadSettings(said.format(url=url))
 
 
 def json_object(text: str) -> dict[str, Any]:

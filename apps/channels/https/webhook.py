@@ -19,6 +19,8 @@ from typing import Any
 from uuid import UUID
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from django.utils.translation import gettext
+from django.utils.translation import gettext_noop as _
 
 from apps.channels.contract import BadSettings, Outcome, Provider, Remedy, Result, Session, Setting
 from apps.channels.https.caller import seconds_of, words_of
@@ -91,7 +93,7 @@ def public_key(key: str) -> str:
 def _key(text: str) -> Ed25519PrivateKey:
     raw = _bytes(text, "whsk_")
     if len(raw) not in (32, 64):  # the seed, or the seed and its public key behind it
-        raise BadSecret("An Ed25519 key has 32 bytes.")
+        raise BadSecret(gettext("An Ed25519 key has 32 bytes."))
     return Ed25519PrivateKey.from_private_bytes(raw[:32])
 
 
@@ -101,7 +103,8 @@ def _bytes(text: str, prefix: str) -> bytes:
     except (binascii.Error, ValueError):
         raw = b""
     if not text.startswith(prefix) or not raw:
-        raise BadSecret(f"It must be {prefix} and base64 behind it.")
+        said = gettext("It must be {prefix} and base64 behind it.")
+        raise BadSecret(said.format(prefix=prefix))
     return raw
 
 
@@ -117,12 +120,14 @@ class StandardWebhooks(Provider):
     settings = (
         Setting(
             "signing_key",
-            "Ed25519 key",
+            _("Ed25519 key"),
             kind="secret",
-            help="whsk_… to sign with (v1a) beside each address's own secret; empty = one is made.",
+            help=_(
+                "whsk_… to sign with (v1a) beside each address's own secret; empty = one is made."
+            ),
         ),
-        Setting("timeout", "Seconds to wait for an answer", kind="integer", default=PATIENCE),
-        Setting("connections", "Parallel requests", kind="integer", default=CONNECTIONS),
+        Setting("timeout", _("Seconds to wait for an answer"), kind="integer", default=PATIENCE),
+        Setting("connections", _("Parallel requests"), kind="integer", default=CONNECTIONS),
     )
 
     @classmethod
@@ -131,7 +136,8 @@ class StandardWebhooks(Provider):
             try:
                 public_key(key)
             except BadSecret as error:
-                raise BadSettings(f"The Ed25519 key can't be used. {error}") from error
+                said = gettext("The Ed25519 key can't be used. {why}").format(why=error)
+                raise BadSettings(said) from error
         return WebhookSession(settings)
 
     @classmethod
@@ -142,7 +148,7 @@ class StandardWebhooks(Provider):
     @classmethod
     def shown(cls, settings: Mapping[str, Any]) -> dict[str, str]:
         if settings.get("signing_key"):
-            return {"Public key": public_key(str(settings["signing_key"]))}
+            return {gettext("Public key"): public_key(str(settings["signing_key"]))}
         return {}
 
     @classmethod

@@ -8,6 +8,8 @@ from typing import Any
 
 from django.core.mail import EmailMultiAlternatives, get_connection
 from django.core.mail.message import BadHeaderError
+from django.utils.translation import gettext
+from django.utils.translation import gettext_noop as _
 
 from apps.channels.blame import Stage, refusal
 from apps.channels.contract import BadSettings, Outcome, Provider, Result, Session, Setting
@@ -23,10 +25,10 @@ class DjangoMail(Provider):
     settings = (
         Setting(
             "backend",
-            "Backend",
+            _("Backend"),
             default="django.core.mail.backends.smtp.EmailBackend",
             required=True,
-            help="Dotted path of the class; it reads Django's own EMAIL_… settings.",
+            help=_("Dotted path of the class; it reads Django's own EMAIL_… settings."),
         ),
         *FROM,
     )
@@ -37,9 +39,9 @@ class DjangoMail(Provider):
         try:
             return DjangoMailSession(get_connection(settings["backend"]))
         except (ImportError, KeyError) as error:
-            raise BadSettings(
-                f"There is no email backend {settings.get('backend')!r}: {error}."
-            ) from error
+            said = gettext("There is no email backend {backend!r}: {error}.")
+            backend = settings.get("backend")
+            raise BadSettings(said.format(backend=backend, error=error)) from error
 
 
 class DjangoMailSession(Session[Mail]):

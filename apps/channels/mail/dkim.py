@@ -15,6 +15,7 @@ from cryptography.hazmat.primitives.asymmetric import padding
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from django.utils.translation import gettext
 
 from apps.lib.network.host_name import ascii_host
 from apps.lib.pem import BadPem, private_key
@@ -42,8 +43,10 @@ class Signer:
         """Take `key` as PEM, with or without its line breaks. Raises BadKey, BadHost."""
         if not _SELECTOR.fullmatch(selector):
             raise BadKey(
-                "The DKIM selector may hold letters, digits, hyphens, underscores and dots between"
-                " them."
+                gettext(
+                    "The DKIM selector may hold letters, digits, hyphens, underscores and dots"
+                    " between them."
+                )
             )
         self._key = _load(key)
         algorithm = b"ed25519-sha256"
@@ -105,17 +108,16 @@ def _load(text: str) -> RSAPrivateKey | Ed25519PrivateKey:
     try:
         key = private_key(text)
     except BadPem as error:
-        raise BadKey(f"The DKIM key {error}") from error
+        raise BadKey(gettext("The DKIM key {why}").format(why=error)) from error
     if isinstance(key, RSAPrivateKey):
         if key.key_size < SMALLEST_RSA:
-            raise BadKey(
-                f"The DKIM key has {key.key_size} bits; mailbox providers want at least"
-                f" {SMALLEST_RSA}."
-            )
+            said = gettext("The DKIM key has {size} bits; mailbox providers want at least {least}.")
+            raise BadKey(said.format(size=key.key_size, least=SMALLEST_RSA))
         return key
     if isinstance(key, Ed25519PrivateKey):
         return key
-    raise BadKey("The DKIM key is neither RSA nor Ed25519. Make one with: openssl genrsa 2048")
+    said = gettext("The DKIM key is neither RSA nor Ed25519. Make one with: {command}")
+    raise BadKey(said.format(command="openssl genrsa 2048"))
 
 
 def _fields(head: bytes) -> dict[bytes, bytes]:

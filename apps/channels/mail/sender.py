@@ -9,13 +9,18 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
 
+from django.utils.translation import gettext
+from django.utils.translation import gettext_noop as _
+
 from apps.channels.contract import BadSettings, Setting
 from apps.channels.messages import Sender
 from apps.lib.network.host_name import BadHost, ascii_host
 
 FROM = (
-    Setting("from_name", "From name", help="What readers see, for example News"),
-    Setting("from_address", "From address", required=True, help="For example news@example.com"),
+    Setting("from_name", _("From name"), help=_("What readers see, for example News")),
+    Setting(
+        "from_address", _("From address"), required=True, help=_("For example news@example.com")
+    ),
 )
 # RFC 5322 3.2.3: letters and signs that need no quotes, with dots between them
 _LOCAL = re.compile(r"[\w!#$%&'*+/=?^`{|}~-]+(\.[\w!#$%&'*+/=?^`{|}~-]+)*", re.ASCII)
@@ -34,18 +39,23 @@ def sender_of(settings: Mapping[str, Any]) -> Sender:
 def _sender(name: str, address: str) -> Sender:
     if _CONTROL.search(name + address):
         raise BadSettings(
-            "The From name and address may not hold a line break or another control character."
-            " Write each in one line."
+            gettext(
+                "The From name and address may not hold a line break or another control character."
+                " Write each in one line."
+            )
         )
     if "<" in address or ">" in address:
         raise BadSettings(
-            "Write the From address alone, without < and >. The name has a field of its own."
+            gettext(
+                "Write the From address alone, without < and >. The name has a field of its own."
+            )
         )
     if _TWO.search(address):
-        raise BadSettings(
-            f"“{address}” is not one address. Write a single From address, for example"
+        said = gettext(
+            "“{address}” is not one address. Write a single From address, for example"
             " news@example.com."
         )
+        raise BadSettings(said.format(address=address))
     local, _, domain = address.rpartition("@")
     try:
         ascii_host(domain)
@@ -53,8 +63,9 @@ def _sender(name: str, address: str) -> Sender:
     except BadHost:
         ready = False
     if not ready:
-        raise BadSettings(
-            f"The From address “{address}” can't be used: it needs a domain, and plain letters"
+        said = gettext(
+            "The From address “{address}” can't be used: it needs a domain, and plain letters"
             " before the @."
         )
+        raise BadSettings(said.format(address=address))
     return Sender(name, address)

@@ -13,6 +13,9 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
+from django.utils.translation import gettext
+from django.utils.translation import gettext_noop as _
+
 from apps.channels.blame import Stage, refusal, used_up
 from apps.channels.contract import BadSettings, Flow, Outcome, Provider, Result, Session, Setting
 from apps.channels.mail.dkim import BadKey, Signer
@@ -22,7 +25,7 @@ from apps.channels.mail.smtp_wire import Answer, CutShort, Unwilling, Wire, said
 from apps.channels.messages import Mail, Sender
 from apps.lib.network.host_name import BadHost, ascii_host
 
-SECURITY = (("none", "None"), ("starttls", "STARTTLS"), ("tls", "TLS from the start"))
+SECURITY = (("none", _("None")), ("starttls", "STARTTLS"), ("tls", _("TLS from the start")))
 CONNECTIONS = 4
 MOST_CONNECTIONS = 50
 # RFC 5321 4.5.3.2.6: who gives up earlier sends again what the server goes on to accept
@@ -41,40 +44,40 @@ class Smtp(Provider):
     channel = "email"
     label = "SMTP server"
     settings = (
-        Setting("host", "Host", required=True, help="For example smtp.example.com"),
-        Setting("port", "Port", kind="integer", default=587, required=True),
-        Setting("security", "Encryption", kind="choice", default="starttls", options=SECURITY),
-        Setting("username", "User name"),
-        Setting("password", "Password", kind="secret"),
+        Setting("host", _("Host"), required=True, help=_("For example smtp.example.com")),
+        Setting("port", _("Port"), kind="integer", default=587, required=True),
+        Setting("security", _("Encryption"), kind="choice", default="starttls", options=SECURITY),
+        Setting("username", _("User name")),
+        Setting("password", _("Password"), kind="secret"),
         *FROM,
-        Setting("timeout", "Seconds to wait for each answer", kind="integer", default=60),
+        Setting("timeout", _("Seconds to wait for each answer"), kind="integer", default=60),
         Setting(
             "per_connection",
-            "Messages per connection",
+            _("Messages per connection"),
             kind="integer",
             default=500,
-            help="Some servers close a connection after so many.",
+            help=_("Some servers close a connection after so many."),
         ),
         Setting(
             "connections",
-            "Connections per sender",
+            _("Connections per sender"),
             kind="integer",
             default=CONNECTIONS,
-            help=(
+            help=_(
                 "How many one sender may have open at once, at most 50; relays often allow 10"
                 " to 20."
             ),
         ),
         Setting(
             "dkim_selector",
-            "DKIM selector",
-            help="The name before ._domainkey in your DNS; empty = not signed here",
+            _("DKIM selector"),
+            help=_("The name before ._domainkey in your DNS; empty = not signed here"),
         ),
         Setting(
             "dkim_key",
-            "DKIM private key",
+            _("DKIM private key"),
             kind="secret",
-            help="PEM, RSA (2048 bits or more) or Ed25519",
+            help=_("PEM, RSA (2048 bits or more) or Ed25519"),
         ),
     )
 
@@ -82,25 +85,26 @@ class Smtp(Provider):
     def open(cls, settings: Mapping[str, Any]) -> "SmtpSession":
         if not settings.get("host"):
             raise BadSettings(
-                "The SMTP account has no host. Enter the server's name, for example"
-                " smtp.example.com."
+                gettext(
+                    "The SMTP account has no host. Enter the server's name, for example"
+                    " smtp.example.com."
+                )
             )
         try:
             ascii_host(str(settings["host"]))
         except BadHost as error:
-            raise BadSettings(
-                f"The host “{settings['host']}” {error}. Write the server's name alone, for example"
+            said = gettext(
+                "The host “{host}” {why}. Write the server's name alone, for example"
                 " smtp.example.com."
-            ) from error
+            )
+            raise BadSettings(said.format(host=settings["host"], why=error)) from error
         if int(settings.get("port") or 25) > 65535:
-            raise BadSettings(
-                f"There is no port {settings['port']}. Mail servers mostly listen on 587, 465"
-                " or 25."
-            )
+            said = gettext("There is no port {port}. Mail servers mostly listen on 587, 465 or 25.")
+            raise BadSettings(said.format(port=settings["port"]))
         if settings.get("security", "none") not in dict(SECURITY):
-            raise BadSettings(
-                f"Encryption {settings['security']!r} is not one of: {', '.join(dict(SECURITY))}."
-            )
+            said = gettext("Encryption {given!r} is not one of: {known}.")
+            known = ", ".join(dict(SECURITY))
+            raise BadSettings(said.format(given=settings["security"], known=known))
         sender = sender_of(settings)
         return SmtpSession(settings, _signer(settings, sender.domain))
 
@@ -116,8 +120,10 @@ def _signer(settings: Mapping[str, Any], domain: str) -> Signer | None:
         return None
     if not selector or not key:
         raise BadSettings(
-            "DKIM needs both its selector and its private key. Fill in the other one, or empty"
-            " both."
+            gettext(
+                "DKIM needs both its selector and its private key. Fill in the other one, or"
+                " empty both."
+            )
         )
     try:
         return Signer(domain=domain, selector=selector, key=key)

@@ -14,6 +14,8 @@ from typing import Any
 import httpx2
 import jwt
 from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
+from django.utils.translation import gettext
+from django.utils.translation import gettext_noop as _
 
 from apps.channels.contract import BadSettings, Outcome, Provider, Remedy, Result, Session, Setting
 from apps.channels.https.caller import Caller, check, json_object
@@ -55,30 +57,33 @@ class Apns(Provider):
     settings = (
         Setting(
             "team_id",
-            "Team ID",
+            _("Team ID"),
             required=True,
-            help="Ten characters: developer.apple.com, Membership.",
+            help=_("Ten characters: developer.apple.com, Membership."),
         ),
-        Setting("key_id", "Key ID", required=True, help="Ten characters, of the key below."),
+        Setting("key_id", _("Key ID"), required=True, help=_("Ten characters, of the key below.")),
         Setting(
             "private_key",
-            "Key",
+            _("Key"),
             kind="secret",
             required=True,
             lines=True,
-            help="The .p8 file as it is.",
+            help=_("The .p8 file as it is."),
         ),
         Setting(
-            "topic", "Bundle ID", required=True, help="Of the app, where a device names no other."
+            "topic",
+            _("Bundle ID"),
+            required=True,
+            help=_("Of the app, where a device names no other."),
         ),
-        Setting("api_url", "API base URL", default="https://api.push.apple.com"),
+        Setting("api_url", _("API base URL"), default="https://api.push.apple.com"),
         Setting(
             "sandbox_url",
-            "Address for sandbox tokens",
+            _("Address for sandbox tokens"),
             default="https://api.sandbox.push.apple.com",
         ),
-        Setting("timeout", "Seconds to wait for an answer", kind="integer", default=30),
-        Setting("connections", "Connections per sender", kind="integer", default=CONNECTIONS),
+        Setting("timeout", _("Seconds to wait for an answer"), kind="integer", default=30),
+        Setting("connections", _("Connections per sender"), kind="integer", default=CONNECTIONS),
     )
 
     @classmethod
@@ -87,8 +92,10 @@ class Apns(Provider):
         for name in ("api_url", "sandbox_url"):
             if not str(settings.get(name) or "https://").startswith("https://"):
                 raise BadSettings(
-                    "The addresses of the API must begin with https://: APNs speaks HTTP/2 over TLS"
-                    " only."
+                    gettext(
+                        "The addresses of the API must begin with https://: APNs speaks HTTP/2 over"
+                        " TLS only."
+                    )
                 )
         team, key_id, pem = (
             str(settings.get(name) or "") for name in ("team_id", "key_id", "private_key")
@@ -96,10 +103,12 @@ class Apns(Provider):
         try:
             key = private_key(pem)
         except BadPem as error:
-            raise BadSettings(f"The key {error}") from error
+            raise BadSettings(gettext("The key {why}").format(why=error)) from error
         if not isinstance(key, EllipticCurvePrivateKey) or key.curve.name != "secp256r1":
             raise BadSettings(
-                "The key is not one for APNs: Apple's .p8 files hold a key of the curve P-256."
+                gettext(
+                    "The key is not one for APNs: Apple's .p8 files hold a key of the curve P-256."
+                )
             )
         return ApnsSession(
             settings, _tokens.setdefault((team, key_id, pem), ProviderToken(team, key_id, key))

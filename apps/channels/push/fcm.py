@@ -10,6 +10,7 @@ from typing import Any
 from urllib.parse import quote
 
 import requests
+from django.utils.translation import gettext_noop as _
 
 from apps.channels.contract import Outcome, Provider, Remedy, Result, Session, Setting
 from apps.channels.https.caller import Caller, check, json_object
@@ -32,15 +33,15 @@ class Fcm(Provider):
     settings = (
         Setting(
             "service_account",
-            "Service account",
+            _("Service account"),
             kind="secret",
             required=True,
             lines=True,
-            help="The JSON file of a key: Firebase console, Project settings, Service accounts.",
+            help=_("The JSON file of a key: Firebase console, Project settings, Service accounts."),
         ),
-        Setting("api_url", "API base URL", default="https://fcm.googleapis.com"),
-        Setting("timeout", "Seconds to wait for an answer", kind="integer", default=30),
-        Setting("connections", "Parallel requests", kind="integer", default=CONNECTIONS),
+        Setting("api_url", _("API base URL"), default="https://fcm.googleapis.com"),
+        Setting("timeout", _("Seconds to wait for an answer"), kind="integer", default=30),
+        Setting("connections", _("Parallel requests"), kind="integer", default=CONNECTIONS),
     )
 
     @classmethod

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 import jwt
 import requests
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+from django.utils.translation import gettext
 
 from apps.channels.contract import BadSettings
 from apps.channels.https.wire import Wire
@@ -51,19 +52,21 @@ class ServiceAccount:
             project, email, pem, url = (str(found[name]) for name in names)
         except (ValueError, KeyError, TypeError):  # BadJson is a ValueError
             raise BadSettings(
-                "This is no service account: paste the whole JSON file of its key."
+                gettext("This is no service account: paste the whole JSON file of its key.")
             ) from None
         try:
             key = private_key(pem)
         except BadPem as error:
-            raise BadSettings(f"The private key of the service account {error}") from error
+            said = gettext("The private key of the service account {why}").format(why=error)
+            raise BadSettings(said) from error
         if not isinstance(key, RSAPrivateKey):
-            raise BadSettings("The private key of the service account is not RSA.")
+            raise BadSettings(gettext("The private key of the service account is not RSA."))
         parts = urlsplit(url)
         if parts.scheme != "https" and parts.hostname != "127.0.0.1":
-            raise BadSettings(
-                f"The token_uri of the service account must begin with https://, got “{url}”."
+            said = gettext(
+                "The token_uri of the service account must begin with https://, got “{url}”."
             )
+            raise BadSettings(said.format(url=url))
         return cls(project, email, key, str(found.get("private_key_id") or ""), url)
 
 

@@ -13,6 +13,8 @@ from typing import Any
 
 import requests
 from django.conf import settings as site
+from django.utils.translation import gettext
+from django.utils.translation import gettext_noop as _
 
 from apps.channels.contract import BadSettings, Outcome, Provider, Remedy, Result, Session, Setting
 from apps.channels.https.caller import Caller, check
@@ -50,27 +52,29 @@ class WebPush(Provider):
     settings = (
         Setting(
             "subject",
-            "Contact",
+            _("Contact"),
             required=True,
-            help="mailto:… or https://…: whom push services may write to.",
+            help=_("mailto:… or https://…: whom push services may write to."),
         ),
         Setting(
             "private_key",
-            "Private key",
+            _("Private key"),
             kind="secret",
             lines=True,
-            help="VAPID. Empty = a new one is made.",
+            help=_("VAPID. Empty = a new one is made."),
         ),
         Setting(
             "previous_key",
-            "Previous private key",
+            _("Previous private key"),
             kind="secret",
             lines=True,
-            help="For browsers that subscribed with it. Kept by itself when the key above changes.",
+            help=_(
+                "For browsers that subscribed with it. Kept by itself when the key above changes."
+            ),
         ),
-        Setting("renew", "Make a new key pair now", kind="flag", default=False),
-        Setting("timeout", "Seconds to wait for an answer", kind="integer", default=30),
-        Setting("connections", "Parallel requests", kind="integer", default=CONNECTIONS),
+        Setting("renew", _("Make a new key pair now"), kind="flag", default=False),
+        Setting("timeout", _("Seconds to wait for an answer"), kind="integer", default=30),
+        Setting("connections", _("Parallel requests"), kind="integer", default=CONNECTIONS),
     )
 
     @classmethod
@@ -78,7 +82,9 @@ class WebPush(Provider):
         check(cls, settings)
         subject = str(settings.get("subject"))
         if not subject.startswith(("mailto:", "https://")):
-            raise BadSettings("The contact must begin with mailto: or https:// (RFC 8292).")
+            raise BadSettings(
+                gettext("The contact must begin with mailto: or https:// (RFC 8292).")
+            )
         return WebPushSession(settings, keys_of(settings), subject)
 
     @classmethod
@@ -98,7 +104,7 @@ class WebPush(Provider):
 
     @classmethod
     def shown(cls, settings: Mapping[str, Any]) -> dict[str, str]:
-        return {"Public key": public_key_of(settings)}
+        return {gettext("Public key"): public_key_of(settings)}
 
 
 def keys_of(settings: Mapping[str, Any]) -> list[Vapid]:
@@ -107,7 +113,9 @@ def keys_of(settings: Mapping[str, Any]) -> list[Vapid]:
     try:
         return [Vapid.read(str(text)) for text in given if text]
     except BadKeys as error:
-        raise BadSettings(f"A private key can't be used. {error}") from error
+        raise BadSettings(
+            gettext("A private key can't be used. {why}").format(why=error)
+        ) from error
 
 
 def public_key_of(settings: Mapping[str, Any]) -> str:

@@ -14,6 +14,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from django.utils.translation import gettext
 
 from apps.lib.pem import private_key
 
@@ -36,7 +37,7 @@ def unbase64(text: str) -> bytes:
     try:
         found = base64.b64decode(plain + "=" * (-len(plain) % 4), altchars=b"-_", validate=True)
     except ValueError:
-        raise BadKeys("It is not base64url.") from None
+        raise BadKeys(gettext("It is not base64url.")) from None
     return found
 
 
@@ -123,9 +124,9 @@ class Vapid:
             else:
                 key = ec.derive_private_key(int.from_bytes(unbase64(text)), CURVE)
         except ValueError:
-            raise BadKeys("It is neither a PEM nor 32 bytes in base64url.") from None
+            raise BadKeys(gettext("It is neither a PEM nor 32 bytes in base64url.")) from None
         if not isinstance(key, ec.EllipticCurvePrivateKey) or key.curve.name != CURVE.name:
-            raise BadKeys("It is not of the curve P-256.")
+            raise BadKeys(gettext("It is not of the curve P-256."))
         return cls(key)
 
     @cached_property

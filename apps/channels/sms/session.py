@@ -12,6 +12,8 @@ from typing import Any, ClassVar, TypeVar
 from urllib.parse import urlencode
 
 import requests
+from django.utils.translation import gettext
+from django.utils.translation import gettext_noop as _
 
 from apps.channels.contract import BadSettings, Outcome, Provider, Remedy, Result, Session, Setting
 from apps.channels.https.caller import GATEWAY_LOST_THE_ANSWER, Caller, check, json_object
@@ -36,11 +38,12 @@ class Sms(Provider):
     def open(cls, settings: Mapping[str, Any]) -> "PhoneSession[Any]":
         check(cls, settings)
         if not _ONE_NAME.fullmatch(str(settings.get(cls.in_path) or "")):
-            label = next(each.label for each in cls.settings if each.name == cls.in_path)
-            raise BadSettings(
-                f"The {label} has other than letters and digits. Copy it from {cls.label}'s"
+            setting = next(each.title for each in cls.settings if each.name == cls.in_path)
+            said = gettext(
+                "The {setting} has other than letters and digits. Copy it from {provider}'s"
                 " console."
             )
+            raise BadSettings(said.format(setting=setting, provider=cls.label))
         return cls.session(cls, settings)
 
     @classmethod
@@ -59,9 +62,9 @@ class Sms(Provider):
 
 SENDER = Setting(
     "sender",
-    "Sender",
+    _("Sender"),
     required=True,
-    help=(
+    help=_(
         "A number with its country code (+49…), a short code, or a name of up to 11 letters where"
         " that is allowed."
     ),
@@ -78,15 +81,19 @@ def settings_of_sms(*own: Setting, url: str, help_text: str = HELP_TEXT) -> tupl
     """
     return (
         *own,
-        Setting("help_text", "Answer to HELP", default=help_text, help="Empty = none."),
+        Setting("help_text", _("Answer to HELP"), default=help_text, help=_("Empty = none.")),
         Setting(
             "status_url",
-            "Address for delivery reports",
-            help="Where the provider posts them. Empty = here, on a site that is reached by https.",
+            _("Address for delivery reports"),
+            help=_(
+                "Where the provider posts them. Empty = here, on a site that is reached by https."
+            ),
         ),
-        Setting("api_url", "API base URL", default=url, help="Another one for another region."),
-        Setting("timeout", "Seconds to wait for an answer", kind="integer", default=30),
-        Setting("connections", "Parallel requests", kind="integer", default=CONNECTIONS),
+        Setting(
+            "api_url", _("API base URL"), default=url, help=_("Another one for another region.")
+        ),
+        Setting("timeout", _("Seconds to wait for an answer"), kind="integer", default=30),
+        Setting("connections", _("Parallel requests"), kind="integer", default=CONNECTIONS),
     )
 
 

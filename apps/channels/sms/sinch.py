@@ -5,6 +5,8 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from django.utils.translation import gettext_noop as _
+
 from apps.channels.contract import Result, Setting
 from apps.channels.https.caller import json_object
 from apps.channels.messages import SmsMessage
@@ -83,14 +85,14 @@ class Sinch(Sms):
     session = SinchSession
     in_path = "service_plan_id"
     settings = settings_of_sms(
-        Setting("service_plan_id", "Service plan id", required=True),
-        Setting("api_token", "API token", kind="secret", required=True),
+        Setting("service_plan_id", _("Service plan id"), required=True),
+        Setting("api_token", _("API token"), kind="secret", required=True),
         SENDER,
         Setting(
             "callback_secret",
-            "Callback secret",
+            _("Callback secret"),
             kind="secret",
-            help="Proves that an answer comes from Sinch.",
+            help=_("Proves that an answer comes from Sinch."),
         ),
         url="https://eu.sms.api.sinch.com",
     )

@@ -6,6 +6,9 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
+from django.utils.translation import gettext
+from django.utils.translation import gettext_noop as _
+
 from apps.channels.contract import BadSettings, Remedy, Result, Setting
 from apps.channels.messages import SmsMessage
 from apps.channels.sms.answers import Forged, Posted, Report, SmsReply, check_hmac, number, report
@@ -72,9 +75,9 @@ def as_twilio(settings: Mapping[str, Any]) -> dict[str, str]:
 
 SHARED_KEY = Setting(
     "shared_key",
-    "Shared key for webhooks",
+    _("Shared key for webhooks"),
     kind="secret",
-    help="Only where Twilio signs its requests with one.",
+    help=_("Only where Twilio signs its requests with one."),
 )
 
 
@@ -112,14 +115,14 @@ class Twilio(Sms):
     in_path = "account_sid"
     answers_in_place = True
     settings = settings_of_sms(
-        Setting("account_sid", "Account SID", required=True, help="Begins with AC."),
-        Setting("auth_token", "Auth token", kind="secret", required=True),
+        Setting("account_sid", _("Account SID"), required=True, help=_("Begins with AC.")),
+        Setting("auth_token", _("Auth token"), kind="secret", required=True),
         Setting("sender", SENDER.label, help=SENDER.help),
         SHARED_KEY,
         Setting(
             "messaging_service",
-            "Messaging service SID",
-            help="Begins with MG; it chooses among its senders.",
+            _("Messaging service SID"),
+            help=_("Begins with MG; it chooses among its senders."),
         ),
         url="https://api.twilio.com",
         help_text="",  # Twilio has its own, unless that is switched off there
@@ -128,7 +131,9 @@ class Twilio(Sms):
     @classmethod
     def open(cls, settings: Mapping[str, Any]) -> PhoneSession[Any]:
         if not (settings.get("sender") or settings.get("messaging_service")):
-            raise BadSettings("Twilio needs a sender or a messaging service. Fill in one of them.")
+            raise BadSettings(
+                gettext("Twilio needs a sender or a messaging service. Fill in one of them.")
+            )
         return super().open(settings)
 
     @classmethod

@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from typing import Any
 from xml.sax.saxutils import escape, quoteattr
 
+from django.utils.translation import gettext_noop as _
+
 from apps.channels.contract import Remedy, Result, Setting
 from apps.channels.messages import VoiceMessage
 from apps.channels.sms.answers import Posted, Report, report
@@ -94,13 +96,13 @@ class TwilioVoice(Sms):
     settings = tuple(
         setting
         for setting in settings_of_sms(
-            Setting("account_sid", "Account SID", required=True, help="Begins with AC."),
-            Setting("auth_token", "Auth token", kind="secret", required=True),
+            Setting("account_sid", _("Account SID"), required=True, help=_("Begins with AC.")),
+            Setting("auth_token", _("Auth token"), kind="secret", required=True),
             Setting(
                 "sender",
-                "Caller's number",
+                _("Caller's number"),
                 required=True,
-                help="A number of the account, with its country code.",
+                help=_("A number of the account, with its country code."),
             ),
             SHARED_KEY,
             url="https://api.twilio.com",

@@ -6,6 +6,8 @@ import hashlib
 from collections.abc import Mapping
 from typing import Any
 
+from django.utils.translation import gettext_noop as _
+
 from apps.channels.contract import Remedy, Result, Setting
 from apps.channels.https.caller import json_object
 from apps.channels.messages import SmsMessage
@@ -94,14 +96,14 @@ class Vonage(Sms):
     session = VonageSession
     in_path = "api_key"
     settings = settings_of_sms(
-        Setting("api_key", "API key", required=True),
-        Setting("api_secret", "API secret", kind="secret", required=True),
+        Setting("api_key", _("API key"), required=True),
+        Setting("api_secret", _("API secret"), kind="secret", required=True),
         SENDER,
         Setting(
             "signature_secret",
-            "Signature secret",
+            _("Signature secret"),
             kind="secret",
-            help="Proves that an answer comes from Vonage.",
+            help=_("Proves that an answer comes from Vonage."),
         ),
         url="https://api.nexmo.com",
     )

@@ -35,19 +35,19 @@ def field_for(setting: Setting, stored: dict[str, Any]) -> forms.Field:
 
     A secret is never shown again: empty keeps what is stored.
     """
-    label = setting.label
+    label = setting.title
     required = setting.required
     # a help text is HTML to Django, and "News <news@example.com>" is no tag
-    said = escape(setting.help)
+    said = escape(setting.hint)
     match setting.kind:
         case "integer":
             return forms.IntegerField(label=label, required=required, help_text=said, min_value=1)
         case "flag":
             return forms.BooleanField(label=label, required=False, help_text=said)
         case "choice":
-            options = setting.options
+            choices = setting.choices
             return forms.ChoiceField(
-                label=label, required=required, help_text=said, choices=options
+                label=label, required=required, help_text=said, choices=choices
             )
         case "secret":
             return _secret_field(setting, kept=bool(stored.get(setting.name)))
@@ -57,11 +57,11 @@ def field_for(setting: Setting, stored: dict[str, Any]) -> forms.Field:
 def _secret_field(setting: Setting, *, kept: bool) -> forms.Field:
     """The field of a secret; `kept`: one is stored, and empty leaves it so."""
     required = setting.required
-    said: str = escape(setting.help)
+    said: str = escape(setting.hint)
     if kept:
         required = False
         said = str(KEEP)
-    label = setting.label
+    label = setting.title
     if setting.lines:
         area = forms.Textarea({"rows": 4, "autocomplete": "off"})
         return forms.CharField(label=label, required=required, help_text=said, widget=area)

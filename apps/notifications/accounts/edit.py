@@ -187,7 +187,7 @@ def _check(kind: type[Provider], values: dict[str, Any]) -> None:
     missing = []
     for field in kind.settings:
         if field.required and not values.get(field.name):
-            missing.append(field.label)
+            missing.append(field.title)
     if missing:
         said = gettext("{provider} needs: {settings}.")
         raise BadSettings(said.format(provider=kind.label, settings=", ".join(missing)))
