@@ -16,6 +16,7 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import resolve_url
 from django.template.response import SimpleTemplateResponse
 from django.utils import timezone, translation
+from django.utils.translation import gettext
 
 from apps.accounts.models import Role, User
 from apps.lib import wallclock
@@ -148,9 +149,8 @@ def requires(capability: Capability) -> Callable[[View], View]:
                 return redirect_to_login(_page_of(request))
             speak_to(request.user)
             if not may(request.user, capability):
-                raise PermissionDenied(
-                    f"Your role ({request.user.get_role_display()}) does not include this."
-                )
+                said = gettext("Your role ({role}) does not include this.")
+                raise PermissionDenied(said.format(role=request.user.get_role_display()))
             if "\0" in request.path or "%00" in request.META["QUERY_STRING"]:
                 # PostgreSQL takes none, not even to say so
                 raise Http404("There is nothing with a NUL in it.")

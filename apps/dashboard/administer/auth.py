@@ -13,6 +13,7 @@ from django.shortcuts import redirect, render
 from django.urls import path, reverse_lazy
 from django.utils import timezone
 from django.utils.decorators import method_decorator
+from django.utils.translation import gettext, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
 
 from apps.accounts.actors import staff_actor, user_of
@@ -77,16 +78,17 @@ class PasswordChange(views.PasswordChangeView):
         by = staff_actor(self.request)
         user = change_staff(user=form.user, values=values, by=by, now=timezone.now(), proven=True)
         update_session_auth_hash(self.request, user)
-        messages.success(
-            self.request, "Your password is changed. Other sessions of yours are logged out."
-        )
+        said = gettext("Your password is changed. Other sessions of yours are logged out.")
+        messages.success(self.request, said)
         return redirect(self.get_success_url())
 
 
 class OwnAccountForm(forms.Form):
-    name = forms.CharField(max_length=150, required=False)
-    email = forms.EmailField(label="Email")
-    time_zone = ZoneField(required=True, help_text="Times on all pages are shown in this zone.")
+    name = forms.CharField(
+        label=pgettext_lazy("of a person", "Name"), max_length=150, required=False
+    )
+    email = forms.EmailField(label=_("Email"))
+    time_zone = ZoneField(required=True, help_text=_("Times on all pages are shown in this zone."))
     language = forms.ChoiceField(
         label=_("Language"),
         required=False,
@@ -94,10 +96,10 @@ class OwnAccountForm(forms.Form):
         help_text=_("Of these pages. What followers read is in their own language."),
     )
     password = forms.CharField(
-        label="Your password",
+        label=_("Your password"),
         required=False,
         widget=forms.PasswordInput(attrs={"autocomplete": "current-password"}),
-        help_text="Needed to change the email only.",
+        help_text=_("Needed to change the email only."),
     )
     helper = plain_helper()
 
@@ -109,7 +111,7 @@ class OwnAccountForm(forms.Form):
         said: dict[str, Any] = super().clean() or {}
         password = said.pop("password", "")
         if "email" in self.changed_data and not knows_password(self.request, password):
-            self.add_error("password", "Type the password that you have now.")
+            self.add_error("password", gettext("Type the password that you have now."))
         return said
 
 
@@ -132,7 +134,7 @@ def account(request: HttpRequest) -> HttpResponse:
             form.add_error(error.field, str(error))
         else:
             speak_to(user)
-            messages.success(request, "Saved.")
+            messages.success(request, gettext("Saved."))
             return redirect("dashboard:account")
     return render(request, "dashboard/administer/auth/account.html", {"form": form})
 

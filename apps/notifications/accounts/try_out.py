@@ -9,6 +9,7 @@ from typing import Any
 
 from django.conf import settings as site
 from django.db import transaction
+from django.utils import translation
 from django.utils.translation import gettext
 
 from apps.channels.contract import Outcome, Result
@@ -63,7 +64,8 @@ def try_account(*, account: ProviderAccount, to: str, by: Actor, now: dt.datetim
     """
     values = settings_of(account)
     message = _message(account, values, to.strip(), now=now)
-    with provider(account.provider).open(values | {"timeout": PATIENCE}) as session:
+    english = translation.override(site.LANGUAGE_CODE)  # what is said is stored
+    with provider(account.provider).open(values | {"timeout": PATIENCE}) as session, english:
         outcome = session.send(message)
     with transaction.atomic():
         if outcome.result == Result.ACCEPTED and (account.tripped_at or account.paused_until):
