@@ -303,8 +303,12 @@ def _bare(node: ast.AST) -> Iterator[tuple[int, str]]:
     if isinstance(node, ast.Call) and _name_of(node) in KEYWORDS:
         return
     if isinstance(node, ast.Constant):
-        text = str(node.value)
-        if re.match(r"[A-Z]?\w+ |[A-Z][a-z]", text) and not no_words(text):
+        text = node.value
+        if (
+            isinstance(text, str)
+            and re.match(r"[A-Z]?\w+ |[A-Z][a-z]", text)
+            and not no_words(text)
+        ):
             yield node.lineno, text
         return
     if isinstance(node, ast.Subscript | ast.Compare | ast.FormattedValue):
