@@ -8,6 +8,7 @@ from enum import StrEnum
 
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 
 class PartKind(StrEnum):
@@ -46,7 +47,7 @@ _LINK = Part("link", _("Link"), PartKind.LINK)
 _PICTURE = Part("image", _("Picture"), PartKind.LINK)
 
 _EMAIL = ChannelParts(
-    label=_("Email"),
+    label=pgettext_lazy("channel", "Email"),
     parts=(
         Part("subject", _("Subject"), PartKind.LINE),
         Part("preheader", _("Preview line"), PartKind.LINE),

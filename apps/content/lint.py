@@ -14,6 +14,7 @@ from liquid.static_analysis import TemplateAnalysis, Variable
 
 from apps.content.channel_parts import CHANNEL_PARTS, PartKind
 from apps.content.lint_links import link_problems, merge_tag_problems
+from apps.content.liquid.complaints import translated
 from apps.content.liquid.parse import BadSyntax, known_filters, known_tags, parse
 from apps.content.liquid.plain_data import Unrenderable, plain
 from apps.content.mail_text import text_of
@@ -224,7 +225,8 @@ def _text_not_made(where: str, words: Mapping[str, str]) -> Iterator[TemplatePro
         parse(text_of(html))
     except BadSyntax as error:
         message = _("no text can be made from this HTML ({error}). Write it by hand.")
-        yield TemplateProblem(f"{where}.text", None, message.format(error=error))
+        said = message.format(error=translated(str(error)))
+        yield TemplateProblem(f"{where}.text", None, said)
 
 
 # ---- a layout
@@ -292,7 +294,7 @@ def _syntax_message(error: BadSyntax) -> str:
         return said.format(tag=unknown[1])
     if error.unclosed:
         return f"{message.rstrip('.')}."
-    return _("{error}. Check what stands in the braces.").format(error=message)
+    return _("{error}. Check what stands in the braces.").format(error=translated(message))
 
 
 def _unknown_variables(

@@ -18,6 +18,7 @@ from apps.channels.pieces import Pieces
 from apps.content.channel_parts import CHANNEL_PARTS, Part, PartKind
 from apps.content.links import links_in, tracked
 from apps.content.liquid.blank_lines import tidied, tidy
+from apps.content.liquid.complaints import translated
 from apps.content.liquid.limits import FAILURES
 from apps.content.liquid.parse import Parsed, line_of, parse
 from apps.content.liquid.plain_data import Unrenderable, plain
@@ -175,7 +176,8 @@ class Compiled:
             if self._lines_are_the_authors(channel, part):
                 line = line_of(error)
             where = f"{language}.{channel}.{part.name}"
-            raise RenderError(TemplateProblem(where, line, f"{message}.")) from error
+            problem = TemplateProblem(where, line, f"{translated(message)}.")
+            raise RenderError(problem) from error
         if part.kind is PartKind.HTML:
             return Pieces(pieces, stamp)
         if channel == "email" and part.kind is PartKind.TEXT:

@@ -11,7 +11,7 @@ from django import forms
 from django.forms import BaseFormSet, formset_factory
 from django.utils.functional import Promise
 from django.utils.text import slugify
-from django.utils.translation import gettext
+from django.utils.translation import gettext, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
 
 from apps.content.channel_parts import CHANNEL_PARTS, Part, PartKind
@@ -255,7 +255,7 @@ class VariableForm(forms.Form):
         r"^[a-z_][a-z0-9_]*$",
         max_length=60,
         required=False,
-        label=_("Name"),
+        label=pgettext_lazy("variable", "Name"),
         error_messages={"invalid": _("Use small letters, digits and _, for example first_order.")},
     )
     type = forms.ChoiceField(
