@@ -13,7 +13,8 @@ from django.utils.translation import gettext as _
 from apps.accounts.fact_words import field_of, name_of, sentence_of, value_of
 from apps.accounts.models import AuditEntry
 
-Explain = Callable[[str], str]
+Explain = Callable[[str, str], str]  # a value's name and its text, as words
+EXPLAINED = ("reason", "why", "said", "error")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +48,7 @@ class Told:
 def tell(entries: Iterable[AuditEntry], *, explain: Explain) -> list[Told]:
     """The entries in words, in their order.
 
-    `explain` says what a reason's code means; the apps that give reasons know.
+    `explain` says what a reason means, a code or a stored sentence; the apps that give them know.
     """
     told = []
     for entry in entries:
@@ -77,8 +78,8 @@ def differences(data: dict[str, Any], *, explain: Explain) -> list[Difference]:
     for name, value in rest.items():
         if isinstance(value, dict) and set(value) == {"before", "after"}:
             lines += _changes({name: value["before"]}, {name: value["after"]})
-        elif name == "reason" and isinstance(value, str) and value:
-            lines.append(Difference(field_of(name), None, explain(value)))
+        elif name in EXPLAINED and isinstance(value, str) and value:
+            lines.append(Difference(field_of(name), None, explain(name, value)))
         else:
             lines.append(Difference(field_of(name), None, readable(value_of(name, value))))
     return lines

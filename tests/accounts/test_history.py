@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from apps.accounts.history import Difference, differences
-from apps.notifications.reports.balance import explain
+from apps.dashboard.shell.code_words import explained
 
 
 @pytest.mark.parametrize(
@@ -29,6 +29,11 @@ from apps.notifications.reports.balance import explain
             {"settings": ["host", "port", "user"]},
             [Difference("Settings", None, "host, port, user")],
         ),
+        (
+            {"reason": "retried"},
+            [Difference("Reason", None, "sent back into the queue by a person")],
+        ),
+        ({"why": "an old one"}, [Difference("Why", None, "an old one")]),
         ({"before": "old", "after": "new"}, [Difference("Value", "old", "new")]),
         (
             {"role": {"before": "viewer", "after": "editor"}},
@@ -37,4 +42,4 @@ from apps.notifications.reports.balance import explain
     ],
 )
 def test_differences_are_told_line_by_line(data: dict[str, Any], lines: list[Difference]) -> None:
-    assert differences(data, explain=explain) == lines
+    assert differences(data, explain=explained) == lines

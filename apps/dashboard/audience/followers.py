@@ -26,7 +26,7 @@ from apps.accounts.actors import staff_actor
 from apps.accounts.history import history_of
 from apps.accounts.permissions import Capability, requires
 from apps.dashboard.shell import double_submit
-from apps.dashboard.shell.code_words import begun, in_words
+from apps.dashboard.shell.code_words import begun, explained, in_words
 from apps.dashboard.shell.forms import JsonField, ZoneField, add_refusal, plain_helper
 from apps.dashboard.shell.paging import page_of
 from apps.followers.addresses import BadAddress, normalise
@@ -50,7 +50,6 @@ from apps.lib.queue.announce import announce
 from apps.lib.queue.lanes import Lane
 from apps.lib.refusals import Refused
 from apps.lib.sql import keyset
-from apps.notifications.reports.balance import explain
 
 MAIL_LINK = "apps.subscriptions.mail_link.send"
 LATEST = 50  # rows of each kind of history on a follower's page
@@ -156,7 +155,7 @@ def detail(request: HttpRequest, uid: UUID) -> HttpResponse:
     tags = list(follower.tags.all())
     consents = follower.consent_records.all()[:LATEST]
     deliveries = follower.deliveries.select_related("notification__notification_type")
-    history = history_of("follower", follower.uid, most=LATEST, explain=explain)
+    history = history_of("follower", follower.uid, most=LATEST, explain=explained)
     context = {
         "follower": follower,
         "addresses": addresses,

@@ -13,10 +13,10 @@ from apps.accounts.fact_words import label_of, name_of, noun_of
 from apps.accounts.history import tell
 from apps.accounts.models import AuditEntry, User
 from apps.accounts.permissions import Capability, requires
+from apps.dashboard.shell.code_words import explained
 from apps.dashboard.shell.paging import page_of
 from apps.lib.actor import ActorKind
 from apps.lib.facts import Kind
-from apps.notifications.reports.balance import explain
 
 NOUNS = sorted({kind.value.partition(".")[0] for kind in Kind})
 ANYONE = [
@@ -51,7 +51,7 @@ def index(request: HttpRequest) -> HttpResponse:
     subject_label = subject
     if subject and page.rows:
         subject_label = name_of(page.rows[0].subject_label)
-    entries = tell(page.rows, explain=explain)
+    entries = tell(page.rows, explain=explained)
     context = {
         "page": page,
         "entries": entries,
@@ -80,7 +80,7 @@ def _people() -> list[tuple[str, str | Promise]]:
 @require_safe
 def detail(request: HttpRequest, pk: int) -> HttpResponse:
     entry = get_object_or_404(AuditEntry, pk=pk)
-    (told,) = tell([entry], explain=explain)
+    (told,) = tell([entry], explain=explained)
     context = {
         "entry": entry,
         "told": told,

@@ -4,6 +4,8 @@ from django.utils.functional import Promise
 from django.utils.translation import pgettext_lazy
 
 from apps.accounts.fact_words import FIELD_WORDS
+from apps.notifications.models import sentences
+from apps.notifications.reports.balance import explain
 
 CODE_WORDS: dict[str, str | Promise] = {
     # what becomes of a row of an import
@@ -39,6 +41,13 @@ CODE_WORDS: dict[str, str | Promise] = {
     "webhook": pgettext_lazy("code", "webhook"),
     "voice": pgettext_lazy("code", "voice"),
 }
+
+
+def explained(name: str, text: str) -> str:
+    """Say why something was so, where a fact carries it: by its code, or as it was stored."""
+    if name == "reason":
+        return explain(text)
+    return sentences.in_words(text)
 
 
 def in_words(code: str) -> str:

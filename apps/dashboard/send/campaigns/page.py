@@ -27,13 +27,14 @@ from apps.campaigns.lifecycle import CampaignNotReady
 from apps.campaigns.models import Campaign, CampaignState, Run
 from apps.campaigns.readiness import current_version
 from apps.dashboard.shell.balance_sheet import lines_of
+from apps.dashboard.shell.code_words import explained
 from apps.dashboard.shell.paging import beside, page_of
 from apps.followers.models import Channel
 from apps.lib.refusals import WrongState
 from apps.notifications.accounts.hold_ups import HoldUp, hold_ups_of
 from apps.notifications.engagement.counts import engagement
 from apps.notifications.models import DeliveryStatus, Tally
-from apps.notifications.reports.balance import balance, explain
+from apps.notifications.reports.balance import balance
 
 LONGEST_NAME = 120
 DONE = {DeliveryStatus.SENT, DeliveryStatus.DELIVERED}
@@ -102,7 +103,7 @@ def detail(request: HttpRequest, uid: UUID) -> HttpResponse:
         return render(request, "dashboard/send/campaigns/_progress.html", values)
     audience = Audience.stored(campaign.audience)
     labels = [str(Channel(channel).label) for channel in campaign.channels]
-    values["history"] = history_of("campaign", uid, most=HISTORY_SHOWN, explain=explain)
+    values["history"] = history_of("campaign", uid, most=HISTORY_SHOWN, explain=explained)
     values["audience"] = audience.words()
     values["version"] = current_version(campaign)
     values["channels"] = ", ".join(labels)
