@@ -113,10 +113,10 @@ def reschedule(
         row = Notification.objects.select_for_update(of=("self",), no_key=True)
         fresh = row.select_related("notification_type").get(pk=notification.pk)
         if fresh.state not in LIVE or fresh.send_at <= now:
-            said = gettext(
+            refusal = gettext(
                 "It is {state} and can't be sent at another time. Only what has not begun can."
             )
-            raise WrongState(said.format(state=fresh.get_state_display().lower()))
+            raise WrongState(refusal.format(state=fresh.get_state_display().lower()))
         moved = max(send_at, now) - fresh.send_at
         before = fresh.send_at
         fresh.send_at += moved

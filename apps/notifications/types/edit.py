@@ -96,9 +96,9 @@ def check(values: TypeValues) -> None:
         )
     if unknown := sorted(set(values.channels) - set(Channel.values)):
         raise BadType(not_one_of(", ".join(unknown), Channel.values), field="channels")
-    for field, said in _NOT_OFFERED.items():
+    for field, refusal in _NOT_OFFERED.items():
         if extra := sorted(set(getattr(values, field)) - set(values.channels)):
-            raise BadType(said.format(channels=_labels(extra)), field=field)
+            raise BadType(refusal.format(channels=_labels(extra)), field=field)
     if values.locked_channels and values.commercial:
         # a lock goes before the global opt-out (followers/consent/verdict.py)
         raise BadType(
