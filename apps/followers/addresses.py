@@ -6,6 +6,7 @@ import re
 import unicodedata
 
 import phonenumbers
+from django.utils.translation import gettext
 from email_validator import SPECIAL_USE_DOMAIN_NAMES, EmailNotValidError, validate_email
 from email_validator.rfc_constants import CASE_INSENSITIVE_MAILBOX_NAMES, EMAIL_MAX_LENGTH
 
@@ -50,7 +51,8 @@ def normalise(channel: str, value: str, *, country: str = "") -> tuple[str, str]
         return _email(value)
     if channel == Channel.SMS:
         return _phone(value, country)
-    raise BadAddress(f"Addresses for {channel!r} can't be entered by hand.")
+    said = gettext("Addresses for {channel!r} can't be entered by hand.")
+    raise BadAddress(said.format(channel=channel))
 
 
 def _email(value: str) -> tuple[str, str]:
@@ -85,7 +87,8 @@ def _any_email(value: str) -> tuple[str, str]:
         parsed = validate_email(value, check_deliverability=False, test_environment=True)
         domain = ascii_host(parsed.domain)  # as it is sent to
     except (EmailNotValidError, BadHost) as error:
-        raise BadAddress(f"{value[:80]!r} is not an email address: {error}") from error
+        said = gettext("{address!r} is not an email address: {error}")
+        raise BadAddress(said.format(address=value[:80], error=error)) from error
     local = unicodedata.normalize("NFC", parsed.local_part.casefold())
     return parsed.normalized, f"{local}@{domain}"
 
@@ -98,20 +101,21 @@ def _phone(value: str, country: str) -> tuple[str, str]:
     try:
         number = phonenumbers.parse(international, country or None)
     except phonenumbers.NumberParseException as error:
-        raise BadAddress(
-            f"{value[:80]!r} is not a phone number: write it with + and the country code, "
+        said = gettext(
+            "{number!r} is not a phone number: write it with + and the country code, "
             "for example +49 30 1234567."
-        ) from error
-    if number.extension:
-        raise BadAddress(
-            f"{value[:80]!r} has an extension: a text message can't reach it. "
-            "Leave the extension out."
         )
+        raise BadAddress(said.format(number=value[:80])) from error
+    if number.extension:
+        said = gettext(
+            "{number!r} has an extension: a text message can't reach it. Leave the extension out."
+        )
+        raise BadAddress(said.format(number=value[:80]))
     # Possible, not valid: number plans change faster than the library's tables do.
     if not phonenumbers.is_possible_number(number):
-        raise BadAddress(
-            f"{value[:80]!r} is not a phone number: it has too few or too many digits "
-            "for its country."
+        said = gettext(
+            "{number!r} is not a phone number: it has too few or too many digits for its country."
         )
+        raise BadAddress(said.format(number=value[:80]))
     text = phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
     return text, text

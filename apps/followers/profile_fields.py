@@ -8,6 +8,8 @@ import unicodedata
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from django.utils.translation import gettext
+
 from apps.lib.refusals import Refused
 from apps.lib.wallclock import zone
 
@@ -35,15 +37,15 @@ def name(value: str) -> str:
     """One line; every kind of space (no-break spaces and line breaks,
     too) becomes one plain space.
     """
-    return _line("name", "The name", value)
+    return _line("name", gettext("The name"), value)
 
 
 def first_name(value: str) -> str:
-    return _line("first_name", "The first name", value)
+    return _line("first_name", gettext("The first name"), value)
 
 
 def last_name(value: str) -> str:
-    return _line("last_name", "The last name", value)
+    return _line("last_name", gettext("The last name"), value)
 
 
 def whole_name(first: str, last: str) -> str:
@@ -53,7 +55,7 @@ def whole_name(first: str, last: str) -> str:
 
 def external_id(value: str | None) -> str | None:
     """The id the caller's own system knows the person by; empty means none."""
-    return _line("external_id", "The external id", value or "") or None
+    return _line("external_id", gettext("The external id"), value or "") or None
 
 
 def language(value: str) -> str:
@@ -64,10 +66,8 @@ def language(value: str) -> str:
     if not tag:
         return ""
     if len(tag) > 35 or not _LANGUAGE.fullmatch(tag):
-        raise BadFollower(
-            f"{value[:40]!r} is not a language tag. Use one such as en, ru or pt-BR.",
-            field="language",
-        )
+        said = gettext("{tag!r} is not a language tag. Use one such as en, ru or pt-BR.")
+        raise BadFollower(said.format(tag=value[:40]), field="language")
     head, *rest = tag.lower().split("-")
     parts = [head]
     for part in rest:
@@ -94,33 +94,29 @@ def metadata(value: Any) -> dict[str, Any]:
     """
     if not isinstance(value, Mapping) or not all(isinstance(key, str) for key in value):
         raise BadFollower(
-            'Metadata must be a JSON object, such as {"plan": "pro"}.', field="metadata"
+            gettext('Metadata must be a JSON object, such as {"plan": "pro"}.'), field="metadata"
         )
     try:
         text = json.dumps(value, ensure_ascii=False, allow_nan=False)
         size = len(text.encode())
     except (TypeError, ValueError, RecursionError) as error:
         raise BadFollower(
-            "Metadata must hold only text, numbers, true, false, null, lists and objects.",
+            gettext("Metadata must hold only text, numbers, true, false, null, lists and objects."),
             field="metadata",
         ) from error
     if size > METADATA_MAX_BYTES:
-        raise BadFollower(
-            f"Metadata may have 16,384 bytes as JSON; this has {size:,}.", field="metadata"
-        )
+        said = gettext("Metadata may have 16,384 bytes as JSON; this has {size:,}.")
+        raise BadFollower(said.format(size=size), field="metadata")
     if len(value) > METADATA_MAX_KEYS:
-        raise BadFollower(
-            f"Metadata may have {METADATA_MAX_KEYS} keys; this has {len(value):,}.",
-            field="metadata",
-        )
+        said = gettext("Metadata may have {most} keys; this has {count:,}.")
+        text = said.format(most=METADATA_MAX_KEYS, count=len(value))
+        raise BadFollower(text, field="metadata")
     if _depth(value) > METADATA_MAX_DEPTH:
-        raise BadFollower(
-            f"Metadata may be nested {METADATA_MAX_DEPTH} levels deep. Make it flatter.",
-            field="metadata",
-        )
+        said = gettext("Metadata may be nested {most} levels deep. Make it flatter.")
+        raise BadFollower(said.format(most=METADATA_MAX_DEPTH), field="metadata")
     if _ESCAPED_NUL.search(text):
         raise BadFollower(
-            "Metadata contains a NUL character, which the database can't keep. Remove it.",
+            gettext("Metadata contains a NUL character, which the database can't keep. Remove it."),
             field="metadata",
         )
     return dict(value)
@@ -145,27 +141,26 @@ def tag_names(values: Iterable[str]) -> list[str]:
     for value in values:
         if len(names) > MOST_TAGS:
             break
-        text = _line("tags", "The tag", value)
+        text = _line("tags", gettext("The tag"), value)
         if len(text) > TAG_MAX_CHARS:
-            raise BadFollower(
-                f"The tag {text[:30]!r}… has {len(text)} characters; {TAG_MAX_CHARS} are allowed.",
-                field="tags",
-            )
+            said = gettext("The tag {tag!r}… has {count} characters; {most} are allowed.")
+            words = {"tag": text[:30], "count": len(text), "most": TAG_MAX_CHARS}
+            raise BadFollower(said.format(**words), field="tags")
         if text:
             names.setdefault(text.casefold(), text)
     if len(names) > MOST_TAGS:
-        raise BadFollower(
-            f"These are more than {MOST_TAGS} tags. Put some of them into metadata.", field="tags"
-        )
+        said = gettext("These are more than {most} tags. Put some of them into metadata.")
+        raise BadFollower(said.format(most=MOST_TAGS), field="tags")
     return list(names.values())
 
 
 def _line(field: str, label: str, value: str) -> str:
     text = " ".join(unicodedata.normalize("NFC", value).strip(_INVISIBLE).split())
     if any(unicodedata.category(char) in {"Cc", "Cs"} for char in text):
-        raise BadFollower(f"{label} contains a control character. Remove it.", field=field)
+        said = gettext("{label} contains a control character. Remove it.")
+        raise BadFollower(said.format(label=label), field=field)
     if len(text) > _TEXT_MAX_CHARS:
-        raise BadFollower(
-            f"{label} has {len(text)} characters; {_TEXT_MAX_CHARS} are allowed.", field=field
-        )
+        said = gettext("{label} has {count} characters; {most} are allowed.")
+        words = {"label": label, "count": len(text), "most": _TEXT_MAX_CHARS}
+        raise BadFollower(said.format(**words), field=field)
     return text

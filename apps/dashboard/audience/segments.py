@@ -45,7 +45,7 @@ EXAMPLES = [
     (_("Tag"), "vip"),
     (_("Language"), "en, pt-BR"),
     (_("Time zone"), "Europe/Berlin"),
-    (_("Name"), "Anna"),
+    (pgettext_lazy("person", "Name"), "Anna"),
     (_("Email domain"), "example.com"),
     (_("Sign-up date"), _("2026-05-31, or a number of days")),
     (pgettext_lazy("staff", "Subscribed"), _("true or false")),

@@ -12,6 +12,7 @@ from operator import itemgetter
 from typing import Any
 
 from django.db import transaction
+from django.utils.translation import gettext
 
 from apps.followers.consent.matrix import Key, always_on, muted_channels, own_words
 from apps.followers.consent.record import Proof, locked
@@ -37,11 +38,13 @@ class Locked(Refused):
 
     def __init__(self, cells: Iterable[Key]) -> None:
         self.cells = sorted(cells)
-        names = ", ".join(f"{key} on {channel}" for key, channel in self.cells)
-        super().__init__(
+        cell = gettext("{type} on {channel}")
+        names = ", ".join(cell.format(type=key, channel=channel) for key, channel in self.cells)
+        said = gettext(
             "These can't be switched off, because they are critical or locked by an administrator: "
-            f"{names}."
+            "{names}."
         )
+        super().__init__(said.format(names=names))
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,17 +205,18 @@ def _known(cells: Mapping[Key, Any], mutes: Mapping[str, Any]) -> dict[str, Noti
     }
     for key, channel in cells:
         if key not in kinds:
-            raise UnknownCell(f"There is no message type {key!r}.")
+            said = gettext("There is no message type {type!r}.")
+            raise UnknownCell(said.format(type=key))
         if channel not in kinds[key].channels and cells[key, channel] is not None:
-            offered = ", ".join(kinds[key].channels) or "no channel"
-            raise UnknownCell(
-                f"The type {key!r} is not offered on {channel!r}. It is offered on: {offered}."
+            offered = ", ".join(kinds[key].channels) or gettext("no channel")
+            said = gettext(
+                "The type {type!r} is not offered on {channel!r}. It is offered on: {offered}."
             )
+            raise UnknownCell(said.format(type=key, channel=channel, offered=offered))
     named = {channel for _, channel in cells}.union(mutes)
     if unknown := sorted(named - set(Channel.values)):
-        raise UnknownCell(
-            f"There is no channel {unknown[0]!r}. Known: {', '.join(Channel.values)}."
-        )
+        said = gettext("There is no channel {channel!r}. Known: {known}.")
+        raise UnknownCell(said.format(channel=unknown[0], known=", ".join(Channel.values)))
     return kinds
 
 

@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 
 from django.conf import settings
 from django.db import transaction
+from django.utils.translation import gettext
 
 from apps.followers.consent.record import Proof, locked
 from apps.followers.models import DigestCadence, Follower, Rhythm
@@ -134,20 +135,15 @@ def _quiet(value: Mapping[str, Sequence[str]] | None, now: dt.datetime) -> dict[
     checked = {}
     for day, span in sorted((value or {}).items()):
         if day not in WEEKDAYS:
-            raise BadFollower(
-                f"{day!r} is not a weekday. Use 0 (Monday) to 6 (Sunday).", field="quiet"
-            )
+            raise BadFollower(_no_weekday(repr(day)), field="quiet")
         if not isinstance(span, list | tuple) or len(span) != 2:
-            raise BadFollower(
-                'Quiet hours need a start and an end, such as ["22:00", "07:00"].', field="quiet"
-            )
+            said = gettext('Quiet hours need a start and an end, such as ["22:00", "07:00"].')
+            raise BadFollower(said, field="quiet")
         start, end = (_clock("quiet", each) for each in span)
         if start == end:
-            raise BadFollower(
-                f"Quiet hours from {start:%H:%M} to {end:%H:%M} have no length. "
-                "Choose another end.",
-                field="quiet",
-            )
+            said = gettext("Quiet hours from {start} to {end} have no length. Choose another end.")
+            span = {"start": f"{start:%H:%M}", "end": f"{end:%H:%M}"}
+            raise BadFollower(said.format(**span), field="quiet")
         checked[day] = [f"{start:%H:%M}", f"{end:%H:%M}"]
     return checked
 
@@ -156,10 +152,9 @@ def _cadence(value: str | None, now: dt.datetime) -> str:
     if value is None:
         return DigestCadence.INSTANT.value
     if value not in DigestCadence.values:
-        raise BadFollower(
-            f"{value!r} is not a cadence. Use one of: {', '.join(DigestCadence.values)}.",
-            field="cadence",
-        )
+        said = gettext("{value!r} is not a cadence. Use one of: {known}.")
+        known = ", ".join(DigestCadence.values)
+        raise BadFollower(said.format(value=value, known=known), field="cadence")
     return DigestCadence(value).value
 
 
@@ -173,24 +168,23 @@ def _digest_weekday(value: int | None, now: dt.datetime) -> int:
     if value is None:
         return 0
     if value not in range(7):
-        raise BadFollower(
-            f"{value} is not a weekday. Use 0 (Monday) to 6 (Sunday).", field="digest_weekday"
-        )
+        raise BadFollower(_no_weekday(str(value)), field="digest_weekday")
     return value
+
+
+def _no_weekday(said: str) -> str:
+    return gettext("{day} is not a weekday. Use 0 (Monday) to 6 (Sunday).").format(day=said)
 
 
 def _paused_until(value: dt.datetime | None, now: dt.datetime) -> dt.datetime | None:
     if value is None:
         return None
     if value <= now:
-        raise BadFollower(
-            "A pause must end in the future. Choose a later moment.", field="paused_until"
-        )
+        said = gettext("A pause must end in the future. Choose a later moment.")
+        raise BadFollower(said, field="paused_until")
     if value > now + LONGEST_SNOOZE:
-        raise BadFollower(
-            "A pause ends within a year. Choose an earlier day, or unsubscribe.",
-            field="paused_until",
-        )
+        said = gettext("A pause ends within a year. Choose an earlier day, or unsubscribe.")
+        raise BadFollower(said, field="paused_until")
     return value
 
 
@@ -198,9 +192,8 @@ def _clock(field: str, value: Any) -> dt.time:
     if isinstance(value, dt.time):
         return value.replace(second=0, microsecond=0, tzinfo=None)
     if not isinstance(value, str) or not _CLOCK.fullmatch(value):
-        raise BadFollower(
-            f"{value!r} is not a time of day. Write it as HH:MM, such as 08:30.", field=field
-        )
+        said = gettext("{value!r} is not a time of day. Write it as HH:MM, such as 08:30.")
+        raise BadFollower(said.format(value=value), field=field)
     return dt.time.fromisoformat(value)
 
 

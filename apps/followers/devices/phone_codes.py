@@ -10,6 +10,7 @@ from enum import StrEnum
 
 from django.db import transaction
 from django.utils.crypto import constant_time_compare, salted_hmac
+from django.utils.translation import gettext
 
 from apps.followers.addresses import normalise
 from apps.followers.consent.record import Proof, locked
@@ -36,7 +37,8 @@ class TooManyCodes(Refused):
     kind = RefusalKind.STATE
 
     def __init__(self) -> None:
-        super().__init__("Too many codes were asked for. Use the last one, or try again later.")
+        said = gettext("Too many codes were asked for. Use the last one, or try again later.")
+        super().__init__(said)
 
 
 class CodeResult(StrEnum):

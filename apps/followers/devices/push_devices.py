@@ -15,6 +15,7 @@ from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.db.models import QuerySet
 from django.utils import translation
+from django.utils.translation import gettext
 
 from apps.channels.push.endpoints import BadEndpoint, origin_of
 from apps.channels.push.web_push_encryption import BadKeys, Browser
@@ -47,10 +48,10 @@ class TooManyDevices(BadDevice):
     """The follower has as many as one may have."""
 
     def __init__(self) -> None:
-        super().__init__(
-            f"This follower has {MOST} devices already. Remove one that is not used any more.",
-            field="token",
+        said = gettext(
+            "This follower has {count} devices already. Remove one that is not used any more."
         )
+        super().__init__(said.format(count=MOST), field="token")
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,25 +121,24 @@ def _checked_app(app: AppDevice) -> _Checked:
     if app.service == "apns":
         token = token.lower()
     if app.service not in SERVICES:
-        raise BadDevice(
-            f"There is no service {app.service[:40]!r}. Known: {', '.join(SERVICES)}.",
-            field="service",
-        )
+        said = gettext("There is no service {service!r}. Known: {services}.")
+        words = {"service": app.service[:40], "services": ", ".join(SERVICES)}
+        raise BadDevice(said.format(**words), field="service")
     if not _TOKEN[app.service].fullmatch(token):
-        raise BadDevice(
-            f"This is no registration token of {app.service}: it has other letters, or too many.",
-            field="token",
+        said = gettext(
+            "This is no registration token of {service}: it has other letters, or too many."
         )
+        raise BadDevice(said.format(service=app.service), field="token")
     if app.environment not in ENVIRONMENTS:
-        raise BadDevice(
-            f"The environment is one of: {', '.join(ENVIRONMENTS)}.", field="environment"
-        )
+        said = gettext("The environment is one of: {environments}.")
+        known = ", ".join(ENVIRONMENTS)
+        raise BadDevice(said.format(environments=known), field="environment")
     for name, value in (("topic", app.topic), ("platform", app.platform)):
         if not _WORD.fullmatch(value):
-            raise BadDevice(
-                f"The {name} has other than letters, digits, dots and hyphens, or more than 150.",
-                field=name,
+            said = gettext(
+                "The {field} has other than letters, digits, dots and hyphens, or more than 150."
             )
+            raise BadDevice(said.format(field=name), field=name)
     details = {"platform": app.platform, "label": _label(app.label)}
     if app.service == "apns":
         details |= {"environment": app.environment, "topic": app.topic}
@@ -148,7 +148,7 @@ def _checked_app(app: AppDevice) -> _Checked:
 def _checked_browser(browser: BrowserDevice) -> _Checked:
     endpoint = browser.endpoint.strip()
     if len(endpoint) > 2000:
-        raise BadDevice("The endpoint is longer than 2,000 characters.", field="endpoint")
+        raise BadDevice(gettext("The endpoint is longer than 2,000 characters."), field="endpoint")
     try:
         origin_of(endpoint, settings.PUSH_SERVICES)
     except BadEndpoint as error:
@@ -156,10 +156,11 @@ def _checked_browser(browser: BrowserDevice) -> _Checked:
     try:
         Browser.read(browser.p256dh, browser.auth)
     except BadKeys as error:
-        raise BadDevice(f"The keys can't be used: {error}", field="keys") from error
+        said = gettext("The keys can't be used: {error}")
+        raise BadDevice(said.format(error=error), field="keys") from error
     server_key = browser.server_key.strip().rstrip("=")
     if not _SERVER_KEY.fullmatch(server_key):
-        raise BadDevice("The public key is 65 bytes in base64url.", field="server_key")
+        raise BadDevice(gettext("The public key is 65 bytes in base64url."), field="server_key")
     details = {
         "p256dh": browser.p256dh.strip(),
         "auth": browser.auth.strip(),

@@ -8,6 +8,7 @@ from typing import Any
 
 from django.db import IntegrityError, transaction
 from django.db.models import QuerySet
+from django.utils.translation import gettext
 
 from apps.channels.https.webhook import new_secret, sealed
 from apps.followers.devices.push_devices import key_of
@@ -33,8 +34,10 @@ class WebhookKnown(Refused):
 
     def __init__(self) -> None:
         super().__init__(
-            "This follower's messages are posted there already. "
-            "Give it a new secret where that is lost."
+            gettext(
+                "This follower's messages are posted there already. "
+                "Give it a new secret where that is lost."
+            )
         )
 
 
@@ -58,7 +61,8 @@ def create_webhook(
     """
     url = url.strip()
     if len(url) > LONGEST:
-        raise BadFollower(f"The address is longer than {LONGEST} letters.", field="url")
+        said = gettext("The address is longer than {most} letters.")
+        raise BadFollower(said.format(most=LONGEST), field="url")
     try:
         url = as_called(url)
     except Forbidden as error:
@@ -87,9 +91,8 @@ def create_webhook(
             known = None
         if known is None:
             if webhooks_of(follower).count() >= MOST:
-                raise BadFollower(
-                    f"This follower has {MOST} webhooks already. Remove one first.", field="url"
-                )
+                said = gettext("This follower has {count} webhooks already. Remove one first.")
+                raise BadFollower(said.format(count=MOST), field="url")
             row = _created(follower, url, key, fields)
         elif known.state != AddressState.OFF:
             raise WebhookKnown

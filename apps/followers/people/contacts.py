@@ -13,6 +13,8 @@ from typing import Any
 
 from django.conf import settings
 from django.db import IntegrityError, transaction
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 
 from apps.followers import profile_fields
 from apps.followers.addresses import CHANNEL_OF
@@ -28,6 +30,17 @@ from apps.lib.facts import Kind, tell
 from apps.lib.partial import UNSET, merged
 from apps.lib.refusals import RefusalKind
 
+_THIS = {
+    "email": _("This email"),
+    "phone": _("This phone"),
+    "url": _("This url"),
+}
+
+
+def _this(field: str) -> str:
+    """Name the address that somebody gave, as a sentence begins."""
+    return str(_THIS.get(field) or f"This {field}")
+
 
 class AddressTaken(BadFollower):
     """Another follower has this address; an address belongs to one person."""
@@ -36,15 +49,15 @@ class AddressTaken(BadFollower):
 
     def __init__(self, field: str, follower: Follower) -> None:
         self.follower = follower
-        super().__init__(
-            f"This {field} belongs to another follower already: {follower.label}. "
-            "Change that one instead.",
-            field=field,
+        said = gettext(
+            "{address} belongs to another follower already: {follower}. Change that one instead."
         )
+        super().__init__(said.format(address=_this(field), follower=follower.label), field=field)
 
     @property
     def discreet(self) -> str:
-        return f"This {self.field} belongs to another follower already. Change that one instead."
+        said = gettext("{address} belongs to another follower already. Change that one instead.")
+        return said.format(address=_this(self.field))
 
 
 class ExternalIdTaken(BadFollower):
@@ -54,14 +67,12 @@ class ExternalIdTaken(BadFollower):
 
     def __init__(self, follower: Follower) -> None:
         self.follower = follower
-        super().__init__(
-            f"This external id belongs to another follower already: {follower.label}.",
-            field="external_id",
-        )
+        said = gettext("This external id belongs to another follower already: {follower}.")
+        super().__init__(said.format(follower=follower.label), field="external_id")
 
     @property
     def discreet(self) -> str:
-        return "This external id belongs to another follower already."
+        return gettext("This external id belongs to another follower already.")
 
 
 def add_follower(*, values: Profile, subscribed: bool = True, proof: Proof) -> Follower:
@@ -78,9 +89,8 @@ def add_follower(*, values: Profile, subscribed: bool = True, proof: Proof) -> F
     columns["metadata"] = merged({}, columns.get("metadata", {}))
     places = {field: place for field, place in values.places().items() if place}
     if not (places or columns.get("name") or columns.get("external_id")):
-        raise BadFollower(
-            "Nobody to add: give an email, a phone, a name or an external id.", field="email"
-        )
+        said = gettext("Nobody to add: give an email, a phone, a name or an external id.")
+        raise BadFollower(said, field="email")
     names = values.tag_names()
     if subscribed:
         act = "subscribed"

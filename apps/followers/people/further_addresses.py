@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from django.db import IntegrityError, transaction
+from django.utils.translation import gettext
 
 from apps.followers.addresses import BadAddress, normalise
 from apps.followers.consent.suppression import states_of
@@ -57,7 +58,7 @@ def make_primary(*, address: Address, by: Actor, now: dt.datetime) -> None:
     """
     if address.channel in EVERYWHERE:
         raise BadAddress(
-            "Every device and every webhook gets each message: none of them goes first."
+            gettext("Every device and every webhook gets each message: none of them goes first.")
         )
     with _changing(address.follower, by, now) as row:
         others = row.addresses.filter(channel=address.channel, primary=True).exclude(pk=address.pk)

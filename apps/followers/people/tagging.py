@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from django.db import IntegrityError, transaction
 from django.db.models import Q, QuerySet
 from django.utils.text import slugify
+from django.utils.translation import gettext
 
 from apps.followers import profile_fields
 from apps.followers.models import Follower, Tag, Tagging
@@ -28,7 +29,8 @@ class TagTaken(BadFollower):
 
     def __init__(self, tag: Tag) -> None:
         self.tag = tag
-        super().__init__(f"There is a tag {tag.name!r} already. Use that one.", field="name")
+        said = gettext("There is a tag {tag!r} already. Use that one.")
+        super().__init__(said.format(tag=tag.name), field="name")
 
 
 def create_tag(*, name: str, by: Actor, now: dt.datetime) -> Tag:
@@ -40,7 +42,7 @@ def create_tag(*, name: str, by: Actor, now: dt.datetime) -> Tag:
     except BadFollower as error:
         raise BadFollower(error.sentence, field="name") from error
     if not names:
-        raise BadFollower("A tag needs a name.", field="name")
+        raise BadFollower(gettext("A tag needs a name."), field="name")
     if taken := tags_by_name(names):
         raise TagTaken(next(iter(taken.values())))
     with transaction.atomic():

@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo, available_timezones
 
 from django import forms
 from django.conf import settings
-from django.utils.translation import get_language_info
+from django.utils.translation import get_language_info, gettext
 from django.utils.translation import gettext_lazy as _
 
 from apps.followers.models import Follower
@@ -92,7 +92,7 @@ class Pause(forms.Form):
             case _:
                 day = self.cleaned_data.get("day")
         if day is None:
-            raise BadFollower("No day was chosen.", field="paused_until")
+            raise BadFollower(gettext("No day was chosen."), field="paused_until")
         return instant(dt.datetime.combine(day, _MORNING), zone)
 
 
