@@ -25,6 +25,7 @@ ROWS = (
     "dkim",
     "cpu",
     "memory",
+    "idle",
     "planning",
     "lanes",
     "notify",

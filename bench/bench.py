@@ -80,8 +80,11 @@ class Bench:
         print(f"Making {people:,} people ...", flush=True)
         site.fill(people, sizes=sorted(tags))
 
-    def cost(self, *, app: int, sink: int) -> Cost:
-        return Cost(cpu(app), cpu(self.database.pid), cpu(sink))
+    def cost(self, *, app: int, sink: int | None = None) -> Cost:
+        received = 0.0
+        if sink:
+            received = cpu(sink)
+        return Cost(cpu(app), cpu(self.database.pid), received)
 
 
 def grown(before: Cost, after: Cost) -> Cost:

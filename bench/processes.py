@@ -127,6 +127,15 @@ def memory(pid: int) -> dict[int, float]:
     return found
 
 
+def shared_memory(pid: int) -> float:
+    """MB that the tree holds together: a page that several have in common counts once."""
+    total = 0.0
+    for process in family(pid):
+        with suppress(psutil.NoSuchProcess):
+            total += process.memory_full_info().pss / 1e6
+    return total
+
+
 # ------------------------------------------------------------------ numbers
 def median(values: Sequence[float]) -> float:
     return statistics.median(values)
