@@ -285,6 +285,9 @@ def _spoken(tree: ast.AST) -> Iterator[ast.AST]:
                 yield from node.args[:1]
             if ast.unparse(node.func).startswith("messages."):
                 yield from node.args[1:]
+            if _name_of(node) == "Setting":  # of a provider
+                yield from node.args[1:2]
+                yield from (each.value for each in node.keywords if each.arg == "help")
             yield from (each.value for each in node.keywords if each.arg in LABELS)
         elif isinstance(node, ast.ClassDef):
             if CHOICES & {ast.unparse(base).rpartition(".")[2] for base in node.bases}:

@@ -182,11 +182,11 @@ def _check(values: StaffValues) -> None:
         except wallclock.UnknownZone as error:
             raise BadStaff(str(error), field="time_zone") from error
     if values.language is not UNSET and values.language not in ("", *dict(settings.LANGUAGES)):
-        raise BadStaff(
-            f"The pages don't speak {values.language!r}. Choose one of "
-            f"{', '.join(dict(settings.LANGUAGES))}, or none for the browser's.",
-            field="language",
+        said = _(
+            "The pages don't speak {given!r}. Choose one of {known}, or none for the browser's."
         )
+        known = ", ".join(dict(settings.LANGUAGES))
+        raise BadStaff(said.format(given=values.language, known=known), field="language")
 
 
 def _set_password(user: User, password: str) -> None:

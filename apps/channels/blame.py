@@ -121,7 +121,7 @@ _NOBODY = _said(
 )
 
 # Words that decide where neither a limit nor one of CERTAIN does; the first that fit.
-WORDS = (
+RULES = (
     _RESTRICTED,
     _SENDER,
     # who we are: RFC 4954 6 (530, 535, 538), RFC 5248 (5.7.8), relaying (RFC 5321 3.6.2), a From
@@ -252,10 +252,10 @@ def _told(said: str, stage: Stage) -> Whose:
         found = CERTAIN.get(f"{subject}.{code.group(2)}")
         if found is Whose.RECIPIENT and subject == "1":
             # many servers say 5.1.1 of whatever they refuse
-            return _first((_SENDER, _NOBODY, *WORDS), said) or found
+            return _first((_SENDER, _NOBODY, *RULES), said) or found
         if found:
             return found
-    if found := _first(WORDS, said) or SUBJECTS.get(subject):
+    if found := _first(RULES, said) or SUBJECTS.get(subject):
         return found
     if reply == "552" and stage is Stage.MAIL:
         return Whose.CONTENT  # RFC 1870 6.1: its size was named there
