@@ -3,12 +3,13 @@
 from typing import Any
 
 from django import forms
+from django.conf import settings
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import path
 from django.utils import timezone
-from django.utils.translation import gettext
+from django.utils.translation import get_language, gettext
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_safe
 
@@ -24,21 +25,6 @@ from apps.dashboard.shell.forms import KeyField
 from apps.followers.models import Channel, Follower, NotificationType
 from apps.notifications.messages.person import preview_context
 
-SAMPLE = {
-    "en": {
-        "email": {
-            "subject": "How a message looks in this layout",
-            "preheader": "The grey line after the subject.",
-            "html": (
-                "<h1>A headline</h1><p>Hello {{ follower.first_name }}, this is a paragraph as "
-                "long as they usually are: two or three sentences, and then a link to "
-                "<a href='https://example.com/'>read more</a>.</p>"
-                "<ul><li>One thing</li><li>Another thing</li></ul>"
-            ),
-            "text": "Hello {{ follower.first_name }}, this is a paragraph.",
-        }
-    }
-}
 START = """<!doctype html>
 <html lang="{{ content.language }}">
 <head>
@@ -53,6 +39,22 @@ START = """<!doctype html>
 </body>
 </html>
 """
+
+
+def _sample() -> dict[str, str]:
+    """Give an email's parts to look at in a layout, in the language of the page."""
+    html = gettext(
+        "<h1>A headline</h1><p>Hello {{ follower.first_name }}, this is a paragraph as long as "
+        "they usually are: two or three sentences, and then a link to "
+        "<a href='https://example.com/'>read more</a>.</p>"
+        "<ul><li>One thing</li><li>Another thing</li></ul>"
+    )
+    return {
+        "subject": gettext("How a message looks in this layout"),
+        "preheader": gettext("The grey line after the subject."),
+        "html": html,
+        "text": gettext("Hello {{ follower.first_name }}, this is a paragraph."),
+    }
 
 
 class LayoutForm(forms.Form):
@@ -163,11 +165,12 @@ def _saved(request: HttpRequest, form: Any, key: str) -> Layout | None:
 def frame(request: HttpRequest, key: str) -> HttpResponse:
     """The layout around sample words, for a made-up follower."""
     layout = get_object_or_404(Layout, key=key)
-    somebody = Follower(name="Alex Example", language="en")
+    language = get_language() or settings.LANGUAGE_CODE
+    somebody = Follower(name="Alex Example", language=language)
     values = preview_context(somebody, NotificationType(**SOME_TYPE), {})
     try:
-        compiled = Compiled(Version(layout=layout), words=SAMPLE)
-        shown = compiled.render(Channel.EMAIL, "en", values)
+        compiled = Compiled(Version(layout=layout), words={language: {"email": _sample()}})
+        shown = compiled.render(Channel.EMAIL, language, values)
     except RenderError as error:
         return HttpResponse(str(error), content_type="text/plain; charset=utf-8")
     return HttpResponse(shown.parts["html"])
