@@ -49,6 +49,8 @@ REPLACED = {
     r"Take a break|[Ss]nooz": "Pause",
     r"Release the address": "Remove from list",
     r"notification-types|Notification types?": "Message type",
+    r"Clicks in all": "Open and click tracking",
+    r"[Pp]rograms (add|call|post|send|and commands)\b|[Ww]hich program|by programs": "API client",
 }
 COMMENTS = re.compile(r"\{#.*?#\}|\{%\s*comment.*?endcomment\s*%\}|<!--.*?-->", re.DOTALL)
 TAGS = re.compile(r"\{%.*?%\}|\{\{.*?\}\}|<[^>]*>", re.DOTALL)

@@ -52,7 +52,9 @@ def issue(
     """
     name = name.strip()
     if not name:
-        raise BadKeyRequest(_("Give the key a name that says which program uses it."), field="name")
+        raise BadKeyRequest(
+            _("Give the key a name that says which API client uses it."), field="name"
+        )
     if len(name) > 100:
         raise BadKeyRequest(_("The name may have 100 characters."), field="name")
     if not scopes:

@@ -148,7 +148,7 @@ def _variable_problems(variables: Iterable[Mapping[str, Any]]) -> Iterator[Templ
             message = _("“{name}” is not a name: use letters, digits and _, not a digit first.")
             yield TemplateProblem(where, None, message.format(name=name))
         elif name in _TAKEN:
-            message = _("{name} is a word the program keeps for itself. Choose another name.")
+            message = _("{name} is a word that Carillon keeps for itself. Choose another name.")
             yield TemplateProblem(where, None, message.format(name=name))
         elif name in seen:
             message = _("{name} is declared twice.")
@@ -350,7 +350,7 @@ def check_data(
     faults = []
     for name in RESERVED:
         if name in data:
-            said = _("{name} is a word the program fills itself; remove it.")
+            said = _("{name} is a word that Carillon fills itself; remove it.")
             faults.append((name, said.format(name=name)))
     for name, value in data.items():
         try:

@@ -51,7 +51,7 @@ def merge_tag_problems(where: str, source: str) -> Iterator[TemplateProblem]:
     for pattern, warns in ((_MERGE_TAGS, False), (_DOUBTFUL, True)):
         lines.start_again()
         for found in pattern.finditer(source):
-            said = _("{tag} is a merge tag of another program, and is sent as it stands.")
+            said = _("{tag} is a merge tag of another system, and is sent as it stands.")
             message = f"{said.format(tag=found[0])} {_instead(found[0])}"
             yield TemplateProblem(where, lines.at(found.start()), message, warns)
 
@@ -84,7 +84,7 @@ def _about_link(tag: Token) -> tuple[str, bool] | None:
     address = _IN_WORDS.sub("", href.value).strip()
     shown = _shown(address)
     if address.lower().startswith(_SCRIPT):
-        said = _("the link {link} runs a script, which no mail program does. Write a web address.")
+        said = _("the link {link} runs a script, which no mail client does. Write a web address.")
         return said.format(link=shown), False
     if not address:
         return _("a link has no address. Write one that begins with https://, or remove it."), True

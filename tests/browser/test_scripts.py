@@ -101,7 +101,7 @@ def test_known_tags_are_put_in_and_taken_out(staff: Page, live_server: Any, anna
 def test_a_key_is_copied(staff: Page, live_server: Any) -> None:
     staff.context.grant_permissions(["clipboard-read", "clipboard-write"])
     go(staff, live_server, "api-key-add")
-    staff.locator("#id_name").fill("a program")
+    staff.locator("#id_name").fill("an API client")
     staff.locator("[name=scopes]").first.check()
     staff.locator("main form button.btn-primary").click()
     copy = staff.locator("[data-copy]")

@@ -27,13 +27,13 @@ class KeyForm(forms.Form):
     name = forms.CharField(
         label=_("Name"),
         max_length=100,
-        help_text=_("Which program uses it, such as “Shop backend”."),
+        help_text=_("Which API client uses it, such as “Shop backend”."),
     )
     scopes = forms.MultipleChoiceField(
         label=_("Scopes"),
         choices=[(scope.value, scope.value) for scope in Scope],
         widget=forms.CheckboxSelectMultiple,
-        help_text=_("Give only what the program needs."),
+        help_text=_("Give only what the API client needs."),
     )
     expires_at = forms.DateField(
         label=_("Last day"),

@@ -40,7 +40,7 @@ class QuestionForm(forms.Form):
         label=_("Throttle key"),
         required=False,
         max_length=120,
-        help_text=_("What the type's throttle counts apart, if programs name one."),
+        help_text=_("What the type's throttle counts apart, if API clients name one."),
     )
 
     def __init__(self, *args: Any, follower: Follower, **kwargs: Any) -> None:

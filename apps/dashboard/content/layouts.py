@@ -78,7 +78,7 @@ class NewLayoutForm(LayoutForm):
     key = KeyField(
         max_length=60,
         label=_("Key"),
-        help_text=_("What programs call it. It can't be changed later."),
+        help_text=_("What API clients call it. It can't be changed later."),
     )
     field_order = ["name", "key"]
 

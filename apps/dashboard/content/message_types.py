@@ -206,7 +206,8 @@ class TypeForm(forms.Form):
                 max_length=60,
                 label=_("Key"),
                 help_text=_(
-                    "What programs call it, for example order-shipped. It can't be changed later."
+                    "What API clients call it, for example order-shipped. It can't be changed "
+                    "later."
                 ),
             )
             self.order_fields(["name", "key"])

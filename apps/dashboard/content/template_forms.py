@@ -74,7 +74,8 @@ class NewTemplateForm(forms.Form):
         required=False,
         label=_("Key"),
         help_text=_(
-            "What programs call it; made from the name when left empty. It can't be changed later."
+            "What API clients call it; made from the name when left empty. It can't be changed "
+            "later."
         ),
     )
     description = forms.CharField(max_length=300, required=False, label=_("Description"))

@@ -647,7 +647,7 @@ def test_the_page_tells_who_opened_and_clicked(
     for said in (
         "Opened 1 100.0 % of 1 sent",
         "Clicked 1 100.0 % of 1 sent",
-        "Clicks in all 2",
+        "Total clicks 2",
         "https://example.com/a",
     ):
         assert said in page.text
