@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+from django.utils.translation import gettext, gettext_lazy, ngettext
 from jsonschema_rs import ValidationError as Fault
 from jsonschema_rs import Validator
 
@@ -208,33 +209,47 @@ def _sentence(found: _Found, ask: Asker) -> str:
     special = _SPECIAL.get(found.keyword)
     if special is not None:
         return special(found, ask)
-    return f"False schema does not allow {found.value!r}"
+    return _not_allowed(found.value)
+
+
+def _not_allowed(value: Any) -> str:
+    return gettext("False schema does not allow {value!r}").format(value=value)
 
 
 _SIMPLE = {
-    "anyOf": "{value!r} is not valid under any of the given schemas",
-    "const": "{wanted!r} was expected",
-    "enum": "{value!r} is not one of {wanted!r}",
-    "exclusiveMaximum": "{value!r} is greater than or equal to the maximum of {wanted!r}",
-    "exclusiveMinimum": "{value!r} is less than or equal to the minimum of {wanted!r}",
-    "format": "{value!r} is not a {wanted!r}",
-    "maxContains": "Too many items match the given schema (expected at most {wanted})",
-    "maximum": "{value!r} is greater than the maximum of {wanted!r}",
-    "minimum": "{value!r} is less than the minimum of {wanted!r}",
-    "multipleOf": "{value!r} is not a multiple of {wanted}",
-    "not": "{value!r} should not be valid under {wanted!r}",
-    "pattern": "{value!r} does not match {wanted!r}",
-    "uniqueItems": "{value!r} has non-unique elements",
+    "anyOf": gettext_lazy("{value!r} is not valid under any of the given schemas"),
+    "const": gettext_lazy("{wanted!r} was expected"),
+    "enum": gettext_lazy("{value!r} is not one of {wanted!r}"),
+    "exclusiveMaximum": gettext_lazy(
+        "{value!r} is greater than or equal to the maximum of {wanted!r}"
+    ),
+    "exclusiveMinimum": gettext_lazy(
+        "{value!r} is less than or equal to the minimum of {wanted!r}"
+    ),
+    "format": gettext_lazy("{value!r} is not a {wanted!r}"),
+    "maxContains": gettext_lazy(
+        "Too many items match the given schema (expected at most {wanted})"
+    ),
+    "maximum": gettext_lazy("{value!r} is greater than the maximum of {wanted!r}"),
+    "minimum": gettext_lazy("{value!r} is less than the minimum of {wanted!r}"),
+    "multipleOf": gettext_lazy("{value!r} is not a multiple of {wanted}"),
+    "not": gettext_lazy("{value!r} should not be valid under {wanted!r}"),
+    "pattern": gettext_lazy("{value!r} does not match {wanted!r}"),
+    "uniqueItems": gettext_lazy("{value!r} has non-unique elements"),
 }
 
+_EMPTY = gettext_lazy("{value!r} is expected to be empty")
+_FILLED = gettext_lazy("{value!r} should be non-empty")
+_LONG = gettext_lazy("{value!r} is too long")
+_SHORT = gettext_lazy("{value!r} is too short")
 # Keyword: the count that has words of its own, those words, and the words for all other counts.
 _COUNTED = {
-    "maxItems": (0, "is expected to be empty", "is too long"),
-    "maxLength": (0, "is expected to be empty", "is too long"),
-    "maxProperties": (0, "is expected to be empty", "has too many properties"),
-    "minItems": (1, "should be non-empty", "is too short"),
-    "minLength": (1, "should be non-empty", "is too short"),
-    "minProperties": (1, "should be non-empty", "does not have enough properties"),
+    "maxItems": (0, _EMPTY, _LONG),
+    "maxLength": (0, _EMPTY, _LONG),
+    "maxProperties": (0, _EMPTY, gettext_lazy("{value!r} has too many properties")),
+    "minItems": (1, _FILLED, _SHORT),
+    "minLength": (1, _FILLED, _SHORT),
+    "minProperties": (1, _FILLED, gettext_lazy("{value!r} does not have enough properties")),
 }
 
 
@@ -242,30 +257,37 @@ def _counted(found: _Found) -> str:
     special, said, usual = _COUNTED[found.keyword]
     if found.wanted != special:
         said = usual
-    return f"{found.value!r} {said}"
+    return said.format(value=found.value)
 
 
 def _type(found: _Found, ask: Asker) -> str:
     wanted = found.wanted
     if isinstance(wanted, str):
         wanted = (wanted,)
-    return f"{found.value!r} is not of type {_listed(wanted)}"
+    said = gettext("{value!r} is not of type {types}")
+    return said.format(value=found.value, types=_listed(wanted))
 
 
 def _required(found: _Found, ask: Asker) -> str:
-    return f"{found.kind.property!r} is a required property"
+    return gettext("{name!r} is a required property").format(name=found.kind.property)
 
 
 def _dependent(found: _Found, ask: Asker) -> str:
     missing = found.kind.property
     asking = (name for name, names in found.wanted.items() if missing in names)
     present = [name for name in asking if name in found.value]
-    return f"{missing!r} is a dependency of {present[0]!r}"
+    said = gettext("{missing!r} is a dependency of {present!r}")
+    return said.format(missing=missing, present=present[0])
 
 
 def _additional(found: _Found, ask: Asker) -> str:
     extra = sorted(set(found.value) - set(found.schema.get("properties", ())))
-    return f"Additional properties are not allowed ({_listed(extra)} {_was(extra)} unexpected)"
+    said = ngettext(
+        "Additional properties are not allowed ({names} was unexpected)",
+        "Additional properties are not allowed ({names} were unexpected)",
+        len(extra),
+    )
+    return said.format(names=_listed(extra))
 
 
 def _items(found: _Found, ask: Asker) -> str:
@@ -274,19 +296,22 @@ def _items(found: _Found, ask: Asker) -> str:
     named = extra
     if len(extra) == 1:
         named = extra[0]
-    noun = "item"
-    if most != 1:
-        noun = "items"
-    return f"Expected at most {most} {noun} but found {len(extra)} extra: {named!r}"
+    said = ngettext(
+        "Expected at most {most} item but found {count} extra: {extra!r}",
+        "Expected at most {most} items but found {count} extra: {extra!r}",
+        most,
+    )
+    return said.format(most=most, count=len(extra), extra=named)
 
 
 def _contains(found: _Found, ask: Asker) -> str:
-    return f"{found.value!r} does not contain items matching the given schema"
+    said = gettext("{value!r} does not contain items matching the given schema")
+    return said.format(value=found.value)
 
 
 def _property_names(found: _Found, ask: Asker) -> str:
     first = next(iter(found.value))
-    return f"False schema does not allow {first!r}"
+    return _not_allowed(first)
 
 
 def _min_contains(found: _Found, ask: Asker) -> str:
@@ -294,37 +319,53 @@ def _min_contains(found: _Found, ask: Asker) -> str:
     matching = sum(_fits(ask(pointer), each) for each in found.value)
     if not matching:
         return _contains(found, ask)
-    return (
+    said = gettext(
         "Too few items match the given schema"
-        f" (expected at least {found.wanted} but only {matching} matched)"
+        " (expected at least {wanted} but only {matching} matched)"
     )
+    return said.format(wanted=found.wanted, matching=matching)
 
 
 def _one_of(found: _Found, ask: Asker) -> str:
     if _fits_none(found):
-        return f"{found.value!r} is not valid under any of the given schemas"
+        return _SIMPLE["anyOf"].format(value=found.value)
     fitting = []
     for index, each in enumerate(found.wanted):
         if _fits(ask(f"{found.pointer}/{index}"), found.value):
             fitting.append(each)
     # The first one comes last, as it does in the library whose words these are.
-    return f"{found.value!r} is valid under each of {_listed([*fitting[1:], *fitting[:1]])}"
+    said = gettext("{value!r} is valid under each of {schemas}")
+    return said.format(value=found.value, schemas=_listed([*fitting[1:], *fitting[:1]]))
 
 
 def _unevaluated_items(found: _Found, ask: Asker) -> str:
     extra = [json.loads(each) for each in found.kind.unexpected]
-    return f"Unevaluated items are not allowed ({_listed(extra)} {_was(extra)} unexpected)"
+    said = ngettext(
+        "Unevaluated items are not allowed ({items} was unexpected)",
+        "Unevaluated items are not allowed ({items} were unexpected)",
+        len(extra),
+    )
+    return said.format(items=_listed(extra))
 
 
 def _unevaluated_properties(found: _Found, ask: Asker) -> str:
     extra = found.kind.unexpected
     if found.wanted is False:
         extra = sorted(extra)
-        return f"Unevaluated properties are not allowed ({_listed(extra)} {_was(extra)} unexpected)"
-    return (
+        said = ngettext(
+            "Unevaluated properties are not allowed ({names} was unexpected)",
+            "Unevaluated properties are not allowed ({names} were unexpected)",
+            len(extra),
+        )
+        return said.format(names=_listed(extra))
+    said = ngettext(
         "Unevaluated properties are not valid under the given schema"
-        f" ({_listed(extra)} {_was(extra)} unevaluated and invalid)"
+        " ({names} was unevaluated and invalid)",
+        "Unevaluated properties are not valid under the given schema"
+        " ({names} were unevaluated and invalid)",
+        len(extra),
     )
+    return said.format(names=_listed(extra))
 
 
 _SPECIAL: dict[str, Callable[[_Found, Asker], str]] = {
@@ -348,9 +389,3 @@ def _fits(validator: Validator | None, value: Any) -> bool:
 
 def _listed(values: Sequence[Any]) -> str:
     return ", ".join(repr(each) for each in values)
-
-
-def _was(values: Sequence[Any]) -> str:
-    if len(values) == 1:
-        return "was"
-    return "were"
