@@ -2,6 +2,7 @@
 adding and editing.
 """
 
+import datetime as dt
 import json
 from collections.abc import Iterable
 from typing import Any
@@ -16,7 +17,6 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import path, reverse
 from django.utils import timezone
-from django.utils.dates import WEEKDAYS, WEEKDAYS_ABBR
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext, ngettext, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
@@ -50,11 +50,13 @@ from apps.lib.queue.announce import announce
 from apps.lib.queue.lanes import Lane
 from apps.lib.refusals import Refused
 from apps.lib.sql import keyset
+from apps.lib.written import written
 
 MAIL_LINK = "apps.subscriptions.mail_link.send"
 LATEST = 50  # rows of each kind of history on a follower's page
 TAGS_OFFERED = 500  # in the filter
 STATES = {"subscribed": True, "unsubscribed": False}  # what the filter offers, as `subscribed`
+_MONDAY = dt.date(2024, 1, 1)  # any
 TAGS_SUGGESTED = 20  # as buttons under the field; others are typed
 
 
@@ -165,7 +167,7 @@ def detail(request: HttpRequest, uid: UUID) -> HttpResponse:
         "metadata": metadata,
         "matrix": matrix,
         "channels": channels,
-        "muted": consent_matrix.muted_channels(follower),
+        "muted": [in_words(channel) for channel in consent_matrix.muted_channels(follower)],
         "consents": [_consent(record) for record in consents],
         "deliveries": deliveries[:LATEST],
         "history": history,
@@ -183,7 +185,7 @@ def _rhythm(follower: Follower) -> dict[str, Any]:
     if rhythm.cadence in (DigestCadence.DAILY, DigestCadence.WEEKLY):
         digest += f", {rhythm.digest_at:%H:%M}"
     if rhythm.cadence == DigestCadence.WEEKLY:
-        day = WEEKDAYS[rhythm.digest_weekday]
+        day = _weekday(rhythm.digest_weekday, "EEEE")
         digest = gettext("{digest} on {day}").format(digest=digest, day=day)
     pause = None
     if rhythm.paused_until and rhythm.paused_until > timezone.now():
@@ -196,7 +198,7 @@ def _quiet_hours(quiet: dict[str, Any]) -> list[str]:
     days: dict[str, list[str]] = {}
     for day, (start, end) in sorted(quiet.items()):
         names = days.setdefault(f"{start}–{end}", [])
-        names.append(str(WEEKDAYS_ABBR[int(day)]))
+        names.append(_weekday(int(day), "EEE"))
     lines = []
     for span, names in days.items():
         when = ", ".join(names)
@@ -204,6 +206,11 @@ def _quiet_hours(quiet: dict[str, Any]) -> list[str]:
             when = gettext("every day")
         lines.append(f"{span} {when}")
     return lines
+
+
+def _weekday(number: int, pattern: str) -> str:
+    """Name a day of the week, Monday is 0, by a pattern of CLDR."""
+    return written(_MONDAY + dt.timedelta(days=number), pattern)
 
 
 def _consent(record: ConsentRecord) -> dict[str, Any]:
@@ -229,7 +236,7 @@ def _cell_words(cell: dict[str, Any]) -> str:
         said = gettext("{type} on {channel}: on")
     elif cell["after"] is False:
         said = gettext("{type} on {channel}: off")
-    return said.format(type=cell["type"], channel=cell["channel"])
+    return said.format(type=cell["type"], channel=in_words(cell["channel"]))
 
 
 def _switch_words(switch: dict[str, Any]) -> str:
@@ -237,7 +244,7 @@ def _switch_words(switch: dict[str, Any]) -> str:
     said = gettext("all of {channel}: on")
     if switch["muted_after"]:
         said = gettext("all of {channel}: off")
-    return said.format(channel=switch["channel"])
+    return said.format(channel=in_words(switch["channel"]))
 
 
 def _proof(request: HttpRequest) -> Proof:

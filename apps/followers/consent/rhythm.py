@@ -142,8 +142,8 @@ def _quiet(value: Mapping[str, Sequence[str]] | None, now: dt.datetime) -> dict[
         start, end = (_clock("quiet", each) for each in span)
         if start == end:
             said = gettext("Quiet hours from {start} to {end} have no length. Choose another end.")
-            span = {"start": f"{start:%H:%M}", "end": f"{end:%H:%M}"}
-            raise BadFollower(said.format(**span), field="quiet")
+            times = {"start": f"{start:%H:%M}", "end": f"{end:%H:%M}"}
+            raise BadFollower(said.format(**times), field="quiet")
         checked[day] = [f"{start:%H:%M}", f"{end:%H:%M}"]
     return checked
 
