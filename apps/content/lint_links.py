@@ -15,6 +15,12 @@ from apps.content.read_html import LIQUID, Attribute, Token, TokenKind, tags
 _SCHEME = re.compile(r"[a-z][a-z0-9+.-]*:", re.IGNORECASE)
 _IN_WORDS = re.compile(r"[\t\n\r]+")  # browsers skip these in an address
 _HOST = re.compile(r"[\w-]+(?:\.[\w-]+)+(?:[/?#:]|$)")
+# `https:/shop.example`, `htp://shop.example`: a web address, typed wrong
+_MISTYPED = re.compile(r"(?!https?://)(?:[htps]{2,7}|https?):(/{0,3})(?=[^/]+\.)", re.IGNORECASE)
+_OWN_MACHINE = re.compile(
+    r"https?://(?:[\w-]+\.)*(?:localhost|127(?:\.\d+){3}|\[::1\]|0\.0\.0\.0)(?=[/:?#]|$)",
+    re.IGNORECASE,
+)
 _SCRIPT = ("javascript:", "vbscript:", "data:text")
 _PICTURES = {"img": "src", "table": "background", "td": "background", "body": "background"}
 
@@ -28,7 +34,11 @@ _MERGE_TAGS = re.compile(
     r"|<%=? ?[\w.-]{1,80} ?%>"  # SendGrid
     r"|(?<!\{)\{(?:contactfield=|unsubscribe|webview|ownerfield=)[\w=-]{0,80}\}"  # Mautic
 )
-_DOUBTFUL = re.compile(r"\[\[[A-Za-z][^\[\]\n]{0,80}\]\]|[$#]\{[\w.]{1,80}\}")
+_PERSONAL = r"[A-Z_]{0,40}(?:NAME|EMAIL|PHONE|UNSUBSCRIBE|COMPANY|ADDRESS)[A-Z_]{0,40}"
+_DOUBTFUL = re.compile(
+    r"\[\[[A-Za-z][^\[\]\n]{0,80}\]\]|[$#]\{[\w.]{1,80}\}"
+    rf"|%{_PERSONAL}%|(?<!\[)\[{_PERSONAL}\](?!\])"  # ActiveCampaign; Salesforce, mail merges
+)
 # What they usually mean, by what their name has in it.
 _INSTEAD = (
     ("unsub", "{{ links.unsubscribe }}"),
@@ -90,8 +100,10 @@ def _about_link(tag: Token) -> tuple[str, bool] | None:
         return _("a link has no address. Write one that begins with https://, or remove it."), True
     if address == "#":
         return _("the link # leads nowhere yet. Write the address it should have."), True
-    if address.startswith(("#", LIQUID)) or _SCHEME.match(address):
+    if address.startswith(("#", LIQUID)):
         return None
+    if _SCHEME.match(address):
+        return _about_web_address(address, _("the link {address} leads nowhere."))
     if "@" in address and "/" not in address:
         said = _("the link {link} has no beginning. Write mailto:{link}.")
         return said.format(link=shown), True
@@ -106,12 +118,29 @@ def _about_picture(tag: Token) -> tuple[str, bool] | None:
     if source is None:
         return None
     address = source.value.strip()
-    if address.startswith(LIQUID) or _SCHEME.match(address):
+    if address.startswith(LIQUID):
         return None
+    if _SCHEME.match(address):
+        return _about_web_address(address, _("the picture {address} is not found."))
     if not address:
         return _("a picture has no address. Write one that begins with https://."), True
     said = _("the picture {address} is not found from a mail.").format(address=_shown(address))
     return f"{said} {_whole(address)}", True
+
+
+def _about_web_address(address: str, unfound: str) -> tuple[str, bool] | None:
+    """Say what is wrong with a whole address; `unfound` says of one that it is not found."""
+    shown = _shown(address)
+    if mistyped := _MISTYPED.match(address):
+        right = _shown(f"https://{address[mistyped.end() :]}")
+        said = _("Write {address}.").format(address=right)
+        return f"{unfound.format(address=shown)} {said}", True
+    if _OWN_MACHINE.match(address):
+        said = _(
+            "{address} is found on your own machine only. Write the address that readers have."
+        )
+        return said.format(address=shown), True
+    return None
 
 
 def _whole(address: str) -> str:
