@@ -10,8 +10,9 @@ from typing import Any
 
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 from django.conf import settings
+from django.utils.translation import gettext, gettext_noop
 
-_CLOSED = (
+_CLOSED = gettext_noop(
     "None of FIELD_KEYS opens this value. Put the key it was written with back into FIELD_KEYS."
 )
 
@@ -47,7 +48,7 @@ def decrypt(text: str) -> Any:
     try:
         return json.loads(_fernet().decrypt(text.encode()))
     except InvalidToken as error:
-        raise Undecryptable(_CLOSED) from error
+        raise Undecryptable(gettext(_CLOSED)) from error
 
 
 def rewritten(text: str) -> str | None:
@@ -66,4 +67,4 @@ def rewritten(text: str) -> str | None:
     try:
         return _fernet().rotate(text.encode()).decode()
     except InvalidToken as error:
-        raise Undecryptable(_CLOSED) from error
+        raise Undecryptable(gettext(_CLOSED)) from error
