@@ -24,7 +24,7 @@ from babel.messages.catalog import Catalog
 from babel.messages.extract import extract_python
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po, write_po
-from django.template.base import Lexer, TokenType
+from django.template.base import Lexer, Token, TokenType
 from django.utils.translation.template import templatize
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -76,7 +76,7 @@ def files(paths: Sequence[str] = ()) -> list[Path]:
             found.append(path)
         else:
             found += [*path.rglob("*.html"), *path.rglob("*.py")]
-    out = {"migrations", "management", "stock", "api"}
+    out = {"migrations", "management", "stock", "api", "demo"}
     return sorted(path for path in found if not out & set(path.parts))
 
 
@@ -173,6 +173,7 @@ NAMES = re.compile(
 ENTITY = re.compile(r"&#?\w+;")
 SPOKEN = {"aria-label", "title", "placeholder", "alt", "data-confirm", "data-label", "data-text"}
 SILENT = {"code", "pre", "script", "style", "kbd", "samp"}
+CSS = {"body_class", "look"}  # blocks that hold names of classes
 VOID = {"area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "source", "wbr"}
 # Tags whose quoted arguments are names.
 NAMING = re.compile(
@@ -226,28 +227,35 @@ class _Reader(HTMLParser):
 
 def bare_of_template(path: Path) -> Iterator[tuple[int, str]]:
     """Find (line, words) in a template that no language but English will ever have."""
-    kept = []
-    until = ""
+    shown = []
+    until = ""  # the tag that ends what is translated, or no words
     for token in Lexer(path.read_text(encoding="utf-8")).tokenize():
-        lines = "\n" * token.contents.count("\n")
-        name = token.contents.split(maxsplit=1)[0] if token.contents.split() else ""
-        if until:
-            if token.token_type == TokenType.BLOCK and name == until:
+        name, *words = token.contents.split() or [""]
+        kept = "\n" * token.contents.count("\n")
+        if token.token_type == TokenType.TEXT and not until:
+            kept = token.contents
+        elif token.token_type == TokenType.BLOCK and until:
+            if name == until:
                 until = ""
-        elif token.token_type == TokenType.TEXT:
-            lines = token.contents
         elif token.token_type == TokenType.BLOCK and name in ("blocktranslate", "comment"):
             until = f"end{name}"
-        elif token.token_type == TokenType.VAR or (
-            token.token_type == TokenType.BLOCK and not NAMING.match(token.contents)
-        ):
-            for marked, text in QUOTED.findall(token.contents):
-                if name != "translate" and not marked and re.match(r"[A-Z]\w+ |[A-Z][a-z]+", text):
-                    yield token.lineno or 0, text
-        kept.append(lines)
+        elif token.token_type == TokenType.BLOCK and name == "block" and words[0] in CSS:
+            until = "endblock"
+        elif not until and token.token_type != TokenType.COMMENT:
+            for text in _quoted(token):
+                yield token.lineno or 0, text
+        shown.append(kept)
     reader = _Reader()
-    reader.feed("".join(kept))
+    reader.feed("".join(shown))
     yield from reader.found
+
+
+def _quoted(token: Token) -> list[str]:
+    """Find the words among the arguments of a tag or a value that are not marked."""
+    if token.contents.startswith("translate ") or NAMING.match(token.contents):
+        return []
+    found = QUOTED.findall(token.contents)
+    return [text for marked, text in found if not marked and re.match(r"[A-Z]\w", text)]
 
 
 REFUSALS = {"Refused", "ValidationError", "PermissionDenied", "Http404"}
@@ -288,7 +296,8 @@ def _spoken(tree: ast.AST) -> Iterator[ast.AST]:
             if _name_of(node) == "Setting":  # of a provider
                 yield from node.args[1:2]
                 yield from (each.value for each in node.keywords if each.arg == "help")
-            yield from (each.value for each in node.keywords if each.arg in LABELS)
+            if _name_of(node) != "Actor":  # stored
+                yield from (each.value for each in node.keywords if each.arg in LABELS)
         elif isinstance(node, ast.ClassDef):
             if CHOICES & {ast.unparse(base).rpartition(".")[2] for base in node.bases}:
                 for line in node.body:

@@ -153,7 +153,7 @@ def requires(capability: Capability) -> Callable[[View], View]:
                 raise PermissionDenied(said.format(role=request.user.get_role_display()))
             if "\0" in request.path or "%00" in request.META["QUERY_STRING"]:
                 # PostgreSQL takes none, not even to say so
-                raise Http404("There is nothing with a NUL in it.")
+                raise Http404(gettext("There is nothing with a NUL in it."))
             try:
                 zone = wallclock.zone(request.user.time_zone)
             except wallclock.UnknownZone:  # typed in the Django admin, which doesn't know better

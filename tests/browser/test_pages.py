@@ -105,14 +105,22 @@ def _happening(anna: Follower, kind: NotificationType) -> dict[str, str]:
     }
 
 
+@pytest.mark.parametrize("language", ["en", "ru"])
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [1440, 390])
 def test_no_staff_page_has_a_fault(
-    browser: Browser, live_server: Any, admin: User, pages: dict[str, str], scheme: Any, width: int
+    browser: Browser,
+    live_server: Any,
+    admin: User,
+    pages: dict[str, str],
+    language: str,
+    scheme: Any,
+    width: int,
 ) -> None:
     faults = {}
     options = {
         "base_url": live_server.url,
+        "locale": language,
         "color_scheme": scheme,
         "viewport": {"width": width, "height": 900},
     }
@@ -122,6 +130,7 @@ def test_no_staff_page_has_a_fault(
             response = page.goto(path)
             assert response is not None
             assert response.status == 200, name
+            assert page.get_attribute("html", "lang") == language
             if found := looks.faults(page):
                 faults[name] = found
     assert faults == {}

@@ -189,8 +189,8 @@ def test_missing_wrong_and_reserved_values_are_refused_together() -> None:
         check_data(version, {"items": "tea", "links": {}})
     assert (
         str(refusal.value)
-        == "links is a word that Carillon fills itself; remove it. The value total is missing. Give a"
-        " number for it, or make it optional among the template's variables. The value items must"
+        == "links is a word that Carillon fills itself; remove it. The value total is missing. Give"
+        " a number for it, or make it optional among the template's variables. The value items must"
         " be a list, but it is text."
     )
 
