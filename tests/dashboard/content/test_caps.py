@@ -32,6 +32,24 @@ def test_an_editor_adds_changes_switches_off_and_removes_a_cap(client: Client, e
     assert not Cap.objects.exists()
 
 
+@pytest.mark.parametrize(
+    ("window", "unit", "rule"),
+    [
+        ("7", "days", "3 in 7 calendar days"),
+        ("1", "days", "3 in 1 calendar day"),
+        ("1", "hours", "3 in 1 hour"),
+        ("5", "minutes", "3 in 5 minutes"),
+        ("1", "seconds", "3 in 1 second"),
+    ],
+)
+def test_the_list_says_how_many_in_which_time(
+    client: Client, editor: Any, window: str, unit: str, rule: str
+) -> None:
+    typed = VALUES | {"window": window, "unit": unit}
+    page = page_of(as_role(client, editor).post(reverse("dashboard:cap-add"), typed, follow=True))
+    assert f" {rule} Email" in page.text
+
+
 def test_a_refusal_stands_at_its_field(client: Client, editor: Any) -> None:
     answer = as_role(client, editor).post(reverse("dashboard:cap-add"), VALUES | {"window": "1000"})
     assert "Give 1 to 366 days." in page_of(answer).text
