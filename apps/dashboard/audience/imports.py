@@ -32,7 +32,7 @@ from apps.followers.imports.columns import TARGETS, UNDECIDED, BadMapping, as_me
 from apps.followers.imports.csv_file import BadFile, Reading
 from apps.followers.imports.encoding import ENCODINGS
 from apps.followers.imports.preview import preview_of
-from apps.followers.imports.problems_file import problems_csv
+from apps.followers.imports.problems_file import problems_csv, problems_in_words
 from apps.followers.imports.upload import AlreadyStarted, read_again, start_upload
 from apps.followers.models import Import, ImportProblem, ImportState
 from apps.lib.refusals import Refused
@@ -243,7 +243,7 @@ def detail(request: HttpRequest, uid: UUID) -> HttpResponse:
         return _mapping(request, job)
     problems: Iterable[ImportProblem] = []
     if job.refused or job.incomplete:
-        problems = job.problems.all()[:SHOWN]
+        problems = problems_in_words(job, SHOWN)
     context = {"job": job, "problems": problems}
     return render(request, "dashboard/audience/imports/detail.html", context)
 

@@ -1,13 +1,44 @@
-"""Write the rows of an import that were refused or lost a cell as a CSV file, to be corrected and
-uploaded again.
+"""Show the rows of an import that were refused or lost a cell: the first ones in the reader's
+words, and all as a CSV file, to be corrected and uploaded again.
 """
 
 import csv
 import io
 from collections.abc import Iterator
 
+from django.utils import translation
+from django.utils.translation import gettext
+
 from apps.followers.imports.cells import inert
-from apps.followers.models import Import
+from apps.followers.imports.csv_file import CsvRow
+from apps.followers.imports.rows import BadRow, Terms, read
+from apps.followers.models import Import, ImportProblem
+
+
+def problems_in_words(job: Import, most: int) -> list[ImportProblem]:
+    """Give the first problems, in the order of the file; their messages, which are kept in English,
+    in the reader's language, as far as reading the row again finds them.
+    """
+    terms = Terms.kept(job)
+    problems = list(job.problems.all()[:most])
+    for problem in problems:
+        row = CsvRow(problem.line, problem.row, 0, 0)
+        with translation.override("en"):
+            found = _found(row, terms)[: len(problem.message)]
+        if found == problem.message:
+            problem.message = _found(row, terms)
+        else:
+            problem.message = gettext(problem.message)
+    return problems
+
+
+def _found(row: CsvRow, terms: Terms) -> str:
+    """Say what is wrong with a row by itself."""
+    try:
+        person = read(row, terms)
+    except BadRow as error:
+        return error.sentence
+    return " ".join(problem.message for problem in person.problems)
 
 
 def problems_csv(job: Import) -> Iterator[str]:

@@ -16,6 +16,7 @@ from typing import Any, NoReturn
 
 from django.db import IntegrityError, connection, transaction
 from django.db.models import Q, QuerySet
+from django.utils import translation
 from django.utils.translation import gettext
 
 from apps.followers.imports.csv_file import BadFile, CsvRow, raw_of
@@ -117,7 +118,8 @@ def slices(job_id: int) -> Iterator[Import]:
     job = _claim(job_id)
     try:
         while job.state == ImportState.RUNNING:
-            _work(job)
+            with translation.override("en"):  # what is wrong with rows is kept in one language
+                _work(job)
             yield job
             if connection.vendor == "sqlite":
                 time.sleep(REST)

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from django.db import connection, transaction
-from django.utils import timezone
+from django.utils import timezone, translation
 
 from apps.accounts.models import AuditEntry
 from apps.followers.devices import webhook_calls, webhooks
@@ -171,3 +171,10 @@ def test_senders_that_hear_what_staff_switch_and_remove_never_wait_in_a_ring() -
         (row.state == "off") == bool(row.webhook.off_at) for row in webhooks.webhooks_of(owner)
     ]
     assert standing == [True] * 5
+
+
+def test_the_history_is_written_in_english_whatever_the_page_speaks(row: Address) -> None:
+    with translation.override("ru"):
+        webhook_calls.switch_off(webhook=row, by=TESTER, now=MONDAY)
+    [entry] = AuditEntry.objects.filter(kind="webhook.switched_off")
+    assert entry.data["why"] == "Switched off by hand"
