@@ -11,7 +11,7 @@ from apps.channels.contract import Outcome, Provider, Result, Session
 from apps.channels.messages import InAppMessage
 from apps.followers.models import Follower
 from apps.inbox.models import InboxItem
-from apps.notifications.models.sentences import NO_TITLE
+from apps.notifications.models.sentences import FOLLOWER_GONE, NO_TITLE
 
 TITLE = cast(int, InboxItem._meta.get_field("title").max_length)  # both are bounded
 LINK = cast(int, InboxItem._meta.get_field("link").max_length)
@@ -47,7 +47,7 @@ class InAppSession(Session[InAppMessage]):
             return Outcome(Result.PERMANENT_CONTENT, said)
         follower = Follower.objects.filter(uid=message.follower).first()
         if follower is None:
-            return Outcome(Result.PERMANENT_RECIPIENT, "The follower is gone.")
+            return Outcome(Result.PERMANENT_RECIPIENT, FOLLOWER_GONE)
         columns = {
             "follower": follower,
             "category": message.category,

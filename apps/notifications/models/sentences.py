@@ -21,6 +21,7 @@ TRIES_FAILED = gettext_noop("{failed} of {tries} tries failed within a minute")
 RECIPIENTS_REFUSED = gettext_noop("{refused} of {tries} recipients were refused within a minute")
 # why a message could not be made, or where its sender died
 FOLLOWER_DELETED = gettext_noop("The follower was deleted.")
+FOLLOWER_GONE = gettext_noop("The follower is gone.")
 ADDRESS_REMOVED = gettext_noop("The follower's address was removed.")
 NO_TITLE = gettext_noop("An in-app message needs a title.")
 SENDER_DIED = gettext_noop("The sender died while preparing this message ({crashes} of {most}).")
@@ -38,6 +39,7 @@ _STORED = (
     TRIES_FAILED,
     RECIPIENTS_REFUSED,
     FOLLOWER_DELETED,
+    FOLLOWER_GONE,
     ADDRESS_REMOVED,
     NO_TITLE,
     SENDER_DIED,

@@ -205,7 +205,8 @@ class _Compiled:
         if min(weight, steps) * size <= _MOST_COPIED:
             faults = list(self.validator.iter_errors(data))
         elif self._has_alternatives:
-            return Told((), "It does not fit, and there is too much of it to say where")
+            said = gettext("It does not fit, and there is too much of it to say where")
+            return Told((), said)
         else:
             faults = [_first_fault(self.validator, data)]
         return telling(faults, self.schema, data, self._part, {})
