@@ -42,7 +42,7 @@ def watched(browser: Browser, **options: Any) -> Iterator[Page]:
         yield context.new_page()
     finally:
         context.close()
-    assert complaints == []
+    assert not complaints, "\n".join(complaints)
 
 
 def log_in(page: Page, site: str, user: User) -> None:
