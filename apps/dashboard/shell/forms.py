@@ -118,11 +118,13 @@ class WhatIsSentForm(forms.Form):
     notification_type = TypeField()
     template = forms.ModelChoiceField(
         Template.objects.filter(private=False, archived_at=None),
+        label=_("Template"),
         to_field_name="uid",
         required=False,
         empty_label=_("Default template of the type"),
     )
     channels = forms.MultipleChoiceField(
+        label=_("Channels"),
         widget=forms.CheckboxSelectMultiple,
         required=False,
         help_text=_("None: all of the type that the template has words for."),
