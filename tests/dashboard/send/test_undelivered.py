@@ -58,7 +58,7 @@ def test_groups_tell_reason_sender_and_count_and_open_their_names(
         "The receiving server refused the address",
         "Handed over perhaps",
         "Spring news",
-        "Programs and",
+        "API clients and",
     ):
         assert words in page.text
     assert not page.forms & {reverse(AGAIN)}, "looking is not sending"
