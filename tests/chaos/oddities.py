@@ -103,9 +103,9 @@ def races(world: World, findings: Findings, asked: Namespace) -> None:
     audience = {"segments": [str(each.uid) for each in made], "tags": ["all"]}
     campaign = world.make_campaign("Overlap", kind, audience)
     answers = _at_once(lambda: world.call("POST", f"/campaigns/{campaign.uid}/send"))
-    findings.add(
-        "presses on “send”", bar="all 202", measured=dict(answers), kept=set(answers) == {202}
-    )
+    # 202 by whom it was started, 200 by whom it was under way already
+    taken = set(answers) <= {202, 200} and answers[202] >= 1
+    findings.add("presses on “send”", bar="202 or 200", measured=dict(answers), kept=taken)
     findings.at_most("runs made", campaign.runs.count(), 1)
     run = Run.objects.select_related("notification", "campaign").get(campaign=campaign)
     world.wait_for(run, within=120)
