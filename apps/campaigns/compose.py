@@ -9,6 +9,7 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 from django.db import transaction
+from django.utils.translation import gettext as _
 
 from apps.accounts.models import User
 from apps.campaigns import pacing
@@ -24,6 +25,7 @@ from apps.lib.actor import Actor, ActorKind
 from apps.lib.facts import Kind, tell
 from apps.lib.partial import UNSET, Unset, given, merged
 from apps.lib.refusals import RefusalKind, Refused, WrongState
+from apps.lib.written import written
 from apps.notifications.notify import FARTHEST_YEARS
 
 S = CampaignState
@@ -174,8 +176,10 @@ def change_campaign(
             raise WrongState(not_a_draft(row))
         if revision is not None and row.revision != revision:
             raise StaleEdit(
-                "Somebody else changed this campaign since you opened it. "
-                "Reload, then make your change again."
+                _(
+                    "Somebody else changed this campaign since you opened it. "
+                    "Reload, then make your change again."
+                )
             )
         if "metadata" in columns:
             columns["metadata"] = merged(row.metadata, columns["metadata"])
@@ -212,9 +216,8 @@ def delete_campaign(*, campaign: Campaign, by: Actor, now: dt.datetime) -> None:
     with transaction.atomic():
         row = Campaign.objects.select_for_update().get(pk=campaign.pk)
         if row.state != S.DRAFT:
-            raise WrongState(
-                f"This campaign is {row.get_state_display().lower()}. Only drafts can be deleted."
-            )
+            said = _("This campaign is {state}. Only drafts can be deleted.")
+            raise WrongState(said.format(state=row.state_word))
         tell(Kind.CAMPAIGN_DELETED, by=by, now=now, about=row)
         template = row.template
         row.delete()
@@ -224,9 +227,9 @@ def delete_campaign(*, campaign: Campaign, by: Actor, now: dt.datetime) -> None:
 def not_a_draft(campaign: Campaign) -> str:
     """Say why it can't be changed, and what to do instead."""
     if campaign.state == S.SCHEDULED:
-        return "This campaign is scheduled. Take it off the schedule first, then change it."
-    state = campaign.get_state_display().lower()
-    return f"This campaign is {state} and can't be changed any more. Copy it instead."
+        return _("This campaign is scheduled. Take it off the schedule first, then change it.")
+    said = _("This campaign is {state} and can't be changed any more. Copy it instead.")
+    return said.format(state=campaign.state_word)
 
 
 def _plain(value: Any) -> Any:
@@ -243,20 +246,21 @@ def _checked(said: dict[str, Any], *, now: dt.datetime) -> dict[str, Any]:
     if "name" in columns:
         columns["name"] = columns["name"].strip()
         if not columns["name"] or len(columns["name"]) > 120:
-            raise BadCampaign("Give the campaign a name of up to 120 characters.", field="name")
+            problem = _("Give the campaign a name of up to 120 characters.")
+            raise BadCampaign(problem, field="name")
     if "channels" in columns:
         columns["channels"] = list(columns["channels"])
         _check_channels(columns["channels"])
     for name in ("data", "metadata"):
         if not isinstance(columns.get(name, {}), dict):
-            raise BadCampaign(f"“{name}” must be an object of names and values.", field=name)
+            problem = _("“{field}” must be an object of names and values.").format(field=name)
+            raise BadCampaign(problem, field=name)
     if "audience" in columns:
         columns["audience"] = Audience.parse(columns["audience"]).as_data()
     expiry = columns.get("expires_at")
     if expiry and abs(expiry.year - now.year) > FARTHEST_YEARS:
-        raise BadCampaign(
-            f"Choose an expiry within the next {FARTHEST_YEARS} years.", field="expires_at"
-        )
+        problem = _("Choose an expiry within the next {years} years.")
+        raise BadCampaign(problem.format(years=FARTHEST_YEARS), field="expires_at")
     if found := pacing.wrong(columns):
         field, sentence = found
         raise BadCampaign(sentence, field=field)
@@ -270,10 +274,9 @@ def _checked(said: dict[str, Any], *, now: dt.datetime) -> dict[str, Any]:
 def _check_channels(channels: Sequence[str]) -> None:
     for channel in channels:
         if channel not in Channel.values:
-            raise BadCampaign(
-                f"{channel!r} is not a channel. Channels are: {', '.join(Channel.values)}.",
-                field="channels",
-            )
+            said = _("{channel!r} is not a channel. Channels are: {known}.")
+            known = ", ".join(Channel.values)
+            raise BadCampaign(said.format(channel=channel, known=known), field="channels")
 
 
 def _planned(wall: dt.datetime | None, zone: str, *, now: dt.datetime) -> dict[str, Any]:
@@ -290,7 +293,8 @@ def planned_moment(wall: dt.datetime, zone: str, *, now: dt.datetime) -> wallclo
     """
     # near the ends of the calendar no zone can be reckoned with
     if abs(wall.year - now.year) > FARTHEST_YEARS:
-        raise BadCampaign(f"Choose a time within the next {FARTHEST_YEARS} years.", field="wall")
+        said = _("Choose a time within the next {years} years.").format(years=FARTHEST_YEARS)
+        raise BadCampaign(said, field="wall")
     try:
         moment = wallclock.to_instant(wall, zone)
     except wallclock.UnknownZone as error:
@@ -298,10 +302,18 @@ def planned_moment(wall: dt.datetime, zone: str, *, now: dt.datetime) -> wallclo
     except wallclock.MissingTime as error:
         raise BadCampaign(str(error), field="wall") from error
     if moment.instant <= now:
-        local = now.astimezone(wallclock.zone(zone))
-        raise BadCampaign(
-            f"{wall:%d %B %Y %H:%M} has passed: it is {local:%H:%M} on {local:%d %B %Y} in {zone}. "
-            "Choose a later time, or send now.",
-            field="wall",
-        )
+        raise BadCampaign(_passed(wall, zone, now=now), field="wall")
     return moment
+
+
+def _passed(wall: dt.datetime, zone: str, *, now: dt.datetime) -> str:
+    local = now.astimezone(wallclock.zone(zone))
+    said = _(
+        "{moment} has passed: it is {time} on {day} in {zone}. Choose a later time, or send now."
+    )
+    return said.format(
+        moment=written(wall, "dd MMMM y HH:mm"),
+        time=f"{local:%H:%M}",
+        day=written(local, "dd MMMM y"),
+        zone=zone,
+    )

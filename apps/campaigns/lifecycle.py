@@ -15,6 +15,8 @@ from typing import Any
 
 from django.db import transaction
 from django.db.models import QuerySet
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 
 from apps.campaigns.audience.audience import Audience
 from apps.campaigns.compose import not_a_draft, planned_moment
@@ -96,9 +98,8 @@ def unschedule(
         if not _move(campaign, (S.SCHEDULED,), S.DRAFT, now=now, send_at=None):
             if campaign.state == S.DRAFT:
                 return campaign
-            raise WrongState(
-                f"This campaign is {campaign.get_state_display().lower()}, not scheduled."
-            )
+            problem = gettext("This campaign is {state}, not scheduled.")
+            raise WrongState(problem.format(state=campaign.state_word))
         data = {}
         if because:
             data = {"problems": [problem.message for problem in because]}
@@ -115,20 +116,21 @@ def send_now(*, campaign: Campaign, by: Actor, now: dt.datetime) -> Run:
         if not _move(campaign, (S.DRAFT, S.SCHEDULED), S.SENDING, now=now, send_at=now):
             if campaign.state in (S.SENDING, S.SENT) and (run := campaign.runs.first()):
                 return run
-            state = S(campaign.state)
-            raise WrongState(f"This campaign is {str(state.label).lower()}. {_HINTS[state]}")
+            problem = _SENT_ALREADY[S(campaign.state)]
+            raise WrongState(problem.format(state=campaign.state_word))
         audience = _make_ready(campaign, by=by, now=now)
         return _open_run(campaign, audience, by=by, now=now)
 
 
-_HINTS = {
-    S.DRAFT: "Finish it first.",
-    S.SCHEDULED: "It starts by itself at its time.",
-    S.SENDING: "It is on its way.",
-    S.PAUSED: "Resume it instead.",
-    S.SENT: "Copy it to send it once more.",
-    S.CANCELLED: "Copy it to send it once more.",
-    S.ARCHIVED: "Copy it to send it once more.",
+_AGAIN = _("This campaign is {state}. Copy it to send it once more.")
+_SENT_ALREADY = {
+    S.DRAFT: _("This campaign is {state}. Finish it first."),
+    S.SCHEDULED: _("This campaign is {state}. It starts by itself at its time."),
+    S.SENDING: _("This campaign is {state}. It is on its way."),
+    S.PAUSED: _("This campaign is {state}. Resume it instead."),
+    S.SENT: _AGAIN,
+    S.CANCELLED: _AGAIN,
+    S.ARCHIVED: _AGAIN,
 }
 
 
@@ -212,9 +214,8 @@ def pause(*, campaign: Campaign, by: Actor, now: dt.datetime) -> dict[str, int]:
         if notification is None or not _move(campaign, (S.SENDING,), S.PAUSED, now=now):
             if notification and campaign.state == S.PAUSED:
                 return counts(notification)
-            raise WrongState(
-                f"This campaign is {_state_now(campaign)}; only one that is sending can be paused."
-            )
+            problem = gettext("This campaign is {state}; only one that is sending can be paused.")
+            raise WrongState(problem.format(state=_state_now(campaign)))
         # the notification has buttons of its own
         if notification.state != NotificationState.PAUSED:
             control.pause(notification=notification, by=by, now=now)
@@ -234,9 +235,8 @@ def resume(*, campaign: Campaign, by: Actor, now: dt.datetime) -> dict[str, int]
         if notification is None or not _move(campaign, (S.PAUSED,), S.SENDING, now=now):
             if notification and campaign.state == S.SENDING:
                 return counts(notification)
-            raise WrongState(
-                f"This campaign is {_state_now(campaign)}; only a paused one can be resumed."
-            )
+            problem = gettext("This campaign is {state}; only a paused one can be resumed.")
+            raise WrongState(problem.format(state=_state_now(campaign)))
         if notification.state == NotificationState.PAUSED:
             control.resume(notification=notification, by=by, now=now)
         # it may have been paused while planning
@@ -263,9 +263,8 @@ def cancel(*, campaign: Campaign, by: Actor, now: dt.datetime) -> dict[str, int]
         if not moved and campaign.state == S.CANCELLED:
             return counts(notification)
         if not moved:
-            raise WrongState(
-                f"This campaign is {_state_now(campaign)}; there is nothing to cancel."
-            )
+            problem = gettext("This campaign is {state}; there is nothing to cancel.")
+            raise WrongState(problem.format(state=_state_now(campaign)))
         if notification is not None:
             control.cancel(notification=notification, by=by, now=now)
         said = counts(notification)
@@ -288,10 +287,10 @@ def retry_failed(*, campaign: Campaign, by: Actor, now: dt.datetime) -> int:
         notification = _locked(campaign)
         campaign.refresh_from_db()
         if notification is None or campaign.state not in (S.SENT, S.SENDING):
-            raise WrongState(
-                f"This campaign is {_state_now(campaign)}; "
-                "failed messages are retried once it was sent."
+            problem = gettext(
+                "This campaign is {state}; failed messages are retried once it was sent."
             )
+            raise WrongState(problem.format(state=_state_now(campaign)))
         number = replay.retry_failed(notification=notification, by=by, now=now)
         if number:  # where digests waited, the notification had not ended and nobody told
             _move(campaign, (S.SENT,), S.SENDING, now=now)
@@ -308,9 +307,8 @@ def archive(*, campaign: Campaign, by: Actor, now: dt.datetime) -> Campaign:
         if not _move(campaign, (S.DRAFT, S.SENT, S.CANCELLED), S.ARCHIVED, now=now):
             if campaign.state == S.ARCHIVED:
                 return campaign
-            raise WrongState(
-                f"This campaign is {_state_now(campaign)}. Cancel it first, then archive it."
-            )
+            problem = gettext("This campaign is {state}. Cancel it first, then archive it.")
+            raise WrongState(problem.format(state=_state_now(campaign)))
         tell(Kind.CAMPAIGN_ARCHIVED, by=by, now=now, about=campaign)
     return campaign
 
@@ -403,4 +401,4 @@ def _locked(campaign: Campaign) -> Notification | None:
 
 def _state_now(campaign: Campaign) -> str:
     campaign.refresh_from_db(fields=["state"])
-    return campaign.get_state_display().lower()
+    return campaign.state_word

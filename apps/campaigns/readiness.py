@@ -7,6 +7,8 @@ import datetime as dt
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from django.utils.translation import gettext as _
+
 from apps.campaigns.audience import language
 from apps.campaigns.audience.audience import NOBODY, Audience, BadAudience, SegmentRules
 from apps.campaigns.models import Campaign
@@ -57,7 +59,7 @@ def examine(campaign: Campaign, *, now: dt.datetime, starting: bool = False) -> 
     warnings: list[Missing] = []
     version = current_version(campaign)
     if version is None:
-        found.append(Missing("content", "Write the message first."))
+        found.append(Missing("content", _("Write the message first.")))
     else:
         found += _words(campaign, version)
         warnings += _findings(version, found)
@@ -70,13 +72,15 @@ def _choices(campaign: Campaign) -> list[Missing]:
     found = []
     kind = campaign.notification_type
     if not kind.active:
-        found.append(f"The message type “{kind.name}” is switched off. Choose another one.")
+        said = _("The message type “{type}” is switched off. Choose another one.")
+        found.append(said.format(type=kind.name))
     if not campaign.channels:
-        found.append("Choose at least one channel.")
+        found.append(_("Choose at least one channel."))
     unoffered = [channel for channel in campaign.channels if channel not in kind.channels]
     if unoffered:
         labels = ", ".join(str(Channel(channel).label) for channel in unoffered)
-        found.append(f"“{kind.name}” is not offered by {labels}. Choose other channels.")
+        said = _("“{type}” is not offered by {channels}. Choose other channels.")
+        found.append(said.format(type=kind.name, channels=labels))
     return [Missing("content", message) for message in found]
 
 
@@ -88,7 +92,8 @@ def _words(campaign: Campaign, version: Version) -> list[Missing]:
     for channel in campaign.channels:
         if not any(map(str.strip, parts.get(channel, {}).values())):
             label = Channel(channel).label
-            said = f"There are no words for {label} in the default language “{language}”."
+            text = _("There are no words for {channel} in the default language “{language}”.")
+            said = text.format(channel=label, language=language)
             found.append(Missing("content", said, language))
     return found
 
@@ -127,11 +132,11 @@ def _audience(
         return NOBODY, [Missing("audience", str(error))]
     message = ""
     if audience.is_empty:
-        message = "Choose who gets it."
+        message = _("Choose who gets it.")
     elif fault := _fault_of_segments(audience.segments.values()):
         message = fault
     elif not may_be_empty and not audience.followers(now=now).exists():
-        message = "Nobody matches this audience. Choose more, or exclude fewer."
+        message = _("Nobody matches this audience. Choose more, or exclude fewer.")
     if message:
         return audience, [Missing("audience", message)]
     return audience, []
@@ -143,7 +148,8 @@ def _fault_of_segments(segments: Iterable[SegmentRules]) -> str:
         try:
             language.check_names(segment.group)
         except language.BadRules as error:
-            return f"In the segment “{segment.name}”: {error}"
+            said = _("In the segment “{segment}”: {problem}")
+            return said.format(segment=segment.name, problem=error)
     return ""
 
 
@@ -152,10 +158,11 @@ def _times(campaign: Campaign, *, now: dt.datetime) -> list[Missing]:
         return []
     start = max(campaign.send_at or now, now)
     if campaign.expires_at <= start:
-        return [Missing("schedule", "It would expire before it is sent. Choose a later expiry.")]
+        text = _("It would expire before it is sent. Choose a later expiry.")
+        return [Missing("schedule", text)]
     lasts = dt.timedelta(seconds=campaign.spread or 0)
     if campaign.expires_at < start + lasts:
-        text = (
+        text = _(
             "It would expire while it still goes out. Choose a later expiry, "
             "or let it go out over a shorter time."
         )

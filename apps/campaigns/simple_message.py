@@ -8,6 +8,7 @@ from typing import Any
 
 from django.db import transaction
 from django.db.models import Sum
+from django.utils.translation import gettext as _
 
 from apps.campaigns import lifecycle
 from apps.campaigns.audience.audience import Audience
@@ -50,9 +51,9 @@ def create_message(
     audience.BadAudience.
     """
     if not subject.strip():
-        raise BadCampaign("Give the message a subject.", field="subject")
+        raise BadCampaign(_("Give the message a subject."), field="subject")
     if not content.strip():
-        raise BadCampaign("The message is empty. Write something.", field="content")
+        raise BadCampaign(_("The message is empty. Write something."), field="content")
     part = "text"
     if is_html(content):
         part = "html"
@@ -86,17 +87,17 @@ def create_from_template(
     if template:
         version = published_version(template)
     if version is None:
-        raise Refused(
-            f"There is no published template {key!r}. The stock templates are installed by"
-            " manage.py setup_site.",
-            field="template",
+        said = _(
+            "There is no published template {key!r}. The stock templates are installed by"
+            " manage.py setup_site."
         )
+        raise Refused(said.format(key=key), field="template")
     words = {each.language: each.parts for each in version.translations.all()}
     if Channel.EMAIL not in words.get(language, {}):
-        raise Refused(
-            f"The template {key!r} has no mail in {language!r}. It has: {', '.join(words)}.",
-            field="language",
-        )
+        said = _("The template {key!r} has no mail in {language!r}. It has: {languages}.")
+        has = ", ".join(words)
+        said = said.format(key=key, language=language, languages=has)
+        raise Refused(said, field="language")
     subject = words[language]["email"]["subject"]
     values = CampaignValues(
         name=subject[:120],
@@ -126,11 +127,10 @@ def send_message(
                 values = CampaignValues(audience=_audience(tags))
                 change_campaign(campaign=row, values=values, by=by, now=now)
             elif set(row.audience.get("tags", [])) != set(tags):
-                raise WrongState(
-                    f"This message is {row.get_state_display().lower()}, and not for these tags."
-                    " Create another one for them.",
-                    field="tags",
+                said = _(
+                    "This message is {state}, and not for these tags. Create another one for them."
                 )
+                raise WrongState(said.format(state=row.state_word), field="tags")
         return lifecycle.send_now(campaign=message, by=by, now=now)
 
 
@@ -178,10 +178,10 @@ def usual_type() -> NotificationType:
     on = [kind for kind in offered if Channel.EMAIL in kind.default_channels]
     for kind in on or offered:
         return kind
-    raise BadCampaign(
-        "There is no commercial message type offered by email. Make one first, or name a type.",
-        field="type",
+    said = _(
+        "There is no commercial message type offered by email. Make one first, or name a type."
     )
+    raise BadCampaign(said, field="type")
 
 
 def words_of(campaign: Campaign) -> dict[str, str]:

@@ -17,12 +17,15 @@ from typing import Any, Self
 
 from django.db.models import Q, QuerySet
 from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from apps.campaigns.audience import language, sql
 from apps.campaigns.audience.explain import Explanation, why_match
 from apps.campaigns.models import Segment
 from apps.followers.models import Follower, Tag
 from apps.lib.refusals import Refused
+from apps.lib.written import grouped
 
 INCLUDES = ("tags", "segments", "followers")
 EXCLUDES = ("exclude_tags", "exclude_segments", "exclude_followers")
@@ -77,21 +80,24 @@ class Audience:
         """
         if not isinstance(data, dict):
             raise BadAudience(
-                "The audience must be an object with everyone, tags, segments, followers "
-                "and excludes."
+                _(
+                    "The audience must be an object with everyone, tags, segments, followers "
+                    "and excludes."
+                )
             )
         if unknown := set(data) - {"everyone", *INCLUDES, *EXCLUDES}:
             names = ", ".join(sorted(map(str, unknown)))
-            raise BadAudience(f"The audience has unknown parts: {names}.")
+            said = _("The audience has unknown parts: {names}.")
+            raise BadAudience(said.format(names=names))
         if not isinstance(data.get("everyone", False), bool):
-            raise BadAudience("“everyone” in the audience must be true or false.")
+            raise BadAudience(_("“everyone” in the audience must be true or false."))
         clean = {part: _names(data, part) for part in (*INCLUDES, *EXCLUDES)}
         for part in ("tags", "exclude_tags"):
             _check_tags(clean[part])
         for part in ("segments", "exclude_segments"):
-            clean[part] = _known_uids(Segment.objects.all(), clean[part], "segment")
+            clean[part] = _known_uids(Segment.objects.all(), clean[part])
         for part in ("followers", "exclude_followers"):
-            clean[part] = _known_uids(Follower.objects.all(), clean[part], "follower")
+            clean[part] = _known_uids(Follower.objects.all(), clean[part])
         return cls.stored({"everyone": data.get("everyone", False), **clean})
 
     @classmethod
@@ -159,18 +165,17 @@ class Audience:
         """Say who is chosen and who is excluded, one phrase each: `the tag “VIP”`."""
         excluded = self._phrases(self.excluded)
         if self.everyone:
-            return ["everyone"], excluded
+            return [_("everyone")], excluded
         return self._phrases(self.chosen), excluded
 
     def _phrases(self, named: Named) -> list[str]:
         tags = Tag.objects.filter(slug__in=named.tags).values_list("name", flat=True)
-        phrases = [f"the tag “{name}”" for name in tags]
+        phrases = [_("the tag “{name}”").format(name=name) for name in tags]
         segments = [each for uid, each in self.segments.items() if uid in named.segments]
-        phrases += [f"the segment “{segment.name}”" for segment in segments]
-        if len(named.followers) == 1:
-            phrases.append("1 single person")
-        elif named.followers:
-            phrases.append(f"{len(named.followers):,} single people")
+        phrases += [_("the segment “{name}”").format(name=each.name) for each in segments]
+        if count := len(named.followers):
+            said = ngettext("{number} single person", "{number} single people", count)
+            phrases.append(said.format(number=grouped(count)))
         return phrases
 
     def explain(self, follower: Follower, *, now: dt.datetime | None = None) -> Explanation:
@@ -180,21 +185,24 @@ class Audience:
         """
         now = now or timezone.now()
         if out := self._reasons(follower, self.excluded, now):
-            return Explanation(False, tuple(f"excluded: {reason}" for reason in out))
+            excluded = _("excluded: {reason}")
+            return Explanation(False, tuple(excluded.format(reason=reason) for reason in out))
         if self.everyone:
-            return Explanation(True, ("everyone is chosen",))
+            return Explanation(True, (_("everyone is chosen"),))
         if found := self._reasons(follower, self.chosen, now):
             return Explanation(True, tuple(found))
-        return Explanation(False, ("has none of the tags, is in no segment and is not named",))
+        nothing = _("has none of the tags, is in no segment and is not named")
+        return Explanation(False, (nothing,))
 
     def _reasons(self, follower: Follower, named: Named, now: dt.datetime) -> list[str]:
         tags = follower.tags.filter(slug__in=named.tags).values_list("name", flat=True)
-        reasons = [f"has the tag “{name}”" for name in tags]
+        reasons = [_("has the tag “{name}”").format(name=name) for name in tags]
         for segment in self._segments_of(named):
             if why := why_match([follower.pk], segment.group, now=now).get(follower.pk):
-                reasons.append(f"is in the segment “{segment.name}”: {'; '.join(why)}")
+                said = _("is in the segment “{name}”: {reasons}")
+                reasons.append(said.format(name=segment.name, reasons="; ".join(why)))
         if str(follower.uid) in named.followers:
-            reasons.append("is named")
+            reasons.append(_("is named"))
         return reasons
 
 
@@ -210,7 +218,8 @@ def _segment(name: str, rules: Any) -> SegmentRules:
     try:
         group = language.parse(rules)
     except language.BadRules as error:
-        raise BadAudience(f"In the segment “{name}”: {error}") from error
+        said = _("In the segment “{segment}”: {problem}")
+        raise BadAudience(said.format(segment=name, problem=error)) from error
     return SegmentRules(name=name, rules=rules, group=group)
 
 
@@ -219,27 +228,34 @@ def _names(data: Mapping[str, Any], part: str) -> list[str]:
     names = data.get(part, [])
     are_names = isinstance(names, list) and all(isinstance(name, str | uuid.UUID) for name in names)
     if not are_names:
-        raise BadAudience(f"“{part}” in the audience must be a list of names.")
+        said = _("“{part}” in the audience must be a list of names.")
+        raise BadAudience(said.format(part=part))
     if len(names) > MAX_NAMES:
-        raise BadAudience(
-            f"“{part}” names more than {MAX_NAMES}. Give them a tag and choose the tag."
-        )
+        said = _("“{part}” names more than {most}. Give them a tag and choose the tag.")
+        raise BadAudience(said.format(part=part, most=MAX_NAMES))
     return list(dict.fromkeys(str(name) for name in names))
 
 
 def _check_tags(slugs: Iterable[str]) -> None:
     known = set(Tag.objects.filter(slug__in=slugs).values_list("slug", flat=True))
     if missing := [slug for slug in slugs if slug not in known]:
-        raise BadAudience(f"There is no tag “{missing[0]}”. Choose another one or create it first.")
+        said = _("There is no tag “{tag}”. Choose another one or create it first.")
+        raise BadAudience(said.format(tag=missing[0]))
 
 
-def _known_uids(rows: QuerySet[Any], uids: list[str], noun: str) -> list[str]:
+def _known_uids(rows: QuerySet[Any], uids: list[str]) -> list[str]:
     """Return the uids as they are stored; a UUID may be written in several ways."""
     try:
         wanted = {uuid.UUID(uid): uid for uid in uids}
     except ValueError as error:
-        raise BadAudience(f"A {noun} is named by its id (a UUID).") from error
+        said = _("A follower is named by its id (a UUID).")
+        if rows.model is Segment:
+            said = _("A segment is named by its id (a UUID).")
+        raise BadAudience(said) from error
     known = set(rows.filter(uid__in=wanted).values_list("uid", flat=True))
     if missing := [uid for value, uid in wanted.items() if value not in known]:
-        raise BadAudience(f"There is no {noun} {missing[0]} (any more). Choose another one.")
+        said = _("There is no follower {id} (any more). Choose another one.")
+        if rows.model is Segment:
+            said = _("There is no segment {id} (any more). Choose another one.")
+        raise BadAudience(said.format(id=missing[0]))
     return [str(uid) for uid in wanted]

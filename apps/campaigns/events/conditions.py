@@ -1,6 +1,6 @@
 """What must be true of an event: conditions on its data and its follower.
 
-They are judged without a database and told in English.
+They are judged without a database and told in words.
 
 `{"all": [...]}` or `{"any": [...]}` of `{"field": "data.total", "op": "greater", "value": 100}`;
 nothing at all is always true. A field is a path into the event as `document` shows it. Every
@@ -12,6 +12,9 @@ import datetime as dt
 from dataclasses import dataclass
 from typing import Any
 
+from django.utils.translation import gettext as _
+from django.utils.translation import pgettext_lazy
+
 from apps.campaigns.audience.language import as_number
 from apps.campaigns.audience.words import quoted
 from apps.followers.models import Follower
@@ -22,13 +25,13 @@ MAX_TEXT = 200
 MAX_QUOTED = 60
 ROOTS = ("data", "follower", "event")
 OPS = {
-    "is": "is",
-    "is_not": "is not",
-    "greater": "is more than",
-    "less": "is less than",
-    "contains": "contains",
-    "exists": "is there",
-    "not_exists": "is not there",
+    "is": pgettext_lazy("comparison", "is"),
+    "is_not": pgettext_lazy("comparison", "is not"),
+    "greater": pgettext_lazy("comparison", "is more than"),
+    "less": pgettext_lazy("comparison", "is less than"),
+    "contains": pgettext_lazy("comparison", "contains"),
+    "exists": pgettext_lazy("comparison", "is there"),
+    "not_exists": pgettext_lazy("comparison", "is not there"),
 }
 MISSING: Any = object()
 
@@ -63,11 +66,11 @@ class Conditions:
 
     def __str__(self) -> str:
         if not self.parts:
-            return "always"
-        joint = " or "
+            return _("always")
+        joint = _("or")
         if self.every:
-            joint = " and "
-        return joint.join(map(str, self.parts))
+            joint = _("and")
+        return f" {joint} ".join(map(str, self.parts))
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,33 +85,38 @@ class Judgement:
 def parse(data: Any) -> Conditions:
     """Raises BadConditions."""
     if not isinstance(data, dict) or not set(data) <= {"all", "any"} or len(data) > 1:
-        raise BadConditions('Conditions are {"all": [...]} or {"any": [...]}.')
+        raise BadConditions(_('Conditions are {"all": [...]} or {"any": [...]}.'))
     rows = data.get("all", data.get("any", []))
     if not isinstance(rows, list) or len(rows) > MOST:
-        raise BadConditions(f"Conditions are a list of at most {MOST}.")
+        raise BadConditions(_("Conditions are a list of at most {most}.").format(most=MOST))
     parts = [_condition(row, number) for number, row in enumerate(rows, start=1)]
     return Conditions(every="any" not in data, parts=tuple(parts))
 
 
 def _condition(row: Any, number: int) -> Condition:
-    here = f"Condition {number}"
+    here = _("Condition {number}").format(number=number)
     if not isinstance(row, dict) or not set(row) <= {"field", "op", "value"}:
-        raise BadConditions(f'{here} must be {{"field": ..., "op": ..., "value": ...}}.')
+        said = _('{condition} must be {{"field": ..., "op": ..., "value": ...}}.')
+        raise BadConditions(said.format(condition=here))
     op = row.get("op")
     if not isinstance(op, str) or op not in OPS:
-        raise BadConditions(f"{here} can't be compared by {op!r}. Use one of: {', '.join(OPS)}.")
+        said = _("{condition} can't be compared by {op!r}. Use one of: {known}.")
+        raise BadConditions(said.format(condition=here, op=op, known=", ".join(OPS)))
     value = row.get("value")
     if op in ("exists", "not_exists"):
         value = None
     elif op in ("greater", "less"):
         value = as_number(value)
         if value is None:
-            raise BadConditions(f"{here} ({OPS[op]}) needs a number.")
+            said = _("{condition} ({comparison}) needs a number.")
+            raise BadConditions(said.format(condition=here, comparison=OPS[op]))
     elif not _is_comparable(value):
-        raise BadConditions(
-            f"{here} ({OPS[op]}) needs a text of at most {MAX_TEXT} characters, a number, "
+        said = _(
+            "{condition} ({comparison}) needs a text of at most {most} characters, a number, "
             "or true or false."
         )
+        said = said.format(condition=here, comparison=OPS[op], most=MAX_TEXT)
+        raise BadConditions(said)
     return Condition(path(row.get("field"), here), op, value)
 
 
@@ -125,9 +133,11 @@ def path(text: Any, here: str) -> str:
         parts = text.split(".")
     is_path = len(parts) >= 2 and parts[0] in ROOTS and all(parts)
     if not is_path or len(text) > MAX_TEXT:
-        raise BadConditions(
-            f"{here}: {text!r} is not a field. Write data.total, follower.language or event.name."
+        said = _(
+            "{condition}: {text!r} is not a field. Write data.total, follower.language or "
+            "event.name."
         )
+        raise BadConditions(said.format(condition=here, text=text))
     return ".".join(parts)
 
 
@@ -191,7 +201,7 @@ def judge(conditions: Conditions, document: dict[str, Any]) -> Judgement:
     What decided is the first false one of all, or the first true one of any.
     """
     if not conditions.parts:
-        return Judgement(True, "it always applies")
+        return Judgement(True, _("it always applies"))
     for condition in conditions.parts:
         if holds(condition, document) != conditions.every:
             if conditions.every:
@@ -199,16 +209,17 @@ def judge(conditions: Conditions, document: dict[str, Any]) -> Judgement:
             return Judgement(True, str(condition))
     if conditions.every:
         return Judgement(True, str(conditions))
-    return Judgement(False, f"none of these: {conditions}")
+    return Judgement(False, _("none of these: {conditions}").format(conditions=conditions))
 
 
 def _denied(condition: Condition, document: dict[str, Any]) -> str:
     found = value_at(document, condition.field)
     if found is MISSING:
-        said = "is not there"
-    else:
-        said = f"is {quoted(found, longest=MAX_QUOTED)}"
-    return f"{condition.field} {said}, and this asks: {condition}"
+        said = _("{field} is not there, and this asks: {condition}")
+        return said.format(field=condition.field, condition=condition)
+    said = _("{field} is {value}, and this asks: {condition}")
+    value = quoted(found, longest=MAX_QUOTED)
+    return said.format(field=condition.field, value=value, condition=condition)
 
 
 def holds(condition: Condition, document: dict[str, Any]) -> bool:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 from django.db import IntegrityError, transaction
+from django.utils.translation import gettext as _
 
 from apps.campaigns.events import conditions, store
 from apps.campaigns.models import EventRule, RuleTarget, Segment
@@ -114,32 +115,29 @@ def _save(rule: EventRule, data: dict[str, Any], *, by: Actor, now: dt.datetime)
     except IntegrityError as error:
         if not EventRule.objects.filter(name=rule.name).exclude(pk=rule.pk).exists():
             raise
-        raise RuleNameTaken(
-            f"There is already a rule called “{rule.name}”. Choose another name."
-        ) from error
+        said = _("There is already a rule called “{name}”. Choose another name.")
+        raise RuleNameTaken(said.format(name=rule.name)) from error
 
 
 # ------------------------------------------------------------------ checking
 def _check(rule: EventRule) -> None:
     if not rule.name:
-        raise BadRule("Give the rule a name.", field="name")
+        raise BadRule(_("Give the rule a name."), field="name")
     exact = rule.event.removesuffix(".*")
     if len(exact) > store.MAX_NAME or not store.NAME.fullmatch(exact):
-        raise BadRule(
-            f"{rule.event!r} names no events. Write order.created, or order.* for all of order.",
-            field="event",
-        )
+        said = _("{event!r} names no events. Write order.created, or order.* for all of order.")
+        raise BadRule(said.format(event=rule.event), field="event")
     conditions.parse(rule.conditions)
     _check_channels(rule)
     _check_paths(rule)
     if not 0 <= rule.delay <= LONGEST_DELAY:
-        raise BadRule("Choose a delay of at most a year, in seconds.", field="delay")
+        raise BadRule(_("Choose a delay of at most a year, in seconds."), field="delay")
     if rule.to not in RuleTarget.values:
-        raise BadRule(f"Tell one of: {', '.join(RuleTarget.values)}.", field="to")
+        known = ", ".join(RuleTarget.values)
+        raise BadRule(_("Tell one of: {known}.").format(known=known), field="to")
     if (rule.segment is None) == (rule.to == RuleTarget.SEGMENT):
-        raise BadRule(
-            "Choose the segment that is told, and only if a segment is told.", field="segment"
-        )
+        said = _("Choose the segment that is told, and only if a segment is told.")
+        raise BadRule(said, field="segment")
 
 
 def _check_channels(rule: EventRule) -> None:
@@ -156,13 +154,12 @@ def _check_channels(rule: EventRule) -> None:
 
 def _check_paths(rule: EventRule) -> None:
     if len(rule.mapping) > MOST_VARIABLES:
-        raise BadRule(f"Map at most {MOST_VARIABLES} variables.", field="mapping")
+        said = _("Map at most {most} variables.").format(most=MOST_VARIABLES)
+        raise BadRule(said, field="mapping")
     for variable, path in rule.mapping.items():
         if not variable.isidentifier():
-            raise BadRule(
-                f"{variable!r} is no name of a variable: use letters, digits and _.",
-                field="mapping",
-            )
+            said = _("{name!r} is no name of a variable: use letters, digits and _.")
+            raise BadRule(said.format(name=variable), field="mapping")
         _check_path("mapping", path)
     if rule.throttle_key:
         _check_path("throttle_key", rule.throttle_key)
@@ -178,7 +175,8 @@ def _check_path(field: str, path: str) -> None:
 # ------------------------------------------------------------------ finding
 def uses_of(segment: Segment) -> list[str]:
     """Name the rules that tell a segment, as sentences begin."""
-    return [f"The rule “{rule.name}”" for rule in segment.event_rules.all()]
+    rules = segment.event_rules.all()
+    return [_("The rule “{name}”").format(name=rule.name) for rule in rules]
 
 
 def applies_to(pattern: str, name: str) -> bool:

@@ -16,6 +16,7 @@ from uuid import UUID
 from django.db import Error as DatabaseError
 from django.db import connection, transaction
 from django.db.models import QuerySet
+from django.utils.translation import gettext as _
 
 from apps.campaigns.audience.sql import rules_to_q
 from apps.campaigns.events import conditions
@@ -29,6 +30,7 @@ from apps.lib import steady_clock
 from apps.lib.actor import SYSTEM
 from apps.lib.queue.announce import announce, answer_all
 from apps.lib.queue.lanes import Lane
+from apps.lib.written import grouped
 from apps.notifications.models import Notification, Source
 from apps.notifications.notify import Intent, NotNotifiable, notify
 
@@ -40,7 +42,7 @@ logger = logging.getLogger("carillon.events")
 
 
 # ------------------------------------------------------------------ working off
-def work_off(**_: object) -> None:
+def work_off(**_nothing: object) -> None:
     """Task: work off events for half a second, oldest first, then announce itself again.
 
     Any number may run at once.
@@ -131,17 +133,16 @@ def outcome_of(rule: EventRule, event: Event, *, now: dt.datetime) -> RuleOutcom
         raise
     except Exception as error:  # a fault of ours in one rule must not hold up the others
         logger.exception("The rule %s failed for the event %s.", rule.uid, event.uid)
-        return RuleOutcome(
-            OutcomeResult.FAILED,
-            f"Something went wrong here ({type(error).__name__}); it was logged.",
-        )
+        said = _("Something went wrong here ({kind}); it was logged.")
+        return RuleOutcome(OutcomeResult.FAILED, said.format(kind=type(error).__name__))
 
 
 def _notify(
     rule: EventRule, event: Event, seen: dict[str, Any], *, now: dt.datetime
 ) -> Notification:
     if not rule.notification_type.active:
-        raise NotNotifiable(f"The message type “{rule.notification_type.name}” is switched off.")
+        said = _("The message type “{type}” is switched off.")
+        raise NotNotifiable(said.format(type=rule.notification_type.name))
     recipients = _told(rule, event, now)
     send_at = None
     if rule.delay:
@@ -163,18 +164,19 @@ def _told(rule: EventRule, event: Event, now: dt.datetime) -> list[Follower]:
     if rule.to == RuleTarget.FOLLOWER:
         if event.follower is None:
             raise NotNotifiable(
-                "The event names nobody, and the rule tells the person it is about."
+                _("The event names nobody, and the rule tells the person it is about.")
             )
         return [event.follower]
     assert rule.segment is not None  # noqa: S101  # the database says so
     meant = rules_to_q(rule.segment.rules, now=now)
     people = list(Follower.objects.filter(meant)[: MOST_TOLD + 1])
     if not people:
-        raise NotNotifiable(f"Nobody is in the segment “{rule.segment.name}”.")
+        said = _("Nobody is in the segment “{name}”.")
+        raise NotNotifiable(said.format(name=rule.segment.name))
     if len(people) > MOST_TOLD:
-        raise NotNotifiable(
-            f"More than {MOST_TOLD:,} followers are in “{rule.segment.name}”. Send them a campaign."
-        )
+        said = _("More than {most} followers are in “{name}”. Send them a campaign.")
+        most = grouped(MOST_TOLD)
+        raise NotNotifiable(said.format(most=most, name=rule.segment.name))
     return people
 
 
@@ -183,7 +185,8 @@ def _version(rule: EventRule) -> Version | None:
         return None
     version = published_version(rule.template)
     if version is None:
-        raise NotNotifiable(f"The template {rule.template.key} is not published. Publish it first.")
+        said = _("The template {key} is not published. Publish it first.")
+        raise NotNotifiable(said.format(key=rule.template.key))
     return version
 
 

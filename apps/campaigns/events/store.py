@@ -13,6 +13,7 @@ from typing import Any
 from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.db.models import QuerySet
+from django.utils.translation import gettext as _
 
 from apps.campaigns.models import Event
 from apps.content.liquid.plain_data import Unrenderable, plain
@@ -50,28 +51,24 @@ class NewEvent:
 def check(event: NewEvent, *, now: dt.datetime) -> None:
     """Raises BadEvent."""
     if len(event.name) > MAX_NAME or not NAME.fullmatch(event.name):
-        raise BadEvent(
-            f"{event.name!r} is no name of an event. Write words with dots, such as order.created.",
-            field="name",
-        )
+        said = _("{name!r} is no name of an event. Write words with dots, such as order.created.")
+        raise BadEvent(said.format(name=event.name), field="name")
     if len(json.dumps(event.data)) > MAX_DATA:
-        raise BadEvent(
-            f"The data has more than {MAX_DATA // 1024} kB. Send what messages need.", field="data"
-        )
+        said = _("The data has more than {most} kB. Send what messages need.")
+        raise BadEvent(said.format(most=MAX_DATA // 1024), field="data")
     try:
         # a rule without a mapping shows templates the whole event, as `event.data`
         plain(event.data, depth=2)
     except Unrenderable as error:
-        raise BadEvent(
-            "The data is nested more than 10 levels deep, which no template reads.", field="data"
-        ) from error
+        said = _("The data is nested more than 10 levels deep, which no template reads.")
+        raise BadEvent(said, field="data") from error
     if event.occurred_at and event.occurred_at > now + AHEAD:
-        raise BadEvent(
-            "That is in the future. Send the event when it has happened.", field="occurred_at"
-        )
+        said = _("That is in the future. Send the event when it has happened.")
+        raise BadEvent(said, field="occurred_at")
     # year 1 can't be shown in every zone
     if event.occurred_at and event.occurred_at.year < now.year - FARTHEST_YEARS:
-        raise BadEvent(f"That is more than {FARTHEST_YEARS} years ago.", field="occurred_at")
+        said = _("That is more than {years} years ago.").format(years=FARTHEST_YEARS)
+        raise BadEvent(said, field="occurred_at")
 
 
 def record(*, events: Sequence[NewEvent], now: dt.datetime) -> list[tuple[Event, bool]]:
@@ -85,7 +82,7 @@ def record(*, events: Sequence[NewEvent], now: dt.datetime) -> list[tuple[Event,
         check(event, now=now)
     with transaction.atomic():
         stored = [_store(event, now) for event in events]
-        if any(new for _, new in stored):
+        if any(new for _row, new in stored):
             announce(WORK_TASK, lane=Lane.TRANSACTIONAL)
     return stored
 

@@ -5,6 +5,7 @@ import datetime as dt
 from django.conf import settings
 from django.db import models
 from django.db.models import Q
+from django.utils.translation import pgettext_lazy
 
 from apps.campaigns import pacing
 from apps.content.models import Template
@@ -15,13 +16,13 @@ from apps.notifications.models import Notification
 
 
 class CampaignState(models.TextChoices):
-    DRAFT = "draft", "Draft"
-    SCHEDULED = "scheduled", "Scheduled"
-    SENDING = "sending", "Sending"
-    PAUSED = "paused", "Paused"
-    SENT = "sent", "Sent"
-    CANCELLED = "cancelled", "Cancelled"
-    ARCHIVED = "archived", "Archived"
+    DRAFT = "draft", pgettext_lazy("campaign", "Draft")
+    SCHEDULED = "scheduled", pgettext_lazy("campaign", "Scheduled")
+    SENDING = "sending", pgettext_lazy("campaign", "Sending")
+    PAUSED = "paused", pgettext_lazy("campaign", "Paused")
+    SENT = "sent", pgettext_lazy("campaign", "Sent")
+    CANCELLED = "cancelled", pgettext_lazy("campaign", "Cancelled")
+    ARCHIVED = "archived", pgettext_lazy("campaign", "Archived")
 
 
 class Campaign(models.Model):
@@ -86,6 +87,11 @@ class Campaign(models.Model):
     @property
     def fact_subject(self) -> Subject:
         return Subject("campaign", str(self.uid), self.name)
+
+    @property
+    def state_word(self) -> str:
+        """Name the state inside a sentence: `scheduled`."""
+        return self.get_state_display().lower()
 
     @property
     def pace(self) -> str:

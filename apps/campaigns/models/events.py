@@ -2,6 +2,8 @@
 
 from django.db import models
 from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from apps.campaigns.models.segments import Segment
 from apps.campaigns.models.what_is_sent import WhatIsSent
@@ -63,8 +65,8 @@ class Event(models.Model):
 
 
 class RuleTarget(models.TextChoices):
-    FOLLOWER = "follower", "The person the event is about"
-    SEGMENT = "segment", "Everybody in a segment"
+    FOLLOWER = "follower", _("The person the event is about")
+    SEGMENT = "segment", _("Everybody in a segment")
 
 
 class EventRule(WhatIsSent):
@@ -112,9 +114,9 @@ class EventRule(WhatIsSent):
 class OutcomeResult(models.TextChoices):
     """What a rule made of an event."""
 
-    NOTIFIED = "notified", "Notified"
-    NOT_MATCHED = "not_matched", "Did not match"
-    FAILED = "failed", "Failed"
+    NOTIFIED = "notified", pgettext_lazy("event", "Notified")
+    NOT_MATCHED = "not_matched", pgettext_lazy("event", "Did not match")
+    FAILED = "failed", pgettext_lazy("event", "Failed")
 
 
 class EventOutcome(models.Model):

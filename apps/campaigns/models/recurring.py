@@ -2,6 +2,7 @@
 
 from django.db import models
 from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
 
 from apps.campaigns.models.campaigns import Launched
 from apps.campaigns.models.what_is_sent import WhatIsSent
@@ -13,16 +14,16 @@ from apps.notifications.models import Notification
 class ZoneMode(models.TextChoices):
     """Whose clock a cadence goes by."""
 
-    SITE = "site", "Site time zone"
-    NAMED = "named", "A named zone"
-    FOLLOWER = "follower", "Each follower's own"
+    SITE = "site", _("Site time zone")
+    NAMED = "named", _("A named zone")
+    FOLLOWER = "follower", _("Each follower's own")
 
 
 class Missed(models.TextChoices):
     """What becomes of a time at which nobody was at work."""
 
-    SKIP = "skip", "Leave it out"
-    ONCE = "once", "Send once when back"
+    SKIP = "skip", _("Leave it out")
+    ONCE = "once", _("Send once when back")
 
 
 class Recurring(WhatIsSent):

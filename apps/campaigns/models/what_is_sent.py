@@ -1,6 +1,7 @@
 """What rules of events and recurring notifications have in common: the message they send."""
 
 from django.db import models
+from django.utils.translation import gettext as _
 
 from apps.content.models import Template
 from apps.followers.models import Channel, NotificationType
@@ -27,7 +28,9 @@ class WhatIsSent(models.Model):
         unknown = [channel for channel in self.channels if channel not in offered]
         if not unknown:
             return ""
-        return f"{self.notification_type.name} is not offered on {', '.join(map(_label, unknown))}."
+        said = _("{type} is not offered on {channels}.")
+        labels = ", ".join(map(_label, unknown))
+        return said.format(type=self.notification_type.name, channels=labels)
 
 
 def _label(channel: str) -> str:

@@ -1,11 +1,12 @@
 """Recurring notifications: create, change, pause, resume and delete them."""
 
 import datetime as dt
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
 from django.db import IntegrityError, transaction
+from django.utils.translation import gettext as _
 
 from apps.campaigns.audience.audience import Audience
 from apps.campaigns.audience.segments import names_segment
@@ -166,20 +167,19 @@ def _save(row: Recurring, kind: Kind, data: dict[str, Any], *, by: Actor, now: d
     except IntegrityError as error:
         if not Recurring.objects.filter(name=row.name).exclude(pk=row.pk).exists():
             raise
-        raise RecurringNameTaken(
-            f"There is already one called “{row.name}”. Choose another name."
-        ) from error
+        said = _("There is already one called “{name}”. Choose another name.")
+        raise RecurringNameTaken(said.format(name=row.name)) from error
 
 
 # ------------------------------------------------------------------ checking
 def _check(row: Recurring, *, now: dt.datetime) -> None:
     """Check all values together, and bring cadence and audience into their one fixed form."""
     if not row.name:
-        raise BadRecurring("Give it a name.", field="name")
+        raise BadRecurring(_("Give it a name."), field="name")
     row.cadence = recurrence.as_data(recurrence.parse(row.cadence))
     audience = Audience.parse(row.audience)
     if audience.is_empty:
-        raise BadRecurring("Choose who gets it.", field="audience")
+        raise BadRecurring(_("Choose who gets it."), field="audience")
     row.audience = audience.as_data()
     if fault := row.not_offered():
         raise BadRecurring(fault, field="channels")
@@ -191,9 +191,10 @@ def _check(row: Recurring, *, now: dt.datetime) -> None:
 
 def _check_zone(row: Recurring) -> None:
     if row.zone_mode not in ZoneMode.values:
-        raise BadRecurring(f"Choose one of: {', '.join(ZoneMode.values)}.", field="zone_mode")
+        raise BadRecurring(_one_of(ZoneMode.values), field="zone_mode")
     if (row.zone_mode == ZoneMode.NAMED) != bool(row.zone):
-        raise BadRecurring("Name a zone, and only if it goes by a named zone.", field="zone")
+        said = _("Name a zone, and only if it goes by a named zone.")
+        raise BadRecurring(said, field="zone")
     if row.zone:
         try:
             wallclock.zone(row.zone)
@@ -203,16 +204,21 @@ def _check_zone(row: Recurring) -> None:
 
 def _check_times(row: Recurring, *, now: dt.datetime) -> None:
     if row.missed not in Missed.values:
-        raise BadRecurring(f"Choose one of: {', '.join(Missed.values)}.", field="missed")
+        raise BadRecurring(_one_of(Missed.values), field="missed")
     if not 0 <= row.tolerance <= LONGEST_TOLERANCE:
-        raise BadRecurring(
-            "Choose a tolerance of at most seven days, in seconds.", field="tolerance"
-        )
+        said = _("Choose a tolerance of at most seven days, in seconds.")
+        raise BadRecurring(said, field="tolerance")
     for name, moment in (("starts_at", row.starts_at), ("ends_at", row.ends_at)):
         if moment and abs(moment.year - now.year) > FARTHEST_YEARS:
-            raise BadRecurring(f"Choose a time within {FARTHEST_YEARS} years.", field=name)
+            said = _("Choose a time within {years} years.").format(years=FARTHEST_YEARS)
+            raise BadRecurring(said, field=name)
     if row.starts_at and row.ends_at and row.ends_at <= row.starts_at:
-        raise BadRecurring("It would end before it starts. Choose a later end.", field="ends_at")
+        said = _("It would end before it starts. Choose a later end.")
+        raise BadRecurring(said, field="ends_at")
+
+
+def _one_of(words: Iterable[str]) -> str:
+    return _("Choose one of: {known}.").format(known=", ".join(words))
 
 
 # ------------------------------------------------------------------ what is sent
@@ -221,14 +227,12 @@ def version_of(recurring: Recurring) -> Version:
     kind = recurring.notification_type
     template = recurring.template or template_of(kind)
     if template is None:
-        raise BadRecurring(
-            f"There is no default template of “{kind.name}”. Choose one.", field="template"
-        )
+        said = _("There is no default template of “{type}”. Choose one.")
+        raise BadRecurring(said.format(type=kind.name), field="template")
     version = published_version(template)
     if version is None:
-        raise BadRecurring(
-            f"The template {template.key} is not published. Publish it first.", field="template"
-        )
+        said = _("The template {key} is not published. Publish it first.")
+        raise BadRecurring(said.format(key=template.key), field="template")
     try:
         lint.check_data(version, recurring.data, channels=recurring.channels or None)
         if kind.schema is not None:
@@ -240,5 +244,5 @@ def version_of(recurring: Recurring) -> Version:
 
 def uses_of(segment: Segment) -> list[str]:
     """Name those that choose or exclude a segment, as sentences begin."""
-    rows = Recurring.objects.all()
-    return [f"The recurring “{row.name}”" for row in rows if names_segment(row.audience, segment)]
+    rows = [row for row in Recurring.objects.all() if names_segment(row.audience, segment)]
+    return [_("The recurring “{name}”").format(name=row.name) for row in rows]

@@ -11,6 +11,7 @@ from typing import Any
 
 from django.db import transaction
 from django.db.models import Exists, OuterRef, QuerySet
+from django.utils.translation import gettext_noop
 
 from apps.campaigns import launch
 from apps.campaigns.audience.audience import Audience
@@ -30,6 +31,9 @@ from apps.notifications.safety import restored
 LAUNCH_TASK = "apps.campaigns.recurring.occurrences.launch_occurrence"
 AT_ONCE = 100  # clocks that strike in one look
 YOUNG = dt.timedelta(days=30)  # older launches that stand still were left so by a person
+# stored in English, translated where they are shown
+TOO_LATE = gettext_noop("Nobody was at work at that time, and it was too late afterwards.")
+NOBODY_MEANT = gettext_noop("Nobody was in the audience.")
 logger = logging.getLogger("carillon.recurring")
 
 
@@ -91,9 +95,9 @@ def strike(*, clock: RecurringZone, now: dt.datetime) -> Occurrence | None:
         if not meant and row.zone_mode == ZoneMode.FOLLOWER:
             return None  # dozens of zones without anybody would fill the history
         if turn.missed:
-            occurrence.problem = "Nobody was at work at that time, and it was too late afterwards."
+            occurrence.problem = TOO_LATE
         elif not meant:
-            occurrence.problem = "Nobody was in the audience."
+            occurrence.problem = NOBODY_MEANT
         else:
             occurrence.notification, occurrence.problem = _open(row, occurrence, now=now)
         occurrence.save()

@@ -16,12 +16,24 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from cronsim import CronSim, CronSimError
+from django.utils.translation import gettext as _
+from django.utils.translation import pgettext_lazy
 
 from apps.lib import wallclock
 from apps.lib.refusals import Refused
 
 KINDS = ("daily", "weekly", "monthly", "cron")
 WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
+# as "every Monday" has them
+_EACH = (
+    pgettext_lazy("every", "Monday"),
+    pgettext_lazy("every", "Tuesday"),
+    pgettext_lazy("every", "Wednesday"),
+    pgettext_lazy("every", "Thursday"),
+    pgettext_lazy("every", "Friday"),
+    pgettext_lazy("every", "Saturday"),
+    pgettext_lazy("every", "Sunday"),
+)
 MOST_TIMES = 24
 _TIME = re.compile(r"([01]\d|2[0-3]):([0-5]\d)")
 _ANY_DAY = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
@@ -62,13 +74,17 @@ def parse(data: Any) -> Cadence:
     {"kind": "cron", "cron": "0 9 * * 1-5"}. Raises BadCadence.
     """
     if not isinstance(data, dict) or data.get("kind") not in KINDS:
-        raise BadCadence(f"A cadence has a kind: {', '.join(KINDS)}.")
+        known = ", ".join(KINDS)
+        raise BadCadence(_("A cadence has a kind: {known}.").format(known=known))
     kind = data["kind"]
     given = {name for name in data if name != "kind" and data[name] not in ([], "", None)}
     if extra := given - _NEEDS[kind]:
-        raise BadCadence(f"A {kind} cadence takes no {', '.join(sorted(map(str, extra)))}.")
+        names = ", ".join(sorted(map(str, extra)))
+        said = _("A {kind} cadence takes no {names}.")
+        raise BadCadence(said.format(kind=kind, names=names))
     if missing := _NEEDS[kind] - given:
-        raise BadCadence(f"A {kind} cadence needs {', '.join(sorted(missing))}.")
+        names = ", ".join(sorted(missing))
+        raise BadCadence(_("A {kind} cadence needs {names}.").format(kind=kind, names=names))
     if kind == "cron":
         return Cadence(kind, cron=_cron_text(data["cron"]))
     return Cadence(
@@ -85,41 +101,49 @@ def _list(data: dict[str, Any], name: str) -> list[Any]:
     if name == "times":
         most = MOST_TIMES
     if not isinstance(values, list) or len(values) > most:
-        raise BadCadence(f"“{name}” must be a list of at most {most}.")
+        said = _("“{name}” must be a list of at most {most}.")
+        raise BadCadence(said.format(name=name, most=most))
     return values
 
 
 def _time(text: Any) -> dt.time:
     if not isinstance(text, str) or not (found := _TIME.fullmatch(text)):
-        raise BadCadence(f"{text!r} is not a time of the day. Write it as 09:00.")
+        said = _("{text!r} is not a time of the day. Write it as 09:00.")
+        raise BadCadence(said.format(text=text))
     return dt.time(int(found[1]), int(found[2]))
 
 
 def _weekday(name: Any) -> int:
     if not isinstance(name, str) or name.lower() not in WEEKDAYS:
-        raise BadCadence(f"{name!r} is not a weekday. Use: {', '.join(WEEKDAYS)}.")
+        said = _("{name!r} is not a weekday. Use: {known}.")
+        raise BadCadence(said.format(name=name, known=", ".join(WEEKDAYS)))
     return WEEKDAYS.index(name.lower())
 
 
 def _day(day: Any) -> int:
     if not isinstance(day, int) or isinstance(day, bool) or not 1 <= day <= 31:
-        raise BadCadence(f"{day!r} is not a day of the month. Use 1 to 31; 31 is always the last.")
+        said = _("{day!r} is not a day of the month. Use 1 to 31; 31 is always the last.")
+        raise BadCadence(said.format(day=day))
     return day
 
 
 def _cron_text(text: Any) -> str:
     if not isinstance(text, str) or len(text) > 100 or len(text.split()) != 5:
         raise BadCadence(
-            "Cron takes five fields: minute, hour, day of the month, month, weekday; "
-            "such as 0 9 * * 1-5."
+            _(
+                "Cron takes five fields: minute, hour, day of the month, month, weekday; "
+                "such as 0 9 * * 1-5."
+            )
         )
     line = " ".join(text.split())
     try:
         next(CronSim(line, _ANY_DAY))
     except (CronSimError, ValueError) as error:
-        raise BadCadence(f"Cron does not understand “{line}”: {error}.") from error
+        said = _("Cron does not understand “{line}”: {problem}.")
+        raise BadCadence(said.format(line=line, problem=error)) from error
     except StopIteration:
-        raise BadCadence(f"“{line}” never comes: there is no such day.") from None
+        said = _("“{line}” never comes: there is no such day.")
+        raise BadCadence(said.format(line=line)) from None
     return line
 
 
@@ -139,20 +163,21 @@ def as_data(cadence: Cadence) -> dict[str, Any]:
 
 
 def sentence(cadence: Cadence) -> str:
-    """Say a cadence in English: `every Monday and Friday at 09:00`."""
+    """Say a cadence: `every Monday and Friday at 09:00`."""
     if cadence.kind == "cron":
         said = CronSim(cadence.cron, _ANY_DAY).explain()
         said = re.sub(r"\b(\d{1,2})th\b", _ordinal, said)
-        return f"{said} (cron {cadence.cron})"
-    days = "every day"
+        # cronsim speaks English only: a translation leaves its words out
+        return _("{said} (cron {line})").format(said=said, line=cadence.cron)
+    days = _("every day")
     if cadence.kind == "weekly":
-        names = [WEEKDAYS[day].capitalize() for day in sorted(cadence.weekdays)]
-        days = f"every {_and(names)}"
+        names = [str(_EACH[day]) for day in sorted(cadence.weekdays)]
+        days = _("every {weekdays}").format(weekdays=_and(names))
     elif cadence.kind == "monthly":
         numbers = [str(day) for day in sorted(cadence.days)]
-        days = f"every month on day {_and(numbers)}"
+        days = _("every month on day {days}").format(days=_and(numbers))
     times = [f"{time:%H:%M}" for time in cadence.times]
-    return f"{days} at {_and(times)}"
+    return _("{days} at {times}").format(days=days, times=_and(times))
 
 
 def _ordinal(found: re.Match[str]) -> str:
@@ -167,7 +192,7 @@ def _ordinal(found: re.Match[str]) -> str:
 def _and(words: list[str]) -> str:
     if len(words) < 2:
         return "".join(words)
-    return f"{', '.join(words[:-1])} and {words[-1]}"
+    return _("{first} and {last}").format(first=", ".join(words[:-1]), last=words[-1])
 
 
 # ------------------------------------------------------------------ reckoning
@@ -226,7 +251,7 @@ def _by_cron(cadence: Cadence, zone: str, after: dt.datetime) -> Iterator[dt.dat
     goes_on = minute.startswith("*") or hour.startswith("*")  # through a repeated hour
     day = after.astimezone(tz).date() - dt.timedelta(days=not goes_on)
     walls = CronSim(cadence.cron, dt.datetime.combine(day, dt.time()) - dt.timedelta(minutes=1))
-    for _, of_one_day in groupby(walls, key=dt.datetime.date):
+    for _day, of_one_day in groupby(walls, key=dt.datetime.date):
         if goes_on:
             yield from sorted({instant for wall in of_one_day for instant in _all_of(wall, tz)})
         else:

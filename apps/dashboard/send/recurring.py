@@ -15,6 +15,9 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import path
 from django.utils import timezone
+from django.utils.dates import WEEKDAYS as WEEKDAY_NAMES
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_POST, require_safe
 
 from apps.accounts.actors import staff_actor
@@ -37,16 +40,17 @@ from apps.dashboard.shell.forms import (
 )
 from apps.dashboard.shell.paging import page_of
 from apps.lib import wallclock
+from apps.lib.written import written
 
 ROWS = Recurring.objects.select_related("notification_type", "template").prefetch_related("zones")
 TIMES_SHOWN = 5
 
 
 class HowOften(TextChoices):
-    DAILY = "daily", "Every day"
-    WEEKLY = "weekly", "Every week"
-    MONTHLY = "monthly", "Every month"
-    CRON = "cron", "A cron line"
+    DAILY = "daily", _("Every day")
+    WEEKLY = "weekly", _("Every week")
+    MONTHLY = "monthly", _("Every month")
+    CRON = "cron", _("A cron line")
 
 
 # The fields that make up a cadence, by its kind.
@@ -63,64 +67,68 @@ SAME_IN_ROW = ("name", "channels", "data", "zone_mode", "zone", "missed")
 
 
 class RecurringForm(WhatIsSentForm):
-    name = forms.CharField(max_length=120, help_text="Only your team sees it.")
+    name = forms.CharField(max_length=120, label=_("Name"), help_text=_("Only your team sees it."))
     data = JsonField(  # type: ignore[assignment]  # a field; Django keeps it in base_fields
         required=False,
-        label="Values",
+        label=_("Values"),
         rows=3,
         example='{"offer": "Spring"}',
-        help_text='For the template\'s variables, as JSON: {"offer": "Spring"}.',
+        help_text=_('For the template\'s variables, as JSON: {"offer": "Spring"}.'),
     )
     kind = forms.ChoiceField(
         choices=HowOften.choices,
         initial=HowOften.DAILY,
         widget=forms.RadioSelect,
-        label="How often",
+        label=_("How often"),
     )
     times = forms.CharField(
-        required=False, initial="09:00", help_text="One or more, with commas: 09:00, 18:00."
+        required=False,
+        initial="09:00",
+        label=_("Times"),
+        help_text=_("One or more, with commas: 09:00, 18:00."),
     )
     weekdays = forms.MultipleChoiceField(
-        choices=[(day, day.capitalize()) for day in WEEKDAYS],
+        choices=[(day, WEEKDAY_NAMES[place]) for place, day in enumerate(WEEKDAYS)],
         required=False,
         widget=forms.CheckboxSelectMultiple,
+        label=_("Weekdays"),
     )
     days = forms.CharField(
         required=False,
-        label="Days of the month",
-        help_text="For example 1, 15, 31. 31 is always the last day.",
+        label=_("Days of the month"),
+        help_text=_("For example 1, 15, 31. 31 is always the last day."),
     )
     cron = forms.CharField(
         required=False,
-        label="Cron line",
+        label=_("Cron line"),
         max_length=100,
-        help_text="Minute, hour, day of the month, month, weekday: 0 9 * * 1-5.",
+        help_text=_("Minute, hour, day of the month, month, weekday: 0 9 * * 1-5."),
     )
     zone_mode = forms.ChoiceField(
         choices=ZoneMode.choices,
         initial=ZoneMode.SITE,
         widget=forms.RadioSelect,
-        label="Time zone",
+        label=_("Time zone"),
     )
-    zone = ZoneField(required=False, label="Named zone")
+    zone = ZoneField(required=False, label=_("Named zone"))
     starts = WallField(
         required=False,
-        label="Not before (optional)",
-        help_text="In the named zone, else the site's.",
+        label=_("Not before (optional)"),
+        help_text=_("In the named zone, else the site's."),
     )
-    ends = WallField(required=False, label="Not after (optional)")
+    ends = WallField(required=False, label=_("Not after (optional)"))
     missed = forms.ChoiceField(
         choices=Missed.choices,
         initial=Missed.SKIP,
         widget=forms.RadioSelect,
-        label="If the scheduler was down",
-        help_text="Workers were down at that time.",
+        label=_("If the scheduler was down"),
+        help_text=_("Workers were down at that time."),
     )
     tolerance = forms.IntegerField(
         min_value=0,
         max_value=recurring_edit.LONGEST_TOLERANCE // 60,
         initial=15,
-        label="Minutes that still count as in time",
+        label=_("Minutes that still count as in time"),
     )
 
     def __init__(self, row: Recurring | None, data: Any = None) -> None:
@@ -234,9 +242,9 @@ def _initial_cadence(cadence: dict[str, Any]) -> dict[str, Any]:
 def clock_of(row: Recurring) -> str:
     """Whose clock it goes by, after "at 09:00 "."""
     if row.zone_mode == ZoneMode.FOLLOWER:
-        return "by each follower's own clock"
+        return gettext("by each follower's own clock")
     zone = clocks.known_zone(row.zone)
-    return f"in {zone}"
+    return gettext("in {zone}").format(zone=zone)
 
 
 @dataclass(frozen=True)
@@ -297,7 +305,7 @@ def detail(request: HttpRequest, uid: UUID) -> HttpResponse:
 def _local(moments: list[dt.datetime], zone: str) -> list[str]:
     """Write moments in the zone that it goes by, which is perhaps not the reader's."""
     tz = _zone(zone)
-    return [f"{moment.astimezone(tz):%A, %-d %B %Y, %H:%M}" for moment in moments]
+    return [written(moment.astimezone(tz), "EEEE, d MMMM y, HH:mm") for moment in moments]
 
 
 @requires(Capability.SEND)
@@ -323,7 +331,8 @@ def _edit(request: HttpRequest, row: Recurring | None) -> HttpResponse:
         elif valid:
             saved = kept(form, lambda: _save(request, form, row))
             if saved:
-                messages.success(request, f"{saved.name} was saved.")
+                said = gettext("{name} was saved.").format(name=saved.name)
+                messages.success(request, said)
                 return redirect("dashboard:recurring-one", saved.uid)
     context = {"row": row, "form": form, "coming": coming}
     return render(request, "dashboard/send/recurring/edit.html", context)
@@ -364,15 +373,16 @@ def act(request: HttpRequest, uid: UUID, verb: str) -> HttpResponse:
     now = timezone.now()
     if verb == "delete":
         recurring_edit.delete_recurring(recurring=row, by=by, now=now)
-        messages.success(request, f"{row.name} was deleted. What it sent stays in the books.")
+        said = gettext("{name} was deleted. What it sent stays in the books.")
+        messages.success(request, said.format(name=row.name))
         return redirect("dashboard:recurring")
     if verb == "pause":
         recurring_edit.pause(recurring=row, by=by, now=now)
-        said = "Paused. What is on its way goes on; stop that on its notification."
+        said = gettext("Paused. What is on its way goes on; stop that on its notification.")
         messages.success(request, said)
     else:
         recurring_edit.resume(recurring=row, by=by, now=now)
-        messages.success(request, "It goes on with the next time.")
+        messages.success(request, gettext("It goes on with the next time."))
     return redirect("dashboard:recurring-one", uid)
 
 

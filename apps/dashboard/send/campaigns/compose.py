@@ -13,6 +13,8 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import path, reverse
 from django.utils import timezone
+from django.utils.translation import gettext, pgettext_lazy
+from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_POST, require_safe
 
 from apps.accounts.actors import staff_actor, user_of
@@ -49,10 +51,10 @@ from apps.lib.refusals import Refused
 from apps.notifications.accounts.hold_ups import hold_ups
 
 STEPS = (
-    ("content", "Content"),
-    ("audience", "Audience"),
-    ("schedule", "Schedule"),
-    ("review", "Review"),
+    ("content", _("Content")),
+    ("audience", _("Audience")),
+    ("schedule", pgettext_lazy("step", "Schedule")),
+    ("review", pgettext_lazy("step", "Review")),
 )
 
 
@@ -291,15 +293,17 @@ def language(request: HttpRequest, uid: UUID) -> HttpResponse:
     version = current_version(campaign)
     name = language_name(tag)
     if version is None or not version.translations.filter(language=tag).exists():
-        messages.error(request, f"There are no words in {name}.")
+        said = gettext("There are no words in {language}.").format(language=name)
+        messages.error(request, said)
         return redirect("dashboard:campaign-review", uid)
     try:
         if request.POST.get("do") == "remove":
             _change(request, campaign, translations={tag: None})
-            messages.success(request, f"{name} is removed; its readers get the default language.")
+            said = gettext("{language} is removed; its readers get the default language.")
         else:
             _change(request, campaign, kept=[tag])
-            messages.success(request, f"{name} is sent with the words of the template.")
+            said = gettext("{language} is sent with the words of the template.")
+        messages.success(request, said.format(language=name))
     except Refused as error:
         messages.error(request, str(error))
     return redirect("dashboard:campaign-review", uid)
@@ -342,7 +346,7 @@ def _address(campaign: Campaign, step: str) -> str:
 
 def _not_a_draft(request: HttpRequest, campaign: Campaign) -> HttpResponse:
     if campaign.state == CampaignState.SCHEDULED:
-        said = "This campaign is scheduled. Take it off the schedule to change it."
+        said = gettext("This campaign is scheduled. Take it off the schedule to change it.")
         messages.warning(request, said)
     return redirect("dashboard:campaign", campaign.uid)
 
@@ -354,8 +358,8 @@ def _step(
     values["step"] = step
     values["steps"] = [(name, label, _address(campaign, name)) for name, label in STEPS]
     values["saved"] = "saved" in request.GET
-    labels: dict[str | None, str] = dict(STEPS)
-    following = _following(step)
+    labels = {name: str(label) for name, label in STEPS}
+    following = _following(step) or ""
     values["next_label"] = labels.get(following)
     return render(request, f"dashboard/send/campaigns/{step}.html", values)
 

@@ -9,6 +9,8 @@ from typing import Any
 from django import forms
 from django.core.exceptions import ValidationError
 from django.db.models import TextChoices
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 
 from apps.campaigns import pacing
 from apps.campaigns.models import Campaign, Segment
@@ -26,12 +28,12 @@ MOST_NAMED = 5
 
 
 class BasicsForm(forms.Form):
-    name = forms.CharField(max_length=120, help_text="Only your team sees it.")
+    name = forms.CharField(max_length=120, label=_("Name"), help_text=_("Only your team sees it."))
     notification_type = TypeField(
         NotificationType.objects.filter(active=True),
-        help_text="Followers switch kinds on and off; it decides who may get this.",
+        help_text=_("Followers switch kinds on and off; it decides who may get this."),
     )
-    channels = forms.MultipleChoiceField(widget=forms.CheckboxSelectMultiple)
+    channels = forms.MultipleChoiceField(widget=forms.CheckboxSelectMultiple, label=_("Channels"))
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -46,17 +48,19 @@ class BasicsForm(forms.Form):
         other = [channel for channel in chosen if channel not in kind.channels]
         if other:
             labels = ", ".join(str(Channel(channel).label) for channel in other)
-            problem = f"“{kind.name}” is not offered by {labels}. Choose other channels."
-            self.add_error("channels", problem)
+            problem = gettext("“{type}” is not offered by {channels}. Choose other channels.")
+            self.add_error("channels", problem.format(type=kind.name, channels=labels))
         return values
 
 
 class DetailsForm(BasicsForm):
     tracking = forms.BooleanField(
         required=False,
-        label="Open and click tracking",
-        help_text="Links go through this site, and a tiny image tells when the mail is opened. "
-        "Of followers who don't want that nothing is counted.",
+        label=_("Open and click tracking"),
+        help_text=_(
+            "Links go through this site, and a tiny image tells when the mail is opened. "
+            "Of followers who don't want that nothing is counted."
+        ),
     )
 
 
@@ -65,9 +69,9 @@ class StartForm(BasicsForm):
         Template.objects.filter(private=False, archived_at=None),
         to_field_name="uid",
         required=False,
-        label="Start from",
-        empty_label="An empty page",
-        help_text="Its words are copied; the template stays as it is.",
+        label=_("Start from"),
+        empty_label=_("An empty page"),
+        help_text=_("Its words are copied; the template stays as it is."),
     )
 
 
@@ -122,9 +126,9 @@ def _value_field(row: dict[str, Any], value: Any, *, used: bool) -> forms.CharFi
     """Field for a declared variable, with the value that the campaign gives it."""
     label = row["name"]
     if not used:
-        label = f"{label} (not used by these words)"
+        label = gettext("{name} (not used by these words)").format(name=label)
     elif not row.get("required"):
-        label = f"{label} (optional)"
+        label = gettext("{name} (optional)").format(name=label)
     initial = shown(value)
     widget = None
     if row["type"] == "list":
@@ -136,6 +140,13 @@ def _value_field(row: dict[str, Any], value: Any, *, used: bool) -> forms.CharFi
     )
 
 
+TYPE_HINTS = {
+    "number": _("A number."),
+    "boolean": _("A boolean."),
+    "object": _("An object."),
+}
+
+
 def _hints(row: dict[str, Any]) -> list[str]:
     """Sentences that help to fill in a declared variable."""
     hints = []
@@ -144,12 +155,12 @@ def _hints(row: dict[str, Any]) -> list[str]:
         hints.append(description)
     kind = row["type"]
     if kind == "list":
-        hints.append("One per line.")
+        hints.append(gettext("One per line."))
     elif kind != "string":
-        hints.append(f"A {kind}.")
+        hints.append(str(TYPE_HINTS[kind]))
     default = row.get("default")
     if default not in EMPTY:
-        hints.append(f"Left empty: {shown(default)}.")
+        hints.append(gettext("Left empty: {value}.").format(value=shown(default)))
     return hints
 
 
@@ -229,9 +240,8 @@ class PeopleField(forms.CharField):
                 found.append(str(follower.uid))
         if unknown:
             names = ", ".join(unknown[:MOST_NAMED])
-            raise ValidationError(
-                f"Nobody is known as: {names}. Check the spelling, or add them first."
-            )
+            problem = gettext("Nobody is known as: {names}. Check the spelling, or add them first.")
+            raise ValidationError(problem.format(names=names))
         return found
 
     def prepare_value(self, value: Any) -> Any:
@@ -244,18 +254,24 @@ class PeopleField(forms.CharField):
 
 class AudienceForm(forms.Form):
     everyone = forms.BooleanField(
-        required=False, help_text="All followers, whatever is chosen below."
+        required=False,
+        label=_("Everyone"),
+        help_text=_("All followers, whatever is chosen below."),
     )
-    tags = forms.MultipleChoiceField(required=False, widget=forms.CheckboxSelectMultiple)
-    segments = forms.MultipleChoiceField(required=False, widget=forms.CheckboxSelectMultiple)
-    followers = PeopleField(required=False, label="Single people")
+    tags = forms.MultipleChoiceField(
+        required=False, widget=forms.CheckboxSelectMultiple, label=_("Tags")
+    )
+    segments = forms.MultipleChoiceField(
+        required=False, widget=forms.CheckboxSelectMultiple, label=_("Segments")
+    )
+    followers = PeopleField(required=False, label=_("Single people"))
     exclude_tags = forms.MultipleChoiceField(
-        required=False, widget=forms.CheckboxSelectMultiple, label="Tags"
+        required=False, widget=forms.CheckboxSelectMultiple, label=_("Tags")
     )
     exclude_segments = forms.MultipleChoiceField(
-        required=False, widget=forms.CheckboxSelectMultiple, label="Segments"
+        required=False, widget=forms.CheckboxSelectMultiple, label=_("Segments")
     )
-    exclude_followers = PeopleField(required=False, label="Single people")
+    exclude_followers = PeopleField(required=False, label=_("Single people"))
 
     def __init__(self, audience: dict[str, Any], data: Any = None) -> None:
         super().__init__(data, initial=audience)
@@ -289,7 +305,7 @@ class WallField(forms.DateTimeField):
         try:
             moment = dt.datetime.fromisoformat(str(value))
         except ValueError:
-            problem = "Write a date and a time, for example 2026-05-31 09:00."
+            problem = gettext("Write a date and a time, for example 2026-05-31 09:00.")
             raise ValidationError(problem) from None
         return moment.replace(tzinfo=None, second=0, microsecond=0)
 
@@ -298,51 +314,65 @@ class WallField(forms.DateTimeField):
 
 
 class WhenChoice(TextChoices):
-    NOW = "now", "As soon as somebody presses Send on the next page"
-    LATER = "later", "At a date and time"
+    NOW = "now", _("As soon as somebody presses Send on the next page")
+    LATER = "later", _("At a date and time")
 
 
 class PaceChoice(TextChoices):
-    FAST = "fast", "As fast as it goes"
-    RATE = "rate", "Rate limit: messages a second"
-    SPREAD = "spread", "Evenly over some hours"
+    FAST = "fast", _("As fast as it goes")
+    RATE = "rate", _("Rate limit: messages a second")
+    SPREAD = "spread", _("Evenly over some hours")
+
+
+# What to say where the number of a pace is missing, and where it is not wanted.
+PACE_PROBLEMS = {
+    PaceChoice.RATE: (
+        _("Write how many a second."),
+        _("You also wrote how many a second. Choose that, or empty the field."),
+    ),
+    PaceChoice.SPREAD: (
+        _("Write over how many hours."),
+        _("You also wrote over how many hours. Choose that, or empty the field."),
+    ),
+}
 
 
 class ScheduleForm(forms.Form):
-    when = forms.ChoiceField(choices=WhenChoice.choices, widget=forms.RadioSelect)
-    wall = WallField(required=False, label="Date and time")
+    when = forms.ChoiceField(choices=WhenChoice.choices, widget=forms.RadioSelect, label=_("When"))
+    wall = WallField(required=False, label=_("Date and time"))
     zone = ZoneField(required=False)
     expires = WallField(
         required=False,
-        label="Expires (optional)",
-        help_text="What has not left by then is not sent any more. In the same time zone.",
+        label=_("Expires (optional)"),
+        help_text=_("What has not left by then is not sent any more. In the same time zone."),
     )
     pace = forms.ChoiceField(
         choices=PaceChoice.choices,
         initial=PaceChoice.FAST,
         required=False,
         widget=forms.RadioSelect,
+        label=_("Pace"),
     )
     rate = forms.FloatField(
         required=False,
         min_value=pacing.SLOWEST,
         max_value=pacing.FASTEST,
-        label="Messages a second",
-        help_text="All channels together. 0.5 is one every two seconds.",
+        label=_("Messages a second"),
+        help_text=_("All channels together. 0.5 is one every two seconds."),
     )
     hours = forms.FloatField(
         required=False,
         min_value=pacing.SHORTEST / 3600,
         max_value=pacing.LONGEST / 3600,
-        label="Hours",
-        help_text="For example 6. A shop or a hotline behind the links is not overrun.",
+        label=_("Hours"),
+        help_text=_("For example 6. A shop or a hotline behind the links is not overrun."),
     )
 
     def clean(self) -> dict[str, Any]:
         values = super().clean() or {}
         self._check_time(values)
-        self._check_pace(values, PaceChoice.RATE, "rate", "how many a second")
-        self._check_pace(values, PaceChoice.SPREAD, "hours", "over how many hours")
+        self._check_pace(values, PaceChoice.RATE, "rate")
+        self._check_pace(values, PaceChoice.SPREAD, "hours")
         expires = values.get("expires")
         zone = values.get("zone")
         if expires and zone:
@@ -357,25 +387,25 @@ class ScheduleForm(forms.Form):
         when = values.get("when")
         wall = values.get("wall")
         if when == WhenChoice.NOW and wall:
-            problem = "You also wrote a time. Choose “At a date and time”, or empty the time."
+            problem = gettext(
+                "You also wrote a time. Choose “At a date and time”, or empty the time."
+            )
             self.add_error("when", problem)
         if when == WhenChoice.LATER and not wall and "wall" not in self.errors:
-            self.add_error("wall", "Choose a date and a time.")
+            self.add_error("wall", gettext("Choose a date and a time."))
         needs_zone = wall or values.get("expires")
         if needs_zone and not values.get("zone") and "zone" not in self.errors:
-            self.add_error("zone", "Choose a time zone, for example Europe/Berlin.")
+            self.add_error("zone", gettext("Choose a time zone, for example Europe/Berlin."))
 
-    def _check_pace(
-        self, values: dict[str, Any], pace: PaceChoice, name: str, missing: str
-    ) -> None:
+    def _check_pace(self, values: dict[str, Any], pace: PaceChoice, name: str) -> None:
         """Hold the field of one pace against the pace that was chosen."""
         chosen = values.get("pace") == pace
         number = values.get(name)
+        wanted, surplus = PACE_PROBLEMS[pace]
         if chosen and number is None and name not in self.errors:
-            self.add_error(name, f"Write {missing}.")
+            self.add_error(name, str(wanted))
         if not chosen and number is not None:
-            problem = f"You also wrote {missing}. Choose that, or empty the field."
-            self.add_error("pace", problem)
+            self.add_error("pace", str(surplus))
 
     def columns(self) -> dict[str, Any]:
         """What `change_campaign` takes."""
@@ -395,7 +425,7 @@ class ScheduleForm(forms.Form):
 
 
 class TestForm(forms.Form):
-    to = forms.CharField(max_length=254, required=False, label="Send a test to")
+    to = forms.CharField(max_length=254, required=False, label=_("Send a test to"))
 
     def clean_to(self) -> str:
         typed = self.cleaned_data["to"]

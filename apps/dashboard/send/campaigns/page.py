@@ -14,6 +14,8 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import path
 from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 from django.views.decorators.http import require_POST, require_safe
 
 from apps.accounts.actors import staff_actor, user_of
@@ -31,6 +33,7 @@ from apps.dashboard.shell.code_words import explained
 from apps.dashboard.shell.paging import beside, page_of
 from apps.followers.models import Channel
 from apps.lib.refusals import WrongState
+from apps.lib.written import grouped, written
 from apps.notifications.accounts.hold_ups import HoldUp, hold_ups_of
 from apps.notifications.engagement.counts import engagement
 from apps.notifications.models import DeliveryStatus, Tally
@@ -153,63 +156,73 @@ def _campaign(uid: UUID) -> Campaign:
 # ------------------------------------------------------------------ acts
 def _send(request: HttpRequest, campaign: Campaign, stamp: Any) -> str:
     lifecycle.send_now(campaign=campaign, **stamp)
-    return f"{campaign.name} is on its way."
+    return _("{name} is on its way.").format(name=campaign.name)
 
 
 def _schedule(request: HttpRequest, campaign: Campaign, stamp: Any) -> str:
     if campaign.wall is None:
         raise WrongState(
-            "This campaign has no time yet. Choose one in the schedule step, or send it now."
+            _("This campaign has no time yet. Choose one in the schedule step, or send it now.")
         )
     wall = campaign.wall
     zone = campaign.send_at_zone
     lifecycle.schedule(campaign=campaign, wall=wall, zone=zone, **stamp)
-    return f"{campaign.name} leaves on {wall:%-d %B %Y at %H:%M} ({zone})."
+    day = written(wall, "d MMMM y")
+    said = _("{name} leaves on {day} at {time} ({zone}).")
+    return said.format(name=campaign.name, day=day, time=f"{wall:%H:%M}", zone=zone)
 
 
 def _unschedule(request: HttpRequest, campaign: Campaign, stamp: Any) -> str:
     lifecycle.unschedule(campaign=campaign, **stamp)
-    return f"{campaign.name} is a draft again."
+    return _("{name} is a draft again.").format(name=campaign.name)
 
 
 def _pause(request: HttpRequest, campaign: Campaign, stamp: Any) -> str:
     counts = lifecycle.pause(campaign=campaign, **stamp)
-    waiting = counts["waiting"]
-    total = counts["total"]
-    handed_off = counts["handed_off"]
-    return f"Paused. {waiting:,} of {total:,} wait; {handed_off:,} were already handed over."
+    said = _("Paused. {waiting} of {total} wait; {handed_off} were already handed over.")
+    return said.format(**_shown(counts))
 
 
 def _resume(request: HttpRequest, campaign: Campaign, stamp: Any) -> str:
     counts = lifecycle.resume(campaign=campaign, **stamp)
-    waiting = counts["waiting"]
-    return f"It goes on with the {waiting:,} that wait; nobody gets a second copy."
+    said = _("It goes on with the {waiting} that wait; nobody gets a second copy.")
+    return said.format(**_shown(counts))
 
 
 def _cancel(request: HttpRequest, campaign: Campaign, stamp: Any) -> str:
     counts = lifecycle.cancel(campaign=campaign, **stamp)
-    total = counts["total"]
-    if not total:
-        return f"{campaign.name} was cancelled before anything was sent."
-    cancelled = counts["cancelled"]
-    handed_off = counts["handed_off"]
-    in_flight = counts["in_flight"]
-    text = f"Cancelled {cancelled:,} of {total:,}; {handed_off:,} already handed over."
-    if in_flight:
-        return f"{text} {in_flight:,} are being handed over just now."
-    return text
+    if not counts["total"]:
+        return _("{name} was cancelled before anything was sent.").format(name=campaign.name)
+    shown = _shown(counts)
+    text = _("Cancelled {cancelled} of {total}; {handed_off} already handed over.")
+    said = text.format(**shown)
+    if counts["in_flight"]:
+        more = _("{in_flight} are being handed over just now.").format(**shown)
+        return f"{said} {more}"
+    return said
 
 
 def _retry(request: HttpRequest, campaign: Campaign, stamp: Any) -> str:
     number = lifecycle.retry_failed(campaign=campaign, **stamp)
-    if number:
-        return f"{number:,} failed messages are back in the queue."
-    return "Nothing had failed."
+    if not number:
+        return _("Nothing had failed.")
+    said = ngettext(
+        "{number} failed message is back in the queue.",
+        "{number} failed messages are back in the queue.",
+        number,
+    )
+    return said.format(number=grouped(number))
 
 
 def _archive(request: HttpRequest, campaign: Campaign, stamp: Any) -> str:
     lifecycle.archive(campaign=campaign, **stamp)
-    return f"{campaign.name} is in the archive."
+    return _("{name} is in the archive.").format(name=campaign.name)
+
+
+def _shown(counts: dict[str, int]) -> dict[str, str]:
+    """Write counts as sentences show them: `12,000`."""
+    shown = counts.items()
+    return {name: grouped(count) for name, count in shown}
 
 
 Act = Callable[[HttpRequest, Campaign, Any], str]
@@ -232,14 +245,14 @@ def act(request: HttpRequest, uid: UUID, verb: str) -> HttpResponse:
     needed, function = VERBS[verb]
     if not may(request.user, needed):
         role = user_of(request).get_role_display()
-        raise PermissionDenied(f"Your role ({role}) does not include this.")
+        raise PermissionDenied(_("Your role ({role}) does not include this.").format(role=role))
     campaign = _campaign(uid)
     stamp = {"by": staff_actor(request), "now": timezone.now()}
     try:
         said = function(request, campaign, stamp)
         messages.success(request, said)
     except CampaignNotReady:
-        messages.error(request, "It can't go out yet. What is missing is listed below.")
+        messages.error(request, _("It can't go out yet. What is missing is listed below."))
         return redirect("dashboard:campaign-review", uid)
     except BadCampaign as error:
         messages.error(request, str(error))
@@ -253,7 +266,7 @@ def act(request: HttpRequest, uid: UUID, verb: str) -> HttpResponse:
 @require_POST
 def copy(request: HttpRequest, uid: UUID) -> HttpResponse:
     source = _campaign(uid)
-    name = f"Copy of {source.name}"
+    name = _("Copy of {name}").format(name=source.name)
     values = compose.CampaignValues(
         name=name[:LONGEST_NAME],
         notification_type=source.notification_type,
@@ -269,8 +282,9 @@ def copy(request: HttpRequest, uid: UUID) -> HttpResponse:
         made = compose.create_campaign(values=whole, copy_of=source, by=by, now=now)
     except BadAudience as error:  # a tag or segment of then is gone by now
         made = compose.create_campaign(values=values, copy_of=source, by=by, now=now)
-        messages.warning(request, f"The audience was left out: {error}")
-    messages.success(request, f"{made.name} is a new draft.")
+        said = _("The audience was left out: {problem}").format(problem=error)
+        messages.warning(request, said)
+    messages.success(request, _("{name} is a new draft.").format(name=made.name))
     return redirect("dashboard:campaign-content", made.uid)
 
 
@@ -284,7 +298,7 @@ def delete(request: HttpRequest, uid: UUID) -> HttpResponse:
     except WrongState as error:
         messages.error(request, str(error))
         return redirect("dashboard:campaign", uid)
-    messages.success(request, f"{campaign.name} was deleted.")
+    messages.success(request, _("{name} was deleted.").format(name=campaign.name))
     return redirect("dashboard:campaigns")
 
 

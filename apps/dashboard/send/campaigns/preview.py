@@ -11,6 +11,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.urls import path
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from apps.accounts.actors import staff_actor
 from apps.accounts.permissions import Capability, may, requires
@@ -62,9 +63,8 @@ def _as_typed(request: HttpRequest, campaign: Campaign, asked: Any) -> dict[str,
     if version:
         forms = ContentForms(campaign, version, request.POST)
     if forms is None or not forms.is_valid():
-        return {
-            "problem": "Something in the form is not right yet; the preview follows once it is."
-        }
+        problem = _("Something in the form is not right yet; the preview follows once it is.")
+        return {"problem": problem}
     with transaction.atomic():
         # rendering reads a stored draft: store this one, look at it, take it back
         if words := forms.words():
@@ -96,7 +96,7 @@ def _sample(
 def _rendered(campaign: Campaign, data: dict[str, Any], asked: Any) -> dict[str, Any]:
     version = current_version(campaign)
     if version is None:
-        return {"problem": "There are no words yet."}
+        return {"problem": _("There are no words yet.")}
     channel = asked.get("preview_channel") or next(iter(campaign.channels), Channel.EMAIL.value)
     try:
         sample = _sample(version, campaign, data, asked)
@@ -117,7 +117,7 @@ def send_a_test(request: HttpRequest, campaign: Campaign, *, to: str) -> None:
     """Send what is saved to one address and tell, in a message, what the server said."""
     version = current_version(campaign)
     if version is None:
-        messages.error(request, "There are no words yet.")
+        messages.error(request, _("There are no words yet."))
         return
     sample = _sample(version, campaign, campaign.data, request.POST)
     good, said = try_out(request, sample, to=to)
