@@ -13,6 +13,7 @@ from django.db import transaction
 from django.db.models import Q, Sum
 from django.http import HttpRequest
 from django.utils import timezone
+from django.utils.translation import gettext_noop
 
 from apps.accounts.actors import of_user
 from apps.accounts.models import AuditEntry, User
@@ -107,8 +108,9 @@ def failed(*, credentials: Any, request: HttpRequest | None = None, **rest: Any)
 def _refused(kind: Kind, name: str, request: HttpRequest) -> None:
     user = User.objects.filter(username=name).first()
     # somebody who is in a hurry types the password where the name belongs
-    about = Subject("staff", "", "an unknown name")
+    about = Subject("staff", "", gettext_noop("an unknown name"))
     if user:
         about = user.fact_subject
-    by = Actor(ActorKind.SYSTEM, label="Somebody with a wrong password", ip=client_ip(request))
+    label = gettext_noop("Somebody with a wrong password")  # said by fact_words
+    by = Actor(ActorKind.SYSTEM, label=label, ip=client_ip(request))
     tell(kind, by=by, now=timezone.now(), about=about)
