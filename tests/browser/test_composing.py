@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from django.contrib.sessions.models import Session
 from django.urls import reverse
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Browser, Page, expect
 
 from apps.accounts.models import User
 from tests import looks
@@ -64,3 +64,18 @@ def test_no_field_of_the_composer_hides_behind_its_buttons_from_the_keyboard(
         page.keyboard.press("Tab")
         covered.append(page.evaluate(COVERED))
     assert set(covered) == {None}
+
+
+@pytest.mark.reported
+@pytest.mark.parametrize("language", ["en", "ru"])
+def test_on_a_phone_the_message_begins_within_three_screens(
+    browser: Browser, live_server: Any, admin: User, language: str
+) -> None:
+    phone = {"width": 390, "height": 844}
+    with looks.watched(browser, viewport=phone, locale=language) as page:
+        looks.log_in(page, live_server.url, admin)
+        campaign = make_campaign(channels=["email", "in_app"])
+        page.goto(live_server.url + reverse("dashboard:campaign-content", args=[campaign.uid]))
+        first = page.locator("[name='t-en-email-subject']").bounding_box()
+        assert first
+        assert first["y"] < 3 * phone["height"]
