@@ -15,20 +15,39 @@ class RefusalKind(StrEnum):
     MISSING = "missing"  # there is no such thing
 
 
+class Cause(StrEnum):
+    """What stands in the way of a value whose form is right: what no description of the form can
+    tell. The API shows the words as codes, so they never change.
+    """
+
+    NOT_FOUND = "not_found"  # it names something that is not there
+    NOT_NOW = "not_now"  # a moment that has passed, that has not come, or that is too far away
+    UNFIT = "unfit"  # it does not go with what something else says: a type, a template, a schema
+
+
+NOT_FOUND = Cause.NOT_FOUND
+NOT_NOW = Cause.NOT_NOW
+UNFIT = Cause.UNFIT
+
+
 class Refused(ValueError):
     """The act was not done, and nothing was changed; the sentence says what to do.
 
-    `field` names the input that the refusal is about, "" for none. A class of its own lives beside
+    `field` names the input that the refusal is about, "" for none; `cause` says why a value whose
+    form is right can't be taken, None where it is the form. A class of its own lives beside
     the act that raises it, and says its `kind` and, where it is always the same one, its `field`.
     """
 
     kind: ClassVar[RefusalKind] = RefusalKind.VALUE
     field: str = ""
+    cause: Cause | None = None
 
-    def __init__(self, sentence: str, *, field: str = "") -> None:
+    def __init__(self, sentence: str, *, field: str = "", cause: Cause | None = None) -> None:
         super().__init__(sentence)
         if field:
             self.field = field
+        if cause:
+            self.cause = cause
 
     @property
     def sentence(self) -> str:

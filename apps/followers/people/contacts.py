@@ -8,7 +8,7 @@ person's own word (consent/). Importing many at once has its own set-wise road w
 import datetime as dt
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from django.conf import settings
@@ -26,7 +26,7 @@ from apps.followers.people.profile import Place, Profile
 from apps.followers.people.tagging import set_tags, tag
 from apps.followers.profile_fields import BadFollower
 from apps.lib.actor import Actor
-from apps.lib.facts import Kind, tell
+from apps.lib.facts import Fact, Kind, tell, tell_together
 from apps.lib.partial import UNSET, merged
 from apps.lib.refusals import RefusalKind
 
@@ -75,13 +75,36 @@ class ExternalIdTaken(BadFollower):
         return gettext("This external id belongs to another follower already.")
 
 
-def add_follower(*, values: Profile, subscribed: bool = True, proof: Proof) -> Follower:
-    """Add a follower with addresses, tags and consent record.
-
-    No address at all is fine: in-app reaches anyone. Tags are made when missing, metadata that is
-    None is left out. A suppressed address keeps its state. `proof` says where the consent came
-    from. Raises BadAddress, AddressTaken, ExternalIdTaken, UnknownZone, BadFollower.
+@dataclass(frozen=True, slots=True)
+class Newcomer:
+    """Somebody to be added, checked: the row, not stored yet, the addresses by field ("email",
+    "phone"), and the names of the tags.
     """
+
+    row: Follower
+    places: dict[str, Place]
+    tags: list[str]
+
+    @property
+    def act(self) -> str:
+        """What the consent record says."""
+        if self.row.subscribed:
+            return "subscribed"
+        return "unsubscribed"
+
+    def facts(self, proof: Proof) -> Iterator[Fact]:
+        """Give what is to be told once the row is stored."""
+        kinds = [Kind.FOLLOWER_ADDED]
+        if self.row.subscribed:
+            kinds.append(Kind.FOLLOWER_SUBSCRIBED)
+        data = {"source": proof.source}
+        for kind in kinds:
+            about = self.row.fact_subject
+            yield Fact(kind=kind, by=proof.by, at=proof.now, about=about, data=data)
+
+
+def newcomer(*, values: Profile, subscribed: bool, now: dt.datetime) -> Newcomer:
+    """Check what is said of somebody who is to be added. Raises as `add_follower`."""
     columns = {"language": settings.LANGUAGE_CODE} | values.columns()
     if not columns.get("name"):
         first = columns.get("first_name", "")
@@ -91,27 +114,33 @@ def add_follower(*, values: Profile, subscribed: bool = True, proof: Proof) -> F
     if not (places or columns.get("name") or columns.get("external_id")):
         said = gettext("Nobody to add: give an email, a phone, a name or an external id.")
         raise BadFollower(said, field="email")
-    names = values.tag_names()
     if subscribed:
-        act = "subscribed"
-        columns["subscribed_at"] = proof.now
+        columns["subscribed_at"] = now
     else:
-        act = "unsubscribed"
-        columns["unsubscribed_at"] = proof.now
+        columns["unsubscribed_at"] = now
+    row = Follower(**columns, subscribed=subscribed, created_at=now, updated_at=now)
+    return Newcomer(row, places, values.tag_names() or [])
+
+
+def add_follower(*, values: Profile, subscribed: bool = True, proof: Proof) -> Follower:
+    """Add a follower with addresses, tags and consent record.
+
+    No address at all is fine: in-app reaches anyone. Tags are made when missing, metadata that is
+    None is left out. A suppressed address keeps its state. `proof` says where the consent came
+    from. Raises BadAddress, AddressTaken, ExternalIdTaken, UnknownZone, BadFollower.
+    """
+    new = newcomer(values=values, subscribed=subscribed, now=proof.now)
+    follower = new.row
     with transaction.atomic():
-        with _clear_conflicts(places, columns.get("external_id")):
-            follower = Follower.objects.create(
-                **columns, subscribed=subscribed, created_at=proof.now, updated_at=proof.now
-            )
-            for field, place in places.items():
+        with _clear_conflicts(new.places, follower.external_id):
+            follower.save(force_insert=True)
+            for field, place in new.places.items():
                 _create_address(follower, CHANNEL_OF[field], place, proof.now)
-        proof.record(follower, act, {"all": True})
-        data = {"source": proof.source}
-        tell(Kind.FOLLOWER_ADDED, by=proof.by, now=proof.now, about=follower, data=data)
-        if subscribed:
-            tell(Kind.FOLLOWER_SUBSCRIBED, by=proof.by, now=proof.now, about=follower, data=data)
-        if names:
-            tag(followers=[follower], tags=names, by=proof.by, now=proof.now)
+        proof.record(follower, new.act, {"all": True})
+        for fact in new.facts(proof):
+            tell_together([fact])
+        if new.tags:
+            tag(followers=[follower], tags=new.tags, by=proof.by, now=proof.now)
     return follower
 
 
@@ -130,17 +159,11 @@ def change_follower(
     taken = {field: place for field, place in places.items() if place}
     with transaction.atomic():
         follower = Follower.objects.select_for_update().get(pk=follower.pk)
-        before: dict[str, Any] = {}
-        after: dict[str, Any] = {}
         if values.metadata_changes is not UNSET:
             columns["metadata"] = values.metadata_over(follower.metadata)
         with _clear_conflicts(taken, columns.get("external_id"), but=follower):
-            columns = _with_whole_name(follower, columns)
-            for name, value in columns.items():
-                if getattr(follower, name) != value:
-                    before[name] = getattr(follower, name)
-                    after[name] = value
-                    setattr(follower, name, value)
+            before, after = set_columns(follower, columns)
+            touched = {*columns, *after, "updated_at"}
             for field, place in places.items():
                 old = _replace_address(follower, CHANNEL_OF[field], place, now)
                 new = ""
@@ -151,7 +174,7 @@ def change_follower(
                     after[field] = new
             if after:
                 follower.updated_at = now
-                follower.save(update_fields=[*columns, "updated_at"])
+                follower.save(update_fields=touched)
         if after:
             data = {"before": before, "after": after}
             tell(Kind.FOLLOWER_CHANGED, by=by, now=now, about=follower, data=data)
@@ -160,7 +183,23 @@ def change_follower(
     return follower
 
 
-def _with_whole_name(follower: Follower, columns: dict[str, Any]) -> dict[str, Any]:
+def set_columns(
+    follower: Follower, columns: Mapping[str, Any]
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Set the columns on the row that is locked, without storing it; gives before and after of
+    what really changes.
+    """
+    before: dict[str, Any] = {}
+    after: dict[str, Any] = {}
+    for name, value in _with_whole_name(follower, columns).items():
+        if getattr(follower, name) != value:
+            before[name] = getattr(follower, name)
+            after[name] = value
+            setattr(follower, name, value)
+    return before, after
+
+
+def _with_whole_name(follower: Follower, columns: Mapping[str, Any]) -> Mapping[str, Any]:
     """Let the whole name follow its parts, unless somebody wrote it otherwise."""
     if "name" in columns or not {"first_name", "last_name"} & set(columns):
         return columns
@@ -169,7 +208,7 @@ def _with_whole_name(follower: Follower, columns: dict[str, Any]) -> dict[str, A
         return columns
     first = columns.get("first_name", follower.first_name)
     last = columns.get("last_name", follower.last_name)
-    return columns | {"name": profile_fields.whole_name(first, last)}
+    return {**columns, "name": profile_fields.whole_name(first, last)}
 
 
 def upsert_follower(

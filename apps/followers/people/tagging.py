@@ -4,7 +4,7 @@ The only writer of them.
 """
 
 import datetime as dt
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from django.db import IntegrityError, transaction
 from django.db.models import Q, QuerySet
@@ -83,6 +83,39 @@ def tag(*, followers: Iterable[Follower], tags: Iterable[str], by: Actor, now: d
             Kind.FOLLOWER_TAGGED, followers, [(row, count[row.pk]) for row in rows], by, now
         )
     return sum(count.values())
+
+
+def tag_each(*, wanted: Mapping[Follower, Iterable[str]], by: Actor, now: dt.datetime) -> None:
+    """Put tags of their own on each of some followers, set-wise: by name and made when missing.
+
+    One fact about each follower who had not all of them. Raises BadFollower.
+    """
+    names = {follower: profile_fields.tag_names(said) for follower, said in wanted.items()}
+    once = {name.casefold(): name for said in reversed(names.values()) for name in said}
+    if not once:
+        return
+    with transaction.atomic():
+        rows = dict(zip(once, ensure_tags(once.values(), by=by, now=now), strict=True))
+        known = Tagging.objects.filter(follower__in=names)
+        present = set(known.values_list("follower_id", "tag_id"))
+        new: list[Tagging] = []
+        facts = []
+        for follower, said in names.items():
+            missing = []
+            for name in said:
+                row = rows[name.casefold()]
+                if (follower.pk, row.pk) in present:
+                    continue
+                missing.append(row.name)
+                new.append(Tagging(tag=row, follower=follower, created_at=now))
+            if missing:
+                about = follower.fact_subject
+                data = {"tags": missing}
+                fact = Fact(kind=Kind.FOLLOWER_TAGGED, by=by, at=now, about=about, data=data)
+                facts.append(fact)
+        # somebody else may tag at the same time
+        Tagging.objects.bulk_create(new, ignore_conflicts=True)
+        tell_together(facts)
 
 
 def untag(

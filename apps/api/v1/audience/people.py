@@ -2,21 +2,22 @@
 unknown ones are added.
 """
 
-import datetime as dt
 import uuid
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
+from django.db.models import prefetch_related_objects
 from rest_framework import serializers
 
 from apps.followers import profile_fields
 from apps.followers.addresses import CHANNEL_OF, BadAddress, normalise
 from apps.followers.consent.record import Proof
 from apps.followers.models import Address, Follower
-from apps.followers.people import contacts
+from apps.followers.people import contacts, in_bulk
+from apps.followers.people.contacts import Newcomer
 from apps.followers.people.profile import Profile
-from apps.lib.actor import Actor
-from apps.lib.refusals import Refused
+from apps.lib.refusals import NOT_FOUND, Refused
 from apps.lib.sql.compiled_query import Kept
 from apps.lib.wallclock import UnknownZone
 
@@ -35,67 +36,129 @@ _NOT_THEIRS = (
 )
 
 
-def find_or_add(
-    people: list[dict[str, Any]], *, may_write: bool, source: str, by: Actor, now: dt.datetime
-) -> People:
-    """Each person as (follower, own values), in the order given;
-    a follower named twice counts once.
+def find_or_add(people: list[dict[str, Any]], *, may_write: bool, proof: Proof) -> People:
+    """Do both halves of `NamedPeople` at once."""
+    return NamedPeople(people, may_write=may_write, proof=proof).write()
+
+
+class NamedPeople:
+    """The people whom a caller names. They are read and checked when it is made, so that the
+    transaction in which `write` adds and changes them is short.
 
     Known by `id`, else `external_id`, else address. What else is said about a known one is taken
     over, except the consent, if the caller `may_write` followers. If not, nothing about a known one
     changes, and an address that is not theirs is refused: the message would not go where it was
-    meant to. Raises ValidationError naming the place in the list.
+    meant to. Both raise ValidationError naming the place in the list.
     """
-    known = _Known(people)
-    proof = Proof(source=source, by=by, now=now)
-    found: dict[int, tuple[Follower, dict[str, Any]]] = {}
-    for place, person in enumerate(people):
+
+    def __init__(self, people: list[dict[str, Any]], *, may_write: bool, proof: Proof) -> None:
+        self._people = people
+        self._may_write = may_write
+        self._proof = proof
+        self._look()
+
+    def write(self) -> People:
+        """Give each person as (follower, own values), in the order given; a follower named twice
+        counts once. In the caller's transaction.
+        """
         try:
-            follower = _find_or_add(person, known, proof, may_write=may_write)
-        except Refused as error:
-            message: Any = [error.discreet]
-            # an address or a zone is said of the person as a whole
-            if error.field and not isinstance(error, BadAddress | UnknownZone):
-                message = {error.field: message}
-            raise serializers.ValidationError({"recipients": {str(place): message}}) from error
-        found.setdefault(follower.pk, (follower, person.get("data", {})))
-    return list(found.values())
+            self._add()
+        except in_bulk.AddedMeanwhile:
+            self._look()
+            self._add()
+        self._change()
+        found: dict[int, tuple[Follower, dict[str, Any]]] = {}
+        for follower, person in zip(self._meant, self._people, strict=True):
+            found.setdefault(follower.pk, (follower, person.get("data", {})))
+        return list(found.values())
 
+    def _look(self) -> None:
+        self._known = _Known(self._people)
+        self._new: dict[uuid.UUID, Newcomer] = {}
+        self._meant: list[Follower] = []
+        self._changes: list[tuple[int, Follower, Profile]] = []
+        for place, person in enumerate(self._people):
+            with _naming(place):
+                self._meant.append(self._find(place, person))
 
-def _find_or_add(
-    person: dict[str, Any], known: "_Known", proof: Proof, *, may_write: bool
-) -> Follower:
-    fields = {
-        name: value
-        for name, value in person.items()
-        if name not in ("id", "data", "subscribed") and value
-    }
-    follower = known.of(person)
-    if "id" in person and fields:
-        raise Refused("A follower named by id takes only data beside it.")
-    if follower is None:
+    def _find(self, place: int, person: dict[str, Any]) -> Follower:
+        fields = {
+            name: value
+            for name, value in person.items()
+            if name not in ("id", "data", "subscribed") and value
+        }
+        follower = self._known.of(person)
+        if "id" in person and fields:
+            raise Refused("A follower named by id takes only data beside it.")
+        if follower is None:
+            return self._newcomer(person, fields)
+        if not self._may_write:
+            self._refuse_another_address(person, follower)
+        elif len(fields) > 1:  # more than the one thing that found them
+            values = Profile(**fields)
+            if follower.pk is None or in_bulk.says_something_new(follower, values):
+                self._changes.append((place, follower, values))
+        return follower
+
+    def _newcomer(self, person: dict[str, Any], fields: dict[str, Any]) -> Follower:
         if set(fields) <= {"external_id"}:
-            raise Refused("There is no such follower. Give an email or phone to add one.")
-        follower = contacts.add_follower(
-            values=Profile(**fields), subscribed=person["subscribed"], proof=proof
+            raise Refused(
+                "There is no such follower. Give an email or phone to add one.",
+                cause=NOT_FOUND,
+            )
+        new = contacts.newcomer(
+            values=Profile(**fields), subscribed=person["subscribed"], now=self._proof.now
         )
-        known.learn(follower)
-    elif not may_write:
-        _refuse_another_address(person, follower)
-    elif len(fields) > 1:  # more than the one thing that found them
-        follower, _ = contacts.upsert_follower(values=Profile(**fields), proof=proof)
-    return follower
+        self._new[new.row.uid] = new
+        self._known.learn(new)
+        return new.row
+
+    def _refuse_another_address(self, person: dict[str, Any], follower: Follower) -> None:
+        """Refuse what would lead this follower's messages elsewhere, now or later."""
+        for field, channel in CHANNEL_OF.items():
+            key = _key(person, field)
+            if key and (channel, key) not in self._keys_of(follower):
+                raise Refused(_NOT_THEIRS.format(thing=field), field=field)
+        outside = profile_fields.external_id(person.get("external_id"))
+        if outside and outside != follower.external_id:
+            raise Refused(_NOT_THEIRS.format(thing="external id"), field="external_id")
+
+    def _keys_of(self, follower: Follower) -> set[tuple[str, str]]:
+        if new := self._new.get(follower.uid):
+            return {(CHANNEL_OF[field], key) for field, (_, key) in new.places.items()}
+        return {(row.channel, row.key) for row in follower.addresses.all()}
+
+    def _add(self) -> None:
+        newcomers = list(self._new.values())
+        if newcomers:
+            in_bulk.add_followers(newcomers=newcomers, proof=self._proof)
+
+    def _change(self) -> None:
+        """Addresses one after the other, because they may be somebody else's; the rest at once."""
+        rest = []
+        for place, follower, values in self._changes:
+            if follower.uid in self._new or in_bulk.says_an_address(follower, values):
+                with _naming(place):
+                    contacts.upsert_follower(values=values, proof=self._proof)
+            else:
+                rest.append((follower, values))
+        if rest:
+            in_bulk.change_followers(said=rest, by=self._proof.by, now=self._proof.now)
 
 
-def _refuse_another_address(person: dict[str, Any], follower: Follower) -> None:
-    """Refuse what would lead this follower's messages elsewhere, now or later."""
-    for field, channel in CHANNEL_OF.items():
-        key = _key(person, field)
-        if key and not follower.addresses.filter(channel=channel, key=key).exists():
-            raise Refused(_NOT_THEIRS.format(thing=field), field=field)
-    outside = profile_fields.external_id(person.get("external_id"))
-    if outside and outside != follower.external_id:
-        raise Refused(_NOT_THEIRS.format(thing="external id"), field="external_id")
+@contextmanager
+def _naming(place: int) -> Iterator[None]:
+    """Let a refusal name the person's place in the list."""
+    try:
+        yield
+    except Refused as error:
+        message: Any = [error.discreet]
+        # an address or a zone is said of the person as a whole
+        if error.field and not isinstance(error, BadAddress | UnknownZone):
+            message = {error.field: message}
+        raise serializers.ValidationError(
+            {"recipients": {str(place): message}}, code=error.cause
+        ) from error
 
 
 class _Known:
@@ -130,11 +193,14 @@ class _Known:
                     "follower"
                 )
             self.by_key |= {(channel, address.key): address.follower for address in found}
+        if len(people) > 1:
+            rows = [*self.by_uid.values(), *self.by_external_id.values(), *self.by_key.values()]
+            prefetch_related_objects(rows, "addresses", "tags")
 
     def of(self, person: dict[str, Any]) -> Follower | None:
         if "id" in person:
             if person["id"] not in self.by_uid:
-                raise Refused("There is no follower with this id.")
+                raise Refused("There is no follower with this id.", cause=NOT_FOUND)
             return self.by_uid[person["id"]]
         if person.get("external_id") in self.by_external_id:
             return self.by_external_id[person["external_id"]]
@@ -143,12 +209,12 @@ class _Known:
                 return self.by_key[channel, key]
         return None
 
-    def learn(self, follower: Follower) -> None:
-        """Remember the follower, so that the same new person twice in one list is one follower."""
-        if follower.external_id:
-            self.by_external_id[follower.external_id] = follower
-        for address in follower.addresses.all():
-            self.by_key[address.channel, address.key] = follower
+    def learn(self, new: Newcomer) -> None:
+        """Remember the newcomer, so that the same new person twice in one list is one follower."""
+        if new.row.external_id:
+            self.by_external_id[new.row.external_id] = new.row
+        for field, (_, key) in new.places.items():
+            self.by_key[CHANNEL_OF[field], key] = new.row
 
 
 def _key(person: dict[str, Any], field: str) -> str:

@@ -18,6 +18,7 @@ from apps.api.v1.audience.people import find_or_add
 from apps.api.v1.send.notifications import Person
 from apps.campaigns.events import store
 from apps.campaigns.models import Event, EventOutcome, OutcomeResult
+from apps.followers.consent.record import Proof
 from apps.followers.models import Follower
 
 ROWS = Event.objects.select_related("follower")
@@ -149,9 +150,7 @@ def _event(asked: dict[str, Any], view: Endpoint) -> store.NewEvent:
         [(follower, _)] = find_or_add(
             [person],
             may_write=view.may(Scope.FOLLOWERS_WRITE),
-            source=SOURCE,
-            by=view.by,
-            now=view.now,
+            proof=Proof(source=SOURCE, by=view.by, now=view.now),
         )
     except serializers.ValidationError as error:
         detail: Any = error.detail  # names the place in a list, and here is none

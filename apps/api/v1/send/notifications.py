@@ -15,7 +15,7 @@ from apps.accounts.permissions import Scope
 from apps.api.endpoint import Endpoint, Strict, described, one
 from apps.api.parsing import MomentField
 from apps.api.v1.audience.followers import SOURCE, FollowerIn
-from apps.api.v1.audience.people import find_or_add
+from apps.api.v1.audience.people import NamedPeople
 from apps.api.v1.audience.tags import slugs, words_field
 from apps.api.v1.content.templates import type_of
 from apps.api.v1.send.deliveries import (
@@ -36,10 +36,11 @@ from apps.campaigns.audience.audience import Audience, BadAudience
 from apps.campaigns.compose import planned_moment
 from apps.campaigns.models import Run
 from apps.content.models import Version, VersionState
+from apps.followers.consent.record import Proof
 from apps.followers.models import Follower
 from apps.inbox.removal import removed_of
 from apps.lib.actor import Actor
-from apps.lib.refusals import WrongState
+from apps.lib.refusals import NOT_FOUND, WrongState
 from apps.lib.sql.compiled_query import Kept
 from apps.notifications import control, replay
 from apps.notifications.accounts.hold_ups import HoldUp, hold_ups_of
@@ -216,14 +217,13 @@ class Notify(_Timed):
         send_at = self.moment(asked)
         version = _version(asked.pop("template", ""))
         crowd = _crowd(asked.pop("tags"), asked.pop("segment", None))
+        recipients = NamedPeople(
+            asked.pop("recipients"),
+            may_write=self.may(Scope.FOLLOWERS_WRITE),
+            proof=Proof(source=SOURCE, by=self.by, now=now),
+        )
         with transaction.atomic():  # people who are added stay only if the notification is taken
-            people = find_or_add(
-                asked.pop("recipients"),
-                may_write=self.may(Scope.FOLLOWERS_WRITE),
-                source=SOURCE,
-                by=self.by,
-                now=now,
-            )
+            people = recipients.write()
             named = {follower.pk for follower, _ in people}
             unnamed: list[tuple[Follower, dict[str, Any]]] = [
                 (follower, {}) for follower in crowd if follower.pk not in named
@@ -260,7 +260,9 @@ def _version(key: str) -> Version | None:
         return None
     if version := _PUBLISHED.first(key=key):
         return version
-    raise serializers.ValidationError({"template": [f"There is no published template {key!r}."]})
+    raise serializers.ValidationError(
+        {"template": [f"There is no published template {key!r}."]}, code=NOT_FOUND
+    )
 
 
 _PUBLISHED = Kept(
@@ -281,7 +283,7 @@ def _crowd(words: list[str], segment: uuid.UUID | None) -> list[Follower]:
     try:
         audience = Audience.parse(chosen)
     except BadAudience as error:
-        raise serializers.ValidationError({"segment": [str(error)]}) from error
+        raise serializers.ValidationError({"segment": [str(error)]}, code=error.cause) from error
     found = list(audience.followers()[: MOST_TAGGED + 1])
     if len(found) > MOST_TAGGED:
         field = "segment"
