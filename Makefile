@@ -4,7 +4,7 @@ PYTHON ?= $(shell for name in python3 python3.14 python3.13 python3.12 python3.1
 	$$name -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo $$name; break; }; done)
 RUN := .venv/bin/python
 
-.PHONY: help run test bench chaos lint fmt clean
+.PHONY: help run test bench chaos fuzz lint fmt clean
 .DEFAULT_GOAL := help
 
 help: ## Show this list
@@ -21,6 +21,9 @@ bench: bench-tools ## Measure how fast it sends, beside other ways, and write do
 
 chaos: tools ## Kill and starve it for half an hour, and see what docs/reliability.md promises kept (ARGS="kills --seed 8")
 	@exec $(RUN) -m tests.chaos $(ARGS)
+
+fuzz: fuzz-tools ## Make calls of the API's document for ten minutes, and see each answered as it says (ARGS="--database postgres --seconds 60")
+	@exec $(RUN) -m tests.api.fuzz $(ARGS)
 
 lint: tools ## Only the checks: ruff, djade, node, mypy, missing migrations (ARGS="types")
 	@exec $(RUN) -m tests.both --lint $(ARGS)
@@ -50,13 +53,15 @@ define install
 		printf '%s' "$(call fingerprint,$(1))" > .venv/$(2); }
 endef
 
-.PHONY: venv packages tools bench-tools
+.PHONY: venv packages tools bench-tools fuzz-tools
 packages: venv
 	$(call install,requirements.txt,installed)
 tools: packages
 	$(call install,requirements.txt requirements-ses.txt requirements-dev.txt,installed-dev)
 bench-tools: packages
 	$(call install,requirements.txt bench/requirements.txt,installed-bench)
+fuzz-tools: packages
+	$(call install,requirements.txt requirements-fuzz.txt,installed-fuzz)
 
 # A .venv whose Python is gone or was upgraded in place has no pip any more: make it anew.
 venv:
