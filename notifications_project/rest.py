@@ -19,6 +19,7 @@ SPECTACULAR = {
     "TITLE": "Carillon API",
     "DESCRIPTION": (
         "Followers, templates, campaigns and notifications. Errors are problem+json (RFC 9457)."
+        " No text may have a NUL character (U+0000)."
     ),
     "VERSION": "1",
     "SERVERS": [{"url": "/", "description": "The site that gave you this document."}],
@@ -54,6 +55,7 @@ SPECTACULAR = {
         "apps.api.docs.say_the_type_of_what_may_be_null",
         "apps.api.document.together.say_what_goes_together",
         "apps.api.document.together.say_that_answers_are_whole",
+        "apps.api.document.texts.say_that_blanks_are_no_text",
         "apps.api.docs.say_that_writes_take_a_key",
         "apps.api.document.operation.describe_headers",
         "apps.api.document.examples.add_examples",

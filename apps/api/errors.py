@@ -117,7 +117,7 @@ def _refusal(error: Refused, names: Mapping[str, str]) -> Response:
 
 def faults_of(error: Refused, names: Mapping[str, str] | None = None) -> Iterator[dict[str, str]]:
     """Each field that a refusal is about, as a problem names it, without anybody's name."""
-    code = _kebab(type(error).__name__).replace("-", "_")
+    code = error.cause or _kebab(type(error).__name__).replace("-", "_")
     for field, detail in error.faults:
         said = detail
         if detail == error.sentence:

@@ -15,6 +15,7 @@ from rest_framework.response import Response
 
 from apps.api.parsing import MomentField
 from apps.lib.crypto import Undecryptable, decrypt, encrypt
+from apps.lib.refusals import NOT_FOUND
 from apps.lib.sql import keyset
 
 DEFAULT = 50
@@ -179,7 +180,9 @@ def _position(cursor: str, place: str) -> dict[str, int]:
     except Undecryptable:
         said = None
     if not said:
-        raise ValidationError({"cursor": ["Send a cursor as it was given to you, or none."]})
+        raise ValidationError(
+            {"cursor": ["Send a cursor as it was given to you, or none."]}, code=NOT_FOUND
+        )
     side, position, home = said
     if home != place:
         raise ValidationError(
@@ -188,6 +191,7 @@ def _position(cursor: str, place: str) -> dict[str, int]:
                     "This cursor belongs to another list. Ask with the address, filters and "
                     "order of the page that gave it to you."
                 ]
-            }
+            },
+            code=NOT_FOUND,
         )
     return {side: position}

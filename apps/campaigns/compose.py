@@ -24,7 +24,7 @@ from apps.lib import ids, wallclock
 from apps.lib.actor import Actor, ActorKind
 from apps.lib.facts import Kind, tell
 from apps.lib.partial import UNSET, Unset, given, merged
-from apps.lib.refusals import RefusalKind, Refused, WrongState
+from apps.lib.refusals import NOT_FOUND, NOT_NOW, RefusalKind, Refused, WrongState
 from apps.lib.written import written
 from apps.notifications.notify import FARTHEST_YEARS
 
@@ -148,7 +148,7 @@ def _new_words(
             now=now,
         )
     except drafts.BadWords as error:
-        raise BadCampaign(str(error), field="translations") from error
+        raise BadCampaign(str(error), field="translations", cause=error.cause) from error
 
 
 def _key_of(campaign: Campaign) -> str:
@@ -208,7 +208,7 @@ def _edit_words(campaign: Campaign, words: DraftValues, *, by: Actor, now: dt.da
     try:
         drafts.edit_draft(template=campaign.template, values=words, by=by, now=now)
     except drafts.BadWords as error:
-        raise BadCampaign(str(error), field="translations") from error
+        raise BadCampaign(str(error), field="translations", cause=error.cause) from error
 
 
 def delete_campaign(*, campaign: Campaign, by: Actor, now: dt.datetime) -> None:
@@ -260,7 +260,7 @@ def _checked(said: dict[str, Any], *, now: dt.datetime) -> dict[str, Any]:
     expiry = columns.get("expires_at")
     if expiry and abs(expiry.year - now.year) > FARTHEST_YEARS:
         problem = _("Choose an expiry within the next {years} years.")
-        raise BadCampaign(problem.format(years=FARTHEST_YEARS), field="expires_at")
+        raise BadCampaign(problem.format(years=FARTHEST_YEARS), field="expires_at", cause=NOT_NOW)
     if found := pacing.wrong(columns):
         field, sentence = found
         raise BadCampaign(sentence, field=field)
@@ -294,15 +294,15 @@ def planned_moment(wall: dt.datetime, zone: str, *, now: dt.datetime) -> wallclo
     # near the ends of the calendar no zone can be reckoned with
     if abs(wall.year - now.year) > FARTHEST_YEARS:
         said = _("Choose a time within the next {years} years.").format(years=FARTHEST_YEARS)
-        raise BadCampaign(said, field="wall")
+        raise BadCampaign(said, field="wall", cause=NOT_NOW)
     try:
         moment = wallclock.to_instant(wall, zone)
     except wallclock.UnknownZone as error:
-        raise BadCampaign(str(error), field="zone") from error
+        raise BadCampaign(str(error), field="zone", cause=NOT_FOUND) from error
     except wallclock.MissingTime as error:
-        raise BadCampaign(str(error), field="wall") from error
+        raise BadCampaign(str(error), field="wall", cause=NOT_NOW) from error
     if moment.instant <= now:
-        raise BadCampaign(_passed(wall, zone, now=now), field="wall")
+        raise BadCampaign(_passed(wall, zone, now=now), field="wall", cause=NOT_NOW)
     return moment
 
 

@@ -24,7 +24,7 @@ from apps.content.models import Template
 from apps.content.read_html import tags
 from apps.followers.models import Channel, NotificationType
 from apps.lib.actor import Actor
-from apps.lib.refusals import Refused, WrongState
+from apps.lib.refusals import NOT_FOUND, Refused, WrongState
 from apps.notifications.models import DeliveryStatus, Tally
 
 INTRODUCTION = "cloudmind_introduction"
@@ -181,7 +181,7 @@ def usual_type() -> NotificationType:
     said = _(
         "There is no commercial message type offered by email. Make one first, or name a type."
     )
-    raise BadCampaign(said, field="type")
+    raise BadCampaign(said, field="type", cause=NOT_FOUND)
 
 
 def words_of(campaign: Campaign) -> dict[str, str]:

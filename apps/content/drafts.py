@@ -26,7 +26,7 @@ from apps.content.render import Compiled
 from apps.lib.actor import Actor, ActorKind
 from apps.lib.facts import Kind, tell
 from apps.lib.partial import UNSET, Unset
-from apps.lib.refusals import RefusalKind, Refused
+from apps.lib.refusals import NOT_FOUND, RefusalKind, Refused
 
 Words = Mapping[str, Mapping[str, str]]  # {"email": {"subject": …}, "in_app": {…}}
 Parts = dict[str, dict[str, str]]  # Words, checked: every part of a channel is there
@@ -403,7 +403,7 @@ def _write(version: Version, words: Mapping[str, Words], *, untouched: bool = Fa
 def _checked(language: str, parts: Words) -> Parts:
     if not _LANGUAGE.fullmatch(language) or len(language) > 35:
         said = _("“{language}” is not a language tag. Use one such as en, ru or pt-BR.")
-        raise BadWords(said.format(language=language))
+        raise BadWords(said.format(language=language), cause=NOT_FOUND)
     for channel, words in parts.items():
         if channel not in CHANNEL_PARTS:
             said = _("There is no channel {channel}. Known: {known}.")

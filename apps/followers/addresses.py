@@ -12,7 +12,7 @@ from email_validator.rfc_constants import CASE_INSENSITIVE_MAILBOX_NAMES, EMAIL_
 
 from apps.followers.models import Channel
 from apps.lib.network.host_name import BadHost, ascii_host
-from apps.lib.refusals import Refused
+from apps.lib.refusals import NOT_FOUND, Refused
 
 # The library's own switch: mail servers of intranets do live in .local (test_environment below
 # allows .test).
@@ -105,7 +105,7 @@ def _phone(value: str, country: str) -> tuple[str, str]:
             "{number!r} is not a phone number: write it with + and the country code, "
             "for example +49 30 1234567."
         )
-        raise BadAddress(said.format(number=value[:80])) from error
+        raise BadAddress(said.format(number=value[:80]), cause=NOT_FOUND) from error
     if number.extension:
         said = gettext(
             "{number!r} has an extension: a text message can't reach it. Leave the extension out."
@@ -116,6 +116,6 @@ def _phone(value: str, country: str) -> tuple[str, str]:
         said = gettext(
             "{number!r} is not a phone number: it has too few or too many digits for its country."
         )
-        raise BadAddress(said.format(number=value[:80]))
+        raise BadAddress(said.format(number=value[:80]), cause=NOT_FOUND)
     text = phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
     return text, text

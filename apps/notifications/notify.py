@@ -22,7 +22,7 @@ from apps.lib.actor import Actor
 from apps.lib.facts import Kind, tell
 from apps.lib.queue.announce import announce
 from apps.lib.queue.lanes import Lane
-from apps.lib.refusals import Refused
+from apps.lib.refusals import NOT_FOUND, NOT_NOW, UNFIT, Refused
 from apps.notifications.decide.fallback import chain_of
 from apps.notifications.models import (
     Notification,
@@ -186,7 +186,7 @@ def check_ahead(send_at: dt.datetime, *, now: dt.datetime) -> None:
             "{moment} UTC has passed. Choose a later moment, or leave send_at out to send now."
         )
         moment = f"{send_at:%d %B %Y %H:%M}"
-        raise NotNotifiable(said.format(moment=moment), field="send_at")
+        raise NotNotifiable(said.format(moment=moment), field="send_at", cause=NOT_NOW)
 
 
 _Named = tuple[Follower, dict[str, Any] | None]  # a recipient and the values of their own
@@ -231,11 +231,14 @@ def _drafted(intent: Intent, version: Version, *, lane: Lane, now: dt.datetime) 
     starts = max(intent.send_at or now, now)
     expires_at = intent.expires_at
     if expires_at and expires_at <= starts:
-        raise NotNotifiable(gettext("It would expire before it is sent. Choose a later expiry."))
+        said = gettext("It would expire before it is sent. Choose a later expiry.")
+        raise NotNotifiable(said, field="expires_at", cause=NOT_NOW)
     farthest = now.year + FARTHEST_YEARS
-    if any(moment and moment.year > farthest for moment in (intent.send_at, expires_at)):
-        said = gettext("Choose times within the next {years} years.")
-        raise NotNotifiable(said.format(years=FARTHEST_YEARS))
+    for field in ("send_at", "expires_at"):
+        moment = getattr(intent, field)
+        if moment and moment.year > farthest:
+            said = gettext("Choose times within the next {years} years.")
+            raise NotNotifiable(said.format(years=FARTHEST_YEARS), field=field, cause=NOT_NOW)
     if expires_at is None and kind.lifetime:
         expires_at = starts + dt.timedelta(seconds=kind.lifetime)
     return Notification(
@@ -303,9 +306,11 @@ def _template_of(notification_type: NotificationType) -> Version:
             "There is no default template of the type {type}. "
             "Choose one on the type's page, or name one."
         )
-        raise NotNotifiable(said.format(type=notification_type.key))
+        raise NotNotifiable(
+            said.format(type=notification_type.key), field="template", cause=NOT_FOUND
+        )
     said = gettext("The template {key} is not published yet. Publish it first.")
-    raise NotNotifiable(said.format(key=link.template.key))
+    raise NotNotifiable(said.format(key=link.template.key), field="template", cause=NOT_FOUND)
 
 
 def _channels(
@@ -324,15 +329,17 @@ def _channels(
         missing = ", ".join(unknown)
         offered = ", ".join(sorted(able))
         said = gettext("No provider sends on: {missing}. Available: {offered}.")
-        raise NotNotifiable(said.format(missing=missing, offered=offered), field="channels")
+        raise NotNotifiable(
+            said.format(missing=missing, offered=offered), field="channels", cause=NOT_FOUND
+        )
     if fault := wordless(version, chosen):
-        raise NotNotifiable(fault, field="channels")
+        raise NotNotifiable(fault, field="channels", cause=UNFIT)
     if not chosen:
         said = gettext(
             "The type {type} is offered on no channel that the template has words for. "
             "Choose channels on its page, or write the words."
         )
-        raise NotNotifiable(said.format(type=notification_type.key))
+        raise NotNotifiable(said.format(type=notification_type.key), field="channels", cause=UNFIT)
     return chosen
 
 
@@ -382,5 +389,5 @@ def _complete(
         return check_data(version, data, channels=channels or None)
     except BadData as error:
         if required:
-            raise NotNotifiable(str(error), field="data") from error
+            raise NotNotifiable(str(error), field="data", cause=UNFIT) from error
         return data

@@ -9,6 +9,8 @@ from openapi_schema_validator import OAS30Validator
 from openapi_spec_validator import OpenAPIV30SpecValidator
 from rest_framework.test import APIClient
 
+from apps.api.document.patterns import VISIBLE
+
 LISTS = 23
 
 
@@ -53,7 +55,7 @@ def test_each_list_that_has_pages_says_how_to_turn_them(document: dict[str, Any]
     assert len(lists) >= LISTS
     for name, operation in lists.items():
         asked = query_of(operation)
-        assert asked["cursor"] == {"type": "string", "minLength": 1}, name
+        assert asked["cursor"] == {"type": "string", "minLength": 1, "pattern": VISIBLE}, name
         assert asked["page_size"] == {
             "type": "integer",
             "minimum": 1,
@@ -194,6 +196,9 @@ _WALL = {"wall": "2035-05-31T09:00", "time_zone": "Europe/Berlin"}
 _APP = {"channel": "push", "service": "fcm", "token": "abc"}
 _ANNA = {"recipients": [{"email": "anna@example.com"}]}
 _RULE = {"field": "language", "op": "is", "value": "en"}
+_RULE_OF_NEWS = {"name": "Paid", "event": "order.paid", "type": "news"}
+_OFTEN = {"name": "Often", "type": "news", "audience": {"everyone": True}, "cadence": _DAILY}
+_NO_ID = "01a1fede-6a73-7f95-9a65-bc889ea8d46a"
 
 
 def fits(document: dict[str, Any], path: str, body: dict[str, Any]) -> bool:
@@ -238,6 +243,34 @@ def fits(document: dict[str, Any], path: str, body: dict[str, Any]) -> bool:
         ("followers/{id}/devices", {"channel": "web_push", "service": "fcm", "token": "abc"}),
         ("followers/{id}/devices", {"channel": "push", "service": "fcm"}),
         ("events", {"name": "order paid"}),
+        ("followers", {}),
+        ("followers", {"name": " ", "email": "", "language": "de"}),
+        ("followers", {"email": "anna"}),
+        ("caps", {**_CAP, "name": " ", "days": 1}),
+        ("segments/count", {"rules": {"not": _RULE}}),
+        ("followers", {"name": "An\u0007na"}),
+        ("followers", {"name": "Anna", "language": "German, please"}),
+        ("followers", {"name": "Anna", "tags": ["An\u0007na"]}),
+        ("tags", {"name": "An\u0007na"}),
+        ("event-rules", {**_RULE_OF_NEWS, "to": "segment"}),
+        ("event-rules", {**_RULE_OF_NEWS, "segment": _NO_ID}),
+        ("event-rules", {**_RULE_OF_NEWS, "mapping": {"order": "number"}}),
+        ("event-rules", {**_RULE_OF_NEWS, "throttle_key": "number"}),
+        ("message-types", {**_TYPE, "fallback": ["email"]}),
+        ("message-types", {**_TYPE, "fallback": ["email", "email"]}),
+        ("message-types", {**_TYPE, "lifetime": -1}),
+        ("message-types", {**_TYPE, "throttle_count": 3}),
+        ("message-types", {**_TYPE, "category": "marketing"}),
+        ("message-types", {**_TYPE, "commercial": True, "listed": False}),
+        ("recurring", {**_OFTEN, "audience": {}}),
+        ("recurring", {**_OFTEN, "audience": {"everyone": False, "tags": []}}),
+        ("recurring", {**_OFTEN, "time_zone_mode": "named"}),
+        ("recurring", {**_OFTEN, "time_zone": "Europe/Berlin"}),
+        ("recurring/preview", {"cadence": {"kind": "cron", "cron": "0 9 0 * *"}}),
+        ("segments", {"name": "Few", "rules": _RULE}),
+        ("segments/count", {"rules": {"all": [{**_RULE, "field": "metadata.7"}]}}),
+        ("followers/{id}/devices", {**_APP, "token": "…"}),
+        ("followers/{id}/devices", {**_APP, "platform": "…"}),
     ],
 )
 def test_what_the_server_refuses_for_its_form_the_document_does_not_allow(
@@ -253,6 +286,17 @@ def test_what_the_server_refuses_for_its_form_the_document_does_not_allow(
     ("path", "body"),
     [
         ("caps", {**_CAP, "days": 1, "seconds": None}),
+        ("followers", {"first_name": "Anna", "email": "", "phone": ""}),
+        ("followers", {"email": "boris@example.com", "language": "pt-BR", "tags": ["Early birds"]}),
+        ("followers", {"external_id": "c-17", "name": "Anna\tWeber"}),
+        ("message-types", {**_TYPE, "channels": ["email", "sms"], "fallback": ["sms", "email"]}),
+        ("message-types", {**_TYPE, "category": "marketing", "commercial": True}),
+        ("segments/count", {"rules": {"all": [{"field": "metadata.größe", "op": "exists"}]}}),
+        (
+            "recurring/preview",
+            {"cadence": {"kind": "cron", "cron": "*/15 8-18/2 L JAN,jul MON-FRI"}},
+        ),
+        ("recurring/preview", {"cadence": {"kind": "cron", "cron": "0 9 LW 1 5#2"}}),
         ("message-types", _TYPE),
         ("segments/count", {"rules": {"not": {"all": [_RULE]}}}),
         ("segments/count", {"rules": {"any": [_RULE, {"field": "metadata.plan", "op": "exists"}]}}),

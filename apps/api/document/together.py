@@ -6,10 +6,14 @@ What excludes is said by `not`, which makers of clients pass over: their types s
 
 from typing import Any
 
+from apps.api.document.patterns import LANGUAGE, LINE, LONGEST_PATH, NAME, PATH, PHONE, VISIBLE
 from apps.api.document.typed import CLOCK
-from apps.campaigns.events.store import NAME
+from apps.campaigns.events import store
+from apps.campaigns.events.rules import LONGEST_DELAY, MOST_VARIABLES
+from apps.campaigns.models import RuleTarget, ZoneMode
 from apps.followers.models import Category
 from apps.notifications.decide.cap_rules import MOST_DAYS, MOST_SECONDS
+from apps.notifications.types.edit import YEAR
 
 Schema = dict[str, Any]
 _REF = "#/components/schemas/"
@@ -41,11 +45,43 @@ def _empty(name: str) -> Schema:
 
 def _said(name: str) -> Schema:
     """A field that is there and not null."""
-    return {"required": [name], "properties": {name: {"not": {"enum": [None]}}}}
+    return _where(name, {"not": {"enum": [None]}})
+
+
+def _where(name: str, rule: Schema) -> Schema:
+    """A field that is there and for which the rule holds."""
+    return {"required": [name], "properties": {name: rule}}
+
+
+def _is(name: str, value: Any) -> Schema:
+    return _where(name, {"enum": [value]})
+
+
+def _visible(name: str) -> Schema:
+    """A text that is there and has more than blanks."""
+    return _where(name, {"pattern": VISIBLE, "not": {"enum": [None]}})
+
+
+def _both(one: Schema, other: Schema) -> Schema:
+    return {"allOf": [one, other]}
+
+
+def _one_alone(one: Schema, other: Schema) -> list[Schema]:
+    """Either of two without the other."""
+    return [_both(one, {"not": other}), _both(other, {"not": one})]
+
+
+def _up_to(most: int) -> Schema:
+    return {"minimum": 1, "maximum": most}
 
 
 def _never(*cases: Schema) -> Schema:
     return {"not": {"anyOf": list(cases)}}
+
+
+def _body(example: Schema, *cases: Schema) -> Schema:
+    """A body with an example, which is never like one of the cases."""
+    return {"example": example, **_never(*cases)}
 
 
 _NOBODY: Schema = {"allOf": [_empty("recipients"), _empty("tags"), _lacks("segment")]}
@@ -57,11 +93,22 @@ _TWO_SPANS: Schema = {"allOf": [_said("days"), _said("seconds")]}
 _SOURCES = ("template", "copy_of", "translations")
 _TWO_SOURCES = [_has(one, other) for one in _SOURCES for other in _SOURCES if one < other]
 _QUIET: Schema = {"additionalProperties": {"items": {"pattern": CLOCK["pattern"]}}}
-_EVENT = NAME.pattern
+_EVENT = store.NAME.pattern
 
 _ANNA: Schema = {"email": "anna@example.com", "name": "Anna Weber"}
-_MORE = ("email", "phone", "name", "first_name", "last_name", "external_id", "language")
-_NAMED_TWICE = [_has("id", field) for field in (*_MORE, "time_zone", "tags", "metadata")]
+_MORE = [
+    "email",
+    "phone",
+    "name",
+    "first_name",
+    "last_name",
+    "external_id",
+    "language",
+    "time_zone",
+    "tags",
+    "metadata",
+]
+_NAMED_TWICE = [_has("id", field) for field in _MORE]
 _PERSON: Schema = {"minProperties": 1, "example": _ANNA, **_never(*_NAMED_TWICE)}
 _TIME: Schema = {
     "minProperties": 1,
@@ -69,67 +116,116 @@ _TIME: Schema = {
     **_never(*_WHEN),
 }
 
+_NO_WORD: Schema = {"allOf": [{"not": _visible(word)} for word in _MORE[:6]]}
+_TO_SEGMENT = _is("to", RuleTarget.SEGMENT.value)
+_HALF_A_SEGMENT = _one_alone(_TO_SEGMENT, _said("segment"))
+_BY_ITS_ZONE = _is("time_zone_mode", ZoneMode.NAMED.value)
+_HALF_A_ZONE = _one_alone(_BY_ITS_ZONE, _visible("time_zone"))
+_COMMERCIAL = _is("commercial", True)
+_UNASKED = _both(_is("category", Category.MARKETING.value), {"not": _COMMERCIAL})
+_HIDDEN = _both(_COMMERCIAL, _is("listed", False))
+_HALF_A_THROTTLE = _one_alone(_said("throttle_count"), _said("throttle_seconds"))
+_SHORT_CHAIN = _where("fallback", {"minItems": 1, "maxItems": 1})
+_NO_TARGET = [_empty(name) for name in ("tags", "segments", "followers")]
+_NOBODY_IN_IT: Schema = {"allOf": [{"not": _is("everyone", True)}, *_NO_TARGET]}
+_UNCHOSEN = _where("audience", _NOBODY_IN_IT)
+_BARE_RULE = _where("rules", _has("field"))
+_RULE: Schema = {"name": "Paid orders", "event": "order.paid", "type": "transactional"}
+_SHOP: Schema = {"key": "orders", "name": "Orders", "channels": ["email", "in_app"]}
+_DIGEST: Schema = {"name": "Monday digest", "type": "update"}
+_DIGEST["audience"] = {"tags": ["early-birds"]}
+_DIGEST["cadence"] = {"kind": "weekly", "times": ["09:00"], "weekdays": ["monday"]}
+_SPRING: Schema = {"name": "Spring", "type": "promotion"}
+_SPRING["audience"] = {"tags": ["early-birds"]}
+_SPRING["translations"] = {"en": {"email": {"subject": "Hello", "html": "<p>Hello</p>"}}}
+_TOLD: Schema = {"type": "transactional", "recipients": [_ANNA]}
+_TOLD["data"] = {"order_number": "A-17"}
+_TOLD["dedup_key"] = "order-A-17"
+_THREE: Schema = {"name": "Three a day", "channels": ["email"], "limit": 3, "days": 1}
 # of whole bodies
-_WHOLE: dict[str, Schema] = {
-    "CapIn": {
-        "example": {"name": "Three a day", "channels": ["email"], "limit": 3, "days": 1},
-        **_never(_NO_SPAN, _TWO_SPANS),
-    },
-    "EventPerson": _PERSON,
-    "NewCampaign": {
-        "example": {
-            "name": "Spring",
-            "type": "promotion",
-            "audience": {"tags": ["early-birds"]},
-            "translations": {"en": {"email": {"subject": "Hello", "html": "<p>Hello</p>"}}},
-        },
-        **_never(*_TWO_SOURCES),
-    },
-    "NotifyIn": {
-        "example": {
-            "type": "transactional",
-            "recipients": [_ANNA],
-            "data": {"order_number": "A-17"},
-            "dedup_key": "order-A-17",
-        },
-        **_never(_NOBODY, *_WHEN),
-    },
-    "PatchedScheduleIn": _TIME,
-    "Person": _PERSON,
-    "ScheduleIn": _TIME,
-}
-# of these bodies' fields, also where they change something
-_FIELDS: dict[str, dict[str, Schema]] = {
-    "CampaignChanges": {"channels": _CHANNELS},
-    "CapIn": {
-        "channels": _SOME,
-        "limit": {"minimum": 1, "maximum": 1000},
-        "days": {"minimum": 1, "maximum": MOST_DAYS},
-        "seconds": {"minimum": 1, "maximum": MOST_SECONDS},
-    },
-    "DeliveryPreferencesIn": {"digest_at": {"pattern": CLOCK["pattern"]}, "quiet_hours": _QUIET},
-    "EventIn": {"name": {"pattern": f"^{_EVENT}$", "example": "order.paid"}},
-    "NewCampaign": {"channels": _CHANNELS},
-    "NewType": {"channels": _SOME, "fallback": _CHANNELS, "category": {"enum": _TYPES}},
-    "NotifyIn": {"channels": _CHANNELS, "wall": {"pattern": _WALL}},
-    "RecurringIn": {"channels": _CHANNELS},
-    "RuleIn": {"channels": _CHANNELS, "event": {"pattern": rf"^{_EVENT}(\.\*)?$"}},
-    "ScheduleIn": {"wall": {"pattern": _WALL}},
-    "TypeIn": {"channels": _SOME, "fallback": _CHANNELS, "category": {"enum": _TYPES}},
-}
+_WHOLE: dict[str, Schema] = {}
+_WHOLE["CapIn"] = _body(_THREE, _NO_SPAN, _TWO_SPANS)
+_WHOLE["EventPerson"] = _PERSON
+_WHOLE["NewFollower"] = _body(_ANNA, _NO_WORD)
+_WHOLE["NewType"] = _body(_SHOP, _SHORT_CHAIN, *_HALF_A_THROTTLE, _UNASKED, _HIDDEN)
+_WHOLE["PatchedSegmentIn"] = _never(_BARE_RULE)
+_WHOLE["RulesIn"] = _never(_BARE_RULE)
+_WHOLE["SegmentIn"] = _never(_BARE_RULE)
+_WHOLE["PatchedCapIn"] = _body({"limit": 5}, _TWO_SPANS)
+_WHOLE["PatchedRecurringIn"] = _body({"tolerance": 3600}, _UNCHOSEN)
+_WHOLE["PatchedRuleIn"] = {"example": {"active": False}}
+_WHOLE["PatchedTypeIn"] = _body({"lifetime": 86400}, _SHORT_CHAIN, _HIDDEN)
+_WHOLE["RecurringIn"] = _body(_DIGEST, _UNCHOSEN, *_HALF_A_ZONE)
+_WHOLE["RuleIn"] = _body(_RULE, *_HALF_A_SEGMENT)
+_WHOLE["NewCampaign"] = _body(_SPRING, *_TWO_SOURCES)
+_WHOLE["NotifyIn"] = _body(_TOLD, _NOBODY, *_WHEN)
+_WHOLE["PatchedScheduleIn"] = _TIME
+_WHOLE["Person"] = _PERSON
+_WHOLE["ScheduleIn"] = _TIME
+_LINE: Schema = {"pattern": LINE}
+_LINES: Schema = {"items": _LINE}
 _EMAIL: Schema = {"format": "email", "pattern": "@"}
-_PHONE: Schema = {"pattern": r"^\+[0-9][0-9 ()/.-]{5,}$", "example": "+4930901820"}
+_PHONE: Schema = {"pattern": PHONE, "example": "+4930901820"}
+_NONE: Schema = {"maxLength": 0}
+_PATH: Schema = {"pattern": PATH, "maxLength": LONGEST_PATH, "example": "data.number"}
+_MAPPING: Schema = {"maxProperties": MOST_VARIABLES, "additionalProperties": _PATH}
+_WHO: dict[str, Schema] = dict.fromkeys(_MORE[2:6], _LINE)
+_WHO["email"] = {"anyOf": [_EMAIL, _NONE]}
+_WHO["phone"] = {**_PHONE, "pattern": f"{PHONE}|^$"}
+_WHO["language"] = {"pattern": LANGUAGE}
+_WHO["tags"] = _LINES
+_SECONDS = _up_to(YEAR)
+_CHAIN: Schema = {**_CHANNELS, "uniqueItems": True}
+_TYPE: dict[str, Schema] = dict.fromkeys(
+    ("lifetime", "throttle_seconds", "fallback_after"), _SECONDS
+)
+_TYPE["throttle_count"] = _up_to(1000)
+_TYPE["channels"] = _SOME
+_TYPE["fallback"] = _CHAIN
+_TYPE["category"] = {"enum": _TYPES}
+# of these bodies' fields, also where they change something
+_FIELDS: dict[str, dict[str, Schema]] = {}
+_FIELDS["CampaignChanges"] = {"channels": _CHANNELS}
+_FIELDS["CapIn"] = {"channels": _SOME}
+_FIELDS["CapIn"]["limit"] = _up_to(1000)
+_FIELDS["CapIn"]["days"] = _up_to(MOST_DAYS)
+_FIELDS["CapIn"]["seconds"] = _up_to(MOST_SECONDS)
+_FIELDS["DeliveryPreferencesIn"] = {"quiet_hours": _QUIET}
+_FIELDS["DeliveryPreferencesIn"]["digest_at"] = {"pattern": CLOCK["pattern"]}
+_FIELDS["EventPerson"] = _WHO
+_FIELDS["FollowerByIdIn"] = _WHO
+_FIELDS["FollowerChanges"] = _WHO
+_FIELDS["ManyTags"] = {"tags": _LINES}
+_FIELDS["Names"] = {"tags": _LINES}
+_FIELDS["NewFollower"] = _WHO
+_FIELDS["NewTag"] = {"name": {"pattern": NAME}}
+_FIELDS["Person"] = _WHO
+_FIELDS["EventIn"] = {"name": {"pattern": f"^{_EVENT}$", "example": "order.paid"}}
+_FIELDS["NewCampaign"] = {"channels": _CHANNELS}
+_FIELDS["NewType"] = _TYPE
+_FIELDS["NotifyIn"] = {"channels": _CHANNELS, "wall": {"pattern": _WALL}}
+_FIELDS["RecurringIn"] = {"channels": _CHANNELS}
+_FIELDS["RuleIn"] = {"channels": _CHANNELS, "delay": {"maximum": LONGEST_DELAY}}
+_FIELDS["RuleIn"]["event"] = {"pattern": rf"^{_EVENT}(\.\*)?$"}
+_FIELDS["RuleIn"]["throttle_key"] = {**_PATH, "pattern": f"{PATH}|^$"}
+_FIELDS["RuleIn"]["mapping"] = _MAPPING
+_FIELDS["ScheduleIn"] = {"wall": {"pattern": _WALL}}
+_FIELDS["TypeIn"] = _TYPE
 _APP = ("service", "token", "environment", "topic", "platform")
 _BROWSER = ("endpoint", "keys", "server_key")
+_WORD: Schema = {"pattern": "^[A-Za-z0-9_.-]*$", "example": "android"}
+_TOKEN: Schema = {"pattern": "^[A-Za-z0-9_:.~-]+$", "example": "dGhlLXRva2Vu:APA91b"}
+_PUSHED = {"token": _TOKEN, "topic": _WORD, "platform": _WORD}
+_SERVER_KEY: Schema = {"pattern": "^([A-Za-z0-9_-]{87}=?)?$", "example": ""}
 # bodies of which `channel` decides what else they have: (required too, not there, more of fields)
-_FORMS: dict[str, dict[str, tuple[tuple[str, ...], tuple[str, ...], dict[str, Schema]]]] = {
-    "NewAddress": {"email": ((), (), {"value": _EMAIL}), "sms": ((), (), {"value": _PHONE})},
-    "NewDevice": {"push": (_APP[:2], _BROWSER, {}), "web_push": (_BROWSER[:2], _APP, {})},
-    "NewSuppression": {
-        "email": ((), (), {"address": _EMAIL}),
-        "sms": ((), (), {"address": _PHONE}),
-    },
-}
+_Form = tuple[tuple[str, ...], tuple[str, ...], dict[str, Schema]]
+_FORMS: dict[str, dict[str, _Form]] = {"NewAddress": {}, "NewDevice": {}, "NewSuppression": {}}
+_FORMS["NewAddress"]["email"] = ((), (), {"value": _EMAIL})
+_FORMS["NewAddress"]["sms"] = ((), (), {"value": _PHONE})
+_FORMS["NewDevice"]["push"] = (_APP[:2], _BROWSER, _PUSHED)
+_FORMS["NewDevice"]["web_push"] = (_BROWSER[:2], _APP, {"server_key": _SERVER_KEY})
+_FORMS["NewSuppression"]["email"] = ((), (), {"address": _EMAIL})
+_FORMS["NewSuppression"]["sms"] = ((), (), {"address": _PHONE})
 # what answers leave out now and then, and what bodies hold as well
 _PARTIAL = ("Problem", "Audience", "Cadence", "Conditions", "Rules")
 
@@ -163,10 +259,18 @@ def _add(fields: dict[str, Schema], name: str, more: Schema) -> None:
         return
     field = fields[name]
     for word, value in more.items():
-        if word == "additionalProperties":
-            field[word]["items"].update(value["items"])
+        if word in ("additionalProperties", "items") and word in field and "$ref" not in str(value):
+            _add_inside(field[word], value)
         else:
             field[word] = value
+
+
+def _add_inside(schema: Schema, more: Schema) -> None:
+    for word, value in more.items():
+        if word == "items":
+            schema[word].update(value)
+        else:
+            schema[word] = value
 
 
 def _split(schemas: dict[str, Schema], name: str, forms: Any) -> None:

@@ -7,10 +7,11 @@ from typing import Any
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
+from apps.api.document.patterns import CRON, LONGEST_PATH, PATH, PHONE
 from apps.api.endpoint import MOST_LISTED
 from apps.campaigns.audience.audience import MAX_NAMES
-from apps.campaigns.audience.language import FIELDS, MAX_RULES
-from apps.campaigns.events.conditions import MAX_TEXT, MOST, OPS
+from apps.campaigns.audience.language import FIELDS, MAX_RULES, METADATA_KEY
+from apps.campaigns.events.conditions import MOST, OPS
 from apps.campaigns.recurring.recurrence import MOST_TIMES, WEEKDAYS
 from apps.content.channel_parts import CHANNEL_PARTS
 from apps.content.lint import TYPES
@@ -21,7 +22,7 @@ _VALUE: dict[str, Any] = {
 }
 _OF_A_RULE = ("field", "op", "value")
 _RULE_OPS = sorted({op for field in FIELDS.values() for op in field.ops})
-_FIELD = f"^({'|'.join(FIELDS)})$".replace("metadata", r"metadata\..{1,64}")
+_FIELD = f"^({'|'.join(FIELDS)})$".replace("metadata", rf"metadata\.{METADATA_KEY.pattern}")
 _APART = [["all", "any"], *([one, other] for one in ("all", "any", "not") for other in _OF_A_RULE)]
 _INCOMPLETE = [
     {"required": [one], "not": {"required": [other]}}
@@ -37,7 +38,8 @@ _OTHERS_OPS = [
     }
     for name, field in FIELDS.items()
 ]
-_NO_RULE = [*({"required": two} for two in _APART), *_INCOMPLETE, *_OTHERS_OPS]
+_BARE = {"required": ["not"], "properties": {"not": {"required": ["field"]}}}
+_NO_RULE = [_BARE, *({"required": two} for two in _APART), *_INCOMPLETE, *_OTHERS_OPS]
 _FIELDS = ", ".join(FIELDS).replace("metadata", "metadata.<key>")
 
 
@@ -104,8 +106,8 @@ _CONDITION = {
         "field": {
             "type": "string",
             "description": "A path: data.…, follower.… or event.name.",
-            "pattern": r"^(data|follower|event)(\.[^.]+)+$",
-            "maxLength": MAX_TEXT,
+            "pattern": PATH,
+            "maxLength": LONGEST_PATH,
             "example": "data.total",
         },
         "op": {"type": "string", "enum": list(OPS)},
@@ -139,7 +141,7 @@ _DAYS = _texts({"type": "integer", "minimum": 1, "maximum": 31}, 31, minItems=1)
 _CRON = {
     "type": "string",
     "maxLength": 100,
-    "pattern": r"^\S+( +\S+){4}$",
+    "pattern": CRON,
     "example": "0 9 * * 1-5",
 }
 
@@ -197,6 +199,16 @@ def _parts(channel: str) -> dict[str, Any]:
 )
 class TranslationsField(serializers.DictField):
     """The content of a template in its languages."""
+
+
+@extend_schema_field({"type": "string", "format": "email", "pattern": "@", "maxLength": 320})
+class EmailText(serializers.CharField):
+    """An email address; an act reads it."""
+
+
+@extend_schema_field({"type": "string", "pattern": PHONE, "maxLength": 40})
+class PhoneText(serializers.CharField):
+    """A phone number; an act reads it."""
 
 
 @extend_schema_field(

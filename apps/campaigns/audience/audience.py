@@ -24,7 +24,7 @@ from apps.campaigns.audience import language, sql
 from apps.campaigns.audience.explain import Explanation, why_match
 from apps.campaigns.models import Segment
 from apps.followers.models import Follower, Tag
-from apps.lib.refusals import Refused
+from apps.lib.refusals import NOT_FOUND, Refused
 from apps.lib.written import grouped
 
 INCLUDES = ("tags", "segments", "followers")
@@ -240,7 +240,7 @@ def _check_tags(slugs: Iterable[str]) -> None:
     known = set(Tag.objects.filter(slug__in=slugs).values_list("slug", flat=True))
     if missing := [slug for slug in slugs if slug not in known]:
         said = _("There is no tag “{tag}”. Choose another one or create it first.")
-        raise BadAudience(said.format(tag=missing[0]))
+        raise BadAudience(said.format(tag=missing[0]), cause=NOT_FOUND)
 
 
 def _known_uids(rows: QuerySet[Any], uids: list[str]) -> list[str]:
@@ -257,5 +257,5 @@ def _known_uids(rows: QuerySet[Any], uids: list[str]) -> list[str]:
         said = _("There is no follower {id} (any more). Choose another one.")
         if rows.model is Segment:
             said = _("There is no segment {id} (any more). Choose another one.")
-        raise BadAudience(said.format(id=missing[0]))
+        raise BadAudience(said.format(id=missing[0]), cause=NOT_FOUND)
     return [str(uid) for uid in wanted]

@@ -23,7 +23,7 @@ from django.utils.translation import gettext, pgettext_lazy
 
 from apps.followers.models import Channel, NotificationType, Tag
 from apps.lib import wallclock
-from apps.lib.refusals import Refused
+from apps.lib.refusals import NOT_FOUND, UNFIT, Refused
 
 MAX_DEPTH = 5
 MAX_RULES = 50
@@ -338,7 +338,7 @@ def _rule(data: dict[str, Any], place: str) -> Rule:
     except BadRules as problem:
         said = gettext("{rule} ({field} {comparison}) {problem}.")
         words = {"field": field.label, "comparison": OPERATORS[op], "problem": problem}
-        raise BadRules(said.format(rule=here, **words)) from None
+        raise BadRules(said.format(rule=here, **words), cause=UNFIT) from None
     return Rule(name, op, value, key)
 
 
@@ -376,9 +376,11 @@ def _check_tags(value: Any) -> None:
         said = gettext(
             "There is no tag “{tag}”. Choose an existing tag (by its slug) or create it first."
         )
-        raise BadRules(said.format(tag=missing[0]))
+        raise BadRules(said.format(tag=missing[0]), cause=NOT_FOUND)
 
 
 def _check_type(key: str) -> None:
     if not NotificationType.objects.filter(key=key).exists():
-        raise BadRules(gettext("There is no message type “{key}”.").format(key=key))
+        raise BadRules(
+            gettext("There is no message type “{key}”.").format(key=key), cause=NOT_FOUND
+        )

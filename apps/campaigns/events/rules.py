@@ -16,7 +16,7 @@ from apps.followers.models import NotificationType
 from apps.lib.actor import Actor
 from apps.lib.facts import Kind, tell
 from apps.lib.partial import UNSET, Unset, changes, given
-from apps.lib.refusals import RefusalKind, Refused
+from apps.lib.refusals import UNFIT, RefusalKind, Refused
 from apps.notifications.types.edit import template_of
 
 LONGEST_DELAY = 366 * 24 * 3600
@@ -137,19 +137,19 @@ def _check(rule: EventRule) -> None:
         raise BadRule(_("Tell one of: {known}.").format(known=known), field="to")
     if (rule.segment is None) == (rule.to == RuleTarget.SEGMENT):
         said = _("Choose the segment that is told, and only if a segment is told.")
-        raise BadRule(said, field="segment")
+        raise BadRule(said, field="segment", cause=UNFIT)
 
 
 def _check_channels(rule: EventRule) -> None:
     if fault := rule.not_offered():
-        raise BadRule(fault, field="channels")
+        raise BadRule(fault, field="channels", cause=UNFIT)
     template = rule.template or template_of(rule.notification_type)
     if template is None:
         return
     # what is not published yet can be told only when it is
     version = published_version(template)
     if version and (fault := wordless(version, rule.channels)):
-        raise BadRule(fault, field="channels")
+        raise BadRule(fault, field="channels", cause=UNFIT)
 
 
 def _check_paths(rule: EventRule) -> None:
@@ -159,7 +159,7 @@ def _check_paths(rule: EventRule) -> None:
     for variable, path in rule.mapping.items():
         if not variable.isidentifier():
             said = _("{name!r} is no name of a variable: use letters, digits and _.")
-            raise BadRule(said.format(name=variable), field="mapping")
+            raise BadRule(said.format(name=variable), field="mapping", cause=UNFIT)
         _check_path("mapping", path)
     if rule.throttle_key:
         _check_path("throttle_key", rule.throttle_key)

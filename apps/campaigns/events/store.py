@@ -21,7 +21,7 @@ from apps.followers.models import Follower
 from apps.lib.processes.ticking import only_with
 from apps.lib.queue.announce import announce
 from apps.lib.queue.lanes import Lane
-from apps.lib.refusals import Refused
+from apps.lib.refusals import NOT_NOW, Refused
 
 WORK_TASK = "apps.campaigns.events.run_rules.work_off"
 NAME = re.compile(r"[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*")
@@ -64,11 +64,11 @@ def check(event: NewEvent, *, now: dt.datetime) -> None:
         raise BadEvent(said, field="data") from error
     if event.occurred_at and event.occurred_at > now + AHEAD:
         said = _("That is in the future. Send the event when it has happened.")
-        raise BadEvent(said, field="occurred_at")
+        raise BadEvent(said, field="occurred_at", cause=NOT_NOW)
     # year 1 can't be shown in every zone
     if event.occurred_at and event.occurred_at.year < now.year - FARTHEST_YEARS:
         said = _("That is more than {years} years ago.").format(years=FARTHEST_YEARS)
-        raise BadEvent(said, field="occurred_at")
+        raise BadEvent(said, field="occurred_at", cause=NOT_NOW)
 
 
 def record(*, events: Sequence[NewEvent], now: dt.datetime) -> list[tuple[Event, bool]]:

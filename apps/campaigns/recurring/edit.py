@@ -20,7 +20,7 @@ from apps.lib import wallclock
 from apps.lib.actor import Actor
 from apps.lib.facts import Kind, tell
 from apps.lib.partial import UNSET, Unset, changes, given
-from apps.lib.refusals import RefusalKind, Refused
+from apps.lib.refusals import NOT_FOUND, NOT_NOW, UNFIT, RefusalKind, Refused
 from apps.notifications import control
 from apps.notifications.models import Notification, NotificationState
 from apps.notifications.types.data_schema import Unfit, check_fit
@@ -182,9 +182,9 @@ def _check(row: Recurring, *, now: dt.datetime) -> None:
         raise BadRecurring(_("Choose who gets it."), field="audience")
     row.audience = audience.as_data()
     if fault := row.not_offered():
-        raise BadRecurring(fault, field="channels")
+        raise BadRecurring(fault, field="channels", cause=UNFIT)
     if fault := wordless(version_of(row), row.channels):
-        raise BadRecurring(fault, field="channels")
+        raise BadRecurring(fault, field="channels", cause=UNFIT)
     _check_zone(row)
     _check_times(row, now=now)
 
@@ -194,12 +194,12 @@ def _check_zone(row: Recurring) -> None:
         raise BadRecurring(_one_of(ZoneMode.values), field="zone_mode")
     if (row.zone_mode == ZoneMode.NAMED) != bool(row.zone):
         said = _("Name a zone, and only if it goes by a named zone.")
-        raise BadRecurring(said, field="zone")
+        raise BadRecurring(said, field="zone", cause=UNFIT)
     if row.zone:
         try:
             wallclock.zone(row.zone)
         except wallclock.UnknownZone as error:
-            raise BadRecurring(str(error), field="zone") from error
+            raise BadRecurring(str(error), field="zone", cause=NOT_FOUND) from error
 
 
 def _check_times(row: Recurring, *, now: dt.datetime) -> None:
@@ -211,10 +211,10 @@ def _check_times(row: Recurring, *, now: dt.datetime) -> None:
     for name, moment in (("starts_at", row.starts_at), ("ends_at", row.ends_at)):
         if moment and abs(moment.year - now.year) > FARTHEST_YEARS:
             said = _("Choose a time within {years} years.").format(years=FARTHEST_YEARS)
-            raise BadRecurring(said, field=name)
+            raise BadRecurring(said, field=name, cause=NOT_NOW)
     if row.starts_at and row.ends_at and row.ends_at <= row.starts_at:
         said = _("It would end before it starts. Choose a later end.")
-        raise BadRecurring(said, field="ends_at")
+        raise BadRecurring(said, field="ends_at", cause=NOT_NOW)
 
 
 def _one_of(words: Iterable[str]) -> str:
@@ -228,17 +228,17 @@ def version_of(recurring: Recurring) -> Version:
     template = recurring.template or template_of(kind)
     if template is None:
         said = _("There is no default template of “{type}”. Choose one.")
-        raise BadRecurring(said.format(type=kind.name), field="template")
+        raise BadRecurring(said.format(type=kind.name), field="template", cause=NOT_FOUND)
     version = published_version(template)
     if version is None:
         said = _("The template {key} is not published. Publish it first.")
-        raise BadRecurring(said.format(key=template.key), field="template")
+        raise BadRecurring(said.format(key=template.key), field="template", cause=NOT_FOUND)
     try:
         lint.check_data(version, recurring.data, channels=recurring.channels or None)
         if kind.schema is not None:
             check_fit(kind.schema, recurring.data)
     except (lint.BadData, Unfit) as error:
-        raise BadRecurring(str(error), field="data") from error
+        raise BadRecurring(str(error), field="data", cause=UNFIT) from error
     return version
 
 

@@ -20,7 +20,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import pgettext_lazy
 
 from apps.lib import wallclock
-from apps.lib.refusals import Refused
+from apps.lib.refusals import NOT_FOUND, Refused
 
 KINDS = ("daily", "weekly", "monthly", "cron")
 WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
@@ -140,10 +140,10 @@ def _cron_text(text: Any) -> str:
         next(CronSim(line, _ANY_DAY))
     except (CronSimError, ValueError) as error:
         said = _("Cron does not understand “{line}”: {problem}.")
-        raise BadCadence(said.format(line=line, problem=error)) from error
+        raise BadCadence(said.format(line=line, problem=error), cause=NOT_FOUND) from error
     except StopIteration:
         said = _("“{line}” never comes: there is no such day.")
-        raise BadCadence(said.format(line=line)) from None
+        raise BadCadence(said.format(line=line), cause=NOT_FOUND) from None
     return line
 
 

@@ -24,7 +24,7 @@ from apps.followers.models import (
     NotificationType,
 )
 from apps.lib.facts import Kind, tell_together
-from apps.lib.refusals import RefusalKind, Refused
+from apps.lib.refusals import NOT_FOUND, UNFIT, RefusalKind, Refused
 
 
 class UnknownCell(Refused):
@@ -206,13 +206,17 @@ def _known(cells: Mapping[Key, Any], mutes: Mapping[str, Any]) -> dict[str, Noti
     for key, channel in cells:
         if key not in kinds:
             said = gettext("There is no message type {type!r}.")
-            raise UnknownCell(said.format(type=key))
+            raise UnknownCell(said.format(type=key), field="type", cause=NOT_FOUND)
         if channel not in kinds[key].channels and cells[key, channel] is not None:
             offered = ", ".join(kinds[key].channels) or gettext("no channel")
             said = gettext(
                 "The type {type!r} is not offered on {channel!r}. It is offered on: {offered}."
             )
-            raise UnknownCell(said.format(type=key, channel=channel, offered=offered))
+            raise UnknownCell(
+                said.format(type=key, channel=channel, offered=offered),
+                field="channel",
+                cause=UNFIT,
+            )
     named = {channel for _, channel in cells}.union(mutes)
     if unknown := sorted(named - set(Channel.values)):
         said = gettext("There is no channel {channel!r}. Known: {known}.")

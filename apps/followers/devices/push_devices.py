@@ -24,6 +24,7 @@ from apps.followers.models import Address, AddressState, Channel, Follower
 from apps.followers.profile_fields import BadFollower
 from apps.lib.actor import SYSTEM, Actor
 from apps.lib.facts import Kind, tell
+from apps.lib.refusals import NOT_FOUND
 
 MOST = 100  # of one follower: each of them gets every message
 BATCH = 500  # idle ones that go at a time
@@ -152,12 +153,12 @@ def _checked_browser(browser: BrowserDevice) -> _Checked:
     try:
         origin_of(endpoint, settings.PUSH_SERVICES)
     except BadEndpoint as error:
-        raise BadDevice(str(error), field="endpoint") from error
+        raise BadDevice(str(error), field="endpoint", cause=NOT_FOUND) from error
     try:
         Browser.read(browser.p256dh, browser.auth)
     except BadKeys as error:
         said = gettext("The keys can't be used: {error}")
-        raise BadDevice(said.format(error=error), field="keys") from error
+        raise BadDevice(said.format(error=error), field="keys", cause=NOT_FOUND) from error
     server_key = browser.server_key.strip().rstrip("=")
     if not _SERVER_KEY.fullmatch(server_key):
         raise BadDevice(gettext("The public key is 65 bytes in base64url."), field="server_key")

@@ -13,7 +13,7 @@ from django.utils.translation import gettext
 from apps.followers.models import Channel
 from apps.lib.actor import Actor
 from apps.lib.facts import Kind, tell
-from apps.lib.refusals import Refused, not_one_of
+from apps.lib.refusals import UNFIT, RefusalKind, Refused, not_one_of
 from apps.lib.written import grouped
 from apps.notifications.models import Cap, CapOutcome
 
@@ -23,6 +23,13 @@ MOST_SECONDS = MOST_DAYS * 24 * 3600
 
 class BadCap(Refused):
     """Values that can't go together; `field` is the one to change."""
+
+
+class CapNameTaken(BadCap):
+    """Another cap has this name."""
+
+    kind = RefusalKind.STATE
+    field = "name"
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +124,7 @@ def check(values: CapValues) -> None:
             field="limit",
         )
     if (values.days is None) == (values.seconds is None):
-        raise BadCap(gettext("Give either calendar days or seconds."), field="days")
+        raise BadCap(gettext("Give either calendar days or seconds."), field="days", cause=UNFIT)
     if values.days is not None and not 1 <= values.days <= MOST_DAYS:
         said = gettext("Give 1 to {most} days.").format(most=MOST_DAYS)
         raise BadCap(said, field="days")
@@ -134,6 +141,6 @@ def _columns(values: CapValues) -> dict[str, Any]:
     return asdict(replace(values, name=values.name.strip(), channels=chosen))
 
 
-def _taken(name: str) -> BadCap:
+def _taken(name: str) -> CapNameTaken:
     said = gettext("There is already a cap called “{name}”. Choose another name.")
-    return BadCap(said.format(name=name.strip()), field="name")
+    return CapNameTaken(said.format(name=name.strip()))

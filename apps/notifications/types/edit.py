@@ -13,7 +13,7 @@ from apps.content.models import Template
 from apps.followers.models import Category, Channel, DoubtPolicy, NotificationType
 from apps.lib.actor import Actor
 from apps.lib.facts import Kind, tell
-from apps.lib.refusals import Refused, not_one_of
+from apps.lib.refusals import UNFIT, RefusalKind, Refused, not_one_of
 from apps.lib.written import grouped
 from apps.notifications.models import TypeTemplate
 from apps.notifications.types.data_schema import BadSchema, check_schema
@@ -30,6 +30,13 @@ _NOT_OFFERED = {
 
 class BadType(Refused):
     """Values that can't go together; `field` is the one to change."""
+
+
+class TypeKeyTaken(BadType):
+    """Another type has this key."""
+
+    kind = RefusalKind.STATE
+    field = "key"
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +82,7 @@ def check(values: TypeValues) -> None:
                 "Marketing is always commercial: it obeys the global opt-out. Tick Commercial."
             ),
             field="commercial",
+            cause=UNFIT,
         )
     if values.category == Category.CRITICAL and values.commercial:
         raise BadType(
@@ -88,6 +96,7 @@ def check(values: TypeValues) -> None:
         raise BadType(
             gettext("People must find what they may refuse: list commercial messages."),
             field="listed",
+            cause=UNFIT,
         )
     if not values.channels:
         raise BadType(
@@ -98,7 +107,7 @@ def check(values: TypeValues) -> None:
         raise BadType(not_one_of(", ".join(unknown), Channel.values), field="channels")
     for field, refusal in _NOT_OFFERED.items():
         if extra := sorted(set(getattr(values, field)) - set(values.channels)):
-            raise BadType(refusal.format(channels=_labels(extra)), field=field)
+            raise BadType(refusal.format(channels=_labels(extra)), field=field, cause=UNFIT)
     if values.locked_channels and values.commercial:
         # a lock goes before the global opt-out (followers/consent/verdict.py)
         raise BadType(
@@ -127,6 +136,7 @@ def refuse_unasked_marketing(values: TypeValues, before: TypeValues | None = Non
                 "everybody."
             ),
             field="default_channels",
+            cause=UNFIT,
         )
 
 
@@ -135,7 +145,7 @@ def _check_sending(values: TypeValues) -> None:
         try:
             check_schema(values.schema)
         except BadSchema as error:
-            raise BadType(str(error), field="schema") from error
+            raise BadType(str(error), field="schema", cause=UNFIT) from error
     if values.digest and values.category == Category.CRITICAL:
         raise BadType(
             gettext("Critical messages go at once, so they can't wait for a digest. Untick it."),
@@ -148,6 +158,7 @@ def _check_sending(values: TypeValues) -> None:
         raise BadType(
             gettext("A throttle is a number of messages and a time: give both, or neither."),
             field=missing,
+            cause=UNFIT,
         )
     for field, most in (("lifetime", YEAR), ("throttle_seconds", YEAR), ("throttle_count", 1000)):
         number = getattr(values, field)
@@ -161,7 +172,7 @@ def _check_sending(values: TypeValues) -> None:
         )
     if extra := sorted(set(values.fallback) - set(values.channels)):
         said = gettext("{channels} can't be in the chain: this kind is not offered there.")
-        raise BadType(said.format(channels=", ".join(extra)), field="fallback")
+        raise BadType(said.format(channels=", ".join(extra)), field="fallback", cause=UNFIT)
     if not 1 <= values.fallback_after <= YEAR:
         said = gettext("Give a number from 1 to {most}.").format(most=grouped(YEAR))
         raise BadType(said, field="fallback_after")
@@ -187,7 +198,7 @@ def create_type(
         if not NotificationType.objects.filter(key=key).exists():
             raise
         said = gettext("There is already a message type with the key {key}.").format(key=key)
-        raise BadType(said, field="key") from None
+        raise TypeKeyTaken(said) from None
     return made
 
 

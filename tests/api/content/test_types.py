@@ -31,7 +31,7 @@ def test_a_message_type_is_made_with_its_template(api: APIClient, problem: Any) 
     assert api.get(f"{TYPES}/orders").json() == made.json()
     told = {"type": "orders", "recipients": [{"email": "eve@example.com"}]}
     assert api.post("/api/v1/notify", told).status_code == 202
-    problem(api.post(TYPES, said), 400, "key")
+    problem(api.post(TYPES, said), 409, "key")
     problem(api.post(TYPES, said | {"key": "o", "template": "nothing"}), 400, "template")
     problem(api.post(TYPES, said | {"key": "o", "channels": []}), 400, "channels")
     problem(api.post(TYPES, said | {"key": "o", "default_channels": ["sms"]}), 400)

@@ -158,7 +158,7 @@ def test_a_cap_is_made_changed_and_removed_and_all_of_it_is_on_record(api, probl
         "defer",
         True,
     )
-    problem(api.post("/api/v1/caps", weekly), 400, "name")
+    problem(api.post("/api/v1/caps", weekly), 409, "name")
     one = f"/api/v1/caps/{made.json()['id']}"
     assert (
         api.patch(one, {"days": None, "seconds": 3600, "outcome": "drop"}).json()["seconds"] == 3600

@@ -10,6 +10,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from apps.accounts.permissions import Scope
+from apps.api.document.typed import EmailText, PhoneText
 from apps.api.edited import Edited
 from apps.api.endpoint import Endpoint, FieldProblem, Strict, described, one
 from apps.api.errors import faults_of, flat
@@ -22,7 +23,7 @@ from apps.followers.people import contacts, tagging
 from apps.followers.people import search as people_search
 from apps.followers.people.profile import Profile
 from apps.followers.people.revoke_links import revoke_links
-from apps.lib.refusals import Refused
+from apps.lib.refusals import UNFIT, Refused
 
 FOLLOWERS = Follower.objects.prefetch_related("addresses", "tags")
 SOURCE = "api"
@@ -106,7 +107,7 @@ def _checked(channel: Channel, value: str) -> str:
         try:
             normalise(channel, value)
         except BadAddress as error:
-            raise serializers.ValidationError(str(error)) from error
+            raise serializers.ValidationError(str(error), code=error.cause) from error
     return value
 
 
@@ -124,15 +125,19 @@ class NewFollower(FollowerIn):
     subscribed = serializers.BooleanField(default=True)
 
 
+class FollowerByIdIn(NewFollower):
+    """All may be left out: the id in the address is enough."""
+
+
 class FollowerQuery(Strict):
     subscribed = serializers.BooleanField(required=False)
     external_id = serializers.CharField(
         required=False, max_length=200, help_text="Exactly this one: your own id."
     )
-    email = serializers.CharField(
+    email = EmailText(
         required=False, max_length=320, help_text="Exactly this one, among all of theirs."
     )
-    phone = serializers.CharField(
+    phone = PhoneText(
         required=False, max_length=40, help_text="Exactly this one, among all of theirs."
     )
     tags = words_field(required=False, help_text="Repeat it; all of them are needed.")
@@ -219,7 +224,7 @@ class FollowerByExternalId(Endpoint):
         "Followers",
         "followers_put_by_external_id",
         "Add or change the follower with your own id",
-        body=NewFollower,
+        body=FollowerByIdIn,
         answer=FollowerOut,
         status=201,
         refuses=(400, 409),
@@ -231,10 +236,11 @@ class FollowerByExternalId(Endpoint):
         ),
     )
     def put(self, request: Request, external_id: str) -> Response:
-        said = self.body(NewFollower)
+        said = self.body(FollowerByIdIn)
         if said.get("external_id", external_id) != external_id:
             raise serializers.ValidationError(
-                {"external_id": ["This is another id than the one in the address. Leave it out."]}
+                {"external_id": ["This is another id than the one in the address. Leave it out."]},
+                code=UNFIT,
             )
         said["external_id"] = external_id
         follower, created = upserted(said, Proof(source=SOURCE, by=self.by, now=self.now))

@@ -4,6 +4,7 @@ import uuid
 from typing import Any
 
 from rest_framework import serializers
+from rest_framework.exceptions import NotFound
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -14,7 +15,7 @@ from apps.api.v1.audience.followers import SOURCE
 from apps.followers.consent import acts, matrix
 from apps.followers.consent.record import Proof
 from apps.followers.consent.verdict import Reason
-from apps.followers.models import Category, Channel, Follower
+from apps.followers.models import Category, Channel, Follower, NotificationType
 
 
 class CellOut(serializers.Serializer[matrix.Cell]):
@@ -171,6 +172,9 @@ class OneCell(Endpoint):
     )
     def put(self, request: Request, id: uuid.UUID, type: str, channel: str) -> Response:
         follower = one(Follower.objects.all(), uid=id)
+        one(NotificationType.objects.all(), key=type)
+        if channel not in Channel.values:
+            raise NotFound
         said = self.body(Word)
         acts.set_preferences(
             follower=follower,

@@ -12,6 +12,7 @@ from apps.api.endpoint import Endpoint, Strict, described, one
 from apps.followers.models import Tag
 from apps.followers.people import tagging
 from apps.followers.profile_fields import MOST_TAGS
+from apps.lib.refusals import NOT_FOUND
 
 
 class TagOut(serializers.Serializer[Tag]):
@@ -75,7 +76,8 @@ def slugs(words: Iterable[str]) -> list[str]:
     found = {word: by_slug.get(word) or by_name.get(word.strip().casefold()) for word in words}
     if missing := [word for word, tag in found.items() if tag is None]:
         raise serializers.ValidationError(
-            {"tags": [f"There is no tag {missing[0]!r}. Make it first, or leave it out."]}
+            {"tags": [f"There is no tag {missing[0]!r}. Make it first, or leave it out."]},
+            code=NOT_FOUND,
         )
     return [tag.slug for tag in found.values() if tag is not None]
 

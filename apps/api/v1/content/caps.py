@@ -104,7 +104,11 @@ class OneCap(Edited):
     )
     def patch(self, request: Request, id: uuid.UUID) -> Response:
         cap = one(Cap.objects.all(), uid=id)
-        values = replace(values_of(cap), **self.body(CapIn, partial=True))
+        said = self.body(CapIn, partial=True)
+        for one_span, other in (("days", "seconds"), ("seconds", "days")):
+            if said.get(one_span):  # it takes the place of the other one
+                said.setdefault(other, None)
+        values = replace(values_of(cap), **said)
         return Response(CapOut(change_cap(cap=cap, values=values, by=self.by, now=self.now)).data)
 
     @described("Caps", "caps_remove", "Remove a cap", answer=None, refuses=(404,))

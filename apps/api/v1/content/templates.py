@@ -18,6 +18,7 @@ from apps.content import drafts
 from apps.content.lint import findings
 from apps.content.models import Layout, Template, Version, VersionState
 from apps.followers.models import Channel, Follower, NotificationType
+from apps.lib.refusals import NOT_FOUND
 from apps.lib.sql.compiled_query import Kept
 from apps.notifications import preview
 from apps.notifications.models import TypeTemplate
@@ -102,7 +103,11 @@ class NewTemplate(WordsIn):
     key = serializers.SlugField(max_length=80)
     name = serializers.CharField(max_length=120)
     description = serializers.CharField(required=False, allow_blank=True, max_length=300)
-    translations = TranslationsField(child=serializers.DictField())
+    translations = TranslationsField(child=serializers.DictField(allow_null=True))
+
+    def validate_translations(self, given: dict[str, Any]) -> dict[str, Any]:
+        """Leave out what null takes away: nothing is there yet."""
+        return {language: parts for language, parts in given.items() if parts is not None}
 
 
 class DraftIn(WordsIn):
@@ -406,7 +411,7 @@ def _type(template: Template, key: str) -> NotificationType:
     )
     if link is None:
         raise serializers.ValidationError(
-            {"type": ["No message type uses this template yet. Name one."]}
+            {"type": ["No message type uses this template yet. Name one."]}, code=NOT_FOUND
         )
     return link.notification_type
 
@@ -415,7 +420,9 @@ def type_of(key: str) -> NotificationType:
     """The message type with this key; an unknown one is refused as a bad value of `type`."""
     if found := _BY_KEY.first(key=key):
         return found
-    raise serializers.ValidationError({"type": [f"There is no message type {key!r}."]})
+    raise serializers.ValidationError(
+        {"type": [f"There is no message type {key!r}."]}, code=NOT_FOUND
+    )
 
 
 _BY_KEY = Kept(lambda key: NotificationType.objects.filter(key=key), "key")

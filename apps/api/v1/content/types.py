@@ -11,6 +11,7 @@ from apps.api.edited import Edited
 from apps.api.endpoint import Endpoint, Strict, described, one
 from apps.content.models import Template
 from apps.followers.models import Category, Channel, NotificationType
+from apps.lib.refusals import NOT_FOUND
 from apps.notifications.types.edit import (
     TypeValues,
     change_type,
@@ -110,7 +111,7 @@ class TypeIn(Strict):
             return None
         found = Template.objects.filter(key=key, private=False).first()
         if found is None:
-            raise serializers.ValidationError(f"There is no template {key!r}.")
+            raise serializers.ValidationError(f"There is no template {key!r}.", code=NOT_FOUND)
         return found
 
 

@@ -17,6 +17,7 @@ from apps.api.endpoint import Endpoint, Strict, described, one
 from apps.api.parsing import MomentField
 from apps.followers.consent.verdict import Reason
 from apps.followers.models import Channel, Follower, NotificationType
+from apps.lib.refusals import NOT_FOUND, NOT_NOW
 from apps.notifications.decide.decision import Act, Why
 from apps.notifications.forecast import forecast
 from apps.notifications.notify import FARTHEST_YEARS
@@ -31,7 +32,9 @@ class DeliveryCheckQuery(Strict):
 
     def validate_at(self, at: dt.datetime) -> dt.datetime:
         if abs(at.year - timezone.now().year) > FARTHEST_YEARS:
-            raise serializers.ValidationError(f"Choose a time within {FARTHEST_YEARS} years.")
+            raise serializers.ValidationError(
+                f"Choose a time within {FARTHEST_YEARS} years.", code=NOT_NOW
+            )
         return at
 
 
@@ -89,7 +92,9 @@ class DeliveryChecks(Endpoint):
         asked = self.query(DeliveryCheckQuery)
         kind = NotificationType.objects.filter(key=asked["type"]).first()
         if kind is None:
-            raise ValidationError({"type": [f"There is no message type {asked['type']!r}."]})
+            raise ValidationError(
+                {"type": [f"There is no message type {asked['type']!r}."]}, code=NOT_FOUND
+            )
         said = forecast(
             follower=follower,
             notification_type=kind,

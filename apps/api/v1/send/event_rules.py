@@ -18,6 +18,7 @@ from apps.campaigns.events.rules import RuleValues
 from apps.campaigns.models import Event, EventRule, OutcomeResult, RuleTarget, Segment
 from apps.content.models import Template
 from apps.followers.models import Channel, Follower
+from apps.lib.refusals import NOT_FOUND
 from apps.notifications.models import DeliveryStatus
 
 ROWS = EventRule.objects.select_related("notification_type", "template", "segment")
@@ -88,7 +89,7 @@ class RuleIn(Strict):
             attrs["segment"] = Segment.objects.filter(uid=attrs["segment"]).first()
             if attrs["segment"] is None:
                 raise serializers.ValidationError(
-                    {"segment": ["There is no segment with this id."]}
+                    {"segment": ["There is no segment with this id."]}, code=NOT_FOUND
                 )
         return attrs
 
@@ -99,7 +100,9 @@ def template_named(key: str) -> Template:
     """
     template = Template.objects.filter(key=key, private=False).first()
     if template is None:
-        raise serializers.ValidationError({"template": [f"There is no template {key!r}."]})
+        raise serializers.ValidationError(
+            {"template": [f"There is no template {key!r}."]}, code=NOT_FOUND
+        )
     return template
 
 
@@ -234,7 +237,9 @@ class TestEventRule(Endpoint):
         if "follower" in asked:
             follower = Follower.objects.filter(uid=asked["follower"]).first()
         if "follower" in asked and follower is None:
-            raise serializers.ValidationError({"follower": ["There is no follower with this id."]})
+            raise serializers.ValidationError(
+                {"follower": ["There is no follower with this id."]}, code=NOT_FOUND
+            )
         name = asked.get("name") or rule.event.removesuffix(".*")
         sample = Event(
             name=name, follower=follower, data=asked["data"], occurred_at=now, received_at=now

@@ -23,6 +23,7 @@ from apps.campaigns.models import Missed, Occurrence, Recurring, ZoneMode
 from apps.campaigns.recurring import clocks, edit, recurrence
 from apps.campaigns.recurring.edit import RecurringValues
 from apps.lib import wallclock
+from apps.lib.refusals import NOT_FOUND, NOT_NOW
 
 ROWS = Recurring.objects.select_related("notification_type", "template").prefetch_related("zones")
 
@@ -287,11 +288,14 @@ class PreviewCadence(Endpoint):
             else:
                 zone = clocks.known_zone("")
         except wallclock.UnknownZone as error:
-            raise serializers.ValidationError({"time_zone": [str(error)]}) from error
+            raise serializers.ValidationError(
+                {"time_zone": [str(error)]}, code=NOT_FOUND
+            ) from error
         after = asked.get("after") or self.now
         if abs(after.year - self.now.year) > edit.FARTHEST_YEARS:
             raise serializers.ValidationError(
-                {"after": [f"Choose a time within {edit.FARTHEST_YEARS} years."]}
+                {"after": [f"Choose a time within {edit.FARTHEST_YEARS} years."]},
+                code=NOT_NOW,
             )
         coming = recurrence.coming(cadence, zone=zone, after=after, count=5)
         return Response(
