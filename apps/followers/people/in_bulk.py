@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from django.db import IntegrityError, transaction
 from django.db.models import prefetch_related_objects
+from django.utils.translation import gettext
 
 from apps.followers.addresses import CHANNEL_OF
 from apps.followers.consent.record import Proof
@@ -47,7 +48,9 @@ def add_followers(*, newcomers: Sequence[Newcomer], proof: Proof) -> None:
             for row in rows:
                 row.pk = None
             raise AddedMeanwhile(
-                "Somebody has added one of these people at the same moment. Repeat the call."
+                gettext(
+                    "Somebody has added one of these people at the same moment. Repeat the call."
+                )
             ) from error
         prefetch_related_objects(rows, "addresses")  # facts name people without a name by them
         records = [proof.written(new.row, new.act, {"all": True}) for new in newcomers]

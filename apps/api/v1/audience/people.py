@@ -194,8 +194,8 @@ class _Known:
                 )
             self.by_key |= {(channel, address.key): address.follower for address in found}
         if len(people) > 1:
-            rows = [*self.by_uid.values(), *self.by_external_id.values(), *self.by_key.values()]
-            prefetch_related_objects(rows, "addresses", "tags")
+            everyone = [*self.by_uid.values(), *self.by_external_id.values(), *self.by_key.values()]
+            prefetch_related_objects(everyone, "addresses", "tags")
 
     def of(self, person: dict[str, Any]) -> Follower | None:
         if "id" in person:
