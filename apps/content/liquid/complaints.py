@@ -51,4 +51,4 @@ def translated(message: str) -> str:
 
 @cache
 def _pattern(sentence: str) -> re.Pattern[str]:
-    return re.compile(re.sub(r"\\{(\w+)\\}", r"(?P<\1>.+)", re.escape(sentence)))
+    return re.compile(re.sub(r"\\{(\w+)\\}", r"(?P<\1>.{1,200})", re.escape(sentence)))

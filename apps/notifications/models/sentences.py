@@ -50,7 +50,7 @@ _STORED = (
 
 def _pattern(sentence: str) -> re.Pattern[str]:
     """What finds the sentence again, with the numbers in it as groups."""
-    return re.compile(re.sub(r"\\{(\w+)\\}", r"(?P<\1>[\\d,]+)", re.escape(sentence)))
+    return re.compile(re.sub(r"\\{(\w+)\\}", r"(?P<\1>[\\d,]{1,20})", re.escape(sentence)))
 
 
 _PATTERNS = {sentence: _pattern(sentence) for sentence in _STORED}
