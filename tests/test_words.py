@@ -50,6 +50,7 @@ REPLACED = {
     r"Release the address": "Remove from list",
     r"notification-types|Notification types?": "Message type",
     r"Clicks in all": "Open and click tracking",
+    r"[Tt]his kind\b|switch kinds": "Message type",
     r"[Pp]rograms (add|call|post|send|and commands)\b|[Ww]hich program|by programs": "API client",
 }
 COMMENTS = re.compile(r"\{#.*?#\}|\{%\s*comment.*?endcomment\s*%\}|<!--.*?-->", re.DOTALL)

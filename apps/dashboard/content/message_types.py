@@ -152,7 +152,7 @@ class TypeForm(forms.Form):
     active = forms.BooleanField(
         required=False,
         label=pgettext_lazy("message type", "Active"),
-        help_text=_("Off: nothing of this kind is sent to anyone."),
+        help_text=_("Off: nothing of this type is sent to anyone."),
     )
     listed = forms.BooleanField(
         required=False,

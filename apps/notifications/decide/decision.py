@@ -50,7 +50,7 @@ EXPLANATIONS = {
     Why.PAUSED: _("the follower paused messages for a while"),
     Why.QUIET_HOURS: _("the follower has quiet hours"),
     Why.DIGEST: _("the follower wants it with others in a digest"),
-    Why.THROTTLED: _("the follower got as many of this kind as may come in so short a time"),
+    Why.THROTTLED: _("the follower got as many of this type as may come in so short a time"),
     Why.CAPPED: _("the follower got as many messages as a cap allows"),
 }
 

@@ -22,9 +22,9 @@ YEAR = 366 * 24 * 3600  # seconds
 # What is said of channels on which a type is not offered.
 _NOT_OFFERED = {
     "default_channels": gettext_lazy(
-        "{channels} can't be on by default: this kind is not offered there."
+        "{channels} can't be on by default: this type is not offered there."
     ),
-    "locked_channels": gettext_lazy("{channels} can't be locked: this kind is not offered there."),
+    "locked_channels": gettext_lazy("{channels} can't be locked: this type is not offered there."),
 }
 
 
@@ -100,7 +100,7 @@ def check(values: TypeValues) -> None:
         )
     if not values.channels:
         raise BadType(
-            gettext("Choose at least one channel; without one nothing of this kind can be sent."),
+            gettext("Choose at least one channel; without one nothing of this type can be sent."),
             field="channels",
         )
     if unknown := sorted(set(values.channels) - set(Channel.values)):
@@ -171,7 +171,7 @@ def _check_sending(values: TypeValues) -> None:
             field="fallback",
         )
     if extra := sorted(set(values.fallback) - set(values.channels)):
-        said = gettext("{channels} can't be in the chain: this kind is not offered there.")
+        said = gettext("{channels} can't be in the chain: this type is not offered there.")
         raise BadType(said.format(channels=", ".join(extra)), field="fallback", cause=UNFIT)
     if not 1 <= values.fallback_after <= YEAR:
         said = gettext("Give a number from 1 to {most}.").format(most=grouped(YEAR))

@@ -31,7 +31,7 @@ class BasicsForm(forms.Form):
     name = forms.CharField(max_length=120, label=_("Name"), help_text=_("Only your team sees it."))
     notification_type = TypeField(
         NotificationType.objects.filter(active=True),
-        help_text=_("Followers switch kinds on and off; it decides who may get this."),
+        help_text=_("Followers switch message types on and off; it decides who may get this."),
     )
     channels = forms.MultipleChoiceField(widget=forms.CheckboxSelectMultiple, label=_("Channels"))
 
