@@ -23,7 +23,7 @@ chaos: tools ## Kill and starve it for half an hour, and see what docs/reliabili
 	@exec $(RUN) -m tests.chaos $(ARGS)
 
 fuzz: fuzz-tools ## Make calls of the API's document for ten minutes, and see each answered as it says (ARGS="--database postgres --seconds 60")
-	@exec $(RUN) -m tests.api.fuzz $(ARGS)
+	@exec .venv-fuzz/bin/python -m tests.api.fuzz $(ARGS)
 
 lint: tools ## Only the checks: ruff, djade, node, mypy, missing migrations (ARGS="types")
 	@exec $(RUN) -m tests.both --lint $(ARGS)
@@ -34,7 +34,7 @@ fmt: tools ## Put code and templates into shape
 	@find templates -name '*.html' | xargs .venv/bin/djade --target-version 5.2
 
 clean: ## Remove what can be made again; var/ (your data) and .env stay
-	@rm -rf .venv .venv-next .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	@rm -rf .venv .venv-next .venv-fuzz .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # Secrets of this machine's development site, written once.
@@ -60,8 +60,13 @@ tools: packages
 	$(call install,requirements.txt requirements-ses.txt requirements-dev.txt,installed-dev)
 bench-tools: packages
 	$(call install,requirements.txt bench/requirements.txt,installed-bench)
-fuzz-tools: packages
-	$(call install,requirements.txt requirements-fuzz.txt,installed-fuzz)
+# An environment of its own: schemathesis wants an older package than the product does.
+fuzz-tools: venv
+	@[ "$(call fingerprint,requirements.txt requirements-fuzz.txt)" = "$$(cat .venv-fuzz/installed 2>/dev/null)" ] || { \
+		echo "Installing requirements-fuzz.txt into .venv-fuzz ..."; \
+		$(RUN) -m venv .venv-fuzz && for file in requirements.txt requirements-fuzz.txt; do \
+			.venv-fuzz/bin/python -m pip install --quiet --disable-pip-version-check -r $$file || exit 1; done && \
+		printf '%s' "$(call fingerprint,requirements.txt requirements-fuzz.txt)" > .venv-fuzz/installed; }
 
 # A .venv whose Python is gone or was upgraded in place has no pip any more: make it anew.
 venv:
