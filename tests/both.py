@@ -1,10 +1,10 @@
 """`python -m tests.both`: all checks,
 then the whole suite on SQLite and on PostgreSQL side by side.
 
-PostgreSQL's part is the longest, because it waits for the server, so it runs as two halves, each
-with a server of its own, unless DATABASE_URL names one. Tests that ask for no database are the same
-on both (half of all), so they run once, as a part of their own; so do the few that are marked as
-such (on SQLite), those that start programs beside the suites. What the whole suite reached of the
+Each runs as two halves, so that all processors have work to the end; each half of PostgreSQL's has
+a server of its own, unless DATABASE_URL names one. Tests that ask for no database are the same on
+both (half of all), so they run once, as a part of their own; so do the few that are marked as such
+(on SQLite), those that start programs beside the suites. What the whole suite reached of the
 modules of tests/covered.py, on both, is joined: nothing may be missing. `--lint` runs the checks
 only, or those whose names follow (tests/checks.py); `--next` runs it all on Django's next release
 (tests/next_django.py). Other arguments go to pytest (`python -m tests.both -k consent`).
@@ -36,6 +36,7 @@ ROOT = Path(__file__).resolve().parent.parent
 NOTHING_CHOSEN = 5  # pytest's exit code
 REPORTED = r"^reported cases: (\d+)$"  # what tests/conftest.py says at the end
 TOOK = r"^ *([\d.]+)s (?:setup|call|teardown) +(\S+)"  # a line of pytest's --durations
+HALVES = ("not once and even", "not once and not even")  # of the files (tests/conftest.py)
 SLOWEST = 10  # tests that are named at the end
 
 
@@ -182,11 +183,10 @@ def main(words: Sequence[str]) -> int:
             os.environ["CHROMIUM"] = chromium.find() or chromium.install()
         given = os.environ.get("DATABASE_URL", "")
         if given.startswith(("postgres://", "postgresql://")):
-            halves = {given: "not once"}
+            on_postgres = {given: "not once"}
         else:
-            marks = ("not once and even", "not once and not even")
-            halves = {stack.enter_context(_server(run)): half for half in marks}
-        name = postgres.version(next(iter(halves)))
+            on_postgres = {stack.enter_context(_server(run)): half for half in HALVES}
+        name = postgres.version(next(iter(on_postgres)))
         print(
             f"Checks, then the suite on SQLite {sqlite3.sqlite_version} and {name} ...", flush=True
         )
@@ -205,25 +205,17 @@ def main(words: Sequence[str]) -> int:
             programs = pool.submit(
                 suite, run, "Programs once", small, f"({here}) and once and slow", words
             )
-            on_postgres = []
-            for number, (url, half) in enumerate(halves.items(), start=1):
-                title = f"{name}, {number} of {len(halves)}"
-                part = pool.submit(suite, run, title, url, f"({there}) and {half}", words)
-                on_postgres.append(part)
+            parts = [programs]
+            for number, (url, half) in enumerate(on_postgres.items(), start=1):
+                title = f"{name}, {number} of {len(on_postgres)}"
+                parts.append(pool.submit(suite, run, title, url, f"({there}) and {half}", words))
             checked = check(run, checks.commands(chosen_checks))
-            first = pool.submit(
-                suite,
-                run,
-                f"SQLite {sqlite3.sqlite_version}",
-                small,
-                f"({here}) and not once",
-                words,
-            )
-            once = pool.submit(
-                suite, run, "Run once", small, f"({here}) and once and not slow", words
-            )
-            waited_for = [first, *on_postgres, programs, once]
-            suites = [part.result() for part in waited_for]
+            for number, half in enumerate(HALVES, start=1):
+                title = f"SQLite {sqlite3.sqlite_version}, {number} of {len(HALVES)}"
+                parts.append(pool.submit(suite, run, title, small, f"({here}) and {half}", words))
+            once = f"({here}) and once and not slow"
+            parts.append(pool.submit(suite, run, "Run once", small, once, words))
+            suites = [part.result() for part in parts]
         if not words and all(part.ok for part in suites):
             checked.append(coverage(run))
         code = report(run, checked, suites, started)
