@@ -83,7 +83,7 @@ class AuditEntry(models.Model):
     actor_label = models.CharField(max_length=200, blank=True)
     ip = models.GenericIPAddressField(null=True)
     subject_type = models.CharField(max_length=40)
-    subject_id = models.CharField(max_length=64)
+    subject_id = models.CharField(max_length=255)  # the longest are domains and slugs of tags
     subject_label = models.CharField(max_length=200, blank=True)
     data = models.JSONField(default=dict)
 

@@ -172,7 +172,11 @@ def _run(
                 "allow-x00": False,  # the document's first words say that no text may have one
             },
             "phases": {each: {"enabled": each in phases} for each in every},
-            "checks": {JUDGED: {"expected-statuses": ["2xx", "304"]}},
+            "checks": {
+                JUDGED: {"expected-statuses": ["2xx", "304"]},
+                # an If-Match that is nobody's is met before the body is read
+                "negative_data_rejection": {"expected-statuses": ["4xx"]},
+            },
         }
     )
     document = f"{address}/api/schema/"

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 from django.db import transaction
 
+from apps.accounts.models import AuditEntry
 from apps.followers.models import Follower, Tag, Tagging
 from apps.followers.people import tagging
 from apps.followers.people.tagging import TagTaken
@@ -29,6 +30,14 @@ def test_tags_that_differ_only_in_signs_are_different_tags() -> None:
     slugs = [tagging.create_tag(name=name, **BY).slug for name in ("C", "C++", "C#", "🔥")]
     assert slugs == ["c", "c-2", "c-3", "tag"]
     assert Tag.objects.count() == 4
+
+
+@pytest.mark.reported
+def test_the_longest_tag_there_may_be_is_made_and_told_of() -> None:
+    """PostgreSQL refused to write it into the history; SQLite counts no letters."""
+    made = [tagging.create_tag(name=sign * 80, **BY) for sign in "0ж"]
+    told = AuditEntry.objects.filter(subject_type="tag").order_by("pk")
+    assert [row.subject_id for row in told] == [tag.slug for tag in made]
 
 
 def test_tagging_many_is_set_wise_and_repeating_it_changes_nothing(

@@ -169,3 +169,11 @@ def test_the_limit_of_a_domain_holds_for_its_addresses_however_it_is_written(typ
     limit = domains.set_domain_limit(domain=typed, per_minute=60, by=TESTER, now=NOW)
     value, _ = normalise("email", "anna@FAß.example")
     assert limit.domain == value.rpartition("@")[2] == "faß.example"
+
+
+@pytest.mark.reported
+@pytest.mark.django_db
+def test_a_long_domain_gets_a_limit_that_the_history_tells_of() -> None:
+    long = ".".join(["x" * 61] * 3) + ".com"
+    limit = domains.set_domain_limit(domain=long, per_minute=60, by=TESTER, now=NOW)
+    assert limit.domain == long
