@@ -177,6 +177,23 @@ def test_a_question_mark_shows_the_shortcuts_and_single_keys_can_be_switched_off
     expect(staff.get_by_role("dialog", name="Search")).to_be_visible()
 
 
+# How a Russian keyboard says Ctrl-K, and the keys "g" and "f".
+RUSSIAN = """for (const [key, code, ctrlKey] of keys)
+    document.body.dispatchEvent(
+        new KeyboardEvent("keydown", {key, code, ctrlKey, bubbles: true, cancelable: true}))"""
+
+
+@pytest.mark.reported
+def test_shortcuts_are_where_they_were_on_a_keyboard_with_other_letters(
+    staff: Page, live_server: Any
+) -> None:
+    go(staff, live_server, "home")
+    staff.evaluate(f"keys => {{ {RUSSIAN} }}", [["п", "KeyG", False], ["а", "KeyF", False]])
+    staff.wait_for_url(live_server.url + reverse("dashboard:followers"))
+    staff.evaluate(f"keys => {{ {RUSSIAN} }}", [["л", "KeyK", True]])
+    expect(staff.get_by_role("dialog", name="Search")).to_be_visible()
+
+
 def test_a_letter_typed_into_a_field_is_no_shortcut(
     staff: Page, live_server: Any, anna: Follower
 ) -> None:

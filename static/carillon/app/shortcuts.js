@@ -11,8 +11,16 @@ function typing(target) {
   return target.isContentEditable || target.matches("input, select, textarea");
 }
 
+// With a layout of other letters, the Latin one in its place: Ctrl-K is where it always was.
+function keyOf(event) {
+  const place = /^Key([A-Z])$/.exec(event.code);
+  const foreign = event.key.length === 1 && event.key > "~";
+  return foreign && place ? place[1].toLowerCase() : event.key;
+}
+
 function pressed(event) {
-  if (event.key.toLowerCase() === "k" && (event.ctrlKey || event.metaKey)) {
+  const key = keyOf(event);
+  if (key.toLowerCase() === "k" && (event.ctrlKey || event.metaKey)) {
     event.preventDefault();
     open("find");
     return;
@@ -22,15 +30,15 @@ function pressed(event) {
   if (document.querySelector("dialog[open]")) return;
   if (event.timeStamp - went < PATIENCE) {
     went = -Infinity;
-    document.querySelector(`a[data-key="${CSS.escape(event.key)}"]`)?.click();
+    document.querySelector(`a[data-key="${CSS.escape(key)}"]`)?.click();
     return;
   }
-  if (event.key === "g") went = event.timeStamp;
-  if (event.key === "/") {
+  if (key === "g") went = event.timeStamp;
+  if (key === "/") {
     event.preventDefault();
     open("find");
   }
-  if (event.key === "?") open("shortcuts");
+  if (key === "?") open("shortcuts");
 }
 
 if (choice) {
