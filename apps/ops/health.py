@@ -1,6 +1,5 @@
 """Whether this process and the whole are in order: for load balancers, and as a card for staff."""
 
-import re
 import secrets
 from dataclasses import dataclass
 from typing import Any
@@ -10,13 +9,13 @@ from django.db import Error as DatabaseError
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
-from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
 from apps.accounts.permissions import Capability, may, requires
-from apps.ops.heartbeat import Sign, forget_restarts, signs
+from apps.lib.written import patterns, retold
+from apps.ops.heartbeat import ENDED, SILENT, Sign, forget_restarts, signs
 
 PART_WORDS = {
     "critical": pgettext_lazy("part", "critical"),
@@ -24,14 +23,7 @@ PART_WORDS = {
     "bulk": pgettext_lazy("part", "bulk"),
     "tick": pgettext_lazy("part", "tick"),
 }
-# What the supervisor writes down when it replaces a part (supervision.py), in words for people.
-_REASONS = (
-    (re.compile(r"nothing came through for (\d+) s"), _("nothing came through for {0} s")),
-    (
-        re.compile(r"its main process ended with code (-?\d+)"),
-        _("its main process ended with code {0}"),
-    ),
-)
+_REASONS = patterns((SILENT, ENDED), value=r"-?\d{1,9}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,15 +37,7 @@ class Part:
 
 def _part(sign: Sign) -> Part:
     name = str(PART_WORDS.get(sign.group, sign.group))
-    return Part(sign, name, _why(sign.reason))
-
-
-def _why(reason: str) -> str:
-    """Say in the page's language what the supervisor wrote down."""
-    for written, words in _REASONS:
-        if match := written.fullmatch(reason):
-            return str(words).format(*match.groups())
-    return reason
+    return Part(sign, name, retold(sign.reason, _REASONS))
 
 
 @never_cache

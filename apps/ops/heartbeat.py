@@ -12,6 +12,7 @@ from typing import Any
 
 from django.db.models import F, Max
 from django.utils import timezone
+from django.utils.translation import gettext_noop
 
 from apps.lib.queue.announce import announce, waiting
 from apps.lib.queue.lanes import Lane
@@ -31,6 +32,10 @@ TOLD_FOR = dt.timedelta(days=1)  # that a group was replaced, unless somebody ha
 BEAT_AT_MOST_EVERY = 1.0
 
 CANARY_TASK = "apps.ops.heartbeat.canary"
+
+# Why a group was replaced: stored in English, said on pages in the reader's language.
+SILENT = gettext_noop("nothing came through for {seconds} s")
+ENDED = gettext_noop("its main process ended with code {code}")
 
 _last_beat = 0.0
 _failing = False

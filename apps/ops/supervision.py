@@ -60,7 +60,7 @@ def verdict(
     """
     if silence <= longest and (asleep <= patience or busy()):
         return ""
-    return f"nothing came through for {silence:.0f} s"
+    return heartbeat.SILENT.format(seconds=f"{silence:.0f}")
 
 
 @dataclass(slots=True)
@@ -208,7 +208,7 @@ class Supervisor:
     def _notice_exit(self, name: str, each: Watched) -> None:
         code = each.group.exit_code()
         if code is not None:
-            self._end(name, each, f"its main process ended with code {code}")
+            self._end(name, each, heartbeat.ENDED.format(code=code))
 
     def _end(self, name: str, each: Watched, reason: str) -> None:
         """Kill the group; `_with_database` starts it again after a pause.

@@ -12,6 +12,7 @@ from apps.campaigns.events import store
 from apps.campaigns.events.rules import LONGEST_DELAY, MOST_VARIABLES
 from apps.campaigns.models import RuleTarget, ZoneMode
 from apps.followers.models import Category
+from apps.followers.people.profile import TEXTS
 from apps.notifications.decide.cap_rules import MOST_DAYS, MOST_SECONDS
 from apps.notifications.types.edit import YEAR
 
@@ -96,18 +97,8 @@ _QUIET: Schema = {"additionalProperties": {"items": {"pattern": CLOCK["pattern"]
 _EVENT = store.NAME.pattern
 
 _ANNA: Schema = {"email": "anna@example.com", "name": "Anna Weber"}
-_MORE = [
-    "email",
-    "phone",
-    "name",
-    "first_name",
-    "last_name",
-    "external_id",
-    "language",
-    "time_zone",
-    "tags",
-    "metadata",
-]
+_MORE = [*TEXTS, "tags", "metadata"]
+_WORDS = [name for name in TEXTS if name not in ("language", "time_zone")]
 _NAMED_TWICE = [_has("id", field) for field in _MORE]
 _PERSON: Schema = {"minProperties": 1, "example": _ANNA, **_never(*_NAMED_TWICE)}
 _TIME: Schema = {
@@ -116,7 +107,7 @@ _TIME: Schema = {
     **_never(*_WHEN),
 }
 
-_NO_WORD: Schema = {"allOf": [{"not": _visible(word)} for word in _MORE[:6]]}
+_NO_WORD: Schema = {"allOf": [{"not": _visible(word)} for word in _WORDS]}
 _TO_SEGMENT = _is("to", RuleTarget.SEGMENT.value)
 _HALF_A_SEGMENT = _one_alone(_TO_SEGMENT, _said("segment"))
 _BY_ITS_ZONE = _is("time_zone_mode", ZoneMode.NAMED.value)

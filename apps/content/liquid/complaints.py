@@ -1,10 +1,9 @@
 """What python-liquid finds wrong, in the language of whoever reads it: it speaks English only."""
 
-import re
-from functools import cache
-
 from django.utils.functional import Promise
-from django.utils.translation import gettext, gettext_noop, pgettext_lazy
+from django.utils.translation import gettext_noop, pgettext_lazy
+
+from apps.lib.written import patterns, retold
 
 # Its sentences, the narrow ones first. What stands in braces is taken over.
 _SENTENCES = (
@@ -40,15 +39,9 @@ _THINGS: dict[str, Promise] = {
 }
 
 
+_PATTERNS = patterns(_SENTENCES, value=".{1,200}")
+
+
 def translated(message: str) -> str:
     """Say a message of python-liquid in the active language; one we don't know stays as it is."""
-    for sentence in _SENTENCES:
-        if found := _pattern(sentence).fullmatch(message):
-            values = {name: _THINGS.get(value, value) for name, value in found.groupdict().items()}
-            return gettext(sentence).format(**values)
-    return message
-
-
-@cache
-def _pattern(sentence: str) -> re.Pattern[str]:
-    return re.compile(re.sub(r"\\{(\w+)\\}", r"(?P<\1>.{1,200})", re.escape(sentence)))
+    return retold(message, _PATTERNS, words=_THINGS)

@@ -13,7 +13,7 @@ from apps.lib.partial import UNSET, Unset, given, merged
 Place = tuple[str, str]  # (value, key) of an address, as `normalise` gives them
 
 
-_TEXTS = (
+TEXTS = (
     "email",
     "phone",
     "name",
@@ -97,7 +97,7 @@ class Profile:
         """Leave out each text that is empty, so that it changes nothing."""
         said = given(self)
         empty: dict[str, Any] = {}
-        for name in _TEXTS:
+        for name in TEXTS:
             text = said.get(name)
             if text is None or not text.strip():
                 empty[name] = UNSET

@@ -45,11 +45,12 @@ class Ear:
         """Listen from now on. Call it before looking for calls, or one that comes between the look
         and the wait is heard late.
         """
-        with connection.cursor() as cursor:  # opens it, where it was lost
-            driver = connection.connection
-            if connection.vendor == "postgresql" and driver is not self._listening:
+        connection.ensure_connection()
+        driver = connection.connection
+        if connection.vendor == "postgresql" and driver is not self._listening:
+            with connection.cursor() as cursor:
                 cursor.execute(f"LISTEN {_name(self._lane)}")
-                self._listening = driver
+            self._listening = driver
 
     def wait(self) -> None:
         """Return when it rings, or after a moment. Raises the driver's error where the connection

@@ -2,9 +2,9 @@
 own.
 """
 
-import re
+from django.utils.translation import gettext_noop
 
-from django.utils.translation import gettext, gettext_noop
+from apps.lib.written import patterns, retold
 
 # why Carillon has paused a send: safety/
 REFUSED = gettext_noop(
@@ -48,17 +48,9 @@ _STORED = (
 )
 
 
-def _pattern(sentence: str) -> re.Pattern[str]:
-    """What finds the sentence again, with the numbers in it as groups."""
-    return re.compile(re.sub(r"\\{(\w+)\\}", r"(?P<\1>[\\d,]{1,20})", re.escape(sentence)))
-
-
-_PATTERNS = {sentence: _pattern(sentence) for sentence in _STORED}
+_PATTERNS = patterns(_STORED, value=r"[\d,]{1,20}")
 
 
 def in_words(stored: str) -> str:
     """A stored sentence in the reader's language; what is none of ours stays as it is."""
-    for sentence, pattern in _PATTERNS.items():
-        if found := pattern.fullmatch(stored):
-            return gettext(sentence).format(**found.groupdict())
-    return stored
+    return retold(stored, _PATTERNS)

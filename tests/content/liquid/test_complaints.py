@@ -5,6 +5,7 @@ import pytest
 from apps.content.liquid import complaints
 from apps.content.liquid.limits import FAILURES
 from apps.content.liquid.parse import BadSyntax, parse
+from apps.lib import written
 
 SAID = [
     ("{% if %}{% endif %}", "missing expression"),
@@ -45,7 +46,7 @@ def test_a_complaint_is_known_by_its_sentence(
         looked_up.append(text)
         return text
 
-    monkeypatch.setattr(complaints, "gettext", look_up)
+    monkeypatch.setattr(written, "gettext", look_up)
     said = complaint(source)
     assert complaints.translated(said) == said
     assert looked_up == [sentence]

@@ -2,13 +2,14 @@
 
 import pytest
 
+from apps.lib import written
 from apps.notifications.models import sentences
 
 
 @pytest.fixture
 def russian(monkeypatch):
     """A catalogue that has Russian for each sentence of ours."""
-    monkeypatch.setattr(sentences, "gettext", lambda text: f"По-русски: {text}")
+    monkeypatch.setattr(written, "gettext", lambda text: f"По-русски: {text}")
 
 
 @pytest.mark.parametrize(
