@@ -77,11 +77,11 @@ def make_demo_world(*, now: dt.datetime) -> DemoWorld:
             )
         by = command("demo")
         templates = set_up_site(by=by, now=now).templates
-        staff = {name: _make_staff(name, by=by, now=now) for name in STAFF}
+        staff = {name: make_staff(name, by=by, now=now) for name in STAFF}
         followers = _make_followers(by=by, now=now)
         _let_some_speak(followers, now=now)
         let_some_choose_hours(followers, now=now)
-        segments = _make_segments(by=staff["editor"], now=now)
+        segments = make_segments(by=staff["editor"], now=now)
         campaigns = _make_campaigns(
             segments, editor=staff["editor"], sender=staff["sender"], now=now
         )
@@ -90,7 +90,7 @@ def make_demo_world(*, now: dt.datetime) -> DemoWorld:
     return DemoWorld(len(followers), len(segments), len(templates), len(campaigns))
 
 
-def _make_staff(username: str, *, by: Actor, now: dt.datetime) -> Actor:
+def make_staff(username: str, *, by: Actor, now: dt.datetime) -> Actor:
     role, name = STAFF[username]
     user = create_staff(
         username=username,
@@ -187,7 +187,7 @@ def _let_some_speak(followers: Sequence[Follower], *, now: dt.datetime) -> None:
             )
 
 
-def _make_segments(*, by: Actor, now: dt.datetime) -> dict[str, Segment]:
+def make_segments(*, by: Actor, now: dt.datetime) -> dict[str, Segment]:
     questions = {
         "Paying customers": {
             "all": [{"field": "metadata.plan", "op": "in", "value": ["pro", "team"]}]

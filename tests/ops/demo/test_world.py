@@ -149,7 +149,7 @@ def test_a_fault_in_the_middle_leaves_nothing_behind(monkeypatch: pytest.MonkeyP
         raise OSError("disk full")
 
     monkeypatch.setattr(demo_world, "FOLLOWERS", 5)
-    monkeypatch.setattr(demo_world, "_make_segments", fail)
+    monkeypatch.setattr(demo_world, "make_segments", fail)
     with pytest.raises(OSError, match="disk full"):
         demo_world.make_demo_world(now=timezone.now())
     assert demo_world.is_empty()
