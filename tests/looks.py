@@ -21,9 +21,9 @@ RUN = """tags => axe.run({runOnly: tags, resultTypes: ["violations"], iframes: f
 
 
 @contextmanager
-def watched(browser: Browser, **options: Any) -> Iterator[Page]:
+def watched(browser: Browser, *, but: str = "", **options: Any) -> Iterator[Page]:
     """A page (and those it opens) whose console complains of nothing: broken scripts,
-    refused styles, missing files.
+    refused styles, missing files. `but`: what stands in a complaint that is expected.
     """
     context = browser.new_context(**options)
     context.set_default_timeout(PATIENCE * 1000)
@@ -31,7 +31,8 @@ def watched(browser: Browser, **options: Any) -> Iterator[Page]:
 
     def watch(page: Page) -> None:
         def heard(message: ConsoleMessage) -> None:
-            if message.type == "error":
+            expected = but and but in message.text
+            if message.type == "error" and not expected:
                 complaints.append(f"{page.url}: {message.text}")
 
         page.on("console", heard)

@@ -44,8 +44,9 @@ RESERVED: dict[str, tuple[str, ...]] = {
         "tags",
     ),
     "site": ("name", "url", "address"),
-    # unsubscribe is empty for messages that are not commercial
-    "links": ("preferences", "unsubscribe"),
+    # unsubscribe is empty for messages that are not commercial, confirm for those that don't ask
+    # to confirm the address
+    "links": ("preferences", "unsubscribe", "confirm"),
     "content": ("subject", "preheader", "language"),  # and, alone in a layout, the body itself
 }
 CONTENT = re.compile(r"\{\{-?\s*content\s*-?\}\}")  # where a layout takes the body in

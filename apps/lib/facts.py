@@ -31,6 +31,8 @@ class Kind(StrEnum):
     FOLLOWER_SUBSCRIBED = "follower.subscribed"  # global opt-in, first time or again
     FOLLOWER_LINKS_REVOKED = "follower.links_revoked"  # to their own pages, from whoever holds one
     FOLLOWER_UNSUBSCRIBED = "follower.unsubscribed"  # global opt-out of everything commercial
+    # through a form, the address confirmed; data has the form and what was chosen
+    FOLLOWER_SIGNED_UP = "follower.signed_up"
     FOLLOWER_TAGGED = "follower.tagged"
     FOLLOWER_UNTAGGED = "follower.untagged"
     TAG_CREATED = "tag.created"
@@ -46,6 +48,9 @@ class Kind(StrEnum):
     )
     ADDRESS_SUPPRESSED = "address.suppressed"  # no message leaves for this address any more
     ADDRESS_RELEASED = "address.released"
+    ADDRESS_CONFIRMED = "address.confirmed"  # by whoever reads that mailbox
+    SIGN_UP_FORM_CHANGED = "sign_up_form.changed"  # made or changed; data carries before and after
+    SIGN_UP_DECLINED = "sign_up.declined"  # staff left somebody out who had confirmed
     DEVICE_REGISTERED = "device.registered"  # a phone or a browser takes messages from now on
     DEVICE_GONE = "device.gone"  # removed, dead or idle; data says why
     WEBHOOK_ADDED = "webhook.added"  # a follower's messages are posted to an address

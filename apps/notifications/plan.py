@@ -203,6 +203,7 @@ def _kept(
     call to notify one person.
     """
     kind = NotificationType(pk=_TYPE, active=facts.active, commercial=facts.commercial)
+    kind.confirms = facts.confirms
     kind.category = Category.INFORMATIONAL
     if facts.critical:
         kind.category = Category.CRITICAL

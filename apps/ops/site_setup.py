@@ -19,6 +19,7 @@ BOTH = (Channel.EMAIL, Channel.IN_APP)
 PUSHED = (*BOTH, Channel.PUSH, Channel.WEB_PUSH)
 TEXTED = (*BOTH, Channel.SMS, Channel.PUSH, Channel.WEB_PUSH)
 DAY = 24 * 3600  # seconds
+CONFIRMS = "confirm_address"  # the type that goes to addresses which are not confirmed yet
 
 # key: (the template that speaks for it, what it is). A text costs money and wakes people: only what
 # is critical goes there unasked. A device or a webhook is there because somebody registered it, so
@@ -171,6 +172,24 @@ TYPES: dict[str, tuple[str, TypeValues]] = {
             },
         ),
     ),
+    CONFIRMS: (
+        "confirm_address",
+        TypeValues(
+            name="Confirming an address",
+            description="Sent when somebody signs up with your address, and only then.",
+            category=Category.CRITICAL,
+            channels=(Channel.EMAIL,),
+            default_channels=(Channel.EMAIL,),
+            position=95,
+            listed=False,
+            translations={
+                "ru": {
+                    "name": "Подтверждение адреса",
+                    "description": "Приходит, только если с вашим адресом кто-то подписался.",
+                }
+            },
+        ),
+    ),
     "preference_link": (
         "preference_link",
         TypeValues(
@@ -216,7 +235,12 @@ def set_up_site(*, by: Actor, now: dt.datetime) -> Made:
             if settings.MARKETING_OPT_IN and values.category == Category.MARKETING:
                 values = replace(values, default_channels=())
             create_type(
-                key=key, values=values, template=Template.objects.get(key=template), by=by, now=now
+                key=key,
+                values=values,
+                template=Template.objects.get(key=template),
+                confirms=key == CONFIRMS,
+                by=by,
+                now=now,
             )
         ensure_default_accounts(by=by, now=now)
     return Made(types=missing, templates=templates)

@@ -4,6 +4,7 @@ from django.urls import path
 
 from apps.subscriptions import ask_link, one_click, sms_answers
 from apps.subscriptions.center import browsers, phone, preferences
+from apps.subscriptions.sign_up import confirm, join
 
 app_name = "subscriptions"
 _pages = [
@@ -24,6 +25,11 @@ _pages = [
     path("push-worker.js", browsers.worker, name="push-worker"),
     path("unsubscribe/<str:token>/", one_click.unsubscribe, name="unsubscribe"),
     path("link/", ask_link.ask, name="link"),
+    path("join/<slug:key>/", join.join, name="join"),
+    path("join/<slug:key>/puzzle/", join.puzzle, name="join-puzzle"),
+    path("sign-up.js", join.script, name="sign-up-script"),
+    path("confirm/<str:token>/", confirm.page, name="confirm"),
+    path("confirm/<str:token>/again/", confirm.again, name="confirm-again"),
     path("sms/<uuid:account>/", sms_answers.answered, name="sms-answers"),
 ]
 # Without the slash at the end, too: a redirect would lose what was posted (RFC 8058 wants none).

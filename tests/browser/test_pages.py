@@ -6,6 +6,7 @@ import datetime as dt
 from typing import Any
 
 import pytest
+from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 from playwright.sync_api import Browser
@@ -27,6 +28,7 @@ from tests.campaigns.drafts import make_campaign, plan
 from tests.make import TESTER, make_template, make_type
 from tests.notifications.world import drain
 from tests.receiver import Receiver
+from tests.subscriptions.sign_up.world import asked, make_form
 
 pytestmark = [pytest.mark.browser, pytest.mark.looks, pytest.mark.django_db(transaction=True)]
 
@@ -65,6 +67,8 @@ def pages(
         [engagement_store.Event(mail.uid, link, timezone.now(), AGENT) for link in (0, 0, 1, 1, 2)]
     )
     assert Campaign.objects.get(pk=sent.pk).state == "sent"
+    form = make_form(approval=True)
+    asked(Client(), email="ida@example.com", first_name="Ida", city="x" * 60)
     found = {item.label: reverse(item.url_name) for item in menu.ITEMS}
     found |= {f"compose: {step}": reverse(f"dashboard:campaign-{step}", args=[draft.uid])
               for step in ("content", "audience", "schedule", "review")}  # fmt: skip
@@ -75,6 +79,8 @@ def pages(
         "forecast": reverse("dashboard:follower-forecast", args=[anna.uid])
         + "?type=news&channel=email",
         "delivery": reverse("dashboard:delivery", args=[mail.uid]),
+        "sign-up form": reverse("dashboard:sign-up-form", args=[form.key]),
+        "sign-up form, edited": reverse("dashboard:sign-up-form-edit", args=[form.key]),
     }
     return found | _happening(anna, kind)
 

@@ -74,6 +74,7 @@ class TypeFacts:
     commercial: bool
     locked_on: bool
     default_on: bool
+    confirms: bool = False  # asks to confirm the address
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +104,7 @@ def judge(address: AddressFacts, kind: TypeFacts, follower: FollowerFacts) -> Ve
             return Verdict(False, Reason.ADDRESS_SUPPRESSED)
         if address.state == "bounced":
             return Verdict(False, Reason.ADDRESS_BOUNCED)
-        if address.state == "unconfirmed":
+        if address.state == "unconfirmed" and not kind.confirms:
             return Verdict(False, Reason.ADDRESS_UNCONFIRMED)
         if address.state == "off":
             return Verdict(False, Reason.ADDRESS_OFF)

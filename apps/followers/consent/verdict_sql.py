@@ -47,6 +47,7 @@ def type_facts(kind: NotificationType, channel: str) -> TypeFacts:
         commercial=kind.commercial,
         locked_on=channel in kind.locked_channels,
         default_on=channel in kind.default_channels,
+        confirms=kind.confirms,
     )
 
 
@@ -88,7 +89,8 @@ def reason_case(kind: NotificationType, channel: str, *, follower: str, address:
             Reason.ADDRESS_SUPPRESSED,
         )
         when(Q(**{f"{address}__state": AddressState.BOUNCED}), Reason.ADDRESS_BOUNCED)
-        when(Q(**{f"{address}__state": AddressState.UNCONFIRMED}), Reason.ADDRESS_UNCONFIRMED)
+        if not facts.confirms:
+            when(Q(**{f"{address}__state": AddressState.UNCONFIRMED}), Reason.ADDRESS_UNCONFIRMED)
         when(Q(**{f"{address}__state": AddressState.OFF}), Reason.ADDRESS_OFF)
     if not facts.active:
         return otherwise(Reason.TYPE_INACTIVE)

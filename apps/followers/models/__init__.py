@@ -21,6 +21,13 @@ from apps.followers.models.people import (
     Tagging,
     Webhook,
 )
+from apps.followers.models.sign_up import (
+    ConsentWording,
+    HeldBecause,
+    SignUp,
+    SignUpForm,
+    SignUpState,
+)
 from apps.followers.models.types import Category, DoubtPolicy, NotificationType
 
 __all__ = [
@@ -31,9 +38,11 @@ __all__ = [
     "Channel",
     "ChannelMute",
     "ConsentRecord",
+    "ConsentWording",
     "DigestCadence",
     "DoubtPolicy",
     "Follower",
+    "HeldBecause",
     "Import",
     "ImportProblem",
     "ImportState",
@@ -43,6 +52,9 @@ __all__ = [
     "PhoneCode",
     "Preference",
     "Rhythm",
+    "SignUp",
+    "SignUpForm",
+    "SignUpState",
     "Suppression",
     "SuppressionReason",
     "Tag",

@@ -48,6 +48,8 @@ class NotificationType(models.Model):
     schema = models.JSONField(
         null=True, blank=True
     )  # JSON Schema (2020-12) of the data of a call; null = any
+    # asks people to confirm their address: nothing else goes to one that is unconfirmed
+    confirms = models.BooleanField(default=False)
     lifetime = models.PositiveIntegerField(
         null=True, blank=True
     )  # seconds after which it is worthless
@@ -87,6 +89,10 @@ class NotificationType(models.Model):
             models.CheckConstraint(
                 condition=~Q(category=Category.CRITICAL) | Q(digest=False),
                 name="type_critical_is_not_digested",
+            ),
+            models.CheckConstraint(
+                condition=Q(confirms=False) | Q(commercial=False),
+                name="type_that_confirms_is_not_commercial",
             ),
             models.CheckConstraint(
                 condition=Q(throttle_count__isnull=True, throttle_seconds__isnull=True)

@@ -144,6 +144,26 @@ def add_follower(*, values: Profile, subscribed: bool = True, proof: Proof) -> F
     return follower
 
 
+def add_unconfirmed(*, values: Profile, proof: Proof) -> Follower:
+    """Add somebody who may have typed another person's address: it is unconfirmed, and nothing but
+    the mail that asks for the confirmation goes there.
+
+    Neither subscribed nor unsubscribed: nobody said either yet. Raises as `add_follower`.
+    """
+    new = newcomer(values=values, subscribed=False, now=proof.now)
+    follower = new.row
+    follower.unsubscribed_at = None
+    with transaction.atomic():
+        with _clear_conflicts(new.places, follower.external_id):
+            follower.save(force_insert=True)
+            for field, place in new.places.items():
+                _create_address(
+                    follower, CHANNEL_OF[field], place, proof.now, AddressState.UNCONFIRMED
+                )
+        proof.tell(Kind.FOLLOWER_ADDED, follower, {})
+    return follower
+
+
 def change_follower(
     *, follower: Follower, values: Profile, by: Actor, now: dt.datetime
 ) -> Follower:
@@ -264,9 +284,16 @@ def _known(profile: Profile) -> Follower | None:
     return None
 
 
-def _create_address(follower: Follower, channel: Channel, place: Place, now: dt.datetime) -> None:
+def _create_address(
+    follower: Follower,
+    channel: Channel,
+    place: Place,
+    now: dt.datetime,
+    otherwise: AddressState = AddressState.ACTIVE,
+) -> None:
+    """Give the follower the address; its state is `otherwise` unless it is suppressed."""
     value, key = place
-    state = states_of(channel, [key]).get(key, AddressState.ACTIVE)
+    state = states_of(channel, [key]).get(key, otherwise)
     Address.objects.create(
         follower=follower, channel=channel, value=value, key=key, state=state, created_at=now
     )

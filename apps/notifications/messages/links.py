@@ -70,6 +70,11 @@ def stamped_unsubscribe_url(stamp: Stamp) -> str:
     return _absolute("subscriptions:unsubscribe", stamp.managing)
 
 
+def stamped_confirm_url(stamp: Stamp) -> str:
+    """The page where a POST confirms the address."""
+    return _absolute("subscriptions:confirm", stamp.managing)
+
+
 def preferences_url(follower: Follower) -> str:
     """The follower's subscription center, outside of any message."""
     return stamped_preferences_url(_undelivered(follower, None))

@@ -48,6 +48,9 @@ def message_of(row: Row, *, account: Mapping[str, Any], now: dt.datetime) -> Mes
     leave = ""
     if kind.commercial:
         leave = links.stamped_unsubscribe_url(stamp)
+    confirm = ""
+    if kind.confirms:
+        confirm = links.stamped_confirm_url(stamp)
     data = notification.data
     if row.data:
         data = {**data, **row.data}
@@ -56,6 +59,7 @@ def message_of(row: Row, *, account: Mapping[str, Any], now: dt.datetime) -> Mes
         data,
         preferences=links.stamped_preferences_url(stamp),
         unsubscribe=leave,
+        confirm=confirm,
     )
     words = compiled(version)
     if row.channel == Channel.IN_APP:

@@ -11,6 +11,7 @@ from apps.followers.models import Address, Channel, Follower, NotificationType, 
 from apps.followers.people.greeting import greeted_as
 from apps.notifications.messages.links import (
     DEAD,
+    stamped_confirm_url,
     stamped_preferences_url,
     stamped_unsubscribe_url,
 )
@@ -94,7 +95,12 @@ def values(person: Person) -> dict[str, Any]:
 
 
 def context(
-    person: Person, data: Mapping[str, Any], *, preferences: str, unsubscribe: str
+    person: Person,
+    data: Mapping[str, Any],
+    *,
+    preferences: str,
+    unsubscribe: str,
+    confirm: str = "",
 ) -> dict[str, Any]:
     """Everything a template sees: the caller's data, and the reserved roots,
     which data can't replace.
@@ -107,7 +113,7 @@ def context(
             "url": settings.SITE_URL,
             "address": settings.SITE_ADDRESS,
         },
-        "links": {"preferences": preferences, "unsubscribe": unsubscribe},
+        "links": {"preferences": preferences, "unsubscribe": unsubscribe, "confirm": confirm},
     }
 
 
@@ -118,6 +124,13 @@ def preview_context(
     leave = ""
     if kind.commercial:
         leave = stamped_unsubscribe_url(DEAD)
+    confirm = ""
+    if kind.confirms:
+        confirm = stamped_confirm_url(DEAD)
     return context(
-        person_of(follower), data, preferences=stamped_preferences_url(DEAD), unsubscribe=leave
+        person_of(follower),
+        data,
+        preferences=stamped_preferences_url(DEAD),
+        unsubscribe=leave,
+        confirm=confirm,
     )

@@ -183,14 +183,23 @@ def _labels(channels: Sequence[str]) -> str:
 
 
 def create_type(
-    *, key: str, values: TypeValues, template: Template | None = None, by: Actor, now: dt.datetime
+    *,
+    key: str,
+    values: TypeValues,
+    template: Template | None = None,
+    confirms: bool = False,
+    by: Actor,
+    now: dt.datetime,
 ) -> NotificationType:
-    """Create a type. Raises BadType, also for a key that is taken."""
+    """Create a type; with `confirms` the one that asks people to confirm their address.
+
+    Raises BadType, also for a key that is taken.
+    """
     check(values)
     refuse_unasked_marketing(values)
     try:
         with transaction.atomic():
-            made = NotificationType.objects.create(key=key, **_columns(values))
+            made = NotificationType.objects.create(key=key, confirms=confirms, **_columns(values))
             _speak(made, template)
             data = {"before": {}, "after": _described(values, template)}
             tell(Kind.TYPE_CHANGED, by=by, now=now, about=made, data=data)

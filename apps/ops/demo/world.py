@@ -25,6 +25,7 @@ from apps.followers.people.contacts import add_follower
 from apps.followers.people.profile import Profile
 from apps.lib.actor import Actor, ActorKind, command
 from apps.lib.refusals import RefusalKind, Refused
+from apps.ops.demo.forms import make_forms
 from apps.ops.demo.people import DemoPerson, people
 from apps.ops.demo.rules import let_some_choose_hours, let_things_happen, make_rules
 from apps.ops.site_setup import set_up_site
@@ -85,6 +86,7 @@ def make_demo_world(*, now: dt.datetime) -> DemoWorld:
         campaigns = _make_campaigns(
             segments, editor=staff["editor"], sender=staff["sender"], now=now
         )
+        make_forms(by=staff["editor"], now=now)
         make_rules(segments, by=staff["sender"], now=now)
         let_things_happen(followers, now=now)
     return DemoWorld(len(followers), len(segments), len(templates), len(campaigns))

@@ -23,6 +23,7 @@ KINDS = [
     {"category": "informational", "default_channels": ["email"]},
     {"category": "informational", "default_channels": ["email"], "locked_channels": ["email"]},
     {"category": "critical", "default_channels": ["email"]},
+    {"category": "critical", "default_channels": ["email"], "confirms": True},
     {"category": "marketing", "active": False},
     {"category": "informational", "channels": ["in_app"], "default_channels": ["in_app"]},
 ]
